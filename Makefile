@@ -1,0 +1,51 @@
+# rehabcast: `make demo` and `make test` are all a newcomer needs. Everything runs in .venv.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+TORCH := $(shell sed -n 's/^ *"\(torch==.*\)",/\1/p' pyproject.toml)
+COHORT ?=
+NAME ?= *
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lock demo serve test lint bench clean
+
+help:  ## List the targets
+	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
+
+# torch comes first and alone: a CPU or a CUDA build, as the machine offers. The rest is locked by
+# hash and installed without asking the resolver, so nothing can drag in another torch.
+$(VENV)/.ready: requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet $(TORCH)
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip check
+	touch $@
+
+setup: $(VENV)/.ready  ## Make .venv with the locked requirements
+
+lock: $(VENV)/.ready  ## Make requirements.lock anew from pyproject.toml
+	$(BIN)/pip-compile --quiet --extra dev --generate-hashes --allow-unsafe --strip-extras \
+	    --unsafe-package torch --no-emit-index-url --no-emit-find-links --no-header \
+	    --pip-args '--only-binary :all:' --output-file requirements.lock pyproject.toml
+
+demo: setup  ## The whole way once: cohort, training, audit, promotion, one forecast (COHORT=PATH for your own)
+	$(BIN)/rehabcast demo $(if $(COHORT),--cohort $(COHORT))
+
+serve: setup  ## Serve the champion on 127.0.0.1:3000
+	$(BIN)/rehabcast serve
+
+test: setup  ## Run the tests
+	$(BIN)/python -m pytest -q
+
+lint: setup  ## Style, types and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup  ## Run the benchmarks (NAME=forecast for one)
+	set -e; for script in benchmarks/$(NAME).py; do $(BIN)/python $$script; done
+
+clean:  ## Remove the environment and caches, never mlruns/
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Measures subgroup performance of a prediction table, decides, and keeps the ledger."""

@@ -1,0 +1,78 @@
+"""The model bundle: a folder that can be served, with no pickle in it.
+
+=========================  =====================================================================
+`manifest.json`            `Manifest`: SHA-256 of every other file, and what the model rests on
+`encoder.onnx`             past and person -> embeddings, one per modality (late fusion)
+`head.onnx`                embeddings and which modalities are present -> quantiles
+`tensors.safetensors`      calibration offsets (H, Q) added to the quantiles, `calibration_HQ`
+`task.json`                the task, as `contracts.task.Task`
+`model-card.md`            for people
+=========================  =====================================================================
+
+The ONNX graphs carry their own normalisation. With B subjects, T days, C channels, S person
+covariates, M modalities, D embedding width, H horizons and Q quantile levels:
+
+encoder.onnx
+    in `values` float32 (B, T, C), `observed` float32 (B, T, C) of 0 and 1,
+    `days_since_onset` float32 (B, T), `person` float32 (B, S), `person_known` float32 (B, S)
+    out `embeddings` float32 (B, M, D)
+head.onnx
+    in `embeddings` float32 (B, M, D), `present` float32 (B, M) of 0 and 1
+    out `quantiles` float32 (B, H, Q), before the calibration offsets, rising along Q
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+MANIFEST_FILE = "manifest.json"
+ENCODER_FILE = "encoder.onnx"
+HEAD_FILE = "head.onnx"
+TENSORS_FILE = "tensors.safetensors"
+TASK_FILE = "task.json"
+CARD_FILE = "model-card.md"
+CALIBRATION = "calibration_HQ"
+
+
+class Manifest(BaseModel):
+    """What a bundle is made of and made from.
+
+    Parameters
+    ----------
+    files
+        SHA-256 of every file of the bundle but this one, by name.
+    family
+        Model family, such as `gru`.
+    modalities
+        Order of the modalities along M.
+    channels, channel_modalities, person
+        Order of the channels, their modalities, and the person covariates.
+    horizon_days
+        Horizons, days after enrolment.
+    cohort_name, simulated
+        What it was trained on; True when no real person is in it.
+    data_digest, task_digest, config_digest, code_digest, predictions_digest
+        Cohort, task, training parameters, source code, and out-of-fold prediction table.
+    seed, subjects, created
+        Seed of all randomness; people trained on; UTC time in ISO 8601.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    files: dict[str, str]
+    family: str
+    modalities: tuple[str, ...]
+    channels: tuple[str, ...]
+    channel_modalities: tuple[str, ...]
+    person: tuple[str, ...]
+    horizon_days: tuple[int, ...]
+    cohort_name: str
+    simulated: bool
+    data_digest: str
+    task_digest: str
+    config_digest: str
+    code_digest: str
+    predictions_digest: str
+    seed: int
+    subjects: int
+    created: str

@@ -1,0 +1,80 @@
+"""The cohort: a folder in the MEDS layout, and how it is held in memory.
+
+MEDS (Medical Event Data Standard, `meds` package) fixes `data/*.parquet` with the columns
+`subject_id, time, code, numeric_value, text_value` and `metadata/{codes.parquet,dataset.json}`.
+rehabcast adds `metadata/provenance.json` (is it simulated, from what, by which rules) and these
+promises: codes come from the vocabulary, each subject has exactly one onset and one enrolment,
+nothing measured lies before the onset, and a code occurs at most once a subject and day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+PROVENANCE_FILE = "metadata/provenance.json"
+
+ONSET = "REHABCAST//ONSET"
+ENROLMENT = "REHABCAST//ENROLMENT"
+WEAR_TIME = "REHABCAST//WEAR_TIME"
+
+SUBJECT, TIME, CODE, NUMBER, TEXT = "subject_id", "time", "code", "numeric_value", "text_value"
+COLUMNS = (SUBJECT, TIME, CODE, NUMBER, TEXT)
+
+NOMINAL_ONSET = pd.Timestamp("2000-01-01")
+"""Onset of every subject whose source counts days and gives no dates: a clock, not a calendar."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleCount:
+    """One rule that an importer applied to its source, and how many rows it touched."""
+
+    rule: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Where a cohort comes from.
+
+    Parameters
+    ----------
+    name
+        Short name, shown to people.
+    source
+        File formats and files it was made from, or the simulator with its seed.
+    simulated
+        True when no real person is in it. Carried to every model, report and forecast.
+    details
+        Parameters of the import or simulation.
+    rules
+        What the importer changed or left out.
+    """
+
+    name: str
+    source: str
+    simulated: bool
+    details: Mapping[str, Any] = field(default_factory=dict)
+    rules: tuple[RuleCount, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cohort:
+    """A validated cohort in memory.
+
+    Parameters
+    ----------
+    events
+        One row per event with `COLUMNS`, sorted by subject, then time with untimed rows first.
+    provenance
+        Where it comes from.
+    digest
+        SHA-256 over the data files, or over the events of a cohort never written.
+    """
+
+    events: pd.DataFrame
+    provenance: Provenance
+    digest: str

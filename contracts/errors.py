@@ -1,0 +1,103 @@
+"""Every error that rehabcast raises on purpose.
+
+RehabcastError                 exit code 1
+├── ContractError              3   an input breaks its contract: file, row, field, what to do
+│   ├── CohortInvalid          3   a list of problems in a cohort or its source
+│   └── TaskInvalid            3   a task file
+├── EvidenceMissing            4   something that must exist first does not: a run, a report
+├── PromotionRefused           5   the gate said no
+├── IntegrityError             6   bytes are not what was signed off: bundle, report, ledger
+├── ForecastRefused            7   no forecast can be given honestly for this subject
+└── ServiceUnavailable         8   the service did not start or does not answer
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class RehabcastError(Exception):
+    """Base of all errors that a person can act on; carries the command line's exit code."""
+
+    exit_code = 1
+
+
+class ContractError(RehabcastError):
+    """An input is not what its contract says."""
+
+    exit_code = 3
+
+
+class TaskInvalid(ContractError):
+    """A task file has an unknown key, a wrong type or an impossible combination."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing wrong with an input, placed so that a person can find and mend it.
+
+    Parameters
+    ----------
+    file
+        Name of the file, relative to what the user passed.
+    row
+        Row in that file, counted as a spreadsheet does (the header is row 1); None when the
+        problem is not of one row.
+    field
+        Column, or code, that is wrong.
+    message
+        What was found, what was expected and what to do.
+    """
+
+    file: str
+    row: int | None
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        where = self.file if self.row is None else f"{self.file}, row {self.row}"
+        return f"{where}, {self.field}: {self.message}"
+
+
+class CohortInvalid(ContractError):
+    """A cohort or its source breaks the contract; all problems at once, nothing was written."""
+
+    SHOWN = 20
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        shown = "\n".join(f"  {problem}" for problem in self.problems[: self.SHOWN])
+        rest = len(self.problems) - self.SHOWN
+        more = f"\n  ... and {rest} more (--json lists all)" if rest > 0 else ""
+        super().__init__(f"{len(self.problems)} problem(s), nothing was written:\n{shown}{more}")
+
+
+class EvidenceMissing(RehabcastError):
+    """A run, model version, audit report or champion that must exist first does not."""
+
+    exit_code = 4
+
+
+class PromotionRefused(RehabcastError):
+    """The gate refused to make a model version the champion; nothing changed."""
+
+    exit_code = 5
+
+
+class IntegrityError(RehabcastError):
+    """Bytes are not what was audited or recorded: a bundle, a report or the ledger."""
+
+    exit_code = 6
+
+
+class ForecastRefused(RehabcastError):
+    """No honest forecast can be given from what is known of this subject."""
+
+    exit_code = 7
+
+
+class ServiceUnavailable(RehabcastError):
+    """The forecast service did not start, or does not answer."""
+
+    exit_code = 8

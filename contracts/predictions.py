@@ -1,0 +1,29 @@
+"""The prediction table: all that an audit may see.
+
+One row per model, subject, origin and horizon with an observed truth:
+
+=====================  ==========================================================================
+`model`                `candidate`, or the family name of a comparator (`last observation`, ...)
+`subject_id`           int64; the unit of every bootstrap
+`origin_day`           forecast origin, days after enrolment
+`horizon_day`          horizon, days after enrolment
+`days_since_onset`     at the origin
+`last_score`           target score last observed at the origin
+`truth`                score observed in the horizon's window
+`q05` ... `q95`        the 19 quantiles
+`chance:NAME`          forecast chance of milestone NAME
+`reached:NAME`         True where the milestone was reached at this horizon
+`group:NAME`           sensitive attribute NAME as a label; "not recorded" is a label
+=====================  ==========================================================================
+"""
+
+from __future__ import annotations
+
+from contracts.forecast import QUANTILE_LEVELS
+
+CANDIDATE = "candidate"
+
+MODEL, SUBJECT, ORIGIN, HORIZON = "model", "subject_id", "origin_day", "horizon_day"
+DAYS_SINCE_ONSET, LAST_SCORE, TRUTH = "days_since_onset", "last_score", "truth"
+QUANTILE_COLUMNS: tuple[str, ...] = tuple(f"q{round(100 * level):02d}" for level in QUANTILE_LEVELS)
+CHANCE, REACHED, GROUP = "chance:", "reached:", "group:"

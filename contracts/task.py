@@ -1,0 +1,119 @@
+"""What is forecast: the typed form of a `tasks/*.toml` file.
+
+A new condition is a new file. Time is in whole days; windows are half-open, [start, end).
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Target(_Strict):
+    """The instrument whose score is forecast."""
+
+    code: str
+    low: float
+    high: float
+    better: Literal["higher", "lower"]
+    minimal_important_difference: Annotated[float, Field(gt=0)]
+    source: str
+
+
+class Horizon(_Strict):
+    """A time after enrolment, and the window in which an assessment counts as taken then."""
+
+    weeks: Annotated[int, Field(gt=0)]
+    window_days: tuple[int, int]
+
+    @property
+    def day(self) -> int:
+        """Days after enrolment."""
+        return 7 * self.weeks
+
+
+class Milestone(_Strict):
+    """Something a patient hopes for: a score reached, or a gain since the forecast's origin."""
+
+    name: str
+    at_least: float | None = None
+    gain_at_least: float | None = None
+    source: str
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Milestone:
+        if (self.at_least is None) == (self.gain_at_least is None):
+            raise ValueError(f"milestone {self.name!r}: give one of at_least, gain_at_least")
+        return self
+
+
+class Sensitive(_Strict):
+    """An attribute by which the forecast is audited, and why."""
+
+    name: str
+    code: str
+    bands: tuple[float, ...] = ()
+    reason: str
+
+
+class Inputs(_Strict):
+    """What a forecast may look at."""
+
+    past_days: Annotated[int, Field(gt=0)]
+    assessments: tuple[str, ...]
+    daily: tuple[str, ...]
+    person: tuple[str, ...]
+
+
+class Task(_Strict):
+    """One forecasting task.
+
+    Parameters
+    ----------
+    name, condition
+        Short name for files and registries; the condition in words.
+    target, horizons, milestones
+        What is forecast.
+    origins_days
+        Days after enrolment at which forecasts are made in training and audit (landmarks).
+    primary_horizon_weeks
+        The horizon that is explained unless another is asked for, and reported first.
+    early_days
+        Origins closer to onset than this are also reported on their own.
+    inputs
+        What a forecast may look at.
+    sensitive
+        Attributes of the audit.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
+    condition: str
+    target: Target
+    horizons: Annotated[tuple[Horizon, ...], Field(min_length=1)]
+    origins_days: Annotated[tuple[int, ...], Field(min_length=1)]
+    primary_horizon_weeks: int
+    early_days: int
+    milestones: tuple[Milestone, ...]
+    inputs: Inputs
+    sensitive: tuple[Sensitive, ...]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Task:
+        weeks = [horizon.weeks for horizon in self.horizons]
+        if weeks != sorted(set(weeks)):
+            raise ValueError("horizons must be in rising order, each once")
+        if self.primary_horizon_weeks not in weeks:
+            raise ValueError(f"primary_horizon_weeks {self.primary_horizon_weeks} is no horizon")
+        if self.target.code not in self.inputs.assessments:
+            raise ValueError("the target must be among inputs.assessments: it is the baseline")
+        windows = [horizon.window_days for horizon in self.horizons]
+        for (_, end), (start, _) in itertools.pairwise(windows):
+            if start < end:
+                raise ValueError(f"horizon windows overlap at day {start}")
+        return self

@@ -1,0 +1,80 @@
+"""The vocabulary: every code that a cohort may hold, with unit, plausible range and modality."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+
+NOT_RECORDED = "not recorded"
+"""The group of those whose value is missing: shown, counted and audited like any other."""
+
+
+class Kind(StrEnum):
+    """How a code occurs in time."""
+
+    PERSON = "person"
+    """A fact about the subject, once, without a time."""
+    EVENT = "event"
+    """A dated moment without a value, such as the onset."""
+    ASSESSMENT = "assessment"
+    """A bedside score, at most once a day."""
+    DAILY = "daily"
+    """A day's digital biomarker or dose, at most once a day."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """One entry of the vocabulary.
+
+    Parameters
+    ----------
+    code
+        As stored in a cohort: `LOINC//...` where a verified one exists, else `REHABCAST//...`.
+    name
+        In words, as shown to a clinician.
+    kind, modality
+        How it occurs, and the group in which it is encoded and explained.
+    unit
+        UCUM unit of `numeric_value`; empty for labels and events.
+    low, high
+        Plausible range of the number, both ends included; None where the value is a label.
+    labels
+        Allowed `text_value`s; empty with `unit` empty means any short label (a site's name).
+    source
+        Where the code and its range come from.
+    """
+
+    code: str
+    name: str
+    kind: Kind
+    modality: str
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    labels: tuple[str, ...] = ()
+    source: str
+
+    @property
+    def is_numeric(self) -> bool:
+        """True where the value is a number in `unit`."""
+        return self.low is not None
+
+
+@cache
+def vocabulary() -> dict[str, Code]:
+    """Return the vocabulary of `contracts/vocabulary.toml`, by code."""
+    text = Path(__file__).with_name("vocabulary.toml").read_text("utf-8")
+    entries = tomllib.loads(text)["code"]
+    return {
+        entry["code"]: Code(
+            **{
+                **entry,
+                "kind": Kind(entry["kind"]),
+                "labels": tuple(entry.get("labels", ())),
+            }
+        )
+        for entry in entries
+    }

@@ -1,0 +1,1 @@
+"""Answers with a forecast, its interval and its reasons, from the audited champion only."""

@@ -1,0 +1,1 @@
+"""From sequences to a registered candidate: models, losses, calibration, fit, benchmark."""
