@@ -6,7 +6,7 @@ A new condition is a new file. Time is in whole days; windows are half-open, [st
 from __future__ import annotations
 
 import itertools
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -16,12 +16,11 @@ class _Strict(BaseModel):
 
 
 class Target(_Strict):
-    """The instrument whose score is forecast."""
+    """The instrument whose score is forecast; a higher score is a better one."""
 
     code: str
     low: float
     high: float
-    better: Literal["higher", "lower"]
     minimal_important_difference: Annotated[float, Field(gt=0)]
     source: str
 

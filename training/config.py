@@ -1,0 +1,51 @@
+"""Training parameters: frozen, logged whole with the run, stored whole with the bundle."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from contracts.digests import record_digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingConfig:
+    """What defines a network and its fit.
+
+    Parameters
+    ----------
+    hidden, embedding
+        Width of each modality's recurrent state and of its embedding.
+    learning_rate, weight_decay, batch_size
+        AdamW and its mini-batches.
+    max_epochs, patience
+        Longest training, and epochs without a better validation loss before it stops.
+    hidden_modality_share
+        Chance that a training pair is shown with a random part of its modalities hidden, so that
+        an absent modality is nothing new to the network and Shapley coalitions are in distribution.
+    validation_share
+        Share of the training subjects that early stopping watches.
+    folds
+        Folds by subject; the registered model is the ensemble of the folds' networks.
+    held_out_share
+        Share of subjects that no fold sees.
+    seed
+        Seed of every random number.
+    """
+
+    hidden: int = 16
+    embedding: int = 8
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-2
+    batch_size: int = 32
+    max_epochs: int = 150
+    patience: int = 15
+    hidden_modality_share: float = 0.3
+    validation_share: float = 0.2
+    folds: int = 5
+    held_out_share: float = 0.1
+    seed: int = 0
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the parameters."""
+        return record_digest(asdict(self))

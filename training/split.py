@@ -1,0 +1,33 @@
+"""Splits by subject, seeded: all of a person's pairs lie on one side."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+HELD_OUT = -1
+
+
+def fold_of_subjects(
+    subjects: NDArray[np.int64], folds: int, held_out_share: float, *, seed: int
+) -> dict[int, int]:
+    """Deal the distinct subjects into folds, after setting a share aside.
+
+    Returns
+    -------
+    Fold 0 .. folds-1 of each subject, or `HELD_OUT`.
+    """
+    order = np.random.default_rng(seed).permutation(np.unique(subjects))
+    aside = round(held_out_share * len(order))
+    return {
+        int(subject): HELD_OUT if rank < aside else (rank - aside) % folds
+        for rank, subject in enumerate(order)
+    }
+
+
+def validation_subjects(
+    subjects: NDArray[np.int64], share: float, *, seed: int
+) -> NDArray[np.int64]:
+    """Return the subjects that early stopping watches: a share, at least one."""
+    order = np.random.default_rng([seed, 1]).permutation(np.unique(subjects))
+    return order[: max(1, round(share * len(order)))]
