@@ -31,3 +31,18 @@ def folder_digest(folder: Path) -> str:
     """Return one SHA-256 for all files below a folder: their relative names and their bytes."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return record_digest({str(path.relative_to(folder)): file_digest(path) for path in files})
+
+
+PACKAGES = ("contracts", "features", "training", "audits", "serving", "rehabcast")
+
+
+def code_digest() -> str:
+    """Return one SHA-256 for the source code that is running: all our packages' files."""
+    root = Path(__file__).parent.parent
+    files = sorted(
+        path
+        for package in PACKAGES
+        for path in (root / package).rglob("*")
+        if path.suffix in {".py", ".toml", ".html"}
+    )
+    return record_digest({str(path.relative_to(root)): file_digest(path) for path in files})

@@ -79,9 +79,11 @@ def forecast_sequence(events: pd.DataFrame, task: Task, layout: Layout) -> Seque
 
 def present_modalities(batch: SequenceBatch, modalities: tuple[str, ...]) -> NDArray[np.float32]:
     """Tell which modalities have anything observed, (B, M) of 0 and 1."""
-    of_channel = np.array(batch.layout.modality_C, dtype=object)
-    seen_BC = batch.observed_BTC.any(axis=1)
-    columns = {name: seen_BC[:, of_channel == name].any(axis=1) for name in batch.layout.modality_C}
+    of_channel = np.array(batch.layout.modality_C)
+    columns = {
+        name: batch.observed_BTC[:, :, np.flatnonzero(of_channel == name)].any(axis=(1, 2))
+        for name in batch.layout.modality_C
+    }
     columns["person"] = batch.person_known_BS.any(axis=1)
     columns[TIME_SINCE_ONSET] = np.ones(len(batch), dtype=np.bool_)
     return np.stack([columns[name] for name in modalities], axis=1).astype(np.float32)

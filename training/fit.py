@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from lightning import LightningModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
@@ -101,7 +102,8 @@ def fit_network(
     learning, watching = train.take(~is_watched), train.take(is_watched)
     _normalise(network.encoder, learning)
     module = _Fit(network, config, seed=seed, span=task.target.high - task.target.low)
-    trainer = _trainer(config, folder)
+    kept = ModelCheckpoint(folder, "best", monitor="validation_loss", save_last=True)
+    trainer = _trainer(config, kept)
     last = folder / "last.ckpt"
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
@@ -114,17 +116,18 @@ def fit_network(
             ckpt_path=str(last) if last.exists() else None,
             weights_only=False,
         )
-    best = torch.load(trainer.checkpoint_callback.best_model_path, weights_only=False)
+    best = torch.load(kept.best_model_path, weights_only=False)
     module.load_state_dict(best["state_dict"])
     _store(module.network, finished)
     return module.network.cpu().eval()
 
 
-def forward(network: Network, batch: SequenceBatch) -> np.ndarray:
+def forward(network: Network, batch: SequenceBatch) -> NDArray[np.float64]:
     """Return a network's quantiles (B, H, Q) before calibration."""
     *past, present_BM, _ = tensors(batch)
     with torch.inference_mode():
-        return network.head(network.encoder(*past), present_BM).double().numpy()
+        quantiles_BHQ = network.head(network.encoder(*past), present_BM)
+    return np.asarray(quantiles_BHQ, dtype=np.float64)
 
 
 class _Fit(LightningModule):
@@ -173,7 +176,7 @@ class _Fit(LightningModule):
         return (kept_BM | ~affected_B1).to(present_BM)
 
 
-def _trainer(config: TrainingConfig, folder: Path) -> Trainer:
+def _trainer(config: TrainingConfig, kept: ModelCheckpoint) -> Trainer:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     return Trainer(
         max_epochs=config.max_epochs,
@@ -185,10 +188,7 @@ def _trainer(config: TrainingConfig, folder: Path) -> Trainer:
         enable_model_summary=False,
         num_sanity_val_steps=0,
         gradient_clip_val=1.0,
-        callbacks=[
-            EarlyStopping("validation_loss", patience=config.patience),
-            ModelCheckpoint(folder, "best", monitor="validation_loss", save_last=True),
-        ],
+        callbacks=[EarlyStopping("validation_loss", patience=config.patience), kept],
     )
 
 
@@ -197,7 +197,9 @@ def _loader(
 ) -> DataLoader[tuple[Tensor, ...]]:
     data = TensorDataset(*tensors(batch))
     # A sampler whose order is a function of seed and epoch, so that resuming repeats nothing.
-    sampler = DistributedSampler(data, num_replicas=1, rank=0, shuffle=shuffle, seed=seed)
+    sampler: DistributedSampler[tuple[Tensor, ...]] = DistributedSampler(
+        data, num_replicas=1, rank=0, shuffle=shuffle, seed=seed
+    )
     return DataLoader(data, batch_size=config.batch_size, sampler=sampler)
 
 

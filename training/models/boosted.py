@@ -43,7 +43,8 @@ def boosted_quantiles(train: SequenceBatch, task: Task, *, seed: int) -> Predict
         features = _with_horizon(summaries(batch), row, horizon, batch)
         change = np.stack([model.predict(features) for model in models], axis=-1)
         quantiles = batch.last_score_B[row, None] + np.sort(change, axis=-1)
-        return np.clip(quantiles, task.target.low, task.target.high).reshape(*shape, -1)
+        inside = np.clip(quantiles, task.target.low, task.target.high)
+        return np.asarray(inside, dtype=np.float64).reshape(*shape, -1)
 
     return predict
 

@@ -10,6 +10,7 @@ Late fusion is what makes exact Shapley values cheap: leaving a modality out re-
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -23,22 +24,19 @@ STEEPNESS = 0.5
 class SeriesEncoder(nn.Module):
     """Encodes the days of one modality: a GRU over values, masks and days, and the latest values.
 
-    The day weights 2^(-age / STEEPNESS) are so steep that the weighted mean is the last observed
-    value, written without a data-dependent index so that it exports to ONNX.
+    The latest value is a weighted mean with very steep weights: an index that depends on the data
+    would not export to ONNX.
     """
 
     age_T: Tensor
+    weight_T: Tensor
 
     def __init__(self, channels: int, days: int, hidden: int, embedding: int) -> None:
         super().__init__()
         self.recurrent = nn.GRU(2 * channels + 1, hidden, batch_first=True)
         self.join = nn.Linear(hidden + 2 * channels, embedding)
         self.register_buffer("age_T", torch.arange(days - 1, -1, -1, dtype=torch.float32) / days)
-        self.register_buffer(
-            "weight_T", torch.exp2(-torch.arange(days - 1, -1, -1, dtype=torch.float32) / STEEPNESS)
-        )
-
-    weight_T: Tensor
+        self.register_buffer("weight_T", day_weights(days))
 
     def forward(self, x_BTC: Tensor, seen_BTC: Tensor) -> Tensor:
         """Return embeddings (B, D); values are standardised and 0 where not seen."""
@@ -47,6 +45,11 @@ class SeriesEncoder(nn.Module):
         latest_BC = latest(x_BTC, seen_BTC, self.weight_T)
         known_BC = seen_BTC.amax(dim=1)
         return torch.tanh(self.join(torch.cat([state_1BH[0], latest_BC, known_BC], dim=-1)))
+
+
+def day_weights(days: int) -> Tensor:
+    """Return weights (T,) so steep that a weighted mean is the last observed value."""
+    return torch.exp2(-torch.arange(days - 1, -1, -1, dtype=torch.float32) / STEEPNESS)
 
 
 def latest(x_BTC: Tensor, seen_BTC: Tensor, weight_T: Tensor) -> Tensor:
@@ -88,11 +91,13 @@ class Encoder(nn.Module):
         self.series = nn.ModuleList(
             SeriesEncoder(len(columns), days, hidden, embedding) for columns in self.series_columns
         )
+        self.register_buffer("weight_T", day_weights(days))
 
     mean_C: Tensor
     spread_C: Tensor
     mean_S: Tensor
     spread_S: Tensor
+    weight_T: Tensor
 
     def forward(
         self,
@@ -112,14 +117,13 @@ class Encoder(nn.Module):
         for columns, encoder in zip(self.series_columns, self.series, strict=True):
             parts.append(encoder(x_BTC[:, :, columns], observed_BTC[:, :, columns]))
             if self.target in columns:
-                weight_T = encoder.weight_T
-                anchor_B1 = self._anchor(values_BTC, observed_BTC, weight_T)
+                anchor_B1 = self._anchor(values_BTC, observed_BTC)
                 parts[-1] = torch.cat([anchor_B1, parts[-1][:, 1:]], dim=-1)
         return torch.stack(parts, dim=1)
 
-    def _anchor(self, values_BTC: Tensor, observed_BTC: Tensor, weight_T: Tensor) -> Tensor:
+    def _anchor(self, values_BTC: Tensor, observed_BTC: Tensor) -> Tensor:
         column = slice(self.target, self.target + 1)
-        last_B1 = latest(values_BTC[:, :, column], observed_BTC[:, :, column], weight_T)
+        last_B1 = latest(values_BTC[:, :, column], observed_BTC[:, :, column], self.weight_T)
         # Half a point inside the scale: the logit of its very ends is infinite.
         share_B1 = (last_B1 - self.low + 0.5) / (self.high - self.low + 1.0)
         return torch.logit(share_B1.clamp(0.005, 0.995))
@@ -149,16 +153,15 @@ class Head(nn.Module):
         self.absent_MD = nn.Parameter(torch.zeros(modalities, embedding))
         width = modalities * embedding
         self.linear = nn.Linear(width, 3 * horizons)
-        self.curve = nn.Sequential(
-            nn.Linear(width, hidden), nn.SiLU(), nn.Linear(hidden, 3 * horizons)
-        )
+        last = nn.Linear(hidden, 3 * horizons)
+        self.curve = nn.Sequential(nn.Linear(width, hidden), nn.SiLU(), last)
         normal_Q = torch.special.ndtri(torch.tensor(QUANTILE_LEVELS, dtype=torch.float64))
         self.register_buffer("normal_Q", normal_Q.float())
         with torch.no_grad():
             self.linear.weight.mul_(0.1)
             self.linear.weight[:horizons, anchor * embedding] = 1.0
-            self.curve[-1].weight.mul_(0.1)
-            self.curve[-1].bias.zero_()
+            last.weight.mul_(0.1)
+            last.bias.zero_()
             self.linear.bias.zero_()
 
     normal_Q: Tensor
@@ -203,13 +206,16 @@ class Ensemble(nn.Module):
 
     def encode(self, *past: Tensor) -> Tensor:
         """Return all members' embeddings, (B, M, K * D)."""
-        return torch.cat([member.encoder(*past) for member in self.members], dim=-1)
+        return torch.cat([member.encoder(*past) for member in self._networks()], dim=-1)
 
     def join(self, embeddings_BME: Tensor, present_BM: Tensor) -> Tensor:
         """Return the mean quantiles (B, H, Q)."""
         parts = embeddings_BME.chunk(len(self.members), dim=-1)
         quantiles = [
             member.head(part, present_BM)
-            for member, part in zip(self.members, parts, strict=True)
+            for member, part in zip(self._networks(), parts, strict=True)
         ]
         return torch.stack(quantiles).mean(dim=0)
+
+    def _networks(self) -> list[Network]:
+        return [cast(Network, member) for member in self.members]

@@ -20,12 +20,12 @@ MINIMUM_RESIDUALS = 10
 """Below this many residuals at a horizon, the residuals of all horizons are used."""
 
 
-def last_observation(train: SequenceBatch, task: Task, *, seed: int) -> Predict:  # noqa: ARG001
+def last_observation(train: SequenceBatch, task: Task, *, seed: int) -> Predict:
     """Forecast that the score stays as it is, with the spread of the training changes."""
     return _with_residuals(train, task, lambda batch: _repeat(batch.last_score_B, train))
 
 
-def proportional_recovery(train: SequenceBatch, task: Task, *, seed: int) -> Predict:  # noqa: ARG001
+def proportional_recovery(train: SequenceBatch, task: Task, *, seed: int) -> Predict:
     """Forecast a gain proportional to what is missing: last + slope * (best - last).
 
     Source: Prabhakaran 2008, Winters 2015, with slope 0.70 in the first days after stroke. We

@@ -1,0 +1,120 @@
+"""Cross-fitting: every subject is forecast by a network that never saw them.
+
+The folds' networks together are the registered model, so what the audit judges, member by member
+on people it never saw, is what is served. Letters: B pairs, H horizons, Q quantile levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.sequences import SequenceBatch
+from contracts.task import Task
+from training.calibration import calibrate, conformal_offsets
+from training.config import TrainingConfig
+from training.fit import fit_network, forward
+from training.models import Fit, Predict
+from training.models.network import Network
+from training.split import fold_of_subjects
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrossFit:
+    """Result of a cross-fit.
+
+    Parameters
+    ----------
+    members
+        One network per fold.
+    offsets_HQ
+        Conformal offsets from all out-of-fold forecasts, for new subjects.
+    out_of_fold_BHQ
+        Calibrated forecasts of the training pairs, each by the network and the offsets of folds
+        without the subject.
+    """
+
+    members: tuple[Network, ...]
+    offsets_HQ: NDArray[np.float64]
+    out_of_fold_BHQ: NDArray[np.float64]
+
+
+def crossfit(
+    batch: SequenceBatch,
+    task: Task,
+    config: TrainingConfig,
+    *,
+    folder: Path,
+    advance: Callable[[], None] = lambda: None,
+) -> CrossFit:
+    """Fit one network per fold; `advance` is called after each."""
+    fold_of = fold_of_subjects(batch.subject_B, config.folds, 0.0, seed=config.seed)
+    fold_B = np.array([fold_of[int(subject)] for subject in batch.subject_B])
+    members = []
+    raw_BHQ = np.empty((*batch.truth_BH.shape, 0))
+    for fold in range(config.folds):
+        seed = config.seed * 1_000 + fold
+        network = fit_network(
+            batch.take(fold_B != fold), task, config, seed=seed, folder=folder / f"fold-{fold}"
+        )
+        members.append(network)
+        unseen_BHQ = forward(network, batch.take(fold_B == fold))
+        if fold == 0:
+            raw_BHQ = np.empty((len(batch), *unseen_BHQ.shape[1:]))
+        raw_BHQ[fold_B == fold] = unseen_BHQ
+        advance()
+    return CrossFit(
+        members=tuple(members),
+        offsets_HQ=conformal_offsets(batch.truth_BH, raw_BHQ),
+        out_of_fold_BHQ=_calibrated_out_of_fold(batch, raw_BHQ, fold_B, task),
+    )
+
+
+def network_family(config: TrainingConfig) -> Fit:
+    """Return the network as a family of the benchmark: cross-fitted, averaged, calibrated."""
+
+    def fit(train: SequenceBatch, task: Task, *, seed: int) -> Predict:
+        with TemporaryDirectory() as folder:
+            fitted = crossfit(train, task, replace(config, seed=seed), folder=Path(folder))
+
+        def predict(batch: SequenceBatch) -> NDArray[np.float64]:
+            mean_BHQ = np.mean([forward(member, batch) for member in fitted.members], axis=0)
+            return calibrate(mean_BHQ, fitted.offsets_HQ, task.target.low, task.target.high)
+
+        return predict
+
+    return fit
+
+
+def out_of_fold(
+    fit: Fit, batch: SequenceBatch, task: Task, config: TrainingConfig
+) -> NDArray[np.float64]:
+    """Return a comparator's forecasts (B, H, Q) on the same folds as the candidate's."""
+    fold_of = fold_of_subjects(batch.subject_B, config.folds, 0.0, seed=config.seed)
+    fold_B = np.array([fold_of[int(subject)] for subject in batch.subject_B])
+    parts = {
+        fold: fit(batch.take(fold_B != fold), task, seed=config.seed)(batch.take(fold_B == fold))
+        for fold in range(config.folds)
+    }
+    quantiles_BHQ = np.empty((len(batch), *parts[0].shape[1:]))
+    for fold, part in parts.items():
+        quantiles_BHQ[fold_B == fold] = part
+    return quantiles_BHQ
+
+
+def _calibrated_out_of_fold(
+    batch: SequenceBatch, raw_BHQ: NDArray[np.float64], fold_B: NDArray[np.int64], task: Task
+) -> NDArray[np.float64]:
+    calibrated_BHQ = np.empty_like(raw_BHQ)
+    for fold in np.unique(fold_B):
+        here, others = fold_B == fold, fold_B != fold
+        offsets_HQ = conformal_offsets(batch.truth_BH[others], raw_BHQ[others])
+        calibrated_BHQ[here] = calibrate(
+            raw_BHQ[here], offsets_HQ, task.target.low, task.target.high
+        )
+    return calibrated_BHQ

@@ -1,0 +1,64 @@
+"""Chances of milestones, read from a forecast's quantiles.
+
+Letters: B pairs, H horizons, Q quantile levels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.forecast import QUANTILE_LEVELS
+from contracts.task import Milestone, Task
+
+
+def chances(
+    quantiles_BHQ: NDArray[np.float64], last_score_B: NDArray[np.float32], task: Task
+) -> dict[str, NDArray[np.float64]]:
+    """Return the chance of each milestone at each horizon, (B, H) by name.
+
+    The distribution between two levels is taken as uniform, and the 5 % beyond the outer levels
+    as spread up to the end of the scale.
+    """
+    ends = (*quantiles_BHQ.shape[:2], 1)
+    grid_BHG = np.concatenate(
+        [np.full(ends, task.target.low), quantiles_BHQ, np.full(ends, task.target.high)], axis=-1
+    )
+    level_G = np.array([0.0, *QUANTILE_LEVELS, 1.0])
+    return {
+        milestone.name: _at_least(grid_BHG, level_G, _threshold(milestone, last_score_B))
+        for milestone in task.milestones
+    }
+
+
+def reached(
+    truth_BH: NDArray[np.float32], last_score_B: NDArray[np.float32], task: Task
+) -> dict[str, NDArray[np.bool_]]:
+    """Tell whether each milestone was reached, (B, H) by name; False where nothing was observed."""
+    return {
+        milestone.name: truth_BH >= _threshold(milestone, last_score_B)[:, None]
+        for milestone in task.milestones
+    }
+
+
+def _threshold(milestone: Milestone, last_score_B: NDArray[np.float32]) -> NDArray[np.float64]:
+    if milestone.gain_at_least is not None:
+        return np.asarray(last_score_B + milestone.gain_at_least, dtype=np.float64)
+    return np.full(len(last_score_B), milestone.at_least, dtype=np.float64)
+
+
+def _at_least(
+    grid_BHG: NDArray[np.float64], level_G: NDArray[np.float64], threshold_B: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return 1 - F(threshold), F linear between the grid's points and left-continuous at steps."""
+    below_BHG = grid_BHG < threshold_B[:, None, None]
+    last = below_BHG.sum(axis=-1, keepdims=True) - 1
+    left = np.clip(last, 0, grid_BHG.shape[-1] - 2)
+    x0, x1 = (np.take_along_axis(grid_BHG, left + step, axis=-1)[..., 0] for step in (0, 1))
+    p0, p1 = (level_G[left + step][..., 0] for step in (0, 1))
+    width = np.where(x1 > x0, x1 - x0, 1.0)
+    inside = np.clip((threshold_B[:, None] - x0) / width, 0.0, 1.0)
+    # Nothing on the grid lies below: sure to be reached. All of it does: out of reach.
+    chance = 1.0 - (p0 + inside * (p1 - p0))
+    chance = np.where(last[..., 0] < 0, 1.0, chance)
+    return np.where(last[..., 0] >= grid_BHG.shape[-1] - 1, 0.0, chance)

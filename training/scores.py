@@ -1,0 +1,79 @@
+"""Scores of a prediction table, with subject-bootstrap intervals of paired differences.
+
+Letters: N rows of a table, Q quantile levels, R replicates, S subjects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from contracts import predictions as columns
+from contracts.forecast import LOWER_80, MEDIAN, QUANTILE_LEVELS, UPPER_80
+
+REPLICATES = 1_000
+
+
+def losses(table: pd.DataFrame) -> pd.DataFrame:
+    """Return each row's scores: absolute error, CRPS, and 1 where the 80 % interval holds.
+
+    The CRPS is twice the mean pinball loss over the 19 levels, in score points (Laio and Tamea
+    2007): a lower bound approximation that ignores the outer 5 %, the same for every model.
+    """
+    quantiles_NQ = table[list(columns.QUANTILE_COLUMNS)].to_numpy()
+    truth_N = table[columns.TRUTH].to_numpy()
+    level_Q = np.array(QUANTILE_LEVELS)
+    miss_NQ = truth_N[:, None] - quantiles_NQ
+    pinball_NQ = np.maximum(level_Q * miss_NQ, (level_Q - 1) * miss_NQ)
+    low_N, high_N = quantiles_NQ[:, LOWER_80], quantiles_NQ[:, UPPER_80]
+    return pd.DataFrame(
+        {
+            "mae": np.abs(miss_NQ[:, MEDIAN]),
+            "crps": 2 * pinball_NQ.mean(axis=1),
+            "coverage_80": ((truth_N >= low_N) & (truth_N <= high_N)).astype(np.float64),
+            "width_80": high_N - low_N,
+        },
+        index=table.index,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Mean paired difference of a loss, first minus second, with its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:+.2f} [{self.low:+.2f}, {self.high:+.2f}]"
+
+
+def paired_difference(
+    first_N: NDArray[np.float64],
+    second_N: NDArray[np.float64],
+    subject_N: NDArray[np.int64],
+    *,
+    seed: int = 0,
+) -> Difference:
+    """Bootstrap the mean difference of two models' losses on the same rows, by subject.
+
+    Parameters
+    ----------
+    first_N, second_N
+        Losses of the same rows.
+    subject_N
+        Whose row it is: all rows of a subject are drawn together.
+    """
+    _, index_N = np.unique(subject_N, return_inverse=True)
+    rows_S = np.bincount(index_N).astype(np.float64)
+    total_S = np.bincount(index_N, weights=first_N - second_N)
+    subjects = len(rows_S)
+    generator = np.random.default_rng(seed)
+    weight_RS = generator.multinomial(subjects, np.full(subjects, 1 / subjects), size=REPLICATES)
+    mean_R = (weight_RS @ total_S) / (weight_RS @ rows_S)
+    low, high = np.quantile(mean_R, [0.025, 0.975])
+    return Difference(mean=float(total_S.sum() / rows_S.sum()), low=float(low), high=float(high))
