@@ -75,6 +75,12 @@ def crossfit(
     )
 
 
+def ensemble_quantiles(batch: SequenceBatch, task: Task, fitted: CrossFit) -> NDArray[np.float64]:
+    """Forecast new subjects with the mean of the members, calibrated, (B, H, Q)."""
+    mean_BHQ = np.mean([forward(member, batch) for member in fitted.members], axis=0)
+    return calibrate(mean_BHQ, fitted.offsets_HQ, task.target.low, task.target.high)
+
+
 def network_family(config: TrainingConfig) -> Fit:
     """Return the network as a family of the benchmark: cross-fitted, averaged, calibrated."""
 
@@ -82,11 +88,7 @@ def network_family(config: TrainingConfig) -> Fit:
         with TemporaryDirectory() as folder:
             fitted = crossfit(train, task, replace(config, seed=seed), folder=Path(folder))
 
-        def predict(batch: SequenceBatch) -> NDArray[np.float64]:
-            mean_BHQ = np.mean([forward(member, batch) for member in fitted.members], axis=0)
-            return calibrate(mean_BHQ, fitted.offsets_HQ, task.target.low, task.target.high)
-
-        return predict
+        return lambda batch: ensemble_quantiles(batch, task, fitted)
 
     return fit
 

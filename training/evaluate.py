@@ -1,0 +1,57 @@
+"""External validation: a registered bundle's forecasts on any cohort, and their scores."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from contracts import predictions as columns
+from training.scores import losses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HorizonScore:
+    """Scores of one model at one horizon.
+
+    Parameters
+    ----------
+    weeks, subjects, outcomes
+        Horizon, and denominators.
+    mae, crps, width_80
+        Means, in score points.
+    bias
+        Mean of forecast median minus truth.
+    coverage_80
+        Share of truths inside the 80 % interval.
+    """
+
+    weeks: float
+    subjects: int
+    outcomes: int
+    mae: float
+    crps: float
+    bias: float
+    coverage_80: float
+    width_80: float
+
+
+def scores_by_horizon(table: pd.DataFrame) -> list[HorizonScore]:
+    """Score a prediction table of one model, per horizon."""
+    scored = table.assign(**losses(table), bias=table["q50"] - table[columns.TRUTH])
+    names = ["mae", "crps", "bias", "coverage_80", "width_80"]
+    return [
+        HorizonScore(
+            weeks=float(str(day)) / 7,
+            subjects=rows[columns.SUBJECT].nunique(),
+            outcomes=len(rows),
+            **{name: float(rows[name].mean()) for name in names},
+        )
+        for day, rows in scored.groupby(columns.HORIZON)
+    ]
+
+
+def as_records(scores: list[HorizonScore]) -> list[dict[str, Any]]:
+    """Return the scores as plain records."""
+    return [asdict(score) for score in scores]

@@ -1,0 +1,134 @@
+"""Registered model versions: put in, find, fetch, and mirror the champion's alias.
+
+A version is written `NAME/N` everywhere; MLflow's client answers numbers in places and text in
+others. The alias is only a mirror of the promotion ledger: nothing here or in serving trusts it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow.artifacts
+import numpy as np
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model, ModelSignature
+from mlflow.types import Schema, TensorSpec
+
+from contracts.digests import file_digest
+from contracts.errors import EvidenceMissing
+from contracts.forecast import QUANTILE_LEVELS
+from contracts.sequences import Layout
+from training.tracking import Run, Store
+
+CHAMPION = "champion"
+BUNDLE_FOLDER = "bundle"
+PREDICTIONS_FILE = "predictions.parquet"
+SPLITS_FILE = "subject_splits.parquet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelVersion:
+    """A registered version and the run that made it."""
+
+    name: str
+    version: str
+    run_id: str
+    tags: dict[str, str]
+
+    def __str__(self) -> str:
+        return f"{self.name}/{self.version}"
+
+
+def write_signature(folder: Path, layout: Layout, *, days: int, run_id: str) -> None:
+    """Write MLflow's `MLmodel` file, so that the registry shows names, types and shapes."""
+    channels, person = len(layout.channels_C), len(layout.person_S)
+    inputs = {
+        "values": (-1, days, channels),
+        "observed": (-1, days, channels),
+        "days_since_onset": (-1, days),
+        "person": (-1, person),
+        "person_known": (-1, person),
+    }
+    outputs = {"quantiles": (-1, len(layout.horizon_days_H), len(QUANTILE_LEVELS))}
+    given, made = (
+        Schema([TensorSpec(np.dtype(np.float32), shape, name) for name, shape in side.items()])
+        for side in (inputs, outputs)
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    Model(
+        artifact_path=BUNDLE_FOLDER,
+        run_id=run_id,
+        signature=ModelSignature(given, made),
+        flavors={"rehabcast": {"manifest": "manifest.json"}},
+    ).save(str(folder / "MLmodel"))
+
+
+def register(run: Run, folder: Path, *, name: str, tags: dict[str, str]) -> ModelVersion:
+    """Log a bundle to the run and register it as the next version of a model."""
+    run.client.log_artifacts(run.run_id, str(folder), BUNDLE_FOLDER)
+    try:
+        run.client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    artifacts = run.client.get_run(run.run_id).info.artifact_uri
+    made = run.client.create_model_version(
+        name, f"{artifacts}/{BUNDLE_FOLDER}", run.run_id, tags=tags
+    )
+    return ModelVersion(name=name, version=str(made.version), run_id=run.run_id, tags=tags)
+
+
+def find(store: Store, model_version: str) -> ModelVersion:
+    """Find a version by `NAME/N`.
+
+    Raises
+    ------
+    EvidenceMissing
+        It is not written as NAME/N, or no such version is registered.
+    """
+    name, _, number = model_version.rpartition("/")
+    if not name or not number.isdigit():
+        raise EvidenceMissing(
+            f"{model_version!r} is no model version: write NAME/N, as `rehabcast train` prints it"
+        )
+    try:
+        found = store.client().get_model_version(name, number)
+    except MlflowException as error:
+        raise EvidenceMissing(
+            f"no model version {model_version} in {store.tracking_uri}: train one first"
+        ) from error
+    return ModelVersion(name=name, version=number, run_id=str(found.run_id), tags=dict(found.tags))
+
+
+def fetch(store: Store, model_version: ModelVersion, path: str) -> Path:
+    """Return a local path of a file or folder that the version's run logged.
+
+    Raises
+    ------
+    EvidenceMissing
+        The run did not log it.
+    """
+    run = store.client().get_run(model_version.run_id)
+    try:
+        local = mlflow.artifacts.download_artifacts(
+            artifact_uri=f"{run.info.artifact_uri}/{path}", tracking_uri=store.tracking_uri
+        )
+    except (MlflowException, OSError) as error:
+        raise EvidenceMissing(f"{model_version}: its run has no {path}") from error
+    if not Path(local).exists():
+        raise EvidenceMissing(f"{model_version}: its run has no {path}")
+    return Path(local)
+
+
+def fetch_predictions(store: Store, model_version: ModelVersion) -> tuple[Path, str]:
+    """Return the out-of-fold prediction table's path and digest."""
+    path = fetch(store, model_version, PREDICTIONS_FILE)
+    return path, file_digest(path)
+
+
+def mirror_champion(store: Store, model_version: ModelVersion) -> None:
+    """Point MLflow's alias at the ledger's champion, for people who look there."""
+    client: MlflowClient = store.client()
+    client.set_registered_model_alias(model_version.name, CHAMPION, model_version.version)

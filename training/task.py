@@ -1,0 +1,57 @@
+"""Reads task files."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from contracts.digests import record_digest
+from contracts.errors import TaskInvalid
+from contracts.task import Task
+from contracts.vocabulary import vocabulary
+
+
+def read_task(path: Path) -> Task:
+    """Read and check a task file.
+
+    Raises
+    ------
+    TaskInvalid
+        Unreadable, not TOML, an unknown or missing key, a wrong type, a code that is not in the
+        vocabulary, or a target range that is not the vocabulary's.
+    """
+    try:
+        task = Task.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except OSError as error:
+        raise TaskInvalid(f"{path}: cannot be read ({error.strerror}): check the path") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TaskInvalid(f"{path}: not valid TOML: {error}") from error
+    except ValidationError as error:
+        lines = [
+            f"  {'.'.join(str(part) for part in problem['loc']) or 'task'}: {problem['msg']}"
+            for problem in error.errors()
+        ]
+        raise TaskInvalid(f"{path}: {len(lines)} problem(s)\n" + "\n".join(lines)) from error
+    _check_codes(path, task)
+    return task
+
+
+def task_digest(task: Task) -> str:
+    """Return the SHA-256 of a task's canonical JSON."""
+    return record_digest(task.model_dump(mode="json"))
+
+
+def _check_codes(path: Path, task: Task) -> None:
+    words = vocabulary()
+    inputs = task.inputs
+    used = [*inputs.assessments, *inputs.daily, *inputs.person, *(s.code for s in task.sensitive)]
+    if unknown := [code for code in used if code not in words]:
+        raise TaskInvalid(f"{path}: not in the vocabulary: {', '.join(unknown)}")
+    target = words[task.target.code]
+    if (task.target.low, task.target.high) != (target.low, target.high):
+        raise TaskInvalid(
+            f"{path}: target range {task.target.low:g} to {task.target.high:g}, but the vocabulary"
+            f" has {target.low:g} to {target.high:g} for {target.code}"
+        )

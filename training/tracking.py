@@ -1,0 +1,80 @@
+"""Runs in MLflow: parameters, metrics, figures and digests, closed properly whatever happens."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlflow import MlflowClient
+
+EXPERIMENT = "rehabcast"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """Where runs and artifacts go.
+
+    Parameters
+    ----------
+    tracking_uri
+        MLflow tracking and registry store, such as `sqlite:///mlruns/mlflow.db`.
+    artifacts
+        Folder of artifacts of a local store.
+    """
+
+    tracking_uri: str
+    artifacts: Path
+
+    def client(self) -> MlflowClient:
+        """Return a client, with the store's tables made on first use."""
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
+        self.artifacts.mkdir(parents=True, exist_ok=True)
+        return MlflowClient(self.tracking_uri)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """An open run."""
+
+    client: MlflowClient
+    run_id: str
+
+    def log_params(self, params: Mapping[str, object]) -> None:
+        """Log parameters as text."""
+        for name, value in params.items():
+            self.client.log_param(self.run_id, name, value)
+
+    def log_metrics(self, metrics: Mapping[str, float]) -> None:
+        """Log finite numbers."""
+        for name, value in metrics.items():
+            self.client.log_metric(self.run_id, name, value)
+
+    def log_file(self, path: Path, folder: str | None = None) -> None:
+        """Log one file."""
+        self.client.log_artifact(self.run_id, str(path), folder)
+
+
+@contextmanager
+def run(store: Store, *, name: str, tags: Mapping[str, str]) -> Iterator[Run]:
+    """Open a run; it ends FINISHED, FAILED on an error, or KILLED on Ctrl-C, never RUNNING."""
+    client = store.client()
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    experiment_id = (
+        experiment.experiment_id
+        if experiment is not None
+        else client.create_experiment(EXPERIMENT, str(store.artifacts.resolve()))
+    )
+    started = client.create_run(experiment_id, run_name=name, tags=dict(tags))
+    run_id = started.info.run_id
+    try:
+        yield Run(client=client, run_id=run_id)
+    except KeyboardInterrupt:
+        client.set_terminated(run_id, "KILLED")
+        raise
+    except BaseException:
+        client.set_terminated(run_id, "FAILED")
+        raise
+    client.set_terminated(run_id, "FINISHED")

@@ -1,0 +1,194 @@
+"""The training job: from a cohort and a task to a registered candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import meds
+import numpy as np
+import pandas as pd
+
+from contracts.cohort import Cohort
+from contracts.digests import code_digest, file_digest, record_digest
+from contracts.errors import ContractError
+from contracts.predictions import CANDIDATE, MODEL
+from contracts.sequences import SequenceBatch
+from contracts.task import Task
+from features.sequences import training_sequences
+from training.bundle import Lineage, write_bundle
+from training.card import model_card
+from training.config import TrainingConfig
+from training.crossfit import CrossFit, crossfit, ensemble_quantiles, out_of_fold
+from training.figures import calibration_figure, error_figure
+from training.models.boosted import boosted_quantiles
+from training.models.network import Ensemble
+from training.models.rules import last_observation, proportional_recovery
+from training.predictions import prediction_table
+from training.register import (
+    PREDICTIONS_FILE,
+    SPLITS_FILE,
+    ModelVersion,
+    register,
+    write_signature,
+)
+from training.scores import losses
+from training.split import HELD_OUT, fold_of_subjects
+from training.task import task_digest
+from training.tracking import Run, Store, run
+
+FAMILY = "recurrent network"
+COMPARATORS = {
+    "last observation": last_observation,
+    "proportional recovery": proportional_recovery,
+    "boosted quantiles": boosted_quantiles,
+}
+MINIMUM_SUBJECTS = 30
+
+
+def train(
+    cohort: Cohort,
+    task: Task,
+    config: TrainingConfig,
+    *,
+    model: str,
+    store: Store,
+    checkpoints: Path,
+    advance: Callable[[str], None] = lambda _: None,
+) -> ModelVersion:
+    """Train, score out of fold beside the comparators, and register a candidate.
+
+    Interrupted and started again with the same cohort, task, configuration and code, it goes on
+    where it stopped.
+
+    Parameters
+    ----------
+    checkpoints
+        Folder for unfinished work.
+    advance
+        Called with a few words after each finished step, `steps(config)` times in all.
+
+    Raises
+    ------
+    ContractError
+        Fewer than `MINIMUM_SUBJECTS` subjects have a past score and an outcome.
+    """
+    every = training_sequences(cohort.events, task)
+    subjects = np.unique(every.subject_B)
+    if len(subjects) < MINIMUM_SUBJECTS:
+        raise ContractError(
+            f"{len(subjects)} subjects have a score at an origin and one at a horizon;"
+            f" {MINIMUM_SUBJECTS} are needed to train and audit honestly"
+        )
+    dealt = fold_of_subjects(subjects, config.folds, config.held_out_share, seed=config.seed)
+    aside = np.array([subject for subject, fold in dealt.items() if fold == HELD_OUT])
+    held_out = every.take(np.isin(every.subject_B, aside))
+    batch = every.take(~np.isin(every.subject_B, aside))
+    key = {
+        "data": cohort.digest,
+        "task": task_digest(task),
+        "config": config.digest,
+        "code": code_digest(),
+    }
+    tags = {"cohort": cohort.provenance.name, "simulated": str(cohort.provenance.simulated)}
+    with run(store, name=f"train {model}", tags=tags) as opened, TemporaryDirectory() as place:
+        opened.log_params({**asdict(config), **{f"{name}_digest": key[name] for name in key}})
+        fitted = crossfit(
+            batch,
+            task,
+            config,
+            folder=checkpoints / record_digest(key)[:16],
+            advance=lambda: advance("network"),
+        )
+        table = _out_of_fold_table(batch, task, config, fitted, advance)
+        folder = Path(place)
+        table.to_parquet(folder / PREDICTIONS_FILE, index=False)
+        lineage = Lineage(
+            family=FAMILY,
+            cohort_name=cohort.provenance.name,
+            simulated=cohort.provenance.simulated,
+            data_digest=key["data"],
+            task_digest=key["task"],
+            config_digest=key["config"],
+            code_digest=key["code"],
+            predictions_digest=file_digest(folder / PREDICTIONS_FILE),
+            seed=config.seed,
+            subjects=len(np.unique(batch.subject_B)),
+        )
+        _log_evidence(opened, folder, table, held_out, task, fitted, dealt, lineage)
+        bundle = folder / "bundle"
+        write_signature(bundle, batch.layout, days=task.inputs.past_days, run_id=opened.run_id)
+        ensemble = Ensemble(fitted.members)
+        card = model_card(table, task, lineage)
+        write_bundle(bundle, ensemble, fitted.offsets_HQ, batch, task, lineage, card=card)
+        version = register(opened, bundle, name=model, tags=tags)
+        advance("bundle")
+    return version
+
+
+def steps(config: TrainingConfig) -> int:
+    """Return how many steps `train` reports."""
+    return config.folds + len(COMPARATORS) + 1
+
+
+def _out_of_fold_table(
+    batch: SequenceBatch,
+    task: Task,
+    config: TrainingConfig,
+    fitted: CrossFit,
+    advance: Callable[[str], None],
+) -> pd.DataFrame:
+    tables = [prediction_table(batch, fitted.out_of_fold_BHQ, task, model=CANDIDATE)]
+    for name, fit in COMPARATORS.items():
+        quantiles_BHQ = out_of_fold(fit, batch, task, config)
+        tables.append(prediction_table(batch, quantiles_BHQ, task, model=name))
+        advance(name)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _log_evidence(
+    opened: Run,
+    folder: Path,
+    table: pd.DataFrame,
+    held_out: SequenceBatch,
+    task: Task,
+    fitted: CrossFit,
+    dealt: dict[int, int],
+    lineage: Lineage,
+) -> None:
+    splits = pd.DataFrame(
+        {
+            "subject_id": list(dealt),
+            "split": [
+                meds.held_out_split if fold == HELD_OUT else meds.train_split
+                for fold in dealt.values()
+            ],
+        }
+    ).sort_values("subject_id")
+    splits.to_parquet(folder / SPLITS_FILE, index=False)
+    title = "SIMULATED cohort" if lineage.simulated else lineage.cohort_name
+    calibration_figure(table, folder / "calibration.png", title=title)
+    error_figure(table, folder / "error-by-horizon.png", title=title)
+    for name in (PREDICTIONS_FILE, SPLITS_FILE, "calibration.png", "error-by-horizon.png"):
+        opened.log_file(folder / name)
+    opened.log_metrics(_metrics(table))
+    if len(held_out):
+        opened.log_metrics(_held_out_metrics(held_out, task, fitted))
+
+
+def _metrics(table: pd.DataFrame) -> dict[str, float]:
+    scored = table.assign(**losses(table))
+    means = scored.groupby(MODEL)[["mae", "crps", "coverage_80", "width_80"]].mean()
+    return {
+        f"out_of_fold/{str(model).replace(' ', '_')}/{name}": float(value)
+        for model, row in means.iterrows()
+        for name, value in row.items()
+    }
+
+
+def _held_out_metrics(held_out: SequenceBatch, task: Task, fitted: CrossFit) -> dict[str, float]:
+    quantiles_BHQ = ensemble_quantiles(held_out, task, fitted)
+    scored = losses(prediction_table(held_out, quantiles_BHQ, task, model=CANDIDATE))
+    return {f"held_out/{name}": float(value) for name, value in scored.mean().items()}
