@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -50,8 +49,3 @@ def scores_by_horizon(table: pd.DataFrame) -> list[HorizonScore]:
         )
         for day, rows in scored.groupby(columns.HORIZON)
     ]
-
-
-def as_records(scores: list[HorizonScore]) -> list[dict[str, Any]]:
-    """Return the scores as plain records."""
-    return [asdict(score) for score in scores]

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
-
-mpl.use("Agg")
-
-from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 from contracts import predictions as columns
 from contracts.forecast import QUANTILE_LEVELS
@@ -22,7 +18,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
 
 def calibration_figure(table: pd.DataFrame, path: Path, *, title: str) -> None:
     """Draw, per model, how often the truth lies at or below each forecast quantile."""
-    figure, axes = plt.subplots(figsize=(5, 5))
+    figure = Figure(figsize=(5, 5))
+    axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="grey", linewidth=1, label="perfect")
     for colour, (model, rows) in zip(COLOURS, table.groupby(columns.MODEL), strict=False):
         quantiles_NQ = rows[list(columns.QUANTILE_COLUMNS)].to_numpy()
@@ -30,12 +27,13 @@ def calibration_figure(table: pd.DataFrame, path: Path, *, title: str) -> None:
         axes.plot(QUANTILE_LEVELS, share_Q, marker="o", color=colour, label=str(model))
     axes.set(xlabel="quantile level", ylabel="share of truths at or below", title=title)
     axes.legend()
-    _save(figure, path)
+    figure.savefig(path, dpi=120, bbox_inches="tight")
 
 
 def error_figure(table: pd.DataFrame, path: Path, *, title: str) -> None:
     """Draw the mean absolute error of each model by horizon."""
-    figure, axes = plt.subplots(figsize=(6, 4))
+    figure = Figure(figsize=(6, 4))
+    axes = figure.subplots()
     table = table.assign(error=losses(table)["mae"])
     for colour, (model, rows) in zip(COLOURS, table.groupby(columns.MODEL), strict=False):
         mean = rows.groupby(columns.HORIZON)["error"].mean()
@@ -44,9 +42,4 @@ def error_figure(table: pd.DataFrame, path: Path, *, title: str) -> None:
     axes.set(xlabel="weeks after enrolment", ylabel="mean absolute error (points)", title=title)
     axes.set_ylim(bottom=0)
     axes.legend()
-    _save(figure, path)
-
-
-def _save(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=120, bbox_inches="tight")
-    plt.close(figure)

@@ -1,0 +1,60 @@
+"""The command line: nouns of the work, one exit code per kind of error."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import typer
+
+from contracts.errors import CohortInvalid, RehabcastError
+
+# Nothing we depend on may report to its makers from a hospital's network.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+
+from rehabcast import (
+    cohort_commands,
+    governance_commands,
+    service_commands,
+    training_commands,
+)
+from rehabcast.demo import demo
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Forecasts of functional recovery that a clinician can question, behind a fairness audit.",
+)
+app.add_typer(cohort_commands.app, name="cohort")
+app.command()(training_commands.train)
+app.command()(training_commands.benchmark)
+app.command()(training_commands.evaluate)
+app.command()(governance_commands.audit)
+app.command()(governance_commands.promote)
+app.command()(service_commands.serve)
+app.command()(service_commands.forecast)
+app.add_typer(governance_commands.ledger_app, name="ledger")
+app.command()(demo)
+
+
+def run() -> None:
+    """Run the command line; an error of ours becomes one message and its exit code."""
+    try:
+        app()
+    except RehabcastError as error:
+        if "--json" in sys.argv:
+            sys.stdout.write(json.dumps(_record(error)) + "\n")
+        sys.stderr.write(f"rehabcast: {error}\n")
+        sys.exit(error.exit_code)
+
+
+def _record(error: RehabcastError) -> dict[str, object]:
+    record: dict[str, object] = {"error": type(error).__name__, "message": str(error)}
+    if isinstance(error, CohortInvalid):
+        record["problems"] = [
+            {"file": p.file, "row": p.row, "field": p.field, "message": p.message}
+            for p in error.problems
+        ]
+    return record
