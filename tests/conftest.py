@@ -1,0 +1,72 @@
+"""Small seeded cohorts shared by the tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from contracts.cohort import COLUMNS, ENROLMENT, NOMINAL_ONSET, ONSET
+from contracts.sequences import SequenceBatch
+from contracts.task import Task
+from features.sequences import training_sequences
+from training.task import read_task
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def task() -> Task:
+    return read_task(ROOT / "tasks" / "stroke-upper-limb.toml")
+
+
+def made_up_events(subjects: int, seed: int) -> pd.DataFrame:
+    """People whose score rises toward a ceiling that their first score and steps foretell."""
+    generator = np.random.default_rng(seed)
+    rows: list[tuple[object, ...]] = []
+    for subject in range(1, subjects + 1):
+        onset, enrolment_day = NOMINAL_ONSET, int(generator.integers(3, 40))
+        enrolment = onset + pd.Timedelta(days=enrolment_day)
+        first = float(generator.integers(2, 50))
+        best = min(66.0, first + float(generator.uniform(0, 30)))
+        rows += [
+            (subject, onset, ONSET, np.nan, None),
+            (subject, enrolment, ENROLMENT, np.nan, None),
+            (subject, pd.NaT, "REHABCAST//AGE", float(generator.integers(30, 90)), None),
+            (subject, pd.NaT, "REHABCAST//SITE", np.nan, str(generator.choice(["A", "B"]))),
+        ]
+        if generator.random() < 0.9:
+            sex = str(generator.choice(["female", "male"]))
+            rows.append((subject, pd.NaT, "REHABCAST//SEX", np.nan, sex))
+        for day in (0, 21, 35, 84, 182):
+            if day in {0, 84} or generator.random() < 0.7:
+                score = best - (best - first) * np.exp(-day / 30) + generator.normal(0, 2)
+                rows.append(
+                    (
+                        subject,
+                        enrolment + pd.Timedelta(days=day),
+                        "REHABCAST//FUGL_MEYER_UE",
+                        float(np.clip(np.round(score), 0, 66)),
+                        None,
+                    )
+                )
+        for day in range(-2, 22):
+            if generator.random() < 0.6:
+                when = enrolment + pd.Timedelta(days=day)
+                rows.append((subject, when, "LOINC//41950-7", 100 * best, None))
+                rows.append(
+                    (subject, when, "REHABCAST//WEAR_TIME", float(generator.uniform(4, 24)), None)
+                )
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+@pytest.fixture(scope="session")
+def events() -> pd.DataFrame:
+    return made_up_events(60, seed=1)
+
+
+@pytest.fixture(scope="session")
+def batch(events: pd.DataFrame, task: Task) -> SequenceBatch:
+    return training_sequences(events, task)

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contracts.cohort import CODE, COLUMNS, ENROLMENT, NOMINAL_ONSET, NUMBER, ONSET, SUBJECT, TIME
+from contracts.errors import ForecastRefused
+from contracts.sequences import SequenceBatch
+from contracts.task import Task
+from features.sequences import (
+    NO_WEARABLE,
+    cohort_sequences,
+    forecast_sequence,
+    present_modalities,
+    training_sequences,
+)
+
+SCORE = "REHABCAST//FUGL_MEYER_UE"
+STEPS = "LOINC//41950-7"
+WEAR = "REHABCAST//WEAR_TIME"
+
+
+def person(*observed: tuple[int, str, float], subject: int = 1, enrolled: int = 10) -> pd.DataFrame:
+    """One subject with values on days after enrolment."""
+    enrolment = NOMINAL_ONSET + pd.Timedelta(days=enrolled)
+    rows = [
+        (subject, NOMINAL_ONSET, ONSET, np.nan, None),
+        (subject, enrolment, ENROLMENT, np.nan, None),
+        *(
+            (subject, enrolment + pd.Timedelta(days=day), code, value, None)
+            for day, code, value in observed
+        ),
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def test_a_record_is_laid_out_by_day_with_what_was_not_observed_marked(task: Task) -> None:
+    batch = training_sequences(
+        person((0, SCORE, 20), (-2, STEPS, 900), (84, SCORE, 44), (21, SCORE, 30)), task
+    )
+    assert batch.origin_day_B.tolist() == [0, 21]
+    score, steps = (batch.layout.channels_C.index(code) for code in (SCORE, STEPS))
+    assert batch.values_BTC[0, -1, score] == 20
+    assert batch.values_BTC[0, -3, steps] == 900
+    assert batch.observed_BTC[0].sum() == 2
+    assert batch.values_BTC[0][~batch.observed_BTC[0]].tolist() == [0] * 68
+    assert batch.last_score_B.tolist() == [20, 30]
+    assert batch.days_since_onset_BT[:, -1].tolist() == [10, 31]
+    np.testing.assert_array_equal(batch.truth_BH[0], [30, np.nan, np.nan, 44, np.nan, np.nan])
+    np.testing.assert_array_equal(batch.truth_BH[1], [np.nan, np.nan, np.nan, 44, np.nan, np.nan])
+
+
+@pytest.mark.parametrize(("day", "counts"), [(76, False), (77, True), (98, True), (99, False)])
+def test_an_outcome_counts_inside_the_half_open_window(task: Task, day: int, counts: bool) -> None:
+    batch = training_sequences(person((0, SCORE, 20), (182, SCORE, 50), (day, SCORE, 40)), task)
+    assert (batch.truth_BH[0, 3] == 40) == counts
+
+
+def test_the_outcome_nearest_to_the_horizon_is_taken(task: Task) -> None:
+    batch = training_sequences(
+        person((0, SCORE, 20), (78, SCORE, 1), (85, SCORE, 2), (90, SCORE, 3)), task
+    )
+    assert batch.truth_BH[0, 3] == 2
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**31))
+def test_nothing_after_the_origin_reaches_the_past(
+    events: pd.DataFrame, task: Task, seed: int
+) -> None:
+    layout = training_sequences(events, task).layout
+    enrolment = events[events[CODE] == ENROLMENT].set_index(SUBJECT)[TIME]
+    day = (events[TIME] - events[SUBJECT].map(enrolment)).dt.days
+    later = (day > 0) & ~events[CODE].isin([ONSET, ENROLMENT])
+    noise = np.random.default_rng(seed).uniform(0, 24, len(events))
+    changed = events.assign(**{NUMBER: events[NUMBER].where(~later, noise)})
+    first, second = (
+        at_origin(cohort_sequences(side, task, layout), 0) for side in (events, changed)
+    )
+    np.testing.assert_array_equal(first.subject_B, second.subject_B)
+    np.testing.assert_array_equal(first.values_BTC, second.values_BTC)
+    np.testing.assert_array_equal(first.last_score_B, second.last_score_B)
+    pd.testing.assert_frame_equal(first.groups_B, second.groups_B)
+
+
+def at_origin(batch: SequenceBatch, day: int) -> SequenceBatch:
+    return batch.take(batch.origin_day_B == day)
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 2**31))
+def test_the_order_of_rows_does_not_matter(events: pd.DataFrame, task: Task, seed: int) -> None:
+    shuffled = events.sample(frac=1, random_state=seed)
+    first, second = training_sequences(events, task), training_sequences(shuffled, task)
+    np.testing.assert_array_equal(first.values_BTC, second.values_BTC)
+    np.testing.assert_array_equal(first.truth_BH, second.truth_BH)
+    np.testing.assert_array_equal(first.person_BS, second.person_BS)
+    pd.testing.assert_frame_equal(first.groups_B, second.groups_B)
+
+
+def test_a_forecast_sees_the_same_past_as_training_did(events: pd.DataFrame, task: Task) -> None:
+    trained = training_sequences(events, task)
+    latest = trained.take(trained.origin_day_B == 21)
+    for row in range(0, len(latest), 7):
+        subject = latest.subject_B[row]
+        asked = forecast_sequence(events[events[SUBJECT] == subject], task, trained.layout)
+        assert asked.origin_day_B.tolist() == [21]
+        np.testing.assert_array_equal(asked.values_BTC[0], latest.values_BTC[row])
+        np.testing.assert_array_equal(asked.person_BS[0], latest.person_BS[row])
+        assert np.isnan(asked.truth_BH[0, 0])
+
+
+def test_a_record_without_a_score_is_refused_with_what_to_do(
+    events: pd.DataFrame, task: Task
+) -> None:
+    layout = training_sequences(events, task).layout
+    with pytest.raises(ForecastRefused, match="no Fugl-Meyer upper extremity score.*assess"):
+        forecast_sequence(person((0, STEPS, 500)), task, layout)
+    with pytest.raises(ForecastRefused, match="nothing was measured from enrolment on"):
+        forecast_sequence(person((-3, SCORE, 20)), task, layout)
+    with pytest.raises(ForecastRefused, match="ENROLMENT"):
+        only_onset = person((0, SCORE, 20)).query("code != @ENROLMENT")
+        forecast_sequence(only_onset, task, layout)
+
+
+def test_wear_is_banded_by_worn_days_and_its_absence_is_a_group(task: Task) -> None:
+    half = [(day, WEAR, 16.0 if day % 2 else 3.0) for day in range(-9, 1)]
+    both = pd.concat(
+        [
+            person((0, SCORE, 20), (84, SCORE, 30), *half, subject=1),
+            person((0, SCORE, 20), (84, SCORE, 30), subject=2),
+        ]
+    )
+    at_start = at_origin(training_sequences(both, task), 0)
+    assert at_start.groups_B["wear band"].tolist() == ["25% to under 60%", NO_WEARABLE]
+
+
+def test_age_bands_are_half_open_and_missing_age_is_a_group(task: Task) -> None:
+    people = []
+    for subject, age in enumerate([54.9, 55, 75, None], start=1):
+        record = person((0, SCORE, 20), (84, SCORE, 30), subject=subject)
+        if age is not None:
+            record.loc[len(record)] = (subject, pd.NaT, "REHABCAST//AGE", age, None)
+        people.append(record)
+    batch = at_origin(training_sequences(pd.concat(people), task), 0)
+    bands = ["under 55", "55 to under 75", "75 and over", "not recorded"]
+    assert batch.groups_B["age band"].tolist() == bands
+
+
+def test_a_modality_is_present_when_anything_of_it_was_observed(
+    events: pd.DataFrame, task: Task
+) -> None:
+    layout = training_sequences(events, task).layout
+    batch = forecast_sequence(person((0, SCORE, 20)), task, layout)
+    names = ("time since onset", "person", "assessments", "wear", "gait")
+    assert present_modalities(batch, names).tolist() == [[1, 0, 1, 0, 0]]

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from contracts.sequences import SequenceBatch
+from contracts.task import Task
+from features.sequences import training_sequences
+from training.config import TrainingConfig
+from training.fit import fit_network, forward, modalities_of, new_network, tensors
+
+QUICK = TrainingConfig(max_epochs=4, patience=4, hidden=4, embedding=4)
+
+
+def weights(network: torch.nn.Module) -> dict[str, np.ndarray]:
+    return {name: value.numpy().copy() for name, value in network.state_dict().items()}
+
+
+def assert_same(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> None:
+    for name, value in first.items():
+        np.testing.assert_array_equal(value, second[name], err_msg=name)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(
+    batch: SequenceBatch, task: Task, tmp_path: Path
+) -> None:
+    first, again, other = (
+        weights(fit_network(batch, task, QUICK, seed=seed, folder=tmp_path / str(place)))
+        for place, seed in enumerate((7, 7, 8))
+    )
+    assert_same(first, again)
+    assert any(not np.array_equal(first[name], other[name]) for name in first)
+
+
+def test_an_interrupted_fit_resumes_to_the_same_weights(
+    batch: SequenceBatch, task: Task, tmp_path: Path
+) -> None:
+    whole = fit_network(batch, task, QUICK, seed=7, folder=tmp_path / "whole")
+    stopped = replace(QUICK, max_epochs=2)
+    fit_network(batch, task, stopped, seed=7, folder=tmp_path / "stopped")
+    # What a kill leaves behind: checkpoints, but no finished weights.
+    (tmp_path / "stopped" / "best.safetensors").unlink()
+    resumed = fit_network(batch, task, QUICK, seed=7, folder=tmp_path / "stopped")
+    assert_same(weights(whole), weights(resumed))
+
+
+def test_a_finished_fit_is_read_back_and_not_trained_again(
+    batch: SequenceBatch, task: Task, tmp_path: Path
+) -> None:
+    first = fit_network(batch, task, QUICK, seed=7, folder=tmp_path)
+    (tmp_path / "last.ckpt").unlink()
+    assert_same(weights(first), weights(fit_network(batch, task, QUICK, seed=7, folder=tmp_path)))
+
+
+def test_training_lowers_the_loss_on_people_it_never_saw(
+    batch: SequenceBatch, task: Task, tmp_path: Path
+) -> None:
+    from training.losses import pinball
+
+    unseen = batch.subject_B % 3 == 0
+    config = TrainingConfig(max_epochs=40)
+    fitted = fit_network(batch.take(~unseen), task, config, seed=1, folder=tmp_path)
+    level_Q = torch.tensor(np.linspace(0.05, 0.95, 19))
+    truth = torch.from_numpy(batch.take(unseen).truth_BH)
+    losses = []
+    for network in (new_network(batch.layout, task, config).eval(), fitted):
+        quantiles = torch.from_numpy(forward(network, batch.take(unseen)))
+        losses.append(float(pinball(truth, quantiles, level_Q)))
+    assert losses[1] < 0.8 * losses[0]
+
+
+def test_an_untrained_network_says_that_nothing_changes(batch: SequenceBatch, task: Task) -> None:
+    torch.manual_seed(0)
+    median_BH = forward(new_network(batch.layout, task, TrainingConfig()).eval(), batch)[..., 9]
+    off = median_BH - batch.last_score_B[:, None]
+    assert np.abs(off).mean() < 5
+    assert np.corrcoef(median_BH[:, 0], batch.last_score_B)[0, 1] > 0.95
+
+
+def test_quantiles_rise_and_stay_on_the_scale_for_any_weights(
+    batch: SequenceBatch, task: Task
+) -> None:
+    torch.manual_seed(3)
+    network = new_network(batch.layout, task, TrainingConfig()).eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.copy_(3 * torch.randn_like(parameter))
+    quantiles_BHQ = forward(network, batch)
+    assert (np.diff(quantiles_BHQ, axis=-1) >= -1e-4).all()
+    assert quantiles_BHQ.min() >= 0
+    assert quantiles_BHQ.max() <= 66
+
+
+def test_what_is_not_observed_can_not_change_a_forecast(batch: SequenceBatch, task: Task) -> None:
+    torch.manual_seed(0)
+    network = new_network(batch.layout, task, TrainingConfig()).eval()
+    noise = np.random.default_rng(0).normal(size=batch.values_BTC.shape).astype(np.float32)
+    disturbed = replace(
+        batch, values_BTC=np.where(batch.observed_BTC, batch.values_BTC, 1e3 * noise)
+    )
+    np.testing.assert_allclose(forward(network, batch), forward(network, disturbed), atol=1e-3)
+
+
+def test_a_hidden_modality_can_not_change_a_forecast(batch: SequenceBatch, task: Task) -> None:
+    torch.manual_seed(0)
+    network = new_network(batch.layout, task, TrainingConfig()).eval()
+    hidden = modalities_of(batch.layout).index("gait")
+    *past, present_BM, _ = tensors(batch)
+    present_BM[:, hidden] = 0
+    steps = batch.layout.channels_C.index("LOINC//41950-7")
+    disturbed = [x.clone() for x in past]
+    disturbed[0][:, :, steps] += 5_000
+    with torch.inference_mode():
+        first, second = (
+            network.head(network.encoder(*side), present_BM).numpy() for side in (past, disturbed)
+        )
+    np.testing.assert_array_equal(first, second)
+
+
+def test_pinball_ignores_missing_outcomes_and_their_gradients() -> None:
+    from training.losses import pinball
+
+    quantiles = torch.zeros(2, 1, 1, requires_grad=True)
+    truth = torch.tensor([[2.0], [float("nan")]])
+    loss = pinball(truth, quantiles, torch.tensor([0.5]))
+    loss.backward()
+    assert loss.item() == pytest.approx(1.0)
+    assert quantiles.grad is not None
+    assert quantiles.grad[1].item() == 0.0
+    assert torch.isfinite(quantiles.grad).all()
+
+
+def test_only_channels_that_the_cohort_has_enter_the_network(events, task: Task) -> None:
+    without = events[~events["code"].isin(["LOINC//41950-7", "REHABCAST//WEAR_TIME"])]
+    layout = training_sequences(without, task).layout
+    assert layout.channels_C == ("REHABCAST//FUGL_MEYER_UE",)
+    assert modalities_of(layout) == ("time since onset", "person", "assessments")
