@@ -98,7 +98,8 @@ def _unseen_subject(version: str, cohort: Cohort, task: Task) -> int:
     held_out = splits.loc[splits["split"] == meds.held_out_split, SUBJECT]
     events = cohort.events
     scores = events[events[SUBJECT].isin(held_out) & (events[CODE] == task.target.code)]
-    return int(scores.groupby(SUBJECT).size().sort_index().idxmax())
+    counts = scores[SUBJECT].value_counts().sort_index()
+    return int(counts.index[counts.to_numpy().argmax()])
 
 
 def _what_happened(cohort: Cohort, subject: int, task: Task) -> str:

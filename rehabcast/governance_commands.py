@@ -67,6 +67,7 @@ def run_audit(model_version: str) -> tuple[dict[str, Any], Verdict]:
         ),
     )
     now = datetime.now(UTC)
+    name, made_at = bundle.manifest.cohort_name, now.isoformat(timespec="seconds")
     page = render(
         verdict,
         policy,
