@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from contracts.errors import TaskInvalid
+from training.task import read_task, task_digest
+
+ROOT = Path(__file__).resolve().parents[2]
+GOOD = (ROOT / "tasks" / "stroke-upper-limb.toml").read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tasks").glob("*.toml")), ids=lambda p: p.name)
+def test_every_task_file_of_the_project_is_valid(path: Path) -> None:
+    assert read_task(path).name == path.stem
+
+
+@pytest.mark.parametrize(
+    ("found", "put", "told"),
+    [
+        ("early_days = 120", "early_days = 120\nsurprise = 1", "surprise"),
+        ("primary_horizon_weeks = 12", "primary_horizon_weeks = 13", "13 is no horizon"),
+        ("window_days = [32, 39]", "window_days = [20, 39]", "overlap at day 20"),
+        ("gain_at_least = 4.25", "gain_at_least = 4.25\nat_least = 3", "give one of"),
+        ('code = "REHABCAST//SEX"', 'code = "REHABCAST//SEXX"', "REHABCAST//SEXX"),
+        ("high = 66", "high = 100", "vocabulary has 0 to 66"),
+        ("origins_days = [0, 21]", 'origins_days = ["soon"]', "origins_days"),
+        ("[target]", "[target", "not valid TOML"),
+    ],
+)
+def test_a_broken_task_file_is_refused_with_the_place(
+    tmp_path: Path, found: str, put: str, told: str
+) -> None:
+    assert found in GOOD
+    path = tmp_path / "task.toml"
+    path.write_text(GOOD.replace(found, put, 1), "utf-8")
+    with pytest.raises(TaskInvalid, match=told) as caught:
+        read_task(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_task_file_is_told_as_such(tmp_path: Path) -> None:
+    with pytest.raises(TaskInvalid, match="check the path"):
+        read_task(tmp_path / "none.toml")
+
+
+def test_the_digest_of_a_task_changes_with_its_content(tmp_path: Path) -> None:
+    other = tmp_path / "task.toml"
+    other.write_text(GOOD.replace("early_days = 120", "early_days = 121"), "utf-8")
+    original = read_task(ROOT / "tasks" / "stroke-upper-limb.toml")
+    assert task_digest(original) == task_digest(original)
+    assert task_digest(original) != task_digest(read_task(other))
