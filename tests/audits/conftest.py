@@ -1,0 +1,100 @@
+"""A small seeded prediction table, with planted disparities where a test asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import norm
+
+from contracts.forecast import QUANTILE_LEVELS
+from contracts.predictions import (
+    CANDIDATE,
+    CHANCE,
+    GROUP,
+    HORIZON,
+    LAST_SCORE,
+    MODEL,
+    ORIGIN,
+    QUANTILE_COLUMNS,
+    REACHED,
+    SUBJECT,
+    TRUTH,
+)
+
+MILESTONE = "important gain"
+GAIN = 4.25
+COMPARATORS = {"last observation": 8.0, "proportional recovery": 6.0}
+"""Standard deviation of the comparators' errors, in score points; the candidate's is 3."""
+
+
+def make_table(
+    subjects: int = 120,
+    *,
+    seed: int = 0,
+    horizons: tuple[int, ...] = (42, 84),
+    origins: tuple[int, ...] = (0,),
+    groups: Mapping[str, tuple[str, ...]] | None = None,
+    extra_error: Mapping[tuple[str, str], float] | None = None,
+    models: tuple[str, ...] = (CANDIDATE, *COMPARATORS),
+) -> pd.DataFrame:
+    """Return a fair table, with `extra_error` points added to the medians of (axis, label)."""
+    rng = np.random.default_rng(seed)
+    groups = {"sex": ("female", "male")} if groups is None else groups
+    labels = {axis: rng.choice(names, size=subjects) for axis, names in groups.items()}
+    last_S = rng.uniform(5, 40, size=subjects)
+    gain_S = rng.normal(10, 7, size=subjects)
+    cells = [(origin, horizon) for origin in origins for horizon in horizons]
+    people: dict[str, Any] = {
+        SUBJECT: np.repeat(np.arange(subjects, dtype=np.int64), len(cells)),
+        ORIGIN: np.tile([origin for origin, _ in cells], subjects),
+        HORIZON: np.tile([horizon for _, horizon in cells], subjects),
+    }
+    index_N = people[SUBJECT]
+    truth_N = np.clip(last_S + gain_S, 0, 66)[index_N] + rng.normal(0, 1, size=len(index_N))
+    made = pd.DataFrame(people).assign(
+        **{"days_since_onset": 20.0, LAST_SCORE: last_S[index_N], TRUTH: truth_N},
+        **{GROUP + axis: label_S[index_N] for axis, label_S in labels.items()},
+    )
+    return pd.concat(
+        [_forecasts(made, model, rng, extra_error or {}) for model in models], ignore_index=True
+    )
+
+
+def _forecasts(
+    made: pd.DataFrame,
+    model: str,
+    rng: np.random.Generator,
+    extra_error: Mapping[tuple[str, str], float],
+) -> pd.DataFrame:
+    spread = COMPARATORS.get(model, 3.0)
+    # A person's errors go together over the horizons: that is why the bootstrap is by subject.
+    person_S = rng.normal(size=int(made[SUBJECT].max()) + 1)
+    noise_N = 0.8 * person_S[made[SUBJECT]] + 0.6 * rng.normal(size=len(made))
+    median_N = made[TRUTH].to_numpy() + spread * noise_N
+    if model == CANDIDATE:
+        for (axis, label), points in extra_error.items():
+            median_N = median_N + points * (made[GROUP + axis] == label).to_numpy()
+    table = made.assign(**{MODEL: model})
+    z_Q = norm.ppf(QUANTILE_LEVELS)
+    table[list(QUANTILE_COLUMNS)] = median_N[:, None] + spread * z_Q
+    needed_N = made[LAST_SCORE].to_numpy() + GAIN
+    table[CHANCE + MILESTONE] = norm.sf((needed_N - median_N) / spread)
+    table[REACHED + MILESTONE] = made[TRUTH].to_numpy() >= needed_N
+    return table
+
+
+@pytest.fixture
+def table_of() -> Callable[..., pd.DataFrame]:
+    return make_table
+
+
+@pytest.fixture(scope="session")
+def fair_table() -> pd.DataFrame:
+    return make_table(
+        600,
+        groups={"sex": ("female", "male"), "age band": ("below 55", "55 to 75", "75 or more")},
+    )

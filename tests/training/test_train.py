@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from contracts.bundle import MANIFEST_FILE, Manifest
+from contracts.cohort import Cohort, Provenance
+from contracts.errors import ContractError, EvidenceMissing
+from contracts.predictions import CANDIDATE
+from contracts.task import Task
+from training.config import TrainingConfig
+from training.register import (
+    BUNDLE_FOLDER,
+    SPLITS_FILE,
+    ModelVersion,
+    fetch,
+    fetch_predictions,
+    find,
+    mirror_champion,
+)
+from training.tracking import Store, run
+from training.train import COMPARATORS, steps, train
+
+QUICK = TrainingConfig(max_epochs=2, folds=2, hidden=4, embedding=4)
+
+# MLflow's own use of deprecated interfaces is not ours to mend.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+
+@pytest.fixture(scope="module")
+def cohort(events: pd.DataFrame) -> Cohort:
+    provenance = Provenance(name="made up", source="test", simulated=True)
+    return Cohort(events=events, provenance=provenance, digest="0" * 64)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    place = tmp_path_factory.mktemp("store")
+    return Store(tracking_uri=f"sqlite:///{place}/mlflow.db", artifacts=place / "artifacts")
+
+
+@pytest.fixture(scope="module")
+def trained(
+    cohort: Cohort, task: Task, store: Store, tmp_path_factory: pytest.TempPathFactory
+) -> ModelVersion:
+    seen: list[str] = []
+    version = train(
+        cohort,
+        task,
+        QUICK,
+        model="upper-limb",
+        store=store,
+        checkpoints=tmp_path_factory.mktemp("checkpoints"),
+        advance=seen.append,
+    )
+    assert len(seen) == steps(QUICK)
+    return version
+
+
+def test_a_trained_version_can_be_found_and_says_what_it_rests_on(
+    trained: ModelVersion, store: Store, cohort: Cohort
+) -> None:
+    assert str(trained) == "upper-limb/1"
+    found = find(store, "upper-limb/1")
+    assert found.run_id == trained.run_id
+    assert found.tags["simulated"] == "True"
+    bundle = fetch(store, found, BUNDLE_FOLDER)
+    manifest = Manifest.model_validate_json((bundle / MANIFEST_FILE).read_text("utf-8"))
+    assert manifest.simulated
+    assert manifest.data_digest == cohort.digest
+    assert manifest.predictions_digest == fetch_predictions(store, found)[1]
+    assert "SIMULATED" in (bundle / "model-card.md").read_text("utf-8")
+    assert "MLmodel" in manifest.files
+
+
+def test_the_run_holds_parameters_metrics_figures_and_digests(
+    trained: ModelVersion, store: Store
+) -> None:
+    logged = store.client().get_run(trained.run_id)
+    assert logged.info.status == "FINISHED"
+    assert {"seed", "data_digest", "config_digest", "code_digest"} <= set(logged.data.params)
+    assert "out_of_fold/candidate/crps" in logged.data.metrics
+    assert "out_of_fold/last_observation/crps" in logged.data.metrics
+    assert "held_out/mae" in logged.data.metrics
+    files = {entry.path for entry in store.client().list_artifacts(trained.run_id)}
+    assert {"calibration.png", "error-by-horizon.png", "predictions.parquet"} <= files
+
+
+def test_held_out_subjects_are_in_no_prediction(trained: ModelVersion, store: Store) -> None:
+    splits = pd.read_parquet(fetch(store, trained, SPLITS_FILE))
+    table = pd.read_parquet(fetch_predictions(store, trained)[0])
+    assert splits["subject_id"].is_unique
+    held_out = set(splits.loc[splits["split"] == "held_out", "subject_id"])
+    assert len(held_out) == round(QUICK.held_out_share * len(splits))
+    assert not held_out & set(table["subject_id"])
+    assert set(table["model"]) == {CANDIDATE, *COMPARATORS}
+
+
+def test_the_same_inputs_give_the_same_numbers(
+    trained: ModelVersion, cohort: Cohort, task: Task, store: Store, tmp_path: Path
+) -> None:
+    again = train(cohort, task, QUICK, model="again", store=store, checkpoints=tmp_path)
+    assert fetch_predictions(store, again)[1] == fetch_predictions(store, trained)[1]
+
+
+def test_too_few_subjects_are_refused_before_a_run_is_opened(
+    cohort: Cohort, task: Task, store: Store, tmp_path: Path
+) -> None:
+    few = replace(cohort, events=cohort.events[cohort.events["subject_id"] < 10])
+    with pytest.raises(ContractError, match="9 subjects"):
+        train(few, task, QUICK, model="few", store=store, checkpoints=tmp_path)
+
+
+def test_a_version_that_does_not_exist_is_told_as_such(store: Store) -> None:
+    with pytest.raises(EvidenceMissing, match="train one first"):
+        find(store, "upper-limb/99")
+    with pytest.raises(EvidenceMissing, match="write NAME/N"):
+        find(store, "upper-limb")
+
+
+def test_a_file_that_no_run_logged_is_told_as_such(trained: ModelVersion, store: Store) -> None:
+    with pytest.raises(EvidenceMissing, match=r"its run has no nothing\.txt"):
+        fetch(store, trained, "nothing.txt")
+
+
+def test_the_alias_mirrors_the_champion(trained: ModelVersion, store: Store) -> None:
+    mirror_champion(store, trained)
+    aliased = store.client().get_model_version_by_alias("upper-limb", "champion")
+    assert str(aliased.version) == trained.version
+
+
+@pytest.mark.parametrize(
+    ("raised", "status"), [(RuntimeError, "FAILED"), (KeyboardInterrupt, "KILLED")]
+)
+def test_a_run_that_breaks_is_not_left_running(
+    store: Store, raised: type[BaseException], status: str
+) -> None:
+    run_ids = []
+
+    def breaking() -> None:
+        with run(store, name="breaks", tags={}) as opened:
+            run_ids.append(opened.run_id)
+            raise raised
+
+    with pytest.raises(raised):
+        breaking()
+    assert store.client().get_run(run_ids[0]).info.status == status
