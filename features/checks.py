@@ -1,0 +1,189 @@
+"""The cohort contract as checks: every broken promise, with file, row and field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, SUBJECT, TEXT, TIME
+from contracts.errors import Problem
+from contracts.vocabulary import Code, Kind, vocabulary
+
+HEADER_ROWS = 2
+"""Added to a zero-based position to count as a spreadsheet does: the header is row 1."""
+
+
+def check_events(
+    events: pd.DataFrame, *, file: str, rows: pd.Series | None = None
+) -> list[Problem]:
+    """Return every broken promise of `contracts.cohort`, empty for a sound cohort.
+
+    Parameters
+    ----------
+    events
+        Columns of `contracts.cohort.COLUMNS`, in any order of rows.
+    file
+        Name to report.
+    rows
+        Row in the source of each event; by default the position in `events` plus the header.
+    """
+    if rows is None:
+        rows = pd.Series(np.arange(len(events)) + HEADER_ROWS, index=events.index)
+    placed = events.assign(
+        row=rows.to_numpy(),
+        kind=events[CODE].map({code: str(entry.kind) for code, entry in vocabulary().items()}),
+    ).reset_index(drop=True)
+    known = placed[placed["kind"].notna() & placed[SUBJECT].notna()]
+    return [
+        *_no_subject(placed, file),
+        *_unknown_codes(placed, file),
+        *_times(known, file),
+        *_values(known, file),
+        *_repeats(known, file),
+        *_dates(known, file),
+    ]
+
+
+def _each(
+    rows: pd.DataFrame, file: str, field: str | None, say: Callable[[pd.Series], str]
+) -> list[Problem]:
+    return [
+        Problem(file=file, row=int(row["row"]), field=field or row[CODE], message=say(row))
+        for _, row in rows.iterrows()
+    ]
+
+
+def _no_subject(events: pd.DataFrame, file: str) -> list[Problem]:
+    return _each(
+        events[events[SUBJECT].isna()], file, SUBJECT, lambda _: "no subject: fill in who it is of"
+    )
+
+
+def _unknown_codes(events: pd.DataFrame, file: str) -> list[Problem]:
+    return _each(
+        events[events["kind"].isna()],
+        file,
+        CODE,
+        lambda row: (
+            f"{row[CODE]!r} is not in the vocabulary: map it to one of its codes, or leave it out"
+        ),
+    )
+
+
+def _times(events: pd.DataFrame, file: str) -> list[Problem]:
+    is_fact = events["kind"] == str(Kind.PERSON)
+    return [
+        *_each(
+            events[is_fact & events[TIME].notna()],
+            file,
+            None,
+            lambda row: f"a fact of the person has a time ({row[TIME]}): leave the time empty",
+        ),
+        *_each(
+            events[~is_fact & events[TIME].isna()],
+            file,
+            None,
+            lambda _: "no time: say when it was measured",
+        ),
+    ]
+
+
+def _values(events: pd.DataFrame, file: str) -> list[Problem]:
+    problems: list[Problem] = []
+    for code, rows in events.groupby(CODE, sort=True):
+        entry = vocabulary()[str(code)]
+        if entry.is_numeric:
+            problems += _numbers(rows, entry, file)
+        elif entry.kind is Kind.PERSON:
+            problems += _labels(rows, entry, file)
+    return problems
+
+
+def _numbers(rows: pd.DataFrame, entry: Code, file: str) -> list[Problem]:
+    number_N = rows[NUMBER].to_numpy(dtype=np.float64)
+    missing = ~np.isfinite(number_N)
+    outside = ~missing & ((number_N < np.float64(entry.low)) | (number_N > np.float64(entry.high)))
+    expected = f"{entry.low:g} to {entry.high:g} {entry.unit}"
+    return [
+        *_each(
+            rows[missing],
+            file,
+            None,
+            lambda row: (
+                f"value is {row[NUMBER]}, expected a number ({expected}): a missing value"
+                " has no row"
+            ),
+        ),
+        *_each(
+            rows[outside],
+            file,
+            None,
+            lambda row: (
+                f"value {row[NUMBER]:g} is impossible, expected {expected}: check the entry"
+                " and its unit"
+            ),
+        ),
+    ]
+
+
+def _labels(rows: pd.DataFrame, entry: Code, file: str) -> list[Problem]:
+    text = rows[TEXT]
+    bad = (
+        ~text.isin(entry.labels)
+        if entry.labels
+        else text.isna() | (text.astype("string").str.len().fillna(0) == 0)
+    )
+    expected = ", ".join(entry.labels) if entry.labels else "any short label"
+    return _each(
+        rows[bad],
+        file,
+        None,
+        lambda row: f"label is {row[TEXT]!r}, expected: {expected}; an unknown one has no row",
+    )
+
+
+def _repeats(events: pd.DataFrame, file: str) -> list[Problem]:
+    day = events[TIME].dt.normalize()
+    later = events.assign(day=day).duplicated([SUBJECT, CODE, "day"], keep="first")
+    return _each(
+        events[later],
+        file,
+        None,
+        lambda row: (
+            f"subject {row[SUBJECT]} already has one"
+            + ("" if pd.isna(row[TIME]) else f" on {row[TIME]:%Y-%m-%d}")
+            + ": keep one"
+        ),
+    )
+
+
+def _dates(events: pd.DataFrame, file: str) -> list[Problem]:
+    problems: list[Problem] = []
+    first = {
+        code: events[(events[CODE] == code) & events[TIME].notna()].groupby(SUBJECT)[TIME].min()
+        for code in (ONSET, ENROLMENT)
+    }
+    everyone = events.drop_duplicates(SUBJECT)
+    for code, dates in first.items():
+        name = vocabulary()[code].name
+        without = everyone[~everyone[SUBJECT].isin(dates.index)]
+        problems += _each(
+            without,
+            file,
+            code,
+            lambda row, name=name: f"subject {row[SUBJECT]} has no {name}: add its date",  # type: ignore[misc]
+        )
+    onset = events[SUBJECT].map(first[ONSET]).dt.normalize()
+    early = events[events[TIME].dt.normalize() < onset]
+    problems += _each(
+        early,
+        file,
+        None,
+        lambda row: (
+            f"{row[TIME]:%Y-%m-%d} lies before the onset of subject {row[SUBJECT]}:"
+            " check both dates"
+        ),
+    )
+    return problems

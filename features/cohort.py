@@ -1,0 +1,239 @@
+"""Reads, writes and sums up cohort folders in the MEDS layout."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import meds
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from flexible_schema import SchemaValidationError
+
+from contracts.cohort import (
+    CODE,
+    COLUMNS,
+    NUMBER,
+    PROVENANCE_FILE,
+    SUBJECT,
+    TEXT,
+    TIME,
+    Cohort,
+    Provenance,
+    RuleCount,
+)
+from contracts.digests import folder_digest
+from contracts.errors import CohortInvalid, ContractError, Problem
+from contracts.vocabulary import Kind, vocabulary
+from features.checks import check_events
+
+DATA_FILE = f"{meds.data_subdirectory}/0.parquet"
+
+
+def write_cohort(events: pd.DataFrame, provenance: Provenance, folder: Path) -> Cohort:
+    """Check events and write them as a cohort folder, whole or not at all.
+
+    Returns
+    -------
+    The cohort as `read_cohort` would return it.
+
+    Raises
+    ------
+    CohortInvalid
+        The events break the contract; nothing was written.
+    ContractError
+        The destination exists and is not an empty folder.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ContractError(f"{folder} exists already: name a new folder, or remove it first")
+    if problems := check_events(events, file=provenance.name):
+        raise CohortInvalid(problems)
+    ordered = _in_order(events)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = folder.with_name(f".{folder.name}.{uuid4().hex}.draft")
+    try:
+        _write(ordered, provenance, draft)
+        if folder.exists():
+            folder.rmdir()
+        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return read_cohort(folder)
+
+
+def read_cohort(folder: Path) -> Cohort:
+    """Read and check a cohort folder.
+
+    Raises
+    ------
+    CohortInvalid
+        Unreadable or missing files, a wrong schema, a subject in two files or out of order, or
+        any broken promise of `contracts.cohort`.
+    """
+    files = sorted((folder / meds.data_subdirectory).rglob("*.parquet"))
+    if not files:
+        message = "no Parquet file: is this a cohort folder in the MEDS layout?"
+        raise CohortInvalid(
+            [
+                Problem(
+                    file=f"{folder}/{meds.data_subdirectory}", row=None, field="*", message=message
+                )
+            ]
+        )
+    parts: dict[str, pd.DataFrame] = {}
+    problems: list[Problem] = []
+    for file in files:
+        name = str(file.relative_to(folder))
+        try:
+            parts[name] = _read_events(file)
+        except (pa.ArrowException, OSError, SchemaValidationError, ValueError) as error:
+            problems.append(Problem(file=name, row=None, field="*", message=_unreadable(error)))
+    if problems:
+        raise CohortInvalid(problems)
+    for name, part in parts.items():
+        problems += [*_out_of_order(part, name), *check_events(part, file=name)]
+    problems += _in_two_files(parts)
+    if problems:
+        raise CohortInvalid(problems)
+    return Cohort(
+        events=_in_order(pd.concat(parts.values(), ignore_index=True)),
+        provenance=_read_provenance(folder),
+        digest=folder_digest(folder / meds.data_subdirectory),
+    )
+
+
+def summarise(cohort: Cohort) -> dict[str, Any]:
+    """Return what a person wants to know of a cohort first, ready for JSON."""
+    events = cohort.events
+    subjects = int(events[SUBJECT].nunique())
+    counts = events[CODE].value_counts()
+    words = vocabulary()
+    facts = [code for code, entry in words.items() if entry.kind is Kind.PERSON]
+    return {
+        "name": cohort.provenance.name,
+        "source": cohort.provenance.source,
+        "simulated": cohort.provenance.simulated,
+        "digest": cohort.digest,
+        "subjects": subjects,
+        "events": len(events),
+        "codes": [
+            {
+                "code": code,
+                "name": words[code].name,
+                "unit": words[code].unit,
+                "events": int(counts[code]),
+            }
+            for code in words
+            if code in counts.index
+        ],
+        "not_recorded": {words[code].name: subjects - int(counts.get(code, 0)) for code in facts},
+    }
+
+
+def _in_order(events: pd.DataFrame) -> pd.DataFrame:
+    """Return events by subject, then time with untimed first, then code."""
+    return (
+        events[list(COLUMNS)]
+        .astype({SUBJECT: "int64", NUMBER: "float32"})
+        .sort_values([SUBJECT, TIME, CODE], na_position="first", kind="stable", ignore_index=True)
+    )
+
+
+def _write(events: pd.DataFrame, provenance: Provenance, draft: Path) -> None:
+    (draft / meds.data_subdirectory).mkdir(parents=True)
+    (draft / "metadata").mkdir()
+    table = pa.table(
+        {
+            name: pa.array(events[name], type=kind, from_pandas=True)
+            for name, kind in zip(COLUMNS, _arrow_types(), strict=True)
+        }
+    )
+    meds.DataSchema.validate(table)
+    pq.write_table(table, draft / DATA_FILE)
+    pq.write_table(_code_table(events), draft / meds.code_metadata_filepath)
+    dataset = meds.DatasetMetadataSchema(
+        dataset_name=provenance.name, etl_name="rehabcast", meds_version=meds.__version__
+    )
+    (draft / meds.dataset_metadata_filepath).write_text(json.dumps(dataset.to_dict(), indent=2))
+    (draft / PROVENANCE_FILE).write_text(json.dumps(asdict(provenance), indent=2))
+
+
+def _arrow_types() -> tuple[pa.DataType, ...]:
+    return (pa.int64(), pa.timestamp("us"), pa.string(), pa.float32(), pa.large_string())
+
+
+def _code_table(events: pd.DataFrame) -> pa.Table:
+    used = [entry for code, entry in vocabulary().items() if code in set(events[CODE])]
+    table = pa.table(
+        {
+            "code": pa.array([entry.code for entry in used], pa.string()),
+            "description": pa.array([entry.name for entry in used], pa.string()),
+            "parent_codes": pa.array([[] for _ in used], pa.list_(pa.string())),
+            "unit": pa.array([entry.unit for entry in used], pa.string()),
+            "low": pa.array([entry.low for entry in used], pa.float64()),
+            "high": pa.array([entry.high for entry in used], pa.float64()),
+            "modality": pa.array([entry.modality for entry in used], pa.string()),
+        }
+    )
+    meds.CodeMetadataSchema.validate(table)
+    return table
+
+
+def _read_events(file: Path) -> pd.DataFrame:
+    table = meds.DataSchema.align(pq.read_table(file))
+    # Nulls are promises of ours, reported with their rows, so they are read before they are judged.
+    events: pd.DataFrame = table.select(list(COLUMNS)).to_pandas()
+    return events.astype({CODE: object, TEXT: object})
+
+
+def _unreadable(error: Exception) -> str:
+    if isinstance(error, SchemaValidationError):
+        return f"not the MEDS data schema: {error}"
+    return f"cannot be read as Parquet ({error}): export it again"
+
+
+def _out_of_order(events: pd.DataFrame, file: str) -> list[Problem]:
+    previous = events.shift()
+    same = events[SUBJECT] == previous[SUBJECT]
+    back = same & ((events[TIME] < previous[TIME]) | (events[TIME].isna() & previous[TIME].notna()))
+    again = ~same & events[SUBJECT].duplicated(keep="first")
+    said = [
+        (back, "earlier than the row above: sort each subject by time, untimed rows first"),
+        (again, "the subject's rows are not together: sort by subject"),
+    ]
+    return [
+        Problem(file=file, row=int(position) + 2, field=SUBJECT, message=message)
+        for rows, message in said
+        for position in rows.to_numpy().nonzero()[0]
+    ]
+
+
+def _in_two_files(parts: dict[str, pd.DataFrame]) -> list[Problem]:
+    home: dict[int, str] = {}
+    problems = []
+    for name, part in parts.items():
+        for subject in part[SUBJECT].dropna().unique():
+            if home.setdefault(int(subject), name) != name:
+                message = f"subject {subject} is in {home[int(subject)]} too: keep all in one file"
+                problems.append(Problem(file=name, row=None, field=SUBJECT, message=message))
+    return problems
+
+
+def _read_provenance(folder: Path) -> Provenance:
+    file = folder / PROVENANCE_FILE
+    if not file.exists():
+        return Provenance(name=folder.name, source="MEDS folder", simulated=False)
+    try:
+        record = json.loads(file.read_text("utf-8"))
+        found = Provenance(**record)
+        return replace(found, rules=tuple(RuleCount(**rule) for rule in record["rules"]))
+    except (ValueError, TypeError, KeyError) as error:
+        message = f"not what rehabcast wrote ({error}): import the cohort again"
+        raise CohortInvalid(
+            [Problem(file=PROVENANCE_FILE, row=None, field="*", message=message)]
+        ) from error
