@@ -135,11 +135,11 @@ def _placed(rows: pd.DataFrame, file: str, field: str, expected: str) -> list[Pr
     return [
         Problem(
             file=file,
-            row=int(position) + FIRST_ROW,
+            row=position + FIRST_ROW,
             field=field,
-            message=f"{row[field]!r} where {expected}",
+            message=f"{value!r} where {expected}",
         )
-        for position, row in rows.iterrows()
+        for position, value in zip(rows.index.tolist(), rows[field].tolist(), strict=True)
     ]
 
 
@@ -266,13 +266,10 @@ def _facts(person: pd.DataFrame) -> pd.DataFrame:
 def _completed(events: pd.DataFrame) -> pd.DataFrame:
     """Add the columns that these events do not have."""
     made = events.reindex(columns=list(COLUMNS))
-    return made.assign(
-        **{
-            TIME: pd.to_datetime(made[TIME]).astype("datetime64[us]"),
-            NUMBER: made[NUMBER].astype(float),
-            TEXT: made[TEXT].astype(object).where(made[TEXT].notna(), None),
-        }
-    )
+    made[TIME] = pd.to_datetime(made[TIME]).astype("datetime64[us]")
+    made[NUMBER] = made[NUMBER].astype(float)
+    made[TEXT] = made[TEXT].astype(object).where(made[TEXT].notna(), None)
+    return made
 
 
 def _rules(
