@@ -14,7 +14,8 @@ covariates, M modalities, D embedding width, H horizons and Q quantile levels:
 
 encoder.onnx
     in `values` float32 (B, T, C), `observed` float32 (B, T, C) of 0 and 1,
-    `days_since_onset` float32 (B, T), `person` float32 (B, S), `person_known` float32 (B, S)
+    `days_since_onset` float32 (B, T), `origin_day` float32 (B,), `person` float32 (B, S),
+    `person_known` float32 (B, S)
     out `embeddings` float32 (B, M, D)
 head.onnx
     in `embeddings` float32 (B, M, D), `present` float32 (B, M) of 0 and 1

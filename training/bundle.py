@@ -80,7 +80,7 @@ def write_bundle(
         _Method(ensemble, ensemble.encode),
         tuple(past),
         folder / names.ENCODER_FILE,
-        ["values", "observed", "days_since_onset", "person", "person_known"],
+        ["values", "observed", "days_since_onset", "origin_day", "person", "person_known"],
         "embeddings",
     )
     _export(

@@ -34,9 +34,9 @@ class TrainingConfig:
 
     hidden: int = 16
     embedding: int = 8
-    learning_rate: float = 3e-3
+    learning_rate: float = 5e-3
     weight_decay: float = 1e-2
-    batch_size: int = 32
+    batch_size: int = 64
     max_epochs: int = 150
     patience: int = 15
     hidden_modality_share: float = 0.3

@@ -64,11 +64,12 @@ def new_network(layout: Layout, task: Task, config: TrainingConfig) -> Network:
 
 
 def tensors(batch: SequenceBatch) -> tuple[Tensor, ...]:
-    """Return the encoder's five inputs, the present modalities and the outcomes, as float32."""
+    """Return the encoder's six inputs, the present modalities and the outcomes, as float32."""
     arrays = (
         batch.values_BTC,
         batch.observed_BTC,
         batch.days_since_onset_BT,
+        batch.origin_day_B,
         batch.person_BS,
         batch.person_known_BS,
         present_modalities(batch, modalities_of(batch.layout)),
@@ -91,6 +92,8 @@ def fit_network(
     folder
         Where checkpoints live; the caller names it after everything the result depends on.
     """
+    # One thread: faster for networks this small, and sums come out alike on any machine.
+    torch.set_num_threads(1)
     seed_everything(seed, verbose=False)
     network = new_network(train.layout, task, config)
     finished = folder / "best.safetensors"

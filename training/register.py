@@ -48,6 +48,7 @@ def write_signature(folder: Path, layout: Layout, *, days: int, run_id: str) -> 
         "values": (-1, days, channels),
         "observed": (-1, days, channels),
         "days_since_onset": (-1, days),
+        "origin_day": (-1,),
         "person": (-1, person),
         "person_known": (-1, person),
     }

@@ -22,7 +22,10 @@ STEEPNESS = 0.5
 
 
 class SeriesEncoder(nn.Module):
-    """Encodes the days of one modality: a GRU over values, masks and days, and the latest values.
+    """Encodes the days of one modality: a GRU over values, masks and days, and three summaries.
+
+    The summaries are what a small cohort can't teach a GRU: the latest value of each channel, its
+    change against the window's mean, and on how many days it was seen.
 
     The latest value is a weighted mean with very steep weights: an index that depends on the data
     would not export to ONNX.
@@ -34,7 +37,7 @@ class SeriesEncoder(nn.Module):
     def __init__(self, channels: int, days: int, hidden: int, embedding: int) -> None:
         super().__init__()
         self.recurrent = nn.GRU(2 * channels + 1, hidden, batch_first=True)
-        self.join = nn.Linear(hidden + 2 * channels, embedding)
+        self.join = nn.Linear(hidden + 3 * channels, embedding)
         self.register_buffer("age_T", torch.arange(days - 1, -1, -1, dtype=torch.float32) / days)
         self.register_buffer("weight_T", day_weights(days))
 
@@ -43,8 +46,10 @@ class SeriesEncoder(nn.Module):
         age_BT1 = self.age_T[None, :, None].expand(x_BTC.shape[0], -1, -1)
         _, state_1BH = self.recurrent(torch.cat([x_BTC, seen_BTC, age_BT1], dim=-1))
         latest_BC = latest(x_BTC, seen_BTC, self.weight_T)
-        known_BC = seen_BTC.amax(dim=1)
-        return torch.tanh(self.join(torch.cat([state_1BH[0], latest_BC, known_BC], dim=-1)))
+        count_BC = seen_BTC.sum(dim=1)
+        change_BC = latest_BC - (x_BTC * seen_BTC).sum(dim=1) / count_BC.clamp(min=1)
+        summary = [state_1BH[0], latest_BC, change_BC, torch.log1p(count_BC)]
+        return torch.tanh(self.join(torch.cat(summary, dim=-1)))
 
 
 def day_weights(days: int) -> Tensor:
@@ -86,7 +91,7 @@ class Encoder(nn.Module):
         self.register_buffer("spread_C", torch.ones(channels))
         self.register_buffer("mean_S", torch.zeros(person))
         self.register_buffer("spread_S", torch.ones(person))
-        self.time = nn.Linear(1, embedding)
+        self.time = nn.Linear(2, embedding)
         self.person = nn.Linear(2 * person, embedding) if person else None
         self.series = nn.ModuleList(
             SeriesEncoder(len(columns), days, hidden, embedding) for columns in self.series_columns
@@ -104,13 +109,16 @@ class Encoder(nn.Module):
         values_BTC: Tensor,
         observed_BTC: Tensor,
         days_since_onset_BT: Tensor,
+        origin_day_B: Tensor,
         person_BS: Tensor,
         person_known_BS: Tensor,
     ) -> Tensor:
         """Return one embedding per modality, (B, M, D)."""
         x_BTC = (values_BTC - self.mean_C) / self.spread_C * observed_BTC
-        onset_B1 = torch.log1p(days_since_onset_BT[:, -1:].clamp(min=0))
-        parts = [torch.tanh(self.time((onset_B1 - 4.0) / 2.0))]
+        onset_B = torch.log1p(days_since_onset_BT[:, -1].clamp(min=0))
+        # Roughly standardised: origins lie days to years after onset, weeks after enrolment.
+        times_B2 = torch.stack([(onset_B - 4.0) / 2.0, origin_day_B / 21.0], dim=-1)
+        parts = [torch.tanh(self.time(times_B2))]
         if self.person is not None:
             p_BS = (person_BS - self.mean_S) / self.spread_S * person_known_BS
             parts.append(torch.tanh(self.person(torch.cat([p_BS, person_known_BS], dim=-1))))
