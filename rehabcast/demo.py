@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import pandas as pd
 import typer
 
@@ -98,8 +99,8 @@ def _unseen_subject(version: str, cohort: Cohort, task: Task) -> int:
     held_out = splits.loc[splits["split"] == meds.held_out_split, SUBJECT]
     events = cohort.events
     scores = events[events[SUBJECT].isin(held_out) & (events[CODE] == task.target.code)]
-    counts = scores[SUBJECT].value_counts().sort_index()
-    return int(counts.index[counts.to_numpy().argmax()])
+    subjects, counts = np.unique(scores[SUBJECT].to_numpy(), return_counts=True)
+    return int(subjects[counts.argmax()])
 
 
 def _what_happened(cohort: Cohort, subject: int, task: Task) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -68,12 +69,7 @@ def run_audit(model_version: str) -> tuple[dict[str, Any], Verdict]:
     )
     now = datetime.now(UTC)
     name, made_at = bundle.manifest.cohort_name, now.isoformat(timespec="seconds")
-    page = render(
-        verdict,
-        policy,
-        cohort_name=bundle.manifest.cohort_name,
-        made_at=now.isoformat("T", "seconds"),
-    )
+    page = render(verdict, policy, cohort_name=name, made_at=made_at)
     with TemporaryDirectory() as place:
         report, html = Path(place, "report.json"), Path(place, "report.html")
         report.write_text(verdict.model_dump_json(indent=2), "utf-8")
@@ -97,27 +93,20 @@ def run_audit(model_version: str) -> tuple[dict[str, Any], Verdict]:
 
 
 def verdict_table(verdict: Verdict) -> Table:
-    """Return the findings that hold the verdict back, or all that bind when it passes."""
-    held = [f for f in verdict.findings if f.binding and f.outcome is not Outcome.PASS]
-    shown = held or [f for f in verdict.findings if f.binding]
+    """Return what holds the verdict back; or, when it passes, each binding rule and its groups."""
+    binding = [finding for finding in verdict.findings if finding.binding]
+    held = [finding for finding in binding if finding.outcome is not Outcome.PASS]
     label = " (SIMULATED cohort)" if verdict.simulated else ""
-    table = Table(
-        "outcome",
-        "rule",
-        "group",
-        "subjects",
-        "why",
-        title=f"{verdict.model_version}: {verdict.outcome}{label}",
-        caption=f"{len(shown)} of {len(verdict.findings)} findings shown; the report has all",
-    )
-    for finding in shown:
-        table.add_row(
-            str(finding.outcome),
-            finding.rule,
-            f"{finding.axis}: {finding.group}",
-            str(finding.subjects),
-            finding.reason,
-        )
+    title = f"Audit of {verdict.model_version}: {verdict.outcome}{label}"
+    caption = f"{len(binding)} binding of {len(verdict.findings)} findings; the report has all"
+    if held:
+        table = Table("outcome", "what holds it back", title=title, caption=caption)
+        for finding in held:
+            table.add_row(str(finding.outcome), finding.reason)
+        return table
+    table = Table("binding rule", "shown to hold", title=title, caption=caption)
+    for rule, count in Counter(finding.rule for finding in binding).items():
+        table.add_row(rule, f"{count} time(s)")
     return table
 
 

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")]
 
-words = Console(stderr=True)
+words = Console(stderr=True, soft_wrap=True)
 results = Console(soft_wrap=True)
 
 

@@ -105,9 +105,9 @@ def _worn(
 ) -> NDArray[np.bool_]:
     keenness = generator.normal(parameters.keenness_mean, parameters.keenness_spread)
     chance = expit(keenness - parameters.daily_decay * since - parameters.weekend_drop * weekend)
-    worn = generator.random(since.shape) < chance
-    begins = np.flatnonzero(generator.random(since.shape) < parameters.outage_chance)
+    worn = np.asarray(generator.random(since.shape) < chance, dtype=np.bool_)
+    begins = (generator.random(since.shape) < parameters.outage_chance).nonzero()[0]
     lengths = generator.integers(2, 6, len(begins))
     for start, length in zip(begins.tolist(), lengths.tolist(), strict=True):
         worn[start : start + length] = False
-    return np.asarray(worn, dtype=np.bool_)
+    return worn

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
+from audits.judge import Audited
+from audits.ledger import Ledger
+from audits.policy import Policy, load_policy
 from contracts.forecast import QUANTILE_LEVELS
 from contracts.predictions import (
     CANDIDATE,
@@ -24,6 +28,7 @@ from contracts.predictions import (
     SUBJECT,
     TRUTH,
 )
+from contracts.verdict import Finding, Outcome, Verdict
 
 MILESTONE = "important gain"
 GAIN = 4.25
@@ -87,14 +92,86 @@ def _forecasts(
     return table
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def table_of() -> Callable[..., pd.DataFrame]:
     return make_table
 
 
 @pytest.fixture(scope="session")
-def fair_table() -> pd.DataFrame:
-    return make_table(
-        600,
-        groups={"sex": ("female", "male"), "age band": ("below 55", "55 to 75", "75 or more")},
+def candidate() -> pd.DataFrame:
+    """The candidate's rows for 120 fair people."""
+    return make_table(120, models=(CANDIDATE,))
+
+
+@pytest.fixture(scope="session")
+def quick_policy() -> Policy:
+    """The shipped policy with fewer bootstrap replicates."""
+    return load_policy().model_copy(update={"replicates": 200})
+
+
+@pytest.fixture(scope="session")
+def audited() -> Audited:
+    return Audited(
+        model_version="arm/3",
+        bundle_digest="b" * 64,
+        predictions_digest="a" * 64,
+        data_digest="d" * 64,
+        code_digest="c" * 64,
+        simulated=True,
     )
+
+
+def make_finding(**changed: Any) -> Finding:
+    told: dict[str, Any] = {
+        "rule": "no group forecast less accurately",
+        "metric": "mean absolute error",
+        "axis": "sex",
+        "group": "female",
+        "subjects": 60,
+        "events": None,
+        "value": 0.5,
+        "low": -0.5,
+        "high": 1.5,
+        "limit": 4.25,
+        "binding": True,
+        "outcome": Outcome.PASS,
+        "reason": "sex: female (n = 60): fine.",
+    }
+    return Finding(**{**told, **changed})
+
+
+@pytest.fixture(scope="session")
+def finding_of() -> Callable[..., Finding]:
+    return make_finding
+
+
+def make_verdict(outcome: Outcome = Outcome.PASS, **changed: Any) -> Verdict:
+    told: dict[str, Any] = {
+        "model_version": "arm/3",
+        "bundle_digest": "b" * 64,
+        "predictions_digest": "a" * 64,
+        "policy_digest": load_policy().digest,
+        "data_digest": "d" * 64,
+        "code_digest": "c" * 64,
+        "simulated": True,
+        "outcome": outcome,
+        "findings": (make_finding(outcome=outcome, reason=f"sex: female (n = 60): {outcome}."),),
+    }
+    return Verdict(**{**told, **changed})
+
+
+@pytest.fixture(scope="session")
+def verdict_of() -> Callable[..., Verdict]:
+    return make_verdict
+
+
+@pytest.fixture
+def ledger_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'ledger.db'}"
+
+
+@pytest.fixture
+def ledger(ledger_url: str) -> Iterator[Ledger]:
+    opened = Ledger(ledger_url)
+    yield opened
+    opened.close()

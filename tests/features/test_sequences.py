@@ -136,7 +136,7 @@ def test_wear_is_banded_by_worn_days_and_its_absence_is_a_group(task: Task) -> N
         ]
     )
     at_start = at_origin(training_sequences(both, task), 0)
-    assert at_start.groups_B["wear band"].tolist() == ["25% to under 60%", NO_WEARABLE]
+    assert at_start.groups_B["wear band"].tolist() == ["under 60%", NO_WEARABLE]
 
 
 def test_age_bands_are_half_open_and_missing_age_is_a_group(task: Task) -> None:

@@ -1,0 +1,114 @@
+"""Admits a prediction table to an audit: everything that could bend a score is checked first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from contracts.errors import ContractError
+from contracts.predictions import (
+    CHANCE,
+    DAYS_SINCE_ONSET,
+    GROUP,
+    HORIZON,
+    LAST_SCORE,
+    MODEL,
+    ORIGIN,
+    QUANTILE_COLUMNS,
+    REACHED,
+    SUBJECT,
+    TRUTH,
+)
+
+KEY = [SUBJECT, ORIGIN, HORIZON]
+"""What a forecast is of; with the model, it names a row."""
+
+NUMBERS = [*KEY, DAYS_SINCE_ONSET, LAST_SCORE, TRUTH, *QUANTILE_COLUMNS]
+
+
+def admit(table: pd.DataFrame) -> None:
+    """Check a prediction table against its contract (`contracts.predictions`).
+
+    Raises
+    ------
+    ContractError
+        Something is missing, not finite, out of order or twice; all problems are listed.
+    """
+    problems = list(_missing_columns(table)) or [
+        *_bad_values(table),
+        *_bad_milestones(table),
+        *_bad_groups(table),
+        *_different_outcomes(table),
+    ]
+    if problems:
+        listed = "\n".join(f"  {problem}" for problem in problems)
+        raise ContractError(f"prediction table: {len(problems)} problem(s):\n{listed}")
+
+
+def _missing_columns(table: pd.DataFrame) -> Iterator[str]:
+    for name in (MODEL, *NUMBERS):
+        if name not in table.columns:
+            yield f"{name}: column is missing"
+    names = [str(name) for name in table.columns]
+    if len(set(names)) < len(names):
+        yield f"columns: {len(names) - len(set(names))} are there twice"
+    for one, other in ((CHANCE, REACHED), (REACHED, CHANCE)):
+        for name in names:
+            if name.startswith(one) and other + name.removeprefix(one) not in names:
+                yield f"{other}{name.removeprefix(one)}: column is missing beside {name}"
+    if not any(name.startswith(GROUP) for name in names):
+        yield f"{GROUP}*: no sensitive attribute, so that nothing can be compared"
+
+
+def _bad_values(table: pd.DataFrame) -> Iterator[str]:
+    if table[MODEL].isna().any():
+        yield f"{MODEL}: {int(table[MODEL].isna().sum())} row(s) name no model"
+    wordy = [name for name in NUMBERS if not pd.api.types.is_numeric_dtype(table[name])]
+    if wordy:
+        yield f"{', '.join(wordy)}: not numeric"
+        return
+    for name in NUMBERS:
+        if bad := int((~np.isfinite(table[name].to_numpy(dtype=np.float64))).sum()):
+            yield f"{name}: {bad} row(s) are not finite; a forecast that is missing is not skipped"
+    quantiles_NQ = table[list(QUANTILE_COLUMNS)].to_numpy(dtype=np.float64)
+    if falling := int((np.diff(quantiles_NQ, axis=1) < 0).any(axis=1).sum()):
+        yield f"q05 to q95: {falling} row(s) have falling quantiles"
+    if twice := int(table.duplicated([MODEL, *KEY]).sum()):
+        yield f"{MODEL}, {', '.join(KEY)}: {twice} row(s) repeat an earlier one"
+
+
+def _bad_milestones(table: pd.DataFrame) -> Iterator[str]:
+    for column in table.columns:
+        name = str(column)
+        if name.startswith(CHANCE):
+            chance_N = pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=np.float64)
+            if bad := int((~((chance_N >= 0) & (chance_N <= 1))).sum()):
+                yield f"{name}: {bad} row(s) are not a chance from 0 to 1"
+        if name.startswith(REACHED) and not pd.api.types.is_bool_dtype(table[name]):
+            yield f"{name}: type {table[name].dtype}, expected true or false"
+        elif name.startswith(REACHED) and table[name].isna().any():
+            yield f"{name}: {int(table[name].isna().sum())} row(s) are neither true nor false"
+
+
+def _bad_groups(table: pd.DataFrame) -> Iterator[str]:
+    for column in table.columns:
+        name = str(column)
+        if not name.startswith(GROUP):
+            continue
+        labels = table[name].dropna()
+        if len(labels) < len(table):
+            missing = len(table) - len(labels)
+            yield f'{name}: {missing} row(s) have no label; "not recorded" is a label'
+        if not all(isinstance(label, str) and label.strip() for label in labels.unique()):
+            yield f"{name}: a label is blank or not text"
+
+
+def _different_outcomes(table: pd.DataFrame) -> Iterator[str]:
+    """Models are compared on the same people at the same time: what happened must be the same."""
+    happened = [TRUTH, LAST_SCORE, *(str(c) for c in table.columns if str(c).startswith(REACHED))]
+    told = table.groupby(KEY)[happened].nunique()
+    for name in happened:
+        if bad := int((told[name] > 1).sum()):
+            yield f"{name}: differs between models for {bad} forecast(s)"

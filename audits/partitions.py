@@ -1,0 +1,88 @@
+"""Groups: how the rows of a prediction table are parted by sensitive attributes and their pairs.
+
+Letters: N rows of a table, G groups of a partition.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from contracts.errors import ContractError
+from contracts.predictions import GROUP
+
+EVERYONE = "everyone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partition:
+    """One way to part a table's rows into groups.
+
+    A subject may be in two groups, when the attribute changes with the forecast's origin.
+
+    Parameters
+    ----------
+    axis
+        Name of the attribute, `x & y` for a pair, `everyone` for the whole.
+    labels_G
+        Names of the groups, `a & b` for a pair.
+    group_N
+        Group of each row, as an index into `labels_G`.
+    """
+
+    axis: str
+    labels_G: tuple[str, ...]
+    group_N: NDArray[np.intp]
+
+    @property
+    def is_constant(self) -> bool:
+        """True where all are in one group, so that there is nothing to compare."""
+        return len(self.labels_G) == 1
+
+
+def everyone(table: pd.DataFrame) -> Partition:
+    """Return the partition with everyone in one group."""
+    group_N = np.zeros(len(table), dtype=np.intp)
+    return Partition(axis=EVERYONE, labels_G=(EVERYONE,), group_N=group_N)
+
+
+def axes(table: pd.DataFrame) -> list[Partition]:
+    """Return one partition per sensitive attribute; "not recorded" is a group like any other.
+
+    Raises
+    ------
+    ContractError
+        A row has no label: it would drop out of every group unseen.
+    """
+    names = [str(name) for name in table.columns if str(name).startswith(GROUP)]
+    return [_axis(name.removeprefix(GROUP), table[name]) for name in names]
+
+
+def pairs(single: list[Partition]) -> list[Partition]:
+    """Return the intersections of every two partitions, without groups that have nobody.
+
+    An axis with everyone in one group is left out: its pairs are the other axis again.
+    """
+    varied = [partition for partition in single if not partition.is_constant]
+    return [_pair(first, second) for first, second in itertools.combinations(varied, 2)]
+
+
+def _axis(name: str, label_N: pd.Series[str]) -> Partition:
+    if label_N.isna().any():
+        missing = int(label_N.isna().sum())
+        raise ContractError(f'{GROUP}{name}: {missing} row(s) without label, use "not recorded"')
+    labels_G, group_N = np.unique(label_N.to_numpy(dtype=str), return_inverse=True)
+    return Partition(axis=name, labels_G=tuple(labels_G.tolist()), group_N=group_N)
+
+
+def _pair(first: Partition, second: Partition) -> Partition:
+    width = len(second.labels_G)
+    present_G, group_N = np.unique(first.group_N * width + second.group_N, return_inverse=True)
+    labels_G = (f"{first.labels_G[g // width]} & {second.labels_G[g % width]}" for g in present_G)
+    return Partition(
+        axis=f"{first.axis} & {second.axis}", labels_G=tuple(labels_G), group_N=group_N
+    )

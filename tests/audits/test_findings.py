@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from audits.findings import finding, nothing_to_compare, unjudged
+from audits.intervals import Interval
+from audits.measures import Measure
+from audits.partitions import Partition
+from audits.policy import Rule, load_policy
+from audits.scores import GroupScore
+from audits.wording import Evidence, limit_in_words, sentence, shortage
+from contracts.verdict import Outcome
+
+RULES = {rule.name: rule for rule in load_policy().rules}
+ERROR, SIGNED, COVERAGE, MISSED, AGAINST = (
+    RULES[name]
+    for name in (
+        "no group forecast less accurately",
+        "no group promised too much or too little",
+        "honest intervals in every group",
+        "no group's recovery overlooked",
+        "no worse than the last observation",
+    )
+)
+
+SPREAD = Interval(low=-1.0, high=2.0)
+
+
+def evidence(
+    rule: Rule = ERROR,
+    *,
+    estimate: float = 0.5,
+    interval: Interval | None = SPREAD,
+    subjects: int = 60,
+    events: int | None = None,
+    axis: str = "sex",
+) -> Evidence:
+    score = GroupScore(
+        group="female", rows=2 * subjects, subjects=subjects, events=events, value=1.0, rest=0.5
+    )
+    milestone = "important gain" if rule is MISSED else None
+    return Evidence(
+        rule=rule,
+        measure=Measure(metric=rule.metric, milestone=milestone),
+        axis=axis,
+        score=score,
+        estimate=estimate,
+        interval=interval,
+        confidence=0.95,
+    )
+
+
+def test_a_reason_is_one_sentence_with_group_n_estimate_interval_and_limit() -> None:
+    assert finding(evidence()).reason == (
+        "sex: female (n = 60): mean absolute error 0.50 points above everyone else's"
+        " (95 % interval -1.00 to 2.00 points), all of it within the limit of at most 4.25 points."
+    )
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (evidence(SIGNED, estimate=-0.001), "signed error 0.00 points below everyone else's"),
+        (evidence(SIGNED), "the limit of -4.25 to 4.25 points"),
+        (evidence(COVERAGE, estimate=0.8), "coverage of the 80 % interval 80 % (95 % interval"),
+        (evidence(AGAINST, axis="everyone"), "everyone (n = 60): mean absolute error 0.50 points"),
+        (evidence(AGAINST, axis="everyone"), "above that of last observation"),
+        (evidence(MISSED, events=30), "(n = 60, 30 of them reached it): false-negative rate:"),
+        (evidence(MISSED, events=30), "50 percentage points above everyone else's"),
+        (evidence(subjects=29), "fewer people than the 30 needed; so far, mean absolute error"),
+        (evidence(MISSED, events=19), "fewer who reached it than the 20 needed"),
+        (evidence(interval=None), "too rarely defined for an interval"),
+        (evidence(estimate=np.nan), "cannot be computed"),
+    ],
+)
+def test_reasons_say_what_matters_in_plain_words(told: Evidence, words: str) -> None:
+    assert words in sentence(told, Outcome.PASS)
+
+
+@pytest.mark.parametrize(
+    "told", [evidence(subjects=29), evidence(MISSED, events=19), evidence(MISSED, events=None)]
+)
+def test_too_small_a_group_is_insufficient_evidence_and_binds(told: Evidence) -> None:
+    made = finding(told)
+    assert shortage(told.rule, told.score)
+    assert (made.outcome, made.binding) == (Outcome.INSUFFICIENT, True)
+
+
+def test_what_cannot_be_computed_is_told_as_none() -> None:
+    made = finding(evidence(estimate=np.nan, interval=None))
+    assert (made.value, made.low, made.high, made.outcome) == (None,) * 3 + (Outcome.INSUFFICIENT,)
+
+
+def test_a_rule_that_could_not_be_applied_binds_as_the_rule_does() -> None:
+    made = unjudged(ERROR, "there is no forecast")
+    assert (made.outcome, made.binding) == (Outcome.INSUFFICIENT, ERROR.binding)
+
+
+@pytest.mark.parametrize("label", ["no wearable", "not recorded"])
+def test_an_attribute_that_is_the_same_for_everyone_does_not_bind(label: str) -> None:
+    partition = Partition(axis="wear band", labels_G=(label,), group_N=np.array([0]))
+    made = nothing_to_compare(partition, 90)
+    assert (made.outcome, made.binding) == (Outcome.INSUFFICIENT, False)
+    assert "everyone is in one group: nothing to compare" in made.reason
+    assert ("recorded for nobody" in made.reason) == (label == "not recorded")
+
+
+def test_limits_carry_direction_and_unit() -> None:
+    assert limit_in_words(COVERAGE) == "at least 65 %"
+    assert limit_in_words(MISSED) == "at most 25 percentage points"

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+from fairlearn.metrics import MetricFrame
+from numpy.typing import NDArray
+from sklearn.metrics import mean_absolute_error
+
+from audits.intervals import Replicates, bootstrap, percentile_interval
+from audits.measures import Measure, Metric, Terms, terms
+from audits.partitions import Partition, axes, everyone
+
+ERROR = (Measure(metric=Metric.ERROR),)
+
+
+def drawn(table: pd.DataFrame, partition: Partition, **options: int) -> Replicates:
+    told = {"replicates": 400, "seed": 1, **options}
+    subject_N = table["subject_id"].to_numpy()
+    return bootstrap(terms(table, ERROR), subject_N, partition, **told)
+
+
+def test_it_agrees_with_metric_frames_bootstrap_where_each_person_has_one_row(
+    table_of: Callable[..., pd.DataFrame],
+) -> None:
+    table = table_of(300, horizons=(84,), models=("candidate",))
+    partition = axes(table)[0]
+    frame = MetricFrame(
+        metrics=mean_absolute_error,
+        y_true=table["truth"],
+        y_pred=table["q50"],
+        sensitive_features=table["group:sex"],
+        n_boot=400,
+        ci_quantiles=[0.025, 0.975],
+        random_state=1,
+    )
+    ours = drawn(table, partition, replicates=4000)
+    for group, label in enumerate(partition.labels_G):
+        interval = percentile_interval(ours.value_RGM[:, group, 0], confidence=0.95)
+        theirs = [float(bound[label]) for bound in frame.by_group_ci]
+        assert interval is not None
+        # The 2.5 % quantile of 400 normal draws has a standard error of 0.13 deviations, and the
+        # interval is 3.9 deviations wide: three standard errors are a tenth of the width.
+        width = interval.high - interval.low
+        assert [interval.low, interval.high] == pytest.approx(theirs, abs=0.1 * width)
+
+
+def test_repeating_every_row_of_a_person_tells_nothing_new(
+    table_of: Callable[..., pd.DataFrame],
+) -> None:
+    table = table_of(80, models=("candidate",))
+    twice = pd.concat([table, table], ignore_index=True)
+    np.testing.assert_allclose(
+        drawn(table, axes(table)[0]).difference_RGM, drawn(twice, axes(twice)[0]).difference_RGM
+    )
+
+
+def test_replicates_are_weighted_ratios_of_sums() -> None:
+    row_terms = Terms(numerator_NM=np.array([[1.0], [3.0], [10.0]]), denominator_NM=np.ones((3, 1)))
+    partition = Partition(axis="x", labels_G=("a", "b"), group_N=np.array([0, 0, 1]))
+    told = bootstrap(row_terms, np.array([7, 7, 8]), partition, replicates=200, seed=0)
+    value_RG = told.value_RGM[:, :, 0]
+    # Two people: a replicate draws the first twice, the second twice, or each once.
+    seen = {tuple(pair) for pair in np.nan_to_num(value_RG, nan=-1).tolist()}
+    assert seen == {(2.0, -1.0), (-1.0, 10.0), (2.0, 10.0)}
+    np.testing.assert_array_equal(told.rest_RGM[:, 0, 0], value_RG[:, 1])
+
+
+def test_chunks_bound_memory_and_change_nothing(candidate: pd.DataFrame) -> None:
+    partition = axes(candidate)[0]
+    whole, chunked = (
+        drawn(candidate, partition, weights_at_once=most).value_RGM for most in (10**9, 1000)
+    )
+    np.testing.assert_array_equal(whole, chunked)
+
+
+def test_the_seed_decides(candidate: pd.DataFrame) -> None:
+    one, same, other = (drawn(candidate, everyone(candidate), seed=s).value_RGM for s in (1, 1, 2))
+    np.testing.assert_array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
+def test_an_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(5)
+    held = 0
+    for trial in range(200):
+        person_S = rng.normal(size=60)
+        value_N = np.repeat(person_S, 3) + 0.3 * rng.normal(size=180)
+        row_terms = Terms(numerator_NM=value_N[:, None], denominator_NM=np.ones((180, 1)))
+        partition = Partition(axis="x", labels_G=("a",), group_N=np.zeros(180, dtype=np.intp))
+        subject_N = np.repeat(np.arange(60), 3)
+        told = bootstrap(row_terms, subject_N, partition, replicates=300, seed=trial)
+        interval = percentile_interval(told.value_RGM[:, 0, 0], confidence=0.95)
+        assert interval is not None
+        held += interval.low <= 0 <= interval.high
+    # 95 % less what a percentile interval of 60 people lacks; drawing rows would hold 70 %.
+    assert 0.89 <= held / 200 <= 0.99
+
+
+@pytest.mark.parametrize(("undefined", "is_told"), [(0, True), (5, True), (6, False), (100, False)])
+def test_more_than_one_undefined_replicate_in_twenty_leaves_no_interval(
+    undefined: int, is_told: bool
+) -> None:
+    replicate_R: NDArray[np.float64] = np.arange(100.0)
+    replicate_R[:undefined] = np.nan
+    assert (percentile_interval(replicate_R, confidence=0.9) is not None) == is_told
