@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")]
 
 words = Console(stderr=True, soft_wrap=True)
-results = Console(soft_wrap=True)
+results = Console()
 
 
 def emit(record: Mapping[str, Any], readable: Any, *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from serving.request import ForecastAnswer, HorizonForecast
 
-BAR = 33
+BAR = 23
 """Characters for the scale."""
 
 
@@ -49,8 +49,12 @@ def _horizons(answer: ForecastAnswer) -> Table:
         caption=f"8 in 10 patients like this one end inside the range; last score"
         f" {answer.last_score:g} (|), forecast made on day {answer.origin_day} after enrolment",
     )
-    for heading in ("week", "most likely", "80 % range", f"{low:g} ... {high:g}", *names):
-        table.add_column(heading)
+    table.add_column("week")
+    table.add_column("most likely", max_width=6)
+    table.add_column("80 % range", no_wrap=True)
+    table.add_column(f"{low:g} ... {high:g}", no_wrap=True, min_width=BAR)
+    for name in names:
+        table.add_column(name)
     for horizon in answer.horizons:
         table.add_row(
             str(horizon.weeks),

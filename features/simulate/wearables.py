@@ -84,8 +84,8 @@ def wear(
     heart = generator.normal(68, 8) - 2 * share + generator.normal(0, 3, size)
     sleep = generator.normal(8.3, 0.8) + generator.normal(0, 1.1, size)
     therapy = np.where(weekend, 0.0, np.round(generator.gamma(4.0, 12.0, size)))
-    measured = {
-        "LOINC//41950-7": np.round(steps),
+    measured: dict[str, NDArray[np.float64]] = {
+        "LOINC//41950-7": np.round(np.asarray(steps, dtype=np.float64)),
         "REHABCAST//ARM_USE_RATIO": np.clip(use, 0, 3),
         "LOINC//40443-4": np.clip(np.round(heart), 40, 120),
         "REHABCAST//SLEEP": np.clip(sleep, 2, 16),
@@ -106,8 +106,8 @@ def _worn(
     keenness = generator.normal(parameters.keenness_mean, parameters.keenness_spread)
     chance = expit(keenness - parameters.daily_decay * since - parameters.weekend_drop * weekend)
     worn = np.asarray(generator.random(since.shape) < chance, dtype=np.bool_)
-    begins = (generator.random(since.shape) < parameters.outage_chance).nonzero()[0]
+    begins = np.flatnonzero(generator.random(since.shape) < parameters.outage_chance)
     lengths = generator.integers(2, 6, len(begins))
-    for start, length in zip(begins.tolist(), lengths.tolist(), strict=True):
+    for start, length in zip(begins, lengths, strict=True):
         worn[start : start + length] = False
     return worn

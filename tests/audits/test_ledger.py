@@ -238,7 +238,7 @@ def test_of_simultaneous_promoters_exactly_one_wins_each_epoch(
     audits = [
         record(ledger, verdict_of(model_version=f"arm/{number}")) for number in range(promoters)
     ]
-    start = threading.Barrier(promoters)
+    start = threading.Barrier(promoters, timeout=20)
     won: list[int] = []
     lost: list[int] = []
 
