@@ -36,9 +36,11 @@ def check_events(
         kind=events[CODE].map({code: str(entry.kind) for code, entry in vocabulary().items()}),
     ).reset_index(drop=True)
     known = placed[placed["kind"].notna() & placed[SUBJECT].notna()]
+    unplaceable = [*_no_subject(placed, file), *_unknown_codes(placed, file)]
+    if known.empty:
+        return unplaceable
     return [
-        *_no_subject(placed, file),
-        *_unknown_codes(placed, file),
+        *unplaceable,
         *_times(known, file),
         *_values(known, file),
         *_repeats(known, file),

@@ -85,9 +85,9 @@ def wear(
     sleep = generator.normal(8.3, 0.8) + generator.normal(0, 1.1, size)
     therapy = np.where(weekend, 0.0, np.round(generator.gamma(4.0, 12.0, size)))
     measured: dict[str, NDArray[np.float64]] = {
-        "LOINC//41950-7": np.round(np.asarray(steps, dtype=np.float64)),
+        "LOINC//41950-7": np.rint(steps),
         "REHABCAST//ARM_USE_RATIO": np.clip(use, 0, 3),
-        "LOINC//40443-4": np.clip(np.round(heart), 40, 120),
+        "LOINC//40443-4": np.clip(np.rint(heart), 40, 120),
         "REHABCAST//SLEEP": np.clip(sleep, 2, 16),
     }
     return [
