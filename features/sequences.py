@@ -72,7 +72,8 @@ def forecast_sequence(events: pd.DataFrame, task: Task, layout: Layout) -> Seque
         name = vocabulary()[task.target.code].name
         raise ForecastRefused(
             f"no {name} score in the {task.inputs.past_days} days up to day {max(reached)}"
-            " after enrolment: assess the patient first"
+            " after enrolment, where this forecast starts: assess the patient first, or date the"
+            " enrolment on the day of the first score"
         )
     return batch
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from audits.ledger import Ledger
-from contracts.errors import EvidenceMissing
+from contracts.errors import EvidenceMissing, PromotionRefused
+from contracts.verdict import Outcome
 from rehabcast.settings import Settings
 from serving.bundle import load_bundle
 from serving.respond import Served, Standing
@@ -21,7 +22,9 @@ def load_champion() -> Served:
     Raises
     ------
     EvidenceMissing
-        There is no champion, its audit is not on record, or the audit's validity is over.
+        There is no champion, or its audit's validity is over.
+    PromotionRefused
+        A later audit of the champion failed.
     IntegrityError
         The ledger's chain is broken, or the bundle is not what was audited.
     """
@@ -33,6 +36,12 @@ def load_champion() -> Served:
         raise EvidenceMissing(
             f"the audit of {champion.model_version} was valid until {champion.valid_until}:"
             f" run `rehabcast audit {champion.model_version}` and promote again"
+        )
+    audit = ledger.latest_audit(champion.model_version, champion.bundle_digest)
+    if audit is None or audit.outcome is Outcome.FAIL:
+        raise PromotionRefused(
+            f"{champion.model_version}: its last audit failed, or was of other bytes: promote a"
+            " version that passes"
         )
     version = find(settings.store, champion.model_version)
     folder = fetch(settings.store, version, BUNDLE_FOLDER)

@@ -18,7 +18,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")]
 
 words = Console(stderr=True, soft_wrap=True)
-results = Console()
+# A file or a pipe has no width; wide enough for every table of ours.
+results = Console(width=None if sys.stdout.isatty() else 120)
 
 
 def emit(record: Mapping[str, Any], readable: Any, *, as_json: bool) -> None:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class _Strict(BaseModel):
     # BentoML logs a rejected request with its values unless they are hidden.
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_fields(cls, given: Any) -> Any:
+        """Refuse unknown fields without naming them: their names are the caller's, and logged."""
+        if isinstance(given, dict) and not set(given) <= set(cls.model_fields):
+            raise ValueError(f"an unknown field; known are {', '.join(cls.model_fields)}")
+        return given
 
 
 class Observation(_Strict):

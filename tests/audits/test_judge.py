@@ -260,10 +260,9 @@ def test_without_milestones_their_rule_is_not_passed(
     assert {f.rule for f in held} == {"no group's recovery overlooked"}
 
 
-def test_a_broken_table_is_refused(
+def test_a_broken_table_is_refused_before_anything_is_scored(
     table_of: TableOf, quick_policy: Policy, audited: Audited
 ) -> None:
     table = table_of(60)
-    table.loc[0, "q50"] = np.nan
-    with pytest.raises(ContractError, match="q50"):
-        judge(table, quick_policy, audited)
+    with pytest.raises(ContractError, match=r"prediction table: 1 problem.*\n.*repeat an earlier"):
+        judge(pd.concat([table, table[:1]]), quick_policy, audited)

@@ -85,7 +85,9 @@ def test_ninety_people_are_too_few_to_pass_and_only_a_named_person_can_answer_fo
     assert "insufficient evidence" in refused["message"]
     nameless = user.record("promote", version, "--reason", "because it is a test", code=3)
     assert "name the person" in nameless["message"]
-    unserved = user.run("forecast", "--subject", "1", "--cohort", "cohort", "--url", "http://127.0.0.1:9")
+    unserved = user.run(
+        "forecast", "--subject", "1", "--cohort", "cohort", "--url", "http://127.0.0.1:9"
+    )
     assert unserved.returncode == 8
 
 

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+from contracts.verdict import Outcome
+from serving.readable import readable
+from serving.request import ForecastAnswer, ForecastRequest
+from serving.respond import Served, respond
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+def printed(answer: ForecastAnswer, width: int = 80) -> str:
+    console = Console(width=width, record=True, file=None, quiet=False, force_terminal=False)
+    with console.capture() as captured:
+        console.print(readable(answer))
+    return captured.get()
+
+
+def answered(served: Served, value: float) -> ForecastAnswer:
+    score = {"code": "REHABCAST//FUGL_MEYER_UE", "day_since_onset": 10, "value": value}
+    record = {"subject": "P-1", "enrolment_day": 10, "observations": [score]}
+    return respond(ForecastRequest.model_validate(record), served, now=NOW)
+
+
+def test_each_horizon_shows_its_range_and_the_reasons_their_points(served: Served) -> None:
+    answer = answered(served, 20.0)
+    text = printed(answer)
+    for horizon in answer.horizons:
+        assert f"{horizon.low_80:.0f} to {horizon.high_80:.0f}" in text
+    assert "points from assessments" in text
+    assert "SIMULATED" in text
+    assert "no diagnosis" in text
+    assert "OVERRIDE" not in text
+
+
+def test_nothing_is_cut_in_a_narrow_terminal(served: Served) -> None:
+    assert "…" not in printed(answered(served, 20.0), width=80)
+
+
+def test_an_override_is_shown_with_name_and_reason(served: Served) -> None:
+    standing = replace(
+        served.standing, outcome=Outcome.INSUFFICIENT, approver="Dr A", reason="pilot ward only"
+    )
+    text = printed(answered(replace(served, standing=standing), 20.0), width=120)
+    assert "OVERRIDE" in text
+    assert "Dr A: pilot ward only" in text
+
+
+def test_a_refusal_says_what_to_do_and_shows_no_number_of_a_forecast(served: Served) -> None:
+    text = printed(answered(served, 70.0))
+    assert "No forecast" in text
+    assert "What to do" in text
+    assert "most likely" not in text
