@@ -110,7 +110,8 @@ def leaderboard(record: dict[str, Any]) -> Table:
     table = Table(
         title=f"{label}{record['cohort']}, {record['repeats']} x {record['folds']}-fold by subject",
         caption="difference: the first model minus this one, with its 95 % interval by subject"
-        f" bootstrap; below 0 the first is better. Early: within the task's early_days of onset. Fit: {price}",
+        " bootstrap; below 0 the first is better. Early: within the task's early_days of onset."
+        f" Fit: {price}",
     )
     for heading in (
         "who", "week", "model", "n", "MAE", "CRPS", "80 % holds", "MAE difference",
