@@ -23,9 +23,9 @@ class Screening:
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD"}:
             await self.app(scope, receive, send)
             return
-        headers = {name.lower(): value for name, value in scope["headers"]}
-        kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
-        if kind != b"application/json":
+        # Every one counts: of two, the framework may believe the other.
+        kinds = [value for name, value in scope["headers"] if name.lower() == b"content-type"]
+        if [kind.split(b";")[0].strip().lower() for kind in kinds] != [b"application/json"]:
             await _refuse(send, 415, b"only application/json is taken")
             return
         body = await _read(receive)

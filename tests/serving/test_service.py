@@ -125,6 +125,16 @@ def test_only_json_is_taken_on_any_route(service: tuple[str, Path], route: str, 
     assert answered.status_code == 415
 
 
+@pytest.mark.parametrize("second", ["application/json", "multipart/form-data; boundary=x"])
+@pytest.mark.parametrize("first", ["multipart/form-data; boundary=x", "application/json"])
+def test_two_content_types_are_refused_in_either_order(
+    service: tuple[str, Path], first: str, second: str
+) -> None:
+    headers = [("Content-Type", first), ("Content-Type", second)]
+    answered = httpx.post(f"{service[0]}/forecast", content=b"{}", headers=headers)
+    assert answered.status_code == 415
+
+
 def test_a_body_over_the_limit_is_refused_even_when_its_length_is_not_told(
     service: tuple[str, Path],
 ) -> None:
