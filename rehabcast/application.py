@@ -38,7 +38,7 @@ def load_champion() -> Served:
             f" run `rehabcast audit {champion.model_version}` and promote again"
         )
     audit = ledger.latest_audit(champion.model_version, champion.bundle_digest)
-    if audit is None or audit.outcome is Outcome.FAIL:
+    if audit is None or audit.outcome is Outcome.BLOCKED:
         raise PromotionRefused(
             f"{champion.model_version}: its last audit failed, or was of other bytes: promote a"
             " version that passes"

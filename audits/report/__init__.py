@@ -7,21 +7,24 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from audits.disparity import Statistic
 from audits.partitions import EVERYONE
-from audits.policy import Policy, Rule, Statistic
+from audits.policy import Policy, Rule
 from audits.report.disclosure import FEWEST_SHOWN, fewest, hidden
 from audits.report.plot import HEIGHT, WIDTH, Plot, plot
 from audits.wording import limit_in_words, quantity
 from contracts.errors import ContractError
 from contracts.verdict import Finding, Outcome, Verdict
 
-MARKS = {Outcome.PASS: "✓", Outcome.INSUFFICIENT: "?", Outcome.FAIL: "✗"}
+MARKS = {Outcome.PASS: "✓", Outcome.INSUFFICIENT: "?", Outcome.REVIEW: "!", Outcome.BLOCKED: "✗"}
 MEANS = {
     Outcome.PASS: "This version may be promoted: every binding rule was shown to hold.",
     Outcome.INSUFFICIENT: "This version may not be promoted: for at least one binding rule there is"
     " not enough evidence either way. A named person can answer for it, and that will show on every"
     " forecast.",
-    Outcome.FAIL: "This version may not be promoted: at least one binding rule was shown to be"
+    Outcome.REVIEW: "This version may not be promoted: at least one binding rule is probably"
+    " broken. A named person can answer for it, and that will show on every forecast.",
+    Outcome.BLOCKED: "This version may not be promoted: at least one binding rule was shown to be"
     " broken. Nobody can override that.",
 }
 FEW = f"fewer than {FEWEST_SHOWN}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from audits.policy import Direction, Rule
+from audits.disparity import Direction
+from audits.policy import Rule
 
 WIDTH, HEIGHT, MARGIN = 180, 24, 8
 

@@ -18,6 +18,7 @@ from contracts.forecast import QUANTILE_LEVELS
 from contracts.predictions import (
     CANDIDATE,
     CHANCE,
+    FOLD,
     GROUP,
     HORIZON,
     LAST_SCORE,
@@ -61,7 +62,12 @@ def make_table(
     index_N = people[SUBJECT]
     truth_N = np.clip(last_S + gain_S, 0, 66)[index_N] + rng.normal(0, 1, size=len(index_N))
     made = pd.DataFrame(people).assign(
-        **{"days_since_onset": 20.0, LAST_SCORE: last_S[index_N], TRUTH: truth_N},
+        **{
+            "days_since_onset": 20.0,
+            FOLD: index_N % 5,
+            LAST_SCORE: last_S[index_N],
+            TRUTH: truth_N,
+        },
         **{GROUP + axis: label_S[index_N] for axis, label_S in labels.items()},
     )
     return pd.concat(
@@ -125,6 +131,7 @@ def make_finding(**changed: Any) -> Finding:
     told: dict[str, Any] = {
         "rule": "no group forecast less accurately",
         "metric": "mean absolute error",
+        "statistic": "difference from the rest",
         "axis": "sex",
         "group": "female",
         "subjects": 60,

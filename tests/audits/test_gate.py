@@ -90,7 +90,7 @@ def test_insufficient_evidence_is_refused_with_its_findings_and_the_next_command
 def test_a_failed_audit_is_refused_and_cannot_be_overridden(
     ledger: Ledger, verdict_of: VerdictOf, override: Override | None
 ) -> None:
-    record(ledger, verdict_of(Outcome.FAIL))
+    record(ledger, verdict_of(Outcome.BLOCKED))
     with pytest.raises(PromotionRefused, match="cannot be overridden"):
         attempt(ledger, override=override)
     assert ledger.verify().length == 1
@@ -130,8 +130,8 @@ def test_an_audit_holds_from_its_recording_until_it_is_over(
 
 def test_only_the_latest_audit_counts(ledger: Ledger, verdict_of: VerdictOf) -> None:
     record(ledger, verdict_of())
-    record(ledger, verdict_of(Outcome.FAIL))
-    with pytest.raises(PromotionRefused, match="its audit says fail"):
+    record(ledger, verdict_of(Outcome.BLOCKED))
+    with pytest.raises(PromotionRefused, match="its audit says blocked"):
         attempt(ledger)
     record(ledger, verdict_of())
     assert attempt(ledger).epoch == 1
@@ -140,8 +140,8 @@ def test_only_the_latest_audit_counts(ledger: Ledger, verdict_of: VerdictOf) -> 
 def test_of_many_findings_the_first_are_told_and_the_rest_counted(
     ledger: Ledger, verdict_of: VerdictOf, finding_of: Callable[..., Finding]
 ) -> None:
-    many = tuple(finding_of(outcome=Outcome.FAIL, reason=f"group {n}.") for n in range(8))
-    record(ledger, verdict_of(Outcome.FAIL, findings=many))
+    many = tuple(finding_of(outcome=Outcome.BLOCKED, reason=f"group {n}.") for n in range(8))
+    record(ledger, verdict_of(Outcome.BLOCKED, findings=many))
     with pytest.raises(PromotionRefused, match=r"group 4\.\n  \.\.\. and 3 more"):
         attempt(ledger)
 

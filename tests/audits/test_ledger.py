@@ -202,7 +202,7 @@ def test_the_database_refuses_a_champion_without_a_pass_or_an_override(
     doubtful = record(ledger, verdict_of(Outcome.INSUFFICIENT))
     with pytest.raises(sa.exc.IntegrityError, match="passed_or_overridden"):
         ledger.promote(doubtful, seen_epoch=0, actor="eve", now=NOW)
-    failed = record(ledger, verdict_of(Outcome.FAIL))
+    failed = record(ledger, verdict_of(Outcome.BLOCKED))
     with pytest.raises(sa.exc.IntegrityError, match="passed_or_overridden"):
         ledger.promote(
             failed, seen_epoch=0, actor="eve", now=NOW, approver="eve", reason="because I say so"
@@ -226,7 +226,7 @@ def test_a_newer_audit_stops_a_promotion_that_rests_on_the_older(
     ledger: Ledger, verdict_of: VerdictOf
 ) -> None:
     older = record(ledger, verdict_of())
-    record(ledger, verdict_of(Outcome.FAIL))
+    record(ledger, verdict_of(Outcome.BLOCKED))
     with pytest.raises(PromotionRefused, match="another audit was recorded"):
         ledger.promote(older, seen_epoch=0, actor="bob", now=NOW)
 

@@ -7,8 +7,9 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
+from audits.disparity import Direction
 from audits.judge import Audited, judge
-from audits.policy import Direction, Policy, Rule
+from audits.policy import Policy, Rule
 from audits.report import MARKS, render
 from audits.report.disclosure import hidden
 from audits.report.plot import MARGIN, WIDTH, plot
@@ -95,10 +96,12 @@ def test_the_verdict_its_reasons_the_digests_and_the_limits_are_told_in_words(
 ) -> None:
     verdict = judged[0]
     read = Page(page(verdict, quick_policy)).text
-    assert "Verdict: fail" in read
-    assert read.index("Verdict: fail") < read.index("What holds it back") < read.index("Findings")
+    assert "Verdict: blocked" in read
+    assert (
+        read.index("Verdict: blocked") < read.index("What holds it back") < read.index("Findings")
+    )
     concealed = hidden(verdict.findings)
-    shown = [f for f in verdict.findings if f.binding and f.outcome is Outcome.FAIL]
+    shown = [f for f in verdict.findings if f.binding and f.outcome is Outcome.BLOCKED]
     assert any(finding not in concealed for finding in shown)
     for finding in shown:
         assert (finding.reason in read) == (finding not in concealed)
@@ -141,9 +144,9 @@ def test_what_comes_from_outside_is_escaped(
     verdict_of: Callable[..., Verdict], finding_of: FindingOf, quick_policy: Policy
 ) -> None:
     nasty = "<script>alert(1)</script>"
-    found = finding_of(group=nasty, axis=nasty, reason=nasty, outcome=Outcome.FAIL)
+    found = finding_of(group=nasty, axis=nasty, reason=nasty, outcome=Outcome.BLOCKED)
     verdict = verdict_of(
-        Outcome.FAIL, findings=(found,), policy_digest=quick_policy.digest, model_version=nasty
+        Outcome.BLOCKED, findings=(found,), policy_digest=quick_policy.digest, model_version=nasty
     )
     text = render(verdict, quick_policy, cohort_name=nasty, made_at=nasty)
     assert "<script" not in text
@@ -188,7 +191,7 @@ def test_few_events_are_hidden_like_few_people(finding_of: FindingOf) -> None:
 
 @pytest.mark.parametrize("direction", list(Direction))
 def test_a_picture_keeps_order_and_stays_inside(quick_policy: Policy, direction: Direction) -> None:
-    rule: Rule = quick_policy.rules[3].model_copy(update={"direction": direction})
+    rule: Rule = quick_policy.rules[4].model_copy(update={"direction": direction})
     drawn = plot(rule, 1.0, -8.0, 9.0, zero=True)
     assert drawn.zero is not None
     assert MARGIN <= drawn.low < drawn.zero < drawn.dot < drawn.high <= WIDTH - MARGIN
