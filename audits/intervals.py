@@ -25,8 +25,8 @@ from contracts.predictions import SUBJECT
 
 Array = NDArray[np.float64]
 
-WEIGHTS_AT_ONCE = 8_000_000
-"""Weights held in memory at once (64 MB); more subjects mean fewer replicates a chunk."""
+WEIGHTS_AT_ONCE = 4_000_000
+"""Weights held in memory at once (32 MB); more subjects mean fewer replicates a chunk."""
 
 UNDEFINED_AT_MOST = 0.05
 """Share of replicates without the group that an interval may leave out."""
@@ -185,19 +185,22 @@ class _Sums:
     def of(
         table: pd.DataFrame, measured: list[Measure], cells: _Cells, yardsticks: Yardsticks
     ) -> _Sums:
-        told = [addends(table, measure, yardsticks) for measure in measured]
-        ends = np.cumsum([0, *(added_NK.shape[1] for added_NK in told)])
-        total, cell_count = int(ends[-1]), len(cells.group_PC[0]) if cells.group_PC else 1
         place, entry_N = np.unique(
             cells.cell_N * cells.subjects + cells.subject_N, return_inverse=True
         )
-        columns = [column_N for added_NK in told for column_N in added_NK.T]
-        sums_KE = np.zeros((total, len(place)))
-        for k, column_N in enumerate(columns):
-            sums_KE[k] = np.bincount(entry_N, weights=column_N, minlength=len(place))
-        cell_E, subject_E = np.divmod(place, cells.subjects)
-        row_KE = cell_E * total + np.arange(total)[:, None]
+        # One measure at a time: of a million rows, the addends of all would not fit in memory.
+        parts = []
+        for measure in measured:
+            added_NK = addends(table, measure, yardsticks)
+            parts.append(
+                np.stack([np.bincount(entry_N, column_N, len(place)) for column_N in added_NK.T])
+            )
+        ends = np.cumsum([0, *(len(part_KE) for part_KE in parts)])
+        total, cell_count = int(ends[-1]), len(cells.group_PC[0])
+        cell_E, subject_E = (each.astype(np.int32) for each in np.divmod(place, cells.subjects))
+        row_KE = cell_E * np.int32(total) + np.arange(total, dtype=np.int32)[:, None]
         column_KE = np.broadcast_to(subject_E, row_KE.shape)
+        sums_KE = np.concatenate(parts) if parts else np.empty((0, len(place)))
         return _Sums(
             measured=measured,
             columns=[slice(int(a), int(b)) for a, b in itertools.pairwise(ends)],

@@ -32,8 +32,8 @@ class Finding(BaseModel):
         Which rule of the policy, on which number of which group of which attribute (`a & b` for a
         pair); at one horizon, or over all (None).
     subjects, events
-        Denominators: people, and for milestone metrics the fewer of those who had and had not what
-        the metric needs; None otherwise.
+        Denominators: people (None where hidden from readers), and for milestone metrics the fewer
+        of those who had and had not what the metric needs; None otherwise.
     value, low, high
         Estimate with its confidence bounds; None where nothing could be computed.
     limit
@@ -55,7 +55,7 @@ class Finding(BaseModel):
     axis: str
     group: str
     horizon_day: int | None = None
-    subjects: int
+    subjects: int | None
     events: int | None
     value: float | None
     low: float | None
