@@ -7,7 +7,7 @@ COHORT ?=
 NAME ?= *
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo serve test lint bench clean
+.PHONY: help setup lock demo serve test lint bench soak clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ lint: setup  ## Style, types and import contracts
 
 bench: setup  ## Run the benchmarks (NAME=forecast for one)
 	set -e; for script in benchmarks/$(NAME).py; do $(BIN)/python $$script; done
+
+soak: setup  ## The full counts: crashes, races, flipped bytes, gate mutants, the auditor judged
+	$(BIN)/python -m pytest -q -m soak
 
 clean:  ## Remove the environment and caches, never mlruns/
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Admits a prediction table to an audit: everything that could bend a score is checked first."""
+"""A prediction table's contract: everything in it that could bend a score."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from contracts.errors import ContractError
 from contracts.predictions import (
     CHANCE,
     DAYS_SINCE_ONSET,
@@ -18,6 +17,7 @@ from contracts.predictions import (
     ORIGIN,
     QUANTILE_COLUMNS,
     REACHED,
+    REFUSED,
     SUBJECT,
     TRUTH,
 )
@@ -25,30 +25,40 @@ from contracts.predictions import (
 KEY = [SUBJECT, ORIGIN, HORIZON]
 """What a forecast is of; with the model, it names a row."""
 
-NUMBERS = [*KEY, DAYS_SINCE_ONSET, LAST_SCORE, TRUTH, *QUANTILE_COLUMNS]
+ALWAYS = (*KEY, DAYS_SINCE_ONSET)
+OF_SCORES = (LAST_SCORE, TRUTH, *QUANTILE_COLUMNS)
+"""All of these, or, for a task that forecasts a milestone only, none."""
 
 
-def admit(table: pd.DataFrame) -> None:
+def problems(table: pd.DataFrame) -> list[str]:
     """Check a prediction table against its contract (`contracts.predictions`).
 
-    Raises
-    ------
-    ContractError
-        Something is missing, not finite, out of order or twice; all problems are listed.
+    Returns
+    -------
+    What is missing, not finite, out of order or twice; empty where nothing is.
     """
-    problems = list(_missing_columns(table)) or [
+    return list(_missing_columns(table)) or [
         *_bad_values(table),
         *_bad_milestones(table),
         *_bad_groups(table),
         *_different_outcomes(table),
     ]
-    if problems:
-        listed = "\n".join(f"  {problem}" for problem in problems)
-        raise ContractError(f"prediction table: {len(problems)} problem(s):\n{listed}")
+
+
+def given(table: pd.DataFrame) -> pd.Series[bool]:
+    """Return which rows are forecasts: refused ones are rows without."""
+    if REFUSED not in table.columns:
+        return pd.Series(True, index=table.index)
+    return ~table[REFUSED].astype("bool")
+
+
+def _has_scores(table: pd.DataFrame) -> bool:
+    milestone_only = any(str(name).startswith(CHANCE) for name in table.columns)
+    return not milestone_only or any(name in table.columns for name in OF_SCORES)
 
 
 def _missing_columns(table: pd.DataFrame) -> Iterator[str]:
-    for name in (MODEL, *NUMBERS):
+    for name in (MODEL, *ALWAYS, *(OF_SCORES if _has_scores(table) else ())):
         if name not in table.columns:
             yield f"{name}: column is missing"
     names = [str(name) for name in table.columns]
@@ -65,16 +75,22 @@ def _missing_columns(table: pd.DataFrame) -> Iterator[str]:
 def _bad_values(table: pd.DataFrame) -> Iterator[str]:
     if table[MODEL].isna().any():
         yield f"{MODEL}: {int(table[MODEL].isna().sum())} row(s) name no model"
-    wordy = [name for name in NUMBERS if not pd.api.types.is_numeric_dtype(table[name])]
+    numbers = [*ALWAYS, *(OF_SCORES if _has_scores(table) else ())]
+    wordy = [name for name in numbers if not pd.api.types.is_numeric_dtype(table[name])]
     if wordy:
         yield f"{', '.join(wordy)}: not numeric"
         return
-    for name in NUMBERS:
-        if bad := int((~np.isfinite(table[name].to_numpy(dtype=np.float64))).sum()):
+    if REFUSED in table.columns and table[REFUSED].isna().any():
+        yield f"{REFUSED}: {int(table[REFUSED].isna().sum())} row(s) are neither true nor false"
+    forecasts = table[given(table)]
+    for name in numbers:
+        rows = forecasts if name in QUANTILE_COLUMNS else table
+        if bad := int((~np.isfinite(rows[name].to_numpy(dtype=np.float64))).sum()):
             yield f"{name}: {bad} row(s) are not finite; a forecast that is missing is not skipped"
-    quantiles_NQ = table[list(QUANTILE_COLUMNS)].to_numpy(dtype=np.float64)
-    if falling := int((np.diff(quantiles_NQ, axis=1) < 0).any(axis=1).sum()):
-        yield f"q05 to q95: {falling} row(s) have falling quantiles"
+    if _has_scores(table):
+        quantiles_NQ = forecasts[list(QUANTILE_COLUMNS)].to_numpy(dtype=np.float64)
+        if falling := int((np.diff(quantiles_NQ, axis=1) < 0).any(axis=1).sum()):
+            yield f"q05 to q95: {falling} row(s) have falling quantiles"
     if twice := int(table.duplicated([MODEL, *KEY]).sum()):
         yield f"{MODEL}, {', '.join(KEY)}: {twice} row(s) repeat an earlier one"
 
@@ -83,7 +99,8 @@ def _bad_milestones(table: pd.DataFrame) -> Iterator[str]:
     for column in table.columns:
         name = str(column)
         if name.startswith(CHANCE):
-            chance_N = pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=np.float64)
+            chances = pd.to_numeric(table.loc[given(table), name], errors="coerce")
+            chance_N = chances.to_numpy(dtype=np.float64)
             if bad := int((~((chance_N >= 0) & (chance_N <= 1))).sum()):
                 yield f"{name}: {bad} row(s) are not a chance from 0 to 1"
         if name.startswith(REACHED) and not pd.api.types.is_bool_dtype(table[name]):
@@ -107,7 +124,8 @@ def _bad_groups(table: pd.DataFrame) -> Iterator[str]:
 
 def _different_outcomes(table: pd.DataFrame) -> Iterator[str]:
     """Models are compared on the same people at the same time: what happened must be the same."""
-    happened = [TRUTH, LAST_SCORE, *(str(c) for c in table.columns if str(c).startswith(REACHED))]
+    always = {TRUTH, LAST_SCORE}
+    happened = [str(c) for c in table.columns if str(c) in always or str(c).startswith(REACHED)]
     told = table.groupby(KEY)[happened].nunique()
     for name in happened:
         if bad := int((told[name] > 1).sum()):

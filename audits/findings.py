@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from scipy.stats import false_discovery_control
 
 from audits.partitions import EVERYONE, Partition
 from audits.policy import Rule, decide
 from audits.wording import Evidence, sentence, shortage
+from contracts.predictions import CHAMPION
 from contracts.verdict import Finding, Outcome
 from contracts.vocabulary import NOT_RECORDED
 
@@ -14,22 +19,57 @@ COMPARISON = "groups to compare"
 """Rule and metric of the finding that an attribute is the same for everyone."""
 
 
-def finding(evidence: Evidence) -> Finding:
+def adjusted(every: Sequence[Evidence]) -> list[float | None]:
+    """Return each p-value after Benjamini-Hochberg, binding and other rules each as one family.
+
+    Benjamini and Hochberg 1995, doi:10.1111/j.2517-6161.1995.tb02031.x. The groups of a cohort
+    overlap, and their statistics are positively dependent, which the procedure allows for
+    (Benjamini and Yekutieli 2001).
+    """
+    told: list[float | None] = [None] * len(every)
+    for binding in (True, False):
+        family = [
+            place
+            for place, evidence in enumerate(every)
+            if evidence.rule.binding is binding
+            and evidence.p_value is not None
+            and not shortage(evidence)
+        ]
+        if family:
+            p_values = np.array([every[place].p_value for place in family], dtype=np.float64)
+            for place, p_value in zip(family, false_discovery_control(p_values), strict=True):
+                told[place] = float(p_value)
+    return told
+
+
+def findings(every: Sequence[Evidence]) -> Iterator[Finding]:
+    """Judge all evidence together, each by its rule."""
+    for evidence, adjusted_p in zip(every, adjusted(every), strict=True):
+        yield finding(evidence, adjusted_p)
+
+
+def finding(evidence: Evidence, adjusted_p: float | None) -> Finding:
     """Judge evidence by its rule; a group too small for it is insufficient evidence."""
-    rule, score, interval = evidence.rule, evidence.score, evidence.interval
-    lacking = shortage(rule, score) != ""
-    outcome = Outcome.INSUFFICIENT if lacking else decide(rule, evidence.estimate, interval)
+    rule, interval = evidence.rule, evidence.interval
+    lacking = shortage(evidence) != ""
+    outcome = (
+        Outcome.INSUFFICIENT if lacking else decide(rule, evidence.estimate, interval, adjusted_p)
+    )
     return Finding(
         rule=rule.name,
         metric=evidence.measure.name,
+        statistic=rule.statistic,
         axis=evidence.axis,
-        group=score.group,
-        subjects=score.subjects,
-        events=score.events,
+        group=evidence.group,
+        horizon_day=evidence.measure.horizon_day,
+        subjects=evidence.counts.subjects,
+        events=evidence.counts.events,
         value=evidence.estimate if math.isfinite(evidence.estimate) else None,
         low=None if interval is None else interval.low,
         high=None if interval is None else interval.high,
         limit=rule.limit,
+        p_value=evidence.p_value,
+        adjusted_p=adjusted_p,
         binding=rule.binding,
         outcome=outcome,
         reason=sentence(evidence, outcome),
@@ -38,20 +78,29 @@ def finding(evidence: Evidence) -> Finding:
 
 def unjudged(rule: Rule, why: str, *, axis: str = EVERYONE) -> Finding:
     """Return that a rule could not be applied to anyone, which is never a pass."""
-    return Finding(
+    return _without_numbers(
         rule=rule.name,
         metric=rule.metric,
+        statistic=rule.statistic,
         axis=axis,
         group=EVERYONE,
-        subjects=0,
-        events=None,
-        value=None,
-        low=None,
-        high=None,
         limit=rule.limit,
         binding=rule.binding,
-        outcome=Outcome.INSUFFICIENT,
         reason=f"{axis}: {why}, so that {rule.metric} cannot be judged.",
+    )
+
+
+def no_champion(rule: Rule) -> Finding:
+    """Return that there is no champion to compare with: shown, and not binding."""
+    return _without_numbers(
+        rule=rule.name,
+        metric=rule.metric,
+        statistic=rule.statistic,
+        axis=EVERYONE,
+        group=EVERYONE,
+        limit=rule.limit,
+        binding=False,
+        reason=f"{EVERYONE}: no other version is the {CHAMPION} yet: nothing to compare with.",
     )
 
 
@@ -63,19 +112,45 @@ def nothing_to_compare(partition: Partition, subjects: int) -> Finding:
     """
     label = partition.labels_G[0]
     unknown = "; it is recorded for nobody, so that this audit says nothing of it"
-    return Finding(
+    return _without_numbers(
         rule=COMPARISON,
         metric=COMPARISON,
+        statistic=COMPARISON,
         axis=partition.axis,
         group=label,
+        subjects=subjects,
+        limit=None,
+        binding=False,
+        reason=f"{partition.axis}: {label} (n = {subjects}): everyone is in one group: nothing to"
+        f" compare{unknown if label == NOT_RECORDED else ''}.",
+    )
+
+
+def _without_numbers(
+    *,
+    rule: str,
+    metric: str,
+    statistic: str,
+    axis: str,
+    group: str,
+    limit: float | None,
+    binding: bool,
+    reason: str,
+    subjects: int = 0,
+) -> Finding:
+    return Finding(
+        rule=rule,
+        metric=metric,
+        statistic=statistic,
+        axis=axis,
+        group=group,
         subjects=subjects,
         events=None,
         value=None,
         low=None,
         high=None,
-        limit=0.0,
-        binding=False,
+        limit=limit,
+        binding=binding,
         outcome=Outcome.INSUFFICIENT,
-        reason=f"{partition.axis}: {label} (n = {subjects}): everyone is in one group: nothing to"
-        f" compare{unknown if label == NOT_RECORDED else ''}.",
+        reason=reason,
     )

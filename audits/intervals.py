@@ -1,47 +1,59 @@
 """How sure a score is: bootstrap by subject, of group values and of the disparity itself.
 
 All rows of a subject enter together, as often as the subject is drawn. Replicates are computed at
-once from each subject's sums, which takes the place of MetricFrame's own bootstrap: that one draws
-rows, not people, and loops in Python. Letters: N rows, S subjects, G groups, M measures,
-R replicates.
+once: the sums of each subject in each cell of the attributes, times how often each replicate draws
+the subject. This takes the place of MetricFrame's own bootstrap, which draws rows, not people, and
+loops in Python. Letters: N rows, S subjects, C cells, G groups, M measures, K sums, R replicates.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+from scipy import sparse
 
-from audits.measures import Terms
+from audits.definitions import Yardsticks
+from audits.measures import Measure, Metric, addends, ranked
 from audits.partitions import Partition
+from audits.ranking import auroc
+from contracts.predictions import SUBJECT
 
-WEIGHTS_AT_ONCE = 2_000_000
-"""Subject weights held in memory at once (16 MB); more subjects mean fewer replicates a chunk."""
+Array = NDArray[np.float64]
+
+WEIGHTS_AT_ONCE = 4_000_000
+"""Weights held in memory at once (32 MB); more subjects mean fewer replicates a chunk."""
 
 UNDEFINED_AT_MOST = 0.05
 """Share of replicates without the group that an interval may leave out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Replicates:
-    """Bootstrap replicates of measures in groups; NaN where a replicate has no denominator.
+class Scores:
+    """Measures in the groups of a partition, with bootstrap replicates; NaN without denominator.
 
     Parameters
     ----------
-    value_RGM
-        The measure in the group.
-    rest_RGM
-        The measure in everyone else on the axis.
+    partition, measured
+        Which groups, and what was measured.
+    value_GM, rest_GM, overall_GM
+        The measure in the group, in everyone else, and in everyone (the same for each group).
+    value_RGM, rest_RGM, overall_RGM
+        The same in each replicate.
     """
 
-    value_RGM: NDArray[np.float64]
-    rest_RGM: NDArray[np.float64]
-
-    @property
-    def difference_RGM(self) -> NDArray[np.float64]:
-        """Group minus everyone else."""
-        return self.value_RGM - self.rest_RGM
+    partition: Partition
+    measured: tuple[Measure, ...]
+    value_GM: Array
+    rest_GM: Array
+    overall_GM: Array
+    value_RGM: Array
+    rest_RGM: Array
+    overall_RGM: Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,51 +65,72 @@ class Interval:
 
 
 def bootstrap(
-    row_terms: Terms,
-    subject_N: NDArray[np.int64],
-    partition: Partition,
+    table: pd.DataFrame,
+    partitions: Sequence[Partition],
+    measured: tuple[Measure, ...],
     *,
     replicates: int,
     seed: int,
+    yardsticks: Yardsticks,
     weights_at_once: int = WEIGHTS_AT_ONCE,
-) -> Replicates:
-    """Bootstrap measures in every group of a partition by subject.
+) -> list[Scores]:
+    """Measure every group of some partitions, with replicates drawn by subject.
 
-    The same seed draws the same subjects for every partition of a table, and whatever the chunks.
+    The same seed draws the same subjects for every table with the same people, and whatever the
+    chunks, so that two models on the same forecasts are compared pair by pair.
 
     Parameters
     ----------
-    row_terms
-        Numerators and denominators of the rows.
-    subject_N
-        Whose row it is.
-    partition
+    table
+        Rows of one model (`contracts.predictions`), at least one.
+    partitions
         The groups; a subject's rows may lie in several.
+    measured
+        What to measure, at least one.
     replicates, seed
         How many draws, and from where.
+    yardsticks
+        Numbers of the policy that metrics need.
     weights_at_once
-        Bound on memory: replicates x subjects of one chunk.
+        Bound on memory.
+
+    Raises
+    ------
+    ContractError
+        A forecast or a truth is missing.
     """
-    _, index_N = np.unique(subject_N, return_inverse=True)
-    subjects, groups = int(index_N.max()) + 1, len(partition.labels_G)
-    cell_N = index_N * groups + partition.group_N
-    # (S, 2 G M): each subject's sums of numerators and denominators in each group.
-    sums_SK = np.concatenate(
-        [
-            np.bincount(cell_N, weights=term_N, minlength=subjects * groups).reshape(subjects, -1)
-            for term_N in (*row_terms.numerator_NM.T, *row_terms.denominator_NM.T)
-        ],
-        axis=1,
-    )
-    sums_RK = _resampled(sums_SK, replicates, seed, max(1, weights_at_once // subjects))
-    numerator_RMG, denominator_RMG = np.split(sums_RK.reshape(replicates, -1, groups), 2, axis=1)
-    return Replicates(
-        value_RGM=_ratio(numerator_RMG, denominator_RMG).swapaxes(1, 2),
-        rest_RGM=_ratio(_others(numerator_RMG), _others(denominator_RMG)).swapaxes(1, 2),
-    )
+    _, subject_N = np.unique(table[SUBJECT].to_numpy(), return_inverse=True)
+    cells = _Cells.of(subject_N, partitions)
+    summed = [m for m in measured if m.metric is not Metric.AUROC]
+    sums = _Sums.of(table, summed, cells, yardsticks)
+    orders = {m: ranked(table, m) for m in measured if m.metric is Metric.AUROC}
+    shape = (replicates + 1, len(measured))
+    told = [np.empty((3, shape[0], len(p.labels_G), shape[1])) for p in partitions]
+    width = max(1, weights_at_once // (len(table) if orders else cells.subjects))
+    for start, weight_SR in _weights(cells.subjects, replicates, seed, width):
+        here = slice(start, start + weight_SR.shape[1])
+        sums_CKR = sums.under(weight_SR)
+        weight_NR = weight_SR[subject_N] if orders else None
+        for partition, group_C, out in zip(partitions, cells.group_PC, told, strict=True):
+            values = _of_groups(sums_CKR, group_C, partition, sums)
+            for column, measure in enumerate(measured):
+                if measure in orders:
+                    assert weight_NR is not None  # noqa: S101  (mypy: made where orders are)
+                    triple = _areas(*orders[measure], partition, weight_NR)
+                else:
+                    triple = values[measure]
+                out[:, here, :, column] = np.stack(triple).swapaxes(1, 2)
+    return [
+        Scores(
+            partition=partition, measured=measured,
+            value_GM=out[0, 0], rest_GM=out[1, 0], overall_GM=out[2, 0],
+            value_RGM=out[0, 1:], rest_RGM=out[1, 1:], overall_RGM=out[2, 1:],
+        )
+        for partition, out in zip(partitions, told, strict=True)
+    ]  # fmt: skip
 
 
-def percentile_interval(replicate_R: NDArray[np.float64], *, confidence: float) -> Interval | None:
+def percentile_interval(replicate_R: Array, *, confidence: float) -> Interval | None:
     """Return the percentile interval, or None where too many replicates are undefined.
 
     Two-sided: (1 - confidence) / 2 lies beyond either end, so that one bound alone holds with a
@@ -111,31 +144,129 @@ def percentile_interval(replicate_R: NDArray[np.float64], *, confidence: float) 
     return Interval(low=float(low), high=float(high))
 
 
-def _resampled(
-    sums_SK: NDArray[np.float64], replicates: int, seed: int, chunk: int
-) -> NDArray[np.float64]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cells:
+    """The finest groups that all partitions are made of, and which group each lies in."""
+
+    subjects: int
+    subject_N: NDArray[np.intp]
+    cell_N: NDArray[np.intp]
+    group_PC: list[NDArray[np.intp]]
+
+    @staticmethod
+    def of(subject_N: NDArray[np.intp], partitions: Sequence[Partition]) -> _Cells:
+        cell_N = np.zeros(len(subject_N), dtype=np.intp)
+        done: set[str] = set()
+        # A pair of attributes that were both taken makes no finer cells.
+        for partition in sorted(partitions, key=lambda partition: len(partition.attributes)):
+            if not set(partition.attributes) <= done:
+                wide = cell_N * len(partition.labels_G) + partition.group_N
+                _, cell_N = np.unique(wide, return_inverse=True)
+                done |= set(partition.attributes)
+        _, first_C = np.unique(cell_N, return_index=True)
+        return _Cells(
+            subjects=int(subject_N.max()) + 1,
+            subject_N=subject_N,
+            cell_N=cell_N,
+            group_PC=[partition.group_N[first_C] for partition in partitions],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sums:
+    """Each subject's sums in each cell, as a sparse matrix: a subject is in few of the cells."""
+
+    measured: list[Measure]
+    columns: list[slice]
+    cells: int
+    sums_CKxS: sparse.csr_array
+
+    @staticmethod
+    def of(
+        table: pd.DataFrame, measured: list[Measure], cells: _Cells, yardsticks: Yardsticks
+    ) -> _Sums:
+        place, entry_N = np.unique(
+            cells.cell_N * cells.subjects + cells.subject_N, return_inverse=True
+        )
+        # One measure at a time: of a million rows, the addends of all would not fit in memory.
+        parts = []
+        for measure in measured:
+            added_NK = addends(table, measure, yardsticks)
+            parts.append(
+                np.stack([np.bincount(entry_N, column_N, len(place)) for column_N in added_NK.T])
+            )
+        ends = np.cumsum([0, *(len(part_KE) for part_KE in parts)])
+        total, cell_count = int(ends[-1]), len(cells.group_PC[0])
+        cell_E, subject_E = (each.astype(np.int32) for each in np.divmod(place, cells.subjects))
+        row_KE = cell_E * np.int32(total) + np.arange(total, dtype=np.int32)[:, None]
+        column_KE = np.broadcast_to(subject_E, row_KE.shape)
+        sums_KE = np.concatenate(parts) if parts else np.empty((0, len(place)))
+        return _Sums(
+            measured=measured,
+            columns=[slice(int(a), int(b)) for a, b in itertools.pairwise(ends)],
+            cells=cell_count,
+            sums_CKxS=sparse.csr_array(
+                (sums_KE.ravel(), (row_KE.ravel(), column_KE.ravel())),
+                shape=(cell_count * total, cells.subjects),
+            ),
+        )
+
+    def under(self, weight_SR: Array) -> Array:
+        """Return the sums of each cell under weightings, (C, K, R)."""
+        return np.asarray((self.sums_CKxS @ weight_SR).reshape(self.cells, -1, weight_SR.shape[1]))
+
+
+def _of_groups(
+    sums_CKR: Array, group_C: NDArray[np.intp], partition: Partition, sums: _Sums
+) -> dict[Measure, tuple[Array, Array, Array]]:
+    """Return each measure in the group, in the rest and in everyone, each (G, R)."""
+    groups, cells = len(partition.labels_G), len(group_C)
+    gather = sparse.csr_array((np.ones(cells), (group_C, np.arange(cells))), shape=(groups, cells))
+    sums_GKR = (gather @ sums_CKR.reshape(cells, -1)).reshape(groups, *sums_CKR.shape[1:])
+    all_GKR = np.broadcast_to(sums_GKR.sum(axis=0, keepdims=True), sums_GKR.shape)
+    told = {}
+    for measure, place in zip(sums.measured, sums.columns, strict=True):
+        combine = measure.metric.definition.combine
+        value_GR, rest_GR, overall_GR = (
+            combine(*part_GKR[:, place].swapaxes(0, 1))
+            for part_GKR in (sums_GKR, all_GKR - sums_GKR, all_GKR)
+        )
+        told[measure] = (value_GR, rest_GR, overall_GR)
+    return told
+
+
+def _areas(
+    chance_N: Array,
+    reached_N: NDArray[np.bool_],
+    counted_N: NDArray[np.bool_],
+    partition: Partition,
+    weight_NR: Array,
+) -> tuple[Array, Array, Array]:
+    """Return the AUROC in the group, in the rest and in everyone, each (G, R)."""
+    groups = len(partition.labels_G)
+    chance_N, reached_N, weight_NR = chance_N[counted_N], reached_N[counted_N], weight_NR[counted_N]
+    group_N = partition.group_N[counted_N]
+    value_GR = auroc(chance_N, reached_N, group_N, weight_NR, groups=groups)
+    whole_N = np.zeros_like(group_N)
+    overall_GR = np.broadcast_to(
+        auroc(chance_N, reached_N, whole_N, weight_NR, groups=1), value_GR.shape
+    )
+    rest_GR = np.full(value_GR.shape, np.nan)
+    # The rest of a pair's group is not ranked: it costs a sort each, and no rule asks for it.
+    for group in range(groups) if len(partition.attributes) == 1 else ():
+        others_N = (group_N != group).astype(np.intp)
+        rest_GR[group] = auroc(chance_N, reached_N, others_N, weight_NR, groups=2)[1]
+    return value_GR, rest_GR, overall_GR
+
+
+def _weights(subjects: int, replicates: int, seed: int, width: int) -> Iterator[tuple[int, Array]]:
+    """Yield weights (S, R) in chunks: everyone once, then how often each replicate draws each."""
+    yield 0, np.ones((subjects, 1))
     generator = np.random.default_rng(seed)
-    sums_RK = np.empty((replicates, sums_SK.shape[1]))
-    for start in range(0, replicates, chunk):
-        stop = min(start + chunk, replicates)
-        sums_RK[start:stop] = _weights(generator, stop - start, len(sums_SK)) @ sums_SK
-    return sums_RK
-
-
-def _weights(generator: np.random.Generator, replicates: int, subjects: int) -> NDArray[np.float64]:
-    """Return multinomial weights (R, S): how often each replicate draws each subject."""
-    # Counting draws is the multinomial distribution, and several times faster than asking for it.
-    drawn_RS = generator.integers(subjects, size=(replicates, subjects))
-    cell_RS = drawn_RS + subjects * np.arange(replicates)[:, None]
-    counts = np.bincount(cell_RS.ravel(), minlength=replicates * subjects)
-    return counts.reshape(replicates, subjects).astype(np.float64)
-
-
-def _others(sums_RMG: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(sums_RMG.sum(axis=-1, keepdims=True) - sums_RMG)
-
-
-def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
-    ratio = np.full(above.shape, np.nan)
-    np.divide(above, below, out=ratio, where=below > 0)
-    return ratio
+    for start in range(0, replicates, width):
+        count = min(width, replicates - start)
+        # Counting draws is the multinomial distribution, and several times faster than asking.
+        drawn_RS = generator.integers(subjects, size=(count, subjects))
+        place_RS = drawn_RS * count + np.arange(count)[:, None]
+        weights = np.bincount(place_RS.ravel(), minlength=subjects * count)
+        yield start + 1, weights.reshape(subjects, count).astype(np.float64)

@@ -1,4 +1,4 @@
-"""Judges a prediction table by a policy: every rule on every group, with its uncertainty.
+"""Judges a prediction table by a policy: the table first, then every rule on every group.
 
 Letters: N rows, R replicates, G groups, M measures.
 """
@@ -8,18 +8,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from audits.admission import KEY, admit
-from audits.findings import finding, nothing_to_compare, unjudged
-from audits.intervals import bootstrap, percentile_interval
-from audits.measures import Terms, measures, terms
+from audits.counts import group_counts
+from audits.disparity import Estimate, Scope, Statistic, estimates, p_value, paired
+from audits.findings import findings, no_champion, nothing_to_compare, unjudged
+from audits.intervals import Scores, bootstrap, percentile_interval
+from audits.measures import Measure, horizons, measures
 from audits.partitions import EVERYONE, Partition, axes, everyone, pairs
-from audits.policy import Policy, Rule, Scope, Statistic, gravest
-from audits.scores import group_scores
-from audits.wording import Evidence
-from contracts.predictions import CANDIDATE, MODEL, SUBJECT
-from contracts.verdict import Finding, Verdict
+from audits.policy import Policy, Rule, gravest
+from audits.reference import check_against_metric_frame
+from audits.validation import validate
+from audits.wording import Counts, Evidence, group_name
+from contracts.predictions import CANDIDATE, CHAMPION, HORIZON, MODEL, ORIGIN, SUBJECT
+from contracts.verdict import Finding, Outcome, Verdict
+
+KEY = [SUBJECT, ORIGIN, HORIZON]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +39,9 @@ class Audited:
         Prediction table, cohort and source code.
     simulated
         True when no real person is in the cohort.
+    champion
+        The version in service, whose forecasts are the table's `champion`; None where there is
+        none but this.
     """
 
     model_version: str
@@ -42,10 +50,13 @@ class Audited:
     data_digest: str
     code_digest: str
     simulated: bool
+    champion: str | None = None
 
 
 def judge(predictions: pd.DataFrame, policy: Policy, audited: Audited) -> Verdict:
     """Judge the candidate's forecasts; the gravest binding finding is the outcome.
+
+    A table that breaks its contract is blocked and not scored.
 
     Parameters
     ----------
@@ -55,15 +66,10 @@ def judge(predictions: pd.DataFrame, policy: Policy, audited: Audited) -> Verdic
         The rules.
     audited
         What the verdict is bound to.
-
-    Raises
-    ------
-    ContractError
-        The table breaks its contract; all problems are listed.
     """
-    admit(predictions)
-    table = _rows_of(predictions, CANDIDATE)
-    findings = tuple(_findings(predictions, table, policy))
+    told = validate(predictions, least_error=policy.least_error)
+    if not any(finding.outcome is Outcome.BLOCKED for finding in told[:1]):
+        told.extend(_judged(predictions, policy, audited))
     return Verdict(
         model_version=audited.model_version,
         bundle_digest=audited.bundle_digest,
@@ -71,123 +77,160 @@ def judge(predictions: pd.DataFrame, policy: Policy, audited: Audited) -> Verdic
         policy_digest=policy.digest,
         data_digest=audited.data_digest,
         code_digest=audited.code_digest,
+        champion=audited.champion,
         simulated=audited.simulated,
-        outcome=gravest(findings),
-        findings=findings,
+        outcome=gravest(told),
+        findings=tuple(told),
     )
 
 
-def _findings(predictions: pd.DataFrame, table: pd.DataFrame, policy: Policy) -> Iterator[Finding]:
-    single = axes(table)
-    partitions = {Scope.OVERALL: [everyone(table)], Scope.AXES: single, Scope.PAIRS: pairs(single)}
-    for rule in policy.rules:
-        if rule.statistic is Statistic.AGAINST:
-            yield from _against(predictions, table, rule, policy)
-    for scope, parted in partitions.items():
-        rules = [
-            rule
-            for rule in policy.rules
-            if rule.scope is scope and rule.statistic is not Statistic.AGAINST
-        ]
-        if scope is Scope.AXES and all(partition.is_constant for partition in parted):
-            # One attribute that does not vary is no obstacle; none that does is no audit.
-            why = "no attribute varies in this cohort"
-            yield from (unjudged(rule, why) for rule in rules)
-        for partition in parted if rules else ():
-            yield from _in_partition(table, partition, rules, policy)
+def rows_of(predictions: pd.DataFrame, model: str) -> pd.DataFrame:
+    """Return one model's rows of a prediction table, numbered anew."""
+    return predictions[predictions[MODEL] == model].reset_index(drop=True)
 
 
-def _in_partition(
-    table: pd.DataFrame, partition: Partition, rules: Sequence[Rule], policy: Policy
-) -> Iterator[Finding]:
-    if len(table) == 0:
+def _judged(predictions: pd.DataFrame, policy: Policy, audited: Audited) -> list[Finding]:
+    table = rows_of(predictions, CANDIDATE)
+    if table.empty:
         why = "there is no forecast of the candidate"
-        yield from (unjudged(rule, why, axis=partition.axis) for rule in rules)
-    elif partition.is_constant and partition.axis != EVERYONE:
-        yield nothing_to_compare(partition, table[SUBJECT].nunique())
-    else:
-        yield from _by_group(table, partition, rules, policy)
+        return [unjudged(rule, why) for rule in policy.rules]
+    single = axes(table)
+    check_against_metric_frame(table, single, policy.yardsticks)
+    every = {Scope.OVERALL: [everyone(table)], Scope.AXES: single, Scope.PAIRS: pairs(single)}
+    told: list[Finding] = []
+    evidence: list[Evidence] = []
+    for scope, partitions in every.items():
+        rules = [rule for rule in policy.rules if rule.scope is scope]
+        varied = [p for p in partitions if not p.is_constant or p.axis == EVERYONE]
+        if scope is Scope.AXES:
+            told += [
+                nothing_to_compare(p, table[SUBJECT].nunique()) for p in partitions if p.is_constant
+            ]
+        if scope is Scope.AXES and not varied:
+            # One attribute that does not vary is no obstacle; none that does is no audit.
+            told += [unjudged(rule, "no attribute varies in this cohort") for rule in rules]
+            continue
+        alone = [rule for rule in rules if rule.statistic is not Statistic.AGAINST]
+        for rule in (rule for rule in rules if rule.statistic is Statistic.AGAINST):
+            if rule.comparator == CHAMPION and audited.champion is None:
+                told.append(no_champion(rule))
+                continue
+            other, why = _counterpart(predictions, table, rule)
+            if other is None:
+                told.append(unjudged(rule, why))
+            else:
+                evidence += _against(table, other, varied, rule, policy)
+        evidence += _in_groups(table, varied, alone, policy)
+        told += [
+            unjudged(rule, "the prediction table lacks the columns for it")
+            for rule in alone
+            if not measures(table, rule.metric)
+        ]
+    return [*findings(evidence), *told]
 
 
-def _by_group(
-    table: pd.DataFrame, partition: Partition, rules: Sequence[Rule], policy: Policy
-) -> Iterator[Finding]:
-    of_rule = {rule.name: measures(table, rule.metric) for rule in rules}
+def _in_groups(
+    table: pd.DataFrame, partitions: Sequence[Partition], rules: Sequence[Rule], policy: Policy
+) -> Iterator[Evidence]:
+    of_rule = {rule.name: _measures(table, rule) for rule in rules}
     measured = tuple(dict.fromkeys(measure for each in of_rule.values() for measure in each))
-    if measured:
-        scores = group_scores(table, partition, measured)
-        replicates = bootstrap(
-            terms(table, measured),
-            table[SUBJECT].to_numpy(),
-            partition,
-            replicates=policy.replicates,
-            seed=policy.seed,
-        )
-    for rule in rules:
-        if not of_rule[rule.name]:
-            yield unjudged(rule, "the prediction table has no milestone", axis=partition.axis)
-        for measure in of_rule[rule.name]:
-            column = measured.index(measure)
-            is_value = rule.statistic is Statistic.VALUE
-            drawn_RGM = replicates.value_RGM if is_value else replicates.difference_RGM
-            for group, score in enumerate(scores[measure]):
-                yield finding(
-                    Evidence(
-                        rule=rule,
-                        measure=measure,
-                        axis=partition.axis,
-                        score=score,
-                        estimate=score.value if is_value else score.value - score.rest,
-                        interval=percentile_interval(
-                            drawn_RGM[:, group, column], confidence=policy.confidence
-                        ),
-                        confidence=policy.confidence,
-                    )
+    if not measured or not partitions:
+        return
+    for scores in _scores(table, partitions, measured, policy):
+        for rule in rules:
+            if rule.axes is not None and scores.partition.axis not in rule.axes:
+                continue
+            for measure in of_rule[rule.name]:
+                counts = group_counts(table, scores.partition, measure, policy.yardsticks)
+                enough_G = np.array(
+                    [c.subjects >= rule.minimum_subjects for c in counts], dtype=np.bool_
                 )
+                column = measured.index(measure)
+                for each in estimates(scores, column, rule.statistic, enough_G):
+                    yield _evidence(each, rule, measure, scores.partition, counts)
 
 
 def _against(
-    predictions: pd.DataFrame, table: pd.DataFrame, rule: Rule, policy: Policy
-) -> Iterator[Finding]:
-    """Compare the candidate with a comparator on the same forecasts, paired row by row."""
-    other = _rows_of(predictions, str(rule.comparator))
-    paired = table[KEY].merge(other, on=KEY, how="inner", validate="one_to_one")
-    lacking = len(table) - len(paired)
-    measured = measures(table, rule.metric)
-    if len(table) == 0 or lacking or not measured:
-        why = f"{lacking} of {len(table)} forecasts have no counterpart from {rule.comparator}"
-        yield unjudged(rule, why if measured else "the prediction table has no milestone")
-        return
+    table: pd.DataFrame,
+    other: pd.DataFrame,
+    partitions: Sequence[Partition],
+    rule: Rule,
+    policy: Policy,
+) -> Iterator[Evidence]:
+    """Compare the candidate with a comparator on the same forecasts, draw by draw."""
+    measured = _measures(table, rule)
+    both = [_scores(rows, partitions, measured, policy) for rows in (table, other)]
+    for candidate, comparator in zip(*both, strict=True):
+        partition = candidate.partition
+        if rule.axes is not None and partition.axis not in rule.axes:
+            continue
+        for column, measure in enumerate(measured):
+            counts = group_counts(table, partition, measure, policy.yardsticks)
+            for each in paired(candidate, comparator, column):
+                yield _evidence(each, rule, measure, partition, counts)
+
+
+def _counterpart(
+    predictions: pd.DataFrame, table: pd.DataFrame, rule: Rule
+) -> tuple[pd.DataFrame | None, str]:
+    """Return the comparator's rows in the candidate's order, or why there are none."""
+    if not _measures(table, rule):
+        return None, "the prediction table lacks the columns for it"
+    other = rows_of(predictions, str(rule.comparator))
     # `merge` keeps the order of the left keys: row n of both tables is the same forecast.
-    whole = everyone(table)
-    candidate, comparator = (group_scores(rows, whole, measured) for rows in (table, paired))
-    first, second = terms(table, measured), terms(paired, measured)
-    replicates = bootstrap(
-        Terms(
-            numerator_NM=first.numerator_NM - second.numerator_NM,
-            denominator_NM=first.denominator_NM,
-        ),
-        table[SUBJECT].to_numpy(),
-        whole,
+    joined = table[KEY].merge(other, on=KEY, how="inner", validate="one_to_one")
+    if lacking := len(table) - len(joined):
+        why = f"{lacking} of {len(table)} forecasts have no counterpart from {rule.comparator}"
+        return None, why
+    return joined, ""
+
+
+def _measures(table: pd.DataFrame, rule: Rule) -> tuple[Measure, ...]:
+    return measures(table, rule.metric, horizons(table) if rule.each_horizon else (None,))
+
+
+def _scores(
+    table: pd.DataFrame,
+    partitions: Sequence[Partition],
+    measured: tuple[Measure, ...],
+    policy: Policy,
+) -> list[Scores]:
+    return bootstrap(
+        table,
+        partitions,
+        measured,
         replicates=policy.replicates,
         seed=policy.seed,
+        yardsticks=policy.yardsticks,
     )
-    for column, measure in enumerate(measured):
-        score = candidate[measure][0]
-        yield finding(
-            Evidence(
-                rule=rule,
-                measure=measure,
-                axis=whole.axis,
-                score=score,
-                estimate=score.value - comparator[measure][0].value,
-                interval=percentile_interval(
-                    replicates.value_RGM[:, 0, column], confidence=policy.confidence
-                ),
-                confidence=policy.confidence,
-            )
+
+
+def _evidence(
+    each: Estimate,
+    rule: Rule,
+    measure: Measure,
+    partition: Partition,
+    counts: Sequence[Counts],
+) -> Evidence:
+    of_axis = each.group is None
+    here = (
+        Counts(
+            subjects=sum(c.subjects for c in counts),
+            events=None if counts[0].events is None else sum(c.events or 0 for c in counts),
         )
-
-
-def _rows_of(predictions: pd.DataFrame, model: str) -> pd.DataFrame:
-    return predictions[predictions[MODEL] == model].reset_index(drop=True)
+        if each.group is None
+        else counts[each.group]
+    )
+    labelled = zip(partition.labels_G, counts, strict=True)
+    small = tuple(label for label, c in labelled if c.subjects < rule.minimum_subjects)
+    return Evidence(
+        rule=rule,
+        measure=measure,
+        axis=partition.axis,
+        group=group_name(partition.labels_G, each.group),
+        counts=here,
+        estimate=each.value,
+        interval=percentile_interval(each.replicate_R, confidence=rule.confidence),
+        p_value=p_value(rule.direction, rule.limit, each, is_ratio=rule.statistic.is_ratio),
+        small=small if of_axis else (),
+    )

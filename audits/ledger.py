@@ -2,11 +2,11 @@
 
 Each entry of the trail carries the hash of the one before, so that an edit, a loss in the middle
 or a changed order shows. What a chain cannot show by itself is a cut tail, or a rewriting of all
-that follows an entry by someone who may write to the database: keep a `LedgerState` elsewhere (a
-mail, a second system) and hand it to `Ledger.verify` as the anchor.
+that follows an entry by someone who may write to the database: keep a signed `LedgerState`
+elsewhere (a mail, a second system) and hand it to `Ledger.verify` as the anchor.
 
-SQLite by default, PostgreSQL by URL. SQLite refuses changes of the trail by trigger; in PostgreSQL
-revoke UPDATE and DELETE on `trail` from the role that rehabcast runs under.
+SQLite by default, PostgreSQL by URL. Triggers refuse changes of the trail in both; in PostgreSQL
+also revoke UPDATE and DELETE on `trail` from the role that rehabcast runs under.
 """
 
 from __future__ import annotations
@@ -16,24 +16,39 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from audits.consistency import check_champions, check_promotions
+from audits.moves import approvals_of, approvers, current, epoch_of, move, promoted_at_epoch
 from audits.records import (
+    Approval,
     AuditRecord,
     Champion,
     LedgerState,
+    Override,
+    Role,
+    approval_of,
     audit_details,
     audit_of,
-    champion_fields,
     champion_of,
-    check_champions,
-    check_promotions,
+    explained,
+    new_champion,
     split_version,
 )
 from audits.storage import champion_table, open_database, reading, write
-from audits.trail import AUDIT, PROMOTION, append, checked, entries, latest, utc
+from audits.trail import (
+    APPROVAL,
+    AUDIT,
+    PROMOTION,
+    REVOCATION,
+    ROLLBACK,
+    Entry,
+    append,
+    checked,
+    entries,
+    latest,
+    utc,
+)
 from contracts.errors import ContractError, EvidenceMissing, IntegrityError, PromotionRefused
 from contracts.verdict import Verdict
-
-__all__ = ["AuditRecord", "Champion", "Ledger", "LedgerState"]
 
 
 class Ledger:
@@ -46,11 +61,11 @@ class Ledger:
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = open_database(url)
+        self.engine = open_database(url)
 
     def close(self) -> None:
         """Close the connections to the database."""
-        self._engine.dispose()
+        self.engine.dispose()
 
     def record_audit(
         self,
@@ -75,7 +90,7 @@ class Ledger:
         details = audit_details(verdict, report_digest, valid_until)
         about = verdict.model_version
         return write(
-            self._engine,
+            self.engine,
             lambda connection: audit_of(
                 append(connection, kind=AUDIT, about=about, actor=actor, now=now, details=details)
             ),
@@ -85,17 +100,51 @@ class Ledger:
         self, model_version: str, bundle_digest: str | None = None
     ) -> AuditRecord | None:
         """Return a version's last audit; None where it has none, or it was of another bundle."""
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             entry = latest(connection, kind=AUDIT, about=model_version)
         if entry is None:
             return None
         audit = audit_of(entry)
         return audit if bundle_digest in {None, audit.bundle_digest} else None
 
+    def approve(self, audit: AuditRecord, role: Role, *, person: str, reason: str, now: datetime
+    ) -> Approval:  # fmt: skip
+        """Append someone's agreement with an audit's report, which must be the version's last.
+
+        Raises
+        ------
+        ContractError
+            Nobody is named, or the reason is no sentence.
+        PromotionRefused
+            A newer audit was recorded.
+        """
+        explained(reason)
+        about = audit.model_version
+        details = {
+            "role": role.value,
+            "reason": reason.strip(),
+            "audit": audit.sequence,
+            "report_digest": audit.report_digest,
+        }
+
+        def action(connection: sa.Connection) -> Approval:
+            _still_latest(connection, audit)
+            told = append(
+                connection, kind=APPROVAL, about=about, actor=person, now=now, details=details
+            )
+            return approval_of(told)
+
+        return write(self.engine, action)
+
+    def approvals(self, audit: AuditRecord) -> list[Approval]:
+        """Return who approved after reading an audit's report."""
+        with reading(self.engine) as connection:
+            return approvals_of(connection, audit.model_version, audit.sequence)
+
     def epoch(self, model: str) -> int:
-        """Return how many promotions a model has seen."""
-        with reading(self._engine) as connection:
-            return _epoch(connection, model)
+        """Return how many moves a model has seen."""
+        with reading(self.engine) as connection:
+            return epoch_of(connection, model)
 
     def promote(
         self,
@@ -104,40 +153,87 @@ class Ledger:
         seen_epoch: int,
         actor: str,
         now: datetime,
-        approver: str | None = None,
-        reason: str | None = None,
+        override: Override | None = None,
     ) -> Champion:
         """Make an audited version the champion, if nothing has changed since it was looked at.
 
-        The champion and its entry in the trail are written in one transaction. Only `audits.gate`
-        calls this; the database itself refuses a failed audit, and one without override that is
-        not a pass.
+        Swap, trail and outbox are one transaction. Only `audits.gate` calls this; the database
+        itself refuses a blocked audit, one without override that is no pass, and one approver.
 
         Raises
         ------
         PromotionRefused
-            Another promotion of the model, or another audit of the version, came first.
+            Another move of the model or another audit of the version came first, or an approval is
+            missing.
         """
-        model, version = split_version(audit.model_version)
-        champion = Champion(
-            model=model,
-            version=version,
-            epoch=seen_epoch + 1,
-            bundle_digest=audit.bundle_digest,
-            report_digest=audit.report_digest,
-            outcome=audit.outcome,
-            approver=approver,
-            reason=reason,
-            promoted_at=datetime.fromisoformat(utc(now)),
-            valid_until=audit.valid_until,
-            sequence=0,
-        )
-        return write(
-            self._engine, lambda connection: _promote(connection, champion, audit, actor=actor)
-        )
+
+        def action(connection: sa.Connection) -> Champion:
+            _still_latest(connection, audit)
+            people = approvers(approvals_of(connection, audit.model_version, audit.sequence))
+            if lacking := [role for role in Role if role not in people]:
+                raise PromotionRefused(f"{audit.model_version}: no approval as {lacking[0]}")
+            champion = new_champion(
+                audit, people, override, epoch=seen_epoch + 1, promoted_at=utc(now)
+            )
+            details = {"audit": audit.sequence}
+            return move(connection, champion, kind=PROMOTION, actor=actor, now=now, details=details)
+
+        return write(self.engine, action)
+
+    def roll_back(
+        self, model: str, to_epoch: int, *, seen_epoch: int, actor: str, reason: str, now: datetime
+    ) -> Champion:
+        """Make the champion of an earlier epoch the champion again; `audits.gate` checks it.
+
+        Raises
+        ------
+        EvidenceMissing, PromotionRefused
+            There was no such epoch; another move came first.
+        """
+        explained(reason)
+
+        def action(connection: sa.Connection) -> Champion:
+            earlier = promoted_at_epoch(connection, model, to_epoch)
+            champion = replace(
+                earlier, epoch=seen_epoch + 1, promoted_at=datetime.fromisoformat(utc(now))
+            )
+            details = {"to_epoch": to_epoch, "why": reason.strip()}
+            return move(connection, champion, kind=ROLLBACK, actor=actor, now=now, details=details)
+
+        return write(self.engine, action)
+
+    def at_epoch(self, model: str, epoch: int) -> Champion:
+        """Return the champion that a model had from an epoch on."""
+        with reading(self.engine) as connection:
+            return promoted_at_epoch(connection, model, epoch)
+
+    def revoke(self, model: str, *, actor: str, reason: str, now: datetime) -> Champion:
+        """Take the champion out of service at once; nothing is served until the next move.
+
+        Raises
+        ------
+        EvidenceMissing
+            There is no champion, or it is revoked already.
+        """
+        explained(reason)
+
+        def action(connection: sa.Connection) -> Champion:
+            serving = current(connection, model)
+            if serving is None or serving.revoked is not None:
+                raise EvidenceMissing(f"{model!r} has no champion to revoke")
+            champion = replace(serving, epoch=serving.epoch + 1, revoked=reason.strip())
+            return move(connection, champion, kind=REVOCATION, actor=actor, now=now, details={})
+
+        return write(self.engine, action)
+
+    def revoked_since(self, model_version: str, sequence: int) -> bool:
+        """Tell whether a version was revoked after a place in the trail."""
+        with reading(self.engine) as connection:
+            entry = latest(connection, kind=REVOCATION, about=model_version)
+        return entry is not None and entry.sequence > sequence
 
     def champion(self, model: str | None = None) -> Champion:
-        """Return a model's champion; without a model, the one promoted last.
+        """Return a model's champion, revoked or not; without a model, the one moved last.
 
         Raises
         ------
@@ -147,7 +243,7 @@ class Ledger:
         query = sa.select(champion_table).order_by(champion_table.c.sequence.desc()).limit(1)
         if model is not None:
             query = query.where(champion_table.c.model == model)
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
             of = "" if model is None else f" of {model!r}"
@@ -155,6 +251,17 @@ class Ledger:
                 f"the ledger has no champion{of}: run `rehabcast promote NAME/N` after its audit"
             )
         return champion_of(dict(row._mapping))
+
+    def trail(self) -> list[Entry]:
+        """Return the whole trail, oldest first, each entry checked.
+
+        Raises
+        ------
+        IntegrityError
+            An entry was edited, lost or moved.
+        """
+        with reading(self.engine) as connection:
+            return list(checked(entries(connection)))
 
     def verify(self, anchor: LedgerState | None = None) -> LedgerState:
         """Recompute the whole trail, and compare the champions with it.
@@ -168,10 +275,10 @@ class Ledger:
         Raises
         ------
         IntegrityError
-            An entry was edited, lost or moved, a promotion rests on no audit, or a champion is
-            not what the trail says.
+            An entry was edited, lost or moved, a promotion rests on no audit or approval, or a
+            champion is not what the trail says.
         """
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             stored = list(checked(entries(connection)))
             rows = connection.execute(sa.select(champion_table)).all()
         check_promotions(stored)
@@ -185,48 +292,9 @@ class Ledger:
         return LedgerState(length=len(stored), head=head)
 
 
-def _promote(
-    connection: sa.Connection, champion: Champion, audit: AuditRecord, *, actor: str
-) -> Champion:
-    about = champion.model_version
-    current = latest(connection, kind=AUDIT, about=about)
-    if current is None or audit_of(current) != audit:
-        raise PromotionRefused(f"{about}: another audit was recorded meanwhile; look and try again")
-    details = champion_fields(champion)
-    del details["sequence"]  # It is the entry's own, known only once it is appended.
-    entry = append(
-        connection,
-        kind=PROMOTION,
-        about=about,
-        actor=actor,
-        now=champion.promoted_at,
-        details=details,
-    )
-    placed = replace(champion, sequence=entry.sequence)
-    if not _swapped(connection, placed):
+def _still_latest(connection: sa.Connection, audit: AuditRecord) -> None:
+    entry = latest(connection, kind=AUDIT, about=audit.model_version)
+    if entry is None or audit_of(entry) != audit:
         raise PromotionRefused(
-            f"{about}: another promotion of {champion.model} came first; look and try again"
+            f"{audit.model_version}: another audit was recorded meanwhile; look and try again"
         )
-    return placed
-
-
-def _swapped(connection: sa.Connection, champion: Champion) -> bool:
-    """Write a champion over the one whose epoch was seen; tell whether that one was still there."""
-    seen, fields = champion.epoch - 1, champion_fields(champion)
-    if seen == 0:
-        if _epoch(connection, champion.model) != 0:
-            return False
-        connection.execute(sa.insert(champion_table).values(fields))
-        return True
-    columns = champion_table.c
-    updated = connection.execute(
-        sa.update(champion_table)
-        .where(columns.model == champion.model, columns.epoch == seen)
-        .values(fields)
-    )
-    return updated.rowcount == 1
-
-
-def _epoch(connection: sa.Connection, model: str) -> int:
-    query = sa.select(champion_table.c.epoch).where(champion_table.c.model == model)
-    return connection.execute(query).scalar_one_or_none() or 0

@@ -1,10 +1,11 @@
-"""What is measured: each metric as a ratio of two sums over rows, so that it can be bootstrapped.
+"""What is measured: each metric as a function of sums over rows, so that it can be bootstrapped.
 
-Letters: N rows of a table, M measures.
+Letters: N rows of a table, M measures, K sums, Q quantile levels.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -12,38 +13,55 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from audits.definitions import DEFINITIONS, Definition, Rows, Yardsticks
 from contracts.errors import ContractError
-from contracts.predictions import CHANCE, REACHED, TRUTH
-
-MEDIAN, LOW, HIGH = "q50", "q10", "q90"
-LIKELY = 0.5
-"""A milestone counts as forecast from this chance on."""
+from contracts.predictions import CHANCE, HORIZON, REACHED, REFUSED
 
 
 class Metric(StrEnum):
-    """A metric of the policy."""
+    """A metric of the policy; `audits.definitions` says how each is computed."""
 
     ERROR = "mean absolute error"
-    """Of the median, in score points."""
     SIGNED = "signed error"
-    """Median minus truth, in score points: above 0 where the forecast promised too much."""
+    WITHIN = "within the important difference"
+    CRPS = "CRPS"
     COVERAGE = "coverage of the 80 % interval"
-    """Share of truths from q10 to q90, both ends included."""
+    WIDTH = "width of the 80 % interval"
+    INTERCEPT = "calibration intercept"
+    SLOPE = "calibration slope"
+    BRIER = "Brier score"
+    AUROC = "AUROC"
     MISSED = "false-negative rate"
-    """Of those who reached a milestone, the share forecast not to (chance below 0.5)."""
+    ALARM = "false-positive rate"
+    PRECISION = "positive predictive value"
+    SELECTION = "selection rate"
+    BENEFIT = "net benefit"
+    REFUSALS = "refusal rate"
+    DELAY = "days from onset to forecast"
+    LOST = "outcomes not observed"
+    WEAR = "hours of wear"
+    UNOBSERVED = "days without device data"
+    GAP = "explanation gap"
+    INSTABILITY = "explanation instability"
 
     @property
-    def is_share(self) -> bool:
-        """True for a share of 0 to 1, False for score points."""
-        return self in {Metric.COVERAGE, Metric.MISSED}
+    def definition(self) -> Definition:
+        """How it is computed, of whom, and in which unit."""
+        return DEFINITIONS[self.value]
+
+    @property
+    def of_milestone(self) -> bool:
+        """True where it is taken of one milestone."""
+        return self.definition.of_milestone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
-    """A metric, and for `Metric.MISSED` the milestone it is taken of."""
+    """A metric; of one milestone where it is of milestones; at one horizon, or over all (None)."""
 
     metric: Metric
     milestone: str | None = None
+    horizon_day: int | None = None
 
     @property
     def name(self) -> str:
@@ -51,67 +69,71 @@ class Measure:
         return self.metric.value if self.milestone is None else f"{self.metric}: {self.milestone}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What each row adds to the two sums of each measure, both (N, M): metric = sum / sum."""
-
-    numerator_NM: NDArray[np.float64]
-    denominator_NM: NDArray[np.float64]
-
-
 def milestones(table: pd.DataFrame) -> tuple[str, ...]:
     """Return the milestones that a table has chances for."""
     return tuple(name.removeprefix(CHANCE) for name in table.columns if name.startswith(CHANCE))
 
 
-def measures(table: pd.DataFrame, metric: Metric) -> tuple[Measure, ...]:
-    """Return the measures of a metric: one per milestone for `Metric.MISSED`, else one."""
-    if metric is not Metric.MISSED:
-        return (Measure(metric=metric),)
-    return tuple(Measure(metric=metric, milestone=name) for name in milestones(table))
+def horizons(table: pd.DataFrame) -> tuple[int, ...]:
+    """Return the horizons of a table in rising order, days after enrolment."""
+    return tuple(int(day) for day in np.unique(table[HORIZON].to_numpy()))
 
 
-def terms(table: pd.DataFrame, measured: tuple[Measure, ...]) -> Terms:
-    """Return the terms of every row for measures, at least one.
+def measures(
+    table: pd.DataFrame, metric: Metric, horizon_days: Iterable[int | None] = (None,)
+) -> tuple[Measure, ...]:
+    """Return the measures of a metric that a table has the columns for.
 
-    Raises
-    ------
-    ContractError
-        A forecast or a truth is missing.
+    One per horizon asked for (None is over all of them), and per milestone where it is of those.
     """
-    both = [_row_terms(table, measure) for measure in measured]
-    return Terms(
-        numerator_NM=np.stack([numerator_N for numerator_N, _ in both], axis=1),
-        denominator_NM=np.stack([denominator_N for _, denominator_N in both], axis=1),
+    needed = metric.definition.needs
+    if not set(needed) <= set(table.columns):
+        return ()
+    named: tuple[str | None, ...] = milestones(table) if metric.of_milestone else (None,)
+    return tuple(
+        Measure(metric=metric, milestone=milestone, horizon_day=day)
+        for day in horizon_days
+        for milestone in named
     )
 
 
-def known(table: pd.DataFrame, column: str) -> NDArray[np.float64]:
-    """Return a column as numbers, (N,).
+def addends(table: pd.DataFrame, measure: Measure, yardsticks: Yardsticks) -> NDArray[np.float64]:
+    """Return what each row adds to the sums of a measure, (N, K).
+
+    A row of another horizon adds nothing, nor does a refused one (but to the refusal rate).
 
     Raises
     ------
     ContractError
-        A row has none. It must stop the audit: skipped, a group that is forecast nothing would
-        show no error at all.
+        A forecast or a truth is missing. It must stop the audit: skipped, a group that is forecast
+        nothing would show no error at all.
     """
-    values_N = table[column].to_numpy(dtype=np.float64)
+    definition = measure.metric.definition
+    counted_N = np.ones(len(table), dtype=np.bool_)
+    if measure.horizon_day is not None:
+        counted_N &= table[HORIZON].to_numpy() == measure.horizon_day
+    if definition.of_forecasts and REFUSED in table.columns:
+        counted_N &= ~table[REFUSED].to_numpy(dtype=np.bool_)
+    rows = Rows(table=table[counted_N], milestone=measure.milestone, yardsticks=yardsticks)
+    told = definition.addends(rows)
+    for name in rows.used:
+        _finite(name, rows.column(name))
+    added_NK = np.zeros((len(table), len(told)))
+    added_NK[counted_N] = np.stack(told, axis=1)
+    return added_NK
+
+
+def ranked(
+    table: pd.DataFrame, measure: Measure
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return chance, whether it came true, and whether the row counts, (N,) each, for an AUROC."""
+    counted_N = addends(table, measure, Yardsticks())[:, 0] > 0
+    chance_N = table[CHANCE + str(measure.milestone)].to_numpy(dtype=np.float64)
+    reached_N = table[REACHED + str(measure.milestone)].to_numpy(dtype=np.bool_)
+    return chance_N, reached_N, counted_N
+
+
+def _finite(name: str, values_N: NDArray[np.float64]) -> None:
     if not np.isfinite(values_N).all():
         missing = int((~np.isfinite(values_N)).sum())
-        raise ContractError(f"{column}: {missing} row(s) are not finite numbers; none are skipped")
-    return values_N
-
-
-def _row_terms(
-    table: pd.DataFrame, measure: Measure
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    if measure.milestone is not None:
-        reached_N = known(table, REACHED + measure.milestone)
-        return reached_N * (known(table, CHANCE + measure.milestone) < LIKELY), reached_N
-    truth_N = known(table, TRUTH)
-    one_N = np.ones(len(table))
-    if measure.metric is Metric.COVERAGE:
-        inside_N = (truth_N >= known(table, LOW)) & (truth_N <= known(table, HIGH))
-        return inside_N.astype(np.float64), one_N
-    error_N = known(table, MEDIAN) - truth_N
-    return (error_N if measure.metric is Metric.SIGNED else np.abs(error_N)), one_N
+        raise ContractError(f"{name}: {missing} row(s) are not finite numbers; none are skipped")

@@ -28,6 +28,8 @@ class Partition:
     ----------
     axis
         Name of the attribute, `x & y` for a pair, `everyone` for the whole.
+    attributes
+        The attributes themselves: none, one or two.
     labels_G
         Names of the groups, `a & b` for a pair.
     group_N
@@ -35,6 +37,7 @@ class Partition:
     """
 
     axis: str
+    attributes: tuple[str, ...]
     labels_G: tuple[str, ...]
     group_N: NDArray[np.intp]
 
@@ -47,7 +50,7 @@ class Partition:
 def everyone(table: pd.DataFrame) -> Partition:
     """Return the partition with everyone in one group."""
     group_N = np.zeros(len(table), dtype=np.intp)
-    return Partition(axis=EVERYONE, labels_G=(EVERYONE,), group_N=group_N)
+    return Partition(axis=EVERYONE, attributes=(), labels_G=(EVERYONE,), group_N=group_N)
 
 
 def axes(table: pd.DataFrame) -> list[Partition]:
@@ -76,7 +79,9 @@ def _axis(name: str, label_N: pd.Series[str]) -> Partition:
         missing = int(label_N.isna().sum())
         raise ContractError(f'{GROUP}{name}: {missing} row(s) without label, use "not recorded"')
     labels_G, group_N = np.unique(label_N.to_numpy(dtype=str), return_inverse=True)
-    return Partition(axis=name, labels_G=tuple(labels_G.tolist()), group_N=group_N)
+    return Partition(
+        axis=name, attributes=(name,), labels_G=tuple(labels_G.tolist()), group_N=group_N
+    )
 
 
 def _pair(first: Partition, second: Partition) -> Partition:
@@ -84,5 +89,8 @@ def _pair(first: Partition, second: Partition) -> Partition:
     present_G, group_N = np.unique(first.group_N * width + second.group_N, return_inverse=True)
     labels_G = (f"{first.labels_G[g // width]} & {second.labels_G[g % width]}" for g in present_G)
     return Partition(
-        axis=f"{first.axis} & {second.axis}", labels_G=tuple(labels_G), group_N=group_N
+        axis=f"{first.axis} & {second.axis}",
+        attributes=(*first.attributes, *second.attributes),
+        labels_G=tuple(labels_G),
+        group_N=group_N,
     )

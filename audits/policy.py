@@ -5,50 +5,21 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Iterable
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from audits.definitions import Yardsticks
+from audits.disparity import Direction, Scope, Statistic
 from audits.intervals import Interval
 from audits.measures import Metric
 from contracts.digests import record_digest
 from contracts.errors import ContractError
+from contracts.predictions import CHAMPION
 from contracts.verdict import GRAVITY, Finding, Outcome
 
 PACKAGED = Path(__file__).with_name("policy.toml")
-
-
-class Scope(StrEnum):
-    """Which groups a rule is applied to."""
-
-    OVERALL = "overall"
-    """Everyone at once."""
-    AXES = "axes"
-    """Each group of each sensitive attribute."""
-    PAIRS = "pairs"
-    """Each intersection of the groups of two attributes."""
-
-
-class Statistic(StrEnum):
-    """Which number of a group is compared with the limit."""
-
-    VALUE = "value"
-    """The metric in the group."""
-    DIFFERENCE = "difference from the rest"
-    """The metric in the group minus the metric in everyone else."""
-    AGAINST = "against comparator"
-    """The candidate's metric minus the comparator's, on the same forecasts."""
-
-
-class Direction(StrEnum):
-    """On which side of the limit a number is acceptable."""
-
-    AT_MOST = "at most"
-    AT_LEAST = "at least"
-    WITHIN = "within"
-    """From minus the limit to the limit."""
 
 
 class _Strict(BaseModel):
@@ -62,24 +33,33 @@ class Rule(_Strict):
     ----------
     name, rationale
         What it is called, and why its limit is what it is; both are shown to readers.
-    scope, metric, statistic, comparator
-        What is computed, for whom; a comparator is a `model` of the prediction table.
+    scope, axes, each_horizon
+        For whom: which kind of groups, of which attributes (None: of all), and whether each horizon
+        is judged on its own or all together.
+    metric, statistic, comparator
+        What is computed; a comparator is a `model` of the prediction table.
     direction, limit
-        What is acceptable, in score points, or as a share for coverage and rates. There is no
-        default direction: a threshold without one is a mistake.
+        What is acceptable, in the metric's unit. There is no default direction: a threshold without
+        one is a mistake.
+    confidence
+        Of the two-sided interval, and one minus the level of the Benjamini-Hochberg step.
     minimum_subjects, minimum_events
-        Fewer people in the group, or with the milestone reached, are insufficient evidence.
+        Fewer people in the group, or fewer with or without the milestone, are insufficient
+        evidence.
     binding
         Whether the rule can hold back a pass.
     """
 
     name: Annotated[str, Field(min_length=1)]
     scope: Scope
+    axes: tuple[str, ...] | None = None
+    each_horizon: bool = False
     metric: Metric
     statistic: Statistic
     comparator: str | None = None
     direction: Direction
     limit: float
+    confidence: Annotated[float, Field(ge=0.8, lt=1)]
     minimum_subjects: Annotated[int, Field(ge=2)]
     minimum_events: Annotated[int, Field(ge=1)] | None = None
     binding: bool
@@ -87,17 +67,32 @@ class Rule(_Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Rule:
-        if (self.comparator is not None) != (self.statistic is Statistic.AGAINST):
-            raise ValueError(f"{self.name!r}: a comparator belongs to {Statistic.AGAINST!r} only")
-        if self.statistic is Statistic.AGAINST and self.scope is not Scope.OVERALL:
-            raise ValueError(f"{self.name!r}: comparators are compared with overall only")
-        if self.statistic is Statistic.DIFFERENCE and self.scope is Scope.OVERALL:
-            raise ValueError(f"{self.name!r}: everyone at once leaves no rest to differ from")
-        if (self.minimum_events is not None) != (self.metric is Metric.MISSED):
-            raise ValueError(f"{self.name!r}: minimum_events belongs to {Metric.MISSED!r} only")
-        if self.direction is Direction.WITHIN and self.limit <= 0:
-            raise ValueError(f"{self.name!r}: a limit to stay within must be above 0")
+        overall = self.scope is Scope.OVERALL
+        broken = {
+            f"a comparator belongs to {Statistic.AGAINST!r} only": (self.comparator is not None)
+            != (self.statistic is Statistic.AGAINST),
+            "everyone at once leaves no rest to differ from": overall
+            and self.statistic not in {Statistic.VALUE, Statistic.AGAINST},
+            "axes belong to the scope of axes": self.axes is not None
+            and self.scope is not Scope.AXES,
+            "minimum_events belongs to metrics of milestones only": self.metric.of_milestone
+            != (self.minimum_events is not None),
+            "a limit to stay within must be above 0": self.direction is Direction.WITHIN
+            and self.limit <= 0,
+            "a ratio needs a limit above 0, and one side of it": self.statistic.is_ratio
+            and (self.limit <= 0 or self.direction is Direction.WITHIN),
+        }
+        for why, is_so in broken.items():
+            if is_so:
+                raise ValueError(f"{self.name!r}: {why}")
         return self
+
+
+class LabelBias(_Strict):
+    """How far a group's scores may be off for the same ability, in points, and who says so."""
+
+    points: Annotated[float, Field(gt=0)]
+    source: Annotated[str, Field(min_length=10)]
 
 
 class Policy(_Strict):
@@ -107,19 +102,31 @@ class Policy(_Strict):
     ----------
     version
         Raised with every change.
-    confidence, replicates, seed
-        Of the two-sided bootstrap intervals.
+    replicates, seed
+        Of the bootstrap.
     valid_days
         How long a pass holds.
+    recovery_rule
+        The published rule that every candidate must beat: a `model` of the prediction table.
+    important_difference, decision_threshold
+        Score points that patients feel; the chance from which a milestone counts as forecast.
+    least_error
+        Score points: a mean error below is better than the instrument can be read, so a leak.
+    label_bias
+        For the sensitivity analysis.
     rules
         The requirements.
     """
 
     version: Annotated[str, Field(min_length=1)]
-    confidence: Annotated[float, Field(ge=0.8, lt=1)]
     replicates: Annotated[int, Field(ge=200)]
     seed: Annotated[int, Field(ge=0)]
     valid_days: Annotated[int, Field(ge=1)]
+    recovery_rule: Annotated[str, Field(min_length=1)]
+    important_difference: Annotated[float, Field(gt=0)]
+    decision_threshold: Annotated[float, Field(gt=0, lt=1)]
+    least_error: Annotated[float, Field(ge=0)]
+    label_bias: LabelBias
     rules: Annotated[tuple[Rule, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -129,12 +136,25 @@ class Policy(_Strict):
             raise ValueError(f"rule names must differ: {', '.join(repeated)}")
         if not any(rule.binding for rule in self.rules):
             raise ValueError("at least one rule must bind")
+        compared = {(rule.comparator, rule.scope) for rule in self.rules if rule.binding}
+        if (self.recovery_rule, Scope.OVERALL) not in compared:
+            raise ValueError(f"a binding rule must compare everyone with {self.recovery_rule!r}")
+        if (CHAMPION, Scope.AXES) not in compared:
+            raise ValueError(f"a binding rule must compare each group with {CHAMPION!r}")
         return self
 
     @property
     def digest(self) -> str:
         """SHA-256 of what the policy says, whatever the layout of its file."""
         return record_digest(self.model_dump(mode="json"))
+
+    @property
+    def yardsticks(self) -> Yardsticks:
+        """What metrics need of it."""
+        return Yardsticks(
+            important_difference=self.important_difference,
+            decision_threshold=self.decision_threshold,
+        )
 
 
 def load_policy(path: Path | None = None) -> Policy:
@@ -152,29 +172,36 @@ def load_policy(path: Path | None = None) -> Policy:
         raise ContractError(f"audit policy {file.name}: {error}") from error
 
 
-def decide(rule: Rule, estimate: float, interval: Interval | None) -> Outcome:
+def decide(
+    rule: Rule, estimate: float, interval: Interval | None, adjusted_p: float | None
+) -> Outcome:
     """Compare an interval with a rule's limit.
 
-    Pass when all of the interval is acceptable, fail when none of it is, else insufficient
-    evidence: it could be either. Each comparison is written so that NaN is never a pass.
+    Pass when all of the interval is acceptable. Blocked when none of it is, and that is still so
+    after Benjamini-Hochberg over all rules and groups. Needs review when the best guess is beyond
+    the limit, insufficient evidence when it is within. Each comparison is written so that NaN is
+    never a pass.
 
     Every binding rule must pass in every group, so the chance that an unfair model gets through
-    does not grow with the number of groups (Berger 1982, an intersection-union test); what grows
-    is the chance that a fair one is held back.
+    does not grow with the number of groups (Berger 1982, an intersection-union test); what would
+    grow is the chance that a fair one is blocked, and Benjamini-Hochberg holds that.
     """
-    if interval is None or not math.isfinite(estimate):
+    if interval is None or not all(map(math.isfinite, (estimate, interval.low, interval.high))):
         return Outcome.INSUFFICIENT
     low, high = interval.low, interval.high
     if rule.direction is Direction.AT_MOST:
-        good, bad = high <= rule.limit, low > rule.limit
+        good, bad, beyond = high <= rule.limit, low > rule.limit, estimate > rule.limit
     elif rule.direction is Direction.AT_LEAST:
-        good, bad = low >= rule.limit, high < rule.limit
+        good, bad, beyond = low >= rule.limit, high < rule.limit, estimate < rule.limit
     else:
         good = -rule.limit <= low and high <= rule.limit
         bad = low > rule.limit or high < -rule.limit
+        beyond = abs(estimate) > rule.limit
     if good:
         return Outcome.PASS
-    return Outcome.FAIL if bad else Outcome.INSUFFICIENT
+    if bad and adjusted_p is not None and adjusted_p <= 1 - rule.confidence:
+        return Outcome.BLOCKED
+    return Outcome.REVIEW if beyond else Outcome.INSUFFICIENT
 
 
 def gravest(findings: Iterable[Finding]) -> Outcome:

@@ -1,18 +1,27 @@
-"""What the ledger holds, as values: audits, champions, and the state of the trail."""
+"""What the ledger holds, as values: audits, approvals, champions, and the state of the trail."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-from audits.trail import AUDIT, PROMOTION, Entry, utc
-from contracts.errors import ContractError, IntegrityError
+from audits.trail import Entry, utc
+from contracts.errors import ContractError
 from contracts.verdict import Outcome, Verdict
 
-FROM_AUDIT = ("bundle_digest", "report_digest", "outcome", "valid_until")
-"""What a promotion takes over from the audit that it rests on."""
+SHORTEST_REASON = 10
+
+
+class Role(StrEnum):
+    """Who must agree before a version is served; the two are different people."""
+
+    ML_OWNER = "ml-owner"
+    """Answers for the model and its training."""
+    GOVERNANCE = "governance"
+    """Answers for its use with patients."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +32,8 @@ class AuditRecord:
     ----------
     sequence
         Its place in the trail.
-    model_version, bundle_digest, report_digest
-        What was audited, and the digest of the report.
+    model_version, bundle_digest, report_digest, policy_digest
+        What was audited, the digest of the report, and by which policy.
     outcome, held_back_by
         The verdict, and the reasons of the binding findings that are no pass.
     simulated
@@ -37,11 +46,53 @@ class AuditRecord:
     model_version: str
     bundle_digest: str
     report_digest: str
+    policy_digest: str
     outcome: Outcome
     held_back_by: tuple[str, ...]
     simulated: bool
     recorded_at: datetime
     valid_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """Someone's agreement, after reading one audit's report."""
+
+    sequence: int
+    model_version: str
+    audit: int
+    role: Role
+    person: str
+    reason: str
+    approved_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """A named person lets a version through whose audit is no pass, for a time and a use.
+
+    All of it is kept in the trail and shown with every forecast of the version.
+
+    Raises
+    ------
+    ContractError
+        No approver is named, the reason or the use is no sentence, or the time has no zone.
+    """
+
+    approver: str
+    reason: str
+    until: datetime
+    restricted_use: str
+
+    def __post_init__(self) -> None:
+        if not self.approver.strip():
+            raise ContractError("override: name the person who approves it (--approver NAME)")
+        for what, text in (("reason", self.reason), ("restricted-use", self.restricted_use)):
+            if len(text.strip()) < SHORTEST_REASON:
+                raise ContractError(
+                    f"override: --{what} TEXT needs {SHORTEST_REASON} characters or more"
+                )
+        utc(self.until)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,15 +104,19 @@ class Champion:
     model, version
         `NAME` and `N` of the model version `NAME/N`.
     epoch
-        How many promotions this model has seen, this one included.
-    bundle_digest, report_digest, outcome
-        The bytes that were audited, the report, and its outcome.
-    approver, reason
-        Who overrode insufficient evidence, and why; None where the audit passed.
+        How many moves (promotion, rollback, revocation) this model has seen, this one included.
+    bundle_digest, report_digest, policy_digest, outcome
+        The bytes that were audited, the report, by which policy, and its outcome.
+    ml_owner, governance
+        The two people who approved.
+    approver, reason, override_until, restricted_use
+        Who overrode what was not a pass, why, until when and for which use; None where it passed.
     promoted_at, valid_until
-        Since when, and until when its audit holds.
+        Since when, and until when its audit or its override holds.
+    revoked
+        Why it may no longer be served; None while it may.
     sequence
-        The promotion's place in the trail.
+        The move's place in the trail.
     """
 
     model: str
@@ -69,11 +124,17 @@ class Champion:
     epoch: int
     bundle_digest: str
     report_digest: str
+    policy_digest: str
     outcome: Outcome
+    ml_owner: str
+    governance: str
     approver: str | None
     reason: str | None
+    override_until: datetime | None
+    restricted_use: str | None
     promoted_at: datetime
     valid_until: datetime
+    revoked: str | None
     sequence: int
 
     @property
@@ -119,6 +180,7 @@ def audit_of(entry: Entry) -> AuditRecord:
         model_version=details["model_version"],
         bundle_digest=details["bundle_digest"],
         report_digest=details["report_digest"],
+        policy_digest=details["policy_digest"],
         outcome=Outcome(details["outcome"]),
         held_back_by=tuple(details["held_back_by"]),
         simulated=details["simulated"],
@@ -127,10 +189,26 @@ def audit_of(entry: Entry) -> AuditRecord:
     )
 
 
+def approval_of(entry: Entry) -> Approval:
+    """Read an approval from its entry."""
+    details = entry.details()
+    return Approval(
+        sequence=entry.sequence,
+        model_version=entry.about,
+        audit=details["audit"],
+        role=Role(details["role"]),
+        person=entry.actor,
+        reason=details["reason"],
+        approved_at=datetime.fromisoformat(entry.time),
+    )
+
+
 def champion_fields(champion: Champion) -> dict[str, Any]:
     """Return a champion as it is stored."""
+    until = champion.override_until
     return asdict(champion) | {
         "outcome": champion.outcome.value,
+        "override_until": None if until is None else utc(until),
         "promoted_at": utc(champion.promoted_at),
         "valid_until": utc(champion.valid_until),
     }
@@ -138,55 +216,67 @@ def champion_fields(champion: Champion) -> dict[str, Any]:
 
 def champion_of(fields: Mapping[str, Any]) -> Champion:
     """Read a champion as it is stored."""
+    until = fields["override_until"]
     return Champion(
         **{
             **fields,
             "outcome": Outcome(fields["outcome"]),
+            "override_until": None if until is None else datetime.fromisoformat(until),
             "promoted_at": datetime.fromisoformat(fields["promoted_at"]),
             "valid_until": datetime.fromisoformat(fields["valid_until"]),
         }
     )
 
 
-def check_promotions(stored: Iterable[Entry]) -> None:
-    """Check that each promotion rests on the last audit of its version before it.
+def new_champion(
+    audit: AuditRecord,
+    people: Mapping[Role, str],
+    override: Override | None,
+    *,
+    epoch: int,
+    promoted_at: str,
+) -> Champion:
+    """Return the champion that an audit, its approvals and perhaps an override make."""
+    model, version = split_version(audit.model_version)
+    until = None if override is None else override.until
+    return Champion(
+        model=model,
+        version=version,
+        epoch=epoch,
+        bundle_digest=audit.bundle_digest,
+        report_digest=audit.report_digest,
+        policy_digest=audit.policy_digest,
+        outcome=audit.outcome,
+        ml_owner=people[Role.ML_OWNER],
+        governance=people[Role.GOVERNANCE],
+        approver=None if override is None else override.approver.strip(),
+        reason=None if override is None else override.reason.strip(),
+        override_until=None if until is None else datetime.fromisoformat(utc(until)),
+        restricted_use=None if override is None else override.restricted_use.strip(),
+        promoted_at=datetime.fromisoformat(promoted_at),
+        valid_until=datetime.fromisoformat(utc(min(audit.valid_until, until or audit.valid_until))),
+        revoked=None,
+        sequence=0,
+    )
+
+
+def explained(reason: str) -> None:
+    """Check that a reason is a sentence.
 
     Raises
     ------
-    IntegrityError
-        One rests on none, or on other bytes or another outcome.
+    ContractError
+        It is shorter than `SHORTEST_REASON`.
     """
-    audits: dict[str, dict[str, Any]] = {}
-    for entry in stored:
-        details = entry.details()
-        if entry.kind == AUDIT:
-            audits[entry.about] = details
-        elif entry.kind == PROMOTION:
-            audit = audits.get(entry.about, {})
-            if any(details[name] != audit.get(name) for name in FROM_AUDIT):
-                raise IntegrityError(
-                    f"ledger: the promotion of entry {entry.sequence} has no audit"
-                )
+    if len(reason.strip()) < SHORTEST_REASON:
+        raise ContractError(
+            f"ledger: give a reason of {SHORTEST_REASON} characters or more (--reason TEXT)"
+        )
 
 
-def check_champions(stored: Iterable[Entry], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Check that each champion is what the last promotion of its model says.
-
-    Raises
-    ------
-    IntegrityError
-        One was edited, removed or added without a promotion.
-    """
-    told: dict[str, dict[str, Any]] = {}
-    for entry in stored:
-        if entry.kind == PROMOTION:
-            details = entry.details() | {"sequence": entry.sequence}
-            told[details["model"]] = details
-    held = {str(row["model"]): dict(row) for row in rows}
-    for model in sorted(told.keys() | held.keys()):
-        if told.get(model) != held.get(model):
-            place = f"entry {told[model]['sequence']}" if model in told else "any entry"
-            raise IntegrityError(f"ledger: the champion of {model!r} is not that of {place}")
+def same_person(one: str, other: str) -> bool:
+    """Tell whether two names are one person's: case and blanks do not make two of one."""
+    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
 
 
 def split_version(model_version: str) -> tuple[str, str]:

@@ -1,4 +1,8 @@
-"""Tables of the ledger, and how they are opened, read and written in SQLite and PostgreSQL."""
+"""Tables of the ledger, and how they are opened, read and written in SQLite and PostgreSQL.
+
+The tables are made by Alembic's migrations in `audits/migrations`; `metadata` here is what the
+last of them leaves, and a test holds the two together.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +12,23 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.engine import make_url
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import URL, make_url
 
 from contracts.errors import ServiceUnavailable
 from contracts.verdict import Outcome
 
 T = TypeVar("T")
 
-ATTEMPTS = 5
-BUSY_SECONDS = 30
+BUSY_SECONDS = 60
 WRITES = "rehabcast_writes"
+LOCK = 0x7265_6861
+"""Number of PostgreSQL's advisory lock: one writer at a time, as in SQLite."""
+
+MIGRATIONS = Path(__file__).with_name("migrations")
 
 metadata = sa.MetaData()
 
@@ -35,6 +46,14 @@ trail_table = sa.Table(
     sa.Column("hash", sa.String(64), nullable=False, unique=True),
 )
 
+PASSED_OR_OVERRIDDEN = (
+    f"(outcome = '{Outcome.PASS}' AND approver IS NULL AND reason IS NULL"
+    " AND override_until IS NULL AND restricted_use IS NULL)"
+    f" OR (outcome IN ('{Outcome.INSUFFICIENT}', '{Outcome.REVIEW}') AND approver IS NOT NULL"
+    " AND reason IS NOT NULL AND override_until IS NOT NULL AND restricted_use IS NOT NULL)"
+)
+TWO_PEOPLE = "lower(ml_owner) <> lower(governance)"
+
 # The gate decides; these constraints keep a caller from walking around it.
 champion_table = sa.Table(
     "champion",
@@ -44,47 +63,47 @@ champion_table = sa.Table(
     sa.Column("epoch", sa.Integer, nullable=False),
     sa.Column("bundle_digest", sa.String(64), nullable=False),
     sa.Column("report_digest", sa.String(64), nullable=False),
+    sa.Column("policy_digest", sa.String(64), nullable=False),
     sa.Column("outcome", sa.String(40), nullable=False),
+    sa.Column("ml_owner", sa.String(250), nullable=False),
+    sa.Column("governance", sa.String(250), nullable=False),
     sa.Column("approver", sa.Text),
     sa.Column("reason", sa.Text),
+    sa.Column("override_until", sa.String(40)),
+    sa.Column("restricted_use", sa.Text),
     sa.Column("promoted_at", sa.String(40), nullable=False),
     sa.Column("valid_until", sa.String(40), nullable=False),
+    sa.Column("revoked", sa.Text),
     sa.Column("sequence", sa.Integer, nullable=False),
-    sa.CheckConstraint(
-        f"(outcome = '{Outcome.PASS}' AND approver IS NULL AND reason IS NULL)"
-        f" OR (outcome = '{Outcome.INSUFFICIENT}' AND approver IS NOT NULL AND reason IS NOT NULL)",
-        name="passed_or_overridden",
-    ),
+    sa.CheckConstraint(PASSED_OR_OVERRIDDEN, name="passed_or_overridden"),
+    sa.CheckConstraint(TWO_PEOPLE, name="two_people"),
 )
 
-# The third stops INSERT OR REPLACE, which deletes without asking the second.
-_GUARDS = {
-    "trail_is_not_edited": "BEFORE UPDATE ON trail",
-    "trail_is_not_shortened": "BEFORE DELETE ON trail",
-    "trail_grows_at_its_end": "BEFORE INSERT ON trail WHEN NEW.sequence IS NOT"
-    " (SELECT COALESCE(MAX(sequence), 0) + 1 FROM trail)",
-}
-for _name, _when in _GUARDS.items():
-    _guard = sa.DDL(  # type: ignore[no-untyped-call]
-        f"CREATE TRIGGER {_name} {_when} BEGIN SELECT RAISE(ABORT, 'the trail is append-only'); END"
-    )
-    sa.event.listen(trail_table, "after_create", _guard.execute_if(dialect="sqlite"))
+outbox_table = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("sequence", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("model", sa.String(250), nullable=False),
+    sa.Column("sent_at", sa.String(40)),
+)
+"""Moves that the mirror has still to be told of, by their place in the trail."""
 
 
 def open_database(url: str) -> sa.Engine:
-    """Open the ledger's database, and make its tables where there are none.
+    """Open the ledger's database, and bring its tables up to date.
 
     Raises
     ------
     ServiceUnavailable
-        It cannot be opened: no driver, no permission, no server, or not a database.
+        It cannot be opened: no driver, no permission, no server, not a database, or one that a
+        later rehabcast has changed.
     """
-    shown = make_url(url).render_as_string(hide_password=True)
+    parsed = _with_driver(url)
+    shown = parsed.render_as_string(hide_password=True)
     try:
-        engine = _engine(url)
-        if not sa.inspect(engine).has_table(champion_table.name):
-            with _transaction(engine, writes=True) as connection:
-                metadata.create_all(connection)
+        engine = _engine(parsed)
+        if _revision(engine) != _newest():
+            write(engine, _migrate)
     except (sa.exc.DBAPIError, ModuleNotFoundError, OSError) as error:
         why = getattr(error, "orig", None) or error
         raise ServiceUnavailable(f"the ledger {shown} cannot be opened: {why}") from error
@@ -99,19 +118,11 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 
 def write(engine: sa.Engine, action: Callable[[sa.Connection], T]) -> T:
-    """Run an action in one transaction, again when another writer took its place in the trail.
-
-    In SQLite writers queue from the start; in PostgreSQL two may want the same sequence number,
-    and the second sees it as a broken uniqueness.
-    """
-    for attempt in range(ATTEMPTS):
-        try:
-            with _transaction(engine, writes=True) as connection:
-                return action(connection)
-        except sa.exc.IntegrityError:
-            if engine.dialect.name == "sqlite" or attempt == ATTEMPTS - 1:
-                raise
-    raise AssertionError("unreachable")
+    """Run an action in one transaction; writers queue from its start, so that none reads old."""
+    with _transaction(engine, writes=True) as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+        return action(connection)
 
 
 @contextmanager
@@ -123,13 +134,42 @@ def _transaction(engine: sa.Engine, *, writes: bool) -> Iterator[sa.Connection]:
         yield connection
 
 
-def _engine(url: str) -> sa.Engine:
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return config
+
+
+def _newest() -> str | None:
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _revision(engine: sa.Engine) -> str | None:
+    with reading(engine) as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def _migrate(connection: sa.Connection) -> None:
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _with_driver(url: str) -> URL:
     parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return sa.create_engine(parsed)
-    if parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
+    # `postgresql://` alone would ask for a driver that is not installed.
+    return parsed.set(drivername="postgresql+psycopg") if parsed.drivername in _PLAIN else parsed
+
+
+_PLAIN = {"postgresql", "postgres"}
+
+
+def _engine(url: URL) -> sa.Engine:
+    if url.get_backend_name() != "sqlite":
+        return sa.create_engine(url)
+    if url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS})
     sa.event.listen(engine, "connect", _leave_transactions_to_us)
     sa.event.listen(engine, "begin", _begin)
     return engine

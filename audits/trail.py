@@ -14,7 +14,10 @@ from audits.storage import trail_table
 from contracts.digests import record_digest
 from contracts.errors import ContractError, IntegrityError
 
-AUDIT, PROMOTION = "audit", "promotion"
+AUDIT, APPROVAL, DRIFT = "audit", "approval", "drift"
+PROMOTION, ROLLBACK, REVOCATION = "promotion", "rollback", "revocation"
+MOVES = (PROMOTION, ROLLBACK, REVOCATION)
+"""Kinds after which the champion is another, or none."""
 FIRST = "0" * 64
 """What the first entry has as the hash before it."""
 
@@ -105,6 +108,15 @@ def latest(connection: sa.Connection, *, kind: str, about: str) -> Entry | None:
         .limit(1)
     ).one_or_none()
     return None if row is None else Entry(**row._mapping)
+
+
+def all_of(connection: sa.Connection, *, kind: str, about: str | None = None) -> list[Entry]:
+    """Return all entries of a kind, of one model version or of all, oldest first."""
+    query = sa.select(trail_table).where(trail_table.c.kind == kind)
+    if about is not None:
+        query = query.where(trail_table.c.about == about)
+    rows = connection.execute(query.order_by(trail_table.c.sequence))
+    return [Entry(**row._mapping) for row in rows]
 
 
 def checked(stored: Iterator[Entry]) -> Iterator[Entry]:

@@ -43,6 +43,6 @@ def code_digest() -> str:
         path
         for package in PACKAGES
         for path in (root / package).rglob("*")
-        if path.suffix in {".py", ".toml", ".html"}
+        if path.suffix in {".py", ".toml", ".html", ".typ"}
     )
     return record_digest({str(path.relative_to(root)): file_digest(path) for path in files})

@@ -3,7 +3,8 @@
 One row per model, subject, origin and horizon with an observed truth:
 
 =====================  ==========================================================================
-`model`                `candidate`, or the family name of a comparator (`last observation`, ...)
+`model`                `candidate`, `champion`, or the family name of a comparator
+                       (`last observation`, ...)
 `subject_id`           int64; the unit of every bootstrap
 `origin_day`           forecast origin, days after enrolment
 `horizon_day`          horizon, days after enrolment
@@ -15,15 +16,32 @@ One row per model, subject, origin and horizon with an observed truth:
 `reached:NAME`         True where the milestone was reached at this horizon
 `group:NAME`           sensitive attribute NAME as a label; "not recorded" is a label
 =====================  ==========================================================================
+
+Columns that may be absent; what rests on them is then told to be not available:
+
+===========================  ====================================================================
+`fold`                       fold whose network made the forecast, never having seen the subject
+`refused`                    True where no forecast was given: quantiles and chances are then NaN
+`wear_hours`                 median hours of wear on the days before the origin
+`unobserved_share`           share of the days before the origin without any device value
+`explanation_gap`            |sum of contributions - forecast|, score points
+`explanation_instability`    mean change of the contributions when explained again, score points
+===========================  ====================================================================
+
+A task that forecasts a milestone only has no `last_score`, `truth` and quantiles, all or none.
 """
 
 from __future__ import annotations
 
 from contracts.forecast import QUANTILE_LEVELS
 
-CANDIDATE = "candidate"
+CANDIDATE, CHAMPION = "candidate", "champion"
 
 MODEL, SUBJECT, ORIGIN, HORIZON = "model", "subject_id", "origin_day", "horizon_day"
 DAYS_SINCE_ONSET, LAST_SCORE, TRUTH = "days_since_onset", "last_score", "truth"
 QUANTILE_COLUMNS: tuple[str, ...] = tuple(f"q{round(100 * level):02d}" for level in QUANTILE_LEVELS)
 CHANCE, REACHED, GROUP = "chance:", "reached:", "group:"
+
+FOLD, REFUSED = "fold", "refused"
+WEAR_HOURS, UNOBSERVED_SHARE = "wear_hours", "unobserved_share"
+EXPLANATION_GAP, EXPLANATION_INSTABILITY = "explanation_gap", "explanation_instability"

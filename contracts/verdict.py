@@ -11,26 +11,36 @@ class Outcome(StrEnum):
     """Answer of a rule or of a whole audit, from best to gravest."""
 
     PASS = "pass"  # noqa: S105  (an outcome, no password)
+    """Shown to hold."""
     INSUFFICIENT = "insufficient evidence"
-    FAIL = "fail"
+    """Probably holds, or too few people to say; not shown."""
+    REVIEW = "needs review"
+    """Probably broken, not shown: people must look at it."""
+    BLOCKED = "blocked"
+    """Shown to be broken."""
 
 
 GRAVITY: dict[Outcome, int] = {outcome: rank for rank, outcome in enumerate(Outcome)}
 
 
 class Finding(BaseModel):
-    """One rule applied to one group.
+    """One rule applied to one group, or one check of the prediction table itself.
 
     Parameters
     ----------
-    rule, metric, axis, group
-        Which rule of the policy, on which group of which attribute (`a & b` for a pair).
+    rule, metric, statistic, axis, group, horizon_day
+        Which rule of the policy, on which number of which group of which attribute (`a & b` for a
+        pair); at one horizon, or over all (None).
     subjects, events
-        Denominators: people, and for milestone metrics people who reached it; None otherwise.
+        Denominators: people (None where hidden from readers), and for milestone metrics the fewer
+        of those who had and had not what the metric needs; None otherwise.
     value, low, high
         Estimate with its confidence bounds; None where nothing could be computed.
     limit
-        The policy's limit.
+        The policy's limit; None for a check of the table.
+    p_value, adjusted_p
+        That the limit is not broken (normal, with the bootstrap's standard error), and the same
+        after Benjamini-Hochberg; None where there is none.
     binding
         False where the policy asks for the finding to be reported but not to hold back a pass.
     outcome, reason
@@ -41,14 +51,18 @@ class Finding(BaseModel):
 
     rule: str
     metric: str
+    statistic: str
     axis: str
     group: str
-    subjects: int
+    horizon_day: int | None = None
+    subjects: int | None
     events: int | None
     value: float | None
     low: float | None
     high: float | None
-    limit: float
+    limit: float | None
+    p_value: float | None = None
+    adjusted_p: float | None = None
     binding: bool
     outcome: Outcome
     reason: str
@@ -63,12 +77,14 @@ class Verdict(BaseModel):
         Which registered version, and the digest of its bundle's bytes.
     predictions_digest, policy_digest, data_digest, code_digest
         What was judged, by which rules, from which cohort, by which source code.
+    champion
+        The version it was compared with as the one in service; None where there was none.
     simulated
         True when the cohort is simulated: such a verdict says nothing about real people.
     outcome
         Gravest binding finding; an audit that scored nobody is insufficient evidence.
     findings
-        Every rule on every group.
+        Checks of the table first, then every rule on every group.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -79,6 +95,7 @@ class Verdict(BaseModel):
     policy_digest: str
     data_digest: str
     code_digest: str
+    champion: str | None = None
     simulated: bool
     outcome: Outcome
     findings: tuple[Finding, ...]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +12,13 @@ import numpy as np
 import pandas as pd
 import typer
 
+from audits.records import Override
 from contracts.cohort import CODE, ENROLMENT, NUMBER, SUBJECT, TIME, Cohort
 from contracts.task import Task
 from contracts.verdict import Outcome
+from rehabcast.audit_commands import run_audit, verdict_table
 from rehabcast.cohort_commands import cohort_table
-from rehabcast.governance_commands import run_audit, run_promotion, verdict_table
+from rehabcast.governance_commands import run_approval, run_promotion
 from rehabcast.output import results, words
 from rehabcast.service_commands import (
     ask,
@@ -54,16 +57,27 @@ def demo(
 
     _, verdict = run_audit(version)
     results.print(verdict_table(verdict))
-    if verdict.outcome is Outcome.INSUFFICIENT:
+    words.print("Two people must approve; the demonstration plays both, and says so in the ledger.")
+    for role in ("ml-owner", "governance"):
+        run_approval(
+            version, role, person=f"make demo, as {role}", reason="demonstration, nobody read it"
+        )
+    if verdict.outcome is Outcome.PASS:
+        run_promotion(version)
+    else:
         words.print(
             "The gate holds this model back. To show the rest, the demonstration overrides it by"
             " name, and the override will stand on the forecast."
         )
         run_promotion(
-            version, approver="make demo", reason="demonstration only, not for anyone's care"
+            version,
+            override=Override(
+                approver="make demo",
+                reason="demonstration only, not for anyone's care",
+                until=datetime.now(UTC) + timedelta(days=1),
+                restricted_use="this demonstration, on simulated or public data",
+            ),
         )
-    else:
-        run_promotion(version)
     words.print(f"{version} is the champion.")
 
     subject = _unseen_subject(version, read, forecast_task)

@@ -1,170 +1,191 @@
-"""`rehabcast audit`, `promote` and `ledger verify`: what a governance board uses."""
+"""`rehabcast approve`, `promote`, `revoke` and `rollback`: what moves a champion."""
 
 from __future__ import annotations
 
-from collections import Counter
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
-from contracts.verdict import Outcome, Verdict
+from contracts.errors import ContractError, EvidenceMissing
 from rehabcast.output import AsJson, emit, words
 from rehabcast.settings import Settings
 from rehabcast.training_commands import VersionArgument
 
-ledger_app = typer.Typer(no_args_is_help=True, help="The record of audits and promotions.")
+if TYPE_CHECKING:
+    from audits.records import Champion, Override
 
-REPORT_FOLDER = "audit"
-
-
-def audit(model_version: VersionArgument, as_json: AsJson = False) -> None:
-    """Audit a candidate by subgroup; write the report to its run and the verdict to the ledger."""
-    record, verdict = run_audit(model_version)
-    emit(record, verdict_table(verdict), as_json=as_json)
-    if not as_json:
-        words.print(f"Verdict: {verdict.outcome}. Report: {record['report_html']}")
-        words.print(f"Next: rehabcast promote {model_version}")
+Reason = Annotated[str, typer.Option(help="Why, in a sentence. Kept in the ledger.")]
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="NAME of the model.")]
 
 
-def run_audit(model_version: str) -> tuple[dict[str, Any], Verdict]:
-    """Judge a version's out-of-fold predictions; return what `audit --json` prints."""
-    import pandas as pd
+def approve(
+    model_version: VersionArgument,
+    role: Annotated[str, typer.Option(help="ml-owner or governance.")],
+    reason: Reason,
+    as_json: AsJson = False,
+) -> None:
+    """Approve a version after reading its last audit's report; two different people must."""
+    person = Settings().actor
+    record = run_approval(model_version, role, person=person, reason=reason)
+    told = f"{person} approved {model_version} as {role} (report {record['report_digest'][:12]})."
+    emit(record, told, as_json=as_json)
 
-    from audits.judge import Audited, judge
+
+def run_approval(model_version: str, role: str, *, person: str, reason: str) -> dict[str, Any]:
+    """Append an approval of a version's last audit; return what `approve --json` prints."""
     from audits.ledger import Ledger
-    from audits.policy import load_policy
-    from audits.report import render
-    from contracts.digests import file_digest
-    from contracts.errors import IntegrityError
-    from serving.bundle import load_bundle, verify_bundle
-    from training.register import BUNDLE_FOLDER, fetch, fetch_predictions, find
+    from audits.records import Role
+    from rehabcast.evidence import fetch_report
+    from training.register import find
 
+    if role not in set(Role):
+        raise ContractError(f"{role!r} is no role: --role {' or '.join(Role)}")
     settings = Settings()
-    store = settings.store
-    version = find(store, model_version)
-    folder = fetch(store, version, BUNDLE_FOLDER)
-    bundle = load_bundle(folder, expected_digest=verify_bundle(folder))
-    predictions, predictions_digest = fetch_predictions(store, version)
-    if predictions_digest != bundle.manifest.predictions_digest:
-        raise IntegrityError(
-            f"{model_version}: the run's prediction table is not the one its bundle was made with;"
-            " train again"
+    ledger = Ledger(settings.ledger_url)
+    audit = ledger.latest_audit(model_version)
+    if audit is None:
+        raise EvidenceMissing(f"{model_version} has no audit: run `rehabcast audit` first")
+    _, digest = fetch_report(settings, find(settings.store, model_version))
+    if digest != audit.report_digest:
+        raise EvidenceMissing(
+            f"{model_version}: the report in its run is not that of its last audit: audit it again"
         )
-    policy = load_policy()
-    verdict = judge(
-        pd.read_parquet(predictions),
-        policy,
-        Audited(
-            model_version=model_version,
-            bundle_digest=bundle.digest,
-            predictions_digest=predictions_digest,
-            data_digest=bundle.manifest.data_digest,
-            code_digest=bundle.manifest.code_digest,
-            simulated=bundle.manifest.simulated,
-        ),
+    approval = ledger.approve(
+        audit, Role(role), person=person, reason=reason, now=datetime.now(UTC)
     )
-    now = datetime.now(UTC)
-    name, made_at = bundle.manifest.cohort_name, now.isoformat(timespec="seconds")
-    page = render(verdict, policy, cohort_name=name, made_at=made_at)
-    with TemporaryDirectory() as place:
-        report, html = Path(place, "report.json"), Path(place, "report.html")
-        report.write_text(verdict.model_dump_json(indent=2), "utf-8")
-        html.write_text(page, "utf-8")
-        report_digest = file_digest(report)
-        for path in (report, html):
-            store.client().log_artifact(version.run_id, str(path), REPORT_FOLDER)
-    Ledger(settings.ledger_url).record_audit(
-        verdict,
-        report_digest,
-        actor=settings.actor,
-        now=now,
-        valid_until=now + timedelta(days=policy.valid_days),
-    )
-    record = {
-        **verdict.model_dump(mode="json"),
-        "report_digest": report_digest,
-        "report_html": str(fetch(store, version, f"{REPORT_FOLDER}/report.html")),
+    return {
+        **asdict(approval),
+        "report_digest": audit.report_digest,
+        "outcome": audit.outcome,
+        "approved_by": {each.role: each.person for each in ledger.approvals(audit)},
     }
-    return record, verdict
-
-
-def verdict_table(verdict: Verdict) -> Table:
-    """Return what holds the verdict back; or, when it passes, each binding rule and its groups."""
-    binding = [finding for finding in verdict.findings if finding.binding]
-    held = [finding for finding in binding if finding.outcome is not Outcome.PASS]
-    label = " (SIMULATED cohort)" if verdict.simulated else ""
-    title = f"Audit of {verdict.model_version}: {verdict.outcome}{label}"
-    caption = f"{len(binding)} binding of {len(verdict.findings)} findings; the report has all"
-    if held:
-        table = Table("outcome", "what holds it back", title=title, caption=caption)
-        for finding in held:
-            table.add_row(str(finding.outcome), finding.reason)
-        return table
-    table = Table("binding rule", "shown to hold", title=title, caption=caption)
-    for rule, count in Counter(finding.rule for finding in binding).items():
-        table.add_row(rule, f"{count} time(s)")
-    return table
 
 
 def promote(
     model_version: VersionArgument,
     approver: Annotated[
         str | None,
-        typer.Option(help="Named person who overrides insufficient evidence. Shown on forecasts."),
+        typer.Option(help="Named person who overrides an audit that is no pass."),
     ] = None,
-    reason: Annotated[str | None, typer.Option(help="Why, in a sentence. Shown too.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why, in a sentence.")] = None,
+    until: Annotated[
+        datetime | None, typer.Option(help="When the override ends (UTC).", formats=["%Y-%m-%d"])
+    ] = None,
+    restricted_use: Annotated[
+        str | None, typer.Option(help="For which use only. All four show on forecasts.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a version the champion if its audit passed; otherwise change nothing and exit 5."""
-    record = run_promotion(model_version, approver=approver, reason=reason)
+    """Make a version the champion if its audit passed and two approved; else exit 5."""
+    from audits.records import Override
+
+    given = (approver, reason, until, restricted_use)
+    if until is None and any(part is not None for part in given):
+        raise ContractError("override: say when it ends (--until DATE)")
+    override = (
+        None
+        if until is None
+        else Override(
+            approver=approver or "",
+            reason=reason or "",
+            until=until.replace(tzinfo=UTC),
+            restricted_use=restricted_use or "",
+        )
+    )
+    record = run_promotion(model_version, override=override)
     emit(record, f"{model_version} is the champion (epoch {record['epoch']}).", as_json=as_json)
 
 
-def run_promotion(
-    model_version: str, *, approver: str | None = None, reason: str | None = None
-) -> dict[str, Any]:
+def run_promotion(model_version: str, *, override: Override | None = None) -> dict[str, Any]:
     """Promote through the gate, then mirror the alias; return what `promote --json` prints."""
-    from audits.gate import Override
+    from audits.gate import Presented
     from audits.gate import promote as pass_gate
     from audits.ledger import Ledger
+    from audits.policy import load_policy
+    from contracts.errors import PromotionRefused
+    from rehabcast.evidence import fetch_bundle, fetch_report, mirror
     from serving.bundle import verify_bundle
-    from training.register import BUNDLE_FOLDER, fetch, find, mirror_champion
+    from training.register import find
 
     settings = Settings()
     version = find(settings.store, model_version)
+    ledger = Ledger(settings.ledger_url)
+    if ledger.latest_audit(model_version) is None:
+        raise PromotionRefused(
+            f"{model_version} has no audit: run `rehabcast audit {model_version}`"
+        )
+    report, report_digest = fetch_report(settings, version)
     champion = pass_gate(
-        Ledger(settings.ledger_url),
+        ledger,
         model_version=model_version,
-        bundle_digest=verify_bundle(fetch(settings.store, version, BUNDLE_FOLDER)),
+        presented=Presented(
+            bundle_digest=verify_bundle(fetch_bundle(settings, version)),
+            report=report.verdict,
+            report_digest=report_digest,
+            policy_digest=load_policy().digest,
+        ),
         actor=settings.actor,
         now=datetime.now(UTC),
-        override=None
-        if approver is None and reason is None
-        else Override(approver=approver or "", reason=reason or ""),
+        override=override,
     )
-    mirror_champion(settings.store, version)
+    mirror(settings, ledger)
+    return champion_record(champion)
+
+
+def revoke(model: ModelArgument, reason: Reason, as_json: AsJson = False) -> None:
+    """Take a model's champion out of service at once; running services stop answering."""
+    from audits.ledger import Ledger
+    from rehabcast.evidence import mirror
+
+    settings = Settings()
+    ledger = Ledger(settings.ledger_url)
+    champion = ledger.revoke(model, actor=settings.actor, reason=reason, now=datetime.now(UTC))
+    mirror(settings, ledger)
+    emit(champion_record(champion), f"{champion.model_version} is revoked.", as_json=as_json)
+    if not as_json:
+        words.print(f"Next: rehabcast rollback {model} --to-epoch N, or promote another version")
+
+
+def rollback(
+    model: ModelArgument,
+    to_epoch: Annotated[int, typer.Option(min=1, help="Epoch whose champion is to serve again.")],
+    reason: Reason,
+    as_json: AsJson = False,
+) -> None:
+    """Make the champion of an earlier epoch the champion again, if its audit still holds."""
+    from audits.gate import roll_back
+    from audits.ledger import Ledger
+    from rehabcast.evidence import mirror
+
+    settings = Settings()
+    ledger = Ledger(settings.ledger_url)
+    champion = roll_back(
+        ledger, model, to_epoch, actor=settings.actor, reason=reason, now=datetime.now(UTC)
+    )
+    mirror(settings, ledger)
+    told = f"{champion.model_version} is the champion again (epoch {champion.epoch})."
+    emit(champion_record(champion), told, as_json=as_json)
+
+
+def champion_record(champion: Champion) -> dict[str, Any]:
+    """Return a champion as commands print it."""
     return {
-        "model_version": model_version,
+        "model_version": champion.model_version,
         "epoch": champion.epoch,
         "bundle_digest": champion.bundle_digest,
         "report_digest": champion.report_digest,
         "audit_outcome": str(champion.outcome),
-        "override": {"approver": champion.approver, "reason": champion.reason}
+        "approved_by": {"ml-owner": champion.ml_owner, "governance": champion.governance},
+        "override": {
+            "approver": champion.approver,
+            "reason": champion.reason,
+            "until": str(champion.override_until),
+            "restricted_use": champion.restricted_use,
+        }
         if champion.is_override
         else None,
         "valid_until": str(champion.valid_until),
+        "revoked": champion.revoked,
     }
-
-
-@ledger_app.command()
-def verify(as_json: AsJson = False) -> None:
-    """Recompute the ledger's hash chain; any edited, lost or moved entry is an error (exit 6)."""
-    from audits.ledger import Ledger
-
-    state = Ledger(Settings().ledger_url).verify()
-    record = {"valid": True, "entries": state.length, "head": state.head}
-    emit(record, f"{state.length} entries, chain holds, head {state.head}", as_json=as_json)

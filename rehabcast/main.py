@@ -15,8 +15,10 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
 from rehabcast import (
+    audit_commands,
     cohort_commands,
     governance_commands,
+    ledger_commands,
     service_commands,
     training_commands,
 )
@@ -31,11 +33,14 @@ app.add_typer(cohort_commands.app, name="cohort")
 app.command()(training_commands.train)
 app.command()(training_commands.benchmark)
 app.command()(training_commands.evaluate)
-app.command()(governance_commands.audit)
+app.command()(audit_commands.audit)
+app.command()(governance_commands.approve)
 app.command()(governance_commands.promote)
+app.command()(governance_commands.revoke)
+app.command()(governance_commands.rollback)
 app.command()(service_commands.serve)
 app.command()(service_commands.forecast)
-app.add_typer(governance_commands.ledger_app, name="ledger")
+app.add_typer(ledger_commands.app, name="ledger")
 app.command()(demo)
 
 

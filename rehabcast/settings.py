@@ -28,6 +28,13 @@ class Settings(BaseSettings):
         Which model's champion to serve; unset, the one promoted last.
     actor
         Who acts, as the ledger records it.
+    signing_key
+        Private key (PEM) that bundles and reports are signed with; unset, one of this home's own.
+    trusted_keys
+        Folder of public keys (PEM): a signature by any of them holds, so that old and new overlap
+        when a key is replaced.
+    developer, contact, funding
+        What reports and model cards say of whoever answers for the models here.
     """
 
     model_config = SettingsConfigDict(env_prefix="REHABCAST_")
@@ -39,6 +46,11 @@ class Settings(BaseSettings):
     port: int = 3000
     model: str | None = None
     actor: str = Field(default_factory=getpass.getuser)
+    signing_key: Path | None = None
+    trusted_keys: Path | None = None
+    developer: str | None = None
+    contact: str | None = None
+    funding: str | None = None
 
     @property
     def store(self) -> Store:

@@ -38,6 +38,7 @@ def train(
 def run_training(cohort: Path, task: Path, model: str, seed: int) -> dict[str, Any]:
     """Train with a progress bar; return the record that `train --json` prints."""
     from features.cohort import read_cohort
+    from rehabcast.evidence import sign_bundle
     from training.config import TrainingConfig
     from training.task import read_task
     from training.train import steps
@@ -56,6 +57,7 @@ def run_training(cohort: Path, task: Path, model: str, seed: int) -> dict[str, A
             checkpoints=settings.checkpoints,
             advance=advance,
         )
+    sign_bundle(settings, version)
     return {
         "model_version": str(version),
         "run_id": version.run_id,

@@ -35,7 +35,8 @@ def _banners(answer: ForecastAnswer) -> list[RenderableType]:
         override = answer.model.override
         told = (
             f"OVERRIDE: the audit ended in {answer.model.audit_outcome!r}. Let through by"
-            f" {override.approver}: {override.reason}"
+            f" {override.approver} until {override.until[:10]}: {override.reason}. Only for:"
+            f" {override.restricted_use}"
         )
         banners.append(Panel(Text(told, "bold")))
     return banners

@@ -78,10 +78,12 @@ class RestsOn(_Strict):
 
 
 class Override(_Strict):
-    """Who let the model through without enough evidence, and why."""
+    """Who let the model through though its audit is no pass, why, until when and for which use."""
 
     approver: str
     reason: str
+    until: str
+    restricted_use: str
 
 
 class ModelInfo(_Strict):

@@ -57,7 +57,7 @@ SIMULATED_LIMIT = "SIMULATED training data: the people behind this model do not 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """On what the model stands: its version, its audit, and who overrode, if anybody."""
+    """On what the model stands: version and audit; and who overrode it for what use, if anybody."""
 
     model_version: str
     report_digest: str
@@ -65,6 +65,7 @@ class Standing:
     valid_until: datetime
     approver: str | None
     reason: str | None
+    restricted_use: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +76,19 @@ class Served:
     standing: Standing
 
 
-def respond(request: ForecastRequest, served: Served, *, now: datetime) -> ForecastAnswer:
-    """Answer with a forecast and its reasons, or say why there is none and what to do."""
+def respond(
+    request: ForecastRequest, served: Served, *, now: datetime, withdrawn: str = ""
+) -> ForecastAnswer:
+    """Answer with a forecast and its reasons, or say why there is none and what to do.
+
+    Parameters
+    ----------
+    withdrawn
+        Why the model may no longer be served; empty while it may.
+    """
     try:
+        if withdrawn:
+            raise ForecastRefused(f"the model was withdrawn ({withdrawn}): ask who runs it")
         if now >= served.standing.valid_until:
             raise ForecastRefused("the model's audit has expired: ask for a new audit")
         events = request_events(request)
@@ -214,7 +225,12 @@ def _rests_on(
 def _about(served: Served) -> dict[str, Any]:
     manifest, standing, task = served.bundle.manifest, served.standing, served.bundle.task
     override = (
-        Override(approver=standing.approver, reason=standing.reason)
+        Override(
+            approver=standing.approver,
+            reason=standing.reason,
+            until=standing.valid_until.isoformat(timespec="seconds"),
+            restricted_use=standing.restricted_use or "not stated",
+        )
         if standing.approver is not None and standing.reason is not None
         else None
     )

@@ -7,9 +7,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from contracts import predictions as columns
+from contracts.cohort import WEAR_TIME
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from training.milestones import chances, reached
+
+THERAPY = "REHABCAST//THERAPY"
+"""Daily, but noted by people and not by a device."""
 
 
 def prediction_table(
@@ -34,6 +38,24 @@ def prediction_table(
         table[columns.CHANCE + name] = chance_BH[row, horizon]
     for name, reached_BH in reached(batch.truth_BH, batch.last_score_B, task).items():
         table[columns.REACHED + name] = reached_BH[row, horizon]
+    for name, column_B in _worn(batch, task).items():
+        table[name] = column_B[row]
     for attribute in task.sensitive:
         table[columns.GROUP + attribute.name] = batch.groups_B[attribute.name].to_numpy()[row]
     return table
+
+
+def _worn(batch: SequenceBatch, task: Task) -> dict[str, NDArray[np.float64]]:
+    """Return how each pair's past was worn: what an audit needs to see who is measured less."""
+    layout = batch.layout
+    devices = set(task.inputs.daily) - {THERAPY}
+    of_device_C = np.array([code in devices for code in layout.channels_C], dtype=np.bool_)
+    if not of_device_C.any():
+        return {}
+    without_BT = ~batch.observed_BTC[:, :, of_device_C].any(axis=2)
+    told = {columns.UNOBSERVED_SHARE: without_BT.mean(axis=1)}
+    if WEAR_TIME in layout.channels_C:
+        channel = layout.channels_C.index(WEAR_TIME)
+        hours_BT = np.where(batch.observed_BTC[:, :, channel], batch.values_BTC[:, :, channel], 0)
+        told[columns.WEAR_HOURS] = np.median(hours_BT, axis=1).astype(np.float64)
+    return told

@@ -129,7 +129,25 @@ def fetch_predictions(store: Store, model_version: ModelVersion) -> tuple[Path, 
     return path, file_digest(path)
 
 
-def mirror_champion(store: Store, model_version: ModelVersion) -> None:
-    """Point MLflow's alias at the ledger's champion, for people who look there."""
-    client: MlflowClient = store.client()
-    client.set_registered_model_alias(model_version.name, CHAMPION, model_version.version)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChampionAliases:
+    """MLflow's alias `champion` of every model: a mirror of the ledger that nothing trusts."""
+
+    store: Store
+
+    def version(self, model: str) -> str | None:
+        """Return the version that a model's alias shows; None where it shows none."""
+        try:
+            return str(self.store.client().get_model_version_by_alias(model, CHAMPION).version)
+        except MlflowException as error:
+            if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+                return None
+            raise
+
+    def show(self, model: str, version: str | None) -> None:
+        """Point a model's alias at a version; None removes it."""
+        client: MlflowClient = self.store.client()
+        if version is None:
+            client.delete_registered_model_alias(model, CHAMPION)
+        else:
+            client.set_registered_model_alias(model, CHAMPION, version)

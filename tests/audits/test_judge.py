@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from audits.disparity import Scope
 from audits.judge import Audited, judge
-from audits.policy import Policy, Scope
-from contracts.errors import ContractError
+from audits.policy import Policy
 from contracts.verdict import GRAVITY, Finding, Outcome, Verdict
 
 TableOf = Callable[..., pd.DataFrame]
@@ -45,10 +46,10 @@ def test_ten_points_of_error_for_one_hospital_of_a_hundred_fail(
 ) -> None:
     table = table_of(600, groups={"hospital": HOSPITALS}, extra_error={("hospital", "a"): 10.0})
     verdict = judge(table, quick_policy, audited)
-    assert verdict.outcome is Outcome.FAIL
-    failed = {(f.metric, f.group) for f in binding(verdict) if f.outcome is Outcome.FAIL}
+    assert verdict.outcome is Outcome.BLOCKED
+    failed = {(f.metric, f.group) for f in binding(verdict) if f.outcome is Outcome.BLOCKED}
     assert {("mean absolute error", "a"), ("signed error", "a")} <= failed
-    assert not any(f.outcome is Outcome.FAIL and f.group == "b" for f in verdict.findings)
+    assert not any(f.outcome is Outcome.BLOCKED and f.group == "b" for f in verdict.findings)
 
 
 def test_people_forecast_too_low_are_found_by_the_recovery_that_is_overlooked(
@@ -60,7 +61,7 @@ def test_people_forecast_too_low_are_found_by_the_recovery_that_is_overlooked(
         for f in judge(table, quick_policy, audited).findings
         if f.metric == "false-negative rate: important gain" and f.group == "female"
     )
-    assert found.outcome is Outcome.FAIL
+    assert found.outcome is Outcome.BLOCKED
     assert found.events is not None
     assert 100 < found.events < found.subjects
 
@@ -75,8 +76,8 @@ def test_a_disparity_inside_two_fair_looking_averages_shows_in_the_pair_and_does
     table.loc[shifted, quantiles] += 9.0
     verdict = judge(table, quick_policy, audited)
     error = [f for f in verdict.findings if f.metric == "signed error"]
-    assert all(f.outcome is not Outcome.FAIL for f in error if f.binding)
-    assert any(f.outcome is Outcome.FAIL for f in error if not f.binding)
+    assert all(f.outcome is not Outcome.BLOCKED for f in error if f.binding)
+    assert any(f.outcome is Outcome.BLOCKED for f in error if not f.binding)
 
 
 def test_a_verdict_names_what_it_is_bound_to(
@@ -129,8 +130,9 @@ def test_a_pass_means_that_every_binding_group_had_enough_people(
     verdict = judge(table, quick_policy, audited)
     rules = {rule.name: rule for rule in quick_policy.rules}
     if verdict.outcome is Outcome.PASS:
-        assert any(rules[f.rule].scope is Scope.AXES for f in binding(verdict))
-        for found in binding(verdict):
+        judged = [found for found in binding(verdict) if found.rule in rules]
+        assert any(rules[f.rule].scope is Scope.AXES for f in judged)
+        for found in judged:
             assert found.subjects >= rules[found.rule].minimum_subjects
             assert found.high is not None
             assert np.isfinite(found.high)
@@ -223,11 +225,10 @@ def test_comparators_are_paired_by_forecast_and_not_by_place(
             for k, (_, rows) in enumerate(table.groupby("model", sort=False))
         ]
     )
-    for one, other in zip(
-        judge(table, quick_policy, audited).findings[:2],
-        judge(mixed, quick_policy, audited).findings[:2],
-        strict=True,
-    ):
+    both = (judge(rows, quick_policy, audited).findings for rows in (table, mixed))
+    for one, other in zip(*both, strict=True):
+        if "comparator" not in one.statistic or one.value is None:
+            continue
         assert one.value == pytest.approx(other.value)
         assert one.low == pytest.approx(other.low)
 
@@ -238,7 +239,7 @@ def test_a_model_worse_than_the_last_observation_fails(
     extra = {("sex", "female"): 14.0, ("sex", "male"): 14.0}
     verdict = judge(table_of(200, extra_error=extra), quick_policy, audited)
     (found,) = (f for f in verdict.findings if f.rule == "no worse than the last observation")
-    assert found.outcome is Outcome.FAIL
+    assert found.outcome is Outcome.BLOCKED
 
 
 def test_without_forecasts_of_the_candidate_there_is_no_pass(
@@ -247,7 +248,8 @@ def test_without_forecasts_of_the_candidate_there_is_no_pass(
     table = table_of(60)
     verdict = judge(table[table["model"] != "candidate"], quick_policy, audited)
     assert verdict.outcome is Outcome.INSUFFICIENT
-    assert all(f.outcome is Outcome.INSUFFICIENT for f in verdict.findings)
+    scored = [f for f in verdict.findings if not f.rule.startswith("check")]
+    assert all(f.outcome is Outcome.INSUFFICIENT for f in scored)
 
 
 def test_without_milestones_their_rule_is_not_passed(
@@ -260,9 +262,91 @@ def test_without_milestones_their_rule_is_not_passed(
     assert {f.rule for f in held} == {"no group's recovery overlooked"}
 
 
-def test_a_broken_table_is_refused_before_anything_is_scored(
+def test_a_broken_table_is_blocked_before_anything_is_scored(
     table_of: TableOf, quick_policy: Policy, audited: Audited
 ) -> None:
     table = table_of(60)
-    with pytest.raises(ContractError, match=r"prediction table: 1 problem.*\n.*repeat an earlier"):
-        judge(pd.concat([table, table[:1]]), quick_policy, audited)
+    verdict = judge(pd.concat([table, table[:1]]), quick_policy, audited)
+    (only,) = verdict.findings
+    assert (verdict.outcome, only.outcome) == (Outcome.BLOCKED, Outcome.BLOCKED)
+    assert "1 row(s) repeat an earlier one" in only.reason
+
+
+def test_a_leak_blocks_whatever_the_rules_say_and_is_told_first(
+    table_of: TableOf, quick_policy: Policy, audited: Audited
+) -> None:
+    table = table_of(600)
+    seen = table["model"] == "candidate"
+    quantiles = [name for name in table.columns if name[0] == "q"]
+    shift = (table["truth"] - table["q50"]).where(seen, 0)
+    table[quantiles] = table[quantiles].add(shift, axis=0)
+    verdict = judge(table, quick_policy, audited)
+    assert verdict.outcome is Outcome.BLOCKED
+    assert verdict.findings[4].outcome is Outcome.BLOCKED
+    assert "100% of the medians are the outcome itself" in verdict.findings[4].reason
+    rest = [f.outcome for f in binding(verdict) if not f.rule.startswith("check")]
+    assert Outcome.BLOCKED not in rest
+
+
+def with_champion(table: pd.DataFrame, *, better_for: str, points: float) -> pd.DataFrame:
+    """Add a champion like the candidate, but with smaller errors for one group."""
+    champion = table[table["model"] == "candidate"].assign(model="champion")
+    quantiles = [name for name in table.columns if name[0] == "q"]
+    error = (champion["q50"] - champion["truth"]).where(champion["group:sex"] == better_for, 0)
+    nearer = np.sign(error) * np.minimum(error.abs(), points)
+    champion[quantiles] = champion[quantiles].sub(nearer, axis=0)
+    return pd.concat([table, champion], ignore_index=True)
+
+
+@pytest.mark.parametrize(("points", "outcome"), [(0.0, "pass"), (10.0, "blocked")])
+def test_a_candidate_worse_than_the_champion_for_one_group_does_not_pass(
+    table_of: TableOf, quick_policy: Policy, audited: Audited, points: float, outcome: str
+) -> None:
+    table = with_champion(table_of(600), better_for="female", points=points)
+    verdict = judge(table, quick_policy, replace(audited, champion="arm/2"))
+    told = {f.group: f.outcome for f in verdict.findings if "champion" in f.rule}
+    assert told == {"female": outcome, "male": "pass"}
+    assert verdict.outcome == outcome
+
+
+def test_a_champion_without_forecasts_to_compare_with_is_insufficient_evidence(
+    table_of: TableOf, quick_policy: Policy, audited: Audited
+) -> None:
+    verdict = judge(table_of(600), quick_policy, replace(audited, champion="arm/2"))
+    (found,) = (f for f in verdict.findings if "champion" in f.rule)
+    assert (found.outcome, found.binding) == (Outcome.INSUFFICIENT, True)
+    assert verdict.outcome is Outcome.INSUFFICIENT
+
+
+def test_a_gap_at_one_horizon_is_found_there(
+    table_of: TableOf, quick_policy: Policy, audited: Audited
+) -> None:
+    table = table_of(600, horizons=(21, 42, 84, 182, 364))
+    quantiles = [name for name in table.columns if name[0] == "q"]
+    hit = (
+        (table["model"] == "candidate")
+        & (table["group:sex"] == "female")
+        & (table["horizon_day"] == 364)
+    )
+    table.loc[hit, quantiles] += 12.0
+    verdict = judge(table, quick_policy, audited)
+    rule = "no group forecast less accurately at any horizon"
+    told = {(f.group, f.horizon_day): f.outcome for f in verdict.findings if f.rule == rule}
+    assert len(told) == 10
+    assert {place for place, o in told.items() if o is Outcome.BLOCKED} == {("female", 364)}
+
+
+def test_a_refused_group_is_judged_by_how_often_it_is_refused(
+    table_of: TableOf, quick_policy: Policy, audited: Audited
+) -> None:
+    table = table_of(600)
+    refused = (table["group:sex"] == "female") & (table["subject_id"] % 2 == 0)
+    blank = [c for c in table.columns if c.startswith("chance:") or c[0] == "q"]
+    table = table.assign(refused=refused, **{c: table[c].mask(refused) for c in blank})
+    verdict = judge(table, quick_policy, audited)
+    told = {f.group: f for f in verdict.findings if f.metric == "refusal rate"}
+    assert told["female"].outcome is Outcome.BLOCKED
+    assert told["female"].value == pytest.approx(0.5, abs=0.1)
+    assert told["male"].outcome is Outcome.PASS
+    error = {f.group: f for f in verdict.findings if f.rule == "no group forecast less accurately"}
+    assert error["female"].subjects < told["female"].subjects

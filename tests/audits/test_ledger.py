@@ -1,20 +1,19 @@
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable
-from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.schema import CreateTable
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
 
-from audits.ledger import AuditRecord, Champion, Ledger, LedgerState
-from audits.storage import metadata, open_database, write
-from audits.trail import PROMOTION, append, entries
+from audits.ledger import Ledger
+from audits.records import AuditRecord, Champion, LedgerState, Override, Role
+from audits.storage import metadata, open_database, reading, write
+from audits.trail import PROMOTION, append
 from contracts.errors import (
     ContractError,
     EvidenceMissing,
@@ -27,7 +26,9 @@ from contracts.verdict import Outcome, Verdict
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 LATER = NOW + timedelta(days=180)
 GUARDS = ("trail_is_not_edited", "trail_is_not_shortened", "trail_grows_at_its_end")
-ENTRIES = 5
+ENTRIES = 9
+OF_ARM_3, LAST = 4, 9
+"""Entries of the two promotions."""
 
 VerdictOf = Callable[..., Verdict]
 
@@ -36,22 +37,37 @@ def record(ledger: Ledger, verdict: Verdict, *, report: str = "e" * 64) -> Audit
     return ledger.record_audit(verdict, report, actor="ann", now=NOW, valid_until=LATER)
 
 
-def promoted(ledger: Ledger, verdict: Verdict, *, seen_epoch: int = 0) -> Champion:
+def approved(ledger: Ledger, verdict: Verdict) -> AuditRecord:
     audit = record(ledger, verdict)
+    for role, person in zip(Role, ("mia", "gus"), strict=True):
+        ledger.approve(audit, role, person=person, reason="Read and discussed.", now=NOW)
+    return audit
+
+
+def promoted(ledger: Ledger, verdict: Verdict, *, seen_epoch: int = 0) -> Champion:
+    audit = approved(ledger, verdict)
     return ledger.promote(audit, seen_epoch=seen_epoch, actor="bob", now=NOW)
 
 
 def tamper(url: str, *statements: str, past_the_guards: bool = True, **places: int) -> None:
-    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
-        for guard in GUARDS if past_the_guards else ():
-            connection.execute(f"DROP TRIGGER {guard}")
-        for statement in statements:
-            connection.execute(statement, places)
+    engine = open_database(url)
+    is_sqlite = engine.dialect.name == "sqlite"
+    off = [f"DROP TRIGGER IF EXISTS {guard}" for guard in GUARDS]
+    disable = off if is_sqlite else ["ALTER TABLE trail DISABLE TRIGGER USER"]
+    try:
+        with engine.begin() as connection:
+            for statement in [*(disable if past_the_guards else ()), *statements]:
+                told = {name: n for name, n in places.items() if f":{name}" in statement}
+                connection.execute(sa.text(statement), told)
+            if past_the_guards and not is_sqlite:
+                connection.execute(sa.text("ALTER TABLE trail ENABLE TRIGGER USER"))
+    finally:
+        engine.dispose()
 
 
 @pytest.fixture
 def filled(ledger: Ledger, verdict_of: VerdictOf) -> Ledger:
-    """Five entries: two audits and two promotions of one model, one audit of another."""
+    """Nine entries: two audits, approvals and promotions of one model, one audit of another."""
     promoted(ledger, verdict_of())
     record(ledger, verdict_of(model_version="leg/1"))
     promoted(ledger, verdict_of(model_version="arm/4", bundle_digest="f" * 64), seen_epoch=1)
@@ -70,7 +86,7 @@ def test_an_audit_is_read_back_as_it_was_recorded(ledger: Ledger, verdict_of: Ve
 def test_a_champion_is_read_back_as_it_was_promoted(ledger: Ledger, verdict_of: VerdictOf) -> None:
     told = promoted(ledger, verdict_of())
     assert ledger.champion("arm") == ledger.champion() == told
-    assert (told.model_version, told.epoch, told.sequence) == ("arm/3", 1, 2)
+    assert (told.model_version, told.epoch, told.sequence) == ("arm/3", 1, OF_ARM_3)
     assert not told.is_override
 
 
@@ -106,27 +122,27 @@ def test_an_empty_ledger_verifies(ledger: Ledger) -> None:
     assert ledger.verify(anchor=LedgerState(length=0, head="")).length == 0
 
 
-@pytest.mark.parametrize("sequence", range(1, ENTRIES + 1))
+@pytest.mark.parametrize("sequence", [1, 2, OF_ARM_3, LAST])
 @pytest.mark.parametrize(
     "column", ["time", "kind", "about", "actor", "payload", "previous", "hash"]
 )
 def test_an_edit_of_any_entry_is_found(
     filled: Ledger, ledger_url: str, sequence: int, column: str
 ) -> None:
-    edit = "UPDATE trail SET COLUMN = COLUMN || ' ' WHERE sequence = :n"
+    edit = "UPDATE trail SET COLUMN = 'x' || substr(COLUMN, 2) WHERE sequence = :n"
     tamper(ledger_url, edit.replace("COLUMN", column), n=sequence)
     with pytest.raises(IntegrityError, match=f"entry {sequence} "):
         filled.verify()
 
 
-@pytest.mark.parametrize("sequence", range(1, ENTRIES))
+@pytest.mark.parametrize("sequence", [1, 3, 8])
 def test_a_deleted_entry_is_found(filled: Ledger, ledger_url: str, sequence: int) -> None:
     tamper(ledger_url, "DELETE FROM trail WHERE sequence = :n", n=sequence)
     with pytest.raises(IntegrityError, match=f"entry {sequence} is missing"):
         filled.verify()
 
 
-@pytest.mark.parametrize("first", range(1, ENTRIES))
+@pytest.mark.parametrize("first", [1, 3, 8])
 def test_swapped_entries_are_found(filled: Ledger, ledger_url: str, first: int) -> None:
     tamper(
         ledger_url,
@@ -149,8 +165,8 @@ def test_a_cut_tail_is_found_by_an_anchor_or_by_the_champion_that_rested_on_it(
     assert filled.verify().length == ENTRIES  # Nothing inside the ledger can tell.
     with pytest.raises(IntegrityError, match=f"cut after entry {ENTRIES} of {ENTRIES + 1}"):
         filled.verify(anchor=state)
-    tamper(ledger_url, cut, n=ENTRIES, past_the_guards=False)
-    with pytest.raises(IntegrityError, match="champion of 'arm' is not that of entry 2"):
+    tamper(ledger_url, cut, n=ENTRIES)
+    with pytest.raises(IntegrityError, match=f"champion of 'arm' is not that of entry {OF_ARM_3}"):
         filled.verify()
 
 
@@ -166,8 +182,9 @@ def test_a_trail_written_anew_is_found_by_an_anchor(filled: Ledger) -> None:
         "UPDATE champion SET valid_until = '2099-01-01T00:00:00+00:00'",
         "UPDATE champion SET epoch = 7",
         "DELETE FROM champion",
-        "INSERT INTO champion SELECT 'leg', version, epoch, bundle_digest, report_digest, outcome,"
-        " approver, reason, promoted_at, valid_until, sequence FROM champion",
+        "INSERT INTO champion SELECT 'leg', version, epoch, bundle_digest, report_digest,"
+        " policy_digest, outcome, ml_owner, governance, approver, reason, override_until,"
+        " restricted_use, promoted_at, valid_until, revoked, sequence FROM champion",
     ],
 )
 def test_a_champion_that_the_trail_does_not_tell_of_is_found(
@@ -183,32 +200,63 @@ def test_a_champion_that_the_trail_does_not_tell_of_is_found(
     [
         "UPDATE trail SET actor = 'eve' WHERE sequence = 1",
         "DELETE FROM trail WHERE sequence = 5",
-        "INSERT OR REPLACE INTO trail SELECT * FROM trail WHERE sequence = 2",
-        "INSERT INTO trail SELECT 9, time, kind, about, actor, payload, previous, 'x' FROM trail"
+        "INSERT INTO trail SELECT 90, time, kind, about, actor, payload, previous, 'x' FROM trail"
         " WHERE sequence = 2",
     ],
 )
 def test_the_database_refuses_changes_of_the_trail(
     filled: Ledger, ledger_url: str, statement: str
 ) -> None:
-    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+    with pytest.raises(sa.exc.DBAPIError, match="append-only"):
         tamper(ledger_url, statement, past_the_guards=False)
+    assert filled.verify().length == ENTRIES
+
+
+def test_even_a_replacing_insert_of_sqlite_is_refused(
+    tmp_path: Path, verdict_of: VerdictOf
+) -> None:
+    url = f"sqlite:///{tmp_path / 'own.db'}"
+    own = Ledger(url)
+    promoted(own, verdict_of())
+    replacing = "INSERT OR REPLACE INTO trail SELECT * FROM trail WHERE sequence = 2"
+    with pytest.raises(sa.exc.DBAPIError, match="append-only"):
+        tamper(url, replacing, past_the_guards=False)
+    own.close()
+
+
+def test_postgresql_does_not_let_the_trail_be_emptied(ledger_url: str, filled: Ledger) -> None:
+    if ledger_url.startswith("postgresql"):
+        with pytest.raises(sa.exc.DBAPIError, match="append-only"):
+            tamper(ledger_url, "TRUNCATE trail", past_the_guards=False)
     assert filled.verify().length == ENTRIES
 
 
 def test_the_database_refuses_a_champion_without_a_pass_or_an_override(
     ledger: Ledger, verdict_of: VerdictOf
 ) -> None:
-    doubtful = record(ledger, verdict_of(Outcome.INSUFFICIENT))
+    for outcome in (Outcome.INSUFFICIENT, Outcome.REVIEW, Outcome.BLOCKED):
+        audit = approved(ledger, verdict_of(outcome))
+        with pytest.raises(sa.exc.IntegrityError, match="passed_or_overridden"):
+            ledger.promote(audit, seen_epoch=0, actor="eve", now=NOW)
+    override = Override(
+        approver="eve", reason="because I say so", until=LATER, restricted_use="everywhere, always"
+    )
     with pytest.raises(sa.exc.IntegrityError, match="passed_or_overridden"):
-        ledger.promote(doubtful, seen_epoch=0, actor="eve", now=NOW)
-    failed = record(ledger, verdict_of(Outcome.FAIL))
-    with pytest.raises(sa.exc.IntegrityError, match="passed_or_overridden"):
-        ledger.promote(
-            failed, seen_epoch=0, actor="eve", now=NOW, approver="eve", reason="because I say so"
-        )
+        ledger.promote(audit, seen_epoch=0, actor="eve", now=NOW, override=override)
     assert ledger.epoch("arm") == 0
-    assert ledger.verify().length == 2  # What was refused left no entry either.
+    assert ledger.verify().length == 9  # What was refused left no entry either.
+
+
+def test_the_database_refuses_a_champion_that_one_person_approved(
+    ledger: Ledger, verdict_of: VerdictOf
+) -> None:
+    audit = record(ledger, verdict_of())
+    with pytest.raises(PromotionRefused, match="no approval as ml-owner"):
+        ledger.promote(audit, seen_epoch=0, actor="eve", now=NOW)
+    for role in Role:
+        ledger.approve(audit, role, person="eve", reason="Looks fine to me.", now=NOW)
+    with pytest.raises(sa.exc.IntegrityError, match="two_people"):
+        ledger.promote(audit, seen_epoch=0, actor="eve", now=NOW)
 
 
 @pytest.mark.parametrize("seen_epoch", [0, 2, -1])
@@ -219,14 +267,14 @@ def test_a_promotion_from_an_epoch_that_is_over_is_refused_and_changes_nothing(
     with pytest.raises(PromotionRefused, match="came first"):
         promoted(ledger, verdict_of(model_version="arm/4"), seen_epoch=seen_epoch)
     assert ledger.champion("arm") == before
-    assert ledger.verify().length == 3
+    assert ledger.verify().length == OF_ARM_3 + 3
 
 
 def test_a_newer_audit_stops_a_promotion_that_rests_on_the_older(
     ledger: Ledger, verdict_of: VerdictOf
 ) -> None:
-    older = record(ledger, verdict_of())
-    record(ledger, verdict_of(Outcome.FAIL))
+    older = approved(ledger, verdict_of())
+    record(ledger, verdict_of(Outcome.BLOCKED))
     with pytest.raises(PromotionRefused, match="another audit was recorded"):
         ledger.promote(older, seen_epoch=0, actor="bob", now=NOW)
 
@@ -236,7 +284,7 @@ def test_of_simultaneous_promoters_exactly_one_wins_each_epoch(
 ) -> None:
     promoters, epochs = 4, 5
     audits = [
-        record(ledger, verdict_of(model_version=f"arm/{number}")) for number in range(promoters)
+        approved(ledger, verdict_of(model_version=f"arm/{number}")) for number in range(promoters)
     ]
     start = threading.Barrier(promoters, timeout=20)
     won: list[int] = []
@@ -262,7 +310,7 @@ def test_of_simultaneous_promoters_exactly_one_wins_each_epoch(
     assert sorted(won) == list(range(epochs))
     assert len(lost) == (promoters - 1) * epochs
     assert ledger.epoch("arm") == epochs
-    assert ledger.verify().length == promoters + epochs
+    assert ledger.verify().length == 3 * promoters + epochs
 
 
 def test_simultaneous_recorders_all_find_their_place(
@@ -316,13 +364,20 @@ def test_an_audit_that_cannot_hold_is_not_recorded(
     assert ledger.verify().length == 0
 
 
-def test_a_promotion_that_rests_on_no_audit_is_found(
-    filled: Ledger, ledger_url: str, verdict_of: VerdictOf
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"bundle_digest": "0" * 64}, "has no audit"),
+        ({"ml_owner": "eve"}, "has no approval as ml-owner"),
+        ({"governance": "mia"}, "has no approval as governance"),
+    ],
+)
+def test_a_forged_promotion_is_found(
+    filled: Ledger, ledger_url: str, changed: dict[str, str], why: str
 ) -> None:
+    details = filled.trail()[-1].details()
+    forged = {**details, "champion": {**details["champion"], **changed, "epoch": 3}}
     engine = open_database(ledger_url)
-    with engine.connect() as connection:
-        details = list(entries(connection))[-1].details()
-    forged = details | {"bundle_digest": "0" * 64, "epoch": 3}
     write(
         engine,
         lambda connection: append(
@@ -330,7 +385,7 @@ def test_a_promotion_that_rests_on_no_audit_is_found(
         ),
     )
     engine.dispose()
-    with pytest.raises(IntegrityError, match=f"promotion of entry {ENTRIES + 1} has no audit"):
+    with pytest.raises(IntegrityError, match=f"promotion of entry {ENTRIES + 1} {why}"):
         filled.verify()
 
 
@@ -341,6 +396,22 @@ def test_a_place_that_is_no_database_is_told_without_its_password(tmp_path: Path
         Ledger(f"sqlite:///{path}")
 
 
-def test_the_tables_can_be_made_in_postgresql() -> None:
-    for table in metadata.sorted_tables:
-        assert "CREATE TABLE" in str(CreateTable(table).compile(dialect=postgresql.dialect()))
+def test_the_migrations_make_the_tables_that_the_code_expects(ledger_url: str) -> None:
+    engine = open_database(ledger_url)
+    with reading(engine) as connection:
+        context = MigrationContext.configure(connection)
+        assert context.get_current_revision() == "0001"
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_many_may_open_a_new_ledger_at_once(ledger_url: str) -> None:
+    opened: list[Ledger] = []
+    threads = [threading.Thread(target=lambda: opened.append(Ledger(ledger_url))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [each.verify().length for each in opened] == [0] * 8
+    for each in opened:
+        each.close()

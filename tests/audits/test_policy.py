@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from audits.definitions import Unit
+from audits.disparity import Direction, Scope
 from audits.intervals import Interval
-from audits.policy import PACKAGED, Direction, Policy, Rule, Scope, decide, gravest, load_policy
+from audits.policy import PACKAGED, Policy, Rule, decide, gravest, load_policy
 from contracts.errors import ContractError
 from contracts.verdict import GRAVITY, Finding, Outcome
 
@@ -23,23 +25,30 @@ RULE: dict[str, Any] = {
     "statistic": "difference from the rest",
     "direction": "at most",
     "limit": 4.25,
+    "confidence": 0.95,
     "minimum_subjects": 30,
     "binding": True,
     "rationale": "One important difference, in points.",
 }
+AGAINST = {"statistic": "against comparator", "direction": "at most", "limit": 0.0}
+BEATS: dict[str, Any] = {
+    **RULE, **AGAINST, "name": "beats", "scope": "overall", "comparator": "proportional recovery"
+}  # fmt: skip
+NO_HARM: dict[str, Any] = {**RULE, **AGAINST, "name": "no harm", "comparator": "champion"}
 anything = st.floats(allow_nan=True, allow_infinity=True)
 
 
 def test_the_shipped_policy_binds_on_single_attributes_and_reports_pairs() -> None:
     policy = load_policy()
-    assert policy.rules
-    assert all(rule.binding == (rule.scope is not Scope.PAIRS) for rule in policy.rules)
-    assert {rule.scope for rule in policy.rules} == set(Scope)
+    assert not any(rule.binding for rule in policy.rules if rule.scope is Scope.PAIRS)
+    binding = [rule for rule in policy.rules if rule.binding]
+    assert {rule.scope for rule in binding} == {Scope.OVERALL, Scope.AXES}
+    assert {rule.comparator for rule in binding} >= {"proportional recovery", "champion"}
 
 
 def test_every_limit_of_the_shipped_policy_is_justified_by_its_yardstick() -> None:
     for rule in load_policy().rules:
-        if not rule.metric.is_share and rule.limit == 4.25:
+        if rule.metric.definition.unit is Unit.POINTS and rule.limit == 4.25:
             assert "4.25" in rule.rationale or "As for single attributes" in rule.rationale
 
 
@@ -69,7 +78,10 @@ def test_a_rule_without_one_of_its_parts_is_refused(lost: str) -> None:
         ({"scope": "overall"}, "no rest"),
         ({"statistic": "against comparator"}, "comparator"),
         ({"comparator": "last observation"}, "comparator"),
-        ({"statistic": "against comparator", "comparator": "x"}, "overall only"),
+        ({"statistic": "ratio to the rest", "direction": "within"}, "a ratio needs"),
+        ({"statistic": "ratio to the rest", "limit": 0}, "a ratio needs"),
+        ({"scope": "pairs", "axes": ["sex"]}, "scope of axes"),
+        ({"confidence": 0.5}, "confidence"),
         ({"minimum_events": 20}, "minimum_events"),
         ({"metric": "false-negative rate"}, "minimum_events"),
         ({"minimum_subjects": 1}, "minimum_subjects"),
@@ -88,6 +100,10 @@ def test_an_impossible_rule_is_refused(changed: dict[str, Any], why: str) -> Non
         ([], "rules"),
         ([RULE, RULE], "must differ"),
         ([{**RULE, "binding": False}], "at least one rule must bind"),
+        ([RULE], "compare everyone with 'proportional recovery'"),
+        ([RULE, {**BEATS, "binding": False}, NO_HARM], "compare everyone"),
+        ([RULE, BEATS], "compare each group with 'champion'"),
+        ([RULE, BEATS, {**NO_HARM, "scope": "overall"}], "compare each group"),
     ],
 )
 def test_a_policy_that_could_hold_nothing_back_is_refused(
@@ -115,30 +131,44 @@ def rule(direction: str, limit: float = 4.25) -> Rule:
 @pytest.mark.parametrize(
     ("direction", "low", "high", "outcome"),
     [
+        ("at most", 4, 4.6, Outcome.REVIEW),
+        ("at least", 3.9, 4.4, Outcome.REVIEW),
+        ("within", -7, -3, Outcome.REVIEW),
+        ("within", 3, 7, Outcome.REVIEW),
         ("at most", 1, 4.25, Outcome.PASS),
-        ("at most", 4, 5, Outcome.INSUFFICIENT),
-        ("at most", 4.3, 5, Outcome.FAIL),
+        ("at most", 3, 5, Outcome.INSUFFICIENT),
+        ("at most", 4.3, 5, Outcome.BLOCKED),
         ("at least", 4.25, 5, Outcome.PASS),
-        ("at least", 4, 5, Outcome.INSUFFICIENT),
-        ("at least", 1, 4.2, Outcome.FAIL),
+        ("at least", 4, 6, Outcome.INSUFFICIENT),
+        ("at least", 1, 4.2, Outcome.BLOCKED),
         ("within", -4.25, 4.25, Outcome.PASS),
-        ("within", -5, 4, Outcome.INSUFFICIENT),
+        ("within", -5, 3, Outcome.INSUFFICIENT),
         ("within", -6, 6, Outcome.INSUFFICIENT),
-        ("within", -6, -5, Outcome.FAIL),
-        ("within", 5, 6, Outcome.FAIL),
+        ("within", -6, -5, Outcome.BLOCKED),
+        ("within", 5, 6, Outcome.BLOCKED),
     ],
 )
 def test_an_interval_passes_within_fails_beyond_and_is_undecided_across_the_limit(
     direction: str, low: float, high: float, outcome: Outcome
 ) -> None:
-    assert decide(rule(direction), (low + high) / 2, Interval(low=low, high=high)) is outcome
+    interval = Interval(low=low, high=high)
+    assert decide(rule(direction), (low + high) / 2, interval, 0.01) is outcome
+
+
+@pytest.mark.parametrize(
+    ("adjusted_p", "outcome"), [(0.05, "blocked"), (0.051, "needs review"), (None, "needs review")]
+)
+def test_a_breach_blocks_only_if_it_outlasts_benjamini_hochberg(
+    adjusted_p: float | None, outcome: str
+) -> None:
+    assert decide(rule("at most"), 6.0, Interval(low=5, high=7), adjusted_p) == outcome
 
 
 @given(st.sampled_from(list(Direction)), anything, anything, anything)
 def test_a_pass_means_that_all_of_the_interval_is_acceptable(
     direction: Direction, estimate: float, low: float, high: float
 ) -> None:
-    if decide(rule(direction), estimate, Interval(low=low, high=high)) is Outcome.PASS:
+    if decide(rule(direction), estimate, Interval(low=low, high=high), 0.0) is Outcome.PASS:
         assert math.isfinite(estimate)
         assert direction is Direction.AT_LEAST or high <= 4.25
         assert direction is Direction.AT_MOST or low >= (4.25, -4.25)[direction == "within"]
@@ -152,7 +182,7 @@ def test_nan_never_passes(direction: Direction) -> None:
         (0.0, Interval(low=nan, high=nan)),
         (0.0, None),
     ):
-        assert decide(rule(direction), estimate, interval) is Outcome.INSUFFICIENT
+        assert decide(rule(direction), estimate, interval, 0.0) is Outcome.INSUFFICIENT
 
 
 @given(

@@ -47,7 +47,7 @@ def test_an_override_is_shown_with_name_and_reason(served: Served) -> None:
     )
     text = printed(answered(replace(served, standing=standing), 20.0), width=120)
     assert "OVERRIDE" in text
-    assert "Dr A: pilot ward only" in text
+    assert "Dr A until 2100-01-01: pilot ward only" in text
 
 
 def test_a_refusal_says_what_to_do_and_shows_no_number_of_a_forecast(served: Served) -> None:

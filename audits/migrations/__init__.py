@@ -1,0 +1,1 @@
+"""Alembic's migrations of the ledger: never edited once released, only added to."""

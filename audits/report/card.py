@@ -1,0 +1,90 @@
+"""The model card: what a clinician and a buyer ask first, from the same report."""
+
+from __future__ import annotations
+
+from audits.measures import Metric
+from audits.partitions import EVERYONE
+from audits.report.content import Report
+from audits.report.crosswalk import answers
+from audits.report.document import Bullets, Document, Heading, Notice, Paragraph, Table
+from audits.report.governance import LIMITS, PERMITS
+from audits.wording import in_unit
+
+
+def card_document(report: Report) -> Document:
+    """Return the model card of an audited version."""
+    verdict, facts = report.verdict, report.facts
+    simulated = (
+        Notice(
+            tone="simulated",
+            title="SIMULATED DATA.",
+            text="This model was trained on people who do not exist. Not for anyone's care.",
+        ),
+    )
+    return Document(
+        title=f"Model card: {verdict.model_version}",
+        subtitle=f"{facts.family}, made {facts.created[:10]}; audited {report.made_at[:10]}, the"
+        f" audit holds until {report.valid_until[:10]}.",
+        blocks=(
+            *(simulated if facts.simulated else ()),
+            Notice(
+                tone=verdict.outcome.name.lower(),
+                title=f"Audit: {verdict.outcome}.",
+                text=PERMITS[verdict.outcome],
+            ),
+            Heading(level=1, text="What it does"),
+            Paragraph(text=summary(report)),
+            Heading(level=1, text="What it is not"),
+            Bullets(
+                items=(
+                    "No diagnosis, no treatment recommendation, not a medical device as shipped.",
+                    *LIMITS,
+                )
+            ),
+            Heading(level=1, text="How well it does"),
+            Table(
+                caption="Everyone, over all horizons, out of fold, with 95 % intervals",
+                columns=("metric", "estimate", "interval", "people"),
+                rows=key_figures(report),
+                widths=(4, 2, 3, 1),
+            ),
+            Heading(level=1, text="Source attributes (HTI-1)"),
+            Table(
+                caption="31 attributes, in our words",
+                columns=("item", "attribute", "answer"),
+                rows=tuple(
+                    (a.item, a.topic, a.answer) for a in answers(report, "HTI-1 source attributes")
+                ),
+                widths=(1, 5, 9),
+                small=True,
+            ),
+        ),
+    )
+
+
+def summary(report: Report) -> str:
+    """Say in a few sentences what the model does."""
+    facts = report.facts
+    weeks = ", ".join(str(week) for week in facts.horizon_weeks)
+    return (
+        f"Forecasts the {facts.condition} score ({facts.target}, {facts.target_low:g} to"
+        f" {facts.target_high:g}) at {weeks} weeks after enrolment, with ranges, and the chance of:"
+        f" {', '.join(facts.milestones) or 'no milestone'}. Trained on {facts.subjects} people of"
+        f" the cohort {facts.cohort_name!r}."
+    )
+
+
+def key_figures(report: Report) -> tuple[tuple[str, str, str, str], ...]:
+    """Return each pooled metric of everyone: name, estimate, interval, people."""
+    return tuple(
+        (
+            row.metric if row.milestone is None else f"{row.metric}: {row.milestone}",
+            in_unit(Metric(row.metric), row.value),
+            "none"
+            if row.low is None or row.high is None
+            else in_unit(Metric(row.metric), row.low, row.high),
+            str(row.subjects),
+        )
+        for row in report.performance
+        if row.axis == EVERYONE and row.horizon_day is None and row.value is not None
+    )

@@ -1,0 +1,120 @@
+"""The CHAI applied model card as XML (schema version 0.2, October 2025), elements in its order.
+
+Coalition for Health AI, mc-schema. What is not known is written as "not available".
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from xml.etree import ElementTree
+
+from audits.measures import Metric
+from audits.report.card import summary
+from audits.report.content import Report
+from audits.report.crosswalk import NOT_AVAILABLE
+from audits.report.governance import LIMITS
+
+Tree = dict[str, Any]
+
+
+def chai_xml(report: Report) -> bytes:
+    """Return a report's model card as XML."""
+    root = ElementTree.Element("AppliedModelCard")
+    _append(root, _card(report))
+    ElementTree.indent(root)
+    return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
+
+
+def _append(parent: ElementTree.Element, tree: Tree) -> None:
+    for name, value in tree.items():
+        for each in value if isinstance(value, list) else [value]:
+            child = ElementTree.SubElement(parent, name)
+            if isinstance(each, dict):
+                _append(child, each)
+            else:
+                child.text = str(each)
+
+
+def _card(report: Report) -> Tree:
+    verdict, facts = report.verdict, report.facts
+    limits = " ".join(LIMITS)
+    return {
+        "BasicInfo": {
+            "ModelName": verdict.model_version,
+            "ModelDeveloper": facts.developer or NOT_AVAILABLE,
+            "DeveloperContact": facts.contact or NOT_AVAILABLE,
+        },
+        "ReleaseInfo": {
+            "ReleaseStage": f"audited: {verdict.outcome}",
+            "ReleaseDate": facts.created[:10],
+            "ReleaseVersion": verdict.model_version,
+            "GlobalAvailability": NOT_AVAILABLE,
+            "EHRCompatibility": {"EHR": ["HL7 CDS Hooks", "HL7 FHIR R4"]},
+            "RegulatoryApproval": "none: not a medical device as shipped",
+        },
+        "ModelSummary": {
+            "Summary": summary(report),
+            "Keywords": {"Keyword": ["rehabilitation", "recovery", facts.condition]},
+        },
+        "UsesAndDirections": {
+            "IntendedUseAndWorkflow": "supports a clinician who knows the patient",
+            "PrimaryIntendedUsers": "clinicians in rehabilitation",
+            "HowToUse": "read range and reasons beside one's own assessment",
+            "TargetedPatientPopulation": facts.condition,
+            "CautionedOutOfScopeSettings": limits,
+        },
+        "Warnings": {
+            "KnownRisksAndLimitations": limits,
+            "KnownBiasesOrEthicalConsiderations": " ".join(
+                f.reason for f in verdict.findings if f.binding and f.outcome != "pass"
+            )
+            or "none was found by the audit; biased labels cannot be seen",
+            "ClinicalRiskLevel": NOT_AVAILABLE,
+        },
+        "TrustIngredients": {
+            "AISystemFacts": {
+                "OutcomesAndOutputs": summary(report),
+                "ModelType": facts.family,
+                "FoundationModels": "none",
+                "InputDataSource": ", ".join(facts.inputs),
+                "OutputAndInputDataTypes": "scores, daily device values; quantiles and chances",
+                "DevelopmentDataCharacterization": f"{facts.cohort_name}, {facts.subjects} people",
+                "BiasMitigationApproaches": "policy, gate, two approvals; see the audit report",
+                "OngoingMaintenance": f"audit ends {report.valid_until[:10]}",
+                "Security": "no pickle; signed bundle and report; hash-chained ledger",
+                "Transparency": f"report format {report.format}, policy {report.policy.version}",
+            },
+            "TransparencyInformation": {
+                "FundingSource": facts.funding or NOT_AVAILABLE,
+                "ThirdPartyInformation": NOT_AVAILABLE,
+                "StakeholdersConsulted": NOT_AVAILABLE,
+            },
+        },
+        "KeyMetrics": {
+            "UsefulnessUsabilityEfficacy": _metric(report, "as accurate as can be", Metric.ERROR),
+            "FairnessEquity": _metric(report, "alike for every group", Metric.SIGNED),
+            "SafetyReliability": _metric(report, "ranges that hold", Metric.COVERAGE),
+        },
+        "Resources": {
+            "EvaluationReferences": "audit report, technical edition",
+            "ClinicalTrial": NOT_AVAILABLE,
+            "PeerReviewedPublications": NOT_AVAILABLE,
+            "ReimbursementStatus": NOT_AVAILABLE,
+            "PatientConsentOrDisclosure": NOT_AVAILABLE,
+        },
+        "Bibliography": NOT_AVAILABLE,
+    }
+
+
+def _metric(report: Report, goal: str, metric: Metric) -> Tree:
+    rows = [r for r in report.performance if r.metric == metric and r.horizon_day is None]
+    table = [r.model_dump(mode="json", exclude={"metric", "horizon_day"}) for r in rows]
+    return {
+        "MetricGoal": goal,
+        "Results": {"MetricResult": [{"Label": metric.value, "ValueJson": json.dumps(table)}]},
+        "Interpretation": f"audit: {report.verdict.outcome}",
+        "TestType": "cross-validation by subject, out of fold",
+        "TestingDataDescription": f"{report.facts.cohort_name}, {report.people} people",
+        "ValidationProcessAndJustification": f"policy {report.policy.version}, frozen by digest",
+    }

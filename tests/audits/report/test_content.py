@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pandas as pd
+
+from audits.judge import Audited, judge
+from audits.policy import Policy
+from audits.report.content import Report, compose
+from contracts.verdict import Finding, Outcome, Verdict
+
+SMALL = ("sex", "not recorded")
+
+
+def test_a_report_is_read_back_as_it_was_written(composed: Report) -> None:
+    assert Report.model_validate_json(composed.model_dump_json()) == composed
+
+
+def test_its_schema_tells_every_field(composed: Report) -> None:
+    schema = Report.model_json_schema()
+    assert set(schema["properties"]) == set(composed.model_dump())
+    assert schema["additionalProperties"] is False
+
+
+def numbers(finding: Finding) -> set[object]:
+    return {finding.subjects, finding.value, finding.low, finding.high, finding.p_value}
+
+
+def test_a_group_of_seven_is_judged_and_nothing_of_it_is_told(
+    composed: Report, verdict: Verdict
+) -> None:
+    judged = [f for f in verdict.findings if (f.axis, f.group) == SMALL]
+    assert {f.subjects for f in judged if "AUROC" not in f.metric and f.horizon_day is None} == {7}
+    told = [f for f in composed.verdict.findings if (f.axis, f.group) == SMALL]
+    assert len(told) == len(judged)
+    assert all(numbers(f) == {None} for f in told if f.subjects is None)
+    assert all(f.subjects in {None, 0} for f in told)
+    assert [f.outcome for f in told] == [f.outcome for f in judged]
+    assert "n = 7" not in composed.model_dump_json()
+    assert not any(row.subjects for row in composed.performance if (row.axis, row.group) == SMALL)
+    assert SMALL not in {(row.axis, row.group) for row in composed.label_sensitivity}
+
+
+def test_another_group_is_hidden_with_it_so_that_it_cannot_be_worked_out(
+    composed: Report,
+) -> None:
+    shown = {
+        row.group
+        for row in composed.performance
+        if row.axis == "sex" and row.subjects is not None and row.events is None
+    }
+    assert len(shown) == 1
+
+
+def test_a_table_that_broke_its_contract_is_told_by_the_verdict_alone(
+    table: pd.DataFrame, quick_policy: Policy, audited: Audited, composed: Report
+) -> None:
+    broken = table.drop(columns="q50")
+    verdict = judge(broken, quick_policy, audited)
+    told = compose(broken, verdict, quick_policy, composed.facts, made_at="now", valid_until="then")
+    assert told.verdict.outcome is Outcome.BLOCKED
+    assert (told.performance, told.people) == ((), 0)

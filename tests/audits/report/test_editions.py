@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from pypdf import PdfReader
+
+from audits.report.content import Report
+from audits.report.crosswalk import STANDARDS, answers
+from audits.report.document import Document, Paragraph
+from audits.report.editions import to_html, to_pdf, write_editions
+from contracts.verdict import Outcome
+
+PAGES = ("governance", "technical", "model-card")
+VOID = {"meta", "img"}
+
+
+class Page(HTMLParser):
+    """Collects tags and texts, and notices a tag that is closed by another."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def page(editions: Path, name: str) -> Page:
+    return Page((editions / f"{name}.html").read_text("utf-8"))
+
+
+def pdf_text(path: Path) -> str:
+    return " ".join(each.extract_text() for each in PdfReader(path).pages)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_whole_and_loads_and_runs_nothing(editions: Path, name: str) -> None:
+    text = (editions / f"{name}.html").read_text("utf-8")
+    read = Page(text)
+    assert read.open == []
+    assert not re.search(r"https?:|href=|@import|url\(", text)
+    assert not {tag for tag, _ in read.tags} & {"script", "link", "iframe"}
+    assert all((a["src"] or "").startswith("data:") for tag, a in read.tags if tag == "img")
+    assert not any(attr.startswith("on") for _, attrs in read.tags for attr in attrs)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_can_be_read_without_seeing(editions: Path, name: str) -> None:
+    read = page(editions, name)
+    assert ("html", {"lang": "en"}) in read.tags
+    levels = [int(tag[1]) for tag, _ in read.tags if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(b - a <= 1 for a, b in itertools.pairwise(levels))
+    tables = sum(tag == "table" for tag, _ in read.tags)
+    assert sum(tag == "caption" for tag, _ in read.tags) == tables
+    assert all("scope" in attrs for tag, attrs in read.tags if tag == "th")
+    assert all(len(attrs["alt"] or "") > 80 for tag, attrs in read.tags if tag == "img")
+    # What scrolls sideways can be reached by the keyboard, and has a name.
+    regions = [attrs for _, attrs in read.tags if attrs.get("role") == "region"]
+    assert all(attrs["tabindex"] == "0" and attrs["aria-label"] for attrs in regions)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_pdf_is_tagged_titled_and_brings_its_fonts(editions: Path, name: str) -> None:
+    read = PdfReader(editions / f"{name}.pdf")
+    root = read.trailer["/Root"]
+    assert bool(root["/MarkInfo"]["/Marked"])
+    assert root["/Lang"] == "en"
+    assert b"pdfuaid" in root["/Metadata"].get_object().get_data()
+    assert read.metadata is not None
+    assert "arm/3" in str(read.metadata.title)
+    fonts = [
+        font.get_object()["/DescendantFonts"][0].get_object()["/FontDescriptor"].get_object()
+        for each in read.pages
+        for font in each["/Resources"].get("/Font", {}).values()
+    ]
+    assert fonts
+    assert all({"/FontFile2", "/FontFile3"} & set(font) for font in fonts)
+
+
+def test_the_governance_edition_has_what_a_board_must_find(
+    editions: Path, composed: Report
+) -> None:
+    assert 3 <= len(PdfReader(editions / "governance.pdf").pages) <= 5
+    read = page(editions, "governance")
+    for words in (
+        "SIMULATED COHORT", f"Verdict: {composed.verdict.outcome}.", "nobody can override",
+        "For whom this audit does not speak", "Who was looked at", "What no audit of scores can",
+        "Against the alternatives", "no other version is the champion yet", "Limits of use",
+        "Waivers", "Sign-off", "not recorded",
+    ):  # fmt: skip
+        assert words in read.text
+    assert sum(tag == "img" for tag, _ in read.tags) == 3
+    # Plain words: nothing that needs statistics to be read.
+    assert not re.search(r"p-value|bootstrap|percentile|Benjamini|AUROC", read.text)
+
+
+def test_both_forms_of_an_edition_say_the_same(editions: Path) -> None:
+    said = re.sub(r"\W+", "", pdf_text(editions / "governance.pdf").replace("-\n", ""))
+    for item in re.findall(r"<li>(.*?)</li>", (editions / "governance.html").read_text("utf-8")):
+        words = re.sub(r"\W+", "", item.replace("&#39;", "'").replace("&lt;", "<"))
+        assert words[:25] in said
+
+
+def test_the_technical_edition_has_digests_methods_rules_and_every_metric(
+    editions: Path, composed: Report
+) -> None:
+    read = page(editions, "technical").text
+    verdict = composed.verdict
+    for words in (
+        verdict.bundle_digest, verdict.predictions_digest, verdict.policy_digest,
+        verdict.code_digest, verdict.data_digest, f"seed {composed.policy.seed}", "Benjamini",
+        "MetricFrame", "calibration slope", "CRPS", "net benefit", "tipping point",
+        "Not available in this table: refusal rate", *STANDARDS,
+        *(rule.name for rule in composed.policy.rules),
+    ):  # fmt: skip
+        assert words in read
+
+
+@pytest.mark.parametrize(
+    ("standard", "items"),
+    [
+        ("TRIPOD+AI", 27), ("PROBAST+AI development", 16), ("PROBAST+AI evaluation", 18),
+        ("HTI-1 source attributes", 31), ("CHAI applied model card", 8), ("NIST AI RMF 1.0", 4),
+    ],
+)  # fmt: skip
+def test_every_item_of_a_standard_is_answered_or_said_to_be_not_available(
+    composed: Report, standard: str, items: int
+) -> None:
+    told = answers(composed, standard)
+    assert (
+        len({re.sub(r"[a-z]+$", "", a.item) if a.item[0].isdigit() else a.item for a in told})
+        == items
+    )
+    assert all(a.topic and a.answer for a in told)
+    for answer in told:
+        if answer.answer.startswith("not available"):
+            assert len(answer.answer) > len("not available: ") + 5
+
+
+def test_what_comes_from_outside_is_escaped(editions: Path, composed: Report) -> None:
+    assert "<b>cohort</b>" in composed.facts.cohort_name
+    for name in PAGES:
+        text = (editions / f"{name}.html").read_text("utf-8")
+        assert "<b>" not in text
+        assert "made-up &lt;b&gt;cohort" in text
+
+
+@pytest.mark.parametrize("nasty", ["#panic()", "*bold* _x_ $x$", ']) #eval("1")', "`raw` <lbl>"])
+def test_what_comes_from_outside_is_text_to_the_pdf_compiler(tmp_path: Path, nasty: str) -> None:
+    document = Document(title=nasty, subtitle=nasty, blocks=(Paragraph(text=nasty),))
+    path = tmp_path / "made.pdf"
+    path.write_bytes(to_pdf(document, tmp_path))
+    assert re.sub(r"\s", "", nasty) in re.sub(r"\s", "", pdf_text(path))
+    assert list(tmp_path.iterdir()) == [path]
+    assert "<lbl>" not in to_html(document, tmp_path)
+
+
+def test_the_same_report_gives_the_same_bytes(
+    composed: Report, editions: Path, tmp_path: Path
+) -> None:
+    write_editions(composed, tmp_path)
+    for path in editions.iterdir():
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_every_outcome_is_explained(composed: Report, tmp_path: Path, outcome: Outcome) -> None:
+    verdict = composed.verdict.model_copy(update={"outcome": outcome})
+    write_editions(composed.model_copy(update={"verdict": verdict}), tmp_path)
+    read = page(tmp_path, "governance").text
+    assert f"Verdict: {outcome}." in read
+    assert ("may be put into service once" in read) == (outcome is Outcome.PASS)
+    assert ("named person" in read.split("For whom")[0]) == (
+        outcome in {Outcome.REVIEW, Outcome.INSUFFICIENT}
+    )
+
+
+def test_the_chai_card_has_its_elements_in_order_and_the_table_by_group(editions: Path) -> None:
+    root = ElementTree.parse(editions / "chai-model-card.xml").getroot()  # noqa: S314  (our own)
+    assert [child.tag for child in root] == [
+        "BasicInfo", "ReleaseInfo", "ModelSummary", "UsesAndDirections", "Warnings",
+        "TrustIngredients", "KeyMetrics", "Resources", "Bibliography",
+    ]  # fmt: skip
+    assert root.findtext("BasicInfo/ModelDeveloper") == "not available"
+    assert root.findtext("BasicInfo/DeveloperContact") == "someone@example.org"
+    values = root.findtext("KeyMetrics/FairnessEquity/Results/MetricResult/ValueJson")
+    assert {row["axis"] for row in json.loads(values or "")} == {"everyone", "sex", "wear band"}
+    assert all(element.text or len(element) for element in root.iter())
+
+
+def test_the_document_reference_carries_the_card_and_its_label(editions: Path) -> None:
+    told = json.loads((editions / "document-reference.json").read_text("utf-8"))
+    assert (told["resourceType"], told["status"]) == ("DocumentReference", "current")
+    assert told["meta"]["security"][0]["code"] == "AIAST"
+    assert told["meta"]["tag"][0]["code"] == "HTEST"
+    attachment = told["content"][0]["attachment"]
+    card = (editions / "chai-model-card.xml").read_bytes()
+    assert base64.b64decode(attachment["data"]) == card
+    assert attachment["size"] == len(card)
