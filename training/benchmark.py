@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -16,24 +16,32 @@ from contracts.task import Task
 from training.config import TrainingConfig
 from training.crossfit import network_family
 from training.models import Fit
+from training.models.architectures import Architecture
 from training.models.boosted import boosted_quantiles
+from training.models.forest import random_forest
+from training.models.groups import recovery_groups
+from training.models.mixed import mixed_effects
 from training.models.rules import last_observation, proportional_recovery
 from training.predictions import prediction_table
 from training.scores import Difference, losses, paired_difference
 from training.split import fold_of_subjects
-
-FIRST = "recurrent network"
-"""The family that every other is compared with."""
 
 MINIMUM_SUBJECTS = 20
 """A horizon or population with fewer subjects is left out of the table."""
 
 
 def families(config: TrainingConfig) -> dict[str, Fit]:
-    """Return every family of the benchmark by name."""
+    """Return every family of the benchmark by name; the first is what the others are held against.
+
+    The first is the architecture of the configuration, which `rehabcast train` would register.
+    """
+    networks = sorted(get_args(Architecture), key=lambda name: name != config.architecture)
     return {
-        FIRST: network_family(config),
+        **{name: network_family(replace(config, architecture=name)) for name in networks},
         "boosted quantiles": boosted_quantiles,
+        "random forest": random_forest,
+        "mixed effects": mixed_effects,
+        "recovery groups": recovery_groups,
         "proportional recovery": proportional_recovery,
         "last observation": last_observation,
     }

@@ -26,7 +26,8 @@ from contracts.digests import file_digest
 from contracts.errors import IntegrityError
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from training.fit import modalities_of, tensors
+from training.fit import tensors
+from training.models.inputs import modalities_of
 from training.models.network import Ensemble
 
 TOLERANCE = 1e-3

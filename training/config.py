@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from contracts.digests import record_digest
+from training.models.architectures import Architecture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,8 +14,10 @@ class TrainingConfig:
 
     Parameters
     ----------
-    hidden, embedding
-        Width of each modality's recurrent state and of its embedding.
+    architecture
+        Which network (`training.models.architectures`).
+    hidden
+        Width of each modality's recurrent state and of the head.
     learning_rate, weight_decay, batch_size
         AdamW and its mini-batches.
     max_epochs, patience
@@ -32,8 +35,8 @@ class TrainingConfig:
         Seed of every random number.
     """
 
+    architecture: Architecture = "hybrid"
     hidden: int = 16
-    embedding: int = 8
     learning_rate: float = 5e-3
     weight_decay: float = 1e-2
     batch_size: int = 64

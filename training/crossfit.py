@@ -35,8 +35,9 @@ class CrossFit:
     offsets_HQ
         Conformal offsets from all out-of-fold forecasts, for new subjects.
     out_of_fold_BHQ
-        Calibrated forecasts of the training pairs, each by the network and the offsets of folds
-        without the subject.
+        Calibrated forecasts of the training pairs, each by the network of the folds without the
+        subject, with offsets from the outcomes of other folds. (Those folds' networks saw the
+        subject; as in cross-conformal prediction, Vovk 2015, that touches the width only.)
     """
 
     members: tuple[Network, ...]

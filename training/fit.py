@@ -15,52 +15,20 @@ import torch
 from lightning import LightningModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_model, save_model
 from torch import Tensor
 from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 
 from contracts.forecast import QUANTILE_LEVELS
-from contracts.sequences import Layout, SequenceBatch
+from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from features.sequences import TIME_SINCE_ONSET, present_modalities
+from features.sequences import present_modalities
 from training.config import TrainingConfig
 from training.losses import pinball
-from training.models.network import Encoder, Head, Network
+from training.models.architectures import new_network
+from training.models.inputs import modalities_of
+from training.models.network import Network
 from training.split import validation_subjects
-
-
-def modalities_of(layout: Layout) -> tuple[str, ...]:
-    """Return the modalities of a layout in the order of the network's embeddings."""
-    series = tuple(dict.fromkeys(layout.modality_C))
-    return (TIME_SINCE_ONSET, *(("person",) if layout.person_S else ()), *series)
-
-
-def new_network(layout: Layout, task: Task, config: TrainingConfig) -> Network:
-    """Build an untrained network for a layout, seeded by the global generator."""
-    modalities = modalities_of(layout)
-    target = layout.channels_C.index(task.target.code)
-    scale = (task.target.low, task.target.high)
-    encoder = Encoder(
-        series=[
-            [c for c, name in enumerate(layout.modality_C) if name == modality]
-            for modality in dict.fromkeys(layout.modality_C)
-        ],
-        person=len(layout.person_S),
-        days=task.inputs.past_days,
-        target=target,
-        scale=scale,
-        hidden=config.hidden,
-        embedding=config.embedding,
-    )
-    head = Head(
-        modalities=len(modalities),
-        embedding=config.embedding,
-        horizons=len(layout.horizon_days_H),
-        anchor=modalities.index(layout.modality_C[target]),
-        hidden=config.hidden,
-        scale=scale,
-    )
-    return Network(encoder, head)
 
 
 def tensors(batch: SequenceBatch) -> tuple[Tensor, ...]:
@@ -95,15 +63,15 @@ def fit_network(
     # One thread: faster for networks this small, and sums come out alike on any machine.
     torch.set_num_threads(1)
     seed_everything(seed, verbose=False)
-    network = new_network(train.layout, task, config)
+    network = new_network(train.layout, task, config.architecture, config.hidden)
     finished = folder / "best.safetensors"
     if finished.exists():
-        network.load_state_dict(load_file(finished))
+        load_model(network, finished)
         return network.eval()
     watched = validation_subjects(train.subject_B, config.validation_share, seed=seed)
     is_watched = np.isin(train.subject_B, watched)
     learning, watching = train.take(~is_watched), train.take(is_watched)
-    _normalise(network.encoder, learning)
+    network.encoder.normalisation.learn(learning)
     module = _Fit(network, config, seed=seed, span=task.target.high - task.target.low)
     kept = ModelCheckpoint(folder, "best", monitor="validation_loss", save_last=True)
     trainer = _trainer(config, kept)
@@ -206,23 +174,8 @@ def _loader(
     return DataLoader(data, batch_size=config.batch_size, sampler=sampler)
 
 
-def _normalise(encoder: Encoder, train: SequenceBatch) -> None:
-    """Set mean and spread from observed training values only."""
-    values_BTC = np.where(train.observed_BTC, train.values_BTC, np.nan).astype(np.float64)
-    person_BS = np.where(train.person_known_BS, train.person_BS, np.nan).astype(np.float64)
-    for x, mean, spread in (
-        (values_BTC.reshape(-1, values_BTC.shape[-1]), encoder.mean_C, encoder.spread_C),
-        (person_BS, encoder.mean_S, encoder.spread_S),
-    ):
-        for column in range(x.shape[1]):
-            known = x[~np.isnan(x[:, column]), column]
-            if len(known):
-                mean[column] = float(known.mean())
-                spread[column] = max(float(known.std()), 1e-3)
-
-
 def _store(network: Network, path: Path) -> None:
     """Write the weights whole or not at all."""
     draft = path.with_suffix(".draft")
-    save_file({name: value.cpu() for name, value in network.state_dict().items()}, draft)
+    save_model(network.cpu(), str(draft))
     draft.replace(path)

@@ -39,7 +39,6 @@ from training.split import HELD_OUT, fold_of_subjects
 from training.task import task_digest
 from training.tracking import Run, Store, run
 
-FAMILY = "recurrent network"
 COMPARATORS = {
     "last observation": last_observation,
     "proportional recovery": proportional_recovery,
@@ -106,7 +105,7 @@ def train(
         folder = Path(place)
         table.to_parquet(folder / PREDICTIONS_FILE, index=False)
         lineage = Lineage(
-            family=FAMILY,
+            family=config.architecture,
             cohort_name=cohort.provenance.name,
             simulated=cohort.provenance.simulated,
             data_digest=key["data"],

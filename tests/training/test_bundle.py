@@ -17,9 +17,9 @@ from training.config import TrainingConfig
 from training.crossfit import CrossFit, crossfit
 from training.models.network import Ensemble
 
-QUICK = TrainingConfig(max_epochs=1, folds=2, hidden=4, embedding=4)
+QUICK = TrainingConfig(max_epochs=1, folds=2, hidden=4)
 LINEAGE = Lineage(
-    family="recurrent network",
+    family="hybrid",
     cohort_name="made up",
     simulated=True,
     data_digest="d",
