@@ -15,6 +15,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
 from rehabcast import (
+    benchmark_commands,
     cohort_commands,
     governance_commands,
     service_commands,
@@ -29,7 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(cohort_commands.app, name="cohort")
 app.command()(training_commands.train)
-app.command()(training_commands.benchmark)
+app.command()(benchmark_commands.benchmark)
 app.command()(training_commands.evaluate)
 app.command()(governance_commands.audit)
 app.command()(governance_commands.promote)

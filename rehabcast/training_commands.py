@@ -1,4 +1,4 @@
-"""`rehabcast train`, `benchmark` and `evaluate`."""
+"""`rehabcast train` and `evaluate`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ CohortOption = Annotated[
     Path, typer.Option("--cohort", help="Cohort folder, as `cohort import` or `simulate` wrote it.")
 ]
 TaskOption = Annotated[Path, typer.Option("--task", help="Task file: what is forecast, from what.")]
+PretrainOption = Annotated[
+    Path | None,
+    typer.Option(help="Cohort to learn from first, usually a large simulated one."),
+]
 VersionArgument = Annotated[
     str, typer.Argument(metavar="MODEL_VERSION", help="NAME/N, as `rehabcast train` prints it.")
 ]
@@ -25,25 +29,38 @@ def train(
     cohort: CohortOption,
     task: TaskOption,
     model: Annotated[str, typer.Option("--model", help="Name to register under.")],
+    architecture: Annotated[
+        str, typer.Option(help="Network: hybrid, GRU-D or temporal convolution.")
+    ] = "hybrid",
+    pretrain_on: PretrainOption = None,
     seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Train on a cohort and register a candidate; interrupted, the same command goes on."""
-    record = run_training(cohort, task, model, seed)
+    record = run_training(cohort, task, model, seed, architecture, pretrain_on)
     emit(record, f"Registered candidate {record['model_version']}.", as_json=as_json)
     if not as_json:
         words.print(f"Next: rehabcast audit {record['model_version']}")
 
 
-def run_training(cohort: Path, task: Path, model: str, seed: int) -> dict[str, Any]:
+def run_training(
+    cohort: Path,
+    task: Path,
+    model: str,
+    seed: int,
+    architecture: str = "hybrid",
+    pretrain_on: Path | None = None,
+) -> dict[str, Any]:
     """Train with a progress bar; return the record that `train --json` prints."""
     from features.cohort import read_cohort
     from training.config import TrainingConfig
+    from training.models.architectures import known_architecture
     from training.task import read_task
     from training.train import steps
     from training.train import train as train_model
 
-    settings, config = Settings(), TrainingConfig(seed=seed)
+    settings = Settings()
+    config = TrainingConfig(architecture=known_architecture(architecture), seed=seed)
     forecast_task = read_task(task)
     read = read_cohort(cohort)
     with progress("Training", steps(config)) as advance:
@@ -54,6 +71,7 @@ def run_training(cohort: Path, task: Path, model: str, seed: int) -> dict[str, A
             model=model,
             store=settings.store,
             checkpoints=settings.checkpoints,
+            pretrain_on=None if pretrain_on is None else read_cohort(pretrain_on),
             advance=advance,
         )
     return {
@@ -62,81 +80,6 @@ def run_training(cohort: Path, task: Path, model: str, seed: int) -> dict[str, A
         "simulated": read.provenance.simulated,
         "data_digest": read.digest,
     }
-
-
-def benchmark(
-    cohort: CohortOption,
-    task: TaskOption,
-    repeats: Annotated[int, typer.Option(min=1, help="Fresh deals into folds.")] = 5,
-    folds: Annotated[int, typer.Option(min=2, help="Folds by subject.")] = 5,
-    seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
-    as_json: AsJson = False,
-) -> None:
-    """Cross-validate every model family on the same folds, with paired intervals."""
-    from features.cohort import read_cohort
-    from features.sequences import training_sequences
-    from training.benchmark import benchmark as run_benchmark
-    from training.benchmark import families
-    from training.config import TrainingConfig
-    from training.task import read_task
-
-    forecast_task = read_task(task)
-    read = read_cohort(cohort)
-    batch = training_sequences(read.events, forecast_task)
-    competing = families(TrainingConfig())
-    with progress("Benchmark", repeats * folds * len(competing)) as advance:
-        result = run_benchmark(
-            batch,
-            forecast_task,
-            competing,
-            repeats=repeats,
-            folds=folds,
-            seed=seed,
-            advance=advance,
-        )
-    record = {
-        "cohort": read.provenance.name,
-        "simulated": read.provenance.simulated,
-        "data_digest": read.digest,
-        **result.as_record(),
-    }
-    emit(record, leaderboard(record), as_json=as_json)
-
-
-def leaderboard(record: dict[str, Any]) -> Table:
-    """Return the benchmark as a table; differences are the first family minus the row's."""
-    label = "SIMULATED " if record["simulated"] else ""
-    price = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in record["fit_seconds"].items())
-    table = Table(
-        title=f"{label}{record['cohort']}, {record['repeats']} x {record['folds']}-fold by subject",
-        caption="difference: the first model minus this one, with its 95 % interval by subject"
-        " bootstrap; below 0 the first is better. Early: within the task's early_days of onset."
-        f" Fit: {price}",
-    )
-    for heading in (
-        "who", "week", "model", "n", "MAE", "CRPS", "80 % holds", "MAE difference",
-        "CRPS difference",
-    ):  # fmt: skip
-        table.add_column(heading, no_wrap=heading not in {"80 % holds"})
-    for row in record["rows"]:
-        table.add_row(
-            row["population"],
-            str(row["weeks"]),
-            row["model"],
-            str(row["subjects"]),
-            f"{row['mae']:.2f}",
-            f"{row['crps']:.2f}",
-            f"{row['coverage_80']:.0%}",
-            _difference(row["mae_difference"]),
-            _difference(row["crps_difference"]),
-        )
-    return table
-
-
-def _difference(difference: dict[str, float] | None) -> str:
-    if difference is None:
-        return ""
-    return "{mean:+.2f} [{low:+.2f}, {high:+.2f}]".format(**difference)
 
 
 def evaluate(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 from contracts.digests import record_digest
 from training.models.architectures import Architecture
+
+Robustness = Literal["none", "group DRO", "reweighing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +30,12 @@ class TrainingConfig:
         an absent modality is nothing new to the network and Shapley coalitions are in distribution.
     validation_share
         Share of the training subjects that early stopping watches.
+    minimum_group
+        Validation outcomes from which on a group's own loss counts in the choice of the best epoch:
+        the worst of such groups and of everybody together decides.
+    robustness
+        What training does for small or badly forecast groups: nothing, Group DRO or reweighing.
+        Measured in docs/benchmarks.md; off because neither helps.
     folds
         Folds by subject; the registered model is the ensemble of the folds' networks.
     held_out_share
@@ -44,6 +53,8 @@ class TrainingConfig:
     patience: int = 15
     hidden_modality_share: float = 0.3
     validation_share: float = 0.2
+    minimum_group: int = 100
+    robustness: Robustness = "none"
     folds: int = 5
     held_out_share: float = 0.1
     seed: int = 0

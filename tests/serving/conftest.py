@@ -42,7 +42,7 @@ def bundle_folder(
         subjects=60,
     )
     members = Ensemble(fitted.members)
-    write_bundle(folder, members, fitted.offsets_HQ, batch, task, lineage, card="# Card\n")
+    write_bundle(folder, members, fitted.calibration, batch, task, lineage, card="# Card\n")
     return folder
 
 

@@ -10,8 +10,9 @@ from contracts.predictions import CHANCE, GROUP, QUANTILE_COLUMNS, REACHED, TRUT
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from training.config import TrainingConfig
-from training.crossfit import CrossFit, crossfit, ensemble_quantiles, network_family, out_of_fold
+from training.crossfit import CrossFit, crossfit, ensemble_quantiles, network_family
 from training.models.rules import last_observation
+from training.models.stack import out_of_fold
 from training.predictions import prediction_table
 from training.split import fold_of_subjects
 
@@ -69,7 +70,7 @@ def test_the_network_is_a_family_like_the_others(batch: SequenceBatch, task: Tas
 def test_a_prediction_table_has_a_row_for_each_observed_outcome_and_only_those(
     batch: SequenceBatch, task: Task
 ) -> None:
-    quantiles_BHQ = out_of_fold(last_observation, batch, task, QUICK)
+    quantiles_BHQ = out_of_fold(last_observation, batch, task, QUICK.folds, seed=QUICK.seed)
     table = prediction_table(batch, quantiles_BHQ, task, model="last observation")
     assert len(table) == (~np.isnan(batch.truth_BH)).sum()
     assert table[TRUTH].notna().all()

@@ -9,7 +9,7 @@ from scipy.integrate import solve_ivp
 from scipy.stats import norm
 
 from training.models.recovery import Curves, evidence, level, level_ahead
-from training.models.scale import mixture_cdf, quantiles
+from training.models.scale import CELLS, crps, mixture_cdf, quantiles
 
 LEVELS = torch.linspace(0.05, 0.95, 19)
 
@@ -65,9 +65,23 @@ def test_quantiles_are_those_of_the_censored_normal(mean: float, spread: float) 
     one = torch.ones(1, 1, 1)
     found = quantiles(mixture_cdf(one, mean * one, spread * one), LEVELS)[0, 0].numpy()
     expected = np.clip(norm.ppf(LEVELS.numpy(), mean, spread), 0, 1)
-    # Linear within cells of a 66th.
-    np.testing.assert_allclose(found, expected, atol=0.01)
+    # Linear within a cell.
+    np.testing.assert_allclose(found, expected, atol=0.5 / CELLS)
     assert (np.diff(found) >= 0).all()
+
+
+@given(st.floats(-0.2, 1.2), st.floats(0.04, 0.5), st.integers(0, 66))
+def test_the_crps_is_that_of_draws_from_the_censored_normal(
+    mean: float, spread: float, score: int
+) -> None:
+    one = torch.ones(1, 1, 1)
+    cdf = mixture_cdf(one, mean * one, spread * one)
+    found = float(crps(cdf, torch.tensor([[score / 66]]))[0, 0])
+    grid = (np.arange(2_000) + 0.5) / 2_000
+    draws = np.clip(norm.ppf(grid, mean, spread), 0, 1)
+    # E|X - y| - E|X - X'| / 2 (Gneiting and Raftery 2007), the second by the sorted draws.
+    pairs = 2 * np.mean(draws * (2 * grid - 1))
+    assert found == pytest.approx(np.mean(np.abs(draws - score / 66)) - pairs / 2, abs=4e-3)
 
 
 def test_the_learned_population_starts_as_the_published_one() -> None:

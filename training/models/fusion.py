@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from contracts.forecast import QUANTILE_LEVELS
+from training.losses import pinball
 from training.models.inputs import Inputs
-from training.models.network import ModalityEncoder
+from training.models.network import ModalityEncoder, ModalityHead
 from training.models.normalisation import Normalisation
 from training.models.series import SeriesCore, SeriesEncoder, day_weights, latest
 
@@ -76,7 +77,7 @@ class Encoder(ModalityEncoder):
         return torch.logit(share_B1.clamp(0.005, 0.995))
 
 
-class Head(nn.Module):
+class Head(ModalityHead):
     """Joins the embeddings into quantiles on the scale.
 
     An absent modality enters as a learned constant. Per horizon the head writes a centre and a
@@ -95,6 +96,7 @@ class Head(nn.Module):
         self.curve = nn.Sequential(nn.Linear(width, hidden), nn.SiLU(), last)
         normal_Q = torch.special.ndtri(torch.tensor(QUANTILE_LEVELS, dtype=torch.float64))
         self.register_buffer("normal_Q", normal_Q.float())
+        self.register_buffer("level_Q", torch.tensor(QUANTILE_LEVELS))
         with torch.no_grad():
             self.linear.weight.mul_(0.1)
             self.linear.weight[:horizons, inputs.anchor * embedding] = 1.0
@@ -103,6 +105,7 @@ class Head(nn.Module):
             self.linear.bias.zero_()
 
     normal_Q: Tensor
+    level_Q: Tensor
 
     def forward(self, embeddings_BMD: Tensor, present_BM: Tensor) -> Tensor:
         """Return quantiles (B, H, Q) in score points, rising along Q."""
@@ -120,3 +123,7 @@ class Head(nn.Module):
         # The anchor's half point outward, undone: forecasts can reach the ends of the scale.
         score_BHQ = self.low - 0.5 + (self.high - self.low + 1.0) * torch.sigmoid(z_BHQ)
         return score_BHQ.clamp(self.low, self.high)
+
+    def losses(self, embeddings_BMD: Tensor, present_BM: Tensor, truth_BH: Tensor) -> Tensor:
+        """Return twice the mean pinball loss of each outcome, (B, H): its CRPS, about."""
+        return 2 * pinball(truth_BH, self(embeddings_BMD, present_BM), self.level_Q)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from contracts.forecast import QUANTILE_LEVELS
 from training.models.inputs import Inputs
-from training.models.network import ModalityEncoder
+from training.models.network import ModalityEncoder, ModalityHead
 from training.models.normalisation import Normalisation
 from training.models.recovery import (
     GROUPS,
@@ -34,7 +34,7 @@ from training.models.recovery import (
     level,
     level_ahead,
 )
-from training.models.scale import mixture_cdf, quantiles
+from training.models.scale import crps, mixture_cdf, quantiles
 from training.models.series import day_weights, summary
 
 PER_GROUP = 64
@@ -178,7 +178,7 @@ class HybridEncoder(ModalityEncoder):
         return evidence(latent_P3, mean_BW, count_BW, day_BW, self.log_noise)
 
 
-class HybridHead(nn.Module):
+class HybridHead(ModalityHead):
     """Adds up the evidence, lets the curves run to the horizons, and reads the quantiles."""
 
     level_Q: Tensor
@@ -208,12 +208,22 @@ class HybridHead(nn.Module):
 
     def forward(self, embeddings_BMD: Tensor, present_BM: Tensor) -> Tensor:
         """Return quantiles (B, H, Q) in score points, the recent daily dose going on."""
+        dose_BH = self._recent_dose(embeddings_BMD, present_BM)
+        return self.under_plan(embeddings_BMD, present_BM, dose_BH)
+
+    def losses(self, embeddings_BMD: Tensor, present_BM: Tensor, truth_BH: Tensor) -> Tensor:
+        """Return the CRPS of each outcome, (B, H), in score points."""
+        dose_BH = self._recent_dose(embeddings_BMD, present_BM)
+        share_BH = (torch.nan_to_num(truth_BH, self.low) - self.low) / (self.high - self.low)
+        cdf_BHK = self._distribution(embeddings_BMD, present_BM, dose_BH)
+        return (self.high - self.low) * crps(cdf_BHK, share_BH)
+
+    def _recent_dose(self, embeddings_BMD: Tensor, present_BM: Tensor) -> Tensor:
         dose_B = embeddings_BMD[:, 0, -FACTS + DOSE]
         if self.therapy is not None:
             known_B = present_BM[:, self.therapy]
             dose_B = known_B * dose_B + (1 - known_B) * REFERENCE_DOSE_MIN
-        dose_BH = dose_B[:, None].expand(-1, len(self.horizon_days_H))
-        return self.under_plan(embeddings_BMD, present_BM, dose_BH)
+        return dose_B[:, None].expand(-1, len(self.horizon_days_H))
 
     def under_plan(self, embeddings_BMD: Tensor, present_BM: Tensor, dose_BH: Tensor) -> Tensor:
         """Return quantiles (B, H, Q) in score points under a plan.
@@ -223,6 +233,11 @@ class HybridHead(nn.Module):
         dose_BH
             Minutes of therapy a day, in force from the horizon before (or the origin).
         """
+        cdf_BHK = self._distribution(embeddings_BMD, present_BM, dose_BH)
+        return self.low + (self.high - self.low) * quantiles(cdf_BHK, self.level_Q)
+
+    def _distribution(self, embeddings_BMD: Tensor, present_BM: Tensor, dose_BH: Tensor) -> Tensor:
+        """Return the distribution function on the grid of the scale, (B, H, K + 1)."""
         shown_BM1 = present_BM[..., None]
         said_BMP = embeddings_BMD[..., : len(self.stratum_PS)]
         log_weight_BP = (said_BMP * shown_BM1).sum(dim=1) + self.curves.log_weight()
@@ -236,15 +251,14 @@ class HybridHead(nn.Module):
         shift_BH, wider_BH = self._residual(embeddings_BMD, shown_BM1, origin_B)
         ahead_BHG = self._effective_days(origin_B, dose_BH)
         latent_P3 = self.curves.latent()
-        level_BHP = level_ahead(latent_P3, onset_B, ahead_BHG[..., self.curves.group_P])
+        level_BHP = level_ahead(latent_P3, onset_B, self.curves.of_groups(ahead_BHG))
         spread_BH = (self.log_noise_H + wider_BH).clamp(*LOG_NOISE_RANGE).exp()
         weight_BHS, mean_BHS, variance_BHS = self._strata(weight_BP, level_BHP)
-        cdf_BHK = mixture_cdf(
+        return mixture_cdf(
             weight_BHS,
             mean_BHS + shift_BH[..., None],
             (variance_BHS + spread_BH[..., None] ** 2).sqrt(),
         )
-        return self.low + (self.high - self.low) * quantiles(cdf_BHK, self.level_Q)
 
     def _residual(
         self, embeddings_BMD: Tensor, shown_BM1: Tensor, origin_B: Tensor

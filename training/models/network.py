@@ -20,6 +20,18 @@ class ModalityEncoder(nn.Module):
     normalisation: Normalisation
 
 
+class ModalityHead(nn.Module):
+    """What every head of ours has: quantiles, and the loss that it learns by."""
+
+    def forward(self, embeddings_BMD: Tensor, present_BM: Tensor) -> Tensor:
+        """Return quantiles (B, H, Q) in score points."""
+        raise NotImplementedError
+
+    def losses(self, embeddings_BMD: Tensor, present_BM: Tensor, truth_BH: Tensor) -> Tensor:
+        """Return the loss of each outcome (B, H) in score points; anything where truth is NaN."""
+        raise NotImplementedError
+
+
 class Network(nn.Module):
     """Encoder and head of one ensemble member.
 
@@ -28,7 +40,7 @@ class Network(nn.Module):
     in score points that rise along Q and stay on the scale.
     """
 
-    def __init__(self, encoder: ModalityEncoder, head: nn.Module) -> None:
+    def __init__(self, encoder: ModalityEncoder, head: ModalityHead) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = head

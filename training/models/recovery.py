@@ -53,6 +53,7 @@ class Curves(nn.Module):
         super().__init__()
         sobol = qmc.Sobol(3, rng=np.random.default_rng(0)).random(per_group)
         normal = torch.from_numpy(norm.ppf(sobol)).float()
+        self.per_group = per_group
         self.register_buffer("normal_P3", normal.repeat(GROUPS, 1))
         self.register_buffer("group_P", torch.arange(GROUPS).repeat_interleave(per_group))
         rate, time = torch.tensor(RATES), torch.tensor(TIMES_DAYS)
@@ -64,13 +65,18 @@ class Curves(nn.Module):
 
     def latent(self) -> Tensor:
         """Return logit start, logit rate and log time constant in days of each curve, (P, 3)."""
-        spread_P3 = self.log_spread_G3[self.group_P].exp()
-        latent_P3 = self.mean_G3[self.group_P] + spread_P3 * self.normal_P3
+        normal_GN3 = self.normal_P3.unflatten(0, (GROUPS, self.per_group))
+        drawn_GN3 = self.mean_G3[:, None] + self.log_spread_G3.exp()[:, None] * normal_GN3
+        latent_P3 = drawn_GN3.flatten(0, 1)
         return latent_P3.clamp(-LARGEST_LATENT, LARGEST_LATENT)
 
     def log_weight(self) -> Tensor:
         """Return the log of each curve's share of the population, up to a constant, (P,)."""
-        return self.share_logit_G[self.group_P]
+        return self.of_groups(self.share_logit_G)
+
+    def of_groups(self, x_G: Tensor) -> Tensor:
+        """Give each curve its group's value, (..., G) to (..., P)."""
+        return x_G[..., None].expand(*x_G.shape, self.per_group).flatten(-2)
 
     def strata(self) -> Tensor:
         """Return which of the 4 G strata (group, start half, rate half) holds each curve, (P, S).
