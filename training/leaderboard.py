@@ -113,6 +113,12 @@ def leaderboard_rows(scored: pd.DataFrame, task: Task, names: list[str]) -> list
                 continue
             ordered = here.sort_values([REPEAT, columns.SUBJECT])
             by_model = {name: ordered[ordered[columns.MODEL] == name] for name in names}
+            # A floor may be known for one origin only.
+            by_model = {
+                name: mine
+                for name, mine in by_model.items()
+                if name != FLOOR or len(mine) == len(by_model[names[0]])
+            }
             crps = {name: float(mine["crps"].mean()) for name, mine in by_model.items()}
             rows += [
                 _row(
@@ -124,7 +130,7 @@ def leaderboard_rows(scored: pd.DataFrame, task: Task, names: list[str]) -> list
                     by_model[names[0]],
                     _skill(crps, name),
                 )
-                for name in names
+                for name in by_model
             ]
     return rows
 

@@ -20,8 +20,8 @@ def mixture_cdf(weight_BHS: Tensor, mean_BHS: Tensor, spread_BHS: Tensor) -> Ten
     Mass beyond an end counts as at the end: the scale censors.
     """
     grid_K = torch.linspace(0, 1, CELLS + 1, device=mean_BHS.device)
-    z_BHSK = (grid_K - mean_BHS[..., None]) / spread_BHS[..., None]
-    return (weight_BHS[..., None] * normal_cdf(z_BHSK)).sum(dim=2)
+    z_BHSK = (grid_K - mean_BHS[..., None]) * (1 / spread_BHS)[..., None]
+    return (weight_BHS[..., None, :] @ normal_cdf(z_BHSK)).squeeze(-2)
 
 
 def quantiles(cdf_BHK: Tensor, level_Q: Tensor) -> Tensor:
