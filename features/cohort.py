@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,15 @@ from features.checks import check_events
 
 DATA_FILE = f"{meds.data_subdirectory}/0.parquet"
 
+EVENT_SCHEMA = pa.schema(
+    zip(
+        COLUMNS,
+        (pa.int64(), pa.timestamp("us"), pa.string(), pa.float32(), pa.large_string()),
+        strict=True,
+    )
+)
+"""Columns of a data file, as MEDS has them."""
+
 
 def write_cohort(events: pd.DataFrame, provenance: Provenance, folder: Path) -> Cohort:
     """Check events and write them as a cohort folder, whole or not at all.
@@ -49,21 +60,50 @@ def write_cohort(events: pd.DataFrame, provenance: Provenance, folder: Path) -> 
     ContractError
         The destination exists and is not an empty folder.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ContractError(f"{folder} exists already: name a new folder, or remove it first")
+    _check_new(folder)
     if problems := check_events(events, file=provenance.name):
         raise CohortInvalid(problems)
     ordered = _in_order(events)
+    with new_cohort(folder, provenance) as draft:
+        table = pa.table(
+            [pa.array(ordered[field.name], field.type, from_pandas=True) for field in EVENT_SCHEMA],
+            schema=EVENT_SCHEMA,
+        )
+        write_events(table, draft / DATA_FILE)
+    return read_cohort(folder)
+
+
+@contextmanager
+def new_cohort(folder: Path, provenance: Provenance) -> Iterator[Path]:
+    """Yield a draft folder for `write_events`; when the block ends it becomes the cohort.
+
+    Whoever writes more than fits in memory writes it in shards: subjects in rising order, all of a
+    subject's events in one file. An error in the block leaves nothing behind.
+
+    Raises
+    ------
+    ContractError
+        The destination exists and is not an empty folder.
+    """
+    _check_new(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = folder.with_name(f".{folder.name}.{uuid4().hex}.draft")
     try:
-        _write(ordered, provenance, draft)
+        for part in (meds.data_subdirectory, "metadata"):
+            (draft / part).mkdir(parents=True)
+        yield draft
+        _write_metadata(provenance, draft)
         if folder.exists():
             folder.rmdir()
         draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    return read_cohort(folder)
+
+
+def write_events(events: pa.Table, file: Path) -> None:
+    """Write one data file of a draft cohort: `EVENT_SCHEMA`, sorted as `read_cohort` wants it."""
+    meds.DataSchema.validate(events)
+    pq.write_table(events, file)
 
 
 def read_cohort(folder: Path) -> Cohort:
@@ -90,7 +130,7 @@ def read_cohort(folder: Path) -> Cohort:
     for file in files:
         name = str(file.relative_to(folder))
         try:
-            parts[name] = _read_events(file)
+            parts[name] = read_events(file)
         except (pa.ArrowException, OSError, SchemaValidationError, ValueError) as error:
             problems.append(Problem(file=name, row=None, field="*", message=_unreadable(error)))
     if problems:
@@ -144,18 +184,13 @@ def _in_order(events: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _write(events: pd.DataFrame, provenance: Provenance, draft: Path) -> None:
-    (draft / meds.data_subdirectory).mkdir(parents=True)
-    (draft / "metadata").mkdir()
-    table = pa.table(
-        {
-            name: pa.array(events[name], type=kind, from_pandas=True)
-            for name, kind in zip(COLUMNS, _arrow_types(), strict=True)
-        }
-    )
-    meds.DataSchema.validate(table)
-    pq.write_table(table, draft / DATA_FILE)
-    pq.write_table(_code_table(events), draft / meds.code_metadata_filepath)
+def _check_new(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ContractError(f"{folder} exists already: name a new folder, or remove it first")
+
+
+def _write_metadata(provenance: Provenance, draft: Path) -> None:
+    pq.write_table(_code_table(draft), draft / meds.code_metadata_filepath)
     dataset = meds.DatasetMetadataSchema(
         dataset_name=provenance.name, etl_name="rehabcast", meds_version=meds.__version__
     )
@@ -163,12 +198,11 @@ def _write(events: pd.DataFrame, provenance: Provenance, draft: Path) -> None:
     (draft / PROVENANCE_FILE).write_text(json.dumps(asdict(provenance), indent=2))
 
 
-def _arrow_types() -> tuple[pa.DataType, ...]:
-    return (pa.int64(), pa.timestamp("us"), pa.string(), pa.float32(), pa.large_string())
-
-
-def _code_table(events: pd.DataFrame) -> pa.Table:
-    used = [entry for code, entry in vocabulary().items() if code in set(events[CODE])]
+def _code_table(draft: Path) -> pa.Table:
+    seen: set[str] = set()
+    for file in (draft / meds.data_subdirectory).glob("*.parquet"):
+        seen |= set(pq.read_table(file, columns=[CODE])[CODE].unique().to_pylist())
+    used = [entry for code, entry in vocabulary().items() if code in seen]
     table = pa.table(
         {
             "code": pa.array([entry.code for entry in used], pa.string()),
@@ -184,7 +218,8 @@ def _code_table(events: pd.DataFrame) -> pa.Table:
     return table
 
 
-def _read_events(file: Path) -> pd.DataFrame:
+def read_events(file: Path) -> pd.DataFrame:
+    """Read one data file of a cohort, unchecked."""
     table = meds.DataSchema.align(pq.read_table(file))
     # Nulls are promises of ours, reported with their rows, so they are read before they are judged.
     events: pd.DataFrame = table.select(list(COLUMNS)).to_pandas()

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from contracts.cohort import Cohort
+from rehabcast import simulation_commands
 from rehabcast.output import AsJson, emit, words
 
 app = typer.Typer(no_args_is_help=True, help="Import, simulate and validate cohorts.")
@@ -50,19 +51,9 @@ def import_table_map(
     _show(write_cohort(events, provenance, destination), destination, as_json=as_json)
 
 
-@app.command()
-def simulate(
-    destination: Destination,
-    subjects: Annotated[int, typer.Option(min=1, help="How many subjects.")] = 600,
-    seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
-    as_json: AsJson = False,
-) -> None:
-    """Write a SIMULATED cohort: no real person is in it."""
-    from features.cohort import write_cohort
-    from features.simulate import simulate as simulate_cohort
-
-    events, provenance = simulate_cohort(subjects=subjects, seed=seed)
-    _show(write_cohort(events, provenance, destination), destination, as_json=as_json)
+app.command()(simulation_commands.simulate)
+app.command()(simulation_commands.floor)
+app.command()(simulation_commands.draw)
 
 
 @app.command()

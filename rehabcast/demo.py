@@ -77,14 +77,15 @@ def demo(
 
 
 def _simulated_cohort(place: Path) -> Path:
-    from features.cohort import write_cohort
-    from features.simulate import simulate
+    from features.simulate.scenario import Scenario
+    from features.simulate.truth import truth_folder
+    from features.simulate.write import write_simulated
 
     folder = place / "simulated-cohort"
-    shutil.rmtree(folder, ignore_errors=True)
+    for old in (folder, truth_folder(folder)):
+        shutil.rmtree(old, ignore_errors=True)
     place.mkdir(parents=True, exist_ok=True)
-    events, provenance = simulate(subjects=SUBJECTS, seed=SEED)
-    write_cohort(events, provenance, folder)
+    write_simulated(folder, subjects=SUBJECTS, seed=SEED, scenario=Scenario())
     return folder
 
 

@@ -1,113 +1,67 @@
-"""Recovery of the arm: the published five-group mixture, and scales coupled to it."""
+"""Recovery over time: the arm's level, walking ability, and what therapy adds.
+
+Letters: N subjects or particles, D days since onset. Latents are `features.simulate.latent`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
+from scipy.special import expit
 
-FM_BEST, CAHAI_BEST, BARTHEL_BEST = 66.0, 91.0, 100.0
+from features.simulate.latent import (
+    ARM_RATE,
+    ARM_START,
+    ARM_TIME,
+    PACE,
+    WALK_RATE,
+    WALK_START,
+    WALK_TIME,
+)
 
-Series = tuple[str, NDArray[np.int64], NDArray[np.float64]]
-"""A code, days since onset, and values on those days."""
+Array = NDArray[np.float64]
+
+BEST_LEVEL = 66.0
+"""Best Fugl-Meyer score of the upper extremity."""
+
+FIRST_STEPS = 0.25
+"""Walking ability, 0 to 1, below which nobody takes a step (our scale; assumption)."""
+
+WALKS_ASSISTED, WALKS_ALONE = 0.35, 0.5
+"""Walking ability from which somebody walks with help, and alone (our scale; assumption)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecoveryParameters:
-    """Parameters of the latent course.
+def arm_level(latent: Array, day: Array, *, slowness: float = 1.0) -> Array:
+    """Return the arm's level in Fugl-Meyer points under usual care, (N, D).
+
+    level(t) = start + rate (66 - start)(1 - exp(-t / time)), van der Vliet 2020.
 
     Parameters
     ----------
-    share, rate, tau_weeks, start_mean, start_spread
-        Per group: share of patients, share of the missing score regained, time constant, and mean
-        and SD of the logit of the initial score over 66. Source: van der Vliet 2020 (Ann Neurol
-        87:383), its published code.
-    rate_spread, tau_spread, measurement_spread
-        SD between patients on logit rate and log tau, and of a single assessment in points.
-        As published the mixture is too easy; these bring its predictor's error to the published
-        one (measured, see the project's research notes).
-    cahai_spread, barthel_spread
-        SD of the coupled scales around the latent level, in points. Assumptions.
+    latent
+        (N, 9).
+    day
+        Days since onset, (N, D) or (1, D).
+    slowness
+        Factor of the time constant: below 1 for use in daily life, above 1 for capacity.
     """
-
-    share: tuple[float, ...] = (0.2674, 0.1395, 0.1118, 0.1783, 0.3031)
-    rate: tuple[float, ...] = (0.0884, 0.4591, 0.8634, 0.8883, 0.9309)
-    tau_weeks: tuple[float, ...] = (5.3114, 10.1417, 9.8122, 2.6722, 1.1822)
-    start_mean: tuple[float, ...] = (-3.1602, -2.0922, -2.7862, -1.3081, 0.0201)
-    start_spread: tuple[float, ...] = (0.510, 2.067, 2.678, 2.746, 2.374)
-    rate_spread: float = 1.5
-    tau_spread: float = 0.8
-    measurement_spread: float = 3.0
-    cahai_spread: float = 6.0
-    barthel_spread: float = 8.0
+    start = BEST_LEVEL * expit(latent[:, ARM_START, None])
+    gain = expit(latent[:, ARM_RATE, None]) * (BEST_LEVEL - start)
+    return np.asarray(start + gain * _risen(latent[:, ARM_TIME, None], day / slowness))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
-    """One patient's latent course: level(t) = start + rate (66 - start)(1 - exp(-t / tau))."""
-
-    group: int
-    start: float
-    rate: float
-    tau_days: float
-
-    def level(self, day: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the latent Fugl-Meyer level, in points, on days since onset."""
-        gained = self.rate * (FM_BEST - self.start) * -np.expm1(-day / self.tau_days)
-        return np.asarray(self.start + gained, dtype=np.float64)
+def walking(latent: Array, day: Array) -> Array:
+    """Return walking ability, 0 to 1, (N, D)."""
+    start = expit(latent[:, WALK_START, None])
+    gain = expit(latent[:, WALK_RATE, None]) * (1 - start)
+    return np.asarray(start + gain * _risen(latent[:, WALK_TIME, None], day))
 
 
-def draw_course(generator: np.random.Generator, parameters: RecoveryParameters) -> Course:
-    """Draw a patient's group, start, rate and time constant."""
-    share = np.array(parameters.share)
-    group = int(generator.choice(len(share), p=share / share.sum()))
-    start = generator.normal(parameters.start_mean[group], parameters.start_spread[group])
-    rate = generator.normal(logit(parameters.rate[group]), parameters.rate_spread)
-    tau = generator.normal(np.log(7 * parameters.tau_weeks[group]), parameters.tau_spread)
-    return Course(
-        group=group,
-        start=float(FM_BEST * expit(start)),
-        rate=float(expit(rate)),
-        tau_days=float(np.exp(tau)),
-    )
+def speed(latent: Array, ability: Array) -> Array:
+    """Return comfortable gait speed in m/s of walking ability (N, D); 0 below the first steps."""
+    share = np.clip((ability - FIRST_STEPS) / (1 - FIRST_STEPS), 0, 1)
+    return np.asarray(np.exp(latent[:, PACE, None]) * share)
 
 
-def assess(
-    course: Course,
-    visits: NDArray[np.int64],
-    generator: np.random.Generator,
-    parameters: RecoveryParameters,
-) -> list[Series]:
-    """Return the scores of the visits: Fugl-Meyer, CAHAI and Barthel, whole points on the scale.
-
-    CAHAI is taken as proportional to the level, Barthel as 35 points that do not hang on the arm
-    plus 65 that do. Both are assumptions.
-    """
-    level = course.level(visits)
-    share = level / FM_BEST
-    return [
-        (
-            "REHABCAST//FUGL_MEYER_UE",
-            visits,
-            _scored(level, parameters.measurement_spread, FM_BEST, generator),
-        ),
-        (
-            "REHABCAST//CAHAI",
-            visits,
-            _scored(CAHAI_BEST * share, parameters.cahai_spread, CAHAI_BEST, generator),
-        ),
-        (
-            "REHABCAST//BARTHEL",
-            visits,
-            _scored(35 + 65 * share, parameters.barthel_spread, BARTHEL_BEST, generator),
-        ),
-    ]
-
-
-def _scored(
-    level: NDArray[np.float64], spread: float, best: float, generator: np.random.Generator
-) -> NDArray[np.float64]:
-    noisy = level + generator.normal(0, spread, level.shape)
-    return np.asarray(np.clip(np.round(noisy), 0, best), dtype=np.float64)
+def _risen(log_days: Array, day: Array) -> Array:
+    return np.asarray(-np.expm1(-day / np.exp(log_days)))

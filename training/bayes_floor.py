@@ -1,0 +1,114 @@
+"""Holds forecasts against the best that any model could do, where a simulated cohort knows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from contracts import predictions as columns
+from contracts.errors import ContractError
+from contracts.sequences import SequenceBatch
+from contracts.task import Task
+from training.scores import losses
+
+KEYS = [columns.SUBJECT, columns.ORIGIN, columns.HORIZON]
+
+ALARM = 3.0
+"""Standard errors by which a model may seem to beat the floor; beyond, it has seen the outcome."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloorComparison:
+    """A model against the floor on the same forecasts.
+
+    Parameters
+    ----------
+    model_crps, floor_crps
+        Mean CRPS, score points.
+    excess, standard_error
+        Mean of model minus floor, and its standard error with subjects as the unit.
+    subjects
+        How many.
+    """
+
+    model_crps: float
+    floor_crps: float
+    excess: float
+    standard_error: float
+    subjects: int
+
+    @property
+    def is_impossible(self) -> bool:
+        """True where the model does better than can be: a leak, or a floor of another cohort."""
+        return self.excess < -ALARM * self.standard_error
+
+    def skill(self, base_crps: float) -> float:
+        """Return how far the model goes from a base (0) to the floor (1)."""
+        return (base_crps - self.model_crps) / (base_crps - self.floor_crps)
+
+
+def compare_with_floor(table: pd.DataFrame, floor: pd.DataFrame) -> FloorComparison:
+    """Compare one model's prediction table with the floor of the same cohort and task.
+
+    Raises
+    ------
+    ContractError
+        A forecast of the table has no floor.
+    """
+    both = table[[*KEYS, columns.TRUTH, *columns.QUANTILE_COLUMNS]].merge(
+        floor[[*KEYS, *columns.QUANTILE_COLUMNS]], on=KEYS, how="left", suffixes=("", " floor")
+    )
+    best = both[[f"{name} floor" for name in columns.QUANTILE_COLUMNS]]
+    if best.isna().any(axis=None):
+        missing = int(best.isna().any(axis=1).sum())
+        raise ContractError(
+            f"{missing} of {len(both)} forecasts have no floor: work it out for this cohort and"
+            " task (rehabcast cohort floor)"
+        )
+    best = best.set_axis(list(columns.QUANTILE_COLUMNS), axis=1)
+    model_N = losses(both)["crps"].to_numpy()
+    floor_N = losses(best.assign(**{columns.TRUTH: both[columns.TRUTH]}))["crps"].to_numpy()
+    excess_S = (
+        pd.Series(model_N - floor_N).groupby(both[columns.SUBJECT].to_numpy()).mean().to_numpy()
+    )
+    return FloorComparison(
+        model_crps=float(model_N.mean()),
+        floor_crps=float(floor_N.mean()),
+        excess=float(excess_S.mean()),
+        standard_error=float(excess_S.std(ddof=1) / np.sqrt(len(excess_S))),
+        subjects=len(excess_S),
+    )
+
+
+def floor_scores(floor: pd.DataFrame, batch: SequenceBatch, task: Task) -> pd.DataFrame:
+    """Return what even the best forecast misses, by origin and horizon, beside no change at all."""
+    row, horizon = np.nonzero(~np.isnan(batch.truth_BH))
+    observed = pd.DataFrame(
+        {
+            columns.SUBJECT: batch.subject_B[row],
+            columns.ORIGIN: batch.origin_day_B[row],
+            columns.HORIZON: np.array([h.day for h in task.horizons])[horizon],
+            columns.TRUTH: batch.truth_BH[row, horizon].astype(float),
+            "last": batch.last_score_B[row].astype(float),
+        }
+    )
+    both = observed.merge(floor, on=KEYS)
+    both = both.join(losses(both))
+    both["last"] = (both["last"] - both[columns.TRUTH]).abs()
+    grouped = both.groupby([columns.ORIGIN, columns.HORIZON])
+    means = grouped[["mae", "crps", "width_80", "last", "mean_error"]].mean()
+    named = means.rename(
+        columns={
+            "mae": "MAE",
+            "crps": "CRPS",
+            "width_80": "80 % width",
+            "last": "MAE of no change",
+            "mean_error": "MC error",
+        }
+    )
+    named.insert(0, "subjects", grouped[columns.SUBJECT].nunique())
+    return named.reset_index().rename(
+        columns={columns.ORIGIN: "origin day", columns.HORIZON: "horizon day"}
+    )
