@@ -19,7 +19,8 @@ encoder.onnx
     `person_known` float32 (B, S)
     out `embeddings` float32 (B, M, D)
 head.onnx
-    in `embeddings` float32 (B, M, D), `present` float32 (B, M) of 0 and 1
+    in `embeddings` float32 (B, M, D), or (1, M, D) for many coalitions of one pair, and `present`
+    float32 (B, M) of 0 and 1
     out `quantiles` float32 (B, H, Q), before the calibration offsets, rising along Q
 """
 

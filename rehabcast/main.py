@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(cohort_commands.app, name="cohort")
 app.command()(training_commands.train)
+app.command()(training_commands.search)
 app.command()(benchmark_commands.benchmark)
 app.command()(training_commands.evaluate)
 app.command()(governance_commands.audit)

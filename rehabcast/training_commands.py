@@ -1,10 +1,10 @@
-"""`rehabcast train` and `evaluate`."""
+"""`rehabcast train`, `search` and `evaluate`."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -12,6 +12,12 @@ from rich.table import Table
 from rehabcast.output import AsJson, emit, progress, words
 from rehabcast.settings import Settings
 
+if TYPE_CHECKING:
+    from training.config import TrainingConfig
+
+ConfigOption = Annotated[
+    Path | None, typer.Option(help="Training parameters (TOML), as `search` writes them.")
+]
 CohortOption = Annotated[
     Path, typer.Option("--cohort", help="Cohort folder, as `cohort import` or `simulate` wrote it.")
 ]
@@ -29,15 +35,13 @@ def train(
     cohort: CohortOption,
     task: TaskOption,
     model: Annotated[str, typer.Option("--model", help="Name to register under.")],
-    architecture: Annotated[
-        str, typer.Option(help="Network: hybrid, GRU-D or temporal convolution.")
-    ] = "hybrid",
+    config: ConfigOption = None,
     pretrain_on: PretrainOption = None,
     seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Train on a cohort and register a candidate; interrupted, the same command goes on."""
-    record = run_training(cohort, task, model, seed, architecture, pretrain_on)
+    record = run_training(cohort, task, model, seed, config, pretrain_on)
     emit(record, f"Registered candidate {record['model_version']}.", as_json=as_json)
     if not as_json:
         words.print(f"Next: rehabcast audit {record['model_version']}")
@@ -48,26 +52,24 @@ def run_training(
     task: Path,
     model: str,
     seed: int,
-    architecture: str = "hybrid",
+    config: Path | None = None,
     pretrain_on: Path | None = None,
 ) -> dict[str, Any]:
     """Train with a progress bar; return the record that `train --json` prints."""
     from features.cohort import read_cohort
-    from training.config import TrainingConfig
-    from training.models.architectures import known_architecture
     from training.task import read_task
     from training.train import steps
     from training.train import train as train_model
 
     settings = Settings()
-    config = TrainingConfig(architecture=known_architecture(architecture), seed=seed)
+    parameters = _parameters(config, seed)
     forecast_task = read_task(task)
     read = read_cohort(cohort)
-    with progress("Training", steps(config)) as advance:
+    with progress("Training", steps(parameters)) as advance:
         version = train_model(
             read,
             forecast_task,
-            config,
+            parameters,
             model=model,
             store=settings.store,
             checkpoints=settings.checkpoints,
@@ -80,6 +82,38 @@ def run_training(
         "simulated": read.provenance.simulated,
         "data_digest": read.digest,
     }
+
+
+def search(
+    cohort: CohortOption,
+    task: TaskOption,
+    output: Annotated[
+        Path, typer.Option("--output", help="Where to write the best parameters (TOML).")
+    ],
+    trials: Annotated[int, typer.Option(min=1, help="Settings to try.")] = 20,
+    config: ConfigOption = None,
+    seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Search training parameters by out-of-fold CRPS; use them with `train --config`."""
+    from features.cohort import read_cohort
+    from training.search import search as run_search
+    from training.task import read_task
+
+    parameters = _parameters(config, seed)
+    read, forecast_task = read_cohort(cohort), read_task(task)
+    with progress("Search", trials) as advance:
+        best = run_search(
+            read, forecast_task, parameters, trials=trials, store=Settings().store, advance=advance
+        )
+    best.write(output)
+    emit(asdict(best), f"Best parameters: {output}", as_json=as_json)
+
+
+def _parameters(config: Path | None, seed: int) -> TrainingConfig:
+    from training.config import TrainingConfig, read_config
+
+    return replace(TrainingConfig() if config is None else read_config(config), seed=seed)
 
 
 def evaluate(

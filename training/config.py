@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Literal
 
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+
 from contracts.digests import record_digest
+from contracts.errors import ContractError
 from training.models.architectures import Architecture
 
 Robustness = Literal["none", "group DRO", "reweighing"]
 
 
+@with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingConfig:
     """What defines a network and its fit.
@@ -59,7 +66,26 @@ class TrainingConfig:
     held_out_share: float = 0.1
     seed: int = 0
 
+    def write(self, path: Path) -> None:
+        """Write the parameters as TOML, for `read_config`."""
+        lines = [f"{name} = {json.dumps(value)}" for name, value in asdict(self).items()]
+        path.write_text("\n".join(lines) + "\n", "utf-8")
+
     @property
     def digest(self) -> str:
         """SHA-256 of the parameters."""
         return record_digest(asdict(self))
+
+
+def read_config(path: Path) -> TrainingConfig:
+    """Read parameters from TOML; what is not named keeps its default.
+
+    Raises
+    ------
+    ContractError
+        Unreadable, not TOML, an unknown name or a wrong type.
+    """
+    try:
+        return TypeAdapter(TrainingConfig).validate_python(tomllib.loads(path.read_text("utf-8")))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
+        raise ContractError(f"{path}: no training parameters: {error}") from error

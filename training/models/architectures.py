@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, cast, get_args
+from typing import Literal
 
-from contracts.errors import ContractError
 from contracts.sequences import Layout
 from contracts.task import Task
 from training.models.fusion import Encoder, Head
@@ -16,21 +15,6 @@ from training.models.network import Network
 from training.models.series import CausalConvolutions, GruDecay, SeriesCore
 
 Architecture = Literal["hybrid", "GRU-D", "temporal convolution"]
-
-
-def known_architecture(name: str) -> Architecture:
-    """Return the name, checked.
-
-    Raises
-    ------
-    ContractError
-        No such network.
-    """
-    for known in get_args(Architecture):
-        if name == known:
-            return cast(Architecture, known)
-    offered = ", ".join(get_args(Architecture))
-    raise ContractError(f"no network is called {name!r}: choose one of {offered}")
 
 
 EMBEDDING = 8

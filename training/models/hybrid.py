@@ -240,14 +240,16 @@ class HybridHead(ModalityHead):
         """Return the distribution function on the grid of the scale, (B, H, K + 1)."""
         shown_BM1 = present_BM[..., None]
         said_BMP = embeddings_BMD[..., : len(self.stratum_PS)]
-        log_weight_BP = (said_BMP * shown_BM1).sum(dim=1) + self.curves.log_weight()
+        # A product of matrices, so that many coalitions of one pair share its embeddings.
+        said_BP = (present_BM[:, None] @ said_BMP).squeeze(1)
+        log_weight_BP = said_BP + self.curves.log_weight()
         weight_BP = torch.softmax(log_weight_BP, dim=-1)
         # Every modality carries the facts; the first, the time since onset, is the one that is due.
         known_B = present_BM[:, 0]
         onset_B = (
             known_B * embeddings_BMD[:, 0, -FACTS + ONSET] + (1 - known_B) * self.absent_onset.exp()
         )
-        origin_B = embeddings_BMD[:, 0, -FACTS + ORIGIN]
+        origin_B = embeddings_BMD[:, 0, -FACTS + ORIGIN].expand_as(known_B)
         shift_BH, wider_BH = self._residual(embeddings_BMD, shown_BM1, origin_B)
         ahead_BHG = self._effective_days(origin_B, dose_BH)
         latent_P3 = self.curves.latent()
