@@ -4,7 +4,8 @@
 `manifest.json`            `Manifest`: SHA-256 of every other file, and what the model rests on
 `encoder.onnx`             past and person -> embeddings, one per modality (late fusion)
 `head.onnx`                embeddings and which modalities are present -> quantiles
-`tensors.safetensors`      calibration offsets (H, Q) added to the quantiles, `calibration_HQ`
+`tensors.safetensors`      calibration offsets added to the quantiles: `calibration_HQ` for
+                           everybody, `calibration_GHQ` on top for each group of the manifest
 `task.json`                the task, as `contracts.task.Task`
 `model-card.md`            for people
 =========================  =====================================================================
@@ -18,7 +19,8 @@ encoder.onnx
     `person_known` float32 (B, S)
     out `embeddings` float32 (B, M, D)
 head.onnx
-    in `embeddings` float32 (B, M, D), `present` float32 (B, M) of 0 and 1
+    in `embeddings` float32 (B, M, D), or (1, M, D) for many coalitions of one pair, and `present`
+    float32 (B, M) of 0 and 1
     out `quantiles` float32 (B, H, Q), before the calibration offsets, rising along Q
 """
 
@@ -33,6 +35,7 @@ TENSORS_FILE = "tensors.safetensors"
 TASK_FILE = "task.json"
 CARD_FILE = "model-card.md"
 CALIBRATION = "calibration_HQ"
+GROUP_CALIBRATION = "calibration_GHQ"
 
 
 class Manifest(BaseModel):
@@ -50,6 +53,10 @@ class Manifest(BaseModel):
         Order of the channels, their modalities, and the person covariates.
     horizon_days
         Horizons, days after enrolment.
+    calibration_groups
+        Order of the groups along G, as `attribute: label`.
+    pretrained_on
+        Cohort that the networks learned from before this one; empty when none.
     cohort_name, simulated
         What it was trained on; True when no real person is in it.
     data_digest, task_digest, config_digest, code_digest, predictions_digest
@@ -67,6 +74,8 @@ class Manifest(BaseModel):
     channel_modalities: tuple[str, ...]
     person: tuple[str, ...]
     horizon_days: tuple[int, ...]
+    calibration_groups: tuple[str, ...] = ()
+    pretrained_on: str = ""
     cohort_name: str
     simulated: bool
     data_digest: str

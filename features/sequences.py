@@ -41,9 +41,18 @@ def training_sequences(events: pd.DataFrame, task: Task) -> SequenceBatch:
     return _batch(_timeline(events), events, task, _layout(events, task), task.origins_days)
 
 
-def cohort_sequences(events: pd.DataFrame, task: Task, layout: Layout) -> SequenceBatch:
-    """Build the same pairs in a given model's layout, for evaluation on another cohort."""
-    return _batch(_timeline(events), events, task, layout, task.origins_days)
+def cohort_sequences(
+    events: pd.DataFrame, task: Task, layout: Layout, *, outcomes: bool = True
+) -> SequenceBatch:
+    """Build the same pairs in a given model's layout, for evaluation on another cohort.
+
+    Parameters
+    ----------
+    outcomes
+        Keep only pairs with an outcome; else all that have a past score.
+    """
+    timeline = _timeline(events)
+    return _batch(timeline, events, task, layout, task.origins_days, outcomes=outcomes)
 
 
 def forecast_sequence(events: pd.DataFrame, task: Task, layout: Layout) -> SequenceBatch:

@@ -16,6 +16,7 @@ os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
 from rehabcast import (
     audit_commands,
+    benchmark_commands,
     cohort_commands,
     governance_commands,
     ledger_commands,
@@ -31,7 +32,8 @@ app = typer.Typer(
 )
 app.add_typer(cohort_commands.app, name="cohort")
 app.command()(training_commands.train)
-app.command()(training_commands.benchmark)
+app.command()(training_commands.search)
+app.command()(benchmark_commands.benchmark)
 app.command()(training_commands.evaluate)
 app.command()(audit_commands.audit)
 app.command()(governance_commands.approve)

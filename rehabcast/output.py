@@ -19,7 +19,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object inst
 
 words = Console(stderr=True, soft_wrap=True)
 # A file or a pipe has no width; wide enough for every table of ours.
-results = Console(width=None if sys.stdout.isatty() else 120)
+results = Console(width=None if sys.stdout.isatty() else 150)
 
 
 def emit(record: Mapping[str, Any], readable: Any, *, as_json: bool) -> None:

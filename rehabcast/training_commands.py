@@ -1,10 +1,10 @@
-"""`rehabcast train`, `benchmark` and `evaluate`."""
+"""`rehabcast train`, `search` and `evaluate`."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -12,10 +12,20 @@ from rich.table import Table
 from rehabcast.output import AsJson, emit, progress, words
 from rehabcast.settings import Settings
 
+if TYPE_CHECKING:
+    from training.config import TrainingConfig
+
+ConfigOption = Annotated[
+    Path | None, typer.Option(help="Training parameters (TOML), as `search` writes them.")
+]
 CohortOption = Annotated[
     Path, typer.Option("--cohort", help="Cohort folder, as `cohort import` or `simulate` wrote it.")
 ]
 TaskOption = Annotated[Path, typer.Option("--task", help="Task file: what is forecast, from what.")]
+PretrainOption = Annotated[
+    Path | None,
+    typer.Option(help="Cohort to learn from first, usually a large simulated one."),
+]
 VersionArgument = Annotated[
     str, typer.Argument(metavar="MODEL_VERSION", help="NAME/N, as `rehabcast train` prints it.")
 ]
@@ -25,17 +35,26 @@ def train(
     cohort: CohortOption,
     task: TaskOption,
     model: Annotated[str, typer.Option("--model", help="Name to register under.")],
+    config: ConfigOption = None,
+    pretrain_on: PretrainOption = None,
     seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Train on a cohort and register a candidate; interrupted, the same command goes on."""
-    record = run_training(cohort, task, model, seed)
+    record = run_training(cohort, task, model, seed, config, pretrain_on)
     emit(record, f"Registered candidate {record['model_version']}.", as_json=as_json)
     if not as_json:
         words.print(f"Next: rehabcast audit {record['model_version']}")
 
 
-def run_training(cohort: Path, task: Path, model: str, seed: int) -> dict[str, Any]:
+def run_training(
+    cohort: Path,
+    task: Path,
+    model: str,
+    seed: int,
+    config: Path | None = None,
+    pretrain_on: Path | None = None,
+) -> dict[str, Any]:
     """Train with a progress bar; return the record that `train --json` prints."""
     from features.cohort import read_cohort
     from rehabcast.evidence import sign_bundle
@@ -44,17 +63,19 @@ def run_training(cohort: Path, task: Path, model: str, seed: int) -> dict[str, A
     from training.train import steps
     from training.train import train as train_model
 
-    settings, config = Settings(), TrainingConfig(seed=seed)
+    settings = Settings()
+    parameters = _parameters(config, seed)
     forecast_task = read_task(task)
     read = read_cohort(cohort)
-    with progress("Training", steps(config)) as advance:
+    with progress("Training", steps(parameters)) as advance:
         version = train_model(
             read,
             forecast_task,
-            config,
+            parameters,
             model=model,
             store=settings.store,
             checkpoints=settings.checkpoints,
+            pretrain_on=None if pretrain_on is None else read_cohort(pretrain_on),
             advance=advance,
         )
     sign_bundle(settings, version)
@@ -66,79 +87,36 @@ def run_training(cohort: Path, task: Path, model: str, seed: int) -> dict[str, A
     }
 
 
-def benchmark(
+def search(
     cohort: CohortOption,
     task: TaskOption,
-    repeats: Annotated[int, typer.Option(min=1, help="Fresh deals into folds.")] = 5,
-    folds: Annotated[int, typer.Option(min=2, help="Folds by subject.")] = 5,
+    output: Annotated[
+        Path, typer.Option("--output", help="Where to write the best parameters (TOML).")
+    ],
+    trials: Annotated[int, typer.Option(min=1, help="Settings to try.")] = 20,
+    config: ConfigOption = None,
     seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Cross-validate every model family on the same folds, with paired intervals."""
+    """Search training parameters by out-of-fold CRPS; use them with `train --config`."""
     from features.cohort import read_cohort
-    from features.sequences import training_sequences
-    from training.benchmark import benchmark as run_benchmark
-    from training.benchmark import families
-    from training.config import TrainingConfig
+    from training.search import search as run_search
     from training.task import read_task
 
-    forecast_task = read_task(task)
-    read = read_cohort(cohort)
-    batch = training_sequences(read.events, forecast_task)
-    competing = families(TrainingConfig())
-    with progress("Benchmark", repeats * folds * len(competing)) as advance:
-        result = run_benchmark(
-            batch,
-            forecast_task,
-            competing,
-            repeats=repeats,
-            folds=folds,
-            seed=seed,
-            advance=advance,
+    parameters = _parameters(config, seed)
+    read, forecast_task = read_cohort(cohort), read_task(task)
+    with progress("Search", trials) as advance:
+        best = run_search(
+            read, forecast_task, parameters, trials=trials, store=Settings().store, advance=advance
         )
-    record = {
-        "cohort": read.provenance.name,
-        "simulated": read.provenance.simulated,
-        "data_digest": read.digest,
-        **result.as_record(),
-    }
-    emit(record, leaderboard(record), as_json=as_json)
+    best.write(output)
+    emit(asdict(best), f"Best parameters: {output}", as_json=as_json)
 
 
-def leaderboard(record: dict[str, Any]) -> Table:
-    """Return the benchmark as a table; differences are the first family minus the row's."""
-    label = "SIMULATED " if record["simulated"] else ""
-    price = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in record["fit_seconds"].items())
-    table = Table(
-        title=f"{label}{record['cohort']}, {record['repeats']} x {record['folds']}-fold by subject",
-        caption="difference: the first model minus this one, with its 95 % interval by subject"
-        " bootstrap; below 0 the first is better. Early: within the task's early_days of onset."
-        f" Fit: {price}",
-    )
-    for heading in (
-        "who", "week", "model", "n", "MAE", "CRPS", "80 % holds", "MAE difference",
-        "CRPS difference",
-    ):  # fmt: skip
-        table.add_column(heading, no_wrap=heading not in {"80 % holds"})
-    for row in record["rows"]:
-        table.add_row(
-            row["population"],
-            str(row["weeks"]),
-            row["model"],
-            str(row["subjects"]),
-            f"{row['mae']:.2f}",
-            f"{row['crps']:.2f}",
-            f"{row['coverage_80']:.0%}",
-            _difference(row["mae_difference"]),
-            _difference(row["crps_difference"]),
-        )
-    return table
+def _parameters(config: Path | None, seed: int) -> TrainingConfig:
+    from training.config import TrainingConfig, read_config
 
-
-def _difference(difference: dict[str, float] | None) -> str:
-    if difference is None:
-        return ""
-    return "{mean:+.2f} [{low:+.2f}, {high:+.2f}]".format(**difference)
+    return replace(TrainingConfig() if config is None else read_config(config), seed=seed)
 
 
 def evaluate(

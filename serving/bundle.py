@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+import pandas as pd
 from numpy.typing import NDArray
 from pydantic import ValidationError
 from safetensors.numpy import load
@@ -21,7 +22,7 @@ from contracts.errors import IntegrityError
 from contracts.sequences import Layout, SequenceBatch
 from contracts.task import Task
 from features.sequences import present_modalities
-from training.calibration import calibrate
+from training.calibration import Calibration, calibrate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,7 @@ class Bundle:
         What it is made of, and the SHA-256 of the manifest's bytes.
     task, layout
         What it forecasts, and the axes of its inputs.
-    calibration_HQ
+    calibration
         Offsets added to the quantiles, score points.
     encoder, head
         ONNX Runtime sessions of the two graphs (`contracts.bundle`).
@@ -44,7 +45,7 @@ class Bundle:
     digest: str
     task: Task
     layout: Layout
-    calibration_HQ: NDArray[np.float64]
+    calibration: Calibration
     encoder: onnxruntime.InferenceSession
     head: onnxruntime.InferenceSession
 
@@ -84,7 +85,7 @@ def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
             person_S=manifest.person,
             horizon_days_H=manifest.horizon_days,
         ),
-        calibration_HQ=load(contents[names.TENSORS_FILE])[names.CALIBRATION],
+        calibration=_calibration(contents[names.TENSORS_FILE], manifest),
         encoder=_session(contents[names.ENCODER_FILE]),
         head=_session(contents[names.HEAD_FILE]),
     )
@@ -109,19 +110,37 @@ def embed(bundle: Bundle, batch: SequenceBatch) -> NDArray[np.float32]:
 def join(
     bundle: Bundle, embeddings_BME: NDArray[np.float32], present_BM: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """Forecast from embeddings and present modalities: calibrated quantiles (B, H, Q)."""
+    """Forecast from embeddings and present modalities, before calibration: quantiles (B, H, Q).
+
+    The median is final: calibration never moves it.
+    """
     feed = {"embeddings": embeddings_BME, "present": present_BM.astype(np.float32)}
     (quantiles_BHQ,) = bundle.head.run(None, feed)
+    return np.asarray(quantiles_BHQ, dtype=np.float64)
+
+
+def calibrated(
+    bundle: Bundle, quantiles_BHQ: NDArray[np.float64], groups_B: pd.DataFrame
+) -> NDArray[np.float64]:
+    """Calibrate forecasts for the groups that each pair belongs to, (B, H, Q)."""
     target = bundle.task.target
-    return calibrate(
-        quantiles_BHQ.astype(np.float64), bundle.calibration_HQ, target.low, target.high
-    )
+    offsets_BHQ = bundle.calibration.offsets(groups_B)
+    return calibrate(quantiles_BHQ, offsets_BHQ, target.low, target.high)
 
 
 def forecast_batch(bundle: Bundle, batch: SequenceBatch) -> NDArray[np.float64]:
     """Forecast each pair of a batch: calibrated quantiles (B, H, Q)."""
     present_BM = present_modalities(batch, bundle.manifest.modalities)
-    return join(bundle, embed(bundle, batch), present_BM)
+    return calibrated(bundle, join(bundle, embed(bundle, batch), present_BM), batch.groups_B)
+
+
+def _calibration(tensors: bytes, manifest: Manifest) -> Calibration:
+    offsets = load(tensors)
+    return Calibration(
+        offsets_HQ=offsets[names.CALIBRATION],
+        groups_G=manifest.calibration_groups,
+        offsets_GHQ=offsets[names.GROUP_CALIBRATION],
+    )
 
 
 def _verified(folder: Path) -> tuple[Manifest, dict[str, bytes], str]:

@@ -3,8 +3,8 @@
 Letters: M modalities (players), K = 2^M coalitions, E embedding width.
 
 A coalition re-runs only the small head over cached embeddings (docs/decisions/0002), so all of them
-are one batch and nothing is sampled. An absent player is a learned constant that the network met in
-training: the base value is the forecast for somebody of whom nothing is known.
+are one batch over the same embeddings and nothing is sampled. An absent player is one that the
+network met in training: the base value is the forecast for somebody of whom nothing is known.
 """
 
 from __future__ import annotations
@@ -52,8 +52,7 @@ def explain(
     coalition_KP = coalitions(len(observed))
     present_KM = np.zeros((len(coalition_KP), present_1M.shape[1]), dtype=np.float32)
     present_KM[:, observed] = coalition_KP
-    embeddings_KME = np.repeat(embeddings_1ME, len(coalition_KP), axis=0)
-    worth_K = join(bundle, embeddings_KME, present_KM)[:, horizon, MEDIAN]
+    worth_K = join(bundle, embeddings_1ME, present_KM)[:, horizon, MEDIAN]
     value_M = np.zeros(present_1M.shape[1])
     value_M[observed] = shapley_weights(len(observed)) @ worth_K
     gap = abs(worth_K[0] + value_M.sum() - worth_K[-1])

@@ -32,7 +32,7 @@ from contracts.verdict import Outcome
 from contracts.vocabulary import Kind, vocabulary
 from features.checks import check_events
 from features.sequences import forecast_sequence, present_modalities
-from serving.bundle import Bundle, embed, join
+from serving.bundle import Bundle, calibrated, embed, join
 from serving.explain import explain
 from serving.request import (
     Contribution,
@@ -147,7 +147,8 @@ def _forecast(
         raise ForecastRefused(f"week {weeks} is no horizon ahead: explain one of {offered}")
     present_1M = present_modalities(batch, bundle.manifest.modalities)
     embeddings_1ME = embed(bundle, batch)
-    quantiles_1HQ = join(bundle, embeddings_1ME, present_1M)
+    raw_1HQ = join(bundle, embeddings_1ME, present_1M)
+    quantiles_1HQ = calibrated(bundle, raw_1HQ, batch.groups_B)
     return ForecastAnswer(
         status="forecast",
         subject=request.subject,

@@ -3,80 +3,99 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from contracts import predictions as columns
+from contracts.errors import ContractError
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from training.config import TrainingConfig
 from training.crossfit import network_family
-from training.models import Fit
+from training.leaderboard import REPEAT, MilestoneRow, Row, leaderboard_rows, milestone_rows
+from training.leaks import check_alone, check_folds, check_inputs
+from training.models import Fit, Predict
+from training.models.architectures import Architecture, new_network
 from training.models.boosted import boosted_quantiles
+from training.models.forest import random_forest
+from training.models.groups import recovery_groups
+from training.models.mixed import mixed_effects
 from training.models.rules import last_observation, proportional_recovery
+from training.models.stack import stack
 from training.predictions import prediction_table
-from training.scores import Difference, losses, paired_difference
-from training.split import fold_of_subjects
+from training.pretrain import Pretrained
+from training.scores import losses
+from training.split import fold_of_sites, fold_of_subjects
 
-FIRST = "recurrent network"
-"""The family that every other is compared with."""
+By = Literal["subject", "site"]
 
-MINIMUM_SUBJECTS = 20
-"""A horizon or population with fewer subjects is left out of the table."""
+PRETRAINED = "pre-trained"
+SITE_CODE = "REHABCAST//SITE"
+PRICED_PAIRS = 1_000
 
 
-def families(config: TrainingConfig) -> dict[str, Fit]:
-    """Return every family of the benchmark by name."""
+def families(config: TrainingConfig, pretrained: Pretrained | None = None) -> dict[str, Fit]:
+    """Return every family of the benchmark by name; the first is what the others are held against.
+
+    The first is the architecture of the configuration, which `rehabcast train` would register.
+    """
+    first: str = config.architecture
+    networks = sorted(get_args(Architecture), key=lambda name: name != first)
+    found: dict[str, Fit] = {
+        name: network_family(replace(config, architecture=name)) for name in networks
+    }
+    if pretrained is not None:
+        found[f"{first}, {PRETRAINED}"] = network_family(config, pretrained.weights)
     return {
-        FIRST: network_family(config),
+        **found,
+        "stack": stack(
+            {
+                first: network_family(replace(config, folds=3)),
+                "boosted quantiles": boosted_quantiles,
+                "random forest": random_forest,
+            }
+        ),
         "boosted quantiles": boosted_quantiles,
+        "random forest": random_forest,
+        "mixed effects": mixed_effects,
+        "recovery groups": recovery_groups,
         "proportional recovery": proportional_recovery,
         "last observation": last_observation,
     }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One family at one horizon in one population.
+class Price:
+    """What a family costs.
 
     Parameters
     ----------
-    population
-        `all`, or `early`: forecast within the task's `early_days` of onset.
-    weeks, subjects
-        Horizon after enrolment, and how many people it rests on.
-    mae, median_absolute_error, crps, width_80
-        Score points.
-    coverage_80
-        Share of truths inside the 80 % interval.
-    mae_difference, crps_difference
-        First family minus this one, paired by subject; below 0 the first is better. None for the
-        first itself.
+    fit_seconds
+        Mean time of one fit, on one thread.
+    alone_ms, together_ms
+        Time of a forecast of one subject alone, and of each of many in one call.
+    parameters
+        Learned numbers of one network; None for families that are no network.
     """
 
-    model: str
-    population: str
-    weeks: int
-    subjects: int
-    mae: float
-    median_absolute_error: float
-    crps: float
-    coverage_80: float
-    width_80: float
-    mae_difference: Difference | None
-    crps_difference: Difference | None
+    fit_seconds: float
+    alone_ms: float
+    together_ms: float
+    parameters: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmark:
-    """Result: rows of the leaderboard, and what each family costs."""
+    """Result: rows of the leaderboard, milestones, and what each family costs."""
 
     rows: tuple[Row, ...]
-    fit_seconds: dict[str, float]
+    milestones: tuple[MilestoneRow, ...]
+    prices: dict[str, Price]
+    by: By
     repeats: int
     folds: int
 
@@ -90,77 +109,119 @@ def benchmark(
     task: Task,
     competing: Mapping[str, Fit],
     *,
+    by: By = "subject",
     repeats: int = 5,
     folds: int = 5,
     seed: int = 0,
+    floor: pd.DataFrame | None = None,
     advance: Callable[[str], None] = lambda _: None,
-) -> Benchmark:
-    """Cross-validate every family by subject, `repeats` times on fresh folds.
+) -> tuple[Benchmark, pd.DataFrame]:
+    """Cross-validate every family, `repeats` times on fresh folds by subject, or once by site.
 
-    Families train on pairs from all origins and are scored at the task's first origin, where a
-    clinician first asks. `advance` is called with the family's name after each fit.
+    Families train on pairs from all origins, and everything that they learn, normalisation and
+    calibration too, they learn inside the fold. `advance` is called with the family's name after
+    each fit, `fits(...)` times in all.
+
+    Parameters
+    ----------
+    floor
+        Prediction table of the Bayes floor, for a simulated cohort.
+
+    Returns
+    -------
+    The result, and the scored prediction table that it rests on.
+
+    Raises
+    ------
+    IntegrityError
+        A leak (`training.leaks`).
     """
+    check_inputs(batch)
     parts: list[pd.DataFrame] = []
     seconds = dict.fromkeys(competing, 0.0)
+    last: dict[str, tuple[Predict, SequenceBatch]] = {}
+    count = 0
+    for repeat, fold, fold_B in _folds(batch, task, by, repeats, folds, seed):
+        count += 1
+        train, unseen = batch.take(fold_B != fold), batch.take(fold_B == fold)
+        check_folds(train, unseen)
+        for name, fit in competing.items():
+            started = time.perf_counter()
+            predict = fit(train, task, seed=seed + repeat * folds + fold)
+            seconds[name] += time.perf_counter() - started
+            if name not in last:
+                check_alone(predict, unseen, model=name)
+            last[name] = (predict, unseen)
+            parts.append(prediction_table(unseen, predict(unseen), task, model=name))
+            parts[-1][REPEAT] = repeat
+            advance(name)
+    names = list(competing)
+    if floor is not None:
+        names.append(str(floor["model"].iloc[0]))
+        parts += [floor.assign(**{REPEAT: repeat}) for repeat in range(parts[-1][REPEAT].max() + 1)]
+    scored = score(pd.concat(parts, ignore_index=True))
+    result = Benchmark(
+        rows=tuple(leaderboard_rows(scored, task, names)),
+        milestones=tuple(milestone_rows(scored, task, names)),
+        prices={name: _price(name, seconds[name] / count, *last[name], task) for name in competing},
+        by=by,
+        repeats=repeats if by == "subject" else 1,
+        folds=folds if by == "subject" else count,
+    )
+    return result, scored
+
+
+def score(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a prediction table with its losses and bias as further columns."""
+    return table.assign(**losses(table), bias=table["q50"] - table["truth"])
+
+
+def fits(batch: SequenceBatch, task: Task, by: By, repeats: int, folds: int) -> int:
+    """Return how many fits of each family a benchmark will do."""
+    return sum(1 for _ in _folds(batch, task, by, repeats, folds, seed=0))
+
+
+def _folds(
+    batch: SequenceBatch, task: Task, by: By, repeats: int, folds: int, seed: int
+) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
+    """Yield repeat, fold, and the fold of each pair."""
+    if by == "site":
+        fold_of, sites = fold_of_sites(batch.subject_B, _sites(batch, task))
+        fold_B = np.array([fold_of[int(subject)] for subject in batch.subject_B])
+        yield from ((0, fold, fold_B) for fold in range(len(sites)))
+        return
     for repeat in range(repeats):
         fold_of = fold_of_subjects(batch.subject_B, folds, 0.0, seed=seed + repeat)
         fold_B = np.array([fold_of[int(subject)] for subject in batch.subject_B])
-        for fold in range(folds):
-            train = batch.take(fold_B != fold)
-            unseen = batch.take((fold_B == fold) & (batch.origin_day_B == task.origins_days[0]))
-            if shared := set(train.subject_B.tolist()) & set(unseen.subject_B.tolist()):
-                raise AssertionError(f"{len(shared)} subject(s) on both sides of a fold")
-            for name, fit in competing.items():
-                started = time.perf_counter()
-                predict = fit(train, task, seed=seed + repeat * folds + fold)
-                seconds[name] += time.perf_counter() - started
-                parts.append(prediction_table(unseen, predict(unseen), task, model=name))
-                parts[-1]["repeat"] = repeat
-                advance(name)
-    scored = pd.concat(parts, ignore_index=True)
-    scored = scored.assign(**losses(scored))
-    return Benchmark(
-        rows=tuple(_rows(scored, task, list(competing))),
-        fit_seconds={name: total / (repeats * folds) for name, total in seconds.items()},
-        repeats=repeats,
-        folds=folds,
+        yield from ((repeat, fold, fold_B) for fold in range(folds))
+
+
+def _sites(batch: SequenceBatch, task: Task) -> NDArray[np.object_]:
+    for attribute in task.sensitive:
+        if attribute.code == SITE_CODE:
+            return batch.groups_B[attribute.name].to_numpy(dtype=object)
+    raise ContractError(f"task {task.name} has no sensitive attribute {SITE_CODE}: add it")
+
+
+def _price(
+    name: str, fit_seconds: float, predict: Predict, batch: SequenceBatch, task: Task
+) -> Price:
+    one = batch.take(np.array([0]))
+    many = batch.take(np.resize(np.arange(len(batch)), PRICED_PAIRS))
+    parameters = None
+    for architecture in get_args(Architecture):
+        if name.removesuffix(f", {PRETRAINED}") == architecture:
+            network = new_network(batch.layout, task, architecture, TrainingConfig().hidden)
+            parameters = sum(p.numel() for p in network.parameters())
+    return Price(
+        fit_seconds=fit_seconds,
+        alone_ms=1e3 * min(_seconds(predict, one) for _ in range(5)),
+        together_ms=1e3 * _seconds(predict, many) / PRICED_PAIRS,
+        parameters=parameters,
     )
 
 
-def _rows(scored: pd.DataFrame, task: Task, names: Sequence[str]) -> list[Row]:
-    early = scored[scored[columns.DAYS_SINCE_ONSET] < task.early_days]
-    rows = []
-    for population, table in (("all", scored), ("early", early)):
-        for horizon in task.horizons:
-            here = table[table[columns.HORIZON] == horizon.day]
-            if here[columns.SUBJECT].nunique() < MINIMUM_SUBJECTS:
-                continue
-            keys = ["repeat", columns.SUBJECT]
-            by_model = {name: here[here[columns.MODEL] == name].sort_values(keys) for name in names}
-            rows += [
-                _row(name, population, horizon.weeks, by_model[name], by_model[names[0]])
-                for name in names
-            ]
-    return rows
-
-
-def _row(name: str, population: str, weeks: int, mine: pd.DataFrame, first: pd.DataFrame) -> Row:
-    def difference(loss: str) -> Difference | None:
-        if mine is first:
-            return None
-        subject_N = mine[columns.SUBJECT].to_numpy()
-        return paired_difference(first[loss].to_numpy(), mine[loss].to_numpy(), subject_N)
-
-    return Row(
-        model=name,
-        population=population,
-        weeks=weeks,
-        subjects=mine[columns.SUBJECT].nunique(),
-        mae=float(mine["mae"].mean()),
-        median_absolute_error=float(mine["mae"].median()),
-        crps=float(mine["crps"].mean()),
-        coverage_80=float(mine["coverage_80"].mean()),
-        width_80=float(mine["width_80"].mean()),
-        mae_difference=difference("mae"),
-        crps_difference=difference("crps"),
-    )
+def _seconds(predict: Predict, batch: SequenceBatch) -> float:
+    started = time.perf_counter()
+    predict(batch)
+    return time.perf_counter() - started

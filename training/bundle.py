@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import torch
-from numpy.typing import NDArray
 from safetensors.numpy import save_file
 from torch import Tensor, nn
 
@@ -26,7 +25,9 @@ from contracts.digests import file_digest
 from contracts.errors import IntegrityError
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from training.fit import modalities_of, tensors
+from training.calibration import Calibration
+from training.fit import tensors
+from training.models.inputs import modalities_of
 from training.models.network import Ensemble
 
 TOLERANCE = 1e-3
@@ -47,12 +48,13 @@ class Lineage:
     predictions_digest: str
     seed: int
     subjects: int
+    pretrained_on: str = ""
 
 
 def write_bundle(
     folder: Path,
     ensemble: Ensemble,
-    offsets_HQ: NDArray[np.float64],
+    calibration: Calibration,
     sample: SequenceBatch,
     task: Task,
     lineage: Lineage,
@@ -63,8 +65,8 @@ def write_bundle(
 
     Parameters
     ----------
-    offsets_HQ
-        Calibration offsets, in score points.
+    calibration
+        Offsets in score points, for everybody and for groups.
     sample
         Pairs to trace and to check with.
 
@@ -91,13 +93,19 @@ def write_bundle(
         "quantiles",
     )
     _check(folder, ensemble, past, present_BM)
-    save_file({names.CALIBRATION: offsets_HQ}, folder / names.TENSORS_FILE)
+    offsets = {
+        names.CALIBRATION: calibration.offsets_HQ,
+        names.GROUP_CALIBRATION: calibration.offsets_GHQ,
+    }
+    save_file(offsets, folder / names.TENSORS_FILE)
     (folder / names.TASK_FILE).write_text(task.model_dump_json(indent=2), "utf-8")
     (folder / names.CARD_FILE).write_text(card, "utf-8")
-    return seal(folder, sample, lineage)
+    return seal(folder, sample, lineage, calibration.groups_G)
 
 
-def seal(folder: Path, sample: SequenceBatch, lineage: Lineage) -> Manifest:
+def seal(
+    folder: Path, sample: SequenceBatch, lineage: Lineage, groups_G: tuple[str, ...] = ()
+) -> Manifest:
     """Write the manifest over everything in the folder."""
     layout = sample.layout
     manifest = Manifest(
@@ -112,6 +120,8 @@ def seal(folder: Path, sample: SequenceBatch, lineage: Lineage) -> Manifest:
         channel_modalities=layout.modality_C,
         person=layout.person_S,
         horizon_days=layout.horizon_days_H,
+        calibration_groups=groups_G,
+        pretrained_on=lineage.pretrained_on,
         cohort_name=lineage.cohort_name,
         simulated=lineage.simulated,
         data_digest=lineage.data_digest,

@@ -34,6 +34,7 @@ Cohort "{lineage.cohort_name}", {lineage.subjects} subjects, data digest {lineag
 Forecasts are made {", ".join(str(day) for day in task.origins_days)} days after enrolment, from the
 {task.inputs.past_days} days before.
 Neither hospital nor treatment is an input.
+{f"Its networks first learned from: {lineage.pretrained_on}." if lineage.pretrained_on else ""}
 
 ## How well it does, on subjects that the forecasting network never saw
 {_performance(table)}

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
 from contracts.digests import record_digest
+from contracts.errors import ContractError
+from training.models.architectures import Architecture
+
+Robustness = Literal["none", "group DRO", "reweighing"]
 
 
+@with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingConfig:
     """What defines a network and its fit.
 
     Parameters
     ----------
-    hidden, embedding
-        Width of each modality's recurrent state and of its embedding.
+    architecture
+        Which network (`training.models.architectures`).
+    hidden
+        Width of each modality's recurrent state and of the head.
     learning_rate, weight_decay, batch_size
         AdamW and its mini-batches.
     max_epochs, patience
@@ -24,6 +37,12 @@ class TrainingConfig:
         an absent modality is nothing new to the network and Shapley coalitions are in distribution.
     validation_share
         Share of the training subjects that early stopping watches.
+    minimum_group
+        Validation outcomes from which on a group's own loss counts in the choice of the best epoch:
+        the worst of such groups and of everybody together decides.
+    robustness
+        What training does for small or badly forecast groups: nothing, Group DRO or reweighing.
+        Measured in docs/benchmarks.md; off because neither helps.
     folds
         Folds by subject; the registered model is the ensemble of the folds' networks.
     held_out_share
@@ -32,8 +51,8 @@ class TrainingConfig:
         Seed of every random number.
     """
 
+    architecture: Architecture = "hybrid"
     hidden: int = 16
-    embedding: int = 8
     learning_rate: float = 5e-3
     weight_decay: float = 1e-2
     batch_size: int = 64
@@ -41,11 +60,32 @@ class TrainingConfig:
     patience: int = 15
     hidden_modality_share: float = 0.3
     validation_share: float = 0.2
+    minimum_group: int = 100
+    robustness: Robustness = "none"
     folds: int = 5
     held_out_share: float = 0.1
     seed: int = 0
+
+    def write(self, path: Path) -> None:
+        """Write the parameters as TOML, for `read_config`."""
+        lines = [f"{name} = {json.dumps(value)}" for name, value in asdict(self).items()]
+        path.write_text("\n".join(lines) + "\n", "utf-8")
 
     @property
     def digest(self) -> str:
         """SHA-256 of the parameters."""
         return record_digest(asdict(self))
+
+
+def read_config(path: Path) -> TrainingConfig:
+    """Read parameters from TOML; what is not named keeps its default.
+
+    Raises
+    ------
+    ContractError
+        Unreadable, not TOML, an unknown name or a wrong type.
+    """
+    try:
+        return TypeAdapter(TrainingConfig).validate_python(tomllib.loads(path.read_text("utf-8")))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
+        raise ContractError(f"{path}: no training parameters: {error}") from error

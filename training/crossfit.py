@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from training.calibration import calibrate, conformal_offsets
+from training.calibration import Calibration, calibrate, learn_calibration
 from training.config import TrainingConfig
-from training.fit import fit_network, forward
+from training.fit import Weights, fit_network, forward
 from training.models import Fit, Predict
 from training.models.network import Network
 from training.split import fold_of_subjects
@@ -32,15 +32,16 @@ class CrossFit:
     ----------
     members
         One network per fold.
-    offsets_HQ
+    calibration
         Conformal offsets from all out-of-fold forecasts, for new subjects.
     out_of_fold_BHQ
-        Calibrated forecasts of the training pairs, each by the network and the offsets of folds
-        without the subject.
+        Calibrated forecasts of the training pairs, each by the network of the folds without the
+        subject, with offsets from the outcomes of other folds. (Those folds' networks saw the
+        subject; as in cross-conformal prediction, Vovk 2015, that touches the width only.)
     """
 
     members: tuple[Network, ...]
-    offsets_HQ: NDArray[np.float64]
+    calibration: Calibration
     out_of_fold_BHQ: NDArray[np.float64]
 
 
@@ -50,9 +51,10 @@ def crossfit(
     config: TrainingConfig,
     *,
     folder: Path,
+    start: Weights | None = None,
     advance: Callable[[], None] = lambda: None,
 ) -> CrossFit:
-    """Fit one network per fold; `advance` is called after each."""
+    """Fit one network per fold, from `start` where given; `advance` is called after each."""
     fold_of = fold_of_subjects(batch.subject_B, config.folds, 0.0, seed=config.seed)
     fold_B = np.array([fold_of[int(subject)] for subject in batch.subject_B])
     members = []
@@ -60,7 +62,12 @@ def crossfit(
     for fold in range(config.folds):
         seed = config.seed * 1_000 + fold
         network = fit_network(
-            batch.take(fold_B != fold), task, config, seed=seed, folder=folder / f"fold-{fold}"
+            batch.take(fold_B != fold),
+            task,
+            config,
+            seed=seed,
+            folder=folder / f"fold-{fold}",
+            start=start,
         )
         members.append(network)
         unseen_BHQ = forward(network, batch.take(fold_B == fold))
@@ -70,7 +77,7 @@ def crossfit(
         advance()
     return CrossFit(
         members=tuple(members),
-        offsets_HQ=conformal_offsets(batch.truth_BH, raw_BHQ),
+        calibration=learn_calibration(batch.truth_BH, raw_BHQ, batch.groups_B),
         out_of_fold_BHQ=_calibrated_out_of_fold(batch, raw_BHQ, fold_B, task),
     )
 
@@ -78,35 +85,22 @@ def crossfit(
 def ensemble_quantiles(batch: SequenceBatch, task: Task, fitted: CrossFit) -> NDArray[np.float64]:
     """Forecast new subjects with the mean of the members, calibrated, (B, H, Q)."""
     mean_BHQ = np.mean([forward(member, batch) for member in fitted.members], axis=0)
-    return calibrate(mean_BHQ, fitted.offsets_HQ, task.target.low, task.target.high)
+    offsets_BHQ = fitted.calibration.offsets(batch.groups_B)
+    return calibrate(mean_BHQ, offsets_BHQ, task.target.low, task.target.high)
 
 
-def network_family(config: TrainingConfig) -> Fit:
+def network_family(config: TrainingConfig, start: Weights | None = None) -> Fit:
     """Return the network as a family of the benchmark: cross-fitted, averaged, calibrated."""
 
     def fit(train: SequenceBatch, task: Task, *, seed: int) -> Predict:
         with TemporaryDirectory() as folder:
-            fitted = crossfit(train, task, replace(config, seed=seed), folder=Path(folder))
+            fitted = crossfit(
+                train, task, replace(config, seed=seed), folder=Path(folder), start=start
+            )
 
         return lambda batch: ensemble_quantiles(batch, task, fitted)
 
     return fit
-
-
-def out_of_fold(
-    fit: Fit, batch: SequenceBatch, task: Task, config: TrainingConfig
-) -> NDArray[np.float64]:
-    """Return a comparator's forecasts (B, H, Q) on the same folds as the candidate's."""
-    fold_of = fold_of_subjects(batch.subject_B, config.folds, 0.0, seed=config.seed)
-    fold_B = np.array([fold_of[int(subject)] for subject in batch.subject_B])
-    parts = {
-        fold: fit(batch.take(fold_B != fold), task, seed=config.seed)(batch.take(fold_B == fold))
-        for fold in range(config.folds)
-    }
-    quantiles_BHQ = np.empty((len(batch), *parts[0].shape[1:]))
-    for fold, part in parts.items():
-        quantiles_BHQ[fold_B == fold] = part
-    return quantiles_BHQ
 
 
 def _calibrated_out_of_fold(
@@ -115,8 +109,11 @@ def _calibrated_out_of_fold(
     calibrated_BHQ = np.empty_like(raw_BHQ)
     for fold in np.unique(fold_B):
         here, others = fold_B == fold, fold_B != fold
-        offsets_HQ = conformal_offsets(batch.truth_BH[others], raw_BHQ[others])
+        calibration = learn_calibration(
+            batch.truth_BH[others], raw_BHQ[others], batch.groups_B[others]
+        )
+        offsets_BHQ = calibration.offsets(batch.groups_B[here])
         calibrated_BHQ[here] = calibrate(
-            raw_BHQ[here], offsets_HQ, task.target.low, task.target.high
+            raw_BHQ[here], offsets_BHQ, task.target.low, task.target.high
         )
     return calibrated_BHQ

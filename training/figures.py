@@ -1,19 +1,27 @@
-"""Figures of a training run: calibration, and error by horizon."""
+"""Figures of training runs and benchmarks, drawn from prediction tables.
+
+Letters: N rows of a table, Q quantile levels.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from contracts import predictions as columns
 from contracts.forecast import QUANTILE_LEVELS
+from training.leaderboard import Row
 from training.scores import losses
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 """Okabe and Ito (2008), readable with colour-vision deficiency."""
+
+BINS = 10
 
 
 def calibration_figure(table: pd.DataFrame, path: Path, *, title: str) -> None:
@@ -42,4 +50,88 @@ def error_figure(table: pd.DataFrame, path: Path, *, title: str) -> None:
     axes.set(xlabel="weeks after enrolment", ylabel="mean absolute error (points)", title=title)
     axes.set_ylim(bottom=0)
     axes.legend()
+    figure.savefig(path, dpi=120, bbox_inches="tight")
+
+
+def pit_figure(table: pd.DataFrame, path: Path, *, title: str) -> None:
+    """Draw the histogram of the probability integral transform of one model; flat is calibrated."""
+    figure = Figure(figsize=(5, 4))
+    axes = figure.subplots()
+    pit_N = probability_integral_transform(table)
+    axes.hist(
+        pit_N, bins=BINS, range=(0, 1), weights=np.full(len(pit_N), BINS / len(pit_N)),
+        color=COLOURS[0], edgecolor="white",
+    )  # fmt: skip
+    axes.axhline(1, color="grey", linewidth=1)
+    axes.set(xlabel="probability integral transform", ylabel="density", title=title)
+    figure.savefig(path, dpi=120, bbox_inches="tight")
+
+
+def probability_integral_transform(table: pd.DataFrame) -> NDArray[np.float64]:
+    """Return where in its forecast distribution each truth lies, (N,) in [0, 1].
+
+    A truth level with several quantiles, as at the end of a scale, is placed evenly among them by
+    its rank in the table (a fixed, spread-out choice instead of a random one; Czado 2009).
+    """
+    quantiles_NQ = table[list(columns.QUANTILE_COLUMNS)].to_numpy()
+    truth_N1 = table[columns.TRUTH].to_numpy()[:, None]
+    levels = np.array([0.0, *QUANTILE_LEVELS, 1.0])
+    below_N = (quantiles_NQ < truth_N1).sum(axis=1)
+    upto_N = (quantiles_NQ <= truth_N1).sum(axis=1)
+    golden = (np.arange(1, len(table) + 1) * (np.sqrt(5) - 1) / 2) % 1
+    low_N, high_N = levels[below_N], levels[upto_N + 1]
+    return np.asarray(low_N + golden * (high_N - low_N))
+
+
+def reliability_figure(table: pd.DataFrame, path: Path, *, title: str) -> None:
+    """Draw how often a milestone was reached against its forecast chance, of one model."""
+    figure = Figure(figsize=(5, 5))
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=1, label="perfect")
+    names = [name for name in table.columns if name.startswith(columns.CHANCE)]
+    for colour, name in zip(COLOURS, names, strict=False):
+        milestone = name.removeprefix(columns.CHANCE)
+        band = pd.cut(table[name], bins=[n / BINS for n in range(BINS + 1)], include_lowest=True)
+        reached = columns.REACHED + milestone
+        means = table.groupby(band, observed=True).agg({name: "mean", reached: "mean"})
+        axes.plot(means[name], means[reached], marker="o", color=colour, label=milestone)
+    axes.set(xlabel="forecast chance", ylabel="share that reached it", title=title)
+    axes.legend()
+    figure.savefig(path, dpi=120, bbox_inches="tight")
+
+
+def leaderboard_figure(rows: Sequence[Row], path: Path, *, title: str) -> None:
+    """Draw CRPS by horizon at the first origin, and by origin at the last common horizon."""
+    first = min(row.origin_day for row in rows)
+    everybody = [row for row in rows if row.population == "all"]
+    origins = sorted({row.origin_day for row in everybody})
+    common = [
+        weeks
+        for weeks in sorted({row.weeks for row in everybody})
+        if {row.origin_day for row in everybody if row.weeks == weeks} == set(origins)
+    ]
+    figure = Figure(figsize=(11, 4.5))
+    by_horizon, by_origin = figure.subplots(1, 2)
+    models = list(dict.fromkeys(row.model for row in rows))
+    for number, model in enumerate(models):
+        style = {
+            "color": COLOURS[number % len(COLOURS)],
+            "linestyle": "-" if number < len(COLOURS) else "--",
+            "marker": "o",
+        }
+        mine = [row for row in everybody if row.model == model]
+        at_first = [row for row in mine if row.origin_day == first]
+        weeks = [row.weeks for row in at_first]
+        by_horizon.plot(weeks, [row.crps for row in at_first], label=model, **style)
+        if common:
+            last = [row for row in mine if row.weeks == common[-1]]
+            by_origin.plot([row.origin_day for row in last], [row.crps for row in last], **style)
+    by_horizon.set(xlabel="weeks after enrolment", ylabel="CRPS (points)", title=title)
+    if common:
+        by_origin.set(
+            xlabel="forecast made, days after enrolment",
+            ylabel="CRPS (points)",
+            title=f"week {common[-1]}, as data arrive",
+        )
+    by_horizon.legend(fontsize=7)
     figure.savefig(path, dpi=120, bbox_inches="tight")

@@ -1,66 +1,40 @@
 """Fits one network with Lightning: early stopping, resumable, the same numbers every time.
 
-Letters: B pairs, T days, C channels, S person covariates, M modalities, D embedding width,
-H horizons, Q quantile levels.
+Letters: B pairs, M modalities, H horizons, G groups, Q quantile levels.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import warnings
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
-from lightning import LightningModule, Trainer, seed_everything
+from lightning import Trainer, seed_everything
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_model, save_model
 from torch import Tensor
-from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
+from torch.utils.data import DataLoader, Sampler, TensorDataset
 
-from contracts.forecast import QUANTILE_LEVELS
-from contracts.sequences import Layout, SequenceBatch
+from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from features.sequences import TIME_SINCE_ONSET, present_modalities
+from features.sequences import present_modalities
 from training.config import TrainingConfig
-from training.losses import pinball
-from training.models.network import Encoder, Head, Network
+from training.learner import WATCHED, BestEpoch, Learner
+from training.models.architectures import new_network
+from training.models.inputs import modalities_of
+from training.models.network import Network
 from training.split import validation_subjects
 
+FINISHED_FILE = "best.safetensors"
+CHECKPOINT = "last"
+PAIRS_AT_ONCE = 1024
 
-def modalities_of(layout: Layout) -> tuple[str, ...]:
-    """Return the modalities of a layout in the order of the network's embeddings."""
-    series = tuple(dict.fromkeys(layout.modality_C))
-    return (TIME_SINCE_ONSET, *(("person",) if layout.person_S else ()), *series)
-
-
-def new_network(layout: Layout, task: Task, config: TrainingConfig) -> Network:
-    """Build an untrained network for a layout, seeded by the global generator."""
-    modalities = modalities_of(layout)
-    target = layout.channels_C.index(task.target.code)
-    scale = (task.target.low, task.target.high)
-    encoder = Encoder(
-        series=[
-            [c for c, name in enumerate(layout.modality_C) if name == modality]
-            for modality in dict.fromkeys(layout.modality_C)
-        ],
-        person=len(layout.person_S),
-        days=task.inputs.past_days,
-        target=target,
-        scale=scale,
-        hidden=config.hidden,
-        embedding=config.embedding,
-    )
-    head = Head(
-        modalities=len(modalities),
-        embedding=config.embedding,
-        horizons=len(layout.horizon_days_H),
-        anchor=modalities.index(layout.modality_C[target]),
-        hidden=config.hidden,
-        scale=scale,
-    )
-    return Network(encoder, head)
+Weights = Mapping[str, Tensor]
 
 
 def tensors(batch: SequenceBatch) -> tuple[Tensor, ...]:
@@ -79,108 +53,134 @@ def tensors(batch: SequenceBatch) -> tuple[Tensor, ...]:
 
 
 def fit_network(
-    train: SequenceBatch, task: Task, config: TrainingConfig, *, seed: int, folder: Path
+    train: SequenceBatch,
+    task: Task,
+    config: TrainingConfig,
+    *,
+    seed: int,
+    folder: Path,
+    start: Weights | None = None,
 ) -> Network:
     """Fit one network on pairs it may see, keeping the weights of the best validation epoch.
 
-    Interrupted, the same call goes on from the last finished epoch in `folder`; once finished, it
-    returns the stored weights. Every random choice is a function of seed, epoch and batch, so a
-    resumed fit ends with the same weights as an uninterrupted one.
+    Interrupted, even by `kill -9`, the same call goes on from the last finished epoch in `folder`;
+    once finished, it returns the stored weights. Every random choice is a function of seed, epoch
+    and batch, so a resumed fit ends with the same weights as an uninterrupted one.
 
     Parameters
     ----------
     folder
         Where checkpoints live; the caller names it after everything the result depends on.
+    start
+        Weights of a network of the same layout to go on from, instead of random ones.
     """
     # One thread: faster for networks this small, and sums come out alike on any machine.
     torch.set_num_threads(1)
     seed_everything(seed, verbose=False)
-    network = new_network(train.layout, task, config)
-    finished = folder / "best.safetensors"
+    network = new_network(train.layout, task, config.architecture, config.hidden)
+    finished = folder / FINISHED_FILE
     if finished.exists():
-        network.load_state_dict(load_file(finished))
+        load_model(network, finished)
         return network.eval()
+    if start is not None:
+        network.load_state_dict(start)
     watched = validation_subjects(train.subject_B, config.validation_share, seed=seed)
     is_watched = np.isin(train.subject_B, watched)
-    learning, watching = train.take(~is_watched), train.take(is_watched)
-    _normalise(network.encoder, learning)
-    module = _Fit(network, config, seed=seed, span=task.target.high - task.target.low)
-    kept = ModelCheckpoint(folder, "best", monitor="validation_loss", save_last=True)
-    trainer = _trainer(config, kept)
-    last = folder / "last.ckpt"
+    learning = train.take(~is_watched)
+    network.encoder.normalisation.learn(learning)
+    member_BG = memberships(train)
+    learner = Learner(
+        network,
+        config,
+        seed=seed,
+        span=task.target.high - task.target.low,
+        groups=member_BG.shape[1],
+    )
+    best = BestEpoch(network)
+    last = folder / f"{CHECKPOINT}.ckpt"
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*log_every_n_steps.*|.*LeafSpec.*")
         warnings.filterwarnings("ignore", message=".*Checkpoint directory.*exists.*")
-        trainer.fit(
-            module,
-            _loader(learning, config, seed=seed, shuffle=True),
-            _loader(watching, config, seed=seed, shuffle=False),
+        _trainer(config, folder, best).fit(
+            learner,
+            _loader(learning, member_BG[~is_watched], config.batch_size, shuffle_seed=seed),
+            _loader(
+                train.take(is_watched), member_BG[is_watched], PAIRS_AT_ONCE, shuffle_seed=None
+            ),
             ckpt_path=str(last) if last.exists() else None,
             weights_only=False,
         )
-    best = torch.load(kept.best_model_path, weights_only=False)
-    module.load_state_dict(best["state_dict"])
-    _store(module.network, finished)
-    return module.network.cpu().eval()
+    network.load_state_dict(best.weights)
+    _store(network, finished)
+    return network.cpu().eval()
 
 
 def forward(network: Network, batch: SequenceBatch) -> NDArray[np.float64]:
     """Return a network's quantiles (B, H, Q) before calibration."""
     *past, present_BM, _ = tensors(batch)
+    parts = []
     with torch.inference_mode():
-        quantiles_BHQ = network.head(network.encoder(*past), present_BM)
-    return np.asarray(quantiles_BHQ, dtype=np.float64)
+        for first in range(0, len(batch), PAIRS_AT_ONCE):
+            rows = slice(first, first + PAIRS_AT_ONCE)
+            embeddings_BMD = network.encoder(*(x[rows] for x in past))
+            parts.append(network.head(embeddings_BMD, present_BM[rows]))
+    return np.asarray(torch.cat(parts), dtype=np.float64)
 
 
-class _Fit(LightningModule):
-    """Wires network, loss and optimiser; holds no decision of its own."""
-
-    level_Q: Tensor
-
-    def __init__(self, network: Network, config: TrainingConfig, *, seed: int, span: float) -> None:
-        super().__init__()
-        self.network = network
-        self.config = config
-        self.seed = seed
-        self.span = span
-        self.register_buffer("level_Q", torch.tensor(QUANTILE_LEVELS))
-
-    def training_step(self, batch: list[Tensor], index: int) -> Tensor:
-        """Return the loss of one batch with some modalities hidden."""
-        *past, present_BM, truth_BH = batch
-        return self._loss(past, present_BM * self._shown(present_BM, index), truth_BH)
-
-    def validation_step(self, batch: list[Tensor], _: int) -> None:
-        """Log the loss of subjects never trained on, nothing hidden."""
-        *past, present_BM, truth_BH = batch
-        loss = self._loss(past, present_BM, truth_BH)
-        self.log("validation_loss", loss, batch_size=len(truth_BH))
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """One optimiser, no schedule, until a benchmark shows that one helps."""
-        return torch.optim.AdamW(
-            self.parameters(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay
-        )
-
-    def _loss(self, past: list[Tensor], present_BM: Tensor, truth_BH: Tensor) -> Tensor:
-        quantiles_BHQ = self.network.head(self.network.encoder(*past), present_BM)
-        return pinball(truth_BH, quantiles_BHQ, self.level_Q) / self.span
-
-    def _shown(self, present_BM: Tensor, index: int) -> Tensor:
-        """Hide a random part of the modalities of a random part of the pairs."""
-        generator = torch.Generator().manual_seed(
-            (self.seed * 1_000_003 + self.current_epoch) * 1_009 + index
-        )
-        pairs, modalities = present_BM.shape
-        affected_B1 = torch.rand(pairs, 1, generator=generator) < self.config.hidden_modality_share
-        keep_B1 = torch.rand(pairs, 1, generator=generator)
-        kept_BM = torch.rand(pairs, modalities, generator=generator) < keep_B1
-        return (kept_BM | ~affected_B1).to(present_BM)
+def memberships(batch: SequenceBatch) -> NDArray[np.float32]:
+    """Return which label of which sensitive attribute each pair has, (B, G) of 0 and 1."""
+    columns = [
+        batch.groups_B[name].to_numpy() == label
+        for name in batch.groups_B.columns
+        for label in sorted(batch.groups_B[name].unique())
+    ]
+    if not columns:
+        return np.zeros((len(batch), 0), dtype=np.float32)
+    return np.stack(columns, axis=1).astype(np.float32)
 
 
-def _trainer(config: TrainingConfig, kept: ModelCheckpoint) -> Trainer:
+class EpochBatches(Sampler[list[int]]):
+    """Batches of row numbers whose order is a function of seed and epoch alone.
+
+    So that a resumed fit repeats and leaves out nothing. Whole batches are indexed at once: a
+    loader that collates row by row takes longer than the network.
+    """
+
+    def __init__(self, rows: int, size: int, shuffle_seed: int | None) -> None:
+        self.rows = rows
+        self.size = size
+        self.shuffle_seed = shuffle_seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning says which epoch it is."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return math.ceil(self.rows / self.size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = np.arange(self.rows)
+        if self.shuffle_seed is not None:
+            order = np.random.default_rng([self.shuffle_seed, self.epoch]).permutation(self.rows)
+        for first in range(0, self.rows, self.size):
+            yield order[first : first + self.size].tolist()
+
+
+def _loader(
+    batch: SequenceBatch, member_BG: NDArray[np.float32], size: int, *, shuffle_seed: int | None
+) -> DataLoader[tuple[Tensor, ...]]:
+    data = TensorDataset(*tensors(batch), torch.from_numpy(member_BG))
+    return DataLoader(data, sampler=EpochBatches(len(batch), size, shuffle_seed), batch_size=None)
+
+
+def _trainer(config: TrainingConfig, folder: Path, best: BestEpoch) -> Trainer:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    # One checkpoint, written beside and renamed: it is there whole or not at all.
+    kept = ModelCheckpoint(
+        folder, CHECKPOINT, save_top_k=1, every_n_epochs=1, enable_version_counter=False
+    )
     return Trainer(
         max_epochs=config.max_epochs,
         accelerator="auto",
@@ -191,38 +191,12 @@ def _trainer(config: TrainingConfig, kept: ModelCheckpoint) -> Trainer:
         enable_model_summary=False,
         num_sanity_val_steps=0,
         gradient_clip_val=1.0,
-        callbacks=[EarlyStopping("validation_loss", patience=config.patience), kept],
+        callbacks=[EarlyStopping(WATCHED, patience=config.patience), best, kept],
     )
-
-
-def _loader(
-    batch: SequenceBatch, config: TrainingConfig, *, seed: int, shuffle: bool
-) -> DataLoader[tuple[Tensor, ...]]:
-    data = TensorDataset(*tensors(batch))
-    # A sampler whose order is a function of seed and epoch, so that resuming repeats nothing.
-    sampler: DistributedSampler[tuple[Tensor, ...]] = DistributedSampler(
-        data, num_replicas=1, rank=0, shuffle=shuffle, seed=seed
-    )
-    return DataLoader(data, batch_size=config.batch_size, sampler=sampler)
-
-
-def _normalise(encoder: Encoder, train: SequenceBatch) -> None:
-    """Set mean and spread from observed training values only."""
-    values_BTC = np.where(train.observed_BTC, train.values_BTC, np.nan).astype(np.float64)
-    person_BS = np.where(train.person_known_BS, train.person_BS, np.nan).astype(np.float64)
-    for x, mean, spread in (
-        (values_BTC.reshape(-1, values_BTC.shape[-1]), encoder.mean_C, encoder.spread_C),
-        (person_BS, encoder.mean_S, encoder.spread_S),
-    ):
-        for column in range(x.shape[1]):
-            known = x[~np.isnan(x[:, column]), column]
-            if len(known):
-                mean[column] = float(known.mean())
-                spread[column] = max(float(known.std()), 1e-3)
 
 
 def _store(network: Network, path: Path) -> None:
     """Write the weights whole or not at all."""
     draft = path.with_suffix(".draft")
-    save_file({name: value.cpu() for name, value in network.state_dict().items()}, draft)
+    save_model(network.cpu(), str(draft))
     draft.replace(path)

@@ -7,22 +7,26 @@ from torch import Tensor
 
 
 def pinball(truth_BH: Tensor, quantiles_BHQ: Tensor, level_Q: Tensor) -> Tensor:
-    """Mean pinball loss over observed outcomes and levels; twice it approximates the CRPS.
+    """Return the mean pinball loss over levels of each outcome, (B, H); twice it is about the CRPS.
 
     Parameters
     ----------
     truth_BH
-        Scores, NaN where no outcome was observed: those places have no loss and no gradient.
+        Scores; NaN counts as 0, for the caller to leave out.
     quantiles_BHQ
         Forecast quantiles at `level_Q`.
 
-    Returns
-    -------
-    A scalar in score points; 0 where nothing was observed.
-
     Source: Koenker and Bassett 1978; Laio and Tamea 2007 for its relation to the CRPS.
     """
-    observed_BH = ~torch.isnan(truth_BH)
     miss_BHQ = torch.nan_to_num(truth_BH)[..., None] - quantiles_BHQ
-    loss_BH = torch.maximum(level_Q * miss_BHQ, (level_Q - 1) * miss_BHQ).mean(dim=-1)
-    return (loss_BH * observed_BH).sum() / observed_BH.sum().clamp(min=1)
+    return torch.maximum(level_Q * miss_BHQ, (level_Q - 1) * miss_BHQ).mean(dim=-1)
+
+
+def mean_of_pairs(loss_BH: Tensor, truth_BH: Tensor) -> tuple[Tensor, Tensor]:
+    """Return each pair's mean loss over its observed outcomes, and their number, (B,) each.
+
+    Where no outcome was observed there is no loss and no gradient.
+    """
+    observed_BH = ~torch.isnan(truth_BH)
+    seen_B = observed_BH.sum(dim=1).to(loss_BH)
+    return (loss_BH * observed_BH).sum(dim=1) / seen_B.clamp(min=1), seen_B

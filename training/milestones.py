@@ -15,10 +15,12 @@ from contracts.task import Milestone, Task
 def chances(
     quantiles_BHQ: NDArray[np.float64], last_score_B: NDArray[np.float32], task: Task
 ) -> dict[str, NDArray[np.float64]]:
-    """Return the chance of each milestone at each horizon, (B, H) by name.
+    """Return the chance that each milestone is reached by each horizon, (B, H) by name.
 
-    The distribution between two levels is taken as uniform, and the 5 % beyond the outer levels
-    as spread up to the end of the scale.
+    In discrete time: from one horizon to the next, those who have not reached it do so with the
+    hazard that raises the chance to the later horizon's own, and never with a negative one. So the
+    chance never falls with time. The distribution between two levels is taken as uniform, and the
+    5 % beyond the outer levels as spread up to the end of the scale.
     """
     ends = (*quantiles_BHQ.shape[:2], 1)
     grid_BHG = np.concatenate(
@@ -26,7 +28,9 @@ def chances(
     )
     level_G = np.array([0.0, *QUANTILE_LEVELS, 1.0])
     return {
-        milestone.name: _at_least(grid_BHG, level_G, _threshold(milestone, last_score_B))
+        milestone.name: _by_hazard(
+            _at_least(grid_BHG, level_G, _threshold(milestone, last_score_B))
+        )
         for milestone in task.milestones
     }
 
@@ -34,11 +38,23 @@ def chances(
 def reached(
     truth_BH: NDArray[np.float32], last_score_B: NDArray[np.float32], task: Task
 ) -> dict[str, NDArray[np.bool_]]:
-    """Tell whether each milestone was reached, (B, H) by name; False where nothing was observed."""
+    """Tell whether each milestone was reached by each horizon, (B, H) by name.
+
+    A milestone once reached counts as reached; False where nothing was observed until then.
+    """
+    best_BH = np.fmax.accumulate(truth_BH, axis=1)
     return {
-        milestone.name: truth_BH >= _threshold(milestone, last_score_B)[:, None]
+        milestone.name: best_BH >= _threshold(milestone, last_score_B)[:, None]
         for milestone in task.milestones
     }
+
+
+def _by_hazard(chance_BH: NDArray[np.float64]) -> NDArray[np.float64]:
+    waiting_BH = 1 - chance_BH
+    before_BH = np.concatenate([np.ones_like(waiting_BH[:, :1]), waiting_BH[:, :-1]], axis=1)
+    still_BH = np.minimum.accumulate(before_BH, axis=1)
+    hazard_BH = np.clip(1 - waiting_BH / np.where(still_BH > 0, still_BH, 1.0), 0, 1)
+    return np.asarray(1 - np.cumprod(1 - hazard_BH, axis=1))
 
 
 def _threshold(milestone: Milestone, last_score_B: NDArray[np.float32]) -> NDArray[np.float64]:

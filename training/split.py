@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from contracts.errors import ContractError
+
 HELD_OUT = -1
 
 
@@ -23,6 +25,28 @@ def fold_of_subjects(
         int(subject): HELD_OUT if rank < aside else (rank - aside) % folds
         for rank, subject in enumerate(order)
     }
+
+
+def fold_of_sites(
+    subjects: NDArray[np.int64], sites: NDArray[np.object_]
+) -> tuple[dict[int, int], tuple[str, ...]]:
+    """Make each site a fold, for leave-one-site-out.
+
+    Returns
+    -------
+    Fold of each subject, and the sites in the order of their folds.
+
+    Raises
+    ------
+    ContractError
+        Fewer than two sites.
+    """
+    names = tuple(sorted(set(sites.tolist())))
+    if len(names) < 2:
+        raise ContractError("leave-one-site-out needs two sites or more: split by subject")
+    return {
+        int(subject): names.index(site) for subject, site in zip(subjects, sites, strict=True)
+    }, names
 
 
 def validation_subjects(

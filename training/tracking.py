@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlflow import MlflowClient
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 EXPERIMENT = "rehabcast"
 
@@ -58,8 +59,16 @@ class Run:
 
 
 @contextmanager
-def run(store: Store, *, name: str, tags: Mapping[str, str]) -> Iterator[Run]:
-    """Open a run; it ends FINISHED, FAILED on an error, or KILLED on Ctrl-C, never RUNNING."""
+def run(
+    store: Store, *, name: str, tags: Mapping[str, str], parent: Run | None = None
+) -> Iterator[Run]:
+    """Open a run; it ends FINISHED, FAILED on an error, or KILLED on Ctrl-C, never RUNNING.
+
+    Parameters
+    ----------
+    parent
+        The run that this one is shown under.
+    """
     client = store.client()
     experiment = client.get_experiment_by_name(EXPERIMENT)
     experiment_id = (
@@ -67,7 +76,8 @@ def run(store: Store, *, name: str, tags: Mapping[str, str]) -> Iterator[Run]:
         if experiment is not None
         else client.create_experiment(EXPERIMENT, str(store.artifacts.resolve()))
     )
-    started = client.create_run(experiment_id, run_name=name, tags=dict(tags))
+    nested = {} if parent is None else {MLFLOW_PARENT_RUN_ID: parent.run_id}
+    started = client.create_run(experiment_id, run_name=name, tags={**tags, **nested})
     run_id = started.info.run_id
     try:
         yield Run(client=client, run_id=run_id)

@@ -21,12 +21,14 @@ from features.sequences import training_sequences
 from training.bundle import Lineage, write_bundle
 from training.card import model_card
 from training.config import TrainingConfig
-from training.crossfit import CrossFit, crossfit, ensemble_quantiles, out_of_fold
-from training.figures import calibration_figure, error_figure
+from training.crossfit import CrossFit, crossfit, ensemble_quantiles
+from training.figures import calibration_figure, error_figure, pit_figure, reliability_figure
 from training.models.boosted import boosted_quantiles
 from training.models.network import Ensemble
 from training.models.rules import last_observation, proportional_recovery
+from training.models.stack import out_of_fold
 from training.predictions import prediction_table
+from training.pretrain import pretrain
 from training.register import (
     PREDICTIONS_FILE,
     SPLITS_FILE,
@@ -39,13 +41,13 @@ from training.split import HELD_OUT, fold_of_subjects
 from training.task import task_digest
 from training.tracking import Run, Store, run
 
-FAMILY = "recurrent network"
 COMPARATORS = {
     "last observation": last_observation,
     "proportional recovery": proportional_recovery,
     "boosted quantiles": boosted_quantiles,
 }
 MINIMUM_SUBJECTS = 30
+FIGURES = ("calibration.png", "error-by-horizon.png", "pit.png", "reliability.png")
 
 
 def train(
@@ -56,6 +58,7 @@ def train(
     model: str,
     store: Store,
     checkpoints: Path,
+    pretrain_on: Cohort | None = None,
     advance: Callable[[str], None] = lambda _: None,
 ) -> ModelVersion:
     """Train, score out of fold beside the comparators, and register a candidate.
@@ -67,6 +70,8 @@ def train(
     ----------
     checkpoints
         Folder for unfinished work.
+    pretrain_on
+        A cohort to learn from first, usually a large simulated one; the bundle says so.
     advance
         Called with a few words after each finished step, `steps(config)` times in all.
 
@@ -91,22 +96,32 @@ def train(
         "task": task_digest(task),
         "config": config.digest,
         "code": code_digest(),
+        "pretraining": "" if pretrain_on is None else pretrain_on.digest,
     }
     tags = {"cohort": cohort.provenance.name, "simulated": str(cohort.provenance.simulated)}
     with run(store, name=f"train {model}", tags=tags) as opened, TemporaryDirectory() as place:
         opened.log_params({**asdict(config), **{f"{name}_digest": key[name] for name in key}})
+        unfinished = checkpoints / record_digest(key)[:16]
+        first = (
+            None
+            if pretrain_on is None
+            else pretrain(
+                pretrain_on, batch.layout, task, config, folder=unfinished / "pretraining"
+            )
+        )
         fitted = crossfit(
             batch,
             task,
             config,
-            folder=checkpoints / record_digest(key)[:16],
+            folder=unfinished,
+            start=None if first is None else first.weights,
             advance=lambda: advance("network"),
         )
         table = _out_of_fold_table(batch, task, config, fitted, advance)
         folder = Path(place)
         table.to_parquet(folder / PREDICTIONS_FILE, index=False)
         lineage = Lineage(
-            family=FAMILY,
+            family=config.architecture,
             cohort_name=cohort.provenance.name,
             simulated=cohort.provenance.simulated,
             data_digest=key["data"],
@@ -116,13 +131,14 @@ def train(
             predictions_digest=file_digest(folder / PREDICTIONS_FILE),
             seed=config.seed,
             subjects=len(np.unique(batch.subject_B)),
+            pretrained_on="" if first is None else str(first),
         )
         _log_evidence(opened, folder, table, held_out, task, fitted, dealt, lineage)
         bundle = folder / "bundle"
         write_signature(bundle, batch.layout, days=task.inputs.past_days, run_id=opened.run_id)
         ensemble = Ensemble(fitted.members)
         card = model_card(table, task, lineage)
-        write_bundle(bundle, ensemble, fitted.offsets_HQ, batch, task, lineage, card=card)
+        write_bundle(bundle, ensemble, fitted.calibration, batch, task, lineage, card=card)
         version = register(opened, bundle, name=model, tags=tags)
         advance("bundle")
     return version
@@ -142,7 +158,7 @@ def _out_of_fold_table(
 ) -> pd.DataFrame:
     tables = [prediction_table(batch, fitted.out_of_fold_BHQ, task, model=CANDIDATE)]
     for name, fit in COMPARATORS.items():
-        quantiles_BHQ = out_of_fold(fit, batch, task, config)
+        quantiles_BHQ = out_of_fold(fit, batch, task, config.folds, seed=config.seed)
         tables.append(prediction_table(batch, quantiles_BHQ, task, model=name))
         advance(name)
     table = pd.concat(tables, ignore_index=True)
@@ -173,7 +189,10 @@ def _log_evidence(
     title = "SIMULATED cohort" if lineage.simulated else lineage.cohort_name
     calibration_figure(table, folder / "calibration.png", title=title)
     error_figure(table, folder / "error-by-horizon.png", title=title)
-    for name in (PREDICTIONS_FILE, SPLITS_FILE, "calibration.png", "error-by-horizon.png"):
+    candidate = table[table[MODEL] == CANDIDATE]
+    pit_figure(candidate, folder / "pit.png", title=title)
+    reliability_figure(candidate, folder / "reliability.png", title=title)
+    for name in (PREDICTIONS_FILE, SPLITS_FILE, *FIGURES):
         opened.log_file(folder / name)
     opened.log_metrics(_metrics(table))
     if len(held_out):

@@ -20,7 +20,7 @@ from training.models.network import Ensemble
 
 @pytest.fixture(scope="session")
 def fitted(batch: SequenceBatch, task: Task, tmp_path_factory: pytest.TempPathFactory) -> CrossFit:
-    config = TrainingConfig(max_epochs=3, folds=2, hidden=4, embedding=4)
+    config = TrainingConfig(max_epochs=3, folds=2, hidden=4)
     return crossfit(batch, task, config, folder=tmp_path_factory.mktemp("folds"))
 
 
@@ -30,7 +30,7 @@ def bundle_folder(
 ) -> Path:
     folder = tmp_path_factory.mktemp("bundle")
     lineage = Lineage(
-        family="recurrent network",
+        family="hybrid",
         cohort_name="made up",
         simulated=True,
         data_digest="d",
@@ -42,7 +42,7 @@ def bundle_folder(
         subjects=60,
     )
     members = Ensemble(fitted.members)
-    write_bundle(folder, members, fitted.offsets_HQ, batch, task, lineage, card="# Card\n")
+    write_bundle(folder, members, fitted.calibration, batch, task, lineage, card="# Card\n")
     return folder
 
 

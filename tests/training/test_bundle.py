@@ -17,9 +17,9 @@ from training.config import TrainingConfig
 from training.crossfit import CrossFit, crossfit
 from training.models.network import Ensemble
 
-QUICK = TrainingConfig(max_epochs=1, folds=2, hidden=4, embedding=4)
+QUICK = TrainingConfig(max_epochs=1, folds=2, hidden=4)
 LINEAGE = Lineage(
-    family="recurrent network",
+    family="hybrid",
     cohort_name="made up",
     simulated=True,
     data_digest="d",
@@ -40,7 +40,7 @@ def fitted(batch: SequenceBatch, task: Task, tmp_path_factory: pytest.TempPathFa
 def bundled(
     folder: Path, fitted: CrossFit, batch: SequenceBatch, task: Task, ensemble: Ensemble
 ) -> Manifest:
-    return write_bundle(folder, ensemble, fitted.offsets_HQ, batch, task, LINEAGE, card="# Card\n")
+    return write_bundle(folder, ensemble, fitted.calibration, batch, task, LINEAGE, card="# Card\n")
 
 
 def test_a_bundle_is_named_file_by_file_and_holds_no_pickle(
@@ -56,7 +56,7 @@ def test_a_bundle_is_named_file_by_file_and_holds_no_pickle(
     written = Manifest.model_validate_json((tmp_path / MANIFEST_FILE).read_text("utf-8"))
     assert written == manifest
     tensors = load_file(tmp_path / TENSORS_FILE)
-    assert tensors[CALIBRATION].shape == fitted.offsets_HQ.shape
+    assert tensors[CALIBRATION].shape == fitted.calibration.offsets_HQ.shape
     assert Task.model_validate(json.loads((tmp_path / "task.json").read_text("utf-8"))) == task
 
 

@@ -53,4 +53,25 @@ def test_a_harder_milestone_is_never_more_likely(
 def test_a_gain_counts_from_the_last_score(task: Task) -> None:
     truth_BH = np.array([[24.0, 24.25, np.nan]], dtype=np.float32)
     was = reached(truth_BH, np.array([20.0], dtype=np.float32), task)["important gain"]
-    np.testing.assert_array_equal(was, [[False, True, False]])
+    np.testing.assert_array_equal(was, [[False, True, True]])
+
+
+def test_a_milestone_once_reached_counts_as_reached(task: Task) -> None:
+    truth_BH = np.array([[40.0, 52.0, np.nan, 47.0]], dtype=np.float32)
+    was = reached(truth_BH, np.array([30.0], dtype=np.float32), at(task, 50.0))["m"]
+    np.testing.assert_array_equal(was, [[False, True, True, True]])
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0, 66))
+def test_the_chance_of_a_milestone_never_falls_with_time_nor_below_a_horizons_own(
+    task: Task, seed: int, threshold: float
+) -> None:
+    draws = np.random.default_rng(seed).uniform(0, 66, (1, 5, len(QUANTILE_LEVELS)))
+    quantiles = np.sort(draws, axis=-1)
+    last_B = np.array([20.0], dtype=np.float32)
+    by = chances(quantiles, last_B, at(task, threshold))["m"]
+    assert (np.diff(by) >= -1e-9).all()
+    assert by.max() <= 1 + 1e-9
+    for h in range(5):
+        own = chances(quantiles[:, [h]], last_B, at(task, threshold))["m"]
+        assert by[0, h] >= own[0, 0] - 1e-9

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,9 +12,29 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features.sequences import training_sequences
 from training.config import TrainingConfig
-from training.fit import fit_network, forward, modalities_of, new_network, tensors
+from training.fit import fit_network, forward, tensors
+from training.losses import mean_of_pairs, pinball
+from training.models.architectures import Architecture, new_network
+from training.models.inputs import modalities_of
+from training.models.network import Network
 
-QUICK = TrainingConfig(max_epochs=4, patience=4, hidden=4, embedding=4)
+QUICK = TrainingConfig(max_epochs=4, patience=4, hidden=4)
+
+ARCHITECTURES = get_args(Architecture)
+
+
+def untrained(batch: SequenceBatch, task: Task, architecture: Architecture) -> Network:
+    torch.manual_seed(0)
+    return new_network(batch.layout, task, architecture, hidden=8).eval()
+
+
+def disturbed_weights(network: Network) -> Network:
+    """Move every weight, so that what starts at zero takes part."""
+    torch.manual_seed(3)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    return network
 
 
 def weights(network: torch.nn.Module) -> dict[str, np.ndarray]:
@@ -59,33 +80,35 @@ def test_a_finished_fit_is_read_back_and_not_trained_again(
 def test_training_lowers_the_loss_on_people_it_never_saw(
     batch: SequenceBatch, task: Task, tmp_path: Path
 ) -> None:
-    from training.losses import pinball
-
     unseen = batch.subject_B % 3 == 0
     config = TrainingConfig(max_epochs=40)
     fitted = fit_network(batch.take(~unseen), task, config, seed=1, folder=tmp_path)
     level_Q = torch.tensor(np.linspace(0.05, 0.95, 19))
     truth = torch.from_numpy(batch.take(unseen).truth_BH)
     losses = []
-    for network in (new_network(batch.layout, task, config).eval(), fitted):
+    for network in (untrained(batch, task, config.architecture), fitted):
         quantiles = torch.from_numpy(forward(network, batch.take(unseen)))
-        losses.append(float(pinball(truth, quantiles, level_Q)))
+        loss_BH = pinball(truth, quantiles, level_Q)
+        losses.append(float(loss_BH[~torch.isnan(truth)].mean()))
     assert losses[1] < 0.8 * losses[0]
 
 
-def test_an_untrained_network_says_that_nothing_changes(batch: SequenceBatch, task: Task) -> None:
-    torch.manual_seed(0)
-    median_BH = forward(new_network(batch.layout, task, TrainingConfig()).eval(), batch)[..., 9]
+@pytest.mark.parametrize("architecture", ["GRU-D", "temporal convolution"])
+def test_an_untrained_late_fusion_network_says_that_nothing_changes(
+    batch: SequenceBatch, task: Task, architecture: Architecture
+) -> None:
+    median_BH = forward(untrained(batch, task, architecture), batch)[..., 9]
     off = median_BH - batch.last_score_B[:, None]
     assert np.abs(off).mean() < 5
     assert np.corrcoef(median_BH[:, 0], batch.last_score_B)[0, 1] > 0.95
 
 
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_quantiles_rise_and_stay_on_the_scale_for_any_weights(
-    batch: SequenceBatch, task: Task
+    batch: SequenceBatch, task: Task, architecture: Architecture
 ) -> None:
+    network = untrained(batch, task, architecture)
     torch.manual_seed(3)
-    network = new_network(batch.layout, task, TrainingConfig()).eval()
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.copy_(3 * torch.randn_like(parameter))
@@ -95,9 +118,11 @@ def test_quantiles_rise_and_stay_on_the_scale_for_any_weights(
     assert quantiles_BHQ.max() <= 66
 
 
-def test_what_is_not_observed_can_not_change_a_forecast(batch: SequenceBatch, task: Task) -> None:
-    torch.manual_seed(0)
-    network = new_network(batch.layout, task, TrainingConfig()).eval()
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_what_is_not_observed_can_not_change_a_forecast(
+    batch: SequenceBatch, task: Task, architecture: Architecture
+) -> None:
+    network = disturbed_weights(untrained(batch, task, architecture))
     noise = np.random.default_rng(0).normal(size=batch.values_BTC.shape).astype(np.float32)
     disturbed = replace(
         batch, values_BTC=np.where(batch.observed_BTC, batch.values_BTC, 1e3 * noise)
@@ -105,9 +130,11 @@ def test_what_is_not_observed_can_not_change_a_forecast(batch: SequenceBatch, ta
     np.testing.assert_allclose(forward(network, batch), forward(network, disturbed), atol=1e-3)
 
 
-def test_a_hidden_modality_can_not_change_a_forecast(batch: SequenceBatch, task: Task) -> None:
-    torch.manual_seed(0)
-    network = new_network(batch.layout, task, TrainingConfig()).eval()
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_hidden_modality_can_not_change_a_forecast(
+    batch: SequenceBatch, task: Task, architecture: Architecture
+) -> None:
+    network = disturbed_weights(untrained(batch, task, architecture))
     hidden = modalities_of(batch.layout).index("gait")
     *past, present_BM, _ = tensors(batch)
     present_BM[:, hidden] = 0
@@ -121,17 +148,16 @@ def test_a_hidden_modality_can_not_change_a_forecast(batch: SequenceBatch, task:
     np.testing.assert_array_equal(first, second)
 
 
-def test_pinball_ignores_missing_outcomes_and_their_gradients() -> None:
-    from training.losses import pinball
-
-    quantiles = torch.zeros(2, 1, 1, requires_grad=True)
-    truth = torch.tensor([[2.0], [float("nan")]])
-    loss = pinball(truth, quantiles, torch.tensor([0.5]))
-    loss.backward()
-    assert loss.item() == pytest.approx(1.0)
+def test_missing_outcomes_have_no_loss_and_no_gradient() -> None:
+    quantiles = torch.zeros(2, 2, 1, requires_grad=True)
+    truth = torch.tensor([[2.0, float("nan")], [float("nan"), float("nan")]])
+    loss_BH = pinball(truth, quantiles, torch.tensor([0.5]))
+    loss_B, seen_B = mean_of_pairs(loss_BH, truth)
+    loss_B.sum().backward()
+    assert loss_B.tolist() == [1.0, 0.0]
+    assert seen_B.tolist() == [1.0, 0.0]
     assert quantiles.grad is not None
-    assert quantiles.grad[1].item() == 0.0
-    assert torch.isfinite(quantiles.grad).all()
+    assert quantiles.grad[..., 0].tolist() == [[-0.5, 0.0], [0.0, 0.0]]
 
 
 def test_only_channels_that_the_cohort_has_enter_the_network(events, task: Task) -> None:

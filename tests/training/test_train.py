@@ -24,7 +24,7 @@ from training.register import (
 from training.tracking import Store, run
 from training.train import COMPARATORS, steps, train
 
-QUICK = TrainingConfig(max_epochs=2, folds=2, hidden=4, embedding=4)
+QUICK = TrainingConfig(max_epochs=2, folds=2, hidden=4)
 
 # MLflow's own use of deprecated interfaces is not ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

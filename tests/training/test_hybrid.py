@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from contracts.sequences import SequenceBatch
+from contracts.task import Task
+from training.fit import forward, tensors
+from training.models.architectures import new_network
+from training.models.groups import recovery_groups
+from training.models.hybrid import HybridHead, windows
+from training.models.network import Network
+
+
+@pytest.fixture
+def network(batch: SequenceBatch, task: Task) -> Network:
+    torch.manual_seed(0)
+    return new_network(batch.layout, task, "hybrid", hidden=8).eval()
+
+
+def test_untrained_and_without_spread_it_is_the_published_mixture(
+    batch: SequenceBatch, task: Task, network: Network
+) -> None:
+    with torch.no_grad():
+        network.head.curves.log_spread_G3[:, 1:] = -9
+    published = recovery_groups(batch, task, seed=0)(batch)
+    # The median differs where groups meet, because 64 curves a group are a coarse grid.
+    gap_BH = np.abs(forward(network, batch) - published)[..., 9]
+    assert np.median(gap_BH) < 0.5
+    assert np.quantile(gap_BH, 0.9) < 2.5
+
+
+def test_more_assessments_make_the_forecast_narrower(
+    batch: SequenceBatch, task: Task, network: Network
+) -> None:
+    later = batch.take(batch.origin_day_B == 21)
+    target = batch.layout.channels_C.index(task.target.code)
+    several = later.take(later.observed_BTC[:, :, target].sum(axis=1) > 1)
+    only_last = several.observed_BTC.copy()
+    only_last[:, :-1, target] = False
+    fewer = replace(several, observed_BTC=only_last)
+    fewer = fewer.take(only_last[:, -1, target])
+    several = several.take(only_last[:, -1, target])
+    assert len(several) > 10
+    width = lambda b: (forward(network, b)[..., 17] - forward(network, b)[..., 1]).mean()  # noqa: E731
+    assert width(several) < width(fewer)
+
+
+def test_with_nothing_known_it_forecasts_the_population_and_knows_least(
+    batch: SequenceBatch, network: Network
+) -> None:
+    *past, present_BM, _ = tensors(batch)
+    with torch.inference_mode():
+        embeddings = network.encoder(*past)
+        nothing = network.head(embeddings, torch.zeros_like(present_BM))
+        known = network.head(embeddings, present_BM)
+    first = batch.origin_day_B == 0
+    np.testing.assert_allclose(nothing[first], nothing[first][:1].expand_as(nothing[first]))
+    width = lambda q: float((q[..., 17] - q[..., 1]).mean())  # noqa: E731
+    assert width(nothing) > 2 * width(known)
+
+
+def test_more_therapy_never_forecasts_a_slower_recovery_whatever_the_weights(
+    batch: SequenceBatch, network: Network
+) -> None:
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.5 * torch.randn_like(parameter))
+    head = network.head
+    assert isinstance(head, HybridHead)
+    *past, present_BM, _ = tensors(batch)
+    doses = (0.0, 30.0, 120.0, 600.0)
+    with torch.inference_mode():
+        embeddings = network.encoder(*past)
+        plans = [
+            head.under_plan(
+                embeddings, present_BM, torch.full((len(batch), len(head.horizon_days_H)), dose)
+            )
+            for dose in doses
+        ]
+    for less, more in pairwise(plans):
+        assert (more - less).min() > -1e-3
+    # The effect saturates: ten times the dose is far from ten times the effect.
+    assert (plans[3] - plans[2]).mean() < (plans[2] - plans[0]).mean()
+
+
+def test_windows_hold_each_day_once_and_end_with_the_last_day() -> None:
+    window_WT = windows(30)
+    assert window_WT.shape == (5, 30)
+    np.testing.assert_array_equal(window_WT.sum(0), np.ones(30))
+    np.testing.assert_array_equal(window_WT.sum(1), [2, 7, 7, 7, 7])

@@ -1,0 +1,221 @@
+"""The leaderboard: scores of every family from one prediction table, with paired intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from contracts import predictions as columns
+from contracts.task import Task
+from training.scores import Difference, paired_difference
+
+FLOOR = "Bayes floor"
+"""Name of the forecasts that nobody can beat: a simulator's own, given the same past."""
+
+BASE = "last observation"
+"""Skill 0."""
+
+REPEAT = "repeat"
+MINIMUM_SUBJECTS = 20
+"""A horizon or population with fewer subjects is left out of the table."""
+
+MINIMUM_EVENTS = 10
+"""A milestone with fewer events, or non-events, is left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One family at one horizon from one origin in one population.
+
+    Parameters
+    ----------
+    population
+        `all`, or `early`: forecast within the task's `early_days` of onset.
+    origin_day, weeks, subjects
+        Days after enrolment of the forecast, its horizon, and how many people it rests on.
+    mae, median_absolute_error, crps, interval_score, width_80, width_90, bias
+        Score points; bias is forecast median minus truth.
+    coverage_80, coverage_90
+        Share of truths inside the interval.
+    skill
+        CRPS on the way from the last observation (0) to the Bayes floor (1); None without a floor.
+    mae_difference, crps_difference
+        First family minus this one, paired by subject; below 0 the first is better. None for the
+        first itself.
+    """
+
+    model: str
+    population: str
+    origin_day: int
+    weeks: int
+    subjects: int
+    mae: float
+    median_absolute_error: float
+    crps: float
+    interval_score: float
+    coverage_80: float
+    coverage_90: float
+    width_80: float
+    width_90: float
+    bias: float
+    skill: float | None
+    mae_difference: Difference | None
+    crps_difference: Difference | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MilestoneRow:
+    """One family's chances of one milestone at one horizon from one origin.
+
+    Parameters
+    ----------
+    subjects, events
+        Denominator, and how many reached it.
+    auroc, brier
+        Discrimination, and mean squared error of the chance.
+    slope
+        Slope of a logistic regression of the event on the logit of the chance: 1 is calibrated,
+        below 1 the chances are too extreme (Cox 1958). None where all chances are equal.
+    """
+
+    model: str
+    milestone: str
+    origin_day: int
+    weeks: int
+    subjects: int
+    events: int
+    auroc: float
+    brier: float
+    slope: float | None
+
+
+def leaderboard_rows(scored: pd.DataFrame, task: Task, names: list[str]) -> list[Row]:
+    """Return a row per population, origin, horizon and family.
+
+    Parameters
+    ----------
+    scored
+        Prediction tables of all families with the columns of `training.scores.losses` and
+        `repeat`, every family on the same people.
+    names
+        The families in their order; the first is what the others are held against.
+    """
+    early = scored[scored[columns.DAYS_SINCE_ONSET] < task.early_days]
+    rows: list[Row] = []
+    for population, table in (("all", scored), ("early", early)):
+        for (origin, day), here in table.groupby([columns.ORIGIN, columns.HORIZON]):
+            if here[columns.SUBJECT].nunique() < MINIMUM_SUBJECTS:
+                continue
+            ordered = here.sort_values([REPEAT, columns.SUBJECT])
+            by_model = {name: ordered[ordered[columns.MODEL] == name] for name in names}
+            # A floor may be known for one origin only.
+            by_model = {
+                name: mine
+                for name, mine in by_model.items()
+                if name != FLOOR or len(mine) == len(by_model[names[0]])
+            }
+            crps = {name: float(mine["crps"].mean()) for name, mine in by_model.items()}
+            rows += [
+                _row(
+                    name,
+                    population,
+                    int(str(origin)),
+                    int(str(day)) // 7,
+                    by_model[name],
+                    by_model[names[0]],
+                    _skill(crps, name),
+                )
+                for name in by_model
+            ]
+    return rows
+
+
+def milestone_rows(scored: pd.DataFrame, task: Task, names: list[str]) -> list[MilestoneRow]:
+    """Return a row per milestone, origin, horizon and family, where there are events enough."""
+    rows = []
+    for milestone in task.milestones:
+        chance, reached = columns.CHANCE + milestone.name, columns.REACHED + milestone.name
+        keys = [columns.ORIGIN, columns.HORIZON, columns.MODEL]
+        for (origin, day, model), here in scored.groupby(keys):
+            once = here.groupby(columns.SUBJECT)[[chance, reached]].mean()
+            event_N = once[reached].to_numpy() > 0.5
+            if model not in names or min(event_N.sum(), (~event_N).sum()) < MINIMUM_EVENTS:
+                continue
+            chance_N = here[chance].to_numpy(dtype=np.float64)
+            reached_N = here[reached].to_numpy(dtype=np.bool_)
+            rows.append(
+                MilestoneRow(
+                    model=str(model),
+                    milestone=milestone.name,
+                    origin_day=int(str(origin)),
+                    weeks=int(str(day)) // 7,
+                    subjects=len(once),
+                    events=int(event_N.sum()),
+                    auroc=float(roc_auc_score(reached_N, chance_N)),
+                    brier=float(((chance_N - reached_N) ** 2).mean()),
+                    slope=calibration_slope(chance_N, reached_N),
+                )
+            )
+    return rows
+
+
+def calibration_slope(chance_N: NDArray[np.float64], reached_N: NDArray[np.bool_]) -> float | None:
+    """Return the slope of a logistic regression of the event on the logit of the chance."""
+    inside_N = np.clip(chance_N, 0.005, 0.995)
+    logit_N1 = np.log(inside_N / (1 - inside_N))[:, None]
+    if np.ptp(logit_N1) == 0:
+        return None
+    return float(LogisticRegression(C=np.inf).fit(logit_N1, reached_N).coef_[0, 0])
+
+
+def _skill(crps: dict[str, float], name: str) -> float | None:
+    if FLOOR not in crps or BASE not in crps:
+        return None
+    return (crps[BASE] - crps[name]) / (crps[BASE] - crps[FLOOR])
+
+
+def _row(
+    name: str,
+    population: str,
+    origin: int,
+    weeks: int,
+    mine: pd.DataFrame,
+    first: pd.DataFrame,
+    skill: float | None,
+) -> Row:
+    def difference(loss: str) -> Difference | None:
+        if mine is first:
+            return None
+        subject_N = mine[columns.SUBJECT].to_numpy()
+        return paired_difference(first[loss].to_numpy(), mine[loss].to_numpy(), subject_N)
+
+    means = mine[_MEANS].mean()
+    return Row(
+        model=name,
+        population=population,
+        origin_day=origin,
+        weeks=weeks,
+        subjects=mine[columns.SUBJECT].nunique(),
+        median_absolute_error=float(mine["mae"].median()),
+        skill=skill,
+        mae_difference=difference("mae"),
+        crps_difference=difference("crps"),
+        **{name: float(means[name]) for name in _MEANS},
+    )
+
+
+_MEANS = [
+    "mae",
+    "crps",
+    "interval_score",
+    "coverage_80",
+    "coverage_90",
+    "width_80",
+    "width_90",
+    "bias",
+]

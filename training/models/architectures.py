@@ -1,0 +1,47 @@
+"""The networks that can be trained, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
+
+from contracts.sequences import Layout
+from contracts.task import Task
+from training.models.fusion import Encoder, Head
+from training.models.hybrid import HybridEncoder, HybridHead
+from training.models.inputs import inputs_of
+from training.models.network import Network
+from training.models.series import CausalConvolutions, GruDecay, SeriesCore
+
+Architecture = Literal["hybrid", "GRU-D", "temporal convolution"]
+
+
+EMBEDDING = 8
+"""Width of a modality's embedding in the late-fusion networks."""
+
+
+def new_network(layout: Layout, task: Task, architecture: Architecture, hidden: int) -> Network:
+    """Build an untrained network for a layout, seeded by the global generator."""
+    return _BUILDERS[architecture](layout, task, hidden)
+
+
+def _hybrid(layout: Layout, task: Task, hidden: int) -> Network:
+    inputs = inputs_of(layout, task)
+    encoder = HybridEncoder(inputs, hidden)
+    return Network(encoder, HybridHead(inputs, encoder.curves, layout.horizon_days_H, hidden))
+
+
+def _fusion(core: SeriesCore, layout: Layout, task: Task, hidden: int) -> Network:
+    inputs = inputs_of(layout, task)
+    return Network(
+        Encoder(inputs, core, hidden, EMBEDDING),
+        Head(inputs, len(layout.horizon_days_H), hidden, EMBEDDING),
+    )
+
+
+_BUILDERS: dict[Architecture, Callable[[Layout, Task, int], Network]] = {
+    "hybrid": _hybrid,
+    "GRU-D": partial(_fusion, GruDecay),
+    "temporal convolution": partial(_fusion, CausalConvolutions),
+}

@@ -1,0 +1,53 @@
+"""Normalisation as part of a network, so that its bundle can't lose it.
+
+Letters: B pairs, T days, C channels, S person covariates.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from contracts.sequences import SequenceBatch
+
+SMALLEST_SPREAD = 1e-3
+
+
+class Normalisation(nn.Module):
+    """Mean and spread of each channel and person covariate, taken from observed values only."""
+
+    mean_C: Tensor
+    spread_C: Tensor
+    mean_S: Tensor
+    spread_S: Tensor
+
+    def __init__(self, channels: int, person: int) -> None:
+        super().__init__()
+        self.register_buffer("mean_C", torch.zeros(channels))
+        self.register_buffer("spread_C", torch.ones(channels))
+        self.register_buffer("mean_S", torch.zeros(person))
+        self.register_buffer("spread_S", torch.ones(person))
+
+    def learn(self, train: SequenceBatch) -> None:
+        """Set mean and spread from the training pairs; a column never observed stays as it is."""
+        values_BTC = np.where(train.observed_BTC, train.values_BTC, np.nan).astype(np.float64)
+        person_BS = np.where(train.person_known_BS, train.person_BS, np.nan).astype(np.float64)
+        for x, mean, spread in (
+            (values_BTC.reshape(-1, values_BTC.shape[-1]), self.mean_C, self.spread_C),
+            (person_BS, self.mean_S, self.spread_S),
+        ):
+            for column in range(x.shape[1]):
+                known = x[~np.isnan(x[:, column]), column]
+                if len(known):
+                    mean[column] = float(known.mean())
+                    spread[column] = max(float(known.std()), SMALLEST_SPREAD)
+
+    def series(self, values_BTC: Tensor, observed_BTC: Tensor) -> Tensor:
+        """Return standardised values, 0 where not observed."""
+        return (values_BTC - self.mean_C) / self.spread_C * observed_BTC
+
+    def person(self, person_BS: Tensor, known_BS: Tensor) -> Tensor:
+        """Return standardised covariates, 0 where unknown, beside what is known, (B, 2 S)."""
+        p_BS = (person_BS - self.mean_S) / self.spread_S * known_BS
+        return torch.cat([p_BS, known_BS], dim=-1)

@@ -1,0 +1,48 @@
+"""A distribution on a bounded scale as its distribution function on a grid, and its quantiles.
+
+Letters: B pairs, H horizons, S normal components, K + 1 grid points, Q quantile levels.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from training.models.recovery import normal_cdf
+
+CELLS = 33
+"""Cells of the grid: of two points each on the Fugl-Meyer scale, half its noise."""
+
+
+def mixture_cdf(weight_BHS: Tensor, mean_BHS: Tensor, spread_BHS: Tensor) -> Tensor:
+    """Return the distribution function of a normal mixture on the grid over [0, 1], (B, H, K + 1).
+
+    Mass beyond an end counts as at the end: the scale censors.
+    """
+    grid_K = torch.linspace(0, 1, CELLS + 1, device=mean_BHS.device)
+    z_BHSK = (grid_K - mean_BHS[..., None]) * (1 / spread_BHS)[..., None]
+    return (weight_BHS[..., None, :] @ normal_cdf(z_BHSK)).squeeze(-2)
+
+
+def quantiles(cdf_BHK: Tensor, level_Q: Tensor) -> Tensor:
+    """Invert the distribution function, linear within a cell, (B, H, Q) on [0, 1].
+
+    A quantile is the length of the scale that lies below it, summed cell by cell: so quantiles
+    rise with the level and stay on the scale by construction.
+    """
+    low_BHK1, high_BHK1 = cdf_BHK[..., :-1, None], cdf_BHK[..., 1:, None]
+    below_BHKQ = (level_Q - low_BHK1) / (high_BHK1 - low_BHK1).clamp(min=1e-6)
+    return below_BHKQ.clamp(0, 1).mean(dim=2)
+
+
+def crps(cdf_BHK: Tensor, share_BH: Tensor) -> Tensor:
+    """Return the continuous ranked probability score of each outcome, (B, H), on [0, 1].
+
+    The integral over the scale of (F(x) - 1{y <= x})^2, with F constant within a cell (Matheson and
+    Winkler 1976). Where the truth is at an end of the scale, mass beyond it costs nothing: the
+    score is that of the censored distribution.
+    """
+    inside_BHC = (cdf_BHK[..., :-1] + cdf_BHK[..., 1:]) / 2
+    upper_C = torch.arange(1, CELLS + 1, device=cdf_BHK.device)
+    above_BHC = (upper_C - CELLS * share_BH[..., None]).clamp(0, 1)
+    return (above_BHC * (1 - inside_BHC) ** 2 + (1 - above_BHC) * inside_BHC**2).mean(dim=-1)
