@@ -35,8 +35,15 @@ from features.checks import check_events
 DATA_FILE = f"{meds.data_subdirectory}/0.parquet"
 
 
-def write_cohort(events: pd.DataFrame, provenance: Provenance, folder: Path) -> Cohort:
+def write_cohort(
+    events: pd.DataFrame, provenance: Provenance, folder: Path, *, beside: Path | None = None
+) -> Cohort:
     """Check events and write them as a cohort folder, whole or not at all.
+
+    Parameters
+    ----------
+    beside
+        Folder whose content goes into the cohort folder too: minutes, an import's report.
 
     Returns
     -------
@@ -58,6 +65,8 @@ def write_cohort(events: pd.DataFrame, provenance: Provenance, folder: Path) -> 
     draft = folder.with_name(f".{folder.name}.{uuid4().hex}.draft")
     try:
         _write(ordered, provenance, draft)
+        if beside is not None:
+            shutil.copytree(beside, draft, dirs_exist_ok=True)
         if folder.exists():
             folder.rmdir()
         draft.rename(folder)
