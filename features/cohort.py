@@ -33,6 +33,8 @@ from contracts.vocabulary import Kind, vocabulary
 from features.checks import check_events
 
 DATA_FILE = f"{meds.data_subdirectory}/0.parquet"
+IMPORT_REPORT = "metadata/import.json"
+"""What became of each file of an import: read, left out, unreadable."""
 
 
 def write_cohort(
@@ -114,6 +116,31 @@ def read_cohort(folder: Path) -> Cohort:
         provenance=_read_provenance(folder),
         digest=folder_digest(folder / meds.data_subdirectory),
     )
+
+
+def replace_events(folder: Path, events: pd.DataFrame) -> Cohort:
+    """Write other events into a cohort folder, in place of all that it had.
+
+    The new file is whole before the old ones go; a reader in between sees the old ones.
+
+    Raises
+    ------
+    CohortInvalid
+        The events break the contract; nothing was changed.
+    """
+    if problems := check_events(events, file=folder.name):
+        raise CohortInvalid(problems)
+    draft = folder.with_name(f".{folder.name}.{uuid4().hex}.draft")
+    try:
+        _write(_in_order(events), _read_provenance(folder), draft)
+        for file in (folder / meds.data_subdirectory).rglob("*.parquet"):
+            if file != folder / DATA_FILE:
+                file.unlink()
+        (draft / meds.code_metadata_filepath).replace(folder / meds.code_metadata_filepath)
+        (draft / DATA_FILE).replace(folder / DATA_FILE)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return read_cohort(folder)
 
 
 def summarise(cohort: Cohort) -> dict[str, Any]:

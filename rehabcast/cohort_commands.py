@@ -67,6 +67,21 @@ def simulate(
     _show(write_cohort(events, provenance, destination), destination, as_json=as_json)
 
 
+@app.command("export")
+def export_cohort(
+    folder: Annotated[Path, typer.Argument(help="Cohort folder (MEDS layout).")],
+    destination: Annotated[Path, typer.Argument(help="New folder; must not exist yet.")],
+    form: Annotated[str, typer.Option("--format", help="meds, or csv.")] = "meds",
+    as_json: AsJson = False,
+) -> None:
+    """Write a cohort for other programs: a plain MEDS folder, or CSV tables."""
+    from features.cohort import read_cohort
+    from features.export import export
+
+    files = [str(file) for file in export(read_cohort(folder), folder, destination, form)]
+    emit({"files": files}, "\n".join(files), as_json=as_json)
+
+
 @app.command()
 def validate(
     folder: Annotated[Path, typer.Argument(help="Cohort folder (MEDS layout).")],

@@ -16,6 +16,7 @@ os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
 from rehabcast import (
     cohort_commands,
+    feature_commands,
     governance_commands,
     service_commands,
     training_commands,
@@ -28,6 +29,7 @@ app = typer.Typer(
     help="Forecasts of functional recovery that a clinician can question, behind a fairness audit.",
 )
 app.add_typer(cohort_commands.app, name="cohort")
+app.add_typer(feature_commands.app, name="features")
 app.command()(training_commands.train)
 app.command()(training_commands.benchmark)
 app.command()(training_commands.evaluate)

@@ -1,10 +1,11 @@
 """Sleep, minute by minute: from the angle of the wrist, or from counts.
 
 Raw acceleration: a minute is still when the arm's angle stays within 5 degrees, and five such
-minutes or more are a bout (van Hees 2015, doi:10.1371/journal.pone.0142533). Counts: Cole and
-Kripke 1992 on counts per minute. Either way the night is the longest row of bouts with less than an
-hour between them inside each noon to noon (van Hees 2018, doi:10.1038/s41598-018-31266-z), and
-sleep is what was asleep and worn inside it. It counts for the day of waking.
+minutes or more are a bout (van Hees 2015, doi:10.1371/journal.pone.0142533). Counts per minute:
+Oakley 1997 for an Actiwatch, Cole and Kripke 1992 for any other device. Either way the night is the
+longest row of bouts with less than an hour between them inside each noon to noon (van Hees 2018,
+doi:10.1038/s41598-018-31266-z), and sleep is what was asleep and worn inside it. It counts for the
+day of waking.
 """
 
 from __future__ import annotations
@@ -19,6 +20,12 @@ SHORTEST_NIGHT_MIN = 120
 
 COLE_KRIPKE = 0.001 * np.array([106.0, 54.0, 58.0, 76.0, 230.0, 74.0, 67.0])
 """Weights of four minutes before, the minute itself and two after."""
+
+OAKLEY = np.array([0.04, 0.2, 1.0, 0.2, 0.04])
+"""Weights of two minutes before, the minute itself and two after."""
+
+OAKLEY_AWAKE = 40.0
+"""Weighted counts above this are wakefulness: the middle of the maker's three sensitivities."""
 
 COUNT_SCALE, HIGHEST = 100.0, 300.0
 """Counts per minute are divided by 100 and cut at 300 (Cole and Kripke 1992, as in pyActigraph)."""
@@ -38,7 +45,9 @@ def asleep(minutes: pd.DataFrame) -> NDArray[np.bool_] | None:
     if "turn_deg" in minutes and minutes["turn_deg"].notna().any():
         quiet = _bouts(minutes["turn_deg"].to_numpy() <= STILL_DEG)
     elif "counts" in minutes and minutes["counts"].notna().any():
-        quiet = cole_kripke(minutes["counts"].fillna(HIGHEST * COUNT_SCALE).to_numpy())
+        counts = minutes["counts"].fillna(HIGHEST * COUNT_SCALE).to_numpy()
+        actiwatch = minutes["device"].str.startswith("Actiwatch").all()
+        quiet = oakley(counts) if actiwatch else cole_kripke(counts)
     else:
         return None
     return np.asarray(quiet & minutes["is_worn"].to_numpy() & _nights(quiet, minutes))
@@ -50,6 +59,11 @@ def cole_kripke(counts_M: NDArray[np.float64]) -> NDArray[np.bool_]:
     padded = np.concatenate([np.zeros(4), scaled, np.zeros(2)])
     score = np.convolve(padded, COLE_KRIPKE[::-1], mode="valid")
     return np.asarray(score < 1)
+
+
+def oakley(counts_M: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Score minutes of an Actiwatch as asleep from counts per minute."""
+    return np.asarray(np.convolve(counts_M, OAKLEY, mode="same") <= OAKLEY_AWAKE)
 
 
 def _runs(flags: NDArray[np.bool_]) -> NDArray[np.int64]:

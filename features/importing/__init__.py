@@ -13,16 +13,15 @@ import pandas as pd
 
 from contracts.cohort import SUBJECT, Cohort, Provenance, RuleCount
 from contracts.errors import CohortInvalid, ContractError, Problem
-from features.cohort import write_cohort
+from features.cohort import IMPORT_REPORT, write_cohort
 from features.importing.assemble import assemble
 from features.importing.collect import collect, source_files
 from features.importing.plan import Plan, read_people, read_plan
 from features.recording import Collected, records
 from features.sources import depresjon, formats, lifesnaps, nhanes_minutes, welltory
-from features.sources.stroke_specs import import_stroke_specs, is_stroke_specs
+from features.sources.cohort_files import columns_of
+from features.sources.stroke_specs import SCALE_COLUMNS, import_stroke_specs
 from features.sources.tables import import_tables, is_column_map
-
-REPORT_FILE = "metadata/import.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +100,7 @@ def _cohort_format(source: Path) -> str:
     """Tell a whole cohort's layout; `auto` where the source is none, so that files are asked."""
     if source.is_file():
         return "tables" if is_column_map(source) else "auto"
-    if is_stroke_specs(source):
+    if any(set(SCALE_COLUMNS) <= columns_of(file) for file in source.glob("*.csv")):
         return "stroke-specs"
     return next((name for name, m in cohort_names().items() if m.is_mine(source)), "auto")
 
@@ -147,4 +146,4 @@ def _write_report(found: Collected, ids: dict[str, int], draft: Path) -> None:
         "dropped": [asdict(problem) for problem in found.dropped],
         "unreadable": [asdict(problem) for problem in found.unreadable],
     }
-    (draft / REPORT_FILE).write_text(json.dumps(record, indent=1), "utf-8")
+    (draft / IMPORT_REPORT).write_text(json.dumps(record, indent=1), "utf-8")

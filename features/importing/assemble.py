@@ -18,13 +18,14 @@ from contracts.cohort import (
     TIME,
     RuleCount,
 )
-from contracts.errors import Problem
-from contracts.vocabulary import Kind, vocabulary
+from contracts.vocabulary import vocabulary
 from features.biomarkers import sleep, therapy, wear
 from features.biomarkers.epochs import joined
+from features.extract import DAYS_FOLDER, read_days, run_here
 from features.importing.collect import CLOCK_CHANGE
 from features.importing.plan import Plan
-from features.minutes import days_of, minute_files, write_minutes
+from features.minutes import minute_files, write_minutes
+from features.plausible import plausible_events
 from features.recording import BIRTH_DATE, WHO, Collected, records
 
 AGE, ARM = "REHABCAST//AGE", "REHABCAST//AFFECTED_ARM"
@@ -80,11 +81,16 @@ def assemble(
         tables += [part.assign(**{WHO: who, TEXT: None}) for part in parts]
     events = pd.concat(tables, ignore_index=True)
     events[SUBJECT] = events[WHO].map(ids)
-    events = pd.concat([_days(draft), events], ignore_index=True)[[*COLUMNS]]
+    events = pd.concat([_days(draft, found), events], ignore_index=True)[[*COLUMNS]]
     events = events.astype({TIME: "datetime64[us]", NUMBER: float})
     events = _adherence(events, plan)
     events = _dated(events, rules)
-    return _sound(events, found, rules) if len(events) else events, ids, rules
+    if len(events):
+        events, left = plausible_events(events)
+        found.dropped += [part.as_problem() for part in left]
+        for part in left:
+            rules.count(f"{vocabulary()[part.code].name} {part.reason}", part.values)
+    return events, ids, rules
 
 
 def _minutes(
@@ -123,12 +129,9 @@ def _exchanged(who: str, minutes: pd.DataFrame) -> pd.DataFrame:
     return records([(who, at, DEVICE_CHANGE, None, None) for at in later[TIME]])
 
 
-def _days(draft: Path) -> pd.DataFrame:
-    files = minute_files(draft)
-    if not files:
-        return pd.DataFrame(columns=list(COLUMNS))
-    days: pd.DataFrame = days_of(files).to_pandas().assign(**{TEXT: None})
-    return days
+def _days(draft: Path, found: Collected) -> pd.DataFrame:
+    found.dropped += run_here(minute_files(draft), draft / DAYS_FOLDER)
+    return read_days(draft).assign(**{TEXT: None})
 
 
 def _adherence(events: pd.DataFrame, plan: Plan) -> pd.DataFrame:
@@ -184,32 +187,3 @@ def _dated(events: pd.DataFrame, rules: Rules) -> pd.DataFrame:
         if len(v)
     ]
     return pd.concat([rest, *added], ignore_index=True)
-
-
-def _sound(events: pd.DataFrame, found: Collected, rules: Rules) -> pd.DataFrame:
-    """Leave out impossible values, what lies before the onset, and a day's second values."""
-    words = vocabulary()
-    low = events[CODE].map({c: e.low for c, e in words.items()}).astype(float)
-    high = events[CODE].map({c: e.high for c, e in words.items()}).astype(float)
-    numeric = events[CODE].map({c: e.is_numeric for c, e in words.items()}).astype(bool)
-    number = events[NUMBER].astype(float)
-    impossible = numeric & ~number.between(low, high)
-    person = events[CODE].map({c: e.kind is Kind.PERSON for c, e in words.items()}).astype(bool)
-    onset = events[SUBJECT].map(
-        events[events[CODE] == ONSET].set_index(SUBJECT)[TIME].dt.normalize()
-    )
-    early = ~person & (events[TIME].dt.normalize() < onset)
-    for flags, rule in (
-        (impossible, "outside its plausible range: left out"),
-        (early & ~impossible, "before the onset: left out"),
-    ):
-        for code, rows in events[flags].groupby(CODE):
-            rules.count(f"{words[str(code)].name} {rule}", len(rows))
-            message = f"{len(rows)} value(s) of {rows[SUBJECT].nunique()} subject(s) {rule}"
-            found.dropped.append(Problem(file="*", row=None, field=str(code), message=message))
-    kept = events[~impossible & ~early]
-    day = kept[TIME].dt.normalize()
-    again = kept.assign(day=day).duplicated([SUBJECT, CODE, "day"], keep="first")
-    rules.count("a day's second value of the same code: the first is kept", int(again.sum()))
-    sound: pd.DataFrame = kept[~again].reset_index(drop=True)
-    return sound

@@ -79,7 +79,7 @@ def _facts(who: str, person: Any, start: pd.Timestamp, end: pd.Timestamp) -> lis
             CONDITIONS[who.split("_")[0]],
         ),
     ]
-    if not pd.isna(person.edu):
+    if str(person.edu).strip() not in {"", "nan"}:
         rows.append((who, None, "REHABCAST//EDUCATION", None, f"{str(person.edu).strip()} years"))
     for when, score in ((start, person.madrs1), (end, person.madrs2)):
         if not pd.isna(score):

@@ -29,7 +29,6 @@ from contracts.cohort import (
 )
 from contracts.errors import CohortInvalid, ContractError, Problem
 from contracts.vocabulary import vocabulary
-from features.sources.cohort_files import columns_of
 
 SCALES = {
     "fuglmeyer": "REHABCAST//FUGL_MEYER_UE",
@@ -96,11 +95,6 @@ def import_stroke_specs(source: Path) -> tuple[pd.DataFrame, Provenance]:
         rules=_rules(scales, person, enrolled),
     )
     return events[list(COLUMNS)], provenance
-
-
-def is_stroke_specs(source: Path) -> bool:
-    """Tell the folder by the columns of its scales."""
-    return any(set(SCALE_COLUMNS) <= columns_of(file) for file in source.glob("*.csv"))
 
 
 def stroke_type(text: str) -> str | None:

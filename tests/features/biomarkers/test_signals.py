@@ -81,7 +81,13 @@ def test_sleep_is_the_longest_quiet_stretch_of_the_night_and_worn() -> None:
     generator = np.random.default_rng(0)
     counts = np.where(quiet, 0, generator.integers(600, 3000, len(time))).astype(float)
     table = pd.DataFrame(
-        {"time": time, "counts": counts, "is_worn": True, "placement": "left wrist"}
+        {
+            "time": time,
+            "counts": counts,
+            "is_worn": True,
+            "placement": "left wrist",
+            "device": "ActiGraph 1",
+        }
     )
     flags = sleep.asleep(table)
     assert flags is not None
@@ -95,6 +101,9 @@ def test_sleep_is_the_longest_quiet_stretch_of_the_night_and_worn() -> None:
     assert by_angle is not None
     assert by_angle.sum() / 60 == pytest.approx(8, abs=0.2)
     assert sleep.asleep(table.assign(placement="hip")) is None
+    by_maker = sleep.asleep(table.assign(device="Actiwatch 1"))
+    assert by_maker is not None
+    assert by_maker.sum() / 60 == pytest.approx(8, abs=0.2)
 
 
 def test_variability_has_its_closed_form_and_forgets_ectopic_beats() -> None:
