@@ -25,7 +25,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 setup: $(VENV)/.ready  ## Make .venv with the locked requirements
 
 lock: $(VENV)/.ready  ## Make requirements.lock anew from pyproject.toml
-	$(BIN)/pip-compile --quiet --extra dev --generate-hashes --no-allow-unsafe --strip-extras \
+	$(BIN)/pip-compile --quiet --extra dev --extra signals --extra scale --generate-hashes --no-allow-unsafe --strip-extras \
 	    --unsafe-package torch --no-emit-index-url --no-emit-find-links --no-header \
 	    --pip-args '--only-binary :all:' --output-file requirements.lock pyproject.toml
 

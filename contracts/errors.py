@@ -3,6 +3,7 @@
 RehabcastError                 exit code 1
 ├── ContractError              3   an input breaks its contract: file, row, field, what to do
 │   ├── CohortInvalid          3   a list of problems in a cohort or its source
+│   ├── SourceUnreadable       3   one file of a source: where in it, what is wrong, what to do
 │   └── TaskInvalid            3   a task file
 ├── EvidenceMissing            4   something that must exist first does not: a run, a report
 ├── PromotionRefused           5   the gate said no
@@ -71,6 +72,24 @@ class CohortInvalid(ContractError):
         rest = len(self.problems) - self.SHOWN
         more = f"\n  ... and {rest} more (--json lists all)" if rest > 0 else ""
         super().__init__(f"{len(self.problems)} problem(s), nothing was written:\n{shown}{more}")
+
+
+class SourceUnreadable(ContractError):
+    """One file of a source cannot be read; says where in it, what is wrong and what to do.
+
+    Parameters
+    ----------
+    file
+        Name of the file, relative to what the user passed.
+    where
+        Record, sector or byte at which reading stopped; `*` when it is the file as a whole.
+    message
+        What was found, what was expected and what to do.
+    """
+
+    def __init__(self, file: str, where: str, message: str) -> None:
+        self.problem = Problem(file=file, row=None, field=where, message=message)
+        super().__init__(str(self.problem))
 
 
 class EvidenceMissing(RehabcastError):

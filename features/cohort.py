@@ -35,6 +35,8 @@ from contracts.vocabulary import Kind, vocabulary
 from features.checks import check_events
 
 DATA_FILE = f"{meds.data_subdirectory}/0.parquet"
+IMPORT_REPORT = "metadata/import.json"
+"""What became of each file of an import: read, left out, unreadable."""
 
 EVENT_SCHEMA = pa.schema(
     zip(
@@ -46,8 +48,15 @@ EVENT_SCHEMA = pa.schema(
 """Columns of a data file, as MEDS has them."""
 
 
-def write_cohort(events: pd.DataFrame, provenance: Provenance, folder: Path) -> Cohort:
+def write_cohort(
+    events: pd.DataFrame, provenance: Provenance, folder: Path, *, beside: Path | None = None
+) -> Cohort:
     """Check events and write them as a cohort folder, whole or not at all.
+
+    Parameters
+    ----------
+    beside
+        Folder whose content goes into the cohort folder too: minutes, an import's report.
 
     Returns
     -------
@@ -70,6 +79,8 @@ def write_cohort(events: pd.DataFrame, provenance: Provenance, folder: Path) -> 
             schema=EVENT_SCHEMA,
         )
         write_events(table, draft / DATA_FILE)
+        if beside is not None:
+            shutil.copytree(beside, draft, dirs_exist_ok=True)
     return read_cohort(folder)
 
 
@@ -147,32 +158,29 @@ def read_cohort(folder: Path) -> Cohort:
     )
 
 
-def summarise(cohort: Cohort) -> dict[str, Any]:
-    """Return what a person wants to know of a cohort first, ready for JSON."""
-    events = cohort.events
-    subjects = int(events[SUBJECT].nunique())
-    counts = events[CODE].value_counts()
-    words = vocabulary()
-    facts = [code for code, entry in words.items() if entry.kind is Kind.PERSON]
-    return {
-        "name": cohort.provenance.name,
-        "source": cohort.provenance.source,
-        "simulated": cohort.provenance.simulated,
-        "digest": cohort.digest,
-        "subjects": subjects,
-        "events": len(events),
-        "codes": [
-            {
-                "code": code,
-                "name": words[code].name,
-                "unit": words[code].unit,
-                "events": int(counts[code]),
-            }
-            for code in words
-            if code in counts.index
-        ],
-        "not_recorded": {words[code].name: subjects - int(counts.get(code, 0)) for code in facts},
-    }
+def replace_events(folder: Path, events: pd.DataFrame) -> Cohort:
+    """Write other events into a cohort folder, in place of all that it had.
+
+    The new file is whole before the old ones go; a reader in between sees the old ones.
+
+    Raises
+    ------
+    CohortInvalid
+        The events break the contract; nothing was changed.
+    """
+    if problems := check_events(events, file=folder.name):
+        raise CohortInvalid(problems)
+    draft = folder.with_name(f".{folder.name}.{uuid4().hex}.draft")
+    try:
+        _write(_in_order(events), _read_provenance(folder), draft)
+        for file in (folder / meds.data_subdirectory).rglob("*.parquet"):
+            if file != folder / DATA_FILE:
+                file.unlink()
+        (draft / meds.code_metadata_filepath).replace(folder / meds.code_metadata_filepath)
+        (draft / DATA_FILE).replace(folder / DATA_FILE)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return read_cohort(folder)
 
 
 def _in_order(events: pd.DataFrame) -> pd.DataFrame:

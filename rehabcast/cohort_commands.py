@@ -2,58 +2,75 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
 from contracts.cohort import Cohort
+from contracts.errors import Problem
 from rehabcast import simulation_commands
 from rehabcast.output import AsJson, emit, words
 
+if TYPE_CHECKING:
+    from features.importing import Imported
+
 app = typer.Typer(no_args_is_help=True, help="Import, simulate and validate cohorts.")
-import_app = typer.Typer(
-    no_args_is_help=True, help="Read a source and write a validated cohort folder."
-)
-app.add_typer(import_app, name="import")
+SHOWN = 20
 
 Destination = Annotated[Path, typer.Argument(help="New cohort folder; must not exist yet.")]
 
 
-@import_app.command("stroke-specs")
-def import_specs(
-    source: Annotated[Path, typer.Argument(help="Folder of the SPECS stroke recovery files.")],
-    destination: Destination,
-    as_json: AsJson = False,
-) -> None:
-    """Import the SPECS stroke recovery data (scales as CSV, demographics as a spreadsheet)."""
-    from features.cohort import write_cohort
-    from features.sources.stroke_specs import import_stroke_specs
-
-    events, provenance = import_stroke_specs(source)
-    _show(write_cohort(events, provenance, destination), destination, as_json=as_json)
-
-
-@import_app.command("tables")
-def import_table_map(
-    column_map: Annotated[
-        Path, typer.Argument(help="TOML file that says which column is what, beside the tables.")
+@app.command("import")
+def import_(
+    format_name: Annotated[
+        str,
+        typer.Argument(
+            metavar="FORMAT",
+            help="auto finds it by content; or stroke-specs, tables (SOURCE is the column map),"
+            " depresjon, welltory, lifesnaps, nhanes-minutes, or one file format.",
+        ),
+    ],
+    source: Annotated[
+        Path, typer.Argument(help="File, folder of files, or folder with a folder a subject.")
     ],
     destination: Destination,
+    map_file: Annotated[
+        Path | None,
+        typer.Option("--map", help="TOML file with what the files don't say (docs/importing.md)."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Import plain CSV or Parquet tables with a column map (docs/importing.md has an example)."""
-    from features.cohort import write_cohort
-    from features.sources.tables import import_tables
+    """Read a source and write a validated cohort; what was left out is said, with its place.
 
-    events, provenance = import_tables(column_map)
-    _show(write_cohort(events, provenance, destination), destination, as_json=as_json)
+    Exits 0 only when something sound was imported.
+    """
+    from features.importing import import_source
+
+    done = import_source(source, destination, format_name=format_name, map_file=map_file)
+    _show(done.cohort, destination, as_json=as_json, done=done)
 
 
 app.command()(simulation_commands.simulate)
 app.command()(simulation_commands.floor)
 app.command()(simulation_commands.draw)
+
+
+@app.command("export")
+def export_cohort(
+    folder: Annotated[Path, typer.Argument(help="Cohort folder (MEDS layout).")],
+    destination: Annotated[Path, typer.Argument(help="New folder; must not exist yet.")],
+    form: Annotated[str, typer.Option("--format", help="meds, or csv.")] = "meds",
+    as_json: AsJson = False,
+) -> None:
+    """Write a cohort for other programs: a plain MEDS folder, or CSV tables."""
+    from features.cohort import read_cohort
+    from features.export import export
+
+    files = [str(file) for file in export(read_cohort(folder), folder, destination, form)]
+    emit({"files": files}, "\n".join(files), as_json=as_json)
 
 
 @app.command()
@@ -67,14 +84,31 @@ def validate(
     _show(read_cohort(folder), folder, as_json=as_json)
 
 
-def _show(cohort: Cohort, folder: Path, *, as_json: bool) -> None:
-    from features.cohort import summarise
+def _show(cohort: Cohort, folder: Path, *, as_json: bool, done: Imported | None = None) -> None:
+    from features.summary import summarise
 
     summary = {"valid": True, "cohort": str(folder), **summarise(cohort)}
     summary["rules"] = [{"rule": rule.rule, "rows": rule.rows} for rule in cohort.provenance.rules]
+    if done is not None:
+        summary["read"] = list(done.read)
+        summary["dropped"] = [asdict(problem) for problem in done.dropped]
+        summary["unreadable"] = [asdict(problem) for problem in done.unreadable]
     emit(summary, cohort_table(cohort, summary), as_json=as_json)
     if not as_json:
+        for title, problems in _losses(done):
+            words.print(f"{title} ({len(problems)}):", markup=False)
+            for problem in problems[:SHOWN]:
+                words.print(f"  {problem}", markup=False)
+            if len(problems) > SHOWN:
+                words.print(f"  ... and {len(problems) - SHOWN} more (metadata/import.json)")
         words.print(f"{folder} is a valid cohort.")
+
+
+def _losses(done: Imported | None) -> list[tuple[str, tuple[Problem, ...]]]:
+    if done is None:
+        return []
+    named = [("left out, or to know", done.dropped), ("files not imported", done.unreadable)]
+    return [(title, problems) for title, problems in named if problems]
 
 
 def cohort_table(cohort: Cohort, summary: dict[str, Any]) -> Table:

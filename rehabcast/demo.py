@@ -42,7 +42,8 @@ def demo(
     task: Annotated[Path, typer.Option("--task", help="Task file.")] = TASK,
 ) -> None:
     """Go the whole way once: validate, train, audit, promote, serve, ask for one forecast."""
-    from features.cohort import read_cohort, summarise
+    from features.cohort import read_cohort
+    from features.summary import summarise
     from training.task import read_task
 
     settings = Settings()

@@ -18,6 +18,7 @@ from rehabcast import (
     audit_commands,
     benchmark_commands,
     cohort_commands,
+    feature_commands,
     governance_commands,
     ledger_commands,
     service_commands,
@@ -31,6 +32,7 @@ app = typer.Typer(
     help="Forecasts of functional recovery that a clinician can question, behind a fairness audit.",
 )
 app.add_typer(cohort_commands.app, name="cohort")
+app.add_typer(feature_commands.app, name="features")
 app.command()(training_commands.train)
 app.command()(training_commands.search)
 app.command()(benchmark_commands.benchmark)

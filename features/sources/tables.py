@@ -137,6 +137,15 @@ def import_tables(column_map: Path) -> tuple[pd.DataFrame, Provenance]:
     return events[list(COLUMNS)], provenance
 
 
+def is_column_map(path: Path) -> bool:
+    """Tell by its content whether a file is a column map."""
+    try:
+        keys = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return False
+    return {"clock", "tables"} <= set(keys)
+
+
 def _read_map(path: Path) -> ColumnMap:
     try:
         declared = ColumnMap.model_validate(tomllib.loads(path.read_text("utf-8")))

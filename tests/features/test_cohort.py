@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, SUBJECT, TEXT, TIME, Provenance
 from contracts.errors import CohortInvalid, ContractError
 from features.checks import check_events
-from features.cohort import read_cohort, summarise, write_cohort
+from features.cohort import read_cohort, write_cohort
+from features.summary import summarise
 
 PROVENANCE = Provenance(name="made up", source="test", simulated=True)
 SCORE = "REHABCAST//FUGL_MEYER_UE"

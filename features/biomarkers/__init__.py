@@ -1,0 +1,1 @@
+"""Signals to digital biomarkers: one module each. Wear comes first, everything else follows it."""

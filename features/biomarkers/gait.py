@@ -1,0 +1,143 @@
+"""Gait from raw acceleration at the lower back, by `scikit-digital-health` (extra `signals`).
+
+Its lumbar pipeline finds bouts of walking, heel strikes and strides; this module only picks the
+columns and takes them to days. Speed needs the subject's height.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from contracts.errors import ContractError
+from features.recording import Quantity, Signal
+
+LOWER_BACK = ("lower back", "lumbar", "sacrum")
+FEWEST_STRIDES = 5
+STEPS = "LOINC//41950-7"
+CODES = {
+    "cadence": "REHABCAST//CADENCE",
+    "speed": "REHABCAST//GAIT_SPEED",
+    "variability": "REHABCAST//STRIDE_TIME_VARIABILITY",
+    "asymmetry": "REHABCAST//STEP_ASYMMETRY",
+    "time": "REHABCAST//WALKING_TIME",
+    "bouts": "REHABCAST//WALKING_BOUTS",
+}
+
+
+def is_lumbar(signal: Signal) -> bool:
+    """Tell whether gait can be read from a signal: raw acceleration at the lower back."""
+    return signal.quantity is Quantity.ACCELERATION and any(
+        place in signal.placement for place in LOWER_BACK
+    )
+
+
+def daily_gait(signal: Signal, height_m: float | None = None) -> pd.DataFrame:
+    """Return a day's gait: steps, bouts, cadence, speed, stride time variability, asymmetry.
+
+    Returns
+    -------
+    Rows of time (the day), code and value; empty where nobody walked.
+
+    Raises
+    ------
+    ContractError
+        The extra `signals` is not installed.
+    """
+    strides = _strides(signal, height_m)
+    if strides.empty:
+        return pd.DataFrame(columns=["time", "code", "numeric_value"])
+    day = pd.to_datetime(strides["time"], unit="s").dt.normalize()
+    rows = [
+        (when, code, value)
+        for when, part in strides.groupby(day)
+        for code, value in _day(part).items()
+        if np.isfinite(value)
+    ]
+    return pd.DataFrame(rows, columns=["time", "code", "numeric_value"])
+
+
+def _strides(signal: Signal, height_m: float | None) -> pd.DataFrame:
+    try:
+        from skdh.context import PredictGaitLumbarLgbm
+        from skdh.gait import GaitLumbar
+    except ImportError as error:
+        raise ContractError(
+            "gait from raw acceleration needs scikit-digital-health: pip install"
+            " 'rehabcast[signals]'"
+        ) from error
+    seconds_N: NDArray[np.float64] = signal.time_N.astype("datetime64[ns]").astype(np.int64) / 1e9
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # It warns of bouts too short for it, which are no strides.
+        samples = {
+            "time": seconds_N,
+            "accel": signal.values_NC.astype(np.float64),
+            "fs": 1 / signal.epoch_s,
+        }
+        walked = PredictGaitLumbarLgbm().predict(**samples)
+        bouts_B2 = np.stack(
+            [walked["Gait Bout Start Index"], walked["Gait Bout Stop Index"]], axis=1
+        )
+        if not len(bouts_B2):
+            return pd.DataFrame()
+        found: dict[str, Any] = GaitLumbar().predict(
+            **samples, height=height_m, gait_bouts=bouts_B2
+        )
+    columns = {
+        "time": found.get("Bout Starts", []),
+        "bout": found.get("Bout N", []),
+        "duration": found.get("Bout Duration", []),
+        "stride_time": found.get("stride time", []),
+        "step_time": found.get("step time", []),
+        "cadence": found.get("cadence", []),
+        "speed": found.get("gait speed", []),
+    }
+    longest = max(len(values) for values in columns.values())
+    return pd.DataFrame(
+        {
+            name: values if len(values) == longest else np.full(longest, np.nan)
+            for name, values in columns.items()
+        }
+    )
+
+
+def _day(strides: pd.DataFrame) -> dict[str, float]:
+    bouts = strides.drop_duplicates("bout")
+    values = {
+        STEPS: float(strides["step_time"].notna().sum()),
+        CODES["bouts"]: float(len(bouts)),
+        CODES["time"]: float(bouts["duration"].sum() / 60),
+        CODES["cadence"]: float(strides["cadence"].mean()),
+        CODES["speed"]: float(strides["speed"].mean()),
+    }
+    stride = strides["stride_time"].dropna()
+    if len(stride) >= FEWEST_STRIDES:
+        values[CODES["variability"]] = float(100 * stride.std() / stride.mean())
+        values[CODES["asymmetry"]] = _asymmetry(strides)
+    return values
+
+
+def _asymmetry(strides: pd.DataFrame) -> float:
+    """Return the difference of every other step time over their mean (Patterson 2010), in %."""
+    odd: list[float] = []
+    even: list[float] = []
+    for _, bout in strides.groupby("bout"):
+        steps = bout["step_time"].dropna().to_numpy()
+        odd.extend(steps[::2])
+        even.extend(steps[1::2])
+    if len(odd) < FEWEST_STRIDES or len(even) < FEWEST_STRIDES:
+        return float("nan")
+    one, other = float(np.mean(odd)), float(np.mean(even))
+    return 200 * abs(one - other) / (one + other)
+
+
+def daily_mean(signal: Signal, code: str) -> pd.DataFrame:
+    """Return a day's mean of a device's own cadence or speed while moving (above 0)."""
+    values = pd.Series(signal.values_NC[:, 0].astype(np.float64), index=signal.time_N)
+    moving = values[values > 0]
+    means = moving.groupby(pd.DatetimeIndex(moving.index).normalize()).mean()
+    return pd.DataFrame({"time": means.index, "code": code, "numeric_value": means.to_numpy()})

@@ -1,0 +1,93 @@
+"""Heart rate variability of beat intervals, and heart rate against exertion.
+
+RMSSD and SDNN follow the Task Force of the ESC and NASPE 1996 (doi:10.1161/01.CIR.93.5.1043);
+ectopic and missed beats are taken out before, by the 20 % rule of Malik 1989.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.recording import Quantity, Signal
+
+PLAUSIBLE_MS = (300.0, 2000.0)
+LARGEST_CHANGE = 0.20
+"""Malik 1989: an interval more than 20 % off the last good one is no normal beat."""
+
+FEWEST_BEATS = 20
+"""Fewer good intervals than this make no variability (local; spot checks have about 100)."""
+
+RMSSD, SDNN = "REHABCAST//RMSSD", "REHABCAST//SDNN"
+RECOVERY, RESERVE = "REHABCAST//HEART_RATE_RECOVERY", "REHABCAST//HEART_RATE_RESERVE"
+
+
+def normal_beats(interval_N: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell which intervals (ms) are normal beats."""
+    low, high = PLAUSIBLE_MS
+    good = (interval_N >= low) & (interval_N <= high)
+    last = float("nan")
+    for place in np.flatnonzero(good):
+        value = interval_N[place]
+        if not np.isnan(last) and abs(value - last) > LARGEST_CHANGE * last:
+            good[place] = False
+            # One beat off is left out; from a second one on the rhythm itself has changed.
+            last = float("nan")
+        else:
+            last = float(value)
+    return good
+
+
+def variability(interval_N: NDArray[np.float64]) -> dict[str, float]:
+    """Return RMSSD and SDNN in ms, empty where too few beats are normal.
+
+    RMSSD takes differences of neighbours only: a beat taken out leaves a gap and no difference.
+    """
+    good = normal_beats(interval_N)
+    if good.sum() < FEWEST_BEATS:
+        return {}
+    step = np.diff(interval_N)[good[1:] & good[:-1]]
+    kept = interval_N[good]
+    return {RMSSD: float(np.sqrt(np.mean(step**2))), SDNN: float(kept.std(ddof=1))}
+
+
+def daily_variability(signal: Signal) -> pd.DataFrame:
+    """Return the mean over a day's recordings, each at least `FEWEST_BEATS` long.
+
+    A pause of more than ten seconds starts another recording: a day's spot checks are not one.
+    """
+    if signal.quantity is not Quantity.BEAT_INTERVAL:
+        raise ValueError(f"beat intervals are needed, not {signal.quantity}")
+    time_N = signal.time_N.astype("datetime64[ns]")
+    pause = np.diff(time_N).astype(np.int64) > 10_000_000_000
+    part_N = np.concatenate([[0], np.cumsum(pause)])
+    rows = []
+    for part in range(int(part_N[-1]) + 1):
+        at = np.flatnonzero(part_N == part)
+        day = pd.Timestamp(time_N[at[0]]).normalize()
+        found = variability(signal.values_NC[at, 0].astype(np.float64))
+        rows += [(day, code, value) for code, value in found.items()]
+    table = pd.DataFrame(rows, columns=["time", "code", "numeric_value"])
+    return table.groupby(["time", "code"])["numeric_value"].mean().reset_index()
+
+
+def recovery(time_N: NDArray[np.datetime64], rate_N: NDArray[np.float64]) -> float | None:
+    """Return by how much the rate falls in the minute after its peak (Cole 1999), in beats/min.
+
+    None where the record ends within 65 s after the peak: there is no recovery in it.
+    """
+    seconds = (time_N - time_N[0]).astype("timedelta64[ms]").astype(np.float64) / 1000
+    peak = int(np.argmax(rate_N))
+    after = np.abs(seconds - (seconds[peak] + 60))
+    nearest = int(np.argmin(after))
+    return float(rate_N[peak] - rate_N[nearest]) if after[nearest] <= 5 else None
+
+
+def reserve_used(mean_rate: float, resting_rate: float, age_years: float) -> float:
+    """Return the share of the heart rate reserve used (Karvonen 1957), 0 at rest.
+
+    The highest rate is 208 - 0.7 age (Tanaka 2001, doi:10.1016/S0735-1097(00)01054-8).
+    """
+    highest = 208 - 0.7 * age_years
+    return (mean_rate - resting_rate) / (highest - resting_rate)

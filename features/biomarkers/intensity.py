@@ -1,0 +1,61 @@
+"""Intensity of movement: acceleration above gravity, its deviation, and ActiGraph-like counts.
+
+ENMO is kept by minute for every raw recording (`epochs`). Counts of raw data are made by
+ActiGraph's own `agcounts` (extra `signals`), hour by hour, because it needs 2 GB for a day at once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.errors import ContractError
+
+RATES_HZ = (30, 40, 50, 60, 70, 80, 90, 100)
+"""Sampling rates that the published counts are defined for (Neishabouri 2022)."""
+
+OVERLAP_S = 60
+"""The band-pass of the counts forgets its start within this time."""
+
+
+def enmo(acceleration_NC: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the acceleration above gravity of each sample, g, never below 0 (van Hees 2013)."""
+    norm_N = np.sqrt(np.einsum("nc,nc->n", acceleration_NC, acceleration_NC, dtype=np.float64))
+    return np.asarray(np.maximum(norm_N - 1.0, 0.0))
+
+
+def mad(acceleration_NC: NDArray[np.float32], samples: int) -> NDArray[np.float64]:
+    """Return the mean amplitude deviation of each epoch of `samples`, g (Vaha-Ypya 2015)."""
+    norm_N = np.sqrt(np.einsum("nc,nc->n", acceleration_NC, acceleration_NC, dtype=np.float64))
+    norm_EN = norm_N[: len(norm_N) // samples * samples].reshape(-1, samples)
+    return np.asarray(np.abs(norm_EN - norm_EN.mean(axis=1, keepdims=True)).mean(axis=1))
+
+
+def actigraph_counts(
+    acceleration_NC: NDArray[np.float32], rate_hz: int, epoch_s: int = 60
+) -> NDArray[np.int64]:
+    """Return ActiGraph counts of each axis by epoch (Neishabouri 2022).
+
+    Raises
+    ------
+    ContractError
+        A rate that counts are not defined for, or the extra `signals` is not installed.
+    """
+    if rate_hz not in RATES_HZ:
+        raise ContractError(
+            f"counts are not defined at {rate_hz} Hz: resample to one of {RATES_HZ}"
+        )
+    try:
+        from agcounts.extract import get_counts
+    except ImportError as error:
+        raise ContractError(
+            "ActiGraph counts need agcounts: pip install 'rehabcast[signals]'"
+        ) from error
+    hour, lead = 3600 * rate_hz, OVERLAP_S * rate_hz
+    parts = []
+    for start in range(0, len(acceleration_NC), hour):
+        before = min(lead, start)
+        piece = acceleration_NC[start - before : start + hour].astype(np.float64)
+        counts = np.asarray(get_counts(piece, freq=rate_hz, epoch=epoch_s))
+        parts.append(counts[before // rate_hz // epoch_s :])
+    return np.concatenate(parts) if parts else np.empty((0, 3), dtype=np.int64)

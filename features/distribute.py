@@ -1,0 +1,83 @@
+"""The same extraction over a Ray cluster (extra `scale`), for cohorts that one machine is slow for.
+
+Ray Data hands batches of subjects to workers; each writes its subjects' days itself, whole or not
+at all, so a worker that dies half-way leaves nothing wrong and its batch is done again by another.
+All nodes must see the cohort's folder under the same path and have this program installed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from contracts.errors import ContractError, Problem
+from features.extract import Run, extract_batch
+
+SUBJECTS_A_TASK = 20
+
+
+def on_ray(address: str | None, subjects_a_task: int = SUBJECTS_A_TASK) -> Run:
+    """Return a runner that extracts over a Ray cluster.
+
+    Parameters
+    ----------
+    address
+        Of the cluster, such as `10.0.0.1:6379`; None starts one on this machine.
+    subjects_a_task
+        Subjects that are handed out together.
+
+    Raises
+    ------
+    ContractError
+        The extra `scale` is not installed.
+    """
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise ContractError(
+            "--engine ray needs Ray: pip install 'rehabcast[scale]', or leave --engine out"
+        ) from error
+
+    def run(files: Sequence[Path], days: Path) -> Iterator[Problem]:
+        if not files:
+            return
+        started = not ray.is_initialized()
+        if started:
+            ray.init(address=address, logging_level=logging.WARNING, log_to_driver=False)
+        try:
+            yield from _over_cluster(ray.data, files, days, subjects_a_task)
+        finally:
+            if started:
+                ray.shutdown()
+
+    return run
+
+
+def _over_cluster(
+    data: Any, files: Sequence[Path], days: Path, subjects_a_task: int
+) -> Iterator[Problem]:
+    batches = [
+        {
+            "files": [str(file.resolve()) for file in files[start : start + subjects_a_task]],
+            "days": str(days.resolve()),
+        }
+        for start in range(0, len(files), subjects_a_task)
+    ]
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    data.DataContext.get_current().enable_progress_bars = False
+    done = data.from_items(batches, override_num_blocks=len(batches)).map(_extract_row)
+    for row in done.iter_rows():
+        for problem in row["problems"]:
+            yield Problem(**{**problem, "row": None})
+
+
+def _extract_row(row: dict[str, Any]) -> dict[str, Any]:
+    """Do one batch on a worker."""
+    problems = extract_batch([Path(file) for file in row["files"]], Path(row["days"]))
+    told = [{k: v for k, v in asdict(p).items() if k != "row"} for p in problems]
+    # Ray's tables can't hold an empty list of records beside a filled one.
+    return {"problems": told or [], "subjects": len(row["files"])}

@@ -1,0 +1,154 @@
+"""From files to what is known of each subject, with all that was lost on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from contracts.errors import ContractError, Problem, SourceUnreadable
+from features.biomarkers import clock, gait, heart, muscle, range_of_motion
+from features.biomarkers.epochs import minutes_of
+from features.importing.plan import Plan
+from features.recording import Collected, Quantity, Reading, Signal, SourceFile, records
+from features.sources import formats
+from features.sources.signal_tables import read_signals
+
+CLOCK_CHANGE = "REHABCAST//CLOCK_CHANGE"
+PACED = {Quantity.ACCELERATION, Quantity.COUNTS}
+"""Quantities sampled without a pause: a jump of their times is a jump of the clock."""
+
+
+def source_files(source: Path, plan: Plan) -> list[SourceFile]:
+    """Return the files of a source: itself, or everything in the folder.
+
+    A file in a sub-folder is of the subject that the first sub-folder names.
+
+    Raises
+    ------
+    ContractError
+        There is nothing.
+    """
+    if not source.exists():
+        raise ContractError(f"{source}: does not exist: check the path")
+    found = [source] if source.is_file() else sorted(p for p in source.rglob("*") if p.is_file())
+    base = source.parent if source.is_file() else source
+    files = []
+    for path in found:
+        parts = path.relative_to(base).parts
+        hidden = any(part.startswith(".") for part in parts)
+        if not hidden and parts != (plan.people,):
+            name = "/".join(parts)
+            files.append(
+                SourceFile(
+                    path=path,
+                    name=name,
+                    who=parts[0] if len(parts) > 1 else path.name.split(".")[0],
+                    zone=plan.time_zone,
+                    placement=plan.placement_of(name),
+                )
+            )
+    if not files:
+        raise ContractError(f"{source}: no file in it: name a file or a folder of subjects")
+    return files
+
+
+def collect(
+    file: SourceFile, plan: Plan, heights: dict[str, float], format_name: str = "auto"
+) -> Collected:
+    """Read one file; one that breaks half-way leaves nothing but its error."""
+    found = Collected()
+    declared = plan.signals_of(file.name)
+    pieces = read_signals(file, declared) if declared else formats.read(file, format_name)
+    inertial: dict[tuple[str, Quantity], Signal] = {}
+    try:
+        for reading in pieces:
+            take_reading(file, reading, found, heights)
+            if plan.joints:
+                inertial |= {(s.placement, s.quantity): s for s in reading.signals}
+        _joints(file, inertial, plan, found)
+    except SourceUnreadable as error:
+        return Collected(unreadable=[error.problem])
+    found.read[file.name] = "signal table" if declared else format_name
+    return found
+
+
+def take_reading(
+    file: SourceFile, reading: Reading, found: Collected, heights: dict[str, float]
+) -> None:
+    """Reduce a reading's signals to minutes and daily values, and add all of it.
+
+    Parameters
+    ----------
+    heights
+        Heights in m by subject label; gait speed needs them.
+    """
+    found.dropped += reading.dropped
+    if reading.records is not None and len(reading.records):
+        found.records.append(reading.records)
+    for signal in reading.signals:
+        sound = _on_one_clock(file, signal, found)
+        minutes = minutes_of(sound)
+        if len(minutes):
+            found.minutes[sound.who].append(minutes)
+        for table in _daily(sound, heights.get(sound.who)):
+            if len(table):
+                found.daily[sound.who].append(table)
+
+
+def _on_one_clock(file: SourceFile, signal: Signal, found: Collected) -> Signal:
+    """Leave out what can't be placed in time, and write down each change of the clock."""
+    if signal.quantity not in PACED or len(signal) < 2:
+        return signal
+    for jump in clock.jumps(signal.time_N, signal.epoch_s):
+        if jump.kind == "gap":
+            continue
+        message = f"{jump.kind}: the clock went on by {jump.minutes:+.0f} min"
+        where = f"{signal.quantity} after {jump.at:%Y-%m-%d %H:%M}"
+        found.dropped.append(Problem(file=file.name, row=None, field=where, message=message))
+        if jump.kind != "date lost":
+            found.records.append(records([(signal.who, jump.at, CLOCK_CHANGE, None, None)]))
+    kept = clock.placed_rows(signal.time_N, signal.epoch_s)
+    kept[kept] = clock.told_once(signal.time_N[kept])
+    if kept.all():
+        return signal
+    lost = int((~kept).sum())
+    message = f"{lost} sample(s) that the clock tells twice or cannot place: left out"
+    found.dropped.append(
+        Problem(file=file.name, row=None, field=str(signal.quantity), message=message)
+    )
+    return replace(signal, time_N=signal.time_N[kept], values_NC=signal.values_NC[kept])
+
+
+def _daily(signal: Signal, height_m: float | None) -> Iterator[pd.DataFrame]:
+    """Yield the biomarkers that need more than minutes."""
+    if signal.quantity is Quantity.BEAT_INTERVAL:
+        yield heart.daily_variability(signal)
+    elif signal.quantity is Quantity.MUSCLE:
+        yield muscle.daily_muscle(signal)
+    elif gait.is_lumbar(signal):
+        yield gait.daily_gait(signal, height_m)
+    elif signal.quantity is Quantity.CADENCE:
+        yield gait.daily_mean(signal, gait.CODES["cadence"])
+    elif signal.quantity is Quantity.SPEED:
+        yield gait.daily_mean(signal, gait.CODES["speed"])
+
+
+def _joints(
+    file: SourceFile, inertial: dict[tuple[str, Quantity], Signal], plan: Plan, found: Collected
+) -> None:
+    kinds = (Quantity.ACCELERATION, Quantity.ROTATION)
+    for joint in plan.joints:
+        units = [[inertial.get((place, q)) for q in kinds] for place in (joint.near, joint.far)]
+        near, far = ([s for s in unit if s is not None] for unit in units)
+        if len(near) == len(far) == 2:
+            try:
+                table = range_of_motion.daily_range((near[0], near[1]), (far[0], far[1]))
+            except ValueError as error:
+                where = f"{joint.near} and {joint.far}"
+                problem = Problem(file=file.name, row=None, field=where, message=str(error))
+                found.dropped.append(problem)
+            else:
+                found.daily[near[0].who].append(table)

@@ -1,0 +1,246 @@
+"""What a source file holds once read: signals on the subject's wall clock, and dated records.
+
+Letters: N samples, C columns of one signal.
+
+Times are naive local wall-clock times, because a day is a day of the person who wore the device.
+Where a file tells time in UTC it is turned into local time by the file's own offset or by a
+declared zone; nothing is guessed, and `Signal.clock` says which it was.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from contracts.cohort import CODE, NUMBER, TEXT, TIME
+from contracts.errors import Problem, SourceUnreadable
+
+WHO = "who"
+"""Column of a reading's records: the subject's label in the source, still text."""
+
+RECORD_COLUMNS = (WHO, TIME, CODE, NUMBER, TEXT)
+
+BIRTH_DATE = "birth date"
+"""Code of a record that only gives a birth date: it becomes the age at onset."""
+
+NOT_STATED = "not stated"
+"""Placement of a device whose file does not say where it was worn."""
+
+
+class Quantity(StrEnum):
+    """What a signal measures; its unit is fixed."""
+
+    ACCELERATION = "acceleration"
+    """g, three axes."""
+    ROTATION = "rotation"
+    """deg/s, three axes."""
+    COUNTS = "activity counts"
+    """Counts per epoch of the device."""
+    STEPS = "steps"
+    """Steps per epoch or interval."""
+    HEART_RATE = "heart rate"
+    """Beats/min."""
+    BEAT_INTERVAL = "beat interval"
+    """ms from beat to beat (RR)."""
+    MUSCLE = "muscle"
+    """uV, one column a channel."""
+    TEMPERATURE = "temperature"
+    """degrees Celsius, at the device."""
+    WORN = "worn"
+    """1 worn, 0 not worn, as the device or its study says."""
+    POSTURE = "posture"
+    """Shares of each epoch: off, standing, sitting, lying (inclinometer)."""
+    SPEED = "speed"
+    """m/s over ground."""
+    CADENCE = "cadence"
+    """Steps/min."""
+
+
+UNITS: dict[Quantity, str] = {
+    Quantity.ACCELERATION: "g",
+    Quantity.ROTATION: "deg/s",
+    Quantity.COUNTS: "{count}",
+    Quantity.STEPS: "{steps}",
+    Quantity.HEART_RATE: "/min",
+    Quantity.BEAT_INTERVAL: "ms",
+    Quantity.MUSCLE: "uV",
+    Quantity.TEMPERATURE: "Cel",
+    Quantity.WORN: "1",
+    Quantity.POSTURE: "1",
+    Quantity.SPEED: "m/s",
+    Quantity.CADENCE: "/min",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """One quantity of one device on one subject.
+
+    Parameters
+    ----------
+    who
+        The subject's label in the source.
+    quantity
+        What is measured; `UNITS` has its unit.
+    time_N
+        Wall-clock time of each sample, datetime64[ns], not necessarily ascending: a clock may be
+        set back.
+    values_NC
+        Values in the quantity's unit.
+    epoch_s
+        Seconds that one sample covers; for raw data 1 / sampling rate.
+    placement
+        Where it was worn, such as `left wrist`; `NOT_STATED` where the file does not say.
+    device
+        Maker's name and serial number.
+    clock
+        How local time was known.
+    """
+
+    who: str
+    quantity: Quantity
+    time_N: NDArray[np.datetime64]
+    values_NC: NDArray[np.float32]
+    epoch_s: float
+    placement: str = NOT_STATED
+    device: str = ""
+    clock: str = "wall clock as set on the device"
+
+    def __len__(self) -> int:
+        return len(self.time_N)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What one file held.
+
+    Parameters
+    ----------
+    signals
+        Everything sampled.
+    records
+        Everything dated or said of a person, with `RECORD_COLUMNS`; codes of the vocabulary.
+    dropped
+        What was left out of a file that is sound otherwise, each with its place and reason.
+    """
+
+    signals: tuple[Signal, ...] = ()
+    records: pd.DataFrame | None = None
+    dropped: tuple[Problem, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """True where nothing sound was found."""
+        return not self.signals and (self.records is None or self.records.empty)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFile:
+    """A file to read, and how to speak of it.
+
+    Parameters
+    ----------
+    path
+        Where it is.
+    name
+        Its name in messages, relative to what the user passed.
+    who
+        Label of the subject where the file itself says none.
+    zone
+        IANA zone of files that tell time in UTC only; empty where none was declared.
+    placement
+        Declared placement; empty where none was declared.
+    """
+
+    path: Path
+    name: str
+    who: str
+    zone: str = ""
+    placement: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Collected:
+    """Everything that the files of an import hold.
+
+    Parameters
+    ----------
+    minutes, daily
+        Tables by subject label: minutes of single signals, and values already by day.
+    records
+        Records of all subjects.
+    read, dropped, unreadable
+        Files read with their format; what was left out of them; files that gave nothing.
+    """
+
+    minutes: dict[str, list[pd.DataFrame]] = field(default_factory=lambda: defaultdict(list))
+    daily: dict[str, list[pd.DataFrame]] = field(default_factory=lambda: defaultdict(list))
+    records: list[pd.DataFrame] = field(default_factory=list)
+    read: dict[str, str] = field(default_factory=dict)
+    dropped: list[Problem] = field(default_factory=list)
+    unreadable: list[Problem] = field(default_factory=list)
+
+    def take(self, other: Collected) -> None:
+        """Add what another one collected."""
+        for mine, theirs in ((self.minutes, other.minutes), (self.daily, other.daily)):
+            for who, tables in theirs.items():
+                mine[who] += tables
+        self.records += other.records
+        self.read |= other.read
+        self.dropped += other.dropped
+        self.unreadable += other.unreadable
+
+
+def records(
+    rows: list[tuple[str, pd.Timestamp | None, str, float | None, str | None]],
+) -> pd.DataFrame:
+    """Return rows of (who, time, code, number, text) as a table of records."""
+    table = pd.DataFrame(rows, columns=list(RECORD_COLUMNS))
+    table[TIME] = pd.to_datetime(table[TIME]).astype("datetime64[us]")
+    table[NUMBER] = table[NUMBER].astype(float)
+    table[TEXT] = table[TEXT].astype(object).where(table[TEXT].notna(), None)
+    return table
+
+
+LIBRARY_FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    TypeError,
+    UnicodeError,
+    ValueError,
+    struct.error,
+)
+"""What readers of others raise on bytes that no device wrote: each was seen, none is a bug of ours
+as long as only the library's own call stands inside `told`."""
+
+
+@contextmanager
+def told(file: SourceFile, where: str, advice: str = "copy or export it again") -> Iterator[None]:
+    """Turn whatever a library raises on bad bytes into one error of ours with file and place."""
+    try:
+        yield
+    except SourceUnreadable:
+        raise
+    except LIBRARY_FAULTS as error:
+        raise SourceUnreadable(
+            file.name, where, f"cannot be read ({type(error).__name__}: {error}): {advice}"
+        ) from error
+
+
+def problem(file: SourceFile, where: str, message: str) -> Problem:
+    """Return something left out of a file that is sound otherwise."""
+    return Problem(file=file.name, row=None, field=where, message=message)

@@ -1,0 +1,122 @@
+"""The pictures of the report page, as inline SVG with words for those who can't see them."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from contracts.cohort import CODE, NUMBER, SUBJECT, WEAR_TIME
+from contracts.vocabulary import vocabulary
+from features.report.tables import EVERYBODY
+from features.sequences import WORN_DAY_HOURS
+
+BLUE, ORANGE, RED, GREY = "#0072B2", "#E69F00", "#D55E00", "#999999"
+MOST_ROWS, MOST_DAYS = 60, 92
+
+
+def wear(days: pd.DataFrame) -> str:
+    """Hours of wear: how often each, and where in the course of whom."""
+    mine = days[days[CODE] == WEAR_TIME]
+    if mine.empty:
+        return ""
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[1, 1.6])
+    left.hist(mine[NUMBER], bins=np.arange(0, 24.5, 1), color=BLUE)
+    left.axvline(WORN_DAY_HOURS, color=RED, linestyle="--")
+    left.text(WORN_DAY_HOURS - 0.3, 0.97, "flagged below", color=RED, ha="right", va="top",
+              transform=left.get_xaxis_transform())  # fmt: skip
+    left.set(xlabel="hours worn in a day", ylabel="subject-days", xlim=(0, 24))
+    first = mine.groupby(SUBJECT)["day"].transform("min")
+    grid = mine.assign(at=(mine["day"] - first).dt.days).pivot(
+        index=SUBJECT, columns="at", values=NUMBER
+    )
+    shown = grid.loc[grid.mean(axis=1).sort_values().index[:MOST_ROWS]]
+    shown = shown.loc[:, shown.columns.astype(int) < MOST_DAYS]
+    image = right.imshow(
+        shown, aspect="auto", interpolation="none", cmap="cividis", vmin=0, vmax=24
+    )
+    right.set(xlabel="day since the first one worn", yticks=[])
+    right.set_ylabel(f"{len(shown)} of {len(grid)} subjects, least worn on top")
+    right.xaxis.set_major_locator(MaxNLocator(integer=True))
+    figure.colorbar(image, ax=right, label="hours worn (white: no device)")
+    return _svg(figure)
+
+
+def missing(table: pd.DataFrame, name: str) -> str:
+    """Share of days without a worn device, by group and week."""
+    figure = Figure(figsize=(11, 0.9 + 0.42 * len(table)), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(table, aspect="auto", cmap="cividis_r", vmin=0, vmax=1)
+    axes.set(
+        xlabel="week since enrolment", title="all subjects" if name == EVERYBODY else f"by {name}"
+    )
+    axes.set_yticks(range(len(table)), [str(label) for label in table.index])
+    axes.set_xticks(range(table.shape[1]), [f"{int(week)}" for week in table.columns])
+    for row, column in np.argwhere(table.notna().to_numpy()):
+        share = float(str(table.iat[row, column]))
+        axes.text(column, row, f"{share:.0%}", ha="center", va="center", fontsize=8,
+                  color="white" if share > 0.5 else "black")  # fmt: skip
+    figure.colorbar(image, ax=axes, format=PercentFormatter(1))
+    return _svg(figure)
+
+
+def ranges(days: pd.DataFrame) -> str:
+    """Where each channel's values lie inside the range that the vocabulary allows."""
+    parts = [(str(code), part[NUMBER].to_numpy()) for code, part in days.groupby(CODE)]
+    if not parts:
+        return ""
+    words = vocabulary()
+    scaled, names = [], []
+    for code, values in sorted(parts, key=lambda p: words[p[0]].name, reverse=True):
+        low, high = float(words[code].low or 0), float(words[code].high or 1)
+        scaled.append((values - low) / (high - low))
+        names.append(f"{words[code].name} ({low:g} to {high:g} {words[code].unit})")
+    figure = Figure(figsize=(11, 1 + 0.36 * len(scaled)), layout="constrained")
+    axes = figure.subplots()
+    axes.boxplot(scaled, orientation="horizontal", widths=0.6, whis=(5, 95), showfliers=False,
+                 medianprops={"color": RED, "linewidth": 2})  # fmt: skip
+    axes.set_yticks(range(1, len(names) + 1), names)
+    axes.set(
+        xlim=(-0.02, 1.02), xlabel="place in the plausible range (box 25 to 75 %, line 5 to 95 %)"
+    )
+    axes.grid(axis="x", color="#dddddd")
+    return _svg(figure)
+
+
+def losses(lost: Sequence[dict[str, Any]]) -> str:
+    """How many rows each rule touched, and how many files and parts gave nothing."""
+    counts: dict[str, int] = {}
+    for loss in lost:
+        name = loss["reason"] if loss["what"] == "rule" else loss["what"]
+        counts[name] = counts.get(name, 0) + int(loss["rows"])
+    if not counts:
+        return ""
+    ordered = sorted(counts.items(), key=lambda item: item[1])[-15:]
+    figure = Figure(figsize=(11, 1 + 0.34 * len(ordered)), layout="constrained")
+    axes = figure.subplots()
+    bars = axes.barh([_short(name) for name, _ in ordered], [n for _, n in ordered], color=BLUE)
+    axes.bar_label(bars, padding=3, fontsize=8)
+    axes.set(xscale="log", xlabel="rows, files or minutes (log scale)")
+    axes.margins(x=0.15)
+    return _svg(figure)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 70 else f"{text[:68]}…"
+
+
+def _svg(figure: Figure) -> str:
+    FigureCanvasSVG(figure)
+    # Without a date and with a fixed salt the same cohort gives the same page.
+    with rc_context({"svg.hashsalt": "rehabcast"}), io.BytesIO() as stream:
+        figure.savefig(stream, format="svg", metadata={"Date": None})
+        return base64.b64encode(stream.getvalue()).decode("ascii")

@@ -1,0 +1,166 @@
+"""The numbers of the report page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from contracts.cohort import CODE, ENROLMENT, NUMBER, SUBJECT, TEXT, TIME, WEAR_TIME, RuleCount
+from contracts.vocabulary import NOT_RECORDED, Kind, vocabulary
+from features.sequences import WORN_DAY_HOURS
+
+EVERYBODY = "everybody"
+MOST_LABELS = 8
+"""A fact with more labels than this makes no groups."""
+
+REFERENCES = (WEAR_TIME, "LOINC//41950-7", "LOINC//40443-4")
+"""What a day must hold to count as there: the first of these that the cohort has."""
+
+MOST_WEEKS = 13
+FEWEST_SUBJECTS = 5
+"""A cell of fewer subjects is not shown: it could be about one person."""
+
+AGE = "REHABCAST//AGE"
+AGE_EDGES, AGE_LABELS = [0, 55, 75, 200], ["under 55", "55 to under 75", "75 and over"]
+
+
+def daily(events: pd.DataFrame) -> pd.DataFrame:
+    """Return daily values with their day and week since enrolment."""
+    words = vocabulary()
+    kinds = {code: entry.kind for code, entry in words.items()}
+    mine = events[events[CODE].map(kinds) == Kind.DAILY]
+    enrolment = events[events[CODE] == ENROLMENT].set_index(SUBJECT)[TIME].dt.normalize()
+    day = mine[TIME].dt.normalize()
+    since = (day - mine[SUBJECT].map(enrolment)).dt.days
+    return mine[[SUBJECT, CODE, NUMBER]].assign(day=day, week=np.floor_divide(since, 7))
+
+
+def groups(events: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return each grouping of the subjects: a label by subject, everybody first."""
+    subjects = pd.Index(sorted(events[SUBJECT].unique()))
+    found = {EVERYBODY: pd.Series(EVERYBODY, index=subjects)}
+    words = vocabulary()
+    for code, rows in events[events[TIME].isna()].groupby(CODE):
+        facts = rows.drop_duplicates(SUBJECT).set_index(SUBJECT)
+        if code == AGE:
+            label = pd.cut(facts[NUMBER], AGE_EDGES, right=False, labels=AGE_LABELS).astype(object)
+        elif words[str(code)].is_numeric:
+            continue
+        else:
+            label = facts[TEXT]
+        if 2 <= label.nunique() <= MOST_LABELS:
+            found[words[str(code)].name] = label.reindex(subjects).fillna(NOT_RECORDED)
+    return found
+
+
+def wear(days: pd.DataFrame) -> dict[str, Any]:
+    """Return the wear of all subject-days that have a device, in numbers."""
+    hours = days.loc[days[CODE] == WEAR_TIME, NUMBER]
+    if hours.empty:
+        return {}
+    return {
+        "days": len(hours),
+        "subjects": int(days.loc[days[CODE] == WEAR_TIME, SUBJECT].nunique()),
+        "median": float(hours.median()),
+        "below": int((hours < WORN_DAY_HOURS).sum()),
+        "share_below": float((hours < WORN_DAY_HOURS).mean()),
+        "none": int((hours == 0).sum()),
+    }
+
+
+def reference(days: pd.DataFrame) -> str | None:
+    """Return the code that tells whether a day is there, None where the cohort has none of them."""
+    present = set(days[CODE])
+    return next((code for code in REFERENCES if code in present), None)
+
+
+def missing_by_week(
+    days: pd.DataFrame, grouped: Mapping[str, pd.Series]
+) -> dict[str, pd.DataFrame]:
+    """Return the share of missing days, by group (rows) and week (columns).
+
+    A subject's days run from the first to the last with the reference code. Without wear time a
+    day with steps, or with a resting heart rate, counts as worn. Cells of few subjects are NaN.
+    """
+    code = reference(days)
+    mine = days[days[CODE] == code]
+    if mine.empty:
+        return {}
+    expected = _expected(mine)
+    good = mine[mine[NUMBER] >= WORN_DAY_HOURS] if code == WEAR_TIME else mine
+    seen = good[[SUBJECT, "day"]].drop_duplicates().assign(seen=True)
+    expected = expected.merge(seen, on=[SUBJECT, "day"], how="left")
+    expected["missing"] = expected["seen"].isna().astype(float)
+    expected = expected[expected["week"].between(0, MOST_WEEKS - 1)]
+    found = {}
+    for name, label in grouped.items():
+        cells = expected.assign(group=expected[SUBJECT].map(label)).groupby(["group", "week"])
+        share = cells["missing"].mean().where(cells[SUBJECT].nunique() >= FEWEST_SUBJECTS)
+        if share.notna().any():
+            found[name] = share.unstack("week")
+    return found
+
+
+def _expected(days: pd.DataFrame) -> pd.DataFrame:
+    ends = days.groupby(SUBJECT)["day"].agg(["min", "max"])
+    start_week = days.sort_values("day").groupby(SUBJECT).first()
+    rows = []
+    for subject, first, last in ends.itertuples():
+        all_days = pd.date_range(first, last, freq="D")
+        at = start_week.loc[subject]
+        offset = int(at["week"]) * 7
+        rows.append(
+            pd.DataFrame(
+                {
+                    SUBJECT: subject,
+                    "day": all_days.astype("datetime64[us]"),
+                    "week": (np.arange(len(all_days)) + offset) // 7,
+                }
+            )
+        )
+    return pd.concat(rows, ignore_index=True)
+
+
+def channels(days: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return one row a daily code: how much of it there is, and where its values lie."""
+    words = vocabulary()
+    all_days = max(len(days[[SUBJECT, "day"]].drop_duplicates()), 1)
+    rows = []
+    for code, part in days.groupby(CODE):
+        low, middle, high = part[NUMBER].quantile([0.05, 0.5, 0.95])
+        entry = words[str(code)]
+        rows.append(
+            {
+                "name": entry.name,
+                "code": code,
+                "unit": entry.unit,
+                "modality": entry.modality,
+                "values": len(part),
+                "subjects": int(part[SUBJECT].nunique()),
+                "low": float(low),
+                "middle": float(middle),
+                "high": float(high),
+                "range": f"{entry.low:g} to {entry.high:g}",
+                "share": len(part) / all_days,
+            }
+        )
+    return sorted(rows, key=lambda row: (row["modality"], row["name"]))
+
+
+def losses(report: Mapping[str, Any], rules: Sequence[RuleCount]) -> list[dict[str, Any]]:
+    """Return each drop with its file, place and reason: files first, then parts, then rules."""
+    told = [
+        {"what": what, "file": p["file"], "place": p["field"], "reason": p["message"], "rows": 1}
+        for what, key in (("file not imported", "unreadable"), ("left out or noted", "dropped"))
+        for p in report[key]
+        if p["file"] != "*"
+    ]
+    counted = [
+        {"what": "rule", "file": "*", "place": "", "reason": rule.rule, "rows": rule.rows}
+        for rule in rules
+        if rule.rows
+    ]
+    return [*told, *counted]

@@ -1,0 +1,288 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, SUBJECT, TEXT, TIME, WEAR_TIME
+from contracts.errors import CohortInvalid, ContractError
+from contracts.task import Horizon, Inputs, Sensitive, Target, Task
+from features.cohort import read_cohort
+from features.importing import Imported, format_names, import_source
+from features.importing.plan import read_plan
+from features.sequences import training_sequences
+
+STEPS = "LOINC//41950-7"
+
+
+def awd(
+    place: Path, name: str, counts: np.ndarray, start: str = "04-Mar-2024", serial: str = "V1"
+) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    header = [name, start, "00:00", "4", "00", serial, "X"]
+    place.write_text("\r\n".join([*header, *(str(int(c)) for c in counts)]) + "\r\n")
+
+
+def active(minutes: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(200, 900, minutes)
+
+
+def daily(done: Imported, code: str) -> list[float]:
+    events = done.cohort.events
+    return [round(float(v), 2) for v in events.loc[events[CODE] == code, NUMBER]]
+
+
+def test_a_folder_of_real_files_imports_what_is_sound_and_tells_the_rest(
+    samples: Path, tmp_path: Path
+) -> None:
+    done = import_source(samples, tmp_path / "cohort")
+    assert {"gt3x/TAS1H30182785_2019-09-17.gt3x", "fit/MonitoringFile.fit"} <= set(done.read)
+    refused = {Path(problem.file).name for problem in done.unreadable}
+    assert {"activity-filecrc.fit", "genea_testfile.bin", "observation_no_subject.json"} <= refused
+    assert len(done.read) + len(done.unreadable) == sum(
+        1 for p in samples.rglob("*") if p.is_file()
+    )
+    report = json.loads((tmp_path / "cohort" / "metadata" / "import.json").read_text())
+    assert len(report["unreadable"]) == len(done.unreadable)
+    assert read_cohort(tmp_path / "cohort").digest == done.cohort.digest
+    assert 3142 + 31 in daily(done, STEPS)
+
+
+def test_the_same_source_gives_the_same_cohort(samples: Path, tmp_path: Path) -> None:
+    place = samples / "ggirread"
+    first = import_source(place, tmp_path / "one")
+    assert import_source(place, tmp_path / "two").cohort.digest == first.cohort.digest
+
+
+def test_nothing_sound_writes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "bad.bin").write_bytes(b"\1\2\3" * 100)
+    (tmp_path / "source" / "empty.gt3x").write_bytes(b"")
+    with pytest.raises(CohortInvalid) as caught:
+        import_source(tmp_path / "source", tmp_path / "cohort")
+    assert {problem.file for problem in caught.value.problems} == {"bad.bin", "empty.gt3x"}
+    assert not (tmp_path / "cohort").exists()
+    with pytest.raises(ContractError, match="does not exist"):
+        import_source(tmp_path / "nowhere", tmp_path / "cohort")
+    with pytest.raises(ContractError, match="is no format"):
+        import_source(tmp_path / "source", tmp_path / "cohort", format_name="nobody-knows")
+
+
+def test_people_without_anything_dated_make_no_cohort(tmp_path: Path) -> None:
+    patient = {"resourceType": "Patient", "id": "a", "gender": "female", "birthDate": "1950-01-01"}
+    (tmp_path / "patients.ndjson").write_text(json.dumps(patient))
+    with pytest.raises(CohortInvalid, match="nothing dated"):
+        import_source(tmp_path / "patients.ndjson", tmp_path / "cohort")
+
+
+def test_folders_name_subjects_and_a_map_adds_what_files_do_not_say(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    for arm in ("left", "right"):
+        counts = active(2 * 1440)
+        counts[1440:] = counts[1440:] // (4 if arm == "left" else 1)
+        awd(source / "anna" / f"{arm}.AWD", "", counts)
+    awd(source / "bo" / "wrist.AWD", "", active(1440, seed=1))
+    (source / "people.csv").write_text(
+        "subject,onset,enrolment,age,sex,affected_arm\n"
+        "anna,2024-02-20,2024-03-04,70,female,left\nbo,2024-03-04,,55,male,\n"
+    )
+    plan = source / "plan.toml"
+    plan.write_text(
+        'name = "clinic"\npeople = "people.csv"\n'
+        '[placement]\n"*/left.AWD" = "left wrist"\n"*/right.AWD" = "right wrist"\n'
+    )
+    done = import_source(source, tmp_path / "cohort", map_file=plan)
+    events = done.cohort.events
+    assert done.cohort.provenance.name == "clinic"
+    anna = events[events[SUBJECT] == 1]
+    assert anna.loc[anna[CODE] == ONSET, TIME].item() == pd.Timestamp("2024-02-20")
+    ratio = anna.loc[anna[CODE] == "REHABCAST//ARM_USE_RATIO", NUMBER].tolist()
+    # Counts per minute of 120 or more are use; a quarter of 200 to 900 is so in about 6 of 10.
+    assert ratio[0] == 1
+    assert 0.5 < ratio[1] < 0.75
+    assert set(events.loc[events[CODE] == "REHABCAST//AGE", NUMBER]) == {70, 55}
+    rules = {rule.rule: rule.rows for rule in done.cohort.provenance.rules}
+    assert rules["no enrolment in the source: the first recorded day stands for it"] == 1
+
+
+def test_a_day_below_the_wear_threshold_is_kept_with_its_wear(tmp_path: Path) -> None:
+    counts = active(2 * 1440)
+    counts[1440 + 300 :] = 0
+    awd(tmp_path / "x.AWD", "x", counts)
+    done = import_source(tmp_path / "x.AWD", tmp_path / "cohort")
+    assert daily(done, WEAR_TIME) == [24.0, 5.0]
+    assert len(daily(done, "REHABCAST//ACTIVITY_COUNTS")) == 2
+
+
+def test_a_device_change_is_an_event_on_its_day(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    awd(source / "p" / "a.AWD", "p", active(1440), "04-Mar-2024", "V1")
+    awd(source / "p" / "b.AWD", "p", 3 * active(1440), "05-Mar-2024", "V2")
+    events = import_source(source, tmp_path / "cohort").cohort.events
+    change = events[events[CODE] == "REHABCAST//DEVICE_CHANGE"]
+    assert change[TIME].dt.strftime("%Y-%m-%d").tolist() == ["2024-03-05"]
+
+
+def signal_map(place: Path, text: str) -> Path:
+    file = place / "map.toml"
+    file.write_text(text)
+    return file
+
+
+def test_a_clock_reset_and_a_clock_set_back_are_told(tmp_path: Path) -> None:
+    time = pd.date_range("2024-03-04", periods=3000, freq="min")
+    set_back = time[:2000].append(time[1900:])
+    reset = set_back.append(pd.date_range("1990-01-01", periods=50, freq="min"))
+    source = tmp_path / "source"
+    source.mkdir()
+    pd.DataFrame({"when": reset.astype(str), "c": 300}).to_csv(source / "c.csv", index=False)
+    plan = signal_map(
+        tmp_path,
+        '[[signals]]\nfiles = "c.csv"\nquantity = "activity counts"\ncolumns = ["c"]\n'
+        'unit = "{count}"\nrate_hz = 0.016666666666666666\ntime = "when"\nplacement = "wrist"\n',
+    )
+    done = import_source(source, tmp_path / "cohort", map_file=plan)
+    said = " ".join(str(problem) for problem in done.dropped)
+    assert "set back" in said
+    assert "date lost" in said
+    assert "150 sample(s)" in said
+    assert daily(done, WEAR_TIME) == [24.0, 24.0, 2.0]
+
+
+def test_muscle_and_inertial_tables_need_declared_columns_rates_and_units(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    t = np.arange(20_000) / 1000
+    emg = pd.DataFrame({"biceps": np.sin(2 * np.pi * 90 * t), "triceps": np.sin(180 * np.pi * t)})
+    emg["biceps"] = emg["biceps"].astype(object)
+    emg.loc[7, "biceps"] = "broken"
+    emg.to_csv(source / "emg_1.csv", index=False)
+    text = (
+        '[[signals]]\nfiles = "emg_*.csv"\nquantity = "muscle"\ncolumns = ["biceps", "triceps"]\n'
+        'unit = "mV"\nrate_hz = 1000\nstart = "2024-03-04T10:00:00"\n'
+    )
+    done = import_source(source, tmp_path / "cohort", map_file=signal_map(tmp_path, text))
+    assert daily(done, "REHABCAST//MUSCLE_MEDIAN_FREQUENCY") == [pytest.approx(90, abs=0.5)]
+    assert [(p.row, p.field) for p in done.dropped] == [(9, "biceps")]
+    for broken, words in (
+        (text.replace('"mV"', '"furlong"'), "use one of uV, mV, V"),
+        (text.replace('start = "2024-03-04T10:00:00"', ""), "so that days are known"),
+        (text.replace("1000", "0"), "greater than 0"),
+        ('time_zone = "Middle/Earth"', "no IANA time zone"),
+        ('nonsense = "yes"', "not a map for recordings"),
+    ):
+        with pytest.raises(ContractError, match=words):
+            read_plan(signal_map(tmp_path, broken))
+    wrong = text.replace('"biceps", "triceps"', '"biceps", "deltoid"')
+    with pytest.raises(CohortInvalid, match="no column deltoid; found: biceps, triceps"):
+        import_source(source, tmp_path / "other", map_file=signal_map(tmp_path, wrong))
+
+
+COHORTS = {
+    "depresjon": ("depresjon", 55),
+    "welltory_covid_hrv": ("welltory", 185),
+    "lifesnaps": ("lifesnaps", 71),
+    "nhanes_2003_06": ("nhanes-minutes", 218),
+    "stroke_specs": ("stroke-specs", 167),
+}
+TARGETS = {
+    "depresjon": ("REHABCAST//WELLBEING_MADRS", (WEAR_TIME, "REHABCAST//ACTIVITY_COUNTS")),
+    "welltory_covid_hrv": ("REHABCAST//SYMPTOM_RELIEF", (STEPS, "REHABCAST//RMSSD")),
+    "lifesnaps": ("REHABCAST//STAI_CALM", (STEPS, "LOINC//40443-4", "REHABCAST//RMSSD")),
+}
+
+
+@pytest.fixture(scope="module")
+def imported(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Imported]:
+    place = tmp_path_factory.mktemp("cohorts")
+    return {
+        name: import_source(shared / name, place / name)
+        for name in COHORTS
+        if name != "stroke_specs"
+    }
+
+
+def test_every_real_cohort_is_told_by_its_content(shared: Path, tmp_path: Path) -> None:
+    from features.importing import _cohort_format
+
+    for name, (format_name, _) in COHORTS.items():
+        copy = tmp_path / "anything"
+        shutil.copytree(shared / name, copy)
+        assert _cohort_format(copy) == format_name
+        assert format_name in format_names()
+        shutil.rmtree(copy)
+
+
+def test_the_wearable_cohorts_are_whole(imported: dict[str, Imported]) -> None:
+    for name, done in imported.items():
+        assert done.cohort.events[SUBJECT].nunique() == COHORTS[name][1], name
+        assert done.unreadable == ()
+
+
+def test_depresjon_keeps_its_days_scores_and_five_clock_changes(
+    imported: dict[str, Imported],
+) -> None:
+    events = imported["depresjon"].cohort.events
+    changes = events[events[CODE] == "REHABCAST//CLOCK_CHANGE"]
+    assert len(changes) == 5
+    assert set(changes[TIME].dt.strftime("%Y-%m-%d")) == {"2003-03-30"}
+    scores = events[events[CODE] == "REHABCAST//MADRS"]
+    assert len(scores) == 46
+    days = events[events[CODE] == WEAR_TIME]
+    assert len(days) == 693
+    short = days[days[TIME] == pd.Timestamp("2003-03-30")]
+    assert short[NUMBER].max() <= 23
+
+
+def test_nhanes_wear_is_that_of_its_flags(imported: dict[str, Imported], shared: Path) -> None:
+    flags = pd.read_parquet(shared / "nhanes_2003_06" / "wear_flags_218x7d.parquet")
+    hours = flags.drop(columns=["SEQN", "daylabel"]).sum(axis=1) / 60
+    wear = imported["nhanes_2003_06"].cohort.events
+    wear = wear[wear[CODE] == WEAR_TIME].sort_values([SUBJECT, TIME])
+    expected = hours[np.lexsort((flags["daylabel"], flags["SEQN"]))]
+    np.testing.assert_allclose(wear[NUMBER], expected, rtol=1e-6)
+
+
+def test_welltory_days_before_the_first_symptoms_are_counted_out(
+    imported: dict[str, Imported],
+) -> None:
+    done = imported["welltory_covid_hrv"]
+    assert any("before the onset" in rule.rule for rule in done.cohort.provenance.rules)
+    events = done.cohort.events
+    assert len(events[events[CODE] == "REHABCAST//SYMPTOM_RELIEF"]) > 150
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_the_wearable_cohorts_give_sequences(imported: dict[str, Imported], name: str) -> None:
+    code, channels = TARGETS[name]
+    task = Task(
+        name="real",
+        condition="real",
+        target=Target(code=code, low=0, high=100, minimal_important_difference=1, source="test"),
+        horizons=(Horizon(weeks=6, window_days=(5, 60)),),
+        origins_days=(0, 3, 30),
+        primary_horizon_weeks=6,
+        early_days=1000,
+        milestones=(),
+        inputs=Inputs(
+            past_days=14, assessments=(code,), daily=channels, person=("REHABCAST//SEX",)
+        ),
+        sensitive=(Sensitive(name="sex", code="REHABCAST//SEX", reason="test"),),
+    )
+    batch = training_sequences(imported[name].cohort.events, task)
+    assert len(batch) >= 10
+    assert batch.layout.channels_C[0] == code
+    assert batch.observed_BTC[:, :, 1:].any()
+    assert set(batch.groups_B["sex"]) <= {"female", "male", "not recorded"}
+
+
+def test_everybody_has_one_onset_and_enrolment(imported: dict[str, Imported]) -> None:
+    for done in imported.values():
+        events = done.cohort.events
+        for code in (ONSET, ENROLMENT):
+            assert (events[events[CODE] == code].groupby(SUBJECT).size() == 1).all()
+        assert events.loc[events[CODE] == "REHABCAST//SEX", TEXT].isin(["female", "male"]).all()

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import gzip
+import random
+import shutil
+import warnings
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from contracts.errors import ContractError, SourceUnreadable
+from features.recording import Reading, SourceFile
+from features.sources import formats
+
+
+def opened(path: Path) -> SourceFile:
+    return SourceFile(path=path, name=path.name, who="somebody")
+
+
+def read(path: Path) -> list[Reading]:
+    return list(formats.read(opened(path)))
+
+
+GOOD = {
+    "gt3x/TAS1H30182785_2019-09-17.gt3x": "actigraph-gt3x",
+    "ggirread/ax3_testfile.cwa": "axivity-cwa",
+    "ggirread/ax3_testfile_corrupt_blocks_0_13_14_142_143_144.cwa": "axivity-cwa",
+    "ggirread/GENEActiv_testfile.bin": "geneactiv",
+    "pyactigraphy/example_01.AWD": "actiwatch-awd",
+    "pyactigraphy/example_02.AWD": "actiwatch-awd",
+    "pyactigraphy/example_04.AWD": "actiwatch-awd",
+    "pyactigraphy/example_05.AWD": "actiwatch-awd",
+    "pyactigraphy/test_sample_aw4.AWD": "actiwatch-awd",
+    "pyactigraphy/test_sample.agd": "actigraph-agd",
+    "fit/MonitoringFile.fit": "garmin-fit",
+    "fit/activity-small-fenix2-run.fit": "garmin-fit",
+    "fit/compressed-speed-distance.fit": "garmin-fit",
+    "fit/garmin-fenix-5-walk.fit": "garmin-fit",
+    "apple_health/export6s3sample.xml": "apple-health",
+}
+
+BROKEN = {
+    "fit/activity-filecrc.fit": ("message", "CRC"),
+    "fit/activity-settings-nodata.fit": ("message", "784"),
+    "fhir/observation_no_subject.json": ("*", "without a subject"),
+    "fhir/observation_decimal_bundle.json": ("*", "not in the vocabulary"),
+    "fhir/patients.ndjson": ("*", "line 1: not FHIR R4: birthDate"),
+    "ggirread/genea_testfile.bin": ("*", "GENEA binary"),
+    "ggirread/mtx_100Hz_acc_HR_temp.BIN": ("*", "Parmay Matrix"),
+    "ggirread/Actiwatch.csv": ("*", "Actiware"),
+    "ggirread/Actical.csv": ("*", "Actical"),
+    "ggirread/ActiGraph13.csv": ("*", "ActiGraph CSV"),
+    "pyactigraphy/test_sample.mtn": ("*", "MotionWatch"),
+    "pyactigraphy/test_sample_atr.txt.gz": ("*", "Condor ActTrust"),
+    "pyactigraphy/test_sample_rpx_eng.csv.gz": ("*", "Actiware"),
+    "pyactigraphy/test_sample_tal.txt.gz": ("byte 0", "column map"),
+    "apple_health/StepCount.csv": ("byte 0", "column map"),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_good_file_is_told_by_its_content_whatever_its_name(
+    samples: Path, tmp_path: Path, name: str
+) -> None:
+    anonymous = tmp_path / "recording"
+    shutil.copy(samples / name, anonymous)
+    assert formats.detect(opened(anonymous)).name == GOOD[name]
+    assert any(not reading.is_empty for reading in read(anonymous))
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_or_foreign_file_gives_one_error_with_its_place(samples: Path, name: str) -> None:
+    where, said = BROKEN[name]
+    with pytest.raises(SourceUnreadable) as caught:
+        read(samples / name)
+    problem = caught.value.problem
+    assert problem.file == Path(name).name
+    assert problem.field.startswith(where)
+    assert said in problem.message
+    assert ":" in problem.message  # What to do follows what is wrong.
+
+
+def test_an_empty_a_missing_and_a_nonsense_file_each_say_so(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / "nonsense").write_bytes(b"\x07" * 5000)
+    (tmp_path / "utf16.awd").write_bytes("name\n01-Jan-2020\n12:00\n".encode("utf-16"))
+    said = {"empty": "is empty", "nonsense": "none of", "utf16.awd": "none of", "gone": "opened"}
+    for name, words in said.items():
+        with pytest.raises(SourceUnreadable, match=words):
+            read(tmp_path / name)
+
+
+def test_a_packed_file_is_read_like_the_plain_one(samples: Path, tmp_path: Path) -> None:
+    plain = samples / "pyactigraphy" / "example_01.AWD"
+    packed = tmp_path / "example_01.AWD.gz"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    assert len(read(packed)[0].signals[0]) == len(read(plain)[0].signals[0])
+    packed.write_bytes(packed.read_bytes()[:-200])
+    with pytest.raises(SourceUnreadable, match="cannot be unpacked"):
+        read(packed)
+
+
+def test_a_format_that_is_named_wrongly_is_corrected(samples: Path) -> None:
+    file = opened(samples / "ggirread" / "ax3_testfile.cwa")
+    with pytest.raises(SourceUnreadable, match="is axivity-cwa by its content, not geneactiv"):
+        list(formats.read(file, "geneactiv"))
+    with pytest.raises(ContractError, match="no file format"):
+        formats.named("nobody-knows")
+
+
+def damaged(data: bytes, way: int, dice: random.Random) -> bytes:
+    broken, at = bytearray(data), dice.randrange(len(data))
+    if way == 0:
+        del broken[at:]
+    elif way == 1:
+        for _ in range(dice.choice([1, 5, 50])):
+            broken[dice.randrange(len(broken))] ^= 1 << dice.randrange(8)
+    elif way == 2:
+        for _ in range(10):
+            broken[dice.randrange(min(2000, len(broken)))] = dice.randrange(256)
+    elif way == 3:
+        del broken[at : at + dice.choice([1, 3, 512, 5000])]
+    elif way == 4:
+        broken[at:at] = dice.randbytes(dice.choice([1, 3, 512]))
+    else:
+        broken[at : at + 700] = bytes(len(broken[at : at + 700]))
+    return bytes(broken)
+
+
+@pytest.mark.parametrize(
+    "name", [*GOOD, "fhir/observation_decimal_bundle.json", "fhir/patients.ndjson"]
+)
+def test_damage_of_any_kind_is_read_around_or_refused_in_our_words(
+    samples: Path, tmp_path: Path, name: str
+) -> None:
+    dice = random.Random(name)  # noqa: S311
+    data = (samples / name).read_bytes()
+    for way in range(6):
+        for _ in range(3):
+            file = tmp_path / "damaged"
+            file.write_bytes(damaged(data, way, dice))
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                # Anything else, and any warning, fails the test.
+                with suppress(SourceUnreadable):
+                    read(file)
