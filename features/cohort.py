@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import meds
@@ -31,7 +30,7 @@ from contracts.cohort import (
 )
 from contracts.digests import folder_digest
 from contracts.errors import CohortInvalid, ContractError, Problem
-from contracts.vocabulary import Kind, vocabulary
+from contracts.vocabulary import vocabulary
 from features.checks import check_events
 
 DATA_FILE = f"{meds.data_subdirectory}/0.parquet"
@@ -72,13 +71,8 @@ def write_cohort(
     _check_new(folder)
     if problems := check_events(events, file=provenance.name):
         raise CohortInvalid(problems)
-    ordered = _in_order(events)
     with new_cohort(folder, provenance) as draft:
-        table = pa.table(
-            [pa.array(ordered[field.name], field.type, from_pandas=True) for field in EVENT_SCHEMA],
-            schema=EVENT_SCHEMA,
-        )
-        write_events(table, draft / DATA_FILE)
+        write_events(_table(events), draft / DATA_FILE)
         if beside is not None:
             shutil.copytree(beside, draft, dirs_exist_ok=True)
     return read_cohort(folder)
@@ -170,17 +164,26 @@ def replace_events(folder: Path, events: pd.DataFrame) -> Cohort:
     """
     if problems := check_events(events, file=folder.name):
         raise CohortInvalid(problems)
-    draft = folder.with_name(f".{folder.name}.{uuid4().hex}.draft")
+    fresh = folder.with_name(f".{folder.name}.{uuid4().hex}.fresh")
     try:
-        _write(_in_order(events), _read_provenance(folder), draft)
+        with new_cohort(fresh, _read_provenance(folder)) as draft:
+            write_events(_table(events), draft / DATA_FILE)
         for file in (folder / meds.data_subdirectory).rglob("*.parquet"):
             if file != folder / DATA_FILE:
                 file.unlink()
-        (draft / meds.code_metadata_filepath).replace(folder / meds.code_metadata_filepath)
-        (draft / DATA_FILE).replace(folder / DATA_FILE)
+        for part in (meds.code_metadata_filepath, DATA_FILE):
+            (fresh / part).replace(folder / part)
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        shutil.rmtree(fresh, ignore_errors=True)
     return read_cohort(folder)
+
+
+def _table(events: pd.DataFrame) -> pa.Table:
+    ordered = _in_order(events)
+    return pa.table(
+        [pa.array(ordered[field.name], field.type, from_pandas=True) for field in EVENT_SCHEMA],
+        schema=EVENT_SCHEMA,
+    )
 
 
 def _in_order(events: pd.DataFrame) -> pd.DataFrame:

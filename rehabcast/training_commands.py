@@ -58,7 +58,6 @@ def run_training(
     """Train with a progress bar; return the record that `train --json` prints."""
     from features.cohort import read_cohort
     from rehabcast.evidence import sign_bundle
-    from training.config import TrainingConfig
     from training.task import read_task
     from training.train import steps
     from training.train import train as train_model
