@@ -16,8 +16,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from audits.consistency import check_champions, check_promotions
-from audits.moves import approvals_of, approvers, current, epoch_of, move, promoted_at_epoch
+from audits.consistency import check_anchor, check_champions, check_promotions
+from audits.moves import approvals_of, approvers, current, epoch_of, freeze, move, promoted_at_epoch
 from audits.records import (
     Approval,
     AuditRecord,
@@ -47,7 +47,7 @@ from audits.trail import (
     latest,
     utc,
 )
-from contracts.errors import ContractError, EvidenceMissing, IntegrityError, PromotionRefused
+from contracts.errors import ContractError, EvidenceMissing, PromotionRefused
 from contracts.verdict import Verdict
 
 
@@ -66,6 +66,13 @@ class Ledger:
     def close(self) -> None:
         """Close the connections to the database."""
         self.engine.dispose()
+
+    def freeze_policy(self, version: str, digest: str, *, actor: str, now: datetime) -> None:
+        """Append the digest of the policy in force, unless it is the last that was appended."""
+        write(
+            self.engine,
+            lambda connection: freeze(connection, version, digest, actor=actor, now=now),
+        )
 
     def record_audit(
         self,
@@ -283,11 +290,7 @@ class Ledger:
             rows = connection.execute(sa.select(champion_table)).all()
         check_promotions(stored)
         check_champions(stored, [dict(row._mapping) for row in rows])
-        if anchor is not None and anchor.length > 0:
-            if len(stored) < anchor.length:
-                raise IntegrityError(f"ledger: cut after entry {len(stored)} of {anchor.length}")
-            if stored[anchor.length - 1].hash != anchor.head:
-                raise IntegrityError(f"ledger: rewritten up to entry {anchor.length}")
+        check_anchor(stored, anchor)
         head = stored[-1].hash if stored else ""
         return LedgerState(length=len(stored), head=head)
 

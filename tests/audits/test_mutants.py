@@ -111,7 +111,7 @@ MUTANTS = (
            ".where(columns.model == champion.model)", "test_ledger.py"),
     Mutant("ledger: an edit is not noticed", "audits/trail.py",
            "if _hash(entry) != entry.hash:", "if False:", "test_ledger.py"),
-    Mutant("ledger: a cut is not noticed", "audits/ledger.py",
+    Mutant("ledger: a cut is not noticed", "audits/consistency.py",
            "if len(stored) < anchor.length:", "if False:", "test_ledger.py"),
 )  # fmt: skip
 
