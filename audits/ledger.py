@@ -5,8 +5,7 @@ or a changed order shows. What a chain cannot show by itself is a cut tail, or a
 that follows an entry by someone who may write to the database: keep a signed `LedgerState`
 elsewhere (a mail, a second system) and hand it to `Ledger.verify` as the anchor.
 
-SQLite by default, PostgreSQL by URL. Triggers refuse changes of the trail in both; in PostgreSQL
-also revoke UPDATE and DELETE on `trail` from the role that rehabcast runs under.
+SQLite by default, PostgreSQL by URL; triggers refuse changes of the trail in both.
 """
 
 from __future__ import annotations
@@ -69,10 +68,7 @@ class Ledger:
 
     def freeze_policy(self, version: str, digest: str, *, actor: str, now: datetime) -> None:
         """Append the digest of the policy in force, unless it is the last that was appended."""
-        write(
-            self.engine,
-            lambda connection: freeze(connection, version, digest, actor=actor, now=now),
-        )
+        write(self.engine, lambda link: freeze(link, version, digest, actor=actor, now=now))
 
     def record_audit(
         self,
@@ -96,12 +92,13 @@ class Ledger:
             raise ContractError(f"ledger: an audit that holds until {valid_until} is over")
         details = audit_details(verdict, report_digest, valid_until)
         about = verdict.model_version
-        return write(
-            self.engine,
-            lambda connection: audit_of(
+
+        def action(connection: sa.Connection) -> AuditRecord:
+            return audit_of(
                 append(connection, kind=AUDIT, about=about, actor=actor, now=now, details=details)
-            ),
-        )
+            )
+
+        return write(self.engine, action)
 
     def latest_audit(
         self, model_version: str, bundle_digest: str | None = None
