@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from audits.records import Role, same_person
+from audits.records import LedgerState, Role, same_person
 from audits.trail import APPROVAL, AUDIT, MOVES, PROMOTION, ROLLBACK, Entry
 from contracts.errors import IntegrityError
 
@@ -81,3 +81,19 @@ def check_champions(stored: Iterable[Entry], rows: Iterable[Mapping[str, Any]]) 
         if told.get(model) != held.get(model):
             place = f"entry {told[model]['sequence']}" if model in told else "any entry"
             raise IntegrityError(f"ledger: the champion of {model!r} is not that of {place}")
+
+
+def check_anchor(stored: Sequence[Entry], anchor: LedgerState | None) -> None:
+    """Check that a trail still contains a state that was kept elsewhere.
+
+    Raises
+    ------
+    IntegrityError
+        It was cut, or written anew up to there.
+    """
+    if anchor is None or anchor.length == 0:
+        return
+    if len(stored) < anchor.length:
+        raise IntegrityError(f"ledger: cut after entry {len(stored)} of {anchor.length}")
+    if stored[anchor.length - 1].hash != anchor.head:
+        raise IntegrityError(f"ledger: rewritten up to entry {anchor.length}")

@@ -110,13 +110,13 @@ def bootstrap(
     for start, weight_SR in _weights(cells.subjects, replicates, seed, width):
         here = slice(start, start + weight_SR.shape[1])
         sums_CKR = sums.under(weight_SR)
-        weight_NR = weight_SR[subject_N] if orders else None
+        weight_NR = weight_SR[subject_N] if orders else np.empty((0, 0))
+        overall = {m: _overall_area(*orders[m], weight_NR) for m in orders}
         for partition, group_C, out in zip(partitions, cells.group_PC, told, strict=True):
             values = _of_groups(sums_CKR, group_C, partition, sums)
             for column, measure in enumerate(measured):
                 if measure in orders:
-                    assert weight_NR is not None  # noqa: S101  (mypy: made where orders are)
-                    triple = _areas(*orders[measure], partition, weight_NR)
+                    triple = _areas(*orders[measure], partition, weight_NR, overall[measure])
                 else:
                     triple = values[measure]
                 out[:, here, :, column] = np.stack(triple).swapaxes(1, 2)
@@ -235,28 +235,34 @@ def _of_groups(
     return told
 
 
+def _overall_area(
+    chance_N: Array, reached_N: NDArray[np.bool_], counted_N: NDArray[np.bool_], weight_NR: Array
+) -> Array:
+    """Return the AUROC in everyone, (1, R)."""
+    whole_N = np.zeros(int(counted_N.sum()), dtype=np.intp)
+    ranked_rows = (chance_N[counted_N], reached_N[counted_N], whole_N, weight_NR[counted_N])
+    return auroc(*ranked_rows, groups=1)
+
+
 def _areas(
     chance_N: Array,
     reached_N: NDArray[np.bool_],
     counted_N: NDArray[np.bool_],
     partition: Partition,
     weight_NR: Array,
+    overall_1R: Array,
 ) -> tuple[Array, Array, Array]:
     """Return the AUROC in the group, in the rest and in everyone, each (G, R)."""
     groups = len(partition.labels_G)
     chance_N, reached_N, weight_NR = chance_N[counted_N], reached_N[counted_N], weight_NR[counted_N]
     group_N = partition.group_N[counted_N]
     value_GR = auroc(chance_N, reached_N, group_N, weight_NR, groups=groups)
-    whole_N = np.zeros_like(group_N)
-    overall_GR = np.broadcast_to(
-        auroc(chance_N, reached_N, whole_N, weight_NR, groups=1), value_GR.shape
-    )
     rest_GR = np.full(value_GR.shape, np.nan)
     # The rest of a pair's group is not ranked: it costs a sort each, and no rule asks for it.
     for group in range(groups) if len(partition.attributes) == 1 else ():
         others_N = (group_N != group).astype(np.intp)
         rest_GR[group] = auroc(chance_N, reached_N, others_N, weight_NR, groups=2)[1]
-    return value_GR, rest_GR, overall_GR
+    return value_GR, rest_GR, np.broadcast_to(overall_1R, value_GR.shape)
 
 
 def _weights(subjects: int, replicates: int, seed: int, width: int) -> Iterator[tuple[int, Array]]:

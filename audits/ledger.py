@@ -5,8 +5,7 @@ or a changed order shows. What a chain cannot show by itself is a cut tail, or a
 that follows an entry by someone who may write to the database: keep a signed `LedgerState`
 elsewhere (a mail, a second system) and hand it to `Ledger.verify` as the anchor.
 
-SQLite by default, PostgreSQL by URL. Triggers refuse changes of the trail in both; in PostgreSQL
-also revoke UPDATE and DELETE on `trail` from the role that rehabcast runs under.
+SQLite by default, PostgreSQL by URL; triggers refuse changes of the trail in both.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from audits.consistency import check_champions, check_promotions
-from audits.moves import approvals_of, approvers, current, epoch_of, move, promoted_at_epoch
+from audits.consistency import check_anchor, check_champions, check_promotions
+from audits.moves import approvals_of, approvers, current, epoch_of, freeze, move, promoted_at_epoch
 from audits.records import (
     Approval,
     AuditRecord,
@@ -47,7 +46,7 @@ from audits.trail import (
     latest,
     utc,
 )
-from contracts.errors import ContractError, EvidenceMissing, IntegrityError, PromotionRefused
+from contracts.errors import ContractError, EvidenceMissing, PromotionRefused
 from contracts.verdict import Verdict
 
 
@@ -66,6 +65,10 @@ class Ledger:
     def close(self) -> None:
         """Close the connections to the database."""
         self.engine.dispose()
+
+    def freeze_policy(self, version: str, digest: str, *, actor: str, now: datetime) -> None:
+        """Append the digest of the policy in force, unless it is the last that was appended."""
+        write(self.engine, lambda link: freeze(link, version, digest, actor=actor, now=now))
 
     def record_audit(
         self,
@@ -89,12 +92,13 @@ class Ledger:
             raise ContractError(f"ledger: an audit that holds until {valid_until} is over")
         details = audit_details(verdict, report_digest, valid_until)
         about = verdict.model_version
-        return write(
-            self.engine,
-            lambda connection: audit_of(
+
+        def action(connection: sa.Connection) -> AuditRecord:
+            return audit_of(
                 append(connection, kind=AUDIT, about=about, actor=actor, now=now, details=details)
-            ),
-        )
+            )
+
+        return write(self.engine, action)
 
     def latest_audit(
         self, model_version: str, bundle_digest: str | None = None
@@ -283,11 +287,7 @@ class Ledger:
             rows = connection.execute(sa.select(champion_table)).all()
         check_promotions(stored)
         check_champions(stored, [dict(row._mapping) for row in rows])
-        if anchor is not None and anchor.length > 0:
-            if len(stored) < anchor.length:
-                raise IntegrityError(f"ledger: cut after entry {len(stored)} of {anchor.length}")
-            if stored[anchor.length - 1].hash != anchor.head:
-                raise IntegrityError(f"ledger: rewritten up to entry {anchor.length}")
+        check_anchor(stored, anchor)
         head = stored[-1].hash if stored else ""
         return LedgerState(length=len(stored), head=head)
 

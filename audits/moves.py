@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from audits.records import Approval, Champion, Role, approval_of, champion_fields, champion_of
 from audits.storage import champion_table, outbox_table
-from audits.trail import APPROVAL, PROMOTION, ROLLBACK, all_of, append
+from audits.trail import APPROVAL, POLICY, PROMOTION, ROLLBACK, all_of, append
 from contracts.errors import EvidenceMissing, PromotionRefused
 
 
@@ -51,6 +51,17 @@ def move(
         sa.insert(outbox_table).values(sequence=entry.sequence, model=champion.model, sent_at=None)
     )
     return placed
+
+
+def freeze(
+    connection: sa.Connection, version: str, digest: str, *, actor: str, now: datetime
+) -> None:
+    """Append the digest of a policy, unless it is the last that was appended."""
+    frozen = all_of(connection, kind=POLICY)
+    if not frozen or frozen[-1].details()["digest"] != digest:
+        details = {"digest": digest}
+        about = f"policy {version}"
+        append(connection, kind=POLICY, about=about, actor=actor, now=now, details=details)
 
 
 def approvals_of(connection: sa.Connection, model_version: str, audit: int) -> list[Approval]:

@@ -14,7 +14,7 @@ from audits.storage import trail_table
 from contracts.digests import record_digest
 from contracts.errors import ContractError, IntegrityError
 
-AUDIT, APPROVAL, DRIFT = "audit", "approval", "drift"
+AUDIT, APPROVAL, DRIFT, POLICY = "audit", "approval", "drift", "policy"
 PROMOTION, ROLLBACK, REVOCATION = "promotion", "rollback", "revocation"
 MOVES = (PROMOTION, ROLLBACK, REVOCATION)
 """Kinds after which the champion is another, or none."""

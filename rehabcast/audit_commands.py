@@ -14,6 +14,7 @@ from rich.table import Table
 from contracts.errors import ContractError, EvidenceMissing, IntegrityError
 from contracts.predictions import CANDIDATE, CHAMPION, MODEL
 from contracts.verdict import Outcome, Verdict
+from rehabcast.mitigation_commands import comparison_table, run_mitigation
 from rehabcast.output import AsJson, emit, words
 from rehabcast.settings import Settings
 from rehabcast.training_commands import VersionArgument
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
 
     from audits.report.content import ModelFacts
     from serving.bundle import Bundle
-
-PolicyOption = Annotated[
-    Path | None, typer.Option("--policy", help="Policy file; default, the one that is shipped.")
-]
 
 
 def audit(
@@ -38,9 +35,24 @@ def audit(
             " it was trained on another."
         ),
     ] = None,
+    mitigate: Annotated[
+        bool,
+        typer.Option("--mitigate", help="Compare mitigations instead; the ledger is not told."),
+    ] = False,
+    attribute: Annotated[
+        str | None, typer.Option(help="With --mitigate: the attribute; default, the first.")
+    ] = None,
+    variant: Annotated[
+        list[str] | None,
+        typer.Option(help="With --mitigate: a version trained otherwise, NAME/N; repeatable."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Audit a candidate by subgroup; write the report to its run and the verdict to the ledger."""
+    if mitigate:
+        compared = run_mitigation(model_version, attribute, variant or [])
+        emit(compared, comparison_table(compared), as_json=as_json)
+        return
     record, verdict = run_audit(model_version, champion_predictions=champion_predictions)
     emit(record, verdict_table(verdict), as_json=as_json)
     if not as_json:
@@ -64,6 +76,9 @@ def run_audit(
 
     settings = Settings()
     version = find(settings.store, model_version)
+    # Frozen before the forecasts are read: the chain shows which came first.
+    ledger, policy = Ledger(settings.ledger_url), load_policy()
+    ledger.freeze_policy(policy.version, policy.digest, actor=settings.actor, now=datetime.now(UTC))
     folder = fetch_bundle(settings, version)
     bundle = load_bundle(folder, expected_digest=verify_bundle(folder))
     path, predictions_digest = fetch_predictions(settings.store, version)
@@ -72,7 +87,6 @@ def run_audit(
             f"{model_version}: the run's prediction table is not the one its bundle was made with;"
             " train again"
         )
-    ledger, policy = Ledger(settings.ledger_url), load_policy()
     champion = _champion(ledger, model_version)
     predictions = _with_champion(
         settings, pd.read_parquet(path), champion, bundle, champion_predictions

@@ -77,7 +77,7 @@ def killed_at_random(url: str, store: Store, rng: random.Random) -> None:
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as promoter:
         assert promoter.stdout is not None
         assert promoter.stdout.readline() == "ready\n"
-        time.sleep(rng.uniform(0, 0.25))
+        time.sleep(rng.uniform(0, 0.6))
         os.kill(promoter.pid, signal.SIGKILL)
 
 
@@ -95,11 +95,15 @@ def test_a_promoter_killed_anywhere_leaves_one_champion_and_the_alias_catches_up
         killed_at_random(ledger_url, store, rng)
         ledger.verify()
         champions = [e for e in ledger.trail() if e.kind == "promotion"]
-        assert ledger.epoch("arm") == len(champions) > epoch
+        # Killed before the first promotion, nothing has changed; after it, all of it has.
+        assert ledger.epoch("arm") == len(champions) >= epoch
         epoch = len(champions)
+        if epoch == 0:
+            continue
         # No drift: what the crash left untold is in the outbox, and no hand moved anything.
         assert catch_up(ledger, aliases, actor="bob", now=NOW) == []
         assert aliases.version("arm") == ledger.champion("arm").version
+    assert epoch >= kills / 2
 
 
 @pytest.mark.parametrize(

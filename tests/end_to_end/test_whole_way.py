@@ -29,6 +29,8 @@ class Installation:
 
     def run(self, *words: str, actor: str = "tester") -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "REHABCAST_ACTOR": actor, "COLUMNS": "100"}
+        # Many threads on few busy cores wait for each other more than they compute.
+        environment["OMP_NUM_THREADS"] = "1"
         return subprocess.run(
             [COMMAND, *words],
             capture_output=True,
@@ -192,7 +194,7 @@ def test_the_alias_mirrors_the_ledger_and_a_move_by_hand_is_told_and_set_right(
     assert user.record("ledger", "mirror")["drift"] == [drift]
     assert alias(user) == "1"
     kinds = [entry["kind"] for entry in user.record("ledger", "show")["entries"]]
-    assert kinds == ["audit", *["approval"] * 3, "promotion", "drift"]
+    assert kinds == ["policy", "audit", *["approval"] * 3, "promotion", "drift"]
 
 
 def test_a_ledger_cut_since_its_head_was_signed_is_found(user: Installation, version: str) -> None:
@@ -222,6 +224,20 @@ def load_champion(user: Installation) -> str:
         capture_output=True, text=True, cwd=user.place, check=False,
     )  # fmt: skip
     return done.stderr
+
+
+def test_mitigations_are_compared_and_none_is_recommended(
+    user: Installation, version: str, audited: dict[str, Any]
+) -> None:
+    told = user.record("audit", version, "--mitigate", "--attribute", "sex", "--variant", version)
+    assert told["recommended"] is None
+    errors = {m["method"]: m for m in told["methods"] if m["metric"] == "mean absolute error"}
+    assert {"plain training", version, "group-conditional calibration"} < set(errors)
+    # The variant is the version itself: the same forecasts give the same figures.
+    assert errors[version] | {"method": ""} == errors["plain training"] | {"method": ""}
+    assert (Path(told["report_folder"]) / "mitigation.pdf").exists()
+    unknown = user.record("audit", version, "--mitigate", "--attribute", "shoe size", code=3)
+    assert "group:shoe size" in unknown["message"]
 
 
 def test_external_validation_writes_scores_and_a_table(user: Installation, version: str) -> None:

@@ -1,0 +1,110 @@
+"""Judges the auditor: planted disparities of known size, and a real one: `make bench NAME=auditor`.
+
+100 seeds of each scenario F0 to F6 (SIMULATED tables), each disparity twice the policy's limit, and
+one exactly at the limit; then the gap of a plain logistic regression between White and Black
+participants of NHANES 2003-2006, five-year mortality (../shared/data/nhanes_2003_06, where there).
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from audits.judge import Audited, judge
+from audits.planted import AUDITED, Examined, Scenario, examine, scenarios
+from audits.policy import Policy, load_policy
+from contracts.verdict import Finding
+
+ROOT = Path(__file__).resolve().parent.parent
+NHANES = ROOT.parent / "shared" / "data" / "nhanes_2003_06" / "subject_features.csv.gz"
+NHANES_POLICY = Path(__file__).with_name("nhanes_policy.toml")
+SEEDS, LIMIT = 100, 4.25
+DEATH = "death within five years"
+
+
+def at_the_limit() -> Scenario:
+    """Return F1 with the disparity exactly at the limit: blocking it is a false alarm."""
+    just = next(s for s in scenarios(LIMIT / 2) if s.name == "F1")
+    return replace(just, name="F1 at the limit", story="promised too much, just as much as may be")
+
+
+def examined(scenario: Scenario) -> Examined:
+    """Examine one scenario with the shipped policy."""
+    return examine(scenario, load_policy(), seeds=SEEDS)
+
+
+def mortality_table(*, seed: int = 0) -> pd.DataFrame:
+    """Return five-fold out-of-fold chances of death of a plain logistic, as a prediction table."""
+    people = pd.read_csv(NHANES)
+    people = people[people["yr5_mort"].notna()].reset_index(drop=True)
+    numbers = people[["Age", "BMI", "TAC", "MVPA", "ST"]].astype(float)
+    yes_no = ["Diabetes", "CHF", "Stroke", "Cancer", "MobilityProblem", "SmokeCigs"]
+    given = pd.concat(
+        [
+            numbers.fillna(numbers.median()),
+            pd.get_dummies(people[["Gender", *[c for c in yes_no if c in people]]].astype(str)),
+        ],
+        axis=1,
+    ).astype(float)
+    died_N = people["yr5_mort"].to_numpy().astype(bool)
+    chance_N, fold_N = np.empty(len(people)), np.empty(len(people), dtype=int)
+    folds = StratifiedKFold(5, shuffle=True, random_state=seed)
+    for fold, (seen, unseen) in enumerate(folds.split(given, died_N)):
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
+        model.fit(given.iloc[seen], died_N[seen])
+        chance_N[unseen] = model.predict_proba(given.iloc[unseen])[:, 1]
+        fold_N[unseen] = fold
+    age = people["Age"].to_numpy(dtype=float)
+    base = died_N.mean()
+    table = pd.DataFrame(
+        {
+            "model": "candidate", "subject_id": np.arange(len(people)), "origin_day": 0,
+            "horizon_day": 5 * 365, "days_since_onset": 0.0, "fold": fold_N,
+            f"chance:{DEATH}": chance_N, f"reached:{DEATH}": died_N,
+            "group:race": people["Race"].fillna("not recorded").astype(str),
+            "group:sex": people["Gender"].fillna("not recorded").astype(str),
+            "group:age band": np.where(age < 60, "50-59", np.where(age < 70, "60-69", "70-85")),
+        }
+    )  # fmt: skip
+    same = table.assign(model="everyone alike", **{f"chance:{DEATH}": base})
+    return pd.concat([table, same], ignore_index=True)
+
+
+def nhanes(policy: Policy) -> list[Finding]:
+    """Return the findings on race."""
+    audited: Audited = replace(AUDITED, model_version="nhanes/1", simulated=False)
+    return [f for f in judge(mortality_table(), policy, audited).findings if f.axis == "race"]
+
+
+def main() -> None:
+    """Print both tables."""
+    every = (*scenarios(LIMIT), at_the_limit())
+    with ProcessPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
+        told = list(pool.map(examined, every))
+    print(f"SIMULATED, {SEEDS} seeds each, disparity twice the limit of {LIMIT} points")
+    print("| scenario | what happened to the group | found | at least suspected | false alarm"
+          " elsewhere | true gap in the bracket |")  # fmt: skip
+    print("|---|---|---|---|---|---|")
+    for one in told:
+        shares = (one.found, one.suspected, one.false_alarm, one.bracketed)
+        cells = " | ".join("" if share is None else f"{share:.0%}" for share in shares)
+        print(f"| {one.scenario.name} | {one.scenario.story} | {cells} |", flush=True)
+    if not NHANES.exists():
+        print(f"NHANES: {NHANES} is not there; skipped")
+        return
+    print("\nNHANES 2003-2006, five-year mortality, plain logistic, out of fold")
+    for finding in nhanes(load_policy(NHANES_POLICY)):
+        print(f"- {finding.outcome}: {finding.reason}")
+
+
+if __name__ == "__main__":
+    main()
