@@ -16,10 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from contracts.forecast import QUANTILE_LEVELS
+from contracts.sequences import SequenceBatch
+from training.models.emissions import Emissions, windows
 from training.models.inputs import Inputs
 from training.models.network import ModalityEncoder, ModalityHead
 from training.models.normalisation import Normalisation
@@ -35,11 +38,13 @@ from training.models.recovery import (
     level_ahead,
 )
 from training.models.scale import crps, mixture_cdf, quantiles
-from training.models.series import day_weights, summary
+from training.models.series import SUMMARIES, day_weights, summary
 
 PER_GROUP = 64
 RESIDUALS = 8
 WINDOW_DAYS = 7
+POPULATION_FEATURES = GROUPS + 5
+MOMENT_FEATURES = 4
 FACTS = 3
 """Places of an embedding that carry plain numbers: days since onset, origin, daily dose."""
 ONSET, ORIGIN, DOSE = range(FACTS)
@@ -56,16 +61,22 @@ HALF_DOSE_MIN = 90.0
 class Opinion(nn.Module):
     """What a modality says: a tilt of the population, and features for the residual."""
 
-    def __init__(self, width: int, features: int) -> None:
+    def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
-        self.tilt = nn.Linear(width, features)
+        self.bend = nn.Sequential(nn.Linear(width, hidden), nn.SiLU())
+        self.tilt = nn.Linear(width + hidden, POPULATION_FEATURES + MOMENT_FEATURES)
         self.residual = nn.Linear(width, RESIDUALS)
         nn.init.zeros_(self.tilt.weight)
         nn.init.zeros_(self.tilt.bias)
 
-    def forward(self, x_BF: Tensor, feature_PJ: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x_BF: Tensor, feature_PJ: Tensor, moment_BPJ: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Return log evidence (B, P) and residual features (B, R)."""
-        return self.tilt(x_BF) @ feature_PJ.T, torch.tanh(self.residual(x_BF))
+        tilt_BJ = self.tilt(torch.cat([x_BF, self.bend(x_BF)], dim=-1))
+        said_BP = tilt_BJ[:, :POPULATION_FEATURES] @ feature_PJ.T
+        said_BP = said_BP + (moment_BPJ @ tilt_BJ[:, POPULATION_FEATURES:, None]).squeeze(-1)
+        return said_BP, torch.tanh(self.residual(x_BF))
 
 
 class WindowEncoder(nn.Module):
@@ -81,7 +92,7 @@ class WindowEncoder(nn.Module):
         super().__init__()
         self.recurrent = nn.GRU(2 * channels, hidden, batch_first=True)
         self.register_buffer("weight_T", day_weights(days))
-        self.width = hidden + 3 * channels
+        self.width = hidden + SUMMARIES * channels
 
     def forward(self, x_BTC: Tensor, seen_BTC: Tensor, window_WT: Tensor) -> Tensor:
         """Return features (B, width); values are standardised and 0 where not seen."""
@@ -96,6 +107,7 @@ class HybridEncoder(ModalityEncoder):
     """Log evidence and residual features of each modality, with the facts that the head needs."""
 
     window_WT: Tensor
+    channel_MC: Tensor
 
     def __init__(self, inputs: Inputs, hidden: int) -> None:
         super().__init__()
@@ -103,15 +115,16 @@ class HybridEncoder(ModalityEncoder):
         self.curves = Curves(PER_GROUP)
         self.log_noise = nn.Parameter(torch.tensor(NOISE_SHARE).log())
         self.normalisation = Normalisation(inputs.channels, inputs.person)
-        self.register_buffer("window_WT", windows(inputs.days))
-        features = GROUPS + 5
-        self.time = Opinion(3, features)
-        self.person = Opinion(2 * inputs.person, features) if inputs.person else None
+        self.emissions = Emissions(inputs.channels, inputs.days)
+        self.register_buffer("channel_MC", channels_of(inputs))
+        self.register_buffer("window_WT", windows(inputs.days, WINDOW_DAYS))
+        self.time = Opinion(3, hidden)
+        self.person = Opinion(2 * inputs.person, hidden) if inputs.person else None
         self.series = nn.ModuleList(
             WindowEncoder(len(columns), inputs.days, hidden) for columns in inputs.series
         )
         self.opinions = nn.ModuleList(
-            Opinion(hidden + 3 * len(columns), features) for columns in inputs.series
+            Opinion(hidden + SUMMARIES * len(columns), hidden) for columns in inputs.series
         )
 
     def forward(
@@ -128,18 +141,23 @@ class HybridEncoder(ModalityEncoder):
         feature_PJ = curve_features(latent_P3, self.curves.group_P)
         x_BTC = self.normalisation.series(values_BTC, observed_BTC)
         facts_BF = self._facts(values_BTC, observed_BTC, days_since_onset_BT, origin_day_B)
+        moment_BPJ = moment_features(latent_P3, facts_BF[:, ONSET])
         onset_B = torch.log1p(facts_BF[:, ONSET])
         times = torch.stack([(onset_B - 4) / 2, (onset_B - 4) ** 2 / 4, origin_day_B / 21], dim=-1)
-        parts = [self.time(times, feature_PJ)]
+        parts = [self.time(times, feature_PJ, moment_BPJ)]
         if self.person is not None:
             known = self.normalisation.person(person_BS, person_known_BS)
-            parts.append(self.person(known, feature_PJ))
-        for columns, encoder, opinion in zip(
-            self.inputs.series, self.series, self.opinions, strict=True
+            parts.append(self.person(known, feature_PJ, moment_BPJ))
+        days_BW = self.emissions.days(days_since_onset_BT)
+        read_BCP = self.emissions(x_BTC, observed_BTC, level(latent_P3, days_BW[..., None]))
+        read_MBP = (self.channel_MC @ read_BCP).unbind(dim=1)
+        for columns, encoder, opinion, read_BP in zip(
+            self.inputs.series, self.series, self.opinions, read_MBP, strict=True
         ):
             index = list(columns)
             encoded = encoder(x_BTC[:, :, index], observed_BTC[:, :, index], self.window_WT)
-            said_BP, residual_BR = opinion(encoded, feature_PJ)
+            said_BP, residual_BR = opinion(encoded, feature_PJ, moment_BPJ)
+            said_BP = said_BP + read_BP
             if self.inputs.target in columns:
                 said_BP = said_BP + self._target_evidence(
                     latent_P3, values_BTC, observed_BTC, days_since_onset_BT
@@ -149,6 +167,16 @@ class HybridEncoder(ModalityEncoder):
                 residual_BR = torch.zeros_like(residual_BR)
             parts.append((said_BP, residual_BR))
         return torch.stack([torch.cat([*part, facts_BF], dim=-1) for part in parts], dim=1)
+
+    def learn(self, train: SequenceBatch) -> None:
+        """Learn the normalisation, and start the readings of the channels from regressions."""
+        super().learn(train)
+        x_BTC = self.normalisation.series(
+            torch.from_numpy(train.values_BTC), torch.from_numpy(train.observed_BTC).float()
+        )
+        self.emissions.learn(
+            x_BTC.numpy().astype(np.float64), train, self.inputs.low, self.inputs.high
+        )
 
     def _facts(
         self, values_BTC: Tensor, observed_BTC: Tensor, days_BT: Tensor, origin_day_B: Tensor
@@ -310,7 +338,25 @@ def curve_features(latent_P3: Tensor, group_P: Tensor) -> Tensor:
     return torch.cat([torch.stack(course, dim=1), groups_PG], dim=1)
 
 
-def windows(days: int) -> Tensor:
-    """Return which of the windows, aligned with the last day, holds each day, (W, T) of 0 and 1."""
-    number_T = (torch.arange(days) - days) // WINDOW_DAYS
-    return nn.functional.one_hot(number_T - number_T[0]).T.float()
+def channels_of(inputs: Inputs) -> Tensor:
+    """Return which channels each series modality reads by emission, (M, C) of 0 and 1.
+
+    All but the target, whose scores have a likelihood of their own, and the dose.
+    """
+    channel_MC = torch.zeros(len(inputs.series), inputs.channels)
+    for place, columns in enumerate(inputs.series):
+        channel_MC[place, [c for c in columns if c not in {inputs.target, inputs.dose}]] = 1
+    return channel_MC
+
+
+def moment_features(latent_P3: Tensor, onset_B: Tensor) -> Tensor:
+    """Return what a tilt can prefer a curve for at the origin: its level and its recent weekly gain.
+
+    With their squares, so that a modality can say "the level is now about so much", (B, P, J).
+    """
+    now_BP = level(latent_P3, onset_B[:, None])
+    back_B = onset_B.clamp(min=1, max=2 * WINDOW_DAYS)[:, None]
+    before_BP = level(latent_P3, (onset_B[:, None] - back_B).clamp(min=0))
+    gain_BP = 8 * WINDOW_DAYS * (now_BP - before_BP) / back_B
+    away_BP = 8 * (now_BP - 0.5)
+    return torch.stack([away_BP, away_BP**2, gain_BP, gain_BP**2], dim=-1)

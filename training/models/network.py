@@ -11,13 +11,18 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from contracts.sequences import SequenceBatch
 from training.models.normalisation import Normalisation
 
 
 class ModalityEncoder(nn.Module):
-    """What every encoder of ours has: its normalisation."""
+    """What every encoder of ours has: its normalisation, learned before its weights."""
 
     normalisation: Normalisation
+
+    def learn(self, train: SequenceBatch) -> None:
+        """Set what is counted rather than learned by gradient, from the training pairs alone."""
+        self.normalisation.learn(train)
 
 
 class ModalityHead(nn.Module):
