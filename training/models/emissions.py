@@ -78,7 +78,9 @@ class Emissions(nn.Module):
         # The random intercept, integrated out.
         return -0.5 * (second_BCP - first_BCP**2 / (total_BC1 + lasting_C1))
 
-    def learn(self, x_BTC: NDArray[np.float64], train: SequenceBatch, low: float, high: float) -> None:
+    def learn(
+        self, x_BTC: NDArray[np.float64], train: SequenceBatch, low: float, high: float
+    ) -> None:
         """Set the readings to a regression on the last score, a start for the gradient.
 
         Parameters
