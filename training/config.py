@@ -30,6 +30,9 @@ class TrainingConfig:
         Width of each modality's recurrent state and of the head.
     learning_rate, weight_decay, batch_size
         AdamW and its mini-batches.
+    mechanistic_pace
+        How many times larger the learning rate is for numbers of the hybrid that mean something by
+        themselves (curves, readings, noise); they are few, and are not decayed.
     max_epochs, patience
         Longest training, and epochs without a better validation loss before it stops.
     hidden_modality_share
@@ -53,8 +56,9 @@ class TrainingConfig:
 
     architecture: Architecture = "hybrid"
     hidden: int = 16
-    learning_rate: float = 5e-3
-    weight_decay: float = 1e-2
+    learning_rate: float = 2e-3
+    weight_decay: float = 1.0
+    mechanistic_pace: float = 5.0
     batch_size: int = 64
     max_epochs: int = 150
     patience: int = 15

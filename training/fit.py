@@ -87,7 +87,7 @@ def fit_network(
     watched = validation_subjects(train.subject_B, config.validation_share, seed=seed)
     is_watched = np.isin(train.subject_B, watched)
     learning = train.take(~is_watched)
-    network.encoder.normalisation.learn(learning)
+    network.encoder.learn(learning)
     member_BG = memberships(train)
     learner = Learner(
         network,

@@ -83,10 +83,17 @@ class Learner(LightningModule):
         self.log(WATCHED, mean_G[enough_G].max())
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """One optimiser, no schedule, until a benchmark shows that one helps."""
-        return torch.optim.AdamW(
-            self.parameters(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay
-        )
+        """One optimiser, no schedule; mechanistic numbers move faster and are not pulled to 0."""
+        known = {id(parameter) for parameter in self.network.mechanistic()}
+        free = [parameter for parameter in self.parameters() if id(parameter) not in known]
+        rate = self.config.learning_rate
+        groups: list[dict[str, Any]] = [
+            {"params": free, "lr": rate, "weight_decay": self.config.weight_decay}
+        ]
+        if known:
+            faster = rate * self.config.mechanistic_pace
+            groups.append({"params": self.network.mechanistic(), "lr": faster, "weight_decay": 0.0})
+        return torch.optim.AdamW(groups)
 
     def _losses(
         self, past: list[Tensor], present_BM: Tensor, truth_BH: Tensor

@@ -11,13 +11,22 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from contracts.sequences import SequenceBatch
 from training.models.normalisation import Normalisation
 
 
 class ModalityEncoder(nn.Module):
-    """What every encoder of ours has: its normalisation."""
+    """What every encoder of ours has: its normalisation, learned before its weights."""
 
     normalisation: Normalisation
+
+    def learn(self, train: SequenceBatch) -> None:
+        """Set what is counted rather than learned by gradient, from the training pairs alone."""
+        self.normalisation.learn(train)
+
+    def mechanistic(self) -> list[nn.Parameter]:
+        """Return the parameters that mean something by themselves; none in a plain network."""
+        return []
 
 
 class ModalityHead(nn.Module):
@@ -30,6 +39,10 @@ class ModalityHead(nn.Module):
     def losses(self, embeddings_BMD: Tensor, present_BM: Tensor, truth_BH: Tensor) -> Tensor:
         """Return the loss of each outcome (B, H) in score points; anything where truth is NaN."""
         raise NotImplementedError
+
+    def mechanistic(self) -> list[nn.Parameter]:
+        """Return the parameters that mean something by themselves; none in a plain network."""
+        return []
 
 
 class Network(nn.Module):
@@ -44,6 +57,11 @@ class Network(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.head = head
+
+    def mechanistic(self) -> list[nn.Parameter]:
+        """Return the parameters that mean something by themselves, each once."""
+        named = [*self.encoder.mechanistic(), *self.head.mechanistic()]
+        return list({id(parameter): parameter for parameter in named}.values())
 
 
 class Ensemble(nn.Module):

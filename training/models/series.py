@@ -14,6 +14,12 @@ from torch import Tensor, nn
 STEEPNESS = 0.5
 """Half-life, in days, of the weights that pick the most recent value of a channel."""
 
+SUMMARIES = 4
+"""Numbers that `summary` gives for each channel."""
+
+SLOPE_SHRINKAGE = 0.5
+"""Squared weeks added to the spread of days that a slope rests on: 8 days in a row have 0.9."""
+
 DILATIONS = (1, 2, 4, 8)
 """Of the convolutions of 3 days: together they see 31 days back."""
 
@@ -102,7 +108,7 @@ class SeriesEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.core = core(channels, hidden)
-        self.join = nn.Linear(hidden + 3 * channels, embedding)
+        self.join = nn.Linear(hidden + SUMMARIES * channels, embedding)
         self.register_buffer("weight_T", day_weights(days))
 
     def forward(self, x_BTC: Tensor, seen_BTC: Tensor) -> Tensor:
@@ -114,8 +120,18 @@ class SeriesEncoder(nn.Module):
 
 
 def summary(x_BTC: Tensor, seen_BTC: Tensor, weight_T: Tensor) -> Tensor:
-    """Return latest value, change against the mean and log count of each channel, (B, 3 C)."""
+    """Return what is worth knowing of each channel without learning to look for it, (B, 4 C).
+
+    Its latest value, that value's change against the mean, its slope per week (shrunk toward 0,
+    the more the fewer and closer the days are), and the log of the number of days seen.
+    """
     latest_BC = latest(x_BTC, seen_BTC, weight_T)
     count_BC = seen_BTC.sum(dim=1)
-    change_BC = latest_BC - (x_BTC * seen_BTC).sum(dim=1) / count_BC.clamp(min=1)
-    return torch.cat([latest_BC, change_BC, torch.log1p(count_BC)], dim=-1)
+    shown_BC = count_BC.clamp(min=1)
+    mean_BC = (x_BTC * seen_BTC).sum(dim=1) / shown_BC
+    days = x_BTC.shape[1]
+    week_T1 = (torch.arange(days, dtype=x_BTC.dtype, device=x_BTC.device)[:, None] - days) / 7
+    mean_week_BC = (week_T1 * seen_BTC).sum(dim=1) / shown_BC
+    away_BTC = (week_T1 - mean_week_BC[:, None]) * seen_BTC
+    slope_BC = (away_BTC * x_BTC).sum(dim=1) / ((away_BTC**2).sum(dim=1) + SLOPE_SHRINKAGE)
+    return torch.cat([latest_BC, latest_BC - mean_BC, slope_BC, torch.log1p(count_BC)], dim=-1)

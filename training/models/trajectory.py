@@ -1,0 +1,153 @@
+"""The hybrid's head: adds up the evidence, lets curves run to the horizons, reads the quantiles.
+
+Letters: B pairs, M modalities, D embedding width, P curves, R residual features, G groups,
+S strata, H horizons, K + 1 grid points, Q quantile levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from contracts.forecast import QUANTILE_LEVELS
+from training.models.inputs import Inputs
+from training.models.network import ModalityHead
+from training.models.opinions import RESIDUALS
+from training.models.recovery import GROUPS, NOISE_SHARE, Curves, level_ahead
+from training.models.scale import crps, mixture_cdf, quantiles
+
+FACTS = 3
+"""Places of an embedding that carry plain numbers: days since onset, origin, daily dose."""
+ONSET, ORIGIN, DOSE = range(FACTS)
+
+LOG_NOISE_RANGE = (-7.0, 1.0)
+"""A thousandth of the scale to all of it: what the spread of one score can be."""
+
+REFERENCE_DOSE_MIN = 60.0
+"""Minutes of therapy a day at which the rate is the population's own."""
+SATURATION_MIN = 90.0
+"""Scale of the saturation: 63 % of the largest effect is reached at this daily dose."""
+
+
+class HybridHead(ModalityHead):
+    """Adds up the evidence, lets the curves run to the horizons, and reads the quantiles."""
+
+    level_Q: Tensor
+    horizon_days_H: Tensor
+    stratum_PS: Tensor
+
+    def __init__(
+        self, inputs: Inputs, curves: Curves, horizon_days: Sequence[int], hidden: int
+    ) -> None:
+        super().__init__()
+        self.low, self.high = inputs.low, inputs.high
+        self.therapy = inputs.therapy
+        self.curves = curves
+        self.register_buffer("level_Q", torch.tensor(QUANTILE_LEVELS))
+        self.register_buffer("horizon_days_H", torch.tensor(horizon_days, dtype=torch.float32))
+        self.register_buffer("stratum_PS", curves.strata())
+        horizons = len(horizon_days)
+        self.absent_MR = nn.Parameter(torch.zeros(inputs.modalities, RESIDUALS))
+        self.absent_onset = nn.Parameter(torch.tensor(3.0))
+        width = inputs.modalities * RESIDUALS + 1
+        last = nn.Linear(hidden, 2 * horizons)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.residual = nn.Sequential(nn.Linear(width, hidden), nn.SiLU(), last)
+        self.effect_G = nn.Parameter(torch.full((GROUPS,), -2.0))
+        self.log_noise_H = nn.Parameter(torch.full((horizons,), NOISE_SHARE).log())
+
+    def forward(self, embeddings_BMD: Tensor, present_BM: Tensor) -> Tensor:
+        """Return quantiles (B, H, Q) in score points, the recent daily dose going on."""
+        dose_BH = self._recent_dose(embeddings_BMD, present_BM)
+        return self.under_plan(embeddings_BMD, present_BM, dose_BH)
+
+    def mechanistic(self) -> list[nn.Parameter]:
+        """Return the dose's effect, the time of somebody undated, and the noise at the horizons."""
+        return [self.effect_G, self.absent_onset, self.log_noise_H]
+
+    def losses(self, embeddings_BMD: Tensor, present_BM: Tensor, truth_BH: Tensor) -> Tensor:
+        """Return the CRPS of each outcome, (B, H), in score points."""
+        dose_BH = self._recent_dose(embeddings_BMD, present_BM)
+        share_BH = (torch.nan_to_num(truth_BH, self.low) - self.low) / (self.high - self.low)
+        cdf_BHK = self._distribution(embeddings_BMD, present_BM, dose_BH)
+        return (self.high - self.low) * crps(cdf_BHK, share_BH)
+
+    def _recent_dose(self, embeddings_BMD: Tensor, present_BM: Tensor) -> Tensor:
+        dose_B = embeddings_BMD[:, 0, -FACTS + DOSE]
+        if self.therapy is not None:
+            known_B = present_BM[:, self.therapy]
+            dose_B = known_B * dose_B + (1 - known_B) * REFERENCE_DOSE_MIN
+        return dose_B[:, None].expand(-1, len(self.horizon_days_H))
+
+    def under_plan(self, embeddings_BMD: Tensor, present_BM: Tensor, dose_BH: Tensor) -> Tensor:
+        """Return quantiles (B, H, Q) in score points under a plan.
+
+        Parameters
+        ----------
+        dose_BH
+            Minutes of therapy a day, in force from the horizon before (or the origin).
+        """
+        cdf_BHK = self._distribution(embeddings_BMD, present_BM, dose_BH)
+        return self.low + (self.high - self.low) * quantiles(cdf_BHK, self.level_Q)
+
+    def _distribution(self, embeddings_BMD: Tensor, present_BM: Tensor, dose_BH: Tensor) -> Tensor:
+        """Return the distribution function on the grid of the scale, (B, H, K + 1)."""
+        shown_BM1 = present_BM[..., None]
+        said_BMP = embeddings_BMD[..., : len(self.stratum_PS)]
+        # A product of matrices, so that many coalitions of one pair share its embeddings.
+        said_BP = (present_BM[:, None] @ said_BMP).squeeze(1)
+        log_weight_BP = said_BP + self.curves.log_weight()
+        weight_BP = torch.softmax(log_weight_BP, dim=-1)
+        # Every modality carries the facts; the first, the time since onset, is the one that is due.
+        known_B = present_BM[:, 0]
+        onset_B = (
+            known_B * embeddings_BMD[:, 0, -FACTS + ONSET] + (1 - known_B) * self.absent_onset.exp()
+        )
+        origin_B = embeddings_BMD[:, 0, -FACTS + ORIGIN].expand_as(known_B)
+        shift_BH, wider_BH = self._residual(embeddings_BMD, shown_BM1, origin_B)
+        ahead_BHG = self._effective_days(origin_B, dose_BH)
+        latent_P3 = self.curves.latent()
+        level_BHP = level_ahead(latent_P3, onset_B, self.curves.of_groups(ahead_BHG))
+        spread_BH = (self.log_noise_H + wider_BH).clamp(*LOG_NOISE_RANGE).exp()
+        weight_BHS, mean_BHS, variance_BHS = self._strata(weight_BP, level_BHP)
+        return mixture_cdf(
+            weight_BHS,
+            mean_BHS + shift_BH[..., None],
+            (variance_BHS + spread_BH[..., None] ** 2).sqrt(),
+        )
+
+    def _residual(
+        self, embeddings_BMD: Tensor, shown_BM1: Tensor, origin_B: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        first = len(self.stratum_PS)
+        told_BMR = embeddings_BMD[..., first : first + RESIDUALS]
+        told_BMR = told_BMR * shown_BM1 + self.absent_MR * (1 - shown_BM1)
+        joined = torch.cat([told_BMR.flatten(1), origin_B[:, None] / 21], dim=-1)
+        raw_B2H = self.residual(joined).unflatten(1, (2, len(self.horizon_days_H)))
+        return torch.tanh(raw_B2H[:, 0]), raw_B2H[:, 1]
+
+    def _effective_days(self, origin_B: Tensor, dose_BH: Tensor) -> Tensor:
+        """Return days ahead stretched by the dose, per group, (B, H, G).
+
+        The rate is multiplied by (1 + effect · saturation(dose)) over the same at the reference
+        dose; the effect is positive, so more therapy never slows recovery down.
+        """
+        end_BH = (self.horizon_days_H - origin_B[:, None]).clamp(min=0)
+        length_BH = end_BH - torch.cat([torch.zeros_like(end_BH[:, :1]), end_BH[:, :-1]], dim=1)
+        effect_G = nn.functional.softplus(self.effect_G)
+        saturated_BH1 = 1 - torch.exp(-dose_BH[..., None] / SATURATION_MIN)
+        reference = 1 - torch.exp(torch.tensor(-REFERENCE_DOSE_MIN / SATURATION_MIN))
+        faster_BHG = (1 + effect_G * saturated_BH1) / (1 + effect_G * reference)
+        return (length_BH[..., None] * faster_BHG).cumsum(dim=1)
+
+    def _strata(self, weight_BP: Tensor, level_BHP: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Sum up the curves of each stratum by weight, mean and variance, (B, H, S) each."""
+        weight_BS = weight_BP @ self.stratum_PS
+        safe_BS = (weight_BS + 1e-9)[:, None]
+        mean_BHS = ((weight_BP[:, None] * level_BHP) @ self.stratum_PS) / safe_BS
+        square_BHS = ((weight_BP[:, None] * level_BHP**2) @ self.stratum_PS) / safe_BS
+        variance_BHS = (square_BHS - mean_BHS**2).clamp(min=0)
+        return weight_BS[:, None].expand_as(mean_BHS), mean_BHS, variance_BHS
