@@ -19,6 +19,7 @@ from contracts.errors import ForecastRefused
 from contracts.sequences import Layout, SequenceBatch
 from contracts.task import Sensitive, Task
 from contracts.vocabulary import NOT_RECORDED, Kind, vocabulary
+from features.timeline import timeline_of
 
 WORN_DAY_HOURS = 10.0
 """A day counts as worn from this wear time on (common practice since Troiano 2008)."""
@@ -38,12 +39,12 @@ def training_sequences(events: pd.DataFrame, task: Task) -> SequenceBatch:
     -------
     Pairs ordered by subject, then origin.
     """
-    return _batch(_timeline(events), events, task, _layout(events, task), task.origins_days)
+    return _batch(timeline_of(events), events, task, _layout(events, task), task.origins_days)
 
 
 def cohort_sequences(events: pd.DataFrame, task: Task, layout: Layout) -> SequenceBatch:
     """Build the same pairs in a given model's layout, for evaluation on another cohort."""
-    return _batch(_timeline(events), events, task, layout, task.origins_days)
+    return _batch(timeline_of(events), events, task, layout, task.origins_days)
 
 
 def forecast_sequence(events: pd.DataFrame, task: Task, layout: Layout) -> SequenceBatch:
@@ -61,7 +62,7 @@ def forecast_sequence(events: pd.DataFrame, task: Task, layout: Layout) -> Seque
     dated = set(events[CODE]) & {ONSET, ENROLMENT}
     if missing := {ONSET, ENROLMENT} - dated:
         raise ForecastRefused(f"the record has no {', '.join(sorted(missing))}: add the date")
-    timeline = _timeline(events)
+    timeline = timeline_of(events)
     observed = timeline[timeline[CODE].isin([*task.inputs.assessments, *task.inputs.daily])]
     reached = [day for day in task.origins_days if day <= observed["day"].max()]
     if not reached:
@@ -90,25 +91,13 @@ def present_modalities(batch: SequenceBatch, modalities: tuple[str, ...]) -> NDA
     return np.stack([columns[name] for name in modalities], axis=1).astype(np.float32)
 
 
-def _timeline(events: pd.DataFrame) -> pd.DataFrame:
-    """Return timed events with `day` after enrolment and `enrolment_day` after onset."""
-    dates = events[events[CODE].isin([ONSET, ENROLMENT])].pivot(
-        index=SUBJECT, columns=CODE, values=TIME
-    )
-    timed = events[events[TIME].notna()].join(dates, on=SUBJECT)
-    midnight = timed[TIME].dt.normalize()
-    return timed.assign(
-        day=(midnight - timed[ENROLMENT].dt.normalize()).dt.days,
-        enrolment_day=(timed[ENROLMENT].dt.normalize() - timed[ONSET].dt.normalize()).dt.days,
-    )
-
-
 def _layout(events: pd.DataFrame, task: Task) -> Layout:
     """Return the axes that this cohort can fill."""
     words = vocabulary()
-    seen = set(events[CODE])
+    seen = set(events[CODE].unique())
     channels = tuple(c for c in (*task.inputs.assessments, *task.inputs.daily) if c in seen)
-    labels = set(zip(events[CODE], events[TEXT], strict=True))
+    facts = events[events[TIME].isna()]
+    labels = set(zip(facts[CODE], facts[TEXT], strict=True))
     person: list[str] = []
     for code in (code for code in task.inputs.person if code in seen):
         if words[code].is_numeric:
@@ -133,7 +122,8 @@ def _batch(
     outcomes: bool = True,
 ) -> SequenceBatch:
     subjects = np.sort(timeline[SUBJECT].unique())
-    enrolment_day = timeline.groupby(SUBJECT)["enrolment_day"].first().reindex(subjects)
+    first = timeline.drop_duplicates(SUBJECT).set_index(SUBJECT)
+    enrolment_day = first["enrolment_day"].reindex(subjects)
     person_NS, known_NS = _person(events, subjects, layout)
     parts = []
     for origin in origins_days:
@@ -166,16 +156,19 @@ def _past(
     timeline: pd.DataFrame, subjects: NDArray[np.int64], task: Task, layout: Layout, origin: int
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     start = origin - task.inputs.past_days + 1
-    past = timeline[timeline["day"].between(start, origin) & timeline[CODE].isin(layout.channels_C)]
+    codes = timeline[CODE].cat
+    channel_N = pd.Index(layout.channels_C).get_indexer(codes.categories)[codes.codes]
+    day_N = timeline["day"].to_numpy()
+    past = np.flatnonzero((channel_N >= 0) & (day_N >= start) & (day_N <= origin))
     at = (
-        np.searchsorted(subjects, past[SUBJECT]),
-        (past["day"] - start).to_numpy(),
-        pd.Index(layout.channels_C).get_indexer(pd.Index(past[CODE])),
+        pd.Index(subjects).get_indexer(pd.Index(timeline[SUBJECT].to_numpy()[past])),
+        day_N[past] - start,
+        channel_N[past],
     )
     shape = (len(subjects), task.inputs.past_days, len(layout.channels_C))
     values_NTC = np.zeros(shape, dtype=np.float32)
     observed_NTC = np.zeros(shape, dtype=np.bool_)
-    values_NTC[at] = past[NUMBER].to_numpy(dtype=np.float32)
+    values_NTC[at] = timeline[NUMBER].to_numpy()[past]
     observed_NTC[at] = True
     return values_NTC, observed_NTC
 
