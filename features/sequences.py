@@ -124,7 +124,9 @@ def _batch(
     subjects = np.sort(timeline[SUBJECT].unique())
     first = timeline.drop_duplicates(SUBJECT).set_index(SUBJECT)
     enrolment_day = first["enrolment_day"].reindex(subjects)
-    person_NS, known_NS = _person(events, subjects, layout)
+    # Facts of the person are the untimed rows: a few beside millions of daily ones.
+    facts = events[events[TIME].isna()]
+    person_NS, known_NS = _person(facts, subjects, layout)
     parts = []
     for origin in origins_days:
         values_NTC, observed_NTC = _past(timeline, subjects, task, layout, origin)
@@ -142,7 +144,7 @@ def _batch(
                 origin_day_B=np.full(len(subjects), origin, dtype=np.int64),
                 last_score_B=_last(values_NTC[:, :, target], observed_NTC[:, :, target]),
                 truth_BH=_truth(timeline, subjects, task, origin),
-                groups_B=_groups(timeline, events, subjects, task, origin),
+                groups_B=_groups(timeline, facts, subjects, task, origin),
             )
         )
     batch = _joined(parts)
@@ -160,16 +162,14 @@ def _past(
     channel_N = pd.Index(layout.channels_C).get_indexer(codes.categories)[codes.codes]
     day_N = timeline["day"].to_numpy()
     past = np.flatnonzero((channel_N >= 0) & (day_N >= start) & (day_N <= origin))
-    at = (
-        pd.Index(subjects).get_indexer(pd.Index(timeline[SUBJECT].to_numpy()[past])),
-        day_N[past] - start,
-        channel_N[past],
-    )
+    person_N = pd.Index(subjects).get_indexer(pd.Index(timeline[SUBJECT].to_numpy()[past]))
     shape = (len(subjects), task.inputs.past_days, len(layout.channels_C))
+    # One flat place a value: three indices at once would be three times the memory traffic.
+    at = (person_N * shape[1] + day_N[past] - start) * shape[2] + channel_N[past]
     values_NTC = np.zeros(shape, dtype=np.float32)
     observed_NTC = np.zeros(shape, dtype=np.bool_)
-    values_NTC[at] = timeline[NUMBER].to_numpy()[past]
-    observed_NTC[at] = True
+    values_NTC.reshape(-1)[at] = timeline[NUMBER].to_numpy()[past]
+    observed_NTC.reshape(-1)[at] = True
     return values_NTC, observed_NTC
 
 

@@ -19,20 +19,20 @@ def timeline_of(events: pd.DataFrame) -> pd.DataFrame:
     dates = events[events[CODE].isin([ONSET, ENROLMENT])].pivot(
         index=SUBJECT, columns=CODE, values=TIME
     )
-    day_of = dates.to_numpy().astype("datetime64[D]").astype(np.float64)
+    day_of = dates.to_numpy().astype("datetime64[D]").astype(np.int64)
     enrolment_P = day_of[:, dates.columns.get_loc(ENROLMENT)]
     since_onset_P = enrolment_P - day_of[:, dates.columns.get_loc(ONSET)]
-    timed = events[TIME].notna().to_numpy()
+    timed = np.flatnonzero(events[TIME].notna().to_numpy())
     person_N = dates.index.get_indexer(pd.Index(events[SUBJECT]))[timed]
-    day_N = events[TIME].to_numpy()[timed].astype("datetime64[D]").astype(np.float64)
+    day_N = events[TIME].to_numpy()[timed].astype("datetime64[D]").astype(np.int64)
     return pd.DataFrame(
         {
             SUBJECT: events[SUBJECT].to_numpy()[timed],
             # Few codes stand in millions of rows: as categories they compare as integers.
             CODE: events[CODE].astype("category").array[timed],
             NUMBER: events[NUMBER].to_numpy()[timed],
-            "day": (day_N - enrolment_P[person_N]).astype(np.int64),
-            "enrolment_day": since_onset_P[person_N].astype(np.int64),
+            "day": day_N - enrolment_P[person_N],
+            "enrolment_day": since_onset_P[person_N],
         },
         copy=False,
     )
