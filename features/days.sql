@@ -1,86 +1,85 @@
--- Minutes to daily biomarkers. A day's value is there when its quantity was measured in a minute
--- that was worn (or whose wear can't be judged), and missing otherwise. Sums are of thousandths as
--- integers, so that the order of adding doesn't matter.
-WITH minutes AS (
-    SELECT *, CAST(time AS DATE) AS day FROM read_parquet($files)
+-- Minutes to daily biomarkers, in one pass over the minutes and another over heart rates.
+-- A day's value is there when its quantity was measured in a minute that was worn (or whose wear
+-- can't be judged), and missing otherwise. Measured columns are decimals, whose sums are exact, so
+-- that the order of adding doesn't matter.
+WITH half AS (
+    SELECT subject_id, epoch_us(time) // 43200000000 AS half_day,
+        wearable, main, on_wrist, worn IS NOT FALSE AS counts_in,
+        COUNT(*) FILTER (speaks_for_wear) AS worn_minutes,
+        COUNT(speaks_for_wear) AS judged_minutes,
+        COUNT(*) FILTER (asleep) AS asleep_minutes,
+        SUM(enmo_mg) AS enmo, COUNT(enmo_mg) AS enmo_minutes,
+        COUNT(*) FILTER (enmo_mg >= $active_mg) AS active_minutes,
+        SUM(counts) AS counts, COUNT(counts) AS count_minutes,
+        SUM(steps) AS steps,
+        SUM(heart_rate) AS heart, COUNT(heart_rate) AS heart_minutes,
+        SUM(use_s) FILTER (other_use_s IS NOT NULL) AS use, SUM(other_use_s) AS other_use,
+        SUM(standing) AS standing, SUM(sitting) AS sitting, SUM(lying) AS lying,
+        SUM(rises) AS rises
+    FROM read_parquet($files)
+    GROUP BY ALL
 ),
-counted AS (
-    SELECT *, worn IS NOT FALSE AS counts_in, worn AND placement LIKE '%wrist%' AS on_wrist
-    FROM minutes
+dated AS (
+    SELECT *, DATE '1970-01-01' + CAST(half_day // 2 AS INTEGER) AS day,
+        half_day % 2 = 1 AS afternoon, counts_in AND main AS speaks
+    FROM half
 ),
 body AS (
     SELECT subject_id, day,
-        SUM(CAST(ROUND(enmo_mg * 1000) AS BIGINT)) FILTER (counts_in) / 1000.0
-            / NULLIF(COUNT(enmo_mg) FILTER (counts_in), 0) AS "REHABCAST//ACTIVITY",
-        SUM(CAST(ROUND(counts * 1000) AS BIGINT)) FILTER (counts_in) / 1000.0
-            / NULLIF(COUNT(counts) FILTER (counts_in), 0) AS "REHABCAST//ACTIVITY_COUNTS",
-        IF(COUNT(enmo_mg) FILTER (on_wrist) > 0,
-            COUNT(*) FILTER (on_wrist AND enmo_mg >= $active_mg), NULL)
+        SUM(worn_minutes) / IF(SUM(judged_minutes) > 0, 60.0, NULL) AS "REHABCAST//WEAR_TIME",
+        CAST(SUM(enmo) FILTER (speaks) AS DOUBLE) / NULLIF(SUM(enmo_minutes) FILTER (speaks), 0)
+            AS "REHABCAST//ACTIVITY",
+        SUM(active_minutes) FILTER (speaks AND on_wrist)
+            / IF(SUM(enmo_minutes) FILTER (speaks AND on_wrist) > 0, 1.0, NULL)
             AS "REHABCAST//ACTIVE_TIME",
-        SUM(CAST(ROUND(standing * 1000) AS BIGINT)) FILTER (counts_in)
-            / NULLIF(SUM(CAST(ROUND((standing + sitting + lying) * 1000) AS BIGINT))
-                FILTER (counts_in), 0) AS "REHABCAST//UPRIGHT_SHARE",
-        SUM(CAST(ROUND(lying * 1000) AS BIGINT)) FILTER (counts_in) / 60000.0
-            AS "REHABCAST//LYING_TIME",
-        SUM(CAST(ROUND(sitting * 1000) AS BIGINT)) FILTER (counts_in) / 60000.0
-            AS "REHABCAST//SITTING_TIME",
-        SUM(CAST(rises AS BIGINT)) FILTER (counts_in) AS "REHABCAST//SIT_TO_STAND"
-    FROM counted WHERE main GROUP BY subject_id, day
-),
-device AS (
-    SELECT subject_id, day,
-        SUM(CAST(ROUND(steps * 1000) AS BIGINT)) FILTER (counts_in) / 1000.0 AS steps,
-        SUM(CAST(ROUND(heart_rate * 1000) AS BIGINT)) FILTER (counts_in) / 1000.0
-            / NULLIF(COUNT(heart_rate) FILTER (counts_in), 0) AS heart,
-        IF(COUNT(heart_rate) FILTER (counts_in) >= $resting_minutes,
-            QUANTILE_CONT(heart_rate, $resting_share) FILTER (counts_in), NULL) AS resting
-    FROM counted WHERE steps IS NOT NULL OR heart_rate IS NOT NULL
-    GROUP BY subject_id, day, placement, device
-),
--- Two devices count the same steps: the one that saw more of them speaks for the day.
-best AS (
-    SELECT subject_id, day, MAX(steps) AS "LOINC//41950-7",
-        MAX(heart) AS "REHABCAST//HEART_RATE", MIN(resting) AS "LOINC//40443-4"
-    FROM device GROUP BY subject_id, day
-),
-wear AS (
-    SELECT subject_id, day, COUNT(*) FILTER (worn_somewhere) / 60.0 AS "REHABCAST//WEAR_TIME"
-    FROM (
-        SELECT subject_id, day, time, BOOL_OR(worn) AS worn_somewhere
-        FROM minutes WHERE worn IS NOT NULL GROUP BY subject_id, day, time
-    ) GROUP BY subject_id, day
+        CAST(SUM(counts) FILTER (speaks) AS DOUBLE)
+            / NULLIF(SUM(count_minutes) FILTER (speaks), 0) AS "REHABCAST//ACTIVITY_COUNTS",
+        CAST(SUM(use) AS DOUBLE) / 3600 AS "REHABCAST//ARM_USE",
+        CAST(SUM(use) AS DOUBLE) / NULLIF(CAST(SUM(other_use) AS DOUBLE), 0)
+            AS "REHABCAST//ARM_USE_RATIO",
+        CAST(SUM(standing) FILTER (speaks) AS DOUBLE)
+            / NULLIF(CAST(SUM(standing + sitting + lying) FILTER (speaks) AS DOUBLE), 0)
+            AS "REHABCAST//UPRIGHT_SHARE",
+        CAST(SUM(lying) FILTER (speaks) AS DOUBLE) / 60 AS "REHABCAST//LYING_TIME",
+        CAST(SUM(sitting) FILTER (speaks) AS DOUBLE) / 60 AS "REHABCAST//SITTING_TIME",
+        CAST(SUM(rises) FILTER (speaks) AS DOUBLE) AS "REHABCAST//SIT_TO_STAND"
+    FROM dated GROUP BY subject_id, day
 ),
 -- A night from noon to noon counts for the day of waking.
 night AS (
-    SELECT subject_id, CAST(time + INTERVAL 12 HOUR AS DATE) AS day,
-        COUNT(*) FILTER (asleep) / 60.0 AS "REHABCAST//SLEEP"
-    FROM minutes WHERE main AND asleep IS NOT NULL
-    GROUP BY subject_id, CAST(time + INTERVAL 12 HOUR AS DATE)
-    HAVING COUNT(*) FILTER (asleep) > 0
+    SELECT subject_id, IF(afternoon, day + 1, day) AS day,
+        SUM(asleep_minutes) / 60.0 AS "REHABCAST//SLEEP"
+    FROM dated WHERE main GROUP BY subject_id, IF(afternoon, day + 1, day)
+    HAVING SUM(asleep_minutes) > 0
 ),
-pair AS (
-    SELECT subject_id, day, MAX(use_s) FILTER (side = 'affected') AS affected_s,
-        MAX(use_s) FILTER (side = 'other') AS other_s
-    FROM minutes WHERE worn AND side IS NOT NULL
-    GROUP BY subject_id, day, time HAVING COUNT(DISTINCT side) = 2
+device AS (
+    SELECT subject_id, day, wearable, CAST(SUM(steps) AS DOUBLE) AS steps,
+        CAST(SUM(heart) AS DOUBLE) / NULLIF(SUM(heart_minutes), 0) AS heart
+    FROM dated WHERE counts_in GROUP BY subject_id, day, wearable
 ),
-arms AS (
-    SELECT subject_id, day,
-        SUM(CAST(ROUND(affected_s * 1000) AS BIGINT)) / 3600000.0 AS "REHABCAST//ARM_USE",
-        SUM(CAST(ROUND(affected_s * 1000) AS BIGINT))
-            / NULLIF(SUM(CAST(ROUND(other_s * 1000) AS BIGINT)), 0) AS "REHABCAST//ARM_USE_RATIO"
-    FROM pair GROUP BY subject_id, day
+-- Two devices count the same steps: the one that saw more of them speaks for the day.
+best AS (
+    SELECT subject_id, day, MAX(steps) AS "LOINC//41950-7", MAX(heart) AS "REHABCAST//HEART_RATE"
+    FROM device GROUP BY subject_id, day
+),
+resting AS (
+    SELECT subject_id, CAST(time AS DATE) AS day,
+        QUANTILE_CONT(CAST(heart_rate AS DOUBLE), $resting_share) AS rate
+    FROM read_parquet($files) WHERE heart_rate IS NOT NULL AND worn IS NOT FALSE
+    GROUP BY subject_id, CAST(time AS DATE), wearable
+    HAVING COUNT(*) >= $resting_minutes
+),
+lowest AS (
+    SELECT subject_id, day, MIN(rate) AS "LOINC//40443-4" FROM resting GROUP BY subject_id, day
 ),
 every_value AS (
     UNPIVOT body ON COLUMNS(* EXCLUDE (subject_id, day)) INTO NAME code VALUE value
     UNION ALL BY NAME
-    UNPIVOT best ON COLUMNS(* EXCLUDE (subject_id, day)) INTO NAME code VALUE value
-    UNION ALL BY NAME
-    UNPIVOT wear ON COLUMNS(* EXCLUDE (subject_id, day)) INTO NAME code VALUE value
-    UNION ALL BY NAME
     UNPIVOT night ON COLUMNS(* EXCLUDE (subject_id, day)) INTO NAME code VALUE value
     UNION ALL BY NAME
-    UNPIVOT arms ON COLUMNS(* EXCLUDE (subject_id, day)) INTO NAME code VALUE value
+    UNPIVOT best ON COLUMNS(* EXCLUDE (subject_id, day)) INTO NAME code VALUE value
+    UNION ALL BY NAME
+    UNPIVOT lowest ON COLUMNS(* EXCLUDE (subject_id, day)) INTO NAME code VALUE value
 )
 SELECT subject_id, CAST(day AS TIMESTAMP) AS time, code, CAST(value AS FLOAT) AS numeric_value
 FROM every_value ORDER BY subject_id, time, code

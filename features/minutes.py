@@ -1,9 +1,9 @@
 """A cohort's minutes on disk, and the query that turns them into days, out of core.
 
 Minutes lie in `recordings/minutes/<subject>.parquet`, one file a subject, with `SCHEMA`. DuckDB
-reads them as a stream, so memory depends on days, not on minutes. Numbers that are summed are
-rounded to integers of a thousandth first: integer sums don't depend on the order of adding, so one
-thread, two, or a cluster give the same bytes.
+reads them as a stream, so memory depends on days, not on minutes. What is summed is kept in
+thousandths as decimals, whose sums are exact and don't depend on the order of adding: one thread,
+two, or a cluster give the same bytes.
 """
 
 from __future__ import annotations
@@ -20,27 +20,34 @@ from contracts.cohort import SUBJECT, TIME
 
 MINUTES_FOLDER = "recordings/minutes"
 
+MEASURED = pa.decimal128(12, 3)
+
 SCHEMA = pa.schema(
     [
         (SUBJECT, pa.int64()),
         (TIME, pa.timestamp("us")),
         ("placement", pa.string()),
         ("device", pa.string()),
+        # Number of the placement and device within the subject, and whether it is at a wrist.
+        ("wearable", pa.int16()),
+        ("on_wrist", pa.bool_()),
         # True on the placement with the most worn minutes: one device speaks for the body.
         ("main", pa.bool_()),
-        # `affected` or `other` where both wrists were recorded and the affected arm is known.
-        ("side", pa.string()),
         ("worn", pa.bool_()),
+        # On one row of each minute, whatever the number of devices: was any of them worn.
+        ("speaks_for_wear", pa.bool_()),
         ("asleep", pa.bool_()),
-        ("enmo_mg", pa.float32()),
-        ("counts", pa.float32()),
-        ("steps", pa.float32()),
-        ("heart_rate", pa.float32()),
-        ("use_s", pa.float32()),
-        ("standing", pa.float32()),
-        ("sitting", pa.float32()),
-        ("lying", pa.float32()),
-        ("rises", pa.float32()),
+        ("enmo_mg", MEASURED),
+        ("counts", MEASURED),
+        ("steps", MEASURED),
+        ("heart_rate", MEASURED),
+        ("use_s", MEASURED),
+        # On the affected wrist, in minutes in which both were worn: the other wrist's use.
+        ("other_use_s", MEASURED),
+        ("standing", MEASURED),
+        ("sitting", MEASURED),
+        ("lying", MEASURED),
+        ("rises", MEASURED),
     ]
 )
 
@@ -59,15 +66,26 @@ def write_minutes(minutes: pd.DataFrame, folder: Path) -> None:
     place.mkdir(parents=True, exist_ok=True)
     (subject,) = minutes[SUBJECT].unique()
     ordered = minutes.sort_values([TIME, "placement", "device"], kind="stable")
-    columns = {
-        field.name: pa.array(
-            ordered[field.name] if field.name in ordered else [None] * len(ordered),
-            type=field.type,
-            from_pandas=True,
-        )
-        for field in SCHEMA
-    }
-    pq.write_table(pa.table(columns, schema=SCHEMA), place / f"{int(subject)}.parquet")
+    pairs = ordered["placement"] + "\n" + ordered["device"]
+    ordered = ordered.assign(
+        wearable=pd.factorize(pairs, sort=True)[0],
+        on_wrist=ordered["placement"].str.contains("wrist"),
+    )
+    columns = [_column(ordered, field) for field in SCHEMA]
+    pq.write_table(
+        pa.table(columns, schema=SCHEMA),
+        place / f"{int(subject)}.parquet",
+        store_decimal_as_integer=True,
+    )
+
+
+def _column(minutes: pd.DataFrame, field: pa.Field) -> pa.Array:
+    if field.name not in minutes:
+        return pa.nulls(len(minutes), field.type)
+    if field.type == MEASURED:
+        numbers = minutes[field.name].astype(float).round(3)
+        return pa.array(numbers, from_pandas=True).cast(MEASURED)
+    return pa.array(minutes[field.name], type=field.type, from_pandas=True)
 
 
 def minute_files(cohort: Path) -> list[Path]:

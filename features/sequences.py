@@ -19,6 +19,7 @@ from contracts.errors import ForecastRefused
 from contracts.sequences import Layout, SequenceBatch
 from contracts.task import Sensitive, Task
 from contracts.vocabulary import NOT_RECORDED, Kind, vocabulary
+from features.timeline import timeline_of
 
 WORN_DAY_HOURS = 10.0
 """A day counts as worn from this wear time on (common practice since Troiano 2008)."""
@@ -38,7 +39,7 @@ def training_sequences(events: pd.DataFrame, task: Task) -> SequenceBatch:
     -------
     Pairs ordered by subject, then origin.
     """
-    return _batch(_timeline(events), events, task, _layout(events, task), task.origins_days)
+    return _batch(timeline_of(events), events, task, _layout(events, task), task.origins_days)
 
 
 def cohort_sequences(
@@ -51,7 +52,7 @@ def cohort_sequences(
     outcomes
         Keep only pairs with an outcome; else all that have a past score.
     """
-    timeline = _timeline(events)
+    timeline = timeline_of(events)
     return _batch(timeline, events, task, layout, task.origins_days, outcomes=outcomes)
 
 
@@ -70,7 +71,7 @@ def forecast_sequence(events: pd.DataFrame, task: Task, layout: Layout) -> Seque
     dated = set(events[CODE]) & {ONSET, ENROLMENT}
     if missing := {ONSET, ENROLMENT} - dated:
         raise ForecastRefused(f"the record has no {', '.join(sorted(missing))}: add the date")
-    timeline = _timeline(events)
+    timeline = timeline_of(events)
     observed = timeline[timeline[CODE].isin([*task.inputs.assessments, *task.inputs.daily])]
     reached = [day for day in task.origins_days if day <= observed["day"].max()]
     if not reached:
@@ -99,25 +100,13 @@ def present_modalities(batch: SequenceBatch, modalities: tuple[str, ...]) -> NDA
     return np.stack([columns[name] for name in modalities], axis=1).astype(np.float32)
 
 
-def _timeline(events: pd.DataFrame) -> pd.DataFrame:
-    """Return timed events with `day` after enrolment and `enrolment_day` after onset."""
-    dates = events[events[CODE].isin([ONSET, ENROLMENT])].pivot(
-        index=SUBJECT, columns=CODE, values=TIME
-    )
-    timed = events[events[TIME].notna()].join(dates, on=SUBJECT)
-    midnight = timed[TIME].dt.normalize()
-    return timed.assign(
-        day=(midnight - timed[ENROLMENT].dt.normalize()).dt.days,
-        enrolment_day=(timed[ENROLMENT].dt.normalize() - timed[ONSET].dt.normalize()).dt.days,
-    )
-
-
 def _layout(events: pd.DataFrame, task: Task) -> Layout:
     """Return the axes that this cohort can fill."""
     words = vocabulary()
-    seen = set(events[CODE])
+    seen = set(events[CODE].unique())
     channels = tuple(c for c in (*task.inputs.assessments, *task.inputs.daily) if c in seen)
-    labels = set(zip(events[CODE], events[TEXT], strict=True))
+    facts = events[events[TIME].isna()]
+    labels = set(zip(facts[CODE], facts[TEXT], strict=True))
     person: list[str] = []
     for code in (code for code in task.inputs.person if code in seen):
         if words[code].is_numeric:
@@ -142,8 +131,11 @@ def _batch(
     outcomes: bool = True,
 ) -> SequenceBatch:
     subjects = np.sort(timeline[SUBJECT].unique())
-    enrolment_day = timeline.groupby(SUBJECT)["enrolment_day"].first().reindex(subjects)
-    person_NS, known_NS = _person(events, subjects, layout)
+    first = timeline.drop_duplicates(SUBJECT).set_index(SUBJECT)
+    enrolment_day = first["enrolment_day"].reindex(subjects)
+    # Facts of the person are the untimed rows: a few beside millions of daily ones.
+    facts = events[events[TIME].isna()]
+    person_NS, known_NS = _person(facts, subjects, layout)
     parts = []
     for origin in origins_days:
         values_NTC, observed_NTC = _past(timeline, subjects, task, layout, origin)
@@ -161,7 +153,7 @@ def _batch(
                 origin_day_B=np.full(len(subjects), origin, dtype=np.int64),
                 last_score_B=_last(values_NTC[:, :, target], observed_NTC[:, :, target]),
                 truth_BH=_truth(timeline, subjects, task, origin),
-                groups_B=_groups(timeline, events, subjects, task, origin),
+                groups_B=_groups(timeline, facts, subjects, task, origin),
             )
         )
     batch = _joined(parts)
@@ -175,17 +167,18 @@ def _past(
     timeline: pd.DataFrame, subjects: NDArray[np.int64], task: Task, layout: Layout, origin: int
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     start = origin - task.inputs.past_days + 1
-    past = timeline[timeline["day"].between(start, origin) & timeline[CODE].isin(layout.channels_C)]
-    at = (
-        np.searchsorted(subjects, past[SUBJECT]),
-        (past["day"] - start).to_numpy(),
-        pd.Index(layout.channels_C).get_indexer(pd.Index(past[CODE])),
-    )
+    codes = timeline[CODE].cat
+    channel_N = pd.Index(layout.channels_C).get_indexer(codes.categories)[codes.codes]
+    day_N = timeline["day"].to_numpy()
+    past = np.flatnonzero((channel_N >= 0) & (day_N >= start) & (day_N <= origin))
+    person_N = pd.Index(subjects).get_indexer(pd.Index(timeline[SUBJECT].to_numpy()[past]))
     shape = (len(subjects), task.inputs.past_days, len(layout.channels_C))
+    # One flat place a value: three indices at once would be three times the memory traffic.
+    at = (person_N * shape[1] + day_N[past] - start) * shape[2] + channel_N[past]
     values_NTC = np.zeros(shape, dtype=np.float32)
     observed_NTC = np.zeros(shape, dtype=np.bool_)
-    values_NTC[at] = past[NUMBER].to_numpy(dtype=np.float32)
-    observed_NTC[at] = True
+    values_NTC.reshape(-1)[at] = timeline[NUMBER].to_numpy()[past]
+    observed_NTC.reshape(-1)[at] = True
     return values_NTC, observed_NTC
 
 

@@ -112,15 +112,32 @@ def _minutes(
     worn = minutes.assign(worn=minutes["worn"].fillna(False).astype(bool))
     best = worn.groupby("placement")["worn"].sum().sort_index().idxmax()
     minutes["main"] = minutes["placement"] == best
-    sides = {WRISTS[arm]: "affected"} if arm in WRISTS else {}
-    if sides:
-        other = WRISTS["left" if arm == "right" else "right"]
-        minutes["side"] = minutes["placement"].map(sides | {other: "other"})
+    minutes["speaks_for_wear"] = wear_by_minute(minutes)
+    if arm in WRISTS:
+        minutes["other_use_s"] = other_use(minutes, WRISTS[arm])
     if "n" in minutes:
         minutes["enmo_mg"] = 1000 * minutes["enmo_sum"] / minutes["n"]
     changes = _exchanged(who, minutes)
     rules.count("wearable exchanged for another at the same place", len(changes))
     return minutes, changes
+
+
+def wear_by_minute(minutes: pd.DataFrame) -> pd.Series:
+    """Return whether any device was worn, on the first row of each minute that was judged."""
+    judged = minutes["worn"].notna()
+    anywhere = minutes["worn"][judged].astype(bool).groupby(minutes[TIME][judged]).transform("max")
+    first = ~minutes[TIME][judged].duplicated()
+    return anywhere[first].astype("boolean").reindex(minutes.index)
+
+
+def other_use(minutes: pd.DataFrame, affected: str) -> pd.Series:
+    """Return the other wrist's seconds of use beside the affected one's, where both were worn."""
+    use = minutes[minutes["worn"].fillna(False).astype(bool)].set_index(TIME)["use_s"]
+    place = minutes.loc[minutes["worn"].fillna(False).astype(bool), "placement"].to_numpy()
+    other = use[(place != affected) & np.isin(place, list(WRISTS.values()))]
+    other = other[~other.index.duplicated()]
+    mine = (minutes["placement"] == affected) & minutes["worn"].fillna(False).astype(bool)
+    return minutes[TIME].map(other).where(mine)
 
 
 def _exchanged(who: str, minutes: pd.DataFrame) -> pd.DataFrame:

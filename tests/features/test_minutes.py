@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from contracts.cohort import SUBJECT, TIME, WEAR_TIME
+from features.importing.assemble import other_use, wear_by_minute
 from features.minutes import days_of, minute_files, write_minutes
 
 
@@ -20,7 +21,6 @@ def made_up(subject: int, days: int) -> pd.DataFrame:
             "placement": "left wrist",
             "device": "d",
             "main": True,
-            "side": "affected",
             "worn": generator.random(count) < 0.8,
             "asleep": generator.random(count) < 0.3,
             "enmo_mg": generator.gamma(2, 40, count).astype("float32"),
@@ -34,8 +34,12 @@ def made_up(subject: int, days: int) -> pd.DataFrame:
             "rises": 1.0,
         }
     )
-    other = frame.assign(placement="right wrist", main=False, side="other", use_s=30.0)
-    return pd.concat([frame, other.assign(heart_rate=np.nan, steps=np.nan)], ignore_index=True)
+    other = frame.assign(placement="right wrist", main=False, use_s=30.0)
+    other = other.assign(heart_rate=np.nan, steps=np.nan, worn=generator.random(count) < 0.8)
+    both = pd.concat([frame, other], ignore_index=True)
+    both["speaks_for_wear"] = wear_by_minute(both)
+    both["other_use_s"] = other_use(both, "left wrist")
+    return both
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +79,11 @@ def test_the_query_says_what_pandas_says(folder: Path) -> None:
             )
         somewhere = minutes.groupby([day, TIME])["worn"].any().groupby(level=0).sum() / 60
         np.testing.assert_allclose(found.loc[subject, WEAR_TIME].dropna(), somewhere, rtol=1e-6)
-        both = minutes[minutes["worn"]].pivot_table(index=TIME, columns="side", values="use_s")
+        both = minutes[minutes["worn"]].pivot_table(index=TIME, columns="placement", values="use_s")
         both = both.dropna().groupby(both.dropna().index.normalize()).sum()
         np.testing.assert_allclose(
             found.loc[subject, "REHABCAST//ARM_USE_RATIO"].dropna(),
-            both["affected"] / both["other"],
+            both["left wrist"] / both["right wrist"],
             rtol=1e-4,
         )
         asleep = minutes[minutes["main"] & minutes["asleep"]]
@@ -98,9 +102,11 @@ def test_threads_and_batches_do_not_change_a_byte(folder: Path) -> None:
 
 
 def test_a_quantity_that_was_not_measured_has_no_value(tmp_path: Path) -> None:
-    bare = made_up(1, 2)[[SUBJECT, TIME, "placement", "device", "main", "worn", "counts"]]
+    bare = made_up(1, 2)[
+        [SUBJECT, TIME, "placement", "device", "main", "worn", "speaks_for_wear", "counts"]
+    ]
     write_minutes(bare[bare["placement"] == "left wrist"], tmp_path)
     assert set(wide(tmp_path).columns) == {WEAR_TIME, "REHABCAST//ACTIVITY_COUNTS"}
-    unjudged = bare[bare["placement"] == "left wrist"].assign(worn=None)
+    unjudged = bare[bare["placement"] == "left wrist"].assign(worn=None, speaks_for_wear=None)
     write_minutes(unjudged, tmp_path)
     assert set(wide(tmp_path).columns) == {"REHABCAST//ACTIVITY_COUNTS"}

@@ -1,0 +1,280 @@
+"""Benchmark: recordings to days to sequences, each against its baseline in the same run.
+
+Prints one table and, as its last line, one JSON object. Every case runs in a process of its own, so
+that its peak memory is its own. The raw week is made from the Axivity sample in
+../shared/data/device_samples when that is there; everything else is made up.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from rich.table import Table
+
+from contracts.cohort import COLUMNS, ENROLMENT, NUMBER, ONSET, SUBJECT, TIME
+from contracts.task import Horizon, Inputs, Sensitive, Target, Task
+from contracts.vocabulary import Kind, vocabulary
+from features.minutes import MINUTES_FOLDER, days_of, write_minutes
+from rehabcast.output import results
+
+SAMPLE = (
+    Path(__file__).resolve().parents[2] / "shared/data/device_samples/ggirread/ax3_testfile.cwa"
+)
+SUBJECTS, DAYS, MINUTES = 1000, 60, 1440
+GIB = 2**30
+PLAIN = "plain"
+
+
+def made_up_minutes(place: Path, subjects: int) -> Path:
+    """Write a cohort's minutes of one wrist, as ours and beside it as plain floats for pandas."""
+    folder = place / f"minutes-{subjects}"
+    generator = np.random.default_rng(0)
+    count = DAYS * MINUTES
+    for subject in range(1, subjects + 1):
+        worn = generator.random(count) < 0.8
+        minutes = pd.DataFrame(
+            {
+                SUBJECT: subject,
+                TIME: pd.date_range("2024-01-01", periods=count, freq="min"),
+                "placement": "left wrist",
+                "device": "made up",
+                "main": True,
+                "worn": worn,
+                "speaks_for_wear": worn,
+                "counts": generator.integers(0, 3000, count),
+                "steps": generator.integers(0, 30, count),
+            }
+        )
+        write_minutes(minutes, folder)
+        plain = minutes[[SUBJECT, TIME, "worn", "counts", "steps"]]
+        plain = plain.astype({"counts": "float32", "steps": "float32"})
+        (folder / PLAIN).mkdir(exist_ok=True)
+        plain.to_parquet(folder / PLAIN / f"{subject}.parquet")
+    return folder / MINUTES_FOLDER
+
+
+def days_by_pandas(folder: Path) -> int:
+    """Take all minutes into memory and group them: wear, counts and steps a day."""
+    minutes = pd.read_parquet(folder.parents[1] / PLAIN)
+    minutes["day"] = minutes[TIME].dt.normalize()
+    wear = minutes.groupby([SUBJECT, "day"])["worn"].sum() / 60
+    worn = minutes[minutes["worn"]].groupby([SUBJECT, "day"])
+    days = pd.DataFrame(
+        {"wear": wear, "counts": worn["counts"].mean(), "steps": worn["steps"].sum()}
+    )
+    return len(days)
+
+
+def days_by_query(folder: Path) -> int:
+    """Run the query that features are extracted with."""
+    return len(days_of(sorted(folder.glob("*.parquet"))))
+
+
+def read_alone(folder: Path) -> int:
+    """Read what pandas reads and do nothing."""
+    plain = folder.parents[1] / PLAIN
+    return sum(pq.read_table(file).num_rows for file in plain.glob("*.parquet"))
+
+
+def week_of_raw(place: Path) -> Path:
+    """Lay the sample's sectors end to end over a week, with new times and checksums."""
+    source = SAMPLE.read_bytes()
+    sectors = np.frombuffer(source[1024:], np.uint8).reshape(-1, 512)
+    count = 7 * 86400 * 100 // 120
+    out = sectors[np.arange(count) % len(sectors)].copy()
+    ms = np.arange(count, dtype=np.int64) * 1200
+    at = (np.datetime64("2024-03-04T00:00:00") + ms.astype("timedelta64[ms]")).astype("M8[s]")
+    calendar = pd.DatetimeIndex(at)
+    packed = np.zeros(count, dtype=np.uint32)
+    for part, shift in (("month", 22), ("day", 17), ("hour", 12), ("minute", 6), ("second", 0)):
+        packed |= getattr(calendar, part).to_numpy().astype(np.uint32) << np.uint32(shift)
+    packed |= (calendar.year.to_numpy() - 2000).astype(np.uint32) << np.uint32(26)
+    fraction = (0x8000 | ((ms % 1000) * 65536 // 1000 >> 1)).astype("<u2")
+    for start, values in ((4, fraction), (10, np.arange(count, dtype="<u4")), (14, packed)):
+        raw = np.ascontiguousarray(values).view(np.uint8).reshape(count, -1)
+        out[:, start : start + raw.shape[1]] = raw
+    out[:, 26:28] = 0
+    out[:, 510:512] = 0
+    total = out.view("<u2").sum(axis=1, dtype=np.uint16)
+    out[:, 510:512] = (-total.astype(np.int32)).astype("<u2").view(np.uint8).reshape(count, 2)
+    file = place / "week.cwa"
+    file.write_bytes(source[:1024] + out.tobytes())
+    return file
+
+
+def week_by_library(file: Path) -> int:
+    """Read the week whole with actfast and take ENMO and wear with scikit-digital-health."""
+    import actfast
+    from skdh.activity import metric_enmo
+    from skdh.preprocessing import AccelThresholdWearDetection
+
+    fast = actfast.read(str(file), lenient=True)["timeseries"]["high_frequency"]
+    acceleration = fast["acceleration"].astype(np.float64)
+    enmo = metric_enmo(acceleration, wlen=6000, fs=100.0, take_abs=False, trim_zero=True)
+    worn = AccelThresholdWearDetection().predict(
+        time=fast["datetime"] / 1e9, accel=acceleration, fs=100.0
+    )
+    return len(enmo) + len(worn["wear"])
+
+
+def week_by_us(file: Path) -> int:
+    """Import the week as a cohort: reading, minutes, wear, sleep, days, checks, writing."""
+    from features.importing import import_source
+
+    with tempfile.TemporaryDirectory() as place:
+        done = import_source(file, Path(place) / "cohort")
+        return len(done.cohort.events)
+
+
+def made_up_events(subjects: int) -> pd.DataFrame:
+    """180 days of every daily code, 32 channels, and a score at enrolment and week 30."""
+    codes = [c for c, entry in vocabulary().items() if entry.kind is Kind.DAILY][:31]
+    generator = np.random.default_rng(0)
+    day = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(180), unit="D")
+    shape = (subjects, 180, len(codes))
+    kept = generator.random(shape) < 0.8
+    s, t, c = np.nonzero(kept)
+    daily = pd.DataFrame(
+        {
+            SUBJECT: s + 1,
+            TIME: day.to_numpy()[t].astype("datetime64[us]"),
+            "code": np.array(codes, dtype=object)[c],
+            NUMBER: generator.random(len(s), dtype=np.float32),
+            "text_value": None,
+        }
+    )
+    people = np.arange(1, subjects + 1)
+    score = "REHABCAST//FUGL_MEYER_UE"
+    fixed = [
+        (people, "2024-01-01", ONSET, np.nan),
+        (people, "2024-01-01", ENROLMENT, np.nan),
+        (people, "2024-01-01", score, 20.0),
+        (people, "2024-07-29", score, 40.0),
+    ]
+    rows = [
+        pd.DataFrame(
+            {SUBJECT: p, TIME: pd.Timestamp(at), "code": code, NUMBER: n, "text_value": None}
+        )
+        for p, at, code, n in fixed
+    ]
+    return pd.concat([*rows, daily], ignore_index=True)[list(COLUMNS)].sort_values(
+        [SUBJECT, TIME], ignore_index=True
+    )
+
+
+def sequence_task(events: pd.DataFrame) -> Task:
+    """One origin at day 179, with all of the past."""
+    score = "REHABCAST//FUGL_MEYER_UE"
+    daily = tuple(c for c in events["code"].unique() if vocabulary()[c].kind is Kind.DAILY)
+    return Task(
+        name="bench",
+        condition="made up",
+        target=Target(code=score, low=0, high=66, minimal_important_difference=1, source="made up"),
+        horizons=(Horizon(weeks=30, window_days=(200, 220)),),
+        origins_days=(179,),
+        primary_horizon_weeks=30,
+        early_days=1000,
+        milestones=(),
+        inputs=Inputs(past_days=180, assessments=(score,), daily=daily, person=()),
+        sensitive=(Sensitive(name="site", code="REHABCAST//SITE", reason="made up"),),
+    )
+
+
+def sequences(events_file: Path) -> int:
+    """Build the sequences of a cohort that is in memory; what is timed is this alone."""
+    from features.sequences import training_sequences
+
+    events = pd.read_parquet(events_file)
+    task = sequence_task(events)
+    start = time.perf_counter()
+    batch = training_sequences(events, task)
+    print(json.dumps({"timed_s": time.perf_counter() - start}))
+    return len(batch)
+
+
+CASES: dict[str, Callable[[Path], int]] = {
+    case.__name__: case
+    for case in (
+        days_by_pandas, days_by_query, read_alone, week_by_library, week_by_us, sequences,
+    )
+}  # fmt: skip
+
+
+def measured(case: Callable[[Path], int], argument: Path) -> dict[str, float]:
+    """Run a case in a fresh process; return its seconds, peak GiB and rows."""
+    command = [sys.executable, __file__, case.__name__, str(argument)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+    found: dict[str, float] = {}
+    for line in done.stdout.splitlines():
+        if line.startswith("{"):
+            found |= json.loads(line)
+    found["seconds"] = found.pop("timed_s", found["seconds"])
+    return found
+
+
+def run_case(name: str, argument: str) -> None:
+    """Run one case here and print what it took."""
+    start = time.perf_counter()
+    rows = CASES[name](Path(argument))
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIB
+    print(json.dumps({"seconds": seconds, "peak_gib": peak, "rows": rows}))
+
+
+def main() -> None:
+    """Run every case and print the ratios."""
+    records: dict[str, dict[str, float]] = {}
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        folder = made_up_minutes(place, SUBJECTS)
+        for case in (days_by_query, days_by_pandas, read_alone):
+            records[case.__name__] = measured(case, folder)
+        records["days_by_query, half the subjects"] = measured(
+            days_by_query, made_up_minutes(place, SUBJECTS // 2)
+        )
+        for subjects in (2500, 5000, 10_000):
+            file = place / f"events-{subjects}.parquet"
+            made_up_events(subjects).to_parquet(file)
+            records[f"sequences of {subjects:,} x 180 x 32"] = measured(sequences, file)
+        if SAMPLE.exists():
+            week = week_of_raw(place)
+            for case in (week_by_library, week_by_us):
+                records[case.__name__] = measured(case, week)
+        else:
+            print(f"{SAMPLE} is not here: the raw week was left out")
+    table = Table("case", "seconds", "peak GiB", "rows", title="recordings to days to sequences")
+    for case_name, record in records.items():
+        table.add_row(
+            case_name,
+            f"{record['seconds']:.2f}",
+            f"{record['peak_gib']:.2f}",
+            f"{record['rows']:,.0f}",
+        )
+    results.print(table)
+    for title, part, whole in (
+        ("query faster than pandas by", "days_by_pandas", "days_by_query"),
+        ("our week against the library's", "week_by_us", "week_by_library"),
+    ):
+        if part in records and whole in records:
+            faster, memory = (
+                records[part][what] / records[whole][what] for what in ("seconds", "peak_gib")
+            )
+            print(f"{title}: {faster:.2f} x time, {memory:.2f} x memory")
+    print(json.dumps(records))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3:
+        run_case(sys.argv[1], sys.argv[2])
+    else:
+        main()
