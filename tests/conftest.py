@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 from contracts.cohort import COLUMNS, ENROLMENT, NOMINAL_ONSET, ONSET
 from contracts.sequences import SequenceBatch
@@ -15,6 +16,10 @@ from features.sequences import training_sequences
 from training.task import read_task
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# A busy machine is slow, not wrong: no test fails by the clock.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
 @pytest.fixture(scope="session")

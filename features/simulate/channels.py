@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from features.simulate.recovery import BEST_LEVEL, speed
+from features.published_recovery import BEST_SCORE
+from features.simulate.recovery import speed
 
 Array = NDArray[np.float64]
 
@@ -146,7 +147,7 @@ CHANNELS: tuple[Channel, ...] = (
     STEPS,
     Channel(
         code=USE_RATIO,
-        reads=lambda days: np.log(0.05 + 0.90 * days.quick_arm / BEST_LEVEL),
+        reads=lambda days: np.log(0.05 + 0.90 * days.quick_arm / BEST_SCORE),
         to_value=lambda scaled: np.minimum(np.exp(scaled), 3.0),
         to_scale=np.log,
         between=0.20,
@@ -185,7 +186,7 @@ CHANNELS: tuple[Channel, ...] = (
     ),
     Channel(
         code="REHABCAST//SHOULDER_ELEVATION",
-        reads=lambda days: np.log(20 + 80 * days.arm / BEST_LEVEL),
+        reads=lambda days: np.log(20 + 80 * days.arm / BEST_SCORE),
         to_value=lambda scaled: np.minimum(np.exp(scaled), 180),
         to_scale=np.log,
         between=0.15,
@@ -195,7 +196,7 @@ CHANNELS: tuple[Channel, ...] = (
     # Banks 2017: no clear difference from controls; a weak effect, much variance between people.
     Channel(
         code="REHABCAST//CO_CONTRACTION",
-        reads=lambda days: logit(0.35) - 0.15 * days.arm / BEST_LEVEL,
+        reads=lambda days: logit(0.35) - 0.15 * days.arm / BEST_SCORE,
         to_value=expit,
         to_scale=logit,
         between=0.60,

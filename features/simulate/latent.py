@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from features import published_recovery as published
+
 Array = NDArray[np.float64]
 
 LATENT = (
@@ -39,8 +41,8 @@ class Groups:
     ----------
     share, rate, time_weeks, start_mean, start_spread
         Per group: share of patients, share of the missing Fugl-Meyer score regained, time constant,
-        mean and SD of the logit of the initial score over 66. Verified: van der Vliet 2020
-        (Ann Neurol 87:383), the authors' published code.
+        mean and SD of the logit of the initial score over 66. Verified, see
+        `features.published_recovery`.
     rate_spread, time_spread
         SD between patients on the logit of the rate and the log of the time constant. With none,
         the published predictor errs less on the cohort than on real patients; these bring it to
@@ -62,11 +64,11 @@ class Groups:
         Median comfortable speed of a full walker in m/s and SD of its log. Assumption.
     """
 
-    share: tuple[float, ...] = (0.2674, 0.1395, 0.1118, 0.1783, 0.3031)
-    rate: tuple[float, ...] = (0.0884, 0.4591, 0.8634, 0.8883, 0.9309)
-    time_weeks: tuple[float, ...] = (5.3114, 10.1417, 9.8122, 2.6722, 1.1822)
-    start_mean: tuple[float, ...] = (-3.1602, -2.0922, -2.7862, -1.3081, 0.0201)
-    start_spread: tuple[float, ...] = (0.510, 2.067, 2.678, 2.746, 2.374)
+    share: tuple[float, ...] = published.SHARE
+    rate: tuple[float, ...] = published.RATE
+    time_weeks: tuple[float, ...] = published.TIME_WEEKS
+    start_mean: tuple[float, ...] = published.START_MEAN
+    start_spread: tuple[float, ...] = published.START_SPREAD
     rate_spread: float = 1.8
     time_spread: float = 0.8
     walk_start: tuple[float, ...] = (-2.0, -1.0, -1.0, -0.2, 0.8)

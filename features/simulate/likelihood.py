@@ -13,6 +13,7 @@ from scipy.linalg import cholesky, solve_triangular
 from scipy.special import log_expit, logsumexp
 from scipy.stats import gamma
 
+from features.published_recovery import BEST_SCORE
 from features.simulate.channels import (
     AIDS,
     BAD_DAY_GAP,
@@ -26,7 +27,7 @@ from features.simulate.channels import (
 from features.simulate.latent import TOLERANCE
 from features.simulate.people import aid_chance
 from features.simulate.record import Reading, Record
-from features.simulate.recovery import BEST_LEVEL, arm_level, walking
+from features.simulate.recovery import arm_level, walking
 from features.simulate.scales import ARM_TEST_SLOWNESS, FUGL_MEYER, State
 from features.simulate.scenario import Scenario
 from features.simulate.therapy import (
@@ -111,7 +112,7 @@ def course(
     )
 
     def arm(slowness: float) -> Array:
-        return np.clip(arm_level(latent, at, slowness=slowness) + more, 0, BEST_LEVEL)
+        return np.clip(arm_level(latent, at, slowness=slowness) + more, 0, BEST_SCORE)
 
     return Course(
         latent=latent,

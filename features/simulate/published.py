@@ -13,13 +13,9 @@ from numpy.typing import NDArray
 from scipy.special import expit, log_ndtr, logsumexp
 from scipy.stats import norm
 
-from features.simulate.latent import Groups
-from features.simulate.recovery import BEST_LEVEL
+from features import published_recovery as published
 
 Array = NDArray[np.float64]
-
-PUBLISHED_NOISE = 3.855
-"""SD of a single assessment in the published model, points (van der Vliet 2020, its code)."""
 
 GRID = 201
 """Points of the initial level per group, from -4.5 to 4.5 SD of its logit."""
@@ -42,30 +38,30 @@ def published_median(day: Array, score: Array, endpoint_day: float) -> Array:
         log_NP += np.where(np.isnan(score[:, v, None]), 0, _log_chance(score[:, v, None], level_NP))
     posterior_NP = np.exp(log_NP - logsumexp(log_NP, axis=1, keepdims=True))
     endpoint_P = _level(start_P, rate_P, time_P, np.array(endpoint_day))
-    edge_E = np.arange(0, BEST_LEVEL + 1)
-    below_NE = posterior_NP @ norm.cdf((edge_E - endpoint_P[:, None]) / PUBLISHED_NOISE)
+    edge_E = np.arange(0, published.BEST_SCORE + 1)
+    below_NE = posterior_NP @ norm.cdf((edge_E - endpoint_P[:, None]) / published.NOISE)
     return np.array([np.interp(0.5, below_E, edge_E) for below_E in below_NE])
 
 
 def _grid() -> tuple[Array, Array, Array, Array]:
-    groups = Groups()
     away = np.linspace(-4.5, 4.5, GRID)
     weight = norm.pdf(away) / norm.pdf(away).sum()
-    start = np.array(groups.start_mean)[:, None] + np.array(groups.start_spread)[:, None] * away
+    start = np.array(published.START_MEAN)[:, None] + np.outer(published.START_SPREAD, away)
     share, rate, time = (
         np.repeat(np.array(values), GRID)
-        for values in (groups.share, groups.rate, np.array(groups.time_weeks) * 7)
+        for values in (published.SHARE, published.RATE, 7 * np.array(published.TIME_WEEKS))
     )
-    return share * np.tile(weight, len(groups.share)), BEST_LEVEL * expit(start.ravel()), rate, time
+    weight = share * np.tile(weight, len(published.SHARE))
+    return weight, published.BEST_SCORE * expit(start.ravel()), rate, time
 
 
 def _level(start: Array, rate: Array, time: Array, day: Array) -> Array:
-    return np.asarray(start + rate * (BEST_LEVEL - start) * -np.expm1(-day / time))
+    return np.asarray(start + rate * (published.BEST_SCORE - start) * -np.expm1(-day / time))
 
 
 def _log_chance(score: Array, level: Array) -> Array:
     """Return log densities of scores whose normal error is cut off at the ends of the scale."""
-    away = (score - level) / PUBLISHED_NOISE
-    inside = -0.5 * away**2 - np.log(PUBLISHED_NOISE * np.sqrt(2 * np.pi))
+    away = (score - level) / published.NOISE
+    inside = -0.5 * away**2 - np.log(published.NOISE * np.sqrt(2 * np.pi))
     at_end = np.where(score <= 0, log_ndtr(away), log_ndtr(-away))
-    return np.asarray(np.where((score <= 0) | (score >= BEST_LEVEL), at_end, inside))
+    return np.asarray(np.where((score <= 0) | (score >= published.BEST_SCORE), at_end, inside))

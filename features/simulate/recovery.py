@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from features.published_recovery import BEST_SCORE
 from features.simulate.latent import (
     ARM_RATE,
     ARM_START,
@@ -20,9 +21,6 @@ from features.simulate.latent import (
 )
 
 Array = NDArray[np.float64]
-
-BEST_LEVEL = 66.0
-"""Best Fugl-Meyer score of the upper extremity."""
 
 FIRST_STEPS = 0.25
 """Walking ability, 0 to 1, below which nobody takes a step (our scale; assumption)."""
@@ -45,8 +43,8 @@ def arm_level(latent: Array, day: Array, *, slowness: float = 1.0) -> Array:
     slowness
         Factor of the time constant: below 1 for use in daily life, above 1 for capacity.
     """
-    start = BEST_LEVEL * expit(latent[:, ARM_START, None])
-    gain = expit(latent[:, ARM_RATE, None]) * (BEST_LEVEL - start)
+    start = BEST_SCORE * expit(latent[:, ARM_START, None])
+    gain = expit(latent[:, ARM_RATE, None]) * (BEST_SCORE - start)
     return np.asarray(start + gain * _risen(latent[:, ARM_TIME, None], day / slowness))
 
 

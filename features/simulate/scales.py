@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
+from features.published_recovery import BEST_SCORE
 from features.simulate.latent import HAND
-from features.simulate.recovery import BEST_LEVEL, speed
+from features.simulate.recovery import speed
 
 Array = NDArray[np.float64]
 
@@ -115,7 +116,7 @@ def _by_speed(hidden: Array) -> Array:
 
 
 def _arm_test(state: State) -> Array:
-    held = 57 * np.clip((state.slow_arm / BEST_LEVEL - 0.15) / 0.8, 0, 1)
+    held = 57 * np.clip((state.slow_arm / BEST_SCORE - 0.15) / 0.8, 0, 1)
     able = np.clip(held / 10, 0, 1)
     return np.asarray(held + able * state.latent[:, HAND])
 
@@ -132,7 +133,7 @@ def _speed(state: State) -> Array:
 FUGL_MEYER = Scale(
     code="REHABCAST//FUGL_MEYER_UE",
     low=0,
-    high=BEST_LEVEL,
+    high=BEST_SCORE,
     step=1,
     reads=lambda state: state.arm,
     # 3.0 brings the published predictor's error to the published one, with the spreads of
@@ -159,7 +160,7 @@ SCALES: tuple[Scale, ...] = (
         low=0,
         high=100,
         step=5,
-        reads=lambda state: 5 + 30 * state.arm / BEST_LEVEL + 70 * state.walk,
+        reads=lambda state: 5 + 30 * state.arm / BEST_SCORE + 70 * state.walk,
         noise=_humped(3.0, 7.0, 100),
     ),
     Scale(

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.published_recovery import BEST_SCORE
 from features.simulate.care import draw_minutes, points_gained
 from features.simulate.channels import AIDS, USE_SLOWNESS, Days
 from features.simulate.daily import Devices, draw_daily, draw_exchanges, draw_walked
@@ -23,7 +24,7 @@ from features.simulate.people import (
     draw_people,
     draw_recorded,
 )
-from features.simulate.recovery import BEST_LEVEL, arm_level, walking
+from features.simulate.recovery import arm_level, walking
 from features.simulate.scales import ARM_TEST_SLOWNESS, FUGL_MEYER, SCALES, State
 from features.simulate.scenario import Scenario
 from features.simulate.streams import stream
@@ -211,7 +212,7 @@ def on_days(daily: Array, day: NDArray[np.int64]) -> Array:
 
 
 def _held(level: Array) -> Array:
-    return np.clip(level, 0, BEST_LEVEL)
+    return np.clip(level, 0, BEST_SCORE)
 
 
 def _outcomes(

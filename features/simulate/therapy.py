@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_softmax
 
+from features.published_recovery import BEST_SCORE
 from features.simulate.latent import TOLERANCE, Groups, Shift, responsibility
-from features.simulate.recovery import BEST_LEVEL
 
 Array = NDArray[np.float64]
 
@@ -66,7 +66,7 @@ class Therapy:
 
 def plan_log_chance(first_score: Array, latent: Array, groups: Groups, therapy: Therapy) -> Array:
     """Return log chances of each plan given the baseline score (N,) and latents (N, 9), (N, 4)."""
-    middle = 0.5 - (2 * first_score / BEST_LEVEL - 1) ** 2
+    middle = 0.5 - (2 * first_score / BEST_SCORE - 1) ** 2
     tolerance = (latent[:, TOLERANCE] - groups.tolerance) / groups.tolerance_spread
     pull = 0.3 * therapy.confounding * (middle + tolerance)
     return np.asarray(

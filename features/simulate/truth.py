@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from contracts.cohort import SUBJECT
 from contracts.errors import EvidenceMissing
+from features.published_recovery import BEST_SCORE
 from features.simulate.latent import LATENT
-from features.simulate.recovery import BEST_LEVEL, arm_level, walking
+from features.simulate.recovery import arm_level, walking
 from features.simulate.scenario import Scenario, scenario_of
 from features.simulate.subjects import Subjects, on_days
 from features.simulate.therapy import PLANS
@@ -53,7 +54,7 @@ def course_table(drawn: Subjects, first_subject: int, count: int) -> pd.DataFram
     day = np.broadcast_to(COURSE_DAYS, (count, len(COURSE_DAYS)))
     latent = drawn.latent[:count]
     more = on_days(drawn.gained[np.arange(count), drawn.plan[:count]], day)
-    arm = np.clip(arm_level(latent, day.astype(float)) + more, 0, BEST_LEVEL)
+    arm = np.clip(arm_level(latent, day.astype(float)) + more, 0, BEST_SCORE)
     return pd.DataFrame(
         {
             SUBJECT: np.repeat(np.arange(first_subject, first_subject + count), len(COURSE_DAYS)),
