@@ -114,7 +114,9 @@ def addends(table: pd.DataFrame, measure: Measure, yardsticks: Yardsticks) -> ND
         counted_N &= table[HORIZON].to_numpy() == measure.horizon_day
     if definition.of_forecasts and REFUSED in table.columns:
         counted_N &= ~table[REFUSED].to_numpy(dtype=np.bool_)
-    rows = Rows(table=table[counted_N], milestone=measure.milestone, yardsticks=yardsticks)
+    # A copy of a million rows for each measure would be most of the memory of an audit.
+    kept = table if counted_N.all() else table[counted_N]
+    rows = Rows(table=kept, milestone=measure.milestone, yardsticks=yardsticks)
     told = definition.addends(rows)
     for name in rows.used:
         _finite(name, rows.column(name))

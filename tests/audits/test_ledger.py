@@ -415,3 +415,10 @@ def test_many_may_open_a_new_ledger_at_once(ledger_url: str) -> None:
     assert [each.verify().length for each in opened] == [0] * 8
     for each in opened:
         each.close()
+
+
+def test_a_policy_is_frozen_once_and_again_when_it_changes(ledger: Ledger) -> None:
+    for digest in ("a" * 64, "a" * 64, "b" * 64, "a" * 64):
+        ledger.freeze_policy("2", digest, actor="ann", now=NOW)
+    assert [e.details()["digest"][0] for e in ledger.trail()] == ["a", "b", "a"]
+    assert ledger.verify().length == 3

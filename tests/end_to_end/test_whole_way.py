@@ -15,6 +15,9 @@ import pytest
 from training.register import ChampionAliases
 from training.tracking import Store
 
+# MLflow uses what SQLAlchemy is to drop; nothing of ours does.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
 ROOT = Path(__file__).resolve().parents[2]
 TASK = ROOT / "tasks" / "stroke-upper-limb.toml"
 COMMAND = Path(sys.executable).with_name("rehabcast")

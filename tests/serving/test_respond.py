@@ -102,6 +102,13 @@ def test_what_can_not_be_trusted_gives_no_forecast_and_what_to_do(
     assert to_do in whole
 
 
+def test_a_withdrawn_model_gives_no_forecast_and_says_why(served: Served) -> None:
+    refused = respond(asked(SCORE), served, now=NOW, withdrawn="wrong units")
+    assert refused.status == "no forecast"
+    assert "withdrawn (wrong units)" in refused.reason
+    assert refused.horizons == []
+
+
 def test_an_expired_audit_gives_no_forecast(served: Served) -> None:
     standing = replace(served.standing, valid_until=NOW)
     refused = answer(replace(served, standing=standing), SCORE)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pandas as pd
 
 from audits.judge import Audited, judge
@@ -7,6 +10,7 @@ from audits.policy import Policy
 from audits.report.content import Report, compose
 from contracts.verdict import Finding, Outcome, Verdict
 
+ROOT = Path(__file__).resolve().parents[3]
 SMALL = ("sex", "not recorded")
 
 
@@ -18,6 +22,11 @@ def test_its_schema_tells_every_field(composed: Report) -> None:
     schema = Report.model_json_schema()
     assert set(schema["properties"]) == set(composed.model_dump())
     assert schema["additionalProperties"] is False
+
+
+def test_the_published_schema_is_that_of_the_code() -> None:
+    path = ROOT / "docs" / "schemas" / "audit-report.schema.json"
+    assert json.loads(path.read_text("utf-8")) == Report.model_json_schema()
 
 
 def numbers(finding: Finding) -> set[object]:
