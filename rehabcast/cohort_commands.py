@@ -35,6 +35,20 @@ def import_specs(
     _show(write_cohort(events, provenance, destination), destination, as_json=as_json)
 
 
+@import_app.command("nhanes-wrist")
+def import_nhanes(
+    source: Annotated[Path, typer.Argument(help="Folder of the NHANES 2011-2014 wrist summaries.")],
+    destination: Destination,
+    as_json: AsJson = False,
+) -> None:
+    """Import NHANES 2011-2014: wrist wearables, mobility and survival at 50 to 79."""
+    from features.cohort import write_cohort
+    from features.sources.nhanes_wrist import import_nhanes_wrist
+
+    events, provenance = import_nhanes_wrist(source)
+    _show(write_cohort(events, provenance, destination), destination, as_json=as_json)
+
+
 @import_app.command("tables")
 def import_table_map(
     column_map: Annotated[
