@@ -92,6 +92,10 @@ class Channel:
     exchange: float = 0.0
     decimals: int
 
+    def __reduce__(self) -> tuple[Callable[[str], Channel], tuple[str]]:
+        # Its functions can't be sent to a worker process, its code can.
+        return _channel_of, (self.code,)
+
     def mean(self, days: Days) -> Array:
         """Return the expected transformed reading, (N, D)."""
         return np.full_like(days.arm, self.middle) if self.reads is None else self.reads(days)
@@ -250,3 +254,7 @@ def carried_noise(normal: Array, carried: float) -> Array:
     for day in range(1, normal.shape[1]):
         series[:, day] = carried * series[:, day - 1] + fresh * normal[:, day]
     return series
+
+
+def _channel_of(code: str) -> Channel:
+    return next(channel for channel in CHANNELS if channel.code == code)

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit, ndtr
+from threadpoolctl import threadpool_limits
 
 from contracts import predictions as columns
 from contracts.errors import ContractError
@@ -103,10 +104,14 @@ class _Job(NamedTuple):
 
 
 def _each(jobs: Iterator[_Job], workers: int) -> Iterator[pd.DataFrame]:
+    # Small matrices: threads of the linear algebra would only wait for each other.
     if workers == 1:
-        yield from map(_forecast, jobs)
+        with threadpool_limits(1):
+            yield from map(_forecast, jobs)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        workers, get_context("spawn"), initializer=threadpool_limits, initargs=(1,)
+    ) as pool:
         yield from pool.map(_forecast, jobs, chunksize=20)
 
 

@@ -64,6 +64,10 @@ class Scale:
     reads: Callable[[State], Array]
     noise: Callable[[Array], Array]
 
+    def __reduce__(self) -> tuple[Callable[[str], Scale], tuple[str]]:
+        # Its functions can't be sent to a worker process, its code can.
+        return _scale_of, (self.code,)
+
     def scored(self, hidden: Array, normal: Array, *, noisier: float = 1.0) -> Array:
         """Return recorded scores of hidden values (N,), given standard normal draws (N,)."""
         noisy = hidden + noisier * self.noise(hidden) * normal
@@ -184,3 +188,7 @@ SCALES: tuple[Scale, ...] = (
         noise=lambda hidden: 6 + 0.04 * hidden,
     ),
 )
+
+
+def _scale_of(code: str) -> Scale:
+    return next(scale for scale in SCALES if scale.code == code)

@@ -181,6 +181,8 @@ def test_a_bad_cohort_gives_every_problem_and_exit_code_3(user: Installation) ->
         ("cohort", "import", "stroke-specs"),
         ("cohort", "import", "tables"),
         ("cohort", "simulate"),
+        ("cohort", "floor"),
+        ("cohort", "draw"),
         ("cohort", "validate"),
         ("train",),
         ("benchmark",),
