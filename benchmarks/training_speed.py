@@ -77,7 +77,7 @@ def tight_loop(module: Learner, data: tuple[Tensor, ...], batches: EpochBatches)
     started = time.perf_counter()
     for index, rows in enumerate(batches):
         optimiser.zero_grad()
-        *past, present_BM, truth_BH, member_BG = (x[rows] for x in data)
+        *past, present_BM, truth_BH = (x[rows] for x in data[:-1])
         shown_BM = present_BM * module._shown(present_BM, index)
         loss_B, seen_B = module._losses(past, shown_BM, truth_BH)
         ((loss_B * seen_B).sum() / seen_B.sum().clamp(min=1)).backward()

@@ -31,8 +31,8 @@ from training.models.inputs import modalities_of
 from training.models.network import Ensemble
 
 TOLERANCE = 1e-2
-"""Largest accepted difference, in score points, between the network and its exported graphs: sums of
-log evidence in single precision leave a few thousandths."""
+"""Largest accepted difference, in score points, between the network and its exported graphs: sums
+of log evidence in single precision leave a few thousandths."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
