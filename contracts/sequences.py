@@ -50,7 +50,8 @@ class SequenceBatch:
     subject_B, origin_day_B
         Who, and days from enrolment to the forecast's origin.
     last_score_B
-        Target score last observed up to the origin; NaN where there is none.
+        Target score last observed up to the origin; where there is none, the one that the task
+        assumes, or NaN.
     truth_BH
         Target score observed in each horizon's window; NaN where none, or not after the origin.
     groups_B

@@ -16,12 +16,17 @@ class _Strict(BaseModel):
 
 
 class Target(_Strict):
-    """The instrument whose score is forecast; a higher score is a better one."""
+    """The instrument whose score is forecast; a higher score is a better one.
+
+    `assumed` is what the last score is taken to be where none was observed. Unset, there is no
+    forecast without a past score.
+    """
 
     code: str
     low: float
     high: float
     minimal_important_difference: Annotated[float, Field(gt=0)]
+    assumed: float | None = None
     source: str
 
 

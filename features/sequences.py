@@ -151,7 +151,7 @@ def _batch(
                 person_known_BS=known_NS,
                 subject_B=subjects.astype(np.int64),
                 origin_day_B=np.full(len(subjects), origin, dtype=np.int64),
-                last_score_B=_last(values_NTC[:, :, target], observed_NTC[:, :, target]),
+                last_score_B=_last(values_NTC[:, :, target], observed_NTC[:, :, target], task),
                 truth_BH=_truth(timeline, subjects, task, origin),
                 groups_B=_groups(timeline, facts, subjects, task, origin),
             )
@@ -182,11 +182,14 @@ def _past(
     return values_NTC, observed_NTC
 
 
-def _last(values_NT: NDArray[np.float32], observed_NT: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return the last observed value of each row, NaN where there is none."""
+def _last(
+    values_NT: NDArray[np.float32], observed_NT: NDArray[np.bool_], task: Task
+) -> NDArray[np.float32]:
+    """Return the last observed value of each row; where there is none, the assumed one or NaN."""
+    otherwise = np.float32(np.nan if task.target.assumed is None else task.target.assumed)
     last_N = observed_NT.shape[1] - 1 - observed_NT[:, ::-1].argmax(axis=1)
     value_N = values_NT[np.arange(len(values_NT)), last_N]
-    return np.where(observed_NT.any(axis=1), value_N, np.float32(np.nan))
+    return np.where(observed_NT.any(axis=1), value_N, otherwise)
 
 
 def _truth(

@@ -61,6 +61,7 @@ def benchmark(
         folds=folds,
         seed=seed,
         pretrain_on=None if pretrain_on is None else read_cohort(pretrain_on),
+        floor=_floor(cohort, task),
         output=output,
     )
     emit(record, Group(leaderboard(record), prices(record)), as_json=as_json)
@@ -76,10 +77,18 @@ def run_benchmark(
     folds: int = 5,
     seed: int = 0,
     pretrain_on: Cohort | None = None,
+    floor: pd.DataFrame | None = None,
     output: Path | None = None,
 ) -> dict[str, Any]:
-    """Benchmark with a progress bar, log it as a run; return what `benchmark --json` prints."""
+    """Benchmark with a progress bar, log it as a run; return what `benchmark --json` prints.
+
+    Parameters
+    ----------
+    floor
+        Best possible forecasts, as `rehabcast cohort floor` writes them.
+    """
     from features.sequences import training_sequences
+    from training.bayes_floor import floor_predictions
     from training.benchmark import benchmark as run
     from training.benchmark import families, fits
     from training.config import TrainingConfig
@@ -98,7 +107,15 @@ def run_benchmark(
     competing = _chosen(families(config, first), models)
     with progress("Benchmark", fits(batch, task, by, repeats, folds) * len(competing)) as advance:
         result, scored = run(
-            batch, task, competing, by=by, repeats=repeats, folds=folds, seed=seed, advance=advance
+            batch,
+            task,
+            competing,
+            by=by,
+            repeats=repeats,
+            folds=folds,
+            seed=seed,
+            floor=None if floor is None else floor_predictions(floor, batch, task),
+            advance=advance,
         )
     record = {
         "cohort": cohort.provenance.name,
@@ -110,6 +127,17 @@ def run_benchmark(
     }
     _keep(record, result, scored, output)
     return record
+
+
+def _floor(cohort: Path, task: Path) -> pd.DataFrame | None:
+    """Return the best possible forecasts, where somebody has worked them out."""
+    import pandas as pd
+
+    from features.simulate.truth import floor_file
+    from training.task import read_task
+
+    file = floor_file(cohort, read_task(task).name)
+    return pd.read_parquet(file) if file.exists() else None
 
 
 def _chosen(every: Mapping[str, Fit], models: list[str] | None) -> dict[str, Fit]:

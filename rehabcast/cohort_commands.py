@@ -30,7 +30,7 @@ def import_(
         typer.Argument(
             metavar="FORMAT",
             help="auto finds it by content; or stroke-specs, tables (SOURCE is the column map),"
-            " depresjon, welltory, lifesnaps, nhanes-minutes, or one file format.",
+            " nhanes-wrist, depresjon, welltory, lifesnaps, nhanes-minutes, or one file format.",
         ),
     ],
     source: Annotated[

@@ -153,12 +153,19 @@ def _forecast(
         status="forecast",
         subject=request.subject,
         origin_day=origin,
-        last_score=float(batch.last_score_B[0]),
+        last_score=_last_score(bundle, batch),
         horizons=_horizons(bundle, batch, quantiles_1HQ, ahead),
         reasons=_reasons(bundle, embeddings_1ME, present_1M, explained[0]),
         rests_on=_rests_on(bundle, batch, events, present_1M),
         **_about(served),
     )
+
+
+def _last_score(bundle: Bundle, batch: SequenceBatch) -> float | None:
+    """Return the last score if one was observed: an assumed one is nobody's."""
+    target = bundle.layout.channels_C.index(bundle.task.target.code)
+    observed = batch.observed_BTC[0, :, target].any()
+    return float(batch.last_score_B[0]) if observed else None
 
 
 def _horizons(

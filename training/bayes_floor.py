@@ -11,6 +11,8 @@ from contracts import predictions as columns
 from contracts.errors import ContractError
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
+from training.leaderboard import FLOOR
+from training.predictions import prediction_table
 from training.scores import losses
 
 KEYS = [columns.SUBJECT, columns.ORIGIN, columns.HORIZON]
@@ -112,3 +114,17 @@ def floor_scores(floor: pd.DataFrame, batch: SequenceBatch, task: Task) -> pd.Da
     return named.reset_index().rename(
         columns={columns.ORIGIN: "origin day", columns.HORIZON: "horizon day"}
     )
+
+
+def floor_predictions(floor: pd.DataFrame, batch: SequenceBatch, task: Task) -> pd.DataFrame:
+    """Return the floor as the prediction table of one more model, where an outcome was observed."""
+    pair = pd.MultiIndex.from_arrays([batch.subject_B, batch.origin_day_B])
+    row_N = pair.get_indexer(pd.MultiIndex.from_frame(floor[[columns.SUBJECT, columns.ORIGIN]]))
+    days = pd.Index([horizon.day for horizon in task.horizons])
+    horizon_N = days.get_indexer(pd.Index(floor[columns.HORIZON]))
+    known_N = (row_N >= 0) & (horizon_N >= 0)
+    quantiles_BHQ = np.full((*batch.truth_BH.shape, len(columns.QUANTILE_COLUMNS)), np.nan)
+    quantiles_NQ = floor[list(columns.QUANTILE_COLUMNS)].to_numpy(dtype=np.float64)
+    quantiles_BHQ[row_N[known_N], horizon_N[known_N]] = quantiles_NQ[known_N]
+    table = prediction_table(batch, quantiles_BHQ, task, model=FLOOR)
+    return table.dropna(subset=list(columns.QUANTILE_COLUMNS), ignore_index=True)

@@ -30,8 +30,9 @@ from training.fit import tensors
 from training.models.inputs import modalities_of
 from training.models.network import Ensemble
 
-TOLERANCE = 1e-3
-"""Largest accepted difference, in score points, between the network and its exported graphs."""
+TOLERANCE = 1e-2
+"""Largest accepted difference, in score points, between the network and its exported graphs: sums
+of log evidence in single precision leave a few thousandths."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

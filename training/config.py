@@ -45,7 +45,7 @@ class TrainingConfig:
         the worst of such groups and of everybody together decides.
     robustness
         What training does for small or badly forecast groups: nothing, Group DRO or reweighing.
-        Measured in docs/benchmarks.md; off because neither helps.
+        Off: published comparisons find neither to help (Pfohl 2022); ours is still to be made.
     folds
         Folds by subject; the registered model is the ensemble of the folds' networks.
     held_out_share

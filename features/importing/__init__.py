@@ -20,6 +20,8 @@ from features.importing.plan import Plan, read_people, read_plan
 from features.recording import Collected, records
 from features.sources import depresjon, formats, lifesnaps, nhanes_minutes, welltory
 from features.sources.cohort_files import columns_of
+from features.sources.nhanes_wrist import FILE as NHANES_WRIST_FILE
+from features.sources.nhanes_wrist import import_nhanes_wrist
 from features.sources.stroke_specs import SCALE_COLUMNS, import_stroke_specs
 from features.sources.tables import import_tables, is_column_map
 
@@ -44,6 +46,13 @@ class Imported:
     unreadable: tuple[Problem, ...]
 
 
+TABULAR: dict[str, Callable[[Path], tuple[pd.DataFrame, Provenance]]] = {
+    "stroke-specs": import_stroke_specs,
+    "nhanes-wrist": import_nhanes_wrist,
+    "tables": import_tables,
+}
+"""Whole cohorts that come as tables, without recordings."""
+
 COHORTS = (depresjon, welltory, lifesnaps, nhanes_minutes)
 """Whole cohorts with a layout of their own; each has a name, tells its folder, and collects it."""
 
@@ -56,7 +65,7 @@ def cohort_names() -> dict[str, ModuleType]:
 def format_names() -> tuple[str, ...]:
     """Return every FORMAT that an import takes."""
     files = [known.name for known in formats.formats()]
-    return ("auto", "stroke-specs", "tables", *cohort_names(), *files)
+    return ("auto", *TABULAR, *cohort_names(), *files)
 
 
 def import_source(
@@ -79,8 +88,7 @@ def import_source(
     if format_name not in format_names():
         raise ContractError(f"{format_name!r} is no format: use one of {', '.join(format_names())}")
     found_name = _cohort_format(source) if format_name == "auto" else format_name
-    if found_name in {"stroke-specs", "tables"}:
-        read = import_stroke_specs if found_name == "stroke-specs" else import_tables
+    if read := TABULAR.get(found_name):
         events, provenance = read(source)
         cohort = write_cohort(events, provenance, destination)
         return Imported(cohort=cohort, read=(str(source),), dropped=(), unreadable=())
@@ -102,6 +110,8 @@ def _cohort_format(source: Path) -> str:
         return "tables" if is_column_map(source) else "auto"
     if any(set(SCALE_COLUMNS) <= columns_of(file) for file in source.glob("*.csv")):
         return "stroke-specs"
+    if (source / NHANES_WRIST_FILE).exists():
+        return "nhanes-wrist"
     return next((name for name, m in cohort_names().items() if m.is_mine(source)), "auto")
 
 

@@ -23,6 +23,8 @@ def boosted_quantiles(train: SequenceBatch, task: Task, *, seed: int) -> Predict
     """
     row, horizon = np.nonzero(~np.isnan(train.truth_BH))
     features_NF = with_horizon(summaries(train), row, horizon, train)
+    # What nobody has, the library can't bin.
+    filled_F = ~np.isnan(features_NF).all(axis=0)
     change_N = train.truth_BH[row, horizon] - train.last_score_B[row]
     models = [
         HistGradientBoostingRegressor(
@@ -34,7 +36,7 @@ def boosted_quantiles(train: SequenceBatch, task: Task, *, seed: int) -> Predict
             min_samples_leaf=15,
             l2_regularization=1.0,
             random_state=seed,
-        ).fit(features_NF, change_N)
+        ).fit(features_NF[:, filled_F], change_N)
         for level in QUANTILE_LEVELS
     ]
 
@@ -42,7 +44,7 @@ def boosted_quantiles(train: SequenceBatch, task: Task, *, seed: int) -> Predict
         shape = (len(batch), len(batch.layout.horizon_days_H))
         row, horizon = (index.ravel() for index in np.indices(shape))
         features = with_horizon(summaries(batch), row, horizon, batch)
-        change = np.stack([model.predict(features) for model in models], axis=-1)
+        change = np.stack([model.predict(features[:, filled_F]) for model in models], axis=-1)
         quantiles = batch.last_score_B[row, None] + np.sort(change, axis=-1)
         inside = np.clip(quantiles, task.target.low, task.target.high)
         return np.asarray(inside, dtype=np.float64).reshape(*shape, -1)

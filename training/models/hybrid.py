@@ -101,7 +101,9 @@ class HybridEncoder(ModalityEncoder):
             if self.inputs.dose in columns:
                 residual_BR = torch.zeros_like(residual_BR)
             parts.append((said_BP, residual_BR))
-        return torch.stack([torch.cat([*part, facts_BF], dim=-1) for part in parts], dim=1)
+        # Only differences between curves count; near 0 they are exact in single precision.
+        centred = [(said_BP - said_BP.amax(dim=1, keepdim=True), told) for said_BP, told in parts]
+        return torch.stack([torch.cat([*part, facts_BF], dim=-1) for part in centred], dim=1)
 
     def mechanistic(self) -> list[nn.Parameter]:
         """Return the population of curves, the readings of the channels and the score's noise."""
