@@ -175,6 +175,11 @@ def test_a_fhir_bundle_and_bulk_ndjson_say_the_same(tmp_path: Path) -> None:
     }
 
 
+def test_annotations_of_a_unit_mean_nothing(tmp_path: Path) -> None:
+    steps = observation(valueQuantity={"value": 12, "code": "{steps}/d"})
+    assert values(read(written(tmp_path, steps)), STEPS) == {"2024-05-03": 12}
+
+
 WRONG = {
     "in another unit": observation(valueQuantity={"value": 1, "code": "/h"}),
     "not in the vocabulary": observation(code={"text": "mood"}),
