@@ -48,6 +48,7 @@ def formats() -> tuple[Format, ...]:
     """Return every format that is read, the most particular first."""
     from features.sources import (
         actigraph_agd,
+        actigraph_csv,
         actigraph_gt3x,
         actiwatch_awd,
         apple_health,
@@ -62,6 +63,7 @@ def formats() -> tuple[Format, ...]:
     return (
         actigraph_gt3x.FORMAT,
         actigraph_agd.FORMAT,
+        actigraph_csv.FORMAT,
         axivity_cwa.FORMAT,
         geneactiv.FORMAT,
         garmin_fit.FORMAT,
@@ -100,11 +102,6 @@ KNOWN_FOREIGN: tuple[tuple[str, Callable[[bytes], bool], str], ...] = (
         "MotionWatch log",
         lambda head: b"<motionfile>" in head[:400],
         "export it as CSV and import it as a table",
-    ),
-    (
-        "ActiGraph CSV",
-        lambda head: b"Created By Acti" in head[:200],
-        "import the .agd or .gt3x file that it was made from",
     ),
 )
 """Files that are known for what they are and not read: an error that says so helps more."""
