@@ -24,6 +24,7 @@ from features.timeline import timeline_of
 WORN_DAY_HOURS = 10.0
 """A day counts as worn from this wear time on (common practice since Troiano 2008)."""
 
+BLOCK_SUBJECTS = 500
 NO_WEARABLE = "no wearable"
 TIME_SINCE_ONSET = "time since onset"
 """Modality of the days since onset, the one thing that every forecast knows."""
@@ -39,7 +40,7 @@ def training_sequences(events: pd.DataFrame, task: Task) -> SequenceBatch:
     -------
     Pairs ordered by subject, then origin.
     """
-    return _batch(timeline_of(events), events, task, _layout(events, task), task.origins_days)
+    return cohort_sequences(events, task, _layout(events, task))
 
 
 def cohort_sequences(
@@ -52,8 +53,13 @@ def cohort_sequences(
     outcomes
         Keep only pairs with an outcome; else all that have a past score.
     """
-    timeline = timeline_of(events)
-    return _batch(timeline, events, task, layout, task.origins_days, outcomes=outcomes)
+    origins = task.origins_days
+    return _joined(
+        [
+            _batch(timeline_of(block), block, task, layout, origins, outcomes=outcomes)
+            for block in _blocks(events)
+        ]
+    )
 
 
 def forecast_sequence(events: pd.DataFrame, task: Task, layout: Layout) -> SequenceBatch:
@@ -98,6 +104,16 @@ def present_modalities(batch: SequenceBatch, modalities: tuple[str, ...]) -> NDA
     columns["person"] = batch.person_known_BS.any(axis=1)
     columns[TIME_SINCE_ONSET] = np.ones(len(batch), dtype=np.bool_)
     return np.stack([columns[name] for name in modalities], axis=1).astype(np.float32)
+
+
+def _blocks(events: pd.DataFrame) -> list[pd.DataFrame]:
+    """Cut a cohort, which is sorted by subject, into blocks of subjects that fit into the cache."""
+    if events.empty or not events[SUBJECT].is_monotonic_increasing:
+        return [events]
+    subjects = events[SUBJECT].to_numpy()
+    first = np.flatnonzero(np.diff(subjects, prepend=subjects[:1] - 1))[::BLOCK_SUBJECTS]
+    ends = [*first[1:].tolist(), len(events)]
+    return [events.iloc[start:end] for start, end in zip(first.tolist(), ends, strict=True)]
 
 
 def _layout(events: pd.DataFrame, task: Task) -> Layout:

@@ -20,6 +20,11 @@ FEWEST_BEATS = 20
 """Fewer good intervals than this make no variability (local; spot checks have about 100)."""
 
 RMSSD, SDNN = "REHABCAST//RMSSD", "REHABCAST//SDNN"
+LONGEST_STEP_S, LONGEST_SESSION_H = 5.0, 6.0
+SESSION_RATE = "session heart rate"
+"""Code of a mean rate that waits for age and resting rate; never in a cohort."""
+
+RESTING, AGE = "LOINC//40443-4", "REHABCAST//AGE"
 RECOVERY, RESERVE = "REHABCAST//HEART_RATE_RECOVERY", "REHABCAST//HEART_RATE_RESERVE"
 
 
@@ -82,6 +87,49 @@ def recovery(time_N: NDArray[np.datetime64], rate_N: NDArray[np.float64]) -> flo
     after = np.abs(seconds - (seconds[peak] + 60))
     nearest = int(np.argmin(after))
     return float(rate_N[peak] - rate_N[nearest]) if after[nearest] <= 5 else None
+
+
+def daily_sessions(signal: Signal) -> pd.DataFrame:
+    """Return recovery and mean rate of a recorded session of exercise or therapy.
+
+    Only a rate told every few seconds for at most some hours is a session; a rate told all day has
+    no single peak. The mean comes under `SESSION_RATE` and becomes the share of the reserve once
+    the subject's age and resting rate are known.
+    """
+    time_N, rate_N = signal.time_N, signal.values_NC[:, 0].astype(np.float64)
+    length_h = float((time_N[-1] - time_N[0]) / np.timedelta64(1, "h"))
+    if signal.epoch_s > LONGEST_STEP_S or length_h > LONGEST_SESSION_H or len(signal) < 2:
+        return pd.DataFrame(columns=["time", "code", "numeric_value"])
+    day = pd.Timestamp(time_N[0]).normalize()
+    rows = [(day, SESSION_RATE, float(rate_N.mean()))]
+    if (fall := recovery(time_N, rate_N)) is not None:
+        rows.append((day, RECOVERY, fall))
+    return pd.DataFrame(rows, columns=["time", "code", "numeric_value"])
+
+
+def reserves(events: pd.DataFrame) -> pd.DataFrame:
+    """Turn the mean rates of sessions into shares of the heart rate reserve.
+
+    Parameters
+    ----------
+    events
+        Columns of a cohort, with rows of `SESSION_RATE`.
+
+    Returns
+    -------
+    The events without those rows, and with the share where age and resting rate are known.
+    """
+    session = events[events["code"] == SESSION_RATE]
+    rest = events[events["code"] != SESSION_RATE]
+    resting = rest[rest["code"] == RESTING].groupby("subject_id")["numeric_value"].median()
+    age = rest[rest["code"] == AGE].groupby("subject_id")["numeric_value"].first()
+    known = session[session["subject_id"].isin(resting.index.intersection(age.index))]
+    share = [
+        reserve_used(rate, resting[who], age[who])
+        for who, rate in zip(known["subject_id"], known["numeric_value"], strict=True)
+    ]
+    added = known.assign(code=RESERVE, numeric_value=share)
+    return pd.concat([rest, added], ignore_index=True) if len(added) else rest
 
 
 def reserve_used(mean_rate: float, resting_rate: float, age_years: float) -> float:

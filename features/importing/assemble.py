@@ -21,6 +21,7 @@ from contracts.cohort import (
 from contracts.vocabulary import vocabulary
 from features.biomarkers import sleep, therapy, wear
 from features.biomarkers.epochs import joined
+from features.biomarkers.heart import reserves
 from features.extract import DAYS_FOLDER, read_days, run_here
 from features.importing.collect import CLOCK_CHANGE
 from features.importing.plan import Plan
@@ -84,7 +85,7 @@ def assemble(
     events = pd.concat([_days(draft, found), events], ignore_index=True)[[*COLUMNS]]
     events = events.astype({TIME: "datetime64[us]", NUMBER: float})
     events = _adherence(events, plan)
-    events = _dated(events, rules)
+    events = reserves(_dated(events, rules))
     if len(events):
         events, left = plausible_events(events)
         found.dropped += [part.as_problem() for part in left]

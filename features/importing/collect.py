@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from contracts.errors import ContractError, Problem, SourceUnreadable
-from features.biomarkers import clock, gait, heart, muscle, range_of_motion
+from features.biomarkers import clock, gait, heart, intensity, muscle, range_of_motion
 from features.biomarkers.epochs import minutes_of
 from features.importing.plan import Plan
 from features.recording import Collected, Quantity, Reading, Signal, SourceFile, records
@@ -65,6 +66,8 @@ def collect(
     inertial: dict[tuple[str, Quantity], Signal] = {}
     try:
         for reading in pieces:
+            if plan.actigraph_counts:
+                reading = replace(reading, signals=(*reading.signals, *_counted(reading.signals)))
             take_reading(file, reading, found, heights)
             if plan.joints:
                 inertial |= {(s.placement, s.quantity): s for s in reading.signals}
@@ -98,6 +101,21 @@ def take_reading(
                 found.daily[sound.who].append(table)
 
 
+def _counted(signals: tuple[Signal, ...]) -> Iterator[Signal]:
+    """Yield ActiGraph counts by minute of each piece of raw acceleration."""
+    for signal in signals:
+        rate = round(1 / signal.epoch_s)
+        if signal.quantity is Quantity.ACCELERATION and len(signal) >= 60 * rate:
+            counts_E3 = intensity.actigraph_counts(signal.values_NC, rate)
+            yield replace(
+                signal,
+                quantity=Quantity.COUNTS,
+                time_N=signal.time_N[:: 60 * rate][: len(counts_E3)],
+                values_NC=np.sqrt((counts_E3.astype(np.float64) ** 2).sum(axis=1, keepdims=True)),
+                epoch_s=60.0,
+            )
+
+
 def _on_one_clock(file: SourceFile, signal: Signal, found: Collected) -> Signal:
     """Leave out what can't be placed in time, and write down each change of the clock."""
     if signal.quantity not in PACED or len(signal) < 2:
@@ -126,6 +144,8 @@ def _daily(signal: Signal, height_m: float | None) -> Iterator[pd.DataFrame]:
     """Yield the biomarkers that need more than minutes."""
     if signal.quantity is Quantity.BEAT_INTERVAL:
         yield heart.daily_variability(signal)
+    elif signal.quantity is Quantity.HEART_RATE:
+        yield heart.daily_sessions(signal)
     elif signal.quantity is Quantity.MUSCLE:
         yield muscle.daily_muscle(signal)
     elif gait.is_lumbar(signal):

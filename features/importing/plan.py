@@ -44,6 +44,8 @@ class Plan(BaseModel):
         letters: `age`, `sex`, `affected_arm`, `site`.
     placement
         Where the device of a file was worn, by a pattern of its name: `"*_left*" = "left wrist"`.
+    actigraph_counts
+        Make ActiGraph counts of raw acceleration too: slow, extra `signals`.
     planned_therapy_min_a_week
         The plan that adherence is measured against.
     signals, joints
@@ -56,6 +58,7 @@ class Plan(BaseModel):
     time_zone: str = ""
     people: str = ""
     placement: dict[str, str] = {}
+    actigraph_counts: bool = False
     planned_therapy_min_a_week: Annotated[float, Field(gt=0)] | None = None
     signals: tuple[SignalColumns, ...] = ()
     joints: tuple[Joint, ...] = ()

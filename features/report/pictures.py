@@ -104,7 +104,7 @@ def losses(lost: Sequence[dict[str, Any]]) -> str:
     figure = Figure(figsize=(11, 1 + 0.34 * len(ordered)), layout="constrained")
     axes = figure.subplots()
     bars = axes.barh([_short(name) for name, _ in ordered], [n for _, n in ordered], color=BLUE)
-    axes.bar_label(bars, padding=3, fontsize=8)
+    axes.bar_label(bars, fmt="{:,.0f}", padding=3, fontsize=8)
     axes.set(xscale="log", xlabel="rows, files or minutes (log scale)")
     axes.margins(x=0.15)
     return _svg(figure)

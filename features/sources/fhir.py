@@ -8,6 +8,7 @@ out. A condition's onset is the subject's onset when it is the only one recorded
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -53,6 +54,9 @@ RACES = {
     "Asian": "Asian",
 }
 Row = tuple[str, pd.Timestamp | None, str, float | None, str | None]
+
+
+_ANNOTATION = re.compile(r"\{[^}]*\}")
 
 
 class _Left(Exception):
@@ -193,12 +197,17 @@ def _observation(who: str, observation: dict[str, Any]) -> Row:
         raise _Left(f"Observation of {entry.name}, which belongs to the Patient")
     quantity = observation.get("valueQuantity") or {}
     unit = quantity.get("code") or quantity.get("unit")
-    if unit != entry.unit:
+    if _bare(unit) != _bare(entry.unit):
         raise _Left(f"Observation of {entry.name} in {unit!r}, expected {entry.unit!r}")
     value = float(quantity.get("value", math.nan))
     if not math.isfinite(value):
         raise _Left(f"Observation of {entry.name} without a value")
     return (who, when, code, value, None)
+
+
+def _bare(unit: Any) -> str:
+    """Return a UCUM unit without its annotations, which mean nothing: `{steps}/d` is `/d`."""
+    return _ANNOTATION.sub("", str(unit)) or str(unit)
 
 
 def _therapy(who: str, procedure: dict[str, Any]) -> Row:

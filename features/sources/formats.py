@@ -8,18 +8,23 @@ of raw data is never held at once, or raises one `SourceUnreadable`: then nothin
 from __future__ import annotations
 
 import gzip
+import shutil
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import IO
 
 from contracts.errors import ContractError, Problem, SourceUnreadable
 from features.recording import Reading, SourceFile
 
 HEAD_BYTES = 65536
-GZIP_MAGIC = b"\x1f\x8b"
+GZIP_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"PK\x03\x04"
+PHONE_FOLDER = b"apple_health_export/"
+"""Folder in the zip that a phone writes its health export to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +53,7 @@ def formats() -> tuple[Format, ...]:
     """Return every format that is read, the most particular first."""
     from features.sources import (
         actigraph_agd,
+        actigraph_csv,
         actigraph_gt3x,
         actiwatch_awd,
         apple_health,
@@ -62,6 +68,7 @@ def formats() -> tuple[Format, ...]:
     return (
         actigraph_gt3x.FORMAT,
         actigraph_agd.FORMAT,
+        actigraph_csv.FORMAT,
         axivity_cwa.FORMAT,
         geneactiv.FORMAT,
         garmin_fit.FORMAT,
@@ -100,11 +107,6 @@ KNOWN_FOREIGN: tuple[tuple[str, Callable[[bytes], bool], str], ...] = (
         "MotionWatch log",
         lambda head: b"<motionfile>" in head[:400],
         "export it as CSV and import it as a table",
-    ),
-    (
-        "ActiGraph CSV",
-        lambda head: b"Created By Acti" in head[:200],
-        "import the .agd or .gt3x file that it was made from",
     ),
 )
 """Files that are known for what they are and not read: an error that says so helps more."""
@@ -191,18 +193,38 @@ def _head(file: SourceFile) -> bytes:
 
 @contextmanager
 def _unpacked(file: SourceFile) -> Iterator[SourceFile]:
-    """Give the file itself, or its gzip content as a temporary file."""
-    if not _head(file).startswith(GZIP_MAGIC):
+    """Give the file itself, or what is packed in it (gzip, a phone's export.zip) unpacked."""
+    head = _head(file)
+    if head.startswith(GZIP_MAGIC):
+        packed = _gzip
+    elif head.startswith(ZIP_MAGIC) and PHONE_FOLDER in head[:200]:
+        packed = _phone_export
+    else:
         yield file
         return
     with TemporaryDirectory() as place:
         plain = Path(place) / (file.path.stem or "unpacked")
         try:
-            with gzip.open(file.path, "rb") as packed, plain.open("wb") as stream:
-                while chunk := packed.read(1 << 20):
-                    stream.write(chunk)
-        except (OSError, EOFError, zlib.error) as error:
+            with packed(file.path) as stream, plain.open("wb") as target:
+                shutil.copyfileobj(stream, target, 1 << 20)
+        except (OSError, EOFError, LookupError, zlib.error, zipfile.BadZipFile) as error:
             raise SourceUnreadable(
-                file.name, "gzip", f"cannot be unpacked ({error}): copy or pack it again"
+                file.name, "archive", f"cannot be unpacked ({error}): copy or pack it again"
             ) from error
         yield replace(file, path=plain)
+
+
+@contextmanager
+def _gzip(path: Path) -> Iterator[IO[bytes]]:
+    with gzip.open(path, "rb") as stream:
+        yield stream  # type: ignore[misc]
+
+
+@contextmanager
+def _phone_export(path: Path) -> Iterator[IO[bytes]]:
+    with zipfile.ZipFile(path) as archive:
+        names = [n for n in archive.namelist() if n.endswith("/export.xml")]
+        if not names:
+            raise LookupError("no export.xml in it")
+        with archive.open(names[0]) as stream:
+            yield stream

@@ -1,8 +1,8 @@
 """Garmin FIT, read by `fitdecode`: activities (a walk, a ride) and all-day monitoring.
 
 FIT tells time in UTC. Local time comes from the file's own `local_timestamp` (in `activity` or
-`monitoring_info`), else from a declared zone; with neither, days can't be told and the file is
-refused. Messages build on those before them, so a file that breaks off is refused whole.
+`monitoring_info`), else from a declared zone; with neither, days are days in UTC and that is told.
+Messages build on those before them, so a file that breaks off is refused whole.
 """
 
 from __future__ import annotations
@@ -18,7 +18,14 @@ import fitdecode
 import numpy as np
 
 from contracts.errors import SourceUnreadable
-from features.recording import LIBRARY_FAULTS, Quantity, Reading, Signal, SourceFile
+from features.recording import (
+    LIBRARY_FAULTS,
+    Quantity,
+    Reading,
+    Signal,
+    SourceFile,
+    problem,
+)
 from features.sources.formats import Format
 
 FIT_EPOCH_S = 631_065_600
@@ -27,6 +34,7 @@ FIT_EPOCH_S = 631_065_600
 SYSTEM_TIME_BELOW = 0x10000000
 """Smaller times count from the device's start (FIT protocol, date_time)."""
 
+UTC = "UTC"
 ON_FOOT = {"walking", "running", "hiking"}
 FIELDS = {
     Quantity.HEART_RATE: ("heart_rate", 1.0),
@@ -69,8 +77,11 @@ def read(file: SourceFile) -> Iterator[Reading]:
     _from_records(messages, series)
     _from_beats(messages, series)
     _from_monitoring(messages, series)
+    told = "names no local time: its days are days in UTC; declare time_zone in the map (--map)"
+    in_utc = clock.offset_s is None and not file.zone
     yield Reading(
-        signals=tuple(_signal(q, points, clock, about) for q, points in series.items() if points)
+        signals=tuple(_signal(q, points, clock, about) for q, points in series.items() if points),
+        dropped=(problem(file, "timestamp", told),) if in_utc else (),
     )
 
 
@@ -127,13 +138,7 @@ def _clock(file: SourceFile, messages: list[_Message]) -> _Clock:
             "timestamp",
             "counts from the device's start and names no local time: its days can't be told",
         )
-    if not file.zone:
-        raise SourceUnreadable(
-            file.name,
-            "timestamp",
-            "tells time in UTC and names no local time: declare time_zone in the map (--map)",
-        )
-    return _Clock(None, file.zone)
+    return _Clock(None, file.zone or UTC)
 
 
 def _from_records(messages: list[_Message], series: dict[Quantity, list[Any]]) -> None:

@@ -45,7 +45,9 @@ def test_a_cohort_on_disk_is_a_meds_dataset(small: pd.DataFrame, tmp_path: Path)
     meds.DatasetMetadataSchema.validate(dataset)
 
 
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(seed=st.integers(0, 2**31))
 def test_the_order_of_rows_does_not_change_the_digest(
     small: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory, seed: int

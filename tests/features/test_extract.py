@@ -68,10 +68,10 @@ def test_a_broken_off_extraction_goes_on_where_it_stopped(cohort: Path) -> None:
 def test_changed_minutes_replace_the_days_made_from_them(cohort: Path) -> None:
     file = cohort / MINUTES_FOLDER / "5.parquet"
     table = pq.read_table(file)
-    half = table.set_column(
-        table.schema.get_field_index("worn"), "worn", [[i % 2 == 0 for i in range(len(table))]]
-    )
-    pq.write_table(half, file)
+    every_other = [[i % 2 == 0 for i in range(len(table))]]
+    for name in ("worn", "speaks_for_wear"):
+        table = table.set_column(table.schema.get_field_index(name), name, every_other)
+    pq.write_table(table, file)
     done = extract(cohort)
     assert done.extracted == 1
     events = done.cohort.events

@@ -108,7 +108,7 @@ def test_counts_wear_follows_choi() -> None:
     assert not zero_runs(counts)[400:500].any()
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.sampled_from([0.0, 0.0, 0.0, 5.0, np.nan]), min_size=1, max_size=400))
 def test_no_minute_with_more_than_a_spike_of_counts_is_unworn(counts: list[float]) -> None:
     array = np.array(counts)

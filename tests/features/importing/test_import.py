@@ -286,3 +286,34 @@ def test_everybody_has_one_onset_and_enrolment(imported: dict[str, Imported]) ->
         for code in (ONSET, ENROLMENT):
             assert (events[events[CODE] == code].groupby(SUBJECT).size() == 1).all()
         assert events.loc[events[CODE] == "REHABCAST//SEX", TEXT].isin(["female", "male"]).all()
+
+
+def test_a_session_with_age_and_resting_rate_tells_the_reserve(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    time = pd.date_range("2024-03-04T10:00", periods=1200, freq="s").astype(str)
+    rate = np.where(np.arange(1200) < 900, 120.0, 120.0 - 0.2 * (np.arange(1200) - 899))
+    pd.DataFrame({"t": time, "hr": rate}).to_csv(source / "7.csv", index=False)
+    (source / "days.csv").write_text("Id,ActivityDate,RestingHeartRate\n7,2024-03-04,60\n")
+    (source / "people.csv").write_text("subject,age\n7,50\n")
+    plan = source / "plan.toml"
+    plan.write_text(
+        'people = "people.csv"\n[[signals]]\nfiles = "7.csv"\nquantity = "heart rate"\n'
+        'columns = ["hr"]\nunit = "/min"\nrate_hz = 1\ntime = "t"\n'
+    )
+    done = import_source(source, tmp_path / "cohort", map_file=plan)
+    (share,) = daily(done, "REHABCAST//HEART_RATE_RESERVE")
+    assert share == pytest.approx((rate.mean() - 60) / (208 - 35 - 60), abs=0.01)
+    (fall,) = daily(done, "REHABCAST//HEART_RATE_RECOVERY")
+    assert fall >= 0
+
+
+def test_actigraph_counts_of_raw_data_are_made_when_asked(samples: Path, tmp_path: Path) -> None:
+    pytest.importorskip("agcounts")
+    plan = signal_map(tmp_path, "actigraph_counts = true\n")
+    file = samples / "ggirread" / "ax3_testfile.cwa"
+    done = import_source(file, tmp_path / "cohort", map_file=plan)
+    (counts,) = daily(done, "REHABCAST//ACTIVITY_COUNTS")
+    assert counts > 1000
+    plain = import_source(file, tmp_path / "plain")
+    assert daily(plain, "REHABCAST//ACTIVITY_COUNTS") == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,17 @@ def test_two_apple_devices_on_the_same_steps_are_not_added(tmp_path: Path) -> No
     assert values(reading, "REHABCAST//SLEEP") == {"2020-03-02": 8.5}
     said = [problem.message for problem in reading.dropped]
     assert [word in text for word, text in zip(("furlong", "dates", "nan"), said, strict=True)]
+
+
+def test_a_phones_zip_is_read_like_its_xml(tmp_path: Path) -> None:
+    packed = tmp_path / "export.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("apple_health_export/export_cda.xml", "<x/>")
+        archive.writestr("apple_health_export/export.xml", APPLE)
+    assert values(read(packed), STEPS) == {"2020-03-01": 130}
+    packed.write_bytes(packed.read_bytes()[:-60])
+    with pytest.raises(SourceUnreadable, match=r"archive.*cannot be unpacked"):
+        read(packed)
 
 
 def test_an_apple_export_cut_short_is_refused_not_read_in_part(tmp_path: Path) -> None:
@@ -173,6 +185,11 @@ def test_a_fhir_bundle_and_bulk_ndjson_say_the_same(tmp_path: Path) -> None:
         "REHABCAST//RACE": "Black or African American",
         "REHABCAST//ETHNICITY": "non-Hispanic Black",
     }
+
+
+def test_annotations_of_a_unit_mean_nothing(tmp_path: Path) -> None:
+    steps = observation(valueQuantity={"value": 12, "code": "{steps}/d"})
+    assert values(read(written(tmp_path, steps)), STEPS) == {"2024-05-03": 12}
 
 
 WRONG = {

@@ -52,7 +52,7 @@ def test_daylight_saving_is_that_of_the_declared_zone() -> None:
     assert clock.local(before + 1) - clock.local(before) == 3601
 
 
-def test_a_file_whose_days_cannot_be_told_is_refused(
+def test_a_file_without_local_time_has_days_in_utc_and_says_so(
     samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from features.sources import garmin_fit
@@ -64,8 +64,17 @@ def test_a_file_whose_days_cannot_be_told_is_refused(
         return [m for m in whole(file) if m.name != "activity"]
 
     monkeypatch.setattr(garmin_fit, "_messages", without_local_time)
-    with pytest.raises(SourceUnreadable, match="declare time_zone"):
-        list(read(SourceFile(path=path, name=path.name, who="x")))
+    (reading,) = read(SourceFile(path=path, name=path.name, who="x"))
+    assert str(reading.signals[0].time_N[0]).startswith("2017-06-11T14:32:51")
+    assert "declare time_zone" in reading.dropped[0].message
     zoned = SourceFile(path=path, name=path.name, who="x", zone="America/Los_Angeles")
     (reading,) = read(zoned)
     assert str(reading.signals[0].time_N[0]).startswith("2017-06-11T07:32:51")
+    assert reading.dropped == ()
+
+    def counted_from_start(file: SourceFile) -> list[garmin_fit._Message]:
+        return [garmin_fit._Message("record", {"timestamp": 17, "heart_rate": 70})]
+
+    monkeypatch.setattr(garmin_fit, "_messages", counted_from_start)
+    with pytest.raises(SourceUnreadable, match="counts from the device's start"):
+        list(read(zoned))

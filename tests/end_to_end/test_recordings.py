@@ -1,0 +1,60 @@
+"""A folder of recordings, by the command line alone: cohort, days again, report, export."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+RUN = (sys.executable, "-c", "from rehabcast.main import run; run()")
+
+
+def rehabcast(*arguments: str | Path) -> tuple[int, dict[str, Any]]:
+    done = subprocess.run(
+        [*RUN, *map(str, arguments), "--json"], capture_output=True, text=True, check=False
+    )
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_recordings_become_days_a_report_and_tables(tmp_path: Path) -> None:
+    source, cohort = tmp_path / "source", tmp_path / "cohort"
+    source.mkdir()
+    counts = np.random.default_rng(0).integers(100, 900, 2 * 1440)
+    header = ["", "04-Mar-2024", "00:00", "4", "00", "V1", "X"]
+    (source / "7").write_text("\r\n".join([*header, *map(str, counts)]) + "\r\n")
+    (source / "notes.txt").write_text("nothing to see")
+
+    code, imported = rehabcast("cohort", "import", "auto", source, cohort)
+    assert code == 0
+    assert imported["subjects"] == 1
+    assert [problem["file"] for problem in imported["unreadable"]] == ["notes.txt"]
+
+    code, extracted = rehabcast("features", "extract", cohort)
+    assert (code, extracted["kept"], extracted["digest"]) == (0, 1, imported["digest"])
+
+    code, report = rehabcast("features", "report", cohort)
+    assert code == 0
+    assert "<img" in Path(report["report"]).read_text("utf-8")
+
+    code, exported = rehabcast("cohort", "export", cohort, tmp_path / "csv", "--format", "csv")
+    assert code == 0
+    assert {Path(file).name for file in exported["files"]} == {
+        "codes.csv",
+        "days.csv",
+        "events.csv",
+    }
+
+
+def test_a_source_with_nothing_sound_ends_with_its_own_exit_code(tmp_path: Path) -> None:
+    (tmp_path / "bad").write_bytes(b"\x01" * 200)
+    code, error = rehabcast("cohort", "import", "auto", tmp_path / "bad", tmp_path / "cohort")
+    assert code == 3
+    assert error["problems"][0]["field"] == "byte 0"
+    assert not (tmp_path / "cohort").exists()
+    code, error = rehabcast("cohort", "import", "nobody-knows", tmp_path / "bad", tmp_path / "c")
+    assert code == 3
+    assert "use one of auto" in error["message"]
