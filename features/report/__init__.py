@@ -11,8 +11,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from contracts.cohort import SUBJECT, Cohort
 from contracts.vocabulary import vocabulary
 from features.cohort import IMPORT_REPORT
+from features.groups import WORN_DAY_HOURS
 from features.report import pictures, tables
-from features.sequences import WORN_DAY_HOURS
 
 
 def write_report(cohort: Cohort, folder: Path, file: Path) -> None:

@@ -16,8 +16,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from contracts.cohort import CODE, NUMBER, SUBJECT, WEAR_TIME
 from contracts.vocabulary import vocabulary
+from features.groups import WORN_DAY_HOURS
 from features.report.tables import EVERYBODY
-from features.sequences import WORN_DAY_HOURS
 
 BLUE, ORANGE, RED, GREY = "#0072B2", "#E69F00", "#D55E00", "#999999"
 MOST_ROWS, MOST_DAYS = 60, 92

@@ -10,7 +10,7 @@ import pandas as pd
 
 from contracts.cohort import CODE, ENROLMENT, NUMBER, SUBJECT, TEXT, TIME, WEAR_TIME, RuleCount
 from contracts.vocabulary import NOT_RECORDED, Kind, vocabulary
-from features.sequences import WORN_DAY_HOURS
+from features.groups import WORN_DAY_HOURS
 
 EVERYBODY = "everybody"
 MOST_LABELS = 8

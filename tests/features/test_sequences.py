@@ -10,8 +10,8 @@ from contracts.cohort import CODE, COLUMNS, ENROLMENT, NOMINAL_ONSET, NUMBER, ON
 from contracts.errors import ForecastRefused
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
+from features.groups import NO_WEARABLE
 from features.sequences import (
-    NO_WEARABLE,
     cohort_sequences,
     forecast_sequence,
     present_modalities,
