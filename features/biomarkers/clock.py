@@ -93,10 +93,3 @@ def placed_rows(time_N: NDArray[np.datetime64], epoch_s: float) -> NDArray[np.bo
         if jump.kind == "date lost":
             parts[np.flatnonzero(time_N == np.datetime64(jump.at))[-1] + 1 :] += 1
     return np.asarray(parts == np.bincount(parts).argmax())
-
-
-def hours_of_day(day: pd.Timestamp, zone: str) -> float:
-    """Return how many hours a calendar day has in a zone: 24, or 23 or 25."""
-    start = day.normalize().tz_localize(ZoneInfo(zone))
-    end = (day.normalize() + pd.Timedelta(days=1)).tz_localize(ZoneInfo(zone))
-    return float((end - start).total_seconds() / 3600)

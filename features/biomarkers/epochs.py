@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.biomarkers.intensity import enmo
 from features.recording import Quantity, Signal
 
 MINUTE_NS = 60_000_000_000
@@ -124,9 +125,7 @@ def _acceleration(
         columns[f"high_{axis}"] = np.maximum.reduceat(axis_N, start_M)
         np.square(axis_N, out=axis_N)
         columns[f"square_{axis}"] = np.add.reduceat(axis_N, start_M)
-    above_N = np.sqrt(np.einsum("nc,nc->n", values_NC, values_NC, dtype=np.float64))
-    above_N -= 1.0
-    np.maximum(above_N, 0.0, out=above_N)
+    above_N = enmo(values_NC)
     columns["enmo_sum"] = np.add.reduceat(above_N, start_M)
     columns |= _by_second(signal, values_NC, above_N, order, start_M)
     return pd.DataFrame(columns)

@@ -1,4 +1,4 @@
-"""Intensity of movement: acceleration above gravity, its deviation, and ActiGraph-like counts.
+"""Intensity of movement: acceleration above gravity, and ActiGraph-like counts.
 
 ENMO is kept by minute for every raw recording (`epochs`). Counts of raw data are made by
 ActiGraph's own `agcounts` (extra `signals`), hour by hour, because it needs 2 GB for a day at once.
@@ -22,13 +22,6 @@ def enmo(acceleration_NC: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the acceleration above gravity of each sample, g, never below 0 (van Hees 2013)."""
     norm_N = np.sqrt(np.einsum("nc,nc->n", acceleration_NC, acceleration_NC, dtype=np.float64))
     return np.asarray(np.maximum(norm_N - 1.0, 0.0))
-
-
-def mad(acceleration_NC: NDArray[np.float32], samples: int) -> NDArray[np.float64]:
-    """Return the mean amplitude deviation of each epoch of `samples`, g (Vaha-Ypya 2015)."""
-    norm_N = np.sqrt(np.einsum("nc,nc->n", acceleration_NC, acceleration_NC, dtype=np.float64))
-    norm_EN = norm_N[: len(norm_N) // samples * samples].reshape(-1, samples)
-    return np.asarray(np.abs(norm_EN - norm_EN.mean(axis=1, keepdims=True)).mean(axis=1))
 
 
 def actigraph_counts(

@@ -133,12 +133,11 @@ def wear_by_minute(minutes: pd.DataFrame) -> pd.Series:
 
 def other_use(minutes: pd.DataFrame, affected: str) -> pd.Series:
     """Return the other wrist's seconds of use beside the affected one's, where both were worn."""
-    use = minutes[minutes["worn"].fillna(False).astype(bool)].set_index(TIME)["use_s"]
-    place = minutes.loc[minutes["worn"].fillna(False).astype(bool), "placement"].to_numpy()
-    other = use[(place != affected) & np.isin(place, list(WRISTS.values()))]
-    other = other[~other.index.duplicated()]
-    mine = (minutes["placement"] == affected) & minutes["worn"].fillna(False).astype(bool)
-    return minutes[TIME].map(other).where(mine)
+    worn = minutes["worn"].fillna(False).astype(bool)
+    is_affected = minutes["placement"] == affected
+    is_other = minutes["placement"].isin(WRISTS.values()) & ~is_affected
+    other = minutes[worn & is_other].drop_duplicates(TIME).set_index(TIME)["use_s"]
+    return minutes[TIME].map(other).where(worn & is_affected)
 
 
 def _exchanged(who: str, minutes: pd.DataFrame) -> pd.DataFrame:

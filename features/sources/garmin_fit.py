@@ -12,12 +12,13 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 import fitdecode
 import numpy as np
+from numpy.typing import NDArray
 
 from contracts.errors import SourceUnreadable
+from features.biomarkers.clock import to_wall_clock
 from features.recording import (
     LIBRARY_FAULTS,
     Quantity,
@@ -50,16 +51,17 @@ class _Message(NamedTuple):
 
 
 class _Clock(NamedTuple):
-    """Turns the file's seconds into local seconds since 1970."""
+    """What turns the file's seconds into local time: a fixed offset, or a zone."""
 
     offset_s: float | None
     zone: str
 
-    def local(self, seconds: float) -> float:
-        if self.offset_s is not None:
-            return seconds + self.offset_s
-        moment = dt.datetime.fromtimestamp(seconds, tz=ZoneInfo(self.zone))
-        return moment.replace(tzinfo=dt.UTC).timestamp()
+    def local(self, seconds: list[float]) -> NDArray[np.datetime64]:
+        """Return the wall clock of some Unix seconds."""
+        offset = self.offset_s or 0.0
+        ns = np.array([round((at + offset) * 1e9) for at in seconds], dtype=np.int64)
+        time_N = ns.view("datetime64[ns]")
+        return time_N if self.offset_s is not None else to_wall_clock(time_N, self.zone)
 
 
 def read(file: SourceFile) -> Iterator[Reading]:
@@ -213,10 +215,9 @@ def _signal(
     quantity: Quantity, points: list[tuple[float, float]], clock: _Clock, about: dict[str, str]
 ) -> Signal:
     ordered = sorted(points)
-    local_ns = [round(clock.local(at) * 1e9) for at, _ in ordered]
     return Signal(
         quantity=quantity,
-        time_N=np.array(local_ns, dtype=np.int64).view("datetime64[ns]"),
+        time_N=clock.local([at for at, _ in ordered]),
         values_NC=np.array([[value] for _, value in ordered], dtype=np.float32),
         epoch_s=1.0,
         **about,

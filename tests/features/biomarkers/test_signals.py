@@ -55,8 +55,6 @@ def test_the_clock_tells_daylight_saving_from_gaps_and_resets() -> None:
     assert len(kept) == 60
     once = back[clock.told_once(back)]
     assert (np.diff(once) == np.timedelta64(60, "s")).all()
-    assert clock.hours_of_day(pd.Timestamp("2003-03-30"), "Europe/Oslo") == 23
-    assert clock.hours_of_day(pd.Timestamp("2003-10-26"), "Europe/Oslo") == 25
 
 
 @settings(max_examples=50, deadline=None)
@@ -222,14 +220,14 @@ def test_gait_of_a_metronome_walk() -> None:
     assert nobody.empty
 
 
-def test_enmo_mad_and_counts() -> None:
+def test_enmo_and_counts() -> None:
     still = np.tile(np.array([0, 0, 1], dtype=np.float32), (18000, 1))
     assert intensity.enmo(still).max() == pytest.approx(0)
-    assert intensity.mad(still, 500).max() == pytest.approx(0)
     assert intensity.enmo(2 * still).mean() == pytest.approx(1)
     swing = still.copy()
     swing[:, 2] += 0.3 * np.sin(2 * np.pi * np.arange(18000) / 30)  # 1 Hz at 30 Hz.
-    assert intensity.mad(swing, 600).mean() == pytest.approx(0.3 * 2 / np.pi, rel=0.02)
+    # Half of a sine of 0.3 g lies above gravity; its mean is 0.3 / pi.
+    assert intensity.enmo(swing).mean() == pytest.approx(0.3 / np.pi, rel=0.02)
     pytest.importorskip("agcounts")
     assert not intensity.actigraph_counts(still, 30).any()
     counts = intensity.actigraph_counts(swing, 30)
