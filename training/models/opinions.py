@@ -44,7 +44,7 @@ class WindowEncoder(nn.Module):
     """Encodes the days of one modality by weeks, beside a summary of each channel.
 
     Few weeks of means and counts need no recurrence: a layer over all of them forecasts no worse
-    than a GRU stepping over them, and a training step costs a third less.
+    than a GRU stepping over them, and a training step costs a sixth less.
     """
 
     weight_T: Tensor
