@@ -44,13 +44,7 @@ def training_sequences(events: pd.DataFrame, task: Task) -> SequenceBatch:
 def cohort_sequences(
     events: pd.DataFrame, task: Task, layout: Layout, *, outcomes: bool = True
 ) -> SequenceBatch:
-    """Build the same pairs in a given model's layout, for evaluation on another cohort.
-
-    Parameters
-    ----------
-    outcomes
-        Keep only pairs with an outcome; else all that have a past score.
-    """
+    """Build the pairs in a given model's layout; without `outcomes`, all with a past score."""
     timeline = _timeline(events)
     return _batch(timeline, events, task, layout, task.origins_days, outcomes=outcomes)
 
