@@ -56,9 +56,9 @@ class TrainingConfig:
 
     architecture: Architecture = "hybrid"
     hidden: int = 16
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     weight_decay: float = 1.0
-    mechanistic_pace: float = 5.0
+    mechanistic_pace: float = 10.0
     batch_size: int = 64
     max_epochs: int = 150
     patience: int = 15

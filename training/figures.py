@@ -133,5 +133,5 @@ def leaderboard_figure(rows: Sequence[Row], path: Path, *, title: str) -> None:
             ylabel="CRPS (points)",
             title=f"week {common[-1]}, as data arrive",
         )
-    by_horizon.legend(fontsize=7)
+    figure.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=5, fontsize=8)
     figure.savefig(path, dpi=120, bbox_inches="tight")

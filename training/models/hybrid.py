@@ -34,7 +34,7 @@ from training.models.recovery import NOISE_SHARE, Curves, evidence, level
 from training.models.series import SUMMARIES
 from training.models.trajectory import ONSET, REFERENCE_DOSE_MIN
 
-PER_GROUP = 64
+PER_GROUP = 32
 """Curves of each group."""
 
 
@@ -90,7 +90,7 @@ class HybridEncoder(ModalityEncoder):
             self.inputs.series, self.series, self.opinions, read_MBP, strict=True
         ):
             index = list(columns)
-            encoded = encoder(x_BTC[:, :, index], observed_BTC[:, :, index], self.window_WT)
+            encoded = encoder(x_BTC[:, :, index], observed_BTC[:, :, index])
             said_BP, residual_BR = opinion(encoded, feature_PJ, moment_BPJ)
             said_BP = said_BP + read_BP
             if self.inputs.target in columns:
