@@ -18,6 +18,7 @@ from audits.judge import Audited, judge, rows_of
 from audits.measures import Metric
 from audits.policy import Policy
 from audits.sensitivity import label_sensitivity
+from audits.validation import CHECK
 from contracts.forecast import QUANTILE_LEVELS
 from contracts.predictions import (
     CANDIDATE,
@@ -186,7 +187,7 @@ class Examined:
     suspected
         The same, or needs review.
     false_alarm
-        Anything binding was blocked that nothing was planted in.
+        Something that binds was blocked where nothing was planted.
     bracketed
         The label-bias bracket of the group's signed error holds the true one; None without.
     """
@@ -215,7 +216,7 @@ def examine(
         here = [f.outcome for f in binding if _is_planted(scenario, f)]
         found.append(Outcome.BLOCKED in here)
         suspected.append(bool({Outcome.BLOCKED, Outcome.REVIEW} & set(here)))
-        alarms.append(any(_is_false(f) for f in binding))
+        alarms.append(any(_is_false(scenario, f) for f in binding))
         if scenario.label_bias:
             bracketed.append(_is_bracketed(scenario, table, policy))
         advance()
@@ -233,11 +234,16 @@ def _is_planted(scenario: Scenario, finding: Finding) -> bool:
     return (finding.axis, finding.group, finding.metric) == (AXIS, HIT, scenario.metric)
 
 
-def _is_false(finding: Finding) -> bool:
-    """Tell whether a finding blocks where nothing was planted: on another attribute."""
-    return (finding.outcome is Outcome.BLOCKED and finding.axis in {"sex", "hospital"}) or (
-        finding.outcome is Outcome.BLOCKED and finding.rule.startswith("check")
-    )
+def _is_false(scenario: Scenario, finding: Finding) -> bool:
+    """Tell whether a finding blocks where nothing was planted.
+
+    A planted disparity also moves everyone's numbers and those of the group's counterpart; without
+    one, nothing may block anywhere.
+    """
+    if finding.outcome is not Outcome.BLOCKED:
+        return False
+    is_elsewhere = finding.axis in {"sex", "hospital"} or finding.rule.startswith(CHECK)
+    return scenario.metric is None or is_elsewhere
 
 
 def _is_bracketed(scenario: Scenario, table: pd.DataFrame, policy: Policy) -> bool:

@@ -204,3 +204,9 @@ def test_one_more_finding_never_softens_a_verdict(
 def test_nothing_judged_is_no_pass(finding_of: Callable[..., Finding]) -> None:
     assert gravest([]) is Outcome.INSUFFICIENT
     assert gravest([finding_of(binding=False)]) is Outcome.INSUFFICIENT
+
+
+def test_the_gravest_of_all_outcomes_is_the_verdict(finding_of: Callable[..., Finding]) -> None:
+    told = [finding_of(outcome=outcome) for outcome in Outcome]
+    for count in range(1, len(told) + 1):
+        assert gravest(reversed(told[:count])) is told[count - 1].outcome
