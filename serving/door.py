@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl
 
 import anyio
 import msgspec
@@ -26,12 +25,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from contracts.errors import ForecastRefused, IntegrityError, ServiceUnavailable
 from serving.access import AccessDenied, Caller, allow, authenticate
 from serving.desk import Desk
-from serving.endpoints import ENDPOINTS, JSON, Answered, Asked, Endpoint
+from serving.endpoints import ENDPOINTS, JSON, Endpoint
 from serving.fhir import operation_outcome
+from serving.handlers import Answered, Asked
 from serving.limits import AT_WORK, CONCURRENT, RateLimit
 from serving.observe import Observed
 from serving.openapi import document
-from serving.request import RequestInvalid, decoded
+from serving.request import RequestInvalid, decoded, form_fields
 
 log = logging.getLogger("rehabcast.door")
 
@@ -173,11 +173,10 @@ def _work(
     endpoint: Endpoint, desk: Desk, caller: Caller, body: bytes, parts: Mapping[str, str],
     scope: Scope,
 ) -> Callable[[], Answered]:  # fmt: skip
-    query = dict(parse_qsl(scope["query_string"].decode("ascii", "replace"), max_num_fields=20))
-
     def work() -> Answered:
         try:
             content: Any = body
+            query = form_fields(scope["query_string"])
             if endpoint.takes not in {None, bytes}:
                 content = decoded(endpoint.takes, body)
             return endpoint.answer(Asked(desk, caller, content, parts, query, scope["path"]))

@@ -8,7 +8,7 @@ import sys
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
-from serving.endpoints import Answered
+from serving.handlers import Answered
 
 BUCKETS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2, 2.5, 5.0)
 """Seconds."""

@@ -56,7 +56,7 @@ def _operation(each: Endpoint, of_type: dict[str, Any]) -> dict[str, Any]:
     if each.is_fhir:
         refusal = {JSON: {"schema": {"type": "object"}}}
     operation: dict[str, Any] = {
-        "operationId": each.answer.__name__.strip("_"),
+        "operationId": each.answer.__name__,
         "summary": each.says,
         "responses": {
             "200": {

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import parse_qsl
 
 import msgspec
 from msgspec import Meta, Struct, field
 
 T = TypeVar("T")
+
+MOST_FIELDS = 20
 
 SubjectId = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="A pseudonym the caller can resolve.")
@@ -266,6 +269,20 @@ def decoded(kind: type[T], body: bytes) -> T:
         raise RequestInvalid(_without_values(str(error))) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise RequestInvalid("the body is no JSON, or nested too deep") from None
+
+
+def form_fields(form: bytes) -> dict[str, str]:
+    """Read a form, or the query of an address.
+
+    Raises
+    ------
+    RequestInvalid
+        It has more than `MOST_FIELDS` fields.
+    """
+    try:
+        return dict(parse_qsl(form.decode("ascii", "replace"), max_num_fields=MOST_FIELDS))
+    except ValueError:
+        raise RequestInvalid(f"more than {MOST_FIELDS} fields") from None
 
 
 def _without_values(told: str) -> str:

@@ -259,7 +259,7 @@ def serve(signers: Signers) -> Callable[..., AbstractContextManager[Server]]:
 
 @pytest.fixture(scope="session")
 def until_ready() -> Callable[..., bool]:
-    def wait(server: Server, seconds: float = 60) -> bool:
+    def wait(server: Server, seconds: float = 150) -> bool:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and server.process.poll() is None:
             try:

@@ -99,6 +99,12 @@ def test_a_malformed_request_is_refused(server: Any, content: str) -> None:
     assert set(answered.json()) == {"error"}
 
 
+def test_a_form_of_many_fields_is_refused(server: Any) -> None:
+    many = {f"f{n}": "1" for n in range(30)}
+    assert server.http.post("/auth/token", data=many).status_code == 400
+    assert server.http.get("/v1/model", params=many).status_code == 400
+
+
 def test_a_bad_record_gets_no_forecast_and_what_to_do(server: Any) -> None:
     unknown = {**RECORD, "observations": [{"code": "X//Y", "day_since_onset": 1, "value": 1}]}
     told = server.http.post("/v1/forecast", json=unknown).json()
