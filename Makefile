@@ -33,7 +33,7 @@ demo: setup  ## The whole way once: cohort, training, audit, promotion, one fore
 	$(BIN)/rehabcast demo $(if $(COHORT),--cohort $(COHORT))
 
 serve: setup  ## Serve the champion on 127.0.0.1:3000
-	$(BIN)/rehabcast serve
+	$(BIN)/rehabcast serve --development
 
 test: setup  ## Run the tests
 	$(BIN)/python -m pytest -q

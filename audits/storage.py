@@ -110,6 +110,20 @@ def open_database(url: str) -> sa.Engine:
     return engine
 
 
+def connect(url: str) -> sa.Engine:
+    """Return an engine whose transactions are as `reading` and `write` need them; makes no table.
+
+    Raises
+    ------
+    ServiceUnavailable
+        There is no driver for such a database.
+    """
+    try:
+        return _engine(_with_driver(url))
+    except (sa.exc.ArgumentError, ModuleNotFoundError, OSError) as error:
+        raise ServiceUnavailable(f"the database cannot be opened: {error}") from error
+
+
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     """Open a transaction in which all that is read belongs together."""

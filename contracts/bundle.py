@@ -5,7 +5,8 @@
 `encoder.onnx`             past and person -> embeddings, one per modality (late fusion)
 `head.onnx`                embeddings and which modalities are present -> quantiles
 `tensors.safetensors`      calibration offsets added to the quantiles: `calibration_HQ` for
-                           everybody, `calibration_GHQ` on top for each group of the manifest
+                           everybody, `calibration_GHQ` on top for each group of the manifest;
+                           and `reference_*`, mean and spread of the training pairs (no row)
 `task.json`                the task, as `contracts.task.Task`
 `model-card.md`            for people
 =========================  =====================================================================
@@ -36,6 +37,8 @@ TASK_FILE = "task.json"
 CARD_FILE = "model-card.md"
 CALIBRATION = "calibration_HQ"
 GROUP_CALIBRATION = "calibration_GHQ"
+REFERENCE_MEAN, REFERENCE_COVARIANCE = "reference_mean_F", "reference_covariance_FF"
+REFERENCE_LIMIT = "reference_limit_1"
 
 
 class Manifest(BaseModel):

@@ -54,7 +54,7 @@ def _person_group(
     if not attribute.bands:
         return facts[TEXT].reindex(subjects).fillna(NOT_RECORDED).to_numpy(dtype=object)
     numbers = facts[NUMBER].reindex(subjects).to_numpy(dtype=np.float64)
-    return _banded(numbers, attribute.bands, "{:g}", NOT_RECORDED)
+    return banded(numbers, attribute.bands, "{:g}", NOT_RECORDED)
 
 
 def _wear_band(
@@ -72,13 +72,13 @@ def _wear_band(
     worn = days[(days[CODE] == attribute.code) & (days[NUMBER] >= WORN_DAY_HOURS)]
     count = worn.groupby(SUBJECT)["day"].nunique().reindex(subjects).fillna(0)
     share = np.where(first.isna(), np.nan, count / (origin - first + 1))
-    return _banded(share, attribute.bands, "{:.0%}", NO_WEARABLE)
+    return banded(share, attribute.bands, "{:.0%}", NO_WEARABLE)
 
 
-def _banded(
+def banded(
     numbers_N: NDArray[np.float64], edges: tuple[float, ...], form: str, missing: str
 ) -> NDArray[np.object_]:
-    """Label numbers by half-open bands: [edge, next edge)."""
+    """Label numbers by half-open bands, [edge, next edge); NaN gets the label for missing."""
     text = [form.format(edge) for edge in edges]
     labels = [
         f"under {text[0]}",

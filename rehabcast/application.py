@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime
 
-from sqlalchemy.exc import OperationalError
-
 from audits.ledger import Ledger
-from contracts.errors import (
-    EvidenceMissing,
-    IntegrityError,
-    PromotionRefused,
-    ServiceUnavailable,
-)
+from audits.measures import Metric
+from audits.report.content import Report
+from contracts.bundle import CARD_FILE
+from contracts.errors import EvidenceMissing, IntegrityError, PromotionRefused
 from contracts.verdict import Outcome
 from rehabcast.evidence import fetch_bundle, fetch_report, mirror
 from rehabcast.settings import Settings
+from serving.access import Access, read_access
 from serving.bundle import load_bundle
-from serving.respond import Served, Standing
+from serving.champion import ChampionInService
+from serving.desk import Desk
+from serving.recorder import Recorder
 from serving.service import build_service
+from serving.standing import Coverage, Served, Standing
+from serving.store import Store
 from training.register import find
 
 
@@ -39,7 +41,11 @@ def load_champion() -> Served:
         was audited.
     """
     settings = Settings()
-    ledger = Ledger(settings.ledger_url)
+    with closing(Ledger(settings.ledger_url)) as ledger:
+        return _loaded(settings, ledger)
+
+
+def _loaded(settings: Settings, ledger: Ledger) -> Served:
     ledger.verify()
     champion = ledger.champion(settings.model)
     if champion.revoked is not None:
@@ -60,12 +66,14 @@ def load_champion() -> Served:
             " version that passes"
         )
     version = find(settings.store, champion.model_version)
-    if fetch_report(settings, version)[1] not in {champion.report_digest, audit.report_digest}:
+    report, report_digest = fetch_report(settings, version)
+    if report_digest not in {champion.report_digest, audit.report_digest}:
         raise IntegrityError(f"{champion.model_version}: its report is not the one in the ledger")
     folder = fetch_bundle(settings, version)
     mirror(settings, ledger)
     return Served(
         bundle=load_bundle(folder, expected_digest=champion.bundle_digest),
+        card=(folder / CARD_FILE).read_text("utf-8"),
         standing=Standing(
             model_version=champion.model_version,
             report_digest=champion.report_digest,
@@ -74,24 +82,68 @@ def load_champion() -> Served:
             approver=champion.approver,
             reason=champion.reason,
             restricted_use=champion.restricted_use,
+            coverage=_coverage(report),
         ),
     )
 
 
-def withdrawn(served: Served) -> str:
-    """Say why the served champion was revoked; empty while it was not.
+class LedgerSource:
+    """The champion that the ledger names."""
 
-    While the ledger cannot be reached, the model whose bytes were checked goes on answering.
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._ledger = Ledger(settings.ledger_url)
+
+    def moves(self) -> str:
+        """Say what the ledger holds of the champion now."""
+        champion = self._ledger.champion(self._settings.model)
+        audit = self._ledger.latest_audit(champion.model_version)
+        last = None if audit is None else audit.sequence
+        return f"{champion.model_version} {champion.epoch} {champion.revoked} {last}"
+
+    def load(self) -> Served:
+        """Load the champion after every check."""
+        return load_champion()
+
+
+def open_desk() -> Desk:
+    """Open everything that a worker answers with.
+
+    Raises
+    ------
+    RehabcastError
+        There is no champion that may be served, the store cannot be opened, or nobody is trusted.
     """
     settings = Settings()
-    try:
-        ledger = Ledger(settings.ledger_url)
-        champion = ledger.champion(served.standing.model_version.rpartition("/")[0])
-        ledger.close()
-    except (ServiceUnavailable, OperationalError):
-        return ""
-    is_it = champion.model_version == served.standing.model_version
-    return champion.revoked or "" if is_it else ""
+    access = _access(settings)
+    store = Store(settings.store_url)
+    return Desk(
+        champion=ChampionInService(LedgerSource(settings)),
+        store=store,
+        recorder=Recorder(store),
+        access=access,
+    )
 
 
-service = build_service(load_champion, withdrawn)
+def _access(settings: Settings) -> Access:
+    if settings.access is not None:
+        return read_access(settings.access, settings.development_token)
+    if settings.development_token is None:
+        raise EvidenceMissing(
+            "nobody may ask this service: set REHABCAST_ACCESS to a file of trusted issuers and"
+            " clients (docs/operations.md), or try it with `rehabcast serve --development`"
+        )
+    return Access(development_token=settings.development_token)
+
+
+def _coverage(report: Report) -> dict[tuple[str, str], Coverage]:
+    return {
+        (row.axis, row.group): Coverage(
+            value=row.value, low=row.low, high=row.high, people=row.subjects
+        )
+        for row in report.performance
+        if row.metric == Metric.COVERAGE and row.horizon_day is None and "&" not in row.axis
+    }
+
+
+service = build_service(open_desk, Settings().workers)

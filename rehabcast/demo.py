@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import socket
 from datetime import UTC, datetime, timedelta
@@ -84,8 +85,9 @@ def demo(
     subject = _unseen_subject(version, read, forecast_task)
     request = forecast_request(read, subject, as_of_day=forecast_task.origins_days[0], weeks=None)
     words.print(f"Starting the service to ask for subject {subject}, whom no training saw ...")
-    with running_service(_free_port(), settings.home / "demo-service.log") as address:
-        answer = ask(address, request)
+    token = secrets.token_urlsafe(24)
+    with running_service(_free_port(), settings.home / "demo-service.log", token) as address:
+        answer = ask(address, request, token)
     show_forecast(answer, as_json=False)
     results.print(_what_happened(read, subject, forecast_task))
     say_how_to_serve()

@@ -21,6 +21,7 @@ from rehabcast import (
     feature_commands,
     governance_commands,
     ledger_commands,
+    record_commands,
     service_commands,
     training_commands,
 )
@@ -45,6 +46,7 @@ app.command()(governance_commands.rollback)
 app.command()(service_commands.serve)
 app.command()(service_commands.forecast)
 app.add_typer(ledger_commands.app, name="ledger")
+app.add_typer(record_commands.app, name="record")
 app.command()(demo)
 
 

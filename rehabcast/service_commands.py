@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ import pandas as pd
 import typer
 
 from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, SUBJECT, TEXT, TIME, Cohort
-from contracts.errors import EvidenceMissing, RehabcastError, ServiceUnavailable
+from contracts.errors import ContractError, EvidenceMissing, RehabcastError, ServiceUnavailable
 from rehabcast.output import AsJson, emit, words
 from rehabcast.settings import Settings
 
@@ -27,12 +28,25 @@ ANSWER_SECONDS = 30.0
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    development: Annotated[
+        bool, typer.Option("--development", help="Take a token made up now, on loopback only.")
+    ] = False,
 ) -> None:
     """Serve the champion until stopped; refuses to start without a verified, audited champion."""
     settings = Settings()
-    command = serve_command(host or settings.host, settings.port if port is None else port)
+    host = host or settings.host
+    token = settings.development_token
+    if development and token is None:
+        token = secrets.token_urlsafe(24)
+        words.print(f"For this machine only: export REHABCAST_TOKEN={token}")
+    if token is not None and host not in {"127.0.0.1", "::1", "localhost"}:
+        raise ContractError(
+            f"a development token is for loopback only, not for {host}: set REHABCAST_ACCESS"
+            " (docs/operations.md)"
+        )
+    command = serve_command(host, settings.port if port is None else port)
     sys.stdout.flush()
-    os.execve(command[0], command, service_environment())  # noqa: S606  (our own command line)
+    os.execve(command[0], command, service_environment(token))  # noqa: S606  (our own command)
 
 
 def serve_command(host: str, port: int) -> list[str]:
@@ -50,14 +64,16 @@ def serve_command(host: str, port: int) -> list[str]:
     ]
 
 
-def service_environment() -> dict[str, str]:
+def service_environment(token: str | None) -> dict[str, str]:
     """Return the environment of the service: ours, without telemetry."""
-    return {**os.environ, "BENTOML_DO_NOT_TRACK": "True", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    quiet = {"BENTOML_DO_NOT_TRACK": "True", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    development = {} if token is None else {"REHABCAST_DEVELOPMENT_TOKEN": token}
+    return {**os.environ, **quiet, **development}
 
 
 @contextmanager
-def running_service(port: int, log: Path) -> Iterator[str]:
-    """Start the service on loopback, yield its address once it is ready, and stop it.
+def running_service(port: int, log: Path, token: str) -> Iterator[str]:
+    """Start the service on loopback for one token, yield its address once ready, and stop it.
 
     Raises
     ------
@@ -70,7 +86,7 @@ def running_service(port: int, log: Path) -> Iterator[str]:
             serve_command("127.0.0.1", port),
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=service_environment(),
+            env=service_environment(token),
         )
         try:
             _wait_until_ready(address, process, log)
@@ -111,18 +127,20 @@ def forecast(
     settings = Settings()
     request = forecast_request(read_cohort(cohort), subject, as_of_day=as_of_day, weeks=weeks)
     address = url or f"http://{settings.host}:{settings.port}"
-    show_forecast(ask(address, request), as_json=as_json)
+    show_forecast(ask(address, request, settings.token), as_json=as_json)
 
 
 def show_forecast(answer: dict[str, Any], *, as_json: bool) -> None:
     """Print an answer of the service."""
+    import msgspec
+
     from serving.readable import readable
     from serving.request import ForecastAnswer
 
-    emit(answer, readable(ForecastAnswer.model_validate(answer)), as_json=as_json)
+    emit(answer, readable(msgspec.convert(answer, ForecastAnswer)), as_json=as_json)
 
 
-def ask(address: str, request: dict[str, Any]) -> dict[str, Any]:
+def ask(address: str, request: dict[str, Any], token: str | None) -> dict[str, Any]:
     """Post a request to the service.
 
     Raises
@@ -133,7 +151,12 @@ def ask(address: str, request: dict[str, Any]) -> dict[str, Any]:
         The service refused the request.
     """
     try:
-        answer = httpx.post(f"{address}/forecast", json=request, timeout=ANSWER_SECONDS)
+        answer = httpx.post(
+            f"{address}/v1/forecast",
+            json=request,
+            headers={} if token is None else {"Authorization": f"Bearer {token}"},
+            timeout=ANSWER_SECONDS,
+        )
     except httpx.TransportError as error:
         raise ServiceUnavailable(
             f"no service answers at {address}: start it with `rehabcast serve`"

@@ -33,6 +33,16 @@ class Settings(BaseSettings):
     trusted_keys
         Folder of public keys (PEM): a signature by any of them holds, so that old and new overlap
         when a key is replaced.
+    store_url
+        SQLAlchemy URL of the service's own store: running records, chain of forecasts, feedback.
+    access
+        TOML file of whom the service trusts (docs/operations.md).
+    development_token
+        Taken instead, for everything, on loopback only; `rehabcast serve --development` makes one.
+    token
+        Bearer token that `forecast` sends.
+    workers
+        Processes of the service.
     developer, contact, funding
         What reports and model cards say of whoever answers for the models here.
     """
@@ -48,6 +58,11 @@ class Settings(BaseSettings):
     actor: str = Field(default_factory=getpass.getuser)
     signing_key: Path | None = None
     trusted_keys: Path | None = None
+    store_url: str = "sqlite:///mlruns/service.db"
+    access: Path | None = None
+    development_token: str | None = None
+    token: str | None = None
+    workers: int = 1
     developer: str | None = None
     contact: str | None = None
     funding: str | None = None

@@ -6,6 +6,7 @@ Letters: B pairs, M modalities, E width of all members' embeddings, H horizons, 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from contracts.sequences import Layout, SequenceBatch
 from contracts.task import Task
 from features.sequences import present_modalities
 from training.calibration import Calibration, calibrate
+from training.reference import Reference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,8 @@ class Bundle:
         What it forecasts, and the axes of its inputs.
     calibration
         Offsets added to the quantiles, score points.
+    reference
+        What the training pairs look like in short.
     encoder, head
         ONNX Runtime sessions of the two graphs (`contracts.bundle`).
     """
@@ -46,6 +50,7 @@ class Bundle:
     task: Task
     layout: Layout
     calibration: Calibration
+    reference: Reference
     encoder: onnxruntime.InferenceSession
     head: onnxruntime.InferenceSession
 
@@ -85,7 +90,8 @@ def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
             person_S=manifest.person,
             horizon_days_H=manifest.horizon_days,
         ),
-        calibration=_calibration(contents[names.TENSORS_FILE], manifest),
+        calibration=_calibration(load(contents[names.TENSORS_FILE]), manifest),
+        reference=_reference(load(contents[names.TENSORS_FILE])),
         encoder=_session(contents[names.ENCODER_FILE]),
         head=_session(contents[names.HEAD_FILE]),
     )
@@ -122,7 +128,10 @@ def join(
 def calibrated(
     bundle: Bundle, quantiles_BHQ: NDArray[np.float64], groups_B: pd.DataFrame
 ) -> NDArray[np.float64]:
-    """Calibrate forecasts for the groups that each pair belongs to, (B, H, Q)."""
+    """Calibrate forecasts for the groups that each pair belongs to, (B, H, Q).
+
+    One row of groups serves many forecasts of the same pair.
+    """
     target = bundle.task.target
     offsets_BHQ = bundle.calibration.offsets(groups_B)
     return calibrate(quantiles_BHQ, offsets_BHQ, target.low, target.high)
@@ -134,8 +143,15 @@ def forecast_batch(bundle: Bundle, batch: SequenceBatch) -> NDArray[np.float64]:
     return calibrated(bundle, join(bundle, embed(bundle, batch), present_BM), batch.groups_B)
 
 
-def _calibration(tensors: bytes, manifest: Manifest) -> Calibration:
-    offsets = load(tensors)
+def _reference(tensors: Mapping[str, NDArray[np.float64]]) -> Reference:
+    return Reference(
+        mean_F=tensors[names.REFERENCE_MEAN],
+        covariance_FF=tensors[names.REFERENCE_COVARIANCE],
+        limit=float(tensors[names.REFERENCE_LIMIT][0]),
+    )
+
+
+def _calibration(offsets: Mapping[str, NDArray[np.float64]], manifest: Manifest) -> Calibration:
     return Calibration(
         offsets_HQ=offsets[names.CALIBRATION],
         groups_G=manifest.calibration_groups,

@@ -7,6 +7,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from serving.explain import WHOLE
 from serving.request import ForecastAnswer, HorizonForecast
 
 BAR = 23
@@ -31,14 +32,8 @@ def _banners(answer: ForecastAnswer) -> list[RenderableType]:
     if answer.model.simulated:
         told = "SIMULATED: this model learned from people who do not exist. Not for anyone's care."
         banners.append(Panel(Text(told, "bold")))
-    if answer.model.override is not None:
-        override = answer.model.override
-        told = (
-            f"OVERRIDE: the audit ended in {answer.model.audit_outcome!r}. Let through by"
-            f" {override.approver} until {override.until[:10]}: {override.reason}. Only for:"
-            f" {override.restricted_use}"
-        )
-        banners.append(Panel(Text(told, "bold")))
+    if answer.banner:
+        banners.append(Panel(Text(answer.banner, "bold")))
     return banners
 
 
@@ -92,6 +87,7 @@ def _reasons(answer: ForecastAnswer) -> list[RenderableType]:
     ]
     lines += [
         f"  {each.points:+6.1f} points from {each.modality}"
+        + ("" if each.window == WHOLE else f", {each.window}")
         for each in reasons.contributions
         if each.observed
     ]

@@ -2,43 +2,91 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+import msgspec
+from msgspec import Meta, Struct, field
+
+T = TypeVar("T")
+
+MOST_FIELDS = 20
+
+SubjectId = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="A pseudonym the caller can resolve.")
+]
+Day = Annotated[int, Meta(ge=0, le=40_000, description="Whole days since onset.")]
+Text = Annotated[str, Meta(max_length=100)]
+
+SCORE = "score"
+"""What is explained unless a milestone is named: the median, in score points."""
 
 
-class _Strict(BaseModel):
-    # BentoML logs a rejected request with its values unless they are hidden.
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_fields(cls, given: Any) -> Any:
-        """Refuse unknown fields without naming them: their names are the caller's, and logged."""
-        if isinstance(given, dict) and not set(given) <= set(cls.model_fields):
-            raise ValueError(f"an unknown field; known are {', '.join(cls.model_fields)}")
-        return given
+class RequestInvalid(Exception):
+    """A body is no JSON, or not what its route takes; the message holds nothing of the body."""
 
 
-class Observation(_Strict):
+class Strict(Struct, frozen=True, forbid_unknown_fields=True):
+    """No fields but the named ones, never changed."""
+
+
+class Observation(Strict, frozen=True, kw_only=True):
     """One value of the record: a score, a day's biomarker, or a fact of the person."""
 
-    code: Annotated[str, Field(max_length=100)]
-    day_since_onset: Annotated[int, Field(ge=0, le=40_000)] | None = None
-    value: Annotated[float, Field(allow_inf_nan=False)] | None = None
-    label: Annotated[str, Field(max_length=100)] | None = None
+    code: Text
+    day_since_onset: Day | None = None
+    value: float | None = None
+    label: Text | None = None
 
 
-class ForecastRequest(_Strict):
-    """A subject's record so far, under a pseudonym that only the caller can resolve."""
-
-    subject: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-    enrolment_day: Annotated[int, Field(ge=0, le=40_000)]
-    observations: Annotated[list[Observation], Field(min_length=1, max_length=20_000)]
-    explain_horizon_weeks: int | None = None
+Observations = Annotated[list[Observation], Meta(min_length=1, max_length=20_000)]
 
 
-class HorizonForecast(_Strict):
+class ForecastRequest(Strict, frozen=True, kw_only=True):
+    """A subject's record so far: inline, as a FHIR R4 Bundle, or what is on record already.
+
+    Inline needs `enrolment_day` and `observations`; FHIR needs `bundle`; with neither, the running
+    record of `subject` is used (`POST /v1/observations`).
+    """
+
+    subject: SubjectId
+    enrolment_day: Day | None = None
+    observations: Observations | None = None
+    bundle: dict[str, Any] | None = None
+    explain: bool = True
+    explain_horizon_weeks: Annotated[int, Meta(ge=1, le=1_000)] | None = None
+
+
+class ForecastsRequest(Strict, frozen=True, kw_only=True):
+    """Many subjects at once; each is answered on its own."""
+
+    requests: Annotated[list[ForecastRequest], Meta(min_length=1, max_length=64)]
+
+
+class ExplainRequest(ForecastRequest, frozen=True, kw_only=True):
+    """As for a forecast, and what to explain: `score` or a milestone's name, and whose days."""
+
+    output: Text = SCORE
+    days_of: Text | None = None
+
+
+class ObservationsRequest(Strict, frozen=True, kw_only=True):
+    """What was newly measured of a subject; the first time with the day of enrolment."""
+
+    subject: SubjectId
+    enrolment_day: Day | None = None
+    observations: Observations
+
+
+class FeedbackRequest(Strict, frozen=True, kw_only=True):
+    """What a clinician made of a forecast."""
+
+    forecast_id: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
+    outcome: Literal["accepted", "overridden", "wrong", "unclear"]
+    reason: Annotated[str, Meta(max_length=500)] = ""
+
+
+class HorizonForecast(Strict, frozen=True, kw_only=True):
     """The forecast at one horizon: never a number without its range."""
 
     weeks: int
@@ -48,36 +96,65 @@ class HorizonForecast(_Strict):
     high_80: float
     quantiles: dict[str, float]
     milestones: dict[str, float]
+    last_observation: float
+    """The comparator: that the score stays as it was last observed."""
 
 
-class Contribution(_Strict):
-    """What knowing a modality adds to the forecast, in score points."""
+class Contribution(Strict, frozen=True, kw_only=True):
+    """What knowing a modality, or a window of it, adds to the forecast."""
 
     modality: str
+    window: str
     points: float
     observed: bool
 
 
-class Reasons(_Strict):
-    """Exact Shapley values of the median at one horizon; base and points add up to it."""
+class DayContribution(Strict, frozen=True, kw_only=True):
+    """What some days of one modality add, given everything else that is known."""
 
+    first_day: int
+    last_day: int
+    points: float
+
+
+class Reasons(Strict, frozen=True, kw_only=True):
+    """Exact Shapley values at one horizon; base and points add up to the forecast."""
+
+    output: str
+    unit: str
     horizon_weeks: int
     base: float
     forecast: float
     contributions: list[Contribution]
     additivity_gap: float
+    days_of: str | None = None
+    days: list[DayContribution] = field(default_factory=list)
 
 
-class RestsOn(_Strict):
+class RestsOn(Strict, frozen=True, kw_only=True):
     """What the forecast could see."""
 
     assessments: int
     days_with_wearable: int
+    median_wear_hours: float | None
     missing_modalities: list[str]
+    missing_channels: list[str]
     ignored_codes: list[str]
 
 
-class Override(_Strict):
+class GroupCoverage(Strict, frozen=True, kw_only=True):
+    """How often the 80 % range held, out of sample, for a group that the subject belongs to."""
+
+    attribute: str
+    group: str
+    coverage: float | None
+    low: float | None
+    high: float | None
+    people: int | None
+    statement: str
+
+
+class Override(Strict, frozen=True, kw_only=True):
     """Who let the model through though its audit is no pass, why, until when and for which use."""
 
     approver: str
@@ -86,7 +163,7 @@ class Override(_Strict):
     restricted_use: str
 
 
-class ModelInfo(_Strict):
+class ModelInfo(Strict, frozen=True, kw_only=True):
     """Which model answered, and on what it stands."""
 
     model_version: str
@@ -99,19 +176,120 @@ class ModelInfo(_Strict):
     override: Override | None
 
 
-class ForecastAnswer(_Strict):
+class ForecastAnswer(Strict, frozen=True, kw_only=True):
     """A forecast with its reasons, or the reason why there is none."""
 
     status: Literal["forecast", "no forecast"]
     subject: str
+    forecast_id: str = ""
     reason: str = ""
     what_to_do: str = ""
     instrument: str
     scale: tuple[float, float]
     origin_day: int | None = None
     last_score: float | None = None
-    horizons: list[HorizonForecast] = []
+    horizons: list[HorizonForecast] = field(default_factory=list)
     reasons: Reasons | None = None
     rests_on: RestsOn | None = None
+    groups: list[GroupCoverage] = field(default_factory=list)
     model: ModelInfo
+    banner: str = ""
     limits: list[str]
+
+
+class ForecastsAnswer(Strict, frozen=True, kw_only=True):
+    """One answer for each request, in their order."""
+
+    answers: list[ForecastAnswer]
+
+
+class Recorded(Strict, frozen=True, kw_only=True):
+    """What the running record took."""
+
+    subject: str
+    sent: int
+    on_record: int
+
+
+class CoursePoint(Strict, frozen=True, kw_only=True):
+    """An observed score beside the forecast that was made before it."""
+
+    day_after_enrolment: int
+    observed: float
+    low_80: float
+    median: float
+    high_80: float
+    inside: bool
+
+
+class Course(Strict, frozen=True, kw_only=True):
+    """Observed against forecast, and whether the course has left its range."""
+
+    subject: str
+    forecast: ForecastAnswer
+    points: list[CoursePoint]
+    days_outside: int
+    alert: str
+
+
+class ModelCard(Strict, frozen=True, kw_only=True):
+    """Which model is in service, on what it stands, and its card in words."""
+
+    model: ModelInfo
+    withdrawn: str
+    banner: str
+    limits: list[str]
+    card: str
+
+
+class Told(Strict, frozen=True, kw_only=True):
+    """A short answer in words."""
+
+    told: str
+
+
+class Refusal(Strict, frozen=True, kw_only=True):
+    """Why a request was not answered, and what to do."""
+
+    error: str
+
+
+def decoded(kind: type[T], body: bytes) -> T:
+    """Read a body as what its route takes.
+
+    Raises
+    ------
+    RequestInvalid
+        It is no JSON, nested too deep, or has unknown, missing or wrong fields. NaN and Infinity
+        are no JSON.
+    """
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        raise RequestInvalid(_without_values(str(error))) from None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise RequestInvalid("the body is no JSON, or nested too deep") from None
+
+
+def form_fields(form: bytes) -> dict[str, str]:
+    """Read a form, or the query of an address.
+
+    Raises
+    ------
+    RequestInvalid
+        It has more than `MOST_FIELDS` fields.
+    """
+    try:
+        return dict(parse_qsl(form.decode("ascii", "replace"), max_num_fields=MOST_FIELDS))
+    except ValueError:
+        raise RequestInvalid(f"more than {MOST_FIELDS} fields") from None
+
+
+def _without_values(told: str) -> str:
+    """Leave out what the caller wrote: the message is shown, and may be logged."""
+    what, _, where = told.partition(" - at ")
+    known = ("Expected", "Object missing required field")
+    if not what.startswith(known):
+        what = "Object contains a field or value that is not known"
+    # A path names fields of ours and places in lists; below a map it would name the caller's keys.
+    return f"{what}, at {where}" if where and "[...]" not in where else what

@@ -1,83 +1,47 @@
-"""From a request to an answer: pure, so that everything but the wiring is tested without a server.
+"""From a record to an answer: pure, so that everything but the wiring is tested without a server.
 
-Letters: H horizons, Q quantile levels, M modalities, E embedding width.
+Letters: H horizons, Q quantile levels, M modalities, T days, C channels.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from contracts.cohort import (
-    CODE,
-    COLUMNS,
-    ENROLMENT,
-    NOMINAL_ONSET,
-    NUMBER,
-    ONSET,
-    SUBJECT,
-    TEXT,
-    TIME,
-)
+from contracts.cohort import ENROLMENT, ONSET, WEAR_TIME
 from contracts.errors import CohortInvalid, ForecastRefused
 from contracts.forecast import LOWER_80, MEDIAN, UPPER_80
 from contracts.predictions import QUANTILE_COLUMNS
 from contracts.sequences import SequenceBatch
-from contracts.verdict import Outcome
 from contracts.vocabulary import Kind, vocabulary
-from features.checks import check_events
-from features.sequences import forecast_sequence, present_modalities
-from serving.bundle import Bundle, calibrated, embed, join
-from serving.explain import explain
+from features.sequences import present_modalities
+from serving.bundle import Bundle, forecast_batch
+from serving.reasons import reasons
+from serving.record import Question, record_batch
 from serving.request import (
-    Contribution,
     ForecastAnswer,
-    ForecastRequest,
     HorizonForecast,
-    ModelInfo,
-    Override,
-    Reasons,
+    Observation,
     RestsOn,
 )
-from training.milestones import chances
-
-LIMITS = (
-    "Decision support for a clinician who knows the patient: no diagnosis, no treatment advice.",
-    "Not a medical device as shipped.",
-    "It must not be used to withhold therapy.",
-    "An association seen in earlier patients, not an effect of anything done.",
+from serving.standing import (
+    Served,
+    banner,
+    group_coverage,
+    limits,
+    model_info,
+    unaudited,
 )
-SIMULATED_LIMIT = "SIMULATED training data: the people behind this model do not exist."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """On what the model stands: version and audit; and who overrode it for what use, if anybody."""
-
-    model_version: str
-    report_digest: str
-    outcome: Outcome
-    valid_until: datetime
-    approver: str | None
-    reason: str | None
-    restricted_use: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
-    """The champion as loaded."""
-
-    bundle: Bundle
-    standing: Standing
+from training.milestones import chances
+from training.reference import feature_names, strangeness
 
 
 def respond(
-    request: ForecastRequest, served: Served, *, now: datetime, withdrawn: str = ""
+    question: Question, served: Served, *, now: datetime, withdrawn: str = ""
 ) -> ForecastAnswer:
     """Answer with a forecast and its reasons, or say why there is none and what to do.
 
@@ -91,72 +55,68 @@ def respond(
             raise ForecastRefused(f"the model was withdrawn ({withdrawn}): ask who runs it")
         if now >= served.standing.valid_until:
             raise ForecastRefused("the model's audit has expired: ask for a new audit")
-        events = request_events(request)
-        batch = forecast_sequence(events, served.bundle.task, served.bundle.layout)
-        return _forecast(request, served, batch, events)
-    except (ForecastRefused, CohortInvalid) as refusal:
-        told = (
-            "; ".join(f"{problem.field}: {problem.message}" for problem in refusal.problems[:5])
-            if isinstance(refusal, CohortInvalid)
-            else str(refusal)
+        bundle = served.bundle
+        batch = record_batch(
+            question.enrolment_day, question.observations, bundle.task, bundle.layout
         )
-        reason, _, what_to_do = told.rpartition(": ")
-        return ForecastAnswer(
-            status="no forecast",
-            subject=request.subject,
-            reason=reason,
-            what_to_do=what_to_do,
-            **_about(served),
+        groups = {str(name): str(batch.groups_B[name].iloc[0]) for name in batch.groups_B}
+        _refuse_strangers(served, batch, groups)
+        return _forecast(question, served, batch, groups)
+    except CohortInvalid as invalid:
+        told = "; ".join(f"{each.field}: {each.message}" for each in invalid.problems[:5])
+        return refused(question.subject, served, told)
+    except ForecastRefused as refusal:
+        return refused(question.subject, served, str(refusal))
+
+
+def refused(subject: str, served: Served, told: str) -> ForecastAnswer:
+    """Say that there is no forecast; `told` is `why: what to do`."""
+    reason, _, what_to_do = told.rpartition(": ")
+    return ForecastAnswer(
+        status="no forecast",
+        subject=subject,
+        reason=reason,
+        what_to_do=what_to_do,
+        **_about(served),
+    )
+
+
+def _refuse_strangers(served: Served, batch: SequenceBatch, groups: dict[str, str]) -> None:
+    if (stranger := unaudited(served, groups)) is not None:
+        axis, _ = stranger
+        raise ForecastRefused(
+            f"the audit saw nobody of this subject's group of {axis!r}, so nobody knows how wrong"
+            " the forecast may be: assess without it, or ask for an audit with such people"
         )
-
-
-def request_events(request: ForecastRequest) -> pd.DataFrame:
-    """Lay a request out as a cohort's events, on the nominal clock.
-
-    Raises
-    ------
-    CohortInvalid
-        An observation breaks the cohort contract: unknown code, impossible value, twice a day.
-    """
-    days = [0, request.enrolment_day, *(o.day_since_onset for o in request.observations)]
-    events = pd.DataFrame(
-        {
-            SUBJECT: 1,
-            TIME: NOMINAL_ONSET + pd.to_timedelta(pd.Series(days, dtype="Float64"), unit="D"),
-            CODE: [ONSET, ENROLMENT, *(o.code for o in request.observations)],
-            NUMBER: [np.nan, np.nan, *(o.value for o in request.observations)],
-            TEXT: [None, None, *(o.label for o in request.observations)],
-        },
-        columns=list(COLUMNS),
-    ).astype({NUMBER: "float64", TEXT: object})
-    if problems := check_events(events, file="request"):
-        raise CohortInvalid(problems)
-    return events
+    reference = served.bundle.reference
+    (chance,), (oddest,) = strangeness(reference, batch)
+    if chance < reference.limit:
+        code = feature_names(served.bundle.layout)[oddest]
+        name = vocabulary()[code].name if code in vocabulary() else code
+        raise ForecastRefused(
+            f"the record is unlike those the model learned from, most of all in {name!r}:"
+            " check units and dates, else judge without the forecast"
+        )
 
 
 def _forecast(
-    request: ForecastRequest, served: Served, batch: SequenceBatch, events: pd.DataFrame
+    question: Question, served: Served, batch: SequenceBatch, groups: dict[str, str]
 ) -> ForecastAnswer:
     bundle = served.bundle
-    weeks = request.explain_horizon_weeks or bundle.task.primary_horizon_weeks
     origin = int(batch.origin_day_B[0])
     ahead = [h for h, horizon in enumerate(bundle.task.horizons) if horizon.day > origin]
-    explained = [h for h in ahead if bundle.task.horizons[h].weeks == weeks]
-    if not explained:
-        offered = ", ".join(str(bundle.task.horizons[h].weeks) for h in ahead)
-        raise ForecastRefused(f"week {weeks} is no horizon ahead: explain one of {offered}")
-    present_1M = present_modalities(batch, bundle.manifest.modalities)
-    embeddings_1ME = embed(bundle, batch)
-    raw_1HQ = join(bundle, embeddings_1ME, present_1M)
-    quantiles_1HQ = calibrated(bundle, raw_1HQ, batch.groups_B)
+    explained = _explained(question, bundle, ahead)
+    quantiles_1HQ = forecast_batch(bundle, batch)
+    told = reasons(question, bundle, batch, explained) if question.explain else None
     return ForecastAnswer(
         status="forecast",
-        subject=request.subject,
+        subject=question.subject,
         origin_day=origin,
         last_score=_last_score(bundle, batch),
         horizons=_horizons(bundle, batch, quantiles_1HQ, ahead),
-        reasons=_reasons(bundle, embeddings_1ME, present_1M, explained[0]),
-        rests_on=_rests_on(bundle, batch, events, present_1M),
+        reasons=told,
+        rests_on=_rests_on(bundle, batch, question.observations),
+        groups=group_coverage(served, groups),
         **_about(served),
     )
 
@@ -168,6 +128,17 @@ def _last_score(bundle: Bundle, batch: SequenceBatch) -> float | None:
     return float(batch.last_score_B[0]) if observed else None
 
 
+def _explained(question: Question, bundle: Bundle, ahead: list[int]) -> int:
+    weeks = question.weeks
+    if weeks is None:
+        weeks = bundle.task.primary_horizon_weeks
+    chosen = [h for h in ahead if bundle.task.horizons[h].weeks == weeks]
+    if not chosen:
+        offered = ", ".join(str(bundle.task.horizons[h].weeks) for h in ahead)
+        raise ForecastRefused(f"week {weeks} is no horizon ahead: explain one of {offered}")
+    return chosen[0]
+
+
 def _horizons(
     bundle: Bundle, batch: SequenceBatch, quantiles_1HQ: NDArray[np.float64], ahead: list[int]
 ) -> list[HorizonForecast]:
@@ -176,84 +147,56 @@ def _horizons(
         HorizonForecast(
             weeks=bundle.task.horizons[h].weeks,
             day_after_enrolment=bundle.task.horizons[h].day,
-            median=quantiles_1HQ[0, h, MEDIAN],
-            low_80=quantiles_1HQ[0, h, LOWER_80],
-            high_80=quantiles_1HQ[0, h, UPPER_80],
+            median=float(quantiles_1HQ[0, h, MEDIAN]),
+            low_80=float(quantiles_1HQ[0, h, LOWER_80]),
+            high_80=float(quantiles_1HQ[0, h, UPPER_80]),
             quantiles=dict(zip(QUANTILE_COLUMNS, quantiles_1HQ[0, h].tolist(), strict=True)),
             milestones={name: float(chance_1H[0, h]) for name, chance_1H in chance.items()},
+            last_observation=float(batch.last_score_B[0]),
         )
         for h in ahead
     ]
 
 
-def _reasons(
-    bundle: Bundle,
-    embeddings_1ME: NDArray[np.float32],
-    present_1M: NDArray[np.float32],
-    horizon: int,
-) -> Reasons:
-    explanation = explain(bundle, embeddings_1ME, present_1M, horizon)
-    base, value_M = float(explanation.base_values), explanation.values
-    forecast = float(join(bundle, embeddings_1ME, present_1M)[0, horizon, MEDIAN])
-    contributions = [
-        Contribution(modality=name, points=float(points), observed=bool(seen))
-        for name, points, seen in zip(
-            bundle.manifest.modalities, value_M, present_1M[0], strict=True
-        )
-    ]
-    return Reasons(
-        horizon_weeks=bundle.task.horizons[horizon].weeks,
-        base=base,
-        forecast=forecast,
-        contributions=sorted(contributions, key=lambda each: -abs(each.points)),
-        additivity_gap=abs(base + float(value_M.sum()) - forecast),
-    )
-
-
-def _rests_on(
-    bundle: Bundle, batch: SequenceBatch, events: pd.DataFrame, present_1M: NDArray[np.float32]
-) -> RestsOn:
-    words = vocabulary()
-    is_daily = np.array([words[code].kind is Kind.DAILY for code in batch.layout.channels_C])
+def _rests_on(bundle: Bundle, batch: SequenceBatch, observations: Sequence[Observation]) -> RestsOn:
+    words, layout = vocabulary(), bundle.layout
+    is_daily = np.array([words[code].kind is Kind.DAILY for code in layout.channels_C])
     observed_TC = batch.observed_BTC[0]
-    learned = {*bundle.layout.channels_C, *(name.split("=")[0] for name in bundle.layout.person_S)}
-    unused = set(events[CODE]) - learned - {ONSET, ENROLMENT}
+    learned = {*layout.channels_C, *(name.split("=")[0] for name in layout.person_S)}
+    unused = {each.code for each in observations} - learned - {ONSET, ENROLMENT}
+    present_M = present_modalities(batch, bundle.manifest.modalities)[0]
     return RestsOn(
         assessments=int(observed_TC[:, ~is_daily].sum()),
         days_with_wearable=int(observed_TC[:, is_daily].any(axis=1).sum()),
+        median_wear_hours=_wear_hours(batch),
         missing_modalities=[
             name
-            for name, seen in zip(bundle.manifest.modalities, present_1M[0], strict=True)
+            for name, seen in zip(bundle.manifest.modalities, present_M, strict=True)
+            if not seen
+        ],
+        missing_channels=[
+            words[code].name
+            for code, seen in zip(layout.channels_C, observed_TC.any(axis=0), strict=True)
             if not seen
         ],
         ignored_codes=sorted(unused),
     )
 
 
+def _wear_hours(batch: SequenceBatch) -> float | None:
+    if WEAR_TIME not in batch.layout.channels_C:
+        return None
+    column = batch.layout.channels_C.index(WEAR_TIME)
+    seen_T = batch.observed_BTC[0, :, column]
+    return float(np.median(batch.values_BTC[0, seen_T, column])) if seen_T.any() else None
+
+
 def _about(served: Served) -> dict[str, Any]:
-    manifest, standing, task = served.bundle.manifest, served.standing, served.bundle.task
-    override = (
-        Override(
-            approver=standing.approver,
-            reason=standing.reason,
-            until=standing.valid_until.isoformat(timespec="seconds"),
-            restricted_use=standing.restricted_use or "not stated",
-        )
-        if standing.approver is not None and standing.reason is not None
-        else None
-    )
+    task = served.bundle.task
     return {
         "instrument": vocabulary()[task.target.code].name,
         "scale": (task.target.low, task.target.high),
-        "model": ModelInfo(
-            model_version=standing.model_version,
-            bundle_digest=served.bundle.digest,
-            report_digest=standing.report_digest,
-            audit_outcome=str(standing.outcome),
-            valid_until=standing.valid_until.isoformat(timespec="seconds"),
-            simulated=manifest.simulated,
-            cohort_name=manifest.cohort_name,
-            override=override,
-        ),
-        "limits": [*([SIMULATED_LIMIT] if manifest.simulated else []), *LIMITS],
+        "model": model_info(served),
+        "banner": banner(served),
+        "limits": limits(served),
     }

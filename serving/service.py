@@ -1,64 +1,49 @@
-"""BentoML wiring, and nothing else: `serving.respond` decides.
+"""BentoML wiring, and nothing else: `serving.door` lets in, `serving.endpoints` answer."""
 
-No `from __future__ import annotations` here: BentoML resolves the types of an API's arguments from
-the function itself, and the service class lives inside `build_service`.
-"""
+from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
-from time import monotonic
 from typing import Any
 
 import bentoml
 
-from serving.request import ForecastAnswer, ForecastRequest
-from serving.respond import Served, respond
-from serving.screening import Screening
+from serving.desk import Desk
+from serving.door import Door
 
-SECONDS = 10
+SECONDS = 30
 """Longest time for one answer."""
 
-RECHECK_SECONDS = 5
-"""How long a revoked champion may go on answering."""
 
-CONCURRENT = 32
-"""Requests answered at once; more get 429."""
-
-
-def build_service(
-    load: Callable[[], Served], withdrawn: Callable[[Served], str] = lambda _: ""
-) -> Any:
-    """Return the BentoML service that serves what `load` gives.
+def build_service(open_desk: Callable[[], Desk], workers: int = 1) -> Any:
+    """Return the BentoML service.
 
     Parameters
     ----------
-    load
-        Loads and checks the champion; if it raises, the worker ends and never becomes ready.
-    withdrawn
-        Asked every few seconds while requests come: says why the champion may no longer be served,
-        empty while it may.
+    open_desk
+        Loads and checks the champion and opens the store; if it raises, the worker ends and never
+        becomes ready.
     """
+    opened: list[Desk] = []
 
     @bentoml.service(
         name="rehabcast",
-        workers=1,
-        traffic={"timeout": SECONDS, "max_concurrency": CONCURRENT},
-        metrics={"enabled": True},
+        workers=workers,
+        traffic={"timeout": SECONDS},
+        # Both write the path of a request, and so a subject's id; `serving.observe` does not.
+        metrics={"enabled": False},
+        logging={"access": {"enabled": False}},
     )
     class ForecastService:
         """Forecasts of functional recovery for clinicians. Advice only: see the limits of use."""
 
         def __init__(self) -> None:
-            self.served = load()
-            self.why, self.asked_at = "", monotonic()
+            opened.append(open_desk())
 
-        @bentoml.api(route="/forecast")
-        def forecast(self, request: ForecastRequest, /) -> ForecastAnswer:
-            """Forecast recovery from a subject's record, with reasons, or say why not."""
-            if monotonic() - self.asked_at >= RECHECK_SECONDS:
-                self.why, self.asked_at = withdrawn(self.served), monotonic()
-            return respond(request, self.served, now=datetime.now(UTC), withdrawn=self.why)
+        @bentoml.on_shutdown
+        def close(self) -> None:
+            """Write what waits."""
+            opened.pop().close()
 
     service: Any = ForecastService
-    service.add_asgi_middleware(Screening)
+    service.add_asgi_middleware(Door, desk=lambda: opened[-1])
     return service

@@ -29,6 +29,7 @@ from training.calibration import Calibration
 from training.fit import tensors
 from training.models.inputs import modalities_of
 from training.models.network import Ensemble
+from training.reference import learn_reference
 
 TOLERANCE = 1e-2
 """Largest accepted difference, in score points, between the network and its exported graphs: sums
@@ -69,7 +70,7 @@ def write_bundle(
     calibration
         Offsets in score points, for everybody and for groups.
     sample
-        Pairs to trace and to check with.
+        The training pairs: to trace and check with, and to know strangers by.
 
     Raises
     ------
@@ -94,11 +95,15 @@ def write_bundle(
         "quantiles",
     )
     _check(folder, ensemble, past, present_BM)
-    offsets = {
+    reference = learn_reference(sample)
+    arrays = {
         names.CALIBRATION: calibration.offsets_HQ,
         names.GROUP_CALIBRATION: calibration.offsets_GHQ,
+        names.REFERENCE_MEAN: reference.mean_F,
+        names.REFERENCE_COVARIANCE: reference.covariance_FF,
+        names.REFERENCE_LIMIT: np.array([reference.limit]),
     }
-    save_file(offsets, folder / names.TENSORS_FILE)
+    save_file(arrays, folder / names.TENSORS_FILE)
     (folder / names.TASK_FILE).write_text(task.model_dump_json(indent=2), "utf-8")
     (folder / names.CARD_FILE).write_text(card, "utf-8")
     return seal(folder, sample, lineage, calibration.groups_G)

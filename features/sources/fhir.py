@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pandas as pd
@@ -65,11 +65,16 @@ class _Left(Exception):
 
 def read(file: SourceFile) -> Iterator[Reading]:
     """Yield every event and fact of the file."""
+    yield reading_of(file, _resources(file))
+
+
+def reading_of(file: SourceFile, resources: Iterable[tuple[str, Any]]) -> Reading:
+    """Return every event and fact of resources, each with its place in the file."""
     rows: list[Row] = []
     dropped: list[Problem] = []
     skipped: Counter[str] = Counter()
     onsets: dict[str, list[pd.Timestamp]] = {}
-    for where, resource in _resources(file):
+    for where, resource in resources:
         kind = resource.get("resourceType") if isinstance(resource, dict) else None
         if kind not in MODELS:
             skipped[f"resource {kind}"] += 1
@@ -87,7 +92,7 @@ def read(file: SourceFile) -> Iterator[Reading]:
             dropped.append(problem(file, where, f"cannot be understood ({error}): left out"))
     rows += _onsets(onsets, skipped)
     dropped += [problem(file, what, f"{n} left out") for what, n in sorted(skipped.items())]
-    yield Reading(records=_once_a_day(records(rows)), dropped=tuple(dropped))
+    return Reading(records=_once_a_day(records(rows)), dropped=tuple(dropped))
 
 
 def _resources(file: SourceFile) -> Iterator[tuple[str, Any]]:

@@ -141,7 +141,7 @@ from pathlib import Path
 from rehabcast.demo import _free_port
 from rehabcast.service_commands import running_service
 import subprocess
-with running_service(_free_port(), Path("service.log")) as address:
+with running_service(_free_port(), Path("service.log"), "a token of the test") as address:
     for subject in ("1", "2"):
         subprocess.run([{str(COMMAND)!r}, "forecast", "--subject", subject, "--cohort", "cohort",
             "--as-of-day", "0", "--url", address, "--json"], check=True)
@@ -153,7 +153,7 @@ with running_service(_free_port(), Path("service.log")) as address:
         capture_output=True,
         text=True,
         cwd=user.place,
-        env={**os.environ, "COLUMNS": "100"},
+        env={**os.environ, "COLUMNS": "100", "REHABCAST_TOKEN": "a token of the test"},
         check=False,
         timeout=200,
     )
@@ -295,6 +295,8 @@ def test_a_bad_cohort_gives_every_problem_and_exit_code_3(user: Installation) ->
         ("ledger", "show"),
         ("ledger", "mirror"),
         ("ledger", "schema"),
+        ("record", "verify"),
+        ("record", "forget"),
         ("demo",),
     ],
     ids=" ".join,

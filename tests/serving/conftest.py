@@ -1,17 +1,34 @@
-"""One small real bundle for the tests of serving."""
+"""One small real bundle for the tests of serving, and a real server process."""
 
 from __future__ import annotations
 
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import httpx
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from contracts.verdict import Outcome
 from serving.bundle import Bundle, load_bundle, verify_bundle
-from serving.respond import Served, Standing
+from serving.standing import Served, Standing
 from training.bundle import Lineage, write_bundle
 from training.config import TrainingConfig
 from training.crossfit import CrossFit, crossfit
@@ -62,3 +79,204 @@ def served(bundle: Bundle) -> Served:
         reason=None,
     )
     return Served(bundle=bundle, standing=standing)
+
+
+# What a test's server runs: the champion is the folder that `champion.txt` names.
+APPLICATION = """
+from datetime import UTC, datetime
+from pathlib import Path
+from contracts.verdict import Outcome
+from serving.access import Access, read_access
+from serving.bundle import load_bundle, verify_bundle
+from serving.champion import ChampionInService
+from serving.desk import Desk
+from serving.recorder import Recorder
+from serving.service import build_service
+from serving.standing import Served, Standing
+from serving.store import Store
+
+PLACE = Path({place!r})
+
+class Folder:
+    def moves(self):
+        return (PLACE / "champion.txt").read_text()
+
+    def load(self):
+        version, folder, digest = self.moves().split()
+        standing = Standing(model_version=version, report_digest="r" * 64, outcome=Outcome.PASS,
+            valid_until=datetime(2100, 1, 1, tzinfo=UTC), approver=None, reason=None)
+        bundle = load_bundle(Path(folder), expected_digest=digest)
+        return Served(bundle=bundle, standing=standing, card="# Card")
+
+def open_desk():
+    store = Store({store!r})
+    access = read_access(PLACE / "access.toml", {token!r})
+    champion = ChampionInService(Folder(), recheck_seconds=0.05)
+    return Desk(champion=champion, store=store, recorder=Recorder(store), access=access)
+
+service = build_service(open_desk, workers={workers})
+"""
+
+TOKEN = "a token of the tests"  # noqa: S105
+AUDIENCE = "https://rehabcast.test"
+ISSUER, CLIENT = "https://idp.test", "ehr"
+ACCESS = f"""
+audience = "{AUDIENCE}"
+token_key = "own.pem"
+[[issuer]]
+name = "{ISSUER}"
+jwks = "issuer.json"
+[[client]]
+id = "{CLIENT}"
+jwks = "client.json"
+scopes = ["forecast", "cds"]
+"""
+
+
+@dataclass(frozen=True)
+class Signers:
+    """Private keys of an identity provider (RSA and EC) and of a client (EC)."""
+
+    rsa: Any
+    ec: Any
+    client: Any
+
+    def issued(self, key: Any = None, alg: str = "RS256", kid: str = "rsa", **claims: Any) -> str:
+        now = int(time.time())
+        said = {"iss": ISSUER, "aud": AUDIENCE, "sub": "dr", "exp": now + 60, "scope": "forecast"}
+        return jwt.encode({**said, **claims}, key or self.rsa, algorithm=alg, headers={"kid": kid})
+
+    def asserted(self, **claims: Any) -> str:
+        now = int(time.time())
+        said = {
+            "iss": CLIENT, "sub": CLIENT, "aud": AUDIENCE, "exp": now + 60,
+            "jti": secrets.token_hex(8),
+        }  # fmt: skip
+        return jwt.encode({**said, **claims}, self.client, algorithm="ES384", headers={"kid": "c"})
+
+
+@pytest.fixture(scope="session")
+def signers() -> Signers:
+    return Signers(
+        rsa=rsa.generate_private_key(public_exponent=65537, key_size=2048),
+        ec=ec.generate_private_key(ec.SECP256R1()),
+        client=ec.generate_private_key(ec.SECP384R1()),
+    )
+
+
+@pytest.fixture(scope="session", name="write_access")
+def _write_access() -> Callable[[Path, Signers], None]:
+    return write_access
+
+
+def write_access(place: Path, signers: Signers) -> None:
+    def jwk(key: Any, kid: str) -> dict[str, Any]:
+        algorithm = RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else ECAlgorithm
+        told: dict[str, Any] = algorithm.to_jwk(key.public_key(), as_dict=True)
+        return {**told, "kid": kid}
+
+    keys = {"keys": [jwk(signers.rsa, "rsa"), jwk(signers.ec, "ec")]}
+    (place / "issuer.json").write_text(json.dumps(keys))
+    (place / "client.json").write_text(json.dumps({"keys": [jwk(signers.client, "c")]}))
+    own = ec.generate_private_key(ec.SECP384R1())
+    (place / "own.pem").write_bytes(
+        own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    (place / "access.toml").write_text(ACCESS)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running service of a test."""
+
+    address: str
+    place: Path
+    process: subprocess.Popen[bytes]
+    http: httpx.Client
+
+    @property
+    def log(self) -> str:
+        return (self.place / "service.log").read_text()
+
+    @property
+    def store_url(self) -> str:
+        return f"sqlite:///{self.place / 'service.db'}"
+
+    def promote(self, version: str, folder: Path) -> None:
+        promote(self.place, version, folder)
+
+
+def promote(place: Path, version: str, folder: Path) -> None:
+    """Name another champion, in one move."""
+    fresh = place / "champion.new"
+    fresh.write_text(f"{version} {folder} {verify_bundle(folder)}")
+    fresh.replace(place / "champion.txt")
+
+
+@pytest.fixture(scope="session")
+def serve(signers: Signers) -> Callable[..., AbstractContextManager[Server]]:
+    @contextmanager
+    def run(place: Path, folder: Path, *, workers: int = 1, store: str = "") -> Iterator[Server]:
+        write_access(place, signers)
+        if not (place / "champion.txt").exists():
+            promote(place, "arm/1", folder)
+        url = store or f"sqlite:///{place / 'service.db'}"
+        (place / "application.py").write_text(
+            APPLICATION.format(place=str(place), store=url, token=TOKEN, workers=workers)
+        )
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        command = [
+            sys.executable, "-m", "bentoml", "serve", "application:service",
+            "--host", "127.0.0.1", "--port", str(port),
+        ]  # fmt: skip
+        quiet = {"BENTOML_DO_NOT_TRACK": "True", "BENTOML_HOME": str(place / "b")}
+        with (place / "service.log").open("w") as output:
+            process = subprocess.Popen(
+                command,
+                cwd=place,
+                env={**os.environ, **quiet, "OMP_NUM_THREADS": "1"},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            headers = {"Authorization": f"Bearer {TOKEN}"}
+            http = httpx.Client(
+                base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30,
+                limits=httpx.Limits(max_connections=256),
+            )  # fmt: skip
+            try:
+                yield Server(f"http://127.0.0.1:{port}", place, process, http)
+            finally:
+                http.close()
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGTERM)
+                process.wait(timeout=40)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def until_ready() -> Callable[..., bool]:
+    def wait(server: Server, seconds: float = 150) -> bool:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and server.process.poll() is None:
+            try:
+                if server.http.get("/readyz").status_code == 200:
+                    return True
+            except httpx.TransportError:
+                pass
+            time.sleep(0.2)
+        return False
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def server(
+    serve: Any, until_ready: Any, bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    with serve(tmp_path_factory.mktemp("service"), bundle_folder) as running:
+        assert until_ready(running), running.log
+        yield running

@@ -3,12 +3,15 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import msgspec
 from rich.console import Console
 
 from contracts.verdict import Outcome
 from serving.readable import readable
-from serving.request import ForecastAnswer, ForecastRequest
-from serving.respond import Served, respond
+from serving.record import Question
+from serving.request import ForecastAnswer, Observation
+from serving.respond import respond
+from serving.standing import Served
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -22,8 +25,9 @@ def printed(answer: ForecastAnswer, width: int = 80) -> str:
 
 def answered(served: Served, value: float) -> ForecastAnswer:
     score = {"code": "REHABCAST//FUGL_MEYER_UE", "day_since_onset": 10, "value": value}
-    record = {"subject": "P-1", "enrolment_day": 10, "observations": [score]}
-    return respond(ForecastRequest.model_validate(record), served, now=NOW)
+    observations = msgspec.convert([score], list[Observation])
+    question = Question(subject="P-1", enrolment_day=10, observations=observations)
+    return respond(question, served, now=NOW)
 
 
 def test_each_horizon_shows_its_range_and_the_reasons_their_points(served: Served) -> None:

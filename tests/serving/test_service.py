@@ -2,188 +2,211 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
-import sys
+import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from serving.bundle import verify_bundle
-from serving.screening import LARGEST_BODY
+from serving.endpoints import ENDPOINTS, MIB
+from serving.examples import EXAMPLES, RECORD
+from serving.recorder import verify_chain
+from serving.store import Store
 
-CANARY = "CANARY-7c1e"
-SCORE = {"code": "REHABCAST//FUGL_MEYER_UE", "day_since_onset": 10, "value": 20.0}
-REQUEST = {"subject": "P-1", "enrolment_day": 10, "observations": [SCORE]}
-
-APPLICATION = """
-from datetime import UTC, datetime
-from pathlib import Path
-from contracts.verdict import Outcome
-from serving.bundle import load_bundle
-from serving.respond import Served, Standing
-from serving.service import build_service
-
-def load():
-    bundle = load_bundle(Path({folder!r}), expected_digest={digest!r})
-    standing = Standing(model_version="arm/1", report_digest="r", outcome=Outcome.PASS,
-        valid_until=datetime(2100, 1, 1, tzinfo=UTC), approver=None, reason=None)
-    return Served(bundle=bundle, standing=standing)
-
-service = build_service(load)
-"""
+JSON = {"Content-Type": "application/json"}
 
 
-@contextmanager
-def serving(place: Path, folder: Path, digest: str) -> Iterator[tuple[str, Path]]:
-    (place / "application.py").write_text(APPLICATION.format(folder=str(folder), digest=digest))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = place / "service.log"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "bentoml",
-                "serve",
-                "application:service",
-                "--host",
-                "127.0.0.1",
-                "--port",
-                str(port),
-            ],
-            cwd=place,
-            env={**os.environ, "BENTOML_DO_NOT_TRACK": "True", "BENTOML_HOME": str(place / "b")},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            yield f"http://127.0.0.1:{port}", log
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(timeout=30)
+def test_a_forecast_carries_all_that_it_stands_on(server: Any) -> None:
+    answered = server.http.post("/v1/forecast", json=RECORD)
+    assert answered.status_code == 200, answered.text
+    told = answered.json()
+    assert told["status"] == "forecast"
+    assert len(told["horizons"]) == 6
+    assert {"quantiles", "milestones", "last_observation"} <= set(told["horizons"][0])
+    assert told["rests_on"]["assessments"] == 1
+    assert {"gait", "wear"} <= set(told["rests_on"]["missing_modalities"])
+    assert {each["attribute"] for each in told["groups"]} >= {"sex", "age band"}
+    assert told["reasons"]["additivity_gap"] <= 1e-4
+    assert set(told["model"]) >= {"model_version", "bundle_digest", "report_digest", "valid_until"}
+    assert told["limits"]
+    assert len(told["forecast_id"]) == 32
 
 
-def ready(address: str, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            if httpx.get(f"{address}/readyz", timeout=2).status_code == 200:
-                return True
-        except httpx.TransportError:
-            pass
-        time.sleep(0.2)
-    return False
+def test_probes_answer_anybody_and_metrics_count_by_route(server: Any) -> None:
+    for route in ("/livez", "/readyz", "/healthz"):
+        assert httpx.get(f"{server.address}{route}").status_code == 200
+    assert httpx.get(f"{server.address}/metrics").status_code == 401
+    server.http.post("/v1/forecast", json=RECORD)
+    metrics = server.http.get("/metrics").text
+    assert 'rehabcast_requests_total{method="POST",route="/v1/forecast",status="200"}' in metrics
 
 
-@pytest.fixture(scope="module")
-def service(
-    bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[str, Path]]:
-    place = tmp_path_factory.mktemp("service")
-    with serving(place, bundle_folder, verify_bundle(bundle_folder)) as (address, log):
-        assert ready(address, 60), log.read_text()
-        yield address, log
-
-
-def test_a_forecast_is_answered_over_http(service: tuple[str, Path]) -> None:
-    answered = httpx.post(f"{service[0]}/forecast", json=REQUEST, timeout=30)
-    assert answered.status_code == 200
-    assert answered.json()["status"] == "forecast"
-    assert len(answered.json()["horizons"]) == 6
-
-
-def test_probes_and_metrics_answer(service: tuple[str, Path]) -> None:
-    for route in ("/livez", "/readyz", "/metrics"):
-        assert httpx.get(f"{service[0]}{route}").status_code == 200
-    assert "bentoml_service_request" in httpx.get(f"{service[0]}/metrics").text
+@pytest.mark.parametrize(
+    "path", ["/", "/docs.json", "/schema.json", "/forecast", "/v1/%2e%2e/metrics"]
+)
+def test_nothing_else_is_served(server: Any, path: str) -> None:
+    assert server.http.get(path).status_code in {404, 401}
 
 
 @pytest.mark.parametrize(
     "kind",
-    [
-        "application/vnd.bentoml+pickle",
-        "application/octet-stream",
-        "multipart/form-data; boundary=x",
-        "text/plain",
-        "",
-    ],
-)
-@pytest.mark.parametrize("route", ["/forecast", "/", "/livez", "/anything"])
-def test_only_json_is_taken_on_any_route(service: tuple[str, Path], route: str, kind: str) -> None:
+    ["application/vnd.bentoml+pickle", "application/octet-stream", "text/plain",
+     "multipart/form-data; boundary=x", "application/x-www-form-urlencoded", ""],
+)  # fmt: skip
+def test_only_json_is_taken_on_any_route(server: Any, kind: str) -> None:
     bomb = b"\x80\x04\x95\x1c\x00\x00\x00\x00\x00\x00\x00."
-    answered = httpx.post(f"{service[0]}{route}", content=bomb, headers={"Content-Type": kind})
-    assert answered.status_code == 415
+    for route in ("/", "/livez", "/metrics", "/anything", *(e.path for e in ENDPOINTS)):
+        if route == "/auth/token" and "urlencoded" in kind:
+            continue
+        for method in ("POST", "PUT", "DELETE"):
+            answered = server.http.request(
+                method, route, content=bomb, headers={"Content-Type": kind}
+            )
+            assert answered.status_code == 415, (route, method)
 
 
 @pytest.mark.parametrize("second", ["application/json", "multipart/form-data; boundary=x"])
 @pytest.mark.parametrize("first", ["multipart/form-data; boundary=x", "application/json"])
 def test_two_content_types_are_refused_in_either_order(
-    service: tuple[str, Path], first: str, second: str
+    server: Any, first: str, second: str
 ) -> None:
     headers = [("Content-Type", first), ("Content-Type", second)]
-    answered = httpx.post(f"{service[0]}/forecast", content=b"{}", headers=headers)
-    assert answered.status_code == 415
+    assert server.http.post("/v1/forecast", content=b"{}", headers=headers).status_code == 415
 
 
-def test_a_body_over_the_limit_is_refused_even_when_its_length_is_not_told(
-    service: tuple[str, Path],
-) -> None:
-    large = b'{"subject": "' + b"x" * LARGEST_BODY + b'"}'
-    headers = {"Content-Type": "application/json"}
-    told = httpx.post(f"{service[0]}/forecast", content=large, headers=headers)
+def test_a_body_over_the_limit_is_refused_even_when_its_length_is_not_told(server: Any) -> None:
+    large = b'{"subject": "' + b"x" * MIB + b'"}'
+    told = server.http.post("/v1/observations", content=large, headers=JSON)
 
     def parts() -> Iterator[bytes]:
         for start in range(0, len(large), 65_536):
             yield large[start : start + 65_536]
 
-    untold = httpx.post(f"{service[0]}/forecast", content=parts(), headers=headers)
+    untold = server.http.post("/v1/observations", content=parts(), headers=JSON)
     assert told.status_code == untold.status_code == 413
 
 
-def test_a_malformed_request_is_refused_and_a_bad_record_gets_no_forecast(
-    service: tuple[str, Path],
+@pytest.mark.parametrize(
+    "content",
+    ["{", '{"extra": 1}', "[" * 100_000, '{"subject": "P-1", "enrolment_day": NaN}', "\x00"],
+)
+def test_a_malformed_request_is_refused(server: Any, content: str) -> None:
+    answered = server.http.post("/v1/forecast", content=content, headers=JSON)
+    assert answered.status_code == 400
+    assert set(answered.json()) == {"error"}
+
+
+def test_a_form_of_many_fields_is_refused(server: Any) -> None:
+    many = {f"f{n}": "1" for n in range(30)}
+    assert server.http.post("/auth/token", data=many).status_code == 400
+    assert server.http.get("/v1/model", params=many).status_code == 400
+
+
+def test_a_bad_record_gets_no_forecast_and_what_to_do(server: Any) -> None:
+    unknown = {**RECORD, "observations": [{"code": "X//Y", "day_since_onset": 1, "value": 1}]}
+    told = server.http.post("/v1/forecast", json=unknown).json()
+    assert (told["status"], told["horizons"], told["reasons"]) == ("no forecast", [], None)
+    assert told["what_to_do"]
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES))
+def test_the_documents_examples_run(server: Any, path: str) -> None:
+    document = server.http.get("/openapi.json").json()
+    (media, *_) = document["paths"][path]["post"]["requestBody"]["content"].values()
+    answered = server.http.post(path, json=media["examples"]["one"]["value"])
+    assert answered.status_code == 200, answered.text
+
+
+def test_the_same_subject_gets_the_same_numbers_alone_and_among_many(server: Any) -> None:
+    alone = server.http.post("/v1/forecast", json=RECORD).json()
+    many = [{**RECORD, "subject": f"P-{n}"} for n in range(32)]
+    answers = server.http.post("/v1/forecasts", json={"requests": many}).json()["answers"]
+    assert {each["subject"] for each in answers} == {each["subject"] for each in many}
+    for each in answers:
+        assert each["horizons"] == alone["horizons"]
+        assert each["reasons"] == alone["reasons"]
+
+
+def test_a_milestone_and_the_days_of_a_modality_are_explained(server: Any) -> None:
+    steps = [
+        {"code": "LOINC//41950-7", "day_since_onset": day, "value": 2000 + day} for day in range(11)
+    ]
+    asked = {**RECORD, "observations": [*RECORD["observations"], *steps], "days_of": "gait"}
+    told = server.http.post("/v1/explain", json=asked).json()["reasons"]
+    assert told["days_of"] == "gait"
+    assert told["days"][0]["first_day"] == -10
+    milestone = {**RECORD, "output": "FM-UE 50 or more"}
+    assert server.http.post("/v1/explain", json=milestone).json()["reasons"]["unit"] == "chance"
+
+
+def test_the_running_record_is_what_the_next_forecast_rests_on(server: Any) -> None:
+    day = {"code": "LOINC//41950-7", "value": 3000}
+    sent = {**RECORD, "subject": "running"}
+    assert server.http.post("/v1/observations", json=sent).json()["on_record"] == 3
+    before = server.http.post("/v1/forecast", json={"subject": "running"}).json()
+    assert before["rests_on"]["days_with_wearable"] == 0
+    more = {"subject": "running", "observations": [{**day, "day_since_onset": 10}]}
+    assert server.http.post("/v1/observations", json=more).json()["on_record"] == 4
+    assert server.http.post("/v1/observations", json=more).json()["on_record"] == 4
+    after = server.http.post("/v1/forecast", json={"subject": "running"}).json()
+    assert after["rests_on"]["days_with_wearable"] == 1
+    other = {"subject": "running", "observations": [{**day, "day_since_onset": 10, "value": 1}]}
+    refused = server.http.post("/v1/observations", json=other)
+    assert refused.status_code == 422
+    assert "nothing was added" in refused.json()["error"]
+    nobody = server.http.post("/v1/forecast", json={"subject": "nobody"}).json()
+    assert nobody["status"] == "no forecast"
+
+
+def test_a_course_that_leaves_its_range_for_long_raises_an_alert(server: Any) -> None:
+    score = {"code": "REHABCAST//FUGL_MEYER_UE"}
+    scores = [{**score, "day_since_onset": 10, "value": 22}]
+    scores += [{**score, "day_since_onset": day, "value": 0} for day in (60, 70, 80)]
+    sent = {"subject": "falling", "enrolment_day": 10, "observations": scores}
+    assert server.http.post("/v1/observations", json=sent).status_code == 200
+    told = server.http.get("/v1/subjects/falling/course").json()
+    assert told["forecast"]["origin_day"] == 0
+    assert [point["inside"] for point in told["points"]] == [False, False, False]
+    assert told["days_outside"] == 21
+    assert "look at the patient" in told["alert"]
+    longer = server.http.get("/v1/subjects/falling/course", params={"alert_days": 30}).json()
+    assert longer["alert"] == ""
+    assert server.http.get("/v1/subjects/nobody/course").status_code == 422
+
+
+def test_the_card_shows_model_and_audit(server: Any) -> None:
+    told = server.http.get("/v1/model").json()
+    assert told["card"] == "# Card"
+    assert told["model"]["audit_outcome"] == "pass"
+
+
+def test_forecasts_are_chained_and_feedback_is_kept_with_the_version(
+    serve: Any, until_ready: Any, bundle_folder: Path, tmp_path: Path
 ) -> None:
-    def post(content: str) -> httpx.Response:
-        headers = {"Content-Type": "application/json"}
-        return httpx.post(f"{service[0]}/forecast", content=content, headers=headers)
-
-    assert post(
-        '{"subject": "P-1", "enrolment_day": 10, "observations": [{"code": "X", "value": NaN}]}'
-    ).status_code in {400, 422}
-    assert post("{").status_code in {400, 422}
-    assert post('{"extra": 1}').status_code in {400, 422}
-    unknown = {**REQUEST, "observations": [{**SCORE, "code": "X//Y"}]}
-    refused = httpx.post(f"{service[0]}/forecast", json=unknown)
-    assert refused.status_code == 200
-    assert refused.json()["status"] == "no forecast"
-
-
-def test_no_value_of_a_request_reaches_the_log(service: tuple[str, Path]) -> None:
-    address, log = service
-    accepted = {**REQUEST, "subject": CANARY}
-    unknown = {**REQUEST, "observations": [{**SCORE, "code": CANARY}]}
-    rejected = {**REQUEST, "subject": f"{CANARY} with spaces", CANARY: CANARY}
-    for record in (accepted, unknown, rejected):
-        httpx.post(f"{address}/forecast", json=record, timeout=30)
-    time.sleep(0.5)
-    text = log.read_text()
-    assert "path=/forecast" in text
-    assert CANARY not in text
+    with serve(tmp_path, bundle_folder) as server:
+        assert until_ready(server), server.log
+        told = [server.http.post("/v1/forecast", json=RECORD).json() for _ in range(20)]
+        said = {"forecast_id": told[0]["forecast_id"], "outcome": "accepted"}
+        assert server.http.post("/v1/feedback", json=said).status_code == 200
+    # The server has ended: what waited was written before.
+    store = Store(server.store_url)
+    assert verify_chain(store) == 20
+    with store.engine.connect() as connection:
+        kept = connection.exec_driver_sql("SELECT output FROM service_forecast").scalars().all()
+        feedback = connection.exec_driver_sql("SELECT about, model_version FROM service_feedback")
+        assert feedback.one() == (told[0]["forecast_id"], "arm/1")
+    assert [json.loads(output) for output in kept] == told
 
 
 def test_a_service_that_can_not_load_its_champion_never_becomes_ready(
-    bundle_folder: Path, tmp_path: Path
+    serve: Any, until_ready: Any, bundle_folder: Path, tmp_path: Path
 ) -> None:
-    with serving(tmp_path, bundle_folder, "0" * 64) as (address, log):
-        assert not ready(address, 12)
-        assert "was audited and promoted" in log.read_text()
+    (tmp_path / "champion.txt").write_text(f"arm/1 {bundle_folder} {'0' * 64}")
+    with serve(tmp_path, bundle_folder) as server:
+        deadline = time.monotonic() + 60
+        while "was audited and promoted" not in server.log and time.monotonic() < deadline:
+            assert not until_ready(server, 1)
+        assert "was audited and promoted" in server.log

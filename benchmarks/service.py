@@ -1,0 +1,319 @@
+"""Benchmark: exact reasons against what one would use instead, and the service under load.
+
+Everything runs on this machine, one after the other, on a SIMULATED cohort and a network trained
+for one epoch: figures are times, not accuracy. Prints lines for people and, as its last line, one
+JSON object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import shap
+
+from contracts.cohort import Cohort
+from contracts.forecast import MEDIAN
+from contracts.sequences import SequenceBatch
+from features.sequences import present_modalities, training_sequences
+from features.simulate import simulate
+from rehabcast.service_commands import forecast_request
+from serving.bundle import Bundle, embed, join, load_bundle, verify_bundle
+from serving.explain import explain, game_of
+from serving.shapley import coalitions
+from training.bundle import Lineage, write_bundle
+from training.config import TrainingConfig
+from training.crossfit import crossfit
+from training.models.architectures import Architecture
+from training.models.network import Ensemble
+from training.task import read_task
+
+ROOT = Path(__file__).resolve().parent.parent
+TASK = ROOT / "tasks" / "stroke-upper-limb.toml"
+SUBJECTS, REPEATS, SECONDS = 60, 5, float(os.environ.get("REHABCAST_BENCH_SECONDS", "6"))
+ARCHITECTURES: tuple[Architecture, ...] = ("hybrid", "GRU-D")
+NAIVE = 128
+"""Coalitions that the full network is timed on; the time for all is in proportion."""
+
+TOKEN = "benchmark"  # noqa: S105
+
+OURS = """
+from datetime import UTC, datetime
+from pathlib import Path
+from contracts.verdict import Outcome
+from serving.access import Access
+from serving.bundle import load_bundle
+from serving.champion import ChampionInService
+from serving.desk import Desk
+from serving.recorder import Recorder
+from serving.service import build_service
+from serving.standing import Served, Standing
+from serving.store import Store
+
+class Folder:
+    def moves(self):
+        return "same"
+
+    def load(self):
+        standing = Standing(model_version="bench/1", report_digest="r", outcome=Outcome.PASS,
+            valid_until=datetime(2100, 1, 1, tzinfo=UTC), approver=None, reason=None)
+        return Served(bundle=load_bundle(Path({folder!r}), expected_digest={digest!r}),
+            standing=standing)
+
+def open_desk():
+    store = Store("sqlite:///" + {store!r})
+    return Desk(champion=ChampionInService(Folder()), store=store, recorder=Recorder(store),
+        access=Access(development_token={token!r}))
+"""
+BENTO = OURS + "\nservice = build_service(open_desk)\n"
+FASTAPI = (
+    OURS
+    + """
+from fastapi import FastAPI
+from pydantic import BaseModel
+import msgspec
+from serving.record import Question
+from serving.request import Observation
+from serving.respond import respond
+
+class One(BaseModel):
+    code: str
+    day_since_onset: int | None = None
+    value: float | None = None
+    label: str | None = None
+
+class Record(BaseModel):
+    subject: str
+    enrolment_day: int
+    observations: list[One]
+    explain: bool = True
+    explain_horizon_weeks: int | None = None
+
+served = Folder().load()
+app = FastAPI()
+
+@app.post("/v1/forecast")
+def forecast(record: Record) -> dict:
+    observations = [Observation(**dict(each)) for each in record.observations]
+    question = Question(subject=record.subject, enrolment_day=record.enrolment_day,
+        observations=observations, explain=record.explain)
+    return msgspec.to_builtins(respond(question, served, now=datetime.now(UTC)))
+
+@app.get("/readyz")
+def ready() -> dict:
+    return {{}}
+"""
+)
+
+
+def milliseconds(action: Callable[[], Any], repeats: int = REPEATS) -> float:
+    """Return the median time of an action."""
+    action()
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        action()
+        times.append(1000 * (time.perf_counter() - started))
+    return statistics.median(times)
+
+
+def make_bundle(architecture: Architecture, batch: SequenceBatch, place: Path) -> Path:
+    """Train a network for one epoch and write its bundle."""
+    task = read_task(TASK)
+    config = TrainingConfig(architecture=architecture, max_epochs=1)
+    fitted = crossfit(batch, task, config, folder=place / "folds")
+    nothing = dict.fromkeys(
+        ("data_digest", "task_digest", "config_digest", "code_digest", "predictions_digest"), "-"
+    )
+    lineage = Lineage(
+        family=architecture, cohort_name="SIMULATED", simulated=True, seed=0, subjects=SUBJECTS,
+        **nothing,
+    )  # fmt: skip
+    members = Ensemble(fitted.members)
+    write_bundle(place / "bundle", members, fitted.calibration, batch, task, lineage, card="-")
+    return place / "bundle"
+
+
+def explanations(bundle: Bundle, pair: SequenceBatch) -> dict[str, float]:
+    """Time exact reasons and their rivals on one subject, all horizons."""
+    game = game_of(bundle, pair)
+    players = len(game.players)
+    present_1M = present_modalities(pair, bundle.manifest.modalities)
+    order = [player.modality for player in game.players]
+
+    def full(shown_KP: np.ndarray) -> np.ndarray:
+        """Return the median at week 12, the whole network run for each coalition."""
+        told = []
+        for shown_P in shown_KP:
+            mask_1M = present_1M.copy()
+            mask_1M[0, order] = shown_P
+            told.append(join(bundle, embed(bundle, pair), mask_1M)[0, 3, MEDIAN])
+        return np.array(told)
+
+    members = coalitions(players).astype(float)
+    some = members[:: max(1, len(members) // NAIVE)]
+    naive = milliseconds(lambda: full(some), 1) * len(members) / len(some)
+    exact = milliseconds(lambda: explain(game_of(bundle, pair), 3), 3)
+    values = explain(game, 3).values
+    background, ones = np.zeros((1, players)), np.ones((1, players))
+
+    def off(other: np.ndarray) -> float:
+        return float(np.abs(other - values).sum() / np.abs(values).sum())
+
+    def permutation() -> np.ndarray:
+        # Each permutation costs 2 * players + 1 evaluations.
+        masker = shap.maskers.Independent(background)
+        explainer = shap.explainers.Permutation(full, masker, seed=0)
+        return np.asarray(explainer(ones, max_evals=2000, silent=True).values[0])
+
+    def kernel() -> np.ndarray:
+        explainer = shap.KernelExplainer(full, background, seed=0)
+        return np.asarray(explainer.shap_values(ones, nsamples=2000, silent=True)[0])
+
+    found: dict[str, float] = {"players": players, "exact_ms": exact, "full_network_ms": naive}
+    for name, rival in (("permutation", permutation), ("kernel", kernel)):
+        started = time.perf_counter()
+        found[f"{name}_off"] = off(rival())
+        found[f"{name}_ms"] = 1000 * (time.perf_counter() - started)
+    return {**found, "full_network_over_exact": naive / exact}
+
+
+@contextmanager
+def serving(place: Path, program: str, kind: str) -> Iterator[int]:
+    """Run one server in a process of its own, and yield its port."""
+    place.mkdir()
+    (place / "application.py").write_text(program)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    where = ["--host", "127.0.0.1", "--port", str(port)]
+    command = {
+        "rehabcast": ["bentoml", "serve", "application:service", *where],
+        "fastapi": ["uvicorn", "application:app", "--log-level", "warning", *where],
+    }[kind]
+    environment = {
+        **os.environ, "BENTOML_DO_NOT_TRACK": "True", "OMP_NUM_THREADS": "1",
+        "BENTOML_HOME": str(place / "b"), "PYTHONPATH": str(ROOT),
+    }  # fmt: skip
+    with (place / "log").open("w") as log:
+        process = subprocess.Popen(  # noqa: S603  (our own command line)
+            [sys.executable, "-m", *command], cwd=place, env=environment, stdout=log, stderr=log,
+            start_new_session=True,
+        )  # fmt: skip
+        try:
+            deadline = time.monotonic() + 90
+            while time.monotonic() < deadline:
+                try:
+                    if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == httpx.codes.OK:
+                        break
+                except httpx.TransportError:
+                    time.sleep(0.2)
+            yield port
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(timeout=60)
+
+
+async def hammer(port: int, body: bytes, concurrency: int, seconds: float) -> dict[str, Any]:
+    """Ask without pause over so many connections; return rate, latencies in ms, and statuses."""
+    head = (
+        f"POST /v1/forecast HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        f"Authorization: Bearer {TOKEN}\r\nContent-Length: {len(body)}\r\n\r\n"
+    ).encode()
+    times: dict[int, list[float]] = {}
+    end = time.perf_counter() + seconds
+
+    async def one() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        while time.perf_counter() < end:
+            started = time.perf_counter()
+            writer.write(head + body)
+            status, length = 0, 0
+            while (line := await reader.readline()) not in {b"\r\n", b""}:
+                if line.startswith(b"HTTP/1.1"):
+                    status = int(line.split()[1])
+                if line.lower().startswith(b"content-length"):
+                    length = int(line.split(b":")[1])
+            await reader.readexactly(length)
+            times.setdefault(status, []).append(1000 * (time.perf_counter() - started))
+        writer.close()
+
+    await asyncio.gather(*(one() for _ in range(concurrency)))
+    good = times.get(200, [0.0])
+    shed = times.get(429, [])
+    return {
+        "per_s": len(good) / seconds,
+        "p50_ms": float(np.quantile(good, 0.5)),
+        "p99_ms": float(np.quantile(good, 0.99)),
+        "errors": sum(len(each) for status, each in times.items() if status not in {200, 429}),
+        "shed": len(shed),
+        "shed_p99_ms": float(np.quantile(shed, 0.99)) if shed else 0.0,
+    }
+
+
+def under_load(folder: Path, request: dict[str, Any], place: Path) -> dict[str, Any]:
+    """Load our service and FastAPI with pydantic, the same model behind both."""
+    found: dict[str, Any] = {}
+    for kind, program in (("rehabcast", BENTO), ("fastapi", FASTAPI)):
+        filled = program.format(
+            folder=str(folder), digest=verify_bundle(folder), store=str(place / f"{kind}.db"),
+            token=TOKEN,
+        )  # fmt: skip
+        alone = json.dumps({**request, "explain": False}).encode()
+        explained = json.dumps(request).encode()
+        with serving(place / kind, filled, kind) as port:
+            asyncio.run(hammer(port, alone, 1, 2))
+            found[kind] = {
+                "forecast_1": asyncio.run(hammer(port, alone, 1, SECONDS)),
+                "forecast_16": asyncio.run(hammer(port, alone, 16, SECONDS)),
+                "forecast_64": asyncio.run(hammer(port, alone, 64, SECONDS)),
+                "explained_1": asyncio.run(hammer(port, explained, 1, SECONDS)),
+            }
+            if kind == "rehabcast":
+                found[kind]["forecast_640"] = asyncio.run(hammer(port, alone, 640, SECONDS))
+        for name, row in found[kind].items():
+            print(f"{kind} {name}: " + ", ".join(f"{k} {v:.1f}" for k, v in row.items()))
+    return found
+
+
+def main() -> None:
+    """Run all of it."""
+    events, provenance = simulate(subjects=SUBJECTS, seed=0)
+    task = read_task(TASK)
+    batch = training_sequences(events, task)
+    cohort = Cohort(events=events, provenance=provenance, digest="-")
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as name:
+        for architecture in ARCHITECTURES:
+            place = Path(name) / architecture
+            place.mkdir()
+            folder = make_bundle(architecture, batch, place)
+            bundle = load_bundle(folder, expected_digest=verify_bundle(folder))
+            count_B = present_modalities(batch, bundle.manifest.modalities).sum(axis=1)
+            fullest = batch.take(np.array([count_B.argmax()]))
+            row = explanations(bundle, fullest)
+            found[architecture] = row
+            print(f"{architecture}: " + ", ".join(f"{k} {v:.2f}" for k, v in row.items()))
+            subject = int(fullest.subject_B[0])
+            request = forecast_request(cohort, subject, as_of_day=21, weeks=None)
+            request["enrolment_day"] = int(request["enrolment_day"])
+            found[f"{architecture}_service"] = under_load(folder, request, place)
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

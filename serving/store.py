@@ -1,0 +1,254 @@
+"""The service's SQL store: running records, the chain of forecasts, feedback, tokens used once.
+
+SQLite by default, PostgreSQL by URL; it may be the ledger's database. Everything that must not be
+lost is written before it is answered; only the chain of forecasts is written just after
+(`serving.recorder`), so that a forecast never waits for a disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from audits.storage import connect, reading, write
+from contracts.errors import ForecastRefused, ServiceUnavailable
+from serving.request import FeedbackRequest, Observation
+
+NO_DAY = -1
+"""Stored as the day of a fact of the person, so that it can be part of a key."""
+
+metadata = sa.MetaData()
+
+subject_table = sa.Table(
+    "service_subject",
+    metadata,
+    sa.Column("subject", sa.String(64), primary_key=True),
+    sa.Column("enrolment_day", sa.Integer, nullable=False),
+)
+observation_table = sa.Table(
+    "service_observation",
+    metadata,
+    sa.Column("subject", sa.String(64), primary_key=True),
+    sa.Column("code", sa.String(100), primary_key=True),
+    sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("value", sa.Float),
+    sa.Column("label", sa.String(100)),
+    sa.Column("received_at", sa.String(40), nullable=False),
+)
+forecast_table = sa.Table(
+    "service_forecast",
+    metadata,
+    sa.Column("sequence", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("id", sa.String(32), nullable=False, unique=True),
+    sa.Column("time", sa.String(40), nullable=False, index=True),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("actor", sa.String(250), nullable=False),
+    sa.Column("model_version", sa.String(250), nullable=False),
+    sa.Column("bundle_digest", sa.String(64), nullable=False),
+    sa.Column("input_digest", sa.String(64), nullable=False),
+    sa.Column("output_digest", sa.String(64), nullable=False),
+    # Outside the hash, which has its digest: retention may empty it and the chain still holds.
+    sa.Column("output", sa.Text),
+    sa.Column("previous", sa.String(64), nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False, unique=True),
+)
+feedback_table = sa.Table(
+    "service_feedback",
+    metadata,
+    sa.Column("sequence", sa.Integer, primary_key=True),
+    sa.Column("time", sa.String(40), nullable=False),
+    sa.Column("actor", sa.String(250), nullable=False),
+    sa.Column("about", sa.String(64), nullable=False),
+    sa.Column("outcome", sa.String(20), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("model_version", sa.String(250), nullable=False),
+)
+used_token_table = sa.Table(
+    "service_used_token",
+    metadata,
+    sa.Column("token", sa.String(64), primary_key=True),
+    sa.Column("expires", sa.Integer, nullable=False),
+)
+
+
+class Store:
+    """Opens the store at a database URL, making its tables where there are none.
+
+    Raises
+    ------
+    ServiceUnavailable
+        It cannot be opened.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.engine = connect(url)
+        try:
+            write(self.engine, metadata.create_all)
+        except sa.exc.DBAPIError as error:
+            raise ServiceUnavailable(
+                f"the service's store cannot be opened: {error.orig}"
+            ) from None
+
+    def check(self) -> None:
+        """Ask the database for nothing, to see that it answers.
+
+        Raises
+        ------
+        sqlalchemy.exc.DBAPIError
+            It does not.
+        """
+        with reading(self.engine) as connection:
+            connection.execute(sa.select(sa.func.count()).select_from(subject_table))
+
+    def add(
+        self,
+        subject: str,
+        enrolment_day: int | None,
+        observations: Sequence[Observation],
+        now: datetime,
+    ) -> int:
+        """Append to a subject's running record; return how many observations it has now.
+
+        Raises
+        ------
+        ForecastRefused
+            The day of enrolment is missing the first time or differs, or a value is on record
+            already and is another: nothing is overwritten.
+        """
+        received_at = now.isoformat(timespec="seconds")
+
+        def action(connection: sa.Connection) -> int:
+            _enrol(connection, subject, enrolment_day)
+            known = _known(connection, subject)
+            fresh = []
+            for each in observations:
+                day = NO_DAY if each.day_since_onset is None else each.day_since_onset
+                key, told = (each.code, day), (each.value, each.label)
+                if key not in known:
+                    known[key] = told
+                    fresh.append(
+                        {
+                            "subject": subject,
+                            "code": each.code,
+                            "day": day,
+                            "value": each.value,
+                            "label": each.label,
+                            "received_at": received_at,
+                        }
+                    )
+                elif known[key] != told:
+                    raise ForecastRefused(
+                        "one of the values is on record for that day already, and is another:"
+                        " nothing was added, correct the record at its source"
+                    )
+            if fresh:
+                connection.execute(sa.insert(observation_table), fresh)
+            return len(known)
+
+        return write(self.engine, action)
+
+    def record(self, subject: str) -> tuple[int, list[Observation]]:
+        """Return a subject's day of enrolment and observations.
+
+        Raises
+        ------
+        ForecastRefused
+            Nothing is on record.
+        """
+        with reading(self.engine) as connection:
+            enrolment = _enrolment_day(connection, subject)
+            rows = connection.execute(
+                sa.select(observation_table)
+                .where(observation_table.c.subject == subject)
+                .order_by(observation_table.c.day, observation_table.c.code)
+            ).all()
+        if enrolment is None:
+            raise ForecastRefused(
+                "nothing is on record for this subject: send observations with the request, or"
+                " first to /v1/observations"
+            )
+        return enrolment, [
+            Observation(
+                code=row.code,
+                day_since_onset=None if row.day == NO_DAY else row.day,
+                value=row.value,
+                label=row.label,
+            )
+            for row in rows
+        ]
+
+    def add_feedback(
+        self, told: FeedbackRequest, *, actor: str, version: str, now: datetime
+    ) -> None:
+        """Keep what a clinician made of a forecast, with the version that made it.
+
+        Parameters
+        ----------
+        version
+            The version now served; that of the forecast, where it is on record, is kept instead.
+        """
+
+        def action(connection: sa.Connection) -> None:
+            made_by = connection.execute(
+                sa.select(forecast_table.c.model_version).where(
+                    forecast_table.c.id == told.forecast_id
+                )
+            ).scalar_one_or_none()
+            connection.execute(
+                sa.insert(feedback_table).values(
+                    time=now.isoformat(timespec="seconds"),
+                    actor=actor,
+                    about=told.forecast_id,
+                    outcome=told.outcome,
+                    reason=told.reason,
+                    model_version=made_by or version,
+                )
+            )
+
+        write(self.engine, action)
+
+    def use_once(self, token: str, expires: int, now: datetime) -> bool:
+        """Note a token's digest as used; False where it was used before."""
+
+        def action(connection: sa.Connection) -> bool:
+            seconds = int(now.timestamp())
+            connection.execute(
+                sa.delete(used_token_table).where(used_token_table.c.expires < seconds - 120)
+            )
+            query = sa.select(used_token_table).where(used_token_table.c.token == token)
+            if connection.execute(query).first() is not None:
+                return False
+            connection.execute(sa.insert(used_token_table).values(token=token, expires=expires))
+            return True
+
+        return write(self.engine, action)
+
+
+def _enrolment_day(connection: sa.Connection, subject: str) -> int | None:
+    query = sa.select(subject_table.c.enrolment_day).where(subject_table.c.subject == subject)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def _enrol(connection: sa.Connection, subject: str, enrolment_day: int | None) -> None:
+    known = _enrolment_day(connection, subject)
+    if known is None and enrolment_day is None:
+        raise ForecastRefused("the subject is new: send the day of enrolment too")
+    if known is None:
+        connection.execute(
+            sa.insert(subject_table).values(subject=subject, enrolment_day=enrolment_day)
+        )
+    elif enrolment_day not in {None, known}:
+        raise ForecastRefused(
+            f"the subject was enrolled on day {known} after onset: send no other day"
+        )
+
+
+def _known(
+    connection: sa.Connection, subject: str
+) -> dict[tuple[str, int], tuple[float | None, str | None]]:
+    rows = connection.execute(
+        sa.select(observation_table).where(observation_table.c.subject == subject)
+    )
+    return {(row.code, row.day): (row.value, row.label) for row in rows}

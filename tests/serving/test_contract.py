@@ -1,0 +1,64 @@
+"""The OpenAPI document against the running service, case by case, by schemathesis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+CHECKS = (
+    not_a_server_error,
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+PATHS = sorted(
+    {
+        "/v1/forecast", "/v1/forecasts", "/v1/explain", "/v1/observations", "/v1/feedback",
+        "/v1/model", "/v1/subjects/{subject}/course", "/v1/fhir/forecast", "/cds-services",
+        "/cds-services/recovery-forecast", "/cds-services/recovery-forecast/feedback",
+        "/readyz", "/auth/token",
+    }
+)  # fmt: skip
+
+
+def test_every_route_is_in_the_document(server: Any) -> None:
+    assert sorted(server.http.get("/openapi.json").json()["paths"]) == PATHS
+
+
+@pytest.mark.parametrize("cases", [8, pytest.param(1_000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("path", PATHS)
+def test_no_case_gives_a_server_error_or_breaks_the_schema(
+    server: Any, path: str, cases: int
+) -> None:
+    document = server.http.get("/openapi.json").json()
+    schema = schemathesis.openapi.from_dict(document)
+    (method,) = document["paths"][path]
+    operation = schema[path][method.upper()]
+
+    @settings(
+        max_examples=cases, deadline=None, suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate], derandomize=True, database=None,
+    )  # fmt: skip
+    @given(case=operation.as_strategy())
+    def run(case: Any) -> None:
+        headers = dict(server.http.headers)
+        answer = case.call(base_url=server.address, headers=headers, timeout=30)
+        assert answer.status_code < 500, answer.text
+        case.validate_response(answer, checks=CHECKS)
+
+    run()
+
+
+def test_the_document_is_public_and_holds_no_secret(server: Any) -> None:
+    assert httpx.get(f"{server.address}/openapi.json").status_code == 200

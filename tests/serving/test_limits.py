@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import socket
+import time
+from contextlib import ExitStack
+from typing import Any
+
+import msgspec
+import pytest
+
+from serving.examples import RECORD
+from serving.limits import CONCURRENT, RateLimit
+
+
+def test_a_caller_waits_when_the_bucket_is_empty_and_others_do_not() -> None:
+    now = [0.0]
+    limit = RateLimit(per_second=2, burst=3, clock=lambda: now[0])
+    assert [limit.wait("a") for _ in range(3)] == [0, 0, 0]
+    assert limit.wait("a") == pytest.approx(0.5)
+    assert limit.wait("b") == 0
+    now[0] = 0.5
+    assert limit.wait("a") == 0
+    assert limit.wait("a") > 0
+
+
+def test_too_many_at_once_are_told_to_come_back(server: Any) -> None:
+    """As many callers as there is room for hold their bodies back; the next one must go."""
+    host, port = server.http.base_url.host, server.http.base_url.port
+    token = server.http.headers["authorization"]
+    body = msgspec.json.encode({**RECORD, "explain": False})
+    head = (
+        f"POST /v1/forecast HTTP/1.1\r\nHost: {host}\r\nAuthorization: {token}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    with ExitStack() as stack:
+        held = [
+            stack.enter_context(socket.create_connection((host, port))) for _ in range(CONCURRENT)
+        ]
+        for each in held:
+            each.sendall(head.encode())
+        deadline = time.monotonic() + 30
+        while (shed := server.http.get("/v1/model")).status_code != 429:
+            assert time.monotonic() < deadline
+        assert shed.headers["retry-after"] == "1"
+        assert server.http.get("/livez").status_code == 200
+        for each in held:
+            each.sendall(body)
+        statuses = [each.recv(12).removeprefix(b"HTTP/1.1 ") for each in held]
+        # Our own asking may have taken the place of one or two.
+        assert set(statuses) <= {b"200", b"429"}
+        assert statuses.count(b"200") >= CONCURRENT - 3
+    assert server.http.get("/v1/model").status_code == 200
