@@ -8,6 +8,7 @@ from datetime import datetime
 
 from contracts.verdict import Outcome
 from contracts.vocabulary import NOT_RECORDED
+from features.sequences import NO_WEARABLE
 from serving.bundle import Bundle
 from serving.request import GroupCoverage, ModelInfo, Override
 
@@ -109,12 +110,14 @@ def limits(served: Served) -> list[str]:
 def unaudited(served: Served, groups: Mapping[str, str]) -> tuple[str, str] | None:
     """Return the first group of a subject that the audit never saw, as attribute and label.
 
-    Whoever does not say is not refused: "not recorded" is no population of its own.
+    Whoever does not say, or has no device, is not refused: that is a state of the record and no
+    population. The answer still says that the audit had too few like them.
     """
     seen = served.standing.coverage
     audited = {axis for axis, _ in seen}
     for axis, label in groups.items():
-        if axis in audited and label != NOT_RECORDED and (axis, label) not in seen:
+        told = label not in {NOT_RECORDED, NO_WEARABLE}
+        if axis in audited and told and (axis, label) not in seen:
             return axis, label
     return None
 

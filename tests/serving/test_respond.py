@@ -180,7 +180,9 @@ def audited(served: Served, *groups: tuple[str, str]) -> Served:
 
 
 def test_a_group_that_the_audit_never_saw_gets_no_forecast(served: Served) -> None:
-    known = audited(served, ("hospital", "A"), ("hospital", "B"))
+    known = audited(
+        served, ("hospital", "A"), ("hospital", "B"), ("wear band", "90% and over"), ("sex", "male")
+    )
     site = {"code": "REHABCAST//SITE", "label": "A"}
     assert answer(known, SCORE, site).status == "forecast"
     assert answer(known, SCORE).status == "forecast"
