@@ -8,7 +8,7 @@ from datetime import datetime
 
 from contracts.verdict import Outcome
 from contracts.vocabulary import NOT_RECORDED
-from features.sequences import NO_WEARABLE
+from features.groups import NO_WEARABLE
 from serving.bundle import Bundle
 from serving.request import GroupCoverage, ModelInfo, Override
 

@@ -15,11 +15,11 @@ from training.config import TrainingConfig
 from training.register import (
     BUNDLE_FOLDER,
     SPLITS_FILE,
+    ChampionAliases,
     ModelVersion,
     fetch,
     fetch_predictions,
     find,
-    mirror_champion,
 )
 from training.tracking import Store, run
 from training.train import COMPARATORS, steps, train
@@ -127,9 +127,12 @@ def test_a_file_that_no_run_logged_is_told_as_such(trained: ModelVersion, store:
 
 
 def test_the_alias_mirrors_the_champion(trained: ModelVersion, store: Store) -> None:
-    mirror_champion(store, trained)
-    aliased = store.client().get_model_version_by_alias("upper-limb", "champion")
-    assert str(aliased.version) == trained.version
+    aliases = ChampionAliases(store=store)
+    assert aliases.version("upper-limb") is None
+    aliases.show("upper-limb", trained.version)
+    assert aliases.version("upper-limb") == trained.version
+    aliases.show("upper-limb", None)
+    assert aliases.version("upper-limb") is None
 
 
 @pytest.mark.parametrize(
