@@ -13,13 +13,10 @@ from scipy.stats import norm
 from contracts.forecast import QUANTILE_LEVELS
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
+from features import published_recovery as published
 from training.models import Predict
 from training.models.recovery import (
     NOISE_SHARE,
-    RATES,
-    SHARE,
-    START_SPREADS,
-    STARTS,
     TIMES_DAYS,
     evidence,
     level,
@@ -55,10 +52,12 @@ def _grid() -> tuple[torch.Tensor, torch.Tensor]:
     normal = norm.ppf((np.arange(STARTS_PER_GROUP) + 0.5) / STARTS_PER_GROUP)
     rows = [
         [mean + spread * z, np.log(rate / (1 - rate)), np.log(days)]
-        for mean, spread, rate, days in zip(STARTS, START_SPREADS, RATES, TIMES_DAYS, strict=True)
+        for mean, spread, rate, days in zip(
+            published.START_MEAN, published.START_SPREAD, published.RATE, TIMES_DAYS, strict=True
+        )
         for z in normal
     ]
-    share_P = np.repeat(np.array(SHARE) / STARTS_PER_GROUP, STARTS_PER_GROUP)
+    share_P = np.repeat(np.array(published.SHARE) / STARTS_PER_GROUP, STARTS_PER_GROUP)
     return torch.tensor(rows, dtype=torch.float32), torch.from_numpy(np.log(share_P)).float()
 
 

@@ -13,24 +13,21 @@ import torch
 from scipy.stats import norm, qmc
 from torch import Tensor, nn
 
+from features import published_recovery as published
+
 START, RATE, TIME = range(3)
 
-SHARE = (0.2674, 0.1395, 0.1118, 0.1783, 0.3031)
-RATES = (0.0884, 0.4591, 0.8634, 0.8883, 0.9309)
-TIMES_DAYS = tuple(7 * weeks for weeks in (5.3114, 10.1417, 9.8122, 2.6722, 1.1822))
-STARTS = (-3.1602, -2.0922, -2.7862, -1.3081, 0.0201)
-START_SPREADS = (0.510, 2.067, 2.678, 2.746, 2.374)
-NOISE_SHARE = 3.855 / 66
-"""Five groups of upper-limb recovery (poor, two moderate, two good): shares, share of the missing
-score regained, time constants, mean and SD of the start's logit, and the SD of a score around its
-curve. Source: van der Vliet 2020 (Ann Neurol 87:383), the authors' published code."""
+TIMES_DAYS = tuple(7 * weeks for weeks in published.TIME_WEEKS)
+NOISE_SHARE = published.NOISE / published.BEST_SCORE
+"""Published time constants in days, and SD of a score around its curve on the share of the scale;
+`features.published_recovery` has the rest."""
 
 RATE_SPREAD, TIME_SPREAD = 1.25, 0.8
 """SD within a group of the rate's logit and of the time constant's log, where a network starts to
 learn them. Without any, the published predictor errs less on its own model than on real patients
 (median 3.2 against 4.8 points); with these it errs as much. Our own measurement."""
 
-GROUPS = len(SHARE)
+GROUPS = len(published.SHARE)
 FLOOR = 1e-12
 
 LARGEST_LATENT = 12.0
@@ -56,12 +53,14 @@ class Curves(nn.Module):
         self.per_group = per_group
         self.register_buffer("normal_P3", normal.repeat(GROUPS, 1))
         self.register_buffer("group_P", torch.arange(GROUPS).repeat_interleave(per_group))
-        rate, time = torch.tensor(RATES), torch.tensor(TIMES_DAYS)
-        means = torch.stack([torch.tensor(STARTS), torch.logit(rate), time.log()], dim=1)
-        spreads = torch.tensor([[s, RATE_SPREAD, TIME_SPREAD] for s in START_SPREADS])
+        rate, time = torch.tensor(published.RATE), torch.tensor(TIMES_DAYS)
+        means = torch.stack(
+            [torch.tensor(published.START_MEAN), torch.logit(rate), time.log()], dim=1
+        )
+        spreads = torch.tensor([[s, RATE_SPREAD, TIME_SPREAD] for s in published.START_SPREAD])
         self.mean_G3 = nn.Parameter(means)
         self.log_spread_G3 = nn.Parameter(spreads.log())
-        self.share_logit_G = nn.Parameter(torch.tensor(SHARE).log())
+        self.share_logit_G = nn.Parameter(torch.tensor(published.SHARE).log())
 
     def latent(self) -> Tensor:
         """Return logit start, logit rate and log time constant in days of each curve, (P, 3)."""
