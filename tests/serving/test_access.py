@@ -26,7 +26,6 @@ from serving.access import (
 from serving.endpoints import ENDPOINTS
 from serving.examples import RECORD
 
-NOW = datetime.now(UTC)
 AUDIENCE = "https://rehabcast.test"
 
 
@@ -49,7 +48,12 @@ def access(write_access: Any, signers: Any, tmp_path_factory: pytest.TempPathFac
 
 def who(access: Access, token: str, once: Any = None, peer: str = "10.0.0.9") -> Caller:
     return authenticate(
-        access, token, path="/v1/forecast", peer=peer, now=NOW, use_once=once or Once()
+        access,
+        token,
+        path="/v1/forecast",
+        peer=peer,
+        now=datetime.now(UTC),
+        use_once=once or Once(),
     )
 
 
@@ -136,12 +140,12 @@ def asked(signers: Any, **changes: Any) -> dict[str, str]:
 def test_a_backend_service_gets_a_token_that_holds_many_times(access: Access, signers: Any) -> None:
     once = Once()
     form = asked(signers)
-    told = grant(access, form, path="/auth/token", now=NOW, use_once=once)
+    told = grant(access, form, path="/auth/token", now=datetime.now(UTC), use_once=once)
     assert told["scope"] == "forecast"
     for _ in range(3):
         assert who(access, told["access_token"]) == Caller("ehr", frozenset({"forecast"}))
     with pytest.raises(AccessDenied, match="used before"):
-        grant(access, form, path="/auth/token", now=NOW, use_once=once)
+        grant(access, form, path="/auth/token", now=datetime.now(UTC), use_once=once)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +160,13 @@ def test_a_bad_token_request_is_refused(
     access: Access, signers: Any, changes: dict[str, str], told: str
 ) -> None:
     with pytest.raises(AccessDenied, match=told):
-        grant(access, asked(signers, **changes), path="/auth/token", now=NOW, use_once=Once())
+        grant(
+            access,
+            asked(signers, **changes),
+            path="/auth/token",
+            now=datetime.now(UTC),
+            use_once=Once(),
+        )
 
 
 def test_the_development_token_holds_on_this_machine_only() -> None:
