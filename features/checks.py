@@ -147,15 +147,16 @@ def _labels(rows: pd.DataFrame, entry: Code, file: str) -> list[Problem]:
 
 
 def _repeats(events: pd.DataFrame, file: str) -> list[Problem]:
-    day = events[TIME].dt.normalize()
-    later = events.assign(day=day).duplicated([SUBJECT, CODE, "day"], keep="first")
+    # There is one onset and one enrolment, on whatever day; anything else may come once a day.
+    once = events[CODE].isin([ONSET, ENROLMENT])
+    placed = events.assign(day=events[TIME].dt.normalize().mask(once))
     return _each(
-        events[later],
+        placed[placed.duplicated([SUBJECT, CODE, "day"], keep="first")],
         file,
         None,
         lambda row: (
             f"subject {row[SUBJECT]} already has one"
-            + ("" if pd.isna(row[TIME]) else f" on {row[TIME]:%Y-%m-%d}")
+            + ("" if pd.isna(row["day"]) else f" on {row['day']:%Y-%m-%d}")
             + ": keep one"
         ),
     )

@@ -170,3 +170,14 @@ def test_a_summary_counts_people_and_what_is_not_recorded(
     assert summary["simulated"] is True
     assert summary["not_recorded"]["aphasia"] == 4
     assert sum(code["events"] for code in summary["codes"]) == len(small)
+
+
+@pytest.mark.parametrize("moment", [ONSET, ENROLMENT])
+def test_a_second_onset_or_enrolment_is_one_too_many_on_any_day(
+    small: pd.DataFrame, moment: str
+) -> None:
+    again = small[small[CODE] == moment].iloc[[0]]
+    again = again.assign(**{TIME: again[TIME] + pd.Timedelta(days=3)})
+    (problem,) = check_events(pd.concat([small, again], ignore_index=True), file="x")
+    assert problem.row == len(small) + 2
+    assert "already has one: keep one" in problem.message
