@@ -86,19 +86,9 @@ def compare_with_floor(table: pd.DataFrame, floor: pd.DataFrame) -> FloorCompari
 
 def floor_scores(floor: pd.DataFrame, batch: SequenceBatch, task: Task) -> pd.DataFrame:
     """Return what even the best forecast misses, by origin and horizon, beside no change at all."""
-    row, horizon = np.nonzero(~np.isnan(batch.truth_BH))
-    observed = pd.DataFrame(
-        {
-            columns.SUBJECT: batch.subject_B[row],
-            columns.ORIGIN: batch.origin_day_B[row],
-            columns.HORIZON: np.array([h.day for h in task.horizons])[horizon],
-            columns.TRUTH: batch.truth_BH[row, horizon].astype(float),
-            "last": batch.last_score_B[row].astype(float),
-        }
-    )
-    both = observed.merge(floor, on=KEYS)
-    both = both.join(losses(both))
-    both["last"] = (both["last"] - both[columns.TRUTH]).abs()
+    both = floor_predictions(floor, batch, task)
+    both = both.join(losses(both)).merge(floor[[*KEYS, "mean_error"]], on=KEYS)
+    both["last"] = (both[columns.LAST_SCORE] - both[columns.TRUTH]).abs()
     grouped = both.groupby([columns.ORIGIN, columns.HORIZON])
     means = grouped[["mae", "crps", "width_80", "last", "mean_error"]].mean()
     named = means.rename(

@@ -30,7 +30,7 @@ from features.simulate.posterior import Posterior, posterior
 from features.simulate.record import Record, records
 from features.simulate.scales import FUGL_MEYER, SCALES, Scale
 from features.simulate.scenario import Scenario
-from features.simulate.streams import stream
+from features.simulate.streams import choose, stream
 from features.simulate.therapy import PLANS, SESSION_SPREAD
 from features.simulate.visits import draw_visits
 
@@ -184,8 +184,7 @@ def _minutes(latent: Array, member: bool, job: _Job, generator: np.random.Genera
     record, scenario = job.record, job.scenario
     log_weight = plan_log_weights(latent, record, member, scenario)
     chance = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
-    below = np.cumsum(chance / chance.sum(axis=1, keepdims=True), axis=1)[:, :-1]
-    plan = (below < generator.random((len(latent), 1))).sum(axis=1)
+    plan = choose(chance / chance.sum(axis=1, keepdims=True), generator)
     due = due_days(record, member, scenario)
     due[: record.origin + 1] = False
     ahead = np.flatnonzero(due)

@@ -27,8 +27,8 @@ from features.simulate.people import (
 from features.simulate.recovery import arm_level, walking
 from features.simulate.scales import ARM_TEST_SLOWNESS, FUGL_MEYER, SCALES, State
 from features.simulate.scenario import Scenario
-from features.simulate.streams import stream
-from features.simulate.therapy import PLANS, plan_log_chance
+from features.simulate.streams import choose, stream
+from features.simulate.therapy import plan_log_chance
 from features.simulate.visits import draw_enrolment, draw_visits
 from features.simulate.wear import Worn, draw_wear
 
@@ -119,7 +119,7 @@ def draw_subjects(shard: int, seed: int, scenario: Scenario) -> Subjects:
     )
     places = [place(uniform, normal, scenario.groups, s) for s in _shifts(scenario)]
     walk_then = walking(places[0][1], enrolment[:, None].astype(float))[:, 0]
-    facts[AID] = _choice(aid_chance(walk_then), chance("aid"), AIDS)
+    facts[AID] = np.array(AIDS, dtype=object)[choose(aid_chance(walk_then), chance("aid"))]
     member = scenario.disparity.members(facts)
     group = np.where(member, places[1][0], places[0][0])
     latent = np.where(member[:, None], places[1][1], places[0][1])
@@ -133,7 +133,7 @@ def draw_subjects(shard: int, seed: int, scenario: Scenario) -> Subjects:
 
     weekend = is_weekend(onset_day, day_count(scenario))
     chances = np.exp(plan_log_chance(first_score, latent, scenario.groups, scenario.therapy))
-    plan = _choice(chances, chance("plan"), range(len(PLANS))).astype(np.int64)
+    plan = choose(chances, chance("plan"))
     minutes = draw_minutes(latent, enrolment, weekend, member, chance("therapy"), scenario)
     more = points_gained(latent, minutes, enrolment, weekend, member, scenario)
 
@@ -189,14 +189,6 @@ def hidden_days(latent: Array, more: Array, aid: NDArray[np.int64]) -> Days:
 
 def _shifts(scenario: Scenario) -> tuple[Shift, Shift]:
     return scenario.shift(member=False), scenario.shift(member=True)
-
-
-def _choice(
-    chances: Array, generator: np.random.Generator, labels: range | tuple[str, ...]
-) -> NDArray[np.object_]:
-    """Draw one of the labels for each row of chances (N, K)."""
-    below = np.cumsum(chances, axis=1)[:, :-1] < generator.random((len(chances), 1))
-    return np.asarray(np.array(list(labels), dtype=object)[below.sum(axis=1)])
 
 
 def _assessor(member: NDArray[np.bool_], scenario: Scenario) -> tuple[Array, Array]:
