@@ -116,7 +116,7 @@ class HybridEncoder(ModalityEncoder):
             torch.from_numpy(train.values_BTC), torch.from_numpy(train.observed_BTC).float()
         )
         self.emissions.learn(
-            x_BTC.numpy().astype(np.float64), train, self.inputs.low, self.inputs.high
+            x_BTC.numpy().astype(np.float64), train, self.inputs.worst, self.inputs.best
         )
 
     def _facts(
@@ -139,7 +139,7 @@ class HybridEncoder(ModalityEncoder):
     ) -> Tensor:
         seen_BT1 = observed_BTC[:, :, self.inputs.target : self.inputs.target + 1]
         score_BT1 = values_BTC[:, :, self.inputs.target : self.inputs.target + 1]
-        share_BT1 = (score_BT1 - self.inputs.low) / (self.inputs.high - self.inputs.low)
+        share_BT1 = (score_BT1 - self.inputs.worst) / (self.inputs.best - self.inputs.worst)
         count_BW = (self.window_WT @ seen_BT1)[..., 0]
         mean_BW = (self.window_WT @ (share_BT1 * seen_BT1))[..., 0] / count_BW.clamp(min=1)
         day_BW = (self.window_WT @ (days_BT[..., None].clamp(min=0) * seen_BT1))[..., 0]
