@@ -56,6 +56,21 @@ def test_mixed_effects_follow_a_subject_with_more_scores_more_closely(
     assert width(many) < width(one)
 
 
+def test_mixed_effects_take_a_cohort_where_everybody_is_seen_on_the_same_two_days(
+    batch: SequenceBatch, task: Task
+) -> None:
+    """As where enrolment stands for an unknown onset: quantiles of the times fall together."""
+    first = batch.take(batch.origin_day_B == 0)
+    days = np.arange(1 - task.inputs.past_days, 1, dtype=np.float32)
+    same = replace(
+        first,
+        days_since_onset_BT=np.tile(days, (len(first), 1)),
+        truth_BH=np.where(np.arange(6) == 3, first.truth_BH, np.nan),
+    )
+    quantiles_BHQ = mixed_effects(same, task, seed=0)(same)
+    assert np.nanmean(np.abs(quantiles_BHQ[:, 3, 9] - same.truth_BH[:, 3])) < 10
+
+
 def untrained_hybrid(train: SequenceBatch, task: Task, *, seed: int) -> Predict:
     torch.manual_seed(seed)
     network = new_network(train.layout, task, "hybrid", hidden=8)
