@@ -12,6 +12,8 @@ background of other people's rows is needed.
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -23,7 +25,7 @@ from contracts.errors import ForecastRefused, IntegrityError
 from contracts.forecast import MEDIAN
 from contracts.sequences import SequenceBatch
 from features.sequences import present_modalities
-from serving.bundle import Bundle, calibrated, embed, forecast_batch, join, medians
+from serving.bundle import Bundle, calibrated, embed, join, medians
 from serving.request import SCORE
 from serving.shapley import coalitions, shapley_weights
 from training.milestones import chances
@@ -71,12 +73,15 @@ class Game:
         What is known.
     embeddings_3ME
         Embeddings from all days, the early and the recent ones; (1, M, E) where nothing is parted.
+    quantiles_1HQ
+        The forecast itself.
     """
 
     bundle: Bundle
     batch: SequenceBatch
     players: tuple[Player, ...]
     embeddings_3ME: NDArray[np.float32]
+    quantiles_1HQ: NDArray[np.float64]
 
 
 def game_of(bundle: Bundle, batch: SequenceBatch, most_players: int = MOST_PLAYERS) -> Game:
@@ -88,18 +93,20 @@ def game_of(bundle: Bundle, batch: SequenceBatch, most_players: int = MOST_PLAYE
         windows = (EARLY, RECENT) if m in parted else (WHOLE,)
         players += [Player(int(m), window) for window in windows]
     views = [batch, *_windows(batch)] if parted else [batch]
+    embeddings_3ME = np.concatenate([embed(bundle, view) for view in views])
+    whole_1HQ = join(bundle, embeddings_3ME[:1], present_M[None].astype(np.float32))
     return Game(
         bundle=bundle,
         batch=batch,
         players=tuple(players),
-        embeddings_3ME=np.concatenate([embed(bundle, view) for view in views]),
+        embeddings_3ME=embeddings_3ME,
+        quantiles_1HQ=calibrated(bundle, whole_1HQ, batch.groups_B),
     )
 
 
 def forecast(game: Game, output: str) -> NDArray[np.float64]:
     """Return the output at each horizon as it is forecast, (H,)."""
-    output_1H = output_of(game, forecast_batch(game.bundle, game.batch), output)
-    return np.asarray(output_1H[0])
+    return np.asarray(output_of(game, game.quantiles_1HQ, output)[0])
 
 
 def worths(game: Game, member_KP: Flags, output: str) -> NDArray[np.float64]:
@@ -110,8 +117,11 @@ def worths(game: Game, member_KP: Flags, output: str) -> NDArray[np.float64]:
     worth = _medians if output == SCORE else partial(_from_quantiles, output=output)
     parts = _alike(game, member_KP)
     worth_KH = np.empty((len(member_KP), len(game.bundle.manifest.horizon_days)))
-    for rows in parts:
-        worth_KH[rows] = worth(game, member_KP[rows])
+    # A graph runs on one thread and lets go of the interpreter: the cores share the parts.
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        found = pool.map(lambda rows: worth(game, member_KP[rows]), parts)
+        for rows, worth_RH in zip(parts, found, strict=True):
+            worth_KH[rows] = worth_RH
     return worth_KH
 
 
