@@ -93,7 +93,8 @@ class Learner(LightningModule):
         if known:
             faster = rate * self.config.mechanistic_pace
             groups.append({"params": self.network.mechanistic(), "lr": faster, "weight_decay": 0.0})
-        return torch.optim.AdamW(groups)
+        # Fused: a hundred small tensors are stepped in one call.
+        return torch.optim.AdamW(groups, fused=True)
 
     def _losses(
         self, past: list[Tensor], present_BM: Tensor, truth_BH: Tensor

@@ -11,7 +11,7 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from training.fit import forward, tensors
 from training.models.architectures import new_network
-from training.models.emissions import windows
+from training.models.emissions import window_sums
 from training.models.groups import recovery_groups
 from training.models.network import Network
 from training.models.trajectory import HybridHead
@@ -91,7 +91,8 @@ def test_more_therapy_never_forecasts_a_slower_recovery_whatever_the_weights(
 
 
 def test_windows_hold_each_day_once_and_end_with_the_last_day() -> None:
-    window_WT = windows(30, 7)
-    assert window_WT.shape == (5, 30)
-    np.testing.assert_array_equal(window_WT.sum(0), np.ones(30))
-    np.testing.assert_array_equal(window_WT.sum(1), [2, 7, 7, 7, 7])
+    days_BTC = torch.arange(30.0)[None, :, None]
+    each_BTC = torch.cat([torch.ones_like(days_BTC), days_BTC], dim=-1)
+    sums_BWC = window_sums(each_BTC, 7)
+    np.testing.assert_array_equal(sums_BWC[0, :, 0], [2, 7, 7, 7, 7])
+    assert sums_BWC[0, -1, 1] == sum(range(23, 30))

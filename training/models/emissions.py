@@ -5,7 +5,8 @@ and stays (a random intercept), plus what differs from day to day. All is normal
 a channel for a curve has a closed form and needs five learned numbers, where a network that had to
 find out the same would need hundreds of subjects.
 
-Letters: B pairs, T days, W windows, C channels, P curves.
+Letters: B pairs, T days, W windows, C channels, M modalities, P curves, V = 2 W and X = 4 W powers
+of the levels.
 """
 
 from __future__ import annotations
@@ -25,13 +26,20 @@ SMALLEST_VARIANCE = 1e-2
 
 
 class Emissions(nn.Module):
-    """The readings of all channels."""
+    """The readings of all channels.
 
-    window_WT: Tensor
+    Parameters
+    ----------
+    channel_MC
+        Which channels each modality reads the level by, 1 or 0.
+    """
 
-    def __init__(self, channels: int, days: int) -> None:
+    channel_MC: Tensor
+
+    def __init__(self, channel_MC: Tensor) -> None:
         super().__init__()
-        self.register_buffer("window_WT", windows(days, WINDOW_DAYS))
+        channels = channel_MC.shape[1]
+        self.register_buffer("channel_MC", channel_MC)
         self.intercept_C = nn.Parameter(torch.zeros(channels))
         self.slope_C = nn.Parameter(torch.zeros(channels))
         self.bend_C = nn.Parameter(torch.zeros(channels))
@@ -41,11 +49,12 @@ class Emissions(nn.Module):
     def days(self, days_BT: Tensor) -> Tensor:
         """Return the middle of each window in days since onset, (B, W)."""
         after_BT = (days_BT >= 0).to(days_BT)
-        days_BW = (days_BT * after_BT) @ self.window_WT.T
-        return days_BW / (after_BT @ self.window_WT.T).clamp(min=1)
+        both_BT2 = torch.stack([days_BT * after_BT, after_BT], dim=-1)
+        days_BW, after_BW = window_sums(both_BT2, WINDOW_DAYS).unbind(dim=-1)
+        return days_BW / after_BW.clamp(min=1)
 
     def forward(self, x_BTC: Tensor, seen_BTC: Tensor, level_BWP: Tensor) -> Tensor:
-        """Return the log likelihood of each channel's days on each curve, (B, C, P).
+        """Return the log likelihood of each modality's days on each curve, (B, M, P).
 
         Up to what is the same for every curve.
 
@@ -56,27 +65,37 @@ class Emissions(nn.Module):
         level_BWP
             Level of each curve in the middle of each window.
         """
-        count_BCW = (self.window_WT @ seen_BTC).transpose(1, 2)
-        mean_BCW = (self.window_WT @ x_BTC).transpose(1, 2) / count_BCW.clamp(min=1)
+        sums_BWC = window_sums(torch.cat([seen_BTC, x_BTC], dim=-1), WINDOW_DAYS)
+        count_BCW, sum_BCW = sums_BWC.transpose(1, 2).chunk(2, dim=1)
+        mean_BCW = sum_BCW / count_BCW.clamp(min=1)
         precision_BCW = count_BCW * torch.exp(-2 * self.log_daily_C)[:, None]
         away_BCW = precision_BCW * (mean_BCW - self.intercept_C[:, None])
+        slope_C1, bend_C1 = self.slope_C[:, None], self.bend_C[:, None]
         centred_BWP = 2 * level_BWP - 1
         square_BWP = centred_BWP**2
-        slope_C1, bend_C1 = self.slope_C[:, None], self.bend_C[:, None]
-        # Sums over windows of precision times (reading - intercept - f)^k, f = slope L + bend L^2.
-        f_BCP = slope_C1 * (precision_BCW @ centred_BWP) + bend_C1 * (precision_BCW @ square_BWP)
-        ff_BCP = (
-            slope_C1**2 * (precision_BCW @ square_BWP)
-            + 2 * slope_C1 * bend_C1 * (precision_BCW @ (centred_BWP * square_BWP))
-            + bend_C1**2 * (precision_BCW @ square_BWP**2)
-        )
-        cross_BCP = slope_C1 * (away_BCW @ centred_BWP) + bend_C1 * (away_BCW @ square_BWP)
-        first_BCP = away_BCW.sum(dim=-1, keepdim=True) - f_BCP
-        second_BCP = ff_BCP - 2 * cross_BCP
-        total_BC1 = precision_BCW.sum(dim=-1, keepdim=True)
+        line_BVP = torch.cat([centred_BWP, square_BWP], dim=1)
+        power_BXP = torch.cat([line_BVP, square_BWP * centred_BWP, square_BWP**2], dim=1)
+        # The random intercept integrated out, with f = slope L + bend L^2 the line of a channel:
+        # -1/2 [sum p (r - f)^2 - (sum p (r - f))^2 / (sum p + 1 / lasting^2)]. All but the square
+        # of sum p f is a polynomial in the levels L, whose coefficients add up over channels.
         lasting_C1 = torch.exp(-2 * self.log_lasting_C)[:, None]
-        # The random intercept, integrated out.
-        return -0.5 * (second_BCP - first_BCP**2 / (total_BC1 + lasting_C1))
+        pooled_BC1 = 1 / (precision_BCW.sum(dim=-1, keepdim=True) + lasting_C1)
+        left_BCW = away_BCW - precision_BCW * (away_BCW.sum(dim=-1, keepdim=True) * pooled_BC1)
+        coefficient_BCX = torch.cat(
+            [
+                -2 * slope_C1 * left_BCW,
+                slope_C1**2 * precision_BCW - 2 * bend_C1 * left_BCW,
+                2 * slope_C1 * bend_C1 * precision_BCW,
+                bend_C1**2 * precision_BCW,
+            ],
+            dim=-1,
+        )
+        line_BCV = torch.cat([slope_C1 * precision_BCW, bend_C1 * precision_BCW], dim=-1)
+        total_BCP = (pooled_BC1.sqrt() * line_BCV) @ line_BVP
+        lost_BMP = (self.channel_MC @ coefficient_BCX) @ power_BXP
+        # Expanded: the product of two and three dimensions would copy the largest tensor here.
+        channel_BMC = self.channel_MC.expand(total_BCP.shape[0], -1, -1)
+        return -0.5 * (lost_BMP - torch.bmm(channel_BMC, total_BCP**2))
 
     def learn(
         self, x_BTC: NDArray[np.float64], train: SequenceBatch, low: float, high: float
@@ -106,7 +125,8 @@ class Emissions(nn.Module):
                 self.log_daily_C[c] = 0.5 * float(np.log(max(daily, SMALLEST_VARIANCE)))
 
 
-def windows(days: int, length: int) -> Tensor:
-    """Return which of the windows, aligned with the last day, holds each day, (W, T) of 0 and 1."""
-    number_T = torch.div(torch.arange(days) - days, length, rounding_mode="floor")
-    return nn.functional.one_hot(number_T - number_T[0]).T.float()
+def window_sums(x_BTC: Tensor, length: int) -> Tensor:
+    """Add up the days of each window, (B, W, C); the last window ends with the last day."""
+    days, channels = x_BTC.shape[1:]
+    padded_BTC = nn.functional.pad(x_BTC, (0, 0, -days % length, 0))
+    return padded_BTC.reshape(-1, -(-days // length), length, channels).sum(dim=2)
