@@ -127,6 +127,7 @@ class Emissions(nn.Module):
 
 def window_sums(x_BTC: Tensor, length: int) -> Tensor:
     """Add up the days of each window, (B, W, C); the last window ends with the last day."""
-    days, channels = x_BTC.shape[1:]
+    # Plain numbers, so that an exported graph keeps only the pairs open.
+    days, channels = int(x_BTC.shape[1]), int(x_BTC.shape[2])
     padded_BTC = nn.functional.pad(x_BTC, (0, 0, -days % length, 0))
     return padded_BTC.reshape(-1, -(-days // length), length, channels).sum(dim=2)
