@@ -12,6 +12,7 @@ of the levels.
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -45,6 +46,7 @@ class Emissions(nn.Module):
         self.bend_C = nn.Parameter(torch.zeros(channels))
         self.log_daily_C = nn.Parameter(torch.zeros(channels))
         self.log_lasting_C = nn.Parameter(torch.zeros(channels))
+        self.shared_C = nn.Parameter(torch.zeros(channels))
 
     def days(self, days_BT: Tensor) -> Tensor:
         """Return the middle of each window in days since onset, (B, W)."""
@@ -95,7 +97,35 @@ class Emissions(nn.Module):
         lost_BMP = (self.channel_MC @ coefficient_BCX) @ power_BXP
         # Expanded: the product of two and three dimensions would copy the largest tensor here.
         channel_BMC = self.channel_MC.expand(total_BCP.shape[0], -1, -1)
-        return -0.5 * (lost_BMP - torch.bmm(channel_BMC, total_BCP**2))
+        own_BMP = -0.5 * (lost_BMP - torch.bmm(channel_BMC, total_BCP**2))
+        return own_BMP + self._agreed(
+            precision_BCW, away_BCW, pooled_BC1 * lasting_C1, line_BCV, line_BVP
+        )
+
+    def _agreed(
+        self,
+        precision_BCW: Tensor,
+        away_BCW: Tensor,
+        kept_BC1: Tensor,
+        line_BCV: Tensor,
+        line_BVP: Tensor,
+    ) -> Tensor:
+        """Return what the modality's shared intercept gives back, (B, M, P).
+
+        The channels of a modality have one more cause in common, a standard normal number with a
+        loading on each; integrated out, it is a term of rank one (Woodbury 1950).
+
+        Parameters
+        ----------
+        kept_BC1
+            Share of a channel's summed residual that its own intercept leaves.
+        """
+        weight_BC1 = self.shared_C[:, None] * kept_BC1
+        away_BM1 = self.channel_MC @ (weight_BC1 * away_BCW.sum(dim=-1, keepdim=True))
+        line_BMV = self.channel_MC @ (weight_BC1 * line_BCV)
+        known_BC1 = self.shared_C[:, None] * weight_BC1 * precision_BCW.sum(dim=-1, keepdim=True)
+        precision_BM1 = 1 + self.channel_MC @ known_BC1
+        return 0.5 * (away_BM1 - line_BMV @ line_BVP) ** 2 / precision_BM1
 
     def learn(
         self, x_BTC: NDArray[np.float64], train: SequenceBatch, low: float, high: float
@@ -108,6 +138,7 @@ class Emissions(nn.Module):
             Standardised values.
         """
         level_B = 2 * (train.last_score_B - low) / (high - low) - 1
+        left_BC = np.full((len(level_B), x_BTC.shape[2]), np.nan)
         for c in range(x_BTC.shape[2]):
             seen_BT = train.observed_BTC[:, :, c]
             count_B = seen_BT.sum(axis=1)
@@ -117,12 +148,27 @@ class Emissions(nn.Module):
             mean_B = (x_BTC[:, :, c] * seen_BT).sum(axis=1) / np.maximum(count_B, 1)
             design = np.column_stack([np.ones(known_B.sum()), level_B[known_B]])
             (intercept, slope), *_ = np.linalg.lstsq(design, mean_B[known_B], rcond=None)
-            lasting = (mean_B[known_B] - design @ [intercept, slope]).var()
+            left_BC[known_B, c] = mean_B[known_B] - design @ [intercept, slope]
             daily = ((x_BTC[:, :, c] - mean_B[:, None])[seen_BT] ** 2).mean()
             with torch.no_grad():
                 self.intercept_C[c], self.slope_C[c] = float(intercept), float(slope)
-                self.log_lasting_C[c] = 0.5 * float(np.log(max(lasting, SMALLEST_VARIANCE)))
                 self.log_daily_C[c] = 0.5 * float(np.log(max(daily, SMALLEST_VARIANCE)))
+        for member_C in self.channel_MC.numpy() > 0:
+            self._share(left_BC, np.flatnonzero(member_C))
+
+    def _share(self, left_BC: NDArray[np.float64], columns: NDArray[np.intp]) -> None:
+        """Part the lasting residuals of a modality into what is shared and what is a channel's."""
+        known = [c for c in columns if np.isfinite(left_BC[:, c]).any()]
+        if not known:
+            return
+        covariance = np.atleast_2d(pd.DataFrame(left_BC[:, known]).cov(min_periods=2).fillna(0))
+        values, vectors = np.linalg.eigh(covariance)
+        others = values[:-1].mean() if len(known) > 1 else values[-1]
+        loading = vectors[:, -1] * np.sqrt(max(values[-1] - others, 0))
+        own = np.maximum(np.diag(covariance) - loading**2, SMALLEST_VARIANCE)
+        with torch.no_grad():
+            self.shared_C[known] = torch.from_numpy(loading).float()
+            self.log_lasting_C[known] = torch.from_numpy(0.5 * np.log(own)).float()
 
 
 def window_sums(x_BTC: Tensor, length: int) -> Tensor:
