@@ -5,8 +5,8 @@ and stays (a random intercept), plus what differs from day to day. All is normal
 a channel for a curve has a closed form and needs five learned numbers, where a network that had to
 find out the same would need hundreds of subjects.
 
-Letters: B pairs, T days, W windows, C channels, M modalities, P curves, V = 2 W and X = 4 W powers
-of the levels.
+Letters: B pairs, T days, W windows, C channels, M modalities, P curves, V = 3 W and X = 8 W
+products of levels and leads.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class Emissions(nn.Module):
         self.intercept_C = nn.Parameter(torch.zeros(channels))
         self.slope_C = nn.Parameter(torch.zeros(channels))
         self.bend_C = nn.Parameter(torch.zeros(channels))
+        self.lead_C = nn.Parameter(torch.zeros(channels))
         self.log_daily_C = nn.Parameter(torch.zeros(channels))
         self.log_lasting_C = nn.Parameter(torch.zeros(channels))
         self.shared_C = nn.Parameter(torch.zeros(channels))
@@ -55,7 +56,9 @@ class Emissions(nn.Module):
         days_BW, after_BW = window_sums(both_BT2, WINDOW_DAYS).unbind(dim=-1)
         return days_BW / after_BW.clamp(min=1)
 
-    def forward(self, x_BTC: Tensor, seen_BTC: Tensor, level_BWP: Tensor) -> Tensor:
+    def forward(
+        self, x_BTC: Tensor, seen_BTC: Tensor, level_BWP: Tensor, lead_BWP: Tensor
+    ) -> Tensor:
         """Return the log likelihood of each modality's days on each curve, (B, M, P).
 
         Up to what is the same for every curve.
@@ -64,22 +67,35 @@ class Emissions(nn.Module):
         ----------
         x_BTC, seen_BTC
             Standardised values, 0 where not seen, and what was seen.
-        level_BWP
-            Level of each curve in the middle of each window.
+        level_BWP, lead_BWP
+            Level of each curve in the middle of each window, and `training.models.recovery.lead`.
         """
         sums_BWC = window_sums(torch.cat([seen_BTC, x_BTC], dim=-1), WINDOW_DAYS)
         count_BCW, sum_BCW = sums_BWC.transpose(1, 2).chunk(2, dim=1)
         mean_BCW = sum_BCW / count_BCW.clamp(min=1)
         precision_BCW = count_BCW * torch.exp(-2 * self.log_daily_C)[:, None]
         away_BCW = precision_BCW * (mean_BCW - self.intercept_C[:, None])
-        slope_C1, bend_C1 = self.slope_C[:, None], self.bend_C[:, None]
-        centred_BWP = 2 * level_BWP - 1
-        square_BWP = centred_BWP**2
-        line_BVP = torch.cat([centred_BWP, square_BWP], dim=1)
-        power_BXP = torch.cat([line_BVP, square_BWP * centred_BWP, square_BWP**2], dim=1)
-        # The random intercept integrated out, with f = slope L + bend L^2 the line of a channel:
+        slope_C1, bend_C1, lead_C1 = (
+            self.slope_C[:, None],
+            self.bend_C[:, None],
+            self.lead_C[:, None],
+        )
+        centred_BWP, square_BWP = 2 * level_BWP - 1, (2 * level_BWP - 1) ** 2
+        line_BVP = torch.cat([centred_BWP, square_BWP, lead_BWP], dim=1)
+        power_BXP = torch.cat(
+            [
+                line_BVP,
+                square_BWP * centred_BWP,
+                square_BWP**2,
+                centred_BWP * lead_BWP,
+                square_BWP * lead_BWP,
+                lead_BWP**2,
+            ],
+            dim=1,
+        )
+        # The random intercept integrated out, with f = slope L + bend L^2 + lead D of a channel:
         # -1/2 [sum p (r - f)^2 - (sum p (r - f))^2 / (sum p + 1 / lasting^2)]. All but the square
-        # of sum p f is a polynomial in the levels L, whose coefficients add up over channels.
+        # of sum p f is a polynomial in L and D, whose coefficients add up over channels.
         lasting_C1 = torch.exp(-2 * self.log_lasting_C)[:, None]
         pooled_BC1 = 1 / (precision_BCW.sum(dim=-1, keepdim=True) + lasting_C1)
         left_BCW = away_BCW - precision_BCW * (away_BCW.sum(dim=-1, keepdim=True) * pooled_BC1)
@@ -87,12 +103,18 @@ class Emissions(nn.Module):
             [
                 -2 * slope_C1 * left_BCW,
                 slope_C1**2 * precision_BCW - 2 * bend_C1 * left_BCW,
+                -2 * lead_C1 * left_BCW,
                 2 * slope_C1 * bend_C1 * precision_BCW,
                 bend_C1**2 * precision_BCW,
+                2 * slope_C1 * lead_C1 * precision_BCW,
+                2 * bend_C1 * lead_C1 * precision_BCW,
+                lead_C1**2 * precision_BCW,
             ],
             dim=-1,
         )
-        line_BCV = torch.cat([slope_C1 * precision_BCW, bend_C1 * precision_BCW], dim=-1)
+        line_BCV = torch.cat(
+            [part_C1 * precision_BCW for part_C1 in (slope_C1, bend_C1, lead_C1)], dim=-1
+        )
         total_BCP = (pooled_BC1.sqrt() * line_BCV) @ line_BVP
         lost_BMP = (self.channel_MC @ coefficient_BCX) @ power_BXP
         # Expanded: the product of two and three dimensions would copy the largest tensor here.

@@ -32,11 +32,11 @@ from training.models.opinions import (
     tilted,
     weekly,
 )
-from training.models.recovery import NOISE_SHARE, Curves, evidence, level
+from training.models.recovery import NOISE_SHARE, Curves, evidence, lead, level
 from training.models.series import SUMMARIES, day_weights, summary
 from training.models.trajectory import ONSET, ORIGIN, REFERENCE_DOSE_MIN
 
-PER_GROUP = 32
+PER_GROUP = 64
 """Curves of each group."""
 
 
@@ -89,7 +89,12 @@ class HybridEncoder(ModalityEncoder):
                 curve_features(latent_P3, self.curves.group_P),
                 moment_features(latent_P3, facts_BF[:, ONSET]),
             )
-            + self.emissions(x_BTC, observed_BTC, level(latent_P3, days_BW[..., None]))
+            + self.emissions(
+                x_BTC,
+                observed_BTC,
+                level(latent_P3, days_BW[..., None]),
+                lead(latent_P3, days_BW[..., None]),
+            )
             + self.anchor_M1 * target_BP[:, None]
         )
         # Only differences between curves count; near 0 they are exact in single precision.
