@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
+from rehabcast.engine import Engine
 from rehabcast.output import AsJson, emit, words
 
 app = typer.Typer(no_args_is_help=True, help="Extract daily biomarkers, and report on them.")
 
 CohortFolder = Annotated[Path, typer.Argument(help="Cohort folder.")]
-
-
-class Engine(StrEnum):
-    """Where to extract."""
-
-    LOCAL = "local"
-    RAY = "ray"
 
 
 @app.command("extract")

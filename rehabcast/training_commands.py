@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from rehabcast.engine import Engine
 from rehabcast.output import AsJson, emit, progress, words
 from rehabcast.settings import Settings
 
 if TYPE_CHECKING:
     from training.config import TrainingConfig
+    from training.distribute import RayCluster
 
 ConfigOption = Annotated[
     Path | None, typer.Option(help="Training parameters (TOML), as `search` writes them.")
@@ -26,6 +28,12 @@ PretrainOption = Annotated[
     Path | None,
     typer.Option(help="Cohort to learn from first, usually a large simulated one."),
 ]
+EngineOption = Annotated[
+    Engine, typer.Option(help="local: this process; ray: a cluster (extra scale).")
+]
+RayAddressOption = Annotated[
+    str | None, typer.Option(help="Address of the Ray cluster; without, one is started here.")
+]
 VersionArgument = Annotated[
     str, typer.Argument(metavar="MODEL_VERSION", help="NAME/N, as `rehabcast train` prints it.")
 ]
@@ -37,11 +45,20 @@ def train(
     model: Annotated[str, typer.Option("--model", help="Name to register under.")],
     config: ConfigOption = None,
     pretrain_on: PretrainOption = None,
+    engine: EngineOption = Engine.LOCAL,
+    ray_address: RayAddressOption = None,
     seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Train on a cohort and register a candidate; interrupted, the same command goes on."""
-    record = run_training(cohort, task, model, parameters_of(config, seed), pretrain_on)
+    record = run_training(
+        cohort,
+        task,
+        model,
+        parameters_of(config, seed),
+        pretrain_on,
+        _cluster(ray_address) if engine is Engine.RAY else None,
+    )
     emit(record, f"Registered candidate {record['model_version']}.", as_json=as_json)
     if not as_json:
         words.print(f"Next: rehabcast audit {record['model_version']}")
@@ -53,10 +70,12 @@ def run_training(
     model: str,
     parameters: TrainingConfig,
     pretrain_on: Path | None = None,
+    cluster: RayCluster | None = None,
 ) -> dict[str, Any]:
     """Train with a progress bar; return the record that `train --json` prints."""
     from features.cohort import read_cohort
     from rehabcast.evidence import sign_bundle
+    from training.crossfit import one_after_another
     from training.task import read_task
     from training.train import steps
     from training.train import train as train_model
@@ -73,6 +92,7 @@ def run_training(
             store=settings.store,
             checkpoints=settings.checkpoints,
             pretrain_on=None if pretrain_on is None else read_cohort(pretrain_on),
+            fit_folds=one_after_another if cluster is None else cluster.fit,
             advance=advance,
         )
     sign_bundle(settings, version)
@@ -92,11 +112,14 @@ def search(
     ],
     trials: Annotated[int, typer.Option(min=1, help="Settings to try.")] = 20,
     config: ConfigOption = None,
+    engine: EngineOption = Engine.LOCAL,
+    ray_address: RayAddressOption = None,
     seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Search training parameters by out-of-fold CRPS; use them with `train --config`."""
     from features.cohort import read_cohort
+    from training.search import one_at_a_time
     from training.search import search as run_search
     from training.task import read_task
 
@@ -104,10 +127,22 @@ def search(
     read, forecast_task = read_cohort(cohort), read_task(task)
     with progress("Search", trials) as advance:
         best = run_search(
-            read, forecast_task, parameters, trials=trials, store=Settings().store, advance=advance
+            read,
+            forecast_task,
+            parameters,
+            trials=trials,
+            store=Settings().store,
+            try_settings=(_cluster(ray_address).search if engine is Engine.RAY else one_at_a_time),
+            advance=advance,
         )
     best.write(output)
     emit(asdict(best), f"Best parameters: {output}", as_json=as_json)
+
+
+def _cluster(address: str | None) -> RayCluster:
+    from training.distribute import RayCluster
+
+    return RayCluster(address=address)
 
 
 def parameters_of(config: Path | None, seed: int) -> TrainingConfig:

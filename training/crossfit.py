@@ -6,7 +6,7 @@ on people it never saw, is what is served. Letters: B pairs, H horizons, Q quant
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,6 +45,38 @@ class CrossFit:
     out_of_fold_BHQ: NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldFit:
+    """One network to fit; see `training.fit.fit_network`."""
+
+    train: SequenceBatch
+    task: Task
+    config: TrainingConfig
+    seed: int
+    folder: Path
+    start: Weights | None
+
+    def run(self) -> Network:
+        """Fit it, go on with it, or read it where it was finished before."""
+        return fit_network(
+            self.train,
+            self.task,
+            self.config,
+            seed=self.seed,
+            folder=self.folder,
+            start=self.start,
+        )
+
+
+FitFolds = Callable[[Sequence[FoldFit]], Iterator[Network]]
+"""Fits networks and yields them in order."""
+
+
+def one_after_another(folds: Sequence[FoldFit]) -> Iterator[Network]:
+    """Fit the networks in this process."""
+    return (fold.run() for fold in folds)
+
+
 def crossfit(
     batch: SequenceBatch,
     task: Task,
@@ -52,23 +84,32 @@ def crossfit(
     *,
     folder: Path,
     start: Weights | None = None,
+    fit_folds: FitFolds = one_after_another,
     advance: Callable[[], None] = lambda: None,
 ) -> CrossFit:
-    """Fit one network per fold, from `start` where given; `advance` is called after each."""
+    """Fit one network per fold, from `start` where given; `advance` is called after each.
+
+    Parameters
+    ----------
+    fit_folds
+        Where: in this process, or on a cluster (`training.distribute`).
+    """
     fold_of = fold_of_subjects(batch.subject_B, config.folds, 0.0, seed=config.seed)
     fold_B = np.array([fold_of[int(subject)] for subject in batch.subject_B])
-    members = []
-    raw_BHQ = np.empty((*batch.truth_BH.shape, 0))
-    for fold in range(config.folds):
-        seed = config.seed * 1_000 + fold
-        network = fit_network(
-            batch.take(fold_B != fold),
-            task,
-            config,
-            seed=seed,
-            folder=folder / f"fold-{fold}",
+    folds = [
+        FoldFit(
+            train=batch.take(fold_B != fold),
+            task=task,
+            config=config,
+            seed=config.seed * 1_000 + fold,
+            folder=(folder / f"fold-{fold}").resolve(),
             start=start,
         )
+        for fold in range(config.folds)
+    ]
+    members = []
+    raw_BHQ = np.empty((*batch.truth_BH.shape, 0))
+    for fold, network in enumerate(fit_folds(folds)):
         members.append(network)
         unseen_BHQ = forward(network, batch.take(fold_B == fold))
         if fold == 0:

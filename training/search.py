@@ -2,25 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Protocol
 
 import optuna
+from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 
 from contracts.cohort import Cohort
 from contracts.predictions import CANDIDATE
+from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features.sequences import training_sequences
 from training.config import TrainingConfig
 from training.crossfit import crossfit
 from training.predictions import prediction_table
 from training.scores import losses
-from training.tracking import Run, Store, run
+from training.tracking import Store, run
 
 CRPS = "out_of_fold/crps"
+
+SPACE: Mapping[str, BaseDistribution] = {
+    "hidden": IntDistribution(4, 64, log=True),
+    "learning_rate": FloatDistribution(5e-4, 2e-2, log=True),
+    "weight_decay": FloatDistribution(1e-4, 1.0, log=True),
+    "batch_size": IntDistribution(32, 512, log=True),
+    "hidden_modality_share": FloatDistribution(0.0, 0.5),
+}
+
+Settings = dict[str, Any]
+Objective = Callable[[Settings], float]
+
+
+class TrySettings(Protocol):
+    """Tries settings of a space, `first` among them, and returns those of the lowest objective."""
+
+    def __call__(
+        self,
+        objective: Objective,
+        space: Mapping[str, BaseDistribution],
+        first: Settings,
+        *,
+        trials: int,
+        seed: int,
+        done: Callable[[Settings, float], None],
+    ) -> Settings:
+        """Return the best; `done` is called with each setting tried and its objective."""
+        ...
+
+
+def one_at_a_time(
+    objective: Objective,
+    space: Mapping[str, BaseDistribution],
+    first: Settings,
+    *,
+    trials: int,
+    seed: int,
+    done: Callable[[Settings, float], None],
+) -> Settings:
+    """Try settings in this process, each chosen by what the earlier ones achieved."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
+    study.enqueue_trial(first)
+    for _ in range(trials):
+        trial = study.ask(dict(space))
+        achieved = objective(trial.params)
+        study.tell(trial, achieved)
+        done(trial.params, achieved)
+    return study.best_params
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutOfFoldCrps:
+    """Mean CRPS, score points, of forecasts made without their subject, under some settings."""
+
+    batch: SequenceBatch
+    task: Task
+    config: TrainingConfig
+
+    def __call__(self, settings: Settings) -> float:
+        """Cross-fit and score."""
+        with TemporaryDirectory() as folder:
+            fitted = crossfit(
+                self.batch, self.task, replace(self.config, **settings), folder=Path(folder)
+            )
+        table = prediction_table(self.batch, fitted.out_of_fold_BHQ, self.task, model=CANDIDATE)
+        return float(losses(table)["crps"].mean())
 
 
 def search(
@@ -30,52 +99,43 @@ def search(
     *,
     trials: int,
     store: Store,
+    try_settings: TrySettings = one_at_a_time,
     advance: Callable[[str], None] = lambda _: None,
 ) -> TrainingConfig:
-    """Try `trials` settings, the first being `config` itself; return the best.
+    """Try `trials` settings, one of them `config` itself; return the best.
 
     The search sees the same subjects as a training would, so what it finds must be judged on
     others: `rehabcast benchmark` on a cohort of its own, or the audit's held-out people.
 
     Parameters
     ----------
+    try_settings
+        Where: in this process, or on a cluster (`training.distribute`).
     advance
         Called with a few words after each trial.
     """
     batch = training_sequences(cohort.events, task)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=config.seed))
-    study.enqueue_trial({name: getattr(config, name) for name in _SPACE})
     tags = {"cohort": cohort.provenance.name, "simulated": str(cohort.provenance.simulated)}
+    achieved: list[float] = []
     with run(store, name=f"search {task.name}", tags=tags) as parent:
 
-        def objective(trial: optuna.Trial) -> float:
-            tried = replace(config, **{name: ask(trial) for name, ask in _SPACE.items()})
-            with run(store, name=f"trial {trial.number}", tags=tags, parent=parent) as nested:
-                nested.log_params(asdict(tried))
-                with TemporaryDirectory() as folder:
-                    fitted = crossfit(batch, task, tried, folder=Path(folder))
-                table = prediction_table(batch, fitted.out_of_fold_BHQ, task, model=CANDIDATE)
-                crps = float(losses(table)["crps"].mean())
+        def done(settings: Settings, crps: float) -> None:
+            name = f"trial {len(achieved)}"
+            with run(store, name=name, tags=tags, parent=parent) as nested:
+                nested.log_params(asdict(replace(config, **settings)))
                 nested.log_metrics({CRPS: crps})
-            advance(f"trial {trial.number}, CRPS {crps:.3f}")
-            return crps
+            achieved.append(crps)
+            advance(f"{name}, CRPS {crps:.3f}")
 
-        study.optimize(objective, n_trials=trials)
-        best = replace(config, **study.best_params)
-        _log_best(parent, best, study.best_value)
+        found = try_settings(
+            OutOfFoldCrps(batch=batch, task=task, config=config),
+            SPACE,
+            {name: getattr(config, name) for name in SPACE},
+            trials=trials,
+            seed=config.seed,
+            done=done,
+        )
+        best = replace(config, **found)
+        parent.log_params(asdict(best))
+        parent.log_metrics({CRPS: min(achieved)})
     return best
-
-
-def _log_best(parent: Run, best: TrainingConfig, crps: float) -> None:
-    parent.log_params(asdict(best))
-    parent.log_metrics({CRPS: crps})
-
-
-_SPACE: dict[str, Callable[[optuna.Trial], Any]] = {
-    "hidden": lambda trial: trial.suggest_int("hidden", 4, 64, log=True),
-    "learning_rate": lambda trial: trial.suggest_float("learning_rate", 5e-4, 2e-2, log=True),
-    "weight_decay": lambda trial: trial.suggest_float("weight_decay", 1e-4, 1.0, log=True),
-    "batch_size": lambda trial: trial.suggest_int("batch_size", 32, 512, log=True),
-    "hidden_modality_share": lambda trial: trial.suggest_float("hidden_modality_share", 0.0, 0.5),
-}

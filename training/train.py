@@ -21,7 +21,13 @@ from features.sequences import training_sequences
 from training.bundle import Lineage, write_bundle
 from training.card import model_card
 from training.config import TrainingConfig
-from training.crossfit import CrossFit, crossfit, ensemble_quantiles
+from training.crossfit import (
+    CrossFit,
+    FitFolds,
+    crossfit,
+    ensemble_quantiles,
+    one_after_another,
+)
 from training.figures import calibration_figure, error_figure, pit_figure, reliability_figure
 from training.models.boosted import boosted_quantiles
 from training.models.network import Ensemble
@@ -60,6 +66,7 @@ def train(
     store: Store,
     checkpoints: Path,
     pretrain_on: Cohort | None = None,
+    fit_folds: FitFolds = one_after_another,
     advance: Callable[[str], None] = lambda _: None,
 ) -> ModelVersion:
     """Train, score out of fold beside the comparators, and register a candidate.
@@ -73,6 +80,8 @@ def train(
         Folder for unfinished work.
     pretrain_on
         A cohort to learn from first, usually a large simulated one; the bundle says so.
+    fit_folds
+        Where the networks are fitted: in this process, or on a cluster (`training.distribute`).
     advance
         Called with a few words after each finished step, `steps(config)` times in all.
 
@@ -116,6 +125,7 @@ def train(
             config,
             folder=unfinished,
             start=None if first is None else first.weights,
+            fit_folds=fit_folds,
             advance=lambda: advance("network"),
         )
         table = _out_of_fold_table(batch, task, config, fitted, advance)

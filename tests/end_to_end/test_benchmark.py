@@ -17,7 +17,6 @@ from contracts.errors import IntegrityError
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features.cohort import write_cohort
-from features.simulate import simulate
 from rehabcast.main import app
 from training.config import TrainingConfig
 from training.models import Fit, Predict
@@ -42,7 +41,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="module")
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cohorts") / "simulated"
-    write_cohort(*simulate(subjects=60, seed=4), folder)
+    made = CliRunner().invoke(
+        app, ["cohort", "simulate", str(folder), "--subjects", "60", "--seed", "4"]
+    )
+    assert made.exit_code == 0, made.output
     return folder
 
 
@@ -162,7 +164,7 @@ def test_an_input_that_is_the_change_stops_the_command(simulated: Path, tmp_path
     leaking = tmp_path / "leaking"
     provenance = Provenance(name="leaking", source="test", simulated=True)
     write_cohort(pd.concat([kept, derived], ignore_index=True), provenance, leaking)
-    with pytest.raises(IntegrityError, match=f"{STEPS} tells the change to day 84"):
+    with pytest.raises(IntegrityError, match=f"{STEPS} at day 0 tells the change to day 84"):
         bench(leaking, "--models", "last observation")
 
 

@@ -61,5 +61,5 @@ def test_an_input_that_is_the_change_is_refused(batch: SequenceBatch) -> None:
     values_BTC[:, -1, steps] = change + 0.1 * batch.last_score_B
     observed_BTC[:, -1, steps] = known
     leaking = replace(batch, values_BTC=values_BTC, observed_BTC=observed_BTC)
-    with pytest.raises(IntegrityError, match="LOINC//41950-7 tells the change to day 84"):
+    with pytest.raises(IntegrityError, match="LOINC//41950-7 at day 0 tells the change to day 84"):
         check_inputs(leaking)

@@ -1,0 +1,114 @@
+"""Benchmark: yes-or-no outcomes from wrist wearables (NHANES), beside a logistic regression.
+
+Mobility problem at the visit and survival of five years, people of 50 to 79. Reads
+../shared/data/nhanes_2011_14 when it is there. One split by person, a quarter unseen: folds would
+only take longer. Prints a table for each task and, as its last line, one JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from rich.table import Table
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import brier_score_loss, roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from contracts.sequences import SequenceBatch
+from contracts.task import Task
+from features.sequences import training_sequences
+from features.sources.nhanes_wrist import import_nhanes_wrist
+from rehabcast.output import results
+from training.config import TrainingConfig
+from training.fit import fit_network, forward
+from training.leaderboard import calibration_slope
+from training.milestones import chances
+from training.models.boosted import boosted_quantiles
+from training.models.summaries import summaries
+from training.task import read_task
+
+ROOT = Path(__file__).resolve().parent.parent
+REAL = ROOT.parent / "shared" / "data" / "nhanes_2011_14"
+TASKS = ("mobility", "five-year-survival")
+CONFIG = TrainingConfig(batch_size=128)
+
+Array = NDArray[np.float64]
+
+
+def logistic(train: SequenceBatch, unseen: SequenceBatch) -> Array:
+    """Return chances of the better outcome by a logistic regression on the same inputs."""
+    known_F = ~np.isnan(summaries(train)).all(axis=0)
+    model = make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression(max_iter=1_000))
+    model.fit(summaries(train)[:, known_F], train.truth_BH[:, 0])
+    return np.asarray(model.predict_proba(summaries(unseen)[:, known_F])[:, 1])
+
+
+def chance(quantiles_BHQ: Array, batch: SequenceBatch, task: Task) -> Array:
+    """Return chances of the better outcome from quantiles."""
+    return chances(quantiles_BHQ, batch.last_score_B, task)[task.milestones[0].name][:, 0]
+
+
+def measure(events: pd.DataFrame, task: Task) -> dict[str, dict[str, Any]]:
+    """Return the scores of each model on the people it did not see."""
+    batch = training_sequences(events, task)
+    unseen_B = np.random.default_rng(0).random(len(batch)) < 0.25
+    train, unseen = batch.take(~unseen_B), batch.take(unseen_B)
+    with tempfile.TemporaryDirectory() as folder:
+        network = fit_network(train, task, CONFIG, seed=0, folder=Path(folder))
+    told = {
+        "hybrid, one network": chance(forward(network, unseen), unseen, task),
+        "boosted quantiles": chance(boosted_quantiles(train, task, seed=0)(unseen), unseen, task),
+        "logistic regression": logistic(train, unseen),
+        "share in training": np.full(len(unseen), train.truth_BH[:, 0].mean(dtype=np.float64)),
+    }
+    good_N = unseen.truth_BH[:, 0] >= 1
+    return {
+        name: {
+            "people": len(good_N),
+            "without": int((~good_N).sum()),
+            "auroc": float(roc_auc_score(good_N, chance_N)),
+            "brier": float(brier_score_loss(good_N, chance_N)),
+            "slope": calibration_slope(chance_N, good_N),
+            "mean_chance": float(chance_N.mean()),
+            "share": float(good_N.mean()),
+        }
+        for name, chance_N in told.items()
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    if not REAL.exists():
+        sys.exit(f"{REAL} is not here")
+    torch.set_num_threads(1)
+    events = import_nhanes_wrist(REAL)[0]
+    record = {}
+    for name in TASKS:
+        task = read_task(ROOT / "tasks" / f"{name}.toml")
+        record[name] = measure(events, task)
+        table = Table(
+            "model", "people", "not", "AUROC", "Brier", "calibration slope", "mean chance, share",
+            title=f"NHANES 2011-2014 at 50-79: {task.milestones[0].name}",
+        )  # fmt: skip
+        for model, row in record[name].items():
+            table.add_row(
+                model, f"{row['people']:,}", str(row["without"]), f"{row['auroc']:.3f}",
+                f"{row['brier']:.4f}", "" if row["slope"] is None else f"{row['slope']:.2f}",
+                f"{row['mean_chance']:.3f}, {row['share']:.3f}",
+            )  # fmt: skip
+        results.print(table)
+    print(json.dumps(record))
+
+
+if __name__ == "__main__":
+    main()
