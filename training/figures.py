@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,20 +22,24 @@ from training.scores import losses
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 """Okabe and Ito (2008), readable with colour-vision deficiency."""
 
-BINS = 10
+BINS, MINIMUM_BAND = 10, 10
 
 
 def calibration_figure(table: pd.DataFrame, path: Path, *, title: str) -> None:
-    """Draw, per model, how often the truth lies at or below each forecast quantile."""
+    """Draw, per model, how often the truth lies below each forecast quantile.
+
+    Read from `probability_integral_transform`: a truth that several quantiles share lies evenly
+    among them, else every forecast of a scale of few scores would seem biased.
+    """
     figure = Figure(figsize=(5, 5))
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="grey", linewidth=1, label="perfect")
-    for colour, (model, rows) in zip(COLOURS, table.groupby(columns.MODEL), strict=False):
-        quantiles_NQ = rows[list(columns.QUANTILE_COLUMNS)].to_numpy()
-        share_Q = (rows[columns.TRUTH].to_numpy()[:, None] <= quantiles_NQ).mean(axis=0)
-        axes.plot(QUANTILE_LEVELS, share_Q, marker="o", color=colour, label=str(model))
+    for number, (model, rows) in enumerate(table.groupby(columns.MODEL, sort=False)):
+        pit_N1 = probability_integral_transform(rows)[:, None]
+        share_Q = (pit_N1 <= np.array(QUANTILE_LEVELS)).mean(axis=0)
+        axes.plot(QUANTILE_LEVELS, share_Q, label=str(model), **_style(number))
     axes.set(xlabel="quantile level", ylabel="share of truths at or below", title=title)
-    axes.legend()
+    _legend_below(figure)
     figure.savefig(path, dpi=120, bbox_inches="tight")
 
 
@@ -43,13 +48,15 @@ def error_figure(table: pd.DataFrame, path: Path, *, title: str) -> None:
     figure = Figure(figsize=(6, 4))
     axes = figure.subplots()
     table = table.assign(error=losses(table)["mae"])
-    for colour, (model, rows) in zip(COLOURS, table.groupby(columns.MODEL), strict=False):
+    for number, (model, rows) in enumerate(table.groupby(columns.MODEL, sort=False)):
         mean = rows.groupby(columns.HORIZON)["error"].mean()
         weeks = np.asarray(mean.index, dtype=np.float64) / 7
-        axes.plot(weeks, mean.to_numpy(), marker="o", color=colour, label=str(model))
+        axes.plot(weeks, mean.to_numpy(), label=str(model), **_style(number))
     axes.set(xlabel="weeks after enrolment", ylabel="mean absolute error (points)", title=title)
-    axes.set_ylim(bottom=0)
-    axes.legend()
+    axes.set_xticks(sorted(table[columns.HORIZON].unique() / 7))
+    axes.autoscale()
+    axes.set_ylim(0, 1.05 * axes.get_ylim()[1])
+    _legend_below(figure)
     figure.savefig(path, dpi=120, bbox_inches="tight")
 
 
@@ -84,19 +91,24 @@ def probability_integral_transform(table: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def reliability_figure(table: pd.DataFrame, path: Path, *, title: str) -> None:
-    """Draw how often a milestone was reached against its forecast chance, of one model."""
+    """Draw how often a milestone was reached against its forecast chance, of one model.
+
+    Bands of chances that hold fewer than `MINIMUM_BAND` outcomes are left out: noise.
+    """
     figure = Figure(figsize=(5, 5))
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="grey", linewidth=1, label="perfect")
     names = [name for name in table.columns if name.startswith(columns.CHANCE)]
-    for colour, name in zip(COLOURS, names, strict=False):
+    for number, name in enumerate(names):
         milestone = name.removeprefix(columns.CHANCE)
         band = pd.cut(table[name], bins=[n / BINS for n in range(BINS + 1)], include_lowest=True)
         reached = columns.REACHED + milestone
-        means = table.groupby(band, observed=True).agg({name: "mean", reached: "mean"})
-        axes.plot(means[name], means[reached], marker="o", color=colour, label=milestone)
+        means = table.groupby(band, observed=True).agg({name: ["mean", "size"], reached: "mean"})
+        means = means[means[name, "size"] >= MINIMUM_BAND]
+        axes.plot(means[name, "mean"], means[reached, "mean"], label=milestone, **_style(number))
     axes.set(xlabel="forecast chance", ylabel="share that reached it", title=title)
-    axes.legend()
+    axes.set(xlim=(-0.05, 1.05), ylim=(-0.05, 1.05))
+    _legend_below(figure)
     figure.savefig(path, dpi=120, bbox_inches="tight")
 
 
@@ -114,11 +126,7 @@ def leaderboard_figure(rows: Sequence[Row], path: Path, *, title: str) -> None:
     by_horizon, by_origin = figure.subplots(1, 2)
     models = list(dict.fromkeys(row.model for row in rows))
     for number, model in enumerate(models):
-        style = {
-            "color": COLOURS[number % len(COLOURS)],
-            "linestyle": "-" if number < len(COLOURS) else "--",
-            "marker": "o",
-        }
+        style = _style(number)
         mine = [row for row in everybody if row.model == model]
         at_first = [row for row in mine if row.origin_day == first]
         weeks = [row.weeks for row in at_first]
@@ -135,3 +143,17 @@ def leaderboard_figure(rows: Sequence[Row], path: Path, *, title: str) -> None:
         )
     figure.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=5, fontsize=8)
     figure.savefig(path, dpi=120, bbox_inches="tight")
+
+
+def _style(number: int) -> dict[str, Any]:
+    """Return colour, line and marker of the so-manieth model; dashed once the colours run out."""
+    return {
+        "color": COLOURS[number % len(COLOURS)],
+        "linestyle": "-" if number < len(COLOURS) else "--",
+        "marker": "o",
+        "markersize": 4,
+    }
+
+
+def _legend_below(figure: Figure) -> None:
+    figure.legend(loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=2, fontsize=8)
