@@ -65,6 +65,16 @@ def median(weight_BHS: Tensor, mean_BHS: Tensor, spread_BHS: Tensor) -> Tensor:
     return ((below_BH - 1 + inside_BH) / CELLS).clamp(0, 1)
 
 
+def in_points(share_BHQ: Tensor, worst: float, best: float) -> Tensor:
+    """Turn quantiles of the way from the worst to the best score into score points, rising along Q.
+
+    Where the best score is the lower one, the way's 90 % quantile is the score's 10 % quantile: the
+    levels are symmetric.
+    """
+    score_BHQ = worst + (best - worst) * share_BHQ
+    return score_BHQ if best > worst else score_BHQ.flip(-1)
+
+
 def crps(cdf_BHK: Tensor, share_BH: Tensor) -> Tensor:
     """Return the continuous ranked probability score of each outcome, (B, H), on [0, 1].
 
