@@ -72,7 +72,7 @@ def day_network(batch: SequenceBatch, task: Task) -> Network:
 
 def tight_loop(module: Learner, data: tuple[Tensor, ...], batches: EpochBatches) -> float:
     """Return seconds of one epoch without Lightning, over tensors in memory."""
-    optimiser = module.configure_optimizers()
+    optimiser = module.configure_optimizers()["optimizer"]
     module.train()
     started = time.perf_counter()
     for index, rows in enumerate(batches):

@@ -4,6 +4,7 @@
 `manifest.json`            `Manifest`: SHA-256 of every other file, and what the model rests on
 `encoder.onnx`             past and person -> embeddings, one per modality (late fusion)
 `head.onnx`                embeddings and which modalities are present -> quantiles
+`coalitions.onnx`          embeddings and which parts each coalition knows -> medians
 `tensors.safetensors`      calibration offsets added to the quantiles: `calibration_HQ` for
                            everybody, `calibration_GHQ` on top for each group of the manifest;
                            and `reference_*`, mean and spread of the training pairs (no row)
@@ -23,6 +24,11 @@ head.onnx
     in `embeddings` float32 (B, M, D), or (1, M, D) for many coalitions of one pair, and `present`
     float32 (B, M) of 0 and 1
     out `quantiles` float32 (B, H, Q), before the calibration offsets, rising along Q
+coalitions.onnx
+    in `embeddings` float32 (V, M, D), V views of one pair's past, and `shown` float32 (K, V, M) of
+    0 and 1, at most one view of a modality; all K agree on the modalities that have no parts
+    (time since onset, person, therapy: view 0 or none)
+    out `medians` float32 (K, H), the same as the middle of `quantiles`
 """
 
 from __future__ import annotations
@@ -32,6 +38,7 @@ from pydantic import BaseModel, ConfigDict
 MANIFEST_FILE = "manifest.json"
 ENCODER_FILE = "encoder.onnx"
 HEAD_FILE = "head.onnx"
+COALITIONS_FILE = "coalitions.onnx"
 TENSORS_FILE = "tensors.safetensors"
 TASK_FILE = "task.json"
 CARD_FILE = "model-card.md"

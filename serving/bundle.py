@@ -41,8 +41,8 @@ class Bundle:
         Offsets added to the quantiles, score points.
     reference
         What the training pairs look like in short.
-    encoder, head
-        ONNX Runtime sessions of the two graphs (`contracts.bundle`).
+    encoder, head, coalitions
+        ONNX Runtime sessions of the graphs (`contracts.bundle`).
     """
 
     manifest: Manifest
@@ -53,6 +53,7 @@ class Bundle:
     reference: Reference
     encoder: onnxruntime.InferenceSession
     head: onnxruntime.InferenceSession
+    coalitions: onnxruntime.InferenceSession
 
 
 def verify_bundle(folder: Path) -> str:
@@ -94,6 +95,7 @@ def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
         reference=_reference(load(contents[names.TENSORS_FILE])),
         encoder=_session(contents[names.ENCODER_FILE]),
         head=_session(contents[names.HEAD_FILE]),
+        coalitions=_session(contents[names.COALITIONS_FILE]),
     )
 
 
@@ -123,6 +125,18 @@ def join(
     feed = {"embeddings": embeddings_BME, "present": present_BM.astype(np.float32)}
     (quantiles_BHQ,) = bundle.head.run(None, feed)
     return np.asarray(quantiles_BHQ, dtype=np.float64)
+
+
+def medians(
+    bundle: Bundle, embeddings_VME: NDArray[np.float32], shown_KVM: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Forecast what many coalitions of one pair know: medians (K, H), which are final.
+
+    The coalitions agree on the modalities that have no parts (`contracts.bundle`).
+    """
+    feed = {"embeddings": embeddings_VME, "shown": shown_KVM}
+    (medians_KH,) = bundle.coalitions.run(None, feed)
+    return np.asarray(medians_KH, dtype=np.float64)
 
 
 def calibrated(

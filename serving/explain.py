@@ -12,7 +12,10 @@ background of other people's rows is needed.
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import shap
@@ -22,7 +25,7 @@ from contracts.errors import ForecastRefused, IntegrityError
 from contracts.forecast import MEDIAN
 from contracts.sequences import SequenceBatch
 from features.sequences import present_modalities
-from serving.bundle import Bundle, calibrated, embed, join
+from serving.bundle import Bundle, calibrated, embed, join, medians
 from serving.request import SCORE
 from serving.shapley import coalitions, shapley_weights
 from training.milestones import chances
@@ -39,10 +42,11 @@ MOST_PLAYERS = 12
 DAY_PLAYERS = 6
 """Blocks of days of one modality that are told apart on request: 64 more passes of the encoder."""
 
-AT_ONCE = 256
-"""Coalitions in one pass of the head: more would only take memory."""
+AT_ONCE = 512
+"""Coalitions in one pass of a graph: more would only take memory."""
 
 WHOLE, EARLY, RECENT = "all days", "early days", "recent days"
+PART = {EARLY: 1, RECENT: 2, WHOLE: 3}
 UNPARTED = frozenset({"time since onset", "person", "therapy"})
 """Not parted: the first two have no days, and the recent dose acts on the course as a whole."""
 
@@ -69,12 +73,15 @@ class Game:
         What is known.
     embeddings_3ME
         Embeddings from all days, the early and the recent ones; (1, M, E) where nothing is parted.
+    quantiles_1HQ
+        The forecast itself.
     """
 
     bundle: Bundle
     batch: SequenceBatch
     players: tuple[Player, ...]
     embeddings_3ME: NDArray[np.float32]
+    quantiles_1HQ: NDArray[np.float64]
 
 
 def game_of(bundle: Bundle, batch: SequenceBatch, most_players: int = MOST_PLAYERS) -> Game:
@@ -86,19 +93,36 @@ def game_of(bundle: Bundle, batch: SequenceBatch, most_players: int = MOST_PLAYE
         windows = (EARLY, RECENT) if m in parted else (WHOLE,)
         players += [Player(int(m), window) for window in windows]
     views = [batch, *_windows(batch)] if parted else [batch]
+    embeddings_3ME = np.concatenate([embed(bundle, view) for view in views])
+    whole_1HQ = join(bundle, embeddings_3ME[:1], present_M[None].astype(np.float32))
     return Game(
         bundle=bundle,
         batch=batch,
         players=tuple(players),
-        embeddings_3ME=np.concatenate([embed(bundle, view) for view in views]),
+        embeddings_3ME=embeddings_3ME,
+        quantiles_1HQ=calibrated(bundle, whole_1HQ, batch.groups_B),
     )
 
 
-def worths(game: Game, member_KP: Flags) -> NDArray[np.float64]:
-    """Forecast what each coalition knows: calibrated quantiles (K, H, Q)."""
-    parts = np.array_split(member_KP, max(1, len(member_KP) // AT_ONCE))
-    quantiles_KHQ = np.concatenate([_joined(game, part) for part in parts])
-    return calibrated(game.bundle, quantiles_KHQ, game.batch.groups_B)
+def forecast(game: Game, output: str) -> NDArray[np.float64]:
+    """Return the output at each horizon as it is forecast, (H,)."""
+    return np.asarray(output_of(game, game.quantiles_1HQ, output)[0])
+
+
+def worths(game: Game, member_KP: Flags, output: str) -> NDArray[np.float64]:
+    """Forecast one output from what each coalition knows, (K, H).
+
+    The median needs no other quantile and no calibration, so it has a graph of its own.
+    """
+    worth = _medians if output == SCORE else partial(_from_quantiles, output=output)
+    parts = _alike(game, member_KP)
+    worth_KH = np.empty((len(member_KP), len(game.bundle.manifest.horizon_days)))
+    # A graph runs on one thread and lets go of the interpreter: the cores share the parts.
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        found = pool.map(lambda rows: worth(game, member_KP[rows]), parts)
+        for rows, worth_RH in zip(parts, found, strict=True):
+            worth_KH[rows] = worth_RH
+    return worth_KH
 
 
 def explain(game: Game, horizon: int, output: str = SCORE) -> shap.Explanation:
@@ -124,9 +148,9 @@ def explain(game: Game, horizon: int, output: str = SCORE) -> shap.Explanation:
         Base and contributions miss the forecast by more than `LARGEST_GAP`.
     """
     players = len(game.players)
-    worth_K = output_of(game, worths(game, coalitions(players)), output)[:, horizon]
+    worth_K = worths(game, coalitions(players), output)[:, horizon]
     value_P = shapley_weights(players) @ worth_K
-    gap = abs(worth_K[0] + value_P.sum() - worth_K[-1])
+    gap = abs(worth_K[0] + value_P.sum() - forecast(game, output)[horizon])
     if not gap <= LARGEST_GAP:
         raise IntegrityError(f"the explanation misses the forecast by {gap:.2g} points: not shown")
     names = game.bundle.manifest.modalities
@@ -222,19 +246,36 @@ def _columns(batch: SequenceBatch, modality: str) -> NDArray[np.intp]:
     return np.flatnonzero(np.array(batch.layout.modality_C) == modality)
 
 
-def _joined(game: Game, member_KP: Flags) -> NDArray[np.float64]:
-    modalities = game.embeddings_3ME.shape[1]
-    present_KM = np.zeros((len(member_KP), modalities), dtype=np.float32)
-    view_KM = np.zeros((len(member_KP), modalities), dtype=np.int64)
+def _alike(game: Game, member_KP: Flags) -> list[NDArray[np.intp]]:
+    """Group the coalitions by which modalities without parts they know, at most `AT_ONCE` each."""
+    names = game.bundle.manifest.modalities
+    unparted = [p for p, player in enumerate(game.players) if names[player.modality] in UNPARTED]
+    kind_K = member_KP[:, unparted] @ (1 << np.arange(len(unparted)))
+    alike = [np.flatnonzero(kind_K == kind) for kind in np.unique(kind_K)]
+    return [part for rows in alike for part in np.array_split(rows, max(1, len(rows) // AT_ONCE))]
+
+
+def _shown(game: Game, member_KP: Flags) -> NDArray[np.float32]:
+    """Return which view of each modality a coalition knows, (K, V, M) of 0 and 1."""
+    views, modalities = game.embeddings_3ME.shape[:2]
+    know_KM = np.zeros((len(member_KP), modalities), dtype=np.int64)
     for p, player in enumerate(game.players):
-        m, shown_K = player.modality, member_KP[:, p]
-        present_KM[shown_K, m] = 1
-        # Early alone is view 1, recent alone view 2, both together 3, which are all the days: 0.
-        view_KM[:, m] += {WHOLE: 0, EARLY: 1, RECENT: 2}[player.window] * shown_K
-    if len(game.embeddings_3ME) == 1:
-        return join(game.bundle, game.embeddings_3ME, present_KM)
-    embeddings_KME = game.embeddings_3ME[view_KM % 3, np.arange(modalities)]
-    return join(game.bundle, embeddings_KME, present_KM)
+        # Early days are 1, recent ones 2; all of them, or both together, are 3.
+        know_KM[:, player.modality] += PART[player.window] * member_KP[:, p]
+    view_KM = know_KM % 3
+    shown_KVM = (view_KM[:, None] == np.arange(views)[:, None]) & (know_KM > 0)[:, None]
+    return np.asarray(shown_KVM, dtype=np.float32)
+
+
+def _medians(game: Game, member_KP: Flags) -> NDArray[np.float64]:
+    return medians(game.bundle, game.embeddings_3ME, _shown(game, member_KP))
+
+
+def _from_quantiles(game: Game, member_KP: Flags, output: str) -> NDArray[np.float64]:
+    shown_KVM = _shown(game, member_KP)
+    embeddings_KME = np.einsum("kvm,vme->kme", shown_KVM, game.embeddings_3ME)
+    quantiles_KHQ = join(game.bundle, embeddings_KME, shown_KVM.sum(axis=1))
+    return output_of(game, calibrated(game.bundle, quantiles_KHQ, game.batch.groups_B), output)
 
 
 def output_of(game: Game, quantiles_KHQ: NDArray[np.float64], output: str) -> NDArray[np.float64]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from contracts.sequences import SequenceBatch
 from serving.bundle import Bundle
-from serving.explain import WHOLE, Game, explain, explain_days, game_of, output_of, worths
+from serving.explain import WHOLE, Game, explain, explain_days, forecast, game_of
 from serving.record import Question
 from serving.request import SCORE, Contribution, DayContribution, Reasons
 
@@ -26,17 +24,15 @@ def reasons(question: Question, bundle: Bundle, batch: SequenceBatch, horizon: i
     game = game_of(bundle, batch)
     explanation = explain(game, horizon, question.output)
     base = float(explanation.base_values)
-    everything_1P = np.ones((1, len(game.players)), dtype=np.bool_)
-    shown = worths(game, everything_1P)
-    forecast = float(output_of(game, shown, question.output)[0, horizon])
+    foretold = float(forecast(game, question.output)[horizon])
     return Reasons(
         output=question.output,
         unit=SCORE_UNIT if question.output == SCORE else CHANCE_UNIT,
         horizon_weeks=bundle.task.horizons[horizon].weeks,
         base=base,
-        forecast=forecast,
+        forecast=foretold,
         contributions=_contributions(game, explanation.values.tolist()),
-        additivity_gap=abs(base + float(explanation.values.sum()) - forecast),
+        additivity_gap=abs(base + float(explanation.values.sum()) - foretold),
         days_of=question.days_of,
         days=_days(question, game, horizon),
     )

@@ -10,9 +10,10 @@ import torch
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from training.fit import forward, tensors
-from training.models.architectures import new_network
-from training.models.emissions import windows
+from training.models.architectures import Architecture, new_network
+from training.models.emissions import window_sums
 from training.models.groups import recovery_groups
+from training.models.inputs import inputs_of
 from training.models.network import Network
 from training.models.trajectory import HybridHead
 
@@ -91,7 +92,32 @@ def test_more_therapy_never_forecasts_a_slower_recovery_whatever_the_weights(
 
 
 def test_windows_hold_each_day_once_and_end_with_the_last_day() -> None:
-    window_WT = windows(30, 7)
-    assert window_WT.shape == (5, 30)
-    np.testing.assert_array_equal(window_WT.sum(0), np.ones(30))
-    np.testing.assert_array_equal(window_WT.sum(1), [2, 7, 7, 7, 7])
+    days_BTC = torch.arange(30.0)[None, :, None]
+    each_BTC = torch.cat([torch.ones_like(days_BTC), days_BTC], dim=-1)
+    sums_BWC = window_sums(each_BTC, 7)
+    np.testing.assert_array_equal(sums_BWC[0, :, 0], [2, 7, 7, 7, 7])
+    assert sums_BWC[0, -1, 1] == sum(range(23, 30))
+
+
+@pytest.mark.parametrize("architecture", ["hybrid", "GRU-D"])
+def test_coalitions_forecast_what_each_would_alone(
+    batch: SequenceBatch, task: Task, architecture: Architecture
+) -> None:
+    torch.manual_seed(2)
+    network = new_network(batch.layout, task, architecture, hidden=8).eval()
+    *past, _, _ = tensors(batch)
+    with torch.inference_mode():
+        for parameter in network.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+        views_VMD = network.encoder(*past)[:3]
+        modalities = views_VMD.shape[1]
+        view_KM = torch.randint(-1, 3, (40, modalities))
+        # The time and the therapy have no parts, and a call agrees on whether they are known.
+        therapy = inputs_of(batch.layout, task).therapy
+        view_KM[:, [0] if therapy is None else [0, therapy]] = 0
+        shown_KVM = (view_KM[:, None] == torch.arange(3)[:, None]).float()
+        known_KMD = views_VMD[view_KM.clamp(min=0), torch.arange(modalities)]
+        alone_KHQ = network.head(known_KMD, (view_KM >= 0).float())
+        np.testing.assert_allclose(
+            network.head.medians(views_VMD, shown_KVM), alone_KHQ[..., 9], atol=2e-3
+        )

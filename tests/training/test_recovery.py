@@ -9,7 +9,7 @@ from scipy.integrate import solve_ivp
 from scipy.stats import norm
 
 from training.models.recovery import Curves, evidence, level, level_ahead
-from training.models.scale import CELLS, crps, mixture_cdf, quantiles
+from training.models.scale import CELLS, crps, median, mixture_cdf, quantiles
 
 LEVELS = torch.linspace(0.05, 0.95, 19)
 
@@ -92,3 +92,16 @@ def test_the_learned_population_starts_as_the_published_one() -> None:
         mean = float((weight_P * score_P).sum())
     # van der Vliet 2020 implies a mean of 43.8 at week 26; our spread within groups moves it a bit.
     assert mean == pytest.approx(43.8, abs=3)
+
+
+@given(st.integers(0, 1_000), st.floats(-1.0, 2.0))
+def test_the_median_sought_is_the_median_of_the_grid(seed: int, around: float) -> None:
+    """Also where all mass lies at or beyond an end of the scale."""
+    generator = torch.Generator().manual_seed(seed)
+    weight_BHS = torch.rand(3, 2, 4, generator=generator)
+    weight_BHS = weight_BHS / weight_BHS.sum(dim=-1, keepdim=True)
+    mean_BHS = around + 0.3 * torch.randn(3, 2, 4, generator=generator)
+    spread_BHS = 0.01 + 0.3 * torch.rand(3, 2, 4, generator=generator)
+    cdf_BHK = mixture_cdf(weight_BHS, mean_BHS, spread_BHS)
+    expected_BH = quantiles(cdf_BHK, torch.tensor([0.5]))[..., 0]
+    np.testing.assert_allclose(median(weight_BHS, mean_BHS, spread_BHS), expected_BH, atol=1e-4)

@@ -19,30 +19,33 @@ import torch
 from torch import Tensor, nn
 
 from contracts.sequences import SequenceBatch
-from training.models.emissions import Emissions, windows
+from training.models.emissions import Emissions, window_sums
 from training.models.inputs import Inputs
 from training.models.network import ModalityEncoder
 from training.models.normalisation import Normalisation
 from training.models.opinions import (
-    WINDOW_DAYS,
+    WEEK_DAYS,
     Opinion,
-    WindowEncoder,
+    WeeklyOpinion,
     curve_features,
     moment_features,
+    tilted,
+    weekly,
 )
-from training.models.recovery import NOISE_SHARE, Curves, evidence, level
-from training.models.series import SUMMARIES
-from training.models.trajectory import ONSET, REFERENCE_DOSE_MIN
+from training.models.recovery import NOISE_SHARE, Curves, evidence, lead, level
+from training.models.series import SUMMARIES, day_weights, summary
+from training.models.trajectory import ONSET, ORIGIN, REFERENCE_DOSE_MIN
 
-PER_GROUP = 32
+PER_GROUP = 64
 """Curves of each group."""
 
 
 class HybridEncoder(ModalityEncoder):
     """Log evidence and residual features of each modality, with the facts that the head needs."""
 
-    window_WT: Tensor
-    channel_MC: Tensor
+    weight_T: Tensor
+    anchor_M1: Tensor
+    dose_M1: Tensor
 
     def __init__(self, inputs: Inputs, hidden: int) -> None:
         super().__init__()
@@ -50,16 +53,14 @@ class HybridEncoder(ModalityEncoder):
         self.curves = Curves(PER_GROUP)
         self.log_noise = nn.Parameter(torch.tensor(NOISE_SHARE).log())
         self.normalisation = Normalisation(inputs.channels, inputs.person)
-        self.emissions = Emissions(inputs.channels, inputs.days)
-        self.register_buffer("channel_MC", channels_of(inputs))
-        self.register_buffer("window_WT", windows(inputs.days, WINDOW_DAYS))
+        self.emissions = Emissions(channels_of(inputs))
+        self.register_buffer("weight_T", day_weights(inputs.days))
+        self.register_buffer("anchor_M1", one_of(inputs.anchor, inputs.modalities))
+        self.register_buffer("dose_M1", one_of(inputs.therapy, inputs.modalities))
         self.time = Opinion(3, hidden)
         self.person = Opinion(2 * inputs.person, hidden) if inputs.person else None
         self.series = nn.ModuleList(
-            WindowEncoder(len(columns), inputs.days, hidden) for columns in inputs.series
-        )
-        self.opinions = nn.ModuleList(
-            Opinion(hidden + SUMMARIES * len(columns), hidden) for columns in inputs.series
+            WeeklyOpinion(len(columns), inputs.days, hidden) for columns in inputs.series
         )
 
     def forward(
@@ -72,38 +73,47 @@ class HybridEncoder(ModalityEncoder):
         person_known_BS: Tensor,
     ) -> Tensor:
         """Return one embedding per modality, (B, M, P + R + facts)."""
-        latent_P3 = self.curves.latent()
-        feature_PJ = curve_features(latent_P3, self.curves.group_P)
         x_BTC = self.normalisation.series(values_BTC, observed_BTC)
         facts_BF = self._facts(values_BTC, observed_BTC, days_since_onset_BT, origin_day_B)
-        moment_BPJ = moment_features(latent_P3, facts_BF[:, ONSET])
-        onset_B = torch.log1p(facts_BF[:, ONSET])
-        times = torch.stack([(onset_B - 4) / 2, (onset_B - 4) ** 2 / 4, origin_day_B / 21], dim=-1)
-        parts = [self.time(times, feature_PJ, moment_BPJ)]
+        latent_P3 = self.curves.latent()
+        opinions = [self.time(times_of(facts_BF))]
         if self.person is not None:
-            known = self.normalisation.person(person_BS, person_known_BS)
-            parts.append(self.person(known, feature_PJ, moment_BPJ))
+            opinions.append(self.person(self.normalisation.person(person_BS, person_known_BS)))
+        opinions += self._of_series(x_BTC, observed_BTC)
+        tilt_BMJ, residual_BMR = (torch.stack(told, dim=1) for told in zip(*opinions, strict=True))
         days_BW = self.emissions.days(days_since_onset_BT)
-        read_BCP = self.emissions(x_BTC, observed_BTC, level(latent_P3, days_BW[..., None]))
-        read_MBP = (self.channel_MC @ read_BCP).unbind(dim=1)
-        for columns, encoder, opinion, read_BP in zip(
-            self.inputs.series, self.series, self.opinions, read_MBP, strict=True
-        ):
-            index = list(columns)
-            encoded = encoder(x_BTC[:, :, index], observed_BTC[:, :, index])
-            said_BP, residual_BR = opinion(encoded, feature_PJ, moment_BPJ)
-            said_BP = said_BP + read_BP
-            if self.inputs.target in columns:
-                said_BP = said_BP + self._target_evidence(
-                    latent_P3, values_BTC, observed_BTC, days_since_onset_BT
-                )
-            # The dose acts on the rate alone: the therapy has no say in the residual.
-            if self.inputs.dose in columns:
-                residual_BR = torch.zeros_like(residual_BR)
-            parts.append((said_BP, residual_BR))
+        target_BP = self._target_evidence(latent_P3, values_BTC, observed_BTC, days_since_onset_BT)
+        said_BMP = (
+            tilted(
+                tilt_BMJ,
+                curve_features(latent_P3, self.curves.group_P),
+                moment_features(latent_P3, facts_BF[:, ONSET]),
+            )
+            + self.emissions(
+                x_BTC,
+                observed_BTC,
+                level(latent_P3, days_BW[..., None]),
+                lead(latent_P3, days_BW[..., None]),
+            )
+            + self.anchor_M1 * target_BP[:, None]
+        )
         # Only differences between curves count; near 0 they are exact in single precision.
-        centred = [(said_BP - said_BP.amax(dim=1, keepdim=True), told) for said_BP, told in parts]
-        return torch.stack([torch.cat([*part, facts_BF], dim=-1) for part in centred], dim=1)
+        centred_BMP = said_BMP - said_BMP.amax(dim=-1, keepdim=True)
+        # The dose acts on the rate alone: the therapy has no say in the residual.
+        allowed_BMR = residual_BMR * (1 - self.dose_M1)
+        facts_BMF = facts_BF[:, None].expand(-1, self.inputs.modalities, -1)
+        return torch.cat([centred_BMP, allowed_BMR, facts_BMF], dim=-1)
+
+    def _of_series(self, x_BTC: Tensor, observed_BTC: Tensor) -> list[tuple[Tensor, Tensor]]:
+        weeks_BWC = weekly(x_BTC, observed_BTC)
+        channels = self.inputs.channels
+        summary_BF = summary(x_BTC, observed_BTC, self.weight_T)
+        summary_BSC = summary_BF.reshape(-1, SUMMARIES, channels)
+        told = []
+        for columns, opinion in zip(self.inputs.series, self.series, strict=True):
+            both = [*columns, *(channels + column for column in columns)]
+            told.append(opinion(weeks_BWC[:, :, both], summary_BSC[:, :, list(columns)]))
+        return told
 
     def mechanistic(self) -> list[nn.Parameter]:
         """Return the population of curves, the readings of the channels and the score's noise."""
@@ -126,7 +136,7 @@ class HybridEncoder(ModalityEncoder):
         if self.inputs.dose is None:
             dose_B = torch.full_like(onset_B, REFERENCE_DOSE_MIN)
         else:
-            recent = slice(-2 * WINDOW_DAYS, None)
+            recent = slice(-2 * WEEK_DAYS, None)
             seen_BT = observed_BTC[:, recent, self.inputs.dose]
             total_B = (values_BTC[:, recent, self.inputs.dose] * seen_BT).sum(dim=1)
             count_B = seen_BT.sum(dim=1)
@@ -137,14 +147,31 @@ class HybridEncoder(ModalityEncoder):
     def _target_evidence(
         self, latent_P3: Tensor, values_BTC: Tensor, observed_BTC: Tensor, days_BT: Tensor
     ) -> Tensor:
-        seen_BT1 = observed_BTC[:, :, self.inputs.target : self.inputs.target + 1]
-        score_BT1 = values_BTC[:, :, self.inputs.target : self.inputs.target + 1]
-        share_BT1 = (score_BT1 - self.inputs.low) / (self.inputs.high - self.inputs.low)
-        count_BW = (self.window_WT @ seen_BT1)[..., 0]
-        mean_BW = (self.window_WT @ (share_BT1 * seen_BT1))[..., 0] / count_BW.clamp(min=1)
-        day_BW = (self.window_WT @ (days_BT[..., None].clamp(min=0) * seen_BT1))[..., 0]
-        day_BW = day_BW / count_BW.clamp(min=1)
-        return evidence(latent_P3, mean_BW, count_BW, day_BW, self.log_noise)
+        target = slice(self.inputs.target, self.inputs.target + 1)
+        seen_BT1 = observed_BTC[:, :, target]
+        share_BT1 = (values_BTC[:, :, target] - self.inputs.low) / (
+            self.inputs.high - self.inputs.low
+        )
+        day_BT1 = days_BT[..., None].clamp(min=0)
+        each_BT3 = torch.cat([seen_BT1, share_BT1 * seen_BT1, day_BT1 * seen_BT1], dim=-1)
+        count_BW, share_BW, day_BW = window_sums(each_BT3, WEEK_DAYS).unbind(dim=-1)
+        scores_BW = count_BW.clamp(min=1)
+        return evidence(
+            latent_P3, share_BW / scores_BW, count_BW, day_BW / scores_BW, self.log_noise
+        )
+
+
+def times_of(facts_BF: Tensor) -> Tensor:
+    """Return what the time since onset says of itself, roughly standardised, (B, 3)."""
+    onset_B = torch.log1p(facts_BF[:, ONSET])
+    return torch.stack(
+        [(onset_B - 4) / 2, (onset_B - 4) ** 2 / 4, facts_BF[:, ORIGIN] / 21], dim=-1
+    )
+
+
+def one_of(place: int | None, places: int) -> Tensor:
+    """Return 1 at a place and 0 elsewhere, (M, 1); 0 everywhere without a place."""
+    return torch.tensor([[float(each == place)] for each in range(places)])
 
 
 def channels_of(inputs: Inputs) -> Tensor:
@@ -152,7 +179,7 @@ def channels_of(inputs: Inputs) -> Tensor:
 
     All but the target, whose scores have a likelihood of their own, and the dose.
     """
-    channel_MC = torch.zeros(len(inputs.series), inputs.channels)
-    for place, columns in enumerate(inputs.series):
+    channel_MC = torch.zeros(inputs.modalities, inputs.channels)
+    for place, columns in enumerate(inputs.series, inputs.modalities - len(inputs.series)):
         channel_MC[place, [c for c in columns if c not in {inputs.target, inputs.dose}]] = 1
     return channel_MC

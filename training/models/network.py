@@ -1,6 +1,7 @@
 """What every network of ours is: an encoder of modalities, a head that joins them, an ensemble.
 
-Letters: B pairs, M modalities, D embedding width, H horizons, Q quantile levels.
+Letters: B pairs, M modalities, D embedding width, H horizons, Q quantile levels, K coalitions of
+what is known of one pair, V views of its past.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from contracts.forecast import MEDIAN
 from contracts.sequences import SequenceBatch
 from training.models.normalisation import Normalisation
 
@@ -35,6 +37,21 @@ class ModalityHead(nn.Module):
     def forward(self, embeddings_BMD: Tensor, present_BM: Tensor) -> Tensor:
         """Return quantiles (B, H, Q) in score points."""
         raise NotImplementedError
+
+    def medians(self, embeddings_VMD: Tensor, shown_KVM: Tensor) -> Tensor:
+        """Return the median of every coalition of one pair, (K, H), in score points.
+
+        Parameters
+        ----------
+        embeddings_VMD
+            Views of the pair: its embeddings from all days, from some, from others.
+        shown_KVM
+            1 for the view of each modality that a coalition knows, 0 for the others; a call's
+            coalitions agree on the modalities that have no parts.
+        """
+        embeddings_MKD = shown_KVM.permute(2, 0, 1) @ embeddings_VMD.transpose(0, 1)
+        quantiles_KHQ: Tensor = self(embeddings_MKD.transpose(0, 1), shown_KVM.sum(dim=1))
+        return quantiles_KHQ[..., MEDIAN]
 
     def losses(self, embeddings_BMD: Tensor, present_BM: Tensor, truth_BH: Tensor) -> Tensor:
         """Return the loss of each outcome (B, H) in score points; anything where truth is NaN."""
@@ -87,6 +104,15 @@ class Ensemble(nn.Module):
             for member, part in zip(self._networks(), parts, strict=True)
         ]
         return torch.stack(quantiles).mean(dim=0)
+
+    def medians(self, embeddings_VME: Tensor, shown_KVM: Tensor) -> Tensor:
+        """Return the mean medians of every coalition of one pair, (K, H)."""
+        parts = embeddings_VME.chunk(len(self.members), dim=-1)
+        medians = [
+            member.head.medians(part, shown_KVM)
+            for member, part in zip(self._networks(), parts, strict=True)
+        ]
+        return torch.stack(medians).mean(dim=0)
 
     def _networks(self) -> list[Network]:
         return [cast(Network, member) for member in self.members]

@@ -7,16 +7,30 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.stats import skew
 from torch import Tensor, nn
 
 from contracts.sequences import SequenceBatch
 
 SMALLEST_SPREAD = 1e-3
 
+SKEWED = 0.5
+"""Skewness from which a positive channel is read by its logarithm: moderate (Bulmer 1979)."""
+
+RARE = 0.01
+"""Share of a channel's values that may be 0 or less and it still counts as positive."""
+
 
 class Normalisation(nn.Module):
-    """Mean and spread of each channel and person covariate, taken from observed values only."""
+    """Mean and spread of each channel and person covariate, taken from observed values only.
 
+    A channel that is positive and skewed to the right, such as steps, is read by its logarithm:
+    between people and days it varies by factors. Values under its lowest per cent read as that.
+    """
+
+    log_C: Tensor
+    least_C: Tensor
     mean_C: Tensor
     spread_C: Tensor
     mean_S: Tensor
@@ -24,6 +38,8 @@ class Normalisation(nn.Module):
 
     def __init__(self, channels: int, person: int) -> None:
         super().__init__()
+        self.register_buffer("log_C", torch.zeros(channels))
+        self.register_buffer("least_C", torch.ones(channels))
         self.register_buffer("mean_C", torch.zeros(channels))
         self.register_buffer("spread_C", torch.ones(channels))
         self.register_buffer("mean_S", torch.zeros(person))
@@ -33,6 +49,9 @@ class Normalisation(nn.Module):
         """Set mean and spread from the training pairs; a column never observed stays as it is."""
         values_BTC = np.where(train.observed_BTC, train.values_BTC, np.nan).astype(np.float64)
         person_BS = np.where(train.person_known_BS, train.person_BS, np.nan).astype(np.float64)
+        self._choose_logarithms(values_BTC)
+        with torch.no_grad():
+            values_BTC = self._read(torch.from_numpy(values_BTC)).numpy()
         for x, mean, spread in (
             (values_BTC.reshape(-1, values_BTC.shape[-1]), self.mean_C, self.spread_C),
             (person_BS, self.mean_S, self.spread_S),
@@ -45,9 +64,20 @@ class Normalisation(nn.Module):
 
     def series(self, values_BTC: Tensor, observed_BTC: Tensor) -> Tensor:
         """Return standardised values, 0 where not observed."""
-        return (values_BTC - self.mean_C) / self.spread_C * observed_BTC
+        return (self._read(values_BTC) - self.mean_C) / self.spread_C * observed_BTC
 
     def person(self, person_BS: Tensor, known_BS: Tensor) -> Tensor:
         """Return standardised covariates, 0 where unknown, beside what is known, (B, 2 S)."""
         p_BS = (person_BS - self.mean_S) / self.spread_S * known_BS
         return torch.cat([p_BS, known_BS], dim=-1)
+
+    def _choose_logarithms(self, values_BTC: NDArray[np.float64]) -> None:
+        for c in range(values_BTC.shape[2]):
+            known = values_BTC[:, :, c][~np.isnan(values_BTC[:, :, c])]
+            if len(known) and (least := float(np.quantile(known, RARE))) > 0:
+                self.log_C[c] = float(skew(known) > SKEWED)
+                self.least_C[c] = least
+
+    def _read(self, values_BTC: Tensor) -> Tensor:
+        logs_BTC = torch.log(torch.maximum(values_BTC, self.least_C))
+        return self.log_C * logs_BTC + (1 - self.log_C) * values_BTC

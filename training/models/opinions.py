@@ -1,7 +1,7 @@
 """What a modality makes of itself: a tilt of the population, and features for the residual.
 
-Letters: B pairs, T days, W windows, C channels of one modality, F features of a modality, P curves,
-J features of a curve, R residual features.
+Letters: B pairs, T days, W weeks, C channels, S summaries, M modalities, F features of a modality,
+P curves, J features of a curve, R residual features.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from training.models.emissions import windows
+from training.models.emissions import window_sums
 from training.models.recovery import GROUPS, RATE, START, TIME, level
-from training.models.series import day_weights, summary
+from training.models.series import SUMMARIES
 
 RESIDUALS = 8
-WINDOW_DAYS = 7
+WEEK_DAYS = 7
 POPULATION_FEATURES = GROUPS + 5
 MOMENT_FEATURES = 4
 
@@ -30,39 +30,45 @@ class Opinion(nn.Module):
         nn.init.zeros_(self.tilt.weight)
         nn.init.zeros_(self.tilt.bias)
 
-    def forward(
-        self, x_BF: Tensor, feature_PJ: Tensor, moment_BPJ: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return log evidence (B, P) and residual features (B, R)."""
+    def forward(self, x_BF: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the weights of a curve's features, (B, J), and residual features (B, R)."""
         tilt_BJ = self.tilt(torch.cat([x_BF, self.bend(x_BF)], dim=-1))
-        said_BP = tilt_BJ[:, :POPULATION_FEATURES] @ feature_PJ.T
-        said_BP = said_BP + (moment_BPJ @ tilt_BJ[:, POPULATION_FEATURES:, None]).squeeze(-1)
-        return said_BP, torch.tanh(self.residual(x_BF))
+        return tilt_BJ, torch.tanh(self.residual(x_BF))
 
 
-class WindowEncoder(nn.Module):
-    """Encodes the days of one modality by weeks, beside a summary of each channel.
+class WeeklyOpinion(nn.Module):
+    """The opinion of a modality's days, read by weeks beside a summary of each channel.
 
     Few weeks of means and counts need no recurrence: a layer over all of them forecasts no worse
     than a GRU stepping over them, and a training step costs a sixth less.
     """
 
-    weight_T: Tensor
-    window_WT: Tensor
-
     def __init__(self, channels: int, days: int, hidden: int) -> None:
         super().__init__()
-        self.register_buffer("weight_T", day_weights(days))
-        self.register_buffer("window_WT", windows(days, WINDOW_DAYS))
-        self.weeks = nn.Sequential(nn.Linear(2 * channels * len(self.window_WT), hidden), nn.SiLU())
+        weeks = -(-days // WEEK_DAYS)
+        self.weeks = nn.Sequential(nn.Linear(2 * channels * weeks, hidden), nn.SiLU())
+        self.opinion = Opinion(hidden + SUMMARIES * channels, hidden)
 
-    def forward(self, x_BTC: Tensor, seen_BTC: Tensor) -> Tensor:
-        """Return features (B, F); values are standardised and 0 where not seen."""
-        count_BWC = self.window_WT @ seen_BTC
-        mean_BWC = (self.window_WT @ (x_BTC * seen_BTC)) / count_BWC.clamp(min=1)
-        weeks_BWC = torch.cat([mean_BWC, torch.log1p(count_BWC)], dim=-1)
-        summed = summary(x_BTC, seen_BTC, self.weight_T)
-        return torch.cat([self.weeks(weeks_BWC.flatten(1)), summed], dim=-1)
+    def forward(self, weeks_BWC: Tensor, summary_BSC: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what `Opinion` does, from means and counts by week, and summaries."""
+        read_BH = self.weeks(weeks_BWC.flatten(1))
+        told: tuple[Tensor, Tensor] = self.opinion(
+            torch.cat([read_BH, summary_BSC.flatten(1)], dim=-1)
+        )
+        return told
+
+
+def weekly(x_BTC: Tensor, seen_BTC: Tensor) -> Tensor:
+    """Return each channel's mean by week and the log of its number of days, (B, W, 2 C)."""
+    sum_BWC, count_BWC = window_sums(torch.cat([x_BTC, seen_BTC], dim=-1), WEEK_DAYS).chunk(2, -1)
+    return torch.cat([sum_BWC / count_BWC.clamp(min=1), torch.log1p(count_BWC)], dim=-1)
+
+
+def tilted(tilt_BMJ: Tensor, feature_PJ: Tensor, moment_BPJ: Tensor) -> Tensor:
+    """Return how much each modality's tilt prefers each curve, log evidence (B, M, P)."""
+    of_curve_BMJ = tilt_BMJ[..., :POPULATION_FEATURES]
+    of_moment_BMJ = tilt_BMJ[..., POPULATION_FEATURES:]
+    return of_curve_BMJ @ feature_PJ.T + of_moment_BMJ @ moment_BPJ.transpose(1, 2)
 
 
 def curve_features(latent_P3: Tensor, group_P: Tensor) -> Tensor:
@@ -86,8 +92,8 @@ def moment_features(latent_P3: Tensor, onset_B: Tensor) -> Tensor:
     now about so much".
     """
     now_BP = level(latent_P3, onset_B[:, None])
-    back_B = onset_B.clamp(min=1, max=2 * WINDOW_DAYS)[:, None]
+    back_B = onset_B.clamp(min=1, max=2 * WEEK_DAYS)[:, None]
     before_BP = level(latent_P3, (onset_B[:, None] - back_B).clamp(min=0))
-    gain_BP = 8 * WINDOW_DAYS * (now_BP - before_BP) / back_B
+    gain_BP = 8 * WEEK_DAYS * (now_BP - before_BP) / back_B
     away_BP = 8 * (now_BP - 0.5)
     return torch.stack([away_BP, away_BP**2, gain_BP, gain_BP**2], dim=-1)

@@ -94,6 +94,17 @@ def level(latent_P3: Tensor, days: Tensor) -> Tensor:
     return start_P + rate_P * (1 - start_P) * gone
 
 
+def lead(latent_P3: Tensor, days: Tensor) -> Tensor:
+    """Return how far a channel on a faster course is ahead of the level, per unit of log pace.
+
+    The derivative of the level by the log of time: what recovers c times as fast runs ahead of it
+    by about log(c) times this.
+    """
+    start_P, rate_P = torch.sigmoid(latent_P3[:, START]), torch.sigmoid(latent_P3[:, RATE])
+    elapsed = days / latent_P3[:, TIME].exp()
+    return rate_P * (1 - start_P) * elapsed * torch.exp(-elapsed)
+
+
 def level_ahead(latent_P3: Tensor, onset_B: Tensor, ahead_BHP: Tensor) -> Tensor:
     """Return each curve's level at the horizons, (B, H, P).
 

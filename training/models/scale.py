@@ -13,6 +13,9 @@ from training.models.recovery import normal_cdf
 CELLS = 33
 """Cells of the grid: of two points each on the Fugl-Meyer scale, half its noise."""
 
+SEARCH_STEPS = (32, 16, 8, 4, 2, 1)
+"""Halving steps that count the points of the grid below the median, 0 to CELLS + 1."""
+
 
 def mixture_cdf(weight_BHS: Tensor, mean_BHS: Tensor, spread_BHS: Tensor) -> Tensor:
     """Return the distribution function of a normal mixture on the grid over [0, 1], (B, H, K + 1).
@@ -33,6 +36,33 @@ def quantiles(cdf_BHK: Tensor, level_Q: Tensor) -> Tensor:
     low_BHK1, high_BHK1 = cdf_BHK[..., :-1, None], cdf_BHK[..., 1:, None]
     below_BHKQ = (level_Q - low_BHK1) / (high_BHK1 - low_BHK1).clamp(min=1e-6)
     return below_BHKQ.clamp(0, 1).mean(dim=2)
+
+
+def median(weight_BHS: Tensor, mean_BHS: Tensor, spread_BHS: Tensor) -> Tensor:
+    """Return the median of a normal mixture, (B, H): what `quantiles` of its grid gives, sooner.
+
+    A binary search finds the cell, so the distribution function is worked out at 8 points of the
+    grid and not at all 34.
+    """
+    # Components first: adding over the last, short axis would cost several times as much.
+    weight_SBH, mean_SBH, narrow_SBH = (
+        x_BHS.permute(2, 0, 1).contiguous()
+        for x_BHS in (weight_BHS, mean_BHS, 0.5**0.5 / spread_BHS)
+    )
+
+    def beyond(index_BH: Tensor) -> Tensor:
+        """Return 2 F - 1 at points of the grid."""
+        z_SBH = (index_BH / CELLS - mean_SBH) * narrow_SBH
+        return (weight_SBH * torch.erf(z_SBH)).sum(dim=0)
+
+    below_BH = torch.zeros_like(mean_SBH[0])
+    for step in SEARCH_STEPS:
+        further_BH = below_BH + step
+        on_grid_BH = further_BH <= CELLS + 1
+        below_BH = below_BH + step * (on_grid_BH & (beyond(further_BH - 1) < 0)).to(below_BH)
+    low_BH, high_BH = beyond((below_BH - 1).clamp(min=0)), beyond(below_BH.clamp(max=CELLS))
+    inside_BH = (-low_BH / (high_BH - low_BH).clamp(min=2e-6)).clamp(0, 1)
+    return ((below_BH - 1 + inside_BH) / CELLS).clamp(0, 1)
 
 
 def crps(cdf_BHK: Tensor, share_BH: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """The hybrid's head: adds up the evidence, lets curves run to the horizons, reads the quantiles.
 
 Letters: B pairs, M modalities, D embedding width, P curves, R residual features, G groups,
-S strata, H horizons, K + 1 grid points, Q quantile levels.
+S strata, H horizons, K + 1 grid points (or K coalitions), V views, Q quantile levels.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from training.models.inputs import Inputs
 from training.models.network import ModalityHead
 from training.models.opinions import RESIDUALS
 from training.models.recovery import GROUPS, NOISE_SHARE, Curves, level_ahead
-from training.models.scale import crps, mixture_cdf, quantiles
+from training.models.scale import crps, median, mixture_cdf, quantiles
 
 FACTS = 3
 """Places of an embedding that carry plain numbers: days since onset, origin, daily dose."""
@@ -95,23 +95,17 @@ class HybridHead(ModalityHead):
 
     def _distribution(self, embeddings_BMD: Tensor, present_BM: Tensor, dose_BH: Tensor) -> Tensor:
         """Return the distribution function on the grid of the scale, (B, H, K + 1)."""
-        shown_BM1 = present_BM[..., None]
         said_BMP = embeddings_BMD[..., : len(self.stratum_PS)]
         # A product of matrices, so that many coalitions of one pair share its embeddings.
         said_BP = (present_BM[:, None] @ said_BMP).squeeze(1)
         log_weight_BP = said_BP + self.curves.log_weight()
         weight_BP = torch.softmax(log_weight_BP, dim=-1)
-        # Every modality carries the facts; the first, the time since onset, is the one that is due.
-        known_B = present_BM[:, 0]
-        onset_B = (
-            known_B * embeddings_BMD[:, 0, -FACTS + ONSET] + (1 - known_B) * self.absent_onset.exp()
-        )
-        origin_B = embeddings_BMD[:, 0, -FACTS + ORIGIN].expand_as(known_B)
-        shift_BH, wider_BH = self._residual(embeddings_BMD, shown_BM1, origin_B)
+        onset_B, origin_B = self._times(embeddings_BMD, present_BM)
+        told_BMR = self._told(embeddings_BMD) * present_BM[..., None]
+        shift_BH, spread_BH = self._residual(told_BMR, present_BM, origin_B)
         ahead_BHG = self._effective_days(origin_B, dose_BH)
         latent_P3 = self.curves.latent()
         level_BHP = level_ahead(latent_P3, onset_B, self.curves.of_groups(ahead_BHG))
-        spread_BH = (self.log_noise_H + wider_BH).clamp(*LOG_NOISE_RANGE).exp()
         weight_BHS, mean_BHS, variance_BHS = self._strata(weight_BP, level_BHP)
         return mixture_cdf(
             weight_BHS,
@@ -119,15 +113,57 @@ class HybridHead(ModalityHead):
             (variance_BHS + spread_BH[..., None] ** 2).sqrt(),
         )
 
-    def _residual(
-        self, embeddings_BMD: Tensor, shown_BM1: Tensor, origin_B: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def medians(self, embeddings_VMD: Tensor, shown_KVM: Tensor) -> Tensor:
+        """Return the median of every coalition of one pair, (K, H), in score points.
+
+        The curves' levels are worked out once: the time since onset and the dose, which set them,
+        have no parts.
+        """
+        shown_KJ, present_KM = shown_KVM.flatten(1), shown_KVM.sum(dim=1)
+        first = slice(0, 1)
+        onset_1, origin_1 = self._times(embeddings_VMD[first], present_KM[first])
+        dose_1H = self._recent_dose(embeddings_VMD[first], present_KM[first])
+        ahead_1HG = self._effective_days(origin_1, dose_1H)
+        level_1HP = level_ahead(self.curves.latent(), onset_1, self.curves.of_groups(ahead_1HG))
+        said_JP = embeddings_VMD[..., : len(self.stratum_PS)].flatten(0, 1)
+        weight_KP = torch.softmax(shown_KJ @ said_JP + self.curves.log_weight(), dim=-1)
+        told_MVR = self._told(embeddings_VMD).transpose(0, 1)
+        told_KMR = (shown_KVM.permute(2, 0, 1) @ told_MVR).transpose(0, 1)
+        shift_KH, spread_KH = self._residual(told_KMR, present_KM, origin_1)
+        weight_KHS, mean_KHS, variance_KHS = self._strata_of_one(weight_KP, level_1HP[0])
+        spread_KHS = (variance_KHS + spread_KH[..., None] ** 2).sqrt()
+        middle_KH = median(weight_KHS, mean_KHS + shift_KH[..., None], spread_KHS)
+        return self.low + (self.high - self.low) * middle_KH
+
+    def _times(self, embeddings_BMD: Tensor, present_BM: Tensor) -> tuple[Tensor, Tensor]:
+        """Return days since onset and the origin, (B,)."""
+        # Every modality carries the facts; the first, the time since onset, is the one that is due.
+        known_B = present_BM[:, 0]
+        onset_B = (
+            known_B * embeddings_BMD[:, 0, -FACTS + ONSET] + (1 - known_B) * self.absent_onset.exp()
+        )
+        return onset_B, embeddings_BMD[:, 0, -FACTS + ORIGIN].expand_as(known_B)
+
+    def _told(self, embeddings_BMD: Tensor) -> Tensor:
         first = len(self.stratum_PS)
-        told_BMR = embeddings_BMD[..., first : first + RESIDUALS]
-        told_BMR = told_BMR * shown_BM1 + self.absent_MR * (1 - shown_BM1)
-        joined = torch.cat([told_BMR.flatten(1), origin_B[:, None] / 21], dim=-1)
+        return embeddings_BMD[..., first : first + RESIDUALS]
+
+    def _residual(
+        self, told_BMR: Tensor, present_BM: Tensor, origin_B: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the shift of the level and the spread of a score, (B, H), on the scale's share.
+
+        Parameters
+        ----------
+        told_BMR
+            Residual features, 0 where the modality is absent.
+        """
+        heard_BMR = told_BMR + self.absent_MR * (1 - present_BM[..., None])
+        origin_B1 = origin_B.expand_as(present_BM[:, 0])[:, None] / 21
+        joined = torch.cat([heard_BMR.flatten(1), origin_B1], dim=-1)
         raw_B2H = self.residual(joined).unflatten(1, (2, len(self.horizon_days_H)))
-        return torch.tanh(raw_B2H[:, 0]), raw_B2H[:, 1]
+        spread_BH = (self.log_noise_H + raw_B2H[:, 1]).clamp(*LOG_NOISE_RANGE).exp()
+        return torch.tanh(raw_B2H[:, 0]), spread_BH
 
     def _effective_days(self, origin_B: Tensor, dose_BH: Tensor) -> Tensor:
         """Return days ahead stretched by the dose, per group, (B, H, G).
@@ -151,3 +187,14 @@ class HybridHead(ModalityHead):
         square_BHS = ((weight_BP[:, None] * level_BHP**2) @ self.stratum_PS) / safe_BS
         variance_BHS = (square_BHS - mean_BHS**2).clamp(min=0)
         return weight_BS[:, None].expand_as(mean_BHS), mean_BHS, variance_BHS
+
+    def _strata_of_one(self, weight_KP: Tensor, level_HP: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Do as `_strata` for many weights of one pair's levels: one product of matrices."""
+        horizons, strata = len(level_HP), self.stratum_PS.shape[1]
+        power_2HP = torch.stack([level_HP, level_HP**2])
+        moment_PX = (power_2HP[..., None] * self.stratum_PS).permute(2, 0, 1, 3).flatten(1)
+        weight_KS = weight_KP @ self.stratum_PS
+        sum_K2HS = (weight_KP @ moment_PX).reshape(-1, 2, horizons, strata)
+        mean_KHS, square_KHS = (sum_K2HS / (weight_KS + 1e-9)[:, None, None]).unbind(dim=1)
+        variance_KHS = (square_KHS - mean_KHS**2).clamp(min=0)
+        return weight_KS[:, None].expand_as(mean_KHS), mean_KHS, variance_KHS
