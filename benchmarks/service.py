@@ -25,6 +25,7 @@ from typing import Any
 import httpx
 import numpy as np
 import shap
+from support.load import flood, hammer, request_of
 
 from contracts.cohort import Cohort
 from contracts.forecast import MEDIAN
@@ -46,6 +47,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TASK = ROOT / "tasks" / "stroke-upper-limb.toml"
 SUBJECTS, REPEATS, SECONDS = 60, 5, float(os.environ.get("REHABCAST_BENCH_SECONDS", "6"))
 ARCHITECTURES: tuple[Architecture, ...] = ("hybrid", "GRU-D")
+OVERLOAD = 5
+"""Requests a second, as a multiple of what 64 connections get answered."""
 NAIVE = 128
 """Coalitions that the full network is timed on; the time for all is in proportion."""
 
@@ -67,6 +70,9 @@ from serving.store import Store
 class Folder:
     def moves(self):
         return "same"
+
+    def problem(self):
+        return ""
 
     def load(self):
         standing = Standing(model_version="bench/1", report_digest="r", outcome=Outcome.PASS,
@@ -228,43 +234,6 @@ def serving(place: Path, program: str, kind: str) -> Iterator[int]:
             process.wait(timeout=60)
 
 
-async def hammer(port: int, body: bytes, concurrency: int, seconds: float) -> dict[str, Any]:
-    """Ask without pause over so many connections; return rate, latencies in ms, and statuses."""
-    head = (
-        f"POST /v1/forecast HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-        f"Authorization: Bearer {TOKEN}\r\nContent-Length: {len(body)}\r\n\r\n"
-    ).encode()
-    times: dict[int, list[float]] = {}
-    end = time.perf_counter() + seconds
-
-    async def one() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        while time.perf_counter() < end:
-            started = time.perf_counter()
-            writer.write(head + body)
-            status, length = 0, 0
-            while (line := await reader.readline()) not in {b"\r\n", b""}:
-                if line.startswith(b"HTTP/1.1"):
-                    status = int(line.split()[1])
-                if line.lower().startswith(b"content-length"):
-                    length = int(line.split(b":")[1])
-            await reader.readexactly(length)
-            times.setdefault(status, []).append(1000 * (time.perf_counter() - started))
-        writer.close()
-
-    await asyncio.gather(*(one() for _ in range(concurrency)))
-    good = times.get(200, [0.0])
-    shed = times.get(429, [])
-    return {
-        "per_s": len(good) / seconds,
-        "p50_ms": float(np.quantile(good, 0.5)),
-        "p99_ms": float(np.quantile(good, 0.99)),
-        "errors": sum(len(each) for status, each in times.items() if status not in {200, 429}),
-        "shed": len(shed),
-        "shed_p99_ms": float(np.quantile(shed, 0.99)) if shed else 0.0,
-    }
-
-
 def under_load(folder: Path, request: dict[str, Any], place: Path) -> dict[str, Any]:
     """Load our service and FastAPI with pydantic, the same model behind both."""
     found: dict[str, Any] = {}
@@ -273,8 +242,10 @@ def under_load(folder: Path, request: dict[str, Any], place: Path) -> dict[str, 
             folder=str(folder), digest=verify_bundle(folder), store=str(place / f"{kind}.db"),
             token=TOKEN,
         )  # fmt: skip
-        alone = json.dumps({**request, "explain": False}).encode()
-        explained = json.dumps(request).encode()
+        alone, explained = (
+            request_of("/v1/forecast", TOKEN, json.dumps(each).encode())
+            for each in ({**request, "explain": False}, request)
+        )
         with serving(place / kind, filled, kind) as port:
             asyncio.run(hammer(port, alone, 1, 2))
             found[kind] = {
@@ -284,7 +255,8 @@ def under_load(folder: Path, request: dict[str, Any], place: Path) -> dict[str, 
                 "explained_1": asyncio.run(hammer(port, explained, 1, SECONDS)),
             }
             if kind == "rehabcast":
-                found[kind]["forecast_640"] = asyncio.run(hammer(port, alone, 640, SECONDS))
+                rate = OVERLOAD * found[kind]["forecast_64"]["per_s"]
+                found[kind]["overload"] = asyncio.run(flood(port, alone, rate, SECONDS))
         for name, row in found[kind].items():
             print(f"{kind} {name}: " + ", ".join(f"{k} {v:.1f}" for k, v in row.items()))
     return found

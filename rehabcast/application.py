@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from datetime import UTC, datetime
 
@@ -12,6 +13,7 @@ from contracts.bundle import CARD_FILE
 from contracts.errors import EvidenceMissing, IntegrityError, PromotionRefused
 from contracts.verdict import Outcome
 from rehabcast.evidence import fetch_bundle, fetch_report, mirror
+from rehabcast.reachable import answers, place_of
 from rehabcast.settings import Settings
 from serving.access import Access, read_access
 from serving.bundle import load_bundle
@@ -22,6 +24,9 @@ from serving.service import build_service
 from serving.standing import Coverage, Served, Standing
 from serving.store import Store
 from training.register import find
+
+REGISTRY_SECONDS = 10.0
+"""How often we ask whether the registry is there; it is needed only for the next champion."""
 
 
 def load_champion() -> Served:
@@ -93,13 +98,38 @@ class LedgerSource:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._ledger = Ledger(settings.ledger_url)
+        self._place = place_of(settings.ledger_url)
+        self._problem, self._asked_at = "", float("-inf")
 
     def moves(self) -> str:
-        """Say what the ledger holds of the champion now."""
+        """Say what the ledger holds of the champion now.
+
+        Raises
+        ------
+        ServiceUnavailable
+            The ledger's file is gone.
+        IntegrityError
+            Another file is in its place, and its chain does not hold.
+        """
+        if (place := place_of(self._settings.ledger_url)) != self._place:
+            self._ledger.close()
+            self._ledger = Ledger(self._settings.ledger_url)
+            self._ledger.verify()
+            self._place = place
         champion = self._ledger.champion(self._settings.model)
         audit = self._ledger.latest_audit(champion.model_version)
         last = None if audit is None else audit.sequence
         return f"{champion.model_version} {champion.epoch} {champion.revoked} {last}"
+
+    def problem(self) -> str:
+        """Say whether the registry is there for the next champion."""
+        if time.monotonic() - self._asked_at >= REGISTRY_SECONDS:
+            there = answers(self._settings.tracking_uri)
+            self._problem = (
+                "" if there else "the registry cannot be reached: no champion can follow"
+            )
+            self._asked_at = time.monotonic()
+        return self._problem
 
     def load(self) -> Served:
         """Load the champion after every check."""

@@ -66,9 +66,15 @@ def serve_command(host: str, port: int) -> list[str]:
 
 def service_environment(token: str | None) -> dict[str, str]:
     """Return the environment of the service: ours, without telemetry."""
-    quiet = {"BENTOML_DO_NOT_TRACK": "True", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    quiet = {
+        "BENTOML_DO_NOT_TRACK": "True",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        # A registry that hangs must not keep the service from seeing a revocation for minutes.
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    }
     development = {} if token is None else {"REHABCAST_DEVELOPMENT_TOKEN": token}
-    return {**os.environ, **quiet, **development}
+    return {**quiet, **os.environ, **development}
 
 
 @contextmanager

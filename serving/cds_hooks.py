@@ -5,13 +5,12 @@ Section numbers are those of the specification, https://cds-hooks.hl7.org/2.0/.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from contracts.errors import ForecastRefused
 from serving.request import ForecastAnswer, Strict
 
 SERVICE = "recovery-forecast"
@@ -40,6 +39,17 @@ SERVICES: dict[str, Any] = {
     ]
 }
 """Section 3, discovery. The condition is a stroke (SNOMED CT 230690007)."""
+
+NEEDED = ("conditions", "observations")
+"""Of the prefetch, what no forecast can be made without. The service fetches nothing itself."""
+
+
+class PrefetchMissing(Exception):
+    """Section 4: what is needed was not prefetched (412)."""
+
+    def __init__(self, missing: Sequence[str]) -> None:
+        super().__init__(f"prefetch lacks {', '.join(missing)}: send what the discovery asks for")
+
 
 OVERRIDE_REASONS = (
     ("knows-better", "I know something that the record does not say"),
@@ -91,12 +101,20 @@ def resources_in(request: HookRequest) -> Iterator[Any]:
 
     Raises
     ------
-    ForecastRefused
-        Nothing was prefetched.
+    PrefetchMissing
+        What a forecast needs was not prefetched, or could not be: null or an OperationOutcome. A
+        Bundle without entries is an answer, that there are none.
     """
-    if not request.prefetch:
-        raise ForecastRefused("nothing was prefetched: send what the discovery asks for")
-    for value in request.prefetch.values():
+    told = request.prefetch or {}
+    missing = [
+        key
+        for key in NEEDED
+        if not isinstance(value := told.get(key), dict)
+        or value.get("resourceType") == "OperationOutcome"
+    ]
+    if missing:
+        raise PrefetchMissing(missing)
+    for value in told.values():
         if isinstance(value, dict) and value.get("resourceType") == "Bundle":
             for entry in value.get("entry") or []:
                 yield entry.get("resource") if isinstance(entry, dict) else None
@@ -177,10 +195,12 @@ def _main(answer: ForecastAnswer) -> Any:
 def _for_team(answer: ForecastAnswer) -> str:
     rows = [
         f"| {h.weeks} | {h.median:.0f} | {h.low_80:.0f} to {h.high_80:.0f} |"
-        f" {h.last_observation:.0f} |"
+        f" {h.last_observation:.0f} | {h.proportional_recovery:.0f} |"
         for h in answer.horizons
     ]
-    table = "| week | most likely | 8 in 10 | if nothing changed |\n|---|---|---|---|\n"
+    table = (
+        "| week | most likely | 8 in 10 | if nothing changed | 70 % rule |\n|---|---|---|---|---|\n"
+    )
     parts = [table + "\n".join(rows)]
     if answer.reasons is not None:
         known = [each for each in answer.reasons.contributions if each.observed]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +16,9 @@ from serving.standing import Served
 RECHECK_SECONDS = 2.0
 """How long a revoked or replaced champion may go on answering."""
 
+SILENT_SECONDS = 15.0
+"""A look at the ledger that lasts so long gets no answer."""
+
 log = logging.getLogger("rehabcast.champion")
 
 
@@ -23,6 +27,9 @@ class Source(Protocol):
 
     def moves(self) -> str:
         """Say what the ledger holds of the champion now: another text, another champion."""
+
+    def problem(self) -> str:
+        """Say what is missing for the next champion; empty when nothing is."""
 
     def load(self) -> Served:
         """Load the champion after checking ledger, signatures, audit and every byte."""
@@ -61,6 +68,7 @@ class ChampionInService:
         self._moves = source.moves()
         self.now = Now(source.load())
         self._closing = threading.Event()
+        self._looked_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="champion", daemon=True)
         self._thread.start()
 
@@ -68,6 +76,14 @@ class ChampionInService:
         """Follow the ledger no more."""
         self._closing.set()
         self._thread.join(timeout=10)
+
+    @property
+    def problem(self) -> str:
+        """What an operator should look at; empty when all is well."""
+        silent = time.monotonic() - self._looked_at
+        if silent > max(SILENT_SECONDS, 2 * self._seconds):
+            return f"the ledger has not answered for {silent:.0f} s"
+        return self.now.problem
 
     def look(self) -> None:
         """Look once whether the champion is another, or none."""
@@ -82,7 +98,8 @@ class ChampionInService:
             self.now = Now(served, str(error), str(error))
             return
         if moves == self._moves:
-            self.now = Now(served, self.now.withdrawn, self.now.withdrawn)
+            problem = self.now.withdrawn or self._source.problem()
+            self.now = Now(served, self.now.withdrawn, problem)
             return
         self._swap(served, moves)
 
@@ -101,3 +118,4 @@ class ChampionInService:
     def _run(self) -> None:
         while not self._closing.wait(self._seconds):
             self.look()
+            self._looked_at = time.monotonic()

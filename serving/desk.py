@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import msgspec
-from sqlalchemy.exc import DBAPIError
 
 from contracts.digests import record_digest
 from contracts.errors import ForecastRefused
@@ -35,16 +34,17 @@ class Desk:
         """Write what waits, and stop the threads."""
         self.champion.close()
         self.recorder.close()
+        self.store.close()
 
     def problems(self) -> list[str]:
         """Say what an operator should look at; empty when all is well."""
-        told = [self.champion.now.problem, self.recorder.problem]
+        told = [self.champion.problem, self.recorder.problem]
         if self.recorder.lost:
             told.append(f"{self.recorder.lost} forecasts are missing in the chain")
-        try:
-            self.store.check()
-        except DBAPIError:
-            told.append("the service's store does not answer")
+        if not self.store.takes_writes():
+            told.append(
+                "the service's store takes no entries: observations and feedback are refused"
+            )
         return [each for each in told if each]
 
 

@@ -19,16 +19,18 @@ from typing import Any
 
 import anyio
 import msgspec
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.errors import ForecastRefused, IntegrityError, ServiceUnavailable
 from serving.access import AccessDenied, Caller, allow, authenticate
+from serving.cds_hooks import PrefetchMissing
 from serving.desk import Desk
+from serving.ending import Ending
 from serving.endpoints import ENDPOINTS, JSON, Endpoint
 from serving.fhir import operation_outcome
 from serving.handlers import Answered, Asked
-from serving.limits import AT_WORK, CONCURRENT, RateLimit
+from serving.limits import AT_STORE, AT_WORK, CONCURRENT, RateLimit
 from serving.observe import Observed
 from serving.openapi import document
 from serving.request import RequestInvalid, decoded, form_fields
@@ -38,7 +40,7 @@ log = logging.getLogger("rehabcast.door")
 NOBODY = Caller("", frozenset())
 RETRY_SECONDS = 5
 LIVE = frozenset({"/livez", "/healthz"})
-METRICS, OPENAPI = "/metrics", "/openapi.json"
+METRICS, OPENAPI, READY = "/metrics", "/openapi.json", "/readyz"
 
 
 @dataclass(slots=True)
@@ -53,12 +55,13 @@ class Refused(Exception):
 class Door:
     """ASGI middleware that answers the service's routes and lets nothing else in."""
 
-    def __init__(self, app: ASGIApp, desk: Callable[[], Desk]) -> None:
-        self.app, self._desk = app, desk
+    def __init__(self, app: ASGIApp, desk: Callable[[], Desk], ending: Ending) -> None:
+        self.app, self._desk, self._ending = app, desk, ending
         self._observed = Observed()
         self._rate = RateLimit()
         self._inside = 0
         self._workers = anyio.CapacityLimiter(AT_WORK)
+        self._keepers = anyio.CapacityLimiter(AT_STORE)
         self._routes = [(_pattern(each.path), each) for each in ENDPOINTS]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,6 +78,8 @@ class Door:
         caller, answered = NOBODY, Answered(None)
         headers: tuple[tuple[bytes, bytes], ...] = ()
         try:
+            if scope["path"] not in {READY, METRICS, *LIVE}:
+                self._ending.asked()
             endpoint, parts = self._find(scope)
             if endpoint is None and scope["path"] in LIVE:
                 await self.app(scope, receive, send)
@@ -96,6 +101,8 @@ class Door:
         body = answered.content
         if not isinstance(body, bytes):
             body = msgspec.json.encode(body)
+        if self._ending.begun:
+            headers = (*headers, (b"connection", b"close"))
         await _send(send, answered.status, body, scope["path"] == METRICS, headers)
         route = endpoint.path if endpoint is not None else ""
         self._observed.note(
@@ -128,6 +135,9 @@ class Door:
                 return NOBODY, Answered(document())
             caller = await self._caller(scope, desk, "metrics")
             return caller, Answered(self._observed.exposition())
+        if endpoint.path == READY and self._ending.begun:
+            told = {"ready": False, "problems": ["this worker is ending: ask another"]}
+            return NOBODY, Answered(told, 503)
         if self._inside >= CONCURRENT:
             raise Refused(429, "too many requests at once", ((b"retry-after", b"1"),))
         self._inside += 1
@@ -138,7 +148,8 @@ class Door:
                 self._check_rate(caller)
             body = await _read(receive, endpoint.largest) if endpoint.takes is not None else b""
             work = _work(endpoint, desk, caller, body, parts, scope)
-            return caller, await anyio.to_thread.run_sync(work, limiter=self._workers)
+            limiter = self._keepers if endpoint.waits_for_store else self._workers
+            return caller, await anyio.to_thread.run_sync(work, limiter=limiter)
         finally:
             self._inside -= 1
 
@@ -157,10 +168,10 @@ class Door:
         try:
             if desk.access.development_token is not None:
                 return check()
-            return await anyio.to_thread.run_sync(check, limiter=self._workers)
+            return await anyio.to_thread.run_sync(check, limiter=self._keepers)
         except AccessDenied as denied:
             raise _denied(denied) from None
-        except DBAPIError:
+        except SQLAlchemyError:
             raise Refused(503, "tokens cannot be checked now", _later()) from None
 
     def _check_rate(self, caller: Caller) -> None:
@@ -184,11 +195,13 @@ def _work(
             raise Refused(400, str(invalid)) from None
         except AccessDenied as denied:
             raise _denied(denied) from None
+        except PrefetchMissing as missing:
+            raise Refused(412, str(missing)) from None
         except ForecastRefused as refusal:
             raise Refused(422, str(refusal)) from None
         except IntegrityError as error:
             raise Refused(500, str(error)) from None
-        except (DBAPIError, ServiceUnavailable):
+        except (SQLAlchemyError, ServiceUnavailable):
             raise Refused(503, "the service's store does not answer", _later()) from None
 
     return work

@@ -47,6 +47,8 @@ class Endpoint:
         What it is for, in a sentence.
     kinds, largest
         Content types and bytes of a body.
+    waits_for_store
+        Whether it can't be answered without the store.
     """
 
     method: Literal["GET", "POST"]
@@ -58,6 +60,7 @@ class Endpoint:
     says: str
     kinds: frozenset[str] = frozenset({JSON})
     largest: int = MIB
+    waits_for_store: bool = False
 
     @property
     def is_fhir(self) -> bool:
@@ -85,16 +88,18 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint(
         method="POST", path="/v1/observations", scope="observe", answer=handlers.observe,
-        takes=ObservationsRequest, gives=Recorded,
+        takes=ObservationsRequest, gives=Recorded, waits_for_store=True,
         says="Append days or assessments to a subject's running record",
     ),
     Endpoint(
         method="GET", path="/v1/subjects/{subject}/course", scope="course",
-        answer=handlers.answer_course, gives=Course, says="Hold observed against forecast",
+        answer=handlers.answer_course, gives=Course, waits_for_store=True,
+        says="Hold observed against forecast",
     ),
     Endpoint(
         method="POST", path="/v1/feedback", scope="feedback", answer=handlers.feedback,
-        takes=FeedbackRequest, gives=Told, says="Say what a clinician made of a forecast",
+        takes=FeedbackRequest, gives=Told, waits_for_store=True,
+        says="Say what a clinician made of a forecast",
     ),
     Endpoint(
         method="GET", path="/v1/model", scope="model", answer=handlers.model_card, gives=ModelCard,
@@ -115,16 +120,16 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint(
         method="POST", path=f"/cds-services/{SERVICE}/feedback", scope="cds",
-        answer=handlers.hook_feedback, takes=HookFeedback, gives=Told,
+        answer=handlers.hook_feedback, takes=HookFeedback, gives=Told, waits_for_store=True,
         says="Say what became of the cards",
     ),
     Endpoint(
         method="POST", path="/auth/token", scope=None, answer=handlers.token, takes=bytes,
-        kinds=frozenset({FORM}), largest=64 * 1024,
+        kinds=frozenset({FORM}), largest=64 * 1024, waits_for_store=True,
         says="Give a token for a client's signed assertion (SMART Backend Services)",
     ),
     Endpoint(
-        method="GET", path="/readyz", scope=None, answer=handlers.ready,
+        method="GET", path="/readyz", scope=None, answer=handlers.ready, waits_for_store=True,
         says="Whether all is well, and what is not",
     ),
 )  # fmt: skip

@@ -5,11 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-CONCURRENT = 128
-"""Requests held at once by one worker; more get 429."""
+CONCURRENT = 64
+"""Requests held at once by one worker; more get 429. They wait for each other: twice as many would
+only wait twice as long."""
 
-AT_WORK = 2
-"""Of these, answered at the same time: more threads than cores only take turns."""
+AT_WORK = 1
+"""Of these, forecast at the same time: a second thread takes turns with the first, and both take
+longer. More processors are used by more workers."""
+
+AT_STORE = 8
+"""Waiting for the store at the same time: apart, so that a database that hangs holds up no
+forecast. Fewer than the connections of a pool."""
 
 PER_SECOND, BURST = 500.0, 1_000.0
 """Requests of one caller."""

@@ -15,6 +15,7 @@ REFUSALS = {
     "400": "The body is not what the route takes",
     "401": "No valid token",
     "403": "The token lacks the scope",
+    "412": "What is needed was not prefetched",
     "413": "The body is too large",
     "415": "Another content type",
     "422": "It cannot be done with this record; says what to do",

@@ -27,6 +27,8 @@ MOST_WAITING = 10_000
 
 AT_ONCE = 500
 RETRY_SECONDS = 1.0
+GATHER_SECONDS = 0.05
+"""How long the first entry waits for others: a transaction costs as much as a forecast."""
 
 log = logging.getLogger("rehabcast.recorder")
 
@@ -97,6 +99,7 @@ class Recorder:
 
     def _next(self) -> list[Made | None]:
         batch: list[Made | None] = [self._waiting.get()]
+        self._closing.wait(GATHER_SECONDS)
         while len(batch) < AT_ONCE:
             try:
                 batch.append(self._waiting.get_nowait())
@@ -107,9 +110,9 @@ class Recorder:
     def _written(self, told: Sequence[Made]) -> bool:
         try:
             append(self.store, told)
-        except sa.exc.DBAPIError as error:
+        except sa.exc.SQLAlchemyError as error:
             self.problem = "the chain of forecasts cannot be written"
-            log.warning("%s: %s", self.problem, type(error.orig).__name__)
+            log.warning("%s: %s", self.problem, type(error).__name__)
             return False
         self.problem = ""
         return True

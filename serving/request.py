@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import parse_qsl
 
@@ -97,7 +98,9 @@ class HorizonForecast(Strict, frozen=True, kw_only=True):
     quantiles: dict[str, float]
     milestones: dict[str, float]
     last_observation: float
-    """The comparator: that the score stays as it was last observed."""
+    """A comparator: that the score stays as it was last observed."""
+    proportional_recovery: float
+    """A comparator: that 0.70 of what was missing comes back (Prabhakaran 2008, Winters 2015)."""
 
 
 class Contribution(Strict, frozen=True, kw_only=True):
@@ -260,15 +263,23 @@ def decoded(kind: type[T], body: bytes) -> T:
     Raises
     ------
     RequestInvalid
-        It is no JSON, nested too deep, or has unknown, missing or wrong fields. NaN and Infinity
-        are no JSON.
+        It is no JSON, nested too deep, has unknown, missing or wrong fields, or names one twice:
+        a proxy or log may have believed the other. NaN and Infinity are no JSON.
     """
     try:
-        return msgspec.json.decode(body, type=kind)
+        told = msgspec.json.decode(body, type=kind)
+        # Numbers are left as they are: only names matter here.
+        json.loads(body, object_pairs_hook=_named_once, parse_int=str, parse_float=str)
+        return told
     except msgspec.ValidationError as error:
         raise RequestInvalid(_without_values(str(error))) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise RequestInvalid("the body is no JSON, or nested too deep") from None
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> None:
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise RequestInvalid("an object names a field twice")
 
 
 def form_fields(form: bytes) -> dict[str, str]:

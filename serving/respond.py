@@ -40,6 +40,13 @@ from serving.standing import (
 from training.milestones import chances
 from training.reference import feature_names, strangeness
 
+PROPORTIONAL = 0.70
+"""Share of the missing points that comes back by the rule of thumb of the stroke ward.
+
+Source: Prabhakaran 2008 (Neurorehabil Neural Repair 22:64), Winters 2015 (29:614), of the upper
+limb's Fugl-Meyer from the first days to three and six months. It knows no time and nobody in whom
+recovery fails: a line to hold the forecast against, not a second forecast."""
+
 
 def respond(
     question: Question, served: Served, *, now: datetime, withdrawn: str = ""
@@ -144,6 +151,7 @@ def _horizons(
     bundle: Bundle, batch: SequenceBatch, quantiles_1HQ: NDArray[np.float64], ahead: list[int]
 ) -> list[HorizonForecast]:
     chance = chances(quantiles_1HQ, batch.last_score_B, bundle.task)
+    last = float(batch.last_score_B[0])
     return [
         HorizonForecast(
             weeks=bundle.task.horizons[h].weeks,
@@ -153,7 +161,8 @@ def _horizons(
             high_80=float(quantiles_1HQ[0, h, UPPER_80]),
             quantiles=dict(zip(QUANTILE_COLUMNS, quantiles_1HQ[0, h].tolist(), strict=True)),
             milestones={name: float(chance_1H[0, h]) for name, chance_1H in chance.items()},
-            last_observation=float(batch.last_score_B[0]),
+            last_observation=last,
+            proportional_recovery=last + PROPORTIONAL * (bundle.task.target.high - last),
         )
         for h in ahead
     ]

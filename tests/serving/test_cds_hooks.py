@@ -71,8 +71,29 @@ def test_the_sandboxs_request_is_answered_and_its_feedback_kept(server: Any) -> 
     assert said.status_code == 200, said.text
 
 
-@pytest.mark.parametrize("prefetch", [None, {}, {"patient": None}])
-def test_a_hook_without_prefetch_is_told_what_to_send(server: Any, prefetch: Any) -> None:
+FAILED = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "timeout"}]}
+
+
+@pytest.mark.parametrize(
+    "prefetch",
+    [
+        None,
+        {},
+        {"patient": None},
+        {**HOOK["prefetch"], "observations": None},
+        {**HOOK["prefetch"], "conditions": FAILED},
+    ],
+)
+def test_a_hook_without_what_it_needs_gets_412(server: Any, prefetch: Any) -> None:
     told = server.http.post(f"/cds-services/{SERVICE}", json={**HOOK, "prefetch": prefetch})
-    assert told.status_code in {200, 412, 422}
-    assert "observations" in told.text or "prefetched" in told.text
+    assert told.status_code == 412
+    assert "send what the discovery asks for" in told.json()["error"]
+
+
+def test_a_patient_without_scores_is_answered_with_what_to_do(server: Any) -> None:
+    """An empty Bundle is data: the record system has looked, and there are none."""
+    nothing = {"resourceType": "Bundle", "type": "searchset"}
+    prefetch = {**HOOK["prefetch"], "observations": nothing}
+    told = server.http.post(f"/cds-services/{SERVICE}", json={**HOOK, "prefetch": prefetch})
+    (card,) = told.json()["cards"]
+    assert "No forecast" in card["summary"]

@@ -25,7 +25,11 @@ def test_a_forecast_carries_all_that_it_stands_on(server: Any) -> None:
     told = answered.json()
     assert told["status"] == "forecast"
     assert len(told["horizons"]) == 6
-    assert {"quantiles", "milestones", "last_observation"} <= set(told["horizons"][0])
+    assert {"quantiles", "milestones"} <= set(told["horizons"][0])
+    for horizon in told["horizons"]:
+        assert horizon["last_observation"] == 22
+        # 22 + 0.70 (66 - 22)
+        assert horizon["proportional_recovery"] == pytest.approx(52.8)
     assert told["rests_on"]["assessments"] == 1
     assert {"gait", "wear"} <= set(told["rests_on"]["missing_modalities"])
     assert {each["attribute"] for each in told["groups"]} >= {"sex", "age band"}
@@ -97,6 +101,20 @@ def test_a_malformed_request_is_refused(server: Any, content: str) -> None:
     answered = server.http.post("/v1/forecast", content=content, headers=JSON)
     assert answered.status_code == 400
     assert set(answered.json()) == {"error"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"subject": "P-1", "subject": "P-2"}',
+        '{"subject": "P-1", "\\u0073ubject": "P-2"}',
+        '{"subject": "P-1", "bundle": {"resourceType": "Bundle", "entry": [{"a": 1, "a": 2}]}}',
+    ],
+)
+def test_a_field_named_twice_is_refused(server: Any, content: str) -> None:
+    answered = server.http.post("/v1/forecast", content=content, headers=JSON)
+    assert answered.status_code == 400
+    assert "twice" in answered.json()["error"]
 
 
 def test_a_form_of_many_fields_is_refused(server: Any) -> None:

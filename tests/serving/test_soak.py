@@ -1,0 +1,92 @@
+"""Ten minutes of load: no server error, no growth, and the time that the slowest one in 100 take."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import psutil
+import pytest
+
+from serving.examples import RECORD
+from serving.recorder import verify_chain
+from serving.store import Store
+
+CALLERS = 4
+SECONDS, REQUESTS = 600, 50_000
+WARM_SECONDS = 90
+"""Caches are filled, and what the server keeps of each request for 30 s is at its most."""
+LARGEST_GROWTH = 0.02
+
+
+def resident(server: Any) -> int:
+    """Return the bytes in memory of the server's processes."""
+    parent = psutil.Process(server.process.pid)
+    return sum(each.memory_info().rss for each in (parent, *parent.children(recursive=True)))
+
+
+def asked(http: httpx.Client, n: int) -> httpx.Response:
+    """Ask for one thing of many; most are forecasts."""
+    if n % 50 == 1:
+        return http.post("/v1/forecast", json=RECORD)
+    if n % 50 == 2:
+        return http.post("/v1/observations", json={**RECORD, "subject": f"P-{n % 1_000}"})
+    if n % 50 == 3:
+        return http.get("/v1/subjects/P-2/course")
+    if n % 50 == 4:
+        return http.post("/v1/forecast", json={"subject": "P-1", "enrolment_day": None, "x": 1})
+    if n % 50 == 5:
+        return http.get("/readyz")
+    return http.post("/v1/forecast", json={**RECORD, "explain": False})
+
+
+@pytest.mark.soak
+def test_ten_minutes_of_load_give_no_server_error_and_no_growth(
+    serve: Any, until_ready: Any, bundle_folder: Path, tmp_path: Path, capsys: Any
+) -> None:
+    statuses: dict[int, int] = {}
+    milliseconds: list[float] = []
+    counted, stop = threading.Lock(), threading.Event()
+
+    def run(caller: int) -> None:
+        headers, n = dict(server.http.headers), caller
+        with httpx.Client(base_url=server.address, headers=headers, timeout=30) as http:
+            while not stop.is_set():
+                started = time.perf_counter()
+                status = asked(http, n).status_code
+                with counted:
+                    statuses[status] = statuses.get(status, 0) + 1
+                    milliseconds.append(1000 * (time.perf_counter() - started))
+                n += CALLERS
+
+    with serve(tmp_path, bundle_folder) as server:
+        assert until_ready(server), server.log
+        with ThreadPoolExecutor(CALLERS) as pool:
+            running = [pool.submit(run, caller) for caller in range(CALLERS)]
+            time.sleep(WARM_SECONDS)
+            started, warm, first = time.monotonic(), resident(server), len(milliseconds)
+            while (
+                time.monotonic() - started < SECONDS - WARM_SECONDS
+                or len(milliseconds) - first < REQUESTS
+            ):
+                time.sleep(1)
+            growth = resident(server) / warm - 1
+            stop.set()
+        assert [each.exception() for each in running] == [None] * CALLERS
+    p50, p99 = np.quantile(milliseconds[first:], [0.5, 0.99])
+    with capsys.disabled():
+        print(  # noqa: T201  (the figures are what it is run for)
+            f"\n{len(milliseconds)} requests, statuses {statuses}, p50 {p50:.1f} ms,"
+            f" p99 {p99:.1f} ms, memory {warm / 2**20:.0f} MiB, growth {growth:+.2%}"
+            f" over {len(milliseconds) - first} requests"
+        )
+    assert set(statuses) <= {200, 400, 422}
+    assert growth < LARGEST_GROWTH
+    with closing(Store(server.store_url)) as store:
+        assert verify_chain(store) > REQUESTS / 2
