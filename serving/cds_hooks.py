@@ -182,9 +182,13 @@ def _card(
 def _summary(answer: ForecastAnswer) -> str:
     horizon = _main(answer)
     return (
-        f"Week {horizon.weeks}: {answer.instrument} probably {horizon.low_80:.0f} to"
-        f" {horizon.high_80:.0f} (most likely {horizon.median:.0f})"
+        f"Week {horizon.weeks}: {answer.instrument} probably {_range(answer, horizon)}"
+        f" (most likely {answer.shown(horizon.median)})"
     )
+
+
+def _range(answer: ForecastAnswer, horizon: Any) -> str:
+    return f"{answer.shown(horizon.low_80)} to {answer.shown(horizon.high_80)}"
 
 
 def _main(answer: ForecastAnswer) -> Any:
@@ -194,8 +198,8 @@ def _main(answer: ForecastAnswer) -> Any:
 
 def _for_team(answer: ForecastAnswer) -> str:
     rows = [
-        f"| {h.weeks} | {h.median:.0f} | {h.low_80:.0f} to {h.high_80:.0f} |"
-        f" {h.last_observation:.0f} | {h.proportional_recovery:.0f} |"
+        f"| {h.weeks} | {answer.shown(h.median)} | {_range(answer, h)} |"
+        f" {answer.shown(h.last_observation)} | {answer.shown(h.proportional_recovery)} |"
         for h in answer.horizons
     ]
     table = (
@@ -204,10 +208,10 @@ def _for_team(answer: ForecastAnswer) -> str:
     parts = [table + "\n".join(rows)]
     if answer.reasons is not None:
         known = [each for each in answer.reasons.contributions if each.observed]
-        why = [f"- {e.modality}, {e.window}: {e.points:+.1f}" for e in known]
+        why = [f"- {e.modality}, {e.window}: {answer.signed(e.points)}" for e in known]
         parts.append(
             f"Why, at week {answer.reasons.horizon_weeks}: knowing nothing it would be"
-            f" {answer.reasons.base:.1f}.\n" + "\n".join(why)
+            f" {answer.shown(answer.reasons.base, finer=1)}.\n" + "\n".join(why)
         )
     if answer.rests_on is not None:
         missing = ", ".join(answer.rests_on.missing_modalities) or "nothing"
@@ -223,7 +227,7 @@ def _for_family(answer: ForecastAnswer) -> str:
     horizon = _main(answer)
     return (
         f"Of ten people whose recovery looked like this at the same point, about eight reached a"
-        f" score between {horizon.low_80:.0f} and {horizon.high_80:.0f} of {answer.scale[1]:.0f}"
+        f" score of {_range(answer, horizon)} on a scale up to {answer.scale[1]:.0f}"
         f" after {horizon.weeks} weeks; one did better and one less well. Nobody can say which of"
         " the ten a person will be, and this is no promise and no limit. It says nothing about"
         " how much therapy is right.\n\n" + "\n".join(f"- {limit}" for limit in answer.limits)

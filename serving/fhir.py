@@ -161,8 +161,9 @@ def _predictions(horizon: HorizonForecast) -> list[dict[str, Any]]:
 
 def _told(answer: ForecastAnswer, horizon: HorizonForecast) -> str:
     return (
-        f"Week {horizon.weeks}: {answer.instrument} most likely {horizon.median:.0f}, in 8 of 10"
-        f" patients like this one {horizon.low_80:.0f} to {horizon.high_80:.0f}"
+        f"Week {horizon.weeks}: {answer.instrument} most likely {answer.shown(horizon.median)},"
+        f" in 8 of 10 patients like this one {answer.shown(horizon.low_80)} to"
+        f" {answer.shown(horizon.high_80)}"
     )
 
 
@@ -170,7 +171,7 @@ def _notes(answer: ForecastAnswer) -> list[str]:
     why = []
     if (reasons := answer.reasons) is not None:
         why = [
-            f"{each.modality}, {each.window}: {each.points:+.1f} {reasons.unit}"
+            f"{each.modality}, {each.window}: {answer.signed(each.points)} {reasons.unit}"
             for each in reasons.contributions
             if each.observed
         ]

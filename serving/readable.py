@@ -54,8 +54,8 @@ def _horizons(answer: ForecastAnswer) -> Table:
     for horizon in answer.horizons:
         table.add_row(
             str(horizon.weeks),
-            f"{horizon.median:.0f}",
-            f"{horizon.low_80:.0f} to {horizon.high_80:.0f}",
+            answer.shown(horizon.median),
+            f"{answer.shown(horizon.low_80)} to {answer.shown(horizon.high_80)}",
             _bar(horizon, answer),
             *(f"{chance:.0%}" for chance in horizon.milestones.values()),
         )
@@ -83,15 +83,16 @@ def _reasons(answer: ForecastAnswer) -> list[RenderableType]:
         return []
     lines = [
         f"Why, at week {reasons.horizon_weeks}: knowing nothing, the forecast would be"
-        f" {reasons.base:.1f}."
+        f" {answer.shown(reasons.base, finer=1)}."
     ]
     lines += [
-        f"  {each.points:+6.1f} points from {each.modality}"
+        f"  {answer.signed(each.points):>6} points from {each.modality}"
         + ("" if each.window == WHOLE else f", {each.window}")
         for each in reasons.contributions
         if each.observed
     ]
-    lines.append(f"  = {reasons.forecast:.1f} (the middle of the range above, not a promise)")
+    told = answer.shown(reasons.forecast, finer=1)
+    lines.append(f"  = {told} (the middle of the range above, not a promise)")
     return [Text("\n".join(lines))]
 
 

@@ -41,6 +41,21 @@ def test_each_horizon_shows_its_range_and_the_reasons_their_points(served: Serve
     assert "OVERRIDE" not in text
 
 
+def test_a_scale_of_a_few_points_is_shown_in_hundredths(served: Served) -> None:
+    answer = answered(served, 20.0)
+    horizons = [
+        msgspec.structs.replace(
+            each, low_80=each.low_80 / 22, median=each.median / 22, high_80=each.high_80 / 22
+        )
+        for each in answer.horizons
+    ]
+    speeds = msgspec.structs.replace(answer, scale=(0.0, 3.0), last_score=0.9, horizons=horizons)
+    assert (answer.shown(0.454), answer.signed(0.454)) == ("0", "+0.5")
+    assert (speeds.shown(0.454), speeds.signed(0.454)) == ("0.45", "+0.454")
+    first = horizons[0]
+    assert f"{first.low_80:.2f} to {first.high_80:.2f}" in printed(speeds, width=120)
+
+
 def test_nothing_is_cut_in_a_narrow_terminal(served: Served) -> None:
     assert "…" not in printed(answered(served, 20.0), width=80)
 
