@@ -12,6 +12,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from serving.request import ForecastAnswer, Strict
+from serving.shown import shown, signed
 
 SERVICE = "recovery-forecast"
 LONGEST_SUMMARY = 139
@@ -183,12 +184,12 @@ def _summary(answer: ForecastAnswer) -> str:
     horizon = _main(answer)
     return (
         f"Week {horizon.weeks}: {answer.instrument} probably {_range(answer, horizon)}"
-        f" (most likely {answer.shown(horizon.median)})"
+        f" (most likely {shown(answer, horizon.median)})"
     )
 
 
 def _range(answer: ForecastAnswer, horizon: Any) -> str:
-    return f"{answer.shown(horizon.low_80)} to {answer.shown(horizon.high_80)}"
+    return f"{shown(answer, horizon.low_80)} to {shown(answer, horizon.high_80)}"
 
 
 def _main(answer: ForecastAnswer) -> Any:
@@ -198,8 +199,8 @@ def _main(answer: ForecastAnswer) -> Any:
 
 def _for_team(answer: ForecastAnswer) -> str:
     rows = [
-        f"| {h.weeks} | {answer.shown(h.median)} | {_range(answer, h)} |"
-        f" {answer.shown(h.last_observation)} | {answer.shown(h.proportional_recovery)} |"
+        f"| {h.weeks} | {shown(answer, h.median)} | {_range(answer, h)} |"
+        f" {shown(answer, h.last_observation)} | {shown(answer, h.proportional_recovery)} |"
         for h in answer.horizons
     ]
     table = (
@@ -208,10 +209,10 @@ def _for_team(answer: ForecastAnswer) -> str:
     parts = [table + "\n".join(rows)]
     if answer.reasons is not None:
         known = [each for each in answer.reasons.contributions if each.observed]
-        why = [f"- {e.modality}, {e.window}: {answer.signed(e.points)}" for e in known]
+        why = [f"- {e.modality}, {e.window}: {signed(answer, e.points)}" for e in known]
         parts.append(
             f"Why, at week {answer.reasons.horizon_weeks}: knowing nothing it would be"
-            f" {answer.shown(answer.reasons.base, finer=1)}.\n" + "\n".join(why)
+            f" {shown(answer, answer.reasons.base, finer=1)}.\n" + "\n".join(why)
         )
     if answer.rests_on is not None:
         missing = ", ".join(answer.rests_on.missing_modalities) or "nothing"

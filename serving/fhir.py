@@ -20,6 +20,7 @@ from contracts.task import Task
 from features.recording import BIRTH_DATE, WHO, SourceFile
 from features.sources.fhir import reading_of
 from serving.request import ForecastAnswer, HorizonForecast, Observation
+from serving.shown import shown, signed
 
 AI_LABEL = {
     "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
@@ -161,9 +162,9 @@ def _predictions(horizon: HorizonForecast) -> list[dict[str, Any]]:
 
 def _told(answer: ForecastAnswer, horizon: HorizonForecast) -> str:
     return (
-        f"Week {horizon.weeks}: {answer.instrument} most likely {answer.shown(horizon.median)},"
-        f" in 8 of 10 patients like this one {answer.shown(horizon.low_80)} to"
-        f" {answer.shown(horizon.high_80)}"
+        f"Week {horizon.weeks}: {answer.instrument} most likely {shown(answer, horizon.median)},"
+        f" in 8 of 10 patients like this one {shown(answer, horizon.low_80)} to"
+        f" {shown(answer, horizon.high_80)}"
     )
 
 
@@ -171,7 +172,7 @@ def _notes(answer: ForecastAnswer) -> list[str]:
     why = []
     if (reasons := answer.reasons) is not None:
         why = [
-            f"{each.modality}, {each.window}: {answer.signed(each.points)} {reasons.unit}"
+            f"{each.modality}, {each.window}: {signed(answer, each.points)} {reasons.unit}"
             for each in reasons.contributions
             if each.observed
         ]

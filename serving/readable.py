@@ -9,6 +9,7 @@ from rich.text import Text
 
 from serving.explain import WHOLE
 from serving.request import ForecastAnswer, HorizonForecast
+from serving.shown import shown, signed
 
 BAR = 23
 """Characters for the scale."""
@@ -54,8 +55,8 @@ def _horizons(answer: ForecastAnswer) -> Table:
     for horizon in answer.horizons:
         table.add_row(
             str(horizon.weeks),
-            answer.shown(horizon.median),
-            f"{answer.shown(horizon.low_80)} to {answer.shown(horizon.high_80)}",
+            shown(answer, horizon.median),
+            f"{shown(answer, horizon.low_80)} to {shown(answer, horizon.high_80)}",
             _bar(horizon, answer),
             *(f"{chance:.0%}" for chance in horizon.milestones.values()),
         )
@@ -83,15 +84,15 @@ def _reasons(answer: ForecastAnswer) -> list[RenderableType]:
         return []
     lines = [
         f"Why, at week {reasons.horizon_weeks}: knowing nothing, the forecast would be"
-        f" {answer.shown(reasons.base, finer=1)}."
+        f" {shown(answer, reasons.base, finer=1)}."
     ]
     lines += [
-        f"  {answer.signed(each.points):>6} points from {each.modality}"
+        f"  {signed(answer, each.points):>6} points from {each.modality}"
         + ("" if each.window == WHOLE else f", {each.window}")
         for each in reasons.contributions
         if each.observed
     ]
-    told = answer.shown(reasons.forecast, finer=1)
+    told = shown(answer, reasons.forecast, finer=1)
     lines.append(f"  = {told} (the middle of the range above, not a promise)")
     return [Text("\n".join(lines))]
 

@@ -22,9 +22,6 @@ Text = Annotated[str, Meta(max_length=100)]
 SCORE = "score"
 """What is explained unless a milestone is named: the median, in score points."""
 
-SCALE_IN_WHOLE_POINTS = 20
-"""Length of a scale from which on scores are shown in whole points; gait speed has 3 m/s."""
-
 
 class RequestInvalid(Exception):
     """A body is no JSON, or not what its route takes; the message holds nothing of the body."""
@@ -201,17 +198,6 @@ class ForecastAnswer(Strict, frozen=True, kw_only=True):
     model: ModelInfo
     banner: str = ""
     limits: list[str]
-
-    def shown(self, score: float, *, finer: int = 0) -> str:
-        """Return a score as people read it: whole points, or hundredths on a scale of a few."""
-        return f"{score:.{self._decimals() + finer}f}"
-
-    def signed(self, points: float) -> str:
-        """Return a contribution as people read it, one decimal finer than a score."""
-        return f"{points:+.{self._decimals() + 1}f}"
-
-    def _decimals(self) -> int:
-        return 0 if self.scale[1] - self.scale[0] >= SCALE_IN_WHOLE_POINTS else 2
 
 
 class ForecastsAnswer(Strict, frozen=True, kw_only=True):

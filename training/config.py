@@ -45,7 +45,8 @@ class TrainingConfig:
         the worst of such groups and of everybody together decides.
     robustness
         What training does for small or badly forecast groups: nothing, Group DRO or reweighing.
-        Off: published comparisons find neither to help (Pfohl 2022); ours is still to be made.
+        Off: published comparisons find neither to help (Pfohl 2022); ours found the worst group 2 %
+        better and a minority of 3 % unchanged (docs/benchmarks.md).
     folds
         Folds by subject; the registered model is the ensemble of the folds' networks.
     held_out_share

@@ -11,6 +11,7 @@ from serving.readable import readable
 from serving.record import Question
 from serving.request import ForecastAnswer, Observation
 from serving.respond import respond
+from serving.shown import shown, signed
 from serving.standing import Served
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -50,8 +51,8 @@ def test_a_scale_of_a_few_points_is_shown_in_hundredths(served: Served) -> None:
         for each in answer.horizons
     ]
     speeds = msgspec.structs.replace(answer, scale=(0.0, 3.0), last_score=0.9, horizons=horizons)
-    assert (answer.shown(0.454), answer.signed(0.454)) == ("0", "+0.5")
-    assert (speeds.shown(0.454), speeds.signed(0.454)) == ("0.45", "+0.454")
+    assert (shown(answer, 0.454), signed(answer, 0.454)) == ("0", "+0.5")
+    assert (shown(speeds, 0.454), signed(speeds, 0.454)) == ("0.45", "+0.454")
     first = horizons[0]
     assert f"{first.low_80:.2f} to {first.high_80:.2f}" in printed(speeds, width=120)
 
