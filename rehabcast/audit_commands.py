@@ -135,7 +135,7 @@ def facts_of(settings: Settings, bundle: Bundle) -> ModelFacts:
         funding=settings.funding,
         family=manifest.family,
         condition=task.condition,
-        target=task.target.code,
+        target=f"{task.target.code} ({task.target.better} is better)",
         target_low=task.target.low,
         target_high=task.target.high,
         horizon_weeks=tuple(horizon.weeks for horizon in task.horizons),

@@ -22,8 +22,9 @@ def model_card(table: pd.DataFrame, task: Task, lineage: Lineage) -> str:
 
 {SIMULATED if lineage.simulated else ""}## What it does
 Forecasts the {task.condition} score ({task.target.code}, {task.target.low:g} to
-{task.target.high:g}) at {", ".join(str(h.weeks) for h in task.horizons)} weeks after enrolment,
-with 19 quantiles, and the chance of: {", ".join(m.name for m in task.milestones)}.
+{task.target.high:g}, {task.target.better} is better) at
+{", ".join(str(h.weeks) for h in task.horizons)} weeks after enrolment, with 19 quantiles, and the
+chance of: {", ".join(m.name for m in task.milestones)}.
 
 ## What it is not
 Not a diagnosis, not a treatment recommendation, not a medical device as shipped. It supports the
