@@ -51,11 +51,11 @@ def leaderboard(record: dict[str, Any]) -> Table:
             str(row["weeks"]),
             row["model"],
             str(row["subjects"]),
-            f"{row['mae']:.2f}",
-            f"{row['crps']:.2f}",
+            f"{row['mae']:.3g}",
+            f"{row['crps']:.3g}",
             f"{row['coverage_80']:.0%}",
             f"{row['coverage_90']:.0%}",
-            f"{row['width_80']:.1f}",
+            f"{row['width_80']:.3g}",
             *([f"{row['skill']:.2f}"] if skilled else []),
             _difference(row["mae_difference"]),
             _difference(row["crps_difference"]),
@@ -80,4 +80,4 @@ def prices(record: dict[str, Any]) -> Table:
 def _difference(difference: dict[str, float] | None) -> str:
     if difference is None:
         return ""
-    return "{mean:+.2f} [{low:+.2f}, {high:+.2f}]".format(**difference)
+    return "{mean:+.2g} [{low:+.2g}, {high:+.2g}]".format(**difference)
