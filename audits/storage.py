@@ -95,14 +95,16 @@ def open_database(url: str) -> sa.Engine:
     Raises
     ------
     ServiceUnavailable
-        It cannot be opened: no driver, no permission, no server, not a database, or one that a
-        later rehabcast has changed.
+        It cannot be opened: no driver, no permission, no server, not a database, or one of an
+        earlier development version or that a later rehabcast has changed.
     """
     parsed = _with_driver(url)
     shown = parsed.render_as_string(hide_password=True)
     try:
         engine = _engine(parsed)
-        if _revision(engine) != _newest():
+        if (revision := _revision(engine)) is None:
+            _refuse_older_than_migrations(engine, shown)
+        if revision != _newest():
             write(engine, _migrate)
     except (sa.exc.DBAPIError, ModuleNotFoundError, OSError) as error:
         why = getattr(error, "orig", None) or error
@@ -161,6 +163,16 @@ def _newest() -> str | None:
 def _revision(engine: sa.Engine) -> str | None:
     with reading(engine) as connection:
         return MigrationContext.configure(connection).get_current_revision()
+
+
+def _refuse_older_than_migrations(engine: sa.Engine, shown: str) -> None:
+    if sa.inspect(engine).has_table(trail_table.name):
+        engine.dispose()
+        raise ServiceUnavailable(
+            f"the ledger {shown} was written by a development version of rehabcast from before"
+            " migrations, and cannot be read: move it away (with its mlruns/ folder, whose models"
+            " stand in it) or set REHABCAST_LEDGER_URL to a new one, then train and audit again"
+        )
 
 
 def _migrate(connection: sa.Connection) -> None:

@@ -1,14 +1,16 @@
-"""Judges the auditor: planted disparities of known size, and a real one: `make bench NAME=auditor`.
+"""Judges the auditor: disparities of known size, and a real one: `make bench NAME=auditor`.
 
-100 seeds of each scenario F0 to F6 (SIMULATED tables), each disparity twice the policy's limit, and
-one exactly at the limit; then the gap of a plain logistic regression between White and Black
-participants of NHANES 2003-2006, five-year mortality (../shared/data/nhanes_2003_06, where there).
+100 seeds of each scenario F0 to F6 of the simulated cohort, forecast by a plain model
+(`rehabcast.auditor_trials`); the same reduced to planted tables (`audits.planted`), and one exactly
+at the limit. Each disparity is twice the policy's limit. All SIMULATED. Then the gap of a plain
+logistic regression between White and Black participants of NHANES 2003-2006, five-year mortality
+(../shared/data/nhanes_2003_06, where there).
 """
 
 from __future__ import annotations
 
 import os
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +25,8 @@ from audits.judge import Audited, judge
 from audits.planted import AUDITED, Examined, Scenario, examine, scenarios
 from audits.policy import Policy, load_policy
 from contracts.verdict import Finding
+from rehabcast import auditor_trials
+from rehabcast.auditor_trials import TRIALS, Trial
 
 ROOT = Path(__file__).resolve().parent.parent
 NHANES = ROOT.parent / "shared" / "data" / "nhanes_2003_06" / "subject_features.csv.gz"
@@ -85,19 +89,49 @@ def nhanes(policy: Policy) -> list[Finding]:
     return [f for f in judge(mortality_table(), policy, audited).findings if f.axis == "race"]
 
 
-def main() -> None:
-    """Print both tables."""
-    every = (*scenarios(LIMIT), at_the_limit())
-    with ProcessPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
-        told = list(pool.map(examined, every))
-    print(f"SIMULATED, {SEEDS} seeds each, disparity twice the limit of {LIMIT} points")
+def tried(trial: Trial) -> auditor_trials.Examined:
+    """Try the auditor on one scenario of the simulated cohort."""
+    return auditor_trials.examine(trial, load_policy(), seeds=SEEDS)
+
+
+def share(number: float | None) -> str:
+    """Return a share in per cent; nothing for none."""
+    return "" if number is None else f"{number:.0%}"
+
+
+def print_trials(pool: Executor) -> None:
+    """Print how the auditor did on simulated cohorts."""
+    print(f"SIMULATED cohorts, {SEEDS} seeds each, forecast by least squares")
+    print("| scenario | subjects | group | metric | limit | gap planted | gap of the scenario as"
+          " shipped | found | false alarm | true gap in the bracket |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for one in pool.map(tried, TRIALS):
+        trial = one.trial
+        group = "" if trial.name == "F0" else f"{trial.axis}: {trial.group}"
+        limit = f"{trial.task.limit:g}"
+        gaps = ["" if gap is None else f"{gap:+.2f}" for gap in (one.gap, one.gap_as_shipped)]
+        shares = [share(each) for each in (one.found, one.false_alarm, one.bracketed)]
+        cells = [trial.name, str(trial.subjects), group, trial.metric or "", limit, *gaps, *shares]
+        print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def print_planted(pool: Executor) -> None:
+    """Print how the auditor did on planted tables."""
+    print(f"\nSIMULATED tables, {SEEDS} seeds each, disparity twice the limit of {LIMIT} points")
     print("| scenario | what happened to the group | found | at least suspected | false alarm"
           " elsewhere | true gap in the bracket |")  # fmt: skip
     print("|---|---|---|---|---|---|")
-    for one in told:
+    for one in pool.map(examined, (*scenarios(LIMIT), at_the_limit())):
         shares = (one.found, one.suspected, one.false_alarm, one.bracketed)
-        cells = " | ".join("" if share is None else f"{share:.0%}" for share in shares)
+        cells = " | ".join(share(each) for each in shares)
         print(f"| {one.scenario.name} | {one.scenario.story} | {cells} |", flush=True)
+
+
+def main() -> None:
+    """Print the tables."""
+    with ProcessPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
+        print_trials(pool)
+        print_planted(pool)
     if not NHANES.exists():
         print(f"NHANES: {NHANES} is not there; skipped")
         return

@@ -19,7 +19,8 @@ from contracts.cohort import Provenance
 from features.cohort import write_cohort
 from features.simulate import simulate
 from features.sources.stroke_specs import import_stroke_specs
-from rehabcast.benchmark_commands import leaderboard, prices, run_benchmark
+from rehabcast.benchmark_commands import run_benchmark
+from rehabcast.benchmark_tables import leaderboard, prices
 from rehabcast.output import results
 from training.task import read_task
 

@@ -19,12 +19,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.table import Table
 
-from contracts.cohort import COLUMNS, ENROLMENT, NUMBER, ONSET, SUBJECT, TIME
+from contracts.cohort import CODE, ENROLMENT, ONSET, SUBJECT, TIME, Provenance
 from contracts.task import Horizon, Inputs, Sensitive, Target, Task
 from contracts.vocabulary import Kind, vocabulary
+from features.cohort import EVENT_SCHEMA, new_cohort, read_cohort, write_events
 from features.minutes import MINUTES_FOLDER, days_of, write_minutes
 from rehabcast.output import results
 
@@ -33,6 +35,8 @@ SAMPLE = (
 )
 SUBJECTS, DAYS, MINUTES = 1000, 60, 1440
 GIB = 2**30
+SHARD = 500
+SCORE = "REHABCAST//FUGL_MEYER_UE"
 PLAIN = "plain"
 
 
@@ -137,66 +141,62 @@ def week_by_us(file: Path) -> int:
         return len(done.cohort.events)
 
 
-def made_up_events(subjects: int) -> pd.DataFrame:
-    """180 days of every daily code, 32 channels, and a score at enrolment and week 30."""
-    codes = [c for c, entry in vocabulary().items() if entry.kind is Kind.DAILY][:31]
-    generator = np.random.default_rng(0)
-    day = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(180), unit="D")
-    shape = (subjects, 180, len(codes))
-    kept = generator.random(shape) < 0.8
-    s, t, c = np.nonzero(kept)
-    daily = pd.DataFrame(
-        {
-            SUBJECT: s + 1,
-            TIME: day.to_numpy()[t].astype("datetime64[us]"),
-            "code": np.array(codes, dtype=object)[c],
-            NUMBER: generator.random(len(s), dtype=np.float32),
-            "text_value": None,
-        }
-    )
-    people = np.arange(1, subjects + 1)
-    score = "REHABCAST//FUGL_MEYER_UE"
-    fixed = [
-        (people, "2024-01-01", ONSET, np.nan),
-        (people, "2024-01-01", ENROLMENT, np.nan),
-        (people, "2024-01-01", score, 20.0),
-        (people, "2024-07-29", score, 40.0),
-    ]
-    rows = [
-        pd.DataFrame(
-            {SUBJECT: p, TIME: pd.Timestamp(at), "code": code, NUMBER: n, "text_value": None}
-        )
-        for p, at, code, n in fixed
-    ]
-    return pd.concat([*rows, daily], ignore_index=True)[list(COLUMNS)].sort_values(
-        [SUBJECT, TIME], ignore_index=True
-    )
+def made_up_cohort(place: Path, subjects: int) -> Path:
+    """Write 180 days of 31 daily codes, a score at enrolment and one at week 30, in shards."""
+    folder = place / f"cohort-{subjects}"
+    codes = [code for code, entry in vocabulary().items() if entry.kind is Kind.DAILY][:31]
+    with new_cohort(folder, Provenance(name="bench", source="made up", simulated=True)) as draft:
+        for first in range(0, subjects, SHARD):
+            people = np.arange(first + 1, min(first + SHARD, subjects) + 1)
+            write_events(made_up_events(people, codes), draft / f"data/{first:06d}.parquet")
+    return folder
 
 
-def sequence_task(events: pd.DataFrame) -> Task:
+def made_up_events(people: np.ndarray, codes: list[str]) -> pa.Table:
+    """Return the events of some people: four in five daily values are there."""
+    generator = np.random.default_rng(int(people[0]))
+    p, t, c = np.nonzero(generator.random((len(people), 180, len(codes))) < 0.8)
+    low, high = (
+        np.array([getattr(vocabulary()[code], end) for code in codes]) for end in ("low", "high")
+    )
+    parts = [(people[p], t, c, low[c] + (high - low)[c] * generator.random(len(p)) * 0.99)]
+    fixed = ((0, ONSET, np.nan), (0, ENROLMENT, np.nan), (0, SCORE, 20.0), (210, SCORE, 40.0))
+    names = [*codes, ONSET, ENROLMENT, SCORE]
+    for day, code, value in fixed:
+        every = np.ones(len(people), dtype=np.int64)
+        parts.append((people, every * day, every * names.index(code), every * value))
+    subject, day, code, value = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.lexsort((code, day, subject))
+    time = np.datetime64("2024-01-01", "us") + day[order].astype("timedelta64[D]")
+    text = pa.DictionaryArray.from_arrays(code[order].astype(np.int32), names).cast(pa.string())
+    nothing = pa.nulls(len(order), pa.large_string())
+    columns = [subject[order], time, text, pa.array(value[order], pa.float32()), nothing]
+    return pa.table([pa.array(column) for column in columns], schema=EVENT_SCHEMA)
+
+
+def sequence_task(codes: set[str]) -> Task:
     """One origin at day 179, with all of the past."""
-    score = "REHABCAST//FUGL_MEYER_UE"
-    daily = tuple(c for c in events["code"].unique() if vocabulary()[c].kind is Kind.DAILY)
+    daily = tuple(sorted(code for code in codes if vocabulary()[code].kind is Kind.DAILY))
     return Task(
         name="bench",
         condition="made up",
-        target=Target(code=score, low=0, high=66, minimal_important_difference=1, source="made up"),
+        target=Target(code=SCORE, low=0, high=66, minimal_important_difference=1, source="made up"),
         horizons=(Horizon(weeks=30, window_days=(200, 220)),),
         origins_days=(179,),
         primary_horizon_weeks=30,
         early_days=1000,
         milestones=(),
-        inputs=Inputs(past_days=180, assessments=(score,), daily=daily, person=()),
+        inputs=Inputs(past_days=180, assessments=(SCORE,), daily=daily, person=()),
         sensitive=(Sensitive(name="site", code="REHABCAST//SITE", reason="made up"),),
     )
 
 
-def sequences(events_file: Path) -> int:
-    """Build the sequences of a cohort that is in memory; what is timed is this alone."""
+def sequences(cohort: Path) -> int:
+    """Build the sequences of a cohort that was read; what is timed is the building alone."""
     from features.sequences import training_sequences
 
-    events = pd.read_parquet(events_file)
-    task = sequence_task(events)
+    events = read_cohort(cohort).events
+    task = sequence_task(set(events[CODE].unique()))
     start, processor = time.perf_counter(), time.process_time()
     batch = training_sequences(events, task)
     timed = {
@@ -207,10 +207,15 @@ def sequences(events_file: Path) -> int:
     return len(batch)
 
 
+def cohort_read(cohort: Path) -> int:
+    """Read and check the cohort that sequences are built of."""
+    return len(read_cohort(cohort).events)
+
+
 CASES: dict[str, Callable[[Path], int]] = {
     case.__name__: case
     for case in (
-        days_by_pandas, days_by_query, read_alone, week_by_library, week_by_us, sequences,
+        days_by_pandas, days_by_query, read_alone, week_by_library, week_by_us, cohort_read, sequences,
     )
 }  # fmt: skip
 
@@ -250,9 +255,10 @@ def main() -> None:
             days_by_query, made_up_minutes(place, SUBJECTS // 2)
         )
         for subjects in (2500, 5000, 10_000):
-            file = place / f"events-{subjects}.parquet"
-            made_up_events(subjects).to_parquet(file)
-            records[f"sequences of {subjects:,} x 180 x 32"] = measured(sequences, file)
+            cohort = made_up_cohort(place, subjects)
+            words = f"of {subjects:,} x 180 x 32"
+            records[f"reading the cohort {words}"] = measured(cohort_read, cohort)
+            records[f"sequences {words}"] = measured(sequences, cohort)
         if SAMPLE.exists():
             week = week_of_raw(place)
             for case in (week_by_library, week_by_us):

@@ -68,7 +68,8 @@ class Cohort:
     Parameters
     ----------
     events
-        One row per event with `COLUMNS`, sorted by subject, then time with untimed rows first.
+        One row per event with `COLUMNS`, sorted by subject, then time with untimed rows first;
+        codes are categories of the vocabulary.
     provenance
         Where it comes from.
     digest

@@ -73,6 +73,21 @@ class SequenceBatch:
     def __len__(self) -> int:
         return len(self.subject_B)
 
+    def days_since_observed_BTC(self) -> NDArray[np.float32]:
+        """Return for each day and channel how many days ago it was last observed.
+
+        It is computed and not stored: whoever hides a part of the mask (training, explanations)
+        changes it with the mask, and the two can't disagree.
+
+        Returns
+        -------
+        (B, T, C): 0 on a day that was observed, then counting on; NaN before the first observation.
+        """
+        days = self.observed_BTC.shape[1]
+        day_T1 = np.arange(days, dtype=np.int32)[:, None]
+        last_BTC = np.maximum.accumulate(np.where(self.observed_BTC, day_T1, -1), axis=1)
+        return np.where(last_BTC < 0, np.float32(np.nan), (day_T1 - last_BTC).astype(np.float32))
+
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> SequenceBatch:
         """Return the pairs at `rows` (indices, or a mask of shape (B,))."""
         return SequenceBatch(

@@ -10,24 +10,51 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from contracts.vocabulary import Better
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Target(_Strict):
-    """The instrument whose score is forecast; a higher score is a better one.
+    """The instrument whose score is forecast.
 
-    `assumed` is what the last score is taken to be where none was observed. Unset, there is no
-    forecast without a past score.
+    Parameters
+    ----------
+    code, low, high, better, step
+        As in the vocabulary: ends of the scale, which way a score is the better one, and the
+        distance of neighbouring scores (0: any number can be a score).
+    minimal_important_difference
+        Score points that a patient notices.
+    assumed
+        What the last score is taken to be where none was observed. Unset, there is no forecast
+        without a past score.
     """
 
     code: str
     low: float
     high: float
+    better: Better = "higher"
+    step: Annotated[float, Field(ge=0)] = 0.0
     minimal_important_difference: Annotated[float, Field(gt=0)]
     assumed: float | None = None
     source: str
+
+    @property
+    def worst(self) -> float:
+        """The end of the scale where nothing has recovered."""
+        return self.low if self.better == "higher" else self.high
+
+    @property
+    def best(self) -> float:
+        """The end of the scale that nobody can improve on."""
+        return self.high if self.better == "higher" else self.low
+
+    @property
+    def direction(self) -> int:
+        """1 where an improvement raises the score, -1 where it lowers it."""
+        return 1 if self.better == "higher" else -1
 
 
 class Horizon(_Strict):
@@ -43,17 +70,24 @@ class Horizon(_Strict):
 
 
 class Milestone(_Strict):
-    """Something a patient hopes for: a score reached, or a gain since the forecast's origin."""
+    """Something a patient hopes for: a score reached, or a gain since the forecast's origin.
+
+    A score is reached from below (`at_least`) where higher is better, from above (`at_most`) where
+    lower is; a gain is an improvement, whichever way the score then moves.
+    """
 
     name: str
     at_least: float | None = None
-    gain_at_least: float | None = None
+    at_most: float | None = None
+    gain_at_least: Annotated[float | None, Field(gt=0)] = None
     source: str
 
     @model_validator(mode="after")
     def _one_rule(self) -> Milestone:
-        if (self.at_least is None) == (self.gain_at_least is None):
-            raise ValueError(f"milestone {self.name!r}: give one of at_least, gain_at_least")
+        if sum(x is not None for x in (self.at_least, self.at_most, self.gain_at_least)) != 1:
+            raise ValueError(
+                f"milestone {self.name!r}: give one of at_least, at_most, gain_at_least"
+            )
         return self
 
 
@@ -116,6 +150,13 @@ class Task(_Strict):
             raise ValueError(f"primary_horizon_weeks {self.primary_horizon_weeks} is no horizon")
         if self.target.code not in self.inputs.assessments:
             raise ValueError("the target must be among inputs.assessments: it is the baseline")
+        wrong = "at_most" if self.target.better == "higher" else "at_least"
+        for milestone in self.milestones:
+            if getattr(milestone, wrong) is not None:
+                raise ValueError(
+                    f"milestone {milestone.name!r} has {wrong}, but a {self.target.better} score"
+                    f" of {self.target.code} is the better one"
+                )
         windows = [horizon.window_days for horizon in self.horizons]
         for (_, end), (start, _) in itertools.pairwise(windows):
             if start < end:

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
+from typing import Literal
+
+Better = Literal["higher", "lower"]
+"""Which way an instrument's score is the better one."""
 
 NOT_RECORDED = "not recorded"
 """The group of those whose value is missing: shown, counted and audited like any other."""
@@ -43,6 +47,9 @@ class Code:
         Plausible range of the number, both ends included; None where the value is a label.
     labels
         Allowed `text_value`s; empty with `unit` empty means any short label (a site's name).
+    better, step
+        Which way the score of an assessment is the better one, and the distance of neighbouring
+        scores; 0 where any number can be a score.
     source
         Where the code and its range come from.
     """
@@ -55,6 +62,8 @@ class Code:
     low: float | None = None
     high: float | None = None
     labels: tuple[str, ...] = ()
+    better: Better = "higher"
+    step: float = 0.0
     source: str
 
     @property

@@ -10,6 +10,7 @@ import pandas as pd
 from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, SUBJECT, TEXT, TIME
 from contracts.errors import Problem
 from contracts.vocabulary import Code, Kind, vocabulary
+from features.blocks import blocks_of_subjects
 
 HEADER_ROWS = 2
 """Added to a zero-based position to count as a spreadsheet does: the header is row 1."""
@@ -46,6 +47,16 @@ def check_events(
         *_repeats(known, file),
         *_dates(known, file),
     ]
+
+
+def check_blocks(events: pd.DataFrame, *, file: str) -> list[Problem]:
+    """Check events that lie by subject, block by block: every promise is one of a subject alone."""
+    problems, above = [], HEADER_ROWS
+    for block in blocks_of_subjects(events):
+        rows = pd.Series(np.arange(len(block)) + above, index=block.index)
+        problems += check_events(block, file=file, rows=rows)
+        above += len(block)
+    return problems
 
 
 def _each(

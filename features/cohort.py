@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import meds
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -31,7 +32,7 @@ from contracts.cohort import (
 from contracts.digests import folder_digest
 from contracts.errors import CohortInvalid, ContractError, Problem
 from contracts.vocabulary import vocabulary
-from features.checks import check_events
+from features.checks import check_blocks, check_events
 
 DATA_FILE = f"{meds.data_subdirectory}/0.parquet"
 IMPORT_REPORT = "metadata/import.json"
@@ -141,12 +142,13 @@ def read_cohort(folder: Path) -> Cohort:
     if problems:
         raise CohortInvalid(problems)
     for name, part in parts.items():
-        problems += [*_out_of_order(part, name), *check_events(part, file=name)]
+        problems += [*_out_of_order(part, name), *check_blocks(part, file=name)]
     problems += _in_two_files(parts)
     if problems:
         raise CohortInvalid(problems)
+    whole = [_typed(part) for part in parts.values()]
     return Cohort(
-        events=_in_order(pd.concat(parts.values(), ignore_index=True)),
+        events=_in_order(pd.concat(whole, ignore_index=True) if len(whole) > 1 else whole[0]),
         provenance=_read_provenance(folder),
         digest=folder_digest(folder / meds.data_subdirectory),
     )
@@ -179,7 +181,7 @@ def replace_events(folder: Path, events: pd.DataFrame) -> Cohort:
 
 
 def _table(events: pd.DataFrame) -> pa.Table:
-    ordered = _in_order(events)
+    ordered = _in_order(_typed(events)).astype({CODE: object})
     return pa.table(
         [pa.array(ordered[field.name], field.type, from_pandas=True) for field in EVENT_SCHEMA],
         schema=EVENT_SCHEMA,
@@ -187,12 +189,28 @@ def _table(events: pd.DataFrame) -> pa.Table:
 
 
 def _in_order(events: pd.DataFrame) -> pd.DataFrame:
-    """Return events by subject, then time with untimed first, then code."""
-    return (
-        events[list(COLUMNS)]
-        .astype({SUBJECT: "int64", NUMBER: "float32"})
-        .sort_values([SUBJECT, TIME, CODE], na_position="first", kind="stable", ignore_index=True)
+    """Return typed events by subject, then time with untimed first, then code."""
+    if _is_in_order(events):
+        return events.reset_index(drop=True)
+    return events.sort_values(
+        [SUBJECT, TIME, CODE], na_position="first", kind="stable", ignore_index=True
     )
+
+
+def _typed(events: pd.DataFrame) -> pd.DataFrame:
+    """Return sound events with the types of a cohort: codes are categories of the vocabulary."""
+    codes = pd.CategoricalDtype(sorted(vocabulary()))
+    return events[list(COLUMNS)].astype({SUBJECT: "int64", CODE: codes, NUMBER: "float32"})
+
+
+def _is_in_order(events: pd.DataFrame) -> bool:
+    in_order = np.ones(max(len(events) - 1, 0), dtype=np.bool_)
+    # From the last key to the first: a key decides where it differs, else those after it do.
+    code_N = events[CODE].cat.codes.to_numpy()
+    for key_N in (code_N, events[TIME].to_numpy().view(np.int64), events[SUBJECT].to_numpy()):
+        here, there = key_N[:-1], key_N[1:]
+        in_order = (here < there) | ((here == there) & in_order)
+    return bool(in_order.all())
 
 
 def _check_new(folder: Path) -> None:
@@ -230,11 +248,15 @@ def _code_table(draft: Path) -> pa.Table:
 
 
 def read_events(file: Path) -> pd.DataFrame:
-    """Read one data file of a cohort, unchecked."""
-    table = meds.DataSchema.align(pq.read_table(file))
+    """Read one data file of a cohort, unchecked; codes come as categories."""
+    stored = pq.read_table(file, read_dictionary=[CODE])
+    table = meds.DataSchema.align(stored).select(list(COLUMNS))
+    place = COLUMNS.index(CODE)
+    # Few codes stand in millions of rows: as categories they are read and compared as integers.
+    table = table.set_column(place, CODE, table[CODE].dictionary_encode())
     # Nulls are promises of ours, reported with their rows, so they are read before they are judged.
-    events: pd.DataFrame = table.select(list(COLUMNS)).to_pandas()
-    return events.astype({CODE: object, TEXT: object})
+    events: pd.DataFrame = table.to_pandas()
+    return events.astype({TEXT: object})
 
 
 def _unreadable(error: Exception) -> str:
@@ -244,7 +266,7 @@ def _unreadable(error: Exception) -> str:
 
 
 def _out_of_order(events: pd.DataFrame, file: str) -> list[Problem]:
-    previous = events.shift()
+    previous = events[[SUBJECT, TIME]].shift()
     same = events[SUBJECT] == previous[SUBJECT]
     back = same & ((events[TIME] < previous[TIME]) | (events[TIME].isna() & previous[TIME].notna()))
     again = ~same & events[SUBJECT].duplicated(keep="first")

@@ -1,6 +1,6 @@
 """The groups of an audit: which label each subject has for each sensitive attribute.
 
-Letters: N subjects.
+Letters: P subjects, O origins, T days of the past, N timed events.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from contracts.cohort import CODE, NUMBER, SUBJECT, TEXT
 from contracts.task import Sensitive, Task
 from contracts.vocabulary import NOT_RECORDED, Kind, vocabulary
+from features.timeline import Timeline
 
 WORN_DAY_HOURS = 10.0
 """A day counts as worn from this wear time on (common practice since Troiano 2008)."""
@@ -22,57 +23,62 @@ NO_WEARABLE = "no wearable"
 
 
 def groups(
-    timeline: pd.DataFrame,
-    events: pd.DataFrame,
-    subjects: NDArray[np.int64],
-    task: Task,
-    origin: int,
+    timeline: Timeline, facts: pd.DataFrame, task: Task, origin_O: NDArray[np.int64]
 ) -> pd.DataFrame:
-    """Return one row per subject, in the order of `subjects`, and a label per attribute.
+    """Return one row per subject and origin, by subject, and a label per attribute.
 
     Parameters
     ----------
-    timeline, events
-        Dated events with `day` after enrolment, and all events.
-    origin
-        Day after enrolment up to which wear is counted.
+    facts
+        The untimed events.
+    origin_O
+        Days after enrolment up to which wear is counted.
     """
     columns = {}
     for attribute in task.sensitive:
-        kind = vocabulary()[attribute.code].kind
-        if kind is Kind.DAILY:
-            columns[attribute.name] = _wear_band(timeline, subjects, task, attribute, origin)
+        if vocabulary()[attribute.code].kind is Kind.DAILY:
+            by_origin = [_wear_band(timeline, task, attribute, int(day)) for day in origin_O]
+            columns[attribute.name] = np.stack(by_origin, axis=1).reshape(-1)
         else:
-            columns[attribute.name] = _person_group(events, subjects, attribute)
-    return pd.DataFrame(columns)
+            label_P = _person_group(facts, timeline.subjects_P, attribute)
+            columns[attribute.name] = np.repeat(label_P, len(origin_O))
+    return pd.DataFrame(columns, index=range(len(timeline.subjects_P) * len(origin_O)))
 
 
 def _person_group(
-    events: pd.DataFrame, subjects: NDArray[np.int64], attribute: Sensitive
+    facts: pd.DataFrame, subjects_P: NDArray[np.int64], attribute: Sensitive
 ) -> NDArray[np.object_]:
-    facts = events[events[CODE] == attribute.code].set_index(SUBJECT)
+    told = facts[facts[CODE] == attribute.code].set_index(SUBJECT)
     if not attribute.bands:
-        return facts[TEXT].reindex(subjects).fillna(NOT_RECORDED).to_numpy(dtype=object)
-    numbers = facts[NUMBER].reindex(subjects).to_numpy(dtype=np.float64)
+        return told[TEXT].reindex(subjects_P).fillna(NOT_RECORDED).to_numpy(dtype=object)
+    numbers = told[NUMBER].reindex(subjects_P).to_numpy(dtype=np.float64)
     return banded(numbers, attribute.bands, "{:g}", NOT_RECORDED)
 
 
 def _wear_band(
-    timeline: pd.DataFrame,
-    subjects: NDArray[np.int64],
-    task: Task,
-    attribute: Sensitive,
-    origin: int,
+    timeline: Timeline, task: Task, attribute: Sensitive, origin: int
 ) -> NDArray[np.object_]:
     """Band the share of worn days, from the first day with a device up to the origin."""
-    start = origin - task.inputs.past_days + 1
-    daily = timeline[timeline[CODE].isin(task.inputs.daily)]
-    days = daily[daily["day"].between(start, origin)]
-    first = days.groupby(SUBJECT)["day"].min().reindex(subjects)
-    worn = days[(days[CODE] == attribute.code) & (days[NUMBER] >= WORN_DAY_HOURS)]
-    count = worn.groupby(SUBJECT)["day"].nunique().reindex(subjects).fillna(0)
-    share = np.where(first.isna(), np.nan, count / (origin - first + 1))
-    return banded(share, attribute.bands, "{:.0%}", NO_WEARABLE)
+    days = task.inputs.past_days
+    day_N = timeline.day_N - (origin - days + 1)
+    daily_N = timeline.places_in(task.inputs.daily) >= 0
+    inside_N = daily_N & (day_N >= 0) & (day_N < days)
+    wear_N = timeline.places_in((attribute.code,)) >= 0
+    any_PT, worn_PT = (
+        _grid(timeline, day_N, rows_N, days)
+        for rows_N in (inside_N, inside_N & wear_N & (timeline.value_N >= WORN_DAY_HOURS))
+    )
+    length_P = np.where(any_PT.any(axis=1), days - any_PT.argmax(axis=1), np.nan)
+    return banded(worn_PT.sum(axis=1) / length_P, attribute.bands, "{:.0%}", NO_WEARABLE)
+
+
+def _grid(
+    timeline: Timeline, day_N: NDArray[np.int32], rows_N: NDArray[np.bool_], days: int
+) -> NDArray[np.bool_]:
+    """Tell for each subject on which days there is any of the rows."""
+    grid_PT = np.zeros((len(timeline.subjects_P), days), dtype=np.bool_)
+    grid_PT[timeline.person_N[rows_N], day_N[rows_N]] = True
+    return grid_PT
 
 
 def banded(

@@ -17,10 +17,10 @@ from contracts.errors import ForecastRefused
 from contracts.sequences import Layout, SequenceBatch
 from contracts.task import Task
 from contracts.vocabulary import vocabulary
+from features.blocks import blocks_of_subjects
 from features.groups import groups
-from features.timeline import timeline_of
+from features.timeline import Timeline, timeline_of
 
-BLOCK_SUBJECTS = 500
 TIME_SINCE_ONSET = "time since onset"
 """Modality of the days since onset, the one thing that every forecast knows."""
 
@@ -48,13 +48,15 @@ def cohort_sequences(
     outcomes
         Keep only pairs with an outcome; else all that have a past score.
     """
-    origins = task.origins_days
-    return _joined(
-        [
-            _batch(timeline_of(block), block, task, layout, origins, outcomes=outcomes)
-            for block in _blocks(events)
-        ]
-    )
+    if not events[SUBJECT].is_monotonic_increasing:
+        events = events.sort_values(SUBJECT, kind="stable")
+    parts = []
+    for block in blocks_of_subjects(events):
+        batch = _batch(timeline_of(block), _facts(block), task, layout, task.origins_days)
+        has_past = ~np.isnan(batch.last_score_B)
+        has_outcome = ~np.isnan(batch.truth_BH).all(axis=1)
+        parts.append(batch.take(has_past & has_outcome if outcomes else has_past))
+    return _joined(parts)
 
 
 def forecast_sequence(events: pd.DataFrame, task: Task, layout: Layout) -> SequenceBatch:
@@ -73,13 +75,14 @@ def forecast_sequence(events: pd.DataFrame, task: Task, layout: Layout) -> Seque
     if missing := {ONSET, ENROLMENT} - dated:
         raise ForecastRefused(f"the record has no {', '.join(sorted(missing))}: add the date")
     timeline = timeline_of(events)
-    observed = timeline[timeline[CODE].isin([*task.inputs.assessments, *task.inputs.daily])]
-    reached = [day for day in task.origins_days if day <= observed["day"].max()]
+    observed = timeline.places_in((*task.inputs.assessments, *task.inputs.daily)) >= 0
+    last_day = timeline.day_N[observed].max(initial=np.iinfo(np.int32).min)
+    reached = [day for day in task.origins_days if day <= last_day]
     if not reached:
         raise ForecastRefused("nothing was measured from enrolment on: assess the patient first")
-    past = timeline[timeline["day"] <= max(reached)]
-    batch = _batch(past, events, task, layout, (max(reached),), outcomes=False)
-    if len(batch) == 0:
+    past = timeline.up_to(max(reached))
+    batch = _batch(past, _facts(events), task, layout, (max(reached),))
+    if np.isnan(batch.last_score_B[0]):
         name = vocabulary()[task.target.code].name
         raise ForecastRefused(
             f"no {name} score in the {task.inputs.past_days} days up to day {max(reached)}"
@@ -101,14 +104,9 @@ def present_modalities(batch: SequenceBatch, modalities: tuple[str, ...]) -> NDA
     return np.stack([columns[name] for name in modalities], axis=1).astype(np.float32)
 
 
-def _blocks(events: pd.DataFrame) -> list[pd.DataFrame]:
-    """Cut a cohort, which is sorted by subject, into blocks of subjects that fit into the cache."""
-    if events.empty or not events[SUBJECT].is_monotonic_increasing:
-        return [events]
-    subjects = events[SUBJECT].to_numpy()
-    first = np.flatnonzero(np.diff(subjects, prepend=subjects[:1] - 1))[::BLOCK_SUBJECTS]
-    ends = [*first[1:].tolist(), len(events)]
-    return [events.iloc[start:end] for start, end in zip(first.tolist(), ends, strict=True)]
+def _facts(events: pd.DataFrame) -> pd.DataFrame:
+    """Return the facts of the persons, the untimed rows: a few beside millions of daily ones."""
+    return events[events[TIME].isna()]
 
 
 def _layout(events: pd.DataFrame, task: Task) -> Layout:
@@ -133,64 +131,54 @@ def _layout(events: pd.DataFrame, task: Task) -> Layout:
 
 
 def _batch(
-    timeline: pd.DataFrame,
-    events: pd.DataFrame,
+    timeline: Timeline,
+    facts: pd.DataFrame,
     task: Task,
     layout: Layout,
     origins_days: tuple[int, ...],
-    *,
-    outcomes: bool = True,
 ) -> SequenceBatch:
-    subjects = np.sort(timeline[SUBJECT].unique())
-    first = timeline.drop_duplicates(SUBJECT).set_index(SUBJECT)
-    enrolment_day = first["enrolment_day"].reindex(subjects)
-    # Facts of the person are the untimed rows: a few beside millions of daily ones.
-    facts = events[events[TIME].isna()]
-    person_NS, known_NS = _person(facts, subjects, layout)
-    parts = []
-    for origin in origins_days:
-        values_NTC, observed_NTC = _past(timeline, subjects, task, layout, origin)
-        target = layout.channels_C.index(task.target.code)
-        days_T = np.arange(origin - task.inputs.past_days + 1, origin + 1)
-        parts.append(
-            SequenceBatch(
-                layout=layout,
-                values_BTC=values_NTC,
-                observed_BTC=observed_NTC,
-                days_since_onset_BT=(enrolment_day.to_numpy()[:, None] + days_T).astype(np.float32),
-                person_BS=person_NS,
-                person_known_BS=known_NS,
-                subject_B=subjects.astype(np.int64),
-                origin_day_B=np.full(len(subjects), origin, dtype=np.int64),
-                last_score_B=_last(values_NTC[:, :, target], observed_NTC[:, :, target], task),
-                truth_BH=_truth(timeline, subjects, task, origin),
-                groups_B=groups(timeline, facts, subjects, task, origin),
-            )
-        )
-    batch = _joined(parts)
-    has_past = ~np.isnan(batch.last_score_B)
-    has_outcome = ~np.isnan(batch.truth_BH).all(axis=1)
-    kept = batch.take(has_past & has_outcome if outcomes else has_past)
-    return kept.take(np.lexsort((kept.origin_day_B, kept.subject_B)))
+    """Return every subject at every origin, by subject, then origin."""
+    origin_O = np.array(sorted(origins_days), dtype=np.int64)
+    subjects_P = timeline.subjects_P
+    values_BTC, observed_BTC = _past(timeline, origin_O, task, layout)
+    person_PS, known_PS = _person(facts, subjects_P, layout)
+    target = layout.channels_C.index(task.target.code)
+    before_T = np.arange(1 - task.inputs.past_days, 1)
+    enrolled_B = np.repeat(timeline.enrolment_day_P, len(origin_O))
+    origin_B = np.tile(origin_O, len(subjects_P))
+    truth_POH = np.stack([_truth(timeline, task, int(day)) for day in origin_O], axis=1)
+    return SequenceBatch(
+        layout=layout,
+        values_BTC=values_BTC,
+        observed_BTC=observed_BTC,
+        days_since_onset_BT=np.add.outer(enrolled_B + origin_B, before_T).astype(np.float32),
+        person_BS=np.repeat(person_PS, len(origin_O), axis=0),
+        person_known_BS=np.repeat(known_PS, len(origin_O), axis=0),
+        subject_B=np.repeat(subjects_P, len(origin_O)),
+        origin_day_B=origin_B,
+        last_score_B=_last(values_BTC[:, :, target], observed_BTC[:, :, target], task),
+        truth_BH=truth_POH.reshape(len(origin_B), -1),
+        groups_B=groups(timeline, facts, task, origin_O),
+    )
 
 
 def _past(
-    timeline: pd.DataFrame, subjects: NDArray[np.int64], task: Task, layout: Layout, origin: int
+    timeline: Timeline, origin_O: NDArray[np.int64], task: Task, layout: Layout
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    start = origin - task.inputs.past_days + 1
-    codes = timeline[CODE].cat
-    channel_N = pd.Index(layout.channels_C).get_indexer(codes.categories)[codes.codes]
-    day_N = timeline["day"].to_numpy()
-    past = np.flatnonzero((channel_N >= 0) & (day_N >= start) & (day_N <= origin))
-    person_N = pd.Index(subjects).get_indexer(pd.Index(timeline[SUBJECT].to_numpy()[past]))
-    shape = (len(subjects), task.inputs.past_days, len(layout.channels_C))
-    # One flat place a value: three indices at once would be three times the memory traffic.
-    at = (person_N * shape[1] + day_N[past] - start) * shape[2] + channel_N[past]
-    values_NTC = np.zeros(shape, dtype=np.float32)
-    observed_NTC = np.zeros(shape, dtype=np.bool_)
-    values_NTC.reshape(-1)[at] = timeline[NUMBER].to_numpy()[past]
-    observed_NTC.reshape(-1)[at] = True
-    return values_NTC, observed_NTC
+    days, channels = task.inputs.past_days, len(layout.channels_C)
+    shape = (len(timeline.subjects_P) * len(origin_O), days, channels)
+    values_BTC = np.zeros(shape, dtype=np.float32)
+    observed_BTC = np.zeros(shape, dtype=np.bool_)
+    channel_N = timeline.places_in(layout.channels_C)
+    for o, origin in enumerate(origin_O):
+        day_N = timeline.day_N - (origin - days + 1)
+        past = np.flatnonzero((channel_N >= 0) & (day_N >= 0) & (day_N < days))
+        pair = timeline.person_N[past].astype(np.int64) * len(origin_O) + o
+        # One flat place a value: three indices at once would be three times the memory traffic.
+        at = (pair * days + day_N[past]) * channels + channel_N[past]
+        values_BTC.reshape(-1)[at] = timeline.value_N[past]
+        observed_BTC.reshape(-1)[at] = True
+    return values_BTC, observed_BTC
 
 
 def _last(
@@ -203,37 +191,37 @@ def _last(
     return np.where(observed_NT.any(axis=1), value_N, otherwise)
 
 
-def _truth(
-    timeline: pd.DataFrame, subjects: NDArray[np.int64], task: Task, origin: int
-) -> NDArray[np.float32]:
+def _truth(timeline: Timeline, task: Task, origin: int) -> NDArray[np.float32]:
     """Return the score nearest to each horizon inside its window, if the horizon is still ahead."""
-    scores = timeline[(timeline[CODE] == task.target.code) & (timeline["day"] > origin)]
-    truth_NH = np.full((len(subjects), len(task.horizons)), np.nan, dtype=np.float32)
+    truth_PH = np.full((len(timeline.subjects_P), len(task.horizons)), np.nan, dtype=np.float32)
+    scores = timeline.rows_of(task.target.code)
+    scores = scores[timeline.day_N[scores] > origin]
     for h, horizon in enumerate(task.horizons):
         if horizon.day <= origin:
             continue
         start, end = horizon.window_days
-        inside = scores[(scores["day"] >= start) & (scores["day"] < end)]
-        distance = (inside["day"] - horizon.day).abs()
-        nearest = inside.assign(distance=distance).sort_values([SUBJECT, "distance", "day"])
-        first = nearest.drop_duplicates(SUBJECT)
-        truth_NH[np.searchsorted(subjects, first[SUBJECT]), h] = first[NUMBER]
-    return truth_NH
+        day = timeline.day_N[scores]
+        inside = scores[(day >= start) & (day < end)]
+        day = timeline.day_N[inside]
+        # Nearest last, the earlier of two that are as near: the last one written stays.
+        by_distance = inside[np.lexsort((-day, -np.abs(day - horizon.day)))]
+        truth_PH[timeline.person_N[by_distance], h] = timeline.value_N[by_distance]
+    return truth_PH
 
 
 def _person(
-    events: pd.DataFrame, subjects: NDArray[np.int64], layout: Layout
+    facts: pd.DataFrame, subjects_P: NDArray[np.int64], layout: Layout
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    shape = (len(subjects), len(layout.person_S))
-    person_NS = np.zeros(shape, dtype=np.float32)
-    known_NS = np.zeros(shape, dtype=np.bool_)
+    shape = (len(subjects_P), len(layout.person_S))
+    person_PS = np.zeros(shape, dtype=np.float32)
+    known_PS = np.zeros(shape, dtype=np.bool_)
     for s, name in enumerate(layout.person_S):
         code, _, label = name.partition("=")
-        facts = events[events[CODE] == code]
-        row = np.searchsorted(subjects, facts[SUBJECT])
-        known_NS[row, s] = True
-        person_NS[row, s] = (facts[TEXT] == label) if label else facts[NUMBER]
-    return person_NS, known_NS
+        told = facts[facts[CODE] == code]
+        row = np.searchsorted(subjects_P, told[SUBJECT])
+        known_PS[row, s] = True
+        person_PS[row, s] = (told[TEXT] == label) if label else told[NUMBER]
+    return person_PS, known_PS
 
 
 def _joined(parts: list[SequenceBatch]) -> SequenceBatch:

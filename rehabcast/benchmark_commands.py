@@ -10,19 +10,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group
-from rich.table import Table
 
 from contracts.cohort import Cohort
 from contracts.errors import ContractError
 from contracts.task import Task
-from rehabcast.output import AsJson, emit, progress
+from rehabcast.benchmark_tables import leaderboard, prices, standings
+from rehabcast.output import AsJson, emit, progress, words
 from rehabcast.settings import Settings
-from rehabcast.training_commands import CohortOption, PretrainOption, TaskOption
+from rehabcast.training_commands import (
+    CohortOption,
+    ConfigOption,
+    PretrainOption,
+    TaskOption,
+    parameters_of,
+    run_training,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from training.benchmark import Benchmark, By
+    from training.config import TrainingConfig
     from training.models import Fit
 
 LEADERBOARD_FILES = ("leaderboard.json", "leaderboard.png", "calibration.png")
@@ -43,15 +51,25 @@ def benchmark(
     output: Annotated[
         Path | None, typer.Option(help="Folder for leaderboard.json and figures.")
     ] = None,
+    register: Annotated[
+        str | None,
+        typer.Option(help="Train the winner, register it under this name, leaderboard attached."),
+    ] = None,
+    config: ConfigOption = None,
     seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Cross-validate every model family on the same folds, with paired intervals."""
+    """Cross-validate every model family on the same folds, with paired intervals.
+
+    It refuses to go on where it finds a leak. The winner is the family of lowest CRPS over all
+    forecasts among those that can be served; `--register` makes it the candidate.
+    """
     from features.cohort import read_cohort
     from training.task import read_task
 
     if by not in {"subject", "site"}:
         raise ContractError(f"--by {by!r}: write subject or site")
+    parameters = parameters_of(config, seed)
     record = run_benchmark(
         read_cohort(cohort),
         read_task(task),
@@ -59,12 +77,20 @@ def benchmark(
         by="site" if by == "site" else "subject",
         repeats=repeats,
         folds=folds,
-        seed=seed,
+        config=parameters,
         pretrain_on=None if pretrain_on is None else read_cohort(pretrain_on),
         floor=_floor(cohort, task),
         output=output,
     )
-    emit(record, Group(leaderboard(record), prices(record)), as_json=as_json)
+    if register is not None:
+        record["registered"] = _register(record, cohort, task, register, parameters, pretrain_on)
+    tables = Group(standings(record), leaderboard(record), prices(record))
+    emit(record, tables, as_json=as_json)
+    if record["better_but_not_servable"] and not as_json:
+        words.print(
+            f"Better than {record['winner']} beyond chance, but not servable:"
+            f" {', '.join(record['better_but_not_servable'])}."
+        )
 
 
 def run_benchmark(
@@ -75,7 +101,7 @@ def run_benchmark(
     by: By = "subject",
     repeats: int = 5,
     folds: int = 5,
-    seed: int = 0,
+    config: TrainingConfig | None = None,
     pretrain_on: Cohort | None = None,
     floor: pd.DataFrame | None = None,
     output: Path | None = None,
@@ -84,6 +110,8 @@ def run_benchmark(
 
     Parameters
     ----------
+    config
+        Training parameters; its architecture is the family that others are held against.
     floor
         Best possible forecasts, as `rehabcast cohort floor` writes them.
     """
@@ -94,8 +122,9 @@ def run_benchmark(
     from training.config import TrainingConfig
     from training.leaks import check_past
     from training.pretrain import pretrain
+    from training.winner import better_but_not_servable, winner
 
-    config = TrainingConfig(seed=seed)
+    config = TrainingConfig() if config is None else config
     batch = training_sequences(cohort.events, task)
     check_past(cohort.events, task, batch)
     with TemporaryDirectory() as place:
@@ -113,7 +142,7 @@ def run_benchmark(
             by=by,
             repeats=repeats,
             folds=folds,
-            seed=seed,
+            seed=config.seed,
             floor=None if floor is None else floor_predictions(floor, batch, task),
             advance=advance,
         )
@@ -123,10 +152,39 @@ def run_benchmark(
         "data_digest": cohort.digest,
         "task": task.name,
         "pretrained_on": "" if first is None else str(first),
+        "winner": winner(result.standings),
+        "better_but_not_servable": better_but_not_servable(result.standings),
         **result.as_record(),
     }
-    _keep(record, result, scored, output)
-    return record
+    return {**record, "run_id": _keep(record, result, scored, output)}
+
+
+def _register(
+    record: dict[str, Any],
+    cohort: Path,
+    task: Path,
+    name: str,
+    parameters: TrainingConfig,
+    pretrain_on: Path | None,
+) -> str:
+    """Train the benchmark's winner on everybody, and attach what it was chosen by."""
+    from training.benchmark import config_of
+    from training.register import attach_benchmark, find
+    from training.winner import PRETRAINED
+
+    if record["winner"] is None:
+        raise ContractError("--register: no family that can be served took part: add hybrid")
+    trained = run_training(
+        cohort,
+        task,
+        name,
+        config_of(record["winner"], parameters),
+        pretrain_on if record["winner"].endswith(PRETRAINED) else None,
+    )
+    version = str(trained["model_version"])
+    store = Settings().store
+    attach_benchmark(store, find(store, version), record["run_id"])
+    return version
 
 
 def _floor(cohort: Path, task: Path) -> pd.DataFrame | None:
@@ -148,8 +206,8 @@ def _chosen(every: Mapping[str, Fit], models: list[str] | None) -> dict[str, Fit
 
 def _keep(
     record: dict[str, Any], result: Benchmark, scored: pd.DataFrame, output: Path | None
-) -> None:
-    """Write the leaderboard's files, to the run and where the user wants them."""
+) -> str:
+    """Write the leaderboard's files, to a run and where the user wants them; return the run."""
     from training.figures import calibration_figure, leaderboard_figure
     from training.tracking import run
 
@@ -173,62 +231,4 @@ def _keep(
                 if row.model == first
             }
         )
-
-
-def leaderboard(record: dict[str, Any]) -> Table:
-    """Return the benchmark as a table; differences are the first family minus the row's."""
-    label = "SIMULATED " if record["simulated"] else ""
-    how = (
-        f"{record['repeats']} x {record['folds']}-fold by subject"
-        if record["by"] == "subject"
-        else "leave one site out"
-    )
-    first = min(row["origin_day"] for row in record["rows"])
-    table = Table(
-        title=f"{label}{record['cohort']}, {how}, forecast on day {first}",
-        caption="difference: the first model minus this one, with its 95 % interval by subject"
-        " bootstrap; below 0 the first is better. Early: within the task's early_days of onset."
-        " Skill: from last observation (0) to the Bayes floor (1).",
-    )
-    skilled = any(row["skill"] is not None for row in record["rows"])
-    for heading in (
-        "who", "week", "model", "n", "MAE", "CRPS", "80 %", "90 %", "width",
-        *(["skill"] if skilled else []), "MAE difference", "CRPS difference",
-    ):  # fmt: skip
-        table.add_column(heading, no_wrap=True)
-    for row in (row for row in record["rows"] if row["origin_day"] == first):
-        table.add_row(
-            row["population"],
-            str(row["weeks"]),
-            row["model"],
-            str(row["subjects"]),
-            f"{row['mae']:.2f}",
-            f"{row['crps']:.2f}",
-            f"{row['coverage_80']:.0%}",
-            f"{row['coverage_90']:.0%}",
-            f"{row['width_80']:.1f}",
-            *([f"{row['skill']:.2f}"] if skilled else []),
-            _difference(row["mae_difference"]),
-            _difference(row["crps_difference"]),
-        )
-    return table
-
-
-def prices(record: dict[str, Any]) -> Table:
-    """Return what each family costs as a table."""
-    table = Table("model", "fit s", "ms alone", "ms of 1,000", "parameters", title="Price")
-    for name, price in record["prices"].items():
-        table.add_row(
-            name,
-            f"{price['fit_seconds']:.2f}",
-            f"{price['alone_ms']:.2f}",
-            f"{price['together_ms']:.3f}",
-            "" if price["parameters"] is None else f"{price['parameters']:,}",
-        )
-    return table
-
-
-def _difference(difference: dict[str, float] | None) -> str:
-    if difference is None:
-        return ""
-    return "{mean:+.2f} [{low:+.2f}, {high:+.2f}]".format(**difference)
+    return opened.run_id

@@ -29,7 +29,7 @@ from rehabcast.service_commands import (
     show_forecast,
 )
 from rehabcast.settings import Settings
-from rehabcast.training_commands import run_training
+from rehabcast.training_commands import parameters_of, run_training
 
 SUBJECTS, SEED = 600, 0
 TASK = Path("tasks/stroke-upper-limb.toml")
@@ -53,7 +53,7 @@ def demo(
     read = read_cohort(folder)
     results.print(cohort_table(read, summarise(read)))
 
-    trained = run_training(folder, task, forecast_task.name, SEED)
+    trained = run_training(folder, task, forecast_task.name, parameters_of(None, SEED))
     version = str(trained["model_version"])
     words.print(f"Registered candidate {version}.")
 

@@ -41,7 +41,7 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train on a cohort and register a candidate; interrupted, the same command goes on."""
-    record = run_training(cohort, task, model, seed, config, pretrain_on)
+    record = run_training(cohort, task, model, parameters_of(config, seed), pretrain_on)
     emit(record, f"Registered candidate {record['model_version']}.", as_json=as_json)
     if not as_json:
         words.print(f"Next: rehabcast audit {record['model_version']}")
@@ -51,8 +51,7 @@ def run_training(
     cohort: Path,
     task: Path,
     model: str,
-    seed: int,
-    config: Path | None = None,
+    parameters: TrainingConfig,
     pretrain_on: Path | None = None,
 ) -> dict[str, Any]:
     """Train with a progress bar; return the record that `train --json` prints."""
@@ -63,7 +62,6 @@ def run_training(
     from training.train import train as train_model
 
     settings = Settings()
-    parameters = _parameters(config, seed)
     forecast_task = read_task(task)
     read = read_cohort(cohort)
     with progress("Training", steps(parameters)) as advance:
@@ -102,7 +100,7 @@ def search(
     from training.search import search as run_search
     from training.task import read_task
 
-    parameters = _parameters(config, seed)
+    parameters = parameters_of(config, seed)
     read, forecast_task = read_cohort(cohort), read_task(task)
     with progress("Search", trials) as advance:
         best = run_search(
@@ -112,7 +110,8 @@ def search(
     emit(asdict(best), f"Best parameters: {output}", as_json=as_json)
 
 
-def _parameters(config: Path | None, seed: int) -> TrainingConfig:
+def parameters_of(config: Path | None, seed: int) -> TrainingConfig:
+    """Return the training parameters of a file, or the usual ones, with a seed."""
     from training.config import TrainingConfig, read_config
 
     return replace(TrainingConfig() if config is None else read_config(config), seed=seed)

@@ -17,6 +17,7 @@ from contracts.errors import CohortInvalid, ForecastRefused
 from contracts.forecast import LOWER_80, MEDIAN, UPPER_80
 from contracts.predictions import QUANTILE_COLUMNS
 from contracts.sequences import SequenceBatch
+from contracts.task import Task
 from contracts.vocabulary import Kind, vocabulary
 from features.sequences import present_modalities
 from serving.bundle import Bundle, forecast_batch
@@ -200,10 +201,15 @@ def _wear_hours(batch: SequenceBatch) -> float | None:
     return float(np.median(batch.values_BTC[0, seen_T, column])) if seen_T.any() else None
 
 
+def _instrument(task: Task) -> str:
+    name = vocabulary()[task.target.code].name
+    return name if task.target.better == "higher" else f"{name}, lower is better"
+
+
 def _about(served: Served) -> dict[str, Any]:
     task = served.bundle.task
     return {
-        "instrument": vocabulary()[task.target.code].name,
+        "instrument": _instrument(task),
         "scale": (task.target.low, task.target.high),
         "model": model_info(served),
         "banner": banner(served),

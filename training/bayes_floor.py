@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from contracts import predictions as columns
-from contracts.errors import ContractError
+from contracts.errors import ContractError, IntegrityError
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from training.leaderboard import FLOOR
+from training.leaderboard import FLOOR, MINIMUM_SUBJECTS
 from training.predictions import prediction_table
 from training.scores import losses
 
@@ -46,10 +46,6 @@ class FloorComparison:
         """True where the model does better than can be: a leak, or a floor of another cohort."""
         return self.excess < -ALARM * self.standard_error
 
-    def skill(self, base_crps: float) -> float:
-        """Return how far the model goes from a base (0) to the floor (1)."""
-        return (base_crps - self.model_crps) / (base_crps - self.floor_crps)
-
 
 def compare_with_floor(table: pd.DataFrame, floor: pd.DataFrame) -> FloorComparison:
     """Compare one model's prediction table with the floor of the same cohort and task.
@@ -82,6 +78,28 @@ def compare_with_floor(table: pd.DataFrame, floor: pd.DataFrame) -> FloorCompari
         standard_error=float(excess_S.std(ddof=1) / np.sqrt(len(excess_S))),
         subjects=len(excess_S),
     )
+
+
+def check_floor(table: pd.DataFrame, floor: pd.DataFrame) -> None:
+    """Refuse a model that beats the floor where there is one: its prediction table can't be true.
+
+    Raises
+    ------
+    IntegrityError
+        It does, beyond chance, on `MINIMUM_SUBJECTS` subjects or more.
+    """
+    has_floor = pd.MultiIndex.from_frame(table[KEYS]).isin(pd.MultiIndex.from_frame(floor[KEYS]))
+    judged = table[has_floor]
+    if judged[columns.SUBJECT].nunique() < MINIMUM_SUBJECTS:
+        return
+    found = compare_with_floor(judged, floor)
+    if found.is_impossible:
+        raise IntegrityError(
+            f"leak: {table[columns.MODEL].iloc[0]} has CRPS {found.model_crps:.2f} where the best"
+            f" possible forecast has {found.floor_crps:.2f} ({found.subjects} subjects,"
+            f" {-found.excess / found.standard_error:.1f} standard errors): it has seen the outcome"
+            " in its inputs, or the floor is of another cohort (rehabcast cohort floor)"
+        )
 
 
 def floor_scores(floor: pd.DataFrame, batch: SequenceBatch, task: Task) -> pd.DataFrame:

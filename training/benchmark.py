@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from contracts import predictions as columns
 from contracts.errors import ContractError
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
+from training.bayes_floor import check_floor
 from training.config import TrainingConfig
 from training.crossfit import network_family
 from training.leaderboard import REPEAT, MilestoneRow, Row, leaderboard_rows, milestone_rows
@@ -30,10 +32,10 @@ from training.predictions import prediction_table
 from training.pretrain import Pretrained
 from training.scores import losses
 from training.split import fold_of_sites, fold_of_subjects
+from training.winner import PRETRAINED, Standing, standings
 
 By = Literal["subject", "site"]
 
-PRETRAINED = "pre-trained"
 SITE_CODE = "REHABCAST//SITE"
 PRICED_PAIRS = 1_000
 
@@ -48,14 +50,9 @@ def families(config: TrainingConfig, pretrained: Pretrained | None = None) -> di
     """
     first: str = config.architecture
     networks = sorted(get_args(Architecture), key=lambda name: name != first)
-    found: dict[str, Fit] = {
-        name: network_family(
-            config if name == first else replace(config, architecture=name, **LATE_FUSION)
-        )
-        for name in networks
-    }
+    found: dict[str, Fit] = {name: network_family(config_of(name, config)) for name in networks}
     if pretrained is not None:
-        found[f"{first}, {PRETRAINED}"] = network_family(config, pretrained.weights)
+        found[first + PRETRAINED] = network_family(config, pretrained.weights)
     return {
         **found,
         "stack": stack(
@@ -72,6 +69,14 @@ def families(config: TrainingConfig, pretrained: Pretrained | None = None) -> di
         "proportional recovery": proportional_recovery,
         "last observation": last_observation,
     }
+
+
+def config_of(name: str, config: TrainingConfig) -> TrainingConfig:
+    """Return the parameters under which a network competes, and is trained if it wins."""
+    architecture: Any = name.removesuffix(PRETRAINED)
+    if architecture == config.architecture:
+        return config
+    return replace(config, architecture=architecture, **LATE_FUSION)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +101,9 @@ class Price:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmark:
-    """Result: rows of the leaderboard, milestones, and what each family costs."""
+    """Result: who stands where, rows of the leaderboard, milestones, and what each family costs."""
 
+    standings: tuple[Standing, ...]
     rows: tuple[Row, ...]
     milestones: tuple[MilestoneRow, ...]
     prices: dict[str, Price]
@@ -140,7 +146,7 @@ def benchmark(
     Raises
     ------
     IntegrityError
-        A leak (`training.leaks`).
+        A leak (`training.leaks`), or a family that beats the floor.
     """
     check_inputs(batch)
     parts: list[pd.DataFrame] = []
@@ -163,10 +169,14 @@ def benchmark(
             advance(name)
     names = list(competing)
     if floor is not None:
+        whole = pd.concat(parts, ignore_index=True)
+        for _, mine in whole.groupby(columns.MODEL):
+            check_floor(mine, floor)
         names.append(str(floor["model"].iloc[0]))
         parts += [floor.assign(**{REPEAT: repeat}) for repeat in range(parts[-1][REPEAT].max() + 1)]
     scored = score(pd.concat(parts, ignore_index=True))
     result = Benchmark(
+        standings=standings(scored, list(competing)),
         rows=tuple(leaderboard_rows(scored, task, names)),
         milestones=tuple(milestone_rows(scored, task, names)),
         prices={name: _price(name, seconds[name] / count, *last[name], task) for name in competing},
@@ -216,7 +226,7 @@ def _price(
     many = batch.take(np.resize(np.arange(len(batch)), PRICED_PAIRS))
     parameters = None
     for architecture in get_args(Architecture):
-        if name.removesuffix(f", {PRETRAINED}") == architecture:
+        if name.removesuffix(PRETRAINED) == architecture:
             network = new_network(batch.layout, task, architecture, TrainingConfig().hidden)
             parameters = sum(p.numel() for p in network.parameters())
     return Price(

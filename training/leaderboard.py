@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from contracts import predictions as columns
 from contracts.task import Task
-from training.scores import Difference, paired_difference
+from training.scores import Difference, paired_difference, skill
 
 FLOOR = "Bayes floor"
 """Name of the forecasts that nobody can beat: a simulator's own, given the same past."""
@@ -176,7 +176,7 @@ def calibration_slope(chance_N: NDArray[np.float64], reached_N: NDArray[np.bool_
 def _skill(crps: dict[str, float], name: str) -> float | None:
     if FLOOR not in crps or BASE not in crps:
         return None
-    return (crps[BASE] - crps[name]) / (crps[BASE] - crps[FLOOR])
+    return skill(crps[name], base=crps[BASE], floor=crps[FLOOR])
 
 
 def _row(
@@ -186,7 +186,7 @@ def _row(
     weeks: int,
     mine: pd.DataFrame,
     first: pd.DataFrame,
-    skill: float | None,
+    skilled: float | None,
 ) -> Row:
     def difference(loss: str) -> Difference | None:
         if mine is first:
@@ -202,7 +202,7 @@ def _row(
         weeks=weeks,
         subjects=mine[columns.SUBJECT].nunique(),
         median_absolute_error=float(mine["mae"].median()),
-        skill=skill,
+        skill=skilled,
         mae_difference=difference("mae"),
         crps_difference=difference("crps"),
         **{name: float(means[name]) for name in _MEANS},

@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.forecast import QUANTILE_LEVELS
-from contracts.task import Milestone, Task
+from contracts.task import Milestone, Target, Task
+
+ROUNDING = 1e-6
+"""Share of the scale by which single precision may miss a score."""
 
 
 def chances(
@@ -21,15 +24,27 @@ def chances(
     hazard that raises the chance to the later horizon's own, and never with a negative one. So the
     chance never falls with time. The distribution between two levels is taken as uniform, and the
     5 % beyond the outer levels as spread up to the end of the scale.
+
+    Forecasts are continuous, scores come in steps, so a score counts as reached from half a step
+    before it on (the continuity correction of the binomial law; without it, nearly nobody could
+    reach the best of a scale of 0 and 1).
     """
     ends = (*quantiles_BHQ.shape[:2], 1)
     grid_BHG = np.concatenate(
         [np.full(ends, task.target.low), quantiles_BHQ, np.full(ends, task.target.high)], axis=-1
     )
     level_G = np.array([0.0, *QUANTILE_LEVELS, 1.0])
+    if task.target.better == "lower":
+        # The chance of at most t is that of at least -t of the score with its sign changed, and
+        # the levels are symmetric.
+        grid_BHG = -grid_BHG[..., ::-1]
     return {
         milestone.name: _by_hazard(
-            _at_least(grid_BHG, level_G, _threshold(milestone, last_score_B))
+            _at_least(
+                grid_BHG,
+                level_G,
+                _between_scores(_needed(milestone, last_score_B, task.target), task.target),
+            )
         )
         for milestone in task.milestones
     }
@@ -42,9 +57,11 @@ def reached(
 
     A milestone once reached counts as reached; False where nothing was observed until then.
     """
-    best_BH = np.fmax.accumulate(truth_BH, axis=1)
+    target = task.target
+    best_BH = np.fmax.accumulate(target.direction * truth_BH, axis=1)
+    slack = ROUNDING * (target.high - target.low)
     return {
-        milestone.name: best_BH >= _threshold(milestone, last_score_B)[:, None]
+        milestone.name: best_BH >= _needed(milestone, last_score_B, target)[:, None] - slack
         for milestone in task.milestones
     }
 
@@ -57,10 +74,26 @@ def _by_hazard(chance_BH: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(1 - np.cumprod(1 - hazard_BH, axis=1))
 
 
-def _threshold(milestone: Milestone, last_score_B: NDArray[np.float32]) -> NDArray[np.float64]:
+def _needed(
+    milestone: Milestone, last_score_B: NDArray[np.float32], target: Target
+) -> NDArray[np.float64]:
+    """Return the score to reach, its sign changed where a lower one is better, (B,)."""
     if milestone.gain_at_least is not None:
-        return np.asarray(last_score_B + milestone.gain_at_least, dtype=np.float64)
-    return np.full(len(last_score_B), milestone.at_least, dtype=np.float64)
+        signed_B = target.direction * last_score_B.astype(np.float64)
+        return np.asarray(signed_B + milestone.gain_at_least)
+    level = milestone.at_least if target.better == "higher" else milestone.at_most
+    return target.direction * np.full(len(last_score_B), level, dtype=np.float64)
+
+
+def _between_scores(needed_B: NDArray[np.float64], target: Target) -> NDArray[np.float64]:
+    """Return half a step before the first score that will do, (B,)."""
+    if target.step == 0:
+        return needed_B
+    start = target.direction * target.worst
+    # A hair less before rounding up: 0.3 over 0.01 is not quite 30.
+    hair = ROUNDING * (target.high - target.low)
+    steps_B = np.ceil((needed_B - start - hair) / target.step)
+    return np.asarray(start + (steps_B - 0.5) * target.step)
 
 
 def _at_least(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import mlflow.artifacts
 import numpy as np
@@ -23,7 +24,7 @@ from contracts.sequences import Layout
 from training.tracking import Run, Store
 
 CHAMPION = "champion"
-BUNDLE_FOLDER = "bundle"
+BUNDLE_FOLDER, BENCHMARK_FOLDER = "bundle", "benchmark"
 PREDICTIONS_FILE = "predictions.parquet"
 SPLITS_FILE = "subject_splits.parquet"
 
@@ -127,6 +128,17 @@ def fetch_predictions(store: Store, model_version: ModelVersion) -> tuple[Path, 
     """Return the out-of-fold prediction table's path and digest."""
     path = fetch(store, model_version, PREDICTIONS_FILE)
     return path, file_digest(path)
+
+
+def attach_benchmark(store: Store, model_version: ModelVersion, benchmark_run: str) -> None:
+    """Copy the files of a benchmark to the run of the version that was chosen by it."""
+    client = store.client()
+    with TemporaryDirectory() as place:
+        files = mlflow.artifacts.download_artifacts(
+            run_id=benchmark_run, tracking_uri=store.tracking_uri, dst_path=place
+        )
+        client.log_artifacts(model_version.run_id, files, BENCHMARK_FOLDER)
+    client.set_tag(model_version.run_id, "benchmark_run", benchmark_run)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

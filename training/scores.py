@@ -47,6 +47,11 @@ def losses(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def skill(crps: float, *, base: float, floor: float) -> float:
+    """Return how far a CRPS goes from that of a base (0) to that of the best possible (1)."""
+    return (base - crps) / (base - floor)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """Mean paired difference of a loss, first minus second, with its 95 % interval."""

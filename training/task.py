@@ -20,7 +20,7 @@ def read_task(path: Path) -> Task:
     ------
     TaskInvalid
         Unreadable, not TOML, an unknown or missing key, a wrong type, a code that is not in the
-        vocabulary, or a target range that is not the vocabulary's.
+        vocabulary, or a target's range, direction or step that is not the vocabulary's.
     """
     try:
         task = Task.model_validate(tomllib.loads(path.read_text("utf-8")))
@@ -54,4 +54,14 @@ def _check_codes(path: Path, task: Task) -> None:
         raise TaskInvalid(
             f"{path}: target range {task.target.low:g} to {task.target.high:g}, but the vocabulary"
             f" has {target.low:g} to {target.high:g} for {target.code}"
+        )
+    if task.target.better != target.better:
+        raise TaskInvalid(
+            f"{path}: target better = {task.target.better!r}, but of {target.code} a"
+            f" {target.better} score is the better one: write better = {target.better!r}"
+        )
+    if task.target.step != target.step:
+        raise TaskInvalid(
+            f"{path}: target step = {task.target.step:g}, but scores of {target.code} are"
+            f" {target.step:g} apart: write step = {target.step:g}"
         )

@@ -84,5 +84,4 @@ def _facts(who: str, person: Any, start: pd.Timestamp, end: pd.Timestamp) -> lis
     for when, score in ((start, person.madrs1), (end, person.madrs2)):
         if not pd.isna(score):
             rows.append((who, when, MADRS, float(score), None))
-            rows.append((who, when, "REHABCAST//WELLBEING_MADRS", 60 - float(score), None))
     return rows

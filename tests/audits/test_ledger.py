@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy.engine import make_url
 
 from audits.ledger import Ledger
 from audits.records import AuditRecord, Champion, LedgerState, Override, Role
@@ -394,6 +395,17 @@ def test_a_place_that_is_no_database_is_told_without_its_password(tmp_path: Path
     path.write_text("this is not a database, and long enough to be looked at as one" * 20)
     with pytest.raises(ServiceUnavailable, match="cannot be opened"):
         Ledger(f"sqlite:///{path}")
+
+
+def test_a_ledger_from_before_migrations_is_refused_and_says_what_to_do(ledger_url: str) -> None:
+    engine = open_database(ledger_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP TABLE alembic_version"))
+    engine.dispose()
+    with pytest.raises(ServiceUnavailable, match="move it away") as refusal:
+        Ledger(ledger_url)
+    assert "before migrations" in str(refusal.value)
+    assert make_url(ledger_url).database in str(refusal.value)
 
 
 def test_the_migrations_make_the_tables_that_the_code_expects(ledger_url: str) -> None:

@@ -25,6 +25,9 @@ def test_every_task_file_of_the_project_is_valid(path: Path) -> None:
         ("gain_at_least = 4.25", "gain_at_least = 4.25\nat_least = 3", "give one of"),
         ('code = "REHABCAST//SEX"', 'code = "REHABCAST//SEXX"', "REHABCAST//SEXX"),
         ("high = 66", "high = 100", "vocabulary has 0 to 66"),
+        ("high = 66", 'high = 66\nbetter = "lower"', "at_least, but a lower score"),
+        ("step = 1", "step = 5", "scores of REHABCAST//FUGL_MEYER_UE are 1 apart"),
+        ("at_least = 50", "at_most = 50", "at_most, but a higher score"),
         ("origins_days = [0, 21]", 'origins_days = ["soon"]', "origins_days"),
         ("[target]", "[target", "not valid TOML"),
     ],
@@ -38,6 +41,17 @@ def test_a_broken_task_file_is_refused_with_the_place(
     with pytest.raises(TaskInvalid, match=told) as caught:
         read_task(path)
     assert str(path) in str(caught.value)
+
+
+def test_a_task_against_the_direction_of_its_instrument_is_refused(tmp_path: Path) -> None:
+    depression = (ROOT / "tasks" / "depression.toml").read_text("utf-8")
+    path = tmp_path / "task.toml"
+    turned = depression.replace('better = "lower"\n', "").replace("at_most = 19", "at_least = 19")
+    path.write_text(turned, "utf-8")
+    with pytest.raises(
+        TaskInvalid, match="a lower score is the better one: write better = 'lower'"
+    ):
+        read_task(path)
 
 
 def test_a_missing_task_file_is_told_as_such(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,8 @@ from contracts.cohort import CODE, COLUMNS, ENROLMENT, NOMINAL_ONSET, NUMBER, ON
 from contracts.errors import ForecastRefused
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
+from features import sequences
+from features.blocks import blocks_of_subjects
 from features.groups import NO_WEARABLE
 from features.sequences import (
     cohort_sequences,
@@ -86,6 +90,73 @@ def test_nothing_after_the_origin_reaches_the_past(
     pd.testing.assert_frame_equal(first.groups_B, second.groups_B)
 
 
+def slow_pair(
+    record: pd.DataFrame, task: Task, batch: SequenceBatch, origin: int
+) -> tuple[np.ndarray, np.ndarray, float, list[float], str]:
+    """Values, mask, last score, outcomes and wear band of one subject, event by event."""
+    dates = record.set_index(CODE)[TIME]
+    codes = batch.layout.channels_C
+    values = np.zeros((task.inputs.past_days, len(codes)), dtype=np.float32)
+    seen = np.zeros(values.shape, dtype=bool)
+    scores, with_device, worn = {}, set(), set()
+    for row in record[record[TIME].notna()].to_dict("records"):
+        day = (row[TIME].normalize() - dates[ENROLMENT].normalize()).days
+        place = day - origin + task.inputs.past_days - 1
+        if row[CODE] == SCORE:
+            scores[day] = row[NUMBER]
+        if not 0 <= place < task.inputs.past_days:
+            continue
+        if row[CODE] in codes:
+            values[place, codes.index(row[CODE])] = row[NUMBER]
+            seen[place, codes.index(row[CODE])] = True
+        if row[CODE] in task.inputs.daily:
+            with_device.add(place)
+            if row[CODE] == WEAR and np.float32(row[NUMBER]) >= 10:
+                worn.add(place)
+    target = codes.index(SCORE)
+    past = [day for day in range(task.inputs.past_days) if seen[day, target]]
+    last = values[past[-1], target] if past else np.nan
+    truth = []
+    for horizon in task.horizons:
+        start, end = horizon.window_days
+        later = [d for d in scores if d > origin and start <= d < end and horizon.day > origin]
+        near = min(later, key=lambda d: (abs(d - horizon.day), d), default=None)
+        truth.append(np.nan if near is None else scores[near])
+    if not with_device:
+        return values, seen, last, truth, NO_WEARABLE
+    share = len(worn) / (task.inputs.past_days - min(with_device))
+    (bands,) = (each.bands for each in task.sensitive if each.name == "wear band")
+    under = next((n for n, edge in enumerate(bands) if share < edge), len(bands))
+    labels = ["under 60%", "60% to under 90%", "90% and over"]
+    return values, seen, last, truth, labels[under]
+
+
+@settings(max_examples=15)
+@given(subjects=st.sets(st.integers(1, 60), min_size=1, max_size=6), rows=st.integers(1, 300))
+def test_blocks_of_any_size_give_what_a_reading_event_by_event_gives(
+    events: pd.DataFrame, task: Task, subjects: set[int], rows: int
+) -> None:
+    events = events[events[SUBJECT].isin(subjects)]
+    layout = training_sequences(events, task).layout
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sequences, "blocks_of_subjects", partial(blocks_of_subjects, rows=rows))
+        batch = cohort_sequences(events, task, layout, outcomes=False)
+    pairs = 0
+    for subject, record in events.groupby(SUBJECT):
+        for origin in sorted(task.origins_days):
+            values, seen, last, truth, band = slow_pair(record, task, batch, origin)
+            if np.isnan(last):
+                continue
+            assert (batch.subject_B[pairs], batch.origin_day_B[pairs]) == (subject, origin)
+            np.testing.assert_array_equal(batch.values_BTC[pairs], values)
+            np.testing.assert_array_equal(batch.observed_BTC[pairs], seen)
+            assert batch.last_score_B[pairs] == last
+            np.testing.assert_array_equal(batch.truth_BH[pairs], np.float32(truth))
+            assert batch.groups_B["wear band"][pairs] == band
+            pairs += 1
+    assert len(batch) == pairs > 0
+
+
 def at_origin(batch: SequenceBatch, day: int) -> SequenceBatch:
     return batch.take(batch.origin_day_B == day)
 
@@ -110,6 +181,9 @@ def test_a_forecast_sees_the_same_past_as_training_did(events: pd.DataFrame, tas
         assert asked.origin_day_B.tolist() == [21]
         np.testing.assert_array_equal(asked.values_BTC[0], latest.values_BTC[row])
         np.testing.assert_array_equal(asked.person_BS[0], latest.person_BS[row])
+        np.testing.assert_array_equal(
+            asked.days_since_observed_BTC()[0], latest.days_since_observed_BTC()[row]
+        )
         assert np.isnan(asked.truth_BH[0, 0])
 
 

@@ -67,3 +67,4 @@ def test_the_short_way_gives_what_the_cohorts_own_way_gives(
             assert ours.to_dict("records") == theirs.to_dict("records")
         elif field.name != "layout":
             np.testing.assert_array_equal(ours, theirs, err_msg=field.name)
+    np.testing.assert_array_equal(short.days_since_observed_BTC(), long.days_since_observed_BTC())

@@ -7,17 +7,18 @@ import pandas as pd
 import pytest
 
 from contracts import predictions as columns
-from contracts.errors import ContractError
+from contracts.errors import ContractError, IntegrityError
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features.sequences import training_sequences
 from features.simulate import simulate
 from features.simulate.floor import bayes_floor
 from features.simulate.scenario import Scenario
-from training.bayes_floor import compare_with_floor, floor_scores
+from training.bayes_floor import check_floor, compare_with_floor, floor_scores
 from training.models.boosted import boosted_quantiles
 from training.models.rules import last_observation
 from training.predictions import prediction_table
+from training.scores import skill
 
 TRAINED, HELD_OUT = 400, 110
 
@@ -60,8 +61,8 @@ def test_honest_models_stay_above_the_floor_and_the_better_one_is_nearer(
     }
     base = found[last_observation].model_crps
     assert not any(comparison.is_impossible for comparison in found.values())
-    assert found[last_observation].skill(base) == 0
-    assert 0.3 < found[boosted_quantiles].skill(base) < 1
+    boosted = found[boosted_quantiles]
+    assert 0.3 < skill(boosted.model_crps, base=base, floor=boosted.floor_crps) < 1
     assert found[boosted_quantiles].subjects > 100
 
 
@@ -71,7 +72,12 @@ def test_a_model_that_has_seen_the_outcome_rings_the_alarm(
     unseen = batch.take(batch.subject_B > TRAINED)
     peek = np.repeat(np.nan_to_num(unseen.truth_BH)[:, :, None], len(columns.QUANTILE_COLUMNS), 2)
     blurred = peek + np.linspace(-4, 4, peek.shape[2])
-    assert compare_with_floor(table_of(blurred, unseen, landmark), floor).is_impossible
+    told = table_of(blurred, unseen, landmark)
+    assert compare_with_floor(told, floor).is_impossible
+    with pytest.raises(IntegrityError, match="leak: x has CRPS"):
+        check_floor(told, floor)
+    # Of a dozen subjects nothing can be said.
+    check_floor(told[told["subject_id"] <= TRAINED + 12], floor)
 
 
 def test_the_floor_itself_does_not_ring_it(

@@ -21,7 +21,7 @@ from training.models.recovery import (
     evidence,
     level,
 )
-from training.models.scale import mixture_cdf, quantiles
+from training.models.scale import in_points, mixture_cdf, quantiles
 
 STARTS_PER_GROUP = 101
 PAIRS_AT_ONCE = 64
@@ -69,8 +69,8 @@ def _forecast(
     latent_P3: torch.Tensor,
     log_weight_P: torch.Tensor,
 ) -> NDArray[np.float64]:
-    low, span = task.target.low, task.target.high - task.target.low
-    share_BT = torch.from_numpy((batch.values_BTC[:, :, target] - low) / span)
+    worst, best = task.target.worst, task.target.best
+    share_BT = torch.from_numpy((batch.values_BTC[:, :, target] - worst) / (best - worst))
     seen_BT = torch.from_numpy(batch.observed_BTC[:, :, target]).float()
     days_BT = torch.from_numpy(batch.days_since_onset_BT).float().clamp(min=0)
     log_noise = torch.tensor(NOISE_SHARE).log()
@@ -84,4 +84,4 @@ def _forecast(
         torch.full_like(level_BHP, NOISE_SHARE),
     )
     quantiles_BHQ = quantiles(cdf_BHK, torch.tensor(QUANTILE_LEVELS))
-    return np.asarray(low + span * quantiles_BHQ.double().numpy())
+    return in_points(quantiles_BHQ.double(), worst, best).numpy()

@@ -126,7 +126,7 @@ class HybridEncoder(ModalityEncoder):
             torch.from_numpy(train.values_BTC), torch.from_numpy(train.observed_BTC).float()
         )
         self.emissions.learn(
-            x_BTC.numpy().astype(np.float64), train, self.inputs.low, self.inputs.high
+            x_BTC.numpy().astype(np.float64), train, self.inputs.worst, self.inputs.best
         )
 
     def _facts(
@@ -149,8 +149,8 @@ class HybridEncoder(ModalityEncoder):
     ) -> Tensor:
         target = slice(self.inputs.target, self.inputs.target + 1)
         seen_BT1 = observed_BTC[:, :, target]
-        share_BT1 = (values_BTC[:, :, target] - self.inputs.low) / (
-            self.inputs.high - self.inputs.low
+        share_BT1 = (values_BTC[:, :, target] - self.inputs.worst) / (
+            self.inputs.best - self.inputs.worst
         )
         day_BT1 = days_BT[..., None].clamp(min=0)
         each_BT3 = torch.cat([seen_BT1, share_BT1 * seen_BT1, day_BT1 * seen_BT1], dim=-1)

@@ -28,6 +28,8 @@ class Inputs:
         Place of the target's modality among the embeddings.
     low, high
         Ends of the scale.
+    worst, best
+        The same in the order of recovery: where lower is better, `best` is `low`.
     """
 
     series: tuple[tuple[int, ...], ...]
@@ -38,6 +40,8 @@ class Inputs:
     anchor: int
     low: float
     high: float
+    worst: float
+    best: float
 
     @property
     def therapy(self) -> int | None:
@@ -72,6 +76,8 @@ def inputs_of(layout: Layout, task: Task) -> Inputs:
         anchor=modalities.index(layout.modality_C[target]),
         low=task.target.low,
         high=task.target.high,
+        worst=task.target.worst,
+        best=task.target.best,
     )
 
 

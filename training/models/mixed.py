@@ -21,7 +21,7 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from training.models import Predict
 
-KNOTS = 5
+KNOTS, DEGREE = 5, 3
 
 Array = NDArray[np.float64]
 
@@ -80,20 +80,31 @@ def _scores(train: SequenceBatch, task: Task) -> pd.DataFrame:
 
 def _fit(scores: pd.DataFrame) -> _Model:
     clock_N = _clock(scores["days"].to_numpy())
+    # Where many scores share a time, such as that of enrolment, quantiles fall together.
+    knots_K = np.unique(np.quantile(clock_N, np.linspace(0, 1, KNOTS)))
     spline = SplineTransformer(
-        n_knots=KNOTS, knots="quantile", include_bias=True, extrapolation="constant"
+        knots=knots_K[:, None],
+        degree=min(DEGREE, len(knots_K) - 1),
+        include_bias=True,
+        extrapolation="constant",
     )
     fixed_NF = spline.fit_transform(clock_N[:, None])
     random_N2 = np.column_stack([np.ones_like(clock_N), clock_N])
+    # Few distinct times determine fewer shapes than the spline has: only those are fitted.
+    _, length_F, shape_FF = np.linalg.svd(fixed_NF, full_matrices=False)
+    shape_FK = shape_FF[length_F > 1e-6 * length_F[0]].T
     with warnings.catch_warnings():
         # On the edge of the parameter space (no slopes differ) it warns and its answer stands.
         warnings.simplefilter("ignore")
         found = MixedLM(
-            scores["score"].to_numpy(), fixed_NF, scores["subject"].to_numpy(), random_N2
+            scores["score"].to_numpy(),
+            fixed_NF @ shape_FK,
+            scores["subject"].to_numpy(),
+            random_N2,
         ).fit(reml=True, method=["lbfgs", "bfgs"])
     return _Model(
         spline=spline,
-        slope_F=np.asarray(found.fe_params),
+        slope_F=shape_FK @ np.asarray(found.fe_params),
         between_22=np.asarray(found.cov_re),
         within=float(found.scale),
     )

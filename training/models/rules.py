@@ -33,7 +33,7 @@ def proportional_recovery(train: SequenceBatch, task: Task, *, seed: int) -> Pre
     [0, 1], because cohorts enrol from days to years after onset. So it is a stronger rival here
     than the rule as published.
     """
-    missing_B = task.target.high - train.last_score_B
+    missing_B = task.target.best - train.last_score_B
     slope_H = np.array(
         [
             _least_absolute_slope(missing_B, train.truth_BH[:, h] - train.last_score_B)
@@ -43,7 +43,7 @@ def proportional_recovery(train: SequenceBatch, task: Task, *, seed: int) -> Pre
 
     def centre(batch: SequenceBatch) -> NDArray[np.float64]:
         last_B = batch.last_score_B[:, None]
-        return np.asarray(last_B + slope_H * (task.target.high - last_B), dtype=np.float64)
+        return np.asarray(last_B + slope_H * (task.target.best - last_B), dtype=np.float64)
 
     return _with_residuals(train, task, centre)
 

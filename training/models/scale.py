@@ -38,6 +38,16 @@ def quantiles(cdf_BHK: Tensor, level_Q: Tensor) -> Tensor:
     return below_BHKQ.clamp(0, 1).mean(dim=2)
 
 
+def in_points(share_BHQ: Tensor, worst: float, best: float) -> Tensor:
+    """Turn quantiles of the way from the worst to the best score into score points, rising along Q.
+
+    Where the best score is the lower one, the way's 90 % quantile is the score's 10 % quantile: the
+    levels are symmetric.
+    """
+    score_BHQ = worst + (best - worst) * share_BHQ
+    return score_BHQ if best > worst else score_BHQ.flip(-1)
+
+
 def median(weight_BHS: Tensor, mean_BHS: Tensor, spread_BHS: Tensor) -> Tensor:
     """Return the median of a normal mixture, (B, H): what `quantiles` of its grid gives, sooner.
 

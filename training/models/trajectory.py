@@ -16,7 +16,7 @@ from training.models.inputs import Inputs
 from training.models.network import ModalityHead
 from training.models.opinions import RESIDUALS
 from training.models.recovery import GROUPS, NOISE_SHARE, Curves, level_ahead
-from training.models.scale import crps, median, mixture_cdf, quantiles
+from training.models.scale import crps, in_points, median, mixture_cdf, quantiles
 
 FACTS = 3
 """Places of an embedding that carry plain numbers: days since onset, origin, daily dose."""
@@ -42,7 +42,7 @@ class HybridHead(ModalityHead):
         self, inputs: Inputs, curves: Curves, horizon_days: Sequence[int], hidden: int
     ) -> None:
         super().__init__()
-        self.low, self.high = inputs.low, inputs.high
+        self.worst, self.best = inputs.worst, inputs.best
         self.therapy = inputs.therapy
         self.curves = curves
         self.register_buffer("level_Q", torch.tensor(QUANTILE_LEVELS))
@@ -71,9 +71,10 @@ class HybridHead(ModalityHead):
     def losses(self, embeddings_BMD: Tensor, present_BM: Tensor, truth_BH: Tensor) -> Tensor:
         """Return the CRPS of each outcome, (B, H), in score points."""
         dose_BH = self._recent_dose(embeddings_BMD, present_BM)
-        share_BH = (torch.nan_to_num(truth_BH, self.low) - self.low) / (self.high - self.low)
+        way = self.best - self.worst
+        share_BH = (torch.nan_to_num(truth_BH, self.worst) - self.worst) / way
         cdf_BHK = self._distribution(embeddings_BMD, present_BM, dose_BH)
-        return (self.high - self.low) * crps(cdf_BHK, share_BH)
+        return abs(way) * crps(cdf_BHK, share_BH)
 
     def _recent_dose(self, embeddings_BMD: Tensor, present_BM: Tensor) -> Tensor:
         dose_B = embeddings_BMD[:, 0, -FACTS + DOSE]
@@ -91,7 +92,7 @@ class HybridHead(ModalityHead):
             Minutes of therapy a day, in force from the horizon before (or the origin).
         """
         cdf_BHK = self._distribution(embeddings_BMD, present_BM, dose_BH)
-        return self.low + (self.high - self.low) * quantiles(cdf_BHK, self.level_Q)
+        return in_points(quantiles(cdf_BHK, self.level_Q), self.worst, self.best)
 
     def _distribution(self, embeddings_BMD: Tensor, present_BM: Tensor, dose_BH: Tensor) -> Tensor:
         """Return the distribution function on the grid of the scale, (B, H, K + 1)."""
@@ -133,7 +134,7 @@ class HybridHead(ModalityHead):
         weight_KHS, mean_KHS, variance_KHS = self._strata_of_one(weight_KP, level_1HP[0])
         spread_KHS = (variance_KHS + spread_KH[..., None] ** 2).sqrt()
         middle_KH = median(weight_KHS, mean_KHS + shift_KH[..., None], spread_KHS)
-        return self.low + (self.high - self.low) * middle_KH
+        return self.worst + (self.best - self.worst) * middle_KH
 
     def _times(self, embeddings_BMD: Tensor, present_BM: Tensor) -> tuple[Tensor, Tensor]:
         """Return days since onset and the origin, (B,)."""

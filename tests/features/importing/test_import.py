@@ -190,7 +190,7 @@ COHORTS = {
     "stroke_specs": ("stroke-specs", 167),
 }
 TARGETS = {
-    "depresjon": ("REHABCAST//WELLBEING_MADRS", (WEAR_TIME, "REHABCAST//ACTIVITY_COUNTS")),
+    "depresjon": ("REHABCAST//MADRS", (WEAR_TIME, "REHABCAST//ACTIVITY_COUNTS")),
     "welltory_covid_hrv": ("REHABCAST//SYMPTOM_RELIEF", (STEPS, "REHABCAST//RMSSD")),
     "lifesnaps": ("REHABCAST//STAI_CALM", (STEPS, "LOINC//40443-4", "REHABCAST//RMSSD")),
 }

@@ -1,0 +1,26 @@
+"""Cohorts in blocks of whole subjects: what is made of one block fits into the processor's cache."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from contracts.cohort import SUBJECT
+
+BLOCK_ROWS = 500_000
+
+
+def blocks_of_subjects(events: pd.DataFrame, rows: int = BLOCK_ROWS) -> list[pd.DataFrame]:
+    """Cut events, each subject's together, into blocks of about `rows` rows.
+
+    Returns
+    -------
+    Views of the events in their order, one where there are few or none.
+    """
+    subject_N = events[SUBJECT].to_numpy()
+    starts = np.flatnonzero(subject_N[1:] != subject_N[:-1]) + 1
+    _, first = np.unique(starts // rows, return_index=True)
+    edges = [0, *starts[first].tolist(), len(events)] if len(events) > rows else [0, len(events)]
+    return [events.iloc[start:end] for start, end in pairwise(edges)]
