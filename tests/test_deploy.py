@@ -34,8 +34,7 @@ def test_the_compose_file_is_sound_and_shows_one_port_only() -> None:
 
 @pytest.mark.soak
 def test_a_bento_of_a_clean_clone_serves_what_the_demonstration_promoted(tmp_path: Path) -> None:
-    clone, home = tmp_path / "clone", tmp_path / "home"
-    home.mkdir()
+    clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
     bare = {
         "PATH": "/usr/bin:/bin", "BENTOML_HOME": str(tmp_path / "b"), "HOME": str(tmp_path),
@@ -49,10 +48,10 @@ def test_a_bento_of_a_clean_clone_serves_what_the_demonstration_promoted(tmp_pat
     assert done.returncode == 0, done.stderr[-2000:]
     demo = [Path(sys.executable).with_name("rehabcast"), "demo"]
     made = subprocess.run(
-        demo, cwd=home, capture_output=True, text=True, check=False, env={**os.environ, **bare}
+        demo, cwd=clone, capture_output=True, text=True, check=False, env={**os.environ, **bare}
     )
     assert made.returncode == 0, made.stderr[-2000:]
-    stores = home / "mlruns"
+    stores = clone / "mlruns"
     places = {
         "REHABCAST_HOME": str(stores),
         "REHABCAST_TRACKING_URI": f"sqlite:///{stores / 'mlflow.db'}",
