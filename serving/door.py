@@ -25,6 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from contracts.errors import ForecastRefused, IntegrityError, ServiceUnavailable
 from serving.access import AccessDenied, Caller, allow, authenticate
 from serving.cds_hooks import PrefetchMissing
+from serving.decoding import RequestInvalid, decoded, form_fields
 from serving.desk import Desk
 from serving.ending import Ending
 from serving.endpoints import ENDPOINTS, JSON, Endpoint
@@ -33,7 +34,6 @@ from serving.handlers import Answered, Asked
 from serving.limits import AT_STORE, AT_WORK, CONCURRENT, RateLimit
 from serving.observe import Observed
 from serving.openapi import document
-from serving.request import RequestInvalid, decoded, form_fields
 
 log = logging.getLogger("rehabcast.door")
 

@@ -20,6 +20,7 @@ from serving.cds_hooks import (
     resources_in,
 )
 from serving.course import ALERT_DAYS, course
+from serving.decoding import RequestInvalid, form_fields
 from serving.desk import Desk, forecast, noted
 from serving.fhir import operation_outcome, patient_of, record_of, resources_of, risk_assessment
 from serving.record import Question
@@ -30,10 +31,8 @@ from serving.request import (
     ModelCard,
     ObservationsRequest,
     Recorded,
-    RequestInvalid,
     SubjectId,
     Told,
-    form_fields,
 )
 from serving.respond import refused, respond
 from serving.standing import banner, limits, model_info

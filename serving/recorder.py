@@ -19,7 +19,8 @@ import sqlalchemy as sa
 from audits.storage import reading, write
 from contracts.digests import record_digest
 from contracts.errors import IntegrityError
-from serving.store import Store, forecast_table
+from serving.store import Store
+from serving.tables import forecast_table
 
 FIRST = "0" * 64
 MOST_WAITING = 10_000

@@ -162,7 +162,7 @@ def _horizons(
             quantiles=dict(zip(QUANTILE_COLUMNS, quantiles_1HQ[0, h].tolist(), strict=True)),
             milestones={name: float(chance_1H[0, h]) for name, chance_1H in chance.items()},
             last_observation=last,
-            proportional_recovery=last + PROPORTIONAL * (bundle.task.target.high - last),
+            proportional_recovery=last + PROPORTIONAL * (bundle.task.target.best - last),
         )
         for h in ahead
     ]

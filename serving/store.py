@@ -19,75 +19,22 @@ from sqlalchemy.engine import URL, make_url
 from audits.storage import connect, reading, write
 from contracts.errors import ForecastRefused, ServiceUnavailable
 from serving.request import FeedbackRequest, Observation
-
-NO_DAY = -1
-"""Stored as the day of a fact of the person, so that it can be part of a key."""
+from serving.tables import (
+    NO_DAY,
+    feedback_table,
+    forecast_table,
+    metadata,
+    observation_table,
+    probe_table,
+    subject_table,
+    used_token_table,
+)
 
 WAIT_SECONDS = 5
 """For a lock, a statement or a server: a caller is better told than kept waiting."""
 
 PROBE_SECONDS = 1.0
 """How often the store is tried for the sake of /readyz, which anybody may ask."""
-
-metadata = sa.MetaData()
-
-subject_table = sa.Table(
-    "service_subject",
-    metadata,
-    sa.Column("subject", sa.String(64), primary_key=True),
-    sa.Column("enrolment_day", sa.Integer, nullable=False),
-)
-observation_table = sa.Table(
-    "service_observation",
-    metadata,
-    sa.Column("subject", sa.String(64), primary_key=True),
-    sa.Column("code", sa.String(100), primary_key=True),
-    sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("value", sa.Float),
-    sa.Column("label", sa.String(100)),
-    sa.Column("received_at", sa.String(40), nullable=False),
-)
-forecast_table = sa.Table(
-    "service_forecast",
-    metadata,
-    sa.Column("sequence", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("id", sa.String(32), nullable=False, unique=True),
-    sa.Column("time", sa.String(40), nullable=False, index=True),
-    sa.Column("kind", sa.String(20), nullable=False),
-    sa.Column("actor", sa.String(250), nullable=False),
-    sa.Column("model_version", sa.String(250), nullable=False),
-    sa.Column("bundle_digest", sa.String(64), nullable=False),
-    sa.Column("input_digest", sa.String(64), nullable=False),
-    sa.Column("output_digest", sa.String(64), nullable=False),
-    # Outside the hash, which has its digest: retention may empty it and the chain still holds.
-    sa.Column("output", sa.Text),
-    sa.Column("previous", sa.String(64), nullable=False),
-    sa.Column("hash", sa.String(64), nullable=False, unique=True),
-)
-feedback_table = sa.Table(
-    "service_feedback",
-    metadata,
-    sa.Column("sequence", sa.Integer, primary_key=True),
-    sa.Column("time", sa.String(40), nullable=False),
-    sa.Column("actor", sa.String(250), nullable=False),
-    sa.Column("about", sa.String(64), nullable=False),
-    sa.Column("outcome", sa.String(20), nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("model_version", sa.String(250), nullable=False),
-)
-used_token_table = sa.Table(
-    "service_used_token",
-    metadata,
-    sa.Column("token", sa.String(64), primary_key=True),
-    sa.Column("expires", sa.Integer, nullable=False),
-)
-
-probe_table = sa.Table(
-    "service_probe",
-    metadata,
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("tries", sa.Integer, nullable=False),
-)
 
 
 class Store:

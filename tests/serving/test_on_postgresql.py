@@ -17,7 +17,8 @@ from contracts.errors import ForecastRefused, IntegrityError
 from serving.examples import RECORD
 from serving.recorder import Made, append, forget, verify_chain
 from serving.request import Observation
-from serving.store import Store, forecast_table
+from serving.store import Store
+from serving.tables import forecast_table
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 

@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from serving.request import ForecastRequest, RequestInvalid, decoded
+from serving.decoding import RequestInvalid, decoded
+from serving.request import ForecastRequest
 
 SCORE = {"code": "REHABCAST//FUGL_MEYER_UE", "day_since_onset": 10, "value": 20.0}
 SOUND = {"subject": "P-1", "enrolment_day": 10, "observations": [SCORE]}
