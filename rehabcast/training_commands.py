@@ -57,13 +57,13 @@ def run_training(
 ) -> dict[str, Any]:
     """Train with a progress bar; return the record that `train --json` prints."""
     from features.cohort import read_cohort
-    from rehabcast.evidence import sign_bundle
+    from rehabcast.evidence import explain_sample, sign_bundle
     from training.task import read_task
     from training.train import steps
     from training.train import train as train_model
 
     settings = Settings()
-    parameters = _parameters(config, seed)
+    parameters = training_parameters(config, seed)
     forecast_task = read_task(task)
     read = read_cohort(cohort)
     with progress("Training", steps(parameters)) as advance:
@@ -78,6 +78,7 @@ def run_training(
             advance=advance,
         )
     sign_bundle(settings, version)
+    explain_sample(settings, version, read, seed)
     return {
         "model_version": str(version),
         "run_id": version.run_id,
@@ -102,7 +103,7 @@ def search(
     from training.search import search as run_search
     from training.task import read_task
 
-    parameters = _parameters(config, seed)
+    parameters = training_parameters(config, seed)
     read, forecast_task = read_cohort(cohort), read_task(task)
     with progress("Search", trials) as advance:
         best = run_search(
@@ -112,7 +113,8 @@ def search(
     emit(asdict(best), f"Best parameters: {output}", as_json=as_json)
 
 
-def _parameters(config: Path | None, seed: int) -> TrainingConfig:
+def training_parameters(config: Path | None, seed: int) -> TrainingConfig:
+    """Return the parameters of a file, or the default ones, with a seed."""
     from training.config import TrainingConfig, read_config
 
     return replace(TrainingConfig() if config is None else read_config(config), seed=seed)
@@ -127,12 +129,15 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Validate a registered model on any cohort: scores, and the prediction table as Parquet."""
-    from contracts.predictions import CANDIDATE
+    import pandas as pd
+
+    from contracts.predictions import CANDIDATE, ORIGIN, REFUSED, SUBJECT
     from features.cohort import read_cohort
     from features.sequences import cohort_sequences
     from serving.bundle import forecast_batch, load_bundle, verify_bundle
     from training.evaluate import scores_by_horizon
     from training.predictions import prediction_table
+    from training.reference import strangers
     from training.register import BUNDLE_FOLDER, fetch, find
 
     settings = Settings()
@@ -142,6 +147,14 @@ def evaluate(
     read = read_cohort(cohort)
     batch = cohort_sequences(read.events, bundle.task, bundle.layout)
     table = prediction_table(batch, forecast_batch(bundle, batch), bundle.task, model=CANDIDATE)
+    refused = pd.DataFrame(
+        {
+            SUBJECT: batch.subject_B,
+            ORIGIN: batch.origin_day_B,
+            REFUSED: strangers(bundle.reference, batch),
+        }
+    )
+    table = table.merge(refused, on=[SUBJECT, ORIGIN], how="left", validate="many_to_one")
     table.to_parquet(output, index=False)
     scores = [asdict(score) for score in scores_by_horizon(table)]
     record = {
