@@ -372,4 +372,4 @@ def test_what_either_model_refused_counts_for_neither_where_they_are_compared(
     assert told["all"].value is not None
     assert told["refusing"].value is not None
     assert told["refusing"].subjects == 150
-    assert told["refusing"].value < told["all"].value - 1
+    assert told["refusing"].value < told["all"].value - 0.5
