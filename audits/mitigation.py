@@ -28,9 +28,13 @@ from contracts.predictions import (
     CHANCE,
     FOLD,
     GROUP,
+    HORIZON,
     MODEL,
+    ORIGIN,
     QUANTILE_COLUMNS,
     REACHED,
+    REFUSED,
+    SUBJECT,
     TRUTH,
 )
 
@@ -87,7 +91,7 @@ def compare(
         raise ContractError(f"mitigation: the prediction table needs {GROUP + axis} and {FOLD}")
     tables = {REGISTERED: registered}
     for name, variant in variants.items():
-        tables[name] = _candidate(variant)
+        tables[name] = _refused_alike(_candidate(variant), registered)
     for name, method in METHODS.items():
         tables[name] = _cross_fitted(registered, axis, method)
     told: list[Compared] = []
@@ -98,6 +102,15 @@ def compare(
 
 def _candidate(predictions: pd.DataFrame) -> pd.DataFrame:
     return predictions[predictions[MODEL] == CANDIDATE].reset_index(drop=True)
+
+
+def _refused_alike(variant: pd.DataFrame, registered: pd.DataFrame) -> pd.DataFrame:
+    """Count the same forecasts: a variant refuses whom the registered version refuses."""
+    if REFUSED not in registered.columns:
+        return variant
+    keys = [SUBJECT, ORIGIN, HORIZON]
+    told = variant.drop(columns=REFUSED, errors="ignore")
+    return told.merge(registered[[*keys, REFUSED]], on=keys, validate="one_to_one")
 
 
 Method = Callable[[pd.DataFrame, pd.DataFrame, str], pd.DataFrame]

@@ -72,6 +72,14 @@ def test_no_person_is_changed_by_what_was_learned_of_them(
     assert (np.diff(quantiles, axis=1) >= 0).all()
 
 
+def test_a_variant_is_counted_on_the_forecasts_that_the_registered_version_gives(
+    skewed: pd.DataFrame, quick_policy: Policy
+) -> None:
+    refusing = skewed.assign(refused=skewed["subject_id"] % 3 == 0)
+    told = by_method(compare(refusing, "sex", quick_policy, {"same": skewed}), "mean absolute")
+    assert told["same"].overall == told[PLAIN].overall
+
+
 @pytest.mark.parametrize("lost", ["fold", "group:sex"])
 def test_without_folds_or_the_attribute_nothing_is_compared(
     skewed: pd.DataFrame, quick_policy: Policy, lost: str
