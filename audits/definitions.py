@@ -215,12 +215,23 @@ def _milestone(
     )
 
 
-def _mean(
-    column: str, unit: Unit, better: Better, denominator: str, *, of_forecasts: bool = False
-) -> Definition:
+def _mean(column: str, unit: Unit, better: Better, denominator: str) -> Definition:
     return Definition(
         unit=unit, better=better, denominator=denominator, needs=(column,),
-        addends=lambda rows: (rows.column(column), rows.one_N), of_forecasts=of_forecasts,
+        addends=lambda rows: (rows.column(column), rows.one_N), of_forecasts=False,
+    )  # fmt: skip
+
+
+def _explained(column: str) -> Definition:
+    def addends(rows: Rows) -> tuple[Array, ...]:
+        # Not through `rows.column`: only a sample is explained, and NaN says which is not.
+        told_N = rows.table[column].to_numpy(dtype=np.float64)
+        known_N = ~np.isnan(told_N)
+        return np.where(known_N, told_N, 0.0), known_N.astype(np.float64)
+
+    return Definition(
+        unit=Unit.POINTS, better=Better.LOWER, denominator="forecasts explained, a sample of all",
+        needs=(column,), addends=addends,
     )  # fmt: skip
 
 
@@ -270,10 +281,6 @@ DEFINITIONS: dict[str, Definition] = {
     ),
     "hours of wear": _mean(WEAR_HOURS, Unit.HOURS, Better.NEITHER, ALL_ROWS),
     "days without device data": _mean(UNOBSERVED_SHARE, Unit.SHARE, Better.LOWER, ALL_ROWS),
-    "explanation gap": _mean(
-        EXPLANATION_GAP, Unit.POINTS, Better.LOWER, FORECASTS, of_forecasts=True
-    ),
-    "explanation instability": _mean(
-        EXPLANATION_INSTABILITY, Unit.POINTS, Better.LOWER, FORECASTS, of_forecasts=True
-    ),
+    "explanation gap": _explained(EXPLANATION_GAP),
+    "explanation instability": _explained(EXPLANATION_INSTABILITY),
 }  # fmt: skip

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from audits.admission import given
 from audits.counts import group_counts
 from audits.disparity import Estimate, Scope, Statistic, estimates, p_value, paired
 from audits.findings import findings, no_champion, nothing_to_compare, unjudged
@@ -21,7 +22,7 @@ from audits.policy import Policy, Rule, gravest
 from audits.reference import check_against_metric_frame
 from audits.validation import validate
 from audits.wording import Counts, Evidence, group_name
-from contracts.predictions import CANDIDATE, CHAMPION, HORIZON, MODEL, ORIGIN, SUBJECT
+from contracts.predictions import CANDIDATE, CHAMPION, HORIZON, MODEL, ORIGIN, REFUSED, SUBJECT
 from contracts.verdict import Finding, Outcome, Verdict
 
 KEY = [SUBJECT, ORIGIN, HORIZON]
@@ -158,6 +159,7 @@ def _against(
     policy: Policy,
 ) -> Iterator[Evidence]:
     """Compare the candidate with a comparator on the same forecasts, draw by draw."""
+    table, other = _given_by_both(table, other)
     measured = _measures(table, rule)
     both = [_scores(rows, partitions, measured, policy) for rows in (table, other)]
     for candidate, comparator in zip(*both, strict=True):
@@ -168,6 +170,14 @@ def _against(
             counts = group_counts(table, partition, measure, policy.yardsticks)
             for each in paired(candidate, comparator, column):
                 yield _evidence(each, rule, measure, partition, counts)
+
+
+def _given_by_both(table: pd.DataFrame, other: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Leave out what either model refused: else who refuses the hard ones looks better."""
+    if REFUSED not in table.columns and REFUSED not in other.columns:
+        return table, other
+    refused_N = ~(given(table).to_numpy() & given(other).to_numpy())
+    return table.assign(**{REFUSED: refused_N}), other.assign(**{REFUSED: refused_N})
 
 
 def _counterpart(

@@ -1,8 +1,8 @@
 """Compares ways to make forecasts fairer, by accuracy and gap; recommends none.
 
 Only what can be done to finished forecasts is computed here, each method fitted on the folds that a
-person is not in. What needs another training (group-aware checkpoint choice, reweighing, Group DRO)
-comes as the prediction table of a variant. Letters: N rows, Q quantile levels.
+person is not in. What needs another training (plain, group-aware checkpoint choice, reweighing,
+Group DRO) comes as the prediction table of a variant. Letters: N rows, Q quantile levels.
 """
 
 from __future__ import annotations
@@ -28,9 +28,13 @@ from contracts.predictions import (
     CHANCE,
     FOLD,
     GROUP,
+    HORIZON,
     MODEL,
+    ORIGIN,
     QUANTILE_COLUMNS,
     REACHED,
+    REFUSED,
+    SUBJECT,
     TRUTH,
 )
 
@@ -40,7 +44,10 @@ FEWEST_TO_FIT = 30
 """Rows of a group below which its own calibration would be noise: the pooled one is used."""
 
 COMPARED = (Metric.ERROR, Metric.COVERAGE, Metric.MISSED)
-NEED_TRAINING = ("group-aware checkpoint choice", "reweighing", "Group DRO")
+REGISTERED = "as registered"
+PLAIN, CHECKPOINT = "plain training", "group-aware checkpoint choice"
+REWEIGHING, DRO = "reweighing", "Group DRO"
+NEED_TRAINING = (PLAIN, CHECKPOINT, REWEIGHING, DRO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,14 +86,14 @@ def compare(
     ContractError
         There is no such attribute, or no fold.
     """
-    plain = _candidate(predictions)
-    if GROUP + axis not in plain.columns or FOLD not in plain.columns:
+    registered = _candidate(predictions)
+    if GROUP + axis not in registered.columns or FOLD not in registered.columns:
         raise ContractError(f"mitigation: the prediction table needs {GROUP + axis} and {FOLD}")
-    tables = {"plain training": plain}
+    tables = {REGISTERED: registered}
     for name, variant in variants.items():
-        tables[name] = _candidate(variant)
+        tables[name] = _refused_alike(_candidate(variant), registered)
     for name, method in METHODS.items():
-        tables[name] = _cross_fitted(plain, axis, method)
+        tables[name] = _cross_fitted(registered, axis, method)
     told: list[Compared] = []
     for name, table in tables.items():
         told += _measured(name, table, axis, policy)
@@ -95,6 +102,15 @@ def compare(
 
 def _candidate(predictions: pd.DataFrame) -> pd.DataFrame:
     return predictions[predictions[MODEL] == CANDIDATE].reset_index(drop=True)
+
+
+def _refused_alike(variant: pd.DataFrame, registered: pd.DataFrame) -> pd.DataFrame:
+    """Count the same forecasts: a variant refuses whom the registered version refuses."""
+    if REFUSED not in registered.columns:
+        return variant
+    keys = [SUBJECT, ORIGIN, HORIZON]
+    told = variant.drop(columns=REFUSED, errors="ignore")
+    return told.merge(registered[[*keys, REFUSED]], on=keys, validate="one_to_one")
 
 
 Method = Callable[[pd.DataFrame, pd.DataFrame, str], pd.DataFrame]

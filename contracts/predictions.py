@@ -21,11 +21,13 @@ Columns that may be absent; what rests on them is then told to be not available:
 
 ===========================  ====================================================================
 `fold`                       fold whose network made the forecast, never having seen the subject
-`refused`                    True where no forecast was given: quantiles and chances are then NaN
+`refused`                    True where the service would give no forecast, by what is known of the
+                             subject; quantiles and chances, if any, are not counted then
 `wear_hours`                 median hours of wear on the days before the origin
 `unobserved_share`           share of the days before the origin without any device value
-`explanation_gap`            |sum of contributions - forecast|, score points
-`explanation_instability`    mean change of the contributions when explained again, score points
+`explanation_gap`            |sum of contributions - forecast|, points; NaN where not explained
+`explanation_instability`    mean change of the contributions, points, when every reading is moved
+                             by a tenth of its spread between people; NaN where not explained
 ===========================  ====================================================================
 
 A task that forecasts a milestone only has no `last_score`, `truth` and quantiles, all or none.

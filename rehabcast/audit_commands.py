@@ -17,7 +17,7 @@ from contracts.verdict import Outcome, Verdict
 from rehabcast.mitigation_commands import comparison_table, run_mitigation
 from rehabcast.output import AsJson, emit, words
 from rehabcast.settings import Settings
-from rehabcast.training_commands import VersionArgument
+from rehabcast.training_commands import ConfigOption, VersionArgument
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,11 +46,19 @@ def audit(
         list[str] | None,
         typer.Option(help="With --mitigate: a version trained otherwise, NAME/N; repeatable."),
     ] = None,
+    cohort: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --mitigate: the cohort it was trained on; plain training, group-aware"
+            " checkpoint choice, reweighing and Group DRO are then trained on it."
+        ),
+    ] = None,
+    config: ConfigOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Audit a candidate by subgroup; write the report to its run and the verdict to the ledger."""
     if mitigate:
-        compared = run_mitigation(model_version, attribute, variant or [])
+        compared = run_mitigation(model_version, attribute, variant or [], cohort, config)
         emit(compared, comparison_table(compared), as_json=as_json)
         return
     record, verdict = run_audit(model_version, champion_predictions=champion_predictions)
@@ -70,7 +78,8 @@ def run_audit(
     from audits.ledger import Ledger
     from audits.policy import load_policy
     from audits.report.content import compose
-    from rehabcast.evidence import REPORT_FOLDER, fetch_bundle
+    from rehabcast.evidence import REPORT_FOLDER, fetch_bundle, fetch_explanations
+    from rehabcast.explained import with_explanations
     from serving.bundle import load_bundle, verify_bundle
     from training.register import fetch, fetch_predictions, find
 
@@ -88,9 +97,10 @@ def run_audit(
             " train again"
         )
     champion = _champion(ledger, model_version)
-    predictions = _with_champion(
-        settings, pd.read_parquet(path), champion, bundle, champion_predictions
-    )
+    predictions = pd.read_parquet(path)
+    if (quality := fetch_explanations(settings, version)) is not None:
+        predictions = with_explanations(predictions, pd.read_parquet(quality))
+    predictions = _with_champion(settings, predictions, champion, bundle, champion_predictions)
     verdict = judge(
         predictions,
         policy,

@@ -103,7 +103,7 @@ TRIALS: tuple[Trial, ...] = (
     ),
     Trial(
         name="F3", file="fairness-3-missingness.toml", task=WEARABLE, axis="income", group="low",
-        metric=Metric.ERROR, stronger={"wear_shift": -8.0},
+        metric=Metric.ERROR, subjects=2000, stronger={"wear_shift": -8.0},
     ),
     Trial(name="F4", file="fairness-4-label-bias.toml", axis="aphasia", group="yes"),
     Trial(

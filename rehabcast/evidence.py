@@ -10,6 +10,7 @@ from audits.ledger import Ledger
 from audits.mirror import Drift, catch_up
 from audits.report.content import Report
 from audits.signing import SIGNATURE, make_key, sign, verify
+from contracts.cohort import Cohort
 from contracts.digests import file_digest
 from contracts.errors import EvidenceMissing, IntegrityError
 from rehabcast.output import words
@@ -52,6 +53,38 @@ def sign_into_run(
 def sign_bundle(settings: Settings, version: ModelVersion) -> None:
     """Sign a registered bundle."""
     sign_into_run(settings, version, fetch(settings.store, version, BUNDLE_FOLDER), None)
+
+
+def explain_sample(settings: Settings, version: ModelVersion, cohort: Cohort, seed: int) -> None:
+    """Measure the explanations of a registered version, and log them to its run, signed."""
+    from rehabcast.explained import EXPLANATIONS_FILE, explanation_quality
+    from serving.bundle import load_bundle, verify_bundle
+
+    folder = fetch_bundle(settings, version)
+    bundle = load_bundle(folder, expected_digest=verify_bundle(folder))
+    with TemporaryDirectory() as place:
+        path = Path(place, EXPLANATIONS_FILE)
+        explanation_quality(bundle, cohort, seed=seed).to_parquet(path, index=False)
+        settings.store.client().log_artifact(version.run_id, str(path))
+        sign_into_run(settings, version, path, None)
+
+
+def fetch_explanations(settings: Settings, version: ModelVersion) -> Path | None:
+    """Return a version's table of explanations (`rehabcast.explained`), its signature verified.
+
+    None where it was registered without: the report then tells that they are not available.
+
+    Raises
+    ------
+    IntegrityError
+        It is not signed by a trusted key, or a byte was changed.
+    """
+    from rehabcast.explained import EXPLANATIONS_FILE
+
+    try:
+        return _fetch_signed(settings, version, EXPLANATIONS_FILE)
+    except EvidenceMissing:
+        return None
 
 
 def fetch_bundle(settings: Settings, version: ModelVersion) -> Path:

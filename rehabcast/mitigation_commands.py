@@ -5,14 +5,26 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from rehabcast.output import progress
 from rehabcast.settings import Settings
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def run_mitigation(model_version: str, axis: str | None, variants: list[str]) -> dict[str, Any]:
+    from training.register import ModelVersion
+
+
+def run_mitigation(
+    model_version: str,
+    axis: str | None,
+    variants: list[str],
+    cohort: Path | None,
+    config: Path | None,
+) -> dict[str, Any]:
     """Compare mitigations of a version; return what `audit --mitigate --json` prints."""
     import pandas as pd
 
@@ -36,7 +48,9 @@ def run_mitigation(model_version: str, axis: str | None, variants: list[str]) ->
     if not varied:
         raise ContractError(f"{model_version}: no attribute varies in this cohort")
     chosen = axis if axis is not None else varied[0]
-    told = compare(predictions, chosen, load_policy(), {name: table_of(name) for name in variants})
+    given = {name: table_of(name) for name in variants}
+    trained = {} if cohort is None else _trained(settings, version, cohort, config)
+    told = compare(predictions, chosen, load_policy(), {**trained, **given})
     with TemporaryDirectory() as place:
         folder = Path(place)
         document = comparison_document(told, chosen, model_version, folder)
@@ -52,6 +66,23 @@ def run_mitigation(model_version: str, axis: str | None, variants: list[str]) ->
         "methods": [asdict(one) for one in told],
         "report_folder": str(fetch(settings.store, version, REPORT_FOLDER)),
     }
+
+
+def _trained(
+    settings: Settings, version: ModelVersion, cohort: Path, config: Path | None
+) -> dict[str, pd.DataFrame]:
+    from features.cohort import read_cohort
+    from rehabcast.evidence import fetch_bundle
+    from rehabcast.mitigation_variants import configurations, train_variants
+    from rehabcast.training_commands import parameters_of
+    from serving.bundle import load_bundle, verify_bundle
+
+    folder = fetch_bundle(settings, version)
+    bundle = load_bundle(folder, expected_digest=verify_bundle(folder))
+    parameters = parameters_of(config, bundle.manifest.seed)
+    steps = parameters.folds * len(configurations(parameters))
+    with progress("Training variants", steps) as advance:
+        return train_variants(read_cohort(cohort), bundle, parameters, advance=advance)
 
 
 def comparison_table(record: dict[str, Any]) -> Table:

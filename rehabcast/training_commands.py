@@ -74,7 +74,7 @@ def run_training(
 ) -> dict[str, Any]:
     """Train with a progress bar; return the record that `train --json` prints."""
     from features.cohort import read_cohort
-    from rehabcast.evidence import sign_bundle
+    from rehabcast.evidence import explain_sample, sign_bundle
     from training.crossfit import one_after_another
     from training.task import read_task
     from training.train import steps
@@ -96,6 +96,7 @@ def run_training(
             advance=advance,
         )
     sign_bundle(settings, version)
+    explain_sample(settings, version, read, parameters.seed)
     return {
         "model_version": str(version),
         "run_id": version.run_id,
@@ -161,12 +162,15 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Validate a registered model on any cohort: scores, and the prediction table as Parquet."""
-    from contracts.predictions import CANDIDATE
+    import pandas as pd
+
+    from contracts.predictions import CANDIDATE, ORIGIN, REFUSED, SUBJECT
     from features.cohort import read_cohort
     from features.sequences import cohort_sequences
     from serving.bundle import forecast_batch, load_bundle, verify_bundle
     from training.evaluate import scores_by_horizon
     from training.predictions import prediction_table
+    from training.reference import strangers
     from training.register import BUNDLE_FOLDER, fetch, find
 
     settings = Settings()
@@ -176,6 +180,14 @@ def evaluate(
     read = read_cohort(cohort)
     batch = cohort_sequences(read.events, bundle.task, bundle.layout)
     table = prediction_table(batch, forecast_batch(bundle, batch), bundle.task, model=CANDIDATE)
+    refused = pd.DataFrame(
+        {
+            SUBJECT: batch.subject_B,
+            ORIGIN: batch.origin_day_B,
+            REFUSED: strangers(bundle.reference, batch),
+        }
+    )
+    table = table.merge(refused, on=[SUBJECT, ORIGIN], how="left", validate="many_to_one")
     table.to_parquet(output, index=False)
     scores = [asdict(score) for score in scores_by_horizon(table)]
     record = {

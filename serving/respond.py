@@ -38,7 +38,7 @@ from serving.standing import (
     unaudited,
 )
 from training.milestones import chances
-from training.reference import feature_names, strangeness
+from training.reference import feature_names, strangeness, strangers
 
 PROPORTIONAL = 0.70
 """Share of the missing points that comes back by the rule of thumb of the stroke ward.
@@ -97,8 +97,8 @@ def _refuse_strangers(served: Served, batch: SequenceBatch, groups: dict[str, st
             " the forecast may be: assess without it, or ask for an audit with such people"
         )
     reference = served.bundle.reference
-    (chance,), (oddest,) = strangeness(reference, batch)
-    if chance < reference.limit:
+    if strangers(reference, batch)[0]:
+        _, (oddest,) = strangeness(reference, batch)
         code = feature_names(served.bundle.layout)[oddest]
         name = vocabulary()[code].name if code in vocabulary() else code
         raise ForecastRefused(

@@ -90,6 +90,24 @@ def strangeness(reference: Reference, batch: SequenceBatch) -> tuple[Array, NDAr
     return chance_B, oddest_B
 
 
+def strangers_out_of_fold(batch: SequenceBatch, fold_B: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell which pairs the service would refuse as strangers had it learned from the other folds.
+
+    The rule is that of `serving.respond`; the reference never learned from the pair itself.
+    """
+    stranger_B = np.zeros(len(batch), dtype=np.bool_)
+    for fold in np.unique(fold_B):
+        here = fold_B == fold
+        reference = learn_reference(batch.take(~here))
+        stranger_B[here] = strangers(reference, batch.take(here))
+    return stranger_B
+
+
+def strangers(reference: Reference, batch: SequenceBatch) -> NDArray[np.bool_]:
+    """Tell which pairs are so unlike the reference that no forecast is given, (B,)."""
+    return np.asarray(strangeness(reference, batch)[0] < reference.limit)
+
+
 def _features(batch: SequenceBatch) -> Array:
     count_BC = batch.observed_BTC.sum(axis=1)
     mean_BC = (batch.values_BTC * batch.observed_BTC).sum(axis=1) / count_BC.clip(min=1)

@@ -14,7 +14,7 @@ import pandas as pd
 from contracts.cohort import Cohort
 from contracts.digests import code_digest, file_digest, record_digest
 from contracts.errors import ContractError
-from contracts.predictions import CANDIDATE, FOLD, MODEL, SUBJECT
+from contracts.predictions import CANDIDATE, FOLD, MODEL, ORIGIN, REFUSED, SUBJECT
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features.sequences import training_sequences
@@ -35,6 +35,7 @@ from training.models.rules import last_observation, proportional_recovery
 from training.models.stack import out_of_fold
 from training.predictions import prediction_table
 from training.pretrain import pretrain
+from training.reference import strangers_out_of_fold
 from training.register import (
     PREDICTIONS_FILE,
     SPLITS_FILE,
@@ -174,6 +175,16 @@ def _out_of_fold_table(
         advance(name)
     table = pd.concat(tables, ignore_index=True)
     fold_of = fold_of_subjects(batch.subject_B, config.folds, 0.0, seed=config.seed)
+    fold_B = np.array([fold_of[int(subject)] for subject in batch.subject_B])
+    # Of a person and day, whatever the model: so all are compared on the same forecasts.
+    refused = pd.DataFrame(
+        {
+            SUBJECT: batch.subject_B,
+            ORIGIN: batch.origin_day_B,
+            REFUSED: strangers_out_of_fold(batch, fold_B),
+        }
+    )
+    table = table.merge(refused, on=[SUBJECT, ORIGIN], how="left", validate="many_to_one")
     return table.assign(**{FOLD: table[SUBJECT].map(fold_of)})
 
 

@@ -1,6 +1,7 @@
 """The CHAI applied model card as XML (schema version 0.2, October 2025), elements in its order.
 
-Coalition for Health AI, mc-schema. What is not known is written as "not available".
+Coalition for Health AI, mc-schema, v0.2/schema.xsd: every element is in its namespace. What is not
+known is written as "not available".
 """
 
 from __future__ import annotations
@@ -17,19 +18,24 @@ from audits.report.governance import LIMITS
 
 Tree = dict[str, Any]
 
+NAMESPACE = "https://mc.chai.org/v0.2/schema.xsd"
+
 
 def chai_xml(report: Report) -> bytes:
     """Return a report's model card as XML."""
-    root = ElementTree.Element("AppliedModelCard")
+    root = ElementTree.Element(f"{{{NAMESPACE}}}AppliedModelCard")
     _append(root, _card(report))
     ElementTree.indent(root)
-    return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
+    told = ElementTree.tostring(
+        root, encoding="utf-8", xml_declaration=True, default_namespace=NAMESPACE
+    )
+    return bytes(told)
 
 
 def _append(parent: ElementTree.Element, tree: Tree) -> None:
     for name, value in tree.items():
         for each in value if isinstance(value, list) else [value]:
-            child = ElementTree.SubElement(parent, name)
+            child = ElementTree.SubElement(parent, f"{{{NAMESPACE}}}{name}")
             if isinstance(each, dict):
                 _append(child, each)
             else:
@@ -103,7 +109,8 @@ def _card(report: Report) -> Tree:
             "ReimbursementStatus": NOT_AVAILABLE,
             "PatientConsentOrDisclosure": NOT_AVAILABLE,
         },
-        "Bibliography": NOT_AVAILABLE,
+        # BibTeX, by the schema's documentation: none, and no words.
+        "Bibliography": "",
     }
 
 

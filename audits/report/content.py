@@ -6,12 +6,15 @@ computed again from the prediction table whose digest it carries.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from audits.judge import rows_of
+from audits.measures import Metric
+from audits.partitions import EVERYONE
 from audits.performance import Performance, performance, unavailable
 from audits.policy import Policy
 from audits.report.disclosure import disclosed, disclosed_performance, disclosed_sensitivity
@@ -124,3 +127,20 @@ def compose(
         unavailable=unavailable(table) if scored else (),
         label_sensitivity=disclosed_sensitivity(label_sensitivity(table, policy)) if scored else (),
     )
+
+
+def pooled(report: Report, metric: Metric) -> list[Performance]:
+    """Return a metric over all horizons: everyone, and each group that has another to differ from.
+
+    An attribute with everyone in one group would only repeat everyone's line.
+    """
+    told = [r for r in report.performance if r.metric == metric and r.horizon_day is None]
+    return [row for row in told if row.axis in varied_axes(told)]
+
+
+def varied_axes(rows: Iterable[Performance]) -> set[str]:
+    """Return the attributes with more than one group, and everyone."""
+    groups: dict[str, set[str]] = {}
+    for row in rows:
+        groups.setdefault(row.axis, set()).add(row.group)
+    return {axis for axis, labels in groups.items() if axis == EVERYONE or len(labels) > 1}

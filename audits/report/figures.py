@@ -16,7 +16,7 @@ from matplotlib.figure import Figure as Canvas
 from audits.measures import Metric
 from audits.partitions import EVERYONE
 from audits.performance import Performance
-from audits.report.content import Report
+from audits.report.content import Report, pooled
 from audits.report.document import Figure
 from audits.wording import in_unit
 
@@ -37,7 +37,7 @@ def draw(report: Report, folder: Path) -> tuple[Figure, ...]:
     )  # fmt: skip
     told = []
     for name, metrics, title, caption in wanted:
-        rows = [_rows(report, metric) for metric in metrics]
+        rows = [pooled(report, metric) for metric in metrics]
         if all(rows):
             file = f"{name}-by-group.svg"
             _draw(rows, metrics, folder / file)
@@ -48,10 +48,6 @@ def draw(report: Report, folder: Path) -> tuple[Figure, ...]:
             caption = f"{title}. {caption} {hint} by another group that is."
             told.append(Figure(file=file, alt=alt, caption=caption))
     return tuple(told)
-
-
-def _rows(report: Report, metric: Metric) -> list[Performance]:
-    return [row for row in report.performance if row.metric == metric and row.horizon_day is None]
 
 
 def _draw(rows: Sequence[list[Performance]], metrics: Sequence[Metric], path: Path) -> None:
@@ -66,7 +62,8 @@ def _draw(rows: Sequence[list[Performance]], metrics: Sequence[Metric], path: Pa
         panels[0].set_yticks(
             range(len(labels)), [a + b for a, b in zip(labels, counts, strict=True)]
         )
-        panels[0].invert_yaxis()
+        # Words set no limits: a last group that is hidden would lie on the axis.
+        panels[0].set_ylim(len(labels) - 0.5, -0.5)
         canvas.savefig(path, metadata={"Date": None})
 
 

@@ -10,7 +10,7 @@ from audits.measures import Metric
 from audits.partitions import EVERYONE
 from audits.performance import Performance
 from audits.policy import Rule
-from audits.report.content import Report
+from audits.report.content import Report, pooled
 from audits.report.document import (
     Block,
     Bullets,
@@ -125,7 +125,7 @@ def _uncovered(report: Report) -> Iterable[Block]:
     )
     if unsure:
         told.append(f"Not enough people to be sure about: {'; '.join(unsure)}.")
-    lost = [r for r in _pooled(report, Metric.LOST) if r.axis == EVERYONE and r.value is not None]
+    lost = [r for r in pooled(report, Metric.LOST) if r.axis == EVERYONE and r.value is not None]
     if lost:
         told.append(
             f"Of the outcomes that {report.people} people could have had,"
@@ -143,11 +143,11 @@ def _uncovered(report: Report) -> Iterable[Block]:
 
 
 def _groups(report: Report) -> Iterable[Block]:
-    errors = {(r.axis, r.group): r for r in _pooled(report, Metric.ERROR)}
+    errors = {(r.axis, r.group): r for r in pooled(report, Metric.ERROR)}
     if not errors:
         return
-    bias = {(r.axis, r.group): r for r in _pooled(report, Metric.SIGNED)}
-    inside = {(r.axis, r.group): r for r in _pooled(report, Metric.COVERAGE)}
+    bias = {(r.axis, r.group): r for r in pooled(report, Metric.SIGNED)}
+    inside = {(r.axis, r.group): r for r in pooled(report, Metric.COVERAGE)}
     yield Heading(level=1, text="Who was looked at, and what was found")
     yield Table(
         caption="Every group of every attribute, over all horizons",
@@ -248,7 +248,3 @@ def _waivers(report: Report) -> Iterable[Block]:
 def _comparator(report: Report, finding: Finding) -> str | None:
     rules: dict[str, Rule] = {rule.name: rule for rule in report.policy.rules}
     return rules[finding.rule].comparator if finding.rule in rules else None
-
-
-def _pooled(report: Report, metric: Metric) -> list[Performance]:
-    return [r for r in report.performance if r.metric == metric and r.horizon_day is None]

@@ -43,12 +43,12 @@ def comparison_document(
     given = {one.method for one in told}
     lacking = [name for name in NEED_TRAINING if name not in given]
     untrained = (
-        f" Not trained here, so not in the table: {', '.join(lacking)}; train a variant and name it"
-        " with --variant."
+        f" Not trained here, so not in the table: {', '.join(lacking)}; name the cohort with"
+        " --cohort to train them."
     )
     return Document(
         title=f"Mitigation of {model_version}, by {axis}",
-        subtitle="Each method beside plain training, fitted on folds that a person is not in.",
+        subtitle="Each method beside the registered version, fitted on other people's folds.",
         blocks=(
             Notice(
                 tone="review",

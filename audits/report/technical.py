@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from audits.measures import Metric
 from audits.partitions import EVERYONE
 from audits.performance import Performance
-from audits.report.content import Report
+from audits.report.content import Report, varied_axes
 from audits.report.crosswalk import STANDARDS, answers
 from audits.report.document import (
     Block,
@@ -21,7 +21,7 @@ from audits.report.document import (
 )
 from audits.validation import CHECK
 from audits.wording import in_unit, limit_in_words
-from contracts.verdict import Finding
+from contracts.verdict import Finding, Outcome
 
 METHODS = (
     "Forecasts are out of fold: each person was forecast by a network that never saw them.",
@@ -107,15 +107,32 @@ def _identity(report: Report) -> Table:
 def _findings(report: Report) -> Iterable[Block]:
     yield Heading(level=1, text="Findings")
     scored = [f for f in report.verdict.findings if f.metric != CHECK]
-    for binds, title in ((True, "Rules that bind"), (False, "Rules that are reported")):
-        rows = tuple(_finding(f) for f in scored if f.binding is binds)
-        yield Table(
-            caption=title,
-            columns=("group", "rule", "people, events", "p, adjusted", "outcome", "finding"),
-            rows=rows,
-            widths=(4, 4, 2, 2, 2, 10),
-            small=True,
-        )
+    reported = [f for f in scored if not f.binding]
+    beyond = [f for f in reported if f.outcome in {Outcome.BLOCKED, Outcome.REVIEW}]
+    yield _listed("Rules that bind", [f for f in scored if f.binding])
+    rules = dict.fromkeys(f.rule for f in reported)
+    yield Table(
+        caption=f"Rules that are reported only: {len(reported)} findings, by outcome",
+        columns=("rule", *(str(outcome) for outcome in Outcome)),
+        rows=tuple(
+            (rule, *(str(sum((f.rule, f.outcome) == (rule, o) for f in reported)) for o in Outcome))
+            for rule in rules
+        ),
+        widths=(5, *(2 for _ in Outcome)),
+        small=True,
+    )
+    if beyond:
+        yield _listed("Of these, beyond a limit (all are in report.json)", beyond)
+
+
+def _listed(caption: str, told: Sequence[Finding]) -> Table:
+    return Table(
+        caption=caption,
+        columns=("group", "rule", "people, events", "p, adjusted", "outcome", "finding"),
+        rows=tuple(_finding(f) for f in told),
+        widths=(4, 4, 2, 2, 2, 10),
+        small=True,
+    )
 
 
 def _finding(finding: Finding) -> tuple[str, ...]:
@@ -140,7 +157,8 @@ def _performance(report: Report) -> Iterable[Block]:
     for metric, milestone in keys:
         told = [r for r in report.performance if (r.metric, r.milestone) == (metric, milestone)]
         here = [None, *days] if any(r.horizon_day is not None for r in told) else [None]
-        groups = dict.fromkeys((r.axis, r.group) for r in told)
+        varied = varied_axes(told)
+        groups = dict.fromkeys((r.axis, r.group) for r in told if r.axis in varied)
         placed = {(r.axis, r.group, r.horizon_day): r for r in told}
         name = metric if milestone is None else f"{metric}: {milestone}"
         yield Table(

@@ -350,3 +350,26 @@ def test_a_refused_group_is_judged_by_how_often_it_is_refused(
     assert told["male"].outcome is Outcome.PASS
     error = {f.group: f for f in verdict.findings if f.rule == "no group forecast less accurately"}
     assert error["female"].subjects < told["female"].subjects
+
+
+def test_what_either_model_refused_counts_for_neither_where_they_are_compared(
+    table_of: TableOf, quick_policy: Policy, audited: Audited
+) -> None:
+    """Half of the comparator's errors vanish, and the candidate refuses just those people."""
+    table = table_of(300)
+    easy = (table["model"] == "last observation") & (table["subject_id"] % 2 == 0)
+    table.loc[easy, "q50"] = table.loc[easy, "truth"]
+    quantiles = [c for c in table.columns if c[0] == "q"]
+    table[quantiles] = np.sort(table[quantiles].to_numpy(), axis=1)
+    refused = (table["model"] == "candidate") & (table["subject_id"] % 2 == 0)
+    told = {}
+    for name, these in (("all", table), ("refusing", table.assign(refused=refused))):
+        (told[name],) = (
+            f
+            for f in judge(these, quick_policy, audited).findings
+            if f.rule == "no worse than the last observation"
+        )
+    assert told["all"].value is not None
+    assert told["refusing"].value is not None
+    assert told["refusing"].subjects == 150
+    assert told["refusing"].value < told["all"].value - 0.5

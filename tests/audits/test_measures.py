@@ -38,6 +38,12 @@ def measured(metric: Metric, table: pd.DataFrame = TABLE, horizon_day: int | Non
     return float(scores.value_GM[0, 0])
 
 
+def test_explanations_are_measured_on_those_explained_only() -> None:
+    table = TABLE.assign(explanation_gap=[0.0, 0.5, np.nan, np.nan])
+    assert measured(Metric.GAP, table) == pytest.approx(0.25)
+    assert np.isnan(measured(Metric.GAP, table, horizon_day=84))
+
+
 @pytest.mark.parametrize(
     ("metric", "value"),
     [

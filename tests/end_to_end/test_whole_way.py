@@ -89,6 +89,21 @@ def test_an_audit_is_bound_to_the_bundle_and_can_be_read(
     }  # fmt: skip
 
 
+def test_refusals_and_explanations_are_reported_by_group(audited: dict[str, Any]) -> None:
+    report = json.loads((Path(audited["report_folder"]) / "report.json").read_text("utf-8"))
+    assert report["unavailable"] == []
+    for metric in ("refusal rate", "explanation gap", "explanation instability"):
+        rows = [row for row in report["performance"] if row["metric"] == metric]
+        assert {"everyone", "sex", "hospital"} <= {row["axis"] for row in rows}
+        assert all(row["denominator"] for row in rows)
+    (gap,) = (
+        row
+        for row in report["performance"]
+        if (row["metric"], row["axis"]) == ("explanation gap", "everyone")
+    )
+    assert 0 <= gap["value"] < 1e-4
+
+
 def test_ninety_people_are_too_few_to_pass_and_only_a_named_person_can_answer_for_it(
     user: Installation, version: str, audited: dict[str, Any]
 ) -> None:
@@ -232,12 +247,14 @@ def load_champion(user: Installation) -> str:
 def test_mitigations_are_compared_and_none_is_recommended(
     user: Installation, version: str, audited: dict[str, Any]
 ) -> None:
-    told = user.record("audit", version, "--mitigate", "--attribute", "sex", "--variant", version)
+    told = user.record("audit", version, "--mitigate", "--attribute", "sex", "--cohort", "cohort")
     assert told["recommended"] is None
     errors = {m["method"]: m for m in told["methods"] if m["metric"] == "mean absolute error"}
-    assert {"plain training", version, "group-conditional calibration"} < set(errors)
-    # The variant is the version itself: the same forecasts give the same figures.
-    assert errors[version] | {"method": ""} == errors["plain training"] | {"method": ""}
+    trained = {"plain training", "group-aware checkpoint choice", "reweighing", "Group DRO"}
+    assert {"as registered", "group-conditional calibration", *trained} < set(errors)
+    # The version was trained with the group-aware choice: trained again it is the same.
+    assert errors["group-aware checkpoint choice"]["overall"] == errors["as registered"]["overall"]
+    assert errors["Group DRO"]["overall"] != errors["as registered"]["overall"]
     assert (Path(told["report_folder"]) / "mitigation.pdf").exists()
     unknown = user.record("audit", version, "--mitigate", "--attribute", "shoe size", code=3)
     assert "group:shoe size" in unknown["message"]

@@ -151,3 +151,13 @@ def test_a_run_that_breaks_is_not_left_running(
     with pytest.raises(raised):
         breaking()
     assert store.client().get_run(run_ids[0]).info.status == status
+
+
+def test_what_the_service_would_refuse_is_marked_for_every_model_alike(
+    store: Store, trained: ModelVersion
+) -> None:
+    table = pd.read_parquet(fetch_predictions(store, trained)[0])
+    assert table["refused"].dtype == bool
+    by_forecast = table.groupby(["subject_id", "origin_day"])["refused"].nunique()
+    assert (by_forecast == 1).all()
+    assert 0 <= table["refused"].mean() < 0.2
