@@ -215,7 +215,8 @@ def cohort_read(cohort: Path) -> int:
 CASES: dict[str, Callable[[Path], int]] = {
     case.__name__: case
     for case in (
-        days_by_pandas, days_by_query, read_alone, week_by_library, week_by_us, cohort_read, sequences,
+        days_by_pandas, days_by_query, read_alone, week_by_library, week_by_us, cohort_read,
+        sequences,
     )
 }  # fmt: skip
 

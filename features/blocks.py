@@ -1,4 +1,4 @@
-"""Cohorts in blocks of whole subjects: what is made of one block fits into the processor's cache."""
+"""Cohorts in blocks of whole subjects: what is made of one block stays in the processor's cache."""
 
 from __future__ import annotations
 

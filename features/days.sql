@@ -37,12 +37,14 @@ body AS (
         CAST(SUM(use) AS DOUBLE) / 3600 AS "REHABCAST//ARM_USE",
         CAST(SUM(use) AS DOUBLE) / NULLIF(CAST(SUM(other_use) AS DOUBLE), 0)
             AS "REHABCAST//ARM_USE_RATIO",
-        CAST(SUM(standing) FILTER (speaks) AS DOUBLE)
-            / NULLIF(CAST(SUM(standing + sitting + lying) FILTER (speaks) AS DOUBLE), 0)
+        -- One device has a posture, whichever is the main one (biomarkers/posture.py).
+        CAST(SUM(standing) FILTER (counts_in) AS DOUBLE)
+            / NULLIF(CAST(SUM(standing + sitting + lying) FILTER (counts_in) AS DOUBLE), 0)
             AS "REHABCAST//UPRIGHT_SHARE",
-        CAST(SUM(lying) FILTER (speaks) AS DOUBLE) / 60 AS "REHABCAST//LYING_TIME",
-        CAST(SUM(sitting) FILTER (speaks) AS DOUBLE) / 60 AS "REHABCAST//SITTING_TIME",
-        CAST(SUM(rises) FILTER (speaks) AS DOUBLE) AS "REHABCAST//SIT_TO_STAND"
+        CAST(SUM(standing) FILTER (counts_in) AS DOUBLE) / 60 AS "REHABCAST//STANDING_TIME",
+        CAST(SUM(lying) FILTER (counts_in) AS DOUBLE) / 60 AS "REHABCAST//LYING_TIME",
+        CAST(SUM(sitting) FILTER (counts_in) AS DOUBLE) / 60 AS "REHABCAST//SITTING_TIME",
+        CAST(SUM(rises) FILTER (counts_in) AS DOUBLE) AS "REHABCAST//SIT_TO_STAND"
     FROM dated GROUP BY subject_id, day
 ),
 -- A night from noon to noon counts for the day of waking.

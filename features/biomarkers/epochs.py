@@ -194,16 +194,19 @@ def _temperature(
 
 
 def _posture(signal: Signal, order: NDArray[np.int64], start_M: NDArray[np.int64]) -> pd.DataFrame:
-    """Shares of each minute, and rises: epochs that stand right after one that sat."""
+    """Shares of each minute, and rises: epochs that stand right after one that sat or lay."""
     share_NC = signal.values_NC[order].astype(np.float64)
     count_M = np.diff(np.append(start_M, len(order)))
     columns = {
         name: np.add.reduceat(share_NC[:, c], start_M) / count_M
         for c, name in enumerate(("off", "standing", "sitting", "lying"))
     }
+    if np.isnan(share_NC[:, 1]).all():
+        return pd.DataFrame(columns | {"rises": np.full(len(start_M), np.nan)})
     state_N = share_NC.argmax(axis=1)
-    rises_N = (state_N == 1) & (np.roll(state_N, 1) == 2)
-    rises_N[0] = False
+    gap_N = np.diff(signal.time_N[order]) > np.timedelta64(int(1.5e9 * signal.epoch_s), "ns")
+    rises_N = (state_N[1:] == 1) & (state_N[:-1] >= 2) & ~gap_N
+    rises_N = np.concatenate([[False], rises_N])
     columns["rises"] = np.add.reduceat(rises_N.astype(np.float64), start_M)
     return pd.DataFrame(columns)
 

@@ -19,7 +19,7 @@ from contracts.cohort import (
     RuleCount,
 )
 from contracts.vocabulary import vocabulary
-from features.biomarkers import sleep, therapy, wear
+from features.biomarkers import posture, sleep, therapy, wear
 from features.biomarkers.epochs import joined
 from features.biomarkers.heart import reserves
 from features.extract import DAYS_FOLDER, read_days, run_here
@@ -109,7 +109,7 @@ def _minutes(
         )
         slept = sleep.asleep(judged) if flags is not None else None
         tables.append(judged.assign(asleep=slept))
-    minutes = pd.concat(tables, ignore_index=True)
+    minutes = posture.by_one_device(pd.concat(tables, ignore_index=True))
     worn = minutes.assign(worn=minutes["worn"].fillna(False).astype(bool))
     best = worn.groupby("placement")["worn"].sum().sort_index().idxmax()
     minutes["main"] = minutes["placement"] == best

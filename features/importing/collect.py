@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from contracts.errors import ContractError, Problem, SourceUnreadable
-from features.biomarkers import clock, gait, heart, intensity, muscle, range_of_motion
+from features.biomarkers import clock, gait, heart, intensity, muscle, posture, range_of_motion
 from features.biomarkers.epochs import minutes_of
-from features.importing.plan import Plan
+from features.importing.plan import Attitude, Plan
 from features.recording import Collected, Quantity, Reading, Signal, SourceFile, records
 from features.sources import formats
 from features.sources.signal_tables import read_signals
@@ -68,7 +68,7 @@ def collect(
         for reading in pieces:
             if plan.actigraph_counts:
                 reading = replace(reading, signals=(*reading.signals, *_counted(reading.signals)))
-            take_reading(file, reading, found, heights)
+            take_reading(file, reading, found, heights, plan.attitude_of(file.name))
             if plan.joints:
                 inertial |= {(s.placement, s.quantity): s for s in reading.signals}
         _joints(file, inertial, plan, found)
@@ -79,7 +79,11 @@ def collect(
 
 
 def take_reading(
-    file: SourceFile, reading: Reading, found: Collected, heights: dict[str, float]
+    file: SourceFile,
+    reading: Reading,
+    found: Collected,
+    heights: dict[str, float],
+    attitude: Attitude | None = None,
 ) -> None:
     """Reduce a reading's signals to minutes and daily values, and add all of it.
 
@@ -87,15 +91,18 @@ def take_reading(
     ----------
     heights
         Heights in m by subject label; gait speed needs them.
+    attitude
+        How the device sits; posture needs it.
     """
     found.dropped += reading.dropped
     if reading.records is not None and len(reading.records):
         found.records.append(reading.records)
     for signal in reading.signals:
         sound = _on_one_clock(file, signal, found)
-        minutes = minutes_of(sound)
-        if len(minutes):
-            found.minutes[sound.who].append(minutes)
+        for each in (sound, *_posture(file, sound, attitude, found)):
+            minutes = minutes_of(each)
+            if len(minutes):
+                found.minutes[sound.who].append(minutes)
         for table in _daily(sound, heights.get(sound.who)):
             if len(table):
                 found.daily[sound.who].append(table)
@@ -114,6 +121,19 @@ def _counted(signals: tuple[Signal, ...]) -> Iterator[Signal]:
                 values_NC=np.sqrt((counts_E3.astype(np.float64) ** 2).sum(axis=1, keepdims=True)),
                 epoch_s=60.0,
             )
+
+
+def _posture(
+    file: SourceFile, signal: Signal, attitude: Attitude | None, found: Collected
+) -> Iterator[Signal]:
+    """Yield the posture of raw acceleration whose device's attitude is declared."""
+    if attitude is None or signal.quantity is not Quantity.ACCELERATION or not len(signal):
+        return
+    try:
+        yield posture.posture_of(signal, attitude.up, attitude.front)
+    except ValueError as error:
+        where = str(signal.quantity)
+        found.dropped.append(Problem(file=file.name, row=None, field=where, message=str(error)))
 
 
 def _on_one_clock(file: SourceFile, signal: Signal, found: Collected) -> Signal:

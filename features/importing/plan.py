@@ -9,7 +9,7 @@ from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from contracts.cohort import ENROLMENT, ONSET
 from contracts.errors import CohortInvalid, ContractError, Problem
@@ -27,6 +27,30 @@ class Joint(BaseModel):
 
     near: str
     far: str
+
+
+class Attitude(BaseModel):
+    """How a device sits on the thigh or the trunk, so that posture can be told.
+
+    Parameters
+    ----------
+    files
+        Pattern of file names.
+    up, front
+        The device's axes that point to the head and forward while the wearer stands: `-x`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    files: str
+    up: Annotated[str, Field(pattern="^[+-][xyz]$")]
+    front: Annotated[str, Field(pattern="^[+-][xyz]$")]
+
+    @model_validator(mode="after")
+    def _two_axes(self) -> Attitude:
+        if self.up[-1] == self.front[-1]:
+            raise ValueError(f"{self.up} and {self.front} are one axis: name two")
+        return self
 
 
 class Plan(BaseModel):
@@ -50,6 +74,8 @@ class Plan(BaseModel):
         The plan that adherence is measured against.
     signals, joints
         Tables of raw signals, and which units belong to one joint.
+    posture
+        How devices at the thigh and the trunk sit there.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -62,6 +88,7 @@ class Plan(BaseModel):
     planned_therapy_min_a_week: Annotated[float, Field(gt=0)] | None = None
     signals: tuple[SignalColumns, ...] = ()
     joints: tuple[Joint, ...] = ()
+    posture: tuple[Attitude, ...] = ()
 
     @field_validator("time_zone")
     @classmethod
@@ -80,6 +107,10 @@ class Plan(BaseModel):
     def signals_of(self, name: str) -> tuple[SignalColumns, ...]:
         """Return the declared signals of a table, empty where none is."""
         return tuple(entry for entry in self.signals if fnmatch(name, entry.files))
+
+    def attitude_of(self, name: str) -> Attitude | None:
+        """Return how the device of a file sits, None where that is not declared."""
+        return next((each for each in self.posture if fnmatch(name, each.files)), None)
 
 
 def read_plan(path: Path | None) -> Plan:
