@@ -201,3 +201,32 @@ def _dates(events: pd.DataFrame, file: str) -> list[Problem]:
         ),
     )
     return problems
+
+
+def out_of_order(events: pd.DataFrame, file: str) -> list[Problem]:
+    """Return where a file's rows are not by subject and time."""
+    previous = events[[SUBJECT, TIME]].shift()
+    same = events[SUBJECT] == previous[SUBJECT]
+    back = same & ((events[TIME] < previous[TIME]) | (events[TIME].isna() & previous[TIME].notna()))
+    again = ~same & events[SUBJECT].duplicated(keep="first")
+    said = [
+        (back, "earlier than the row above: sort each subject by time, untimed rows first"),
+        (again, "the subject's rows are not together: sort by subject"),
+    ]
+    return [
+        Problem(file=file, row=int(position) + 2, field=SUBJECT, message=message)
+        for rows, message in said
+        for position in rows.to_numpy().nonzero()[0]
+    ]
+
+
+def in_two_files(parts: dict[str, pd.DataFrame]) -> list[Problem]:
+    """Return which subjects are spread over several files."""
+    home: dict[int, str] = {}
+    problems = []
+    for name, part in parts.items():
+        for subject in part[SUBJECT].dropna().unique():
+            if home.setdefault(int(subject), name) != name:
+                message = f"subject {subject} is in {home[int(subject)]} too: keep all in one file"
+                problems.append(Problem(file=name, row=None, field=SUBJECT, message=message))
+    return problems

@@ -32,7 +32,7 @@ from contracts.cohort import (
 from contracts.digests import folder_digest
 from contracts.errors import CohortInvalid, ContractError, Problem
 from contracts.vocabulary import vocabulary
-from features.checks import check_blocks, check_events
+from features.checks import check_blocks, check_events, in_two_files, out_of_order
 
 DATA_FILE = f"{meds.data_subdirectory}/0.parquet"
 IMPORT_REPORT = "metadata/import.json"
@@ -142,8 +142,8 @@ def read_cohort(folder: Path) -> Cohort:
     if problems:
         raise CohortInvalid(problems)
     for name, part in parts.items():
-        problems += [*_out_of_order(part, name), *check_blocks(part, file=name)]
-    problems += _in_two_files(parts)
+        problems += [*out_of_order(part, name), *check_blocks(part, file=name)]
+    problems += in_two_files(parts)
     if problems:
         raise CohortInvalid(problems)
     whole = [_typed(part) for part in parts.values()]
@@ -263,33 +263,6 @@ def _unreadable(error: Exception) -> str:
     if isinstance(error, SchemaValidationError):
         return f"not the MEDS data schema: {error}"
     return f"cannot be read as Parquet ({error}): export it again"
-
-
-def _out_of_order(events: pd.DataFrame, file: str) -> list[Problem]:
-    previous = events[[SUBJECT, TIME]].shift()
-    same = events[SUBJECT] == previous[SUBJECT]
-    back = same & ((events[TIME] < previous[TIME]) | (events[TIME].isna() & previous[TIME].notna()))
-    again = ~same & events[SUBJECT].duplicated(keep="first")
-    said = [
-        (back, "earlier than the row above: sort each subject by time, untimed rows first"),
-        (again, "the subject's rows are not together: sort by subject"),
-    ]
-    return [
-        Problem(file=file, row=int(position) + 2, field=SUBJECT, message=message)
-        for rows, message in said
-        for position in rows.to_numpy().nonzero()[0]
-    ]
-
-
-def _in_two_files(parts: dict[str, pd.DataFrame]) -> list[Problem]:
-    home: dict[int, str] = {}
-    problems = []
-    for name, part in parts.items():
-        for subject in part[SUBJECT].dropna().unique():
-            if home.setdefault(int(subject), name) != name:
-                message = f"subject {subject} is in {home[int(subject)]} too: keep all in one file"
-                problems.append(Problem(file=name, row=None, field=SUBJECT, message=message))
-    return problems
 
 
 def _read_provenance(folder: Path) -> Provenance:
