@@ -144,8 +144,9 @@ def test_a_raw_recording_becomes_hours_of_posture_and_a_count_of_rises(tmp_path:
 
 
 def test_a_trunk_beside_the_thigh_says_whether_who_is_down_lies(tmp_path: Path) -> None:
-    source = tmp_path / "1"
-    source.mkdir()
+    folder = tmp_path / "source"
+    source = folder / "1"
+    source.mkdir(parents=True)
     # On the back the thigh alone can't tell lying from sitting.
     thigh = [(STANDING, 600), (SITTING, 1200), (SITTING, 1200), (STANDING, 600)]
     trunk = [(STANDING, 600), ((-10, 0), 1200), ((-88, 0), 1200), (STANDING, 600)]
@@ -158,12 +159,8 @@ def test_a_trunk_beside_the_thigh_says_whether_who_is_down_lies(tmp_path: Path) 
         + '[[posture]]\nfiles = "*thigh*"\nup = "-x"\nfront = "+z"\n'
         + '[[posture]]\nfiles = "*chest*"\nup = "+y"\nfront = "+z"\n'
     )
-    days = days_of_import(tmp_path, tmp_path, text) if False else None
     place = tmp_path / "out"
     place.mkdir()
-    folder = tmp_path / "source"
-    folder.mkdir()
-    source.rename(folder / "1")
     days = days_of_import(folder, place, text)
     assert days["REHABCAST//LYING_TIME"] == pytest.approx(1200 / 3600, abs=1e-4)
     assert days["REHABCAST//SITTING_TIME"] == pytest.approx(1200 / 3600, abs=1e-4)
