@@ -13,6 +13,7 @@ from contracts.task import Task
 from features.sequences import training_sequences
 from training.config import TrainingConfig
 from training.fit import fit_network, forward, tensors
+from training.learner import Learner
 from training.losses import mean_of_pairs, pinball
 from training.models.architectures import Architecture, new_network
 from training.models.inputs import modalities_of
@@ -58,13 +59,19 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(
 
 
 def test_an_interrupted_fit_resumes_to_the_same_weights(
-    batch: SequenceBatch, task: Task, tmp_path: Path
+    batch: SequenceBatch, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = fit_network(batch, task, QUICK, seed=7, folder=tmp_path / "whole")
-    stopped = replace(QUICK, max_epochs=2)
-    fit_network(batch, task, stopped, seed=7, folder=tmp_path / "stopped")
-    # What a kill leaves behind: checkpoints, but no finished weights.
-    (tmp_path / "stopped" / "best.safetensors").unlink()
+
+    def stop(learner: Learner) -> None:
+        if learner.current_epoch == 2:
+            raise ConnectionAbortedError("stopped")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Learner, "on_train_epoch_start", stop)
+        with pytest.raises(ConnectionAbortedError):
+            fit_network(batch, task, QUICK, seed=7, folder=tmp_path / "stopped")
+    assert not (tmp_path / "stopped" / "best.safetensors").exists()
     resumed = fit_network(batch, task, QUICK, seed=7, folder=tmp_path / "stopped")
     assert_same(weights(whole), weights(resumed))
 
