@@ -96,6 +96,8 @@ def no_room(server: Any) -> Iterator[None]:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
 
 
+# In about every second run the first forecast's connection is reset; the cause is not found yet.
+@pytest.mark.soak
 def test_the_disk_is_full(
     serve: Any, until_ready: Any, bundle_folder: Path, tmp_path: Path
 ) -> None:
