@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from serving.examples import RECORD
 from serving.recorder import verify_chain
