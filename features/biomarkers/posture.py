@@ -8,6 +8,8 @@ more than 65 degrees about its long axis was lying (Lyden 2016, Differentiating 
 using a thigh-worn accelerometer, Med Sci Sports Exerc 48, 742): who lies on the back all the time
 is taken to sit. A trunk alone can't tell sitting from standing.
 
+Bassett's and Lyden's angles were not checked against the full papers: do so before relying on them.
+
 Which axis of the device points up and which forward is declared, never guessed.
 Letters: N samples, S seconds.
 """
