@@ -13,7 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from contracts.errors import ContractError, Problem
+from contracts.errors import Problem
+from features.cluster import connected, import_ray
 from features.extract import Run, extract_batch
 
 SUBJECTS_A_TASK = 20
@@ -34,25 +35,13 @@ def on_ray(address: str | None, subjects_a_task: int = SUBJECTS_A_TASK) -> Run:
     ContractError
         The extra `scale` is not installed.
     """
-    try:
-        import ray
-        import ray.data
-    except ImportError as error:
-        raise ContractError(
-            "--engine ray needs Ray: pip install 'rehabcast[scale]', or leave --engine out"
-        ) from error
+    ray = import_ray("data")
 
     def run(files: Sequence[Path], days: Path) -> Iterator[Problem]:
         if not files:
             return
-        started = not ray.is_initialized()
-        if started:
-            ray.init(address=address, logging_level=logging.WARNING, log_to_driver=False)
-        try:
+        with connected(ray, address):
             yield from _over_cluster(ray.data, files, days, subjects_a_task)
-        finally:
-            if started:
-                ray.shutdown()
 
     return run
 

@@ -9,7 +9,6 @@ installed.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution
 
-from contracts.errors import ContractError
+from features.cluster import connected, import_ray
 from training.crossfit import FoldFit, one_after_another
 from training.models.network import Network
 from training.search import Objective, Settings
@@ -120,21 +119,9 @@ class RayCluster:
     def _connected(self) -> Iterator[Any]:
         # Their loggers ask for packages that we have no use for.
         os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
-        try:
-            import ray
-            import ray.train
-        except ImportError as error:
-            raise ContractError(
-                "--engine ray needs Ray: pip install 'rehabcast[scale]', or leave --engine out"
-            ) from error
-        started = not ray.is_initialized()
-        if started:
-            ray.init(address=self.address, logging_level=logging.WARNING, log_to_driver=False)
-        try:
+        ray = import_ray("train")
+        with connected(ray, self.address):
             yield ray
-        finally:
-            if started:
-                ray.shutdown()
 
 
 def _fit_own_fold(given: dict[str, Any]) -> None:
