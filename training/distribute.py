@@ -10,18 +10,16 @@ installed.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from optuna.distributions import BaseDistribution
-
 from features.cluster import connected, import_ray
 from training.crossfit import FoldFit, one_after_another
 from training.models.network import Network
-from training.search import Objective, Settings
+from training.search import Settings, Trials
 
 RESTARTS = 3
 
@@ -66,27 +64,17 @@ class RayCluster:
         # What is fitted lies in the folds' folders and is only read here.
         yield from one_after_another(folds)
 
-    def search(
-        self,
-        objective: Objective,
-        space: Mapping[str, BaseDistribution],
-        first: Settings,
-        *,
-        trials: int,
-        seed: int,
-        done: Callable[[Settings, float], None],
-    ) -> Settings:
-        """Try settings on workers, `first` among them; return the best.
+    def search(self, trials: Trials) -> Settings:
+        """Try settings on workers; return the best.
 
-        `done` is called here with each setting and its score. Which settings are tried depends on
-        when earlier ones end, unless trials run one at a time.
+        Which settings are tried depends on when earlier ones end, unless trials run one at a time.
         """
         with self._connected() as ray, TemporaryDirectory() as place:
             from ray import tune
             from ray.tune.search.optuna import OptunaSearch
 
             score = "score"
-            kept = ray.put(objective)
+            kept, told = ray.put(trials.objective), trials.done
 
             def trial(settings: Settings) -> None:
                 tune.report({score: ray.get(kept)(settings)})
@@ -95,19 +83,19 @@ class RayCluster:
                 def on_trial_complete(
                     self, iteration: int, trials: list[Any], trial: Any, **_: Any
                 ) -> None:
-                    done(dict(trial.config), float(trial.last_result[score]))
+                    told(dict(trial.config), float(trial.last_result[score]))
 
             searcher = OptunaSearch(
-                dict(space),
+                dict(trials.space),
                 metric=score,
                 mode="min",
-                points_to_evaluate=[first],
-                seed=seed,
+                points_to_evaluate=[trials.first],
+                seed=trials.seed,
             )
             results = tune.Tuner(
                 trial,
                 tune_config=tune.TuneConfig(
-                    metric=score, mode="min", search_alg=searcher, num_samples=trials
+                    metric=score, mode="min", search_alg=searcher, num_samples=trials.number
                 ),
                 run_config=tune.RunConfig(storage_path=place, callbacks=[Told()], verbose=0),
             ).fit()

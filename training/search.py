@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol
+from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
@@ -36,41 +36,44 @@ Settings = dict[str, Any]
 Objective = Callable[[Settings], float]
 
 
-class TrySettings(Protocol):
-    """Tries settings of a space, `first` among them, and returns those of the lowest objective."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trials:
+    """What to try.
 
-    def __call__(
-        self,
-        objective: Objective,
-        space: Mapping[str, BaseDistribution],
-        first: Settings,
-        *,
-        trials: int,
-        seed: int,
-        done: Callable[[Settings, float], None],
-    ) -> Settings:
-        """Return the best; `done` is called with each setting tried and its objective."""
-        ...
+    Parameters
+    ----------
+    objective
+        Lower is better.
+    space, first
+        Where settings are taken from, and those to try among them.
+    number, seed
+        How many to try, and the seed of the choice.
+    done
+        Called with each setting tried and its objective.
+    """
+
+    objective: Objective
+    space: Mapping[str, BaseDistribution]
+    first: Settings
+    number: int
+    seed: int
+    done: Callable[[Settings, float], None]
 
 
-def one_at_a_time(
-    objective: Objective,
-    space: Mapping[str, BaseDistribution],
-    first: Settings,
-    *,
-    trials: int,
-    seed: int,
-    done: Callable[[Settings, float], None],
-) -> Settings:
+TrySettings = Callable[[Trials], Settings]
+"""Tries settings and returns those of the lowest objective."""
+
+
+def one_at_a_time(trials: Trials) -> Settings:
     """Try settings in this process, each chosen by what the earlier ones achieved."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
-    study.enqueue_trial(first)
-    for _ in range(trials):
-        trial = study.ask(dict(space))
-        achieved = objective(trial.params)
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=trials.seed))
+    study.enqueue_trial(trials.first)
+    for _ in range(trials.number):
+        trial = study.ask(dict(trials.space))
+        achieved = trials.objective(trial.params)
         study.tell(trial, achieved)
-        done(trial.params, achieved)
+        trials.done(trial.params, achieved)
     return study.best_params
 
 
@@ -128,12 +131,14 @@ def search(
             advance(f"{name}, CRPS {crps:.3f}")
 
         found = try_settings(
-            OutOfFoldCrps(batch=batch, task=task, config=config),
-            SPACE,
-            {name: getattr(config, name) for name in SPACE},
-            trials=trials,
-            seed=config.seed,
-            done=done,
+            Trials(
+                objective=OutOfFoldCrps(batch=batch, task=task, config=config),
+                space=SPACE,
+                first={name: getattr(config, name) for name in SPACE},
+                number=trials,
+                seed=config.seed,
+                done=done,
+            )
         )
         best = replace(config, **found)
         parent.log_params(asdict(best))
