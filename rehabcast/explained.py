@@ -13,7 +13,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from contracts.cohort import Cohort
-from contracts.forecast import MEDIAN
 from contracts.predictions import (
     EXPLANATION_GAP,
     EXPLANATION_INSTABILITY,
@@ -24,8 +23,9 @@ from contracts.predictions import (
 )
 from contracts.sequences import SequenceBatch
 from features.sequences import training_sequences
-from serving.bundle import Bundle, forecast_batch
-from serving.explain import explain, game_of
+from serving.bundle import Bundle
+from serving.explain import explain, forecast, game_of
+from serving.request import SCORE
 
 EXPLANATIONS_FILE = "explanations.parquet"
 KEYS = [SUBJECT, ORIGIN, HORIZON]
@@ -96,9 +96,10 @@ def _quality(
     bundle: Bundle, pair: SequenceBatch, moved: SequenceBatch, horizon: int
 ) -> tuple[float, float]:
     """Return by how much contributions miss the forecast, and how far they move."""
-    told = explain(game_of(bundle, pair, MOST_PLAYERS), horizon)
+    game = game_of(bundle, pair, MOST_PLAYERS)
+    told = explain(game, horizon)
     again = explain(game_of(bundle, moved, MOST_PLAYERS), horizon)
-    forecast = float(forecast_batch(bundle, pair)[0, horizon, MEDIAN])
+    foretold = float(forecast(game, SCORE)[horizon])
     value_P: NDArray[np.float64] = told.values
-    gap = abs(float(told.base_values) + float(value_P.sum()) - forecast)
+    gap = abs(float(told.base_values) + float(value_P.sum()) - foretold)
     return gap, float(np.abs(value_P - again.values).mean()) if len(value_P) else 0.0

@@ -81,6 +81,7 @@ def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
             f"{folder}: the bundle is {digest[:12]}, but {expected_digest[:12]} was audited and"
             " promoted: restore it, or audit and promote what is there"
         )
+    tensors = load(contents[names.TENSORS_FILE])
     return Bundle(
         manifest=manifest,
         digest=digest,
@@ -91,8 +92,8 @@ def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
             person_S=manifest.person,
             horizon_days_H=manifest.horizon_days,
         ),
-        calibration=_calibration(load(contents[names.TENSORS_FILE]), manifest),
-        reference=_reference(load(contents[names.TENSORS_FILE])),
+        calibration=_calibration(tensors, manifest),
+        reference=_reference(tensors),
         encoder=_session(contents[names.ENCODER_FILE]),
         head=_session(contents[names.HEAD_FILE]),
         coalitions=_session(contents[names.COALITIONS_FILE]),

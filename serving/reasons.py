@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from contracts.sequences import SequenceBatch
-from serving.bundle import Bundle
-from serving.explain import WHOLE, Game, explain, explain_days, forecast, game_of
+from serving.explain import WHOLE, Game, explain, explain_days, forecast
 from serving.record import Question
 from serving.request import SCORE, Contribution, DayContribution, Reasons
 
 SCORE_UNIT, CHANCE_UNIT = "score points", "chance"
 
 
-def reasons(question: Question, bundle: Bundle, batch: SequenceBatch, horizon: int) -> Reasons:
+def reasons(question: Question, game: Game, horizon: int) -> Reasons:
     """Explain one output at one horizon, and whose days on request.
 
     Raises
@@ -21,14 +19,13 @@ def reasons(question: Question, bundle: Bundle, batch: SequenceBatch, horizon: i
     IntegrityError
         The contributions do not add up.
     """
-    game = game_of(bundle, batch)
     explanation = explain(game, horizon, question.output)
     base = float(explanation.base_values)
     foretold = float(forecast(game, question.output)[horizon])
     return Reasons(
         output=question.output,
         unit=SCORE_UNIT if question.output == SCORE else CHANCE_UNIT,
-        horizon_weeks=bundle.task.horizons[horizon].weeks,
+        horizon_weeks=game.bundle.task.horizons[horizon].weeks,
         base=base,
         forecast=foretold,
         contributions=_contributions(game, explanation.values.tolist()),

@@ -21,6 +21,7 @@ from contracts.task import Task
 from contracts.vocabulary import Kind, vocabulary
 from features.sequences import present_modalities
 from serving.bundle import Bundle, forecast_batch
+from serving.explain import game_of
 from serving.reasons import reasons
 from serving.record import Question, record_batch
 from serving.request import (
@@ -114,8 +115,10 @@ def _forecast(
     origin = int(batch.origin_day_B[0])
     ahead = [h for h, horizon in enumerate(bundle.task.horizons) if horizon.day > origin]
     explained = _explained(question, bundle, ahead)
-    quantiles_1HQ = forecast_batch(bundle, batch)
-    told = reasons(question, bundle, batch, explained) if question.explain else None
+    # A game holds its forecast: with reasons asked for, the past is encoded once.
+    game = game_of(bundle, batch) if question.explain else None
+    quantiles_1HQ = forecast_batch(bundle, batch) if game is None else game.quantiles_1HQ
+    told = None if game is None else reasons(question, game, explained)
     return ForecastAnswer(
         status="forecast",
         subject=question.subject,
