@@ -107,12 +107,8 @@ class HybridHead(ModalityHead):
         ahead_BHG = self._effective_days(origin_B, dose_BH)
         latent_P3 = self.curves.latent()
         level_BHP = level_ahead(latent_P3, onset_B, self.curves.of_groups(ahead_BHG))
-        weight_BHS, mean_BHS, variance_BHS = self._strata(weight_BP, level_BHP)
-        return mixture_cdf(
-            weight_BHS,
-            mean_BHS + shift_BH[..., None],
-            (variance_BHS + spread_BH[..., None] ** 2).sqrt(),
-        )
+        sums = self._strata(weight_BP, level_BHP)
+        return mixture_cdf(*components(*sums, shift_BH, spread_BH))
 
     def medians(self, embeddings_VMD: Tensor, shown_KVM: Tensor) -> Tensor:
         """Return the median of every coalition of one pair, (K, H), in score points.
@@ -131,9 +127,8 @@ class HybridHead(ModalityHead):
         told_MVR = self._told(embeddings_VMD).transpose(0, 1)
         told_KMR = (shown_KVM.permute(2, 0, 1) @ told_MVR).transpose(0, 1)
         shift_KH, spread_KH = self._residual(told_KMR, present_KM, origin_1)
-        weight_KHS, mean_KHS, variance_KHS = self._strata_of_one(weight_KP, level_1HP[0])
-        spread_KHS = (variance_KHS + spread_KH[..., None] ** 2).sqrt()
-        middle_KH = median(weight_KHS, mean_KHS + shift_KH[..., None], spread_KHS)
+        sums = self._strata_of_one(weight_KP, level_1HP[0])
+        middle_KH = median(*components(*sums, shift_KH, spread_KH))
         return self.worst + (self.best - self.worst) * middle_KH
 
     def _times(self, embeddings_BMD: Tensor, present_BM: Tensor) -> tuple[Tensor, Tensor]:
@@ -181,21 +176,39 @@ class HybridHead(ModalityHead):
         return (length_BH[..., None] * faster_BHG).cumsum(dim=1)
 
     def _strata(self, weight_BP: Tensor, level_BHP: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Sum up the curves of each stratum by weight, mean and variance, (B, H, S) each."""
-        weight_BS = weight_BP @ self.stratum_PS
-        safe_BS = (weight_BS + 1e-9)[:, None]
-        mean_BHS = ((weight_BP[:, None] * level_BHP) @ self.stratum_PS) / safe_BS
-        square_BHS = ((weight_BP[:, None] * level_BHP**2) @ self.stratum_PS) / safe_BS
-        variance_BHS = (square_BHS - mean_BHS**2).clamp(min=0)
-        return weight_BS[:, None].expand_as(mean_BHS), mean_BHS, variance_BHS
+        """Return the sums that `components` takes, over the curves of each stratum."""
+        return (
+            weight_BP @ self.stratum_PS,
+            (weight_BP[:, None] * level_BHP) @ self.stratum_PS,
+            (weight_BP[:, None] * level_BHP**2) @ self.stratum_PS,
+        )
 
     def _strata_of_one(self, weight_KP: Tensor, level_HP: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Do as `_strata` for many weights of one pair's levels: one product of matrices."""
         horizons, strata = len(level_HP), self.stratum_PS.shape[1]
         power_2HP = torch.stack([level_HP, level_HP**2])
         moment_PX = (power_2HP[..., None] * self.stratum_PS).permute(2, 0, 1, 3).flatten(1)
-        weight_KS = weight_KP @ self.stratum_PS
         sum_K2HS = (weight_KP @ moment_PX).reshape(-1, 2, horizons, strata)
-        mean_KHS, square_KHS = (sum_K2HS / (weight_KS + 1e-9)[:, None, None]).unbind(dim=1)
-        variance_KHS = (square_KHS - mean_KHS**2).clamp(min=0)
-        return weight_KS[:, None].expand_as(mean_KHS), mean_KHS, variance_KHS
+        return weight_KP @ self.stratum_PS, sum_K2HS[:, 0], sum_K2HS[:, 1]
+
+
+def components(
+    weight_BS: Tensor, first_BHS: Tensor, second_BHS: Tensor, shift_BH: Tensor, spread_BH: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return weight, mean and spread of the normal that stands for each stratum, (B, H, S) each.
+
+    Parameters
+    ----------
+    weight_BS, first_BHS, second_BHS
+        Sums over a stratum's curves of the weight, and of weight times level and level squared.
+    shift_BH, spread_BH
+        Added to every level, and the spread of one score.
+    """
+    safe_B1S = (weight_BS + 1e-9)[:, None]
+    mean_BHS = first_BHS / safe_B1S
+    variance_BHS = (second_BHS / safe_B1S - mean_BHS**2).clamp(min=0)
+    return (
+        weight_BS[:, None].expand_as(mean_BHS),
+        mean_BHS + shift_BH[..., None],
+        (variance_BHS + spread_BH[..., None] ** 2).sqrt(),
+    )
