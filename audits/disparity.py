@@ -70,6 +70,14 @@ class Direction(StrEnum):
     WITHIN = "within"
     """From minus the limit to the limit."""
 
+    def beyond(self, value: float, limit: float) -> float:
+        """Return by how much a value is beyond the limit; 0 or less where it is acceptable."""
+        return {
+            Direction.AT_MOST: value - limit,
+            Direction.AT_LEAST: limit - value,
+            Direction.WITHIN: abs(value) - limit,
+        }[self]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
@@ -140,11 +148,7 @@ def p_value(
     defined_R = replicate_R[np.isfinite(replicate_R)]
     if not np.isfinite(value) or len(defined_R) < 2:
         return None
-    beyond = {
-        Direction.AT_MOST: value - limit,
-        Direction.AT_LEAST: limit - value,
-        Direction.WITHIN: abs(value) - limit,
-    }[direction]
+    beyond = direction.beyond(value, limit)
     error = float(defined_R.std(ddof=1))
     if error == 0:
         return 0.0 if beyond > 0 else 1.0

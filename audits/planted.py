@@ -17,7 +17,7 @@ from scipy.stats import norm
 from audits.judge import Audited, judge, rows_of
 from audits.measures import Metric
 from audits.policy import Policy
-from audits.sensitivity import label_sensitivity
+from audits.sensitivity import bracket_of
 from audits.validation import CHECK
 from contracts.forecast import QUANTILE_LEVELS
 from contracts.predictions import (
@@ -252,9 +252,5 @@ def _is_bracketed(scenario: Scenario, table: pd.DataFrame, policy: Policy) -> bo
     ability_N = rows[TRUTH].to_numpy() - scenario.label_bias * hit_N
     error_N = rows["q50"].to_numpy() - ability_N
     true_gap = error_N[hit_N].mean() - error_N[~hit_N].mean()
-    (told,) = (
-        row
-        for row in label_sensitivity(rows, policy)
-        if (row.axis, row.group, row.metric) == (AXIS, HIT, Metric.SIGNED)
-    )
+    told = bracket_of(rows, policy, AXIS, HIT)
     return bool(told.low - 1e-9 <= true_gap <= told.high + 1e-9)

@@ -76,6 +76,16 @@ def label_sensitivity(table: pd.DataFrame, policy: Policy) -> tuple[LabelSensiti
     )
 
 
+def bracket_of(table: pd.DataFrame, policy: Policy, axis: str, group: str) -> LabelSensitivity:
+    """Return the bracket of one group's signed error; a ValueError where the table has no such."""
+    (told,) = (
+        row
+        for row in label_sensitivity(table, policy)
+        if (row.axis, row.group, row.metric) == (axis, group, Metric.SIGNED)
+    )
+    return told
+
+
 def _of(rows: pd.DataFrame, metric: Metric, policy: Policy) -> Iterator[LabelSensitivity]:
     limit = _limit(policy, metric)
     error_N = (rows[MEDIAN] - rows[TRUTH]).to_numpy(dtype=np.float64)

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from audits import planted
 from audits.definitions import Unit
-from audits.judge import Audited, judge, rows_of
+from audits.judge import judge, rows_of
 from audits.measures import Metric
 from audits.policy import Policy
-from audits.sensitivity import label_sensitivity
+from audits.sensitivity import bracket_of
 from contracts.predictions import CANDIDATE, GROUP
 from contracts.verdict import Finding, Outcome
 from features.simulate.scenario import Scenario, read_scenario
@@ -36,14 +37,7 @@ SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 POPULATION = 20_000
 """Subjects of the cohort whose gaps count as the truth."""
 
-AUDITED = Audited(
-    model_version="trial/1",
-    bundle_digest="0" * 64,
-    predictions_digest="0" * 64,
-    data_digest="0" * 64,
-    code_digest="0" * 64,
-    simulated=True,
-)
+AUDITED = replace(planted.AUDITED, model_version="trial/1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +75,11 @@ class Trial:
         read = read_scenario(SCENARIOS / self.file)
         if as_shipped:
             return read
-        planted = replace(read.disparity, **self.stronger)
+        disparity = replace(read.disparity, **self.stronger)
         therapy = read.therapy
         if self.most_points is not None:
             therapy = replace(therapy, most_points=self.most_points)
-        return replace(read, disparity=planted, therapy=therapy)
+        return replace(read, disparity=disparity, therapy=therapy)
 
 
 # The strengths were found by trying them on 20,000 subjects until the gap was twice the limit. The
@@ -178,29 +172,30 @@ def examine(
     """Audit a trial's forecasts again and again, each time of other people."""
     policy = policy_for(trial.task, policy)
     true = _true_values(trial, policy, population, as_shipped=False)
+    scenario = trial.scenario()
     found, alarms, bracketed = [], [], []
     for seed in range(seeds):
-        shards = cohort(trial.scenario(), trial.subjects, seed=seed)
+        shards = cohort(scenario, trial.subjects, seed=seed)
         table = simulated_table(trial.task, shards)
         findings = judge(table.drop(columns="ability"), policy, AUDITED).findings
         blocked = [f for f in findings if f.binding and f.outcome is Outcome.BLOCKED]
         found.append(any(_is_planted(trial, finding) for finding in blocked))
         alarms.append(any(_keeps_limit(finding, true, policy) for finding in blocked))
-        if trial.scenario().disparity.score_bias:
+        if scenario.disparity.score_bias:
             bracketed.append(_is_bracketed(trial, table, policy))
         advance()
-    planted = None
+    gaps = None
     if trial.metric is not None:
-        planted = [
+        gaps = [
             _planted_gap(trial, values)
             for values in (true, _true_values(trial, policy, population, as_shipped=True))
         ]
     return Examined(
         trial=trial,
         seeds=seeds,
-        gap=planted[0] if planted else None,
-        gap_as_shipped=planted[1] if planted else None,
-        found=float(np.mean(found)) if planted else None,
+        gap=gaps[0] if gaps else None,
+        gap_as_shipped=gaps[1] if gaps else None,
+        found=float(np.mean(found)) if gaps else None,
         false_alarm=float(np.mean(alarms)),
         bracketed=float(np.mean(bracketed)) if bracketed else None,
     )
@@ -245,11 +240,7 @@ def _keeps_limit(finding: Finding, true: dict[Key, float | None], policy: Policy
     if value is None or finding.rule not in rules:
         return True
     rule = rules[finding.rule]
-    return {
-        "at most": value <= rule.limit,
-        "at least": value >= rule.limit,
-        "within": abs(value) <= rule.limit,
-    }[rule.direction.value]
+    return rule.direction.beyond(value, rule.limit) <= 0
 
 
 def _is_bracketed(trial: Trial, table: pd.DataFrame, policy: Policy) -> bool:
@@ -257,9 +248,5 @@ def _is_bracketed(trial: Trial, table: pd.DataFrame, policy: Policy) -> bool:
     hit_N = (rows[GROUP + trial.axis] == trial.group).to_numpy()
     error_N = (rows["q50"] - rows["ability"]).to_numpy()
     true_gap = error_N[hit_N].mean() - error_N[~hit_N].mean()
-    (told,) = (
-        row
-        for row in label_sensitivity(rows.drop(columns="ability"), policy)
-        if (row.axis, row.group, row.metric) == (trial.axis, trial.group, Metric.SIGNED)
-    )
+    told = bracket_of(rows.drop(columns="ability"), policy, trial.axis, trial.group)
     return bool(told.low <= true_gap <= told.high)
