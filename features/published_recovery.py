@@ -2,7 +2,8 @@
 
 A Fugl-Meyer score of the upper extremity (0 to 66) runs from its start toward a ceiling,
 start + rate (66 - start)(1 - exp(-t / time)), in one of five groups: poor, two moderate, two good.
-Source of every number: van der Vliet 2020 (Ann Neurol 87:383), the authors' published code.
+Source of every number but `PROPORTIONAL`: van der Vliet 2020 (Ann Neurol 87:383), the authors'
+published code.
 """
 
 from __future__ import annotations
@@ -20,3 +21,10 @@ START_SPREAD = (0.510, 2.067, 2.678, 2.746, 2.374)
 """Mean and SD of the logit of the initial score over 66."""
 NOISE = 3.855
 """SD of a single score around its course, points."""
+
+PROPORTIONAL = 0.70
+"""Share of the missing points that comes back by the rule of thumb of the stroke ward.
+
+Source: Prabhakaran 2008 (Neurorehabil Neural Repair 22:64), Winters 2015 (29:614), of the upper
+limb's Fugl-Meyer from the first days to three and six months. It knows no time and nobody in whom
+recovery fails: a line to hold a forecast against, not a second forecast."""

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import pandas as pd
 
 from audits.mitigation import CHECKPOINT, DRO, PLAIN, REWEIGHING
@@ -19,7 +18,7 @@ from serving.bundle import Bundle
 from training.config import TrainingConfig
 from training.crossfit import crossfit
 from training.predictions import prediction_table
-from training.split import HELD_OUT, fold_of_subjects
+from training.split import fold_of_subjects, rows_held_out
 
 EVERYBODY = 2**31
 """No group holds so many outcomes: everybody's loss alone chooses the epoch."""
@@ -72,11 +71,8 @@ def train_variants(
             f"the version was pretrained on {manifest.pretrained_on}, which the ways would not be"
         )
     every = training_sequences(cohort.events, bundle.task)
-    dealt = fold_of_subjects(
-        np.unique(every.subject_B), config.folds, config.held_out_share, seed=config.seed
-    )
-    aside = [subject for subject, fold in dealt.items() if fold == HELD_OUT]
-    batch = every.take(~np.isin(every.subject_B, aside))
+    dealt = fold_of_subjects(every.subject_B, config.folds, config.held_out_share, seed=config.seed)
+    batch = every.take(~rows_held_out(every.subject_B, dealt))
     fold_of = fold_of_subjects(batch.subject_B, config.folds, 0.0, seed=config.seed)
     tables = {}
     for name, parameters in configurations(config).items():

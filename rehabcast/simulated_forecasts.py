@@ -31,7 +31,7 @@ from contracts.predictions import (
 )
 from contracts.vocabulary import NOT_RECORDED
 from features.groups import NO_WEARABLE, banded
-from features.published_recovery import BEST_SCORE
+from features.published_recovery import BEST_SCORE, PROPORTIONAL
 from features.simulate.channels import CHANNELS, STEPS
 from features.simulate.people import AGE, AID, ETHNICITY, INCOME, SEX, SITE
 from features.simulate.scales import FUGL_MEYER
@@ -41,8 +41,6 @@ from features.simulate.subjects import SHARD, Subjects, draw_subjects
 Array = NDArray[np.float64]
 
 FOLDS = 5
-PROPORTION = 0.7
-"""Share of what is missing that the published rule expects back (Prabhakaran 2008)."""
 
 WALK_SPEED = "REHABCAST//WALK_TEST_SPEED"
 AXES = {
@@ -210,7 +208,7 @@ def _forecasts(
     told = {
         CANDIDATE: _least_squares(x_NF, truth_N, fold_N),
         "last observation": last_N,
-        "proportional recovery": last_N + PROPORTION * (task.high - last_N),
+        "proportional recovery": last_N + PROPORTIONAL * (task.high - last_N),
     }
     return {
         name: np.clip(_with_spread(median_N, truth_N, fold_N), 0, task.high)

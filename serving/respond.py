@@ -19,6 +19,7 @@ from contracts.predictions import QUANTILE_COLUMNS
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from contracts.vocabulary import Kind, vocabulary
+from features.published_recovery import PROPORTIONAL
 from features.sequences import present_modalities
 from serving.bundle import Bundle, forecast_batch
 from serving.explain import game_of
@@ -40,13 +41,6 @@ from serving.standing import (
 )
 from training.milestones import chances
 from training.reference import feature_names, strangeness, strangers
-
-PROPORTIONAL = 0.70
-"""Share of the missing points that comes back by the rule of thumb of the stroke ward.
-
-Source: Prabhakaran 2008 (Neurorehabil Neural Repair 22:64), Winters 2015 (29:614), of the upper
-limb's Fugl-Meyer from the first days to three and six months. It knows no time and nobody in whom
-recovery fails: a line to hold the forecast against, not a second forecast."""
 
 
 def respond(

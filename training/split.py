@@ -27,6 +27,12 @@ def fold_of_subjects(
     }
 
 
+def rows_held_out(subject_B: NDArray[np.int64], dealt: dict[int, int]) -> NDArray[np.bool_]:
+    """Tell which pairs, (B,), are of subjects that `fold_of_subjects` set aside."""
+    aside = [subject for subject, fold in dealt.items() if fold == HELD_OUT]
+    return np.isin(subject_B, np.array(aside, dtype=np.int64))
+
+
 def fold_of_sites(
     subjects: NDArray[np.int64], sites: NDArray[np.object_]
 ) -> tuple[dict[int, int], tuple[str, ...]]:

@@ -44,7 +44,7 @@ from training.register import (
     write_signature,
 )
 from training.scores import losses
-from training.split import HELD_OUT, fold_of_subjects
+from training.split import HELD_OUT, fold_of_subjects, rows_held_out
 from training.task import task_digest
 from training.tracking import Run, Store, run
 
@@ -99,9 +99,8 @@ def train(
             f" {MINIMUM_SUBJECTS} are needed to train at all"
         )
     dealt = fold_of_subjects(subjects, config.folds, config.held_out_share, seed=config.seed)
-    aside = np.array([subject for subject, fold in dealt.items() if fold == HELD_OUT])
-    held_out = every.take(np.isin(every.subject_B, aside))
-    batch = every.take(~np.isin(every.subject_B, aside))
+    aside_B = rows_held_out(every.subject_B, dealt)
+    held_out, batch = every.take(aside_B), every.take(~aside_B)
     key = {
         "data": cohort.digest,
         "task": task_digest(task),
