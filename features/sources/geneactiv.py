@@ -1,4 +1,4 @@
-"""GENEActiv .bin, read by `actfast` half a day at a time: a text header, then pages as text.
+"""GENEActiv .bin, read by `actfast` some hours at a time: a text header, then pages as text.
 
 A page holds 300 samples and no checksum, so each is judged by what it says: samples inside the
 device's range, time that goes on from page to page, and as many pages as the header counts. The
@@ -23,12 +23,12 @@ RANGE_G = 8.5
 
 SAMPLES_A_PAGE = 300
 PAGE_MARK = b"Recorded Data"
-PIECE_BYTES = 1 << 26
-"""About half a day at 100 Hz, with some 3,800 bytes a page."""
+PIECE_BYTES = 1 << 24
+"""Some 3.6 hours at 100 Hz, with 3,800 bytes a page."""
 
 
 def read(file: SourceFile) -> Iterator[Reading]:
-    """Yield acceleration and temperature, about half a day at a time."""
+    """Yield acceleration and temperature, about some hours at a time."""
     pages, promised = 0, 0
     with file.path.open("rb") as stream:
         for piece in _pieces(stream):
