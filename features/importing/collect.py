@@ -103,7 +103,11 @@ def take_reading(
             minutes = minutes_of(each)
             if len(minutes):
                 found.minutes[sound.who].append(minutes)
-        for table in _daily(sound, heights.get(sound.who)):
+        if gait.is_lumbar(sound):
+            strides = gait.strides_of(sound, heights.get(sound.who))
+            if len(strides):
+                found.strides[sound.who].append(strides)
+        for table in _daily(sound):
             if len(table):
                 found.daily[sound.who].append(table)
 
@@ -160,7 +164,7 @@ def _on_one_clock(file: SourceFile, signal: Signal, found: Collected) -> Signal:
     return replace(signal, time_N=signal.time_N[kept], values_NC=signal.values_NC[kept])
 
 
-def _daily(signal: Signal, height_m: float | None) -> Iterator[pd.DataFrame]:
+def _daily(signal: Signal) -> Iterator[pd.DataFrame]:
     """Yield the biomarkers that need more than minutes."""
     if signal.quantity is Quantity.BEAT_INTERVAL:
         yield heart.daily_variability(signal)
@@ -168,8 +172,6 @@ def _daily(signal: Signal, height_m: float | None) -> Iterator[pd.DataFrame]:
         yield heart.daily_sessions(signal)
     elif signal.quantity is Quantity.MUSCLE:
         yield muscle.daily_muscle(signal)
-    elif gait.is_lumbar(signal):
-        yield gait.daily_gait(signal, height_m)
     elif signal.quantity is Quantity.CADENCE:
         yield gait.daily_mean(signal, gait.CODES["cadence"])
     elif signal.quantity is Quantity.SPEED:

@@ -317,3 +317,37 @@ def test_actigraph_counts_of_raw_data_are_made_when_asked(samples: Path, tmp_pat
     assert counts > 1000
     plain = import_source(file, tmp_path / "plain")
     assert daily(plain, "REHABCAST//ACTIVITY_COUNTS") == []
+
+
+def test_two_recordings_of_a_day_at_the_lower_back_make_one_day_of_gait(tmp_path: Path) -> None:
+    pytest.importorskip("skdh")
+    source = tmp_path / "source" / "7"
+    source.mkdir(parents=True)
+    rate, step_hz, seconds = 100, 1.9, 120
+    t = np.arange(rate * seconds) / rate
+    beat = 2 * np.pi * step_hz * t
+    walk = np.stack(
+        [
+            0.98 + 0.25 * np.sin(beat) + 0.12 * np.sin(2 * beat + 0.6),
+            0.1 * np.sin(beat / 2),
+            0.15 * np.sin(beat + 0.9) + 0.05 * np.sin(2 * beat),
+        ],
+        axis=1,
+    )
+    rest = np.tile([1.0, 0.0, 0.0], (30 * rate, 1))
+    noise = np.random.default_rng(0)
+    for hour in (9, 15):
+        values = np.concatenate([rest, walk, rest])
+        table = pd.DataFrame(values + noise.normal(0, 0.01, values.shape), columns=["x", "y", "z"])
+        start = pd.Timestamp("2024-03-04") + pd.Timedelta(hours=hour)
+        table["t"] = start + pd.to_timedelta(np.arange(len(table)) * 10, unit="ms")
+        table.to_parquet(source / f"{hour}.parquet")
+    plan = signal_map(
+        tmp_path,
+        '[[signals]]\nfiles = "*.parquet"\nquantity = "acceleration"\ncolumns = ["x", "y", "z"]\n'
+        'unit = "g"\nrate_hz = 100\ntime = "t"\nplacement = "lower back"\n',
+    )
+    done = import_source(tmp_path / "source", tmp_path / "cohort", map_file=plan)
+    assert daily(done, STEPS) == [pytest.approx(2 * step_hz * seconds, rel=0.03)]
+    assert daily(done, "REHABCAST//WALKING_BOUTS") == [2]
+    assert not [p for p in done.dropped if "second value" in p.message]
