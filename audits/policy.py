@@ -188,15 +188,13 @@ def decide(
     """
     if interval is None or not all(map(math.isfinite, (estimate, interval.low, interval.high))):
         return Outcome.INSUFFICIENT
-    low, high = interval.low, interval.high
-    if rule.direction is Direction.AT_MOST:
-        good, bad, beyond = high <= rule.limit, low > rule.limit, estimate > rule.limit
-    elif rule.direction is Direction.AT_LEAST:
-        good, bad, beyond = low >= rule.limit, high < rule.limit, estimate < rule.limit
-    else:
-        good = -rule.limit <= low and high <= rule.limit
-        bad = low > rule.limit or high < -rule.limit
-        beyond = abs(estimate) > rule.limit
+    low, high = (rule.direction.beyond(end, rule.limit) for end in (interval.low, interval.high))
+    good = max(low, high) <= 0
+    # Within a limit on both sides, the interval may also reach from beyond the one to beyond the
+    # other: all that is acceptable lies in it.
+    same_side = rule.direction is not Direction.WITHIN or interval.low * interval.high > 0
+    bad = min(low, high) > 0 and same_side
+    beyond = rule.direction.beyond(estimate, rule.limit) > 0
     if good:
         return Outcome.PASS
     if bad and adjusted_p is not None and adjusted_p <= 1 - rule.confidence:

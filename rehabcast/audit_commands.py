@@ -137,6 +137,7 @@ def run_audit(
 def facts_of(settings: Settings, bundle: Bundle) -> ModelFacts:
     """Return what the report tells of a model."""
     from audits.report.content import ModelFacts
+    from contracts.vocabulary import vocabulary
 
     task, manifest = bundle.task, bundle.manifest
     return ModelFacts(
@@ -145,12 +146,12 @@ def facts_of(settings: Settings, bundle: Bundle) -> ModelFacts:
         funding=settings.funding,
         family=manifest.family,
         condition=task.condition,
-        target=f"{task.target.code} ({task.target.better} is better)",
+        target=f"{vocabulary()[task.target.code].name} ({task.target.better} is better)",
         target_low=task.target.low,
         target_high=task.target.high,
         horizon_weeks=tuple(horizon.weeks for horizon in task.horizons),
         milestones=tuple(milestone.name for milestone in task.milestones),
-        inputs=(*manifest.channels, *task.inputs.person),
+        inputs=tuple(vocabulary()[code].name for code in (*manifest.channels, *task.inputs.person)),
         audited_attributes={each.name: each.reason for each in task.sensitive},
         cohort_name=manifest.cohort_name,
         simulated=manifest.simulated,
