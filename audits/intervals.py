@@ -197,7 +197,10 @@ class _Sums:
         ends = [0]
         for measure in measured:
             added_NK = addends(table, measure, yardsticks)
-            sums_KE += [np.bincount(entry_N, added_N, len(place_E)) for added_N in added_NK.T]
+            sums_KE += [
+                np.asarray(np.bincount(entry_N, added_N, len(place_E)), dtype=np.float64)
+                for added_N in added_NK.T
+            ]
             ends.append(len(sums_KE))
         return _Sums(
             measured=measured,
