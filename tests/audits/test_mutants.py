@@ -30,13 +30,14 @@ class Mutant:
 
 
 MUTANTS = (
-    Mutant("flipped sign: at most passes above", "audits/policy.py",
-           "good, bad, beyond = high <= rule.limit, low > rule.limit, estimate > rule.limit",
-           "good, bad, beyond = high >= rule.limit, low < rule.limit, estimate < rule.limit",
+    Mutant("flipped sign: at most passes above", "audits/disparity.py",
+           "Direction.AT_MOST: value - limit,", "Direction.AT_MOST: limit - value,",
            "test_policy.py"),
-    Mutant("flipped sign: at least passes below", "audits/policy.py",
-           "good, bad, beyond = low >= rule.limit, high < rule.limit, estimate < rule.limit",
-           "good, bad, beyond = low <= rule.limit, high > rule.limit, estimate > rule.limit",
+    Mutant("flipped sign: at least passes below", "audits/disparity.py",
+           "Direction.AT_LEAST: limit - value,", "Direction.AT_LEAST: value - limit,",
+           "test_policy.py"),
+    Mutant("an interval across both limits blocks", "audits/policy.py",
+           "bad = min(low, high) > 0 and same_side", "bad = min(low, high) > 0",
            "test_policy.py"),
     Mutant("flipped sign: group less the rest", "audits/disparity.py",
            "told_RG = value_RG - rest_RG", "told_RG = rest_RG - value_RG", "test_disparity.py"),
@@ -71,8 +72,7 @@ MUTANTS = (
            "np.quantile(defined_R, [tail, 1 - tail])", "np.quantile(defined_R, [1 - tail, tail])",
            "test_intervals.py"),
     Mutant("swapped bound: pass by the low end", "audits/policy.py",
-           "good = -rule.limit <= low and high <= rule.limit",
-           "good = -rule.limit <= high and low <= rule.limit", "test_policy.py"),
+           "good = max(low, high) <= 0", "good = min(low, high) <= 0", "test_policy.py"),
     Mutant("swapped bound: NaN is let through", "audits/policy.py",
            "if interval is None or not all(map(math.isfinite, "
            "(estimate, interval.low, interval.high))):",
@@ -115,7 +115,7 @@ MUTANTS = (
            "if len(stored) < anchor.length:", "if False:", "test_ledger.py"),
 )  # fmt: skip
 
-SLICE = (2, 6, 9, 12)
+SLICE = (3, 7, 10, 13)
 """One of each kind the policy can be got wrong by; the rest is run by `make soak`."""
 
 

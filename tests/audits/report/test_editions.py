@@ -254,7 +254,7 @@ def test_the_document_reference_carries_the_card_and_its_label(editions: Path) -
 def test_an_attribute_with_everyone_in_one_group_does_not_repeat_everyone(editions: Path) -> None:
     """It is told once, among those for whom the audit does not speak."""
     text = (editions / "governance.html").read_text("utf-8")
-    assert text.count("wear band: no wearable") == 1
+    assert text.count("wear band: everyone is in one group (no wearable)") == 1
     assert "wear band" not in (editions / "technical.html").read_text("utf-8").split("Findings")[0]
 
 
