@@ -109,7 +109,7 @@ def test_a_zip_of_a_recording_says_to_unpack_it(samples: Path, tmp_path: Path) -
     packed = tmp_path / "recording.zip"
     with zipfile.ZipFile(packed, "w") as archive:
         archive.write(samples / "ggirread" / "ax3_testfile.cwa", "ax3.cwa")
-    with pytest.raises(SourceUnreadable, match="zip archive.*unpack it"):
+    with pytest.raises(SourceUnreadable, match=r"zip archive.*unpack it"):
         read(packed)
 
 
