@@ -13,7 +13,7 @@ from contracts.errors import CohortInvalid, ContractError
 from contracts.task import Horizon, Inputs, Sensitive, Target, Task
 from features.cohort import read_cohort
 from features.importing import Imported, format_names, import_source
-from features.importing.plan import read_plan
+from features.importing.plan import read_people, read_plan
 from features.sequences import training_sequences
 
 STEPS = "LOINC//41950-7"
@@ -422,3 +422,44 @@ def test_adherence_to_a_plan_is_told_from_therapies_in_a_record(tmp_path: Path) 
     done = import_source(source, tmp_path / "cohort", map_file=plan)
     assert daily(done, "REHABCAST//THERAPY") == [30] * 8
     assert daily(done, "REHABCAST//ADHERENCE") == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("times", "zone", "hours"),
+    [
+        # Told in UTC: days are those of the declared zone, here across the change to summer time.
+        (["2024-03-30T23:30:00Z", "2024-03-31T00:30:00Z", "2024-03-31T01:30:00Z"], "Europe/Oslo",
+         ["00:30", "01:30", "03:30"]),
+        # With their own offsets: the wall clock is what is written, whatever the map says.
+        (["2024-03-31T00:30:00+01:00", "2024-03-31T01:30:00+01:00", "2024-03-31T03:30:00+02:00"],
+         "Asia/Tokyo", ["00:30", "01:30", "03:30"]),
+        (["2024-03-31T00:30:00", "2024-03-31T01:30:00", "2024-03-31T03:30:00"],
+         "Asia/Tokyo", ["00:30", "01:30", "03:30"]),
+        (["2024-03-30T23:30:00Z", "2024-03-31T00:30:00Z", "2024-03-31T01:30:00Z"], "",
+         ["23:30", "00:30", "01:30"]),
+    ],
+)  # fmt: skip
+def test_a_table_tells_its_wall_clock(
+    tmp_path: Path, times: list[str], zone: str, hours: list[str]
+) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    pd.DataFrame({"t": times, "hr": [60, 70, 80]}).to_csv(source / "7.csv", index=False)
+    text = (
+        f'time_zone = "{zone}"\n[[signals]]\nfiles = "7.csv"\nquantity = "heart rate"\n'
+        'columns = ["hr"]\nunit = "/min"\nrate_hz = 0.0166\ntime = "t"\n'
+    )
+    done = import_source(source, tmp_path / "cohort", map_file=signal_map(tmp_path, text))
+    minutes = pd.read_parquet(tmp_path / "cohort" / "recordings" / "minutes" / "7.parquet")
+    assert minutes[TIME].dt.strftime("%H:%M").tolist() == hours
+    assert any("days in UTC" in p.message for p in done.dropped) == (not zone)
+
+
+def test_a_height_in_centimetres_or_no_number_is_refused_with_its_row(tmp_path: Path) -> None:
+    people = tmp_path / "people.csv"
+    people.write_text('subject,height_m\n1,1.75\n2,175\n3,"1,75"\n')
+    plan = read_plan(signal_map(tmp_path, 'people = "people.csv"\n'))
+    with pytest.raises(CohortInvalid) as caught:
+        read_people(plan, tmp_path)
+    assert [(p.row, p.field) for p in caught.value.problems] == [(3, "height_m"), (4, "height_m")]
+    assert "check the unit" in caught.value.problems[0].message
