@@ -106,11 +106,13 @@ def bootstrap(
     orders = {m: ranked(table, m) for m in measured if m.metric is Metric.AUROC}
     shape = (replicates + 1, len(measured))
     told = [np.empty((3, shape[0], len(p.labels_G), shape[1])) for p in partitions]
-    width = max(1, weights_at_once // (len(table) if orders else cells.subjects))
-    for start, weight_SR in _weights(cells.subjects, replicates, seed, width):
-        here = slice(start, start + weight_SR.shape[1])
-        sums_CKR = sums.under(weight_SR)
-        weight_NR = weight_SR[subject_N] if orders else np.empty((0, 0))
+    # A replicate needs its weights, and the sums of each cell.
+    each = max(len(table) if orders else cells.subjects, len(cells.group_PC[0]) * len(sums.sums_KE))
+    width = max(1, weights_at_once // each)
+    for start, weight_RS in _weights(cells.subjects, replicates, seed, width):
+        here = slice(start, start + len(weight_RS))
+        sums_CKR = sums.under(weight_RS)
+        weight_NR = weight_RS.T[subject_N] if orders else np.empty((0, 0))
         overall = {m: _overall_area(*orders[m], weight_NR) for m in orders}
         for partition, group_C, out in zip(partitions, cells.group_PC, told, strict=True):
             values = _of_groups(sums_CKR, group_C, partition, sums)
@@ -174,46 +176,50 @@ class _Cells:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sums:
-    """Each subject's sums in each cell, as a sparse matrix: a subject is in few of the cells."""
+    """Each subject's sums in each cell, one entry per cell and subject in it, by cell."""
 
     measured: list[Measure]
     columns: list[slice]
-    cells: int
-    sums_CKxS: sparse.csr_array
+    start_C: NDArray[np.intp]
+    subject_E: NDArray[np.intp]
+    sums_KE: Array
 
     @staticmethod
     def of(
         table: pd.DataFrame, measured: list[Measure], cells: _Cells, yardsticks: Yardsticks
     ) -> _Sums:
-        place, entry_N = np.unique(
+        place_E, entry_N = np.unique(
             cells.cell_N * cells.subjects + cells.subject_N, return_inverse=True
         )
+        cell_E, subject_E = np.divmod(place_E, cells.subjects)
         # One measure at a time: of a million rows, the addends of all would not fit in memory.
-        parts = []
+        sums_KE: list[Array] = []
+        ends = [0]
         for measure in measured:
             added_NK = addends(table, measure, yardsticks)
-            parts.append(
-                np.stack([np.bincount(entry_N, column_N, len(place)) for column_N in added_NK.T])
-            )
-        ends = np.cumsum([0, *(len(part_KE) for part_KE in parts)])
-        total, cell_count = int(ends[-1]), len(cells.group_PC[0])
-        cell_E, subject_E = (each.astype(np.int32) for each in np.divmod(place, cells.subjects))
-        row_KE = cell_E * np.int32(total) + np.arange(total, dtype=np.int32)[:, None]
-        column_KE = np.broadcast_to(subject_E, row_KE.shape)
-        sums_KE = np.concatenate(parts) if parts else np.empty((0, len(place)))
+            sums_KE += [
+                np.asarray(np.bincount(entry_N, added_N, len(place_E)), dtype=np.float64)
+                for added_N in added_NK.T
+            ]
+            ends.append(len(sums_KE))
         return _Sums(
             measured=measured,
-            columns=[slice(int(a), int(b)) for a, b in itertools.pairwise(ends)],
-            cells=cell_count,
-            sums_CKxS=sparse.csr_array(
-                (sums_KE.ravel(), (row_KE.ravel(), column_KE.ravel())),
-                shape=(cell_count * total, cells.subjects),
-            ),
+            columns=[slice(start, end) for start, end in itertools.pairwise(ends)],
+            start_C=np.searchsorted(cell_E, np.arange(len(cells.group_PC[0]) + 1)),
+            subject_E=subject_E,
+            sums_KE=np.stack(sums_KE) if sums_KE else np.empty((0, len(place_E))),
         )
 
-    def under(self, weight_SR: Array) -> Array:
+    def under(self, weight_RS: Array) -> Array:
         """Return the sums of each cell under weightings, (C, K, R)."""
-        return np.asarray((self.sums_CKxS @ weight_SR).reshape(self.cells, -1, weight_SR.shape[1]))
+        weight_RE = np.take(weight_RS, self.subject_E, axis=1)
+        shape = (len(self.start_C) - 1, len(self.sums_KE), len(weight_RS))
+        sums_CKR = np.empty(shape)
+        for sums_KR, (start, end) in zip(
+            sums_CKR, itertools.pairwise(self.start_C.tolist()), strict=True
+        ):
+            np.matmul(self.sums_KE[:, start:end], weight_RE[:, start:end].T, out=sums_KR)
+        return sums_CKR
 
 
 def _of_groups(
@@ -266,13 +272,14 @@ def _areas(
 
 
 def _weights(subjects: int, replicates: int, seed: int, width: int) -> Iterator[tuple[int, Array]]:
-    """Yield weights (S, R) in chunks: everyone once, then how often each replicate draws each."""
-    yield 0, np.ones((subjects, 1))
+    """Yield weights (R, S) in chunks: everyone once, then how often each replicate draws each."""
+    yield 0, np.ones((1, subjects))
     generator = np.random.default_rng(seed)
     for start in range(0, replicates, width):
         count = min(width, replicates - start)
-        # Counting draws is the multinomial distribution, and several times faster than asking.
+        # Counting draws is the multinomial distribution, and several times faster than asking. One
+        # replicate after the other, as of a million subjects only one fits into a cache.
         drawn_RS = generator.integers(subjects, size=(count, subjects))
-        place_RS = drawn_RS * count + np.arange(count)[:, None]
-        weights = np.bincount(place_RS.ravel(), minlength=subjects * count)
-        yield start + 1, weights.reshape(subjects, count).astype(np.float64)
+        drawn_RS += subjects * np.arange(count)[:, None]
+        weights = np.bincount(drawn_RS.ravel(), minlength=subjects * count)
+        yield start + 1, weights.reshape(count, subjects).astype(np.float64)

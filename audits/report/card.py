@@ -67,8 +67,8 @@ def summary(report: Report) -> str:
     facts = report.facts
     weeks = ", ".join(str(week) for week in facts.horizon_weeks)
     return (
-        f"Forecasts the {facts.condition} score ({facts.target}, {facts.target_low:g} to"
-        f" {facts.target_high:g}) at {weeks} weeks after enrolment, with ranges, and the chance of:"
+        f"Forecasts the {facts.target}, {facts.target_low:g} to {facts.target_high:g}, in"
+        f" {facts.condition}, at {weeks} weeks after enrolment, with ranges, and the chance of:"
         f" {', '.join(facts.milestones) or 'no milestone'}. Trained on {facts.subjects} people of"
         f" the cohort {facts.cohort_name!r}."
     )

@@ -12,7 +12,9 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import PercentFormatter
 
+from audits.definitions import Unit
 from audits.measures import Metric
 from audits.partitions import EVERYONE
 from audits.performance import Performance
@@ -28,7 +30,8 @@ def draw(report: Report, folder: Path) -> tuple[Figure, ...]:
     """Draw a report's figures into a folder as SVG; none where nothing was scored."""
     wanted = (
         ("error", (Metric.ERROR,), "Error by group",
-         "Mean absolute error in score points; shorter is better. The dashed line is everyone."),
+         "Mean absolute error in score points; further left is better. The dashed line is"
+         " everyone."),
         ("calibration", (Metric.SIGNED, Metric.SLOPE), "Calibration by group",
          "Left: forecast minus outcome, 0 is neither too high nor too low. Right: slope of outcome"
          " on forecast, 1 is right, below 1 forecasts are too extreme. The dashed line is ideal."),
@@ -80,7 +83,10 @@ def _panel(panel: Axes, rows: list[Performance], metric: Metric) -> None:
         if row.low is not None and row.high is not None:
             panel.plot([row.low, row.high], [place, place], color=BLUE, linewidth=2)
         panel.plot(row.value, place, "o", color=BLUE, markersize=5)
-    panel.set_xlabel(metric.value)
+    unit = metric.definition.unit
+    panel.set_xlabel(f"{metric}, {unit}" if unit is Unit.POINTS else metric.value)
+    if unit is Unit.SHARE:
+        panel.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0, symbol=" %"))
     panel.grid(axis="x", color="#dddddd", linewidth=0.6)
     panel.set_axisbelow(True)
     for side in ("top", "right"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from audits.findings import COMPARISON
 from audits.measures import Metric
 from audits.partitions import EVERYONE
 from audits.performance import Performance
@@ -22,10 +21,10 @@ from audits.report.document import (
     SignOff,
     Table,
 )
+from audits.report.uncovered import uncovered
 from audits.validation import CHECK
 from contracts.predictions import CHAMPION
 from contracts.verdict import GRAVITY, Finding, Outcome
-from contracts.vocabulary import NOT_RECORDED
 
 PERMITS = {
     Outcome.PASS: "Every rule that binds was shown to hold. The model may be put into service once"
@@ -43,9 +42,9 @@ PERMITS = {
 }
 SHORT = {
     Outcome.PASS: "Within all limits.",
-    Outcome.INSUFFICIENT: "Too little evidence to be sure",
-    Outcome.REVIEW: "Probably outside a limit",
-    Outcome.BLOCKED: "Outside a limit",
+    Outcome.INSUFFICIENT: "Too few people to show that the rule holds",
+    Outcome.REVIEW: "Probably breaks the rule",
+    Outcome.BLOCKED: "Breaks the rule",
 }
 GLOSSARY = (
     "Points: of the outcome scale. An important difference is the smallest that patients feel.",
@@ -55,6 +54,10 @@ GLOSSARY = (
     "Champion: the version in service. Comparator: a simpler forecast, held against the model.",
     "Override (waiver): a named person lets a model through that the audit did not pass.",
 )
+IN_PLAIN_WORDS: dict[str, str] = {
+    Metric.ERROR: "less accurate than the rest",
+    Metric.SIGNED: "promised too much or too little",
+}
 LIMITS = (
     "It decides nothing for a patient: a clinician who knows the person does.",
     "It says where similar people got to, not what another treatment would bring.",
@@ -74,7 +77,7 @@ def governance_edition(report: Report, figures: tuple[Figure, ...]) -> Document:
         f" {report.valid_until[:10]}.",
         blocks=(
             *_verdict(report),
-            *_uncovered(report),
+            *uncovered(report),
             *_groups(report),
             *figures,
             *_labels(report),
@@ -87,7 +90,7 @@ def governance_edition(report: Report, figures: tuple[Figure, ...]) -> Document:
             Heading(level=1, text="Sign-off"),
             Paragraph(
                 text="Whoever signs has read this report. The signature counts once it is entered:"
-                f" `rehabcast approve {verdict.model_version} --role ROLE --reason TEXT`."
+                f" rehabcast approve {verdict.model_version} --role ROLE --reason TEXT."
             ),
             SignOff(roles=("ML owner", "Governance")),
         ),
@@ -114,34 +117,6 @@ def _verdict(report: Report) -> Iterable[Block]:
         yield Bullets(items=tuple(f.reason for f in broken))
 
 
-def _uncovered(report: Report) -> Iterable[Block]:
-    """Say for whom the audit does not speak."""
-    findings = report.verdict.findings
-    told = [f.reason for f in findings if f.rule == COMPARISON]
-    unsure = dict.fromkeys(
-        f"{f.axis}: {f.group}"
-        for f in findings
-        if f.binding and f.outcome is Outcome.INSUFFICIENT and f.axis != EVERYONE
-    )
-    if unsure:
-        told.append(f"Not enough people to be sure about: {'; '.join(unsure)}.")
-    lost = [r for r in pooled(report, Metric.LOST) if r.axis == EVERYONE and r.value is not None]
-    if lost:
-        told.append(
-            f"Of the outcomes that {report.people} people could have had,"
-            f" {100 * (lost[0].value or 0):.0f} in 100 were not observed."
-        )
-    unknown = sorted({f.axis for f in findings if NOT_RECORDED in f.group and "&" not in f.axis})
-    if unknown:
-        told.append(f"For some people these are not recorded: {', '.join(unknown)}.")
-    told.append(
-        "Anyone unlike the people of this cohort: another condition, country or device, or a group"
-        " that no attribute here names."
-    )
-    yield Heading(level=1, text="For whom this audit does not speak")
-    yield Bullets(items=tuple(told))
-
-
 def _groups(report: Report) -> Iterable[Block]:
     errors = {(r.axis, r.group): r for r in pooled(report, Metric.ERROR)}
     if not errors:
@@ -150,7 +125,8 @@ def _groups(report: Report) -> Iterable[Block]:
     inside = {(r.axis, r.group): r for r in pooled(report, Metric.COVERAGE)}
     yield Heading(level=1, text="Who was looked at, and what was found")
     yield Table(
-        caption="Every group of every attribute, over all horizons",
+        caption=f"Every group of every attribute, over all horizons; points of the"
+        f" {report.facts.target}, {report.facts.target_low:g} to {report.facts.target_high:g}",
         columns=("Group", "People", "What was found", "Judgement"),
         rows=tuple(
             (
@@ -189,7 +165,7 @@ def _judgement(report: Report, place: tuple[str, str]) -> str:
     if worst is Outcome.PASS:
         return SHORT[worst]
     rules = dict.fromkeys(f.rule for f in here if f.outcome is worst)
-    return f"{SHORT[worst]}: {'; '.join(rules)}."
+    return f"{SHORT[worst]}: {'; '.join(f'“{rule}”' for rule in rules)}."
 
 
 def _labels(report: Report) -> Iterable[Block]:
@@ -204,7 +180,9 @@ def _labels(report: Report) -> Iterable[Block]:
         bias, source = report.policy.label_bias.points, report.policy.label_bias.source
         tipping = [row for row in told if row.tipping_point]
         hit = "; ".join(
-            f"{r.axis}: {r.group} ({r.metric}, from {r.tipping_point:.1f} points)" for r in tipping
+            f"{r.axis}: {r.group} ({IN_PLAIN_WORDS.get(r.metric, r.metric)}, from"
+            f" {r.tipping_point:.1f} points)"
+            for r in tipping
         )
         yield Paragraph(
             text=f"If a group's scores were off by up to {bias:g} points ({source}), these groups"
@@ -217,13 +195,39 @@ def _changes(report: Report) -> Iterable[Block]:
     against = [f for f in verdict.findings if f.statistic == "against comparator"]
     yield Heading(level=1, text="Against the alternatives, and since the last version")
     yield Bullets(
-        items=tuple(f.reason for f in against if _comparator(report, f) != CHAMPION)
+        items=tuple(
+            _against(f, str(other))
+            for f in against
+            if (other := _comparator(report, f)) != CHAMPION
+        )
         or ("No comparison could be made.",)
     )
     champion = [f for f in against if _comparator(report, f) == CHAMPION]
     since = f" (champion: {verdict.champion})" if verdict.champion else ""
     yield Paragraph(text=f"Change since the version in service{since}:")
-    yield Bullets(items=tuple(f.reason for f in champion) or ("No version is in service yet.",))
+    yield Bullets(
+        items=tuple(_against(f, f"version {verdict.champion}") for f in champion)
+        or ("No version is in service yet.",)
+    )
+
+
+def _against(finding: Finding, other: str) -> str:
+    """Say in plain words how far a forecast is off beside another one's."""
+    value, low, high = finding.value, finding.low, finding.high
+    if finding.metric != Metric.ERROR or value is None or low is None or high is None:
+        return finding.reason
+    who = EVERYONE if finding.axis == EVERYONE else f"{finding.axis}: {finding.group}"
+    ends = (
+        f"{abs(low):.1f} less to {abs(high):.1f} {'less' if high < 0 else 'more'}"
+        if low < 0
+        else f"{low:.1f} to {high:.1f} more"
+    )
+    broken = "" if finding.outcome is Outcome.PASS else f": “{finding.rule}”."
+    return (
+        f"{who} ({finding.subjects} people): off by {abs(value):.1f} points"
+        f" {'less' if value < 0 else 'more'} than {other} is (95 % interval: {ends})."
+        f" {SHORT[finding.outcome]}{broken}"
+    )
 
 
 def _waivers(report: Report) -> Iterable[Block]:
@@ -242,7 +246,11 @@ def _waivers(report: Report) -> Iterable[Block]:
             else "None can be given while a rule is blocked. What holds the model back:"
         )
     )
-    yield Bullets(items=tuple(f"{rule}: {o} ({n} time(s))" for (rule, o), n in count.items()))
+    yield Bullets(
+        items=tuple(
+            f"“{rule}”: {o} in {n} finding{'s' * (n > 1)}" for (rule, o), n in count.items()
+        )
+    )
 
 
 def _comparator(report: Report, finding: Finding) -> str | None:

@@ -30,7 +30,7 @@ from features.plausible import plausible_events
 from features.recording import BIRTH_DATE, WHO, Collected, records
 
 AGE, ARM = "REHABCAST//AGE", "REHABCAST//AFFECTED_ARM"
-DEVICE_CHANGE = "REHABCAST//DEVICE_CHANGE"
+DEVICE, DEVICE_CHANGE = "REHABCAST//DEVICE", "REHABCAST//DEVICE_CHANGE"
 NO_MEASUREMENT = (BIRTH_DATE, ONSET, ENROLMENT, CLOCK_CHANGE, DEVICE_CHANGE)
 WRISTS = {"left": "left wrist", "right": "right wrist"}
 
@@ -79,7 +79,7 @@ def assemble(
     for who in sorted(found.minutes, key=lambda label: ids[label]):
         minutes, changes = _minutes(who, found.minutes.pop(who), arms.get(who, ""), rules)
         write_minutes(minutes.assign(**{SUBJECT: ids[who]}), draft)
-        tables.append(changes)
+        tables += [changes, maker_worn_most(who, minutes)]
     for who, parts in found.daily.items():
         tables += [part.assign(**{WHO: who, TEXT: None}) for part in parts]
     events = pd.concat(tables, ignore_index=True)
@@ -123,6 +123,17 @@ def _minutes(
     changes = _exchanged(who, minutes)
     rules.count("wearable exchanged for another at the same place", len(changes))
     return minutes, changes
+
+
+def maker_worn_most(who: str, minutes: pd.DataFrame) -> pd.DataFrame:
+    """Return whose device a person wore for most minutes: an audit compares people by it.
+
+    A device is named by its maker first (`features/sources`); the model and serial number after it
+    would make every person a group of their own.
+    """
+    maker = minutes["device"].str.replace(r"[ ,].*\d.*$", "", regex=True)
+    worn = maker[minutes["worn"].fillna(True).astype(bool)]
+    return records([(who, None, DEVICE, None, maker) for maker in sorted(worn.mode())[:1]])
 
 
 def wear_by_minute(minutes: pd.DataFrame) -> pd.Series:

@@ -14,7 +14,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from mlflow import MlflowClient
+from sqlalchemy import make_url
 
 from audits.ledger import Ledger
 from audits.mirror import catch_up
@@ -108,6 +110,19 @@ def test_a_promoter_killed_anywhere_leaves_one_champion_and_the_alias_catches_up
         assert catch_up(ledger, aliases, actor="bob", now=NOW) == []
         assert aliases.version("arm") == ledger.champion("arm").version
     assert epoch >= kills / 2
+
+
+def test_the_server_outlives_the_start_of_another_pytest(
+    postgresql: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Each start closes the folder of all temporary folders to other users, as the server is one."""
+    tmp_path_factory.getbasetemp().parent.chmod(0o700)
+    engine = sa.create_engine(make_url(postgresql).set(drivername="postgresql+psycopg"))
+    with engine.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT").execute(sa.text("CHECKPOINT"))
+    with engine.connect() as connection:
+        assert connection.execute(sa.text("SELECT 1")).scalar_one() == 1
+    engine.dispose()
 
 
 @pytest.mark.parametrize(

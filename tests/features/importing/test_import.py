@@ -125,6 +125,8 @@ def test_a_device_change_is_an_event_on_its_day(tmp_path: Path) -> None:
     events = import_source(source, tmp_path / "cohort").cohort.events
     change = events[events[CODE] == "REHABCAST//DEVICE_CHANGE"]
     assert change[TIME].dt.strftime("%Y-%m-%d").tolist() == ["2024-03-05"]
+    # Told by its maker: with the serial number, everybody would be a group of their own.
+    assert events.loc[events[CODE] == "REHABCAST//DEVICE", TEXT].tolist() == ["Actiwatch"]
 
 
 def signal_map(place: Path, text: str) -> Path:
