@@ -146,7 +146,8 @@ def read_cohort(folder: Path) -> Cohort:
     problems += in_two_files(parts)
     if problems:
         raise CohortInvalid(problems)
-    whole = [_typed(part) for part in parts.values()]
+    # Sorted file by file: a sort of everything would hold it three times.
+    whole = [_in_order(_typed(parts.pop(name))) for name in list(parts)]
     return Cohort(
         events=_in_order(pd.concat(whole, ignore_index=True) if len(whole) > 1 else whole[0]),
         provenance=_read_provenance(folder),

@@ -28,7 +28,7 @@ PIECE_BYTES = 1 << 24
 
 
 def read(file: SourceFile) -> Iterator[Reading]:
-    """Yield acceleration and temperature, about some hours at a time."""
+    """Yield acceleration and temperature, some hours at a time."""
     pages, promised = 0, 0
     with file.path.open("rb") as stream:
         for piece in _pieces(stream):
