@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from audits.definitions import Yardsticks
+from audits.definitions import Unit, Yardsticks
 from audits.disparity import Direction, Scope, Statistic
 from audits.intervals import Interval
 from audits.measures import Metric
@@ -102,6 +102,8 @@ class Policy(_Strict):
     ----------
     version
         Raised with every change.
+    instrument
+        Code of the score in whose points the limits are.
     replicates, seed
         Of the bootstrap.
     valid_days
@@ -119,6 +121,7 @@ class Policy(_Strict):
     """
 
     version: Annotated[str, Field(min_length=1)]
+    instrument: Annotated[str, Field(min_length=1)]
     replicates: Annotated[int, Field(ge=200)]
     seed: Annotated[int, Field(ge=0)]
     valid_days: Annotated[int, Field(ge=1)]
@@ -154,6 +157,47 @@ class Policy(_Strict):
         return Yardsticks(
             important_difference=self.important_difference,
             decision_threshold=self.decision_threshold,
+        )
+
+    def carried_over(self, instrument: str, important_difference: float) -> Policy:
+        """Return the policy for another instrument: limits of as many important differences.
+
+        Shares, chances and ratios stay. Version and rationales say what was done, so the digest
+        differs.
+
+        Parameters
+        ----------
+        important_difference
+            Smallest change of that instrument which patients feel, in its own points.
+        """
+        if instrument == self.instrument:
+            return self
+        scale = important_difference / self.important_difference
+        told = (
+            f" Written for {self.important_difference:g} points of {self.instrument}, carried over"
+            f" to {important_difference:g} of {instrument}."
+        )
+        rules = [
+            rule.model_copy(
+                update={"limit": rule.limit * scale, "rationale": rule.rationale + told}
+            )
+            if rule.metric.definition.unit is Unit.POINTS and not rule.statistic.is_ratio
+            else rule
+            for rule in self.rules
+        ]
+        bias = {
+            "points": self.label_bias.points * scale,
+            "source": self.label_bias.source + told,
+        }
+        return self.model_copy(
+            update={
+                "version": f"{self.version} for {instrument}",
+                "instrument": instrument,
+                "important_difference": important_difference,
+                "least_error": self.least_error * scale,
+                "label_bias": self.label_bias.model_copy(update=bias),
+                "rules": tuple(rules),
+            }
         )
 
 

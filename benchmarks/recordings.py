@@ -1,8 +1,8 @@
 """Benchmark: recordings to days to sequences, each against its baseline in the same run.
 
 Prints one table and, as its last line, one JSON object. Every case runs in a process of its own, so
-that its peak memory is its own. The raw week is made from the Axivity sample in
-../shared/data/device_samples when that is there; everything else is made up.
+that its peak memory is its own. The raw weeks are made from the samples in
+../shared/data/device_samples when those are there; everything else is made up.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.table import Table
+from support.weeks import SAMPLES, week_of_axivity, week_of_geneactiv
 
 from contracts.cohort import CODE, ENROLMENT, ONSET, SUBJECT, TIME, Provenance
 from contracts.task import Horizon, Inputs, Sensitive, Target, Task
@@ -30,9 +31,6 @@ from features.cohort import EVENT_SCHEMA, new_cohort, read_cohort, write_events
 from features.minutes import MINUTES_FOLDER, days_of, write_minutes
 from rehabcast.output import results
 
-SAMPLE = (
-    Path(__file__).resolve().parents[2] / "shared/data/device_samples/ggirread/ax3_testfile.cwa"
-)
 SUBJECTS, DAYS, MINUTES = 1000, 60, 1440
 GIB = 2**30
 SHARD = 500
@@ -89,32 +87,6 @@ def read_alone(folder: Path) -> int:
     """Read what pandas reads and do nothing."""
     plain = folder.parents[1] / PLAIN
     return sum(pq.read_table(file).num_rows for file in plain.glob("*.parquet"))
-
-
-def week_of_raw(place: Path) -> Path:
-    """Lay the sample's sectors end to end over a week, with new times and checksums."""
-    source = SAMPLE.read_bytes()
-    sectors = np.frombuffer(source[1024:], np.uint8).reshape(-1, 512)
-    count = 7 * 86400 * 100 // 120
-    out = sectors[np.arange(count) % len(sectors)].copy()
-    ms = np.arange(count, dtype=np.int64) * 1200
-    at = (np.datetime64("2024-03-04T00:00:00") + ms.astype("timedelta64[ms]")).astype("M8[s]")
-    calendar = pd.DatetimeIndex(at)
-    packed = np.zeros(count, dtype=np.uint32)
-    for part, shift in (("month", 22), ("day", 17), ("hour", 12), ("minute", 6), ("second", 0)):
-        packed |= getattr(calendar, part).to_numpy().astype(np.uint32) << np.uint32(shift)
-    packed |= (calendar.year.to_numpy() - 2000).astype(np.uint32) << np.uint32(26)
-    fraction = (0x8000 | ((ms % 1000) * 65536 // 1000 >> 1)).astype("<u2")
-    for start, values in ((4, fraction), (10, np.arange(count, dtype="<u4")), (14, packed)):
-        raw = np.ascontiguousarray(values).view(np.uint8).reshape(count, -1)
-        out[:, start : start + raw.shape[1]] = raw
-    out[:, 26:28] = 0
-    out[:, 510:512] = 0
-    total = out.view("<u2").sum(axis=1, dtype=np.uint16)
-    out[:, 510:512] = (-total.astype(np.int32)).astype("<u2").view(np.uint8).reshape(count, 2)
-    file = place / "week.cwa"
-    file.write_bytes(source[:1024] + out.tobytes())
-    return file
 
 
 def week_by_library(file: Path) -> int:
@@ -260,12 +232,12 @@ def main() -> None:
             words = f"of {subjects:,} x 180 x 32"
             records[f"reading the cohort {words}"] = measured(cohort_read, cohort)
             records[f"sequences {words}"] = measured(sequences, cohort)
-        if SAMPLE.exists():
-            week = week_of_raw(place)
-            for case in (week_by_library, week_by_us):
-                records[case.__name__] = measured(case, week)
+        if SAMPLES.exists():
+            for week in (week_of_axivity(place), week_of_geneactiv(place)):
+                for case in (week_by_library, week_by_us):
+                    records[f"{case.__name__}, {week.stem}"] = measured(case, week)
         else:
-            print(f"{SAMPLE} is not here: the raw week was left out")
+            print(f"{SAMPLES} is not here: the raw weeks were left out")
     load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
     table = Table("case", "seconds", "processor s", "peak GiB", "rows", title=load)
     for case_name, record in records.items():
@@ -279,7 +251,8 @@ def main() -> None:
     results.print(table)
     for words, part, whole in (
         ("the query against pandas", "days_by_query", "days_by_pandas"),
-        ("our week against the library's", "week_by_us", "week_by_library"),
+        ("our Axivity week / library", "week_by_us, axivity", "week_by_library, axivity"),
+        ("our GENEActiv week / library", "week_by_us, geneactiv", "week_by_library, geneactiv"),
     ):
         if part in records and whole in records:
             wall, processor, memory = (

@@ -120,6 +120,9 @@ class Task(_Strict):
         What is forecast.
     origins_days
         Days after enrolment at which forecasts are made in training and audit (landmarks).
+    forecasts_until_day
+        Forecasts are given on any day from the first landmark to this one; unset, to the last
+        landmark. On a later day the forecast is made as of this one.
     primary_horizon_weeks
         The horizon that is explained unless another is asked for, and reported first.
     early_days
@@ -135,14 +138,23 @@ class Task(_Strict):
     target: Target
     horizons: Annotated[tuple[Horizon, ...], Field(min_length=1)]
     origins_days: Annotated[tuple[int, ...], Field(min_length=1)]
+    forecasts_until_day: int | None = None
     primary_horizon_weeks: int
     early_days: int
     milestones: tuple[Milestone, ...]
     inputs: Inputs
     sensitive: tuple[Sensitive, ...]
 
+    @property
+    def last_origin_day(self) -> int:
+        """The last day after enrolment on which a forecast is made."""
+        until = self.forecasts_until_day
+        return max(self.origins_days) if until is None else until
+
     @model_validator(mode="after")
     def _consistent(self) -> Task:
+        if self.last_origin_day < max(self.origins_days):
+            raise ValueError("forecasts_until_day lies before the last of origins_days")
         weeks = [horizon.weeks for horizon in self.horizons]
         if weeks != sorted(set(weeks)):
             raise ValueError("horizons must be in rising order, each once")

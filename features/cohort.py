@@ -69,7 +69,7 @@ def write_cohort(
     ContractError
         The destination exists and is not an empty folder.
     """
-    _check_new(folder)
+    check_new(folder)
     if problems := check_events(events, file=provenance.name):
         raise CohortInvalid(problems)
     with new_cohort(folder, provenance) as draft:
@@ -91,7 +91,7 @@ def new_cohort(folder: Path, provenance: Provenance) -> Iterator[Path]:
     ContractError
         The destination exists and is not an empty folder.
     """
-    _check_new(folder)
+    check_new(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = folder.with_name(f".{folder.name}.{uuid4().hex}.draft")
     try:
@@ -146,7 +146,8 @@ def read_cohort(folder: Path) -> Cohort:
     problems += in_two_files(parts)
     if problems:
         raise CohortInvalid(problems)
-    whole = [_typed(part) for part in parts.values()]
+    # Sorted file by file: a sort of everything would hold it three times.
+    whole = [_in_order(_typed(parts.pop(name))) for name in list(parts)]
     return Cohort(
         events=_in_order(pd.concat(whole, ignore_index=True) if len(whole) > 1 else whole[0]),
         provenance=_read_provenance(folder),
@@ -213,7 +214,8 @@ def _is_in_order(events: pd.DataFrame) -> bool:
     return bool(in_order.all())
 
 
-def _check_new(folder: Path) -> None:
+def check_new(folder: Path) -> None:
+    """Refuse a destination that is there and not an empty folder (ContractError)."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ContractError(f"{folder} exists already: name a new folder, or remove it first")
 

@@ -1,8 +1,9 @@
-"""The same extraction over a Ray cluster (extra `scale`), for cohorts that one machine is slow for.
+"""The same work over a Ray cluster (extra `scale`), for cohorts that one machine is slow for.
 
-Ray Data hands batches of subjects to workers; each writes its subjects' days itself, whole or not
-at all, so a worker that dies half-way leaves nothing wrong and its batch is done again by another.
-All nodes must see the cohort's folder under the same path and have this program installed.
+Ray Data hands subjects to workers: their raw files to collect, or their minutes to turn into days.
+Each worker writes its subjects' results itself, whole or not at all, so one that dies half-way
+leaves nothing wrong and its subjects are done again by another. All nodes must see the files and
+the cohort's folder under the same paths and have this program installed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from contracts.errors import Problem
 from features.cluster import connected, import_ray
 from features.extract import Run, extract_batch
+from features.importing import store
 
 SUBJECTS_A_TASK = 20
 
@@ -46,6 +48,38 @@ def on_ray(address: str | None, subjects_a_task: int = SUBJECTS_A_TASK) -> Run:
     return run
 
 
+def collect_on_ray(address: str | None) -> store.Run:
+    """Return a runner that collects raw recordings over a Ray cluster, a subject a task.
+
+    Raises
+    ------
+    ContractError
+        The extra `scale` is not installed.
+    """
+    ray = import_ray("data")
+
+    def run(shares: Sequence[store.Share]) -> None:
+        rows = [{"share": share.as_json()} for share in shares]
+        with connected(ray, address):
+            _quiet(ray.data)
+            done = ray.data.from_items(rows, override_num_blocks=len(rows)).map(_collect_row)
+            for _ in done.iter_rows():
+                pass
+
+    return run
+
+
+def _collect_row(row: dict[str, Any]) -> dict[str, Any]:
+    """Do one subject on a worker."""
+    store.collect_share(store.Share.from_json(row["share"]))
+    return {"subjects": 1}
+
+
+def _quiet(data: Any) -> None:
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    data.DataContext.get_current().enable_progress_bars = False
+
+
 def _over_cluster(
     data: Any, files: Sequence[Path], days: Path, subjects_a_task: int
 ) -> Iterator[Problem]:
@@ -56,8 +90,7 @@ def _over_cluster(
         }
         for start in range(0, len(files), subjects_a_task)
     ]
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    data.DataContext.get_current().enable_progress_bars = False
+    _quiet(data)
     done = data.from_items(batches, override_num_blocks=len(batches)).map(_extract_row)
     for row in done.iter_rows():
         for problem in row["problems"]:

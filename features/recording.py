@@ -174,8 +174,9 @@ class Collected:
 
     Parameters
     ----------
-    minutes, daily
-        Tables by subject label: minutes of single signals, and values already by day.
+    minutes, daily, strides
+        Tables by subject label: minutes of single signals, values already by day, and strides,
+        which become values by day once all pieces of a day are there.
     records
         Records of all subjects.
     read, dropped, unreadable
@@ -184,6 +185,7 @@ class Collected:
 
     minutes: dict[str, list[pd.DataFrame]] = field(default_factory=lambda: defaultdict(list))
     daily: dict[str, list[pd.DataFrame]] = field(default_factory=lambda: defaultdict(list))
+    strides: dict[str, list[pd.DataFrame]] = field(default_factory=lambda: defaultdict(list))
     records: list[pd.DataFrame] = field(default_factory=list)
     read: dict[str, str] = field(default_factory=dict)
     dropped: list[Problem] = field(default_factory=list)
@@ -191,7 +193,11 @@ class Collected:
 
     def take(self, other: Collected) -> None:
         """Add what another one collected."""
-        for mine, theirs in ((self.minutes, other.minutes), (self.daily, other.daily)):
+        for mine, theirs in (
+            (self.minutes, other.minutes),
+            (self.daily, other.daily),
+            (self.strides, other.strides),
+        ):
             for who, tables in theirs.items():
                 mine[who] += tables
         self.records += other.records

@@ -60,7 +60,7 @@ def cohort_sequences(
 
 
 def forecast_sequence(events: pd.DataFrame, task: Task, layout: Layout) -> SequenceBatch:
-    """Build one pair of one subject, at the latest landmark the record has reached.
+    """Build one pair of one subject, on the latest day that allows one (`latest_origin`).
 
     Returns
     -------
@@ -76,20 +76,46 @@ def forecast_sequence(events: pd.DataFrame, task: Task, layout: Layout) -> Seque
         raise ForecastRefused(f"the record has no {', '.join(sorted(missing))}: add the date")
     timeline = timeline_of(events)
     observed = timeline.places_in((*task.inputs.assessments, *task.inputs.daily)) >= 0
-    last_day = timeline.day_N[observed].max(initial=np.iinfo(np.int32).min)
-    reached = [day for day in task.origins_days if day <= last_day]
-    if not reached:
+    scored_days = timeline.day_N[timeline.rows_of(task.target.code)]
+    origin = latest_origin(task, timeline.day_N[observed], scored_days)
+    if origin is None:
         raise ForecastRefused("nothing was measured from enrolment on: assess the patient first")
-    past = timeline.up_to(max(reached))
-    batch = _batch(past, _facts(events), task, layout, (max(reached),))
+    batch = _batch(timeline.up_to(origin), _facts(events), task, layout, (origin,))
     if np.isnan(batch.last_score_B[0]):
         name = vocabulary()[task.target.code].name
         raise ForecastRefused(
-            f"no {name} score in the {task.inputs.past_days} days up to day {max(reached)}"
-            " after enrolment, where this forecast starts: assess the patient first, or date the"
-            " enrolment on the day of the first score"
+            f"no {name} score in the {task.inputs.past_days} days up to day {origin}"
+            " after enrolment, where this forecast starts: assess the patient first"
         )
     return batch
+
+
+def latest_origin(
+    task: Task, measured_days: NDArray[np.integer], scored_days: NDArray[np.integer]
+) -> int | None:
+    """Return the day after enrolment on which a record's forecast is made.
+
+    The latest day with a measurement, unless its past would no longer hold the last score: then
+    the latest day whose past does. Never after the task's last origin.
+
+    Parameters
+    ----------
+    measured_days, scored_days
+        Days after enrolment with any measurement, and with a score of the target; in any order.
+
+    Returns
+    -------
+    None where nothing was measured from the first landmark on.
+    """
+    first = min(task.origins_days)
+    origin = min(int(measured_days.max(initial=first - 1)), task.last_origin_day)
+    if origin < first:
+        return None
+    known = scored_days[scored_days <= origin]
+    if task.target.assumed is None and len(known):
+        holds_score = int(known.max()) + task.inputs.past_days - 1
+        return min(origin, holds_score) if holds_score >= first else origin
+    return origin
 
 
 def present_modalities(batch: SequenceBatch, modalities: tuple[str, ...]) -> NDArray[np.float32]:

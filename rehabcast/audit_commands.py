@@ -76,20 +76,17 @@ def run_audit(
 
     from audits.judge import Audited, judge
     from audits.ledger import Ledger
-    from audits.policy import load_policy
     from audits.report.content import compose
-    from rehabcast.evidence import REPORT_FOLDER, fetch_bundle, fetch_explanations
+    from rehabcast.evidence import REPORT_FOLDER, fetch_explanations, open_bundle, policy_of
     from rehabcast.explained import with_explanations
-    from serving.bundle import load_bundle, verify_bundle
     from training.register import fetch, fetch_predictions, find
 
     settings = Settings()
     version = find(settings.store, model_version)
+    bundle = open_bundle(settings, version)
+    ledger, policy = Ledger(settings.ledger_url), policy_of(bundle)
     # Frozen before the forecasts are read: the chain shows which came first.
-    ledger, policy = Ledger(settings.ledger_url), load_policy()
     ledger.freeze_policy(policy.version, policy.digest, actor=settings.actor, now=datetime.now(UTC))
-    folder = fetch_bundle(settings, version)
-    bundle = load_bundle(folder, expected_digest=verify_bundle(folder))
     path, predictions_digest = fetch_predictions(settings.store, version)
     if predictions_digest != bundle.manifest.predictions_digest:
         raise IntegrityError(

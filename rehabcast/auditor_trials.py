@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from audits import planted
-from audits.definitions import Unit
 from audits.judge import judge, rows_of
 from audits.measures import Metric
 from audits.policy import Policy
@@ -112,26 +111,10 @@ TRIALS: tuple[Trial, ...] = (
 
 
 def policy_for(task: Task, policy: Policy) -> Policy:
-    """Return a policy's binding rules with its limits in points carried over to a task's scale."""
-    scale = task.limit / policy.important_difference
-
-    def carried(limit: float, unit: Unit) -> float:
-        return limit * scale if unit is Unit.POINTS else limit
-
-    rules = tuple(
-        rule.model_copy(update={"limit": carried(rule.limit, rule.metric.definition.unit)})
-        for rule in policy.rules
-        if rule.binding and not rule.statistic.is_ratio
-    )
-    bias = policy.label_bias.model_copy(update={"points": policy.label_bias.points * scale})
-    return policy.model_copy(
-        update={
-            "rules": rules,
-            "label_bias": bias,
-            "important_difference": task.limit,
-            "least_error": policy.least_error * scale,
-        }
-    )
+    """Return a policy's binding rules but ratios, carried over to a task's scale."""
+    carried = policy.carried_over(task.target, task.limit)
+    rules = [rule for rule in carried.rules if rule.binding and not rule.statistic.is_ratio]
+    return carried.model_copy(update={"rules": tuple(rules)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

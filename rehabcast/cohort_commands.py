@@ -12,6 +12,7 @@ from rich.table import Table
 from contracts.cohort import Cohort
 from contracts.errors import Problem
 from rehabcast import simulation_commands
+from rehabcast.engine import Engine, EngineOption, RayAddress
 from rehabcast.output import AsJson, emit, words
 
 if TYPE_CHECKING:
@@ -41,15 +42,19 @@ def import_(
         Path | None,
         typer.Option("--map", help="TOML file with what the files don't say (docs/importing.md)."),
     ] = None,
+    engine: EngineOption = Engine.LOCAL,
+    ray_address: RayAddress = None,
     as_json: AsJson = False,
 ) -> None:
     """Read a source and write a validated cohort; what was left out is said, with its place.
 
     Exits 0 only when something sound was imported.
     """
+    from features.distribute import collect_on_ray
     from features.importing import import_source
 
-    done = import_source(source, destination, format_name=format_name, map_file=map_file)
+    run = collect_on_ray(ray_address) if engine is Engine.RAY else None
+    done = import_source(source, destination, format_name=format_name, map_file=map_file, run=run)
     _show(done.cohort, destination, as_json=as_json, done=done)
 
 

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from audits.ledger import Ledger
 from audits.mirror import Drift, catch_up
+from audits.policy import Policy, load_policy
 from audits.report.content import Report
 from audits.signing import SIGNATURE, make_key, sign, verify
 from contracts.cohort import Cohort
@@ -15,6 +16,7 @@ from contracts.digests import file_digest
 from contracts.errors import EvidenceMissing, IntegrityError
 from rehabcast.output import words
 from rehabcast.settings import Settings
+from serving.bundle import Bundle, load_bundle, verify_bundle
 from training.register import BUNDLE_FOLDER, ChampionAliases, ModelVersion, fetch
 
 REPORT_FOLDER, REPORT_FILE = "audit", "report.json"
@@ -55,13 +57,17 @@ def sign_bundle(settings: Settings, version: ModelVersion) -> None:
     sign_into_run(settings, version, fetch(settings.store, version, BUNDLE_FOLDER), None)
 
 
+def policy_of(bundle: Bundle) -> Policy:
+    """Return the shipped policy, on the scale of a model's instrument."""
+    target = bundle.task.target
+    return load_policy().carried_over(target.code, target.minimal_important_difference)
+
+
 def explain_sample(settings: Settings, version: ModelVersion, cohort: Cohort, seed: int) -> None:
     """Measure the explanations of a registered version, and log them to its run, signed."""
     from rehabcast.explained import EXPLANATIONS_FILE, explanation_quality
-    from serving.bundle import load_bundle, verify_bundle
 
-    folder = fetch_bundle(settings, version)
-    bundle = load_bundle(folder, expected_digest=verify_bundle(folder))
+    bundle = open_bundle(settings, version)
     with TemporaryDirectory() as place:
         path = Path(place, EXPLANATIONS_FILE)
         explanation_quality(bundle, cohort, seed=seed).to_parquet(path, index=False)
@@ -96,6 +102,18 @@ def fetch_bundle(settings: Settings, version: ModelVersion) -> Path:
         It is not signed by a trusted key, or a byte was changed.
     """
     return _fetch_signed(settings, version, BUNDLE_FOLDER)
+
+
+def open_bundle(settings: Settings, version: ModelVersion) -> Bundle:
+    """Load a version's bundle, its signature and every byte verified.
+
+    Raises
+    ------
+    IntegrityError
+        As `fetch_bundle`, or a file does not fit its manifest.
+    """
+    folder = fetch_bundle(settings, version)
+    return load_bundle(folder, expected_digest=verify_bundle(folder))
 
 
 def fetch_report(settings: Settings, version: ModelVersion) -> tuple[Report, str]:

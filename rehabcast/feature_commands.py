@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from rehabcast.engine import Engine
+from rehabcast.engine import Engine, EngineOption, RayAddress
 from rehabcast.output import AsJson, emit, words
 
 app = typer.Typer(no_args_is_help=True, help="Extract daily biomarkers, and report on them.")
@@ -20,12 +20,8 @@ CohortFolder = Annotated[Path, typer.Argument(help="Cohort folder.")]
 @app.command("extract")
 def extract_features(
     cohort: CohortFolder,
-    engine: Annotated[
-        Engine, typer.Option(help="local: this process; ray: a cluster (extra scale).")
-    ] = Engine.LOCAL,
-    ray_address: Annotated[
-        str | None, typer.Option(help="Address of the Ray cluster; without, one is started here.")
-    ] = None,
+    engine: EngineOption = Engine.LOCAL,
+    ray_address: RayAddress = None,
     as_json: AsJson = False,
 ) -> None:
     """Turn a cohort's minutes into daily biomarkers anew; what is done already is not done again.

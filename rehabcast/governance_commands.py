@@ -103,10 +103,8 @@ def run_promotion(model_version: str, *, override: Override | None = None) -> di
     from audits.gate import Presented
     from audits.gate import promote as pass_gate
     from audits.ledger import Ledger
-    from audits.policy import load_policy
     from contracts.errors import PromotionRefused
-    from rehabcast.evidence import fetch_bundle, fetch_report, mirror
-    from serving.bundle import verify_bundle
+    from rehabcast.evidence import fetch_report, mirror, open_bundle, policy_of
     from training.register import find
 
     settings = Settings()
@@ -117,14 +115,15 @@ def run_promotion(model_version: str, *, override: Override | None = None) -> di
             f"{model_version} has no audit: run `rehabcast audit {model_version}`"
         )
     report, report_digest = fetch_report(settings, version)
+    bundle = open_bundle(settings, version)
     champion = pass_gate(
         ledger,
         model_version=model_version,
         presented=Presented(
-            bundle_digest=verify_bundle(fetch_bundle(settings, version)),
+            bundle_digest=bundle.digest,
             report=report.verdict,
             report_digest=report_digest,
-            policy_digest=load_policy().digest,
+            policy_digest=policy_of(bundle).digest,
         ),
         actor=settings.actor,
         now=datetime.now(UTC),

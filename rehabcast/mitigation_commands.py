@@ -30,11 +30,10 @@ def run_mitigation(
 
     from audits.mitigation import compare
     from audits.partitions import axes
-    from audits.policy import load_policy
     from audits.report.editions import to_html, to_pdf
     from audits.report.mitigation import comparison_document
     from contracts.errors import ContractError
-    from rehabcast.evidence import REPORT_FOLDER
+    from rehabcast.evidence import REPORT_FOLDER, open_bundle, policy_of
     from training.register import fetch, fetch_predictions, find
 
     settings = Settings()
@@ -50,7 +49,8 @@ def run_mitigation(
     chosen = axis if axis is not None else varied[0]
     given = {name: table_of(name) for name in variants}
     trained = {} if cohort is None else _trained(settings, version, cohort, config)
-    told = compare(predictions, chosen, load_policy(), {**trained, **given})
+    bundle = open_bundle(settings, version)
+    told = compare(predictions, chosen, policy_of(bundle), {**trained, **given})
     with TemporaryDirectory() as place:
         folder = Path(place)
         document = comparison_document(told, chosen, model_version, folder)
@@ -72,13 +72,11 @@ def _trained(
     settings: Settings, version: ModelVersion, cohort: Path, config: Path | None
 ) -> dict[str, pd.DataFrame]:
     from features.cohort import read_cohort
-    from rehabcast.evidence import fetch_bundle
+    from rehabcast.evidence import open_bundle
     from rehabcast.mitigation_variants import configurations, train_variants
     from rehabcast.training_commands import parameters_of
-    from serving.bundle import load_bundle, verify_bundle
 
-    folder = fetch_bundle(settings, version)
-    bundle = load_bundle(folder, expected_digest=verify_bundle(folder))
+    bundle = open_bundle(settings, version)
     parameters = parameters_of(config, bundle.manifest.seed)
     steps = parameters.folds * len(configurations(parameters))
     with progress("Training variants", steps) as advance:

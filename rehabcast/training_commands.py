@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from rehabcast.engine import Engine
+from rehabcast.engine import Engine, EngineOption, RayAddress
 from rehabcast.output import AsJson, emit, progress, words
 from rehabcast.settings import Settings
 
@@ -28,12 +28,6 @@ PretrainOption = Annotated[
     Path | None,
     typer.Option(help="Cohort to learn from first, usually a large simulated one."),
 ]
-EngineOption = Annotated[
-    Engine, typer.Option(help="local: this process; ray: a cluster (extra scale).")
-]
-RayAddressOption = Annotated[
-    str | None, typer.Option(help="Address of the Ray cluster; without, one is started here.")
-]
 VersionArgument = Annotated[
     str, typer.Argument(metavar="MODEL_VERSION", help="NAME/N, as `rehabcast train` prints it.")
 ]
@@ -46,7 +40,7 @@ def train(
     config: ConfigOption = None,
     pretrain_on: PretrainOption = None,
     engine: EngineOption = Engine.LOCAL,
-    ray_address: RayAddressOption = None,
+    ray_address: RayAddress = None,
     seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -114,7 +108,7 @@ def search(
     trials: Annotated[int, typer.Option(min=1, help="Settings to try.")] = 20,
     config: ConfigOption = None,
     engine: EngineOption = Engine.LOCAL,
-    ray_address: RayAddressOption = None,
+    ray_address: RayAddress = None,
     seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
     as_json: AsJson = False,
 ) -> None:

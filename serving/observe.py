@@ -5,8 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from itertools import accumulate
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from serving.handlers import Answered
 
@@ -16,19 +22,19 @@ BUCKETS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2, 2.5, 5.0)
 log = logging.getLogger("rehabcast.requests")
 
 
-class Observed:
-    """Counts and logs requests by route; each worker shows its own."""
+class Observed(Collector):
+    """Counts and logs requests by route; each worker shows its own.
+
+    The counts are kept here and not in prometheus_client's own counters: under BentoML those are
+    mapped files, and on a full disk the first request of a kind would end in an error.
+    """
 
     def __init__(self) -> None:
+        self._requests: Counter[tuple[str, str, str]] = Counter()
+        self._in_bucket: dict[str, list[int]] = defaultdict(lambda: [0] * (len(BUCKETS) + 1))
+        self._seconds: dict[str, float] = defaultdict(float)
         self._registry = CollectorRegistry()
-        self._requests = Counter(
-            "rehabcast_requests", "Requests by route and status", ["method", "route", "status"],
-            registry=self._registry,
-        )  # fmt: skip
-        self._seconds = Histogram(
-            "rehabcast_seconds", "Time to answer", ["route"], buckets=BUCKETS,
-            registry=self._registry,
-        )  # fmt: skip
+        self._registry.register(self)
         if not log.handlers:
             handler = logging.StreamHandler(sys.stderr)
             handler.setFormatter(logging.Formatter("%(message)s"))
@@ -42,8 +48,9 @@ class Observed:
         """Count and log one request."""
         known = route or "none"
         verb = method if method in {"GET", "POST"} else "other"
-        self._requests.labels(verb, known, str(answered.status)).inc()
-        self._seconds.labels(known).observe(seconds)
+        self._requests[verb, known, str(answered.status)] += 1
+        self._in_bucket[known][bisect_left(BUCKETS, seconds)] += 1
+        self._seconds[known] += seconds
         log.info(
             json.dumps(
                 {
@@ -58,6 +65,23 @@ class Observed:
                 }
             )
         )
+
+    def collect(self) -> Iterator[Metric]:
+        """Tell the counts as prometheus_client wants them."""
+        requests = CounterMetricFamily(
+            "rehabcast_requests",
+            "Requests by route and status",
+            labels=["method", "route", "status"],
+        )
+        for labels, count in self._requests.items():
+            requests.add_metric(list(labels), count)
+        yield requests
+        seconds = HistogramMetricFamily("rehabcast_seconds", "Time to answer", labels=["route"])
+        bounds = [*map(str, BUCKETS), "+Inf"]
+        for route, counts in self._in_bucket.items():
+            upto = list(zip(bounds, accumulate(counts), strict=True))
+            seconds.add_metric([route], upto, self._seconds[route])
+        yield seconds
 
     def exposition(self) -> bytes:
         """Return the metrics in Prometheus' text format."""

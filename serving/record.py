@@ -33,7 +33,7 @@ from contracts.task import Sensitive, Task
 from contracts.vocabulary import NOT_RECORDED, Kind, vocabulary
 from features.checks import check_events
 from features.groups import NO_WEARABLE, WORN_DAY_HOURS, banded
-from features.sequences import forecast_sequence
+from features.sequences import forecast_sequence, latest_origin
 from serving.request import SCORE, Observation
 
 
@@ -61,7 +61,7 @@ class Question:
 def record_batch(
     enrolment_day: int, observations: Sequence[Observation], task: Task, layout: Layout
 ) -> SequenceBatch:
-    """Build one pair at the latest landmark that the record has reached.
+    """Build one pair on the latest day that the record allows.
 
     Raises
     ------
@@ -127,13 +127,13 @@ def _is_sound(each: Observation) -> bool:
 
 def _batch(enrolment_day: int, values: Values, task: Task, layout: Layout) -> SequenceBatch | None:
     measured = {*task.inputs.assessments, *task.inputs.daily}
-    latest = max((d for c, d in values if c in measured and d is not None), default=None)
-    if latest is None:
+    days = [(c, d - enrolment_day) for c, d in values if c in measured and d is not None]
+    scored = [day for code, day in days if code == task.target.code]
+    origin = latest_origin(
+        task, np.array([day for _, day in days], dtype=int), np.array(scored, dtype=int)
+    )
+    if origin is None:
         return None
-    reached = [day for day in task.origins_days if day <= latest - enrolment_day]
-    if not reached:
-        return None
-    origin = max(reached)
     start = enrolment_day + origin - task.inputs.past_days + 1
     values_TC, observed_TC = _past(values, start, task.inputs.past_days, layout)
     target = layout.channels_C.index(task.target.code)

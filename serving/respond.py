@@ -122,8 +122,18 @@ def _forecast(
         reasons=told,
         rests_on=_rests_on(bundle, batch, question.observations),
         groups=group_coverage(served, groups),
-        **_about(served),
+        **{**_about(served), "limits": [*_between_landmarks(bundle.task, origin), *limits(served)]},
     )
+
+
+def _between_landmarks(task: Task, origin: int) -> list[str]:
+    if origin in task.origins_days:
+        return []
+    judged = ", ".join(map(str, task.origins_days))
+    return [
+        f"The audit judged forecasts made on day {judged} after enrolment; this one is made on"
+        f" day {origin}."
+    ]
 
 
 def _last_score(bundle: Bundle, batch: SequenceBatch) -> float | None:
@@ -134,10 +144,12 @@ def _last_score(bundle: Bundle, batch: SequenceBatch) -> float | None:
 
 
 def _explained(question: Question, bundle: Bundle, ahead: list[int]) -> int:
-    weeks = question.weeks
-    if weeks is None:
-        weeks = bundle.task.primary_horizon_weeks
+    primary = bundle.task.primary_horizon_weeks
+    weeks = primary if question.weeks is None else question.weeks
     chosen = [h for h in ahead if bundle.task.horizons[h].weeks == weeks]
+    if not chosen and question.weeks is None:
+        # Late in the course the primary horizon is past: the next one is what is asked about.
+        chosen = ahead
     if not chosen:
         offered = ", ".join(str(bundle.task.horizons[h].weeks) for h in ahead)
         raise ForecastRefused(f"week {weeks} is no horizon ahead: explain one of {offered}")

@@ -32,8 +32,9 @@ judgement of a clinician who knows the patient. It must not be used to withhold 
 
 ## What it was trained on
 Cohort "{lineage.cohort_name}", {lineage.subjects} subjects, data digest {lineage.data_digest}.
-Forecasts are made {", ".join(str(day) for day in task.origins_days)} days after enrolment, from the
-{task.inputs.past_days} days before.
+Forecasts are learned and audited {", ".join(str(day) for day in task.origins_days)} days after
+enrolment, from the {task.inputs.past_days} days before, and given on any day up to day
+{task.last_origin_day}.
 Neither hospital nor treatment is an input.
 {f"Its networks first learned from: {lineage.pretrained_on}." if lineage.pretrained_on else ""}
 

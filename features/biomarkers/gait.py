@@ -36,32 +36,38 @@ def is_lumbar(signal: Signal) -> bool:
     )
 
 
-def daily_gait(signal: Signal, height_m: float | None = None) -> pd.DataFrame:
+def daily_gait(strides: pd.DataFrame) -> pd.DataFrame:
     """Return a day's gait: steps, bouts, cadence, speed, stride time variability, asymmetry.
+
+    Parameters
+    ----------
+    strides
+        Rows of `strides_of`, of all pieces of a subject's recordings: a day may lie in several.
 
     Returns
     -------
-    Rows of time (the day), code and value; empty where nobody walked.
-
-    Raises
-    ------
-    ContractError
-        The extra `signals` is not installed.
+    Rows of time (the day), code and value for each device; empty where nobody walked.
     """
-    strides = _strides(signal, height_m)
     if strides.empty:
         return pd.DataFrame(columns=["time", "code", "numeric_value"])
     day = pd.to_datetime(strides["time"], unit="s").dt.normalize()
     rows = [
         (when, code, value)
-        for when, part in strides.groupby(day)
+        for (_, when), part in strides.groupby(["device", day])
         for code, value in _day(part).items()
         if np.isfinite(value)
     ]
     return pd.DataFrame(rows, columns=["time", "code", "numeric_value"])
 
 
-def _strides(signal: Signal, height_m: float | None) -> pd.DataFrame:
+def strides_of(signal: Signal, height_m: float | None = None) -> pd.DataFrame:
+    """Return the strides in a recording or a piece of one, with the start of their bout.
+
+    Raises
+    ------
+    ContractError
+        The extra `signals` is not installed.
+    """
     try:
         from skdh.context import PredictGaitLumbarLgbm
         from skdh.gait import GaitLumbar
@@ -89,7 +95,6 @@ def _strides(signal: Signal, height_m: float | None) -> pd.DataFrame:
         )
     columns = {
         "time": found.get("Bout Starts", []),
-        "bout": found.get("Bout N", []),
         "duration": found.get("Bout Duration", []),
         "stride_time": found.get("stride time", []),
         "step_time": found.get("step time", []),
@@ -102,11 +107,11 @@ def _strides(signal: Signal, height_m: float | None) -> pd.DataFrame:
             name: values if len(values) == longest else np.full(longest, np.nan)
             for name, values in columns.items()
         }
-    )
+    ).assign(device=f"{signal.placement} {signal.device}")
 
 
 def _day(strides: pd.DataFrame) -> dict[str, float]:
-    bouts = strides.drop_duplicates("bout")
+    bouts = strides.drop_duplicates("time")
     values = {
         STEPS: float(strides["step_time"].notna().sum()),
         CODES["bouts"]: float(len(bouts)),
@@ -125,7 +130,7 @@ def _asymmetry(strides: pd.DataFrame) -> float:
     """Return the difference of every other step time over their mean (Patterson 2010), in %."""
     odd: list[float] = []
     even: list[float] = []
-    for _, bout in strides.groupby("bout"):
+    for _, bout in strides.groupby("time"):
         steps = bout["step_time"].dropna().to_numpy()
         odd.extend(steps[::2])
         even.extend(steps[1::2])

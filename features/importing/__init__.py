@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,10 +14,11 @@ import pandas as pd
 
 from contracts.cohort import SUBJECT, Cohort, Provenance, RuleCount
 from contracts.errors import CohortInvalid, ContractError, Problem
-from features.cohort import IMPORT_REPORT, write_cohort
+from features.cohort import IMPORT_REPORT, check_new, write_cohort
 from features.importing.assemble import assemble
 from features.importing.collect import collect, source_files
 from features.importing.plan import Plan, read_people, read_plan
+from features.importing.store import Run, kept, shares_of
 from features.recording import Collected, records
 from features.sources import depresjon, formats, lifesnaps, nhanes_minutes, welltory
 from features.sources.cohort_files import columns_of
@@ -74,9 +76,15 @@ def import_source(
     *,
     format_name: str = "auto",
     map_file: Path | None = None,
-    advance: Callable[[str], None] = lambda _: None,
+    run: Run | None = None,
 ) -> Imported:
     """Import a source, found by its content where the format is `auto`.
+
+    Parameters
+    ----------
+    run
+        Where to collect the files; by default here, in this process. What it collects is kept
+        beside the destination until the cohort is written: an import that was broken off goes on.
 
     Raises
     ------
@@ -88,6 +96,8 @@ def import_source(
     if format_name not in format_names():
         raise ContractError(f"{format_name!r} is no format: use one of {', '.join(format_names())}")
     found_name = _cohort_format(source) if format_name == "auto" else format_name
+    if run and found_name in {*TABULAR, *cohort_names()}:
+        raise ContractError(f"{found_name} is read whole, by one process: leave --engine out")
     if read := TABULAR.get(found_name):
         events, provenance = read(source)
         cohort = write_cohort(events, provenance, destination)
@@ -97,11 +107,21 @@ def import_source(
         return write_collected(found, records([]), Plan(), destination, name=found_name)
     plan = read_plan(map_file)
     people, heights = read_people(plan, map_file.parent if map_file else source)
+    files = source_files(source, plan)
+    place = destination.with_name(f".{destination.name}.collected")
     found = Collected()
-    for file in source_files(source, plan):
-        found.take(collect(file, plan, heights, found_name))
-        advance(file.name)
-    return write_collected(found, people, plan, destination, name=source.name)
+    if run is None:
+        for file in files:
+            found.take(collect(file, plan, heights, found_name))
+    else:
+        check_new(destination)
+        shares = shares_of(files, plan, heights, found_name, place)
+        run(shares)
+        for part in kept(shares):
+            found.take(part)
+    imported = write_collected(found, people, plan, destination, name=source.name)
+    shutil.rmtree(place, ignore_errors=True)
+    return imported
 
 
 def _cohort_format(source: Path) -> str:

@@ -19,7 +19,7 @@ from contracts.cohort import (
     RuleCount,
 )
 from contracts.vocabulary import vocabulary
-from features.biomarkers import posture, sleep, therapy, wear
+from features.biomarkers import gait, posture, sleep, therapy, wear
 from features.biomarkers.epochs import joined
 from features.biomarkers.heart import reserves
 from features.extract import DAYS_FOLDER, read_days, run_here
@@ -70,6 +70,8 @@ def assemble(
     """
     rules = Rules()
     known = pd.concat([*found.records, people, records([])], ignore_index=True)
+    for who, parts in found.strides.items():
+        found.daily[who].append(gait.daily_gait(pd.concat(parts, ignore_index=True)))
     labels = {*found.minutes, *found.daily, *known.loc[known[WHO] != "", WHO]}
     ids = subject_ids(labels)
     arms = dict(known.loc[known[CODE] == ARM, [WHO, TEXT]].itertuples(index=False, name=None))

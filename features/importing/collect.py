@@ -9,11 +9,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from contracts.cohort import TIME
 from contracts.errors import ContractError, Problem, SourceUnreadable
 from features.biomarkers import clock, gait, heart, intensity, muscle, posture, range_of_motion
 from features.biomarkers.epochs import minutes_of
 from features.importing.plan import Attitude, Plan
-from features.recording import Collected, Quantity, Reading, Signal, SourceFile, records
+from features.recording import (
+    Collected,
+    Quantity,
+    Reading,
+    Signal,
+    SourceFile,
+    problem,
+    records,
+)
 from features.sources import formats
 from features.sources.signal_tables import read_signals
 
@@ -102,8 +111,14 @@ def take_reading(
         for each in (sound, *_posture(file, sound, attitude, found)):
             minutes = minutes_of(each)
             if len(minutes):
+                if each.quantity in PACED:
+                    _forget_told_twice(file, each, minutes, found)
                 found.minutes[sound.who].append(minutes)
-        for table in _daily(sound, heights.get(sound.who)):
+        if gait.is_lumbar(sound):
+            strides = gait.strides_of(sound, heights.get(sound.who))
+            if len(strides):
+                found.strides[sound.who].append(strides)
+        for table in _daily(sound):
             if len(table):
                 found.daily[sound.who].append(table)
 
@@ -160,7 +175,32 @@ def _on_one_clock(file: SourceFile, signal: Signal, found: Collected) -> Signal:
     return replace(signal, time_N=signal.time_N[kept], values_NC=signal.values_NC[kept])
 
 
-def _daily(signal: Signal, height_m: float | None) -> Iterator[pd.DataFrame]:
+def _forget_told_twice(
+    file: SourceFile, signal: Signal, minutes: pd.DataFrame, found: Collected
+) -> None:
+    """Let minutes go that an earlier piece of the recording told and the clock tells again."""
+    forgotten = 0
+    tables = found.minutes[signal.who]
+    for place, earlier in enumerate(tables):
+        about = ["placement", "device"]
+        if (
+            list(earlier.columns) != list(minutes.columns)
+            or earlier[about].iloc[0].tolist() != minutes[about].iloc[0].tolist()
+        ):
+            continue
+        twice = earlier[TIME].isin(minutes[TIME])
+        if earlier[TIME].iloc[-1] == minutes[TIME].iloc[0]:
+            twice.iloc[-1] = False  # The minute in which one piece ends and the next begins.
+        forgotten += int(twice.sum())
+        if twice.any():
+            tables[place] = earlier[~twice]
+    found.minutes[signal.who] = [table for table in tables if len(table)]
+    if forgotten:
+        message = f"{forgotten} minute(s) that the clock tells twice: the later ones are kept"
+        found.dropped.append(problem(file, str(signal.quantity), message))
+
+
+def _daily(signal: Signal) -> Iterator[pd.DataFrame]:
     """Yield the biomarkers that need more than minutes."""
     if signal.quantity is Quantity.BEAT_INTERVAL:
         yield heart.daily_variability(signal)
@@ -168,8 +208,6 @@ def _daily(signal: Signal, height_m: float | None) -> Iterator[pd.DataFrame]:
         yield heart.daily_sessions(signal)
     elif signal.quantity is Quantity.MUSCLE:
         yield muscle.daily_muscle(signal)
-    elif gait.is_lumbar(signal):
-        yield gait.daily_gait(signal, height_m)
     elif signal.quantity is Quantity.CADENCE:
         yield gait.daily_mean(signal, gait.CODES["cadence"])
     elif signal.quantity is Quantity.SPEED:
@@ -188,7 +226,6 @@ def _joints(
                 table = range_of_motion.daily_range((near[0], near[1]), (far[0], far[1]))
             except ValueError as error:
                 where = f"{joint.near} and {joint.far}"
-                problem = Problem(file=file.name, row=None, field=where, message=str(error))
-                found.dropped.append(problem)
+                found.dropped.append(problem(file, where, str(error)))
             else:
                 found.daily[near[0].who].append(table)

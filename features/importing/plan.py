@@ -18,6 +18,7 @@ from features.recording import records
 from features.sources.signal_tables import SignalColumns
 
 HEIGHT = "height_m"
+HEIGHT_RANGE_M = (0.4, 2.6)
 
 
 class Joint(BaseModel):
@@ -153,19 +154,29 @@ def read_people(plan: Plan, folder: Path) -> tuple[pd.DataFrame, dict[str, float
         )
     rows, problems, heights = [], [], {}
     for number, row in enumerate(table.to_dict("records"), start=2):
-        for name, code in codes.items():
-            if cell := row[name].strip():
-                try:
-                    rows.append(_record(row["subject"], str(code), cell))
-                except ValueError as error:
-                    problems.append(
-                        Problem(file=plan.people, row=number, field=name, message=str(error))
-                    )
-        if row.get(HEIGHT):
-            heights[row["subject"]] = float(row[HEIGHT])
+        for name in (HEIGHT, *codes):
+            if not (cell := row.get(name, "").strip()):
+                continue
+            try:
+                if name == HEIGHT:
+                    heights[row["subject"]] = _height(cell)
+                else:
+                    rows.append(_record(row["subject"], str(codes[name]), cell))
+            except ValueError as error:
+                problems.append(
+                    Problem(file=plan.people, row=number, field=name, message=str(error))
+                )
     if problems:
         raise CohortInvalid(problems)
     return records(rows), heights
+
+
+def _height(cell: str) -> float:
+    metres = float(cell)
+    low, high = HEIGHT_RANGE_M
+    if not low <= metres <= high:
+        raise ValueError(f"{cell} is no height in metres ({low:g} to {high:g}): check the unit")
+    return metres
 
 
 def _code(name: str) -> str | None:

@@ -27,10 +27,17 @@ _RATE = re.compile(r" at \d+ Hz")
 _LIMB = re.compile(r"Limb: (\w+)")
 
 
+CUT = "cut"
+"""Stands for a last row without its end: it may have lost digits, and is no epoch."""
+
+
 def read(file: SourceFile) -> Iterator[Reading]:
     """Yield counts (vector magnitude), steps and posture shares by epoch."""
     with told(file, f"lines 1 to {HEADER_LINES}"):
-        lines = file.path.read_text("utf-8-sig").splitlines()
+        text = file.path.read_text("utf-8-sig")
+        lines = text.splitlines()
+        if text[-1:] not in {"\n", "\r"}:
+            lines[-1] = CUT
         header = [line.rstrip(",") for line in lines[:HEADER_LINES]]
         if _RATE.search(header[0]):
             raise SourceUnreadable(

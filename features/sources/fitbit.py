@@ -46,6 +46,11 @@ ACTIVE_COLUMNS = (
 )
 """Vigorous and moderate minutes, added up."""
 
+SEDENTARY_COLUMNS = ("SedentaryMinutes", "sedentary_minutes")
+WHOLE_DAY_MIN = 1440
+MOVEMENT = {STEPS, DISTANCE, ACTIVE}
+"""What a tracker in a drawer counts as 0: its whole day is sedentary."""
+
 SUBJECT_COLUMNS, DATE_COLUMNS = ("Id", "id"), ("ActivityDate", "SleepDay", "date")
 
 
@@ -142,9 +147,10 @@ def _table(file: SourceFile) -> Reading:
             both = table[list(pair)].apply(pd.to_numeric, errors="coerce").sum(axis=1, skipna=False)
             table = table.assign(**{ACTIVE: both.map(lambda v: None if pd.isna(v) else str(v))})
             known = [*known, ACTIVE]
+    table, dropped = _without_unworn_days(file, table, known)
     days = pd.to_datetime(table[date], errors="coerce", format="mixed").dt.normalize()
     who = table[subject].fillna("") if subject else pd.Series(file.who, index=table.index)
-    dropped = [
+    dropped += [
         Problem(file=file.name, row=row + 2, field=date, message="no date in this row: left out")
         for row in table.index[days.isna()].tolist()
     ]
@@ -168,6 +174,28 @@ def _table(file: SourceFile) -> Reading:
             for w, d, v in zip(who[good], days[good], number[good], strict=True)
         ]
     return _reading(file, rows, dropped)
+
+
+def _without_unworn_days(
+    file: SourceFile, table: pd.DataFrame, known: list[str]
+) -> tuple[pd.DataFrame, list[Problem]]:
+    """Empty the movement of days that are sedentary from end to end: nobody wore the tracker."""
+    column = next((name for name in SEDENTARY_COLUMNS if name in table), None)
+    if column is None:
+        return table, []
+    unworn = pd.to_numeric(table[column], errors="coerce") >= WHOLE_DAY_MIN
+    if not unworn.any():
+        return table, []
+    movement = [name for name in known if COLUMNS.get(name, (name, 1.0))[0] in MOVEMENT]
+    message = (
+        f"{int(unworn.sum())} day(s) of 24 sedentary hours, on which the tracker was not worn:"
+        f" {', '.join(movement)} left out"
+    )
+    mask = pd.DataFrame({name: unworn for name in movement})
+    emptied = table[movement].mask(mask)
+    return table.assign(**{name: emptied[name] for name in movement}), [
+        problem(file, column, message)
+    ]
 
 
 def _reading(file: SourceFile, rows: list[tuple[Any, ...]], dropped: list[Problem]) -> Reading:

@@ -108,6 +108,11 @@ KNOWN_FOREIGN: tuple[tuple[str, Callable[[bytes], bool], str], ...] = (
         lambda head: b"<motionfile>" in head[:400],
         "export it as CSV and import it as a table",
     ),
+    (
+        "zip archive of something else than an ActiGraph or a phone's export",
+        lambda head: head.startswith(ZIP_MAGIC),
+        "unpack it, and import the file or the folder that was in it",
+    ),
 )
 """Files that are known for what they are and not read: an error that says so helps more."""
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from contracts.errors import Problem, SourceUnreadable
-from features.recording import NOT_STATED, UNITS, Quantity, Reading, Signal, SourceFile
+from features.biomarkers.clock import to_wall_clock
+from features.recording import NOT_STATED, UNITS, Quantity, Reading, Signal, SourceFile, problem
 
 FACTORS: dict[Quantity, dict[str, float]] = {
     Quantity.ACCELERATION: {"g": 1.0, "mg": 0.001, "m/s2": 1 / 9.80665},
@@ -76,6 +77,10 @@ class SignalColumns(BaseModel):
         return self
 
 
+_OFFSET = r"^(?P<wall>.*\d:\d\d.*?) ?(?P<offset>Z|[+-]\d\d:?\d\d)$"
+UTC_OFFSETS = ("Z", "+00:00", "+0000")
+
+
 def read_signals(file: SourceFile, declared: tuple[SignalColumns, ...]) -> Iterator[Reading]:
     """Yield the declared signals of one table.
 
@@ -97,7 +102,7 @@ def read_signals(file: SourceFile, declared: tuple[SignalColumns, ...]) -> Itera
         time_N = _time(file, table, entry)
         values_NC, good_N = _values(table, entry)
         good_N &= ~np.isnat(time_N)
-        dropped += _bad_rows(file, entry, good_N)
+        dropped += [*_bad_rows(file, entry, good_N), *_in_utc(file, table, entry)]
         if good_N.any():
             signals.append(
                 Signal(
@@ -127,9 +132,7 @@ def _table(file: SourceFile) -> pd.DataFrame:
 
 def _time(file: SourceFile, table: pd.DataFrame, entry: SignalColumns) -> NDArray[np.datetime64]:
     if entry.time:
-        parsed = pd.to_datetime(table[entry.time], errors="coerce", format="ISO8601")
-        naive = parsed.dt.tz_localize(None) if parsed.dt.tz is not None else parsed
-        return naive.to_numpy(dtype="datetime64[ns]")
+        return _wall_clock(table[entry.time], file.zone)
     try:
         start = np.datetime64(pd.Timestamp(entry.start), "ns")
     except ValueError as error:
@@ -138,6 +141,36 @@ def _time(file: SourceFile, table: pd.DataFrame, entry: SignalColumns) -> NDArra
         ) from error
     step = np.arange(len(table)) * (1e9 / entry.rate_hz)
     return np.asarray(start + step.round().astype("timedelta64[ns]"))
+
+
+def _wall_clock(told: pd.Series, zone: str) -> NDArray[np.datetime64]:
+    """Return the wall clock of ISO 8601 times, NaT where they are none.
+
+    A time with an offset is written in its wall clock; one in UTC takes the declared zone.
+    """
+    if isinstance(told.dtype, np.dtype) and told.dtype.kind == "M":
+        return told.to_numpy(dtype="datetime64[ns]")
+    text = told.map(lambda value: "" if pd.isna(value) else str(value))
+    parts = text.str.extract(_OFFSET)
+    parsed = pd.to_datetime(parts["wall"].fillna(text), errors="coerce", format="ISO8601")
+    time_N = parsed.to_numpy(dtype="datetime64[ns]")
+    in_utc = parts["offset"].isin(UTC_OFFSETS).to_numpy()
+    if zone and in_utc.any():
+        time_N = np.where(in_utc, to_wall_clock(time_N, zone), time_N)
+    return np.asarray(time_N, dtype="datetime64[ns]")
+
+
+def _in_utc(file: SourceFile, table: pd.DataFrame, entry: SignalColumns) -> list[Problem]:
+    """Tell of times in UTC for which no zone is declared."""
+    if not entry.time or file.zone:
+        return []
+    if isinstance(table[entry.time].dtype, np.dtype) and table[entry.time].dtype.kind == "M":
+        return []
+    offset = table[entry.time].astype(str).str.extract(_OFFSET)["offset"]
+    if not offset.isin(UTC_OFFSETS).any():
+        return []
+    message = "tells time in UTC and the map has no time_zone: days are days in UTC"
+    return [problem(file, entry.time, message)]
 
 
 def _values(

@@ -137,9 +137,15 @@ def import_tables(column_map: Path) -> tuple[pd.DataFrame, Provenance]:
     return events[list(COLUMNS)], provenance
 
 
+LARGEST_MAP = 1 << 20
+"""Bytes; a file beyond is taken for data."""
+
+
 def is_column_map(path: Path) -> bool:
-    """Tell by its content whether a file is a column map."""
+    """Tell by its content whether a file is a column map; a week of raw data is not read for it."""
     try:
+        if path.stat().st_size > LARGEST_MAP:
+            return False
         keys = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
         return False

@@ -210,3 +210,24 @@ def test_the_gravest_of_all_outcomes_is_the_verdict(finding_of: Callable[..., Fi
     told = [finding_of(outcome=outcome) for outcome in Outcome]
     for count in range(1, len(told) + 1):
         assert gravest(reversed(told[:count])) is told[count - 1].outcome
+
+
+def test_on_another_instrument_limits_are_as_many_important_differences() -> None:
+    shipped = load_policy()
+    speed = shipped.carried_over("REHABCAST//WALK_TEST_SPEED", 0.05)
+    for before, after in zip(shipped.rules, speed.rules, strict=True):
+        in_points = before.metric.definition.unit is Unit.POINTS
+        if in_points and not before.statistic.is_ratio:
+            assert after.limit / 0.05 == pytest.approx(before.limit / 4.25)
+        else:
+            assert after == before
+    assert speed.least_error / 0.05 == pytest.approx(shipped.least_error / 4.25)
+    assert speed.yardsticks.important_difference == 0.05
+    # What a board reads and the ledger holds tells it from the shipped one.
+    assert (speed.version, speed.digest) != (shipped.version, shipped.digest)
+    assert "carried over to 0.05" in next(r.rationale for r in speed.rules if r.limit == 0.05)
+
+
+def test_on_its_own_instrument_the_policy_is_as_it_is() -> None:
+    shipped = load_policy()
+    assert shipped.carried_over(shipped.instrument, 7.25) is shipped

@@ -18,6 +18,7 @@ from features.groups import NO_WEARABLE
 from features.sequences import (
     cohort_sequences,
     forecast_sequence,
+    latest_origin,
     present_modalities,
     training_sequences,
 )
@@ -175,9 +176,10 @@ def test_the_order_of_rows_does_not_matter(events: pd.DataFrame, task: Task, see
 def test_a_forecast_sees_the_same_past_as_training_did(events: pd.DataFrame, task: Task) -> None:
     trained = training_sequences(events, task)
     latest = trained.take(trained.origin_day_B == 21)
+    until_21 = task.model_copy(update={"forecasts_until_day": 21})
     for row in range(0, len(latest), 7):
         subject = latest.subject_B[row]
-        asked = forecast_sequence(events[events[SUBJECT] == subject], task, trained.layout)
+        asked = forecast_sequence(events[events[SUBJECT] == subject], until_21, trained.layout)
         assert asked.origin_day_B.tolist() == [21]
         np.testing.assert_array_equal(asked.values_BTC[0], latest.values_BTC[row])
         np.testing.assert_array_equal(asked.person_BS[0], latest.person_BS[row])
@@ -185,6 +187,33 @@ def test_a_forecast_sees_the_same_past_as_training_did(events: pd.DataFrame, tas
             asked.days_since_observed_BTC()[0], latest.days_since_observed_BTC()[row]
         )
         assert np.isnan(asked.truth_BH[0, 0])
+
+
+@given(
+    st.lists(st.integers(-50, 120), max_size=6),
+    st.lists(st.integers(-50, 120), max_size=3),
+    st.sampled_from([None, 0.0]),
+)
+def test_a_forecast_is_made_on_the_latest_day_that_still_sees_a_score(
+    task: Task, other_days: list[int], scored_days: list[int], assumed: float | None
+) -> None:
+    task = task.model_copy(update={"target": task.target.model_copy(update={"assumed": assumed})})
+    measured = [*other_days, *scored_days]
+    days = [day for day in range(task.last_origin_day + 1) if any(day <= d for d in measured)]
+    past = task.inputs.past_days
+    seeing = [d for d in days if assumed is not None or any(d - past < s <= d for s in scored_days)]
+    found = latest_origin(task, np.array(measured, dtype=int), np.array(scored_days, dtype=int))
+    assert found == max(seeing or days, default=None)
+
+
+def test_what_was_measured_between_landmarks_counts(task: Task) -> None:
+    record = pd.concat([person((0, SCORE, 20), (40, SCORE, 31), (300, SCORE, 60))])
+    layout = training_sequences(person((0, SCORE, 20), (40, SCORE, 31)), task).layout
+    asked = forecast_sequence(record[record[TIME] < record[TIME].max()], task, layout)
+    assert (asked.origin_day_B.tolist(), asked.last_score_B.tolist()) == ([40], [31])
+    # A score of the day 300 is not seen from the last day that forecasts are made on.
+    late = forecast_sequence(record, task, layout)
+    assert (late.origin_day_B.tolist(), late.last_score_B.tolist()) == ([74], [31])
 
 
 def test_a_record_without_a_score_is_refused_with_what_to_do(

@@ -33,7 +33,7 @@ def observation(draw: st.DrawFn) -> Observation:
     low, high = (word.low or 0, word.high or 0) if word is not None and numeric else (0, 1)
     return Observation(
         code=code,
-        day_since_onset=None if person != slip else draw(st.integers(0, 60)),
+        day_since_onset=None if person != slip else draw(st.integers(0, 150)),
         value=draw(st.floats(low, high + slip)) if numeric else None,
         label=None if numeric else draw(st.sampled_from(["female", "male", "A", None])),
     )

@@ -84,13 +84,24 @@ def test_a_later_record_moves_the_origin_and_drops_the_past_horizons(served: Ser
     assert later.origin_day == 21
     assert later.last_score == 30
     assert [horizon.weeks for horizon in later.horizons] == [5, 6, 12, 26, 52]
+    assert not any("audit judged" in limit for limit in later.limits)
+
+
+@pytest.mark.parametrize(("day", "origin"), [(13, 3), (50, 40), (94, 84), (110, 84)])
+def test_a_forecast_starts_on_any_day_and_says_which_the_audit_judged(
+    served: Served, day: int, origin: int
+) -> None:
+    later = [{**SCORE, "day_since_onset": each} for each in (day - 16, day) if each > 0]
+    given_ = answer(without_strangers(served), *later, {**STEPS, "day_since_onset": day})
+    assert given_.origin_day == origin
+    told = f"on day 0, 21 after enrolment; this one is made on day {origin}."
+    assert told in given_.limits[0]
 
 
 @pytest.mark.parametrize(
     ("observations", "told", "to_do"),
     [
         ([STEPS, {**STEPS, "day_since_onset": 12}], "no Fugl-Meyer", "assess the patient"),
-        ([STEPS, {**SCORE, "day_since_onset": 13}], "no Fugl-Meyer", "date the enrolment"),
         ([{**SCORE, "value": 67.0}], "impossible", "check the entry"),
         ([{**SCORE, "value": None}], "expected a number", "missing value"),
         ([{**SCORE, "code": "X//Y"}], "not in the vocabulary", "map it"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -206,9 +208,10 @@ def test_gait_of_a_metronome_walk() -> None:
     pytest.importorskip("skdh")
     rest = np.array([1.0, 0, 0]) + np.random.default_rng(1).normal(0, 0.005, (6000, 3))
     values = np.concatenate([rest, walk(1.9, 180), rest])
-    found = gait.daily_gait(
+    strides = gait.strides_of(
         signal(values, Quantity.ACCELERATION, 100.0, "lower back"), height_m=1.7
-    ).set_index("code")["numeric_value"]
+    )
+    found = gait.daily_gait(strides).set_index("code")["numeric_value"]
     assert found[gait.STEPS] == pytest.approx(1.9 * 180, rel=0.03)
     assert found["REHABCAST//CADENCE"] == pytest.approx(60 * 1.9, rel=0.03)
     assert found["REHABCAST//WALKING_BOUTS"] == 1
@@ -216,8 +219,21 @@ def test_gait_of_a_metronome_walk() -> None:
     assert found["REHABCAST//STRIDE_TIME_VARIABILITY"] < 3
     assert found["REHABCAST//STEP_ASYMMETRY"] < 3
     assert 0.5 < found["REHABCAST//GAIT_SPEED"] < 2.5
-    nobody = gait.daily_gait(signal(rest, Quantity.ACCELERATION, 100.0, "lower back"))
-    assert nobody.empty
+    nobody = gait.strides_of(signal(rest, Quantity.ACCELERATION, 100.0, "lower back"))
+    assert gait.daily_gait(nobody).empty
+
+
+def test_a_day_in_two_pieces_has_the_gait_of_both() -> None:
+    pytest.importorskip("skdh")
+    rest = np.array([1.0, 0, 0]) + np.random.default_rng(1).normal(0, 0.005, (6000, 3))
+    walks = [np.concatenate([rest, walk(hz, 120), rest]) for hz in (1.7, 2.1)]
+    morning, evening = (signal(w, Quantity.ACCELERATION, 100.0, "lower back") for w in walks)
+    evening = replace(evening, time_N=evening.time_N + np.timedelta64(6, "h"))
+    strides = pd.concat([gait.strides_of(morning), gait.strides_of(evening)], ignore_index=True)
+    found = gait.daily_gait(strides).set_index("code")["numeric_value"]
+    assert found[gait.STEPS] == pytest.approx(120 * (1.7 + 2.1), rel=0.03)
+    assert found["REHABCAST//WALKING_BOUTS"] == 2
+    assert found["REHABCAST//WALKING_TIME"] == pytest.approx(4, abs=0.3)
 
 
 def test_enmo_and_counts() -> None:

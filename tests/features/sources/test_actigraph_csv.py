@@ -37,16 +37,26 @@ def test_columns_follow_the_mode_or_their_names(samples: Path) -> None:
 def test_damaged_rows_and_headers_are_told(samples: Path, tmp_path: Path) -> None:
     lines = (samples / "ggirread" / "ActiGraph13.csv").read_text().splitlines()
     broken = tmp_path / "x.csv"
-    broken.write_text("\n".join([*lines[:20], "1,2", "a,b,c,d", *lines[22:]]))
+    broken.write_text("\n".join([*lines[:20], "1,2", "a,b,c,d", *lines[22:], ""]))
     reading = opened(broken)
     (problem,) = reading.dropped
     assert (problem.row, "2 epoch(s)" in problem.message) == (21, True)
     for text, words in (
         ("\n".join(lines[:10]), "no epoch follows"),
         ("\n".join([lines[0], *lines[5:]]), "cannot be read"),
-        ("\n".join([*lines[:10], "1,2,3,4,5"]), "5 columns without names"),
+        ("\n".join([*lines[:10], "1,2,3,4,5", ""]), "5 columns without names"),
         ("\n".join(lines).replace("00:00:15", "00:00:00"), "impossible"),
     ):
         broken.write_text(text)
         with pytest.raises(SourceUnreadable, match=words):
             opened(broken)
+
+
+def test_a_last_row_without_its_end_is_no_epoch(samples: Path, tmp_path: Path) -> None:
+    data = (samples / "ggirread" / "ActiGraph13.csv").read_bytes()
+    whole = len(opened(samples / "ggirread" / "ActiGraph13.csv").signals[0])
+    cut = tmp_path / "cut.csv"
+    cut.write_bytes(data[:-2])  # Every cell is there, but who knows how many digits the last had.
+    reading = opened(cut)
+    assert len(reading.signals[0]) == whole - 1
+    assert "1 epoch(s) without possible counts" in reading.dropped[0].message

@@ -277,3 +277,23 @@ def test_beat_intervals_of_open_mhealth_become_a_signal(tmp_path: Path) -> None:
         points.append(point)
     (signal,) = read(written(tmp_path, points)).signals
     assert signal.values_NC[:, 0].tolist() == [800, 801, 802]
+
+
+def test_a_fitbit_day_in_a_drawer_is_no_day_without_movement(tmp_path: Path) -> None:
+    file = tmp_path / "days.csv"
+    file.write_text(
+        "id,date,steps,very_active_minutes,moderately_active_minutes,sedentary_minutes,resting_hr\n"
+        "a,2021-05-24,5000,10,20,900,60\n"
+        "a,2021-05-25,0,0,0,1440,61\n"
+        "a,2021-05-26,0,0,0,1380,62\n"
+    )
+    (reading,) = formats.read(SourceFile(path=file, name=file.name, who="x"))
+    assert reading.records is not None
+    active = reading.records[reading.records["code"] == "REHABCAST//ACTIVE_TIME"]
+    steps = reading.records[reading.records["code"] == "LOINC//41950-7"]
+    assert active["numeric_value"].tolist() == [30, 0]
+    assert steps["numeric_value"].tolist() == [5000, 0]
+    assert (reading.records["code"] == "LOINC//40443-4").sum() == 3
+    (problem,) = reading.dropped
+    assert problem.field == "sedentary_minutes"
+    assert problem.message.startswith("1 day(s) of 24 sedentary hours")

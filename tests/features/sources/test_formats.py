@@ -4,6 +4,7 @@ import gzip
 import random
 import shutil
 import warnings
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -101,6 +102,14 @@ def test_a_packed_file_is_read_like_the_plain_one(samples: Path, tmp_path: Path)
     assert len(read(packed)[0].signals[0]) == len(read(plain)[0].signals[0])
     packed.write_bytes(packed.read_bytes()[:-200])
     with pytest.raises(SourceUnreadable, match="cannot be unpacked"):
+        read(packed)
+
+
+def test_a_zip_of_a_recording_says_to_unpack_it(samples: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "recording.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.write(samples / "ggirread" / "ax3_testfile.cwa", "ax3.cwa")
+    with pytest.raises(SourceUnreadable, match=r"zip archive.*unpack it"):
         read(packed)
 
 
