@@ -9,6 +9,7 @@ WITH half AS (
         COUNT(speaks_for_wear) AS judged_minutes,
         COUNT(*) FILTER (asleep) AS asleep_minutes,
         SUM(enmo_mg) AS enmo, COUNT(enmo_mg) AS enmo_minutes,
+        SUM(mad_mg) AS mad, COUNT(mad_mg) AS mad_minutes,
         COUNT(*) FILTER (enmo_mg >= $active_mg) AS active_minutes,
         SUM(counts) AS counts, COUNT(counts) AS count_minutes,
         SUM(steps) AS steps,
@@ -29,6 +30,8 @@ body AS (
         SUM(worn_minutes) / IF(SUM(judged_minutes) > 0, 60.0, NULL) AS "REHABCAST//WEAR_TIME",
         CAST(SUM(enmo) FILTER (speaks) AS DOUBLE) / NULLIF(SUM(enmo_minutes) FILTER (speaks), 0)
             AS "REHABCAST//ACTIVITY",
+        CAST(SUM(mad) FILTER (speaks) AS DOUBLE) / NULLIF(SUM(mad_minutes) FILTER (speaks), 0)
+            AS "REHABCAST//AMPLITUDE_DEVIATION",
         SUM(active_minutes) FILTER (speaks AND on_wrist)
             / IF(SUM(enmo_minutes) FILTER (speaks AND on_wrist) > 0, 1.0, NULL)
             AS "REHABCAST//ACTIVE_TIME",

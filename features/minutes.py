@@ -38,6 +38,7 @@ SCHEMA = pa.schema(
         ("speaks_for_wear", pa.bool_()),
         ("asleep", pa.bool_()),
         ("enmo_mg", MEASURED),
+        ("mad_mg", MEASURED),
         ("counts", MEASURED),
         ("steps", MEASURED),
         ("heart_rate", MEASURED),

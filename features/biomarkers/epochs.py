@@ -13,11 +13,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.biomarkers.intensity import enmo
+from features.biomarkers.intensity import amplitude_deviation, enmo, magnitude
 from features.recording import Quantity, Signal
 
 MINUTE_NS = 60_000_000_000
 SECOND_NS = 1_000_000_000
+DEVIATION_NS = 5 * SECOND_NS
+"""Epochs of the mean amplitude deviation (Vaha-Ypya 2015); a minute holds twelve."""
 
 KEYS = ["who", "placement", "device", "time"]
 AXES = ("x", "y", "z")
@@ -94,6 +96,7 @@ _JOIN = {
     "low": "min",
     "high": "max",
     "enmo": "sum",
+    "mad": "sum",
     "use": "sum",
     "counts": "sum",
     "steps": "sum",
@@ -112,7 +115,7 @@ _JOIN = {
 def _acceleration(
     signal: Signal, order: NDArray[np.int64], start_M: NDArray[np.int64]
 ) -> pd.DataFrame:
-    """Moments of each axis, acceleration above gravity, seconds of use, and turns of the wrist."""
+    """Moments of each axis, intensity, seconds of use, and turns of the wrist."""
     values_NC = signal.values_NC if signal.values_NC.shape[1] == 3 else signal.values_NC[:, :3]
     if order[0] != 0 or (len(order) > 1 and order[1] != 1):
         values_NC = values_NC[order]
@@ -125,8 +128,12 @@ def _acceleration(
         columns[f"high_{axis}"] = np.maximum.reduceat(axis_N, start_M)
         np.square(axis_N, out=axis_N)
         columns[f"square_{axis}"] = np.add.reduceat(axis_N, start_M)
-    above_N = enmo(values_NC)
+    magnitude_N = magnitude(values_NC)
+    above_N = enmo(magnitude_N)
     columns["enmo_sum"] = np.add.reduceat(above_N, start_M)
+    epoch_N = signal.time_N.view(np.int64)[order] // DEVIATION_NS
+    start_E = np.flatnonzero(np.diff(epoch_N, prepend=epoch_N[0] - 1))
+    columns["mad_sum"] = np.add.reduceat(amplitude_deviation(magnitude_N, start_E), start_M)
     columns |= _by_second(signal, values_NC, above_N, order, start_M)
     return pd.DataFrame(columns)
 

@@ -120,6 +120,7 @@ def _minutes(
         minutes["other_use_s"] = other_use(minutes, WRISTS[arm])
     if "n" in minutes:
         minutes["enmo_mg"] = 1000 * minutes["enmo_sum"] / minutes["n"]
+        minutes["mad_mg"] = 1000 * minutes["mad_sum"] / minutes["n"]
     changes = _exchanged(who, minutes)
     rules.count("wearable exchanged for another at the same place", len(changes))
     return minutes, changes

@@ -90,6 +90,16 @@ def test_one_bad_recording_does_not_stop_the_rest(cohort: Path) -> None:
     assert "import the recording again" in problem.message
 
 
+def test_minutes_of_an_older_version_are_to_be_imported_again(cohort: Path) -> None:
+    forget_days(cohort)
+    old = cohort / MINUTES_FOLDER / "4.parquet"
+    pq.write_table(pq.read_table(old).drop_columns("mad_mg"), old)
+    (problem,) = extract(cohort).problems
+    assert problem.file == "4.parquet"
+    assert "mad_mg" in problem.message
+    assert "import the recording again" in problem.message
+
+
 def test_batches_of_any_size_give_the_same_bytes(cohort: Path) -> None:
     whole = days_bytes(cohort)
     for size in (1, 5):

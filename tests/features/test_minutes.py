@@ -24,6 +24,7 @@ def made_up(subject: int, days: int) -> pd.DataFrame:
             "worn": generator.random(count) < 0.8,
             "asleep": generator.random(count) < 0.3,
             "enmo_mg": generator.gamma(2, 40, count).astype("float32"),
+            "mad_mg": generator.gamma(2, 30, count).astype("float32"),
             "counts": generator.gamma(2, 400, count).astype("float32"),
             "steps": generator.poisson(3, count).astype("float32"),
             "heart_rate": generator.normal(80, 10, count).astype("float32"),
@@ -66,6 +67,7 @@ def test_the_query_says_what_pandas_says(folder: Path) -> None:
         by_day = main.groupby(day)
         truth = {
             "REHABCAST//ACTIVITY": by_day["enmo_mg"].mean(),
+            "REHABCAST//AMPLITUDE_DEVIATION": by_day["mad_mg"].mean(),
             "REHABCAST//ACTIVITY_COUNTS": by_day["counts"].mean(),
             "REHABCAST//ACTIVE_TIME": by_day["enmo_mg"].apply(lambda v: (v >= 100).sum()),
             "LOINC//41950-7": by_day["steps"].sum(),
