@@ -15,7 +15,7 @@ from rehabcast.settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
-    from training.register import ModelVersion
+    from serving.bundle import Bundle
 
 
 def run_mitigation(
@@ -48,8 +48,8 @@ def run_mitigation(
         raise ContractError(f"{model_version}: no attribute varies in this cohort")
     chosen = axis if axis is not None else varied[0]
     given = {name: table_of(name) for name in variants}
-    trained = {} if cohort is None else _trained(settings, version, cohort, config)
     bundle = open_bundle(settings, version)
+    trained = {} if cohort is None else _trained(bundle, cohort, config)
     told = compare(predictions, chosen, policy_of(bundle), {**trained, **given})
     with TemporaryDirectory() as place:
         folder = Path(place)
@@ -68,15 +68,11 @@ def run_mitigation(
     }
 
 
-def _trained(
-    settings: Settings, version: ModelVersion, cohort: Path, config: Path | None
-) -> dict[str, pd.DataFrame]:
+def _trained(bundle: Bundle, cohort: Path, config: Path | None) -> dict[str, pd.DataFrame]:
     from features.cohort import read_cohort
-    from rehabcast.evidence import open_bundle
     from rehabcast.mitigation_variants import configurations, train_variants
     from rehabcast.training_commands import parameters_of
 
-    bundle = open_bundle(settings, version)
     parameters = parameters_of(config, bundle.manifest.seed)
     steps = parameters.folds * len(configurations(parameters))
     with progress("Training variants", steps) as advance:

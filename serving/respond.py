@@ -122,7 +122,7 @@ def _forecast(
         reasons=told,
         rests_on=_rests_on(bundle, batch, question.observations),
         groups=group_coverage(served, groups),
-        **{**_about(served), "limits": [*_between_landmarks(bundle.task, origin), *limits(served)]},
+        **_about(served, _between_landmarks(bundle.task, origin)),
     )
 
 
@@ -215,12 +215,12 @@ def _instrument(task: Task) -> str:
     return name if task.target.better == "higher" else f"{name}, lower is better"
 
 
-def _about(served: Served) -> dict[str, Any]:
+def _about(served: Served, own_limits: Sequence[str] = ()) -> dict[str, Any]:
     task = served.bundle.task
     return {
         "instrument": _instrument(task),
         "scale": (task.target.low, task.target.high),
         "model": model_info(served),
         "banner": banner(served),
-        "limits": limits(served),
+        "limits": [*own_limits, *limits(served)],
     }
