@@ -10,8 +10,12 @@ from audits.disparity import ALL_GROUPS, Direction, Statistic
 from audits.intervals import Interval
 from audits.measures import Measure, Metric
 from audits.partitions import EVERYONE
-from audits.policy import Rule
+from audits.policy import Policy, Rule
 from contracts.verdict import Outcome
+from contracts.vocabulary import vocabulary
+
+SCORE = "{score}"
+"""UCUM annotation of scores: they have no unit but their points."""
 
 JUDGEMENT = {
     Outcome.PASS: "all of it within the limit of {limit}",
@@ -108,6 +112,14 @@ def in_unit(metric: Metric, *values: float) -> str:
         Unit.HOURS: (1, " hours"),
     }[unit]  # fmt: skip
     return " to ".join(_plain(value, decimals) for value in values) + word
+
+
+def on_scale(policy: Policy, value: float) -> str:
+    """Return an amount of score in the instrument's own unit, to a tenth of what patients feel."""
+    decimals = max(0, 1 - math.floor(math.log10(policy.important_difference)))
+    code = vocabulary().get(policy.instrument)
+    unit = "points" if code is None or code.unit == SCORE else code.unit
+    return f"{_plain(abs(value), decimals)} {unit}"
 
 
 def _plain(value: float, decimals: int) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from audits.measures import Metric
 from audits.partitions import EVERYONE
 from audits.performance import Performance
-from audits.policy import Rule
+from audits.policy import Policy, Rule
 from audits.report.content import Report, pooled
 from audits.report.document import (
     Block,
@@ -23,8 +23,12 @@ from audits.report.document import (
 )
 from audits.report.uncovered import uncovered
 from audits.validation import CHECK
+from audits.wording import on_scale
 from contracts.predictions import CHAMPION
 from contracts.verdict import GRAVITY, Finding, Outcome
+
+NEUTRAL = 0.125
+"""Share of an important difference up to which forecasts count as neither too high nor too low."""
 
 PERMITS = {
     Outcome.PASS: "Every rule that binds was shown to hold. The model may be put into service once"
@@ -125,14 +129,14 @@ def _groups(report: Report) -> Iterable[Block]:
     inside = {(r.axis, r.group): r for r in pooled(report, Metric.COVERAGE)}
     yield Heading(level=1, text="Who was looked at, and what was found")
     yield Table(
-        caption=f"Every group of every attribute, over all horizons; points of the"
+        caption=f"Every group of every attribute, over all horizons; on the scale of the"
         f" {report.facts.target}, {report.facts.target_low:g} to {report.facts.target_high:g}",
         columns=("Group", "People", "What was found", "Judgement"),
         rows=tuple(
             (
                 EVERYONE if place[0] == EVERYONE else f"{place[0]}: {place[1]}",
                 "hidden" if error.subjects is None else str(error.subjects),
-                _sentence(error, bias[place], inside[place]),
+                _sentence(report.policy, error, bias[place], inside[place]),
                 _judgement(report, place),
             )
             for place, error in errors.items()
@@ -141,18 +145,18 @@ def _groups(report: Report) -> Iterable[Block]:
     )
 
 
-def _sentence(error: Performance, bias: Performance, inside: Performance) -> str:
+def _sentence(policy: Policy, error: Performance, bias: Performance, inside: Performance) -> str:
     if error.value is None or bias.value is None or inside.value is None:
         return "Judged, but not shown: the group is small, or would give a small one away."
     side = "too high" if bias.value > 0 else "too low"
     lean = (
         "neither too high nor too low on average"
-        if abs(bias.value) < 0.5
-        else f"{abs(bias.value):.1f} points {side} on average"
+        if abs(bias.value) < NEUTRAL * policy.important_difference
+        else f"{on_scale(policy, bias.value)} {side} on average"
     )
     return (
-        f"Off by {error.value:.1f} points; {lean}. {100 * inside.value:.0f} in 100 outcomes lay in"
-        " the range that promised 80."
+        f"Off by {on_scale(policy, error.value)}; {lean}. {100 * inside.value:.0f} in 100 outcomes"
+        " lay in the range that promised 80."
     )
 
 
@@ -177,16 +181,16 @@ def _labels(report: Report) -> Iterable[Block]:
         " only a second, blinded assessment can."
     )
     if told:
-        bias, source = report.policy.label_bias.points, report.policy.label_bias.source
-        tipping = [row for row in told if row.tipping_point]
+        bias = report.policy.label_bias
         hit = "; ".join(
             f"{r.axis}: {r.group} ({IN_PLAIN_WORDS.get(r.metric, r.metric)}, from"
-            f" {r.tipping_point:.1f} points)"
-            for r in tipping
+            f" {on_scale(report.policy, r.tipping_point)})"
+            for r in told
+            if r.tipping_point
         )
         yield Paragraph(
-            text=f"If a group's scores were off by up to {bias:g} points ({source}), these groups"
-            f" would be over a limit: {hit or 'none'}."
+            text=f"If a group's scores were off by up to {on_scale(report.policy, bias.points)}"
+            f" ({bias.source}), these groups would be over a limit: {hit or 'none'}."
         )
 
 
@@ -196,7 +200,7 @@ def _changes(report: Report) -> Iterable[Block]:
     yield Heading(level=1, text="Against the alternatives, and since the last version")
     yield Bullets(
         items=tuple(
-            _against(f, str(other))
+            _against(report.policy, f, str(other))
             for f in against
             if (other := _comparator(report, f)) != CHAMPION
         )
@@ -206,25 +210,25 @@ def _changes(report: Report) -> Iterable[Block]:
     since = f" (champion: {verdict.champion})" if verdict.champion else ""
     yield Paragraph(text=f"Change since the version in service{since}:")
     yield Bullets(
-        items=tuple(_against(f, f"version {verdict.champion}") for f in champion)
+        items=tuple(_against(report.policy, f, f"version {verdict.champion}") for f in champion)
         or ("No version is in service yet.",)
     )
 
 
-def _against(finding: Finding, other: str) -> str:
+def _against(policy: Policy, finding: Finding, other: str) -> str:
     """Say in plain words how far a forecast is off beside another one's."""
     value, low, high = finding.value, finding.low, finding.high
     if finding.metric != Metric.ERROR or value is None or low is None or high is None:
         return finding.reason
     who = EVERYONE if finding.axis == EVERYONE else f"{finding.axis}: {finding.group}"
     ends = (
-        f"{abs(low):.1f} less to {abs(high):.1f} {'less' if high < 0 else 'more'}"
+        f"{on_scale(policy, low)} less to {on_scale(policy, high)} {'less' if high < 0 else 'more'}"
         if low < 0
-        else f"{low:.1f} to {high:.1f} more"
+        else f"{on_scale(policy, low)} to {on_scale(policy, high)} more"
     )
     broken = "" if finding.outcome is Outcome.PASS else f": “{finding.rule}”."
     return (
-        f"{who} ({finding.subjects} people): off by {abs(value):.1f} points"
+        f"{who} ({finding.subjects} people): off by {on_scale(policy, value)}"
         f" {'less' if value < 0 else 'more'} than {other} is (95 % interval: {ends})."
         f" {SHORT[finding.outcome]}{broken}"
     )

@@ -36,6 +36,11 @@ FACTS = ModelFacts(
 
 
 @pytest.fixture(scope="session")
+def facts() -> ModelFacts:
+    return FACTS
+
+
+@pytest.fixture(scope="session")
 def table(table_of: Callable[..., pd.DataFrame]) -> pd.DataFrame:
     made = table_of(
         90,

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
 
 from audits.judge import Audited, judge
 from audits.policy import Policy
-from audits.report.content import Report, compose
+from audits.report.content import ModelFacts, Report, compose
+from audits.report.document import Table
+from audits.report.governance import governance_edition
+from contracts.predictions import LAST_SCORE, QUANTILE_COLUMNS, TRUTH
 from contracts.verdict import Finding, Outcome, Verdict
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -67,3 +71,31 @@ def test_a_table_that_broke_its_contract_is_told_by_the_verdict_alone(
     told = compose(broken, verdict, quick_policy, composed.facts, made_at="now", valid_until="then")
     assert told.verdict.outcome is Outcome.BLOCKED
     assert (told.performance, told.people) == ((), 0)
+
+
+def test_a_board_reads_the_instruments_own_unit_in_steps_that_matter(
+    table: pd.DataFrame, quick_policy: Policy, audited: Audited, facts: ModelFacts
+) -> None:
+    """A walking speed is told in m/s to a hundredth, and its bias is not rounded away."""
+    share = 0.1 / quick_policy.important_difference
+    speeds = table.copy()
+    scores = [TRUTH, LAST_SCORE, *QUANTILE_COLUMNS]
+    speeds[scores] = table[scores] * share
+    policy = quick_policy.carried_over("REHABCAST//WALK_TEST_SPEED", 0.1)
+    told = {
+        unit: said_of_everyone(
+            compose(t, judge(t, p, audited), p, facts, made_at="a", valid_until="b")
+        )
+        for unit, t, p in (("points", table, quick_policy), ("m/s", speeds, policy))
+    }
+    for unit, decimals in (("points", 1), ("m/s", 2)):
+        error, bias = re.findall(rf"(\d+\.\d{{{decimals}}}) {unit}(?=[; ])", told[unit])
+        assert float(error) > 0
+        assert float(bias) > 0
+        assert "too high on average" in told[unit]
+
+
+def said_of_everyone(report: Report) -> str:
+    """Return what the governance edition says was found over all."""
+    groups = next(b for b in governance_edition(report, ()).blocks if isinstance(b, Table))
+    return next(row[2] for row in groups.rows if row[0] == "everyone")
