@@ -72,7 +72,12 @@ def verify(path: Path, signature: Path, public_keys: Iterable[Path]) -> Path:
     keys = sorted(public_keys)
     if not signature.is_file():
         raise IntegrityError(f"{path.name} is not signed: there is no {signature.name}")
-    why = "no key to verify with: set REHABCAST_TRUSTED_KEYS"
+    if not keys:
+        raise IntegrityError(
+            f"{path.name}: not what was signed by a trusted key: there is none, set"
+            " REHABCAST_TRUSTED_KEYS"
+        )
+    refused: Exception | None = None
     for key in keys:
         try:
             config = verifying.Config().use_elliptic_key_verifier(public_key=key)
@@ -80,7 +85,10 @@ def verify(path: Path, signature: Path, public_keys: Iterable[Path]) -> Path:
         # What a broken signature raises is not told by model-signing: from a parser's error to
         # cryptography's. Whatever it is, the bytes are not vouched for.
         except Exception as error:
-            why = str(error) or type(error).__name__
+            refused = error
         else:
             return key
-    raise IntegrityError(f"{path.name}: not what was signed by a trusted key: {why}")
+    raise IntegrityError(
+        f"{path.name}: not what was signed by a trusted key: changed since, or signed with none of"
+        f" {', '.join(key.name for key in keys)}"
+    ) from refused
