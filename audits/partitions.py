@@ -6,6 +6,8 @@ Letters: N rows of a table, G groups of a partition.
 from __future__ import annotations
 
 import itertools
+import math
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +16,15 @@ from numpy.typing import NDArray
 
 from contracts.errors import ContractError
 from contracts.predictions import GROUP
+from contracts.vocabulary import NOT_RECORDED
 
 EVERYONE = "everyone"
+
+NUMBER = r"-?\d+(?:\.\d+)?"
+BAND = re.compile(
+    rf"under (?P<end>{NUMBER})%?|(?P<start>{NUMBER})%?(?: to under {NUMBER}%?| and over)"
+)
+"""Labels of bands as `features.groups` writes them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +88,20 @@ def _axis(name: str, label_N: pd.Series[str]) -> Partition:
         missing = int(label_N.isna().sum())
         raise ContractError(f'{GROUP}{name}: {missing} row(s) without label, use "not recorded"')
     labels_G, group_N = np.unique(label_N.to_numpy(dtype=str), return_inverse=True)
+    order_G = np.array(sorted(range(len(labels_G)), key=lambda group: _rank(str(labels_G[group]))))
     return Partition(
-        axis=name, attributes=(name,), labels_G=tuple(labels_G.tolist()), group_N=group_N
+        axis=name,
+        attributes=(name,),
+        labels_G=tuple(labels_G[order_G].tolist()),
+        group_N=np.argsort(order_G)[group_N],
     )
+
+
+def _rank(label: str) -> tuple[bool, float, bool, str]:
+    """Put bands from low to high, other labels by the alphabet after them, not recorded last."""
+    band = BAND.fullmatch(label)
+    start = math.inf if band is None else float(band["start"] or band["end"])
+    return label == NOT_RECORDED, start, band is None or band["start"] is not None, label
 
 
 def _pair(first: Partition, second: Partition) -> Partition:
