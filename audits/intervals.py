@@ -20,7 +20,7 @@ from scipy import sparse
 from audits.definitions import Yardsticks
 from audits.measures import Measure, Metric, addends, ranked
 from audits.partitions import Partition
-from audits.ranking import auroc
+from audits.ranking import auroc, auroc_of_the_rest
 from contracts.predictions import SUBJECT
 
 Array = NDArray[np.float64]
@@ -263,11 +263,12 @@ def _areas(
     chance_N, reached_N, weight_NR = chance_N[counted_N], reached_N[counted_N], weight_NR[counted_N]
     group_N = partition.group_N[counted_N]
     value_GR = auroc(chance_N, reached_N, group_N, weight_NR, groups=groups)
-    rest_GR = np.full(value_GR.shape, np.nan)
-    # The rest of a pair's group is not ranked: it costs a sort each, and no rule asks for it.
-    for group in range(groups) if len(partition.attributes) == 1 else ():
-        others_N = (group_N != group).astype(np.intp)
-        rest_GR[group] = auroc(chance_N, reached_N, others_N, weight_NR, groups=2)[1]
+    # The rest of a pair's group is not ranked: no rule asks for it.
+    rest_GR = (
+        auroc_of_the_rest(chance_N, reached_N, group_N, weight_NR, groups=groups)
+        if len(partition.attributes) == 1
+        else np.full(value_GR.shape, np.nan)
+    )
     return value_GR, rest_GR, np.broadcast_to(overall_1R, value_GR.shape)
 
 

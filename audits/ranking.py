@@ -23,27 +23,85 @@ def auroc(
     (Hanley and McNeil 1982), each pair weighted by the product of its two weights. NaN for a group
     without such a pair.
     """
+    right_GR, pairs_GR = _right_and_all(chance_N, reached_N, group_N, weight_NR, groups)
+    return _share(right_GR, pairs_GR)
+
+
+def auroc_of_the_rest(
+    chance_N: NDArray[np.float64],
+    reached_N: NDArray[np.bool_],
+    group_N: NDArray[np.intp],
+    weight_NR: NDArray[np.float64],
+    *,
+    groups: int,
+) -> NDArray[np.float64]:
+    """Return the area in everyone but the group, (G, R), as `auroc` does.
+
+    The pairs of the rest are all pairs, less those with a member in the group, plus those with two,
+    which were taken off twice: so everyone is ranked once, and not once for every group.
+    """
+    within_GR, _ = _right_and_all(chance_N, reached_N, group_N, weight_NR, groups)
+    order = np.argsort(chance_N, kind="stable")
+    member_GN = (group_N[order] == np.arange(groups)[:, None]).astype(np.float64)
+    positive_NR = weight_NR[order] * reached_N[order, None]
+    negative_NR = weight_NR[order] - positive_NR
+    first_N, last_N = _ties(np.diff(chance_N[order]) != 0, len(order))
+    before_NR = _running(negative_NR)
+    below_NR = (before_NR[first_N] + before_NR[last_N]) / 2
+    before_NR = _running(positive_NR)
+    above_NR = before_NR[-1] - (before_NR[first_N] + before_NR[last_N]) / 2
+    as_positive_GR = member_GN @ (positive_NR * below_NR)
+    as_negative_GR = member_GN @ (negative_NR * above_NR)
+    right_GR = as_positive_GR.sum(axis=0) - as_positive_GR - as_negative_GR + within_GR
+    positive_GR, negative_GR = member_GN @ positive_NR, member_GN @ negative_NR
+    other_positive_GR = positive_GR.sum(axis=0) - positive_GR
+    other_negative_GR = negative_GR.sum(axis=0) - negative_GR
+    return _share(right_GR, other_positive_GR * other_negative_GR)
+
+
+def _right_and_all(
+    chance_N: NDArray[np.float64],
+    reached_N: NDArray[np.bool_],
+    group_N: NDArray[np.intp],
+    weight_NR: NDArray[np.float64],
+    groups: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the weight of each group's rightly ordered pairs, and of all its pairs, (G, R)."""
     order = np.lexsort((chance_N, group_N))
     chance_N, group_N = chance_N[order], group_N[order]
     positive_NR = weight_NR[order] * reached_N[order, None]
     negative_NR = weight_NR[order] - positive_NR
-    # Running sum of the negatives before each row; row N holds the total.
-    before_NR = np.concatenate([np.zeros((1, weight_NR.shape[1])), negative_NR.cumsum(axis=0)])
-    is_new_N = np.ones(len(order), dtype=np.bool_)
-    is_new_N[1:] = (np.diff(chance_N) != 0) | (np.diff(group_N) != 0)
-    tie_N = is_new_N.cumsum() - 1
-    first_T = np.flatnonzero(is_new_N)
-    last_T = np.append(first_T[1:], len(order))
+    before_NR = _running(negative_NR)
+    first_N, last_N = _ties((np.diff(chance_N) != 0) | (np.diff(group_N) != 0), len(order))
     edge_G = np.searchsorted(group_N, np.arange(groups + 1))
-    below_NR = before_NR[first_T][tie_N] - before_NR[edge_G[group_N]]
-    tied_NR = (before_NR[last_T] - before_NR[first_T])[tie_N]
-    right_GR = _sums(positive_NR * (below_NR + tied_NR / 2), edge_G)
-    pairs_GR = _sums(positive_NR, edge_G) * _sums(negative_NR, edge_G)
+    below_NR = (before_NR[first_N] + before_NR[last_N]) / 2 - before_NR[edge_G[group_N]]
+    right_GR = _sums(positive_NR * below_NR, edge_G)
+    return right_GR, _sums(positive_NR, edge_G) * _sums(negative_NR, edge_G)
+
+
+def _share(right_GR: NDArray[np.float64], pairs_GR: NDArray[np.float64]) -> NDArray[np.float64]:
     area_GR = np.full(pairs_GR.shape, np.nan)
     np.divide(right_GR, pairs_GR, out=area_GR, where=pairs_GR > 0)
     return area_GR
 
 
+def _ties(differs_N: NDArray[np.bool_], rows: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return where each row's run of equals begins, and where the next one does."""
+    is_new_N = np.ones(rows, dtype=np.bool_)
+    is_new_N[1:] = differs_N
+    first_T = np.flatnonzero(is_new_N)
+    tie_N = is_new_N.cumsum() - 1
+    return first_T[tie_N], np.append(first_T[1:], rows)[tie_N]
+
+
+def _running(values_NR: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sum of the rows before each row; row N holds the total."""
+    return np.concatenate([np.zeros((1, values_NR.shape[1])), values_NR.cumsum(axis=0)])
+
+
 def _sums(values_NR: NDArray[np.float64], edge_G: NDArray[np.intp]) -> NDArray[np.float64]:
-    total_NR = np.concatenate([np.zeros((1, values_NR.shape[1])), values_NR.cumsum(axis=0)])
-    return np.asarray(total_NR[edge_G[1:]] - total_NR[edge_G[:-1]])
+    """Return the sum of each group's rows, (G, R); rows lie group by group."""
+    has_rows_G = edge_G[:-1] < edge_G[1:]
+    total_GR = np.zeros((len(has_rows_G), values_NR.shape[1]))
+    total_GR[has_rows_G] = np.add.reduceat(values_NR, edge_G[:-1][has_rows_G], axis=0)
+    return total_GR
