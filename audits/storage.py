@@ -102,10 +102,8 @@ def open_database(url: str) -> sa.Engine:
     shown = parsed.render_as_string(hide_password=True)
     try:
         engine = _engine(parsed)
-        if (revision := _revision(engine)) is None:
-            _refuse_older_than_migrations(engine, shown)
-        if revision != _newest():
-            write(engine, _migrate)
+        if _revision(engine) != _newest():
+            _bring_up_to_date(engine, shown)
     except (sa.exc.DBAPIError, ModuleNotFoundError, OSError) as error:
         why = getattr(error, "orig", None) or error
         raise ServiceUnavailable(f"the ledger {shown} cannot be opened: {why}") from error
@@ -165,14 +163,24 @@ def _revision(engine: sa.Engine) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
-def _refuse_older_than_migrations(engine: sa.Engine, shown: str) -> None:
-    if sa.inspect(engine).has_table(trail_table.name):
+def _bring_up_to_date(engine: sa.Engine, shown: str) -> None:
+    def migrate(connection: sa.Connection) -> None:
+        # Asked again in the queue of writers: another may have made the tables meanwhile.
+        revision = MigrationContext.configure(connection).get_current_revision()
+        if revision is None and sa.inspect(connection).has_table(trail_table.name):
+            raise ServiceUnavailable(
+                f"the ledger {shown} was written by a development version of rehabcast from before"
+                " migrations, and cannot be read: move it away (with its mlruns/ folder, whose"
+                " models stand in it) or set REHABCAST_LEDGER_URL to a new one, then train and"
+                " audit again"
+            )
+        _migrate(connection)
+
+    try:
+        write(engine, migrate)
+    except ServiceUnavailable:
         engine.dispose()
-        raise ServiceUnavailable(
-            f"the ledger {shown} was written by a development version of rehabcast from before"
-            " migrations, and cannot be read: move it away (with its mlruns/ folder, whose models"
-            " stand in it) or set REHABCAST_LEDGER_URL to a new one, then train and audit again"
-        )
+        raise
 
 
 def _migrate(connection: sa.Connection) -> None:

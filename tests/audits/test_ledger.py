@@ -11,6 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine import make_url
 
+from audits import storage
 from audits.ledger import Ledger
 from audits.records import AuditRecord, Champion, LedgerState, Override, Role
 from audits.storage import metadata, open_database, reading, write
@@ -427,6 +428,23 @@ def test_many_may_open_a_new_ledger_at_once(ledger_url: str) -> None:
     assert [each.verify().length for each in opened] == [0] * 8
     for each in opened:
         each.close()
+
+
+def test_a_ledger_that_another_makes_meanwhile_is_no_old_one(
+    ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = storage._revision
+
+    def overtaken(engine: sa.Engine) -> str | None:
+        seen = ask(engine)
+        monkeypatch.setattr(storage, "_revision", ask)
+        Ledger(ledger_url).close()
+        return seen
+
+    monkeypatch.setattr(storage, "_revision", overtaken)
+    opened = Ledger(ledger_url)
+    assert opened.verify().length == 0
+    opened.close()
 
 
 def test_a_policy_is_frozen_once_and_again_when_it_changes(ledger: Ledger) -> None:
