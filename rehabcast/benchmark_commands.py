@@ -122,7 +122,7 @@ def run_benchmark(
     from training.config import TrainingConfig
     from training.leaks import check_past
     from training.pretrain import pretrain
-    from training.winner import better_but_not_servable, winner
+    from training.winner import PRETRAINED, better_but_not_servable, winner
 
     config = TrainingConfig() if config is None else config
     batch = training_sequences(cohort.events, task)
@@ -133,7 +133,11 @@ def run_benchmark(
             if pretrain_on is None
             else pretrain(pretrain_on, batch.layout, task, config, folder=Path(place))
         )
-    competing = _chosen(families(config, first), models)
+    # Whoever pre-trains a network wants to see it beside those that they named.
+    wanted = (
+        models if models is None or first is None else [*models, config.architecture + PRETRAINED]
+    )
+    competing = _chosen(families(config, first), wanted)
     with progress("Benchmark", fits(batch, task, by, repeats, folds) * len(competing)) as advance:
         result, scored = run(
             batch,

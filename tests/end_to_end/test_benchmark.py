@@ -71,6 +71,20 @@ def test_an_honest_benchmark_passes_every_alarm(simulated: Path) -> None:
     assert record["winner"] is None
 
 
+def test_who_pretrains_sees_that_network_beside_the_families_named(
+    simulated: Path, tmp_path: Path
+) -> None:
+    """Named or not, it takes part; and it has learned from the other cohort, so it differs."""
+    config = tmp_path / "quick.toml"
+    replace(TrainingConfig(), max_epochs=1, folds=2).write(config)
+    words = ("--models", "hybrid", "--config", str(config))
+    record = bench(simulated, *words, "--pretrain-on", str(simulated))
+    scores = {row["model"]: row["crps"] for row in record["standings"]}
+    assert set(scores) == {"hybrid", "hybrid, pre-trained"}
+    assert scores["hybrid"] != scores["hybrid, pre-trained"]
+    assert record["pretrained_on"].startswith("SIMULATED ")
+
+
 def test_a_family_that_beats_the_bayes_floor_stops_the_command(
     simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
