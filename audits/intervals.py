@@ -20,7 +20,7 @@ from scipy import sparse
 from audits.definitions import Yardsticks
 from audits.measures import Measure, Metric, addends, ranked
 from audits.partitions import Partition
-from audits.ranking import auroc, auroc_of_the_rest
+from audits.ranking import Chances, auroc, auroc_and_that_of_the_rest
 from contracts.predictions import SUBJECT
 
 Array = NDArray[np.float64]
@@ -246,8 +246,12 @@ def _overall_area(
 ) -> Array:
     """Return the AUROC in everyone, (1, R)."""
     whole_N = np.zeros(int(counted_N.sum()), dtype=np.intp)
-    ranked_rows = (chance_N[counted_N], reached_N[counted_N], whole_N, weight_NR[counted_N])
-    return auroc(*ranked_rows, groups=1)
+    return auroc(
+        Chances(
+            chance_N=chance_N[counted_N], reached_N=reached_N[counted_N],
+            group_N=whole_N, groups=1, weight_NR=weight_NR[counted_N],
+        )
+    )  # fmt: skip
 
 
 def _areas(
@@ -259,16 +263,19 @@ def _areas(
     overall_1R: Array,
 ) -> tuple[Array, Array, Array]:
     """Return the AUROC in the group, in the rest and in everyone, each (G, R)."""
-    groups = len(partition.labels_G)
-    chance_N, reached_N, weight_NR = chance_N[counted_N], reached_N[counted_N], weight_NR[counted_N]
-    group_N = partition.group_N[counted_N]
-    value_GR = auroc(chance_N, reached_N, group_N, weight_NR, groups=groups)
-    # The rest of a pair's group is not ranked: no rule asks for it.
-    rest_GR = (
-        auroc_of_the_rest(chance_N, reached_N, group_N, weight_NR, groups=groups)
-        if len(partition.attributes) == 1
-        else np.full(value_GR.shape, np.nan)
+    chances = Chances(
+        chance_N=chance_N[counted_N],
+        reached_N=reached_N[counted_N],
+        group_N=partition.group_N[counted_N],
+        groups=len(partition.labels_G),
+        weight_NR=weight_NR[counted_N],
     )
+    if len(partition.attributes) == 1:
+        value_GR, rest_GR = auroc_and_that_of_the_rest(chances)
+    else:
+        # The rest of a pair's group is not ranked: no rule asks for it.
+        value_GR = auroc(chances)
+        rest_GR = np.full(value_GR.shape, np.nan)
     return value_GR, rest_GR, np.broadcast_to(overall_1R, value_GR.shape)
 
 

@@ -5,47 +5,57 @@ Letters: N rows, G groups, R weightings.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 
-def auroc(
-    chance_N: NDArray[np.float64],
-    reached_N: NDArray[np.bool_],
-    group_N: NDArray[np.intp],
-    weight_NR: NDArray[np.float64],
-    *,
-    groups: int,
-) -> NDArray[np.float64]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chances:
+    """Chances to be ranked, with what came of them.
+
+    Parameters
+    ----------
+    chance_N, reached_N
+        Chance of the milestone, and whether it was reached.
+    group_N, groups
+        Group of each row, and how many there are.
+    weight_NR
+        Weight of each row under each weighting.
+    """
+
+    chance_N: NDArray[np.float64]
+    reached_N: NDArray[np.bool_]
+    group_N: NDArray[np.intp]
+    groups: int
+    weight_NR: NDArray[np.float64]
+
+
+def auroc(chances: Chances) -> NDArray[np.float64]:
     """Return the area under the ROC curve of each group, (G, R); ties count half.
 
     The share of pairs, one who reached it and one who did not, that the chances order rightly
     (Hanley and McNeil 1982), each pair weighted by the product of its two weights. NaN for a group
     without such a pair.
     """
-    right_GR, pairs_GR = _right_and_all(chance_N, reached_N, group_N, weight_NR, groups)
-    return _share(right_GR, pairs_GR)
+    return _share(*_right_and_all(chances))
 
 
-def auroc_of_the_rest(
-    chance_N: NDArray[np.float64],
-    reached_N: NDArray[np.bool_],
-    group_N: NDArray[np.intp],
-    weight_NR: NDArray[np.float64],
-    *,
-    groups: int,
-) -> NDArray[np.float64]:
-    """Return the area in everyone but the group, (G, R), as `auroc` does.
+def auroc_and_that_of_the_rest(
+    chances: Chances,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the area in each group, and in everyone but the group, (G, R) each, as `auroc` does.
 
     The pairs of the rest are all pairs, less those with a member in the group, plus those with two,
     which were taken off twice: so everyone is ranked once, and not once for every group.
     """
-    within_GR, _ = _right_and_all(chance_N, reached_N, group_N, weight_NR, groups)
-    order = np.argsort(chance_N, kind="stable")
-    member_GN = (group_N[order] == np.arange(groups)[:, None]).astype(np.float64)
-    positive_NR = weight_NR[order] * reached_N[order, None]
-    negative_NR = weight_NR[order] - positive_NR
-    first_N, last_N = _ties(np.diff(chance_N[order]) != 0, len(order))
+    within_GR, pairs_GR = _right_and_all(chances)
+    order = np.argsort(chances.chance_N, kind="stable")
+    member_GN = (chances.group_N[order] == np.arange(chances.groups)[:, None]).astype(np.float64)
+    positive_NR = chances.weight_NR[order] * chances.reached_N[order, None]
+    negative_NR = chances.weight_NR[order] - positive_NR
+    first_N, last_N = _ties(np.diff(chances.chance_N[order]) != 0, len(order))
     before_NR = _running(negative_NR)
     below_NR = (before_NR[first_N] + before_NR[last_N]) / 2
     before_NR = _running(positive_NR)
@@ -56,24 +66,18 @@ def auroc_of_the_rest(
     positive_GR, negative_GR = member_GN @ positive_NR, member_GN @ negative_NR
     other_positive_GR = positive_GR.sum(axis=0) - positive_GR
     other_negative_GR = negative_GR.sum(axis=0) - negative_GR
-    return _share(right_GR, other_positive_GR * other_negative_GR)
+    return _share(within_GR, pairs_GR), _share(right_GR, other_positive_GR * other_negative_GR)
 
 
-def _right_and_all(
-    chance_N: NDArray[np.float64],
-    reached_N: NDArray[np.bool_],
-    group_N: NDArray[np.intp],
-    weight_NR: NDArray[np.float64],
-    groups: int,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _right_and_all(chances: Chances) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the weight of each group's rightly ordered pairs, and of all its pairs, (G, R)."""
-    order = np.lexsort((chance_N, group_N))
-    chance_N, group_N = chance_N[order], group_N[order]
-    positive_NR = weight_NR[order] * reached_N[order, None]
-    negative_NR = weight_NR[order] - positive_NR
+    order = np.lexsort((chances.chance_N, chances.group_N))
+    chance_N, group_N = chances.chance_N[order], chances.group_N[order]
+    positive_NR = chances.weight_NR[order] * chances.reached_N[order, None]
+    negative_NR = chances.weight_NR[order] - positive_NR
     before_NR = _running(negative_NR)
     first_N, last_N = _ties((np.diff(chance_N) != 0) | (np.diff(group_N) != 0), len(order))
-    edge_G = np.searchsorted(group_N, np.arange(groups + 1))
+    edge_G = np.searchsorted(group_N, np.arange(chances.groups + 1))
     below_NR = (before_NR[first_N] + before_NR[last_N]) / 2 - before_NR[edge_G[group_N]]
     right_GR = _sums(positive_NR * below_NR, edge_G)
     return right_GR, _sums(positive_NR, edge_G) * _sums(negative_NR, edge_G)
