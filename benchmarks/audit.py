@@ -22,10 +22,10 @@ from fairlearn.metrics import (
 )
 from sklearn.metrics import brier_score_loss, mean_absolute_error, mean_squared_error
 
-from audits.definitions import Yardsticks
-from audits.intervals import bootstrap
-from audits.measures import Measure, Metric, measures
-from audits.partitions import Partition, axes, pairs
+from audits.measure.definitions import Yardsticks
+from audits.measure.intervals import bootstrap
+from audits.measure.measures import Measure, Metric, measures
+from audits.measure.partitions import Partition, axes, pairs
 
 METRICS = (
     Metric.ERROR, Metric.SIGNED, Metric.COVERAGE, Metric.WIDTH,

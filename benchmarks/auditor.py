@@ -1,7 +1,7 @@
 """Judges the auditor: disparities of known size, and a real one: `make bench NAME=auditor`.
 
 100 seeds of each scenario F0 to F6 of the simulated cohort, forecast by a plain model
-(`rehabcast.auditor_trials`); the same reduced to planted tables (`audits.planted`), and one exactly
+(`support.auditor_trials`); the same reduced to planted tables (`support.planted`), and one exactly
 at the limit. Each disparity is twice the policy's limit. All SIMULATED. Then the gap of a plain
 logistic regression between White and Black participants of NHANES 2003-2006, five-year mortality
 (../shared/data/nhanes_2003_06, where there).
@@ -21,12 +21,12 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from audits.judge import Audited, judge
-from audits.planted import AUDITED, Examined, Scenario, examine, scenarios
-from audits.policy import Policy, load_policy
+from audits.judging.judge import Audited, judge
+from audits.judging.policy import Policy, load_policy
 from contracts.verdict import Finding
-from rehabcast import auditor_trials
-from rehabcast.auditor_trials import TRIALS, Trial
+from support import auditor_trials
+from support.auditor_trials import TRIALS, Trial
+from support.planted import AUDITED, Examined, Scenario, examine, scenarios
 
 ROOT = Path(__file__).resolve().parent.parent
 NHANES = ROOT.parent / "shared" / "data" / "nhanes_2003_06" / "subject_features.csv.gz"

@@ -22,16 +22,16 @@ from features.sequences import training_sequences
 from features.simulate import simulate
 from features.simulate.floor import bayes_floor
 from features.simulate.scenario import Scenario
-from rehabcast.output import results
-from training.bayes_floor import floor_predictions
-from training.benchmark import score
-from training.config import TrainingConfig
-from training.crossfit import network_family
-from training.leaderboard import BASE, FLOOR
+from rehabcast.commands.output import results
+from training.comparison.bayes_floor import floor_predictions
+from training.comparison.benchmark import score
+from training.comparison.leaderboard import BASE, FLOOR
+from training.fitting.config import TrainingConfig
+from training.fitting.crossfit import network_family
 from training.models import Fit
+from training.models.bedside_rules import last_observation
 from training.models.boosted import boosted_quantiles
-from training.models.groups import recovery_groups
-from training.models.rules import last_observation
+from training.models.five_groups import recovery_groups
 from training.predictions import prediction_table
 from training.task import read_task
 

@@ -18,10 +18,10 @@ import pandas as pd
 from contracts.cohort import Provenance
 from features.cohort import write_cohort
 from features.simulate import simulate
-from features.sources.stroke_specs import import_stroke_specs
-from rehabcast.benchmark_commands import run_benchmark
-from rehabcast.benchmark_tables import leaderboard, prices
-from rehabcast.output import results
+from features.sources.cohorts.stroke_specs import import_stroke_specs
+from rehabcast.commands.benchmark import run_benchmark
+from rehabcast.commands.benchmark_tables import leaderboard, prices
+from rehabcast.commands.output import results
 from training.task import read_task
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -20,14 +20,14 @@ from contracts import predictions as columns
 from contracts.sequences import SequenceBatch
 from features.sequences import training_sequences
 from features.simulate import simulate
-from features.sources.stroke_specs import import_stroke_specs
-from rehabcast.output import results
-from training.benchmark import score
-from training.config import TrainingConfig
-from training.crossfit import network_family
+from features.sources.cohorts.stroke_specs import import_stroke_specs
+from rehabcast.commands.output import results
+from training.comparison.benchmark import score
+from training.fitting.config import TrainingConfig
+from training.fitting.crossfit import network_family
 from training.models import Fit
+from training.models.bedside_rules import last_observation
 from training.models.boosted import boosted_quantiles
-from training.models.rules import last_observation
 from training.predictions import prediction_table
 from training.task import read_task
 

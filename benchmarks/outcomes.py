@@ -27,12 +27,12 @@ from sklearn.preprocessing import StandardScaler
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features.sequences import training_sequences
-from features.sources.nhanes_wrist import import_nhanes_wrist
-from rehabcast.output import results
-from training.config import TrainingConfig
-from training.fit import fit_network, forward
-from training.leaderboard import calibration_slope
-from training.milestones import chances
+from features.sources.cohorts.nhanes_wrist import import_nhanes_wrist
+from inference.milestones import chances
+from rehabcast.commands.output import results
+from training.comparison.leaderboard import calibration_slope
+from training.fitting.config import TrainingConfig
+from training.fitting.fit import fit_network, forward
 from training.models.boosted import boosted_quantiles
 from training.models.summaries import summaries
 from training.task import read_task

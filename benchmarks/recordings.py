@@ -22,14 +22,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.table import Table
-from support.weeks import SAMPLES, week_of_axivity, week_of_geneactiv
 
 from contracts.cohort import CODE, ENROLMENT, ONSET, SUBJECT, TIME, Provenance
 from contracts.task import Horizon, Inputs, Sensitive, Target, Task
 from contracts.vocabulary import Kind, vocabulary
 from features.cohort import EVENT_SCHEMA, new_cohort, read_cohort, write_events
 from features.minutes import MINUTES_FOLDER, days_of, write_minutes
-from rehabcast.output import results
+from rehabcast.commands.output import results
+from support.weeks import SAMPLES, week_of_axivity, week_of_geneactiv
 
 SUBJECTS, DAYS, MINUTES = 1000, 60, 1440
 GIB = 2**30

@@ -23,10 +23,10 @@ from contracts.task import Task
 from features.sequences import training_sequences
 from features.simulate import simulate
 from features.simulate.scenario import read_scenario
-from rehabcast.output import results
-from training.config import Robustness, TrainingConfig
-from training.fit import fit_network, forward
-from training.leaderboard import MINIMUM_SUBJECTS
+from rehabcast.commands.output import results
+from training.comparison.leaderboard import MINIMUM_SUBJECTS
+from training.fitting.config import Robustness, TrainingConfig
+from training.fitting.fit import fit_network, forward
 from training.predictions import prediction_table
 from training.scores import losses, paired_difference
 from training.task import read_task

@@ -25,22 +25,22 @@ from typing import Any
 import httpx
 import numpy as np
 import shap
-from support.load import flood, hammer, request_of
 
 from contracts.cohort import Cohort
 from contracts.forecast import MEDIAN
 from contracts.sequences import SequenceBatch
 from features.sequences import present_modalities, training_sequences
 from features.simulate import simulate
-from rehabcast.service_commands import forecast_request
-from serving.bundle import Bundle, embed, join, load_bundle, verify_bundle
-from serving.explain import explain, game_of
-from serving.shapley import coalitions
-from training.bundle import Lineage, write_bundle
-from training.config import TrainingConfig
-from training.crossfit import crossfit
+from inference.bundle import Bundle, embed, join, load_bundle, verify_bundle
+from rehabcast.commands.service import forecast_request
+from serving.forecast.explain import explain, game_of
+from serving.forecast.shapley import coalitions
+from support.load import flood, hammer, request_of
+from training.fitting.config import TrainingConfig
+from training.fitting.crossfit import crossfit
 from training.models.architectures import Architecture
-from training.models.network import Ensemble
+from training.models.layers.network import Ensemble
+from training.registry.bundle import Lineage, write_bundle
 from training.task import read_task
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,14 +58,14 @@ OURS = """
 from datetime import UTC, datetime
 from pathlib import Path
 from contracts.verdict import Outcome
-from serving.access import Access
-from serving.bundle import load_bundle
-from serving.champion import ChampionInService
-from serving.desk import Desk
-from serving.recorder import Recorder
-from serving.service import build_service
-from serving.standing import Served, Standing
-from serving.store import Store
+from serving.http.access import Access
+from inference.bundle import load_bundle
+from serving.state.champion import ChampionInService
+from serving.http.runtime import Desk
+from serving.state.forecast_log import Recorder
+from serving.http.service import build_service
+from serving.forecast.audit_status import Served, Standing
+from serving.state.store import Store
 
 class Folder:
     def moves(self):
@@ -92,9 +92,9 @@ FASTAPI = (
 from fastapi import FastAPI
 from pydantic import BaseModel
 import msgspec
-from serving.record import Question
-from serving.request import Observation
-from serving.respond import respond
+from serving.forecast.question import Question
+from contracts.observation import Observation
+from serving.forecast.respond import respond
 
 class One(BaseModel):
     code: str

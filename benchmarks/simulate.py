@@ -19,7 +19,7 @@ from typing import Any
 
 from rich.table import Table
 
-from rehabcast.output import results
+from rehabcast.commands.output import results
 
 SIZES = (5_000, 50_000)
 MILLION = 1_000_000

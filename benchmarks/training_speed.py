@@ -22,18 +22,18 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features.sequences import training_sequences
 from features.simulate import simulate
-from rehabcast.output import results
-from serving.bundle import forecast_batch, load_bundle, verify_bundle
-from training.bundle import Lineage, write_bundle
-from training.config import TrainingConfig
-from training.crossfit import crossfit
-from training.fit import EpochBatches, memberships, tensors
-from training.learner import Learner
+from inference.bundle import forecast_batch, load_bundle, verify_bundle
+from rehabcast.commands.output import results
+from training.fitting.config import TrainingConfig
+from training.fitting.crossfit import crossfit
+from training.fitting.fit import EpochBatches, memberships, tensors
+from training.fitting.learner import Learner
 from training.models.architectures import new_network
 from training.models.fusion import Encoder, Head
-from training.models.inputs import inputs_of
-from training.models.network import Ensemble, Network
+from training.models.layers.inputs import inputs_of
+from training.models.layers.network import Ensemble, Network
 from training.models.summaries import summaries
+from training.registry.bundle import Lineage, write_bundle
 from training.task import read_task
 
 TASK = Path(__file__).resolve().parent.parent / "tasks" / "stroke-upper-limb.toml"

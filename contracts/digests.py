@@ -33,7 +33,16 @@ def folder_digest(folder: Path) -> str:
     return record_digest({str(path.relative_to(folder)): file_digest(path) for path in files})
 
 
-PACKAGES = ("contracts", "features", "training", "audits", "serving", "rehabcast")
+PACKAGES = (
+    "contracts",
+    "stores",
+    "features",
+    "inference",
+    "training",
+    "audits",
+    "serving",
+    "rehabcast",
+)
 
 
 def code_digest() -> str:
@@ -43,6 +52,6 @@ def code_digest() -> str:
         path
         for package in PACKAGES
         for path in (root / package).rglob("*")
-        if path.suffix in {".py", ".toml", ".html", ".typ"}
+        if path.suffix in {".py", ".sql", ".toml", ".html", ".typ"}
     )
     return record_digest({str(path.relative_to(root)): file_digest(path) for path in files})

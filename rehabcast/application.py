@@ -6,24 +6,24 @@ import time
 from contextlib import closing
 from datetime import UTC, datetime
 
-from audits.ledger import Ledger
-from audits.measures import Metric
+from audits.ledger.ledger import Ledger
+from audits.measure.measures import Metric
 from audits.report.content import Report
 from contracts.bundle import CARD_FILE
 from contracts.errors import EvidenceMissing, IntegrityError, PromotionRefused
 from contracts.verdict import Outcome
+from inference.bundle import load_bundle
 from rehabcast.evidence import fetch_bundle, fetch_report, mirror
 from rehabcast.reachable import answers, place_of
 from rehabcast.settings import Settings
-from serving.access import Access, read_access
-from serving.bundle import load_bundle
-from serving.champion import ChampionInService
-from serving.desk import Desk
-from serving.recorder import Recorder
-from serving.service import build_service
-from serving.standing import Coverage, Served, Standing
-from serving.store import Store
-from training.register import find
+from serving.forecast.audit_status import Coverage, Served, Standing
+from serving.http.access import Access, read_access
+from serving.http.runtime import Desk
+from serving.http.service import build_service
+from serving.state.champion import ChampionInService
+from serving.state.forecast_log import Recorder
+from serving.state.store import Store
+from training.registry.register import find
 
 REGISTRY_SECONDS = 10.0
 """How often we ask whether the registry is there; it is needed only for the next champion."""

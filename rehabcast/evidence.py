@@ -6,18 +6,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from audits.ledger import Ledger
-from audits.mirror import Drift, catch_up
-from audits.policy import Policy, load_policy
+from audits.judging.policy import Policy, load_policy
+from audits.ledger.ledger import Ledger
+from audits.ledger.mirror import Drift, catch_up
+from audits.ledger.signing import SIGNATURE, make_key, sign, verify
 from audits.report.content import Report
-from audits.signing import SIGNATURE, make_key, sign, verify
 from contracts.cohort import Cohort
 from contracts.digests import file_digest
 from contracts.errors import EvidenceMissing, IntegrityError
-from rehabcast.output import words
+from inference.bundle import Bundle, load_bundle, verify_bundle
+from rehabcast.commands.output import words
 from rehabcast.settings import Settings
-from serving.bundle import Bundle, load_bundle, verify_bundle
-from training.register import BUNDLE_FOLDER, ChampionAliases, ModelVersion, fetch
+from training.registry.register import BUNDLE_FOLDER, ChampionAliases, ModelVersion, fetch
 
 REPORT_FOLDER, REPORT_FILE = "audit", "report.json"
 LOCAL_KEY = "local.pem"
@@ -65,7 +65,7 @@ def policy_of(bundle: Bundle) -> Policy:
 
 def explain_sample(settings: Settings, version: ModelVersion, cohort: Cohort, seed: int) -> None:
     """Measure the explanations of a registered version, and log them to its run, signed."""
-    from rehabcast.explained import EXPLANATIONS_FILE, explanation_quality
+    from serving.forecast.explanation_quality import EXPLANATIONS_FILE, explanation_quality
 
     bundle = open_bundle(settings, version)
     with TemporaryDirectory() as place:
@@ -76,7 +76,7 @@ def explain_sample(settings: Settings, version: ModelVersion, cohort: Cohort, se
 
 
 def fetch_explanations(settings: Settings, version: ModelVersion) -> Path | None:
-    """Return a version's table of explanations (`rehabcast.explained`), its signature verified.
+    """Return a version's table of explanations, its signature verified.
 
     None where it was registered without: the report then tells that they are not available.
 
@@ -85,7 +85,7 @@ def fetch_explanations(settings: Settings, version: ModelVersion) -> Path | None
     IntegrityError
         It is not signed by a trusted key, or a byte was changed.
     """
-    from rehabcast.explained import EXPLANATIONS_FILE
+    from serving.forecast.explanation_quality import EXPLANATIONS_FILE
 
     try:
         return _fetch_signed(settings, version, EXPLANATIONS_FILE)

@@ -14,39 +14,39 @@ from contracts.errors import CohortInvalid, RehabcastError
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
-from rehabcast import (
-    audit_commands,
-    benchmark_commands,
-    cohort_commands,
-    feature_commands,
-    governance_commands,
-    ledger_commands,
-    record_commands,
-    service_commands,
-    training_commands,
+from rehabcast.commands import (
+    audit,
+    benchmark,
+    cohort,
+    features,
+    governance,
+    ledger,
+    record,
+    service,
+    training,
 )
-from rehabcast.demo import demo
+from rehabcast.commands.demo import demo
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Forecasts of functional recovery that a clinician can question, behind a fairness audit.",
 )
-app.add_typer(cohort_commands.app, name="cohort")
-app.add_typer(feature_commands.app, name="features")
-app.command()(training_commands.train)
-app.command()(training_commands.search)
-app.command()(benchmark_commands.benchmark)
-app.command()(training_commands.evaluate)
-app.command()(audit_commands.audit)
-app.command()(governance_commands.approve)
-app.command()(governance_commands.promote)
-app.command()(governance_commands.revoke)
-app.command()(governance_commands.rollback)
-app.command()(service_commands.serve)
-app.command()(service_commands.forecast)
-app.add_typer(ledger_commands.app, name="ledger")
-app.add_typer(record_commands.app, name="record")
+app.add_typer(cohort.app, name="cohort")
+app.add_typer(features.app, name="features")
+app.command()(training.train)
+app.command()(training.search)
+app.command()(benchmark.benchmark)
+app.command()(training.evaluate)
+app.command()(audit.audit)
+app.command()(governance.approve)
+app.command()(governance.promote)
+app.command()(governance.revoke)
+app.command()(governance.rollback)
+app.command()(service.serve)
+app.command()(service.forecast)
+app.add_typer(ledger.app, name="ledger")
+app.add_typer(record.app, name="record")
 app.command()(demo)
 
 

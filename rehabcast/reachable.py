@@ -8,8 +8,8 @@ import httpx
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
-from audits.storage import connect, reading
 from contracts.errors import ServiceUnavailable
+from stores.database import connect, reading
 
 SECONDS = 2.0
 MODELS = "registered_models"

@@ -37,7 +37,7 @@ def test_a_module_fits_in_one_sitting(module: Path) -> None:
 
 def test_serving_and_features_load_without_the_training_frameworks() -> None:
     program = (
-        "import sys, serving.bundle, serving.explain, serving.respond;"
+        "import sys, inference.bundle, serving.forecast.explain, serving.forecast.respond;"
         "print([m for m in ('torch', 'lightning', 'mlflow') if m in sys.modules])"
     )
     done = subprocess.run(

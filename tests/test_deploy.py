@@ -14,7 +14,7 @@ import httpx
 import pytest
 import yaml
 
-from serving.examples import RECORD
+from serving.http.examples import RECORD
 
 ROOT = Path(__file__).resolve().parents[1]
 TOKEN = "a token of the tests"  # noqa: S105

@@ -10,7 +10,7 @@ from contracts import predictions as columns
 from contracts.cohort import WEAR_TIME
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from training.milestones import chances, reached
+from inference.milestones import chances, reached
 
 THERAPY = "REHABCAST//THERAPY"
 """Daily, but noted by people and not by a device."""

@@ -18,25 +18,30 @@ from contracts.predictions import CANDIDATE, FOLD, MODEL, ORIGIN, REFUSED, SUBJE
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features.sequences import training_sequences
-from training.bundle import Lineage, write_bundle
-from training.card import model_card
-from training.config import TrainingConfig
-from training.crossfit import (
+from inference.reference import strangers_out_of_fold
+from training.comparison.figures import (
+    calibration_figure,
+    error_figure,
+    pit_figure,
+    reliability_figure,
+)
+from training.fitting.config import TrainingConfig
+from training.fitting.crossfit import (
     CrossFit,
     FitFolds,
     crossfit,
     ensemble_quantiles,
     one_after_another,
 )
-from training.figures import calibration_figure, error_figure, pit_figure, reliability_figure
+from training.fitting.pretrain import pretrain
+from training.models.bedside_rules import last_observation, proportional_recovery
 from training.models.boosted import boosted_quantiles
-from training.models.network import Ensemble
-from training.models.rules import last_observation, proportional_recovery
+from training.models.layers.network import Ensemble
 from training.models.stack import out_of_fold
 from training.predictions import prediction_table
-from training.pretrain import pretrain
-from training.reference import strangers_out_of_fold
-from training.register import (
+from training.registry.bundle import Lineage, write_bundle
+from training.registry.card import model_card
+from training.registry.register import (
     PREDICTIONS_FILE,
     SPLITS_FILE,
     ModelVersion,
@@ -82,7 +87,7 @@ def train(
     pretrain_on
         A cohort to learn from first, usually a large simulated one; the bundle says so.
     fit_folds
-        Where the networks are fitted: in this process, or on a cluster (`training.distribute`).
+        Where the networks are fitted: in this process, or on a cluster (`fitting.distribute`).
     advance
         Called with a few words after each finished step, `steps(config)` times in all.
 

@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that `audits.storage` opened, inside its transaction."""
+"""Runs the migrations on the connection of `audits.ledger.storage`, inside its transaction."""
 
 from __future__ import annotations
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from audits.measures import Metric
-from audits.partitions import EVERYONE
+from audits.judging.wording import in_unit
+from audits.measure.measures import Metric
+from audits.measure.partitions import EVERYONE
 from audits.report.content import Report
 from audits.report.crosswalk import answers
 from audits.report.document import Bullets, Document, Heading, Notice, Paragraph, Table
 from audits.report.governance import LIMITS, PERMITS
-from audits.wording import in_unit
 
 
 def card_document(report: Report) -> Document:

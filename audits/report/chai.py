@@ -10,7 +10,7 @@ import json
 from typing import Any
 from xml.etree import ElementTree
 
-from audits.measures import Metric
+from audits.measure.measures import Metric
 from audits.report.card import summary
 from audits.report.content import Report
 from audits.report.crosswalk import NOT_AVAILABLE

@@ -12,13 +12,13 @@ from typing import Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from audits.judge import rows_of
-from audits.measures import Metric
-from audits.partitions import EVERYONE
-from audits.performance import Performance, performance, unavailable
-from audits.policy import Policy
+from audits.judging.judge import rows_of
+from audits.judging.performance import Performance, performance, unavailable
+from audits.judging.policy import Policy
+from audits.judging.sensitivity import LabelSensitivity, label_sensitivity
+from audits.measure.measures import Metric
+from audits.measure.partitions import EVERYONE
 from audits.report.disclosure import disclosed, disclosed_performance, disclosed_sensitivity
-from audits.sensitivity import LabelSensitivity, label_sensitivity
 from contracts.predictions import CANDIDATE, MODEL, SUBJECT
 from contracts.verdict import Verdict
 

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from typing import TypeVar
 
-from audits.partitions import EVERYONE
-from audits.performance import Performance
-from audits.sensitivity import LabelSensitivity
+from audits.judging.performance import Performance
+from audits.judging.sensitivity import LabelSensitivity
+from audits.measure.partitions import EVERYONE
 from contracts.verdict import Finding, Verdict
 
 FEWEST_SHOWN = 11

@@ -14,13 +14,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import PercentFormatter
 
-from audits.definitions import Unit
-from audits.measures import Metric
-from audits.partitions import EVERYONE
-from audits.performance import Performance
+from audits.judging.performance import Performance
+from audits.judging.wording import in_unit
+from audits.measure.definitions import Unit
+from audits.measure.measures import Metric
+from audits.measure.partitions import EVERYONE
 from audits.report.content import Report, pooled
 from audits.report.document import Figure
-from audits.wording import in_unit
 
 BLUE, GREY, VERMILION = "#0072B2", "#555555", "#D55E00"
 PROMISED = 0.8

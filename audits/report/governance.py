@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from audits.measures import Metric
-from audits.partitions import EVERYONE
-from audits.performance import Performance
-from audits.policy import Policy, Rule
+from audits.judging.performance import Performance
+from audits.judging.policy import Policy, Rule
+from audits.judging.validation import CHECK
+from audits.judging.wording import on_scale
+from audits.measure.measures import Metric
+from audits.measure.partitions import EVERYONE
 from audits.report.content import Report, pooled
 from audits.report.document import (
     Block,
@@ -22,8 +24,6 @@ from audits.report.document import (
     Table,
 )
 from audits.report.uncovered import uncovered
-from audits.validation import CHECK
-from audits.wording import on_scale
 from contracts.predictions import CHAMPION
 from contracts.verdict import GRAVITY, Finding, Outcome
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.figure import Figure as Canvas
 
-from audits.intervals import Interval
-from audits.measures import Metric
-from audits.mitigation import NEED_TRAINING, Compared
+from audits.judging.mitigation import Compared
+from audits.judging.wording import in_unit
+from audits.measure.intervals import Interval
+from audits.measure.measures import Metric
 from audits.report.document import Document, Figure, Notice, Paragraph, Table
-from audits.wording import in_unit
+from contracts.mitigation import NEED_TRAINING
 
 FILE = "mitigation.svg"
 COLUMNS = ("method", "metric", "everyone", "gap between groups")

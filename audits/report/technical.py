@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from audits.measures import Metric
-from audits.partitions import EVERYONE
-from audits.performance import Performance
+from audits.judging.performance import Performance
+from audits.judging.validation import CHECK
+from audits.judging.wording import in_unit, limit_in_words
+from audits.measure.measures import Metric
+from audits.measure.partitions import EVERYONE
 from audits.report.content import Report, varied_axes
 from audits.report.crosswalk import STANDARDS, answers
 from audits.report.document import (
@@ -19,8 +21,6 @@ from audits.report.document import (
     Paragraph,
     Table,
 )
-from audits.validation import CHECK
-from audits.wording import in_unit, limit_in_words
 from contracts.verdict import Finding, Outcome
 
 METHODS = (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from audits.findings import COMPARISON
-from audits.measures import Metric
-from audits.partitions import EVERYONE
+from audits.judging.findings import COMPARISON
+from audits.measure.measures import Metric
+from audits.measure.partitions import EVERYONE
 from audits.report.content import Report, pooled
 from audits.report.document import Block, Bullets, Heading
 from contracts.verdict import Finding, Outcome

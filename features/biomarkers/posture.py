@@ -16,7 +16,7 @@ Letters: N samples, S seconds.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,14 @@ THIGH, TRUNK = ("thigh",), ("lower back", "lumbar", "sacrum", "chest", "sternum"
 INCLINED_DEG, ROLLED_DEG, SHORTEST_S = 45.0, 65.0, 10
 SHARES = ["standing", "sitting", "lying"]
 SECOND_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceAxes:
+    """The axes of a device that point to the head and forward while the wearer stands: `-x`."""
+
+    up: str
+    front: str
 
 
 def posture_of(signal: Signal, up: str, front: str) -> Signal:

@@ -20,11 +20,12 @@ from features.importing.collect import collect, source_files
 from features.importing.plan import Plan, read_people, read_plan
 from features.importing.store import Run, kept, shares_of
 from features.recording import Collected, records
-from features.sources import depresjon, formats, lifesnaps, nhanes_minutes, welltory
-from features.sources.cohort_files import columns_of
-from features.sources.nhanes_wrist import FILE as NHANES_WRIST_FILE
-from features.sources.nhanes_wrist import import_nhanes_wrist
-from features.sources.stroke_specs import SCALE_COLUMNS, import_stroke_specs
+from features.sources import formats
+from features.sources.cohorts import depresjon, lifesnaps, nhanes_minutes, welltory
+from features.sources.cohorts.cohort_files import columns_of
+from features.sources.cohorts.nhanes_wrist import FILE as NHANES_WRIST_FILE
+from features.sources.cohorts.nhanes_wrist import import_nhanes_wrist
+from features.sources.cohorts.stroke_specs import SCALE_COLUMNS, import_stroke_specs
 from features.sources.tables import import_tables, is_column_map
 
 

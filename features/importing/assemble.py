@@ -22,8 +22,8 @@ from contracts.vocabulary import vocabulary
 from features.biomarkers import gait, posture, sleep, therapy, wear
 from features.biomarkers.epochs import joined
 from features.biomarkers.heart import reserves
+from features.biomarkers.reduction import CLOCK_CHANGE
 from features.extract import DAYS_FOLDER, read_days, run_here
-from features.importing.collect import CLOCK_CHANGE
 from features.importing.plan import Plan
 from features.minutes import minute_files, write_minutes
 from features.plausible import plausible_events

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from contracts.cohort import ENROLMENT, ONSET
 from contracts.errors import CohortInvalid, ContractError, Problem
 from contracts.vocabulary import Kind, vocabulary
+from features.biomarkers.posture import DeviceAxes
 from features.recording import records
 from features.sources.signal_tables import SignalColumns
 
@@ -109,9 +110,16 @@ class Plan(BaseModel):
         """Return the declared signals of a table, empty where none is."""
         return tuple(entry for entry in self.signals if fnmatch(name, entry.files))
 
-    def attitude_of(self, name: str) -> Attitude | None:
+    def device_axes(self, name: str) -> DeviceAxes | None:
         """Return how the device of a file sits, None where that is not declared."""
-        return next((each for each in self.posture if fnmatch(name, each.files)), None)
+        return next(
+            (
+                DeviceAxes(up=each.up, front=each.front)
+                for each in self.posture
+                if fnmatch(name, each.files)
+            ),
+            None,
+        )
 
 
 def read_plan(path: Path | None) -> Plan:

@@ -13,58 +13,34 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
 
 from contracts.errors import ContractError, Problem, SourceUnreadable
 from features.recording import Reading, SourceFile
+from features.sources.devices import (
+    actigraph_agd,
+    actigraph_csv,
+    actigraph_gt3x,
+    actiwatch_awd,
+    apple_health,
+    axivity_cwa,
+    fitbit,
+    garmin_fit,
+    geneactiv,
+)
+from features.sources.format import HEAD_BYTES, Format
+from features.sources.records import fhir, open_mhealth
 
-HEAD_BYTES = 65536
 GZIP_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"PK\x03\x04"
 PHONE_FOLDER = b"apple_health_export/"
 """Folder in the zip that a phone writes its health export to."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Format:
-    """One file format.
-
-    Parameters
-    ----------
-    name
-        As named on the command line.
-    title
-        In words.
-    is_mine
-        Tells from a file's first bytes (at most `HEAD_BYTES`) whether it is of this format.
-    read
-        Yields what a file holds, piece by piece; raises SourceUnreadable.
-    """
-
-    name: str
-    title: str
-    is_mine: Callable[[bytes], bool]
-    read: Callable[[SourceFile], Iterator[Reading]]
-
-
 def formats() -> tuple[Format, ...]:
     """Return every format that is read, the most particular first."""
-    from features.sources import (
-        actigraph_agd,
-        actigraph_csv,
-        actigraph_gt3x,
-        actiwatch_awd,
-        apple_health,
-        axivity_cwa,
-        fhir,
-        fitbit,
-        garmin_fit,
-        geneactiv,
-        open_mhealth,
-    )
-
     return (
         actigraph_gt3x.FORMAT,
         actigraph_agd.FORMAT,

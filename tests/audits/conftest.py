@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from scipy.stats import norm
 from sqlalchemy.engine import make_url
 
-from audits.judge import Audited
-from audits.ledger import Ledger
-from audits.policy import Policy, load_policy
+from audits.judging.judge import Audited
+from audits.judging.policy import Policy, load_policy
+from audits.ledger.ledger import Ledger
 from contracts.forecast import QUANTILE_LEVELS
 from contracts.predictions import (
     CANDIDATE,

@@ -18,10 +18,10 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features.cohort import write_cohort
 from rehabcast.main import app
-from training.config import TrainingConfig
+from training.fitting.config import TrainingConfig
 from training.models import Fit, Predict
-from training.models.rules import last_observation
-from training.register import BENCHMARK_FOLDER, fetch, find
+from training.models.bedside_rules import last_observation
+from training.registry.register import BENCHMARK_FOLDER, fetch, find
 from training.tracking import Store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,7 +60,7 @@ def bench(cohort: Path, *words: str, task: Path = TASK) -> dict[str, Any]:
 
 def compete(monkeypatch: pytest.MonkeyPatch, **families: Fit) -> None:
     """Let other families than ours take part."""
-    monkeypatch.setattr("training.benchmark.families", lambda *_: families)
+    monkeypatch.setattr("training.comparison.benchmark.families", lambda *_: families)
 
 
 def test_an_honest_benchmark_passes_every_alarm(simulated: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_subject_in_two_folds_stops_the_command(
     def by_pair(batch: SequenceBatch, *_: object, **__: object) -> list[tuple[int, int, Any]]:
         return [(0, fold, np.arange(len(batch)) % 2) for fold in (0, 1)]
 
-    monkeypatch.setattr("training.benchmark._folds", by_pair)
+    monkeypatch.setattr("training.comparison.benchmark._folds", by_pair)
     with pytest.raises(IntegrityError, match="on both sides of a fold"):
         bench(simulated, "--models", "last observation")
 

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from training.register import ChampionAliases
+from training.registry.register import ChampionAliases
 from training.tracking import Store
 
 # MLflow uses what SQLAlchemy is to drop; nothing of ours does.
@@ -153,8 +153,8 @@ def test_the_whole_way_ends_in_an_explained_forecast(
     program = f"""
 import json, sys
 from pathlib import Path
-from rehabcast.demo import _free_port
-from rehabcast.service_commands import running_service
+from rehabcast.commands.demo import _free_port
+from rehabcast.commands.service import running_service
 import subprocess
 with running_service(_free_port(), Path("service.log"), "a token of the test") as address:
     for subject in ("1", "2"):

@@ -27,12 +27,12 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from contracts.verdict import Outcome
-from serving.bundle import Bundle, load_bundle, verify_bundle
-from serving.standing import Served, Standing
-from training.bundle import Lineage, write_bundle
-from training.config import TrainingConfig
-from training.crossfit import CrossFit, crossfit
-from training.models.network import Ensemble
+from inference.bundle import Bundle, load_bundle, verify_bundle
+from serving.forecast.audit_status import Served, Standing
+from training.fitting.config import TrainingConfig
+from training.fitting.crossfit import CrossFit, crossfit
+from training.models.layers.network import Ensemble
+from training.registry.bundle import Lineage, write_bundle
 
 
 @pytest.fixture(scope="session")
@@ -87,14 +87,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from contracts.errors import ServiceUnavailable
 from contracts.verdict import Outcome
-from serving.access import Access, read_access
-from serving.bundle import load_bundle, verify_bundle
-from serving.champion import ChampionInService
-from serving.desk import Desk
-from serving.recorder import Recorder
-from serving.service import build_service
-from serving.standing import Served, Standing
-from serving.store import Store
+from serving.http.access import Access, read_access
+from inference.bundle import load_bundle, verify_bundle
+from serving.state.champion import ChampionInService
+from serving.http.runtime import Desk
+from serving.state.forecast_log import Recorder
+from serving.http.service import build_service
+from serving.forecast.audit_status import Served, Standing
+from serving.state.store import Store
 
 PLACE = Path({place!r})
 

@@ -14,9 +14,9 @@ import numpy as np
 import psutil
 import pytest
 
-from serving.examples import RECORD
-from serving.recorder import verify_chain
-from serving.store import Store
+from serving.http.examples import RECORD
+from serving.state.forecast_log import verify_chain
+from serving.state.store import Store
 
 CALLERS = 4
 SECONDS, REQUESTS = 600, 50_000

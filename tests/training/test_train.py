@@ -11,8 +11,8 @@ from contracts.cohort import Cohort, Provenance
 from contracts.errors import ContractError, EvidenceMissing
 from contracts.predictions import CANDIDATE
 from contracts.task import Task
-from training.config import TrainingConfig
-from training.register import (
+from training.fitting.config import TrainingConfig
+from training.registry.register import (
     BUNDLE_FOLDER,
     SPLITS_FILE,
     ChampionAliases,

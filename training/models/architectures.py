@@ -10,10 +10,10 @@ from contracts.sequences import Layout
 from contracts.task import Task
 from training.models.fusion import Encoder, Head
 from training.models.hybrid import HybridEncoder
-from training.models.inputs import inputs_of
-from training.models.network import Network
-from training.models.series import CausalConvolutions, GruDecay, SeriesCore
-from training.models.trajectory import HybridHead
+from training.models.layers.inputs import inputs_of
+from training.models.layers.network import Network
+from training.models.layers.series import CausalConvolutions, GruDecay, SeriesCore
+from training.models.layers.trajectory import HybridHead
 
 Architecture = Literal["hybrid", "GRU-D", "temporal convolution"]
 

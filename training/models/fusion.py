@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from contracts.forecast import QUANTILE_LEVELS
-from training.losses import pinball
-from training.models.inputs import Inputs
-from training.models.network import ModalityEncoder, ModalityHead
-from training.models.normalisation import Normalisation
-from training.models.series import SeriesCore, SeriesEncoder, day_weights, latest
+from training.models.layers.inputs import Inputs
+from training.models.layers.network import ModalityEncoder, ModalityHead
+from training.models.layers.normalisation import Normalisation
+from training.models.layers.series import SeriesCore, SeriesEncoder, day_weights, latest
+from training.models.losses import pinball
 
 
 class Encoder(ModalityEncoder):

@@ -1,12 +1,12 @@
 """The hybrid mechanistic state space: recovery curves weighed by what each modality says of them.
 
-Recovery is a level moving toward a patient's own capacity (`training.models.recovery`). The
+Recovery is a level moving toward a patient's own capacity (`training.models.layers.recovery`). The
 population is a few hundred learned curves; a modality's embedding is its log evidence for each of
 them, and the head adds the evidence of those that are present (a product of experts; Hinton 2002).
 So a forecast starts from anything observed, and with nothing it is the population's. The target's
 own past scores speak through their exact censored likelihood, the days of the other channels
-through readings of the level (`training.models.emissions`), and what neither catches through a
-learned tilt. A residual corrects the level from features that never include the therapy.
+through readings of the level (`training.models.layers.emissions`), and what neither catches
+through a learned tilt. A residual corrects the level from features that never include the therapy.
 
 Letters: B pairs, T days, W windows, C channels of one modality, S person covariates, M modalities,
 D embedding width, P curves, J features of a curve, R residual features.
@@ -19,11 +19,11 @@ import torch
 from torch import Tensor, nn
 
 from contracts.sequences import SequenceBatch
-from training.models.emissions import Emissions, window_sums
-from training.models.inputs import Inputs
-from training.models.network import ModalityEncoder
-from training.models.normalisation import Normalisation
-from training.models.opinions import (
+from training.models.layers.emissions import Emissions, window_sums
+from training.models.layers.inputs import Inputs
+from training.models.layers.network import ModalityEncoder
+from training.models.layers.normalisation import Normalisation
+from training.models.layers.opinions import (
     WEEK_DAYS,
     Opinion,
     WeeklyOpinion,
@@ -32,9 +32,9 @@ from training.models.opinions import (
     tilted,
     weekly,
 )
-from training.models.recovery import NOISE_SHARE, Curves, evidence, lead, level
-from training.models.series import SUMMARIES, day_weights, summary
-from training.models.trajectory import ONSET, ORIGIN, REFERENCE_DOSE_MIN
+from training.models.layers.recovery import NOISE_SHARE, Curves, evidence, lead, level
+from training.models.layers.series import SUMMARIES, day_weights, summary
+from training.models.layers.trajectory import ONSET, ORIGIN, REFERENCE_DOSE_MIN
 
 PER_GROUP = 64
 """Curves of each group."""

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audits.judge import Audited, judge
-from audits.policy import Policy
+from audits.judging.judge import Audited, judge
+from audits.judging.policy import Policy
 from audits.report.content import ModelFacts, Report, compose
 from audits.report.editions import write_editions
 from contracts.verdict import Verdict

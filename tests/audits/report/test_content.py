@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from audits.judge import Audited, judge
-from audits.policy import Policy
+from audits.judging.judge import Audited, judge
+from audits.judging.policy import Policy
 from audits.report.content import ModelFacts, Report, compose
 from audits.report.document import Table
 from audits.report.governance import governance_edition

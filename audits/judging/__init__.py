@@ -1,0 +1,1 @@
+"""What is concluded: policy, findings and verdict."""

@@ -1,0 +1,252 @@
+"""The audit's rules: read from TOML, and applied to one estimate with its interval."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from audits.measure.definitions import Unit, Yardsticks
+from audits.measure.disparity import Direction, Scope, Statistic
+from audits.measure.intervals import Interval
+from audits.measure.measures import Metric
+from contracts.digests import record_digest
+from contracts.errors import ContractError
+from contracts.predictions import CHAMPION
+from contracts.verdict import GRAVITY, Finding, Outcome
+
+PACKAGED = Path(__file__).parent.with_name("policy.toml")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Rule(_Strict):
+    """One requirement.
+
+    Parameters
+    ----------
+    name, rationale
+        What it is called, and why its limit is what it is; both are shown to readers.
+    scope, axes, each_horizon
+        For whom: which kind of groups, of which attributes (None: of all), and whether each horizon
+        is judged on its own or all together.
+    metric, statistic, comparator
+        What is computed; a comparator is a `model` of the prediction table.
+    direction, limit
+        What is acceptable, in the metric's unit. There is no default direction: a threshold without
+        one is a mistake.
+    confidence
+        Of the two-sided interval, and one minus the level of the Benjamini-Hochberg step.
+    minimum_subjects, minimum_events
+        Fewer people in the group, or fewer with or without the milestone, are insufficient
+        evidence.
+    binding
+        Whether the rule can hold back a pass.
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    scope: Scope
+    axes: tuple[str, ...] | None = None
+    each_horizon: bool = False
+    metric: Metric
+    statistic: Statistic
+    comparator: str | None = None
+    direction: Direction
+    limit: float
+    confidence: Annotated[float, Field(ge=0.8, lt=1)]
+    minimum_subjects: Annotated[int, Field(ge=2)]
+    minimum_events: Annotated[int, Field(ge=1)] | None = None
+    binding: bool
+    rationale: Annotated[str, Field(min_length=20)]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Rule:
+        overall = self.scope is Scope.OVERALL
+        broken = {
+            f"a comparator belongs to {Statistic.AGAINST!r} only": (self.comparator is not None)
+            != (self.statistic is Statistic.AGAINST),
+            "everyone at once leaves no rest to differ from": overall
+            and self.statistic not in {Statistic.VALUE, Statistic.AGAINST},
+            "axes belong to the scope of axes": self.axes is not None
+            and self.scope is not Scope.AXES,
+            "minimum_events belongs to metrics of milestones only": self.metric.of_milestone
+            != (self.minimum_events is not None),
+            "a limit to stay within must be above 0": self.direction is Direction.WITHIN
+            and self.limit <= 0,
+            "a ratio needs a limit above 0, and one side of it": self.statistic.is_ratio
+            and (self.limit <= 0 or self.direction is Direction.WITHIN),
+        }
+        for why, is_so in broken.items():
+            if is_so:
+                raise ValueError(f"{self.name!r}: {why}")
+        return self
+
+
+class LabelBias(_Strict):
+    """How far a group's scores may be off for the same ability, in points, and who says so."""
+
+    points: Annotated[float, Field(gt=0)]
+    source: Annotated[str, Field(min_length=10)]
+
+
+class Policy(_Strict):
+    """Limits agreed with those who answer for the forecasts; every change is a new version.
+
+    Parameters
+    ----------
+    version
+        Raised with every change.
+    instrument
+        Code of the score in whose points the limits are.
+    replicates, seed
+        Of the bootstrap.
+    valid_days
+        How long a pass holds.
+    recovery_rule
+        The published rule that every candidate must beat: a `model` of the prediction table.
+    important_difference, decision_threshold
+        Score points that patients feel; the chance from which a milestone counts as forecast.
+    least_error
+        Score points: a mean error below is better than the instrument can be read, so a leak.
+    label_bias
+        For the sensitivity analysis.
+    rules
+        The requirements.
+    """
+
+    version: Annotated[str, Field(min_length=1)]
+    instrument: Annotated[str, Field(min_length=1)]
+    replicates: Annotated[int, Field(ge=200)]
+    seed: Annotated[int, Field(ge=0)]
+    valid_days: Annotated[int, Field(ge=1)]
+    recovery_rule: Annotated[str, Field(min_length=1)]
+    important_difference: Annotated[float, Field(gt=0)]
+    decision_threshold: Annotated[float, Field(gt=0, lt=1)]
+    least_error: Annotated[float, Field(ge=0)]
+    label_bias: LabelBias
+    rules: Annotated[tuple[Rule, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _can_hold_back(self) -> Policy:
+        names = [rule.name for rule in self.rules]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"rule names must differ: {', '.join(repeated)}")
+        if not any(rule.binding for rule in self.rules):
+            raise ValueError("at least one rule must bind")
+        compared = {(rule.comparator, rule.scope) for rule in self.rules if rule.binding}
+        if (self.recovery_rule, Scope.OVERALL) not in compared:
+            raise ValueError(f"a binding rule must compare everyone with {self.recovery_rule!r}")
+        if (CHAMPION, Scope.AXES) not in compared:
+            raise ValueError(f"a binding rule must compare each group with {CHAMPION!r}")
+        return self
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what the policy says, whatever the layout of its file."""
+        return record_digest(self.model_dump(mode="json"))
+
+    @property
+    def yardsticks(self) -> Yardsticks:
+        """What metrics need of it."""
+        return Yardsticks(
+            important_difference=self.important_difference,
+            decision_threshold=self.decision_threshold,
+        )
+
+    def carried_over(self, instrument: str, important_difference: float) -> Policy:
+        """Return the policy for another instrument: limits of as many important differences.
+
+        Shares, chances and ratios stay. Version and rationales say what was done, so the digest
+        differs.
+
+        Parameters
+        ----------
+        important_difference
+            Smallest change of that instrument which patients feel, in its own points.
+        """
+        if instrument == self.instrument:
+            return self
+        scale = important_difference / self.important_difference
+        told = (
+            f" Written for {self.important_difference:g} points of {self.instrument}, carried over"
+            f" to {important_difference:g} of {instrument}."
+        )
+        rules = [
+            rule.model_copy(
+                update={"limit": rule.limit * scale, "rationale": rule.rationale + told}
+            )
+            if rule.metric.definition.unit is Unit.POINTS and not rule.statistic.is_ratio
+            else rule
+            for rule in self.rules
+        ]
+        bias = {
+            "points": self.label_bias.points * scale,
+            "source": self.label_bias.source + told,
+        }
+        return self.model_copy(
+            update={
+                "version": f"{self.version} for {instrument}",
+                "instrument": instrument,
+                "important_difference": important_difference,
+                "least_error": self.least_error * scale,
+                "label_bias": self.label_bias.model_copy(update=bias),
+                "rules": tuple(rules),
+            }
+        )
+
+
+def load_policy(path: Path | None = None) -> Policy:
+    """Read a policy; without a path, the one that rehabcast ships.
+
+    Raises
+    ------
+    ContractError
+        The file is not TOML, or a key is unknown, missing, of a wrong type or impossible.
+    """
+    file = PACKAGED if path is None else path
+    try:
+        return Policy.model_validate(tomllib.loads(file.read_text("utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
+        raise ContractError(f"audit policy {file.name}: {error}") from error
+
+
+def decide(
+    rule: Rule, estimate: float, interval: Interval | None, adjusted_p: float | None
+) -> Outcome:
+    """Compare an interval with a rule's limit.
+
+    Pass when all of the interval is acceptable. Blocked when none of it is, and that is still so
+    after Benjamini-Hochberg over all rules and groups. Needs review when the best guess is beyond
+    the limit, insufficient evidence when it is within. Each comparison is written so that NaN is
+    never a pass.
+
+    Every binding rule must pass in every group, so the chance that an unfair model gets through
+    does not grow with the number of groups (Berger 1982, an intersection-union test); what would
+    grow is the chance that a fair one is blocked, and Benjamini-Hochberg holds that.
+    """
+    if interval is None or not all(map(math.isfinite, (estimate, interval.low, interval.high))):
+        return Outcome.INSUFFICIENT
+    low, high = (rule.direction.beyond(end, rule.limit) for end in (interval.low, interval.high))
+    good = max(low, high) <= 0
+    # Within a limit on both sides, the interval may also reach from beyond the one to beyond the
+    # other: all that is acceptable lies in it.
+    same_side = rule.direction is not Direction.WITHIN or interval.low * interval.high > 0
+    bad = min(low, high) > 0 and same_side
+    beyond = rule.direction.beyond(estimate, rule.limit) > 0
+    if good:
+        return Outcome.PASS
+    if bad and adjusted_p is not None and adjusted_p <= 1 - rule.confidence:
+        return Outcome.BLOCKED
+    return Outcome.REVIEW if beyond else Outcome.INSUFFICIENT
+
+
+def gravest(findings: Iterable[Finding]) -> Outcome:
+    """Return the gravest binding outcome; with none, nothing was judged: insufficient evidence."""
+    outcomes = [finding.outcome for finding in findings if finding.binding]
+    return max(outcomes, key=GRAVITY.__getitem__, default=Outcome.INSUFFICIENT)

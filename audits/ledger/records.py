@@ -1,0 +1,293 @@
+"""What the ledger holds, as values: audits, approvals, champions, and the state of the trail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from audits.ledger.trail import Entry, utc
+from contracts.errors import ContractError
+from contracts.verdict import Outcome, Verdict
+
+SHORTEST_REASON = 10
+
+
+class Role(StrEnum):
+    """Who must agree before a version is served; the two are different people."""
+
+    ML_OWNER = "ml-owner"
+    """Answers for the model and its training."""
+    GOVERNANCE = "governance"
+    """Answers for its use with patients."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRecord:
+    """An audit as the trail has it.
+
+    Parameters
+    ----------
+    sequence
+        Its place in the trail.
+    model_version, bundle_digest, report_digest, policy_digest
+        What was audited, the digest of the report, and by which policy.
+    outcome, held_back_by
+        The verdict, and the reasons of the binding findings that are no pass.
+    simulated
+        True when no real person is in the cohort.
+    recorded_at, valid_until
+        From when to when it holds, [recorded_at, valid_until).
+    """
+
+    sequence: int
+    model_version: str
+    bundle_digest: str
+    report_digest: str
+    policy_digest: str
+    outcome: Outcome
+    held_back_by: tuple[str, ...]
+    simulated: bool
+    recorded_at: datetime
+    valid_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """Someone's agreement, after reading one audit's report."""
+
+    sequence: int
+    model_version: str
+    audit: int
+    role: Role
+    person: str
+    reason: str
+    approved_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """A named person lets a version through whose audit is no pass, for a time and a use.
+
+    All of it is kept in the trail and shown with every forecast of the version.
+
+    Raises
+    ------
+    ContractError
+        No approver is named, the reason or the use is no sentence, or the time has no zone.
+    """
+
+    approver: str
+    reason: str
+    until: datetime
+    restricted_use: str
+
+    def __post_init__(self) -> None:
+        if not self.approver.strip():
+            raise ContractError("override: name the person who approves it (--approver NAME)")
+        for what, text in (("reason", self.reason), ("restricted-use", self.restricted_use)):
+            if len(text.strip()) < SHORTEST_REASON:
+                raise ContractError(
+                    f"override: --{what} TEXT needs {SHORTEST_REASON} characters or more"
+                )
+        utc(self.until)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Champion:
+    """The version that may be served.
+
+    Parameters
+    ----------
+    model, version
+        `NAME` and `N` of the model version `NAME/N`.
+    epoch
+        How many moves (promotion, rollback, revocation) this model has seen, this one included.
+    bundle_digest, report_digest, policy_digest, outcome
+        The bytes that were audited, the report, by which policy, and its outcome.
+    ml_owner, governance
+        The two people who approved.
+    approver, reason, override_until, restricted_use
+        Who overrode what was not a pass, why, until when and for which use; None where it passed.
+    promoted_at, valid_until
+        Since when, and until when its audit or its override holds.
+    revoked
+        Why it may no longer be served; None while it may.
+    sequence
+        The move's place in the trail.
+    """
+
+    model: str
+    version: str
+    epoch: int
+    bundle_digest: str
+    report_digest: str
+    policy_digest: str
+    outcome: Outcome
+    ml_owner: str
+    governance: str
+    approver: str | None
+    reason: str | None
+    override_until: datetime | None
+    restricted_use: str | None
+    promoted_at: datetime
+    valid_until: datetime
+    revoked: str | None
+    sequence: int
+
+    @property
+    def model_version(self) -> str:
+        """`NAME/N`."""
+        return f"{self.model}/{self.version}"
+
+    @property
+    def is_override(self) -> bool:
+        """True where a person let it through and not the audit."""
+        return self.approver is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerState:
+    """Length of the trail, and the hash of its last entry: keep it to notice a cut tail."""
+
+    length: int
+    head: str
+
+
+def audit_details(verdict: Verdict, report_digest: str, valid_until: datetime) -> dict[str, Any]:
+    """Return what the trail keeps of an audit: all but the findings that pass or do not bind."""
+    whole = verdict.model_dump(mode="json")
+    kept = {name: value for name, value in whole.items() if name != "findings"}
+    held_back_by = [
+        finding.reason
+        for finding in verdict.findings
+        if finding.binding and finding.outcome is not Outcome.PASS
+    ]
+    return kept | {
+        "report_digest": report_digest,
+        "valid_until": utc(valid_until),
+        "held_back_by": held_back_by,
+    }
+
+
+def audit_of(entry: Entry) -> AuditRecord:
+    """Read an audit from its entry."""
+    details = entry.details()
+    return AuditRecord(
+        sequence=entry.sequence,
+        model_version=details["model_version"],
+        bundle_digest=details["bundle_digest"],
+        report_digest=details["report_digest"],
+        policy_digest=details["policy_digest"],
+        outcome=Outcome(details["outcome"]),
+        held_back_by=tuple(details["held_back_by"]),
+        simulated=details["simulated"],
+        recorded_at=datetime.fromisoformat(entry.time),
+        valid_until=datetime.fromisoformat(details["valid_until"]),
+    )
+
+
+def approval_of(entry: Entry) -> Approval:
+    """Read an approval from its entry."""
+    details = entry.details()
+    return Approval(
+        sequence=entry.sequence,
+        model_version=entry.about,
+        audit=details["audit"],
+        role=Role(details["role"]),
+        person=entry.actor,
+        reason=details["reason"],
+        approved_at=datetime.fromisoformat(entry.time),
+    )
+
+
+def champion_fields(champion: Champion) -> dict[str, Any]:
+    """Return a champion as it is stored."""
+    until = champion.override_until
+    return asdict(champion) | {
+        "outcome": champion.outcome.value,
+        "override_until": None if until is None else utc(until),
+        "promoted_at": utc(champion.promoted_at),
+        "valid_until": utc(champion.valid_until),
+    }
+
+
+def champion_of(fields: Mapping[str, Any]) -> Champion:
+    """Read a champion as it is stored."""
+    until = fields["override_until"]
+    return Champion(
+        **{
+            **fields,
+            "outcome": Outcome(fields["outcome"]),
+            "override_until": None if until is None else datetime.fromisoformat(until),
+            "promoted_at": datetime.fromisoformat(fields["promoted_at"]),
+            "valid_until": datetime.fromisoformat(fields["valid_until"]),
+        }
+    )
+
+
+def new_champion(
+    audit: AuditRecord,
+    people: Mapping[Role, str],
+    override: Override | None,
+    *,
+    epoch: int,
+    promoted_at: str,
+) -> Champion:
+    """Return the champion that an audit, its approvals and perhaps an override make."""
+    model, version = split_version(audit.model_version)
+    until = None if override is None else override.until
+    return Champion(
+        model=model,
+        version=version,
+        epoch=epoch,
+        bundle_digest=audit.bundle_digest,
+        report_digest=audit.report_digest,
+        policy_digest=audit.policy_digest,
+        outcome=audit.outcome,
+        ml_owner=people[Role.ML_OWNER],
+        governance=people[Role.GOVERNANCE],
+        approver=None if override is None else override.approver.strip(),
+        reason=None if override is None else override.reason.strip(),
+        override_until=None if until is None else datetime.fromisoformat(utc(until)),
+        restricted_use=None if override is None else override.restricted_use.strip(),
+        promoted_at=datetime.fromisoformat(promoted_at),
+        valid_until=datetime.fromisoformat(utc(min(audit.valid_until, until or audit.valid_until))),
+        revoked=None,
+        sequence=0,
+    )
+
+
+def explained(reason: str) -> None:
+    """Check that a reason is a sentence.
+
+    Raises
+    ------
+    ContractError
+        It is shorter than `SHORTEST_REASON`.
+    """
+    if len(reason.strip()) < SHORTEST_REASON:
+        raise ContractError(
+            f"ledger: give a reason of {SHORTEST_REASON} characters or more (--reason TEXT)"
+        )
+
+
+def same_person(one: str, other: str) -> bool:
+    """Tell whether two names are one person's: case and blanks do not make two of one."""
+    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
+
+
+def split_version(model_version: str) -> tuple[str, str]:
+    """Return the parts of `NAME/N`.
+
+    Raises
+    ------
+    ContractError
+        It is not written so.
+    """
+    model, _, version = model_version.rpartition("/")
+    if not model or not version:
+        raise ContractError(f"model version {model_version!r} is not written as NAME/N")
+    return model, version

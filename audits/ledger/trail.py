@@ -1,0 +1,156 @@
+"""The trail: entries chained by SHA-256, so that an edit, a gap or a changed order shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from audits.ledger.storage import trail_table
+from contracts.digests import record_digest
+from contracts.errors import ContractError, IntegrityError
+
+AUDIT, APPROVAL, DRIFT, POLICY = "audit", "approval", "drift", "policy"
+PROMOTION, ROLLBACK, REVOCATION = "promotion", "rollback", "revocation"
+MOVES = (PROMOTION, ROLLBACK, REVOCATION)
+"""Kinds after which the champion is another, or none."""
+FIRST = "0" * 64
+"""What the first entry has as the hash before it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of the trail.
+
+    Parameters
+    ----------
+    sequence
+        1, 2, 3, ... without gaps.
+    time
+        UTC, ISO 8601.
+    kind, about, actor
+        What happened, to which model version, by whom.
+    payload
+        Details, as canonical JSON.
+    previous, hash
+        Hash of the entry before, and of this one: SHA-256 of all the other fields.
+    """
+
+    sequence: int
+    time: str
+    kind: str
+    about: str
+    actor: str
+    payload: str
+    previous: str
+    hash: str
+
+    def details(self) -> dict[str, Any]:
+        """Return the payload."""
+        details: dict[str, Any] = json.loads(self.payload)
+        return details
+
+
+def append(
+    connection: sa.Connection,
+    *,
+    kind: str,
+    about: str,
+    actor: str,
+    now: datetime,
+    details: Mapping[str, Any],
+) -> Entry:
+    """Append an entry, inside the caller's transaction.
+
+    Raises
+    ------
+    ContractError
+        Nobody is named as actor, or the time has no zone.
+    """
+    if not actor.strip():
+        raise ContractError("ledger: an entry needs the name of who made it")
+    last = connection.execute(
+        sa.select(trail_table.c.sequence, trail_table.c.hash)
+        .order_by(trail_table.c.sequence.desc())
+        .limit(1)
+    ).one_or_none()
+    unsealed = Entry(
+        sequence=1 if last is None else last.sequence + 1,
+        time=utc(now),
+        kind=kind,
+        about=about,
+        actor=actor,
+        payload=json.dumps(details, sort_keys=True, separators=(",", ":"), allow_nan=False),
+        previous=FIRST if last is None else last.hash,
+        hash="",
+    )
+    entry = replace(unsealed, hash=_hash(unsealed))
+    connection.execute(sa.insert(trail_table).values(asdict(entry)))
+    return entry
+
+
+def entries(connection: sa.Connection) -> Iterator[Entry]:
+    """Return the trail from its start, as it is stored."""
+    for row in connection.execute(sa.select(trail_table).order_by(trail_table.c.sequence)):
+        yield Entry(**row._mapping)
+
+
+def latest(connection: sa.Connection, *, kind: str, about: str) -> Entry | None:
+    """Return the last entry of a kind about a model version, or None."""
+    row = connection.execute(
+        sa.select(trail_table)
+        .where(trail_table.c.kind == kind, trail_table.c.about == about)
+        .order_by(trail_table.c.sequence.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else Entry(**row._mapping)
+
+
+def all_of(connection: sa.Connection, *, kind: str, about: str | None = None) -> list[Entry]:
+    """Return all entries of a kind, of one model version or of all, oldest first."""
+    query = sa.select(trail_table).where(trail_table.c.kind == kind)
+    if about is not None:
+        query = query.where(trail_table.c.about == about)
+    rows = connection.execute(query.order_by(trail_table.c.sequence))
+    return [Entry(**row._mapping) for row in rows]
+
+
+def checked(stored: Iterator[Entry]) -> Iterator[Entry]:
+    """Return the same entries while they follow from each other.
+
+    Raises
+    ------
+    IntegrityError
+        An entry was edited, lost or moved; its sequence number is named.
+    """
+    before, last = FIRST, 0
+    for entry in stored:
+        if entry.sequence != last + 1:
+            raise IntegrityError(f"ledger: entry {last + 1} is missing, {entry.sequence} follows")
+        if entry.previous != before:
+            raise IntegrityError(f"ledger: entry {entry.sequence} does not follow from {last}")
+        if _hash(entry) != entry.hash:
+            raise IntegrityError(f"ledger: entry {entry.sequence} is not what was written")
+        before, last = entry.hash, entry.sequence
+        yield entry
+
+
+def utc(time: datetime) -> str:
+    """Return a time as UTC in ISO 8601.
+
+    Raises
+    ------
+    ContractError
+        It has no zone.
+    """
+    if time.tzinfo is None:
+        raise ContractError(f"ledger: time {time} has no zone")
+    return time.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def _hash(entry: Entry) -> str:
+    return record_digest({name: value for name, value in asdict(entry).items() if name != "hash"})

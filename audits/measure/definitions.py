@@ -1,0 +1,286 @@
+"""How each metric is computed: what a row adds to which sums, and what the sums come to.
+
+The terms are fairlearn's and scikit-learn's where they have one. Letters: N rows, Q quantiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from contracts.forecast import QUANTILE_LEVELS
+from contracts.predictions import (
+    CHANCE,
+    DAYS_SINCE_ONSET,
+    EXPLANATION_GAP,
+    EXPLANATION_INSTABILITY,
+    HORIZON,
+    ORIGIN,
+    QUANTILE_COLUMNS,
+    REACHED,
+    REFUSED,
+    SUBJECT,
+    TRUTH,
+    UNOBSERVED_SHARE,
+    WEAR_HOURS,
+)
+
+Array = NDArray[np.float64]
+MEDIAN, LOW, HIGH = "q50", "q10", "q90"
+
+
+class Unit(StrEnum):
+    """What a metric's number counts."""
+
+    POINTS = "points"
+    SHARE = "share"
+    NUMBER = "number"
+    DAYS = "days"
+    HOURS = "hours"
+
+
+class Better(StrEnum):
+    """Which way a metric is better; `NEITHER` where it only describes."""
+
+    LOWER = "lower"
+    HIGHER = "higher"
+    ZERO = "nearer to 0"
+    ONE = "nearer to 1"
+    NEITHER = "neither"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Yardsticks:
+    """Numbers of the policy that metrics need: score points, and a chance."""
+
+    important_difference: float = 4.25
+    decision_threshold: float = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """The rows that count, with the columns that were asked for so far in `used`."""
+
+    table: pd.DataFrame
+    milestone: str | None
+    yardsticks: Yardsticks
+    used: set[str] = field(default_factory=set)
+
+    def column(self, name: str) -> Array:
+        """Return a column as numbers, (N,)."""
+        self.used.add(name)
+        return self.table[name].to_numpy(dtype=np.float64)
+
+    @property
+    def error_N(self) -> Array:
+        """Median minus truth."""
+        return self.column(MEDIAN) - self.column(TRUTH)
+
+    @property
+    def chance_N(self) -> Array:
+        """Chance of the milestone."""
+        return self.column(f"{CHANCE}{self.milestone}")
+
+    @property
+    def reached_N(self) -> Array:
+        """1 where the milestone was reached, else 0."""
+        return self.column(f"{REACHED}{self.milestone}")
+
+    @property
+    def selected_N(self) -> Array:
+        """1 where the milestone counts as forecast: a chance of the threshold or more."""
+        return (self.chance_N >= self.yardsticks.decision_threshold).astype(np.float64)
+
+    @property
+    def one_N(self) -> Array:
+        """One for each row."""
+        return np.ones(len(self.table))
+
+
+def ratio(above: Array, below: Array) -> Array:
+    """Return above / below; NaN where there is no denominator."""
+    told = np.full(np.broadcast(above, below).shape, np.nan)
+    np.divide(above, below, out=told, where=below > 0)
+    return told
+
+
+def _slope(n: Array, x: Array, y: Array, xx: Array, xy: Array) -> Array:
+    spread = n * xx - x * x
+    # What rounding leaves of a forecast that is the same for everyone is no spread.
+    return ratio(n * xy - x * y, np.where(spread > 1e-9 * n * xx, spread, 0.0))
+
+
+def _intercept(n: Array, x: Array, y: Array, xx: Array, xy: Array) -> Array:
+    return ratio(y - _slope(n, x, y, xx, xy) * x, n)
+
+
+def _line(rows: Rows) -> tuple[Array, ...]:
+    x, y = rows.column(MEDIAN), rows.column(TRUTH)
+    return rows.one_N, x, y, x * x, x * y
+
+
+def _crps(rows: Rows) -> tuple[Array, ...]:
+    # Twice the mean pinball loss over evenly spaced levels (Laio and Tamea 2007).
+    total_N = np.zeros(len(rows.table))
+    for name, level in zip(QUANTILE_COLUMNS, QUANTILE_LEVELS, strict=True):
+        miss_N = rows.column(TRUTH) - rows.column(name)
+        total_N += np.maximum(level * miss_N, (level - 1) * miss_N)
+    return 2 * total_N / len(QUANTILE_LEVELS), rows.one_N
+
+
+def _inside(rows: Rows) -> tuple[Array, ...]:
+    truth_N = rows.column(TRUTH)
+    inside_N = (truth_N >= rows.column(LOW)) & (truth_N <= rows.column(HIGH))
+    return inside_N.astype(np.float64), rows.one_N
+
+
+def _within(rows: Rows) -> tuple[Array, ...]:
+    near_N = np.abs(rows.error_N) <= rows.yardsticks.important_difference
+    return near_N.astype(np.float64), rows.one_N
+
+
+def _net_benefit(rows: Rows) -> tuple[Array, ...]:
+    # Vickers and Elkin 2006: true positives less false ones at the odds of the threshold.
+    odds = rows.yardsticks.decision_threshold / (1 - rows.yardsticks.decision_threshold)
+    right_N, wrong_N = rows.reached_N, 1 - rows.reached_N
+    return rows.selected_N * (right_N - odds * wrong_N), rows.one_N
+
+
+def _unobserved_outcomes(rows: Rows) -> tuple[Array, ...]:
+    # One pair of subject and origin could have one outcome per later horizon of the table.
+    table = rows.table
+    days_H = np.unique(table[HORIZON].to_numpy())
+    is_first_N = (~table.duplicated([SUBJECT, ORIGIN])).to_numpy(dtype=np.float64)
+    possible_N = is_first_N * (len(days_H) - np.searchsorted(days_H, rows.column(ORIGIN), "right"))
+    return np.asarray(possible_N - 1.0), np.asarray(possible_N, dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """A metric.
+
+    Parameters
+    ----------
+    unit, better
+        What it counts, and which way it is better.
+    denominator
+        Of whom it is a mean or share, in words.
+    addends, combine
+        What each row adds to the sums, and the metric of the sums. An AUROC is no function of
+        sums: `audits.measure.ranking` computes it, and its addends only say which rows count.
+    needs
+        Columns without which it is not available (those of the milestone aside).
+    of_milestone
+        True where it is taken of one milestone.
+    of_forecasts
+        False where refused rows count too.
+    """
+
+    unit: Unit
+    better: Better
+    denominator: str
+    addends: Callable[[Rows], tuple[Array, ...]]
+    combine: Callable[..., Array] = ratio
+    needs: tuple[str, ...] = ()
+    of_milestone: bool = False
+    of_forecasts: bool = True
+
+
+FORECASTS = "forecasts given"
+SCORE = (MEDIAN, TRUTH)
+
+
+def _score(
+    unit: Unit,
+    better: Better,
+    addends: Callable[[Rows], tuple[Array, ...]],
+    combine: Callable[..., Array] = ratio,
+) -> Definition:
+    return Definition(
+        unit=unit, better=better, denominator=FORECASTS, addends=addends, combine=combine,
+        needs=SCORE,
+    )  # fmt: skip
+
+
+def _milestone(
+    unit: Unit, better: Better, denominator: str, addends: Callable[[Rows], tuple[Array, ...]]
+) -> Definition:
+    return Definition(
+        unit=unit, better=better, denominator=denominator, addends=addends, of_milestone=True
+    )
+
+
+def _mean(column: str, unit: Unit, better: Better, denominator: str) -> Definition:
+    return Definition(
+        unit=unit, better=better, denominator=denominator, needs=(column,),
+        addends=lambda rows: (rows.column(column), rows.one_N), of_forecasts=False,
+    )  # fmt: skip
+
+
+def _explained(column: str) -> Definition:
+    def addends(rows: Rows) -> tuple[Array, ...]:
+        # Not through `rows.column`: only a sample is explained, and NaN says which is not.
+        told_N = rows.table[column].to_numpy(dtype=np.float64)
+        known_N = ~np.isnan(told_N)
+        return np.where(known_N, told_N, 0.0), known_N.astype(np.float64)
+
+    return Definition(
+        unit=Unit.POINTS, better=Better.LOWER, denominator="forecasts explained, a sample of all",
+        needs=(column,), addends=addends,
+    )  # fmt: skip
+
+
+ALL_ROWS = "forecasts asked for"
+DEFINITIONS: dict[str, Definition] = {
+    "mean absolute error": _score(
+        Unit.POINTS, Better.LOWER, lambda rows: (np.abs(rows.error_N), rows.one_N)
+    ),
+    "signed error": _score(Unit.POINTS, Better.ZERO, lambda rows: (rows.error_N, rows.one_N)),
+    "within the important difference": _score(Unit.SHARE, Better.HIGHER, _within),
+    "CRPS": _score(Unit.POINTS, Better.LOWER, _crps),
+    "coverage of the 80 % interval": _score(Unit.SHARE, Better.HIGHER, _inside),
+    "width of the 80 % interval": _score(
+        Unit.POINTS, Better.LOWER, lambda rows: (rows.column(HIGH) - rows.column(LOW), rows.one_N)
+    ),
+    "calibration intercept": _score(Unit.POINTS, Better.ZERO, _line, _intercept),
+    "calibration slope": _score(Unit.NUMBER, Better.ONE, _line, _slope),
+    "Brier score": _milestone(
+        Unit.NUMBER, Better.LOWER, FORECASTS,
+        lambda rows: ((rows.chance_N - rows.reached_N) ** 2, rows.one_N),
+    ),
+    "AUROC": _milestone(
+        Unit.NUMBER, Better.HIGHER, "pairs of one who reached it and one who did not",
+        lambda rows: (rows.one_N, rows.chance_N, rows.reached_N),
+    ),
+    "false-negative rate": _milestone(
+        Unit.SHARE, Better.LOWER, "forecasts of those who reached it",
+        lambda rows: (rows.reached_N * (1 - rows.selected_N), rows.reached_N),
+    ),
+    "false-positive rate": _milestone(
+        Unit.SHARE, Better.LOWER, "forecasts of those who did not reach it",
+        lambda rows: ((1 - rows.reached_N) * rows.selected_N, 1 - rows.reached_N),
+    ),
+    "positive predictive value": _milestone(
+        Unit.SHARE, Better.HIGHER, "forecasts that said it would be reached",
+        lambda rows: (rows.reached_N * rows.selected_N, rows.selected_N),
+    ),
+    "selection rate": _milestone(
+        Unit.SHARE, Better.NEITHER, FORECASTS, lambda rows: (rows.selected_N, rows.one_N)
+    ),
+    "net benefit": _milestone(Unit.NUMBER, Better.HIGHER, FORECASTS, _net_benefit),
+    "refusal rate": _mean(REFUSED, Unit.SHARE, Better.LOWER, ALL_ROWS),
+    "days from onset to forecast": _mean(DAYS_SINCE_ONSET, Unit.DAYS, Better.NEITHER, ALL_ROWS),
+    "outcomes not observed": Definition(
+        unit=Unit.SHARE, better=Better.LOWER, addends=_unobserved_outcomes, of_forecasts=False,
+        denominator="outcomes possible for people with at least one",
+    ),
+    "hours of wear": _mean(WEAR_HOURS, Unit.HOURS, Better.NEITHER, ALL_ROWS),
+    "days without device data": _mean(UNOBSERVED_SHARE, Unit.SHARE, Better.LOWER, ALL_ROWS),
+    "explanation gap": _explained(EXPLANATION_GAP),
+    "explanation instability": _explained(EXPLANATION_INSTABILITY),
+}  # fmt: skip

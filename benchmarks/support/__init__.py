@@ -1,0 +1,1 @@
+"""What benchmarks share: load, raw weeks, and rigs that judge the auditor."""

@@ -1,0 +1,1 @@
+"""One module a published cohort with a layout of its own."""

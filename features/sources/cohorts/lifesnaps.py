@@ -1,0 +1,52 @@
+"""Importer of LifeSnaps (Yfantidou 2022, doi:10.1038/s41597-022-01764-x): days and surveys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from features.recording import Collected, SourceFile, records
+from features.sources import formats
+from features.sources.cohorts.cohort_files import columns_of, read_csv
+
+DAYS = "daily_fitbit_sema.csv.gz"
+SURVEYS = {
+    "survey_stai.csv": ("stai_stress", "REHABCAST//STAI_CALM", 100),
+    "survey_panas.csv": ("positive_affect_score", "REHABCAST//POSITIVE_AFFECT", None),
+}
+"""Column and code; a third figure is what the score is taken from, so that higher is better."""
+
+SEX = {"MALE": "male", "FEMALE": "female"}
+AGE_BANDS = {"<30": "under 30", ">=30": "30 and over"}
+
+
+def is_mine(source: Path) -> bool:
+    """Tell the folder by the columns of its daily table."""
+    return {"id", "date", "steps", "resting_hr", "minutesAsleep"} <= columns_of(source / DAYS)
+
+
+def collect(source: Path) -> Collected:
+    """Read days, surveys and people."""
+    found = Collected(read={DAYS: "lifesnaps"})
+    file = SourceFile(path=source / DAYS, name=DAYS, who="")
+    for reading in formats.read(file, "fitbit"):
+        found.dropped += reading.dropped
+        if reading.records is not None:
+            found.records.append(reading.records)
+    people = read_csv(source / DAYS)[["id", "age", "gender"]].drop_duplicates("id")
+    rows: list[tuple[Any, ...]] = []
+    for who, age, gender in people.itertuples(index=False):
+        rows += [(who, None, "REHABCAST//SEX", None, SEX[gender])] if gender in SEX else []
+        if age in AGE_BANDS:
+            rows.append((who, None, "REHABCAST//AGE_BAND", None, AGE_BANDS[age]))
+    for name, (column, code, best) in SURVEYS.items():
+        if (source / name).is_file():
+            found.read[name] = "lifesnaps"
+            answers = read_csv(source / name)[["user_id", "submitdate", column]].dropna()
+            for who, day, score in answers.itertuples(index=False):
+                value = float(score) if best is None else best - float(score)
+                rows.append((who, pd.Timestamp(day), code, value, None))
+    found.records.append(records(rows))
+    return found

@@ -1,0 +1,1 @@
+"""One module a file format of a wearable or phone."""

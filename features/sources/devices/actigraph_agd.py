@@ -1,0 +1,110 @@
+"""ActiGraph AGD: an SQLite database of counts, steps and inclinometer by epoch."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+
+import numpy as np
+import pandas as pd
+
+from contracts.errors import Problem, SourceUnreadable
+from features.recording import NOT_STATED, Quantity, Reading, Signal, SourceFile, problem, told
+from features.sources.devices.actigraph_gt3x import EPOCH_TICKS
+from features.sources.format import Format
+
+COUNT_COLUMNS = ["axis1", "axis2", "axis3"]
+INCLINE_COLUMNS = ["inclineOff", "inclineStanding", "inclineSitting", "inclineLying"]
+HIGHEST_COUNT = 100_000.0
+"""A second of full-range shaking stays far below; more is a damaged page."""
+
+
+def read(file: SourceFile) -> Iterator[Reading]:
+    """Yield counts (vector magnitude), steps and posture shares by epoch."""
+    settings, data = _tables(file)
+    with told(file, "table settings"):
+        epoch_s = int(settings["epochlength"])
+        promised = int(settings.get("epochcount", len(data)))
+    if epoch_s <= 0:
+        raise SourceUnreadable(file.name, "table settings", f"epoch of {epoch_s} s is impossible")
+    data, dropped = _sound(file, data, epoch_s)
+    if len(data) + sum(p.row is not None for p in dropped) < promised:
+        message = f"{len(data)} of the {promised} epochs that the settings count are there"
+        dropped.append(problem(file, "table data", message))
+    time = (data["dataTimestamp"].to_numpy(dtype=np.int64) - EPOCH_TICKS) * 100
+    about = {
+        "who": settings.get("subjectname", "").strip() or file.who,
+        "time_N": time.view("datetime64[ns]"),
+        "epoch_s": float(epoch_s),
+        "placement": file.placement or settings.get("limb", "").strip().lower() or NOT_STATED,
+        "device": f"ActiGraph {settings.get('devicename', '')} {settings.get('deviceserial', '')}",
+    }
+    axes = [name for name in COUNT_COLUMNS if name in data]
+    magnitude = np.sqrt((data[axes].to_numpy(dtype=np.float64) ** 2).sum(axis=1, keepdims=True))
+    signals = [_signal(Quantity.COUNTS, magnitude, about)]
+    if "steps" in data:
+        signals.append(_signal(Quantity.STEPS, data[["steps"]].to_numpy(), about))
+    if set(INCLINE_COLUMNS) <= set(data.columns) and data[INCLINE_COLUMNS].to_numpy().any():
+        signals.append(_signal(Quantity.POSTURE, data[INCLINE_COLUMNS].to_numpy() / epoch_s, about))
+    yield Reading(signals=tuple(signals), dropped=tuple(dropped))
+
+
+def _signal(quantity: Quantity, values_NC: np.ndarray, about: dict[str, object]) -> Signal:
+    return Signal(quantity=quantity, values_NC=values_NC.astype(np.float32), **about)  # type: ignore[arg-type]
+
+
+def _tables(file: SourceFile) -> tuple[dict[str, str], pd.DataFrame]:
+    try:
+        address = f"{file.path.resolve().as_uri()}?mode=ro&immutable=1"
+        with closing(sqlite3.connect(address, uri=True)) as database:
+            (verdict,) = database.execute("PRAGMA integrity_check(1)").fetchone()
+            if verdict != "ok":
+                raise sqlite3.DatabaseError(verdict)
+            rows = database.execute("SELECT settingName, settingValue FROM settings").fetchall()
+            with told(file, "table data"):
+                data = pd.read_sql_query("SELECT * FROM data ORDER BY rowid", database)
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        raise SourceUnreadable(
+            file.name, "SQLite", f"the database is damaged ({error}): copy it again"
+        ) from error
+    if missing := {"dataTimestamp", "axis1"} - set(data.columns):
+        raise SourceUnreadable(
+            file.name, "table data", f"has no column {', '.join(sorted(missing))}: export it again"
+        )
+    return {str(name).lower(): str(value) for name, value in rows}, data
+
+
+def _sound(
+    file: SourceFile, data: pd.DataFrame, epoch_s: int
+) -> tuple[pd.DataFrame, list[Problem]]:
+    """Leave out epochs with impossible numbers, each told by its row."""
+    numbers = data.apply(pd.to_numeric, errors="coerce")
+    counts = numbers[[name for name in COUNT_COLUMNS if name in numbers]]
+    good = counts.ge(0).all(axis=1) & counts.le(HIGHEST_COUNT * epoch_s).all(axis=1)
+    ticks = numbers["dataTimestamp"]
+    good &= ticks.between(EPOCH_TICKS // 2, 2 * EPOCH_TICKS)
+    dropped = [
+        Problem(
+            file=file.name,
+            row=int(row) + 1,
+            field="table data",
+            message="an impossible time or count: left out",
+        )
+        for row in np.flatnonzero(~good)
+    ]
+    kept = numbers[good].copy()
+    if "steps" in kept:
+        kept["steps"] = kept["steps"].where(kept["steps"].between(0, 10 * epoch_s))
+    return kept, dropped
+
+
+FORMAT = Format(
+    name="actigraph-agd",
+    title="ActiGraph AGD database",
+    is_mine=lambda head: (
+        head.startswith(b"SQLite format 3\0")
+        and (b"dataTimestamp" in head or b"epochlength" in head)
+    ),
+    read=read,
+)

@@ -1,0 +1,126 @@
+"""Axivity CWA (AX3, AX6), read by `actfast` a day at a time.
+
+The file is a header of 1,024 bytes and sectors of 512 with their own checksums. A bad sector costs
+its 1.2 seconds and is reported; the sectors around it are sound. The reader holds a whole file at
+twice its size, so it is given one day of sectors after the other.
+"""
+
+from __future__ import annotations
+
+import urllib.parse
+from collections.abc import Iterator
+from tempfile import NamedTemporaryFile
+from typing import Any, BinaryIO
+
+import actfast
+import numpy as np
+
+from contracts.errors import Problem, SourceUnreadable
+from features.recording import NOT_STATED, Quantity, Reading, Signal, SourceFile, problem, told
+from features.sources.format import Format
+
+HEADER_BYTES = 1024
+SECTOR_BYTES = 512
+SECTORS_A_PIECE = 72_000
+"""A day at 100 Hz, with 120 samples a sector."""
+
+
+def read(file: SourceFile) -> Iterator[Reading]:
+    """Yield acceleration and temperature, about a day at a time."""
+    with file.path.open("rb") as stream:
+        header = stream.read(HEADER_BYTES)
+        size = file.path.stat().st_size
+        if size < HEADER_BYTES + SECTOR_BYTES:
+            raise SourceUnreadable(
+                file.name,
+                f"byte {size}",
+                "ends before the first sector of data: copy it again from the device",
+            )
+        first = 0
+        while block := stream.read(SECTORS_A_PIECE * SECTOR_BYTES):
+            yield _piece(file, header, block, first)
+            first += SECTORS_A_PIECE
+
+
+def _piece(file: SourceFile, header: bytes, block: bytes, first: int) -> Reading:
+    cut = len(block) % SECTOR_BYTES
+    dropped = []
+    if cut:
+        at = HEADER_BYTES + first * SECTOR_BYTES + len(block) - cut
+        dropped.append(
+            problem(file, f"byte {at}", f"the last sector ends after {cut} of 512 bytes: left out")
+        )
+        block = block[:-cut]
+    sectors = np.frombuffer(block, dtype=np.uint8).reshape(-1, SECTOR_BYTES)
+    sound_S = _sound(sectors)
+    if not sound_S.any():
+        return Reading(dropped=(*dropped, *_bad(file, np.flatnonzero(~sound_S) + first)))
+    with told(file, f"sector {first}"), NamedTemporaryFile(suffix=".cwa") as part:
+        _fill(part, header, sectors[sound_S])
+        found: dict[str, Any] = dict(actfast.read(part.name, lenient=True))
+    dropped += _bad(file, np.flatnonzero(~sound_S) + first)
+    dropped += [problem(file, f"piece from sector {first}", text) for text in found["warnings"]]
+    return Reading(signals=_signals(file, found), dropped=tuple(dropped))
+
+
+def _fill(part: Any, header: bytes, sectors: np.ndarray) -> None:
+    stream: BinaryIO = part
+    stream.write(header)
+    stream.write(sectors.tobytes())
+    stream.flush()
+
+
+def _sound(sectors: np.ndarray) -> np.ndarray:
+    """Tell which sectors have the right mark and the 16-bit words that sum to zero."""
+    words = np.ascontiguousarray(sectors).view("<u2").sum(axis=1, dtype=np.uint16)
+    marked = (sectors[:, 0] == ord("A")) & (sectors[:, 1] == ord("X"))
+    return np.asarray(marked & (words == 0))
+
+
+def _bad(file: SourceFile, sectors: np.ndarray) -> list[Problem]:
+    """Tell bad sectors, those that follow on each other as one."""
+    runs = np.split(sectors, np.flatnonzero(np.diff(sectors) > 1) + 1) if len(sectors) else []
+    return [
+        problem(
+            file,
+            f"sector {run[0]}"
+            + (f" to {run[-1]}" if len(run) > 1 else "")
+            + f" (byte {HEADER_BYTES + run[0] * SECTOR_BYTES})",
+            f"{len(run)} checksum(s) wrong: left out, a gap of about {1.2 * len(run):.0f} s",
+        )
+        for run in runs
+    ]
+
+
+def _signals(file: SourceFile, found: dict[str, Any]) -> tuple[Signal, ...]:
+    series, told_by = found["timeseries"], found["metadata"]
+    fast, slow = series["high_frequency"], series["low_frequency"]
+    device = f"Axivity {told_by['device']['hardware_type']} {told_by['device']['device_id']}"
+    note = urllib.parse.parse_qs(told_by.get("session", {}).get("annotation", ""))
+    placement = file.placement or note.get("_p", [NOT_STATED])[0]
+    about: dict[str, Any] = {"who": file.who, "device": device, "placement": placement}
+    rate = float(told_by["configuration"]["sample_rate_hz"])
+    return (
+        Signal(
+            quantity=Quantity.ACCELERATION,
+            time_N=fast["datetime"].view("datetime64[ns]"),
+            values_NC=fast["acceleration"],
+            epoch_s=1 / rate,
+            **about,
+        ),
+        Signal(
+            quantity=Quantity.TEMPERATURE,
+            time_N=slow["datetime"].view("datetime64[ns]"),
+            values_NC=slow["temperature"][:, None],
+            epoch_s=120 / rate,
+            **about,
+        ),
+    )
+
+
+FORMAT = Format(
+    name="axivity-cwa",
+    title="Axivity CWA recording",
+    is_mine=lambda head: head[:2] == b"MD" and head[2:4] == b"\xfc\x03",
+    read=read,
+)

@@ -1,0 +1,139 @@
+"""GENEActiv .bin, read by `actfast` some hours at a time: a text header, then pages as text.
+
+A page holds 300 samples and no checksum, so each is judged by what it says: samples inside the
+device's range, time that goes on from page to page, and as many pages as the header counts. The
+reader holds a whole file at several times its size, so it is given one run of pages at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from tempfile import NamedTemporaryFile
+from typing import Any, BinaryIO
+
+import actfast
+import numpy as np
+
+from contracts.errors import Problem, SourceUnreadable
+from features.recording import NOT_STATED, Quantity, Reading, Signal, SourceFile, problem, told
+from features.sources.format import Format
+
+RANGE_G = 8.5
+"""The device measures +-8 g; calibration moves the ends a little."""
+
+SAMPLES_A_PAGE = 300
+PAGE_MARK = b"Recorded Data"
+PIECE_BYTES = 1 << 24
+"""Some 3.6 hours at 100 Hz, with 3,800 bytes a page."""
+
+
+def read(file: SourceFile) -> Iterator[Reading]:
+    """Yield acceleration and temperature, some hours at a time."""
+    pages, promised = 0, 0
+    with file.path.open("rb") as stream:
+        for piece in _pieces(stream):
+            with told(file, f"page {pages}"), NamedTemporaryFile(suffix=".bin") as part:
+                part.write(piece)
+                part.flush()
+                found: dict[str, Any] = dict(actfast.read(part.name, lenient=True))
+                told_by = found["metadata"]
+                rate = float(str(told_by["Configuration Info"]["Measurement Frequency"]).split()[0])
+                promised = int(told_by["Memory Status"]["Number of Pages"])
+            if rate <= 0:
+                raise SourceUnreadable(
+                    file.name, "header", f"measures {rate} times a second: export it again"
+                )
+            yield _reading(file, found, rate, pages)
+            pages += len(found["timeseries"]["low_frequency"]["datetime"])
+    if not pages:
+        raise SourceUnreadable(
+            file.name, "byte 0", "no page of data follows the header: copy the file again"
+        )
+    yield Reading(dropped=tuple(_lost(file, pages, promised)))
+
+
+def _pieces(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield runs of whole pages, each behind the file's header, so that each reads like a file."""
+    rest = stream.read(PIECE_BYTES)
+    at = max(rest.find(PAGE_MARK), 0)
+    header, rest = rest[:at], rest[at:]
+    while block := stream.read(PIECE_BYTES):
+        rest += block
+        cut = rest.rfind(PAGE_MARK)
+        if cut > 0:
+            yield header + rest[:cut]
+            rest = rest[cut:]
+    yield header + rest
+
+
+def _reading(file: SourceFile, found: dict[str, Any], rate: float, pages: int) -> Reading:
+    where = f"after page {pages}"
+    dropped = [problem(file, where, text) for text in found["warnings"]]
+    acceleration = found["timeseries"]["high_frequency"]["acceleration"]
+    if not len(acceleration):
+        return Reading(dropped=tuple(dropped))
+    sound = np.asarray((np.abs(acceleration) <= RANGE_G).all(axis=1))
+    short = len(found["timeseries"]["low_frequency"]["datetime"]) * SAMPLES_A_PAGE - len(sound)
+    if short > 0:
+        message = f"{short} sample(s) are missing from pages that were cut: the rest was read"
+        dropped.append(problem(file, where, message))
+    if not sound.all():
+        first = pages * SAMPLES_A_PAGE + int(np.flatnonzero(~sound)[0])
+        message = f"{int((~sound).sum())} sample(s) beyond the device's range: left out"
+        dropped.append(problem(file, f"sample {first}", message))
+    return Reading(signals=_signals(file, found, sound, rate), dropped=tuple(dropped))
+
+
+def _lost(file: SourceFile, pages: int, promised: int) -> list[Problem]:
+    if pages >= promised:
+        return []
+    message = (
+        f"the file ends after {pages} of the {promised} pages that its header counts: what is"
+        " there was read; copy the file again for the rest"
+    )
+    return [problem(file, f"page {pages}", message)]
+
+
+def _signals(
+    file: SourceFile, found: dict[str, Any], sound: np.ndarray, rate: float
+) -> tuple[Signal, ...]:
+    fast = found["timeseries"]["high_frequency"]
+    slow = found["timeseries"]["low_frequency"]
+    told_by = found["metadata"]
+    person = told_by.get("Subject Info", {})
+    zone = str(told_by["Configuration Info"].get("Time Zone", "")).strip()
+    place = _text(person.get("Device Location Code"))
+    about: dict[str, Any] = {
+        "who": _text(person.get("Subject Code")) or file.who,
+        "device": f"GENEActiv {told_by['Device Identity']['Device Unique Serial Code']}",
+        "placement": file.placement or place or NOT_STATED,
+        "clock": f"device's own, set to {zone}" if zone else "wall clock as set on the device",
+    }
+    return (
+        Signal(
+            quantity=Quantity.ACCELERATION,
+            time_N=fast["datetime"][sound].view("datetime64[ns]"),
+            values_NC=fast["acceleration"][sound],
+            epoch_s=1 / rate,
+            **about,
+        ),
+        Signal(
+            quantity=Quantity.TEMPERATURE,
+            time_N=slow["datetime"].view("datetime64[ns]"),
+            values_NC=slow["temperature"][:, None],
+            epoch_s=300 / rate,
+            **about,
+        ),
+    )
+
+
+def _text(value: object) -> str:
+    return str(value or "").replace("\0", "").strip()
+
+
+FORMAT = Format(
+    name="geneactiv",
+    title="GENEActiv recording",
+    is_mine=lambda head: head.startswith(b"Device Identity") and b"GENEActiv" in head[:400],
+    read=read,
+)

@@ -1,0 +1,1 @@
+"""One module a format of health records: FHIR and Open mHealth."""

@@ -1,0 +1,1 @@
+"""What a trainer and a service both compute with a model."""

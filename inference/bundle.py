@@ -1,0 +1,208 @@
+"""Loads a model bundle after checking every byte; nothing in it is ever unpickled.
+
+Letters: B pairs, M modalities, E width of all members' embeddings, H horizons, Q quantile levels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from safetensors.numpy import load
+
+from contracts import bundle as names
+from contracts.bundle import Manifest
+from contracts.errors import IntegrityError
+from contracts.sequences import Layout, SequenceBatch
+from contracts.task import Task
+from features.sequences import present_modalities
+from inference.calibration import Calibration, calibrate
+from inference.reference import Reference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A verified bundle in memory.
+
+    Parameters
+    ----------
+    manifest, digest
+        What it is made of, and the SHA-256 of the manifest's bytes.
+    task, layout
+        What it forecasts, and the axes of its inputs.
+    calibration
+        Offsets added to the quantiles, score points.
+    reference
+        What the training pairs look like in short.
+    encoder, head, coalitions
+        ONNX Runtime sessions of the graphs (`contracts.bundle`).
+    """
+
+    manifest: Manifest
+    digest: str
+    task: Task
+    layout: Layout
+    calibration: Calibration
+    reference: Reference
+    encoder: onnxruntime.InferenceSession
+    head: onnxruntime.InferenceSession
+    coalitions: onnxruntime.InferenceSession
+
+
+def verify_bundle(folder: Path) -> str:
+    """Check every file of a bundle against its manifest; return the bundle's digest.
+
+    Raises
+    ------
+    IntegrityError
+        A file is missing, changed or extra, is a link, or the manifest can't be read.
+    """
+    return _verified(folder)[2]
+
+
+def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
+    """Load a bundle from the very bytes that were checked.
+
+    Raises
+    ------
+    IntegrityError
+        As `verify_bundle`, or the digest is not the expected one.
+    """
+    manifest, contents, digest = _verified(folder)
+    if digest != expected_digest:
+        raise IntegrityError(
+            f"{folder}: the bundle is {digest[:12]}, but {expected_digest[:12]} was audited and"
+            " promoted: restore it, or audit and promote what is there"
+        )
+    tensors = load(contents[names.TENSORS_FILE])
+    return Bundle(
+        manifest=manifest,
+        digest=digest,
+        task=Task.model_validate_json(contents[names.TASK_FILE]),
+        layout=Layout(
+            channels_C=manifest.channels,
+            modality_C=manifest.channel_modalities,
+            person_S=manifest.person,
+            horizon_days_H=manifest.horizon_days,
+        ),
+        calibration=_calibration(tensors, manifest),
+        reference=_reference(tensors),
+        encoder=_session(contents[names.ENCODER_FILE]),
+        head=_session(contents[names.HEAD_FILE]),
+        coalitions=_session(contents[names.COALITIONS_FILE]),
+    )
+
+
+def embed(bundle: Bundle, batch: SequenceBatch) -> NDArray[np.float32]:
+    """Encode the past of each pair, (B, M, E)."""
+    given = {
+        "values": batch.values_BTC,
+        "observed": batch.observed_BTC,
+        "days_since_onset": batch.days_since_onset_BT,
+        "origin_day": batch.origin_day_B,
+        "person": batch.person_BS,
+        "person_known": batch.person_known_BS,
+    }
+    wanted = {node.name for node in bundle.encoder.get_inputs()}
+    feed = {name: array.astype(np.float32) for name, array in given.items() if name in wanted}
+    (embeddings_BME,) = bundle.encoder.run(None, feed)
+    return np.asarray(embeddings_BME, dtype=np.float32)
+
+
+def join(
+    bundle: Bundle, embeddings_BME: NDArray[np.float32], present_BM: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Forecast from embeddings and present modalities, before calibration: quantiles (B, H, Q).
+
+    The median is final: calibration never moves it.
+    """
+    feed = {"embeddings": embeddings_BME, "present": present_BM.astype(np.float32)}
+    (quantiles_BHQ,) = bundle.head.run(None, feed)
+    return np.asarray(quantiles_BHQ, dtype=np.float64)
+
+
+def medians(
+    bundle: Bundle, embeddings_VME: NDArray[np.float32], shown_KVM: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Forecast what many coalitions of one pair know: medians (K, H), which are final.
+
+    The coalitions agree on the modalities that have no parts (`contracts.bundle`).
+    """
+    feed = {"embeddings": embeddings_VME, "shown": shown_KVM}
+    (medians_KH,) = bundle.coalitions.run(None, feed)
+    return np.asarray(medians_KH, dtype=np.float64)
+
+
+def calibrated(
+    bundle: Bundle, quantiles_BHQ: NDArray[np.float64], groups_B: pd.DataFrame
+) -> NDArray[np.float64]:
+    """Calibrate forecasts for the groups that each pair belongs to, (B, H, Q).
+
+    One row of groups serves many forecasts of the same pair.
+    """
+    target = bundle.task.target
+    offsets_BHQ = bundle.calibration.offsets(groups_B)
+    return calibrate(quantiles_BHQ, offsets_BHQ, target.low, target.high)
+
+
+def forecast_batch(bundle: Bundle, batch: SequenceBatch) -> NDArray[np.float64]:
+    """Forecast each pair of a batch: calibrated quantiles (B, H, Q)."""
+    present_BM = present_modalities(batch, bundle.manifest.modalities)
+    return calibrated(bundle, join(bundle, embed(bundle, batch), present_BM), batch.groups_B)
+
+
+def _reference(tensors: Mapping[str, NDArray[np.float64]]) -> Reference:
+    return Reference(
+        mean_F=tensors[names.REFERENCE_MEAN],
+        covariance_FF=tensors[names.REFERENCE_COVARIANCE],
+        limit=float(tensors[names.REFERENCE_LIMIT][0]),
+    )
+
+
+def _calibration(offsets: Mapping[str, NDArray[np.float64]], manifest: Manifest) -> Calibration:
+    return Calibration(
+        offsets_HQ=offsets[names.CALIBRATION],
+        groups_G=manifest.calibration_groups,
+        offsets_GHQ=offsets[names.GROUP_CALIBRATION],
+    )
+
+
+def _verified(folder: Path) -> tuple[Manifest, dict[str, bytes], str]:
+    file = folder / names.MANIFEST_FILE
+    try:
+        written = file.read_bytes()
+        manifest = Manifest.model_validate_json(written)
+    except (OSError, ValidationError) as error:
+        raise IntegrityError(f"{file}: no readable manifest: train or restore it") from error
+    found = {
+        str(path.relative_to(folder)): path
+        for path in folder.rglob("*")
+        if not path.is_dir() or path.is_symlink()
+    }
+    found.pop(names.MANIFEST_FILE)
+    if wrong := set(found) ^ set(manifest.files):
+        raise IntegrityError(
+            f"{folder}: missing or not in the manifest: {', '.join(sorted(wrong))}"
+        )
+    if links := [name for name, path in found.items() if path.is_symlink()]:
+        raise IntegrityError(f"{folder}: a link instead of a file: {', '.join(sorted(links))}")
+    contents = {name: path.read_bytes() for name, path in found.items()}
+    for name, digest in manifest.files.items():
+        if hashlib.sha256(contents[name]).hexdigest() != digest:
+            raise IntegrityError(f"{folder / name}: changed since the bundle was sealed")
+    return manifest, contents, hashlib.sha256(written).hexdigest()
+
+
+def _session(model: bytes) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    # One thread: the same bytes out on any machine, and no fight over cores with other requests.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

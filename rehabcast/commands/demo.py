@@ -1,0 +1,140 @@
+"""`rehabcast demo`: the whole way once, from a cohort to an explained forecast."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import socket
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import typer
+
+from audits.ledger.records import Override
+from contracts.cohort import CODE, ENROLMENT, NUMBER, SUBJECT, TIME, Cohort
+from contracts.task import Task
+from contracts.verdict import Outcome
+from rehabcast.commands.audit import run_audit, verdict_table
+from rehabcast.commands.cohort import cohort_table
+from rehabcast.commands.governance import run_approval, run_promotion
+from rehabcast.commands.output import results, words
+from rehabcast.commands.service import (
+    ask,
+    forecast_request,
+    running_service,
+    say_how_to_serve,
+    show_forecast,
+)
+from rehabcast.commands.training import parameters_of, run_training
+from rehabcast.settings import Settings
+
+SUBJECTS, SEED = 600, 0
+TASK = Path("tasks/stroke-upper-limb.toml")
+
+
+def demo(
+    cohort: Annotated[
+        Path | None,
+        typer.Option("--cohort", help="Your cohort folder; default, a SIMULATED cohort of 600."),
+    ] = None,
+    task: Annotated[Path, typer.Option("--task", help="Task file.")] = TASK,
+) -> None:
+    """Go the whole way once: validate, train, audit, promote, serve, ask for one forecast."""
+    from features.cohort import read_cohort
+    from features.summary import summarise
+    from training.task import read_task
+
+    settings = Settings()
+    forecast_task = read_task(task)
+    folder = cohort if cohort is not None else _simulated_cohort(settings.home / "demo")
+    read = read_cohort(folder)
+    results.print(cohort_table(read, summarise(read)))
+
+    trained = run_training(folder, task, forecast_task.name, parameters_of(None, SEED))
+    version = str(trained["model_version"])
+    words.print(f"Registered candidate {version}.")
+
+    _, verdict = run_audit(version)
+    results.print(verdict_table(verdict))
+    words.print("Two people must approve; the demonstration plays both, and says so in the ledger.")
+    for role in ("ml-owner", "governance"):
+        run_approval(
+            version, role, person=f"make demo, as {role}", reason="demonstration, nobody read it"
+        )
+    if verdict.outcome is Outcome.PASS:
+        run_promotion(version)
+    else:
+        words.print(
+            "The gate holds this model back. To show the rest, the demonstration overrides it by"
+            " name, and the override will stand on the forecast."
+        )
+        run_promotion(
+            version,
+            override=Override(
+                approver="make demo",
+                reason="demonstration only, not for anyone's care",
+                until=datetime.now(UTC) + timedelta(days=1),
+                restricted_use="this demonstration, on simulated or public data",
+            ),
+        )
+    words.print(f"{version} is the champion.")
+
+    subject = _unseen_subject(version, read, forecast_task)
+    request = forecast_request(read, subject, as_of_day=forecast_task.origins_days[0], weeks=None)
+    words.print(f"Starting the service to ask for subject {subject}, whom no training saw ...")
+    token = secrets.token_urlsafe(24)
+    with running_service(_free_port(), settings.home / "demo-service.log", token) as address:
+        answer = ask(address, request, token)
+    show_forecast(answer, as_json=False)
+    results.print(_what_happened(read, subject, forecast_task))
+    say_how_to_serve()
+
+
+def _simulated_cohort(place: Path) -> Path:
+    from features.simulate.scenario import Scenario
+    from features.simulate.truth import truth_folder
+    from features.simulate.write import write_simulated
+
+    folder = place / "simulated-cohort"
+    for old in (folder, truth_folder(folder)):
+        shutil.rmtree(old, ignore_errors=True)
+    place.mkdir(parents=True, exist_ok=True)
+    write_simulated(folder, subjects=SUBJECTS, seed=SEED, scenario=Scenario())
+    return folder
+
+
+def _unseen_subject(version: str, cohort: Cohort, task: Task) -> int:
+    """Pick a held-out subject, the one with most later scores to compare the forecast with."""
+    import meds
+
+    from training.registry.register import SPLITS_FILE, fetch, find
+
+    store = Settings().store
+    splits = pd.read_parquet(fetch(store, find(store, version), SPLITS_FILE))
+    held_out = splits.loc[splits["split"] == meds.held_out_split, SUBJECT]
+    events = cohort.events
+    scores = events[events[SUBJECT].isin(held_out) & (events[CODE] == task.target.code)]
+    subjects, counts = np.unique(scores[SUBJECT].to_numpy(), return_counts=True)
+    return int(subjects[counts.argmax()])
+
+
+def _what_happened(cohort: Cohort, subject: int, task: Task) -> str:
+    """Return the scores observed after the forecast, to hold it against."""
+    events = cohort.events[cohort.events[SUBJECT] == subject]
+    enrolment = events.loc[events[CODE] == ENROLMENT, TIME].iloc[0]
+    scores = events[(events[CODE] == task.target.code) & (events[TIME] > enrolment)]
+    weeks = (scores[TIME] - enrolment).dt.days / 7
+    seen = ", ".join(
+        f"week {week:.0f}: {score:g}" for week, score in zip(weeks, scores[NUMBER], strict=True)
+    )
+    label = "SIMULATED outcomes" if cohort.provenance.simulated else "What was observed later"
+    return f"{label}, not shown to the model: {seen or 'nothing'}"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,244 @@
+"""HL7 CDS Hooks 2.0: a forecast as cards, in the words of the team and of the family.
+
+Section numbers are those of the specification, https://cds-hooks.hl7.org/2.0/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from serving.formats.formatting import shown, signed
+from serving.schemas import ForecastAnswer, Strict
+
+SERVICE = "recovery-forecast"
+LONGEST_SUMMARY = 139
+
+SERVICES: dict[str, Any] = {
+    "services": [
+        {
+            "hook": "patient-view",
+            "id": SERVICE,
+            "title": "Forecast of functional recovery",
+            "description": (
+                "Where the patient's score will probably be in the next weeks and months, with a"
+                " range and reasons. Decision support, no diagnosis."
+            ),
+            "prefetch": {
+                "patient": "Patient/{{context.patientId}}",
+                "conditions": (
+                    "Condition?patient={{context.patientId}}&code=http://snomed.info/sct|230690007"
+                ),
+                "observations": "Observation?patient={{context.patientId}}&_count=1000",
+                "procedures": "Procedure?patient={{context.patientId}}&_count=1000",
+            },
+            "usageRequirements": "Observations carry codes of LOINC or urn:rehabcast:vocabulary.",
+        }
+    ]
+}
+"""Section 3, discovery. The condition is a stroke (SNOMED CT 230690007)."""
+
+NEEDED = ("conditions", "observations")
+"""Of the prefetch, what no forecast can be made without. The service fetches nothing itself."""
+
+
+class PrefetchMissing(Exception):
+    """Section 4: what is needed was not prefetched (412)."""
+
+    def __init__(self, missing: Sequence[str]) -> None:
+        super().__init__(f"prefetch lacks {', '.join(missing)}: send what the discovery asks for")
+
+
+OVERRIDE_REASONS = (
+    ("knows-better", "I know something that the record does not say"),
+    ("data-wrong", "The record behind it is wrong"),
+    ("not-useful", "Not useful for this decision"),
+)
+
+
+class Context(Struct, kw_only=True):
+    """Section 6, patient-view: who looks at whom."""
+
+    patientId: Annotated[str, Meta(min_length=1, max_length=64)]
+    userId: Annotated[str, Meta(max_length=200)] = ""
+
+
+class HookRequest(Struct, kw_only=True):
+    """Section 4: a call of the hook. Fields we do not use are let through, as the standard asks."""
+
+    hook: Literal["patient-view"]
+    hookInstance: Annotated[str, Meta(min_length=1, max_length=64)]
+    context: Context
+    prefetch: dict[str, Any] | None = None
+
+
+class OverrideReason(Struct, kw_only=True):
+    """Section 8: why a card was overridden."""
+
+    reason: dict[str, Any] | None = None
+    userComment: Annotated[str, Meta(max_length=500)] = ""
+
+
+class CardFeedback(Struct, kw_only=True):
+    """Section 8: what became of a card."""
+
+    card: Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
+    outcome: Literal["accepted", "overridden"]
+    outcomeTimestamp: Annotated[str, Meta(max_length=40)]
+    overrideReason: OverrideReason | None = None
+
+
+class HookFeedback(Strict, frozen=True, kw_only=True):
+    """Section 8: feedback on several cards."""
+
+    feedback: Annotated[list[CardFeedback], Meta(min_length=1, max_length=100)]
+
+
+def resources_in(request: HookRequest) -> Iterator[Any]:
+    """Yield the prefetched resources, of Bundles and alone.
+
+    Raises
+    ------
+    PrefetchMissing
+        What a forecast needs was not prefetched, or could not be: null or an OperationOutcome. A
+        Bundle without entries is an answer, that there are none.
+    """
+    told = request.prefetch or {}
+    missing = [
+        key
+        for key in NEEDED
+        if not isinstance(value := told.get(key), dict)
+        or value.get("resourceType") == "OperationOutcome"
+    ]
+    if missing:
+        raise PrefetchMissing(missing)
+    for value in told.values():
+        if isinstance(value, dict) and value.get("resourceType") == "Bundle":
+            for entry in value.get("entry") or []:
+                yield entry.get("resource") if isinstance(entry, dict) else None
+        elif isinstance(value, dict):
+            yield value
+
+
+def cards(answer: ForecastAnswer, address: str) -> dict[str, Any]:
+    """Write an answer as cards: for the team, and for the patient and family.
+
+    Section 5. A refusal is one card that says what to do.
+    """
+    if answer.status == "no forecast":
+        told = f"No forecast of recovery: {answer.reason}"
+        detail = f"**What to do:** {answer.what_to_do}\n\n{_standing(answer)}"
+        return {"cards": [_card(answer, address, told, detail, "info", answer.forecast_id)]}
+    team = _card(answer, address, _summary(answer), _for_team(answer), "info", answer.forecast_id)
+    family = _card(
+        answer,
+        address,
+        "For the patient and family: what recovery usually looks like from here",
+        _for_family(answer),
+        "info",
+        family_card(answer.forecast_id),
+    )
+    return {"cards": [team, family]}
+
+
+def family_card(forecast_id: str) -> str:
+    """Return the id of the second card: forecasts' ids are even, this is the next one."""
+    return f"{int(forecast_id, 16) | 1:032x}"
+
+
+def forecast_of_card(card: str) -> str:
+    """Return the id of the forecast that a card shows."""
+    return f"{UUID(card).int & ~1:032x}"
+
+
+def _card(
+    answer: ForecastAnswer, address: str, summary: str, detail: str, indicator: str, number: str
+) -> dict[str, Any]:
+    if answer.banner:
+        detail = f"**{answer.banner}**\n\n{detail}"
+    short = summary if len(summary) <= LONGEST_SUMMARY else summary[: LONGEST_SUMMARY - 1] + "…"
+    return {
+        "uuid": str(UUID(hex=number)),
+        "summary": short,
+        "indicator": "warning" if answer.banner else indicator,
+        "detail": detail,
+        "source": {
+            "label": f"rehabcast {answer.model.model_version}",
+            "url": f"{address}/v1/model",
+            "topic": {"system": "urn:rehabcast:topic", "code": "recovery-forecast"},
+        },
+        "links": [
+            {"label": "Model card and audit", "url": f"{address}/v1/model", "type": "absolute"}
+        ],
+        "overrideReasons": [
+            {"code": code, "system": "urn:rehabcast:override", "display": display}
+            for code, display in OVERRIDE_REASONS
+        ],
+    }
+
+
+def _summary(answer: ForecastAnswer) -> str:
+    horizon = _main(answer)
+    return (
+        f"Week {horizon.weeks}: {answer.instrument} probably {_range(answer, horizon)}"
+        f" (most likely {shown(answer, horizon.median)})"
+    )
+
+
+def _range(answer: ForecastAnswer, horizon: Any) -> str:
+    return f"{shown(answer, horizon.low_80)} to {shown(answer, horizon.high_80)}"
+
+
+def _main(answer: ForecastAnswer) -> Any:
+    weeks = answer.reasons.horizon_weeks if answer.reasons is not None else None
+    return next((h for h in answer.horizons if h.weeks == weeks), answer.horizons[0])
+
+
+def _for_team(answer: ForecastAnswer) -> str:
+    rows = [
+        f"| {h.weeks} | {shown(answer, h.median)} | {_range(answer, h)} |"
+        f" {shown(answer, h.last_observation)} | {shown(answer, h.proportional_recovery)} |"
+        for h in answer.horizons
+    ]
+    table = (
+        "| week | most likely | 8 in 10 | if nothing changed | 70 % rule |\n|---|---|---|---|---|\n"
+    )
+    parts = [table + "\n".join(rows)]
+    if answer.reasons is not None:
+        known = [each for each in answer.reasons.contributions if each.observed]
+        why = [f"- {e.modality}, {e.window}: {signed(answer, e.points)}" for e in known]
+        parts.append(
+            f"Why, at week {answer.reasons.horizon_weeks}: knowing nothing it would be"
+            f" {shown(answer, answer.reasons.base, finer=1)}.\n" + "\n".join(why)
+        )
+    if answer.rests_on is not None:
+        missing = ", ".join(answer.rests_on.missing_modalities) or "nothing"
+        parts.append(
+            f"It rests on {answer.rests_on.assessments} score(s) and"
+            f" {answer.rests_on.days_with_wearable} wearable day(s). Missing: {missing}."
+        )
+    parts += [each.statement for each in answer.groups if each.coverage is not None]
+    return "\n\n".join([*parts, _standing(answer)])
+
+
+def _for_family(answer: ForecastAnswer) -> str:
+    horizon = _main(answer)
+    return (
+        f"Of ten people whose recovery looked like this at the same point, about eight reached a"
+        f" score of {_range(answer, horizon)} on a scale up to {answer.scale[1]:.0f}"
+        f" after {horizon.weeks} weeks; one did better and one less well. Nobody can say which of"
+        " the ten a person will be, and this is no promise and no limit. It says nothing about"
+        " how much therapy is right.\n\n" + "\n".join(f"- {limit}" for limit in answer.limits)
+    )
+
+
+def _standing(answer: ForecastAnswer) -> str:
+    model = answer.model
+    told = (
+        f"Model {model.model_version} ({model.bundle_digest[:12]}), audit {model.audit_outcome},"
+        f" valid until {model.valid_until[:10]}."
+    )
+    return told + "\n\n" + "\n".join(f"- {limit}" for limit in answer.limits)

@@ -1,0 +1,85 @@
+"""Examples of requests: shown in the OpenAPI document, and sent by the tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from serving.formats.cds_hooks import SERVICE
+
+SCORE = "REHABCAST//FUGL_MEYER_UE"
+OBSERVATIONS: list[dict[str, Any]] = [
+    {"code": SCORE, "day_since_onset": 10, "value": 22},
+    {"code": "REHABCAST//AGE", "value": 68},
+    {"code": "REHABCAST//SEX", "label": "female"},
+]
+RECORD: dict[str, Any] = {"subject": "P-1", "enrolment_day": 10, "observations": OBSERVATIONS}
+
+PATIENT = {
+    "resourceType": "Patient",
+    "id": "1288992",
+    "gender": "female",
+    "birthDate": "1957-03-01",
+}
+CONDITION = {
+    "resourceType": "Condition",
+    "id": "stroke",
+    "subject": {"reference": "Patient/1288992"},
+    "code": {"coding": [{"system": "http://snomed.info/sct", "code": "230690007"}]},
+    "onsetDateTime": "2026-01-05",
+}
+OBSERVATION = {
+    "resourceType": "Observation",
+    "id": "fugl-meyer-1",
+    "status": "final",
+    "code": {"coding": [{"system": "urn:rehabcast:vocabulary", "code": "FUGL_MEYER_UE"}]},
+    "subject": {"reference": "Patient/1288992"},
+    "effectiveDateTime": "2026-01-15",
+    "valueQuantity": {"value": 22, "system": "http://unitsofmeasure.org", "code": "{score}"},
+}
+BUNDLE: dict[str, Any] = {
+    "resourceType": "Bundle",
+    "type": "collection",
+    "entry": [{"resource": each} for each in (PATIENT, CONDITION, OBSERVATION)],
+}
+
+HOOK: dict[str, Any] = {
+    "hook": "patient-view",
+    "hookInstance": "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea",
+    "fhirServer": "https://launch.smarthealthit.org/v/r4/fhir",
+    "context": {"userId": "Practitioner/example", "patientId": "1288992"},
+    "prefetch": {
+        "patient": PATIENT,
+        "conditions": {
+            "resourceType": "Bundle", "type": "searchset", "entry": [{"resource": CONDITION}],
+        },
+        "observations": {
+            "resourceType": "Bundle", "type": "searchset", "entry": [{"resource": OBSERVATION}],
+        },
+        "procedures": {"resourceType": "Bundle", "type": "searchset"},
+    },
+}  # fmt: skip
+"""In the shape of the specification's sandbox (patient-view, SMART Health IT's test patient)."""
+
+EXAMPLES: dict[str, Any] = {
+    "/v1/forecast": RECORD,
+    "/v1/forecasts": {"requests": [RECORD, {**RECORD, "subject": "P-2"}]},
+    "/v1/explain": {**RECORD, "output": "FM-UE 50 or more", "explain_horizon_weeks": 26},
+    "/v1/observations": RECORD,
+    "/v1/feedback": {
+        "forecast_id": "0" * 32,
+        "outcome": "overridden",
+        "reason": "the arm was in a cast",
+    },
+    "/v1/fhir/forecast": BUNDLE,
+    f"/cds-services/{SERVICE}": HOOK,
+    f"/cds-services/{SERVICE}/feedback": {
+        "feedback": [
+            {
+                "card": "00000000-0000-0000-0000-000000000000",
+                "outcome": "overridden",
+                "overrideReason": {"reason": {"code": "knows-better"}},
+                "outcomeTimestamp": "2026-01-16T09:00:00Z",
+            }
+        ]
+    },
+}

@@ -1,0 +1,237 @@
+"""What the service takes and gives; everything unknown is refused, nothing wrong is echoed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, field
+
+from contracts.observation import Day, Observation, Text
+
+SubjectId = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="A pseudonym the caller can resolve.")
+]
+
+SCORE = "score"
+"""What is explained unless a milestone is named: the median, in score points."""
+
+
+class Strict(Struct, frozen=True, forbid_unknown_fields=True):
+    """No fields but the named ones, never changed."""
+
+
+Observations = Annotated[list[Observation], Meta(min_length=1, max_length=20_000)]
+
+
+class ForecastRequest(Strict, frozen=True, kw_only=True):
+    """A subject's record so far: inline, as a FHIR R4 Bundle, or what is on record already.
+
+    Inline needs `enrolment_day` and `observations`; FHIR needs `bundle`; with neither, the running
+    record of `subject` is used (`POST /v1/observations`).
+    """
+
+    subject: SubjectId
+    enrolment_day: Day | None = None
+    observations: Observations | None = None
+    bundle: dict[str, Any] | None = None
+    explain: bool = True
+    explain_horizon_weeks: Annotated[int, Meta(ge=1, le=1_000)] | None = None
+
+
+class ForecastsRequest(Strict, frozen=True, kw_only=True):
+    """Many subjects at once; each is answered on its own."""
+
+    requests: Annotated[list[ForecastRequest], Meta(min_length=1, max_length=64)]
+
+
+class ExplainRequest(ForecastRequest, frozen=True, kw_only=True):
+    """As for a forecast, and what to explain: `score` or a milestone's name, and whose days."""
+
+    output: Text = SCORE
+    days_of: Text | None = None
+
+
+class ObservationsRequest(Strict, frozen=True, kw_only=True):
+    """What was newly measured of a subject; the first time with the day of enrolment."""
+
+    subject: SubjectId
+    enrolment_day: Day | None = None
+    observations: Observations
+
+
+class FeedbackRequest(Strict, frozen=True, kw_only=True):
+    """What a clinician made of a forecast."""
+
+    forecast_id: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
+    outcome: Literal["accepted", "overridden", "wrong", "unclear"]
+    reason: Annotated[str, Meta(max_length=500)] = ""
+
+
+class HorizonForecast(Strict, frozen=True, kw_only=True):
+    """The forecast at one horizon: never a number without its range."""
+
+    weeks: int
+    day_after_enrolment: int
+    median: float
+    low_80: float
+    high_80: float
+    quantiles: dict[str, float]
+    milestones: dict[str, float]
+    last_observation: float
+    """A comparator: that the score stays as it was last observed."""
+    proportional_recovery: float
+    """A comparator: that 0.70 of what was missing comes back (Prabhakaran 2008, Winters 2015)."""
+
+
+class Contribution(Strict, frozen=True, kw_only=True):
+    """What knowing a modality, or a window of it, adds to the forecast."""
+
+    modality: str
+    window: str
+    points: float
+    observed: bool
+
+
+class DayContribution(Strict, frozen=True, kw_only=True):
+    """What some days of one modality add, given everything else that is known."""
+
+    first_day: int
+    last_day: int
+    points: float
+
+
+class Reasons(Strict, frozen=True, kw_only=True):
+    """Exact Shapley values at one horizon; base and points add up to the forecast."""
+
+    output: str
+    unit: str
+    horizon_weeks: int
+    base: float
+    forecast: float
+    contributions: list[Contribution]
+    additivity_gap: float
+    days_of: str | None = None
+    days: list[DayContribution] = field(default_factory=list)
+
+
+class RestsOn(Strict, frozen=True, kw_only=True):
+    """What the forecast could see."""
+
+    assessments: int
+    days_with_wearable: int
+    median_wear_hours: float | None
+    missing_modalities: list[str]
+    missing_channels: list[str]
+    ignored_codes: list[str]
+
+
+class GroupCoverage(Strict, frozen=True, kw_only=True):
+    """How often the 80 % range held, out of sample, for a group that the subject belongs to."""
+
+    attribute: str
+    group: str
+    coverage: float | None
+    low: float | None
+    high: float | None
+    people: int | None
+    statement: str
+
+
+class Override(Strict, frozen=True, kw_only=True):
+    """Who let the model through though its audit is no pass, why, until when and for which use."""
+
+    approver: str
+    reason: str
+    until: str
+    restricted_use: str
+
+
+class ModelInfo(Strict, frozen=True, kw_only=True):
+    """Which model answered, and on what it stands."""
+
+    model_version: str
+    bundle_digest: str
+    report_digest: str
+    audit_outcome: str
+    valid_until: str
+    simulated: bool
+    cohort_name: str
+    override: Override | None
+
+
+class ForecastAnswer(Strict, frozen=True, kw_only=True):
+    """A forecast with its reasons, or the reason why there is none."""
+
+    status: Literal["forecast", "no forecast"]
+    subject: str
+    forecast_id: str = ""
+    reason: str = ""
+    what_to_do: str = ""
+    instrument: str
+    scale: tuple[float, float]
+    origin_day: int | None = None
+    last_score: float | None = None
+    horizons: list[HorizonForecast] = field(default_factory=list)
+    reasons: Reasons | None = None
+    rests_on: RestsOn | None = None
+    groups: list[GroupCoverage] = field(default_factory=list)
+    model: ModelInfo
+    banner: str = ""
+    limits: list[str]
+
+
+class ForecastsAnswer(Strict, frozen=True, kw_only=True):
+    """One answer for each request, in their order."""
+
+    answers: list[ForecastAnswer]
+
+
+class Recorded(Strict, frozen=True, kw_only=True):
+    """What the running record took."""
+
+    subject: str
+    sent: int
+    on_record: int
+
+
+class CoursePoint(Strict, frozen=True, kw_only=True):
+    """An observed score beside the forecast that was made before it."""
+
+    day_after_enrolment: int
+    observed: float
+    low_80: float
+    median: float
+    high_80: float
+    inside: bool
+
+
+class Course(Strict, frozen=True, kw_only=True):
+    """Observed against forecast, and whether the course has left its range."""
+
+    subject: str
+    forecast: ForecastAnswer
+    points: list[CoursePoint]
+    days_outside: int
+    alert: str
+
+
+class ModelCard(Strict, frozen=True, kw_only=True):
+    """Which model is in service, on what it stands, and its card in words."""
+
+    model: ModelInfo
+    withdrawn: str
+    banner: str
+    limits: list[str]
+    card: str
+
+
+class Told(Strict, frozen=True, kw_only=True):
+    """A short answer in words."""
+
+    told: str
+
+
+class Refusal(Strict, frozen=True, kw_only=True):
+    """Why a request was not answered, and what to do."""
+
+    error: str

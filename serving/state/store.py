@@ -1,0 +1,256 @@
+"""The service's SQL store: running records, the chain of forecasts, feedback, tokens used once.
+
+SQLite by default, PostgreSQL by URL; it may be the ledger's database. Everything that must not be
+lost is written before it is answered; only the chain of forecasts is written just after
+(`serving.state.forecast_log`), so that a forecast never waits for a disk.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, make_url
+
+from contracts.errors import ForecastRefused, ServiceUnavailable
+from contracts.observation import Observation
+from serving.schemas import FeedbackRequest
+from serving.state.tables import (
+    NO_DAY,
+    feedback_table,
+    forecast_table,
+    metadata,
+    observation_table,
+    probe_table,
+    subject_table,
+    used_token_table,
+)
+from stores.database import connect, reading, write
+
+WAIT_SECONDS = 5
+"""For a lock, a statement or a server: a caller is better told than kept waiting."""
+
+PROBE_SECONDS = 1.0
+"""How often the store is tried for the sake of /readyz, which anybody may ask."""
+
+
+class Store:
+    """Opens the store at a database URL, making its tables where there are none.
+
+    Raises
+    ------
+    ServiceUnavailable
+        It cannot be opened.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.engine = connect(_impatient(url))
+        if self.engine.dialect.name == "sqlite":
+            sa.event.listen(self.engine, "connect", _wait_less)
+        self._probe = threading.Lock()
+        self._probed_at, self._took = float("-inf"), False
+        try:
+            write(self.engine, metadata.create_all)
+        except sa.exc.DBAPIError as error:
+            raise ServiceUnavailable(
+                f"the service's store cannot be opened: {error.orig}"
+            ) from None
+
+    def close(self) -> None:
+        """Close the connections to the database."""
+        self.engine.dispose()
+
+    def takes_writes(self) -> bool:
+        """Say whether an entry could be kept now: by writing one, as a full disk reads well."""
+        with self._probe:
+            if time.monotonic() - self._probed_at >= PROBE_SECONDS:
+                try:
+                    write(self.engine, _try)
+                    self._took = True
+                except sa.exc.SQLAlchemyError:
+                    self._took = False
+                self._probed_at = time.monotonic()
+            return self._took
+
+    def add(
+        self,
+        subject: str,
+        enrolment_day: int | None,
+        observations: Sequence[Observation],
+        now: datetime,
+    ) -> int:
+        """Append to a subject's running record; return how many observations it has now.
+
+        Raises
+        ------
+        ForecastRefused
+            The day of enrolment is missing the first time or differs, or a value is on record
+            already and is another: nothing is overwritten.
+        """
+        received_at = now.isoformat(timespec="seconds")
+
+        def action(connection: sa.Connection) -> int:
+            _enrol(connection, subject, enrolment_day)
+            known = _known(connection, subject)
+            fresh = []
+            for each in observations:
+                day = NO_DAY if each.day_since_onset is None else each.day_since_onset
+                key, told = (each.code, day), (each.value, each.label)
+                if key not in known:
+                    known[key] = told
+                    fresh.append(
+                        {
+                            "subject": subject,
+                            "code": each.code,
+                            "day": day,
+                            "value": each.value,
+                            "label": each.label,
+                            "received_at": received_at,
+                        }
+                    )
+                elif known[key] != told:
+                    raise ForecastRefused(
+                        "one of the values is on record for that day already, and is another:"
+                        " nothing was added, correct the record at its source"
+                    )
+            if fresh:
+                connection.execute(sa.insert(observation_table), fresh)
+            return len(known)
+
+        return write(self.engine, action)
+
+    def record(self, subject: str) -> tuple[int, list[Observation]]:
+        """Return a subject's day of enrolment and observations.
+
+        Raises
+        ------
+        ForecastRefused
+            Nothing is on record.
+        """
+        with reading(self.engine) as connection:
+            enrolment = _enrolment_day(connection, subject)
+            rows = connection.execute(
+                sa.select(observation_table)
+                .where(observation_table.c.subject == subject)
+                .order_by(observation_table.c.day, observation_table.c.code)
+            ).all()
+        if enrolment is None:
+            raise ForecastRefused(
+                "nothing is on record for this subject: send observations with the request, or"
+                " first to /v1/observations"
+            )
+        return enrolment, [
+            Observation(
+                code=row.code,
+                day_since_onset=None if row.day == NO_DAY else row.day,
+                value=row.value,
+                label=row.label,
+            )
+            for row in rows
+        ]
+
+    def add_feedback(
+        self, told: FeedbackRequest, *, actor: str, version: str, now: datetime
+    ) -> None:
+        """Keep what a clinician made of a forecast, with the version that made it.
+
+        Parameters
+        ----------
+        version
+            The version now served; that of the forecast, where it is on record, is kept instead.
+        """
+
+        def action(connection: sa.Connection) -> None:
+            made_by = connection.execute(
+                sa.select(forecast_table.c.model_version).where(
+                    forecast_table.c.id == told.forecast_id
+                )
+            ).scalar_one_or_none()
+            connection.execute(
+                sa.insert(feedback_table).values(
+                    time=now.isoformat(timespec="seconds"),
+                    actor=actor,
+                    about=told.forecast_id,
+                    outcome=told.outcome,
+                    reason=told.reason,
+                    model_version=made_by or version,
+                )
+            )
+
+        write(self.engine, action)
+
+    def use_once(self, token: str, expires: int, now: datetime) -> bool:
+        """Note a token's digest as used; False where it was used before."""
+
+        def action(connection: sa.Connection) -> bool:
+            seconds = int(now.timestamp())
+            connection.execute(
+                sa.delete(used_token_table).where(used_token_table.c.expires < seconds - 120)
+            )
+            query = sa.select(used_token_table).where(used_token_table.c.token == token)
+            if connection.execute(query).first() is not None:
+                return False
+            connection.execute(sa.insert(used_token_table).values(token=token, expires=expires))
+            return True
+
+        return write(self.engine, action)
+
+
+def _try(connection: sa.Connection) -> None:
+    # One that nothing is kept in, and the others as they are read and written elsewhere.
+    connection.execute(sa.select(observation_table.c.day).limit(1))
+    connection.execute(sa.select(feedback_table.c.sequence).limit(1))
+    done = connection.execute(sa.update(probe_table).values(tries=probe_table.c.tries + 1))
+    if done.rowcount == 0:
+        connection.execute(sa.insert(probe_table).values(number=1, tries=1))
+
+
+def _impatient(url: str) -> str:
+    """Return a server's URL with limits to waiting, where it says none."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
+        return url
+    milliseconds = 1000 * WAIT_SECONDS
+    limits = {
+        "connect_timeout": str(WAIT_SECONDS),
+        "tcp_user_timeout": str(milliseconds),
+        "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
+    }
+    patient: URL = parsed.set(query={**limits, **parsed.query})
+    return patient.render_as_string(hide_password=False)
+
+
+def _wait_less(connection: Any, _: object) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {1000 * WAIT_SECONDS}")
+
+
+def _enrolment_day(connection: sa.Connection, subject: str) -> int | None:
+    query = sa.select(subject_table.c.enrolment_day).where(subject_table.c.subject == subject)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def _enrol(connection: sa.Connection, subject: str, enrolment_day: int | None) -> None:
+    known = _enrolment_day(connection, subject)
+    if known is None and enrolment_day is None:
+        raise ForecastRefused("the subject is new: send the day of enrolment too")
+    if known is None:
+        connection.execute(
+            sa.insert(subject_table).values(subject=subject, enrolment_day=enrolment_day)
+        )
+    elif enrolment_day not in {None, known}:
+        raise ForecastRefused(
+            f"the subject was enrolled on day {known} after onset: send no other day"
+        )
+
+
+def _known(
+    connection: sa.Connection, subject: str
+) -> dict[tuple[str, int], tuple[float | None, str | None]]:
+    rows = connection.execute(
+        sa.select(observation_table).where(observation_table.c.subject == subject)
+    )
+    return {(row.code, row.day): (row.value, row.label) for row in rows}

@@ -1,0 +1,89 @@
+"""Opens, reads and writes an SQL database in SQLite and PostgreSQL alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, make_url
+
+from contracts.errors import ServiceUnavailable
+
+T = TypeVar("T")
+
+BUSY_SECONDS = 60
+WRITES = "rehabcast_writes"
+LOCK = 0x7265_6861
+"""Number of PostgreSQL's advisory lock: one writer at a time, as in SQLite."""
+
+
+def connect(url: str) -> sa.Engine:
+    """Return an engine whose transactions are as `reading` and `write` need them; makes no table.
+
+    Raises
+    ------
+    ServiceUnavailable
+        There is no driver for such a database.
+    """
+    try:
+        return _engine(_with_driver(url))
+    except (sa.exc.ArgumentError, ModuleNotFoundError, OSError) as error:
+        raise ServiceUnavailable(f"the database cannot be opened: {error}") from error
+
+
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Open a transaction in which all that is read belongs together."""
+    with _transaction(engine, writes=False) as connection:
+        yield connection
+
+
+def write(engine: sa.Engine, action: Callable[[sa.Connection], T]) -> T:
+    """Run an action in one transaction; writers queue from its start, so that none reads old."""
+    with _transaction(engine, writes=True) as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+        return action(connection)
+
+
+@contextmanager
+def _transaction(engine: sa.Engine, *, writes: bool) -> Iterator[sa.Connection]:
+    options: dict[str, Any] = {WRITES: writes}
+    if not writes and engine.dialect.name != "sqlite":
+        options["isolation_level"] = "REPEATABLE READ"
+    with engine.connect().execution_options(**options) as connection, connection.begin():
+        yield connection
+
+
+def _with_driver(url: str) -> URL:
+    parsed = make_url(url)
+    # `postgresql://` alone would ask for a driver that is not installed.
+    return parsed.set(drivername="postgresql+psycopg") if parsed.drivername in _PLAIN else parsed
+
+
+_PLAIN = {"postgresql", "postgres"}
+
+
+def _engine(url: URL) -> sa.Engine:
+    if url.get_backend_name() != "sqlite":
+        return sa.create_engine(url)
+    if url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    sa.event.listen(engine, "connect", _leave_transactions_to_us)
+    sa.event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _leave_transactions_to_us(connection: Any, _: object) -> None:
+    # Python's sqlite3 begins a transaction only before the first write: too late, two promoters
+    # would both have read the old epoch.
+    connection.isolation_level = None
+
+
+def _begin(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get(WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

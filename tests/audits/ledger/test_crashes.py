@@ -1,0 +1,202 @@
+"""Crashes and races of promotion, with real processes, real databases and a real MLflow store."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from mlflow import MlflowClient
+from sqlalchemy import make_url
+
+from audits.ledger.ledger import Ledger
+from audits.ledger.mirror import catch_up
+from audits.ledger.records import AuditRecord, Role
+from contracts.errors import PromotionRefused
+from contracts.verdict import Verdict
+from training.registry.register import ChampionAliases
+from training.tracking import Store
+
+NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+VerdictOf = Callable[..., Verdict]
+
+# MLflow uses what SQLAlchemy is to drop; nothing of ours does.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+PROMOTER = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from audits.ledger.ledger import Ledger
+from audits.ledger.mirror import catch_up
+from training.registry.register import ChampionAliases
+from training.tracking import Store
+
+url, uri, place = sys.argv[1:]
+now = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+ledger = Ledger(url)
+aliases = ChampionAliases(store=Store(tracking_uri=uri, artifacts=Path(place)))
+audits = [ledger.latest_audit(f"arm/{number}") for number in (1, 2)]
+print("ready", flush=True)
+while True:
+    for audit in audits:
+        ledger.promote(audit, seen_epoch=ledger.epoch("arm"), actor="bob", now=now)
+        catch_up(ledger, aliases, actor="bob", now=now)
+        print("moved", flush=True)
+"""
+
+
+def approved(ledger: Ledger, verdict: Verdict) -> AuditRecord:
+    until = NOW + timedelta(days=180)
+    audit = ledger.record_audit(verdict, "e" * 64, actor="ann", now=NOW, valid_until=until)
+    for role, person in zip(Role, ("mia", "gus"), strict=True):
+        ledger.approve(audit, role, person=person, reason="Read and discussed.", now=NOW)
+    return audit
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A store with versions 1 and 2 of `arm`."""
+    made = Store(tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}", artifacts=tmp_path)
+    client: MlflowClient = made.client()
+    client.create_registered_model("arm")
+    for _ in range(2):
+        client.create_model_version("arm", str(tmp_path))
+    return made
+
+
+def killed_at_random(url: str, store: Store, rng: random.Random) -> None:
+    """Run a promoter that never stops, and kill it at some point of some promotion."""
+    words = [sys.executable, "-c", PROMOTER, url, store.tracking_uri, str(store.artifacts)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as promoter:
+        assert promoter.stdout is not None
+        assert promoter.stdout.readline() == "ready\n"
+        # By promotions and not by the clock, so that a busy machine is killed at the same places.
+        for _ in range(rng.randrange(3)):
+            assert promoter.stdout.readline() == "moved\n"
+        time.sleep(rng.uniform(0, 0.1))
+        os.kill(promoter.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    "kills", [2, pytest.param(100, marks=pytest.mark.soak)], ids=["slice", "full"]
+)
+def test_a_promoter_killed_anywhere_leaves_one_champion_and_the_alias_catches_up(
+    ledger: Ledger, ledger_url: str, store: Store, verdict_of: VerdictOf, kills: int
+) -> None:
+    """The full count runs 100 times on each of the two databases."""
+    for number in (1, 2):
+        approved(ledger, verdict_of(model_version=f"arm/{number}"))
+    aliases, rng, epoch = ChampionAliases(store=store), random.Random(3), 0  # noqa: S311
+    for _ in range(kills):
+        killed_at_random(ledger_url, store, rng)
+        ledger.verify()
+        champions = [e for e in ledger.trail() if e.kind == "promotion"]
+        # Killed before the first promotion, nothing has changed; after it, all of it has.
+        assert ledger.epoch("arm") == len(champions) >= epoch
+        epoch = len(champions)
+        if epoch == 0:
+            continue
+        # No drift: what the crash left untold is in the outbox, and no hand moved anything.
+        assert catch_up(ledger, aliases, actor="bob", now=NOW) == []
+        assert aliases.version("arm") == ledger.champion("arm").version
+    assert epoch >= kills / 2
+
+
+def test_the_server_outlives_the_start_of_another_pytest(
+    postgresql: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Each start closes the folder of all temporary folders to other users, as the server is one."""
+    tmp_path_factory.getbasetemp().parent.chmod(0o700)
+    engine = sa.create_engine(make_url(postgresql).set(drivername="postgresql+psycopg"))
+    with engine.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT").execute(sa.text("CHECKPOINT"))
+    with engine.connect() as connection:
+        assert connection.execute(sa.text("SELECT 1")).scalar_one() == 1
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("promoters", "rounds"),
+    [(4, 3), pytest.param(32, 200, marks=pytest.mark.soak)],
+    ids=["slice", "full"],
+)
+def test_of_simultaneous_promoters_one_wins_each_round_and_the_others_are_told(
+    ledger: Ledger, ledger_url: str, verdict_of: VerdictOf, promoters: int, rounds: int
+) -> None:
+    audits = [approved(ledger, verdict_of(model_version=f"arm/{n}")) for n in range(promoters)]
+    barrier = threading.Barrier(promoters, timeout=120)
+    won: list[int] = []
+    lost: list[int] = []
+
+    def run(audit: AuditRecord) -> None:
+        mine = Ledger(ledger_url)
+        for epoch in range(rounds):
+            barrier.wait()
+            try:
+                mine.promote(audit, seen_epoch=epoch, actor="bob", now=NOW)
+                won.append(epoch)
+            except PromotionRefused as refusal:
+                assert "came first" in str(refusal)  # noqa: PT017  (in a thread)
+                lost.append(epoch)
+            barrier.wait()
+        mine.close()
+
+    threads = [threading.Thread(target=run, args=(audit,)) for audit in audits]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(won) == list(range(rounds))
+    assert len(lost) == (promoters - 1) * rounds
+    assert ledger.epoch("arm") == rounds
+    ledger.verify()
+
+
+@pytest.mark.parametrize(
+    ("promoters", "rounds"),
+    [(4, 3), pytest.param(32, 200, marks=pytest.mark.soak)],
+    ids=["slice", "full"],
+)
+def test_the_same_race_on_the_bare_alias_loses_updates(
+    store: Store, promoters: int, rounds: int
+) -> None:
+    """Why there is a ledger: all read the same champion, all are told they won, one move is left."""
+    aliases = ChampionAliases(store=store)
+    client: MlflowClient = store.client()
+    # Version 1 is in service; each promoter has a version of its own.
+    for _ in range(promoters - 1):
+        client.create_model_version("arm", str(store.artifacts))
+    aliases.show("arm", "1")
+    left: list[str | None] = []
+    round_over = threading.Barrier(
+        promoters, timeout=300, action=lambda: left.append(aliases.version("arm"))
+    )
+    all_have_read = threading.Barrier(promoters, timeout=300)
+    told_they_won: list[tuple[int, str]] = []
+
+    def run(version: str) -> None:
+        for number in range(rounds):
+            assert aliases.version("arm") is not None
+            all_have_read.wait()
+            aliases.show("arm", version)
+            told_they_won.append((number, version))
+            round_over.wait()
+
+    threads = [threading.Thread(target=run, args=(str(n + 2),)) for n in range(promoters)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(told_they_won) == promoters * rounds
+    lost = [(number, version) for number, version in told_they_won if left[number] != version]
+    assert len(lost) == (promoters - 1) * rounds

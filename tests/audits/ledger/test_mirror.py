@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from audits.ledger.ledger import Ledger
+from audits.ledger.mirror import catch_up, drifts
+from audits.ledger.records import Role
+from contracts.verdict import Verdict
+
+NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+VerdictOf = Callable[..., Verdict]
+
+
+class Aliases:
+    """An alias store in memory, which can be away."""
+
+    def __init__(self) -> None:
+        self.shown: dict[str, str] = {}
+        self.away = False
+
+    def version(self, model: str) -> str | None:
+        self._reach()
+        return self.shown.get(model)
+
+    def show(self, model: str, version: str | None) -> None:
+        self._reach()
+        if version is None:
+            self.shown.pop(model, None)
+        else:
+            self.shown[model] = version
+
+    def _reach(self) -> None:
+        if self.away:
+            raise ConnectionError("the store is away")
+
+
+@pytest.fixture
+def aliases() -> Aliases:
+    return Aliases()
+
+
+def promote(ledger: Ledger, verdict: Verdict) -> None:
+    until = NOW + timedelta(days=9)
+    audit = ledger.record_audit(verdict, "e" * 64, actor="ann", now=NOW, valid_until=until)
+    for role, person in zip(Role, ("mia", "gus"), strict=True):
+        ledger.approve(audit, role, person=person, reason="Read and discussed.", now=NOW)
+    seen = ledger.epoch(verdict.model_version.rpartition("/")[0])
+    ledger.promote(audit, seen_epoch=seen, actor="bob", now=NOW)
+
+
+def mirrored(ledger: Ledger, aliases: Aliases) -> int:
+    return len(catch_up(ledger, aliases, actor="bob", now=NOW))
+
+
+def test_a_promotion_shows_in_the_alias_and_is_no_drift(
+    ledger: Ledger, aliases: Aliases, verdict_of: VerdictOf
+) -> None:
+    promote(ledger, verdict_of())
+    assert drifts(ledger, aliases) == []  # Not yet sent is not moved by hand.
+    assert mirrored(ledger, aliases) == 0
+    assert aliases.shown == {"arm": "3"}
+    length = ledger.verify().length
+    assert mirrored(ledger, aliases) == 0
+    assert ledger.verify().length == length
+
+
+def test_what_could_not_be_sent_is_sent_later(
+    ledger: Ledger, aliases: Aliases, verdict_of: VerdictOf
+) -> None:
+    promote(ledger, verdict_of())
+    aliases.away = True
+    with pytest.raises(ConnectionError):
+        mirrored(ledger, aliases)
+    promote(ledger, verdict_of(model_version="arm/4"))
+    aliases.away = False
+    assert mirrored(ledger, aliases) == 0
+    assert aliases.shown == {"arm": "4"}
+
+
+@pytest.mark.parametrize("moved", ["9", None])
+def test_a_move_by_hand_is_told_noted_and_set_right(
+    ledger: Ledger, aliases: Aliases, verdict_of: VerdictOf, moved: str | None
+) -> None:
+    promote(ledger, verdict_of())
+    mirrored(ledger, aliases)
+    aliases.show("arm", moved)
+    (drift,) = drifts(ledger, aliases)
+    assert (drift.model, drift.found, drift.expected) == ("arm", moved, "3")
+    assert aliases.shown.get("arm") == moved  # Looking changes nothing.
+    assert catch_up(ledger, aliases, actor="bob", now=NOW) == [drift]
+    assert aliases.shown == {"arm": "3"}
+    entry = ledger.trail()[-1]
+    assert (entry.kind, entry.details()["found"]) == ("drift", moved)
+    assert ledger.champion("arm").version == "3"
+    ledger.verify()
+
+
+def test_a_revoked_champion_is_shown_by_no_alias(
+    ledger: Ledger, aliases: Aliases, verdict_of: VerdictOf
+) -> None:
+    promote(ledger, verdict_of())
+    mirrored(ledger, aliases)
+    ledger.revoke("arm", actor="gus", reason="Wrong units on ward 3.", now=NOW)
+    assert mirrored(ledger, aliases) == 0
+    assert aliases.shown == {}

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contracts.bundle import MANIFEST_FILE
+from contracts.errors import IntegrityError
+from contracts.sequences import SequenceBatch
+from contracts.task import Task
+from inference.bundle import Bundle, forecast_batch, load_bundle, verify_bundle
+from training.fitting.crossfit import CrossFit, ensemble_quantiles
+
+
+def test_a_loaded_bundle_forecasts_what_was_trained(
+    bundle: Bundle, fitted: CrossFit, batch: SequenceBatch, task: Task
+) -> None:
+    served, trained = forecast_batch(bundle, batch), ensemble_quantiles(batch, task, fitted)
+    np.testing.assert_allclose(served, trained, atol=1e-2)
+    assert (np.diff(served, axis=-1) >= 0).all()
+
+
+def test_a_batch_forecasts_the_same_as_one_by_one(bundle: Bundle, batch: SequenceBatch) -> None:
+    alone = np.concatenate([forecast_batch(bundle, batch.take(np.array([b]))) for b in range(8)])
+    together = forecast_batch(bundle, batch.take(np.arange(8)))
+    np.testing.assert_allclose(alone, together, atol=1e-4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_any_changed_byte_is_refused(
+    bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    expected = verify_bundle(bundle_folder)
+    copy = tmp_path_factory.mktemp("copy") / "bundle"
+    shutil.copytree(bundle_folder, copy)
+    victim = data.draw(st.sampled_from(sorted(path.name for path in copy.iterdir())))
+    content = bytearray((copy / victim).read_bytes())
+    position = data.draw(st.integers(0, len(content) - 1))
+    content[position] ^= data.draw(st.integers(1, 255))
+    (copy / victim).write_bytes(content)
+    with pytest.raises(IntegrityError):
+        load_bundle(copy, expected_digest=expected)
+    shutil.rmtree(copy)
+
+
+@pytest.fixture
+def copy(bundle_folder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(bundle_folder, tmp_path / "bundle"))
+
+
+def test_missing_extra_and_linked_files_are_refused(copy: Path) -> None:
+    (copy / "extra.pkl").write_bytes(b"\x80\x04")
+    with pytest.raises(IntegrityError, match=r"not in the manifest: extra\.pkl"):
+        verify_bundle(copy)
+    (copy / "extra.pkl").unlink()
+    (copy / "task.json").rename(copy.parent / "task.json")
+    with pytest.raises(IntegrityError, match=r"missing or not in the manifest: task\.json"):
+        verify_bundle(copy)
+    (copy / "task.json").symlink_to(copy.parent / "task.json")
+    with pytest.raises(IntegrityError, match=r"link instead of a file: task\.json"):
+        verify_bundle(copy)
+
+
+def test_a_folder_without_a_manifest_is_no_bundle(copy: Path) -> None:
+    (copy / MANIFEST_FILE).write_text("{}")
+    with pytest.raises(IntegrityError, match="no readable manifest"):
+        verify_bundle(copy)
+
+
+def test_a_sound_bundle_that_is_not_the_audited_one_is_refused(bundle_folder: Path) -> None:
+    with pytest.raises(IntegrityError, match="was audited and promoted"):
+        load_bundle(bundle_folder, expected_digest="0" * 64)

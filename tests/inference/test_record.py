@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contracts.errors import CohortInvalid, ForecastRefused
+from contracts.observation import Observation
+from contracts.sequences import SequenceBatch
+from contracts.task import Task
+from contracts.vocabulary import vocabulary
+from features.sequences import forecast_sequence
+from inference.record import record_batch, record_events
+
+CODES = st.sampled_from(
+    [
+        "REHABCAST//FUGL_MEYER_UE", "LOINC//41950-7", "REHABCAST//WEAR_TIME", "REHABCAST//AGE",
+        "REHABCAST//SEX", "REHABCAST//SITE", "REHABCAST//SLEEP", "X//Y", "REHABCAST//ONSET",
+    ]
+)  # fmt: skip
+
+
+@st.composite
+def observation(draw: st.DrawFn) -> Observation:
+    """Mostly sound values, some of them not."""
+    code = draw(CODES)
+    word = vocabulary().get(code)
+    person = word is not None and word.kind == "person"
+    numeric = word is not None and word.is_numeric
+    slip = draw(st.integers(0, 30)) == 0
+    low, high = (word.low or 0, word.high or 0) if word is not None and numeric else (0, 1)
+    return Observation(
+        code=code,
+        day_since_onset=None if person != slip else draw(st.integers(0, 150)),
+        value=draw(st.floats(low, high + slip)) if numeric else None,
+        label=None if numeric else draw(st.sampled_from(["female", "male", "A", None])),
+    )
+
+
+def outcome(make: object) -> object:
+    try:
+        return make()  # type: ignore[operator]
+    except (CohortInvalid, ForecastRefused) as error:
+        return str(error)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(observation(), min_size=1, max_size=25), st.integers(0, 40))
+def test_the_short_way_gives_what_the_cohorts_own_way_gives(
+    batch: SequenceBatch, task: Task, observations: list[Observation], enrolment_day: int
+) -> None:
+    layout = batch.layout
+    short = outcome(lambda: record_batch(enrolment_day, observations, task, layout))
+    long = outcome(
+        lambda: forecast_sequence(record_events(enrolment_day, observations), task, layout)
+    )
+    if isinstance(long, str):
+        assert short == long
+        return
+    assert isinstance(short, SequenceBatch)
+    assert isinstance(long, SequenceBatch)
+    for field in fields(SequenceBatch):
+        ours, theirs = getattr(short, field.name), getattr(long, field.name)
+        if field.name == "groups_B":
+            assert ours.to_dict("records") == theirs.to_dict("records")
+        elif field.name != "layout":
+            np.testing.assert_array_equal(ours, theirs, err_msg=field.name)
+    np.testing.assert_array_equal(short.days_since_observed_BTC(), long.days_since_observed_BTC())

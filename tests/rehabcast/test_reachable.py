@@ -1,0 +1,81 @@
+"""Databases that go away under a service that has them open."""
+
+from __future__ import annotations
+
+import http.server
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from contracts.errors import ServiceUnavailable
+from rehabcast.reachable import answers, place_of
+from stores.database import connect, reading
+
+
+def test_a_moved_or_replaced_file_is_seen_though_sqlite_goes_on_reading_it(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.db"
+    url = f"sqlite:///{file}"
+    with sqlite3.connect(file) as database:
+        database.execute("CREATE TABLE told (value)")
+    database.close()
+    engine = connect(url)
+    with reading(engine) as connection:
+        connection.execute(text("SELECT * FROM told"))
+    place = place_of(url)
+    copy = shutil.copy(file, tmp_path / "copy.db")
+    file.rename(tmp_path / "away.db")
+    with reading(engine) as connection:
+        connection.execute(text("SELECT * FROM told"))
+    with pytest.raises(ServiceUnavailable, match="gone"):
+        place_of(url)
+    Path(copy).rename(file)
+    assert place_of(url) != place
+    engine.dispose()
+
+
+def test_a_servers_database_has_no_place() -> None:
+    assert place_of("postgresql://user@host/database") is None
+
+
+def test_a_registry_in_a_file_is_there_or_not_and_none_is_made(tmp_path: Path) -> None:
+    file = tmp_path / "mlflow.db"
+    assert not answers(f"sqlite:///{file}")
+    assert not file.exists()
+    with sqlite3.connect(file) as database:
+        database.execute("CREATE TABLE registered_models (name)")
+    database.close()
+    assert answers(f"sqlite:///{file}")
+    file.write_bytes(b"no database at all" * 100)
+    assert not answers(f"sqlite:///{file}")
+
+
+@pytest.fixture
+def mlflow_address() -> Iterator[str]:
+    class Health(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/health" else 404)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Health)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_registry_on_a_server_is_asked_for_its_health(mlflow_address: str) -> None:
+    assert answers(mlflow_address)
+    assert not answers(f"{mlflow_address}/elsewhere")
+    assert not answers("http://127.0.0.1:9")
+    assert not answers("postgresql://nobody@127.0.0.1:9/mlflow")

@@ -1,0 +1,230 @@
+"""A real server process on loopback, asked as a client would."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from serving.http.endpoints import ENDPOINTS, MIB
+from serving.http.examples import EXAMPLES, RECORD
+from serving.state.forecast_log import verify_chain
+from serving.state.store import Store
+
+JSON = {"Content-Type": "application/json"}
+
+
+def test_a_forecast_carries_all_that_it_stands_on(server: Any) -> None:
+    answered = server.http.post("/v1/forecast", json=RECORD)
+    assert answered.status_code == 200, answered.text
+    told = answered.json()
+    assert told["status"] == "forecast"
+    assert len(told["horizons"]) == 6
+    assert {"quantiles", "milestones"} <= set(told["horizons"][0])
+    for horizon in told["horizons"]:
+        assert horizon["last_observation"] == 22
+        # 22 + 0.70 (66 - 22)
+        assert horizon["proportional_recovery"] == pytest.approx(52.8)
+    assert told["rests_on"]["assessments"] == 1
+    assert {"gait", "wear"} <= set(told["rests_on"]["missing_modalities"])
+    assert {each["attribute"] for each in told["groups"]} >= {"sex", "age band"}
+    assert told["reasons"]["additivity_gap"] <= 1e-4
+    assert set(told["model"]) >= {"model_version", "bundle_digest", "report_digest", "valid_until"}
+    assert told["limits"]
+    assert len(told["forecast_id"]) == 32
+
+
+def test_probes_answer_anybody_and_metrics_count_by_route(server: Any) -> None:
+    for route in ("/livez", "/readyz", "/healthz"):
+        assert httpx.get(f"{server.address}{route}").status_code == 200
+    assert httpx.get(f"{server.address}/metrics").status_code == 401
+    server.http.post("/v1/forecast", json=RECORD)
+    metrics = server.http.get("/metrics").text
+    assert 'rehabcast_requests_total{method="POST",route="/v1/forecast",status="200"}' in metrics
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/docs.json", "/schema.json", "/forecast", "/v1/%2e%2e/metrics"]
+)
+def test_nothing_else_is_served(server: Any, path: str) -> None:
+    assert server.http.get(path).status_code in {404, 401}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["application/vnd.bentoml+pickle", "application/octet-stream", "text/plain",
+     "multipart/form-data; boundary=x", "application/x-www-form-urlencoded", ""],
+)  # fmt: skip
+def test_only_json_is_taken_on_any_route(server: Any, kind: str) -> None:
+    bomb = b"\x80\x04\x95\x1c\x00\x00\x00\x00\x00\x00\x00."
+    for route in ("/", "/livez", "/metrics", "/anything", *(e.path for e in ENDPOINTS)):
+        if route == "/auth/token" and "urlencoded" in kind:
+            continue
+        for method in ("POST", "PUT", "DELETE"):
+            answered = server.http.request(
+                method, route, content=bomb, headers={"Content-Type": kind}
+            )
+            assert answered.status_code == 415, (route, method)
+
+
+@pytest.mark.parametrize("second", ["application/json", "multipart/form-data; boundary=x"])
+@pytest.mark.parametrize("first", ["multipart/form-data; boundary=x", "application/json"])
+def test_two_content_types_are_refused_in_either_order(
+    server: Any, first: str, second: str
+) -> None:
+    headers = [("Content-Type", first), ("Content-Type", second)]
+    assert server.http.post("/v1/forecast", content=b"{}", headers=headers).status_code == 415
+
+
+def test_a_body_over_the_limit_is_refused_even_when_its_length_is_not_told(server: Any) -> None:
+    large = b'{"subject": "' + b"x" * MIB + b'"}'
+    told = server.http.post("/v1/observations", content=large, headers=JSON)
+
+    def parts() -> Iterator[bytes]:
+        for start in range(0, len(large), 65_536):
+            yield large[start : start + 65_536]
+
+    untold = server.http.post("/v1/observations", content=parts(), headers=JSON)
+    assert told.status_code == untold.status_code == 413
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["{", '{"extra": 1}', "[" * 100_000, '{"subject": "P-1", "enrolment_day": NaN}', "\x00"],
+)
+def test_a_malformed_request_is_refused(server: Any, content: str) -> None:
+    answered = server.http.post("/v1/forecast", content=content, headers=JSON)
+    assert answered.status_code == 400
+    assert set(answered.json()) == {"error"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"subject": "P-1", "subject": "P-2"}',
+        '{"subject": "P-1", "\\u0073ubject": "P-2"}',
+        '{"subject": "P-1", "bundle": {"resourceType": "Bundle", "entry": [{"a": 1, "a": 2}]}}',
+    ],
+)
+def test_a_field_named_twice_is_refused(server: Any, content: str) -> None:
+    answered = server.http.post("/v1/forecast", content=content, headers=JSON)
+    assert answered.status_code == 400
+    assert "twice" in answered.json()["error"]
+
+
+def test_a_form_of_many_fields_is_refused(server: Any) -> None:
+    many = {f"f{n}": "1" for n in range(30)}
+    assert server.http.post("/auth/token", data=many).status_code == 400
+    assert server.http.get("/v1/model", params=many).status_code == 400
+
+
+def test_a_bad_record_gets_no_forecast_and_what_to_do(server: Any) -> None:
+    unknown = {**RECORD, "observations": [{"code": "X//Y", "day_since_onset": 1, "value": 1}]}
+    told = server.http.post("/v1/forecast", json=unknown).json()
+    assert (told["status"], told["horizons"], told["reasons"]) == ("no forecast", [], None)
+    assert told["what_to_do"]
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES))
+def test_the_documents_examples_run(server: Any, path: str) -> None:
+    document = server.http.get("/openapi.json").json()
+    (media, *_) = document["paths"][path]["post"]["requestBody"]["content"].values()
+    answered = server.http.post(path, json=media["examples"]["one"]["value"])
+    assert answered.status_code == 200, answered.text
+
+
+def test_the_same_subject_gets_the_same_numbers_alone_and_among_many(server: Any) -> None:
+    alone = server.http.post("/v1/forecast", json=RECORD).json()
+    many = [{**RECORD, "subject": f"P-{n}"} for n in range(32)]
+    answers = server.http.post("/v1/forecasts", json={"requests": many}).json()["answers"]
+    assert {each["subject"] for each in answers} == {each["subject"] for each in many}
+    for each in answers:
+        assert each["horizons"] == alone["horizons"]
+        assert each["reasons"] == alone["reasons"]
+
+
+def test_a_milestone_and_the_days_of_a_modality_are_explained(server: Any) -> None:
+    steps = [
+        {"code": "LOINC//41950-7", "day_since_onset": day, "value": 2000 + day} for day in range(11)
+    ]
+    asked = {**RECORD, "observations": [*RECORD["observations"], *steps], "days_of": "gait"}
+    told = server.http.post("/v1/explain", json=asked).json()["reasons"]
+    assert told["days_of"] == "gait"
+    assert told["days"][0]["first_day"] == -10
+    milestone = {**RECORD, "output": "FM-UE 50 or more"}
+    assert server.http.post("/v1/explain", json=milestone).json()["reasons"]["unit"] == "chance"
+
+
+def test_the_running_record_is_what_the_next_forecast_rests_on(server: Any) -> None:
+    day = {"code": "LOINC//41950-7", "value": 3000}
+    sent = {**RECORD, "subject": "running"}
+    assert server.http.post("/v1/observations", json=sent).json()["on_record"] == 3
+    before = server.http.post("/v1/forecast", json={"subject": "running"}).json()
+    assert before["rests_on"]["days_with_wearable"] == 0
+    more = {"subject": "running", "observations": [{**day, "day_since_onset": 10}]}
+    assert server.http.post("/v1/observations", json=more).json()["on_record"] == 4
+    assert server.http.post("/v1/observations", json=more).json()["on_record"] == 4
+    after = server.http.post("/v1/forecast", json={"subject": "running"}).json()
+    assert after["rests_on"]["days_with_wearable"] == 1
+    other = {"subject": "running", "observations": [{**day, "day_since_onset": 10, "value": 1}]}
+    refused = server.http.post("/v1/observations", json=other)
+    assert refused.status_code == 422
+    assert "nothing was added" in refused.json()["error"]
+    nobody = server.http.post("/v1/forecast", json={"subject": "nobody"}).json()
+    assert nobody["status"] == "no forecast"
+
+
+def test_a_course_that_leaves_its_range_for_long_raises_an_alert(server: Any) -> None:
+    score = {"code": "REHABCAST//FUGL_MEYER_UE"}
+    scores = [{**score, "day_since_onset": 10, "value": 22}]
+    scores += [{**score, "day_since_onset": day, "value": 0} for day in (60, 70, 80)]
+    sent = {"subject": "falling", "enrolment_day": 10, "observations": scores}
+    assert server.http.post("/v1/observations", json=sent).status_code == 200
+    told = server.http.get("/v1/subjects/falling/course").json()
+    assert told["forecast"]["origin_day"] == 0
+    assert [point["inside"] for point in told["points"]] == [False, False, False]
+    assert told["days_outside"] == 21
+    assert "look at the patient" in told["alert"]
+    longer = server.http.get("/v1/subjects/falling/course", params={"alert_days": 30}).json()
+    assert longer["alert"] == ""
+    assert server.http.get("/v1/subjects/nobody/course").status_code == 422
+
+
+def test_the_card_shows_model_and_audit(server: Any) -> None:
+    told = server.http.get("/v1/model").json()
+    assert told["card"] == "# Card"
+    assert told["model"]["audit_outcome"] == "pass"
+
+
+def test_forecasts_are_chained_and_feedback_is_kept_with_the_version(
+    serve: Any, until_ready: Any, bundle_folder: Path, tmp_path: Path
+) -> None:
+    with serve(tmp_path, bundle_folder) as server:
+        assert until_ready(server), server.log
+        told = [server.http.post("/v1/forecast", json=RECORD).json() for _ in range(20)]
+        said = {"forecast_id": told[0]["forecast_id"], "outcome": "accepted"}
+        assert server.http.post("/v1/feedback", json=said).status_code == 200
+    # The server has ended: what waited was written before.
+    store = Store(server.store_url)
+    assert verify_chain(store) == 20
+    with store.engine.connect() as connection:
+        kept = connection.exec_driver_sql("SELECT output FROM service_forecast").scalars().all()
+        feedback = connection.exec_driver_sql("SELECT about, model_version FROM service_feedback")
+        assert feedback.one() == (told[0]["forecast_id"], "arm/1")
+    assert [json.loads(output) for output in kept] == told
+
+
+def test_a_service_that_can_not_load_its_champion_never_becomes_ready(
+    serve: Any, until_ready: Any, bundle_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "champion.txt").write_text(f"arm/1 {bundle_folder} {'0' * 64}")
+    with serve(tmp_path, bundle_folder) as server:
+        deadline = time.monotonic() + 60
+        while "was audited and promoted" not in server.log and time.monotonic() < deadline:
+            assert not until_ready(server, 1)
+        assert "was audited and promoted" in server.log

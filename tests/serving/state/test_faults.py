@@ -1,0 +1,160 @@
+"""What the service stands on goes away under it: forecasts go on, what must be kept is refused."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from serving.http.examples import RECORD
+from serving.state.forecast_log import verify_chain
+from serving.state.store import Store
+
+FEEDBACK = {"forecast_id": "0" * 32, "outcome": "accepted"}
+STORE_AWAY = "takes no entries"
+
+
+def chain_length(url: str) -> int:
+    with closing(Store(url)) as store:
+        return verify_chain(store)
+
+
+def until(told: Callable[[], bool], seconds: float = 40) -> None:
+    deadline = time.monotonic() + seconds
+    while not told():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def forecasts_go_on_and_audited_acts_fail_closed(server: Any) -> None:
+    """Forecasts in time, 503 with Retry-After for what must be kept, and /readyz says why."""
+    started = time.monotonic()
+    answered = server.http.post("/v1/forecast", json=RECORD)
+    assert answered.json()["status"] == "forecast"
+    assert time.monotonic() - started < 5
+    for route, body in (
+        ("/v1/observations", {**RECORD, "subject": "while-away"}),
+        ("/v1/feedback", FEEDBACK),
+    ):
+        refused = server.http.post(route, json=body)
+        assert (refused.status_code, refused.headers.get("retry-after")) == (503, "5"), route
+        assert refused.json()["error"] == "the service's store does not answer"
+    until(lambda: STORE_AWAY in server.http.get("/readyz").text)
+    assert server.http.get("/readyz").status_code == 503
+    assert server.http.get("/livez").status_code == 200
+
+
+def test_the_stores_tables_are_gone(
+    serve: Any, until_ready: Any, bundle_folder: Path, tmp_path: Path
+) -> None:
+    tables = ("service_feedback", "service_subject", "service_forecast")
+    with serve(tmp_path, bundle_folder) as server:
+        assert until_ready(server), server.log
+        lock = sqlite3.connect(tmp_path / "service.db", isolation_level=None)
+        for table in tables:
+            lock.execute(f"ALTER TABLE {table} RENAME TO away_{table}")
+        forecasts_go_on_and_audited_acts_fail_closed(server)
+        for table in tables:
+            lock.execute(f"ALTER TABLE away_{table} RENAME TO {table}")
+        lock.close()
+        assert until_ready(server, 30)
+    assert chain_length(server.store_url) == 1
+
+
+def test_somebody_holds_the_stores_lock(
+    serve: Any, until_ready: Any, bundle_folder: Path, tmp_path: Path
+) -> None:
+    """A database that hangs holds up nobody who does not need it."""
+    with serve(tmp_path, bundle_folder) as server:
+        assert until_ready(server), server.log
+        with sqlite3.connect(tmp_path / "service.db", isolation_level=None) as lock:
+            lock.execute("BEGIN EXCLUSIVE")
+            forecasts_go_on_and_audited_acts_fail_closed(server)
+            lock.execute("ROLLBACK")
+        lock.close()
+        assert until_ready(server, 30)
+    assert chain_length(server.store_url) == 1
+
+
+@contextmanager
+def no_room(server: Any) -> Iterator[None]:
+    """Let no process of the server make any file longer, as if the disk were full."""
+    processes = [psutil.Process(server.process.pid)]
+    processes += processes[0].children(recursive=True)
+    before = {each.pid: resource.prlimit(each.pid, resource.RLIMIT_FSIZE) for each in processes}
+    for pid, (_, hard) in before.items():
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard))
+    yield
+    for pid, limits in before.items():
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
+
+
+def is_alive(server: Any) -> bool:
+    try:
+        return bool(server.http.get("/livez").status_code == 200)
+    except httpx.TransportError:
+        return False
+
+
+def test_the_disk_is_full(
+    serve: Any, until_ready: Any, bundle_folder: Path, tmp_path: Path
+) -> None:
+    """From before the first request on: nothing that counts or logs it may need a file."""
+    with serve(tmp_path, bundle_folder) as server:
+        until(lambda: is_alive(server), 150)
+        with no_room(server):
+            forecasts_go_on_and_audited_acts_fail_closed(server)
+        assert until_ready(server, 30)
+        sent = server.http.post("/v1/observations", json={**RECORD, "subject": "while-away"})
+        # Nothing was kept in part: the whole record is new.
+        assert sent.json() == {"subject": "while-away", "sent": 3, "on_record": 3}
+    assert chain_length(server.store_url) == 1
+
+
+def test_the_database_server_is_gone(
+    serve: Any, until_ready: Any, bundle_folder: Path, tmp_path: Path, postgres: Any
+) -> None:
+    with serve(tmp_path, bundle_folder, store=postgres.url) as server:
+        assert until_ready(server), server.log
+        kept = {**RECORD, "subject": "kept"}
+        assert server.http.post("/v1/observations", json=kept).status_code == 200
+        postgres.stop()
+        forecasts_go_on_and_audited_acts_fail_closed(server)
+        on_record = server.http.post("/v1/forecast", json={"subject": "kept"})
+        assert on_record.status_code == 503
+        postgres.start()
+        assert until_ready(server, 60), server.log
+        assert server.http.post("/v1/forecast", json={"subject": "kept"}).status_code == 200
+    assert chain_length(postgres.url) == 2
+
+
+def test_the_ledger_and_then_the_registry_are_gone(
+    serve: Any, until_ready: Any, bundle_folder: Path, tmp_path: Path
+) -> None:
+    """Here both are files: who is champion, and the champion's folder."""
+    registry = tmp_path / "registry"
+    shutil.copytree(bundle_folder, registry)
+    with serve(tmp_path, registry) as server:
+        assert until_ready(server), server.log
+        ledger = tmp_path / "champion.txt"
+        ledger.rename(tmp_path / "away.txt")
+        until(lambda: "the ledger cannot be reached" in server.http.get("/readyz").text)
+        answered = server.http.post("/v1/forecast", json=RECORD).json()
+        assert (answered["status"], answered["model"]["model_version"]) == ("forecast", "arm/1")
+        (tmp_path / "away.txt").rename(ledger)
+        assert until_ready(server, 30)
+        told = ledger.read_text()
+        shutil.rmtree(registry)
+        ledger.write_text(told.replace("arm/1", "arm/2"))
+        until(lambda: "cannot be loaded" in server.http.get("/readyz").text)
+        answered = server.http.post("/v1/forecast", json=RECORD).json()
+        assert (answered["status"], answered["model"]["model_version"]) == ("forecast", "arm/1")
+        assert server.http.post("/v1/observations", json=RECORD).status_code == 200

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from contracts.errors import ContractError
+from contracts.sequences import SequenceBatch
+from contracts.task import Task
+from training.comparison.benchmark import Benchmark, benchmark, families, fits, score
+from training.comparison.evaluate import scores_by_horizon
+from training.comparison.leaderboard import FLOOR, calibration_slope
+from training.fitting.config import TrainingConfig
+from training.models import Predict
+from training.models.bedside_rules import last_observation, proportional_recovery
+from training.models.stack import crps_weights, stack
+from training.predictions import prediction_table
+
+
+def oracle(train: SequenceBatch, task: Task, *, seed: int) -> Predict:
+    """Knows every outcome: what no honest model can beat."""
+    return lambda batch: np.repeat(np.nan_to_num(batch.truth_BH)[..., None], 19, axis=-1)
+
+
+@pytest.fixture(scope="module")
+def measured(batch: SequenceBatch, task: Task) -> tuple[Benchmark, pd.DataFrame]:
+    competing = {"oracle": oracle, "last observation": last_observation}
+    first = batch.take(batch.origin_day_B == 0)
+    seen: Counter[str] = Counter()
+    floor = prediction_table(first, oracle(batch, task, seed=0)(first), task, model=FLOOR)
+    result = benchmark(
+        batch, task, competing, repeats=2, folds=3, floor=floor,
+        advance=lambda name: seen.update([name]),
+    )  # fmt: skip
+    assert seen == {"oracle": 6, "last observation": 6}
+    assert fits(batch, task, "subject", 2, 3) == 6
+    return result
+
+
+def test_a_better_family_is_told_apart_from_a_worse_one(
+    measured: tuple[Benchmark, pd.DataFrame],
+) -> None:
+    rows = [row for row in measured[0].rows if row.model != FLOOR]
+    for row in rows:
+        if row.model == "oracle":
+            assert row.mae == row.crps == row.interval_score == 0
+            assert row.mae_difference is None
+        else:
+            assert row.mae_difference is not None
+            assert row.mae_difference.high < 0
+            assert row.mae_difference.mean == pytest.approx(-row.mae)
+    assert {row.origin_day for row in rows} == {0, 21}
+
+
+def test_skill_is_nought_for_the_last_observation_and_one_for_the_floor(
+    measured: tuple[Benchmark, pd.DataFrame],
+) -> None:
+    skilled = [row for row in measured[0].rows if row.skill is not None]
+    assert {row.model: row.skill for row in skilled} == {
+        "oracle": 1.0, "last observation": 0.0, FLOOR: 1.0,
+    }  # fmt: skip
+
+
+def test_every_family_has_its_price(measured: tuple[Benchmark, pd.DataFrame]) -> None:
+    for price in measured[0].prices.values():
+        assert price.fit_seconds >= 0
+        assert price.alone_ms > 0
+        assert price.parameters is None
+
+
+def test_milestones_of_an_oracle_are_perfect(measured: tuple[Benchmark, pd.DataFrame]) -> None:
+    rows = [row for row in measured[0].milestones if row.model == "oracle"]
+    assert rows
+    for row in rows:
+        assert row.auroc > 0.99
+        assert row.events <= row.subjects
+
+
+def test_every_family_is_scored_on_the_same_people(batch: SequenceBatch, task: Task) -> None:
+    competing = {"a": last_observation, "b": proportional_recovery}
+    result, _ = benchmark(batch, task, competing, repeats=1, folds=3)
+    counts = {(r.population, r.origin_day, r.weeks, r.subjects) for r in result.rows}
+    assert len(result.rows) == 2 * len(counts)
+    first = batch.take(batch.origin_day_B == 0)
+    observed = (~np.isnan(first.truth_BH[:, 3])).sum()
+    assert ("all", 0, 12, observed) in counts
+
+
+def test_by_site_each_site_is_forecast_by_the_others(batch: SequenceBatch, task: Task) -> None:
+    met: list[tuple[set[str], set[str]]] = []
+
+    def spy(train: SequenceBatch, task: Task, *, seed: int) -> Predict:
+        def predict(unseen: SequenceBatch) -> np.ndarray:
+            met.append((set(train.groups_B["hospital"]), set(unseen.groups_B["hospital"])))
+            return np.zeros((*unseen.truth_BH.shape, 19))
+
+        return predict
+
+    result, _ = benchmark(batch, task, {"spy": spy}, by="site")
+    assert (result.repeats, result.folds) == (1, 2)
+    assert all(not trained & scored for trained, scored in met)
+    one_site = replace(batch, groups_B=batch.groups_B.assign(hospital="A"))
+    with pytest.raises(ContractError, match="two sites"):
+        benchmark(one_site, task, {"spy": spy}, by="site")
+
+
+def test_all_families_of_the_issue_compete() -> None:
+    assert list(families(TrainingConfig())) == [
+        "hybrid", "GRU-D", "temporal convolution", "stack", "boosted quantiles", "random forest",
+        "mixed effects", "recovery groups", "proportional recovery", "last observation",
+    ]  # fmt: skip
+
+
+def test_a_stack_gives_its_weight_to_whom_it_can_trust(batch: SequenceBatch, task: Task) -> None:
+    truth_BH = np.random.default_rng(0).normal(30, 5, (200, 2)).astype(np.float32)
+    right = np.repeat(truth_BH[..., None], 19, axis=-1).astype(np.float64)
+    weight_K = crps_weights(np.stack([right + 20, right, right - 30]), truth_BH)
+    assert weight_K.sum() == pytest.approx(1)
+    # Two wrongs of opposite sign could cancel: any weights that do are as good.
+    mixed = np.tensordot(weight_K, np.stack([right + 20, right, right - 30]), axes=1)
+    assert np.abs(mixed - right).max() < 0.5
+    fitted = stack({"oracle": oracle, "last": last_observation})(batch, task, seed=0)
+    quantiles_BHQ = fitted(batch)
+    np.testing.assert_allclose(quantiles_BHQ, oracle(batch, task, seed=0)(batch), atol=1e-6)
+
+
+def test_the_calibration_slope_is_one_for_honest_chances_and_less_for_bold_ones() -> None:
+    generator = np.random.default_rng(0)
+    chance = generator.uniform(0.05, 0.95, 20_000)
+    reached = generator.random(20_000) < chance
+    bold = chance**2 / (chance**2 + (1 - chance) ** 2)
+    assert calibration_slope(chance, reached) == pytest.approx(1, abs=0.05)
+    assert calibration_slope(bold, reached) == pytest.approx(0.5, abs=0.03)
+    assert calibration_slope(np.full(20_000, 0.3), reached) is None
+
+
+def test_an_evaluation_counts_people_and_gives_the_direction_of_the_bias(
+    batch: SequenceBatch, task: Task
+) -> None:
+    too_high = np.repeat((np.nan_to_num(batch.truth_BH) + 3.0)[..., None], 19, axis=-1)
+    table = prediction_table(batch, too_high, task, model="candidate")
+    for found in scores_by_horizon(table):
+        assert found.bias == pytest.approx(3.0)
+        assert found.mae == pytest.approx(3.0)
+        assert found.coverage_80 == 0.0
+        assert found.subjects <= found.outcomes
+    scored = score(table)
+    # A width of nothing, and ten times the miss.
+    assert scored["interval_score"].to_numpy() == pytest.approx(30.0)

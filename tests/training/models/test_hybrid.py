@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from contracts.sequences import SequenceBatch
+from contracts.task import Task
+from training.fitting.fit import forward, tensors
+from training.models.architectures import Architecture, new_network
+from training.models.five_groups import recovery_groups
+from training.models.layers.emissions import window_sums
+from training.models.layers.inputs import inputs_of
+from training.models.layers.network import Network
+from training.models.layers.trajectory import HybridHead
+
+
+@pytest.fixture
+def network(batch: SequenceBatch, task: Task) -> Network:
+    torch.manual_seed(0)
+    return new_network(batch.layout, task, "hybrid", hidden=8).eval()
+
+
+def test_untrained_and_without_spread_it_is_the_published_mixture(
+    batch: SequenceBatch, task: Task, network: Network
+) -> None:
+    with torch.no_grad():
+        network.head.curves.log_spread_G3[:, 1:] = -9
+    published = recovery_groups(batch, task, seed=0)(batch)
+    # The median differs where groups meet: 64 curves a group are a coarse grid of starts.
+    gap_BH = np.abs(forward(network, batch) - published)[..., 9]
+    assert np.median(gap_BH) < 0.5
+    assert np.quantile(gap_BH, 0.9) < 5
+
+
+def test_more_assessments_make_the_forecast_narrower(
+    batch: SequenceBatch, task: Task, network: Network
+) -> None:
+    later = batch.take(batch.origin_day_B == 21)
+    target = batch.layout.channels_C.index(task.target.code)
+    several = later.take(later.observed_BTC[:, :, target].sum(axis=1) > 1)
+    only_last = several.observed_BTC.copy()
+    only_last[:, :-1, target] = False
+    fewer = replace(several, observed_BTC=only_last)
+    fewer = fewer.take(only_last[:, -1, target])
+    several = several.take(only_last[:, -1, target])
+    assert len(several) > 10
+    width = lambda b: (forward(network, b)[..., 17] - forward(network, b)[..., 1]).mean()  # noqa: E731
+    assert width(several) < width(fewer)
+
+
+def test_with_nothing_known_it_forecasts_the_population_and_knows_least(
+    batch: SequenceBatch, network: Network
+) -> None:
+    *past, present_BM, _ = tensors(batch)
+    with torch.inference_mode():
+        embeddings = network.encoder(*past)
+        nothing = network.head(embeddings, torch.zeros_like(present_BM))
+        known = network.head(embeddings, present_BM)
+    first = batch.origin_day_B == 0
+    np.testing.assert_allclose(nothing[first], nothing[first][:1].expand_as(nothing[first]))
+    width = lambda q: float((q[..., 17] - q[..., 1]).mean())  # noqa: E731
+    assert width(nothing) > 2 * width(known)
+
+
+def test_more_therapy_never_forecasts_a_slower_recovery_whatever_the_weights(
+    batch: SequenceBatch, network: Network
+) -> None:
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.5 * torch.randn_like(parameter))
+    head = network.head
+    assert isinstance(head, HybridHead)
+    *past, present_BM, _ = tensors(batch)
+    doses = (0.0, 30.0, 120.0, 600.0)
+    with torch.inference_mode():
+        embeddings = network.encoder(*past)
+        plans = [
+            head.under_plan(
+                embeddings, present_BM, torch.full((len(batch), len(head.horizon_days_H)), dose)
+            )
+            for dose in doses
+        ]
+    for less, more in pairwise(plans):
+        assert (more - less).min() > -1e-3
+    # The effect saturates: ten times the dose is far from ten times the effect.
+    assert (plans[3] - plans[2]).mean() < (plans[2] - plans[0]).mean()
+
+
+def test_windows_hold_each_day_once_and_end_with_the_last_day() -> None:
+    days_BTC = torch.arange(30.0)[None, :, None]
+    each_BTC = torch.cat([torch.ones_like(days_BTC), days_BTC], dim=-1)
+    sums_BWC = window_sums(each_BTC, 7)
+    np.testing.assert_array_equal(sums_BWC[0, :, 0], [2, 7, 7, 7, 7])
+    assert sums_BWC[0, -1, 1] == sum(range(23, 30))
+
+
+@pytest.mark.parametrize("architecture", ["hybrid", "GRU-D"])
+def test_coalitions_forecast_what_each_would_alone(
+    batch: SequenceBatch, task: Task, architecture: Architecture
+) -> None:
+    torch.manual_seed(2)
+    network = new_network(batch.layout, task, architecture, hidden=8).eval()
+    *past, _, _ = tensors(batch)
+    with torch.inference_mode():
+        for parameter in network.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+        views_VMD = network.encoder(*past)[:3]
+        modalities = views_VMD.shape[1]
+        view_KM = torch.randint(-1, 3, (40, modalities))
+        # The time and the therapy have no parts, and a call agrees on whether they are known.
+        therapy = inputs_of(batch.layout, task).therapy
+        view_KM[:, [0] if therapy is None else [0, therapy]] = 0
+        shown_KVM = (view_KM[:, None] == torch.arange(3)[:, None]).float()
+        known_KMD = views_VMD[view_KM.clamp(min=0), torch.arange(modalities)]
+        alone_KHQ = network.head(known_KMD, (view_KM >= 0).float())
+        np.testing.assert_allclose(
+            network.head.medians(views_VMD, shown_KVM), alone_KHQ[..., 9], atol=2e-3
+        )

@@ -1,0 +1,249 @@
+"""The honest benchmark: every family on the same folds, again and again, with paired intervals."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from contracts import predictions as columns
+from contracts.errors import ContractError
+from contracts.sequences import SequenceBatch
+from contracts.task import Task
+from training.comparison.bayes_floor import check_floor
+from training.comparison.leaderboard import (
+    REPEAT,
+    MilestoneRow,
+    Row,
+    leaderboard_rows,
+    milestone_rows,
+)
+from training.comparison.leaks import check_alone, check_folds, check_inputs
+from training.comparison.winner import PRETRAINED, Standing, standings
+from training.fitting.config import TrainingConfig
+from training.fitting.crossfit import network_family
+from training.fitting.pretrain import Pretrained
+from training.models import Fit, Predict
+from training.models.architectures import Architecture, new_network
+from training.models.bedside_rules import last_observation, proportional_recovery
+from training.models.boosted import boosted_quantiles
+from training.models.five_groups import recovery_groups
+from training.models.forest import random_forest
+from training.models.mixed_effects import mixed_effects
+from training.models.stack import stack
+from training.predictions import prediction_table
+from training.scores import losses
+from training.split import fold_of_sites, fold_of_subjects
+
+By = Literal["subject", "site"]
+
+SITE_CODE = "REHABCAST//SITE"
+PRICED_PAIRS = 1_000
+
+LATE_FUSION: dict[str, Any] = {"learning_rate": 5e-3, "weight_decay": 1e-2}
+"""Parameters under which the late-fusion networks do best; the hybrid's would starve them."""
+
+
+def families(config: TrainingConfig, pretrained: Pretrained | None = None) -> dict[str, Fit]:
+    """Return every family of the benchmark by name; the first is what the others are held against.
+
+    The first is the architecture of the configuration, which `rehabcast train` would register.
+    """
+    first: str = config.architecture
+    networks = sorted(get_args(Architecture), key=lambda name: name != first)
+    found: dict[str, Fit] = {name: network_family(config_of(name, config)) for name in networks}
+    if pretrained is not None:
+        found[first + PRETRAINED] = network_family(config, pretrained.weights)
+    return {
+        **found,
+        "stack": stack(
+            {
+                first: network_family(replace(config, folds=3)),
+                "boosted quantiles": boosted_quantiles,
+                "random forest": random_forest,
+            }
+        ),
+        "boosted quantiles": boosted_quantiles,
+        "random forest": random_forest,
+        "mixed effects": mixed_effects,
+        "recovery groups": recovery_groups,
+        "proportional recovery": proportional_recovery,
+        "last observation": last_observation,
+    }
+
+
+def config_of(name: str, config: TrainingConfig) -> TrainingConfig:
+    """Return the parameters under which a network competes, and is trained if it wins."""
+    architecture: Any = name.removesuffix(PRETRAINED)
+    if architecture == config.architecture:
+        return config
+    return replace(config, architecture=architecture, **LATE_FUSION)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What a family costs.
+
+    Parameters
+    ----------
+    fit_seconds
+        Mean time of one fit, on one thread.
+    alone_ms, together_ms
+        Time of a forecast of one subject alone, and of each of many in one call.
+    parameters
+        Learned numbers of one network; None for families that are no network.
+    """
+
+    fit_seconds: float
+    alone_ms: float
+    together_ms: float
+    parameters: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Benchmark:
+    """Result: who stands where, rows of the leaderboard, milestones, and what each family costs."""
+
+    standings: tuple[Standing, ...]
+    rows: tuple[Row, ...]
+    milestones: tuple[MilestoneRow, ...]
+    prices: dict[str, Price]
+    by: By
+    repeats: int
+    folds: int
+
+    def as_record(self) -> dict[str, Any]:
+        """Return a JSON-ready record."""
+        return asdict(self)
+
+
+def benchmark(
+    batch: SequenceBatch,
+    task: Task,
+    competing: Mapping[str, Fit],
+    *,
+    by: By = "subject",
+    repeats: int = 5,
+    folds: int = 5,
+    seed: int = 0,
+    floor: pd.DataFrame | None = None,
+    advance: Callable[[str], None] = lambda _: None,
+) -> tuple[Benchmark, pd.DataFrame]:
+    """Cross-validate every family, `repeats` times on fresh folds by subject, or once by site.
+
+    Families train on pairs from all origins, and everything that they learn, normalisation and
+    calibration too, they learn inside the fold. `advance` is called with the family's name after
+    each fit, `fits(...)` times in all.
+
+    Parameters
+    ----------
+    floor
+        Prediction table of the Bayes floor, for a simulated cohort.
+
+    Returns
+    -------
+    The result, and the scored prediction table that it rests on.
+
+    Raises
+    ------
+    IntegrityError
+        A leak (`training.comparison.leaks`), or a family that beats the floor.
+    """
+    check_inputs(batch)
+    parts: list[pd.DataFrame] = []
+    seconds = dict.fromkeys(competing, 0.0)
+    last: dict[str, tuple[Predict, SequenceBatch]] = {}
+    count = 0
+    for repeat, fold, fold_B in _folds(batch, task, by, repeats, folds, seed):
+        count += 1
+        train, unseen = batch.take(fold_B != fold), batch.take(fold_B == fold)
+        check_folds(train, unseen)
+        for name, fit in competing.items():
+            started = time.perf_counter()
+            predict = fit(train, task, seed=seed + repeat * folds + fold)
+            seconds[name] += time.perf_counter() - started
+            if name not in last:
+                check_alone(predict, unseen, model=name)
+            last[name] = (predict, unseen)
+            parts.append(prediction_table(unseen, predict(unseen), task, model=name))
+            parts[-1][REPEAT] = repeat
+            advance(name)
+    names = list(competing)
+    if floor is not None:
+        whole = pd.concat(parts, ignore_index=True)
+        for _, mine in whole.groupby(columns.MODEL):
+            check_floor(mine, floor)
+        names.append(str(floor["model"].iloc[0]))
+        parts += [floor.assign(**{REPEAT: repeat}) for repeat in range(parts[-1][REPEAT].max() + 1)]
+    scored = score(pd.concat(parts, ignore_index=True))
+    result = Benchmark(
+        standings=standings(scored, list(competing)),
+        rows=tuple(leaderboard_rows(scored, task, names)),
+        milestones=tuple(milestone_rows(scored, task, names)),
+        prices={name: _price(name, seconds[name] / count, *last[name], task) for name in competing},
+        by=by,
+        repeats=repeats if by == "subject" else 1,
+        folds=folds if by == "subject" else count,
+    )
+    return result, scored
+
+
+def score(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a prediction table with its losses and bias as further columns."""
+    return table.assign(**losses(table), bias=table["q50"] - table["truth"])
+
+
+def fits(batch: SequenceBatch, task: Task, by: By, repeats: int, folds: int) -> int:
+    """Return how many fits of each family a benchmark will do."""
+    return sum(1 for _ in _folds(batch, task, by, repeats, folds, seed=0))
+
+
+def _folds(
+    batch: SequenceBatch, task: Task, by: By, repeats: int, folds: int, seed: int
+) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
+    """Yield repeat, fold, and the fold of each pair."""
+    if by == "site":
+        fold_of, sites = fold_of_sites(batch.subject_B, _sites(batch, task))
+        fold_B = np.array([fold_of[int(subject)] for subject in batch.subject_B])
+        yield from ((0, fold, fold_B) for fold in range(len(sites)))
+        return
+    for repeat in range(repeats):
+        fold_of = fold_of_subjects(batch.subject_B, folds, 0.0, seed=seed + repeat)
+        fold_B = np.array([fold_of[int(subject)] for subject in batch.subject_B])
+        yield from ((repeat, fold, fold_B) for fold in range(folds))
+
+
+def _sites(batch: SequenceBatch, task: Task) -> NDArray[np.object_]:
+    for attribute in task.sensitive:
+        if attribute.code == SITE_CODE:
+            return batch.groups_B[attribute.name].to_numpy(dtype=object)
+    raise ContractError(f"task {task.name} has no sensitive attribute {SITE_CODE}: add it")
+
+
+def _price(
+    name: str, fit_seconds: float, predict: Predict, batch: SequenceBatch, task: Task
+) -> Price:
+    one = batch.take(np.array([0]))
+    many = batch.take(np.resize(np.arange(len(batch)), PRICED_PAIRS))
+    parameters = None
+    for architecture in get_args(Architecture):
+        if name.removesuffix(PRETRAINED) == architecture:
+            network = new_network(batch.layout, task, architecture, TrainingConfig().hidden)
+            parameters = sum(p.numel() for p in network.parameters())
+    return Price(
+        fit_seconds=fit_seconds,
+        alone_ms=1e3 * min(_seconds(predict, one) for _ in range(5)),
+        together_ms=1e3 * _seconds(predict, many) / PRICED_PAIRS,
+        parameters=parameters,
+    )
+
+
+def _seconds(predict: Predict, batch: SequenceBatch) -> float:
+    started = time.perf_counter()
+    predict(batch)
+    return time.perf_counter() - started

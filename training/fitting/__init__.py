@@ -1,0 +1,1 @@
+"""How a model is fitted: parameters, cross-fitting, search, on one machine or many."""

@@ -1,0 +1,202 @@
+"""Fits one network with Lightning: early stopping, resumable, the same numbers every time.
+
+Letters: B pairs, M modalities, H horizons, G groups, Q quantile levels.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning import Trainer, seed_everything
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from numpy.typing import NDArray
+from safetensors.torch import load_model, save_model
+from torch import Tensor
+from torch.utils.data import DataLoader, Sampler, TensorDataset
+
+from contracts.sequences import SequenceBatch
+from contracts.task import Task
+from features.sequences import present_modalities
+from training.fitting.config import TrainingConfig
+from training.fitting.learner import WATCHED, BestEpoch, Learner
+from training.models.architectures import new_network
+from training.models.layers.inputs import modalities_of
+from training.models.layers.network import Network
+from training.split import validation_subjects
+
+FINISHED_FILE = "best.safetensors"
+CHECKPOINT = "last"
+PAIRS_AT_ONCE = 1024
+
+Weights = Mapping[str, Tensor]
+
+
+def tensors(batch: SequenceBatch) -> tuple[Tensor, ...]:
+    """Return the encoder's six inputs, the present modalities and the outcomes, as float32."""
+    arrays = (
+        batch.values_BTC,
+        batch.observed_BTC,
+        batch.days_since_onset_BT,
+        batch.origin_day_B,
+        batch.person_BS,
+        batch.person_known_BS,
+        present_modalities(batch, modalities_of(batch.layout)),
+        batch.truth_BH,
+    )
+    return tuple(torch.from_numpy(np.ascontiguousarray(array, np.float32)) for array in arrays)
+
+
+def fit_network(
+    train: SequenceBatch,
+    task: Task,
+    config: TrainingConfig,
+    *,
+    seed: int,
+    folder: Path,
+    start: Weights | None = None,
+) -> Network:
+    """Fit one network on pairs it may see, keeping the weights of the best validation epoch.
+
+    Interrupted, even by `kill -9`, the same call goes on from the last finished epoch in `folder`;
+    once finished, it returns the stored weights. Every random choice is a function of seed, epoch
+    and batch, so a resumed fit ends with the same weights as an uninterrupted one.
+
+    Parameters
+    ----------
+    folder
+        Where checkpoints live; the caller names it after everything the result depends on.
+    start
+        Weights of a network of the same layout to go on from, instead of random ones.
+    """
+    # One thread: faster for networks this small, and sums come out alike on any machine.
+    torch.set_num_threads(1)
+    seed_everything(seed, verbose=False)
+    network = new_network(train.layout, task, config.architecture, config.hidden)
+    finished = folder / FINISHED_FILE
+    if finished.exists():
+        load_model(network, finished)
+        return network.eval()
+    if start is not None:
+        network.load_state_dict(start)
+    watched = validation_subjects(train.subject_B, config.validation_share, seed=seed)
+    is_watched = np.isin(train.subject_B, watched)
+    learning = train.take(~is_watched)
+    network.encoder.learn(learning)
+    member_BG = memberships(train)
+    learner = Learner(
+        network,
+        config,
+        seed=seed,
+        span=task.target.high - task.target.low,
+        groups=member_BG.shape[1],
+    )
+    best = BestEpoch(network)
+    last = folder / f"{CHECKPOINT}.ckpt"
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*log_every_n_steps.*|.*LeafSpec.*")
+        warnings.filterwarnings("ignore", message=".*Checkpoint directory.*exists.*")
+        _trainer(config, folder, best).fit(
+            learner,
+            _loader(learning, member_BG[~is_watched], config.batch_size, shuffle_seed=seed),
+            _loader(
+                train.take(is_watched), member_BG[is_watched], PAIRS_AT_ONCE, shuffle_seed=None
+            ),
+            ckpt_path=str(last) if last.exists() else None,
+            weights_only=False,
+        )
+    network.load_state_dict(best.weights)
+    _store(network, finished)
+    return network.cpu().eval()
+
+
+def forward(network: Network, batch: SequenceBatch) -> NDArray[np.float64]:
+    """Return a network's quantiles (B, H, Q) before calibration."""
+    *past, present_BM, _ = tensors(batch)
+    parts = []
+    with torch.inference_mode():
+        for first in range(0, len(batch), PAIRS_AT_ONCE):
+            rows = slice(first, first + PAIRS_AT_ONCE)
+            embeddings_BMD = network.encoder(*(x[rows] for x in past))
+            parts.append(network.head(embeddings_BMD, present_BM[rows]))
+    return np.asarray(torch.cat(parts), dtype=np.float64)
+
+
+def memberships(batch: SequenceBatch) -> NDArray[np.float32]:
+    """Return which label of which sensitive attribute each pair has, (B, G) of 0 and 1."""
+    columns = [
+        batch.groups_B[name].to_numpy() == label
+        for name in batch.groups_B.columns
+        for label in sorted(batch.groups_B[name].unique())
+    ]
+    if not columns:
+        return np.zeros((len(batch), 0), dtype=np.float32)
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+class EpochBatches(Sampler[list[int]]):
+    """Batches of row numbers whose order is a function of seed and epoch alone.
+
+    So that a resumed fit repeats and leaves out nothing. Whole batches are indexed at once: a
+    loader that collates row by row takes longer than the network.
+    """
+
+    def __init__(self, rows: int, size: int, shuffle_seed: int | None) -> None:
+        self.rows = rows
+        self.size = size
+        self.shuffle_seed = shuffle_seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning says which epoch it is."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return math.ceil(self.rows / self.size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = np.arange(self.rows)
+        if self.shuffle_seed is not None:
+            order = np.random.default_rng([self.shuffle_seed, self.epoch]).permutation(self.rows)
+        for first in range(0, self.rows, self.size):
+            yield order[first : first + self.size].tolist()
+
+
+def _loader(
+    batch: SequenceBatch, member_BG: NDArray[np.float32], size: int, *, shuffle_seed: int | None
+) -> DataLoader[tuple[Tensor, ...]]:
+    data = TensorDataset(*tensors(batch), torch.from_numpy(member_BG))
+    return DataLoader(data, sampler=EpochBatches(len(batch), size, shuffle_seed), batch_size=None)
+
+
+def _trainer(config: TrainingConfig, folder: Path, best: BestEpoch) -> Trainer:
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    # One checkpoint, written beside and renamed: it is there whole or not at all.
+    kept = ModelCheckpoint(
+        folder, CHECKPOINT, save_top_k=1, every_n_epochs=1, enable_version_counter=False
+    )
+    return Trainer(
+        max_epochs=config.max_epochs,
+        accelerator="auto",
+        devices=1,
+        deterministic=True,
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        gradient_clip_val=1.0,
+        callbacks=[EarlyStopping(WATCHED, patience=config.patience), best, kept],
+    )
+
+
+def _store(network: Network, path: Path) -> None:
+    """Write the weights whole or not at all."""
+    draft = path.with_suffix(".draft")
+    save_model(network.cpu(), str(draft))
+    draft.replace(path)

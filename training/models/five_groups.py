@@ -1,0 +1,87 @@
+"""The published five-group mixture as a predictor, nothing fitted.
+
+Letters: B pairs, P curves of the grid, H horizons, Q quantile levels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from contracts.forecast import QUANTILE_LEVELS
+from contracts.sequences import SequenceBatch
+from contracts.task import Task
+from features import published_recovery as published
+from training.models import Predict
+from training.models.layers.recovery import (
+    NOISE_SHARE,
+    TIMES_DAYS,
+    evidence,
+    level,
+)
+from training.models.layers.scale import in_points, mixture_cdf, quantiles
+
+STARTS_PER_GROUP = 101
+PAIRS_AT_ONCE = 64
+
+
+def recovery_groups(train: SequenceBatch, task: Task, *, seed: int) -> Predict:
+    """Forecast with the mixture of van der Vliet 2020 as published, whatever the cohort.
+
+    The posterior over group and start, given the past scores, is exact on a grid of starts of
+    equal prior share. On another scale than the Fugl-Meyer it is used on the share of the scale.
+    """
+    target = train.layout.channels_C.index(task.target.code)
+    horizon_H = torch.tensor(train.layout.horizon_days_H, dtype=torch.float32)
+    latent_P3, log_weight_P = _grid()
+
+    def predict(batch: SequenceBatch) -> NDArray[np.float64]:
+        parts = [
+            _forecast(batch.take(rows), task, target, horizon_H, latent_P3, log_weight_P)
+            for rows in np.array_split(np.arange(len(batch)), len(batch) // PAIRS_AT_ONCE + 1)
+        ]
+        return np.concatenate(parts)
+
+    return predict
+
+
+def _grid() -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the curves' latents (P, 3) and the log of their shares (P,)."""
+    normal = norm.ppf((np.arange(STARTS_PER_GROUP) + 0.5) / STARTS_PER_GROUP)
+    rows = [
+        [mean + spread * z, np.log(rate / (1 - rate)), np.log(days)]
+        for mean, spread, rate, days in zip(
+            published.START_MEAN, published.START_SPREAD, published.RATE, TIMES_DAYS, strict=True
+        )
+        for z in normal
+    ]
+    share_P = np.repeat(np.array(published.SHARE) / STARTS_PER_GROUP, STARTS_PER_GROUP)
+    return torch.tensor(rows, dtype=torch.float32), torch.from_numpy(np.log(share_P)).float()
+
+
+def _forecast(
+    batch: SequenceBatch,
+    task: Task,
+    target: int,
+    horizon_H: torch.Tensor,
+    latent_P3: torch.Tensor,
+    log_weight_P: torch.Tensor,
+) -> NDArray[np.float64]:
+    worst, best = task.target.worst, task.target.best
+    share_BT = torch.from_numpy((batch.values_BTC[:, :, target] - worst) / (best - worst))
+    seen_BT = torch.from_numpy(batch.observed_BTC[:, :, target]).float()
+    days_BT = torch.from_numpy(batch.days_since_onset_BT).float().clamp(min=0)
+    log_noise = torch.tensor(NOISE_SHARE).log()
+    said_BP = evidence(latent_P3, share_BT * seen_BT, seen_BT, days_BT, log_noise)
+    weight_BP = torch.softmax(said_BP + log_weight_P, dim=-1)
+    ahead_BH = horizon_H - torch.from_numpy(batch.origin_day_B).float()[:, None]
+    level_BHP = level(latent_P3, (days_BT[:, -1:] + ahead_BH)[..., None])
+    cdf_BHK = mixture_cdf(
+        weight_BP[:, None].expand_as(level_BHP),
+        level_BHP,
+        torch.full_like(level_BHP, NOISE_SHARE),
+    )
+    quantiles_BHQ = quantiles(cdf_BHK, torch.tensor(QUANTILE_LEVELS))
+    return in_points(quantiles_BHQ.double(), worst, best).numpy()

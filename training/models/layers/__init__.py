@@ -1,0 +1,1 @@
+"""The parts that our networks are built of."""

@@ -1,0 +1,112 @@
+"""Writes the model bundle: ONNX graphs, safetensors, JSON and a manifest; no pickle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from contracts import bundle as names
+from contracts.bundle import Manifest
+from contracts.digests import file_digest
+from contracts.sequences import SequenceBatch
+from contracts.task import Task
+from inference.calibration import Calibration
+from inference.reference import learn_reference
+from training.models.layers.inputs import modalities_of
+from training.models.layers.network import Ensemble
+from training.registry.graphs import write_graphs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineage:
+    """What a bundle rests on; see `contracts.bundle.Manifest`."""
+
+    family: str
+    cohort_name: str
+    simulated: bool
+    data_digest: str
+    task_digest: str
+    config_digest: str
+    code_digest: str
+    predictions_digest: str
+    seed: int
+    subjects: int
+    pretrained_on: str = ""
+
+
+def write_bundle(
+    folder: Path,
+    ensemble: Ensemble,
+    calibration: Calibration,
+    sample: SequenceBatch,
+    task: Task,
+    lineage: Lineage,
+    *,
+    card: str,
+) -> Manifest:
+    """Write a bundle into an empty folder and check that its graphs forecast what the network does.
+
+    Parameters
+    ----------
+    calibration
+        Offsets in score points, for everybody and for groups.
+    sample
+        The training pairs: to trace and check with, and to know strangers by.
+
+    Raises
+    ------
+    IntegrityError
+        The exported graphs differ from the network (`training.registry.graphs`).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    write_graphs(folder, ensemble, sample)
+    reference = learn_reference(sample)
+    arrays = {
+        names.CALIBRATION: calibration.offsets_HQ,
+        names.GROUP_CALIBRATION: calibration.offsets_GHQ,
+        names.REFERENCE_MEAN: reference.mean_F,
+        names.REFERENCE_COVARIANCE: reference.covariance_FF,
+        names.REFERENCE_LIMIT: np.array([reference.limit]),
+    }
+    save_file(arrays, folder / names.TENSORS_FILE)
+    (folder / names.TASK_FILE).write_text(task.model_dump_json(indent=2), "utf-8")
+    (folder / names.CARD_FILE).write_text(card, "utf-8")
+    return seal(folder, sample, lineage, calibration.groups_G)
+
+
+def seal(
+    folder: Path, sample: SequenceBatch, lineage: Lineage, groups_G: tuple[str, ...] = ()
+) -> Manifest:
+    """Write the manifest over everything in the folder."""
+    layout = sample.layout
+    manifest = Manifest(
+        files={
+            str(path.relative_to(folder)): file_digest(path)
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and path.name != names.MANIFEST_FILE
+        },
+        family=lineage.family,
+        modalities=modalities_of(layout),
+        channels=layout.channels_C,
+        channel_modalities=layout.modality_C,
+        person=layout.person_S,
+        horizon_days=layout.horizon_days_H,
+        calibration_groups=groups_G,
+        pretrained_on=lineage.pretrained_on,
+        cohort_name=lineage.cohort_name,
+        simulated=lineage.simulated,
+        data_digest=lineage.data_digest,
+        task_digest=lineage.task_digest,
+        config_digest=lineage.config_digest,
+        code_digest=lineage.code_digest,
+        predictions_digest=lineage.predictions_digest,
+        seed=lineage.seed,
+        subjects=lineage.subjects,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    (folder / names.MANIFEST_FILE).write_text(manifest.model_dump_json(indent=2), "utf-8")
+    return manifest

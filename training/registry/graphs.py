@@ -1,0 +1,141 @@
+"""Exports an ensemble's graphs, and checks that they forecast what the network does.
+
+The graphs are traced with the TorchScript exporter: for many GRUs it takes a second where the
+newer one takes minutes (docs/decisions/0003), and torch is pinned.
+
+Letters: B pairs, M modalities, E width of all members' embeddings, V views, K coalitions.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+from contracts import bundle as names
+from contracts.errors import IntegrityError
+from contracts.forecast import MEDIAN
+from contracts.sequences import SequenceBatch
+from training.fitting.fit import tensors
+from training.models.layers.network import Ensemble
+
+TOLERANCE = 1e-2
+"""Largest accepted difference, in score points, between the network and its exported graphs: sums
+of log evidence in single precision leave a few thousandths."""
+
+PAST = ["values", "observed", "days_since_onset", "origin_day", "person", "person_known"]
+VIEWS = 3
+"""Views of a past that the coalitions' graph is traced with: all days, the early, the recent."""
+
+Axes = dict[str, dict[int, str]]
+
+
+def write_graphs(folder: Path, ensemble: Ensemble, sample: SequenceBatch) -> None:
+    """Write encoder, head and coalitions (`contracts.bundle`) into a folder.
+
+    Parameters
+    ----------
+    sample
+        Pairs to trace and check with.
+
+    Raises
+    ------
+    IntegrityError
+        The exported graphs differ from the network by more than `TOLERANCE`.
+    """
+    *past, present_BM, _ = tensors(sample)
+    with torch.inference_mode():
+        embeddings_BME = ensemble.encode(*past)
+    _export(
+        _Method(ensemble, ensemble.encode),
+        dict(zip(PAST, past, strict=True)),
+        folder / names.ENCODER_FILE,
+        {name: {0: "pairs"} for name in (*PAST, "embeddings")},
+    )
+    _export(
+        _Method(ensemble, ensemble.join),
+        {"embeddings": embeddings_BME, "present": present_BM},
+        folder / names.HEAD_FILE,
+        {name: {0: "pairs"} for name in ("embeddings", "present", "quantiles")},
+    )
+    _export(
+        _Method(ensemble, ensemble.medians),
+        {
+            "embeddings": embeddings_BME[:1].expand(VIEWS, -1, -1),
+            "shown": _whole(present_BM[:1]).expand(2, -1, -1),
+        },
+        folder / names.COALITIONS_FILE,
+        {
+            "embeddings": {0: "views"},
+            "shown": {0: "coalitions", 1: "views"},
+            "medians": {0: "coalitions"},
+        },
+    )
+    _check(folder, ensemble, past, present_BM)
+
+
+def _whole(present_BM: Tensor) -> Tensor:
+    """Return the coalition that knows all days of what is present, (B, V, M)."""
+    nothing_BM = torch.zeros_like(present_BM)
+    return torch.stack([present_BM, *[nothing_BM] * (VIEWS - 1)], dim=1)
+
+
+class _Method(nn.Module):
+    """One method of the ensemble as the module that the exporter wants."""
+
+    def __init__(self, ensemble: Ensemble, method: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.ensemble = ensemble
+        self.method = method
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return self.method(*inputs)
+
+
+def _export(module: nn.Module, inputs: dict[str, Tensor], path: Path, axes: Axes) -> None:
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        # The exporter warns of its age and of GRU batch sizes; `_check` proves the result.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module.eval(),
+            tuple(inputs.values()),
+            path,
+            dynamo=False,
+            input_names=list(inputs),
+            output_names=[name for name in axes if name not in inputs],
+            dynamic_axes=axes,
+        )
+
+
+def _check(folder: Path, ensemble: Ensemble, past: list[Tensor], present_BM: Tensor) -> None:
+    """Compare the graphs with the network on another batch size than they were traced with."""
+    rows = slice(0, max(1, len(present_BM) // 2))
+    encoder, head, coalitions = (
+        onnxruntime.InferenceSession(folder / name, providers=["CPUExecutionProvider"])
+        for name in (names.ENCODER_FILE, names.HEAD_FILE, names.COALITIONS_FILE)
+    )
+    given = {node.name: x[rows].numpy() for node, x in zip(encoder.get_inputs(), past, strict=True)}
+    (embeddings,) = encoder.run(None, given)
+    feed = {"embeddings": embeddings, "present": present_BM[rows].numpy()}
+    (exported,) = head.run(None, feed)
+    with torch.inference_mode():
+        inside = ensemble.join(ensemble.encode(*(x[rows] for x in past)), present_BM[rows]).numpy()
+    views = np.repeat(embeddings[:1], VIEWS, axis=0)
+    shown = _whole(present_BM[:1]).numpy()
+    (medians,) = coalitions.run(None, {"embeddings": views, "shown": shown})
+    gap = max(
+        float(np.abs(exported - inside).max()),
+        float(np.abs(medians - inside[:1, :, MEDIAN]).max()),
+    )
+    if not gap <= TOLERANCE:
+        raise IntegrityError(
+            f"the exported graphs differ from the network by {gap:.2g} score points"
+            f" (at most {TOLERANCE:g}): not registered"
+        )
