@@ -11,7 +11,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine import make_url
 
-from audits.ledger.ledger import Ledger, storage
+from audits.ledger import storage
+from audits.ledger.ledger import Ledger
 from audits.ledger.records import AuditRecord, Champion, LedgerState, Override, Role
 from audits.ledger.storage import metadata, open_database
 from audits.ledger.trail import PROMOTION, append
