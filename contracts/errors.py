@@ -19,9 +19,27 @@ from dataclasses import dataclass
 
 
 class RehabcastError(Exception):
-    """Base of all errors that a person can act on; carries the command line's exit code."""
+    """Base of all errors that a person can act on; carries the command line's exit code.
+
+    Reason and advice are kept apart from where the error is raised to where it is worded: a
+    command prints a sentence, the service fills two fields, FHIR and CDS Hooks have their own.
+
+    Parameters
+    ----------
+    reason
+        What is wrong and where: file, row, field, version.
+    what_to_do
+        What the reader can do about it.
+    """
 
     exit_code = 1
+
+    def __init__(self, reason: str, what_to_do: str = "") -> None:
+        super().__init__(reason, what_to_do)
+        self.reason, self.what_to_do = reason, what_to_do
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.what_to_do}" if self.what_to_do else self.reason
 
 
 class ContractError(RehabcastError):
@@ -47,14 +65,22 @@ class Problem:
         problem is not of one row.
     field
         Column, or code, that is wrong.
-    message
-        What was found, what was expected and what to do.
+    found
+        What was found, and what was expected.
+    advice
+        What to do about it; empty where nothing needs to be done.
     """
 
     file: str
     row: int | None
     field: str
-    message: str
+    found: str
+    advice: str = ""
+
+    @property
+    def message(self) -> str:
+        """What was found and what to do, as one sentence."""
+        return f"{self.found}: {self.advice}" if self.advice else self.found
 
     def __str__(self) -> str:
         where = self.file if self.row is None else f"{self.file}, row {self.row}"
@@ -68,10 +94,16 @@ class CohortInvalid(ContractError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
+        super().__init__(
+            f"{len(self.problems)} problem(s), nothing was written", "mend them at their source"
+        )
+        self.args = (self.problems,)
+
+    def __str__(self) -> str:
         shown = "\n".join(f"  {problem}" for problem in self.problems[: self.SHOWN])
         rest = len(self.problems) - self.SHOWN
         more = f"\n  ... and {rest} more (--json lists all)" if rest > 0 else ""
-        super().__init__(f"{len(self.problems)} problem(s), nothing was written:\n{shown}{more}")
+        return f"{self.reason}:\n{shown}{more}"
 
 
 class SourceUnreadable(ContractError):
@@ -83,13 +115,14 @@ class SourceUnreadable(ContractError):
         Name of the file, relative to what the user passed.
     where
         Record, sector or byte at which reading stopped; `*` when it is the file as a whole.
-    message
-        What was found, what was expected and what to do.
+    found, advice
+        What was found and what was expected; what to do.
     """
 
-    def __init__(self, file: str, where: str, message: str) -> None:
-        self.problem = Problem(file=file, row=None, field=where, message=message)
-        super().__init__(str(self.problem))
+    def __init__(self, file: str, where: str, found: str, advice: str = "") -> None:
+        self.problem = Problem(file=file, row=None, field=where, found=found, advice=advice)
+        super().__init__(f"{file}, {where}: {found}", advice)
+        self.args = (file, where, found, advice)
 
 
 class EvidenceMissing(RehabcastError):

@@ -126,7 +126,7 @@ def _each(
     rows: pd.DataFrame, file: str, field: str | None, say: Callable[[pd.Series], str]
 ) -> list[Problem]:
     return [
-        Problem(file=file, row=int(row["row"]), field=field or row[CODE], message=say(row))
+        Problem(file=file, row=int(row["row"]), field=field or row[CODE], found=say(row))
         for _, row in rows.iterrows()
     ]
 
@@ -277,7 +277,7 @@ def out_of_order(events: pd.DataFrame, file: str) -> list[Problem]:
         (again, "the subject's rows are not together: sort by subject"),
     ]
     return [
-        Problem(file=file, row=int(position) + 2, field=SUBJECT, message=message)
+        Problem(file=file, row=int(position) + 2, field=SUBJECT, found=message)
         for rows, message in said
         for position in rows.to_numpy().nonzero()[0]
     ]
@@ -291,5 +291,5 @@ def in_two_files(parts: dict[str, pd.DataFrame]) -> list[Problem]:
         for subject in part[SUBJECT].dropna().unique():
             if home.setdefault(int(subject), name) != name:
                 message = f"subject {subject} is in {home[int(subject)]} too: keep all in one file"
-                problems.append(Problem(file=name, row=None, field=SUBJECT, message=message))
+                problems.append(Problem(file=name, row=None, field=SUBJECT, found=message))
     return problems

@@ -125,11 +125,7 @@ def read_cohort(folder: Path) -> Cohort:
     if not files:
         message = "no Parquet file: is this a cohort folder in the MEDS layout?"
         raise CohortInvalid(
-            [
-                Problem(
-                    file=f"{folder}/{meds.data_subdirectory}", row=None, field="*", message=message
-                )
-            ]
+            [Problem(file=f"{folder}/{meds.data_subdirectory}", row=None, field="*", found=message)]
         )
     parts: dict[str, pd.DataFrame] = {}
     problems: list[Problem] = []
@@ -138,7 +134,7 @@ def read_cohort(folder: Path) -> Cohort:
         try:
             parts[name] = read_events(file)
         except (pa.ArrowException, OSError, SchemaValidationError, ValueError) as error:
-            problems.append(Problem(file=name, row=None, field="*", message=_unreadable(error)))
+            problems.append(Problem(file=name, row=None, field="*", found=_unreadable(error)))
     if problems:
         raise CohortInvalid(problems)
     for name, part in parts.items():
@@ -278,5 +274,5 @@ def _read_provenance(folder: Path) -> Provenance:
     except (ValueError, TypeError, KeyError) as error:
         message = f"not what rehabcast wrote ({error}): import the cohort again"
         raise CohortInvalid(
-            [Problem(file=PROVENANCE_FILE, row=None, field="*", message=message)]
+            [Problem(file=PROVENANCE_FILE, row=None, field="*", found=message)]
         ) from error

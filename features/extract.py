@@ -119,7 +119,7 @@ def extract_batch(files: Sequence[Path], days: Path) -> Iterator[Problem]:
                 file=files[0].name,
                 row=None,
                 field="minutes",
-                message=f"cannot be read ({_first_line(error)}): import the recording again",
+                found=f"cannot be read ({_first_line(error)}): import the recording again",
             )
             return
         for file in files:

@@ -25,7 +25,7 @@ class LeftOut:
     def as_problem(self) -> Problem:
         """Return it as an import tells it."""
         message = f"{self.values} value(s) of {self.subjects} subject(s) {self.reason}"
-        return Problem(file="*", row=None, field=self.code, message=message)
+        return Problem(file="*", row=None, field=self.code, found=message)
 
 
 def plausible_events(events: pd.DataFrame) -> tuple[pd.DataFrame, list[LeftOut]]:

@@ -249,4 +249,4 @@ def told(file: SourceFile, where: str, advice: str = "copy or export it again") 
 
 def problem(file: SourceFile, where: str, message: str) -> Problem:
     """Return something left out of a file that is sound otherwise."""
-    return Problem(file=file.name, row=None, field=where, message=message)
+    return Problem(file=file.name, row=None, field=where, found=message)

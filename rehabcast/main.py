@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import asdict
 
 import typer
 
@@ -62,10 +63,12 @@ def run() -> None:
 
 
 def _record(error: RehabcastError) -> dict[str, object]:
-    record: dict[str, object] = {"error": type(error).__name__, "message": str(error)}
+    record: dict[str, object] = {
+        "error": type(error).__name__,
+        "reason": error.reason,
+        "what_to_do": error.what_to_do,
+        "message": str(error),
+    }
     if isinstance(error, CohortInvalid):
-        record["problems"] = [
-            {"file": p.file, "row": p.row, "field": p.field, "message": p.message}
-            for p in error.problems
-        ]
+        record["problems"] = [asdict(problem) for problem in error.problems]
     return record

@@ -64,7 +64,7 @@ def _posture(
         yield posture.posture_of(signal, axes.up, axes.front)
     except ValueError as error:
         where = str(signal.quantity)
-        found.dropped.append(Problem(file=file.name, row=None, field=where, message=str(error)))
+        found.dropped.append(Problem(file=file.name, row=None, field=where, found=str(error)))
 
 
 def _on_one_clock(file: SourceFile, signal: Signal, found: Collected) -> Signal:
@@ -76,7 +76,7 @@ def _on_one_clock(file: SourceFile, signal: Signal, found: Collected) -> Signal:
             continue
         message = f"{jump.kind}: the clock went on by {jump.minutes:+.0f} min"
         where = f"{signal.quantity} after {jump.at:%Y-%m-%d %H:%M}"
-        found.dropped.append(Problem(file=file.name, row=None, field=where, message=message))
+        found.dropped.append(Problem(file=file.name, row=None, field=where, found=message))
         if jump.kind != "date lost":
             found.records.append(records([(signal.who, jump.at, CLOCK_CHANGE, None, None)]))
     kept = clock.placed_rows(signal.time_N, signal.epoch_s)
@@ -86,7 +86,7 @@ def _on_one_clock(file: SourceFile, signal: Signal, found: Collected) -> Signal:
     lost = int((~kept).sum())
     message = f"{lost} sample(s) that the clock tells twice or cannot place: left out"
     found.dropped.append(
-        Problem(file=file.name, row=None, field=str(signal.quantity), message=message)
+        Problem(file=file.name, row=None, field=str(signal.quantity), found=message)
     )
     return replace(signal, time_N=signal.time_N[kept], values_NC=signal.values_NC[kept])
 

@@ -166,7 +166,7 @@ def write_collected(
 def _nothing(found: Collected, rules: tuple[RuleCount, ...]) -> list[Problem]:
     said = "; ".join(f"{rule.rule} ({rule.rows})" for rule in rules) or "no biomarker"
     message = f"{len(found.read)} file(s) were read but hold nothing that a cohort can use: {said}"
-    return [*found.dropped, Problem(file="*", row=None, field="*", message=message)]
+    return [*found.dropped, Problem(file="*", row=None, field="*", found=message)]
 
 
 def _write_report(found: Collected, ids: dict[str, int], draft: Path) -> None:

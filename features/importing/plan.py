@@ -171,9 +171,7 @@ def read_people(plan: Plan, folder: Path) -> tuple[pd.DataFrame, dict[str, float
                 else:
                     rows.append(_record(row["subject"], str(codes[name]), cell))
             except ValueError as error:
-                problems.append(
-                    Problem(file=plan.people, row=number, field=name, message=str(error))
-                )
+                problems.append(Problem(file=plan.people, row=number, field=name, found=str(error)))
     if problems:
         raise CohortInvalid(problems)
     return records(rows), heights

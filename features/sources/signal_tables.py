@@ -191,4 +191,4 @@ def _bad_rows(file: SourceFile, entry: SignalColumns, good_N: NDArray[np.bool_])
         f"{len(bad)} row(s) without a time or with no possible {entry.quantity}: left out, the"
         " first is this one"
     )
-    return [Problem(file=file.name, row=int(bad[0]) + 2, field=entry.columns[0], message=message)]
+    return [Problem(file=file.name, row=int(bad[0]) + 2, field=entry.columns[0], found=message)]

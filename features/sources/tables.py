@@ -190,13 +190,13 @@ def _rows(folder: Path, table: Table) -> tuple[pd.DataFrame, list[Problem]]:
         )
     except (OSError, ValueError, pa.ArrowException) as error:
         message = f"cannot be read ({error}): check the path and export it again"
-        problem = Problem(file=table.file, row=None, field="*", message=message)
+        problem = Problem(file=table.file, row=None, field="*", found=message)
         return pd.DataFrame(), [problem]
     wide = [] if table.names_in else [column.column for column in table.columns]
     wanted = [table.subject, table.when, table.names_in, table.values_in, *wide]
     missing = [name for name in wanted if name and name not in rows.columns]
     message = f"no such column; found: {', '.join(map(str, rows.columns))}"
-    return rows, [Problem(file=table.file, row=1, field=name, message=message) for name in missing]
+    return rows, [Problem(file=table.file, row=1, field=name, found=message) for name in missing]
 
 
 def _column(
@@ -212,7 +212,7 @@ def _column(
             " convert the table first"
         )
         empty = pd.DataFrame(columns=[*COLUMNS, ROW])
-        return empty, [Problem(file=table.file, row=None, field=column.column, message=told)]
+        return empty, [Problem(file=table.file, row=None, field=column.column, found=told)]
     chosen = rows[rows[table.names_in] == column.column] if table.names_in else rows
     cells = chosen[table.values_in or column.column]
     chosen, cells = chosen[cells.notna()], cells[cells.notna()]
@@ -238,7 +238,7 @@ def _problems(bad: pd.Series, table: Table, field: str, expected: str) -> list[P
             file=table.file,
             row=row + HEADER_ROWS,
             field=field,
-            message=f"{value!r} where {expected}",
+            found=f"{value!r} where {expected}",
         )
         for row, value in zip(bad.index.tolist(), bad.tolist(), strict=True)
     ]

@@ -74,7 +74,7 @@ def collect(source: Path) -> Collected:
         else:
             message = "no row with this SEQN: the person's facts are not recorded"
             field = f"SEQN {person}"
-            found.dropped.append(Problem(file=PEOPLE, row=None, field=field, message=message))
+            found.dropped.append(Problem(file=PEOPLE, row=None, field=field, found=message))
     found.records.append(records(rows))
     return found
 

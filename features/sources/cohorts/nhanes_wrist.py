@@ -146,5 +146,5 @@ def _labels(people: pd.DataFrame, code: str, column: str, known: dict[object, st
     told = people[people[column].notna()]
     if unknown := sorted(set(told[column]) - set(known), key=str):
         message = f"{unknown[0]!r} is unknown: expected {', '.join(map(str, known))}"
-        raise CohortInvalid([Problem(file=FILE, row=None, field=column, message=message)])
+        raise CohortInvalid([Problem(file=FILE, row=None, field=column, found=message)])
     return _facts(told, code, None).assign(**{TEXT: told[column].map(known).astype(object)})

@@ -121,12 +121,12 @@ def _read(file: Path, columns: list[str]) -> pd.DataFrame:
     except (ValueError, OSError, KeyError, UnicodeDecodeError) as error:
         message = f"cannot be read ({error}): save it again from its source"
         raise CohortInvalid(
-            [Problem(file=file.name, row=None, field="*", message=message)]
+            [Problem(file=file.name, row=None, field="*", found=message)]
         ) from error
     if missing := [column for column in columns if column not in table.columns]:
         message = f"no such column; found: {', '.join(map(str, table.columns))}"
         raise CohortInvalid(
-            [Problem(file=file.name, row=1, field=column, message=message) for column in missing]
+            [Problem(file=file.name, row=1, field=column, found=message) for column in missing]
         )
     return table[columns]
 
@@ -137,7 +137,7 @@ def _placed(rows: pd.DataFrame, file: str, field: str, expected: str) -> list[Pr
             file=file,
             row=position + FIRST_ROW,
             field=field,
-            message=f"{value!r} where {expected}",
+            found=f"{value!r} where {expected}",
         )
         for position, value in zip(rows.index.tolist(), rows[field].tolist(), strict=True)
     ]

@@ -112,7 +112,7 @@ def _beats(measured: pd.DataFrame, found: Collected) -> list[tuple[Any, ...]]:
             intervals = np.array(str(text).split(","), dtype=np.float64)
         except ValueError:
             message = "its beat intervals are no numbers: left out"
-            found.dropped.append(Problem(file=BEATS, row=number, field="rr_data", message=message))
+            found.dropped.append(Problem(file=BEATS, row=number, field="rr_data", found=message))
             continue
         day = pd.Timestamp(when).normalize()
         parts += [(str(who), day, code, v) for code, v in variability(intervals).items()]

@@ -89,7 +89,7 @@ def _sound(
             file=file.name,
             row=int(row) + 1,
             field="table data",
-            message="an impossible time or count: left out",
+            found="an impossible time or count: left out",
         )
         for row in np.flatnonzero(~good)
     ]

@@ -130,7 +130,7 @@ def _bad(file: SourceFile, good: pd.Series) -> list[Problem]:
         return []
     message = f"{len(bad)} epoch(s) without possible counts: left out, the first is this one"
     row = int(bad[0]) + HEADER_LINES + 1
-    return [Problem(file=file.name, row=row, field="counts", message=message)]
+    return [Problem(file=file.name, row=row, field="counts", found=message)]
 
 
 FORMAT = Format(

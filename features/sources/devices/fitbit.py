@@ -151,7 +151,7 @@ def _table(file: SourceFile) -> Reading:
     days = pd.to_datetime(table[date], errors="coerce", format="mixed").dt.normalize()
     who = table[subject].fillna("") if subject else pd.Series(file.who, index=table.index)
     dropped += [
-        Problem(file=file.name, row=row + 2, field=date, message="no date in this row: left out")
+        Problem(file=file.name, row=row + 2, field=date, found="no date in this row: left out")
         for row in table.index[days.isna()].tolist()
     ]
     rows: list[tuple[Any, ...]] = []
@@ -164,7 +164,7 @@ def _table(file: SourceFile) -> Reading:
                 file=file.name,
                 row=row + 2,
                 field=name,
-                message=f"{table.at[row, name]!r} where a number belongs: left out",
+                found=f"{table.at[row, name]!r} where a number belongs: left out",
             )
             for row in table.index[bad].tolist()
         ]
