@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -148,3 +149,37 @@ def test_test_folders_mirror_the_packages() -> None:
     folders = {module.parent.relative_to(ROOT) for module in (ROOT / "tests").rglob("test_*.py")}
     mirrored = {folder for folder in folders if folder != Path("tests")} - UNMIRRORED
     assert [f for f in sorted(mirrored) if not (ROOT / f.relative_to("tests")).is_dir()] == []
+
+
+PAGES = sorted({ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")})
+A_PATH = re.compile(r"(?<![\w/.])(?:[a-z_]+/)+[a-z_0-9]+\.(?:py|sql|toml)\b")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_names_only_files_that_exist(page: Path) -> None:
+    named = A_PATH.findall(page.read_text("utf-8"))
+    ours = [path for path in named if (ROOT / path.split("/")[0]).is_dir()]
+    assert [path for path in ours if not (ROOT / path).is_file()] == []
+
+
+A_MODULE = re.compile(rf"`((?:{'|'.join(PACKAGES)})(?:\.[A-Za-z_0-9]+)+)`")
+
+
+def is_ours(name: str) -> bool:
+    """Tell whether a dotted name is a module of ours, or something defined in one."""
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        stem = ROOT.joinpath(*parts[:end])
+        module = stem / "__init__.py" if stem.is_dir() else stem.with_suffix(".py")
+        if module.is_file():
+            return (
+                end == len(parts)
+                or re.search(rf"\b{parts[end]}\b", module.read_text("utf-8")) is not None
+            )
+    return False
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_a_docstring_names_only_modules_that_exist(module: Path) -> None:
+    named = A_MODULE.findall((ROOT / module).read_text("utf-8"))
+    assert [name for name in named if not is_ours(name)] == []
