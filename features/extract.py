@@ -31,7 +31,7 @@ from features.minutes import (
     days_of,
     minute_files,
 )
-from features.plausible import plausible_events
+from features.plausibility import plausible_events
 
 DAYS_FOLDER = "recordings/days"
 DIGEST = b"made_from"

@@ -17,8 +17,8 @@ from contracts.errors import CohortInvalid, ContractError, Problem
 from features.cohort import IMPORT_REPORT, check_new, write_cohort
 from features.importing.assemble import assemble
 from features.importing.collect import collect, source_files
-from features.importing.plan import Plan, read_people, read_plan
-from features.importing.store import Run, kept, shares_of
+from features.importing.import_map import Plan, read_people, read_plan
+from features.importing.subject_jobs import Run, kept, shares_of
 from features.recording import Collected, records
 from features.sources import formats
 from features.sources.cohorts import depresjon, lifesnaps, nhanes_minutes, welltory

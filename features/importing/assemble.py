@@ -24,9 +24,9 @@ from features.biomarkers.epochs import joined
 from features.biomarkers.heart import reserves
 from features.biomarkers.reduction import CLOCK_CHANGE
 from features.extract import DAYS_FOLDER, read_days, run_here
-from features.importing.plan import Plan
+from features.importing.import_map import Plan
 from features.minutes import minute_files, write_minutes
-from features.plausible import plausible_events
+from features.plausibility import plausible_events
 from features.recording import BIRTH_DATE, WHO, Collected, records
 
 AGE, ARM = "REHABCAST//AGE", "REHABCAST//AFFECTED_ARM"

@@ -11,7 +11,7 @@ import numpy as np
 from contracts.errors import ContractError, SourceUnreadable
 from features.biomarkers import intensity, range_of_motion
 from features.biomarkers.reduction import take_reading
-from features.importing.plan import Plan
+from features.importing.import_map import Plan
 from features.recording import Collected, Quantity, Signal, SourceFile, problem
 from features.sources import formats
 from features.sources.signal_tables import read_signals

@@ -50,7 +50,7 @@ def import_(
 
     Exits 0 only when something sound was imported.
     """
-    from features.distribute import collect_on_ray
+    from features.ray_runners import collect_on_ray
     from features.importing import import_source
 
     run = collect_on_ray(ray_address) if engine is Engine.RAY else None

@@ -28,7 +28,7 @@ def extract_features(
 
     Exits 0 when the cohort is whole; recordings that can't be read are told and keep their days.
     """
-    from features.distribute import on_ray
+    from features.ray_runners import on_ray
     from features.extract import extract
 
     done = extract(cohort, on_ray(ray_address) if engine is Engine.RAY else None)

@@ -163,7 +163,7 @@ def test_two_nodes_give_the_same_bytes_also_when_one_dies_half_way(cohort: Path)
         cluster.wait_for_nodes()
         program = (
             "import sys; from pathlib import Path; from features.extract import extract;"
-            "from features.distribute import on_ray;"
+            "from features.ray_runners import on_ray;"
             f"done = extract(Path(sys.argv[1]), on_ray({cluster.address!r}, subjects_a_task=1));"
             "print(done.extracted, done.cohort.digest)"
         )

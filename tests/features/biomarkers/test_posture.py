@@ -171,7 +171,7 @@ def test_a_trunk_beside_the_thigh_says_whether_who_is_down_lies(tmp_path: Path) 
 @pytest.mark.parametrize(("up", "front"), [("+x", "-x"), ("up", "+z")])
 def test_a_map_that_names_no_two_axes_is_refused(tmp_path: Path, up: str, front: str) -> None:
     from contracts.errors import ContractError
-    from features.importing.plan import read_plan
+    from features.importing.import_map import read_plan
 
     (tmp_path / "map.toml").write_text(
         f'[[posture]]\nfiles = "*"\nup = "{up}"\nfront = "{front}"\n'

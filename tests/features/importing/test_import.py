@@ -13,7 +13,7 @@ from contracts.errors import CohortInvalid, ContractError
 from contracts.task import Horizon, Inputs, Sensitive, Target, Task
 from features.cohort import read_cohort
 from features.importing import Imported, format_names, import_source
-from features.importing.plan import read_people, read_plan
+from features.importing.import_map import read_people, read_plan
 from features.sequences import training_sequences
 
 STEPS = "LOINC//41950-7"

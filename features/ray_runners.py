@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from contracts.errors import Problem
-from features.cluster import connected, import_ray
+from features.ray_cluster import connected, import_ray
 from features.extract import Run, extract_batch
-from features.importing import store
+from features.importing import subject_jobs as store
 
 SUBJECTS_A_TASK = 20
 

@@ -11,8 +11,9 @@ import pytest
 
 from contracts.errors import CohortInvalid, ContractError
 from features.cohort import read_cohort
-from features.importing import import_source, store
-from features.importing.store import Share, collect_share
+from features.importing import import_source
+from features.importing import subject_jobs as store
+from features.importing.subject_jobs import Share, collect_share
 
 SUBJECTS = 12
 
@@ -127,7 +128,7 @@ def test_two_nodes_give_the_same_bytes_also_when_one_dies_half_way(
         cluster.wait_for_nodes()
         program = (
             "import sys; from pathlib import Path; from features.importing import import_source;"
-            "from features.distribute import collect_on_ray;"
+            "from features.ray_runners import collect_on_ray;"
             f"done = import_source(Path(sys.argv[1]), Path(sys.argv[2]),"
             f" run=collect_on_ray({cluster.address!r}));"
             "print(len(done.unreadable))"

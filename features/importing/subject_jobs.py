@@ -20,7 +20,7 @@ import pandas as pd
 
 from contracts.errors import Problem
 from features.importing.collect import collect
-from features.importing.plan import Plan
+from features.importing.import_map import Plan
 from features.recording import Collected, SourceFile
 
 INDEX = "index.json"
