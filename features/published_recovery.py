@@ -27,4 +27,4 @@ PROPORTIONAL = 0.70
 
 Source: Prabhakaran 2008 (Neurorehabil Neural Repair 22:64), Winters 2015 (29:614), of the upper
 limb's Fugl-Meyer from the first days to three and six months. It knows no time and nobody in whom
-recovery fails: a line to hold a forecast against, not a second forecast."""
+recovery fails: a reference line beside a forecast, not a second forecast."""

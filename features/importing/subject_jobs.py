@@ -1,7 +1,7 @@
-"""What was collected of one subject's files, kept on disk whole or not at all.
+"""One subject's files as a job for any machine; its result is kept on disk, complete or not at all.
 
-An import over many machines, or one that was broken off, goes on from what is kept here. A subject
-is collected anew when one of its files, the map, a height or the program's version is another.
+An import over many machines, or one that was interrupted, continues from what is kept here. A
+subject is collected anew when one of its files, the map, a height or the program's version changes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pandas as pd
 
 from contracts.errors import Problem
 from features.importing.collect import collect
-from features.importing.import_map import Plan
+from features.importing.import_map import ImportMap
 from features.recording import Collected, SourceFile
 
 INDEX = "index.json"
@@ -28,117 +28,121 @@ BY_SUBJECT = ("minutes", "daily", "strides")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
+class SubjectJob:
     """One subject's files, and all that is needed to collect them anywhere.
 
     Parameters
     ----------
     files
         With absolute paths, in the order of the import.
-    plan, heights, format_name
+    import_map, heights, format_name
         As `collect` takes them.
-    place
-        Folder that it is kept in.
+    folder
+        Where the result is kept.
     """
 
     files: tuple[SourceFile, ...]
-    plan: Plan
+    import_map: ImportMap
     heights: dict[str, float]
     format_name: str
-    place: Path
+    folder: Path
 
     def as_json(self) -> str:
         """Return it as text, for another machine."""
         record = {
             "files": [{**asdict(file), "path": str(file.path)} for file in self.files],
-            "plan": self.plan.model_dump(mode="json"),
+            "import_map": self.import_map.model_dump(mode="json"),
             "heights": self.heights,
             "format_name": self.format_name,
-            "place": str(self.place),
+            "folder": str(self.folder),
         }
         return json.dumps(record, sort_keys=True)
 
     @classmethod
-    def from_json(cls, text: str) -> Share:
+    def from_json(cls, text: str) -> SubjectJob:
         """Return what `as_json` wrote."""
         record = json.loads(text)
         files = tuple(SourceFile(**{**f, "path": Path(f["path"])}) for f in record["files"])
         return cls(
             files=files,
-            plan=Plan.model_validate(record["plan"]),
+            import_map=ImportMap.model_validate(record["import_map"]),
             heights=record["heights"],
             format_name=record["format_name"],
-            place=Path(record["place"]),
+            folder=Path(record["folder"]),
         )
 
 
-Run = Callable[[Sequence[Share]], None]
-"""Collects and keeps some subjects' files, anywhere."""
+JobRunner = Callable[[Sequence[SubjectJob]], None]
+"""Runs some subjects' jobs, anywhere."""
 
 
-def shares_of(
+def subject_jobs(
     files: Sequence[SourceFile],
-    plan: Plan,
+    import_map: ImportMap,
     heights: dict[str, float],
     format_name: str,
-    place: Path,
-) -> list[Share]:
-    """Return each subject's files as one share, subjects in the order of their first file."""
-    by_who: dict[str, list[SourceFile]] = {}
+    folder: Path,
+) -> list[SubjectJob]:
+    """Return one job for each subject, subjects in the order of their first file."""
+    files_of: dict[str, list[SourceFile]] = {}
     for file in files:
-        by_who.setdefault(file.who, []).append(replace(file, path=file.path.resolve()))
+        files_of.setdefault(file.subject_label, []).append(replace(file, path=file.path.resolve()))
     return [
-        Share(
-            files=tuple(mine),
-            plan=plan,
+        SubjectJob(
+            files=tuple(own_files),
+            import_map=import_map,
             heights=heights,
             format_name=format_name,
-            place=place.resolve() / hashlib.sha256(who.encode()).hexdigest()[:16],
+            folder=folder.resolve() / hashlib.sha256(subject.encode()).hexdigest()[:16],
         )
-        for who, mine in by_who.items()
+        for subject, own_files in files_of.items()
     ]
 
 
-def collect_share(share: Share) -> None:
+def run_job(job: SubjectJob) -> None:
     """Collect one subject's files and keep what they hold, unless that is kept already."""
-    made_from = _made_from(share)
-    if _index(share.place).get("made_from") == made_from:
+    digest = _input_digest(job)
+    if _index(job.folder).get("made_from") == digest:
         return
-    found = Collected()
-    for file in share.files:
-        found.take(collect(file, share.plan, share.heights, share.format_name))
-    _keep(found, share.place, made_from)
+    collected = Collected()
+    for file in job.files:
+        collected.add(collect(file, job.import_map, job.heights, job.format_name))
+    _keep(collected, job.folder, digest)
 
 
-def kept(shares: Sequence[Share]) -> Iterator[Collected]:
-    """Yield what is kept of each subject."""
-    for share in shares:
-        yield _restored(share.place)
+def job_results(jobs: Sequence[SubjectJob]) -> Iterator[Collected]:
+    """Yield what each finished job has kept."""
+    for job in jobs:
+        yield _restored(job.folder)
 
 
-def _keep(found: Collected, place: Path, made_from: str) -> None:
-    """Write into a draft that takes the place's name when it is whole."""
-    draft = place.with_name(f".{place.name}.{uuid4().hex}")
+def _keep(collected: Collected, folder: Path, digest: str) -> None:
+    """Write into a draft that takes the folder's name when it is complete."""
+    draft = folder.with_name(f".{folder.name}.{uuid4().hex}")
     draft.mkdir(parents=True)
     names: dict[str, list[list[str]]] = {}
     for part in BY_SUBJECT:
-        tables = [(who, table) for who, some in getattr(found, part).items() for table in some]
-        names[part] = [[who, _write(table, draft)] for who, table in tables]
-    names["records"] = [["", _write(table, draft)] for table in found.records]
+        by_subject: dict[str, list[pd.DataFrame]] = getattr(collected, part)
+        names[part] = [
+            [subject, _write(table, draft)]
+            for subject, tables in by_subject.items()
+            for table in tables
+        ]
+    names["records"] = [["", _write(table, draft)] for table in collected.records]
     index = {
-        "made_from": made_from,
+        "made_from": digest,
         "tables": names,
-        "read": found.read,
-        "dropped": [asdict(problem) for problem in found.dropped],
-        "unreadable": [asdict(problem) for problem in found.unreadable],
+        "read": collected.read,
+        "dropped": [asdict(problem) for problem in collected.dropped],
+        "unreadable": [asdict(problem) for problem in collected.unreadable],
     }
     (draft / INDEX).write_text(json.dumps(index), "utf-8")
-    shutil.rmtree(place, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
     try:
-        draft.rename(place)
+        draft.rename(folder)
     except OSError:
         # Another worker kept the same subject in the meantime: one of two alike is enough.
-        if _index(place).get("made_from") != made_from:
+        if _index(folder).get("made_from") != digest:
             raise
         shutil.rmtree(draft)
 
@@ -149,34 +153,34 @@ def _write(table: pd.DataFrame, folder: Path) -> str:
     return name
 
 
-def _restored(place: Path) -> Collected:
-    index = _index(place)
-    found = Collected(
+def _restored(folder: Path) -> Collected:
+    index = _index(folder)
+    collected = Collected(
         read=index["read"],
         dropped=[Problem(**problem) for problem in index["dropped"]],
         unreadable=[Problem(**problem) for problem in index["unreadable"]],
     )
     for part in BY_SUBJECT:
-        for who, name in index["tables"][part]:
-            getattr(found, part)[who].append(pd.read_parquet(place / name))
-    found.records = [pd.read_parquet(place / name) for _, name in index["tables"]["records"]]
-    return found
+        for subject, name in index["tables"][part]:
+            getattr(collected, part)[subject].append(pd.read_parquet(folder / name))
+    collected.records = [pd.read_parquet(folder / name) for _, name in index["tables"]["records"]]
+    return collected
 
 
-def _index(place: Path) -> dict[str, Any]:
+def _index(folder: Path) -> dict[str, Any]:
     try:
-        index: dict[str, Any] = json.loads((place / INDEX).read_text("utf-8"))
+        index: dict[str, Any] = json.loads((folder / INDEX).read_text("utf-8"))
     except FileNotFoundError:
         return {}
     return index
 
 
-def _made_from(share: Share) -> str:
-    digest = hashlib.sha256(f"{version('rehabcast')} {share.as_json()}".encode())
-    for file in share.files:
+def _input_digest(job: SubjectJob) -> str:
+    digest = hashlib.sha256(f"{version('rehabcast')} {job.as_json()}".encode())
+    for file in job.files:
         try:
             with file.path.open("rb") as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
         except OSError:
-            digest.update(b"cannot be opened")  # Collecting it tells why.
+            digest.update(b"cannot be opened")  # Collecting the file reports why.
     return digest.hexdigest()

@@ -14,7 +14,7 @@ from contracts.cohort import CODE, NUMBER, SUBJECT, TIME, WEAR_TIME
 from contracts.errors import ContractError
 from features.cohort import read_cohort
 from features.export import export
-from features.extract import DAYS_FOLDER, extract, extract_batch, run_here
+from features.extract import DAYS_FOLDER, extract, extract_batch, extract_locally
 from features.importing import import_source
 from features.minutes import MINUTES_FOLDER, minute_files
 from features.report import write_report
@@ -109,7 +109,7 @@ def test_batches_of_any_size_give_the_same_bytes(cohort: Path) -> None:
             assert list(extract_batch(files[start : start + size], cohort / DAYS_FOLDER)) == []
         assert days_bytes(cohort) == whole
     forget_days(cohort)
-    assert list(run_here(minute_files(cohort), cohort / DAYS_FOLDER)) == []
+    assert list(extract_locally(minute_files(cohort), cohort / DAYS_FOLDER)) == []
     assert days_bytes(cohort) == whole
 
 
@@ -163,8 +163,8 @@ def test_two_nodes_give_the_same_bytes_also_when_one_dies_half_way(cohort: Path)
         cluster.wait_for_nodes()
         program = (
             "import sys; from pathlib import Path; from features.extract import extract;"
-            "from features.ray_runners import on_ray;"
-            f"done = extract(Path(sys.argv[1]), on_ray({cluster.address!r}, subjects_a_task=1));"
+            "from features.ray_runners import extract_on_ray;"
+            f"done = extract(Path(sys.argv[1]), extract_on_ray({cluster.address!r}, subjects_a_task=1));"
             "print(done.extracted, done.cohort.digest)"
         )
         running = subprocess.Popen(

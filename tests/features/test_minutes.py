@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from contracts.cohort import SUBJECT, TIME, WEAR_TIME
-from features.importing.assemble import other_use, wear_by_minute
+from features.importing.assemble import unaffected_arm_use, wear_by_minute
 from features.minutes import days_of, minute_files, write_minutes
 
 
@@ -41,7 +41,7 @@ def made_up(subject: int, days: int) -> pd.DataFrame:
     other = other.assign(standing=np.nan, sitting=np.nan, lying=np.nan, rises=np.nan)
     both = pd.concat([frame, other], ignore_index=True)
     both["speaks_for_wear"] = wear_by_minute(both)
-    both["other_use_s"] = other_use(both, "left wrist")
+    both["other_use_s"] = unaffected_arm_use(both, "left wrist")
     return both
 
 

@@ -36,7 +36,7 @@ def on_device(body_N3: np.ndarray, up: str, front: str) -> np.ndarray:
 def signal(body_N3: np.ndarray, up: str, front: str, placement: str) -> Signal:
     step = (np.arange(len(body_N3)) * (1e9 / RATE)).astype("timedelta64[ns]")
     return Signal(
-        who="1",
+        subject_label="1",
         quantity=Quantity.ACCELERATION,
         time_N=np.datetime64(BASE, "ns") + step,
         values_NC=on_device(body_N3, up, front),
@@ -171,10 +171,10 @@ def test_a_trunk_beside_the_thigh_says_whether_who_is_down_lies(tmp_path: Path) 
 @pytest.mark.parametrize(("up", "front"), [("+x", "-x"), ("up", "+z")])
 def test_a_map_that_names_no_two_axes_is_refused(tmp_path: Path, up: str, front: str) -> None:
     from contracts.errors import ContractError
-    from features.importing.import_map import read_plan
+    from features.importing.import_map import read_import_map
 
     (tmp_path / "map.toml").write_text(
         f'[[posture]]\nfiles = "*"\nup = "{up}"\nfront = "{front}"\n'
     )
     with pytest.raises(ContractError, match="posture"):
-        read_plan(tmp_path / "map.toml")
+        read_import_map(tmp_path / "map.toml")

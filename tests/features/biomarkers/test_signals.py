@@ -23,7 +23,7 @@ START = np.datetime64("2024-03-04T10:00:00", "ns")
 def signal(values: np.ndarray, quantity: Quantity, rate: float, placement: str = "") -> Signal:
     step = np.arange(len(values)) * (1e9 / rate)
     return Signal(
-        who="x",
+        subject_label="x",
         quantity=quantity,
         time_N=START + step.round().astype("timedelta64[ns]"),
         values_NC=values.astype(np.float32).reshape(len(values), -1),
@@ -54,9 +54,9 @@ def test_the_clock_tells_daylight_saving_from_gaps_and_resets() -> None:
         assert moved is None or jump.minutes == moved
     (jump,) = clock.jumps(autumn, 60.0)
     assert (jump.kind, jump.minutes) == ("daylight saving", -60)
-    kept = time[clock.placed_rows(reset, 60.0)]
+    kept = time[clock.rows_with_known_date(reset, 60.0)]
     assert len(kept) == 60
-    once = back[clock.told_once(back)]
+    once = back[clock.last_of_repeated_times(back)]
     assert (np.diff(once) == np.timedelta64(60, "s")).all()
 
 
@@ -64,7 +64,7 @@ def test_the_clock_tells_daylight_saving_from_gaps_and_resets() -> None:
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=60))
 def test_a_clock_set_back_any_number_of_times_tells_each_time_once(steps: list[int]) -> None:
     time = START + np.array(steps) * np.timedelta64(60, "s")
-    kept = time[clock.told_once(time)]
+    kept = time[clock.last_of_repeated_times(time)]
     assert (np.diff(kept) > np.timedelta64(0)).all()
     assert kept[-1] == time[-1]
 

@@ -13,7 +13,7 @@ from contracts.errors import CohortInvalid, ContractError
 from contracts.task import Horizon, Inputs, Sensitive, Target, Task
 from features.cohort import read_cohort
 from features.importing import Imported, format_names, import_source
-from features.importing.import_map import read_people, read_plan
+from features.importing.import_map import read_import_map, read_people
 from features.sequences import training_sequences
 
 STEPS = "LOINC//41950-7"
@@ -178,7 +178,7 @@ def test_muscle_and_inertial_tables_need_declared_columns_rates_and_units(tmp_pa
         ('nonsense = "yes"', "not a map for recordings"),
     ):
         with pytest.raises(ContractError, match=words):
-            read_plan(signal_map(tmp_path, broken))
+            read_import_map(signal_map(tmp_path, broken))
     wrong = text.replace('"biceps", "triceps"', '"biceps", "deltoid"')
     with pytest.raises(CohortInvalid, match="no column deltoid; found: biceps, triceps"):
         import_source(source, tmp_path / "other", map_file=signal_map(tmp_path, wrong))
@@ -460,7 +460,7 @@ def test_a_table_tells_its_wall_clock(
 def test_a_height_in_centimetres_or_no_number_is_refused_with_its_row(tmp_path: Path) -> None:
     people = tmp_path / "people.csv"
     people.write_text('subject,height_m\n1,1.75\n2,175\n3,"1,75"\n')
-    plan = read_plan(signal_map(tmp_path, 'people = "people.csv"\n'))
+    plan = read_import_map(signal_map(tmp_path, 'people = "people.csv"\n'))
     with pytest.raises(CohortInvalid) as caught:
         read_people(plan, tmp_path)
     assert [(p.row, p.field) for p in caught.value.problems] == [(3, "height_m"), (4, "height_m")]

@@ -13,14 +13,14 @@ from contracts.errors import CohortInvalid, ContractError
 from features.cohort import read_cohort
 from features.importing import import_source
 from features.importing import subject_jobs as store
-from features.importing.subject_jobs import Share, collect_share
+from features.importing.subject_jobs import SubjectJob, run_job
 
 SUBJECTS = 12
 
 
-def here(shares: list[Share]) -> None:
+def here(shares: list[SubjectJob]) -> None:
     for share in shares:
-        collect_share(share)
+        run_job(share)
 
 
 def awd(place: Path, seed: int) -> None:
@@ -67,7 +67,7 @@ def test_a_broken_off_import_goes_on_and_collects_no_subject_twice(
     class Stopped(Exception):
         pass
 
-    def half(shares: list[Share]) -> None:
+    def half(shares: list[SubjectJob]) -> None:
         here(shares[:7])
         raise Stopped
 
@@ -77,7 +77,9 @@ def test_a_broken_off_import_goes_on_and_collects_no_subject_twice(
     seen: list[str] = []
     collect = store.collect
     monkeypatch.setattr(
-        store, "collect", lambda file, *rest: (seen.append(file.who), collect(file, *rest))[1]
+        store,
+        "collect",
+        lambda file, *rest: (seen.append(file.subject_label), collect(file, *rest))[1],
     )
     import_source(source, tmp_path / "cohort", run=here)
     # The seven of before are kept, but for the one whose file is another now.
@@ -93,7 +95,7 @@ def test_another_map_collects_anew(source: Path, tmp_path: Path) -> None:
     placed = tmp_path / "placed.toml"
     placed.write_text('[placement]\n"*" = "left wrist"\n')
 
-    def keep_and_stop(shares: list[Share]) -> None:
+    def keep_and_stop(shares: list[SubjectJob]) -> None:
         here(shares)
         raise KeyboardInterrupt
 

@@ -16,7 +16,7 @@ from features.sources import formats
 
 
 def opened(path: Path) -> SourceFile:
-    return SourceFile(path=path, name=path.name, who="somebody")
+    return SourceFile(path=path, name=path.name, subject_label="somebody")
 
 
 def read(path: Path) -> list[Reading]:

@@ -45,7 +45,7 @@ def test_each_unit_becomes_the_quantitys_own(tmp_path: Path, quantity: str, unit
         }
     )
     (reading,) = read_signals(
-        SourceFile(path=tmp_path / "t.csv", name="t.csv", who="1"), (declared,)
+        SourceFile(path=tmp_path / "t.csv", name="t.csv", subject_label="1"), (declared,)
     )
     np.testing.assert_allclose(reading.signals[0].values_NC, wanted, rtol=1e-5)
 

@@ -10,7 +10,7 @@ from features.sources.devices.actigraph_csv import read
 
 
 def opened(path: Path) -> Reading:
-    (reading,) = read(SourceFile(path=path, name=path.name, who="x"))
+    (reading,) = read(SourceFile(path=path, name=path.name, subject_label="x"))
     return reading
 
 

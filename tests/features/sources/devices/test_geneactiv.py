@@ -13,7 +13,7 @@ MARK = b"Recorded Data"
 
 
 def read(path: Path) -> list[Reading]:
-    return list(geneactiv.read(SourceFile(path=path, name=path.name, who="x")))
+    return list(geneactiv.read(SourceFile(path=path, name=path.name, subject_label="x")))
 
 
 @pytest.fixture

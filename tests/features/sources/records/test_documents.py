@@ -19,7 +19,7 @@ STEPS, RESTING = "LOINC//41950-7", "LOINC//40443-4"
 
 
 def read(path: Path) -> Reading:
-    (reading,) = formats.read(SourceFile(path=path, name=path.name, who="somebody"))
+    (reading,) = formats.read(SourceFile(path=path, name=path.name, subject_label="somebody"))
     return reading
 
 
@@ -287,7 +287,7 @@ def test_a_fitbit_day_in_a_drawer_is_no_day_without_movement(tmp_path: Path) -> 
         "a,2021-05-25,0,0,0,1440,61\n"
         "a,2021-05-26,0,0,0,1380,62\n"
     )
-    (reading,) = formats.read(SourceFile(path=file, name=file.name, who="x"))
+    (reading,) = formats.read(SourceFile(path=file, name=file.name, subject_label="x"))
     assert reading.records is not None
     active = reading.records[reading.records["code"] == "REHABCAST//ACTIVE_TIME"]
     steps = reading.records[reading.records["code"] == "LOINC//41950-7"]
