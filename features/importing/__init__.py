@@ -18,7 +18,7 @@ from features.cohort import IMPORT_REPORT, check_new, write_cohort
 from features.importing.assemble import assemble
 from features.importing.collect import collect, source_files
 from features.importing.import_map import ImportMap, read_import_map, read_people
-from features.importing.subject_jobs import JobRunner, job_results, subject_jobs
+from features.importing.subject_jobs import JobRunner, job_results, jobs_by_subject
 from features.recording import Collected, records
 from features.sources import formats, tables
 from features.sources.cohorts import (
@@ -125,7 +125,7 @@ def import_source(
             collected.add(collect(file, import_map, heights, chosen))
     else:
         check_new(destination)
-        jobs = subject_jobs(files, import_map, heights, chosen, results)
+        jobs = jobs_by_subject(files, import_map, heights, chosen, results)
         runner(jobs)
         for result in job_results(jobs):
             collected.add(result)

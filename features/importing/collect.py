@@ -1,4 +1,4 @@
-"""From files to what is known of each subject, with all that was lost on the way."""
+"""Reads source files into what is known of each subject, with everything that was left out."""
 
 from __future__ import annotations
 

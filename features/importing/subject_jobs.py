@@ -76,7 +76,7 @@ JobRunner = Callable[[Sequence[SubjectJob]], None]
 """Runs some subjects' jobs, anywhere."""
 
 
-def subject_jobs(
+def jobs_by_subject(
     files: Sequence[SourceFile],
     import_map: ImportMap,
     heights: dict[str, float],

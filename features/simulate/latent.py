@@ -59,8 +59,8 @@ class Groups:
     tolerance_on_rate
         Shift of the arm's logit rate by one SD of tolerance: 0 unless it is a hidden confounder.
     hand_spread
-        SD of persistent ARAT points around those expected from the arm's level; with the other noise
-        it brings the rank correlation of the scales to 0.77 to 0.87 (verified, Rabadi 2006).
+        SD of persistent ARAT points around those expected from the arm's level; with the other
+        noise it brings the rank correlation of the scales to 0.77 to 0.87 (verified, Rabadi 2006).
     pace_mean, pace_spread
         Median comfortable speed of a full walker in m/s and SD of its log. Assumption.
     """

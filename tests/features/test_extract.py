@@ -52,7 +52,7 @@ def test_extracting_again_changes_nothing_and_does_nothing(cohort: Path) -> None
     assert done.cohort.digest == digest
     days = days_bytes(cohort)
     forget_days(cohort)
-    # The days are gone, so their rows in the cohort can't be told from records, and stay.
+    # The days are gone, so their rows in the cohort can't be distinguished from records, and stay.
     done = extract(cohort)
     assert (done.extracted, done.kept) == (SUBJECTS, 0)
     assert done.cohort.digest == digest
@@ -132,9 +132,12 @@ def test_exports_hold_every_event(cohort: Path, tmp_path: Path) -> None:
     assert len(days[[SUBJECT, "day"]].drop_duplicates()) == len(days)
     wear = read.events[read.events[CODE] == WEAR_TIME].sort_values([SUBJECT, TIME])
     np.testing.assert_allclose(days[WEAR_TIME].dropna(), wear[NUMBER], rtol=1e-6)
-    for form, place, words in (("xml", "x", "no export format"), ("csv", "csv", "exists already")):
+    for form, name, words in (
+        ("xml", "x", "not an export format"),
+        ("csv", "csv", "exists already"),
+    ):
         with pytest.raises(ContractError, match=words):
-            export(read, cohort, tmp_path / place, form)
+            export(read, cohort, tmp_path / name, form)
 
 
 def test_the_report_is_one_page_with_pictures_and_no_single_person(

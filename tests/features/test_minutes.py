@@ -47,10 +47,10 @@ def made_up(subject: int, days: int) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("minutes")
+    folder = tmp_path_factory.mktemp("minutes")
     for subject in (3, 11, 20):
-        write_minutes(made_up(subject, 4), place)
-    return place
+        write_minutes(made_up(subject, 4), folder)
+    return folder
 
 
 def wide(folder: Path) -> pd.DataFrame:

@@ -37,10 +37,10 @@ def test_a_clock_set_back_from_one_piece_to_the_next_keeps_the_later_minutes() -
     found = collected(piece("2024-03-04T10:00", 120, 1.0), piece("2024-03-04T11:00", 120, 2.0))
     minutes = join_minutes(found.minutes["1"])
     assert len(minutes) == 180
-    assert (minutes["n"] == 60 * RATE).all(), "a minute told twice would have twice the samples"
+    assert (minutes["n"] == 60 * RATE).all(), "a repeated minute would have twice the samples"
     assert (minutes["low_x"].to_numpy() == np.repeat([1.0, 2.0], [60, 120])).all()
     (problem,) = found.dropped
-    assert problem.message.startswith("60 minute(s) that the clock tells twice")
+    assert problem.message.startswith("60 minute(s) occur twice")
 
 
 def test_pieces_that_meet_inside_a_minute_lose_nothing() -> None:

@@ -124,8 +124,8 @@ def test_no_minute_with_more_than_a_spike_of_counts_is_unworn(counts: list[float
 
 def test_what_the_source_says_comes_first_and_nothing_is_judged_from_nothing() -> None:
     zeros = signal(np.zeros(200), Quantity.COUNTS, 60.0)
-    said = signal(np.ones(200), Quantity.WORN, 60.0)
-    flags, rule = worn(join_minutes([minutes_of(zeros), minutes_of(said)]))
+    declared = signal(np.ones(200), Quantity.WORN, 60.0)
+    flags, rule = worn(join_minutes([minutes_of(zeros), minutes_of(declared)]))
     assert rule == "as the source says"
     assert flags is not None
     assert flags.all()
