@@ -107,7 +107,7 @@ def read_truth_scenario(cohort: Path) -> Scenario:
         record = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise EvidenceMissing(
-            f"{file} cannot be read ({error})",
+            f"{file} cannot be read ({error}), only a simulated cohort has a truth",
             "name a simulated cohort, with the folder of its truth beside it",
         ) from error
     return scenario_of(record["scenario"], source=str(file))

@@ -119,7 +119,7 @@ def test_a_planted_group_that_is_not_seen_is_averaged_over(landmarks: Task) -> N
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"origins_days": (0, 60)}, "doesn't see the enrolment"),
+        ({"origins_days": (0, 60)}, "does not see the enrolment"),
         ({"daily": ("REHABCAST//WEAR_TIME",)}, "THERAPY among the task's inputs"),
         ({"target": "REHABCAST//CAHAI"}, "CAHAI is not simulated"),
     ],
