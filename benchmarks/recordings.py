@@ -2,7 +2,7 @@
 
 Prints one table and, as its last line, one JSON object. Every case runs in a process of its own, so
 that its peak memory is its own. The raw weeks are made from the samples in
-../shared/data/device_samples when those are there; everything else is made up.
+../shared/data/device_samples when these exist; everything else is made up.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ SCORE = "REHABCAST//FUGL_MEYER_UE"
 PLAIN = "plain"
 
 
-def made_up_minutes(place: Path, subjects: int) -> Path:
-    """Write a cohort's minutes of one wrist, as ours and beside it as plain floats for pandas."""
-    folder = place / f"minutes-{subjects}"
+def made_up_minutes(parent: Path, subjects: int) -> Path:
+    """Write a cohort's minutes of one wrist, in our schema and as plain floats for pandas."""
+    folder = parent / f"minutes-{subjects}"
     generator = np.random.default_rng(0)
     count = DAYS * MINUTES
     for subject in range(1, subjects + 1):
@@ -108,14 +108,14 @@ def week_by_us(file: Path) -> int:
     """Import the week as a cohort: reading, minutes, wear, sleep, days, checks, writing."""
     from features.importing import import_source
 
-    with tempfile.TemporaryDirectory() as place:
-        done = import_source(file, Path(place) / "cohort")
+    with tempfile.TemporaryDirectory() as parent:
+        done = import_source(file, Path(parent) / "cohort")
         return len(done.cohort.events)
 
 
-def made_up_cohort(place: Path, subjects: int) -> Path:
+def made_up_cohort(parent: Path, subjects: int) -> Path:
     """Write 180 days of 31 daily codes, a score at enrolment and one at week 30, in shards."""
-    folder = place / f"cohort-{subjects}"
+    folder = parent / f"cohort-{subjects}"
     codes = [code for code, entry in vocabulary().items() if entry.kind is Kind.DAILY][:31]
     with new_cohort(folder, Provenance(name="bench", source="made up", simulated=True)) as draft:
         for first in range(0, subjects, SHARD):
@@ -164,7 +164,7 @@ def sequence_task(codes: set[str]) -> Task:
 
 
 def sequences(cohort: Path) -> int:
-    """Build the sequences of a cohort that was read; what is timed is the building alone."""
+    """Build the sequences of a cohort that was read before; only the building is timed."""
     from features.sequences import training_sequences
 
     events = read_cohort(cohort).events
@@ -197,11 +197,11 @@ def measured(case: Callable[[Path], int], argument: Path) -> dict[str, float]:
     """Run a case in a fresh process; return its seconds, peak GiB and rows."""
     command = [sys.executable, __file__, case.__name__, str(argument)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
-    found: dict[str, Any] = {}
+    record: dict[str, Any] = {}
     for line in done.stdout.splitlines():
         if line.startswith("{"):
-            found |= json.loads(line)
-    return found | found.pop("timed", {})
+            record |= json.loads(line)
+    return record | record.pop("timed", {})
 
 
 def run_case(name: str, argument: str) -> None:
@@ -220,24 +220,24 @@ def main() -> None:
     """Run every case and print the ratios."""
     records: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as name:
-        place = Path(name)
-        folder = made_up_minutes(place, SUBJECTS)
+        parent = Path(name)
+        folder = made_up_minutes(parent, SUBJECTS)
         for case in (days_by_query, days_by_pandas, read_alone):
             records[case.__name__] = measured(case, folder)
         records["days_by_query, half the subjects"] = measured(
-            days_by_query, made_up_minutes(place, SUBJECTS // 2)
+            days_by_query, made_up_minutes(parent, SUBJECTS // 2)
         )
         for subjects in (2500, 5000, 10_000):
-            cohort = made_up_cohort(place, subjects)
+            cohort = made_up_cohort(parent, subjects)
             words = f"of {subjects:,} x 180 x 32"
             records[f"reading the cohort {words}"] = measured(cohort_read, cohort)
             records[f"sequences {words}"] = measured(sequences, cohort)
         if SAMPLES.exists():
-            for week in (week_of_axivity(place), week_of_geneactiv(place)):
+            for week in (week_of_axivity(parent), week_of_geneactiv(parent)):
                 for case in (week_by_library, week_by_us):
                     records[f"{case.__name__}, {week.stem}"] = measured(case, week)
         else:
-            print(f"{SAMPLES} is not here: the raw weeks were left out")
+            print(f"{SAMPLES} does not exist: the raw weeks were left out")
     load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
     table = Table("case", "seconds", "processor s", "peak GiB", "rows", title=load)
     for case_name, record in records.items():

@@ -1,7 +1,7 @@
 """Benchmark: how fast cohorts are simulated, how memory grows, and what the floor costs.
 
-Each size runs in a process of its own, whose peak memory the system reports. The baseline of the
-speed is drawing the same subjects one shard at a time without writing anything. Prints a table and,
+Each size runs in a process of its own, whose peak memory the system reports. The baseline for speed
+is drawing the same subjects one shard at a time without writing anything. Prints a table and,
 as its last line, one JSON object.
 """
 
@@ -28,15 +28,15 @@ TASK = Path(__file__).resolve().parent.parent / "tasks" / "stroke-upper-limb.tom
 
 
 def measure(subjects: int, workers: int) -> dict[str, Any]:
-    """Simulate so many subjects in a new process; return seconds, peak memory and bytes."""
-    with tempfile.TemporaryDirectory() as place:
-        program = [sys.executable, __file__, place, str(subjects), str(workers)]
+    """Simulate that many subjects in a new process; return seconds, peak memory and bytes."""
+    with tempfile.TemporaryDirectory() as parent:
+        program = [sys.executable, __file__, parent, str(subjects), str(workers)]
         done = subprocess.run(program, capture_output=True, text=True, check=True)  # noqa: S603
     return {"subjects": subjects, "workers": workers, **json.loads(done.stdout)}
 
 
-def simulate_here(place: Path, subjects: int, workers: int) -> dict[str, Any]:
-    """Simulate in this process, after drawing without writing as the baseline."""
+def simulate_here(parent: Path, subjects: int, workers: int) -> dict[str, Any]:
+    """Simulate in this process, after the baseline of drawing without writing."""
     from contracts.digests import folder_digest
     from features.simulate.scenario import Scenario
     from features.simulate.subjects import draw_subjects
@@ -47,24 +47,24 @@ def simulate_here(place: Path, subjects: int, workers: int) -> dict[str, Any]:
         draw_subjects(shard, 0, Scenario())
     drawing = (time.perf_counter() - started) * max(1.0, shard_count(subjects) / 20)
     started = time.perf_counter()
-    folder = place / "cohort"
+    folder = parent / "cohort"
     write_simulated(folder, subjects=subjects, seed=0, scenario=Scenario(), workers=workers)
     seconds = time.perf_counter() - started
-    who = resource.RUSAGE_SELF if workers == 1 else resource.RUSAGE_CHILDREN
-    size = sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
+    measured = resource.RUSAGE_SELF if workers == 1 else resource.RUSAGE_CHILDREN
+    size = sum(file.stat().st_size for file in parent.rglob("*") if file.is_file())
     digest = folder_digest(folder / "data")
-    shutil.rmtree(place, ignore_errors=True)
+    shutil.rmtree(parent, ignore_errors=True)
     return {
         "seconds": seconds,
         "drawing_seconds": drawing,
-        "peak_mebibytes": resource.getrusage(who).ru_maxrss / 1024,
+        "peak_mebibytes": resource.getrusage(measured).ru_maxrss / 1024,
         "mebibytes_on_disk": size / 2**20,
         "digest": digest,
     }
 
 
 def measure_floor() -> dict[str, float]:
-    """Work out the floor of some subjects; return milliseconds a forecast and its quality."""
+    """Compute the floor of some subjects; return milliseconds per forecast and its quality."""
     from features.sequences import training_sequences
     from features.simulate import simulate
     from features.simulate.floor import EFFECTIVE, MEAN_ERROR, bayes_floor
@@ -90,7 +90,7 @@ def main() -> None:
     for subjects in SIZES:
         digests = {row["digest"] for row in rows if row["subjects"] == subjects}
         if len(digests) != 1:
-            raise AssertionError(f"{subjects} subjects: one and two workers wrote other bytes")
+            raise AssertionError(f"{subjects} subjects: one and two workers wrote different bytes")
     table = Table(
         "subjects", "workers", "seconds", "times drawing alone", "peak MiB a process",
         "MiB on disk", title="SIMULATED cohorts, 180 days each, with their truth",

@@ -1,1 +1,1 @@
-"""What passes between the packages, checked where it enters; nothing here computes a result."""
+"""The data that packages exchange, checked where it enters; nothing here computes a result."""

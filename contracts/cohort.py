@@ -25,12 +25,12 @@ SUBJECT, TIME, CODE, NUMBER, TEXT = "subject_id", "time", "code", "numeric_value
 COLUMNS = (SUBJECT, TIME, CODE, NUMBER, TEXT)
 
 NOMINAL_ONSET = pd.Timestamp("2000-01-01")
-"""Onset of every subject whose source counts days and gives no dates: a clock, not a calendar."""
+"""Onset of every subject whose source counts days and gives no dates; it is not a real date."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleCount:
-    """One rule that an importer applied to its source, and how many rows it touched."""
+    """One rule that an importer applied to its source, and how many rows it affected."""
 
     rule: str
     rows: int
@@ -73,7 +73,7 @@ class Cohort:
     provenance
         Where it comes from.
     digest
-        SHA-256 over the data files, or over the events of a cohort never written.
+        SHA-256 over the data files, or over the events of a cohort that was never written.
     """
 
     events: pd.DataFrame

@@ -1,4 +1,4 @@
-"""SHA-256 digests: how files, folders and records are named so that a change shows."""
+"""SHA-256 digests of files, folders and records, by which every change is detected."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def file_digest(path: Path) -> str:
 
 
 def record_digest(record: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of a record's canonical JSON (sorted keys, no blanks, no NaN).
+    """Return the SHA-256 of a record's canonical JSON (sorted keys, no spaces, no NaN).
 
     Raises
     ------
@@ -46,7 +46,7 @@ PACKAGES = (
 
 
 def code_digest() -> str:
-    """Return one SHA-256 for the source code that is running: all our packages' files."""
+    """Return one SHA-256 for the source code that is running: the files of all its packages."""
     root = Path(__file__).parent.parent
     files = sorted(
         path

@@ -1,4 +1,4 @@
-"""Ways to train fairer forecasts: training carries them out, an audit compares what they bring."""
+"""Ways to train fairer forecasts: training applies them, an audit compares their effects."""
 
 from __future__ import annotations
 

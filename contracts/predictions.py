@@ -18,20 +18,20 @@ One row per model, subject, origin and horizon with an observed truth:
                        ordered categorical, from the lowest band to the highest
 =====================  ==========================================================================
 
-Columns that may be absent; what rests on them is then told to be not available:
+Optional columns; metrics that need one are reported as not available without it:
 
 ===========================  ====================================================================
 `fold`                       fold whose network made the forecast, never having seen the subject
-`refused`                    True where the service would give no forecast, by what is known of the
-                             subject; quantiles and chances, if any, are not counted then
+`refused`                    True where the service would give no forecast with what is known of
+                             the subject; its quantiles and chances, if any, are not counted
 `wear_hours`                 median hours of wear on the days before the origin
 `unobserved_share`           share of the days before the origin without any device value
 `explanation_gap`            |sum of contributions - forecast|, points; NaN where not explained
-`explanation_instability`    mean change of the contributions, points, when every reading is moved
+`explanation_instability`    mean change of the contributions, points, when every reading is shifted
                              by a tenth of its spread between people; NaN where not explained
 ===========================  ====================================================================
 
-A task that forecasts a milestone only has no `last_score`, `truth` and quantiles, all or none.
+A task that forecasts only milestones has none of `last_score`, `truth` and the quantiles.
 """
 
 from __future__ import annotations

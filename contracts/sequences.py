@@ -14,6 +14,33 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PersonCovariate:
+    """One input about the person: a number, or whether a code has a certain label.
+
+    Parameters
+    ----------
+    code
+        Code of the vocabulary.
+    label
+        The label that is 1 where the person has it, 0 where another; None for a number.
+    """
+
+    code: str
+    label: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The code, or `code=label`, as a model bundle writes it."""
+        return self.code if self.label is None else f"{self.code}={self.label}"
+
+    @classmethod
+    def from_name(cls, name: str) -> PersonCovariate:
+        """Read a name from a model bundle; no code holds an equals sign."""
+        code, separator, label = name.partition("=")
+        return cls(code=code, label=label if separator else None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """Names along the axes of a sequence batch, the same for every subject of a task.
 
@@ -22,14 +49,14 @@ class Layout:
     channels_C, modality_C
         Codes of the daily and assessment channels, and the modality of each.
     person_S
-        Names of the person covariates: a code, or `code=label` for one label of a code.
+        The person covariates.
     horizon_days_H
         Horizons, days after enrolment.
     """
 
     channels_C: tuple[str, ...]
     modality_C: tuple[str, ...]
-    person_S: tuple[str, ...]
+    person_S: tuple[PersonCovariate, ...]
     horizon_days_H: tuple[int, ...]
 
 
@@ -48,7 +75,7 @@ class SequenceBatch:
     person_BS, person_known_BS
         Person covariates, 0 where not recorded; True where recorded.
     subject_B, origin_day_B
-        Who, and days from enrolment to the forecast's origin.
+        Subject, and days from enrolment to the forecast's origin.
     last_score_B
         Target score last observed up to the origin; where there is none, the one that the task
         assumes, or NaN.
@@ -76,8 +103,8 @@ class SequenceBatch:
     def days_since_observed_BTC(self) -> NDArray[np.float32]:
         """Return for each day and channel how many days ago it was last observed.
 
-        It is computed and not stored: whoever hides a part of the mask (training, explanations)
-        changes it with the mask, and the two can't disagree.
+        It is computed and not stored: code that hides a part of the mask (training, explanations)
+        changes it together with the mask, and the two can't disagree.
 
         Returns
         -------

@@ -23,12 +23,12 @@ class Target(_Strict):
     Parameters
     ----------
     code, low, high, better, step
-        As in the vocabulary: ends of the scale, which way a score is the better one, and the
-        distance of neighbouring scores (0: any number can be a score).
+        As in the vocabulary: ends of the scale, whether higher or lower scores are better, and the
+        distance between neighbouring scores (0: any number can be a score).
     minimal_important_difference
         Score points that a patient notices.
     assumed
-        What the last score is taken to be where none was observed. Unset, there is no forecast
+        The value used as last score where none was observed. If unset, there is no forecast
         without a past score.
     """
 
@@ -107,7 +107,7 @@ class Sensitive(_Strict):
 
 
 class Inputs(_Strict):
-    """What a forecast may look at."""
+    """What a forecast may use."""
 
     past_days: Annotated[int, Field(gt=0)]
     assessments: tuple[str, ...]
@@ -127,14 +127,14 @@ class Task(_Strict):
     origins_days
         Days after enrolment at which forecasts are made in training and audit (landmarks).
     forecasts_until_day
-        Forecasts are given on any day from the first landmark to this one; unset, to the last
+        Forecasts are given on any day from the first landmark to this one; if unset, to the last
         landmark. On a later day the forecast is made as of this one.
     primary_horizon_weeks
         The horizon that is explained unless another is asked for, and reported first.
     early_days
-        Origins closer to onset than this are also reported on their own.
+        Origins closer to onset than this are also reported separately.
     inputs
-        What a forecast may look at.
+        What a forecast may use.
     sensitive
         Attributes of the audit.
     """
@@ -163,9 +163,11 @@ class Task(_Strict):
             raise ValueError("forecasts_until_day lies before the last of origins_days")
         weeks = [horizon.weeks for horizon in self.horizons]
         if weeks != sorted(set(weeks)):
-            raise ValueError("horizons must be in rising order, each once")
+            raise ValueError("horizons must be in ascending order without repetitions")
         if self.primary_horizon_weeks not in weeks:
-            raise ValueError(f"primary_horizon_weeks {self.primary_horizon_weeks} is no horizon")
+            raise ValueError(
+                f"primary_horizon_weeks {self.primary_horizon_weeks} is not one of the horizons"
+            )
         if self.target.code not in self.inputs.assessments:
             raise ValueError("the target must be among inputs.assessments: it is the baseline")
         wrong = "at_most" if self.target.better == "higher" else "at_least"
@@ -173,7 +175,7 @@ class Task(_Strict):
             if getattr(milestone, wrong) is not None:
                 raise ValueError(
                     f"milestone {milestone.name!r} has {wrong}, but a {self.target.better} score"
-                    f" of {self.target.code} is the better one"
+                    f" of {self.target.code} is better"
                 )
         windows = [horizon.window_days for horizon in self.horizons]
         for (_, end), (start, _) in itertools.pairwise(windows):

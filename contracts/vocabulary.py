@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Literal
 
 Better = Literal["higher", "lower"]
-"""Which way an instrument's score is the better one."""
+"""Whether higher or lower scores of an instrument are better."""
 
 NOT_RECORDED = "not recorded"
-"""The group of those whose value is missing: shown, counted and audited like any other."""
+"""The group of people whose value is missing: shown, counted and audited like any other."""
 
 
 class Kind(StrEnum):
@@ -48,8 +48,8 @@ class Code:
     labels
         Allowed `text_value`s; empty with `unit` empty means any short label (a site's name).
     better, step
-        Which way the score of an assessment is the better one, and the distance of neighbouring
-        scores; 0 where any number can be a score.
+        Whether higher or lower scores of an assessment are better, and the distance between
+        neighbouring scores; 0 where any number can be a score.
     source
         Where the code and its range come from.
     """

@@ -1,4 +1,4 @@
-"""Cohorts in blocks of whole subjects: what is made of one block stays in the processor's cache."""
+"""Cohorts in blocks of complete subjects, so that the work on one block fits the CPU's cache."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ BLOCK_ROWS = 500_000
 
 
 def blocks_of_subjects(events: pd.DataFrame, rows: int = BLOCK_ROWS) -> list[pd.DataFrame]:
-    """Cut events, each subject's together, into blocks of about `rows` rows.
+    """Cut events that are grouped by subject into blocks of about `rows` rows.
 
     Returns
     -------
-    Views of the events in their order, one where there are few or none.
+    Views of the events in their order; a single one if there are few or none.
     """
     subject_N = events[SUBJECT].to_numpy()
     starts = np.flatnonzero(subject_N[1:] != subject_N[:-1]) + 1

@@ -1,4 +1,4 @@
-"""The cohort contract as checks: every broken promise, with file, row and field."""
+"""Checks of the cohort contract: every violation, with file, row and field."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ HEADER_ROWS = 2
 def check_events(
     events: pd.DataFrame, *, file: str, rows: pd.Series | None = None
 ) -> list[Problem]:
-    """Return every broken promise of `contracts.cohort`, empty for a sound cohort.
+    """Return every violation of `contracts.cohort`, empty for a valid cohort.
 
     Parameters
     ----------
     events
         Columns of `contracts.cohort.COLUMNS`, in any order of rows.
     file
-        Name to report.
+        Name that problems are reported with.
     rows
         Row in the source of each event; by default the position in `events` plus the header.
     """
     if rows is None:
         rows = pd.Series(np.arange(len(events)) + HEADER_ROWS, index=events.index)
-    placed = events.assign(
+    located = events.assign(
         row=rows.to_numpy(),
         kind=events[CODE].map({code: str(entry.kind) for code, entry in vocabulary().items()}),
     ).reset_index(drop=True)
-    known = placed[placed["kind"].notna() & placed[SUBJECT].notna()]
-    unplaceable = [*_no_subject(placed, file), *_unknown_codes(placed, file)]
+    known = located[located["kind"].notna() & located[SUBJECT].notna()]
+    unknown = [*_no_subject(located, file), *_unknown_codes(located, file)]
     if known.empty:
-        return unplaceable
+        return unknown
     return [
-        *unplaceable,
+        *unknown,
         *_times(known, file),
         *_values(known, file),
         *_repeats(known, file),
@@ -51,7 +51,7 @@ def check_events(
 
 
 def check_blocks(events: pd.DataFrame, *, file: str) -> list[Problem]:
-    """Check events that lie by subject, block by block: every promise is one of a subject alone."""
+    """Check events that are grouped by subject in blocks: no rule spans several subjects."""
     problems, above = [], HEADER_ROWS
     for block in blocks_of_subjects(events):
         if is_sound(block):
@@ -64,12 +64,12 @@ def check_blocks(events: pd.DataFrame, *, file: str) -> list[Problem]:
 
 
 def is_sound(events: pd.DataFrame) -> bool:
-    """Tell without a word per row whether `check_events` finds nothing: nearly all blocks are so.
+    """Return quickly, without messages, whether `check_events` finds nothing; it mostly doesn't.
 
     Parameters
     ----------
     events
-        Each subject's rows together. False also where types need the closer look.
+        Grouped by subject. The answer is also False where the types need the full check.
     """
     if not len(events) or events[SUBJECT].dtype != np.int64 or events[CODE].dtype != "category":
         return False
@@ -101,68 +101,73 @@ def is_sound(events: pd.DataFrame) -> bool:
 def _is_dated_once(
     events: pd.DataFrame, code_N: NDArray[np.int64], timed_N: NDArray[np.bool_]
 ) -> bool:
-    """Tell whether everybody has one onset and enrolment, and nothing twice a day or too early."""
+    """Return whether everybody has one onset and enrolment, and nothing repeated or too early."""
     if not timed_N.any():
         return False
     subject_N = events[SUBJECT].to_numpy()
-    who_N = np.cumsum(np.diff(subject_N, prepend=subject_N[:1]) != 0)
+    person_N = np.cumsum(np.diff(subject_N, prepend=subject_N[:1]) != 0)
     day_N = events[TIME].to_numpy().astype("datetime64[D]").astype(np.int64)
     day_N[~timed_N] = day_N[timed_N].min()
-    people, categories = int(who_N[-1]) + 1, list(events[CODE].cat.categories)
+    people, categories = int(person_N[-1]) + 1, list(events[CODE].cat.categories)
     first_W = {}
     slot_N = day_N - day_N.min()
     days = int(slot_N.max()) + 1
     for code in (ONSET, ENROLMENT):
-        mine = code_N == (categories.index(code) if code in categories else -1)
-        if mine.sum() != people or len(np.unique(who_N[mine])) != people:
+        own_N = code_N == (categories.index(code) if code in categories else -1)
+        if own_N.sum() != people or len(np.unique(person_N[own_N])) != people:
             return False
-        first_W[code] = day_N[mine]
-    key_N = np.sort((who_N * days + slot_N) * len(categories) + code_N)
+        first_W[code] = day_N[own_N]
+    key_N = np.sort((person_N * days + slot_N) * len(categories) + code_N)
     again = bool((key_N[1:] == key_N[:-1]).any())
-    return not again and bool((day_N >= first_W[ONSET][who_N])[timed_N].all())
+    return not again and bool((day_N >= first_W[ONSET][person_N])[timed_N].all())
 
 
-def _each(
-    rows: pd.DataFrame, file: str, field: str | None, say: Callable[[pd.Series], str]
+Wording = Callable[[pd.Series], str]
+
+
+def _row_problems(
+    rows: pd.DataFrame, file: str, field: str | None, found: Wording, advice: str
 ) -> list[Problem]:
+    """Return a problem for each row; without a field it is that of the row's code."""
     return [
-        Problem(file=file, row=int(row["row"]), field=field or row[CODE], found=say(row))
+        Problem(
+            file=file,
+            row=int(row["row"]),
+            field=field or row[CODE],
+            found=found(row),
+            advice=advice,
+        )
         for _, row in rows.iterrows()
     ]
 
 
 def _no_subject(events: pd.DataFrame, file: str) -> list[Problem]:
-    return _each(
-        events[events[SUBJECT].isna()], file, SUBJECT, lambda _: "no subject: fill in who it is of"
-    )
+    rows = events[events[SUBJECT].isna()]
+    return _row_problems(rows, file, SUBJECT, lambda _: "no subject", "fill in the subject's id")
 
 
 def _unknown_codes(events: pd.DataFrame, file: str) -> list[Problem]:
-    return _each(
+    return _row_problems(
         events[events["kind"].isna()],
         file,
         CODE,
-        lambda row: (
-            f"{row[CODE]!r} is not in the vocabulary: map it to one of its codes, or leave it out"
-        ),
+        lambda row: f"{row[CODE]!r} is not in the vocabulary",
+        "map it to one of its codes, or leave it out",
     )
 
 
 def _times(events: pd.DataFrame, file: str) -> list[Problem]:
     is_fact = events["kind"] == str(Kind.PERSON)
+    untimed = events[~is_fact & events[TIME].isna()]
     return [
-        *_each(
+        *_row_problems(
             events[is_fact & events[TIME].notna()],
             file,
             None,
-            lambda row: f"a fact of the person has a time ({row[TIME]}): leave the time empty",
+            lambda row: f"a fact of the person has a time ({row[TIME]})",
+            "leave the time empty",
         ),
-        *_each(
-            events[~is_fact & events[TIME].isna()],
-            file,
-            None,
-            lambda _: "no time: say when it was measured",
-        ),
+        *_row_problems(untimed, file, None, lambda _: "no time", "say when it was measured"),
     ]
 
 
@@ -183,23 +188,19 @@ def _numbers(rows: pd.DataFrame, entry: Code, file: str) -> list[Problem]:
     outside = ~missing & ((number_N < np.float64(entry.low)) | (number_N > np.float64(entry.high)))
     expected = f"{entry.low:g} to {entry.high:g} {entry.unit}"
     return [
-        *_each(
+        *_row_problems(
             rows[missing],
             file,
             None,
-            lambda row: (
-                f"value is {row[NUMBER]}, expected a number ({expected}): a missing value"
-                " has no row"
-            ),
+            lambda row: f"value is {row[NUMBER]}, expected a number ({expected})",
+            "leave the row out if the value is missing",
         ),
-        *_each(
+        *_row_problems(
             rows[outside],
             file,
             None,
-            lambda row: (
-                f"value {row[NUMBER]:g} is impossible, expected {expected}: check the entry"
-                " and its unit"
-            ),
+            lambda row: f"value {row[NUMBER]:g} is impossible, expected {expected}",
+            "check the entry and its unit",
         ),
     ]
 
@@ -212,27 +213,28 @@ def _labels(rows: pd.DataFrame, entry: Code, file: str) -> list[Problem]:
         else text.isna() | (text.astype("string").str.len().fillna(0) == 0)
     )
     expected = ", ".join(entry.labels) if entry.labels else "any short label"
-    return _each(
+    return _row_problems(
         rows[bad],
         file,
         None,
-        lambda row: f"label is {row[TEXT]!r}, expected: {expected}; an unknown one has no row",
+        lambda row: f"label is {row[TEXT]!r}, expected {expected}",
+        "leave the row out if the label is not known",
     )
 
 
 def _repeats(events: pd.DataFrame, file: str) -> list[Problem]:
     # There is one onset and one enrolment, on whatever day; anything else may come once a day.
     once = events[CODE].isin([ONSET, ENROLMENT])
-    placed = events.assign(day=events[TIME].dt.normalize().mask(once))
-    return _each(
-        placed[placed.duplicated([SUBJECT, CODE, "day"], keep="first")],
+    dated = events.assign(day=events[TIME].dt.normalize().mask(once))
+    return _row_problems(
+        dated[dated.duplicated([SUBJECT, CODE, "day"], keep="first")],
         file,
         None,
         lambda row: (
             f"subject {row[SUBJECT]} already has one"
             + ("" if pd.isna(row["day"]) else f" on {row['day']:%Y-%m-%d}")
-            + ": keep one"
         ),
+        "keep one",
     )
 
 
@@ -245,51 +247,53 @@ def _dates(events: pd.DataFrame, file: str) -> list[Problem]:
     everyone = events.drop_duplicates(SUBJECT)
     for code, dates in first.items():
         name = vocabulary()[code].name
-        without = everyone[~everyone[SUBJECT].isin(dates.index)]
-        problems += _each(
-            without,
+        problems += _row_problems(
+            everyone[~everyone[SUBJECT].isin(dates.index)],
             file,
             code,
-            lambda row, name=name: f"subject {row[SUBJECT]} has no {name}: add its date",  # type: ignore[misc]
+            lambda row, name=name: f"subject {row[SUBJECT]} has no {name}",  # type: ignore[misc]
+            "add its date",
         )
     onset = events[SUBJECT].map(first[ONSET]).dt.normalize()
-    early = events[events[TIME].dt.normalize() < onset]
-    problems += _each(
-        early,
+    return problems + _row_problems(
+        events[events[TIME].dt.normalize() < onset],
         file,
         None,
-        lambda row: (
-            f"{row[TIME]:%Y-%m-%d} lies before the onset of subject {row[SUBJECT]}:"
-            " check both dates"
-        ),
+        lambda row: f"{row[TIME]:%Y-%m-%d} lies before the onset of subject {row[SUBJECT]}",
+        "check both dates",
     )
-    return problems
 
 
 def out_of_order(events: pd.DataFrame, file: str) -> list[Problem]:
-    """Return where a file's rows are not by subject and time."""
+    """Return where a file's rows are not in order of subject and time."""
     previous = events[[SUBJECT, TIME]].shift()
     same = events[SUBJECT] == previous[SUBJECT]
     back = same & ((events[TIME] < previous[TIME]) | (events[TIME].isna() & previous[TIME].notna()))
     again = ~same & events[SUBJECT].duplicated(keep="first")
-    said = [
-        (back, "earlier than the row above: sort each subject by time, untimed rows first"),
-        (again, "the subject's rows are not together: sort by subject"),
+    faults = [
+        (back, "earlier than the row above", "sort each subject by time, untimed rows first"),
+        (again, "the subject's rows are not together", "sort by subject"),
     ]
     return [
-        Problem(file=file, row=int(position) + 2, field=SUBJECT, found=message)
-        for rows, message in said
+        Problem(
+            file=file, row=int(position) + HEADER_ROWS, field=SUBJECT, found=found, advice=advice
+        )
+        for rows, found, advice in faults
         for position in rows.to_numpy().nonzero()[0]
     ]
 
 
 def in_two_files(parts: dict[str, pd.DataFrame]) -> list[Problem]:
     """Return which subjects are spread over several files."""
-    home: dict[int, str] = {}
+    first_file: dict[int, str] = {}
+    advice = "keep all rows of a subject in one file"
     problems = []
     for name, part in parts.items():
         for subject in part[SUBJECT].dropna().unique():
-            if home.setdefault(int(subject), name) != name:
-                message = f"subject {subject} is in {home[int(subject)]} too: keep all in one file"
-                problems.append(Problem(file=name, row=None, field=SUBJECT, found=message))
+            other = first_file.setdefault(int(subject), name)
+            found = f"subject {subject} is in {other} too"
+            if other != name:
+                problems.append(
+                    Problem(file=name, row=None, field=SUBJECT, found=found, advice=advice)
+                )
     return problems

@@ -36,7 +36,7 @@ from features.checks import check_blocks, check_events, in_two_files, out_of_ord
 
 DATA_FILE = f"{meds.data_subdirectory}/0.parquet"
 IMPORT_REPORT = "metadata/import.json"
-"""What became of each file of an import: read, left out, unreadable."""
+"""Report on each file of an import: read, left out in part, unreadable."""
 
 EVENT_SCHEMA = pa.schema(
     zip(
@@ -49,14 +49,14 @@ EVENT_SCHEMA = pa.schema(
 
 
 def write_cohort(
-    events: pd.DataFrame, provenance: Provenance, folder: Path, *, beside: Path | None = None
+    events: pd.DataFrame, provenance: Provenance, folder: Path, *, extra_files: Path | None = None
 ) -> Cohort:
-    """Check events and write them as a cohort folder, whole or not at all.
+    """Check events and write them as a cohort folder, completely or not at all.
 
     Parameters
     ----------
-    beside
-        Folder whose content goes into the cohort folder too: minutes, an import's report.
+    extra_files
+        Folder whose content is copied into the cohort folder: minutes, an import's report.
 
     Returns
     -------
@@ -74,8 +74,8 @@ def write_cohort(
         raise CohortInvalid(problems)
     with new_cohort(folder, provenance) as draft:
         write_events(_table(events), draft / DATA_FILE)
-        if beside is not None:
-            shutil.copytree(beside, draft, dirs_exist_ok=True)
+        if extra_files is not None:
+            shutil.copytree(extra_files, draft, dirs_exist_ok=True)
     return read_cohort(folder)
 
 
@@ -83,8 +83,8 @@ def write_cohort(
 def new_cohort(folder: Path, provenance: Provenance) -> Iterator[Path]:
     """Yield a draft folder for `write_events`; when the block ends it becomes the cohort.
 
-    Whoever writes more than fits in memory writes it in shards: subjects in rising order, all of a
-    subject's events in one file. An error in the block leaves nothing behind.
+    More than fits in memory is written in shards: subjects in ascending order, all events of a
+    subject in one file. An error in the block leaves nothing behind.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def new_cohort(folder: Path, provenance: Provenance) -> Iterator[Path]:
 
 
 def write_events(events: pa.Table, file: Path) -> None:
-    """Write one data file of a draft cohort: `EVENT_SCHEMA`, sorted as `read_cohort` wants it."""
+    """Write one data file of a draft cohort: `EVENT_SCHEMA`, sorted as `read_cohort` expects."""
     meds.DataSchema.validate(events)
     pq.write_table(events, file)
 
@@ -123,10 +123,14 @@ def read_cohort(folder: Path) -> Cohort:
     """
     files = sorted((folder / meds.data_subdirectory).rglob("*.parquet"))
     if not files:
-        message = "no Parquet file: is this a cohort folder in the MEDS layout?"
-        raise CohortInvalid(
-            [Problem(file=f"{folder}/{meds.data_subdirectory}", row=None, field="*", found=message)]
+        problem = Problem(
+            file=f"{folder}/{meds.data_subdirectory}",
+            row=None,
+            field="*",
+            found="no Parquet file",
+            advice="name a cohort folder in the MEDS layout",
         )
+        raise CohortInvalid([problem])
     parts: dict[str, pd.DataFrame] = {}
     problems: list[Problem] = []
     for file in files:
@@ -134,7 +138,7 @@ def read_cohort(folder: Path) -> Cohort:
         try:
             parts[name] = read_events(file)
         except (pa.ArrowException, OSError, SchemaValidationError, ValueError) as error:
-            problems.append(Problem(file=name, row=None, field="*", found=_unreadable(error)))
+            problems.append(_unreadable(name, error))
     if problems:
         raise CohortInvalid(problems)
     for name, part in parts.items():
@@ -142,19 +146,19 @@ def read_cohort(folder: Path) -> Cohort:
     problems += in_two_files(parts)
     if problems:
         raise CohortInvalid(problems)
-    # Sorted file by file: a sort of everything would hold it three times.
-    whole = [_in_order(_typed(parts.pop(name))) for name in list(parts)]
+    # Sorted file by file: sorting everything at once would hold it three times.
+    tables = [_in_order(_typed(parts.pop(name))) for name in list(parts)]
     return Cohort(
-        events=_in_order(pd.concat(whole, ignore_index=True) if len(whole) > 1 else whole[0]),
+        events=_in_order(pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]),
         provenance=_read_provenance(folder),
         digest=folder_digest(folder / meds.data_subdirectory),
     )
 
 
 def replace_events(folder: Path, events: pd.DataFrame) -> Cohort:
-    """Write other events into a cohort folder, in place of all that it had.
+    """Replace all events of a cohort folder.
 
-    The new file is whole before the old ones go; a reader in between sees the old ones.
+    The new file is complete before the old ones are removed; a reader in between sees the old ones.
 
     Raises
     ------
@@ -211,9 +215,9 @@ def _is_in_order(events: pd.DataFrame) -> bool:
 
 
 def check_new(folder: Path) -> None:
-    """Refuse a destination that is there and not an empty folder (ContractError)."""
+    """Raise ContractError if a destination exists and is not an empty folder."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ContractError(f"{folder} exists already: name a new folder, or remove it first")
+        raise ContractError(f"{folder} exists already", "name a new folder, or remove it first")
 
 
 def _write_metadata(provenance: Provenance, draft: Path) -> None:
@@ -249,18 +253,20 @@ def read_events(file: Path) -> pd.DataFrame:
     """Read one data file of a cohort, unchecked; codes come as categories."""
     stored = pq.read_table(file, read_dictionary=[CODE])
     table = meds.DataSchema.align(stored).select(list(COLUMNS))
-    place = COLUMNS.index(CODE)
-    # Few codes stand in millions of rows: as categories they are read and compared as integers.
-    table = table.set_column(place, CODE, table[CODE].dictionary_encode())
-    # Nulls are promises of ours, reported with their rows, so they are read before they are judged.
+    # Few codes fill millions of rows: as categories they are read and compared as integers.
+    table = table.set_column(COLUMNS.index(CODE), CODE, table[CODE].dictionary_encode())
+    # Nulls break the cohort contract and are reported with their rows, so they are read first.
     events: pd.DataFrame = table.to_pandas()
     return events.astype({TEXT: object})
 
 
-def _unreadable(error: Exception) -> str:
-    if isinstance(error, SchemaValidationError):
-        return f"not the MEDS data schema: {error}"
-    return f"cannot be read as Parquet ({error}): export it again"
+def _unreadable(name: str, error: Exception) -> Problem:
+    found, advice = (
+        (f"not the MEDS data schema ({error})", "write it with the columns and types of MEDS")
+        if isinstance(error, SchemaValidationError)
+        else (f"cannot be read as Parquet ({error})", "export it again")
+    )
+    return Problem(file=name, row=None, field="*", found=found, advice=advice)
 
 
 def _read_provenance(folder: Path) -> Provenance:
@@ -269,10 +275,14 @@ def _read_provenance(folder: Path) -> Provenance:
         return Provenance(name=folder.name, source="MEDS folder", simulated=False)
     try:
         record = json.loads(file.read_text("utf-8"))
-        found = Provenance(**record)
-        return replace(found, rules=tuple(RuleCount(**rule) for rule in record["rules"]))
+        provenance = Provenance(**record)
+        return replace(provenance, rules=tuple(RuleCount(**rule) for rule in record["rules"]))
     except (ValueError, TypeError, KeyError) as error:
-        message = f"not what rehabcast wrote ({error}): import the cohort again"
-        raise CohortInvalid(
-            [Problem(file=PROVENANCE_FILE, row=None, field="*", found=message)]
-        ) from error
+        problem = Problem(
+            file=PROVENANCE_FILE,
+            row=None,
+            field="*",
+            found=f"not what rehabcast wrote ({error})",
+            advice="import the cohort again",
+        )
+        raise CohortInvalid([problem]) from error

@@ -25,8 +25,8 @@ def export(cohort: Cohort, folder: Path, destination: Path, form: str) -> list[P
         New folder.
     form
         `meds`: data and metadata as MEDS has them, without minutes. `csv`: `events.csv` (all rows),
-        `codes.csv` (name, unit and range of each code) and `days.csv` (a row a subject and day, a
-        column a daily code, empty where not measured).
+        `codes.csv` (name, unit and range of each code) and `days.csv` (one row per subject and day,
+        one column per daily code, empty where not measured).
 
     Returns
     -------
@@ -35,12 +35,14 @@ def export(cohort: Cohort, folder: Path, destination: Path, form: str) -> list[P
     Raises
     ------
     ContractError
-        The destination is there already, or the form is neither.
+        The destination exists already, or the form is unknown.
     """
     if destination.exists():
-        raise ContractError(f"{destination} exists already: name a new folder, or remove it first")
+        raise ContractError(
+            f"{destination} exists already", "name a new folder, or remove it first"
+        )
     if form not in {"meds", "csv"}:
-        raise ContractError(f"{form!r} is no export format: use meds or csv")
+        raise ContractError(f"{form!r} is not an export format", "use meds or csv")
     draft = destination.with_name(f".{destination.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
@@ -53,14 +55,14 @@ def export(cohort: Cohort, folder: Path, destination: Path, form: str) -> list[P
     return sorted(path for path in destination.rglob("*") if path.is_file())
 
 
-def _csv(cohort: Cohort, folder: Path, place: Path) -> None:
+def _csv(cohort: Cohort, folder: Path, destination: Path) -> None:
     events = cohort.events
-    events.to_csv(place / "events.csv", index=False, date_format="%Y-%m-%dT%H:%M:%S")
+    events.to_csv(destination / "events.csv", index=False, date_format="%Y-%m-%dT%H:%M:%S")
     codes = pq.read_table(folder / meds.code_metadata_filepath).to_pandas()
-    codes.drop(columns="parent_codes").to_csv(place / "codes.csv", index=False)
+    codes.drop(columns="parent_codes").to_csv(destination / "codes.csv", index=False)
     words = vocabulary()
     daily = events[events[CODE].map(lambda code: words[code].kind is Kind.DAILY)]
     days = daily.assign(day=daily[TIME].dt.strftime("%Y-%m-%d")).pivot(
         index=[SUBJECT, "day"], columns=CODE, values=NUMBER
     )
-    pd.DataFrame(days).to_csv(place / "days.csv")
+    pd.DataFrame(days).to_csv(destination / "days.csv")

@@ -1,9 +1,9 @@
-"""Daily biomarkers of a cohort's minutes, extracted anew: subject by subject, resumable, anywhere.
+"""Extracts daily biomarkers anew from a cohort's minutes: subject by subject, resumable, anywhere.
 
 Each subject's days lie in `recordings/days/<subject>.parquet` with the digest of what they were
-made from (the minutes, the query and its constants). A subject whose digest still holds is not done
-again, so an extraction that was broken off goes on where it stopped. A recording that can't be read
-costs its own subject and is told; the others go on.
+computed from (the minutes, the query and its constants). A subject whose digest is unchanged is
+skipped, so an interrupted extraction continues where it stopped. A recording that can't be read
+costs its own subject and is reported; the others are not affected.
 """
 
 from __future__ import annotations
@@ -25,33 +25,34 @@ from contracts.errors import ContractError, Problem
 from features.cohort import read_cohort, replace_events
 from features.minutes import (
     ACTIVE_MG,
+    MINUTES_FOLDER,
     QUERY,
     RESTING_MINUTES,
     RESTING_SHARE,
     days_of,
     minute_files,
 )
-from features.plausible import plausible_events
+from features.plausibility import plausible_events
 
 DAYS_FOLDER = "recordings/days"
 DIGEST = b"made_from"
 BATCH = 200
-"""Subjects a query; more would hold more days at once and save nothing."""
+"""Subjects per query; more would hold more days at once and save nothing."""
 
-Run = Callable[[Sequence[Path], Path], Iterator[Problem]]
+ExtractionRunner = Callable[[Sequence[Path], Path], Iterator[Problem]]
 """Extracts some subjects' minutes into a folder of days, and yields those that can't be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extracted:
-    """A cohort with its days anew.
+    """A cohort after an extraction.
 
     Parameters
     ----------
     cohort
         As rewritten.
     extracted, kept
-        Subjects done now, and subjects whose days were still those of their minutes.
+        Subjects extracted now, and subjects whose days were still up to date.
     problems
         Recordings that can't be read, and values left out.
     """
@@ -62,15 +63,15 @@ class Extracted:
     problems: tuple[Problem, ...]
 
 
-def extract(folder: Path, run: Run | None = None) -> Extracted:
-    """Extract a cohort's daily biomarkers from its minutes, and put them in place of the old ones.
+def extract(folder: Path, runner: ExtractionRunner | None = None) -> Extracted:
+    """Extract a cohort's daily biomarkers from its minutes, and replace the old ones.
 
     Parameters
     ----------
     folder
         Cohort folder with `recordings/minutes`.
-    run
-        Where to run; by default here, in this process.
+    runner
+        Extracts elsewhere, such as on a cluster; by default this process extracts.
 
     Raises
     ------
@@ -80,37 +81,37 @@ def extract(folder: Path, run: Run | None = None) -> Extracted:
     files = minute_files(folder)
     if not files:
         raise ContractError(
-            f"{folder}: has no {DAYS_FOLDER.replace('days', 'minutes')}: only cohorts imported from"
-            " recordings have; import it anew with `rehabcast cohort import`"
+            f"{folder}: has no {MINUTES_FOLDER}, which only cohorts imported from recordings have",
+            "import it anew with `rehabcast cohort import`",
         )
     days = folder / DAYS_FOLDER
     before = read_days(folder)
     pending = pending_files(files, days)
-    problems = list((run or run_here)(pending, days))
+    problems = list((runner or extract_locally)(pending, days))
     after = read_days(folder)
     cohort = read_cohort(folder)
-    events, left = plausible_events(_replaced(cohort.events, before, after))
+    events, excluded = plausible_events(_replaced(cohort.events, before, after))
     return Extracted(
         cohort=replace_events(folder, events),
         extracted=len(pending) - len(problems),
         kept=len(files) - len(pending),
-        problems=(*problems, *(part.as_problem() for part in left)),
+        problems=(*problems, *(part.as_problem() for part in excluded)),
     )
 
 
 def pending_files(files: Sequence[Path], days: Path) -> list[Path]:
-    """Return the minutes whose days are not there or were made from something else."""
-    return [file for file in files if _digest_of_days(days / file.name) != made_from(file)]
+    """Return the minutes whose days are missing or out of date."""
+    return [file for file in files if _digest_of_days(days / file.name) != input_digest(file)]
 
 
-def run_here(files: Sequence[Path], days: Path) -> Iterator[Problem]:
-    """Extract in this process, many subjects a query."""
+def extract_locally(files: Sequence[Path], days: Path) -> Iterator[Problem]:
+    """Extract in this process, many subjects per query."""
     for start in range(0, len(files), BATCH):
         yield from extract_batch(files[start : start + BATCH], days)
 
 
 def extract_batch(files: Sequence[Path], days: Path) -> Iterator[Problem]:
-    """Extract some subjects in one query; where one of them breaks it, one by one."""
+    """Extract some subjects in one query; if one of them makes it fail, one by one."""
     try:
         table = days_of(files)
     except duckdb.Error as error:
@@ -119,7 +120,8 @@ def extract_batch(files: Sequence[Path], days: Path) -> Iterator[Problem]:
                 file=files[0].name,
                 row=None,
                 field="minutes",
-                found=f"cannot be read ({_first_line(error)}): import the recording again",
+                found=f"cannot be read ({_first_line(error)})",
+                advice="import the recording again",
             )
             return
         for file in files:
@@ -127,11 +129,11 @@ def extract_batch(files: Sequence[Path], days: Path) -> Iterator[Problem]:
         return
     days.mkdir(parents=True, exist_ok=True)
     for file in files:
-        mine = table.filter(pa.compute.equal(table[SUBJECT], int(file.stem)))
-        _write_days(mine, made_from(file), days / file.name)
+        own_days = table.filter(pa.compute.equal(table[SUBJECT], int(file.stem)))
+        _write_days(own_days, input_digest(file), days / file.name)
 
 
-def made_from(file: Path) -> bytes:
+def input_digest(file: Path) -> bytes:
     """Return the digest of a subject's minutes and of the rules that turn them into days."""
     rules = f"{ACTIVE_MG} {RESTING_SHARE} {RESTING_MINUTES} {QUERY.read_text('utf-8')}"
     with file.open("rb") as stream:

@@ -31,7 +31,7 @@ SCHEMA = pa.schema(
         # Number of the placement and device within the subject, and whether it is at a wrist.
         ("wearable", pa.int16()),
         ("on_wrist", pa.bool_()),
-        # True on the placement with the most worn minutes: one device speaks for the body.
+        # True on the placement with the most worn minutes: its values stand for the body.
         ("main", pa.bool_()),
         ("worn", pa.bool_()),
         # On one row of each minute, whatever the number of devices: was any of them worn.
@@ -63,8 +63,8 @@ QUERY = Path(__file__).with_name("days.sql")
 
 def write_minutes(minutes: pd.DataFrame, folder: Path) -> None:
     """Write one subject's minutes, sorted by time, into a cohort's draft or folder."""
-    place = folder / MINUTES_FOLDER
-    place.mkdir(parents=True, exist_ok=True)
+    minutes_folder = folder / MINUTES_FOLDER
+    minutes_folder.mkdir(parents=True, exist_ok=True)
     (subject,) = minutes[SUBJECT].unique()
     ordered = minutes.sort_values([TIME, "placement", "device"], kind="stable")
     pairs = ordered["placement"] + "\n" + ordered["device"]
@@ -75,7 +75,7 @@ def write_minutes(minutes: pd.DataFrame, folder: Path) -> None:
     columns = [_column(ordered, field) for field in SCHEMA]
     pq.write_table(
         pa.table(columns, schema=SCHEMA),
-        place / f"{int(subject)}.parquet",
+        minutes_folder / f"{int(subject)}.parquet",
         store_decimal_as_integer=True,
     )
 
@@ -102,7 +102,7 @@ def days_of(files: Sequence[Path], *, threads: int = 2, memory: str = "1GB") -> 
     files
         Parquet files with `SCHEMA`.
     threads, memory
-        What the query may take; beyond the memory it spills to disk.
+        Limits of the query; beyond the memory it spills to disk.
 
     Returns
     -------

@@ -26,5 +26,5 @@ PROPORTIONAL = 0.70
 """Share of the missing points that comes back by the rule of thumb of the stroke ward.
 
 Source: Prabhakaran 2008 (Neurorehabil Neural Repair 22:64), Winters 2015 (29:614), of the upper
-limb's Fugl-Meyer from the first days to three and six months. It knows no time and nobody in whom
-recovery fails: a line to hold a forecast against, not a second forecast."""
+limb's Fugl-Meyer from the first days to three and six months. It has no time course and leaves out
+patients who fail to recover: a reference line beside a forecast, not a second forecast."""

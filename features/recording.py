@@ -3,8 +3,8 @@
 Letters: N samples, C columns of one signal.
 
 Times are naive local wall-clock times, because a day is a day of the person who wore the device.
-Where a file tells time in UTC it is turned into local time by the file's own offset or by a
-declared zone; nothing is guessed, and `Signal.clock` says which it was.
+Where a file's times are in UTC they become local time by the file's own offset or by a declared
+zone; nothing is guessed, and `Signal.clock` says which it was.
 """
 
 from __future__ import annotations
@@ -24,13 +24,16 @@ from numpy.typing import NDArray
 from contracts.cohort import CODE, NUMBER, TEXT, TIME
 from contracts.errors import Problem, SourceUnreadable
 
-WHO = "who"
-"""Column of a reading's records: the subject's label in the source, still text."""
+SUBJECT_LABEL = "subject_label"
+"""Column of a reading's records: the subject's label in the source, as text."""
 
-RECORD_COLUMNS = (WHO, TIME, CODE, NUMBER, TEXT)
+RECORD_COLUMNS = (SUBJECT_LABEL, TIME, CODE, NUMBER, TEXT)
 
 BIRTH_DATE = "birth date"
 """Code of a record that only gives a birth date: it becomes the age at onset."""
+
+ACTIWATCH = "Actiwatch"
+"""Maker whose counts have a sleep rule of their own."""
 
 NOT_STATED = "not stated"
 """Placement of a device whose file does not say where it was worn."""
@@ -87,7 +90,7 @@ class Signal:
 
     Parameters
     ----------
-    who
+    subject_label
         The subject's label in the source.
     quantity
         What is measured; `UNITS` has its unit.
@@ -100,19 +103,20 @@ class Signal:
         Seconds that one sample covers; for raw data 1 / sampling rate.
     placement
         Where it was worn, such as `left wrist`; `NOT_STATED` where the file does not say.
-    device
-        Maker's name and serial number.
+    device, maker
+        The device with its model and serial number; its maker alone, by which audits group people.
     clock
-        How local time was known.
+        Where the local time comes from.
     """
 
-    who: str
+    subject_label: str
     quantity: Quantity
     time_N: NDArray[np.datetime64]
     values_NC: NDArray[np.float32]
     epoch_s: float
     placement: str = NOT_STATED
     device: str = ""
+    maker: str = ""
     clock: str = "wall clock as set on the device"
 
     def __len__(self) -> int:
@@ -128,9 +132,9 @@ class Reading:
     signals
         Everything sampled.
     records
-        Everything dated or said of a person, with `RECORD_COLUMNS`; codes of the vocabulary.
+        Dated values and facts of the person, with `RECORD_COLUMNS`; codes of the vocabulary.
     dropped
-        What was left out of a file that is sound otherwise, each with its place and reason.
+        What was left out of an otherwise sound file, with place and reason.
     """
 
     signals: tuple[Signal, ...] = ()
@@ -145,7 +149,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFile:
-    """A file to read, and how to speak of it.
+    """A file to read, and what is declared of it.
 
     Parameters
     ----------
@@ -153,17 +157,17 @@ class SourceFile:
         Where it is.
     name
         Its name in messages, relative to what the user passed.
-    who
-        Label of the subject where the file itself says none.
+    subject_label
+        Label of the subject where the file itself has none.
     zone
-        IANA zone of files that tell time in UTC only; empty where none was declared.
+        IANA zone of files whose times are in UTC only; empty where none was declared.
     placement
         Declared placement; empty where none was declared.
     """
 
     path: Path
     name: str
-    who: str
+    subject_label: str
     zone: str = ""
     placement: str = ""
 
@@ -191,15 +195,15 @@ class Collected:
     dropped: list[Problem] = field(default_factory=list)
     unreadable: list[Problem] = field(default_factory=list)
 
-    def take(self, other: Collected) -> None:
-        """Add what another one collected."""
-        for mine, theirs in (
+    def add(self, other: Collected) -> None:
+        """Add what was collected of other files."""
+        for tables_of, added in (
             (self.minutes, other.minutes),
             (self.daily, other.daily),
             (self.strides, other.strides),
         ):
-            for who, tables in theirs.items():
-                mine[who] += tables
+            for subject, tables in added.items():
+                tables_of[subject] += tables
         self.records += other.records
         self.read |= other.read
         self.dropped += other.dropped
@@ -209,7 +213,7 @@ class Collected:
 def records(
     rows: list[tuple[str, pd.Timestamp | None, str, float | None, str | None]],
 ) -> pd.DataFrame:
-    """Return rows of (who, time, code, number, text) as a table of records."""
+    """Return rows of (subject, time, code, number, text) as a table of records."""
     table = pd.DataFrame(rows, columns=list(RECORD_COLUMNS))
     table[TIME] = pd.to_datetime(table[TIME]).astype("datetime64[us]")
     table[NUMBER] = table[NUMBER].astype(float)
@@ -230,23 +234,33 @@ LIBRARY_FAULTS = (
     ValueError,
     struct.error,
 )
-"""What readers of others raise on bytes that no device wrote: each was seen, none is a bug of ours
-as long as only the library's own call stands inside `told`."""
+"""What libraries raise on bytes that no device wrote; each was observed. None is a bug of this
+project as long as only the library's own call stands inside `wrap_library_errors`."""
 
 
 @contextmanager
-def told(file: SourceFile, where: str, advice: str = "copy or export it again") -> Iterator[None]:
-    """Turn whatever a library raises on bad bytes into one error of ours with file and place."""
+def wrap_library_errors(
+    file: SourceFile, where: str, advice: str = "copy or export it again"
+) -> Iterator[None]:
+    """Turn whatever a library raises on bad bytes into a SourceUnreadable with file and place."""
     try:
         yield
     except SourceUnreadable:
         raise
     except LIBRARY_FAULTS as error:
         raise SourceUnreadable(
-            file.name, where, f"cannot be read ({type(error).__name__}: {error}): {advice}"
+            file.name, where, f"cannot be read ({type(error).__name__}: {error})", advice
         ) from error
 
 
-def problem(file: SourceFile, where: str, message: str) -> Problem:
-    """Return something left out of a file that is sound otherwise."""
-    return Problem(file=file.name, row=None, field=where, found=message)
+def problem(file: SourceFile, where: str, found: str, advice: str = "") -> Problem:
+    """Return a problem of one place in an otherwise sound file.
+
+    Parameters
+    ----------
+    where
+        Record, sector, field or quantity.
+    found, advice
+        As in `Problem`; no advice where nothing needs to be done.
+    """
+    return Problem(file=file.name, row=None, field=where, found=found, advice=advice)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, SUBJECT, TEXT, TIME
 from contracts.errors import ForecastRefused
-from contracts.sequences import Layout, SequenceBatch
+from contracts.sequences import Layout, PersonCovariate, SequenceBatch
 from contracts.task import Task
 from contracts.vocabulary import vocabulary
 from features.blocks import blocks_of_subjects
@@ -22,14 +22,14 @@ from features.groups import groups
 from features.timeline import Timeline, timeline_of
 
 TIME_SINCE_ONSET = "time since onset"
-"""Modality of the days since onset, the one thing that every forecast knows."""
+"""Modality of the days since onset, the only input that every forecast has."""
 
 
 def training_sequences(events: pd.DataFrame, task: Task) -> SequenceBatch:
     """Build every subject-origin pair that has a past score and at least one later outcome.
 
-    Channels and person covariates that nobody in the cohort has are left out of the layout: a
-    model can't learn them, and should not pretend to use them.
+    Channels and person covariates that nobody in the cohort has are left out of the layout: a model
+    can't learn them and should not pretend to use them.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def latest_origin(
 
 
 def present_modalities(batch: SequenceBatch, modalities: tuple[str, ...]) -> NDArray[np.float32]:
-    """Tell which modalities have anything observed, (B, M) of 0 and 1."""
+    """Return which modalities have anything observed, (B, M) of 0 and 1."""
     of_channel = np.array(batch.layout.modality_C)
     columns = {
         name: batch.observed_BTC[:, :, np.flatnonzero(of_channel == name)].any(axis=(1, 2))
@@ -131,7 +131,7 @@ def present_modalities(batch: SequenceBatch, modalities: tuple[str, ...]) -> NDA
 
 
 def _facts(events: pd.DataFrame) -> pd.DataFrame:
-    """Return the facts of the persons, the untimed rows: a few beside millions of daily ones."""
+    """Return the facts of the persons, which are the untimed rows: few among millions of rows."""
     return events[events[TIME].isna()]
 
 
@@ -142,12 +142,16 @@ def _layout(events: pd.DataFrame, task: Task) -> Layout:
     channels = tuple(c for c in (*task.inputs.assessments, *task.inputs.daily) if c in seen)
     facts = events[events[TIME].isna()]
     labels = set(zip(facts[CODE], facts[TEXT], strict=True))
-    person: list[str] = []
+    person: list[PersonCovariate] = []
     for code in (code for code in task.inputs.person if code in seen):
         if words[code].is_numeric:
-            person.append(code)
+            person.append(PersonCovariate(code=code))
         else:
-            person += [f"{code}={label}" for label in words[code].labels if (code, label) in labels]
+            person += [
+                PersonCovariate(code=code, label=label)
+                for label in words[code].labels
+                if (code, label) in labels
+            ]
     return Layout(
         channels_C=channels,
         modality_C=tuple(words[code].modality for code in channels),
@@ -200,7 +204,7 @@ def _past(
         day_N = timeline.day_N - (origin - days + 1)
         past = np.flatnonzero((channel_N >= 0) & (day_N >= 0) & (day_N < days))
         pair = timeline.person_N[past].astype(np.int64) * len(origin_O) + o
-        # One flat place a value: three indices at once would be three times the memory traffic.
+        # One flat index per value: three indices at once would cost three times the memory traffic.
         at = (pair * days + day_N[past]) * channels + channel_N[past]
         values_BTC.reshape(-1)[at] = timeline.value_N[past]
         observed_BTC.reshape(-1)[at] = True
@@ -229,7 +233,7 @@ def _truth(timeline: Timeline, task: Task, origin: int) -> NDArray[np.float32]:
         day = timeline.day_N[scores]
         inside = scores[(day >= start) & (day < end)]
         day = timeline.day_N[inside]
-        # Nearest last, the earlier of two that are as near: the last one written stays.
+        # Nearest last, of two equally near the earlier: the value written last stays.
         by_distance = inside[np.lexsort((-day, -np.abs(day - horizon.day)))]
         truth_PH[timeline.person_N[by_distance], h] = timeline.value_N[by_distance]
     return truth_PH
@@ -241,12 +245,13 @@ def _person(
     shape = (len(subjects_P), len(layout.person_S))
     person_PS = np.zeros(shape, dtype=np.float32)
     known_PS = np.zeros(shape, dtype=np.bool_)
-    for s, name in enumerate(layout.person_S):
-        code, _, label = name.partition("=")
-        told = facts[facts[CODE] == code]
-        row = np.searchsorted(subjects_P, told[SUBJECT])
+    for s, covariate in enumerate(layout.person_S):
+        values = facts[facts[CODE] == covariate.code]
+        row = np.searchsorted(subjects_P, values[SUBJECT])
         known_PS[row, s] = True
-        person_PS[row, s] = (told[TEXT] == label) if label else told[NUMBER]
+        person_PS[row, s] = (
+            values[NUMBER] if covariate.label is None else values[TEXT] == covariate.label
+        )
     return person_PS, known_PS
 
 

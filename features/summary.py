@@ -1,4 +1,4 @@
-"""What a person wants to know of a cohort first."""
+"""Sums up a cohort."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contracts.vocabulary import Kind, vocabulary
 
 
 def summarise(cohort: Cohort) -> dict[str, Any]:
-    """Return what a person wants to know of a cohort first, ready for JSON."""
+    """Return a cohort's origin, size, codes and missing facts, ready for JSON."""
     events = cohort.events
     subjects = int(events[SUBJECT].nunique())
     counts = events[CODE].value_counts()

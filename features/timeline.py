@@ -1,4 +1,4 @@
-"""Events on each subject's own clock, as columns.
+"""Events on days counted from each subject's enrolment, as columns.
 
 Letters: P subjects, N timed events.
 """
@@ -30,7 +30,7 @@ class Timeline:
     codes
         Every code that occurs.
     person_N, code_N
-        Place in `subjects_P` and in `codes` of each event.
+        Index into `subjects_P` and into `codes` of each event.
     day_N
         Days after enrolment.
     value_N
@@ -46,10 +46,10 @@ class Timeline:
     value_N: NDArray[np.float32]
 
     def places_in(self, codes: Iterable[str]) -> NDArray[np.int32]:
-        """Return each event's place among `codes`, -1 where it is none of them."""
-        place_of = {code: place for place, code in enumerate(codes)}
-        place_K = np.array([place_of.get(code, -1) for code in self.codes], dtype=np.int32)
-        return place_K[self.code_N]
+        """Return the index of each event's code among `codes`, -1 where it is none of them."""
+        index_of = {code: index for index, code in enumerate(codes)}
+        index_K = np.array([index_of.get(code, -1) for code in self.codes], dtype=np.int32)
+        return index_K[self.code_N]
 
     def rows_of(self, code: str) -> NDArray[np.int64]:
         """Return the events of one code."""

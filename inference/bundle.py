@@ -20,7 +20,7 @@ from safetensors.numpy import load
 from contracts import bundle as names
 from contracts.bundle import Manifest
 from contracts.errors import IntegrityError
-from contracts.sequences import Layout, SequenceBatch
+from contracts.sequences import Layout, PersonCovariate, SequenceBatch
 from contracts.task import Task
 from features.sequences import present_modalities
 from inference.calibration import Calibration, calibrate
@@ -89,7 +89,7 @@ def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
         layout=Layout(
             channels_C=manifest.channels,
             modality_C=manifest.channel_modalities,
-            person_S=manifest.person,
+            person_S=tuple(PersonCovariate.from_name(name) for name in manifest.person),
             horizon_days_H=manifest.horizon_days,
         ),
         calibration=_calibration(tensors, manifest),

@@ -155,11 +155,11 @@ def _past(
 def _person(values: Values, layout: Layout) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     person_S = np.zeros(len(layout.person_S), dtype=np.float32)
     known_S = np.zeros(len(layout.person_S), dtype=np.bool_)
-    for s, name in enumerate(layout.person_S):
-        code, _, label = name.partition("=")
-        if (fact := values.get((code, None))) is not None:
+    for s, covariate in enumerate(layout.person_S):
+        if (fact := values.get((covariate.code, None))) is not None:
+            label = covariate.label
             known_S[s] = True
-            person_S[s] = fact.label == label if label else fact.value
+            person_S[s] = fact.value if label is None else fact.label == label
     return person_S, known_S
 
 

@@ -41,7 +41,7 @@ class Reference:
 
 def feature_names(layout: Layout) -> tuple[str, ...]:
     """Return what the features are of: channels, person's numbers, and the time since onset."""
-    numbers = tuple(name for name in layout.person_S if "=" not in name)
+    numbers = tuple(covariate.name for covariate in layout.person_S if covariate.label is None)
     return (*layout.channels_C, *numbers, "time since onset")
 
 
@@ -111,7 +111,7 @@ def strangers(reference: Reference, batch: SequenceBatch) -> NDArray[np.bool_]:
 def _features(batch: SequenceBatch) -> Array:
     count_BC = batch.observed_BTC.sum(axis=1)
     mean_BC = (batch.values_BTC * batch.observed_BTC).sum(axis=1) / count_BC.clip(min=1)
-    numbers = [s for s, name in enumerate(batch.layout.person_S) if "=" not in name]
+    numbers = [s for s, person in enumerate(batch.layout.person_S) if person.label is None]
     known_BN = batch.person_known_BS[:, numbers]
     person_BN = np.where(known_BN, batch.person_BS[:, numbers], np.nan)
     onset_B1 = np.log1p(batch.days_since_onset_BT[:, -1:].clip(min=0))

@@ -1,1 +1,1 @@
-"""How we talk to SQL databases; nothing here knows what is kept in them."""
+"""Access to SQL databases; nothing here knows what is kept in them."""

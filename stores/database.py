@@ -1,4 +1,4 @@
-"""Opens, reads and writes an SQL database in SQLite and PostgreSQL alike."""
+"""Opens, reads and writes an SQL database, SQLite or PostgreSQL."""
 
 from __future__ import annotations
 
@@ -21,28 +21,31 @@ LOCK = 0x7265_6861
 
 
 def connect(url: str) -> sa.Engine:
-    """Return an engine whose transactions are as `reading` and `write` need them; makes no table.
+    """Return an engine with the transactions that `reading` and `write` need; creates no tables.
 
     Raises
     ------
     ServiceUnavailable
-        There is no driver for such a database.
+        The address is wrong, there is no driver for it, or a folder cannot be created.
     """
     try:
         return _engine(_with_driver(url))
     except (sa.exc.ArgumentError, ModuleNotFoundError, OSError) as error:
-        raise ServiceUnavailable(f"the database cannot be opened: {error}") from error
+        raise ServiceUnavailable(
+            f"the database cannot be opened ({error})",
+            "check its address, such as sqlite:///ledger.sqlite or postgresql://host/name",
+        ) from error
 
 
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Open a transaction in which all that is read belongs together."""
+    """Open a transaction in which everything is read from one consistent state."""
     with _transaction(engine, writes=False) as connection:
         yield connection
 
 
 def write(engine: sa.Engine, action: Callable[[sa.Connection], T]) -> T:
-    """Run an action in one transaction; writers queue from its start, so that none reads old."""
+    """Run an action in one transaction; writers queue at its start, so none reads stale data."""
     with _transaction(engine, writes=True) as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
@@ -60,7 +63,7 @@ def _transaction(engine: sa.Engine, *, writes: bool) -> Iterator[sa.Connection]:
 
 def _with_driver(url: str) -> URL:
     parsed = make_url(url)
-    # `postgresql://` alone would ask for a driver that is not installed.
+    # `postgresql://` alone would select a driver that is not installed.
     return parsed.set(drivername="postgresql+psycopg") if parsed.drivername in _PLAIN else parsed
 
 
@@ -73,14 +76,14 @@ def _engine(url: URL) -> sa.Engine:
     if url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS})
-    sa.event.listen(engine, "connect", _leave_transactions_to_us)
+    sa.event.listen(engine, "connect", _disable_implicit_begin)
     sa.event.listen(engine, "begin", _begin)
     return engine
 
 
-def _leave_transactions_to_us(connection: Any, _: object) -> None:
-    # Python's sqlite3 begins a transaction only before the first write: too late, two promoters
-    # would both have read the old epoch.
+def _disable_implicit_begin(connection: Any, _: object) -> None:
+    # Python's sqlite3 begins a transaction only before the first write: too late, as two promotions
+    # could both have read the old epoch.
     connection.isolation_level = None
 
 

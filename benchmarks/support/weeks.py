@@ -13,7 +13,7 @@ SAMPLES = Path(__file__).resolve().parents[3] / "shared/data/device_samples/ggir
 PAGE_MARK = b"Recorded Data"
 
 
-def week_of_axivity(place: Path) -> Path:
+def week_of_axivity(folder: Path) -> Path:
     """Lay the sample's sectors end to end over a week, with new times and checksums."""
     source = (SAMPLES / "ax3_testfile.cwa").read_bytes()
     sectors = np.frombuffer(source[1024:], np.uint8).reshape(-1, 512)
@@ -34,23 +34,23 @@ def week_of_axivity(place: Path) -> Path:
     out[:, 510:512] = 0
     total = out.view("<u2").sum(axis=1, dtype=np.uint16)
     out[:, 510:512] = (-total.astype(np.int32)).astype("<u2").view(np.uint8).reshape(count, 2)
-    file = place / "axivity.cwa"
+    file = folder / "axivity.cwa"
     file.write_bytes(source[:1024] + out.tobytes())
     return file
 
 
-def week_of_geneactiv(place: Path) -> Path:
+def week_of_geneactiv(folder: Path) -> Path:
     """Lay the sample's whole pages end to end over a week at 100 Hz."""
     source = (SAMPLES / "GENEActiv_testfile.bin").read_bytes().replace(b"85.7", b"100.0")
     header, *pages = source.split(PAGE_MARK)
     whole = pages[:-1]
     count, start = 7 * 86400 * 100 // 300, datetime(2024, 3, 4)
-    file = place / "geneactiv.bin"
+    file = folder / "geneactiv.bin"
     with file.open("wb") as stream:
         stream.write(re.sub(rb"Pages:\d+", b"Pages:%d" % count, header))
         for number in range(count):
             at = start + timedelta(seconds=3 * number)
-            told = at.strftime("Page Time:%Y-%m-%d %H:%M:%S:000").encode()
-            page = re.sub(rb"Page Time:[^\r\n]*", told, whole[number % len(whole)])
+            page_time = at.strftime("Page Time:%Y-%m-%d %H:%M:%S:000").encode()
+            page = re.sub(rb"Page Time:[^\r\n]*", page_time, whole[number % len(whole)])
             stream.write(PAGE_MARK + page)
     return file

@@ -1,1 +1,1 @@
-"""Signals to digital biomarkers: one module each. Wear comes first, everything else follows it."""
+"""From signals to digital biomarkers, one module for each kind; wear is judged first."""

@@ -1,14 +1,15 @@
-"""What a device's wall clock went through: daylight saving, being set anew, and time that is lost.
+"""Irregularities of a device's wall clock: daylight saving, being set back, and a lost date.
 
-A recording is a row of samples whose times should go on by its epoch. A jump of just one hour on a
-night on which clocks change is daylight saving: its day has 23 or 25 hours. A jump to another year
-is a clock that lost its date: what follows can't be placed and is left out. A step back is a clock
-that was set: the minutes told twice are kept once, the later ones.
+The times of a recording's samples should advance by its epoch. A jump of just one hour on a night
+on which clocks change is daylight saving: its day has 23 or 25 hours. A jump to another year is a
+clock that lost its date: what follows can't be dated and is left out. A step back is a clock that
+was set back: of minutes that occur twice the later ones are kept.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -16,10 +17,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 DAYLIGHT_SAVING_HOURS = (0, 4)
-"""Clocks change between midnight and four in the zones we know."""
+"""Clocks change between midnight and four o'clock in all zones that we know of."""
 
 LOST_DATE_DAYS = 400
-"""A gap longer than this inside one recording is no gap: the clock lost its date."""
+"""A longer gap inside one recording is not a gap: the clock lost its date."""
+
+
+class JumpKind(StrEnum):
+    """Why the times of a recording jump."""
+
+    DAYLIGHT_SAVING = "daylight saving"
+    GAP = "gap"
+    SET_BACK = "set back"
+    DATE_LOST = "date lost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,37 +41,37 @@ class Jump:
     at
         The last time before it.
     minutes
-        By how much more than one epoch the clock went on; below 0 it went back.
+        By how much more than one epoch the clock advanced; below 0 it went back.
     kind
-        `daylight saving`, `gap`, `set back` or `date lost`.
+        The likely cause.
     """
 
     at: pd.Timestamp
     minutes: float
-    kind: str
+    kind: JumpKind
 
 
 def jumps(time_N: NDArray[np.datetime64], epoch_s: float) -> list[Jump]:
     """Return the jumps of one recording's clock, in the order in which it was recorded."""
     seconds_N: NDArray[np.float64] = time_N.astype("datetime64[ns]").astype(np.int64) / 1e9
     step = np.diff(seconds_N) - epoch_s
-    found = []
-    for place in np.flatnonzero(np.abs(step) > max(2 * epoch_s, 1.0)):
-        at, minutes = pd.Timestamp(time_N[place]), float(step[place] / 60)
-        found.append(Jump(at=at, minutes=minutes, kind=_kind(at, minutes, epoch_s)))
-    return found
+    irregular = []
+    for n in np.flatnonzero(np.abs(step) > max(2 * epoch_s, 1.0)):
+        at, minutes = pd.Timestamp(time_N[n]), float(step[n] / 60)
+        irregular.append(Jump(at=at, minutes=minutes, kind=_kind(at, minutes, epoch_s)))
+    return irregular
 
 
-def _kind(at: pd.Timestamp, minutes: float, epoch_s: float) -> str:
+def _kind(at: pd.Timestamp, minutes: float, epoch_s: float) -> JumpKind:
     if abs(minutes) > LOST_DATE_DAYS * 1440:
-        return "date lost"
+        return JumpKind.DATE_LOST
     if abs(abs(minutes) - 60) <= epoch_s / 60 and _may_change(at):
-        return "daylight saving"
-    return "set back" if minutes < 0 else "gap"
+        return JumpKind.DAYLIGHT_SAVING
+    return JumpKind.SET_BACK if minutes < 0 else JumpKind.GAP
 
 
 def _may_change(at: pd.Timestamp) -> bool:
-    """Tell whether some zone changes its clocks at about this time: a Sunday before dawn."""
+    """Return whether some zone changes its clocks at about this time: a Sunday before dawn."""
     low, high = DAYLIGHT_SAVING_HOURS
     soon = at + pd.Timedelta(minutes=1)
     return soon.day_of_week == 6 and low <= soon.hour < high
@@ -79,17 +89,17 @@ def to_wall_clock(utc_N: NDArray[np.datetime64], zone: str) -> NDArray[np.dateti
     return local.tz_localize(None).to_numpy()
 
 
-def told_once(time_N: NDArray[np.datetime64]) -> NDArray[np.bool_]:
-    """Tell which samples to keep of a clock that went back: of a time told twice, the later one."""
+def last_of_repeated_times(time_N: NDArray[np.datetime64]) -> NDArray[np.bool_]:
+    """Return which samples of a clock that went back to keep: of a repeated time the last one."""
     ahead_N = np.minimum.accumulate(time_N.astype("datetime64[ns]").astype(np.int64)[::-1])[::-1]
     later_N = np.append(ahead_N[1:], np.iinfo(np.int64).max)
     return np.asarray(time_N.astype("datetime64[ns]").astype(np.int64) < later_N)
 
 
-def placed_rows(time_N: NDArray[np.datetime64], epoch_s: float) -> NDArray[np.bool_]:
-    """Tell which samples can be placed: those on the longest stretch without a lost date."""
+def rows_with_known_date(time_N: NDArray[np.datetime64], epoch_s: float) -> NDArray[np.bool_]:
+    """Return which samples can be dated: those on the longest stretch without a lost date."""
     parts = np.zeros(len(time_N), dtype=np.int64)
     for jump in jumps(time_N, epoch_s):
-        if jump.kind == "date lost":
+        if jump.kind is JumpKind.DATE_LOST:
             parts[np.flatnonzero(time_N == np.datetime64(jump.at))[-1] + 1 :] += 1
     return np.asarray(parts == np.bincount(parts).argmax())

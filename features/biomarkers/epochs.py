@@ -21,7 +21,7 @@ SECOND_NS = 1_000_000_000
 DEVIATION_NS = 5 * SECOND_NS
 """Epochs of the mean amplitude deviation (Vaha-Ypya 2015); a minute holds twelve."""
 
-KEYS = ["who", "placement", "device", "time"]
+KEYS = ["subject_label", "placement", "device", "maker", "time"]
 AXES = ("x", "y", "z")
 MOMENTS = [f"{part}_{axis}" for part in ("sum", "square", "low", "high") for axis in AXES]
 
@@ -41,8 +41,8 @@ def minutes_of(signal: Signal) -> pd.DataFrame:
 
     Returns
     -------
-    `KEYS` and the columns of that quantity. Rows of one minute from two pieces are to be joined
-    by `joined`.
+    `KEYS` and the columns of that quantity; `join_minutes` joins rows of one minute that come from
+    two pieces.
     """
     reduce = {
         Quantity.ACCELERATION: _acceleration,
@@ -67,12 +67,12 @@ def minutes_of(signal: Signal) -> pd.DataFrame:
     table.insert(
         0, "time", (minute_N[start_M] * MINUTE_NS).view("datetime64[ns]").astype("datetime64[us]")
     )
-    for name in ("device", "placement", "who"):
+    for name in ("maker", "device", "placement", "subject_label"):
         table.insert(0, name, getattr(signal, name))
     return table
 
 
-def joined(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
+def join_minutes(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """Join the minutes of a device's quantities and pieces into one row a minute."""
     tables = [part for part in parts if len(part)]
     if not tables:
@@ -80,34 +80,33 @@ def joined(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
     groups = pd.concat(tables, ignore_index=True).groupby(KEYS, sort=True)
     names = {name for table in tables for name in table.columns} - set(KEYS)
     parts = []
-    for way in ("sum", "min", "max", "mean"):
-        mine = sorted(name for name in names if _JOIN[name.split("_")[0]] == way)
-        if mine:
-            chosen = groups[mine]
+    for method in ("sum", "min", "max", "mean"):
+        columns = sorted(name for name in names if _JOIN[name] == method)
+        if columns:
+            chosen = groups[columns]
             # A quantity that no piece measured stays missing: the sum of nothing is not 0.
-            parts.append(chosen.sum(min_count=1) if way == "sum" else chosen.agg(way))
+            parts.append(chosen.sum(min_count=1) if method == "sum" else chosen.agg(method))
     return pd.concat(parts, axis=1).reset_index()
 
 
-_JOIN = {
+_JOIN: dict[str, str] = {
     "n": "sum",
-    "sum": "sum",
-    "square": "sum",
-    "low": "min",
-    "high": "max",
-    "enmo": "sum",
-    "mad": "sum",
-    "use": "sum",
+    **dict.fromkeys((f"{part}_{axis}" for part in ("sum", "square") for axis in AXES), "sum"),
+    **{f"low_{axis}": "min" for axis in AXES},
+    **{f"high_{axis}": "max" for axis in AXES},
+    "enmo_sum": "sum",
+    "mad_sum": "sum",
+    "use_s": "sum",
     "counts": "sum",
     "steps": "sum",
-    "heart": "mean",
+    "heart_rate": "mean",
     "temperature": "mean",
     "rises": "sum",
     "off": "mean",
     "standing": "mean",
     "sitting": "mean",
     "lying": "mean",
-    "turn": "max",
+    "turn_deg": "max",
     "worn": "max",
 }
 

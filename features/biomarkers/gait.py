@@ -1,7 +1,7 @@
 """Gait from raw acceleration at the lower back, by `scikit-digital-health` (extra `signals`).
 
-Its lumbar pipeline finds bouts of walking, heel strikes and strides; this module only picks the
-columns and takes them to days. Speed needs the subject's height.
+Its lumbar pipeline finds bouts of walking, heel strikes and strides; this module only selects the
+columns and sums them up by day. Speed needs the subject's height.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ CODES = {
 
 
 def is_lumbar(signal: Signal) -> bool:
-    """Tell whether gait can be read from a signal: raw acceleration at the lower back."""
+    """Return whether gait can be computed: only from raw acceleration at the lower back."""
     return signal.quantity is Quantity.ACCELERATION and any(
-        place in signal.placement for place in LOWER_BACK
+        site in signal.placement for site in LOWER_BACK
     )
 
 
@@ -73,12 +73,12 @@ def strides_of(signal: Signal, height_m: float | None = None) -> pd.DataFrame:
         from skdh.gait import GaitLumbar
     except ImportError as error:
         raise ContractError(
-            "gait from raw acceleration needs scikit-digital-health: pip install"
-            " 'rehabcast[signals]'"
+            "gait from raw acceleration needs scikit-digital-health, which is not installed",
+            "pip install 'rehabcast[signals]'",
         ) from error
     seconds_N: NDArray[np.float64] = signal.time_N.astype("datetime64[ns]").astype(np.int64) / 1e9
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # It warns of bouts too short for it, which are no strides.
+        warnings.simplefilter("ignore")  # It warns of bouts that are too short to hold strides.
         samples = {
             "time": seconds_N,
             "accel": signal.values_NC.astype(np.float64),
@@ -90,16 +90,14 @@ def strides_of(signal: Signal, height_m: float | None = None) -> pd.DataFrame:
         )
         if not len(bouts_B2):
             return pd.DataFrame()
-        found: dict[str, Any] = GaitLumbar().predict(
-            **samples, height=height_m, gait_bouts=bouts_B2
-        )
+        gait: dict[str, Any] = GaitLumbar().predict(**samples, height=height_m, gait_bouts=bouts_B2)
     columns = {
-        "time": found.get("Bout Starts", []),
-        "duration": found.get("Bout Duration", []),
-        "stride_time": found.get("stride time", []),
-        "step_time": found.get("step time", []),
-        "cadence": found.get("cadence", []),
-        "speed": found.get("gait speed", []),
+        "time": gait.get("Bout Starts", []),
+        "duration": gait.get("Bout Duration", []),
+        "stride_time": gait.get("stride time", []),
+        "step_time": gait.get("step time", []),
+        "cadence": gait.get("cadence", []),
+        "speed": gait.get("gait speed", []),
     }
     longest = max(len(values) for values in columns.values())
     return pd.DataFrame(

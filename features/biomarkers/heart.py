@@ -14,10 +14,10 @@ from features.recording import Quantity, Signal
 
 PLAUSIBLE_MS = (300.0, 2000.0)
 LARGEST_CHANGE = 0.20
-"""Malik 1989: an interval more than 20 % off the last good one is no normal beat."""
+"""Malik 1989: an interval more than 20 % off the last good one is not a normal beat."""
 
 FEWEST_BEATS = 20
-"""Fewer good intervals than this make no variability (local; spot checks have about 100)."""
+"""With fewer good intervals no variability is computed (local; spot checks have about 100)."""
 
 RMSSD, SDNN = "REHABCAST//RMSSD", "REHABCAST//SDNN"
 LONGEST_STEP_S, LONGEST_SESSION_H = 5.0, 6.0
@@ -29,14 +29,14 @@ RECOVERY, RESERVE = "REHABCAST//HEART_RATE_RECOVERY", "REHABCAST//HEART_RATE_RES
 
 
 def normal_beats(interval_N: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell which intervals (ms) are normal beats."""
+    """Return which intervals (ms) are normal beats."""
     low, high = PLAUSIBLE_MS
     good = (interval_N >= low) & (interval_N <= high)
     last = float("nan")
-    for place in np.flatnonzero(good):
-        value = interval_N[place]
+    for n in np.flatnonzero(good):
+        value = interval_N[n]
         if not np.isnan(last) and abs(value - last) > LARGEST_CHANGE * last:
-            good[place] = False
+            good[n] = False
             # One beat off is left out; from a second one on the rhythm itself has changed.
             last = float("nan")
         else:
@@ -71,8 +71,8 @@ def daily_variability(signal: Signal) -> pd.DataFrame:
     for part in range(int(part_N[-1]) + 1):
         at = np.flatnonzero(part_N == part)
         day = pd.Timestamp(time_N[at[0]]).normalize()
-        found = variability(signal.values_NC[at, 0].astype(np.float64))
-        rows += [(day, code, value) for code, value in found.items()]
+        values = variability(signal.values_NC[at, 0].astype(np.float64))
+        rows += [(day, code, value) for code, value in values.items()]
     table = pd.DataFrame(rows, columns=["time", "code", "numeric_value"])
     return table.groupby(["time", "code"])["numeric_value"].mean().reset_index()
 
@@ -92,9 +92,9 @@ def recovery(time_N: NDArray[np.datetime64], rate_N: NDArray[np.float64]) -> flo
 def daily_sessions(signal: Signal) -> pd.DataFrame:
     """Return recovery and mean rate of a recorded session of exercise or therapy.
 
-    Only a rate told every few seconds for at most some hours is a session; a rate told all day has
-    no single peak. The mean comes under `SESSION_RATE` and becomes the share of the reserve once
-    the subject's age and resting rate are known.
+    Only a rate measured every few seconds for at most some hours is a session; a rate measured all
+    day has no single peak. The mean is kept under `SESSION_RATE` and becomes the share of the
+    reserve once the subject's age and resting rate are known.
     """
     time_N, rate_N = signal.time_N, signal.values_NC[:, 0].astype(np.float64)
     length_h = float((time_N[-1] - time_N[0]) / np.timedelta64(1, "h"))
@@ -125,8 +125,8 @@ def reserves(events: pd.DataFrame) -> pd.DataFrame:
     age = rest[rest["code"] == AGE].groupby("subject_id")["numeric_value"].first()
     known = session[session["subject_id"].isin(resting.index.intersection(age.index))]
     share = [
-        reserve_used(rate, resting[who], age[who])
-        for who, rate in zip(known["subject_id"], known["numeric_value"], strict=True)
+        reserve_used(rate, resting[subject], age[subject])
+        for subject, rate in zip(known["subject_id"], known["numeric_value"], strict=True)
     ]
     added = known.assign(code=RESERVE, numeric_value=share)
     return pd.concat([rest, added], ignore_index=True) if len(added) else rest

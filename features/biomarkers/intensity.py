@@ -1,7 +1,7 @@
 """Intensity of movement: ENMO, mean amplitude deviation, and ActiGraph-like counts.
 
-The first two are kept by minute for every raw recording (`epochs`). Counts of raw data are made by
-ActiGraph's own `agcounts` (extra `signals`), hour by hour, because it needs 2 GB for a day at once.
+The first two are kept by minute for every raw recording (`epochs`). Counts of raw data are computed
+by ActiGraph's own `agcounts` (extra `signals`), hour by hour, as it needs 2 GB for a whole day.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def amplitude_deviation(
 ) -> NDArray[np.float64]:
     """Return how far each sample lies from the mean of its epoch, g.
 
-    Its mean over an epoch is the mean amplitude deviation (MAD), which an offset of the sensor
-    leaves alone where it shifts ENMO.
+    Its mean over an epoch is the mean amplitude deviation (MAD). An offset of the sensor shifts
+    ENMO but not the MAD.
 
     Source: Vaha-Ypya et al. 2015, who take epochs of 5 s.
 
@@ -61,13 +61,15 @@ def actigraph_counts(
     """
     if rate_hz not in RATES_HZ:
         raise ContractError(
-            f"counts are not defined at {rate_hz} Hz: resample to one of {RATES_HZ}"
+            f"counts are not defined at {rate_hz} Hz",
+            f"resample to one of {', '.join(map(str, RATES_HZ))} Hz",
         )
     try:
         from agcounts.extract import get_counts
     except ImportError as error:
         raise ContractError(
-            "ActiGraph counts need agcounts: pip install 'rehabcast[signals]'"
+            "ActiGraph counts need agcounts, which is not installed",
+            "pip install 'rehabcast[signals]'",
         ) from error
     hour, lead = 3600 * rate_hz, OVERLAP_S * rate_hz
     parts = []

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import signal as filters
 
+from contracts.errors import ContractError
 from features.recording import Quantity, Signal
 
 BAND_HZ, ENVELOPE_HZ = (20.0, 450.0), 6.0
@@ -67,10 +68,19 @@ def co_contraction(one_N: NDArray[np.float64], other_N: NDArray[np.float64]) -> 
 
 
 def daily_muscle(signal: Signal) -> pd.DataFrame:
-    """Return a day's means over its channels; co-contraction of the first two channels."""
+    """Return a day's means over its channels; co-contraction of the first two channels.
+
+    Raises
+    ------
+    ContractError
+        The sampling rate is too low.
+    """
     rate = 1 / signal.epoch_s
     if signal.quantity is not Quantity.MUSCLE or rate < SLOWEST_HZ:
-        raise ValueError(f"EMG at {SLOWEST_HZ:g} Hz or more is needed, not {rate:g} Hz")
+        raise ContractError(
+            f"muscle activity at {rate:g} Hz, expected {SLOWEST_HZ:g} Hz or more",
+            "check rate_hz in the map, or record at a higher rate",
+        )
     day_N = signal.time_N.astype("datetime64[D]")
     rows = []
     for day in np.unique(day_N):

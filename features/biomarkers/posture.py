@@ -5,8 +5,8 @@ lies (Bassett 2014, Detection of lying down, sitting, standing, and stepping, Me
 46, 2025). What lasts less than 10 seconds belongs to what was before (Grant 2006,
 doi:10.1136/bjsm.2006.030262). With a thigh alone, a time off the feet in which the thigh rolled by
 more than 65 degrees about its long axis was lying (Lyden 2016, Differentiating sitting and lying
-using a thigh-worn accelerometer, Med Sci Sports Exerc 48, 742): who lies on the back all the time
-is taken to sit. A trunk alone can't tell sitting from standing.
+using a thigh-worn accelerometer, Med Sci Sports Exerc 48, 742): somebody who lies on the back all
+the time counts as sitting. A trunk alone can't distinguish sitting from standing.
 
 Bassett's and Lyden's angles were not checked against the full papers: do so before relying on them.
 
@@ -23,6 +23,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from contracts.cohort import TIME
+from contracts.errors import ContractError
 from features.recording import Quantity, Signal
 
 THIGH, TRUNK = ("thigh",), ("lower back", "lumbar", "sacrum", "chest", "sternum", "trunk")
@@ -55,16 +56,16 @@ def posture_of(signal: Signal, up: str, front: str) -> Signal:
 
     Raises
     ------
-    ValueError
+    ContractError
         The device is worn elsewhere.
     """
     at_thigh, at_trunk = (
-        any(place in signal.placement for place in places) for places in (THIGH, TRUNK)
+        any(site in signal.placement for site in sites) for sites in (THIGH, TRUNK)
     )
     if not (at_thigh or at_trunk):
-        raise ValueError(
-            f"posture is told at the thigh and the trunk, not at {signal.placement!r}:"
-            " declare the placement in the map"
+        raise ContractError(
+            f"posture is known only at the thigh and the trunk, not at {signal.placement!r}",
+            "declare the placement in the map",
         )
     second_S, gravity_S3 = _by_second(signal)
     up_S, front_S = (gravity_S3 @ axis(name) for name in (up, front))
@@ -96,7 +97,7 @@ def axis(name: str) -> NDArray[np.float64]:
 
 
 def by_one_device(minutes: pd.DataFrame) -> pd.DataFrame:
-    """Let one device a subject speak of posture, and a trunk say whether who is down lies.
+    """Take posture from one device per subject; a trunk decides whether a seated thigh is lying.
 
     Parameters
     ----------
@@ -108,19 +109,19 @@ def by_one_device(minutes: pd.DataFrame) -> pd.DataFrame:
     worn = minutes["worn"].fillna(True).astype(bool)
     whole, part = (worn & minutes[name].notna() for name in ("standing", "lying"))
     part &= ~whole
-    tells = whole if whole.any() else part
-    if not tells.any():
+    measured = whole if whole.any() else part
+    if not measured.any():
         return minutes
-    speaker = minutes.loc[tells, "placement"].value_counts().sort_index().idxmax()
-    speaks = minutes["placement"] == speaker
+    chosen = minutes.loc[measured, "placement"].value_counts().sort_index().idxmax()
+    is_chosen = minutes["placement"] == chosen
     minutes = minutes.copy()
     trunk = minutes[part].drop_duplicates(TIME).set_index(TIME)["lying"]
-    both = minutes[TIME].map(trunk).where(whole & speaks)
+    both = minutes[TIME].map(trunk).where(whole & is_chosen)
     down = minutes["sitting"] + minutes["lying"]
     lying = down.clip(upper=both).where(both.notna(), minutes["lying"])
     minutes["sitting"] = (down - lying).where(both.notna(), minutes["sitting"])
     minutes["lying"] = lying
-    minutes.loc[~speaks, [*SHARES, "rises"]] = np.nan
+    minutes.loc[~is_chosen, [*SHARES, "rises"]] = np.nan
     return minutes
 
 

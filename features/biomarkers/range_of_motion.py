@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from contracts.errors import ContractError
 from features.recording import Signal
 
 PEAK, RANGE = "REHABCAST//JOINT_PEAK", "REHABCAST//JOINT_RANGE"
@@ -57,13 +58,15 @@ def daily_range(near: tuple[Signal, Signal], far: tuple[Signal, Signal]) -> pd.D
 
     Raises
     ------
-    ValueError
+    ContractError
         The four signals are not sampled together.
     """
     lengths = {len(signal) for signal in (*near, *far)}
     rates = {signal.epoch_s for signal in (*near, *far)}
     if len(lengths) != 1 or len(rates) != 1:
-        raise ValueError("the two units must be sampled together: resample them first")
+        raise ContractError(
+            "the two units are not sampled together", "resample them to the same times first"
+        )
     rate = 1 / rates.pop()
     first, second = (
         orientations(a.values_NC.astype(np.float64), r.values_NC.astype(np.float64), rate)

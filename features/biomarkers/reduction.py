@@ -1,4 +1,4 @@
-"""Reduces a reading's signals to minutes and daily values, and says what was left out."""
+"""Reduces a reading's signals to minutes and daily values, and reports what was left out."""
 
 from __future__ import annotations
 
@@ -8,112 +8,122 @@ from dataclasses import replace
 import pandas as pd
 
 from contracts.cohort import TIME
-from contracts.errors import Problem
+from contracts.errors import ContractError, Problem
 from features.biomarkers import clock, gait, heart, muscle, posture
 from features.biomarkers.epochs import minutes_of
 from features.recording import Collected, Quantity, Reading, Signal, SourceFile, problem, records
 
 CLOCK_CHANGE = "REHABCAST//CLOCK_CHANGE"
-PACED = {Quantity.ACCELERATION, Quantity.COUNTS}
-"""Quantities sampled without a pause: a jump of their times is a jump of the clock."""
+EVENLY_SAMPLED = {Quantity.ACCELERATION, Quantity.COUNTS}
+"""Quantities that are sampled without a pause: a jump in their times is a jump of the clock."""
 
 
-def take_reading(
+def reduce_reading(
     file: SourceFile,
     reading: Reading,
-    found: Collected,
+    collected: Collected,
     heights: dict[str, float],
     axes: posture.DeviceAxes | None = None,
 ) -> None:
-    """Reduce a reading's signals to minutes and daily values, and add all of it.
+    """Reduce a reading's signals to minutes and daily values, and add everything to `collected`.
 
     Parameters
     ----------
     heights
         Heights in m by subject label; gait speed needs them.
     axes
-        How the device sits; posture needs it.
+        How the device is oriented; posture needs it.
     """
-    found.dropped += reading.dropped
+    collected.dropped += reading.dropped
     if reading.records is not None and len(reading.records):
-        found.records.append(reading.records)
+        collected.records.append(reading.records)
     for signal in reading.signals:
-        sound = _on_one_clock(file, signal, found)
-        for each in (sound, *_posture(file, sound, axes, found)):
-            minutes = minutes_of(each)
+        dated = _on_one_clock(file, signal, collected)
+        subject = dated.subject_label
+        for measured in (dated, *_posture(file, dated, axes, collected)):
+            minutes = minutes_of(measured)
             if len(minutes):
-                if each.quantity in PACED:
-                    _forget_told_twice(file, each, minutes, found)
-                found.minutes[sound.who].append(minutes)
-        if gait.is_lumbar(sound):
-            strides = gait.strides_of(sound, heights.get(sound.who))
+                if measured.quantity in EVENLY_SAMPLED:
+                    _drop_repeated_minutes(file, measured, minutes, collected)
+                collected.minutes[subject].append(minutes)
+        if gait.is_lumbar(dated):
+            strides = gait.strides_of(dated, heights.get(subject))
             if len(strides):
-                found.strides[sound.who].append(strides)
-        for table in _daily(sound):
+                collected.strides[subject].append(strides)
+        for table in _daily(dated):
             if len(table):
-                found.daily[sound.who].append(table)
+                collected.daily[subject].append(table)
 
 
 def _posture(
-    file: SourceFile, signal: Signal, axes: posture.DeviceAxes | None, found: Collected
+    file: SourceFile, signal: Signal, axes: posture.DeviceAxes | None, collected: Collected
 ) -> Iterator[Signal]:
     """Yield the posture of raw acceleration whose device's axes are declared."""
     if axes is None or signal.quantity is not Quantity.ACCELERATION or not len(signal):
         return
     try:
         yield posture.posture_of(signal, axes.up, axes.front)
-    except ValueError as error:
+    except ContractError as error:
         where = str(signal.quantity)
-        found.dropped.append(Problem(file=file.name, row=None, field=where, found=str(error)))
+        collected.dropped.append(problem(file, where, error.reason, error.what_to_do))
 
 
-def _on_one_clock(file: SourceFile, signal: Signal, found: Collected) -> Signal:
-    """Leave out what can't be placed in time, and write down each change of the clock."""
-    if signal.quantity not in PACED or len(signal) < 2:
+def _on_one_clock(file: SourceFile, signal: Signal, collected: Collected) -> Signal:
+    """Leave out what can't be dated, and record each change of the clock."""
+    if signal.quantity not in EVENLY_SAMPLED or len(signal) < 2:
         return signal
     for jump in clock.jumps(signal.time_N, signal.epoch_s):
-        if jump.kind == "gap":
+        if jump.kind is clock.JumpKind.GAP:
             continue
-        message = f"{jump.kind}: the clock went on by {jump.minutes:+.0f} min"
         where = f"{signal.quantity} after {jump.at:%Y-%m-%d %H:%M}"
-        found.dropped.append(Problem(file=file.name, row=None, field=where, found=message))
-        if jump.kind != "date lost":
-            found.records.append(records([(signal.who, jump.at, CLOCK_CHANGE, None, None)]))
-    kept = clock.placed_rows(signal.time_N, signal.epoch_s)
-    kept[kept] = clock.told_once(signal.time_N[kept])
+        collected.dropped.append(_clock_problem(file, where, jump))
+        if jump.kind is not clock.JumpKind.DATE_LOST:
+            row = (signal.subject_label, jump.at, CLOCK_CHANGE, None, None)
+            collected.records.append(records([row]))
+    kept = clock.rows_with_known_date(signal.time_N, signal.epoch_s)
+    kept[kept] = clock.last_of_repeated_times(signal.time_N[kept])
     if kept.all():
         return signal
     lost = int((~kept).sum())
-    message = f"{lost} sample(s) that the clock tells twice or cannot place: left out"
-    found.dropped.append(
-        Problem(file=file.name, row=None, field=str(signal.quantity), found=message)
+    found = f"{lost} sample(s) with a repeated time or a lost date were left out"
+    collected.dropped.append(
+        problem(file, str(signal.quantity), found, "check the clock of the device")
     )
     return replace(signal, time_N=signal.time_N[kept], values_NC=signal.values_NC[kept])
 
 
-def _forget_told_twice(
-    file: SourceFile, signal: Signal, minutes: pd.DataFrame, found: Collected
+def _clock_problem(file: SourceFile, where: str, jump: clock.Jump) -> Problem:
+    found = f"{jump.kind}, the clock jumped by {jump.minutes:+.0f} min"
+    if jump.kind is clock.JumpKind.DAYLIGHT_SAVING:
+        return problem(file, where, found)  # Nothing is lost and nothing needs to be done.
+    return problem(file, where, found, "check the clock of the device")
+
+
+def _drop_repeated_minutes(
+    file: SourceFile, signal: Signal, minutes: pd.DataFrame, collected: Collected
 ) -> None:
-    """Let minutes go that an earlier piece of the recording told and the clock tells again."""
-    forgotten = 0
-    tables = found.minutes[signal.who]
-    for place, earlier in enumerate(tables):
-        about = ["placement", "device"]
+    """Drop minutes of earlier pieces of the recording whose times occur again in this piece."""
+    dropped = 0
+    tables = collected.minutes[signal.subject_label]
+    for index, earlier in enumerate(tables):
+        device = ["placement", "device"]
         if (
             list(earlier.columns) != list(minutes.columns)
-            or earlier[about].iloc[0].tolist() != minutes[about].iloc[0].tolist()
+            or earlier[device].iloc[0].tolist() != minutes[device].iloc[0].tolist()
         ):
             continue
         twice = earlier[TIME].isin(minutes[TIME])
         if earlier[TIME].iloc[-1] == minutes[TIME].iloc[0]:
             twice.iloc[-1] = False  # The minute in which one piece ends and the next begins.
-        forgotten += int(twice.sum())
+        dropped += int(twice.sum())
         if twice.any():
-            tables[place] = earlier[~twice]
-    found.minutes[signal.who] = [table for table in tables if len(table)]
-    if forgotten:
-        message = f"{forgotten} minute(s) that the clock tells twice: the later ones are kept"
-        found.dropped.append(problem(file, str(signal.quantity), message))
+            tables[index] = earlier[~twice]
+    collected.minutes[signal.subject_label] = [table for table in tables if len(table)]
+    if dropped:
+        found = f"{dropped} minute(s) occur twice, the later ones were kept"
+        collected.dropped.append(
+            problem(file, str(signal.quantity), found, "check the clock of the device")
+        )
 
 
 def _daily(signal: Signal) -> Iterator[pd.DataFrame]:

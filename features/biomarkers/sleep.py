@@ -14,9 +14,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.recording import ACTIWATCH
+
 STILL_DEG, BOUT_MIN, BREAK_MIN = 5.0, 5, 60
 SHORTEST_NIGHT_MIN = 120
-"""A row of bouts shorter than this is a nap and no night (local)."""
+"""A row of bouts shorter than this is a nap, not a night (local)."""
 
 COLE_KRIPKE = 0.001 * np.array([106.0, 54.0, 58.0, 76.0, 230.0, 74.0, 67.0])
 """Weights of four minutes before, the minute itself and two after."""
@@ -32,13 +34,13 @@ COUNT_SCALE, HIGHEST = 100.0, 300.0
 
 
 def asleep(minutes: pd.DataFrame) -> NDArray[np.bool_] | None:
-    """Tell which minutes of one device were asleep, None where it can't be told.
+    """Return which minutes of one device were asleep, None where that can't be judged.
 
     Parameters
     ----------
     minutes
         Rows of one device by ascending time, with `is_worn`, and `turn_deg` or `counts`. Both rules
-        were made for the wrist; elsewhere sleep can't be told.
+        were made for the wrist; sleep is not judged elsewhere.
     """
     if not minutes["placement"].str.contains("wrist").all():
         return None
@@ -46,7 +48,7 @@ def asleep(minutes: pd.DataFrame) -> NDArray[np.bool_] | None:
         quiet = _bouts(minutes["turn_deg"].to_numpy() <= STILL_DEG)
     elif "counts" in minutes and minutes["counts"].notna().any():
         counts = minutes["counts"].fillna(HIGHEST * COUNT_SCALE).to_numpy()
-        actiwatch = minutes["device"].str.startswith("Actiwatch").all()
+        actiwatch = (minutes["maker"] == ACTIWATCH).all()
         quiet = oakley(counts) if actiwatch else cole_kripke(counts)
     else:
         return None

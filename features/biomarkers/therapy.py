@@ -15,7 +15,7 @@ def adherence(minutes: pd.Series, planned_min_a_week: float) -> pd.Series:
     ----------
     minutes
         Therapy minutes by day (DatetimeIndex). A day without a row had no recorded therapy, which
-        counts as none: therapy is written down when it happens.
+        counts as none: therapy is recorded when it happens.
     planned_min_a_week
         Minutes a week in the plan, above 0.
 
@@ -24,6 +24,6 @@ def adherence(minutes: pd.Series, planned_min_a_week: float) -> pd.Series:
     One value a day, from the seventh day after the first therapy on.
     """
     if planned_min_a_week <= 0:
-        raise ValueError(f"a plan of {planned_min_a_week} minutes a week is none")
+        raise ValueError(f"planned minutes a week must be above 0, not {planned_min_a_week}")
     daily = minutes.asfreq("D", fill_value=0.0)
     return (daily.rolling(WINDOW_DAYS).sum() / planned_min_a_week).dropna()

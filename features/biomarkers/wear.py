@@ -1,9 +1,9 @@
 """Wear time, minute by minute, by the best evidence that a device has.
 
-In this order: what the device or its study says; stillness of raw acceleration (van Hees 2013),
-overruled by skin warmth where the device has a thermometer; runs of zero counts (Choi 2011). A
-rule on movement alone takes a patient who can't move for a device that isn't worn, so `method`
-names the rule, and wear has to be audited by ability.
+In this order: what the device or its study reports; stillness of raw acceleration (van Hees 2013),
+overruled by skin warmth where the device has a thermometer; runs of zero counts (Choi 2011). A rule
+on movement alone mistakes a patient who can't move for a device that isn't worn, so the rule is
+returned too, and wear has to be audited by ability.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ that have 30 minutes of zeros on both sides."""
 
 
 def worn(minutes: pd.DataFrame) -> tuple[NDArray[np.bool_] | None, str]:
-    """Tell which minutes of one device were worn, and by which rule.
+    """Return which minutes of one device were worn, and by which rule.
 
     Parameters
     ----------
     minutes
-        Rows of one device by ascending time, as `epochs.joined` gives them. Minutes that are not
-        there are not worn, and not judged.
+        Rows of one device by ascending time, as `epochs.join_minutes` returns them. Missing minutes
+        are not worn, and not judged.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def still_windows(moments: dict[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
             axes += bool(variance < STILL_SD_G**2 and span < STILL_RANGE_G)
         if axes >= 2:
             still_G[window] = True
-    # A recording shorter than a window is judged as one.
+    # A recording shorter than a window is judged as one window.
     return still_G
 
 
@@ -120,7 +120,7 @@ def _moment_names() -> list[str]:
 
 
 def _grid(minutes: pd.DataFrame) -> NDArray[np.int64]:
-    """Return each row's place on a grid of minutes from the first to the last."""
+    """Return each row's index on a grid of minutes from the first to the last."""
     minute = minutes["time"].to_numpy().astype("datetime64[m]").astype(np.int64)
     return np.asarray(minute - minute[0], dtype=np.int64)
 

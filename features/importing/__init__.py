@@ -1,4 +1,4 @@
-"""A source of recordings, a file or a folder of subjects, becomes a cohort."""
+"""Imports a source, a file or a folder of subjects, as a cohort."""
 
 from __future__ import annotations
 
@@ -17,30 +17,33 @@ from contracts.errors import CohortInvalid, ContractError, Problem
 from features.cohort import IMPORT_REPORT, check_new, write_cohort
 from features.importing.assemble import assemble
 from features.importing.collect import collect, source_files
-from features.importing.plan import Plan, read_people, read_plan
-from features.importing.store import Run, kept, shares_of
+from features.importing.import_map import ImportMap, read_import_map, read_people
+from features.importing.subject_jobs import JobRunner, job_results, jobs_by_subject
 from features.recording import Collected, records
-from features.sources import formats
-from features.sources.cohorts import depresjon, lifesnaps, nhanes_minutes, welltory
+from features.sources import formats, tables
+from features.sources.cohorts import (
+    depresjon,
+    lifesnaps,
+    nhanes_minutes,
+    nhanes_wrist,
+    stroke_specs,
+    welltory,
+)
 from features.sources.cohorts.cohort_files import columns_of
-from features.sources.cohorts.nhanes_wrist import FILE as NHANES_WRIST_FILE
-from features.sources.cohorts.nhanes_wrist import import_nhanes_wrist
-from features.sources.cohorts.stroke_specs import SCALE_COLUMNS, import_stroke_specs
-from features.sources.tables import import_tables, is_column_map
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """A cohort, and what became of each file.
+    """A cohort, and what became of each file of its source.
 
     Parameters
     ----------
     cohort
         As written.
     read
-        Files of which something was taken.
+        Files of which something was used.
     dropped, unreadable
-        What was left out of those, and files that gave nothing, each with place and reason.
+        What was left out of those, and files of which nothing could be used, with place and reason.
     """
 
     cohort: Cohort
@@ -50,131 +53,150 @@ class Imported:
 
 
 TABULAR: dict[str, Callable[[Path], tuple[pd.DataFrame, Provenance]]] = {
-    "stroke-specs": import_stroke_specs,
-    "nhanes-wrist": import_nhanes_wrist,
-    "tables": import_tables,
+    stroke_specs.NAME: stroke_specs.import_stroke_specs,
+    nhanes_wrist.NAME: nhanes_wrist.import_nhanes_wrist,
+    tables.NAME: tables.import_tables,
 }
 """Whole cohorts that come as tables, without recordings."""
 
 COHORTS = (depresjon, welltory, lifesnaps, nhanes_minutes)
-"""Whole cohorts with a layout of their own; each has a name, tells its folder, and collects it."""
+"""Whole cohorts with a layout of their own; each has a NAME, matches its folder and collects it."""
 
 
 def cohort_names() -> dict[str, ModuleType]:
     """Return the modules of whole cohorts by their name on the command line."""
-    return {module.__name__.rsplit(".", 1)[-1].replace("_", "-"): module for module in COHORTS}
+    return {module.NAME: module for module in COHORTS}
 
 
 def format_names() -> tuple[str, ...]:
-    """Return every FORMAT that an import takes."""
+    """Return every name that the command line accepts as FORMAT."""
     files = [known.name for known in formats.formats()]
-    return ("auto", *TABULAR, *cohort_names(), *files)
+    return (formats.AUTO, *TABULAR, *cohort_names(), *files)
 
 
 def import_source(
     source: Path,
     destination: Path,
     *,
-    format_name: str = "auto",
+    format_name: str = formats.AUTO,
     map_file: Path | None = None,
-    run: Run | None = None,
+    runner: JobRunner | None = None,
 ) -> Imported:
-    """Import a source, found by its content where the format is `auto`.
+    """Import a source; with the format `auto` its format is recognised by its content.
 
     Parameters
     ----------
-    run
-        Where to collect the files; by default here, in this process. What it collects is kept
-        beside the destination until the cohort is written: an import that was broken off goes on.
+    runner
+        Collects the files elsewhere; by default they are collected in this process. What a runner
+        collects is kept beside the destination until the cohort is written, so that an interrupted
+        import can continue.
 
     Raises
     ------
     ContractError
         The source, the format's name or the map can't be used.
     CohortInvalid
-        Nothing sound was found: every file's problem; nothing was written.
+        Nothing usable was found: the problem of every file; nothing was written.
     """
     if format_name not in format_names():
-        raise ContractError(f"{format_name!r} is no format: use one of {', '.join(format_names())}")
-    found_name = _cohort_format(source) if format_name == "auto" else format_name
-    if run and found_name in {*TABULAR, *cohort_names()}:
-        raise ContractError(f"{found_name} is read whole, by one process: leave --engine out")
-    if read := TABULAR.get(found_name):
+        raise ContractError(
+            f"{format_name!r} is not a known format", f"use one of {', '.join(format_names())}"
+        )
+    chosen = _cohort_format(source) if format_name == formats.AUTO else format_name
+    if runner and chosen in {*TABULAR, *cohort_names()}:
+        raise ContractError(
+            f"{chosen} is read by a single process and cannot be distributed",
+            "leave --engine out",
+        )
+    if read := TABULAR.get(chosen):
         events, provenance = read(source)
         cohort = write_cohort(events, provenance, destination)
         return Imported(cohort=cohort, read=(str(source),), dropped=(), unreadable=())
-    if module := cohort_names().get(found_name):
-        found: Collected = module.collect(source)
-        return write_collected(found, records([]), Plan(), destination, name=found_name)
-    plan = read_plan(map_file)
-    people, heights = read_people(plan, map_file.parent if map_file else source)
-    files = source_files(source, plan)
-    place = destination.with_name(f".{destination.name}.collected")
-    found = Collected()
-    if run is None:
+    if module := cohort_names().get(chosen):
+        collected: Collected = module.collect(source)
+        return write_collected(collected, records([]), ImportMap(), destination, name=chosen)
+    import_map = read_import_map(map_file)
+    people, heights = read_people(import_map, map_file.parent if map_file else source)
+    files = source_files(source, import_map)
+    results = destination.with_name(f".{destination.name}.collected")
+    collected = Collected()
+    if runner is None:
         for file in files:
-            found.take(collect(file, plan, heights, found_name))
+            collected.add(collect(file, import_map, heights, chosen))
     else:
         check_new(destination)
-        shares = shares_of(files, plan, heights, found_name, place)
-        run(shares)
-        for part in kept(shares):
-            found.take(part)
-    imported = write_collected(found, people, plan, destination, name=source.name)
-    shutil.rmtree(place, ignore_errors=True)
+        jobs = jobs_by_subject(files, import_map, heights, chosen, results)
+        runner(jobs)
+        for result in job_results(jobs):
+            collected.add(result)
+    imported = write_collected(collected, people, import_map, destination, name=source.name)
+    shutil.rmtree(results, ignore_errors=True)
     return imported
 
 
 def _cohort_format(source: Path) -> str:
-    """Tell a whole cohort's layout; `auto` where the source is none, so that files are asked."""
+    """Return the format of a whole cohort, or `auto` where each file is to be recognised alone."""
     if source.is_file():
-        return "tables" if is_column_map(source) else "auto"
-    if any(set(SCALE_COLUMNS) <= columns_of(file) for file in source.glob("*.csv")):
-        return "stroke-specs"
-    if (source / NHANES_WRIST_FILE).exists():
-        return "nhanes-wrist"
-    return next((name for name, m in cohort_names().items() if m.is_mine(source)), "auto")
+        return tables.NAME if tables.is_column_map(source) else formats.AUTO
+    if any(set(stroke_specs.SCALE_COLUMNS) <= columns_of(file) for file in source.glob("*.csv")):
+        return stroke_specs.NAME
+    if (source / nhanes_wrist.FILE).exists():
+        return nhanes_wrist.NAME
+    matching = (name for name, module in cohort_names().items() if module.matches(source))
+    return next(matching, formats.AUTO)
 
 
 def write_collected(
-    found: Collected, people: pd.DataFrame, plan: Plan, destination: Path, *, name: str
+    collected: Collected,
+    people: pd.DataFrame,
+    import_map: ImportMap,
+    destination: Path,
+    *,
+    name: str,
 ) -> Imported:
     """Turn what was collected into a cohort folder."""
-    with TemporaryDirectory() as place:
-        draft = Path(place)
-        events, ids, rules = assemble(found, people, plan, draft)
-        if events.empty or not found.read:
-            raise CohortInvalid(found.unreadable or _nothing(found, rules.as_tuple()))
-        in_it = set(events[SUBJECT])
-        _write_report(found, {who: n for who, n in ids.items() if n in in_it}, draft)
+    with TemporaryDirectory() as folder:
+        draft = Path(folder)
+        events, ids, rules = assemble(collected, people, import_map, draft)
+        if events.empty or not collected.read:
+            raise CohortInvalid(collected.unreadable or _nothing(collected, rules.as_tuple()))
+        used = set(events[SUBJECT])
+        _write_report(collected, {label: n for label, n in ids.items() if n in used}, draft)
         provenance = Provenance(
-            name=plan.name or name,
-            source=f"recordings: {len(found.read)} file(s) of {name}",
+            name=import_map.name or name,
+            source=f"recordings: {len(collected.read)} file(s) of {name}",
             simulated=False,
-            details={"dropped": len(found.dropped), "unreadable": len(found.unreadable)},
+            details={"dropped": len(collected.dropped), "unreadable": len(collected.unreadable)},
             rules=rules.as_tuple(),
         )
-        cohort = write_cohort(events, provenance, destination, beside=draft)
+        cohort = write_cohort(events, provenance, destination, extra_files=draft)
     return Imported(
         cohort=cohort,
-        read=tuple(found.read),
-        dropped=tuple(found.dropped),
-        unreadable=tuple(found.unreadable),
+        read=tuple(collected.read),
+        dropped=tuple(collected.dropped),
+        unreadable=tuple(collected.unreadable),
     )
 
 
-def _nothing(found: Collected, rules: tuple[RuleCount, ...]) -> list[Problem]:
-    said = "; ".join(f"{rule.rule} ({rule.rows})" for rule in rules) or "no biomarker"
-    message = f"{len(found.read)} file(s) were read but hold nothing that a cohort can use: {said}"
-    return [*found.dropped, Problem(file="*", row=None, field="*", found=message)]
+def _nothing(collected: Collected, rules: tuple[RuleCount, ...]) -> list[Problem]:
+    counts = "; ".join(f"{rule.rule} ({rule.rows})" for rule in rules) or "no biomarker"
+    problem = Problem(
+        file="*",
+        row=None,
+        field="*",
+        found=f"{len(collected.read)} file(s) were read but hold nothing that a cohort can use"
+        f" ({counts})",
+        advice="check that the files hold dated values or recordings",
+    )
+    return [*collected.dropped, problem]
 
 
-def _write_report(found: Collected, ids: dict[str, int], draft: Path) -> None:
+def _write_report(collected: Collected, ids: dict[str, int], draft: Path) -> None:
     (draft / "metadata").mkdir(parents=True, exist_ok=True)
     record = {
-        "subjects": {str(number): who for who, number in sorted(ids.items())},
-        "read": found.read,
-        "dropped": [asdict(problem) for problem in found.dropped],
-        "unreadable": [asdict(problem) for problem in found.unreadable],
+        "subjects": {str(number): label for label, number in sorted(ids.items())},
+        "read": collected.read,
+        "dropped": [asdict(problem) for problem in collected.dropped],
+        "unreadable": [asdict(problem) for problem in collected.unreadable],
     }
     (draft / IMPORT_REPORT).write_text(json.dumps(record, indent=1), "utf-8")

@@ -1,4 +1,4 @@
-"""From what was collected to a cohort's events: minutes to days, labels to ids, dates to all."""
+"""Turns what was collected into a cohort's events: days, subject ids, onset and enrolment."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from contracts.cohort import (
 )
 from contracts.vocabulary import vocabulary
 from features.biomarkers import gait, posture, sleep, therapy, wear
-from features.biomarkers.epochs import joined
+from features.biomarkers.epochs import join_minutes
 from features.biomarkers.heart import reserves
 from features.biomarkers.reduction import CLOCK_CHANGE
-from features.extract import DAYS_FOLDER, read_days, run_here
-from features.importing.plan import Plan
+from features.extract import DAYS_FOLDER, extract_locally, read_days
+from features.importing.import_map import ImportMap
 from features.minutes import minute_files, write_minutes
-from features.plausible import plausible_events
-from features.recording import BIRTH_DATE, WHO, Collected, records
+from features.plausibility import plausible_events
+from features.recording import BIRTH_DATE, SUBJECT_LABEL, Collected, records
 
 AGE, ARM = "REHABCAST//AGE", "REHABCAST//AFFECTED_ARM"
 DEVICE, DEVICE_CHANGE = "REHABCAST//DEVICE", "REHABCAST//DEVICE_CHANGE"
@@ -35,74 +35,77 @@ NO_MEASUREMENT = (BIRTH_DATE, ONSET, ENROLMENT, CLOCK_CHANGE, DEVICE_CHANGE)
 WRISTS = {"left": "left wrist", "right": "right wrist"}
 
 
-class Rules:
-    """Counts what an import decided, by the rule's words."""
+class RuleCounts:
+    """Counts the rows that each rule of an import applied to."""
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
 
     def count(self, rule: str, rows: int = 1) -> None:
-        """Add rows to a rule."""
+        """Add rows to the count of a rule."""
         if rows:
             self.counts[rule] = self.counts.get(rule, 0) + rows
 
     def as_tuple(self) -> tuple[RuleCount, ...]:
-        """Return them as a cohort's provenance has them."""
+        """Return the counts as a cohort's provenance holds them."""
         return tuple(RuleCount(rule=rule, rows=rows) for rule, rows in self.counts.items())
 
 
 def subject_ids(labels: set[str]) -> dict[str, int]:
-    """Number the subjects: labels that are all whole numbers stay, others are counted in order."""
+    """Number the subjects: labels that are all whole numbers stay, others are numbered in order."""
     if all(label.isascii() and label.isdigit() and len(label) < 18 for label in labels):
         return {label: int(label) for label in labels}
     return {label: number for number, label in enumerate(sorted(labels), start=1)}
 
 
 def assemble(
-    found: Collected, people: pd.DataFrame, plan: Plan, draft: Path
-) -> tuple[pd.DataFrame, dict[str, int], Rules]:
+    collected: Collected, people: pd.DataFrame, import_map: ImportMap, draft: Path
+) -> tuple[pd.DataFrame, dict[str, int], RuleCounts]:
     """Write minutes into the draft folder and return all events.
 
     Returns
     -------
     Events with `contracts.cohort.COLUMNS`, ids by label, and the rules applied. What breaks the
-    vocabulary's ranges or lies before the onset is left out and stands in `found.dropped`.
+    vocabulary's ranges or lies before the onset is left out and stands in `collected.dropped`.
     """
-    rules = Rules()
-    known = pd.concat([*found.records, people, records([])], ignore_index=True)
-    for who, parts in found.strides.items():
-        found.daily[who].append(gait.daily_gait(pd.concat(parts, ignore_index=True)))
-    labels = {*found.minutes, *found.daily, *known.loc[known[WHO] != "", WHO]}
+    rules = RuleCounts()
+    known = pd.concat([*collected.records, people, records([])], ignore_index=True)
+    for subject, parts in collected.strides.items():
+        collected.daily[subject].append(gait.daily_gait(pd.concat(parts, ignore_index=True)))
+    recorded = known.loc[known[SUBJECT_LABEL] != "", SUBJECT_LABEL]
+    labels = {*collected.minutes, *collected.daily, *recorded}
     ids = subject_ids(labels)
-    arms = dict(known.loc[known[CODE] == ARM, [WHO, TEXT]].itertuples(index=False, name=None))
+    affected = known.loc[known[CODE] == ARM, [SUBJECT_LABEL, TEXT]]
+    arms = dict(affected.itertuples(index=False, name=None))
     tables = [known]
-    for who in sorted(found.minutes, key=lambda label: ids[label]):
-        minutes, changes = _minutes(who, found.minutes.pop(who), arms.get(who, ""), rules)
-        write_minutes(minutes.assign(**{SUBJECT: ids[who]}), draft)
-        tables += [changes, maker_worn_most(who, minutes)]
-    for who, parts in found.daily.items():
-        tables += [part.assign(**{WHO: who, TEXT: None}) for part in parts]
+    for subject in sorted(collected.minutes, key=lambda label: ids[label]):
+        parts = collected.minutes.pop(subject)
+        minutes, changes = _minutes(subject, parts, arms.get(subject, ""), rules)
+        write_minutes(minutes.assign(**{SUBJECT: ids[subject]}), draft)
+        tables += [changes, most_worn_maker(subject, minutes)]
+    for subject, parts in collected.daily.items():
+        tables += [part.assign(**{SUBJECT_LABEL: subject, TEXT: None}) for part in parts]
     events = pd.concat(tables, ignore_index=True)
-    events[SUBJECT] = events[WHO].map(ids)
-    events = pd.concat([_days(draft, found), events], ignore_index=True)[[*COLUMNS]]
+    events[SUBJECT] = events[SUBJECT_LABEL].map(ids)
+    events = pd.concat([_days(draft, collected), events], ignore_index=True)[[*COLUMNS]]
     events = events.astype({TIME: "datetime64[us]", NUMBER: float})
-    events = _adherence(events, plan)
+    events = _adherence(events, import_map)
     events = reserves(_dated(events, rules))
     if len(events):
-        events, left = plausible_events(events)
-        found.dropped += [part.as_problem() for part in left]
-        for part in left:
-            rules.count(f"{vocabulary()[part.code].name} {part.reason}", part.values)
+        events, excluded = plausible_events(events)
+        collected.dropped += [values.as_problem() for values in excluded]
+        for values in excluded:
+            name = vocabulary()[values.code].name
+            rules.count(f"{name} {values.reason}: left out", values.values)
     return events, ids, rules
 
 
 def _minutes(
-    who: str, parts: list[pd.DataFrame], arm: str, rules: Rules
+    subject: str, parts: list[pd.DataFrame], arm: str, rules: RuleCounts
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Judge wear and sleep of each device, name the main one, and find exchanged devices."""
-    whole = joined(parts)
+    """Judge wear and sleep of each device, choose the main one, and find exchanged devices."""
     tables = []
-    for _, rows in whole.groupby(["placement", "device"], sort=True):
+    for _, rows in join_minutes(parts).groupby(["placement", "device"], sort=True):
         flags, rule = wear.worn(rows)
         rules.count(f"minutes whose wear was judged by: {rule}", len(rows))
         judged = rows.assign(
@@ -117,24 +120,22 @@ def _minutes(
     minutes["main"] = minutes["placement"] == best
     minutes["speaks_for_wear"] = wear_by_minute(minutes)
     if arm in WRISTS:
-        minutes["other_use_s"] = other_use(minutes, WRISTS[arm])
+        minutes["other_use_s"] = unaffected_arm_use(minutes, WRISTS[arm])
     if "n" in minutes:
         minutes["enmo_mg"] = 1000 * minutes["enmo_sum"] / minutes["n"]
         minutes["mad_mg"] = 1000 * minutes["mad_sum"] / minutes["n"]
-    changes = _exchanged(who, minutes)
-    rules.count("wearable exchanged for another at the same place", len(changes))
+    changes = _exchanged(subject, minutes)
+    rules.count("wearable exchanged for another at the same placement", len(changes))
     return minutes, changes
 
 
-def maker_worn_most(who: str, minutes: pd.DataFrame) -> pd.DataFrame:
-    """Return whose device a person wore for most minutes: an audit compares people by it.
+def most_worn_maker(subject: str, minutes: pd.DataFrame) -> pd.DataFrame:
+    """Return the maker of the devices that a person wore for most minutes.
 
-    A device is named by its maker first (`features/sources`); the model and serial number after it
-    would make every person a group of their own.
+    An audit compares people by it; with the serial number every person would be a group alone.
     """
-    maker = minutes["device"].str.replace(r"[ ,].*\d.*$", "", regex=True)
-    worn = maker[minutes["worn"].fillna(True).astype(bool)]
-    return records([(who, None, DEVICE, None, maker) for maker in sorted(worn.mode())[:1]])
+    worn = minutes.loc[minutes["worn"].fillna(True).astype(bool), "maker"]
+    return records([(subject, None, DEVICE, None, maker) for maker in sorted(worn.mode())[:1]])
 
 
 def wear_by_minute(minutes: pd.DataFrame) -> pd.Series:
@@ -145,8 +146,8 @@ def wear_by_minute(minutes: pd.DataFrame) -> pd.Series:
     return anywhere[first].astype("boolean").reindex(minutes.index)
 
 
-def other_use(minutes: pd.DataFrame, affected: str) -> pd.Series:
-    """Return the other wrist's seconds of use beside the affected one's, where both were worn."""
+def unaffected_arm_use(minutes: pd.DataFrame, affected: str) -> pd.Series:
+    """Return the other wrist's seconds of use on the affected wrist's rows, if both were worn."""
     worn = minutes["worn"].fillna(False).astype(bool)
     is_affected = minutes["placement"] == affected
     is_other = minutes["placement"].isin(WRISTS.values()) & ~is_affected
@@ -154,25 +155,25 @@ def other_use(minutes: pd.DataFrame, affected: str) -> pd.Series:
     return minutes[TIME].map(other).where(worn & is_affected)
 
 
-def _exchanged(who: str, minutes: pd.DataFrame) -> pd.DataFrame:
+def _exchanged(subject: str, minutes: pd.DataFrame) -> pd.DataFrame:
     first = minutes.groupby(["placement", "device"])[TIME].min().reset_index()
     later = first.sort_values(TIME)[first.sort_values(TIME).duplicated("placement", keep="first")]
-    return records([(who, at, DEVICE_CHANGE, None, None) for at in later[TIME]])
+    return records([(subject, at, DEVICE_CHANGE, None, None) for at in later[TIME]])
 
 
-def _days(draft: Path, found: Collected) -> pd.DataFrame:
-    found.dropped += run_here(minute_files(draft), draft / DAYS_FOLDER)
+def _days(draft: Path, collected: Collected) -> pd.DataFrame:
+    collected.dropped += extract_locally(minute_files(draft), draft / DAYS_FOLDER)
     return read_days(draft).assign(**{TEXT: None})
 
 
-def _adherence(events: pd.DataFrame, plan: Plan) -> pd.DataFrame:
-    if plan.planned_therapy_min_a_week is None:
+def _adherence(events: pd.DataFrame, import_map: ImportMap) -> pd.DataFrame:
+    if import_map.planned_therapy_min_a_week is None:
         return events
     done = events[events[CODE] == therapy.THERAPY]
     tables = [events]
     for subject, rows in done.groupby(SUBJECT):
         minutes = rows.groupby(rows[TIME].dt.normalize())[NUMBER].sum()
-        share = therapy.adherence(minutes, plan.planned_therapy_min_a_week)
+        share = therapy.adherence(minutes, import_map.planned_therapy_min_a_week)
         tables.append(
             pd.DataFrame(
                 {
@@ -187,7 +188,7 @@ def _adherence(events: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def _dated(events: pd.DataFrame, rules: Rules) -> pd.DataFrame:
+def _dated(events: pd.DataFrame, rules: RuleCounts) -> pd.DataFrame:
     """Give everybody an onset and an enrolment, and turn birth dates into ages at onset."""
     measured = events[events[TIME].notna() & ~events[CODE].isin(NO_MEASUREMENT)]
     dates = {
@@ -198,7 +199,7 @@ def _dated(events: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     undated = sorted(set(events[SUBJECT]) - set(first.index))
     rules.count("subject with nothing dated: left out", len(undated))
     events = events[events[SUBJECT].isin(first.index)]
-    # The first recorded day stands in: it is the earliest that is known of the subject.
+    # The first recorded day replaces a missing date: it is the earliest known of the subject.
     onset = dates[ONSET].reindex(first.index).fillna(first)
     enrolment = dates[ENROLMENT].reindex(first.index).fillna(np.maximum(first, onset))
     for code, name in ((ONSET, "onset"), (ENROLMENT, "enrolment")):

@@ -1,4 +1,4 @@
-"""From files to what is known of each subject, with all that was lost on the way."""
+"""Reads source files into what is known of each subject, with everything that was left out."""
 
 from __future__ import annotations
 
@@ -10,67 +10,69 @@ import numpy as np
 
 from contracts.errors import ContractError, SourceUnreadable
 from features.biomarkers import intensity, range_of_motion
-from features.biomarkers.reduction import take_reading
-from features.importing.plan import Plan
+from features.biomarkers.reduction import reduce_reading
+from features.importing.import_map import ImportMap
 from features.recording import Collected, Quantity, Signal, SourceFile, problem
 from features.sources import formats
 from features.sources.signal_tables import read_signals
 
 
-def source_files(source: Path, plan: Plan) -> list[SourceFile]:
+def source_files(source: Path, import_map: ImportMap) -> list[SourceFile]:
     """Return the files of a source: itself, or everything in the folder.
 
-    A file in a sub-folder is of the subject that the first sub-folder names.
+    A file in a sub-folder belongs to the subject that the first sub-folder names.
 
     Raises
     ------
     ContractError
-        There is nothing.
+        There is no file.
     """
     if not source.exists():
-        raise ContractError(f"{source}: does not exist: check the path")
-    found = [source] if source.is_file() else sorted(p for p in source.rglob("*") if p.is_file())
+        raise ContractError(f"{source}: does not exist", "check the path")
+    paths = [source] if source.is_file() else sorted(p for p in source.rglob("*") if p.is_file())
     base = source.parent if source.is_file() else source
     files = []
-    for path in found:
+    for path in paths:
         parts = path.relative_to(base).parts
         hidden = any(part.startswith(".") for part in parts)
-        if not hidden and parts != (plan.people,):
+        if not hidden and parts != (import_map.people,):
             name = "/".join(parts)
             files.append(
                 SourceFile(
                     path=path,
                     name=name,
-                    who=parts[0] if len(parts) > 1 else path.name.split(".")[0],
-                    zone=plan.time_zone,
-                    placement=plan.placement_of(name),
+                    subject_label=parts[0] if len(parts) > 1 else path.name.split(".")[0],
+                    zone=import_map.time_zone,
+                    placement=import_map.placement_of(name),
                 )
             )
     if not files:
-        raise ContractError(f"{source}: no file in it: name a file or a folder of subjects")
+        raise ContractError(
+            f"{source}: contains no files", "name a file or a folder with a folder per subject"
+        )
     return files
 
 
 def collect(
-    file: SourceFile, plan: Plan, heights: dict[str, float], format_name: str = "auto"
+    file: SourceFile, import_map: ImportMap, heights: dict[str, float], format_name: str = "auto"
 ) -> Collected:
-    """Read one file; one that breaks half-way leaves nothing but its error."""
-    found = Collected()
-    declared = plan.signals_of(file.name)
+    """Read one file; one that fails half-way leaves nothing but its error."""
+    collected = Collected()
+    declared = import_map.signals_of(file.name)
     pieces = read_signals(file, declared) if declared else formats.read(file, format_name)
     inertial: dict[tuple[str, Quantity], Signal] = {}
     try:
         for reading in pieces:
-            if plan.actigraph_counts:
+            if import_map.actigraph_counts:
                 reading = replace(reading, signals=(*reading.signals, *_counted(reading.signals)))
-            take_reading(file, reading, found, heights, plan.device_axes(file.name))
-            if plan.joints:
+            reduce_reading(file, reading, collected, heights, import_map.device_axes(file.name))
+            if import_map.joints:
                 inertial |= {(s.placement, s.quantity): s for s in reading.signals}
-        _joints(file, inertial, plan, found)
+        _joints(file, inertial, import_map, collected)
     except SourceUnreadable as error:
         return Collected(unreadable=[error.problem])
-    found.read[file.name] = "signal table" if declared else format_name
-    return found
+    collected.read[file.name] = "signal table" if declared else format_name
+    return collected
 
 
 def _counted(signals: tuple[Signal, ...]) -> Iterator[Signal]:
@@ -89,17 +91,21 @@ def _counted(signals: tuple[Signal, ...]) -> Iterator[Signal]:
 
 
 def _joints(
-    file: SourceFile, inertial: dict[tuple[str, Quantity], Signal], plan: Plan, found: Collected
+    file: SourceFile,
+    inertial: dict[tuple[str, Quantity], Signal],
+    import_map: ImportMap,
+    collected: Collected,
 ) -> None:
     kinds = (Quantity.ACCELERATION, Quantity.ROTATION)
-    for joint in plan.joints:
-        units = [[inertial.get((place, q)) for q in kinds] for place in (joint.near, joint.far)]
+    for joint in import_map.joints:
+        units = [[inertial.get((site, q)) for q in kinds] for site in (joint.near, joint.far)]
         near, far = ([s for s in unit if s is not None] for unit in units)
         if len(near) == len(far) == 2:
             try:
                 table = range_of_motion.daily_range((near[0], near[1]), (far[0], far[1]))
-            except ValueError as error:
+            except ContractError as error:
                 where = f"{joint.near} and {joint.far}"
-                found.dropped.append(problem(file, where, str(error)))
+                dropped = problem(file, where, error.reason, error.what_to_do)
+                collected.dropped.append(dropped)
             else:
-                found.daily[near[0].who].append(table)
+                collected.daily[near[0].subject_label].append(table)

@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from contracts.cohort import SUBJECT, Cohort
+from contracts.errors import ContractError, Problem
 from contracts.vocabulary import vocabulary
 from features.cohort import IMPORT_REPORT
 from features.groups import WORN_DAY_HOURS
@@ -16,18 +17,23 @@ from features.report import pictures, tables
 
 
 def write_report(cohort: Cohort, folder: Path, file: Path) -> None:
-    """Write the page; it holds no value of a single person and needs nothing from the network.
+    """Write the page; it shows no single person's values and needs nothing from the network.
 
     Parameters
     ----------
     cohort, folder
-        The cohort as read, and where it was read from (for the import's report).
+        The cohort, and the folder that it was read from (for the import's report).
     file
         HTML file to write.
+
+    Raises
+    ------
+    ContractError
+        The import's report can't be read.
     """
     days = tables.daily(cohort.events)
     groups = tables.groups(cohort.events)
-    lost = tables.losses(_import_report(folder), cohort.provenance.rules)
+    losses = tables.losses(*_import_problems(folder), cohort.provenance.rules)
     missing = tables.missing_by_week(days, groups)
     page = _template().render(
         cohort=cohort,
@@ -40,8 +46,8 @@ def write_report(cohort: Cohort, folder: Path, file: Path) -> None:
         missing_pictures={name: pictures.missing(table, name) for name, table in missing.items()},
         channels=tables.channels(days),
         ranges_picture=pictures.ranges(days),
-        lost=lost,
-        lost_picture=pictures.losses(lost),
+        losses=losses,
+        losses_picture=pictures.losses(losses),
         rules=cohort.provenance.rules,
     )
     file.write_text(page, "utf-8")
@@ -55,9 +61,19 @@ def _template() -> Any:
     return environment.get_template("report.html")
 
 
-def _import_report(folder: Path) -> dict[str, Any]:
+def _import_problems(folder: Path) -> tuple[list[Problem], list[Problem]]:
+    """Return what an import left out, and which files it could not use; nothing without one."""
     file = folder / IMPORT_REPORT
     if not file.exists():
-        return {"dropped": [], "unreadable": []}
-    found: dict[str, Any] = json.loads(file.read_text("utf-8"))
-    return found
+        return [], []
+    try:
+        report: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        dropped, unreadable = (
+            [Problem(**record) for record in report[key]] for key in ("dropped", "unreadable")
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise ContractError(
+            f"{file}: not what this version of rehabcast writes ({error})",
+            "import the cohort again",
+        ) from error
+    return dropped, unreadable

@@ -1,4 +1,4 @@
-"""The pictures of the report page, as inline SVG with words for those who can't see them."""
+"""The pictures of the report page, as inline SVG; the page has a text alternative for each."""
 
 from __future__ import annotations
 
@@ -24,35 +24,35 @@ MOST_ROWS, MOST_DAYS = 60, 92
 
 
 def wear(days: pd.DataFrame) -> str:
-    """Hours of wear: how often each, and where in the course of whom."""
-    mine = days[days[CODE] == WEAR_TIME]
-    if mine.empty:
+    """Draw the hours of wear: their distribution, and each subject's days in order."""
+    worn = days[days[CODE] == WEAR_TIME]
+    if worn.empty:
         return ""
     figure = Figure(figsize=(11, 4), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.6])
-    left.hist(mine[NUMBER], bins=np.arange(0, 24.5, 1), color=BLUE)
+    left.hist(worn[NUMBER], bins=np.arange(0, 24.5, 1), color=BLUE)
     left.axvline(WORN_DAY_HOURS, color=RED, linestyle="--")
     left.text(WORN_DAY_HOURS - 0.3, 0.97, "flagged below", color=RED, ha="right", va="top",
               transform=left.get_xaxis_transform())  # fmt: skip
     left.set(xlabel="hours worn in a day", ylabel="subject-days", xlim=(0, 24))
-    first = mine.groupby(SUBJECT)["day"].transform("min")
-    grid = mine.assign(at=(mine["day"] - first).dt.days).pivot(
+    first = worn.groupby(SUBJECT)["day"].transform("min")
+    grid = worn.assign(at=(worn["day"] - first).dt.days).pivot(
         index=SUBJECT, columns="at", values=NUMBER
     )
-    shown = grid.loc[grid.mean(axis=1).sort_values().index[:MOST_ROWS]]
-    shown = shown.loc[:, shown.columns.astype(int) < MOST_DAYS]
+    least_worn = grid.loc[grid.mean(axis=1).sort_values().index[:MOST_ROWS]]
+    least_worn = least_worn.loc[:, least_worn.columns.astype(int) < MOST_DAYS]
     image = right.imshow(
-        shown, aspect="auto", interpolation="none", cmap="cividis", vmin=0, vmax=24
+        least_worn, aspect="auto", interpolation="none", cmap="cividis", vmin=0, vmax=24
     )
     right.set(xlabel="day since the first one worn", yticks=[])
-    right.set_ylabel(f"{len(shown)} of {len(grid)} subjects, least worn on top")
+    right.set_ylabel(f"{len(least_worn)} of {len(grid)} subjects, least worn on top")
     right.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.colorbar(image, ax=right, label="hours worn (white: no device)")
     return _svg(figure)
 
 
 def missing(table: pd.DataFrame, name: str) -> str:
-    """Share of days without a worn device, by group and week."""
+    """Draw the share of days without a worn device, by group and week."""
     figure = Figure(figsize=(11, 0.9 + 0.42 * len(table)), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(table, aspect="auto", cmap="cividis_r", vmin=0, vmax=1)
@@ -70,7 +70,7 @@ def missing(table: pd.DataFrame, name: str) -> str:
 
 
 def ranges(days: pd.DataFrame) -> str:
-    """Where each channel's values lie inside the range that the vocabulary allows."""
+    """Draw where each channel's values lie inside the range that the vocabulary allows."""
     parts = [(str(code), part[NUMBER].to_numpy()) for code, part in days.groupby(CODE)]
     if not parts:
         return ""
@@ -86,16 +86,17 @@ def ranges(days: pd.DataFrame) -> str:
                  medianprops={"color": RED, "linewidth": 2})  # fmt: skip
     axes.set_yticks(range(1, len(names) + 1), names)
     axes.set(
-        xlim=(-0.02, 1.02), xlabel="place in the plausible range (box 25 to 75 %, line 5 to 95 %)"
+        xlim=(-0.02, 1.02),
+        xlabel="position in the plausible range (box 25 to 75 %, line 5 to 95 %)",
     )
     axes.grid(axis="x", color="#dddddd")
     return _svg(figure)
 
 
-def losses(lost: Sequence[dict[str, Any]]) -> str:
-    """How many rows each rule touched, and how many files and parts gave nothing."""
+def losses(entries: Sequence[dict[str, Any]]) -> str:
+    """Draw how many rows each rule affected, and how many files and parts were not used."""
     counts: dict[str, int] = {}
-    for loss in lost:
+    for loss in entries:
         name = loss["reason"] if loss["what"] == "rule" else loss["what"]
         counts[name] = counts.get(name, 0) + int(loss["rows"])
     if not counts:

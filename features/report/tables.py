@@ -9,15 +9,16 @@ import numpy as np
 import pandas as pd
 
 from contracts.cohort import CODE, ENROLMENT, NUMBER, SUBJECT, TEXT, TIME, WEAR_TIME, RuleCount
+from contracts.errors import Problem
 from contracts.vocabulary import NOT_RECORDED, Kind, vocabulary
 from features.groups import WORN_DAY_HOURS
 
 EVERYBODY = "everybody"
 MOST_LABELS = 8
-"""A fact with more labels than this makes no groups."""
+"""A fact with more labels than this is not used for grouping."""
 
 REFERENCES = (WEAR_TIME, "LOINC//41950-7", "LOINC//40443-4")
-"""What a day must hold to count as there: the first of these that the cohort has."""
+"""What a day must hold to count as recorded: the first of these that the cohort has."""
 
 MOST_WEEKS = 13
 FEWEST_SUBJECTS = 5
@@ -31,17 +32,17 @@ def daily(events: pd.DataFrame) -> pd.DataFrame:
     """Return daily values with their day and week since enrolment."""
     words = vocabulary()
     kinds = {code: entry.kind for code, entry in words.items()}
-    mine = events[events[CODE].map(kinds) == Kind.DAILY]
+    values = events[events[CODE].map(kinds) == Kind.DAILY]
     enrolment = events[events[CODE] == ENROLMENT].set_index(SUBJECT)[TIME].dt.normalize()
-    day = mine[TIME].dt.normalize()
-    since = (day - mine[SUBJECT].map(enrolment)).dt.days
-    return mine[[SUBJECT, CODE, NUMBER]].assign(day=day, week=np.floor_divide(since, 7))
+    day = values[TIME].dt.normalize()
+    since = (day - values[SUBJECT].map(enrolment)).dt.days
+    return values[[SUBJECT, CODE, NUMBER]].assign(day=day, week=np.floor_divide(since, 7))
 
 
 def groups(events: pd.DataFrame) -> dict[str, pd.Series]:
     """Return each grouping of the subjects: a label by subject, everybody first."""
     subjects = pd.Index(sorted(events[SUBJECT].unique()))
-    found = {EVERYBODY: pd.Series(EVERYBODY, index=subjects)}
+    labels = {EVERYBODY: pd.Series(EVERYBODY, index=subjects)}
     words = vocabulary()
     for code, rows in events[events[TIME].isna()].groupby(CODE):
         facts = rows.drop_duplicates(SUBJECT).set_index(SUBJECT)
@@ -52,8 +53,8 @@ def groups(events: pd.DataFrame) -> dict[str, pd.Series]:
         else:
             label = facts[TEXT]
         if 2 <= label.nunique() <= MOST_LABELS:
-            found[words[str(code)].name] = label.reindex(subjects).fillna(NOT_RECORDED)
-    return found
+            labels[words[str(code)].name] = label.reindex(subjects).fillna(NOT_RECORDED)
+    return labels
 
 
 def wear(days: pd.DataFrame) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def wear(days: pd.DataFrame) -> dict[str, Any]:
 
 
 def reference(days: pd.DataFrame) -> str | None:
-    """Return the code that tells whether a day is there, None where the cohort has none of them."""
+    """Return the code by which a day counts as recorded, None where the cohort has none of them."""
     present = set(days[CODE])
     return next((code for code in REFERENCES if code in present), None)
 
@@ -86,22 +87,26 @@ def missing_by_week(
     day with steps, or with a resting heart rate, counts as worn. Cells of few subjects are NaN.
     """
     code = reference(days)
-    mine = days[days[CODE] == code]
-    if mine.empty:
+    reference_days = days[days[CODE] == code]
+    if reference_days.empty:
         return {}
-    expected = _expected(mine)
-    good = mine[mine[NUMBER] >= WORN_DAY_HOURS] if code == WEAR_TIME else mine
+    expected = _expected(reference_days)
+    good = (
+        reference_days[reference_days[NUMBER] >= WORN_DAY_HOURS]
+        if code == WEAR_TIME
+        else reference_days
+    )
     seen = good[[SUBJECT, "day"]].drop_duplicates().assign(seen=True)
     expected = expected.merge(seen, on=[SUBJECT, "day"], how="left")
     expected["missing"] = expected["seen"].isna().astype(float)
     expected = expected[expected["week"].between(0, MOST_WEEKS - 1)]
-    found = {}
+    tables = {}
     for name, label in grouped.items():
         cells = expected.assign(group=expected[SUBJECT].map(label)).groupby(["group", "week"])
         share = cells["missing"].mean().where(cells[SUBJECT].nunique() >= FEWEST_SUBJECTS)
         if share.notna().any():
-            found[name] = share.unstack("week")
-    return found
+            tables[name] = share.unstack("week")
+    return tables
 
 
 def _expected(days: pd.DataFrame) -> pd.DataFrame:
@@ -125,7 +130,7 @@ def _expected(days: pd.DataFrame) -> pd.DataFrame:
 
 
 def channels(days: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return one row a daily code: how much of it there is, and where its values lie."""
+    """Return one row per daily code: how much of it there is, and where its values lie."""
     words = vocabulary()
     all_days = max(len(days[[SUBJECT, "day"]].drop_duplicates()), 1)
     rows = []
@@ -150,17 +155,27 @@ def channels(days: pd.DataFrame) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (row["modality"], row["name"]))
 
 
-def losses(report: Mapping[str, Any], rules: Sequence[RuleCount]) -> list[dict[str, Any]]:
-    """Return each drop with its file, place and reason: files first, then parts, then rules."""
-    told = [
-        {"what": what, "file": p["file"], "place": p["field"], "reason": p["message"], "rows": 1}
-        for what, key in (("file not imported", "unreadable"), ("left out or noted", "dropped"))
-        for p in report[key]
-        if p["file"] != "*"
+def losses(
+    dropped: Sequence[Problem], unreadable: Sequence[Problem], rules: Sequence[RuleCount]
+) -> list[dict[str, Any]]:
+    """Return each loss with its file, field and reason: files first, then parts, then rules.
+
+    Parameters
+    ----------
+    dropped, unreadable
+        Problems of the import: what was left out, and files that were not imported.
+    rules
+        Rules of the import, whose problems of many files (`*`) are not repeated.
+    """
+    by_file = [
+        {"what": what, "file": p.file, "field": p.field, "reason": p.message, "rows": 1}
+        for what, problems in (("file not imported", unreadable), ("left out or noted", dropped))
+        for p in problems
+        if p.file != "*"
     ]
-    counted = [
-        {"what": "rule", "file": "*", "place": "", "reason": rule.rule, "rows": rule.rows}
+    by_rule = [
+        {"what": "rule", "file": "*", "field": "", "reason": rule.rule, "rows": rule.rows}
         for rule in rules
         if rule.rows
     ]
-    return [*told, *counted]
+    return [*by_file, *by_rule]

@@ -1,6 +1,6 @@
-"""The simulated stroke cohort: no real person is in it, and it says so wherever it goes.
+"""The simulated stroke cohort: no real person is in it, and everything made from it says so.
 
-It knows its own truth, so a model can be held against the best that any model could do. What is
+Its truth is known, so a model can be compared with the best that any model could do. What is
 simulated from which source, and what must not be concluded from it, is in docs/simulated-cohort.md.
 """
 
@@ -18,14 +18,14 @@ from features.simulate.subjects import SHARD, draw_subjects
 def simulate(
     *, subjects: int, seed: int, scenario: Scenario | None = None
 ) -> tuple[pd.DataFrame, Provenance]:
-    """Simulate a cohort in memory; `features.simulate.write` is for large ones.
+    """Simulate a cohort in memory; `features.simulate.write` is for large cohorts.
 
     Parameters
     ----------
     subjects
-        How many, at least 1; ids run from 1.
+        Number of subjects, at least 1; ids start at 1.
     seed
-        Seed of every random number; subject i of a seed is the same whatever the number.
+        Seed of every random number; subject i of a seed is the same in a cohort of any size.
     scenario
         What is simulated; by default the plain stroke cohort.
 

@@ -1,4 +1,4 @@
-"""Therapy as delivered to a shard of subjects, and the points that it gained each of them.
+"""Therapy as delivered to a shard of subjects, and the points that each of them gained by it.
 
 Letters: N subjects of a shard, P plans, D days since onset.
 """
@@ -14,10 +14,10 @@ from features.simulate.scenario import Scenario
 from features.simulate.therapy import (
     PLANS,
     SESSION_SPREAD,
-    gained,
-    planned,
-    usual_minutes,
-    worth,
+    effective_hours,
+    gain_over_usual_care,
+    session_planned,
+    usual_care_minutes,
 )
 
 Array = NDArray[np.float64]
@@ -34,13 +34,13 @@ def draw_minutes(
     """Return minutes a day under each plan, (N, P, D); attendance and noise are shared."""
     planted = scenario.disparity
     start = (enrolment + planted.start_delay_days * member)[:, None].astype(float)
-    due = planned(np.arange(weekend.shape[1], dtype=float), start, weekend)
+    due = session_planned(np.arange(weekend.shape[1], dtype=float), start, weekend)
     attended = generator.random(weekend.shape) < expit(latent[:, TOLERANCE, None])
     shape = 1 / SESSION_SPREAD**2
     length = generator.gamma(shape, 1 / shape, weekend.shape)
     factor = np.where(member, planted.therapy_factor, 1.0)[:, None]
-    each = due * attended * length * factor
-    return np.asarray(np.round(each[:, None, :] * np.array(list(PLANS.values()))[None, :, None]))
+    share = due * attended * length * factor
+    return np.asarray(np.round(share[:, None, :] * np.array(list(PLANS.values()))[None, :, None]))
 
 
 def points_gained(
@@ -53,14 +53,14 @@ def points_gained(
 ) -> Array:
     """Return points gained over usual care by each day under each plan, (N, P, D)."""
     day = np.arange(weekend.shape[1], dtype=float)
-    usual = usual_minutes(day, enrolment[:, None].astype(float), weekend, scenario.groups)
-    reference = worth(usual, day, scenario.therapy)
-    hours = worth(minutes, day, scenario.therapy)
+    usual = usual_care_minutes(day, enrolment[:, None].astype(float), weekend, scenario.groups)
+    reference = effective_hours(usual, day, scenario.therapy)
+    hours = effective_hours(minutes, day, scenario.therapy)
     more = np.zeros(minutes.shape)
     for flag in (False, True):
         rows = member == flag
         for p in range(len(PLANS)):
-            more[rows, p] = gained(
+            more[rows, p] = gain_over_usual_care(
                 latent[rows],
                 hours[rows, p],
                 reference[rows],

@@ -1,4 +1,4 @@
-"""Daily wearable channels: what each reads of the hidden state, its own level, days and device.
+"""Daily wearable channels: how each depends on the hidden state, person, day and device.
 
 A channel is normal on its transformed scale: the hidden reading, plus the person's own offset, a
 change of offset where the device was exchanged, a weekend shift, and noise that carries over from
@@ -222,7 +222,7 @@ CHANNELS: tuple[Channel, ...] = (
         within=0.15,
         decimals=1,
     ),
-    # Null by design: sleep barely tells recovery (SIESTA 2025). Explanations are judged on it.
+    # Null by design: sleep barely predicts recovery (SIESTA 2025). Explanations are judged on it.
     Channel(
         code="REHABCAST//SLEEP",
         reads=None,

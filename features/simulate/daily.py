@@ -1,4 +1,4 @@
-"""Draws the daily wearable channels of a shard: what a device would have shown on each day worn.
+"""Draws the daily wearable channels of a shard: what a device would measure on each day.
 
 Letters: N subjects of a shard, D days since onset.
 """
@@ -30,14 +30,14 @@ EXCHANGE_SHARE = 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Devices:
-    """What else a shard's readings hang on.
+    """What else a shard's readings depend on.
 
     Parameters
     ----------
     weekend, badness
         (N, D).
     member
-        Who is in the planted group, (N,).
+        Membership of the planted group, (N,).
     exchange
         Day of the exchange of the device, or -1, (N,).
     """

@@ -1,4 +1,4 @@
-"""A shard of simulated subjects as cohort events: what a hospital would have on record of them."""
+"""A shard of simulated subjects as cohort events: what a hospital would have on record."""
 
 from __future__ import annotations
 
@@ -89,8 +89,8 @@ def _facts(drawn: Subjects) -> list[_Rows]:
         known = drawn.recorded.get(code, np.ones(len(everyone), dtype=np.bool_))
         number = values[known].astype(np.float64) if entry.is_numeric else None
         label = None if entry.is_numeric else values[known].astype(object)
-        who = everyone[known]
-        rows.append(_Rows(code, who, np.full(len(who), UNTIMED), number, label))
+        subjects = everyone[known]
+        rows.append(_Rows(code, subjects, np.full(len(subjects), UNTIMED), number, label))
     return rows
 
 

@@ -1,4 +1,4 @@
-"""The best possible forecast of a simulated subject: the Bayes floor that no honest model beats.
+"""The best possible forecast of a simulated subject: the Bayes floor that no sound model beats.
 
 Given the posterior of what is hidden, the rest of the therapy and the visits are drawn as the
 simulator draws them, and the score's distribution is summed in closed form over its steps.
@@ -30,7 +30,7 @@ from features.simulate.posterior import Posterior, posterior
 from features.simulate.record import Record, records
 from features.simulate.scales import FUGL_MEYER, SCALES, Scale
 from features.simulate.scenario import Scenario
-from features.simulate.streams import choose, stream
+from features.simulate.streams import draw_index, stream
 from features.simulate.therapy import PLANS, SESSION_SPREAD
 from features.simulate.visits import draw_visits
 
@@ -76,19 +76,22 @@ def bayes_floor(
     Raises
     ------
     ContractError
-        The simulator has no truth for the task's target, or the batch doesn't see enough.
+        The simulator has no truth for the task's target, or the batch lacks an input.
     """
     scale = {scale.code: scale for scale in SCALES}.get(task.target.code)
     if scale is None:
-        raise ContractError(f"{task.target.code} is not simulated: no best forecast is known")
+        raise ContractError(
+            f"{task.target.code} is not simulated, so its best possible forecast is not known",
+            "use a task with a simulated target, such as tasks/stroke-upper-limb.toml",
+        )
     jobs = (
         _Job(record, scale, task, scenario, seed, int(subject))
         for record, subject in zip(records(batch, events, scenario), batch.subject_B, strict=True)
     )
     parts = []
-    for row, part in enumerate(_each(jobs, workers)):
-        at = {columns.SUBJECT: batch.subject_B[row], columns.ORIGIN: batch.origin_day_B[row]}
-        parts.append(part.assign(**at))
+    for row, part in enumerate(_forecasts(jobs, workers)):
+        pair = {columns.SUBJECT: batch.subject_B[row], columns.ORIGIN: batch.origin_day_B[row]}
+        parts.append(part.assign(**pair))
         advance(f"pair {row + 1}")
     names = [columns.SUBJECT, columns.ORIGIN, columns.HORIZON, *columns.QUANTILE_COLUMNS]
     return pd.concat(parts, ignore_index=True)[[*names, MEAN, MEAN_ERROR, EFFECTIVE]]
@@ -103,7 +106,7 @@ class _Job(NamedTuple):
     subject: int
 
 
-def _each(jobs: Iterator[_Job], workers: int) -> Iterator[pd.DataFrame]:
+def _forecasts(jobs: Iterator[_Job], workers: int) -> Iterator[pd.DataFrame]:
     # Small matrices: threads of the linear algebra would only wait for each other.
     if workers == 1:
         with threadpool_limits(1):
@@ -125,9 +128,14 @@ def _forecast(job: _Job) -> pd.DataFrame:
     score_G = np.arange(scale.low, scale.high + scale.step / 2, scale.step)
     below_PHG = np.full((*day_PH.shape, len(score_G)), np.nan)
     for member in np.unique(known.member[rows]):
-        mine = known.member[rows] == member
-        below_PHG[mine] = _chance_of_at_most(
-            known.latent[rows[mine]], day_PH[mine], score_G, bool(member), job, generator
+        same_group = known.member[rows] == member
+        below_PHG[same_group] = _chance_of_at_most(
+            known.latent[rows[same_group]],
+            day_PH[same_group],
+            score_G,
+            bool(member),
+            job,
+            generator,
         )
     return _summary(below_PHG, day_PH, score_G, known, job)
 
@@ -147,8 +155,8 @@ def _outcome_days(
         if horizon.day > origin:
             distance = np.where(inside, np.abs(visit_PV - horizon.day), np.iinfo(np.int64).max)
             nearest = distance.argmin(axis=1)
-            found = inside.any(axis=1)
-            day_PH[found, h] = visit_PV[found, nearest[found]]
+            visited = inside.any(axis=1)
+            day_PH[visited, h] = visit_PV[visited, nearest[visited]]
     return day_PH
 
 
@@ -184,7 +192,7 @@ def _minutes(latent: Array, member: bool, job: _Job, generator: np.random.Genera
     record, scenario = job.record, job.scenario
     log_weight = plan_log_weights(latent, record, member, scenario)
     chance = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
-    plan = choose(chance / chance.sum(axis=1, keepdims=True), generator)
+    plan = draw_index(chance / chance.sum(axis=1, keepdims=True), generator)
     due = due_days(record, member, scenario)
     due[: record.origin + 1] = False
     ahead = np.flatnonzero(due)
@@ -206,10 +214,11 @@ def _summary(
         visited = day_PH[:, h] >= 0
         if not visited.any():
             continue
-        each_PG = below_PHG[visited, h]
-        quantile = score_G[[int((each_PG.mean(axis=0) < level).sum()) for level in QUANTILE_LEVELS]]
+        below_PG = below_PHG[visited, h]
+        below_G = below_PG.mean(axis=0)
+        quantile = score_G[[int((below_G < level).sum()) for level in QUANTILE_LEVELS]]
         # The mean of a score is the sum of the chances to exceed each lower one.
-        mean_P = score_G[0] + job.scale.step * (1 - each_PG[:, :-1]).sum(axis=1)
+        mean_P = score_G[0] + job.scale.step * (1 - below_PG[:, :-1]).sum(axis=1)
         rows.append(
             {
                 columns.HORIZON: horizon.day,

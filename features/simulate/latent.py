@@ -28,7 +28,8 @@ LATENT = (
     "pace",
 )
 """Logit of the start and of the regained share, and log days, for arm and walking; logit of the
-share of sessions attended; ARAT points beyond what the arm's level says; log comfortable m/s."""
+share of sessions attended; ARAT points beyond those expected from the arm's level; log comfortable
+speed in m/s."""
 
 ARM_START, ARM_RATE, ARM_TIME, WALK_START, WALK_RATE, WALK_TIME, TOLERANCE, HAND, PACE = range(9)
 
@@ -44,13 +45,13 @@ class Groups:
         mean and SD of the logit of the initial score over 66. Verified, see
         `features.published_recovery`.
     rate_spread, time_spread
-        SD between patients on the logit of the rate and the log of the time constant. With none,
-        the published predictor errs less on the cohort than on real patients; these bring it to
-        the published error (measured, the realism gate holds it).
+        SD between patients on the logit of the rate and the log of the time constant. Without them
+        the published predictor errs less on the cohort than on real patients; these values bring it
+        to the published error (measured and held by the realism gate).
     walk_start, walk_rate
         Per group, mean logit of walking ability at onset and of the missing share regained.
-        Assumptions, fitted so that nobody, assisted and independent walkers are as many at the
-        start and the end as among the survivors of Jorgensen 1995.
+        Assumptions, fitted so that the shares of non-walkers, assisted and independent walkers at
+        the start and the end are those among the survivors of Jorgensen 1995.
     walk_start_spread, walk_rate_spread, walk_days, walk_time_spread
         SD of both; median time constant in days and SD of its log. Assumptions, as above.
     tolerance, tolerance_spread
@@ -58,8 +59,8 @@ class Groups:
     tolerance_on_rate
         Shift of the arm's logit rate by one SD of tolerance: 0 unless it is a hidden confounder.
     hand_spread
-        SD of persistent ARAT points around what the arm's level says; with the other noise it
-        brings the rank correlation of the scales to 0.77 to 0.87 (verified, Rabadi 2006).
+        SD of persistent ARAT points around those expected from the arm's level; with the other
+        noise it brings the rank correlation of the scales to 0.77 to 0.87 (verified, Rabadi 2006).
     pace_mean, pace_spread
         Median comfortable speed of a full walker in m/s and SD of its log. Assumption.
     """
@@ -145,7 +146,7 @@ class Shift:
         return shift
 
 
-def place(
+def latents_from_draws(
     uniform: Array, normal: Array, groups: Groups, shift: Shift
 ) -> tuple[NDArray[np.int64], Array]:
     """Turn uniform (N,) and standard normal (N, 9) draws into groups (N,) and latents (N, 9).
@@ -166,10 +167,10 @@ def responsibility(latent: Array, groups: Groups, shift: Shift) -> Array:
     centred = latent.copy()
     centred[:, ARM_RATE] -= groups.tolerance_on_rate * tolerance
     log_chance = np.empty((len(latent), len(groups.share)))
-    each = zip(
+    parameters = zip(
         groups.means() + shift.of_latent(), groups.spreads(), shift.share(groups), strict=True
     )
-    for g, (mean, spread, share) in enumerate(each):
+    for g, (mean, spread, share) in enumerate(parameters):
         away = (centred - mean) / spread
         log_chance[:, g] = np.log(share) - 0.5 * (away**2).sum(axis=1) - np.log(spread).sum()
     chance = np.exp(log_chance - log_chance.max(axis=1, keepdims=True))

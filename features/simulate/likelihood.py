@@ -26,18 +26,18 @@ from features.simulate.channels import (
 )
 from features.simulate.latent import TOLERANCE
 from features.simulate.people import aid_chance
-from features.simulate.record import Reading, Record
+from features.simulate.record import ChannelReadings, Record
 from features.simulate.recovery import arm_level, walking
 from features.simulate.scales import ARM_TEST_SLOWNESS, FUGL_MEYER, State
 from features.simulate.scenario import Scenario
 from features.simulate.therapy import (
     PLANS,
     SESSION_SPREAD,
-    gained,
+    effective_hours,
+    gain_over_usual_care,
     plan_log_chance,
-    planned,
-    usual_minutes,
-    worth,
+    session_planned,
+    usual_care_minutes,
 )
 
 Array = NDArray[np.float64]
@@ -100,12 +100,12 @@ def course(
     at = day[None].astype(float)
     every = np.arange(len(record.weekend), dtype=float)
     start = np.array([[float(record.enrolment)]])
-    usual = usual_minutes(every[None], start, record.weekend[None], scenario.groups)
+    usual = usual_care_minutes(every[None], start, record.weekend[None], scenario.groups)
     known = np.minimum(day, len(every) - 1)
-    more = gained(
+    more = gain_over_usual_care(
         latent,
-        worth(minutes, every, scenario.therapy)[:, known],
-        worth(usual, every, scenario.therapy)[:, known],
+        effective_hours(minutes, every, scenario.therapy)[:, known],
+        effective_hours(usual, every, scenario.therapy)[:, known],
         scenario.groups,
         scenario.shift(member=member),
         scenario.therapy,
@@ -139,7 +139,7 @@ def due_days(record: Record, member: bool, scenario: Scenario) -> NDArray[np.boo
     """Return the days since onset, (D,), on which a session is due."""
     start = record.enrolment + scenario.disparity.start_delay_days * member
     day = np.arange(len(record.weekend), dtype=float)
-    return planned(day, np.array(float(start)), record.weekend)
+    return session_planned(day, np.array(float(start)), record.weekend)
 
 
 def plan_log_weights(latent: Array, record: Record, member: bool, scenario: Scenario) -> Array:
@@ -212,7 +212,12 @@ def _channels(hidden: Course, record: Record, member: bool, scenario: Scenario) 
 
 
 def _fits(
-    reading: Reading, hidden: Course, aid: int, record: Record, member: bool, scenario: Scenario
+    reading: ChannelReadings,
+    hidden: Course,
+    aid: int,
+    record: Record,
+    member: bool,
+    scenario: Scenario,
 ) -> Array:
     """Return the log density of a reading whose noise carries over between its days, (P,)."""
     channel, day = reading.channel, reading.day

@@ -1,4 +1,4 @@
-"""Who takes part. Nothing here changes recovery unless the scenario plants it."""
+"""The people of a simulated cohort; their facts change recovery only if the scenario says so."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class People:
         Logit of the chance of having a wearable, its shift by income (low, middle, high), and at 65
         and over: lower with low income and age (verified as directions, Nagappan 2024).
     recorded
-        Share of people of whom a fact is on record, where not all. Assumption.
+        Share of people whose fact is on record, where it is not on record for all. Assumption.
     """
 
     age_mean: float = 68.5
@@ -84,7 +84,7 @@ class People:
 
 
 def draw_people(subjects: int, generator: np.random.Generator, people: People) -> pd.DataFrame:
-    """Draw facts by code, one row a subject, and `owns`: has a wearable."""
+    """Draw facts, one row per subject and one column per code, and `owns`: has a wearable."""
     age = np.clip(np.round(generator.normal(people.age_mean, people.age_spread, subjects)), 18, 100)
     facts = pd.DataFrame({AGE: age})
     for code, mix in people.mixes.items():
@@ -104,7 +104,7 @@ def draw_people(subjects: int, generator: np.random.Generator, people: People) -
 def draw_recorded(
     subjects: int, generator: np.random.Generator, people: People
 ) -> dict[str, NDArray[np.bool_]]:
-    """Draw of whom a fact is on record, (N,) by code."""
+    """Draw whose fact is on record, (N,) by code."""
     return {code: generator.random(subjects) < share for code, share in people.recorded.items()}
 
 

@@ -1,4 +1,4 @@
-"""Pictures of simulated subjects: what was hidden, what was recorded, and where nothing was."""
+"""Pictures of simulated subjects: their hidden course, what was recorded, and the gaps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from features.simulate.events import DEVICE_CHANGE, THERAPY
 from features.simulate.scales import ARAT, FUGL_MEYER
 from features.simulate.truth import COURSE_FOLDER, truth_folder
 
-# Okabe and Ito 2008: told apart by people with any colour vision.
+# Okabe and Ito 2008: distinguishable with any colour vision.
 BLUE, ORANGE, GREEN, GREY, RED = "#0072B2", "#E69F00", "#009E73", "#BBBBBB", "#D55E00"
 LAST_DAY = 186
 
@@ -31,7 +31,7 @@ def draw_subjects_of(cohort: Path, picture: Path, subjects: int) -> None:
     cohort
         Cohort folder with its truth beside it.
     picture
-        File to write; its ending says the format.
+        File to write; its extension decides the format.
     subjects
         How many rows.
 
@@ -42,7 +42,10 @@ def draw_subjects_of(cohort: Path, picture: Path, subjects: int) -> None:
     """
     course_file = truth_folder(cohort) / COURSE_FOLDER / "000000.parquet"
     if not course_file.exists():
-        raise EvidenceMissing(f"{course_file} is missing: only a simulated cohort can be drawn so")
+        raise EvidenceMissing(
+            f"{course_file} is missing",
+            "name a simulated cohort with its truth beside it; only such a cohort can be drawn",
+        )
     course = pd.read_parquet(course_file)
     events = _days(read_events(cohort / "data" / "000000.parquet"))
     chosen = course[SUBJECT].unique()[:subjects]
@@ -50,8 +53,7 @@ def draw_subjects_of(cohort: Path, picture: Path, subjects: int) -> None:
         len(chosen), 5, figsize=(20, 2.1 * len(chosen)), squeeze=False, layout="constrained"
     )
     for row, subject in zip(axes, chosen, strict=True):
-        mine = events[events[SUBJECT] == subject]
-        _draw_row(row, mine, course[course[SUBJECT] == subject])
+        _draw_row(row, events[events[SUBJECT] == subject], course[course[SUBJECT] == subject])
         row[0].set_ylabel(f"subject {subject}", fontsize=9)
     for axis, title in zip(
         axes[0],

@@ -1,9 +1,9 @@
-"""The reference posterior: what the best possible reader makes of a record.
+"""The reference posterior: all that can be inferred about the hidden numbers from a record.
 
 Adaptive importance sampling from the exact prior and likelihood, with deterministic mixture weights
 over all stages (Cornuet 2012, "Adaptive multiple importance sampling"): every draw is weighted by
-the true density over the density of everything that was drawn from. So the answer is right whatever
-the proposals were; only its Monte-Carlo error, which it reports, depends on them.
+the true density over the density of all proposals together. So the result is right whatever the
+proposals were; only its Monte-Carlo error, which is reported, depends on them.
 
 Letters: P particles, K = 9 hidden numbers.
 """
@@ -31,9 +31,9 @@ WANTED = 800.0
 DEGREES = 6.0
 """Degrees of freedom of the proposals: heavier tails than any posterior here has."""
 NEGLIGIBLE = 12.0
-"""A group whose log evidence is so far below the best gets no more draws."""
+"""A group whose log evidence is this far below the best gets no more draws."""
 ENOUGH = 60.0
-"""Effective draws that a proposal is fitted to; weights are tempered until there are so many."""
+"""Effective draws that a proposal is fitted to; weights are tempered to reach this number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,10 +103,10 @@ def posterior(record: Record, scenario: Scenario, generator: np.random.Generator
         likely = evidence > evidence.max() - NEGLIGIBLE
         active = [c for c, chosen in zip(components, likely, strict=True) if chosen]
         _add(active, [_proposed(c, generator) for c in active], record, scenario)
-        found = _collected(components, scenario)
-        if found.effective >= WANTED:
+        result = _combined(components, scenario)
+        if result.effective >= WANTED:
             break
-    return found
+    return result
 
 
 def _prior(record: Record, scenario: Scenario) -> list[_Component]:
@@ -151,13 +151,13 @@ def _latent(component: _Component, draws: Array, scenario: Scenario) -> Array:
 def _add(
     components: list[_Component], draws: list[Array], record: Record, scenario: Scenario
 ) -> None:
-    """Weigh new draws of components; those with the same membership in one go."""
+    """Weight new draws of components; those with the same membership in one call."""
     for member in {component.member for component in components}:
-        mine = [k for k, component in enumerate(components) if component.member == member]
-        latent = np.concatenate([_latent(components[k], draws[k], scenario) for k in mine])
-        told = log_likelihood(latent, record, member, scenario)
-        size = [len(draws[k]) for k in mine]
-        for k, part in zip(mine, np.split(told, np.cumsum(size)[:-1]), strict=True):
+        chosen = [k for k, component in enumerate(components) if component.member == member]
+        latent = np.concatenate([_latent(components[k], draws[k], scenario) for k in chosen])
+        log_likelihoods = log_likelihood(latent, record, member, scenario)
+        ends = np.cumsum([len(draws[k]) for k in chosen])[:-1]
+        for k, part in zip(chosen, np.split(log_likelihoods, ends), strict=True):
             _append(components[k], draws[k], part)
 
 
@@ -197,7 +197,7 @@ def _tempered(log_weight: Array) -> Array:
         power *= 0.7
 
 
-def _collected(components: list[_Component], scenario: Scenario) -> Posterior:
+def _combined(components: list[_Component], scenario: Scenario) -> Posterior:
     log_weight = np.concatenate(
         [
             component.log_share + component.log_target - component.log_mixture

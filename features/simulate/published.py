@@ -1,7 +1,7 @@
-"""The published predictor of the Fugl-Meyer endpoint: the five-group mixture as it stands.
+"""The published predictor of the Fugl-Meyer endpoint: the five-group mixture, unchanged.
 
-It knows nothing of the spread between patients that the simulator adds, so its error on a simulated
-cohort can be held against the error that its authors report on real patients.
+It does not model the spread between patients that the simulator adds, so its error on a simulated
+cohort can be compared with the error that its authors report on real patients.
 
 Letters: N subjects, V assessments, P points of the grid (group x initial level), E scores.
 """

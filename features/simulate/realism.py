@@ -1,6 +1,6 @@
-"""The realism gates: whether a simulated cohort shows what is reported of real patients.
+"""The realism gates: whether a simulated cohort agrees with what is reported of real patients.
 
-Every gate applies the method of its source to the simulated people and holds the figure against
+Every gate applies the method of its source to the simulated people and compares the figure with
 the reported one. Letters: N subjects, W weeks, V visits, D days since onset.
 """
 
@@ -31,7 +31,7 @@ WARD_DAYS = 21
 """Days after enrolment in which somebody counts as an inpatient. Assumption."""
 WEAR_DAYS = 90
 SEED = 20_210_901
-"""Seed of the measurement noise of the studies that are done again here."""
+"""Seed of the measurement noise of the studies that are repeated here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """What the gates need of a shard, so that no more of a large cohort is held at once.
+    """What the gates need of a shard; the rest of a large cohort is not kept in memory.
 
     Parameters
     ----------
@@ -154,8 +154,8 @@ def plateau_day(score: Array, day: Array) -> float:
         asymptote = score @ curve / (curve @ curve)
         return float(((score - asymptote[:, None] * curve) ** 2).sum())
 
-    found = minimize(misfit, np.array([np.log(0.06), -10.0]), method="Nelder-Mead").x
-    return float(found[1] + np.log(9) / np.exp(found[0]))
+    log_rate, middle = minimize(misfit, np.array([np.log(0.06), -10.0]), method="Nelder-Mead").x
+    return float(middle + np.log(9) / np.exp(log_rate))
 
 
 def _study(latent: Array, use_ratio: Array, generator: np.random.Generator) -> dict[str, Array]:
@@ -206,7 +206,7 @@ def _predictor(parts: list[Sample]) -> list[Gate]:
 
 def _plateaus(parts: list[Sample]) -> list[Gate]:
     day = 7.0 * np.array(STUDY_WEEKS)
-    found = {
+    plateaus = {
         name: plateau_day(np.concatenate([part.study[name] for part in parts]), day)
         for name in ("use ratio", "Fugl-Meyer", "ARAT")
     }
@@ -217,7 +217,7 @@ def _plateaus(parts: list[Sample]) -> list[Gate]:
             target=target,
             low=target - 2 * error,
             high=target + 2 * error,
-            value=found[name],
+            value=plateaus[name],
         )
         for name, target, error in (
             ("use ratio", 24, 5),
@@ -225,7 +225,7 @@ def _plateaus(parts: list[Sample]) -> list[Gate]:
             ("ARAT", 41, 4),
         )
     ]
-    gaps = np.diff(list(found.values()))
+    gaps = np.diff(list(plateaus.values()))
     order = Gate(
         name="smallest gap from use to Fugl-Meyer to ARAT (days; above 0 is the reported order)",
         source="Lang 2021",
@@ -259,14 +259,14 @@ def _steps(parts: list[Sample]) -> list[Gate]:
     )
     return [
         Gate(
-            name=f"median daily steps of inpatients who {who}",
+            name=f"median daily steps of inpatients who {ability}",
             source="inpatient step counts 2023 (PubMed 37005896), reported quartiles",
             target=target,
             low=low,
             high=high,
             value=_median(np.concatenate([part.steps[group] for part in parts])),
         )
-        for group, (who, target, low, high) in enumerate(reported)
+        for group, (ability, target, low, high) in enumerate(reported)
     ]
 
 

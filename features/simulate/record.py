@@ -2,7 +2,7 @@
 
 It is taken from the sequence batch that models are given, so the floor can't know more than they
 do. Two things come from elsewhere, the day of the week and the day a device was exchanged: a model
-that sees therapy days and step counts can work them out, or be told.
+can infer them from therapy days and step counts, or be given them.
 
 Letters: B pairs, T days of the past, C channels, D days since onset.
 """
@@ -30,8 +30,8 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """A channel's values on the transformed scale, and the days since onset they are of, (K,)."""
+class ChannelReadings:
+    """A channel's values on the transformed scale and their days since onset, (K,)."""
 
     channel: Channel
     day: NDArray[np.int64]
@@ -54,13 +54,13 @@ class Record:
         Daily channels.
     worn, walked
         Days since onset with any reading, (K,), and which of them had a bout of walking; no days
-        where no channel of walking is seen.
+        where the batch has no channel of walking.
     exchange
         Day since onset when the device was exchanged, or -1.
     aid
-        Index of the walking aid, None where it isn't seen.
+        Index of the walking aid, None where it isn't an input.
     member
-        Whether the subject is in the planted group, None where it isn't seen.
+        Whether the subject is in the planted group, None where that isn't an input.
     """
 
     enrolment: int
@@ -68,7 +68,7 @@ class Record:
     weekend: NDArray[np.bool_]
     minutes: Array
     scores: tuple[tuple[Scale, int, float], ...]
-    readings: tuple[Reading, ...]
+    readings: tuple[ChannelReadings, ...]
     worn: NDArray[np.int64]
     walked: NDArray[np.bool_]
     exchange: int
@@ -77,7 +77,7 @@ class Record:
 
     @property
     def first_score(self) -> float:
-        """Fugl-Meyer score at enrolment, which the choice of the plan went by."""
+        """Fugl-Meyer score at enrolment, on which the choice of the plan depends."""
         return next(score for scale, _, score in self.scores if scale is FUGL_MEYER)
 
 
@@ -96,7 +96,7 @@ def records(batch: SequenceBatch, events: pd.DataFrame, scenario: Scenario) -> I
     Raises
     ------
     ContractError
-        The batch doesn't see what the posterior needs.
+        The batch lacks what the posterior needs.
     """
     _check(batch, scenario)
     dates = events[events[CODE].isin([ONSET, DEVICE_CHANGE])]
@@ -115,21 +115,21 @@ def _check(batch: SequenceBatch, scenario: Scenario) -> None:
     for code in (FUGL_MEYER.code, THERAPY):
         if code not in batch.layout.channels_C:
             raise ContractError(
-                f"the best possible forecast needs {code} among the task's inputs: add it there"
+                f"the best possible forecast needs {code} among the task's inputs", "add it there"
             )
     window = batch.values_BTC.shape[1]
     if batch.origin_day_B.max() >= window:
         raise ContractError(
-            f"origin {batch.origin_day_B.max()} looks back {window} days and doesn't see the"
-            " enrolment: the best possible forecast is known for earlier origins only, or raise"
-            " past_days in the task"
+            f"origin {batch.origin_day_B.max()} looks back {window} days and does not see the"
+            " enrolment, without which the best possible forecast is not known",
+            "use earlier origins, or raise past_days in the task",
         )
     planted = scenario.disparity
-    seen = any(name.startswith(f"{AID}=") for name in batch.layout.person_S)
+    seen = any(covariate.code == AID for covariate in batch.layout.person_S)
     if planted.code == AID and not planted.is_nothing and not seen:
         raise ContractError(
-            f"the scenario plants a disparity by {AID}: the best possible forecast needs it among"
-            " the task's inputs"
+            f"the scenario plants a disparity by {AID}, which is not among the task's inputs",
+            "add it there, as the best possible forecast needs it",
         )
 
 
@@ -161,7 +161,9 @@ def _record(
     for channel in CHANNELS:
         if channel.code in column:
             day, value = series(channel.code)
-            readings.append(Reading(channel=channel, day=day, scaled=channel.to_scale(value)))
+            readings.append(
+                ChannelReadings(channel=channel, day=day, scaled=channel.to_scale(value))
+            )
     worn, walked = _walked(readings)
     labels = _labels(batch, row)
     origin = int(day_T[-1])
@@ -184,7 +186,7 @@ def _record(
     )
 
 
-def _walked(readings: list[Reading]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def _walked(readings: list[ChannelReadings]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     walking = [reading.day for reading in readings if reading.channel.code in WALKING_CHANNELS]
     if not walking:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.bool_)
@@ -195,8 +197,8 @@ def _walked(readings: list[Reading]) -> tuple[NDArray[np.int64], NDArray[np.bool
 def _labels(batch: SequenceBatch, row: int) -> dict[str, str]:
     """Return the subject's known labels by code; "" for a label that the layout doesn't have."""
     labels: dict[str, str] = {}
-    for s, name in enumerate(batch.layout.person_S):
-        code, _, label = name.partition("=")
-        if label and batch.person_known_BS[row, s]:
+    for s, covariate in enumerate(batch.layout.person_S):
+        code, label = covariate.code, covariate.label
+        if label is not None and batch.person_known_BS[row, s]:
             labels[code] = label if batch.person_BS[row, s] == 1 else labels.get(code, "")
     return labels

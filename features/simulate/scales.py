@@ -1,4 +1,4 @@
-"""Bedside assessments: what each reads of the hidden state, and how noisily.
+"""Bedside assessments: how each depends on the hidden state, and how noisy it is.
 
 An assessment is the hidden value plus level-dependent noise, rounded to the scale's step and held
 on the scale. That gives floors and ceilings, and a likelihood in closed form.

@@ -33,7 +33,7 @@ class Disparity:
     code, label
         The group: a fact of the person and its label.
     share
-        Share of the group, where it is not the usual one.
+        Share of the group among the people; None leaves the usual share.
     therapy_factor, start_delay_days
         Factor of the minutes of a session, and days by which therapy starts later.
     steps_factor, steps_spread
@@ -74,7 +74,7 @@ class Disparity:
         return self == nothing
 
     def members(self, facts: pd.DataFrame) -> NDArray[np.bool_]:
-        """Return who is in the group, (N,), of facts with one column a code; nobody, of none."""
+        """Return who is in the group, (N,), given facts with one column per code."""
         if self.is_nothing:
             return np.zeros(len(facts), dtype=np.bool_)
         return (facts[self.code] == self.label).to_numpy(dtype=np.bool_)
@@ -82,7 +82,7 @@ class Disparity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """Everything that a simulated cohort follows from, beside its seed and size.
+    """Everything that determines a simulated cohort, apart from its seed and size.
 
     Parameters
     ----------
@@ -136,7 +136,9 @@ def read_scenario(file: Path) -> Scenario:
     try:
         return scenario_of(tomllib.loads(file.read_text("utf-8")), source=str(file))
     except (OSError, tomllib.TOMLDecodeError) as error:
-        raise ContractError(f"{file}: cannot be read as a scenario ({error})") from error
+        raise ContractError(
+            f"{file}: cannot be read as a scenario ({error})", "check the path and the TOML syntax"
+        ) from error
 
 
 def scenario_of(record: Mapping[str, Any], *, source: str) -> Scenario:
@@ -144,18 +146,22 @@ def scenario_of(record: Mapping[str, Any], *, source: str) -> Scenario:
     try:
         scenario = TypeAdapter(Scenario).validate_python(record)
     except ValidationError as error:
-        told = "; ".join(
-            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
-            for problem in error.errors()
+        faults = "; ".join(
+            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+            for fault in error.errors()
         )
-        raise ContractError(f"{source}: not a scenario: {told}") from error
+        raise ContractError(
+            f"{source}: not a scenario: {faults}",
+            "correct these parameters; scenarios/ has examples",
+        ) from error
     disparity, mixes = scenario.disparity, scenario.people.mixes
     if disparity.label not in {
         *mixes.get(disparity.code, {}),
         *_AID_LABELS.get(disparity.code, ()),
     }:
         raise ContractError(
-            f"{source}: disparity: nobody simulated has {disparity.label!r} as {disparity.code}"
+            f"{source}: disparity: nobody simulated has {disparity.label!r} as {disparity.code}",
+            "use a code and a label of the simulated people",
         )
     return scenario
 

@@ -13,7 +13,7 @@ def stream(seed: int, shard: int, name: str) -> np.random.Generator:
     return np.random.default_rng([seed, shard, crc32(name.encode())])
 
 
-def choose(chances: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.int64]:
+def draw_index(chances: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.int64]:
     """Draw one index for each row of chances (N, K), which sum to 1, (N,)."""
     below = np.cumsum(chances, axis=1)[:, :-1] < generator.random((len(chances), 1))
     return np.asarray(below.sum(axis=1), dtype=np.int64)

@@ -1,7 +1,7 @@
-"""Draws a shard of subjects: everything about them, hidden and recorded.
+"""Draws a shard of subjects with everything hidden and recorded about them.
 
 Letters: N subjects of a shard, P plans, V visits, D days since onset (0, 1, ...).
-A shard is always drawn whole, so subject i of a seed is the same whatever the cohort's size.
+A shard is always drawn completely, so subject i of a seed is the same in a cohort of any size.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from features.published_recovery import BEST_SCORE
 from features.simulate.care import draw_minutes, points_gained
 from features.simulate.channels import AIDS, USE_SLOWNESS, Days
 from features.simulate.daily import Devices, draw_daily, draw_exchanges, draw_walked
-from features.simulate.latent import LATENT, Shift, place
+from features.simulate.latent import LATENT, Shift, latents_from_draws
 from features.simulate.people import (
     AID,
     COMORBIDITIES,
@@ -27,7 +27,7 @@ from features.simulate.people import (
 from features.simulate.recovery import arm_level, walking
 from features.simulate.scales import ARM_TEST_SLOWNESS, FUGL_MEYER, SCALES, State
 from features.simulate.scenario import Scenario
-from features.simulate.streams import choose, stream
+from features.simulate.streams import draw_index, stream
 from features.simulate.therapy import plan_log_chance
 from features.simulate.visits import draw_enrolment, draw_visits
 from features.simulate.wear import Worn, draw_wear
@@ -35,7 +35,7 @@ from features.simulate.wear import Worn, draw_wear
 Array = NDArray[np.float64]
 
 SHARD = 250
-"""Subjects drawn, and written, together."""
+"""Subjects that are drawn and written together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +45,15 @@ class Subjects:
     Parameters
     ----------
     facts
-        One row a subject, one column a code, and `owns`.
+        One row per subject, one column per code, and `owns` (a wearable).
     recorded
-        Of whom a fact is on record, by code, where not of all, (N,).
+        Whose fact is on record, by code, where it is not on record for all, (N,).
     onset_day
         Calendar day of onset, counted from the nominal onset, (N,).
     enrolment
         Days from onset to enrolment, (N,).
     group, latent, member
-        Hidden group (N,), hidden numbers (N, 9), and who is in the planted group (N,).
+        Hidden group (N,), hidden numbers (N, 9), and membership of the planted group (N,).
     plan, minutes, gained
         Index of the plan followed, (N,); minutes of therapy a day under each, and points gained
         over usual care by each day, (N, P, D).
@@ -117,12 +117,12 @@ def draw_subjects(shard: int, seed: int, scenario: Scenario) -> Subjects:
         chance("group").random(SHARD),
         chance("latent").normal(size=(SHARD, len(LATENT))),
     )
-    places = [place(uniform, normal, scenario.groups, s) for s in _shifts(scenario)]
-    walk_then = walking(places[0][1], enrolment[:, None].astype(float))[:, 0]
-    facts[AID] = np.array(AIDS, dtype=object)[choose(aid_chance(walk_then), chance("aid"))]
+    drawn = [latents_from_draws(uniform, normal, scenario.groups, s) for s in _shifts(scenario)]
+    walk_then = walking(drawn[0][1], enrolment[:, None].astype(float))[:, 0]
+    facts[AID] = np.array(AIDS, dtype=object)[draw_index(aid_chance(walk_then), chance("aid"))]
     member = scenario.disparity.members(facts)
-    group = np.where(member, places[1][0], places[0][0])
-    latent = np.where(member[:, None], places[1][1], places[0][1])
+    group = np.where(member, drawn[1][0], drawn[0][0])
+    latent = np.where(member[:, None], drawn[1][1], drawn[0][1])
 
     visit_day, kept = draw_visits(SHARD, chance("visits"), scenario.visits)
     visit_day = visit_day + enrolment[:, None]
@@ -133,13 +133,13 @@ def draw_subjects(shard: int, seed: int, scenario: Scenario) -> Subjects:
 
     weekend = is_weekend(onset_day, day_count(scenario))
     chances = np.exp(plan_log_chance(first_score, latent, scenario.groups, scenario.therapy))
-    plan = choose(chances, chance("plan"))
+    plan = draw_index(chances, chance("plan"))
     minutes = draw_minutes(latent, enrolment, weekend, member, chance("therapy"), scenario)
     more = points_gained(latent, minutes, enrolment, weekend, member, scenario)
 
-    mine = more[np.arange(SHARD), plan]
+    gained = more[np.arange(SHARD), plan]
     level, score = _outcomes(latent, visit_day, more, noise[FUGL_MEYER.code])
-    scores = _scores(latent, visit_day, mine, noise, bias, noisier)
+    scores = _scores(latent, visit_day, gained, noise, bias, noisier)
     since = np.arange(day_count(scenario)) - enrolment[:, None]
     worn = draw_wear(
         since.astype(float),
@@ -150,7 +150,7 @@ def draw_subjects(shard: int, seed: int, scenario: Scenario) -> Subjects:
         scenario.wear,
     )
     exchange = draw_exchanges(enrolment, scenario.wear.last_day, chance("exchange"))
-    days = hidden_days(latent, mine, pd.Index(AIDS).get_indexer(pd.Index(facts[AID])))
+    days = hidden_days(latent, gained, pd.Index(AIDS).get_indexer(pd.Index(facts[AID])))
     devices = Devices(weekend=weekend, badness=worn.badness, member=member, exchange=exchange)
     return Subjects(
         facts=facts,
@@ -199,7 +199,7 @@ def _assessor(member: NDArray[np.bool_], scenario: Scenario) -> tuple[Array, Arr
 
 
 def on_days(daily: Array, day: NDArray[np.int64]) -> Array:
-    """Return the values (N, V) of a daily series (N, D) on given days; the last one goes on."""
+    """Return the values (N, V) of a daily series (N, D) on given days; later days get its last."""
     return np.take_along_axis(daily, np.minimum(day, daily.shape[1] - 1), axis=1)
 
 

@@ -1,4 +1,4 @@
-"""Therapy: who gets which plan, what of it is delivered, and what it truly does.
+"""Therapy: which plan a patient gets, how much of it is delivered, and its true effect.
 
 The evidence on dose conflicts (Lohse 2014 for, Lang 2016 against), so the truth is a choice of the
 scenario. It is always relative to usual care, which the published recovery curves include already.
@@ -25,23 +25,24 @@ PLANS: dict[str, float] = {"half": 15.0, "usual": 30.0, "double": 60.0, "intensi
 
 PLAN_DAYS = 84
 USUAL = "usual"
-PLAN_BASE = (-1.5, 0.0, -1.2, -2.2)
-"""Log odds of the plans where nothing confounds. Assumption."""
-PLAN_PULL = (-1.0, 0.0, 1.0, 2.0)
-"""How many steps of intensity a plan is from usual care."""
+PLAN_LOG_ODDS = (-1.5, 0.0, -1.2, -2.2)
+"""Log odds of the plans without confounding. Assumption."""
+PLAN_INTENSITY = (-1.0, 0.0, 1.0, 2.0)
+"""Steps of intensity between a plan and usual care."""
 SESSION_SPREAD = 0.3
 """SD over mean of a session's length. Assumption."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Therapy:
-    """What dose does, and what decides the dose.
+    """The effect of dose, and what decides the dose.
 
     Parameters
     ----------
     truth
-        none: no effect at any dose. saturating: most / (1 - exp(-hours / half_hours)). threshold:
-        nothing before about `threshold_hours`. timed: an hour loses worth with time since onset.
+        none: no effect at any dose. saturating: most (1 - exp(-hours / scale_hours)). threshold: no
+        effect before about `threshold_hours`. timed: saturating, but hours late after onset count
+        less.
     most_points
         Largest gain over no therapy by group, Fugl-Meyer points. Targets, set within the size of
         reported effects (Lohse 2014: standardised 0.35).
@@ -50,7 +51,7 @@ class Therapy:
     threshold_hours, threshold_width
         Middle and width of the threshold's rise. Target.
     worth_days
-        Days since onset in which an hour's worth falls to 37 %, for `timed`. Target.
+        Days since onset in which the effect of an hour falls to 37 %, for `timed`. Target.
     confounding
         0 to 4: how strongly plans follow severity (most to the moderately affected) and tolerance.
     """
@@ -70,16 +71,16 @@ def plan_log_chance(first_score: Array, latent: Array, groups: Groups, therapy: 
     tolerance = (latent[:, TOLERANCE] - groups.tolerance) / groups.tolerance_spread
     pull = 0.3 * therapy.confounding * (middle + tolerance)
     return np.asarray(
-        log_softmax(np.array(PLAN_BASE) + pull[:, None] * np.array(PLAN_PULL), axis=1)
+        log_softmax(np.array(PLAN_LOG_ODDS) + pull[:, None] * np.array(PLAN_INTENSITY), axis=1)
     )
 
 
-def planned(day: Array, start: Array, weekend: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def session_planned(day: Array, start: Array, weekend: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return on which days since onset (N, D) a session is planned, given the first day (N, 1)."""
     return (day >= start) & (day < start + PLAN_DAYS) & ~weekend
 
 
-def gained(
+def gain_over_usual_care(
     latent: Array,
     hours: Array,
     usual_hours: Array,
@@ -92,9 +93,11 @@ def gained(
     Parameters
     ----------
     latent
-        (N, 9). A patient's largest gain is the mean of his groups', by their chance given these.
+        (N, 9). A patient's largest gain is the mean over the groups, weighted by their chance given
+        these.
     hours, usual_hours
-        Worth of the hours so far (see `worth`), (N, D) or (1, D): this plan's and usual care's.
+        Effective hours so far (see `effective_hours`), (N, D) or (1, D): of this plan and of usual
+        care.
     """
     if therapy.truth == "none":
         return np.zeros(np.broadcast_shapes((len(latent), 1), hours.shape))
@@ -102,20 +105,20 @@ def gained(
     return np.asarray(most[:, None] * (_response(hours, therapy) - _response(usual_hours, therapy)))
 
 
-def worth(minutes: Array, day: Array, therapy: Therapy) -> Array:
-    """Return what the hours before each day count, (..., D), given minutes a day (..., D)."""
+def effective_hours(minutes: Array, day: Array, therapy: Therapy) -> Array:
+    """Return the hours before each day, by their effect, (..., D), given minutes a day (..., D)."""
     counted = minutes / 60
     if therapy.truth == "timed":
         counted = counted * np.exp(-day / therapy.worth_days)
     return np.asarray(np.cumsum(counted, axis=-1) - counted)
 
 
-def usual_minutes(
+def usual_care_minutes(
     day: Array, enrolment: Array, weekend: NDArray[np.bool_], groups: Groups
 ) -> Array:
     """Return the minutes a day (N, D) of usual care at average attendance, the reference."""
     attended = float(expit(groups.tolerance))
-    return np.asarray(PLANS[USUAL] * attended * planned(day, enrolment, weekend))
+    return np.asarray(PLANS[USUAL] * attended * session_planned(day, enrolment, weekend))
 
 
 def _response(hours: Array, therapy: Therapy) -> Array:

@@ -1,4 +1,4 @@
-"""The truth of a simulated cohort, as tables: it lies beside the cohort and never inside it.
+"""The truth of a simulated cohort, as tables that lie beside the cohort and never inside it.
 
 | file of `NAME-truth/` | one row per |
 | --- | --- |
@@ -95,7 +95,7 @@ def floor_file(cohort: Path, task_name: str) -> Path:
 
 
 def read_truth_scenario(cohort: Path) -> Scenario:
-    """Read from the truth folder what a cohort was simulated from.
+    """Read the scenario that a cohort was simulated from, out of its truth folder.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def read_truth_scenario(cohort: Path) -> Scenario:
         record = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise EvidenceMissing(
-            f"{file} cannot be read ({error}): only a simulated cohort has a truth, and it must lie"
-            " beside it"
+            f"{file} cannot be read ({error}), only a simulated cohort has a truth",
+            "name a simulated cohort, with the folder of its truth beside it",
         ) from error
     return scenario_of(record["scenario"], source=str(file))

@@ -1,4 +1,4 @@
-"""When people are assessed: visits around a schedule, some late, some missed."""
+"""When people are assessed: visits near a schedule, some late, some missed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def draw_visits(
     """Draw days after enrolment of every visit, (N, V), and whether it takes place, (N, V)."""
     planned = np.array(visits.days)
     day = planned + draw_lateness((subjects, len(planned)), generator, visits)
-    # The first two weeks are spent on the ward, where a day is kept.
+    # The first two weeks are spent on the ward, where visits take place as planned.
     day = np.where(planned <= 14, planned, day)
     # Neighbouring visits keep their order, and never fall on one day.
     for visit in range(1, len(planned)):

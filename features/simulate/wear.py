@@ -1,4 +1,4 @@
-"""Which days a wearable is worn: fewer with time and on bad days, with gaps, until dropout."""
+"""On which days a wearable is worn: less with time and on bad days, with gaps, until dropout."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ from features.simulate.truth import (
 
 
 def shard_count(subjects: int) -> int:
-    """Return how many shards hold so many subjects."""
+    """Return how many shards that many subjects need."""
     return -(-subjects // SHARD)
 
 
@@ -51,7 +51,7 @@ def write_simulated(
     workers: int = 1,
     advance: Callable[[str], None] = lambda _: None,
 ) -> list[Sample]:
-    """Write a cohort folder, and its truth beside it: both whole, or neither.
+    """Write a cohort folder, and its truth beside it: both completely, or neither.
 
     Parameters
     ----------
@@ -75,7 +75,9 @@ def write_simulated(
     """
     truth = truth_folder(folder)
     if truth.exists():
-        raise ContractError(f"{truth} exists already: name a new cohort folder, or remove it first")
+        raise ContractError(
+            f"{truth} exists already", "name a new cohort folder, or remove it first"
+        )
     samples: list[Sample] = []
     draft_truth = truth.with_name(f".{truth.name}.{uuid4().hex}.draft")
     try:
@@ -89,7 +91,7 @@ def write_simulated(
                 data=draft / meds.data_subdirectory,
                 truth=draft_truth,
             )
-            for shard, measured in enumerate(_each_shard(write, shard_count(subjects), workers)):
+            for shard, measured in enumerate(_write_shards(write, shard_count(subjects), workers)):
                 samples += [measured] if measured is not None else []
                 advance(f"shard {shard + 1}")
             record = {"subjects": subjects, "seed": seed, "scenario": scenario.as_record()}
@@ -127,7 +129,7 @@ class _Writer:
         return sample(drawn, shard, count) if shard * SHARD < GATE_SUBJECTS else None
 
 
-def _each_shard(write: _Writer, shards: int, workers: int) -> Iterator[Sample | None]:
+def _write_shards(write: _Writer, shards: int, workers: int) -> Iterator[Sample | None]:
     if workers == 1:
         yield from map(write, range(shards))
         return

@@ -1,1 +1,1 @@
-"""One importer per source: from files as found to events and a provenance."""
+"""One importer per source: reads files as they are into readings, or events with provenance."""

@@ -20,14 +20,14 @@ class Format:
     name
         As named on the command line.
     title
-        In words.
-    is_mine
-        Tells from a file's first bytes (at most `HEAD_BYTES`) whether it is of this format.
+        In words, for messages.
+    matches
+        Returns from a file's first bytes (at most `HEAD_BYTES`) whether it has this format.
     read
-        Yields what a file holds, piece by piece; raises SourceUnreadable.
+        Yields the contents of a file piece by piece; raises SourceUnreadable.
     """
 
     name: str
     title: str
-    is_mine: Callable[[bytes], bool]
+    matches: Callable[[bytes], bool]
     read: Callable[[SourceFile], Iterator[Reading]]

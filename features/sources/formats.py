@@ -1,8 +1,8 @@
-"""The formats of single files, found by content: one module each, one interface.
+"""The formats of single files, recognised by content: one module each, one interface.
 
-A format looks at the first bytes of a file and says whether it is its own; names and extensions
-are not asked. `read` turns a file into readings, a long recording piece by piece so that a week
-of raw data is never held at once, or raises one `SourceUnreadable`: then nothing of it counts.
+A format matches the first bytes of a file; names and extensions are ignored. `read` turns a file
+into readings, a long recording piece by piece so that a week of raw data is never held at once, or
+raises one `SourceUnreadable`: then nothing of the file may be used.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
 
-from contracts.errors import ContractError, Problem, SourceUnreadable
+from contracts.errors import Problem, SourceUnreadable
 from features.recording import Reading, SourceFile
 from features.sources.devices import (
     actigraph_agd,
@@ -34,13 +34,16 @@ from features.sources.devices import (
 from features.sources.format import HEAD_BYTES, Format
 from features.sources.records import fhir, open_mhealth
 
+AUTO = "auto"
+"""Instead of a format's name: recognise each file by its content."""
+
 GZIP_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"PK\x03\x04"
 PHONE_FOLDER = b"apple_health_export/"
 """Folder in the zip that a phone writes its health export to."""
 
 
 def formats() -> tuple[Format, ...]:
-    """Return every format that is read, the most particular first."""
+    """Return every format that can be read, the most specific first."""
     return (
         actigraph_gt3x.FORMAT,
         actigraph_agd.FORMAT,
@@ -56,110 +59,104 @@ def formats() -> tuple[Format, ...]:
     )
 
 
-KNOWN_FOREIGN: tuple[tuple[str, Callable[[bytes], bool], str], ...] = (
-    (
-        "GENEA binary",
-        lambda head: head.startswith(b"GENEA"),
-        "no reader of ours opens it: export it as CSV and import it as a table",
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsupportedFormat:
+    """A format that is recognised but can't be read, and what to do instead."""
+
+    title: str
+    matches: Callable[[bytes], bool]
+    advice: str
+
+
+AS_TABLE = "export it as CSV and import that as a table"
+WITH_HEADER = "keep its data rows as a table with a header and use a column map"
+
+UNSUPPORTED = (
+    UnsupportedFormat(
+        title="GENEA binary", matches=lambda head: head.startswith(b"GENEA"), advice=AS_TABLE
     ),
-    (
-        "Parmay Matrix binary",
-        lambda head: b"MDTC" in head[:2048],
-        "no reader of ours opens it: export it as CSV and import it as a table",
+    UnsupportedFormat(
+        title="Parmay Matrix binary", matches=lambda head: b"MDTC" in head[:2048], advice=AS_TABLE
     ),
-    (
-        "Philips Actiware or Actical export",
-        lambda head: any(
+    UnsupportedFormat(
+        title="Philips Actiware or Actical export",
+        matches=lambda head: any(
             word in head[:200] for word in (b"Actiware", b"Actical List Export", b"Actical Export")
         ),
-        "keep its data rows as a table with a header and use a column map",
+        advice=WITH_HEADER,
     ),
-    (
-        "Condor ActTrust report",
-        lambda head: b"Condor Instruments Report" in head[:200],
-        "keep its data rows as a table with a header and use a column map",
+    UnsupportedFormat(
+        title="Condor ActTrust report",
+        matches=lambda head: b"Condor Instruments Report" in head[:200],
+        advice=WITH_HEADER,
     ),
-    (
-        "MotionWatch log",
-        lambda head: b"<motionfile>" in head[:400],
-        "export it as CSV and import it as a table",
+    UnsupportedFormat(
+        title="MotionWatch log",
+        matches=lambda head: b"<motionfile>" in head[:400],
+        advice=AS_TABLE,
     ),
-    (
-        "zip archive of something else than an ActiGraph or a phone's export",
-        lambda head: head.startswith(ZIP_MAGIC),
-        "unpack it, and import the file or the folder that was in it",
+    UnsupportedFormat(
+        title="zip archive of something other than an ActiGraph recording or a phone's export",
+        matches=lambda head: head.startswith(ZIP_MAGIC),
+        advice="unpack it, and import the file or the folder that was in it",
     ),
 )
-"""Files that are known for what they are and not read: an error that says so helps more."""
+"""An error that names what a file is helps more than one that doesn't recognise it."""
 
 
 def detect(file: SourceFile) -> Format:
-    """Tell a file's format by its content.
+    """Recognise a file's format by its content.
 
     Raises
     ------
     SourceUnreadable
-        The file can't be opened, is empty, or is of no format that is read.
+        The file can't be opened, is empty, or has none of the formats that can be read.
     """
     head = _head(file)
     if not head:
-        raise SourceUnreadable(file.name, "*", "the file is empty: export or copy it again")
+        raise SourceUnreadable(file.name, "*", "the file is empty", "export or copy it again")
     for known in formats():
-        if known.is_mine(head):
+        if known.matches(head):
             return known
-    for title, is_mine, advice in KNOWN_FOREIGN:
-        if is_mine(head):
-            raise SourceUnreadable(file.name, "*", f"{title}, which is not read here: {advice}")
+    for unsupported in UNSUPPORTED:
+        if unsupported.matches(head):
+            found = f"{unsupported.title}, which is not supported"
+            raise SourceUnreadable(file.name, "*", found, unsupported.advice)
     listed = ", ".join(known.name for known in formats())
     raise SourceUnreadable(
         file.name,
         "byte 0",
-        f"starts with {head[:8]!r}, which is none of {listed}: check the file, or import it as a"
-        " table with a column map (--map)",
+        f"starts with {head[:8]!r}, which is none of {listed}",
+        "check the file, or import it as a table with a column map (--map)",
     )
 
 
-def named(name: str) -> Format:
-    """Return the format of that name.
-
-    Raises
-    ------
-    ContractError
-        There is none.
-    """
-    for known in formats():
-        if known.name == name:
-            return known
-    listed = ", ".join(known.name for known in formats())
-    raise ContractError(f"{name!r} is no file format: use auto, or one of {listed}")
-
-
-def read(file: SourceFile, format_name: str = "auto") -> Iterator[Reading]:
+def read(file: SourceFile, format_name: str = AUTO) -> Iterator[Reading]:
     """Read one file piece by piece, packed with gzip or not.
 
     Raises
     ------
     SourceUnreadable
-        The file is unsound, also after some pieces: which file, where in it, what is wrong and
-        what to do. Pieces already taken must then be thrown away.
+        The file is damaged, perhaps after some pieces were yielded: which file, where in it, what
+        is wrong and what to do. Pieces already yielded must then be discarded.
     """
     with _unpacked(file) as plain:
-        found = detect(plain)
-        if format_name not in {"auto", found.name}:
+        detected = detect(plain)
+        if format_name not in {AUTO, detected.name}:
             raise SourceUnreadable(
-                file.name, "*", f"is {found.name} by its content, not {format_name}: use auto"
+                file.name, "*", f"is {detected.name} by its content, not {format_name}", "use auto"
             )
-        sound = False
+        usable = False
         dropped: list[Problem] = []
-        for reading in found.read(plain):
-            sound = sound or not reading.is_empty
+        for reading in detected.read(plain):
+            usable = usable or not reading.is_empty
             dropped += reading.dropped
             yield reading
-    if not sound:
-        why = (
-            f"{len(dropped)} problem(s), the first: {dropped[0]}" if dropped else "export it again"
-        )
-        raise SourceUnreadable(file.name, "*", f"{found.title}: nothing in it can be used; {why}")
+    if not usable:
+        found = f"{detected.title}, nothing in it can be used"
+        if dropped:
+            found += f" ({len(dropped)} problem(s), the first: {dropped[0]})"
+        raise SourceUnreadable(file.name, "*", found, "export it again")
 
 
 def _head(file: SourceFile) -> bytes:
@@ -168,13 +165,13 @@ def _head(file: SourceFile) -> bytes:
             return stream.read(HEAD_BYTES)
     except OSError as error:
         raise SourceUnreadable(
-            file.name, "*", f"cannot be opened ({error.strerror}): check path and permissions"
+            file.name, "*", f"cannot be opened ({error.strerror})", "check path and permissions"
         ) from error
 
 
 @contextmanager
 def _unpacked(file: SourceFile) -> Iterator[SourceFile]:
-    """Give the file itself, or what is packed in it (gzip, a phone's export.zip) unpacked."""
+    """Yield the file itself, or its unpacked content (gzip, a phone's export.zip)."""
     head = _head(file)
     if head.startswith(GZIP_MAGIC):
         packed = _gzip
@@ -183,14 +180,14 @@ def _unpacked(file: SourceFile) -> Iterator[SourceFile]:
     else:
         yield file
         return
-    with TemporaryDirectory() as place:
-        plain = Path(place) / (file.path.stem or "unpacked")
+    with TemporaryDirectory() as folder:
+        plain = Path(folder) / (file.path.stem or "unpacked")
         try:
             with packed(file.path) as stream, plain.open("wb") as target:
                 shutil.copyfileobj(stream, target, 1 << 20)
         except (OSError, EOFError, LookupError, zlib.error, zipfile.BadZipFile) as error:
             raise SourceUnreadable(
-                file.name, "archive", f"cannot be unpacked ({error}): copy or pack it again"
+                file.name, "archive", f"cannot be unpacked ({error})", "copy or pack it again"
             ) from error
         yield replace(file, path=plain)
 

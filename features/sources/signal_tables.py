@@ -1,6 +1,6 @@
 """Inertial and muscle signals from plain tables, by declared columns, sampling rate and units.
 
-Nothing is guessed: a table that no `[[signals]]` entry of the map names is not read.
+Nothing is guessed: a table is read only if a `[[signals]]` entry of the map names it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FACTORS: dict[Quantity, dict[str, float]] = {
     Quantity.STEPS: {"{steps}": 1.0},
 }
 LARGEST = {Quantity.ACCELERATION: 32.0, Quantity.ROTATION: 4000.0, Quantity.MUSCLE: 50_000.0}
-"""Beyond these no sensor of its kind measures, in the quantity's own unit."""
+"""No sensor of its kind measures more than this, in the quantity's own unit."""
 
 
 class SignalColumns(BaseModel):
@@ -44,7 +44,7 @@ class SignalColumns(BaseModel):
     rate_hz
         Samples per second.
     time
-        Column of ISO 8601 wall-clock times; empty where `start` says when the table begins.
+        Column of ISO 8601 wall-clock times; empty where `start` is given.
     start
         Wall-clock time of the first row.
     placement
@@ -63,7 +63,7 @@ class SignalColumns(BaseModel):
     placement: str = NOT_STATED
 
     @model_validator(mode="after")
-    def _whole(self) -> SignalColumns:
+    def _consistent(self) -> SignalColumns:
         known = FACTORS.get(self.quantity, {})
         if self.unit not in known:
             raise ValueError(
@@ -98,6 +98,7 @@ def read_signals(file: SourceFile, declared: tuple[SignalColumns, ...]) -> Itera
                 file.name,
                 "row 1",
                 f"no column {', '.join(missing)}; found: {', '.join(map(str, table.columns))}",
+                "correct the columns in the map",
             )
         time_N = _time(file, table, entry)
         values_NC, good_N = _values(table, entry)
@@ -106,13 +107,14 @@ def read_signals(file: SourceFile, declared: tuple[SignalColumns, ...]) -> Itera
         if good_N.any():
             signals.append(
                 Signal(
-                    who=file.who,
+                    subject_label=file.subject_label,
                     quantity=entry.quantity,
                     time_N=time_N[good_N],
                     values_NC=values_NC[good_N].astype(np.float32),
                     epoch_s=1 / entry.rate_hz,
                     placement=entry.placement,
                     device=f"table, {UNITS[entry.quantity]}",
+                    maker=f"table, {UNITS[entry.quantity]}",
                     clock="as declared in the map",
                 )
             )
@@ -126,7 +128,7 @@ def _table(file: SourceFile) -> pd.DataFrame:
         return pd.read_csv(file.path, dtype=str, keep_default_na=False, na_values=[""])
     except (OSError, ValueError, pa.ArrowException) as error:
         raise SourceUnreadable(
-            file.name, "*", f"cannot be read as a table ({error}): export it again"
+            file.name, "*", f"cannot be read as a table ({error})", "export it again"
         ) from error
 
 
@@ -137,20 +139,20 @@ def _time(file: SourceFile, table: pd.DataFrame, entry: SignalColumns) -> NDArra
         start = np.datetime64(pd.Timestamp(entry.start), "ns")
     except ValueError as error:
         raise SourceUnreadable(
-            file.name, "start", f"{entry.start!r} is no ISO 8601 time: mend the map"
+            file.name, "start", f"{entry.start!r} is not an ISO 8601 time", "correct the map"
         ) from error
     step = np.arange(len(table)) * (1e9 / entry.rate_hz)
     return np.asarray(start + step.round().astype("timedelta64[ns]"))
 
 
-def _wall_clock(told: pd.Series, zone: str) -> NDArray[np.datetime64]:
-    """Return the wall clock of ISO 8601 times, NaT where they are none.
+def _wall_clock(times: pd.Series, zone: str) -> NDArray[np.datetime64]:
+    """Return the wall clock of ISO 8601 times, NaT where a time can't be read.
 
-    A time with an offset is written in its wall clock; one in UTC takes the declared zone.
+    A time with an offset is its own wall clock; one in UTC is converted to the declared zone.
     """
-    if isinstance(told.dtype, np.dtype) and told.dtype.kind == "M":
-        return told.to_numpy(dtype="datetime64[ns]")
-    text = told.map(lambda value: "" if pd.isna(value) else str(value))
+    if isinstance(times.dtype, np.dtype) and times.dtype.kind == "M":
+        return times.to_numpy(dtype="datetime64[ns]")
+    text = times.map(lambda value: "" if pd.isna(value) else str(value))
     parts = text.str.extract(_OFFSET)
     parsed = pd.to_datetime(parts["wall"].fillna(text), errors="coerce", format="ISO8601")
     time_N = parsed.to_numpy(dtype="datetime64[ns]")
@@ -161,7 +163,7 @@ def _wall_clock(told: pd.Series, zone: str) -> NDArray[np.datetime64]:
 
 
 def _in_utc(file: SourceFile, table: pd.DataFrame, entry: SignalColumns) -> list[Problem]:
-    """Tell of times in UTC for which no zone is declared."""
+    """Report times in UTC for which no zone is declared."""
     if not entry.time or file.zone:
         return []
     if isinstance(table[entry.time].dtype, np.dtype) and table[entry.time].dtype.kind == "M":
@@ -169,8 +171,8 @@ def _in_utc(file: SourceFile, table: pd.DataFrame, entry: SignalColumns) -> list
     offset = table[entry.time].astype(str).str.extract(_OFFSET)["offset"]
     if not offset.isin(UTC_OFFSETS).any():
         return []
-    message = "tells time in UTC and the map has no time_zone: days are days in UTC"
-    return [problem(file, entry.time, message)]
+    found = "its times are in UTC and the map has no time_zone, so days are days in UTC"
+    return [problem(file, entry.time, found, "declare time_zone in the map")]
 
 
 def _values(
@@ -187,8 +189,13 @@ def _bad_rows(file: SourceFile, entry: SignalColumns, good_N: NDArray[np.bool_])
     bad = np.flatnonzero(~good_N)
     if not len(bad):
         return []
-    message = (
-        f"{len(bad)} row(s) without a time or with no possible {entry.quantity}: left out, the"
-        " first is this one"
-    )
-    return [Problem(file=file.name, row=int(bad[0]) + 2, field=entry.columns[0], found=message)]
+    return [
+        Problem(
+            file=file.name,
+            row=int(bad[0]) + 2,
+            field=entry.columns[0],
+            found=f"{len(bad)} row(s) without a time or a possible {entry.quantity} were left out,"
+            " of which this is the first",
+            advice="correct the table if they are needed",
+        )
+    ]

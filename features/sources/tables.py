@@ -32,6 +32,9 @@ from contracts.errors import CohortInvalid, ContractError, Problem
 from contracts.vocabulary import Code, Kind, vocabulary
 from features.checks import HEADER_ROWS, check_events
 
+NAME = "tables"
+"""As named on the command line."""
+
 ROW = "row"
 Clock = Literal["days since onset", "timestamps"]
 
@@ -46,7 +49,7 @@ class Column(_Strict):
     Parameters
     ----------
     column
-        As it stands in the table.
+        Its name in the table.
     code, unit
         Vocabulary code, and the unit of the values, which must be the vocabulary's.
     labels
@@ -83,7 +86,7 @@ class Table(_Strict):
 
 
 class ColumnMap(_Strict):
-    """The whole map. `clock` says what dates are; with days, the onset of everybody is day 0."""
+    """The map. `clock` declares what dates are; with days, the onset of everybody is day 0."""
 
     name: str
     clock: Clock
@@ -116,7 +119,7 @@ def import_tables(column_map: Path) -> tuple[pd.DataFrame, Provenance]:
     """
     declared = _read_map(column_map)
     reads = [_read_table(column_map.parent, table, declared.clock) for table in declared.tables]
-    # Columns share their table's subject and date: a wrong one is told once.
+    # Columns share their table's subject and date: a wrong one is reported once.
     problems = list(dict.fromkeys(problem for read in reads for problem in read.problems))
     events = pd.concat([read.events for read in reads], ignore_index=True)
     if declared.clock == "days since onset":
@@ -138,11 +141,11 @@ def import_tables(column_map: Path) -> tuple[pd.DataFrame, Provenance]:
 
 
 LARGEST_MAP = 1 << 20
-"""Bytes; a file beyond is taken for data."""
+"""Bytes; a larger file is data."""
 
 
 def is_column_map(path: Path) -> bool:
-    """Tell by its content whether a file is a column map; a week of raw data is not read for it."""
+    """Return whether a file is a column map by its content; large files are not even read."""
     try:
         if path.stat().st_size > LARGEST_MAP:
             return False
@@ -156,12 +159,19 @@ def _read_map(path: Path) -> ColumnMap:
     try:
         declared = ColumnMap.model_validate(tomllib.loads(path.read_text("utf-8")))
     except OSError as error:
-        raise ContractError(f"{path}: cannot be read ({error.strerror}): check the path") from error
+        raise ContractError(
+            f"{path}: cannot be read ({error.strerror})", "check the path"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
-        raise ContractError(f"{path}: not a column map: {error}") from error
+        raise ContractError(
+            f"{path}: not a column map: {error}", "correct it as docs/importing.md describes"
+        ) from error
     for table in declared.tables:
         if bool(table.names_in) != bool(table.values_in):
-            raise ContractError(f"{path}: {table.file}: give both names_in and values_in, or none")
+            raise ContractError(
+                f"{path}: {table.file}: only one of names_in and values_in is given",
+                "give both, or neither",
+            )
     return declared
 
 
@@ -170,9 +180,9 @@ def _read_table(folder: Path, table: Table, clock: Clock) -> _Read:
     parts = [pd.DataFrame(columns=[*COLUMNS, ROW])]
     if not problems:
         for column in table.columns:
-            part, wrong = _column(rows, table, column, clock)
+            part, column_problems = _column(rows, table, column, clock)
             parts.append(part)
-            problems += wrong
+            problems += column_problems
     used = {table.subject, table.when, table.names_in, table.values_in}
     used |= {column.column for column in table.columns}
     events = pd.concat([part for part in parts if len(part)]) if len(parts) > 1 else parts[0]
@@ -189,14 +199,22 @@ def _rows(folder: Path, table: Table) -> tuple[pd.DataFrame, list[Problem]]:
             else pd.read_csv(file, dtype=str, keep_default_na=False, na_values=[""])
         )
     except (OSError, ValueError, pa.ArrowException) as error:
-        message = f"cannot be read ({error}): check the path and export it again"
-        problem = Problem(file=table.file, row=None, field="*", found=message)
+        problem = Problem(
+            file=table.file,
+            row=None,
+            field="*",
+            found=f"cannot be read ({error})",
+            advice="check the path and export it again",
+        )
         return pd.DataFrame(), [problem]
     wide = [] if table.names_in else [column.column for column in table.columns]
     wanted = [table.subject, table.when, table.names_in, table.values_in, *wide]
     missing = [name for name in wanted if name and name not in rows.columns]
-    message = f"no such column; found: {', '.join(map(str, rows.columns))}"
-    return rows, [Problem(file=table.file, row=1, field=name, found=message) for name in missing]
+    advice = f"correct the map, or rename the right one of: {', '.join(map(str, rows.columns))}"
+    return rows, [
+        Problem(file=table.file, row=1, field=name, found="no such column", advice=advice)
+        for name in missing
+    ]
 
 
 def _column(
@@ -205,27 +223,31 @@ def _column(
     """Turn one declared column into events."""
     entry = vocabulary().get(column.code)
     if entry is None or entry.unit != column.unit:
-        told = (
-            f"{column.code!r} is not in the vocabulary: use one of its codes"
+        found, advice = (
+            (f"{column.code!r} is not in the vocabulary", "use one of its codes")
             if entry is None
-            else f"declared in {column.unit!r}, but {column.code} is kept in {entry.unit!r}:"
-            " convert the table first"
+            else (
+                f"declared in {column.unit!r}, but {column.code} is kept in {entry.unit!r}",
+                "convert the table first",
+            )
         )
-        empty = pd.DataFrame(columns=[*COLUMNS, ROW])
-        return empty, [Problem(file=table.file, row=None, field=column.column, found=told)]
+        problem = Problem(
+            file=table.file, row=None, field=column.column, found=found, advice=advice
+        )
+        return pd.DataFrame(columns=[*COLUMNS, ROW]), [problem]
     chosen = rows[rows[table.names_in] == column.column] if table.names_in else rows
     cells = chosen[table.values_in or column.column]
     chosen, cells = chosen[cells.notna()], cells[cells.notna()]
     events = pd.DataFrame({CODE: column.code, ROW: chosen.index + HEADER_ROWS}, index=chosen.index)
     problems: list[Problem] = []
-    for name, values, wrong in (
-        (SUBJECT, *_whole(chosen[table.subject], table, table.subject)),
+    for name, values, cell_problems in (
+        (SUBJECT, *_whole_numbers(chosen[table.subject], table, table.subject)),
         (TIME, *_when(chosen, cells, entry, table, column, clock)),
         (NUMBER, *_numbers(cells, entry, table, column)),
         (TEXT, *_texts(cells, entry, table, column)),
     ):
         events[name] = values
-        problems += wrong
+        problems += cell_problems
     return events, problems
 
 
@@ -238,17 +260,18 @@ def _problems(bad: pd.Series, table: Table, field: str, expected: str) -> list[P
             file=table.file,
             row=row + HEADER_ROWS,
             field=field,
-            found=f"{value!r} where {expected}",
+            found=f"{value!r} where {expected} is expected",
+            advice="correct the cell",
         )
         for row, value in zip(bad.index.tolist(), bad.tolist(), strict=True)
     ]
 
 
-def _whole(cells: pd.Series, table: Table, field: str) -> _Checked:
+def _whole_numbers(cells: pd.Series, table: Table, field: str) -> _Checked:
     number = pd.to_numeric(cells, errors="coerce")
     bad = ~(np.isfinite(number) & (number % 1 == 0))
     filled = number.where(~bad, 0).astype("int64")
-    return filled, _problems(cells[bad], table, field, "a whole number belongs")
+    return filled, _problems(cells[bad], table, field, "a whole number")
 
 
 def _when(
@@ -265,17 +288,17 @@ def _when(
     dated = cells if entry.kind is Kind.EVENT else chosen[table.when]
     field = column.column if entry.kind is Kind.EVENT else table.when
     if clock == "days since onset":
-        day, problems = _whole(dated, table, field)
+        day, problems = _whole_numbers(dated, table, field)
         return NOMINAL_ONSET + pd.to_timedelta(day, unit="D"), problems
     time = pd.to_datetime(dated, errors="coerce", format="ISO8601").astype("datetime64[us]")
-    return time, _problems(dated[time.isna()], table, field, "an ISO 8601 date belongs")
+    return time, _problems(dated[time.isna()], table, field, "an ISO 8601 date")
 
 
 def _numbers(cells: pd.Series, entry: Code, table: Table, column: Column) -> _Checked:
     if not entry.is_numeric:
         return pd.Series(np.nan, index=cells.index), []
     number = pd.to_numeric(cells, errors="coerce").astype(float)
-    return number, _problems(cells[number.isna()], table, column.column, "a number belongs")
+    return number, _problems(cells[number.isna()], table, column.column, "a number")
 
 
 def _texts(cells: pd.Series, entry: Code, table: Table, column: Column) -> _Checked:
@@ -285,7 +308,7 @@ def _texts(cells: pd.Series, entry: Code, table: Table, column: Column) -> _Chec
     if not column.labels:
         return text, []
     known = text.isin(column.labels)
-    listed = f"one of the map's labels belongs ({', '.join(column.labels)})"
+    listed = f"one of the map's labels ({', '.join(column.labels)})"
     return text.map(column.labels), _problems(text[~known], table, column.column, listed)
 
 

@@ -50,11 +50,13 @@ def import_(
 
     Exits 0 only when something sound was imported.
     """
-    from features.distribute import collect_on_ray
     from features.importing import import_source
+    from features.ray_runners import collect_on_ray
 
     run = collect_on_ray(ray_address) if engine is Engine.RAY else None
-    done = import_source(source, destination, format_name=format_name, map_file=map_file, run=run)
+    done = import_source(
+        source, destination, format_name=format_name, map_file=map_file, runner=run
+    )
     _show(done.cohort, destination, as_json=as_json, done=done)
 
 

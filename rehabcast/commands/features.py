@@ -28,10 +28,10 @@ def extract_features(
 
     Exits 0 when the cohort is whole; recordings that can't be read are told and keep their days.
     """
-    from features.distribute import on_ray
     from features.extract import extract
+    from features.ray_runners import extract_on_ray
 
-    done = extract(cohort, on_ray(ray_address) if engine is Engine.RAY else None)
+    done = extract(cohort, extract_on_ray(ray_address) if engine is Engine.RAY else None)
     record = {
         "cohort": str(cohort),
         "digest": done.cohort.digest,

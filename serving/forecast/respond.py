@@ -178,7 +178,7 @@ def _rests_on(bundle: Bundle, batch: SequenceBatch, observations: Sequence[Obser
     words, layout = vocabulary(), bundle.layout
     is_daily = np.array([words[code].kind is Kind.DAILY for code in layout.channels_C])
     observed_TC = batch.observed_BTC[0]
-    learned = {*layout.channels_C, *(name.split("=")[0] for name in layout.person_S)}
+    learned = {*layout.channels_C, *(covariate.code for covariate in layout.person_S)}
     unused = {each.code for each in observations} - learned - {ONSET, ENROLMENT}
     present_M = present_modalities(batch, bundle.manifest.modalities)[0]
     return RestsOn(

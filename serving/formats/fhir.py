@@ -18,7 +18,7 @@ from contracts.cohort import CODE, NUMBER, ONSET, TEXT, TIME
 from contracts.errors import ForecastRefused
 from contracts.observation import Observation
 from contracts.task import Task
-from features.recording import BIRTH_DATE, WHO, SourceFile
+from features.recording import BIRTH_DATE, SUBJECT_LABEL, SourceFile
 from features.sources.records.fhir import reading_of
 from serving.formats.formatting import shown, signed
 from serving.schemas import ForecastAnswer, HorizonForecast
@@ -43,12 +43,12 @@ def record_of(resources: Iterable[Any], task: Task) -> tuple[int, list[Observati
     ForecastRefused
         There are several patients, no single onset, or no score.
     """
-    source = SourceFile(path=Path("request"), name="request", who="")
+    source = SourceFile(path=Path("request"), name="request", subject_label="")
     reading = reading_of(source, ((str(n), each) for n, each in enumerate(resources)))
     records = reading.records
     if records is None or records.empty:
         raise ForecastRefused("nothing in the FHIR resources is known here: send observations")
-    if records[WHO].nunique() > 1:
+    if records[SUBJECT_LABEL].nunique() > 1:
         raise ForecastRefused("the resources are of several patients: send one patient's")
     onset = records.loc[records[CODE] == ONSET, TIME]
     if len(onset) != 1:
@@ -213,7 +213,7 @@ def _provenance(
         "meta": meta,
         "target": [{"reference": place}],
         "recorded": now.isoformat(timespec="seconds"),
-        "agent": [{"who": {"reference": device}}],
+        "agent": [{"subject_label": {"reference": device}}],
         "entity": [
             {"role": "source", "what": {"identifier": {"value": answer.model.report_digest}}}
         ],

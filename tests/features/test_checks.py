@@ -1,4 +1,4 @@
-"""What is told at a glance to be sound is what the closer look finds nothing in."""
+"""The quick check of a block agrees with the full check of its rows."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_glance_says_what_the_closer_look_says(one, other, row: int, another: 
     assert is_sound(events) == (not check_events(events, file="x"))
 
 
-def test_a_sound_cohort_is_told_at_a_glance() -> None:
+def test_a_valid_cohort_passes_the_quick_check() -> None:
     assert is_sound(cohort())
     assert not is_sound(cohort().astype({CODE: object})), "other types take the closer look"
 

@@ -52,17 +52,17 @@ def test_a_cohort_on_disk_is_a_meds_dataset(small: pd.DataFrame, tmp_path: Path)
 def test_the_order_of_rows_does_not_change_the_digest(
     small: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory, seed: int
 ) -> None:
-    place = tmp_path_factory.mktemp("order")
+    folder = tmp_path_factory.mktemp("order")
     shuffled = small.sample(frac=1, random_state=seed)
-    first = write_cohort(small, PROVENANCE, place / "first")
-    assert write_cohort(shuffled, PROVENANCE, place / "second").digest == first.digest
+    first = write_cohort(small, PROVENANCE, folder / "first")
+    assert write_cohort(shuffled, PROVENANCE, folder / "second").digest == first.digest
 
 
 CORRUPTIONS = {
     "unknown code": (CODE, "NOBODY//KNOWS", CODE, "not in the vocabulary"),
     "impossible value": (NUMBER, 67.0, SCORE, "expected 0 to 66"),
     "infinite value": (NUMBER, np.inf, SCORE, "expected a number"),
-    "missing value": (NUMBER, np.nan, SCORE, "a missing value has no row"),
+    "missing value": (NUMBER, np.nan, SCORE, "leave the row out if the value is missing"),
     "before onset": (TIME, pd.Timestamp("1999-12-30"), SCORE, "lies before the onset"),
     "no time": (TIME, pd.NaT, SCORE, "say when"),
 }
@@ -70,7 +70,7 @@ CORRUPTIONS = {
 
 @pytest.mark.parametrize("kind", CORRUPTIONS)
 def test_any_corrupt_event_is_found_in_its_row(small: pd.DataFrame, kind: str) -> None:
-    field, value, told_field, told = CORRUPTIONS[kind]
+    field, value, expected_field, message = CORRUPTIONS[kind]
     for position in small.index[small[CODE] == SCORE][:5]:
         broken = small.copy()
         broken.loc[position, field] = value
@@ -78,18 +78,16 @@ def test_any_corrupt_event_is_found_in_its_row(small: pd.DataFrame, kind: str) -
         assert (problem.file, problem.row, problem.field) == (
             "events.csv",
             position + 2,
-            told_field,
+            expected_field,
         )
-        assert told in problem.message
+        assert message in problem.message
 
 
 def test_labels_facts_and_dates_are_checked_too(small: pd.DataFrame) -> None:
     sex = small.index[small[CODE] == "REHABCAST//SEX"][0]
     age = small.index[small[CODE] == "REHABCAST//AGE"][0]
     cases = {
-        "expected: female, male": small.assign(
-            **{TEXT: small[TEXT].where(small.index != sex, "F")}
-        ),
+        "expected female, male": small.assign(**{TEXT: small[TEXT].where(small.index != sex, "F")}),
         "leave the time empty": small.assign(
             **{TIME: small[TIME].where(small.index != age, pd.Timestamp("2000-02-01"))}
         ),
@@ -97,8 +95,8 @@ def test_labels_facts_and_dates_are_checked_too(small: pd.DataFrame) -> None:
         "has no enrolment": small[~((small[CODE] == ENROLMENT) & (small[SUBJECT] == 3))],
         "already has one": pd.concat([small, small.iloc[[age]]]),
     }
-    for told, broken in cases.items():
-        assert [told in problem.message for problem in check_events(broken, file="x")] == [True]
+    for message, broken in cases.items():
+        assert [message in problem.message for problem in check_events(broken, file="x")] == [True]
 
 
 def test_two_scores_on_one_day_are_one_too_many(small: pd.DataFrame) -> None:
@@ -127,7 +125,9 @@ def data_file(folder: Path) -> Path:
     return folder / "data" / "0.parquet"
 
 
-def test_damaged_and_foreign_files_are_told_by_name(small: pd.DataFrame, tmp_path: Path) -> None:
+def test_damaged_and_foreign_files_are_reported_by_name(
+    small: pd.DataFrame, tmp_path: Path
+) -> None:
     write_cohort(small, PROVENANCE, tmp_path / "cut")
     data_file(tmp_path / "cut").write_bytes(data_file(tmp_path / "cut").read_bytes()[:200])
     with pytest.raises(CohortInvalid, match=r"data/0\.parquet.*cannot be read as Parquet"):
@@ -137,7 +137,7 @@ def test_damaged_and_foreign_files_are_told_by_name(small: pd.DataFrame, tmp_pat
     pq.write_table(table, data_file(tmp_path / "columns"))
     with pytest.raises(CohortInvalid, match=r"not the MEDS data schema.*code"):
         read_cohort(tmp_path / "columns")
-    with pytest.raises(CohortInvalid, match="is this a cohort folder"):
+    with pytest.raises(CohortInvalid, match="name a cohort folder"):
         read_cohort(tmp_path / "nothing")
 
 

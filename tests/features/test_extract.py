@@ -14,7 +14,7 @@ from contracts.cohort import CODE, NUMBER, SUBJECT, TIME, WEAR_TIME
 from contracts.errors import ContractError
 from features.cohort import read_cohort
 from features.export import export
-from features.extract import DAYS_FOLDER, extract, extract_batch, run_here
+from features.extract import DAYS_FOLDER, extract, extract_batch, extract_locally
 from features.importing import import_source
 from features.minutes import MINUTES_FOLDER, minute_files
 from features.report import write_report
@@ -52,7 +52,7 @@ def test_extracting_again_changes_nothing_and_does_nothing(cohort: Path) -> None
     assert done.cohort.digest == digest
     days = days_bytes(cohort)
     forget_days(cohort)
-    # The days are gone, so their rows in the cohort can't be told from records, and stay.
+    # The days are gone, so their rows in the cohort can't be distinguished from records, and stay.
     done = extract(cohort)
     assert (done.extracted, done.kept) == (SUBJECTS, 0)
     assert done.cohort.digest == digest
@@ -109,7 +109,7 @@ def test_batches_of_any_size_give_the_same_bytes(cohort: Path) -> None:
             assert list(extract_batch(files[start : start + size], cohort / DAYS_FOLDER)) == []
         assert days_bytes(cohort) == whole
     forget_days(cohort)
-    assert list(run_here(minute_files(cohort), cohort / DAYS_FOLDER)) == []
+    assert list(extract_locally(minute_files(cohort), cohort / DAYS_FOLDER)) == []
     assert days_bytes(cohort) == whole
 
 
@@ -132,9 +132,12 @@ def test_exports_hold_every_event(cohort: Path, tmp_path: Path) -> None:
     assert len(days[[SUBJECT, "day"]].drop_duplicates()) == len(days)
     wear = read.events[read.events[CODE] == WEAR_TIME].sort_values([SUBJECT, TIME])
     np.testing.assert_allclose(days[WEAR_TIME].dropna(), wear[NUMBER], rtol=1e-6)
-    for form, place, words in (("xml", "x", "no export format"), ("csv", "csv", "exists already")):
+    for form, name, words in (
+        ("xml", "x", "not an export format"),
+        ("csv", "csv", "exists already"),
+    ):
         with pytest.raises(ContractError, match=words):
-            export(read, cohort, tmp_path / place, form)
+            export(read, cohort, tmp_path / name, form)
 
 
 def test_the_report_is_one_page_with_pictures_and_no_single_person(
@@ -163,8 +166,8 @@ def test_two_nodes_give_the_same_bytes_also_when_one_dies_half_way(cohort: Path)
         cluster.wait_for_nodes()
         program = (
             "import sys; from pathlib import Path; from features.extract import extract;"
-            "from features.distribute import on_ray;"
-            f"done = extract(Path(sys.argv[1]), on_ray({cluster.address!r}, subjects_a_task=1));"
+            "from features.ray_runners import extract_on_ray;"
+            f"done = extract(Path(sys.argv[1]), extract_on_ray({cluster.address!r}, subjects_a_task=1));"
             "print(done.extracted, done.cohort.digest)"
         )
         running = subprocess.Popen(

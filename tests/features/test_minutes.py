@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from contracts.cohort import SUBJECT, TIME, WEAR_TIME
-from features.importing.assemble import other_use, wear_by_minute
+from features.importing.assemble import unaffected_arm_use, wear_by_minute
 from features.minutes import days_of, minute_files, write_minutes
 
 
@@ -41,16 +41,16 @@ def made_up(subject: int, days: int) -> pd.DataFrame:
     other = other.assign(standing=np.nan, sitting=np.nan, lying=np.nan, rises=np.nan)
     both = pd.concat([frame, other], ignore_index=True)
     both["speaks_for_wear"] = wear_by_minute(both)
-    both["other_use_s"] = other_use(both, "left wrist")
+    both["other_use_s"] = unaffected_arm_use(both, "left wrist")
     return both
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("minutes")
+    folder = tmp_path_factory.mktemp("minutes")
     for subject in (3, 11, 20):
-        write_minutes(made_up(subject, 4), place)
-    return place
+        write_minutes(made_up(subject, 4), folder)
+    return folder
 
 
 def wide(folder: Path) -> pd.DataFrame:

@@ -102,18 +102,18 @@ def slow_pair(
     scores, with_device, worn = {}, set(), set()
     for row in record[record[TIME].notna()].to_dict("records"):
         day = (row[TIME].normalize() - dates[ENROLMENT].normalize()).days
-        place = day - origin + task.inputs.past_days - 1
+        index = day - origin + task.inputs.past_days - 1
         if row[CODE] == SCORE:
             scores[day] = row[NUMBER]
-        if not 0 <= place < task.inputs.past_days:
+        if not 0 <= index < task.inputs.past_days:
             continue
         if row[CODE] in codes:
-            values[place, codes.index(row[CODE])] = row[NUMBER]
-            seen[place, codes.index(row[CODE])] = True
+            values[index, codes.index(row[CODE])] = row[NUMBER]
+            seen[index, codes.index(row[CODE])] = True
         if row[CODE] in task.inputs.daily:
-            with_device.add(place)
+            with_device.add(index)
             if row[CODE] == WEAR and np.float32(row[NUMBER]) >= 10:
-                worn.add(place)
+                worn.add(index)
     target = codes.index(SCORE)
     past = [day for day in range(task.inputs.past_days) if seen[day, target]]
     last = values[past[-1], target] if past else np.nan

@@ -133,5 +133,6 @@ def _without(base_N: NDArray[np.float64], x_N: NDArray[np.float64]) -> NDArray[n
 
 def _name(batch: SequenceBatch, feature: int) -> str:
     channels = batch.layout.channels_C
-    names = [*channels * 4, *batch.layout.person_S, "time since onset"]
+    person = [covariate.name for covariate in batch.layout.person_S]
+    names = [*channels * 4, *person, "time since onset"]
     return names[feature]

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from features.cluster import connected, import_ray
+from features.ray_cluster import connected, import_ray
 from training.fitting.crossfit import FoldFit, one_after_another
 from training.fitting.search import Settings, Trials
 from training.models.layers.network import Network

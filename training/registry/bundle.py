@@ -94,7 +94,7 @@ def seal(
         modalities=modalities_of(layout),
         channels=layout.channels_C,
         channel_modalities=layout.modality_C,
-        person=layout.person_S,
+        person=tuple(covariate.name for covariate in layout.person_S),
         horizon_days=layout.horizon_days_H,
         calibration_groups=groups_G,
         pretrained_on=lineage.pretrained_on,

@@ -1,1 +1,1 @@
-"""One module a published cohort with a layout of its own."""
+"""One module for each published cohort with a layout of its own."""

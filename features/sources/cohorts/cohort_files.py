@@ -1,4 +1,4 @@
-"""Tables of whole cohorts: their columns unread, and their rows or one clear error."""
+"""Tables of whole cohorts: their columns without reading the rows, and their rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ADVICE = "download it again"
 
 
 def columns_of(file: Path) -> set[str]:
-    """Return the columns of a CSV or Parquet file, none where it is not there or not readable."""
+    """Return the columns of a CSV or Parquet file, none where it is missing or unreadable."""
     if not file.is_file():
         return set()
     try:
@@ -31,12 +31,12 @@ def read_csv(file: Path) -> pd.DataFrame:
     Raises
     ------
     SourceUnreadable
-        It is no table.
+        It is not a table.
     """
     try:
         return pd.read_csv(file)
     except (OSError, ValueError) as error:
-        raise SourceUnreadable(file.name, "*", f"cannot be read ({error}): {ADVICE}") from error
+        raise SourceUnreadable(file.name, "*", f"cannot be read ({error})", ADVICE) from error
 
 
 def read_parquet(file: Path) -> pd.DataFrame:
@@ -45,9 +45,9 @@ def read_parquet(file: Path) -> pd.DataFrame:
     Raises
     ------
     SourceUnreadable
-        It is no Parquet file.
+        It is not a Parquet file.
     """
     try:
         return pd.read_parquet(file)
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise SourceUnreadable(file.name, "*", f"cannot be read ({error}): {ADVICE}") from error
+        raise SourceUnreadable(file.name, "*", f"cannot be read ({error})", ADVICE) from error

@@ -12,10 +12,21 @@ from typing import Any
 
 import pandas as pd
 
-from features.biomarkers.clock import jumps
-from features.biomarkers.reduction import CLOCK_CHANGE, take_reading
-from features.recording import Collected, Quantity, Reading, Signal, SourceFile, records
+from features.biomarkers.clock import JumpKind, jumps
+from features.biomarkers.reduction import CLOCK_CHANGE, reduce_reading
+from features.recording import (
+    ACTIWATCH,
+    Collected,
+    Quantity,
+    Reading,
+    Signal,
+    SourceFile,
+    records,
+)
 from features.sources.cohorts.cohort_files import columns_of, read_csv, read_parquet
+
+NAME = "depresjon"
+"""As named on the command line."""
 
 ACTIVITY, SCORES = "activity_1min.parquet", "scores.csv"
 SEX = {1: "female", 2: "male"}
@@ -23,8 +34,8 @@ CONDITIONS = {"condition": "depression", "control": "control"}
 MADRS = "REHABCAST//MADRS"
 
 
-def is_mine(source: Path) -> bool:
-    """Tell the folder by the columns of its two files."""
+def matches(source: Path) -> bool:
+    """Recognise the folder by the columns of its two files."""
     return {"number", "timestamp", "activity"} <= columns_of(source / ACTIVITY) and {
         "number",
         "days",
@@ -35,53 +46,59 @@ def is_mine(source: Path) -> bool:
 def collect(source: Path) -> Collected:
     """Read counts, scores and people."""
     activity, scores = read_parquet(source / ACTIVITY), read_csv(source / SCORES)
-    found = Collected(read={ACTIVITY: "depresjon", SCORES: "depresjon"})
+    collected = Collected(read={ACTIVITY: NAME, SCORES: NAME})
     rows: list[tuple[Any, ...]] = []
     for row in scores.itertuples():
         person: Any = row
-        who = str(person.number)
-        mine = activity[activity["number"] == who].sort_values("timestamp", kind="stable")
-        start = mine["timestamp"].iloc[0].normalize()
+        subject = str(person.number)
+        counts = activity[activity["number"] == subject].sort_values("timestamp", kind="stable")
+        start = counts["timestamp"].iloc[0].normalize()
         end = start + pd.Timedelta(days=int(person.days))
-        inside = mine[mine["timestamp"] < end]
-        rows += _facts(who, person, start, end - pd.Timedelta(days=1))
+        inside = counts[counts["timestamp"] < end]
+        rows += _facts(subject, person, start, end - pd.Timedelta(days=1))
         signal = Signal(
-            who=who,
+            subject_label=subject,
             quantity=Quantity.COUNTS,
             time_N=inside["timestamp"].to_numpy(dtype="datetime64[ns]"),
             values_NC=inside[["activity"]].to_numpy(dtype="float32"),
             epoch_s=60.0,
             placement="wrist",
-            device="Actiwatch",
+            device=ACTIWATCH,
+            maker=ACTIWATCH,
             clock="naive local time of the study",
         )
-        file = SourceFile(path=source / ACTIVITY, name=f"{ACTIVITY}:{who}", who=who)
-        take_reading(file, Reading(signals=(signal,)), found, {})
-        whole = mine["timestamp"].to_numpy(dtype="datetime64[ns]")
+        file = SourceFile(
+            path=source / ACTIVITY, name=f"{ACTIVITY}:{subject}", subject_label=subject
+        )
+        reduce_reading(file, Reading(signals=(signal,)), collected, {})
+        all_times = counts["timestamp"].to_numpy(dtype="datetime64[ns]")
         rows += [
-            (who, jump.at, CLOCK_CHANGE, None, None)
-            for jump in jumps(whole, signal.epoch_s)
-            if jump.kind == "daylight saving" and jump.at >= end
+            (subject, jump.at, CLOCK_CHANGE, None, None)
+            for jump in jumps(all_times, signal.epoch_s)
+            if jump.kind is JumpKind.DAYLIGHT_SAVING and jump.at >= end
         ]
-    found.records.append(records(rows))
-    return found
+    collected.records.append(records(rows))
+    return collected
 
 
-def _facts(who: str, person: Any, start: pd.Timestamp, end: pd.Timestamp) -> list[tuple[Any, ...]]:
+def _facts(
+    subject: str, person: Any, start: pd.Timestamp, end: pd.Timestamp
+) -> list[tuple[Any, ...]]:
     rows: list[tuple[Any, ...]] = [
-        (who, None, "REHABCAST//SEX", None, SEX[int(person.gender)]),
-        (who, None, "REHABCAST//AGE_BAND", None, str(person.age)),
+        (subject, None, "REHABCAST//SEX", None, SEX[int(person.gender)]),
+        (subject, None, "REHABCAST//AGE_BAND", None, str(person.age)),
         (
-            who,
+            subject,
             None,
             "REHABCAST//CONDITION",
             None,
-            CONDITIONS[who.split("_")[0]],
+            CONDITIONS[subject.split("_")[0]],
         ),
     ]
     if str(person.edu).strip() not in {"", "nan"}:
-        rows.append((who, None, "REHABCAST//EDUCATION", None, f"{str(person.edu).strip()} years"))
+        education = f"{str(person.edu).strip()} years"
+        rows.append((subject, None, "REHABCAST//EDUCATION", None, education))
     for when, score in ((start, person.madrs1), (end, person.madrs2)):
         if not pd.isna(score):
-            rows.append((who, when, MADRS, float(score), None))
+            rows.append((subject, when, MADRS, float(score), None))
     return rows

@@ -10,6 +10,10 @@ import pandas as pd
 from features.recording import Collected, SourceFile, records
 from features.sources import formats
 from features.sources.cohorts.cohort_files import columns_of, read_csv
+from features.sources.devices import fitbit
+
+NAME = "lifesnaps"
+"""As named on the command line."""
 
 DAYS = "daily_fitbit_sema.csv.gz"
 SURVEYS = {
@@ -22,31 +26,31 @@ SEX = {"MALE": "male", "FEMALE": "female"}
 AGE_BANDS = {"<30": "under 30", ">=30": "30 and over"}
 
 
-def is_mine(source: Path) -> bool:
-    """Tell the folder by the columns of its daily table."""
+def matches(source: Path) -> bool:
+    """Recognise the folder by the columns of its daily table."""
     return {"id", "date", "steps", "resting_hr", "minutesAsleep"} <= columns_of(source / DAYS)
 
 
 def collect(source: Path) -> Collected:
     """Read days, surveys and people."""
-    found = Collected(read={DAYS: "lifesnaps"})
-    file = SourceFile(path=source / DAYS, name=DAYS, who="")
-    for reading in formats.read(file, "fitbit"):
-        found.dropped += reading.dropped
+    collected = Collected(read={DAYS: NAME})
+    file = SourceFile(path=source / DAYS, name=DAYS, subject_label="")
+    for reading in formats.read(file, fitbit.FORMAT.name):
+        collected.dropped += reading.dropped
         if reading.records is not None:
-            found.records.append(reading.records)
+            collected.records.append(reading.records)
     people = read_csv(source / DAYS)[["id", "age", "gender"]].drop_duplicates("id")
     rows: list[tuple[Any, ...]] = []
-    for who, age, gender in people.itertuples(index=False):
-        rows += [(who, None, "REHABCAST//SEX", None, SEX[gender])] if gender in SEX else []
+    for subject, age, gender in people.itertuples(index=False):
+        rows += [(subject, None, "REHABCAST//SEX", None, SEX[gender])] if gender in SEX else []
         if age in AGE_BANDS:
-            rows.append((who, None, "REHABCAST//AGE_BAND", None, AGE_BANDS[age]))
+            rows.append((subject, None, "REHABCAST//AGE_BAND", None, AGE_BANDS[age]))
     for name, (column, code, best) in SURVEYS.items():
         if (source / name).is_file():
-            found.read[name] = "lifesnaps"
+            collected.read[name] = NAME
             answers = read_csv(source / name)[["user_id", "submitdate", column]].dropna()
-            for who, day, score in answers.itertuples(index=False):
+            for subject, day, score in answers.itertuples(index=False):
                 value = float(score) if best is None else best - float(score)
-                rows.append((who, pd.Timestamp(day), code, value, None))
-    found.records.append(records(rows))
-    return found
+                rows.append((subject, pd.Timestamp(day), code, value, None))
+    collected.records.append(records(rows))
+    return collected

@@ -27,6 +27,9 @@ from contracts.cohort import (
 )
 from contracts.errors import CohortInvalid, ContractError, Problem
 
+NAME = "nhanes-wrist"
+"""As named on the command line."""
+
 FILE = "covariates_accel_mortality.csv.gz"
 AGES = (50, 80)
 """From, and below: as in the published figures."""
@@ -84,12 +87,12 @@ def import_nhanes_wrist(source: Path) -> tuple[pd.DataFrame, Provenance]:
     Raises
     ------
     ContractError
-        The file is not there or lacks a column.
+        The file does not exist or lacks a column.
     CohortInvalid
-        A label that no rule knows.
+        A label that no rule covers.
     """
-    every = _read(source / FILE)
-    of_age = every[every[AGE].between(*AGES, inclusive="left")]
+    everybody = _read(source / FILE)
+    of_age = everybody[everybody[AGE].between(*AGES, inclusive="left")]
     people = of_age[of_age["num_valid_days"] >= VALID_DAYS]
     parts = [_dated(people, code, 0) for code in (ONSET, ENROLMENT)]
     parts += [_labels(people, code, *of) for code, of in LABELS.items()]
@@ -103,11 +106,11 @@ def import_nhanes_wrist(source: Path) -> tuple[pd.DataFrame, Provenance]:
     parts.append(_dated(people, "REHABCAST//ALIVE", SURVIVAL_DAY, alive))
     unknown = int((~followed).sum())
     provenance = Provenance(
-        name="nhanes-wrist",
+        name=NAME,
         source=f"NHANES 2011-2014 wrist summaries, {FILE}",
         simulated=False,
         rules=(
-            RuleCount(rule="not 50 to 79 years old: left out", rows=len(every) - len(of_age)),
+            RuleCount(rule="not 50 to 79 years old: left out", rows=len(everybody) - len(of_age)),
             RuleCount(rule="under 3 valid days: left out", rows=len(of_age) - len(people)),
             RuleCount(rule="means over valid days placed on day 0", rows=len(people)),
             RuleCount(rule="mobility asked at the same visit placed on day 7", rows=len(people)),
@@ -121,9 +124,13 @@ def _read(file: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(file, low_memory=False)
     except OSError as error:
-        raise ContractError(f"{file}: cannot be read ({error.strerror}): check the path") from error
+        raise ContractError(
+            f"{file}: cannot be read ({error.strerror})", "check the path"
+        ) from error
     if missing := [column for column in NEEDED if column not in table.columns]:
-        raise ContractError(f"{file}: no column {', '.join(missing)}: is this the right file?")
+        raise ContractError(
+            f"{file}: no column {', '.join(missing)}", "check that this is the right file"
+        )
     return table
 
 
@@ -143,8 +150,17 @@ def _facts(people: pd.DataFrame, code: str, number: pd.Series | None) -> pd.Data
 
 
 def _labels(people: pd.DataFrame, code: str, column: str, known: dict[object, str]) -> pd.DataFrame:
-    told = people[people[column].notna()]
-    if unknown := sorted(set(told[column]) - set(known), key=str):
-        message = f"{unknown[0]!r} is unknown: expected {', '.join(map(str, known))}"
-        raise CohortInvalid([Problem(file=FILE, row=None, field=column, found=message)])
-    return _facts(told, code, None).assign(**{TEXT: told[column].map(known).astype(object)})
+    labelled = people[people[column].notna()]
+    if unknown := sorted(set(labelled[column]) - set(known), key=str):
+        raise CohortInvalid(
+            [
+                Problem(
+                    file=FILE,
+                    row=None,
+                    field=column,
+                    found=f"{unknown[0]!r} is unknown, expected {', '.join(map(str, known))}",
+                    advice="correct the label or leave the cell empty",
+                )
+            ]
+        )
+    return _facts(labelled, code, None).assign(**{TEXT: labelled[column].map(known).astype(object)})

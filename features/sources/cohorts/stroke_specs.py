@@ -2,8 +2,8 @@
 
 Two files: `Clinical_Scales*.csv` (one row per patient and evaluation) and
 `*Demographics_and_ClinicalScreening.xlsx` (one row per patient). The files count days and give no
-dates, so every onset is `contracts.cohort.NOMINAL_ONSET`. What had to be read into the spreadsheet
-is a list of rules, each counted in the cohort's provenance.
+dates, so every onset is `contracts.cohort.NOMINAL_ONSET`. Every interpretation of the spreadsheet
+is a rule that is counted in the cohort's provenance.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ from contracts.cohort import (
 )
 from contracts.errors import CohortInvalid, ContractError, Problem
 from contracts.vocabulary import vocabulary
+
+NAME = "stroke-specs"
+"""As named on the command line."""
 
 SCALES = {
     "fuglmeyer": "REHABCAST//FUGL_MEYER_UE",
@@ -88,7 +91,7 @@ def import_stroke_specs(source: Path) -> tuple[pd.DataFrame, Provenance]:
         [_dates(scales), _scores(scales), _arms(scales), _facts(enrolled)], ignore_index=True
     )
     provenance = Provenance(
-        name="stroke-specs",
+        name=NAME,
         source=f"SPECS stroke recovery: {scales_file.name}, {person_file.name}",
         simulated=False,
         details={"evaluation_day": EVALUATION_DAY, "citation": "doi:10.1152/jn.00762.2018"},
@@ -106,38 +109,51 @@ def stroke_type(text: str) -> str | None:
 
 
 def _find(source: Path, pattern: str) -> Path:
-    found = sorted(source.glob(pattern))
-    if len(found) != 1:
+    files = sorted(source.glob(pattern))
+    if len(files) != 1:
         raise ContractError(
-            f"{source}: {len(found)} files match {pattern}, expected one: name the folder with the"
-            " SPECS scales (CSV) and demographics (spreadsheet)"
+            f"{source}: {len(files)} files match {pattern}, expected one",
+            "name the folder with the SPECS scales (CSV) and demographics (spreadsheet)",
         )
-    return found[0]
+    return files[0]
 
 
 def _read(file: Path, columns: list[str]) -> pd.DataFrame:
     try:
         table = pd.read_csv(file) if file.suffix == ".csv" else pd.read_excel(file)
     except (ValueError, OSError, KeyError, UnicodeDecodeError) as error:
-        message = f"cannot be read ({error}): save it again from its source"
-        raise CohortInvalid(
-            [Problem(file=file.name, row=None, field="*", found=message)]
-        ) from error
+        problem = Problem(
+            file=file.name,
+            row=None,
+            field="*",
+            found=f"cannot be read ({error})",
+            advice="save it again from its source",
+        )
+        raise CohortInvalid([problem]) from error
     if missing := [column for column in columns if column not in table.columns]:
-        message = f"no such column; found: {', '.join(map(str, table.columns))}"
         raise CohortInvalid(
-            [Problem(file=file.name, row=1, field=column, found=message) for column in missing]
+            [
+                Problem(
+                    file=file.name,
+                    row=1,
+                    field=column,
+                    found="no such column",
+                    advice=f"rename the right one of: {', '.join(map(str, table.columns))}",
+                )
+                for column in missing
+            ]
         )
     return table[columns]
 
 
-def _placed(rows: pd.DataFrame, file: str, field: str, expected: str) -> list[Problem]:
+def _row_problems(rows: pd.DataFrame, file: str, field: str, expected: str) -> list[Problem]:
     return [
         Problem(
             file=file,
             row=position + FIRST_ROW,
             field=field,
             found=f"{value!r} where {expected}",
+            advice="correct the cell",
         )
         for position, value in zip(rows.index.tolist(), rows[field].tolist(), strict=True)
     ]
@@ -146,27 +162,33 @@ def _placed(rows: pd.DataFrame, file: str, field: str, expected: str) -> list[Pr
 def _scale_problems(scales: pd.DataFrame, person: pd.DataFrame, file: str) -> list[Problem]:
     unknown = ~scales["eval_time"].isin(EVALUATION_DAY)
     nobody = ~scales["patientID"].isin(person["patientID"])
-    again = scales.duplicated(["patientID", "eval_time"])
+    repeated = scales.duplicated(["patientID", "eval_time"])
     days = scales["new_days_after_stroke"]
     first = scales.groupby("patientID")["new_days_after_stroke"].transform("first")
     problems = [
-        *_placed(scales[unknown], file, "eval_time", f"one of {', '.join(EVALUATION_DAY)} belongs"),
-        *_placed(scales[nobody], file, "patientID", "the demographics have no such patient"),
-        *_placed(scales[again], file, "eval_time", "the patient has this evaluation already"),
-        *_placed(scales[~(days >= 0)], file, "new_days_after_stroke", "days from 0 on belong"),
-        *_placed(
+        *_row_problems(
+            scales[unknown], file, "eval_time", f"one of {', '.join(EVALUATION_DAY)} is expected"
+        ),
+        *_row_problems(scales[nobody], file, "patientID", "the demographics have no such patient"),
+        *_row_problems(
+            scales[repeated], file, "eval_time", "the patient already has this evaluation"
+        ),
+        *_row_problems(
+            scales[~(days >= 0)], file, "new_days_after_stroke", "days from 0 on are expected"
+        ),
+        *_row_problems(
             scales[(days >= 0) & (days != first)],
             file,
             "new_days_after_stroke",
-            "the patient's other rows say another day",
+            "the patient's other rows have another day",
         ),
     ]
     for column, code in SCALES.items():
         entry = vocabulary()[code]
         number = pd.to_numeric(scales[column], errors="coerce")
         bad = scales[column].notna() & ~((number >= entry.low) & (number <= entry.high))
-        expected = f"{entry.low:g} to {entry.high:g} or nothing belongs"
-        problems += _placed(scales[bad], file, column, expected)
+        expected = f"{entry.low:g} to {entry.high:g} or an empty cell is expected"
+        problems += _row_problems(scales[bad], file, column, expected)
     return problems
 
 
@@ -175,29 +197,29 @@ def _person_problems(person: pd.DataFrame, file: str) -> list[Problem]:
     types = person["stroke_type"].dropna().map(str).map(stroke_type)
     checks = (
         ("patientID", person["patientID"].duplicated(), "each patient has one row"),
-        ("gender", ~person["gender"].isin(SEX), "1 or 2 belongs"),
-        ("affected_arm", ~person["affected_arm"].isin([1, 2]), "1 or 2 belongs"),
-        ("hospital", ~person["hospital"].isin([0, 1, 2]), "0, 1 or 2 belongs"),
+        ("gender", ~person["gender"].isin(SEX), "1 or 2 is expected"),
+        ("affected_arm", ~person["affected_arm"].isin([1, 2]), "1 or 2 is expected"),
+        ("hospital", ~person["hospital"].isin([0, 1, 2]), "0, 1 or 2 is expected"),
         (
             "age",
             person["age"].notna() & ~age.between(18, 110),
-            "18 to 110 years or nothing belongs",
+            "18 to 110 years or an empty cell is expected",
         ),
         (
             "aphasia",
             person["aphasia"].notna() & ~person["aphasia"].isin(["yes", "no"]),
-            "yes, no or nothing belongs",
+            "yes, no or an empty cell is expected",
         ),
         (
             "stroke_type",
             types.isna().reindex(person.index, fill_value=False),
-            "no pattern knows this text: add one to STROKE_TYPES",
+            "no pattern of STROKE_TYPES matches this text",
         ),
     )
     return [
         problem
         for field, bad, expected in checks
-        for problem in _placed(person[bad], file, field, expected)
+        for problem in _row_problems(person[bad], file, field, expected)
     ]
 
 
@@ -206,12 +228,12 @@ def _onset_plus(days: pd.Series) -> pd.Series:
 
 
 def _dates(scales: pd.DataFrame) -> pd.DataFrame:
-    each = scales.drop_duplicates("patientID")
-    onset = pd.DataFrame({SUBJECT: each["patientID"], TIME: NOMINAL_ONSET, CODE: ONSET})
+    patients = scales.drop_duplicates("patientID")
+    onset = pd.DataFrame({SUBJECT: patients["patientID"], TIME: NOMINAL_ONSET, CODE: ONSET})
     enrolment = pd.DataFrame(
         {
-            SUBJECT: each["patientID"],
-            TIME: _onset_plus(each["new_days_after_stroke"]),
+            SUBJECT: patients["patientID"],
+            TIME: _onset_plus(patients["new_days_after_stroke"]),
             CODE: ENROLMENT,
         }
     )
@@ -235,9 +257,11 @@ def _scores(scales: pd.DataFrame) -> pd.DataFrame:
 
 
 def _arms(scales: pd.DataFrame) -> pd.DataFrame:
-    each = scales.drop_duplicates("patientID")
+    patients = scales.drop_duplicates("patientID")
     parts = [
-        pd.DataFrame({SUBJECT: each["patientID"], CODE: code, TEXT: each[column].astype(str)})
+        pd.DataFrame(
+            {SUBJECT: patients["patientID"], CODE: code, TEXT: patients[column].astype(str)}
+        )
         for column, code in (("treatment", "REHABCAST//TREATMENT"), ("study", "REHABCAST//STUDY"))
     ]
     return _completed(pd.concat(parts))
@@ -265,11 +289,11 @@ def _facts(person: pd.DataFrame) -> pd.DataFrame:
 
 def _completed(events: pd.DataFrame) -> pd.DataFrame:
     """Add the columns that these events do not have."""
-    made = events.reindex(columns=list(COLUMNS))
-    made[TIME] = pd.to_datetime(made[TIME]).astype("datetime64[us]")
-    made[NUMBER] = made[NUMBER].astype(float)
-    made[TEXT] = made[TEXT].astype(object).where(made[TEXT].notna(), None)
-    return made
+    completed = events.reindex(columns=list(COLUMNS))
+    completed[TIME] = pd.to_datetime(completed[TIME]).astype("datetime64[us]")
+    completed[NUMBER] = completed[NUMBER].astype(float)
+    completed[TEXT] = completed[TEXT].astype(object).where(completed[TEXT].notna(), None)
+    return completed
 
 
 def _rules(

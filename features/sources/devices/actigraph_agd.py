@@ -10,7 +10,15 @@ import numpy as np
 import pandas as pd
 
 from contracts.errors import Problem, SourceUnreadable
-from features.recording import NOT_STATED, Quantity, Reading, Signal, SourceFile, problem, told
+from features.recording import (
+    NOT_STATED,
+    Quantity,
+    Reading,
+    Signal,
+    SourceFile,
+    problem,
+    wrap_library_errors,
+)
 from features.sources.devices.actigraph_gt3x import EPOCH_TICKS
 from features.sources.format import Format
 
@@ -23,54 +31,64 @@ HIGHEST_COUNT = 100_000.0
 def read(file: SourceFile) -> Iterator[Reading]:
     """Yield counts (vector magnitude), steps and posture shares by epoch."""
     settings, data = _tables(file)
-    with told(file, "table settings"):
+    with wrap_library_errors(file, "table settings"):
         epoch_s = int(settings["epochlength"])
-        promised = int(settings.get("epochcount", len(data)))
+        announced = int(settings.get("epochcount", len(data)))
     if epoch_s <= 0:
-        raise SourceUnreadable(file.name, "table settings", f"epoch of {epoch_s} s is impossible")
+        raise SourceUnreadable(
+            file.name, "table settings", f"an epoch of {epoch_s} s is impossible", "export it again"
+        )
     data, dropped = _sound(file, data, epoch_s)
-    if len(data) + sum(p.row is not None for p in dropped) < promised:
-        message = f"{len(data)} of the {promised} epochs that the settings count are there"
-        dropped.append(problem(file, "table data", message))
+    if len(data) + sum(p.row is not None for p in dropped) < announced:
+        found = (
+            f"only {len(data)} of the {announced} epochs that the settings count are in the file"
+        )
+        dropped.append(problem(file, "table data", found, "export it again"))
     time = (data["dataTimestamp"].to_numpy(dtype=np.int64) - EPOCH_TICKS) * 100
-    about = {
-        "who": settings.get("subjectname", "").strip() or file.who,
+    common = {
+        "subject_label": settings.get("subjectname", "").strip() or file.subject_label,
         "time_N": time.view("datetime64[ns]"),
         "epoch_s": float(epoch_s),
         "placement": file.placement or settings.get("limb", "").strip().lower() or NOT_STATED,
+        "maker": "ActiGraph",
         "device": f"ActiGraph {settings.get('devicename', '')} {settings.get('deviceserial', '')}",
     }
     axes = [name for name in COUNT_COLUMNS if name in data]
     magnitude = np.sqrt((data[axes].to_numpy(dtype=np.float64) ** 2).sum(axis=1, keepdims=True))
-    signals = [_signal(Quantity.COUNTS, magnitude, about)]
+    signals = [_signal(Quantity.COUNTS, magnitude, common)]
     if "steps" in data:
-        signals.append(_signal(Quantity.STEPS, data[["steps"]].to_numpy(), about))
+        signals.append(_signal(Quantity.STEPS, data[["steps"]].to_numpy(), common))
     if set(INCLINE_COLUMNS) <= set(data.columns) and data[INCLINE_COLUMNS].to_numpy().any():
-        signals.append(_signal(Quantity.POSTURE, data[INCLINE_COLUMNS].to_numpy() / epoch_s, about))
+        signals.append(
+            _signal(Quantity.POSTURE, data[INCLINE_COLUMNS].to_numpy() / epoch_s, common)
+        )
     yield Reading(signals=tuple(signals), dropped=tuple(dropped))
 
 
-def _signal(quantity: Quantity, values_NC: np.ndarray, about: dict[str, object]) -> Signal:
-    return Signal(quantity=quantity, values_NC=values_NC.astype(np.float32), **about)  # type: ignore[arg-type]
+def _signal(quantity: Quantity, values_NC: np.ndarray, common: dict[str, object]) -> Signal:
+    return Signal(quantity=quantity, values_NC=values_NC.astype(np.float32), **common)  # type: ignore[arg-type]
 
 
 def _tables(file: SourceFile) -> tuple[dict[str, str], pd.DataFrame]:
     try:
         address = f"{file.path.resolve().as_uri()}?mode=ro&immutable=1"
         with closing(sqlite3.connect(address, uri=True)) as database:
-            (verdict,) = database.execute("PRAGMA integrity_check(1)").fetchone()
-            if verdict != "ok":
-                raise sqlite3.DatabaseError(verdict)
+            (integrity,) = database.execute("PRAGMA integrity_check(1)").fetchone()
+            if integrity != "ok":
+                raise sqlite3.DatabaseError(integrity)
             rows = database.execute("SELECT settingName, settingValue FROM settings").fetchall()
-            with told(file, "table data"):
+            with wrap_library_errors(file, "table data"):
                 data = pd.read_sql_query("SELECT * FROM data ORDER BY rowid", database)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         raise SourceUnreadable(
-            file.name, "SQLite", f"the database is damaged ({error}): copy it again"
+            file.name, "SQLite", f"the database is damaged ({error})", "copy it again"
         ) from error
     if missing := {"dataTimestamp", "axis1"} - set(data.columns):
         raise SourceUnreadable(
-            file.name, "table data", f"has no column {', '.join(sorted(missing))}: export it again"
+            file.name,
+            "table data",
+            f"has no column {', '.join(sorted(missing))}",
+            "export it again",
         )
     return {str(name).lower(): str(value) for name, value in rows}, data
 
@@ -78,7 +96,7 @@ def _tables(file: SourceFile) -> tuple[dict[str, str], pd.DataFrame]:
 def _sound(
     file: SourceFile, data: pd.DataFrame, epoch_s: int
 ) -> tuple[pd.DataFrame, list[Problem]]:
-    """Leave out epochs with impossible numbers, each told by its row."""
+    """Leave out epochs with impossible numbers, each reported with its row."""
     numbers = data.apply(pd.to_numeric, errors="coerce")
     counts = numbers[[name for name in COUNT_COLUMNS if name in numbers]]
     good = counts.ge(0).all(axis=1) & counts.le(HIGHEST_COUNT * epoch_s).all(axis=1)
@@ -89,7 +107,8 @@ def _sound(
             file=file.name,
             row=int(row) + 1,
             field="table data",
-            found="an impossible time or count: left out",
+            found="an impossible time or count, the epoch was left out",
+            advice="export it again",
         )
         for row in np.flatnonzero(~good)
     ]
@@ -102,7 +121,7 @@ def _sound(
 FORMAT = Format(
     name="actigraph-agd",
     title="ActiGraph AGD database",
-    is_mine=lambda head: (
+    matches=lambda head: (
         head.startswith(b"SQLite format 3\0")
         and (b"dataTimestamp" in head or b"epochlength" in head)
     ),

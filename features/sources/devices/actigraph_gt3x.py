@@ -24,9 +24,18 @@ from pygt3x.components import Info
 from pygt3x.reader import LogReader
 
 from contracts.errors import Problem, SourceUnreadable
-from features.recording import NOT_STATED, Quantity, Reading, Signal, SourceFile, problem, told
+from features.recording import (
+    NOT_STATED,
+    Quantity,
+    Reading,
+    Signal,
+    SourceFile,
+    problem,
+    wrap_library_errors,
+)
 from features.sources.format import Format
 
+DOWNLOAD = "download the device again"
 SEPARATOR = 0x1E
 PIECE_S = 86_400
 TICKS_A_SECOND, EPOCH_TICKS = 10_000_000, 621_355_968_000_000_000
@@ -60,8 +69,8 @@ class _Samples:
     def fill(self, until: int) -> None:
         """Repeat the last sample through the idle seconds up to `until`.
 
-        The device stops storing some seconds before it says that it is idle, so the filling starts
-        where the samples end.
+        The device stops storing some seconds before it reports that it is idle, so the filling
+        starts where the samples end.
         """
         if self.idle_from is None or self.last_C is None:
             return
@@ -87,7 +96,7 @@ def read(file: SourceFile) -> Iterator[Reading]:
             yield from _read(file, archive)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise SourceUnreadable(
-            file.name, "zip", f"the archive is damaged ({error}): copy or download it again"
+            file.name, "zip", f"the archive is damaged ({error})", "copy or download it again"
         ) from error
 
 
@@ -99,14 +108,15 @@ def _read(file: SourceFile, archive: zipfile.ZipFile) -> Iterator[Reading]:
     for where, event in _events(file, archive):
         second = event.header.timestamp
         if not event.is_checksum_valid:
-            dropped.append(problem(file, where, "its checksum is wrong: left out"))
+            found = "its checksum is wrong, the record was left out"
+            dropped.append(problem(file, where, found, DOWNLOAD))
             continue
         _take(file, where, event, samples, dropped)
         if len(samples.second_S) >= PIECE_S:
             yield _reading(file, info, samples, dropped)
             dropped = []
     samples.fill(second)
-    dropped += _ends_early(file, info, second)
+    dropped += _missing_end(file, info, second)
     if samples.second_S:
         yield _reading(file, info, samples, dropped)
     elif dropped:
@@ -119,17 +129,18 @@ def _info(file: SourceFile, archive: zipfile.ZipFile) -> Info:
         raise SourceUnreadable(
             file.name,
             "zip",
-            f"has no {', '.join(sorted(missing))}, only {', '.join(sorted(names))}: is it a GT3X of"
-            " the second kind (2013 and later)?",
+            f"has no {', '.join(sorted(missing))}, only {', '.join(sorted(names))}",
+            "check that it is a GT3X file of the second kind (2013 and later)",
         )
-    with told(file, "info.txt"):
+    with wrap_library_errors(file, "info.txt"):
         info = Info.read_zip(archive)
     if not (0 < info.sample_rate <= 1000 and info.acceleration_scale > 0):
         raise SourceUnreadable(
             file.name,
             "info.txt",
             f"sample rate {info.sample_rate} Hz and scale {info.acceleration_scale} per g are"
-            " impossible: download the device again",
+            " impossible",
+            DOWNLOAD,
         )
     return info
 
@@ -141,18 +152,16 @@ def _events(file: SourceFile, archive: zipfile.ZipFile) -> Iterator[tuple[str, A
         reader, at, number = LogReader(stream), 0, 0
         while at < size:
             where = f"log.bin record {number} (byte {at})"
-            with told(file, where):
+            with wrap_library_errors(file, where):
                 event = reader.read_event()
             if event is None:
-                raise SourceUnreadable(
-                    file.name, where, "the record is cut short: download the device again"
-                )
+                raise SourceUnreadable(file.name, where, "the record is cut short", DOWNLOAD)
             if event.header.separator != SEPARATOR:
                 raise SourceUnreadable(
                     file.name,
                     where,
-                    f"a record starts with 0x1E, this one with {event.header.separator:#04x}:"
-                    " download the device again",
+                    f"a record starts with 0x1E, this one with {event.header.separator:#04x}",
+                    DOWNLOAD,
                 )
             yield where, event
             at += 9 + event.header.payload_size
@@ -170,35 +179,39 @@ def _take(
     # A payload of one byte marks the device in its dock.
     elif kind in {known.value for known in PARSERS} and len(payload) > 1:
         samples.fill(second)
-        with told(file, where):
+        with wrap_library_errors(file, where):
             values_RC = PARSERS[Types(kind)](payload, second, samples.rate)[:, 1:4]
         if len(values_RC) != samples.rate:
-            message = f"{len(values_RC)} samples in a second of {samples.rate}: left out"
-            dropped.append(problem(file, where, message))
+            found = (
+                f"{len(values_RC)} samples in a second that should have {samples.rate},"
+                " the second was left out"
+            )
+            dropped.append(problem(file, where, found, DOWNLOAD))
         else:
             samples.add(second, values_RC)
 
 
-def _ends_early(file: SourceFile, info: Info, second: int) -> list[Problem]:
-    promised = (info.last_sample_time - EPOCH_TICKS) // TICKS_A_SECOND
+def _missing_end(file: SourceFile, info: Info, second: int) -> list[Problem]:
+    announced = (info.last_sample_time - EPOCH_TICKS) // TICKS_A_SECOND
     # The idle seconds before docking are never stored.
-    if not info.last_sample_time or promised - second <= PIECE_S // 24:
+    if not info.last_sample_time or announced - second <= PIECE_S // 24:
         return []
-    message = f"ends {promised - second} s before the last sample that info.txt names"
-    return [problem(file, "log.bin", message)]
+    found = f"ends {announced - second} s before the last sample that info.txt names"
+    return [problem(file, "log.bin", found, DOWNLOAD)]
 
 
 def _reading(file: SourceFile, info: Info, samples: _Samples, dropped: list[Problem]) -> Reading:
     time, values = samples.take()
-    place = " ".join(word.lower() for word in (info.side, info.limb) if word)
+    worn_at = " ".join(word.lower() for word in (info.side, info.limb) if word)
     signal = Signal(
-        who=info.subject_name or file.who,
+        subject_label=info.subject_name or file.subject_label,
         quantity=Quantity.ACCELERATION,
         time_N=time,
         values_NC=values,
         epoch_s=1 / info.sample_rate,
-        placement=file.placement or place or NOT_STATED,
+        placement=file.placement or worn_at or NOT_STATED,
         device=f"ActiGraph {info.device_type} {info.serial_number}",
+        maker="ActiGraph",
         clock=f"device's own, set to UTC{info.timezone}" if info.timezone else "device's own",
     )
     return Reading(signals=(signal,), dropped=tuple(dropped))
@@ -207,7 +220,7 @@ def _reading(file: SourceFile, info: Info, samples: _Samples, dropped: list[Prob
 FORMAT = Format(
     name="actigraph-gt3x",
     title="ActiGraph GT3X recording",
-    is_mine=lambda head: (
+    matches=lambda head: (
         head[:4] == b"PK\x03\x04"
         and any(name in head[:200] for name in (b"log.bin", b"info.txt", b"calibration.json"))
     ),

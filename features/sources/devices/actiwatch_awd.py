@@ -13,7 +13,7 @@ from datetime import datetime
 import numpy as np
 
 from contracts.errors import SourceUnreadable
-from features.recording import Quantity, Reading, Signal, SourceFile, problem
+from features.recording import ACTIWATCH, Quantity, Reading, Signal, SourceFile, problem
 from features.sources.format import Format
 
 HEADER_LINES = 7
@@ -38,38 +38,44 @@ def read(file: SourceFile) -> Iterator[Reading]:
         raise SourceUnreadable(
             file.name,
             f"lines 1 to {HEADER_LINES}",
-            f"the header is not name, date, time, epoch code, age, serial, marker ({error}):"
-            " export it again",
+            f"the header is not name, date, time, epoch code, age, serial, marker ({error})",
+            "export it again",
         ) from error
     counts, bad = _counts(lines[HEADER_LINES:], cut=not text.endswith(("\n", "\r")))
     dropped = [
-        problem(file, f"line {at + HEADER_LINES + 1}", f"{found!r} where a count belongs: left out")
-        for at, found in bad
+        problem(
+            file,
+            f"line {number + HEADER_LINES + 1}",
+            f"{text!r} where a count is expected, it was left out",
+            "export it again",
+        )
+        for number, text in bad
     ]
     kept = ~np.isnan(counts)
     if not kept.any():
         raise SourceUnreadable(
-            file.name, f"line {HEADER_LINES + 1}", "no count follows the header: export it again"
+            file.name, f"line {HEADER_LINES + 1}", "no count follows the header", "export it again"
         )
     begin = np.datetime64(start, "ns")
     step_ns = np.int64(epoch_s * 1e9)
     time = begin + (np.arange(len(counts), dtype=np.int64) * step_ns).astype("timedelta64[ns]")
     signal = Signal(
-        who=name or file.who,
+        subject_label=name or file.subject_label,
         quantity=Quantity.COUNTS,
         time_N=time[kept],
         values_NC=counts[kept][:, None],
         epoch_s=epoch_s,
         placement=file.placement or "wrist",
-        device=f"Actiwatch {serial}",
+        device=f"{ACTIWATCH} {serial}",
+        maker=ACTIWATCH,
     )
     yield Reading(signals=(signal,), dropped=tuple(dropped))
 
 
 def _counts(lines: list[str], *, cut: bool) -> tuple[np.ndarray, list[tuple[int, str]]]:
-    """Return one count a line, NaN where the line is none, and those lines.
+    """Return one count per line, NaN where a line is not a count, and those lines.
 
-    A last line without its end may have lost digits and is no count.
+    A last line without its line end may have lost digits and is not a count.
     """
     while lines and not lines[-1].strip():
         lines = lines[:-1]
@@ -77,8 +83,8 @@ def _counts(lines: list[str], *, cut: bool) -> tuple[np.ndarray, list[tuple[int,
     bad = []
     for number, line in enumerate(lines):
         text = line.removesuffix("M").strip(" ,M")
-        whole = not (cut and number == len(lines) - 1)
-        if whole and text.isascii() and text.isdigit() and int(text) <= HIGHEST_COUNT:
+        complete = not (cut and number == len(lines) - 1)
+        if complete and text.isascii() and text.isdigit() and int(text) <= HIGHEST_COUNT:
             counts[number] = int(text)
         else:
             bad.append((number, line[:40]))
@@ -88,6 +94,6 @@ def _counts(lines: list[str], *, cut: bool) -> tuple[np.ndarray, list[tuple[int,
 FORMAT = Format(
     name="actiwatch-awd",
     title="Actiwatch AWD recording",
-    is_mine=lambda head: _HEADER.match(head) is not None,
+    matches=lambda head: _HEADER.match(head) is not None,
     read=read,
 )

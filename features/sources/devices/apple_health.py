@@ -49,6 +49,7 @@ KINDS = {
     ),
 }
 SLEEP_CODE = "REHABCAST//SLEEP"
+ADVICE = "correct it in the app and export again if it is needed"
 SEXES = {"HKBiologicalSexMale": "male", "HKBiologicalSexFemale": "female"}
 
 
@@ -65,11 +66,13 @@ def read(file: SourceFile) -> Iterator[Reading]:
         ):
             if element.tag in {"Record", "Workout", "ActivitySummary"}:
                 number += 1
-                if wrong := _record(element, days, skipped):
+                if fault := _record(element, days, skipped):
                     where = f"record {number} ({element.get('type', element.tag)})"
-                    dropped.append(problem(file, where, wrong))
+                    dropped.append(
+                        problem(file, where, f"{fault}, the record was left out", ADVICE)
+                    )
             elif element.tag == "Me":
-                facts += _person(file.who, element)
+                facts += _person(file.subject_label, element)
             if element.tag != "HealthData":
                 element.clear()
     except (
@@ -82,13 +85,15 @@ def read(file: SourceFile) -> Iterator[Reading]:
         raise SourceUnreadable(
             file.name,
             f"after record {number}",
-            f"not well-formed XML ({error}): the export is damaged or cut short, export it again",
+            f"not well-formed XML ({error}), the export is damaged or cut short",
+            "export it again",
         ) from error
     dropped += [
-        problem(file, kind, f"{count} record(s) of a type that no biomarker uses: left out")
+        # Nothing needs to be done: most types of an export are not about recovery.
+        problem(file, kind, f"{count} record(s) of a type that no biomarker uses were left out")
         for kind, count in sorted(skipped.items())
     ]
-    yield Reading(records=records([*facts, *days.rows(file.who)]), dropped=tuple(dropped))
+    yield Reading(records=records([*facts, *days.rows(file.subject_label)]), dropped=tuple(dropped))
 
 
 class _Days:
@@ -102,18 +107,18 @@ class _Days:
         self.total[code, day, source] += value
         self.count[code, day, source] += 1
 
-    def rows(self, who: str) -> list[tuple[Any, ...]]:
+    def rows(self, subject: str) -> list[tuple[Any, ...]]:
         summed = {kind.code for kind in KINDS.values() if kind.summed} | {SLEEP_CODE}
         best: dict[tuple[str, Any], float] = {}
         for (code, day, source), total in sorted(self.total.items()):
             key = (code, day, source)
             value = total if code in summed else total / self.count[key]
             best[code, day] = max(value, best.get((code, day), -math.inf))
-        return [(who, pd.Timestamp(day), code, v, None) for (code, day), v in best.items()]
+        return [(subject, pd.Timestamp(day), code, v, None) for (code, day), v in best.items()]
 
 
 def _record(element: Any, days: _Days, skipped: Counter[str]) -> str:
-    """Take one record in; return what is wrong with it, or an empty string."""
+    """Add one record to the days; return what is wrong with it, or an empty string."""
     name = str(element.get("type", element.tag))
     for prefix in PREFIXES:
         name = name.removeprefix(prefix)
@@ -124,9 +129,9 @@ def _record(element: Any, days: _Days, skipped: Counter[str]) -> str:
         start = datetime.strptime(element.get("startDate", ""), TIME_FORM)
         end = datetime.strptime(element.get("endDate", ""), TIME_FORM)
     except ValueError as error:
-        return f"its dates cannot be read ({error}): left out"
+        return f"its dates cannot be read ({error})"
     if end < start:
-        return "ends before it starts: left out"
+        return "it ends before it starts"
     source = str(element.get("sourceName", ""))
     if name == "SleepAnalysis":
         if "Asleep" in str(element.get("value", "")):
@@ -134,33 +139,33 @@ def _record(element: Any, days: _Days, skipped: Counter[str]) -> str:
         return ""
     kind, unit = KINDS[name], str(element.get("unit", ""))
     if unit not in kind.factors:
-        return f"in {unit!r}, expected {', '.join(kind.factors)}: left out"
+        return f"its unit is {unit!r}, expected {', '.join(kind.factors)}"
     try:
         value = float(element.get("value", ""))
     except ValueError:
-        return f"{element.get('value')!r} where a number belongs: left out"
+        return f"{element.get('value')!r} where a number is expected"
     if not math.isfinite(value) or value < 0:
-        return f"{value} is impossible: left out"
+        return f"a value of {value} is impossible"
     days.add(kind.code, start.date(), source, value * kind.factors[unit])
     return ""
 
 
-def _person(who: str, me: Any) -> list[tuple[Any, ...]]:
+def _person(subject: str, me: Any) -> list[tuple[Any, ...]]:
     facts: list[tuple[Any, ...]] = []
     sex = SEXES.get(me.get("HKCharacteristicTypeIdentifierBiologicalSex", ""))
     if sex:
-        facts.append((who, None, "REHABCAST//SEX", None, sex))
+        facts.append((subject, None, "REHABCAST//SEX", None, sex))
     born = pd.to_datetime(
         me.get("HKCharacteristicTypeIdentifierDateOfBirth", ""), errors="coerce", format="%Y-%m-%d"
     )
     if not pd.isna(born):
-        facts.append((who, born, BIRTH_DATE, None, None))
+        facts.append((subject, born, BIRTH_DATE, None, None))
     return facts
 
 
 FORMAT = Format(
     name="apple-health",
     title="Apple Health export",
-    is_mine=lambda head: b"<HealthData" in head or b"<!DOCTYPE HealthData" in head,
+    matches=lambda head: b"<HealthData" in head or b"<!DOCTYPE HealthData" in head,
     read=read,
 )

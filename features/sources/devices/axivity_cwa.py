@@ -16,9 +16,18 @@ import actfast
 import numpy as np
 
 from contracts.errors import Problem, SourceUnreadable
-from features.recording import NOT_STATED, Quantity, Reading, Signal, SourceFile, problem, told
+from features.recording import (
+    NOT_STATED,
+    Quantity,
+    Reading,
+    Signal,
+    SourceFile,
+    problem,
+    wrap_library_errors,
+)
 from features.sources.format import Format
 
+COPY_AGAIN = "copy it again from the device"
 HEADER_BYTES = 1024
 SECTOR_BYTES = 512
 SECTORS_A_PIECE = 72_000
@@ -34,7 +43,8 @@ def read(file: SourceFile) -> Iterator[Reading]:
             raise SourceUnreadable(
                 file.name,
                 f"byte {size}",
-                "ends before the first sector of data: copy it again from the device",
+                "ends before the first sector of data",
+                COPY_AGAIN,
             )
         first = 0
         while block := stream.read(SECTORS_A_PIECE * SECTOR_BYTES):
@@ -47,20 +57,20 @@ def _piece(file: SourceFile, header: bytes, block: bytes, first: int) -> Reading
     dropped = []
     if cut:
         at = HEADER_BYTES + first * SECTOR_BYTES + len(block) - cut
-        dropped.append(
-            problem(file, f"byte {at}", f"the last sector ends after {cut} of 512 bytes: left out")
-        )
+        found = f"the last sector ends after {cut} of 512 bytes and was left out"
+        dropped.append(problem(file, f"byte {at}", found, COPY_AGAIN))
         block = block[:-cut]
     sectors = np.frombuffer(block, dtype=np.uint8).reshape(-1, SECTOR_BYTES)
     sound_S = _sound(sectors)
     if not sound_S.any():
         return Reading(dropped=(*dropped, *_bad(file, np.flatnonzero(~sound_S) + first)))
-    with told(file, f"sector {first}"), NamedTemporaryFile(suffix=".cwa") as part:
+    with wrap_library_errors(file, f"sector {first}"), NamedTemporaryFile(suffix=".cwa") as part:
         _fill(part, header, sectors[sound_S])
-        found: dict[str, Any] = dict(actfast.read(part.name, lenient=True))
+        content: dict[str, Any] = dict(actfast.read(part.name, lenient=True))
     dropped += _bad(file, np.flatnonzero(~sound_S) + first)
-    dropped += [problem(file, f"piece from sector {first}", text) for text in found["warnings"]]
-    return Reading(signals=_signals(file, found), dropped=tuple(dropped))
+    where = f"piece from sector {first}"
+    dropped += [problem(file, where, text, COPY_AGAIN) for text in content["warnings"]]
+    return Reading(signals=_signals(file, content), dropped=tuple(dropped))
 
 
 def _fill(part: Any, header: bytes, sectors: np.ndarray) -> None:
@@ -71,14 +81,14 @@ def _fill(part: Any, header: bytes, sectors: np.ndarray) -> None:
 
 
 def _sound(sectors: np.ndarray) -> np.ndarray:
-    """Tell which sectors have the right mark and the 16-bit words that sum to zero."""
+    """Return which sectors have the right mark and 16-bit words that sum to zero."""
     words = np.ascontiguousarray(sectors).view("<u2").sum(axis=1, dtype=np.uint16)
     marked = (sectors[:, 0] == ord("A")) & (sectors[:, 1] == ord("X"))
     return np.asarray(marked & (words == 0))
 
 
 def _bad(file: SourceFile, sectors: np.ndarray) -> list[Problem]:
-    """Tell bad sectors, those that follow on each other as one."""
+    """Report bad sectors, each run of neighbours as one problem."""
     runs = np.split(sectors, np.flatnonzero(np.diff(sectors) > 1) + 1) if len(sectors) else []
     return [
         problem(
@@ -86,34 +96,39 @@ def _bad(file: SourceFile, sectors: np.ndarray) -> list[Problem]:
             f"sector {run[0]}"
             + (f" to {run[-1]}" if len(run) > 1 else "")
             + f" (byte {HEADER_BYTES + run[0] * SECTOR_BYTES})",
-            f"{len(run)} checksum(s) wrong: left out, a gap of about {1.2 * len(run):.0f} s",
+            f"{len(run)} sector(s) with a wrong checksum were left out,"
+            f" a gap of about {1.2 * len(run):.0f} s",
+            COPY_AGAIN,
         )
         for run in runs
     ]
 
 
-def _signals(file: SourceFile, found: dict[str, Any]) -> tuple[Signal, ...]:
-    series, told_by = found["timeseries"], found["metadata"]
+def _signals(file: SourceFile, content: dict[str, Any]) -> tuple[Signal, ...]:
+    series, header = content["timeseries"], content["metadata"]
     fast, slow = series["high_frequency"], series["low_frequency"]
-    device = f"Axivity {told_by['device']['hardware_type']} {told_by['device']['device_id']}"
-    note = urllib.parse.parse_qs(told_by.get("session", {}).get("annotation", ""))
-    placement = file.placement or note.get("_p", [NOT_STATED])[0]
-    about: dict[str, Any] = {"who": file.who, "device": device, "placement": placement}
-    rate = float(told_by["configuration"]["sample_rate_hz"])
+    annotation = urllib.parse.parse_qs(header.get("session", {}).get("annotation", ""))
+    common: dict[str, Any] = {
+        "subject_label": file.subject_label,
+        "device": f"Axivity {header['device']['hardware_type']} {header['device']['device_id']}",
+        "maker": "Axivity",
+        "placement": file.placement or annotation.get("_p", [NOT_STATED])[0],
+    }
+    rate = float(header["configuration"]["sample_rate_hz"])
     return (
         Signal(
             quantity=Quantity.ACCELERATION,
             time_N=fast["datetime"].view("datetime64[ns]"),
             values_NC=fast["acceleration"],
             epoch_s=1 / rate,
-            **about,
+            **common,
         ),
         Signal(
             quantity=Quantity.TEMPERATURE,
             time_N=slow["datetime"].view("datetime64[ns]"),
             values_NC=slow["temperature"][:, None],
             epoch_s=120 / rate,
-            **about,
+            **common,
         ),
     )
 
@@ -121,6 +136,6 @@ def _signals(file: SourceFile, found: dict[str, Any]) -> tuple[Signal, ...]:
 FORMAT = Format(
     name="axivity-cwa",
     title="Axivity CWA recording",
-    is_mine=lambda head: head[:2] == b"MD" and head[2:4] == b"\xfc\x03",
+    matches=lambda head: head[:2] == b"MD" and head[2:4] == b"\xfc\x03",
     read=read,
 )

@@ -1,7 +1,7 @@
 """Fitbit days: the API's or Takeout's JSON, and daily CSV tables.
 
 An intraday Takeout series (`[{"dateTime", "value"}]`) names its quantity in its file name only and
-tells time in UTC: such a file is refused with what to do instead.
+has times in UTC: such a file is refused with what to do instead.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ WHOLE_DAY_MIN = 1440
 MOVEMENT = {STEPS, DISTANCE, ACTIVE}
 """What a tracker in a drawer counts as 0: its whole day is sedentary."""
 
+EXPORT_AGAIN = "export it again if the value is needed"
 SUBJECT_COLUMNS, DATE_COLUMNS = ("Id", "id"), ("ActivityDate", "SleepDay", "date")
 
 
@@ -60,47 +61,48 @@ def read(file: SourceFile) -> Iterator[Reading]:
         text = file.path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise SourceUnreadable(
-            file.name, "*", f"not UTF-8 text ({error}): save it as UTF-8"
+            file.name, "*", f"not UTF-8 text ({error})", "save it as UTF-8"
         ) from error
     yield _json(file, text) if text.lstrip()[:1] in {"{", "["} else _table(file)
 
 
 def _json(file: SourceFile, text: str) -> Reading:
     try:
-        found = json.loads(text)
+        document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise SourceUnreadable(
-            file.name, "JSON", f"cannot be read ({error}): download the file again"
+            file.name, "JSON", f"cannot be read ({error})", "download the file again"
         ) from error
-    if isinstance(found, list):
-        if found and isinstance(found[0], dict) and "dateOfSleep" in found[0]:
-            found = {"sleep": found}
+    if isinstance(document, list):
+        if document and isinstance(document[0], dict) and "dateOfSleep" in document[0]:
+            document = {"sleep": document}
         else:
             raise SourceUnreadable(
                 file.name,
                 "[0]",
-                "an intraday Takeout series names its quantity only in its file name and tells"
-                " time in UTC: export daily values, or import it as a table with a column map",
+                "an intraday Takeout series names its quantity only in its file name and has times"
+                " in UTC",
+                "export daily values, or import it as a table with a column map",
             )
     rows: list[tuple[Any, ...]] = []
     dropped: list[Problem] = []
     for name, (code, factor) in SERIES.items():
-        for number, item in enumerate(_items(found, name)):
+        for number, item in enumerate(_items(document, name)):
             _day(file, f"{name}[{number}]", item, "dateTime", "value", code, factor, rows, dropped)
-    for number, item in enumerate(_items(found, "activities-heart")):
+    for number, item in enumerate(_items(document, "activities-heart")):
         value = item.get("value") if isinstance(item, dict) else None
         if isinstance(value, dict) and "restingHeartRate" in value:
             flat = {"dateTime": item.get("dateTime"), **value}
             where = f"activities-heart[{number}]"
             _day(file, where, flat, "dateTime", "restingHeartRate", RESTING, 1, rows, dropped)
-    for number, item in enumerate(_items(found, "sleep")):
+    for number, item in enumerate(_items(document, "sleep")):
         where = f"sleep[{number}]"
         _day(file, where, item, "dateOfSleep", "minutesAsleep", SLEEP, 1 / 60, rows, dropped)
     return _reading(file, rows, dropped)
 
 
-def _items(found: dict[str, Any], name: str) -> list[Any]:
-    items = found.get(name, [])
+def _items(document: dict[str, Any], name: str) -> list[Any]:
+    items = document.get(name, [])
     return items if isinstance(items, list) else []
 
 
@@ -119,11 +121,12 @@ def _day(
         day = pd.to_datetime(str(item[date]), format="%Y-%m-%d")
         number = float(item[value]) * factor
         if not math.isfinite(number):
-            raise ValueError(f"{number} is no number")
+            raise ValueError(f"{number} is not finite")
     except (KeyError, TypeError, ValueError) as error:
-        dropped.append(problem(file, where, f"no {date} and {value} ({error}): left out"))
+        found = f"no {date} and {value} ({error}), the day was left out"
+        dropped.append(problem(file, where, found, EXPORT_AGAIN))
         return
-    rows.append((file.who, day, code, number, None))
+    rows.append((file.subject_label, day, code, number, None))
 
 
 def _table(file: SourceFile) -> Reading:
@@ -131,7 +134,7 @@ def _table(file: SourceFile) -> Reading:
         table = pd.read_csv(file.path, dtype=str, keep_default_na=False, na_values=[""])
     except (OSError, ValueError) as error:
         raise SourceUnreadable(
-            file.name, "CSV", f"cannot be read ({error}): download the file again"
+            file.name, "CSV", f"cannot be read ({error})", "download the file again"
         ) from error
     subject = next((name for name in SUBJECT_COLUMNS if name in table), None)
     date = next((name for name in DATE_COLUMNS if name in table), None)
@@ -141,6 +144,7 @@ def _table(file: SourceFile) -> Reading:
             file.name,
             "row 1",
             f"no date and no known column among {', '.join(map(str, table.columns[:12]))}",
+            "export daily values, or import it as a table with a column map",
         )
     for pair in ACTIVE_COLUMNS:
         if set(pair) <= set(table.columns):
@@ -149,9 +153,17 @@ def _table(file: SourceFile) -> Reading:
             known = [*known, ACTIVE]
     table, dropped = _without_unworn_days(file, table, known)
     days = pd.to_datetime(table[date], errors="coerce", format="mixed").dt.normalize()
-    who = table[subject].fillna("") if subject else pd.Series(file.who, index=table.index)
+    labels = (
+        table[subject].fillna("") if subject else pd.Series(file.subject_label, index=table.index)
+    )
     dropped += [
-        Problem(file=file.name, row=row + 2, field=date, found="no date in this row: left out")
+        Problem(
+            file=file.name,
+            row=row + 2,
+            field=date,
+            found="no date in this row, it was left out",
+            advice=EXPORT_AGAIN,
+        )
         for row in table.index[days.isna()].tolist()
     ]
     rows: list[tuple[Any, ...]] = []
@@ -164,14 +176,15 @@ def _table(file: SourceFile) -> Reading:
                 file=file.name,
                 row=row + 2,
                 field=name,
-                found=f"{table.at[row, name]!r} where a number belongs: left out",
+                found=f"{table.at[row, name]!r} where a number is expected, it was left out",
+                advice=EXPORT_AGAIN,
             )
             for row in table.index[bad].tolist()
         ]
         good = number.notna() & ~bad & days.notna()
         rows += [
             (str(w), d, code, float(v) * factor, None)
-            for w, d, v in zip(who[good], days[good], number[good], strict=True)
+            for w, d, v in zip(labels[good], days[good], number[good], strict=True)
         ]
     return _reading(file, rows, dropped)
 
@@ -179,7 +192,7 @@ def _table(file: SourceFile) -> Reading:
 def _without_unworn_days(
     file: SourceFile, table: pd.DataFrame, known: list[str]
 ) -> tuple[pd.DataFrame, list[Problem]]:
-    """Empty the movement of days that are sedentary from end to end: nobody wore the tracker."""
+    """Empty the movement of days that are sedentary throughout: nobody wore the tracker."""
     column = next((name for name in SEDENTARY_COLUMNS if name in table), None)
     if column is None:
         return table, []
@@ -187,14 +200,15 @@ def _without_unworn_days(
     if not unworn.any():
         return table, []
     movement = [name for name in known if COLUMNS.get(name, (name, 1.0))[0] in MOVEMENT]
-    message = (
-        f"{int(unworn.sum())} day(s) of 24 sedentary hours, on which the tracker was not worn:"
-        f" {', '.join(movement)} left out"
+    # Nothing needs to be done: the tracker lay in a drawer.
+    found = (
+        f"{int(unworn.sum())} day(s) of 24 sedentary hours, on which the tracker was not worn;"
+        f" {', '.join(movement)} of these days were left out"
     )
     mask = pd.DataFrame({name: unworn for name in movement})
     emptied = table[movement].mask(mask)
     return table.assign(**{name: emptied[name] for name in movement}), [
-        problem(file, column, message)
+        problem(file, column, found)
     ]
 
 
@@ -202,8 +216,8 @@ def _reading(file: SourceFile, rows: list[tuple[Any, ...]], dropped: list[Proble
     table = records(rows)
     # A day on which a person slept twice is one day of sleep.
     twice = table[table["code"] == SLEEP]
-    if twice.duplicated(["who", "time"]).any():
-        summed = twice.groupby(["who", "time"], as_index=False)["numeric_value"].sum()
+    if twice.duplicated(["subject_label", "time"]).any():
+        summed = twice.groupby(["subject_label", "time"], as_index=False)["numeric_value"].sum()
         rest = table[table["code"] != SLEEP]
         table = pd.concat(
             [rest, summed.assign(code=SLEEP, text_value=None)[list(table.columns)]],
@@ -212,7 +226,7 @@ def _reading(file: SourceFile, rows: list[tuple[Any, ...]], dropped: list[Proble
     return Reading(records=table, dropped=tuple(dropped))
 
 
-def _is_mine(head: bytes) -> bool:
+def _matches(head: bytes) -> bool:
     start = head.lstrip(b"\xef\xbb\xbf \r\n\t")
     if start[:1] == b"{":
         return any(f'"{name}"'.encode() in head for name in (*SERIES, "activities-heart")) or (
@@ -228,4 +242,4 @@ def _is_mine(head: bytes) -> bool:
     )
 
 
-FORMAT = Format(name="fitbit", title="Fitbit daily export", is_mine=_is_mine, read=read)
+FORMAT = Format(name="fitbit", title="Fitbit daily export", matches=_matches, read=read)

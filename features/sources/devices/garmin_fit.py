@@ -1,8 +1,8 @@
 """Garmin FIT, read by `fitdecode`: activities (a walk, a ride) and all-day monitoring.
 
-FIT tells time in UTC. Local time comes from the file's own `local_timestamp` (in `activity` or
-`monitoring_info`), else from a declared zone; with neither, days are days in UTC and that is told.
-Messages build on those before them, so a file that breaks off is refused whole.
+FIT times are in UTC. Local time comes from the file's own `local_timestamp` (in `activity` or
+`monitoring_info`), else from a declared zone; with neither, days are days in UTC and that is
+reported. Messages build on those before them, so a truncated file is refused as a whole.
 """
 
 from __future__ import annotations
@@ -65,13 +65,14 @@ class _Clock(NamedTuple):
 
 
 def read(file: SourceFile) -> Iterator[Reading]:
-    """Yield heart rate, speed, cadence, beat intervals and steps, as far as they are there."""
+    """Yield heart rate, speed, cadence, beat intervals and steps, as far as the file has them."""
     messages = _messages(file)
     clock = _clock(file, messages)
-    device = next((_device(m.values) for m in messages if m.name == "file_id"), "FIT device")
-    about = {
-        "who": file.who,
-        "device": device,
+    file_id = next((m.values for m in messages if m.name == "file_id"), None)
+    common = {
+        "subject_label": file.subject_label,
+        "device": "FIT device" if file_id is None else _device(file_id),
+        "maker": "FIT device" if file_id is None else str(file_id.get("manufacturer", "")),
         "placement": file.placement or "wrist",
         "clock": "file's local time" if clock.offset_s is not None else clock.zone,
     }
@@ -79,16 +80,21 @@ def read(file: SourceFile) -> Iterator[Reading]:
     _from_records(messages, series)
     _from_beats(messages, series)
     _from_monitoring(messages, series)
-    told = "names no local time: its days are days in UTC; declare time_zone in the map (--map)"
+    in_utc_problem = problem(
+        file,
+        "timestamp",
+        "has no local time, so its days are days in UTC",
+        "declare time_zone in the map (--map)",
+    )
     in_utc = clock.offset_s is None and not file.zone
     yield Reading(
-        signals=tuple(_signal(q, points, clock, about) for q, points in series.items() if points),
-        dropped=(problem(file, "timestamp", told),) if in_utc else (),
+        signals=tuple(_signal(q, points, clock, common) for q, points in series.items() if points),
+        dropped=(in_utc_problem,) if in_utc else (),
     )
 
 
 def _messages(file: SourceFile) -> list[_Message]:
-    found: list[_Message] = []
+    messages: list[_Message] = []
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -97,7 +103,7 @@ def _messages(file: SourceFile) -> list[_Message]:
                 check_crc=fitdecode.CrcCheck.RAISE,
                 error_handling=fitdecode.ErrorHandling.RAISE,
             ) as reader:
-                found.extend(
+                messages.extend(
                     _Message(frame.name, {f.name: f.value for f in frame.fields})
                     for frame in reader
                     if frame.frame_type == fitdecode.FIT_FRAME_DATA
@@ -105,11 +111,12 @@ def _messages(file: SourceFile) -> list[_Message]:
     except (fitdecode.FitError, Warning, *LIBRARY_FAULTS) as error:
         raise SourceUnreadable(
             file.name,
-            f"message {len(found)}",
-            f"cannot be read on ({error}): the messages before it may be part of a day only, so"
-            " nothing was taken; download the file from the device again",
+            f"message {len(messages)}",
+            f"cannot be read from here on ({error}); nothing was imported because the messages"
+            " before it may cover only part of a day",
+            "download the file from the device again",
         ) from error
-    return found
+    return messages
 
 
 def _device(values: dict[str, Any]) -> str:
@@ -138,7 +145,8 @@ def _clock(file: SourceFile, messages: list[_Message]) -> _Clock:
         raise SourceUnreadable(
             file.name,
             "timestamp",
-            "counts from the device's start and names no local time: its days can't be told",
+            "counts from the device's start and has no local time, so its days are not known",
+            "set the device's clock and record again; this file cannot be dated",
         )
     return _Clock(None, file.zone or UTC)
 
@@ -192,7 +200,7 @@ def _from_monitoring(messages: list[_Message], series: dict[Quantity, list[Any]]
             steps = 2 * message.values["cycles"]
         if steps is None:
             continue
-        # A total below the last one has started anew at midnight.
+        # A total below the last one has restarted at midnight.
         new = steps - before[activity] if steps >= before[activity] else steps
         before[activity] = steps
         # The total at midnight closes the day before.
@@ -200,10 +208,10 @@ def _from_monitoring(messages: list[_Message], series: dict[Quantity, list[Any]]
 
 
 def _monitoring_time(values: dict[str, Any], last: float) -> float:
-    """Return a message's time; 16 bits of it go on from the last whole one (FIT protocol)."""
-    whole = _seconds(values.get("timestamp"))
-    if whole is not None:
-        return whole
+    """Return a message's time; 16-bit times continue from the last full one (FIT protocol)."""
+    full = _seconds(values.get("timestamp"))
+    if full is not None:
+        return full
     low = values.get("timestamp_16")
     if low is None:
         return last
@@ -212,7 +220,7 @@ def _monitoring_time(values: dict[str, Any], last: float) -> float:
 
 
 def _signal(
-    quantity: Quantity, points: list[tuple[float, float]], clock: _Clock, about: dict[str, str]
+    quantity: Quantity, points: list[tuple[float, float]], clock: _Clock, common: dict[str, str]
 ) -> Signal:
     ordered = sorted(points)
     return Signal(
@@ -220,13 +228,13 @@ def _signal(
         time_N=clock.local([at for at, _ in ordered]),
         values_NC=np.array([[value] for _, value in ordered], dtype=np.float32),
         epoch_s=1.0,
-        **about,
+        **common,
     )
 
 
 FORMAT = Format(
     name="garmin-fit",
     title="FIT file",
-    is_mine=lambda head: len(head) >= 12 and head[8:12] == b".FIT",
+    matches=lambda head: len(head) >= 12 and head[8:12] == b".FIT",
     read=read,
 )

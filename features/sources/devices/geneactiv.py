@@ -1,7 +1,7 @@
 """GENEActiv .bin, read by `actfast` some hours at a time: a text header, then pages as text.
 
-A page holds 300 samples and no checksum, so each is judged by what it says: samples inside the
-device's range, time that goes on from page to page, and as many pages as the header counts. The
+A page holds 300 samples and no checksum, so each is judged by its content: samples inside the
+device's range, time that advances from page to page, and as many pages as the header counts. The
 reader holds a whole file at several times its size, so it is given one run of pages at a time.
 """
 
@@ -15,7 +15,15 @@ import actfast
 import numpy as np
 
 from contracts.errors import Problem, SourceUnreadable
-from features.recording import NOT_STATED, Quantity, Reading, Signal, SourceFile, problem, told
+from features.recording import (
+    NOT_STATED,
+    Quantity,
+    Reading,
+    Signal,
+    SourceFile,
+    problem,
+    wrap_library_errors,
+)
 from features.sources.format import Format
 
 RANGE_G = 8.5
@@ -29,31 +37,32 @@ PIECE_BYTES = 1 << 24
 
 def read(file: SourceFile) -> Iterator[Reading]:
     """Yield acceleration and temperature, some hours at a time."""
-    pages, promised = 0, 0
+    pages, announced = 0, 0
     with file.path.open("rb") as stream:
         for piece in _pieces(stream):
-            with told(file, f"page {pages}"), NamedTemporaryFile(suffix=".bin") as part:
+            where = f"page {pages}"
+            with wrap_library_errors(file, where), NamedTemporaryFile(suffix=".bin") as part:
                 part.write(piece)
                 part.flush()
-                found: dict[str, Any] = dict(actfast.read(part.name, lenient=True))
-                told_by = found["metadata"]
-                rate = float(str(told_by["Configuration Info"]["Measurement Frequency"]).split()[0])
-                promised = int(told_by["Memory Status"]["Number of Pages"])
+                content: dict[str, Any] = dict(actfast.read(part.name, lenient=True))
+                header = content["metadata"]
+                rate = float(str(header["Configuration Info"]["Measurement Frequency"]).split()[0])
+                announced = int(header["Memory Status"]["Number of Pages"])
             if rate <= 0:
                 raise SourceUnreadable(
-                    file.name, "header", f"measures {rate} times a second: export it again"
+                    file.name, "header", f"a sampling rate of {rate} Hz", "export the file again"
                 )
-            yield _reading(file, found, rate, pages)
-            pages += len(found["timeseries"]["low_frequency"]["datetime"])
+            yield _reading(file, content, rate, pages)
+            pages += len(content["timeseries"]["low_frequency"]["datetime"])
     if not pages:
         raise SourceUnreadable(
-            file.name, "byte 0", "no page of data follows the header: copy the file again"
+            file.name, "byte 0", "no page of data follows the header", "copy the file again"
         )
-    yield Reading(dropped=tuple(_lost(file, pages, promised)))
+    yield Reading(dropped=tuple(_missing_pages(file, pages, announced)))
 
 
 def _pieces(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield runs of whole pages, each behind the file's header, so that each reads like a file."""
+    """Yield runs of whole pages, each after the file's header, so that each reads like a file."""
     rest = stream.read(PIECE_BYTES)
     at = max(rest.find(PAGE_MARK), 0)
     header, rest = rest[:at], rest[at:]
@@ -66,47 +75,48 @@ def _pieces(stream: BinaryIO) -> Iterator[bytes]:
     yield header + rest
 
 
-def _reading(file: SourceFile, found: dict[str, Any], rate: float, pages: int) -> Reading:
+def _reading(file: SourceFile, content: dict[str, Any], rate: float, pages: int) -> Reading:
     where = f"after page {pages}"
-    dropped = [problem(file, where, text) for text in found["warnings"]]
-    acceleration = found["timeseries"]["high_frequency"]["acceleration"]
+    dropped = [problem(file, where, text, "copy the file again") for text in content["warnings"]]
+    acceleration = content["timeseries"]["high_frequency"]["acceleration"]
     if not len(acceleration):
         return Reading(dropped=tuple(dropped))
     sound = np.asarray((np.abs(acceleration) <= RANGE_G).all(axis=1))
-    short = len(found["timeseries"]["low_frequency"]["datetime"]) * SAMPLES_A_PAGE - len(sound)
+    short = len(content["timeseries"]["low_frequency"]["datetime"]) * SAMPLES_A_PAGE - len(sound)
     if short > 0:
-        message = f"{short} sample(s) are missing from pages that were cut: the rest was read"
-        dropped.append(problem(file, where, message))
+        found = f"{short} sample(s) are missing from pages that were cut, the rest was read"
+        dropped.append(problem(file, where, found, "copy the file again"))
     if not sound.all():
         first = pages * SAMPLES_A_PAGE + int(np.flatnonzero(~sound)[0])
-        message = f"{int((~sound).sum())} sample(s) beyond the device's range: left out"
-        dropped.append(problem(file, f"sample {first}", message))
-    return Reading(signals=_signals(file, found, sound, rate), dropped=tuple(dropped))
+        found = f"{int((~sound).sum())} sample(s) beyond the device's range were left out"
+        dropped.append(problem(file, f"sample {first}", found, "copy the file again"))
+    return Reading(signals=_signals(file, content, sound, rate), dropped=tuple(dropped))
 
 
-def _lost(file: SourceFile, pages: int, promised: int) -> list[Problem]:
-    if pages >= promised:
+def _missing_pages(file: SourceFile, pages: int, announced: int) -> list[Problem]:
+    if pages >= announced:
         return []
-    message = (
-        f"the file ends after {pages} of the {promised} pages that its header counts: what is"
-        " there was read; copy the file again for the rest"
+    found = (
+        f"the file ends after {pages} of the {announced} pages that its header counts; these were"
+        " read"
     )
-    return [problem(file, f"page {pages}", message)]
+    return [problem(file, f"page {pages}", found, "copy the file again for the rest")]
 
 
 def _signals(
-    file: SourceFile, found: dict[str, Any], sound: np.ndarray, rate: float
+    file: SourceFile, content: dict[str, Any], sound: np.ndarray, rate: float
 ) -> tuple[Signal, ...]:
-    fast = found["timeseries"]["high_frequency"]
-    slow = found["timeseries"]["low_frequency"]
-    told_by = found["metadata"]
-    person = told_by.get("Subject Info", {})
-    zone = str(told_by["Configuration Info"].get("Time Zone", "")).strip()
-    place = _text(person.get("Device Location Code"))
-    about: dict[str, Any] = {
-        "who": _text(person.get("Subject Code")) or file.who,
-        "device": f"GENEActiv {told_by['Device Identity']['Device Unique Serial Code']}",
-        "placement": file.placement or place or NOT_STATED,
+    fast = content["timeseries"]["high_frequency"]
+    slow = content["timeseries"]["low_frequency"]
+    header = content["metadata"]
+    person = header.get("Subject Info", {})
+    zone = str(header["Configuration Info"].get("Time Zone", "")).strip()
+    location = _text(person.get("Device Location Code"))
+    common: dict[str, Any] = {
+        "subject_label": _text(person.get("Subject Code")) or file.subject_label,
+        "device": f"GENEActiv {header['Device Identity']['Device Unique Serial Code']}",
+        "maker": "GENEActiv",
+        "placement": file.placement or location or NOT_STATED,
         "clock": f"device's own, set to {zone}" if zone else "wall clock as set on the device",
     }
     return (
@@ -115,14 +125,14 @@ def _signals(
             time_N=fast["datetime"][sound].view("datetime64[ns]"),
             values_NC=fast["acceleration"][sound],
             epoch_s=1 / rate,
-            **about,
+            **common,
         ),
         Signal(
             quantity=Quantity.TEMPERATURE,
             time_N=slow["datetime"].view("datetime64[ns]"),
             values_NC=slow["temperature"][:, None],
             epoch_s=300 / rate,
-            **about,
+            **common,
         ),
     )
 
@@ -134,6 +144,6 @@ def _text(value: object) -> str:
 FORMAT = Format(
     name="geneactiv",
     title="GENEActiv recording",
-    is_mine=lambda head: head.startswith(b"Device Identity") and b"GENEActiv" in head[:400],
+    matches=lambda head: head.startswith(b"Device Identity") and b"GENEActiv" in head[:400],
     read=read,
 )

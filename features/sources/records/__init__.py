@@ -1,1 +1,1 @@
-"""One module a format of health records: FHIR and Open mHealth."""
+"""One module for each format of health records: FHIR and Open mHealth."""

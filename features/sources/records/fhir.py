@@ -1,8 +1,8 @@
 """FHIR R4: a Bundle, one resource, or bulk NDJSON of Patient, Observation, Condition, Procedure.
 
-Resources are checked by `fhir.resources`. Codes count only where the vocabulary has them (LOINC, or
-ours under `REHABCAST_SYSTEM`) and only in the vocabulary's UCUM unit; the rest is counted and left
-out. A condition's onset is the subject's onset when it is the only one recorded.
+Resources are checked by `fhir.resources`. Codes are used only where the vocabulary has them (LOINC,
+or this project's own under `REHABCAST_SYSTEM`) and only in the vocabulary's UCUM unit; the rest is
+counted and left out. A condition's onset is the subject's onset when it is the only one recorded.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ Row = tuple[str, pd.Timestamp | None, str, float | None, str | None]
 _ANNOTATION = re.compile(r"\{[^}]*\}")
 
 
-class _Left(Exception):
+class _Skipped(Exception):
     """Why a resource was left out."""
 
 
@@ -82,29 +82,39 @@ def reading_of(file: SourceFile, resources: Iterable[tuple[str, Any]]) -> Readin
         try:
             MODELS[kind].model_validate(resource)
             _take(kind, resource, rows, onsets)
-        except _Left as left:
-            skipped[str(left)] += 1
+        except _Skipped as reason:
+            skipped[str(reason)] += 1
         except ValidationError as error:
             first = error.errors()[0]
-            at = ".".join(str(part) for part in first["loc"])
-            dropped.append(problem(file, where, f"not FHIR R4: {at}: {first['msg']}: left out"))
+            element = ".".join(str(part) for part in first["loc"])
+            found = f"not FHIR R4 ({element}: {first['msg']}), the resource was left out"
+            dropped.append(problem(file, where, found, "correct it where it was exported"))
         except LIBRARY_FAULTS as error:
-            dropped.append(problem(file, where, f"cannot be understood ({error}): left out"))
+            found = f"cannot be understood ({error}), the resource was left out"
+            dropped.append(problem(file, where, found, "correct it where it was exported"))
     rows += _onsets(onsets, skipped)
-    dropped += [problem(file, what, f"{n} left out") for what, n in sorted(skipped.items())]
+    advice = "correct them in the source if they are needed"
+    dropped += [
+        problem(file, reason, f"{count} left out", advice)
+        for reason, count in sorted(skipped.items())
+    ]
     return Reading(records=_once_a_day(records(rows)), dropped=tuple(dropped))
 
 
 def _resources(file: SourceFile) -> Iterator[tuple[str, Any]]:
     for where, document in documents(file):
         if not isinstance(document, dict) or "resourceType" not in document:
-            raise SourceUnreadable(file.name, where, "no resourceType: is this FHIR?")
+            raise SourceUnreadable(
+                file.name, where, "no resourceType", "check that this is a FHIR document"
+            )
         if document["resourceType"] != "Bundle":
             yield where, document
             continue
         entries = document.get("entry", [])
         if not isinstance(entries, list):
-            raise SourceUnreadable(file.name, where, "Bundle.entry is not a list")
+            raise SourceUnreadable(
+                file.name, where, "Bundle.entry is not a list", "export the Bundle again"
+            )
         for number, entry in enumerate(entries):
             at = f"entry {number}" if where == "*" else f"{where} entry {number}"
             yield at, entry.get("resource", {}) if isinstance(entry, dict) else {}
@@ -116,34 +126,34 @@ def _take(
     if kind == "Patient":
         rows += _patient(resource)
         return
-    who = _who(kind, resource)
+    subject = _subject_label(kind, resource)
     if kind == "Condition":
-        onsets.setdefault(who, []).append(_when(kind, resource.get("onsetDateTime")))
+        onsets.setdefault(subject, []).append(_when(kind, resource.get("onsetDateTime")))
     elif kind == "Procedure":
-        rows.append(_therapy(who, resource))
+        rows.append(_therapy(subject, resource))
     else:
-        rows.append(_observation(who, resource))
+        rows.append(_observation(subject, resource))
 
 
 def _patient(patient: dict[str, Any]) -> list[Row]:
-    who = str(patient.get("id") or "")
-    if not who:
-        raise _Left("Patient without an id")
+    subject = str(patient.get("id") or "")
+    if not subject:
+        raise _Skipped("Patient without an id")
     rows: list[Row] = []
     if patient.get("gender") in {"male", "female"}:
-        rows.append((who, None, "REHABCAST//SEX", None, patient["gender"]))
+        rows.append((subject, None, "REHABCAST//SEX", None, patient["gender"]))
     if "birthDate" in patient:
         born = _when("Patient", patient["birthDate"])
-        rows.append((who, born, BIRTH_DATE, None, None))
+        rows.append((subject, born, BIRTH_DATE, None, None))
     core = {
         str(extension.get("url")).removeprefix(US_CORE): _category(extension)
         for extension in patient.get("extension", [])
         if str(extension.get("url")).startswith(US_CORE)
     }
     if race := core.get("race"):
-        rows.append((who, None, "REHABCAST//RACE", None, race))
+        rows.append((subject, None, "REHABCAST//RACE", None, race))
     if label := _ethnicity(core.get("race", ""), core.get("ethnicity", "")):
-        rows.append((who, None, "REHABCAST//ETHNICITY", None, label))
+        rows.append((subject, None, "REHABCAST//ETHNICITY", None, label))
     return rows
 
 
@@ -163,27 +173,27 @@ def _category(extension: dict[str, Any]) -> str:
     return str(coded or inner.get("text", {}).get("valueString", ""))
 
 
-def _who(kind: str, resource: dict[str, Any]) -> str:
+def _subject_label(kind: str, resource: dict[str, Any]) -> str:
     reference = str((resource.get("subject") or {}).get("reference") or "")
-    who = reference.removeprefix("urn:uuid:").rsplit("/", 1)[-1]
-    if not who:
-        raise _Left(f"{kind} without a subject")
-    return who
+    subject = reference.removeprefix("urn:uuid:").rsplit("/", 1)[-1]
+    if not subject:
+        raise _Skipped(f"{kind} without a subject")
+    return subject
 
 
 def _when(kind: str, text: Any) -> pd.Timestamp:
-    """Return the wall clock of a FHIR dateTime; one without a day can't be placed."""
+    """Return the wall clock of a FHIR dateTime; one without a day can't be used."""
     if len(str(text or "")) < len("2020-01-01"):
-        raise _Left(f"{kind} whose date has no day")
+        raise _Skipped(f"{kind} whose date has no day")
     try:
         return pd.Timestamp(str(text)).tz_localize(None)
     except ValueError as error:
-        raise _Left(f"{kind} whose date cannot be read") from error
+        raise _Skipped(f"{kind} whose date cannot be read") from error
 
 
-def _observation(who: str, observation: dict[str, Any]) -> Row:
+def _observation(subject: str, observation: dict[str, Any]) -> Row:
     if observation.get("status") in {"entered-in-error", "cancelled", "unknown"}:
-        raise _Left(f"Observation that is {observation['status']}")
+        raise _Skipped(f"Observation that is {observation['status']}")
     codes = [
         f"{SYSTEMS[coding['system']]}//{coding.get('code')}"
         for coding in observation["code"].get("coding", [])
@@ -192,68 +202,74 @@ def _observation(who: str, observation: dict[str, Any]) -> Row:
     code = next((code for code in codes if code in vocabulary()), None)
     if code is None:
         text = observation["code"].get("text") or codes or "no code of a known system"
-        raise _Left(f"Observation {text}, not in the vocabulary")
+        raise _Skipped(f"Observation {text}, not in the vocabulary")
     entry = vocabulary()[code]
     period = observation.get("effectivePeriod") or {}
     when = _when("Observation", observation.get("effectiveDateTime") or period.get("start"))
     if entry.kind is Kind.EVENT:
-        return (who, when, code, None, None)
+        return (subject, when, code, None, None)
     if entry.kind is Kind.PERSON:
-        raise _Left(f"Observation of {entry.name}, which belongs to the Patient")
+        raise _Skipped(f"Observation of {entry.name}, which is a fact of the Patient resource")
     quantity = observation.get("valueQuantity") or {}
     unit = quantity.get("code") or quantity.get("unit")
     if _bare(unit) != _bare(entry.unit):
-        raise _Left(f"Observation of {entry.name} in {unit!r}, expected {entry.unit!r}")
+        raise _Skipped(f"Observation of {entry.name} in {unit!r}, expected {entry.unit!r}")
     value = float(quantity.get("value", math.nan))
     if not math.isfinite(value):
-        raise _Left(f"Observation of {entry.name} without a value")
-    return (who, when, code, value, None)
+        raise _Skipped(f"Observation of {entry.name} without a value")
+    return (subject, when, code, value, None)
 
 
 def _bare(unit: Any) -> str:
-    """Return a UCUM unit without its annotations, which mean nothing: `{steps}/d` is `/d`."""
+    """Return a UCUM unit without its annotations, which have no meaning: `{steps}/d` is `/d`."""
     return _ANNOTATION.sub("", str(unit)) or str(unit)
 
 
-def _therapy(who: str, procedure: dict[str, Any]) -> Row:
+def _therapy(subject: str, procedure: dict[str, Any]) -> Row:
     codings = (procedure.get("code") or {}).get("coding", [])
     if not any(c.get("system") == SNOMED and c.get("code") in THERAPIES for c in codings):
-        raise _Left("Procedure that is no coded therapy")
+        raise _Skipped("Procedure that is not a coded therapy")
     if procedure.get("status") != "completed":
-        raise _Left("Procedure that was not completed")
+        raise _Skipped("Procedure that was not completed")
     period = procedure.get("performedPeriod") or {}
     start = _when("Procedure", period.get("start"))
     end = _when("Procedure", period.get("end"))
     minutes = (end - start).total_seconds() / 60
     if minutes <= 0:
-        raise _Left("Procedure that ends before it starts")
-    return (who, start, "REHABCAST//THERAPY", minutes, None)
+        raise _Skipped("Procedure that ends before it starts")
+    return (subject, start, "REHABCAST//THERAPY", minutes, None)
 
 
 def _onsets(onsets: dict[str, list[pd.Timestamp]], skipped: Counter[str]) -> list[Row]:
     rows: list[Row] = []
-    for who, dates in onsets.items():
+    for subject, dates in onsets.items():
         if len(set(dates)) == 1:
-            rows.append((who, dates[0], ONSET, None, None))
+            rows.append((subject, dates[0], ONSET, None, None))
         else:
-            skipped["Conditions of a subject with several: which is the onset is not said"] += 1
+            skipped[
+                "Conditions of a subject with several, of which none is known as the onset"
+            ] += 1
     return rows
 
 
 def _once_a_day(table: pd.DataFrame) -> pd.DataFrame:
     """Add up a day's therapy, and keep the last of several values of anything else."""
-    table = table.sort_values(["who", "time", "code"], kind="stable", na_position="first")
+    table = table.sort_values(["subject_label", "time", "code"], kind="stable", na_position="first")
     day = table["time"].dt.normalize()
     therapy = table["code"] == "REHABCAST//THERAPY"
-    total = table["numeric_value"].groupby([table["who"], table["code"], day]).transform("sum")
+    total = (
+        table["numeric_value"]
+        .groupby([table["subject_label"], table["code"], day])
+        .transform("sum")
+    )
     table = table.assign(numeric_value=table["numeric_value"].where(~therapy, total), day=day)
-    return table.drop_duplicates(["who", "code", "day"], keep="last").drop(columns="day")
+    return table.drop_duplicates(["subject_label", "code", "day"], keep="last").drop(columns="day")
 
 
 FORMAT = Format(
     name="fhir",
     title="FHIR R4 document",
-    is_mine=lambda head: (
+    matches=lambda head: (
         head.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] in {b"{", b"["} and b'"resourceType"' in head
     ),
     read=read,

@@ -16,24 +16,24 @@ def documents(file: SourceFile) -> Iterator[tuple[str, Any]]:
     Raises
     ------
     SourceUnreadable
-        Not UTF-8, not JSON, or a line that is not: a file cut short is not read in part.
+        Not UTF-8, not JSON, or a line that is not JSON: a truncated file is not read in part.
     """
     try:
         text = file.path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise SourceUnreadable(
-            file.name, "*", f"not UTF-8 text ({error}): save it as UTF-8"
+            file.name, "*", f"not UTF-8 text ({error})", "save it as UTF-8"
         ) from error
     lines = [(n, line) for n, line in enumerate(text.splitlines(), start=1) if line.strip()]
     if len(lines) > 1 and _stands_alone(lines[0][1]):
         for number, line in lines:
             yield f"line {number}", _loaded(file, f"line {number}", line)
         return
-    whole = _loaded(file, "JSON", text)
-    if isinstance(whole, list):
-        yield from ((f"[{number}]", item) for number, item in enumerate(whole))
+    document = _loaded(file, "JSON", text)
+    if isinstance(document, list):
+        yield from ((f"[{number}]", item) for number, item in enumerate(document))
     else:
-        yield "*", whole
+        yield "*", document
 
 
 def _stands_alone(line: str) -> bool:
@@ -50,9 +50,10 @@ def _loaded(file: SourceFile, where: str, text: str) -> Any:
         raise SourceUnreadable(
             file.name,
             where,
-            f"not JSON ({error}): the file is damaged or cut short, export it again",
+            f"not JSON ({error}), the file is damaged or cut short",
+            "export it again",
         ) from error
 
 
 def _refuse(word: str) -> Any:
-    raise ValueError(f"{word} is no JSON number")
+    raise ValueError(f"{word} is not a JSON number")

@@ -14,11 +14,20 @@ from typing import Any, NamedTuple
 import omh_shim
 import pandas as pd
 
-# The library checks what it converts with this; it has no public door for points from elsewhere.
+# The library checks its own conversions with this; it has no public function for other points.
 from omh_shim._validate import validate_output
 
 from contracts.errors import Problem
-from features.recording import Quantity, Reading, Signal, SourceFile, problem, records, told
+from features.recording import (
+    NOT_STATED,
+    Quantity,
+    Reading,
+    Signal,
+    SourceFile,
+    problem,
+    records,
+    wrap_library_errors,
+)
 from features.sources.format import Format
 from features.sources.records.json_documents import documents
 
@@ -52,11 +61,12 @@ def read(file: SourceFile) -> Iterator[Reading]:
     dropped: list[Problem] = []
     skipped: Counter[str] = Counter()
     for where, point in documents(file):
-        wrong = _take(file, where, point, rows, beats, skipped)
-        if wrong:
-            dropped.append(problem(file, where, wrong))
+        if fault := _take(file, where, point, rows, beats, skipped):
+            found = f"{fault}, the data point was left out"
+            dropped.append(problem(file, where, found, "correct it and export again"))
     dropped += [
-        problem(file, name, f"{count} data point(s) that no biomarker uses: left out")
+        # Nothing needs to be done: most schemas are not about recovery.
+        problem(file, name, f"{count} data point(s) that no biomarker uses were left out")
         for name, count in sorted(skipped.items())
     ]
     yield Reading(records=_by_day(rows), signals=tuple(_beats(file, beats)), dropped=tuple(dropped))
@@ -70,39 +80,39 @@ def _take(
     beats: dict[str, list[tuple[pd.Timestamp, float]]],
     skipped: Counter[str],
 ) -> str:
-    """Take one data point in; return what is wrong with it, or an empty string."""
+    """Add one data point; return what is wrong with it, or an empty string."""
     try:
         header, body = point["header"], point["body"]
         schema = header["schema_id"]
         name = str(schema["name"])
         full_id = f"{schema['namespace']}:{name}:{schema['version']}"
     except (KeyError, TypeError) as error:
-        return f"no header.schema_id and body ({error}): left out"
+        return f"no header.schema_id and body ({error})"
     if name not in MEASURES:
         skipped[full_id] += 1
         return ""
     if full_id not in omh_shim.known_ids():
-        return f"schema {full_id} is not one of {', '.join(sorted(omh_shim.known_ids()))}: left out"
-    with told(file, where):
+        return f"schema {full_id} is not one of {', '.join(sorted(omh_shim.known_ids()))}"
+    with wrap_library_errors(file, where):
         try:
             validate_output(body, full_id)
         except omh_shim.ValidationError as error:
-            return f"{error}: left out"
+            return str(error)
     measure = MEASURES[name]
     quantity = body.get(measure.key)
     when = _when(body.get("effective_time_frame", {}))
     if not isinstance(quantity, dict) or when is None:
-        return f"no {measure.key} with a time: left out"
+        return f"no {measure.key} with a time"
     if quantity.get("unit") not in measure.factors:
-        return f"in {quantity.get('unit')!r}, expected {', '.join(measure.factors)}: left out"
+        return f"its unit is {quantity.get('unit')!r}, expected {', '.join(measure.factors)}"
     value = float(quantity["value"]) * measure.factors[quantity["unit"]]
     if not math.isfinite(value) or value < 0:
-        return f"{value} is impossible: left out"
-    who = str(header.get("user_id") or file.who)
+        return f"a value of {value} is impossible"
+    subject = str(header.get("user_id") or file.subject_label)
     if measure.code:
-        rows.append((who, when, measure.code, value, None, measure.summed))
+        rows.append((subject, when, measure.code, value, None, measure.summed))
     else:
-        beats.setdefault(who, []).append((when, value))
+        beats.setdefault(subject, []).append((when, value))
     return ""
 
 
@@ -119,19 +129,19 @@ def _when(frame: Any) -> pd.Timestamp | None:
 
 
 def _by_day(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
-    table = pd.DataFrame(rows, columns=["who", "time", "code", "value", "text", "summed"])
+    table = pd.DataFrame(rows, columns=["subject_label", "time", "code", "value", "text", "summed"])
     if table.empty:
         return records([])
     grouped = table.assign(time=pd.to_datetime(table["time"]).dt.normalize()).groupby(
-        ["who", "time", "code", "summed"], as_index=False
+        ["subject_label", "time", "code", "summed"], as_index=False
     )["value"]
     total, mean = grouped.sum(), grouped.mean()
     value = total["value"].where(total["summed"], mean["value"])
     return records(
         [
-            (who, time, code, number, None)
-            for who, time, code, number in zip(
-                total["who"], total["time"], total["code"], value, strict=True
+            (subject, time, code, number, None)
+            for subject, time, code, number in zip(
+                total["subject_label"], total["time"], total["code"], value, strict=True
             )
         ]
     )
@@ -140,24 +150,25 @@ def _by_day(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
 def _beats(
     file: SourceFile, beats: dict[str, list[tuple[pd.Timestamp, float]]]
 ) -> Iterator[Signal]:
-    for who, points in beats.items():
+    for subject, points in beats.items():
         ordered = pd.DataFrame(sorted(points), columns=["time", "value"])
         yield Signal(
-            who=who,
+            subject_label=subject,
             quantity=Quantity.BEAT_INTERVAL,
             time_N=ordered["time"].to_numpy(dtype="datetime64[ns]"),
             values_NC=ordered[["value"]].to_numpy(dtype="float32"),
             epoch_s=1.0,
             device="Open mHealth",
-            placement=file.placement or "not stated",
+            maker="Open mHealth",
+            placement=file.placement or NOT_STATED,
             clock="offset in every data point",
         )
 
 
-def _is_mine(head: bytes) -> bool:
+def _matches(head: bytes) -> bool:
     return head.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] in {b"{", b"["} and b'"schema_id"' in head
 
 
 FORMAT = Format(
-    name="open-mhealth", title="Open mHealth or IEEE 1752.1 data", is_mine=_is_mine, read=read
+    name="open-mhealth", title="Open mHealth or IEEE 1752.1 data", matches=_matches, read=read
 )

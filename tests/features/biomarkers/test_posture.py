@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from contracts.cohort import CODE, NUMBER
+from contracts.errors import ContractError
 from features.biomarkers.posture import axis, posture_of
 from features.importing import import_source
 from features.recording import Quantity, Signal
@@ -36,7 +37,7 @@ def on_device(body_N3: np.ndarray, up: str, front: str) -> np.ndarray:
 def signal(body_N3: np.ndarray, up: str, front: str, placement: str) -> Signal:
     step = (np.arange(len(body_N3)) * (1e9 / RATE)).astype("timedelta64[ns]")
     return Signal(
-        who="1",
+        subject_label="1",
         quantity=Quantity.ACCELERATION,
         time_N=np.datetime64(BASE, "ns") + step,
         values_NC=on_device(body_N3, up, front),
@@ -56,19 +57,19 @@ STANDING, SITTING, ON_THE_SIDE = (0, 0), (-85, 0), (-85, 80)
     lean=st.floats(-44, 44),
     roll=st.floats(-64, 64),
 )
-def test_a_thigh_is_told_whatever_way_the_device_sits_on_it(
+def test_a_thigh_gives_posture_whatever_way_the_device_sits_on_it(
     attitude: tuple[str, str], parts: list[tuple[tuple[int, int], int]], lean: float, roll: float
 ) -> None:
     felt = [
         body(angles[0] if angles[0] else lean, roll if angles[0] else 0, seconds)
         for angles, seconds in parts
     ]
-    told = posture_of(signal(np.concatenate(felt), *attitude, "left thigh"), *attitude)
+    posture = posture_of(signal(np.concatenate(felt), *attitude, "left thigh"), *attitude)
     expected = np.repeat(
         [1 if angles == STANDING else 2 for angles, _ in parts], [n for _, n in parts]
     )
-    assert told.values_NC.argmax(axis=1).tolist() == expected.tolist()
-    assert told.values_NC.sum(axis=1).tolist() == [1.0] * len(expected)
+    assert posture.values_NC.argmax(axis=1).tolist() == expected.tolist()
+    assert posture.values_NC.sum(axis=1).tolist() == [1.0] * len(expected)
 
 
 def test_a_roll_makes_the_whole_time_off_the_feet_lying_and_short_changes_count_for_nothing() -> (
@@ -77,17 +78,17 @@ def test_a_roll_makes_the_whole_time_off_the_feet_lying_and_short_changes_count_
     parts = [(STANDING, 60), (SITTING, 60), (ON_THE_SIDE, 30), (SITTING, 60), (STANDING, 60),
              (SITTING, 9), (STANDING, 20), (SITTING, 60), (STANDING, 8), (SITTING, 40)]  # fmt: skip
     felt = np.concatenate([body(*angles, seconds) for angles, seconds in parts])
-    told = posture_of(signal(felt, "-x", "+z", "right thigh"), "-x", "+z")
+    posture = posture_of(signal(felt, "-x", "+z", "right thigh"), "-x", "+z")
     expected = [1] * 60 + [3] * 150 + [1] * 89 + [2] * 108
-    assert told.values_NC.argmax(axis=1).tolist() == expected
+    assert posture.values_NC.argmax(axis=1).tolist() == expected
 
 
-def test_a_trunk_tells_lying_alone_and_a_wrist_nothing() -> None:
+def test_a_trunk_gives_lying_alone_and_a_wrist_nothing() -> None:
     felt = np.concatenate([body(-20, 0, 30), body(-80, 40, 30), body(10, 0, 30)])
-    told = posture_of(signal(felt, "+y", "+z", "lower back"), "+y", "+z").values_NC
-    assert told[:, 3].tolist() == [0] * 30 + [1] * 30 + [0] * 30
-    assert np.isnan(told[:, 1:3]).all()
-    with pytest.raises(ValueError, match="not at 'left wrist'"):
+    posture = posture_of(signal(felt, "+y", "+z", "lower back"), "+y", "+z").values_NC
+    assert posture[:, 3].tolist() == [0] * 30 + [1] * 30 + [0] * 30
+    assert np.isnan(posture[:, 1:3]).all()
+    with pytest.raises(ContractError, match="not at 'left wrist'"):
         posture_of(signal(felt, "+y", "+z", "left wrist"), "+y", "+z")
 
 
@@ -125,9 +126,9 @@ front = "+z"
 """
 
 
-def days_of_import(source: Path, place: Path, text: str) -> dict[str, float]:
-    (place / "map.toml").write_text(text)
-    done = import_source(source, place / "cohort", map_file=place / "map.toml")
+def days_of_import(source: Path, output: Path, text: str) -> dict[str, float]:
+    (output / "map.toml").write_text(text)
+    done = import_source(source, output / "cohort", map_file=output / "map.toml")
     return done.cohort.events.set_index(CODE)[NUMBER].dropna().to_dict()
 
 
@@ -159,9 +160,9 @@ def test_a_trunk_beside_the_thigh_says_whether_who_is_down_lies(tmp_path: Path) 
         + '[[posture]]\nfiles = "*thigh*"\nup = "-x"\nfront = "+z"\n'
         + '[[posture]]\nfiles = "*chest*"\nup = "+y"\nfront = "+z"\n'
     )
-    place = tmp_path / "out"
-    place.mkdir()
-    days = days_of_import(folder, place, text)
+    output = tmp_path / "out"
+    output.mkdir()
+    days = days_of_import(folder, output, text)
     assert days["REHABCAST//LYING_TIME"] == pytest.approx(1200 / 3600, abs=1e-4)
     assert days["REHABCAST//SITTING_TIME"] == pytest.approx(1200 / 3600, abs=1e-4)
     assert days["REHABCAST//STANDING_TIME"] == pytest.approx(1200 / 3600, abs=1e-4)
@@ -171,10 +172,10 @@ def test_a_trunk_beside_the_thigh_says_whether_who_is_down_lies(tmp_path: Path) 
 @pytest.mark.parametrize(("up", "front"), [("+x", "-x"), ("up", "+z")])
 def test_a_map_that_names_no_two_axes_is_refused(tmp_path: Path, up: str, front: str) -> None:
     from contracts.errors import ContractError
-    from features.importing.plan import read_plan
+    from features.importing.import_map import read_import_map
 
     (tmp_path / "map.toml").write_text(
         f'[[posture]]\nfiles = "*"\nup = "{up}"\nfront = "{front}"\n'
     )
     with pytest.raises(ContractError, match="posture"):
-        read_plan(tmp_path / "map.toml")
+        read_import_map(tmp_path / "map.toml")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.biomarkers.epochs import joined, minutes_of
+from features.biomarkers.epochs import join_minutes, minutes_of
 from features.biomarkers.wear import worn, zero_runs
 from features.recording import Quantity, Signal
 
@@ -17,7 +17,7 @@ START = np.datetime64("2024-03-04T00:00:00", "ns")
 def signal(values: np.ndarray, quantity: Quantity, epoch_s: float) -> Signal:
     step = np.timedelta64(round(epoch_s * 1e9), "ns")
     return Signal(
-        who="x",
+        subject_label="x",
         quantity=quantity,
         time_N=START + np.arange(len(values)) * step,
         values_NC=values.astype(np.float32).reshape(len(values), -1),
@@ -42,7 +42,7 @@ def test_raw_wear_is_the_truth_and_covers_what_the_library_finds_on_the_samples(
     parts = (moving(3, generator), still(4, generator), moving(5, generator), still(2, generator))
     values = np.concatenate([*parts, moving(2, generator)])
     recording = signal(values, Quantity.ACCELERATION, 1 / RATE)
-    flags, rule = worn(joined([minutes_of(recording)]))
+    flags, rule = worn(join_minutes([minutes_of(recording)]))
     assert rule == "stillness (van Hees 2013)"
     library = skdh.AccelThresholdWearDetection(
         sd_crit=0.013, range_crit=0.050, apply_setup_criteria=False
@@ -66,7 +66,7 @@ def test_a_warm_device_is_worn_however_still_its_wearer() -> None:
     lying = signal(still(3, generator), Quantity.ACCELERATION, 1 / RATE)
     for celsius, expected in ((32.0, True), (21.0, False)):
         heat = signal(np.full(180, celsius), Quantity.TEMPERATURE, 60.0)
-        flags, rule = worn(joined([minutes_of(lying), minutes_of(heat)]))
+        flags, rule = worn(join_minutes([minutes_of(lying), minutes_of(heat)]))
         assert flags is not None
         assert flags.all() == expected
         assert flags.any() == expected
@@ -80,7 +80,7 @@ def test_pieces_of_a_recording_are_judged_like_the_whole() -> None:
     cut = 77_777
     pieces = [
         Signal(
-            who="x",
+            subject_label="x",
             quantity=whole.quantity,
             time_N=whole.time_N[part],
             values_NC=whole.values_NC[part],
@@ -90,8 +90,8 @@ def test_pieces_of_a_recording_are_judged_like_the_whole() -> None:
         )
         for part in (slice(0, cut), slice(cut, None))
     ]
-    one = joined([minutes_of(whole)])
-    other = joined([minutes_of(piece) for piece in pieces])
+    one = join_minutes([minutes_of(whole)])
+    other = join_minutes([minutes_of(piece) for piece in pieces])
     # The cut halves one second and one epoch of 5 s, of the 12 in its minute.
     by_epoch = ["turn_deg", "mad_sum"]
     pd.testing.assert_frame_equal(one.drop(columns=by_epoch), other.drop(columns=by_epoch))
@@ -124,10 +124,10 @@ def test_no_minute_with_more_than_a_spike_of_counts_is_unworn(counts: list[float
 
 def test_what_the_source_says_comes_first_and_nothing_is_judged_from_nothing() -> None:
     zeros = signal(np.zeros(200), Quantity.COUNTS, 60.0)
-    said = signal(np.ones(200), Quantity.WORN, 60.0)
-    flags, rule = worn(joined([minutes_of(zeros), minutes_of(said)]))
+    declared = signal(np.ones(200), Quantity.WORN, 60.0)
+    flags, rule = worn(join_minutes([minutes_of(zeros), minutes_of(declared)]))
     assert rule == "as the source says"
     assert flags is not None
     assert flags.all()
     pulse = signal(np.full(200, 70.0), Quantity.HEART_RATE, 60.0)
-    assert worn(joined([minutes_of(pulse)]))[0] is None
+    assert worn(join_minutes([minutes_of(pulse)]))[0] is None

@@ -117,16 +117,16 @@ def test_a_planted_group_that_is_not_seen_is_averaged_over(landmarks: Task) -> N
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
-        ({"origins_days": (0, 60)}, "doesn't see the enrolment"),
+        ({"origins_days": (0, 60)}, "does not see the enrolment"),
         ({"daily": ("REHABCAST//WEAR_TIME",)}, "THERAPY among the task's inputs"),
         ({"target": "REHABCAST//CAHAI"}, "CAHAI is not simulated"),
     ],
     ids=["late origin", "therapy not seen", "not simulated"],
 )
 def test_what_has_no_floor_is_refused_with_the_reason(
-    simulated: pd.DataFrame, landmarks: Task, change: dict[str, object], told: str
+    simulated: pd.DataFrame, landmarks: Task, change: dict[str, object], message: str
 ) -> None:
     task = landmarks
     if "origins_days" in change:
@@ -137,5 +137,5 @@ def test_what_has_no_floor_is_refused_with_the_reason(
     if "target" in change:
         target = task.target.model_copy(update={"code": change["target"]})
         task = task.model_copy(update={"target": target})
-    with pytest.raises(ContractError, match=told):
+    with pytest.raises(ContractError, match=message):
         bayes_floor(batch, simulated, task, Scenario(), seed=0)

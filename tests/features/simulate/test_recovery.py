@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from features.simulate.latent import LATENT, Groups, Shift, place, responsibility
+from features.simulate.latent import LATENT, Groups, Shift, latents_from_draws, responsibility
 from features.simulate.recovery import arm_level, speed, walking
 
 PEOPLE = 20_000
@@ -13,7 +13,7 @@ NEARLY_NONE = 1e-9
 def latents(groups: Groups, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     generator = np.random.default_rng(seed)
     normal = generator.normal(size=(PEOPLE, len(LATENT)))
-    return place(generator.random(PEOPLE), normal, groups, Shift())
+    return latents_from_draws(generator.random(PEOPLE), normal, groups, Shift())
 
 
 def test_courses_without_spread_between_patients_are_the_published_mixture() -> None:
@@ -67,8 +67,8 @@ def test_group_chances_agree_with_the_groups_that_latents_were_drawn_from() -> N
 def test_a_shift_moves_what_it_says() -> None:
     generator = np.random.default_rng(3)
     uniform, normal = generator.random(PEOPLE), generator.normal(size=(PEOPLE, len(LATENT)))
-    plain_group, plain = place(uniform, normal, Groups(), Shift())
-    _, slower = place(uniform, normal, Groups(), Shift(time_factor=1.4))
+    plain_group, plain = latents_from_draws(uniform, normal, Groups(), Shift())
+    _, slower = latents_from_draws(uniform, normal, Groups(), Shift(time_factor=1.4))
     np.testing.assert_allclose(slower[:, 2] - plain[:, 2], np.log(1.4))
-    poorer_group, _ = place(uniform, normal, Groups(), Shift(poor_factor=2.0))
+    poorer_group, _ = latents_from_draws(uniform, normal, Groups(), Shift(poor_factor=2.0))
     assert (poorer_group == 0).mean() > 1.4 * (plain_group == 0).mean()

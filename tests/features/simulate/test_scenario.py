@@ -27,7 +27,7 @@ def test_the_plain_file_is_the_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("[groups]\nrate_spred = 2.0\n", "rate_spred"),
         ("[therapy]\ntruth = 'magic'\n", "truth"),
@@ -36,11 +36,11 @@ def test_the_plain_file_is_the_default() -> None:
     ],
 )
 def test_a_scenario_that_cannot_be_is_refused_with_what_is_wrong(
-    tmp_path: Path, text: str, told: str
+    tmp_path: Path, text: str, message: str
 ) -> None:
     file = tmp_path / "odd.toml"
     file.write_text(text, "utf-8")
-    with pytest.raises(ContractError, match=told) as refused:
+    with pytest.raises(ContractError, match=message) as refused:
         read_scenario(file)
     assert "odd.toml" in str(refused.value)
 

@@ -55,8 +55,8 @@ def test_the_truth_lies_beside_the_cohort_and_never_inside_it(written: Path) -> 
         "000000.parquet", "000001.parquet", "000002.parquet",
         "codes.parquet", "dataset.json", "provenance.json",
     }  # fmt: skip
-    told = json.loads((written / "metadata/provenance.json").read_text())
-    assert told["details"]["scenario"]["therapy"]["truth"] == "saturating"
+    provenance = json.loads((written / "metadata/provenance.json").read_text())
+    assert provenance["details"]["scenario"]["therapy"]["truth"] == "saturating"
 
 
 def test_nothing_is_overwritten_and_a_refusal_leaves_nothing(written: Path, tmp_path: Path) -> None:
@@ -79,6 +79,6 @@ def test_an_interrupted_simulation_leaves_neither_cohort_nor_truth(tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_cohort_without_truth_is_told_as_such(tmp_path: Path) -> None:
+def test_a_cohort_without_truth_is_reported_as_such(tmp_path: Path) -> None:
     with pytest.raises(EvidenceMissing, match="only a simulated cohort has a truth"):
         read_truth_scenario(tmp_path / "real")

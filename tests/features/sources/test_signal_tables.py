@@ -31,9 +31,9 @@ ONE_OF = {
 @pytest.mark.parametrize(("quantity", "unit"), ONE_OF)
 def test_each_unit_becomes_the_quantitys_own(tmp_path: Path, quantity: str, unit: str) -> None:
     wanted = 0.5
-    told = wanted / ONE_OF[quantity, unit]
+    value = wanted / ONE_OF[quantity, unit]
     columns = ("x", "y", "z") if quantity in {"acceleration", "rotation"} else ("x",)
-    pd.DataFrame(dict.fromkeys(columns, [told] * 3)).to_csv(tmp_path / "t.csv", index=False)
+    pd.DataFrame(dict.fromkeys(columns, [value] * 3)).to_csv(tmp_path / "t.csv", index=False)
     declared = SignalColumns.model_validate(
         {
             "files": "t.csv",
@@ -45,7 +45,7 @@ def test_each_unit_becomes_the_quantitys_own(tmp_path: Path, quantity: str, unit
         }
     )
     (reading,) = read_signals(
-        SourceFile(path=tmp_path / "t.csv", name="t.csv", who="1"), (declared,)
+        SourceFile(path=tmp_path / "t.csv", name="t.csv", subject_label="1"), (declared,)
     )
     np.testing.assert_allclose(reading.signals[0].values_NC, wanted, rtol=1e-5)
 

@@ -44,11 +44,11 @@ def source(folder: Path, *, toml: str = WIDE, people: str = PEOPLE, scores: str 
 def test_wide_tables_on_a_day_clock_become_a_cohort(tmp_path: Path) -> None:
     events, provenance = import_tables(source(tmp_path))
     cohort = write_cohort(events, provenance, tmp_path / "cohort")
-    mine = cohort.events[cohort.events[SUBJECT] == 2].set_index(CODE)
-    assert (mine.loc[ENROLMENT, TIME] - mine.loc[ONSET, TIME]).days == 12
-    assert mine.loc["REHABCAST//SEX", TEXT] == "male"
-    assert mine.loc["REHABCAST//FUGL_MEYER_UE", NUMBER] == 50
-    assert "REHABCAST//AGE" not in mine.index
+    events = cohort.events[cohort.events[SUBJECT] == 2].set_index(CODE)
+    assert (events.loc[ENROLMENT, TIME] - events.loc[ONSET, TIME]).days == 12
+    assert events.loc["REHABCAST//SEX", TEXT] == "male"
+    assert events.loc["REHABCAST//FUGL_MEYER_UE", NUMBER] == 50
+    assert "REHABCAST//AGE" not in events.index
     assert [(rule.rule, rule.rows) for rule in provenance.rules] == [
         ("column not in the map: left out", 1)
     ]
@@ -92,9 +92,13 @@ columns = [
 
 
 @pytest.mark.parametrize(
-    ("broken", "place", "told"),
+    ("broken", "location", "message"),
     [
-        ({"scores": SCORES.replace("33", "thirty")}, ("scores.csv", 3, "FM"), "a number belongs"),
+        (
+            {"scores": SCORES.replace("33", "thirty")},
+            ("scores.csv", 3, "FM"),
+            "a number is expected",
+        ),
         (
             {"scores": SCORES.replace("33", "99")},
             ("map.toml", 3, "REHABCAST//FUGL_MEYER_UE"),
@@ -117,18 +121,18 @@ columns = [
         ),
     ],
 )
-def test_each_mistake_is_told_with_its_place(
-    tmp_path: Path, broken: dict[str, str], place: tuple[str, int | None, str], told: str
+def test_each_mistake_is_reported_with_its_place(
+    tmp_path: Path, broken: dict[str, str], location: tuple[str, int | None, str], message: str
 ) -> None:
     with pytest.raises(CohortInvalid) as caught:
         import_tables(source(tmp_path, **broken))
     (problem,) = caught.value.problems
-    assert (problem.file, problem.row, problem.field) == place
-    assert told in problem.message
+    assert (problem.file, problem.row, problem.field) == location
+    assert message in problem.message
 
 
 @pytest.mark.parametrize(
-    ("toml", "told"),
+    ("toml", "message"),
     [
         (WIDE.replace("clock", "watch", 1), "not a column map"),
         (
@@ -138,8 +142,8 @@ def test_each_mistake_is_told_with_its_place(
         ("name = ", "not a column map"),
     ],
 )
-def test_a_broken_map_is_refused(tmp_path: Path, toml: str, told: str) -> None:
-    with pytest.raises(ContractError, match=told):
+def test_a_broken_map_is_refused(tmp_path: Path, toml: str, message: str) -> None:
+    with pytest.raises(ContractError, match=message):
         import_tables(source(tmp_path, toml=toml))
 
 

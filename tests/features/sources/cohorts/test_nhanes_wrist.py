@@ -55,13 +55,13 @@ def test_people_out_of_age_or_without_valid_days_are_left_out_and_counted(tmp_pa
     assert value.loc[(1, "REHABCAST//ETHNICITY"), TEXT] == "Hispanic"
 
 
-def test_a_label_that_no_rule_knows_is_told(tmp_path: Path) -> None:
+def test_a_label_that_no_rule_covers_is_reported(tmp_path: Path) -> None:
     source = written(tmp_path, person(1, race_hispanic_origin="Martian"))
     with pytest.raises(CohortInvalid, match="'Martian' is unknown"):
         import_nhanes_wrist(source)
 
 
-def test_a_wrong_file_is_told(tmp_path: Path) -> None:
+def test_a_wrong_file_is_reported(tmp_path: Path) -> None:
     pd.DataFrame({"SEQN": [1]}).to_csv(tmp_path / FILE, index=False)
     with pytest.raises(ContractError, match="no column num_valid_days"):
         import_nhanes_wrist(tmp_path)

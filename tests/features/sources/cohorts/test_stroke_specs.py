@@ -50,9 +50,9 @@ def written(
 
 def test_days_become_dates_after_a_nominal_onset(tmp_path: Path) -> None:
     events, _ = import_stroke_specs(written(tmp_path))
-    mine = events[events[SUBJECT] == 3].set_index(CODE)
-    assert mine.loc[ENROLMENT, TIME] == NOMINAL_ONSET + pd.Timedelta(days=11)
-    scores = mine.loc[["REHABCAST//FUGL_MEYER_UE"], TIME]
+    patient = events[events[SUBJECT] == 3].set_index(CODE)
+    assert patient.loc[ENROLMENT, TIME] == NOMINAL_ONSET + pd.Timedelta(days=11)
+    scores = patient.loc[["REHABCAST//FUGL_MEYER_UE"], TIME]
     assert sorted((scores - NOMINAL_ONSET).dt.days) == [11, 11 + 84]
 
 
@@ -118,7 +118,7 @@ def put(table: int, column: str, row: int, value: object) -> Callable[..., None]
         (put(1, "patientID", 1, 3), "Demographics_and_ClinicalScreening.xlsx", 3, "patientID"),
     ],
 )
-def test_a_cell_that_no_rule_covers_is_told_with_its_place(
+def test_a_cell_that_no_rule_covers_is_reported_with_its_place(
     tmp_path: Path, change: Callable[..., None], file: str, row: int, field: str
 ) -> None:
     with pytest.raises(CohortInvalid) as caught:
@@ -127,7 +127,7 @@ def test_a_cell_that_no_rule_covers_is_told_with_its_place(
     assert (file, row, field) in places
 
 
-def test_missing_files_and_columns_are_told(tmp_path: Path) -> None:
+def test_missing_files_and_columns_are_reported(tmp_path: Path) -> None:
     with pytest.raises(ContractError, match="0 files match"):
         import_stroke_specs(tmp_path)
     folder = written(tmp_path / "source")

@@ -14,7 +14,7 @@ CORRUPT = "ax3_testfile_corrupt_blocks_0_13_14_142_143_144.cwa"
 
 
 def read(path: Path) -> list[Reading]:
-    return list(axivity_cwa.read(SourceFile(path=path, name=path.name, who="x")))
+    return list(axivity_cwa.read(SourceFile(path=path, name=path.name, subject_label="x")))
 
 
 def test_corrupt_sectors_are_left_out_and_the_rest_is_the_clean_files(samples: Path) -> None:

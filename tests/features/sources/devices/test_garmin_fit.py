@@ -12,7 +12,7 @@ from features.sources.devices.garmin_fit import _Clock, read
 
 
 def signals(path: Path) -> dict[Quantity, Signal]:
-    (reading,) = read(SourceFile(path=path, name=path.name, who="x"))
+    (reading,) = read(SourceFile(path=path, name=path.name, subject_label="x"))
     return {signal.quantity: signal for signal in reading.signals}
 
 
@@ -65,10 +65,10 @@ def test_a_file_without_local_time_has_days_in_utc_and_says_so(
         return [m for m in whole(file) if m.name != "activity"]
 
     monkeypatch.setattr(garmin_fit, "_messages", without_local_time)
-    (reading,) = read(SourceFile(path=path, name=path.name, who="x"))
+    (reading,) = read(SourceFile(path=path, name=path.name, subject_label="x"))
     assert str(reading.signals[0].time_N[0]).startswith("2017-06-11T14:32:51")
     assert "declare time_zone" in reading.dropped[0].message
-    zoned = SourceFile(path=path, name=path.name, who="x", zone="America/Los_Angeles")
+    zoned = SourceFile(path=path, name=path.name, subject_label="x", zone="America/Los_Angeles")
     (reading,) = read(zoned)
     assert str(reading.signals[0].time_N[0]).startswith("2017-06-11T07:32:51")
     assert reading.dropped == ()

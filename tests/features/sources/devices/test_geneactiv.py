@@ -13,7 +13,7 @@ MARK = b"Recorded Data"
 
 
 def read(path: Path) -> list[Reading]:
-    return list(geneactiv.read(SourceFile(path=path, name=path.name, who="x")))
+    return list(geneactiv.read(SourceFile(path=path, name=path.name, subject_label="x")))
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_file_cut_inside_its_last_page_says_what_is_missing(
     assert problem.message.startswith(f"{300 - kept} sample(s) are missing")
 
 
-def test_a_spoilt_page_costs_itself_and_is_told(sample: bytes, tmp_path: Path) -> None:
+def test_only_a_damaged_page_is_lost_and_it_is_reported(sample: bytes, tmp_path: Path) -> None:
     head, *pages = sample.split(MARK)
     pages[3] = pages[3].replace(b"Page Time:2013", b"Page Time:xx13")
     file = tmp_path / "spoilt"
@@ -68,7 +68,7 @@ def test_a_spoilt_page_costs_itself_and_is_told(sample: bytes, tmp_path: Path) -
     assert "Invalid datetime" in readings[0].dropped[0].message
 
 
-def test_an_end_inside_a_page_header_is_told(
+def test_an_end_inside_a_page_header_is_reported(
     sample: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     end = sample.index(MARK, sample.index(MARK) + 1)
@@ -77,9 +77,9 @@ def test_an_end_inside_a_page_header_is_told(
     monkeypatch.setattr(geneactiv, "PIECE_BYTES", 2000)
     readings = read(file)
     assert len(of(readings, Quantity.ACCELERATION)[0]) == 300
-    told = [p.message for r in readings for p in r.dropped]
-    assert "incomplete record" in told[0]
-    assert "ends after 1 of the 222048 pages" in told[-1]
+    messages = [p.message for r in readings for p in r.dropped]
+    assert "incomplete record" in messages[0]
+    assert "ends after 1 of the 222048 pages" in messages[-1]
 
 
 def test_a_header_alone_is_refused(sample: bytes, tmp_path: Path) -> None:

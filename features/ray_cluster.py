@@ -24,16 +24,17 @@ def import_ray(part: str) -> Any:
         importlib.import_module(f"ray.{part}")
     except ImportError as error:
         raise ContractError(
-            "--engine ray needs Ray: pip install 'rehabcast[scale]', or leave --engine out"
+            "--engine ray needs Ray, which is not installed",
+            "pip install 'rehabcast[scale]', or leave --engine out",
         ) from error
     return ray
 
 
 @contextmanager
 def connected(ray: Any, address: str | None) -> Iterator[None]:
-    """Be connected to a cluster; None starts one on this machine, and ends it again.
+    """Connect to a cluster for a block; None starts one on this machine and shuts it down again.
 
-    Whoever is connected already stays so, wherever that is.
+    A connection that exists already, to whatever cluster, is used and stays open.
     """
     if ray.is_initialized():
         yield

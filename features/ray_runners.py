@@ -1,9 +1,9 @@
-"""The same work over a Ray cluster (extra `scale`), for cohorts that one machine is slow for.
+"""Collects and extracts over a Ray cluster (extra `scale`), for cohorts that overtax one machine.
 
 Ray Data hands subjects to workers: their raw files to collect, or their minutes to turn into days.
-Each worker writes its subjects' results itself, whole or not at all, so one that dies half-way
-leaves nothing wrong and its subjects are done again by another. All nodes must see the files and
-the cohort's folder under the same paths and have this program installed.
+Each worker writes its subjects' results itself, whole or not at all, so a worker that dies half-way
+leaves nothing wrong and another one does its subjects again. All nodes must see the files and the
+cohort's folder under the same paths and have this program installed.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from contracts.errors import Problem
-from features.cluster import connected, import_ray
-from features.extract import Run, extract_batch
-from features.importing import store
+from features.extract import ExtractionRunner, extract_batch
+from features.importing.subject_jobs import JobRunner, SubjectJob, run_job
+from features.ray_cluster import connected, import_ray
 
 SUBJECTS_A_TASK = 20
 
 
-def on_ray(address: str | None, subjects_a_task: int = SUBJECTS_A_TASK) -> Run:
+def extract_on_ray(address: str | None, subjects_a_task: int = SUBJECTS_A_TASK) -> ExtractionRunner:
     """Return a runner that extracts over a Ray cluster.
 
     Parameters
@@ -43,13 +43,13 @@ def on_ray(address: str | None, subjects_a_task: int = SUBJECTS_A_TASK) -> Run:
         if not files:
             return
         with connected(ray, address):
-            yield from _over_cluster(ray.data, files, days, subjects_a_task)
+            yield from _extract_over_cluster(ray.data, files, days, subjects_a_task)
 
     return run
 
 
-def collect_on_ray(address: str | None) -> store.Run:
-    """Return a runner that collects raw recordings over a Ray cluster, a subject a task.
+def collect_on_ray(address: str | None) -> JobRunner:
+    """Return a runner that collects raw recordings over a Ray cluster, one subject per task.
 
     Raises
     ------
@@ -58,10 +58,10 @@ def collect_on_ray(address: str | None) -> store.Run:
     """
     ray = import_ray("data")
 
-    def run(shares: Sequence[store.Share]) -> None:
-        rows = [{"share": share.as_json()} for share in shares]
+    def run(jobs: Sequence[SubjectJob]) -> None:
+        rows = [{"job": job.as_json()} for job in jobs]
         with connected(ray, address):
-            _quiet(ray.data)
+            _silence(ray.data)
             done = ray.data.from_items(rows, override_num_blocks=len(rows)).map(_collect_row)
             for _ in done.iter_rows():
                 pass
@@ -70,17 +70,17 @@ def collect_on_ray(address: str | None) -> store.Run:
 
 
 def _collect_row(row: dict[str, Any]) -> dict[str, Any]:
-    """Do one subject on a worker."""
-    store.collect_share(store.Share.from_json(row["share"]))
+    """Collect one subject on a worker."""
+    run_job(SubjectJob.from_json(row["job"]))
     return {"subjects": 1}
 
 
-def _quiet(data: Any) -> None:
+def _silence(data: Any) -> None:
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     data.DataContext.get_current().enable_progress_bars = False
 
 
-def _over_cluster(
+def _extract_over_cluster(
     data: Any, files: Sequence[Path], days: Path, subjects_a_task: int
 ) -> Iterator[Problem]:
     batches = [
@@ -90,7 +90,7 @@ def _over_cluster(
         }
         for start in range(0, len(files), subjects_a_task)
     ]
-    _quiet(data)
+    _silence(data)
     done = data.from_items(batches, override_num_blocks=len(batches)).map(_extract_row)
     for row in done.iter_rows():
         for problem in row["problems"]:
@@ -98,8 +98,8 @@ def _over_cluster(
 
 
 def _extract_row(row: dict[str, Any]) -> dict[str, Any]:
-    """Do one batch on a worker."""
+    """Extract one batch of subjects on a worker."""
     problems = extract_batch([Path(file) for file in row["files"]], Path(row["days"]))
-    told = [{k: v for k, v in asdict(p).items() if k != "row"} for p in problems]
     # Ray's tables can't hold an empty list of records beside a filled one.
-    return {"problems": told or [], "subjects": len(row["files"])}
+    records = [{k: v for k, v in asdict(p).items() if k != "row"} for p in problems]
+    return {"problems": records, "subjects": len(row["files"])}

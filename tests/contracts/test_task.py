@@ -17,10 +17,14 @@ def test_every_task_file_of_the_project_is_valid(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "put", "told"),
+    ("old", "new", "message"),
     [
         ("early_days = 120", "early_days = 120\nsurprise = 1", "surprise"),
-        ("primary_horizon_weeks = 12", "primary_horizon_weeks = 13", "13 is no horizon"),
+        (
+            "primary_horizon_weeks = 12",
+            "primary_horizon_weeks = 13",
+            "13 is not one of the horizons",
+        ),
         ("window_days = [32, 39]", "window_days = [20, 39]", "overlap at day 20"),
         ("gain_at_least = 4.25", "gain_at_least = 4.25\nat_least = 3", "give one of"),
         ('code = "REHABCAST//SEX"', 'code = "REHABCAST//SEXX"', "REHABCAST//SEXX"),
@@ -33,12 +37,12 @@ def test_every_task_file_of_the_project_is_valid(path: Path) -> None:
     ],
 )
 def test_a_broken_task_file_is_refused_with_the_place(
-    tmp_path: Path, found: str, put: str, told: str
+    tmp_path: Path, old: str, new: str, message: str
 ) -> None:
-    assert found in GOOD
+    assert old in GOOD
     path = tmp_path / "task.toml"
-    path.write_text(GOOD.replace(found, put, 1), "utf-8")
-    with pytest.raises(TaskInvalid, match=told) as caught:
+    path.write_text(GOOD.replace(old, new, 1), "utf-8")
+    with pytest.raises(TaskInvalid, match=message) as caught:
         read_task(path)
     assert str(path) in str(caught.value)
 
@@ -54,7 +58,7 @@ def test_a_task_against_the_direction_of_its_instrument_is_refused(tmp_path: Pat
         read_task(path)
 
 
-def test_a_missing_task_file_is_told_as_such(tmp_path: Path) -> None:
+def test_a_missing_task_file_is_reported_as_missing(tmp_path: Path) -> None:
     with pytest.raises(TaskInvalid, match="check the path"):
         read_task(tmp_path / "none.toml")
 

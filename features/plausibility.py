@@ -1,4 +1,4 @@
-"""What a cohort can't hold, left out and told: impossible values, and values before the onset."""
+"""Values that a cohort can't hold: impossible ones, those before the onset, and repeated ones."""
 
 from __future__ import annotations
 
@@ -10,11 +10,19 @@ from contracts.cohort import CODE, NUMBER, ONSET, SUBJECT, TIME
 from contracts.errors import Problem
 from contracts.vocabulary import Kind, vocabulary
 
-REPEATED = "a day's second value of the same code: the first is kept"
+IMPOSSIBLE = "outside the plausible range"
+BEFORE_ONSET = "before the onset"
+REPEATED = "that are a day's second value of the same code"
+ADVICE = {
+    IMPOSSIBLE: "check the entries and their units in the source",
+    BEFORE_ONSET: "check these dates and the date of the onset",
+    REPEATED: "keep one value a day in the source if the first is not the right one",
+}
+"""What to do about values that were left out, by the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeftOut:
+class ExcludedValues:
     """Values of one code that were left out for one reason."""
 
     code: str
@@ -23,12 +31,12 @@ class LeftOut:
     subjects: int
 
     def as_problem(self) -> Problem:
-        """Return it as an import tells it."""
-        message = f"{self.values} value(s) of {self.subjects} subject(s) {self.reason}"
-        return Problem(file="*", row=None, field=self.code, found=message)
+        """Return it as an import reports it."""
+        found = f"{self.values} value(s) of {self.subjects} subject(s) {self.reason} were left out"
+        return Problem(file="*", row=None, field=self.code, found=found, advice=ADVICE[self.reason])
 
 
-def plausible_events(events: pd.DataFrame) -> tuple[pd.DataFrame, list[LeftOut]]:
+def plausible_events(events: pd.DataFrame) -> tuple[pd.DataFrame, list[ExcludedValues]]:
     """Return the events that a cohort can hold, and what was left out, by code and reason.
 
     Parameters
@@ -48,19 +56,21 @@ def plausible_events(events: pd.DataFrame) -> tuple[pd.DataFrame, list[LeftOut]]
     day = events[TIME].dt.normalize()
     impossible = numeric & ~events[NUMBER].astype(float).between(low, high)
     early = ~impossible & ~person & (day < events[SUBJECT].map(onsets))
-    left = impossible | early
-    again = events.assign(day=day)[~left].duplicated([SUBJECT, CODE, "day"], keep="first")
+    excluded = impossible | early
+    again = events.assign(day=day)[~excluded].duplicated([SUBJECT, CODE, "day"], keep="first")
     again = again.reindex(events.index, fill_value=False)
-    dropped = [
-        *_told(events[impossible], "outside the plausible range: left out"),
-        *_told(events[early], "before the onset: left out"),
-        *_told(events[again], REPEATED),
+    counts = [
+        *_counted(events[impossible], IMPOSSIBLE),
+        *_counted(events[early], BEFORE_ONSET),
+        *_counted(events[again], REPEATED),
     ]
-    return events[~left & ~again].reset_index(drop=True), dropped
+    return events[~excluded & ~again].reset_index(drop=True), counts
 
 
-def _told(events: pd.DataFrame, reason: str) -> list[LeftOut]:
+def _counted(events: pd.DataFrame, reason: str) -> list[ExcludedValues]:
     return [
-        LeftOut(code=str(code), reason=reason, values=len(rows), subjects=rows[SUBJECT].nunique())
+        ExcludedValues(
+            code=str(code), reason=reason, values=len(rows), subjects=rows[SUBJECT].nunique()
+        )
         for code, rows in events.groupby(CODE)
     ]

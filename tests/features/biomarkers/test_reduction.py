@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from features.biomarkers.epochs import joined
-from features.importing.collect import take_reading
+from features.biomarkers.epochs import join_minutes
+from features.importing.collect import reduce_reading
 from features.recording import Collected, Quantity, Reading, Signal, SourceFile
 
-FILE = SourceFile(path=Path("x"), name="x", who="1")
+FILE = SourceFile(path=Path("x"), name="x", subject_label="1")
 RATE = 10
 
 
@@ -16,7 +16,7 @@ def piece(start: str, minutes: float, level: float, placement: str = "left wrist
     count = int(minutes * 60 * RATE)
     step = np.arange(count, dtype=np.int64) * (1_000_000_000 // RATE)
     signal = Signal(
-        who="1",
+        subject_label="1",
         quantity=Quantity.ACCELERATION,
         time_N=np.datetime64(start, "ns") + step.astype("timedelta64[ns]"),
         values_NC=np.full((count, 3), level, dtype=np.float32),
@@ -29,23 +29,23 @@ def piece(start: str, minutes: float, level: float, placement: str = "left wrist
 def collected(*readings: Reading) -> Collected:
     found = Collected()
     for reading in readings:
-        take_reading(FILE, reading, found, {})
+        reduce_reading(FILE, reading, found, {})
     return found
 
 
 def test_a_clock_set_back_from_one_piece_to_the_next_keeps_the_later_minutes() -> None:
     found = collected(piece("2024-03-04T10:00", 120, 1.0), piece("2024-03-04T11:00", 120, 2.0))
-    minutes = joined(found.minutes["1"])
+    minutes = join_minutes(found.minutes["1"])
     assert len(minutes) == 180
-    assert (minutes["n"] == 60 * RATE).all(), "a minute told twice would have twice the samples"
+    assert (minutes["n"] == 60 * RATE).all(), "a repeated minute would have twice the samples"
     assert (minutes["low_x"].to_numpy() == np.repeat([1.0, 2.0], [60, 120])).all()
     (problem,) = found.dropped
-    assert problem.message.startswith("60 minute(s) that the clock tells twice")
+    assert problem.message.startswith("60 minute(s) occur twice")
 
 
 def test_pieces_that_meet_inside_a_minute_lose_nothing() -> None:
     found = collected(piece("2024-03-04T10:00", 10.5, 1.0), piece("2024-03-04T10:10:30", 9.5, 2.0))
-    minutes = joined(found.minutes["1"])
+    minutes = join_minutes(found.minutes["1"])
     assert minutes["n"].tolist() == [60 * RATE] * 20
     assert found.dropped == []
 
@@ -54,5 +54,5 @@ def test_two_wrists_at_the_same_time_are_two_devices() -> None:
     found = collected(
         piece("2024-03-04T10:00", 5, 1.0), piece("2024-03-04T10:00", 5, 1.0, "right wrist")
     )
-    assert len(joined(found.minutes["1"])) == 10
+    assert len(join_minutes(found.minutes["1"])) == 10
     assert found.dropped == []

@@ -1,4 +1,4 @@
-"""The map that may go with an import: what the files themselves don't say."""
+"""The import map, a TOML file that declares what the source files themselves don't say."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Joint(BaseModel):
     far: str
 
 
-class Attitude(BaseModel):
-    """How a device sits on the thigh or the trunk, so that posture can be told.
+class PostureFiles(BaseModel):
+    """How the devices of some files sit on the thigh or the trunk; posture is computed from it.
 
     Parameters
     ----------
@@ -49,21 +49,21 @@ class Attitude(BaseModel):
     front: Annotated[str, Field(pattern="^[+-][xyz]$")]
 
     @model_validator(mode="after")
-    def _two_axes(self) -> Attitude:
+    def _two_axes(self) -> PostureFiles:
         if self.up[-1] == self.front[-1]:
-            raise ValueError(f"{self.up} and {self.front} are one axis: name two")
+            raise ValueError(f"{self.up} and {self.front} are the same axis: name two axes")
         return self
 
 
-class Plan(BaseModel):
-    """What an import is told beside its files.
+class ImportMap(BaseModel):
+    """What an import knows beside its files.
 
     Parameters
     ----------
     name
         Of the cohort; the source's name by default.
     time_zone
-        IANA zone of files that tell time in UTC only.
+        IANA zone of files whose times are in UTC only.
     people
         CSV with a column `subject` (the label in the files) and any of `onset`, `enrolment`
         (ISO 8601), `height_m`, and facts of the vocabulary by the end of their code in small
@@ -71,13 +71,13 @@ class Plan(BaseModel):
     placement
         Where the device of a file was worn, by a pattern of its name: `"*_left*" = "left wrist"`.
     actigraph_counts
-        Make ActiGraph counts of raw acceleration too: slow, extra `signals`.
+        Whether ActiGraph counts are computed from raw acceleration too: slow, extra `signals`.
     planned_therapy_min_a_week
         The plan that adherence is measured against.
     signals, joints
         Tables of raw signals, and which units belong to one joint.
     posture
-        How devices at the thigh and the trunk sit there.
+        How devices at the thigh and the trunk are oriented.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -90,7 +90,7 @@ class Plan(BaseModel):
     planned_therapy_min_a_week: Annotated[float, Field(gt=0)] | None = None
     signals: tuple[SignalColumns, ...] = ()
     joints: tuple[Joint, ...] = ()
-    posture: tuple[Attitude, ...] = ()
+    posture: tuple[PostureFiles, ...] = ()
 
     @field_validator("time_zone")
     @classmethod
@@ -98,12 +98,14 @@ class Plan(BaseModel):
         try:
             return str(ZoneInfo(zone)) if zone else zone
         except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"{zone!r} is no IANA time zone, such as Europe/Oslo") from error
+            raise ValueError(
+                f"{zone!r} is not an IANA time zone: use one such as Europe/Oslo"
+            ) from error
 
     def placement_of(self, name: str) -> str:
         """Return the declared placement of a file, empty where none is."""
         return next(
-            (place for pattern, place in self.placement.items() if fnmatch(name, pattern)), ""
+            (site for pattern, site in self.placement.items() if fnmatch(name, pattern)), ""
         )
 
     def signals_of(self, name: str) -> tuple[SignalColumns, ...]:
@@ -114,16 +116,16 @@ class Plan(BaseModel):
         """Return how the device of a file sits, None where that is not declared."""
         return next(
             (
-                DeviceAxes(up=each.up, front=each.front)
-                for each in self.posture
-                if fnmatch(name, each.files)
+                DeviceAxes(up=entry.up, front=entry.front)
+                for entry in self.posture
+                if fnmatch(name, entry.files)
             ),
             None,
         )
 
 
-def read_plan(path: Path | None) -> Plan:
-    """Read a map; without one, a plan that declares nothing.
+def read_import_map(path: Path | None) -> ImportMap:
+    """Read an import map; without a file, one that declares nothing.
 
     Raises
     ------
@@ -131,16 +133,21 @@ def read_plan(path: Path | None) -> Plan:
         It can't be read or breaks its contract.
     """
     if path is None:
-        return Plan()
+        return ImportMap()
     try:
-        return Plan.model_validate(tomllib.loads(path.read_text("utf-8")))
+        return ImportMap.model_validate(tomllib.loads(path.read_text("utf-8")))
     except OSError as error:
-        raise ContractError(f"{path}: cannot be read ({error.strerror}): check the path") from error
+        raise ContractError(
+            f"{path}: cannot be read ({error.strerror})", "check the path"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
-        raise ContractError(f"{path}: not a map for recordings: {error}") from error
+        raise ContractError(
+            f"{path}: not a map for recordings: {error}",
+            "correct it as docs/importing.md describes",
+        ) from error
 
 
-def read_people(plan: Plan, folder: Path) -> tuple[pd.DataFrame, dict[str, float]]:
+def read_people(import_map: ImportMap, folder: Path) -> tuple[pd.DataFrame, dict[str, float]]:
     """Read the table of people as records, and heights in m by subject.
 
     Raises
@@ -148,17 +155,21 @@ def read_people(plan: Plan, folder: Path) -> tuple[pd.DataFrame, dict[str, float
     CohortInvalid
         Cells that can't be understood, each with file, row and field.
     """
-    if not plan.people:
+    if not import_map.people:
         return records([]), {}
     try:
-        table = pd.read_csv(folder / plan.people, dtype=str, keep_default_na=False)
+        table = pd.read_csv(folder / import_map.people, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
-        raise ContractError(f"{plan.people}: cannot be read ({error}): check the map") from error
+        raise ContractError(
+            f"{import_map.people}: cannot be read ({error})", "check `people` in the map"
+        ) from error
     codes = {name: _code(name) for name in table.columns if name not in {"subject", HEIGHT}}
     unknown = [name for name, code in codes.items() if code is None]
     if "subject" not in table or unknown:
         raise ContractError(
-            f"{plan.people}: needs a column subject, and knows no {', '.join(unknown) or 'other'}"
+            f"{import_map.people}: "
+            + (f"unknown column(s) {', '.join(unknown)}" if unknown else "no column subject"),
+            "name the columns subject, height_m, or as docs/importing.md lists them",
         )
     rows, problems, heights = [], [], {}
     for number, row in enumerate(table.to_dict("records"), start=2):
@@ -170,18 +181,28 @@ def read_people(plan: Plan, folder: Path) -> tuple[pd.DataFrame, dict[str, float
                     heights[row["subject"]] = _height(cell)
                 else:
                     rows.append(_record(row["subject"], str(codes[name]), cell))
-            except ValueError as error:
-                problems.append(Problem(file=plan.people, row=number, field=name, found=str(error)))
+            except ContractError as error:
+                problems.append(
+                    Problem(
+                        file=import_map.people,
+                        row=number,
+                        field=name,
+                        found=error.reason,
+                        advice=error.what_to_do,
+                    )
+                )
     if problems:
         raise CohortInvalid(problems)
     return records(rows), heights
 
 
 def _height(cell: str) -> float:
-    metres = float(cell)
+    metres = _number(cell)
     low, high = HEIGHT_RANGE_M
     if not low <= metres <= high:
-        raise ValueError(f"{cell} is no height in metres ({low:g} to {high:g}): check the unit")
+        raise ContractError(
+            f"{cell} is not a height in metres ({low:g} to {high:g})", "check the unit"
+        )
     return metres
 
 
@@ -193,11 +214,27 @@ def _code(name: str) -> str | None:
 
 
 def _record(
-    who: str, code: str, cell: str
+    subject: str, code: str, cell: str
 ) -> tuple[str, pd.Timestamp | None, str, float | None, str | None]:
     entry = vocabulary()[code]
     if entry.kind is Kind.EVENT:
-        return (who, pd.Timestamp(cell).tz_localize(None), code, None, None)
+        return (subject, _date(cell), code, None, None)
     if entry.is_numeric:
-        return (who, None, code, float(cell), None)
-    return (who, None, code, None, cell)
+        return (subject, None, code, _number(cell), None)
+    return (subject, None, code, None, cell)
+
+
+def _number(cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError as error:
+        raise ContractError(f"{cell!r} is not a number", "correct the cell") from error
+
+
+def _date(cell: str) -> pd.Timestamp:
+    try:
+        return pd.Timestamp(cell).tz_localize(None)
+    except ValueError as error:
+        raise ContractError(
+            f"{cell!r} is not an ISO 8601 date ({error})", "correct the cell"
+        ) from error

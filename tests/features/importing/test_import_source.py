@@ -1,0 +1,86 @@
+"""A source of recordings becomes a cohort."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from contracts.cohort import CODE, TEXT, TIME, WEAR_TIME
+from contracts.errors import CohortInvalid, ContractError
+from features.cohort import read_cohort
+from features.importing import Imported, import_source
+
+STEPS = "LOINC//41950-7"
+
+
+def active(minutes: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(200, 900, minutes)
+
+
+def test_a_folder_of_real_files_imports_what_is_sound_and_reports_the_rest(
+    samples: Path, tmp_path: Path, daily: Callable[[Imported, str], list[float]]
+) -> None:
+    done = import_source(samples, tmp_path / "cohort")
+    assert {"gt3x/TAS1H30182785_2019-09-17.gt3x", "fit/MonitoringFile.fit"} <= set(done.read)
+    refused = {Path(problem.file).name for problem in done.unreadable}
+    assert {"activity-filecrc.fit", "genea_testfile.bin", "observation_no_subject.json"} <= refused
+    assert len(done.read) + len(done.unreadable) == sum(
+        1 for p in samples.rglob("*") if p.is_file()
+    )
+    report = json.loads((tmp_path / "cohort" / "metadata" / "import.json").read_text())
+    assert len(report["unreadable"]) == len(done.unreadable)
+    assert read_cohort(tmp_path / "cohort").digest == done.cohort.digest
+    assert 3142 + 31 in daily(done, STEPS)
+
+
+def test_the_same_source_gives_the_same_cohort(samples: Path, tmp_path: Path) -> None:
+    folder = samples / "ggirread"
+    first = import_source(folder, tmp_path / "one")
+    assert import_source(folder, tmp_path / "two").cohort.digest == first.cohort.digest
+
+
+def test_nothing_sound_writes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "bad.bin").write_bytes(b"\1\2\3" * 100)
+    (tmp_path / "source" / "empty.gt3x").write_bytes(b"")
+    with pytest.raises(CohortInvalid) as caught:
+        import_source(tmp_path / "source", tmp_path / "cohort")
+    assert {problem.file for problem in caught.value.problems} == {"bad.bin", "empty.gt3x"}
+    assert not (tmp_path / "cohort").exists()
+    with pytest.raises(ContractError, match="does not exist"):
+        import_source(tmp_path / "nowhere", tmp_path / "cohort")
+    with pytest.raises(ContractError, match="is not a known format"):
+        import_source(tmp_path / "source", tmp_path / "cohort", format_name="nobody-knows")
+
+
+def test_people_without_anything_dated_make_no_cohort(tmp_path: Path) -> None:
+    patient = {"resourceType": "Patient", "id": "a", "gender": "female", "birthDate": "1950-01-01"}
+    (tmp_path / "patients.ndjson").write_text(json.dumps(patient))
+    with pytest.raises(CohortInvalid, match="nothing dated"):
+        import_source(tmp_path / "patients.ndjson", tmp_path / "cohort")
+
+
+def test_a_day_below_the_wear_threshold_is_kept_with_its_wear(
+    tmp_path: Path, awd: Callable[..., None], daily: Callable[[Imported, str], list[float]]
+) -> None:
+    counts = active(2 * 1440)
+    counts[1440 + 300 :] = 0
+    awd(tmp_path / "x.AWD", "x", counts)
+    done = import_source(tmp_path / "x.AWD", tmp_path / "cohort")
+    assert daily(done, WEAR_TIME) == [24.0, 5.0]
+    assert len(daily(done, "REHABCAST//ACTIVITY_COUNTS")) == 2
+
+
+def test_a_device_change_is_an_event_on_its_day(tmp_path: Path, awd: Callable[..., None]) -> None:
+    source = tmp_path / "source"
+    awd(source / "p" / "a.AWD", "p", active(1440), "04-Mar-2024", "V1")
+    awd(source / "p" / "b.AWD", "p", 3 * active(1440), "05-Mar-2024", "V2")
+    events = import_source(source, tmp_path / "cohort").cohort.events
+    change = events[events[CODE] == "REHABCAST//DEVICE_CHANGE"]
+    assert change[TIME].dt.strftime("%Y-%m-%d").tolist() == ["2024-03-05"]
+    # Told by its maker: with the serial number, everybody would be a group of their own.
+    assert events.loc[events[CODE] == "REHABCAST//DEVICE", TEXT].tolist() == ["Actiwatch"]
