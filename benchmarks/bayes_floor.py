@@ -31,7 +31,7 @@ from training.fitting.crossfit import network_family
 from training.models import Fit
 from training.models.bedside_rules import last_observation
 from training.models.boosted import boosted_quantiles
-from training.models.five_groups import recovery_groups
+from training.models.recovery_groups import recovery_groups
 from training.predictions import prediction_table
 from training.task import read_task
 

@@ -32,9 +32,9 @@ from inference.milestones import chances
 from rehabcast.commands.output import results
 from training.comparison.leaderboard import calibration_slope
 from training.fitting.config import TrainingConfig
-from training.fitting.fit import fit_network, forward
+from training.fitting.network_fit import fit_network, forward
 from training.models.boosted import boosted_quantiles
-from training.models.summaries import summaries
+from training.models.tabular_features import summaries
 from training.task import read_task
 
 ROOT = Path(__file__).resolve().parent.parent

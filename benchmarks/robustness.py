@@ -26,7 +26,7 @@ from features.simulate.scenario import read_scenario
 from rehabcast.commands.output import results
 from training.comparison.leaderboard import MINIMUM_SUBJECTS
 from training.fitting.config import Robustness, TrainingConfig
-from training.fitting.fit import fit_network, forward
+from training.fitting.network_fit import fit_network, forward
 from training.predictions import prediction_table
 from training.scores import losses, paired_difference
 from training.task import read_task

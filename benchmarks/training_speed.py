@@ -26,13 +26,13 @@ from inference.bundle import forecast_batch, load_bundle, verify_bundle
 from rehabcast.commands.output import results
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import crossfit
-from training.fitting.fit import EpochBatches, memberships, tensors
-from training.fitting.learner import Learner
+from training.fitting.lightning_module import Learner
+from training.fitting.network_fit import EpochBatches, memberships, tensors
 from training.models.architectures import new_network
-from training.models.fusion import Encoder, Head
-from training.models.layers.inputs import inputs_of
+from training.models.late_fusion import Encoder, Head
+from training.models.layers.input_columns import inputs_of
 from training.models.layers.network import Ensemble, Network
-from training.models.summaries import summaries
+from training.models.tabular_features import summaries
 from training.registry.bundle import Lineage, write_bundle
 from training.task import read_task
 

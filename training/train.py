@@ -40,8 +40,8 @@ from training.models.layers.network import Ensemble
 from training.models.stack import out_of_fold
 from training.predictions import prediction_table
 from training.registry.bundle import Lineage, write_bundle
-from training.registry.card import model_card
-from training.registry.register import (
+from training.registry.model_card import model_card
+from training.registry.model_versions import (
     PREDICTIONS_FILE,
     SPLITS_FILE,
     ModelVersion,

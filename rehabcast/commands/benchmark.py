@@ -120,7 +120,7 @@ def run_benchmark(
     from training.comparison.benchmark import benchmark as run
     from training.comparison.benchmark import families, fits
     from training.comparison.leaks import check_past
-    from training.comparison.winner import PRETRAINED, better_but_not_servable, winner
+    from training.comparison.model_selection import PRETRAINED, better_but_not_servable, winner
     from training.fitting.config import TrainingConfig
     from training.fitting.pretrain import pretrain
 
@@ -173,8 +173,8 @@ def _register(
 ) -> str:
     """Train the benchmark's winner on everybody, and attach what it was chosen by."""
     from training.comparison.benchmark import config_of
-    from training.comparison.winner import PRETRAINED
-    from training.registry.register import attach_benchmark, find
+    from training.comparison.model_selection import PRETRAINED
+    from training.registry.model_versions import attach_benchmark, find
 
     if record["winner"] is None:
         raise ContractError("--register: no family that can be served took part: add hybrid")

@@ -15,7 +15,7 @@ from rehabcast.settings import Settings
 
 if TYPE_CHECKING:
     from training.fitting.config import TrainingConfig
-    from training.fitting.distribute import RayCluster
+    from training.fitting.ray_cluster import RayCluster
 
 ConfigOption = Annotated[
     Path | None, typer.Option(help="Training parameters (TOML), as `search` writes them.")
@@ -135,7 +135,7 @@ def search(
 
 
 def _cluster(address: str | None) -> RayCluster:
-    from training.fitting.distribute import RayCluster
+    from training.fitting.ray_cluster import RayCluster
 
     return RayCluster(address=address)
 
@@ -165,7 +165,7 @@ def evaluate(
     from inference.reference import strangers
     from training.comparison.evaluate import scores_by_horizon
     from training.predictions import prediction_table
-    from training.registry.register import BUNDLE_FOLDER, fetch, find
+    from training.registry.model_versions import BUNDLE_FOLDER, fetch, find
 
     settings = Settings()
     version = find(settings.store, model_version)

@@ -21,7 +21,7 @@ from rehabcast.main import app
 from training.fitting.config import TrainingConfig
 from training.models import Fit, Predict
 from training.models.bedside_rules import last_observation
-from training.registry.register import BENCHMARK_FOLDER, fetch, find
+from training.registry.model_versions import BENCHMARK_FOLDER, fetch, find
 from training.tracking import Store
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,7 +12,7 @@ from contracts.errors import ContractError, EvidenceMissing
 from contracts.predictions import CANDIDATE
 from contracts.task import Task
 from training.fitting.config import TrainingConfig
-from training.registry.register import (
+from training.registry.model_versions import (
     BUNDLE_FOLDER,
     SPLITS_FILE,
     ChampionAliases,

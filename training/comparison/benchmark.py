@@ -24,7 +24,7 @@ from training.comparison.leaderboard import (
     milestone_rows,
 )
 from training.comparison.leaks import check_alone, check_folds, check_inputs
-from training.comparison.winner import PRETRAINED, Standing, standings
+from training.comparison.model_selection import PRETRAINED, Standing, standings
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import network_family
 from training.fitting.pretrain import Pretrained
@@ -32,9 +32,9 @@ from training.models import Fit, Predict
 from training.models.architectures import Architecture, new_network
 from training.models.bedside_rules import last_observation, proportional_recovery
 from training.models.boosted import boosted_quantiles
-from training.models.five_groups import recovery_groups
 from training.models.forest import random_forest
 from training.models.mixed_effects import mixed_effects
+from training.models.recovery_groups import recovery_groups
 from training.models.stack import stack
 from training.predictions import prediction_table
 from training.scores import losses

@@ -17,7 +17,7 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features.sequences import cohort_sequences
 from training.models import Predict
-from training.models.summaries import summaries
+from training.models.tabular_features import summaries
 
 TOLERANCE = 1e-3
 """Score points by which a forecast may differ between batches: rounding."""

@@ -18,7 +18,7 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from inference.calibration import Calibration, calibrate, learn_calibration
 from training.fitting.config import TrainingConfig
-from training.fitting.fit import Weights, fit_network, forward
+from training.fitting.network_fit import Weights, fit_network, forward
 from training.models import Fit, Predict
 from training.models.layers.network import Network
 from training.split import fold_of_subjects
@@ -47,7 +47,7 @@ class CrossFit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoldFit:
-    """One network to fit; see `training.fitting.fit.fit_network`."""
+    """One network to fit; see `training.fitting.network_fit.fit_network`."""
 
     train: SequenceBatch
     task: Task
@@ -92,7 +92,7 @@ def crossfit(
     Parameters
     ----------
     fit_folds
-        Where: in this process, or on a cluster (`training.fitting.distribute`).
+        Where: in this process, or on a cluster (`training.fitting.ray_cluster`).
     """
     fold_of = fold_of_subjects(batch.subject_B, config.folds, 0.0, seed=config.seed)
     fold_B = np.array([fold_of[int(subject)] for subject in batch.subject_B])

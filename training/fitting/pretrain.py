@@ -11,7 +11,7 @@ from contracts.sequences import Layout
 from contracts.task import Task
 from features.sequences import cohort_sequences
 from training.fitting.config import TrainingConfig
-from training.fitting.fit import Weights, fit_network
+from training.fitting.network_fit import Weights, fit_network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

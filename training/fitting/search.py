@@ -113,7 +113,7 @@ def search(
     Parameters
     ----------
     try_settings
-        Where: in this process, or on a cluster (`training.fitting.distribute`).
+        Where: in this process, or on a cluster (`training.fitting.ray_cluster`).
     advance
         Called with a few words after each trial.
     """

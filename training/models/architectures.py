@@ -8,12 +8,12 @@ from typing import Literal
 
 from contracts.sequences import Layout
 from contracts.task import Task
-from training.models.fusion import Encoder, Head
-from training.models.hybrid import HybridEncoder
-from training.models.layers.inputs import inputs_of
+from training.models.hybrid_encoder import HybridEncoder
+from training.models.late_fusion import Encoder, Head
+from training.models.layers.hybrid_head import HybridHead
+from training.models.layers.input_columns import inputs_of
 from training.models.layers.network import Network
-from training.models.layers.series import CausalConvolutions, GruDecay, SeriesCore
-from training.models.layers.trajectory import HybridHead
+from training.models.layers.sequence_encoders import CausalConvolutions, GruDecay, SeriesCore
 
 Architecture = Literal["hybrid", "GRU-D", "temporal convolution"]
 

@@ -13,7 +13,7 @@ from contracts.forecast import QUANTILE_LEVELS
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from training.models import Predict
-from training.models.summaries import summaries
+from training.models.tabular_features import summaries
 
 
 def boosted_quantiles(train: SequenceBatch, task: Task, *, seed: int) -> Predict:

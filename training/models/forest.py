@@ -14,7 +14,7 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from training.models import Predict
 from training.models.boosted import with_horizon
-from training.models.summaries import summaries
+from training.models.tabular_features import summaries
 
 TREES = 200
 

@@ -16,9 +16,9 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from inference.calibration import Calibration
 from inference.reference import learn_reference
-from training.models.layers.inputs import modalities_of
+from training.models.layers.input_columns import modalities_of
 from training.models.layers.network import Ensemble
-from training.registry.graphs import write_graphs
+from training.registry.onnx_export import write_graphs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ def write_bundle(
     Raises
     ------
     IntegrityError
-        The exported graphs differ from the network (`training.registry.graphs`).
+        The exported graphs differ from the network (`training.registry.onnx_export`).
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_graphs(folder, ensemble, sample)

@@ -16,13 +16,13 @@ from safetensors.numpy import load_file
 
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from training.fitting.fit import FINISHED_FILE
+from training.fitting.network_fit import FINISHED_FILE
 
 PROGRAM = """
 import pickle, sys
 from pathlib import Path
 from training.fitting.config import TrainingConfig
-from training.fitting.fit import fit_network
+from training.fitting.network_fit import fit_network
 
 batch, task = pickle.loads(Path(sys.argv[1]).read_bytes())
 config = TrainingConfig(max_epochs=12, patience=12, hidden=4, batch_size=16)

@@ -8,13 +8,13 @@ import torch
 
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from training.fitting.fit import forward
+from training.fitting.network_fit import forward
 from training.models import Fit, Predict
 from training.models.architectures import new_network
 from training.models.bedside_rules import last_observation, proportional_recovery
-from training.models.five_groups import recovery_groups
 from training.models.forest import random_forest
 from training.models.mixed_effects import mixed_effects
+from training.models.recovery_groups import recovery_groups
 
 FAMILIES = {"forest": random_forest, "groups": recovery_groups, "mixed": mixed_effects}
 

@@ -9,13 +9,13 @@ import torch
 
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from training.fitting.fit import forward, tensors
+from training.fitting.network_fit import forward, tensors
 from training.models.architectures import Architecture, new_network
-from training.models.five_groups import recovery_groups
 from training.models.layers.emissions import window_sums
-from training.models.layers.inputs import inputs_of
+from training.models.layers.hybrid_head import HybridHead
+from training.models.layers.input_columns import inputs_of
 from training.models.layers.network import Network
-from training.models.layers.trajectory import HybridHead
+from training.models.recovery_groups import recovery_groups
 
 
 @pytest.fixture

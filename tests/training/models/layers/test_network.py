@@ -12,10 +12,10 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features.sequences import training_sequences
 from training.fitting.config import TrainingConfig
-from training.fitting.fit import fit_network, forward, tensors
-from training.fitting.learner import Learner
+from training.fitting.lightning_module import Learner
+from training.fitting.network_fit import fit_network, forward, tensors
 from training.models.architectures import Architecture, new_network
-from training.models.layers.inputs import modalities_of
+from training.models.layers.input_columns import modalities_of
 from training.models.layers.network import Network
 from training.models.losses import mean_of_pairs, pinball
 

@@ -8,7 +8,7 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from training.comparison.benchmark import config_of, score
 from training.comparison.leaderboard import REPEAT
-from training.comparison.winner import better_but_not_servable, standings, winner
+from training.comparison.model_selection import better_but_not_servable, standings, winner
 from training.fitting.config import TrainingConfig
 from training.predictions import prediction_table
 

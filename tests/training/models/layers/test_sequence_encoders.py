@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from contracts.sequences import SequenceBatch
-from training.models.layers.series import GruDecay
+from training.models.layers.sequence_encoders import GruDecay
 
 
 def test_gru_d_decays_by_the_batch_s_days_since_observed(batch: SequenceBatch) -> None:

@@ -12,11 +12,17 @@ import torch
 from torch import Tensor, nn
 
 from contracts.forecast import QUANTILE_LEVELS
-from training.models.layers.inputs import Inputs
+from training.models.layers.bounded_distribution import (
+    crps,
+    in_points,
+    median,
+    mixture_cdf,
+    quantiles,
+)
+from training.models.layers.input_columns import Inputs
+from training.models.layers.modality_evidence import RESIDUALS
 from training.models.layers.network import ModalityHead
-from training.models.layers.opinions import RESIDUALS
-from training.models.layers.recovery import GROUPS, NOISE_SHARE, Curves, level_ahead
-from training.models.layers.scale import crps, in_points, median, mixture_cdf, quantiles
+from training.models.layers.recovery_curves import GROUPS, NOISE_SHARE, Curves, level_ahead
 
 FACTS = 3
 """Places of an embedding that carry plain numbers: days since onset, origin, daily dose."""

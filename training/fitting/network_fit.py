@@ -24,9 +24,9 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features.sequences import present_modalities
 from training.fitting.config import TrainingConfig
-from training.fitting.learner import WATCHED, BestEpoch, Learner
+from training.fitting.lightning_module import WATCHED, BestEpoch, Learner
 from training.models.architectures import new_network
-from training.models.layers.inputs import modalities_of
+from training.models.layers.input_columns import modalities_of
 from training.models.layers.network import Network
 from training.split import validation_subjects
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from training.models.layers.emissions import window_sums
-from training.models.layers.recovery import GROUPS, RATE, START, TIME, level
-from training.models.layers.series import SUMMARIES
+from training.models.layers.recovery_curves import GROUPS, RATE, START, TIME, level
+from training.models.layers.sequence_encoders import SUMMARIES
 
 RESIDUALS = 8
 WEEK_DAYS = 7

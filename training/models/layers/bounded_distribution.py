@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from training.models.layers.recovery import normal_cdf
+from training.models.layers.recovery_curves import normal_cdf
 
 CELLS = 33
 """Cells of the grid: of two points each on the Fugl-Meyer scale, half its noise."""

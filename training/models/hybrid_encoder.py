@@ -1,6 +1,6 @@
 """The hybrid mechanistic state space: recovery curves weighed by what each modality says of them.
 
-Recovery is a level moving toward a patient's own capacity (`training.models.layers.recovery`). The
+Recovery is a level moving toward a patient's own capacity (`training.models.layers.recovery_curves`). The
 population is a few hundred learned curves; a modality's embedding is its log evidence for each of
 them, and the head adds the evidence of those that are present (a product of experts; Hinton 2002).
 So a forecast starts from anything observed, and with nothing it is the population's. The target's
@@ -20,10 +20,9 @@ from torch import Tensor, nn
 
 from contracts.sequences import SequenceBatch
 from training.models.layers.emissions import Emissions, window_sums
-from training.models.layers.inputs import Inputs
-from training.models.layers.network import ModalityEncoder
-from training.models.layers.normalisation import Normalisation
-from training.models.layers.opinions import (
+from training.models.layers.hybrid_head import ONSET, ORIGIN, REFERENCE_DOSE_MIN
+from training.models.layers.input_columns import Inputs
+from training.models.layers.modality_evidence import (
     WEEK_DAYS,
     Opinion,
     WeeklyOpinion,
@@ -32,9 +31,10 @@ from training.models.layers.opinions import (
     tilted,
     weekly,
 )
-from training.models.layers.recovery import NOISE_SHARE, Curves, evidence, lead, level
-from training.models.layers.series import SUMMARIES, day_weights, summary
-from training.models.layers.trajectory import ONSET, ORIGIN, REFERENCE_DOSE_MIN
+from training.models.layers.network import ModalityEncoder
+from training.models.layers.normalisation import Normalisation
+from training.models.layers.recovery_curves import NOISE_SHARE, Curves, evidence, lead, level
+from training.models.layers.sequence_encoders import SUMMARIES, day_weights, summary
 
 PER_GROUP = 64
 """Curves of each group."""

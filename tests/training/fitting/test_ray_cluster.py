@@ -14,7 +14,7 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import crossfit
-from training.fitting.distribute import RayCluster
+from training.fitting.ray_cluster import RayCluster
 from training.fitting.search import CRPS, search
 from training.tracking import Store
 

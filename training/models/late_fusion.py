@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from contracts.forecast import QUANTILE_LEVELS
-from training.models.layers.inputs import Inputs
+from training.models.layers.input_columns import Inputs
 from training.models.layers.network import ModalityEncoder, ModalityHead
 from training.models.layers.normalisation import Normalisation
-from training.models.layers.series import SeriesCore, SeriesEncoder, day_weights, latest
+from training.models.layers.sequence_encoders import SeriesCore, SeriesEncoder, day_weights, latest
 from training.models.losses import pinball
 
 

@@ -15,13 +15,13 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features import published_recovery as published
 from training.models import Predict
-from training.models.layers.recovery import (
+from training.models.layers.bounded_distribution import in_points, mixture_cdf, quantiles
+from training.models.layers.recovery_curves import (
     NOISE_SHARE,
     TIMES_DAYS,
     evidence,
     level,
 )
-from training.models.layers.scale import in_points, mixture_cdf, quantiles
 
 STARTS_PER_GROUP = 101
 PAIRS_AT_ONCE = 64

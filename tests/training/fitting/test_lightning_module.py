@@ -10,8 +10,8 @@ import torch
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from training.fitting.config import Robustness, TrainingConfig
-from training.fitting.fit import fit_network, memberships, tensors
-from training.fitting.learner import WATCHED, Learner, rarity
+from training.fitting.lightning_module import WATCHED, Learner, rarity
+from training.fitting.network_fit import fit_network, memberships, tensors
 from training.models.architectures import new_network
 
 QUICK = TrainingConfig(max_epochs=2, patience=2, hidden=4)

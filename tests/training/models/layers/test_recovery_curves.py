@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 from scipy.stats import norm
 
-from training.models.layers.recovery import Curves, evidence, level, level_ahead
-from training.models.layers.scale import CELLS, crps, median, mixture_cdf, quantiles
+from training.models.layers.bounded_distribution import CELLS, crps, median, mixture_cdf, quantiles
+from training.models.layers.recovery_curves import Curves, evidence, level, level_ahead
 
 LEVELS = torch.linspace(0.05, 0.95, 19)
 
