@@ -24,8 +24,7 @@ from features.simulate.floor import bayes_floor
 from features.simulate.scenario import Scenario
 from rehabcast.commands.output import results
 from training.comparison.bayes_floor import floor_predictions
-from training.comparison.benchmark import score
-from training.comparison.leaderboard import BASE, FLOOR
+from training.comparison.leaderboard import BASELINE, FLOOR
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import network_family
 from training.models import Fit
@@ -33,6 +32,7 @@ from training.models.bedside_rules import last_observation
 from training.models.boosted import boosted_quantiles
 from training.models.recovery_groups import recovery_groups
 from training.predictions import prediction_table
+from training.scores import with_losses
 from training.task import read_task
 
 TASK = Path(__file__).resolve().parent.parent / "tasks" / "stroke-upper-limb.toml"
@@ -53,13 +53,13 @@ def measure(
         "hybrid": network_family(TrainingConfig() if size < 1_000 else LARGE),
         "boosted quantiles": boosted_quantiles,
         "recovery groups": recovery_groups,
-        BASE: last_observation,
+        BASELINE: last_observation,
     }
     tables = [
         prediction_table(unseen, fit(train, task, seed=0)(unseen), task, model=name)
         for name, fit in competing.items()
     ]
-    return score(pd.concat([*tables, floor], ignore_index=True))
+    return with_losses(pd.concat([*tables, floor], ignore_index=True))
 
 
 def summed_up(scored: pd.DataFrame) -> pd.DataFrame:
@@ -69,8 +69,8 @@ def summed_up(scored: pd.DataFrame) -> pd.DataFrame:
     ].mean()
     rows = by_horizon.groupby([columns.ORIGIN, columns.MODEL]).mean()
     by_model = rows["crps"].unstack()
-    gap = by_model[BASE] - by_model[FLOOR]
-    rows["skill"] = by_model.rsub(by_model[BASE], axis=0).div(gap, axis=0).stack()
+    gap = by_model[BASELINE] - by_model[FLOOR]
+    rows["skill"] = by_model.rsub(by_model[BASELINE], axis=0).div(gap, axis=0).stack()
     widths = rows["width_80"].unstack()
     rows["width over floor's"] = widths.div(widths[FLOOR], axis=0).stack()
     lowest = {"lowest group 80 %": "coverage_80", "lowest group 90 %": "coverage_90"}

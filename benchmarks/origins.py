@@ -22,13 +22,13 @@ from features.sequences import training_sequences
 from features.simulate import simulate
 from features.sources.cohorts.stroke_specs import import_stroke_specs
 from rehabcast.commands.output import results
-from training.comparison.benchmark import score
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import network_family
 from training.models import Fit
 from training.models.bedside_rules import last_observation
 from training.models.boosted import boosted_quantiles
 from training.predictions import prediction_table
+from training.scores import with_losses
 from training.task import read_task
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -68,7 +68,7 @@ def forecasts(
 
 def show(title: str, tables: Iterator[pd.DataFrame]) -> None:
     """Print the scores of each forecast day and model, each outcome counting alike."""
-    scored = score(pd.concat(list(tables), ignore_index=True))
+    scored = with_losses(pd.concat(list(tables), ignore_index=True))
     by_model = scored.groupby([columns.ORIGIN, columns.MODEL])
     rows = by_model[SCORES].mean().join(by_model.size().rename("outcomes")).reset_index()
     table = Table(title=title)

@@ -34,7 +34,7 @@ from training.comparison.leaderboard import calibration_slope
 from training.fitting.config import TrainingConfig
 from training.fitting.network_fit import fit_network, forward
 from training.models.boosted import boosted_quantiles
-from training.models.tabular_features import summaries
+from training.models.tabular_features import tabular_features
 from training.task import read_task
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,10 +47,10 @@ Array = NDArray[np.float64]
 
 def logistic(train: SequenceBatch, unseen: SequenceBatch) -> Array:
     """Return chances of the better outcome by a logistic regression on the same inputs."""
-    known_F = ~np.isnan(summaries(train)).all(axis=0)
+    known_F = ~np.isnan(tabular_features(train)).all(axis=0)
     model = make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression(max_iter=1_000))
-    model.fit(summaries(train)[:, known_F], train.truth_BH[:, 0])
-    return np.asarray(model.predict_proba(summaries(unseen)[:, known_F])[:, 1])
+    model.fit(tabular_features(train)[:, known_F], train.truth_BH[:, 0])
+    return np.asarray(model.predict_proba(tabular_features(unseen)[:, known_F])[:, 1])
 
 
 def chance(quantiles_BHQ: Array, batch: SequenceBatch, task: Task) -> Array:

@@ -26,21 +26,21 @@ from inference.bundle import forecast_batch, load_bundle, verify_bundle
 from rehabcast.commands.output import results
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import crossfit
-from training.fitting.lightning_module import Learner
+from training.fitting.lightning_module import NetworkModule
 from training.fitting.network_fit import EpochBatches, memberships, tensors
 from training.models.architectures import new_network
-from training.models.late_fusion import Encoder, Head
-from training.models.layers.input_columns import inputs_of
+from training.models.late_fusion import LateFusionEncoder, LateFusionHead
+from training.models.layers.input_columns import input_columns
 from training.models.layers.network import Ensemble, Network
-from training.models.tabular_features import summaries
-from training.registry.bundle import Lineage, write_bundle
+from training.models.tabular_features import tabular_features
+from training.registry.bundle import TrainingProvenance, write_bundle
 from training.task import read_task
 
 TASK = Path(__file__).resolve().parent.parent / "tasks" / "stroke-upper-limb.toml"
 SUBJECTS, MANY, BATCH, LIGHTGBM_FITS = 300, 10_000, 256, 24
 EPOCHS = 24
 """Of a fit on thousands of subjects, as `benchmarks/bayes_floor.py` does it."""
-LINEAGE = Lineage(
+LINEAGE = TrainingProvenance(
     family="hybrid", cohort_name="simulated", simulated=True, data_digest="d", task_digest="t",
     config_digest="c", code_digest="s", predictions_digest="p", seed=0, subjects=SUBJECTS,
 )  # fmt: skip
@@ -59,20 +59,20 @@ class DayGru(nn.Module):
         return torch.as_tensor(state_1BH[0])
 
 
-def learner(network: Network, batch: SequenceBatch) -> Learner:
+def learner(network: Network, batch: SequenceBatch) -> NetworkModule:
     """Return what Lightning runs."""
     groups = memberships(batch).shape[1]
-    return Learner(network, TrainingConfig(), seed=0, span=66.0, groups=groups)
+    return NetworkModule(network, TrainingConfig(), seed=0, span=66.0, groups=groups)
 
 
 def day_network(batch: SequenceBatch, task: Task) -> Network:
     """Return the late-fusion network with the day-by-day GRU."""
-    inputs = inputs_of(batch.layout, task)
+    inputs = input_columns(batch.layout, task)
     heads = len(batch.layout.horizon_days_H)
-    return Network(Encoder(inputs, DayGru, 16, 8), Head(inputs, heads, 16, 8))
+    return Network(LateFusionEncoder(inputs, DayGru, 16, 8), LateFusionHead(inputs, heads, 16, 8))
 
 
-def tight_loop(module: Learner, data: tuple[Tensor, ...], batches: EpochBatches) -> float:
+def tight_loop(module: NetworkModule, data: tuple[Tensor, ...], batches: EpochBatches) -> float:
     """Return seconds of one epoch without Lightning, over tensors in memory."""
     optimiser = module.configure_optimizers()["optimizer"]
     module.train()
@@ -88,7 +88,7 @@ def tight_loop(module: Learner, data: tuple[Tensor, ...], batches: EpochBatches)
     return time.perf_counter() - started
 
 
-def with_lightning(module: Learner, data: tuple[Tensor, ...], batches: EpochBatches) -> float:
+def with_lightning(module: NetworkModule, data: tuple[Tensor, ...], batches: EpochBatches) -> float:
     """Return seconds of one epoch by Lightning, its start left out."""
     loader = torch.utils.data.DataLoader(
         torch.utils.data.TensorDataset(*data), sampler=batches, batch_size=None
@@ -110,8 +110,8 @@ def best_of(repeats: int, measure: Callable[[], float]) -> float:
 
 
 def lightgbm_seconds(batch: SequenceBatch) -> float:
-    """Return seconds of 24 quantile fits on the same people's summaries."""
-    features = summaries(batch)
+    """Return seconds of 24 quantile fits on the same people's tabular_features."""
+    features = tabular_features(batch)
     target = np.nan_to_num(batch.truth_BH[:, 3], nan=30.0)
     settings = {"objective": "quantile", "num_threads": 1, "verbosity": -1}
     data = lightgbm.Dataset(features, target, params={"verbosity": -1})

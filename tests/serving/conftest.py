@@ -32,7 +32,7 @@ from serving.forecast.audit_status import Served, Standing
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import CrossFit, crossfit
 from training.models.layers.network import Ensemble
-from training.registry.bundle import Lineage, write_bundle
+from training.registry.bundle import TrainingProvenance, write_bundle
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +46,7 @@ def bundle_folder(
     fitted: CrossFit, batch: SequenceBatch, task: Task, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     folder = tmp_path_factory.mktemp("bundle")
-    lineage = Lineage(
+    lineage = TrainingProvenance(
         family="hybrid",
         cohort_name="made up",
         simulated=True,

@@ -1,9 +1,10 @@
-"""Which family becomes the registered candidate: the rule, and who stands where by it.
+"""Model selection: ranks the families of a benchmark and selects the candidate to register.
 
-**The rule.** The candidate is the servable family of lowest CRPS, meaned over every out-of-fold
-forecast of the benchmark: all origins, horizons and repeats, each outcome counted once. Servable
-are the networks: only they can be put into a bundle and explained exactly. A family that can't be
-served and is better beyond chance is named beside the candidate, so that nobody overlooks it.
+**The rule.** The candidate is the servable family with the lowest CRPS, averaged over every
+out-of-fold forecast of the benchmark: all origins, horizons and repeats, each outcome counted once.
+Only the networks are servable, because only they can be put into a bundle and explained exactly.
+A family that can't be served but is better beyond chance is named beside the candidate, so that
+nobody overlooks it.
 """
 
 from __future__ import annotations
@@ -20,21 +21,22 @@ from training.models.architectures import Architecture
 from training.scores import Difference, paired_difference
 
 PRETRAINED = ", pre-trained"
-"""Ends the name of a family that learned from another cohort first."""
+"""Suffix of the name of a family that was pre-trained on another cohort."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """One family over all forecasts of a benchmark.
+class RankedFamily:
+    """One family's score over all forecasts of a benchmark.
 
     Parameters
     ----------
     crps
         Mean over all forecasts, score points.
     difference
-        Winner minus this one, paired by subject; below 0 the winner is better. None for the winner.
+        Reference family minus this one, paired by subject; below 0 the reference is better. None
+        for the reference itself: the candidate, or the best family if none can be served.
     servable
-        True where a bundle can hold it.
+        True if it can be put into a bundle.
     """
 
     model: str
@@ -43,8 +45,8 @@ class Standing:
     servable: bool
 
 
-def standings(scored: pd.DataFrame, names: Sequence[str]) -> tuple[Standing, ...]:
-    """Return all families by rising CRPS.
+def rank_families(scored: pd.DataFrame, names: Sequence[str]) -> tuple[RankedFamily, ...]:
+    """Return all families, lowest CRPS first.
 
     Parameters
     ----------
@@ -55,19 +57,19 @@ def standings(scored: pd.DataFrame, names: Sequence[str]) -> tuple[Standing, ...
     """
     keys = [REPEAT, columns.SUBJECT, columns.ORIGIN, columns.HORIZON]
     by_model = {name: scored[scored[columns.MODEL] == name].sort_values(keys) for name in names}
-    crps = {name: float(mine["crps"].mean()) for name, mine in by_model.items()}
+    crps = {name: float(table["crps"].mean()) for name, table in by_model.items()}
     ranked = sorted(names, key=lambda name: crps[name])
-    first = next((name for name in ranked if is_servable(name)), ranked[0])
+    reference = next((name for name in ranked if is_servable(name)), ranked[0])
 
     def difference(name: str) -> Difference | None:
-        if name == first:
+        if name == reference:
             return None
-        mine, best = by_model[name], by_model[first]
-        subject_N = mine[columns.SUBJECT].to_numpy()
-        return paired_difference(best["crps"].to_numpy(), mine["crps"].to_numpy(), subject_N)
+        subject_N = by_model[name][columns.SUBJECT].to_numpy()
+        reference_N, other_N = (by_model[key]["crps"].to_numpy() for key in (reference, name))
+        return paired_difference(reference_N, other_N, subject_N)
 
     return tuple(
-        Standing(
+        RankedFamily(
             model=name,
             crps=crps[name],
             difference=difference(name),
@@ -78,19 +80,19 @@ def standings(scored: pd.DataFrame, names: Sequence[str]) -> tuple[Standing, ...
 
 
 def is_servable(name: str) -> bool:
-    """Tell whether a family can be put into a bundle."""
+    """Return whether a family can be put into a bundle."""
     return name.removesuffix(PRETRAINED) in get_args(Architecture)
 
 
-def winner(ranked: Sequence[Standing]) -> str | None:
-    """Return the candidate by the rule; None where no family can be served."""
-    return next((each.model for each in ranked if each.servable), None)
+def select_candidate(ranked: Sequence[RankedFamily]) -> str | None:
+    """Return the candidate by the rule; None if no family can be served."""
+    return next((family.model for family in ranked if family.servable), None)
 
 
-def better_but_not_servable(ranked: Sequence[Standing]) -> tuple[str, ...]:
-    """Return the families that are better than the winner beyond chance and can't be served."""
+def better_but_not_servable(ranked: Sequence[RankedFamily]) -> tuple[str, ...]:
+    """Return the families that can't be served but are better than the candidate beyond chance."""
     return tuple(
-        each.model
-        for each in ranked
-        if not each.servable and each.difference is not None and each.difference.low > 0
+        family.model
+        for family in ranked
+        if not family.servable and family.difference is not None and family.difference.low > 0
     )

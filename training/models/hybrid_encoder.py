@@ -1,12 +1,13 @@
-"""The hybrid mechanistic state space: recovery curves weighed by what each modality says of them.
+"""Encoder of the hybrid: recovery curves weighted by the evidence of each modality.
 
-Recovery is a level moving toward a patient's own capacity (`training.models.layers.recovery_curves`). The
+Recovery is a level that moves toward a patient's own capacity (`layers.recovery_curves`). The
 population is a few hundred learned curves; a modality's embedding is its log evidence for each of
 them, and the head adds the evidence of those that are present (a product of experts; Hinton 2002).
-So a forecast starts from anything observed, and with nothing it is the population's. The target's
-own past scores speak through their exact censored likelihood, the days of the other channels
-through readings of the level (`training.models.layers.emissions`), and what neither catches
-through a learned tilt. A residual corrects the level from features that never include the therapy.
+So a forecast can start from whatever was observed; if nothing was, it is that of the population.
+The past scores of the target enter by their exact censored likelihood, the other daily channels by
+an emission model (`layers.emissions`), and what neither captures by a learned tilt
+(`layers.modality_evidence`). A residual, whose features never include the therapy, corrects the
+level.
 
 Letters: B pairs, T days, W windows, C channels of one modality, S person covariates, M modalities,
 D embedding width, P curves, J features of a curve, R residual features.
@@ -21,46 +22,58 @@ from torch import Tensor, nn
 from contracts.sequences import SequenceBatch
 from training.models.layers.emissions import Emissions, window_sums
 from training.models.layers.hybrid_head import ONSET, ORIGIN, REFERENCE_DOSE_MIN
-from training.models.layers.input_columns import Inputs
+from training.models.layers.input_columns import InputColumns
 from training.models.layers.modality_evidence import (
     WEEK_DAYS,
-    Opinion,
-    WeeklyOpinion,
+    ModalityEvidence,
+    SeriesEvidence,
     curve_features,
-    moment_features,
-    tilted,
-    weekly,
+    origin_features,
+    tilt_log_evidence,
+    weekly_means_and_counts,
 )
 from training.models.layers.network import ModalityEncoder
 from training.models.layers.normalisation import Normalisation
-from training.models.layers.recovery_curves import NOISE_SHARE, Curves, evidence, lead, level
-from training.models.layers.sequence_encoders import SUMMARIES, day_weights, summary
+from training.models.layers.recovery_curves import (
+    NOISE_SHARE,
+    RecoveryCurves,
+    lead,
+    level,
+    score_log_likelihood,
+)
+from training.models.layers.sequence_encoders import (
+    SUMMARIES_PER_CHANNEL,
+    channel_summary,
+    recency_weights,
+)
 
 PER_GROUP = 64
 """Curves of each group."""
 
 
 class HybridEncoder(ModalityEncoder):
-    """Log evidence and residual features of each modality, with the facts that the head needs."""
+    """Log evidence, residual features and context (`hybrid_head.CONTEXT`) of each modality."""
 
     weight_T: Tensor
-    anchor_M1: Tensor
+    target_M1: Tensor
     dose_M1: Tensor
 
-    def __init__(self, inputs: Inputs, hidden: int) -> None:
+    def __init__(self, inputs: InputColumns, hidden: int) -> None:
         super().__init__()
         self.inputs = inputs
-        self.curves = Curves(PER_GROUP)
+        self.curves = RecoveryCurves(PER_GROUP)
         self.log_noise = nn.Parameter(torch.tensor(NOISE_SHARE).log())
-        self.normalisation = Normalisation(inputs.channels, inputs.person)
-        self.emissions = Emissions(channels_of(inputs))
-        self.register_buffer("weight_T", day_weights(inputs.days))
-        self.register_buffer("anchor_M1", one_of(inputs.anchor, inputs.modalities))
-        self.register_buffer("dose_M1", one_of(inputs.therapy, inputs.modalities))
-        self.time = Opinion(3, hidden)
-        self.person = Opinion(2 * inputs.person, hidden) if inputs.person else None
+        self.normalisation = Normalisation(inputs.channels, inputs.covariates)
+        self.emissions = Emissions(emission_channels(inputs))
+        self.register_buffer("weight_T", recency_weights(inputs.days))
+        self.register_buffer("target_M1", one_hot(inputs.target_modality, inputs.modalities))
+        self.register_buffer("dose_M1", one_hot(inputs.dose_modality, inputs.modalities))
+        covariates = inputs.covariates
+        self.time = ModalityEvidence(3, hidden)
+        self.person = ModalityEvidence(2 * covariates, hidden) if covariates else None
         self.series = nn.ModuleList(
-            WeeklyOpinion(len(columns), inputs.days, hidden) for columns in inputs.series
+            SeriesEvidence(len(columns), inputs.days, hidden)
+            for columns in inputs.modality_channels
         )
 
     def forward(
@@ -72,22 +85,23 @@ class HybridEncoder(ModalityEncoder):
         person_BS: Tensor,
         person_known_BS: Tensor,
     ) -> Tensor:
-        """Return one embedding per modality, (B, M, P + R + facts)."""
+        """Return one embedding per modality, (B, M, P + R + context)."""
         x_BTC = self.normalisation.series(values_BTC, observed_BTC)
-        facts_BF = self._facts(values_BTC, observed_BTC, days_since_onset_BT, origin_day_B)
+        context_BF = self._context(values_BTC, observed_BTC, days_since_onset_BT, origin_day_B)
         latent_P3 = self.curves.latent()
-        opinions = [self.time(times_of(facts_BF))]
+        outputs = [self.time(time_features(context_BF))]
         if self.person is not None:
-            opinions.append(self.person(self.normalisation.person(person_BS, person_known_BS)))
-        opinions += self._of_series(x_BTC, observed_BTC)
-        tilt_BMJ, residual_BMR = (torch.stack(told, dim=1) for told in zip(*opinions, strict=True))
-        days_BW = self.emissions.days(days_since_onset_BT)
+            outputs.append(self.person(self.normalisation.person(person_BS, person_known_BS)))
+        outputs += self._series_outputs(x_BTC, observed_BTC)
+        tilts, residuals = zip(*outputs, strict=True)
+        tilt_BMJ, residual_BMR = torch.stack(tilts, dim=1), torch.stack(residuals, dim=1)
+        days_BW = self.emissions.window_days(days_since_onset_BT)
         target_BP = self._target_evidence(latent_P3, values_BTC, observed_BTC, days_since_onset_BT)
-        said_BMP = (
-            tilted(
+        evidence_BMP = (
+            tilt_log_evidence(
                 tilt_BMJ,
                 curve_features(latent_P3, self.curves.group_P),
-                moment_features(latent_P3, facts_BF[:, ONSET]),
+                origin_features(latent_P3, context_BF[:, ONSET]),
             )
             + self.emissions(
                 x_BTC,
@@ -95,32 +109,34 @@ class HybridEncoder(ModalityEncoder):
                 level(latent_P3, days_BW[..., None]),
                 lead(latent_P3, days_BW[..., None]),
             )
-            + self.anchor_M1 * target_BP[:, None]
+            + self.target_M1 * target_BP[:, None]
         )
         # Only differences between curves count; near 0 they are exact in single precision.
-        centred_BMP = said_BMP - said_BMP.amax(dim=-1, keepdim=True)
-        # The dose acts on the rate alone: the therapy has no say in the residual.
+        centred_BMP = evidence_BMP - evidence_BMP.amax(dim=-1, keepdim=True)
+        # The dose acts on the rate alone, so the therapy is left out of the residual.
         allowed_BMR = residual_BMR * (1 - self.dose_M1)
-        facts_BMF = facts_BF[:, None].expand(-1, self.inputs.modalities, -1)
-        return torch.cat([centred_BMP, allowed_BMR, facts_BMF], dim=-1)
+        context_BMF = context_BF[:, None].expand(-1, self.inputs.modalities, -1)
+        return torch.cat([centred_BMP, allowed_BMR, context_BMF], dim=-1)
 
-    def _of_series(self, x_BTC: Tensor, observed_BTC: Tensor) -> list[tuple[Tensor, Tensor]]:
-        weeks_BWC = weekly(x_BTC, observed_BTC)
+    def _series_outputs(self, x_BTC: Tensor, observed_BTC: Tensor) -> list[tuple[Tensor, Tensor]]:
+        weeks_BWC = weekly_means_and_counts(x_BTC, observed_BTC)
         channels = self.inputs.channels
-        summary_BF = summary(x_BTC, observed_BTC, self.weight_T)
-        summary_BSC = summary_BF.reshape(-1, SUMMARIES, channels)
-        told = []
-        for columns, opinion in zip(self.inputs.series, self.series, strict=True):
-            both = [*columns, *(channels + column for column in columns)]
-            told.append(opinion(weeks_BWC[:, :, both], summary_BSC[:, :, list(columns)]))
-        return told
+        summary_BF = channel_summary(x_BTC, observed_BTC, self.weight_T)
+        summary_BSC = summary_BF.reshape(-1, SUMMARIES_PER_CHANNEL, channels)
+        outputs = []
+        for columns, evidence in zip(self.inputs.modality_channels, self.series, strict=True):
+            means_and_counts = [*columns, *(channels + column for column in columns)]
+            outputs.append(
+                evidence(weeks_BWC[:, :, means_and_counts], summary_BSC[:, :, list(columns)])
+            )
+        return outputs
 
-    def mechanistic(self) -> list[nn.Parameter]:
-        """Return the population of curves, the readings of the channels and the score's noise."""
+    def mechanistic_parameters(self) -> list[nn.Parameter]:
+        """Return the population of curves, the emission models and the score's noise."""
         return [*self.curves.parameters(), *self.emissions.parameters(), self.log_noise]
 
     def learn(self, train: SequenceBatch) -> None:
-        """Learn the normalisation, and start the readings of the channels from regressions."""
+        """Learn the normalisation, and initialise the emission models by regressions."""
         super().learn(train)
         x_BTC = self.normalisation.series(
             torch.from_numpy(train.values_BTC), torch.from_numpy(train.observed_BTC).float()
@@ -129,7 +145,7 @@ class HybridEncoder(ModalityEncoder):
             x_BTC.numpy().astype(np.float64), train, self.inputs.worst, self.inputs.best
         )
 
-    def _facts(
+    def _context(
         self, values_BTC: Tensor, observed_BTC: Tensor, days_BT: Tensor, origin_day_B: Tensor
     ) -> Tensor:
         onset_B = days_BT[:, -1].clamp(min=0)
@@ -153,33 +169,34 @@ class HybridEncoder(ModalityEncoder):
             self.inputs.best - self.inputs.worst
         )
         day_BT1 = days_BT[..., None].clamp(min=0)
-        each_BT3 = torch.cat([seen_BT1, share_BT1 * seen_BT1, day_BT1 * seen_BT1], dim=-1)
-        count_BW, share_BW, day_BW = window_sums(each_BT3, WEEK_DAYS).unbind(dim=-1)
-        scores_BW = count_BW.clamp(min=1)
-        return evidence(
-            latent_P3, share_BW / scores_BW, count_BW, day_BW / scores_BW, self.log_noise
+        score_BT3 = torch.cat([seen_BT1, share_BT1 * seen_BT1, day_BT1 * seen_BT1], dim=-1)
+        count_BW, share_BW, day_BW = window_sums(score_BT3, WEEK_DAYS).unbind(dim=-1)
+        divisor_BW = count_BW.clamp(min=1)
+        return score_log_likelihood(
+            latent_P3, share_BW / divisor_BW, count_BW, day_BW / divisor_BW, self.log_noise
         )
 
 
-def times_of(facts_BF: Tensor) -> Tensor:
-    """Return what the time since onset says of itself, roughly standardised, (B, 3)."""
-    onset_B = torch.log1p(facts_BF[:, ONSET])
+def time_features(context_BF: Tensor) -> Tensor:
+    """Return the features of the time since onset and the origin, roughly standardised, (B, 3)."""
+    onset_B = torch.log1p(context_BF[:, ONSET])
     return torch.stack(
-        [(onset_B - 4) / 2, (onset_B - 4) ** 2 / 4, facts_BF[:, ORIGIN] / 21], dim=-1
+        [(onset_B - 4) / 2, (onset_B - 4) ** 2 / 4, context_BF[:, ORIGIN] / 21], dim=-1
     )
 
 
-def one_of(place: int | None, places: int) -> Tensor:
-    """Return 1 at a place and 0 elsewhere, (M, 1); 0 everywhere without a place."""
-    return torch.tensor([[float(each == place)] for each in range(places)])
+def one_hot(modality: int | None, modalities: int) -> Tensor:
+    """Return 1 for one modality and 0 for the others, (M, 1); 0 for all if it is None."""
+    return torch.tensor([[float(index == modality)] for index in range(modalities)])
 
 
-def channels_of(inputs: Inputs) -> Tensor:
-    """Return which channels each series modality reads by emission, (M, C) of 0 and 1.
+def emission_channels(inputs: InputColumns) -> Tensor:
+    """Return which channels of each modality have an emission model, (M, C) of 0 and 1.
 
-    All but the target, whose scores have a likelihood of their own, and the dose.
+    These are all except the target, whose scores have a likelihood of their own, and the dose.
     """
     channel_MC = torch.zeros(inputs.modalities, inputs.channels)
-    for place, columns in enumerate(inputs.series, inputs.modalities - len(inputs.series)):
-        channel_MC[place, [c for c in columns if c not in {inputs.target, inputs.dose}]] = 1
+    first = inputs.modalities - len(inputs.modality_channels)
+    for modality, columns in enumerate(inputs.modality_channels, first):
+        channel_MC[modality, [c for c in columns if c not in {inputs.target, inputs.dose}]] = 1
     return channel_MC

@@ -10,7 +10,7 @@ import pytest
 from contracts.errors import ContractError
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from training.comparison.benchmark import Benchmark, benchmark, families, fits, score
+from training.comparison.benchmark import Benchmark, benchmark, families, number_of_fits
 from training.comparison.evaluate import scores_by_horizon
 from training.comparison.leaderboard import FLOOR, calibration_slope
 from training.fitting.config import TrainingConfig
@@ -18,6 +18,7 @@ from training.models import Predict
 from training.models.bedside_rules import last_observation, proportional_recovery
 from training.models.stack import crps_weights, stack
 from training.predictions import prediction_table
+from training.scores import with_losses
 
 
 def oracle(train: SequenceBatch, task: Task, *, seed: int) -> Predict:
@@ -36,7 +37,7 @@ def measured(batch: SequenceBatch, task: Task) -> tuple[Benchmark, pd.DataFrame]
         advance=lambda name: seen.update([name]),
     )  # fmt: skip
     assert seen == {"oracle": 6, "last observation": 6}
-    assert fits(batch, task, "subject", 2, 3) == 6
+    assert number_of_fits(batch, task, "subject", 2, 3) == 6
     return result
 
 
@@ -147,6 +148,6 @@ def test_an_evaluation_counts_people_and_gives_the_direction_of_the_bias(
         assert found.mae == pytest.approx(3.0)
         assert found.coverage_80 == 0.0
         assert found.subjects <= found.outcomes
-    scored = score(table)
+    scored = with_losses(table)
     # A width of nothing, and ten times the miss.
     assert scored["interval_score"].to_numpy() == pytest.approx(30.0)

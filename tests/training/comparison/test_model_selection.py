@@ -6,11 +6,16 @@ import pytest
 
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from training.comparison.benchmark import config_of, score
+from training.comparison.benchmark import config_of
 from training.comparison.leaderboard import REPEAT
-from training.comparison.model_selection import better_but_not_servable, standings, winner
+from training.comparison.model_selection import (
+    better_but_not_servable,
+    rank_families,
+    select_candidate,
+)
 from training.fitting.config import TrainingConfig
 from training.predictions import prediction_table
+from training.scores import with_losses
 
 
 @pytest.fixture
@@ -22,15 +27,15 @@ def scored(batch: SequenceBatch, task: Task) -> pd.DataFrame:
         prediction_table(batch, truth_BHQ + points, task, model=name)
         for name, points in off.items()
     ]
-    return score(pd.concat(tables, ignore_index=True)).assign(**{REPEAT: 0})
+    return with_losses(pd.concat(tables, ignore_index=True)).assign(**{REPEAT: 0})
 
 
 def test_the_candidate_is_the_best_of_those_that_can_be_served(scored: pd.DataFrame) -> None:
-    ranked = standings(scored, ["hybrid", "last observation", "GRU-D", "boosted quantiles"])
+    ranked = rank_families(scored, ["hybrid", "last observation", "GRU-D", "boosted quantiles"])
     assert [each.model for each in ranked] == [
         "boosted quantiles", "GRU-D", "hybrid", "last observation",
     ]  # fmt: skip
-    assert winner(ranked) == "GRU-D"
+    assert select_candidate(ranked) == "GRU-D"
     assert better_but_not_servable(ranked) == ("boosted quantiles",)
     by_name = {each.model: each for each in ranked}
     assert by_name["GRU-D"].difference is None
@@ -40,8 +45,8 @@ def test_the_candidate_is_the_best_of_those_that_can_be_served(scored: pd.DataFr
 
 
 def test_without_a_family_that_can_be_served_there_is_no_candidate(scored: pd.DataFrame) -> None:
-    ranked = standings(scored, ["last observation", "boosted quantiles"])
-    assert winner(ranked) is None
+    ranked = rank_families(scored, ["last observation", "boosted quantiles"])
+    assert select_candidate(ranked) is None
     assert better_but_not_servable(ranked) == ()
 
 

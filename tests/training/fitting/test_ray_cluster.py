@@ -50,7 +50,7 @@ def test_ray_tune_tries_the_given_settings_too_and_returns_the_best(
     told: list[str] = []
     quick = TrainingConfig(max_epochs=1, folds=2, hidden=4)
     best = search(
-        cohort, task, quick, trials=3, store=store, try_settings=RayCluster().search,
+        cohort, task, quick, trials=3, store=store, strategy=RayCluster().search,
         advance=told.append,
     )  # fmt: skip
     assert len(told) == 3

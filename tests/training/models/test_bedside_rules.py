@@ -7,7 +7,7 @@ from contracts.forecast import MEDIAN
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from training.models.bedside_rules import last_observation, proportional_recovery
-from training.models.boosted import boosted_quantiles, summaries
+from training.models.boosted import boosted_quantiles, tabular_features
 
 FAMILIES = [last_observation, proportional_recovery, boosted_quantiles]
 
@@ -51,6 +51,6 @@ def test_a_summary_of_nothing_is_missing_and_not_zero(batch: SequenceBatch) -> N
 
     empty = replace(batch, observed_BTC=np.zeros_like(batch.observed_BTC))
     channels = batch.values_BTC.shape[2]
-    summary_BF = summaries(empty)
+    summary_BF = tabular_features(empty)
     assert np.isnan(summary_BF[:, : 3 * channels]).all()
     assert (summary_BF[:, 3 * channels : 4 * channels] == 0).all()

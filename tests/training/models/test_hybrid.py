@@ -13,7 +13,7 @@ from training.fitting.network_fit import forward, tensors
 from training.models.architectures import Architecture, new_network
 from training.models.layers.emissions import window_sums
 from training.models.layers.hybrid_head import HybridHead
-from training.models.layers.input_columns import inputs_of
+from training.models.layers.input_columns import input_columns
 from training.models.layers.network import Network
 from training.models.recovery_groups import recovery_groups
 
@@ -80,7 +80,7 @@ def test_more_therapy_never_forecasts_a_slower_recovery_whatever_the_weights(
     with torch.inference_mode():
         embeddings = network.encoder(*past)
         plans = [
-            head.under_plan(
+            head.quantiles_under_plan(
                 embeddings, present_BM, torch.full((len(batch), len(head.horizon_days_H)), dose)
             )
             for dose in doses
@@ -113,11 +113,11 @@ def test_coalitions_forecast_what_each_would_alone(
         modalities = views_VMD.shape[1]
         view_KM = torch.randint(-1, 3, (40, modalities))
         # The time and the therapy have no parts, and a call agrees on whether they are known.
-        therapy = inputs_of(batch.layout, task).therapy
+        therapy = input_columns(batch.layout, task).dose_modality
         view_KM[:, [0] if therapy is None else [0, therapy]] = 0
-        shown_KVM = (view_KM[:, None] == torch.arange(3)[:, None]).float()
+        mask_KVM = (view_KM[:, None] == torch.arange(3)[:, None]).float()
         known_KMD = views_VMD[view_KM.clamp(min=0), torch.arange(modalities)]
         alone_KHQ = network.head(known_KMD, (view_KM >= 0).float())
         np.testing.assert_allclose(
-            network.head.medians(views_VMD, shown_KVM), alone_KHQ[..., 9], atol=2e-3
+            network.head.medians(views_VMD, mask_KVM), alone_KHQ[..., 9], atol=2e-3
         )

@@ -15,10 +15,10 @@ from contracts.task import Task
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import CrossFit, crossfit
 from training.models.layers.network import Ensemble
-from training.registry.bundle import Lineage, write_bundle
+from training.registry.bundle import TrainingProvenance, write_bundle
 
 QUICK = TrainingConfig(max_epochs=1, folds=2, hidden=4)
-LINEAGE = Lineage(
+LINEAGE = TrainingProvenance(
     family="hybrid",
     cohort_name="made up",
     simulated=True,

@@ -1,4 +1,4 @@
-"""Which columns of a sequence batch a network reads, and where."""
+"""Which columns of a sequence batch a network reads."""
 
 from __future__ import annotations
 
@@ -9,71 +9,74 @@ from contracts.task import Task
 from features.sequences import TIME_SINCE_ONSET
 
 THERAPY = "REHABCAST//THERAPY"
-"""Channel of the dose: minutes of therapy a day."""
+"""Channel of the therapy dose: minutes per day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
-    """Which channels a network reads.
+class InputColumns:
+    """Which columns a network reads.
 
     Parameters
     ----------
-    series
-        Channels of each modality.
-    person, days
-        Number of person covariates, and days of the past.
+    modality_channels
+        Indices of the channels of each modality that changes by day.
+    covariates, days
+        Number of person covariates, and of days of the past.
     target, dose
-        Channel of the target, and of the minutes of therapy where there is one.
-    anchor
-        Place of the target's modality among the embeddings.
+        Index of the target's channel, and of the therapy dose's where there is one.
+    target_modality
+        Index of the target's modality among the embeddings.
     low, high
         Ends of the scale.
     worst, best
         The same in the order of recovery: where lower is better, `best` is `low`.
     """
 
-    series: tuple[tuple[int, ...], ...]
-    person: int
+    modality_channels: tuple[tuple[int, ...], ...]
+    covariates: int
     days: int
     target: int
     dose: int | None
-    anchor: int
+    target_modality: int
     low: float
     high: float
     worst: float
     best: float
 
     @property
-    def therapy(self) -> int | None:
-        """Place of the dose's modality among the embeddings."""
-        places = [place for place, columns in enumerate(self.series) if self.dose in columns]
-        return self.modalities - len(self.series) + places[0] if places else None
+    def dose_modality(self) -> int | None:
+        """Index of the dose's modality among the embeddings; None without a dose."""
+        first = self.modalities - len(self.modality_channels)
+        for modality, channels in enumerate(self.modality_channels, first):
+            if self.dose in channels:
+                return modality
+        return None
 
     @property
     def channels(self) -> int:
-        """All channels together."""
-        return sum(len(columns) for columns in self.series)
+        """Number of channels of all modalities."""
+        return sum(len(channels) for channels in self.modality_channels)
 
     @property
     def modalities(self) -> int:
-        """Time since onset, the person where anything is known, and the series."""
-        return 1 + (self.person > 0) + len(self.series)
+        """Number of modalities: time since onset, the person if any covariate, those by day."""
+        return 1 + (self.covariates > 0) + len(self.modality_channels)
 
 
-def inputs_of(layout: Layout, task: Task) -> Inputs:
-    """Return what a network for this layout and task reads."""
+def input_columns(layout: Layout, task: Task) -> InputColumns:
+    """Return the columns that a network for this layout and task reads."""
     modalities = modalities_of(layout)
     target = layout.channels_C.index(task.target.code)
-    return Inputs(
-        series=tuple(
+    return InputColumns(
+        modality_channels=tuple(
             tuple(c for c, name in enumerate(layout.modality_C) if name == modality)
             for modality in dict.fromkeys(layout.modality_C)
         ),
-        person=len(layout.person_S),
+        covariates=len(layout.person_S),
         days=task.inputs.past_days,
         target=target,
         dose=layout.channels_C.index(THERAPY) if THERAPY in layout.channels_C else None,
-        anchor=modalities.index(layout.modality_C[target]),
+        target_modality=modalities.index(layout.modality_C[target]),
         low=task.target.low,
         high=task.target.high,
         worst=task.target.worst,

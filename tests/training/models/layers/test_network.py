@@ -12,7 +12,7 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features.sequences import training_sequences
 from training.fitting.config import TrainingConfig
-from training.fitting.lightning_module import Learner
+from training.fitting.lightning_module import NetworkModule
 from training.fitting.network_fit import fit_network, forward, tensors
 from training.models.architectures import Architecture, new_network
 from training.models.layers.input_columns import modalities_of
@@ -63,12 +63,12 @@ def test_an_interrupted_fit_resumes_to_the_same_weights(
 ) -> None:
     whole = fit_network(batch, task, QUICK, seed=7, folder=tmp_path / "whole")
 
-    def stop(learner: Learner) -> None:
+    def stop(learner: NetworkModule) -> None:
         if learner.current_epoch == 2:
             raise ConnectionAbortedError("stopped")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Learner, "on_train_epoch_start", stop)
+        patched.setattr(NetworkModule, "on_train_epoch_start", stop)
         with pytest.raises(ConnectionAbortedError):
             fit_network(batch, task, QUICK, seed=7, folder=tmp_path / "stopped")
     assert not (tmp_path / "stopped" / "best.safetensors").exists()

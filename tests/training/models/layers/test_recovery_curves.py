@@ -9,7 +9,12 @@ from scipy.integrate import solve_ivp
 from scipy.stats import norm
 
 from training.models.layers.bounded_distribution import CELLS, crps, median, mixture_cdf, quantiles
-from training.models.layers.recovery_curves import Curves, evidence, level, level_ahead
+from training.models.layers.recovery_curves import (
+    RecoveryCurves,
+    level,
+    level_at_horizons,
+    score_log_likelihood,
+)
 
 LEVELS = torch.linspace(0.05, 0.95, 19)
 
@@ -37,7 +42,7 @@ def test_the_closed_form_is_the_solution_of_the_differential_equation(
     curve = one_curve(start, rate, days)
     assert float(level(curve, torch.tensor([onset]))[0]) == pytest.approx(before, abs=1e-4)
     ahead = torch.full((1, 1, 1), 60 * faster)
-    found = level_ahead(curve, torch.tensor([onset]), ahead)
+    found = level_at_horizons(curve, torch.tensor([onset]), ahead)
     assert float(found) == pytest.approx(after, abs=1e-4)
 
 
@@ -51,7 +56,7 @@ def test_past_scores_weigh_curves_by_their_censored_normal_likelihood() -> None:
         + norm.logpdf(0.4, mean_WP[1], noise)
         + norm.logsf(1.0, mean_WP[2], noise)
     )
-    found_P = evidence(
+    found_P = score_log_likelihood(
         curves,
         *(torch.tensor(x[None], dtype=torch.float32) for x in (share, count, days)),
         torch.tensor(noise).log(),
@@ -85,7 +90,7 @@ def test_the_crps_is_that_of_draws_from_the_censored_normal(
 
 
 def test_the_learned_population_starts_as_the_published_one() -> None:
-    curves = Curves(256)
+    curves = RecoveryCurves(256)
     with torch.no_grad():
         weight_P = torch.softmax(curves.log_weight(), 0)
         score_P = 66 * level(curves.latent(), torch.tensor(7 * 26.0))
