@@ -29,10 +29,10 @@ def test_a_subject_on_both_sides_of_a_fold_is_refused(batch: SequenceBatch) -> N
         check_folds(batch.take(batch.subject_B < 30), batch.take(batch.subject_B >= 29))
 
 
-def test_a_past_that_holds_a_later_value_is_refused(
+def test_a_past_that_contains_a_later_value_is_refused(
     events: pd.DataFrame, batch: SequenceBatch, task: Task
 ) -> None:
-    """The steps of the day after the origin, written on the origin's day."""
+    """The steps of the day after the origin, recorded on the day of the origin."""
     steps = batch.layout.channels_C.index("LOINC//41950-7")
     values_BTC = batch.values_BTC.copy()
     values_BTC[0, -1, steps] += 1
@@ -47,7 +47,7 @@ def test_a_baseline_filled_in_from_later_is_refused(events: pd.DataFrame, task: 
         check_no_lookahead(events, task, replace(batch, last_score_B=filled))
 
 
-def test_a_family_that_normalises_over_the_people_it_forecasts_is_refused(
+def test_a_family_that_normalises_over_the_forecast_subjects_is_refused(
     batch: SequenceBatch,
 ) -> None:
     def ranking(unseen: SequenceBatch) -> np.ndarray:
@@ -66,5 +66,7 @@ def test_an_input_that_is_the_change_is_refused(batch: SequenceBatch) -> None:
     values_BTC[:, -1, steps] = change + 0.1 * batch.last_score_B
     observed_BTC[:, -1, steps] = known
     leaking = replace(batch, values_BTC=values_BTC, observed_BTC=observed_BTC)
-    with pytest.raises(IntegrityError, match="LOINC//41950-7 at day 0 tells the change to day 84"):
+    with pytest.raises(
+        IntegrityError, match="LOINC//41950-7, at day 0 determines the change to day 84"
+    ):
         check_target_leakage(leaking)

@@ -17,7 +17,7 @@ from training.models.architectures import new_network
 QUICK = TrainingConfig(max_epochs=2, patience=2, hidden=4)
 
 
-def test_reweighing_lets_every_group_count_alike() -> None:
+def test_reweighing_gives_every_group_the_same_total_weight() -> None:
     member_BG = torch.tensor([[1.0, 0.0]] * 8 + [[0.0, 1.0]] * 2)
     weight_B = reweighing_weights(member_BG)
     assert float(weight_B.mean()) == pytest.approx(1)
@@ -30,8 +30,8 @@ def test_a_robust_fit_differs_from_a_plain_one_and_repeats(
 ) -> None:
     config = replace(QUICK, robustness=robustness)
     plain, robust, again = (
-        fit_network(batch, task, c, seed=1, folder=tmp_path / str(place)).state_dict()
-        for place, c in enumerate((QUICK, config, config))
+        fit_network(batch, task, c, seed=1, folder=tmp_path / str(number)).state_dict()
+        for number, c in enumerate((QUICK, config, config))
     )
     name = "head.log_noise_H"
     assert torch.isfinite(robust[name]).all()
