@@ -37,7 +37,7 @@ Cohort "{provenance.cohort_name}", {provenance.subjects} subjects, data digest
 {provenance.data_digest}.
 It was trained on, and is audited with, forecasts made {origins} days after enrolment from the
 {task.inputs.past_days} days before. It can forecast on any day up to day {task.last_origin_day}.
-The hospital is not an input.
+Neither the hospital nor the type of treatment is an input.
 {f"Its networks were pre-trained on: {pretrained_on}." if pretrained_on else ""}
 
 ## Performance on subjects that the forecasting network was not trained on
