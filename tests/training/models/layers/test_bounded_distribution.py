@@ -15,11 +15,11 @@ LEVELS = torch.linspace(0.05, 0.95, 19)
 @given(st.floats(-0.2, 1.2), st.floats(0.02, 0.5))
 def test_quantiles_are_those_of_the_censored_normal(mean: float, spread: float) -> None:
     one = torch.ones(1, 1, 1)
-    found = quantiles(mixture_cdf(one, mean * one, spread * one), LEVELS)[0, 0].numpy()
+    computed = quantiles(mixture_cdf(one, mean * one, spread * one), LEVELS)[0, 0].numpy()
     expected = np.clip(norm.ppf(LEVELS.numpy(), mean, spread), 0, 1)
     # Linear within a cell.
-    np.testing.assert_allclose(found, expected, atol=0.5 / CELLS)
-    assert (np.diff(found) >= 0).all()
+    np.testing.assert_allclose(computed, expected, atol=0.5 / CELLS)
+    assert (np.diff(computed) >= 0).all()
 
 
 @given(st.floats(-0.2, 1.2), st.floats(0.04, 0.5), st.integers(0, 66))
@@ -28,12 +28,12 @@ def test_the_crps_is_that_of_draws_from_the_censored_normal(
 ) -> None:
     one = torch.ones(1, 1, 1)
     cdf = mixture_cdf(one, mean * one, spread * one)
-    found = float(crps(cdf, torch.tensor([[score / 66]]))[0, 0])
+    computed = float(crps(cdf, torch.tensor([[score / 66]]))[0, 0])
     grid = (np.arange(2_000) + 0.5) / 2_000
     draws = np.clip(norm.ppf(grid, mean, spread), 0, 1)
     # E|X - y| - E|X - X'| / 2 (Gneiting and Raftery 2007), the second by the sorted draws.
     pairs = 2 * np.mean(draws * (2 * grid - 1))
-    assert found == pytest.approx(np.mean(np.abs(draws - score / 66)) - pairs / 2, abs=4e-3)
+    assert computed == pytest.approx(np.mean(np.abs(draws - score / 66)) - pairs / 2, abs=4e-3)
 
 
 @given(st.integers(0, 1_000), st.floats(-1.0, 2.0))
