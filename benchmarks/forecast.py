@@ -1,7 +1,7 @@
-"""Benchmark: every family on the same folds, on real and simulated people.
+"""Benchmark: every family on the same folds, on a real and a simulated cohort.
 
-Prints one table per cohort and, as its last line, one JSON object with every figure. The real
-cohort is read from ../shared/data/stroke_specs when it is there.
+Prints tables per cohort and, as its last line, one JSON object with every figure. The real cohort
+is read from ../shared/data/stroke_specs if it exists.
 """
 
 from __future__ import annotations
@@ -22,33 +22,31 @@ from features.sources.cohorts.stroke_specs import import_stroke_specs
 from rehabcast.commands.benchmark import run_benchmark
 from rehabcast.commands.benchmark_tables import leaderboard, prices
 from rehabcast.commands.output import results
-from training.task import read_task
+from support.repository import REAL_DATA, UPPER_LIMB, repository_task
 
-ROOT = Path(__file__).resolve().parent.parent
-REAL = ROOT.parent / "shared" / "data" / "stroke_specs"
-TASK = ROOT / "tasks" / "stroke-upper-limb.toml"
+REAL = REAL_DATA / "stroke_specs"
 SIMULATED_SUBJECTS, SIMULATED_REPEATS = 300, 1
-"""A small simulated slice: the real cohort is the one that counts."""
+"""A small simulated cohort: the real one matters more."""
 
 
 def run(repeats: int, source: Callable[[], tuple[pd.DataFrame, Provenance]]) -> dict[str, Any]:
-    """Benchmark one cohort and print its table."""
+    """Benchmark one cohort and print its tables."""
     events, provenance = source()
-    with tempfile.TemporaryDirectory() as place:
-        cohort = write_cohort(events, provenance, Path(place) / "cohort")
-    record = run_benchmark(cohort, read_task(TASK), repeats=repeats)
+    with tempfile.TemporaryDirectory() as folder:
+        cohort = write_cohort(events, provenance, Path(folder) / "cohort")
+    record = run_benchmark(cohort, repository_task(UPPER_LIMB), repeats=repeats)
     results.print(leaderboard(record))
     results.print(prices(record))
     return record
 
 
 def main() -> None:
-    """Run the benchmark on each cohort that is here."""
+    """Run the benchmark on each cohort that exists."""
     records = {}
     if REAL.exists():
         records["stroke-specs"] = run(5, lambda: import_stroke_specs(REAL))
     else:
-        sys.stderr.write(f"{REAL} is not here: the real cohort was left out\n")
+        sys.stderr.write(f"{REAL} does not exist: the real cohort was left out\n")
     records["simulated"] = run(
         SIMULATED_REPEATS, lambda: simulate(subjects=SIMULATED_SUBJECTS, seed=0)
     )

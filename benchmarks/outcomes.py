@@ -1,8 +1,9 @@
-"""Benchmark: yes-or-no outcomes from wrist wearables (NHANES), beside a logistic regression.
+"""Benchmark: binary outcomes from wrist wearables (NHANES), beside a logistic regression.
 
-Mobility problem at the visit and survival of five years, people of 50 to 79. Reads
-../shared/data/nhanes_2011_14 when it is there. One split by person, a quarter unseen: folds would
-only take longer. Prints a table for each task and, as its last line, one JSON object.
+Mobility problem at the visit and five-year survival, in people aged 50 to 79. Reads
+../shared/data/nhanes_2011_14 if it exists. One split by person with a quarter for testing: there
+are enough people to do without folds. Prints a table for each task and, as its last line, one JSON
+object.
 """
 
 from __future__ import annotations
@@ -30,15 +31,14 @@ from features.sequences import training_sequences
 from features.sources.cohorts.nhanes_wrist import import_nhanes_wrist
 from inference.milestones import chances
 from rehabcast.commands.output import results
+from support.repository import REAL_DATA, repository_task
 from training.comparison.leaderboard import calibration_slope
 from training.fitting.config import TrainingConfig
-from training.fitting.fit import fit_network, forward
+from training.fitting.network_fit import fit_network, forward
 from training.models.boosted import boosted_quantiles
-from training.models.summaries import summaries
-from training.task import read_task
+from training.models.tabular_features import tabular_features
 
-ROOT = Path(__file__).resolve().parent.parent
-REAL = ROOT.parent / "shared" / "data" / "nhanes_2011_14"
+REAL = REAL_DATA / "nhanes_2011_14"
 TASKS = ("mobility", "five-year-survival")
 CONFIG = TrainingConfig(batch_size=128)
 
@@ -46,26 +46,26 @@ Array = NDArray[np.float64]
 
 
 def logistic(train: SequenceBatch, unseen: SequenceBatch) -> Array:
-    """Return chances of the better outcome by a logistic regression on the same inputs."""
-    known_F = ~np.isnan(summaries(train)).all(axis=0)
+    """Return the chances of the better outcome by a logistic regression on the same inputs."""
+    known_F = ~np.isnan(tabular_features(train)).all(axis=0)
     model = make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression(max_iter=1_000))
-    model.fit(summaries(train)[:, known_F], train.truth_BH[:, 0])
-    return np.asarray(model.predict_proba(summaries(unseen)[:, known_F])[:, 1])
+    model.fit(tabular_features(train)[:, known_F], train.truth_BH[:, 0])
+    return np.asarray(model.predict_proba(tabular_features(unseen)[:, known_F])[:, 1])
 
 
 def chance(quantiles_BHQ: Array, batch: SequenceBatch, task: Task) -> Array:
-    """Return chances of the better outcome from quantiles."""
+    """Return the chances of the better outcome from quantiles."""
     return chances(quantiles_BHQ, batch.last_score_B, task)[task.milestones[0].name][:, 0]
 
 
 def measure(events: pd.DataFrame, task: Task) -> dict[str, dict[str, Any]]:
-    """Return the scores of each model on the people it did not see."""
+    """Return the scores of each model on the people it was not trained on."""
     batch = training_sequences(events, task)
     unseen_B = np.random.default_rng(0).random(len(batch)) < 0.25
     train, unseen = batch.take(~unseen_B), batch.take(unseen_B)
     with tempfile.TemporaryDirectory() as folder:
         network = fit_network(train, task, CONFIG, seed=0, folder=Path(folder))
-    told = {
+    chance_by_model = {
         "hybrid, one network": chance(forward(network, unseen), unseen, task),
         "boosted quantiles": chance(boosted_quantiles(train, task, seed=0)(unseen), unseen, task),
         "logistic regression": logistic(train, unseen),
@@ -82,22 +82,23 @@ def measure(events: pd.DataFrame, task: Task) -> dict[str, dict[str, Any]]:
             "mean_chance": float(chance_N.mean()),
             "share": float(good_N.mean()),
         }
-        for name, chance_N in told.items()
+        for name, chance_N in chance_by_model.items()
     }
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the benchmark for each task and print the results."""
     if not REAL.exists():
-        sys.exit(f"{REAL} is not here")
+        sys.exit(f"{REAL} does not exist: there is nothing to run on")
     torch.set_num_threads(1)
     events = import_nhanes_wrist(REAL)[0]
     record = {}
     for name in TASKS:
-        task = read_task(ROOT / "tasks" / f"{name}.toml")
+        task = repository_task(name)
         record[name] = measure(events, task)
         table = Table(
-            "model", "people", "not", "AUROC", "Brier", "calibration slope", "mean chance, share",
+            "model", "people", "without the outcome", "AUROC", "Brier", "calibration slope",
+            "mean chance, share",
             title=f"NHANES 2011-2014 at 50-79: {task.milestones[0].name}",
         )  # fmt: skip
         for model, row in record[name].items():

@@ -40,7 +40,7 @@ from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import crossfit
 from training.models.architectures import Architecture
 from training.models.layers.network import Ensemble
-from training.registry.bundle import Lineage, write_bundle
+from training.registry.bundle import TrainingProvenance, write_bundle
 from training.task import read_task
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -154,7 +154,7 @@ def make_bundle(architecture: Architecture, batch: SequenceBatch, place: Path) -
     nothing = dict.fromkeys(
         ("data_digest", "task_digest", "config_digest", "code_digest", "predictions_digest"), "-"
     )
-    lineage = Lineage(
+    lineage = TrainingProvenance(
         family=architecture, cohort_name="SIMULATED", simulated=True, seed=0, subjects=SUBJECTS,
         **nothing,
     )  # fmt: skip

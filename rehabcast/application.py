@@ -23,7 +23,7 @@ from serving.http.service import build_service
 from serving.state.champion import ChampionInService
 from serving.state.forecast_log import Recorder
 from serving.state.store import Store
-from training.registry.register import find
+from training.registry.model_versions import find
 
 REGISTRY_SECONDS = 10.0
 """How often we ask whether the registry is there; it is needed only for the next champion."""

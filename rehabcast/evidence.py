@@ -17,7 +17,7 @@ from contracts.errors import EvidenceMissing, IntegrityError
 from inference.bundle import Bundle, load_bundle, verify_bundle
 from rehabcast.commands.output import words
 from rehabcast.settings import Settings
-from training.registry.register import BUNDLE_FOLDER, ChampionAliases, ModelVersion, fetch
+from training.registry.model_versions import BUNDLE_FOLDER, ChampionAliases, ModelVersion, fetch
 
 REPORT_FOLDER, REPORT_FILE = "audit", "report.json"
 LOCAL_KEY = "local.pem"

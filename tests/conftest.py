@@ -24,7 +24,7 @@ from inference.bundle import Bundle, load_bundle, verify_bundle
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import CrossFit, crossfit
 from training.models.layers.network import Ensemble
-from training.registry.bundle import Lineage, write_bundle
+from training.registry.bundle import TrainingProvenance, write_bundle
 from training.task import read_task
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -102,7 +102,7 @@ def bundle_folder(
     fitted: CrossFit, batch: SequenceBatch, task: Task, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     folder = tmp_path_factory.mktemp("bundle")
-    lineage = Lineage(
+    lineage = TrainingProvenance(
         family="hybrid",
         cohort_name="made up",
         simulated=True,

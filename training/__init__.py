@@ -1,1 +1,1 @@
-"""From sequences to a registered candidate: models, losses, calibration, fit, benchmark."""
+"""From sequences to a registered candidate: models, fitting, comparison, registry."""

@@ -1,4 +1,4 @@
-"""Scores of a prediction table, with subject-bootstrap intervals of paired differences.
+"""Scores of a prediction table, and subject-bootstrap intervals of paired differences.
 
 Letters: N rows of a table, Q quantile levels, R replicates, S subjects.
 """
@@ -18,12 +18,12 @@ REPLICATES = 1_000
 
 
 def losses(table: pd.DataFrame) -> pd.DataFrame:
-    """Return each row's scores: absolute error, CRPS, interval score, widths and what holds.
+    """Return each row's scores: absolute error, CRPS, interval score, widths and coverage.
 
-    The interval score is of the 80 % interval: its width, and ten times what the truth misses it
-    by (Gneiting and Raftery 2007). The CRPS is twice the mean pinball loss over the 19 levels,
-    in score points (Laio and Tamea 2007). Leaving out the outer 5 % puts it a few per cent above
-    the exact one, alike for every model.
+    The interval score is of the 80 % interval: its width plus ten times the distance by which the
+    truth is outside it (Gneiting and Raftery 2007). The CRPS is twice the mean pinball loss over
+    the 19 levels, in score points (Laio and Tamea 2007). Without the outer 5 % on either side it is
+    a few per cent above the exact CRPS, equally for every model.
     """
     quantiles_NQ = table[list(columns.QUANTILE_COLUMNS)].to_numpy()
     truth_N = table[columns.TRUTH].to_numpy()
@@ -47,8 +47,13 @@ def losses(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def with_losses(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a prediction table with `losses` and the bias as further columns."""
+    return table.assign(**losses(table), bias=table["q50"] - table[columns.TRUTH])
+
+
 def skill(crps: float, *, base: float, floor: float) -> float:
-    """Return how far a CRPS goes from that of a base (0) to that of the best possible (1)."""
+    """Return the skill of a CRPS: 0 at that of a baseline, 1 at that of the best possible."""
     return (base - crps) / (base - floor)
 
 
@@ -78,7 +83,7 @@ def paired_difference(
     first_N, second_N
         Losses of the same rows.
     subject_N
-        Whose row it is: all rows of a subject are drawn together.
+        Subject of each row: all rows of a subject are resampled together.
     """
     _, index_N = np.unique(subject_N, return_inverse=True)
     rows_S = np.bincount(index_N).astype(np.float64)

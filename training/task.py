@@ -19,21 +19,25 @@ def read_task(path: Path) -> Task:
     Raises
     ------
     TaskInvalid
-        Unreadable, not TOML, an unknown or missing key, a wrong type, a code that is not in the
-        vocabulary, or a target's range, direction or step that is not the vocabulary's.
+        The file is unreadable or not TOML, has an unknown or missing key, a wrong type or a code
+        that is not in the vocabulary, or the target's range, direction or step differs from the
+        vocabulary's.
     """
     try:
         task = Task.model_validate(tomllib.loads(path.read_text("utf-8")))
     except OSError as error:
-        raise TaskInvalid(f"{path}: cannot be read ({error.strerror}): check the path") from error
+        raise TaskInvalid(f"{path} cannot be read ({error.strerror})", "check the path") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TaskInvalid(f"{path}: not valid TOML: {error}") from error
+        raise TaskInvalid(f"{path} is not valid TOML: {error}", "correct the file") from error
     except ValidationError as error:
         lines = [
             f"  {'.'.join(str(part) for part in problem['loc']) or 'task'}: {problem['msg']}"
             for problem in error.errors()
         ]
-        raise TaskInvalid(f"{path}: {len(lines)} problem(s)\n" + "\n".join(lines)) from error
+        raise TaskInvalid(
+            "\n".join([f"{path} has {len(lines)} problem(s)", *lines]),
+            "correct them in the task file; tasks/ has complete examples",
+        ) from error
     _check_codes(path, task)
     return task
 
@@ -44,24 +48,30 @@ def task_digest(task: Task) -> str:
 
 
 def _check_codes(path: Path, task: Task) -> None:
-    words = vocabulary()
+    concepts = vocabulary()
     inputs = task.inputs
     used = [*inputs.assessments, *inputs.daily, *inputs.person, *(s.code for s in task.sensitive)]
-    if unknown := [code for code in used if code not in words]:
-        raise TaskInvalid(f"{path}: not in the vocabulary: {', '.join(unknown)}")
-    target = words[task.target.code]
+    if unknown := [code for code in used if code not in concepts]:
+        raise TaskInvalid(
+            f"{path}: not in the vocabulary: {', '.join(unknown)}",
+            "correct the code, or leave it out of the task",
+        )
+    target = concepts[task.target.code]
     if (task.target.low, task.target.high) != (target.low, target.high):
         raise TaskInvalid(
-            f"{path}: target range {task.target.low:g} to {task.target.high:g}, but the vocabulary"
-            f" has {target.low:g} to {target.high:g} for {target.code}"
+            f"{path}: the target's range is {task.target.low:g} to {task.target.high:g}, but that"
+            f" of {target.code} in the vocabulary is {target.low:g} to {target.high:g}",
+            f"write low = {target.low:g} and high = {target.high:g}",
         )
     if task.target.better != target.better:
         raise TaskInvalid(
             f"{path}: target better = {task.target.better!r}, but of {target.code} a"
-            f" {target.better} score is the better one: write better = {target.better!r}"
+            f" {target.better} score is better",
+            f"write better = {target.better!r}",
         )
     if task.target.step != target.step:
         raise TaskInvalid(
             f"{path}: target step = {task.target.step:g}, but scores of {target.code} are"
-            f" {target.step:g} apart: write step = {target.step:g}"
+            f" {target.step:g} apart",
+            f"write step = {target.step:g}",
         )

@@ -1,4 +1,4 @@
-"""Runs in MLflow: parameters, metrics, figures and digests, closed properly whatever happens."""
+"""Runs in MLflow: parameters, metrics, figures and digests, always closed with a final status."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EXPERIMENT = "rehabcast"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """Where runs and artifacts go.
+    """Where runs and artifacts are stored.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Store:
     artifacts: Path
 
     def client(self) -> MlflowClient:
-        """Return a client, with the store's tables made on first use."""
+        """Return a client; the store's tables are created on first use."""
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         self.artifacts.mkdir(parents=True, exist_ok=True)
         return MlflowClient(self.tracking_uri)
@@ -62,12 +62,12 @@ class Run:
 def run(
     store: Store, *, name: str, tags: Mapping[str, str], parent: Run | None = None
 ) -> Iterator[Run]:
-    """Open a run; it ends FINISHED, FAILED on an error, or KILLED on Ctrl-C, never RUNNING.
+    """Open a run; it ends as FINISHED, as FAILED on an error, or as KILLED on Ctrl-C.
 
     Parameters
     ----------
     parent
-        The run that this one is shown under.
+        The run that this one is nested under.
     """
     client = store.client()
     experiment = client.get_experiment_by_name(EXPERIMENT)

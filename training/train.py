@@ -31,7 +31,7 @@ from training.fitting.crossfit import (
     FitFolds,
     crossfit,
     ensemble_quantiles,
-    one_after_another,
+    fit_sequentially,
 )
 from training.fitting.pretrain import pretrain
 from training.models.bedside_rules import last_observation, proportional_recovery
@@ -39,9 +39,9 @@ from training.models.boosted import boosted_quantiles
 from training.models.layers.network import Ensemble
 from training.models.stack import out_of_fold
 from training.predictions import prediction_table
-from training.registry.bundle import Lineage, write_bundle
-from training.registry.card import model_card
-from training.registry.register import (
+from training.registry.bundle import TrainingProvenance, write_bundle
+from training.registry.model_card import model_card
+from training.registry.model_versions import (
     PREDICTIONS_FILE,
     SPLITS_FILE,
     ModelVersion,
@@ -49,7 +49,7 @@ from training.registry.register import (
     write_signature,
 )
 from training.scores import losses
-from training.split import HELD_OUT, fold_of_subjects, rows_held_out
+from training.split import HELD_OUT, fold_of_rows, fold_of_subjects, rows_held_out
 from training.task import task_digest
 from training.tracking import Run, Store, run
 
@@ -59,7 +59,7 @@ COMPARATORS = {
     "boosted quantiles": boosted_quantiles,
 }
 MINIMUM_SUBJECTS = 20
-"""Fewer could not be dealt into folds. So few can run the whole way, and no audit passes them."""
+"""Fewer can't be split into folds. So few are enough to run all steps, but not to pass an audit."""
 FIGURES = ("calibration.png", "error-by-horizon.png", "pit.png", "reliability.png")
 
 
@@ -72,40 +72,41 @@ def train(
     store: Store,
     checkpoints: Path,
     pretrain_on: Cohort | None = None,
-    fit_folds: FitFolds = one_after_another,
+    fit_folds: FitFolds = fit_sequentially,
     advance: Callable[[str], None] = lambda _: None,
 ) -> ModelVersion:
     """Train, score out of fold beside the comparators, and register a candidate.
 
-    Interrupted and started again with the same cohort, task, configuration and code, it goes on
+    After an interruption, the same call with the same cohort, task, configuration and code resumes
     where it stopped.
 
     Parameters
     ----------
     checkpoints
-        Folder for unfinished work.
+        Folder for unfinished fits.
     pretrain_on
-        A cohort to learn from first, usually a large simulated one; the bundle says so.
+        A cohort to pre-train on, usually a large simulated one; it is recorded in the bundle.
     fit_folds
-        Where the networks are fitted: in this process, or on a cluster (`fitting.distribute`).
+        Fits the networks: in this process, or on a cluster (`training.fitting.ray_cluster`).
     advance
-        Called with a few words after each finished step, `steps(config)` times in all.
+        Called with a short message after each finished step, `steps(config)` times in all.
 
     Raises
     ------
     ContractError
         Fewer than `MINIMUM_SUBJECTS` subjects have a past score and an outcome.
     """
-    every = training_sequences(cohort.events, task)
-    subjects = np.unique(every.subject_B)
+    all_pairs = training_sequences(cohort.events, task)
+    subjects = np.unique(all_pairs.subject_B)
     if len(subjects) < MINIMUM_SUBJECTS:
         raise ContractError(
-            f"{len(subjects)} subjects have a score at an origin and one at a horizon;"
-            f" {MINIMUM_SUBJECTS} are needed to train at all"
+            f"{len(subjects)} subjects have a score at an origin and one at a horizon, but training"
+            f" needs at least {MINIMUM_SUBJECTS}",
+            "add subjects to the cohort, or check the task's target, origins and horizons",
         )
-    dealt = fold_of_subjects(subjects, config.folds, config.held_out_share, seed=config.seed)
-    aside_B = rows_held_out(every.subject_B, dealt)
-    held_out, batch = every.take(aside_B), every.take(~aside_B)
+    split = fold_of_subjects(subjects, config.folds, config.held_out_share, seed=config.seed)
+    held_out_B = rows_held_out(all_pairs.subject_B, split)
+    held_out, batch = all_pairs.take(held_out_B), all_pairs.take(~held_out_B)
     key = {
         "data": cohort.digest,
         "task": task_digest(task),
@@ -114,10 +115,10 @@ def train(
         "pretraining": "" if pretrain_on is None else pretrain_on.digest,
     }
     tags = {"cohort": cohort.provenance.name, "simulated": str(cohort.provenance.simulated)}
-    with run(store, name=f"train {model}", tags=tags) as opened, TemporaryDirectory() as place:
+    with run(store, name=f"train {model}", tags=tags) as opened, TemporaryDirectory() as temporary:
         opened.log_params({**asdict(config), **{f"{name}_digest": key[name] for name in key}})
         unfinished = checkpoints / record_digest(key)[:16]
-        first = (
+        pretrained = (
             None
             if pretrain_on is None
             else pretrain(
@@ -129,14 +130,14 @@ def train(
             task,
             config,
             folder=unfinished,
-            start=None if first is None else first.weights,
+            start=None if pretrained is None else pretrained.weights,
             fit_folds=fit_folds,
             advance=lambda: advance("network"),
         )
         table = _out_of_fold_table(batch, task, config, fitted, advance)
-        folder = Path(place)
+        folder = Path(temporary)
         table.to_parquet(folder / PREDICTIONS_FILE, index=False)
-        lineage = Lineage(
+        provenance = TrainingProvenance(
             family=config.architecture,
             cohort_name=cohort.provenance.name,
             simulated=cohort.provenance.simulated,
@@ -147,14 +148,14 @@ def train(
             predictions_digest=file_digest(folder / PREDICTIONS_FILE),
             seed=config.seed,
             subjects=len(np.unique(batch.subject_B)),
-            pretrained_on="" if first is None else str(first),
+            pretrained_on="" if pretrained is None else str(pretrained),
         )
-        _log_evidence(opened, folder, table, held_out, task, fitted, dealt, lineage)
+        _log_evidence(opened, folder, table, held_out, task, fitted, split, provenance)
         bundle = folder / "bundle"
         write_signature(bundle, batch.layout, days=task.inputs.past_days, run_id=opened.run_id)
         ensemble = Ensemble(fitted.members)
-        card = model_card(table, task, lineage)
-        write_bundle(bundle, ensemble, fitted.calibration, batch, task, lineage, card=card)
+        card = model_card(table, task, provenance)
+        write_bundle(bundle, ensemble, fitted.calibration, batch, task, provenance, card=card)
         version = register(opened, bundle, name=model, tags=tags)
         advance("bundle")
     return version
@@ -179,8 +180,8 @@ def _out_of_fold_table(
         advance(name)
     table = pd.concat(tables, ignore_index=True)
     fold_of = fold_of_subjects(batch.subject_B, config.folds, 0.0, seed=config.seed)
-    fold_B = np.array([fold_of[int(subject)] for subject in batch.subject_B])
-    # Of a person and day, whatever the model: so all are compared on the same forecasts.
+    fold_B = fold_of_rows(batch.subject_B, fold_of)
+    # Refusals depend on subject and day only, so all models are compared on the same forecasts.
     refused = pd.DataFrame(
         {
             SUBJECT: batch.subject_B,
@@ -199,20 +200,20 @@ def _log_evidence(
     held_out: SequenceBatch,
     task: Task,
     fitted: CrossFit,
-    dealt: dict[int, int],
-    lineage: Lineage,
+    split: dict[int, int],
+    provenance: TrainingProvenance,
 ) -> None:
     splits = pd.DataFrame(
         {
-            "subject_id": list(dealt),
+            "subject_id": list(split),
             "split": [
                 meds.held_out_split if fold == HELD_OUT else meds.train_split
-                for fold in dealt.values()
+                for fold in split.values()
             ],
         }
     ).sort_values("subject_id")
     splits.to_parquet(folder / SPLITS_FILE, index=False)
-    title = "SIMULATED cohort" if lineage.simulated else lineage.cohort_name
+    title = "SIMULATED cohort" if provenance.simulated else provenance.cohort_name
     calibration_figure(table, folder / "calibration.png", title=title)
     error_figure(table, folder / "error-by-horizon.png", title=title)
     candidate = table[table[MODEL] == CANDIDATE]

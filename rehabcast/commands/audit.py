@@ -79,7 +79,7 @@ def run_audit(
     from audits.report.content import compose
     from rehabcast.evidence import REPORT_FOLDER, fetch_explanations, open_bundle, policy_of
     from serving.forecast.explanation_quality import with_explanations
-    from training.registry.register import fetch, fetch_predictions, find
+    from training.registry.model_versions import fetch, fetch_predictions, find
 
     settings = Settings()
     version = find(settings.store, model_version)
@@ -195,7 +195,7 @@ def _with_champion(
     """Put the champion's forecasts of the same people beside the candidate's."""
     import pandas as pd
 
-    from training.registry.register import fetch_predictions, find
+    from training.registry.model_versions import fetch_predictions, find
 
     if champion is None:
         return predictions

@@ -29,7 +29,7 @@ from rehabcast.settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
-    from training.comparison.benchmark import Benchmark, By
+    from training.comparison.benchmark import Benchmark, SplitBy
     from training.fitting.config import TrainingConfig
     from training.models import Fit
 
@@ -98,7 +98,7 @@ def run_benchmark(
     task: Task,
     *,
     models: list[str] | None = None,
-    by: By = "subject",
+    by: SplitBy = "subject",
     repeats: int = 5,
     folds: int = 5,
     config: TrainingConfig | None = None,
@@ -118,15 +118,19 @@ def run_benchmark(
     from features.sequences import training_sequences
     from training.comparison.bayes_floor import floor_predictions
     from training.comparison.benchmark import benchmark as run
-    from training.comparison.benchmark import families, fits
-    from training.comparison.leaks import check_past
-    from training.comparison.winner import PRETRAINED, better_but_not_servable, winner
+    from training.comparison.benchmark import families, number_of_fits
+    from training.comparison.leaks import check_no_lookahead
+    from training.comparison.model_selection import (
+        PRETRAINED,
+        better_but_not_servable,
+        select_candidate,
+    )
     from training.fitting.config import TrainingConfig
     from training.fitting.pretrain import pretrain
 
     config = TrainingConfig() if config is None else config
     batch = training_sequences(cohort.events, task)
-    check_past(cohort.events, task, batch)
+    check_no_lookahead(cohort.events, task, batch)
     with TemporaryDirectory() as place:
         first = (
             None
@@ -138,7 +142,8 @@ def run_benchmark(
         models if models is None or first is None else [*models, config.architecture + PRETRAINED]
     )
     competing = _chosen(families(config, first), wanted)
-    with progress("Benchmark", fits(batch, task, by, repeats, folds) * len(competing)) as advance:
+    steps = number_of_fits(batch, task, by, repeats, folds) * len(competing)
+    with progress("Benchmark", steps) as advance:
         result, scored = run(
             batch,
             task,
@@ -156,7 +161,7 @@ def run_benchmark(
         "data_digest": cohort.digest,
         "task": task.name,
         "pretrained_on": "" if first is None else str(first),
-        "winner": winner(result.standings),
+        "winner": select_candidate(result.standings),
         "better_but_not_servable": better_but_not_servable(result.standings),
         **result.as_record(),
     }
@@ -173,8 +178,8 @@ def _register(
 ) -> str:
     """Train the benchmark's winner on everybody, and attach what it was chosen by."""
     from training.comparison.benchmark import config_of
-    from training.comparison.winner import PRETRAINED
-    from training.registry.register import attach_benchmark, find
+    from training.comparison.model_selection import PRETRAINED
+    from training.registry.model_versions import attach_benchmark, find
 
     if record["winner"] is None:
         raise ContractError("--register: no family that can be served took part: add hybrid")

@@ -110,7 +110,7 @@ def _unseen_subject(version: str, cohort: Cohort, task: Task) -> int:
     """Pick a held-out subject, the one with most later scores to compare the forecast with."""
     import meds
 
-    from training.registry.register import SPLITS_FILE, fetch, find
+    from training.registry.model_versions import SPLITS_FILE, fetch, find
 
     store = Settings().store
     splits = pd.read_parquet(fetch(store, find(store, version), SPLITS_FILE))

@@ -38,7 +38,7 @@ def run_approval(model_version: str, role: str, *, person: str, reason: str) -> 
     from audits.ledger.ledger import Ledger
     from audits.ledger.records import Role
     from rehabcast.evidence import fetch_report
-    from training.registry.register import find
+    from training.registry.model_versions import find
 
     if role not in set(Role):
         raise ContractError(f"{role!r} is no role: --role {' or '.join(Role)}")
@@ -105,7 +105,7 @@ def run_promotion(model_version: str, *, override: Override | None = None) -> di
     from audits.ledger.ledger import Ledger
     from contracts.errors import PromotionRefused
     from rehabcast.evidence import fetch_report, mirror, open_bundle, policy_of
-    from training.registry.register import find
+    from training.registry.model_versions import find
 
     settings = Settings()
     version = find(settings.store, model_version)

@@ -33,7 +33,7 @@ def verify(
     from audits.ledger.signing import SIGNATURE
     from audits.ledger.signing import verify as verify_signature
     from rehabcast.evidence import trusted_keys
-    from training.registry.register import ChampionAliases
+    from training.registry.model_versions import ChampionAliases
 
     settings = Settings()
     anchor = None

@@ -34,7 +34,7 @@ def run_mitigation(
     from audits.report.mitigation import comparison_document
     from contracts.errors import ContractError
     from rehabcast.evidence import REPORT_FOLDER, open_bundle, policy_of
-    from training.registry.register import fetch, fetch_predictions, find
+    from training.registry.model_versions import fetch, fetch_predictions, find
 
     settings = Settings()
     version = find(settings.store, model_version)

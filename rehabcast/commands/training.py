@@ -15,7 +15,7 @@ from rehabcast.settings import Settings
 
 if TYPE_CHECKING:
     from training.fitting.config import TrainingConfig
-    from training.fitting.distribute import RayCluster
+    from training.fitting.ray_cluster import RayCluster
 
 ConfigOption = Annotated[
     Path | None, typer.Option(help="Training parameters (TOML), as `search` writes them.")
@@ -69,7 +69,7 @@ def run_training(
     """Train with a progress bar; return the record that `train --json` prints."""
     from features.cohort import read_cohort
     from rehabcast.evidence import explain_sample, sign_bundle
-    from training.fitting.crossfit import one_after_another
+    from training.fitting.crossfit import fit_sequentially
     from training.task import read_task
     from training.train import steps
     from training.train import train as train_model
@@ -86,7 +86,7 @@ def run_training(
             store=settings.store,
             checkpoints=settings.checkpoints,
             pretrain_on=None if pretrain_on is None else read_cohort(pretrain_on),
-            fit_folds=one_after_another if cluster is None else cluster.fit,
+            fit_folds=fit_sequentially if cluster is None else cluster.fit,
             advance=advance,
         )
     sign_bundle(settings, version)
@@ -114,8 +114,8 @@ def search(
 ) -> None:
     """Search training parameters by out-of-fold CRPS; use them with `train --config`."""
     from features.cohort import read_cohort
-    from training.fitting.search import one_at_a_time
     from training.fitting.search import search as run_search
+    from training.fitting.search import search_sequentially
     from training.task import read_task
 
     parameters = parameters_of(config, seed)
@@ -127,7 +127,7 @@ def search(
             parameters,
             trials=trials,
             store=Settings().store,
-            try_settings=(_cluster(ray_address).search if engine is Engine.RAY else one_at_a_time),
+            strategy=_cluster(ray_address).search if engine is Engine.RAY else search_sequentially,
             advance=advance,
         )
     best.write(output)
@@ -135,7 +135,7 @@ def search(
 
 
 def _cluster(address: str | None) -> RayCluster:
-    from training.fitting.distribute import RayCluster
+    from training.fitting.ray_cluster import RayCluster
 
     return RayCluster(address=address)
 
@@ -165,7 +165,7 @@ def evaluate(
     from inference.reference import strangers
     from training.comparison.evaluate import scores_by_horizon
     from training.predictions import prediction_table
-    from training.registry.register import BUNDLE_FOLDER, fetch, find
+    from training.registry.model_versions import BUNDLE_FOLDER, fetch, find
 
     settings = Settings()
     version = find(settings.store, model_version)

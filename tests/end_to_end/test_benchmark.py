@@ -21,7 +21,7 @@ from rehabcast.main import app
 from training.fitting.config import TrainingConfig
 from training.models import Fit, Predict
 from training.models.bedside_rules import last_observation
-from training.registry.register import BENCHMARK_FOLDER, fetch, find
+from training.registry.model_versions import BENCHMARK_FOLDER, fetch, find
 from training.tracking import Store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -178,7 +178,7 @@ def test_an_input_that_is_the_change_stops_the_command(simulated: Path, tmp_path
     leaking = tmp_path / "leaking"
     provenance = Provenance(name="leaking", source="test", simulated=True)
     write_cohort(pd.concat([kept, derived], ignore_index=True), provenance, leaking)
-    with pytest.raises(IntegrityError, match=f"{STEPS} at day 0 tells the change to day 84"):
+    with pytest.raises(IntegrityError, match=f"{STEPS}, at day 0 determines the change to day 84"):
         bench(leaking, "--models", "last observation")
 
 

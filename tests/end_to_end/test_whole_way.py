@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from training.registry.register import ChampionAliases
+from training.registry.model_versions import ChampionAliases
 from training.tracking import Store
 
 # MLflow uses what SQLAlchemy is to drop; nothing of ours does.

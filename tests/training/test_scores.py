@@ -11,9 +11,9 @@ from training.scores import losses, paired_difference
 
 
 def table(truth: list[float], centre: float, spread: float) -> pd.DataFrame:
-    made = pd.DataFrame({columns.TRUTH: truth})
-    made[list(columns.QUANTILE_COLUMNS)] = centre + spread * norm.ppf(QUANTILE_LEVELS)
-    return made
+    predictions = pd.DataFrame({columns.TRUTH: truth})
+    predictions[list(columns.QUANTILE_COLUMNS)] = centre + spread * norm.ppf(QUANTILE_LEVELS)
+    return predictions
 
 
 def test_a_certain_forecast_has_the_absolute_error_as_its_crps() -> None:

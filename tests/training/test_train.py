@@ -1,3 +1,5 @@
+"""The training job, and what it leaves in the registry (`registry.model_versions`, `tracking`)."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -12,7 +14,7 @@ from contracts.errors import ContractError, EvidenceMissing
 from contracts.predictions import CANDIDATE
 from contracts.task import Task
 from training.fitting.config import TrainingConfig
-from training.registry.register import (
+from training.registry.model_versions import (
     BUNDLE_FOLDER,
     SPLITS_FILE,
     ChampionAliases,
@@ -26,7 +28,7 @@ from training.train import COMPARATORS, steps, train
 
 QUICK = TrainingConfig(max_epochs=2, folds=2, hidden=4)
 
-# MLflow's own use of deprecated interfaces is not ours to mend.
+# MLflow itself uses deprecated interfaces.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 
@@ -38,8 +40,8 @@ def cohort(events: pd.DataFrame) -> Cohort:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    place = tmp_path_factory.mktemp("store")
-    return Store(tracking_uri=f"sqlite:///{place}/mlflow.db", artifacts=place / "artifacts")
+    folder = tmp_path_factory.mktemp("store")
+    return Store(tracking_uri=f"sqlite:///{folder}/mlflow.db", artifacts=folder / "artifacts")
 
 
 @pytest.fixture(scope="module")
@@ -60,18 +62,18 @@ def trained(
     return version
 
 
-def test_a_trained_version_can_be_found_and_says_what_it_rests_on(
+def test_a_trained_version_can_be_found_with_its_provenance(
     trained: ModelVersion, store: Store, cohort: Cohort
 ) -> None:
     assert str(trained) == "upper-limb/1"
-    found = find(store, "upper-limb/1")
-    assert found.run_id == trained.run_id
-    assert found.tags["simulated"] == "True"
-    bundle = fetch(store, found, BUNDLE_FOLDER)
+    version = find(store, "upper-limb/1")
+    assert version.run_id == trained.run_id
+    assert version.tags["simulated"] == "True"
+    bundle = fetch(store, version, BUNDLE_FOLDER)
     manifest = Manifest.model_validate_json((bundle / MANIFEST_FILE).read_text("utf-8"))
     assert manifest.simulated
     assert manifest.data_digest == cohort.digest
-    assert manifest.predictions_digest == fetch_predictions(store, found)[1]
+    assert manifest.predictions_digest == fetch_predictions(store, version)[1]
     assert "SIMULATED" in (bundle / "model-card.md").read_text("utf-8")
     assert "MLmodel" in manifest.files
 
@@ -114,15 +116,15 @@ def test_too_few_subjects_are_refused_before_a_run_is_opened(
         train(few, task, QUICK, model="few", store=store, checkpoints=tmp_path)
 
 
-def test_a_version_that_does_not_exist_is_told_as_such(store: Store) -> None:
+def test_a_version_that_does_not_exist_is_an_error(store: Store) -> None:
     with pytest.raises(EvidenceMissing, match="train one first"):
         find(store, "upper-limb/99")
     with pytest.raises(EvidenceMissing, match="write NAME/N"):
         find(store, "upper-limb")
 
 
-def test_a_file_that_no_run_logged_is_told_as_such(trained: ModelVersion, store: Store) -> None:
-    with pytest.raises(EvidenceMissing, match=r"its run has no nothing\.txt"):
+def test_a_file_that_the_run_did_not_log_is_an_error(trained: ModelVersion, store: Store) -> None:
+    with pytest.raises(EvidenceMissing, match=r"the run of upper-limb/1 has no nothing\.txt"):
         fetch(store, trained, "nothing.txt")
 
 
@@ -138,7 +140,7 @@ def test_the_alias_mirrors_the_champion(trained: ModelVersion, store: Store) -> 
 @pytest.mark.parametrize(
     ("raised", "status"), [(RuntimeError, "FAILED"), (KeyboardInterrupt, "KILLED")]
 )
-def test_a_run_that_breaks_is_not_left_running(
+def test_a_run_that_fails_is_not_left_running(
     store: Store, raised: type[BaseException], status: str
 ) -> None:
     run_ids = []
@@ -153,7 +155,7 @@ def test_a_run_that_breaks_is_not_left_running(
     assert store.client().get_run(run_ids[0]).info.status == status
 
 
-def test_what_the_service_would_refuse_is_marked_for_every_model_alike(
+def test_refused_forecasts_are_marked_for_every_model_alike(
     store: Store, trained: ModelVersion
 ) -> None:
     table = pd.read_parquet(fetch_predictions(store, trained)[0])

@@ -1,1 +1,1 @@
-"""How models are compared: benchmark, leaderboard, leaks, and what no model can beat."""
+"""Comparison of models: benchmark, leaderboard, leakage checks, Bayes floor, model selection."""

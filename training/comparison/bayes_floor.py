@@ -1,4 +1,4 @@
-"""Holds forecasts against the best that any model could do, where a simulated cohort knows it."""
+"""Compares forecasts with the best possible ones, which are known for simulated cohorts."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from training.scores import losses
 
 KEYS = [columns.SUBJECT, columns.ORIGIN, columns.HORIZON]
 
-ALARM = 3.0
-"""Standard errors by which a model may seem to beat the floor; beyond, it has seen the outcome."""
+TOLERATED_STANDARD_ERRORS = 3.0
+"""How far a model may be below the floor by chance; beyond that it has seen the outcome."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FloorComparison:
-    """A model against the floor on the same forecasts.
+    """A model compared with the floor on the same forecasts.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class FloorComparison:
     excess, standard_error
         Mean of model minus floor, and its standard error with subjects as the unit.
     subjects
-        How many.
+        Number of subjects.
     """
 
     model_crps: float
@@ -43,8 +43,8 @@ class FloorComparison:
 
     @property
     def is_impossible(self) -> bool:
-        """True where the model does better than can be: a leak, or a floor of another cohort."""
-        return self.excess < -ALARM * self.standard_error
+        """True if the model is better than possible: a leak, or a floor of another cohort."""
+        return self.excess < -TOLERATED_STANDARD_ERRORS * self.standard_error
 
 
 def compare_with_floor(table: pd.DataFrame, floor: pd.DataFrame) -> FloorComparison:
@@ -62,8 +62,8 @@ def compare_with_floor(table: pd.DataFrame, floor: pd.DataFrame) -> FloorCompari
     if best.isna().any(axis=None):
         missing = int(best.isna().any(axis=1).sum())
         raise ContractError(
-            f"{missing} of {len(both)} forecasts have no floor: work it out for this cohort and"
-            " task (rehabcast cohort floor)"
+            f"{missing} of {len(both)} forecasts have no floor",
+            "compute it for this cohort and task (rehabcast cohort floor)",
         )
     best = best.set_axis(list(columns.QUANTILE_COLUMNS), axis=1)
     model_N = losses(both)["crps"].to_numpy()
@@ -86,24 +86,25 @@ def check_floor(table: pd.DataFrame, floor: pd.DataFrame) -> None:
     Raises
     ------
     IntegrityError
-        It does, beyond chance, on `MINIMUM_SUBJECTS` subjects or more.
+        The model beats the floor beyond chance, on `MINIMUM_SUBJECTS` subjects or more.
     """
     has_floor = pd.MultiIndex.from_frame(table[KEYS]).isin(pd.MultiIndex.from_frame(floor[KEYS]))
-    judged = table[has_floor]
-    if judged[columns.SUBJECT].nunique() < MINIMUM_SUBJECTS:
+    compared = table[has_floor]
+    if compared[columns.SUBJECT].nunique() < MINIMUM_SUBJECTS:
         return
-    found = compare_with_floor(judged, floor)
-    if found.is_impossible:
+    result = compare_with_floor(compared, floor)
+    if result.is_impossible:
         raise IntegrityError(
-            f"leak: {table[columns.MODEL].iloc[0]} has CRPS {found.model_crps:.2f} where the best"
-            f" possible forecast has {found.floor_crps:.2f} ({found.subjects} subjects,"
-            f" {-found.excess / found.standard_error:.1f} standard errors): it has seen the outcome"
-            " in its inputs, or the floor is of another cohort (rehabcast cohort floor)"
+            f"leak: {table[columns.MODEL].iloc[0]} has CRPS {result.model_crps:.2f} where the best"
+            f" possible forecast has {result.floor_crps:.2f} ({result.subjects} subjects,"
+            f" {-result.excess / result.standard_error:.1f} standard errors)",
+            "check whether its inputs contain the outcome, and whether the floor was computed for"
+            " this cohort (rehabcast cohort floor)",
         )
 
 
 def floor_scores(floor: pd.DataFrame, batch: SequenceBatch, task: Task) -> pd.DataFrame:
-    """Return what even the best forecast misses, by origin and horizon, beside no change at all."""
+    """Return the errors of the best possible forecast by origin and horizon, and of no change."""
     both = floor_predictions(floor, batch, task)
     both = both.join(losses(both)).merge(floor[[*KEYS, "mean_error"]], on=KEYS)
     both["last"] = (both[columns.LAST_SCORE] - both[columns.TRUTH]).abs()
@@ -125,7 +126,7 @@ def floor_scores(floor: pd.DataFrame, batch: SequenceBatch, task: Task) -> pd.Da
 
 
 def floor_predictions(floor: pd.DataFrame, batch: SequenceBatch, task: Task) -> pd.DataFrame:
-    """Return the floor as the prediction table of one more model, where an outcome was observed."""
+    """Return the floor as the prediction table of another model, where an outcome was observed."""
     pair = pd.MultiIndex.from_arrays([batch.subject_B, batch.origin_day_B])
     row_N = pair.get_indexer(pd.MultiIndex.from_frame(floor[[columns.SUBJECT, columns.ORIGIN]]))
     days = pd.Index([horizon.day for horizon in task.horizons])

@@ -1,4 +1,4 @@
-"""The honest benchmark: every family on the same folds, again and again, with paired intervals."""
+"""The benchmark: every model family on the same repeated folds, with paired intervals."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from contracts.task import Task
 from training.comparison.bayes_floor import check_floor
 from training.comparison.leaderboard import (
     REPEAT,
+    LeaderboardRow,
     MilestoneRow,
-    Row,
     leaderboard_rows,
     milestone_rows,
 )
-from training.comparison.leaks import check_alone, check_folds, check_inputs
-from training.comparison.winner import PRETRAINED, Standing, standings
+from training.comparison.leaks import check_batch_independence, check_folds, check_target_leakage
+from training.comparison.model_selection import PRETRAINED, RankedFamily, rank_families
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import network_family
 from training.fitting.pretrain import Pretrained
@@ -32,35 +32,35 @@ from training.models import Fit, Predict
 from training.models.architectures import Architecture, new_network
 from training.models.bedside_rules import last_observation, proportional_recovery
 from training.models.boosted import boosted_quantiles
-from training.models.five_groups import recovery_groups
 from training.models.forest import random_forest
 from training.models.mixed_effects import mixed_effects
+from training.models.recovery_groups import recovery_groups
 from training.models.stack import stack
 from training.predictions import prediction_table
-from training.scores import losses
-from training.split import fold_of_sites, fold_of_subjects
+from training.scores import with_losses
+from training.split import fold_of_rows, fold_of_sites, fold_of_subjects
 
-By = Literal["subject", "site"]
+SplitBy = Literal["subject", "site"]
 
 SITE_CODE = "REHABCAST//SITE"
 PRICED_PAIRS = 1_000
 
 LATE_FUSION: dict[str, Any] = {"learning_rate": 5e-3, "weight_decay": 1e-2}
-"""Parameters under which the late-fusion networks do best; the hybrid's would starve them."""
+"""Parameters with which the late-fusion networks do best; with the hybrid's they underfit."""
 
 
 def families(config: TrainingConfig, pretrained: Pretrained | None = None) -> dict[str, Fit]:
-    """Return every family of the benchmark by name; the first is what the others are held against.
+    """Return every family of the benchmark by name; the others are compared with the first.
 
     The first is the architecture of the configuration, which `rehabcast train` would register.
     """
     first: str = config.architecture
-    networks = sorted(get_args(Architecture), key=lambda name: name != first)
-    found: dict[str, Fit] = {name: network_family(config_of(name, config)) for name in networks}
+    names = sorted(get_args(Architecture), key=lambda name: name != first)
+    networks: dict[str, Fit] = {name: network_family(config_of(name, config)) for name in names}
     if pretrained is not None:
-        found[first + PRETRAINED] = network_family(config, pretrained.weights)
+        networks[first + PRETRAINED] = network_family(config, pretrained.weights)
     return {
-        **found,
+        **networks,
         "stack": stack(
             {
                 first: network_family(replace(config, folds=3)),
@@ -78,7 +78,7 @@ def families(config: TrainingConfig, pretrained: Pretrained | None = None) -> di
 
 
 def config_of(name: str, config: TrainingConfig) -> TrainingConfig:
-    """Return the parameters under which a network competes, and is trained if it wins."""
+    """Return the parameters with which a network is benchmarked, and trained if it is selected."""
     architecture: Any = name.removesuffix(PRETRAINED)
     if architecture == config.architecture:
         return config
@@ -87,16 +87,16 @@ def config_of(name: str, config: TrainingConfig) -> TrainingConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """What a family costs.
+    """Computational cost of a family.
 
     Parameters
     ----------
     fit_seconds
         Mean time of one fit, on one thread.
     alone_ms, together_ms
-        Time of a forecast of one subject alone, and of each of many in one call.
+        Time of a forecast of one subject alone, and per subject of many in one call.
     parameters
-        Learned numbers of one network; None for families that are no network.
+        Number of learned parameters of one network; None for families that are not networks.
     """
 
     fit_seconds: float
@@ -107,13 +107,13 @@ class Price:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmark:
-    """Result: who stands where, rows of the leaderboard, milestones, and what each family costs."""
+    """Result: ranking, rows of the leaderboard, milestones, and the cost of each family."""
 
-    standings: tuple[Standing, ...]
-    rows: tuple[Row, ...]
+    standings: tuple[RankedFamily, ...]
+    rows: tuple[LeaderboardRow, ...]
     milestones: tuple[MilestoneRow, ...]
     prices: dict[str, Price]
-    by: By
+    by: SplitBy
     repeats: int
     folds: int
 
@@ -125,9 +125,9 @@ class Benchmark:
 def benchmark(
     batch: SequenceBatch,
     task: Task,
-    competing: Mapping[str, Fit],
+    families_by_name: Mapping[str, Fit],
     *,
-    by: By = "subject",
+    by: SplitBy = "subject",
     repeats: int = 5,
     folds: int = 5,
     seed: int = 0,
@@ -136,9 +136,9 @@ def benchmark(
 ) -> tuple[Benchmark, pd.DataFrame]:
     """Cross-validate every family, `repeats` times on fresh folds by subject, or once by site.
 
-    Families train on pairs from all origins, and everything that they learn, normalisation and
-    calibration too, they learn inside the fold. `advance` is called with the family's name after
-    each fit, `fits(...)` times in all.
+    Families train on pairs from all origins and learn everything, including normalisation and
+    calibration, inside the fold. `advance` is called with the family's name after each fit,
+    `number_of_fits(...)` times in all.
 
     Parameters
     ----------
@@ -147,45 +147,47 @@ def benchmark(
 
     Returns
     -------
-    The result, and the scored prediction table that it rests on.
+    The result, and the prediction table with losses from which it was computed.
 
     Raises
     ------
     IntegrityError
         A leak (`training.comparison.leaks`), or a family that beats the floor.
     """
-    check_inputs(batch)
+    check_target_leakage(batch)
     parts: list[pd.DataFrame] = []
-    seconds = dict.fromkeys(competing, 0.0)
+    seconds = dict.fromkeys(families_by_name, 0.0)
     last: dict[str, tuple[Predict, SequenceBatch]] = {}
     count = 0
     for repeat, fold, fold_B in _folds(batch, task, by, repeats, folds, seed):
         count += 1
         train, unseen = batch.take(fold_B != fold), batch.take(fold_B == fold)
         check_folds(train, unseen)
-        for name, fit in competing.items():
+        for name, fit in families_by_name.items():
             started = time.perf_counter()
             predict = fit(train, task, seed=seed + repeat * folds + fold)
             seconds[name] += time.perf_counter() - started
             if name not in last:
-                check_alone(predict, unseen, model=name)
+                check_batch_independence(predict, unseen, model=name)
             last[name] = (predict, unseen)
             parts.append(prediction_table(unseen, predict(unseen), task, model=name))
             parts[-1][REPEAT] = repeat
             advance(name)
-    names = list(competing)
+    names = list(families_by_name)
     if floor is not None:
-        whole = pd.concat(parts, ignore_index=True)
-        for _, mine in whole.groupby(columns.MODEL):
-            check_floor(mine, floor)
+        for _, predictions in pd.concat(parts, ignore_index=True).groupby(columns.MODEL):
+            check_floor(predictions, floor)
         names.append(str(floor["model"].iloc[0]))
         parts += [floor.assign(**{REPEAT: repeat}) for repeat in range(parts[-1][REPEAT].max() + 1)]
-    scored = score(pd.concat(parts, ignore_index=True))
+    scored = with_losses(pd.concat(parts, ignore_index=True))
     result = Benchmark(
-        standings=standings(scored, list(competing)),
+        standings=rank_families(scored, list(families_by_name)),
         rows=tuple(leaderboard_rows(scored, task, names)),
         milestones=tuple(milestone_rows(scored, task, names)),
-        prices={name: _price(name, seconds[name] / count, *last[name], task) for name in competing},
+        prices={
+            name: _price(name, seconds[name] / count, *last[name], task)
+            for name in families_by_name
+        },
         by=by,
         repeats=repeats if by == "subject" else 1,
         folds=folds if by == "subject" else count,
@@ -193,28 +195,23 @@ def benchmark(
     return result, scored
 
 
-def score(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a prediction table with its losses and bias as further columns."""
-    return table.assign(**losses(table), bias=table["q50"] - table["truth"])
-
-
-def fits(batch: SequenceBatch, task: Task, by: By, repeats: int, folds: int) -> int:
-    """Return how many fits of each family a benchmark will do."""
+def number_of_fits(batch: SequenceBatch, task: Task, by: SplitBy, repeats: int, folds: int) -> int:
+    """Return how many times a benchmark will fit each family."""
     return sum(1 for _ in _folds(batch, task, by, repeats, folds, seed=0))
 
 
 def _folds(
-    batch: SequenceBatch, task: Task, by: By, repeats: int, folds: int, seed: int
+    batch: SequenceBatch, task: Task, by: SplitBy, repeats: int, folds: int, seed: int
 ) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
     """Yield repeat, fold, and the fold of each pair."""
     if by == "site":
         fold_of, sites = fold_of_sites(batch.subject_B, _sites(batch, task))
-        fold_B = np.array([fold_of[int(subject)] for subject in batch.subject_B])
+        fold_B = fold_of_rows(batch.subject_B, fold_of)
         yield from ((0, fold, fold_B) for fold in range(len(sites)))
         return
     for repeat in range(repeats):
         fold_of = fold_of_subjects(batch.subject_B, folds, 0.0, seed=seed + repeat)
-        fold_B = np.array([fold_of[int(subject)] for subject in batch.subject_B])
+        fold_B = fold_of_rows(batch.subject_B, fold_of)
         yield from ((repeat, fold, fold_B) for fold in range(folds))
 
 
@@ -222,7 +219,10 @@ def _sites(batch: SequenceBatch, task: Task) -> NDArray[np.object_]:
     for attribute in task.sensitive:
         if attribute.code == SITE_CODE:
             return batch.groups_B[attribute.name].to_numpy(dtype=object)
-    raise ContractError(f"task {task.name} has no sensitive attribute {SITE_CODE}: add it")
+    raise ContractError(
+        f"task {task.name} has no sensitive attribute with the code {SITE_CODE}",
+        "add one to the task file to split by site, or split by subject",
+    )
 
 
 def _price(

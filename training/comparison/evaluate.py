@@ -1,4 +1,4 @@
-"""External validation: a registered bundle's forecasts on any cohort, and their scores."""
+"""External validation: scores of a registered bundle's forecasts on any cohort."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from contracts import predictions as columns
-from training.scores import losses
+from training.scores import with_losses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class HorizonScore:
     Parameters
     ----------
     weeks, subjects, outcomes
-        Horizon, and denominators.
+        Horizon, number of subjects and number of outcomes.
     mae, crps, width_80
         Means, in score points.
     bias
@@ -38,7 +38,7 @@ class HorizonScore:
 
 def scores_by_horizon(table: pd.DataFrame) -> list[HorizonScore]:
     """Score a prediction table of one model, per horizon."""
-    scored = table.assign(**losses(table), bias=table["q50"] - table[columns.TRUTH])
+    scored = with_losses(table)
     names = ["mae", "crps", "bias", "coverage_80", "width_80"]
     return [
         HorizonScore(

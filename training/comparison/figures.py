@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from contracts import predictions as columns
 from contracts.forecast import QUANTILE_LEVELS
-from training.comparison.leaderboard import Row
+from training.comparison.leaderboard import LeaderboardRow
 from training.scores import losses
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
@@ -26,10 +26,10 @@ BINS, MINIMUM_BAND = 10, 10
 
 
 def calibration_figure(table: pd.DataFrame, path: Path, *, title: str) -> None:
-    """Draw, per model, how often the truth lies below each forecast quantile.
+    """Draw, per model, how often the truth is below each forecast quantile.
 
-    Read from `probability_integral_transform`: a truth that several quantiles share lies evenly
-    among them, else every forecast of a scale of few scores would seem biased.
+    Computed from `probability_integral_transform`, which spreads a truth that equals several
+    quantiles evenly among them; else every forecast on a scale of few scores would seem biased.
     """
     figure = Figure(figsize=(5, 5))
     axes = figure.subplots()
@@ -75,10 +75,10 @@ def pit_figure(table: pd.DataFrame, path: Path, *, title: str) -> None:
 
 
 def probability_integral_transform(table: pd.DataFrame) -> NDArray[np.float64]:
-    """Return where in its forecast distribution each truth lies, (N,) in [0, 1].
+    """Return the position of each truth in its forecast distribution, (N,) in [0, 1].
 
-    A truth level with several quantiles, as at the end of a scale, is placed evenly among them by
-    its rank in the table (a fixed, spread-out choice instead of a random one; Czado 2009).
+    A truth that equals several quantiles, as at the end of a scale, is spread evenly among them by
+    its row number (a fixed, evenly spread choice instead of a random one; Czado 2009).
     """
     quantiles_NQ = table[list(columns.QUANTILE_COLUMNS)].to_numpy()
     truth_N1 = table[columns.TRUTH].to_numpy()[:, None]
@@ -91,9 +91,9 @@ def probability_integral_transform(table: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def reliability_figure(table: pd.DataFrame, path: Path, *, title: str) -> None:
-    """Draw how often a milestone was reached against its forecast chance, of one model.
+    """Draw how often a milestone was reached against its forecast chance, for one model.
 
-    Bands of chances that hold fewer than `MINIMUM_BAND` outcomes are left out: noise.
+    Bands of chances with fewer than `MINIMUM_BAND` outcomes are left out as noise.
     """
     figure = Figure(figsize=(5, 5))
     axes = figure.subplots()
@@ -112,27 +112,27 @@ def reliability_figure(table: pd.DataFrame, path: Path, *, title: str) -> None:
     figure.savefig(path, dpi=120, bbox_inches="tight")
 
 
-def leaderboard_figure(rows: Sequence[Row], path: Path, *, title: str) -> None:
+def leaderboard_figure(rows: Sequence[LeaderboardRow], path: Path, *, title: str) -> None:
     """Draw CRPS by horizon at the first origin, and by origin at the last common horizon."""
     first = min(row.origin_day for row in rows)
-    everybody = [row for row in rows if row.population == "all"]
-    origins = sorted({row.origin_day for row in everybody})
+    all_rows = [row for row in rows if row.population == "all"]
+    origins = sorted({row.origin_day for row in all_rows})
     common = [
         weeks
-        for weeks in sorted({row.weeks for row in everybody})
-        if {row.origin_day for row in everybody if row.weeks == weeks} == set(origins)
+        for weeks in sorted({row.weeks for row in all_rows})
+        if {row.origin_day for row in all_rows if row.weeks == weeks} == set(origins)
     ]
     figure = Figure(figsize=(11, 4.5))
     by_horizon, by_origin = figure.subplots(1, 2)
     models = list(dict.fromkeys(row.model for row in rows))
     for number, model in enumerate(models):
         style = _style(number)
-        mine = [row for row in everybody if row.model == model]
-        at_first = [row for row in mine if row.origin_day == first]
+        model_rows = [row for row in all_rows if row.model == model]
+        at_first = [row for row in model_rows if row.origin_day == first]
         weeks = [row.weeks for row in at_first]
         by_horizon.plot(weeks, [row.crps for row in at_first], label=model, **style)
         if common:
-            last = [row for row in mine if row.weeks == common[-1]]
+            last = [row for row in model_rows if row.weeks == common[-1]]
             by_origin.plot([row.origin_day for row in last], [row.crps for row in last], **style)
     by_horizon.set(xlabel="weeks after enrolment", ylabel="CRPS (points)", title=title)
     if common:
@@ -146,7 +146,7 @@ def leaderboard_figure(rows: Sequence[Row], path: Path, *, title: str) -> None:
 
 
 def _style(number: int) -> dict[str, Any]:
-    """Return colour, line and marker of the so-manieth model; dashed once the colours run out."""
+    """Return colour, line and marker of a model by its number; dashed once the colours run out."""
     return {
         "color": COLOURS[number % len(COLOURS)],
         "linestyle": "-" if number < len(COLOURS) else "--",

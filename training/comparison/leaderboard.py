@@ -1,4 +1,4 @@
-"""The leaderboard: scores of every family from one prediction table, with paired intervals."""
+"""The leaderboard: scores of every family, with paired intervals."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ from contracts.task import Task
 from training.scores import Difference, paired_difference, skill
 
 FLOOR = "Bayes floor"
-"""Name of the forecasts that nobody can beat: a simulator's own, given the same past."""
+"""Name of the best possible forecasts: those of the simulator itself, given the same past."""
 
-BASE = "last observation"
-"""Skill 0."""
+BASELINE = "last observation"
+"""Family whose skill is 0."""
 
 REPEAT = "repeat"
 MINIMUM_SUBJECTS = 20
 """A horizon or population with fewer subjects is left out of the table."""
 
 MINIMUM_EVENTS = 10
-"""A milestone with fewer events, or non-events, is left out."""
+"""A milestone with fewer events, or fewer non-events, is left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One family at one horizon from one origin in one population.
+class LeaderboardRow:
+    """Scores of one family at one horizon from one origin in one population.
 
     Parameters
     ----------
     population
-        `all`, or `early`: forecast within the task's `early_days` of onset.
+        `all`, or `early`: forecasts made within the task's `early_days` of onset.
     origin_day, weeks, subjects
-        Days after enrolment of the forecast, its horizon, and how many people it rests on.
+        Days after enrolment of the forecast, its horizon, and the number of subjects.
     mae, median_absolute_error, crps, interval_score, width_80, width_90, bias
         Score points; bias is forecast median minus truth.
     coverage_80, coverage_90
         Share of truths inside the interval.
     skill
-        CRPS on the way from the last observation (0) to the Bayes floor (1); None without a floor.
+        CRPS relative to the last observation (0) and the Bayes floor (1); None without a floor.
     mae_difference, crps_difference
         First family minus this one, paired by subject; below 0 the first is better. None for the
-        first itself.
+        first family itself.
     """
 
     model: str
@@ -70,17 +70,17 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MilestoneRow:
-    """One family's chances of one milestone at one horizon from one origin.
+    """Scores of one family's chances of one milestone at one horizon from one origin.
 
     Parameters
     ----------
     subjects, events
-        Denominator, and how many reached it.
+        Number of subjects, and of those who reached it.
     auroc, brier
         Discrimination, and mean squared error of the chance.
     slope
         Slope of a logistic regression of the event on the logit of the chance: 1 is calibrated,
-        below 1 the chances are too extreme (Cox 1958). None where all chances are equal.
+        below 1 the chances are too extreme (Cox 1958). None if all chances are equal.
     """
 
     model: str
@@ -94,32 +94,34 @@ class MilestoneRow:
     slope: float | None
 
 
-def leaderboard_rows(scored: pd.DataFrame, task: Task, names: list[str]) -> list[Row]:
+def leaderboard_rows(scored: pd.DataFrame, task: Task, names: list[str]) -> list[LeaderboardRow]:
     """Return a row per population, origin, horizon and family.
 
     Parameters
     ----------
     scored
-        Prediction tables of all families with the columns of `training.scores.losses` and
-        `repeat`, every family on the same people.
+        Prediction tables of all families on the same subjects, with the columns of
+        `training.scores.with_losses` and `repeat`.
     names
-        The families in their order; the first is what the others are held against.
+        The families in their order; the others are compared with the first.
     """
     early = scored[scored[columns.DAYS_SINCE_ONSET] < task.early_days]
-    rows: list[Row] = []
+    rows: list[LeaderboardRow] = []
     for population, table in (("all", scored), ("early", early)):
-        for (origin, day), here in table.groupby([columns.ORIGIN, columns.HORIZON]):
-            if here[columns.SUBJECT].nunique() < MINIMUM_SUBJECTS:
+        for (origin, day), group in table.groupby([columns.ORIGIN, columns.HORIZON]):
+            if group[columns.SUBJECT].nunique() < MINIMUM_SUBJECTS:
                 continue
-            ordered = here.sort_values([REPEAT, columns.SUBJECT])
+            ordered = group.sort_values([REPEAT, columns.SUBJECT])
             by_model = {name: ordered[ordered[columns.MODEL] == name] for name in names}
             # A floor may be known for one origin only.
             by_model = {
-                name: mine
-                for name, mine in by_model.items()
-                if name != FLOOR or len(mine) == len(by_model[names[0]])
+                name: predictions
+                for name, predictions in by_model.items()
+                if name != FLOOR or len(predictions) == len(by_model[names[0]])
             }
-            crps = {name: float(mine["crps"].mean()) for name, mine in by_model.items()}
+            crps = {
+                name: float(predictions["crps"].mean()) for name, predictions in by_model.items()
+            }
             rows += [
                 _row(
                     name,
@@ -136,26 +138,26 @@ def leaderboard_rows(scored: pd.DataFrame, task: Task, names: list[str]) -> list
 
 
 def milestone_rows(scored: pd.DataFrame, task: Task, names: list[str]) -> list[MilestoneRow]:
-    """Return a row per milestone, origin, horizon and family, where there are events enough."""
+    """Return a row per milestone, origin, horizon and family, where there are enough events."""
     rows = []
     for milestone in task.milestones:
         chance, reached = columns.CHANCE + milestone.name, columns.REACHED + milestone.name
         keys = [columns.ORIGIN, columns.HORIZON, columns.MODEL]
-        for (origin, day, model), here in scored.groupby(keys):
-            once = here.groupby(columns.SUBJECT)[[chance, reached]].mean()
-            event_N = once[reached].to_numpy() > 0.5
-            if model not in names or min(event_N.sum(), (~event_N).sum()) < MINIMUM_EVENTS:
+        for (origin, day, model), group in scored.groupby(keys):
+            by_subject = group.groupby(columns.SUBJECT)[[chance, reached]].mean()
+            event_P = by_subject[reached].to_numpy() > 0.5
+            if model not in names or min(event_P.sum(), (~event_P).sum()) < MINIMUM_EVENTS:
                 continue
-            chance_N = here[chance].to_numpy(dtype=np.float64)
-            reached_N = here[reached].to_numpy(dtype=np.bool_)
+            chance_N = group[chance].to_numpy(dtype=np.float64)
+            reached_N = group[reached].to_numpy(dtype=np.bool_)
             rows.append(
                 MilestoneRow(
                     model=str(model),
                     milestone=milestone.name,
                     origin_day=int(str(origin)),
                     weeks=int(str(day)) // 7,
-                    subjects=len(once),
-                    events=int(event_N.sum()),
+                    subjects=len(by_subject),
+                    events=int(event_P.sum()),
                     auroc=float(roc_auc_score(reached_N, chance_N)),
                     brier=float(((chance_N - reached_N) ** 2).mean()),
                     slope=calibration_slope(chance_N, reached_N),
@@ -174,9 +176,9 @@ def calibration_slope(chance_N: NDArray[np.float64], reached_N: NDArray[np.bool_
 
 
 def _skill(crps: dict[str, float], name: str) -> float | None:
-    if FLOOR not in crps or BASE not in crps:
+    if FLOOR not in crps or BASELINE not in crps:
         return None
-    return skill(crps[name], base=crps[BASE], floor=crps[FLOOR])
+    return skill(crps[name], base=crps[BASELINE], floor=crps[FLOOR])
 
 
 def _row(
@@ -184,25 +186,25 @@ def _row(
     population: str,
     origin: int,
     weeks: int,
-    mine: pd.DataFrame,
+    predictions: pd.DataFrame,
     first: pd.DataFrame,
-    skilled: float | None,
-) -> Row:
+    skill_of_row: float | None,
+) -> LeaderboardRow:
     def difference(loss: str) -> Difference | None:
-        if mine is first:
+        if predictions is first:
             return None
-        subject_N = mine[columns.SUBJECT].to_numpy()
-        return paired_difference(first[loss].to_numpy(), mine[loss].to_numpy(), subject_N)
+        subject_N = predictions[columns.SUBJECT].to_numpy()
+        return paired_difference(first[loss].to_numpy(), predictions[loss].to_numpy(), subject_N)
 
-    means = mine[_MEANS].mean()
-    return Row(
+    means = predictions[_MEANS].mean()
+    return LeaderboardRow(
         model=name,
         population=population,
         origin_day=origin,
         weeks=weeks,
-        subjects=mine[columns.SUBJECT].nunique(),
-        median_absolute_error=float(mine["mae"].median()),
-        skill=skilled,
+        subjects=predictions[columns.SUBJECT].nunique(),
+        median_absolute_error=float(predictions["mae"].median()),
+        skill=skill_of_row,
         mae_difference=difference("mae"),
         crps_difference=difference("crps"),
         **{name: float(means[name]) for name in _MEANS},

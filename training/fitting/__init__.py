@@ -1,1 +1,1 @@
-"""How a model is fitted: parameters, cross-fitting, search, on one machine or many."""
+"""Fitting of networks: parameters, cross-fitting, search, on one machine or a cluster."""

@@ -1,4 +1,4 @@
-"""Training parameters: frozen, logged whole with the run, stored whole with the bundle."""
+"""Training parameters; all of them are logged with the run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Robustness = Literal["none", "group DRO", "reweighing"]
 @with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingConfig:
-    """What defines a network and its fit.
+    """Parameters of a network and of its fit.
 
     Parameters
     ----------
@@ -29,30 +29,30 @@ class TrainingConfig:
     hidden
         Width of each modality's recurrent state and of the head.
     learning_rate, weight_decay, batch_size
-        AdamW and its mini-batches.
+        Of AdamW and its mini-batches.
     mechanistic_pace
-        How many times larger the learning rate is for numbers of the hybrid that mean something by
-        themselves (curves, readings, noise); they are few, and are not decayed.
+        How many times larger the learning rate is for the parameters of the hybrid that have a
+        clinical meaning (curves, emission models, noise); they are few, and are not decayed.
     max_epochs, patience
         Longest training, and epochs without a better validation loss before it stops.
     hidden_modality_share
-        Chance that a training pair is shown with a random part of its modalities hidden, so that
-        an absent modality is nothing new to the network and Shapley coalitions are in distribution.
+        Probability that some modalities of a training pair, chosen at random, are hidden, so that
+        the network learns to handle absent modalities and Shapley coalitions are in distribution.
     validation_share
-        Share of the training subjects that early stopping watches.
+        Share of the training subjects that early stopping monitors.
     minimum_group
-        Validation outcomes from which on a group's own loss counts in the choice of the best epoch:
-        the worst of such groups and of everybody together decides.
+        Smallest number of validation pairs with which a group's own loss counts in the choice of
+        the best epoch: the highest loss among such groups and all subjects together decides.
     robustness
-        What training does for small or badly forecast groups: nothing, Group DRO or reweighing.
-        Off: published comparisons find neither to help (Pfohl 2022); ours found the worst group 2 %
+        Method for small or badly forecast groups: none, Group DRO or reweighing. None by default:
+        published comparisons find that neither helps (Pfohl 2022); in ours the worst group was 2 %
         better and a minority of 3 % unchanged (docs/benchmarks.md).
     folds
         Folds by subject; the registered model is the ensemble of the folds' networks.
     held_out_share
-        Share of subjects that no fold sees.
+        Share of subjects that are in no fold.
     seed
-        Seed of every random number.
+        Seed of all random numbers.
     """
 
     architecture: Architecture = "hybrid"
@@ -83,7 +83,7 @@ class TrainingConfig:
 
 
 def read_config(path: Path) -> TrainingConfig:
-    """Read parameters from TOML; what is not named keeps its default.
+    """Read parameters from TOML; those that are not given keep their defaults.
 
     Raises
     ------
@@ -93,4 +93,8 @@ def read_config(path: Path) -> TrainingConfig:
     try:
         return TypeAdapter(TrainingConfig).validate_python(tomllib.loads(path.read_text("utf-8")))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
-        raise ContractError(f"{path}: no training parameters: {error}") from error
+        raise ContractError(
+            f"{path} has no valid training parameters: {error}",
+            "correct the file; names and types are those of `TrainingConfig`"
+            " (training/fitting/config.py)",
+        ) from error

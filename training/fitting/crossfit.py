@@ -1,7 +1,7 @@
-"""Cross-fitting: every subject is forecast by a network that never saw them.
+"""Cross-fitting: every subject is forecast by a network that was trained without them.
 
-The folds' networks together are the registered model, so what the audit judges, member by member
-on people it never saw, is what is served. Letters: B pairs, H horizons, Q quantile levels.
+The folds' networks together are the registered model, so the audit judges the networks that are
+served, each on subjects it was trained without. Letters: B pairs, H horizons, Q quantile levels.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from inference.calibration import Calibration, calibrate, learn_calibration
 from training.fitting.config import TrainingConfig
-from training.fitting.fit import Weights, fit_network, forward
+from training.fitting.network_fit import Weights, fit_network, forward
 from training.models import Fit, Predict
 from training.models.layers.network import Network
-from training.split import fold_of_subjects
+from training.split import fold_of_rows, fold_of_subjects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +35,10 @@ class CrossFit:
     calibration
         Conformal offsets from all out-of-fold forecasts, for new subjects.
     out_of_fold_BHQ
-        Calibrated forecasts of the training pairs, each by the network of the folds without the
-        subject, with offsets from the outcomes of other folds. (Those folds' networks saw the
-        subject; as in cross-conformal prediction, Vovk 2015, that touches the width only.)
+        Calibrated forecasts of the training pairs, each by the network that was trained without the
+        subject, with offsets from the outcomes of other folds. (The networks of those folds were
+        trained with the subject; as in cross-conformal prediction, Vovk 2015, this affects only the
+        width.)
     """
 
     members: tuple[Network, ...]
@@ -47,7 +48,7 @@ class CrossFit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoldFit:
-    """One network to fit; see `training.fitting.fit.fit_network`."""
+    """The fit of one fold's network; see `training.fitting.network_fit.fit_network`."""
 
     train: SequenceBatch
     task: Task
@@ -57,7 +58,7 @@ class FoldFit:
     start: Weights | None
 
     def run(self) -> Network:
-        """Fit it, go on with it, or read it where it was finished before."""
+        """Fit the network, resume its fit, or read it if it was finished before."""
         return fit_network(
             self.train,
             self.task,
@@ -72,7 +73,7 @@ FitFolds = Callable[[Sequence[FoldFit]], Iterator[Network]]
 """Fits networks and yields them in order."""
 
 
-def one_after_another(folds: Sequence[FoldFit]) -> Iterator[Network]:
+def fit_sequentially(folds: Sequence[FoldFit]) -> Iterator[Network]:
     """Fit the networks in this process."""
     return (fold.run() for fold in folds)
 
@@ -84,18 +85,18 @@ def crossfit(
     *,
     folder: Path,
     start: Weights | None = None,
-    fit_folds: FitFolds = one_after_another,
+    fit_folds: FitFolds = fit_sequentially,
     advance: Callable[[], None] = lambda: None,
 ) -> CrossFit:
-    """Fit one network per fold, from `start` where given; `advance` is called after each.
+    """Fit one network per fold, from `start` if given; `advance` is called after each.
 
     Parameters
     ----------
     fit_folds
-        Where: in this process, or on a cluster (`training.fitting.distribute`).
+        Fits the networks: in this process, or on a cluster (`training.fitting.ray_cluster`).
     """
     fold_of = fold_of_subjects(batch.subject_B, config.folds, 0.0, seed=config.seed)
-    fold_B = np.array([fold_of[int(subject)] for subject in batch.subject_B])
+    fold_B = fold_of_rows(batch.subject_B, fold_of)
     folds = [
         FoldFit(
             train=batch.take(fold_B != fold),
@@ -149,12 +150,12 @@ def _calibrated_out_of_fold(
 ) -> NDArray[np.float64]:
     calibrated_BHQ = np.empty_like(raw_BHQ)
     for fold in np.unique(fold_B):
-        here, others = fold_B == fold, fold_B != fold
+        inside_B, outside_B = fold_B == fold, fold_B != fold
         calibration = learn_calibration(
-            batch.truth_BH[others], raw_BHQ[others], batch.groups_B[others]
+            batch.truth_BH[outside_B], raw_BHQ[outside_B], batch.groups_B[outside_B]
         )
-        offsets_BHQ = calibration.offsets(batch.groups_B[here])
-        calibrated_BHQ[here] = calibrate(
-            raw_BHQ[here], offsets_BHQ, task.target.low, task.target.high
+        offsets_BHQ = calibration.offsets(batch.groups_B[inside_B])
+        calibrated_BHQ[inside_B] = calibrate(
+            raw_BHQ[inside_B], offsets_BHQ, task.target.low, task.target.high
         )
     return calibrated_BHQ

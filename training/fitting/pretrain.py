@@ -1,4 +1,4 @@
-"""Pre-training: a network learns from a large, usually simulated cohort before a small real one."""
+"""Pre-training on a large, usually simulated cohort before the fit on a small real one."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from contracts.sequences import Layout
 from contracts.task import Task
 from features.sequences import cohort_sequences
 from training.fitting.config import TrainingConfig
-from training.fitting.fit import Weights, fit_network
+from training.fitting.network_fit import Weights, fit_network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pretrained:
-    """A network's weights after pre-training, and on whom.
+    """A network's weights after pre-training, and the cohort that it was pre-trained on.
 
     Parameters
     ----------
     weights
-        To start from; the fit on the real cohort sets its own normalisation.
+        Initial weights for a fit, which learns its own normalisation.
     cohort_name, data_digest, simulated, subjects
-        The cohort; `simulated` is True when no real person is in it.
+        The cohort; `simulated` is True if no real person is in it.
     """
 
     weights: Weights
@@ -40,9 +40,9 @@ class Pretrained:
 def pretrain(
     cohort: Cohort, layout: Layout, task: Task, config: TrainingConfig, *, folder: Path
 ) -> Pretrained:
-    """Fit one network on a cohort in the layout of another.
+    """Fit one network on a cohort, in the layout of another cohort.
 
-    Channels that only this cohort has are left out; those that it lacks stay unobserved.
+    Channels that only this cohort has are left out; those that it lacks remain unobserved.
 
     Raises
     ------
@@ -52,8 +52,9 @@ def pretrain(
     batch = cohort_sequences(cohort.events, task, layout)
     if len(batch) == 0:
         raise ContractError(
-            f"{cohort.provenance.name}: nobody has a score at an origin and one at a horizon of"
-            f" {task.name}: pre-train on a cohort of this task"
+            f"{cohort.provenance.name}: no subject has a score at an origin and one at a horizon"
+            f" of {task.name}",
+            "pre-train on a cohort that has the target of this task",
         )
     network = fit_network(batch, task, config, seed=config.seed, folder=folder)
     return Pretrained(

@@ -1,4 +1,4 @@
-"""Searches training parameters by out-of-fold CRPS; every trial is a nested run."""
+"""Searches for training parameters by out-of-fold CRPS; every trial is a nested run."""
 
 from __future__ import annotations
 
@@ -38,48 +38,48 @@ Objective = Callable[[Settings], float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trials:
-    """What to try.
+    """The trials of a search.
 
     Parameters
     ----------
     objective
         Lower is better.
-    space, first
-        Where settings are taken from, and those to try among them.
+    space, initial
+        Search space, and settings that are tried in any case.
     number, seed
-        How many to try, and the seed of the choice.
-    done
-        Called with each setting tried and its objective.
+        Number of trials, and the seed of the sampler.
+    on_trial_end
+        Called with the settings of each trial and its objective.
     """
 
     objective: Objective
     space: Mapping[str, BaseDistribution]
-    first: Settings
+    initial: Settings
     number: int
     seed: int
-    done: Callable[[Settings, float], None]
+    on_trial_end: Callable[[Settings, float], None]
 
 
-TrySettings = Callable[[Trials], Settings]
-"""Tries settings and returns those of the lowest objective."""
+SearchStrategy = Callable[[Trials], Settings]
+"""Runs trials and returns the settings with the lowest objective."""
 
 
-def one_at_a_time(trials: Trials) -> Settings:
-    """Try settings in this process, each chosen by what the earlier ones achieved."""
+def search_sequentially(trials: Trials) -> Settings:
+    """Run trials in this process, each with settings chosen from the results so far."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=trials.seed))
-    study.enqueue_trial(trials.first)
+    study.enqueue_trial(trials.initial)
     for _ in range(trials.number):
         trial = study.ask(dict(trials.space))
-        achieved = trials.objective(trial.params)
-        study.tell(trial, achieved)
-        trials.done(trial.params, achieved)
+        value = trials.objective(trial.params)
+        study.tell(trial, value)
+        trials.on_trial_end(trial.params, value)
     return study.best_params
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutOfFoldCrps:
-    """Mean CRPS, score points, of forecasts made without their subject, under some settings."""
+    """Mean CRPS of out-of-fold forecasts with some settings, score points."""
 
     batch: SequenceBatch
     task: Task
@@ -102,45 +102,45 @@ def search(
     *,
     trials: int,
     store: Store,
-    try_settings: TrySettings = one_at_a_time,
+    strategy: SearchStrategy = search_sequentially,
     advance: Callable[[str], None] = lambda _: None,
 ) -> TrainingConfig:
     """Try `trials` settings, one of them `config` itself; return the best.
 
-    The search sees the same subjects as a training would, so what it finds must be judged on
-    others: `rehabcast benchmark` on a cohort of its own, or the audit's held-out people.
+    The search uses the same subjects as training would, so its result must be evaluated on others:
+    with `rehabcast benchmark` on another cohort, or on the held-out subjects.
 
     Parameters
     ----------
-    try_settings
-        Where: in this process, or on a cluster (`training.fitting.distribute`).
+    strategy
+        Runs the trials: in this process, or on a cluster (`training.fitting.ray_cluster`).
     advance
-        Called with a few words after each trial.
+        Called with a short message after each trial.
     """
     batch = training_sequences(cohort.events, task)
     tags = {"cohort": cohort.provenance.name, "simulated": str(cohort.provenance.simulated)}
-    achieved: list[float] = []
+    values: list[float] = []
     with run(store, name=f"search {task.name}", tags=tags) as parent:
 
-        def done(settings: Settings, crps: float) -> None:
-            name = f"trial {len(achieved)}"
+        def log_trial(settings: Settings, crps: float) -> None:
+            name = f"trial {len(values)}"
             with run(store, name=name, tags=tags, parent=parent) as nested:
                 nested.log_params(asdict(replace(config, **settings)))
                 nested.log_metrics({CRPS: crps})
-            achieved.append(crps)
+            values.append(crps)
             advance(f"{name}, CRPS {crps:.3f}")
 
-        found = try_settings(
+        best_settings = strategy(
             Trials(
                 objective=OutOfFoldCrps(batch=batch, task=task, config=config),
                 space=SPACE,
-                first={name: getattr(config, name) for name in SPACE},
+                initial={name: getattr(config, name) for name in SPACE},
                 number=trials,
                 seed=config.seed,
-                done=done,
+                on_trial_end=log_trial,
             )
         )
-        best = replace(config, **found)
+        best = replace(config, **best_settings)
         parent.log_params(asdict(best))
-        parent.log_metrics({CRPS: min(achieved)})
+        parent.log_metrics({CRPS: min(values)})
     return best

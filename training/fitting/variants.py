@@ -1,4 +1,4 @@
-"""Trains a version again in the ways that are meant to make it fairer, for `audit --mitigate`."""
+"""Trains variants of a model version with bias mitigation, for `rehabcast audit --mitigate`."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from training.fitting.crossfit import crossfit
 from training.predictions import prediction_table
 from training.split import fold_of_subjects, rows_held_out
 
-EVERYBODY = 2**31
-"""No group holds so many outcomes: everybody's loss alone chooses the epoch."""
+NO_GROUP = 2**31
+"""Minimum group size that no group reaches, so that the overall loss alone chooses the epoch."""
 
 
 def configurations(config: TrainingConfig) -> dict[str, TrainingConfig]:
-    """Return the training parameters of each way; nothing else differs between them."""
-    plain = replace(config, minimum_group=EVERYBODY, robustness="none")
+    """Return the training parameters of each variant; nothing else differs between them."""
+    plain = replace(config, minimum_group=NO_GROUP, robustness="none")
     return {
         PLAIN: plain,
         CHECKPOINT: replace(config, robustness="none"),
@@ -42,46 +42,52 @@ def train_variants(
     *,
     advance: Callable[[str], None] = lambda _: None,
 ) -> dict[str, pd.DataFrame]:
-    """Return the out-of-fold prediction table of each way, on the version's own people and folds.
+    """Return the out-of-fold prediction table of each variant, on the version's subjects and folds.
 
     Parameters
     ----------
     cohort, config
-        What the version was trained on and with.
+        Cohort and parameters that the version was trained with.
     advance
-        Called with a few words after each network.
+        Called with the variant's name after each network.
 
     Raises
     ------
     ContractError
-        Cohort or parameters are not those of the version, or it was pretrained.
+        Cohort or parameters are not those of the version, or it was pre-trained.
     """
     manifest = bundle.manifest
     if cohort.digest != manifest.data_digest:
         raise ContractError(
-            f"--cohort is not the one that the version was trained on ({manifest.cohort_name!r}):"
-            " the ways would be compared on other people"
+            f"--cohort is not the cohort that the version was trained on"
+            f" ({manifest.cohort_name!r}), so the variants would be compared on other subjects",
+            "give the cohort that the version was trained on",
         )
     if config.digest != manifest.config_digest:
         raise ContractError(
-            "the parameters are not those that the version was trained with: give the same --config"
+            "the parameters are not those that the version was trained with",
+            "give the same --config",
         )
     if manifest.pretrained_on:
         raise ContractError(
-            f"the version was pretrained on {manifest.pretrained_on}, which the ways would not be"
+            f"the version was pre-trained on {manifest.pretrained_on}, and the variants would not"
+            " be",
+            "compare variants of a version that was trained without --pretrain-on",
         )
-    every = training_sequences(cohort.events, bundle.task)
-    dealt = fold_of_subjects(every.subject_B, config.folds, config.held_out_share, seed=config.seed)
-    batch = every.take(~rows_held_out(every.subject_B, dealt))
+    all_pairs = training_sequences(cohort.events, bundle.task)
+    split = fold_of_subjects(
+        all_pairs.subject_B, config.folds, config.held_out_share, seed=config.seed
+    )
+    batch = all_pairs.take(~rows_held_out(all_pairs.subject_B, split))
     fold_of = fold_of_subjects(batch.subject_B, config.folds, 0.0, seed=config.seed)
     tables = {}
     for name, parameters in configurations(config).items():
-        with TemporaryDirectory() as place:
+        with TemporaryDirectory() as folder:
             fitted = crossfit(
                 batch,
                 bundle.task,
                 parameters,
-                folder=Path(place),
+                folder=Path(folder),
                 advance=lambda name=name: advance(name),  # type: ignore[misc]
             )
         table = prediction_table(batch, fitted.out_of_fold_BHQ, bundle.task, model=CANDIDATE)

@@ -1,8 +1,8 @@
 """Model families behind one interface.
 
-A family is a function that fits on a batch of sequences and returns a function that forecasts:
+A family is a function that is fitted to a batch of sequences and returns a function that forecasts:
 `Fit = (train, task, seed) -> Predict`, `Predict = (batch) -> quantiles (B, H, Q)` in score points,
-rising along Q and inside the scale. Letters: B pairs, H horizons, Q quantile levels.
+rising along Q and within the scale. Letters: B pairs, H horizons, Q quantile levels.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Predict = Callable[[SequenceBatch], NDArray[np.float64]]
 
 
 class Fit(Protocol):
-    """Fits one family on pairs of subjects that it may see."""
+    """Fits one family to training pairs."""
 
     def __call__(self, train: SequenceBatch, task: Task, *, seed: int) -> Predict:
         """Return the fitted forecast function."""

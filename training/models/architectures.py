@@ -8,12 +8,12 @@ from typing import Literal
 
 from contracts.sequences import Layout
 from contracts.task import Task
-from training.models.fusion import Encoder, Head
-from training.models.hybrid import HybridEncoder
-from training.models.layers.inputs import inputs_of
+from training.models.hybrid_encoder import HybridEncoder
+from training.models.late_fusion import LateFusionEncoder, LateFusionHead
+from training.models.layers.hybrid_head import HybridHead
+from training.models.layers.input_columns import input_columns
 from training.models.layers.network import Network
-from training.models.layers.series import CausalConvolutions, GruDecay, SeriesCore
-from training.models.layers.trajectory import HybridHead
+from training.models.layers.sequence_encoders import CausalConvolutions, GruDecay, SequenceCore
 
 Architecture = Literal["hybrid", "GRU-D", "temporal convolution"]
 
@@ -23,21 +23,21 @@ EMBEDDING = 8
 
 
 def new_network(layout: Layout, task: Task, architecture: Architecture, hidden: int) -> Network:
-    """Build an untrained network for a layout, seeded by the global generator."""
+    """Build an untrained network for a layout; its weights come from torch's global generator."""
     return _BUILDERS[architecture](layout, task, hidden)
 
 
 def _hybrid(layout: Layout, task: Task, hidden: int) -> Network:
-    inputs = inputs_of(layout, task)
+    inputs = input_columns(layout, task)
     encoder = HybridEncoder(inputs, hidden)
     return Network(encoder, HybridHead(inputs, encoder.curves, layout.horizon_days_H, hidden))
 
 
-def _fusion(core: SeriesCore, layout: Layout, task: Task, hidden: int) -> Network:
-    inputs = inputs_of(layout, task)
+def _fusion(core: SequenceCore, layout: Layout, task: Task, hidden: int) -> Network:
+    inputs = input_columns(layout, task)
     return Network(
-        Encoder(inputs, core, hidden, EMBEDDING),
-        Head(inputs, len(layout.horizon_days_H), hidden, EMBEDDING),
+        LateFusionEncoder(inputs, core, hidden, EMBEDDING),
+        LateFusionHead(inputs, len(layout.horizon_days_H), hidden, EMBEDDING),
     )
 
 

@@ -1,4 +1,4 @@
-"""The bedside rules: last observation and proportional recovery, with empirical intervals.
+"""Bedside rules: last observation and proportional recovery, with empirical intervals.
 
 Letters: B pairs, H horizons, Q quantile levels, N training rows.
 """
@@ -17,26 +17,26 @@ from contracts.task import Task
 from training.models import Predict
 
 MINIMUM_RESIDUALS = 10
-"""Below this many residuals at a horizon, the residuals of all horizons are used."""
+"""With fewer residuals at a horizon, the residuals of all horizons are used."""
 
 
 def last_observation(train: SequenceBatch, task: Task, *, seed: int) -> Predict:
-    """Forecast that the score stays as it is, with the spread of the training changes."""
+    """Forecast that the score does not change, with the spread of the changes in training."""
     return _with_residuals(train, task, lambda batch: _repeat(batch.last_score_B, train))
 
 
 def proportional_recovery(train: SequenceBatch, task: Task, *, seed: int) -> Predict:
-    """Forecast a gain proportional to what is missing: last + slope * (best - last).
+    """Forecast a gain proportional to the impairment: last + slope * (best - last).
 
-    Source: Prabhakaran 2008, Winters 2015, with slope 0.70 in the first days after stroke. We
-    differ: the slope is fitted per horizon by least absolute error on the training pairs, kept in
-    [0, 1], because cohorts enrol from days to years after onset. So it is a stronger rival here
-    than the rule as published.
+    Source: Prabhakaran 2008, Winters 2015, with slope 0.70 in the first days after stroke. Here
+    the slope is instead fitted per horizon by least absolute error on the training pairs, within
+    [0, 1], because cohorts enrol from days to years after onset. This makes it a stronger
+    comparator than the rule as published.
     """
-    missing_B = task.target.best - train.last_score_B
+    impairment_B = task.target.best - train.last_score_B
     slope_H = np.array(
         [
-            _least_absolute_slope(missing_B, train.truth_BH[:, h] - train.last_score_B)
+            _least_absolute_slope(impairment_B, train.truth_BH[:, h] - train.last_score_B)
             for h in range(train.truth_BH.shape[1])
         ]
     )
@@ -63,7 +63,7 @@ def _least_absolute_slope(x_B: NDArray[np.float32], y_B: NDArray[np.float32]) ->
 def _with_residuals(
     train: SequenceBatch, task: Task, centre: Callable[[SequenceBatch], NDArray[np.float64]]
 ) -> Predict:
-    """Put the training residuals' quantiles around a rule's point forecast, per horizon."""
+    """Add the quantiles of the training residuals to a rule's point forecast, per horizon."""
     residual_BH = train.truth_BH - centre(train)
     spread_HQ = np.stack([_residual_quantiles(residual_BH, h) for h in range(residual_BH.shape[1])])
 
@@ -75,8 +75,8 @@ def _with_residuals(
 
 
 def _residual_quantiles(residual_BH: NDArray[np.float64], horizon: int) -> NDArray[np.float64]:
-    here = residual_BH[:, horizon]
-    here = here[~np.isnan(here)]
-    everywhere = residual_BH[~np.isnan(residual_BH)]
-    chosen = here if len(here) >= MINIMUM_RESIDUALS else everywhere
-    return np.asarray(np.quantile(chosen, QUANTILE_LEVELS))
+    at_horizon = residual_BH[:, horizon]
+    at_horizon = at_horizon[~np.isnan(at_horizon)]
+    at_all = residual_BH[~np.isnan(residual_BH)]
+    residuals = at_horizon if len(at_horizon) >= MINIMUM_RESIDUALS else at_all
+    return np.asarray(np.quantile(residuals, QUANTILE_LEVELS))

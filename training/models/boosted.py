@@ -1,4 +1,4 @@
-"""Gradient-boosted quantiles on summaries of the past, the strong tabular rival.
+"""Gradient-boosted quantiles on tabular features of the past, a strong comparator.
 
 Letters: B pairs, C channels, F features, H horizons, N = rows with an outcome, Q levels.
 """
@@ -13,7 +13,7 @@ from contracts.forecast import QUANTILE_LEVELS
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from training.models import Predict
-from training.models.summaries import summaries
+from training.models.tabular_features import tabular_features
 
 
 def boosted_quantiles(train: SequenceBatch, task: Task, *, seed: int) -> Predict:
@@ -22,8 +22,8 @@ def boosted_quantiles(train: SequenceBatch, task: Task, *, seed: int) -> Predict
     The horizon is a feature, so that sparse horizons borrow from the others.
     """
     row, horizon = np.nonzero(~np.isnan(train.truth_BH))
-    features_NF = with_horizon(summaries(train), row, horizon, train)
-    # What nobody has, the library can't bin.
+    features_NF = with_horizon(tabular_features(train), row, horizon, train)
+    # The library can't bin a feature that no pair has.
     filled_F = ~np.isnan(features_NF).all(axis=0)
     change_N = train.truth_BH[row, horizon] - train.last_score_B[row]
     models = [
@@ -43,7 +43,7 @@ def boosted_quantiles(train: SequenceBatch, task: Task, *, seed: int) -> Predict
     def predict(batch: SequenceBatch) -> NDArray[np.float64]:
         shape = (len(batch), len(batch.layout.horizon_days_H))
         row, horizon = (index.ravel() for index in np.indices(shape))
-        features = with_horizon(summaries(batch), row, horizon, batch)
+        features = with_horizon(tabular_features(batch), row, horizon, batch)
         change = np.stack([model.predict(features[:, filled_F]) for model in models], axis=-1)
         quantiles = batch.last_score_B[row, None] + np.sort(change, axis=-1)
         inside = np.clip(quantiles, task.target.low, task.target.high)
@@ -58,6 +58,6 @@ def with_horizon(
     horizon: NDArray[np.int64],
     batch: SequenceBatch,
 ) -> NDArray[np.float64]:
-    """Return the features of some rows with the days ahead as one more, (N, F + 1)."""
+    """Return the features of some rows, with the days to the horizon as one more, (N, F + 1)."""
     ahead = np.array(batch.layout.horizon_days_H)[horizon] - batch.origin_day_B[row]
     return np.column_stack([features_BF[row], ahead])

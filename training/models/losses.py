@@ -7,12 +7,12 @@ from torch import Tensor
 
 
 def pinball(truth_BH: Tensor, quantiles_BHQ: Tensor, level_Q: Tensor) -> Tensor:
-    """Return the mean pinball loss over levels of each outcome, (B, H); twice it is about the CRPS.
+    """Return the mean pinball loss of each outcome over the levels, (B, H): about half its CRPS.
 
     Parameters
     ----------
     truth_BH
-        Scores; NaN counts as 0, for the caller to leave out.
+        Scores; NaN counts as 0, and the caller must leave it out.
     quantiles_BHQ
         Forecast quantiles at `level_Q`.
 
@@ -25,7 +25,7 @@ def pinball(truth_BH: Tensor, quantiles_BHQ: Tensor, level_Q: Tensor) -> Tensor:
 def mean_of_pairs(loss_BH: Tensor, truth_BH: Tensor) -> tuple[Tensor, Tensor]:
     """Return each pair's mean loss over its observed outcomes, and their number, (B,) each.
 
-    Where no outcome was observed there is no loss and no gradient.
+    A pair without an observed outcome has no loss and no gradient.
     """
     observed_BH = ~torch.isnan(truth_BH)
     seen_B = observed_BH.sum(dim=1).to(loss_BH)

@@ -1,1 +1,1 @@
-"""How a fitted model becomes a registered version."""
+"""Registry: bundles, model cards and registered model versions."""

@@ -17,14 +17,14 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from inference.calibration import Calibration
 from inference.reference import learn_reference
-from training.models.layers.inputs import modalities_of
+from training.models.layers.input_columns import modalities_of
 from training.models.layers.network import Ensemble
-from training.registry.graphs import write_graphs
+from training.registry.onnx_export import export_graphs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lineage:
-    """What a bundle rests on; see `contracts.bundle.Manifest`."""
+class TrainingProvenance:
+    """How a model was trained, for its manifest and card; see `contracts.bundle.Manifest`."""
 
     family: str
     cohort_name: str
@@ -45,26 +45,27 @@ def write_bundle(
     calibration: Calibration,
     sample: SequenceBatch,
     task: Task,
-    lineage: Lineage,
+    provenance: TrainingProvenance,
     *,
     card: str,
 ) -> Manifest:
-    """Write a bundle into an empty folder and check that its graphs forecast what the network does.
+    """Write a bundle into an empty folder and check that its graphs agree with the network.
 
     Parameters
     ----------
     calibration
-        Offsets in score points, for everybody and for groups.
+        Offsets in score points, overall and by group.
     sample
-        The training pairs: to trace and check with, and to know strangers by.
+        The training pairs: to trace and check with, and as the reference of out-of-distribution
+        checks.
 
     Raises
     ------
     IntegrityError
-        The exported graphs differ from the network (`training.registry.graphs`).
+        The exported graphs differ from the network (`training.registry.onnx_export`).
     """
     folder.mkdir(parents=True, exist_ok=True)
-    write_graphs(folder, ensemble, sample)
+    export_graphs(folder, ensemble, sample)
     reference = learn_reference(sample)
     arrays = {
         names.CALIBRATION: calibration.offsets_HQ,
@@ -76,11 +77,14 @@ def write_bundle(
     save_file(arrays, folder / names.TENSORS_FILE)
     (folder / names.TASK_FILE).write_text(task.model_dump_json(indent=2), "utf-8")
     (folder / names.CARD_FILE).write_text(card, "utf-8")
-    return seal(folder, sample, lineage, calibration.groups_G)
+    return write_manifest(folder, sample, provenance, calibration.groups_G)
 
 
-def seal(
-    folder: Path, sample: SequenceBatch, lineage: Lineage, groups_G: tuple[GroupName, ...] = ()
+def write_manifest(
+    folder: Path,
+    sample: SequenceBatch,
+    provenance: TrainingProvenance,
+    groups_G: tuple[GroupName, ...] = (),
 ) -> Manifest:
     """Write the manifest over everything in the folder."""
     layout = sample.layout
@@ -90,23 +94,23 @@ def seal(
             for path in sorted(folder.rglob("*"))
             if path.is_file() and path.name != names.MANIFEST_FILE
         },
-        family=lineage.family,
+        family=provenance.family,
         modalities=modalities_of(layout),
         channels=layout.channels_C,
         channel_modalities=layout.modality_C,
         person=tuple(covariate.name for covariate in layout.person_S),
         horizon_days=layout.horizon_days_H,
         calibration_groups=groups_G,
-        pretrained_on=lineage.pretrained_on,
-        cohort_name=lineage.cohort_name,
-        simulated=lineage.simulated,
-        data_digest=lineage.data_digest,
-        task_digest=lineage.task_digest,
-        config_digest=lineage.config_digest,
-        code_digest=lineage.code_digest,
-        predictions_digest=lineage.predictions_digest,
-        seed=lineage.seed,
-        subjects=lineage.subjects,
+        pretrained_on=provenance.pretrained_on,
+        cohort_name=provenance.cohort_name,
+        simulated=provenance.simulated,
+        data_digest=provenance.data_digest,
+        task_digest=provenance.task_digest,
+        config_digest=provenance.config_digest,
+        code_digest=provenance.code_digest,
+        predictions_digest=provenance.predictions_digest,
+        seed=provenance.seed,
+        subjects=provenance.subjects,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     (folder / names.MANIFEST_FILE).write_text(manifest.model_dump_json(indent=2), "utf-8")

@@ -23,7 +23,7 @@ from audits.ledger.mirror import catch_up
 from audits.ledger.records import AuditRecord, Role
 from contracts.errors import PromotionRefused
 from contracts.verdict import Verdict
-from training.registry.register import ChampionAliases
+from training.registry.model_versions import ChampionAliases
 from training.tracking import Store
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
@@ -38,7 +38,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from audits.ledger.ledger import Ledger
 from audits.ledger.mirror import catch_up
-from training.registry.register import ChampionAliases
+from training.registry.model_versions import ChampionAliases
 from training.tracking import Store
 
 url, uri, place = sys.argv[1:]

@@ -15,7 +15,7 @@ from serving.forecast.explain import explain, game_of
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import crossfit
 from training.models.layers.network import Ensemble
-from training.registry.bundle import Lineage, write_bundle
+from training.registry.bundle import TrainingProvenance, write_bundle
 
 SUBJECTS, EXPLAINED = 400, 40
 
@@ -30,7 +30,7 @@ def learned(task: Task, tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundl
     digests = dict.fromkeys(
         ("data_digest", "task_digest", "config_digest", "code_digest", "predictions_digest"), "-"
     )
-    lineage = Lineage(
+    lineage = TrainingProvenance(
         family="hybrid", cohort_name="SIMULATED", simulated=True, seed=0, subjects=SUBJECTS,
         **digests,
     )  # fmt: skip

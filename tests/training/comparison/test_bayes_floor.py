@@ -1,4 +1,4 @@
-"""No model may beat the floor: kept as an alarm, which is seen to ring here."""
+"""No model may beat the floor: the check raises an error if one does."""
 
 from __future__ import annotations
 
@@ -53,34 +53,34 @@ def test_honest_models_stay_above_the_floor_and_the_better_one_is_nearer(
     batch: SequenceBatch, floor: pd.DataFrame, landmark: Task
 ) -> None:
     train, unseen = batch.take(batch.subject_B <= TRAINED), batch.take(batch.subject_B > TRAINED)
-    found = {
+    comparisons = {
         fit: compare_with_floor(
             table_of(fit(train, landmark, seed=0)(unseen), unseen, landmark), floor
         )
         for fit in (last_observation, boosted_quantiles)
     }
-    base = found[last_observation].model_crps
-    assert not any(comparison.is_impossible for comparison in found.values())
-    boosted = found[boosted_quantiles]
+    base = comparisons[last_observation].model_crps
+    assert not any(comparison.is_impossible for comparison in comparisons.values())
+    boosted = comparisons[boosted_quantiles]
     assert 0.3 < skill(boosted.model_crps, base=base, floor=boosted.floor_crps) < 1
-    assert found[boosted_quantiles].subjects > 100
+    assert boosted.subjects > 100
 
 
-def test_a_model_that_has_seen_the_outcome_rings_the_alarm(
+def test_a_model_that_has_seen_the_outcome_is_refused(
     batch: SequenceBatch, floor: pd.DataFrame, landmark: Task
 ) -> None:
     unseen = batch.take(batch.subject_B > TRAINED)
     peek = np.repeat(np.nan_to_num(unseen.truth_BH)[:, :, None], len(columns.QUANTILE_COLUMNS), 2)
     blurred = peek + np.linspace(-4, 4, peek.shape[2])
-    told = table_of(blurred, unseen, landmark)
-    assert compare_with_floor(told, floor).is_impossible
+    leaking = table_of(blurred, unseen, landmark)
+    assert compare_with_floor(leaking, floor).is_impossible
     with pytest.raises(IntegrityError, match="leak: x has CRPS"):
-        check_floor(told, floor)
-    # Of a dozen subjects nothing can be said.
-    check_floor(told[told["subject_id"] <= TRAINED + 12], floor)
+        check_floor(leaking, floor)
+    # A dozen subjects are too few to conclude anything.
+    check_floor(leaking[leaking["subject_id"] <= TRAINED + 12], floor)
 
 
-def test_the_floor_itself_does_not_ring_it(
+def test_the_floor_itself_is_not_refused(
     batch: SequenceBatch, floor: pd.DataFrame, landmark: Task
 ) -> None:
     unseen = batch.take(batch.subject_B > TRAINED)
@@ -101,7 +101,7 @@ def test_a_forecast_without_a_floor_is_an_error(
         compare_with_floor(everyone, floor)
 
 
-def test_scores_of_the_floor_are_told_by_origin_and_horizon(
+def test_the_floor_is_scored_by_origin_and_horizon(
     batch: SequenceBatch, floor: pd.DataFrame, landmark: Task
 ) -> None:
     rows = floor_scores(floor, batch, landmark)

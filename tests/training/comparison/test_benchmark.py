@@ -10,7 +10,7 @@ import pytest
 from contracts.errors import ContractError
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from training.comparison.benchmark import Benchmark, benchmark, families, fits, score
+from training.comparison.benchmark import Benchmark, benchmark, families, number_of_fits
 from training.comparison.evaluate import scores_by_horizon
 from training.comparison.leaderboard import FLOOR, calibration_slope
 from training.fitting.config import TrainingConfig
@@ -18,10 +18,11 @@ from training.models import Predict
 from training.models.bedside_rules import last_observation, proportional_recovery
 from training.models.stack import crps_weights, stack
 from training.predictions import prediction_table
+from training.scores import with_losses
 
 
 def oracle(train: SequenceBatch, task: Task, *, seed: int) -> Predict:
-    """Knows every outcome: what no honest model can beat."""
+    """Knows every outcome, so that no honest model can beat it."""
     return lambda batch: np.repeat(np.nan_to_num(batch.truth_BH)[..., None], 19, axis=-1)
 
 
@@ -36,11 +37,11 @@ def measured(batch: SequenceBatch, task: Task) -> tuple[Benchmark, pd.DataFrame]
         advance=lambda name: seen.update([name]),
     )  # fmt: skip
     assert seen == {"oracle": 6, "last observation": 6}
-    assert fits(batch, task, "subject", 2, 3) == 6
+    assert number_of_fits(batch, task, "subject", 2, 3) == 6
     return result
 
 
-def test_a_better_family_is_told_apart_from_a_worse_one(
+def test_a_better_family_is_distinguished_from_a_worse_one(
     measured: tuple[Benchmark, pd.DataFrame],
 ) -> None:
     rows = [row for row in measured[0].rows if row.model != FLOOR]
@@ -55,16 +56,16 @@ def test_a_better_family_is_told_apart_from_a_worse_one(
     assert {row.origin_day for row in rows} == {0, 21}
 
 
-def test_skill_is_nought_for_the_last_observation_and_one_for_the_floor(
+def test_skill_is_zero_for_the_last_observation_and_one_for_the_floor(
     measured: tuple[Benchmark, pd.DataFrame],
 ) -> None:
-    skilled = [row for row in measured[0].rows if row.skill is not None]
-    assert {row.model: row.skill for row in skilled} == {
+    skills = {row.model: row.skill for row in measured[0].rows if row.skill is not None}
+    assert skills == {
         "oracle": 1.0, "last observation": 0.0, FLOOR: 1.0,
     }  # fmt: skip
 
 
-def test_every_family_has_its_price(measured: tuple[Benchmark, pd.DataFrame]) -> None:
+def test_every_family_has_a_price(measured: tuple[Benchmark, pd.DataFrame]) -> None:
     for price in measured[0].prices.values():
         assert price.fit_seconds >= 0
         assert price.alone_ms > 0
@@ -90,36 +91,36 @@ def test_every_family_is_scored_on_the_same_people(batch: SequenceBatch, task: T
 
 
 def test_by_site_each_site_is_forecast_by_the_others(batch: SequenceBatch, task: Task) -> None:
-    met: list[tuple[set[str], set[str]]] = []
+    sites: list[tuple[set[str], set[str]]] = []
 
     def spy(train: SequenceBatch, task: Task, *, seed: int) -> Predict:
         def predict(unseen: SequenceBatch) -> np.ndarray:
-            met.append((set(train.groups_B["hospital"]), set(unseen.groups_B["hospital"])))
+            sites.append((set(train.groups_B["hospital"]), set(unseen.groups_B["hospital"])))
             return np.zeros((*unseen.truth_BH.shape, 19))
 
         return predict
 
     result, _ = benchmark(batch, task, {"spy": spy}, by="site")
     assert (result.repeats, result.folds) == (1, 2)
-    assert all(not trained & scored for trained, scored in met)
+    assert all(not trained & scored for trained, scored in sites)
     one_site = replace(batch, groups_B=batch.groups_B.assign(hospital="A"))
     with pytest.raises(ContractError, match="two sites"):
         benchmark(one_site, task, {"spy": spy}, by="site")
 
 
-def test_all_families_of_the_issue_compete() -> None:
+def test_the_benchmark_has_all_families() -> None:
     assert list(families(TrainingConfig())) == [
         "hybrid", "GRU-D", "temporal convolution", "stack", "boosted quantiles", "random forest",
         "mixed effects", "recovery groups", "proportional recovery", "last observation",
     ]  # fmt: skip
 
 
-def test_a_stack_gives_its_weight_to_whom_it_can_trust(batch: SequenceBatch, task: Task) -> None:
+def test_a_stack_gives_its_weight_to_the_best_family(batch: SequenceBatch, task: Task) -> None:
     truth_BH = np.random.default_rng(0).normal(30, 5, (200, 2)).astype(np.float32)
     right = np.repeat(truth_BH[..., None], 19, axis=-1).astype(np.float64)
     weight_K = crps_weights(np.stack([right + 20, right, right - 30]), truth_BH)
     assert weight_K.sum() == pytest.approx(1)
-    # Two wrongs of opposite sign could cancel: any weights that do are as good.
+    # Two errors of opposite sign can cancel: any weights for which they do are as good.
     mixed = np.tensordot(weight_K, np.stack([right + 20, right, right - 30]), axes=1)
     assert np.abs(mixed - right).max() < 0.5
     fitted = stack({"oracle": oracle, "last": last_observation})(batch, task, seed=0)
@@ -142,11 +143,11 @@ def test_an_evaluation_counts_people_and_gives_the_direction_of_the_bias(
 ) -> None:
     too_high = np.repeat((np.nan_to_num(batch.truth_BH) + 3.0)[..., None], 19, axis=-1)
     table = prediction_table(batch, too_high, task, model="candidate")
-    for found in scores_by_horizon(table):
-        assert found.bias == pytest.approx(3.0)
-        assert found.mae == pytest.approx(3.0)
-        assert found.coverage_80 == 0.0
-        assert found.subjects <= found.outcomes
-    scored = score(table)
-    # A width of nothing, and ten times the miss.
+    for scores in scores_by_horizon(table):
+        assert scores.bias == pytest.approx(3.0)
+        assert scores.mae == pytest.approx(3.0)
+        assert scores.coverage_80 == 0.0
+        assert scores.subjects <= scores.outcomes
+    scored = with_losses(table)
+    # Width 0, plus ten times the distance of the truth.
     assert scored["interval_score"].to_numpy() == pytest.approx(30.0)

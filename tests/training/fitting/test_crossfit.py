@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,23 +25,21 @@ def fitted(batch: SequenceBatch, task: Task, tmp_path_factory: pytest.TempPathFa
     return crossfit(batch, task, QUICK, folder=tmp_path_factory.mktemp("folds"))
 
 
-def test_every_subject_is_forecast_by_a_network_that_never_saw_them(
+def test_every_subject_is_forecast_by_a_network_that_was_trained_without_them(
     batch: SequenceBatch, task: Task, fitted: CrossFit, tmp_path: Path
 ) -> None:
-    """Change one subject's outcomes: every forecast made with them moves, their own does not."""
-    from dataclasses import replace
-
+    """Change one subject's outcomes: forecasts that learned from them change, their own do not."""
     subject = batch.subject_B[0]
-    mine = batch.subject_B == subject
-    changed = replace(batch, truth_BH=np.where(mine[:, None], 66 - batch.truth_BH, batch.truth_BH))
+    own_B = batch.subject_B == subject
+    changed = replace(batch, truth_BH=np.where(own_B[:, None], 66 - batch.truth_BH, batch.truth_BH))
     again = crossfit(changed, task, QUICK, folder=tmp_path)
     fold_of = fold_of_subjects(batch.subject_B, QUICK.folds, 0.0, seed=QUICK.seed)
     same_fold = np.array([fold_of[int(s)] == fold_of[int(subject)] for s in batch.subject_B])
-    # The median: calibration leaves it alone, and its offsets are no fit to anybody's outcome.
+    # The median, because calibration does not change it.
     np.testing.assert_array_equal(
-        again.out_of_fold_BHQ[mine, :, MEDIAN],
-        fitted.out_of_fold_BHQ[mine, :, MEDIAN],
-        "saw its own outcome",
+        again.out_of_fold_BHQ[own_B, :, MEDIAN],
+        fitted.out_of_fold_BHQ[own_B, :, MEDIAN],
+        "a network was trained with the outcome that it forecasts",
     )
     assert not np.array_equal(again.out_of_fold_BHQ[~same_fold], fitted.out_of_fold_BHQ[~same_fold])
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -8,9 +7,8 @@ import pytest
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from contracts.cohort import Cohort, Provenance
-from contracts.errors import ContractError
 from contracts.task import Task
-from training.fitting.config import TrainingConfig, read_config
+from training.fitting.config import TrainingConfig
 from training.fitting.search import CRPS, search
 from training.tracking import EXPERIMENT, Store
 
@@ -24,9 +22,9 @@ def test_a_search_logs_nested_trials_and_returns_the_best_of_them(
     cohort = Cohort(events=events, provenance=provenance, digest="0" * 64)
     store = Store(tracking_uri=f"sqlite:///{tmp_path}/mlflow.db", artifacts=tmp_path / "artifacts")
     quick = TrainingConfig(max_epochs=2, folds=2, hidden=4)
-    said: list[str] = []
-    best = search(cohort, task, quick, trials=3, store=store, advance=said.append)
-    assert len(said) == 3
+    messages: list[str] = []
+    best = search(cohort, task, quick, trials=3, store=store, advance=messages.append)
+    assert len(messages) == 3
     client = store.client()
     experiment = client.get_experiment_by_name(EXPERIMENT)
     runs = client.search_runs([experiment.experiment_id])
@@ -40,15 +38,3 @@ def test_a_search_logs_nested_trials_and_returns_the_best_of_them(
     assert (best.max_epochs, best.folds) == (quick.max_epochs, quick.folds)
     first = next(run for run in trials if run.info.run_name == "trial 0")
     assert first.data.params["hidden"] == "4"
-
-
-def test_parameters_survive_a_file_and_a_wrong_name_is_told(tmp_path: Path) -> None:
-    config = replace(TrainingConfig(), architecture="GRU-D", learning_rate=2e-3)
-    config.write(tmp_path / "config.toml")
-    assert read_config(tmp_path / "config.toml") == config
-    (tmp_path / "wrong.toml").write_text('architecture = "oracle"\n')
-    with pytest.raises(ContractError, match="architecture"):
-        read_config(tmp_path / "wrong.toml")
-    (tmp_path / "unknown.toml").write_text("epochs = 3\n")
-    with pytest.raises(ContractError, match="epochs"):
-        read_config(tmp_path / "unknown.toml")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from contracts.forecast import MEDIAN
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from training.models.bedside_rules import last_observation, proportional_recovery
-from training.models.boosted import boosted_quantiles, summaries
+from training.models.boosted import boosted_quantiles
 
 FAMILIES = [last_observation, proportional_recovery, boosted_quantiles]
 
@@ -40,17 +42,5 @@ def test_last_observation_centres_on_the_last_score_plus_the_usual_change(
 def test_proportional_recovery_finds_a_planted_slope(batch: SequenceBatch, task: Task) -> None:
     planted = batch.last_score_B[:, None] + 0.7 * (66 - batch.last_score_B[:, None])
     truth_BH = np.repeat(planted, batch.truth_BH.shape[1], axis=1).astype(np.float32)
-    from dataclasses import replace
-
     quantiles_BHQ = proportional_recovery(replace(batch, truth_BH=truth_BH), task, seed=0)(batch)
     np.testing.assert_allclose(quantiles_BHQ[:, :, MEDIAN], planted.repeat(6, axis=1), atol=0.05)
-
-
-def test_a_summary_of_nothing_is_missing_and_not_zero(batch: SequenceBatch) -> None:
-    from dataclasses import replace
-
-    empty = replace(batch, observed_BTC=np.zeros_like(batch.observed_BTC))
-    channels = batch.values_BTC.shape[2]
-    summary_BF = summaries(empty)
-    assert np.isnan(summary_BF[:, : 3 * channels]).all()
-    assert (summary_BF[:, 3 * channels : 4 * channels] == 0).all()

@@ -1,3 +1,5 @@
+"""Properties that hold for several model families, and those of single families."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -8,13 +10,13 @@ import torch
 
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from training.fitting.fit import forward
+from training.fitting.network_fit import forward
 from training.models import Fit, Predict
 from training.models.architectures import new_network
 from training.models.bedside_rules import last_observation, proportional_recovery
-from training.models.five_groups import recovery_groups
 from training.models.forest import random_forest
 from training.models.mixed_effects import mixed_effects
+from training.models.recovery_groups import recovery_groups
 
 FAMILIES = {"forest": random_forest, "groups": recovery_groups, "mixed": mixed_effects}
 
@@ -34,9 +36,7 @@ def test_quantiles_rise_stay_on_the_scale_and_repeat(
 
 
 @pytest.mark.parametrize("fit", FAMILIES.values(), ids=FAMILIES)
-def test_a_forecast_beats_saying_the_training_median(
-    fit: Fit, batch: SequenceBatch, task: Task
-) -> None:
+def test_a_forecast_beats_the_training_median(fit: Fit, batch: SequenceBatch, task: Task) -> None:
     unseen = batch.subject_B % 4 == 0
     train, rest = batch.take(~unseen), batch.take(unseen)
     median_BH = fit(train, task, seed=2)(rest)[..., 9]
@@ -59,7 +59,7 @@ def test_mixed_effects_follow_a_subject_with_more_scores_more_closely(
 def test_mixed_effects_take_a_cohort_where_everybody_is_seen_on_the_same_two_days(
     batch: SequenceBatch, task: Task
 ) -> None:
-    """As where enrolment stands for an unknown onset: quantiles of the times fall together."""
+    """As if enrolment stands for an unknown onset: quantiles of the times coincide."""
     first = batch.take(batch.origin_day_B == 0)
     days = np.arange(1 - task.inputs.past_days, 1, dtype=np.float32)
     same = replace(
@@ -78,8 +78,8 @@ def untrained_hybrid(train: SequenceBatch, task: Task, *, seed: int) -> Predict:
     return lambda batch: forward(network.eval(), batch)
 
 
-def turned_round(batch: SequenceBatch, task: Task) -> tuple[SequenceBatch, Task]:
-    """The same people on the scale turned round, where a lower score is better."""
+def reversed_scale(batch: SequenceBatch, task: Task) -> tuple[SequenceBatch, Task]:
+    """Return the same subjects on the reversed scale, where a lower score is better."""
     target, high = batch.layout.channels_C.index(task.target.code), np.float32(task.target.high)
     values_BTC = batch.values_BTC.copy()
     values_BTC[..., target] = np.where(
@@ -104,11 +104,11 @@ DIRECTED = {
 
 
 @pytest.mark.parametrize("fit", DIRECTED.values(), ids=DIRECTED)
-def test_where_lower_is_better_recovery_runs_down(
+def test_where_lower_is_better_recovery_lowers_the_score(
     fit: Fit, batch: SequenceBatch, task: Task
 ) -> None:
-    """Whoever believes that people recover must believe it in the direction of the scale."""
-    lower, downward = turned_round(batch, task)
-    upright_BHQ = fit(batch, task, seed=0)(batch)
-    falling_BHQ = fit(lower, downward, seed=0)(lower)
-    np.testing.assert_allclose(66 - falling_BHQ[..., ::-1], upright_BHQ, atol=0.01)
+    """A family that expects recovery must expect it in the direction of the scale."""
+    reversed_batch, reversed_task = reversed_scale(batch, task)
+    rising_BHQ = fit(batch, task, seed=0)(batch)
+    falling_BHQ = fit(reversed_batch, reversed_task, seed=0)(reversed_batch)
+    np.testing.assert_allclose(66 - falling_BHQ[..., ::-1], rising_BHQ, atol=0.01)

@@ -9,13 +9,13 @@ import torch
 
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from training.fitting.fit import forward, tensors
+from training.fitting.network_fit import forward, tensors
 from training.models.architectures import Architecture, new_network
-from training.models.five_groups import recovery_groups
 from training.models.layers.emissions import window_sums
-from training.models.layers.inputs import inputs_of
+from training.models.layers.hybrid_head import HybridHead
+from training.models.layers.input_columns import input_columns
 from training.models.layers.network import Network
-from training.models.layers.trajectory import HybridHead
+from training.models.recovery_groups import recovery_groups
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_untrained_and_without_spread_it_is_the_published_mixture(
     with torch.no_grad():
         network.head.curves.log_spread_G3[:, 1:] = -9
     published = recovery_groups(batch, task, seed=0)(batch)
-    # The median differs where groups meet: 64 curves a group are a coarse grid of starts.
+    # The median differs where groups meet: 64 curves per group are a coarse grid of starts.
     gap_BH = np.abs(forward(network, batch) - published)[..., 9]
     assert np.median(gap_BH) < 0.5
     assert np.quantile(gap_BH, 0.9) < 5
@@ -52,7 +52,7 @@ def test_more_assessments_make_the_forecast_narrower(
     assert width(several) < width(fewer)
 
 
-def test_with_nothing_known_it_forecasts_the_population_and_knows_least(
+def test_with_nothing_known_it_forecasts_the_population_with_the_widest_intervals(
     batch: SequenceBatch, network: Network
 ) -> None:
     *past, present_BM, _ = tensors(batch)
@@ -80,7 +80,7 @@ def test_more_therapy_never_forecasts_a_slower_recovery_whatever_the_weights(
     with torch.inference_mode():
         embeddings = network.encoder(*past)
         plans = [
-            head.under_plan(
+            head.quantiles_under_plan(
                 embeddings, present_BM, torch.full((len(batch), len(head.horizon_days_H)), dose)
             )
             for dose in doses
@@ -91,16 +91,16 @@ def test_more_therapy_never_forecasts_a_slower_recovery_whatever_the_weights(
     assert (plans[3] - plans[2]).mean() < (plans[2] - plans[0]).mean()
 
 
-def test_windows_hold_each_day_once_and_end_with_the_last_day() -> None:
+def test_windows_contain_each_day_once_and_end_with_the_last_day() -> None:
     days_BTC = torch.arange(30.0)[None, :, None]
-    each_BTC = torch.cat([torch.ones_like(days_BTC), days_BTC], dim=-1)
-    sums_BWC = window_sums(each_BTC, 7)
+    ones_and_days_BTC = torch.cat([torch.ones_like(days_BTC), days_BTC], dim=-1)
+    sums_BWC = window_sums(ones_and_days_BTC, 7)
     np.testing.assert_array_equal(sums_BWC[0, :, 0], [2, 7, 7, 7, 7])
     assert sums_BWC[0, -1, 1] == sum(range(23, 30))
 
 
 @pytest.mark.parametrize("architecture", ["hybrid", "GRU-D"])
-def test_coalitions_forecast_what_each_would_alone(
+def test_coalitions_have_the_same_medians_together_as_one_by_one(
     batch: SequenceBatch, task: Task, architecture: Architecture
 ) -> None:
     torch.manual_seed(2)
@@ -112,12 +112,12 @@ def test_coalitions_forecast_what_each_would_alone(
         views_VMD = network.encoder(*past)[:3]
         modalities = views_VMD.shape[1]
         view_KM = torch.randint(-1, 3, (40, modalities))
-        # The time and the therapy have no parts, and a call agrees on whether they are known.
-        therapy = inputs_of(batch.layout, task).therapy
-        view_KM[:, [0] if therapy is None else [0, therapy]] = 0
-        shown_KVM = (view_KM[:, None] == torch.arange(3)[:, None]).float()
+        # The time since onset and the dose have no windows; all coalitions of a call contain them.
+        dose = input_columns(batch.layout, task).dose_modality
+        view_KM[:, [0] if dose is None else [0, dose]] = 0
+        mask_KVM = (view_KM[:, None] == torch.arange(3)[:, None]).float()
         known_KMD = views_VMD[view_KM.clamp(min=0), torch.arange(modalities)]
         alone_KHQ = network.head(known_KMD, (view_KM >= 0).float())
         np.testing.assert_allclose(
-            network.head.medians(views_VMD, shown_KVM), alone_KHQ[..., 9], atol=2e-3
+            network.head.medians(views_VMD, mask_KVM), alone_KHQ[..., 9], atol=2e-3
         )

@@ -15,10 +15,10 @@ from contracts.task import Task
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import CrossFit, crossfit
 from training.models.layers.network import Ensemble
-from training.registry.bundle import Lineage, write_bundle
+from training.registry.bundle import TrainingProvenance, write_bundle
 
 QUICK = TrainingConfig(max_epochs=1, folds=2, hidden=4)
-LINEAGE = Lineage(
+PROVENANCE = TrainingProvenance(
     family="hybrid",
     cohort_name="made up",
     simulated=True,
@@ -40,10 +40,12 @@ def fitted(batch: SequenceBatch, task: Task, tmp_path_factory: pytest.TempPathFa
 def bundled(
     folder: Path, fitted: CrossFit, batch: SequenceBatch, task: Task, ensemble: Ensemble
 ) -> Manifest:
-    return write_bundle(folder, ensemble, fitted.calibration, batch, task, LINEAGE, card="# Card\n")
+    return write_bundle(
+        folder, ensemble, fitted.calibration, batch, task, PROVENANCE, card="# Card\n"
+    )
 
 
-def test_a_bundle_is_named_file_by_file_and_holds_no_pickle(
+def test_the_manifest_lists_every_file_and_none_is_a_pickle(
     fitted: CrossFit, batch: SequenceBatch, task: Task, tmp_path: Path
 ) -> None:
     manifest = bundled(tmp_path, fitted, batch, task, Ensemble(fitted.members))
@@ -51,7 +53,7 @@ def test_a_bundle_is_named_file_by_file_and_holds_no_pickle(
     assert set(manifest.files) == files
     for name, digest in manifest.files.items():
         assert file_digest(tmp_path / name) == digest
-        # Protocol 2 and later pickles open with 0x80, zip archives (torch.save) with PK.
+        # Pickles of protocol 2 and later begin with 0x80, zip archives (torch.save) with PK.
         assert (tmp_path / name).read_bytes()[:2] not in {b"\x80\x02", b"\x80\x04", b"PK"}
     written = Manifest.model_validate_json((tmp_path / MANIFEST_FILE).read_text("utf-8"))
     assert written == manifest
@@ -70,15 +72,15 @@ def test_the_same_members_give_the_same_graph_bytes(
     assert first.files == again.files
 
 
-def test_a_graph_that_forecasts_otherwise_than_the_network_is_not_registered(
+def test_a_graph_that_disagrees_with_the_network_is_not_registered(
     fitted: CrossFit, batch: SequenceBatch, task: Task, tmp_path: Path
 ) -> None:
     class Drifting(Ensemble):
-        """Answers otherwise once it was traced."""
+        """Forecasts differently after it was traced."""
 
         def join(self, embeddings_BME: torch.Tensor, present_BM: torch.Tensor) -> torch.Tensor:
-            moved = 0.0 if torch.jit.is_tracing() else 0.01
-            return super().join(embeddings_BME, present_BM) + moved
+            drift = 0.0 if torch.jit.is_tracing() else 0.01
+            return super().join(embeddings_BME, present_BM) + drift
 
     with pytest.raises(IntegrityError, match=r"differ from the network by 0\.01"):
         bundled(tmp_path, fitted, batch, task, Drifting(fitted.members))

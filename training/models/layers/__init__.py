@@ -1,1 +1,1 @@
-"""The parts that our networks are built of."""
+"""The layers that the networks are built from."""

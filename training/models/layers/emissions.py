@@ -1,9 +1,8 @@
-"""What the days of every channel say of the level: each channel reads it, with its own error.
+"""Emission model: the likelihood of every channel's daily values given a recovery curve.
 
-A standardised value is a straight line and a bend in the level, plus what is peculiar to the person
-and stays (a random intercept), plus what differs from day to day. All is normal, so the evidence of
-a channel for a curve has a closed form and needs five learned numbers, where a network that had to
-find out the same would need hundreds of subjects.
+A standardised value is a quadratic function of the level, plus a random intercept of the person,
+plus daily noise. All of it is normal, so a channel's log likelihood given a curve has a closed form
+with seven learned numbers, where a network would need hundreds of subjects to learn the same.
 
 Letters: B pairs, T days, W windows, C channels, M modalities, P curves, V = 3 W and X = 8 W
 products of levels and leads.
@@ -20,19 +19,19 @@ from torch import Tensor, nn
 from contracts.sequences import SequenceBatch
 
 WINDOW_DAYS = 3
-"""Days that count as one reading at their middle."""
+"""Days whose mean counts as one measurement, at their middle."""
 
 MINIMUM_PAIRS = 10
 SMALLEST_VARIANCE = 1e-2
 
 
 class Emissions(nn.Module):
-    """The readings of all channels.
+    """The emission models of all channels.
 
     Parameters
     ----------
     channel_MC
-        Which channels each modality reads the level by, 1 or 0.
+        1 for the channels of each modality that have an emission model, else 0.
     """
 
     channel_MC: Tensor
@@ -43,13 +42,13 @@ class Emissions(nn.Module):
         self.register_buffer("channel_MC", channel_MC)
         self.intercept_C = nn.Parameter(torch.zeros(channels))
         self.slope_C = nn.Parameter(torch.zeros(channels))
-        self.bend_C = nn.Parameter(torch.zeros(channels))
+        self.curvature_C = nn.Parameter(torch.zeros(channels))
         self.lead_C = nn.Parameter(torch.zeros(channels))
-        self.log_daily_C = nn.Parameter(torch.zeros(channels))
-        self.log_lasting_C = nn.Parameter(torch.zeros(channels))
-        self.shared_C = nn.Parameter(torch.zeros(channels))
+        self.log_daily_noise_C = nn.Parameter(torch.zeros(channels))
+        self.log_person_spread_C = nn.Parameter(torch.zeros(channels))
+        self.loading_C = nn.Parameter(torch.zeros(channels))
 
-    def days(self, days_BT: Tensor) -> Tensor:
+    def window_days(self, days_BT: Tensor) -> Tensor:
         """Return the middle of each window in days since onset, (B, W)."""
         after_BT = (days_BT >= 0).to(days_BT)
         both_BT2 = torch.stack([days_BT * after_BT, after_BT], dim=-1)
@@ -59,25 +58,25 @@ class Emissions(nn.Module):
     def forward(
         self, x_BTC: Tensor, seen_BTC: Tensor, level_BWP: Tensor, lead_BWP: Tensor
     ) -> Tensor:
-        """Return the log likelihood of each modality's days on each curve, (B, M, P).
+        """Return the log likelihood of each modality's days given each curve, (B, M, P).
 
-        Up to what is the same for every curve.
+        It leaves out terms that are the same for every curve.
 
         Parameters
         ----------
         x_BTC, seen_BTC
-            Standardised values, 0 where not seen, and what was seen.
+            Standardised values, 0 where not observed, and the mask of what was observed.
         level_BWP, lead_BWP
-            Level of each curve in the middle of each window, and `recovery.lead`.
+            `recovery_curves.level` and `recovery_curves.lead` in the middle of each window.
         """
         sums_BWC = window_sums(torch.cat([seen_BTC, x_BTC], dim=-1), WINDOW_DAYS)
         count_BCW, sum_BCW = sums_BWC.transpose(1, 2).chunk(2, dim=1)
         mean_BCW = sum_BCW / count_BCW.clamp(min=1)
-        precision_BCW = count_BCW * torch.exp(-2 * self.log_daily_C)[:, None]
-        away_BCW = precision_BCW * (mean_BCW - self.intercept_C[:, None])
-        slope_C1, bend_C1, lead_C1 = (
+        precision_BCW = count_BCW * torch.exp(-2 * self.log_daily_noise_C)[:, None]
+        residual_BCW = precision_BCW * (mean_BCW - self.intercept_C[:, None])
+        slope_C1, curvature_C1, lead_C1 = (
             self.slope_C[:, None],
-            self.bend_C[:, None],
+            self.curvature_C[:, None],
             self.lead_C[:, None],
         )
         centred_BWP, square_BWP = 2 * level_BWP - 1, (2 * level_BWP - 1) ** 2
@@ -93,66 +92,68 @@ class Emissions(nn.Module):
             ],
             dim=1,
         )
-        # The random intercept integrated out, with f = slope L + bend L^2 + lead D of a channel:
-        # -1/2 [sum p (r - f)^2 - (sum p (r - f))^2 / (sum p + 1 / lasting^2)]. All but the square
-        # of sum p f is a polynomial in L and D, whose coefficients add up over channels.
-        lasting_C1 = torch.exp(-2 * self.log_lasting_C)[:, None]
-        pooled_BC1 = 1 / (precision_BCW.sum(dim=-1, keepdim=True) + lasting_C1)
-        left_BCW = away_BCW - precision_BCW * (away_BCW.sum(dim=-1, keepdim=True) * pooled_BC1)
+        # The random intercept of SD s integrated out, f = slope L + curvature L^2 + lead D of a
+        # channel: -1/2 [sum p (r - f)^2 - (sum p (r - f))^2 / (sum p + 1 / s^2)]. All but the
+        # square of sum p f is a polynomial in L and D, whose coefficients add up over channels.
+        person_precision_C1 = torch.exp(-2 * self.log_person_spread_C)[:, None]
+        pooled_BC1 = 1 / (precision_BCW.sum(dim=-1, keepdim=True) + person_precision_C1)
+        adjusted_BCW = residual_BCW - precision_BCW * (
+            residual_BCW.sum(dim=-1, keepdim=True) * pooled_BC1
+        )
         coefficient_BCX = torch.cat(
             [
-                -2 * slope_C1 * left_BCW,
-                slope_C1**2 * precision_BCW - 2 * bend_C1 * left_BCW,
-                -2 * lead_C1 * left_BCW,
-                2 * slope_C1 * bend_C1 * precision_BCW,
-                bend_C1**2 * precision_BCW,
+                -2 * slope_C1 * adjusted_BCW,
+                slope_C1**2 * precision_BCW - 2 * curvature_C1 * adjusted_BCW,
+                -2 * lead_C1 * adjusted_BCW,
+                2 * slope_C1 * curvature_C1 * precision_BCW,
+                curvature_C1**2 * precision_BCW,
                 2 * slope_C1 * lead_C1 * precision_BCW,
-                2 * bend_C1 * lead_C1 * precision_BCW,
+                2 * curvature_C1 * lead_C1 * precision_BCW,
                 lead_C1**2 * precision_BCW,
             ],
             dim=-1,
         )
         line_BCV = torch.cat(
-            [part_C1 * precision_BCW for part_C1 in (slope_C1, bend_C1, lead_C1)], dim=-1
+            [part_C1 * precision_BCW for part_C1 in (slope_C1, curvature_C1, lead_C1)], dim=-1
         )
         total_BCP = (pooled_BC1.sqrt() * line_BCV) @ line_BVP
-        lost_BMP = (self.channel_MC @ coefficient_BCX) @ power_BXP
-        # Expanded: the product of two and three dimensions would copy the largest tensor here.
+        squares_BMP = (self.channel_MC @ coefficient_BCX) @ power_BXP
+        # Expanded, because a product of 2-D and 3-D tensors would copy the largest tensor here.
         channel_BMC = self.channel_MC.expand(total_BCP.shape[0], -1, -1)
-        own_BMP = -0.5 * (lost_BMP - torch.bmm(channel_BMC, total_BCP**2))
-        return own_BMP + self._agreed(
-            precision_BCW, away_BCW, pooled_BC1 * lasting_C1, line_BCV, line_BVP
+        own_BMP = -0.5 * (squares_BMP - torch.bmm(channel_BMC, total_BCP**2))
+        return own_BMP + self._shared_intercept(
+            precision_BCW, residual_BCW, pooled_BC1 * person_precision_C1, line_BCV, line_BVP
         )
 
-    def _agreed(
+    def _shared_intercept(
         self,
         precision_BCW: Tensor,
-        away_BCW: Tensor,
-        kept_BC1: Tensor,
+        residual_BCW: Tensor,
+        unexplained_BC1: Tensor,
         line_BCV: Tensor,
         line_BVP: Tensor,
     ) -> Tensor:
-        """Return what the modality's shared intercept gives back, (B, M, P).
+        """Return the term of the modality's shared intercept, (B, M, P).
 
-        The channels of a modality have one more cause in common, a standard normal number with a
-        loading on each; integrated out, it is a term of rank one (Woodbury 1950).
+        The channels of a modality share one more latent factor, a standard normal number with a
+        loading on each channel; integrated out, it is a term of rank one (Woodbury 1950).
 
         Parameters
         ----------
-        kept_BC1
-            Share of a channel's summed residual that its own intercept leaves.
+        unexplained_BC1
+            Share of a channel's summed residual that its own intercept leaves unexplained.
         """
-        weight_BC1 = self.shared_C[:, None] * kept_BC1
-        away_BM1 = self.channel_MC @ (weight_BC1 * away_BCW.sum(dim=-1, keepdim=True))
+        weight_BC1 = self.loading_C[:, None] * unexplained_BC1
+        residual_BM1 = self.channel_MC @ (weight_BC1 * residual_BCW.sum(dim=-1, keepdim=True))
         line_BMV = self.channel_MC @ (weight_BC1 * line_BCV)
-        known_BC1 = self.shared_C[:, None] * weight_BC1 * precision_BCW.sum(dim=-1, keepdim=True)
+        known_BC1 = self.loading_C[:, None] * weight_BC1 * precision_BCW.sum(dim=-1, keepdim=True)
         precision_BM1 = 1 + self.channel_MC @ known_BC1
-        return 0.5 * (away_BM1 - line_BMV @ line_BVP) ** 2 / precision_BM1
+        return 0.5 * (residual_BM1 - line_BMV @ line_BVP) ** 2 / precision_BM1
 
     def learn(
         self, x_BTC: NDArray[np.float64], train: SequenceBatch, low: float, high: float
     ) -> None:
-        """Set the readings to a regression on the last score, a start for the gradient.
+        """Initialise the emission models by regressions on the last score.
 
         Parameters
         ----------
@@ -160,7 +161,7 @@ class Emissions(nn.Module):
             Standardised values.
         """
         level_B = 2 * (train.last_score_B - low) / (high - low) - 1
-        left_BC = np.full((len(level_B), x_BTC.shape[2]), np.nan)
+        residual_BC = np.full((len(level_B), x_BTC.shape[2]), np.nan)
         for c in range(x_BTC.shape[2]):
             seen_BT = train.observed_BTC[:, :, c]
             count_B = seen_BT.sum(axis=1)
@@ -170,32 +171,32 @@ class Emissions(nn.Module):
             mean_B = (x_BTC[:, :, c] * seen_BT).sum(axis=1) / np.maximum(count_B, 1)
             design = np.column_stack([np.ones(known_B.sum()), level_B[known_B]])
             (intercept, slope), *_ = np.linalg.lstsq(design, mean_B[known_B], rcond=None)
-            left_BC[known_B, c] = mean_B[known_B] - design @ [intercept, slope]
+            residual_BC[known_B, c] = mean_B[known_B] - design @ [intercept, slope]
             daily = ((x_BTC[:, :, c] - mean_B[:, None])[seen_BT] ** 2).mean()
             with torch.no_grad():
                 self.intercept_C[c], self.slope_C[c] = float(intercept), float(slope)
-                self.log_daily_C[c] = 0.5 * float(np.log(max(daily, SMALLEST_VARIANCE)))
+                self.log_daily_noise_C[c] = 0.5 * float(np.log(max(daily, SMALLEST_VARIANCE)))
         for member_C in self.channel_MC.numpy() > 0:
-            self._share(left_BC, np.flatnonzero(member_C))
+            self._split_variance(residual_BC, np.flatnonzero(member_C))
 
-    def _share(self, left_BC: NDArray[np.float64], columns: NDArray[np.intp]) -> None:
-        """Part the lasting residuals of a modality into what is shared and what is a channel's."""
-        known = [c for c in columns if np.isfinite(left_BC[:, c]).any()]
+    def _split_variance(self, residual_BC: NDArray[np.float64], columns: NDArray[np.intp]) -> None:
+        """Split a modality's residual variance into the shared factor's and each channel's own."""
+        known = [c for c in columns if np.isfinite(residual_BC[:, c]).any()]
         if not known:
             return
-        covariance = np.atleast_2d(pd.DataFrame(left_BC[:, known]).cov(min_periods=2).fillna(0))
+        covariance = np.atleast_2d(pd.DataFrame(residual_BC[:, known]).cov(min_periods=2).fillna(0))
         values, vectors = np.linalg.eigh(covariance)
         others = values[:-1].mean() if len(known) > 1 else values[-1]
         loading = vectors[:, -1] * np.sqrt(max(values[-1] - others, 0))
         own = np.maximum(np.diag(covariance) - loading**2, SMALLEST_VARIANCE)
         with torch.no_grad():
-            self.shared_C[known] = torch.from_numpy(loading).float()
-            self.log_lasting_C[known] = torch.from_numpy(0.5 * np.log(own)).float()
+            self.loading_C[known] = torch.from_numpy(loading).float()
+            self.log_person_spread_C[known] = torch.from_numpy(0.5 * np.log(own)).float()
 
 
 def window_sums(x_BTC: Tensor, length: int) -> Tensor:
-    """Add up the days of each window, (B, W, C); the last window ends with the last day."""
-    # Plain numbers, so that an exported graph keeps only the pairs open.
+    """Sum the days of each window, (B, W, C); the last window ends with the last day."""
+    # Plain numbers, so that only the number of pairs is dynamic in an exported graph.
     days, channels = int(x_BTC.shape[1]), int(x_BTC.shape[2])
     padded_BTC = nn.functional.pad(x_BTC, (0, 0, -days % length, 0))
     return padded_BTC.reshape(-1, -(-days // length), length, channels).sum(dim=2)

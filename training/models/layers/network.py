@@ -1,7 +1,7 @@
-"""What every network of ours is: an encoder of modalities, a head that joins them, an ensemble.
+"""Base classes of the networks: an encoder of modalities, a head that joins them, an ensemble.
 
-Letters: B pairs, M modalities, D embedding width, H horizons, Q quantile levels, K coalitions of
-what is known of one pair, V views of its past.
+Letters: B pairs, M modalities, D embedding width, E width of all members' embeddings, H horizons,
+Q quantile levels, K coalitions of one pair's inputs, V views of its past.
 """
 
 from __future__ import annotations
@@ -18,47 +18,47 @@ from training.models.layers.normalisation import Normalisation
 
 
 class ModalityEncoder(nn.Module):
-    """What every encoder of ours has: its normalisation, learned before its weights."""
+    """Base of the encoders, which all have a normalisation that is learned before the weights."""
 
     normalisation: Normalisation
 
     def learn(self, train: SequenceBatch) -> None:
-        """Set what is counted rather than learned by gradient, from the training pairs alone."""
+        """Set what is estimated from the training pairs directly, not by gradient descent."""
         self.normalisation.learn(train)
 
-    def mechanistic(self) -> list[nn.Parameter]:
-        """Return the parameters that mean something by themselves; none in a plain network."""
+    def mechanistic_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters that have a clinical meaning; none in a plain network."""
         return []
 
 
 class ModalityHead(nn.Module):
-    """What every head of ours has: quantiles, and the loss that it learns by."""
+    """Base of the heads, which return quantiles and the loss that they are trained with."""
 
     def forward(self, embeddings_BMD: Tensor, present_BM: Tensor) -> Tensor:
         """Return quantiles (B, H, Q) in score points."""
         raise NotImplementedError
 
-    def medians(self, embeddings_VMD: Tensor, shown_KVM: Tensor) -> Tensor:
+    def medians(self, embeddings_VMD: Tensor, mask_KVM: Tensor) -> Tensor:
         """Return the median of every coalition of one pair, (K, H), in score points.
 
         Parameters
         ----------
         embeddings_VMD
-            Views of the pair: its embeddings from all days, from some, from others.
-        shown_KVM
-            1 for the view of each modality that a coalition knows, 0 for the others; a call's
-            coalitions agree on the modalities that have no parts.
+            Embeddings of each view of the pair: of all its days, or of some of them.
+        mask_KVM
+            1 for the view of each modality that a coalition contains, 0 for the others. All
+            coalitions of a call contain the same modalities among those that have no windows.
         """
-        embeddings_MKD = shown_KVM.permute(2, 0, 1) @ embeddings_VMD.transpose(0, 1)
-        quantiles_KHQ: Tensor = self(embeddings_MKD.transpose(0, 1), shown_KVM.sum(dim=1))
+        embeddings_MKD = mask_KVM.permute(2, 0, 1) @ embeddings_VMD.transpose(0, 1)
+        quantiles_KHQ: Tensor = self(embeddings_MKD.transpose(0, 1), mask_KVM.sum(dim=1))
         return quantiles_KHQ[..., MEDIAN]
 
     def losses(self, embeddings_BMD: Tensor, present_BM: Tensor, truth_BH: Tensor) -> Tensor:
-        """Return the loss of each outcome (B, H) in score points; anything where truth is NaN."""
+        """Return the loss of each outcome (B, H) in score points; arbitrary where truth is NaN."""
         raise NotImplementedError
 
-    def mechanistic(self) -> list[nn.Parameter]:
-        """Return the parameters that mean something by themselves; none in a plain network."""
+    def mechanistic_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters that have a clinical meaning; none in a plain network."""
         return []
 
 
@@ -66,8 +66,8 @@ class Network(nn.Module):
     """Encoder and head of one ensemble member.
 
     The encoder maps the six arrays of a past (`contracts.bundle`) to one embedding per modality,
-    (B, M, D); the head maps those, and which modalities are present (B, M), to quantiles (B, H, Q)
-    in score points that rise along Q and stay on the scale.
+    (B, M, D); the head maps those, and the mask of present modalities (B, M), to quantiles
+    (B, H, Q) in score points that rise along Q and stay on the scale.
     """
 
     def __init__(self, encoder: ModalityEncoder, head: ModalityHead) -> None:
@@ -75,17 +75,17 @@ class Network(nn.Module):
         self.encoder = encoder
         self.head = head
 
-    def mechanistic(self) -> list[nn.Parameter]:
-        """Return the parameters that mean something by themselves, each once."""
-        named = [*self.encoder.mechanistic(), *self.head.mechanistic()]
-        return list({id(parameter): parameter for parameter in named}.values())
+    def mechanistic_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters that have a clinical meaning, each once."""
+        parameters = [*self.encoder.mechanistic_parameters(), *self.head.mechanistic_parameters()]
+        return list({id(parameter): parameter for parameter in parameters}.values())
 
 
 class Ensemble(nn.Module):
     """Several members' encoders side by side along D, and the mean of their heads' quantiles.
 
-    The mean of quantile functions at each level (Vincentization; Ratcliff 1979) rises along Q
-    when every member's does.
+    The mean of quantile functions at each level (Vincentization; Ratcliff 1979) rises along Q if
+    every member's does.
     """
 
     def __init__(self, members: Sequence[Network]) -> None:
@@ -93,7 +93,7 @@ class Ensemble(nn.Module):
         self.members = nn.ModuleList(members)
 
     def encode(self, *past: Tensor) -> Tensor:
-        """Return all members' embeddings, (B, M, K * D)."""
+        """Return all members' embeddings, (B, M, E)."""
         return torch.cat([member.encoder(*past) for member in self._networks()], dim=-1)
 
     def join(self, embeddings_BME: Tensor, present_BM: Tensor) -> Tensor:
@@ -105,11 +105,11 @@ class Ensemble(nn.Module):
         ]
         return torch.stack(quantiles).mean(dim=0)
 
-    def medians(self, embeddings_VME: Tensor, shown_KVM: Tensor) -> Tensor:
+    def medians(self, embeddings_VME: Tensor, mask_KVM: Tensor) -> Tensor:
         """Return the mean medians of every coalition of one pair, (K, H)."""
         parts = embeddings_VME.chunk(len(self.members), dim=-1)
         medians = [
-            member.head.medians(part, shown_KVM)
+            member.head.medians(part, mask_KVM)
             for member, part in zip(self._networks(), parts, strict=True)
         ]
         return torch.stack(medians).mean(dim=0)

@@ -1,4 +1,4 @@
-"""Readings of the level: their evidence against the density written out in full."""
+"""The emission model's log likelihood against the full normal density."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from training.models.layers.emissions import WINDOW_DAYS, Emissions
 DAYS, CURVES = 9, 6
 
 
-def readings(seed: int) -> tuple[Emissions, torch.Tensor, torch.Tensor, list[torch.Tensor]]:
-    """Return readings of two modalities (three channels and one), days with gaps, and courses."""
+def example(seed: int) -> tuple[Emissions, torch.Tensor, torch.Tensor, list[torch.Tensor]]:
+    """Return emissions of two modalities (three channels and one), days with gaps, and curves."""
     torch.manual_seed(seed)
     emissions = Emissions(torch.tensor([[1.0, 1, 1, 0], [0, 0, 0, 1]]))
     with torch.no_grad():
@@ -20,40 +20,40 @@ def readings(seed: int) -> tuple[Emissions, torch.Tensor, torch.Tensor, list[tor
             parameter.copy_(0.5 * torch.randn_like(parameter))
     seen_BTC = (torch.rand(2, DAYS, 4) < 0.6).float()
     x_BTC = torch.randn(2, DAYS, 4) * seen_BTC
-    course = [torch.rand(2, DAYS // WINDOW_DAYS, CURVES) for _ in ("level", "lead")]
-    return emissions, x_BTC, seen_BTC, course
+    curves = [torch.rand(2, DAYS // WINDOW_DAYS, CURVES) for _ in ("level", "lead")]
+    return emissions, x_BTC, seen_BTC, curves
 
 
-def test_the_evidence_is_the_density_of_all_the_days_of_a_modality() -> None:
+def test_the_log_likelihood_is_that_of_all_the_days_of_a_modality() -> None:
     """Daily noise, an intercept of each channel and one shared by all: one normal density."""
-    emissions, x_BTC, seen_BTC, (level_BWP, lead_BWP) = readings(seed=0)
-    found_BMP = emissions(x_BTC, seen_BTC, level_BWP, lead_BWP).detach().numpy()
-    told = {name: value.detach().numpy() for name, value in emissions.named_parameters()}
+    emissions, x_BTC, seen_BTC, (level_BWP, lead_BWP) = example(seed=0)
+    likelihood_BMP = emissions(x_BTC, seen_BTC, level_BWP, lead_BWP).detach().numpy()
+    weights = {name: value.detach().numpy() for name, value in emissions.named_parameters()}
     for b, (m, columns) in ((b, pair) for b in range(2) for pair in ((0, [0, 1, 2]), (1, [3]))):
-        day_N, place_N = np.nonzero(seen_BTC[b][:, columns].numpy())
-        channel_N = np.array(columns)[place_N]
+        day_N, column_N = np.nonzero(seen_BTC[b][:, columns].numpy())
+        channel_N = np.array(columns)[column_N]
         same_NN = channel_N[:, None] == channel_N
         covariance_NN = (
-            np.diag(np.exp(2 * told["log_daily_C"])[channel_N])
-            + same_NN * np.exp(2 * told["log_lasting_C"])[channel_N]
-            + np.outer(told["shared_C"][channel_N], told["shared_C"][channel_N])
+            np.diag(np.exp(2 * weights["log_daily_noise_C"])[channel_N])
+            + same_NN * np.exp(2 * weights["log_person_spread_C"])[channel_N]
+            + np.outer(weights["loading_C"][channel_N], weights["loading_C"][channel_N])
         )
         centred_NP = 2 * level_BWP[b].numpy()[day_N // WINDOW_DAYS] - 1
         lead_NP = lead_BWP[b].numpy()[day_N // WINDOW_DAYS]
         mean_NP = (
-            told["intercept_C"][channel_N, None]
-            + told["slope_C"][channel_N, None] * centred_NP
-            + told["bend_C"][channel_N, None] * centred_NP**2
-            + told["lead_C"][channel_N, None] * lead_NP
+            weights["intercept_C"][channel_N, None]
+            + weights["slope_C"][channel_N, None] * centred_NP
+            + weights["curvature_C"][channel_N, None] * centred_NP**2
+            + weights["lead_C"][channel_N, None] * lead_NP
         )
-        # The mean of a window stands for its days: what they differ by is the same for any curve.
+        # A window's mean stands for its days: the rest of the density is the same for any curve.
         value_N = x_BTC[b].numpy()[day_N, channel_N]
         full_P = [multivariate_normal(mean, covariance_NN).logpdf(value_N) for mean in mean_NP.T]
-        gap_P = found_BMP[b, m] - np.array(full_P)
+        gap_P = likelihood_BMP[b, m] - np.array(full_P)
         np.testing.assert_allclose(gap_P - gap_P[0], 0, atol=2e-4)
 
 
-def test_what_was_never_seen_says_nothing() -> None:
-    emissions, x_BTC, seen_BTC, course = readings(seed=1)
-    found_BMP = emissions(0 * x_BTC, 0 * seen_BTC, *course)
-    np.testing.assert_array_equal(found_BMP.detach(), 0)
+def test_a_channel_that_was_never_observed_is_no_evidence() -> None:
+    emissions, x_BTC, seen_BTC, curves = example(seed=1)
+    likelihood_BMP = emissions(0 * x_BTC, 0 * seen_BTC, *curves)
+    np.testing.assert_array_equal(likelihood_BMP.detach(), 0)

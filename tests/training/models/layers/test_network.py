@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -12,10 +11,9 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features.sequences import training_sequences
 from training.fitting.config import TrainingConfig
-from training.fitting.fit import fit_network, forward, tensors
-from training.fitting.learner import Learner
+from training.fitting.network_fit import forward, tensors
 from training.models.architectures import Architecture, new_network
-from training.models.layers.inputs import modalities_of
+from training.models.layers.input_columns import modalities_of
 from training.models.layers.network import Network
 from training.models.losses import mean_of_pairs, pinball
 
@@ -30,7 +28,7 @@ def untrained(batch: SequenceBatch, task: Task, architecture: Architecture) -> N
 
 
 def disturbed_weights(network: Network) -> Network:
-    """Move every weight, so that what starts at zero takes part."""
+    """Change every weight, so that those that start at zero have an effect."""
     torch.manual_seed(3)
     with torch.no_grad():
         for parameter in network.parameters():
@@ -38,70 +36,8 @@ def disturbed_weights(network: Network) -> Network:
     return network
 
 
-def weights(network: torch.nn.Module) -> dict[str, np.ndarray]:
-    return {name: value.numpy().copy() for name, value in network.state_dict().items()}
-
-
-def assert_same(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> None:
-    for name, value in first.items():
-        np.testing.assert_array_equal(value, second[name], err_msg=name)
-
-
-def test_the_same_seed_gives_the_same_weights_and_another_does_not(
-    batch: SequenceBatch, task: Task, tmp_path: Path
-) -> None:
-    first, again, other = (
-        weights(fit_network(batch, task, QUICK, seed=seed, folder=tmp_path / str(place)))
-        for place, seed in enumerate((7, 7, 8))
-    )
-    assert_same(first, again)
-    assert any(not np.array_equal(first[name], other[name]) for name in first)
-
-
-def test_an_interrupted_fit_resumes_to_the_same_weights(
-    batch: SequenceBatch, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = fit_network(batch, task, QUICK, seed=7, folder=tmp_path / "whole")
-
-    def stop(learner: Learner) -> None:
-        if learner.current_epoch == 2:
-            raise ConnectionAbortedError("stopped")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Learner, "on_train_epoch_start", stop)
-        with pytest.raises(ConnectionAbortedError):
-            fit_network(batch, task, QUICK, seed=7, folder=tmp_path / "stopped")
-    assert not (tmp_path / "stopped" / "best.safetensors").exists()
-    resumed = fit_network(batch, task, QUICK, seed=7, folder=tmp_path / "stopped")
-    assert_same(weights(whole), weights(resumed))
-
-
-def test_a_finished_fit_is_read_back_and_not_trained_again(
-    batch: SequenceBatch, task: Task, tmp_path: Path
-) -> None:
-    first = fit_network(batch, task, QUICK, seed=7, folder=tmp_path)
-    (tmp_path / "last.ckpt").unlink()
-    assert_same(weights(first), weights(fit_network(batch, task, QUICK, seed=7, folder=tmp_path)))
-
-
-def test_training_lowers_the_loss_on_people_it_never_saw(
-    batch: SequenceBatch, task: Task, tmp_path: Path
-) -> None:
-    unseen = batch.subject_B % 3 == 0
-    config = TrainingConfig(max_epochs=40)
-    fitted = fit_network(batch.take(~unseen), task, config, seed=1, folder=tmp_path)
-    level_Q = torch.tensor(np.linspace(0.05, 0.95, 19))
-    truth = torch.from_numpy(batch.take(unseen).truth_BH)
-    losses = []
-    for network in (untrained(batch, task, config.architecture), fitted):
-        quantiles = torch.from_numpy(forward(network, batch.take(unseen)))
-        loss_BH = pinball(truth, quantiles, level_Q)
-        losses.append(float(loss_BH[~torch.isnan(truth)].mean()))
-    assert losses[1] < 0.8 * losses[0]
-
-
 @pytest.mark.parametrize("architecture", ["GRU-D", "temporal convolution"])
-def test_an_untrained_late_fusion_network_says_that_nothing_changes(
+def test_an_untrained_late_fusion_network_forecasts_no_change(
     batch: SequenceBatch, task: Task, architecture: Architecture
 ) -> None:
     median_BH = forward(untrained(batch, task, architecture), batch)[..., 9]

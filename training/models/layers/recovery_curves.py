@@ -1,7 +1,7 @@
-"""Recovery in closed form: the curves that a population can follow, and what scores say of them.
+"""Recovery curves in closed form, and the likelihood of observed scores given a curve.
 
-A level runs on the share of the scale, 0 to 1. From its start at onset it moves toward a capacity,
-start + rate (1 - start), with a time constant. Each curve belongs to one of five groups.
+A curve is a level on the share of the scale, 0 to 1. From its start at onset it moves toward a
+capacity, start + rate (1 - start), with a time constant. Each curve belongs to one of five groups.
 
 Letters: B pairs, G groups, P curves, W windows of past days, H horizons.
 """
@@ -20,27 +20,27 @@ START, RATE, TIME = range(3)
 TIMES_DAYS = tuple(7 * weeks for weeks in published.TIME_WEEKS)
 NOISE_SHARE = published.NOISE / published.BEST_SCORE
 """Published time constants in days, and SD of a score around its curve on the share of the scale;
-`features.published_recovery` has the rest."""
+`features.published_recovery` has the other parameters."""
 
 RATE_SPREAD, TIME_SPREAD = 1.25, 0.8
-"""SD within a group of the rate's logit and of the time constant's log, where a network starts to
-learn them. Without any, the published predictor errs less on its own model than on real patients
-(median 3.2 against 4.8 points); with these it errs as much. Our own measurement."""
+"""Initial SD, within a group, of the rate's logit and of the time constant's log. Without such
+spread the published predictor has smaller errors on its own model than on real patients (median 3.2
+against 4.8 points); with these values they are equal. Our own measurement."""
 
 GROUPS = len(published.SHARE)
-FLOOR = 1e-12
+SMALLEST_PROBABILITY = 1e-12
 
 LARGEST_LATENT = 12.0
-"""Beyond it a logit is an end of the scale, and a time constant nothing or 400 years."""
+"""Beyond it a logit is an end of the scale, and a time constant is 0 or 400 years."""
 
 
-class Curves(nn.Module):
+class RecoveryCurves(nn.Module):
     """A learned population of recovery curves: fixed low-discrepancy draws around learned groups.
 
     Parameters
     ----------
     per_group
-        Curves of each group, a power of 2.
+        Number of curves in each group, a power of 2.
     """
 
     normal_P3: Tensor
@@ -71,41 +71,42 @@ class Curves(nn.Module):
 
     def log_weight(self) -> Tensor:
         """Return the log of each curve's share of the population, up to a constant, (P,)."""
-        return self.of_groups(self.share_logit_G)
+        return self.expand_groups(self.share_logit_G)
 
-    def of_groups(self, x_G: Tensor) -> Tensor:
-        """Give each curve its group's value, (..., G) to (..., P)."""
+    def expand_groups(self, x_G: Tensor) -> Tensor:
+        """Repeat each group's value for its curves, (..., G) to (..., P)."""
         return x_G[..., None].expand(*x_G.shape, self.per_group).flatten(-2)
 
     def strata(self) -> Tensor:
-        """Return which of the 2 G strata (group, lower or upper half of the rate) holds each curve.
+        """Return each curve's stratum as one-hot rows, (P, S).
 
-        Of shape (P, S). Within a stratum curves are alike enough to be summed up by a mean and a
-        variance; four per group forecast no better on the real stroke cohort.
+        The 2 G strata are the lower and the upper half of the rate in each group. Within a stratum,
+        curves are similar enough to be summarised by a mean and a variance; four strata per group
+        forecast no better on the real stroke cohort.
         """
         half_P = (self.normal_P3[:, RATE] > 0).long()
         return nn.functional.one_hot(2 * self.group_P + half_P, 2 * GROUPS).float()
 
 
 def level(latent_P3: Tensor, days: Tensor) -> Tensor:
-    """Return the level of each curve some days after onset, `days` broadcast over a last axis P."""
+    """Return each curve's level, `days` after onset; `days` is broadcast over a last axis P."""
     start_P, rate_P = torch.sigmoid(latent_P3[:, START]), torch.sigmoid(latent_P3[:, RATE])
-    gone = 1 - torch.exp(-days / latent_P3[:, TIME].exp())
-    return start_P + rate_P * (1 - start_P) * gone
+    completed = 1 - torch.exp(-days / latent_P3[:, TIME].exp())
+    return start_P + rate_P * (1 - start_P) * completed
 
 
 def lead(latent_P3: Tensor, days: Tensor) -> Tensor:
-    """Return how far a channel on a faster course is ahead of the level, per unit of log pace.
+    """Return how far a channel that recovers faster is ahead of the level, per unit of log pace.
 
-    The derivative of the level by the log of time: what recovers c times as fast runs ahead of it
-    by about log(c) times this.
+    This is the derivative of the level with respect to the log of time: a channel that recovers c
+    times as fast is ahead of the level by about log(c) times this.
     """
     start_P, rate_P = torch.sigmoid(latent_P3[:, START]), torch.sigmoid(latent_P3[:, RATE])
     elapsed = days / latent_P3[:, TIME].exp()
     return rate_P * (1 - start_P) * elapsed * torch.exp(-elapsed)
 
 
-def level_ahead(latent_P3: Tensor, onset_B: Tensor, ahead_BHP: Tensor) -> Tensor:
+def level_at_horizons(latent_P3: Tensor, onset_B: Tensor, ahead_BHP: Tensor) -> Tensor:
     """Return each curve's level at the horizons, (B, H, P).
 
     Parameters
@@ -113,20 +114,21 @@ def level_ahead(latent_P3: Tensor, onset_B: Tensor, ahead_BHP: Tensor) -> Tensor
     onset_B
         Days since onset at the origin.
     ahead_BHP
-        Effective days from the origin to each horizon: calendar days, each counted as many times
-        over as the dose speeds the rate up. So piecewise constant rates keep the closed form.
+        Effective days from the origin to each horizon: calendar days, each multiplied by the factor
+        by which the dose speeds recovery up. This keeps the closed form for piecewise constant
+        rates.
     """
     start_P, rate_P = torch.sigmoid(latent_P3[:, START]), torch.sigmoid(latent_P3[:, RATE])
     capacity_P = start_P + rate_P * (1 - start_P)
     now_BP = level(latent_P3, onset_B[:, None])
-    left_BHP = torch.exp(-ahead_BHP / latent_P3[:, TIME].exp())
-    return capacity_P - (capacity_P - now_BP)[:, None] * left_BHP
+    remaining_BHP = torch.exp(-ahead_BHP / latent_P3[:, TIME].exp())
+    return capacity_P - (capacity_P - now_BP)[:, None] * remaining_BHP
 
 
-def evidence(
+def score_log_likelihood(
     latent_P3: Tensor, share_BW: Tensor, count_BW: Tensor, days_BW: Tensor, log_noise: Tensor
 ) -> Tensor:
-    """Return the log likelihood of the past scores on each curve, (B, P).
+    """Return the log likelihood of the past scores given each curve, (B, P).
 
     A score at an end of the scale is censored: the level may lie beyond it.
 
@@ -145,11 +147,12 @@ def evidence(
     inside_BWP = -0.5 * z_BWP**2 - spread_BW1.log()
     at_low_BW1 = (share_BW <= 0).float()[:, :, None]
     at_high_BW1 = (share_BW >= 1).float()[:, :, None]
-    # At the low end the level lies at or below it: z is how far above it the curve runs, negative.
-    beyond_BWP = torch.log(normal_cdf(z_BWP * (at_low_BW1 - at_high_BW1)) + FLOOR)
+    # Censored at the low end: the probability of a score at or below it, so z keeps its sign.
+    z_end_BWP = z_BWP * (at_low_BW1 - at_high_BW1)
+    censored_BWP = torch.log(normal_cdf(z_end_BWP) + SMALLEST_PROBABILITY)
     at_end_BW1 = at_low_BW1 + at_high_BW1
-    either_BWP = at_end_BW1 * beyond_BWP + (1 - at_end_BW1) * inside_BWP
-    return (seen_BW1 * either_BWP).sum(dim=1)
+    log_likelihood_BWP = at_end_BW1 * censored_BWP + (1 - at_end_BW1) * inside_BWP
+    return (seen_BW1 * log_likelihood_BWP).sum(dim=1)
 
 
 def normal_cdf(z: Tensor) -> Tensor:

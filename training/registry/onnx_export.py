@@ -1,7 +1,7 @@
-"""Exports an ensemble's graphs, and checks that they forecast what the network does.
+"""Exports an ensemble's ONNX graphs, and checks that they agree with the network.
 
-The graphs are traced with the TorchScript exporter: for many GRUs it takes a second where the
-newer one takes minutes (docs/decisions/0003), and torch is pinned.
+The graphs are traced with the TorchScript exporter: for many GRUs it takes a second where the newer
+exporter takes minutes (docs/decisions/0003), and torch is pinned.
 
 Letters: B pairs, M modalities, E width of all members' embeddings, V views, K coalitions.
 """
@@ -22,21 +22,21 @@ from contracts import bundle as names
 from contracts.errors import IntegrityError
 from contracts.forecast import MEDIAN
 from contracts.sequences import SequenceBatch
-from training.fitting.fit import tensors
+from training.fitting.network_fit import tensors
 from training.models.layers.network import Ensemble
 
 TOLERANCE = 1e-2
 """Largest accepted difference, in score points, between the network and its exported graphs: sums
-of log evidence in single precision leave a few thousandths."""
+of log evidence in single precision differ by a few thousandths."""
 
 PAST = ["values", "observed", "days_since_onset", "origin_day", "person", "person_known"]
 VIEWS = 3
-"""Views of a past that the coalitions' graph is traced with: all days, the early, the recent."""
+"""Views of a past that the coalitions' graph is traced with: all, early and recent days."""
 
 Axes = dict[str, dict[int, str]]
 
 
-def write_graphs(folder: Path, ensemble: Ensemble, sample: SequenceBatch) -> None:
+def export_graphs(folder: Path, ensemble: Ensemble, sample: SequenceBatch) -> None:
     """Write encoder, head and coalitions (`contracts.bundle`) into a folder.
 
     Parameters
@@ -68,7 +68,7 @@ def write_graphs(folder: Path, ensemble: Ensemble, sample: SequenceBatch) -> Non
         _Method(ensemble, ensemble.medians),
         {
             "embeddings": embeddings_BME[:1].expand(VIEWS, -1, -1),
-            "shown": _whole(present_BM[:1]).expand(2, -1, -1),
+            "shown": _grand_coalition(present_BM[:1]).expand(2, -1, -1),
         },
         folder / names.COALITIONS_FILE,
         {
@@ -80,14 +80,14 @@ def write_graphs(folder: Path, ensemble: Ensemble, sample: SequenceBatch) -> Non
     _check(folder, ensemble, past, present_BM)
 
 
-def _whole(present_BM: Tensor) -> Tensor:
-    """Return the coalition that knows all days of what is present, (B, V, M)."""
-    nothing_BM = torch.zeros_like(present_BM)
-    return torch.stack([present_BM, *[nothing_BM] * (VIEWS - 1)], dim=1)
+def _grand_coalition(present_BM: Tensor) -> Tensor:
+    """Return the mask of the coalition of all days of all present modalities, (B, V, M)."""
+    absent_BM = torch.zeros_like(present_BM)
+    return torch.stack([present_BM, *[absent_BM] * (VIEWS - 1)], dim=1)
 
 
 class _Method(nn.Module):
-    """One method of the ensemble as the module that the exporter wants."""
+    """One method of the ensemble as a module, which the exporter needs."""
 
     def __init__(self, ensemble: Ensemble, method: Callable[..., Tensor]) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class _Method(nn.Module):
 def _export(module: nn.Module, inputs: dict[str, Tensor], path: Path, axes: Axes) -> None:
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        # The exporter warns of its age and of GRU batch sizes; `_check` proves the result.
+        # The exporter warns of its deprecation and of GRU batch sizes; `_check` tests the result.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             module.eval(),
@@ -115,27 +115,31 @@ def _export(module: nn.Module, inputs: dict[str, Tensor], path: Path, axes: Axes
 
 
 def _check(folder: Path, ensemble: Ensemble, past: list[Tensor], present_BM: Tensor) -> None:
-    """Compare the graphs with the network on another batch size than they were traced with."""
+    """Compare graphs and network on a batch size other than the one that was traced."""
     rows = slice(0, max(1, len(present_BM) // 2))
     encoder, head, coalitions = (
         onnxruntime.InferenceSession(folder / name, providers=["CPUExecutionProvider"])
         for name in (names.ENCODER_FILE, names.HEAD_FILE, names.COALITIONS_FILE)
     )
-    given = {node.name: x[rows].numpy() for node, x in zip(encoder.get_inputs(), past, strict=True)}
-    (embeddings,) = encoder.run(None, given)
-    feed = {"embeddings": embeddings, "present": present_BM[rows].numpy()}
-    (exported,) = head.run(None, feed)
+    inputs = {
+        node.name: x[rows].numpy() for node, x in zip(encoder.get_inputs(), past, strict=True)
+    }
+    (embeddings,) = encoder.run(None, inputs)
+    (exported,) = head.run(None, {"embeddings": embeddings, "present": present_BM[rows].numpy()})
     with torch.inference_mode():
-        inside = ensemble.join(ensemble.encode(*(x[rows] for x in past)), present_BM[rows]).numpy()
+        expected = ensemble.join(
+            ensemble.encode(*(x[rows] for x in past)), present_BM[rows]
+        ).numpy()
     views = np.repeat(embeddings[:1], VIEWS, axis=0)
-    shown = _whole(present_BM[:1]).numpy()
-    (medians,) = coalitions.run(None, {"embeddings": views, "shown": shown})
-    gap = max(
-        float(np.abs(exported - inside).max()),
-        float(np.abs(medians - inside[:1, :, MEDIAN]).max()),
+    mask = _grand_coalition(present_BM[:1]).numpy()
+    (medians,) = coalitions.run(None, {"embeddings": views, "shown": mask})
+    difference = max(
+        float(np.abs(exported - expected).max()),
+        float(np.abs(medians - expected[:1, :, MEDIAN]).max()),
     )
-    if not gap <= TOLERANCE:
+    if not difference <= TOLERANCE:
         raise IntegrityError(
-            f"the exported graphs differ from the network by {gap:.2g} score points"
-            f" (at most {TOLERANCE:g}): not registered"
+            f"the exported graphs differ from the network by {difference:.2g} score points (at"
+            f" most {TOLERANCE:g} are accepted), so the model was not registered",
+            "check that torch and onnxruntime are the pinned versions (requirements.lock)",
         )

@@ -10,16 +10,16 @@ import torch
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from training.fitting.config import Robustness, TrainingConfig
-from training.fitting.fit import fit_network, memberships, tensors
-from training.fitting.learner import WATCHED, Learner, rarity
+from training.fitting.lightning_module import VALIDATION_LOSS, NetworkModule, reweighing_weights
+from training.fitting.network_fit import fit_network, memberships, tensors
 from training.models.architectures import new_network
 
 QUICK = TrainingConfig(max_epochs=2, patience=2, hidden=4)
 
 
-def test_reweighing_lets_every_group_count_alike() -> None:
+def test_reweighing_gives_every_group_the_same_total_weight() -> None:
     member_BG = torch.tensor([[1.0, 0.0]] * 8 + [[0.0, 1.0]] * 2)
-    weight_B = rarity(member_BG)
+    weight_B = reweighing_weights(member_BG)
     assert float(weight_B.mean()) == pytest.approx(1)
     assert float(weight_B[:8].sum()) == pytest.approx(float(weight_B[8:].sum()))
 
@@ -30,8 +30,8 @@ def test_a_robust_fit_differs_from_a_plain_one_and_repeats(
 ) -> None:
     config = replace(QUICK, robustness=robustness)
     plain, robust, again = (
-        fit_network(batch, task, c, seed=1, folder=tmp_path / str(place)).state_dict()
-        for place, c in enumerate((QUICK, config, config))
+        fit_network(batch, task, c, seed=1, folder=tmp_path / str(number)).state_dict()
+        for number, c in enumerate((QUICK, config, config))
     )
     name = "head.log_noise_H"
     assert torch.isfinite(robust[name]).all()
@@ -44,7 +44,7 @@ def test_the_worst_group_decides_the_best_epoch_if_it_is_large_enough(
     batch: SequenceBatch, task: Task, minimum: int, *, worst_counts: bool
 ) -> None:
     member_BG = memberships(batch)
-    learner = Learner(
+    module = NetworkModule(
         new_network(batch.layout, task, "hybrid", 4),
         replace(QUICK, minimum_group=minimum),
         seed=0,
@@ -52,11 +52,11 @@ def test_the_worst_group_decides_the_best_epoch_if_it_is_large_enough(
         groups=member_BG.shape[1],
     )
     logged: dict[str, float] = {}
-    learner.log = lambda name, value: logged.update({name: float(value)})  # type: ignore[method-assign, assignment]
-    learner.on_validation_epoch_start()
+    module.log = lambda name, value: logged.update({name: float(value)})  # type: ignore[method-assign, assignment]
+    module.on_validation_epoch_start()
     with torch.no_grad():
-        learner.validation_step([*tensors(batch), torch.from_numpy(member_BG)], 0)
-    learner.on_validation_epoch_end()
-    mean_G = np.asarray(learner._loss_G / learner._pairs_G.clamp(min=1))
-    assert logged[WATCHED] == pytest.approx(mean_G.max() if worst_counts else mean_G[0])
+        module.validation_step([*tensors(batch), torch.from_numpy(member_BG)], 0)
+    module.on_validation_epoch_end()
+    mean_G = np.asarray(module._loss_G / module._pairs_G.clamp(min=1))
+    assert logged[VALIDATION_LOSS] == pytest.approx(mean_G.max() if worst_counts else mean_G[0])
     assert mean_G[1:].max() > mean_G[0]

@@ -1,4 +1,4 @@
-"""The hybrid's head: adds up the evidence, lets curves run to the horizons, reads the quantiles.
+"""The hybrid's head: adds up the evidence, extends the curves to the horizons, returns quantiles.
 
 Letters: B pairs, M modalities, D embedding width, P curves, R residual features, G groups,
 S strata, H horizons, K + 1 grid points (or K coalitions), V views, Q quantile levels.
@@ -12,38 +12,49 @@ import torch
 from torch import Tensor, nn
 
 from contracts.forecast import QUANTILE_LEVELS
-from training.models.layers.inputs import Inputs
+from training.models.layers.bounded_distribution import (
+    crps,
+    median,
+    mixture_cdf,
+    quantiles,
+    to_score_points,
+)
+from training.models.layers.input_columns import InputColumns
+from training.models.layers.modality_evidence import RESIDUALS
 from training.models.layers.network import ModalityHead
-from training.models.layers.opinions import RESIDUALS
-from training.models.layers.recovery import GROUPS, NOISE_SHARE, Curves, level_ahead
-from training.models.layers.scale import crps, in_points, median, mixture_cdf, quantiles
+from training.models.layers.recovery_curves import (
+    GROUPS,
+    NOISE_SHARE,
+    RecoveryCurves,
+    level_at_horizons,
+)
 
-FACTS = 3
-"""Places of an embedding that carry plain numbers: days since onset, origin, daily dose."""
-ONSET, ORIGIN, DOSE = range(FACTS)
+CONTEXT = 3
+"""Last entries of an embedding, plain numbers: days since onset, origin, daily dose."""
+ONSET, ORIGIN, DOSE = range(CONTEXT)
 
 LOG_NOISE_RANGE = (-7.0, 1.0)
-"""A thousandth of the scale to all of it: what the spread of one score can be."""
+"""The spread of one score can be a thousandth of the scale to more than all of it."""
 
 REFERENCE_DOSE_MIN = 60.0
-"""Minutes of therapy a day at which the rate is the population's own."""
+"""Minutes of therapy per day at which the rate is the population's own."""
 SATURATION_MIN = 90.0
 """Scale of the saturation: 63 % of the largest effect is reached at this daily dose."""
 
 
 class HybridHead(ModalityHead):
-    """Adds up the evidence, lets the curves run to the horizons, and reads the quantiles."""
+    """Adds up the evidence, extends the curves to the horizons, and returns quantiles."""
 
     level_Q: Tensor
     horizon_days_H: Tensor
     stratum_PS: Tensor
 
     def __init__(
-        self, inputs: Inputs, curves: Curves, horizon_days: Sequence[int], hidden: int
+        self, inputs: InputColumns, curves: RecoveryCurves, horizon_days: Sequence[int], hidden: int
     ) -> None:
         super().__init__()
         self.worst, self.best = inputs.worst, inputs.best
-        self.therapy = inputs.therapy
+        self.dose_modality = inputs.dose_modality
         self.curves = curves
         self.register_buffer("level_Q", torch.tensor(QUANTILE_LEVELS))
         self.register_buffer("horizon_days_H", torch.tensor(horizon_days, dtype=torch.float32))
@@ -60,131 +71,138 @@ class HybridHead(ModalityHead):
         self.log_noise_H = nn.Parameter(torch.full((horizons,), NOISE_SHARE).log())
 
     def forward(self, embeddings_BMD: Tensor, present_BM: Tensor) -> Tensor:
-        """Return quantiles (B, H, Q) in score points, the recent daily dose going on."""
+        """Return quantiles (B, H, Q) in score points if the recent daily dose continues."""
         dose_BH = self._recent_dose(embeddings_BMD, present_BM)
-        return self.under_plan(embeddings_BMD, present_BM, dose_BH)
+        return self.quantiles_under_plan(embeddings_BMD, present_BM, dose_BH)
 
-    def mechanistic(self) -> list[nn.Parameter]:
-        """Return the dose's effect, the time of somebody undated, and the noise at the horizons."""
+    def mechanistic_parameters(self) -> list[nn.Parameter]:
+        """Return the dose's effect, the default time since onset, and the noise per horizon."""
         return [self.effect_G, self.absent_onset, self.log_noise_H]
 
     def losses(self, embeddings_BMD: Tensor, present_BM: Tensor, truth_BH: Tensor) -> Tensor:
         """Return the CRPS of each outcome, (B, H), in score points."""
         dose_BH = self._recent_dose(embeddings_BMD, present_BM)
-        way = self.best - self.worst
-        share_BH = (torch.nan_to_num(truth_BH, self.worst) - self.worst) / way
+        span = self.best - self.worst
+        share_BH = (torch.nan_to_num(truth_BH, self.worst) - self.worst) / span
         cdf_BHK = self._distribution(embeddings_BMD, present_BM, dose_BH)
-        return abs(way) * crps(cdf_BHK, share_BH)
+        return abs(span) * crps(cdf_BHK, share_BH)
 
     def _recent_dose(self, embeddings_BMD: Tensor, present_BM: Tensor) -> Tensor:
-        dose_B = embeddings_BMD[:, 0, -FACTS + DOSE]
-        if self.therapy is not None:
-            known_B = present_BM[:, self.therapy]
+        dose_B = embeddings_BMD[:, 0, -CONTEXT + DOSE]
+        if self.dose_modality is not None:
+            known_B = present_BM[:, self.dose_modality]
             dose_B = known_B * dose_B + (1 - known_B) * REFERENCE_DOSE_MIN
         return dose_B[:, None].expand(-1, len(self.horizon_days_H))
 
-    def under_plan(self, embeddings_BMD: Tensor, present_BM: Tensor, dose_BH: Tensor) -> Tensor:
-        """Return quantiles (B, H, Q) in score points under a plan.
+    def quantiles_under_plan(
+        self, embeddings_BMD: Tensor, present_BM: Tensor, dose_BH: Tensor
+    ) -> Tensor:
+        """Return quantiles (B, H, Q) in score points under a therapy plan.
 
         Parameters
         ----------
         dose_BH
-            Minutes of therapy a day, in force from the horizon before (or the origin).
+            Minutes of therapy per day from the previous horizon (or the origin) to this one.
         """
         cdf_BHK = self._distribution(embeddings_BMD, present_BM, dose_BH)
-        return in_points(quantiles(cdf_BHK, self.level_Q), self.worst, self.best)
+        return to_score_points(quantiles(cdf_BHK, self.level_Q), self.worst, self.best)
 
     def _distribution(self, embeddings_BMD: Tensor, present_BM: Tensor, dose_BH: Tensor) -> Tensor:
         """Return the distribution function on the grid of the scale, (B, H, K + 1)."""
-        said_BMP = embeddings_BMD[..., : len(self.stratum_PS)]
+        evidence_BMP = embeddings_BMD[..., : len(self.stratum_PS)]
         # A product of matrices, so that many coalitions of one pair share its embeddings.
-        said_BP = (present_BM[:, None] @ said_BMP).squeeze(1)
-        log_weight_BP = said_BP + self.curves.log_weight()
+        evidence_BP = (present_BM[:, None] @ evidence_BMP).squeeze(1)
+        log_weight_BP = evidence_BP + self.curves.log_weight()
         weight_BP = torch.softmax(log_weight_BP, dim=-1)
         onset_B, origin_B = self._times(embeddings_BMD, present_BM)
-        told_BMR = self._told(embeddings_BMD) * present_BM[..., None]
-        shift_BH, spread_BH = self._residual(told_BMR, present_BM, origin_B)
+        feature_BMR = self._residual_features(embeddings_BMD) * present_BM[..., None]
+        shift_BH, spread_BH = self._residual(feature_BMR, present_BM, origin_B)
         ahead_BHG = self._effective_days(origin_B, dose_BH)
         latent_P3 = self.curves.latent()
-        level_BHP = level_ahead(latent_P3, onset_B, self.curves.of_groups(ahead_BHG))
+        level_BHP = level_at_horizons(latent_P3, onset_B, self.curves.expand_groups(ahead_BHG))
         sums = self._strata(weight_BP, level_BHP)
         return mixture_cdf(*components(*sums, shift_BH, spread_BH))
 
-    def medians(self, embeddings_VMD: Tensor, shown_KVM: Tensor) -> Tensor:
+    def medians(self, embeddings_VMD: Tensor, mask_KVM: Tensor) -> Tensor:
         """Return the median of every coalition of one pair, (K, H), in score points.
 
-        The curves' levels are worked out once: the time since onset and the dose, which set them,
-        have no parts.
+        The curves' levels are computed once: they depend on the time since onset and the dose,
+        which have no windows.
         """
-        shown_KJ, present_KM = shown_KVM.flatten(1), shown_KVM.sum(dim=1)
+        mask_KJ, present_KM = mask_KVM.flatten(1), mask_KVM.sum(dim=1)
         first = slice(0, 1)
         onset_1, origin_1 = self._times(embeddings_VMD[first], present_KM[first])
         dose_1H = self._recent_dose(embeddings_VMD[first], present_KM[first])
         ahead_1HG = self._effective_days(origin_1, dose_1H)
-        level_1HP = level_ahead(self.curves.latent(), onset_1, self.curves.of_groups(ahead_1HG))
-        said_JP = embeddings_VMD[..., : len(self.stratum_PS)].flatten(0, 1)
-        weight_KP = torch.softmax(shown_KJ @ said_JP + self.curves.log_weight(), dim=-1)
-        told_MVR = self._told(embeddings_VMD).transpose(0, 1)
-        told_KMR = (shown_KVM.permute(2, 0, 1) @ told_MVR).transpose(0, 1)
-        shift_KH, spread_KH = self._residual(told_KMR, present_KM, origin_1)
-        sums = self._strata_of_one(weight_KP, level_1HP[0])
-        middle_KH = median(*components(*sums, shift_KH, spread_KH))
-        return self.worst + (self.best - self.worst) * middle_KH
+        level_1HP = level_at_horizons(
+            self.curves.latent(), onset_1, self.curves.expand_groups(ahead_1HG)
+        )
+        evidence_JP = embeddings_VMD[..., : len(self.stratum_PS)].flatten(0, 1)
+        weight_KP = torch.softmax(mask_KJ @ evidence_JP + self.curves.log_weight(), dim=-1)
+        feature_MVR = self._residual_features(embeddings_VMD).transpose(0, 1)
+        feature_KMR = (mask_KVM.permute(2, 0, 1) @ feature_MVR).transpose(0, 1)
+        shift_KH, spread_KH = self._residual(feature_KMR, present_KM, origin_1)
+        sums = self._strata_of_one_pair(weight_KP, level_1HP[0])
+        median_KH = median(*components(*sums, shift_KH, spread_KH))
+        return self.worst + (self.best - self.worst) * median_KH
 
     def _times(self, embeddings_BMD: Tensor, present_BM: Tensor) -> tuple[Tensor, Tensor]:
         """Return days since onset and the origin, (B,)."""
-        # Every modality carries the facts; the first, the time since onset, is the one that is due.
+        # Every modality carries the context; it is read from the first, the time since onset.
         known_B = present_BM[:, 0]
         onset_B = (
-            known_B * embeddings_BMD[:, 0, -FACTS + ONSET] + (1 - known_B) * self.absent_onset.exp()
+            known_B * embeddings_BMD[:, 0, -CONTEXT + ONSET]
+            + (1 - known_B) * self.absent_onset.exp()
         )
-        return onset_B, embeddings_BMD[:, 0, -FACTS + ORIGIN].expand_as(known_B)
+        return onset_B, embeddings_BMD[:, 0, -CONTEXT + ORIGIN].expand_as(known_B)
 
-    def _told(self, embeddings_BMD: Tensor) -> Tensor:
+    def _residual_features(self, embeddings_BMD: Tensor) -> Tensor:
         first = len(self.stratum_PS)
         return embeddings_BMD[..., first : first + RESIDUALS]
 
     def _residual(
-        self, told_BMR: Tensor, present_BM: Tensor, origin_B: Tensor
+        self, feature_BMR: Tensor, present_BM: Tensor, origin_B: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return the shift of the level and the spread of a score, (B, H), on the scale's share.
 
         Parameters
         ----------
-        told_BMR
+        feature_BMR
             Residual features, 0 where the modality is absent.
         """
-        heard_BMR = told_BMR + self.absent_MR * (1 - present_BM[..., None])
+        filled_BMR = feature_BMR + self.absent_MR * (1 - present_BM[..., None])
         origin_B1 = origin_B.expand_as(present_BM[:, 0])[:, None] / 21
-        joined = torch.cat([heard_BMR.flatten(1), origin_B1], dim=-1)
+        joined = torch.cat([filled_BMR.flatten(1), origin_B1], dim=-1)
         raw_B2H = self.residual(joined).unflatten(1, (2, len(self.horizon_days_H)))
         spread_BH = (self.log_noise_H + raw_B2H[:, 1]).clamp(*LOG_NOISE_RANGE).exp()
         return torch.tanh(raw_B2H[:, 0]), spread_BH
 
     def _effective_days(self, origin_B: Tensor, dose_BH: Tensor) -> Tensor:
-        """Return days ahead stretched by the dose, per group, (B, H, G).
+        """Return the days ahead multiplied by the dose's factor, per group, (B, H, G).
 
-        The rate is multiplied by (1 + effect · saturation(dose)) over the same at the reference
-        dose; the effect is positive, so more therapy never slows recovery down.
+        The rate is multiplied by (1 + effect · saturation(dose)), divided by its value at the
+        reference dose; the effect is positive, so more therapy never slows recovery down.
         """
         end_BH = (self.horizon_days_H - origin_B[:, None]).clamp(min=0)
         length_BH = end_BH - torch.cat([torch.zeros_like(end_BH[:, :1]), end_BH[:, :-1]], dim=1)
         effect_G = nn.functional.softplus(self.effect_G)
         saturated_BH1 = 1 - torch.exp(-dose_BH[..., None] / SATURATION_MIN)
         reference = 1 - torch.exp(torch.tensor(-REFERENCE_DOSE_MIN / SATURATION_MIN))
-        faster_BHG = (1 + effect_G * saturated_BH1) / (1 + effect_G * reference)
-        return (length_BH[..., None] * faster_BHG).cumsum(dim=1)
+        factor_BHG = (1 + effect_G * saturated_BH1) / (1 + effect_G * reference)
+        return (length_BH[..., None] * factor_BHG).cumsum(dim=1)
 
     def _strata(self, weight_BP: Tensor, level_BHP: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the sums that `components` takes, over the curves of each stratum."""
+        """Return the sums over the curves of each stratum that `components` needs."""
         return (
             weight_BP @ self.stratum_PS,
             (weight_BP[:, None] * level_BHP) @ self.stratum_PS,
             (weight_BP[:, None] * level_BHP**2) @ self.stratum_PS,
         )
 
-    def _strata_of_one(self, weight_KP: Tensor, level_HP: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Do as `_strata` for many weights of one pair's levels: one product of matrices."""
+    def _strata_of_one_pair(
+        self, weight_KP: Tensor, level_HP: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the same as `_strata` for many weights of one pair, by one matrix product."""
         horizons, strata = len(level_HP), self.stratum_PS.shape[1]
         power_2HP = torch.stack([level_HP, level_HP**2])
         moment_PX = (power_2HP[..., None] * self.stratum_PS).permute(2, 0, 1, 3).flatten(1)
@@ -195,14 +213,14 @@ class HybridHead(ModalityHead):
 def components(
     weight_BS: Tensor, first_BHS: Tensor, second_BHS: Tensor, shift_BH: Tensor, spread_BH: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return weight, mean and spread of the normal that stands for each stratum, (B, H, S) each.
+    """Return weight, mean and spread of each stratum's normal component, (B, H, S) each.
 
     Parameters
     ----------
     weight_BS, first_BHS, second_BHS
         Sums over a stratum's curves of the weight, and of weight times level and level squared.
     shift_BH, spread_BH
-        Added to every level, and the spread of one score.
+        Shift that is added to every level, and the spread of one score.
     """
     safe_B1S = (weight_BS + 1e-9)[:, None]
     mean_BHS = first_BHS / safe_B1S

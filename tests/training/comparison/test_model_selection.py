@@ -6,33 +6,38 @@ import pytest
 
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from training.comparison.benchmark import config_of, score
+from training.comparison.benchmark import config_of
 from training.comparison.leaderboard import REPEAT
-from training.comparison.winner import better_but_not_servable, standings, winner
+from training.comparison.model_selection import (
+    better_but_not_servable,
+    rank_families,
+    select_candidate,
+)
 from training.fitting.config import TrainingConfig
 from training.predictions import prediction_table
+from training.scores import with_losses
 
 
 @pytest.fixture
 def scored(batch: SequenceBatch, task: Task) -> pd.DataFrame:
-    """Forecasts that are off by so many points, of four families."""
+    """Return forecasts of four families, each off by a fixed number of points."""
     truth_BHQ = np.repeat(np.nan_to_num(batch.truth_BH)[..., None], 19, axis=-1).astype(np.float64)
     off = {"hybrid": 4.0, "GRU-D": 3.0, "boosted quantiles": 1.0, "last observation": 9.0}
     tables = [
         prediction_table(batch, truth_BHQ + points, task, model=name)
         for name, points in off.items()
     ]
-    return score(pd.concat(tables, ignore_index=True)).assign(**{REPEAT: 0})
+    return with_losses(pd.concat(tables, ignore_index=True)).assign(**{REPEAT: 0})
 
 
 def test_the_candidate_is_the_best_of_those_that_can_be_served(scored: pd.DataFrame) -> None:
-    ranked = standings(scored, ["hybrid", "last observation", "GRU-D", "boosted quantiles"])
-    assert [each.model for each in ranked] == [
+    ranked = rank_families(scored, ["hybrid", "last observation", "GRU-D", "boosted quantiles"])
+    assert [family.model for family in ranked] == [
         "boosted quantiles", "GRU-D", "hybrid", "last observation",
     ]  # fmt: skip
-    assert winner(ranked) == "GRU-D"
+    assert select_candidate(ranked) == "GRU-D"
     assert better_but_not_servable(ranked) == ("boosted quantiles",)
-    by_name = {each.model: each for each in ranked}
+    by_name = {family.model: family for family in ranked}
     assert by_name["GRU-D"].difference is None
     hybrid = by_name["hybrid"].difference
     assert hybrid is not None
@@ -40,12 +45,12 @@ def test_the_candidate_is_the_best_of_those_that_can_be_served(scored: pd.DataFr
 
 
 def test_without_a_family_that_can_be_served_there_is_no_candidate(scored: pd.DataFrame) -> None:
-    ranked = standings(scored, ["last observation", "boosted quantiles"])
-    assert winner(ranked) is None
+    ranked = rank_families(scored, ["last observation", "boosted quantiles"])
+    assert select_candidate(ranked) is None
     assert better_but_not_servable(ranked) == ()
 
 
-def test_a_winner_is_trained_with_the_parameters_it_won_with() -> None:
+def test_a_candidate_is_trained_with_the_parameters_of_the_benchmark() -> None:
     config = TrainingConfig(seed=4, folds=3)
     assert config_of("hybrid", config) == config_of("hybrid, pre-trained", config) == config
     other = config_of("GRU-D", config)

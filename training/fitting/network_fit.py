@@ -1,4 +1,4 @@
-"""Fits one network with Lightning: early stopping, resumable, the same numbers every time.
+"""Fits one network with Lightning: early stopping, resumable, reproducible.
 
 Letters: B pairs, M modalities, H horizons, G groups, Q quantile levels.
 """
@@ -24,9 +24,9 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features.sequences import present_modalities
 from training.fitting.config import TrainingConfig
-from training.fitting.learner import WATCHED, BestEpoch, Learner
+from training.fitting.lightning_module import VALIDATION_LOSS, BestEpoch, NetworkModule
 from training.models.architectures import new_network
-from training.models.layers.inputs import modalities_of
+from training.models.layers.input_columns import modalities_of
 from training.models.layers.network import Network
 from training.split import validation_subjects
 
@@ -61,20 +61,20 @@ def fit_network(
     folder: Path,
     start: Weights | None = None,
 ) -> Network:
-    """Fit one network on pairs it may see, keeping the weights of the best validation epoch.
+    """Fit one network, and keep the weights of the best validation epoch.
 
-    Interrupted, even by `kill -9`, the same call goes on from the last finished epoch in `folder`;
-    once finished, it returns the stored weights. Every random choice is a function of seed, epoch
-    and batch, so a resumed fit ends with the same weights as an uninterrupted one.
+    After an interruption, even by `kill -9`, the same call resumes from the last finished epoch in
+    `folder`; after a finished fit it returns the stored weights. Every random choice is a function
+    of seed, epoch and batch, so a resumed fit ends with the same weights as an uninterrupted one.
 
     Parameters
     ----------
     folder
-        Where checkpoints live; the caller names it after everything the result depends on.
+        Folder for checkpoints; the caller names it after everything that the result depends on.
     start
-        Weights of a network of the same layout to go on from, instead of random ones.
+        Weights of a network of the same layout to start from, instead of random ones.
     """
-    # One thread: faster for networks this small, and sums come out alike on any machine.
+    # One thread: faster for networks this small, and sums are the same on any machine.
     torch.set_num_threads(1)
     seed_everything(seed, verbose=False)
     network = new_network(train.layout, task, config.architecture, config.hidden)
@@ -84,12 +84,12 @@ def fit_network(
         return network.eval()
     if start is not None:
         network.load_state_dict(start)
-    watched = validation_subjects(train.subject_B, config.validation_share, seed=seed)
-    is_watched = np.isin(train.subject_B, watched)
-    learning = train.take(~is_watched)
+    validation = validation_subjects(train.subject_B, config.validation_share, seed=seed)
+    is_validation = np.isin(train.subject_B, validation)
+    learning = train.take(~is_validation)
     network.encoder.learn(learning)
     member_BG = memberships(train)
-    learner = Learner(
+    module = NetworkModule(
         network,
         config,
         seed=seed,
@@ -97,18 +97,21 @@ def fit_network(
         groups=member_BG.shape[1],
     )
     best = BestEpoch(network)
-    last = folder / f"{CHECKPOINT}.ckpt"
+    checkpoint = folder / f"{CHECKPOINT}.ckpt"
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*log_every_n_steps.*|.*LeafSpec.*")
         warnings.filterwarnings("ignore", message=".*Checkpoint directory.*exists.*")
         _trainer(config, folder, best).fit(
-            learner,
-            _loader(learning, member_BG[~is_watched], config.batch_size, shuffle_seed=seed),
+            module,
+            _loader(learning, member_BG[~is_validation], config.batch_size, shuffle_seed=seed),
             _loader(
-                train.take(is_watched), member_BG[is_watched], PAIRS_AT_ONCE, shuffle_seed=None
+                train.take(is_validation),
+                member_BG[is_validation],
+                PAIRS_AT_ONCE,
+                shuffle_seed=None,
             ),
-            ckpt_path=str(last) if last.exists() else None,
+            ckpt_path=str(checkpoint) if checkpoint.exists() else None,
             weights_only=False,
         )
     network.load_state_dict(best.weights)
@@ -129,7 +132,7 @@ def forward(network: Network, batch: SequenceBatch) -> NDArray[np.float64]:
 
 
 def memberships(batch: SequenceBatch) -> NDArray[np.float32]:
-    """Return which label of which sensitive attribute each pair has, (B, G) of 0 and 1."""
+    """Return to which groups of the sensitive attributes each pair belongs, (B, G) of 0 and 1."""
     columns = [
         batch.groups_B[name].to_numpy() == label
         for name in batch.groups_B.columns
@@ -143,8 +146,8 @@ def memberships(batch: SequenceBatch) -> NDArray[np.float32]:
 class EpochBatches(Sampler[list[int]]):
     """Batches of row numbers whose order is a function of seed and epoch alone.
 
-    So that a resumed fit repeats and leaves out nothing. Whole batches are indexed at once: a
-    loader that collates row by row takes longer than the network.
+    Therefore a resumed fit repeats no rows and skips none. Whole batches are indexed at once,
+    because a loader that collates row by row takes longer than the network.
     """
 
     def __init__(self, rows: int, size: int, shuffle_seed: int | None) -> None:
@@ -154,7 +157,7 @@ class EpochBatches(Sampler[list[int]]):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Lightning says which epoch it is."""
+        """Set the epoch; Lightning calls this."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -177,8 +180,8 @@ def _loader(
 
 def _trainer(config: TrainingConfig, folder: Path, best: BestEpoch) -> Trainer:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    # One checkpoint, written beside and renamed: it is there whole or not at all.
-    kept = ModelCheckpoint(
+    # One checkpoint, written to a temporary file and renamed, so that it is never incomplete.
+    checkpoint = ModelCheckpoint(
         folder, CHECKPOINT, save_top_k=1, every_n_epochs=1, enable_version_counter=False
     )
     return Trainer(
@@ -191,12 +194,12 @@ def _trainer(config: TrainingConfig, folder: Path, best: BestEpoch) -> Trainer:
         enable_model_summary=False,
         num_sanity_val_steps=0,
         gradient_clip_val=1.0,
-        callbacks=[EarlyStopping(WATCHED, patience=config.patience), best, kept],
+        callbacks=[EarlyStopping(VALIDATION_LOSS, patience=config.patience), best, checkpoint],
     )
 
 
 def _store(network: Network, path: Path) -> None:
-    """Write the weights whole or not at all."""
+    """Write the weights to a temporary file and rename it, so that none is ever incomplete."""
     draft = path.with_suffix(".draft")
     save_model(network.cpu(), str(draft))
     draft.replace(path)

@@ -1,8 +1,8 @@
-"""The same fits and the same search over a Ray cluster (extra `scale`).
+"""Fits networks and searches parameters on a Ray cluster (extra `scale`).
 
-Ray Train gives each fold's network to a worker, which runs the very Lightning trainer that would
-run here: no gradients travel, so the weights are those of the local engine to the last bit. A
-worker that dies is started again and goes on from its checkpoint. Ray Tune runs whole trials of
+Ray Train assigns each fold's network to a worker, which runs the same Lightning trainer as this
+process would. No gradients are exchanged, so the weights are identical to those of the local
+engine. A worker that dies is restarted and resumes from its checkpoint. Ray Tune runs the trials of
 the search. All nodes must see the checkpoints' folder under the same path and have this program
 installed.
 """
@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from features.ray_cluster import connected, import_ray
-from training.fitting.crossfit import FoldFit, one_after_another
+from training.fitting.crossfit import FoldFit, fit_sequentially
 from training.fitting.search import Settings, Trials
 from training.models.layers.network import Network
 
@@ -31,7 +31,7 @@ class RayCluster:
     Parameters
     ----------
     address
-        Such as `10.0.0.1:6379`; None starts one on this machine.
+        Such as `10.0.0.1:6379`; None starts a cluster on this machine.
     """
 
     address: str | None = None
@@ -44,7 +44,7 @@ class RayCluster:
         ContractError
             The extra `scale` is not installed.
         """
-        with self._connected() as ray, TemporaryDirectory() as place:
+        with self._connected() as ray, TemporaryDirectory() as storage:
             from ray.train import FailureConfig, RunConfig, ScalingConfig
             from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
@@ -52,44 +52,44 @@ class RayCluster:
             DataParallelTrainer(
                 _fit_own_fold,
                 train_loop_config={"folds": ray.put(list(folds))},
-                # Workers start together or not at all, so on few cores they share them.
+                # Workers start all together or not at all, so few cores are shared among them.
                 scaling_config=ScalingConfig(
                     num_workers=len(folds),
                     resources_per_worker={"CPU": min(1.0, cores / (len(folds) + 1))},
                 ),
                 run_config=RunConfig(
-                    storage_path=place, failure_config=FailureConfig(max_failures=RESTARTS)
+                    storage_path=storage, failure_config=FailureConfig(max_failures=RESTARTS)
                 ),
             ).fit()
-        # What is fitted lies in the folds' folders and is only read here.
-        yield from one_after_another(folds)
+        # The fitted networks are in the folds' folders and are only read here.
+        yield from fit_sequentially(folds)
 
     def search(self, trials: Trials) -> Settings:
         """Try settings on workers; return the best.
 
-        Which settings are tried depends on when earlier ones end, unless trials run one at a time.
+        Which settings are tried depends on when earlier trials end, unless they run one by one.
         """
-        with self._connected() as ray, TemporaryDirectory() as place:
+        with self._connected() as ray, TemporaryDirectory() as storage:
             from ray import tune
             from ray.tune.search.optuna import OptunaSearch
 
             score = "score"
-            kept, told = ray.put(trials.objective), trials.done
+            objective, on_trial_end = ray.put(trials.objective), trials.on_trial_end
 
             def trial(settings: Settings) -> None:
-                tune.report({score: ray.get(kept)(settings)})
+                tune.report({score: ray.get(objective)(settings)})
 
-            class Told(tune.Callback):  # type: ignore[misc]
+            class ReportTrial(tune.Callback):  # type: ignore[misc]
                 def on_trial_complete(
                     self, iteration: int, trials: list[Any], trial: Any, **_: Any
                 ) -> None:
-                    told(dict(trial.config), float(trial.last_result[score]))
+                    on_trial_end(dict(trial.config), float(trial.last_result[score]))
 
             searcher = OptunaSearch(
                 dict(trials.space),
                 metric=score,
                 mode="min",
-                points_to_evaluate=[trials.first],
+                points_to_evaluate=[trials.initial],
                 seed=trials.seed,
             )
             results = tune.Tuner(
@@ -97,7 +97,9 @@ class RayCluster:
                 tune_config=tune.TuneConfig(
                     metric=score, mode="min", search_alg=searcher, num_samples=trials.number
                 ),
-                run_config=tune.RunConfig(storage_path=place, callbacks=[Told()], verbose=0),
+                run_config=tune.RunConfig(
+                    storage_path=storage, callbacks=[ReportTrial()], verbose=0
+                ),
             ).fit()
             if results.errors:
                 raise results.errors[0]
@@ -105,16 +107,16 @@ class RayCluster:
 
     @contextmanager
     def _connected(self) -> Iterator[Any]:
-        # Their loggers ask for packages that we have no use for.
+        # Its automatic loggers need packages that are not installed here.
         os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
         ray = import_ray("train")
         with connected(ray, self.address):
             yield ray
 
 
-def _fit_own_fold(given: dict[str, Any]) -> None:
-    """Fit one fold on a worker; its weights are stored whole or not at all in the fold's folder."""
+def _fit_own_fold(loop_config: dict[str, Any]) -> None:
+    """Fit one fold on a worker, which stores its weights in the fold's folder."""
     import ray
     from ray.train import get_context
 
-    ray.get(given["folds"])[get_context().get_world_rank()].run()
+    ray.get(loop_config["folds"])[get_context().get_world_rank()].run()

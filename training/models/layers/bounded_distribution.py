@@ -8,19 +8,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from training.models.layers.recovery import normal_cdf
+from training.models.layers.recovery_curves import normal_cdf
 
 CELLS = 33
-"""Cells of the grid: of two points each on the Fugl-Meyer scale, half its noise."""
+"""Cells of the grid: two points each on the Fugl-Meyer scale, half its measurement noise."""
 
 SEARCH_STEPS = (32, 16, 8, 4, 2, 1)
-"""Halving steps that count the points of the grid below the median, 0 to CELLS + 1."""
+"""Steps of the binary search for the number of grid points below the median, 0 to CELLS + 1."""
 
 
 def mixture_cdf(weight_BHS: Tensor, mean_BHS: Tensor, spread_BHS: Tensor) -> Tensor:
     """Return the distribution function of a normal mixture on the grid over [0, 1], (B, H, K + 1).
 
-    Mass beyond an end counts as at the end: the scale censors.
+    Probability mass beyond an end of the scale counts as at that end: the scale censors.
     """
     grid_K = torch.linspace(0, 1, CELLS + 1, device=mean_BHS.device)
     z_BHSK = (grid_K - mean_BHS[..., None]) * (1 / spread_BHS)[..., None]
@@ -30,7 +30,7 @@ def mixture_cdf(weight_BHS: Tensor, mean_BHS: Tensor, spread_BHS: Tensor) -> Ten
 def quantiles(cdf_BHK: Tensor, level_Q: Tensor) -> Tensor:
     """Invert the distribution function, linear within a cell, (B, H, Q) on [0, 1].
 
-    A quantile is the length of the scale that lies below it, summed cell by cell: so quantiles
+    A quantile is the length of the scale that lies below it, summed cell by cell, so quantiles
     rise with the level and stay on the scale by construction.
     """
     low_BHK1, high_BHK1 = cdf_BHK[..., :-1, None], cdf_BHK[..., 1:, None]
@@ -38,39 +38,42 @@ def quantiles(cdf_BHK: Tensor, level_Q: Tensor) -> Tensor:
     return below_BHKQ.clamp(0, 1).mean(dim=2)
 
 
-def in_points(share_BHQ: Tensor, worst: float, best: float) -> Tensor:
-    """Turn quantiles of the way from the worst to the best score into score points, rising along Q.
+def to_score_points(share_BHQ: Tensor, worst: float, best: float) -> Tensor:
+    """Convert quantiles of the scale's share, 0 worst to 1 best, to score points, rising along Q.
 
-    Where the best score is the lower one, the way's 90 % quantile is the score's 10 % quantile: the
-    levels are symmetric.
+    Where lower scores are better, the 90 % quantile of the share is the 10 % quantile of the score:
+    the levels are symmetric.
     """
     score_BHQ = worst + (best - worst) * share_BHQ
     return score_BHQ if best > worst else score_BHQ.flip(-1)
 
 
 def median(weight_BHS: Tensor, mean_BHS: Tensor, spread_BHS: Tensor) -> Tensor:
-    """Return the median of a normal mixture, (B, H): what `quantiles` of its grid gives, sooner.
+    """Return the median of a normal mixture, (B, H), as `quantiles` of its grid would, but faster.
 
-    A binary search finds the cell, so the distribution function is worked out at 8 points of the
-    grid and not at all 34.
+    A binary search finds the cell, so the distribution function is evaluated at 8 points of the
+    grid instead of all 34.
     """
-    # Components first: adding over the last, short axis would cost several times as much.
-    weight_SBH, mean_SBH, narrow_SBH = (
+    # Components first: summing over the last, short axis would cost several times as much.
+    weight_SBH, mean_SBH, precision_SBH = (
         x_BHS.permute(2, 0, 1).contiguous()
         for x_BHS in (weight_BHS, mean_BHS, 0.5**0.5 / spread_BHS)
     )
 
-    def beyond(index_BH: Tensor) -> Tensor:
+    def centred_cdf(index_BH: Tensor) -> Tensor:
         """Return 2 F - 1 at points of the grid."""
-        z_SBH = (index_BH / CELLS - mean_SBH) * narrow_SBH
+        z_SBH = (index_BH / CELLS - mean_SBH) * precision_SBH
         return (weight_SBH * torch.erf(z_SBH)).sum(dim=0)
 
     below_BH = torch.zeros_like(mean_SBH[0])
     for step in SEARCH_STEPS:
-        further_BH = below_BH + step
-        on_grid_BH = further_BH <= CELLS + 1
-        below_BH = below_BH + step * (on_grid_BH & (beyond(further_BH - 1) < 0)).to(below_BH)
-    low_BH, high_BH = beyond((below_BH - 1).clamp(min=0)), beyond(below_BH.clamp(max=CELLS))
+        candidate_BH = below_BH + step
+        on_grid_BH = candidate_BH <= CELLS + 1
+        below_BH = below_BH + step * (on_grid_BH & (centred_cdf(candidate_BH - 1) < 0)).to(below_BH)
+    low_BH, high_BH = (
+        centred_cdf((below_BH - 1).clamp(min=0)),
+        centred_cdf(below_BH.clamp(max=CELLS)),
+    )
     inside_BH = (-low_BH / (high_BH - low_BH).clamp(min=2e-6)).clamp(0, 1)
     return ((below_BH - 1 + inside_BH) / CELLS).clamp(0, 1)
 
@@ -79,8 +82,8 @@ def crps(cdf_BHK: Tensor, share_BH: Tensor) -> Tensor:
     """Return the continuous ranked probability score of each outcome, (B, H), on [0, 1].
 
     The integral over the scale of (F(x) - 1{y <= x})^2, with F constant within a cell (Matheson and
-    Winkler 1976). Where the truth is at an end of the scale, mass beyond it costs nothing: the
-    score is that of the censored distribution.
+    Winkler 1976). Where the truth is at an end of the scale, probability mass beyond it costs
+    nothing: the score is that of the censored distribution.
     """
     inside_BHC = (cdf_BHK[..., :-1] + cdf_BHK[..., 1:]) / 2
     upper_C = torch.arange(1, CELLS + 1, device=cdf_BHK.device)

@@ -1,7 +1,7 @@
-"""Encoders of the days of one modality, for the late-fusion networks.
+"""Encoders of the daily values of one modality, for the late-fusion networks.
 
-Each reads standardised values, 0 where not seen, with the mask of what was seen, and returns one
-state. Letters: B pairs, T days, C channels of one modality, H hidden width.
+Each reads standardised values, 0 where not observed, and the mask of what was observed, and returns
+one state. Letters: B pairs, T days, C channels of one modality, H hidden width.
 """
 
 from __future__ import annotations
@@ -11,39 +11,39 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-STEEPNESS = 0.5
-"""Half-life, in days, of the weights that pick the most recent value of a channel."""
+HALF_LIFE_DAYS = 0.5
+"""Of the weights that select the most recent value of a channel."""
 
-SUMMARIES = 4
-"""Numbers that `summary` gives for each channel."""
+SUMMARIES_PER_CHANNEL = 4
+"""Numbers that `channel_summary` returns for each channel."""
 
 SLOPE_SHRINKAGE = 0.5
-"""Squared weeks added to the spread of days that a slope rests on: 8 days in a row have 0.9."""
+"""Squared weeks added to the spread of the days behind a slope: 8 consecutive days have 0.9."""
 
 DILATIONS = (1, 2, 4, 8)
-"""Of the convolutions of 3 days: together they see 31 days back."""
+"""Of the convolutions over 3 days: their receptive field is 31 days."""
 
-SeriesCore = Callable[[int, int], nn.Module]
-"""Builds an encoder of `channels` and `hidden` width that maps two (B, T, C) to (B, H)."""
-
-
-def day_weights(days: int) -> Tensor:
-    """Return weights (T,) so steep that a weighted mean is the last observed value."""
-    return torch.exp2(-torch.arange(days - 1, -1, -1, dtype=torch.float32) / STEEPNESS)
+SequenceCore = Callable[[int, int], nn.Module]
+"""Builds, from `channels` and `hidden`, a module that maps values and mask (B, T, C) to (B, H)."""
 
 
-def latest(x_BTC: Tensor, seen_BTC: Tensor, weight_T: Tensor) -> Tensor:
-    """Return the most recently seen value of each channel, (B, C); 0 where there is none.
+def recency_weights(days: int) -> Tensor:
+    """Return weights (T,) so steep that the weighted mean is the last observed value."""
+    return torch.exp2(-torch.arange(days - 1, -1, -1, dtype=torch.float32) / HALF_LIFE_DAYS)
 
-    A weighted mean with very steep weights: an index that depends on the data would not export to
-    ONNX.
+
+def last_observed(x_BTC: Tensor, seen_BTC: Tensor, weight_T: Tensor) -> Tensor:
+    """Return the last observed value of each channel, (B, C); 0 where there is none.
+
+    A weighted mean with very steep weights, because an index that depends on the data would not
+    export to ONNX.
     """
     weight_BTC = seen_BTC * weight_T[None, :, None]
     return (weight_BTC * x_BTC).sum(dim=1) / (weight_BTC.sum(dim=1) + 1e-25)
 
 
 class GruDecay(nn.Module):
-    """GRU-D: between observations a value decays to the mean and the state to zero.
+    """GRU-D: between observations, values decay to the mean and the state to zero.
 
     Source: Che 2018 (Recurrent neural networks for multivariate time series with missing values),
     equations 3 to 6, with the channel means at 0 because values are standardised.
@@ -62,8 +62,8 @@ class GruDecay(nn.Module):
         gap_BC = torch.zeros_like(x_BTC[:, 0])
         for x_BC, seen_BC in zip(x_BTC.unbind(dim=1), seen_BTC.unbind(dim=1), strict=True):
             gap_BC = gap_BC + 1
-            faded_BC = last_BC * torch.exp(-nn.functional.relu(self.value_decay_C) * gap_BC)
-            input_BC = seen_BC * x_BC + (1 - seen_BC) * faded_BC
+            decayed_BC = last_BC * torch.exp(-nn.functional.relu(self.value_decay_C) * gap_BC)
+            input_BC = seen_BC * x_BC + (1 - seen_BC) * decayed_BC
             state_BH = state_BH * torch.exp(-nn.functional.relu(self.state_decay(gap_BC)))
             state_BH = self.cell(torch.cat([input_BC, seen_BC], dim=-1), state_BH)
             last_BC = seen_BC * x_BC + (1 - seen_BC) * last_BC
@@ -72,7 +72,7 @@ class GruDecay(nn.Module):
 
 
 class CausalConvolutions(nn.Module):
-    """A temporal convolutional network over values and mask, read at the last day.
+    """A temporal convolutional network over values and mask, read out at the last day.
 
     Source: Bai 2018 (An empirical evaluation of generic convolutional and recurrent networks),
     without weight normalisation and dropout.
@@ -86,7 +86,7 @@ class CausalConvolutions(nn.Module):
         )
 
     def forward(self, x_BTC: Tensor, seen_BTC: Tensor) -> Tensor:
-        """Return the features of the last day and the mean over days, (B, H)."""
+        """Return the sum of the last day's features and their mean over days, (B, H)."""
         h_BHT: Tensor = self.enter(torch.cat([x_BTC, seen_BTC], dim=-1).transpose(1, 2))
         for dilation, layer in zip(DILATIONS, self.layers, strict=True):
             padded_BHT = nn.functional.pad(h_BHT, (2 * dilation, 0))
@@ -94,44 +94,44 @@ class CausalConvolutions(nn.Module):
         return h_BHT[..., -1] + h_BHT.mean(dim=-1)
 
 
-class SeriesEncoder(nn.Module):
-    """Joins a core's state with what a small cohort can't teach it.
+class SequenceEncoder(nn.Module):
+    """Joins the state of a sequence core with `channel_summary`.
 
-    That is: the latest value of each channel, its change against the past's mean, and on how many
-    days it was seen.
+    A small cohort is not enough to learn those summaries.
     """
 
     weight_T: Tensor
 
     def __init__(
-        self, core: SeriesCore, channels: int, days: int, hidden: int, embedding: int
+        self, core: SequenceCore, channels: int, days: int, hidden: int, embedding: int
     ) -> None:
         super().__init__()
         self.core = core(channels, hidden)
-        self.join = nn.Linear(hidden + SUMMARIES * channels, embedding)
-        self.register_buffer("weight_T", day_weights(days))
+        self.join = nn.Linear(hidden + SUMMARIES_PER_CHANNEL * channels, embedding)
+        self.register_buffer("weight_T", recency_weights(days))
 
     def forward(self, x_BTC: Tensor, seen_BTC: Tensor) -> Tensor:
         """Return embeddings (B, D)."""
         state_BH = self.core(x_BTC, seen_BTC)
         return torch.tanh(
-            self.join(torch.cat([state_BH, summary(x_BTC, seen_BTC, self.weight_T)], dim=-1))
+            self.join(torch.cat([state_BH, channel_summary(x_BTC, seen_BTC, self.weight_T)], -1))
         )
 
 
-def summary(x_BTC: Tensor, seen_BTC: Tensor, weight_T: Tensor) -> Tensor:
-    """Return what is worth knowing of each channel without learning to look for it, (B, 4 C).
+def channel_summary(x_BTC: Tensor, seen_BTC: Tensor, weight_T: Tensor) -> Tensor:
+    """Return fixed summary features of each channel, (B, 4 C).
 
-    Its latest value, that value's change against the mean, its slope per week (shrunk toward 0,
-    the more the fewer and closer the days are), and the log of the number of days seen.
+    They are the last observed value, its difference from the mean, the slope per week (shrunk
+    toward 0, more so the fewer and closer the days are), and the log of the number of days
+    observed.
     """
-    latest_BC = latest(x_BTC, seen_BTC, weight_T)
+    last_BC = last_observed(x_BTC, seen_BTC, weight_T)
     count_BC = seen_BTC.sum(dim=1)
-    shown_BC = count_BC.clamp(min=1)
-    mean_BC = (x_BTC * seen_BTC).sum(dim=1) / shown_BC
+    divisor_BC = count_BC.clamp(min=1)
+    mean_BC = (x_BTC * seen_BTC).sum(dim=1) / divisor_BC
     days = x_BTC.shape[1]
     week_T1 = (torch.arange(days, dtype=x_BTC.dtype, device=x_BTC.device)[:, None] - days) / 7
-    mean_week_BC = (week_T1 * seen_BTC).sum(dim=1) / shown_BC
+    mean_week_BC = (week_T1 * seen_BTC).sum(dim=1) / divisor_BC
     away_BTC = (week_T1 - mean_week_BC[:, None]) * seen_BTC
     slope_BC = (away_BTC * x_BTC).sum(dim=1) / ((away_BTC**2).sum(dim=1) + SLOPE_SHRINKAGE)
-    return torch.cat([latest_BC, latest_BC - mean_BC, slope_BC, torch.log1p(count_BC)], dim=-1)
+    return torch.cat([last_BC, last_BC - mean_BC, slope_BC, torch.log1p(count_BC)], dim=-1)

@@ -1,7 +1,7 @@
-"""Registered model versions: put in, find, fetch, and mirror the champion's alias.
+"""Registered model versions: register, find and fetch them, and mirror the champion's alias.
 
-A version is written `NAME/N` everywhere; MLflow's client answers numbers in places and text in
-others. The alias is only a mirror of the promotion ledger: nothing here or in serving trusts it.
+A version is written `NAME/N` everywhere; MLflow's client returns numbers in some places and text in
+others. The alias only mirrors the promotion ledger: nothing here or in serving relies on it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SPLITS_FILE = "subject_splits.parquet"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVersion:
-    """A registered version and the run that made it."""
+    """A registered version and the run that it is from."""
 
     name: str
     version: str
@@ -54,15 +54,15 @@ def write_signature(folder: Path, layout: Layout, *, days: int, run_id: str) -> 
         "person_known": (-1, person),
     }
     outputs = {"quantiles": (-1, len(layout.horizon_days_H), len(QUANTILE_LEVELS))}
-    given, made = (
-        Schema([TensorSpec(np.dtype(np.float32), shape, name) for name, shape in side.items()])
-        for side in (inputs, outputs)
+    input_schema, output_schema = (
+        Schema([TensorSpec(np.dtype(np.float32), shape, name) for name, shape in shapes.items()])
+        for shapes in (inputs, outputs)
     )
     folder.mkdir(parents=True, exist_ok=True)
     Model(
         artifact_path=BUNDLE_FOLDER,
         run_id=run_id,
-        signature=ModelSignature(given, made),
+        signature=ModelSignature(input_schema, output_schema),
         flavors={"rehabcast": {"manifest": "manifest.json"}},
     ).save(str(folder / "MLmodel"))
 
@@ -76,10 +76,10 @@ def register(run: Run, folder: Path, *, name: str, tags: dict[str, str]) -> Mode
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     artifacts = run.client.get_run(run.run_id).info.artifact_uri
-    made = run.client.create_model_version(
+    registered = run.client.create_model_version(
         name, f"{artifacts}/{BUNDLE_FOLDER}", run.run_id, tags=tags
     )
-    return ModelVersion(name=name, version=str(made.version), run_id=run.run_id, tags=tags)
+    return ModelVersion(name=name, version=str(registered.version), run_id=run.run_id, tags=tags)
 
 
 def find(store: Store, model_version: str) -> ModelVersion:
@@ -93,15 +93,19 @@ def find(store: Store, model_version: str) -> ModelVersion:
     name, _, number = model_version.rpartition("/")
     if not name or not number.isdigit():
         raise EvidenceMissing(
-            f"{model_version!r} is no model version: write NAME/N, as `rehabcast train` prints it"
+            f"{model_version!r} is not a model version",
+            "write NAME/N, as `rehabcast train` prints it",
         )
     try:
-        found = store.client().get_model_version(name, number)
+        registered = store.client().get_model_version(name, number)
     except MlflowException as error:
         raise EvidenceMissing(
-            f"no model version {model_version} in {store.tracking_uri}: train one first"
+            f"there is no model version {model_version} in {store.tracking_uri}",
+            "train one first (rehabcast train)",
         ) from error
-    return ModelVersion(name=name, version=number, run_id=str(found.run_id), tags=dict(found.tags))
+    return ModelVersion(
+        name=name, version=number, run_id=str(registered.run_id), tags=dict(registered.tags)
+    )
 
 
 def fetch(store: Store, model_version: ModelVersion, path: str) -> Path:
@@ -113,14 +117,18 @@ def fetch(store: Store, model_version: ModelVersion, path: str) -> Path:
         The run did not log it.
     """
     run = store.client().get_run(model_version.run_id)
+    missing = EvidenceMissing(
+        f"the run of {model_version} has no {path}",
+        "register the version again (rehabcast train), or restore the artifacts of its run",
+    )
     try:
         local = mlflow.artifacts.download_artifacts(
             artifact_uri=f"{run.info.artifact_uri}/{path}", tracking_uri=store.tracking_uri
         )
     except (MlflowException, OSError) as error:
-        raise EvidenceMissing(f"{model_version}: its run has no {path}") from error
+        raise missing from error
     if not Path(local).exists():
-        raise EvidenceMissing(f"{model_version}: its run has no {path}")
+        raise missing
     return Path(local)
 
 
@@ -131,11 +139,11 @@ def fetch_predictions(store: Store, model_version: ModelVersion) -> tuple[Path, 
 
 
 def attach_benchmark(store: Store, model_version: ModelVersion, benchmark_run: str) -> None:
-    """Copy the files of a benchmark to the run of the version that was chosen by it."""
+    """Copy the files of a benchmark to the run of the version that it selected."""
     client = store.client()
-    with TemporaryDirectory() as place:
+    with TemporaryDirectory() as folder:
         files = mlflow.artifacts.download_artifacts(
-            run_id=benchmark_run, tracking_uri=store.tracking_uri, dst_path=place
+            run_id=benchmark_run, tracking_uri=store.tracking_uri, dst_path=folder
         )
         client.log_artifacts(model_version.run_id, files, BENCHMARK_FOLDER)
     client.set_tag(model_version.run_id, "benchmark_run", benchmark_run)
@@ -143,12 +151,12 @@ def attach_benchmark(store: Store, model_version: ModelVersion, benchmark_run: s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChampionAliases:
-    """MLflow's alias `champion` of every model: a mirror of the ledger that nothing trusts."""
+    """MLflow's alias `champion` of every model: a mirror of the ledger that nothing relies on."""
 
     store: Store
 
     def version(self, model: str) -> str | None:
-        """Return the version that a model's alias shows; None where it shows none."""
+        """Return the version that a model's alias points to; None if it has no alias."""
         try:
             return str(self.store.client().get_model_version_by_alias(model, CHAMPION).version)
         except MlflowException as error:

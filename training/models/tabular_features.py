@@ -1,4 +1,4 @@
-"""Summaries of the past for models that read tables.
+"""Features of the past for models that need a table.
 
 Letters: B pairs, T days, C channels, S person covariates, F features.
 """
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from contracts.sequences import SequenceBatch
 
 
-def summaries(batch: SequenceBatch) -> NDArray[np.float64]:
-    """Summarise each past: per channel last value, mean, slope over days and observed days.
+def tabular_features(batch: SequenceBatch) -> NDArray[np.float64]:
+    """Summarise each past: last value, mean, slope over days and number of days per channel.
 
     Returns
     -------
-    Features of shape (B, F); NaN where a summary has no data, which the trees handle as such.
+    Features of shape (B, F); NaN where there are no data, which the trees treat as missing.
     """
     values_BTC = np.where(batch.observed_BTC, batch.values_BTC, np.nan)
     count_BC = batch.observed_BTC.sum(axis=1)

@@ -1,4 +1,4 @@
-"""The published five-group mixture as a predictor, nothing fitted.
+"""The published mixture of five recovery groups as a model family; nothing is fitted.
 
 Letters: B pairs, P curves of the grid, H horizons, Q quantile levels.
 """
@@ -15,13 +15,13 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features import published_recovery as published
 from training.models import Predict
-from training.models.layers.recovery import (
+from training.models.layers.bounded_distribution import mixture_cdf, quantiles, to_score_points
+from training.models.layers.recovery_curves import (
     NOISE_SHARE,
     TIMES_DAYS,
-    evidence,
     level,
+    score_log_likelihood,
 )
-from training.models.layers.scale import in_points, mixture_cdf, quantiles
 
 STARTS_PER_GROUP = 101
 PAIRS_AT_ONCE = 64
@@ -31,7 +31,8 @@ def recovery_groups(train: SequenceBatch, task: Task, *, seed: int) -> Predict:
     """Forecast with the mixture of van der Vliet 2020 as published, whatever the cohort.
 
     The posterior over group and start, given the past scores, is exact on a grid of starts of
-    equal prior share. On another scale than the Fugl-Meyer it is used on the share of the scale.
+    equal prior probability. On scales other than the Fugl-Meyer it is applied to the share of the
+    scale.
     """
     target = train.layout.channels_C.index(task.target.code)
     horizon_H = torch.tensor(train.layout.horizon_days_H, dtype=torch.float32)
@@ -74,8 +75,8 @@ def _forecast(
     seen_BT = torch.from_numpy(batch.observed_BTC[:, :, target]).float()
     days_BT = torch.from_numpy(batch.days_since_onset_BT).float().clamp(min=0)
     log_noise = torch.tensor(NOISE_SHARE).log()
-    said_BP = evidence(latent_P3, share_BT * seen_BT, seen_BT, days_BT, log_noise)
-    weight_BP = torch.softmax(said_BP + log_weight_P, dim=-1)
+    likelihood_BP = score_log_likelihood(latent_P3, share_BT * seen_BT, seen_BT, days_BT, log_noise)
+    weight_BP = torch.softmax(likelihood_BP + log_weight_P, dim=-1)
     ahead_BH = horizon_H - torch.from_numpy(batch.origin_day_B).float()[:, None]
     level_BHP = level(latent_P3, (days_BT[:, -1:] + ahead_BH)[..., None])
     cdf_BHK = mixture_cdf(
@@ -84,4 +85,4 @@ def _forecast(
         torch.full_like(level_BHP, NOISE_SHARE),
     )
     quantiles_BHQ = quantiles(cdf_BHK, torch.tensor(QUANTILE_LEVELS))
-    return in_points(quantiles_BHQ.double(), worst, best).numpy()
+    return to_score_points(quantiles_BHQ.double(), worst, best).numpy()

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.integrate import solve_ivp
+from scipy.stats import norm
+
+from training.models.layers.recovery_curves import (
+    RecoveryCurves,
+    level,
+    level_at_horizons,
+    score_log_likelihood,
+)
+
+
+def one_curve(start: float, rate: float, days: float) -> torch.Tensor:
+    logit = lambda p: np.log(p / (1 - p))  # noqa: E731
+    return torch.tensor([[logit(start), logit(rate), np.log(days)]], dtype=torch.float32)
+
+
+@given(
+    st.floats(0.02, 0.9), st.floats(0.05, 0.95), st.floats(3, 90), st.floats(1, 200),
+    st.floats(0.5, 3.0),
+)  # fmt: skip
+def test_the_closed_form_is_the_solution_of_the_differential_equation(
+    start: float, rate: float, days: float, onset: float, factor: float
+) -> None:
+    capacity = start + rate * (1 - start)
+
+    def slope(t: float, x: np.ndarray) -> np.ndarray:
+        # The therapy plan speeds recovery up from the origin on.
+        return (factor if t >= onset else 1.0) / days * (capacity - x)
+
+    before = solve_ivp(slope, (0, onset), [start], rtol=1e-8).y[0, -1]
+    after = solve_ivp(slope, (onset, onset + 60), [before], rtol=1e-8).y[0, -1]
+    curve = one_curve(start, rate, days)
+    assert float(level(curve, torch.tensor([onset]))[0]) == pytest.approx(before, abs=1e-4)
+    ahead = torch.full((1, 1, 1), 60 * factor)
+    predicted = level_at_horizons(curve, torch.tensor([onset]), ahead)
+    assert float(predicted) == pytest.approx(after, abs=1e-4)
+
+
+def test_past_scores_weigh_curves_by_their_censored_normal_likelihood() -> None:
+    curves = torch.cat([one_curve(0.1, 0.5, 20), one_curve(0.6, 0.9, 10), one_curve(0.02, 0.1, 30)])
+    share, days = np.array([0.0, 0.4, 1.0, 0.7]), np.array([2.0, 9.0, 30.0, 44.0])
+    count, noise = np.array([1.0, 1.0, 1.0, 0.0]), 0.2
+    mean_WP = level(curves, torch.tensor(days, dtype=torch.float32)[:, None]).numpy()
+    expected_P = (
+        norm.logcdf(0.0, mean_WP[0], noise)
+        + norm.logpdf(0.4, mean_WP[1], noise)
+        + norm.logsf(1.0, mean_WP[2], noise)
+    )
+    likelihood_P = score_log_likelihood(
+        curves,
+        *(torch.tensor(x[None], dtype=torch.float32) for x in (share, count, days)),
+        torch.tensor(noise).log(),
+    ).numpy()[0]
+    # Up to a constant, which does not change the softmax.
+    np.testing.assert_allclose(
+        likelihood_P - likelihood_P[0], expected_P - expected_P[0], atol=1e-2
+    )
+
+
+def test_the_learned_population_starts_as_the_published_one() -> None:
+    curves = RecoveryCurves(256)
+    with torch.no_grad():
+        weight_P = torch.softmax(curves.log_weight(), 0)
+        score_P = 66 * level(curves.latent(), torch.tensor(7 * 26.0))
+        mean = float((weight_P * score_P).sum())
+    # van der Vliet 2020 implies a mean of 43.8 at week 26; the spread within groups changes it.
+    assert mean == pytest.approx(43.8, abs=3)

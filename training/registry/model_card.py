@@ -1,0 +1,72 @@
+"""Writes the model card, for those who decide about the model."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from contracts import predictions as columns
+from contracts.predictions import CANDIDATE
+from contracts.task import Task
+from training.registry.bundle import TrainingProvenance
+from training.scores import losses
+
+SIMULATED = (
+    "**SIMULATED DATA. This model was trained on people who do not exist. It shows how rehabcast"
+    " works and must not be used for anyone's care.**\n\n"
+)
+
+
+def model_card(table: pd.DataFrame, task: Task, provenance: TrainingProvenance) -> str:
+    """Return the card in Markdown, with figures from the out-of-fold prediction table."""
+    origins = ", ".join(str(day) for day in task.origins_days)
+    pretrained_on = provenance.pretrained_on
+    return f"""# Model card: {task.name}
+
+{SIMULATED if provenance.simulated else ""}## What it does
+Forecasts the {task.condition} score ({task.target.code}, {task.target.low:g} to
+{task.target.high:g}, {task.target.better} is better) at
+{", ".join(str(h.weeks) for h in task.horizons)} weeks after enrolment, with 19 quantiles, and the
+chance of: {", ".join(m.name for m in task.milestones)}.
+
+## What it is not
+Not a diagnosis, not a treatment recommendation and, as shipped, not a medical device. It supports
+the judgement of a clinician who knows the patient. It must not be used to withhold therapy.
+
+## What it was trained on
+Cohort "{provenance.cohort_name}", {provenance.subjects} subjects, data digest
+{provenance.data_digest}.
+It was trained on, and is audited with, forecasts made {origins} days after enrolment from the
+{task.inputs.past_days} days before. It can forecast on any day up to day {task.last_origin_day}.
+Neither the hospital nor the type of treatment is an input.
+{f"Its networks were pre-trained on: {pretrained_on}." if pretrained_on else ""}
+
+## Performance on subjects that the forecasting network was not trained on
+{_performance(table)}
+
+Performance and bias by subgroup are in the audit report, which decides whether it may be served.
+
+## How it was made
+Family: {provenance.family}, seed {provenance.seed}, code {provenance.code_digest[:12]},
+configuration {provenance.config_digest[:12]}, task {provenance.task_digest[:12]}.
+
+## Known limits
+- Validated by cross-validation within one cohort; expect lower performance elsewhere
+  (`rehabcast evaluate`).
+- It has learned associations, not causes: it can't say what another treatment would achieve.
+- Horizons with few outcomes share their interval widths with the others.
+"""
+
+
+def _performance(table: pd.DataFrame) -> str:
+    scored = table.assign(**losses(table))
+    lines = [
+        "| weeks | model | outcomes | mean absolute error | CRPS | 80 % coverage |",
+        "|---|---|---|---|---|---|",
+    ]
+    for (day, model), rows in scored.groupby([columns.HORIZON, columns.MODEL]):
+        name = "**this model**" if model == CANDIDATE else model
+        lines.append(
+            f"| {int(str(day)) // 7} | {name} | {len(rows)} | {rows['mae'].mean():.2f}"
+            f" | {rows['crps'].mean():.2f} | {rows['coverage_80'].mean():.0%} |"
+        )
+    return "\n".join(lines)
