@@ -22,7 +22,7 @@ from features.sequences import training_sequences
 from features.simulate import simulate
 from features.simulate.floor import bayes_floor
 from features.simulate.scenario import Scenario
-from rehabcast.commands.output import results
+from rehabcast.commands.output import stdout_console
 from training.comparison.bayes_floor import floor_predictions
 from training.comparison.benchmark import score
 from training.comparison.leaderboard import BASE, FLOOR
@@ -109,7 +109,7 @@ def main() -> None:
         table.add_column(str(name).replace("_", " "))
     for row in found.itertuples(index=False):
         table.add_row(*(f"{x:.2f}" if isinstance(x, float) else str(x) for x in row))
-    results.print(table)
+    stdout_console.print(table)
     print(json.dumps(found.to_dict(orient="records")))
 
 

@@ -21,7 +21,7 @@ from contracts.sequences import SequenceBatch
 from features.sequences import training_sequences
 from features.simulate import simulate
 from features.sources.cohorts.stroke_specs import import_stroke_specs
-from rehabcast.commands.output import results
+from rehabcast.commands.output import stdout_console
 from training.comparison.benchmark import score
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import network_family
@@ -76,7 +76,7 @@ def show(title: str, tables: Iterator[pd.DataFrame]) -> None:
         table.add_column(str(name).replace("_", " "))
     for row in rows.itertuples(index=False):
         table.add_row(*(f"{x:.2f}" if isinstance(x, float) else str(x) for x in row))
-    results.print(table)
+    stdout_console.print(table)
 
 
 def main() -> None:

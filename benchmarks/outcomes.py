@@ -29,7 +29,7 @@ from contracts.task import Task
 from features.sequences import training_sequences
 from features.sources.cohorts.nhanes_wrist import import_nhanes_wrist
 from inference.milestones import chances
-from rehabcast.commands.output import results
+from rehabcast.commands.output import stdout_console
 from training.comparison.leaderboard import calibration_slope
 from training.fitting.config import TrainingConfig
 from training.fitting.fit import fit_network, forward
@@ -106,7 +106,7 @@ def main() -> None:
                 f"{row['brier']:.4f}", "" if row["slope"] is None else f"{row['slope']:.2f}",
                 f"{row['mean_chance']:.3f}, {row['share']:.3f}",
             )  # fmt: skip
-        results.print(table)
+        stdout_console.print(table)
     print(json.dumps(record))
 
 

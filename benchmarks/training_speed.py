@@ -23,7 +23,7 @@ from contracts.task import Task
 from features.sequences import training_sequences
 from features.simulate import simulate
 from inference.bundle import forecast_batch, load_bundle, verify_bundle
-from rehabcast.commands.output import results
+from rehabcast.commands.output import stdout_console
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import crossfit
 from training.fitting.fit import EpochBatches, memberships, tensors
@@ -174,7 +174,7 @@ def main() -> None:
     table = Table("what", "figure", title="SIMULATED, one thread")
     for name, value in record.items():
         table.add_row(name.replace("_", " "), f"{value:,.2f}")
-    results.print(table)
+    stdout_console.print(table)
     print(json.dumps(record))
 
 
