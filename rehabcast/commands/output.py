@@ -72,7 +72,7 @@ def _fields(result: Any) -> dict[str, Any]:
 
 @contextmanager
 def progress(title: str, total: int) -> Iterator[Callable[[str], None]]:
-    """Show a bar on standard error; call the yielded function with the name of each finished step."""
+    """Show a bar on standard error; call the yielded function with each finished step."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
