@@ -47,10 +47,10 @@ def load_champion() -> Served:
     """
     settings = Settings()
     with closing(Ledger(settings.ledger_url)) as ledger:
-        return _loaded(settings, ledger)
+        return _load(settings, ledger)
 
 
-def _loaded(settings: Settings, ledger: Ledger) -> Served:
+def _load(settings: Settings, ledger: Ledger) -> Served:
     ledger.verify()
     champion = ledger.champion(settings.model)
     if champion.revoked is not None:

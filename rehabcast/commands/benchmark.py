@@ -92,9 +92,9 @@ def benchmark(
     ] = None,
     by: Annotated[
         str, typer.Option(help="Folds by `subject`, or leave one `site` out at a time.")
-    ] = ("subject"),
+    ] = "subject",
     repeats: Annotated[
-        int, typer.Option(min=1, help="How often subjects are split into folds anew.")
+        int, typer.Option(min=1, help="How many times subjects are split into new folds.")
     ] = 5,
     folds: Annotated[int, typer.Option(min=2, help="Folds by subject.")] = 5,
     pretrain_on: PretrainOption = None,

@@ -46,7 +46,7 @@ class SimulatedCohort:
     subjects, seed, events, digest
         How many subjects, drawn from which seed; how many events, and the digest of the data.
     gates
-        The realism gates; None unless they were asked for.
+        The realism gates; None unless requested.
     """
 
     cohort: Path

@@ -1,4 +1,4 @@
-"""The fields of every command's `--json`, pinned: programs of others read them."""
+"""The fields of every command's `--json`, pinned: other programs read them."""
 
 from __future__ import annotations
 

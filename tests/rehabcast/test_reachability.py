@@ -1,4 +1,4 @@
-"""Databases that go away under a service that has them open."""
+"""Databases that disappear while a service has them open."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from rehabcast.reachability import file_identity, is_registry_reachable
 from stores.database import connect, reading
 
 
-def test_a_moved_or_replaced_file_is_seen_though_sqlite_goes_on_reading_it(tmp_path: Path) -> None:
+def test_a_moved_or_replaced_file_is_noticed_though_sqlite_still_reads_it(tmp_path: Path) -> None:
     file = tmp_path / "ledger.db"
     url = f"sqlite:///{file}"
     with sqlite3.connect(file) as database:
-        database.execute("CREATE TABLE told (value)")
+        database.execute("CREATE TABLE entries (value)")
     database.close()
     engine = connect(url)
     with reading(engine) as connection:
-        connection.execute(text("SELECT * FROM told"))
-    place = file_identity(url)
+        connection.execute(text("SELECT * FROM entries"))
+    identity = file_identity(url)
     copy = shutil.copy(file, tmp_path / "copy.db")
     file.rename(tmp_path / "away.db")
     with reading(engine) as connection:
-        connection.execute(text("SELECT * FROM told"))
+        connection.execute(text("SELECT * FROM entries"))
     with pytest.raises(ServiceUnavailable, match="gone"):
         file_identity(url)
     Path(copy).rename(file)
-    assert file_identity(url) != place
+    assert file_identity(url) != identity
     engine.dispose()
 
 
-def test_a_servers_database_has_no_place() -> None:
+def test_a_servers_database_has_no_file() -> None:
     assert file_identity("postgresql://user@host/database") is None
 
 
-def test_a_registry_in_a_file_is_there_or_not_and_none_is_made(tmp_path: Path) -> None:
+def test_a_registry_file_is_reachable_or_not_and_none_is_created(tmp_path: Path) -> None:
     file = tmp_path / "mlflow.db"
     assert not is_registry_reachable(f"sqlite:///{file}")
     assert not file.exists()
