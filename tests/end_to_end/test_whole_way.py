@@ -336,9 +336,11 @@ def damaged(run: Path, copy: Path, damage: Callable[[Path], None]) -> Iterator[N
     """Damages the artifacts of a run, and restores them."""
     shutil.copytree(run, copy)
     damage(run)
-    yield
-    shutil.rmtree(run)
-    copy.rename(run)
+    try:
+        yield
+    finally:
+        shutil.rmtree(run)
+        copy.rename(run)
 
 
 def remove_signature(run: Path) -> None:
@@ -357,12 +359,14 @@ def change_and_reseal(run: Path) -> None:
 def test_a_bundle_without_a_valid_signature_is_not_evaluated(
     user: Installation, version: str, damage: Callable[[Path], None]
 ) -> None:
-    command = ("evaluate", version, "--cohort", "cohort", "--output", "unsigned.parquet")
+    output = user.folder / f"{damage.__name__}.parquet"
+    command = ("evaluate", version, "--cohort", "cohort", "--output", str(output))
     with damaged(artifacts_of(user, version), user.folder / "copy", damage):
         refused = user.record(*command, code=6)
         assert "sign" in refused["message"]
-        assert not (user.folder / "unsigned.parquet").exists()
+        assert not output.exists()
     user.record(*command)
+    assert output.exists()
 
 
 def test_a_changed_bundle_is_neither_promoted_nor_served(user: Installation, version: str) -> None:
