@@ -12,8 +12,8 @@ NAME ?= *
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
 
-# torch comes first and alone: a CPU or a CUDA build, as the machine offers. The rest is locked by
-# hash and installed without asking the resolver, so nothing can drag in another torch.
+# torch is installed first, by itself: a CPU or a CUDA build, depending on the machine. The rest is
+# locked by hash and installed without the resolver, so nothing can replace torch.
 $(VENV)/.ready: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet $(TORCH)
@@ -22,33 +22,33 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	$(BIN)/python -m pip check
 	touch $@
 
-setup: $(VENV)/.ready  ## Make .venv with the locked requirements
+setup: $(VENV)/.ready  ## Create .venv with the locked requirements
 
-lock: $(VENV)/.ready  ## Make requirements.lock anew from pyproject.toml
+lock: $(VENV)/.ready  ## Update requirements.lock from pyproject.toml
 	$(BIN)/pip-compile --quiet --extra dev --extra signals --extra scale --generate-hashes --no-allow-unsafe --strip-extras \
 	    --unsafe-package torch --no-emit-index-url --no-emit-find-links --no-header \
 	    --pip-args '--only-binary :all:' --output-file requirements.lock pyproject.toml
 
-demo: setup  ## The whole way once: cohort, training, audit, promotion, one forecast (COHORT=PATH for your own)
+demo: setup  ## Every step once: cohort, training, audit, promotion, one forecast (COHORT=PATH for your own)
 	$(BIN)/rehabcast demo $(if $(COHORT),--cohort $(COHORT))
 
-serve: setup  ## Serve the champion on 127.0.0.1:3000
+serve: setup  ## Serve the champion on 127.0.0.1:3000, with a development token
 	$(BIN)/rehabcast serve --development
 
 test: setup  ## Run the tests
 	$(BIN)/python -m pytest -q
 
-lint: setup  ## Style, types and import contracts
+lint: setup  ## Check style, types and import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup  ## Run the benchmarks (NAME=forecast for one)
+bench: setup  ## Run the benchmarks (NAME=forecast for only one)
 	set -e; for script in benchmarks/$(NAME).py; do $(BIN)/python $$script; done
 
-soak: setup  ## The full counts: crashes, races, flipped bytes, gate mutants, the auditor judged
+soak: setup  ## Run the long tests: crashes, races, flipped bytes, gate mutants, the auditor itself
 	$(BIN)/python -m pytest -q -m soak
 
-clean:  ## Remove the environment and caches, never mlruns/
+clean:  ## Remove .venv and caches, but not mlruns/
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

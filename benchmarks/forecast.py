@@ -11,7 +11,6 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -19,9 +18,9 @@ from contracts.cohort import Provenance
 from features.cohort import write_cohort
 from features.simulate import simulate
 from features.sources.cohorts.stroke_specs import import_stroke_specs
-from rehabcast.commands.benchmark import run_benchmark
+from rehabcast.commands.benchmark import BenchmarkResult, run_benchmark
 from rehabcast.commands.benchmark_tables import leaderboard, prices
-from rehabcast.commands.output import results
+from rehabcast.commands.output import as_record, stdout_console
 from support.repository import REAL_DATA, UPPER_LIMB, repository_task
 
 REAL = REAL_DATA / "stroke_specs"
@@ -29,15 +28,15 @@ SIMULATED_SUBJECTS, SIMULATED_REPEATS = 300, 1
 """A small simulated cohort: the real one matters more."""
 
 
-def run(repeats: int, source: Callable[[], tuple[pd.DataFrame, Provenance]]) -> dict[str, Any]:
-    """Benchmark one cohort and print its tables."""
+def run(repeats: int, source: Callable[[], tuple[pd.DataFrame, Provenance]]) -> BenchmarkResult:
+    """Benchmark one cohort and print its table."""
     events, provenance = source()
     with tempfile.TemporaryDirectory() as folder:
         cohort = write_cohort(events, provenance, Path(folder) / "cohort")
-    record = run_benchmark(cohort, repository_task(UPPER_LIMB), repeats=repeats)
-    results.print(leaderboard(record))
-    results.print(prices(record))
-    return record
+    result = run_benchmark(cohort, repository_task(UPPER_LIMB), repeats=repeats)
+    stdout_console.print(leaderboard(result.record))
+    stdout_console.print(prices(result.record.benchmark))
+    return result
 
 
 def main() -> None:
@@ -50,7 +49,7 @@ def main() -> None:
     records["simulated"] = run(
         SIMULATED_REPEATS, lambda: simulate(subjects=SIMULATED_SUBJECTS, seed=0)
     )
-    print(json.dumps(records))
+    print(json.dumps(as_record(records)))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from contracts.task import Task
 from features.sequences import training_sequences
 from features.sources.cohorts.nhanes_wrist import import_nhanes_wrist
 from inference.milestones import chances
-from rehabcast.commands.output import results
+from rehabcast.commands.output import stdout_console
 from support.repository import REAL_DATA, repository_task
 from training.comparison.leaderboard import calibration_slope
 from training.fitting.config import TrainingConfig
@@ -107,7 +107,7 @@ def main() -> None:
                 f"{row['brier']:.4f}", "" if row["slope"] is None else f"{row['slope']:.2f}",
                 f"{row['mean_chance']:.3f}, {row['share']:.3f}",
             )  # fmt: skip
-        results.print(table)
+        stdout_console.print(table)
     print(json.dumps(record))
 
 

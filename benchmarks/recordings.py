@@ -28,7 +28,7 @@ from contracts.task import Horizon, Inputs, Sensitive, Target, Task
 from contracts.vocabulary import Kind, vocabulary
 from features.cohort import EVENT_SCHEMA, new_cohort, read_cohort, write_events
 from features.minutes import MINUTES_FOLDER, days_of, write_minutes
-from rehabcast.commands.output import results
+from rehabcast.commands.output import stdout_console
 from support.weeks import SAMPLES, week_of_axivity, week_of_geneactiv
 
 SUBJECTS, DAYS, MINUTES = 1000, 60, 1440
@@ -248,7 +248,7 @@ def main() -> None:
             f"{record['peak_gib']:.2f}",
             f"{record['rows']:,.0f}",
         )
-    results.print(table)
+    stdout_console.print(table)
     for words, part, whole in (
         ("the query against pandas", "days_by_query", "days_by_pandas"),
         ("our Axivity week / library", "week_by_us, axivity", "week_by_library, axivity"),

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import numpy as np
 import shap
 
@@ -293,8 +294,9 @@ def main() -> None:
             found[architecture] = row
             print(f"{architecture}: " + ", ".join(f"{k} {v:.2f}" for k, v in row.items()))
             subject = int(fullest.subject_B[0])
-            request = forecast_request(cohort, subject, as_of_day=21, weeks=None)
-            request["enrolment_day"] = int(request["enrolment_day"])
+            request = msgspec.to_builtins(
+                forecast_request(cohort, subject, as_of_day=21, weeks=None)
+            )
             found[f"{architecture}_service"] = under_load(folder, request, place)
     print(json.dumps(found))
 

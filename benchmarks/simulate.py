@@ -19,7 +19,7 @@ from typing import Any
 
 from rich.table import Table
 
-from rehabcast.commands.output import results
+from rehabcast.commands.output import stdout_console
 
 SIZES = (5_000, 50_000)
 MILLION = 1_000_000
@@ -113,9 +113,9 @@ def main() -> None:
         "peak_mebibytes_a_process": largest["peak_mebibytes"],
     }
     floor = measure_floor()
-    results.print(table)
-    results.print("A million subjects, planned from the largest run:", plan)
-    results.print("The floor:", floor)
+    stdout_console.print(table)
+    stdout_console.print("A million subjects, planned from the largest run:", plan)
+    stdout_console.print("The floor:", floor)
     print(json.dumps({"runs": rows, "million": plan, "floor": floor}))
 
 

@@ -23,7 +23,7 @@ from contracts.task import Task
 from features.sequences import training_sequences
 from features.simulate import simulate
 from inference.bundle import forecast_batch, load_bundle, verify_bundle
-from rehabcast.commands.output import results
+from rehabcast.commands.output import stdout_console
 from support.repository import UPPER_LIMB, repository_task
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import crossfit
@@ -173,7 +173,7 @@ def main() -> None:
     table = Table("measure", "value", title="SIMULATED, one thread")
     for name, value in record.items():
         table.add_row(name.replace("_", " "), f"{value:,.2f}")
-    results.print(table)
+    stdout_console.print(table)
     print(json.dumps(record))
 
 

@@ -80,8 +80,9 @@ class Verdict(BaseModel):
         Which registered version, and the digest of its bundle's bytes.
     predictions_digest, policy_digest, data_digest, code_digest
         What was judged, by which rules, from which cohort, by which source code.
-    champion
-        The version it was compared with as the one in service; None where there was none.
+    champion, champion_predictions_digest
+        The version it was compared with as the one in service, and the prediction table of that
+        version; None where there was none.
     simulated
         True when the cohort is simulated: such a verdict says nothing about real people.
     outcome
@@ -99,6 +100,7 @@ class Verdict(BaseModel):
     data_digest: str
     code_digest: str
     champion: str | None = None
+    champion_predictions_digest: str | None = None
     simulated: bool
     outcome: Outcome
     findings: tuple[Finding, ...]

@@ -2,35 +2,70 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from contracts.cohort import CODE, SUBJECT, Cohort
 from contracts.vocabulary import Kind, vocabulary
 
 
-def summarise(cohort: Cohort) -> dict[str, Any]:
-    """Return a cohort's origin, size, codes and missing facts, ready for JSON."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeCount:
+    """How many events of a cohort have a code of the vocabulary."""
+
+    code: str
+    name: str
+    unit: str
+    events: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CohortSummary:
+    """A cohort at a glance.
+
+    Parameters
+    ----------
+    name, source, simulated, digest
+        Where it comes from, and the digest of its data.
+    subjects, events, codes
+        How many, in all and by code.
+    not_recorded
+        Of how many subjects each personal fact is missing.
+    """
+
+    name: str
+    source: str
+    simulated: bool
+    digest: str
+    subjects: int
+    events: int
+    codes: tuple[CodeCount, ...]
+    not_recorded: Mapping[str, int]
+
+
+def summarise(cohort: Cohort) -> CohortSummary:
+    """Count a cohort's subjects and events, and the personal facts that are not recorded."""
     events = cohort.events
     subjects = int(events[SUBJECT].nunique())
     counts = events[CODE].value_counts()
-    words = vocabulary()
-    facts = [code for code, entry in words.items() if entry.kind is Kind.PERSON]
-    return {
-        "name": cohort.provenance.name,
-        "source": cohort.provenance.source,
-        "simulated": cohort.provenance.simulated,
-        "digest": cohort.digest,
-        "subjects": subjects,
-        "events": len(events),
-        "codes": [
-            {
-                "code": code,
-                "name": words[code].name,
-                "unit": words[code].unit,
-                "events": int(counts[code]),
-            }
-            for code in words
+    entries = vocabulary()
+    facts = [code for code, entry in entries.items() if entry.kind is Kind.PERSON]
+    return CohortSummary(
+        name=cohort.provenance.name,
+        source=cohort.provenance.source,
+        simulated=cohort.provenance.simulated,
+        digest=cohort.digest,
+        subjects=subjects,
+        events=len(events),
+        codes=tuple(
+            CodeCount(
+                code=code,
+                name=entries[code].name,
+                unit=entries[code].unit,
+                events=int(counts[code]),
+            )
+            for code in entries
             if code in counts.index
-        ],
-        "not_recorded": {words[code].name: subjects - int(counts.get(code, 0)) for code in facts},
-    }
+        ),
+        not_recorded={entries[code].name: subjects - int(counts.get(code, 0)) for code in facts},
+    )

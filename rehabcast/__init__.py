@@ -1,1 +1,1 @@
-"""The composition root: command line and settings; the only place that joins the packages."""
+"""The composition root: command line and settings; the only package that joins the others."""

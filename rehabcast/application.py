@@ -13,9 +13,9 @@ from contracts.bundle import CARD_FILE
 from contracts.errors import EvidenceMissing, IntegrityError, PromotionRefused
 from contracts.verdict import Outcome
 from inference.bundle import load_bundle
-from rehabcast.evidence import fetch_bundle, fetch_report, mirror
-from rehabcast.reachable import answers, place_of
+from rehabcast.reachability import file_identity, is_registry_reachable
 from rehabcast.settings import Settings
+from rehabcast.signed_artifacts import fetch_bundle, fetch_report, mirror_aliases
 from serving.forecast.audit_status import Coverage, Served, Standing
 from serving.http.access import Access, read_access
 from serving.http.runtime import Desk
@@ -26,56 +26,59 @@ from serving.state.store import Store
 from training.registry.model_versions import find
 
 REGISTRY_SECONDS = 10.0
-"""How often we ask whether the registry is there; it is needed only for the next champion."""
+"""How often we check that the registry is reachable; only the next champion needs it."""
 
 
 def load_champion() -> Served:
     """Load the ledger's champion, after checking ledger, signatures, audit and every byte.
 
-    The MLflow alias is not asked: it is a mirror that anyone with the store can move. Where one
-    has been moved by hand, that is noted in the ledger and set right.
+    The MLflow alias is not consulted: it is a mirror that anyone with access to MLflow can move.
+    Where someone has moved it, that is recorded in the ledger and corrected.
 
     Raises
     ------
     EvidenceMissing
-        There is no champion, or its audit or override is over.
+        There is no champion, or its audit or override has expired.
     PromotionRefused
         The champion was revoked, or a later audit of it failed.
     IntegrityError
-        The ledger's chain is broken, a signature does not hold, or bundle or report are not what
+        The ledger's chain is broken, a signature is not valid, or the bundle or report is not what
         was audited.
     """
     settings = Settings()
     with closing(Ledger(settings.ledger_url)) as ledger:
-        return _loaded(settings, ledger)
+        return _load(settings, ledger)
 
 
-def _loaded(settings: Settings, ledger: Ledger) -> Served:
+def _load(settings: Settings, ledger: Ledger) -> Served:
     ledger.verify()
     champion = ledger.champion(settings.model)
     if champion.revoked is not None:
         raise PromotionRefused(
-            f"{champion.model_version} was revoked ({champion.revoked}): roll back or promote"
-            " another version"
+            f"{champion.model_version} was revoked ({champion.revoked})",
+            "roll back or promote another version",
         )
     if champion.valid_until <= datetime.now(UTC):
         raise EvidenceMissing(
-            f"the audit or override of {champion.model_version} held until"
-            f" {champion.valid_until}: run `rehabcast audit {champion.model_version}`, have it"
-            " approved and promote again"
+            f"the audit or override of {champion.model_version} expired at {champion.valid_until}",
+            f"run `rehabcast audit {champion.model_version}`, have it approved and promote again",
         )
     audit = ledger.latest_audit(champion.model_version, champion.bundle_digest)
     if audit is None or audit.outcome is Outcome.BLOCKED:
         raise PromotionRefused(
-            f"{champion.model_version}: its last audit failed, or was of other bytes: promote a"
-            " version that passes"
+            f"{champion.model_version}: its last audit failed, or was of a different bundle",
+            "promote a version that passes",
         )
     version = find(settings.store, champion.model_version)
     report, report_digest = fetch_report(settings, version)
     if report_digest not in {champion.report_digest, audit.report_digest}:
-        raise IntegrityError(f"{champion.model_version}: its report is not the one in the ledger")
+        raise IntegrityError(
+            f"{champion.model_version}: the report in its run is not the one in the ledger",
+            f"restore the report, or run `rehabcast audit {champion.model_version}`, have it"
+            " approved and promote again",
+        )
     folder = fetch_bundle(settings, version)
-    mirror(settings, ledger)
+    mirror_aliases(settings, ledger)
     return Served(
         bundle=load_bundle(folder, expected_digest=champion.bundle_digest),
         card=(folder / CARD_FILE).read_text("utf-8"),
@@ -98,37 +101,37 @@ class LedgerSource:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._ledger = Ledger(settings.ledger_url)
-        self._place = place_of(settings.ledger_url)
-        self._problem, self._asked_at = "", float("-inf")
+        self._file = file_identity(settings.ledger_url)
+        self._problem, self._checked_at = "", float("-inf")
 
     def moves(self) -> str:
-        """Say what the ledger holds of the champion now.
+        """Return the champion's state in the ledger: another text means another state.
 
         Raises
         ------
         ServiceUnavailable
             The ledger's file is gone.
         IntegrityError
-            Another file is in its place, and its chain does not hold.
+            The file was replaced, and the chain of the new one is broken.
         """
-        if (place := place_of(self._settings.ledger_url)) != self._place:
+        if (file := file_identity(self._settings.ledger_url)) != self._file:
             self._ledger.close()
             self._ledger = Ledger(self._settings.ledger_url)
             self._ledger.verify()
-            self._place = place
+            self._file = file
         champion = self._ledger.champion(self._settings.model)
         audit = self._ledger.latest_audit(champion.model_version)
-        last = None if audit is None else audit.sequence
-        return f"{champion.model_version} {champion.epoch} {champion.revoked} {last}"
+        last_audit = None if audit is None else audit.sequence
+        return f"{champion.model_version} {champion.epoch} {champion.revoked} {last_audit}"
 
     def problem(self) -> str:
-        """Say whether the registry is there for the next champion."""
-        if time.monotonic() - self._asked_at >= REGISTRY_SECONDS:
-            there = answers(self._settings.tracking_uri)
+        """Return what is wrong with the registry; empty where it is reachable."""
+        if time.monotonic() - self._checked_at >= REGISTRY_SECONDS:
+            reachable = is_registry_reachable(self._settings.tracking_uri)
             self._problem = (
-                "" if there else "the registry cannot be reached: no champion can follow"
+                "" if reachable else "the registry cannot be reached: no new champion can be loaded"
             )
-            self._asked_at = time.monotonic()
+            self._checked_at = time.monotonic()
         return self._problem
 
     def load(self) -> Served:
@@ -142,7 +145,8 @@ def open_desk() -> Desk:
     Raises
     ------
     RehabcastError
-        There is no champion that may be served, the store cannot be opened, or nobody is trusted.
+        There is no champion that may be served, the store cannot be opened, or no client is
+        trusted.
     """
     settings = Settings()
     access = _access(settings)
@@ -160,8 +164,9 @@ def _access(settings: Settings) -> Access:
         return read_access(settings.access, settings.development_token)
     if settings.development_token is None:
         raise EvidenceMissing(
-            "nobody may ask this service: set REHABCAST_ACCESS to a file of trusted issuers and"
-            " clients (docs/operations.md), or try it with `rehabcast serve --development`"
+            "no client may use this service",
+            "set REHABCAST_ACCESS to a file of trusted issuers and clients (docs/operations.md), or"
+            " try it with `rehabcast serve --development`",
         )
     return Access(development_token=settings.development_token)
 

@@ -1,17 +1,17 @@
-"""The command line: nouns of the work, one exit code per kind of error."""
+"""The command line: commands by the object they work on, one exit code per kind of error."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from dataclasses import asdict
+from dataclasses import dataclass, field
 
 import typer
 
-from contracts.errors import CohortInvalid, RehabcastError
+from contracts.errors import CohortInvalid, Problem, RehabcastError
 
-# Nothing we depend on may report to its makers from a hospital's network.
+# No dependency may report to its makers from a hospital's network.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
@@ -19,6 +19,7 @@ from rehabcast.commands import (
     audit,
     benchmark,
     cohort,
+    evaluation,
     features,
     governance,
     ledger,
@@ -27,6 +28,7 @@ from rehabcast.commands import (
     training,
 )
 from rehabcast.commands.demo import demo
+from rehabcast.commands.output import IF_PRESENT, as_record
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,7 +40,7 @@ app.add_typer(features.app, name="features")
 app.command()(training.train)
 app.command()(training.search)
 app.command()(benchmark.benchmark)
-app.command()(training.evaluate)
+app.command()(evaluation.evaluate)
 app.command()(audit.audit)
 app.command()(governance.approve)
 app.command()(governance.promote)
@@ -51,24 +53,44 @@ app.add_typer(record.app, name="record")
 app.command()(demo)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorResult:
+    """What `--json` prints where a command fails.
+
+    Parameters
+    ----------
+    error
+        Name of the error's class (`contracts.errors`).
+    reason, what_to_do, message
+        What is wrong, what to do, and both as people read them.
+    problems
+        Every problem of an invalid cohort; None for other errors.
+    """
+
+    error: str
+    reason: str
+    what_to_do: str
+    message: str
+    problems: tuple[Problem, ...] | None = field(default=None, metadata=IF_PRESENT)
+
+
 def run() -> None:
-    """Run the command line; an error of ours becomes one message and its exit code."""
+    """Run the command line; a `RehabcastError` becomes one message and its exit code."""
     try:
         app()
     except RehabcastError as error:
         if "--json" in sys.argv:
-            sys.stdout.write(json.dumps(_record(error)) + "\n")
+            sys.stdout.write(json.dumps(as_record(error_result(error))) + "\n")
         sys.stderr.write(f"rehabcast: {error}\n")
         sys.exit(error.exit_code)
 
 
-def _record(error: RehabcastError) -> dict[str, object]:
-    record: dict[str, object] = {
-        "error": type(error).__name__,
-        "reason": error.reason,
-        "what_to_do": error.what_to_do,
-        "message": str(error),
-    }
-    if isinstance(error, CohortInvalid):
-        record["problems"] = [asdict(problem) for problem in error.problems]
-    return record
+def error_result(error: RehabcastError) -> ErrorResult:
+    """Return an error's facts."""
+    return ErrorResult(
+        error=type(error).__name__,
+        reason=error.reason,
+        what_to_do=error.what_to_do,
+        message=str(error),
+        problems=error.problems if isinstance(error, CohortInvalid) else None,
+    )

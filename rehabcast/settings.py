@@ -1,4 +1,4 @@
-"""What differs between machines, read from `REHABCAST_*` variables; read nowhere else."""
+"""Settings of this installation, read from `REHABCAST_*` environment variables here only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.tracking import Store
 
 
 class Settings(BaseSettings):
-    """Places and names of this installation.
+    """Paths, addresses and names of this installation.
 
     Parameters
     ----------
@@ -23,28 +23,29 @@ class Settings(BaseSettings):
     ledger_url
         SQLAlchemy URL of the promotion ledger.
     host, port
-        Where the service listens, and where `forecast` asks.
+        Where the service listens, and where `forecast` sends its request.
     model
-        Which model's champion to serve; unset, the one promoted last.
+        Whose champion to serve; where unset, the model promoted last.
     actor
-        Who acts, as the ledger records it.
+        Name of the person who acts, as the ledger records it.
     signing_key
-        Private key (PEM) that bundles and reports are signed with; unset, one of this home's own.
+        Private key (PEM) to sign bundles and reports with; where unset, this home's own.
     trusted_keys
-        Folder of public keys (PEM): a signature by any of them holds, so that old and new overlap
-        when a key is replaced.
+        Folder of public keys (PEM): a signature by any of them is accepted, so that old and new
+        overlap when a key is replaced.
     store_url
-        SQLAlchemy URL of the service's own store: running records, chain of forecasts, feedback.
+        SQLAlchemy URL of the service's own store: running records, forecast log, feedback.
     access
-        TOML file of whom the service trusts (docs/operations.md).
+        TOML file of the issuers and clients that the service trusts (docs/operations.md).
     development_token
-        Taken instead, for everything, on loopback only; `rehabcast serve --development` makes one.
+        Bearer token accepted instead, for every route, on loopback only; `rehabcast serve
+        --development` makes one.
     token
         Bearer token that `forecast` sends.
     workers
         Processes of the service.
     developer, contact, funding
-        What reports and model cards say of whoever answers for the models here.
+        Who is responsible for the models here, as reports and model cards state it.
     """
 
     model_config = SettingsConfigDict(env_prefix="REHABCAST_")
@@ -69,10 +70,10 @@ class Settings(BaseSettings):
 
     @property
     def store(self) -> Store:
-        """The tracking store."""
+        """MLflow's tracking and registry store."""
         return Store(tracking_uri=self.tracking_uri, artifacts=self.home / "artifacts")
 
     @property
     def checkpoints(self) -> Path:
-        """Where unfinished training lies."""
+        """Folder of checkpoints of unfinished training."""
         return self.home / "checkpoints"

@@ -76,7 +76,7 @@ PLANTED = {
         "serving/forecast/planted.py", "import serving.http.limits",
     ),
     "Models are fitted, then compared and registered": (
-        "training/models/planted.py", "import training.fitting.fit",
+        "training/models/planted.py", "import training.fitting.network_fit",
     ),
     "Sources are read, reduced and put together in that order": (
         "features/biomarkers/planted.py", "import features.sources.formats",

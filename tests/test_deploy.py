@@ -20,16 +20,16 @@ ROOT = Path(__file__).resolve().parents[1]
 TOKEN = "a token of the tests"  # noqa: S105
 
 
-def test_the_compose_file_is_sound_and_shows_one_port_only() -> None:
-    told = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text("utf-8"))
-    services = told["services"]
+def test_the_compose_file_is_valid_and_publishes_one_port_only() -> None:
+    compose = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text("utf-8"))
+    services = compose["services"]
     assert set(services) == {"database", "objects", "mlflow", "service", "proxy"}
-    assert [name for name, each in services.items() if "ports" in each] == ["proxy"]
-    for each in services.values():
-        assert set(each["networks"]) <= set(told["networks"])
-        assert set(each.get("secrets", [])) <= set(told["secrets"])
-        assert set(each.get("depends_on", {})) <= set(services)
-    assert told["networks"]["inside"]["internal"] is True
+    assert [name for name, service in services.items() if "ports" in service] == ["proxy"]
+    for service in services.values():
+        assert set(service["networks"]) <= set(compose["networks"])
+        assert set(service.get("secrets", [])) <= set(compose["secrets"])
+        assert set(service.get("depends_on", {})) <= set(services)
+    assert compose["networks"]["inside"]["internal"] is True
 
 
 @pytest.mark.soak
@@ -52,20 +52,20 @@ def test_a_bento_of_a_clean_clone_serves_what_the_demonstration_promoted(tmp_pat
     )
     assert made.returncode == 0, made.stderr[-2000:]
     stores = clone / "mlruns"
-    places = {
+    settings = {
         "REHABCAST_HOME": str(stores),
         "REHABCAST_TRACKING_URI": f"sqlite:///{stores / 'mlflow.db'}",
         "REHABCAST_LEDGER_URL": f"sqlite:///{stores / 'ledger.db'}",
         "REHABCAST_STORE_URL": f"sqlite:///{stores / 'service.db'}",
         "REHABCAST_DEVELOPMENT_TOKEN": TOKEN,
     }
-    with _served(["rehabcast:latest"], cwd=tmp_path, env={**bare, **places}) as address:
-        answered = httpx.post(
+    with _served(["rehabcast:latest"], cwd=tmp_path, env={**bare, **settings}) as address:
+        response = httpx.post(
             f"{address}/v1/forecast", json=RECORD, timeout=30,
             headers={"Authorization": f"Bearer {TOKEN}"},
         )  # fmt: skip
-    assert answered.json()["status"] in {"forecast", "no forecast"}, answered.text
-    assert answered.json()["model"]["simulated"] is True
+    assert response.json()["status"] in {"forecast", "no forecast"}, response.text
+    assert response.json()["model"]["simulated"] is True
 
 
 @contextmanager

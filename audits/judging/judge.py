@@ -40,9 +40,9 @@ class Audited:
         Prediction table, cohort and source code.
     simulated
         True when no real person is in the cohort.
-    champion
-        The version in service, whose forecasts are the table's `champion`; None where there is
-        none but this.
+    champion, champion_predictions_digest
+        The version in service, whose forecasts are the table's `champion`, and the prediction table
+        that they came from; None where there is none but this.
     """
 
     model_version: str
@@ -52,6 +52,7 @@ class Audited:
     code_digest: str
     simulated: bool
     champion: str | None = None
+    champion_predictions_digest: str | None = None
 
 
 def judge(predictions: pd.DataFrame, policy: Policy, audited: Audited) -> Verdict:
@@ -79,6 +80,7 @@ def judge(predictions: pd.DataFrame, policy: Policy, audited: Audited) -> Verdic
         data_digest=audited.data_digest,
         code_digest=audited.code_digest,
         champion=audited.champion,
+        champion_predictions_digest=audited.champion_predictions_digest,
         simulated=audited.simulated,
         outcome=gravest(told),
         findings=tuple(told),

@@ -98,6 +98,7 @@ def _identity(report: Report) -> Table:
         ("source code, SHA-256", verdict.code_digest),
         ("policy, SHA-256", verdict.policy_digest),
         ("champion compared with", verdict.champion or "none"),
+        ("its prediction table, SHA-256", verdict.champion_predictions_digest or "none"),
         ("comparators", ", ".join(report.comparators) or "none"),
         ("people, forecasts", f"{report.people}, {report.forecasts}"),
     )

@@ -8,7 +8,7 @@ import pandas as pd
 from rich.table import Table
 
 from contracts.task import Task
-from rehabcast.commands.output import results
+from rehabcast.commands.output import stdout_console
 from training.task import read_task
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,4 +30,4 @@ def print_frame(title: str, frame: pd.DataFrame) -> None:
         table.add_column(str(name).replace("_", " "))
     for row in frame.itertuples(index=False):
         table.add_row(*(f"{x:.2f}" if isinstance(x, float) else str(x) for x in row))
-    results.print(table)
+    stdout_console.print(table)

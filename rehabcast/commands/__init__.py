@@ -1,1 +1,1 @@
-"""The commands, one module a noun of the work."""
+"""The commands: one module for each kind of work."""

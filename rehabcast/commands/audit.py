@@ -1,29 +1,51 @@
-"""`rehabcast audit`: judge a candidate, write and sign its report, tell the ledger."""
+"""`rehabcast audit`: judge a candidate, write and sign its report, record the verdict."""
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from contracts.errors import ContractError, EvidenceMissing, IntegrityError
-from contracts.predictions import CANDIDATE, CHAMPION, MODEL
+from contracts.predictions import CANDIDATE, CHAMPION, HORIZON, MODEL, ORIGIN, SUBJECT
 from contracts.verdict import Outcome, Verdict
 from rehabcast.commands.mitigation import comparison_table, run_mitigation
-from rehabcast.commands.output import AsJson, emit, words
+from rehabcast.commands.output import INLINE, AsJson, emit, stderr_console
 from rehabcast.commands.training import ConfigOption, VersionArgument
 from rehabcast.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from audits.report.content import ModelFacts
+    from audits.ledger.ledger import Ledger
+    from audits.report.content import ModelFacts, Report
     from inference.bundle import Bundle
+    from training.registry.model_versions import ModelVersion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditResult:
+    """A recorded audit: the verdict as readers see it, and its report's digest and folder."""
+
+    verdict: Verdict = field(metadata=INLINE)
+    report_digest: str
+    report_folder: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChampionTable:
+    """The prediction table of the version in service: its rows, and the digest of its file."""
+
+    rows: pd.DataFrame
+    digest: str
 
 
 def audit(
@@ -31,26 +53,29 @@ def audit(
     champion_predictions: Annotated[
         Path | None,
         typer.Option(
-            help="The champion's prediction table on the same cohort (`rehabcast evaluate`), where"
-            " it was trained on another."
+            help="The champion's prediction table on the candidate's cohort (`rehabcast"
+            " evaluate`), where the champion was trained on another cohort."
         ),
     ] = None,
     mitigate: Annotated[
         bool,
-        typer.Option("--mitigate", help="Compare mitigations instead; the ledger is not told."),
+        typer.Option(
+            "--mitigate", help="Compare mitigations instead; nothing is recorded in the ledger."
+        ),
     ] = False,
     attribute: Annotated[
-        str | None, typer.Option(help="With --mitigate: the attribute; default, the first.")
+        str | None, typer.Option(help="With --mitigate: the attribute; by default the first one.")
     ] = None,
     variant: Annotated[
         list[str] | None,
-        typer.Option(help="With --mitigate: a version trained otherwise, NAME/N; repeatable."),
+        typer.Option(help="With --mitigate: a version trained in another way, NAME/N; repeatable."),
     ] = None,
     cohort: Annotated[
         Path | None,
         typer.Option(
-            help="With --mitigate: the cohort it was trained on; plain training, group-aware"
-            " checkpoint choice, reweighing and Group DRO are then trained on it."
+            help="With --mitigate: the cohort that the version was trained on; variants with"
+            " plain training, group-aware checkpoint choice, reweighing and Group DRO are then"
+            " trained on it."
         ),
     ] = None,
     config: ConfigOption = None,
@@ -58,46 +83,39 @@ def audit(
 ) -> None:
     """Audit a candidate by subgroup; write the report to its run and the verdict to the ledger."""
     if mitigate:
-        compared = run_mitigation(model_version, attribute, variant or [], cohort, config)
-        emit(compared, comparison_table(compared), as_json=as_json)
+        comparison = run_mitigation(model_version, attribute, variant or [], cohort, config)
+        emit(comparison, comparison_table(comparison), as_json=as_json)
         return
-    record, verdict = run_audit(model_version, champion_predictions=champion_predictions)
-    emit(record, verdict_table(verdict), as_json=as_json)
+    result = run_audit(model_version, champion_predictions=champion_predictions)
+    emit(result, verdict_table(result.verdict), as_json=as_json)
     if not as_json:
-        words.print(f"Verdict: {verdict.outcome}. Reports: {record['report_folder']}")
-        words.print(f"Next, by two people: rehabcast approve {model_version} --role ROLE")
+        stderr_console.print(f"Verdict: {result.verdict.outcome}. Reports: {result.report_folder}")
+        stderr_console.print(
+            f"Next, by two different people: rehabcast approve {model_version} --role ROLE"
+        )
 
 
-def run_audit(
-    model_version: str, *, champion_predictions: Path | None = None
-) -> tuple[dict[str, Any], Verdict]:
-    """Judge a version's out-of-fold predictions; return what `audit --json` prints."""
-    import pandas as pd
-
+def run_audit(model_version: str, *, champion_predictions: Path | None = None) -> AuditResult:
+    """Judge a version's out-of-fold predictions; sign the report, and record the verdict."""
     from audits.judging.judge import Audited, judge
     from audits.ledger.ledger import Ledger
     from audits.report.content import compose
-    from rehabcast.evidence import REPORT_FOLDER, fetch_explanations, open_bundle, policy_of
-    from serving.forecast.explanation_quality import with_explanations
-    from training.registry.model_versions import fetch, fetch_predictions, find
+    from rehabcast.signed_artifacts import REPORT_FOLDER, open_bundle, policy_for
+    from training.registry.model_versions import fetch, find
 
     settings = Settings()
     version = find(settings.store, model_version)
     bundle = open_bundle(settings, version)
-    ledger, policy = Ledger(settings.ledger_url), policy_of(bundle)
+    ledger, policy = Ledger(settings.ledger_url), policy_for(bundle)
     # Frozen before the forecasts are read: the chain shows which came first.
     ledger.freeze_policy(policy.version, policy.digest, actor=settings.actor, now=datetime.now(UTC))
-    path, predictions_digest = fetch_predictions(settings.store, version)
-    if predictions_digest != bundle.manifest.predictions_digest:
-        raise IntegrityError(
-            f"{model_version}: the run's prediction table is not the one its bundle was made with;"
-            " train again"
-        )
+    predictions, predictions_digest = _candidate_predictions(settings, version, bundle)
     champion = _champion(ledger, model_version)
-    predictions = pd.read_parquet(path)
-    if (quality := fetch_explanations(settings, version)) is not None:
-        predictions = with_explanations(predictions, pd.read_parquet(quality))
-    predictions = _with_champion(settings, predictions, champion, bundle, champion_predictions)
+    champion_table = (
+        None if champion is None else _champion_table(settings, champion, champion_predictions)
+    )
+    if champion_table is not None:
+        predictions = with_champion(predictions, champion_table.rows)
     verdict = judge(
         predictions,
         policy,
@@ -109,6 +127,7 @@ def run_audit(
             code_digest=bundle.manifest.code_digest,
             simulated=bundle.manifest.simulated,
             champion=champion,
+            champion_predictions_digest=None if champion_table is None else champion_table.digest,
         ),
     )
     now = datetime.now(UTC)
@@ -123,16 +142,15 @@ def run_audit(
     )
     digest = _publish(settings, version, report)
     ledger.record_audit(report.verdict, digest, actor=settings.actor, now=now, valid_until=until)
-    record = {
-        **report.verdict.model_dump(mode="json"),
-        "report_digest": digest,
-        "report_folder": str(fetch(settings.store, version, REPORT_FOLDER)),
-    }
-    return record, report.verdict
+    return AuditResult(
+        verdict=report.verdict,
+        report_digest=digest,
+        report_folder=fetch(settings.store, version, REPORT_FOLDER),
+    )
 
 
 def facts_of(settings: Settings, bundle: Bundle) -> ModelFacts:
-    """Return what the report tells of a model."""
+    """Return what the report states about a model."""
     from audits.report.content import ModelFacts
     from contracts.vocabulary import vocabulary
 
@@ -149,7 +167,7 @@ def facts_of(settings: Settings, bundle: Bundle) -> ModelFacts:
         horizon_weeks=tuple(horizon.weeks for horizon in task.horizons),
         milestones=tuple(milestone.name for milestone in task.milestones),
         inputs=tuple(vocabulary()[code].name for code in (*manifest.channels, *task.inputs.person)),
-        audited_attributes={each.name: each.reason for each in task.sensitive},
+        audited_attributes={attribute.name: attribute.reason for attribute in task.sensitive},
         cohort_name=manifest.cohort_name,
         simulated=manifest.simulated,
         subjects=manifest.subjects,
@@ -158,14 +176,14 @@ def facts_of(settings: Settings, bundle: Bundle) -> ModelFacts:
     )
 
 
-def _publish(settings: Settings, version: Any, report: Any) -> str:
+def _publish(settings: Settings, version: ModelVersion, report: Report) -> str:
     """Write all editions of a report to the version's run, the JSON signed; return its digest."""
     from audits.report.editions import write_editions
     from contracts.digests import file_digest
-    from rehabcast.evidence import REPORT_FILE, REPORT_FOLDER, sign_into_run
+    from rehabcast.signed_artifacts import REPORT_FILE, REPORT_FOLDER, sign_into_run
 
-    with TemporaryDirectory() as place:
-        folder = Path(place)
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         write_editions(report, folder)
         digest = file_digest(folder / REPORT_FILE)
         for path in sorted(folder.iterdir()):
@@ -174,58 +192,84 @@ def _publish(settings: Settings, version: Any, report: Any) -> str:
     return digest
 
 
-def _champion(ledger: Any, model_version: str) -> str | None:
-    """Return the version in service that a candidate is compared with; None where it is itself."""
+def _candidate_predictions(
+    settings: Settings, version: ModelVersion, bundle: Bundle
+) -> tuple[pd.DataFrame, str]:
+    """Return a version's out-of-fold predictions, with explanation quality, and their digest."""
+    import pandas as pd
+
+    from rehabcast.signed_artifacts import fetch_explanation_quality
+    from serving.forecast.explanation_quality import with_explanations
+    from training.registry.model_versions import fetch_predictions
+
+    path, digest = fetch_predictions(settings.store, version)
+    if digest != bundle.manifest.predictions_digest:
+        raise IntegrityError(
+            f"{version}: the run's prediction table is not the one its bundle was made with",
+            "train the version again",
+        )
+    predictions = pd.read_parquet(path)
+    if (quality := fetch_explanation_quality(settings, version)) is not None:
+        predictions = with_explanations(predictions, pd.read_parquet(quality))
+    return predictions, digest
+
+
+def _champion(ledger: Ledger, model_version: str) -> str | None:
+    """Return the version in service to compare with; None where there is no other one."""
     try:
         champion = ledger.champion(model_version.rpartition("/")[0])
     except EvidenceMissing:
         return None
     if champion.model_version == model_version or champion.revoked is not None:
         return None
-    return str(champion.model_version)
+    return champion.model_version
 
 
-def _with_champion(
-    settings: Settings,
-    predictions: pd.DataFrame,
-    champion: str | None,
-    bundle: Bundle,
-    given: Path | None,
-) -> pd.DataFrame:
-    """Put the champion's forecasts of the same people beside the candidate's."""
+def _champion_table(settings: Settings, champion: str, file: Path | None) -> ChampionTable:
+    """Return the champion's prediction table: from a file, or the one in the champion's run."""
     import pandas as pd
 
     from training.registry.model_versions import fetch_predictions, find
 
-    if champion is None:
-        return predictions
-    path = given
-    if path is None:
-        other = find(settings.store, champion)
-        path = fetch_predictions(settings.store, other)[0]
-    table = pd.read_parquet(path)
-    if MODEL not in table.columns:
-        raise ContractError(f"{path}: no prediction table: write it by `rehabcast evaluate`")
-    theirs = table[table[MODEL] == CANDIDATE].assign(**{MODEL: CHAMPION})
-    shared = [name for name in predictions.columns if name in theirs.columns]
-    keys = ["subject_id", "origin_day", "horizon_day"]
-    asked = predictions.loc[predictions[MODEL] == CANDIDATE, keys]
-    return pd.concat([predictions, theirs[shared].merge(asked, on=keys)], ignore_index=True)
+    if file is None:
+        file = fetch_predictions(settings.store, find(settings.store, champion))[0]
+    # Read once, so that the digest is of the very bytes that are judged.
+    content = file.read_bytes()
+    rows = pd.read_parquet(BytesIO(content))
+    if MODEL not in rows.columns:
+        raise ContractError(
+            f"{file}: not a prediction table, there is no column {MODEL}",
+            "write one with `rehabcast evaluate`",
+        )
+    return ChampionTable(rows=rows, digest=hashlib.sha256(content).hexdigest())
+
+
+def with_champion(predictions: pd.DataFrame, champion_rows: pd.DataFrame) -> pd.DataFrame:
+    """Append the champion's forecasts of the subjects and days that the candidate forecast."""
+    import pandas as pd
+
+    champion = champion_rows[champion_rows[MODEL] == CANDIDATE].assign(**{MODEL: CHAMPION})
+    shared = [name for name in predictions.columns if name in champion.columns]
+    keys = [SUBJECT, ORIGIN, HORIZON]
+    candidate = predictions.loc[predictions[MODEL] == CANDIDATE, keys]
+    return pd.concat([predictions, champion[shared].merge(candidate, on=keys)], ignore_index=True)
 
 
 def verdict_table(verdict: Verdict) -> Table:
     """Return what holds the verdict back; or, when it passes, each binding rule and its groups."""
     binding = [finding for finding in verdict.findings if finding.binding]
-    held = [finding for finding in binding if finding.outcome is not Outcome.PASS]
+    not_passed = [finding for finding in binding if finding.outcome is not Outcome.PASS]
     label = " (SIMULATED cohort)" if verdict.simulated else ""
     title = f"Audit of {verdict.model_version}: {verdict.outcome}{label}"
-    caption = f"{len(binding)} binding of {len(verdict.findings)} findings; the report has all"
-    if held:
+    caption = (
+        f"{len(binding)} of {len(verdict.findings)} findings are binding; the report lists all"
+    )
+    if not_passed:
         table = Table("outcome", "what holds it back", title=title, caption=caption)
-        for finding in held:
+        for finding in not_passed:
             table.add_row(str(finding.outcome), finding.reason)
         return table
-    table = Table("binding rule", "shown to hold", title=title, caption=caption)
+    table = Table("binding rule", "findings that pass", title=title, caption=caption)
     for rule, count in Counter(finding.rule for finding in binding).items():
-        table.add_row(rule, f"{count} time(s)")
+        table.add_row(rule, str(count))
     return table

@@ -1,12 +1,13 @@
-"""`rehabcast benchmark`: which model is best, by how much, at what price."""
+"""`rehabcast benchmark`: which model is best, by how much, and at what cost."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Group
@@ -15,7 +16,15 @@ from contracts.cohort import Cohort
 from contracts.errors import ContractError
 from contracts.task import Task
 from rehabcast.commands.benchmark_tables import leaderboard, prices, standings
-from rehabcast.commands.output import AsJson, emit, progress, words
+from rehabcast.commands.output import (
+    IF_PRESENT,
+    INLINE,
+    AsJson,
+    as_record,
+    emit,
+    progress,
+    stderr_console,
+)
 from rehabcast.commands.training import (
     CohortOption,
     ConfigOption,
@@ -31,29 +40,72 @@ if TYPE_CHECKING:
 
     from training.comparison.benchmark import Benchmark, SplitBy
     from training.fitting.config import TrainingConfig
+    from training.fitting.pretrain import Pretrained
     from training.models import Fit
 
 LEADERBOARD_FILES = ("leaderboard.json", "leaderboard.png", "calibration.png")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchmarkRecord:
+    """A finished benchmark, as leaderboard.json keeps it.
+
+    Parameters
+    ----------
+    cohort, simulated, data_digest, task
+        What it was run on.
+    pretrained_on
+        The cohort that a network learned from first; empty where there is none.
+    winner
+        The best family that can be served; None where none can.
+    better_but_not_servable
+        Families that are better than the winner beyond chance and cannot be served.
+    benchmark
+        The scores.
+    """
+
+    cohort: str
+    simulated: bool
+    data_digest: str
+    task: str
+    pretrained_on: str
+    winner: str | None
+    better_but_not_servable: tuple[str, ...]
+    benchmark: Benchmark = field(metadata=INLINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchmarkResult:
+    """A benchmark with the run that keeps it, and the version that was registered, if any was."""
+
+    record: BenchmarkRecord = field(metadata=INLINE)
+    run_id: str
+    registered: str | None = field(default=None, metadata=IF_PRESENT)
 
 
 def benchmark(
     cohort: CohortOption,
     task: TaskOption,
     models: Annotated[
-        list[str] | None, typer.Option("--models", help="A family; repeat it. All, unless given.")
+        list[str] | None,
+        typer.Option("--models", help="A model family; repeatable; by default all."),
     ] = None,
-    by: Annotated[str, typer.Option(help="Folds by `subject`, or one `site` out at a time.")] = (
-        "subject"
-    ),
-    repeats: Annotated[int, typer.Option(min=1, help="Fresh deals into folds.")] = 5,
+    by: Annotated[
+        str, typer.Option(help="Folds by `subject`, or leave one `site` out at a time.")
+    ] = "subject",
+    repeats: Annotated[
+        int, typer.Option(min=1, help="How many times subjects are split into new folds.")
+    ] = 5,
     folds: Annotated[int, typer.Option(min=2, help="Folds by subject.")] = 5,
     pretrain_on: PretrainOption = None,
     output: Annotated[
-        Path | None, typer.Option(help="Folder for leaderboard.json and figures.")
+        Path | None, typer.Option(help="Folder for leaderboard.json and the figures.")
     ] = None,
     register: Annotated[
         str | None,
-        typer.Option(help="Train the winner, register it under this name, leaderboard attached."),
+        typer.Option(
+            help="Train the winner and register it under this name, with the leaderboard attached."
+        ),
     ] = None,
     config: ConfigOption = None,
     seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
@@ -61,16 +113,16 @@ def benchmark(
 ) -> None:
     """Cross-validate every model family on the same folds, with paired intervals.
 
-    It refuses to go on where it finds a leak. The winner is the family of lowest CRPS over all
+    It stops where it finds a leak. The winner is the family with the lowest CRPS over all
     forecasts among those that can be served; `--register` makes it the candidate.
     """
     from features.cohort import read_cohort
     from training.task import read_task
 
     if by not in {"subject", "site"}:
-        raise ContractError(f"--by {by!r}: write subject or site")
+        raise ContractError(f"--by {by!r} is not a way to split", "use subject or site")
     parameters = parameters_of(config, seed)
-    record = run_benchmark(
+    result = run_benchmark(
         read_cohort(cohort),
         read_task(task),
         models=models,
@@ -83,13 +135,15 @@ def benchmark(
         output=output,
     )
     if register is not None:
-        record["registered"] = _register(record, cohort, task, register, parameters, pretrain_on)
-    tables = Group(standings(record), leaderboard(record), prices(record))
-    emit(record, tables, as_json=as_json)
-    if record["better_but_not_servable"] and not as_json:
-        words.print(
-            f"Better than {record['winner']} beyond chance, but not servable:"
-            f" {', '.join(record['better_but_not_servable'])}."
+        version = _register(result, cohort, task, register, parameters, pretrain_on)
+        result = replace(result, registered=version)
+    record = result.record
+    tables = Group(standings(record), leaderboard(record), prices(record.benchmark))
+    emit(result, tables, as_json=as_json)
+    if record.better_but_not_servable and not as_json:
+        stderr_console.print(
+            f"Better than {record.winner} beyond chance, but cannot be served:"
+            f" {', '.join(record.better_but_not_servable)}."
         )
 
 
@@ -105,13 +159,13 @@ def run_benchmark(
     pretrain_on: Cohort | None = None,
     floor: pd.DataFrame | None = None,
     output: Path | None = None,
-) -> dict[str, Any]:
-    """Benchmark with a progress bar, log it as a run; return what `benchmark --json` prints.
+) -> BenchmarkResult:
+    """Benchmark with a progress bar, and log it as a run.
 
     Parameters
     ----------
     config
-        Training parameters; its architecture is the family that others are held against.
+        Training parameters; its architecture is the family that the others are compared with.
     floor
         Best possible forecasts, as `rehabcast cohort floor` writes them.
     """
@@ -131,17 +185,14 @@ def run_benchmark(
     config = TrainingConfig() if config is None else config
     batch = training_sequences(cohort.events, task)
     check_no_lookahead(cohort.events, task, batch)
-    with TemporaryDirectory() as place:
-        first = (
-            None
-            if pretrain_on is None
-            else pretrain(pretrain_on, batch.layout, task, config, folder=Path(place))
-        )
-    # Whoever pre-trains a network wants to see it beside those that they named.
-    wanted = (
-        models if models is None or first is None else [*models, config.architecture + PRETRAINED]
-    )
-    competing = _chosen(families(config, first), wanted)
+    pretrained: Pretrained | None = None
+    if pretrain_on is not None:
+        with TemporaryDirectory() as temporary:
+            pretrained = pretrain(pretrain_on, batch.layout, task, config, folder=Path(temporary))
+        if models is not None:
+            # Whoever pre-trains a network wants to see it beside the families that they named.
+            models = [*models, config.architecture + PRETRAINED]
+    competing = _chosen(families(config, pretrained), models)
     steps = number_of_fits(batch, task, by, repeats, folds) * len(competing)
     with progress("Benchmark", steps) as advance:
         result, scored = run(
@@ -155,49 +206,51 @@ def run_benchmark(
             floor=None if floor is None else floor_predictions(floor, batch, task),
             advance=advance,
         )
-    record = {
-        "cohort": cohort.provenance.name,
-        "simulated": cohort.provenance.simulated,
-        "data_digest": cohort.digest,
-        "task": task.name,
-        "pretrained_on": "" if first is None else str(first),
-        "winner": select_candidate(result.standings),
-        "better_but_not_servable": better_but_not_servable(result.standings),
-        **result.as_record(),
-    }
-    return {**record, "run_id": _keep(record, result, scored, output)}
+    record = BenchmarkRecord(
+        cohort=cohort.provenance.name,
+        simulated=cohort.provenance.simulated,
+        data_digest=cohort.digest,
+        task=task.name,
+        pretrained_on="" if pretrained is None else str(pretrained),
+        winner=select_candidate(result.standings),
+        better_but_not_servable=better_but_not_servable(result.standings),
+        benchmark=result,
+    )
+    return BenchmarkResult(record=record, run_id=_log(record, scored, output))
 
 
 def _register(
-    record: dict[str, Any],
+    result: BenchmarkResult,
     cohort: Path,
     task: Path,
     name: str,
     parameters: TrainingConfig,
     pretrain_on: Path | None,
 ) -> str:
-    """Train the benchmark's winner on everybody, and attach what it was chosen by."""
+    """Train the benchmark's winner on the whole cohort, and attach the leaderboard to its run."""
     from training.comparison.benchmark import config_of
     from training.comparison.model_selection import PRETRAINED
     from training.registry.model_versions import attach_benchmark, find
 
-    if record["winner"] is None:
-        raise ContractError("--register: no family that can be served took part: add hybrid")
+    winner = result.record.winner
+    if winner is None:
+        raise ContractError(
+            "--register: no family that can be served took part", "add --models hybrid"
+        )
     trained = run_training(
         cohort,
         task,
         name,
-        config_of(record["winner"], parameters),
-        pretrain_on if record["winner"].endswith(PRETRAINED) else None,
+        config_of(winner, parameters),
+        pretrain_on if winner.endswith(PRETRAINED) else None,
     )
-    version = str(trained["model_version"])
     store = Settings().store
-    attach_benchmark(store, find(store, version), record["run_id"])
-    return version
+    attach_benchmark(store, find(store, trained.model_version), result.run_id)
+    return trained.model_version
 
 
 def _floor(cohort: Path, task: Path) -> pd.DataFrame | None:
-    """Return the best possible forecasts, where somebody has worked them out."""
+    """Return the Bayes floor, where `rehabcast cohort floor` has computed it."""
     import pandas as pd
 
     from features.simulate.truth import floor_file
@@ -207,37 +260,37 @@ def _floor(cohort: Path, task: Path) -> pd.DataFrame | None:
     return pd.read_parquet(file) if file.exists() else None
 
 
-def _chosen(every: Mapping[str, Fit], models: list[str] | None) -> dict[str, Fit]:
-    if unknown := sorted(set(models or []) - set(every)):
-        raise ContractError(f"no family is called {unknown[0]!r}: choose from {', '.join(every)}")
-    return {name: fit for name, fit in every.items() if models is None or name in models}
+def _chosen(available: Mapping[str, Fit], names: list[str] | None) -> dict[str, Fit]:
+    if unknown := sorted(set(names or []) - set(available)):
+        raise ContractError(
+            f"there is no model family {unknown[0]!r}", f"choose from {', '.join(available)}"
+        )
+    return {name: fit for name, fit in available.items() if names is None or name in names}
 
 
-def _keep(
-    record: dict[str, Any], result: Benchmark, scored: pd.DataFrame, output: Path | None
-) -> str:
-    """Write the leaderboard's files, to a run and where the user wants them; return the run."""
+def _log(record: BenchmarkRecord, scored: pd.DataFrame, output: Path | None) -> str:
+    """Write leaderboard and figures to a run, and to a folder if one is given; return the run."""
     from training.comparison.figures import calibration_figure, leaderboard_figure
     from training.tracking import run
 
-    label = "SIMULATED " if record["simulated"] else ""
-    title = f"{label}{record['cohort']}"
-    tags = {"cohort": record["cohort"], "simulated": str(record["simulated"])}
-    with run(Settings().store, name=f"benchmark {record['task']}", tags=tags) as opened:
-        with TemporaryDirectory() as place:
-            folder = Path(place) if output is None else output
+    rows = record.benchmark.rows
+    title = f"{'SIMULATED ' if record.simulated else ''}{record.cohort}"
+    tags = {"cohort": record.cohort, "simulated": str(record.simulated)}
+    with run(Settings().store, name=f"benchmark {record.task}", tags=tags) as opened:
+        with TemporaryDirectory() as temporary:
+            folder = Path(temporary) if output is None else output
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / "leaderboard.json").write_text(json.dumps(record, indent=1), "utf-8")
-            leaderboard_figure(result.rows, folder / "leaderboard.png", title=title)
+            text = json.dumps(as_record(record), indent=1)
+            (folder / "leaderboard.json").write_text(text, "utf-8")
+            leaderboard_figure(rows, folder / "leaderboard.png", title=title)
             calibration_figure(scored, folder / "calibration.png", title=title)
             for name in LEADERBOARD_FILES:
                 opened.log_file(folder / name)
-        first = result.rows[0].model
         opened.log_metrics(
             {
                 f"day_{row.origin_day}/week_{row.weeks}/{row.population}/crps": row.crps
-                for row in result.rows
-                if row.model == first
+                for row in rows
+                if row.model == rows[0].model
             }
         )
     return opened.run_id

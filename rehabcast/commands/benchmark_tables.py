@@ -1,83 +1,91 @@
-"""A benchmark's record as tables for people."""
+"""A benchmark as tables for people."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+if TYPE_CHECKING:
+    from rehabcast.commands.benchmark import BenchmarkRecord
+    from training.comparison.benchmark import Benchmark
+    from training.scores import Difference
 
-def standings(record: dict[str, Any]) -> Table:
-    """Return who stands where over all forecasts; the candidate is the first that can be served."""
+
+def standings(record: BenchmarkRecord) -> Table:
+    """Rank the families over all forecasts; the candidate is the first that can be served."""
     table = Table(
         "model", "CRPS", "winner's difference", "can be served",
         title="Over all origins and horizons",
-        caption=f"candidate by the rule (docs/benchmarks.md): {record['winner']}",
+        caption=f"candidate by the rule (docs/benchmarks.md): {record.winner}",
     )  # fmt: skip
-    for row in record["standings"]:
+    for row in record.benchmark.standings:
         table.add_row(
-            row["model"],
-            f"{row['crps']:.3g}",
-            _difference(row["difference"]),
-            "yes" if row["servable"] else "no",
+            row.model,
+            f"{row.crps:.3g}",
+            _difference(row.difference),
+            "yes" if row.servable else "no",
         )
     return table
 
 
-def leaderboard(record: dict[str, Any]) -> Table:
-    """Return the benchmark as a table; differences are the first family minus the row's."""
-    label = "SIMULATED " if record["simulated"] else ""
-    how = (
-        f"{record['repeats']} x {record['folds']}-fold by subject"
-        if record["by"] == "subject"
+def leaderboard(record: BenchmarkRecord) -> Table:
+    """Return the scores at each horizon; differences are the first family minus the row's."""
+    benchmark = record.benchmark
+    label = "SIMULATED " if record.simulated else ""
+    split = (
+        f"{benchmark.repeats} x {benchmark.folds}-fold by subject"
+        if benchmark.by == "subject"
         else "leave one site out"
     )
-    first = min(row["origin_day"] for row in record["rows"])
+    first_day = min(row.origin_day for row in benchmark.rows)
     table = Table(
-        title=f"{label}{record['cohort']}, {how}, forecast on day {first}",
+        title=f"{label}{record.cohort}, {split}, forecast on day {first_day}",
         caption="difference: the first model minus this one, with its 95 % interval by subject"
         " bootstrap; below 0 the first is better. Early: within the task's early_days of onset."
         " Skill: from last observation (0) to the Bayes floor (1).",
     )
-    skilled = any(row["skill"] is not None for row in record["rows"])
+    with_skill = any(row.skill is not None for row in benchmark.rows)
     for heading in (
         "who", "week", "model", "n", "MAE", "CRPS", "80 %", "90 %", "width",
-        *(["skill"] if skilled else []), "MAE difference", "CRPS difference",
+        *(["skill"] if with_skill else []), "MAE difference", "CRPS difference",
     ):  # fmt: skip
         table.add_column(heading, no_wrap=True)
-    for row in (row for row in record["rows"] if row["origin_day"] == first):
+    for row in (row for row in benchmark.rows if row.origin_day == first_day):
         table.add_row(
-            row["population"],
-            str(row["weeks"]),
-            row["model"],
-            str(row["subjects"]),
-            f"{row['mae']:.3g}",
-            f"{row['crps']:.3g}",
-            f"{row['coverage_80']:.0%}",
-            f"{row['coverage_90']:.0%}",
-            f"{row['width_80']:.3g}",
-            *([f"{row['skill']:.2f}"] if skilled else []),
-            _difference(row["mae_difference"]),
-            _difference(row["crps_difference"]),
+            row.population,
+            str(row.weeks),
+            row.model,
+            str(row.subjects),
+            f"{row.mae:.3g}",
+            f"{row.crps:.3g}",
+            f"{row.coverage_80:.0%}",
+            f"{row.coverage_90:.0%}",
+            f"{row.width_80:.3g}",
+            *([f"{row.skill:.2f}"] if with_skill else []),
+            _difference(row.mae_difference),
+            _difference(row.crps_difference),
         )
     return table
 
 
-def prices(record: dict[str, Any]) -> Table:
-    """Return what each family costs as a table."""
-    table = Table("model", "fit s", "ms alone", "ms of 1,000", "parameters", title="Price")
-    for name, price in record["prices"].items():
+def prices(benchmark: Benchmark) -> Table:
+    """Return what each family costs."""
+    table = Table(
+        "model", "fit (s)", "alone (ms)", "each of 1,000 (ms)", "parameters", title="Cost"
+    )
+    for name, price in benchmark.prices.items():
         table.add_row(
             name,
-            f"{price['fit_seconds']:.2f}",
-            f"{price['alone_ms']:.2f}",
-            f"{price['together_ms']:.3f}",
-            "" if price["parameters"] is None else f"{price['parameters']:,}",
+            f"{price.fit_seconds:.2f}",
+            f"{price.alone_ms:.2f}",
+            f"{price.together_ms:.3f}",
+            "" if price.parameters is None else f"{price.parameters:,}",
         )
     return table
 
 
-def _difference(difference: dict[str, float] | None) -> str:
+def _difference(difference: Difference | None) -> str:
     if difference is None:
         return ""
-    return "{mean:+.2g} [{low:+.2g}, {high:+.2g}]".format(**difference)
+    return f"{difference.mean:+.2g} [{difference.low:+.2g}, {difference.high:+.2g}]"

@@ -1,27 +1,62 @@
-"""`rehabcast cohort ...`: import, simulate and validate cohorts."""
+"""`rehabcast cohort ...`: import, simulate, validate and export cohorts."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from contracts.cohort import Cohort
+from contracts.cohort import RuleCount
 from contracts.errors import Problem
 from rehabcast.commands import simulation
 from rehabcast.commands.engine import Engine, EngineOption, RayAddress
-from rehabcast.commands.output import AsJson, emit, words
+from rehabcast.commands.output import IF_PRESENT, INLINE, AsJson, emit, stderr_console
 
 if TYPE_CHECKING:
+    from contracts.cohort import Cohort
     from features.importing import Imported
+    from features.summary import CohortSummary
 
-app = typer.Typer(no_args_is_help=True, help="Import, simulate and validate cohorts.")
-SHOWN = 20
+app = typer.Typer(no_args_is_help=True, help="Import, simulate, validate and export cohorts.")
+MOST_PROBLEMS_PRINTED = 20
 
 Destination = Annotated[Path, typer.Argument(help="New cohort folder; must not exist yet.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidCohort:
+    """A cohort that meets its contract.
+
+    Parameters
+    ----------
+    valid
+        Always True: a cohort that breaks its contract is an error.
+    cohort, summary
+        Its folder, and what is in it.
+    rules
+        Rules that the importer applied to the source, and how many rows each affected.
+    read, dropped, unreadable
+        Of an import: files that were read, what was left out of them, and files that gave nothing;
+        None for a cohort that was only validated.
+    """
+
+    valid: bool = True
+    cohort: Path
+    summary: CohortSummary = field(metadata=INLINE)
+    rules: tuple[RuleCount, ...]
+    read: tuple[str, ...] | None = field(default=None, metadata=IF_PRESENT)
+    dropped: tuple[Problem, ...] | None = field(default=None, metadata=IF_PRESENT)
+    unreadable: tuple[Problem, ...] | None = field(default=None, metadata=IF_PRESENT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedCohort:
+    """The files that an export wrote."""
+
+    files: tuple[Path, ...]
 
 
 @app.command("import")
@@ -30,34 +65,34 @@ def import_(
         str,
         typer.Argument(
             metavar="FORMAT",
-            help="auto finds it by content; or stroke-specs, tables (SOURCE is the column map),"
-            " nhanes-wrist, depresjon, welltory, lifesnaps, nhanes-minutes, or one file format.",
+            help="auto (detected by content), stroke-specs, tables (SOURCE is the column map),"
+            " nhanes-wrist, depresjon, welltory, lifesnaps, nhanes-minutes, or a file format.",
         ),
     ],
     source: Annotated[
-        Path, typer.Argument(help="File, folder of files, or folder with a folder a subject.")
+        Path, typer.Argument(help="File, folder of files, or folder with one folder per subject.")
     ],
     destination: Destination,
     map_file: Annotated[
         Path | None,
-        typer.Option("--map", help="TOML file with what the files don't say (docs/importing.md)."),
+        typer.Option("--map", help="TOML file with what the files do not say (docs/importing.md)."),
     ] = None,
     engine: EngineOption = Engine.LOCAL,
     ray_address: RayAddress = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read a source and write a validated cohort; what was left out is said, with its place.
+    """Read a source and write a validated cohort; lists what was left out, and where it was.
 
-    Exits 0 only when something sound was imported.
+    Exits 0 only when something valid was imported.
     """
     from features.importing import import_source
     from features.ray_runners import collect_on_ray
 
     run = collect_on_ray(ray_address) if engine is Engine.RAY else None
-    done = import_source(
+    imported = import_source(
         source, destination, format_name=format_name, map_file=map_file, runner=run
     )
-    _show(done.cohort, destination, as_json=as_json, done=done)
+    _print(valid_cohort(imported.cohort, destination, imported), as_json=as_json)
 
 
 app.command()(simulation.simulate)
@@ -69,15 +104,15 @@ app.command()(simulation.draw)
 def export_cohort(
     folder: Annotated[Path, typer.Argument(help="Cohort folder (MEDS layout).")],
     destination: Annotated[Path, typer.Argument(help="New folder; must not exist yet.")],
-    form: Annotated[str, typer.Option("--format", help="meds, or csv.")] = "meds",
+    form: Annotated[str, typer.Option("--format", help="meds or csv.")] = "meds",
     as_json: AsJson = False,
 ) -> None:
     """Write a cohort for other programs: a plain MEDS folder, or CSV tables."""
     from features.cohort import read_cohort
     from features.export import export
 
-    files = [str(file) for file in export(read_cohort(folder), folder, destination, form)]
-    emit({"files": files}, "\n".join(files), as_json=as_json)
+    files = tuple(export(read_cohort(folder), folder, destination, form))
+    emit(ExportedCohort(files=files), "\n".join(map(str, files)), as_json=as_json)
 
 
 @app.command()
@@ -88,45 +123,51 @@ def validate(
     """Check a cohort against its contract; list every problem with file, row and field."""
     from features.cohort import read_cohort
 
-    _show(read_cohort(folder), folder, as_json=as_json)
+    _print(valid_cohort(read_cohort(folder), folder), as_json=as_json)
 
 
-def _show(cohort: Cohort, folder: Path, *, as_json: bool, done: Imported | None = None) -> None:
+def valid_cohort(cohort: Cohort, folder: Path, imported: Imported | None = None) -> ValidCohort:
+    """Return what is in a valid cohort, and what an import left out of it."""
     from features.summary import summarise
 
-    summary = {"valid": True, "cohort": str(folder), **summarise(cohort)}
-    summary["rules"] = [{"rule": rule.rule, "rows": rule.rows} for rule in cohort.provenance.rules]
-    if done is not None:
-        summary["read"] = list(done.read)
-        summary["dropped"] = [asdict(problem) for problem in done.dropped]
-        summary["unreadable"] = [asdict(problem) for problem in done.unreadable]
-    emit(summary, cohort_table(cohort, summary), as_json=as_json)
+    return ValidCohort(
+        cohort=folder,
+        summary=summarise(cohort),
+        rules=tuple(cohort.provenance.rules),
+        read=None if imported is None else imported.read,
+        dropped=None if imported is None else imported.dropped,
+        unreadable=None if imported is None else imported.unreadable,
+    )
+
+
+def _print(result: ValidCohort, *, as_json: bool) -> None:
+    emit(result, cohort_table(result), as_json=as_json)
     if not as_json:
-        for title, problems in _losses(done):
-            words.print(f"{title} ({len(problems)}):", markup=False)
-            for problem in problems[:SHOWN]:
-                words.print(f"  {problem}", markup=False)
-            if len(problems) > SHOWN:
-                words.print(f"  ... and {len(problems) - SHOWN} more (metadata/import.json)")
-        words.print(f"{folder} is a valid cohort.")
+        _print_problems("left out, or worth knowing", result.dropped or ())
+        _print_problems("files not imported", result.unreadable or ())
+        stderr_console.print(f"{result.cohort} is a valid cohort.")
 
 
-def _losses(done: Imported | None) -> list[tuple[str, tuple[Problem, ...]]]:
-    if done is None:
-        return []
-    named = [("left out, or to know", done.dropped), ("files not imported", done.unreadable)]
-    return [(title, problems) for title, problems in named if problems]
+def _print_problems(title: str, problems: tuple[Problem, ...]) -> None:
+    if not problems:
+        return
+    stderr_console.print(f"{title} ({len(problems)}):", markup=False)
+    for problem in problems[:MOST_PROBLEMS_PRINTED]:
+        stderr_console.print(f"  {problem}", markup=False)
+    if (more := len(problems) - MOST_PROBLEMS_PRINTED) > 0:
+        stderr_console.print(f"  ... and {more} more (metadata/import.json)")
 
 
-def cohort_table(cohort: Cohort, summary: dict[str, Any]) -> Table:
-    """Return what a person wants to know of a cohort at a glance."""
-    label = "SIMULATED, no real person: " if cohort.provenance.simulated else ""
-    table = Table("what", "how many", title=f"{label}{cohort.provenance.name}")
-    table.add_row("subjects", str(summary["subjects"]))
-    for code in summary["codes"]:
-        unit = f" ({code['unit']})" if code["unit"] else ""
-        table.add_row(f"{code['name']}{unit}", str(code["events"]))
-    for rule in cohort.provenance.rules:
+def cohort_table(result: ValidCohort) -> Table:
+    """Return what is in a cohort as a table for people."""
+    summary = result.summary
+    label = "SIMULATED, no real person: " if summary.simulated else ""
+    table = Table("what", "how many", title=f"{label}{summary.name}")
+    table.add_row("subjects", str(summary.subjects))
+    for code in summary.codes:
+        unit = f" ({code.unit})" if code.unit else ""
+        table.add_row(f"{code.name}{unit}", str(code.events))
+    for rule in result.rules:
         table.add_row(f"rule: {rule.rule}", f"{rule.rows} row(s)")
-    table.add_row("digest", cohort.digest[:16])
+    table.add_row("digest", summary.digest[:16])
     return table

@@ -1,4 +1,4 @@
-"""`rehabcast demo`: the whole way once, from a cohort to an explained forecast."""
+"""`rehabcast demo`: every step once, from a cohort to an explained forecast."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from contracts.cohort import CODE, ENROLMENT, NUMBER, SUBJECT, TIME, Cohort
 from contracts.task import Task
 from contracts.verdict import Outcome
 from rehabcast.commands.audit import run_audit, verdict_table
-from rehabcast.commands.cohort import cohort_table
+from rehabcast.commands.cohort import cohort_table, valid_cohort
 from rehabcast.commands.governance import run_approval, run_promotion
-from rehabcast.commands.output import results, words
+from rehabcast.commands.output import stderr_console, stdout_console
 from rehabcast.commands.service import (
-    ask,
     forecast_request,
+    print_forecast,
+    print_next_steps,
+    request_forecast,
     running_service,
-    say_how_to_serve,
-    show_forecast,
 )
 from rehabcast.commands.training import parameters_of, run_training
 from rehabcast.settings import Settings
@@ -38,28 +38,29 @@ TASK = Path("tasks/stroke-upper-limb.toml")
 def demo(
     cohort: Annotated[
         Path | None,
-        typer.Option("--cohort", help="Your cohort folder; default, a SIMULATED cohort of 600."),
+        typer.Option("--cohort", help="Your cohort folder; by default a SIMULATED cohort of 600."),
     ] = None,
-    task: Annotated[Path, typer.Option("--task", help="Task file.")] = TASK,
+    task: Annotated[Path, typer.Option("--task", help="Task file (TOML).")] = TASK,
 ) -> None:
-    """Go the whole way once: validate, train, audit, promote, serve, ask for one forecast."""
+    """Run every step once: validate, train, audit, promote, serve, and request one forecast."""
     from features.cohort import read_cohort
-    from features.summary import summarise
     from training.task import read_task
 
     settings = Settings()
     forecast_task = read_task(task)
     folder = cohort if cohort is not None else _simulated_cohort(settings.home / "demo")
-    read = read_cohort(folder)
-    results.print(cohort_table(read, summarise(read)))
+    demo_cohort = read_cohort(folder)
+    stdout_console.print(cohort_table(valid_cohort(demo_cohort, folder)))
 
     trained = run_training(folder, task, forecast_task.name, parameters_of(None, SEED))
-    version = str(trained["model_version"])
-    words.print(f"Registered candidate {version}.")
+    version = trained.model_version
+    stderr_console.print(f"Registered candidate {version}.")
 
-    _, verdict = run_audit(version)
-    results.print(verdict_table(verdict))
-    words.print("Two people must approve; the demonstration plays both, and says so in the ledger.")
+    verdict = run_audit(version).verdict
+    stdout_console.print(verdict_table(verdict))
+    stderr_console.print(
+        "Two people must approve; the demonstration plays both, and the ledger says so."
+    )
     for role in ("ml-owner", "governance"):
         run_approval(
             version, role, person=f"make demo, as {role}", reason="demonstration, nobody read it"
@@ -67,9 +68,9 @@ def demo(
     if verdict.outcome is Outcome.PASS:
         run_promotion(version)
     else:
-        words.print(
+        stderr_console.print(
             "The gate holds this model back. To show the rest, the demonstration overrides it by"
-            " name, and the override will stand on the forecast."
+            " name, and every forecast will show the override."
         )
         run_promotion(
             version,
@@ -80,28 +81,33 @@ def demo(
                 restricted_use="this demonstration, on simulated or public data",
             ),
         )
-    words.print(f"{version} is the champion.")
+    stderr_console.print(f"{version} is the champion.")
 
-    subject = _unseen_subject(version, read, forecast_task)
-    request = forecast_request(read, subject, as_of_day=forecast_task.origins_days[0], weeks=None)
-    words.print(f"Starting the service to ask for subject {subject}, whom no training saw ...")
+    subject = _unseen_subject(version, demo_cohort, forecast_task)
+    request = forecast_request(
+        demo_cohort, subject, as_of_day=forecast_task.origins_days[0], weeks=None
+    )
+    stderr_console.print(
+        f"Starting the service to request a forecast for subject {subject}, who was held out of"
+        " training ..."
+    )
     token = secrets.token_urlsafe(24)
     with running_service(_free_port(), settings.home / "demo-service.log", token) as address:
-        answer = ask(address, request, token)
-    show_forecast(answer, as_json=False)
-    results.print(_what_happened(read, subject, forecast_task))
-    say_how_to_serve()
+        answer = request_forecast(address, request, token)
+    print_forecast(answer, as_json=False)
+    stdout_console.print(_later_scores(demo_cohort, subject, forecast_task))
+    print_next_steps()
 
 
-def _simulated_cohort(place: Path) -> Path:
+def _simulated_cohort(parent: Path) -> Path:
     from features.simulate.scenario import Scenario
     from features.simulate.truth import truth_folder
     from features.simulate.write import write_simulated
 
-    folder = place / "simulated-cohort"
+    folder = parent / "simulated-cohort"
     for old in (folder, truth_folder(folder)):
         shutil.rmtree(old, ignore_errors=True)
-    place.mkdir(parents=True, exist_ok=True)
+    parent.mkdir(parents=True, exist_ok=True)
     write_simulated(folder, subjects=SUBJECTS, seed=SEED, scenario=Scenario())
     return folder
 
@@ -121,17 +127,17 @@ def _unseen_subject(version: str, cohort: Cohort, task: Task) -> int:
     return int(subjects[counts.argmax()])
 
 
-def _what_happened(cohort: Cohort, subject: int, task: Task) -> str:
-    """Return the scores observed after the forecast, to hold it against."""
+def _later_scores(cohort: Cohort, subject: int, task: Task) -> str:
+    """Return the scores observed after the forecast, to compare it with."""
     events = cohort.events[cohort.events[SUBJECT] == subject]
     enrolment = events.loc[events[CODE] == ENROLMENT, TIME].iloc[0]
     scores = events[(events[CODE] == task.target.code) & (events[TIME] > enrolment)]
     weeks = (scores[TIME] - enrolment).dt.days / 7
-    seen = ", ".join(
+    observed = ", ".join(
         f"week {week:.0f}: {score:g}" for week, score in zip(weeks, scores[NUMBER], strict=True)
     )
     label = "SIMULATED outcomes" if cohort.provenance.simulated else "What was observed later"
-    return f"{label}, not shown to the model: {seen or 'nothing'}"
+    return f"{label}, not shown to the model: {observed or 'nothing'}"
 
 
 def _free_port() -> int:

@@ -1,4 +1,4 @@
-"""Where heavy work is done."""
+"""Where computations run: the option that commands share."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ import typer
 
 
 class Engine(StrEnum):
-    """Where to work."""
+    """Where a computation runs."""
 
     LOCAL = "local"
     RAY = "ray"
 
 
 EngineOption = Annotated[
-    Engine, typer.Option(help="local: this process; ray: a cluster (extra scale).")
+    Engine,
+    typer.Option(help="local: in this process; ray: on a cluster (needs the extra `scale`)."),
 ]
 RayAddress = Annotated[
-    str | None, typer.Option(help="Address of the Ray cluster; without, one is started here.")
+    str | None, typer.Option(help="Address of the Ray cluster; without it, one is started here.")
 ]

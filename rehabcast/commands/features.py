@@ -1,20 +1,49 @@
-"""`rehabcast features ...`: extract daily biomarkers anew, and report on what a cohort holds."""
+"""`rehabcast features ...`: extract daily biomarkers again, and report on a cohort's data."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
+from contracts.errors import Problem
 from rehabcast.commands.engine import Engine, EngineOption, RayAddress
-from rehabcast.commands.output import AsJson, emit, words
+from rehabcast.commands.output import AsJson, emit, stderr_console
 
 app = typer.Typer(no_args_is_help=True, help="Extract daily biomarkers, and report on them.")
 
 CohortFolder = Annotated[Path, typer.Argument(help="Cohort folder.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractionResult:
+    """A cohort with new daily biomarkers.
+
+    Parameters
+    ----------
+    cohort, digest
+        The cohort's folder, and the digest of its data.
+    extracted, kept
+        Subjects extracted now, and subjects whose days were up to date.
+    problems
+        Recordings that cannot be read, and values left out.
+    """
+
+    cohort: Path
+    digest: str
+    extracted: int
+    kept: int
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureReport:
+    """Where the report was written."""
+
+    report: Path
 
 
 @app.command("extract")
@@ -24,43 +53,45 @@ def extract_features(
     ray_address: RayAddress = None,
     as_json: AsJson = False,
 ) -> None:
-    """Turn a cohort's minutes into daily biomarkers anew; what is done already is not done again.
+    """Turn a cohort's minutes into daily biomarkers again; finished subjects are not repeated.
 
-    Exits 0 when the cohort is whole; recordings that can't be read are told and keep their days.
+    Exits 0 when the cohort is complete; recordings that can't be read are listed and keep their
+    days.
     """
     from features.extract import extract
     from features.ray_runners import extract_on_ray
 
-    done = extract(cohort, extract_on_ray(ray_address) if engine is Engine.RAY else None)
-    record = {
-        "cohort": str(cohort),
-        "digest": done.cohort.digest,
-        "extracted": done.extracted,
-        "kept": done.kept,
-        "problems": [asdict(problem) for problem in done.problems],
-    }
+    extraction = extract(cohort, extract_on_ray(ray_address) if engine is Engine.RAY else None)
+    result = ExtractionResult(
+        cohort=cohort,
+        digest=extraction.cohort.digest,
+        extracted=extraction.extracted,
+        kept=extraction.kept,
+        problems=extraction.problems,
+    )
     table = Table("what", "how many", title=f"daily biomarkers of {cohort}")
-    table.add_row("subjects extracted now", str(done.extracted))
-    table.add_row("subjects whose days still hold", str(done.kept))
-    table.add_row("digest", done.cohort.digest[:16])
-    emit(record, table, as_json=as_json)
+    table.add_row("subjects extracted now", str(result.extracted))
+    table.add_row("subjects already up to date", str(result.kept))
+    table.add_row("digest", result.digest[:16])
+    emit(result, table, as_json=as_json)
     if not as_json:
-        for problem in done.problems:
-            words.print(f"  {problem}", markup=False)
+        for problem in result.problems:
+            stderr_console.print(f"  {problem}", markup=False)
 
 
 @app.command("report")
 def report_features(
     cohort: CohortFolder,
     output: Annotated[
-        Path | None, typer.Option(help="HTML file; by default report.html in the cohort folder.")
+        Path | None,
+        typer.Option(help="HTML file to write; by default report.html in the cohort folder."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a page of wear time, missingness by group and week, channel ranges, and drops."""
+    """Write a page on wear time, missing data by group and week, channel ranges, and data loss."""
     from features.cohort import read_cohort
     from features.report import write_report
 
     file = output or cohort / "report.html"
     write_report(read_cohort(cohort), cohort, file)
-    emit({"report": str(file)}, f"{file} is written.", as_json=as_json)
+    emit(FeatureReport(report=file), f"Wrote {file}.", as_json=as_json)

@@ -1,23 +1,76 @@
-"""`rehabcast approve`, `promote`, `revoke` and `rollback`: what moves a champion."""
+"""`rehabcast approve`, `promote`, `revoke` and `rollback`: what changes the champion."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from contracts.errors import ContractError, EvidenceMissing
-from rehabcast.commands.output import AsJson, emit, words
+from rehabcast.commands.output import INLINE, AsJson, emit, stderr_console
 from rehabcast.commands.training import VersionArgument
 from rehabcast.settings import Settings
 
 if TYPE_CHECKING:
-    from audits.ledger.records import Champion, Override
+    from audits.ledger.records import Approval, Champion, Override
+    from contracts.verdict import Outcome
 
-Reason = Annotated[str, typer.Option(help="Why, in a sentence. Kept in the ledger.")]
+Reason = Annotated[str, typer.Option(help="Why, in a sentence; kept in the ledger.")]
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="NAME of the model.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalResult:
+    """A recorded approval, with the audit that it is of and everyone who has approved it so far."""
+
+    approval: Approval = field(metadata=INLINE)
+    report_digest: str
+    outcome: Outcome
+    approved_by: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideResult:
+    """The override that a champion is in service by."""
+
+    approver: str | None
+    reason: str | None
+    until: datetime | None
+    restricted_use: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromotionResult:
+    """A model's champion after a promotion, revocation or rollback.
+
+    Parameters
+    ----------
+    model_version, epoch
+        `NAME/N`, and the number of the change.
+    bundle_digest, report_digest, audit_outcome
+        What was audited, the report, and its outcome.
+    approved_by
+        Who approved, by role.
+    override
+        None where the audit passed.
+    valid_until
+        When the audit or the override expires.
+    revoked
+        Why it was taken out of service; None while it is in service.
+    """
+
+    model_version: str
+    epoch: int
+    bundle_digest: str
+    report_digest: str
+    audit_outcome: Outcome
+    approved_by: Mapping[str, str]
+    override: OverrideResult | None
+    valid_until: datetime
+    revoked: str | None
 
 
 def approve(
@@ -26,64 +79,67 @@ def approve(
     reason: Reason,
     as_json: AsJson = False,
 ) -> None:
-    """Approve a version after reading its last audit's report; two different people must."""
+    """Approve a version after reading the report of its last audit; two different people must."""
     person = Settings().actor
-    record = run_approval(model_version, role, person=person, reason=reason)
-    told = f"{person} approved {model_version} as {role} (report {record['report_digest'][:12]})."
-    emit(record, told, as_json=as_json)
+    result = run_approval(model_version, role, person=person, reason=reason)
+    message = f"{person} approved {model_version} as {role} (report {result.report_digest[:12]})."
+    emit(result, message, as_json=as_json)
 
 
-def run_approval(model_version: str, role: str, *, person: str, reason: str) -> dict[str, Any]:
-    """Append an approval of a version's last audit; return what `approve --json` prints."""
+def run_approval(model_version: str, role: str, *, person: str, reason: str) -> ApprovalResult:
+    """Record a person's approval of a version's last audit."""
     from audits.ledger.ledger import Ledger
     from audits.ledger.records import Role
-    from rehabcast.evidence import fetch_report
+    from rehabcast.signed_artifacts import fetch_report
     from training.registry.model_versions import find
 
     if role not in set(Role):
-        raise ContractError(f"{role!r} is no role: --role {' or '.join(Role)}")
+        raise ContractError(f"{role!r} is not a role", f"use --role {' or --role '.join(Role)}")
     settings = Settings()
     ledger = Ledger(settings.ledger_url)
     audit = ledger.latest_audit(model_version)
     if audit is None:
-        raise EvidenceMissing(f"{model_version} has no audit: run `rehabcast audit` first")
+        raise EvidenceMissing(
+            f"{model_version} has no audit", f"run `rehabcast audit {model_version}` first"
+        )
     _, digest = fetch_report(settings, find(settings.store, model_version))
     if digest != audit.report_digest:
         raise EvidenceMissing(
-            f"{model_version}: the report in its run is not that of its last audit: audit it again"
+            f"{model_version}: the report in its run is not that of its last audit",
+            f"run `rehabcast audit {model_version}` again",
         )
     approval = ledger.approve(
         audit, Role(role), person=person, reason=reason, now=datetime.now(UTC)
     )
-    return {
-        **asdict(approval),
-        "report_digest": audit.report_digest,
-        "outcome": audit.outcome,
-        "approved_by": {each.role: each.person for each in ledger.approvals(audit)},
-    }
+    return ApprovalResult(
+        approval=approval,
+        report_digest=audit.report_digest,
+        outcome=audit.outcome,
+        approved_by={given.role: given.person for given in ledger.approvals(audit)},
+    )
 
 
 def promote(
     model_version: VersionArgument,
     approver: Annotated[
         str | None,
-        typer.Option(help="Named person who overrides an audit that is no pass."),
+        typer.Option(help="Named person who overrides an audit that did not pass."),
     ] = None,
-    reason: Annotated[str | None, typer.Option(help="Why, in a sentence.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why it is overridden, in a sentence.")] = None,
     until: Annotated[
-        datetime | None, typer.Option(help="When the override ends (UTC).", formats=["%Y-%m-%d"])
+        datetime | None, typer.Option(help="When the override expires (UTC).", formats=["%Y-%m-%d"])
     ] = None,
     restricted_use: Annotated[
-        str | None, typer.Option(help="For which use only. All four show on forecasts.")
+        str | None, typer.Option(help="The only use allowed. All four are shown on every forecast.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a version the champion if its audit passed and two approved; else exit 5."""
+    """Make a version the champion if its audit passed and two people approved; else exit 5."""
     from audits.ledger.records import Override
 
     given = (approver, reason, until, restricted_use)
     if until is None and any(part is not None for part in given):
-        raise ContractError("override: say when it ends (--until DATE)")
+        raise ContractError("override: it has no end date", "say when it ends (--until DATE)")
     override = (
         None
         if until is None
@@ -94,17 +150,17 @@ def promote(
             restricted_use=restricted_use or "",
         )
     )
-    record = run_promotion(model_version, override=override)
-    emit(record, f"{model_version} is the champion (epoch {record['epoch']}).", as_json=as_json)
+    result = run_promotion(model_version, override=override)
+    emit(result, f"{model_version} is the champion (epoch {result.epoch}).", as_json=as_json)
 
 
-def run_promotion(model_version: str, *, override: Override | None = None) -> dict[str, Any]:
-    """Promote through the gate, then mirror the alias; return what `promote --json` prints."""
+def run_promotion(model_version: str, *, override: Override | None = None) -> PromotionResult:
+    """Promote through the gate, then update MLflow's alias."""
     from audits.ledger.gate import Presented
     from audits.ledger.gate import promote as pass_gate
     from audits.ledger.ledger import Ledger
     from contracts.errors import PromotionRefused
-    from rehabcast.evidence import fetch_report, mirror, open_bundle, policy_of
+    from rehabcast.signed_artifacts import fetch_report, mirror_aliases, open_bundle, policy_for
     from training.registry.model_versions import find
 
     settings = Settings()
@@ -112,7 +168,7 @@ def run_promotion(model_version: str, *, override: Override | None = None) -> di
     ledger = Ledger(settings.ledger_url)
     if ledger.latest_audit(model_version) is None:
         raise PromotionRefused(
-            f"{model_version} has no audit: run `rehabcast audit {model_version}`"
+            f"{model_version} has no audit", f"run `rehabcast audit {model_version}`"
         )
     report, report_digest = fetch_report(settings, version)
     bundle = open_bundle(settings, version)
@@ -123,68 +179,71 @@ def run_promotion(model_version: str, *, override: Override | None = None) -> di
             bundle_digest=bundle.digest,
             report=report.verdict,
             report_digest=report_digest,
-            policy_digest=policy_of(bundle).digest,
+            policy_digest=policy_for(bundle).digest,
         ),
         actor=settings.actor,
         now=datetime.now(UTC),
         override=override,
     )
-    mirror(settings, ledger)
-    return champion_record(champion)
+    mirror_aliases(settings, ledger)
+    return promotion_result(champion)
 
 
 def revoke(model: ModelArgument, reason: Reason, as_json: AsJson = False) -> None:
     """Take a model's champion out of service at once; running services stop answering."""
     from audits.ledger.ledger import Ledger
-    from rehabcast.evidence import mirror
+    from rehabcast.signed_artifacts import mirror_aliases
 
     settings = Settings()
     ledger = Ledger(settings.ledger_url)
     champion = ledger.revoke(model, actor=settings.actor, reason=reason, now=datetime.now(UTC))
-    mirror(settings, ledger)
-    emit(champion_record(champion), f"{champion.model_version} is revoked.", as_json=as_json)
+    mirror_aliases(settings, ledger)
+    message = f"{champion.model_version} is revoked."
+    emit(promotion_result(champion), message, as_json=as_json)
     if not as_json:
-        words.print(f"Next: rehabcast rollback {model} --to-epoch N, or promote another version")
+        stderr_console.print(
+            f"Next: rehabcast rollback {model} --to-epoch N, or promote another version"
+        )
 
 
 def rollback(
     model: ModelArgument,
-    to_epoch: Annotated[int, typer.Option(min=1, help="Epoch whose champion is to serve again.")],
+    to_epoch: Annotated[int, typer.Option(min=1, help="Epoch whose champion returns to service.")],
     reason: Reason,
     as_json: AsJson = False,
 ) -> None:
-    """Make the champion of an earlier epoch the champion again, if its audit still holds."""
+    """Make the champion of an earlier epoch the champion again, if its audit is still valid."""
     from audits.ledger.gate import roll_back
     from audits.ledger.ledger import Ledger
-    from rehabcast.evidence import mirror
+    from rehabcast.signed_artifacts import mirror_aliases
 
     settings = Settings()
     ledger = Ledger(settings.ledger_url)
     champion = roll_back(
         ledger, model, to_epoch, actor=settings.actor, reason=reason, now=datetime.now(UTC)
     )
-    mirror(settings, ledger)
-    told = f"{champion.model_version} is the champion again (epoch {champion.epoch})."
-    emit(champion_record(champion), told, as_json=as_json)
+    mirror_aliases(settings, ledger)
+    message = f"{champion.model_version} is the champion again (epoch {champion.epoch})."
+    emit(promotion_result(champion), message, as_json=as_json)
 
 
-def champion_record(champion: Champion) -> dict[str, Any]:
-    """Return a champion as commands print it."""
-    return {
-        "model_version": champion.model_version,
-        "epoch": champion.epoch,
-        "bundle_digest": champion.bundle_digest,
-        "report_digest": champion.report_digest,
-        "audit_outcome": str(champion.outcome),
-        "approved_by": {"ml-owner": champion.ml_owner, "governance": champion.governance},
-        "override": {
-            "approver": champion.approver,
-            "reason": champion.reason,
-            "until": str(champion.override_until),
-            "restricted_use": champion.restricted_use,
-        }
+def promotion_result(champion: Champion) -> PromotionResult:
+    """Return a champion as these commands report it."""
+    return PromotionResult(
+        model_version=champion.model_version,
+        epoch=champion.epoch,
+        bundle_digest=champion.bundle_digest,
+        report_digest=champion.report_digest,
+        audit_outcome=champion.outcome,
+        approved_by={"ml-owner": champion.ml_owner, "governance": champion.governance},
+        override=OverrideResult(
+            approver=champion.approver,
+            reason=champion.reason,
+            until=champion.override_until,
+            restricted_use=champion.restricted_use,
+        )
         if champion.is_override
         else None,
-        "valid_until": str(champion.valid_until),
-        "revoked": champion.revoked,
-    }
+        valid_until=champion.valid_until,
+        revoked=champion.revoked,
+    )

@@ -1,11 +1,12 @@
-"""`rehabcast ledger`: the record of audits, approvals and moves."""
+"""`rehabcast ledger`: the record of audits, approvals and promotions."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -13,26 +14,82 @@ from rich.table import Table
 from rehabcast.commands.output import AsJson, emit
 from rehabcast.settings import Settings
 
+if TYPE_CHECKING:
+    from audits.ledger.mirror import Drift
+    from audits.ledger.trail import Entry
+
 app = typer.Typer(no_args_is_help=True, help="The record of audits, approvals and promotions.")
 
-HeadArgument = Annotated[Path, typer.Argument(help="File of the head; FILE.sig is its signature.")]
+HeadArgument = Annotated[
+    Path, typer.Argument(help="File to write the head to; FILE.sig will be its signature.")
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedLedger:
+    """A ledger whose chain is intact.
+
+    Parameters
+    ----------
+    valid
+        Always True: a broken chain is an error.
+    entries, head
+        Length of the trail, and the hash of its last entry.
+    drift
+        MLflow aliases that do not show the ledger's champion.
+    """
+
+    valid: bool = True
+    entries: int
+    head: str
+    drift: tuple[Drift, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrailEntry:
+    """One entry of the trail, its details read."""
+
+    sequence: int
+    time: str
+    kind: str
+    about: str
+    actor: str
+    payload: Mapping[str, Any]
+    previous: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trail:
+    """The whole trail, oldest entry first."""
+
+    entries: tuple[TrailEntry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorResult:
+    """The MLflow aliases that had been moved by hand, and were corrected."""
+
+    drift: tuple[Drift, ...]
 
 
 @app.command()
 def verify(
     head: Annotated[
         Path | None,
-        typer.Option(help="A signed head kept elsewhere (`ledger head`): a cut trail shows."),
+        typer.Option(
+            help="A signed head kept elsewhere (`ledger head`): shows whether entries were cut off."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Recompute the ledger's hash chain; any edited, lost or moved entry is an error (exit 6)."""
+    """Recompute the ledger's hash chain; an entry edited, lost or moved is an error (exit 6)."""
     from audits.ledger.ledger import Ledger
     from audits.ledger.mirror import drifts
     from audits.ledger.records import LedgerState
     from audits.ledger.signing import SIGNATURE
     from audits.ledger.signing import verify as verify_signature
-    from rehabcast.evidence import trusted_keys
+    from rehabcast.signed_artifacts import trusted_keys
     from training.registry.model_versions import ChampionAliases
 
     settings = Settings()
@@ -43,29 +100,27 @@ def verify(
         anchor = LedgerState(**json.loads(head.read_text("utf-8")))
     ledger = Ledger(settings.ledger_url)
     state = ledger.verify(anchor)
-    drifted = drifts(ledger, ChampionAliases(store=settings.store))
-    record = {
-        "valid": True,
-        "entries": state.length,
-        "head": state.head,
-        "drift": [asdict(drift) for drift in drifted],
-    }
-    told = [f"{state.length} entries, chain holds, head {state.head}", *map(str, drifted)]
-    emit(record, "\n".join(told), as_json=as_json)
+    result = VerifiedLedger(
+        entries=state.length,
+        head=state.head,
+        drift=tuple(drifts(ledger, ChampionAliases(store=settings.store))),
+    )
+    summary = f"{state.length} entries, the chain is intact, head {state.head}"
+    emit(result, "\n".join([summary, *map(str, result.drift)]), as_json=as_json)
 
 
 @app.command("head")
 def write_head(output: HeadArgument, as_json: AsJson = False) -> None:
-    """Write the verified trail's head, signed: keep both files where the ledger's keeper is not."""
+    """Verify the trail and write its head, signed; keep both files apart from the ledger."""
     from audits.ledger.ledger import Ledger
     from audits.ledger.signing import SIGNATURE, sign
-    from rehabcast.evidence import signing_key
+    from rehabcast.signed_artifacts import signing_key
 
     settings = Settings()
     state = Ledger(settings.ledger_url).verify()
     output.write_text(json.dumps(asdict(state)), "utf-8")
     sign(output, output.with_name(output.name + SIGNATURE), signing_key(settings))
-    emit(asdict(state), f"{state.length} entries, head {state.head}", as_json=as_json)
+    emit(state, f"{state.length} entries, head {state.head}", as_json=as_json)
 
 
 @app.command()
@@ -73,36 +128,49 @@ def show(as_json: AsJson = False) -> None:
     """Print the whole trail: who did what, when, to which version."""
     from audits.ledger.ledger import Ledger
 
-    rows: list[dict[str, Any]] = [
-        {**asdict(entry), "payload": entry.details()}
-        for entry in Ledger(Settings().ledger_url).trail()
-    ]
-    table = Table("entry", "time", "what", "version", "by", "why")
-    for row in rows:
-        why = row["payload"].get("reason") or row["payload"].get("why") or ""
-        told = row["payload"].get("outcome") or row["payload"].get("role") or why
-        table.add_row(
-            str(row["sequence"]), row["time"], row["kind"], row["about"], row["actor"], str(told)
-        )
-    emit({"entries": rows}, table, as_json=as_json)
+    trail = Trail(entries=tuple(map(_trail_entry, Ledger(Settings().ledger_url).trail())))
+    emit(trail, trail_table(trail), as_json=as_json)
+
+
+def _trail_entry(entry: Entry) -> TrailEntry:
+    return TrailEntry(
+        sequence=entry.sequence,
+        time=entry.time,
+        kind=entry.kind,
+        about=entry.about,
+        actor=entry.actor,
+        payload=entry.details(),
+        previous=entry.previous,
+        hash=entry.hash,
+    )
+
+
+def trail_table(trail: Trail) -> Table:
+    """Return the trail as a table for people."""
+    table = Table("entry", "time", "what", "version", "by", "outcome, role or reason")
+    for entry in trail.entries:
+        given = (entry.payload.get(name) for name in ("outcome", "role", "reason", "why"))
+        detail = next((str(value) for value in given if value), "")
+        table.add_row(str(entry.sequence), entry.time, entry.kind, entry.about, entry.actor, detail)
+    return table
 
 
 @app.command()
 def mirror(as_json: AsJson = False) -> None:
-    """Make MLflow's aliases show the ledger's champions, and note what was moved by hand."""
+    """Make MLflow's aliases show the ledger's champions; record which were moved by hand."""
     from audits.ledger.ledger import Ledger
-    from rehabcast.evidence import mirror as mirror_aliases
+    from rehabcast.signed_artifacts import mirror_aliases
 
     settings = Settings()
-    drifted = mirror_aliases(settings, Ledger(settings.ledger_url))
-    record = {"drift": [asdict(drift) for drift in drifted]}
-    emit(record, f"{len(drifted)} alias(es) had been moved by hand.", as_json=as_json)
+    drift = tuple(mirror_aliases(settings, Ledger(settings.ledger_url)))
+    message = f"{len(drift)} alias(es) had been moved by hand."
+    emit(MirrorResult(drift=drift), message, as_json=as_json)
 
 
 @app.command()
 def schema() -> None:
     """Print the JSON schema of audit reports."""
     from audits.report.content import Report
-    from rehabcast.commands.output import results
+    from rehabcast.commands.output import stdout_console
 
-    results.print_json(json.dumps(Report.model_json_schema()))
+    stdout_console.print_json(json.dumps(Report.model_json_schema()))

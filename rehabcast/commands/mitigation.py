@@ -1,11 +1,11 @@
-"""`rehabcast audit --mitigate`: what each way to make forecasts fairer costs and brings."""
+"""`rehabcast audit --mitigate`: accuracy and fairness of each mitigation, side by side."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
@@ -15,7 +15,35 @@ from rehabcast.settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
+    from audits.judging.mitigation import Compared
     from inference.bundle import Bundle
+    from training.registry.model_versions import ModelVersion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MitigationComparison:
+    """Mitigations of one version, compared on one attribute.
+
+    Parameters
+    ----------
+    model_version
+        `NAME/N`.
+    attribute, attributes
+        Which attribute's groups were compared, and which could have been.
+    recommended
+        Always None: the choice is the board's.
+    methods
+        Each metric under each method.
+    report_folder
+        Where the comparison's pages are.
+    """
+
+    model_version: str
+    attribute: str
+    attributes: tuple[str, ...]
+    recommended: None = None
+    methods: tuple[Compared, ...]
+    report_folder: Path
 
 
 def run_mitigation(
@@ -24,16 +52,14 @@ def run_mitigation(
     variants: list[str],
     cohort: Path | None,
     config: Path | None,
-) -> dict[str, Any]:
-    """Compare mitigations of a version; return what `audit --mitigate --json` prints."""
+) -> MitigationComparison:
+    """Compare mitigations of a version, and write the comparison's pages to its run."""
     import pandas as pd
 
     from audits.judging.mitigation import compare
     from audits.measure.partitions import axes
-    from audits.report.editions import to_html, to_pdf
-    from audits.report.mitigation import comparison_document
     from contracts.errors import ContractError
-    from rehabcast.evidence import REPORT_FOLDER, open_bundle, policy_of
+    from rehabcast.signed_artifacts import REPORT_FOLDER, open_bundle, policy_for
     from training.registry.model_versions import fetch, fetch_predictions, find
 
     settings = Settings()
@@ -43,29 +69,42 @@ def run_mitigation(
         return pd.read_parquet(fetch_predictions(settings.store, find(settings.store, name))[0])
 
     predictions = table_of(model_version)
-    varied = [each.axis for each in axes(predictions) if not each.is_constant]
-    if not varied:
-        raise ContractError(f"{model_version}: no attribute varies in this cohort")
-    chosen = axis if axis is not None else varied[0]
-    given = {name: table_of(name) for name in variants}
+    attributes = tuple(part.axis for part in axes(predictions) if not part.is_constant)
+    if not attributes:
+        raise ContractError(
+            f"{model_version}: no attribute varies in this cohort",
+            "compare mitigations of a version that was trained on people of more than one group",
+        )
+    attribute = axis if axis is not None else attributes[0]
+    named = {name: table_of(name) for name in variants}
     bundle = open_bundle(settings, version)
     trained = {} if cohort is None else _trained(bundle, cohort, config)
-    told = compare(predictions, chosen, policy_of(bundle), {**trained, **given})
-    with TemporaryDirectory() as place:
-        folder = Path(place)
-        document = comparison_document(told, chosen, model_version, folder)
+    methods = compare(predictions, attribute, policy_for(bundle), {**trained, **named})
+    _publish(settings, version, methods, attribute)
+    return MitigationComparison(
+        model_version=model_version,
+        attribute=attribute,
+        attributes=attributes,
+        methods=tuple(methods),
+        report_folder=fetch(settings.store, version, REPORT_FOLDER),
+    )
+
+
+def _publish(
+    settings: Settings, version: ModelVersion, methods: list[Compared], attribute: str
+) -> None:
+    """Write the comparison as HTML and PDF to the version's run."""
+    from audits.report.editions import to_html, to_pdf
+    from audits.report.mitigation import comparison_document
+    from rehabcast.signed_artifacts import REPORT_FOLDER
+
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        document = comparison_document(methods, attribute, str(version), folder)
         (folder / "mitigation.html").write_text(to_html(document, folder), "utf-8")
         (folder / "mitigation.pdf").write_bytes(to_pdf(document, folder))
         for path in sorted(folder.iterdir()):
             settings.store.client().log_artifact(version.run_id, str(path), REPORT_FOLDER)
-    return {
-        "model_version": model_version,
-        "attribute": chosen,
-        "attributes": varied,
-        "recommended": None,
-        "methods": [asdict(one) for one in told],
-        "report_folder": str(fetch(settings.store, version, REPORT_FOLDER)),
-    }
 
 
 def _trained(bundle: Bundle, cohort: Path, config: Path | None) -> dict[str, pd.DataFrame]:
@@ -79,28 +118,13 @@ def _trained(bundle: Bundle, cohort: Path, config: Path | None) -> dict[str, pd.
         return train_variants(read_cohort(cohort), bundle, parameters, advance=advance)
 
 
-def comparison_table(record: dict[str, Any]) -> Table:
-    """Return the comparison as a table."""
-    from audits.judging.mitigation import Compared
-    from audits.measure.intervals import Interval
+def comparison_table(comparison: MitigationComparison) -> Table:
+    """Return the comparison as a table for people."""
     from audits.report.mitigation import COLUMNS, rows_of_comparison
 
-    def interval(told: dict[str, float] | None) -> Interval | None:
-        return None if told is None else Interval(**told)
-
-    told = [
-        Compared(
-            **{
-                **one,
-                "overall_interval": interval(one["overall_interval"]),
-                "gap_interval": interval(one["gap_interval"]),
-            }
-        )
-        for one in record["methods"]
-    ]
-    title = f"Mitigation of {record['model_version']}, by {record['attribute']}"
+    title = f"Mitigation of {comparison.model_version}, by {comparison.attribute}"
     caption = "None is recommended: a smaller gap can be bought by making everyone worse."
     table = Table(*COLUMNS, title=title, caption=caption)
-    for row in rows_of_comparison(told):
+    for row in rows_of_comparison(list(comparison.methods)):
         table.add_row(*row)
     return table

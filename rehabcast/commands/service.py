@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import httpx
 import pandas as pd
@@ -18,18 +18,20 @@ import typer
 
 from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, SUBJECT, TEXT, TIME, Cohort
 from contracts.errors import ContractError, EvidenceMissing, RehabcastError, ServiceUnavailable
-from rehabcast.commands.output import AsJson, emit, words
+from rehabcast.commands.output import AsJson, emit, stderr_console
 from rehabcast.settings import Settings
 
+if TYPE_CHECKING:
+    from serving.schemas import ForecastAnswer, ForecastRequest
+
 START_SECONDS = 60.0
-ANSWER_SECONDS = 30.0
 
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     development: Annotated[
-        bool, typer.Option("--development", help="Take a token made up now, on loopback only.")
+        bool, typer.Option("--development", help="Accept a token generated now, on loopback only.")
     ] = False,
 ) -> None:
     """Serve the champion until stopped; refuses to start without a verified, audited champion."""
@@ -38,11 +40,11 @@ def serve(
     token = settings.development_token
     if development and token is None:
         token = secrets.token_urlsafe(24)
-        words.print(f"For this machine only: export REHABCAST_TOKEN={token}")
+        stderr_console.print(f"For this machine only: export REHABCAST_TOKEN={token}")
     if token is not None and host not in {"127.0.0.1", "::1", "localhost"}:
         raise ContractError(
-            f"a development token is for loopback only, not for {host}: set REHABCAST_ACCESS"
-            " (docs/operations.md)"
+            f"a development token is for loopback only, not for {host}",
+            "set REHABCAST_ACCESS (docs/operations.md)",
         )
     command = serve_command(host, settings.port if port is None else port)
     sys.stdout.flush()
@@ -65,11 +67,11 @@ def serve_command(host: str, port: int) -> list[str]:
 
 
 def service_environment(token: str | None) -> dict[str, str]:
-    """Return the environment of the service: ours, without telemetry."""
+    """Return the environment of the service: that of this process, without telemetry."""
     quiet = {
         "BENTOML_DO_NOT_TRACK": "True",
         "MLFLOW_DISABLE_TELEMETRY": "true",
-        # A registry that hangs must not keep the service from seeing a revocation for minutes.
+        # A registry that hangs must not delay by minutes that the service sees a revocation.
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     }
@@ -84,7 +86,7 @@ def running_service(port: int, log: Path, token: str) -> Iterator[str]:
     Raises
     ------
     ServiceUnavailable
-        It ended, or was not ready within `START_SECONDS`; `log` says why.
+        It stopped, or was not ready within `START_SECONDS`; `log` says why.
     """
     address = f"http://127.0.0.1:{port}"
     with log.open("w") as output:
@@ -113,7 +115,7 @@ def _wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path)
         except httpx.TransportError:
             pass
         time.sleep(0.2)
-    raise ServiceUnavailable(f"the service did not become ready: see {log}")
+    raise ServiceUnavailable("the service did not become ready", f"see {log}")
 
 
 def forecast(
@@ -121,9 +123,9 @@ def forecast(
     cohort: Annotated[Path, typer.Option("--cohort", help="Cohort folder with the record.")],
     as_of_day: Annotated[
         int | None,
-        typer.Option(help="Use only what was known on this day after enrolment; default, all."),
+        typer.Option(help="Use only what was known on this day after enrolment; by default all."),
     ] = None,
-    weeks: Annotated[int | None, typer.Option(help="Horizon to explain.")] = None,
+    weeks: Annotated[int | None, typer.Option(help="Which horizon to explain.")] = None,
     url: Annotated[str | None, typer.Option(help="Address of the service.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -133,59 +135,60 @@ def forecast(
     settings = Settings()
     request = forecast_request(read_cohort(cohort), subject, as_of_day=as_of_day, weeks=weeks)
     address = url or f"http://{settings.host}:{settings.port}"
-    show_forecast(ask(address, request, settings.token), as_json=as_json)
+    print_forecast(request_forecast(address, request, settings.token), as_json=as_json)
 
 
-def show_forecast(answer: dict[str, Any], *, as_json: bool) -> None:
-    """Print an answer of the service."""
-    import msgspec
-
+def print_forecast(answer: ForecastAnswer, *, as_json: bool) -> None:
+    """Print a forecast, or why there is none."""
     from serving.formats.plain_text import readable
-    from serving.schemas import ForecastAnswer
 
-    emit(answer, readable(msgspec.convert(answer, ForecastAnswer)), as_json=as_json)
+    emit(answer, readable(answer), as_json=as_json)
 
 
-def ask(address: str, request: dict[str, Any], token: str | None) -> dict[str, Any]:
-    """Post a request to the service.
+def request_forecast(address: str, request: ForecastRequest, token: str | None) -> ForecastAnswer:
+    """Send a request to the service.
 
     Raises
     ------
     ServiceUnavailable
-        Nothing answers at the address.
+        No service answers at the address.
     RehabcastError
         The service refused the request.
     """
+    from serving.http.client import Client, NotAnswered
+
     try:
-        answer = httpx.post(
-            f"{address}/v1/forecast",
-            json=request,
-            headers={} if token is None else {"Authorization": f"Bearer {token}"},
-            timeout=ANSWER_SECONDS,
-        )
+        with Client(address, token) as client:
+            return client.forecast(request)
     except httpx.TransportError as error:
         raise ServiceUnavailable(
-            f"no service answers at {address}: start it with `rehabcast serve`"
+            f"no service answers at {address}", "start it with `rehabcast serve`"
         ) from error
-    if answer.status_code != httpx.codes.OK:
-        raise RehabcastError(f"the service refused ({answer.status_code}): {answer.text}")
-    record: dict[str, Any] = answer.json()
-    return record
+    except NotAnswered as error:
+        raise RehabcastError(
+            f"the service refused the request ({error})", "correct the request or the token"
+        ) from error
 
 
 def forecast_request(
     cohort: Cohort, subject: int, *, as_of_day: int | None, weeks: int | None
-) -> dict[str, Any]:
-    """Write one subject's record as the service's request.
+) -> ForecastRequest:
+    """Return one subject's record as a request to the service.
 
     Raises
     ------
     EvidenceMissing
         The subject is not in the cohort.
     """
+    from contracts.observation import Observation
+    from serving.schemas import ForecastRequest
+
     record = cohort.events[cohort.events[SUBJECT] == subject]
     if record.empty:
-        raise EvidenceMissing(f"subject {subject} is not in cohort {cohort.provenance.name!r}")
+        raise EvidenceMissing(
+            f"subject {subject} is not in cohort {cohort.provenance.name!r}",
+            "use a subject_id of the cohort's data",
+        )
     dates = record.set_index(CODE)[TIME].dt.normalize()
     enrolment_day = (dates[ENROLMENT] - dates[ONSET]).days
     facts = record[~record[CODE].isin([ONSET, ENROLMENT])]
@@ -193,26 +196,26 @@ def forecast_request(
     if as_of_day is not None:
         facts = facts[day.isna() | (day <= enrolment_day + as_of_day)]
     observations = [
-        {
-            "code": code,
-            "day_since_onset": None if pd.isna(time) else (time.normalize() - dates[ONSET]).days,
-            "value": None if pd.isna(number) else float(number),
-            "label": None if pd.isna(text) else text,
-        }
+        Observation(
+            code=code,
+            day_since_onset=None if pd.isna(time) else (time.normalize() - dates[ONSET]).days,
+            value=None if pd.isna(number) else float(number),
+            label=None if pd.isna(text) else text,
+        )
         for code, time, number, text in zip(
             facts[CODE], facts[TIME], facts[NUMBER], facts[TEXT], strict=True
         )
     ]
-    return {
-        "subject": str(subject),
-        "enrolment_day": int(enrolment_day),
-        "observations": observations,
-        "explain_horizon_weeks": weeks,
-    }
+    return ForecastRequest(
+        subject=str(subject),
+        enrolment_day=int(enrolment_day),
+        observations=observations,
+        explain_horizon_weeks=weeks,
+    )
 
 
-def say_how_to_serve() -> None:
-    """Tell how to go on after a demonstration."""
-    words.print("Serve it again:      make serve")
-    words.print("See runs and models: .venv/bin/mlflow ui --backend-store-uri", end=" ")
-    words.print(Settings().tracking_uri)
+def print_next_steps() -> None:
+    """Print what can be done after a demonstration."""
+    stderr_console.print("Serve it again:      make serve")
+    stderr_console.print("See runs and models: .venv/bin/mlflow ui --backend-store-uri", end=" ")
+    stderr_console.print(Settings().tracking_uri)

@@ -1,16 +1,16 @@
-"""`rehabcast cohort simulate`, `floor` and `draw`: a cohort that knows its truth."""
+"""`rehabcast cohort simulate`, `floor` and `draw`: cohorts whose truth is known."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from rehabcast.commands.output import AsJson, emit, progress, words
+from rehabcast.commands.output import IF_PRESENT, INLINE, AsJson, emit, progress, stderr_console
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,9 +19,67 @@ if TYPE_CHECKING:
     from features.simulate.scenario import Scenario
 
 Workers = Annotated[
-    int, typer.Option(min=1, help="Processes; the result is the same for any number.")
+    int, typer.Option(min=1, help="How many processes; the result does not depend on it.")
 ]
 CORES = len(os.sched_getaffinity(0))
+LONGEST_CELL = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateResult:
+    """A realism gate, and whether the cohort's figure is within its bounds."""
+
+    gate: Gate = field(metadata=INLINE)
+    held: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatedCohort:
+    """A simulated cohort as written.
+
+    Parameters
+    ----------
+    cohort, truth
+        Its folder, and the folder of its truth.
+    scenario, planted
+        Name of the scenario, and what was planted in it.
+    subjects, seed, events, digest
+        How many subjects, drawn from which seed; how many events, and the digest of the data.
+    gates
+        The realism gates; None unless requested.
+    """
+
+    cohort: Path
+    truth: Path
+    simulated: bool = True
+    scenario: str
+    planted: str
+    subjects: int
+    seed: int
+    events: int
+    digest: str
+    gates: tuple[GateResult, ...] | None = field(default=None, metadata=IF_PRESENT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloorResult:
+    """The Bayes floor of a simulated cohort.
+
+    Parameters
+    ----------
+    floor
+        File of the best possible forecasts.
+    task, subjects
+        What was forecast, and for how many subjects.
+    rows
+        Scores by origin and horizon (`training.comparison.bayes_floor.floor_scores`).
+    """
+
+    floor: Path
+    simulated: bool = True
+    task: str
+    subjects: int
+    rows: pd.DataFrame
 
 
 def simulate(
@@ -29,15 +87,16 @@ def simulate(
     subjects: Annotated[int, typer.Option(min=1, help="How many subjects.")] = 600,
     seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
     scenario: Annotated[
-        Path | None, typer.Option(help="What is simulated, see scenarios/; default, plain stroke.")
+        Path | None,
+        typer.Option(help="TOML file, see scenarios/; by default stroke, nothing planted."),
     ] = None,
     report: Annotated[
-        bool, typer.Option("--report", help="Print each realism gate: source, target and value.")
+        bool, typer.Option("--report", help="Print every realism gate: source, target and value.")
     ] = False,
     workers: Workers = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Write a SIMULATED cohort, no real person is in it, and its truth beside it (NAME-truth)."""
+    """Write a SIMULATED cohort, without any real person, and its truth beside it (NAME-truth)."""
     from features.simulate.realism import realism_gates
     from features.simulate.truth import truth_folder
     from features.simulate.write import shard_count, write_simulated
@@ -52,13 +111,14 @@ def simulate(
             workers=workers,
             advance=advance,
         )
-    record = _written(destination, parameters, subjects=subjects, seed=seed)
-    gates = realism_gates(samples) if report else []
-    if report:
-        record["gates"] = [{**asdict(gate), "held": gate.held} for gate in gates]
-    readable = gate_table(gates, subjects) if report else _written_table(record)
-    emit(record, readable, as_json=as_json)
-    words.print(f"SIMULATED cohort: {destination}; its truth: {truth_folder(destination)}")
+    gates = (
+        tuple(GateResult(gate=gate, held=gate.held) for gate in realism_gates(samples))
+        if report
+        else None
+    )
+    result = _simulated_cohort(destination, parameters, subjects, seed, gates)
+    emit(result, _cohort_table(result) if gates is None else gate_table(result), as_json=as_json)
+    stderr_console.print(f"SIMULATED cohort: {destination}; its truth: {truth_folder(destination)}")
 
 
 def _scenario(file: Path | None) -> Scenario:
@@ -67,7 +127,13 @@ def _scenario(file: Path | None) -> Scenario:
     return Scenario() if file is None else read_scenario(file)
 
 
-def _written(folder: Path, scenario: Scenario, *, subjects: int, seed: int) -> dict[str, Any]:
+def _simulated_cohort(
+    folder: Path,
+    scenario: Scenario,
+    subjects: int,
+    seed: int,
+    gates: tuple[GateResult, ...] | None,
+) -> SimulatedCohort:
     import meds
     import pyarrow.parquet as pq
 
@@ -75,64 +141,81 @@ def _written(folder: Path, scenario: Scenario, *, subjects: int, seed: int) -> d
     from features.simulate.truth import truth_folder
 
     data = folder / meds.data_subdirectory
-    return {
-        "cohort": str(folder),
-        "truth": str(truth_folder(folder)),
-        "simulated": True,
-        "scenario": scenario.name,
-        "planted": scenario.about,
-        "subjects": subjects,
-        "seed": seed,
-        "events": sum(pq.ParquetFile(file).metadata.num_rows for file in data.glob("*.parquet")),
-        "digest": folder_digest(data),
-    }
+    return SimulatedCohort(
+        cohort=folder,
+        truth=truth_folder(folder),
+        scenario=scenario.name,
+        planted=scenario.about,
+        subjects=subjects,
+        seed=seed,
+        events=sum(pq.ParquetFile(file).metadata.num_rows for file in data.glob("*.parquet")),
+        digest=folder_digest(data),
+        gates=gates,
+    )
 
 
-def _written_table(record: dict[str, Any]) -> Table:
+def _cohort_table(result: SimulatedCohort) -> Table:
     table = Table("what", "value", title="SIMULATED, no real person")
-    for name in ("scenario", "planted", "subjects", "seed", "events", "digest"):
-        table.add_row(name, str(record[name])[:60])
+    for name, value in (
+        ("scenario", result.scenario),
+        ("planted", result.planted),
+        ("subjects", result.subjects),
+        ("seed", result.seed),
+        ("events", result.events),
+        ("digest", result.digest),
+    ):
+        table.add_row(name, str(value)[:LONGEST_CELL])
     return table
 
 
-def gate_table(gates: list[Gate], subjects: int) -> Table:
+def gate_table(result: SimulatedCohort) -> Table:
     """Return the realism gates as a table for people."""
     from features.simulate.realism import GATE_SUBJECTS
 
-    few = f"; they are meant for {GATE_SUBJECTS:,} subjects" if subjects < GATE_SUBJECTS else ""
+    gates = result.gates or ()
+    few = (
+        f"; they are meant for {GATE_SUBJECTS:,} subjects"
+        if result.subjects < GATE_SUBJECTS
+        else ""
+    )
     table = Table(
         title=f"Realism gates: {sum(gate.held for gate in gates)} of {len(gates)} held"
         " (SIMULATED, no real person)",
-        caption=f"Bounds are those of the sources' own uncertainty{few}.",
+        caption=f"The bounds come from the sources' own uncertainty{few}.",
     )
     for heading in ("figure", "source", "reported", "bounds", "here", "held"):
         table.add_column(heading, justify="right" if heading in {"reported", "here"} else "left")
-    for gate in gates:
+    for gate, held in ((measured.gate, measured.held) for measured in gates):
         table.add_row(
             gate.name,
             gate.source,
             f"{gate.target:g}",
             f"{gate.low:g} to {gate.high:g}",
             f"{gate.value:.1f}",
-            "yes" if gate.held else "NO",
+            "yes" if held else "NO",
         )
     return table
 
 
 def floor(
-    cohort: Annotated[Path, typer.Argument(help="SIMULATED cohort folder, with its truth beside.")],
-    task: Annotated[Path, typer.Option("--task", help="Task file: what is forecast, from what.")],
+    cohort: Annotated[
+        Path, typer.Argument(help="SIMULATED cohort folder, with its truth beside it.")
+    ],
+    task: Annotated[
+        Path, typer.Option("--task", help="Task file (TOML): what is forecast, from what.")
+    ],
     subjects: Annotated[
-        int | None, typer.Option(min=1, help="Only the first so many subjects; default, all.")
+        int | None,
+        typer.Option(min=1, help="Only this many subjects, the first ones; by default all."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the Monte-Carlo draws.")] = 0,
     workers: Workers = CORES,
     as_json: AsJson = False,
 ) -> None:
-    """Work out the best possible forecast of every subject, origin and horizon (the Bayes floor).
+    """Compute the best possible forecast of every subject, origin and horizon (the Bayes floor).
 
-    It is written into the truth folder as floor-TASK.parquet; no honest model can do better on
-    average, and a model that seems to has seen what it must not.
+    It is written to the truth folder as floor-TASK.parquet. No honest model can do better on
+    average; a model that seems to has seen the outcome.
     """
     from contracts.cohort import SUBJECT
     from features.cohort import read_cohort
@@ -153,22 +236,20 @@ def floor(
         )
     file = floor_file(cohort, forecast_task.name)
     table.to_parquet(file, index=False)
-    rows = floor_scores(table, batch, forecast_task)
-    record = {
-        "floor": str(file),
-        "simulated": True,
-        "task": forecast_task.name,
-        "subjects": int(table[SUBJECT].nunique()),
-        "rows": rows.to_dict("records"),
-    }
-    emit(record, _floor_table(rows), as_json=as_json)
+    result = FloorResult(
+        floor=file,
+        task=forecast_task.name,
+        subjects=int(table[SUBJECT].nunique()),
+        rows=floor_scores(table, batch, forecast_task),
+    )
+    emit(result, _floor_table(result.rows), as_json=as_json)
 
 
 def _floor_table(rows: pd.DataFrame) -> Table:
     table = Table(
         *rows.columns,
         title="The best possible forecast (SIMULATED, no real person)",
-        caption="MC error: standard error of the forecast's own mean, in points.",
+        caption="MC error: Monte-Carlo standard error of the forecast's mean, in points.",
     )
     for row in rows.itertuples(index=False):
         table.add_row(
@@ -178,12 +259,14 @@ def _floor_table(rows: pd.DataFrame) -> Table:
 
 
 def draw(
-    cohort: Annotated[Path, typer.Argument(help="SIMULATED cohort folder, with its truth beside.")],
+    cohort: Annotated[
+        Path, typer.Argument(help="SIMULATED cohort folder, with its truth beside it.")
+    ],
     picture: Annotated[Path, typer.Argument(help="Picture to write: .png, .svg or .pdf.")],
     subjects: Annotated[int, typer.Option(min=1, max=50, help="How many subjects.")] = 10,
 ) -> None:
-    """Draw the courses and wearable channels of a few simulated subjects, truth and record."""
+    """Draw recovery and wearable channels of a few simulated subjects, truth beside record."""
     from features.simulate.picture import draw_subjects_of
 
     draw_subjects_of(cohort, picture, subjects)
-    words.print(f"Drew {subjects} SIMULATED subjects: {picture}")
+    stderr_console.print(f"Drew {subjects} SIMULATED subjects: {picture}")

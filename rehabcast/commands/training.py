@@ -1,16 +1,15 @@
-"""`rehabcast train`, `search` and `evaluate`."""
+"""`rehabcast train` and `search`."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from rehabcast.commands.engine import Engine, EngineOption, RayAddress
-from rehabcast.commands.output import AsJson, emit, progress, words
+from rehabcast.commands.output import AsJson, emit, progress, stderr_console
 from rehabcast.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,16 +20,39 @@ ConfigOption = Annotated[
     Path | None, typer.Option(help="Training parameters (TOML), as `search` writes them.")
 ]
 CohortOption = Annotated[
-    Path, typer.Option("--cohort", help="Cohort folder, as `cohort import` or `simulate` wrote it.")
+    Path,
+    typer.Option(
+        "--cohort", help="Cohort folder, as written by `cohort import` or `cohort simulate`."
+    ),
 ]
-TaskOption = Annotated[Path, typer.Option("--task", help="Task file: what is forecast, from what.")]
+TaskOption = Annotated[
+    Path, typer.Option("--task", help="Task file (TOML): what is forecast, from what.")
+]
 PretrainOption = Annotated[
     Path | None,
-    typer.Option(help="Cohort to learn from first, usually a large simulated one."),
+    typer.Option(help="Cohort to pre-train on, usually a large simulated one."),
 ]
 VersionArgument = Annotated[
     str, typer.Argument(metavar="MODEL_VERSION", help="NAME/N, as `rehabcast train` prints it.")
 ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingResult:
+    """A registered candidate.
+
+    Parameters
+    ----------
+    model_version, run_id
+        `NAME/N`, and the MLflow run that trained it.
+    simulated, data_digest
+        Whether its cohort is simulated, and the digest of the cohort's data.
+    """
+
+    model_version: str
+    run_id: str
+    simulated: bool
+    data_digest: str
 
 
 def train(
@@ -44,8 +66,8 @@ def train(
     seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Train on a cohort and register a candidate; interrupted, the same command goes on."""
-    record = run_training(
+    """Train on a cohort and register a candidate; to resume after an interruption, run it again."""
+    result = run_training(
         cohort,
         task,
         model,
@@ -53,9 +75,9 @@ def train(
         pretrain_on,
         _cluster(ray_address) if engine is Engine.RAY else None,
     )
-    emit(record, f"Registered candidate {record['model_version']}.", as_json=as_json)
+    emit(result, f"Registered candidate {result.model_version}.", as_json=as_json)
     if not as_json:
-        words.print(f"Next: rehabcast audit {record['model_version']}")
+        stderr_console.print(f"Next: rehabcast audit {result.model_version}")
 
 
 def run_training(
@@ -65,10 +87,10 @@ def run_training(
     parameters: TrainingConfig,
     pretrain_on: Path | None = None,
     cluster: RayCluster | None = None,
-) -> dict[str, Any]:
-    """Train with a progress bar; return the record that `train --json` prints."""
+) -> TrainingResult:
+    """Train with a progress bar, register the candidate and sign its bundle."""
     from features.cohort import read_cohort
-    from rehabcast.evidence import explain_sample, sign_bundle
+    from rehabcast.signed_artifacts import log_explanation_quality, sign_bundle
     from training.fitting.crossfit import fit_sequentially
     from training.task import read_task
     from training.train import steps
@@ -76,10 +98,10 @@ def run_training(
 
     settings = Settings()
     forecast_task = read_task(task)
-    read = read_cohort(cohort)
+    training_cohort = read_cohort(cohort)
     with progress("Training", steps(parameters)) as advance:
         version = train_model(
-            read,
+            training_cohort,
             forecast_task,
             parameters,
             model=model,
@@ -90,13 +112,13 @@ def run_training(
             advance=advance,
         )
     sign_bundle(settings, version)
-    explain_sample(settings, version, read, parameters.seed)
-    return {
-        "model_version": str(version),
-        "run_id": version.run_id,
-        "simulated": read.provenance.simulated,
-        "data_digest": read.digest,
-    }
+    log_explanation_quality(settings, version, training_cohort, parameters.seed)
+    return TrainingResult(
+        model_version=str(version),
+        run_id=version.run_id,
+        simulated=training_cohort.provenance.simulated,
+        data_digest=training_cohort.digest,
+    )
 
 
 def search(
@@ -105,25 +127,24 @@ def search(
     output: Annotated[
         Path, typer.Option("--output", help="Where to write the best parameters (TOML).")
     ],
-    trials: Annotated[int, typer.Option(min=1, help="Settings to try.")] = 20,
+    trials: Annotated[int, typer.Option(min=1, help="How many settings to try.")] = 20,
     config: ConfigOption = None,
     engine: EngineOption = Engine.LOCAL,
     ray_address: RayAddress = None,
     seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Search training parameters by out-of-fold CRPS; use them with `train --config`."""
+    """Search for the training parameters of lowest out-of-fold CRPS; for `train --config`."""
     from features.cohort import read_cohort
     from training.fitting.search import search as run_search
     from training.fitting.search import search_sequentially
     from training.task import read_task
 
     parameters = parameters_of(config, seed)
-    read, forecast_task = read_cohort(cohort), read_task(task)
     with progress("Search", trials) as advance:
         best = run_search(
-            read,
-            forecast_task,
+            read_cohort(cohort),
+            read_task(task),
             parameters,
             trials=trials,
             store=Settings().store,
@@ -131,7 +152,7 @@ def search(
             advance=advance,
         )
     best.write(output)
-    emit(asdict(best), f"Best parameters: {output}", as_json=as_json)
+    emit(best, f"Best parameters: {output}", as_json=as_json)
 
 
 def _cluster(address: str | None) -> RayCluster:
@@ -141,89 +162,7 @@ def _cluster(address: str | None) -> RayCluster:
 
 
 def parameters_of(config: Path | None, seed: int) -> TrainingConfig:
-    """Return the training parameters of a file, or the usual ones, with a seed."""
+    """Return the training parameters of a file, or the defaults, with a seed."""
     from training.fitting.config import TrainingConfig, read_config
 
     return replace(TrainingConfig() if config is None else read_config(config), seed=seed)
-
-
-def evaluate(
-    model_version: VersionArgument,
-    cohort: CohortOption,
-    output: Annotated[
-        Path, typer.Option("--output", help="Where to write the prediction table (Parquet).")
-    ] = Path("predictions.parquet"),
-    as_json: AsJson = False,
-) -> None:
-    """Validate a registered model on any cohort: scores, and the prediction table as Parquet."""
-    import pandas as pd
-
-    from contracts.predictions import CANDIDATE, ORIGIN, REFUSED, SUBJECT
-    from features.cohort import read_cohort
-    from features.sequences import cohort_sequences
-    from inference.bundle import forecast_batch, load_bundle, verify_bundle
-    from inference.reference import strangers
-    from training.comparison.evaluate import scores_by_horizon
-    from training.predictions import prediction_table
-    from training.registry.model_versions import BUNDLE_FOLDER, fetch, find
-
-    settings = Settings()
-    version = find(settings.store, model_version)
-    folder = fetch(settings.store, version, BUNDLE_FOLDER)
-    bundle = load_bundle(folder, expected_digest=verify_bundle(folder))
-    read = read_cohort(cohort)
-    batch = cohort_sequences(read.events, bundle.task, bundle.layout)
-    table = prediction_table(batch, forecast_batch(bundle, batch), bundle.task, model=CANDIDATE)
-    refused = pd.DataFrame(
-        {
-            SUBJECT: batch.subject_B,
-            ORIGIN: batch.origin_day_B,
-            REFUSED: strangers(bundle.reference, batch),
-        }
-    )
-    table = table.merge(refused, on=[SUBJECT, ORIGIN], how="left", validate="many_to_one")
-    table.to_parquet(output, index=False)
-    scores = [asdict(score) for score in scores_by_horizon(table)]
-    record = {
-        "model_version": model_version,
-        "bundle_digest": bundle.digest,
-        "cohort": read.provenance.name,
-        "simulated": read.provenance.simulated,
-        "seen_in_training": read.digest == bundle.manifest.data_digest,
-        "predictions": str(output),
-        "horizons": scores,
-    }
-    emit(record, _scores_table(record), as_json=as_json)
-
-
-def _scores_table(record: dict[str, Any]) -> Table:
-    warning = (
-        "This is the cohort it was trained on: NOT an external validation"
-        if record["seen_in_training"]
-        else None
-    )
-    label = "SIMULATED " if record["simulated"] else ""
-    table = Table(
-        "week",
-        "subjects",
-        "outcomes",
-        "MAE",
-        "CRPS",
-        "bias",
-        "80 % holds",
-        "width",
-        title=f"{record['model_version']} on {label}{record['cohort']}",
-        caption=warning,
-    )
-    for row in record["horizons"]:
-        table.add_row(
-            f"{row['weeks']:g}",
-            str(row["subjects"]),
-            str(row["outcomes"]),
-            f"{row['mae']:.2f}",
-            f"{row['crps']:.2f}",
-            f"{row['bias']:+.2f}",
-            f"{row['coverage_80']:.0%}",
-            f"{row['width_80']:.1f}",
-        )
-    return table

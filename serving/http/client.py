@@ -36,14 +36,15 @@ class NotAnswered(Exception):
 
 
 class Client:
-    """Asks a service at an address, as whoever holds the token.
+    """Asks a service at an address, as whoever holds the token (None sends no token).
 
     Every method raises `NotAnswered` where the service refuses, and httpx's errors where nothing
     answers. A forecast that cannot be given is an answer: look at its `status`.
     """
 
-    def __init__(self, address: str, token: str) -> None:
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    def __init__(self, address: str, token: str | None) -> None:
+        authorization = {} if token is None else {"Authorization": f"Bearer {token}"}
+        headers = {**authorization, "Content-Type": "application/json"}
         self._http = httpx.Client(base_url=address, headers=headers, timeout=SECONDS)
 
     def __enter__(self) -> Client:

@@ -1,4 +1,4 @@
-"""Every command there is explains itself."""
+"""Every command explains itself, and every `--json` has its fields pinned."""
 
 from __future__ import annotations
 
@@ -21,6 +21,13 @@ def commands(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tu
 EVERY = list(commands(get_command(app)))
 
 
+def with_json(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[str]:
+    if any("--json" in parameter.opts for parameter in command.params):
+        yield " ".join(words)
+    for name, part in getattr(command, "commands", {}).items():
+        yield from with_json(part, (*words, name))
+
+
 def test_the_commands_are_found() -> None:
     assert {("cohort", "simulate"), ("train",), ("promote",), ("ledger", "verify")} < set(EVERY)
 
@@ -30,3 +37,10 @@ def test_every_command_explains_itself(words: tuple[str, ...]) -> None:
     done = CliRunner().invoke(app, [*words, "--help"])
     assert done.exit_code == 0
     assert len(done.stdout.split()) > 15
+
+
+def test_the_fields_of_every_json_are_pinned(json_fields: dict[str, list[str]]) -> None:
+    assert set(with_json(get_command(app))) == {
+        " ".join(word for word in command.split() if not word.startswith("--"))
+        for command in json_fields
+    }

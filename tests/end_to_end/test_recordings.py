@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ def rehabcast(*arguments: str | Path) -> tuple[int, dict[str, Any]]:
     return done.returncode, json.loads(done.stdout)
 
 
-def test_recordings_become_days_a_report_and_tables(tmp_path: Path) -> None:
+def test_recordings_become_days_a_report_and_tables(
+    tmp_path: Path, check_fields: Callable[[tuple[str, ...], dict[str, Any]], None]
+) -> None:
     source, cohort = tmp_path / "source", tmp_path / "cohort"
     source.mkdir()
     counts = np.random.default_rng(0).integers(100, 900, 2 * 1440)
@@ -30,18 +33,22 @@ def test_recordings_become_days_a_report_and_tables(tmp_path: Path) -> None:
 
     code, imported = rehabcast("cohort", "import", "auto", source, cohort)
     assert code == 0
+    check_fields(("cohort", "import"), imported)
     assert imported["subjects"] == 1
     assert [problem["file"] for problem in imported["unreadable"]] == ["notes.txt"]
 
     code, extracted = rehabcast("features", "extract", cohort)
+    check_fields(("features", "extract"), extracted)
     assert (code, extracted["kept"], extracted["digest"]) == (0, 1, imported["digest"])
 
     code, report = rehabcast("features", "report", cohort)
     assert code == 0
+    check_fields(("features", "report"), report)
     assert "<img" in Path(report["report"]).read_text("utf-8")
 
     code, exported = rehabcast("cohort", "export", cohort, tmp_path / "csv", "--format", "csv")
     assert code == 0
+    check_fields(("cohort", "export"), exported)
     assert {Path(file).name for file in exported["files"]} == {
         "codes.csv",
         "days.csv",
@@ -49,7 +56,7 @@ def test_recordings_become_days_a_report_and_tables(tmp_path: Path) -> None:
     }
 
 
-def test_a_source_with_nothing_sound_ends_with_its_own_exit_code(tmp_path: Path) -> None:
+def test_a_source_with_nothing_valid_ends_with_its_own_exit_code(tmp_path: Path) -> None:
     (tmp_path / "bad").write_bytes(b"\x01" * 200)
     code, error = rehabcast("cohort", "import", "auto", tmp_path / "bad", tmp_path / "cohort")
     assert code == 3

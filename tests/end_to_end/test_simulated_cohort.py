@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +16,25 @@ from rehabcast.main import app
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def said(*words: str) -> dict[str, Any]:
+def record_of(*words: str) -> dict[str, Any]:
     done = CliRunner().invoke(app, [*words, "--json"], catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answer
+    record: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return record
+
+
+Check = Callable[[tuple[str, ...], dict[str, Any]], None]
 
 
 @pytest.fixture(scope="module")
-def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def cohort(tmp_path_factory: pytest.TempPathFactory, check_fields: Check) -> Path:
     folder = tmp_path_factory.mktemp("simulated") / "cohort"
     scenario = ROOT / "scenarios" / "fairness-4-label-bias.toml"
-    made = said(
+    made = record_of(
         "cohort", "simulate", str(folder), "--subjects", "40", "--scenario", str(scenario),
         "--report",
     )  # fmt: skip
+    check_fields(("cohort", "simulate", "--report"), made)
     assert made["simulated"] is True
     assert made["scenario"] == "F4: label bias"
     assert made["subjects"] == 40
@@ -46,16 +51,18 @@ def test_the_report_is_a_table_for_people_that_says_it_is_simulated(tmp_path: Pa
     assert "meant for 5,000 subjects" in done.output
 
 
-def test_it_validates_like_any_cohort(cohort: Path) -> None:
-    checked = said("cohort", "validate", str(cohort))
+def test_it_validates_like_any_cohort(cohort: Path, check_fields: Check) -> None:
+    checked = record_of("cohort", "validate", str(cohort))
+    check_fields(("cohort", "validate"), checked)
     assert checked["valid"] is True
     assert checked["simulated"] is True
     assert checked["subjects"] == 40
 
 
-def test_the_floor_is_written_into_the_truth_folder(cohort: Path) -> None:
+def test_the_floor_is_written_into_the_truth_folder(cohort: Path, check_fields: Check) -> None:
     task = str(ROOT / "tasks" / "stroke-upper-limb.toml")
-    made = said("cohort", "floor", str(cohort), "--task", task, "--subjects", "6")
+    made = record_of("cohort", "floor", str(cohort), "--task", task, "--subjects", "6")
+    check_fields(("cohort", "floor"), made)
     assert made["simulated"] is True
     table = pd.read_parquet(made["floor"])
     assert Path(made["floor"]).parent.name == "cohort-truth"

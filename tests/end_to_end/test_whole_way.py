@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from training.registry.model_versions import ChampionAliases
+from contracts.bundle import CARD_FILE, MANIFEST_FILE
+from contracts.digests import file_digest
+from training.fitting.config import TrainingConfig
+from training.registry.model_versions import ChampionAliases, find
 from training.tracking import Store
 
-# MLflow uses what SQLAlchemy is to drop; nothing of ours does.
+# MLflow uses what SQLAlchemy deprecates; rehabcast itself does not.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,11 +30,16 @@ COMMAND = Path(sys.executable).with_name("rehabcast")
 
 
 class Installation:
-    """One user's folder: every command runs in it, with its own stores."""
+    """One user's folder: every command runs in it, with its own stores.
 
-    def __init__(self, place: Path) -> None:
-        self.place = place
-        (place / "mlruns").mkdir()
+    The fields of every `--json` are compared with those pinned in json_fields.json.
+    """
+
+    def __init__(
+        self, folder: Path, check_fields: Callable[[tuple[str, ...], dict[str, Any]], None]
+    ) -> None:
+        self.folder, self.check_fields = folder, check_fields
+        (folder / "mlruns").mkdir()
 
     def run(self, *words: str, actor: str = "tester") -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "REHABCAST_ACTOR": actor, "COLUMNS": "100"}
@@ -38,7 +49,7 @@ class Installation:
             [COMMAND, *words],
             capture_output=True,
             text=True,
-            cwd=self.place,
+            cwd=self.folder,
             env=environment,
             check=False,
             timeout=900,
@@ -47,13 +58,20 @@ class Installation:
     def record(self, *words: str, code: int = 0, actor: str = "tester") -> dict[str, Any]:
         done = self.run(*words, "--json", actor=actor)
         assert done.returncode == code, done.stderr
-        answer: dict[str, Any] = json.loads(done.stdout)
-        return answer
+        record: dict[str, Any] = json.loads(done.stdout)
+        if code == 0:
+            self.check_fields(words, record)
+        else:
+            assert {"error", "reason", "what_to_do", "message"} <= set(record)
+        return record
 
 
 @pytest.fixture(scope="module")
-def user(tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    return Installation(tmp_path_factory.mktemp("user"))
+def user(
+    tmp_path_factory: pytest.TempPathFactory,
+    check_fields: Callable[[tuple[str, ...], dict[str, Any]], None],
+) -> Installation:
+    return Installation(tmp_path_factory.mktemp("user"), check_fields)
 
 
 @pytest.fixture(scope="module")
@@ -131,16 +149,18 @@ def test_two_different_people_must_approve(
         words = ("approve", version, "--role", role, "--reason", "Read and discussed.")
         return user.record(*words, code=code, actor=actor)
 
-    assert "no role" in approve("boss", "mia", code=3)["message"]
+    unknown = approve("boss", "mia", code=3)
+    assert "is not a role" in unknown["reason"]
+    assert "--role ml-owner" in unknown["what_to_do"]
     refused = user.record("promote", version, *OVERRIDE, code=5)
     assert "--role ml-owner" in refused["message"]
     approve("ml-owner", "mia")
     approve("governance", "mia")
     refused = user.record("promote", version, *OVERRIDE, code=5)
     assert "two different people" in refused["message"]
-    told = approve("governance", "gus")
-    assert told["approved_by"] == {"ml-owner": "mia", "governance": "gus"}
-    assert told["report_digest"] == audited["report_digest"]
+    approval = approve("governance", "gus")
+    assert approval["approved_by"] == {"ml-owner": "mia", "governance": "gus"}
+    assert approval["report_digest"] == audited["report_digest"]
 
 
 def test_the_whole_way_ends_in_an_explained_forecast(
@@ -167,7 +187,7 @@ with running_service(_free_port(), Path("service.log"), "a token of the test") a
         [sys.executable, "-c", program],
         capture_output=True,
         text=True,
-        cwd=user.place,
+        cwd=user.folder,
         env={**os.environ, "COLUMNS": "100", "REHABCAST_TOKEN": "a token of the test"},
         check=False,
         timeout=200,
@@ -176,6 +196,7 @@ with running_service(_free_port(), Path("service.log"), "a token of the test") a
     first, second, readable = done.stdout.split("\n", 2)
     for line in (first, second):
         answer = json.loads(line)
+        user.check_fields(("forecast",), answer)
         assert answer["status"] == "forecast"
         assert [horizon["weeks"] for horizon in answer["horizons"]] == [3, 5, 6, 12, 26, 52]
         assert answer["model"]["bundle_digest"] == audited["bundle_digest"]
@@ -183,7 +204,7 @@ with running_service(_free_port(), Path("service.log"), "a token of the test") a
         assert answer["model"]["override"]["approver"] == "A. Tester"
         assert answer["model"]["override"]["restricted_use"] == "this test only"
         reasons = answer["reasons"]
-        total = reasons["base"] + sum(each["points"] for each in reasons["contributions"])
+        total = reasons["base"] + sum(part["points"] for part in reasons["contributions"])
         week_12 = next(h for h in answer["horizons"] if h["weeks"] == 12)
         assert total == pytest.approx(week_12["median"], abs=1e-3)
     assert "SIMULATED" in readable
@@ -192,16 +213,20 @@ with running_service(_free_port(), Path("service.log"), "a token of the test") a
 
 
 def alias(user: Installation) -> str | None:
-    store = Store(tracking_uri=f"sqlite:///{user.place / 'mlruns/mlflow.db'}", artifacts=user.place)
+    store = Store(
+        tracking_uri=f"sqlite:///{user.folder / 'mlruns/mlflow.db'}", artifacts=user.folder
+    )
     return ChampionAliases(store=store).version("arm")
 
 
 def move_by_hand(user: Installation, version: str | None) -> None:
-    store = Store(tracking_uri=f"sqlite:///{user.place / 'mlruns/mlflow.db'}", artifacts=user.place)
+    store = Store(
+        tracking_uri=f"sqlite:///{user.folder / 'mlruns/mlflow.db'}", artifacts=user.folder
+    )
     ChampionAliases(store=store).show("arm", version)
 
 
-def test_the_alias_mirrors_the_ledger_and_a_move_by_hand_is_told_and_set_right(
+def test_the_alias_mirrors_the_ledger_and_a_move_by_hand_is_reported_and_corrected(
     user: Installation, version: str
 ) -> None:
     assert alias(user) == "1"
@@ -215,10 +240,35 @@ def test_the_alias_mirrors_the_ledger_and_a_move_by_hand_is_told_and_set_right(
     assert kinds == ["policy", "audit", *["approval"] * 3, "promotion", "drift"]
 
 
+def test_a_verdict_names_the_table_of_the_champion_it_was_compared_with(
+    user: Installation, version: str, audited: dict[str, Any]
+) -> None:
+    """Two tables, two verdicts; a first version has nothing to be compared with."""
+    assert audited["champion_predictions_digest"] is None
+    quick = user.folder / "quick.toml"
+    TrainingConfig(max_epochs=1, folds=2, hidden=4).write(quick)
+    second = user.record(
+        "train", "--cohort", "cohort", "--task", str(TASK), "--model", "arm", "--config", str(quick)
+    )["model_version"]
+    user.record("evaluate", version, "--cohort", "cohort", "--output", "one.parquet")
+    one, other = user.folder / "one.parquet", user.folder / "other.parquet"
+    table = pd.read_parquet(one)
+    table.assign(q50=table["q50"] + 0.25).to_parquet(other, index=False)
+    verdicts = [
+        user.record("audit", second, "--champion-predictions", str(file)) for file in (one, other)
+    ]
+    digests = [verdict["champion_predictions_digest"] for verdict in verdicts]
+    assert digests == [file_digest(one), file_digest(other)]
+    assert digests[0] != digests[1]
+    assert {verdict["champion"] for verdict in verdicts} == {version}
+    technical = Path(verdicts[1]["report_folder"], "technical.html").read_text("utf-8")
+    assert digests[1] in technical
+
+
 def test_a_ledger_cut_since_its_head_was_signed_is_found(user: Installation, version: str) -> None:
     head = user.record("ledger", "head", "head.json")
     assert user.record("ledger", "verify", "--head", "head.json")["entries"] == head["length"]
-    path = user.place / "head.json"
+    path = user.folder / "head.json"
     longer = json.loads(path.read_text("utf-8")) | {"length": head["length"] + 1}
     path.write_text(json.dumps(longer), "utf-8")
     forged = user.record("ledger", "verify", "--head", "head.json", code=6)
@@ -228,8 +278,8 @@ def test_a_ledger_cut_since_its_head_was_signed_is_found(user: Installation, ver
 def test_a_revoked_champion_is_not_served_and_a_rollback_needs_a_new_audit(
     user: Installation, version: str
 ) -> None:
-    told = user.record("revoke", "arm", "--reason", "Wrong units on ward 3.")
-    assert (told["epoch"], told["revoked"]) == (2, "Wrong units on ward 3.")
+    revoked = user.record("revoke", "arm", "--reason", "Wrong units on ward 3.")
+    assert (revoked["epoch"], revoked["revoked"]) == (2, "Wrong units on ward 3.")
     assert alias(user) is None
     assert "was revoked" in load_champion(user)
     back = user.record("rollback", "arm", "--to-epoch", "1", "--reason", "We need it.", code=5)
@@ -239,7 +289,7 @@ def test_a_revoked_champion_is_not_served_and_a_rollback_needs_a_new_audit(
 def load_champion(user: Installation) -> str:
     done = subprocess.run(
         [sys.executable, "-c", "from rehabcast.application import load_champion; load_champion()"],
-        capture_output=True, text=True, cwd=user.place, check=False,
+        capture_output=True, text=True, cwd=user.folder, check=False,
     )  # fmt: skip
     return done.stderr
 
@@ -247,15 +297,17 @@ def load_champion(user: Installation) -> str:
 def test_mitigations_are_compared_and_none_is_recommended(
     user: Installation, version: str, audited: dict[str, Any]
 ) -> None:
-    told = user.record("audit", version, "--mitigate", "--attribute", "sex", "--cohort", "cohort")
-    assert told["recommended"] is None
-    errors = {m["method"]: m for m in told["methods"] if m["metric"] == "mean absolute error"}
+    compared = user.record(
+        "audit", version, "--mitigate", "--attribute", "sex", "--cohort", "cohort"
+    )
+    assert compared["recommended"] is None
+    errors = {m["method"]: m for m in compared["methods"] if m["metric"] == "mean absolute error"}
     trained = {"plain training", "group-aware checkpoint choice", "reweighing", "Group DRO"}
     assert {"as registered", "group-conditional calibration", *trained} < set(errors)
     # The version was trained with the group-aware choice: trained again it is the same.
     assert errors["group-aware checkpoint choice"]["overall"] == errors["as registered"]["overall"]
     assert errors["Group DRO"]["overall"] != errors["as registered"]["overall"]
-    assert (Path(told["report_folder"]) / "mitigation.pdf").exists()
+    assert (Path(compared["report_folder"]) / "mitigation.pdf").exists()
     unknown = user.record("audit", version, "--mitigate", "--attribute", "shoe size", code=3)
     assert "group:shoe size" in unknown["message"]
 
@@ -265,14 +317,61 @@ def test_external_validation_writes_scores_and_a_table(user: Installation, versi
     scores = user.record("evaluate", version, "--cohort", "elsewhere", "--output", "there.parquet")
     assert scores["seen_in_training"] is False
     assert {row["weeks"] for row in scores["horizons"]} == {3, 5, 6, 12, 26, 52}
-    table = pd.read_parquet(user.place / "there.parquet")
+    table = pd.read_parquet(user.folder / "there.parquet")
     assert len(table) == sum(row["outcomes"] for row in scores["horizons"])
     assert user.record("evaluate", version, "--cohort", "cohort")["seen_in_training"] is True
 
 
+def artifacts_of(user: Installation, version: str) -> Path:
+    store = Store(
+        tracking_uri=f"sqlite:///{user.folder / 'mlruns/mlflow.db'}", artifacts=user.folder
+    )
+    run_id = find(store, version).run_id
+    cards = (user.folder / "mlruns" / "artifacts").rglob(CARD_FILE)
+    return next(card.parent.parent for card in cards if run_id in card.parts)
+
+
+@contextmanager
+def damaged(run: Path, copy: Path, damage: Callable[[Path], None]) -> Iterator[None]:
+    """Damages the artifacts of a run, and restores them."""
+    shutil.copytree(run, copy)
+    damage(run)
+    try:
+        yield
+    finally:
+        shutil.rmtree(run)
+        copy.rename(run)
+
+
+def remove_signature(run: Path) -> None:
+    (run / "bundle.sig").unlink()
+
+
+def change_and_reseal(run: Path) -> None:
+    """The bundle is whole in itself again, but it is not the one that was signed."""
+    card, manifest = run / "bundle" / CARD_FILE, run / "bundle" / MANIFEST_FILE
+    before = file_digest(card)
+    card.write_text(card.read_text("utf-8") + " ", "utf-8")
+    manifest.write_text(manifest.read_text("utf-8").replace(before, file_digest(card)), "utf-8")
+
+
+@pytest.mark.parametrize("damage", [remove_signature, change_and_reseal])
+def test_a_bundle_without_a_valid_signature_is_not_evaluated(
+    user: Installation, version: str, damage: Callable[[Path], None]
+) -> None:
+    output = user.folder / f"{damage.__name__}.parquet"
+    command = ("evaluate", version, "--cohort", "cohort", "--output", str(output))
+    with damaged(artifacts_of(user, version), user.folder / "copy", damage):
+        refused = user.record(*command, code=6)
+        assert "sign" in refused["message"]
+        assert not output.exists()
+    user.record(*command)
+    assert output.exists()
+
+
 def test_a_changed_bundle_is_neither_promoted_nor_served(user: Installation, version: str) -> None:
     """Last: it damages the installation."""
-    card = next((user.place / "mlruns" / "artifacts").rglob("model-card.md"))
+    card = artifacts_of(user, version) / "bundle" / CARD_FILE
     card.write_text(card.read_text("utf-8") + " ", "utf-8")
     refused = user.record("audit", version, code=6)
     assert "not what was signed by a trusted key" in refused["message"]

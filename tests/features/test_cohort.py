@@ -166,10 +166,10 @@ def test_a_summary_counts_people_and_what_is_not_recorded(
     small: pd.DataFrame, tmp_path: Path
 ) -> None:
     summary = summarise(write_cohort(small, PROVENANCE, tmp_path / "cohort"))
-    assert summary["subjects"] == 4
-    assert summary["simulated"] is True
-    assert summary["not_recorded"]["aphasia"] == 4
-    assert sum(code["events"] for code in summary["codes"]) == len(small)
+    assert summary.subjects == 4
+    assert summary.simulated is True
+    assert summary.not_recorded["aphasia"] == 4
+    assert sum(code.events for code in summary.codes) == len(small)
 
 
 @pytest.mark.parametrize("moment", [ONSET, ENROLMENT])

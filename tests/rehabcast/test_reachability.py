@@ -1,4 +1,4 @@
-"""Databases that go away under a service that has them open."""
+"""Databases that disappear while a service has them open."""
 
 from __future__ import annotations
 
@@ -14,45 +14,45 @@ import pytest
 from sqlalchemy import text
 
 from contracts.errors import ServiceUnavailable
-from rehabcast.reachable import answers, place_of
+from rehabcast.reachability import file_identity, is_registry_reachable
 from stores.database import connect, reading
 
 
-def test_a_moved_or_replaced_file_is_seen_though_sqlite_goes_on_reading_it(tmp_path: Path) -> None:
+def test_a_moved_or_replaced_file_is_noticed_though_sqlite_still_reads_it(tmp_path: Path) -> None:
     file = tmp_path / "ledger.db"
     url = f"sqlite:///{file}"
     with sqlite3.connect(file) as database:
-        database.execute("CREATE TABLE told (value)")
+        database.execute("CREATE TABLE entries (value)")
     database.close()
     engine = connect(url)
     with reading(engine) as connection:
-        connection.execute(text("SELECT * FROM told"))
-    place = place_of(url)
+        connection.execute(text("SELECT * FROM entries"))
+    identity = file_identity(url)
     copy = shutil.copy(file, tmp_path / "copy.db")
     file.rename(tmp_path / "away.db")
     with reading(engine) as connection:
-        connection.execute(text("SELECT * FROM told"))
+        connection.execute(text("SELECT * FROM entries"))
     with pytest.raises(ServiceUnavailable, match="gone"):
-        place_of(url)
+        file_identity(url)
     Path(copy).rename(file)
-    assert place_of(url) != place
+    assert file_identity(url) != identity
     engine.dispose()
 
 
-def test_a_servers_database_has_no_place() -> None:
-    assert place_of("postgresql://user@host/database") is None
+def test_a_servers_database_has_no_file() -> None:
+    assert file_identity("postgresql://user@host/database") is None
 
 
-def test_a_registry_in_a_file_is_there_or_not_and_none_is_made(tmp_path: Path) -> None:
+def test_a_registry_file_is_reachable_or_not_and_none_is_created(tmp_path: Path) -> None:
     file = tmp_path / "mlflow.db"
-    assert not answers(f"sqlite:///{file}")
+    assert not is_registry_reachable(f"sqlite:///{file}")
     assert not file.exists()
     with sqlite3.connect(file) as database:
         database.execute("CREATE TABLE registered_models (name)")
     database.close()
-    assert answers(f"sqlite:///{file}")
+    assert is_registry_reachable(f"sqlite:///{file}")
     file.write_bytes(b"no database at all" * 100)
-    assert not answers(f"sqlite:///{file}")
+    assert not is_registry_reachable(f"sqlite:///{file}")
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def mlflow_address() -> Iterator[str]:
 
 
 def test_a_registry_on_a_server_is_asked_for_its_health(mlflow_address: str) -> None:
-    assert answers(mlflow_address)
-    assert not answers(f"{mlflow_address}/elsewhere")
-    assert not answers("http://127.0.0.1:9")
-    assert not answers("postgresql://nobody@127.0.0.1:9/mlflow")
+    assert is_registry_reachable(mlflow_address)
+    assert not is_registry_reachable(f"{mlflow_address}/elsewhere")
+    assert not is_registry_reachable("http://127.0.0.1:9")
+    assert not is_registry_reachable("postgresql://nobody@127.0.0.1:9/mlflow")

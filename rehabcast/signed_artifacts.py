@@ -1,4 +1,8 @@
-"""Signs what leaves training and audit; fetches nothing back that its signature does not fit."""
+"""Bundles, reports and explanation tables in a run: signed when logged, verified when fetched.
+
+This is the only way to the bundle of a registered version: nothing is loaded whose signature was
+not verified.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from contracts.cohort import Cohort
 from contracts.digests import file_digest
 from contracts.errors import EvidenceMissing, IntegrityError
 from inference.bundle import Bundle, load_bundle, verify_bundle
-from rehabcast.commands.output import words
+from rehabcast.commands.output import stderr_console
 from rehabcast.settings import Settings
 from training.registry.model_versions import BUNDLE_FOLDER, ChampionAliases, ModelVersion, fetch
 
@@ -24,21 +28,21 @@ LOCAL_KEY = "local.pem"
 
 
 def signing_key(settings: Settings) -> Path:
-    """Return the private key to sign with; make one for this home where none is set or there."""
+    """Return the private key to sign with: the one set, or this home's own, made at first use."""
     if settings.signing_key is not None:
         return settings.signing_key
     private = settings.home / "keys" / LOCAL_KEY
     if not private.exists():
         make_key(private, settings.home / "keys" / "trusted" / LOCAL_KEY)
-        words.print(
-            f"Made a key to sign with, {private}. Keep it from those who may not sign, or set"
+        stderr_console.print(
+            f"Made a signing key, {private}. Keep it away from anyone who may not sign, or set"
             " REHABCAST_SIGNING_KEY and REHABCAST_TRUSTED_KEYS (docs/governance.md)."
         )
     return private
 
 
 def trusted_keys(settings: Settings) -> list[Path]:
-    """Return the public keys whose signatures hold."""
+    """Return the public keys whose signatures are accepted."""
     return sorted((settings.trusted_keys or settings.home / "keys" / "trusted").glob("*.pem"))
 
 
@@ -46,8 +50,8 @@ def sign_into_run(
     settings: Settings, version: ModelVersion, path: Path, folder: str | None
 ) -> None:
     """Sign a file or folder, and log the signature to the version's run."""
-    with TemporaryDirectory() as place:
-        signature = Path(place, path.name + SIGNATURE)
+    with TemporaryDirectory() as temporary:
+        signature = Path(temporary, path.name + SIGNATURE)
         sign(path, signature, signing_key(settings))
         settings.store.client().log_artifact(version.run_id, str(signature), folder)
 
@@ -57,28 +61,30 @@ def sign_bundle(settings: Settings, version: ModelVersion) -> None:
     sign_into_run(settings, version, fetch(settings.store, version, BUNDLE_FOLDER), None)
 
 
-def policy_of(bundle: Bundle) -> Policy:
-    """Return the shipped policy, on the scale of a model's instrument."""
+def policy_for(bundle: Bundle) -> Policy:
+    """Return the shipped policy, rescaled to a model's instrument."""
     target = bundle.task.target
     return load_policy().carried_over(target.code, target.minimal_important_difference)
 
 
-def explain_sample(settings: Settings, version: ModelVersion, cohort: Cohort, seed: int) -> None:
-    """Measure the explanations of a registered version, and log them to its run, signed."""
+def log_explanation_quality(
+    settings: Settings, version: ModelVersion, cohort: Cohort, seed: int
+) -> None:
+    """Measure the explanations of a registered version, and log the signed table to its run."""
     from serving.forecast.explanation_quality import EXPLANATIONS_FILE, explanation_quality
 
     bundle = open_bundle(settings, version)
-    with TemporaryDirectory() as place:
-        path = Path(place, EXPLANATIONS_FILE)
+    with TemporaryDirectory() as temporary:
+        path = Path(temporary, EXPLANATIONS_FILE)
         explanation_quality(bundle, cohort, seed=seed).to_parquet(path, index=False)
         settings.store.client().log_artifact(version.run_id, str(path))
         sign_into_run(settings, version, path, None)
 
 
-def fetch_explanations(settings: Settings, version: ModelVersion) -> Path | None:
-    """Return a version's table of explanations, its signature verified.
+def fetch_explanation_quality(settings: Settings, version: ModelVersion) -> Path | None:
+    """Return a version's explanation quality table, its signature verified.
 
-    None where it was registered without: the report then tells that they are not available.
+    None where the version was registered without one: the report then lists it as not available.
 
     Raises
     ------
@@ -122,28 +128,31 @@ def fetch_report(settings: Settings, version: ModelVersion) -> tuple[Report, str
     Raises
     ------
     IntegrityError
-        It is not signed by a trusted key, a byte was changed, or it is no report.
+        It is not signed by a trusted key, a byte was changed, or it is not a report.
     EvidenceMissing
-        There is none.
+        There is no report.
     """
     path = _fetch_signed(settings, version, f"{REPORT_FOLDER}/{REPORT_FILE}")
     try:
         return Report.model_validate_json(path.read_bytes()), file_digest(path)
     except ValueError as error:
-        raise IntegrityError(f"{path.name}: no audit report: {error}") from error
+        raise IntegrityError(
+            f"{version}: {path.name} is signed, but cannot be read as an audit report ({error})",
+            f"run `rehabcast audit {version}` with this version of rehabcast",
+        ) from error
 
 
-def mirror(settings: Settings, ledger: Ledger) -> list[Drift]:
-    """Make MLflow's aliases show the ledger's champions; say, and return, what drifted."""
-    found = catch_up(
+def mirror_aliases(settings: Settings, ledger: Ledger) -> list[Drift]:
+    """Make MLflow's aliases show the ledger's champions; print and return the ones that drifted."""
+    drifts = catch_up(
         ledger,
         ChampionAliases(store=settings.store),
         actor=settings.actor,
         now=datetime.now(UTC),
     )
-    for drift in found:
-        words.print(f"[bold]Drift:[/bold] {drift}. Set right, and noted in the ledger.")
-    return found
+    for drift in drifts:
+        stderr_console.print(f"[bold]Drift:[/bold] {drift}. Corrected, and recorded in the ledger.")
+    return drifts
 
 
 def _fetch_signed(settings: Settings, version: ModelVersion, path: str) -> Path:
@@ -151,6 +160,9 @@ def _fetch_signed(settings: Settings, version: ModelVersion, path: str) -> Path:
     try:
         signature = fetch(settings.store, version, path + SIGNATURE)
     except EvidenceMissing as error:
-        raise IntegrityError(f"{version}: its {path} is not signed: {error}") from error
+        raise IntegrityError(
+            f"{version}: its {path} is not signed ({error.reason})",
+            "restore the signature from a backup, or train the version again",
+        ) from error
     verify(local, signature, trusted_keys(settings))
     return local

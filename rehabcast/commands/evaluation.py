@@ -1,0 +1,145 @@
+"""`rehabcast evaluate`: external validation of a registered version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from rehabcast.commands.output import AsJson, emit
+from rehabcast.commands.training import CohortOption, VersionArgument
+from rehabcast.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from contracts.cohort import Cohort
+    from inference.bundle import Bundle
+    from training.comparison.evaluate import HorizonScore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """Scores of a registered version on a cohort.
+
+    Parameters
+    ----------
+    model_version, bundle_digest
+        What was evaluated.
+    cohort, simulated
+        Name of the cohort, and whether it is simulated.
+    seen_in_training
+        True where the model was trained on this very cohort: no external validation.
+    predictions
+        File of the prediction table.
+    horizons
+        Scores by horizon.
+    """
+
+    model_version: str
+    bundle_digest: str
+    cohort: str
+    simulated: bool
+    seen_in_training: bool
+    predictions: Path
+    horizons: tuple[HorizonScore, ...]
+
+
+def evaluate(
+    model_version: VersionArgument,
+    cohort: CohortOption,
+    output: Annotated[
+        Path, typer.Option("--output", help="Where to write the prediction table (Parquet).")
+    ] = Path("predictions.parquet"),
+    as_json: AsJson = False,
+) -> None:
+    """Validate a registered model on any cohort: scores, and the prediction table as Parquet."""
+    evaluation = run_evaluation(model_version, cohort, output)
+    emit(evaluation, scores_table(evaluation), as_json=as_json)
+
+
+def run_evaluation(model_version: str, folder: Path, output: Path) -> Evaluation:
+    """Forecast a cohort with a version's signed bundle; write the table, return the scores.
+
+    Raises
+    ------
+    IntegrityError
+        The bundle's signature is missing or not valid, or a byte was changed.
+    """
+    from features.cohort import read_cohort
+    from rehabcast.signed_artifacts import open_bundle
+    from training.comparison.evaluate import scores_by_horizon
+    from training.registry.model_versions import find
+
+    settings = Settings()
+    bundle = open_bundle(settings, find(settings.store, model_version))
+    cohort = read_cohort(folder)
+    table = _predictions(bundle, cohort)
+    table.to_parquet(output, index=False)
+    return Evaluation(
+        model_version=model_version,
+        bundle_digest=bundle.digest,
+        cohort=cohort.provenance.name,
+        simulated=cohort.provenance.simulated,
+        seen_in_training=cohort.digest == bundle.manifest.data_digest,
+        predictions=output,
+        horizons=tuple(scores_by_horizon(table)),
+    )
+
+
+def _predictions(bundle: Bundle, cohort: Cohort) -> pd.DataFrame:
+    import pandas as pd
+
+    from contracts.predictions import CANDIDATE, ORIGIN, REFUSED, SUBJECT
+    from features.sequences import cohort_sequences
+    from inference.bundle import forecast_batch
+    from inference.reference import strangers
+    from training.predictions import prediction_table
+
+    batch = cohort_sequences(cohort.events, bundle.task, bundle.layout)
+    table = prediction_table(batch, forecast_batch(bundle, batch), bundle.task, model=CANDIDATE)
+    refused = pd.DataFrame(
+        {
+            SUBJECT: batch.subject_B,
+            ORIGIN: batch.origin_day_B,
+            REFUSED: strangers(bundle.reference, batch),
+        }
+    )
+    return table.merge(refused, on=[SUBJECT, ORIGIN], how="left", validate="many_to_one")
+
+
+def scores_table(evaluation: Evaluation) -> Table:
+    """Return the scores as a table for people."""
+    warning = (
+        "This is the cohort it was trained on: NOT an external validation"
+        if evaluation.seen_in_training
+        else None
+    )
+    label = "SIMULATED " if evaluation.simulated else ""
+    table = Table(
+        "week",
+        "subjects",
+        "outcomes",
+        "MAE",
+        "CRPS",
+        "bias",
+        "80 % coverage",
+        "80 % width",
+        title=f"{evaluation.model_version} on {label}{evaluation.cohort}",
+        caption=warning,
+    )
+    for score in evaluation.horizons:
+        table.add_row(
+            f"{score.weeks:g}",
+            str(score.subjects),
+            str(score.outcomes),
+            f"{score.mae:.2f}",
+            f"{score.crps:.2f}",
+            f"{score.bias:+.2f}",
+            f"{score.coverage_80:.0%}",
+            f"{score.width_80:.1f}",
+        )
+    return table

@@ -1,0 +1,45 @@
+"""What `rehabcast audit` compares a candidate with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from contracts.errors import ContractError
+from contracts.predictions import CANDIDATE, CHAMPION, HORIZON, MODEL, ORIGIN, SUBJECT
+from rehabcast.commands.audit import _champion_table, with_champion
+from rehabcast.settings import Settings
+
+
+def forecasts(model: str, subjects: list[int], q50: float) -> pd.DataFrame:
+    return pd.DataFrame(
+        {MODEL: model, SUBJECT: subjects, ORIGIN: 0, HORIZON: 84, "q50": q50},
+    )
+
+
+def test_the_champion_stands_beside_the_candidate_for_the_same_forecasts_only() -> None:
+    candidate = forecasts(CANDIDATE, [1, 2], 30.0)
+    champion = pd.concat([forecasts(CANDIDATE, [2, 3], 40.0), forecasts("comparator", [2], 1.0)])
+    both = with_champion(candidate, champion.assign(note="not in the candidate's table"))
+    assert list(both.columns) == list(candidate.columns)
+    added = both[both[MODEL] == CHAMPION]
+    assert added[[SUBJECT, "q50"]].to_numpy().tolist() == [[2, 40.0]]
+    assert len(both) == 3
+
+
+def test_two_tables_of_a_champion_have_two_digests(tmp_path: Path) -> None:
+    digests = set()
+    for q50 in (30.0, 31.0):
+        forecasts(CANDIDATE, [1], q50).to_parquet(tmp_path / "table.parquet", index=False)
+        digests.add(_champion_table(Settings(), "arm/1", tmp_path / "table.parquet").digest)
+    assert len(digests) == 2
+
+
+def test_a_file_that_is_not_a_prediction_table_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    file = tmp_path / "other.parquet"
+    pd.DataFrame({"x": [1]}).to_parquet(file)
+    with pytest.raises(ContractError, match="not a prediction table") as refused:
+        _champion_table(Settings(), "arm/1", file)
+    assert "rehabcast evaluate" in refused.value.what_to_do

@@ -1,0 +1,38 @@
+"""A registered bundle is fetched in one place only, which verifies its signature."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from contracts.digests import PACKAGES
+
+ROOT = Path(__file__).resolve().parents[2]
+REGISTRY = {"training/registry/model_versions.py", "rehabcast/signed_artifacts.py"}
+
+
+def names_in(module: Path) -> set[str]:
+    tree = ast.parse(module.read_text("utf-8"))
+    return {
+        node.id if isinstance(node, ast.Name) else node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name | ast.alias)
+    }
+
+
+def modules_that_name(*names: str) -> set[str]:
+    return {
+        str(module.relative_to(ROOT))
+        for package in PACKAGES
+        for module in (ROOT / package).rglob("*.py")
+        if names_in(module) & set(names)
+    }
+
+
+def test_only_the_signed_loader_fetches_a_registered_bundle() -> None:
+    assert modules_that_name("BUNDLE_FOLDER") == REGISTRY
+
+
+def test_a_bundle_is_loaded_by_the_signed_loader_or_from_the_folder_that_it_verified() -> None:
+    users = {"rehabcast/signed_artifacts.py", "rehabcast/application.py"}
+    assert modules_that_name("load_bundle") == users
