@@ -13,6 +13,22 @@ import pandas as pd
 from numpy.typing import NDArray
 
 
+@dataclass(frozen=True, slots=True)
+class PersonCovariate:
+    """One person covariate: the number of a code, or whether one label of a code applies.
+
+    Parameters
+    ----------
+    code
+        Code of the vocabulary.
+    label
+        One of the code's labels; None where the code's value is a number.
+    """
+
+    code: str
+    label: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """Names along the axes of a sequence batch, the same for every subject of a task.
@@ -31,6 +47,14 @@ class Layout:
     modality_C: tuple[str, ...]
     person_S: tuple[str, ...]
     horizon_days_H: tuple[int, ...]
+
+    def person_covariates(self) -> tuple[PersonCovariate, ...]:
+        """Return code and label of each person covariate, in the order of `person_S`.
+
+        The names are part of the bundle's file format; this is the one place that reads them.
+        """
+        parts = (name.partition("=") for name in self.person_S)
+        return tuple(PersonCovariate(code, label or None) for code, _, label in parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,20 +16,26 @@ from inference.bundle import load_bundle
 from rehabcast.evidence import fetch_bundle, fetch_report, mirror
 from rehabcast.reachable import answers, place_of
 from rehabcast.settings import Settings
-from serving.forecast.audit_status import Coverage, Served, Standing
+from serving.faults import Fault
+from serving.forecast.audit_status import AuditStatus, Coverage, ServedModel
 from serving.http.access import Access, read_access
-from serving.http.runtime import Desk
+from serving.http.runtime import Runtime
 from serving.http.service import build_service
 from serving.state.champion import ChampionInService
-from serving.state.forecast_log import Recorder
+from serving.state.forecast_log import ForecastLog
 from serving.state.store import Store
 from training.registry.register import find
 
 REGISTRY_SECONDS = 10.0
 """How often we ask whether the registry is there; it is needed only for the next champion."""
 
+REGISTRY_UNREACHABLE = Fault(
+    "the registry cannot be reached, so a new champion could not be loaded",
+    "check that MLflow is running",
+)
 
-def load_champion() -> Served:
+
+def load_champion() -> ServedModel:
     """Load the ledger's champion, after checking ledger, signatures, audit and every byte.
 
     The MLflow alias is not asked: it is a mirror that anyone with the store can move. Where one
@@ -50,7 +56,7 @@ def load_champion() -> Served:
         return _loaded(settings, ledger)
 
 
-def _loaded(settings: Settings, ledger: Ledger) -> Served:
+def _loaded(settings: Settings, ledger: Ledger) -> ServedModel:
     ledger.verify()
     champion = ledger.champion(settings.model)
     if champion.revoked is not None:
@@ -76,10 +82,10 @@ def _loaded(settings: Settings, ledger: Ledger) -> Served:
         raise IntegrityError(f"{champion.model_version}: its report is not the one in the ledger")
     folder = fetch_bundle(settings, version)
     mirror(settings, ledger)
-    return Served(
+    return ServedModel(
         bundle=load_bundle(folder, expected_digest=champion.bundle_digest),
         card=(folder / CARD_FILE).read_text("utf-8"),
-        standing=Standing(
+        audit_status=AuditStatus(
             model_version=champion.model_version,
             report_digest=champion.report_digest,
             outcome=champion.outcome,
@@ -99,9 +105,10 @@ class LedgerSource:
         self._settings = settings
         self._ledger = Ledger(settings.ledger_url)
         self._place = place_of(settings.ledger_url)
-        self._problem, self._asked_at = "", float("-inf")
+        self._problem: Fault | None = None
+        self._asked_at = float("-inf")
 
-    def moves(self) -> str:
+    def revision(self) -> str:
         """Say what the ledger holds of the champion now.
 
         Raises
@@ -121,22 +128,20 @@ class LedgerSource:
         last = None if audit is None else audit.sequence
         return f"{champion.model_version} {champion.epoch} {champion.revoked} {last}"
 
-    def problem(self) -> str:
+    def problem(self) -> Fault | None:
         """Say whether the registry is there for the next champion."""
         if time.monotonic() - self._asked_at >= REGISTRY_SECONDS:
             there = answers(self._settings.tracking_uri)
-            self._problem = (
-                "" if there else "the registry cannot be reached: no champion can follow"
-            )
+            self._problem = None if there else REGISTRY_UNREACHABLE
             self._asked_at = time.monotonic()
         return self._problem
 
-    def load(self) -> Served:
+    def load(self) -> ServedModel:
         """Load the champion after every check."""
         return load_champion()
 
 
-def open_desk() -> Desk:
+def open_runtime() -> Runtime:
     """Open everything that a worker answers with.
 
     Raises
@@ -147,10 +152,10 @@ def open_desk() -> Desk:
     settings = Settings()
     access = _access(settings)
     store = Store(settings.store_url)
-    return Desk(
+    return Runtime(
         champion=ChampionInService(LedgerSource(settings)),
         store=store,
-        recorder=Recorder(store),
+        forecast_log=ForecastLog(store),
         access=access,
     )
 
@@ -176,4 +181,4 @@ def _coverage(report: Report) -> dict[tuple[str, str], Coverage]:
     }
 
 
-service = build_service(open_desk, Settings().workers)
+service = build_service(open_runtime, Settings().workers)

@@ -140,10 +140,10 @@ def show_forecast(answer: dict[str, Any], *, as_json: bool) -> None:
     """Print an answer of the service."""
     import msgspec
 
-    from serving.formats.plain_text import readable
+    from serving.formats.plain_text import as_plain_text
     from serving.schemas import ForecastAnswer
 
-    emit(answer, readable(msgspec.convert(answer, ForecastAnswer)), as_json=as_json)
+    emit(answer, as_plain_text(msgspec.convert(answer, ForecastAnswer)), as_json=as_json)
 
 
 def ask(address: str, request: dict[str, Any], token: str | None) -> dict[str, Any]:

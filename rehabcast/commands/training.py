@@ -162,7 +162,7 @@ def evaluate(
     from features.cohort import read_cohort
     from features.sequences import cohort_sequences
     from inference.bundle import forecast_batch, load_bundle, verify_bundle
-    from inference.reference import strangers
+    from inference.out_of_distribution import is_out_of_distribution
     from training.comparison.evaluate import scores_by_horizon
     from training.predictions import prediction_table
     from training.registry.register import BUNDLE_FOLDER, fetch, find
@@ -178,7 +178,7 @@ def evaluate(
         {
             SUBJECT: batch.subject_B,
             ORIGIN: batch.origin_day_B,
-            REFUSED: strangers(bundle.reference, batch),
+            REFUSED: is_out_of_distribution(bundle.reference, batch),
         }
     )
     table = table.merge(refused, on=[SUBJECT, ORIGIN], how="left", validate="many_to_one")

@@ -1,4 +1,4 @@
-"""Public keys of those who sign tokens: a JWKS file, or its address."""
+"""Public keys that tokens are signed with: a JWKS file, or its address."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 import httpx
 import jwt
 
-FRESH_SECONDS = 600.0
-"""How long keys are taken as they are: after that they are read again."""
+MAX_AGE_SECONDS = 600.0
+"""How long keys are used before they are read again."""
 
-AGAIN_SECONDS = 30.0
-"""An unknown key id makes us look again, but no more often than this."""
+REREAD_SECONDS = 30.0
+"""After an unknown key id the keys are read again, but no more often than this."""
 
 FETCH_SECONDS = 5.0
 
@@ -23,7 +23,7 @@ log = logging.getLogger("rehabcast.keys")
 
 
 class Keys:
-    """The keys of one signer, read when first needed."""
+    """The keys of one issuer or client, read when first needed."""
 
     def __init__(self, source: str) -> None:
         self.source = source
@@ -32,10 +32,10 @@ class Keys:
         self._lock = threading.Lock()
 
     def find(self, kid: str) -> jwt.PyJWK | None:
-        """Return the key of an id, or None; keys that cannot be read again stay as they were."""
+        """Return the key of an id, or None; if they cannot be read again, the old keys are used."""
         with self._lock:
             age = time.monotonic() - self._read_at
-            if age > FRESH_SECONDS or (kid not in self._by_id and age > AGAIN_SECONDS):
+            if age > MAX_AGE_SECONDS or (kid not in self._by_id and age > REREAD_SECONDS):
                 self._read()
             return self._by_id.get(kid)
 
@@ -44,7 +44,7 @@ class Keys:
         try:
             keys = jwt.PyJWKSet.from_dict(json.loads(self._text())).keys
         except (OSError, ValueError, httpx.HTTPError, jwt.PyJWTError) as error:
-            log.error("the keys of a signer cannot be read: %s", type(error).__name__)
+            log.error("a JWKS cannot be read: %s", type(error).__name__)
             return
         self._by_id = {key.key_id: key for key in keys if key.key_id is not None}
 

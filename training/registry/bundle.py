@@ -15,7 +15,7 @@ from contracts.digests import file_digest
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from inference.calibration import Calibration
-from inference.reference import learn_reference
+from inference.out_of_distribution import fit_reference
 from training.models.layers.inputs import modalities_of
 from training.models.layers.network import Ensemble
 from training.registry.graphs import write_graphs
@@ -55,7 +55,7 @@ def write_bundle(
     calibration
         Offsets in score points, for everybody and for groups.
     sample
-        The training pairs: to trace and check with, and to know strangers by.
+        The training pairs: to trace and check with, and to say what is out of distribution.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def write_bundle(
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_graphs(folder, ensemble, sample)
-    reference = learn_reference(sample)
+    reference = fit_reference(sample)
     arrays = {
         names.CALIBRATION: calibration.offsets_HQ,
         names.GROUP_CALIBRATION: calibration.offsets_GHQ,
