@@ -35,6 +35,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from contracts.groups import GroupName
+
 MANIFEST_FILE = "manifest.json"
 ENCODER_FILE = "encoder.onnx"
 HEAD_FILE = "head.onnx"
@@ -64,7 +66,7 @@ class Manifest(BaseModel):
     horizon_days
         Horizons, days after enrolment.
     calibration_groups
-        Order of the groups along G, as `attribute: label`.
+        Order of the groups along G.
     pretrained_on
         Cohort that the networks learned from before this one; empty when none.
     cohort_name, simulated
@@ -84,7 +86,7 @@ class Manifest(BaseModel):
     channel_modalities: tuple[str, ...]
     person: tuple[str, ...]
     horizon_days: tuple[int, ...]
-    calibration_groups: tuple[str, ...] = ()
+    calibration_groups: tuple[GroupName, ...] = ()
     pretrained_on: str = ""
     cohort_name: str
     simulated: bool

@@ -14,7 +14,8 @@ One row per model, subject, origin and horizon with an observed truth:
 `q05` ... `q95`        the 19 quantiles
 `chance:NAME`          forecast chance of milestone NAME
 `reached:NAME`         True where the milestone was reached at this horizon
-`group:NAME`           sensitive attribute NAME as a label; "not recorded" is a label
+`group:NAME`           sensitive attribute NAME as a label; "not recorded" is a label; of bands an
+                       ordered categorical, from the lowest band to the highest
 =====================  ==========================================================================
 
 Columns that may be absent; what rests on them is then told to be not available:

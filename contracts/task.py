@@ -99,6 +99,12 @@ class Sensitive(_Strict):
     bands: tuple[float, ...] = ()
     reason: str
 
+    @model_validator(mode="after")
+    def _bands_rise(self) -> Sensitive:
+        if any(end <= start for start, end in itertools.pairwise(self.bands)):
+            raise ValueError(f"sensitive attribute {self.name!r}: bands must be in rising order")
+        return self
+
 
 class Inputs(_Strict):
     """What a forecast may look at."""

@@ -31,6 +31,8 @@ class Finding(BaseModel):
     rule, metric, statistic, axis, group, horizon_day
         Which rule of the policy, on which number of which group of which attribute (`a & b` for a
         pair); at one horizon, or over all (None).
+    attributes
+        The attributes of the axis: none for everyone, two for a pair.
     subjects, events
         Denominators: people (None where hidden from readers), and for milestone metrics the fewer
         of those who had and had not what the metric needs; None otherwise.
@@ -53,6 +55,7 @@ class Finding(BaseModel):
     metric: str
     statistic: str
     axis: str
+    attributes: tuple[str, ...] = ()
     group: str
     horizon_day: int | None = None
     subjects: int | None

@@ -5,21 +5,18 @@ Letters: P subjects, O origins, T days of the past, N timed events.
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from contracts.cohort import CODE, NUMBER, SUBJECT, TEXT
+from contracts.groups import bands_of
 from contracts.task import Sensitive, Task
 from contracts.vocabulary import NOT_RECORDED, Kind, vocabulary
 from features.timeline import Timeline
 
 WORN_DAY_HOURS = 10.0
 """A day counts as worn from this wear time on (common practice since Troiano 2008)."""
-
-NO_WEARABLE = "no wearable"
 
 
 def groups(
@@ -36,8 +33,11 @@ def groups(
     """
     columns = {}
     for attribute in task.sensitive:
-        if vocabulary()[attribute.code].kind is Kind.DAILY:
-            by_origin = [_wear_band(timeline, task, attribute, int(day)) for day in origin_O]
+        bands = bands_of(attribute)
+        if bands is not None and vocabulary()[attribute.code].kind is Kind.DAILY:
+            by_origin = [
+                bands.label(_worn_share(timeline, task, attribute, int(day))) for day in origin_O
+            ]
             columns[attribute.name] = np.stack(by_origin, axis=1).reshape(-1)
         else:
             label_P = _person_group(facts, timeline.subjects_P, attribute)
@@ -48,17 +48,16 @@ def groups(
 def _person_group(
     facts: pd.DataFrame, subjects_P: NDArray[np.int64], attribute: Sensitive
 ) -> NDArray[np.object_]:
-    told = facts[facts[CODE] == attribute.code].set_index(SUBJECT)
-    if not attribute.bands:
-        return told[TEXT].reindex(subjects_P).fillna(NOT_RECORDED).to_numpy(dtype=object)
-    numbers = told[NUMBER].reindex(subjects_P).to_numpy(dtype=np.float64)
-    return banded(numbers, attribute.bands, "{:g}", NOT_RECORDED)
+    values = facts[facts[CODE] == attribute.code].set_index(SUBJECT)
+    if (bands := bands_of(attribute)) is None:
+        return values[TEXT].reindex(subjects_P).fillna(NOT_RECORDED).to_numpy(dtype=object)
+    return bands.label(values[NUMBER].reindex(subjects_P).to_numpy(dtype=np.float64))
 
 
-def _wear_band(
+def _worn_share(
     timeline: Timeline, task: Task, attribute: Sensitive, origin: int
-) -> NDArray[np.object_]:
-    """Band the share of worn days, from the first day with a device up to the origin."""
+) -> NDArray[np.float64]:
+    """Return the share of worn days from the first day with a device up to the origin; else NaN."""
     days = task.inputs.past_days
     day_N = timeline.day_N - (origin - days + 1)
     daily_N = timeline.places_in(task.inputs.daily) >= 0
@@ -69,7 +68,7 @@ def _wear_band(
         for rows_N in (inside_N, inside_N & wear_N & (timeline.value_N >= WORN_DAY_HOURS))
     )
     length_P = np.where(any_PT.any(axis=1), days - any_PT.argmax(axis=1), np.nan)
-    return banded(worn_PT.sum(axis=1) / length_P, attribute.bands, "{:.0%}", NO_WEARABLE)
+    return np.asarray(worn_PT.sum(axis=1) / length_P, dtype=np.float64)
 
 
 def _grid(
@@ -79,18 +78,3 @@ def _grid(
     grid_PT = np.zeros((len(timeline.subjects_P), days), dtype=np.bool_)
     grid_PT[timeline.person_N[rows_N], day_N[rows_N]] = True
     return grid_PT
-
-
-def banded(
-    numbers_N: NDArray[np.float64], edges: tuple[float, ...], form: str, missing: str
-) -> NDArray[np.object_]:
-    """Label numbers by half-open bands, [edge, next edge); NaN gets the label for missing."""
-    text = [form.format(edge) for edge in edges]
-    labels = [
-        f"under {text[0]}",
-        *(f"{low} to under {high}" for low, high in pairwise(text)),
-        f"{text[-1]} and over",
-    ]
-    band_N = np.searchsorted(np.array(edges), numbers_N, side="right")
-    named = np.array(labels, dtype=object)[band_N.clip(max=len(edges))]
-    return np.where(np.isnan(numbers_N), missing, named)

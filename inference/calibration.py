@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from contracts.forecast import MEDIAN, QUANTILE_LEVELS
+from contracts.groups import GroupName
 
 MINIMUM_OUTCOMES = 100
 """Below this many outcomes a horizon shares the offsets of all horizons pooled."""
@@ -38,13 +39,13 @@ class Calibration:
     offsets_HQ
         For everybody.
     groups_G
-        Groups with offsets of their own, as `attribute: label`.
+        Groups with offsets of their own.
     offsets_GHQ
         Added on top for each of them that a subject belongs to; 0 where a horizon has too few.
     """
 
     offsets_HQ: Array
-    groups_G: tuple[str, ...]
+    groups_G: tuple[GroupName, ...]
     offsets_GHQ: Array
 
     def offsets(self, groups_B: pd.DataFrame) -> Array:
@@ -53,13 +54,12 @@ class Calibration:
         return self.offsets_HQ + np.tensordot(member_BG, self.offsets_GHQ, axes=1)
 
 
-def memberships(groups_B: pd.DataFrame, groups_G: tuple[str, ...]) -> Array:
+def memberships(groups_B: pd.DataFrame, groups_G: tuple[GroupName, ...]) -> Array:
     """Tell which groups each pair belongs to, (B, G); without the attribute, to none of its."""
     member_BG = np.zeros((len(groups_B), len(groups_G)))
     for g, group in enumerate(groups_G):
-        name, _, label = group.partition(": ")
-        if name in groups_B.columns:
-            member_BG[:, g] = groups_B[name].to_numpy() == label
+        if group.attribute in groups_B.columns:
+            member_BG[:, g] = groups_B[group.attribute].to_numpy() == group.label
     return member_BG
 
 
@@ -81,7 +81,9 @@ def learn_calibration(
     score_BHL = _scores(truth_BH, quantiles_BHQ)
     everybody_L = _quantiles(score_BHL[observed_BH])
     groups_G = tuple(
-        f"{name}: {label}" for name in groups_B.columns for label in sorted(groups_B[name].unique())
+        GroupName(attribute=str(name), label=label)
+        for name in groups_B.columns
+        for label in sorted(groups_B[name].unique())
     )
     member_BG = memberships(groups_B, groups_G) == 1
     offset_HL = np.tile(everybody_L, (truth_BH.shape[1], 1))

@@ -28,12 +28,13 @@ from contracts.cohort import (
     TIME,
 )
 from contracts.errors import CohortInvalid
+from contracts.groups import bands_of
 from contracts.observation import Observation
 from contracts.sequences import Layout, SequenceBatch
 from contracts.task import Sensitive, Task
 from contracts.vocabulary import NOT_RECORDED, Kind, vocabulary
 from features.checks import check_events
-from features.groups import NO_WEARABLE, WORN_DAY_HOURS, banded
+from features.groups import WORN_DAY_HOURS
 from features.sequences import forecast_sequence, latest_origin
 
 
@@ -171,26 +172,28 @@ def _person(values: Values, layout: Layout) -> tuple[NDArray[np.float32], NDArra
 
 
 def _group(values: Values, attribute: Sensitive, start: int, task: Task) -> str:
-    if vocabulary()[attribute.code].kind is Kind.DAILY:
-        return _wear_band(values, attribute, start, task)
+    bands = bands_of(attribute)
     fact = values.get((attribute.code, None))
-    if not attribute.bands:
+    if bands is None:
         return NOT_RECORDED if fact is None or fact.label is None else fact.label
-    number = np.nan if fact is None or fact.value is None else fact.value
-    return str(banded(np.array([number]), attribute.bands, "{:g}", NOT_RECORDED)[0])
+    if vocabulary()[attribute.code].kind is Kind.DAILY:
+        number = _worn_share(values, attribute, start, task)
+    else:
+        number = np.nan if fact is None or fact.value is None else fact.value
+    return str(bands.label(np.array([number]))[0])
 
 
-def _wear_band(values: Values, attribute: Sensitive, start: int, task: Task) -> str:
+def _worn_share(values: Values, attribute: Sensitive, start: int, task: Task) -> float:
+    """Return the share of worn days since the first with a device; NaN where there is none."""
     end = start + task.inputs.past_days
     daily = set(task.inputs.daily)
     days = {(c, d) for c, d in values if c in daily and d is not None and start <= d < end}
     first = min((d for _, d in days if d is not None), default=None)
-    share = np.nan
-    if first is not None:
-        worn = [
-            key
-            for key in days
-            if key[0] == attribute.code and (values[key].value or 0) >= WORN_DAY_HOURS
-        ]
-        share = len(worn) / (end - first)
-    return str(banded(np.array([share]), attribute.bands, "{:.0%}", NO_WEARABLE)[0])
+    if first is None:
+        return np.nan
+    worn = [
+        key
+        for key in days
+        if key[0] == attribute.code and (values[key].value or 0) >= WORN_DAY_HOURS
+    ]
+    return len(worn) / (end - first)

@@ -177,7 +177,7 @@ def _coverage(report: Report) -> dict[tuple[str, str], Coverage]:
             value=row.value, low=row.low, high=row.high, people=row.subjects
         )
         for row in report.performance
-        if row.metric == Metric.COVERAGE and row.horizon_day is None and "&" not in row.axis
+        if row.metric == Metric.COVERAGE and row.horizon_day is None and len(row.attributes) <= 1
     }
 
 

@@ -1,4 +1,4 @@
-"""Small seeded cohorts shared by the tests."""
+"""Small seeded cohorts, and one small real bundle, shared by the tests."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ from contracts.cohort import COLUMNS, ENROLMENT, NOMINAL_ONSET, ONSET
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features.sequences import training_sequences
+from inference.bundle import Bundle, load_bundle, verify_bundle
+from training.fitting.config import TrainingConfig
+from training.fitting.crossfit import CrossFit, crossfit
+from training.models.layers.network import Ensemble
+from training.registry.bundle import Lineage, write_bundle
 from training.task import read_task
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -84,6 +89,39 @@ def events() -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def batch(events: pd.DataFrame, task: Task) -> SequenceBatch:
     return training_sequences(events, task)
+
+
+@pytest.fixture(scope="session")
+def fitted(batch: SequenceBatch, task: Task, tmp_path_factory: pytest.TempPathFactory) -> CrossFit:
+    config = TrainingConfig(max_epochs=3, folds=2, hidden=4)
+    return crossfit(batch, task, config, folder=tmp_path_factory.mktemp("folds"))
+
+
+@pytest.fixture(scope="session")
+def bundle_folder(
+    fitted: CrossFit, batch: SequenceBatch, task: Task, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    folder = tmp_path_factory.mktemp("bundle")
+    lineage = Lineage(
+        family="hybrid",
+        cohort_name="made up",
+        simulated=True,
+        data_digest="d",
+        task_digest="t",
+        config_digest="c",
+        code_digest="s",
+        predictions_digest="p",
+        seed=0,
+        subjects=60,
+    )
+    members = Ensemble(fitted.members)
+    write_bundle(folder, members, fitted.calibration, batch, task, lineage, card="# Card\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bundle(bundle_folder: Path) -> Bundle:
+    return load_bundle(bundle_folder, expected_digest=verify_bundle(bundle_folder))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -57,16 +59,52 @@ def test_nothing_served_is_unpickled() -> None:
             ]
 
 
+PLANTED = {
+    "Imports point down only; trainer, auditor and service never meet": (
+        "training/planted.py", "import serving",
+    ),
+    "Audits see prediction tables, never signals, models or registries": (
+        "audits/planted.py", "import mlflow",
+    ),
+    "Who judges and who keeps the ledger know nothing of each other": (
+        "audits/ledger/planted.py", "import audits.judging.policy",
+    ),
+    "An audit measures, then judges, then reports": (
+        "audits/measure/planted.py", "import audits.report.content",
+    ),
+    "A service speaks HTTP around formats and state, and these around the forecast": (
+        "serving/forecast/planted.py", "import serving.http.limits",
+    ),
+    "Models are fitted, then compared and registered": (
+        "training/models/planted.py", "import training.fitting.fit",
+    ),
+    "Sources are read, reduced and put together in that order": (
+        "features/biomarkers/planted.py", "import features.sources.formats",
+    ),
+    "Contracts, stores and features stay free of frameworks": (
+        "features/planted.py", "import torch",
+    ),
+    "Settings are read at the top only": ("serving/planted.py", "import typer"),
+    "No circle: neither modules nor folders import each other in a ring": (
+        "contracts/planted.py", "import contracts.planted_too",
+    ),
+}  # fmt: skip
+"""For each import contract the import that it forbids."""
+
+RING = {"contracts/planted_too.py": "import contracts.planted"}
+
+
 def test_every_import_contract_was_seen_to_break(tmp_path: Path) -> None:
     """A guard that nobody saw refuse is decoration: plant one forbidden import per contract."""
-    planted = {
-        "audits/planted.py": "import mlflow\n",
-        "training/planted.py": "import audits\n",
-        "features/planted.py": "import torch\n",
-        "serving/planted.py": "import typer\n",
-    }
-    copy = tmp_path / "tree"
-    copy.mkdir()
+    rules = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
+    assert {contract["name"] for contract in rules["contracts"]} == set(PLANTED)
+    assert "0 broken" in linted(tmp_path / "sound", {})
+    output = linted(tmp_path / "broken", {**dict(PLANTED.values()), **RING})
+    assert [name for name in PLANTED if f"{name} BROKEN" not in output] == []
+
+
+def linted(copy: Path, planted: dict[str, str]) -> str:
+    """Return what the import linter says of a copy of the source with modules planted in it."""
     for package in PACKAGES:
         for module in (ROOT / package).rglob("*.py"):
             target = copy / module.relative_to(ROOT)
@@ -74,10 +112,74 @@ def test_every_import_contract_was_seen_to_break(tmp_path: Path) -> None:
             target.write_text(module.read_text("utf-8"), "utf-8")
     (copy / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text("utf-8"), "utf-8")
     for name, text in planted.items():
-        (copy / name).write_text(text, "utf-8")
+        (copy / name).write_text(f"{text}\n", "utf-8")
     lint = Path(sys.executable).with_name("lint-imports")
+    # The copy comes before the checkout, which is installed as editable.
+    environment = {**os.environ, "PYTHONPATH": str(copy), "COLUMNS": "200"}
     done = subprocess.run(
-        [lint, "--no-cache"], capture_output=True, text=True, cwd=copy, check=False
+        [lint, "--no-cache"], capture_output=True, text=True, cwd=copy, env=environment, check=False
     )
-    assert done.returncode != 0
-    assert "0 kept, 4 broken" in done.stdout
+    assert (done.returncode != 0) == bool(planted), done.stdout + done.stderr
+    return done.stdout
+
+
+def test_no_import_contract_has_exceptions() -> None:
+    rules = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
+    allowed = {"name", "type", "layers", "containers", "modules", "ancestors", "source_modules",
+               "forbidden_modules"}  # fmt: skip
+    assert [c["name"] for c in rules["contracts"] if set(c) - allowed] == []
+
+
+FULLEST_FOLDER = 15
+LARGE_FOLDERS = {Path("features/simulate")}
+"""The simulator has one module a part of the patient; it may be larger."""
+
+
+@pytest.mark.parametrize(
+    "folder", sorted({module.parent for module in MODULES} - LARGE_FOLDERS), ids=str
+)
+def test_a_folder_can_be_seen_at_a_glance(folder: Path) -> None:
+    assert len(list((ROOT / folder).glob("[!_]*.py"))) <= FULLEST_FOLDER
+
+
+UNMIRRORED = {Path("tests/end_to_end"), Path("tests/stories"), Path("tests/benchmarks")}
+
+
+def test_test_folders_mirror_the_packages() -> None:
+    folders = {module.parent.relative_to(ROOT) for module in (ROOT / "tests").rglob("test_*.py")}
+    mirrored = {folder for folder in folders if folder != Path("tests")} - UNMIRRORED
+    assert [f for f in sorted(mirrored) if not (ROOT / f.relative_to("tests")).is_dir()] == []
+
+
+PAGES = sorted({ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")})
+A_PATH = re.compile(r"(?<![\w/.])(?:[a-z_]+/)+[a-z_0-9]+\.(?:py|sql|toml)\b")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_names_only_files_that_exist(page: Path) -> None:
+    named = A_PATH.findall(page.read_text("utf-8"))
+    ours = [path for path in named if (ROOT / path.split("/")[0]).is_dir()]
+    assert [path for path in ours if not (ROOT / path).is_file()] == []
+
+
+A_MODULE = re.compile(rf"`((?:{'|'.join(PACKAGES)})(?:\.[A-Za-z_0-9]+)+)`")
+
+
+def is_ours(name: str) -> bool:
+    """Tell whether a dotted name is a module of ours, or something defined in one."""
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        stem = ROOT.joinpath(*parts[:end])
+        module = stem / "__init__.py" if stem.is_dir() else stem.with_suffix(".py")
+        if module.is_file():
+            return (
+                end == len(parts)
+                or re.search(rf"\b{parts[end]}\b", module.read_text("utf-8")) is not None
+            )
+    return False
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_a_docstring_names_only_modules_that_exist(module: Path) -> None:
+    named = A_MODULE.findall((ROOT / module).read_text("utf-8"))
+    assert [name for name in named if not is_ours(name)] == []

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from contracts import predictions as columns
 from contracts.cohort import WEAR_TIME
+from contracts.groups import group_column
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from inference.milestones import chances, reached
@@ -41,7 +42,8 @@ def prediction_table(
     for name, column_B in _worn(batch, task).items():
         table[name] = column_B[row]
     for attribute in task.sensitive:
-        table[columns.GROUP + attribute.name] = batch.groups_B[attribute.name].to_numpy()[row]
+        label_N = batch.groups_B[attribute.name].to_numpy(dtype=object)[row]
+        table[columns.GROUP + attribute.name] = group_column(attribute, label_N)
     return table
 
 

@@ -237,6 +237,7 @@ def _evidence(
         rule=rule,
         measure=measure,
         axis=partition.axis,
+        attributes=partition.attributes,
         group=group_name(partition.labels_G, each.group),
         counts=here,
         estimate=each.value,

@@ -27,7 +27,7 @@ class Performance(BaseModel):
 
     Parameters
     ----------
-    axis, group, metric, milestone, horizon_day
+    axis, attributes, group, metric, milestone, horizon_day
         What of whom and when; no milestone and no horizon are None (over all horizons).
     subjects, events
         People, and events (`audits.judging.counts`); None where hidden from readers.
@@ -40,6 +40,7 @@ class Performance(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     axis: str
+    attributes: tuple[str, ...]
     group: str
     metric: str
     milestone: str | None
@@ -87,6 +88,7 @@ def _rows(table: pd.DataFrame, scores: Scores, policy: Policy) -> Iterator[Perfo
             )
             yield Performance(
                 axis=scores.partition.axis,
+                attributes=scores.partition.attributes,
                 group=label,
                 metric=measure.metric,
                 milestone=measure.milestone,

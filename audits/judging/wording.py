@@ -39,7 +39,7 @@ class Evidence:
 
     Parameters
     ----------
-    rule, measure, axis, group, counts
+    rule, measure, axis, attributes, group, counts
         Which rule, measured how, on which group of how many people.
     estimate, interval
         The rule's statistic, NaN where it has no denominator, with its confidence interval; None
@@ -53,6 +53,7 @@ class Evidence:
     rule: Rule
     measure: Measure
     axis: str
+    attributes: tuple[str, ...]
     group: str
     counts: Counts
     estimate: float

@@ -6,8 +6,6 @@ Letters: N rows of a table, G groups of a partition.
 from __future__ import annotations
 
 import itertools
-import math
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,12 +17,6 @@ from contracts.predictions import GROUP
 from contracts.vocabulary import NOT_RECORDED
 
 EVERYONE = "everyone"
-
-NUMBER = r"-?\d+(?:\.\d+)?"
-BAND = re.compile(
-    rf"under (?P<end>{NUMBER})%?|(?P<start>{NUMBER})%?(?: to under {NUMBER}%?| and over)"
-)
-"""Labels of bands as `features.groups` writes them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +80,8 @@ def _axis(name: str, label_N: pd.Series[str]) -> Partition:
         missing = int(label_N.isna().sum())
         raise ContractError(f'{GROUP}{name}: {missing} row(s) without label, use "not recorded"')
     labels_G, group_N = np.unique(label_N.to_numpy(dtype=str), return_inverse=True)
-    order_G = np.array(sorted(range(len(labels_G)), key=lambda group: _rank(str(labels_G[group]))))
+    rank = _ranks(label_N)
+    order_G = np.array(sorted(range(len(labels_G)), key=lambda group: rank[str(labels_G[group])]))
     return Partition(
         axis=name,
         attributes=(name,),
@@ -97,11 +90,20 @@ def _axis(name: str, label_N: pd.Series[str]) -> Partition:
     )
 
 
-def _rank(label: str) -> tuple[bool, float, bool, str]:
-    """Put bands from low to high, other labels by the alphabet after them, not recorded last."""
-    band = BAND.fullmatch(label)
-    start = math.inf if band is None else float(band["start"] or band["end"])
-    return label == NOT_RECORDED, start, band is None or band["start"] is not None, label
+def _ranks(label_N: pd.Series[str]) -> dict[str, int]:
+    """Return where each label stands: as the column's own order says, else by the alphabet.
+
+    Those whose value is not recorded stand last.
+    """
+    labels = list(
+        label_N.cat.categories if _has_order(label_N) else sorted(label_N.astype(str).unique())
+    )
+    known = [label for label in labels if label != NOT_RECORDED]
+    return {label: rank for rank, label in enumerate([*known, NOT_RECORDED])}
+
+
+def _has_order(label_N: pd.Series[str]) -> bool:
+    return isinstance(label_N.dtype, pd.CategoricalDtype) and bool(label_N.dtype.ordered)
 
 
 def _pair(first: Partition, second: Partition) -> Partition:

@@ -33,7 +33,7 @@ def uncovered(report: Report) -> Iterable[Block]:
     told += _refused(report)
     alike = {f.axis for f in findings if f.rule == COMPARISON}
     unknown = sorted(
-        {f.axis for f in findings if f.group == NOT_RECORDED and "&" not in f.axis} - alike
+        {f.axis for f in findings if f.group == NOT_RECORDED and len(f.attributes) == 1} - alike
     )
     if unknown:
         told.append(f"For some people these are not recorded: {', '.join(unknown)}.")

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from contracts.forecast import QUANTILE_LEVELS
+from contracts.groups import NO_WEARABLE, Bands
 from contracts.predictions import (
     CANDIDATE,
     CHANCE,
@@ -30,7 +31,6 @@ from contracts.predictions import (
     TRUTH,
 )
 from contracts.vocabulary import NOT_RECORDED
-from features.groups import NO_WEARABLE, banded
 from features.published_recovery import BEST_SCORE, PROPORTIONAL
 from features.simulate.channels import CHANNELS, STEPS
 from features.simulate.people import AGE, AID, ETHNICITY, INCOME, SEX, SITE
@@ -41,6 +41,9 @@ from features.simulate.subjects import SHARD, Subjects, draw_subjects
 Array = NDArray[np.float64]
 
 FOLDS = 5
+
+AGE_BANDS = Bands(edges=(55.0, 75.0))
+WEAR_BANDS = Bands(edges=(0.6, 0.9), is_share=True, missing=NO_WEARABLE)
 
 WALK_SPEED = "REHABCAST//WALK_TEST_SPEED"
 AXES = {
@@ -142,12 +145,8 @@ def _people(task: Task, drawn: Subjects) -> pd.DataFrame:
             ORIGIN: task.origin_day,
             DAYS_SINCE_ONSET: (drawn.enrolment + task.origin_day).astype(float),
             LAST_SCORE: last_N,
-            GROUP + "age band": banded(
-                drawn.facts[AGE].to_numpy(float), (55, 75), "{:g}", NOT_RECORDED
-            ),
-            GROUP + "wear band": banded(
-                _worn_share(task, drawn), (0.6, 0.9), "{:.0%}", NO_WEARABLE
-            ),
+            GROUP + "age band": AGE_BANDS.label(drawn.facts[AGE].to_numpy(float)),
+            GROUP + "wear band": WEAR_BANDS.label(_worn_share(task, drawn)),
         }
     )
     for axis, code in AXES.items():

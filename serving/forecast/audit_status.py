@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from contracts.groups import NO_WEARABLE
 from contracts.verdict import Outcome
 from contracts.vocabulary import NOT_RECORDED
-from features.groups import NO_WEARABLE
 from inference.bundle import Bundle
 from serving.schemas import GroupCoverage, ModelInfo, Override
 

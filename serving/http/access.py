@@ -24,11 +24,11 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from contracts.digests import record_digest
 from contracts.errors import ContractError
-from serving.http.keys import Keys
 from serving.http.tokens import (
     LEEWAY_SECONDS,
     NEW_TOKEN_NEEDED,
     AccessDenied,
+    Keys,
     decoded_claims,
     issuer_of,
     scopes_of,

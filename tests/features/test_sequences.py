@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from contracts.cohort import CODE, COLUMNS, ENROLMENT, NOMINAL_ONSET, NUMBER, ONSET, SUBJECT, TIME
 from contracts.errors import ForecastRefused
+from contracts.groups import NO_WEARABLE
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features import sequences
 from features.blocks import blocks_of_subjects
-from features.groups import NO_WEARABLE
 from features.sequences import (
     cohort_sequences,
     forecast_sequence,

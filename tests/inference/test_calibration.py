@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from contracts.forecast import LOWER_80, MEDIAN, QUANTILE_LEVELS, UPPER_80
+from contracts.groups import GroupName
 from inference.calibration import (
     MINIMUM_GROUP,
     MINIMUM_OUTCOMES,
@@ -74,8 +75,9 @@ def test_a_small_group_shares_the_offsets_of_everybody() -> None:
     groups.loc[groups.index[MINIMUM_GROUP - 1 :], "sex"] = "female"
     groups.loc[groups.index[: MINIMUM_GROUP - 1], "sex"] = "male"
     calibration = learned(truth_BH, 3.0, groups)
-    assert "sex: male" not in calibration.groups_G
-    assert {"wear: low", "wear: high"} <= set(calibration.groups_G)
+    assert GroupName(attribute="sex", label="male") not in calibration.groups_G
+    wear = {GroupName(attribute="wear", label=label) for label in ("low", "high")}
+    assert wear <= set(calibration.groups_G)
 
 
 def test_a_group_that_nobody_met_in_calibration_is_no_error() -> None:

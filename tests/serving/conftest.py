@@ -1,4 +1,4 @@
-"""One small real bundle for the tests of serving, and a real server process."""
+"""A champion to serve, and a real server process."""
 
 from __future__ import annotations
 
@@ -24,49 +24,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from contracts.sequences import SequenceBatch
-from contracts.task import Task
 from contracts.verdict import Outcome
-from inference.bundle import Bundle, load_bundle, verify_bundle
+from inference.bundle import Bundle, verify_bundle
 from serving.forecast.audit_status import AuditStatus, ServedModel
 from serving.state.store import Store
-from training.fitting.config import TrainingConfig
-from training.fitting.crossfit import CrossFit, crossfit
-from training.models.layers.network import Ensemble
-from training.registry.bundle import Lineage, write_bundle
-
-
-@pytest.fixture(scope="session")
-def fitted(batch: SequenceBatch, task: Task, tmp_path_factory: pytest.TempPathFactory) -> CrossFit:
-    config = TrainingConfig(max_epochs=3, folds=2, hidden=4)
-    return crossfit(batch, task, config, folder=tmp_path_factory.mktemp("folds"))
-
-
-@pytest.fixture(scope="session")
-def bundle_folder(
-    fitted: CrossFit, batch: SequenceBatch, task: Task, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    folder = tmp_path_factory.mktemp("bundle")
-    lineage = Lineage(
-        family="hybrid",
-        cohort_name="made up",
-        simulated=True,
-        data_digest="d",
-        task_digest="t",
-        config_digest="c",
-        code_digest="s",
-        predictions_digest="p",
-        seed=0,
-        subjects=60,
-    )
-    members = Ensemble(fitted.members)
-    write_bundle(folder, members, fitted.calibration, batch, task, lineage, card="# Card\n")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def bundle(bundle_folder: Path) -> Bundle:
-    return load_bundle(bundle_folder, expected_digest=verify_bundle(bundle_folder))
 
 
 @pytest.fixture(scope="session")

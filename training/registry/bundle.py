@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 from contracts import bundle as names
 from contracts.bundle import Manifest
 from contracts.digests import file_digest
+from contracts.groups import GroupName
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from inference.calibration import Calibration
@@ -79,7 +80,7 @@ def write_bundle(
 
 
 def seal(
-    folder: Path, sample: SequenceBatch, lineage: Lineage, groups_G: tuple[str, ...] = ()
+    folder: Path, sample: SequenceBatch, lineage: Lineage, groups_G: tuple[GroupName, ...] = ()
 ) -> Manifest:
     """Write the manifest over everything in the folder."""
     layout = sample.layout

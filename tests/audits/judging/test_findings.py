@@ -42,6 +42,7 @@ def evidence(
         rule=rule,
         measure=Measure(metric=rule.metric, milestone=milestone),
         axis=axis,
+        attributes=(axis,),
         group="female",
         counts=Counts(subjects=subjects, events=events),
         estimate=estimate,

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 from audits.measure.partitions import axes, everyone, pairs
 from contracts.errors import ContractError
-from features.groups import banded
+from contracts.groups import Bands
 
 TABLE = pd.DataFrame(
     {
@@ -49,19 +51,34 @@ def test_a_row_without_a_label_is_refused() -> None:
         axes(pd.DataFrame({"group:sex": ["f", None]}))
 
 
-@given(
-    edges=st.lists(st.integers(-200, 200), min_size=1, max_size=6, unique=True).map(sorted),
-    form=st.sampled_from(["{:g}", "{:.0%}", "{:.1f}"]),
-    seed=st.integers(0, 99),
-)
-def test_bands_go_from_low_to_high_and_what_is_not_recorded_comes_last(
-    edges: list[int], form: str, seed: int
+BANDS = st.lists(st.integers(-200, 200), min_size=1, max_size=6, unique=True).map(sorted)
+
+
+@given(edges=BANDS, is_share=st.booleans(), seed=st.integers(0, 99))
+def test_bands_go_from_low_to_high_and_who_has_no_value_comes_last(
+    edges: list[int], is_share: bool, seed: int
 ) -> None:
     """Whatever the alphabet says, and whoever comes first in the table."""
-    ends = tuple(edge / 4 for edge in edges)
-    inside = np.array([ends[0] - 1, *ends, np.nan])
-    in_order = [*banded(inside[:-1], ends, form, ""), "no wearable", "not recorded"]
-    label_N = np.random.default_rng(seed).permutation([*in_order, *in_order])
-    (partition,) = axes(pd.DataFrame({"group:wear band": label_N}))
-    assert list(partition.labels_G) == list(dict.fromkeys(in_order))
+    bands = Bands(edges=tuple(edge / 4 for edge in edges), is_share=is_share, missing="no wearable")
+    label_N = np.random.default_rng(seed).permutation([*bands.labels, *bands.labels])
+    column = pd.Series(pd.Categorical(label_N, categories=bands.labels, ordered=True))
+    (partition,) = axes(pd.DataFrame({"group:wear band": column}))
+    assert partition.labels_G == bands.labels
     assert [partition.labels_G[group] for group in partition.group_N] == list(label_N)
+
+
+@given(labels=st.lists(st.text("ab0 -%<>", min_size=1), min_size=1, unique=True))
+def test_an_order_is_the_columns_own_and_is_never_read_from_labels(labels: list[str]) -> None:
+    column = pd.Series(pd.Categorical(labels[::-1], categories=labels, ordered=True))
+    (ordered,) = axes(pd.DataFrame({"group:x": column}))
+    assert list(ordered.labels_G) == labels
+    (plain,) = axes(pd.DataFrame({"group:x": labels}))
+    assert list(plain.labels_G) == sorted(labels)
+
+
+def test_the_order_of_bands_outlives_the_file(tmp_path: Path) -> None:
+    bands = Bands(edges=(5.0, 10.0))
+    column = pd.Categorical(["under 5", "10 and over"], categories=bands.labels, ordered=True)
+    pd.DataFrame({"group:x": column}).to_parquet(tmp_path / "table.parquet", index=False)
+    (partition,) = axes(pd.read_parquet(tmp_path / "table.parquet"))
+    assert partition.labels_G == ("under 5", "10 and over")

@@ -1,0 +1,92 @@
+"""Groups that an audit compares: their names, and the bands that a number falls into.
+
+A group is an attribute and a label. Where the attribute is a number, its labels are made here from
+bands, in one place; whoever needs their order asks the bands and never reads a label.
+
+Letters: N numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from contracts.task import Sensitive
+from contracts.vocabulary import NOT_RECORDED, Kind, vocabulary
+
+NO_WEARABLE = "no wearable"
+"""The group of those without a day of wearable data."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class GroupName:
+    """Which group: a label of a sensitive attribute."""
+
+    attribute: str
+    label: str
+
+    def __str__(self) -> str:
+        return f"{self.attribute}: {self.label}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bands:
+    """Half-open bands of a number, [edge, next edge), open at both ends.
+
+    Parameters
+    ----------
+    edges
+        Where one band ends and the next begins, rising.
+    is_share
+        Whether the number is a share, written in per cent.
+    missing
+        Label of those without a number.
+    """
+
+    edges: tuple[float, ...]
+    is_share: bool = False
+    missing: str = NOT_RECORDED
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Labels from the lowest band to the highest, then the one for a missing number."""
+        text = [f"{edge:.0%}" if self.is_share else f"{edge:g}" for edge in self.edges]
+        return (
+            f"under {text[0]}",
+            *(f"{low} to under {high}" for low, high in pairwise(text)),
+            f"{text[-1]} and over",
+            self.missing,
+        )
+
+    def label(self, numbers_N: NDArray[np.float64]) -> NDArray[np.object_]:
+        """Return the label of each number; NaN is a missing one."""
+        band_N = np.searchsorted(np.array(self.edges), numbers_N, side="right")
+        band_N = np.where(np.isnan(numbers_N), len(self.edges) + 1, band_N)
+        return np.array(self.labels, dtype=object)[band_N]
+
+
+def bands_of(attribute: Sensitive) -> Bands | None:
+    """Return the bands of a sensitive attribute; None where its values are labels already.
+
+    A daily code is a wear time: its number is the share of worn days.
+    """
+    if not attribute.bands:
+        return None
+    if vocabulary()[attribute.code].kind is Kind.DAILY:
+        return Bands(edges=attribute.bands, is_share=True, missing=NO_WEARABLE)
+    return Bands(edges=attribute.bands)
+
+
+def group_column(attribute: Sensitive, label_N: NDArray[np.object_]) -> pd.Series[str]:
+    """Return an attribute's labels as a prediction table holds them.
+
+    Bands become an ordered categorical, so that their order travels with the column.
+    """
+    bands = bands_of(attribute)
+    if bands is None:
+        return pd.Series(label_N)
+    return pd.Series(pd.Categorical(label_N, categories=bands.labels, ordered=True))

@@ -1,0 +1,13 @@
+"""The policy that the rigs of `benchmarks/support` judge the auditor by."""
+
+from __future__ import annotations
+
+import pytest
+
+from audits.judging.policy import Policy, load_policy
+
+
+@pytest.fixture(scope="session")
+def quick_policy() -> Policy:
+    """The shipped policy with fewer bootstrap replicates."""
+    return load_policy().model_copy(update={"replicates": 200})
