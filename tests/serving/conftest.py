@@ -71,7 +71,7 @@ class FolderSource:
         return None
 
     def load(self):
-        version, folder, digest = self.moves().split()
+        version, folder, digest = self.revision().split()
         audit_status = AuditStatus(model_version=version, report_digest="r" * 64, outcome=Outcome.PASS,
             valid_until=datetime(2100, 1, 1, tzinfo=UTC), approver=None, reason=None)
         bundle = load_bundle(Path(folder), expected_digest=digest)

@@ -22,7 +22,7 @@ from serving.formats.cds_hooks import SERVICE
 from serving.formats.plain_text import as_plain_text
 from serving.http import handlers
 from serving.http.access import Access
-from serving.http.examples import BUNDLE, HOOK, RECORD
+from serving.http.examples import BUNDLE, HOOK
 from serving.http.middleware import RequestMiddleware
 from serving.http.shutdown import Shutdown
 from serving.schemas import ForecastAnswer
@@ -39,11 +39,11 @@ TEXT = (
 WITH_COLONS = TEXT | st.lists(TEXT, min_size=2, max_size=4).map(": ".join)
 
 
-def send(served: ServedModel, refusal: ForecastRefused, method: str, path: str, body: Any) -> Any:
-    """Send a request to the middleware; whoever looks for a record gets the refusal."""
+def send(served: ServedModel, error: Exception, method: str, path: str, body: Any) -> Any:
+    """Send a request to the middleware; looking for a record raises the error."""
 
     def refuse(*_: Any) -> Any:
-        raise ForecastRefused(refusal.reason, refusal.what_to_do)
+        raise error
 
     runtime: Any = SimpleNamespace(
         champion=SimpleNamespace(current=Snapshot(served)),
@@ -120,17 +120,8 @@ def test_problems_of_a_record_give_their_findings_and_their_advice(
 def test_an_unexpected_error_says_nothing_about_itself(
     served: ServedModel, path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    class Broken(ForecastRefused):
-        @property
-        def reason(self) -> str:
-            raise KeyError("CANARY")
-
-        @reason.setter
-        def reason(self, _: str) -> None:
-            pass
-
     body = BUNDLE if "fhir" in path else {"subject": "P-1"}
-    answer = send(served, Broken("", ""), "POST", path, body)
+    answer = send(served, KeyError("CANARY"), "POST", path, body)
+    assert "an internal error occurred" in str(answer)
+    assert "KeyError" in caplog.text
     assert "CANARY" not in str(answer) + caplog.text
-    assert "internal error" in str(answer)
-    assert RECORD["subject"] not in caplog.text
