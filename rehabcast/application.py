@@ -30,7 +30,7 @@ REGISTRY_SECONDS = 10.0
 """How often we ask whether the registry is there; it is needed only for the next champion."""
 
 REGISTRY_UNREACHABLE = Fault(
-    "the registry cannot be reached, so a new champion could not be loaded",
+    "the registry cannot be reached, so no new champion can be loaded",
     "check that MLflow is running",
 )
 

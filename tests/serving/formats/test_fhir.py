@@ -33,7 +33,7 @@ def test_a_bundle_becomes_a_record_that_starts_with_its_first_score(task: Task) 
     ("resources", "refusal"),
     [
         ([PATIENT, OBSERVATION], "onset is not known"),
-        ([PATIENT, CONDITION], "assess first"),
+        ([PATIENT, CONDITION], "assess the patient first"),
         ([], "hold nothing that the model knows"),
         ([PATIENT, {**PATIENT, "id": "other"}, CONDITION], "several patients"),
         ([None, 5, {"resourceType": "Patient"}], "hold nothing that the model knows"),
