@@ -39,9 +39,6 @@ RECENT_WINDOW_DAYS = 14
 MAX_PLAYERS = 12
 """Modalities are split into windows up to this many players: 4,096 coalitions."""
 
-MAX_DAY_BLOCKS = 6
-"""Blocks of days of one modality that are explained on request: 64 more passes of the encoder."""
-
 COALITIONS_PER_PASS = 512
 """Coalitions in one pass of a graph: more would only take more memory."""
 
@@ -169,57 +166,13 @@ def explain(game: Game, horizon: int, output: str = SCORE) -> shap.Explanation:
     )
 
 
-def explain_days(
-    game: Game, modality: str, horizon: int, output: str = SCORE
-) -> list[tuple[int, int, float]]:
-    """Say how much the days of one modality contribute, everything else being known.
-
-    Returns
-    -------
-    First and last day of each block, as indices along T, and its Shapley value. They add up to the
-    change of the forecast without the modality.
-
-    Raises
-    ------
-    ForecastRefused
-        The modality was not observed, or has no days.
-    """
-    bundle, batch = game.bundle, game.batch
-    columns = _columns(batch, modality)
-    days = np.flatnonzero(batch.observed_BTC[0][:, columns].any(axis=1))
-    if len(days) == 0:
-        raise ForecastRefused(
-            "no days of that modality are on record",
-            "set days_of to a modality that was observed: see rests_on in the answer",
-        )
-    blocks = np.array_split(days, min(MAX_DAY_BLOCKS, len(days)))
-    member_KD = coalitions(len(blocks))
-    modalities = bundle.manifest.modalities
-    views = [
-        _without(batch, columns, [block for b, block in enumerate(blocks) if not member_D[b]])
-        for member_D in member_KD
-    ]
-    quantiles_KHQ = np.concatenate(
-        [
-            run_head(bundle, embed(bundle, view), present_modalities(view, modalities))
-            for view in views
-        ]
-    )
-    value_K = output_of(game, calibrated(bundle, quantiles_KHQ, batch.groups_B), output)[:, horizon]
-    shapley_D = shapley_weights(len(blocks)) @ value_K
-    return [
-        (int(block[0]), int(block[-1]), float(value))
-        for block, value in zip(blocks, shapley_D, strict=True)
-    ]
-
-
 def _modalities_to_split(
     bundle: Bundle, batch: SequenceBatch, present_M: Flags, max_players: int
 ) -> set[int]:
     """Choose the modalities to split: those with most days, if observed in both windows."""
     days: dict[int, int] = {}
     for m, name in enumerate(bundle.manifest.modalities):
-        seen_T = batch.observed_BTC[0][:, _columns(batch, name)].any(axis=1)
+        seen_T = batch.observed_BTC[0][:, columns_of(batch, name)].any(axis=1)
         both = seen_T[:-RECENT_WINDOW_DAYS].any() and seen_T[-RECENT_WINDOW_DAYS:].any()
         if present_M[m] and name not in UNSPLIT and both:
             days[m] = int(seen_T.sum())
@@ -230,10 +183,11 @@ def _modalities_to_split(
 def _windows(batch: SequenceBatch) -> tuple[SequenceBatch, SequenceBatch]:
     days = batch.observed_BTC.shape[1]
     recent_T = np.arange(days) >= days - RECENT_WINDOW_DAYS
-    return _masked(batch, ~recent_T[None, :, None]), _masked(batch, recent_T[None, :, None])
+    return masked(batch, ~recent_T[None, :, None]), masked(batch, recent_T[None, :, None])
 
 
-def _masked(batch: SequenceBatch, visible_1TC: Flags) -> SequenceBatch:
+def masked(batch: SequenceBatch, visible_1TC: Flags) -> SequenceBatch:
+    """Return a batch in which only some of the observations are known."""
     return replace(
         batch,
         values_BTC=np.where(visible_1TC, batch.values_BTC, np.float32(0)),
@@ -241,14 +195,8 @@ def _masked(batch: SequenceBatch, visible_1TC: Flags) -> SequenceBatch:
     )
 
 
-def _without(batch: SequenceBatch, columns: Indices, hidden: list[Indices]) -> SequenceBatch:
-    visible_1TC = np.ones(batch.observed_BTC.shape, dtype=np.bool_)
-    for block in hidden:
-        visible_1TC[:, block[:, None], columns] = False
-    return _masked(batch, visible_1TC)
-
-
-def _columns(batch: SequenceBatch, modality: str) -> Indices:
+def columns_of(batch: SequenceBatch, modality: str) -> Indices:
+    """Return the channels of a modality, as indices along C."""
     return np.flatnonzero(np.array(batch.layout.modality_C) == modality)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from serving.forecast.explain import ALL_DAYS, Game, explain, explain_days, forecast
+from serving.forecast.explain import ALL_DAYS, Game, explain, forecast
+from serving.forecast.explain_days import explain_days
 from serving.forecast.question import Question
 from serving.schemas import SCORE, Contribution, DayContribution, Reasons
 

@@ -19,9 +19,9 @@ from serving.forecast.explain import (
     RECENT_WINDOW_DAYS,
     Game,
     explain,
-    explain_days,
     game_of,
 )
+from serving.forecast.explain_days import MAX_DAY_BLOCKS, explain_days
 
 
 def split_pair(bundle: Bundle, batch: SequenceBatch) -> SequenceBatch:
@@ -123,7 +123,7 @@ def test_days_add_up_to_what_the_forecast_would_lose_without_the_modality(
     pair = split_pair(bundle, batch)
     game = game_of(bundle, pair)
     days = explain_days(game, "gait", 3)
-    assert 1 < len(days) <= explain_module.MAX_DAY_BLOCKS
+    assert 1 < len(days) <= MAX_DAY_BLOCKS
     gait = bundle.manifest.modalities.index("gait")
     others = tuple(player for player in game.players if player.modality != gait)
     without = knowing(game, np.array([player in others for player in game.players]))
