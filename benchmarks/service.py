@@ -1,8 +1,8 @@
-"""Benchmark: exact reasons against what one would use instead, and the service under load.
+"""Benchmark: exact reasons against the usual alternatives, and the service under load.
 
-Everything runs on this machine, one after the other, on a SIMULATED cohort and a network trained
-for one epoch: figures are times, not accuracy. Prints lines for people and, as its last line, one
-JSON object.
+Everything runs on one machine, one after the other, on a SIMULATED cohort and a network trained
+for one epoch: the figures are times, not accuracy. Prints lines for people and, as its last line,
+one JSON object.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from contracts.forecast import MEDIAN
 from contracts.sequences import SequenceBatch
 from features.sequences import present_modalities, training_sequences
 from features.simulate import simulate
-from inference.bundle import Bundle, embed, join, load_bundle, verify_bundle
+from inference.bundle import Bundle, embed, load_bundle, run_head, verify_bundle
 from rehabcast.commands.service import forecast_request
 from serving.forecast.explain import explain, game_of
 from serving.forecast.shapley import coalitions
@@ -49,9 +49,9 @@ TASK = ROOT / "tasks" / "stroke-upper-limb.toml"
 SUBJECTS, REPEATS, SECONDS = 60, 5, float(os.environ.get("REHABCAST_BENCH_SECONDS", "6"))
 ARCHITECTURES: tuple[Architecture, ...] = ("hybrid", "GRU-D")
 OVERLOAD = 5
-"""Requests a second, as a multiple of what 64 connections get answered."""
+"""Requests per second, as a multiple of those answered to 64 connections."""
 NAIVE = 128
-"""Coalitions that the full network is timed on; the time for all is in proportion."""
+"""Coalitions that the full network is timed on; the time for all is extrapolated."""
 
 TOKEN = "benchmark"  # noqa: S105
 
@@ -62,31 +62,31 @@ from contracts.verdict import Outcome
 from serving.http.access import Access
 from inference.bundle import load_bundle
 from serving.state.champion import ChampionInService
-from serving.http.runtime import Desk
-from serving.state.forecast_log import Recorder
+from serving.http.runtime import Runtime
+from serving.state.forecast_log import ForecastLog
 from serving.http.service import build_service
-from serving.forecast.audit_status import Served, Standing
+from serving.forecast.audit_status import ServedModel, AuditStatus
 from serving.state.store import Store
 
-class Folder:
-    def moves(self):
+class FolderSource:
+    def revision(self):
         return "same"
 
     def problem(self):
-        return ""
+        return None
 
     def load(self):
-        standing = Standing(model_version="bench/1", report_digest="r", outcome=Outcome.PASS,
+        audit_status = AuditStatus(model_version="bench/1", report_digest="r", outcome=Outcome.PASS,
             valid_until=datetime(2100, 1, 1, tzinfo=UTC), approver=None, reason=None)
-        return Served(bundle=load_bundle(Path({folder!r}), expected_digest={digest!r}),
-            standing=standing)
+        return ServedModel(bundle=load_bundle(Path({folder!r}), expected_digest={digest!r}),
+            audit_status=audit_status)
 
-def open_desk():
+def open_runtime():
     store = Store("sqlite:///" + {store!r})
-    return Desk(champion=ChampionInService(Folder()), store=store, recorder=Recorder(store),
-        access=Access(development_token={token!r}))
+    return Runtime(champion=ChampionInService(FolderSource()), store=store,
+        forecast_log=ForecastLog(store), access=Access(development_token={token!r}))
 """
-BENTO = OURS + "\nservice = build_service(open_desk)\n"
+BENTO = OURS + "\nservice = build_service(open_runtime)\n"
 FASTAPI = (
     OURS
     + """
@@ -110,12 +110,12 @@ class Record(BaseModel):
     explain: bool = True
     explain_horizon_weeks: int | None = None
 
-served = Folder().load()
+served = FolderSource().load()
 app = FastAPI()
 
 @app.post("/v1/forecast")
 def forecast(record: Record) -> dict:
-    observations = [Observation(**dict(each)) for each in record.observations]
+    observations = [Observation(**dict(item)) for item in record.observations]
     question = Question(subject=record.subject, enrolment_day=record.enrolment_day,
         observations=observations, explain=record.explain)
     return msgspec.to_builtins(respond(question, served, now=datetime.now(UTC)))
@@ -139,7 +139,7 @@ def milliseconds(action: Callable[[], Any], repeats: int = REPEATS) -> float:
 
 
 def processor_milliseconds(action: Callable[[], Any], repeats: int = REPEATS) -> float:
-    """Return the mean processor time of an action, all threads: what others do hardly matters."""
+    """Return the mean processor time of an action, all threads: other processes hardly matter."""
     action()
     started = time.process_time()
     for _ in range(repeats):
@@ -147,47 +147,47 @@ def processor_milliseconds(action: Callable[[], Any], repeats: int = REPEATS) ->
     return 1000 * (time.process_time() - started) / repeats
 
 
-def make_bundle(architecture: Architecture, batch: SequenceBatch, place: Path) -> Path:
+def make_bundle(architecture: Architecture, batch: SequenceBatch, folder: Path) -> Path:
     """Train a network for one epoch and write its bundle."""
     task = read_task(TASK)
     config = TrainingConfig(architecture=architecture, max_epochs=1)
-    fitted = crossfit(batch, task, config, folder=place / "folds")
-    nothing = dict.fromkeys(
+    fitted = crossfit(batch, task, config, folder=folder / "folds")
+    no_digests = dict.fromkeys(
         ("data_digest", "task_digest", "config_digest", "code_digest", "predictions_digest"), "-"
     )
     lineage = TrainingProvenance(
         family=architecture, cohort_name="SIMULATED", simulated=True, seed=0, subjects=SUBJECTS,
-        **nothing,
+        **no_digests,
     )  # fmt: skip
     members = Ensemble(fitted.members)
-    write_bundle(place / "bundle", members, fitted.calibration, batch, task, lineage, card="-")
-    return place / "bundle"
+    write_bundle(folder / "bundle", members, fitted.calibration, batch, task, lineage, card="-")
+    return folder / "bundle"
 
 
 def explanations(bundle: Bundle, pair: SequenceBatch) -> dict[str, float]:
-    """Time exact reasons and their rivals on one subject, all horizons."""
+    """Time exact reasons and the alternatives on one subject, all horizons."""
     game = game_of(bundle, pair)
     players = len(game.players)
     present_1M = present_modalities(pair, bundle.manifest.modalities)
     order = [player.modality for player in game.players]
 
-    def full(shown_KP: np.ndarray) -> np.ndarray:
+    def full(member_KP: np.ndarray) -> np.ndarray:
         """Return the median at week 12, the whole network run for each coalition."""
-        told = []
-        for shown_P in shown_KP:
+        medians = []
+        for member_P in member_KP:
             mask_1M = present_1M.copy()
-            mask_1M[0, order] = shown_P
-            told.append(join(bundle, embed(bundle, pair), mask_1M)[0, 3, MEDIAN])
-        return np.array(told)
+            mask_1M[0, order] = member_P
+            medians.append(run_head(bundle, embed(bundle, pair), mask_1M)[0, 3, MEDIAN])
+        return np.array(medians)
 
     members = coalitions(players).astype(float)
-    some = members[:: max(1, len(members) // NAIVE)]
-    naive = processor_milliseconds(lambda: full(some), 1) * len(members) / len(some)
+    sample = members[:: max(1, len(members) // NAIVE)]
+    naive = processor_milliseconds(lambda: full(sample), 1) * len(members) / len(sample)
     exact = processor_milliseconds(lambda: explain(game_of(bundle, pair), 3), 3)
     values = explain(game, 3).values
     background, ones = np.zeros((1, players)), np.ones((1, players))
 
-    def off(other: np.ndarray) -> float:
+    def relative_error(other: np.ndarray) -> float:
         return float(np.abs(other - values).sum() / np.abs(values).sum())
 
     def permutation() -> np.ndarray:
@@ -200,37 +200,37 @@ def explanations(bundle: Bundle, pair: SequenceBatch) -> dict[str, float]:
         explainer = shap.KernelExplainer(full, background, seed=0)
         return np.asarray(explainer.shap_values(ones, nsamples=2000, silent=True)[0])
 
-    found: dict[str, float] = {
+    figures: dict[str, float] = {
         "players": players, "exact_processor_ms": exact, "full_network_processor_ms": naive,
         "exact_wall_ms": milliseconds(lambda: explain(game_of(bundle, pair), 3), 3),
     }  # fmt: skip
-    for name, rival in (("permutation", permutation), ("kernel", kernel)):
+    for name, alternative in (("permutation", permutation), ("kernel", kernel)):
         started = time.process_time()
-        found[f"{name}_off"] = off(rival())
-        found[f"{name}_processor_ms"] = 1000 * (time.process_time() - started)
-    return {**found, "full_network_over_exact": naive / exact}
+        figures[f"{name}_off"] = relative_error(alternative())
+        figures[f"{name}_processor_ms"] = 1000 * (time.process_time() - started)
+    return {**figures, "full_network_over_exact": naive / exact}
 
 
 @contextmanager
-def serving(place: Path, program: str, kind: str) -> Iterator[int]:
+def serving(folder: Path, program: str, kind: str) -> Iterator[int]:
     """Run one server in a process of its own, and yield its port."""
-    place.mkdir()
-    (place / "application.py").write_text(program)
+    folder.mkdir()
+    (folder / "application.py").write_text(program)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    where = ["--host", "127.0.0.1", "--port", str(port)]
+    address = ["--host", "127.0.0.1", "--port", str(port)]
     command = {
-        "rehabcast": ["bentoml", "serve", "application:service", *where],
-        "fastapi": ["uvicorn", "application:app", "--log-level", "warning", *where],
+        "rehabcast": ["bentoml", "serve", "application:service", *address],
+        "fastapi": ["uvicorn", "application:app", "--log-level", "warning", *address],
     }[kind]
     environment = {
         **os.environ, "BENTOML_DO_NOT_TRACK": "True", "OMP_NUM_THREADS": "1",
-        "BENTOML_HOME": str(place / "b"), "PYTHONPATH": str(ROOT),
+        "BENTOML_HOME": str(folder / "b"), "PYTHONPATH": str(ROOT),
     }  # fmt: skip
-    with (place / "log").open("w") as log:
+    with (folder / "log").open("w") as log:
         process = subprocess.Popen(  # noqa: S603  (our own command line)
-            [sys.executable, "-m", *command], cwd=place, env=environment, stdout=log, stderr=log,
+            [sys.executable, "-m", *command], cwd=folder, env=environment, stdout=log, stderr=log,
             start_new_session=True,
         )  # fmt: skip
         try:
@@ -247,58 +247,60 @@ def serving(place: Path, program: str, kind: str) -> Iterator[int]:
             process.wait(timeout=60)
 
 
-def under_load(folder: Path, request: dict[str, Any], place: Path) -> dict[str, Any]:
+def under_load(bundle_folder: Path, request: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Load our service and FastAPI with pydantic, the same model behind both."""
-    found: dict[str, Any] = {}
+    figures: dict[str, Any] = {}
     for kind, program in (("rehabcast", BENTO), ("fastapi", FASTAPI)):
         filled = program.format(
-            folder=str(folder), digest=verify_bundle(folder), store=str(place / f"{kind}.db"),
+            folder=str(bundle_folder), digest=verify_bundle(bundle_folder),
+            store=str(folder / f"{kind}.db"),
             token=TOKEN,
         )  # fmt: skip
         alone, explained = (
-            request_of("/v1/forecast", TOKEN, json.dumps(each).encode())
-            for each in ({**request, "explain": False}, request)
+            request_of("/v1/forecast", TOKEN, json.dumps(body).encode())
+            for body in ({**request, "explain": False}, request)
         )
-        with serving(place / kind, filled, kind) as port:
+        with serving(folder / kind, filled, kind) as port:
             asyncio.run(hammer(port, alone, 1, 2))
-            found[kind] = {
+            figures[kind] = {
                 "forecast_1": asyncio.run(hammer(port, alone, 1, SECONDS)),
                 "forecast_16": asyncio.run(hammer(port, alone, 16, SECONDS)),
                 "forecast_64": asyncio.run(hammer(port, alone, 64, SECONDS)),
                 "explained_1": asyncio.run(hammer(port, explained, 1, SECONDS)),
             }
             if kind == "rehabcast":
-                rate = OVERLOAD * found[kind]["forecast_64"]["per_s"]
-                found[kind]["overload"] = asyncio.run(flood(port, alone, rate, SECONDS))
-        for name, row in found[kind].items():
+                rate = OVERLOAD * figures[kind]["forecast_64"]["per_s"]
+                figures[kind]["overload"] = asyncio.run(flood(port, alone, rate, SECONDS))
+        for name, row in figures[kind].items():
             print(f"{kind} {name}: " + ", ".join(f"{k} {v:.1f}" for k, v in row.items()))
-    return found
+    return figures
 
 
 def main() -> None:
-    """Run all of it."""
+    """Run all benchmarks."""
     events, provenance = simulate(subjects=SUBJECTS, seed=0)
     task = read_task(TASK)
     batch = training_sequences(events, task)
     cohort = Cohort(events=events, provenance=provenance, digest="-")
-    found: dict[str, Any] = {}
+    figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
         for architecture in ARCHITECTURES:
-            place = Path(name) / architecture
-            place.mkdir()
-            folder = make_bundle(architecture, batch, place)
-            bundle = load_bundle(folder, expected_digest=verify_bundle(folder))
+            folder = Path(name) / architecture
+            folder.mkdir()
+            bundle_folder = make_bundle(architecture, batch, folder)
+            digest = verify_bundle(bundle_folder)
+            bundle = load_bundle(bundle_folder, expected_digest=digest)
             count_B = present_modalities(batch, bundle.manifest.modalities).sum(axis=1)
             fullest = batch.take(np.array([count_B.argmax()]))
             row = explanations(bundle, fullest)
-            found[architecture] = row
+            figures[architecture] = row
             print(f"{architecture}: " + ", ".join(f"{k} {v:.2f}" for k, v in row.items()))
             subject = int(fullest.subject_B[0])
             request = msgspec.to_builtins(
                 forecast_request(cohort, subject, as_of_day=21, weeks=None)
             )
-            found[f"{architecture}_service"] = under_load(folder, request, place)
-    print(json.dumps(found))
+            figures[f"{architecture}_service"] = under_load(bundle_folder, request, folder)
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

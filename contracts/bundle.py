@@ -36,6 +36,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from contracts.groups import GroupName
+from contracts.sequences import PersonCovariate
 
 MANIFEST_FILE = "manifest.json"
 ENCODER_FILE = "encoder.onnx"
@@ -84,7 +85,7 @@ class Manifest(BaseModel):
     modalities: tuple[str, ...]
     channels: tuple[str, ...]
     channel_modalities: tuple[str, ...]
-    person: tuple[str, ...]
+    person: tuple[PersonCovariate, ...]
     horizon_days: tuple[int, ...]
     calibration_groups: tuple[GroupName, ...] = ()
     pretrained_on: str = ""

@@ -30,14 +30,8 @@ class PersonCovariate:
 
     @property
     def name(self) -> str:
-        """The code, or `code=label`, as a model bundle writes it."""
+        """The code, or `code=label`, for people."""
         return self.code if self.label is None else f"{self.code}={self.label}"
-
-    @classmethod
-    def from_name(cls, name: str) -> PersonCovariate:
-        """Read a name from a model bundle; no code holds an equals sign."""
-        code, separator, label = name.partition("=")
-        return cls(code=code, label=label if separator else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

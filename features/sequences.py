@@ -73,19 +73,22 @@ def forecast_sequence(events: pd.DataFrame, task: Task, layout: Layout) -> Seque
     """
     dated = set(events[CODE]) & {ONSET, ENROLMENT}
     if missing := {ONSET, ENROLMENT} - dated:
-        raise ForecastRefused(f"the record has no {', '.join(sorted(missing))}: add the date")
+        raise ForecastRefused(
+            f"the record has no {', '.join(sorted(missing))}", "add the date of each"
+        )
     timeline = timeline_of(events)
     observed = timeline.places_in((*task.inputs.assessments, *task.inputs.daily)) >= 0
     scored_days = timeline.day_N[timeline.rows_of(task.target.code)]
     origin = latest_origin(task, timeline.day_N[observed], scored_days)
     if origin is None:
-        raise ForecastRefused("nothing was measured from enrolment on: assess the patient first")
+        raise ForecastRefused("nothing was measured from enrolment on", "assess the patient first")
     batch = _batch(timeline.up_to(origin), _facts(events), task, layout, (origin,))
     if np.isnan(batch.last_score_B[0]):
         name = vocabulary()[task.target.code].name
         raise ForecastRefused(
             f"no {name} score in the {task.inputs.past_days} days up to day {origin}"
-            " after enrolment, where this forecast starts: assess the patient first"
+            " after enrolment, where this forecast starts",
+            "assess the patient first",
         )
     return batch
 

@@ -1,1 +1,1 @@
-"""What a trainer and a service both compute with a model."""
+"""What training and the service both compute with a model."""

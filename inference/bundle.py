@@ -20,11 +20,14 @@ from safetensors.numpy import load
 from contracts import bundle as names
 from contracts.bundle import Manifest
 from contracts.errors import IntegrityError
-from contracts.sequences import Layout, PersonCovariate, SequenceBatch
+from contracts.sequences import Layout, SequenceBatch
 from contracts.task import Task
 from features.sequences import present_modalities
 from inference.calibration import Calibration, calibrate
-from inference.reference import Reference
+from inference.out_of_distribution import ReferenceDistribution
+
+RESTORE = "restore the bundle from a backup; do not serve this one"
+"""What to do about files that are not what was sealed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +37,13 @@ class Bundle:
     Parameters
     ----------
     manifest, digest
-        What it is made of, and the SHA-256 of the manifest's bytes.
+        What the bundle consists of, and the SHA-256 of the manifest's bytes.
     task, layout
         What it forecasts, and the axes of its inputs.
     calibration
         Offsets added to the quantiles, score points.
     reference
-        What the training pairs look like in short.
+        Distribution of the training pairs' features.
     encoder, head, coalitions
         ONNX Runtime sessions of the graphs (`contracts.bundle`).
     """
@@ -50,7 +53,7 @@ class Bundle:
     task: Task
     layout: Layout
     calibration: Calibration
-    reference: Reference
+    reference: ReferenceDistribution
     encoder: onnxruntime.InferenceSession
     head: onnxruntime.InferenceSession
     coalitions: onnxruntime.InferenceSession
@@ -68,7 +71,7 @@ def verify_bundle(folder: Path) -> str:
 
 
 def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
-    """Load a bundle from the very bytes that were checked.
+    """Load a bundle from the same bytes that were verified.
 
     Raises
     ------
@@ -79,7 +82,8 @@ def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
     if digest != expected_digest:
         raise IntegrityError(
             f"{folder}: the bundle is {digest[:12]}, but {expected_digest[:12]} was audited and"
-            " promoted: restore it, or audit and promote what is there"
+            " promoted",
+            "restore the audited bundle, or audit and promote this one",
         )
     tensors = load(contents[names.TENSORS_FILE])
     return Bundle(
@@ -89,7 +93,7 @@ def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
         layout=Layout(
             channels_C=manifest.channels,
             modality_C=manifest.channel_modalities,
-            person_S=tuple(PersonCovariate.from_name(name) for name in manifest.person),
+            person_S=manifest.person,
             horizon_days_H=manifest.horizon_days,
         ),
         calibration=_calibration(tensors, manifest),
@@ -102,7 +106,7 @@ def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
 
 def embed(bundle: Bundle, batch: SequenceBatch) -> NDArray[np.float32]:
     """Encode the past of each pair, (B, M, E)."""
-    given = {
+    inputs = {
         "values": batch.values_BTC,
         "observed": batch.observed_BTC,
         "days_since_onset": batch.days_since_onset_BT,
@@ -110,32 +114,33 @@ def embed(bundle: Bundle, batch: SequenceBatch) -> NDArray[np.float32]:
         "person": batch.person_BS,
         "person_known": batch.person_known_BS,
     }
-    wanted = {node.name for node in bundle.encoder.get_inputs()}
-    feed = {name: array.astype(np.float32) for name, array in given.items() if name in wanted}
+    # A graph takes only the inputs that its model uses.
+    used = {node.name for node in bundle.encoder.get_inputs()}
+    feed = {name: array.astype(np.float32) for name, array in inputs.items() if name in used}
     (embeddings_BME,) = bundle.encoder.run(None, feed)
     return np.asarray(embeddings_BME, dtype=np.float32)
 
 
-def join(
+def run_head(
     bundle: Bundle, embeddings_BME: NDArray[np.float32], present_BM: NDArray[np.float32]
 ) -> NDArray[np.float64]:
     """Forecast from embeddings and present modalities, before calibration: quantiles (B, H, Q).
 
-    The median is final: calibration never moves it.
+    The median is final: calibration never changes it.
     """
     feed = {"embeddings": embeddings_BME, "present": present_BM.astype(np.float32)}
     (quantiles_BHQ,) = bundle.head.run(None, feed)
     return np.asarray(quantiles_BHQ, dtype=np.float64)
 
 
-def medians(
-    bundle: Bundle, embeddings_VME: NDArray[np.float32], shown_KVM: NDArray[np.float32]
+def coalition_medians(
+    bundle: Bundle, embeddings_VME: NDArray[np.float32], visible_KVM: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """Forecast what many coalitions of one pair know: medians (K, H), which are final.
+    """Forecast from what each of many coalitions of one pair knows: final medians (K, H).
 
-    The coalitions agree on the modalities that have no parts (`contracts.bundle`).
+    The coalitions agree on the modalities that are not split (`contracts.bundle`).
     """
-    feed = {"embeddings": embeddings_VME, "shown": shown_KVM}
+    feed = {"embeddings": embeddings_VME, "shown": visible_KVM}
     (medians_KH,) = bundle.coalitions.run(None, feed)
     return np.asarray(medians_KH, dtype=np.float64)
 
@@ -145,7 +150,7 @@ def calibrated(
 ) -> NDArray[np.float64]:
     """Calibrate forecasts for the groups that each pair belongs to, (B, H, Q).
 
-    One row of groups serves many forecasts of the same pair.
+    A single row of groups applies to many forecasts of the same pair.
     """
     target = bundle.task.target
     offsets_BHQ = bundle.calibration.offsets(groups_B)
@@ -155,11 +160,11 @@ def calibrated(
 def forecast_batch(bundle: Bundle, batch: SequenceBatch) -> NDArray[np.float64]:
     """Forecast each pair of a batch: calibrated quantiles (B, H, Q)."""
     present_BM = present_modalities(batch, bundle.manifest.modalities)
-    return calibrated(bundle, join(bundle, embed(bundle, batch), present_BM), batch.groups_B)
+    return calibrated(bundle, run_head(bundle, embed(bundle, batch), present_BM), batch.groups_B)
 
 
-def _reference(tensors: Mapping[str, NDArray[np.float64]]) -> Reference:
-    return Reference(
+def _reference(tensors: Mapping[str, NDArray[np.float64]]) -> ReferenceDistribution:
+    return ReferenceDistribution(
         mean_F=tensors[names.REFERENCE_MEAN],
         covariance_FF=tensors[names.REFERENCE_COVARIANCE],
         limit=float(tensors[names.REFERENCE_LIMIT][0]),
@@ -180,29 +185,32 @@ def _verified(folder: Path) -> tuple[Manifest, dict[str, bytes], str]:
         written = file.read_bytes()
         manifest = Manifest.model_validate_json(written)
     except (OSError, ValidationError) as error:
-        raise IntegrityError(f"{file}: no readable manifest: train or restore it") from error
-    found = {
+        raise IntegrityError(
+            f"{file}: no readable manifest", "restore the bundle from a backup, or train again"
+        ) from error
+    files = {
         str(path.relative_to(folder)): path
         for path in folder.rglob("*")
         if not path.is_dir() or path.is_symlink()
     }
-    found.pop(names.MANIFEST_FILE)
-    if wrong := set(found) ^ set(manifest.files):
+    files.pop(names.MANIFEST_FILE)
+    if unmatched := set(files) ^ set(manifest.files):
         raise IntegrityError(
-            f"{folder}: missing or not in the manifest: {', '.join(sorted(wrong))}"
+            f"{folder}: missing or not in the manifest: {', '.join(sorted(unmatched))}", RESTORE
         )
-    if links := [name for name, path in found.items() if path.is_symlink()]:
-        raise IntegrityError(f"{folder}: a link instead of a file: {', '.join(sorted(links))}")
-    contents = {name: path.read_bytes() for name, path in found.items()}
+    if links := [name for name, path in files.items() if path.is_symlink()]:
+        linked = ", ".join(sorted(links))
+        raise IntegrityError(f"{folder}: a link instead of a file: {linked}", RESTORE)
+    contents = {name: path.read_bytes() for name, path in files.items()}
     for name, digest in manifest.files.items():
         if hashlib.sha256(contents[name]).hexdigest() != digest:
-            raise IntegrityError(f"{folder / name}: changed since the bundle was sealed")
+            raise IntegrityError(f"{folder / name}: changed since the bundle was sealed", RESTORE)
     return manifest, contents, hashlib.sha256(written).hexdigest()
 
 
 def _session(model: bytes) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    # One thread: the same bytes out on any machine, and no fight over cores with other requests.
+    # One thread: the same output on any machine, and no competition for cores with other requests.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -1,4 +1,4 @@
-"""Chances of milestones, read from a forecast's quantiles.
+"""Chances of reaching milestones, computed from a forecast's quantiles.
 
 Letters: B pairs, H horizons, Q quantile levels.
 """
@@ -12,7 +12,7 @@ from contracts.forecast import QUANTILE_LEVELS
 from contracts.task import Milestone, Target, Task
 
 ROUNDING = 1e-6
-"""Share of the scale by which single precision may miss a score."""
+"""Largest error of a score in single precision, as a share of the scale."""
 
 
 def chances(
@@ -20,14 +20,14 @@ def chances(
 ) -> dict[str, NDArray[np.float64]]:
     """Return the chance that each milestone is reached by each horizon, (B, H) by name.
 
-    In discrete time: from one horizon to the next, those who have not reached it do so with the
-    hazard that raises the chance to the later horizon's own, and never with a negative one. So the
-    chance never falls with time. The distribution between two levels is taken as uniform, and the
-    5 % beyond the outer levels as spread up to the end of the scale.
+    In discrete time: from one horizon to the next, those who have not reached it yet do so with
+    the hazard that raises the chance to the later horizon's own, but never with a negative one, so
+    the chance never falls with time. The distribution between two levels is taken as uniform, and
+    the 5 % beyond the outer levels as uniform up to the end of the scale.
 
-    Forecasts are continuous, scores come in steps, so a score counts as reached from half a step
-    before it on (the continuity correction of the binomial law; without it, nearly nobody could
-    reach the best of a scale of 0 and 1).
+    Forecasts are continuous and scores come in steps, so a score counts as reached from half a
+    step below it (a continuity correction; without it, almost nobody could reach the best score
+    of a scale of 0 and 1).
     """
     ends = (*quantiles_BHQ.shape[:2], 1)
     grid_BHG = np.concatenate(
@@ -53,7 +53,7 @@ def chances(
 def reached(
     truth_BH: NDArray[np.float32], last_score_B: NDArray[np.float32], task: Task
 ) -> dict[str, NDArray[np.bool_]]:
-    """Tell whether each milestone was reached by each horizon, (B, H) by name.
+    """Say whether each milestone was reached by each horizon, (B, H) by name.
 
     A milestone once reached counts as reached; False where nothing was observed until then.
     """
@@ -86,13 +86,13 @@ def _needed(
 
 
 def _between_scores(needed_B: NDArray[np.float64], target: Target) -> NDArray[np.float64]:
-    """Return half a step before the first score that will do, (B,)."""
+    """Return half a step before the first score that is enough, (B,)."""
     if target.step == 0:
         return needed_B
     start = target.direction * target.worst
-    # A hair less before rounding up: 0.3 over 0.01 is not quite 30.
-    hair = ROUNDING * (target.high - target.low)
-    steps_B = np.ceil((needed_B - start - hair) / target.step)
+    # Slightly less before rounding up: 0.3 / 0.01 is not exactly 30 in floating point.
+    tolerance = ROUNDING * (target.high - target.low)
+    steps_B = np.ceil((needed_B - start - tolerance) / target.step)
     return np.asarray(start + (steps_B - 0.5) * target.step)
 
 
@@ -107,7 +107,7 @@ def _at_least(
     p0, p1 = (level_G[left + step][..., 0] for step in (0, 1))
     width = np.where(x1 > x0, x1 - x0, 1.0)
     inside = np.clip((threshold_B[:, None] - x0) / width, 0.0, 1.0)
-    # Nothing on the grid lies below: sure to be reached. All of it does: out of reach.
+    # Nothing on the grid lies below: certain to be reached. All of it does: out of reach.
     chance = 1.0 - (p0 + inside * (p1 - p0))
     chance = np.where(last[..., 0] < 0, 1.0, chance)
     return np.where(last[..., 0] >= grid_BHG.shape[-1] - 1, 0.0, chance)

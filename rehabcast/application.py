@@ -16,20 +16,26 @@ from inference.bundle import load_bundle
 from rehabcast.reachability import file_identity, is_registry_reachable
 from rehabcast.settings import Settings
 from rehabcast.signed_artifacts import fetch_bundle, fetch_report, mirror_aliases
-from serving.forecast.audit_status import Coverage, Served, Standing
+from serving.faults import Fault
+from serving.forecast.audit_status import AuditStatus, Coverage, ServedModel
 from serving.http.access import Access, read_access
-from serving.http.runtime import Desk
+from serving.http.runtime import Runtime
 from serving.http.service import build_service
 from serving.state.champion import ChampionInService
-from serving.state.forecast_log import Recorder
+from serving.state.forecast_log import ForecastLog
 from serving.state.store import Store
 from training.registry.model_versions import find
 
 REGISTRY_SECONDS = 10.0
 """How often we check that the registry is reachable; only the next champion needs it."""
 
+REGISTRY_UNREACHABLE = Fault(
+    "the registry cannot be reached, so no new champion can be loaded",
+    "check that MLflow is running",
+)
 
-def load_champion() -> Served:
+
+def load_champion() -> ServedModel:
     """Load the ledger's champion, after checking ledger, signatures, audit and every byte.
 
     The MLflow alias is not consulted: it is a mirror that anyone with access to MLflow can move.
@@ -50,7 +56,7 @@ def load_champion() -> Served:
         return _load(settings, ledger)
 
 
-def _load(settings: Settings, ledger: Ledger) -> Served:
+def _load(settings: Settings, ledger: Ledger) -> ServedModel:
     ledger.verify()
     champion = ledger.champion(settings.model)
     if champion.revoked is not None:
@@ -79,10 +85,10 @@ def _load(settings: Settings, ledger: Ledger) -> Served:
         )
     folder = fetch_bundle(settings, version)
     mirror_aliases(settings, ledger)
-    return Served(
+    return ServedModel(
         bundle=load_bundle(folder, expected_digest=champion.bundle_digest),
         card=(folder / CARD_FILE).read_text("utf-8"),
-        standing=Standing(
+        audit_status=AuditStatus(
             model_version=champion.model_version,
             report_digest=champion.report_digest,
             outcome=champion.outcome,
@@ -102,9 +108,10 @@ class LedgerSource:
         self._settings = settings
         self._ledger = Ledger(settings.ledger_url)
         self._file = file_identity(settings.ledger_url)
-        self._problem, self._checked_at = "", float("-inf")
+        self._problem: Fault | None = None
+        self._checked_at = float("-inf")
 
-    def moves(self) -> str:
+    def revision(self) -> str:
         """Return the champion's state in the ledger: another text means another state.
 
         Raises
@@ -124,22 +131,20 @@ class LedgerSource:
         last_audit = None if audit is None else audit.sequence
         return f"{champion.model_version} {champion.epoch} {champion.revoked} {last_audit}"
 
-    def problem(self) -> str:
-        """Return what is wrong with the registry; empty where it is reachable."""
+    def problem(self) -> Fault | None:
+        """Return what is wrong with the registry; None where it is reachable."""
         if time.monotonic() - self._checked_at >= REGISTRY_SECONDS:
             reachable = is_registry_reachable(self._settings.tracking_uri)
-            self._problem = (
-                "" if reachable else "the registry cannot be reached: no new champion can be loaded"
-            )
+            self._problem = None if reachable else REGISTRY_UNREACHABLE
             self._checked_at = time.monotonic()
         return self._problem
 
-    def load(self) -> Served:
+    def load(self) -> ServedModel:
         """Load the champion after every check."""
         return load_champion()
 
 
-def open_desk() -> Desk:
+def open_runtime() -> Runtime:
     """Open everything that a worker answers with.
 
     Raises
@@ -151,10 +156,10 @@ def open_desk() -> Desk:
     settings = Settings()
     access = _access(settings)
     store = Store(settings.store_url)
-    return Desk(
+    return Runtime(
         champion=ChampionInService(LedgerSource(settings)),
         store=store,
-        recorder=Recorder(store),
+        forecast_log=ForecastLog(store),
         access=access,
     )
 
@@ -181,4 +186,4 @@ def _coverage(report: Report) -> dict[tuple[str, str], Coverage]:
     }
 
 
-service = build_service(open_desk, Settings().workers)
+service = build_service(open_runtime, Settings().workers)

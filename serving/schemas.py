@@ -1,4 +1,4 @@
-"""What the service takes and gives; everything unknown is refused, nothing wrong is echoed."""
+"""Requests and answers of the service. Unknown fields are refused, and invalid input not echoed."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ SCORE = "score"
 
 
 class Strict(Struct, frozen=True, forbid_unknown_fields=True):
-    """No fields but the named ones, never changed."""
+    """Base of immutable types that take only the fields they name."""
 
 
 Observations = Annotated[list[Observation], Meta(min_length=1, max_length=20_000)]
 
 
 class ForecastRequest(Strict, frozen=True, kw_only=True):
-    """A subject's record so far: inline, as a FHIR R4 Bundle, or what is on record already.
+    """A subject's record so far: inline, as a FHIR R4 Bundle, or already on record.
 
     Inline needs `enrolment_day` and `observations`; FHIR needs `bundle`; with neither, the running
     record of `subject` is used (`POST /v1/observations`).
@@ -45,14 +45,14 @@ class ForecastsRequest(Strict, frozen=True, kw_only=True):
 
 
 class ExplainRequest(ForecastRequest, frozen=True, kw_only=True):
-    """As for a forecast, and what to explain: `score` or a milestone's name, and whose days."""
+    """As for a forecast, and what to explain: `score` or a milestone, and a modality's days."""
 
     output: Text = SCORE
     days_of: Text | None = None
 
 
 class ObservationsRequest(Strict, frozen=True, kw_only=True):
-    """What was newly measured of a subject; the first time with the day of enrolment."""
+    """New observations of a subject; the first time with the day of enrolment."""
 
     subject: SubjectId
     enrolment_day: Day | None = None
@@ -60,7 +60,7 @@ class ObservationsRequest(Strict, frozen=True, kw_only=True):
 
 
 class FeedbackRequest(Strict, frozen=True, kw_only=True):
-    """What a clinician made of a forecast."""
+    """A clinician's feedback on a forecast."""
 
     forecast_id: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
     outcome: Literal["accepted", "overridden", "wrong", "unclear"]
@@ -78,9 +78,9 @@ class HorizonForecast(Strict, frozen=True, kw_only=True):
     quantiles: dict[str, float]
     milestones: dict[str, float]
     last_observation: float
-    """A comparator: that the score stays as it was last observed."""
+    """A comparator: the score stays as it was last observed."""
     proportional_recovery: float
-    """A comparator: that 0.70 of what was missing comes back (Prabhakaran 2008, Winters 2015)."""
+    """A comparator: 0.70 of the deficit recovers (Prabhakaran 2008, Winters 2015)."""
 
 
 class Contribution(Strict, frozen=True, kw_only=True):
@@ -115,7 +115,7 @@ class Reasons(Strict, frozen=True, kw_only=True):
 
 
 class RestsOn(Strict, frozen=True, kw_only=True):
-    """What the forecast could see."""
+    """The data that the forecast rests on."""
 
     assessments: int
     days_with_wearable: int
@@ -138,7 +138,7 @@ class GroupCoverage(Strict, frozen=True, kw_only=True):
 
 
 class Override(Strict, frozen=True, kw_only=True):
-    """Who let the model through though its audit is no pass, why, until when and for which use."""
+    """Who allowed the model without a passed audit, why, until when and for which use."""
 
     approver: str
     reason: str
@@ -147,7 +147,7 @@ class Override(Strict, frozen=True, kw_only=True):
 
 
 class ModelInfo(Strict, frozen=True, kw_only=True):
-    """Which model answered, and on what it stands."""
+    """Which model answered, and the audit that it rests on."""
 
     model_version: str
     bundle_digest: str
@@ -160,7 +160,7 @@ class ModelInfo(Strict, frozen=True, kw_only=True):
 
 
 class ForecastAnswer(Strict, frozen=True, kw_only=True):
-    """A forecast with its reasons, or the reason why there is none."""
+    """A forecast with its reasons, or why there is none and what to do."""
 
     status: Literal["forecast", "no forecast"]
     subject: str
@@ -181,13 +181,13 @@ class ForecastAnswer(Strict, frozen=True, kw_only=True):
 
 
 class ForecastsAnswer(Strict, frozen=True, kw_only=True):
-    """One answer for each request, in their order."""
+    """One answer for each request, in the same order."""
 
     answers: list[ForecastAnswer]
 
 
 class Recorded(Strict, frozen=True, kw_only=True):
-    """What the running record took."""
+    """How many observations were sent, and how many are on record now."""
 
     subject: str
     sent: int
@@ -216,7 +216,7 @@ class Course(Strict, frozen=True, kw_only=True):
 
 
 class ModelCard(Strict, frozen=True, kw_only=True):
-    """Which model is in service, on what it stands, and its card in words."""
+    """Which model is in service, the audit that it rests on, and its model card."""
 
     model: ModelInfo
     withdrawn: str
@@ -225,13 +225,15 @@ class ModelCard(Strict, frozen=True, kw_only=True):
     card: str
 
 
-class Told(Strict, frozen=True, kw_only=True):
-    """A short answer in words."""
+class Acknowledgement(Strict, frozen=True, kw_only=True):
+    """Confirms that something was stored."""
 
-    told: str
+    message: str
 
 
 class Refusal(Strict, frozen=True, kw_only=True):
-    """Why a request was not answered, and what to do."""
+    """Why a request was not answered, and what to do; `error` says both in one sentence."""
 
     error: str
+    reason: str
+    what_to_do: str

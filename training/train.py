@@ -18,7 +18,7 @@ from contracts.predictions import CANDIDATE, FOLD, MODEL, ORIGIN, REFUSED, SUBJE
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features.sequences import training_sequences
-from inference.reference import strangers_out_of_fold
+from inference.out_of_distribution import is_out_of_distribution_out_of_fold
 from training.comparison.figures import (
     calibration_figure,
     error_figure,
@@ -186,7 +186,7 @@ def _out_of_fold_table(
         {
             SUBJECT: batch.subject_B,
             ORIGIN: batch.origin_day_B,
-            REFUSED: strangers_out_of_fold(batch, fold_B),
+            REFUSED: is_out_of_distribution_out_of_fold(batch, fold_B),
         }
     )
     table = table.merge(refused, on=[SUBJECT, ORIGIN], how="left", validate="many_to_one")

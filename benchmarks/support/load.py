@@ -1,4 +1,4 @@
-"""Load on a server of this machine: over so many connections without pause, or at a rate."""
+"""Load on a local server: over a number of connections without pause, or at a fixed rate."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 SETTLE_SECONDS = 2.0
-"""At the start of a flood, that opens its connections all at once: not counted."""
+"""Not counted: at the start, a flood opens all its connections at once."""
 
 
 @dataclass
@@ -22,8 +22,8 @@ class Connections:
     free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = field(default_factory=list)
     times: dict[int, list[float]] = field(default_factory=dict)
 
-    async def ask(self) -> None:
-        """Ask once, over a free connection or a new one."""
+    async def send(self) -> None:
+        """Send one request, over a free connection or a new one."""
         connection = self.free.pop() if self.free else await self._opened()
         reader, writer = connection
         started = time.perf_counter()
@@ -39,7 +39,7 @@ class Connections:
         return await asyncio.open_connection("127.0.0.1", self.port)
 
     def close(self) -> None:
-        """Close them all."""
+        """Close all connections."""
         for _, writer in self.free:
             writer.close()
 
@@ -54,13 +54,13 @@ def request_of(path: str, token: str, body: bytes) -> bytes:
 
 
 async def hammer(port: int, request: bytes, concurrency: int, seconds: float) -> dict[str, Any]:
-    """Ask without pause over so many connections."""
+    """Send requests without pause over a number of connections."""
     connections = Connections(port, request)
     end = time.perf_counter() + seconds
 
     async def one() -> None:
         while time.perf_counter() < end:
-            await connections.ask()
+            await connections.send()
 
     await asyncio.gather(*(one() for _ in range(concurrency)))
     connections.close()
@@ -68,7 +68,7 @@ async def hammer(port: int, request: bytes, concurrency: int, seconds: float) ->
 
 
 async def flood(port: int, request: bytes, rate: float, seconds: float) -> dict[str, Any]:
-    """Ask so many times a second, whether or not the answers come."""
+    """Send requests at a fixed rate, whether or not answers come."""
     connections = Connections(port, request)
     started, sent = time.perf_counter(), 0
     tasks: set[asyncio.Task[None]] = set()
@@ -77,20 +77,20 @@ async def flood(port: int, request: bytes, rate: float, seconds: float) -> dict[
         if passed >= SETTLE_SECONDS and not settled:
             settled, connections.times = True, {}
         while sent < passed * rate:
-            task = asyncio.create_task(connections.ask())
+            task = asyncio.create_task(connections.send())
             tasks.add(task)
             task.add_done_callback(tasks.discard)
             sent += 1
         await asyncio.sleep(0.001)
     await asyncio.gather(*tasks)
     connections.close()
-    return {**_summary(connections, seconds), "asked_per_s": sent / (seconds + SETTLE_SECONDS)}
+    return {**_summary(connections, seconds), "sent_per_s": sent / (seconds + SETTLE_SECONDS)}
 
 
 def _summary(connections: Connections, seconds: float) -> dict[str, Any]:
     good = connections.times.get(200, [0.0])
     shed = connections.times.get(429, [])
-    others = [each for status, each in connections.times.items() if status not in {200, 429}]
+    others = [times for status, times in connections.times.items() if status not in {200, 429}]
     return {
         "per_s": len(good) / seconds,
         "p50_ms": float(np.quantile(good, 0.5)),

@@ -96,7 +96,7 @@ def _predictions(bundle: Bundle, cohort: Cohort) -> pd.DataFrame:
     from contracts.predictions import CANDIDATE, ORIGIN, REFUSED, SUBJECT
     from features.sequences import cohort_sequences
     from inference.bundle import forecast_batch
-    from inference.reference import strangers
+    from inference.out_of_distribution import is_out_of_distribution
     from training.predictions import prediction_table
 
     batch = cohort_sequences(cohort.events, bundle.task, bundle.layout)
@@ -105,7 +105,7 @@ def _predictions(bundle: Bundle, cohort: Cohort) -> pd.DataFrame:
         {
             SUBJECT: batch.subject_B,
             ORIGIN: batch.origin_day_B,
-            REFUSED: strangers(bundle.reference, batch),
+            REFUSED: is_out_of_distribution(bundle.reference, batch),
         }
     )
     return table.merge(refused, on=[SUBJECT, ORIGIN], how="left", validate="many_to_one")

@@ -140,9 +140,9 @@ def forecast(
 
 def print_forecast(answer: ForecastAnswer, *, as_json: bool) -> None:
     """Print a forecast, or why there is none."""
-    from serving.formats.plain_text import readable
+    from serving.formats.plain_text import as_plain_text
 
-    emit(answer, readable(answer), as_json=as_json)
+    emit(answer, as_plain_text(answer), as_json=as_json)
 
 
 def request_forecast(address: str, request: ForecastRequest, token: str | None) -> ForecastAnswer:

@@ -1,4 +1,4 @@
-"""The champion as loaded: the model, and the audit that it stands on."""
+"""The champion as loaded: the model, and the audit that it rests on."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from contracts.vocabulary import NOT_RECORDED
 from inference.bundle import Bundle
 from serving.schemas import GroupCoverage, ModelInfo, Override
 
+NOT_TO_WITHHOLD_THERAPY = "It must not be used to withhold therapy."
 LIMITS = (
     "Decision support for a clinician who knows the patient: no diagnosis, no treatment advice.",
     "Not a medical device as shipped.",
-    "It must not be used to withhold therapy.",
+    NOT_TO_WITHHOLD_THERAPY,
     "An association seen in earlier patients, not an effect of anything done.",
 )
 SIMULATED_LIMIT = "SIMULATED training data: the people behind this model do not exist."
@@ -23,7 +24,7 @@ SIMULATED_LIMIT = "SIMULATED training data: the people behind this model do not 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """How often the 80 % range held for a group in the audit; None where hidden or unknown."""
+    """How often the 80 % range held for a group in the audit; None where suppressed or unknown."""
 
     value: float | None
     low: float | None
@@ -32,17 +33,17 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """On what the model stands.
+class AuditStatus:
+    """The audit, and where there is one the override, that a model in service rests on.
 
     Parameters
     ----------
     model_version, report_digest, outcome, valid_until
-        Version and audit, and until when the audit or its override holds.
+        Version and audit, and until when the audit or its override is valid.
     approver, reason, restricted_use
         Who overrode the audit, why and for what use; None where nobody did.
     coverage
-        By attribute and group, of the audit; empty where the audit told nothing of groups.
+        In the audit, by attribute and group; empty where the audit did not report groups.
     """
 
     model_version: str
@@ -56,33 +57,33 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
-    """The champion as loaded, with its card in words."""
+class ServedModel:
+    """The champion as loaded, with its model card."""
 
     bundle: Bundle
-    standing: Standing
+    audit_status: AuditStatus
     card: str = ""
 
 
-def model_info(served: Served) -> ModelInfo:
-    """Return which model answers, and on what it stands."""
-    manifest, standing = served.bundle.manifest, served.standing
-    until = standing.valid_until.isoformat(timespec="seconds")
+def model_info(served: ServedModel) -> ModelInfo:
+    """Return which model answers, and the audit that it rests on."""
+    manifest, audit_status = served.bundle.manifest, served.audit_status
+    until = audit_status.valid_until.isoformat(timespec="seconds")
     override = (
         Override(
-            approver=standing.approver,
-            reason=standing.reason,
+            approver=audit_status.approver,
+            reason=audit_status.reason,
             until=until,
-            restricted_use=standing.restricted_use or "not stated",
+            restricted_use=audit_status.restricted_use or "not stated",
         )
-        if standing.approver is not None and standing.reason is not None
+        if audit_status.approver is not None and audit_status.reason is not None
         else None
     )
     return ModelInfo(
-        model_version=standing.model_version,
+        model_version=audit_status.model_version,
         bundle_digest=served.bundle.digest,
-        report_digest=standing.report_digest,
-        audit_outcome=str(standing.outcome),
+        report_digest=audit_status.report_digest,
+        audit_outcome=str(audit_status.outcome),
         valid_until=until,
         simulated=manifest.simulated,
         cohort_name=manifest.cohort_name,
@@ -90,62 +91,68 @@ def model_info(served: Served) -> ModelInfo:
     )
 
 
-def banner(served: Served) -> str:
-    """Return what must stand over every forecast of an overridden model; empty otherwise."""
+def banner(served: ServedModel) -> str:
+    """Return what must be shown above every forecast of an overridden model; empty otherwise."""
     override = model_info(served).override
     if override is None:
         return ""
     return (
-        f"OVERRIDE: the audit ended in {str(served.standing.outcome)!r}. Let through by"
+        f"OVERRIDE: the audit ended in {str(served.audit_status.outcome)!r}. Allowed by"
         f" {override.approver} until {override.until[:10]}: {override.reason}. Only for:"
         f" {override.restricted_use}"
     )
 
 
-def limits(served: Served) -> list[str]:
+def limits(served: ServedModel) -> list[str]:
     """Return the limits of use."""
     return [*([SIMULATED_LIMIT] if served.bundle.manifest.simulated else []), *LIMITS]
 
 
-def unaudited(served: Served, groups: Mapping[str, str]) -> tuple[str, str] | None:
-    """Return the first group of a subject that the audit never saw, as attribute and label.
+def unaudited_attribute(served: ServedModel, groups: Mapping[str, str]) -> str | None:
+    """Return the first attribute whose group of this subject was not in the audit; None if none.
 
-    Whoever does not say, or has no device, is not refused: that is a state of the record and no
-    population. The answer still says that the audit had too few like them.
+    A subject whose attribute is not recorded, or who has no device, is not refused: that is a
+    state of the record, not a population. The answer still says that the audit had too few people
+    like them.
     """
-    seen = served.standing.coverage
-    audited = {axis for axis, _ in seen}
-    for axis, label in groups.items():
-        told = label not in {NOT_RECORDED, NO_WEARABLE}
-        if axis in audited and told and (axis, label) not in seen:
-            return axis, label
+    coverage = served.audit_status.coverage
+    audited = {attribute for attribute, _ in coverage}
+    for attribute, label in groups.items():
+        recorded = label not in {NOT_RECORDED, NO_WEARABLE}
+        if attribute in audited and recorded and (attribute, label) not in coverage:
+            return attribute
     return None
 
 
-def group_coverage(served: Served, groups: Mapping[str, str]) -> list[GroupCoverage]:
+def group_coverage(served: ServedModel, groups: Mapping[str, str]) -> list[GroupCoverage]:
     """Say for each group of a subject how often the range held in the audit."""
-    return [_of_group(served, axis, label) for axis, label in groups.items()]
+    return [_of_group(served, attribute, label) for attribute, label in groups.items()]
 
 
-def _of_group(served: Served, axis: str, label: str) -> GroupCoverage:
-    known = served.standing.coverage.get((axis, label))
-    if known is None or known.value is None:
-        told = f"{axis}, {label}: too few people in the audit to say how often the range holds"
+def _of_group(served: ServedModel, attribute: str, label: str) -> GroupCoverage:
+    audited = served.audit_status.coverage.get((attribute, label))
+    group = f"{attribute}, {label}"
+    if audited is None or audited.value is None:
         return GroupCoverage(
-            attribute=axis, group=label, coverage=None, low=None, high=None,
-            people=None if known is None else known.people, statement=told,
-        )  # fmt: skip
-    between = (
-        f" (95 % interval {known.low:.0%} to {known.high:.0%})"
-        if known.low is not None and known.high is not None
+            attribute=attribute,
+            group=label,
+            coverage=None,
+            low=None,
+            high=None,
+            people=None if audited is None else audited.people,
+            statement=f"{group}: too few people in the audit to say how often the range holds",
+        )
+    interval = (
+        f" (95 % interval {audited.low:.0%} to {audited.high:.0%})"
+        if audited.low is not None and audited.high is not None
         else ""
     )
     return GroupCoverage(
-        attribute=axis,
+        attribute=attribute,
         group=label,
-        coverage=known.value,
-        low=known.low,
-        high=known.high,
-        people=known.people,
-        statement=f"{axis}, {label}: the 80 % range held in {known.value:.0%}{between}",
+        coverage=audited.value,
+        low=audited.low,
+        high=audited.high,
+        people=audited.people,
+        statement=f"{group}: the 80 % range held in {audited.value:.0%}{interval}",
     )

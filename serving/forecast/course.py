@@ -1,4 +1,4 @@
-"""Observed against forecast: whether a subject is still on the course that was foretold."""
+"""Observed against forecast: whether a subject is still on the course that was forecast."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 
 from contracts.errors import ForecastRefused
 from contracts.observation import Observation
-from serving.forecast.audit_status import Served
+from serving.forecast.audit_status import ServedModel
 from serving.forecast.question import Question
 from serving.forecast.respond import respond
 from serving.schemas import Course, CoursePoint, ForecastAnswer
 
 ALERT_DAYS = 14
-"""Days outside the 80 % range on one side after which someone should look."""
+"""Days outside the 80 % range on one side after which somebody should look at the patient."""
 
 
-def course(question: Question, served: Served, *, now: datetime, alert_days: int) -> Course:
-    """Hold what was observed against the forecast from the first landmark that allows one.
+def course(question: Question, served: ServedModel, *, now: datetime, alert_days: int) -> Course:
+    """Compare observed scores with the forecast from the first landmark that allows one.
 
-    The forecast is the present champion's, from what was known at that landmark alone.
+    The forecast is the current champion's, from only what was known at that landmark.
 
     Raises
     ------
@@ -38,21 +38,24 @@ def course(question: Question, served: Served, *, now: datetime, alert_days: int
         if answer is not None and answer.status == "forecast":
             break
     if answer is None or answer.status != "forecast" or answer.origin_day is None:
-        why = f"{answer.reason}: {answer.what_to_do}" if answer is not None else "nothing is known"
-        raise ForecastRefused(why)
+        if answer is None:
+            raise ForecastRefused(
+                "nothing was observed up to the last landmark", "assess the patient first"
+            )
+        raise ForecastRefused(answer.reason, answer.what_to_do)
     scores = sorted(
-        (each.day_since_onset - question.enrolment_day, each.value)
-        for each in question.observations
-        if each.code == task.target.code
-        and each.day_since_onset is not None
-        and each.value is not None
-        and each.day_since_onset - question.enrolment_day > answer.origin_day
+        (observation.day_since_onset - question.enrolment_day, observation.value)
+        for observation in question.observations
+        if observation.code == task.target.code
+        and observation.day_since_onset is not None
+        and observation.value is not None
+        and observation.day_since_onset - question.enrolment_day > answer.origin_day
     )
     points = [_point(answer, day, value) for day, value in scores]
     outside = days_outside(points)
     alert = (
-        f"the score has been outside the range that holds for 8 in 10 for {outside} days: look at"
-        " the patient, not at the model"
+        f"the score has been outside the range that holds for 8 in 10 patients for {outside} days:"
+        " look at the patient, not at the model"
         if outside >= alert_days
         else ""
     )
@@ -64,7 +67,7 @@ def course(question: Question, served: Served, *, now: datetime, alert_days: int
 def days_outside(points: Sequence[CoursePoint]) -> int:
     """Return the days from the first to the last of the latest scores outside on one side.
 
-    A single score outside is one day: one in five is, even when all goes as foretold.
+    A single score outside counts as one day: one in five is outside even if the forecast is right.
     """
     run: list[CoursePoint] = []
     for point in reversed(points):
@@ -80,16 +83,18 @@ def _side(point: CoursePoint) -> bool:
 
 def _until(observations: Sequence[Observation], day: int) -> list[Observation]:
     return [
-        each for each in observations if each.day_since_onset is None or each.day_since_onset <= day
+        observation
+        for observation in observations
+        if observation.day_since_onset is None or observation.day_since_onset <= day
     ]
 
 
 def _point(answer: ForecastAnswer, day: int, observed: float) -> CoursePoint:
-    """Read the forecast at a day: linear between horizons, as wide as at the first before it."""
-    days = [float(each.day_after_enrolment) for each in answer.horizons]
-    median = [each.median for each in answer.horizons]
-    below = [each.median - each.low_80 for each in answer.horizons]
-    above = [each.high_80 - each.median for each in answer.horizons]
+    """Interpolate the forecast at a day; before the first horizon, with the width at the first."""
+    days = [float(horizon.day_after_enrolment) for horizon in answer.horizons]
+    median = [horizon.median for horizon in answer.horizons]
+    below = [horizon.median - horizon.low_80 for horizon in answer.horizons]
+    above = [horizon.high_80 - horizon.median for horizon in answer.horizons]
     origin, last = float(answer.origin_day or 0), float(answer.last_score or 0)
     middle = float(np.interp(day, [origin, *days], [last, *median]))
     low = middle - float(np.interp(day, days, below))

@@ -1,7 +1,7 @@
-"""How good the served explanations of a version are, on a sample of the people it was trained on.
+"""How good a version's explanations are, on a sample of the people it was trained on.
 
-Neither training nor the auditor may see the service, so it is measured here, after training, and
-kept beside the prediction table.
+Neither training nor the auditor may import the service, so this is measured here, after training,
+and stored beside the prediction table.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ EXPLANATIONS_FILE = "explanations.parquet"
 KEYS = [SUBJECT, ORIGIN, HORIZON]
 
 SAMPLE = 60
-"""Forecasts explained, each of another person, drawn at random; two explanations of each."""
+"""Forecasts explained, each of a different person drawn at random; each is explained twice."""
 
-MOVED = 0.1
-"""By how much of its spread between people a reading is moved to see whether reasons hold: about
-what a second reading of the same arm differs by (standard error of measurement 1.9 points of a
-spread of about 20, Wagner 2008)."""
+NOISE_SHARE = 0.1
+"""Noise added to a reading to see whether explanations are stable, as a share of the reading's
+spread between people: about what a second reading of the same arm differs by (standard error of
+measurement 1.9 points, spread about 20, Wagner 2008)."""
 
-MOST_PLAYERS = 0
-"""No modality is parted by windows: as stable or not, and some ten times quicker."""
+MAX_PLAYERS = 0
+"""No modality is split into windows: about ten times faster, and no more or less stable."""
 
 
 def explanation_quality(bundle: Bundle, cohort: Cohort, *, seed: int) -> pd.DataFrame:
-    """Explain a sample at the primary horizon, and again from readings moved a little.
+    """Explain a sample at the primary horizon, and again from slightly perturbed readings.
 
     Returns
     -------
@@ -51,9 +51,9 @@ def explanation_quality(bundle: Bundle, cohort: Cohort, *, seed: int) -> pd.Data
     """
     batch = _sampled(training_sequences(cohort.events, bundle.task), seed)
     horizon = [h.weeks for h in bundle.task.horizons].index(bundle.task.primary_horizon_weeks)
-    moved = _moved(batch, seed)
-    each = [np.array([b]) for b in range(len(batch))]
-    rows = [_quality(bundle, batch.take(b), moved.take(b), horizon) for b in each]
+    perturbed = _perturbed(batch, seed)
+    pairs = [np.array([b]) for b in range(len(batch))]
+    rows = [_quality(bundle, batch.take(b), perturbed.take(b), horizon) for b in pairs]
     return pd.DataFrame(
         {
             SUBJECT: batch.subject_B,
@@ -66,20 +66,20 @@ def explanation_quality(bundle: Bundle, cohort: Cohort, *, seed: int) -> pd.Data
 
 
 def with_explanations(predictions: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFrame:
-    """Put the explanations' columns beside the candidate's forecasts; NaN where not explained."""
+    """Add the explanations' columns to the candidate's forecasts; NaN where not explained."""
     marked = quality.assign(**{MODEL: "candidate"})
     return predictions.merge(marked, on=[MODEL, *KEYS], how="left", validate="one_to_one")
 
 
 def _sampled(batch: SequenceBatch, seed: int) -> SequenceBatch:
-    """Return one pair each of `SAMPLE` people, or of all where they are fewer."""
+    """Return one pair of each of `SAMPLE` people, or of everybody where there are fewer."""
     order = np.random.default_rng([seed, 2]).permutation(len(batch))
     _, first = np.unique(batch.subject_B[order], return_index=True)
     chosen = order[np.sort(first)[:SAMPLE]]
     return batch.take(np.sort(chosen))
 
 
-def _moved(batch: SequenceBatch, seed: int) -> SequenceBatch:
+def _perturbed(batch: SequenceBatch, seed: int) -> SequenceBatch:
     seen_BTC = batch.observed_BTC
     spread_C = np.array(
         [
@@ -87,19 +87,21 @@ def _moved(batch: SequenceBatch, seed: int) -> SequenceBatch:
             for c in range(seen_BTC.shape[2])
         ]
     )
-    noise_BTC = np.random.default_rng([seed, 3]).normal(size=seen_BTC.shape) * spread_C * MOVED
-    moved_BTC = np.where(seen_BTC, batch.values_BTC + noise_BTC, batch.values_BTC)
-    return replace(batch, values_BTC=moved_BTC.astype(np.float32))
+    noise_BTC = (
+        np.random.default_rng([seed, 3]).normal(size=seen_BTC.shape) * spread_C * NOISE_SHARE
+    )
+    perturbed_BTC = np.where(seen_BTC, batch.values_BTC + noise_BTC, batch.values_BTC)
+    return replace(batch, values_BTC=perturbed_BTC.astype(np.float32))
 
 
 def _quality(
-    bundle: Bundle, pair: SequenceBatch, moved: SequenceBatch, horizon: int
+    bundle: Bundle, pair: SequenceBatch, perturbed: SequenceBatch, horizon: int
 ) -> tuple[float, float]:
-    """Return by how much contributions miss the forecast, and how far they move."""
-    game = game_of(bundle, pair, MOST_PLAYERS)
-    told = explain(game, horizon)
-    again = explain(game_of(bundle, moved, MOST_PLAYERS), horizon)
-    foretold = float(forecast(game, SCORE)[horizon])
-    value_P: NDArray[np.float64] = told.values
-    gap = abs(float(told.base_values) + float(value_P.sum()) - foretold)
-    return gap, float(np.abs(value_P - again.values).mean()) if len(value_P) else 0.0
+    """Return by how much contributions miss the forecast, and how much they change."""
+    game = game_of(bundle, pair, MAX_PLAYERS)
+    explanation = explain(game, horizon)
+    repeated = explain(game_of(bundle, perturbed, MAX_PLAYERS), horizon)
+    forecast_value = float(forecast(game, SCORE)[horizon])
+    value_P: NDArray[np.float64] = explanation.values
+    gap = abs(float(explanation.base_values) + float(value_P.sum()) - forecast_value)
+    return gap, float(np.abs(value_P - repeated.values).mean()) if len(value_P) else 0.0

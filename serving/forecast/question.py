@@ -1,4 +1,4 @@
-"""What a clinician asks of a record."""
+"""What a clinician asks about a record."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from serving.schemas import SCORE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is asked of a record.
+    """What is asked about a record.
 
     Parameters
     ----------
     subject, enrolment_day, observations
         The record.
     explain, weeks, output, days_of
-        Whether to explain; which horizon (None: the task's own), which output, and whose days.
+        Whether to explain; which horizon (None: the task's primary one), which output, and the
+        days of which modality.
     """
 
     subject: str

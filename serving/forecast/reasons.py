@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from serving.forecast.explain import WHOLE, Game, explain, explain_days, forecast
+from serving.forecast.explain import ALL_DAYS, Game, explain, forecast
+from serving.forecast.explain_days import explain_days
 from serving.forecast.question import Question
 from serving.schemas import SCORE, Contribution, DayContribution, Reasons
 
@@ -10,26 +11,26 @@ SCORE_UNIT, CHANCE_UNIT = "score points", "chance"
 
 
 def reasons(question: Question, game: Game, horizon: int) -> Reasons:
-    """Explain one output at one horizon, and whose days on request.
+    """Explain one output at one horizon, and on request the days of one modality.
 
     Raises
     ------
     ForecastRefused
-        There is no such output, or no days of that modality.
+        There is no such output, or the modality has no days.
     IntegrityError
         The contributions do not add up.
     """
     explanation = explain(game, horizon, question.output)
     base = float(explanation.base_values)
-    foretold = float(forecast(game, question.output)[horizon])
+    forecast_value = float(forecast(game, question.output)[horizon])
     return Reasons(
         output=question.output,
         unit=SCORE_UNIT if question.output == SCORE else CHANCE_UNIT,
         horizon_weeks=game.bundle.task.horizons[horizon].weeks,
         base=base,
-        forecast=foretold,
+        forecast=forecast_value,
         contributions=_contributions(game, explanation.values.tolist()),
-        additivity_gap=abs(base + float(explanation.values.sum()) - foretold),
+        additivity_gap=abs(base + float(explanation.values.sum()) - forecast_value),
         days_of=question.days_of,
         days=_days(question, game, horizon),
     )
@@ -45,11 +46,11 @@ def _contributions(game: Game, points: list[float]) -> list[Contribution]:
     ]
     seen = {player.modality for player in game.players}
     unknown = [
-        Contribution(modality=name, window=WHOLE, points=0.0, observed=False)
+        Contribution(modality=name, window=ALL_DAYS, points=0.0, observed=False)
         for m, name in enumerate(names)
         if m not in seen
     ]
-    return sorted([*known, *unknown], key=lambda each: -abs(each.points))
+    return sorted([*known, *unknown], key=lambda contribution: -abs(contribution.points))
 
 
 def _days(question: Question, game: Game, horizon: int) -> list[DayContribution]:

@@ -1,4 +1,4 @@
-"""From a record to an answer: pure, so that everything but the wiring is tested without a server.
+"""From a record to an answer: pure functions, so that they can be tested without a server.
 
 Letters: H horizons, Q quantile levels, M modalities, T days, C channels.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.cohort import ENROLMENT, ONSET, WEAR_TIME
-from contracts.errors import CohortInvalid, ForecastRefused
+from contracts.errors import CohortInvalid, ForecastRefused, Problem
 from contracts.forecast import LOWER_80, MEDIAN, UPPER_80
 from contracts.observation import Observation
 from contracts.predictions import QUANTILE_COLUMNS
@@ -24,99 +24,133 @@ from features.published_recovery import PROPORTIONAL
 from features.sequences import present_modalities
 from inference.bundle import Bundle, forecast_batch
 from inference.milestones import chances
+from inference.out_of_distribution import (
+    distance_p_values,
+    feature_names,
+    is_out_of_distribution,
+)
 from inference.record import record_batch
-from inference.reference import feature_names, strangeness, strangers
+from serving.faults import Fault
 from serving.forecast.audit_status import (
-    Served,
+    ServedModel,
     banner,
     group_coverage,
     limits,
     model_info,
-    unaudited,
+    unaudited_attribute,
 )
 from serving.forecast.explain import game_of
 from serving.forecast.question import Question
 from serving.forecast.reasons import reasons
 from serving.schemas import ForecastAnswer, HorizonForecast, RestsOn
 
+MAX_PROBLEMS = 5
+"""Problems of a record that a refusal names; more would hide the first ones."""
+
 
 def respond(
-    question: Question, served: Served, *, now: datetime, withdrawn: str = ""
+    question: Question, served: ServedModel, *, now: datetime, withdrawn: Fault | None = None
 ) -> ForecastAnswer:
     """Answer with a forecast and its reasons, or say why there is none and what to do.
 
     Parameters
     ----------
     withdrawn
-        Why the model may no longer be served; empty while it may.
+        Why the model may no longer be served; None while it may.
     """
     try:
-        if withdrawn:
-            raise ForecastRefused(f"the model was withdrawn ({withdrawn}): ask who runs it")
-        if now >= served.standing.valid_until:
-            raise ForecastRefused("the model's audit has expired: ask for a new audit")
+        refuse_withdrawn(withdrawn)
+        if now >= served.audit_status.valid_until:
+            raise ForecastRefused(
+                "the audit of this model has expired",
+                "ask those responsible for the model for a new audit",
+            )
         bundle = served.bundle
         batch = record_batch(
             question.enrolment_day, question.observations, bundle.task, bundle.layout
         )
         groups = {str(name): str(batch.groups_B[name].iloc[0]) for name in batch.groups_B}
-        _refuse_strangers(served, batch, groups)
+        _refuse_unaudited(served, groups)
+        _refuse_out_of_distribution(served.bundle, batch)
         return _forecast(question, served, batch, groups)
     except CohortInvalid as invalid:
-        told = "; ".join(f"{each.field}: {each.message}" for each in invalid.problems[:5])
-        return refused(question.subject, served, told)
+        return refused(question.subject, served, _refusal(invalid.problems[:MAX_PROBLEMS]))
     except ForecastRefused as refusal:
-        return refused(question.subject, served, str(refusal))
+        return refused(question.subject, served, refusal)
 
 
-def refused(subject: str, served: Served, told: str) -> ForecastAnswer:
-    """Say that there is no forecast; `told` is `why: what to do`."""
-    reason, _, what_to_do = told.rpartition(": ")
+def refused(subject: str, served: ServedModel, refusal: ForecastRefused) -> ForecastAnswer:
+    """Answer that there is no forecast, why, and what to do."""
     return ForecastAnswer(
         status="no forecast",
         subject=subject,
-        reason=reason,
-        what_to_do=what_to_do,
+        reason=refusal.reason,
+        what_to_do=refusal.what_to_do,
         **_about(served),
     )
 
 
-def _refuse_strangers(served: Served, batch: SequenceBatch, groups: dict[str, str]) -> None:
-    if (stranger := unaudited(served, groups)) is not None:
-        axis, _ = stranger
+def refuse_withdrawn(withdrawn: Fault | None) -> None:
+    """Refuse to forecast with a model that may no longer be served.
+
+    Raises
+    ------
+    ForecastRefused
+        The model was withdrawn.
+    """
+    if withdrawn is not None:
         raise ForecastRefused(
-            f"the audit saw nobody of this subject's group of {axis!r}, so nobody knows how wrong"
-            " the forecast may be: assess without it, or ask for an audit with such people"
+            f"the model was withdrawn ({withdrawn.reason})", "ask those responsible for the model"
         )
-    reference = served.bundle.reference
-    if strangers(reference, batch)[0]:
-        _, (oddest,) = strangeness(reference, batch)
-        code = feature_names(served.bundle.layout)[oddest]
-        name = vocabulary()[code].name if code in vocabulary() else code
+
+
+def _refusal(problems: Sequence[Problem]) -> ForecastRefused:
+    """Combine what is wrong with a record: all findings, then what to do about each."""
+    found = [f"{problem.field}: {problem.found}" for problem in problems]
+    advice = [f"{problem.field}: {problem.advice}" for problem in problems if problem.advice]
+    # Two values with the same fault need the same advice only once.
+    advice = list(dict.fromkeys(advice)) or ["correct the record at its source and send it again"]
+    return ForecastRefused("; ".join(found), "; ".join(advice))
+
+
+def _refuse_unaudited(served: ServedModel, groups: dict[str, str]) -> None:
+    if (attribute := unaudited_attribute(served, groups)) is not None:
         raise ForecastRefused(
-            f"the record is unlike those the model learned from, most of all in {name!r}:"
-            " check units and dates, else judge without the forecast"
+            f"nobody in the audit belonged to this subject's group of {attribute!r}, so it is"
+            " unknown how wrong the forecast may be",
+            "assess without the forecast, or ask for an audit that includes such people",
         )
+
+
+def _refuse_out_of_distribution(bundle: Bundle, batch: SequenceBatch) -> None:
+    if not is_out_of_distribution(bundle.reference, batch)[0]:
+        return
+    _, (farthest,) = distance_p_values(bundle.reference, batch)
+    code = feature_names(bundle.layout)[farthest]
+    name = vocabulary()[code].name if code in vocabulary() else code
+    raise ForecastRefused(
+        f"the record is unlike those that the model was trained on, most of all in {name!r}",
+        "check units and dates; if they are right, decide without the forecast",
+    )
 
 
 def _forecast(
-    question: Question, served: Served, batch: SequenceBatch, groups: dict[str, str]
+    question: Question, served: ServedModel, batch: SequenceBatch, groups: dict[str, str]
 ) -> ForecastAnswer:
     bundle = served.bundle
     origin = int(batch.origin_day_B[0])
     ahead = [h for h, horizon in enumerate(bundle.task.horizons) if horizon.day > origin]
     explained = _explained(question, bundle, ahead)
-    # A game holds its forecast: with reasons asked for, the past is encoded once.
+    # A game includes its forecast, so that the past is encoded only once.
     game = game_of(bundle, batch) if question.explain else None
     quantiles_1HQ = forecast_batch(bundle, batch) if game is None else game.quantiles_1HQ
-    told = None if game is None else reasons(question, game, explained)
     return ForecastAnswer(
         status="forecast",
         subject=question.subject,
         origin_day=origin,
         last_score=_last_score(bundle, batch),
         horizons=_horizons(bundle, batch, quantiles_1HQ, ahead),
-        reasons=told,
+        reasons=None if game is None else reasons(question, game, explained),
         rests_on=_rests_on(bundle, batch, question.observations),
         groups=group_coverage(served, groups),
         **_about(served, _between_landmarks(bundle.task, origin)),
@@ -126,15 +160,15 @@ def _forecast(
 def _between_landmarks(task: Task, origin: int) -> list[str]:
     if origin in task.origins_days:
         return []
-    judged = ", ".join(map(str, task.origins_days))
+    audited = ", ".join(map(str, task.origins_days))
     return [
-        f"The audit judged forecasts made on day {judged} after enrolment; this one is made on"
+        f"The audit assessed forecasts made on day {audited} after enrolment; this one was made on"
         f" day {origin}."
     ]
 
 
 def _last_score(bundle: Bundle, batch: SequenceBatch) -> float | None:
-    """Return the last score if one was observed: an assumed one is nobody's."""
+    """Return the last score if one was observed; an assumed one is not this subject's."""
     target = bundle.layout.channels_C.index(bundle.task.target.code)
     observed = batch.observed_BTC[0, :, target].any()
     return float(batch.last_score_B[0]) if observed else None
@@ -145,11 +179,14 @@ def _explained(question: Question, bundle: Bundle, ahead: list[int]) -> int:
     weeks = primary if question.weeks is None else question.weeks
     chosen = [h for h in ahead if bundle.task.horizons[h].weeks == weeks]
     if not chosen and question.weeks is None:
-        # Late in the course the primary horizon is past: the next one is what is asked about.
+        # Late in the course the primary horizon is past, so the next one is explained.
         chosen = ahead
     if not chosen:
         offered = ", ".join(str(bundle.task.horizons[h].weeks) for h in ahead)
-        raise ForecastRefused(f"week {weeks} is no horizon ahead: explain one of {offered}")
+        raise ForecastRefused(
+            f"week {weeks} is not a horizon ahead of the forecast",
+            f"set explain_horizon_weeks to one of: {offered}",
+        )
     return chosen[0]
 
 
@@ -175,11 +212,12 @@ def _horizons(
 
 
 def _rests_on(bundle: Bundle, batch: SequenceBatch, observations: Sequence[Observation]) -> RestsOn:
-    words, layout = vocabulary(), bundle.layout
-    is_daily = np.array([words[code].kind is Kind.DAILY for code in layout.channels_C])
+    entries, layout = vocabulary(), bundle.layout
+    is_daily = np.array([entries[code].kind is Kind.DAILY for code in layout.channels_C])
     observed_TC = batch.observed_BTC[0]
-    learned = {*layout.channels_C, *(covariate.code for covariate in layout.person_S)}
-    unused = {each.code for each in observations} - learned - {ONSET, ENROLMENT}
+    person = (covariate.code for covariate in layout.person_S)
+    sent = {observation.code for observation in observations}
+    ignored = sent - {*layout.channels_C, *person} - {ONSET, ENROLMENT}
     present_M = present_modalities(batch, bundle.manifest.modalities)[0]
     return RestsOn(
         assessments=int(observed_TC[:, ~is_daily].sum()),
@@ -191,11 +229,11 @@ def _rests_on(bundle: Bundle, batch: SequenceBatch, observations: Sequence[Obser
             if not seen
         ],
         missing_channels=[
-            words[code].name
+            entries[code].name
             for code, seen in zip(layout.channels_C, observed_TC.any(axis=0), strict=True)
             if not seen
         ],
-        ignored_codes=sorted(unused),
+        ignored_codes=sorted(ignored),
     )
 
 
@@ -212,7 +250,7 @@ def _instrument(task: Task) -> str:
     return name if task.target.better == "higher" else f"{name}, lower is better"
 
 
-def _about(served: Served, own_limits: Sequence[str] = ()) -> dict[str, Any]:
+def _about(served: ServedModel, own_limits: Sequence[str] = ()) -> dict[str, Any]:
     task = served.bundle.task
     return {
         "instrument": _instrument(task),

@@ -1,4 +1,4 @@
-"""Shapley values from the worth of every coalition."""
+"""Shapley values from the value of every coalition."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def coalitions(players: int) -> NDArray[np.bool_]:
 
 @cache
 def shapley_weights(players: int) -> NDArray[np.float64]:
-    """Return the matrix (players, 2^players) that turns coalitions' worths into Shapley values.
+    """Return the matrix (players, 2^players) from values of coalitions to Shapley values.
 
-    Source: Shapley 1953: a coalition S without the player weighs |S|! (n - |S| - 1)! / n!, counted
-    minus for S and plus for S with the player.
+    Source: Shapley 1953. A coalition S without the player has weight |S|! (n - |S| - 1)! / n!,
+    negative for S and positive for S with the player.
     """
     if players == 0:
         return np.zeros((0, 1))

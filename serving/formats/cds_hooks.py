@@ -1,4 +1,4 @@
-"""HL7 CDS Hooks 2.0: a forecast as cards, in the words of the team and of the family.
+"""HL7 CDS Hooks 2.0: a forecast as cards, one for the team and one for patient and family.
 
 Section numbers are those of the specification, https://cds-hooks.hl7.org/2.0/.
 """
@@ -11,11 +11,12 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from serving.formats.formatting import shown, signed
-from serving.schemas import ForecastAnswer, Strict
+from contracts.errors import RehabcastError
+from serving.formats.formatting import formatted_change, formatted_range, formatted_score
+from serving.schemas import ForecastAnswer, HorizonForecast, Strict
 
 SERVICE = "recovery-forecast"
-LONGEST_SUMMARY = 139
+MAX_SUMMARY_LENGTH = 139
 
 SERVICES: dict[str, Any] = {
     "services": [
@@ -25,7 +26,7 @@ SERVICES: dict[str, Any] = {
             "title": "Forecast of functional recovery",
             "description": (
                 "Where the patient's score will probably be in the next weeks and months, with a"
-                " range and reasons. Decision support, no diagnosis."
+                " range and reasons. Decision support, not a diagnosis."
             ),
             "prefetch": {
                 "patient": "Patient/{{context.patientId}}",
@@ -35,21 +36,24 @@ SERVICES: dict[str, Any] = {
                 "observations": "Observation?patient={{context.patientId}}&_count=1000",
                 "procedures": "Procedure?patient={{context.patientId}}&_count=1000",
             },
-            "usageRequirements": "Observations carry codes of LOINC or urn:rehabcast:vocabulary.",
+            "usageRequirements": "Observations need codes of LOINC or urn:rehabcast:vocabulary.",
         }
     ]
 }
 """Section 3, discovery. The condition is a stroke (SNOMED CT 230690007)."""
 
 NEEDED = ("conditions", "observations")
-"""Of the prefetch, what no forecast can be made without. The service fetches nothing itself."""
+"""The prefetch keys that a forecast needs. The service fetches nothing itself."""
 
 
-class PrefetchMissing(Exception):
+class PrefetchMissing(RehabcastError):
     """Section 4: what is needed was not prefetched (412)."""
 
     def __init__(self, missing: Sequence[str]) -> None:
-        super().__init__(f"prefetch lacks {', '.join(missing)}: send what the discovery asks for")
+        super().__init__(
+            f"the prefetch lacks {', '.join(missing)}",
+            "send the prefetch that /cds-services asks for",
+        )
 
 
 OVERRIDE_REASONS = (
@@ -60,14 +64,14 @@ OVERRIDE_REASONS = (
 
 
 class Context(Struct, kw_only=True):
-    """Section 6, patient-view: who looks at whom."""
+    """Section 6, patient-view: the patient, and the user who opened the record."""
 
     patientId: Annotated[str, Meta(min_length=1, max_length=64)]
     userId: Annotated[str, Meta(max_length=200)] = ""
 
 
 class HookRequest(Struct, kw_only=True):
-    """Section 4: a call of the hook. Fields we do not use are let through, as the standard asks."""
+    """Section 4: a call of the hook. Fields that we do not use are allowed, as required."""
 
     hook: Literal["patient-view"]
     hookInstance: Annotated[str, Meta(min_length=1, max_length=64)]
@@ -98,24 +102,24 @@ class HookFeedback(Strict, frozen=True, kw_only=True):
 
 
 def resources_in(request: HookRequest) -> Iterator[Any]:
-    """Yield the prefetched resources, of Bundles and alone.
+    """Yield the prefetched resources, those inside Bundles and single ones.
 
     Raises
     ------
     PrefetchMissing
         What a forecast needs was not prefetched, or could not be: null or an OperationOutcome. A
-        Bundle without entries is an answer, that there are none.
+        Bundle without entries is data: there are none.
     """
-    told = request.prefetch or {}
+    prefetch = request.prefetch or {}
     missing = [
         key
         for key in NEEDED
-        if not isinstance(value := told.get(key), dict)
+        if not isinstance(value := prefetch.get(key), dict)
         or value.get("resourceType") == "OperationOutcome"
     ]
     if missing:
         raise PrefetchMissing(missing)
-    for value in told.values():
+    for value in prefetch.values():
         if isinstance(value, dict) and value.get("resourceType") == "Bundle":
             for entry in value.get("entry") or []:
                 yield entry.get("resource") if isinstance(entry, dict) else None
@@ -126,12 +130,15 @@ def resources_in(request: HookRequest) -> Iterator[Any]:
 def cards(answer: ForecastAnswer, address: str) -> dict[str, Any]:
     """Write an answer as cards: for the team, and for the patient and family.
 
-    Section 5. A refusal is one card that says what to do.
+    Section 5. A refusal is one card. Its summary may be cut, so the detail has the whole reason.
     """
     if answer.status == "no forecast":
-        told = f"No forecast of recovery: {answer.reason}"
-        detail = f"**What to do:** {answer.what_to_do}\n\n{_standing(answer)}"
-        return {"cards": [_card(answer, address, told, detail, "info", answer.forecast_id)]}
+        summary = f"No forecast of recovery: {answer.reason}"
+        detail = (
+            f"**Reason:** {answer.reason}\n\n**What to do:** {answer.what_to_do}\n\n"
+            f"{_model_and_limits(answer)}"
+        )
+        return {"cards": [_card(answer, address, summary, detail, "info", answer.forecast_id)]}
     team = _card(answer, address, _summary(answer), _for_team(answer), "info", answer.forecast_id)
     family = _card(
         answer,
@@ -155,14 +162,15 @@ def forecast_of_card(card: str) -> str:
 
 
 def _card(
-    answer: ForecastAnswer, address: str, summary: str, detail: str, indicator: str, number: str
+    answer: ForecastAnswer, address: str, summary: str, detail: str, indicator: str, card_id: str
 ) -> dict[str, Any]:
     if answer.banner:
         detail = f"**{answer.banner}**\n\n{detail}"
-    short = summary if len(summary) <= LONGEST_SUMMARY else summary[: LONGEST_SUMMARY - 1] + "…"
+    if len(summary) > MAX_SUMMARY_LENGTH:
+        summary = summary[: MAX_SUMMARY_LENGTH - 1] + "…"
     return {
-        "uuid": str(UUID(hex=number)),
-        "summary": short,
+        "uuid": str(UUID(hex=card_id)),
+        "summary": summary,
         "indicator": "warning" if answer.banner else indicator,
         "detail": detail,
         "source": {
@@ -181,26 +189,23 @@ def _card(
 
 
 def _summary(answer: ForecastAnswer) -> str:
-    horizon = _main(answer)
+    horizon = _main_horizon(answer)
     return (
-        f"Week {horizon.weeks}: {answer.instrument} probably {_range(answer, horizon)}"
-        f" (most likely {shown(answer, horizon.median)})"
+        f"Week {horizon.weeks}: {answer.instrument} probably {formatted_range(answer, horizon)}"
+        f" (most likely {formatted_score(answer, horizon.median)})"
     )
 
 
-def _range(answer: ForecastAnswer, horizon: Any) -> str:
-    return f"{shown(answer, horizon.low_80)} to {shown(answer, horizon.high_80)}"
-
-
-def _main(answer: ForecastAnswer) -> Any:
+def _main_horizon(answer: ForecastAnswer) -> HorizonForecast:
     weeks = answer.reasons.horizon_weeks if answer.reasons is not None else None
     return next((h for h in answer.horizons if h.weeks == weeks), answer.horizons[0])
 
 
 def _for_team(answer: ForecastAnswer) -> str:
     rows = [
-        f"| {h.weeks} | {shown(answer, h.median)} | {_range(answer, h)} |"
-        f" {shown(answer, h.last_observation)} | {shown(answer, h.proportional_recovery)} |"
+        f"| {h.weeks} | {formatted_score(answer, h.median)} | {formatted_range(answer, h)} |"
+        f" {formatted_score(answer, h.last_observation)} |"
+        f" {formatted_score(answer, h.proportional_recovery)} |"
         for h in answer.horizons
     ]
     table = (
@@ -208,11 +213,16 @@ def _for_team(answer: ForecastAnswer) -> str:
     )
     parts = [table + "\n".join(rows)]
     if answer.reasons is not None:
-        known = [each for each in answer.reasons.contributions if each.observed]
-        why = [f"- {e.modality}, {e.window}: {signed(answer, e.points)}" for e in known]
+        base = formatted_score(answer, answer.reasons.base, extra_decimals=1)
+        contributions = [
+            f"- {contribution.modality}, {contribution.window}:"
+            f" {formatted_change(answer, contribution.points)}"
+            for contribution in answer.reasons.contributions
+            if contribution.observed
+        ]
         parts.append(
-            f"Why, at week {answer.reasons.horizon_weeks}: knowing nothing it would be"
-            f" {shown(answer, answer.reasons.base, finer=1)}.\n" + "\n".join(why)
+            f"Why, at week {answer.reasons.horizon_weeks}: if nothing were known it would be"
+            f" {base}.\n" + "\n".join(contributions)
         )
     if answer.rests_on is not None:
         missing = ", ".join(answer.rests_on.missing_modalities) or "nothing"
@@ -220,25 +230,25 @@ def _for_team(answer: ForecastAnswer) -> str:
             f"It rests on {answer.rests_on.assessments} score(s) and"
             f" {answer.rests_on.days_with_wearable} wearable day(s). Missing: {missing}."
         )
-    parts += [each.statement for each in answer.groups if each.coverage is not None]
-    return "\n\n".join([*parts, _standing(answer)])
+    parts += [group.statement for group in answer.groups if group.coverage is not None]
+    return "\n\n".join([*parts, _model_and_limits(answer)])
 
 
 def _for_family(answer: ForecastAnswer) -> str:
-    horizon = _main(answer)
+    horizon = _main_horizon(answer)
     return (
         f"Of ten people whose recovery looked like this at the same point, about eight reached a"
-        f" score of {_range(answer, horizon)} on a scale up to {answer.scale[1]:.0f}"
+        f" score of {formatted_range(answer, horizon)} on a scale up to {answer.scale[1]:.0f}"
         f" after {horizon.weeks} weeks; one did better and one less well. Nobody can say which of"
-        " the ten a person will be, and this is no promise and no limit. It says nothing about"
-        " how much therapy is right.\n\n" + "\n".join(f"- {limit}" for limit in answer.limits)
+        " the ten a person will be, and this is neither a promise nor a limit. It says nothing"
+        " about how much therapy is right.\n\n" + "\n".join(f"- {limit}" for limit in answer.limits)
     )
 
 
-def _standing(answer: ForecastAnswer) -> str:
+def _model_and_limits(answer: ForecastAnswer) -> str:
     model = answer.model
-    told = (
+    line = (
         f"Model {model.model_version} ({model.bundle_digest[:12]}), audit {model.audit_outcome},"
         f" valid until {model.valid_until[:10]}."
     )
-    return told + "\n\n" + "\n".join(f"- {limit}" for limit in answer.limits)
+    return line + "\n\n" + "\n".join(f"- {limit}" for limit in answer.limits)

@@ -1,7 +1,8 @@
-"""FHIR R4 in and out: a Bundle becomes a record, an answer a RiskAssessment.
+"""FHIR R4 in and out: a Bundle becomes a record, and an answer a RiskAssessment.
 
-Out comes a Bundle of the RiskAssessment, the Device that made it and its Provenance, each labelled
-as asserted by artificial intelligence (HL7 AI Transparency on FHIR; v3-ObservationValue AIAST).
+The output is a Bundle of the RiskAssessment, the Device that made it and its Provenance, each
+labelled as asserted by artificial intelligence (HL7 AI Transparency on FHIR; v3-ObservationValue
+AIAST).
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from typing import Any
 import pandas as pd
 
 from contracts.cohort import CODE, NUMBER, ONSET, TEXT, TIME
-from contracts.errors import ForecastRefused
+from contracts.errors import ForecastRefused, RehabcastError
 from contracts.observation import Observation
 from contracts.task import Task
 from features.recording import BIRTH_DATE, SUBJECT_LABEL, SourceFile
 from features.sources.records.fhir import reading_of
-from serving.formats.formatting import shown, signed
+from serving.forecast.audit_status import NOT_TO_WITHHOLD_THERAPY
+from serving.formats.formatting import formatted_change, formatted_score
 from serving.schemas import ForecastAnswer, HorizonForecast
 
 AI_LABEL = {
@@ -29,8 +31,8 @@ AI_LABEL = {
     "display": "Artificial Intelligence asserted",
 }
 DAYS_A_YEAR = 365.25
-MOST_BASIS = 200
-"""Observations that are named as basis; more would only lengthen the answer."""
+MAX_BASIS = 200
+"""Observations that are listed as basis; more would only make the answer longer."""
 
 
 def record_of(resources: Iterable[Any], task: Task) -> tuple[int, list[Observation]]:
@@ -44,45 +46,59 @@ def record_of(resources: Iterable[Any], task: Task) -> tuple[int, list[Observati
         There are several patients, no single onset, or no score.
     """
     source = SourceFile(path=Path("request"), name="request", subject_label="")
-    reading = reading_of(source, ((str(n), each) for n, each in enumerate(resources)))
+    reading = reading_of(source, ((str(n), item) for n, item in enumerate(resources)))
     records = reading.records
     if records is None or records.empty:
-        raise ForecastRefused("nothing in the FHIR resources is known here: send observations")
+        raise ForecastRefused(
+            "the FHIR resources hold nothing that the model knows",
+            "send Observations with codes of LOINC or urn:rehabcast:vocabulary",
+        )
     if records[SUBJECT_LABEL].nunique() > 1:
-        raise ForecastRefused("the resources are of several patients: send one patient's")
+        raise ForecastRefused(
+            "the resources belong to several patients", "send the resources of one patient"
+        )
     onset = records.loc[records[CODE] == ONSET, TIME]
     if len(onset) != 1:
         raise ForecastRefused(
-            "the onset is not known: send one Condition, the one in question, with onsetDateTime"
+            "the onset is not known",
+            "send exactly one Condition with onsetDateTime: the one that the patient recovers from",
         )
     start = onset.iloc[0].normalize()
     observations = list(_observations(records, start))
-    scored = [each.day_since_onset for each in observations if each.code == task.target.code]
-    days = [day for day in scored if day is not None]
+    days = [
+        observation.day_since_onset
+        for observation in observations
+        if observation.code == task.target.code and observation.day_since_onset is not None
+    ]
     if not days:
-        raise ForecastRefused(f"no score of {task.target.code!r} since the onset: assess first")
+        raise ForecastRefused(
+            f"there is no score of {task.target.code!r} since the onset",
+            "assess the patient first",
+        )
     return min(days), observations
 
 
 def resources_of(bundle: dict[str, Any]) -> list[Any]:
-    """Return the resources of a Bundle, or a single resource as one.
+    """Return the resources of a Bundle.
 
     Raises
     ------
     ForecastRefused
-        It is no Bundle.
+        It is not a Bundle.
     """
     entries = bundle.get("entry", [])
     if bundle.get("resourceType") != "Bundle" or not isinstance(entries, list):
-        raise ForecastRefused("no FHIR Bundle: send one, with entries")
-    return [each.get("resource") if isinstance(each, dict) else None for each in entries]
+        raise ForecastRefused(
+            "this is not a FHIR Bundle with entries", "send a Bundle with entries"
+        )
+    return [entry.get("resource") if isinstance(entry, dict) else None for entry in entries]
 
 
 def patient_of(resources: Iterable[Any]) -> str:
     """Return the id of the first Patient; empty where there is none."""
-    for each in resources:
-        if isinstance(each, dict) and each.get("resourceType") == "Patient":
-            return str(each.get("id") or "")
+    for resource in resources:
+        if isinstance(resource, dict) and resource.get("resourceType") == "Patient":
+            return str(resource.get("id") or "")
     return ""
 
 
@@ -90,10 +106,10 @@ def risk_assessment(
     answer: ForecastAnswer, patient: str, resources: Iterable[Any], now: datetime
 ) -> dict[str, Any]:
     """Write a forecast as a Bundle of RiskAssessment, Device and Provenance."""
-    place = f"urn:uuid:{_uuid(answer.forecast_id)}"
-    device = f"urn:uuid:{_uuid(answer.model.bundle_digest[:32])}"
+    assessment_url = f"urn:uuid:{_uuid(answer.forecast_id)}"
+    device_url = f"urn:uuid:{_uuid(answer.model.bundle_digest[:32])}"
     meta = {"security": [AI_LABEL]}
-    told = [_told(answer, each) for each in answer.horizons]
+    notes = [_horizon_note(answer, horizon) for horizon in answer.horizons]
     assessment = {
         "resourceType": "RiskAssessment",
         "id": _uuid(answer.forecast_id),
@@ -101,28 +117,36 @@ def risk_assessment(
         "status": "final",
         "subject": {"reference": f"Patient/{patient}"},
         "occurrenceDateTime": now.isoformat(timespec="seconds"),
-        "performer": {"reference": device},
+        "performer": {"reference": device_url},
         "method": {"text": f"rehabcast {answer.model.model_version}"},
-        "basis": [{"reference": f"Observation/{each}"} for each in _basis(resources)],
-        "prediction": [p for each in answer.horizons for p in _predictions(each)],
-        "mitigation": answer.limits[-2] if len(answer.limits) > 1 else "",
-        "note": [{"text": text} for text in [*told, *_notes(answer)]],
+        "basis": [{"reference": f"Observation/{identity}"} for identity in _basis(resources)],
+        "prediction": [p for horizon in answer.horizons for p in _predictions(horizon)],
+        "mitigation": NOT_TO_WITHHOLD_THERAPY,
+        "note": [{"text": text} for text in [*notes, *_notes(answer)]],
     }
     return {
         "resourceType": "Bundle",
         "type": "collection",
         "timestamp": now.isoformat(timespec="seconds"),
         "entry": [
-            {"fullUrl": place, "resource": {k: v for k, v in assessment.items() if v}},
-            {"fullUrl": device, "resource": _device(answer, meta)},
-            {"resource": _provenance(answer, place, device, meta, now)},
+            {"fullUrl": assessment_url, "resource": {k: v for k, v in assessment.items() if v}},
+            {"fullUrl": device_url, "resource": _device(answer, meta)},
+            {"resource": _provenance(answer, assessment_url, device_url, meta, now)},
         ],
     }
 
 
-def operation_outcome(told: str, code: str = "invalid", severity: str = "error") -> dict[str, Any]:
-    """Write a refusal as FHIR has it."""
-    issue = {"severity": severity, "code": code, "diagnostics": told}
+def operation_outcome(refusal: RehabcastError, code: str = "invalid") -> dict[str, Any]:
+    """Write a refusal as an OperationOutcome: the reason as its text, the sentence in full beside.
+
+    An OperationOutcome has no element for advice, so `diagnostics` says what to do.
+    """
+    issue = {
+        "severity": "error",
+        "code": code,
+        "details": {"text": refusal.reason},
+        "diagnostics": str(refusal),
+    }
     return {"resourceType": "OperationOutcome", "issue": [issue]}
 
 
@@ -161,33 +185,39 @@ def _predictions(horizon: HorizonForecast) -> list[dict[str, Any]]:
     ]
 
 
-def _told(answer: ForecastAnswer, horizon: HorizonForecast) -> str:
+def _horizon_note(answer: ForecastAnswer, horizon: HorizonForecast) -> str:
+    low, median, high = (
+        formatted_score(answer, score)
+        for score in (horizon.low_80, horizon.median, horizon.high_80)
+    )
     return (
-        f"Week {horizon.weeks}: {answer.instrument} most likely {shown(answer, horizon.median)},"
-        f" in 8 of 10 patients like this one {shown(answer, horizon.low_80)} to"
-        f" {shown(answer, horizon.high_80)}"
+        f"Week {horizon.weeks}: {answer.instrument} most likely {median},"
+        f" in 8 of 10 patients like this one {low} to {high}"
     )
 
 
 def _notes(answer: ForecastAnswer) -> list[str]:
-    why = []
+    contributions = []
     if (reasons := answer.reasons) is not None:
-        why = [
-            f"{each.modality}, {each.window}: {signed(answer, each.points)} {reasons.unit}"
-            for each in reasons.contributions
-            if each.observed
+        contributions = [
+            f"{contribution.modality}, {contribution.window}:"
+            f" {formatted_change(answer, contribution.points)} {reasons.unit}"
+            for contribution in reasons.contributions
+            if contribution.observed
         ]
-    groups = [each.statement for each in answer.groups]
-    return [text for text in (answer.banner, *why, *groups, *answer.limits) if text]
+    groups = [group.statement for group in answer.groups]
+    return [text for text in (answer.banner, *contributions, *groups, *answer.limits) if text]
 
 
 def _basis(resources: Iterable[Any]) -> list[str]:
     ids = [
-        str(each["id"])
-        for each in resources
-        if isinstance(each, dict) and each.get("resourceType") == "Observation" and each.get("id")
+        str(resource["id"])
+        for resource in resources
+        if isinstance(resource, dict)
+        and resource.get("resourceType") == "Observation"
+        and resource.get("id")
     ]
-    return ids[:MOST_BASIS]
+    return ids[:MAX_BASIS]
 
 
 def _device(answer: ForecastAnswer, meta: dict[str, Any]) -> dict[str, Any]:
@@ -206,14 +236,18 @@ def _device(answer: ForecastAnswer, meta: dict[str, Any]) -> dict[str, Any]:
 
 
 def _provenance(
-    answer: ForecastAnswer, place: str, device: str, meta: dict[str, Any], now: datetime
+    answer: ForecastAnswer,
+    assessment_url: str,
+    device_url: str,
+    meta: dict[str, Any],
+    now: datetime,
 ) -> dict[str, Any]:
     return {
         "resourceType": "Provenance",
         "meta": meta,
-        "target": [{"reference": place}],
+        "target": [{"reference": assessment_url}],
         "recorded": now.isoformat(timespec="seconds"),
-        "agent": [{"subject_label": {"reference": device}}],
+        "agent": [{"who": {"reference": device_url}}],
         "entity": [
             {"role": "source", "what": {"identifier": {"value": answer.model.report_digest}}}
         ],

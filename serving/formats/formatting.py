@@ -1,20 +1,27 @@
-"""Scores and contributions as people read them."""
+"""Scores and contributions, rounded for people."""
 
 from __future__ import annotations
 
-from serving.schemas import ForecastAnswer
+from serving.schemas import ForecastAnswer, HorizonForecast
 
 WHOLE_POINTS = 20
-"""Length of a scale from which on scores are shown in whole points; gait speed has 3 m/s."""
+"""Scales at least this long are shown in whole points; gait speed has 3 m/s."""
 
 
-def shown(answer: ForecastAnswer, score: float, *, finer: int = 0) -> str:
+def formatted_score(answer: ForecastAnswer, score: float, *, extra_decimals: int = 0) -> str:
     """Return a score in whole points, or in hundredths on a scale of a few points."""
-    return f"{score:.{_decimals(answer) + finer}f}"
+    return f"{score:.{_decimals(answer) + extra_decimals}f}"
 
 
-def signed(answer: ForecastAnswer, points: float) -> str:
-    """Return a contribution with its sign, one decimal finer than a score."""
+def formatted_range(answer: ForecastAnswer, horizon: HorizonForecast) -> str:
+    """Return the 80 % range of a horizon."""
+    return (
+        f"{formatted_score(answer, horizon.low_80)} to {formatted_score(answer, horizon.high_80)}"
+    )
+
+
+def formatted_change(answer: ForecastAnswer, points: float) -> str:
+    """Return a contribution with its sign and one more decimal than a score."""
     return f"{points:+.{_decimals(answer) + 1}f}"
 
 

@@ -1,4 +1,4 @@
-"""A forecast as a therapist reads it in a terminal."""
+"""A forecast as text, for a therapist at a terminal."""
 
 from __future__ import annotations
 
@@ -7,23 +7,26 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from serving.forecast.explain import WHOLE
-from serving.formats.formatting import shown, signed
+from serving.forecast.explain import ALL_DAYS
+from serving.formats.formatting import formatted_change, formatted_range, formatted_score
 from serving.schemas import ForecastAnswer, HorizonForecast
 
+SIMULATED = (
+    "SIMULATED: this model was trained on people who do not exist. Do not use it for anyone's care."
+)
 BAR = 23
-"""Characters for the scale."""
+"""Width of the bar that shows the scale, in characters."""
 
 
-def readable(answer: ForecastAnswer) -> RenderableType:
-    """Return an answer as words, a table and bars; never a number without its range."""
+def as_plain_text(answer: ForecastAnswer) -> RenderableType:
+    """Return an answer as text, a table and bars; never a number without its range."""
     parts: list[RenderableType] = [*_banners(answer)]
     if answer.status == "no forecast":
         parts.append(Text(f"No forecast for subject {answer.subject}: {answer.reason}", "bold"))
         parts.append(Text(f"What to do: {answer.what_to_do}"))
     else:
         parts += [_horizons(answer), *_reasons(answer), *_rests_on(answer)]
-    parts.append(Text(_standing(answer)))
+    parts.append(Text(_model_and_audit(answer)))
     parts += [Text(f"- {limit}") for limit in answer.limits]
     return Group(*parts)
 
@@ -31,8 +34,7 @@ def readable(answer: ForecastAnswer) -> RenderableType:
 def _banners(answer: ForecastAnswer) -> list[RenderableType]:
     banners: list[RenderableType] = []
     if answer.model.simulated:
-        told = "SIMULATED: this model learned from people who do not exist. Not for anyone's care."
-        banners.append(Panel(Text(told, "bold")))
+        banners.append(Panel(Text(SIMULATED, "bold")))
     if answer.banner:
         banners.append(Panel(Text(answer.banner, "bold")))
     return banners
@@ -43,7 +45,7 @@ def _horizons(answer: ForecastAnswer) -> Table:
     names = list(answer.horizons[0].milestones)
     table = Table(
         title=f"Subject {answer.subject}: {answer.instrument} ({low:g} to {high:g})",
-        caption=f"8 in 10 patients like this one end inside the range; last score"
+        caption=f"8 in 10 patients like this one end up inside the range; last score"
         f" {answer.last_score:g} (|), forecast made on day {answer.origin_day} after enrolment",
     )
     table.add_column("week")
@@ -55,8 +57,8 @@ def _horizons(answer: ForecastAnswer) -> Table:
     for horizon in answer.horizons:
         table.add_row(
             str(horizon.weeks),
-            shown(answer, horizon.median),
-            f"{shown(answer, horizon.low_80)} to {shown(answer, horizon.high_80)}",
+            formatted_score(answer, horizon.median),
+            formatted_range(answer, horizon),
             _bar(horizon, answer),
             *(f"{chance:.0%}" for chance in horizon.milestones.values()),
         )
@@ -66,15 +68,15 @@ def _horizons(answer: ForecastAnswer) -> Table:
 def _bar(horizon: HorizonForecast, answer: ForecastAnswer) -> str:
     low, high = answer.scale
 
-    def place(score: float) -> int:
+    def cell_of(score: float) -> int:
         return round((score - low) / (high - low) * (BAR - 1))
 
     cells = ["·"] * BAR
-    for cell in range(place(horizon.low_80), place(horizon.high_80) + 1):
+    for cell in range(cell_of(horizon.low_80), cell_of(horizon.high_80) + 1):
         cells[cell] = "━"
     if answer.last_score is not None:
-        cells[place(answer.last_score)] = "|"
-    cells[place(horizon.median)] = "●"
+        cells[cell_of(answer.last_score)] = "|"
+    cells[cell_of(horizon.median)] = "●"
     return "".join(cells)
 
 
@@ -83,17 +85,17 @@ def _reasons(answer: ForecastAnswer) -> list[RenderableType]:
     if reasons is None:
         return []
     lines = [
-        f"Why, at week {reasons.horizon_weeks}: knowing nothing, the forecast would be"
-        f" {shown(answer, reasons.base, finer=1)}."
+        f"Why, at week {reasons.horizon_weeks}: if nothing were known, the forecast would be"
+        f" {formatted_score(answer, reasons.base, extra_decimals=1)}."
     ]
     lines += [
-        f"  {signed(answer, each.points):>6} points from {each.modality}"
-        + ("" if each.window == WHOLE else f", {each.window}")
-        for each in reasons.contributions
-        if each.observed
+        f"  {formatted_change(answer, contribution.points):>6} points from {contribution.modality}"
+        + ("" if contribution.window == ALL_DAYS else f", {contribution.window}")
+        for contribution in reasons.contributions
+        if contribution.observed
     ]
-    told = shown(answer, reasons.forecast, finer=1)
-    lines.append(f"  = {told} (the middle of the range above, not a promise)")
+    total = formatted_score(answer, reasons.forecast, extra_decimals=1)
+    lines.append(f"  = {total} (the middle of the range above, not a promise)")
     return [Text("\n".join(lines))]
 
 
@@ -101,16 +103,16 @@ def _rests_on(answer: ForecastAnswer) -> list[RenderableType]:
     rests = answer.rests_on
     if rests is None:
         return []
-    told = (
+    text = (
         f"It rests on {rests.assessments} assessment score(s) and {rests.days_with_wearable} day(s)"
         " with wearable data."
     )
     if rests.missing_modalities:
-        told += f" Nothing was known of: {', '.join(rests.missing_modalities)}."
-    return [Text(told)]
+        text += f" Not available: {', '.join(rests.missing_modalities)}."
+    return [Text(text)]
 
 
-def _standing(answer: ForecastAnswer) -> str:
+def _model_and_audit(answer: ForecastAnswer) -> str:
     model = answer.model
     return (
         f"Model {model.model_version} ({model.bundle_digest[:12]}), trained on"

@@ -1,1 +1,1 @@
-"""How requests come in and answers go out."""
+"""How requests arrive and answers are sent."""

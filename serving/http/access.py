@@ -1,8 +1,8 @@
-"""Who may ask what: OAuth2 bearer tokens, and clients that sign for themselves.
+"""Who may request what: OAuth2 bearer tokens, and clients that sign their own.
 
-Two kinds of token are taken. One of a trusted issuer (the hospital's identity provider, or this
-service's own token endpoint) holds until it expires. One that a registered client signed itself
-(SMART Backend Services, HL7 CDS Hooks) holds for five minutes at most, and once.
+Two kinds of token are accepted. One of a trusted issuer (the hospital's identity provider, or this
+service's own token endpoint) is valid until it expires. One that a registered client signed itself
+(SMART Backend Services, HL7 CDS Hooks) is valid for five minutes at most, and only once.
 
 Sources: RFC 6750 (bearer), RFC 7523 (client assertion), RFC 8725 (JWT best practice), HL7 SMART App
 Launch 2.2, Backend Services.
@@ -24,12 +24,17 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from contracts.digests import record_digest
 from contracts.errors import ContractError
-from serving.http.keys import Keys
+from serving.http.tokens import (
+    LEEWAY_SECONDS,
+    NEW_TOKEN_NEEDED,
+    AccessDenied,
+    Keys,
+    decoded_claims,
+    issuer_of,
+    scopes_of,
+    verified_claims,
+)
 
-ALGORITHMS = {"RSA": ("RS256", "RS384"), "EC": ("ES256", "ES384")}
-"""Asymmetric only: with HS a public key would be a secret, with `none` nobody signs."""
-
-LEEWAY_SECONDS = 60
 ASSERTION_SECONDS = 300
 OWN_TOKEN_SECONDS = 300
 OWN_KEY = "rehabcast"
@@ -41,17 +46,9 @@ SCOPES = frozenset(
 )
 
 
-class AccessDenied(Exception):
-    """The token is none of ours (401), or lacks the scope (403); told without its content."""
-
-    def __init__(self, told: str, status: int = 401) -> None:
-        super().__init__(told)
-        self.status = status
-
-
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, and for what they may."""
+    """Who sent a request, and the scopes they have."""
 
     name: str
     scopes: frozenset[str]
@@ -59,18 +56,18 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """Whom the service trusts.
+    """The issuers and clients that the service trusts.
 
     Parameters
     ----------
     audience
-        This service's address as others know it.
+        This service's address as its callers know it.
     issuers, clients
         Keys by issuer; keys and allowed scopes by client.
     own_key
-        Signs the tokens of the token endpoint; None where there is none.
+        Signs the tokens of the token endpoint; None where the service issues no tokens.
     development_token
-        Taken from loopback, for everything; None unless someone asked for it.
+        Accepted from loopback, with all scopes; None unless somebody asked for it.
     """
 
     audience: str = ""
@@ -81,11 +78,11 @@ class Access:
 
 
 UseOnce = Callable[[str, int, datetime], bool]
-"""Notes a token's digest with its expiry; False where it was used before."""
+"""Marks a token's digest as used until it expires; False where it was used before."""
 
 
 def read_access(path: Path, development_token: str | None = None) -> Access:
-    """Read whom to trust from a TOML file (docs/operations.md shows one).
+    """Read the trusted issuers and clients from a TOML file (docs/operations.md shows one).
 
     Raises
     ------
@@ -93,25 +90,34 @@ def read_access(path: Path, development_token: str | None = None) -> Access:
         It cannot be read, lacks something, or names an unknown scope.
     """
     try:
-        told = tomllib.loads(path.read_text("utf-8"))
+        config = tomllib.loads(path.read_text("utf-8"))
         clients = {
-            each["id"]: (_keys(path, each["jwks"]), frozenset(each["scopes"]))
-            for each in told.get("client", [])
+            client["id"]: (_keys(path, client["jwks"]), frozenset(client["scopes"]))
+            for client in config.get("client", [])
         }
-        issuers = {each["name"]: _keys(path, each["jwks"]) for each in told.get("issuer", [])}
-        own = told.get("token_key")
+        issuers = {
+            issuer["name"]: _keys(path, issuer["jwks"]) for issuer in config.get("issuer", [])
+        }
+        key_file = config.get("token_key")
         own_key = (
             None
-            if own is None
-            else load_pem_private_key((path.parent / own).read_bytes(), password=None)
+            if key_file is None
+            else load_pem_private_key((path.parent / key_file).read_bytes(), password=None)
         )
-        audience = str(told["audience"])
+        audience = str(config["audience"])
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise ContractError(f"{path}: cannot be read as who may ask: {error}") from error
+        raise ContractError(
+            f"{path}: cannot be read as an access file ({type(error).__name__}: {error})",
+            "write it as docs/operations.md shows",
+        ) from error
     if unknown := {s for _, scopes in clients.values() for s in scopes} - SCOPES:
-        raise ContractError(f"{path}: unknown scopes {sorted(unknown)}: known are {sorted(SCOPES)}")
+        raise ContractError(
+            f"{path}: unknown scopes {sorted(unknown)}", f"use some of {sorted(SCOPES)}"
+        )
     if own_key is not None and not isinstance(own_key, EllipticCurvePrivateKey):
-        raise ContractError(f"{path}: token_key must be an EC key on P-384")
+        raise ContractError(
+            f"{path}: token_key is not an EC key", "make a key on the curve P-384, in PEM"
+        )
     return Access(
         audience=audience,
         issuers=issuers,
@@ -124,12 +130,12 @@ def read_access(path: Path, development_token: str | None = None) -> Access:
 def authenticate(
     access: Access, token: str, *, path: str, peer: str, now: datetime, use_once: UseOnce
 ) -> Caller:
-    """Say who sent a token.
+    """Return the caller who sent a token.
 
     Parameters
     ----------
     path
-        Of the request: CDS Hooks clients name it in the audience.
+        Path of the request: CDS Hooks clients name it in the audience.
     peer
         Address that the request came from.
 
@@ -141,33 +147,38 @@ def authenticate(
     development = access.development_token
     if development is not None and hmac.compare_digest(token.encode(), development.encode()):
         if peer not in LOOPBACK:
-            raise AccessDenied("the development token holds on this machine only")
+            raise AccessDenied(
+                "the development token is valid on this machine only",
+                "use a token of a trusted issuer",
+            )
         return Caller("development", SCOPES)
-    issuer = _issuer(token)
+    issuer = issuer_of(token)
     if issuer in access.clients:
         keys, scopes = access.clients[issuer]
-        claims = _claims(token, keys, issuer, [access.audience, access.audience + path])
+        claims = verified_claims(token, keys, issuer, [access.audience, access.audience + path])
         _use(claims, now, use_once)
         return Caller(issuer, scopes)
     if issuer == access.audience and access.own_key is not None:
-        claims = _decoded(token, access.own_key.public_key(), ("ES384",), issuer, [issuer])
+        claims = decoded_claims(token, access.own_key.public_key(), ("ES384",), issuer, [issuer])
     elif issuer in access.issuers:
-        claims = _claims(token, access.issuers[issuer], issuer, [access.audience])
+        claims = verified_claims(token, access.issuers[issuer], issuer, [access.audience])
     else:
-        raise AccessDenied("the token is of no trusted issuer")
-    return Caller(str(claims.get("sub", issuer))[:200], _scopes(claims))
+        raise AccessDenied("the token is not from a trusted issuer", NEW_TOKEN_NEEDED)
+    return Caller(str(claims.get("sub", issuer))[:200], scopes_of(claims))
 
 
 def allow(caller: Caller, scope: str) -> None:
-    """Let a caller pass who has the scope.
+    """Check that a caller has a scope.
 
     Raises
     ------
     AccessDenied
-        It lacks it.
+        The caller lacks it.
     """
     if scope not in caller.scopes:
-        raise AccessDenied(f"the token lacks the scope {scope}", 403)
+        raise AccessDenied(
+            f"the token lacks the scope {scope}", "ask for a token with this scope", 403
+        )
 
 
 def grant(
@@ -178,27 +189,40 @@ def grant(
     Raises
     ------
     AccessDenied
-        It is not valid, or asks for what the client may not have.
+        It is not valid, or asks for scopes that the client may not have.
     """
     if access.own_key is None:
-        raise AccessDenied("this service issues no tokens: ask the identity provider")
+        raise AccessDenied(
+            "this service does not issue tokens", "get one from the identity provider"
+        )
     if (form.get("grant_type"), form.get("client_assertion_type")) != (
         "client_credentials",
         JWT_BEARER,
     ):
-        raise AccessDenied("grant_type must be client_credentials with a signed assertion")
+        raise AccessDenied(
+            "the grant_type or client_assertion_type is not supported",
+            f"use client_credentials and {JWT_BEARER}",
+        )
     assertion = form.get("client_assertion", "")
-    client = _issuer(assertion)
+    client = issuer_of(assertion)
     if client not in access.clients:
-        raise AccessDenied("the client is not registered")
+        raise AccessDenied(
+            "the client is not registered", "ask the operator of this service to register it"
+        )
     keys, allowed = access.clients[client]
-    claims = _claims(assertion, keys, client, [access.audience + path])
+    claims = verified_claims(assertion, keys, client, [access.audience + path])
     if claims.get("sub") != client:
-        raise AccessDenied("the assertion's issuer and subject must be the client")
+        raise AccessDenied(
+            "the assertion's subject is not its issuer", "set both iss and sub to the client's id"
+        )
     _use(claims, now, use_once)
-    wanted = frozenset(form.get("scope", "").split()) or allowed
-    if not wanted <= allowed:
-        raise AccessDenied("the client may not have all of these scopes", 403)
+    scopes = frozenset(form.get("scope", "").split()) or allowed
+    if not scopes <= allowed:
+        raise AccessDenied(
+            "the client may not have all of these scopes",
+            "ask for scopes it is registered for",
+            403,
+        )
     issued = int(now.timestamp())
     token = jwt.encode(
         {
@@ -207,7 +231,7 @@ def grant(
             "sub": client,
             "iat": issued,
             "exp": issued + OWN_TOKEN_SECONDS,
-            "scope": " ".join(sorted(wanted)),
+            "scope": " ".join(sorted(scopes)),
         },
         access.own_key,
         algorithm="ES384",
@@ -217,7 +241,7 @@ def grant(
         "access_token": token,
         "token_type": "bearer",
         "expires_in": OWN_TOKEN_SECONDS,
-        "scope": " ".join(sorted(wanted)),
+        "scope": " ".join(sorted(scopes)),
     }
 
 
@@ -226,53 +250,13 @@ def _keys(path: Path, source: str) -> Keys:
     return Keys(source if remote else str(path.parent / source))
 
 
-def _issuer(token: str) -> str:
-    try:
-        unverified = jwt.decode(token, options={"verify_signature": False})
-    except jwt.InvalidTokenError as error:
-        raise AccessDenied("the token is no JWT") from error
-    return str(unverified.get("iss", ""))
-
-
-def _claims(token: str, keys: Keys, issuer: str, audiences: list[str]) -> dict[str, Any]:
-    try:
-        kid = jwt.get_unverified_header(token).get("kid")
-    except jwt.InvalidTokenError as error:
-        raise AccessDenied("the token is no JWT") from error
-    key = keys.find(kid) if isinstance(kid, str) else None
-    if key is None or key.key_type not in ALGORITHMS:
-        raise AccessDenied("the token is signed by no key that is known")
-    return _decoded(token, key.key, ALGORITHMS[key.key_type], issuer, audiences)
-
-
-def _decoded(
-    token: str, key: Any, algorithms: tuple[str, ...], issuer: str, audiences: list[str]
-) -> dict[str, Any]:
-    try:
-        claims: dict[str, Any] = jwt.decode(
-            token,
-            key,
-            algorithms=list(algorithms),
-            audience=audiences,
-            issuer=issuer,
-            leeway=LEEWAY_SECONDS,
-            options={"require": ["exp", "iss", "aud"]},
-        )
-    except (jwt.InvalidTokenError, jwt.InvalidKeyError, ValueError, TypeError) as error:
-        raise AccessDenied(f"the token does not hold ({type(error).__name__})") from None
-    return claims
-
-
 def _use(claims: Mapping[str, Any], now: datetime, use_once: UseOnce) -> None:
     jti, expires = claims.get("jti"), int(claims["exp"])
     if not isinstance(jti, str) or not jti:
-        raise AccessDenied("a self-signed token needs a jti")
+        raise AccessDenied("a self-signed token needs a jti", "add a random jti to each token")
     if expires > now.timestamp() + ASSERTION_SECONDS + LEEWAY_SECONDS:
-        raise AccessDenied("a self-signed token may hold for five minutes at most")
+        raise AccessDenied(
+            "a self-signed token may be valid for five minutes at most", "set an earlier exp"
+        )
     if not use_once(record_digest({"iss": claims["iss"], "jti": jti}), expires, now):
-        raise AccessDenied("the token was used before")
-
-
-def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
-    told = claims.get("scope", claims.get("scp", ""))
-    return frozenset(told.split() if isinstance(told, str) else map(str, told or ()))
+        raise AccessDenied("the token was used before", "sign a new one for each request")

@@ -1,4 +1,4 @@
-"""A small typed client: what is sent and what comes back are the types of `serving.schemas`."""
+"""A small typed client: requests and answers are the types of `serving.schemas`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 
+from contracts.errors import RehabcastError
 from serving.schemas import (
+    Acknowledgement,
     Course,
     ExplainRequest,
     FeedbackRequest,
@@ -19,7 +21,7 @@ from serving.schemas import (
     ModelCard,
     ObservationsRequest,
     Recorded,
-    Told,
+    Refusal,
 )
 
 T = TypeVar("T")
@@ -27,19 +29,34 @@ T = TypeVar("T")
 SECONDS = 30.0
 
 
-class NotAnswered(Exception):
-    """The service refused; `status` is HTTP's, `retry_after` the seconds to wait, if it said so."""
+class NotAnswered(RehabcastError):
+    """The service refused a request.
 
-    def __init__(self, status: int, told: str, retry_after: float | None) -> None:
-        super().__init__(f"{status}: {told}")
+    Parameters
+    ----------
+    reason, what_to_do
+        As the service gave them.
+    status
+        HTTP status.
+    retry_after
+        Seconds to wait, if the service named them.
+    """
+
+    def __init__(
+        self, reason: str, what_to_do: str, *, status: int, retry_after: float | None
+    ) -> None:
+        super().__init__(reason, what_to_do)
         self.status, self.retry_after = status, retry_after
+
+    def __str__(self) -> str:
+        return f"{super().__str__()} (HTTP {self.status})"
 
 
 class Client:
-    """Asks a service at an address, as whoever holds the token (None sends no token).
+    """Sends requests to a service at an address, with a token unless it is None.
 
-    Every method raises `NotAnswered` where the service refuses, and httpx's errors where nothing
-    answers. A forecast that cannot be given is an answer: look at its `status`.
+    Every method raises `NotAnswered` where the service refuses, and httpx's errors where it does
+    not answer. A forecast that cannot be given is an answer: see its `status`.
     """
 
     def __init__(self, address: str, token: str | None) -> None:
@@ -75,15 +92,15 @@ class Client:
         return self._post("/v1/observations", request, Recorded)
 
     def course(self, subject: str) -> Course:
-        """Hold what was observed against the forecast."""
+        """Compare observed scores with the forecast."""
         return self._read(self._http.get(f"/v1/subjects/{subject}/course"), Course)
 
-    def feedback(self, request: FeedbackRequest) -> Told:
-        """Say what a clinician made of a forecast."""
-        return self._post("/v1/feedback", request, Told)
+    def feedback(self, request: FeedbackRequest) -> Acknowledgement:
+        """Send a clinician's feedback on a forecast."""
+        return self._post("/v1/feedback", request, Acknowledgement)
 
     def model(self) -> ModelCard:
-        """Show which model is in service."""
+        """Return which model is in service."""
         return self._read(self._http.get("/v1/model"), ModelCard)
 
     def _post(self, path: str, request: Any, kind: type[T]) -> T:
@@ -91,8 +108,20 @@ class Client:
 
     def _read(self, answer: httpx.Response, kind: type[T]) -> T:
         if answer.status_code != httpx.codes.OK:
-            told = answer.headers.get("retry-after")
-            raise NotAnswered(
-                answer.status_code, answer.text, None if told is None else float(told)
-            )
+            raise _not_answered(answer)
         return msgspec.json.decode(answer.content, type=kind)
+
+
+def _not_answered(answer: httpx.Response) -> NotAnswered:
+    seconds = answer.headers.get("retry-after")
+    try:
+        refusal = msgspec.json.decode(answer.content, type=Refusal)
+    except msgspec.DecodeError:
+        # Not of the service itself: a proxy, say.
+        refusal = Refusal(error="", reason=answer.text, what_to_do="check the service's address")
+    return NotAnswered(
+        refusal.reason,
+        refusal.what_to_do,
+        status=answer.status_code,
+        retry_after=None if seconds is None else float(seconds),
+    )

@@ -1,4 +1,4 @@
-"""Every route of the service: what it takes, what it gives, and who may ask."""
+"""Every route of the service: what it takes, what it returns, and the scope it needs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from serving.formats.cds_hooks import SERVICE, HookFeedback, HookRequest
 from serving.http import handlers
-from serving.http.handlers import Answered, Asked
+from serving.http.handlers import Call, Reply
 from serving.schemas import (
+    Acknowledgement,
     Course,
     ExplainRequest,
     FeedbackRequest,
@@ -20,7 +21,6 @@ from serving.schemas import (
     ModelCard,
     ObservationsRequest,
     Recorded,
-    Told,
 )
 
 JSON = "application/json"
@@ -38,98 +38,101 @@ class Endpoint:
     method, path
         `{name}` in the path takes one segment.
     scope
-        That the caller's token must have; None for everybody.
-    answer
-        Answers it.
-    takes, gives
-        Type of the body; None for a GET, `bytes` for a form. Type of the answer.
-    says
+        Scope that the caller's token must have; None where no token is needed.
+    handler
+        Answers a call; its name is the operation's id in the OpenAPI document.
+    request_type, response_type
+        Type of the body, None for a GET and `bytes` for a form; type of the answer.
+    summary
         What it is for, in a sentence.
-    kinds, largest
-        Content types and bytes of a body.
-    waits_for_store
+    content_types, max_bytes
+        Content types that are taken, and the largest size of a body.
+    needs_store
         Whether it can't be answered without the store.
     """
 
     method: Literal["GET", "POST"]
     path: str
     scope: str | None
-    answer: Callable[[Asked], Answered]
-    takes: Any = None
-    gives: Any = dict[str, Any]
-    says: str
-    kinds: frozenset[str] = frozenset({JSON})
-    largest: int = MIB
-    waits_for_store: bool = False
+    handler: Callable[[Call], Reply]
+    request_type: Any = None
+    response_type: Any = dict[str, Any]
+    summary: str
+    content_types: frozenset[str] = frozenset({JSON})
+    max_bytes: int = MIB
+    needs_store: bool = False
 
     @property
     def is_fhir(self) -> bool:
         """Whether refusals are OperationOutcomes."""
-        return FHIR_JSON in self.kinds
+        return FHIR_JSON in self.content_types
 
 
-FHIR_KINDS = frozenset({JSON, FHIR_JSON})
+FHIR_TYPES = frozenset({JSON, FHIR_JSON})
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
-        method="POST", path="/v1/forecast", scope="forecast", answer=handlers.answer_forecast,
-        takes=ForecastRequest, gives=ForecastAnswer, largest=8 * MIB,
-        says="Forecast one subject's recovery, with reasons, or say why not",
+        method="POST", path="/v1/forecast", scope="forecast", handler=handlers.answer_forecast,
+        request_type=ForecastRequest, response_type=ForecastAnswer, max_bytes=8 * MIB,
+        summary="Forecast one subject's recovery, with reasons, or say why not",
     ),
     Endpoint(
-        method="POST", path="/v1/forecasts", scope="forecast", answer=handlers.answer_forecasts,
-        takes=ForecastsRequest, gives=ForecastsAnswer, largest=8 * MIB,
-        says="Forecast many subjects, each on its own, by one version of the model",
+        method="POST", path="/v1/forecasts", scope="forecast", handler=handlers.answer_forecasts,
+        request_type=ForecastsRequest, response_type=ForecastsAnswer, max_bytes=8 * MIB,
+        summary="Forecast many subjects, each on its own, with one version of the model",
     ),
     Endpoint(
-        method="POST", path="/v1/explain", scope="explain", answer=handlers.answer_explain,
-        takes=ExplainRequest, gives=ForecastAnswer, largest=8 * MIB,
-        says="Explain one output at one horizon, and on request which days mattered",
+        method="POST", path="/v1/explain", scope="explain", handler=handlers.answer_explain,
+        request_type=ExplainRequest, response_type=ForecastAnswer, max_bytes=8 * MIB,
+        summary="Explain one output at one horizon, and on request which days mattered",
     ),
     Endpoint(
-        method="POST", path="/v1/observations", scope="observe", answer=handlers.observe,
-        takes=ObservationsRequest, gives=Recorded, waits_for_store=True,
-        says="Append days or assessments to a subject's running record",
+        method="POST", path="/v1/observations", scope="observe", handler=handlers.observe,
+        request_type=ObservationsRequest, response_type=Recorded, needs_store=True,
+        summary="Append days or assessments to a subject's running record",
     ),
     Endpoint(
         method="GET", path="/v1/subjects/{subject}/course", scope="course",
-        answer=handlers.answer_course, gives=Course, waits_for_store=True,
-        says="Hold observed against forecast",
+        handler=handlers.answer_course, response_type=Course, needs_store=True,
+        summary="Compare observed scores with the forecast",
     ),
     Endpoint(
-        method="POST", path="/v1/feedback", scope="feedback", answer=handlers.feedback,
-        takes=FeedbackRequest, gives=Told, waits_for_store=True,
-        says="Say what a clinician made of a forecast",
+        method="POST", path="/v1/feedback", scope="feedback", handler=handlers.feedback,
+        request_type=FeedbackRequest, response_type=Acknowledgement, needs_store=True,
+        summary="Send a clinician's feedback on a forecast",
     ),
     Endpoint(
-        method="GET", path="/v1/model", scope="model", answer=handlers.model_card, gives=ModelCard,
-        says="Show the model's card, audit, digests and validity",
+        method="GET", path="/v1/model", scope="model", handler=handlers.model_card,
+        response_type=ModelCard,
+        summary="Show the model's card, audit, digests and validity",
     ),
     Endpoint(
-        method="POST", path="/v1/fhir/forecast", scope="forecast", answer=handlers.fhir_forecast,
-        takes=dict[str, Any], kinds=FHIR_KINDS, largest=8 * MIB,
-        says="Take a FHIR R4 Bundle, give a RiskAssessment with Device and Provenance",
+        method="POST", path="/v1/fhir/forecast", scope="forecast", handler=handlers.fhir_forecast,
+        request_type=dict[str, Any], content_types=FHIR_TYPES, max_bytes=8 * MIB,
+        summary="Take a FHIR R4 Bundle, return a RiskAssessment with Device and Provenance",
     ),
     Endpoint(
-        method="GET", path="/cds-services", scope=None, answer=handlers.discover,
-        says="Discover the CDS Hooks services",
+        method="GET", path="/cds-services", scope=None, handler=handlers.discover,
+        summary="List the CDS Hooks services",
     ),
     Endpoint(
-        method="POST", path=f"/cds-services/{SERVICE}", scope="cds", answer=handlers.hook_cards,
-        takes=HookRequest, largest=8 * MIB, says="Answer the patient-view hook with cards",
+        method="POST", path=f"/cds-services/{SERVICE}", scope="cds", handler=handlers.hook_cards,
+        request_type=HookRequest, max_bytes=8 * MIB,
+        summary="Answer the patient-view hook with cards",
     ),
     Endpoint(
         method="POST", path=f"/cds-services/{SERVICE}/feedback", scope="cds",
-        answer=handlers.hook_feedback, takes=HookFeedback, gives=Told, waits_for_store=True,
-        says="Say what became of the cards",
+        handler=handlers.hook_feedback, request_type=HookFeedback,
+        response_type=Acknowledgement, needs_store=True,
+        summary="Send feedback on the cards",
     ),
     Endpoint(
-        method="POST", path="/auth/token", scope=None, answer=handlers.token, takes=bytes,
-        kinds=frozenset({FORM}), largest=64 * 1024, waits_for_store=True,
-        says="Give a token for a client's signed assertion (SMART Backend Services)",
+        method="POST", path="/auth/token", scope=None, handler=handlers.token, request_type=bytes,
+        content_types=frozenset({FORM}), max_bytes=64 * 1024, needs_store=True,
+        summary="Issue a token for a client's signed assertion (SMART Backend Services)",
     ),
     Endpoint(
-        method="GET", path="/readyz", scope=None, answer=handlers.ready, waits_for_store=True,
-        says="Whether all is well, and what is not",
+        method="GET", path="/readyz", scope=None, handler=handlers.ready, needs_store=True,
+        summary="Say whether all is well, and if not, why",
     ),
 )  # fmt: skip

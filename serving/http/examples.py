@@ -1,4 +1,4 @@
-"""Examples of requests: shown in the OpenAPI document, and sent by the tests."""
+"""Example requests: shown in the OpenAPI document, and sent by the tests."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ OBSERVATION = {
 BUNDLE: dict[str, Any] = {
     "resourceType": "Bundle",
     "type": "collection",
-    "entry": [{"resource": each} for each in (PATIENT, CONDITION, OBSERVATION)],
+    "entry": [{"resource": resource} for resource in (PATIENT, CONDITION, OBSERVATION)],
 }
 
 HOOK: dict[str, Any] = {
@@ -58,7 +58,7 @@ HOOK: dict[str, Any] = {
         "procedures": {"resourceType": "Bundle", "type": "searchset"},
     },
 }  # fmt: skip
-"""In the shape of the specification's sandbox (patient-view, SMART Health IT's test patient)."""
+"""As the specification's sandbox sends it (patient-view, SMART Health IT's test patient)."""
 
 EXAMPLES: dict[str, Any] = {
     "/v1/forecast": RECORD,

@@ -1,8 +1,8 @@
-"""What each route does with a request that the door let in: plain functions of what was asked."""
+"""What each route does with a request that passed the middleware: plain functions of a call."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,14 +10,16 @@ from typing import Any
 import msgspec
 
 from contracts.errors import ForecastRefused
+from serving.faults import Fault
 from serving.forecast.audit_status import banner, limits, model_info
 from serving.forecast.course import ALERT_DAYS, course
 from serving.forecast.question import Question
-from serving.forecast.respond import refused, respond
+from serving.forecast.respond import refuse_withdrawn, refused, respond
 from serving.formats.cds_hooks import (
     SERVICES,
     HookFeedback,
     HookRequest,
+    OverrideReason,
     cards,
     forecast_of_card,
     resources_in,
@@ -31,8 +33,9 @@ from serving.formats.fhir import (
 )
 from serving.http.access import Caller, grant
 from serving.http.decoding import RequestInvalid, form_fields
-from serving.http.runtime import Desk, forecast, noted
+from serving.http.runtime import Runtime, forecast, logged
 from serving.schemas import (
+    Acknowledgement,
     FeedbackRequest,
     ForecastAnswer,
     ForecastsAnswer,
@@ -40,180 +43,213 @@ from serving.schemas import (
     ObservationsRequest,
     Recorded,
     SubjectId,
-    Told,
+)
+
+FEEDBACK_STORED = Acknowledgement(
+    message="thank you: your feedback was stored with the version of the model"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One request, checked and decoded."""
+class Call:
+    """One request, checked and decoded.
 
-    desk: Desk
+    Parameters
+    ----------
+    runtime
+        What it is answered with.
+    caller
+        Who sent it.
+    body
+        Decoded as the endpoint's request type.
+    parameters, query
+        Parameters in the path, and in the query.
+    path
+        Of the request.
+    """
+
+    runtime: Runtime
     caller: Caller
     body: Any
-    parts: Mapping[str, str]
+    parameters: Mapping[str, str]
     query: Mapping[str, str]
     path: str
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """An answer, and which model gave it for the log."""
+class Reply:
+    """An HTTP answer, and for the log which model gave it and which forecast it is."""
 
     content: Any
     status: int = 200
-    model: str = ""
+    model_version: str = ""
     forecast_id: str = ""
 
 
-def answer_forecast(asked: Asked) -> Answered:
+def answer_forecast(call: Call) -> Reply:
     """Forecast one subject."""
-    return _told(forecast(asked.desk, asked.desk.champion.now, asked.body, kind="forecast",
-                          caller=asked.caller))  # fmt: skip
+    return _one_forecast(call, "forecast")
 
 
-def answer_explain(asked: Asked) -> Answered:
+def answer_explain(call: Call) -> Reply:
     """Explain one output at one horizon."""
-    return _told(forecast(asked.desk, asked.desk.champion.now, asked.body, kind="explain",
-                          caller=asked.caller))  # fmt: skip
+    return _one_forecast(call, "explain")
 
 
-def _told(answer: ForecastAnswer) -> Answered:
-    return Answered(answer, model=answer.model.model_version, forecast_id=answer.forecast_id)
+def _one_forecast(call: Call, kind: str) -> Reply:
+    snapshot = call.runtime.champion.current
+    answer = forecast(call.runtime, snapshot, call.body, kind=kind, caller=call.caller)
+    return _reply(answer, answer)
 
 
-def answer_forecasts(asked: Asked) -> Answered:
-    """Forecast many subjects by one version of the model."""
-    now = asked.desk.champion.now
+def _reply(answer: ForecastAnswer, content: Any, status: int = 200) -> Reply:
+    return Reply(content, status, answer.model.model_version, answer.forecast_id)
+
+
+def answer_forecasts(call: Call) -> Reply:
+    """Forecast many subjects with one version of the model."""
+    snapshot = call.runtime.champion.current
     answers = [
-        forecast(asked.desk, now, each, kind="forecast", caller=asked.caller)
-        for each in asked.body.requests
+        forecast(call.runtime, snapshot, request, kind="forecast", caller=call.caller)
+        for request in call.body.requests
     ]
-    return Answered(ForecastsAnswer(answers=answers), model=answers[0].model.model_version)
+    content = ForecastsAnswer(answers=answers)
+    return Reply(content, model_version=answers[0].model.model_version)
 
 
-def observe(asked: Asked) -> Answered:
+def observe(call: Call) -> Reply:
     """Append to a running record."""
-    told: ObservationsRequest = asked.body
-    now = datetime.now(UTC)
-    total = asked.desk.store.add(told.subject, told.enrolment_day, told.observations, now)
-    recorded = Recorded(subject=told.subject, sent=len(told.observations), on_record=total)
-    return Answered(recorded)
+    request: ObservationsRequest = call.body
+    total = call.runtime.store.add(
+        request.subject, request.enrolment_day, request.observations, datetime.now(UTC)
+    )
+    sent = len(request.observations)
+    return Reply(Recorded(subject=request.subject, sent=sent, on_record=total))
 
 
-def answer_course(asked: Asked) -> Answered:
-    """Hold what was observed against the forecast."""
+def answer_course(call: Call) -> Reply:
+    """Compare observed scores with the forecast."""
     try:
-        subject = msgspec.convert(asked.parts["subject"], SubjectId)
-        days = msgspec.convert(asked.query.get("alert_days", ALERT_DAYS), int, strict=False)
+        subject = msgspec.convert(call.parameters["subject"], SubjectId)
     except msgspec.ValidationError:
-        raise RequestInvalid("no such subject id, or alert_days is no whole number") from None
-    now = asked.desk.champion.now
-    if now.withdrawn:
-        raise ForecastRefused(f"the model was withdrawn ({now.withdrawn}): ask who runs it")
-    enrolment_day, observations = asked.desk.store.record(subject)
+        raise RequestInvalid("the subject id is not valid") from None
+    try:
+        days = msgspec.convert(call.query.get("alert_days", ALERT_DAYS), int, strict=False)
+    except msgspec.ValidationError:
+        raise RequestInvalid("alert_days is not a whole number") from None
+    snapshot = call.runtime.champion.current
+    refuse_withdrawn(snapshot.withdrawn)
+    enrolment_day, observations = call.runtime.store.record(subject)
     question = Question(
         subject=subject, enrolment_day=enrolment_day, observations=observations, explain=False
     )
-    made = course(question, now.served, now=datetime.now(UTC), alert_days=days)
-    return Answered(made, model=made.forecast.model.model_version)
+    content = course(question, snapshot.served, now=datetime.now(UTC), alert_days=days)
+    return Reply(content, model_version=content.forecast.model.model_version)
 
 
-def feedback(asked: Asked) -> Answered:
-    """Keep what a clinician made of a forecast."""
-    version = asked.desk.champion.now.served.standing.model_version
-    asked.desk.store.add_feedback(
-        asked.body, actor=asked.caller.name, version=version, now=datetime.now(UTC)
+def feedback(call: Call) -> Reply:
+    """Store a clinician's feedback on a forecast."""
+    _store_feedback(call, call.body)
+    return Reply(FEEDBACK_STORED)
+
+
+def _store_feedback(call: Call, request: FeedbackRequest) -> None:
+    version = call.runtime.champion.current.served.audit_status.model_version
+    call.runtime.store.add_feedback(
+        request, actor=call.caller.name, version=version, now=datetime.now(UTC)
     )
-    return Answered(Told(told="thank you: kept beside the version of the model"))
 
 
-def model_card(asked: Asked) -> Answered:
+def model_card(call: Call) -> Reply:
     """Show the model's card, audit and validity."""
-    now = asked.desk.champion.now
+    snapshot = call.runtime.champion.current
     card = ModelCard(
-        model=model_info(now.served),
-        withdrawn=now.withdrawn,
-        banner=banner(now.served),
-        limits=limits(now.served),
-        card=now.served.card,
+        model=model_info(snapshot.served),
+        withdrawn="" if snapshot.withdrawn is None else str(snapshot.withdrawn),
+        banner=banner(snapshot.served),
+        limits=limits(snapshot.served),
+        card=snapshot.served.card,
     )
-    return Answered(card, model=card.model.model_version)
+    return Reply(card, model_version=card.model.model_version)
 
 
-def fhir_forecast(asked: Asked) -> Answered:
+def fhir_forecast(call: Call) -> Reply:
     """Give a RiskAssessment for a Bundle, or an OperationOutcome."""
-    resources = resources_of(asked.body)
+    resources = resources_of(call.body)
     patient = patient_of(resources)
-    answer = _of_resources(asked, resources, kind="fhir")
+    answer = _of_resources(call, resources, kind="fhir")
     if answer.status == "no forecast":
-        told = f"{answer.reason}: {answer.what_to_do}"
-        return Answered(
-            operation_outcome(told, "business-rule"), 422, answer.model.model_version,
-            answer.forecast_id,
-        )  # fmt: skip
-    bundle = risk_assessment(answer, patient, resources, datetime.now(UTC))
-    return Answered(bundle, 200, answer.model.model_version, answer.forecast_id)
+        refusal = ForecastRefused(answer.reason, answer.what_to_do)
+        return _reply(answer, operation_outcome(refusal, "business-rule"), 422)
+    return _reply(answer, risk_assessment(answer, patient, resources, datetime.now(UTC)))
 
 
-def _of_resources(asked: Asked, resources: list[Any], *, kind: str) -> ForecastAnswer:
-    now, moment = asked.desk.champion.now, datetime.now(UTC)
+def _of_resources(call: Call, resources: list[Any], *, kind: str) -> ForecastAnswer:
+    snapshot, now = call.runtime.champion.current, datetime.now(UTC)
     try:
-        enrolment_day, observations = record_of(resources, now.served.bundle.task)
+        enrolment_day, observations = record_of(resources, snapshot.served.bundle.task)
         question = Question(
             subject="patient", enrolment_day=enrolment_day, observations=observations
         )
-        answer = respond(question, now.served, now=moment, withdrawn=now.withdrawn)
+        answer = respond(question, snapshot.served, now=now, withdrawn=snapshot.withdrawn)
     except ForecastRefused as refusal:
-        answer = refused("patient", now.served, str(refusal))
-    asked_for = msgspec.json.encode(resources)
-    return noted(asked.desk, answer, asked_for, kind=kind, caller=asked.caller, now=moment)
+        answer = refused("patient", snapshot.served, refusal)
+    body = msgspec.json.encode(resources)
+    return logged(call.runtime, answer, body, kind=kind, caller=call.caller, now=now)
 
 
-def discover(_: Asked) -> Answered:
+def discover(_: Call) -> Reply:
     """List the CDS Hooks services."""
-    return Answered(SERVICES)
+    return Reply(SERVICES)
 
 
-def hook_cards(asked: Asked) -> Answered:
+def hook_cards(call: Call) -> Reply:
     """Answer the patient-view hook."""
-    hook: HookRequest = asked.body
-    answer = _of_resources(asked, list(resources_in(hook)), kind="cds-hooks")
-    return Answered(
-        cards(answer, asked.desk.access.audience), model=answer.model.model_version,
-        forecast_id=answer.forecast_id,
-    )  # fmt: skip
+    hook: HookRequest = call.body
+    answer = _of_resources(call, list(resources_in(hook)), kind="cds-hooks")
+    return _reply(answer, cards(answer, call.runtime.access.audience))
 
 
-def hook_feedback(asked: Asked) -> Answered:
-    """Keep what became of the cards."""
-    told: HookFeedback = asked.body
-    version = asked.desk.champion.now.served.standing.model_version
-    for each in told.feedback:
-        why = each.overrideReason
-        code = "" if why is None or why.reason is None else str(why.reason.get("code", ""))[:100]
-        said = FeedbackRequest(
-            forecast_id=forecast_of_card(each.card),
-            outcome=each.outcome,
-            reason=" ".join(filter(None, (code, "" if why is None else why.userComment))),
+def hook_feedback(call: Call) -> Reply:
+    """Store what became of the cards."""
+    hook: HookFeedback = call.body
+    for card in hook.feedback:
+        request = FeedbackRequest(
+            forecast_id=forecast_of_card(card.card),
+            outcome=card.outcome,
+            reason=_override_reason(card.overrideReason),
         )
-        asked.desk.store.add_feedback(
-            said, actor=asked.caller.name, version=version, now=datetime.now(UTC)
-        )
-    return Answered(Told(told="thank you: kept beside the version of the model"))
+        _store_feedback(call, request)
+    return Reply(FEEDBACK_STORED)
 
 
-def token(asked: Asked) -> Answered:
+def _override_reason(override: OverrideReason | None) -> str:
+    if override is None:
+        return ""
+    code = "" if override.reason is None else str(override.reason.get("code", ""))[:100]
+    return " ".join(filter(None, (code, override.userComment)))
+
+
+def token(call: Call) -> Reply:
     """Give a token for a client's signed assertion."""
-    form = form_fields(asked.body)
-    desk = asked.desk
-    return Answered(
-        grant(desk.access, form, path=asked.path, now=datetime.now(UTC),
-              use_once=desk.store.use_once)
-    )  # fmt: skip
+    form = form_fields(call.body)
+    runtime = call.runtime
+    issued = grant(
+        runtime.access,
+        form,
+        path=call.path,
+        now=datetime.now(UTC),
+        use_once=runtime.store.use_once,
+    )
+    return Reply(issued)
 
 
-def ready(asked: Asked) -> Answered:
+def ready(call: Call) -> Reply:
     """Say whether all is well."""
-    problems = asked.desk.problems()
-    return Answered({"ready": not problems, "problems": problems}, 503 if problems else 200)
+    return readiness(call.runtime.problems())
+
+
+def readiness(problems: Sequence[Fault]) -> Reply:
+    """Say that all is well, or what is not and what to do about it."""
+    content = {"ready": not problems, "problems": [str(problem) for problem in problems]}
+    return Reply(content, 503 if problems else 200)

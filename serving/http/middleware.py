@@ -1,8 +1,9 @@
-"""The door of the service: everything is refused here that is not plainly a request of ours.
+"""Checks every request before anything else sees it, and refuses what is not for this service.
 
 In this order: content type (415), route (404, 405), load (429), token (401, 403), rate (429), size
-(413), content (400). BentoML's own routes stay shut but `/livez`: it unpickles some content types
-and writes paths into metrics. Nothing of a body or a path reaches a log, a metric or an error.
+(413), content (400). Of BentoML's own routes only the liveness probes are open: BentoML unpickles
+some content types and writes paths into metrics. Nothing of a body or a path reaches a log, a
+metric or an error.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import re
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,47 +22,48 @@ import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from contracts.errors import ForecastRefused, IntegrityError, ServiceUnavailable
-from serving.formats.cds_hooks import PrefetchMissing
-from serving.formats.fhir import operation_outcome
-from serving.http.access import AccessDenied, Caller, allow, authenticate
-from serving.http.decoding import RequestInvalid, decoded, form_fields
+from serving.faults import Fault
+from serving.http.access import Caller, allow, authenticate
+from serving.http.decoding import decoded, form_fields
 from serving.http.endpoints import ENDPOINTS, JSON, Endpoint
-from serving.http.handlers import Answered, Asked
-from serving.http.limits import AT_STORE, AT_WORK, CONCURRENT, RateLimit
-from serving.http.observability import Observed
+from serving.http.handlers import Call, Reply, readiness
+from serving.http.limits import MAX_FORECASTS, MAX_REQUESTS, MAX_STORE_CALLS, RateLimit
+from serving.http.observability import RequestMetrics
 from serving.http.openapi import document
-from serving.http.runtime import Desk
-from serving.http.shutdown import Ending
+from serving.http.refusals import (
+    EXPECTED_ERRORS,
+    Headers,
+    RequestRefused,
+    internal_error,
+    refusal_body,
+    refusal_of,
+    retry_after,
+    unavailable,
+)
+from serving.http.runtime import Runtime
+from serving.http.shutdown import Shutdown
+from serving.http.tokens import AccessDenied
 
-log = logging.getLogger("rehabcast.door")
+log = logging.getLogger("rehabcast.http")
 
-NOBODY = Caller("", frozenset())
-RETRY_SECONDS = 5
+ANONYMOUS = Caller("", frozenset())
 LIVE = frozenset({"/livez", "/healthz"})
 METRICS, OPENAPI, READY = "/metrics", "/openapi.json", "/readyz"
+SHUTTING_DOWN = Fault("this worker is shutting down", "send requests to another one")
+WRONG_METHOD = "the route does not take this method"
 
 
-@dataclass(slots=True)
-class Refused(Exception):
-    """A request that is not answered."""
+class RequestMiddleware:
+    """ASGI middleware that answers the service's routes and lets nothing else through."""
 
-    status: int
-    told: str
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-
-
-class Door:
-    """ASGI middleware that answers the service's routes and lets nothing else in."""
-
-    def __init__(self, app: ASGIApp, desk: Callable[[], Desk], ending: Ending) -> None:
-        self.app, self._desk, self._ending = app, desk, ending
-        self._observed = Observed()
+    def __init__(self, app: ASGIApp, runtime: Callable[[], Runtime], shutdown: Shutdown) -> None:
+        self.app, self._runtime, self._shutdown = app, runtime, shutdown
+        self._metrics = RequestMetrics()
         self._rate = RateLimit()
-        self._inside = 0
-        self._workers = anyio.CapacityLimiter(AT_WORK)
-        self._keepers = anyio.CapacityLimiter(AT_STORE)
-        self._routes = [(_pattern(each.path), each) for each in ENDPOINTS]
+        self._requests = 0
+        self._forecast_threads = anyio.CapacityLimiter(MAX_FORECASTS)
+        self._store_threads = anyio.CapacityLimiter(MAX_STORE_CALLS)
+        self._routes = [(_pattern(endpoint.path), endpoint) for endpoint in ENDPOINTS]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -73,147 +74,148 @@ class Door:
                 await send({"type": "websocket.close", "code": 1008})
             return
         started = time.perf_counter()
+        if scope["path"] not in {READY, METRICS, *LIVE}:
+            self._shutdown.note_request()
         endpoint: Endpoint | None = None
-        parts: Mapping[str, str] = {}
-        caller, answered = NOBODY, Answered(None)
-        headers: tuple[tuple[bytes, bytes], ...] = ()
+        caller = ANONYMOUS
+        headers: Headers = ()
         try:
-            if scope["path"] not in {READY, METRICS, *LIVE}:
-                self._ending.asked()
-            endpoint, parts = self._find(scope)
+            endpoint, parameters = self._route(scope)
             if endpoint is None and scope["path"] in LIVE:
                 await self.app(scope, receive, send)
                 return
-            caller, answered = await self._answer(scope, receive, endpoint, parts)
-        except Refused as refusal:
-            told: Any = {"error": refusal.told}
-            if endpoint is not None and endpoint.is_fhir:
-                told = operation_outcome(refusal.told)
-            answered, headers = Answered(told, refusal.status), refusal.headers
+            caller, reply = await self._reply(scope, receive, endpoint, parameters)
         except Exception as error:
-            # The last stop before a log: a traceback's message may hold what was asked.
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            log.error("%s in %s, line %s", type(error).__name__, where.name, where.lineno)
-            answered, headers = (
-                Answered({"error": "something went wrong here: ask who runs it"}, 500),
-                (),
-            )
-        body = answered.content
-        if not isinstance(body, bytes):
-            body = msgspec.json.encode(body)
-        if self._ending.begun:
+            refusal = error if isinstance(error, RequestRefused) else _unexpected(error)
+            is_fhir = endpoint is not None and endpoint.is_fhir
+            reply = Reply(refusal_body(refusal, is_fhir=is_fhir), refusal.status)
+            headers = refusal.headers
+        if self._shutdown.begun:
             headers = (*headers, (b"connection", b"close"))
-        await _send(send, answered.status, body, scope["path"] == METRICS, headers)
+        content = reply.content
+        body = content if isinstance(content, bytes) else msgspec.json.encode(content)
+        await _send(send, reply.status, body, scope["path"] == METRICS, headers)
         route = endpoint.path if endpoint is not None else ""
-        self._observed.note(
-            scope["method"], route, answered, caller.name, time.perf_counter() - started
-        )
+        seconds = time.perf_counter() - started
+        self._metrics.record(scope["method"], route, reply, caller.name, seconds)
 
-    def _find(self, scope: Scope) -> tuple[Endpoint | None, Mapping[str, str]]:
+    def _route(self, scope: Scope) -> tuple[Endpoint | None, Mapping[str, str]]:
+        """Return the endpoint of a request and the parameters in its path.
+
+        The endpoint is None for what is not in the table: probes, metrics, the OpenAPI document.
+        """
         path, method = scope["path"], scope["method"]
-        matches = [(each, found) for pattern, each in self._routes if (found := pattern(path))]
+        matches = [
+            (endpoint, match) for pattern, endpoint in self._routes if (match := pattern(path))
+        ]
         if method not in {"GET", "HEAD"}:
-            _check_kind(scope, matches[0][0].kinds if matches else frozenset({JSON}))
-        for each, found in matches:
-            if each.method == method:
-                return each, found.groupdict()
+            _check_content_type(
+                scope, matches[0][0].content_types if matches else frozenset({JSON})
+            )
+        for endpoint, match in matches:
+            if endpoint.method == method:
+                return endpoint, match.groupdict()
         if matches:
-            allowed = ", ".join(each.method for each, _ in matches).encode()
-            raise Refused(405, "the route takes another method", ((b"allow", allowed),))
+            raise _wrong_method([endpoint.method for endpoint, _ in matches])
         if path in {*LIVE, METRICS, OPENAPI}:
             if method not in {"GET", "HEAD"}:
-                raise Refused(405, "the route takes another method", ((b"allow", b"GET"),))
+                raise _wrong_method(["GET"])
             return None, {}
-        raise Refused(404, "there is no such route")
+        raise RequestRefused(404, "there is no such route", "see /openapi.json for the routes")
 
-    async def _answer(
-        self, scope: Scope, receive: Receive, endpoint: Endpoint | None, parts: Mapping[str, str]
-    ) -> tuple[Caller, Answered]:
-        desk = self._desk()
+    async def _reply(
+        self,
+        scope: Scope,
+        receive: Receive,
+        endpoint: Endpoint | None,
+        parameters: Mapping[str, str],
+    ) -> tuple[Caller, Reply]:
+        runtime = self._runtime()
         if endpoint is None:
             if scope["path"] == OPENAPI:
-                return NOBODY, Answered(document())
-            caller = await self._caller(scope, desk, "metrics")
-            return caller, Answered(self._observed.exposition())
-        if endpoint.path == READY and self._ending.begun:
-            told = {"ready": False, "problems": ["this worker is ending: ask another"]}
-            return NOBODY, Answered(told, 503)
-        if self._inside >= CONCURRENT:
-            raise Refused(429, "too many requests at once", ((b"retry-after", b"1"),))
-        self._inside += 1
+                return ANONYMOUS, Reply(document())
+            caller = await self._authorized(scope, runtime, "metrics")
+            return caller, Reply(self._metrics.exposition())
+        if endpoint.path == READY and self._shutdown.begun:
+            return ANONYMOUS, readiness([SHUTTING_DOWN])
+        if self._requests >= MAX_REQUESTS:
+            raise RequestRefused(
+                429, "too many requests at once", "try again in a second", retry_after(1)
+            )
+        self._requests += 1
         try:
-            caller = NOBODY
+            caller = ANONYMOUS
             if endpoint.scope is not None:
-                caller = await self._caller(scope, desk, endpoint.scope)
+                caller = await self._authorized(scope, runtime, endpoint.scope)
                 self._check_rate(caller)
-            body = await _read(receive, endpoint.largest) if endpoint.takes is not None else b""
-            work = _work(endpoint, desk, caller, body, parts, scope)
-            limiter = self._keepers if endpoint.waits_for_store else self._workers
+            has_body = endpoint.request_type is not None
+            body = await _read(receive, endpoint.max_bytes) if has_body else b""
+            work = _work(endpoint, runtime, caller, body, parameters, scope)
+            limiter = self._store_threads if endpoint.needs_store else self._forecast_threads
             return caller, await anyio.to_thread.run_sync(work, limiter=limiter)
         finally:
-            self._inside -= 1
+            self._requests -= 1
 
-    async def _caller(self, scope: Scope, desk: Desk, needed: str) -> Caller:
+    async def _authorized(self, scope: Scope, runtime: Runtime, required_scope: str) -> Caller:
         token = _bearer(scope)
         peer = (scope.get("client") or ("", 0))[0]
 
         def check() -> Caller:
             caller = authenticate(
-                desk.access, token, path=scope["path"], peer=peer, now=datetime.now(UTC),
-                use_once=desk.store.use_once,
+                runtime.access, token, path=scope["path"], peer=peer, now=datetime.now(UTC),
+                use_once=runtime.store.use_once,
             )  # fmt: skip
-            allow(caller, needed)
+            allow(caller, required_scope)
             return caller
 
         try:
-            if desk.access.development_token is not None:
+            if runtime.access.development_token is not None:
                 return check()
-            return await anyio.to_thread.run_sync(check, limiter=self._keepers)
+            return await anyio.to_thread.run_sync(check, limiter=self._store_threads)
         except AccessDenied as denied:
-            raise _denied(denied) from None
+            raise refusal_of(denied) from None
         except SQLAlchemyError:
-            raise Refused(503, "tokens cannot be checked now", _later()) from None
+            raise unavailable("tokens cannot be checked now") from None
 
     def _check_rate(self, caller: Caller) -> None:
-        if wait := self._rate.wait(caller.name):
-            seconds = str(math.ceil(wait)).encode()
-            raise Refused(429, "too many requests of one caller", ((b"retry-after", seconds),))
+        if wait := self._rate.seconds_to_wait(caller.name):
+            seconds = math.ceil(wait)
+            raise RequestRefused(
+                429,
+                "too many requests from one caller",
+                f"try again in {seconds} s",
+                retry_after(seconds),
+            )
 
 
 def _work(
-    endpoint: Endpoint, desk: Desk, caller: Caller, body: bytes, parts: Mapping[str, str],
-    scope: Scope,
-) -> Callable[[], Answered]:  # fmt: skip
-    def work() -> Answered:
+    endpoint: Endpoint, runtime: Runtime, caller: Caller, body: bytes,
+    parameters: Mapping[str, str], scope: Scope,
+) -> Callable[[], Reply]:  # fmt: skip
+    def work() -> Reply:
         try:
             content: Any = body
             query = form_fields(scope["query_string"])
-            if endpoint.takes not in {None, bytes}:
-                content = decoded(endpoint.takes, body)
-            return endpoint.answer(Asked(desk, caller, content, parts, query, scope["path"]))
-        except RequestInvalid as invalid:
-            raise Refused(400, str(invalid)) from None
-        except AccessDenied as denied:
-            raise _denied(denied) from None
-        except PrefetchMissing as missing:
-            raise Refused(412, str(missing)) from None
-        except ForecastRefused as refusal:
-            raise Refused(422, str(refusal)) from None
-        except IntegrityError as error:
-            raise Refused(500, str(error)) from None
-        except (SQLAlchemyError, ServiceUnavailable):
-            raise Refused(503, "the service's store does not answer", _later()) from None
+            if endpoint.request_type not in {None, bytes}:
+                content = decoded(endpoint.request_type, body)
+            call = Call(runtime, caller, content, parameters, query, scope["path"])
+            return endpoint.handler(call)
+        except EXPECTED_ERRORS as error:
+            raise refusal_of(error) from None
 
     return work
 
 
-def _denied(denied: AccessDenied) -> Refused:
-    challenge = b"Bearer" if denied.status == 401 else b'Bearer error="insufficient_scope"'
-    return Refused(denied.status, str(denied), ((b"www-authenticate", challenge),))
+def _unexpected(error: Exception) -> RequestRefused:
+    # A traceback's message may hold what was sent, so only the place is logged.
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    log.error("%s in %s, line %s", type(error).__name__, where.name, where.lineno)
+    return internal_error()
 
 
-def _later() -> tuple[tuple[bytes, bytes], ...]:
-    return ((b"retry-after", str(RETRY_SECONDS).encode()),)
+def _wrong_method(allowed: list[str]) -> RequestRefused:
+    methods = ", ".join(allowed)
+    return RequestRefused(405, WRONG_METHOD, f"use {methods}", ((b"allow", methods.encode()),))
 
 
 def _pattern(path: str) -> Callable[[str], re.Match[str] | None]:
@@ -224,41 +226,51 @@ def _pattern(path: str) -> Callable[[str], re.Match[str] | None]:
     return re.compile(pattern).fullmatch
 
 
-def _check_kind(scope: Scope, kinds: frozenset[str]) -> None:
-    # Every one counts: of two, the framework may believe the other.
-    told = [value for name, value in scope["headers"] if name.lower() == b"content-type"]
-    kind = told[0].split(b";")[0].strip().lower().decode("latin-1") if len(told) == 1 else ""
-    if kind not in kinds:
-        raise Refused(415, f"only {', '.join(sorted(kinds))} is taken")
+def _header_values(scope: Scope, name: bytes) -> list[bytes]:
+    return [value for key, value in scope["headers"] if key.lower() == name]
+
+
+def _check_content_type(scope: Scope, allowed: frozenset[str]) -> None:
+    # All of them count: of two, the framework may use the other.
+    values = _header_values(scope, b"content-type")
+    sent = values[0].split(b";")[0].strip().lower().decode("latin-1") if len(values) == 1 else ""
+    if sent not in allowed:
+        raise RequestRefused(
+            415,
+            "the content type is not one that the route takes",
+            f"send {' or '.join(sorted(allowed))}, and name it once",
+        )
 
 
 def _bearer(scope: Scope) -> str:
-    told = [value for name, value in scope["headers"] if name.lower() == b"authorization"]
-    if len(told) != 1:
+    values = _header_values(scope, b"authorization")
+    if len(values) != 1:
         return ""
-    scheme, _, token = told[0].decode("latin-1").partition(" ")
+    scheme, _, token = values[0].decode("latin-1").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-async def _read(receive: Receive, largest: int) -> bytes:
+async def _read(receive: Receive, max_bytes: int) -> bytes:
     """Read a body, whatever its Content-Length claims."""
     parts: list[bytes] = []
     size = 0
     while True:
         message: Message = await receive()
         if message["type"] == "http.disconnect":
-            raise Refused(400, "the body ended early")
+            raise RequestRefused(400, "the body ended early", "send the whole body again")
         parts.append(message.get("body", b""))
         size += len(parts[-1])
-        if size > largest:
-            raise Refused(413, f"the body is larger than {largest // 1024} KiB")
+        if size > max_bytes:
+            raise RequestRefused(
+                413,
+                f"the body is larger than {max_bytes // 1024} KiB",
+                "send less at once: fewer subjects or fewer days",
+            )
         if not message.get("more_body", False):
             return b"".join(parts)
 
 
-async def _send(
-    send: Send, status: int, body: bytes, plain: bool, extra: tuple[tuple[bytes, bytes], ...]
-) -> None:
+async def _send(send: Send, status: int, body: bytes, plain: bool, extra: Headers) -> None:
     headers = [
         (b"content-type", b"text/plain; version=0.0.4" if plain else b"application/json"),
         (b"content-length", str(len(body)).encode()),

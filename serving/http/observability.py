@@ -1,4 +1,4 @@
-"""What operators see: a line of JSON a request, and metrics. Never a body, path or subject."""
+"""What operators see: metrics, and a line of JSON for each request; no body, path or subject."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from serving.http.handlers import Answered
+from serving.http.handlers import Reply
 
 BUCKETS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2, 2.5, 5.0)
-"""Seconds."""
+"""Upper bounds of the histogram, in seconds."""
 
 log = logging.getLogger("rehabcast.requests")
 
 
-class Observed(Collector):
-    """Counts and logs requests by route; each worker shows its own.
+class RequestMetrics(Collector):
+    """Counts and logs requests by route; each worker has its own counts.
 
     The counts are kept here and not in prometheus_client's own counters: under BentoML those are
-    mapped files, and on a full disk the first request of a kind would end in an error.
+    memory-mapped files, and on a full disk the first request of each kind would fail.
     """
 
     def __init__(self) -> None:
@@ -42,32 +42,30 @@ class Observed(Collector):
             log.setLevel(logging.INFO)
             log.propagate = False
 
-    def note(
-        self, method: str, route: str, answered: Answered, caller: str, seconds: float
-    ) -> None:
+    def record(self, method: str, route: str, reply: Reply, caller: str, seconds: float) -> None:
         """Count and log one request."""
-        known = route or "none"
+        route_label = route or "none"
         verb = method if method in {"GET", "POST"} else "other"
-        self._requests[verb, known, str(answered.status)] += 1
-        self._in_bucket[known][bisect_left(BUCKETS, seconds)] += 1
-        self._seconds[known] += seconds
+        self._requests[verb, route_label, str(reply.status)] += 1
+        self._in_bucket[route_label][bisect_left(BUCKETS, seconds)] += 1
+        self._seconds[route_label] += seconds
         log.info(
             json.dumps(
                 {
                     "event": "request",
                     "method": verb,
-                    "route": known,
-                    "status": answered.status,
+                    "route": route_label,
+                    "status": reply.status,
                     "ms": round(1000 * seconds, 1),
                     "caller": caller,
-                    "model": answered.model,
-                    "forecast": answered.forecast_id,
+                    "model": reply.model_version,
+                    "forecast": reply.forecast_id,
                 }
             )
         )
 
     def collect(self) -> Iterator[Metric]:
-        """Tell the counts as prometheus_client wants them."""
+        """Yield the counts as prometheus_client asks for them."""
         requests = CounterMetricFamily(
             "rehabcast_requests",
             "Requests by route and status",
@@ -79,8 +77,8 @@ class Observed(Collector):
         seconds = HistogramMetricFamily("rehabcast_seconds", "Time to answer", labels=["route"])
         bounds = [*map(str, BUCKETS), "+Inf"]
         for route, counts in self._in_bucket.items():
-            upto = list(zip(bounds, accumulate(counts), strict=True))
-            seconds.add_metric([route], upto, self._seconds[route])
+            cumulative = list(zip(bounds, accumulate(counts), strict=True))
+            seconds.add_metric([route], cumulative, self._seconds[route])
         yield seconds
 
     def exposition(self) -> bytes:

@@ -15,32 +15,33 @@ REFUSALS = {
     "400": "The body is not what the route takes",
     "401": "No valid token",
     "403": "The token lacks the scope",
-    "412": "What is needed was not prefetched",
+    "412": "The prefetch lacks what is needed",
     "413": "The body is too large",
-    "415": "Another content type",
-    "422": "It cannot be done with this record; says what to do",
-    "429": "Too many requests; says when to come back",
-    "503": "The store does not answer; says when to come back",
+    "415": "The route does not take this content type",
+    "422": "Not possible with this record; the body says what to do",
+    "429": "Too many requests; Retry-After says when to try again",
+    "503": "The store does not answer; Retry-After says when to try again",
 }
 
 
 @cache
 def document() -> bytes:
     """Return the document as JSON."""
-    kinds = [each.takes for each in ENDPOINTS if each.takes not in {None, bytes}]
-    types = [*kinds, *(each.gives for each in ENDPOINTS), Refusal]
+    requests = [e.request_type for e in ENDPOINTS if e.request_type not in {None, bytes}]
+    types = [*requests, *(endpoint.response_type for endpoint in ENDPOINTS), Refusal]
     schemas, components = msgspec.json.schema_components(
         types, ref_template="#/components/schemas/{name}"
     )
     of_type = {str(kind): schema for kind, schema in zip(types, schemas, strict=True)}
     paths: dict[str, Any] = {}
-    for each in ENDPOINTS:
-        paths.setdefault(each.path, {})[each.method.lower()] = _operation(each, of_type)
-    told = {
+    for endpoint in ENDPOINTS:
+        operation = _operation(endpoint, of_type)
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = operation
+    content = {
         "openapi": "3.1.0",
         "info": {
             "title": "rehabcast",
-            "version": "1",
+            "version": "1.1",
             "description": "Forecasts of functional recovery. Advice only: see the limits of use.",
         },
         "paths": paths,
@@ -49,44 +50,44 @@ def document() -> bytes:
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
         },
     }
-    return msgspec.json.encode(told)
+    return msgspec.json.encode(content)
 
 
-def _operation(each: Endpoint, of_type: dict[str, Any]) -> dict[str, Any]:
+def _operation(endpoint: Endpoint, of_type: dict[str, Any]) -> dict[str, Any]:
     refusal: dict[str, Any] = {JSON: {"schema": of_type[str(Refusal)]}}
-    if each.is_fhir:
+    if endpoint.is_fhir:
         refusal = {JSON: {"schema": {"type": "object"}}}
     operation: dict[str, Any] = {
-        "operationId": each.answer.__name__,
-        "summary": each.says,
+        "operationId": endpoint.handler.__name__,
+        "summary": endpoint.summary,
         "responses": {
             "200": {
                 "description": "Answered",
-                "content": {JSON: {"schema": of_type[str(each.gives)]}},
+                "content": {JSON: {"schema": of_type[str(endpoint.response_type)]}},
             },
             **{
-                status: {"description": told, "content": refusal}
-                for status, told in REFUSALS.items()
+                status: {"description": description, "content": refusal}
+                for status, description in REFUSALS.items()
             },
         },
-        "security": [] if each.scope is None else [{"bearer": [each.scope]}],
+        "security": [] if endpoint.scope is None else [{"bearer": [endpoint.scope]}],
     }
-    if each.path == "/readyz":
+    if endpoint.path == "/readyz":
         operation["responses"]["503"] = operation["responses"]["200"]
-    if each.takes is not None:
-        operation["requestBody"] = {"required": True, "content": _content(each, of_type)}
-    if "{subject}" in each.path:
+    if endpoint.request_type is not None:
+        operation["requestBody"] = {"required": True, "content": _content(endpoint, of_type)}
+    if "{subject}" in endpoint.path:
         operation["parameters"] = [_subject(), _alert_days()]
     return operation
 
 
-def _content(each: Endpoint, of_type: dict[str, Any]) -> dict[str, Any]:
-    if FORM in each.kinds:
+def _content(endpoint: Endpoint, of_type: dict[str, Any]) -> dict[str, Any]:
+    if FORM in endpoint.content_types:
         return {FORM: {"schema": {"type": "object", "additionalProperties": {"type": "string"}}}}
-    media: dict[str, Any] = {"schema": of_type[str(each.takes)]}
-    if each.path in EXAMPLES:
-        media["examples"] = {"one": {"value": EXAMPLES[each.path]}}
-    return {kind: media for kind in sorted(each.kinds) if kind in {JSON, FHIR_JSON}}
+    media: dict[str, Any] = {"schema": of_type[str(endpoint.request_type)]}
+    if endpoint.path in EXAMPLES:
+        media["examples"] = {"one": {"value": EXAMPLES[endpoint.path]}}
+    return {kind: media for kind in sorted(endpoint.content_types) if kind in {JSON, FHIR_JSON}}
 
 
 def _subject() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What answers: the champion in service, the store, the chain of forecasts, and whom to trust."""
+"""What a worker answers with: champion, store, forecast log, and who is trusted."""
 
 from __future__ import annotations
 
@@ -11,76 +11,90 @@ import msgspec
 
 from contracts.digests import record_digest
 from contracts.errors import ForecastRefused
+from serving.faults import Fault
 from serving.forecast.question import Question
 from serving.forecast.respond import refused, respond
 from serving.formats.fhir import record_of, resources_of
 from serving.http.access import Access, Caller
 from serving.schemas import ExplainRequest, ForecastAnswer, ForecastRequest
-from serving.state.champion import ChampionInService, Now
-from serving.state.forecast_log import Made, Recorder
+from serving.state.champion import ChampionInService, Snapshot
+from serving.state.forecast_log import ForecastEntry, ForecastLog
 from serving.state.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class Runtime:
     """Everything that a worker answers with."""
 
     champion: ChampionInService
     store: Store
-    recorder: Recorder
+    forecast_log: ForecastLog
     access: Access
 
     def close(self) -> None:
-        """Write what waits, and stop the threads."""
+        """Write the entries that are waiting, and stop the threads."""
         self.champion.close()
-        self.recorder.close()
+        self.forecast_log.close()
         self.store.close()
 
-    def problems(self) -> list[str]:
-        """Say what an operator should look at; empty when all is well."""
-        told = [self.champion.problem, self.recorder.problem]
-        if self.recorder.lost:
-            told.append(f"{self.recorder.lost} forecasts are missing in the chain")
-        if not self.store.takes_writes():
-            told.append(
-                "the service's store takes no entries: observations and feedback are refused"
+    def problems(self) -> list[Fault]:
+        """Return what an operator should look at; empty when all is well."""
+        faults = [self.champion.problem, self.forecast_log.problem]
+        if self.forecast_log.lost:
+            faults.append(
+                Fault(
+                    f"{self.forecast_log.lost} forecasts are missing from the forecast log",
+                    "note the gap, check the store, and restart this worker",
+                )
             )
-        return [each for each in told if each]
+        if not self.store.takes_writes():
+            faults.append(
+                Fault(
+                    "the service's store takes no entries: observations and feedback are refused",
+                    "check its database: running, reachable, not locked, disk not full",
+                )
+            )
+        return [fault for fault in faults if fault is not None]
 
 
 def forecast(
-    desk: Desk, now_served: Now, request: ForecastRequest, *, kind: str, caller: Caller
+    runtime: Runtime, snapshot: Snapshot, request: ForecastRequest, *, kind: str, caller: Caller
 ) -> ForecastAnswer:
-    """Answer one request with the champion of one moment, and note it in the chain."""
+    """Answer one request with the champion of one moment, and log the forecast."""
     now = datetime.now(UTC)
     try:
-        question = question_of(desk, now_served, request)
-        answer = respond(question, now_served.served, now=now, withdrawn=now_served.withdrawn)
+        question = question_of(runtime, snapshot, request)
+        answer = respond(question, snapshot.served, now=now, withdrawn=snapshot.withdrawn)
     except ForecastRefused as refusal:
-        answer = refused(request.subject, now_served.served, str(refusal))
-    return noted(desk, answer, msgspec.json.encode(request), kind=kind, caller=caller, now=now)
+        answer = refused(request.subject, snapshot.served, refusal)
+    body = msgspec.json.encode(request)
+    return logged(runtime, answer, body, kind=kind, caller=caller, now=now)
 
 
-def question_of(desk: Desk, now_served: Now, request: ForecastRequest) -> Question:
-    """Find the record that a request speaks of.
+def question_of(runtime: Runtime, snapshot: Snapshot, request: ForecastRequest) -> Question:
+    """Find the record that a request is about.
 
     Raises
     ------
     ForecastRefused
-        It is said twice, in part, or not on record.
+        It is given twice, only in part, or not on record.
     """
     inline = request.observations is not None or request.enrolment_day is not None
     if inline and request.bundle is not None:
-        raise ForecastRefused("the record is given twice: send observations or a bundle, not both")
+        raise ForecastRefused(
+            "the record is given twice", "send either observations or a bundle, not both"
+        )
     if request.bundle is not None:
-        task = now_served.served.bundle.task
+        task = snapshot.served.bundle.task
         enrolment_day, observations = record_of(resources_of(request.bundle), task)
     elif inline:
         if request.observations is None or request.enrolment_day is None:
-            raise ForecastRefused("half a record: send enrolment_day and observations together")
+            raise ForecastRefused(
+                "only half of the record is given", "send enrolment_day and observations together"
+            )
         enrolment_day, observations = request.enrolment_day, request.observations
     else:
-        enrolment_day, observations = desk.store.record(request.subject)
+        enrolment_day, observations = runtime.store.record(request.subject)
     question = Question(
         subject=request.subject,
         enrolment_day=enrolment_day,
@@ -93,23 +107,35 @@ def question_of(desk: Desk, now_served: Now, request: ForecastRequest) -> Questi
     return question
 
 
-def noted(
-    desk: Desk, answer: ForecastAnswer, asked: bytes, *, kind: str, caller: Caller, now: datetime
+def logged(
+    runtime: Runtime,
+    answer: ForecastAnswer,
+    body: bytes,
+    *,
+    kind: str,
+    caller: Caller,
+    now: datetime,
 ) -> ForecastAnswer:
-    """Give an answer its id, and note it in the chain."""
+    """Give an answer its id, and add it to the forecast log.
+
+    Parameters
+    ----------
+    body
+        The request that is answered; only its digest is logged.
+    """
     # Even, so that the second card of a forecast can have the number after it.
-    number = f"{secrets.randbits(128) & ~1:032x}"
-    answer = msgspec.structs.replace(answer, forecast_id=number)
+    forecast_id = f"{secrets.randbits(128) & ~1:032x}"
+    answer = msgspec.structs.replace(answer, forecast_id=forecast_id)
     output = msgspec.json.encode(answer).decode()
-    desk.recorder.note(
-        Made(
-            id=number,
+    runtime.forecast_log.add(
+        ForecastEntry(
+            id=forecast_id,
             time=now.isoformat(timespec="seconds"),
             kind=kind,
             actor=caller.name,
             model_version=answer.model.model_version,
             bundle_digest=answer.model.bundle_digest,
-            input_digest=hashlib.sha256(asked).hexdigest(),
+            input_digest=hashlib.sha256(body).hexdigest(),
             output_digest=record_digest({"output": output}),
             output=output,
         )

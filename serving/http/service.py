@@ -1,4 +1,4 @@
-"""BentoML wiring, and nothing else: `middleware` lets requests in, `endpoints` answer them."""
+"""BentoML wiring, and nothing else: `middleware` checks requests, `endpoints` says who answers."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from typing import Any
 
 import bentoml
 
-from serving.http.middleware import Door
-from serving.http.runtime import Desk
-from serving.http.shutdown import Ending
+from serving.http.middleware import RequestMiddleware
+from serving.http.runtime import Runtime
+from serving.http.shutdown import Shutdown
 
-SECONDS = 30
+TIMEOUT_SECONDS = 30
 """Longest time for one answer."""
 
-TURN_SECONDS = 0.0005
+SWITCH_SECONDS = 0.0005
 """How long a thread keeps the interpreter while another waits. With Python's 5 ms, the thread that
-takes requests waits several times that for each, and cannot even say 429 in time."""
+takes requests waits several times that for each one, and cannot even send a 429 in time."""
 
 
-def build_service(open_desk: Callable[[], Desk], workers: int = 1) -> Any:
+def build_service(open_runtime: Callable[[], Runtime], workers: int = 1) -> Any:
     """Return the BentoML service.
 
     Parameters
     ----------
-    open_desk
-        Loads and checks the champion and opens the store; if it raises, the worker ends and never
-        becomes ready.
+    open_runtime
+        Loads and verifies the champion and opens the store; if it raises, the worker ends and
+        never becomes ready.
     """
-    opened: list[Desk] = []
-    ending = Ending()
+    opened: list[Runtime] = []
+    shutdown = Shutdown()
 
     @bentoml.service(
         name="rehabcast",
         workers=workers,
-        traffic={"timeout": SECONDS},
+        traffic={"timeout": TIMEOUT_SECONDS},
         # All three write the path of a request, and so a subject's id; `observability` does not.
         metrics={"enabled": False},
         logging={"access": {"enabled": False}},
@@ -46,22 +46,22 @@ def build_service(open_desk: Callable[[], Desk], workers: int = 1) -> Any:
         """Forecasts of functional recovery for clinicians. Advice only: see the limits of use."""
 
         def __init__(self) -> None:
-            sys.setswitchinterval(TURN_SECONDS)
-            opened.append(open_desk())
-            # What is loaded now stays: no later collection has to walk all of it, 0.2 s each.
+            sys.setswitchinterval(SWITCH_SECONDS)
+            opened.append(open_runtime())
+            # What is loaded now is never freed: no later collection has to walk it, 0.2 s each.
             gc.collect()
             gc.freeze()
 
         @bentoml.on_startup
         async def watch(self) -> None:
-            """Take part in the worker's end."""
-            ending.watch()
+            """Handle SIGTERM."""
+            shutdown.watch()
 
         @bentoml.on_shutdown
         def close(self) -> None:
-            """Write what waits."""
+            """Write the entries that are waiting."""
             opened.pop().close()
 
     service: Any = ForecastService
-    service.add_asgi_middleware(Door, desk=lambda: opened[-1], ending=ending)
+    service.add_asgi_middleware(RequestMiddleware, runtime=lambda: opened[-1], shutdown=shutdown)
     return service

@@ -1,9 +1,9 @@
-"""The end of a worker: first it asks to be left alone, and only then stops listening.
+"""Graceful shutdown of a worker: it asks callers to leave, and only then stops listening.
 
-A listening socket can't be closed without resetting whoever is in its queue, and a connection kept
-open can't be closed without missing a request on its way. So after SIGTERM everything is still
-answered, with `Connection: close` and a /readyz that says 503: a proxy takes the worker out, and
-once nobody has asked for a while the server's own shutdown finds nobody there.
+A listening socket can't be closed without resetting the connections in its queue, and an idle
+connection can't be closed without losing a request that is on its way. So after SIGTERM every
+request is still answered, with `Connection: close` and a /readyz that says 503: a proxy takes the
+worker out, and once no request has come for a while the server's own shutdown interrupts nobody.
 """
 
 from __future__ import annotations
@@ -16,44 +16,44 @@ from types import FrameType
 from typing import Any
 
 QUIET_SECONDS = 1.0
-"""Nobody asked for so long: nobody will."""
+"""After this long without a request, no more are expected."""
 
-LONGEST_SECONDS = 10.0
-"""After this the end comes, whoever still asks."""
+MAX_SECONDS = 10.0
+"""After this long the worker stops, even if requests still come."""
 
-LOOK_SECONDS = 0.1
+POLL_SECONDS = 0.1
 
 
-class Ending:
-    """Whether this worker is ending, and when it may."""
+class Shutdown:
+    """Whether this worker is shutting down, and when it may stop."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._begun_at: float | None = None
-        self._asked_at = clock()
+        self._last_request_at = clock()
 
     @property
     def begun(self) -> bool:
-        """Whether SIGTERM has come."""
+        """Whether SIGTERM has been received."""
         return self._begun_at is not None
 
-    def asked(self) -> None:
-        """Note that somebody asked for something."""
-        self._asked_at = self._clock()
+    def note_request(self) -> None:
+        """Note that a request came."""
+        self._last_request_at = self._clock()
 
     def begin(self) -> None:
-        """Begin the end; a second signal changes nothing."""
+        """Begin to shut down; a second signal changes nothing."""
         if self._begun_at is None:
             self._begun_at = self._clock()
 
     def may_stop(self) -> bool:
-        """Say whether nobody asks any more, or it has lasted too long."""
+        """Say whether requests have ceased, or the shutdown has lasted too long."""
         now = self._clock()
         begun = self._begun_at
         if begun is None:
             return False
-        quiet_since = max(begun, self._asked_at)
-        return now - quiet_since >= QUIET_SECONDS or now - begun >= LONGEST_SECONDS
+        quiet_since = max(begun, self._last_request_at)
+        return now - quiet_since >= QUIET_SECONDS or now - begun >= MAX_SECONDS
 
     def watch(self) -> None:
         """Take SIGTERM from the server, and hand it back once the worker may stop.
@@ -61,19 +61,19 @@ class Ending:
         Called in the server's event loop, after the server has set its own handlers.
         """
         loop = asyncio.get_running_loop()
-        servers = signal.getsignal(signal.SIGTERM)
-        loop.add_signal_handler(signal.SIGTERM, self._take, loop, servers)
+        server_handler = signal.getsignal(signal.SIGTERM)
+        loop.add_signal_handler(signal.SIGTERM, self._on_sigterm, loop, server_handler)
 
-    def _take(self, loop: asyncio.AbstractEventLoop, servers: _Handler) -> None:
+    def _on_sigterm(self, loop: asyncio.AbstractEventLoop, server_handler: _Handler) -> None:
         if not self.begun:
             self.begin()
-            self._look(loop, servers)
+            self._stop_when_quiet(loop, server_handler)
 
-    def _look(self, loop: asyncio.AbstractEventLoop, servers: _Handler) -> None:
+    def _stop_when_quiet(self, loop: asyncio.AbstractEventLoop, server_handler: _Handler) -> None:
         if not self.may_stop():
-            loop.call_later(LOOK_SECONDS, self._look, loop, servers)
-        elif callable(servers):
-            servers(signal.SIGTERM, None)
+            loop.call_later(POLL_SECONDS, self._stop_when_quiet, loop, server_handler)
+        elif callable(server_handler):
+            server_handler(signal.SIGTERM, None)
 
 
 _Handler = Callable[[int, FrameType | None], Any] | int | None

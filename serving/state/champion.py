@@ -1,4 +1,4 @@
-"""The champion in service, and its change while requests come."""
+"""The champion in service, and its replacement while requests arrive."""
 
 from __future__ import annotations
 
@@ -11,47 +11,50 @@ from typing import Protocol
 from sqlalchemy.exc import DBAPIError
 
 from contracts.errors import EvidenceMissing, PromotionRefused, RehabcastError, ServiceUnavailable
-from serving.forecast.audit_status import Served
+from serving.faults import Fault
+from serving.forecast.audit_status import ServedModel
 
 RECHECK_SECONDS = 2.0
 """How long a revoked or replaced champion may go on answering."""
 
 SILENT_SECONDS = 15.0
-"""A look at the ledger that lasts so long gets no answer."""
+"""After this long without an answer, the ledger is reported as not answering."""
+
+CHECK_LEDGER = "check that the ledger's database is running and can be reached"
 
 log = logging.getLogger("rehabcast.champion")
 
 
-class Source(Protocol):
+class ChampionSource(Protocol):
     """Where champions come from."""
 
-    def moves(self) -> str:
-        """Say what the ledger holds of the champion now: another text, another champion."""
+    def revision(self) -> str:
+        """Identify what the ledger says about the champion now: it changes with the champion."""
 
-    def problem(self) -> str:
-        """Say what is missing for the next champion; empty when nothing is."""
+    def problem(self) -> Fault | None:
+        """Return what prevents the next champion from being loaded; None when nothing does."""
 
-    def load(self) -> Served:
+    def load(self) -> ServedModel:
         """Load the champion after checking ledger, signatures, audit and every byte."""
 
 
 @dataclass(frozen=True, slots=True)
-class Now:
-    """What is served at a moment, read as one so that no answer mixes two.
+class Snapshot:
+    """What is served at one moment, read as one so that no answer mixes two.
 
     Parameters
     ----------
     served
         The champion.
     withdrawn
-        Why it may no longer be served; empty while it may.
+        Why it may no longer be served; None while it may.
     problem
-        What an operator should look at; empty when all is well.
+        What an operator should look at; None when all is well.
     """
 
-    served: Served
-    withdrawn: str = ""
-    problem: str = ""
+    served: ServedModel
+    withdrawn: Fault | None = None
+    problem: Fault | None = None
 
 
 class ChampionInService:
@@ -63,59 +66,68 @@ class ChampionInService:
         There is no champion that may be served.
     """
 
-    def __init__(self, source: Source, recheck_seconds: float = RECHECK_SECONDS) -> None:
+    def __init__(self, source: ChampionSource, recheck_seconds: float = RECHECK_SECONDS) -> None:
         self._source, self._seconds = source, recheck_seconds
-        self._moves = source.moves()
-        self.now = Now(source.load())
+        self._revision = source.revision()
+        self.current = Snapshot(source.load())
         self._closing = threading.Event()
-        self._looked_at = time.monotonic()
+        self._refreshed_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="champion", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Follow the ledger no more."""
+        """Stop following the ledger."""
         self._closing.set()
         self._thread.join(timeout=10)
 
     @property
-    def problem(self) -> str:
-        """What an operator should look at; empty when all is well."""
-        silent = time.monotonic() - self._looked_at
+    def problem(self) -> Fault | None:
+        """What an operator should look at; None when all is well."""
+        silent = time.monotonic() - self._refreshed_at
         if silent > max(SILENT_SECONDS, 2 * self._seconds):
-            return f"the ledger has not answered for {silent:.0f} s"
-        return self.now.problem
+            return Fault(f"the ledger has not answered for {silent:.0f} s", CHECK_LEDGER)
+        return self.current.problem
 
-    def look(self) -> None:
-        """Look once whether the champion is another, or none."""
-        served = self.now.served
+    def refresh(self) -> None:
+        """Check once whether the champion was replaced or withdrawn."""
+        served = self.current.served
         try:
-            moves = self._source.moves()
+            revision = self._source.revision()
         except (ServiceUnavailable, DBAPIError):
-            # The model whose bytes were checked goes on answering.
-            self.now = Now(served, self.now.withdrawn, "the ledger cannot be reached")
+            # The model whose bytes were verified goes on answering.
+            unreachable = Fault("the ledger cannot be reached", CHECK_LEDGER)
+            self.current = Snapshot(served, self.current.withdrawn, unreachable)
             return
         except RehabcastError as error:
-            self.now = Now(served, str(error), str(error))
+            self._withdraw(served, error)
             return
-        if moves == self._moves:
-            problem = self.now.withdrawn or self._source.problem()
-            self.now = Now(served, self.now.withdrawn, problem)
+        if revision == self._revision:
+            problem = self.current.withdrawn or self._source.problem()
+            self.current = Snapshot(served, self.current.withdrawn, problem)
             return
-        self._swap(served, moves)
+        self._swap(served, revision)
 
-    def _swap(self, served: Served, moves: str) -> None:
+    def _withdraw(self, served: ServedModel, error: RehabcastError) -> None:
+        fault = Fault.of(error)
+        self.current = Snapshot(served, withdrawn=fault, problem=fault)
+
+    def _swap(self, served: ServedModel, revision: str) -> None:
         try:
-            self.now = Now(self._source.load())
+            self.current = Snapshot(self._source.load())
         except (EvidenceMissing, PromotionRefused) as error:
-            self.now = Now(served, str(error), str(error))
+            self._withdraw(served, error)
         except (RehabcastError, DBAPIError, OSError) as error:
             log.error("the new champion cannot be loaded: %s", type(error).__name__)
-            self.now = Now(served, "", "the new champion cannot be loaded; the one before answers")
+            problem = Fault(
+                "the new champion cannot be loaded; the previous one still answers",
+                "check the registry and the bundle of the new version",
+            )
+            self.current = Snapshot(served, problem=problem)
             return
-        self._moves = moves
-        log.info("in service: %s", self.now.served.standing.model_version)
+        self._revision = revision
+        log.info("in service: %s", self.current.served.audit_status.model_version)
 
     def _run(self) -> None:
         while not self._closing.wait(self._seconds):
-            self.look()
-            self._looked_at = time.monotonic()
+            self.refresh()
+            self._refreshed_at = time.monotonic()

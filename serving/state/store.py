@@ -1,7 +1,7 @@
-"""The service's SQL store: running records, the chain of forecasts, feedback, tokens used once.
+"""The service's SQL store: running records, the forecast log, feedback, tokens used once.
 
 SQLite by default, PostgreSQL by URL; it may be the ledger's database. Everything that must not be
-lost is written before it is answered; only the chain of forecasts is written just after
+lost is written before the request is answered; only the forecast log is written just after
 (`serving.state.forecast_log`), so that a forecast never waits for a disk.
 """
 
@@ -32,14 +32,14 @@ from serving.state.tables import (
 from stores.database import connect, reading, write
 
 WAIT_SECONDS = 5
-"""For a lock, a statement or a server: a caller is better told than kept waiting."""
+"""For a lock, a statement or a server: an early error is better than a long wait."""
 
 PROBE_SECONDS = 1.0
-"""How often the store is tried for the sake of /readyz, which anybody may ask."""
+"""How often /readyz, which anybody may request, tries the store at most."""
 
 
 class Store:
-    """Opens the store at a database URL, making its tables where there are none.
+    """Opens the store at a database URL, and creates its tables where there are none.
 
     Raises
     ------
@@ -48,16 +48,17 @@ class Store:
     """
 
     def __init__(self, url: str) -> None:
-        self.engine = connect(_impatient(url))
+        self.engine = connect(_with_timeouts(url))
         if self.engine.dialect.name == "sqlite":
-            sa.event.listen(self.engine, "connect", _wait_less)
+            sa.event.listen(self.engine, "connect", _set_busy_timeout)
         self._probe = threading.Lock()
-        self._probed_at, self._took = float("-inf"), False
+        self._probed_at, self._writable = float("-inf"), False
         try:
             write(self.engine, metadata.create_all)
         except sa.exc.DBAPIError as error:
             raise ServiceUnavailable(
-                f"the service's store cannot be opened: {error.orig}"
+                f"the service's store cannot be opened ({error.orig})",
+                "check REHABCAST_STORE_URL and that the database is running",
             ) from None
 
     def close(self) -> None:
@@ -65,16 +66,16 @@ class Store:
         self.engine.dispose()
 
     def takes_writes(self) -> bool:
-        """Say whether an entry could be kept now: by writing one, as a full disk reads well."""
+        """Say whether an entry could be stored now: by writing one, as a full disk can be read."""
         with self._probe:
             if time.monotonic() - self._probed_at >= PROBE_SECONDS:
                 try:
-                    write(self.engine, _try)
-                    self._took = True
+                    write(self.engine, _write_probe)
+                    self._writable = True
                 except sa.exc.SQLAlchemyError:
-                    self._took = False
+                    self._writable = False
                 self._probed_at = time.monotonic()
-            return self._took
+            return self._writable
 
     def add(
         self,
@@ -88,38 +89,30 @@ class Store:
         Raises
         ------
         ForecastRefused
-            The day of enrolment is missing the first time or differs, or a value is on record
-            already and is another: nothing is overwritten.
+            The day of enrolment is missing the first time or differs, or another value is already
+            on record: nothing is overwritten.
         """
         received_at = now.isoformat(timespec="seconds")
 
         def action(connection: sa.Connection) -> int:
             _enrol(connection, subject, enrolment_day)
-            known = _known(connection, subject)
-            fresh = []
-            for each in observations:
-                day = NO_DAY if each.day_since_onset is None else each.day_since_onset
-                key, told = (each.code, day), (each.value, each.label)
-                if key not in known:
-                    known[key] = told
-                    fresh.append(
-                        {
-                            "subject": subject,
-                            "code": each.code,
-                            "day": day,
-                            "value": each.value,
-                            "label": each.label,
-                            "received_at": received_at,
-                        }
-                    )
-                elif known[key] != told:
+            recorded = _recorded(connection, subject)
+            new_rows = []
+            for observation in observations:
+                row = _row(subject, observation, received_at)
+                key, content = (row["code"], row["day"]), (row["value"], row["label"])
+                if key not in recorded:
+                    recorded[key] = content
+                    new_rows.append(row)
+                elif recorded[key] != content:
                     raise ForecastRefused(
-                        "one of the values is on record for that day already, and is another:"
-                        " nothing was added, correct the record at its source"
+                        "another value is already on record for the same code and day, so nothing"
+                        " was added",
+                        "correct the record at its source",
                     )
-            if fresh:
-                connection.execute(sa.insert(observation_table), fresh)
-            return len(known)
+            if new_rows:
+                connection.execute(sa.insert(observation_table), new_rows)
+            return len(recorded)
 
         return write(self.engine, action)
 
@@ -140,8 +133,8 @@ class Store:
             ).all()
         if enrolment is None:
             raise ForecastRefused(
-                "nothing is on record for this subject: send observations with the request, or"
-                " first to /v1/observations"
+                "nothing is on record for this subject",
+                "send observations with the request, or to /v1/observations first",
             )
         return enrolment, [
             Observation(
@@ -154,29 +147,29 @@ class Store:
         ]
 
     def add_feedback(
-        self, told: FeedbackRequest, *, actor: str, version: str, now: datetime
+        self, feedback: FeedbackRequest, *, actor: str, version: str, now: datetime
     ) -> None:
-        """Keep what a clinician made of a forecast, with the version that made it.
+        """Store a clinician's feedback on a forecast, with the model version that made it.
 
         Parameters
         ----------
         version
-            The version now served; that of the forecast, where it is on record, is kept instead.
+            The version in service; stored only where the forecast itself is not in the log.
         """
 
         def action(connection: sa.Connection) -> None:
             made_by = connection.execute(
                 sa.select(forecast_table.c.model_version).where(
-                    forecast_table.c.id == told.forecast_id
+                    forecast_table.c.id == feedback.forecast_id
                 )
             ).scalar_one_or_none()
             connection.execute(
                 sa.insert(feedback_table).values(
                     time=now.isoformat(timespec="seconds"),
                     actor=actor,
-                    about=told.forecast_id,
-                    outcome=told.outcome,
-                    reason=told.reason,
+                    about=feedback.forecast_id,
+                    outcome=feedback.outcome,
+                    reason=feedback.reason,
                     model_version=made_by or version,
                 )
             )
@@ -184,7 +177,7 @@ class Store:
         write(self.engine, action)
 
     def use_once(self, token: str, expires: int, now: datetime) -> bool:
-        """Note a token's digest as used; False where it was used before."""
+        """Mark a token's digest as used; False where it was used before."""
 
         def action(connection: sa.Connection) -> bool:
             seconds = int(now.timestamp())
@@ -200,17 +193,17 @@ class Store:
         return write(self.engine, action)
 
 
-def _try(connection: sa.Connection) -> None:
-    # One that nothing is kept in, and the others as they are read and written elsewhere.
+def _write_probe(connection: sa.Connection) -> None:
+    # Write to a table of its own, and read the tables that other requests read and write.
     connection.execute(sa.select(observation_table.c.day).limit(1))
     connection.execute(sa.select(feedback_table.c.sequence).limit(1))
-    done = connection.execute(sa.update(probe_table).values(tries=probe_table.c.tries + 1))
-    if done.rowcount == 0:
+    updated = connection.execute(sa.update(probe_table).values(tries=probe_table.c.tries + 1))
+    if updated.rowcount == 0:
         connection.execute(sa.insert(probe_table).values(number=1, tries=1))
 
 
-def _impatient(url: str) -> str:
-    """Return a server's URL with limits to waiting, where it says none."""
+def _with_timeouts(url: str) -> str:
+    """Return a server's URL with timeouts, where it sets none itself."""
     parsed = make_url(url)
     if parsed.get_backend_name() not in {"postgresql", "postgres"}:
         return url
@@ -220,11 +213,11 @@ def _impatient(url: str) -> str:
         "tcp_user_timeout": str(milliseconds),
         "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
     }
-    patient: URL = parsed.set(query={**limits, **parsed.query})
-    return patient.render_as_string(hide_password=False)
+    limited: URL = parsed.set(query={**limits, **parsed.query})
+    return limited.render_as_string(hide_password=False)
 
 
-def _wait_less(connection: Any, _: object) -> None:
+def _set_busy_timeout(connection: Any, _: object) -> None:
     connection.execute(f"PRAGMA busy_timeout = {1000 * WAIT_SECONDS}")
 
 
@@ -236,18 +229,33 @@ def _enrolment_day(connection: sa.Connection, subject: str) -> int | None:
 def _enrol(connection: sa.Connection, subject: str, enrolment_day: int | None) -> None:
     known = _enrolment_day(connection, subject)
     if known is None and enrolment_day is None:
-        raise ForecastRefused("the subject is new: send the day of enrolment too")
+        raise ForecastRefused(
+            "the subject is new and has no day of enrolment", "send enrolment_day with the request"
+        )
     if known is None:
         connection.execute(
             sa.insert(subject_table).values(subject=subject, enrolment_day=enrolment_day)
         )
     elif enrolment_day not in {None, known}:
         raise ForecastRefused(
-            f"the subject was enrolled on day {known} after onset: send no other day"
+            f"the subject is on record as enrolled on day {known} after onset",
+            f"send enrolment_day {known}, or none",
         )
 
 
-def _known(
+def _row(subject: str, observation: Observation, received_at: str) -> dict[str, Any]:
+    day = observation.day_since_onset
+    return {
+        "subject": subject,
+        "code": observation.code,
+        "day": NO_DAY if day is None else day,
+        "value": observation.value,
+        "label": observation.label,
+        "received_at": received_at,
+    }
+
+
+def _recorded(
     connection: sa.Connection, subject: str
 ) -> dict[tuple[str, int], tuple[float | None, str | None]]:
     rows = connection.execute(

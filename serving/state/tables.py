@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 NO_DAY = -1
-"""Stored as the day of a fact of the person, so that it can be part of a key."""
+"""Stored as the day of a fact about the person, so that it can be part of a key."""
 
 metadata = sa.MetaData()
 
@@ -37,7 +37,7 @@ forecast_table = sa.Table(
     sa.Column("bundle_digest", sa.String(64), nullable=False),
     sa.Column("input_digest", sa.String(64), nullable=False),
     sa.Column("output_digest", sa.String(64), nullable=False),
-    # Outside the hash, which has its digest: retention may empty it and the chain still holds.
+    # Not part of the hash, which has its digest: retention deletes it and the chain stays valid.
     sa.Column("output", sa.Text),
     sa.Column("previous", sa.String(64), nullable=False),
     sa.Column("hash", sa.String(64), nullable=False, unique=True),

@@ -66,12 +66,12 @@ def test_missing_extra_and_linked_files_are_refused(copy: Path) -> None:
         verify_bundle(copy)
 
 
-def test_a_folder_without_a_manifest_is_no_bundle(copy: Path) -> None:
+def test_a_folder_without_a_manifest_is_not_a_bundle(copy: Path) -> None:
     (copy / MANIFEST_FILE).write_text("{}")
     with pytest.raises(IntegrityError, match="no readable manifest"):
         verify_bundle(copy)
 
 
-def test_a_sound_bundle_that_is_not_the_audited_one_is_refused(bundle_folder: Path) -> None:
+def test_a_valid_bundle_that_is_not_the_audited_one_is_refused(bundle_folder: Path) -> None:
     with pytest.raises(IntegrityError, match="was audited and promoted"):
         load_bundle(bundle_folder, expected_digest="0" * 64)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,12 +26,13 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from contracts.verdict import Outcome
 from inference.bundle import Bundle, verify_bundle
-from serving.forecast.audit_status import Served, Standing
+from serving.forecast.audit_status import AuditStatus, ServedModel
+from serving.state.store import Store
 
 
 @pytest.fixture(scope="session")
-def served(bundle: Bundle) -> Served:
-    standing = Standing(
+def served(bundle: Bundle) -> ServedModel:
+    audit_status = AuditStatus(
         model_version="arm/1",
         report_digest="r" * 64,
         outcome=Outcome.PASS,
@@ -39,7 +40,7 @@ def served(bundle: Bundle) -> Served:
         approver=None,
         reason=None,
     )
-    return Served(bundle=bundle, standing=standing)
+    return ServedModel(bundle=bundle, audit_status=audit_status)
 
 
 # What a test's server runs: the champion is the folder that `champion.txt` names.
@@ -51,38 +52,38 @@ from contracts.verdict import Outcome
 from serving.http.access import Access, read_access
 from inference.bundle import load_bundle, verify_bundle
 from serving.state.champion import ChampionInService
-from serving.http.runtime import Desk
-from serving.state.forecast_log import Recorder
+from serving.http.runtime import Runtime
+from serving.state.forecast_log import ForecastLog
 from serving.http.service import build_service
-from serving.forecast.audit_status import Served, Standing
+from serving.forecast.audit_status import ServedModel, AuditStatus
 from serving.state.store import Store
 
-PLACE = Path({place!r})
+FOLDER = Path({folder!r})
 
-class Folder:
-    def moves(self):
+class FolderSource:
+    def revision(self):
         try:
-            return (PLACE / "champion.txt").read_text()
+            return (FOLDER / "champion.txt").read_text()
         except OSError as error:
-            raise ServiceUnavailable("the ledger is gone") from error
+            raise ServiceUnavailable("the ledger is gone", "put it back") from error
 
     def problem(self):
-        return ""
+        return None
 
     def load(self):
-        version, folder, digest = self.moves().split()
-        standing = Standing(model_version=version, report_digest="r" * 64, outcome=Outcome.PASS,
+        version, folder, digest = self.revision().split()
+        audit_status = AuditStatus(model_version=version, report_digest="r" * 64, outcome=Outcome.PASS,
             valid_until=datetime(2100, 1, 1, tzinfo=UTC), approver=None, reason=None)
         bundle = load_bundle(Path(folder), expected_digest=digest)
-        return Served(bundle=bundle, standing=standing, card="# Card")
+        return ServedModel(bundle=bundle, audit_status=audit_status, card="# Card")
 
-def open_desk():
+def open_runtime():
     store = Store({store!r})
-    access = read_access(PLACE / "access.toml", {token!r})
-    champion = ChampionInService(Folder(), recheck_seconds=0.05)
-    return Desk(champion=champion, store=store, recorder=Recorder(store), access=access)
+    access = read_access(FOLDER / "access.toml", {token!r})
+    champion = ChampionInService(FolderSource(), recheck_seconds=0.05)
+    return Runtime(champion=champion, store=store, forecast_log=ForecastLog(store), access=access)
 
-service = build_service(open_desk, workers={workers})
+service = build_service(open_runtime, workers={workers})
 """
 
 TOKEN = "a token of the tests"  # noqa: S105
@@ -111,16 +112,16 @@ class Signers:
 
     def issued(self, key: Any = None, alg: str = "RS256", kid: str = "rsa", **claims: Any) -> str:
         now = int(time.time())
-        said = {"iss": ISSUER, "aud": AUDIENCE, "sub": "dr", "exp": now + 60, "scope": "forecast"}
-        return jwt.encode({**said, **claims}, key or self.rsa, algorithm=alg, headers={"kid": kid})
+        usual = {"iss": ISSUER, "aud": AUDIENCE, "sub": "dr", "exp": now + 60, "scope": "forecast"}
+        return jwt.encode({**usual, **claims}, key or self.rsa, algorithm=alg, headers={"kid": kid})
 
     def asserted(self, **claims: Any) -> str:
         now = int(time.time())
-        said = {
+        usual = {
             "iss": CLIENT, "sub": CLIENT, "aud": AUDIENCE, "exp": now + 60,
             "jti": secrets.token_hex(8),
         }  # fmt: skip
-        return jwt.encode({**said, **claims}, self.client, algorithm="ES384", headers={"kid": "c"})
+        return jwt.encode({**usual, **claims}, self.client, algorithm="ES384", headers={"kid": "c"})
 
 
 @pytest.fixture(scope="session")
@@ -137,20 +138,20 @@ def _write_access() -> Callable[[Path, Signers], None]:
     return write_access
 
 
-def write_access(place: Path, signers: Signers) -> None:
+def write_access(folder: Path, signers: Signers) -> None:
     def jwk(key: Any, kid: str) -> dict[str, Any]:
         algorithm = RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else ECAlgorithm
-        told: dict[str, Any] = algorithm.to_jwk(key.public_key(), as_dict=True)
-        return {**told, "kid": kid}
+        public: dict[str, Any] = algorithm.to_jwk(key.public_key(), as_dict=True)
+        return {**public, "kid": kid}
 
     keys = {"keys": [jwk(signers.rsa, "rsa"), jwk(signers.ec, "ec")]}
-    (place / "issuer.json").write_text(json.dumps(keys))
-    (place / "client.json").write_text(json.dumps({"keys": [jwk(signers.client, "c")]}))
+    (folder / "issuer.json").write_text(json.dumps(keys))
+    (folder / "client.json").write_text(json.dumps({"keys": [jwk(signers.client, "c")]}))
     own = ec.generate_private_key(ec.SECP384R1())
-    (place / "own.pem").write_bytes(
+    (folder / "own.pem").write_bytes(
         own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     )
-    (place / "access.toml").write_text(ACCESS)
+    (folder / "access.toml").write_text(ACCESS)
 
 
 @dataclass(frozen=True)
@@ -158,39 +159,41 @@ class Server:
     """A running service of a test."""
 
     address: str
-    place: Path
+    folder: Path
     process: subprocess.Popen[bytes]
     http: httpx.Client
 
     @property
     def log(self) -> str:
-        return (self.place / "service.log").read_text()
+        return (self.folder / "service.log").read_text()
 
     @property
     def store_url(self) -> str:
-        return f"sqlite:///{self.place / 'service.db'}"
+        return f"sqlite:///{self.folder / 'service.db'}"
 
-    def promote(self, version: str, folder: Path) -> None:
-        promote(self.place, version, folder)
+    def promote(self, version: str, bundle_folder: Path) -> None:
+        promote(self.folder, version, bundle_folder)
 
 
-def promote(place: Path, version: str, folder: Path) -> None:
-    """Name another champion, in one move."""
-    fresh = place / "champion.new"
-    fresh.write_text(f"{version} {folder} {verify_bundle(folder)}")
-    fresh.replace(place / "champion.txt")
+def promote(folder: Path, version: str, bundle_folder: Path) -> None:
+    """Name another champion, in one step."""
+    fresh = folder / "champion.new"
+    fresh.write_text(f"{version} {bundle_folder} {verify_bundle(bundle_folder)}")
+    fresh.replace(folder / "champion.txt")
 
 
 @pytest.fixture(scope="session")
 def serve(signers: Signers) -> Callable[..., AbstractContextManager[Server]]:
     @contextmanager
-    def run(place: Path, folder: Path, *, workers: int = 1, store: str = "") -> Iterator[Server]:
-        write_access(place, signers)
-        if not (place / "champion.txt").exists():
-            promote(place, "arm/1", folder)
-        url = store or f"sqlite:///{place / 'service.db'}"
-        (place / "application.py").write_text(
-            APPLICATION.format(place=str(place), store=url, token=TOKEN, workers=workers)
+    def run(
+        folder: Path, bundle_folder: Path, *, workers: int = 1, store: str = ""
+    ) -> Iterator[Server]:
+        write_access(folder, signers)
+        if not (folder / "champion.txt").exists():
+            promote(folder, "arm/1", bundle_folder)
+        url = store or f"sqlite:///{folder / 'service.db'}"
+        (folder / "application.py").write_text(
+            APPLICATION.format(folder=str(folder), store=url, token=TOKEN, workers=workers)
         )
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -199,11 +202,11 @@ def serve(signers: Signers) -> Callable[..., AbstractContextManager[Server]]:
             sys.executable, "-m", "bentoml", "serve", "application:service",
             "--host", "127.0.0.1", "--port", str(port),
         ]  # fmt: skip
-        quiet = {"BENTOML_DO_NOT_TRACK": "True", "BENTOML_HOME": str(place / "b")}
-        with (place / "service.log").open("w") as output:
+        quiet = {"BENTOML_DO_NOT_TRACK": "True", "BENTOML_HOME": str(folder / "b")}
+        with (folder / "service.log").open("w") as output:
             process = subprocess.Popen(
                 command,
-                cwd=place,
+                cwd=folder,
                 env={**os.environ, **quiet, "OMP_NUM_THREADS": "1"},
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -215,7 +218,7 @@ def serve(signers: Signers) -> Callable[..., AbstractContextManager[Server]]:
                 limits=httpx.Limits(max_connections=256),
             )  # fmt: skip
             try:
-                yield Server(f"http://127.0.0.1:{port}", place, process, http)
+                yield Server(f"http://127.0.0.1:{port}", folder, process, http)
             finally:
                 http.close()
                 if process.poll() is None:
@@ -239,6 +242,12 @@ def postgres(start_postgresql: Callable[[], Any]) -> Iterator[Postgres]:
     server = start_postgresql()
     yield Postgres(server.get_uri(), server.stop, server.start)
     server.cleanup()
+
+
+@pytest.fixture
+def store(postgres: Postgres) -> Iterator[Store]:
+    with closing(Store(postgres.url)) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Ten minutes of load: no server error, no growth, and the time that the slowest one in 100 take."""
+"""Ten minutes of load: no server error, no growth in memory, and the 99th percentile of times."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from serving.state.store import Store
 CALLERS = 4
 SECONDS, REQUESTS = 600, 50_000
 WARM_SECONDS = 90
-"""Caches are filled, and what the server keeps of each request for 30 s is at its most."""
+"""By then caches are full, and so is what the server keeps of each request for 30 s."""
 LARGEST_GROWTH = 0.02
 
 
 def resident(server: Any) -> int:
     """Return the bytes in memory of the server's processes."""
     parent = psutil.Process(server.process.pid)
-    return sum(each.memory_info().rss for each in (parent, *parent.children(recursive=True)))
+    return sum(process.memory_info().rss for process in (parent, *parent.children(recursive=True)))
 
 
-def asked(http: httpx.Client, n: int) -> httpx.Response:
-    """Ask for one thing of many; most are forecasts."""
+def send(http: httpx.Client, n: int) -> httpx.Response:
+    """Send one of several kinds of request; most are forecasts."""
     if n % 50 == 1:
         return http.post("/v1/forecast", json=RECORD)
     if n % 50 == 2:
@@ -59,7 +59,7 @@ def test_ten_minutes_of_load_give_no_server_error_and_no_growth(
         with httpx.Client(base_url=server.address, headers=headers, timeout=30) as http:
             while not stop.is_set():
                 started = time.perf_counter()
-                status = asked(http, n).status_code
+                status = send(http, n).status_code
                 with counted:
                     statuses[status] = statuses.get(status, 0) + 1
                     milliseconds.append(1000 * (time.perf_counter() - started))
@@ -78,7 +78,7 @@ def test_ten_minutes_of_load_give_no_server_error_and_no_growth(
                 time.sleep(1)
             growth = resident(server) / warm - 1
             stop.set()
-        assert [each.exception() for each in running] == [None] * CALLERS
+        assert [caller.exception() for caller in running] == [None] * CALLERS
     p50, p99 = np.quantile(milliseconds[first:], [0.5, 0.99])
     with capsys.disabled():
         print(  # noqa: T201  (the figures are what it is run for)

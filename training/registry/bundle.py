@@ -16,7 +16,7 @@ from contracts.groups import GroupName
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from inference.calibration import Calibration
-from inference.reference import learn_reference
+from inference.out_of_distribution import fit_reference
 from training.models.layers.input_columns import modalities_of
 from training.models.layers.network import Ensemble
 from training.registry.onnx_export import export_graphs
@@ -56,8 +56,7 @@ def write_bundle(
     calibration
         Offsets in score points, overall and by group.
     sample
-        The training pairs: to trace and check with, and as the reference of out-of-distribution
-        checks.
+        The training pairs: to trace and check with, and to say what is out of distribution.
 
     Raises
     ------
@@ -66,7 +65,7 @@ def write_bundle(
     """
     folder.mkdir(parents=True, exist_ok=True)
     export_graphs(folder, ensemble, sample)
-    reference = learn_reference(sample)
+    reference = fit_reference(sample)
     arrays = {
         names.CALIBRATION: calibration.offsets_HQ,
         names.GROUP_CALIBRATION: calibration.offsets_GHQ,
@@ -98,7 +97,7 @@ def write_manifest(
         modalities=modalities_of(layout),
         channels=layout.channels_C,
         channel_modalities=layout.modality_C,
-        person=tuple(covariate.name for covariate in layout.person_S),
+        person=layout.person_S,
         horizon_days=layout.horizon_days_H,
         calibration_groups=groups_G,
         pretrained_on=provenance.pretrained_on,

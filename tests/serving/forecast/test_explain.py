@@ -13,18 +13,18 @@ from features.sequences import present_modalities
 from inference.bundle import Bundle, forecast_batch
 from serving.forecast import explain as explain_module
 from serving.forecast.explain import (
-    EARLY,
-    RECENT,
+    ALL_DAYS,
+    EARLY_DAYS,
     RECENT_DAYS,
-    WHOLE,
+    RECENT_WINDOW_DAYS,
     Game,
     explain,
-    explain_days,
     game_of,
 )
+from serving.forecast.explain_days import MAX_DAY_BLOCKS, explain_days
 
 
-def parted_pair(bundle: Bundle, batch: SequenceBatch) -> SequenceBatch:
+def split_pair(bundle: Bundle, batch: SequenceBatch) -> SequenceBatch:
     """Return a pair whose wearable has early and recent days."""
     for row in range(len(batch)):
         pair = batch.take(np.array([row]))
@@ -33,19 +33,19 @@ def parted_pair(bundle: Bundle, batch: SequenceBatch) -> SequenceBatch:
             > present_modalities(pair, bundle.manifest.modalities).sum()
         ):
             return pair
-    raise AssertionError("no pair to part")
+    raise AssertionError("no pair to split")
 
 
 def knowing(game: Game, member_P: np.ndarray) -> SequenceBatch:
-    """Return the pair as if only these players were known: the inputs themselves are hidden."""
+    """Return the pair as if only these players were known, by hiding the inputs themselves."""
     batch, names = game.batch, game.bundle.manifest.modalities
     days = batch.observed_BTC.shape[1]
-    shown_TC = np.zeros(batch.observed_BTC.shape[1:], dtype=bool)
+    visible_TC = np.zeros(batch.observed_BTC.shape[1:], dtype=bool)
     person = False
     windows = {
-        WHOLE: slice(None),
-        EARLY: slice(days - RECENT_DAYS),
-        RECENT: slice(days - RECENT_DAYS, None),
+        ALL_DAYS: slice(None),
+        EARLY_DAYS: slice(days - RECENT_WINDOW_DAYS),
+        RECENT_DAYS: slice(days - RECENT_WINDOW_DAYS, None),
     }
     for player, member in zip(game.players, member_P, strict=True):
         if member:
@@ -53,30 +53,30 @@ def knowing(game: Game, member_P: np.ndarray) -> SequenceBatch:
             columns = [
                 c for c, m in enumerate(batch.layout.modality_C) if m == names[player.modality]
             ]
-            shown_TC[windows[player.window], columns] = True
+            visible_TC[windows[player.window], columns] = True
     return replace(
         batch,
-        values_BTC=np.where(shown_TC, batch.values_BTC, 0).astype(np.float32),
-        observed_BTC=batch.observed_BTC & shown_TC,
+        values_BTC=np.where(visible_TC, batch.values_BTC, 0).astype(np.float32),
+        observed_BTC=batch.observed_BTC & visible_TC,
         person_known_BS=batch.person_known_BS & person,
     )
 
 
 def test_values_agree_with_shap_on_the_full_model(bundle: Bundle, batch: SequenceBatch) -> None:
     """shap's exact explainer hides inputs, and runs encoder, head and calibration each time."""
-    pair = parted_pair(bundle, batch)
+    pair = split_pair(bundle, batch)
     game = game_of(bundle, pair)
-    assert {player.window for player in game.players} == {WHOLE, EARLY, RECENT}
+    assert {player.window for player in game.players} == {ALL_DAYS, EARLY_DAYS, RECENT_DAYS}
     time = next(p for p, player in enumerate(game.players)
                 if bundle.manifest.modalities[player.modality] == "time since onset")  # fmt: skip
 
-    def model(shown_KP: np.ndarray) -> np.ndarray:
-        worths = []
-        for member_P in shown_KP:
+    def model(member_KP: np.ndarray) -> np.ndarray:
+        values = []
+        for member_P in member_KP:
             known = knowing(game, member_P)
             # The time since onset is always known to `forecast_batch`: hide it as the head does.
-            worths.append(_median(bundle, known, time_known=bool(member_P[time])))
-        return np.array(worths)
+            values.append(_median(bundle, known, time_known=bool(member_P[time])))
+        return np.array(values)
 
     players = len(game.players)
     reference = shap.explainers.Exact(model, shap.maskers.Independent(np.zeros((1, players))))(
@@ -88,11 +88,11 @@ def test_values_agree_with_shap_on_the_full_model(bundle: Bundle, batch: Sequenc
 
 
 def _median(bundle: Bundle, pair: SequenceBatch, *, time_known: bool) -> float:
-    from inference.bundle import calibrated, embed, join
+    from inference.bundle import calibrated, embed, run_head
 
     present_1M = present_modalities(pair, bundle.manifest.modalities)
     present_1M[0, bundle.manifest.modalities.index("time since onset")] = time_known
-    quantiles = calibrated(bundle, join(bundle, embed(bundle, pair), present_1M), pair.groups_B)
+    quantiles = calibrated(bundle, run_head(bundle, embed(bundle, pair), present_1M), pair.groups_B)
     return float(quantiles[0, 3, MEDIAN])
 
 
@@ -111,7 +111,7 @@ def test_contributions_add_up_to_the_forecast_for_score_and_milestones(
 
 
 def test_no_more_players_than_asked_for(bundle: Bundle, batch: SequenceBatch) -> None:
-    pair = parted_pair(bundle, batch)
+    pair = split_pair(bundle, batch)
     present = int(present_modalities(pair, bundle.manifest.modalities).sum())
     assert len(game_of(bundle, pair, present).players) == present
     assert len(game_of(bundle, pair, present + 1).players) == present + 1
@@ -120,10 +120,10 @@ def test_no_more_players_than_asked_for(bundle: Bundle, batch: SequenceBatch) ->
 def test_days_add_up_to_what_the_forecast_would_lose_without_the_modality(
     bundle: Bundle, batch: SequenceBatch
 ) -> None:
-    pair = parted_pair(bundle, batch)
+    pair = split_pair(bundle, batch)
     game = game_of(bundle, pair)
     days = explain_days(game, "gait", 3)
-    assert 1 < len(days) <= explain_module.DAY_PLAYERS
+    assert 1 < len(days) <= MAX_DAY_BLOCKS
     gait = bundle.manifest.modalities.index("gait")
     others = tuple(player for player in game.players if player.modality != gait)
     without = knowing(game, np.array([player in others for player in game.players]))
@@ -143,7 +143,7 @@ def test_days_of_what_was_not_observed_are_refused(bundle: Bundle, batch: Sequen
 def test_an_explanation_that_does_not_add_up_is_not_shown(
     bundle: Bundle, batch: SequenceBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(explain_module, "LARGEST_GAP", -1.0)
+    monkeypatch.setattr(explain_module, "MAX_GAP", -1.0)
     with pytest.raises(IntegrityError, match="misses the forecast"):
         explain(game_of(bundle, batch.take(np.array([0]))), 3)
 
@@ -152,7 +152,7 @@ def test_the_explanation_is_one_that_shap_can_plot(bundle: Bundle, batch: Sequen
     import matplotlib as mpl
 
     mpl.use("Agg")
-    explanation = explain(game_of(bundle, parted_pair(bundle, batch)), 3)
+    explanation = explain(game_of(bundle, split_pair(bundle, batch)), 3)
     assert any(name.endswith(", recent days") for name in explanation.feature_names)
     shap.plots.waterfall(explanation, show=False)
     mpl.pyplot.close("all")

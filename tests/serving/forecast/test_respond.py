@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from contracts.observation import Observation
 from contracts.sequences import SequenceBatch
 from contracts.verdict import Outcome
-from inference.reference import strangeness
-from serving.forecast.audit_status import Coverage, Served
+from inference.out_of_distribution import distance_p_values
+from serving.faults import Fault
+from serving.forecast.audit_status import Coverage, ServedModel
 from serving.forecast.question import Question
 from serving.forecast.respond import respond
 from serving.schemas import ForecastAnswer
@@ -25,22 +26,22 @@ AGE = {"code": "REHABCAST//AGE", "value": 70.0}
 STEPS = {"code": "LOINC//41950-7", "day_since_onset": 9, "value": 1200.0}
 
 
-def asked(*observations: dict[str, Any], **changes: Any) -> Question:
+def question(*observations: dict[str, Any], **changes: Any) -> Question:
     record = {"subject": "P-1", "enrolment_day": 10, **changes}
     return Question(observations=msgspec.convert(list(observations), list[Observation]), **record)
 
 
-def answer(served: Served, *observations: dict[str, Any], **changes: Any) -> ForecastAnswer:
-    return respond(asked(*observations, **changes), served, now=NOW)
+def answer(served: ServedModel, *observations: dict[str, Any], **changes: Any) -> ForecastAnswer:
+    return respond(question(*observations, **changes), served, now=NOW)
 
 
-def without_strangers(served: Served) -> Served:
-    """The same model, to which nobody is a stranger."""
+def without_limit(served: ServedModel) -> ServedModel:
+    """The same model, for which nothing is out of distribution."""
     reference = replace(served.bundle.reference, limit=0.0)
     return replace(served, bundle=replace(served.bundle, reference=reference))
 
 
-def test_one_score_is_enough_for_a_forecast_with_reasons(served: Served) -> None:
+def test_one_score_is_enough_for_a_forecast_with_reasons(served: ServedModel) -> None:
     given_ = answer(served, SCORE)
     assert given_.status == "forecast"
     assert [horizon.weeks for horizon in given_.horizons] == [3, 5, 6, 12, 26, 52]
@@ -59,10 +60,10 @@ def test_one_score_is_enough_for_a_forecast_with_reasons(served: Served) -> None
 @settings(max_examples=25, deadline=None)
 @given(score=st.integers(0, 66), age=st.integers(18, 110), day=st.sampled_from([7, 10, 31]))
 def test_every_number_has_its_range_and_reasons_add_up(
-    served: Served, score: int, age: int, day: int
+    served: ServedModel, score: int, age: int, day: int
 ) -> None:
     given_ = answer(
-        without_strangers(served),
+        without_limit(served),
         {**SCORE, "value": score, "day_since_onset": day},
         {**AGE, "value": age},
         {**STEPS, "day_since_onset": 10},
@@ -74,33 +75,33 @@ def test_every_number_has_its_range_and_reasons_add_up(
         assert all(0 <= chance <= 1 for chance in horizon.milestones.values())
     reasons = given_.reasons
     assert reasons is not None
-    total = reasons.base + sum(each.points for each in reasons.contributions)
+    total = reasons.base + sum(contribution.points for contribution in reasons.contributions)
     assert total == pytest.approx(reasons.forecast, abs=1e-4)
-    shown = next(h for h in given_.horizons if h.weeks == reasons.horizon_weeks)
-    assert reasons.forecast == pytest.approx(shown.median)
+    explained = next(h for h in given_.horizons if h.weeks == reasons.horizon_weeks)
+    assert reasons.forecast == pytest.approx(explained.median)
 
 
-def test_a_later_record_moves_the_origin_and_drops_the_past_horizons(served: Served) -> None:
+def test_a_later_record_moves_the_origin_and_drops_the_past_horizons(served: ServedModel) -> None:
     later = answer(served, SCORE, {**SCORE, "day_since_onset": 31, "value": 30.0})
     assert later.origin_day == 21
     assert later.last_score == 30
     assert [horizon.weeks for horizon in later.horizons] == [5, 6, 12, 26, 52]
-    assert not any("audit judged" in limit for limit in later.limits)
+    assert not any("audit assessed" in limit for limit in later.limits)
 
 
 @pytest.mark.parametrize(("day", "origin"), [(13, 3), (50, 40), (94, 84), (110, 84)])
-def test_a_forecast_starts_on_any_day_and_says_which_the_audit_judged(
-    served: Served, day: int, origin: int
+def test_a_forecast_starts_on_any_day_and_says_which_the_audit_assessed(
+    served: ServedModel, day: int, origin: int
 ) -> None:
-    later = [{**SCORE, "day_since_onset": each} for each in (day - 16, day) if each > 0]
-    given_ = answer(without_strangers(served), *later, {**STEPS, "day_since_onset": day})
+    later = [{**SCORE, "day_since_onset": scored} for scored in (day - 16, day) if scored > 0]
+    given_ = answer(without_limit(served), *later, {**STEPS, "day_since_onset": day})
     assert given_.origin_day == origin
-    told = f"on day 0, 21 after enrolment; this one is made on day {origin}."
-    assert told in given_.limits[0]
+    limit = f"on day 0, 21 after enrolment; this one was made on day {origin}."
+    assert limit in given_.limits[0]
 
 
 @pytest.mark.parametrize(
-    ("observations", "told", "to_do"),
+    ("observations", "reason", "what_to_do"),
     [
         ([STEPS, {**STEPS, "day_since_onset": 12}], "no Fugl-Meyer", "assess the patient"),
         ([{**SCORE, "value": 67.0}], "impossible", "check the entry"),
@@ -113,85 +114,86 @@ def test_a_forecast_starts_on_any_day_and_says_which_the_audit_judged(
     ],
 )
 def test_what_can_not_be_trusted_gives_no_forecast_and_what_to_do(
-    served: Served, observations: list[dict[str, Any]], told: str, to_do: str
+    served: ServedModel, observations: list[dict[str, Any]], reason: str, what_to_do: str
 ) -> None:
     refused = answer(served, *observations)
     assert refused.status == "no forecast"
     assert refused.horizons == []
     assert refused.reasons is None
-    whole = f"{refused.reason}: {refused.what_to_do}"
-    assert told in whole
-    assert to_do in whole
+    sentence = f"{refused.reason}: {refused.what_to_do}"
+    assert reason in sentence
+    assert what_to_do in sentence
 
 
-def test_a_withdrawn_model_gives_no_forecast_and_says_why(served: Served) -> None:
-    refused = respond(asked(SCORE), served, now=NOW, withdrawn="wrong units")
+def test_a_withdrawn_model_gives_no_forecast_and_says_why(served: ServedModel) -> None:
+    refused = respond(question(SCORE), served, now=NOW, withdrawn=Fault("wrong units", "roll back"))
     assert refused.status == "no forecast"
     assert "withdrawn (wrong units)" in refused.reason
+    assert "roll back" not in refused.reason
     assert refused.horizons == []
 
 
-def test_an_expired_audit_gives_no_forecast(served: Served) -> None:
-    standing = replace(served.standing, valid_until=NOW)
-    refused = answer(replace(served, standing=standing), SCORE)
+def test_an_expired_audit_gives_no_forecast(served: ServedModel) -> None:
+    audit_status = replace(served.audit_status, valid_until=NOW)
+    refused = answer(replace(served, audit_status=audit_status), SCORE)
     assert refused.status == "no forecast"
     assert "expired" in refused.reason
 
 
-def test_a_horizon_that_is_not_ahead_can_not_be_explained(served: Served) -> None:
+def test_a_horizon_that_is_not_ahead_can_not_be_explained(served: ServedModel) -> None:
     refused = answer(served, SCORE, weeks=7)
-    assert "week 7 is no horizon ahead" in refused.reason
+    assert "week 7 is not a horizon ahead" in refused.reason
     assert answer(served, SCORE, weeks=26).reasons.horizon_weeks == 26  # type: ignore[union-attr]
 
 
-def test_an_override_stands_on_the_answer(served: Served) -> None:
-    standing = replace(
-        served.standing, outcome=Outcome.INSUFFICIENT, approver="Dr A", reason="pilot ward only"
+def test_an_override_stands_on_the_answer(served: ServedModel) -> None:
+    audit_status = replace(
+        served.audit_status, outcome=Outcome.INSUFFICIENT, approver="Dr A", reason="pilot ward only"
     )
-    model = answer(replace(served, standing=standing), SCORE).model
+    model = answer(replace(served, audit_status=audit_status), SCORE).model
     assert model.override is not None
     assert (model.override.approver, model.override.reason) == ("Dr A", "pilot ward only")
     assert model.audit_outcome == "insufficient evidence"
 
 
-def test_codes_that_the_model_never_learned_are_named(served: Served) -> None:
+def test_codes_that_the_model_was_not_trained_on_are_named(served: ServedModel) -> None:
     sleep = {"code": "REHABCAST//SLEEP", "day_since_onset": 9, "value": 8.0}
     given_ = answer(served, SCORE, sleep)
     assert given_.rests_on is not None
     assert given_.rests_on.ignored_codes == ["REHABCAST//SLEEP"]
 
 
-def test_the_same_request_gets_the_same_answer(served: Served) -> None:
+def test_the_same_request_gets_the_same_answer(served: ServedModel) -> None:
     first, again = (msgspec.json.encode(answer(served, SCORE, AGE, STEPS)) for _ in range(2))
     assert first == again
     assert np.isfinite(answer(served, SCORE).horizons[0].median)
 
 
-def test_a_record_in_impossible_company_is_out_of_distribution(served: Served) -> None:
+def test_a_record_in_an_impossible_combination_is_out_of_distribution(served: ServedModel) -> None:
     """Each value is plausible alone; nobody in training walked 50,000 steps with a score of 2."""
     steps = [{**STEPS, "day_since_onset": day, "value": 50_000.0} for day in range(1, 11)]
     refused = answer(served, {**SCORE, "value": 2.0}, *steps)
     assert refused.status == "no forecast"
-    assert "unlike those the model learned from" in refused.reason
+    assert "unlike those that the model was trained on" in refused.reason
     assert "steps" in refused.reason
     assert "check units" in refused.what_to_do
 
 
-def test_few_people_of_the_training_cohort_are_refused_as_strangers(
-    served: Served, batch: SequenceBatch
+def test_few_people_of_the_training_cohort_are_out_of_distribution(
+    served: ServedModel, batch: SequenceBatch
 ) -> None:
-    chance_B, _ = strangeness(served.bundle.reference, batch)
-    assert (chance_B < served.bundle.reference.limit).mean() <= 0.01
+    p_value_B, _ = distance_p_values(served.bundle.reference, batch)
+    assert (p_value_B < served.bundle.reference.limit).mean() <= 0.01
 
 
-def audited(served: Served, *groups: tuple[str, str]) -> Served:
+def audited(served: ServedModel, *groups: tuple[str, str]) -> ServedModel:
     coverage = Coverage(value=0.81, low=0.7, high=0.9, people=40)
     return replace(
-        served, standing=replace(served.standing, coverage=dict.fromkeys(groups, coverage))
+        served, audit_status=replace(served.audit_status, coverage=dict.fromkeys(groups, coverage))
     )
 
 
-def test_a_group_that_the_audit_never_saw_gets_no_forecast(served: Served) -> None:
+def test_a_group_that_the_audit_never_saw_gets_no_forecast(served: ServedModel) -> None:
     known = audited(
         served, ("hospital", "A"), ("hospital", "B"), ("wear band", "90% and over"), ("sex", "male")
     )
@@ -200,38 +202,39 @@ def test_a_group_that_the_audit_never_saw_gets_no_forecast(served: Served) -> No
     assert answer(known, SCORE).status == "forecast"
     refused = answer(known, SCORE, {**site, "label": "Z"})
     assert refused.status == "no forecast"
-    assert "the audit saw nobody" in refused.reason
+    assert "nobody in the audit" in refused.reason
     assert "ask for an audit" in refused.what_to_do
 
 
-def test_the_coverage_of_a_subjects_own_groups_is_told(served: Served) -> None:
+def test_the_coverage_of_a_subjects_own_groups_is_given(served: ServedModel) -> None:
     known = audited(served, ("hospital", "A"))
-    told = {
-        each.attribute: each
-        for each in answer(known, SCORE, {"code": "REHABCAST//SITE", "label": "A"}).groups
+    groups = {
+        group.attribute: group
+        for group in answer(known, SCORE, {"code": "REHABCAST//SITE", "label": "A"}).groups
     }
-    assert told["hospital"].coverage == 0.81
-    assert "held in 81% (95 % interval 70% to 90%)" in told["hospital"].statement
-    assert told["sex"].coverage is None
-    assert "too few people" in told["sex"].statement
+    assert groups["hospital"].coverage == 0.81
+    assert "held in 81% (95 % interval 70% to 90%)" in groups["hospital"].statement
+    assert groups["sex"].coverage is None
+    assert "too few people" in groups["sex"].statement
 
 
-def test_a_milestone_can_be_explained_instead_of_the_score(served: Served) -> None:
+def test_a_milestone_can_be_explained_instead_of_the_score(served: ServedModel) -> None:
     given_ = answer(served, SCORE, AGE, output="FM-UE 50 or more", weeks=26)
     assert given_.reasons is not None
     assert given_.reasons.unit == "chance"
-    horizon = next(each for each in given_.horizons if each.weeks == 26)
-    total = given_.reasons.base + sum(each.points for each in given_.reasons.contributions)
+    horizon = next(horizon for horizon in given_.horizons if horizon.weeks == 26)
+    points = (contribution.points for contribution in given_.reasons.contributions)
+    total = given_.reasons.base + sum(points)
     assert total == pytest.approx(horizon.milestones["FM-UE 50 or more"], abs=1e-4)
     refused = answer(served, SCORE, output="flying")
     assert "that output is not forecast" in refused.reason
 
 
-def test_forecast_alone_has_no_reasons_and_the_same_numbers(served: Served) -> None:
+def test_forecast_alone_has_no_reasons_and_the_same_numbers(served: ServedModel) -> None:
     alone, explained = answer(served, SCORE, explain=False), answer(served, SCORE)
     assert alone.reasons is None
     assert alone.horizons == explained.horizons
 
 
-def test_the_comparator_stands_beside_each_horizon(served: Served) -> None:
-    assert {each.last_observation for each in answer(served, SCORE).horizons} == {20.0}
+def test_the_comparator_stands_beside_each_horizon(served: ServedModel) -> None:
+    assert {horizon.last_observation for horizon in answer(served, SCORE).horizons} == {20.0}

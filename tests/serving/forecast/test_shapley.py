@@ -12,15 +12,15 @@ from serving.forecast.shapley import coalitions, shapley_weights
 @given(st.integers(1, 5), st.integers(0, 2**31))
 def test_values_are_the_mean_marginal_gain_over_all_orders(players: int, seed: int) -> None:
     """Against the definition: join one by one, in every order (Shapley 1953)."""
-    worth_K = np.random.default_rng(seed).normal(size=2**players)
+    value_K = np.random.default_rng(seed).normal(size=2**players)
     gained = np.zeros(players)
     orders = list(permutations(range(players)))
     for order in orders:
         joined = 0
         for player in order:
-            gained[player] += worth_K[joined | 1 << player] - worth_K[joined]
+            gained[player] += value_K[joined | 1 << player] - value_K[joined]
             joined |= 1 << player
-    np.testing.assert_allclose(shapley_weights(players) @ worth_K, gained / len(orders), atol=1e-12)
+    np.testing.assert_allclose(shapley_weights(players) @ value_K, gained / len(orders), atol=1e-12)
 
 
 def test_a_coalition_is_its_number_in_binary() -> None:

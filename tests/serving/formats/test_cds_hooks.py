@@ -7,8 +7,9 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from contracts.errors import ForecastRefused
 from contracts.observation import Observation
-from serving.forecast.audit_status import Served
+from serving.forecast.audit_status import ServedModel
 from serving.forecast.question import Question
 from serving.forecast.respond import refused, respond
 from serving.formats.cds_hooks import SERVICE, cards, family_card, forecast_of_card
@@ -17,17 +18,17 @@ from serving.http.examples import HOOK, OBSERVATIONS
 ID = "0123456789abcdef0123456789abcdee"
 
 
-def answer(served: Served) -> Any:
+def answer(served: ServedModel) -> Any:
     question = Question(
         subject="P",
         enrolment_day=10,
         observations=msgspec.convert(OBSERVATIONS, list[Observation]),
     )
-    told = respond(question, served, now=datetime(2026, 11, 24, tzinfo=UTC))
-    return msgspec.structs.replace(told, forecast_id=ID)
+    forecast = respond(question, served, now=datetime(2026, 11, 24, tzinfo=UTC))
+    return msgspec.structs.replace(forecast, forecast_id=ID)
 
 
-def test_there_is_a_card_for_the_team_and_one_for_the_family(served: Served) -> None:
+def test_there_is_a_card_for_the_team_and_one_for_the_family(served: ServedModel) -> None:
     team, family = cards(answer(served), "https://here")["cards"]
     for card in (team, family):
         assert len(card["summary"]) < 140
@@ -37,14 +38,16 @@ def test_there_is_a_card_for_the_team_and_one_for_the_family(served: Served) -> 
         assert "therapy" in card["detail"]
     assert "| week |" in team["detail"]
     assert "points" not in family["detail"]
-    assert "no promise" in family["detail"]
+    assert "neither a promise nor a limit" in family["detail"]
     assert team["uuid"] != family["uuid"]
 
 
-def test_a_refusal_is_one_card_that_says_what_to_do(served: Served) -> None:
-    told = msgspec.structs.replace(refused("P", served, "x" * 300 + ": assess"), forecast_id=ID)
-    (card,) = cards(told, "https://here")["cards"]
+def test_a_refusal_is_one_card_that_says_what_to_do(served: ServedModel) -> None:
+    refusal = ForecastRefused("x" * 300, "assess")
+    answer = msgspec.structs.replace(refused("P", served, refusal), forecast_id=ID)
+    (card,) = cards(answer, "https://here")["cards"]
     assert len(card["summary"]) < 140
+    assert "x" * 300 in card["detail"]
     assert "assess" in card["detail"]
 
 
@@ -57,9 +60,9 @@ def test_the_sandboxs_request_is_answered_and_its_feedback_kept(server: Any) -> 
     services = server.http.get("/cds-services", headers={"Authorization": ""}).json()["services"]
     assert services[0]["id"] == SERVICE
     assert set(services[0]["prefetch"]) == set(HOOK["prefetch"])
-    told = server.http.post(f"/cds-services/{SERVICE}", json=HOOK)
-    assert told.status_code == 200, told.text
-    card = told.json()["cards"][0]
+    response = server.http.post(f"/cds-services/{SERVICE}", json=HOOK)
+    assert response.status_code == 200, response.text
+    card = response.json()["cards"][0]
     assert "Week 12" in card["summary"]
     feedback = {
         "card": card["uuid"],
@@ -67,8 +70,8 @@ def test_the_sandboxs_request_is_answered_and_its_feedback_kept(server: Any) -> 
         "overrideReason": {"reason": {"code": "data-wrong"}, "userComment": "other arm"},
         "outcomeTimestamp": "2026-01-16T09:00:00Z",
     }
-    said = server.http.post(f"/cds-services/{SERVICE}/feedback", json={"feedback": [feedback]})
-    assert said.status_code == 200, said.text
+    response = server.http.post(f"/cds-services/{SERVICE}/feedback", json={"feedback": [feedback]})
+    assert response.status_code == 200, response.text
 
 
 FAILED = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "timeout"}]}
@@ -85,15 +88,16 @@ FAILED = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "c
     ],
 )
 def test_a_hook_without_what_it_needs_gets_412(server: Any, prefetch: Any) -> None:
-    told = server.http.post(f"/cds-services/{SERVICE}", json={**HOOK, "prefetch": prefetch})
-    assert told.status_code == 412
-    assert "send what the discovery asks for" in told.json()["error"]
+    response = server.http.post(f"/cds-services/{SERVICE}", json={**HOOK, "prefetch": prefetch})
+    assert response.status_code == 412
+    assert "the prefetch lacks" in response.json()["reason"]
+    assert "send the prefetch that /cds-services asks for" in response.json()["what_to_do"]
 
 
 def test_a_patient_without_scores_is_answered_with_what_to_do(server: Any) -> None:
-    """An empty Bundle is data: the record system has looked, and there are none."""
+    """An empty Bundle is data: the record system has searched and found none."""
     nothing = {"resourceType": "Bundle", "type": "searchset"}
     prefetch = {**HOOK["prefetch"], "observations": nothing}
-    told = server.http.post(f"/cds-services/{SERVICE}", json={**HOOK, "prefetch": prefetch})
-    (card,) = told.json()["cards"]
+    response = server.http.post(f"/cds-services/{SERVICE}", json={**HOOK, "prefetch": prefetch})
+    (card,) = response.json()["cards"]
     assert "No forecast" in card["summary"]

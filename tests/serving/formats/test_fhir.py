@@ -23,51 +23,51 @@ def test_a_bundle_becomes_a_record_that_starts_with_its_first_score(task: Task) 
     later = {**OBSERVATION, "id": "b", "effectiveDateTime": "2026-02-20"}
     day, observations = record_of([*resources_of(BUNDLE), later], task)
     assert day == 10
-    told = {(each.code, each.day_since_onset): each for each in observations}
-    assert told["REHABCAST//FUGL_MEYER_UE", 46].value == 22
-    assert told["REHABCAST//AGE", None].value == 68
-    assert told["REHABCAST//SEX", None].label == "female"
+    record = {(item.code, item.day_since_onset): item for item in observations}
+    assert record["REHABCAST//FUGL_MEYER_UE", 46].value == 22
+    assert record["REHABCAST//AGE", None].value == 68
+    assert record["REHABCAST//SEX", None].label == "female"
 
 
 @pytest.mark.parametrize(
-    ("resources", "told"),
+    ("resources", "refusal"),
     [
         ([PATIENT, OBSERVATION], "onset is not known"),
-        ([PATIENT, CONDITION], "assess first"),
-        ([], "nothing in the FHIR resources"),
+        ([PATIENT, CONDITION], "assess the patient first"),
+        ([], "hold nothing that the model knows"),
         ([PATIENT, {**PATIENT, "id": "other"}, CONDITION], "several patients"),
-        ([None, 5, {"resourceType": "Patient"}], "nothing in the FHIR resources"),
+        ([None, 5, {"resourceType": "Patient"}], "hold nothing that the model knows"),
     ],
 )
 def test_resources_that_make_no_record_say_what_is_missing(
-    task: Task, resources: list[Any], told: str
+    task: Task, resources: list[Any], refusal: str
 ) -> None:
-    with pytest.raises(ForecastRefused, match=told):
+    with pytest.raises(ForecastRefused, match=refusal):
         record_of(resources, task)
 
 
 def test_a_forecast_is_a_valid_risk_assessment_labelled_as_artificial(server: Any) -> None:
-    answered = server.http.post("/v1/fhir/forecast", content=json.dumps(BUNDLE), headers=FHIR)
-    assert answered.status_code == 200, answered.text
-    bundle = Bundle.model_validate(answered.json())
-    kinds = [entry["resource"]["resourceType"] for entry in answered.json()["entry"]]
+    response = server.http.post("/v1/fhir/forecast", content=json.dumps(BUNDLE), headers=FHIR)
+    assert response.status_code == 200, response.text
+    bundle = Bundle.model_validate(response.json())
+    kinds = [entry["resource"]["resourceType"] for entry in response.json()["entry"]]
     assert kinds == ["RiskAssessment", "Device", "Provenance"]
-    first = answered.json()["entry"][0]["resource"]
+    first = response.json()["entry"][0]["resource"]
     RiskAssessment.model_validate(first)
     assert bundle.type == "collection"
     assert first["meta"]["security"][0]["code"] == "AIAST"
     assert first["basis"] == [{"reference": "Observation/fugl-meyer-1"}]
     assert len(first["prediction"]) == 12
-    assert first["performer"]["reference"] == answered.json()["entry"][1]["fullUrl"]
+    assert first["performer"]["reference"] == response.json()["entry"][1]["fullUrl"]
     assert any("in 8 of 10" in note["text"] for note in first["note"])
 
 
 def test_a_refusal_is_an_operation_outcome(server: Any) -> None:
     bundle = {**BUNDLE, "entry": [{"resource": PATIENT}]}
     for body, status in ((json.dumps(bundle), 422), ("{", 400), ('{"resourceType": "X"}', 422)):
-        answered = server.http.post("/v1/fhir/forecast", content=body, headers=FHIR)
-        assert answered.status_code == status
-        OperationOutcome.model_validate(answered.json())
+        response = server.http.post("/v1/fhir/forecast", content=body, headers=FHIR)
+        assert response.status_code == status
+        OperationOutcome.model_validate(response.json())
 
 
 @pytest.mark.skipif(not SAMPLES.exists(), reason="../shared/data/device_samples is not here")
@@ -76,19 +76,18 @@ def test_synthea_patients_are_answered(server: Any) -> None:
     files = sorted(SAMPLES.glob("synthea_*.json.gz"))
     assert len(files) == 2
     for file in files:
-        answered = server.http.post(
+        response = server.http.post(
             "/v1/fhir/forecast", content=gzip.decompress(file.read_bytes()), headers=FHIR
         )
-        assert answered.status_code == 422
-        told = answered.json()["issue"][0]["diagnostics"]
-        assert "onset" in told
-        whole = json.loads(gzip.decompress(file.read_bytes()))
-        patient = whole["entry"][0]["resource"]["id"]
-        mine = [
+        assert response.status_code == 422
+        assert "onset" in response.json()["issue"][0]["details"]["text"]
+        bundle = json.loads(gzip.decompress(file.read_bytes()))
+        patient = bundle["entry"][0]["resource"]["id"]
+        stroke = [
             {**CONDITION, "subject": {"reference": f"Patient/{patient}"}},
             {**OBSERVATION, "subject": {"reference": f"Patient/{patient}"}},
         ]
-        kept = [e for e in whole["entry"] if e["resource"]["resourceType"] != "Condition"]
-        whole["entry"] = [*kept, *({"resource": each} for each in mine)]
-        stroke = server.http.post("/v1/fhir/forecast", content=json.dumps(whole), headers=FHIR)
-        assert stroke.status_code == 200, stroke.text
+        kept = [e for e in bundle["entry"] if e["resource"]["resourceType"] != "Condition"]
+        bundle["entry"] = [*kept, *({"resource": resource} for resource in stroke)]
+        response = server.http.post("/v1/fhir/forecast", content=json.dumps(bundle), headers=FHIR)
+        assert response.status_code == 200, response.text

@@ -8,11 +8,11 @@ from rich.console import Console
 
 from contracts.observation import Observation
 from contracts.verdict import Outcome
-from serving.forecast.audit_status import Served
+from serving.forecast.audit_status import ServedModel
 from serving.forecast.question import Question
 from serving.forecast.respond import respond
-from serving.formats.formatting import shown, signed
-from serving.formats.plain_text import readable
+from serving.formats.formatting import formatted_change, formatted_score
+from serving.formats.plain_text import as_plain_text
 from serving.schemas import ForecastAnswer
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -21,19 +21,19 @@ NOW = datetime(2026, 11, 24, tzinfo=UTC)
 def printed(answer: ForecastAnswer, width: int = 80) -> str:
     console = Console(width=width, record=True, file=None, quiet=False, force_terminal=False)
     with console.capture() as captured:
-        console.print(readable(answer))
+        console.print(as_plain_text(answer))
     return captured.get()
 
 
-def answered(served: Served, value: float) -> ForecastAnswer:
+def answer_for(served: ServedModel, value: float) -> ForecastAnswer:
     score = {"code": "REHABCAST//FUGL_MEYER_UE", "day_since_onset": 10, "value": value}
     observations = msgspec.convert([score], list[Observation])
     question = Question(subject="P-1", enrolment_day=10, observations=observations)
     return respond(question, served, now=NOW)
 
 
-def test_each_horizon_shows_its_range_and_the_reasons_their_points(served: Served) -> None:
-    answer = answered(served, 20.0)
+def test_each_horizon_shows_its_range_and_the_reasons_their_points(served: ServedModel) -> None:
+    answer = answer_for(served, 20.0)
     text = printed(answer)
     for horizon in answer.horizons:
         assert f"{horizon.low_80:.0f} to {horizon.high_80:.0f}" in text
@@ -43,36 +43,39 @@ def test_each_horizon_shows_its_range_and_the_reasons_their_points(served: Serve
     assert "OVERRIDE" not in text
 
 
-def test_a_scale_of_a_few_points_is_shown_in_hundredths(served: Served) -> None:
-    answer = answered(served, 20.0)
+def test_a_scale_of_a_few_points_is_shown_in_hundredths(served: ServedModel) -> None:
+    answer = answer_for(served, 20.0)
     horizons = [
         msgspec.structs.replace(
-            each, low_80=each.low_80 / 22, median=each.median / 22, high_80=each.high_80 / 22
+            horizon,
+            low_80=horizon.low_80 / 22,
+            median=horizon.median / 22,
+            high_80=horizon.high_80 / 22,
         )
-        for each in answer.horizons
+        for horizon in answer.horizons
     ]
     speeds = msgspec.structs.replace(answer, scale=(0.0, 3.0), last_score=0.9, horizons=horizons)
-    assert (shown(answer, 0.454), signed(answer, 0.454)) == ("0", "+0.5")
-    assert (shown(speeds, 0.454), signed(speeds, 0.454)) == ("0.45", "+0.454")
+    assert (formatted_score(answer, 0.454), formatted_change(answer, 0.454)) == ("0", "+0.5")
+    assert (formatted_score(speeds, 0.454), formatted_change(speeds, 0.454)) == ("0.45", "+0.454")
     first = horizons[0]
     assert f"{first.low_80:.2f} to {first.high_80:.2f}" in printed(speeds, width=120)
 
 
-def test_nothing_is_cut_in_a_narrow_terminal(served: Served) -> None:
-    assert "…" not in printed(answered(served, 20.0), width=80)
+def test_nothing_is_cut_in_a_narrow_terminal(served: ServedModel) -> None:
+    assert "…" not in printed(answer_for(served, 20.0), width=80)
 
 
-def test_an_override_is_shown_with_name_and_reason(served: Served) -> None:
-    standing = replace(
-        served.standing, outcome=Outcome.INSUFFICIENT, approver="Dr A", reason="pilot ward only"
+def test_an_override_is_shown_with_name_and_reason(served: ServedModel) -> None:
+    audit_status = replace(
+        served.audit_status, outcome=Outcome.INSUFFICIENT, approver="Dr A", reason="pilot ward only"
     )
-    text = printed(answered(replace(served, standing=standing), 20.0), width=120)
+    text = printed(answer_for(replace(served, audit_status=audit_status), 20.0), width=120)
     assert "OVERRIDE" in text
     assert "Dr A until 2100-01-01: pilot ward only" in text
 
 
-def test_a_refusal_says_what_to_do_and_shows_no_number_of_a_forecast(served: Served) -> None:
-    text = printed(answered(served, 70.0))
+def test_a_refusal_says_what_to_do_and_shows_no_number_of_a_forecast(served: ServedModel) -> None:
+    text = printed(answer_for(served, 70.0))
     assert "No forecast" in text
     assert "What to do" in text
     assert "most likely" not in text

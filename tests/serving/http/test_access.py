@@ -16,7 +16,6 @@ from contracts.errors import ContractError
 from serving.http.access import (
     JWT_BEARER,
     Access,
-    AccessDenied,
     Caller,
     allow,
     authenticate,
@@ -25,6 +24,7 @@ from serving.http.access import (
 )
 from serving.http.endpoints import ENDPOINTS
 from serving.http.examples import RECORD
+from serving.http.tokens import AccessDenied
 
 AUDIENCE = "https://rehabcast.test"
 
@@ -41,9 +41,9 @@ class Once:
 
 @pytest.fixture(scope="module")
 def access(write_access: Any, signers: Any, tmp_path_factory: pytest.TempPathFactory) -> Access:
-    place = tmp_path_factory.mktemp("access")
-    write_access(place, signers)
-    return read_access(place / "access.toml")
+    folder = tmp_path_factory.mktemp("access")
+    write_access(folder, signers)
+    return read_access(folder / "access.toml")
 
 
 def who(access: Access, token: str, once: Any = None, peer: str = "10.0.0.9") -> Caller:
@@ -79,8 +79,8 @@ def bad_tokens(signers: Any) -> dict[str, str]:
     claims = {"iss": "https://idp.test", "aud": AUDIENCE, "exp": now + 60, "scope": "forecast"}
     header = {"kid": "rsa"}
 
-    def part(told: dict[str, Any]) -> str:
-        return jwt.utils.base64url_encode(json.dumps(told).encode()).decode()
+    def part(content: dict[str, Any]) -> str:
+        return jwt.utils.base64url_encode(json.dumps(content).encode()).decode()
 
     signing = f"{part({'alg': 'HS256', 'kid': 'rsa'})}.{part(claims)}"
     confused = jwt.utils.base64url_encode(
@@ -88,7 +88,7 @@ def bad_tokens(signers: Any) -> dict[str, str]:
     ).decode()
     return {
         "none given": "",
-        "no JWT": "abc",
+        "not a JWT": "abc",
         "expired": signers.issued(exp=now - 120),
         "wrong audience": signers.issued(aud="https://elsewhere.test"),
         "wrong issuer": signers.issued(iss="https://evil.test"),
@@ -99,7 +99,7 @@ def bad_tokens(signers: Any) -> dict[str, str]:
         "without expiry": jwt.encode(
             {k: v for k, v in claims.items() if k != "exp"}, signers.rsa, "RS256", header
         ),
-        "PS is no algorithm of ours": jwt.encode(claims, signers.rsa, "PS256", header),
+        "PS is not an accepted algorithm": jwt.encode(claims, signers.rsa, "PS256", header),
         "changed": signers.issued()[:-4] + "AAAA",
     }
 
@@ -123,11 +123,11 @@ def test_a_client_signs_for_itself_once_and_for_five_minutes_at_most(
     with pytest.raises(AccessDenied, match="needs a jti"):
         who(access, signers.asserted(jti=""))
     assert who(access, signers.asserted(aud=f"{AUDIENCE}/v1/forecast")).name == "ehr"
-    with pytest.raises(AccessDenied, match="does not hold"):
+    with pytest.raises(AccessDenied, match="is not valid"):
         who(access, signers.asserted(aud=f"{AUDIENCE}/v1/model"))
 
 
-def asked(signers: Any, **changes: Any) -> dict[str, str]:
+def token_request(signers: Any, **changes: Any) -> dict[str, str]:
     return {
         "grant_type": "client_credentials",
         "client_assertion_type": JWT_BEARER,
@@ -137,39 +137,41 @@ def asked(signers: Any, **changes: Any) -> dict[str, str]:
     }
 
 
-def test_a_backend_service_gets_a_token_that_holds_many_times(access: Access, signers: Any) -> None:
+def test_a_backend_service_gets_a_token_that_is_valid_many_times(
+    access: Access, signers: Any
+) -> None:
     once = Once()
-    form = asked(signers)
-    told = grant(access, form, path="/auth/token", now=datetime.now(UTC), use_once=once)
-    assert told["scope"] == "forecast"
+    form = token_request(signers)
+    issued = grant(access, form, path="/auth/token", now=datetime.now(UTC), use_once=once)
+    assert issued["scope"] == "forecast"
     for _ in range(3):
-        assert who(access, told["access_token"]) == Caller("ehr", frozenset({"forecast"}))
+        assert who(access, issued["access_token"]) == Caller("ehr", frozenset({"forecast"}))
     with pytest.raises(AccessDenied, match="used before"):
         grant(access, form, path="/auth/token", now=datetime.now(UTC), use_once=once)
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "reason"),
     [
         ({"grant_type": "password"}, "grant_type"),
-        ({"client_assertion": "x"}, "no JWT"),
+        ({"client_assertion": "x"}, "not a JWT"),
         ({"scope": "metrics"}, "may not have"),
     ],
 )
 def test_a_bad_token_request_is_refused(
-    access: Access, signers: Any, changes: dict[str, str], told: str
+    access: Access, signers: Any, changes: dict[str, str], reason: str
 ) -> None:
-    with pytest.raises(AccessDenied, match=told):
+    with pytest.raises(AccessDenied, match=reason):
         grant(
             access,
-            asked(signers, **changes),
+            token_request(signers, **changes),
             path="/auth/token",
             now=datetime.now(UTC),
             use_once=Once(),
         )
 
 
-def test_the_development_token_holds_on_this_machine_only() -> None:
+def test_the_development_token_is_valid_on_this_machine_only() -> None:
     access = Access(development_token="made up")  # noqa: S106
     assert who(access, "made up", peer="127.0.0.1").name == "development"
     with pytest.raises(AccessDenied, match="this machine only"):
@@ -187,7 +189,7 @@ def test_an_access_file_that_is_wrong_says_where(tmp_path: Path) -> None:
 
 
 def test_every_bad_token_is_refused_at_every_route(server: Any, signers: Any) -> None:
-    """Auth matrix: routes by ways to be wrong, over HTTP."""
+    """Authorization matrix: all routes by all kinds of bad token, over HTTP."""
     tokens = {**bad_tokens(signers), "used before": signers.asserted(scope="cds")}
     used = {"Authorization": f"Bearer {tokens['used before']}"}
     server.http.get("/v1/model", headers=used)
@@ -195,25 +197,25 @@ def test_every_bad_token_is_refused_at_every_route(server: Any, signers: Any) ->
     for method, path in [*routes, ("GET", "/metrics")]:
         for what, token in tokens.items():
             headers = {"Authorization": f"Bearer {token}".strip()}
-            answered = server.http.request(
+            answer = server.http.request(
                 method, path, headers=headers, json={} if method == "POST" else None
             )
-            assert answered.status_code == 401, (path, what, answered.text)
-            assert answered.headers["www-authenticate"].startswith("Bearer")
-        answered = server.http.request(
+            assert answer.status_code == 401, (path, what, answer.text)
+            assert answer.headers["www-authenticate"].startswith("Bearer")
+        answer = server.http.request(
             method,
             path,
             headers={"Authorization": f"Bearer {signers.issued(scope='nothing')}"},
             json={} if method == "POST" else None,
         )
-        assert answered.status_code == 403, path
+        assert answer.status_code == 403, path
 
 
 def test_a_backend_service_asks_over_http(server: Any, signers: Any) -> None:
-    form = asked(signers)
-    told = server.http.post("/auth/token", data=form)
-    assert told.status_code == 200, told.text
+    form = token_request(signers)
+    issued = server.http.post("/auth/token", data=form)
+    assert issued.status_code == 200, issued.text
     assert server.http.post("/auth/token", data=form).status_code == 401
-    headers = {"Authorization": f"Bearer {told.json()['access_token']}"}
+    headers = {"Authorization": f"Bearer {issued.json()['access_token']}"}
     assert server.http.post("/v1/forecast", json=RECORD, headers=headers).status_code == 200
     assert server.http.get("/v1/model", headers=headers).status_code == 403

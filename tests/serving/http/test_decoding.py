@@ -9,11 +9,11 @@ from serving.http.decoding import RequestInvalid, decoded
 from serving.schemas import ForecastRequest
 
 SCORE = {"code": "REHABCAST//FUGL_MEYER_UE", "day_since_onset": 10, "value": 20.0}
-SOUND = {"subject": "P-1", "enrolment_day": 10, "observations": [SCORE]}
+VALID = {"subject": "P-1", "enrolment_day": 10, "observations": [SCORE]}
 
 
-def test_a_sound_body_is_read() -> None:
-    assert decoded(ForecastRequest, msgspec.json.encode(SOUND)).enrolment_day == 10
+def test_a_valid_body_is_read() -> None:
+    assert decoded(ForecastRequest, msgspec.json.encode(VALID)).enrolment_day == 10
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_a_sound_body_is_read() -> None:
 )
 def test_a_malformed_request_is_refused_without_echoing_it(changes: dict[str, Any]) -> None:
     with pytest.raises(RequestInvalid) as caught:
-        decoded(ForecastRequest, msgspec.json.encode({**SOUND, **changes}))
+        decoded(ForecastRequest, msgspec.json.encode({**VALID, **changes}))
     assert "Jane" not in str(caught.value)
 
 
@@ -45,6 +45,6 @@ def test_a_malformed_request_is_refused_without_echoing_it(changes: dict[str, An
         b'{"subject": "P", "observations": [{"code": "a", "value": 1e999}]}',
     ],
 )  # fmt: skip
-def test_what_is_no_json_is_refused(body: bytes) -> None:
+def test_what_is_not_json_is_refused(body: bytes) -> None:
     with pytest.raises(RequestInvalid):
         decoded(ForecastRequest, body)

@@ -1,4 +1,4 @@
-"""A real server process on loopback, asked as a client would."""
+"""A real server process on loopback, with the requests that a client would send."""
 
 from __future__ import annotations
 
@@ -19,24 +19,29 @@ from serving.state.store import Store
 JSON = {"Content-Type": "application/json"}
 
 
-def test_a_forecast_carries_all_that_it_stands_on(server: Any) -> None:
-    answered = server.http.post("/v1/forecast", json=RECORD)
-    assert answered.status_code == 200, answered.text
-    told = answered.json()
-    assert told["status"] == "forecast"
-    assert len(told["horizons"]) == 6
-    assert {"quantiles", "milestones"} <= set(told["horizons"][0])
-    for horizon in told["horizons"]:
+def test_a_forecast_carries_all_that_it_rests_on(server: Any) -> None:
+    response = server.http.post("/v1/forecast", json=RECORD)
+    assert response.status_code == 200, response.text
+    answer = response.json()
+    assert answer["status"] == "forecast"
+    assert len(answer["horizons"]) == 6
+    assert {"quantiles", "milestones"} <= set(answer["horizons"][0])
+    for horizon in answer["horizons"]:
         assert horizon["last_observation"] == 22
         # 22 + 0.70 (66 - 22)
         assert horizon["proportional_recovery"] == pytest.approx(52.8)
-    assert told["rests_on"]["assessments"] == 1
-    assert {"gait", "wear"} <= set(told["rests_on"]["missing_modalities"])
-    assert {each["attribute"] for each in told["groups"]} >= {"sex", "age band"}
-    assert told["reasons"]["additivity_gap"] <= 1e-4
-    assert set(told["model"]) >= {"model_version", "bundle_digest", "report_digest", "valid_until"}
-    assert told["limits"]
-    assert len(told["forecast_id"]) == 32
+    assert answer["rests_on"]["assessments"] == 1
+    assert {"gait", "wear"} <= set(answer["rests_on"]["missing_modalities"])
+    assert {group["attribute"] for group in answer["groups"]} >= {"sex", "age band"}
+    assert answer["reasons"]["additivity_gap"] <= 1e-4
+    assert set(answer["model"]) >= {
+        "model_version",
+        "bundle_digest",
+        "report_digest",
+        "valid_until",
+    }
+    assert answer["limits"]
+    assert len(answer["forecast_id"]) == 32
 
 
 def test_probes_answer_anybody_and_metrics_count_by_route(server: Any) -> None:
@@ -66,10 +71,10 @@ def test_only_json_is_taken_on_any_route(server: Any, kind: str) -> None:
         if route == "/auth/token" and "urlencoded" in kind:
             continue
         for method in ("POST", "PUT", "DELETE"):
-            answered = server.http.request(
+            response = server.http.request(
                 method, route, content=bomb, headers={"Content-Type": kind}
             )
-            assert answered.status_code == 415, (route, method)
+            assert response.status_code == 415, (route, method)
 
 
 @pytest.mark.parametrize("second", ["application/json", "multipart/form-data; boundary=x"])
@@ -81,16 +86,16 @@ def test_two_content_types_are_refused_in_either_order(
     assert server.http.post("/v1/forecast", content=b"{}", headers=headers).status_code == 415
 
 
-def test_a_body_over_the_limit_is_refused_even_when_its_length_is_not_told(server: Any) -> None:
+def test_a_body_over_the_limit_is_refused_even_when_its_length_is_not_declared(server: Any) -> None:
     large = b'{"subject": "' + b"x" * MIB + b'"}'
-    told = server.http.post("/v1/observations", content=large, headers=JSON)
+    declared = server.http.post("/v1/observations", content=large, headers=JSON)
 
     def parts() -> Iterator[bytes]:
         for start in range(0, len(large), 65_536):
             yield large[start : start + 65_536]
 
-    untold = server.http.post("/v1/observations", content=parts(), headers=JSON)
-    assert told.status_code == untold.status_code == 413
+    undeclared = server.http.post("/v1/observations", content=parts(), headers=JSON)
+    assert declared.status_code == undeclared.status_code == 413
 
 
 @pytest.mark.parametrize(
@@ -98,9 +103,9 @@ def test_a_body_over_the_limit_is_refused_even_when_its_length_is_not_told(serve
     ["{", '{"extra": 1}', "[" * 100_000, '{"subject": "P-1", "enrolment_day": NaN}', "\x00"],
 )
 def test_a_malformed_request_is_refused(server: Any, content: str) -> None:
-    answered = server.http.post("/v1/forecast", content=content, headers=JSON)
-    assert answered.status_code == 400
-    assert set(answered.json()) == {"error"}
+    response = server.http.post("/v1/forecast", content=content, headers=JSON)
+    assert response.status_code == 400
+    assert set(response.json()) == {"error", "reason", "what_to_do"}
 
 
 @pytest.mark.parametrize(
@@ -112,9 +117,9 @@ def test_a_malformed_request_is_refused(server: Any, content: str) -> None:
     ],
 )
 def test_a_field_named_twice_is_refused(server: Any, content: str) -> None:
-    answered = server.http.post("/v1/forecast", content=content, headers=JSON)
-    assert answered.status_code == 400
-    assert "twice" in answered.json()["error"]
+    response = server.http.post("/v1/forecast", content=content, headers=JSON)
+    assert response.status_code == 400
+    assert "twice" in response.json()["error"]
 
 
 def test_a_form_of_many_fields_is_refused(server: Any) -> None:
@@ -125,37 +130,37 @@ def test_a_form_of_many_fields_is_refused(server: Any) -> None:
 
 def test_a_bad_record_gets_no_forecast_and_what_to_do(server: Any) -> None:
     unknown = {**RECORD, "observations": [{"code": "X//Y", "day_since_onset": 1, "value": 1}]}
-    told = server.http.post("/v1/forecast", json=unknown).json()
-    assert (told["status"], told["horizons"], told["reasons"]) == ("no forecast", [], None)
-    assert told["what_to_do"]
+    answer = server.http.post("/v1/forecast", json=unknown).json()
+    assert (answer["status"], answer["horizons"], answer["reasons"]) == ("no forecast", [], None)
+    assert answer["what_to_do"]
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES))
 def test_the_documents_examples_run(server: Any, path: str) -> None:
     document = server.http.get("/openapi.json").json()
     (media, *_) = document["paths"][path]["post"]["requestBody"]["content"].values()
-    answered = server.http.post(path, json=media["examples"]["one"]["value"])
-    assert answered.status_code == 200, answered.text
+    response = server.http.post(path, json=media["examples"]["one"]["value"])
+    assert response.status_code == 200, response.text
 
 
 def test_the_same_subject_gets_the_same_numbers_alone_and_among_many(server: Any) -> None:
     alone = server.http.post("/v1/forecast", json=RECORD).json()
     many = [{**RECORD, "subject": f"P-{n}"} for n in range(32)]
     answers = server.http.post("/v1/forecasts", json={"requests": many}).json()["answers"]
-    assert {each["subject"] for each in answers} == {each["subject"] for each in many}
-    for each in answers:
-        assert each["horizons"] == alone["horizons"]
-        assert each["reasons"] == alone["reasons"]
+    assert {answer["subject"] for answer in answers} == {request["subject"] for request in many}
+    for answer in answers:
+        assert answer["horizons"] == alone["horizons"]
+        assert answer["reasons"] == alone["reasons"]
 
 
 def test_a_milestone_and_the_days_of_a_modality_are_explained(server: Any) -> None:
     steps = [
         {"code": "LOINC//41950-7", "day_since_onset": day, "value": 2000 + day} for day in range(11)
     ]
-    asked = {**RECORD, "observations": [*RECORD["observations"], *steps], "days_of": "gait"}
-    told = server.http.post("/v1/explain", json=asked).json()["reasons"]
-    assert told["days_of"] == "gait"
-    assert told["days"][0]["first_day"] == -10
+    request = {**RECORD, "observations": [*RECORD["observations"], *steps], "days_of": "gait"}
+    answer = server.http.post("/v1/explain", json=request).json()["reasons"]
+    assert answer["days_of"] == "gait"
+    assert answer["days"][0]["first_day"] == -10
     milestone = {**RECORD, "output": "FM-UE 50 or more"}
     assert server.http.post("/v1/explain", json=milestone).json()["reasons"]["unit"] == "chance"
 
@@ -185,20 +190,20 @@ def test_a_course_that_leaves_its_range_for_long_raises_an_alert(server: Any) ->
     scores += [{**score, "day_since_onset": day, "value": 0} for day in (60, 70, 80)]
     sent = {"subject": "falling", "enrolment_day": 10, "observations": scores}
     assert server.http.post("/v1/observations", json=sent).status_code == 200
-    told = server.http.get("/v1/subjects/falling/course").json()
-    assert told["forecast"]["origin_day"] == 0
-    assert [point["inside"] for point in told["points"]] == [False, False, False]
-    assert told["days_outside"] == 21
-    assert "look at the patient" in told["alert"]
+    answer = server.http.get("/v1/subjects/falling/course").json()
+    assert answer["forecast"]["origin_day"] == 0
+    assert [point["inside"] for point in answer["points"]] == [False, False, False]
+    assert answer["days_outside"] == 21
+    assert "look at the patient" in answer["alert"]
     longer = server.http.get("/v1/subjects/falling/course", params={"alert_days": 30}).json()
     assert longer["alert"] == ""
     assert server.http.get("/v1/subjects/nobody/course").status_code == 422
 
 
 def test_the_card_shows_model_and_audit(server: Any) -> None:
-    told = server.http.get("/v1/model").json()
-    assert told["card"] == "# Card"
-    assert told["model"]["audit_outcome"] == "pass"
+    answer = server.http.get("/v1/model").json()
+    assert answer["card"] == "# Card"
+    assert answer["model"]["audit_outcome"] == "pass"
 
 
 def test_forecasts_are_chained_and_feedback_is_kept_with_the_version(
@@ -206,17 +211,17 @@ def test_forecasts_are_chained_and_feedback_is_kept_with_the_version(
 ) -> None:
     with serve(tmp_path, bundle_folder) as server:
         assert until_ready(server), server.log
-        told = [server.http.post("/v1/forecast", json=RECORD).json() for _ in range(20)]
-        said = {"forecast_id": told[0]["forecast_id"], "outcome": "accepted"}
-        assert server.http.post("/v1/feedback", json=said).status_code == 200
-    # The server has ended: what waited was written before.
+        answers = [server.http.post("/v1/forecast", json=RECORD).json() for _ in range(20)]
+        feedback = {"forecast_id": answers[0]["forecast_id"], "outcome": "accepted"}
+        assert server.http.post("/v1/feedback", json=feedback).status_code == 200
+    # The server has ended: waiting entries were written first.
     store = Store(server.store_url)
     assert verify_chain(store) == 20
     with store.engine.connect() as connection:
         kept = connection.exec_driver_sql("SELECT output FROM service_forecast").scalars().all()
-        feedback = connection.exec_driver_sql("SELECT about, model_version FROM service_feedback")
-        assert feedback.one() == (told[0]["forecast_id"], "arm/1")
-    assert [json.loads(output) for output in kept] == told
+        rows = connection.exec_driver_sql("SELECT about, model_version FROM service_feedback")
+        assert rows.one() == (answers[0]["forecast_id"], "arm/1")
+    assert [json.loads(output) for output in kept] == answers
 
 
 def test_a_service_that_can_not_load_its_champion_never_becomes_ready(
@@ -228,3 +233,16 @@ def test_a_service_that_can_not_load_its_champion_never_becomes_ready(
         while "was audited and promoted" not in server.log and time.monotonic() < deadline:
             assert not until_ready(server, 1)
         assert "was audited and promoted" in server.log
+
+
+def test_two_workers_give_the_numbers_of_one(
+    serve: Any, until_ready: Any, server: Any, bundle_folder: Path, tmp_path: Path
+) -> None:
+    one = server.http.post("/v1/forecast", json=RECORD).json()
+    with serve(tmp_path, bundle_folder, workers=2) as two:
+        assert until_ready(two), two.log
+        for _ in range(12):
+            with httpx.Client(headers=dict(two.http.headers), timeout=30) as http:
+                answer = http.post(f"{two.address}/v1/forecast", json=RECORD).json()
+            assert (answer["horizons"], answer["reasons"]) == (one["horizons"], one["reasons"])
+    assert verify_chain(Store(two.store_url)) == 12

@@ -1,4 +1,4 @@
-"""Reasons of a network that learned from the simulated cohort, where one modality tells nothing."""
+"""Explanations of a network trained on the simulated cohort, where one modality has no effect."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ SUBJECTS, EXPLAINED = 400, 40
 
 
 @pytest.fixture(scope="module")
-def learned(task: Task, tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundle, SequenceBatch]:
-    place = tmp_path_factory.mktemp("learned")
+def trained(task: Task, tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundle, SequenceBatch]:
+    folder = tmp_path_factory.mktemp("trained")
     events, _ = simulate(subjects=SUBJECTS, seed=4)
     batch = training_sequences(events, task)
     config = TrainingConfig(max_epochs=12, folds=2)
-    fitted = crossfit(batch, task, config, folder=place / "folds")
+    fitted = crossfit(batch, task, config, folder=folder / "folds")
     digests = dict.fromkeys(
         ("data_digest", "task_digest", "config_digest", "code_digest", "predictions_digest"), "-"
     )
@@ -35,15 +35,16 @@ def learned(task: Task, tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundl
         **digests,
     )  # fmt: skip
     members = Ensemble(fitted.members)
-    write_bundle(place / "bundle", members, fitted.calibration, batch, task, lineage, card="-")
-    folder = place / "bundle"
-    return load_bundle(folder, expected_digest=verify_bundle(folder)), batch
+    write_bundle(folder / "bundle", members, fitted.calibration, batch, task, lineage, card="-")
+    bundle_folder = folder / "bundle"
+    digest = verify_bundle(bundle_folder)
+    return load_bundle(bundle_folder, expected_digest=digest), batch
 
 
 @pytest.mark.soak
-def test_what_tells_nothing_ranks_low(learned: tuple[Bundle, SequenceBatch]) -> None:
-    """Sleep is null by design, and on record as often as any other channel."""
-    bundle, batch = learned
+def test_what_has_no_effect_ranks_low(trained: tuple[Bundle, SequenceBatch]) -> None:
+    """Sleep has no effect by design, and is on record as often as any other channel."""
+    bundle, batch = trained
     null = {
         modality
         for code, modality in zip(batch.layout.channels_C, batch.layout.modality_C, strict=True)
@@ -54,14 +55,14 @@ def test_what_tells_nothing_ranks_low(learned: tuple[Bundle, SequenceBatch]) -> 
     generator = np.random.default_rng(0)
     for row in generator.choice(len(batch), size=EXPLAINED, replace=False):
         pair = batch.take(np.array([row]))
-        game = game_of(bundle, pair, most_players=0)
+        game = game_of(bundle, pair, max_players=0)
         explanation = explain(game, 3)
         for name, value in zip(explanation.feature_names, explanation.values, strict=True):
             points.setdefault(name, []).append(abs(float(value)))
     mean = {name: float(np.mean(values)) for name, values in points.items()}
     order = sorted(mean, key=lambda name: -mean[name])
-    told = ", ".join(f"{name} {mean[name]:.2f}" for name in order)
-    # With chance alone it would be in the lower half every other time, and hold its even share.
-    assert order.index("sleep") >= len(order) / 2, told
-    assert mean["sleep"] < 0.5 * sum(mean.values()) / len(mean), told
-    print(told)  # noqa: T201  (the figures are what it is run for)
+    ranking = ", ".join(f"{name} {mean[name]:.2f}" for name in order)
+    # By chance alone it would be in the lower half every other time, and have an equal share.
+    assert order.index("sleep") >= len(order) / 2, ranking
+    assert mean["sleep"] < 0.5 * sum(mean.values()) / len(mean), ranking
+    print(ranking)  # noqa: T201  (the figures are what it is run for)

@@ -1,4 +1,4 @@
-"""What the service stands on goes away under it: forecasts go on, what must be kept is refused."""
+"""A database or registry fails while in use: forecasts go on, what must be stored is refused."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def chain_length(url: str) -> int:
         return verify_chain(store)
 
 
-def until(told: Callable[[], bool], seconds: float = 40) -> None:
+def until(condition: Callable[[], bool], seconds: float = 40) -> None:
     deadline = time.monotonic() + seconds
-    while not told():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
 
-def forecasts_go_on_and_audited_acts_fail_closed(server: Any) -> None:
-    """Forecasts in time, 503 with Retry-After for what must be kept, and /readyz says why."""
+def forecasts_go_on_and_what_must_be_stored_is_refused(server: Any) -> None:
+    """Forecasts in time, 503 with Retry-After for what must be stored, and /readyz says why."""
     started = time.monotonic()
     answered = server.http.post("/v1/forecast", json=RECORD)
     assert answered.json()["status"] == "forecast"
@@ -46,7 +46,7 @@ def forecasts_go_on_and_audited_acts_fail_closed(server: Any) -> None:
     ):
         refused = server.http.post(route, json=body)
         assert (refused.status_code, refused.headers.get("retry-after")) == (503, "5"), route
-        assert refused.json()["error"] == "the service's store does not answer"
+        assert refused.json()["reason"] == "the service's store does not answer"
     until(lambda: STORE_AWAY in server.http.get("/readyz").text)
     assert server.http.get("/readyz").status_code == 503
     assert server.http.get("/livez").status_code == 200
@@ -61,7 +61,7 @@ def test_the_stores_tables_are_gone(
         lock = sqlite3.connect(tmp_path / "service.db", isolation_level=None)
         for table in tables:
             lock.execute(f"ALTER TABLE {table} RENAME TO away_{table}")
-        forecasts_go_on_and_audited_acts_fail_closed(server)
+        forecasts_go_on_and_what_must_be_stored_is_refused(server)
         for table in tables:
             lock.execute(f"ALTER TABLE away_{table} RENAME TO {table}")
         lock.close()
@@ -72,12 +72,12 @@ def test_the_stores_tables_are_gone(
 def test_somebody_holds_the_stores_lock(
     serve: Any, until_ready: Any, bundle_folder: Path, tmp_path: Path
 ) -> None:
-    """A database that hangs holds up nobody who does not need it."""
+    """A database that hangs delays nobody who does not need it."""
     with serve(tmp_path, bundle_folder) as server:
         assert until_ready(server), server.log
         with sqlite3.connect(tmp_path / "service.db", isolation_level=None) as lock:
             lock.execute("BEGIN EXCLUSIVE")
-            forecasts_go_on_and_audited_acts_fail_closed(server)
+            forecasts_go_on_and_what_must_be_stored_is_refused(server)
             lock.execute("ROLLBACK")
         lock.close()
         assert until_ready(server, 30)
@@ -86,10 +86,12 @@ def test_somebody_holds_the_stores_lock(
 
 @contextmanager
 def no_room(server: Any) -> Iterator[None]:
-    """Let no process of the server make any file longer, as if the disk were full."""
+    """Prevent all processes of the server from making any file longer, as if the disk were full."""
     processes = [psutil.Process(server.process.pid)]
     processes += processes[0].children(recursive=True)
-    before = {each.pid: resource.prlimit(each.pid, resource.RLIMIT_FSIZE) for each in processes}
+    before = {
+        process.pid: resource.prlimit(process.pid, resource.RLIMIT_FSIZE) for process in processes
+    }
     for pid, (_, hard) in before.items():
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard))
     yield
@@ -107,14 +109,14 @@ def is_alive(server: Any) -> bool:
 def test_the_disk_is_full(
     serve: Any, until_ready: Any, bundle_folder: Path, tmp_path: Path
 ) -> None:
-    """From before the first request on: nothing that counts or logs it may need a file."""
+    """Even before the first request: counting and logging it must not need a file."""
     with serve(tmp_path, bundle_folder) as server:
         until(lambda: is_alive(server), 150)
         with no_room(server):
-            forecasts_go_on_and_audited_acts_fail_closed(server)
+            forecasts_go_on_and_what_must_be_stored_is_refused(server)
         assert until_ready(server, 30)
         sent = server.http.post("/v1/observations", json={**RECORD, "subject": "while-away"})
-        # Nothing was kept in part: the whole record is new.
+        # Nothing was stored in part: the whole record is new.
         assert sent.json() == {"subject": "while-away", "sent": 3, "on_record": 3}
     assert chain_length(server.store_url) == 1
 
@@ -127,7 +129,7 @@ def test_the_database_server_is_gone(
         kept = {**RECORD, "subject": "kept"}
         assert server.http.post("/v1/observations", json=kept).status_code == 200
         postgres.stop()
-        forecasts_go_on_and_audited_acts_fail_closed(server)
+        forecasts_go_on_and_what_must_be_stored_is_refused(server)
         on_record = server.http.post("/v1/forecast", json={"subject": "kept"})
         assert on_record.status_code == 503
         postgres.start()
@@ -151,9 +153,9 @@ def test_the_ledger_and_then_the_registry_are_gone(
         assert (answered["status"], answered["model"]["model_version"]) == ("forecast", "arm/1")
         (tmp_path / "away.txt").rename(ledger)
         assert until_ready(server, 30)
-        told = ledger.read_text()
+        champion = ledger.read_text()
         shutil.rmtree(registry)
-        ledger.write_text(told.replace("arm/1", "arm/2"))
+        ledger.write_text(champion.replace("arm/1", "arm/2"))
         until(lambda: "cannot be loaded" in server.http.get("/readyz").text)
         answered = server.http.post("/v1/forecast", json=RECORD).json()
         assert (answered["status"], answered["model"]["model_version"]) == ("forecast", "arm/1")
