@@ -153,10 +153,17 @@ def read(file: SourceFile, format_name: str = AUTO) -> Iterator[Reading]:
             dropped += reading.dropped
             yield reading
     if not usable:
-        found = f"{detected.title}, nothing in it can be used"
-        if dropped:
-            found += f" ({len(dropped)} problem(s), the first: {dropped[0]})"
-        raise SourceUnreadable(file.name, "*", found, "export it again")
+        raise _unusable(file, detected, dropped)
+
+
+def _unusable(file: SourceFile, detected: Format, dropped: list[Problem]) -> SourceUnreadable:
+    found, advice = f"{detected.title}, nothing in it can be used", "export it again"
+    if dropped:
+        first = dropped[0]
+        where = first.field if first.row is None else f"row {first.row}, {first.field}"
+        found += f" ({len(dropped)} problem(s), the first is {where}: {first.found})"
+        advice = first.advice or "check that it holds values that a biomarker uses"
+    return SourceUnreadable(file.name, "*", found, advice)
 
 
 def _head(file: SourceFile) -> bytes:

@@ -108,7 +108,7 @@ def _sound(
             row=int(row) + 1,
             field="table data",
             found="an impossible time or count, the epoch was left out",
-            advice="export it again",
+            advice="copy the file again",
         )
         for row in np.flatnonzero(~good)
     ]

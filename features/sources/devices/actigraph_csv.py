@@ -150,7 +150,7 @@ def _bad(file: SourceFile, good: pd.Series) -> list[Problem]:
             field="counts",
             found=f"{len(bad)} epoch(s) without possible counts were left out, of which this is the"
             " first",
-            advice="export it again",
+            advice="check these rows in the file",
         )
     ]
 

@@ -47,7 +47,7 @@ def read(file: SourceFile) -> Iterator[Reading]:
             file,
             f"line {number + HEADER_LINES + 1}",
             f"{text!r} where a count is expected, it was left out",
-            "export it again",
+            "check the line in the file",
         )
         for number, text in bad
     ]

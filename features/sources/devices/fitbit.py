@@ -51,7 +51,7 @@ WHOLE_DAY_MIN = 1440
 MOVEMENT = {STEPS, DISTANCE, ACTIVE}
 """What a tracker in a drawer counts as 0: its whole day is sedentary."""
 
-EXPORT_AGAIN = "export it again if the value is needed"
+ADVICE = "check it in the file if it is needed"
 SUBJECT_COLUMNS, DATE_COLUMNS = ("Id", "id"), ("ActivityDate", "SleepDay", "date")
 
 
@@ -124,7 +124,7 @@ def _day(
             raise ValueError(f"{number} is not finite")
     except (KeyError, TypeError, ValueError) as error:
         found = f"no {date} and {value} ({error}), the day was left out"
-        dropped.append(problem(file, where, found, EXPORT_AGAIN))
+        dropped.append(problem(file, where, found, ADVICE))
         return
     rows.append((file.subject_label, day, code, number, None))
 
@@ -162,7 +162,7 @@ def _table(file: SourceFile) -> Reading:
             row=row + 2,
             field=date,
             found="no date in this row, it was left out",
-            advice=EXPORT_AGAIN,
+            advice=ADVICE,
         )
         for row in table.index[days.isna()].tolist()
     ]
@@ -177,7 +177,7 @@ def _table(file: SourceFile) -> Reading:
                 row=row + 2,
                 field=name,
                 found=f"{table.at[row, name]!r} where a number is expected, it was left out",
-                advice=EXPORT_AGAIN,
+                advice=ADVICE,
             )
             for row in table.index[bad].tolist()
         ]
