@@ -21,7 +21,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from audits.judging.judge import Audited, judge
+from audits.judging.judge import AuditInputs, judge
 from audits.judging.policy import Policy, load_policy
 from contracts.verdict import Finding
 from support import auditor_trials
@@ -85,7 +85,7 @@ def mortality_table(*, seed: int = 0) -> pd.DataFrame:
 
 def nhanes(policy: Policy) -> list[Finding]:
     """Return the findings on race."""
-    audited: Audited = replace(AUDITED, model_version="nhanes/1", simulated=False)
+    audited: AuditInputs = replace(AUDITED, model_version="nhanes/1", simulated=False)
     return [f for f in judge(mortality_table(), policy, audited).findings if f.axis == "race"]
 
 

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from audits.judging.policy import Policy, load_policy
 from audits.ledger.ledger import Ledger
-from audits.ledger.mirror import Drift, catch_up
+from audits.ledger.mirror import Drift, mirror_aliases
 from audits.ledger.signing import SIGNATURE, make_key, sign, verify
 from audits.report.content import Report
 from contracts.cohort import Cohort
@@ -135,7 +135,7 @@ def fetch_report(settings: Settings, version: ModelVersion) -> tuple[Report, str
 
 def mirror(settings: Settings, ledger: Ledger) -> list[Drift]:
     """Make MLflow's aliases show the ledger's champions; say, and return, what drifted."""
-    found = catch_up(
+    found = mirror_aliases(
         ledger,
         ChampionAliases(store=settings.store),
         actor=settings.actor,

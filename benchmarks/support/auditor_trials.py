@@ -17,7 +17,7 @@ import pandas as pd
 from audits.judging.judge import judge, rows_of
 from audits.judging.policy import Policy
 from audits.judging.sensitivity import bracket_of
-from audits.measure.measures import Metric
+from audits.measure.metrics import Metric
 from contracts.predictions import CANDIDATE, GROUP
 from contracts.verdict import Finding, Outcome
 from features.simulate.scenario import Scenario, read_scenario
@@ -87,24 +87,25 @@ TRIALS: tuple[Trial, ...] = (
     Trial(name="F0", file="fairness-0-none.toml"),
     Trial(
         name="F1", file="fairness-1-access.toml", axis="income", group="low",
-        metric=Metric.SIGNED, stronger={"therapy_factor": 0.0}, most_points=(11, 30, 30, 30, 22),
+        metric=Metric.SIGNED_ERROR, stronger={"therapy_factor": 0.0},
+        most_points=(11, 30, 30, 30, 22),
     ),
     Trial(
         name="F2", file="fairness-2-sensor.toml", task=STEP_COUNTER, axis="walking aid",
-        group="rollator", metric=Metric.SIGNED, subjects=3000,
+        group="rollator", metric=Metric.SIGNED_ERROR, subjects=3000,
         stronger={"steps_factor": 0.85, "steps_spread": 0.3},
     ),
     Trial(
         name="F3", file="fairness-3-missingness.toml", task=WEARABLE, axis="income", group="low",
-        metric=Metric.ERROR, subjects=2000, stronger={"wear_shift": -8.0},
+        metric=Metric.MEAN_ABSOLUTE_ERROR, subjects=2000, stronger={"wear_shift": -8.0},
     ),
     Trial(name="F4", file="fairness-4-label-bias.toml", axis="aphasia", group="yes"),
     Trial(
         name="F5", file="fairness-5-minority.toml", axis="ethnicity", group="other",
-        metric=Metric.SIGNED, subjects=3000, stronger={"rate_shift": -4.5},
+        metric=Metric.SIGNED_ERROR, subjects=3000, stronger={"rate_shift": -4.5},
     ),
     Trial(
-        name="F6", file="fairness-6-dynamics.toml", task=ARM_EARLY, metric=Metric.SIGNED,
+        name="F6", file="fairness-6-dynamics.toml", task=ARM_EARLY, metric=Metric.SIGNED_ERROR,
         stronger={"time_factor": 15.0},
     ),
 )  # fmt: skip
@@ -223,7 +224,7 @@ def _keeps_limit(finding: Finding, true: dict[Key, float | None], policy: Policy
     if value is None or finding.rule not in rules:
         return True
     rule = rules[finding.rule]
-    return rule.direction.beyond(value, rule.limit) <= 0
+    return rule.direction.excess(value, rule.limit) <= 0
 
 
 def _is_bracketed(trial: Trial, table: pd.DataFrame, policy: Policy) -> bool:

@@ -14,11 +14,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from audits.judging.judge import Audited, judge, rows_of
+from audits.judging.judge import AuditInputs, judge, rows_of
 from audits.judging.policy import Policy
 from audits.judging.sensitivity import bracket_of
 from audits.judging.validation import CHECK
-from audits.measure.measures import Metric
+from audits.measure.metrics import Metric
 from contracts.forecast import QUANTILE_LEVELS
 from contracts.predictions import (
     CANDIDATE,
@@ -47,7 +47,7 @@ SPREAD = 5.0
 MAE_OF_SPREAD = float(np.sqrt(2 / np.pi))
 """Mean absolute value of a standard normal."""
 
-AUDITED = Audited(
+AUDITED = AuditInputs(
     model_version="planted/1",
     bundle_digest="0" * 64,
     predictions_digest="0" * 64,
@@ -97,25 +97,25 @@ def scenarios(limit: float) -> tuple[Scenario, ...]:
     return (
         Scenario(name="F0", story="no disparity"),
         Scenario(
-            name="F1", story="less therapy, later: promised too much", metric=Metric.SIGNED,
+            name="F1", story="less therapy, later: promised too much", metric=Metric.SIGNED_ERROR,
             bias=(twice,) * len(HORIZONS),
         ),
         Scenario(
-            name="F2", story="rollator hides steps: larger errors", metric=Metric.ERROR,
-            spread=noisy,
+            name="F2", story="rollator hides steps: larger errors",
+            metric=Metric.MEAN_ABSOLUTE_ERROR, spread=noisy,
         ),
         Scenario(
             name="F3", story="worn less, not at random: larger errors in one in five",
-            metric=Metric.ERROR, share=0.2, spread=noisy,
+            metric=Metric.MEAN_ABSOLUTE_ERROR, share=0.2, spread=noisy,
         ),
         Scenario(name="F4", story="scored 4 points too low for their ability", label_bias=-4.0),
         Scenario(
-            name="F5", story="a minority of 3 % of 2,000: promised too much", metric=Metric.SIGNED,
-            share=0.03, subjects=2000, bias=(twice,) * len(HORIZONS),
+            name="F5", story="a minority of 3 % of 2,000: promised too much",
+            metric=Metric.SIGNED_ERROR, share=0.03, subjects=2000, bias=(twice,) * len(HORIZONS),
         ),
         Scenario(
             name="F6", story="recovers 1.4 times more slowly: promised too much, less and less",
-            metric=Metric.SIGNED, bias=slow,
+            metric=Metric.SIGNED_ERROR, bias=slow,
         ),
     )  # fmt: skip
 

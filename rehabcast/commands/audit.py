@@ -14,7 +14,7 @@ from rich.table import Table
 from contracts.errors import ContractError, EvidenceMissing, IntegrityError
 from contracts.predictions import CANDIDATE, CHAMPION, MODEL
 from contracts.verdict import Outcome, Verdict
-from rehabcast.commands.mitigation import comparison_table, run_mitigation
+from rehabcast.commands.mitigation import run_mitigation
 from rehabcast.commands.output import AsJson, emit, words
 from rehabcast.commands.training import ConfigOption, VersionArgument
 from rehabcast.settings import Settings
@@ -58,8 +58,8 @@ def audit(
 ) -> None:
     """Audit a candidate by subgroup; write the report to its run and the verdict to the ledger."""
     if mitigate:
-        compared = run_mitigation(model_version, attribute, variant or [], cohort, config)
-        emit(compared, comparison_table(compared), as_json=as_json)
+        compared, table = run_mitigation(model_version, attribute, variant or [], cohort, config)
+        emit(compared, table, as_json=as_json)
         return
     record, verdict = run_audit(model_version, champion_predictions=champion_predictions)
     emit(record, verdict_table(verdict), as_json=as_json)
@@ -74,7 +74,7 @@ def run_audit(
     """Judge a version's out-of-fold predictions; return what `audit --json` prints."""
     import pandas as pd
 
-    from audits.judging.judge import Audited, judge
+    from audits.judging.judge import AuditInputs, judge
     from audits.ledger.ledger import Ledger
     from audits.report.content import compose
     from rehabcast.evidence import REPORT_FOLDER, fetch_explanations, open_bundle, policy_of
@@ -101,7 +101,7 @@ def run_audit(
     verdict = judge(
         predictions,
         policy,
-        Audited(
+        AuditInputs(
             model_version=model_version,
             bundle_digest=bundle.digest,
             predictions_digest=predictions_digest,

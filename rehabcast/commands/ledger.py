@@ -28,7 +28,7 @@ def verify(
 ) -> None:
     """Recompute the ledger's hash chain; any edited, lost or moved entry is an error (exit 6)."""
     from audits.ledger.ledger import Ledger
-    from audits.ledger.mirror import drifts
+    from audits.ledger.mirror import find_drift
     from audits.ledger.records import LedgerState
     from audits.ledger.signing import SIGNATURE
     from audits.ledger.signing import verify as verify_signature
@@ -43,7 +43,7 @@ def verify(
         anchor = LedgerState(**json.loads(head.read_text("utf-8")))
     ledger = Ledger(settings.ledger_url)
     state = ledger.verify(anchor)
-    drifted = drifts(ledger, ChampionAliases(store=settings.store))
+    drifted = find_drift(ledger, ChampionAliases(store=settings.store))
     record = {
         "valid": True,
         "entries": state.length,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,8 @@ from rehabcast.settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
+    from audits.judging.mitigation import MethodResult
+    from audits.judging.units import ScoreUnit
     from inference.bundle import Bundle
 
 
@@ -24,12 +25,12 @@ def run_mitigation(
     variants: list[str],
     cohort: Path | None,
     config: Path | None,
-) -> dict[str, Any]:
-    """Compare mitigations of a version; return what `audit --mitigate --json` prints."""
+) -> tuple[dict[str, Any], Table]:
+    """Compare mitigations of a version; return the record and the table that are printed."""
     import pandas as pd
 
     from audits.judging.mitigation import compare
-    from audits.measure.partitions import axes
+    from audits.measure.groups import by_attribute
     from audits.report.editions import to_html, to_pdf
     from audits.report.mitigation import comparison_document
     from contracts.errors import ContractError
@@ -43,29 +44,32 @@ def run_mitigation(
         return pd.read_parquet(fetch_predictions(settings.store, find(settings.store, name))[0])
 
     predictions = table_of(model_version)
-    varied = [each.axis for each in axes(predictions) if not each.is_constant]
+    varied = [group.axis for group in by_attribute(predictions) if not group.is_constant]
     if not varied:
         raise ContractError(f"{model_version}: no attribute varies in this cohort")
     chosen = axis if axis is not None else varied[0]
     given = {name: table_of(name) for name in variants}
     bundle = open_bundle(settings, version)
     trained = {} if cohort is None else _trained(bundle, cohort, config)
-    told = compare(predictions, chosen, policy_of(bundle), {**trained, **given})
+    policy = policy_of(bundle)
+    methods = compare(predictions, chosen, policy, {**trained, **given})
     with TemporaryDirectory() as place:
         folder = Path(place)
-        document = comparison_document(told, chosen, model_version, folder)
+        document = comparison_document(methods, chosen, model_version, folder, policy.score_unit)
         (folder / "mitigation.html").write_text(to_html(document, folder), "utf-8")
         (folder / "mitigation.pdf").write_bytes(to_pdf(document, folder))
         for path in sorted(folder.iterdir()):
             settings.store.client().log_artifact(version.run_id, str(path), REPORT_FOLDER)
-    return {
+    record = {
         "model_version": model_version,
         "attribute": chosen,
         "attributes": varied,
         "recommended": None,
-        "methods": [asdict(one) for one in told],
+        "methods": [method.as_record() for method in methods],
         "report_folder": str(fetch(settings.store, version, REPORT_FOLDER)),
     }
+    title = f"Mitigation of {model_version}, by {chosen}"
+    return record, comparison_table(methods, policy.score_unit, title)
 
 
 def _trained(bundle: Bundle, cohort: Path, config: Path | None) -> dict[str, pd.DataFrame]:
@@ -79,28 +83,12 @@ def _trained(bundle: Bundle, cohort: Path, config: Path | None) -> dict[str, pd.
         return train_variants(read_cohort(cohort), bundle, parameters, advance=advance)
 
 
-def comparison_table(record: dict[str, Any]) -> Table:
+def comparison_table(methods: list[MethodResult], unit: ScoreUnit, title: str) -> Table:
     """Return the comparison as a table."""
-    from audits.judging.mitigation import Compared
-    from audits.measure.intervals import Interval
-    from audits.report.mitigation import COLUMNS, rows_of_comparison
+    from audits.report.mitigation import COLUMNS, comparison_rows
 
-    def interval(told: dict[str, float] | None) -> Interval | None:
-        return None if told is None else Interval(**told)
-
-    told = [
-        Compared(
-            **{
-                **one,
-                "overall_interval": interval(one["overall_interval"]),
-                "gap_interval": interval(one["gap_interval"]),
-            }
-        )
-        for one in record["methods"]
-    ]
-    title = f"Mitigation of {record['model_version']}, by {record['attribute']}"
-    caption = "None is recommended: a smaller gap can be bought by making everyone worse."
+    caption = "None is recommended: a method can make the gap smaller by making everyone worse."
     table = Table(*COLUMNS, title=title, caption=caption)
-    for row in rows_of_comparison(told):
+    for row in comparison_rows(methods, unit):
         table.add_row(*row)
     return table

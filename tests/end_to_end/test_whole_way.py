@@ -198,7 +198,7 @@ def alias(user: Installation) -> str | None:
 
 def move_by_hand(user: Installation, version: str | None) -> None:
     store = Store(tracking_uri=f"sqlite:///{user.place / 'mlruns/mlflow.db'}", artifacts=user.place)
-    ChampionAliases(store=store).show("arm", version)
+    ChampionAliases(store=store).set_version("arm", version)
 
 
 def test_the_alias_mirrors_the_ledger_and_a_move_by_hand_is_told_and_set_right(

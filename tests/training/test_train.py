@@ -129,9 +129,9 @@ def test_a_file_that_no_run_logged_is_told_as_such(trained: ModelVersion, store:
 def test_the_alias_mirrors_the_champion(trained: ModelVersion, store: Store) -> None:
     aliases = ChampionAliases(store=store)
     assert aliases.version("upper-limb") is None
-    aliases.show("upper-limb", trained.version)
+    aliases.set_version("upper-limb", trained.version)
     assert aliases.version("upper-limb") == trained.version
-    aliases.show("upper-limb", None)
+    aliases.set_version("upper-limb", None)
     assert aliases.version("upper-limb") is None
 
 
