@@ -1,8 +1,8 @@
-"""What the audit's bootstrap costs, beside MetricFrame's own: `make bench NAME=audit`.
+"""The time of the audit's bootstrap, compared with MetricFrame's own: `make bench NAME=audit`.
 
 10,000 rows x 4 attributes and their pairs x 8 metrics x 1,000 replicates, both in one run.
-MetricFrame is timed on few replicates of each set of groups and scaled up, as the whole would take
-most of an hour; its time grows in proportion to the replicates (the fit is printed).
+MetricFrame is timed on few replicates of each set of groups and scaled up, as all would take most
+of an hour; its time grows in proportion to the replicates.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ LABELS = {"sex": 2, "age band": 3, "hospital": 4, "wear band": 3}
 
 
 def table_of(rows: int, *, seed: int = 0) -> pd.DataFrame:
-    """Return random forecasts, one row per person: speed does not depend on what they say."""
+    """Return random forecasts, one row per person: speed does not depend on their values."""
     rng = np.random.default_rng(seed)
     truth_N = rng.uniform(0, 66, rows)
     median_N = truth_N + rng.normal(0, 5, rows)
@@ -54,7 +54,7 @@ def table_of(rows: int, *, seed: int = 0) -> pd.DataFrame:
     return table
 
 
-def ours(table: pd.DataFrame, groupings: list[Grouping]) -> float:
+def seconds_of_ours(table: pd.DataFrame, groupings: list[Grouping]) -> float:
     """Return the seconds that our bootstrap takes."""
     measured: tuple[Measure, ...] = tuple(m for x in METRICS for m in available_measures(table, x))
     start = time.perf_counter()
@@ -64,7 +64,7 @@ def ours(table: pd.DataFrame, groupings: list[Grouping]) -> float:
     return time.perf_counter() - start
 
 
-def theirs(table: pd.DataFrame, grouping: Grouping, replicates: int) -> float:
+def seconds_of_metric_frame(table: pd.DataFrame, grouping: Grouping, replicates: int) -> float:
     """Return the seconds that MetricFrame takes for eight metrics of the same kinds."""
     selected = (table["chance:gain"] >= 0.5).astype(int)
     reached = table["reached:gain"].astype(int)
@@ -95,19 +95,25 @@ def main() -> None:
     table = table_of(10_000)
     single = by_attribute(table)
     groupings = [*single, *intersections(single)]
-    ours(table, groupings)
-    fast = min(ours(table, groupings) for _ in range(3))
-    slow = {n: sum(theirs(table, grouping, n) for grouping in groupings) for n in (2, 6)}
-    each = (slow[6] - slow[2]) / 4
+    seconds_of_ours(table, groupings)
+    fast = min(seconds_of_ours(table, groupings) for _ in range(3))
+    slow = {
+        n: sum(seconds_of_metric_frame(table, grouping, n) for grouping in groupings)
+        for n in (2, 6)
+    }
+    per_replicate = (slow[6] - slow[2]) / 4
     print(f"10,000 rows, {len(groupings)} sets of groups, 8 metrics, {REPLICATES} replicates")
     print(f"| ours, by subject | {fast:.2f} s |")
-    print(f"| MetricFrame, by row | {each:.2f} s a replicate, {each * REPLICATES:,.0f} s in all |")
-    print(f"| ratio | {each * REPLICATES / fast:,.0f} |")
+    print(
+        f"| MetricFrame, by row | {per_replicate:.2f} s a replicate,"
+        f" {per_replicate * REPLICATES:,.0f} s in all |"
+    )
+    print(f"| ratio | {per_replicate * REPLICATES / fast:,.0f} |")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"| peak memory so far | {peak:.2f} GiB |")
     large = table_of(1_000_000)
     single = by_attribute(large)
-    seconds = ours(large, [*single, *intersections(single)])
+    seconds = seconds_of_ours(large, [*single, *intersections(single)])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"| 1,000,000 rows, ours | {seconds:.1f} s, peak memory {peak:.2f} GiB |")
 
