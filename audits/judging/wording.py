@@ -13,8 +13,8 @@ from audits.measure.metric_definitions import Unit
 from contracts.verdict import Outcome
 
 JUDGEMENT = {
-    Outcome.PASS: "all of it within the limit of {limit}",
-    Outcome.BLOCKED: "all of it beyond the limit of {limit}",
+    Outcome.PASS: "the whole interval is within the limit of {limit}",
+    Outcome.BLOCKED: "the whole interval is beyond the limit of {limit}",
     Outcome.REVIEW: "the estimate is beyond the limit of {limit}, but not with certainty",
     Outcome.INSUFFICIENT: "the estimate is within the limit of {limit}, but not with certainty",
 }
@@ -30,7 +30,7 @@ def sentence(evidence: Evidence, outcome: Outcome) -> str:
         return f"{who}: {result}, too rarely defined for an interval; limit {limit}."
     spread = quantity(rule, unit, evidence.interval.low, evidence.interval.high)
     judgement = JUDGEMENT[outcome].format(limit=limit)
-    return f"{who}: {result} ({100 * rule.confidence:g} % interval {spread}), {judgement}."
+    return f"{who}: {result} ({100 * rule.confidence:g} % interval {spread}); {judgement}."
 
 
 def limit_in_words(rule: Rule, unit: ScoreUnit) -> str:

@@ -215,7 +215,9 @@ def _changes(report: Report) -> Iterable[Block]:
     yield Heading(level=1, text="Compared with simpler forecasts and with the version in service")
     yield Bullets(
         items=tuple(
-            _comparison(unit, f, str(other)) for f, other in comparisons if other != CHAMPION
+            _comparison(unit, f, f"the comparator “{other}”")
+            for f, other in comparisons
+            if other != CHAMPION
         )
         or ("No comparison could be made.",)
     )

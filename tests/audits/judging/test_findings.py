@@ -58,7 +58,8 @@ def evidence(
 def test_a_reason_is_one_sentence_with_group_n_estimate_interval_and_limit() -> None:
     assert finding(evidence(), None).reason == (
         "sex: female (n = 60): mean absolute error 0.50 points above everyone else's"
-        " (95 % interval -1.00 to 2.00 points), all of it within the limit of at most 4.25 points."
+        " (95 % interval -1.00 to 2.00 points); the whole interval is within the limit of at most 4.25"
+        " points."
     )
 
 
