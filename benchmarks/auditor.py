@@ -1,10 +1,10 @@
-"""Judges the auditor: disparities of known size, and a real one: `make bench NAME=auditor`.
+"""Evaluates the auditor on disparities of known size, and on a real one: `make bench NAME=auditor`.
 
 100 seeds of each scenario F0 to F6 of the simulated cohort, forecast by a plain model
-(`support.auditor_trials`); the same reduced to planted tables (`support.planted`), and one exactly
-at the limit. Each disparity is twice the policy's limit. All SIMULATED. Then the gap of a plain
-logistic regression between White and Black participants of NHANES 2003-2006, five-year mortality
-(../shared/data/nhanes_2003_06, where there).
+(`support.auditor_trials`); the same scenarios reduced to planted tables (`support.planted`), and
+one exactly at the limit. Each other disparity is twice the policy's limit. All SIMULATED. Then the
+gap of a plain logistic regression between White and Black participants of NHANES 2003-2006,
+five-year mortality (../shared/data/nhanes_2003_06, where available).
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from audits.judging.judge import Audited, judge
+from audits.judging.judge import judge
 from audits.judging.policy import Policy, load_policy
 from contracts.verdict import Finding
-from support import auditor_trials
-from support.auditor_trials import TRIALS, Trial
-from support.planted import AUDITED, Examined, Scenario, examine, scenarios
+from support.auditor_evaluation import INPUTS, DetectionRates, evaluate
+from support.auditor_trials import TRIALS, Trial, TrialResult, run_trial
+from support.planted import Scenario, planted_case, scenarios
 
 ROOT = Path(__file__).resolve().parent.parent
 NHANES = ROOT.parent / "shared" / "data" / "nhanes_2003_06" / "subject_features.csv.gz"
@@ -37,13 +37,13 @@ DEATH = "death within five years"
 
 def at_the_limit() -> Scenario:
     """Return F1 with the disparity exactly at the limit: blocking it is a false alarm."""
-    just = next(s for s in scenarios(LIMIT / 2) if s.name == "F1")
-    return replace(just, name="F1 at the limit", story="promised too much, just as much as may be")
+    at_limit = next(s for s in scenarios(LIMIT / 2) if s.name == "F1")
+    return replace(at_limit, name="F1 at the limit", story="promised too much, exactly the limit")
 
 
-def examined(scenario: Scenario) -> Examined:
-    """Examine one scenario with the shipped policy."""
-    return examine(scenario, load_policy(), seeds=SEEDS)
+def rates_of(scenario: Scenario) -> tuple[Scenario, DetectionRates]:
+    """Evaluate the auditor on one planted scenario, with the shipped policy."""
+    return scenario, evaluate(planted_case(scenario, load_policy()), seeds=SEEDS)
 
 
 def mortality_table(*, seed: int = 0) -> pd.DataFrame:
@@ -52,7 +52,7 @@ def mortality_table(*, seed: int = 0) -> pd.DataFrame:
     people = people[people["yr5_mort"].notna()].reset_index(drop=True)
     numbers = people[["Age", "BMI", "TAC", "MVPA", "ST"]].astype(float)
     yes_no = ["Diabetes", "CHF", "Stroke", "Cancer", "MobilityProblem", "SmokeCigs"]
-    given = pd.concat(
+    features = pd.concat(
         [
             numbers.fillna(numbers.median()),
             pd.get_dummies(people[["Gender", *[c for c in yes_no if c in people]]].astype(str)),
@@ -62,10 +62,10 @@ def mortality_table(*, seed: int = 0) -> pd.DataFrame:
     died_N = people["yr5_mort"].to_numpy().astype(bool)
     chance_N, fold_N = np.empty(len(people)), np.empty(len(people), dtype=int)
     folds = StratifiedKFold(5, shuffle=True, random_state=seed)
-    for fold, (seen, unseen) in enumerate(folds.split(given, died_N)):
+    for fold, (seen, unseen) in enumerate(folds.split(features, died_N)):
         model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
-        model.fit(given.iloc[seen], died_N[seen])
-        chance_N[unseen] = model.predict_proba(given.iloc[unseen])[:, 1]
+        model.fit(features.iloc[seen], died_N[seen])
+        chance_N[unseen] = model.predict_proba(features.iloc[unseen])[:, 1]
         fold_N[unseen] = fold
     age = people["Age"].to_numpy(dtype=float)
     base = died_N.mean()
@@ -79,23 +79,23 @@ def mortality_table(*, seed: int = 0) -> pd.DataFrame:
             "group:age band": np.where(age < 60, "50-59", np.where(age < 70, "60-69", "70-85")),
         }
     )  # fmt: skip
-    same = table.assign(model="everyone alike", **{f"chance:{DEATH}": base})
-    return pd.concat([table, same], ignore_index=True)
+    base_rate = table.assign(model="everyone alike", **{f"chance:{DEATH}": base})
+    return pd.concat([table, base_rate], ignore_index=True)
 
 
 def nhanes(policy: Policy) -> list[Finding]:
     """Return the findings on race."""
-    audited: Audited = replace(AUDITED, model_version="nhanes/1", simulated=False)
-    return [f for f in judge(mortality_table(), policy, audited).findings if f.axis == "race"]
+    inputs = replace(INPUTS, model_version="nhanes/1", simulated=False)
+    return [f for f in judge(mortality_table(), policy, inputs).findings if f.axis == "race"]
 
 
-def tried(trial: Trial) -> auditor_trials.Examined:
-    """Try the auditor on one scenario of the simulated cohort."""
-    return auditor_trials.examine(trial, load_policy(), seeds=SEEDS)
+def result_of(trial: Trial) -> TrialResult:
+    """Evaluate the auditor on one scenario of the simulated cohort."""
+    return run_trial(trial, load_policy(), seeds=SEEDS)
 
 
 def share(number: float | None) -> str:
-    """Return a share in per cent; nothing for none."""
+    """Return a share in per cent; empty for None."""
     return "" if number is None else f"{number:.0%}"
 
 
@@ -103,14 +103,14 @@ def print_trials(pool: Executor) -> None:
     """Print how the auditor did on simulated cohorts."""
     print(f"SIMULATED cohorts, {SEEDS} seeds each, forecast by least squares")
     print("| scenario | subjects | group | metric | limit | gap planted | gap of the scenario as"
-          " shipped | found | false alarm | true gap in the bracket |")  # fmt: skip
+          " shipped | detected | false alarm | true gap in the bracket |")  # fmt: skip
     print("|---|---|---|---|---|---|---|---|---|---|")
-    for one in pool.map(tried, TRIALS):
-        trial = one.trial
+    for result in pool.map(result_of, TRIALS):
+        trial, rates = result.trial, result.rates
         group = "" if trial.name == "F0" else f"{trial.axis}: {trial.group}"
         limit = f"{trial.task.limit:g}"
-        gaps = ["" if gap is None else f"{gap:+.2f}" for gap in (one.gap, one.gap_as_shipped)]
-        shares = [share(each) for each in (one.found, one.false_alarm, one.bracketed)]
+        gaps = ["" if gap is None else f"{gap:+.2f}" for gap in (result.gap, result.gap_as_shipped)]
+        shares = [share(s) for s in (rates.detected, rates.false_alarm, rates.bracketed)]
         cells = [trial.name, str(trial.subjects), group, trial.metric or "", limit, *gaps, *shares]
         print(f"| {' | '.join(cells)} |", flush=True)
 
@@ -118,13 +118,13 @@ def print_trials(pool: Executor) -> None:
 def print_planted(pool: Executor) -> None:
     """Print how the auditor did on planted tables."""
     print(f"\nSIMULATED tables, {SEEDS} seeds each, disparity twice the limit of {LIMIT} points")
-    print("| scenario | what happened to the group | found | at least suspected | false alarm"
+    print("| scenario | what happened to the group | detected | at least suspected | false alarm"
           " elsewhere | true gap in the bracket |")  # fmt: skip
     print("|---|---|---|---|---|---|")
-    for one in pool.map(examined, (*scenarios(LIMIT), at_the_limit())):
-        shares = (one.found, one.suspected, one.false_alarm, one.bracketed)
-        cells = " | ".join(share(each) for each in shares)
-        print(f"| {one.scenario.name} | {one.scenario.story} | {cells} |", flush=True)
+    for scenario, rates in pool.map(rates_of, (*scenarios(LIMIT), at_the_limit())):
+        shares = (rates.detected, rates.suspected, rates.false_alarm, rates.bracketed)
+        cells = " | ".join(share(s) for s in shares)
+        print(f"| {scenario.name} | {scenario.story} | {cells} |", flush=True)
 
 
 def main() -> None:
@@ -133,7 +133,7 @@ def main() -> None:
         print_trials(pool)
         print_planted(pool)
     if not NHANES.exists():
-        print(f"NHANES: {NHANES} is not there; skipped")
+        print(f"NHANES: {NHANES} not found, skipped")
         return
     print("\nNHANES 2003-2006, five-year mortality, plain logistic, out of fold")
     for finding in nhanes(load_policy(NHANES_POLICY)):

@@ -7,7 +7,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 from audits.ledger.ledger import Ledger
-from audits.measure.measures import Metric
+from audits.measure.metrics import Metric
 from audits.report.content import Report
 from contracts.bundle import CARD_FILE
 from contracts.errors import EvidenceMissing, IntegrityError, PromotionRefused

@@ -12,7 +12,8 @@ from tempfile import TemporaryDirectory
 
 from audits.judging.policy import Policy, load_policy
 from audits.ledger.ledger import Ledger
-from audits.ledger.mirror import Drift, catch_up
+from audits.ledger.mirror import Drift
+from audits.ledger.mirror import mirror_aliases as mirror_champions
 from audits.ledger.signing import SIGNATURE, make_key, sign, verify
 from audits.report.content import Report
 from contracts.cohort import Cohort
@@ -144,7 +145,7 @@ def fetch_report(settings: Settings, version: ModelVersion) -> tuple[Report, str
 
 def mirror_aliases(settings: Settings, ledger: Ledger) -> list[Drift]:
     """Make MLflow's aliases show the ledger's champions; print and return the ones that drifted."""
-    drifts = catch_up(
+    drifts = mirror_champions(
         ledger,
         ChampionAliases(store=settings.store),
         actor=settings.actor,

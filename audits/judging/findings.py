@@ -1,4 +1,4 @@
-"""Turns evidence into findings: the judged, the unjudgeable, and the attribute of one group."""
+"""Turns evidence into findings, and records what could not be judged or compared."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from scipy.stats import false_discovery_control
 
+from audits.judging.evidence import Evidence
 from audits.judging.policy import Rule, decide
-from audits.judging.wording import Evidence, sentence, shortage
-from audits.measure.partitions import EVERYONE, Partition
+from audits.judging.wording import sentence
+from audits.measure.groups import EVERYONE, Grouping
 from contracts.predictions import CHAMPION
 from contracts.verdict import Finding, Outcome
 from contracts.vocabulary import NOT_RECORDED
@@ -19,41 +20,39 @@ COMPARISON = "groups to compare"
 """Rule and metric of the finding that an attribute is the same for everyone."""
 
 
-def adjusted(every: Sequence[Evidence]) -> list[float | None]:
+def adjusted(evidence: Sequence[Evidence]) -> list[float | None]:
     """Return each p-value after Benjamini-Hochberg, binding and other rules each as one family.
 
     Benjamini and Hochberg 1995, doi:10.1111/j.2517-6161.1995.tb02031.x. The groups of a cohort
     overlap, and their statistics are positively dependent, which the procedure allows for
     (Benjamini and Yekutieli 2001).
     """
-    told: list[float | None] = [None] * len(every)
+    adjusted_ps: list[float | None] = [None] * len(evidence)
     for binding in (True, False):
         family = [
-            place
-            for place, evidence in enumerate(every)
-            if evidence.rule.binding is binding
-            and evidence.p_value is not None
-            and not shortage(evidence)
+            (index, item.p_value)
+            for index, item in enumerate(evidence)
+            if item.rule.binding is binding and item.p_value is not None and item.shortage is None
         ]
         if family:
-            p_values = np.array([every[place].p_value for place in family], dtype=np.float64)
-            for place, p_value in zip(family, false_discovery_control(p_values), strict=True):
-                told[place] = float(p_value)
-    return told
+            p_values = np.array([p_value for _, p_value in family], dtype=np.float64)
+            for (index, _), p_value in zip(family, false_discovery_control(p_values), strict=True):
+                adjusted_ps[index] = float(p_value)
+    return adjusted_ps
 
 
-def findings(every: Sequence[Evidence]) -> Iterator[Finding]:
-    """Judge all evidence together, each by its rule."""
-    for evidence, adjusted_p in zip(every, adjusted(every), strict=True):
-        yield finding(evidence, adjusted_p)
+def findings(evidence: Sequence[Evidence]) -> Iterator[Finding]:
+    """Judge all evidence together, each item by its rule."""
+    for item, adjusted_p in zip(evidence, adjusted(evidence), strict=True):
+        yield finding(item, adjusted_p)
 
 
 def finding(evidence: Evidence, adjusted_p: float | None) -> Finding:
     """Judge evidence by its rule; a group too small for it is insufficient evidence."""
     rule, interval = evidence.rule, evidence.interval
-    lacking = shortage(evidence) != ""
+    too_small = evidence.shortage is not None
     outcome = (
-        Outcome.INSUFFICIENT if lacking else decide(rule, evidence.estimate, interval, adjusted_p)
+        Outcome.INSUFFICIENT if too_small else decide(rule, evidence.estimate, interval, adjusted_p)
     )
     return Finding(
         rule=rule.name,
@@ -77,8 +76,8 @@ def finding(evidence: Evidence, adjusted_p: float | None) -> Finding:
     )
 
 
-def unjudged(rule: Rule, why: str, *, axis: str = EVERYONE) -> Finding:
-    """Return that a rule could not be applied to anyone, which is never a pass."""
+def not_judged(rule: Rule, why: str, *, axis: str = EVERYONE) -> Finding:
+    """Return the finding that a rule could not be applied to anyone, which is never a pass."""
     return _without_numbers(
         rule=rule.name,
         metric=rule.metric,
@@ -87,12 +86,12 @@ def unjudged(rule: Rule, why: str, *, axis: str = EVERYONE) -> Finding:
         group=EVERYONE,
         limit=rule.limit,
         binding=rule.binding,
-        reason=f"{axis}: {why}, so that {rule.metric} cannot be judged.",
+        reason=f"{axis}: {why}, so {rule.metric} cannot be judged.",
     )
 
 
 def no_champion(rule: Rule) -> Finding:
-    """Return that there is no champion to compare with: shown, and not binding."""
+    """Return the finding that there is no champion to compare with; it does not bind."""
     return _without_numbers(
         rule=rule.name,
         metric=rule.metric,
@@ -101,30 +100,31 @@ def no_champion(rule: Rule) -> Finding:
         group=EVERYONE,
         limit=rule.limit,
         binding=False,
-        reason=f"{EVERYONE}: no other version is the {CHAMPION} yet: nothing to compare with.",
+        reason=f"{EVERYONE}: no other version is the {CHAMPION} yet, so there is nothing to compare"
+        " with.",
     )
 
 
-def nothing_to_compare(partition: Partition, subjects: int) -> Finding:
-    """Return that an attribute is the same for everyone: shown, and not binding.
+def nothing_to_compare(grouping: Grouping, subjects: int) -> Finding:
+    """Return the finding that an attribute is the same for everyone; it does not bind.
 
-    It does not bind because no other forecast of this cohort could be compared either; an
-    attribute recorded for nobody is said to be so.
+    It does not bind because no other forecast of this cohort could be compared either. Where the
+    attribute is not recorded for anyone, the finding says so.
     """
-    label = partition.labels_G[0]
-    unknown = "; it is recorded for nobody, so that this audit says nothing of it"
+    label = grouping.labels_G[0]
+    not_recorded = "; it is not recorded for anyone, so this audit says nothing about it"
     return _without_numbers(
         rule=COMPARISON,
         metric=COMPARISON,
         statistic=COMPARISON,
-        axis=partition.axis,
-        attributes=partition.attributes,
+        axis=grouping.axis,
+        attributes=grouping.attributes,
         group=label,
         subjects=subjects,
         limit=None,
         binding=False,
-        reason=f"{partition.axis}: {label} (n = {subjects}): everyone is in one group: nothing to"
-        f" compare{unknown if label == NOT_RECORDED else ''}.",
+        reason=f"{grouping.axis}: {label} (n = {subjects}): everyone is in one group, so there is"
+        f" nothing to compare{not_recorded if label == NOT_RECORDED else ''}.",
     )
 
 

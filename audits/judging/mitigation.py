@@ -1,14 +1,17 @@
 """Compares ways to make forecasts fairer, by accuracy and gap; recommends none.
 
-Only what can be done to finished forecasts is computed here, each method fitted on the folds that a
-person is not in. What needs another training (plain, group-aware checkpoint choice, reweighing,
-Group DRO) comes as the prediction table of a variant. Letters: N rows, Q quantile levels.
+Only methods that change finished forecasts are computed here, each fitted on the folds that a
+person is not in. Methods that need another training (plain, group-aware checkpoint choice,
+reweighing, Group DRO) come as the prediction table of a variant.
+
+Letters: N rows, Q quantile levels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,9 +21,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from audits.judging.policy import Policy
 from audits.measure.disparity import Statistic, estimates
+from audits.measure.groups import by_attribute
 from audits.measure.intervals import Interval, Scores, bootstrap, percentile_interval
-from audits.measure.measures import Metric, measures, milestones
-from audits.measure.partitions import axes
+from audits.measure.metrics import Measure, Metric, available_measures, milestones
 from contracts.errors import ContractError
 from contracts.forecast import QUANTILE_LEVELS
 from contracts.predictions import (
@@ -40,74 +43,92 @@ from contracts.predictions import (
 
 Array = NDArray[np.float64]
 
-FEWEST_TO_FIT = 30
-"""Rows of a group below which its own calibration would be noise: the pooled one is used."""
+MINIMUM_ROWS_TO_FIT = 30
+"""A group with fewer rows gets the pooled calibration, as its own would be noise."""
 
-COMPARED = (Metric.ERROR, Metric.COVERAGE, Metric.MISSED)
+METRICS = (Metric.MEAN_ABSOLUTE_ERROR, Metric.COVERAGE, Metric.FALSE_NEGATIVE_RATE)
 REGISTERED = "as registered"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
-    """A metric under a method: everyone's value, and the largest difference between groups.
+class MethodResult:
+    """A measure under a method: everyone's value, and the largest difference between groups.
 
     The intervals are 95 % by subject bootstrap; None where too rarely defined.
     """
 
     method: str
-    metric: str
+    measure: Measure
     overall: float
     overall_interval: Interval | None
     gap: float
     gap_interval: Interval | None
 
+    def as_record(self) -> dict[str, Any]:
+        """Return it as JSON can carry it, the measure by its name."""
+        return {
+            "method": self.method,
+            "metric": self.measure.name,
+            "overall": self.overall,
+            "overall_interval": _bounds(self.overall_interval),
+            "gap": self.gap,
+            "gap_interval": _bounds(self.gap_interval),
+        }
+
 
 def compare(
     predictions: pd.DataFrame, axis: str, policy: Policy, variants: Mapping[str, pd.DataFrame]
-) -> list[Compared]:
+) -> list[MethodResult]:
     """Compare methods on one attribute.
 
     Parameters
     ----------
     predictions
-        The prediction table; the candidate's rows are taken, which need `fold`.
+        The prediction table; its candidate's rows are used, and need the column `fold`.
     axis
         The attribute whose groups are compared.
     policy
-        Replicates, seed and yardsticks.
+        Replicates, seed and thresholds.
     variants
-        Prediction tables of versions trained otherwise, on the same people, by name.
+        Prediction tables of versions trained in other ways, on the same people, by name.
 
     Raises
     ------
     ContractError
-        There is no such attribute, or no fold.
+        The table lacks the attribute, or its folds.
     """
     registered = _candidate(predictions)
     if GROUP + axis not in registered.columns or FOLD not in registered.columns:
-        raise ContractError(f"mitigation: the prediction table needs {GROUP + axis} and {FOLD}")
+        raise ContractError(
+            f"mitigation: the prediction table lacks {GROUP + axis} or {FOLD}",
+            "choose an attribute of the task, and a version whose table says which fold is which",
+        )
     tables = {REGISTERED: registered}
     for name, variant in variants.items():
-        tables[name] = _refused_alike(_candidate(variant), registered)
+        tables[name] = _with_same_refusals(_candidate(variant), registered)
     for name, method in METHODS.items():
         tables[name] = _cross_fitted(registered, axis, method)
-    told: list[Compared] = []
+    results: list[MethodResult] = []
     for name, table in tables.items():
-        told += _measured(name, table, axis, policy)
-    return told
+        results += _measured(name, table, axis, policy)
+    return results
+
+
+def _bounds(interval: Interval | None) -> dict[str, float] | None:
+    return None if interval is None else asdict(interval)
 
 
 def _candidate(predictions: pd.DataFrame) -> pd.DataFrame:
     return predictions[predictions[MODEL] == CANDIDATE].reset_index(drop=True)
 
 
-def _refused_alike(variant: pd.DataFrame, registered: pd.DataFrame) -> pd.DataFrame:
-    """Count the same forecasts: a variant refuses whom the registered version refuses."""
+def _with_same_refusals(variant: pd.DataFrame, registered: pd.DataFrame) -> pd.DataFrame:
+    """Compare the same forecasts: a variant refuses those that the registered version refuses."""
     if REFUSED not in registered.columns:
         return variant
     keys = [SUBJECT, ORIGIN, HORIZON]
-    told = variant.drop(columns=REFUSED, errors="ignore")
-    return told.merge(registered[[*keys, REFUSED]], on=keys, validate="one_to_one")
+    unmarked = variant.drop(columns=REFUSED, errors="ignore")
+    return unmarked.merge(registered[[*keys, REFUSED]], on=keys, validate="one_to_one")
 
 
 Method = Callable[[pd.DataFrame, pd.DataFrame, str], pd.DataFrame]
@@ -125,21 +146,21 @@ def _cross_fitted(table: pd.DataFrame, axis: str, method: Method) -> pd.DataFram
 def group_calibration(seen: pd.DataFrame, rows: pd.DataFrame, column: str) -> pd.DataFrame:
     """Shift each quantile by the group's own conformal offset (Mondrian; Romano 2019 per group).
 
-    A group of fewer than `FEWEST_TO_FIT` rows to fit on gets everyone's offset.
+    A group of fewer than `MINIMUM_ROWS_TO_FIT` rows to fit on gets everyone's offset.
     """
     pooled_Q = _offsets(seen)
-    for label, here in rows.groupby(column):
-        own = seen[seen[column] == label]
-        offset_Q = _offsets(own) if len(own) >= FEWEST_TO_FIT else pooled_Q
-        shifted_NQ = here[list(QUANTILE_COLUMNS)].to_numpy() + offset_Q
-        rows.loc[here.index, list(QUANTILE_COLUMNS)] = np.sort(shifted_NQ, axis=1)
+    for label, members in rows.groupby(column):
+        fitted_on = seen[seen[column] == label]
+        offset_Q = _offsets(fitted_on) if len(fitted_on) >= MINIMUM_ROWS_TO_FIT else pooled_Q
+        shifted_NQ = members[list(QUANTILE_COLUMNS)].to_numpy() + offset_Q
+        rows.loc[members.index, list(QUANTILE_COLUMNS)] = np.sort(shifted_NQ, axis=1)
     return rows
 
 
-def weighed_recalibration(seen: pd.DataFrame, rows: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Recalibrate the median by a line in which every group weighs the same.
+def weighted_recalibration(seen: pd.DataFrame, rows: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Recalibrate the median by a line in whose fit every group has the same weight.
 
-    Reweighing after the fact: the network is untouched, so it can take out what is linear only.
+    Reweighing after the fact: the network is unchanged, so only linear errors can be removed.
     """
     weight_N = 1 / seen.groupby(column)[column].transform("size").to_numpy(dtype=np.float64)
     x, y = seen["q50"].to_numpy(), seen[TRUTH].to_numpy()
@@ -153,42 +174,42 @@ def weighed_recalibration(seen: pd.DataFrame, rows: pd.DataFrame, column: str) -
 def threshold_optimizer(seen: pd.DataFrame, rows: pd.DataFrame, column: str) -> pd.DataFrame:
     """Set each milestone's chances to 0 or 1 by fairlearn's ThresholdOptimizer.
 
-    For analysis only: it needs the group to decide, and gives a person of one group another answer
-    than one of another for the same chance.
+    For analysis only: it decides by group, so that two people with the same chance can get
+    different answers.
     """
     for name in milestones(rows):
         reached_N = seen[REACHED + name].to_numpy(dtype=np.int64)
         groups = seen.groupby(column)[REACHED + name].nunique()
         if (groups < 2).any():
-            continue  # A group all of one kind has no rate to be made alike.
+            continue  # A group with one outcome only has no rate to be equalised.
         optimizer = ThresholdOptimizer(
-            estimator=_Given(), constraints="false_negative_rate_parity",
+            estimator=_Identity(), constraints="false_negative_rate_parity",
             objective="balanced_accuracy_score", prefit=True, predict_method="predict_proba",
         )  # fmt: skip
         optimizer.fit(seen[[CHANCE + name]], reached_N, sensitive_features=seen[column])
         known_N = rows[column].isin(groups.index)
-        told = optimizer.predict(
+        decision_N = optimizer.predict(
             rows.loc[known_N, [CHANCE + name]],
             sensitive_features=rows.loc[known_N, column],
             random_state=0,
         )
-        rows.loc[known_N, CHANCE + name] = np.asarray(told, dtype=np.float64)
+        rows.loc[known_N, CHANCE + name] = np.asarray(decision_N, dtype=np.float64)
     return rows
 
 
 METHODS: dict[str, Method] = {
     "group-conditional calibration": group_calibration,
-    "recalibration, groups weighing alike": weighed_recalibration,
+    "recalibration, groups weighing alike": weighted_recalibration,
     "fairlearn ThresholdOptimizer (milestones only)": threshold_optimizer,
 }
 
 
-class _Given(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """A classifier whose chances are its only input."""
+class _Identity(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A classifier that returns the chances it is given."""
 
     classes_ = np.array([0, 1])
 
-    def fit(self, *_: object) -> _Given:
+    def fit(self, *_: object) -> _Identity:
         """Nothing is learned."""
         return self
 
@@ -202,27 +223,27 @@ class _Given(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def _offsets(rows: pd.DataFrame) -> Array:
-    """Return what each quantile must move by so that it holds its share of the outcomes, (Q,)."""
+    """Return the shift of each quantile that makes it hold its share of the outcomes, (Q,)."""
     miss_NQ = rows[TRUTH].to_numpy()[:, None] - rows[list(QUANTILE_COLUMNS)].to_numpy()
     return np.array([np.quantile(miss_NQ[:, q], level) for q, level in enumerate(QUANTILE_LEVELS)])
 
 
-def _measured(name: str, table: pd.DataFrame, axis: str, policy: Policy) -> list[Compared]:
-    partition = next(each for each in axes(table) if each.axis == axis)
-    measured = tuple(m for metric in COMPARED for m in measures(table, metric))
+def _measured(name: str, table: pd.DataFrame, axis: str, policy: Policy) -> list[MethodResult]:
+    grouping = next(g for g in by_attribute(table) if g.axis == axis)
+    measured = tuple(m for metric in METRICS for m in available_measures(table, metric))
     (scores,) = bootstrap(
-        table, [partition], measured, replicates=policy.replicates, seed=policy.seed,
-        yardsticks=policy.yardsticks,
+        table, [grouping], measured, replicates=policy.replicates, seed=policy.seed,
+        thresholds=policy.thresholds,
     )  # fmt: skip
-    return [_compared(name, scores, column) for column in range(len(measured))]
+    return [_result(name, scores, column) for column in range(len(measured))]
 
 
-def _compared(name: str, scores: Scores, column: int) -> Compared:
-    everyone = np.ones(len(scores.partition.labels_G), dtype=np.bool_)
-    (gap,) = estimates(scores, column, Statistic.BETWEEN, everyone)
-    return Compared(
+def _result(name: str, scores: Scores, column: int) -> MethodResult:
+    enough_G = np.ones(len(scores.grouping.labels_G), dtype=np.bool_)
+    (gap,) = estimates(scores, column, Statistic.DIFFERENCE_BETWEEN, enough_G)
+    return MethodResult(
         method=name,
-        metric=scores.measured[column].name,
+        measure=scores.measured[column],
         overall=float(scores.overall_GM[0, column]),
         overall_interval=percentile_interval(scores.overall_RGM[:, 0, column], confidence=0.95),
         gap=gap.value,

@@ -1,4 +1,4 @@
-"""Every metric of every group at every horizon, with intervals: described, not judged."""
+"""Every metric of every group at every horizon, with intervals: reported, not judged."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from pydantic import BaseModel, ConfigDict
 
 from audits.judging.counts import group_counts
 from audits.judging.policy import Policy
+from audits.measure.groups import by_attribute, everyone
 from audits.measure.intervals import Scores, bootstrap, percentile_interval
-from audits.measure.measures import Metric, horizons, measures
-from audits.measure.partitions import axes, everyone
+from audits.measure.metrics import Metric, available_measures, horizons
 
 CONFIDENCE = 0.95
-POOLED = (
-    Metric.REFUSALS, Metric.DELAY, Metric.LOST, Metric.WEAR, Metric.UNOBSERVED, Metric.GAP,
-    Metric.INSTABILITY,
-)  # fmt: skip
-"""Of the person at the origin, so the same at each horizon."""
+AT_ORIGIN = (
+    Metric.REFUSAL_RATE,
+    Metric.DAYS_SINCE_ONSET,
+    Metric.UNOBSERVED_OUTCOMES,
+    Metric.WEAR_HOURS,
+    Metric.DAYS_WITHOUT_DATA,
+    Metric.EXPLANATION_GAP,
+    Metric.EXPLANATION_INSTABILITY,
+)
+"""Metrics of the person at the origin, so they are the same at each horizon."""
 
 
 class Performance(BaseModel):
@@ -28,13 +33,13 @@ class Performance(BaseModel):
     Parameters
     ----------
     axis, attributes, group, metric, milestone, horizon_day
-        What of whom and when; no milestone and no horizon are None (over all horizons).
+        Which metric of which group, and when; None for no milestone, and for all horizons.
     subjects, events
-        People, and events (`audits.judging.counts`); None where hidden from readers.
+        People, and events (`audits.judging.counts`); None where hidden.
     value, low, high
-        Estimate and 95 % interval by subject bootstrap; None where there is none, or hidden.
+        Estimate and 95 % interval by subject bootstrap; None where undefined or hidden.
     unit, denominator
-        What the number counts, and of whom it is taken.
+        What the number counts, and what it is a share or mean of.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -55,40 +60,40 @@ class Performance(BaseModel):
 
 
 def performance(table: pd.DataFrame, policy: Policy) -> tuple[Performance, ...]:
-    """Measure all that a table has the columns for, for everyone and on every attribute."""
+    """Measure all that a table has the columns for, for everyone and by every attribute."""
     days = (None, *horizons(table))
     measured = tuple(
         measure
         for metric in Metric
-        for measure in measures(table, metric, (None,) if metric in POOLED else days)
+        for measure in available_measures(table, metric, (None,) if metric in AT_ORIGIN else days)
     )
-    told = bootstrap(
+    results = bootstrap(
         table,
-        [everyone(table), *axes(table)],
+        [everyone(table), *by_attribute(table)],
         measured,
         replicates=policy.replicates,
         seed=policy.seed,
-        yardsticks=policy.yardsticks,
+        thresholds=policy.thresholds,
     )
-    return tuple(row for scores in told for row in _rows(table, scores, policy))
+    return tuple(row for scores in results for row in _rows(table, scores, policy))
 
 
 def unavailable(table: pd.DataFrame) -> tuple[str, ...]:
     """Return the metrics that the table lacks the columns for."""
-    return tuple(metric.value for metric in Metric if not measures(table, metric))
+    return tuple(metric.value for metric in Metric if not available_measures(table, metric))
 
 
 def _rows(table: pd.DataFrame, scores: Scores, policy: Policy) -> Iterator[Performance]:
     for column, measure in enumerate(scores.measured):
-        counts = group_counts(table, scores.partition, measure, policy.yardsticks)
-        for group, label in enumerate(scores.partition.labels_G):
+        counts = group_counts(table, scores.grouping, measure, policy.thresholds)
+        for group, label in enumerate(scores.grouping.labels_G):
             value = float(scores.value_GM[group, column])
             interval = percentile_interval(
                 scores.value_RGM[:, group, column], confidence=CONFIDENCE
             )
             yield Performance(
-                axis=scores.partition.axis,
-                attributes=scores.partition.attributes,
+                axis=scores.grouping.axis,
+                attributes=scores.grouping.attributes,
                 group=label,
                 metric=measure.metric,
                 milestone=measure.milestone,

@@ -1,4 +1,4 @@
-"""The audit's rules: read from TOML, and applied to one estimate with its interval."""
+"""The rules of the audit: read from TOML, and applied to an estimate with its interval."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from audits.measure.definitions import Unit, Yardsticks
+from audits.judging.units import ScoreUnit, score_unit
 from audits.measure.disparity import Direction, Scope, Statistic
 from audits.measure.intervals import Interval
-from audits.measure.measures import Metric
+from audits.measure.metric_definitions import MetricThresholds, Unit
+from audits.measure.metrics import Metric
 from contracts.digests import record_digest
 from contracts.errors import ContractError
 from contracts.predictions import CHAMPION
@@ -32,20 +33,19 @@ class Rule(_Strict):
     Parameters
     ----------
     name, rationale
-        What it is called, and why its limit is what it is; both are shown to readers.
+        What it is called, and why its limit is what it is; readers see both.
     scope, axes, each_horizon
-        For whom: which kind of groups, of which attributes (None: of all), and whether each horizon
-        is judged on its own or all together.
+        Which groups it applies to, of which attributes (None: of all), and whether each horizon is
+        judged on its own or all together.
     metric, statistic, comparator
         What is computed; a comparator is a `model` of the prediction table.
     direction, limit
-        What is acceptable, in the metric's unit. There is no default direction: a threshold without
-        one is a mistake.
+        What is acceptable, in the metric's unit. There is no default direction, because a limit
+        without one is a mistake.
     confidence
         Of the two-sided interval, and one minus the level of the Benjamini-Hochberg step.
     minimum_subjects, minimum_events
-        Fewer people in the group, or fewer with or without the milestone, are insufficient
-        evidence.
+        A group with fewer people, or fewer with or without the milestone, is insufficient evidence.
     binding
         Whether the rule can hold back a pass.
     """
@@ -68,11 +68,13 @@ class Rule(_Strict):
     @model_validator(mode="after")
     def _consistent(self) -> Rule:
         overall = self.scope is Scope.OVERALL
-        broken = {
-            f"a comparator belongs to {Statistic.AGAINST!r} only": (self.comparator is not None)
-            != (self.statistic is Statistic.AGAINST),
-            "everyone at once leaves no rest to differ from": overall
-            and self.statistic not in {Statistic.VALUE, Statistic.AGAINST},
+        inconsistencies = {
+            f"a comparator belongs to {Statistic.AGAINST_COMPARATOR!r} only": (
+                self.comparator is not None
+            )
+            != (self.statistic is Statistic.AGAINST_COMPARATOR),
+            "with everyone in one group there is no rest to differ from": overall
+            and self.statistic not in {Statistic.VALUE, Statistic.AGAINST_COMPARATOR},
             "axes belong to the scope of axes": self.axes is not None
             and self.scope is not Scope.AXES,
             "minimum_events belongs to metrics of milestones only": self.metric.of_milestone
@@ -82,21 +84,21 @@ class Rule(_Strict):
             "a ratio needs a limit above 0, and one side of it": self.statistic.is_ratio
             and (self.limit <= 0 or self.direction is Direction.WITHIN),
         }
-        for why, is_so in broken.items():
-            if is_so:
-                raise ValueError(f"{self.name!r}: {why}")
+        for reason, is_present in inconsistencies.items():
+            if is_present:
+                raise ValueError(f"{self.name!r}: {reason}")
         return self
 
 
 class LabelBias(_Strict):
-    """How far a group's scores may be off for the same ability, in points, and who says so."""
+    """By how many points a group's scores may be off for the same ability, and the source."""
 
     points: Annotated[float, Field(gt=0)]
     source: Annotated[str, Field(min_length=10)]
 
 
 class Policy(_Strict):
-    """Limits agreed with those who answer for the forecasts; every change is a new version.
+    """Limits agreed with those responsible for the forecasts; every change is a new version.
 
     Parameters
     ----------
@@ -107,13 +109,13 @@ class Policy(_Strict):
     replicates, seed
         Of the bootstrap.
     valid_days
-        How long a pass holds.
+        How long an audit is valid.
     recovery_rule
         The published rule that every candidate must beat: a `model` of the prediction table.
     important_difference, decision_threshold
-        Score points that patients feel; the chance from which a milestone counts as forecast.
+        Score points that patients notice; the chance from which a milestone counts as forecast.
     least_error
-        Score points: a mean error below is better than the instrument can be read, so a leak.
+        Score points: a smaller mean error than the instrument's own is a sign of a leak.
     label_bias
         For the sensitivity analysis.
     rules
@@ -148,38 +150,43 @@ class Policy(_Strict):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what the policy says, whatever the layout of its file."""
+        """SHA-256 of the policy's content, whatever the layout of its file."""
         return record_digest(self.model_dump(mode="json"))
 
     @property
-    def yardsticks(self) -> Yardsticks:
-        """What metrics need of it."""
-        return Yardsticks(
+    def thresholds(self) -> MetricThresholds:
+        """The thresholds that metrics use."""
+        return MetricThresholds(
             important_difference=self.important_difference,
             decision_threshold=self.decision_threshold,
         )
 
-    def carried_over(self, instrument: str, important_difference: float) -> Policy:
-        """Return the policy for another instrument: limits of as many important differences.
+    @property
+    def score_unit(self) -> ScoreUnit:
+        """Unit of the instrument's scores."""
+        return score_unit(self.instrument, self.important_difference)
 
-        Shares, chances and ratios stay. Version and rationales say what was done, so the digest
-        differs.
+    def carried_over(self, instrument: str, important_difference: float) -> Policy:
+        """Return the policy for another instrument, with limits of as many important differences.
+
+        Shares, chances and ratios stay as they are. Version and rationales say what was done, so
+        the digest differs.
 
         Parameters
         ----------
         important_difference
-            Smallest change of that instrument which patients feel, in its own points.
+            Smallest change of that instrument that patients notice, in its own points.
         """
         if instrument == self.instrument:
             return self
         scale = important_difference / self.important_difference
-        told = (
+        note = (
             f" Written for {self.important_difference:g} points of {self.instrument}, carried over"
             f" to {important_difference:g} of {instrument}."
         )
         rules = [
             rule.model_copy(
-                update={"limit": rule.limit * scale, "rationale": rule.rationale + told}
+                update={"limit": rule.limit * scale, "rationale": rule.rationale + note}
             )
             if rule.metric.definition.unit is Unit.POINTS and not rule.statistic.is_ratio
             else rule
@@ -187,7 +194,7 @@ class Policy(_Strict):
         ]
         bias = {
             "points": self.label_bias.points * scale,
-            "source": self.label_bias.source + told,
+            "source": self.label_bias.source + note,
         }
         return self.model_copy(
             update={
@@ -213,7 +220,10 @@ def load_policy(path: Path | None = None) -> Policy:
     try:
         return Policy.model_validate(tomllib.loads(file.read_text("utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
-        raise ContractError(f"audit policy {file.name}: {error}") from error
+        raise ContractError(
+            f"audit policy {file.name}: {error}",
+            "correct the file; the policy that rehabcast ships is an example",
+        ) from error
 
 
 def decide(
@@ -221,24 +231,24 @@ def decide(
 ) -> Outcome:
     """Compare an interval with a rule's limit.
 
-    Pass when all of the interval is acceptable. Blocked when none of it is, and that is still so
-    after Benjamini-Hochberg over all rules and groups. Needs review when the best guess is beyond
-    the limit, insufficient evidence when it is within. Each comparison is written so that NaN is
-    never a pass.
+    Pass when the whole interval is acceptable. Blocked when none of it is, even after
+    Benjamini-Hochberg over all rules and groups. Otherwise needs review when the estimate is beyond
+    the limit, and insufficient evidence when it is within. Each comparison is written so that NaN
+    is never a pass.
 
-    Every binding rule must pass in every group, so the chance that an unfair model gets through
-    does not grow with the number of groups (Berger 1982, an intersection-union test); what would
-    grow is the chance that a fair one is blocked, and Benjamini-Hochberg holds that.
+    Every binding rule must pass in every group, so the chance that an unfair model passes does not
+    grow with the number of groups (Berger 1982, an intersection-union test). The chance that a fair
+    model is blocked would grow; Benjamini-Hochberg controls it.
     """
     if interval is None or not all(map(math.isfinite, (estimate, interval.low, interval.high))):
         return Outcome.INSUFFICIENT
-    low, high = (rule.direction.beyond(end, rule.limit) for end in (interval.low, interval.high))
+    low, high = (rule.direction.excess(end, rule.limit) for end in (interval.low, interval.high))
     good = max(low, high) <= 0
-    # Within a limit on both sides, the interval may also reach from beyond the one to beyond the
-    # other: all that is acceptable lies in it.
+    # With a limit on both sides, the interval may reach from beyond one to beyond the other: then
+    # everything acceptable lies in it.
     same_side = rule.direction is not Direction.WITHIN or interval.low * interval.high > 0
     bad = min(low, high) > 0 and same_side
-    beyond = rule.direction.beyond(estimate, rule.limit) > 0
+    beyond = rule.direction.excess(estimate, rule.limit) > 0
     if good:
         return Outcome.PASS
     if bad and adjusted_p is not None and adjusted_p <= 1 - rule.confidence:
@@ -247,6 +257,6 @@ def decide(
 
 
 def gravest(findings: Iterable[Finding]) -> Outcome:
-    """Return the gravest binding outcome; with none, nothing was judged: insufficient evidence."""
+    """Return the gravest binding outcome; insufficient evidence where nothing was judged."""
     outcomes = [finding.outcome for finding in findings if finding.binding]
     return max(outcomes, key=GRAVITY.__getitem__, default=Outcome.INSUFFICIENT)

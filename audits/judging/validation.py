@@ -1,18 +1,18 @@
-"""Checks of the prediction table that come before any score: broken, leaking, or split wrongly.
+"""Checks of the prediction table before any score: contract, split, duplicates and leaks.
 
-What a table can show of a leak is shown here; a leak that leaves no trace in it cannot be.
+These checks find leaks that leave a trace in the table; other leaks cannot be found from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
 
-from audits.measure.admission import problems
-from audits.measure.definitions import MEDIAN
-from audits.measure.partitions import EVERYONE
+from audits.measure.groups import EVERYONE
+from audits.measure.metric_definitions import MEDIAN
+from audits.measure.prediction_table import contract_violations
 from contracts.predictions import (
     CANDIDATE,
     CHANCE,
@@ -31,35 +31,38 @@ from contracts.predictions import (
 from contracts.verdict import Finding, Outcome
 
 CHECK = "check of the prediction table"
+"""Metric of the findings that check the table itself."""
+
+CONTRACT = "contract"
 EXACT_AT_MOST = 0.5
 """Share of medians that may equal the truth: scores are whole numbers, forecasts are not."""
 
-FEWEST_ALIKE = 3
-"""Outcomes that two records must share before they are taken for one person's."""
+MINIMUM_SHARED_OUTCOMES = 3
+"""Outcomes that two records must share before they are taken for the same person's."""
 
 
 def validate(table: pd.DataFrame, *, least_error: float) -> list[Finding]:
-    """Check a table; a contract that is broken leaves the other checks undone.
+    """Check a table; where the contract is broken, the other checks are skipped.
 
     Parameters
     ----------
     table
-        Any table that calls itself a prediction table (`contracts.predictions`).
+        A table that should be a prediction table (`contracts.predictions`).
     least_error
-        Mean error, score points, below which the outcome must have been seen.
+        Mean error in score points; a smaller one means that the outcome was seen.
 
     Returns
     -------
-    One finding per check, blocked where it fails; all bind.
+    One finding per check, blocked where the check fails; all of them bind.
     """
-    broken = problems(table)
-    told = [_checked("contract", table, broken, "every column and value is as it must be")]
-    if broken:
-        return told
+    violations = contract_violations(table)
+    contract = _checked(CONTRACT, table, violations, "every column and value is as required")
+    if violations:
+        return [contract]
     return [
-        *told,
+        contract,
         _split_by_subject(table),
-        _checked("overlap", table, list(_overlaps(table)), "no person is there under two numbers"),
+        _checked("overlap", table, list(_overlaps(table)), "no person occurs under two numbers"),
         _checked("time", table, list(_known_outcomes(table)), "no outcome is from before its"
                  " forecast"),
         _checked("leak", table, list(_leaks(table, least_error)), "no forecast looks as if it had"
@@ -67,22 +70,28 @@ def validate(table: pd.DataFrame, *, least_error: float) -> list[Finding]:
     ]  # fmt: skip
 
 
+def breaks_contract(findings: Iterable[Finding]) -> bool:
+    """Return whether the findings say that a table broke its contract, so nothing was scored."""
+    rule = _rule(CONTRACT)
+    return any(f.rule == rule and f.outcome is Outcome.BLOCKED for f in findings)
+
+
 def _split_by_subject(table: pd.DataFrame) -> Finding:
     if FOLD not in table.columns:
-        why = f"the table has no column {FOLD!r}, so that nobody can tell how it was split"
+        why = f"the table has no column {FOLD!r}, so there is no telling how it was split"
         return _finding("split", table, Outcome.INSUFFICIENT, why)
     folds = table.groupby([MODEL, SUBJECT])[FOLD].nunique()
-    if torn := int((folds > 1).sum()):
-        why = f"{torn} time(s) a person is in several folds: split by subject, not by row"
+    if in_several := int((folds > 1).sum()):
+        why = f"a person is in several folds, {in_several} time(s): split by subject, not by row"
         return _finding("split", table, Outcome.BLOCKED, why)
     if table[FOLD].nunique() < 2:
-        why = "everyone is in one fold: forecasts of people the network was trained on"
+        why = "everyone is in one fold, so people were forecast by a network trained on them"
         return _finding("split", table, Outcome.BLOCKED, why)
     return _finding("split", table, Outcome.PASS, "each person is in one fold")
 
 
 def _overlaps(table: pd.DataFrame) -> Iterator[str]:
-    """Find people whose whole records are alike, and who lie in different folds."""
+    """Find people whose complete records are identical, but who are in different folds."""
     rows = table[table[MODEL] == CANDIDATE].sort_values([SUBJECT, ORIGIN, HORIZON])
     if TRUTH not in rows.columns or FOLD not in rows.columns or rows.empty:
         return
@@ -90,15 +99,15 @@ def _overlaps(table: pd.DataFrame) -> Iterator[str]:
     hashed = pd.util.hash_pandas_object(rows[record].astype("str"), index=False)
     people = pd.DataFrame(
         {
-            "record": hashed.groupby(rows[SUBJECT]).agg(lambda each: hash(tuple(each))),
+            "record": hashed.groupby(rows[SUBJECT]).agg(lambda hashes: hash(tuple(hashes))),
             "outcomes": rows.groupby(SUBJECT)[HORIZON].size(),
             FOLD: rows.groupby(SUBJECT)[FOLD].first(),
         }
     )
-    people = people[people["outcomes"] >= FEWEST_ALIKE]
+    people = people[people["outcomes"] >= MINIMUM_SHARED_OUTCOMES]
     folds = people.groupby("record")[FOLD].nunique()
-    if twice := int((folds > 1).sum()):
-        yield f"{twice} record(s) are there under several subject numbers, in different folds"
+    if duplicates := int((folds > 1).sum()):
+        yield f"{duplicates} record(s) occur under several subject numbers, in different folds"
 
 
 _RECORD = {ORIGIN, HORIZON, DAYS_SINCE_ONSET, LAST_SCORE, TRUTH}
@@ -106,7 +115,7 @@ _RECORD = {ORIGIN, HORIZON, DAYS_SINCE_ONSET, LAST_SCORE, TRUTH}
 
 def _known_outcomes(table: pd.DataFrame) -> Iterator[str]:
     if early := int((table[HORIZON] <= table[ORIGIN]).sum()):
-        yield f"{early} row(s) have a horizon that is not after the origin: nothing was forecast"
+        yield f"{early} row(s) have a horizon that is not after the origin, so nothing was forecast"
 
 
 def _leaks(table: pd.DataFrame, least_error: float) -> Iterator[str]:
@@ -121,29 +130,33 @@ def _leaks(table: pd.DataFrame, least_error: float) -> Iterator[str]:
             yield f"{exact:.0%} of the medians are the outcome itself"
         elif error_N.mean() < least_error:
             yield (
-                f"mean error {error_N.mean():.2f} points: the instrument itself cannot be read"
-                f" better than to {least_error:g}"
+                f"the mean error is {error_N.mean():.2f}, but the instrument itself cannot be read"
+                f" more precisely than to {least_error:g}"
             )
     for name in (str(c).removeprefix(CHANCE) for c in rows.columns if str(c).startswith(CHANCE)):
         reached_N = rows[REACHED + name].to_numpy(dtype=np.bool_)
         chance_N = rows[CHANCE + name].to_numpy(dtype=np.float64)
         if reached_N.all() or not reached_N.any():
             continue
-        if min(reached_N.sum(), (~reached_N).sum()) >= FEWEST_ALIKE and (
+        if min(reached_N.sum(), (~reached_N).sum()) >= MINIMUM_SHARED_OUTCOMES and (
             chance_N[reached_N].min() > chance_N[~reached_N].max()
         ):
-            yield f"{name}: the chances part those who reached it from the others without a fault"
+            yield f"{name}: the chances separate those who reached it from the others perfectly"
 
 
-def _checked(check: str, table: pd.DataFrame, wrong: list[str], right: str) -> Finding:
-    if wrong:
-        return _finding(check, table, Outcome.BLOCKED, "; ".join(wrong))
-    return _finding(check, table, Outcome.PASS, right)
+def _checked(check: str, table: pd.DataFrame, faults: list[str], sound: str) -> Finding:
+    if faults:
+        return _finding(check, table, Outcome.BLOCKED, "; ".join(faults))
+    return _finding(check, table, Outcome.PASS, sound)
+
+
+def _rule(check: str) -> str:
+    return f"{CHECK}: {check}"
 
 
 def _finding(check: str, table: pd.DataFrame, outcome: Outcome, why: str) -> Finding:
     return Finding(
-        rule=f"{CHECK}: {check}",
+        rule=_rule(check),
         metric=CHECK,
         statistic=CHECK,
         axis=EVERYONE,

@@ -1,4 +1,4 @@
-"""The gate: what must be true before a version may be served. There is no other way in."""
+"""The gate: what must be true before a version may be served. There is no other way to promote."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from audits.ledger.trail import utc
 from contracts.errors import PromotionRefused
 from contracts.verdict import Outcome, Verdict
 
-SHOWN = 5
+MAX_REASONS = 5
+"""Findings named in a refusal; the report has all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Presented:
-    """What stands before the gate, as it is now, whose signatures were verified.
+class PresentedEvidence:
+    """The evidence at the time of promotion; its signatures have been verified.
 
     Parameters
     ----------
@@ -42,16 +43,24 @@ class Presented:
     policy_digest: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why the gate does not let a version through, and what to do."""
+
+    reason: str
+    what_to_do: str
+
+
 def promote(
     ledger: Ledger,
     *,
     model_version: str,
-    presented: Presented,
+    presented: PresentedEvidence,
     actor: str,
     now: datetime,
     override: Override | None = None,
 ) -> Champion:
-    """Make a version the champion if its audit lets it and two people have approved.
+    """Make a version the champion if its audit allows it and two people have approved it.
 
     Parameters
     ----------
@@ -62,135 +71,172 @@ def promote(
     actor, now
         Who promotes, and when.
     override
-        Needed for, and only used with, an audit that is neither a pass nor blocked. A blocked one
-        cannot be overridden: harm was shown, not doubt.
+        Needed for an audit that neither passed nor was blocked, and used only then. A blocked audit
+        cannot be overridden, because it has shown harm and not merely doubt.
 
     Raises
     ------
     PromotionRefused
-        There is no audit of this version, bundle, report and policy, it is over, it holds the
-        version back, an approval is missing; or another move or audit came first. Nothing changed.
+        There is no audit of this version, bundle, report and policy; it has expired or holds the
+        version back; an approval is missing; or the champion or the audit was replaced in the
+        meantime. Nothing changed.
     """
-    # The epoch is read first: whatever happens from here on makes the swap fail.
+    # The epoch is read first, so that any later change makes the swap fail.
     seen_epoch = ledger.epoch(split_version(model_version)[0])
     audit = ledger.latest_audit(model_version)
     if audit is None:
-        raise PromotionRefused(
-            f"{model_version} has no audit: run `rehabcast audit {model_version}`"
-        )
+        raise PromotionRefused(f"{model_version} has no audit", _audit_again(model_version))
     moment = datetime.fromisoformat(utc(now))
-    why = (
+    refusal = (
         mismatch(audit, presented)
-        or refusal(audit, now=moment, override=override)
+        or audit_refusal(audit, now=moment, override=override)
         or missing_approval(audit, ledger.approvals(audit))
+        or _revocation(ledger, audit)
     )
-    if not why and ledger.revoked_since(model_version, audit.sequence):
-        why = f"it was revoked after its audit: run `rehabcast audit {model_version}`"
-    if why:
-        raise PromotionRefused(f"{model_version}: {why}")
-    used = None if audit.outcome is Outcome.PASS else override
-    return ledger.promote(audit, seen_epoch=seen_epoch, actor=actor, now=moment, override=used)
+    if refusal is not None:
+        raise PromotionRefused(f"{model_version}: {refusal.reason}", refusal.what_to_do)
+    needed = None if audit.outcome is Outcome.PASS else override
+    return ledger.promote(audit, seen_epoch=seen_epoch, actor=actor, now=moment, override=needed)
 
 
 def roll_back(
     ledger: Ledger, model: str, to_epoch: int, *, actor: str, reason: str, now: datetime
 ) -> Champion:
-    """Make the champion of an earlier epoch the champion again; its approvals still stand.
+    """Make the champion of an earlier epoch the champion again; its approvals are still valid.
 
     Raises
     ------
     PromotionRefused
-        Its audit or override is over, a later audit replaced it or it was revoked since; or another
-        move came first.
+        Its audit or override has expired, a later audit replaced it or it was revoked since; or the
+        champion was changed in the meantime.
     EvidenceMissing
         There was no such epoch.
     """
     seen_epoch = ledger.epoch(model)
     earlier = ledger.at_epoch(model, to_epoch)
-    audit = ledger.latest_audit(earlier.model_version)
-    version, moment = earlier.model_version, datetime.fromisoformat(utc(now))
-    why = ""
-    if audit is None or audit.report_digest != earlier.report_digest:
-        why = "a later audit replaced the one it rests on: approve and promote it again"
-    elif moment >= earlier.valid_until:
-        why = f"its audit or override held until {earlier.valid_until.isoformat()}"
-    elif ledger.revoked_since(version, earlier.sequence):
-        why = "it was revoked since: audit, approve and promote it again"
-    if why:
-        raise PromotionRefused(f"{version} (epoch {to_epoch}): {why}")
+    moment = datetime.fromisoformat(utc(now))
+    refusal = _rollback_refusal(ledger, earlier, now=moment)
+    if refusal is not None:
+        raise PromotionRefused(
+            f"{earlier.model_version} (epoch {to_epoch}): {refusal.reason}", refusal.what_to_do
+        )
     return ledger.roll_back(
         model, to_epoch, seen_epoch=seen_epoch, actor=actor, reason=reason, now=moment
     )
 
 
-def mismatch(audit: AuditRecord, presented: Presented) -> str:
-    """Say what is not what was audited, and what to do; empty where all of it is."""
-    again = f"run `rehabcast audit {audit.model_version}`"
+def mismatch(audit: AuditRecord, presented: PresentedEvidence) -> Refusal | None:
+    """Return what differs from what was audited; None where nothing does."""
     report = presented.report
+    reason = None
     if report.model_version != audit.model_version:
-        return f"the report is of {report.model_version}: {again}"
-    if presented.report_digest != audit.report_digest:
-        return f"the report is not that of its last audit, but older or changed: {again}"
-    if presented.bundle_digest != audit.bundle_digest:
-        shown = presented.bundle_digest[:12]
-        return f"the bundle is not the one that was audited ({shown}): {again}"
-    if presented.policy_digest != audit.policy_digest:
-        return f"the policy has changed since its audit ({audit.policy_digest[:12]}): {again}"
-    if (report.bundle_digest, report.policy_digest, report.outcome) != (
+        reason = f"the report is of {report.model_version}"
+    elif presented.report_digest != audit.report_digest:
+        reason = "the report is not the one from its last audit: it is older, or was changed"
+    elif presented.bundle_digest != audit.bundle_digest:
+        reason = f"the bundle is not the one that was audited ({presented.bundle_digest[:12]})"
+    elif presented.policy_digest != audit.policy_digest:
+        reason = f"the policy has changed since its audit ({audit.policy_digest[:12]})"
+    elif (report.bundle_digest, report.policy_digest, report.outcome) != (
         audit.bundle_digest,
         audit.policy_digest,
         audit.outcome,
     ):
-        return f"the report says other things than the ledger: {again}"
-    return ""
+        reason = "the report differs from the ledger"
+    if reason is None:
+        return None
+    return Refusal(reason=reason, what_to_do=_audit_again(audit.model_version))
 
 
-def refusal(audit: AuditRecord, *, now: datetime, override: Override | None) -> str:
-    """Say why an audit does not let its version through, and what to do; empty where it does."""
-    again = f"run `rehabcast audit {audit.model_version}`"
+def audit_refusal(
+    audit: AuditRecord, *, now: datetime, override: Override | None
+) -> Refusal | None:
+    """Return why an audit does not let its version through; None where it does."""
     if not audit.recorded_at <= now < audit.valid_until:
-        holds = f"from {audit.recorded_at.isoformat()} to {audit.valid_until.isoformat()}"
-        return f"its audit holds {holds}, not now: {again}"
+        period = f"from {audit.recorded_at.isoformat()} to {audit.valid_until.isoformat()}"
+        return Refusal(
+            reason=f"its audit is valid {period}, not now",
+            what_to_do=_audit_again(audit.model_version),
+        )
     if audit.outcome is Outcome.PASS:
-        return ""
+        return None
     if audit.outcome in {Outcome.INSUFFICIENT, Outcome.REVIEW} and override is not None:
         if override.until <= now:
-            return f"the override ended {override.until.isoformat()}"
-        return ""
-    return f"its audit says {audit.outcome}:\n{_held_back(audit)}\n{_next_step(audit)}"
+            return Refusal(
+                reason=f"the override expired at {override.until.isoformat()}",
+                what_to_do="give a later end with --until DATE",
+            )
+        return None
+    return Refusal(
+        reason=f"these findings hold it back:\n{_held_back(audit)}\nThe outcome of its audit is"
+        f" {audit.outcome}",
+        what_to_do=_next_step(audit),
+    )
 
 
-def missing_approval(audit: AuditRecord, approvals: list[Approval]) -> str:
-    """Say which approval is missing, and what to do; empty where two people have approved."""
+def missing_approval(audit: AuditRecord, approvals: list[Approval]) -> Refusal | None:
+    """Return which approval is missing; None where two people have approved."""
     people = {approval.role: approval.person for approval in approvals}
     for role in Role:
         if role not in people:
-            return (
-                f"nobody has approved it as {role}: run"
-                f" `rehabcast approve {audit.model_version} --role {role} --reason TEXT`"
+            return Refusal(
+                reason=f"nobody has approved it as {role}",
+                what_to_do=f"run `rehabcast approve {audit.model_version} --role {role} --reason"
+                " TEXT`",
             )
     if same_person(people[Role.ML_OWNER], people[Role.GOVERNANCE]):
-        return f"{people[Role.ML_OWNER]} approved it twice: two different people must"
-    return ""
+        return Refusal(
+            reason=f"{people[Role.ML_OWNER]} approved it in both roles",
+            what_to_do="have two different people approve it",
+        )
+    return None
+
+
+def _revocation(ledger: Ledger, audit: AuditRecord) -> Refusal | None:
+    if not ledger.revoked_since(audit.model_version, audit.sequence):
+        return None
+    return Refusal(
+        reason="it was revoked after its audit", what_to_do=_audit_again(audit.model_version)
+    )
+
+
+def _rollback_refusal(ledger: Ledger, earlier: Champion, *, now: datetime) -> Refusal | None:
+    audit = ledger.latest_audit(earlier.model_version)
+    if audit is None or audit.report_digest != earlier.report_digest:
+        return Refusal(
+            reason="a later audit replaced the one that it rests on",
+            what_to_do="approve and promote it again",
+        )
+    if now >= earlier.valid_until:
+        return Refusal(
+            reason=f"its audit or override was valid until {earlier.valid_until.isoformat()}",
+            what_to_do=f"{_audit_again(earlier.model_version)}, then approve and promote it again",
+        )
+    if ledger.revoked_since(earlier.model_version, earlier.sequence):
+        return Refusal(
+            reason="it was revoked since", what_to_do="audit, approve and promote it again"
+        )
+    return None
+
+
+def _audit_again(model_version: str) -> str:
+    return f"run `rehabcast audit {model_version}`"
 
 
 def _held_back(audit: AuditRecord) -> str:
-    shown = [f"  {reason}" for reason in audit.held_back_by[:SHOWN]]
-    rest = len(audit.held_back_by) - SHOWN
-    return "\n".join([*shown, f"  ... and {rest} more in its report"] if rest > 0 else shown)
+    named = [f"  {reason}" for reason in audit.held_back_by[:MAX_REASONS]]
+    rest = len(audit.held_back_by) - MAX_REASONS
+    return "\n".join([*named, f"  ... and {rest} more in its report"] if rest > 0 else named)
 
 
 def _next_step(audit: AuditRecord) -> str:
-    command = (
-        f"`rehabcast promote {audit.model_version} --approver NAME --reason TEXT --until DATE"
-        " --restricted-use TEXT`"
-    )
-    if audit.outcome is not Outcome.BLOCKED:
+    if audit.outcome is Outcome.BLOCKED:
         return (
-            f"Audit more people, then `rehabcast audit {audit.model_version}`; or a named person"
-            f" answers for it, for a time and a use: {command}"
+            "a blocked audit cannot be overridden; correct the model, train again and run"
+            " `rehabcast audit NAME/N` on the new version"
         )
     return (
-        "A blocked audit cannot be overridden: mend the model, train again and run `rehabcast"
-        " audit NAME/N` on the new version"
+        f"{_audit_again(audit.model_version)} on more people; or have a named person take"
+        " responsibility for it, for a limited time and a stated use: `rehabcast promote"
+        f" {audit.model_version} --approver NAME --reason TEXT --until DATE --restricted-use TEXT`"
     )

@@ -1,7 +1,7 @@
-"""Keeps MLflow's alias showing what the ledger says, and tells when a hand has moved it.
+"""Keeps MLflow's alias in step with the ledger, and reports when it was changed by hand.
 
-The alias is for people who look there; nothing trusts it. A move writes to the outbox in its own
-transaction, so that a crash between the ledger and the alias is made good at the next start.
+The alias is for people who look there; nothing relies on it. A change of the champion is written to
+the outbox in its own transaction, so that the alias catches up at the next start after a crash.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Protocol
 import sqlalchemy as sa
 
 from audits.ledger.ledger import Ledger
-from audits.ledger.promotions import current
+from audits.ledger.promotions import current_champion
 from audits.ledger.records import Champion
 from audits.ledger.storage import champion_table, outbox_table
 from audits.ledger.trail import DRIFT, append, utc
@@ -21,18 +21,18 @@ from stores.database import write
 
 
 class AliasStore(Protocol):
-    """Where the alias lies."""
+    """Where aliases are kept."""
 
     def version(self, model: str) -> str | None:
-        """Return the version that the alias of a model shows; None where there is none."""
+        """Return the version that a model's alias points at; None where there is none."""
 
-    def show(self, model: str, version: str | None) -> None:
-        """Point the alias of a model at a version; None removes it."""
+    def set_version(self, model: str, version: str | None) -> None:
+        """Point a model's alias at a version; None removes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """An alias that shows another version than the ledger's champion, by no move of the ledger."""
+    """An alias that points at another version than the ledger's champion."""
 
     model: str
     found: str | None
@@ -40,25 +40,25 @@ class Drift:
 
     def __str__(self) -> str:
         return (
-            f"{self.model}: the alias showed {self.found or 'nothing'}, but the ledger says"
-            f" {self.expected or 'nothing'}: somebody moved it by hand"
+            f"{self.model}: the alias pointed at {_version(self.found)}, but the champion in the"
+            f" ledger is {_version(self.expected)}; it was changed by hand"
         )
 
 
-def drifts(ledger: Ledger, store: AliasStore) -> list[Drift]:
-    """Return the aliases that were moved past the ledger; changes nothing."""
+def find_drift(ledger: Ledger, store: AliasStore) -> list[Drift]:
+    """Return the aliases that were changed by hand; change nothing."""
     return write(ledger.engine, lambda connection: _compared(connection, store)[0])
 
 
-def catch_up(ledger: Ledger, store: AliasStore, *, actor: str, now: datetime) -> list[Drift]:
-    """Make every alias show the ledger's champion; note in the trail, and return, what drifted.
+def mirror_aliases(ledger: Ledger, store: AliasStore, *, actor: str, now: datetime) -> list[Drift]:
+    """Point every alias at the ledger's champion; record in the trail, and return, what drifted.
 
-    The ledger's writers wait meanwhile, so that no older champion is shown after a newer one.
+    The ledger's other writers wait, so that no alias is set to an older champion after a newer one.
     """
 
     def action(connection: sa.Connection) -> list[Drift]:
-        found, champions = _compared(connection, store)
-        for drift in found:
+        drifted, champions = _compared(connection, store)
+        for drift in drifted:
             champion = champions[drift.model]
             append(
                 connection,
@@ -69,12 +69,12 @@ def catch_up(ledger: Ledger, store: AliasStore, *, actor: str, now: datetime) ->
                 details={"found": drift.found, "epoch": champion.epoch},
             )
         for model, champion in champions.items():
-            if store.version(model) != _shown(champion):
-                store.show(model, _shown(champion))
+            if store.version(model) != _in_service(champion):
+                store.set_version(model, _in_service(champion))
         connection.execute(
             sa.update(outbox_table).where(outbox_table.c.sent_at.is_(None)).values(sent_at=utc(now))
         )
-        return found
+        return drifted
 
     return write(ledger.engine, action)
 
@@ -88,14 +88,18 @@ def _compared(
             sa.select(outbox_table.c.model).where(outbox_table.c.sent_at.is_(None))
         ).scalars()
     )
-    champions = {m: c for m in models if (c := current(connection, m)) is not None}
-    found = [
-        Drift(model=model, found=shown, expected=_shown(champion))
+    champions = {m: c for m in models if (c := current_champion(connection, m)) is not None}
+    drifted = [
+        Drift(model=model, found=version, expected=_in_service(champion))
         for model, champion in champions.items()
-        if model not in unsent and (shown := store.version(model)) != _shown(champion)
+        if model not in unsent and (version := store.version(model)) != _in_service(champion)
     ]
-    return found, champions
+    return drifted, champions
 
 
-def _shown(champion: Champion) -> str | None:
+def _version(version: str | None) -> str:
+    return "no version" if version is None else f"version {version}"
+
+
+def _in_service(champion: Champion) -> str | None:
     return champion.version if champion.revoked is None else None

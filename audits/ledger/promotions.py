@@ -1,4 +1,4 @@
-"""Moves of the champion, each inside one transaction: swap by epoch, entry in the trail, outbox."""
+"""Changes of the champion, each in one transaction: swap by epoch, entry in the trail, outbox."""
 
 from __future__ import annotations
 
@@ -9,20 +9,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from audits.ledger.records import (
-    Approval,
-    Champion,
-    Role,
-    approval_of,
-    champion_fields,
-    champion_of,
-)
+from audits.ledger.records import Champion, champion_fields, champion_of
 from audits.ledger.storage import champion_table, outbox_table
-from audits.ledger.trail import APPROVAL, POLICY, PROMOTION, ROLLBACK, all_of, append
+from audits.ledger.trail import PROMOTION, ROLLBACK, append, entries_of
 from contracts.errors import EvidenceMissing, PromotionRefused
 
 
-def move(
+def replace_champion(
     connection: sa.Connection,
     champion: Champion,
     *,
@@ -31,12 +24,12 @@ def move(
     now: datetime,
     details: Mapping[str, Any],
 ) -> Champion:
-    """Put a champion in the place of the one with the epoch before, and tell trail and outbox.
+    """Replace the champion of the epoch before, and write the change to trail and outbox.
 
     Raises
     ------
     PromotionRefused
-        Another move of the model came first.
+        The champion was changed in the meantime.
     """
     fields = champion_fields(champion)
     del fields["sequence"]  # It is the entry's own, known only once it is appended.
@@ -48,42 +41,21 @@ def move(
         now=now,
         details={**details, "champion": fields},
     )
-    placed = replace(champion, sequence=entry.sequence)
-    if not _swapped(connection, placed):
+    recorded = replace(champion, sequence=entry.sequence)
+    if not _swapped(connection, recorded):
         raise PromotionRefused(
-            f"{champion.model_version}: another move of {champion.model} came first; look and try"
-            " again"
+            f"{champion.model_version}: another change of the champion of {champion.model} came"
+            " first",
+            "look at the champion now (`rehabcast ledger show`), then try again",
         )
     connection.execute(
         sa.insert(outbox_table).values(sequence=entry.sequence, model=champion.model, sent_at=None)
     )
-    return placed
-
-
-def freeze(
-    connection: sa.Connection, version: str, digest: str, *, actor: str, now: datetime
-) -> None:
-    """Append the digest of a policy, unless it is the last that was appended."""
-    frozen = all_of(connection, kind=POLICY)
-    if not frozen or frozen[-1].details()["digest"] != digest:
-        details = {"digest": digest}
-        about = f"policy {version}"
-        append(connection, kind=POLICY, about=about, actor=actor, now=now, details=details)
-
-
-def approvals_of(connection: sa.Connection, model_version: str, audit: int) -> list[Approval]:
-    """Return who approved a version after one audit of it, oldest first."""
-    told = (approval_of(entry) for entry in all_of(connection, kind=APPROVAL, about=model_version))
-    return [approval for approval in told if approval.audit == audit]
-
-
-def approvers(approvals: list[Approval]) -> dict[Role, str]:
-    """Return who approved last in each role."""
-    return {approval.role: approval.person for approval in approvals}
+    return recorded
 
 
 def promoted_at_epoch(connection: sa.Connection, model: str, epoch: int) -> Champion:
-    """Return the champion that a model's move to an epoch made, as the trail has it.
+    """Return the champion that a promotion or rollback to an epoch made, from the trail.
 
     Raises
     ------
@@ -91,14 +63,17 @@ def promoted_at_epoch(connection: sa.Connection, model: str, epoch: int) -> Cham
         No promotion or rollback of the model made that epoch.
     """
     for kind in (PROMOTION, ROLLBACK):
-        for entry in all_of(connection, kind=kind):
+        for entry in entries_of(connection, kind=kind):
             champion = entry.details()["champion"]
             if champion["model"] == model and champion["epoch"] == epoch:
                 return champion_of({**champion, "sequence": entry.sequence})
-    raise EvidenceMissing(f"{model!r} has had no promotion of epoch {epoch}")
+    raise EvidenceMissing(
+        f"{model!r} has no promotion of epoch {epoch}",
+        "`rehabcast ledger show --json` lists the promotions with their epochs",
+    )
 
 
-def current(connection: sa.Connection, model: str) -> Champion | None:
+def current_champion(connection: sa.Connection, model: str) -> Champion | None:
     """Return a model's champion, revoked or not; None where there has been none."""
     query = sa.select(champion_table).where(champion_table.c.model == model)
     row = connection.execute(query).one_or_none()
@@ -106,13 +81,13 @@ def current(connection: sa.Connection, model: str) -> Champion | None:
 
 
 def epoch_of(connection: sa.Connection, model: str) -> int:
-    """Return how many moves a model has seen."""
+    """Return how often the champion of a model has changed."""
     query = sa.select(champion_table.c.epoch).where(champion_table.c.model == model)
     return connection.execute(query).scalar_one_or_none() or 0
 
 
 def _swapped(connection: sa.Connection, champion: Champion) -> bool:
-    """Write a champion over the one whose epoch was seen; tell whether that one was still there."""
+    """Overwrite the champion of the epoch before; return whether it was still there."""
     seen, fields = champion.epoch - 1, champion_fields(champion)
     if seen == 0:
         if epoch_of(connection, champion.model) != 0:

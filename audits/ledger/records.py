@@ -1,4 +1,4 @@
-"""What the ledger holds, as values: audits, approvals, champions, and the state of the trail."""
+"""Records of the ledger: audits, approvals, overrides, champions, and the state of the trail."""
 
 from __future__ import annotations
 
@@ -12,34 +12,35 @@ from audits.ledger.trail import Entry, utc
 from contracts.errors import ContractError
 from contracts.verdict import Outcome, Verdict
 
-SHORTEST_REASON = 10
+MINIMUM_REASON_LENGTH = 10
+"""Characters that a reason needs at least."""
 
 
 class Role(StrEnum):
-    """Who must agree before a version is served; the two are different people."""
+    """Who must approve before a version is served; the two are different people."""
 
     ML_OWNER = "ml-owner"
-    """Answers for the model and its training."""
+    """Responsible for the model and its training."""
     GOVERNANCE = "governance"
-    """Answers for its use with patients."""
+    """Responsible for its use with patients."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRecord:
-    """An audit as the trail has it.
+    """An audit, as recorded in the trail.
 
     Parameters
     ----------
     sequence
-        Its place in the trail.
+        Number of its entry in the trail.
     model_version, bundle_digest, report_digest, policy_digest
         What was audited, the digest of the report, and by which policy.
     outcome, held_back_by
-        The verdict, and the reasons of the binding findings that are no pass.
+        The verdict, and the reasons of the binding findings that did not pass.
     simulated
-        True when no real person is in the cohort.
+        True when the cohort is simulated.
     recorded_at, valid_until
-        From when to when it holds, [recorded_at, valid_until).
+        When it is valid, [recorded_at, valid_until).
     """
 
     sequence: int
@@ -56,7 +57,7 @@ class AuditRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """Someone's agreement, after reading one audit's report."""
+    """A person's approval, after reading one audit's report."""
 
     sequence: int
     model_version: str
@@ -69,14 +70,14 @@ class Approval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Override:
-    """A named person lets a version through whose audit is no pass, for a time and a use.
+    """A named person lets a version through that did not pass, for a limited time and a stated use.
 
     All of it is kept in the trail and shown with every forecast of the version.
 
     Raises
     ------
     ContractError
-        No approver is named, the reason or the use is no sentence, or the time has no zone.
+        No approver is named, the reason or the use is too short, or the time has no time zone.
     """
 
     approver: str
@@ -86,11 +87,12 @@ class Override:
 
     def __post_init__(self) -> None:
         if not self.approver.strip():
-            raise ContractError("override: name the person who approves it (--approver NAME)")
+            raise ContractError("override: it names no approver", "give one with --approver NAME")
         for what, text in (("reason", self.reason), ("restricted-use", self.restricted_use)):
-            if len(text.strip()) < SHORTEST_REASON:
+            if len(text.strip()) < MINIMUM_REASON_LENGTH:
                 raise ContractError(
-                    f"override: --{what} TEXT needs {SHORTEST_REASON} characters or more"
+                    f"override: the {what} is shorter than {MINIMUM_REASON_LENGTH} characters",
+                    f"write a sentence after --{what}",
                 )
         utc(self.until)
 
@@ -104,19 +106,19 @@ class Champion:
     model, version
         `NAME` and `N` of the model version `NAME/N`.
     epoch
-        How many moves (promotion, rollback, revocation) this model has seen, this one included.
+        Number of changes of this model's champion (promotion, rollback, revocation) up to this one.
     bundle_digest, report_digest, policy_digest, outcome
         The bytes that were audited, the report, by which policy, and its outcome.
     ml_owner, governance
         The two people who approved.
     approver, reason, override_until, restricted_use
-        Who overrode what was not a pass, why, until when and for which use; None where it passed.
+        Who gave an override, why, until when and for which use; None where the audit passed.
     promoted_at, valid_until
-        Since when, and until when its audit or its override holds.
+        Since when it has served, and until when its audit or override is valid.
     revoked
         Why it may no longer be served; None while it may.
     sequence
-        The move's place in the trail.
+        Number of the entry in the trail that made it champion.
     """
 
     model: str
@@ -144,13 +146,13 @@ class Champion:
 
     @property
     def is_override(self) -> bool:
-        """True where a person let it through and not the audit."""
+        """True where a person let it through instead of the audit."""
         return self.approver is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerState:
-    """Length of the trail, and the hash of its last entry: keep it to notice a cut tail."""
+    """Length of the trail, and the hash of its last entry: keep it to detect a cut tail."""
 
     length: int
     head: str
@@ -158,14 +160,13 @@ class LedgerState:
 
 def audit_details(verdict: Verdict, report_digest: str, valid_until: datetime) -> dict[str, Any]:
     """Return what the trail keeps of an audit: all but the findings that pass or do not bind."""
-    whole = verdict.model_dump(mode="json")
-    kept = {name: value for name, value in whole.items() if name != "findings"}
+    fields = verdict.model_dump(mode="json", exclude={"findings"})
     held_back_by = [
         finding.reason
         for finding in verdict.findings
         if finding.binding and finding.outcome is not Outcome.PASS
     ]
-    return kept | {
+    return fields | {
         "report_digest": report_digest,
         "valid_until": utc(valid_until),
         "held_back_by": held_back_by,
@@ -260,22 +261,23 @@ def new_champion(
     )
 
 
-def explained(reason: str) -> None:
-    """Check that a reason is a sentence.
+def require_reason(reason: str) -> None:
+    """Check that a reason is long enough to be one.
 
     Raises
     ------
     ContractError
-        It is shorter than `SHORTEST_REASON`.
+        It is shorter than `MINIMUM_REASON_LENGTH`.
     """
-    if len(reason.strip()) < SHORTEST_REASON:
+    if len(reason.strip()) < MINIMUM_REASON_LENGTH:
         raise ContractError(
-            f"ledger: give a reason of {SHORTEST_REASON} characters or more (--reason TEXT)"
+            f"ledger: the reason is shorter than {MINIMUM_REASON_LENGTH} characters",
+            "write a sentence after --reason",
         )
 
 
 def same_person(one: str, other: str) -> bool:
-    """Tell whether two names are one person's: case and blanks do not make two of one."""
+    """Return whether two names are the same person's, ignoring case and spacing."""
     return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
 
 
@@ -285,9 +287,11 @@ def split_version(model_version: str) -> tuple[str, str]:
     Raises
     ------
     ContractError
-        It is not written so.
+        It is not written as `NAME/N`.
     """
     model, _, version = model_version.rpartition("/")
     if not model or not version:
-        raise ContractError(f"model version {model_version!r} is not written as NAME/N")
+        raise ContractError(
+            f"{model_version!r} is not a model version", "write it as NAME/N, such as arm/1"
+        )
     return model, version

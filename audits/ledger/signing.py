@@ -1,6 +1,6 @@
 """Signs and verifies bundles, reports and ledger heads: `model-signing` in key mode (ECDSA).
 
-A signature says who vouches for the bytes; the ledger says what may be done with them.
+A signature shows whose key vouches for the bytes; the ledger says what may be done with them.
 """
 
 from __future__ import annotations
@@ -19,19 +19,23 @@ from cryptography.hazmat.primitives.serialization import (
 from contracts.errors import EvidenceMissing, IntegrityError
 
 SIGNATURE = ".sig"
-"""A signature lies beside what it is of: `bundle` and `bundle.sig`, `report.json.sig`."""
+"""A signature is kept beside what was signed: `bundle` and `bundle.sig`, `report.json.sig`."""
+
+
+NOT_TRUSTED = "do not use it; make and sign it again from a source that you trust"
+"""What to do about bytes that nobody vouches for."""
 
 
 def make_key(private: Path, public: Path) -> None:
-    """Make a key pair (NIST P-256): the private one readable by its owner only.
+    """Create a key pair (NIST P-256); only the owner can read the private key.
 
     Raises
     ------
     IntegrityError
-        The private key is there already: a key is replaced by a new one under another name.
+        The private key exists already: a key is replaced by a new one under another name.
     """
     if private.exists():
-        raise IntegrityError(f"{private} is there already: make the new key under another name")
+        raise IntegrityError(f"{private} exists already", "create the new key under another name")
     key = ec.generate_private_key(ec.SECP256R1())
     for path in (private, public):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,12 +47,12 @@ def make_key(private: Path, public: Path) -> None:
 
 
 def sign(path: Path, signature: Path, private_key: Path) -> None:
-    """Sign a file or folder, and write the signature outside of it.
+    """Sign a file or folder, and write the signature beside it.
 
     Raises
     ------
     EvidenceMissing
-        There is no such key, or it is none.
+        The key does not exist, or cannot sign.
     """
     from model_signing import signing
 
@@ -56,11 +60,14 @@ def sign(path: Path, signature: Path, private_key: Path) -> None:
         config = signing.Config().use_elliptic_key_signer(private_key=private_key)
         config.sign(path, signature)
     except (OSError, ValueError, TypeError) as error:
-        raise EvidenceMissing(f"{private_key}: no key that can sign: {error}") from error
+        raise EvidenceMissing(
+            f"{private_key} is not a key that can sign: {error}",
+            "set REHABCAST_SIGNING_KEY to a private key in PEM (docs/governance.md)",
+        ) from error
 
 
 def verify(path: Path, signature: Path, public_keys: Iterable[Path]) -> Path:
-    """Check a file or folder against its signature; return the key that it was signed with.
+    """Verify the signature of a file or folder; return the public key that it is valid for.
 
     Raises
     ------
@@ -71,24 +78,27 @@ def verify(path: Path, signature: Path, public_keys: Iterable[Path]) -> Path:
 
     keys = sorted(public_keys)
     if not signature.is_file():
-        raise IntegrityError(f"{path.name} is not signed: there is no {signature.name}")
+        raise IntegrityError(
+            f"{path.name} is not signed: there is no {signature.name}", NOT_TRUSTED
+        )
     if not keys:
         raise IntegrityError(
-            f"{path.name}: not what was signed by a trusted key: there is none, set"
-            " REHABCAST_TRUSTED_KEYS"
+            f"{path.name}: not what was signed by a trusted key, because there is none",
+            "set REHABCAST_TRUSTED_KEYS to a folder of public keys",
         )
-    refused: Exception | None = None
+    last_error: Exception | None = None
     for key in keys:
         try:
             config = verifying.Config().use_elliptic_key_verifier(public_key=key)
             config.verify(path, signature)
-        # What a broken signature raises is not told by model-signing: from a parser's error to
-        # cryptography's. Whatever it is, the bytes are not vouched for.
+        # model-signing does not document what a broken signature raises: anything from a parser's
+        # error to cryptography's. Whatever it is, the bytes are not vouched for.
         except Exception as error:
-            refused = error
+            last_error = error
         else:
             return key
     raise IntegrityError(
-        f"{path.name}: not what was signed by a trusted key: changed since, or signed with none of"
-        f" {', '.join(key.name for key in keys)}"
-    ) from refused
+        f"{path.name}: not what was signed by a trusted key: it was changed since, or signed with"
+        f" none of {', '.join(key.name for key in keys)}",
+        NOT_TRUSTED,
+    ) from last_error

@@ -1,7 +1,7 @@
-"""Tables of the ledger, and how they are made and brought up to date.
+"""Tables of the ledger, and how they are created and brought up to date.
 
-The tables are made by Alembic's migrations in `audits/migrations`; `metadata` here is what the
-last of them leaves, and a test holds the two together.
+The tables are created by Alembic's migrations in `audits/migrations`; `metadata` here is the result
+of the last one, and a test keeps the two in step.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ trail_table = sa.Table(
     sa.Column("kind", sa.String(20), nullable=False),
     sa.Column("about", sa.String(250), nullable=False, index=True),
     sa.Column("actor", sa.String(250), nullable=False),
-    # Text and not JSON: a database may write JSON anew, and the hash is of these very characters.
+    # Text and not JSON: a database may reformat JSON, and the hash is of these exact characters.
     sa.Column("payload", sa.Text, nullable=False),
     sa.Column("previous", sa.String(64), nullable=False),
     sa.Column("hash", sa.String(64), nullable=False, unique=True),
@@ -44,7 +44,7 @@ PASSED_OR_OVERRIDDEN = (
 )
 TWO_PEOPLE = "lower(ml_owner) <> lower(governance)"
 
-# The gate decides; these constraints keep a caller from walking around it.
+# The gate decides; these constraints keep a caller from bypassing it.
 champion_table = sa.Table(
     "champion",
     metadata,
@@ -76,7 +76,7 @@ outbox_table = sa.Table(
     sa.Column("model", sa.String(250), nullable=False),
     sa.Column("sent_at", sa.String(40)),
 )
-"""Moves that the mirror has still to be told of, by their place in the trail."""
+"""Changes of the champion not yet sent to the mirror, by the number of their entry."""
 
 
 def open_database(url: str) -> sa.Engine:
@@ -85,17 +85,20 @@ def open_database(url: str) -> sa.Engine:
     Raises
     ------
     ServiceUnavailable
-        It cannot be opened: no driver, no permission, no server, not a database, or one of an
-        earlier development version or that a later rehabcast has changed.
+        It cannot be opened: no driver, no permission, no server, not a database, or written by an
+        early development version or by a later rehabcast.
     """
     engine = connect(url)
-    shown = engine.url.render_as_string(hide_password=True)
+    address = engine.url.render_as_string(hide_password=True)
     try:
         if _revision(engine) != _newest():
-            _bring_up_to_date(engine, shown)
+            _bring_up_to_date(engine, address)
     except (sa.exc.DBAPIError, OSError) as error:
-        why = getattr(error, "orig", None) or error
-        raise ServiceUnavailable(f"the ledger {shown} cannot be opened: {why}") from error
+        cause = getattr(error, "orig", None) or error
+        raise ServiceUnavailable(
+            f"the ledger {address} cannot be opened: {cause}",
+            "check REHABCAST_LEDGER_URL, the server and its permissions",
+        ) from error
     return engine
 
 
@@ -114,16 +117,16 @@ def _revision(engine: sa.Engine) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
-def _bring_up_to_date(engine: sa.Engine, shown: str) -> None:
+def _bring_up_to_date(engine: sa.Engine, address: str) -> None:
     def migrate(connection: sa.Connection) -> None:
-        # Asked again in the queue of writers: another may have made the tables meanwhile.
+        # Read again in the queue of writers: another may have created the tables meanwhile.
         revision = MigrationContext.configure(connection).get_current_revision()
         if revision is None and sa.inspect(connection).has_table(trail_table.name):
             raise ServiceUnavailable(
-                f"the ledger {shown} was written by a development version of rehabcast from before"
-                " migrations, and cannot be read: move it away (with its mlruns/ folder, whose"
-                " models stand in it) or set REHABCAST_LEDGER_URL to a new one, then train and"
-                " audit again"
+                f"the ledger {address} was written by a development version of rehabcast from"
+                " before migrations, and cannot be read",
+                "move it away (with its mlruns/ folder, which holds its models) or set"
+                " REHABCAST_LEDGER_URL to a new one, then train and audit again",
             )
         _migrate(connection)
 

@@ -1,4 +1,4 @@
-"""The trail: entries chained by SHA-256, so that an edit, a gap or a changed order shows."""
+"""The trail: entries chained by SHA-256, to detect an edit, a gap or a changed order."""
 
 from __future__ import annotations
 
@@ -16,10 +16,14 @@ from contracts.errors import ContractError, IntegrityError
 
 AUDIT, APPROVAL, DRIFT, POLICY = "audit", "approval", "drift", "policy"
 PROMOTION, ROLLBACK, REVOCATION = "promotion", "rollback", "revocation"
-MOVES = (PROMOTION, ROLLBACK, REVOCATION)
-"""Kinds after which the champion is another, or none."""
-FIRST = "0" * 64
-"""What the first entry has as the hash before it."""
+CHAMPION_CHANGES = (PROMOTION, ROLLBACK, REVOCATION)
+"""Kinds of entries that change the champion, or leave none."""
+GENESIS_HASH = "0" * 64
+"""The previous hash of the first entry."""
+
+
+RESTORE = "restore the ledger from a backup, and find out who changed it"
+"""What to do about a broken trail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +41,7 @@ class Entry:
     payload
         Details, as canonical JSON.
     previous, hash
-        Hash of the entry before, and of this one: SHA-256 of all the other fields.
+        Hash of the entry before, and of this one: SHA-256 of all other fields.
     """
 
     sequence: int
@@ -69,10 +73,10 @@ def append(
     Raises
     ------
     ContractError
-        Nobody is named as actor, or the time has no zone.
+        Nobody is named as actor, or the time has no time zone.
     """
     if not actor.strip():
-        raise ContractError("ledger: an entry needs the name of who made it")
+        raise ContractError("ledger: an entry needs the name of its author", "set REHABCAST_ACTOR")
     last = connection.execute(
         sa.select(trail_table.c.sequence, trail_table.c.hash)
         .order_by(trail_table.c.sequence.desc())
@@ -85,7 +89,7 @@ def append(
         about=about,
         actor=actor,
         payload=json.dumps(details, sort_keys=True, separators=(",", ":"), allow_nan=False),
-        previous=FIRST if last is None else last.hash,
+        previous=GENESIS_HASH if last is None else last.hash,
         hash="",
     )
     entry = replace(unsealed, hash=_hash(unsealed))
@@ -110,7 +114,7 @@ def latest(connection: sa.Connection, *, kind: str, about: str) -> Entry | None:
     return None if row is None else Entry(**row._mapping)
 
 
-def all_of(connection: sa.Connection, *, kind: str, about: str | None = None) -> list[Entry]:
+def entries_of(connection: sa.Connection, *, kind: str, about: str | None = None) -> list[Entry]:
     """Return all entries of a kind, of one model version or of all, oldest first."""
     query = sa.select(trail_table).where(trail_table.c.kind == kind)
     if about is not None:
@@ -119,22 +123,26 @@ def all_of(connection: sa.Connection, *, kind: str, about: str | None = None) ->
     return [Entry(**row._mapping) for row in rows]
 
 
-def checked(stored: Iterator[Entry]) -> Iterator[Entry]:
-    """Return the same entries while they follow from each other.
+def verified(stored: Iterator[Entry]) -> Iterator[Entry]:
+    """Return the same entries, as long as each follows from the one before.
 
     Raises
     ------
     IntegrityError
         An entry was edited, lost or moved; its sequence number is named.
     """
-    before, last = FIRST, 0
+    before, last = GENESIS_HASH, 0
     for entry in stored:
         if entry.sequence != last + 1:
-            raise IntegrityError(f"ledger: entry {last + 1} is missing, {entry.sequence} follows")
+            raise IntegrityError(
+                f"ledger: entry {last + 1} is missing, {entry.sequence} follows", RESTORE
+            )
         if entry.previous != before:
-            raise IntegrityError(f"ledger: entry {entry.sequence} does not follow from {last}")
+            raise IntegrityError(
+                f"ledger: entry {entry.sequence} does not follow from {last}", RESTORE
+            )
         if _hash(entry) != entry.hash:
-            raise IntegrityError(f"ledger: entry {entry.sequence} is not what was written")
+            raise IntegrityError(f"ledger: entry {entry.sequence} was changed", RESTORE)
         before, last = entry.hash, entry.sequence
         yield entry
 
@@ -145,10 +153,10 @@ def utc(time: datetime) -> str:
     Raises
     ------
     ContractError
-        It has no zone.
+        It has no time zone.
     """
     if time.tzinfo is None:
-        raise ContractError(f"ledger: time {time} has no zone")
+        raise ContractError(f"ledger: time {time} has no time zone", "give it with a UTC offset")
     return time.astimezone(UTC).isoformat(timespec="seconds")
 
 

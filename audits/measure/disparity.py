@@ -1,6 +1,6 @@
-"""Statistics of a rule: from a measure's values in groups to the number that meets the limit.
+"""Statistics of a rule: from a measure's values in groups to the number compared with the limit.
 
-Each is taken of the estimate and of every replicate alike, so that the interval is of the
+Each is computed from the estimate and from every replicate alike, so that the interval is of the
 disparity itself. Names are fairlearn's where it has the statistic. Letters: G groups, R replicates;
 row 0 of an (R, G) array here is the estimate.
 """
@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from audits.measure.definitions import Better, ratio
 from audits.measure.intervals import Scores
+from audits.measure.metric_definitions import Better, ratio
 
 Array = NDArray[np.float64]
 ALL_GROUPS = "all groups"
@@ -42,13 +42,13 @@ class Statistic(StrEnum):
     """The metric in the group minus the metric in everyone else."""
     RATIO = "ratio to the rest"
     """The metric in the group over the metric in everyone else."""
-    BETWEEN = "difference between groups"
+    DIFFERENCE_BETWEEN = "difference between groups"
     """Largest minus smallest of the groups (MetricFrame.difference, between groups)."""
     RATIO_BETWEEN = "ratio between groups"
     """Smallest over largest of the groups (MetricFrame.ratio, between groups)."""
-    WORST = "worst group against overall"
+    WORST_GROUP = "worst group against overall"
     """How much worse the worst group is than everyone."""
-    AGAINST = "against comparator"
+    AGAINST_COMPARATOR = "against comparator"
     """The candidate's metric minus the comparator's, on the same forecasts."""
 
     @property
@@ -57,9 +57,13 @@ class Statistic(StrEnum):
         return self in {Statistic.RATIO, Statistic.RATIO_BETWEEN}
 
     @property
-    def of_axis(self) -> bool:
-        """True where there is one number for an attribute and not one per group."""
-        return self in {Statistic.BETWEEN, Statistic.RATIO_BETWEEN, Statistic.WORST}
+    def of_attribute(self) -> bool:
+        """True where there is one number per attribute instead of one per group."""
+        return self in {
+            Statistic.DIFFERENCE_BETWEEN,
+            Statistic.RATIO_BETWEEN,
+            Statistic.WORST_GROUP,
+        }
 
 
 class Direction(StrEnum):
@@ -70,8 +74,8 @@ class Direction(StrEnum):
     WITHIN = "within"
     """From minus the limit to the limit."""
 
-    def beyond(self, value: float, limit: float) -> float:
-        """Return by how much a value is beyond the limit; 0 or less where it is acceptable."""
+    def excess(self, value: float, limit: float) -> float:
+        """Return by how much a value exceeds the limit; 0 or less where it is acceptable."""
         return {
             Direction.AT_MOST: value - limit,
             Direction.AT_LEAST: limit - value,
@@ -96,11 +100,11 @@ def estimates(
     Parameters
     ----------
     scores, column
-        The measures of a partition, and which of them.
+        The measures of a grouping, and the column of the one wanted.
     statistic
-        Any but `AGAINST`, which is a value of differences: see `paired`.
+        Any but `AGAINST_COMPARATOR`, for which see `paired`.
     enough_G
-        Groups with enough people for a statistic of the whole attribute; none, and there is none.
+        Groups with enough people to count in a statistic of the whole attribute.
     """
     value_RG, rest_RG, overall_RG = (
         np.concatenate([one_GM[None, :, column], many_RGM[:, :, column]])
@@ -110,22 +114,24 @@ def estimates(
             (scores.overall_GM, scores.overall_RGM),
         )
     )
-    if statistic.of_axis:
+    if statistic.of_attribute:
         better = scores.measured[column].metric.definition.better
-        told_R = _of_axis(statistic, better, value_RG[:, enough_G], overall_RG[:, 0])
-        yield Estimate(group=None, value=float(told_R[0]), replicate_R=told_R[1:])
+        statistic_R = _over_groups(statistic, better, value_RG[:, enough_G], overall_RG[:, 0])
+        yield Estimate(group=None, value=float(statistic_R[0]), replicate_R=statistic_R[1:])
         return
-    told_RG = value_RG
+    statistic_RG = value_RG
     if statistic is Statistic.DIFFERENCE:
-        told_RG = value_RG - rest_RG
+        statistic_RG = value_RG - rest_RG
     elif statistic is Statistic.RATIO:
-        told_RG = ratio(value_RG, rest_RG)
+        statistic_RG = ratio(value_RG, rest_RG)
     for group in range(value_RG.shape[1]):
-        yield Estimate(group=group, value=float(told_RG[0, group]), replicate_R=told_RG[1:, group])
+        yield Estimate(
+            group=group, value=float(statistic_RG[0, group]), replicate_R=statistic_RG[1:, group]
+        )
 
 
 def paired(candidate: Scores, comparator: Scores, column: int) -> Iterator[Estimate]:
-    """Return the candidate's measure minus the comparator's, per group, draw by draw."""
+    """Return the candidate's measure minus the comparator's, per group, replicate by replicate."""
     value_G = candidate.value_GM[:, column] - comparator.value_GM[:, column]
     value_RG = candidate.value_RGM[:, :, column] - comparator.value_RGM[:, :, column]
     for group in range(len(value_G)):
@@ -135,11 +141,11 @@ def paired(candidate: Scores, comparator: Scores, column: int) -> Iterator[Estim
 def p_value(
     direction: Direction, limit: float, estimate: Estimate, *, is_ratio: bool
 ) -> float | None:
-    """Return how surprising the estimate is if the limit is just kept; None where undefined.
+    """Return the p-value of the estimate if the true value is at the limit; None where undefined.
 
-    One-sided and normal, with the bootstrap's standard error: replicates alone cannot tell chances
-    below one in their number, and Benjamini-Hochberg over hundreds of groups needs those. Ratios
-    are taken in logarithms.
+    One-sided and normal, with the bootstrap's standard error: R replicates cannot resolve p-values
+    below 1 / R, and Benjamini-Hochberg over hundreds of groups needs those. Ratios are compared in
+    logarithms.
     """
     value, replicate_R = estimate.value, estimate.replicate_R
     if is_ratio:
@@ -148,27 +154,27 @@ def p_value(
     defined_R = replicate_R[np.isfinite(replicate_R)]
     if not np.isfinite(value) or len(defined_R) < 2:
         return None
-    beyond = direction.beyond(value, limit)
+    excess = direction.excess(value, limit)
     error = float(defined_R.std(ddof=1))
     if error == 0:
-        return 0.0 if beyond > 0 else 1.0
-    return float(norm.sf(beyond / error))
+        return 0.0 if excess > 0 else 1.0
+    return float(norm.sf(excess / error))
 
 
-def _of_axis(statistic: Statistic, better: Better, value_RG: Array, overall_R: Array) -> Array:
+def _over_groups(statistic: Statistic, better: Better, value_RG: Array, overall_R: Array) -> Array:
     undefined_R = np.isnan(value_RG).any(axis=1) | (value_RG.shape[1] < 2)
     if value_RG.shape[1] == 0:
         return np.full(len(value_RG), np.nan)
-    if statistic is Statistic.WORST:
-        told_R = (_badness(better, value_RG)).max(axis=1) - _badness(better, overall_R)
-    elif statistic is Statistic.BETWEEN:
-        told_R = value_RG.max(axis=1) - value_RG.min(axis=1)
+    if statistic is Statistic.WORST_GROUP:
+        statistic_R = (_loss(better, value_RG)).max(axis=1) - _loss(better, overall_R)
+    elif statistic is Statistic.DIFFERENCE_BETWEEN:
+        statistic_R = value_RG.max(axis=1) - value_RG.min(axis=1)
     else:
-        told_R = ratio(value_RG.min(axis=1), value_RG.max(axis=1))
-    return np.where(undefined_R, np.nan, told_R)
+        statistic_R = ratio(value_RG.min(axis=1), value_RG.max(axis=1))
+    return np.where(undefined_R, np.nan, statistic_R)
 
 
-def _badness(better: Better, value: Array) -> Array:
+def _loss(better: Better, value: Array) -> Array:
     if better is Better.HIGHER:
         return -value
     if better is Better.ZERO:

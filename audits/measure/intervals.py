@@ -1,9 +1,11 @@
-"""How sure a score is: bootstrap by subject, of group values and of the disparity itself.
+"""How certain a score is: bootstrap by subject, of group values and of the disparity itself.
 
-All rows of a subject enter together, as often as the subject is drawn. Replicates are computed at
-once: the sums of each subject in each cell of the attributes, times how often each replicate draws
-the subject. This takes the place of MetricFrame's own bootstrap, which draws rows, not people, and
-loops in Python. Letters: N rows, S subjects, C cells, G groups, M measures, K sums, R replicates.
+All rows of a subject enter together, as often as the subject is drawn. All replicates are computed
+at once: the sums of each subject in each cell of the attributes, times how often each replicate
+draws the subject. This replaces MetricFrame's own bootstrap, which draws rows instead of people
+and loops in Python.
+
+Letters: N rows, S subjects, C cells, G groups, M measures, K sums, R replicates.
 """
 
 from __future__ import annotations
@@ -17,10 +19,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from audits.measure.definitions import Yardsticks
-from audits.measure.measures import Measure, Metric, addends, ranked
-from audits.measure.partitions import Partition
-from audits.measure.ranking import Chances, auroc, auroc_and_that_of_the_rest
+from audits.measure.groups import Grouping
+from audits.measure.metric_definitions import MetricThresholds
+from audits.measure.metrics import Measure, Metric, addends, auroc_inputs
+from audits.measure.ranking import Chances, auroc, auroc_in_group_and_rest
 from contracts.predictions import SUBJECT
 
 Array = NDArray[np.float64]
@@ -29,16 +31,16 @@ WEIGHTS_AT_ONCE = 4_000_000
 """Weights held in memory at once (32 MB); more subjects mean fewer replicates a chunk."""
 
 UNDEFINED_AT_MOST = 0.05
-"""Share of replicates without the group that an interval may leave out."""
+"""Share of replicates without a value that an interval may leave out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
-    """Measures in the groups of a partition, with bootstrap replicates; NaN without denominator.
+    """Measures in the groups of a grouping, with bootstrap replicates; NaN where undefined.
 
     Parameters
     ----------
-    partition, measured
+    grouping, measured
         Which groups, and what was measured.
     value_GM, rest_GM, overall_GM
         The measure in the group, in everyone else, and in everyone (the same for each group).
@@ -46,7 +48,7 @@ class Scores:
         The same in each replicate.
     """
 
-    partition: Partition
+    grouping: Grouping
     measured: tuple[Measure, ...]
     value_GM: Array
     rest_GM: Array
@@ -66,31 +68,31 @@ class Interval:
 
 def bootstrap(
     table: pd.DataFrame,
-    partitions: Sequence[Partition],
+    groupings: Sequence[Grouping],
     measured: tuple[Measure, ...],
     *,
     replicates: int,
     seed: int,
-    yardsticks: Yardsticks,
+    thresholds: MetricThresholds,
     weights_at_once: int = WEIGHTS_AT_ONCE,
 ) -> list[Scores]:
-    """Measure every group of some partitions, with replicates drawn by subject.
+    """Measure every group of the groupings, with replicates drawn by subject.
 
-    The same seed draws the same subjects for every table with the same people, and whatever the
-    chunks, so that two models on the same forecasts are compared pair by pair.
+    The same seed draws the same subjects for every table of the same people, whatever the chunks,
+    so that two models are compared replicate by replicate.
 
     Parameters
     ----------
     table
         Rows of one model (`contracts.predictions`), at least one.
-    partitions
-        The groups; a subject's rows may lie in several.
+    groupings
+        The groups; a subject's rows may be in several.
     measured
         What to measure, at least one.
     replicates, seed
-        How many draws, and from where.
-    yardsticks
-        Numbers of the policy that metrics need.
+        Number of replicates, and the seed of the draws.
+    thresholds
+        Thresholds of the policy that metrics use.
     weights_at_once
         Bound on memory.
 
@@ -100,35 +102,39 @@ def bootstrap(
         A forecast or a truth is missing.
     """
     _, subject_N = np.unique(table[SUBJECT].to_numpy(), return_inverse=True)
-    cells = _Cells.of(subject_N, partitions)
+    cells = _Cells.of(subject_N, groupings)
     summed = [m for m in measured if m.metric is not Metric.AUROC]
-    sums = _Sums.of(table, summed, cells, yardsticks)
-    orders = {m: ranked(table, m) for m in measured if m.metric is Metric.AUROC}
+    sums = _Sums.of(table, summed, cells, thresholds)
+    auroc_rows = {m: auroc_inputs(table, m) for m in measured if m.metric is Metric.AUROC}
     shape = (replicates + 1, len(measured))
-    told = [np.empty((3, shape[0], len(p.labels_G), shape[1])) for p in partitions]
+    results = [np.empty((3, shape[0], len(g.labels_G), shape[1])) for g in groupings]
     # A replicate needs its weights, and the sums of each cell.
-    each = max(len(table) if orders else cells.subjects, len(cells.group_PC[0]) * len(sums.sums_KE))
-    width = max(1, weights_at_once // each)
+    per_replicate = max(
+        len(table) if auroc_rows else cells.subjects, len(cells.group_PC[0]) * len(sums.sums_KE)
+    )
+    width = max(1, weights_at_once // per_replicate)
     for start, weight_RS in _weights(cells.subjects, replicates, seed, width):
-        here = slice(start, start + len(weight_RS))
-        sums_CKR = sums.under(weight_RS)
-        weight_NR = weight_RS.T[subject_N] if orders else np.empty((0, 0))
-        overall = {m: _overall_area(*orders[m], weight_NR) for m in orders}
-        for partition, group_C, out in zip(partitions, cells.group_PC, told, strict=True):
-            values = _of_groups(sums_CKR, group_C, partition, sums)
+        rows = slice(start, start + len(weight_RS))
+        sums_CKR = sums.weighted(weight_RS)
+        weight_NR = weight_RS.T[subject_N] if auroc_rows else np.empty((0, 0))
+        overall = {m: _overall_auroc(*auroc_rows[m], weight_NR) for m in auroc_rows}
+        for grouping, group_C, out in zip(groupings, cells.group_PC, results, strict=True):
+            values = _of_groups(sums_CKR, group_C, grouping, sums)
             for column, measure in enumerate(measured):
-                if measure in orders:
-                    triple = _areas(*orders[measure], partition, weight_NR, overall[measure])
+                if measure in auroc_rows:
+                    triple = _group_aurocs(
+                        *auroc_rows[measure], grouping, weight_NR, overall[measure]
+                    )
                 else:
                     triple = values[measure]
-                out[:, here, :, column] = np.stack(triple).swapaxes(1, 2)
+                out[:, rows, :, column] = np.stack(triple).swapaxes(1, 2)
     return [
         Scores(
-            partition=partition, measured=measured,
+            grouping=grouping, measured=measured,
             value_GM=out[0, 0], rest_GM=out[1, 0], overall_GM=out[2, 0],
             value_RGM=out[0, 1:], rest_RGM=out[1, 1:], overall_RGM=out[2, 1:],
         )
-        for partition, out in zip(partitions, told, strict=True)
+        for grouping, out in zip(groupings, results, strict=True)
     ]  # fmt: skip
 
 
@@ -148,7 +154,7 @@ def percentile_interval(replicate_R: Array, *, confidence: float) -> Interval | 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Cells:
-    """The finest groups that all partitions are made of, and which group each lies in."""
+    """The finest groups that all groupings are made of, and the group that each belongs to."""
 
     subjects: int
     subject_N: NDArray[np.intp]
@@ -156,21 +162,21 @@ class _Cells:
     group_PC: list[NDArray[np.intp]]
 
     @staticmethod
-    def of(subject_N: NDArray[np.intp], partitions: Sequence[Partition]) -> _Cells:
+    def of(subject_N: NDArray[np.intp], groupings: Sequence[Grouping]) -> _Cells:
         cell_N = np.zeros(len(subject_N), dtype=np.intp)
-        done: set[str] = set()
-        # A pair of attributes that were both taken makes no finer cells.
-        for partition in sorted(partitions, key=lambda partition: len(partition.attributes)):
-            if not set(partition.attributes) <= done:
-                wide = cell_N * len(partition.labels_G) + partition.group_N
+        used: set[str] = set()
+        # An intersection of attributes that were both used makes no finer cells.
+        for grouping in sorted(groupings, key=lambda grouping: len(grouping.attributes)):
+            if not set(grouping.attributes) <= used:
+                wide = cell_N * len(grouping.labels_G) + grouping.group_N
                 _, cell_N = np.unique(wide, return_inverse=True)
-                done |= set(partition.attributes)
+                used |= set(grouping.attributes)
         _, first_C = np.unique(cell_N, return_index=True)
         return _Cells(
             subjects=int(subject_N.max()) + 1,
             subject_N=subject_N,
             cell_N=cell_N,
-            group_PC=[partition.group_N[first_C] for partition in partitions],
+            group_PC=[grouping.group_N[first_C] for grouping in groupings],
         )
 
 
@@ -186,19 +192,19 @@ class _Sums:
 
     @staticmethod
     def of(
-        table: pd.DataFrame, measured: list[Measure], cells: _Cells, yardsticks: Yardsticks
+        table: pd.DataFrame, measured: list[Measure], cells: _Cells, thresholds: MetricThresholds
     ) -> _Sums:
-        place_E, entry_N = np.unique(
+        key_E, entry_N = np.unique(
             cells.cell_N * cells.subjects + cells.subject_N, return_inverse=True
         )
-        cell_E, subject_E = np.divmod(place_E, cells.subjects)
+        cell_E, subject_E = np.divmod(key_E, cells.subjects)
         # One measure at a time: of a million rows, the addends of all would not fit in memory.
         sums_KE: list[Array] = []
         ends = [0]
         for measure in measured:
-            added_NK = addends(table, measure, yardsticks)
+            added_NK = addends(table, measure, thresholds)
             sums_KE += [
-                np.asarray(np.bincount(entry_N, added_N, len(place_E)), dtype=np.float64)
+                np.asarray(np.bincount(entry_N, added_N, len(key_E)), dtype=np.float64)
                 for added_N in added_NK.T
             ]
             ends.append(len(sums_KE))
@@ -207,10 +213,10 @@ class _Sums:
             columns=[slice(start, end) for start, end in itertools.pairwise(ends)],
             start_C=np.searchsorted(cell_E, np.arange(len(cells.group_PC[0]) + 1)),
             subject_E=subject_E,
-            sums_KE=np.stack(sums_KE) if sums_KE else np.empty((0, len(place_E))),
+            sums_KE=np.stack(sums_KE) if sums_KE else np.empty((0, len(key_E))),
         )
 
-    def under(self, weight_RS: Array) -> Array:
+    def weighted(self, weight_RS: Array) -> Array:
         """Return the sums of each cell under weightings, (C, K, R)."""
         weight_RE = np.take(weight_RS, self.subject_E, axis=1)
         shape = (len(self.start_C) - 1, len(self.sums_KE), len(weight_RS))
@@ -223,42 +229,42 @@ class _Sums:
 
 
 def _of_groups(
-    sums_CKR: Array, group_C: NDArray[np.intp], partition: Partition, sums: _Sums
+    sums_CKR: Array, group_C: NDArray[np.intp], grouping: Grouping, sums: _Sums
 ) -> dict[Measure, tuple[Array, Array, Array]]:
     """Return each measure in the group, in the rest and in everyone, each (G, R)."""
-    groups, cells = len(partition.labels_G), len(group_C)
+    groups, cells = len(grouping.labels_G), len(group_C)
     gather = sparse.csr_array((np.ones(cells), (group_C, np.arange(cells))), shape=(groups, cells))
     sums_GKR = (gather @ sums_CKR.reshape(cells, -1)).reshape(groups, *sums_CKR.shape[1:])
     all_GKR = np.broadcast_to(sums_GKR.sum(axis=0, keepdims=True), sums_GKR.shape)
-    told = {}
-    for measure, place in zip(sums.measured, sums.columns, strict=True):
+    values = {}
+    for measure, columns in zip(sums.measured, sums.columns, strict=True):
         combine = measure.metric.definition.combine
         value_GR, rest_GR, overall_GR = (
-            combine(*part_GKR[:, place].swapaxes(0, 1))
+            combine(*part_GKR[:, columns].swapaxes(0, 1))
             for part_GKR in (sums_GKR, all_GKR - sums_GKR, all_GKR)
         )
-        told[measure] = (value_GR, rest_GR, overall_GR)
-    return told
+        values[measure] = (value_GR, rest_GR, overall_GR)
+    return values
 
 
-def _overall_area(
+def _overall_auroc(
     chance_N: Array, reached_N: NDArray[np.bool_], counted_N: NDArray[np.bool_], weight_NR: Array
 ) -> Array:
-    """Return the AUROC in everyone, (1, R)."""
-    whole_N = np.zeros(int(counted_N.sum()), dtype=np.intp)
+    """Return the AUROC over everyone, (1, R)."""
+    one_group_N = np.zeros(int(counted_N.sum()), dtype=np.intp)
     return auroc(
         Chances(
             chance_N=chance_N[counted_N], reached_N=reached_N[counted_N],
-            group_N=whole_N, groups=1, weight_NR=weight_NR[counted_N],
+            group_N=one_group_N, groups=1, weight_NR=weight_NR[counted_N],
         )
     )  # fmt: skip
 
 
-def _areas(
+def _group_aurocs(
     chance_N: Array,
     reached_N: NDArray[np.bool_],
     counted_N: NDArray[np.bool_],
-    partition: Partition,
+    grouping: Grouping,
     weight_NR: Array,
     overall_1R: Array,
 ) -> tuple[Array, Array, Array]:
@@ -266,14 +272,14 @@ def _areas(
     chances = Chances(
         chance_N=chance_N[counted_N],
         reached_N=reached_N[counted_N],
-        group_N=partition.group_N[counted_N],
-        groups=len(partition.labels_G),
+        group_N=grouping.group_N[counted_N],
+        groups=len(grouping.labels_G),
         weight_NR=weight_NR[counted_N],
     )
-    if len(partition.attributes) == 1:
-        value_GR, rest_GR = auroc_and_that_of_the_rest(chances)
+    if len(grouping.attributes) == 1:
+        value_GR, rest_GR = auroc_in_group_and_rest(chances)
     else:
-        # The rest of a pair's group is not ranked: no rule asks for it.
+        # The rest of a pair's group is not auroc_inputs: no rule asks for it.
         value_GR = auroc(chances)
         rest_GR = np.full(value_GR.shape, np.nan)
     return value_GR, rest_GR, np.broadcast_to(overall_1R, value_GR.shape)
@@ -285,8 +291,8 @@ def _weights(subjects: int, replicates: int, seed: int, width: int) -> Iterator[
     generator = np.random.default_rng(seed)
     for start in range(0, replicates, width):
         count = min(width, replicates - start)
-        # Counting draws is the multinomial distribution, and several times faster than asking. One
-        # replicate after the other, as of a million subjects only one fits into a cache.
+        # Counting draws gives the multinomial distribution, several times faster than sampling it.
+        # One replicate after the other, as with a million subjects only one fits into a cache.
         drawn_RS = generator.integers(subjects, size=(count, subjects))
         drawn_RS += subjects * np.arange(count)[:, None]
         weights = np.bincount(drawn_RS.ravel(), minlength=subjects * count)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chances:
-    """Chances to be ranked, with what came of them.
+    """Forecast chances to be ranked, with their outcomes.
 
     Parameters
     ----------
@@ -35,22 +35,22 @@ class Chances:
 def auroc(chances: Chances) -> NDArray[np.float64]:
     """Return the area under the ROC curve of each group, (G, R); ties count half.
 
-    The share of pairs, one who reached it and one who did not, that the chances order rightly
-    (Hanley and McNeil 1982), each pair weighted by the product of its two weights. NaN for a group
-    without such a pair.
+    The share of pairs, one who reached the milestone and one who did not, that the chances order
+    correctly (Hanley and McNeil 1982), each pair weighted by the product of its two weights; NaN
+    for a group without such a pair.
     """
-    return _share(*_right_and_all(chances))
+    return _share(*_concordant_and_all(chances))
 
 
-def auroc_and_that_of_the_rest(
+def auroc_in_group_and_rest(
     chances: Chances,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the area in each group, and in everyone but the group, (G, R) each, as `auroc` does.
+    """Return the AUROC of each group, and of everyone outside the group, (G, R) each.
 
-    The pairs of the rest are all pairs, less those with a member in the group, plus those with two,
-    which were taken off twice: so everyone is ranked once, and not once for every group.
+    The pairs of the rest are all pairs, minus those with a member in the group, plus those with
+    two, which were subtracted twice. So everyone is ranked once instead of once per group.
     """
-    within_GR, pairs_GR = _right_and_all(chances)
+    within_GR, pairs_GR = _concordant_and_all(chances)
     order = np.argsort(chances.chance_N, kind="stable")
     member_GN = (chances.group_N[order] == np.arange(chances.groups)[:, None]).astype(np.float64)
     positive_NR = chances.weight_NR[order] * chances.reached_N[order, None]
@@ -62,15 +62,15 @@ def auroc_and_that_of_the_rest(
     above_NR = before_NR[-1] - (before_NR[first_N] + before_NR[last_N]) / 2
     as_positive_GR = member_GN @ (positive_NR * below_NR)
     as_negative_GR = member_GN @ (negative_NR * above_NR)
-    right_GR = as_positive_GR.sum(axis=0) - as_positive_GR - as_negative_GR + within_GR
+    concordant_GR = as_positive_GR.sum(axis=0) - as_positive_GR - as_negative_GR + within_GR
     positive_GR, negative_GR = member_GN @ positive_NR, member_GN @ negative_NR
     other_positive_GR = positive_GR.sum(axis=0) - positive_GR
     other_negative_GR = negative_GR.sum(axis=0) - negative_GR
-    return _share(within_GR, pairs_GR), _share(right_GR, other_positive_GR * other_negative_GR)
+    return _share(within_GR, pairs_GR), _share(concordant_GR, other_positive_GR * other_negative_GR)
 
 
-def _right_and_all(chances: Chances) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the weight of each group's rightly ordered pairs, and of all its pairs, (G, R)."""
+def _concordant_and_all(chances: Chances) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the weight of each group's concordant pairs, and of all its pairs, (G, R)."""
     order = np.lexsort((chances.chance_N, chances.group_N))
     chance_N, group_N = chances.chance_N[order], chances.group_N[order]
     positive_NR = chances.weight_NR[order] * chances.reached_N[order, None]
@@ -79,18 +79,20 @@ def _right_and_all(chances: Chances) -> tuple[NDArray[np.float64], NDArray[np.fl
     first_N, last_N = _ties((np.diff(chance_N) != 0) | (np.diff(group_N) != 0), len(order))
     edge_G = np.searchsorted(group_N, np.arange(chances.groups + 1))
     below_NR = (before_NR[first_N] + before_NR[last_N]) / 2 - before_NR[edge_G[group_N]]
-    right_GR = _sums(positive_NR * below_NR, edge_G)
-    return right_GR, _sums(positive_NR, edge_G) * _sums(negative_NR, edge_G)
+    concordant_GR = _sums(positive_NR * below_NR, edge_G)
+    return concordant_GR, _sums(positive_NR, edge_G) * _sums(negative_NR, edge_G)
 
 
-def _share(right_GR: NDArray[np.float64], pairs_GR: NDArray[np.float64]) -> NDArray[np.float64]:
+def _share(
+    concordant_GR: NDArray[np.float64], pairs_GR: NDArray[np.float64]
+) -> NDArray[np.float64]:
     area_GR = np.full(pairs_GR.shape, np.nan)
-    np.divide(right_GR, pairs_GR, out=area_GR, where=pairs_GR > 0)
+    np.divide(concordant_GR, pairs_GR, out=area_GR, where=pairs_GR > 0)
     return area_GR
 
 
 def _ties(differs_N: NDArray[np.bool_], rows: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return where each row's run of equals begins, and where the next one does."""
+    """Return where each row's run of ties begins, and where the next run does."""
     is_new_N = np.ones(rows, dtype=np.bool_)
     is_new_N[1:] = differs_N
     first_T = np.flatnonzero(is_new_N)
@@ -99,12 +101,12 @@ def _ties(differs_N: NDArray[np.bool_], rows: int) -> tuple[NDArray[np.intp], ND
 
 
 def _running(values_NR: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the sum of the rows before each row; row N holds the total."""
+    """Return the sum of the rows before each row; the last entry is the total."""
     return np.concatenate([np.zeros((1, values_NR.shape[1])), values_NR.cumsum(axis=0)])
 
 
 def _sums(values_NR: NDArray[np.float64], edge_G: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Return the sum of each group's rows, (G, R); rows lie group by group."""
+    """Return the sum of each group's rows, (G, R); rows are sorted by group."""
     has_rows_G = edge_G[:-1] < edge_G[1:]
     total_GR = np.zeros((len(has_rows_G), values_NR.shape[1]))
     total_GR[has_rows_G] = np.add.reduceat(values_NR, edge_G[:-1][has_rows_G], axis=0)

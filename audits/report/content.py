@@ -1,6 +1,6 @@
-"""The report: one JSON from which every edition is made, signed and digested as it is.
+"""The report: one JSON that is signed, and from which every edition is written.
 
-Values of groups of fewer than 11 people are hidden in it; they were judged all the same, and can be
+Values of groups of fewer than 11 people are hidden in it. They were judged nevertheless, and can be
 computed again from the prediction table whose digest it carries.
 """
 
@@ -16,9 +16,14 @@ from audits.judging.judge import rows_of
 from audits.judging.performance import Performance, performance, unavailable
 from audits.judging.policy import Policy
 from audits.judging.sensitivity import LabelSensitivity, label_sensitivity
-from audits.measure.measures import Metric
-from audits.measure.partitions import EVERYONE
-from audits.report.disclosure import disclosed, disclosed_performance, disclosed_sensitivity
+from audits.judging.validation import breaks_contract
+from audits.measure.groups import EVERYONE
+from audits.measure.metrics import Metric
+from audits.report.disclosure import (
+    suppress_in_performance,
+    suppress_in_sensitivity,
+    suppress_in_verdict,
+)
 from contracts.predictions import CANDIDATE, MODEL, SUBJECT
 from contracts.verdict import Verdict
 
@@ -30,20 +35,20 @@ class _Strict(BaseModel):
 
 
 class ModelFacts(_Strict):
-    """What the report tells of the model, from its bundle; None is "not available".
+    """Facts about the model, from its bundle; None means not available.
 
     Parameters
     ----------
     developer, contact, funding
-        Who made it, whom to ask, and who paid.
+        Who developed it, whom to contact, and who funded it.
     family, condition, target, horizon_weeks, milestones, inputs
-        What it is, and what it forecasts from what.
+        What it is, what it forecasts, and from which inputs.
     target_low, target_high
         Ends of the target's scale.
     cohort_name, simulated, subjects, seed, created
         What it was trained on, and when.
-    decision_use
-        What a forecast may be used for, and what not.
+    audited_attributes
+        The attributes that the audit compares people by, each with its reason.
     """
 
     developer: str | None
@@ -66,22 +71,22 @@ class ModelFacts(_Strict):
 
 
 class Report(_Strict):
-    """All that an audit tells.
+    """Everything that an audit reports.
 
     Parameters
     ----------
     format
-        Of this record; `rehabcast ledger schema` prints its JSON schema.
+        Format of this record; `rehabcast ledger schema` prints its JSON schema.
     verdict, policy
-        What was decided by which rules.
+        What was decided, by which rules.
     facts
         About the model.
     made_at, valid_until
         UTC, ISO 8601.
     people, forecasts, comparators
-        In the candidate's part of the prediction table, and the models beside it.
+        Numbers of people and of the candidate's forecasts, and the models compared with it.
     performance, unavailable
-        Every metric of every group, and the metrics that the table could not give.
+        Every metric of every group, and the metrics that the table has no columns for.
     label_sensitivity
         What biased labels could hide.
     """
@@ -109,11 +114,11 @@ def compose(
     made_at: str,
     valid_until: str,
 ) -> Report:
-    """Put a report together; a table that broke its contract is told by the verdict alone."""
+    """Put a report together; for a table that broke its contract it holds the verdict alone."""
     table = rows_of(predictions, CANDIDATE) if MODEL in predictions.columns else pd.DataFrame()
-    scored = len(table) > 0 and len(verdict.findings) > 1
+    scored = len(table) > 0 and not breaks_contract(verdict.findings)
     return Report(
-        verdict=disclosed(verdict),
+        verdict=suppress_in_verdict(verdict),
         policy=policy,
         facts=facts,
         made_at=made_at,
@@ -123,19 +128,21 @@ def compose(
         comparators=tuple(str(name) for name in predictions[MODEL].unique() if name != CANDIDATE)
         if scored
         else (),
-        performance=disclosed_performance(performance(table, policy)) if scored else (),
+        performance=suppress_in_performance(performance(table, policy)) if scored else (),
         unavailable=unavailable(table) if scored else (),
-        label_sensitivity=disclosed_sensitivity(label_sensitivity(table, policy)) if scored else (),
+        label_sensitivity=suppress_in_sensitivity(label_sensitivity(table, policy))
+        if scored
+        else (),
     )
 
 
-def pooled(report: Report, metric: Metric) -> list[Performance]:
-    """Return a metric over all horizons: everyone, and each group that has another to differ from.
+def over_all_horizons(report: Report, metric: Metric) -> list[Performance]:
+    """Return a metric over all horizons: for everyone, and for each group of varied attributes.
 
-    An attribute with everyone in one group would only repeat everyone's line.
+    An attribute with everyone in one group would only repeat the line of everyone.
     """
-    told = [r for r in report.performance if r.metric == metric and r.horizon_day is None]
-    return [row for row in told if row.axis in varied_axes(told)]
+    rows = [r for r in report.performance if r.metric == metric and r.horizon_day is None]
+    return [row for row in rows if row.axis in varied_axes(rows)]
 
 
 def varied_axes(rows: Iterable[Performance]) -> set[str]:

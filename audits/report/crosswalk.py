@@ -9,7 +9,7 @@ from typing import Any
 
 from audits.report.content import Report
 
-_ITEMS: dict[str, dict[str, list[str]]] = tomllib.loads(
+_ITEMS: dict[str, dict[str, dict[str, str]]] = tomllib.loads(
     Path(__file__).with_name("crosswalk.toml").read_text("utf-8")
 )
 STANDARDS = tuple(_ITEMS)
@@ -19,32 +19,47 @@ NOT_AVAILABLE = "not available"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One item of a standard: its number, what it asks (in our words), and the answer."""
+    """One item of a standard.
+
+    Parameters
+    ----------
+    item, topic
+        Its number, and what it asks, in our words.
+    text
+        The answer, or why there is none.
+    is_available
+        False where the report has no answer.
+    """
 
     item: str
     topic: str
-    answer: str
+    text: str
+    is_available: bool
 
 
 def answers(report: Report, standard: str) -> list[Answer]:
     """Answer every item of a standard."""
-    known = _known(report)
+    stated = {
+        "developer": report.facts.developer,
+        "contact": report.facts.contact,
+        "funding": report.facts.funding,
+    }
+    missing = {name for name, value in stated.items() if not value}
+    not_stated = f"{NOT_AVAILABLE}: not stated for this installation"
+    values = _values(report) | {name: value or not_stated for name, value in stated.items()}
     return [
-        Answer(item=item, topic=topic, answer=answer.format_map(known))
-        for item, (topic, answer) in _ITEMS[standard].items()
-    ]
+        Answer(item=number, topic=item["topic"], text=f"{NOT_AVAILABLE}: {item['not_available']}",
+               is_available=False)
+        if "not_available" in item
+        else Answer(item=number, topic=item["topic"], text=item["answer"].format_map(values),
+                    is_available=item.get("fact") not in missing)
+        for number, item in _ITEMS[standard].items()
+    ]  # fmt: skip
 
 
-def _known(report: Report) -> dict[str, Any]:
+def _values(report: Report) -> dict[str, Any]:
     facts = report.facts
-
-    def told(value: str | None) -> str:
-        return value or f"{NOT_AVAILABLE}: not stated for this installation"
-
     return {
-        "developer": told(facts.developer),
-        "contact": told(facts.contact),
-        "funding": told(facts.funding),
         "family": facts.family,
         "condition": facts.condition,
         "target": facts.target,

@@ -1,4 +1,4 @@
-"""Keeps small groups from being read off the report: they are judged, but not shown."""
+"""Suppression of small groups: they are judged, but their numbers are not shown."""
 
 from __future__ import annotations
 
@@ -8,92 +8,82 @@ from typing import TypeVar
 
 from audits.judging.performance import Performance
 from audits.judging.sensitivity import LabelSensitivity
-from audits.measure.partitions import EVERYONE
+from audits.judging.wording import group_in_words
 from contracts.verdict import Finding, Verdict
 
-FEWEST_SHOWN = 11
-"""Groups below are hidden: the customary bound for published health statistics."""
-
-FEW = f"fewer than {FEWEST_SHOWN}"
+MINIMUM_SHOWN = 11
+"""Smaller groups are hidden: the customary bound for published health statistics."""
 
 T = TypeVar("T", Finding, Performance, LabelSensitivity)
 
 
-def disclosed(verdict: Verdict) -> Verdict:
+def suppress_in_verdict(verdict: Verdict) -> Verdict:
     """Return a verdict without the numbers of groups that must not be shown."""
-    concealed = hidden(verdict.findings)
-    told = tuple(
-        _without_numbers(finding) if finding in concealed else finding
-        for finding in verdict.findings
+    to_hide = suppressed(verdict.findings)
+    findings = tuple(
+        _without_numbers(finding) if finding in to_hide else finding for finding in verdict.findings
     )
-    return verdict.model_copy(update={"findings": told})
+    return verdict.model_copy(update={"findings": findings})
 
 
-def disclosed_performance(rows: Iterable[Performance]) -> tuple[Performance, ...]:
+def suppress_in_performance(rows: Iterable[Performance]) -> tuple[Performance, ...]:
     """Return performance without the numbers of groups that must not be shown."""
-    every = list(rows)
-    concealed = _hidden(
-        every, lambda row: (row.axis, row.metric, row.milestone, row.horizon_day), _fewest
-    )
+    kept = list(rows)
+    indices = _to_suppress(kept, lambda row: (row.axis, row.metric, row.milestone, row.horizon_day))
     blank = {"subjects": None, "events": None, "value": None, "low": None, "high": None}
     return tuple(
-        row.model_copy(update=blank) if place in concealed else row
-        for place, row in enumerate(every)
+        row.model_copy(update=blank) if index in indices else row for index, row in enumerate(kept)
     )
 
 
-def disclosed_sensitivity(rows: Iterable[LabelSensitivity]) -> tuple[LabelSensitivity, ...]:
+def suppress_in_sensitivity(rows: Iterable[LabelSensitivity]) -> tuple[LabelSensitivity, ...]:
     """Return the sensitivity analysis without the groups that must not be shown."""
-    every = list(rows)
-    concealed = _hidden(every, lambda row: (row.axis, row.metric), _fewest)
-    return tuple(row for place, row in enumerate(every) if place not in concealed)
+    kept = list(rows)
+    indices = _to_suppress(kept, lambda row: (row.axis, row.metric))
+    return tuple(row for index, row in enumerate(kept) if index not in indices)
 
 
-def hidden(findings: Iterable[Finding]) -> frozenset[Finding]:
+def suppressed(findings: Iterable[Finding]) -> frozenset[Finding]:
     """Return the findings whose values must not be shown.
 
-    Those on fewer than 11 people, or on fewer than 11 events. Where that hides one group of an
-    attribute only, the next smallest is hidden too: else the one could be worked out from the
-    others and the whole. Sums over pairs can still give a group away to a patient reader; whoever
-    publishes a report of a small cohort has to look at it with that in mind.
+    Those on fewer than 11 people, or on fewer than 11 events. Where that hides only one group of an
+    attribute, the next smallest is hidden too, because the first could otherwise be worked out from
+    the others and the total. Sums over intersections can still reveal a group to a patient reader:
+    whoever publishes a report on a small cohort has to check it for that.
     """
-    every = [finding for finding in findings if finding.subjects]
-    concealed = _hidden(
-        every, lambda told: (told.axis, told.rule, told.metric, told.horizon_day), _fewest
-    )
-    return frozenset(every[place] for place in concealed)
+    counted = [finding for finding in findings if finding.subjects]
+    indices = _to_suppress(counted, lambda f: (f.axis, f.rule, f.metric, f.horizon_day))
+    return frozenset(counted[index] for index in indices)
 
 
-def _hidden(
-    every: list[T], together: Callable[[T], Hashable], fewest: Callable[[T], int]
-) -> set[int]:
+def _to_suppress(rows: list[T], compared_by: Callable[[T], Hashable]) -> set[int]:
+    """Return the indices of the rows to hide; rows with the same key are compared by a reader."""
     compared: dict[Hashable, list[int]] = defaultdict(list)
-    for place, row in enumerate(every):
-        compared[together(row)].append(place)
-    concealed: set[int] = set()
-    for places in compared.values():
-        by_size = sorted(places, key=lambda place: fewest(every[place]))
-        small = sum(fewest(every[place]) < FEWEST_SHOWN for place in by_size)
-        concealed.update(by_size[: 2 if small == 1 else small])
-    return concealed
+    for index, row in enumerate(rows):
+        compared[compared_by(row)].append(index)
+    to_hide: set[int] = set()
+    for indices in compared.values():
+        by_size = sorted(indices, key=lambda index: _smallest_count(rows[index]))
+        small = sum(_smallest_count(rows[index]) < MINIMUM_SHOWN for index in by_size)
+        to_hide.update(by_size[: 2 if small == 1 else small])
+    return to_hide
 
 
-def _fewest(row: Finding | Performance | LabelSensitivity) -> int:
-    """Return the smallest count that a row would tell."""
+def _smallest_count(row: Finding | Performance | LabelSensitivity) -> int:
+    """Return the smallest count that a row would reveal."""
     events = None if isinstance(row, LabelSensitivity) else row.events
     subjects = row.subjects or 0
     return subjects if events is None else min(subjects, events)
 
 
 def _without_numbers(finding: Finding) -> Finding:
-    who = EVERYONE if finding.axis == EVERYONE else f"{finding.axis}: {finding.group}"
-    why = f"{FEW} people; judged, but not shown"
-    if _fewest(finding) >= FEWEST_SHOWN:
+    why = f"fewer than {MINIMUM_SHOWN} people; judged, but not shown"
+    if _smallest_count(finding) >= MINIMUM_SHOWN:
         why = "not shown, so that a smaller group cannot be worked out"
     return finding.model_copy(
         update={
             "subjects": None, "events": None, "value": None, "low": None, "high": None,
             "p_value": None, "adjusted_p": None,
-            "reason": f"{who}: {finding.metric}: {why}.",
+            "reason": f"{group_in_words(finding.axis, finding.group)}: {finding.metric}: {why}.",
         }
     )  # fmt: skip

@@ -33,7 +33,7 @@ class Bullets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """A framed text that must not be overlooked; `tone` is an outcome's name or `simulated`."""
+    """A framed text that must not be missed; `tone` is an outcome's name or `simulated`."""
 
     kind: ClassVar[str] = "notice"
     tone: str
@@ -55,7 +55,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A picture beside the document, told in words by `alt`."""
+    """A picture beside the document, described in words by `alt`."""
 
     kind: ClassVar[str] = "figure"
     file: str
@@ -65,7 +65,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignOff:
-    """Lines to sign on, one per role."""
+    """Lines for signatures, one per role."""
 
     kind: ClassVar[str] = "sign-off"
     roles: tuple[str, ...]
@@ -76,7 +76,7 @@ Block = Heading | Paragraph | Bullets | Notice | Table | Figure | SignOff
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """What an edition says, in order."""
+    """The content of an edition, in order."""
 
     title: str
     subtitle: str

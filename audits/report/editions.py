@@ -9,13 +9,13 @@ from pathlib import Path
 import typst
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from audits.report.card import card_document
-from audits.report.chai import chai_xml
+from audits.report.chai_card import chai_xml
 from audits.report.content import Report
 from audits.report.document import Document, Figure
 from audits.report.fhir import document_reference
 from audits.report.figures import draw
 from audits.report.governance import governance_edition
+from audits.report.model_card import card_document
 from audits.report.technical import technical_edition
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -23,15 +23,15 @@ REPORT_FILE = "report.json"
 
 
 def write_editions(report: Report, folder: Path) -> None:
-    """Write a report into an empty folder; nothing in it needs a network to be read.
+    """Write a report into an empty folder; everything can be read without a network.
 
     Parameters
     ----------
     report
-        What is told. `report.json` is what is signed and approved; all else is made from it.
+        What to write. `report.json` is what is signed and approved; all else is made from it.
     folder
-        Gets `report.json`, `governance`, `technical` and `model-card` as `.html` and `.pdf`, the
-        figures as SVG, `chai-model-card.xml` and `document-reference.json`.
+        Receives `report.json`, `governance`, `technical` and `model-card` as `.html` and `.pdf`,
+        the figures as SVG, `chai-model-card.xml` and `document-reference.json`.
     """
     (folder / REPORT_FILE).write_text(report.model_dump_json(indent=2), "utf-8")
     figures = draw(report, folder)
@@ -55,7 +55,7 @@ def to_html(document: Document, folder: Path) -> str:
     Parameters
     ----------
     document, folder
-        What is told, and where its figures lie.
+        What to write, and where its figures are.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -70,8 +70,8 @@ def to_html(document: Document, folder: Path) -> str:
         for block in document.blocks
         if isinstance(block, Figure)
     }
-    told = document.as_record()
-    return environment.get_template("document.html").render(**told, pictures=pictures)
+    record = document.as_record()
+    return environment.get_template("document.html").render(**record, pictures=pictures)
 
 
 def to_pdf(document: Document, folder: Path, *, wide: bool = False) -> bytes:
@@ -80,7 +80,7 @@ def to_pdf(document: Document, folder: Path, *, wide: bool = False) -> bytes:
     Parameters
     ----------
     document, folder
-        What is told, and where its figures lie.
+        What to write, and where its figures are.
     wide
         Landscape pages, for wide tables.
     """
@@ -88,7 +88,7 @@ def to_pdf(document: Document, folder: Path, *, wide: bool = False) -> bytes:
     try:
         source.write_text((TEMPLATES / "document.typ").read_text("utf-8"), "utf-8")
         data.write_text(json.dumps(document.as_record()), "utf-8")
-        made = typst.compile(
+        pdf = typst.compile(
             source,
             root=folder,
             ignore_system_fonts=True,
@@ -100,4 +100,4 @@ def to_pdf(document: Document, folder: Path, *, wide: bool = False) -> bytes:
     finally:
         for path in (source, data):
             path.unlink(missing_ok=True)
-    return bytes(made)
+    return bytes(pdf)

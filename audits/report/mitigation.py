@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.figure import Figure as Canvas
 
-from audits.judging.mitigation import Compared
-from audits.judging.wording import in_unit
+from audits.judging.mitigation import MethodResult
+from audits.judging.units import ScoreUnit, in_unit
 from audits.measure.intervals import Interval
-from audits.measure.measures import Metric
+from audits.measure.metrics import Measure
 from audits.report.document import Document, Figure, Notice, Paragraph, Table
 from contracts.mitigation import NEED_TRAINING
 
@@ -20,33 +21,50 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
-def rows_of_comparison(told: list[Compared]) -> tuple[tuple[str, ...], ...]:
-    """Return the comparison as rows of words, metric by metric."""
-    metrics = dict.fromkeys(one.metric for one in told)
+def comparison_rows(
+    results: Sequence[MethodResult], unit: ScoreUnit
+) -> tuple[tuple[str, ...], ...]:
+    """Return the comparison as rows of text, measure by measure."""
+    measures = dict.fromkeys(result.measure for result in results)
     return tuple(
         (
-            one.method,
-            one.metric,
-            _with_interval(one.metric, one.overall, one.overall_interval),
-            _with_interval(one.metric, one.gap, one.gap_interval),
+            result.method,
+            measure.name,
+            _with_interval(measure, unit, result.overall, result.overall_interval),
+            _with_interval(measure, unit, result.gap, result.gap_interval),
         )
-        for metric in metrics
-        for one in told
-        if one.metric == metric
+        for measure in measures
+        for result in results
+        if result.measure == measure
     )
 
 
 def comparison_document(
-    told: list[Compared], axis: str, model_version: str, folder: Path
+    results: Sequence[MethodResult],
+    axis: str,
+    model_version: str,
+    folder: Path,
+    unit: ScoreUnit,
 ) -> Document:
-    """Return the comparison as a document, its figure drawn into a folder."""
-    _draw(told, folder / FILE)
-    given = {one.method for one in told}
-    lacking = [name for name in NEED_TRAINING if name not in given]
-    untrained = (
-        f" Not trained here, so not in the table: {', '.join(lacking)}; name the cohort with"
+    """Return the comparison as a document, its figure drawn into a folder.
+
+    Parameters
+    ----------
+    results, unit
+        What was compared, and the unit of the instrument's scores.
+    axis, model_version
+        The attribute, and the registered version.
+    folder
+        Receives the figure.
+    """
+    _draw(results, folder / FILE)
+    compared = {result.method for result in results}
+    not_trained = [name for name in NEED_TRAINING if name not in compared]
+    note = (
+        f" Not trained here, so not in the table: {', '.join(not_trained)}; name the cohort with"
         " --cohort to train them."
     )
+    rows = comparison_rows(results, unit)
     return Document(
         title=f"Mitigation of {model_version}, by {axis}",
         subtitle="Each method beside the registered version, fitted on other people's folds.",
@@ -54,13 +72,13 @@ def comparison_document(
             Notice(
                 tone="review",
                 title="None is recommended.",
-                text="A smaller gap can be bought by making everyone worse. Read both columns; the"
-                " choice is the board's." + (untrained if lacking else ""),
+                text="A method can make the gap smaller by making the forecast worse for everyone."
+                " Read both columns; the choice is the board's." + (note if not_trained else ""),
             ),
             Table(
                 caption="Everyone, and the largest difference between groups, with 95 % intervals",
                 columns=COLUMNS,
-                rows=rows_of_comparison(told),
+                rows=rows,
                 widths=(5, 4, 4, 4),
                 small=True,
             ),
@@ -69,49 +87,47 @@ def comparison_document(
                 alt="Accuracy against gap for each method and metric. "
                 + " ".join(
                     f"{method}: {metric}, everyone {overall}, gap {gap}."
-                    for method, metric, overall, gap in rows_of_comparison(told)
+                    for method, metric, overall, gap in rows
                 ),
-                caption="Everyone (across) against the gap between groups (up), 95 % intervals;"
-                " for errors and rates missed, lower left is better; for coverage, lower and near"
-                " 80 %.",
+                caption="Value for everyone (horizontal) against the gap between groups (vertical),"
+                " with 95 % intervals. For errors and false-negative rates, lower left is better;"
+                " for coverage, low and near 80 %.",
             ),
             Paragraph(
-                text="ThresholdOptimizer decides by group: two people with the same chance get"
-                " different answers. It is here for analysis, not for use."
+                text="ThresholdOptimizer decides by group: two people with the same chance can get"
+                " different answers. It is shown for analysis, not for use."
             ),
         ),
     )
 
 
-def _with_interval(metric: str, value: float, interval: Interval | None) -> str:
-    told = _quantity(metric, value)
-    return (
-        told if interval is None else f"{told} [{_quantity(metric, interval.low, interval.high)}]"
-    )
+def _with_interval(
+    measure: Measure, unit: ScoreUnit, value: float, interval: Interval | None
+) -> str:
+    text = in_unit(measure.metric, unit, value)
+    if interval is None:
+        return text
+    return f"{text} [{in_unit(measure.metric, unit, interval.low, interval.high)}]"
 
 
-def _quantity(metric: str, *values: float) -> str:
-    return in_unit(Metric(metric.partition(":")[0]), *values)
-
-
-def _draw(told: list[Compared], path: Path) -> None:
-    metrics = list(dict.fromkeys(one.metric for one in told))
-    methods = list(dict.fromkeys(one.method for one in told))
+def _draw(results: Sequence[MethodResult], path: Path) -> None:
+    measures = list(dict.fromkeys(result.measure for result in results))
+    methods = list(dict.fromkeys(result.method for result in results))
     with mpl.rc_context({"svg.hashsalt": path.name, "font.size": 8, "svg.fonttype": "path"}):
-        canvas = Canvas(figsize=(3.2 * len(metrics), 3.6), layout="constrained")
-        panels = canvas.subplots(1, len(metrics), squeeze=False)[0]
-        for panel, metric in zip(panels, metrics, strict=True):
-            for one in (one for one in told if one.metric == metric):
-                place = methods.index(one.method)
-                colour = COLOURS[place % len(COLOURS)]
-                if one.gap_interval is not None:
-                    ends = [one.gap_interval.low, one.gap_interval.high]
-                    panel.plot([one.overall] * 2, ends, color=colour, linewidth=1)
+        canvas = Canvas(figsize=(3.2 * len(measures), 3.6), layout="constrained")
+        panels = canvas.subplots(1, len(measures), squeeze=False)[0]
+        for panel, measure in zip(panels, measures, strict=True):
+            for result in (result for result in results if result.measure == measure):
+                number = methods.index(result.method)
+                colour = COLOURS[number % len(COLOURS)]
+                if result.gap_interval is not None:
+                    ends = [result.gap_interval.low, result.gap_interval.high]
+                    panel.plot([result.overall] * 2, ends, color=colour, linewidth=1)
                 panel.plot(
-                    one.overall, one.gap, MARKERS[place % len(MARKERS)], color=colour,
-                    label=one.method,
+                    result.overall, result.gap, MARKERS[number % len(MARKERS)], color=colour,
+                    label=result.method,
                 )  # fmt: skip
-            panel.set_title(metric, fontsize=8)
+            panel.set_title(measure.name, fontsize=8)
             panel.set_xlabel("everyone")
             panel.grid(color="#dddddd", linewidth=0.6)
         panels[0].set_ylabel("gap between groups")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from audits.judging.performance import Performance
+from audits.judging.units import ScoreUnit, in_unit, without_unit
 from audits.judging.validation import CHECK
-from audits.judging.wording import in_unit, limit_in_words
-from audits.measure.measures import Metric
-from audits.measure.partitions import EVERYONE
+from audits.judging.wording import group_in_words, limit_in_words
+from audits.measure.metrics import Metric
 from audits.report.content import Report, varied_axes
 from audits.report.crosswalk import STANDARDS, answers
 from audits.report.document import (
@@ -24,22 +24,21 @@ from audits.report.document import (
 from contracts.verdict import Finding, Outcome
 
 METHODS = (
-    "Forecasts are out of fold: each person was forecast by a network that never saw them.",
+    "Forecasts are out of fold: each person was forecast by a network not trained on them.",
     "Intervals: percentile bootstrap of the final number (value, difference, ratio, worst group"
-    " against overall, candidate against comparator draw by draw). People are drawn, not rows: all"
-    " rows of a person enter together.",
+    " against overall, candidate against comparator replicate by replicate). People are drawn, not"
+    " rows: all rows of a person enter together.",
     "P-values: one-sided, normal, with the bootstrap's standard error (ratios in logarithms),"
     " against the policy's limit; adjusted by Benjamini-Hochberg within the rules that bind, and"
     " within those that do not.",
-    "A rule passes when its whole interval is acceptable; blocks when none of it is and the"
-    " adjusted p-value is at most one minus the confidence; else needs review if the estimate is"
-    " beyond the limit, insufficient evidence if within. Every binding rule must pass in every"
-    " group"
-    " (intersection-union test, Berger 1982).",
-    "Group values were computed a second time by fairlearn's MetricFrame and agree.",
-    "Groups of fewer than 11 people or events are judged and not shown, nor is the next smallest"
-    " group where a hidden one could be worked out.",
-    "Missing attributes are the group 'not recorded'. Nothing was imputed.",
+    "A rule passes when its whole interval is acceptable. It blocks when none of it is and the"
+    " adjusted p-value is at most one minus the confidence. Otherwise the finding needs review if"
+    " the estimate is beyond the limit, and is insufficient evidence if it is within. Every binding"
+    " rule must pass in every group (intersection-union test, Berger 1982).",
+    "Group values were also computed with fairlearn's MetricFrame; the results agree.",
+    "Groups of fewer than 11 people or events are judged but not shown, nor is the next smallest"
+    " group where a hidden one could be worked out from it.",
+    "People without a recorded attribute form the group 'not recorded'. Nothing was imputed.",
 )
 
 
@@ -47,11 +46,11 @@ def technical_edition(report: Report, figures: tuple[Figure, ...]) -> Document:
     """Return the technical edition of a report."""
     verdict, policy = report.verdict, report.policy
     simulated = (
-        Notice(tone="simulated", title="SIMULATED COHORT.", text="No real person is in it."),
+        Notice(tone="simulated", title="SIMULATED COHORT.", text="There are no real people in it."),
     )
     return Document(
         title=f"Audit of {verdict.model_version}: technical edition",
-        subtitle=f"Cohort: {report.facts.cohort_name}. Made {report.made_at}, holds until"
+        subtitle=f"Cohort: {report.facts.cohort_name}. Audited {report.made_at}, valid until"
         f" {report.valid_until}.",
         blocks=(
             *(simulated if verdict.simulated else ()),
@@ -73,7 +72,7 @@ def technical_edition(report: Report, figures: tuple[Figure, ...]) -> Document:
             Bullets(items=METHODS),
             Paragraph(
                 text=f"{policy.replicates} replicates, seed {policy.seed}; important difference"
-                f" {policy.important_difference:g} points; decision threshold"
+                f" {policy.important_difference:g} {policy.score_unit.name}; decision threshold"
                 f" {policy.decision_threshold:g}."
             ),
             *figures,
@@ -91,7 +90,7 @@ def _identity(report: Report) -> Table:
     verdict, facts = report.verdict, report.facts
     rows = (
         ("model version", verdict.model_version),
-        ("model family, seed, made", f"{facts.family}, {facts.seed}, {facts.created}"),
+        ("model family, seed, created", f"{facts.family}, {facts.seed}, {facts.created}"),
         ("bundle, SHA-256", verdict.bundle_digest),
         ("prediction table, SHA-256", verdict.predictions_digest),
         ("cohort data, SHA-256", verdict.data_digest),
@@ -110,7 +109,7 @@ def _findings(report: Report) -> Iterable[Block]:
     scored = [f for f in report.verdict.findings if f.metric != CHECK]
     reported = [f for f in scored if not f.binding]
     beyond = [f for f in reported if f.outcome in {Outcome.BLOCKED, Outcome.REVIEW}]
-    yield _listed("Rules that bind", [f for f in scored if f.binding])
+    yield _finding_table("Rules that bind", [f for f in scored if f.binding])
     rules = dict.fromkeys(f.rule for f in reported)
     yield Table(
         caption=f"Rules that are reported only: {len(reported)} findings, by outcome",
@@ -123,14 +122,14 @@ def _findings(report: Report) -> Iterable[Block]:
         small=True,
     )
     if beyond:
-        yield _listed("Of these, beyond a limit (all are in report.json)", beyond)
+        yield _finding_table("Of these, beyond a limit (report.json has all of them)", beyond)
 
 
-def _listed(caption: str, told: Sequence[Finding]) -> Table:
+def _finding_table(caption: str, findings: Sequence[Finding]) -> Table:
     return Table(
         caption=caption,
         columns=("group", "rule", "people, events", "p, adjusted", "outcome", "finding"),
-        rows=tuple(_finding(f) for f in told),
+        rows=tuple(_finding(f) for f in findings),
         widths=(4, 4, 2, 2, 2, 10),
         small=True,
     )
@@ -138,13 +137,13 @@ def _listed(caption: str, told: Sequence[Finding]) -> Table:
 
 def _finding(finding: Finding) -> tuple[str, ...]:
     when = "" if finding.horizon_day is None else f", day {finding.horizon_day}"
-    who = EVERYONE if finding.axis == EVERYONE else f"{finding.axis}: {finding.group}"
     people = "hidden" if finding.subjects is None else str(finding.subjects)
     events = "" if finding.events is None else f", {finding.events}"
     p = "" if finding.p_value is None else f"{finding.p_value:.2g}"
     adjusted = "" if finding.adjusted_p is None else f", {finding.adjusted_p:.2g}"
+    group = group_in_words(finding.axis, finding.group)
     return (
-        who + when, finding.rule, people + events, p + adjusted, str(finding.outcome),
+        group + when, finding.rule, people + events, p + adjusted, str(finding.outcome),
         finding.reason,
     )  # fmt: skip
 
@@ -156,60 +155,62 @@ def _performance(report: Report) -> Iterable[Block]:
     days = sorted({r.horizon_day for r in report.performance if r.horizon_day is not None})
     keys = dict.fromkeys((r.metric, r.milestone) for r in report.performance)
     for metric, milestone in keys:
-        told = [r for r in report.performance if (r.metric, r.milestone) == (metric, milestone)]
-        here = [None, *days] if any(r.horizon_day is not None for r in told) else [None]
-        varied = varied_axes(told)
-        groups = dict.fromkeys((r.axis, r.group) for r in told if r.axis in varied)
-        placed = {(r.axis, r.group, r.horizon_day): r for r in told}
+        rows = [r for r in report.performance if (r.metric, r.milestone) == (metric, milestone)]
+        horizons = [None, *days] if any(r.horizon_day is not None for r in rows) else [None]
+        varied = varied_axes(rows)
+        groups = dict.fromkeys((r.axis, r.group) for r in rows if r.axis in varied)
+        row_of = {(r.axis, r.group, r.horizon_day): r for r in rows}
         name = metric if milestone is None else f"{metric}: {milestone}"
         yield Table(
-            caption=f"{name}, per {told[0].denominator}: estimate [95 % interval] (n)",
-            columns=("group", *("all" if d is None else f"day {d}" for d in here)),
+            caption=f"{name}, over {rows[0].denominator}: estimate [95 % interval] (n)",
+            columns=("group", *("all" if d is None else f"day {d}" for d in horizons)),
             rows=tuple(
                 (
-                    EVERYONE if axis == EVERYONE else f"{axis}: {group}",
-                    *(_cell(Metric(metric), placed.get((axis, group, day))) for day in here),
+                    group_in_words(axis, group),
+                    *(
+                        _cell(
+                            Metric(metric), report.policy.score_unit, row_of.get((axis, group, day))
+                        )
+                        for day in horizons
+                    ),
                 )
                 for axis, group in groups
             ),
-            widths=(2, *(2 for _ in here)),
+            widths=(2, *(2 for _ in horizons)),
             small=True,
         )
 
 
-def _cell(metric: Metric, row: Performance | None) -> str:
+def _cell(metric: Metric, unit: ScoreUnit, row: Performance | None) -> str:
     if row is None:
         return "none"
     if row.subjects is None:
         return "hidden"
     if row.value is None:
         return f"undefined ({row.subjects})"
-    spread = (
+    interval = (
         ""
         if row.low is None or row.high is None
-        else f" [{in_unit(metric, row.low, row.high).rpartition(' ')[0] or ''}]"
+        else f" [{without_unit(metric, unit, row.low, row.high)}]"
     )
-    value = in_unit(metric, row.value)
-    if spread and metric.definition.unit == "number":
-        spread = f" [{in_unit(metric, row.low or 0.0, row.high or 0.0)}]"
-    return f"{value}{spread} ({row.subjects})"
+    return f"{in_unit(metric, unit, row.value)}{interval} ({row.subjects})"
 
 
 def _labels(report: Report) -> Iterable[Block]:
     yield Heading(level=1, text="Sensitivity to biased labels")
-    bias = report.policy.label_bias
+    bias, unit = report.policy.label_bias, report.policy.score_unit.name
     yield Paragraph(
         text="Nothing computed from labels can show that the labels themselves are biased."
-        f" Bracketed: the difference of each group from the rest, were its true ability up to"
-        f" {bias.points:g} points from its labels ({bias.source}); tipping point: the smallest bias"
-        " that carries it over the policy's limit."
+        f" Bracket: the difference of each group from the rest, if its true ability were up to"
+        f" {bias.points:g} {unit} above or below its labels ({bias.source}). Tipping point: the"
+        " smallest bias that would take the difference over the policy's limit."
     )
     yield Table(
-        caption="Difference from the rest, in points",
+        caption=f"Difference from the rest, in {unit}",
         columns=("group", "metric", "people", "as labelled", "bracket", "tipping point"),
         rows=tuple(
             (
-                f"{r.axis}: {r.group}", r.metric, str(r.subjects), f"{r.observed:+.2f}",
+                group_in_words(r.axis, r.group), r.metric, str(r.subjects), f"{r.observed:+.2f}",
                 f"{r.low:+.2f} to {r.high:+.2f}",
                 "none" if r.tipping_point is None else f"{r.tipping_point:.1f}",
             )
@@ -223,14 +224,14 @@ def _labels(report: Report) -> Iterable[Block]:
 def _rules(report: Report) -> Table:
     return Table(
         caption=f"Policy version {report.policy.version}, frozen by digest",
-        columns=("rule", "of whom", "metric", "number", "limit", "needs", "binds", "why"),
+        columns=("rule", "groups", "metric", "statistic", "limit", "needs", "binds", "rationale"),
         rows=tuple(
             (
                 rule.name,
                 rule.scope + (", each horizon" if rule.each_horizon else ""),
                 rule.metric.value,
                 rule.statistic + (f": {rule.comparator}" if rule.comparator else ""),
-                f"{limit_in_words(rule)}, {100 * rule.confidence:g} %",
+                f"{limit_in_words(rule, report.policy.score_unit)}, {100 * rule.confidence:g} %",
                 f"{rule.minimum_subjects} people"
                 + (f", {rule.minimum_events} events" if rule.minimum_events else ""),
                 "yes" if rule.binding else "no",
@@ -246,16 +247,16 @@ def _rules(report: Report) -> Table:
 def _standards(report: Report) -> Iterable[Block]:
     yield Heading(level=1, text="Reporting standards")
     yield Paragraph(
-        text="An index of where each item is answered, in our words; no claim of conformity. What"
-        " is not available is said to be so."
+        text="An index of where each item is answered, in our words. It does not claim conformity."
+        " Items without an answer are marked as not available."
     )
     for standard in STANDARDS:
-        rows = tuple((a.item, a.topic, a.answer) for a in answers(report, standard))
-        missing = sum(answer.startswith("not available") for _, _, answer in rows)
+        items = answers(report, standard)
+        missing = sum(not answer.is_available for answer in items)
         yield Table(
-            caption=f"{standard}: {len(rows)} items, {missing} not available",
+            caption=f"{standard}: {len(items)} items, {missing} not available",
             columns=("item", "topic", "answer"),
-            rows=rows,
+            rows=tuple((answer.item, answer.topic, answer.text) for answer in items),
             widths=(1, 4, 10),
             small=True,
         )

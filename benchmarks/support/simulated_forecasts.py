@@ -1,6 +1,6 @@
-"""Plain forecasts of simulated cohorts, made in a second: what the auditor is tried on.
+"""Plain forecasts of simulated cohorts, computed in a second, to evaluate the auditor on.
 
-An honest least-squares model, out of fold, that is given no sensitive attribute. SIMULATED people.
+A least-squares model, out of fold, without any sensitive attribute as input. SIMULATED people.
 Letters: N subjects, V visits, D days since onset, F features.
 """
 
@@ -37,6 +37,7 @@ from features.simulate.people import AGE, AID, ETHNICITY, INCOME, SEX, SITE
 from features.simulate.scales import FUGL_MEYER
 from features.simulate.scenario import Scenario
 from features.simulate.subjects import SHARD, Subjects, draw_subjects
+from support.auditor_evaluation import ABILITY
 
 Array = NDArray[np.float64]
 
@@ -46,7 +47,7 @@ AGE_BANDS = Bands(edges=(55.0, 75.0))
 WEAR_BANDS = Bands(edges=(0.6, 0.9), is_share=True, missing=NO_WEARABLE)
 
 WALK_SPEED = "REHABCAST//WALK_TEST_SPEED"
-AXES = {
+ATTRIBUTES = {
     "sex": SEX,
     "hospital": SITE,
     "aphasia": "REHABCAST//APHASIA",
@@ -74,7 +75,7 @@ class Task:
     milestone
         Score that counts as reached.
     limit
-        What a group may differ by: the important difference of the scale.
+        By how much a group may differ: the important difference of the scale.
     """
 
     target: str
@@ -121,26 +122,27 @@ def simulated_table(task: Task, shards: Sequence[Subjects]) -> pd.DataFrame:
     parts: list[pd.DataFrame] = []
     for day in task.horizon_days:
         truth_N, ability_N = (
-            np.concatenate([_at_visit(each, task, day)[k] for each in shards]) for k in (0, 1)
+            np.concatenate([_at_visit(shard, task, day)[k] for shard in shards]) for k in (0, 1)
         )
-        seen_N = np.isfinite(truth_N)
-        seen = people[seen_N].assign(
-            **{HORIZON: day, TRUTH: truth_N[seen_N]}, ability=ability_N[seen_N]
+        is_observed_N = np.isfinite(truth_N)
+        truth_N, ability_N = truth_N[is_observed_N], ability_N[is_observed_N]
+        observed = people[is_observed_N].assign(
+            **{HORIZON: day, TRUTH: truth_N, ABILITY: ability_N}
         )
-        told = _forecasts(task, seen, feature_NF[seen_N], truth_N[seen_N])
-        for model, told_NQ in told.items():
-            made = seen.assign(**{MODEL: model})
-            made[list(QUANTILE_COLUMNS)] = told_NQ
-            made[CHANCE + "milestone"] = _chance(told_NQ, task.milestone)
-            made[REACHED + "milestone"] = made[TRUTH] >= task.milestone
-            parts.append(made)
+        quantiles = _forecasts(task, observed, feature_NF[is_observed_N], truth_N)
+        for model, quantile_NQ in quantiles.items():
+            forecasts = observed.assign(**{MODEL: model})
+            forecasts[list(QUANTILE_COLUMNS)] = quantile_NQ
+            forecasts[CHANCE + "milestone"] = _chance(quantile_NQ, task.milestone)
+            forecasts[REACHED + "milestone"] = forecasts[TRUTH] >= task.milestone
+            parts.append(forecasts)
     return pd.concat(parts, ignore_index=True)
 
 
 def _people(task: Task, drawn: Subjects) -> pd.DataFrame:
-    """Return what every row of a subject shares."""
+    """Return the columns that are the same in every row of a subject."""
     last_N = _past_scores(task, drawn)[1] if task.reads_scores else np.zeros(SHARD)
-    told = pd.DataFrame(
+    people = pd.DataFrame(
         {
             ORIGIN: task.origin_day,
             DAYS_SINCE_ONSET: (drawn.enrolment + task.origin_day).astype(float),
@@ -149,10 +151,10 @@ def _people(task: Task, drawn: Subjects) -> pd.DataFrame:
             GROUP + "wear band": WEAR_BANDS.label(_worn_share(task, drawn)),
         }
     )
-    for axis, code in AXES.items():
+    for axis, code in ATTRIBUTES.items():
         recorded_N = drawn.recorded.get(code, np.ones(SHARD, dtype=np.bool_))
-        told[GROUP + axis] = drawn.facts[code].where(recorded_N, NOT_RECORDED)
-    return told
+        people[GROUP + axis] = drawn.facts[code].where(recorded_N, NOT_RECORDED)
+    return people
 
 
 def _until_origin(task: Task, drawn: Subjects) -> NDArray[np.bool_]:
@@ -166,7 +168,7 @@ def _worn_share(task: Task, drawn: Subjects) -> Array:
 
 
 def _past_scores(task: Task, drawn: Subjects) -> tuple[Array, Array]:
-    """Return the first and the last score up to the origin, (N,); the first visit always is."""
+    """Return the first and the last score up to the origin, (N,); the first is always known."""
     since_NV = drawn.visit_day - drawn.enrolment[:, None]
     known_NV = drawn.kept & (since_NV <= task.origin_day)
     last_N = known_NV.shape[1] - 1 - known_NV[:, ::-1].argmax(axis=1)
@@ -182,15 +184,15 @@ def _features(task: Task, drawn: Subjects) -> Array:
     worn_ND = (
         drawn.worn.valid & _until_origin(task, drawn) & drawn.facts["owns"].to_numpy()[:, None]
     )
-    for channel in (each for each in CHANNELS if each.code in task.channels):
+    for channel in (channel for channel in CHANNELS if channel.code in task.channels):
         days_N = worn_ND.sum(axis=1)
         read_ND = np.where(worn_ND, channel.to_scale(drawn.daily[channel.code]), 0)
         mean_N = read_ND.sum(axis=1) / days_N.clip(min=1)
-        # Whoever was not measured gets everybody's mean, and the model is told so.
+        # Whoever was not measured gets the mean of everyone, and an indicator as another feature.
         known_N = days_N > 0
-        middle = mean_N[known_N].mean() if known_N.any() else 0.0
-        away_N = np.where(known_N, mean_N - middle, 0.0)
-        parts += [away_N, away_N**2, (~known_N).astype(float)]
+        overall_mean = mean_N[known_N].mean() if known_N.any() else 0.0
+        centred_N = np.where(known_N, mean_N - overall_mean, 0.0)
+        parts += [centred_N, centred_N**2, (~known_N).astype(float)]
     return np.stack(parts, axis=1)
 
 
@@ -199,42 +201,42 @@ def _forecasts(
 ) -> dict[str, Array]:
     """Return each model's quantiles, (N, 19), for people of the folds that it was not fitted on.
 
-    The comparators, too, are fitted: what they miss on the other folds is added to what they say.
+    The spread of the comparators, too, is that of their errors on the other folds.
     """
     fold_N = people[FOLD].to_numpy()
     last_N = people[LAST_SCORE].to_numpy(float)
     x_NF = np.column_stack([np.ones(len(feature_NF)), feature_NF])
-    told = {
+    medians = {
         CANDIDATE: _least_squares(x_NF, truth_N, fold_N),
         "last observation": last_N,
         "proportional recovery": last_N + PROPORTIONAL * (task.high - last_N),
     }
     return {
         name: np.clip(_with_spread(median_N, truth_N, fold_N), 0, task.high)
-        for name, median_N in told.items()
+        for name, median_N in medians.items()
     }
 
 
 def _least_squares(x_NF: Array, truth_N: Array, fold_N: NDArray[np.int64]) -> Array:
-    told_N = np.empty(len(x_NF))
+    fitted_N = np.empty(len(x_NF))
     for fold in range(FOLDS):
         seen_N = fold_N != fold
         weight_F = np.linalg.lstsq(x_NF[seen_N], truth_N[seen_N], rcond=None)[0]
-        told_N[~seen_N] = x_NF[~seen_N] @ weight_F
-    return told_N
+        fitted_N[~seen_N] = x_NF[~seen_N] @ weight_F
+    return fitted_N
 
 
-def _with_spread(told_N: Array, truth_N: Array, fold_N: NDArray[np.int64]) -> Array:
-    """Add the quantiles of what was missed on the other folds."""
-    miss_FQ = np.stack(
-        [np.quantile((truth_N - told_N)[fold_N != f], QUANTILE_LEVELS) for f in range(FOLDS)]
+def _with_spread(median_N: Array, truth_N: Array, fold_N: NDArray[np.int64]) -> Array:
+    """Add the quantiles of the errors on the other folds."""
+    error_FQ = np.stack(
+        [np.quantile((truth_N - median_N)[fold_N != f], QUANTILE_LEVELS) for f in range(FOLDS)]
     )
-    return np.asarray(told_N[:, None] + miss_FQ[fold_N])
+    return np.asarray(median_N[:, None] + error_FQ[fold_N])
 
 
-def _chance(told_NQ: Array, needed: float) -> Array:
+def _chance(quantile_NQ: Array, needed: float) -> Array:
     """Return the chance of at least `needed`: the share of quantiles that reach it."""
-    return np.asarray((told_NQ >= needed).mean(axis=1))
+    return np.asarray((quantile_NQ >= needed).mean(axis=1))
 
 
 def _at_visit(drawn: Subjects, task: Task, day: int) -> tuple[Array, Array]:

@@ -17,7 +17,7 @@ from rich.table import Table
 from contracts.errors import ContractError, EvidenceMissing, IntegrityError
 from contracts.predictions import CANDIDATE, CHAMPION, HORIZON, MODEL, ORIGIN, SUBJECT
 from contracts.verdict import Outcome, Verdict
-from rehabcast.commands.mitigation import comparison_table, run_mitigation
+from rehabcast.commands.mitigation import run_mitigation
 from rehabcast.commands.output import INLINE, AsJson, emit, stderr_console
 from rehabcast.commands.training import ConfigOption, VersionArgument
 from rehabcast.settings import Settings
@@ -84,7 +84,7 @@ def audit(
     """Audit a candidate by subgroup; write the report to its run and the verdict to the ledger."""
     if mitigate:
         comparison = run_mitigation(model_version, attribute, variant or [], cohort, config)
-        emit(comparison, comparison_table(comparison), as_json=as_json)
+        emit(comparison.as_record(), comparison.as_table(), as_json=as_json)
         return
     result = run_audit(model_version, champion_predictions=champion_predictions)
     emit(result, verdict_table(result.verdict), as_json=as_json)
@@ -97,7 +97,7 @@ def audit(
 
 def run_audit(model_version: str, *, champion_predictions: Path | None = None) -> AuditResult:
     """Judge a version's out-of-fold predictions; sign the report, and record the verdict."""
-    from audits.judging.judge import Audited, judge
+    from audits.judging.judge import AuditInputs, judge
     from audits.ledger.ledger import Ledger
     from audits.report.content import compose
     from rehabcast.signed_artifacts import REPORT_FOLDER, open_bundle, policy_for
@@ -119,7 +119,7 @@ def run_audit(model_version: str, *, champion_predictions: Path | None = None) -
     verdict = judge(
         predictions,
         policy,
-        Audited(
+        AuditInputs(
             model_version=model_version,
             bundle_digest=bundle.digest,
             predictions_digest=predictions_digest,

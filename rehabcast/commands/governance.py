@@ -156,7 +156,7 @@ def promote(
 
 def run_promotion(model_version: str, *, override: Override | None = None) -> PromotionResult:
     """Promote through the gate, then update MLflow's alias."""
-    from audits.ledger.gate import Presented
+    from audits.ledger.gate import PresentedEvidence
     from audits.ledger.gate import promote as pass_gate
     from audits.ledger.ledger import Ledger
     from contracts.errors import PromotionRefused
@@ -175,7 +175,7 @@ def run_promotion(model_version: str, *, override: Override | None = None) -> Pr
     champion = pass_gate(
         ledger,
         model_version=model_version,
-        presented=Presented(
+        presented=PresentedEvidence(
             bundle_digest=bundle.digest,
             report=report.verdict,
             report_digest=report_digest,

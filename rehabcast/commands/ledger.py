@@ -85,7 +85,7 @@ def verify(
 ) -> None:
     """Recompute the ledger's hash chain; an entry edited, lost or moved is an error (exit 6)."""
     from audits.ledger.ledger import Ledger
-    from audits.ledger.mirror import drifts
+    from audits.ledger.mirror import find_drift
     from audits.ledger.records import LedgerState
     from audits.ledger.signing import SIGNATURE
     from audits.ledger.signing import verify as verify_signature
@@ -103,7 +103,7 @@ def verify(
     result = VerifiedLedger(
         entries=state.length,
         head=state.head,
-        drift=tuple(drifts(ledger, ChampionAliases(store=settings.store))),
+        drift=tuple(find_drift(ledger, ChampionAliases(store=settings.store))),
     )
     summary = f"{state.length} entries, the chain is intact, head {state.head}"
     emit(result, "\n".join([summary, *map(str, result.drift)]), as_json=as_json)

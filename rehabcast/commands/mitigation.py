@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
@@ -15,7 +15,8 @@ from rehabcast.settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
-    from audits.judging.mitigation import Compared
+    from audits.judging.mitigation import MethodResult
+    from audits.judging.units import ScoreUnit
     from inference.bundle import Bundle
     from training.registry.model_versions import ModelVersion
 
@@ -32,8 +33,8 @@ class MitigationComparison:
         Which attribute's groups were compared, and which could have been.
     recommended
         Always None: the choice is the board's.
-    methods
-        Each metric under each method.
+    methods, score_unit
+        Each metric under each method, and the unit of scores that tables write.
     report_folder
         Where the comparison's pages are.
     """
@@ -42,8 +43,31 @@ class MitigationComparison:
     attribute: str
     attributes: tuple[str, ...]
     recommended: None = None
-    methods: tuple[Compared, ...]
+    methods: tuple[MethodResult, ...]
+    score_unit: ScoreUnit
     report_folder: Path
+
+    def as_record(self) -> dict[str, Any]:
+        """Return what `audit --mitigate --json` prints."""
+        return {
+            "model_version": self.model_version,
+            "attribute": self.attribute,
+            "attributes": self.attributes,
+            "recommended": self.recommended,
+            "methods": [method.as_record() for method in self.methods],
+            "report_folder": self.report_folder,
+        }
+
+    def as_table(self) -> Table:
+        """Return the comparison as a table for people."""
+        from audits.report.mitigation import COLUMNS, comparison_rows
+
+        title = f"Mitigation of {self.model_version}, by {self.attribute}"
+        caption = "None is recommended: a method can make the gap smaller by making everyone worse."
+        table = Table(*COLUMNS, title=title, caption=caption)
+        for row in comparison_rows(list(self.methods), self.score_unit):
+            table.add_row(*row)
+        return table
 
 
 def run_mitigation(
@@ -57,7 +81,7 @@ def run_mitigation(
     import pandas as pd
 
     from audits.judging.mitigation import compare
-    from audits.measure.partitions import axes
+    from audits.measure.groups import by_attribute
     from contracts.errors import ContractError
     from rehabcast.signed_artifacts import REPORT_FOLDER, open_bundle, policy_for
     from training.registry.model_versions import fetch, fetch_predictions, find
@@ -69,7 +93,8 @@ def run_mitigation(
         return pd.read_parquet(fetch_predictions(settings.store, find(settings.store, name))[0])
 
     predictions = table_of(model_version)
-    attributes = tuple(part.axis for part in axes(predictions) if not part.is_constant)
+    groupings = by_attribute(predictions)
+    attributes = tuple(each.axis for each in groupings if not each.is_constant)
     if not attributes:
         raise ContractError(
             f"{model_version}: no attribute varies in this cohort",
@@ -79,19 +104,25 @@ def run_mitigation(
     named = {name: table_of(name) for name in variants}
     bundle = open_bundle(settings, version)
     trained = {} if cohort is None else _trained(bundle, cohort, config)
-    methods = compare(predictions, attribute, policy_for(bundle), {**trained, **named})
-    _publish(settings, version, methods, attribute)
+    policy = policy_for(bundle)
+    methods = compare(predictions, attribute, policy, {**trained, **named})
+    _publish(settings, version, methods, attribute, policy.score_unit)
     return MitigationComparison(
         model_version=model_version,
         attribute=attribute,
         attributes=attributes,
         methods=tuple(methods),
+        score_unit=policy.score_unit,
         report_folder=fetch(settings.store, version, REPORT_FOLDER),
     )
 
 
 def _publish(
-    settings: Settings, version: ModelVersion, methods: list[Compared], attribute: str
+    settings: Settings,
+    version: ModelVersion,
+    methods: list[MethodResult],
+    attribute: str,
+    unit: ScoreUnit,
 ) -> None:
     """Write the comparison as HTML and PDF to the version's run."""
     from audits.report.editions import to_html, to_pdf
@@ -100,7 +131,7 @@ def _publish(
 
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        document = comparison_document(methods, attribute, str(version), folder)
+        document = comparison_document(methods, attribute, str(version), folder, unit)
         (folder / "mitigation.html").write_text(to_html(document, folder), "utf-8")
         (folder / "mitigation.pdf").write_bytes(to_pdf(document, folder))
         for path in sorted(folder.iterdir()):
@@ -116,15 +147,3 @@ def _trained(bundle: Bundle, cohort: Path, config: Path | None) -> dict[str, pd.
     steps = parameters.folds * len(configurations(parameters))
     with progress("Training variants", steps) as advance:
         return train_variants(read_cohort(cohort), bundle, parameters, advance=advance)
-
-
-def comparison_table(comparison: MitigationComparison) -> Table:
-    """Return the comparison as a table for people."""
-    from audits.report.mitigation import COLUMNS, rows_of_comparison
-
-    title = f"Mitigation of {comparison.model_version}, by {comparison.attribute}"
-    caption = "None is recommended: a smaller gap can be bought by making everyone worse."
-    table = Table(*COLUMNS, title=title, caption=caption)
-    for row in rows_of_comparison(list(comparison.methods)):
-        table.add_row(*row)
-    return table

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from scipy.stats import norm
 from sqlalchemy.engine import make_url
 
-from audits.judging.judge import Audited
+from audits.judging.judge import AuditInputs
 from audits.judging.policy import Policy, load_policy
 from audits.ledger.ledger import Ledger
 from contracts.forecast import QUANTILE_LEVELS
@@ -118,8 +118,8 @@ def quick_policy() -> Policy:
 
 
 @pytest.fixture(scope="session")
-def audited() -> Audited:
-    return Audited(
+def audited() -> AuditInputs:
+    return AuditInputs(
         model_version="arm/3",
         bundle_digest="b" * 64,
         predictions_digest="a" * 64,

@@ -40,23 +40,24 @@ MUTANTS = (
            "bad = min(low, high) > 0 and same_side", "bad = min(low, high) > 0",
            "judging/test_policy.py"),
     Mutant("flipped sign: group less the rest", "audits/measure/disparity.py",
-           "told_RG = value_RG - rest_RG", "told_RG = rest_RG - value_RG", "measure/test_disparity.py"),
+           "statistic_RG = value_RG - rest_RG", "statistic_RG = rest_RG - value_RG",
+           "measure/test_disparity.py"),
     Mutant("flipped sign: candidate less comparator", "audits/measure/disparity.py",
            "candidate.value_RGM[:, :, column] - comparator.value_RGM[:, :, column]",
            "comparator.value_RGM[:, :, column] - candidate.value_RGM[:, :, column]",
            "measure/test_disparity.py"),
     Mutant("flipped sign: p-value", "audits/measure/disparity.py",
-           "norm.sf(beyond / error)", "norm.cdf(beyond / error)", "measure/test_disparity.py"),
+           "norm.sf(excess / error)", "norm.cdf(excess / error)", "measure/test_disparity.py"),
     Mutant("skipped group: the last", "audits/measure/disparity.py",
            "for group in range(value_RG.shape[1]):", "for group in range(value_RG.shape[1] - 1):",
            "measure/test_disparity.py"),
-    Mutant("skipped group: not recorded", "audits/measure/partitions.py",
+    Mutant("skipped group: not recorded", "audits/measure/groups.py",
            "    labels_G, group_N = np.unique(label_N.to_numpy(dtype=str), return_inverse=True)",
            "    label_N = label_N.replace('not recorded', 'male')\n"
            "    labels_G, group_N = np.unique(label_N.to_numpy(dtype=str), return_inverse=True)",
            "judging/test_judge.py"),
     Mutant("skipped group: too small a one passes", "audits/judging/findings.py",
-           "lacking = shortage(evidence) != \"\"", "lacking = False", "judging/test_findings.py"),
+           "too_small = evidence.shortage is not None", "too_small = False", "judging/test_findings.py"),
     Mutant("skipped group: without a value it is left out", "audits/measure/disparity.py",
            "undefined_R = np.isnan(value_RG).any(axis=1)",
            "undefined_R = np.isnan(value_RG).all(axis=1)\n"
@@ -65,9 +66,9 @@ MUTANTS = (
            "measure/test_disparity.py"),
     Mutant("dropped horizon: each is judged as all", "audits/judging/judge.py",
            "horizons(table) if rule.each_horizon else (None,)", "(None,)", "judging/test_judge.py"),
-    Mutant("dropped horizon: the last", "audits/measure/measures.py",
+    Mutant("dropped horizon: the last", "audits/measure/metrics.py",
            "for day in np.unique(table[HORIZON].to_numpy()))",
-           "for day in np.unique(table[HORIZON].to_numpy())[:-1])", "measure/test_measures.py"),
+           "for day in np.unique(table[HORIZON].to_numpy())[:-1])", "measure/test_metrics.py"),
     Mutant("swapped bound: low and high", "audits/measure/intervals.py",
            "np.quantile(defined_R, [tail, 1 - tail])", "np.quantile(defined_R, [1 - tail, tail])",
            "measure/test_intervals.py"),
@@ -87,7 +88,7 @@ MUTANTS = (
     Mutant("leaks do not bind", "audits/judging/validation.py",
            "        binding=True,", "        binding=False,", "judging/test_validation.py"),
     Mutant("a missing champion's forecasts are no obstacle", "audits/judging/judge.py",
-           "if rule.comparator == CHAMPION and audited.champion is None:",
+           "if rule.comparator == CHAMPION and inputs.champion is None:",
            "if rule.comparator == CHAMPION:", "judging/test_judge.py"),
     Mutant("gate: a blocked audit can be overridden", "audits/ledger/gate.py",
            "audit.outcome in {Outcome.INSUFFICIENT, Outcome.REVIEW} and override is not None",
@@ -147,7 +148,7 @@ def tree(tmp_path: Path) -> Path:
 def killed(tree: Path, mutant: Mutant) -> bool:
     path = tree / mutant.module
     text = path.read_text("utf-8")
-    assert text.count(mutant.before) == 1, f"{mutant.name}: the place to change is not there once"
+    assert text.count(mutant.before) == 1, f"{mutant.name}: the code to change is not found once"
     path.write_text(text.replace(mutant.before, mutant.after), "utf-8")
     return failing(tree, mutant.tests)
 

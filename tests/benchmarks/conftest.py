@@ -1,4 +1,4 @@
-"""The policy that the rigs of `benchmarks/support` judge the auditor by."""
+"""The policy that `benchmarks/support` evaluates the auditor with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The auditor tried on cohorts of the simulator; `make bench NAME=auditor` does 100 seeds of each."""
+"""The auditor evaluated on cohorts of the simulator; `make bench NAME=auditor` does 100 seeds of each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import pytest
 
 from audits.judging.policy import Policy
 from audits.judging.validation import validate
-from support.auditor_trials import TRIALS, examine, policy_for
+from support.auditor_evaluation import ABILITY
+from support.auditor_trials import TRIALS, policy_for, run_trial
 from support.simulated_forecasts import ARM, STEP_COUNTER, cohort, simulated_table
 
 EVERY = {trial.name: trial for trial in TRIALS}
@@ -15,8 +16,8 @@ EVERY = {trial.name: trial for trial in TRIALS}
 def test_a_forecast_of_a_simulated_cohort_is_a_sound_prediction_table() -> None:
     trial = EVERY["F0"]
     table = simulated_table(trial.task, cohort(trial.scenario(), 250, seed=0))
-    told = validate(table.drop(columns="ability"), least_error=1.0)
-    assert {finding.outcome for finding in told} == {"pass"}
+    checks = validate(table.drop(columns=ABILITY), least_error=1.0)
+    assert {finding.outcome for finding in checks} == {"pass"}
     error = (table["q50"] - table["truth"]).abs().groupby(table["model"]).mean()
     assert error.idxmin() == "candidate"
 
@@ -32,18 +33,18 @@ def test_a_policy_is_carried_over_to_the_scale_of_a_task(quick_policy: Policy) -
 @pytest.mark.parametrize("name", ["F1", "F6"])
 def test_a_planted_disparity_of_the_simulator_is_found(name: str, quick_policy: Policy) -> None:
     trial = EVERY[name]
-    told = examine(trial, quick_policy, seeds=1, population=5000)
-    assert told.found == 1.0
-    assert told.gap == pytest.approx(2 * trial.task.limit, rel=0.15)
+    result = run_trial(trial, quick_policy, seeds=1, population=5000)
+    assert result.rates.detected == 1.0
+    assert result.gap == pytest.approx(2 * trial.task.limit, rel=0.15)
 
 
 def test_where_none_is_planted_there_is_no_alarm(quick_policy: Policy) -> None:
-    told = examine(EVERY["F0"], quick_policy, seeds=2, population=5000)
-    assert (told.found, told.false_alarm) == (None, 0.0)
+    rates = run_trial(EVERY["F0"], quick_policy, seeds=2, population=5000).rates
+    assert (rates.detected, rates.false_alarm) == (None, 0.0)
 
 
 def test_biased_scores_of_the_simulator_are_not_seen_and_are_bracketed(
     quick_policy: Policy,
 ) -> None:
-    told = examine(EVERY["F4"], quick_policy, seeds=2, population=5000)
-    assert (told.found, told.false_alarm, told.bracketed) == (None, 0.0, 1.0)
+    rates = run_trial(EVERY["F4"], quick_policy, seeds=2, population=5000).rates
+    assert (rates.detected, rates.false_alarm, rates.bracketed) == (None, 0.0, 1.0)

@@ -223,7 +223,7 @@ def move_by_hand(user: Installation, version: str | None) -> None:
     store = Store(
         tracking_uri=f"sqlite:///{user.folder / 'mlruns/mlflow.db'}", artifacts=user.folder
     )
-    ChampionAliases(store=store).show("arm", version)
+    ChampionAliases(store=store).set_version("arm", version)
 
 
 def test_the_alias_mirrors_the_ledger_and_a_move_by_hand_is_reported_and_corrected(

@@ -131,9 +131,9 @@ def test_a_file_that_the_run_did_not_log_is_an_error(trained: ModelVersion, stor
 def test_the_alias_mirrors_the_champion(trained: ModelVersion, store: Store) -> None:
     aliases = ChampionAliases(store=store)
     assert aliases.version("upper-limb") is None
-    aliases.show("upper-limb", trained.version)
+    aliases.set_version("upper-limb", trained.version)
     assert aliases.version("upper-limb") == trained.version
-    aliases.show("upper-limb", None)
+    aliases.set_version("upper-limb", None)
     assert aliases.version("upper-limb") is None
 
 

@@ -164,7 +164,7 @@ class ChampionAliases:
                 return None
             raise
 
-    def show(self, model: str, version: str | None) -> None:
+    def set_version(self, model: str, version: str | None) -> None:
         """Point a model's alias at a version; None removes it."""
         client: MlflowClient = self.store.client()
         if version is None:

@@ -3,12 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from audits.judging.findings import adjusted, finding, findings, nothing_to_compare, unjudged
+from audits.judging.counts import Counts
+from audits.judging.evidence import Evidence
+from audits.judging.findings import adjusted, finding, findings, not_judged, nothing_to_compare
 from audits.judging.policy import Rule, load_policy
-from audits.judging.wording import Counts, Evidence, limit_in_words, sentence, shortage
+from audits.judging.units import POINTS
+from audits.judging.wording import limit_in_words, sentence
+from audits.measure.groups import Grouping
 from audits.measure.intervals import Interval
-from audits.measure.measures import Measure
-from audits.measure.partitions import Partition
+from audits.measure.metrics import Measure
 from contracts.verdict import Outcome
 
 RULES = {rule.name: rule for rule in load_policy().rules}
@@ -35,7 +38,7 @@ def evidence(
     events: int | None = None,
     axis: str = "sex",
     p_value: float | None = None,
-    small: tuple[str, ...] = (),
+    small_groups: tuple[str, ...] = (),
 ) -> Evidence:
     milestone = "important gain" if rule is MISSED else None
     return Evidence(
@@ -48,14 +51,15 @@ def evidence(
         estimate=estimate,
         interval=interval,
         p_value=p_value,
-        small=small,
+        small_groups=small_groups,
     )
 
 
 def test_a_reason_is_one_sentence_with_group_n_estimate_interval_and_limit() -> None:
     assert finding(evidence(), None).reason == (
         "sex: female (n = 60): mean absolute error 0.50 points above everyone else's"
-        " (95 % interval -1.00 to 2.00 points), all of it within the limit of at most 4.25 points."
+        " (95 % interval -1.00 to 2.00 points); the whole interval is within the limit of at most 4.25"
+        " points."
     )
 
 
@@ -71,7 +75,7 @@ def test_a_reason_is_one_sentence_with_group_n_estimate_interval_and_limit() -> 
         (evidence(MISSED, events=30), "50 percentage points above everyone else's"),
         (evidence(subjects=29), "fewer people than the 30 needed; so far, mean absolute error"),
         (evidence(MISSED, events=19), "fewer events than the 20 needed"),
-        (evidence(small=("other",)), "too few people to be compared: other; so far"),
+        (evidence(small_groups=("other",)), "too few people to be compared: other; so far"),
         (evidence(interval=None), "too rarely defined for an interval"),
         (evidence(estimate=np.nan), "cannot be computed"),
     ],
@@ -86,12 +90,12 @@ def test_reasons_say_what_matters_in_plain_words(told: Evidence, words: str) -> 
         evidence(subjects=29),
         evidence(MISSED, events=19),
         evidence(MISSED, events=None),
-        evidence(small=("other",)),
+        evidence(small_groups=("other",)),
     ],
 )
 def test_too_small_a_group_is_insufficient_evidence_and_binds(told: Evidence) -> None:
     made = finding(told, None)
-    assert shortage(told)
+    assert told.shortage is not None
     assert (made.outcome, made.binding) == (Outcome.INSUFFICIENT, True)
 
 
@@ -101,24 +105,24 @@ def test_what_cannot_be_computed_is_told_as_none() -> None:
 
 
 def test_a_rule_that_could_not_be_applied_binds_as_the_rule_does() -> None:
-    made = unjudged(ERROR, "there is no forecast")
+    made = not_judged(ERROR, "there is no forecast")
     assert (made.outcome, made.binding) == (Outcome.INSUFFICIENT, ERROR.binding)
 
 
 @pytest.mark.parametrize("label", ["no wearable", "not recorded"])
 def test_an_attribute_that_is_the_same_for_everyone_does_not_bind(label: str) -> None:
-    partition = Partition(
+    grouping = Grouping(
         axis="wear band", attributes=("wear band",), labels_G=(label,), group_N=np.array([0])
     )
-    made = nothing_to_compare(partition, 90)
+    made = nothing_to_compare(grouping, 90)
     assert (made.outcome, made.binding) == (Outcome.INSUFFICIENT, False)
-    assert "everyone is in one group: nothing to compare" in made.reason
-    assert ("recorded for nobody" in made.reason) == (label == "not recorded")
+    assert "everyone is in one group, so there is nothing to compare" in made.reason
+    assert ("not recorded for anyone" in made.reason) == (label == "not recorded")
 
 
 def test_limits_carry_direction_and_unit() -> None:
-    assert limit_in_words(COVERAGE) == "at least 65 %"
-    assert limit_in_words(MISSED) == "at most 25 percentage points"
+    assert limit_in_words(COVERAGE, POINTS) == "at least 65 %"
+    assert limit_in_words(MISSED, POINTS) == "at most 25 percentage points"
 
 
 BEYOND = Interval(low=5.0, high=9.0)

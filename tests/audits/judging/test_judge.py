@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from audits.judging.judge import Audited, judge
+from audits.judging.judge import AuditInputs, judge
 from audits.judging.policy import Policy
 from audits.measure.disparity import Scope
 from contracts.verdict import GRAVITY, Finding, Outcome, Verdict
@@ -27,7 +27,7 @@ def binding(verdict: Verdict) -> list[Finding]:
 
 
 def test_600_people_without_a_planted_disparity_pass(
-    table_of: TableOf, quick_policy: Policy, audited: Audited
+    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
 ) -> None:
     ages = ("below 55", "55 to 75", "75 or more")
     table = table_of(600, groups={"sex": ("female", "male"), "age band": ages})
@@ -42,7 +42,7 @@ def test_600_people_without_a_planted_disparity_pass(
 
 
 def test_ten_points_of_error_for_one_hospital_of_a_hundred_fail(
-    table_of: TableOf, quick_policy: Policy, audited: Audited
+    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
 ) -> None:
     table = table_of(600, groups={"hospital": HOSPITALS}, extra_error={("hospital", "a"): 10.0})
     verdict = judge(table, quick_policy, audited)
@@ -53,7 +53,7 @@ def test_ten_points_of_error_for_one_hospital_of_a_hundred_fail(
 
 
 def test_people_forecast_too_low_are_found_by_the_recovery_that_is_overlooked(
-    table_of: TableOf, quick_policy: Policy, audited: Audited
+    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
 ) -> None:
     table = table_of(400, extra_error={("sex", "female"): -9.0})
     (found,) = (
@@ -67,7 +67,7 @@ def test_people_forecast_too_low_are_found_by_the_recovery_that_is_overlooked(
 
 
 def test_a_disparity_inside_two_fair_looking_averages_shows_in_the_pair_and_does_not_bind(
-    table_of: TableOf, quick_policy: Policy, audited: Audited
+    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
 ) -> None:
     table = table_of(400, groups={"sex": ("f", "m"), "age": ("old", "young")})
     is_odd = (table["group:sex"] == "f") ^ (table["group:age"] == "old")
@@ -81,7 +81,7 @@ def test_a_disparity_inside_two_fair_looking_averages_shows_in_the_pair_and_does
 
 
 def test_a_verdict_names_what_it_is_bound_to(
-    table_of: TableOf, quick_policy: Policy, audited: Audited
+    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
 ) -> None:
     verdict = judge(table_of(60), quick_policy, audited)
     assert verdict.policy_digest == quick_policy.digest
@@ -92,7 +92,7 @@ def test_a_verdict_names_what_it_is_bound_to(
 
 
 def test_the_same_evidence_gets_the_same_verdict_in_any_order_of_rows(
-    table_of: TableOf, quick_policy: Policy, audited: Audited
+    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
 ) -> None:
     table = table_of(80)
     mixed = table.sample(frac=1, random_state=3)
@@ -114,7 +114,7 @@ def test_the_same_evidence_gets_the_same_verdict_in_any_order_of_rows(
 def test_a_pass_means_that_every_binding_group_had_enough_people(
     table_of: TableOf,
     quick_policy: Policy,
-    audited: Audited,
+    audited: AuditInputs,
     people: int,
     groups: int,
     spread: float,
@@ -145,7 +145,7 @@ def test_a_pass_means_that_every_binding_group_had_enough_people(
 def test_one_more_bad_group_never_softens_the_verdict(
     table_of: TableOf,
     quick_policy: Policy,
-    audited: Audited,
+    audited: AuditInputs,
     planted: float,
     people: int,
     seed: int,
@@ -170,7 +170,7 @@ def test_one_more_bad_group_never_softens_the_verdict(
 
 
 def test_a_small_group_is_insufficient_evidence_and_never_dropped(
-    table_of: TableOf, quick_policy: Policy, audited: Audited
+    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
 ) -> None:
     table = table_of(300)
     table["group:sex"] = table["group:sex"].mask(table["subject_id"] < 5, "not recorded")
@@ -182,7 +182,7 @@ def test_a_small_group_is_insufficient_evidence_and_never_dropped(
 
 
 def test_an_attribute_that_is_the_same_for_everyone_is_one_finding_that_does_not_bind(
-    table_of: TableOf, quick_policy: Policy, audited: Audited
+    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
 ) -> None:
     groups = {"sex": ("female", "male"), "wear band": ("no wearable",)}
     verdict = judge(table_of(300, groups=groups), quick_policy, audited)
@@ -193,7 +193,7 @@ def test_an_attribute_that_is_the_same_for_everyone_is_one_finding_that_does_not
 
 
 def test_a_cohort_in_which_no_attribute_varies_cannot_pass(
-    table_of: TableOf, quick_policy: Policy, audited: Audited
+    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
 ) -> None:
     groups = {"sex": ("not recorded",), "wear band": ("no wearable",)}
     verdict = judge(table_of(300, groups=groups), quick_policy, audited)
@@ -203,7 +203,7 @@ def test_a_cohort_in_which_no_attribute_varies_cannot_pass(
 
 @pytest.mark.parametrize("lost", ["all", "one"])
 def test_missing_comparator_rows_are_insufficient_evidence_and_bind(
-    table_of: TableOf, quick_policy: Policy, audited: Audited, lost: str
+    table_of: TableOf, quick_policy: Policy, audited: AuditInputs, lost: str
 ) -> None:
     table = table_of(300)
     comparator = np.flatnonzero(table["model"] == "last observation")
@@ -216,7 +216,7 @@ def test_missing_comparator_rows_are_insufficient_evidence_and_bind(
 
 
 def test_comparators_are_paired_by_forecast_and_not_by_place(
-    table_of: TableOf, quick_policy: Policy, audited: Audited
+    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
 ) -> None:
     table = table_of(60)
     mixed = pd.concat(
@@ -234,7 +234,7 @@ def test_comparators_are_paired_by_forecast_and_not_by_place(
 
 
 def test_a_model_worse_than_the_last_observation_fails(
-    table_of: TableOf, quick_policy: Policy, audited: Audited
+    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
 ) -> None:
     extra = {("sex", "female"): 14.0, ("sex", "male"): 14.0}
     verdict = judge(table_of(200, extra_error=extra), quick_policy, audited)
@@ -243,7 +243,7 @@ def test_a_model_worse_than_the_last_observation_fails(
 
 
 def test_without_forecasts_of_the_candidate_there_is_no_pass(
-    table_of: TableOf, quick_policy: Policy, audited: Audited
+    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
 ) -> None:
     table = table_of(60)
     verdict = judge(table[table["model"] != "candidate"], quick_policy, audited)
@@ -253,7 +253,7 @@ def test_without_forecasts_of_the_candidate_there_is_no_pass(
 
 
 def test_without_milestones_their_rule_is_not_passed(
-    table_of: TableOf, quick_policy: Policy, audited: Audited
+    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
 ) -> None:
     table = table_of(300).drop(columns=["chance:important gain", "reached:important gain"])
     verdict = judge(table, quick_policy, audited)
@@ -263,7 +263,7 @@ def test_without_milestones_their_rule_is_not_passed(
 
 
 def test_a_broken_table_is_blocked_before_anything_is_scored(
-    table_of: TableOf, quick_policy: Policy, audited: Audited
+    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
 ) -> None:
     table = table_of(60)
     verdict = judge(pd.concat([table, table[:1]]), quick_policy, audited)
@@ -273,7 +273,7 @@ def test_a_broken_table_is_blocked_before_anything_is_scored(
 
 
 def test_a_leak_blocks_whatever_the_rules_say_and_is_told_first(
-    table_of: TableOf, quick_policy: Policy, audited: Audited
+    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
 ) -> None:
     table = table_of(600)
     seen = table["model"] == "candidate"
@@ -300,7 +300,7 @@ def with_champion(table: pd.DataFrame, *, better_for: str, points: float) -> pd.
 
 @pytest.mark.parametrize(("points", "outcome"), [(0.0, "pass"), (10.0, "blocked")])
 def test_a_candidate_worse_than_the_champion_for_one_group_does_not_pass(
-    table_of: TableOf, quick_policy: Policy, audited: Audited, points: float, outcome: str
+    table_of: TableOf, quick_policy: Policy, audited: AuditInputs, points: float, outcome: str
 ) -> None:
     table = with_champion(table_of(600), better_for="female", points=points)
     verdict = judge(table, quick_policy, replace(audited, champion="arm/2"))
@@ -310,7 +310,7 @@ def test_a_candidate_worse_than_the_champion_for_one_group_does_not_pass(
 
 
 def test_a_champion_without_forecasts_to_compare_with_is_insufficient_evidence(
-    table_of: TableOf, quick_policy: Policy, audited: Audited
+    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
 ) -> None:
     verdict = judge(table_of(600), quick_policy, replace(audited, champion="arm/2"))
     (found,) = (f for f in verdict.findings if "champion" in f.rule)
@@ -319,7 +319,7 @@ def test_a_champion_without_forecasts_to_compare_with_is_insufficient_evidence(
 
 
 def test_a_gap_at_one_horizon_is_found_there(
-    table_of: TableOf, quick_policy: Policy, audited: Audited
+    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
 ) -> None:
     table = table_of(600, horizons=(21, 42, 84, 182, 364))
     quantiles = [name for name in table.columns if name[0] == "q"]
@@ -337,7 +337,7 @@ def test_a_gap_at_one_horizon_is_found_there(
 
 
 def test_a_refused_group_is_judged_by_how_often_it_is_refused(
-    table_of: TableOf, quick_policy: Policy, audited: Audited
+    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
 ) -> None:
     table = table_of(600)
     refused = (table["group:sex"] == "female") & (table["subject_id"] % 2 == 0)
@@ -353,7 +353,7 @@ def test_a_refused_group_is_judged_by_how_often_it_is_refused(
 
 
 def test_what_either_model_refused_counts_for_neither_where_they_are_compared(
-    table_of: TableOf, quick_policy: Policy, audited: Audited
+    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
 ) -> None:
     """Half of the comparator's errors vanish, and the candidate refuses just those people."""
     table = table_of(300)

@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audits.judging.mitigation import METHODS, Compared, compare
+from audits.judging.mitigation import METHODS, MethodResult, compare
 from audits.judging.policy import Policy
+from audits.judging.units import POINTS
+from audits.measure.metrics import Metric
 from audits.report.mitigation import comparison_document
 from contracts.errors import ContractError
 
@@ -22,25 +24,28 @@ def skewed(table_of: TableOf) -> pd.DataFrame:
     return table_of(400, extra_error={("sex", "female"): 9.0}, models=("candidate",))
 
 
-def by_method(told: list[Compared], metric: str) -> dict[str, Compared]:
-    return {one.method: one for one in told if one.metric.startswith(metric)}
+def by_method(results: list[MethodResult], metric: Metric) -> dict[str, MethodResult]:
+    return {result.method: result for result in results if result.measure.metric is metric}
 
 
-def test_every_method_stands_beside_the_registered_version_with_accuracy_and_gap(
+def test_every_method_is_shown_beside_the_registered_version_with_accuracy_and_gap(
     skewed: pd.DataFrame, quick_policy: Policy
 ) -> None:
-    told = compare(skewed, "sex", quick_policy, {"Group DRO": skewed})
-    errors = by_method(told, "mean absolute error")
+    results = compare(skewed, "sex", quick_policy, {"Group DRO": skewed})
+    errors = by_method(results, Metric.MEAN_ABSOLUTE_ERROR)
     assert set(errors) == {PLAIN, "Group DRO", *METHODS}
-    assert all(one.overall_interval and one.gap_interval for one in told)
+    assert all(result.overall_interval and result.gap_interval for result in results)
     assert errors["Group DRO"].gap == errors[PLAIN].gap
 
 
 def test_calibration_by_group_closes_a_gap_that_a_shift_made(
     skewed: pd.DataFrame, quick_policy: Policy
 ) -> None:
-    told = compare(skewed, "sex", quick_policy, {})
-    errors, coverage = by_method(told, "mean absolute"), by_method(told, "coverage")
+    results = compare(skewed, "sex", quick_policy, {})
+    errors, coverage = (
+        by_method(results, Metric.MEAN_ABSOLUTE_ERROR),
+        by_method(results, Metric.COVERAGE),
+    )
     assert errors[PLAIN].gap > 5
     assert errors[BY_GROUP].gap < 1
     assert errors[BY_GROUP].overall < errors[PLAIN].overall
@@ -51,9 +56,12 @@ def test_thresholds_by_group_even_out_who_is_missed_and_leave_scores_alone(
     table_of: TableOf, quick_policy: Policy
 ) -> None:
     low = table_of(500, extra_error={("sex", "female"): -6.0}, models=("candidate",))
-    told = compare(low, "sex", quick_policy, {})
+    results = compare(low, "sex", quick_policy, {})
     name = next(name for name in METHODS if "Threshold" in name)
-    missed, errors = by_method(told, "false-negative rate"), by_method(told, "mean absolute")
+    missed, errors = (
+        by_method(results, Metric.FALSE_NEGATIVE_RATE),
+        by_method(results, Metric.MEAN_ABSOLUTE_ERROR),
+    )
     assert missed[name].gap < missed[PLAIN].gap / 2
     assert errors[name].gap == errors[PLAIN].gap
 
@@ -63,12 +71,12 @@ def test_no_person_is_changed_by_what_was_learned_of_them(
     skewed: pd.DataFrame, quick_policy: Policy, name: str
 ) -> None:
     seen, rows = skewed[skewed["fold"] != 0], skewed[skewed["fold"] == 0]
-    told = METHODS[name](seen, rows.copy(), "group:sex")
+    changed = METHODS[name](seen, rows.copy(), "group:sex")
     outcome = {"truth": 0.0, "reached:important gain": False}
     blind = METHODS[name](seen, rows.assign(**outcome), "group:sex")
-    same = [c for c in told.columns if c not in outcome]
-    pd.testing.assert_frame_equal(told[same], blind[same])
-    quantiles = told[[c for c in told.columns if c[0] == "q"]].to_numpy()
+    same = [c for c in changed.columns if c not in outcome]
+    pd.testing.assert_frame_equal(changed[same], blind[same])
+    quantiles = changed[[c for c in changed.columns if c[0] == "q"]].to_numpy()
     assert (np.diff(quantiles, axis=1) >= 0).all()
 
 
@@ -76,8 +84,10 @@ def test_a_variant_is_counted_on_the_forecasts_that_the_registered_version_gives
     skewed: pd.DataFrame, quick_policy: Policy
 ) -> None:
     refusing = skewed.assign(refused=skewed["subject_id"] % 3 == 0)
-    told = by_method(compare(refusing, "sex", quick_policy, {"same": skewed}), "mean absolute")
-    assert told["same"].overall == told[PLAIN].overall
+    by_name = by_method(
+        compare(refusing, "sex", quick_policy, {"same": skewed}), Metric.MEAN_ABSOLUTE_ERROR
+    )
+    assert by_name["same"].overall == by_name[PLAIN].overall
 
 
 @pytest.mark.parametrize("lost", ["fold", "group:sex"])
@@ -91,8 +101,8 @@ def test_without_folds_or_the_attribute_nothing_is_compared(
 def test_the_comparison_recommends_none_and_says_what_was_not_trained(
     skewed: pd.DataFrame, quick_policy: Policy, tmp_path: Path
 ) -> None:
-    told = compare(skewed, "sex", quick_policy, {"Group DRO": skewed})
-    document = comparison_document(told, "sex", "arm/3", tmp_path)
+    results = compare(skewed, "sex", quick_policy, {"Group DRO": skewed})
+    document = comparison_document(results, "sex", "arm/3", tmp_path, POINTS)
     text = str(document)
     assert "None is recommended" in text
     assert "Not trained here" in text

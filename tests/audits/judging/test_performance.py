@@ -4,7 +4,7 @@ import pandas as pd
 
 from audits.judging.performance import performance, unavailable
 from audits.judging.policy import Policy
-from audits.measure.measures import Metric
+from audits.measure.metrics import Metric
 
 
 def test_every_metric_of_every_group_at_every_horizon_is_told(
@@ -13,7 +13,7 @@ def test_every_metric_of_every_group_at_every_horizon_is_told(
     rows = performance(candidate, quick_policy)
     groups = {("everyone", "everyone"), ("sex", "female"), ("sex", "male")}
     assert {(row.axis, row.group) for row in rows} == groups
-    errors = [row for row in rows if row.metric == Metric.ERROR]
+    errors = [row for row in rows if row.metric == Metric.MEAN_ABSOLUTE_ERROR]
     assert {row.horizon_day for row in errors} == {None, 42, 84}
     told = {row.metric for row in rows} | set(unavailable(candidate))
     assert told == {metric.value for metric in Metric}

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from audits.judging.policy import PACKAGED, Policy, Rule, decide, gravest, load_policy
-from audits.measure.definitions import Unit
 from audits.measure.disparity import Direction, Scope
 from audits.measure.intervals import Interval
+from audits.measure.metric_definitions import Unit
 from contracts.errors import ContractError
 from contracts.verdict import GRAVITY, Finding, Outcome
 
@@ -222,7 +222,7 @@ def test_on_another_instrument_limits_are_as_many_important_differences() -> Non
         else:
             assert after == before
     assert speed.least_error / 0.05 == pytest.approx(shipped.least_error / 4.25)
-    assert speed.yardsticks.important_difference == 0.05
+    assert speed.thresholds.important_difference == 0.05
     # What a board reads and the ledger holds tells it from the shipped one.
     assert (speed.version, speed.digest) != (shipped.version, shipped.digest)
     assert "carried over to 0.05" in next(r.rationale for r in speed.rules if r.limit == 0.05)

@@ -41,7 +41,11 @@ def by_row(table: pd.DataFrame) -> pd.DataFrame:
     [
         (by_row, Outcome.BLOCKED, "split by subject, not by row"),
         (lambda table: table.assign(fold=0), Outcome.BLOCKED, "everyone is in one fold"),
-        (lambda table: table.drop(columns="fold"), Outcome.INSUFFICIENT, "nobody can tell"),
+        (
+            lambda table: table.drop(columns="fold"),
+            Outcome.INSUFFICIENT,
+            "no telling how it was split",
+        ),
     ],
 )
 def test_a_split_that_is_not_by_subject_is_found(
@@ -73,7 +77,7 @@ def test_an_error_smaller_than_the_instruments_own_is_found(table_of: TableOf) -
     nearer = 0.8 * (table["truth"] - table["q50"])
     told = checked(table.assign(**{q: table[q] + nearer for q in quantiles}), "leak")
     assert told.outcome is Outcome.BLOCKED
-    assert "cannot be read better than to 1" in told.reason
+    assert "cannot be read more precisely than to 1" in told.reason
 
 
 def test_chances_without_a_fault_are_found(table_of: TableOf) -> None:
@@ -81,4 +85,4 @@ def test_chances_without_a_fault_are_found(table_of: TableOf) -> None:
     reached = table["reached:important gain"]
     told = checked(table.assign(**{"chance:important gain": reached * 0.2 + 0.4}), "leak")
     assert told.outcome is Outcome.BLOCKED
-    assert "without a fault" in told.reason
+    assert "perfectly" in told.reason

@@ -19,7 +19,7 @@ from mlflow import MlflowClient
 from sqlalchemy import make_url
 
 from audits.ledger.ledger import Ledger
-from audits.ledger.mirror import catch_up
+from audits.ledger.mirror import mirror_aliases
 from audits.ledger.records import AuditRecord, Role
 from contracts.errors import PromotionRefused
 from contracts.verdict import Verdict
@@ -37,7 +37,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from audits.ledger.ledger import Ledger
-from audits.ledger.mirror import catch_up
+from audits.ledger.mirror import mirror_aliases
 from training.registry.model_versions import ChampionAliases
 from training.tracking import Store
 
@@ -50,7 +50,7 @@ print("ready", flush=True)
 while True:
     for audit in audits:
         ledger.promote(audit, seen_epoch=ledger.epoch("arm"), actor="bob", now=now)
-        catch_up(ledger, aliases, actor="bob", now=now)
+        mirror_aliases(ledger, aliases, actor="bob", now=now)
         print("moved", flush=True)
 """
 
@@ -107,7 +107,7 @@ def test_a_promoter_killed_anywhere_leaves_one_champion_and_the_alias_catches_up
         if epoch == 0:
             continue
         # No drift: what the crash left untold is in the outbox, and no hand moved anything.
-        assert catch_up(ledger, aliases, actor="bob", now=NOW) == []
+        assert mirror_aliases(ledger, aliases, actor="bob", now=NOW) == []
         assert aliases.version("arm") == ledger.champion("arm").version
     assert epoch >= kills / 2
 
@@ -176,7 +176,7 @@ def test_the_same_race_on_the_bare_alias_loses_updates(
     # Version 1 is in service; each promoter has a version of its own.
     for _ in range(promoters - 1):
         client.create_model_version("arm", str(store.artifacts))
-    aliases.show("arm", "1")
+    aliases.set_version("arm", "1")
     left: list[str | None] = []
     round_over = threading.Barrier(
         promoters, timeout=300, action=lambda: left.append(aliases.version("arm"))
@@ -188,7 +188,7 @@ def test_the_same_race_on_the_bare_alias_loses_updates(
         for number in range(rounds):
             assert aliases.version("arm") is not None
             all_have_read.wait()
-            aliases.show("arm", version)
+            aliases.set_version("arm", version)
             told_they_won.append((number, version))
             round_over.wait()
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from audits.judging.policy import load_policy
-from audits.ledger.gate import Presented, promote, roll_back
+from audits.ledger.gate import PresentedEvidence, promote, roll_back
 from audits.ledger.ledger import Ledger
 from audits.ledger.records import AuditRecord, Champion, Override, Role
 from contracts.errors import ContractError, EvidenceMissing, PromotionRefused
@@ -60,7 +60,7 @@ def attempt(
 ) -> Champion:
     audit = ledger.latest_audit(version)
     report = make_verdict(Outcome.PASS if audit is None else audit.outcome, model_version=version)
-    presented = Presented(
+    presented = PresentedEvidence(
         bundle_digest=BUNDLE,
         report=report,
         report_digest=REPORT,
@@ -171,7 +171,7 @@ def test_an_audit_holds_from_its_recording_until_it_is_over(
 def test_only_the_latest_audit_counts(ledger: Ledger, verdict_of: VerdictOf) -> None:
     record(ledger, verdict_of())
     record(ledger, verdict_of(Outcome.BLOCKED))
-    with pytest.raises(PromotionRefused, match="its audit says blocked"):
+    with pytest.raises(PromotionRefused, match="outcome of its audit is blocked"):
         attempt(ledger)
     record(ledger, verdict_of())
     assert attempt(ledger).epoch == 1
@@ -193,7 +193,7 @@ def test_of_many_findings_the_first_are_told_and_the_rest_counted(
         ({"approver": "  "}, "--approver"),
         ({"reason": "  short    "}, "--reason"),
         ({"restricted_use": ""}, "--restricted-use"),
-        ({"until": NOW.replace(tzinfo=None)}, "no zone"),
+        ({"until": NOW.replace(tzinfo=None)}, "no time zone"),
     ],
 )
 def test_an_override_without_name_reason_end_or_use_is_refused(
@@ -207,7 +207,7 @@ def test_an_override_that_has_ended_lets_nothing_through(
     ledger: Ledger, verdict_of: VerdictOf
 ) -> None:
     record(ledger, verdict_of(Outcome.REVIEW))
-    with pytest.raises(PromotionRefused, match="the override ended"):
+    with pytest.raises(PromotionRefused, match="the override expired"):
         attempt(ledger, override=ANN, now=ANN.until)
 
 
@@ -219,7 +219,7 @@ def test_an_override_cannot_outlast_the_audit(ledger: Ledger, verdict_of: Verdic
 
 def test_a_time_without_a_zone_is_refused(ledger: Ledger, verdict_of: VerdictOf) -> None:
     record(ledger, verdict_of())
-    with pytest.raises(ContractError, match="no zone"):
+    with pytest.raises(ContractError, match="no time zone"):
         attempt(ledger, now=NOW.replace(tzinfo=None))
 
 
@@ -259,10 +259,13 @@ def test_approvals_are_of_one_audit_and_end_with_it(ledger: Ledger, verdict_of: 
 @pytest.mark.parametrize(
     ("shown", "why"),
     [
-        ({"report_digest": "0" * 64}, "not that of its last audit, but older or changed"),
+        (
+            {"report_digest": "0" * 64},
+            "not the one from its last audit: it is older, or was changed",
+        ),
         ({"report": make_verdict(model_version="leg/1")}, "the report is of leg/1"),
         ({"policy_digest": "0" * 64}, "the policy has changed since its audit"),
-        ({"report": make_verdict(Outcome.BLOCKED)}, "says other things than the ledger"),
+        ({"report": make_verdict(Outcome.BLOCKED)}, "differs from the ledger"),
         ({"bundle_digest": "0" * 64}, "not the one that was audited"),
     ],
 )
@@ -305,7 +308,7 @@ def test_a_rollback_needs_an_epoch_that_was_and_an_audit_that_holds(
     attempt(ledger)
     with pytest.raises(EvidenceMissing, match="no promotion of epoch 7"):
         back(ledger, 7)
-    with pytest.raises(PromotionRefused, match="held until"):
+    with pytest.raises(PromotionRefused, match="was valid until"):
         back(ledger, 1, now=LATER)
     ledger.record_audit(
         verdict_of(Outcome.BLOCKED), "f" * 64, actor="a", now=NOW, valid_until=LATER

@@ -344,9 +344,9 @@ def test_times_are_kept_in_utc(ledger: Ledger, verdict_of: VerdictOf) -> None:
 @pytest.mark.parametrize(
     ("now", "valid_until", "actor", "version", "why"),
     [
-        (NOW.replace(tzinfo=None), LATER, "ann", "arm/3", "no zone"),
-        (NOW, LATER.replace(tzinfo=None), "ann", "arm/3", "no zone"),
-        (NOW, NOW, "ann", "arm/3", "is over"),
+        (NOW.replace(tzinfo=None), LATER, "ann", "arm/3", "no time zone"),
+        (NOW, LATER.replace(tzinfo=None), "ann", "arm/3", "no time zone"),
+        (NOW, NOW, "ann", "arm/3", "already expired"),
         (NOW, LATER, " ", "arm/3", "needs the name"),
         (NOW, LATER, "ann", "arm", "NAME/N"),
         (NOW, LATER, "ann", "/3", "NAME/N"),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from audits.ledger.ledger import Ledger
-from audits.ledger.mirror import catch_up, drifts
+from audits.ledger.mirror import find_drift, mirror_aliases
 from audits.ledger.records import Role
 from contracts.verdict import Verdict
 
@@ -25,7 +25,7 @@ class Aliases:
         self._reach()
         return self.shown.get(model)
 
-    def show(self, model: str, version: str | None) -> None:
+    def set_version(self, model: str, version: str | None) -> None:
         self._reach()
         if version is None:
             self.shown.pop(model, None)
@@ -52,14 +52,14 @@ def promote(ledger: Ledger, verdict: Verdict) -> None:
 
 
 def mirrored(ledger: Ledger, aliases: Aliases) -> int:
-    return len(catch_up(ledger, aliases, actor="bob", now=NOW))
+    return len(mirror_aliases(ledger, aliases, actor="bob", now=NOW))
 
 
 def test_a_promotion_shows_in_the_alias_and_is_no_drift(
     ledger: Ledger, aliases: Aliases, verdict_of: VerdictOf
 ) -> None:
     promote(ledger, verdict_of())
-    assert drifts(ledger, aliases) == []  # Not yet sent is not moved by hand.
+    assert find_drift(ledger, aliases) == []  # Not yet sent is not moved by hand.
     assert mirrored(ledger, aliases) == 0
     assert aliases.shown == {"arm": "3"}
     length = ledger.verify().length
@@ -86,11 +86,11 @@ def test_a_move_by_hand_is_told_noted_and_set_right(
 ) -> None:
     promote(ledger, verdict_of())
     mirrored(ledger, aliases)
-    aliases.show("arm", moved)
-    (drift,) = drifts(ledger, aliases)
+    aliases.set_version("arm", moved)
+    (drift,) = find_drift(ledger, aliases)
     assert (drift.model, drift.found, drift.expected) == ("arm", moved, "3")
     assert aliases.shown.get("arm") == moved  # Looking changes nothing.
-    assert catch_up(ledger, aliases, actor="bob", now=NOW) == [drift]
+    assert mirror_aliases(ledger, aliases, actor="bob", now=NOW) == [drift]
     assert aliases.shown == {"arm": "3"}
     entry = ledger.trail()[-1]
     assert (entry.kind, entry.details()["found"]) == ("drift", moved)

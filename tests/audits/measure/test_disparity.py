@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from audits.measure.disparity import Direction, Estimate, Statistic, estimates, p_value, paired
+from audits.measure.groups import Grouping
 from audits.measure.intervals import Scores
-from audits.measure.measures import Measure, Metric
-from audits.measure.partitions import Partition
+from audits.measure.metrics import Measure, Metric
 
 VALUES = [2.0, 5.0, 3.0]
 
@@ -28,7 +28,7 @@ def scores_of(metric: Metric, value_G: list[float], overall: float = 3.0) -> Sco
         for name, array in (("value", value_GM), ("rest", rest_GM), ("overall", overall_GM))
     }
     return Scores(
-        partition=Partition(
+        grouping=Grouping(
             axis="x", attributes=("x",), labels_G=tuple("abcde"[: len(value_G)]),
             group_N=np.arange(len(value_G)),
         ),
@@ -38,7 +38,9 @@ def scores_of(metric: Metric, value_G: list[float], overall: float = 3.0) -> Sco
     )  # fmt: skip
 
 
-def told(statistic: Statistic, metric: Metric = Metric.ERROR, **enough: Any) -> list[float]:
+def told(
+    statistic: Statistic, metric: Metric = Metric.MEAN_ABSOLUTE_ERROR, **enough: Any
+) -> list[float]:
     enough_G = enough.get("enough_G", np.ones(3, dtype=np.bool_))
     return [e.value for e in estimates(scores_of(metric, VALUES), 0, statistic, enough_G)]
 
@@ -49,9 +51,9 @@ def told(statistic: Statistic, metric: Metric = Metric.ERROR, **enough: Any) -> 
         (Statistic.VALUE, [2, 5, 3]),
         (Statistic.DIFFERENCE, [1, 4, 2]),
         (Statistic.RATIO, [2, 5, 3]),
-        (Statistic.BETWEEN, [3]),
+        (Statistic.DIFFERENCE_BETWEEN, [3]),
         (Statistic.RATIO_BETWEEN, [0.4]),
-        (Statistic.WORST, [2]),
+        (Statistic.WORST_GROUP, [2]),
     ],
 )
 def test_a_statistic_can_be_checked_by_hand(statistic: Statistic, values: list[float]) -> None:
@@ -59,28 +61,32 @@ def test_a_statistic_can_be_checked_by_hand(statistic: Statistic, values: list[f
 
 
 @pytest.mark.parametrize(
-    ("metric", "worst"), [(Metric.ERROR, 2), (Metric.COVERAGE, 1), (Metric.SLOPE, 2)]
+    ("metric", "worst"),
+    [(Metric.MEAN_ABSOLUTE_ERROR, 2), (Metric.COVERAGE, 1), (Metric.CALIBRATION_SLOPE, 2)],
 )
 def test_the_worst_group_depends_on_which_way_the_metric_is_better(
     metric: Metric, worst: float
 ) -> None:
-    assert told(Statistic.WORST, metric) == [worst]
+    assert told(Statistic.WORST_GROUP, metric) == [worst]
 
 
 def test_groups_too_small_stay_out_of_a_statistic_of_all_groups() -> None:
-    assert told(Statistic.BETWEEN, enough_G=np.array([True, False, True])) == [1.0]
+    assert told(Statistic.DIFFERENCE_BETWEEN, enough_G=np.array([True, False, True])) == [1.0]
     for enough in ([True, False, False], [False, False, False]):
-        assert np.isnan(told(Statistic.BETWEEN, enough_G=np.array(enough))).all()
+        assert np.isnan(told(Statistic.DIFFERENCE_BETWEEN, enough_G=np.array(enough))).all()
 
 
 def test_a_group_without_a_value_leaves_no_statistic_of_all_groups() -> None:
-    scores = scores_of(Metric.ERROR, [2.0, np.nan, 3.0])
-    (only,) = estimates(scores, 0, Statistic.BETWEEN, np.ones(3, dtype=np.bool_))
+    scores = scores_of(Metric.MEAN_ABSOLUTE_ERROR, [2.0, np.nan, 3.0])
+    (only,) = estimates(scores, 0, Statistic.DIFFERENCE_BETWEEN, np.ones(3, dtype=np.bool_))
     assert np.isnan(only.value)
 
 
 def test_a_comparison_is_taken_draw_by_draw() -> None:
-    one, other = scores_of(Metric.ERROR, VALUES), scores_of(Metric.ERROR, [1.0, 5.0, 7.0])
+    one, other = (
+        scores_of(Metric.MEAN_ABSOLUTE_ERROR, VALUES),
+        scores_of(Metric.MEAN_ABSOLUTE_ERROR, [1.0, 5.0, 7.0]),
+    )
     assert [e.value for e in paired(one, other, 0)] == [1.0, 0.0, -4.0]
     assert [e.replicate_R.tolist() for e in paired(one, other, 0)] == [[1, 1], [0, 0], [-4, -4]]
 

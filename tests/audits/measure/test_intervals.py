@@ -9,28 +9,28 @@ from fairlearn.metrics import MetricFrame
 from numpy.typing import NDArray
 from sklearn.metrics import mean_absolute_error
 
-from audits.measure.definitions import Yardsticks
 from audits.measure.disparity import Statistic, estimates
+from audits.measure.groups import Grouping, by_attribute, everyone, intersections
 from audits.measure.intervals import Scores, bootstrap, percentile_interval
-from audits.measure.measures import Measure, Metric, measures
-from audits.measure.partitions import Partition, axes, everyone, pairs
+from audits.measure.metric_definitions import MetricThresholds
+from audits.measure.metrics import Measure, Metric, available_measures
 
-ERROR = (Measure(metric=Metric.ERROR),)
+ERROR = (Measure(metric=Metric.MEAN_ABSOLUTE_ERROR),)
 
 
 def drawn(
     table: pd.DataFrame,
-    partition: Partition,
+    grouping: Grouping,
     measured: tuple[Measure, ...] = ERROR,
     **options: int,
 ) -> Scores:
     told = {"replicates": 400, "seed": 1, **options}
-    (scores,) = bootstrap(table, [partition], measured, yardsticks=Yardsticks(), **told)
+    (scores,) = bootstrap(table, [grouping], measured, thresholds=MetricThresholds(), **told)
     return scores
 
 
 def disparity(scores: Scores, statistic: Statistic) -> NDArray[np.float64]:
-    enough_G = np.ones(len(scores.partition.labels_G), dtype=np.bool_)
+    enough_G = np.ones(len(scores.grouping.labels_G), dtype=np.bool_)
     return np.stack([e.replicate_R for e in estimates(scores, 0, statistic, enough_G)], axis=1)
 
 
@@ -38,7 +38,7 @@ def test_it_agrees_with_metric_frames_bootstrap_where_each_person_has_one_row(
     table_of: Callable[..., pd.DataFrame],
 ) -> None:
     table = table_of(300, horizons=(84,), models=("candidate",))
-    partition = axes(table)[0]
+    grouping = by_attribute(table)[0]
     frame = MetricFrame(
         metrics=mean_absolute_error,
         y_true=table["truth"],
@@ -48,8 +48,8 @@ def test_it_agrees_with_metric_frames_bootstrap_where_each_person_has_one_row(
         ci_quantiles=[0.025, 0.975],
         random_state=1,
     )
-    ours = drawn(table, partition, replicates=4000)
-    for group, label in enumerate(partition.labels_G):
+    ours = drawn(table, grouping, replicates=4000)
+    for group, label in enumerate(grouping.labels_G):
         interval = percentile_interval(ours.value_RGM[:, group, 0], confidence=0.95)
         theirs = [float(bound[label]) for bound in frame.by_group_ci]
         assert interval is not None
@@ -65,18 +65,18 @@ def test_repeating_every_row_of_a_person_tells_nothing_new(
     table = table_of(80, models=("candidate",))
     twice = pd.concat([table, table], ignore_index=True)
     np.testing.assert_allclose(
-        disparity(drawn(table, axes(table)[0]), Statistic.DIFFERENCE),
-        disparity(drawn(twice, axes(twice)[0]), Statistic.DIFFERENCE),
+        disparity(drawn(table, by_attribute(table)[0]), Statistic.DIFFERENCE),
+        disparity(drawn(twice, by_attribute(twice)[0]), Statistic.DIFFERENCE),
     )
 
 
 def by_hand(subjects: list[int], truths: list[float], groups: list[int]) -> Scores:
     """Score forecasts of 0, so that the error is the truth."""
     table = pd.DataFrame({"subject_id": subjects, "truth": truths, "q50": 0.0, "horizon_day": 1})
-    partition = Partition(
+    grouping = Grouping(
         axis="x", attributes=("x",), labels_G=("a", "b"), group_N=np.array(groups, dtype=np.intp)
     )
-    return drawn(table, partition, replicates=200, seed=0)
+    return drawn(table, grouping, replicates=200, seed=0)
 
 
 def test_replicates_are_weighted_ratios_of_sums() -> None:
@@ -99,12 +99,12 @@ def test_pairs_are_resampled_as_if_they_were_asked_for_alone(
     table_of: Callable[..., pd.DataFrame],
 ) -> None:
     table = table_of(90, groups={"sex": ("f", "m"), "age": ("a", "b", "c")}, models=("candidate",))
-    single = axes(table)
-    (pair,) = pairs(single)
-    options = {"replicates": 50, "seed": 3, "yardsticks": Yardsticks()}
+    single = by_attribute(table)
+    (pair,) = intersections(single)
+    options = {"replicates": 50, "seed": 3, "thresholds": MetricThresholds()}
     together = bootstrap(table, [pair, everyone(table), *single], ERROR, **options)
     for scores in together:
-        (alone,) = bootstrap(table, [scores.partition], ERROR, **options)
+        (alone,) = bootstrap(table, [scores.grouping], ERROR, **options)
         np.testing.assert_allclose(scores.value_RGM, alone.value_RGM)
         np.testing.assert_allclose(scores.rest_RGM, alone.rest_RGM)
 
@@ -123,8 +123,10 @@ def test_the_disparity_itself_agrees_with_metric_frames_bootstrap(
         random_state=1,
     )  # fmt: skip
     theirs = getattr(frame, f"{method}_ci")(method="between_groups")
-    statistic = {"difference": Statistic.BETWEEN, "ratio": Statistic.RATIO_BETWEEN}[method]
-    ours = disparity(drawn(table, axes(table)[0], replicates=4000), statistic)[:, 0]
+    statistic = {"difference": Statistic.DIFFERENCE_BETWEEN, "ratio": Statistic.RATIO_BETWEEN}[
+        method
+    ]
+    ours = disparity(drawn(table, by_attribute(table)[0], replicates=4000), statistic)[:, 0]
     interval = percentile_interval(ours, confidence=0.95)
     assert interval is not None
     tolerance = 0.1 * (interval.high - interval.low)
@@ -133,17 +135,17 @@ def test_the_disparity_itself_agrees_with_metric_frames_bootstrap(
 
 def test_every_metric_is_bootstrapped_in_one_go(table_of: Callable[..., pd.DataFrame]) -> None:
     table = table_of(60, models=("candidate",))
-    measured = tuple(measure for metric in Metric for measure in measures(table, metric))
-    told = drawn(table, axes(table)[0], measured)
+    measured = tuple(measure for metric in Metric for measure in available_measures(table, metric))
+    told = drawn(table, by_attribute(table)[0], measured)
     assert len({measure.metric for measure in measured}) >= 15
     assert np.isfinite(told.value_RGM).all()
     assert np.isfinite(told.rest_RGM).all()
 
 
 def test_chunks_bound_memory_and_change_nothing(candidate: pd.DataFrame) -> None:
-    partition = axes(candidate)[0]
+    grouping = by_attribute(candidate)[0]
     whole, chunked = (
-        drawn(candidate, partition, weights_at_once=most).value_RGM for most in (10**9, 1000)
+        drawn(candidate, grouping, weights_at_once=most).value_RGM for most in (10**9, 1000)
     )
     np.testing.assert_array_equal(whole, chunked)
 
@@ -163,7 +165,7 @@ def test_an_interval_covers_the_truth_about_as_often_as_it_says() -> None:
         table = pd.DataFrame(
             {"subject_id": np.repeat(np.arange(60), 3), "truth": 0.0, "q50": value_N}
         ).assign(horizon_day=1)
-        signed = (Measure(metric=Metric.SIGNED),)
+        signed = (Measure(metric=Metric.SIGNED_ERROR),)
         told = drawn(table, everyone(table), signed, replicates=300, seed=trial)
         interval = percentile_interval(told.value_RGM[:, 0, 0], confidence=0.95)
         assert interval is not None

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from audits.measure.ranking import Chances, auroc, auroc_and_that_of_the_rest
+from audits.measure.ranking import Chances, auroc, auroc_in_group_and_rest
 
 row = st.tuples(
     st.integers(0, 4), st.booleans(), st.integers(0, 2), st.integers(0, 3), st.integers(0, 3)
@@ -49,7 +49,7 @@ def test_the_area_of_the_rest_is_that_of_everybody_else_ranked_alone(
     rows: list[tuple[int, ...]],
 ) -> None:
     chances = chances_of(rows)
-    value_GR, told_GR = auroc_and_that_of_the_rest(chances)
+    value_GR, told_GR = auroc_in_group_and_rest(chances)
     np.testing.assert_array_equal(value_GR, auroc(chances))
     for group in range(3):
         others_N = (chances.group_N != group).astype(np.intp)

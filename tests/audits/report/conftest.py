@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audits.judging.judge import Audited, judge
+from audits.judging.judge import AuditInputs, judge
 from audits.judging.policy import Policy
 from audits.report.content import ModelFacts, Report, compose
 from audits.report.editions import write_editions
@@ -53,7 +53,7 @@ def table(table_of: Callable[..., pd.DataFrame]) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def verdict(table: pd.DataFrame, quick_policy: Policy, audited: Audited) -> Verdict:
+def verdict(table: pd.DataFrame, quick_policy: Policy, audited: AuditInputs) -> Verdict:
     return judge(table, quick_policy, audited)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from audits.judging.judge import Audited, judge
+from audits.judging.judge import AuditInputs, judge
 from audits.judging.policy import Policy
 from audits.report.content import ModelFacts, Report, compose
 from audits.report.document import Table
@@ -64,7 +64,7 @@ def test_another_group_is_hidden_with_it_so_that_it_cannot_be_worked_out(
 
 
 def test_a_table_that_broke_its_contract_is_told_by_the_verdict_alone(
-    table: pd.DataFrame, quick_policy: Policy, audited: Audited, composed: Report
+    table: pd.DataFrame, quick_policy: Policy, audited: AuditInputs, composed: Report
 ) -> None:
     broken = table.drop(columns="q50")
     verdict = judge(broken, quick_policy, audited)
@@ -74,7 +74,7 @@ def test_a_table_that_broke_its_contract_is_told_by_the_verdict_alone(
 
 
 def test_a_board_reads_the_instruments_own_unit_in_steps_that_matter(
-    table: pd.DataFrame, quick_policy: Policy, audited: Audited, facts: ModelFacts
+    table: pd.DataFrame, quick_policy: Policy, audited: AuditInputs, facts: ModelFacts
 ) -> None:
     """A walking speed is told in m/s to a hundredth, and its bias is not rounded away."""
     share = 0.1 / quick_policy.important_difference

@@ -104,8 +104,8 @@ def test_the_governance_edition_has_what_a_board_must_find(
     read = page(editions, "governance")
     for words in (
         "SIMULATED COHORT", f"Verdict: {composed.verdict.outcome}.", "nobody can override",
-        "For whom this audit does not speak", "Who was looked at", "What no audit of scores can",
-        "Against the alternatives", "no other version is the champion yet", "Limits of use",
+        "Whom this audit does not cover", "Who was examined", "What no audit of scores can",
+        "Compared with simpler forecasts", "no other version is the champion yet", "Limits of use",
         "Waivers", "Sign-off", "not recorded",
     ):  # fmt: skip
         assert words in read.text
@@ -151,10 +151,11 @@ def test_every_item_of_a_standard_is_answered_or_said_to_be_not_available(
         len({re.sub(r"[a-z]+$", "", a.item) if a.item[0].isdigit() else a.item for a in told})
         == items
     )
-    assert all(a.topic and a.answer for a in told)
+    assert all(a.topic and a.text for a in told)
     for answer in told:
-        if answer.answer.startswith("not available"):
-            assert len(answer.answer) > len("not available: ") + 5
+        if not answer.is_available:
+            assert answer.text.startswith("not available: ")
+            assert len(answer.text) > len("not available: ") + 5
 
 
 def test_what_comes_from_outside_is_escaped(editions: Path, composed: Report) -> None:
@@ -190,7 +191,7 @@ def test_every_outcome_is_explained(composed: Report, tmp_path: Path, outcome: O
     read = page(tmp_path, "governance").text
     assert f"Verdict: {outcome}." in read
     assert ("may be put into service once" in read) == (outcome is Outcome.PASS)
-    assert ("named person" in read.split("For whom")[0]) == (
+    assert ("named person" in read.split("Whom this audit")[0]) == (
         outcome in {Outcome.REVIEW, Outcome.INSUFFICIENT}
     )
 
@@ -252,7 +253,7 @@ def test_the_document_reference_carries_the_card_and_its_label(editions: Path) -
 
 
 def test_an_attribute_with_everyone_in_one_group_does_not_repeat_everyone(editions: Path) -> None:
-    """It is told once, among those for whom the audit does not speak."""
+    """It is mentioned once, among those whom the audit does not cover."""
     text = (editions / "governance.html").read_text("utf-8")
     assert text.count("wear band: everyone is in one group (no wearable)") == 1
     assert "wear band" not in (editions / "technical.html").read_text("utf-8").split("Findings")[0]

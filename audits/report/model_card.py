@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from audits.judging.wording import in_unit
-from audits.measure.measures import Metric
-from audits.measure.partitions import EVERYONE
+from audits.judging.units import in_unit
+from audits.measure.groups import EVERYONE
+from audits.measure.metrics import Metric
 from audits.report.content import Report
 from audits.report.crosswalk import answers
 from audits.report.document import Bullets, Document, Heading, Notice, Paragraph, Table
@@ -18,13 +18,13 @@ def card_document(report: Report) -> Document:
         Notice(
             tone="simulated",
             title="SIMULATED DATA.",
-            text="This model was trained on people who do not exist. Not for anyone's care.",
+            text="This model was trained on simulated people. It must not be used in care.",
         ),
     )
     return Document(
         title=f"Model card: {verdict.model_version}",
-        subtitle=f"{facts.family}, made {facts.created[:10]}; audited {report.made_at[:10]}, the"
-        f" audit holds until {report.valid_until[:10]}.",
+        subtitle=f"{facts.family}, trained {facts.created[:10]}; audited {report.made_at[:10]}, the"
+        f" audit is valid until {report.valid_until[:10]}.",
         blocks=(
             *(simulated if facts.simulated else ()),
             Notice(
@@ -37,11 +37,12 @@ def card_document(report: Report) -> Document:
             Heading(level=1, text="What it is not"),
             Bullets(
                 items=(
-                    "No diagnosis, no treatment recommendation, not a medical device as shipped.",
+                    "It gives no diagnosis and no treatment recommendation, and as shipped it is"
+                    " not a medical device.",
                     *LIMITS,
                 )
             ),
-            Heading(level=1, text="How well it does"),
+            Heading(level=1, text="How accurate it is"),
             Table(
                 caption="Everyone, over all horizons, out of fold, with 95 % intervals",
                 columns=("metric", "estimate", "interval", "people"),
@@ -53,7 +54,7 @@ def card_document(report: Report) -> Document:
                 caption="31 attributes, in our words",
                 columns=("item", "attribute", "answer"),
                 rows=tuple(
-                    (a.item, a.topic, a.answer) for a in answers(report, "HTI-1 source attributes")
+                    (a.item, a.topic, a.text) for a in answers(report, "HTI-1 source attributes")
                 ),
                 widths=(1, 5, 9),
                 small=True,
@@ -75,14 +76,15 @@ def summary(report: Report) -> str:
 
 
 def key_figures(report: Report) -> tuple[tuple[str, str, str, str], ...]:
-    """Return each pooled metric of everyone: name, estimate, interval, people."""
+    """Return each metric of everyone over all horizons: name, estimate, interval, people."""
+    unit = report.policy.score_unit
     return tuple(
         (
             row.metric if row.milestone is None else f"{row.metric}: {row.milestone}",
-            in_unit(Metric(row.metric), row.value),
+            in_unit(Metric(row.metric), unit, row.value),
             "none"
             if row.low is None or row.high is None
-            else in_unit(Metric(row.metric), row.low, row.high),
+            else in_unit(Metric(row.metric), unit, row.low, row.high),
             str(row.subjects),
         )
         for row in report.performance

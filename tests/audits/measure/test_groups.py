@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audits.measure.partitions import axes, everyone, pairs
+from audits.measure.groups import by_attribute, everyone, intersections
 from contracts.errors import ContractError
 from contracts.groups import Bands
 
@@ -22,14 +22,14 @@ TABLE = pd.DataFrame(
 
 
 def test_every_group_column_is_an_axis_and_not_recorded_is_a_group() -> None:
-    sex, age, site = axes(TABLE)
+    sex, age, site = by_attribute(TABLE)
     assert (sex.axis, sex.labels_G, sex.group_N.tolist()) == ("sex", ("f", "m"), [0, 1, 0, 1])
     assert age.labels_G == ("old", "young", "not recorded")
     assert site.is_constant
 
 
 def test_pairs_are_the_intersections_that_have_somebody_in_them() -> None:
-    (pair,) = pairs(axes(TABLE))
+    (pair,) = intersections(by_attribute(TABLE))
     assert pair.axis == "sex & age"
     assert pair.labels_G == ("f & old", "f & young", "m & old", "m & not recorded")
     assert pair.group_N.tolist() == [0, 2, 1, 3]
@@ -37,7 +37,7 @@ def test_pairs_are_the_intersections_that_have_somebody_in_them() -> None:
 
 def test_intersections_stay_apart_when_their_labels_read_alike() -> None:
     table = pd.DataFrame({"group:x": ["a", "a & b"], "group:y": ["b & c", "c"]})
-    (pair,) = pairs(axes(table))
+    (pair,) = intersections(by_attribute(table))
     assert pair.labels_G == ("a & b & c", "a & b & c")
     assert pair.group_N.tolist() == [0, 1]
 
@@ -47,8 +47,8 @@ def test_everyone_is_one_group() -> None:
 
 
 def test_a_row_without_a_label_is_refused() -> None:
-    with pytest.raises(ContractError, match=r"group:sex: 1 row\(s\) without label"):
-        axes(pd.DataFrame({"group:sex": ["f", None]}))
+    with pytest.raises(ContractError, match=r"group:sex: 1 row\(s\) have no label"):
+        by_attribute(pd.DataFrame({"group:sex": ["f", None]}))
 
 
 BANDS = st.lists(st.integers(-200, 200), min_size=1, max_size=6, unique=True).map(sorted)
@@ -62,17 +62,17 @@ def test_bands_go_from_low_to_high_and_who_has_no_value_comes_last(
     bands = Bands(edges=tuple(edge / 4 for edge in edges), is_share=is_share, missing="no wearable")
     label_N = np.random.default_rng(seed).permutation([*bands.labels, *bands.labels])
     column = pd.Series(pd.Categorical(label_N, categories=bands.labels, ordered=True))
-    (partition,) = axes(pd.DataFrame({"group:wear band": column}))
-    assert partition.labels_G == bands.labels
-    assert [partition.labels_G[group] for group in partition.group_N] == list(label_N)
+    (grouping,) = by_attribute(pd.DataFrame({"group:wear band": column}))
+    assert grouping.labels_G == bands.labels
+    assert [grouping.labels_G[group] for group in grouping.group_N] == list(label_N)
 
 
 @given(labels=st.lists(st.text("ab0 -%<>", min_size=1), min_size=1, unique=True))
 def test_an_order_is_the_columns_own_and_is_never_read_from_labels(labels: list[str]) -> None:
     column = pd.Series(pd.Categorical(labels[::-1], categories=labels, ordered=True))
-    (ordered,) = axes(pd.DataFrame({"group:x": column}))
+    (ordered,) = by_attribute(pd.DataFrame({"group:x": column}))
     assert list(ordered.labels_G) == labels
-    (plain,) = axes(pd.DataFrame({"group:x": labels}))
+    (plain,) = by_attribute(pd.DataFrame({"group:x": labels}))
     assert list(plain.labels_G) == sorted(labels)
 
 
@@ -80,5 +80,5 @@ def test_the_order_of_bands_outlives_the_file(tmp_path: Path) -> None:
     bands = Bands(edges=(5.0, 10.0))
     column = pd.Categorical(["under 5", "10 and over"], categories=bands.labels, ordered=True)
     pd.DataFrame({"group:x": column}).to_parquet(tmp_path / "table.parquet", index=False)
-    (partition,) = axes(pd.read_parquet(tmp_path / "table.parquet"))
-    assert partition.labels_G == ("under 5", "10 and over")
+    (grouping,) = by_attribute(pd.read_parquet(tmp_path / "table.parquet"))
+    assert grouping.labels_G == ("under 5", "10 and over")

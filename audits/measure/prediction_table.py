@@ -1,4 +1,4 @@
-"""A prediction table's contract: everything in it that could bend a score."""
+"""The contract of a prediction table: everything in it that could distort a score."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from contracts.predictions import (
 )
 
 KEY = [SUBJECT, ORIGIN, HORIZON]
-"""What a forecast is of; with the model, it names a row."""
+"""Identifies a forecast; together with the model, it identifies a row."""
 
-ALWAYS = (*KEY, DAYS_SINCE_ONSET)
-OF_SCORES = (LAST_SCORE, TRUTH, *QUANTILE_COLUMNS)
+REQUIRED_COLUMNS = (*KEY, DAYS_SINCE_ONSET)
+SCORE_COLUMNS = (LAST_SCORE, TRUTH, *QUANTILE_COLUMNS)
 """All of these, or, for a task that forecasts a milestone only, none."""
 
 
-def problems(table: pd.DataFrame) -> list[str]:
+def contract_violations(table: pd.DataFrame) -> list[str]:
     """Check a prediction table against its contract (`contracts.predictions`).
 
     Returns
     -------
-    What is missing, not finite, out of order or twice; empty where nothing is.
+    What is missing, not finite, out of order or duplicated; empty where the table is sound.
     """
     return list(_missing_columns(table)) or [
         *_bad_values(table),
@@ -45,8 +45,8 @@ def problems(table: pd.DataFrame) -> list[str]:
     ]
 
 
-def given(table: pd.DataFrame) -> pd.Series[bool]:
-    """Return which rows are forecasts: refused ones are rows without."""
+def has_forecast(table: pd.DataFrame) -> pd.Series[bool]:
+    """Return which rows hold a forecast: a refused one is a row without."""
     if REFUSED not in table.columns:
         return pd.Series(True, index=table.index)
     return ~table[REFUSED].astype("bool")
@@ -54,16 +54,16 @@ def given(table: pd.DataFrame) -> pd.Series[bool]:
 
 def _has_scores(table: pd.DataFrame) -> bool:
     milestone_only = any(str(name).startswith(CHANCE) for name in table.columns)
-    return not milestone_only or any(name in table.columns for name in OF_SCORES)
+    return not milestone_only or any(name in table.columns for name in SCORE_COLUMNS)
 
 
 def _missing_columns(table: pd.DataFrame) -> Iterator[str]:
-    for name in (MODEL, *ALWAYS, *(OF_SCORES if _has_scores(table) else ())):
+    for name in (MODEL, *REQUIRED_COLUMNS, *(SCORE_COLUMNS if _has_scores(table) else ())):
         if name not in table.columns:
             yield f"{name}: column is missing"
     names = [str(name) for name in table.columns]
     if len(set(names)) < len(names):
-        yield f"columns: {len(names) - len(set(names))} are there twice"
+        yield f"columns: {len(names) - len(set(names))} occur twice"
     for one, other in ((CHANCE, REACHED), (REACHED, CHANCE)):
         for name in names:
             if name.startswith(one) and other + name.removeprefix(one) not in names:
@@ -75,31 +75,31 @@ def _missing_columns(table: pd.DataFrame) -> Iterator[str]:
 def _bad_values(table: pd.DataFrame) -> Iterator[str]:
     if table[MODEL].isna().any():
         yield f"{MODEL}: {int(table[MODEL].isna().sum())} row(s) name no model"
-    numbers = [*ALWAYS, *(OF_SCORES if _has_scores(table) else ())]
-    wordy = [name for name in numbers if not pd.api.types.is_numeric_dtype(table[name])]
-    if wordy:
-        yield f"{', '.join(wordy)}: not numeric"
+    numbers = [*REQUIRED_COLUMNS, *(SCORE_COLUMNS if _has_scores(table) else ())]
+    not_numeric = [name for name in numbers if not pd.api.types.is_numeric_dtype(table[name])]
+    if not_numeric:
+        yield f"{', '.join(not_numeric)}: not numeric"
         return
     if REFUSED in table.columns and table[REFUSED].isna().any():
         yield f"{REFUSED}: {int(table[REFUSED].isna().sum())} row(s) are neither true nor false"
-    forecasts = table[given(table)]
+    forecasts = table[has_forecast(table)]
     for name in numbers:
         rows = forecasts if name in QUANTILE_COLUMNS else table
         if bad := int((~np.isfinite(rows[name].to_numpy(dtype=np.float64))).sum()):
-            yield f"{name}: {bad} row(s) are not finite; a forecast that is missing is not skipped"
+            yield f"{name}: {bad} row(s) are not finite; a missing forecast is not skipped"
     if _has_scores(table):
         quantiles_NQ = forecasts[list(QUANTILE_COLUMNS)].to_numpy(dtype=np.float64)
         if falling := int((np.diff(quantiles_NQ, axis=1) < 0).any(axis=1).sum()):
             yield f"q05 to q95: {falling} row(s) have falling quantiles"
-    if twice := int(table.duplicated([MODEL, *KEY]).sum()):
-        yield f"{MODEL}, {', '.join(KEY)}: {twice} row(s) repeat an earlier one"
+    if repeated := int(table.duplicated([MODEL, *KEY]).sum()):
+        yield f"{MODEL}, {', '.join(KEY)}: {repeated} row(s) repeat an earlier one"
 
 
 def _bad_milestones(table: pd.DataFrame) -> Iterator[str]:
     for column in table.columns:
         name = str(column)
         if name.startswith(CHANCE):
-            chances = pd.to_numeric(table.loc[given(table), name], errors="coerce")
+            chances = pd.to_numeric(table.loc[has_forecast(table), name], errors="coerce")
             chance_N = chances.to_numpy(dtype=np.float64)
             if bad := int((~((chance_N >= 0) & (chance_N <= 1))).sum()):
                 yield f"{name}: {bad} row(s) are not a chance from 0 to 1"
@@ -123,10 +123,10 @@ def _bad_groups(table: pd.DataFrame) -> Iterator[str]:
 
 
 def _different_outcomes(table: pd.DataFrame) -> Iterator[str]:
-    """Models are compared on the same people at the same time: what happened must be the same."""
+    """Models are compared on the same people at the same time, so outcomes must be the same."""
     always = {TRUTH, LAST_SCORE}
-    happened = [str(c) for c in table.columns if str(c) in always or str(c).startswith(REACHED)]
-    told = table.groupby(KEY)[happened].nunique()
-    for name in happened:
-        if bad := int((told[name] > 1).sum()):
+    observed = [str(c) for c in table.columns if str(c) in always or str(c).startswith(REACHED)]
+    distinct_values = table.groupby(KEY)[observed].nunique()
+    for name in observed:
+        if bad := int((distinct_values[name] > 1).sum()):
             yield f"{name}: differs between models for {bad} forecast(s)"

@@ -1,7 +1,7 @@
 """The CHAI applied model card as XML (schema version 0.2, October 2025), elements in its order.
 
-Coalition for Health AI, mc-schema, v0.2/schema.xsd: every element is in its namespace. What is not
-known is written as "not available".
+Coalition for Health AI, mc-schema, v0.2/schema.xsd: every element is in its namespace. Facts that
+are not known are written as "not available".
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import json
 from typing import Any
 from xml.etree import ElementTree
 
-from audits.measure.measures import Metric
-from audits.report.card import summary
+from audits.measure.metrics import Metric
 from audits.report.content import Report
 from audits.report.crosswalk import NOT_AVAILABLE
 from audits.report.governance import LIMITS
+from audits.report.model_card import summary
+from contracts.verdict import Outcome
 
 Tree = dict[str, Any]
 
@@ -26,20 +27,20 @@ def chai_xml(report: Report) -> bytes:
     root = ElementTree.Element(f"{{{NAMESPACE}}}AppliedModelCard")
     _append(root, _card(report))
     ElementTree.indent(root)
-    told = ElementTree.tostring(
+    xml = ElementTree.tostring(
         root, encoding="utf-8", xml_declaration=True, default_namespace=NAMESPACE
     )
-    return bytes(told)
+    return bytes(xml)
 
 
 def _append(parent: ElementTree.Element, tree: Tree) -> None:
     for name, value in tree.items():
-        for each in value if isinstance(value, list) else [value]:
+        for item in value if isinstance(value, list) else [value]:
             child = ElementTree.SubElement(parent, f"{{{NAMESPACE}}}{name}")
-            if isinstance(each, dict):
-                _append(child, each)
+            if isinstance(item, dict):
+                _append(child, item)
             else:
-                child.text = str(each)
+                child.text = str(item)
 
 
 def _card(report: Report) -> Tree:
@@ -66,16 +67,16 @@ def _card(report: Report) -> Tree:
         "UsesAndDirections": {
             "IntendedUseAndWorkflow": "supports a clinician who knows the patient",
             "PrimaryIntendedUsers": "clinicians in rehabilitation",
-            "HowToUse": "read range and reasons beside one's own assessment",
+            "HowToUse": "read the range and the reasons together with one's own assessment",
             "TargetedPatientPopulation": facts.condition,
             "CautionedOutOfScopeSettings": limits,
         },
         "Warnings": {
             "KnownRisksAndLimitations": limits,
             "KnownBiasesOrEthicalConsiderations": " ".join(
-                f.reason for f in verdict.findings if f.binding and f.outcome != "pass"
+                f.reason for f in verdict.findings if f.binding and f.outcome is not Outcome.PASS
             )
-            or "none was found by the audit; biased labels cannot be seen",
+            or "the audit found none; it cannot detect biased labels",
             "ClinicalRiskLevel": NOT_AVAILABLE,
         },
         "TrustIngredients": {
@@ -87,7 +88,7 @@ def _card(report: Report) -> Tree:
                 "OutputAndInputDataTypes": "scores, daily device values; quantiles and chances",
                 "DevelopmentDataCharacterization": f"{facts.cohort_name}, {facts.subjects} people",
                 "BiasMitigationApproaches": "policy, gate, two approvals; see the audit report",
-                "OngoingMaintenance": f"audit ends {report.valid_until[:10]}",
+                "OngoingMaintenance": f"audit valid until {report.valid_until[:10]}",
                 "Security": "no pickle; signed bundle and report; hash-chained ledger",
                 "Transparency": f"report format {report.format}, policy {report.policy.version}",
             },
@@ -98,9 +99,13 @@ def _card(report: Report) -> Tree:
             },
         },
         "KeyMetrics": {
-            "UsefulnessUsabilityEfficacy": _metric(report, "as accurate as can be", Metric.ERROR),
-            "FairnessEquity": _metric(report, "alike for every group", Metric.SIGNED),
-            "SafetyReliability": _metric(report, "ranges that hold", Metric.COVERAGE),
+            "UsefulnessUsabilityEfficacy": _metric(
+                report, "as accurate as possible", Metric.MEAN_ABSOLUTE_ERROR
+            ),
+            "FairnessEquity": _metric(report, "equal for every group", Metric.SIGNED_ERROR),
+            "SafetyReliability": _metric(
+                report, "ranges with the stated coverage", Metric.COVERAGE
+            ),
         },
         "Resources": {
             "EvaluationReferences": "audit report, technical edition",
@@ -109,7 +114,7 @@ def _card(report: Report) -> Tree:
             "ReimbursementStatus": NOT_AVAILABLE,
             "PatientConsentOrDisclosure": NOT_AVAILABLE,
         },
-        # BibTeX, by the schema's documentation: none, and no words.
+        # BibTeX, by the schema's documentation; there are no entries.
         "Bibliography": "",
     }
 

@@ -1,4 +1,4 @@
-"""How each metric is computed: what a row adds to which sums, and what the sums come to.
+"""How each metric is computed: what each row adds to its sums, and the metric from the sums.
 
 The terms are fairlearn's and scikit-learn's where they have one. Letters: N rows, Q quantiles.
 """
@@ -45,7 +45,7 @@ class Unit(StrEnum):
 
 
 class Better(StrEnum):
-    """Which way a metric is better; `NEITHER` where it only describes."""
+    """Which values of a metric are better; `NEITHER` where it only describes."""
 
     LOWER = "lower"
     HIGHER = "higher"
@@ -55,8 +55,16 @@ class Better(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Yardsticks:
-    """Numbers of the policy that metrics need: score points, and a chance."""
+class MetricThresholds:
+    """Thresholds of the policy that metrics use.
+
+    Parameters
+    ----------
+    important_difference
+        Score points up to which a forecast counts as close.
+    decision_threshold
+        Chance from which a milestone counts as forecast.
+    """
 
     important_difference: float = 4.25
     decision_threshold: float = 0.5
@@ -64,11 +72,11 @@ class Yardsticks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """The rows that count, with the columns that were asked for so far in `used`."""
+    """The rows that count; `used` collects the columns that were read."""
 
     table: pd.DataFrame
     milestone: str | None
-    yardsticks: Yardsticks
+    thresholds: MetricThresholds
     used: set[str] = field(default_factory=set)
 
     def column(self, name: str) -> Array:
@@ -94,7 +102,7 @@ class Rows:
     @property
     def selected_N(self) -> Array:
         """1 where the milestone counts as forecast: a chance of the threshold or more."""
-        return (self.chance_N >= self.yardsticks.decision_threshold).astype(np.float64)
+        return (self.chance_N >= self.thresholds.decision_threshold).astype(np.float64)
 
     @property
     def one_N(self) -> Array:
@@ -102,16 +110,16 @@ class Rows:
         return np.ones(len(self.table))
 
 
-def ratio(above: Array, below: Array) -> Array:
-    """Return above / below; NaN where there is no denominator."""
-    told = np.full(np.broadcast(above, below).shape, np.nan)
-    np.divide(above, below, out=told, where=below > 0)
-    return told
+def ratio(numerator: Array, denominator: Array) -> Array:
+    """Return numerator / denominator; NaN where the denominator is 0."""
+    quotient = np.full(np.broadcast(numerator, denominator).shape, np.nan)
+    np.divide(numerator, denominator, out=quotient, where=denominator > 0)
+    return quotient
 
 
 def _slope(n: Array, x: Array, y: Array, xx: Array, xy: Array) -> Array:
     spread = n * xx - x * x
-    # What rounding leaves of a forecast that is the same for everyone is no spread.
+    # Rounding errors of a forecast that is the same for everyone are not spread.
     return ratio(n * xy - x * y, np.where(spread > 1e-9 * n * xx, spread, 0.0))
 
 
@@ -140,15 +148,15 @@ def _inside(rows: Rows) -> tuple[Array, ...]:
 
 
 def _within(rows: Rows) -> tuple[Array, ...]:
-    near_N = np.abs(rows.error_N) <= rows.yardsticks.important_difference
+    near_N = np.abs(rows.error_N) <= rows.thresholds.important_difference
     return near_N.astype(np.float64), rows.one_N
 
 
 def _net_benefit(rows: Rows) -> tuple[Array, ...]:
     # Vickers and Elkin 2006: true positives less false ones at the odds of the threshold.
-    odds = rows.yardsticks.decision_threshold / (1 - rows.yardsticks.decision_threshold)
-    right_N, wrong_N = rows.reached_N, 1 - rows.reached_N
-    return rows.selected_N * (right_N - odds * wrong_N), rows.one_N
+    odds = rows.thresholds.decision_threshold / (1 - rows.thresholds.decision_threshold)
+    positive_N, negative_N = rows.reached_N, 1 - rows.reached_N
+    return rows.selected_N * (positive_N - odds * negative_N), rows.one_N
 
 
 def _unobserved_outcomes(rows: Rows) -> tuple[Array, ...]:
@@ -167,16 +175,16 @@ class Definition:
     Parameters
     ----------
     unit, better
-        What it counts, and which way it is better.
+        What it counts, and whether lower or higher is better.
     denominator
-        Of whom it is a mean or share, in words.
+        What it is a mean or share of, in words.
     addends, combine
-        What each row adds to the sums, and the metric of the sums. An AUROC is no function of
-        sums: `audits.measure.ranking` computes it, and its addends only say which rows count.
+        What each row adds to the sums, and the metric computed from the sums. An AUROC is not a
+        function of sums: `audits.measure.ranking` computes it, and its addends only select rows.
     needs
         Columns without which it is not available (those of the milestone aside).
     of_milestone
-        True where it is taken of one milestone.
+        True where it is computed for one milestone.
     of_forecasts
         False where refused rows count too.
     """
@@ -224,10 +232,10 @@ def _mean(column: str, unit: Unit, better: Better, denominator: str) -> Definiti
 
 def _explained(column: str) -> Definition:
     def addends(rows: Rows) -> tuple[Array, ...]:
-        # Not through `rows.column`: only a sample is explained, and NaN says which is not.
-        told_N = rows.table[column].to_numpy(dtype=np.float64)
-        known_N = ~np.isnan(told_N)
-        return np.where(known_N, told_N, 0.0), known_N.astype(np.float64)
+        # Not through `rows.column`: only a sample is explained, the other rows are NaN.
+        value_N = rows.table[column].to_numpy(dtype=np.float64)
+        explained_N = ~np.isnan(value_N)
+        return np.where(explained_N, value_N, 0.0), explained_N.astype(np.float64)
 
     return Definition(
         unit=Unit.POINTS, better=Better.LOWER, denominator="forecasts explained, a sample of all",
@@ -235,7 +243,7 @@ def _explained(column: str) -> Definition:
     )  # fmt: skip
 
 
-ALL_ROWS = "forecasts asked for"
+REQUESTED = "forecasts requested"
 DEFINITIONS: dict[str, Definition] = {
     "mean absolute error": _score(
         Unit.POINTS, Better.LOWER, lambda rows: (np.abs(rows.error_N), rows.one_N)
@@ -273,14 +281,14 @@ DEFINITIONS: dict[str, Definition] = {
         Unit.SHARE, Better.NEITHER, FORECASTS, lambda rows: (rows.selected_N, rows.one_N)
     ),
     "net benefit": _milestone(Unit.NUMBER, Better.HIGHER, FORECASTS, _net_benefit),
-    "refusal rate": _mean(REFUSED, Unit.SHARE, Better.LOWER, ALL_ROWS),
-    "days from onset to forecast": _mean(DAYS_SINCE_ONSET, Unit.DAYS, Better.NEITHER, ALL_ROWS),
+    "refusal rate": _mean(REFUSED, Unit.SHARE, Better.LOWER, REQUESTED),
+    "days from onset to forecast": _mean(DAYS_SINCE_ONSET, Unit.DAYS, Better.NEITHER, REQUESTED),
     "outcomes not observed": Definition(
         unit=Unit.SHARE, better=Better.LOWER, addends=_unobserved_outcomes, of_forecasts=False,
         denominator="outcomes possible for people with at least one",
     ),
-    "hours of wear": _mean(WEAR_HOURS, Unit.HOURS, Better.NEITHER, ALL_ROWS),
-    "days without device data": _mean(UNOBSERVED_SHARE, Unit.SHARE, Better.LOWER, ALL_ROWS),
+    "hours of wear": _mean(WEAR_HOURS, Unit.HOURS, Better.NEITHER, REQUESTED),
+    "days without device data": _mean(UNOBSERVED_SHARE, Unit.SHARE, Better.LOWER, REQUESTED),
     "explanation gap": _explained(EXPLANATION_GAP),
     "explanation instability": _explained(EXPLANATION_INSTABILITY),
 }  # fmt: skip

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audits.measure.admission import problems
+from audits.measure.prediction_table import contract_violations
 
 Change = Callable[[pd.DataFrame], Any]
 
@@ -39,7 +39,7 @@ def milestone_only(table: pd.DataFrame) -> pd.DataFrame:
 def test_a_sound_table_has_no_problem(
     table_of: Callable[..., pd.DataFrame], change: Change
 ) -> None:
-    assert problems(change(table_of(20))) == []
+    assert contract_violations(change(table_of(20))) == []
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_sound_table_has_no_problem(
         (lambda table: table.drop(columns="reached:important gain"), "reached:important gain: col"),
         (lambda table: table.drop(columns="chance:important gain"), "chance:important gain: col"),
         (lambda table: table.drop(columns="group:sex"), "no sensitive attribute"),
-        (lambda table: pd.concat([table, table["q50"]], axis=1), "1 are there twice"),
+        (lambda table: pd.concat([table, table["q50"]], axis=1), "1 occur twice"),
         (lambda table: table.assign(q50=table["q50"].astype(str)), "q50: not numeric"),
         (lambda table: table.assign(q50=[0.0, *table["q50"][1:]]), "1 row(s) have falling quant"),
         (lambda table: pd.concat([table, table[:2]]), "2 row(s) repeat an earlier one"),
@@ -76,9 +76,12 @@ def test_a_sound_table_has_no_problem(
 def test_what_could_bend_a_score_is_refused(
     table_of: Callable[..., pd.DataFrame], change: Change, why: str
 ) -> None:
-    assert why in "\n".join(problems(change(table_of(20))))
+    assert why in "\n".join(contract_violations(change(table_of(20))))
 
 
 def test_all_problems_are_listed_at_once(table_of: Callable[..., pd.DataFrame]) -> None:
     broken = put("group:sex", None)(put("q95", np.nan)(table_of(20)))
-    assert [problem.partition(":")[0] for problem in problems(broken)] == ["q95", "group"]
+    assert [problem.partition(":")[0] for problem in contract_violations(broken)] == [
+        "q95",
+        "group",
+    ]

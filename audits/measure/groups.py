@@ -1,6 +1,6 @@
-"""Groups: how the rows of a prediction table are parted by sensitive attributes and their pairs.
+"""Groups of a prediction table's rows, by sensitive attribute and by intersection of two.
 
-Letters: N rows of a table, G groups of a partition.
+Letters: N rows of a table, G groups of a grouping.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ EVERYONE = "everyone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Partition:
-    """One way to part a table's rows into groups.
+class Grouping:
+    """One way to divide a table's rows into groups.
 
-    A subject may be in two groups, when the attribute changes with the forecast's origin.
+    A subject may be in two groups where the attribute changes with the forecast's origin.
 
     Parameters
     ----------
     axis
-        Name of the attribute, `x & y` for a pair, `everyone` for the whole.
+        Name of the attribute, `x & y` for an intersection, `everyone` for all rows.
     attributes
         The attributes themselves: none, one or two.
     labels_G
-        Names of the groups, `a & b` for a pair.
+        Names of the groups, `a & b` for an intersection.
     group_N
         Group of each row, as an index into `labels_G`.
     """
@@ -44,45 +44,47 @@ class Partition:
 
     @property
     def is_constant(self) -> bool:
-        """True where all are in one group, so that there is nothing to compare."""
+        """True where all rows are in one group, so that there is nothing to compare."""
         return len(self.labels_G) == 1
 
 
-def everyone(table: pd.DataFrame) -> Partition:
-    """Return the partition with everyone in one group."""
+def everyone(table: pd.DataFrame) -> Grouping:
+    """Return the grouping with everyone in one group."""
     group_N = np.zeros(len(table), dtype=np.intp)
-    return Partition(axis=EVERYONE, attributes=(), labels_G=(EVERYONE,), group_N=group_N)
+    return Grouping(axis=EVERYONE, attributes=(), labels_G=(EVERYONE,), group_N=group_N)
 
 
-def axes(table: pd.DataFrame) -> list[Partition]:
-    """Return one partition per sensitive attribute; "not recorded" is a group like any other.
+def by_attribute(table: pd.DataFrame) -> list[Grouping]:
+    """Return one grouping per sensitive attribute; "not recorded" is a group like any other.
 
     Raises
     ------
     ContractError
-        A row has no label: it would drop out of every group unseen.
+        A row has no label: it would drop out of every group unnoticed.
     """
     names = [str(name) for name in table.columns if str(name).startswith(GROUP)]
-    return [_axis(name.removeprefix(GROUP), table[name]) for name in names]
+    return [_attribute(name.removeprefix(GROUP), table[name]) for name in names]
 
 
-def pairs(single: list[Partition]) -> list[Partition]:
-    """Return the intersections of every two partitions, without groups that have nobody.
+def intersections(attributes: list[Grouping]) -> list[Grouping]:
+    """Return the intersections of every two groupings, without empty groups.
 
-    An axis with everyone in one group is left out: its pairs are the other axis again.
+    An attribute with everyone in one group is left out: its intersections would repeat the other.
     """
-    varied = [partition for partition in single if not partition.is_constant]
-    return [_pair(first, second) for first, second in itertools.combinations(varied, 2)]
+    varied = [grouping for grouping in attributes if not grouping.is_constant]
+    return [_intersection(first, second) for first, second in itertools.combinations(varied, 2)]
 
 
-def _axis(name: str, label_N: pd.Series[str]) -> Partition:
+def _attribute(name: str, label_N: pd.Series[str]) -> Grouping:
     if label_N.isna().any():
         missing = int(label_N.isna().sum())
-        raise ContractError(f'{GROUP}{name}: {missing} row(s) without label, use "not recorded"')
+        raise ContractError(
+            f"{GROUP}{name}: {missing} row(s) have no label", f'label them "{NOT_RECORDED}"'
+        )
     labels_G, group_N = np.unique(label_N.to_numpy(dtype=str), return_inverse=True)
     rank = _ranks(label_N)
     order_G = np.array(sorted(range(len(labels_G)), key=lambda group: rank[str(labels_G[group])]))
-    return Partition(
+    return Grouping(
         axis=name,
         attributes=(name,),
         labels_G=tuple(labels_G[order_G].tolist()),
@@ -91,9 +93,9 @@ def _axis(name: str, label_N: pd.Series[str]) -> Partition:
 
 
 def _ranks(label_N: pd.Series[str]) -> dict[str, int]:
-    """Return where each label stands: as the column's own order says, else by the alphabet.
+    """Return each label's rank: in the column's own order where it has one, else alphabetical.
 
-    Those whose value is not recorded stand last.
+    "not recorded" comes last.
     """
     labels = list(
         label_N.cat.categories if _has_order(label_N) else sorted(label_N.astype(str).unique())
@@ -106,11 +108,11 @@ def _has_order(label_N: pd.Series[str]) -> bool:
     return isinstance(label_N.dtype, pd.CategoricalDtype) and bool(label_N.dtype.ordered)
 
 
-def _pair(first: Partition, second: Partition) -> Partition:
+def _intersection(first: Grouping, second: Grouping) -> Grouping:
     width = len(second.labels_G)
     present_G, group_N = np.unique(first.group_N * width + second.group_N, return_inverse=True)
     labels_G = (f"{first.labels_G[g // width]} & {second.labels_G[g % width]}" for g in present_G)
-    return Partition(
+    return Grouping(
         axis=f"{first.axis} & {second.axis}",
         attributes=(*first.attributes, *second.attributes),
         labels_G=tuple(labels_G),

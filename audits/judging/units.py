@@ -1,0 +1,79 @@
+"""Numbers of metrics in their units, with as many decimals as matter."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from audits.measure.metric_definitions import Unit
+from audits.measure.metrics import Metric
+from contracts.vocabulary import vocabulary
+
+SCORE = "{score}"
+"""UCUM annotation of scores that have no unit but their points."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreUnit:
+    """Unit of an instrument's scores.
+
+    Parameters
+    ----------
+    name
+        `points`, or the unit itself, such as `m/s`.
+    decimals, rounded_decimals
+        In tables and findings; and in plain sentences, to a tenth of what patients notice.
+    """
+
+    name: str = "points"
+    decimals: int = 2
+    rounded_decimals: int = 1
+
+    def rounded(self, value: float) -> str:
+        """Return the size of an amount of score, rounded for a plain sentence."""
+        return f"{fixed(abs(value), self.rounded_decimals)} {self.name}"
+
+
+POINTS = ScoreUnit()
+
+
+def score_unit(instrument: str, important_difference: float) -> ScoreUnit:
+    """Return the unit of an instrument's scores.
+
+    Parameters
+    ----------
+    instrument, important_difference
+        Code of the instrument, and the smallest change of its score that patients notice.
+    """
+    rounded_decimals = max(0, 1 - math.floor(math.log10(important_difference)))
+    code = vocabulary().get(instrument)
+    return ScoreUnit(
+        name=POINTS.name if code is None or code.unit == SCORE else code.unit,
+        decimals=max(POINTS.decimals, rounded_decimals + 1),
+        rounded_decimals=rounded_decimals,
+    )
+
+
+def in_unit(metric: Metric, score: ScoreUnit, *values: float) -> str:
+    """Return a metric's value, or the ends of a range of it, with its unit."""
+    unit = {
+        Unit.SHARE: " %", Unit.POINTS: f" {score.name}", Unit.NUMBER: "", Unit.DAYS: " days",
+        Unit.HOURS: " hours",
+    }[metric.definition.unit]  # fmt: skip
+    return without_unit(metric, score, *values) + unit
+
+
+def without_unit(metric: Metric, score: ScoreUnit, *values: float) -> str:
+    """Return what `in_unit` does, without the unit: shares in per cent."""
+    unit = metric.definition.unit
+    factor = 100 if unit is Unit.SHARE else 1
+    decimals = {
+        Unit.SHARE: 0, Unit.POINTS: score.decimals, Unit.NUMBER: 3, Unit.DAYS: 0, Unit.HOURS: 1,
+    }[unit]  # fmt: skip
+    return " to ".join(fixed(factor * value, decimals) for value in values)
+
+
+def fixed(value: float, decimals: int) -> str:
+    """Return a number with fixed decimals; never "-0"."""
+    # Adding zero turns a rounded -0.0 into 0.0.
+    return f"{round(value, decimals) + 0.0:.{decimals}f}"
