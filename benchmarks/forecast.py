@@ -20,7 +20,7 @@ from features.simulate import simulate
 from features.sources.cohorts.stroke_specs import import_stroke_specs
 from rehabcast.commands.benchmark import BenchmarkResult, run_benchmark
 from rehabcast.commands.benchmark_tables import leaderboard, prices
-from rehabcast.commands.output import as_record, stdout_console
+from rehabcast.output import as_record, stdout_console
 from support.repository import REAL_DATA, UPPER_LIMB, repository_task
 
 REAL = REAL_DATA / "stroke_specs"

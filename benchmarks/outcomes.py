@@ -30,7 +30,7 @@ from contracts.task import Task
 from features.sequences import training_sequences
 from features.sources.cohorts.nhanes_wrist import import_nhanes_wrist
 from inference.milestones import chances
-from rehabcast.commands.output import stdout_console
+from rehabcast.output import stdout_console
 from support.repository import REAL_DATA, repository_task
 from training.comparison.leaderboard import calibration_slope
 from training.fitting.config import TrainingConfig

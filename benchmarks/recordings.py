@@ -28,7 +28,7 @@ from contracts.task import Horizon, Inputs, Sensitive, Target, Task
 from contracts.vocabulary import Kind, vocabulary
 from features.cohort import EVENT_SCHEMA, new_cohort, read_cohort, write_events
 from features.minutes import MINUTES_FOLDER, days_of, write_minutes
-from rehabcast.commands.output import stdout_console
+from rehabcast.output import stdout_console
 from support.weeks import SAMPLES, week_of_axivity, week_of_geneactiv
 
 SUBJECTS, DAYS, MINUTES = 1000, 60, 1440

@@ -23,7 +23,7 @@ from contracts.task import Task
 from features.sequences import training_sequences
 from features.simulate import simulate
 from features.simulate.scenario import read_scenario
-from rehabcast.commands.output import stdout_console
+from rehabcast.output import stdout_console
 from support.repository import ROOT, UPPER_LIMB, repository_task
 from training.comparison.leaderboard import MINIMUM_SUBJECTS
 from training.fitting.config import Robustness, TrainingConfig

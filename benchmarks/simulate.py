@@ -19,7 +19,7 @@ from typing import Any
 
 from rich.table import Table
 
-from rehabcast.commands.output import stdout_console
+from rehabcast.output import stdout_console
 
 SIZES = (5_000, 50_000)
 MILLION = 1_000_000

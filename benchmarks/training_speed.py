@@ -23,7 +23,7 @@ from contracts.task import Task
 from features.sequences import training_sequences
 from features.simulate import simulate
 from inference.bundle import forecast_batch, load_bundle, verify_bundle
-from rehabcast.commands.output import stdout_console
+from rehabcast.output import stdout_console
 from support.repository import UPPER_LIMB, repository_task
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import crossfit

@@ -28,7 +28,7 @@ from rehabcast.commands import (
     training,
 )
 from rehabcast.commands.demo import demo
-from rehabcast.commands.output import IF_PRESENT, as_record
+from rehabcast.output import IF_PRESENT, as_record
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -20,7 +20,7 @@ from contracts.cohort import Cohort
 from contracts.digests import file_digest
 from contracts.errors import EvidenceMissing, IntegrityError
 from inference.bundle import Bundle, load_bundle, verify_bundle
-from rehabcast.commands.output import stderr_console
+from rehabcast.output import stderr_console
 from rehabcast.settings import Settings
 from training.registry.model_versions import BUNDLE_FOLDER, ChampionAliases, ModelVersion, fetch
 

@@ -8,7 +8,7 @@ import pandas as pd
 from rich.table import Table
 
 from contracts.task import Task
-from rehabcast.commands.output import stdout_console
+from rehabcast.output import stdout_console
 from training.task import read_task
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -18,8 +18,8 @@ from contracts.errors import ContractError, EvidenceMissing, IntegrityError
 from contracts.predictions import CANDIDATE, CHAMPION, HORIZON, MODEL, ORIGIN, SUBJECT
 from contracts.verdict import Outcome, Verdict
 from rehabcast.commands.mitigation import run_mitigation
-from rehabcast.commands.output import INLINE, AsJson, emit, stderr_console
 from rehabcast.commands.training import ConfigOption, VersionArgument
+from rehabcast.output import INLINE, AsJson, emit, stderr_console
 from rehabcast.settings import Settings
 
 if TYPE_CHECKING:

@@ -16,15 +16,6 @@ from contracts.cohort import Cohort
 from contracts.errors import ContractError
 from contracts.task import Task
 from rehabcast.commands.benchmark_tables import leaderboard, prices, standings
-from rehabcast.commands.output import (
-    IF_PRESENT,
-    INLINE,
-    AsJson,
-    as_record,
-    emit,
-    progress,
-    stderr_console,
-)
 from rehabcast.commands.training import (
     CohortOption,
     ConfigOption,
@@ -32,6 +23,15 @@ from rehabcast.commands.training import (
     TaskOption,
     parameters_of,
     run_training,
+)
+from rehabcast.output import (
+    IF_PRESENT,
+    INLINE,
+    AsJson,
+    as_record,
+    emit,
+    progress,
+    stderr_console,
 )
 from rehabcast.settings import Settings
 

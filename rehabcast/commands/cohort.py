@@ -13,7 +13,7 @@ from contracts.cohort import RuleCount
 from contracts.errors import Problem
 from rehabcast.commands import simulation
 from rehabcast.commands.engine import Engine, EngineOption, RayAddress
-from rehabcast.commands.output import IF_PRESENT, INLINE, AsJson, emit, stderr_console
+from rehabcast.output import IF_PRESENT, INLINE, AsJson, emit, stderr_console
 
 if TYPE_CHECKING:
     from contracts.cohort import Cohort

@@ -20,7 +20,6 @@ from contracts.verdict import Outcome
 from rehabcast.commands.audit import run_audit, verdict_table
 from rehabcast.commands.cohort import cohort_table, valid_cohort
 from rehabcast.commands.governance import run_approval, run_promotion
-from rehabcast.commands.output import stderr_console, stdout_console
 from rehabcast.commands.service import (
     forecast_request,
     print_forecast,
@@ -29,6 +28,7 @@ from rehabcast.commands.service import (
     running_service,
 )
 from rehabcast.commands.training import parameters_of, run_training
+from rehabcast.output import stderr_console, stdout_console
 from rehabcast.settings import Settings
 
 SUBJECTS, SEED = 600, 0

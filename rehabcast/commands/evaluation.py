@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from rehabcast.commands.output import AsJson, emit
 from rehabcast.commands.training import CohortOption, VersionArgument
+from rehabcast.output import AsJson, emit
 from rehabcast.settings import Settings
 
 if TYPE_CHECKING:

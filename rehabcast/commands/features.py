@@ -11,7 +11,7 @@ from rich.table import Table
 
 from contracts.errors import Problem
 from rehabcast.commands.engine import Engine, EngineOption, RayAddress
-from rehabcast.commands.output import AsJson, emit, stderr_console
+from rehabcast.output import AsJson, emit, stderr_console
 
 app = typer.Typer(no_args_is_help=True, help="Extract daily biomarkers, and report on them.")
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contracts.errors import ContractError, EvidenceMissing
-from rehabcast.commands.output import INLINE, AsJson, emit, stderr_console
 from rehabcast.commands.training import VersionArgument
+from rehabcast.output import INLINE, AsJson, emit, stderr_console
 from rehabcast.settings import Settings
 
 if TYPE_CHECKING:

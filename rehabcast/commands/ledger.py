@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from rehabcast.commands.output import AsJson, emit
+from rehabcast.output import AsJson, emit
 from rehabcast.settings import Settings
 
 if TYPE_CHECKING:
@@ -171,6 +171,6 @@ def mirror(as_json: AsJson = False) -> None:
 def schema() -> None:
     """Print the JSON schema of audit reports."""
     from audits.report.content import Report
-    from rehabcast.commands.output import stdout_console
+    from rehabcast.output import stdout_console
 
     stdout_console.print_json(json.dumps(Report.model_json_schema()))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from rehabcast.commands.output import progress
+from rehabcast.output import progress
 from rehabcast.settings import Settings
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rehabcast.commands.output import AsJson, emit
+from rehabcast.output import AsJson, emit
 from rehabcast.settings import Settings
 from serving.state.forecast_log import forget as erase
 from serving.state.forecast_log import verify_chain

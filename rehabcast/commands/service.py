@@ -18,7 +18,7 @@ import typer
 
 from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, SUBJECT, TEXT, TIME, Cohort
 from contracts.errors import ContractError, EvidenceMissing, RehabcastError, ServiceUnavailable
-from rehabcast.commands.output import AsJson, emit, stderr_console
+from rehabcast.output import AsJson, emit, stderr_console
 from rehabcast.settings import Settings
 
 if TYPE_CHECKING:

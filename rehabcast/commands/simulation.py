@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from rehabcast.commands.output import IF_PRESENT, INLINE, AsJson, emit, progress, stderr_console
+from rehabcast.output import IF_PRESENT, INLINE, AsJson, emit, progress, stderr_console
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rehabcast.commands.engine import Engine, EngineOption, RayAddress
-from rehabcast.commands.output import AsJson, emit, progress, stderr_console
+from rehabcast.output import AsJson, emit, progress, stderr_console
 from rehabcast.settings import Settings
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from pydantic import BaseModel
 
 from contracts.errors import CohortInvalid, EvidenceMissing, Problem
 from contracts.verdict import Outcome
-from rehabcast.commands.output import IF_PRESENT, INLINE, as_record, emit
 from rehabcast.main import error_result
+from rehabcast.output import IF_PRESENT, INLINE, as_record, emit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
