@@ -59,8 +59,8 @@ def _check_codes(path: Path, task: Task) -> None:
     target = concepts[task.target.code]
     if (task.target.low, task.target.high) != (target.low, target.high):
         raise TaskInvalid(
-            f"{path}: the target's range is {task.target.low:g} to {task.target.high:g}, but that"
-            f" of {target.code} in the vocabulary is {target.low:g} to {target.high:g}",
+            f"{path}: the target's range is {task.target.low:g} to {task.target.high:g}, but the"
+            f" vocabulary has {target.low:g} to {target.high:g} for {target.code}",
             f"write low = {target.low:g} and high = {target.high:g}",
         )
     if task.target.better != target.better:

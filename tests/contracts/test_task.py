@@ -52,9 +52,7 @@ def test_a_task_against_the_direction_of_its_instrument_is_refused(tmp_path: Pat
     path = tmp_path / "task.toml"
     turned = depression.replace('better = "lower"\n', "").replace("at_most = 19", "at_least = 19")
     path.write_text(turned, "utf-8")
-    with pytest.raises(
-        TaskInvalid, match="a lower score is the better one: write better = 'lower'"
-    ):
+    with pytest.raises(TaskInvalid, match="a lower score is better: write better = 'lower'"):
         read_task(path)
 
 
