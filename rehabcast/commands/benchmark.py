@@ -15,7 +15,7 @@ from rich.console import Group
 from contracts.cohort import Cohort
 from contracts.errors import ContractError
 from contracts.task import Task
-from rehabcast.commands.benchmark_tables import leaderboard, prices, standings
+from rehabcast.commands.benchmark_tables import BenchmarkRecord, leaderboard, prices, standings
 from rehabcast.commands.training import (
     CohortOption,
     ConfigOption,
@@ -38,40 +38,12 @@ from rehabcast.settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
-    from training.comparison.benchmark import Benchmark, SplitBy
+    from training.comparison.benchmark import SplitBy
     from training.fitting.config import TrainingConfig
     from training.fitting.pretrain import Pretrained
     from training.models import Fit
 
 LEADERBOARD_FILES = ("leaderboard.json", "leaderboard.png", "calibration.png")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BenchmarkRecord:
-    """A finished benchmark, as leaderboard.json keeps it.
-
-    Parameters
-    ----------
-    cohort, simulated, data_digest, task
-        What it was run on.
-    pretrained_on
-        The cohort that a network learned from first; empty where there is none.
-    winner
-        The best family that can be served; None where none can.
-    better_but_not_servable
-        Families that are better than the winner beyond chance and cannot be served.
-    benchmark
-        The scores.
-    """
-
-    cohort: str
-    simulated: bool
-    data_digest: str
-    task: str
-    pretrained_on: str
-    winner: str | None
-    better_but_not_servable: tuple[str, ...]
-    benchmark: Benchmark = field(metadata=INLINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,15 +1,45 @@
-"""A benchmark as tables for people."""
+"""A finished benchmark, and the tables that people read of it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from rehabcast.output import INLINE
+
 if TYPE_CHECKING:
-    from rehabcast.commands.benchmark import BenchmarkRecord
     from training.comparison.benchmark import Benchmark
     from training.scores import Difference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchmarkRecord:
+    """A finished benchmark, as leaderboard.json keeps it.
+
+    Parameters
+    ----------
+    cohort, simulated, data_digest, task
+        What it was run on.
+    pretrained_on
+        The cohort that a network learned from first; empty where there is none.
+    winner
+        The best family that can be served; None where none can.
+    better_but_not_servable
+        Families that are better than the winner beyond chance and cannot be served.
+    benchmark
+        The scores.
+    """
+
+    cohort: str
+    simulated: bool
+    data_digest: str
+    task: str
+    pretrained_on: str
+    winner: str | None
+    better_but_not_servable: tuple[str, ...]
+    benchmark: Benchmark = field(metadata=INLINE)
 
 
 def standings(record: BenchmarkRecord) -> Table:
