@@ -193,7 +193,7 @@ def _numbers(rows: pd.DataFrame, entry: Code, file: str) -> list[Problem]:
             file,
             None,
             lambda row: f"value is {row[NUMBER]}, expected a number ({expected})",
-            "leave the row out if the value is missing",
+            "a missing value has no row, so leave it out",
         ),
         *_row_problems(
             rows[outside],
@@ -218,7 +218,7 @@ def _labels(rows: pd.DataFrame, entry: Code, file: str) -> list[Problem]:
         file,
         None,
         lambda row: f"label is {row[TEXT]!r}, expected {expected}",
-        "leave the row out if the label is not known",
+        "an unknown label has no row, so leave it out",
     )
 
 

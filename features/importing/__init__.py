@@ -30,6 +30,7 @@ from features.sources.cohorts import (
     welltory,
 )
 from features.sources.cohorts.cohort_files import columns_of
+from features.sources.column_map import is_column_map
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +138,7 @@ def import_source(
 def _cohort_format(source: Path) -> str:
     """Return the format of a whole cohort, or `auto` where each file is to be recognised alone."""
     if source.is_file():
-        return tables.NAME if tables.is_column_map(source) else formats.AUTO
+        return tables.NAME if is_column_map(source) else formats.AUTO
     if any(set(stroke_specs.SCALE_COLUMNS) <= columns_of(file) for file in source.glob("*.csv")):
         return stroke_specs.NAME
     if (source / nhanes_wrist.FILE).exists():

@@ -6,15 +6,12 @@ label is declared, and what is not declared is left out and counted.
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from contracts.cohort import (
     CODE,
@@ -28,70 +25,15 @@ from contracts.cohort import (
     Provenance,
     RuleCount,
 )
-from contracts.errors import CohortInvalid, ContractError, Problem
+from contracts.errors import CohortInvalid, Problem
 from contracts.vocabulary import Code, Kind, vocabulary
 from features.checks import HEADER_ROWS, check_events
+from features.sources.column_map import Clock, Column, Table, read_column_map
 
 NAME = "tables"
 """As named on the command line."""
 
 ROW = "row"
-Clock = Literal["days since onset", "timestamps"]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Column(_Strict):
-    """One column (of a wide table) or one name in the code column (of a long one).
-
-    Parameters
-    ----------
-    column
-        Its name in the table.
-    code, unit
-        Vocabulary code, and the unit of the values, which must be the vocabulary's.
-    labels
-        What the table writes for each label of the vocabulary; unlisted values are problems.
-    """
-
-    column: str
-    code: str
-    unit: str = ""
-    labels: dict[str, str] = {}
-
-
-class Table(_Strict):
-    """One file.
-
-    Parameters
-    ----------
-    file, subject
-        Its name beside the map, and the column with whole-number subject ids.
-    when
-        The column that dates a row, on the map's clock; empty for facts of the person.
-    names_in, values_in
-        Of a long table: the columns with the names and with the values.
-    columns
-        What to read.
-    """
-
-    file: str
-    subject: str
-    when: str = ""
-    names_in: str = ""
-    values_in: str = ""
-    columns: tuple[Column, ...]
-
-
-class ColumnMap(_Strict):
-    """The map. `clock` declares what dates are; with days, the onset of everybody is day 0."""
-
-    name: str
-    clock: Clock
-    simulated: bool = False
-    tables: tuple[Table, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +59,7 @@ def import_tables(column_map: Path) -> tuple[pd.DataFrame, Provenance]:
     CohortInvalid
         Problems in the tables, each with file, row and field.
     """
-    declared = _read_map(column_map)
+    declared = read_column_map(column_map)
     reads = [_read_table(column_map.parent, table, declared.clock) for table in declared.tables]
     # Columns share their table's subject and date: a wrong one is reported once.
     problems = list(dict.fromkeys(problem for read in reads for problem in read.problems))
@@ -138,41 +80,6 @@ def import_tables(column_map: Path) -> tuple[pd.DataFrame, Provenance]:
         ),
     )
     return events[list(COLUMNS)], provenance
-
-
-LARGEST_MAP = 1 << 20
-"""Bytes; a larger file is data."""
-
-
-def is_column_map(path: Path) -> bool:
-    """Return whether a file is a column map by its content; large files are not even read."""
-    try:
-        if path.stat().st_size > LARGEST_MAP:
-            return False
-        keys = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
-        return False
-    return {"clock", "tables"} <= set(keys)
-
-
-def _read_map(path: Path) -> ColumnMap:
-    try:
-        declared = ColumnMap.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except OSError as error:
-        raise ContractError(
-            f"{path}: cannot be read ({error.strerror})", "check the path"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
-        raise ContractError(
-            f"{path}: not a column map: {error}", "correct it as docs/importing.md describes"
-        ) from error
-    for table in declared.tables:
-        if bool(table.names_in) != bool(table.values_in):
-            raise ContractError(
-                f"{path}: {table.file}: only one of names_in and values_in is given",
-                "give both, or neither",
-            )
-    return declared
 
 
 def _read_table(folder: Path, table: Table, clock: Clock) -> _Read:

@@ -122,24 +122,16 @@ def _read(file: Path, columns: list[str]) -> pd.DataFrame:
     try:
         table = pd.read_csv(file) if file.suffix == ".csv" else pd.read_excel(file)
     except (ValueError, OSError, KeyError, UnicodeDecodeError) as error:
-        problem = Problem(
-            file=file.name,
-            row=None,
-            field="*",
-            found=f"cannot be read ({error})",
-            advice="save it again from its source",
-        )
-        raise CohortInvalid([problem]) from error
+        found, advice = f"cannot be read ({error})", "save it again from its source"
+        raise CohortInvalid(
+            [Problem(file=file.name, row=None, field="*", found=found, advice=advice)]
+        ) from error
     if missing := [column for column in columns if column not in table.columns]:
+        found = "no such column"
+        advice = f"rename the right one of: {', '.join(map(str, table.columns))}"
         raise CohortInvalid(
             [
-                Problem(
-                    file=file.name,
-                    row=1,
-                    field=column,
-                    found="no such column",
-                    advice=f"rename the right one of: {', '.join(map(str, table.columns))}",
-                )
+                Problem(file=file.name, row=1, field=column, found=found, advice=advice)
                 for column in missing
             ]
         )
@@ -147,16 +139,11 @@ def _read(file: Path, columns: list[str]) -> pd.DataFrame:
 
 
 def _row_problems(rows: pd.DataFrame, file: str, field: str, expected: str) -> list[Problem]:
-    return [
-        Problem(
-            file=file,
-            row=position + FIRST_ROW,
-            field=field,
-            found=f"{value!r} where {expected}",
-            advice="correct the cell",
-        )
-        for position, value in zip(rows.index.tolist(), rows[field].tolist(), strict=True)
-    ]
+    problems = []
+    for row, value in zip((rows.index + FIRST_ROW).tolist(), rows[field].tolist(), strict=True):
+        found, advice = f"{value!r} where {expected}", "correct the cell"
+        problems.append(Problem(file=file, row=row, field=field, found=found, advice=advice))
+    return problems
 
 
 def _scale_problems(scales: pd.DataFrame, person: pd.DataFrame, file: str) -> list[Problem]:
@@ -195,26 +182,17 @@ def _scale_problems(scales: pd.DataFrame, person: pd.DataFrame, file: str) -> li
 def _person_problems(person: pd.DataFrame, file: str) -> list[Problem]:
     age = pd.to_numeric(person["age"], errors="coerce")
     types = person["stroke_type"].dropna().map(str).map(stroke_type)
+    wrong_age = person["age"].notna() & ~age.between(18, 110)
+    wrong_aphasia = person["aphasia"].notna() & ~person["aphasia"].isin(["yes", "no"])
+    unknown_type = types.isna().reindex(person.index, fill_value=False)
     checks = (
         ("patientID", person["patientID"].duplicated(), "each patient has one row"),
         ("gender", ~person["gender"].isin(SEX), "1 or 2 is expected"),
         ("affected_arm", ~person["affected_arm"].isin([1, 2]), "1 or 2 is expected"),
         ("hospital", ~person["hospital"].isin([0, 1, 2]), "0, 1 or 2 is expected"),
-        (
-            "age",
-            person["age"].notna() & ~age.between(18, 110),
-            "18 to 110 years or an empty cell is expected",
-        ),
-        (
-            "aphasia",
-            person["aphasia"].notna() & ~person["aphasia"].isin(["yes", "no"]),
-            "yes, no or an empty cell is expected",
-        ),
-        (
-            "stroke_type",
-            types.isna().reindex(person.index, fill_value=False),
-            "no pattern of STROKE_TYPES matches this text",
-        ),
+        ("age", wrong_age, "18 to 110 years or an empty cell is expected"),
+        ("aphasia", wrong_aphasia, "yes, no or an empty cell is expected"),
+        ("stroke_type", unknown_type, "no pattern of STROKE_TYPES matches this text"),
     )
     return [
         problem

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import tracemalloc
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +8,7 @@ import pytest
 from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, SUBJECT, TEXT, TIME
 from contracts.errors import CohortInvalid, ContractError
 from features.cohort import write_cohort
-from features.sources.tables import import_tables, is_column_map
+from features.sources.tables import import_tables
 
 WIDE = """
 name = "my clinic"
@@ -145,16 +144,3 @@ def test_each_mistake_is_reported_with_its_place(
 def test_a_broken_map_is_refused(tmp_path: Path, toml: str, message: str) -> None:
     with pytest.raises(ContractError, match=message):
         import_tables(source(tmp_path, toml=toml))
-
-
-def test_a_week_of_raw_data_is_not_read_to_tell_that_it_is_no_map(tmp_path: Path) -> None:
-    recording = tmp_path / "week.bin"
-    with recording.open("wb") as stream:
-        stream.truncate(1 << 30)
-    tracemalloc.start()
-    assert not is_column_map(recording)
-    assert tracemalloc.get_traced_memory()[1] < 1 << 20
-    tracemalloc.stop()
-    small = tmp_path / "map.toml"
-    small.write_text('clock = "timestamps"\ntables = []\n')
-    assert is_column_map(small)
