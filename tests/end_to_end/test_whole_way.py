@@ -369,7 +369,9 @@ def test_a_bundle_without_a_valid_signature_is_not_evaluated(
     assert output.exists()
 
 
-def test_a_changed_bundle_is_neither_promoted_nor_served(user: Installation, version: str) -> None:
+def test_a_changed_bundle_is_neither_promoted_nor_served(
+    user: Installation, version: str, audited: dict[str, Any]
+) -> None:
     """Last: it damages the installation."""
     card = artifacts_of(user, version) / "bundle" / CARD_FILE
     card.write_text(card.read_text("utf-8") + " ", "utf-8")
