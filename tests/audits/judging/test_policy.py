@@ -46,7 +46,7 @@ def test_the_shipped_policy_binds_on_single_attributes_and_reports_pairs() -> No
     assert {rule.comparator for rule in binding} >= {"proportional recovery", "champion"}
 
 
-def test_every_limit_of_the_shipped_policy_is_justified_by_its_yardstick() -> None:
+def test_every_limit_of_the_shipped_policy_is_justified_by_the_important_difference() -> None:
     for rule in load_policy().rules:
         if rule.metric.definition.unit is Unit.POINTS and rule.limit == 4.25:
             assert "4.25" in rule.rationale or "As for single attributes" in rule.rationale
