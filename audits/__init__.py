@@ -1,1 +1,1 @@
-"""Measures subgroup performance of a prediction table, decides, and keeps the ledger."""
+"""Audits a prediction table by subgroup, judges it by a policy, and keeps the ledger."""

@@ -1,1 +1,1 @@
-"""What is concluded: policy, findings and verdict."""
+"""Judging: policy, evidence, findings and verdict."""

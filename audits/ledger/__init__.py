@@ -1,1 +1,1 @@
-"""What is kept: audits, approvals and promotions, in an append-only trail, and the gate."""
+"""The ledger: audits, approvals and promotions in an append-only trail, and the gate."""

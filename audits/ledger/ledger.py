@@ -96,8 +96,7 @@ class Ledger:
         Raises
         ------
         ContractError
-            The times have no time zone or are in the wrong order, nobody is named, or the model
-            version is not `NAME/N`.
+            As `audit_entries.append_audit`.
         """
         return write(
             self.engine,
@@ -124,10 +123,8 @@ class Ledger:
 
         Raises
         ------
-        ContractError
-            Nobody is named, or the reason is too short.
-        PromotionRefused
-            A newer audit was recorded.
+        ContractError, PromotionRefused
+            As `audit_entries.append_approval`.
         """
         return write(
             self.engine,

@@ -1,1 +1,1 @@
-"""What is measured: metrics, groups and intervals of a prediction table."""
+"""Measuring: metrics, groups and intervals of a prediction table."""

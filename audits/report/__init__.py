@@ -1,1 +1,1 @@
-"""The audit report: one signed JSON, and the editions for people that are made from it."""
+"""The audit report: one signed JSON, and the editions that are written from it."""

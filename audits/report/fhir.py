@@ -37,7 +37,7 @@ def document_reference(report: Report, card: bytes) -> dict[str, Any]:
         "docStatus": "final",
         "type": {"text": "AI model card"},
         "date": report.made_at,
-        "description": f"{verdict.model_version}: audit {verdict.outcome}, until"
+        "description": f"{verdict.model_version}: audit {verdict.outcome}, valid until"
         f" {report.valid_until}",
         "content": [
             {

@@ -198,21 +198,23 @@ def _cell(metric: Metric, unit: ScoreUnit, row: Performance | None) -> str:
 
 def _labels(report: Report) -> Iterable[Block]:
     yield Heading(level=1, text="Sensitivity to biased labels")
-    bias, unit = report.policy.label_bias, report.policy.score_unit.name
+    bias, unit = report.policy.label_bias, report.policy.score_unit
+    places = unit.decimals
     yield Paragraph(
         text="Nothing computed from labels can show that the labels themselves are biased."
         f" Bracket: the difference of each group from the rest, if its true ability were up to"
-        f" {bias.points:g} {unit} above or below its labels ({bias.source}). Tipping point: the"
-        " smallest bias that would take the difference over the policy's limit."
+        f" {bias.points:g} {unit.name} above or below its labels ({bias.source}). Tipping point:"
+        " the smallest bias that would take the difference over the policy's limit."
     )
     yield Table(
-        caption=f"Difference from the rest, in {unit}",
+        caption=f"Difference from the rest, in {unit.name}",
         columns=("group", "metric", "people", "as labelled", "bracket", "tipping point"),
         rows=tuple(
             (
-                group_in_words(r.axis, r.group), r.metric, str(r.subjects), f"{r.observed:+.2f}",
-                f"{r.low:+.2f} to {r.high:+.2f}",
-                "none" if r.tipping_point is None else f"{r.tipping_point:.1f}",
+                group_in_words(r.axis, r.group), r.metric, str(r.subjects),
+                f"{r.observed:+.{places}f}",
+                f"{r.low:+.{places}f} to {r.high:+.{places}f}",
+                "none" if r.tipping_point is None else f"{r.tipping_point:.{places - 1}f}",
             )
             for r in report.label_sensitivity
         ),

@@ -118,7 +118,7 @@ def quick_policy() -> Policy:
 
 
 @pytest.fixture(scope="session")
-def audited() -> AuditInputs:
+def inputs() -> AuditInputs:
     return AuditInputs(
         model_version="arm/3",
         bundle_digest="b" * 64,
@@ -130,7 +130,7 @@ def audited() -> AuditInputs:
 
 
 def make_finding(**changed: Any) -> Finding:
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "rule": "no group forecast less accurately",
         "metric": "mean absolute error",
         "statistic": "difference from the rest",
@@ -146,7 +146,7 @@ def make_finding(**changed: Any) -> Finding:
         "outcome": Outcome.PASS,
         "reason": "sex: female (n = 60): fine.",
     }
-    return Finding(**{**told, **changed})
+    return Finding(**{**fields, **changed})
 
 
 @pytest.fixture(scope="session")
@@ -155,7 +155,7 @@ def finding_of() -> Callable[..., Finding]:
 
 
 def make_verdict(outcome: Outcome = Outcome.PASS, **changed: Any) -> Verdict:
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "model_version": "arm/3",
         "bundle_digest": "b" * 64,
         "predictions_digest": "a" * 64,
@@ -166,7 +166,7 @@ def make_verdict(outcome: Outcome = Outcome.PASS, **changed: Any) -> Verdict:
         "outcome": outcome,
         "findings": (make_finding(outcome=outcome, reason=f"sex: female (n = 60): {outcome}."),),
     }
-    return Verdict(**{**told, **changed})
+    return Verdict(**{**fields, **changed})
 
 
 @pytest.fixture(scope="session")

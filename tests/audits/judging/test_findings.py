@@ -64,7 +64,7 @@ def test_a_reason_is_one_sentence_with_group_n_estimate_interval_and_limit() -> 
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("item", "words"),
     [
         (evidence(SIGNED, estimate=-0.001), "signed error 0.00 points below everyone else's"),
         (evidence(SIGNED), "the limit of -4.25 to 4.25 points"),
@@ -80,12 +80,12 @@ def test_a_reason_is_one_sentence_with_group_n_estimate_interval_and_limit() -> 
         (evidence(estimate=np.nan), "cannot be computed"),
     ],
 )
-def test_reasons_say_what_matters_in_plain_words(told: Evidence, words: str) -> None:
-    assert words in sentence(told, Outcome.PASS)
+def test_reasons_say_what_matters_in_plain_words(item: Evidence, words: str) -> None:
+    assert words in sentence(item, Outcome.PASS)
 
 
 @pytest.mark.parametrize(
-    "told",
+    "item",
     [
         evidence(subjects=29),
         evidence(MISSED, events=19),
@@ -93,9 +93,9 @@ def test_reasons_say_what_matters_in_plain_words(told: Evidence, words: str) -> 
         evidence(small_groups=("other",)),
     ],
 )
-def test_too_small_a_group_is_insufficient_evidence_and_binds(told: Evidence) -> None:
-    made = finding(told, None)
-    assert told.shortage is not None
+def test_too_small_a_group_is_insufficient_evidence_and_binds(item: Evidence) -> None:
+    made = finding(item, None)
+    assert item.shortage is not None
     assert (made.outcome, made.binding) == (Outcome.INSUFFICIENT, True)
 
 
@@ -139,12 +139,12 @@ def test_one_chance_breach_among_many_rules_is_looked_at_and_not_blocked() -> No
 
 def test_rules_that_do_not_bind_and_groups_too_small_do_not_dilute_those_that_do() -> None:
     loose = ERROR.model_copy(update={"binding": False})
-    told = adjusted(
+    adjusted_ps = adjusted(
         [
             evidence(p_value=0.04),
             *(evidence(loose, p_value=0.9) for _ in range(9)),
             evidence(p_value=0.9, subjects=5),
         ]
     )
-    assert told[0] == 0.04
-    assert told[-1] is None
+    assert adjusted_ps[0] == 0.04
+    assert adjusted_ps[-1] is None

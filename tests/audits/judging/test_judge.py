@@ -27,11 +27,11 @@ def binding(verdict: Verdict) -> list[Finding]:
 
 
 def test_600_people_without_a_planted_disparity_pass(
-    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
+    table_of: TableOf, quick_policy: Policy, inputs: AuditInputs
 ) -> None:
     ages = ("below 55", "55 to 75", "75 or more")
     table = table_of(600, groups={"sex": ("female", "male"), "age band": ages})
-    verdict = judge(table, quick_policy, audited)
+    verdict = judge(table, quick_policy, inputs)
     assert verdict.outcome is Outcome.PASS
     assert {finding.axis for finding in verdict.findings} == {
         "everyone",
@@ -42,10 +42,10 @@ def test_600_people_without_a_planted_disparity_pass(
 
 
 def test_ten_points_of_error_for_one_hospital_of_a_hundred_fail(
-    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
+    table_of: TableOf, quick_policy: Policy, inputs: AuditInputs
 ) -> None:
     table = table_of(600, groups={"hospital": HOSPITALS}, extra_error={("hospital", "a"): 10.0})
-    verdict = judge(table, quick_policy, audited)
+    verdict = judge(table, quick_policy, inputs)
     assert verdict.outcome is Outcome.BLOCKED
     failed = {(f.metric, f.group) for f in binding(verdict) if f.outcome is Outcome.BLOCKED}
     assert {("mean absolute error", "a"), ("signed error", "a")} <= failed
@@ -53,12 +53,12 @@ def test_ten_points_of_error_for_one_hospital_of_a_hundred_fail(
 
 
 def test_people_forecast_too_low_are_found_by_the_recovery_that_is_overlooked(
-    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
+    table_of: TableOf, quick_policy: Policy, inputs: AuditInputs
 ) -> None:
     table = table_of(400, extra_error={("sex", "female"): -9.0})
     (found,) = (
         f
-        for f in judge(table, quick_policy, audited).findings
+        for f in judge(table, quick_policy, inputs).findings
         if f.metric == "false-negative rate: important gain" and f.group == "female"
     )
     assert found.outcome is Outcome.BLOCKED
@@ -67,36 +67,36 @@ def test_people_forecast_too_low_are_found_by_the_recovery_that_is_overlooked(
 
 
 def test_a_disparity_inside_two_fair_looking_averages_shows_in_the_pair_and_does_not_bind(
-    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
+    table_of: TableOf, quick_policy: Policy, inputs: AuditInputs
 ) -> None:
     table = table_of(400, groups={"sex": ("f", "m"), "age": ("old", "young")})
     is_odd = (table["group:sex"] == "f") ^ (table["group:age"] == "old")
     shifted = table["model"].eq("candidate") & is_odd
     quantiles = [name for name in table.columns if name.startswith("q")]
     table.loc[shifted, quantiles] += 9.0
-    verdict = judge(table, quick_policy, audited)
+    verdict = judge(table, quick_policy, inputs)
     error = [f for f in verdict.findings if f.metric == "signed error"]
     assert all(f.outcome is not Outcome.BLOCKED for f in error if f.binding)
     assert any(f.outcome is Outcome.BLOCKED for f in error if not f.binding)
 
 
 def test_a_verdict_names_what_it_is_bound_to(
-    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
+    table_of: TableOf, quick_policy: Policy, inputs: AuditInputs
 ) -> None:
-    verdict = judge(table_of(60), quick_policy, audited)
+    verdict = judge(table_of(60), quick_policy, inputs)
     assert verdict.policy_digest == quick_policy.digest
-    assert verdict.model_version == audited.model_version
-    assert verdict.bundle_digest == audited.bundle_digest
+    assert verdict.model_version == inputs.model_version
+    assert verdict.bundle_digest == inputs.bundle_digest
     assert verdict.simulated
     assert Verdict.model_validate_json(verdict.model_dump_json()) == verdict
 
 
 def test_the_same_evidence_gets_the_same_verdict_in_any_order_of_rows(
-    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
+    table_of: TableOf, quick_policy: Policy, inputs: AuditInputs
 ) -> None:
     table = table_of(80)
     mixed = table.sample(frac=1, random_state=3)
-    one, other = (judge(rows, quick_policy, audited) for rows in (table, mixed))
+    one, other = (judge(rows, quick_policy, inputs) for rows in (table, mixed))
     assert [(f.rule, f.group, f.outcome) for f in one.findings] == [
         (f.rule, f.group, f.outcome) for f in other.findings
     ]
@@ -114,7 +114,7 @@ def test_the_same_evidence_gets_the_same_verdict_in_any_order_of_rows(
 def test_a_pass_means_that_every_binding_group_had_enough_people(
     table_of: TableOf,
     quick_policy: Policy,
-    audited: AuditInputs,
+    inputs: AuditInputs,
     people: int,
     groups: int,
     spread: float,
@@ -127,7 +127,7 @@ def test_a_pass_means_that_every_binding_group_had_enough_people(
         groups={"hospital": HOSPITALS[:groups]},
         extra_error={("hospital", "a"): spread},
     )
-    verdict = judge(table, quick_policy, audited)
+    verdict = judge(table, quick_policy, inputs)
     rules = {rule.name: rule for rule in quick_policy.rules}
     if verdict.outcome is Outcome.PASS:
         judged = [found for found in binding(verdict) if found.rule in rules]
@@ -145,7 +145,7 @@ def test_a_pass_means_that_every_binding_group_had_enough_people(
 def test_one_more_bad_group_never_softens_the_verdict(
     table_of: TableOf,
     quick_policy: Policy,
-    audited: AuditInputs,
+    inputs: AuditInputs,
     planted: float,
     people: int,
     seed: int,
@@ -165,16 +165,16 @@ def test_one_more_bad_group_never_softens_the_verdict(
         extra_error={("hospital", "c"): 25.0},
     )
     after = pd.concat([before, more.assign(subject_id=more["subject_id"] + 10_000)])
-    one, other = (judge(table, quick_policy, audited).outcome for table in (before, after))
+    one, other = (judge(table, quick_policy, inputs).outcome for table in (before, after))
     assert GRAVITY[other] >= GRAVITY[one]
 
 
 def test_a_small_group_is_insufficient_evidence_and_never_dropped(
-    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
+    table_of: TableOf, quick_policy: Policy, inputs: AuditInputs
 ) -> None:
     table = table_of(300)
     table["group:sex"] = table["group:sex"].mask(table["subject_id"] < 5, "not recorded")
-    verdict = judge(table, quick_policy, audited)
+    verdict = judge(table, quick_policy, inputs)
     assert verdict.outcome is Outcome.INSUFFICIENT
     held = [f for f in binding(verdict) if f.outcome is not Outcome.PASS]
     assert held
@@ -182,10 +182,10 @@ def test_a_small_group_is_insufficient_evidence_and_never_dropped(
 
 
 def test_an_attribute_that_is_the_same_for_everyone_is_one_finding_that_does_not_bind(
-    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
+    table_of: TableOf, quick_policy: Policy, inputs: AuditInputs
 ) -> None:
     groups = {"sex": ("female", "male"), "wear band": ("no wearable",)}
-    verdict = judge(table_of(300, groups=groups), quick_policy, audited)
+    verdict = judge(table_of(300, groups=groups), quick_policy, inputs)
     (wear,) = (f for f in verdict.findings if "wear band" in f.axis)
     assert (wear.outcome, wear.binding) == (Outcome.INSUFFICIENT, False)
     assert "nothing to compare" in wear.reason
@@ -193,22 +193,22 @@ def test_an_attribute_that_is_the_same_for_everyone_is_one_finding_that_does_not
 
 
 def test_a_cohort_in_which_no_attribute_varies_cannot_pass(
-    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
+    table_of: TableOf, quick_policy: Policy, inputs: AuditInputs
 ) -> None:
     groups = {"sex": ("not recorded",), "wear band": ("no wearable",)}
-    verdict = judge(table_of(300, groups=groups), quick_policy, audited)
+    verdict = judge(table_of(300, groups=groups), quick_policy, inputs)
     assert verdict.outcome is Outcome.INSUFFICIENT
     assert any("no attribute varies" in f.reason for f in binding(verdict))
 
 
 @pytest.mark.parametrize("lost", ["all", "one"])
 def test_missing_comparator_rows_are_insufficient_evidence_and_bind(
-    table_of: TableOf, quick_policy: Policy, audited: AuditInputs, lost: str
+    table_of: TableOf, quick_policy: Policy, inputs: AuditInputs, lost: str
 ) -> None:
     table = table_of(300)
     comparator = np.flatnonzero(table["model"] == "last observation")
     table = table.drop(index=comparator if lost == "all" else comparator[:1])
-    verdict = judge(table, quick_policy, audited)
+    verdict = judge(table, quick_policy, inputs)
     (found,) = (f for f in verdict.findings if f.rule == "no worse than the last observation")
     assert (found.outcome, found.binding) == (Outcome.INSUFFICIENT, True)
     assert f"{600 if lost == 'all' else 1} of 600 forecasts have no counterpart" in found.reason
@@ -216,7 +216,7 @@ def test_missing_comparator_rows_are_insufficient_evidence_and_bind(
 
 
 def test_comparators_are_paired_by_forecast_and_not_by_place(
-    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
+    table_of: TableOf, quick_policy: Policy, inputs: AuditInputs
 ) -> None:
     table = table_of(60)
     mixed = pd.concat(
@@ -225,7 +225,7 @@ def test_comparators_are_paired_by_forecast_and_not_by_place(
             for k, (_, rows) in enumerate(table.groupby("model", sort=False))
         ]
     )
-    both = (judge(rows, quick_policy, audited).findings for rows in (table, mixed))
+    both = (judge(rows, quick_policy, inputs).findings for rows in (table, mixed))
     for one, other in zip(*both, strict=True):
         if "comparator" not in one.statistic or one.value is None:
             continue
@@ -234,53 +234,53 @@ def test_comparators_are_paired_by_forecast_and_not_by_place(
 
 
 def test_a_model_worse_than_the_last_observation_fails(
-    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
+    table_of: TableOf, quick_policy: Policy, inputs: AuditInputs
 ) -> None:
     extra = {("sex", "female"): 14.0, ("sex", "male"): 14.0}
-    verdict = judge(table_of(200, extra_error=extra), quick_policy, audited)
+    verdict = judge(table_of(200, extra_error=extra), quick_policy, inputs)
     (found,) = (f for f in verdict.findings if f.rule == "no worse than the last observation")
     assert found.outcome is Outcome.BLOCKED
 
 
 def test_without_forecasts_of_the_candidate_there_is_no_pass(
-    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
+    table_of: TableOf, quick_policy: Policy, inputs: AuditInputs
 ) -> None:
     table = table_of(60)
-    verdict = judge(table[table["model"] != "candidate"], quick_policy, audited)
+    verdict = judge(table[table["model"] != "candidate"], quick_policy, inputs)
     assert verdict.outcome is Outcome.INSUFFICIENT
     scored = [f for f in verdict.findings if not f.rule.startswith("check")]
     assert all(f.outcome is Outcome.INSUFFICIENT for f in scored)
 
 
 def test_without_milestones_their_rule_is_not_passed(
-    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
+    table_of: TableOf, quick_policy: Policy, inputs: AuditInputs
 ) -> None:
     table = table_of(300).drop(columns=["chance:important gain", "reached:important gain"])
-    verdict = judge(table, quick_policy, audited)
+    verdict = judge(table, quick_policy, inputs)
     assert verdict.outcome is Outcome.INSUFFICIENT
     held = [f for f in binding(verdict) if f.outcome is not Outcome.PASS]
     assert {f.rule for f in held} == {"no group's recovery overlooked"}
 
 
 def test_a_broken_table_is_blocked_before_anything_is_scored(
-    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
+    table_of: TableOf, quick_policy: Policy, inputs: AuditInputs
 ) -> None:
     table = table_of(60)
-    verdict = judge(pd.concat([table, table[:1]]), quick_policy, audited)
+    verdict = judge(pd.concat([table, table[:1]]), quick_policy, inputs)
     (only,) = verdict.findings
     assert (verdict.outcome, only.outcome) == (Outcome.BLOCKED, Outcome.BLOCKED)
     assert "1 row(s) repeat an earlier one" in only.reason
 
 
 def test_a_leak_blocks_whatever_the_rules_say_and_is_told_first(
-    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
+    table_of: TableOf, quick_policy: Policy, inputs: AuditInputs
 ) -> None:
     table = table_of(600)
     seen = table["model"] == "candidate"
     quantiles = [name for name in table.columns if name[0] == "q"]
     shift = (table["truth"] - table["q50"]).where(seen, 0)
     table[quantiles] = table[quantiles].add(shift, axis=0)
-    verdict = judge(table, quick_policy, audited)
+    verdict = judge(table, quick_policy, inputs)
     assert verdict.outcome is Outcome.BLOCKED
     assert verdict.findings[4].outcome is Outcome.BLOCKED
     assert "100% of the medians are the outcome itself" in verdict.findings[4].reason
@@ -300,60 +300,60 @@ def with_champion(table: pd.DataFrame, *, better_for: str, points: float) -> pd.
 
 @pytest.mark.parametrize(("points", "outcome"), [(0.0, "pass"), (10.0, "blocked")])
 def test_a_candidate_worse_than_the_champion_for_one_group_does_not_pass(
-    table_of: TableOf, quick_policy: Policy, audited: AuditInputs, points: float, outcome: str
+    table_of: TableOf, quick_policy: Policy, inputs: AuditInputs, points: float, outcome: str
 ) -> None:
     table = with_champion(table_of(600), better_for="female", points=points)
-    verdict = judge(table, quick_policy, replace(audited, champion="arm/2"))
-    told = {f.group: f.outcome for f in verdict.findings if "champion" in f.rule}
-    assert told == {"female": outcome, "male": "pass"}
+    verdict = judge(table, quick_policy, replace(inputs, champion="arm/2"))
+    outcomes = {f.group: f.outcome for f in verdict.findings if "champion" in f.rule}
+    assert outcomes == {"female": outcome, "male": "pass"}
     assert verdict.outcome == outcome
 
 
 def test_a_champion_without_forecasts_to_compare_with_is_insufficient_evidence(
-    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
+    table_of: TableOf, quick_policy: Policy, inputs: AuditInputs
 ) -> None:
-    verdict = judge(table_of(600), quick_policy, replace(audited, champion="arm/2"))
+    verdict = judge(table_of(600), quick_policy, replace(inputs, champion="arm/2"))
     (found,) = (f for f in verdict.findings if "champion" in f.rule)
     assert (found.outcome, found.binding) == (Outcome.INSUFFICIENT, True)
     assert verdict.outcome is Outcome.INSUFFICIENT
 
 
 def test_a_gap_at_one_horizon_is_found_there(
-    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
+    table_of: TableOf, quick_policy: Policy, inputs: AuditInputs
 ) -> None:
     table = table_of(600, horizons=(21, 42, 84, 182, 364))
     quantiles = [name for name in table.columns if name[0] == "q"]
-    hit = (
+    affected = (
         (table["model"] == "candidate")
         & (table["group:sex"] == "female")
         & (table["horizon_day"] == 364)
     )
-    table.loc[hit, quantiles] += 12.0
-    verdict = judge(table, quick_policy, audited)
+    table.loc[affected, quantiles] += 12.0
+    verdict = judge(table, quick_policy, inputs)
     rule = "no group forecast less accurately at any horizon"
-    told = {(f.group, f.horizon_day): f.outcome for f in verdict.findings if f.rule == rule}
-    assert len(told) == 10
-    assert {place for place, o in told.items() if o is Outcome.BLOCKED} == {("female", 364)}
+    outcomes = {(f.group, f.horizon_day): f.outcome for f in verdict.findings if f.rule == rule}
+    assert len(outcomes) == 10
+    assert {key for key, o in outcomes.items() if o is Outcome.BLOCKED} == {("female", 364)}
 
 
 def test_a_refused_group_is_judged_by_how_often_it_is_refused(
-    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
+    table_of: TableOf, quick_policy: Policy, inputs: AuditInputs
 ) -> None:
     table = table_of(600)
     refused = (table["group:sex"] == "female") & (table["subject_id"] % 2 == 0)
     blank = [c for c in table.columns if c.startswith("chance:") or c[0] == "q"]
     table = table.assign(refused=refused, **{c: table[c].mask(refused) for c in blank})
-    verdict = judge(table, quick_policy, audited)
-    told = {f.group: f for f in verdict.findings if f.metric == "refusal rate"}
-    assert told["female"].outcome is Outcome.BLOCKED
-    assert told["female"].value == pytest.approx(0.5, abs=0.1)
-    assert told["male"].outcome is Outcome.PASS
+    verdict = judge(table, quick_policy, inputs)
+    refusals = {f.group: f for f in verdict.findings if f.metric == "refusal rate"}
+    assert refusals["female"].outcome is Outcome.BLOCKED
+    assert refusals["female"].value == pytest.approx(0.5, abs=0.1)
+    assert refusals["male"].outcome is Outcome.PASS
     error = {f.group: f for f in verdict.findings if f.rule == "no group forecast less accurately"}
-    assert error["female"].subjects < told["female"].subjects
+    assert error["female"].subjects < refusals["female"].subjects
 
 
 def test_what_either_model_refused_counts_for_neither_where_they_are_compared(
-    table_of: TableOf, quick_policy: Policy, audited: AuditInputs
+    table_of: TableOf, quick_policy: Policy, inputs: AuditInputs
 ) -> None:
     """Half of the comparator's errors vanish, and the candidate refuses just those people."""
     table = table_of(300)
@@ -362,14 +362,14 @@ def test_what_either_model_refused_counts_for_neither_where_they_are_compared(
     quantiles = [c for c in table.columns if c[0] == "q"]
     table[quantiles] = np.sort(table[quantiles].to_numpy(), axis=1)
     refused = (table["model"] == "candidate") & (table["subject_id"] % 2 == 0)
-    told = {}
+    findings = {}
     for name, these in (("all", table), ("refusing", table.assign(refused=refused))):
-        (told[name],) = (
+        (findings[name],) = (
             f
-            for f in judge(these, quick_policy, audited).findings
+            for f in judge(these, quick_policy, inputs).findings
             if f.rule == "no worse than the last observation"
         )
-    assert told["all"].value is not None
-    assert told["refusing"].value is not None
-    assert told["refusing"].subjects == 150
-    assert told["refusing"].value < told["all"].value - 0.5
+    assert findings["all"].value is not None
+    assert findings["refusing"].value is not None
+    assert findings["refusing"].subjects == 150
+    assert findings["refusing"].value < findings["all"].value - 0.5

@@ -15,8 +15,8 @@ def test_every_metric_of_every_group_at_every_horizon_is_told(
     assert {(row.axis, row.group) for row in rows} == groups
     errors = [row for row in rows if row.metric == Metric.MEAN_ABSOLUTE_ERROR]
     assert {row.horizon_day for row in errors} == {None, 42, 84}
-    told = {row.metric for row in rows} | set(unavailable(candidate))
-    assert told == {metric.value for metric in Metric}
+    covered = {row.metric for row in rows} | set(unavailable(candidate))
+    assert covered == {metric.value for metric in Metric}
     for row in rows:
         assert row.value is not None
         assert row.low is not None

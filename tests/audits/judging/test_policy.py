@@ -46,7 +46,7 @@ def test_the_shipped_policy_binds_on_single_attributes_and_reports_pairs() -> No
     assert {rule.comparator for rule in binding} >= {"proportional recovery", "champion"}
 
 
-def test_every_limit_of_the_shipped_policy_is_justified_by_its_yardstick() -> None:
+def test_every_limit_of_the_shipped_policy_is_justified_by_the_important_difference() -> None:
     for rule in load_policy().rules:
         if rule.metric.definition.unit is Unit.POINTS and rule.limit == 4.25:
             assert "4.25" in rule.rationale or "As for single attributes" in rule.rationale
@@ -116,9 +116,9 @@ def test_a_policy_that_could_hold_nothing_back_is_refused(
 
 @pytest.mark.parametrize("text", ["version = ", 'version = "1"\n', "\xff"])
 def test_an_unreadable_file_is_named(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "mine.toml"
+    path = tmp_path / "own.toml"
     path.write_text(text, "latin-1")
-    with pytest.raises(ContractError, match=r"audit policy mine\.toml"):
+    with pytest.raises(ContractError, match=r"audit policy own\.toml"):
         load_policy(path)
     with pytest.raises(ContractError, match=r"none\.toml"):
         load_policy(tmp_path / "none.toml")
@@ -194,8 +194,8 @@ def test_one_more_finding_never_softens_a_verdict(
     some: list[tuple[Outcome, bool]],
     more: tuple[Outcome, bool],
 ) -> None:
-    def verdict(told: list[tuple[Outcome, bool]]) -> Outcome:
-        return gravest(finding_of(outcome=o, binding=b) for o, b in told)
+    def verdict(pairs: list[tuple[Outcome, bool]]) -> Outcome:
+        return gravest(finding_of(outcome=o, binding=b) for o, b in pairs)
 
     if any(binding for _, binding in some):
         assert GRAVITY[verdict([*some, more])] >= GRAVITY[verdict(some)]
@@ -207,9 +207,9 @@ def test_nothing_judged_is_no_pass(finding_of: Callable[..., Finding]) -> None:
 
 
 def test_the_gravest_of_all_outcomes_is_the_verdict(finding_of: Callable[..., Finding]) -> None:
-    told = [finding_of(outcome=outcome) for outcome in Outcome]
-    for count in range(1, len(told) + 1):
-        assert gravest(reversed(told[:count])) is told[count - 1].outcome
+    findings = [finding_of(outcome=outcome) for outcome in Outcome]
+    for count in range(1, len(findings) + 1):
+        assert gravest(reversed(findings[:count])) is findings[count - 1].outcome
 
 
 def test_on_another_instrument_limits_are_as_many_important_differences() -> None:

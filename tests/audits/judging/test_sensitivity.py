@@ -9,7 +9,7 @@ from audits.judging.policy import Policy
 from audits.judging.sensitivity import LabelSensitivity, label_sensitivity
 
 
-def told(table: pd.DataFrame, policy: Policy, metric: str, group: str) -> LabelSensitivity:
+def bracket(table: pd.DataFrame, policy: Policy, metric: str, group: str) -> LabelSensitivity:
     (row,) = (r for r in label_sensitivity(table, policy) if (r.metric, r.group) == (metric, group))
     return row
 
@@ -17,7 +17,7 @@ def told(table: pd.DataFrame, policy: Policy, metric: str, group: str) -> LabelS
 def test_the_bracket_of_a_signed_error_is_the_bias_either_way(
     candidate: pd.DataFrame, quick_policy: Policy
 ) -> None:
-    row = told(candidate, quick_policy, "signed error", "female")
+    row = bracket(candidate, quick_policy, "signed error", "female")
     error = candidate["q50"] - candidate["truth"]
     inside = candidate["group:sex"] == "female"
     assert row.observed == pytest.approx(error[inside].mean() - error[~inside].mean())
@@ -35,7 +35,7 @@ def test_the_tipping_point_is_the_smallest_bias_that_reaches_the_limit(
     tipping: float | None,
 ) -> None:
     table = table_of(400, extra_error={("sex", "female"): points}, models=("candidate",))
-    row = told(table, quick_policy, "signed error", "female")
+    row = bracket(table, quick_policy, "signed error", "female")
     if tipping is None:
         assert row.tipping_point is None
     else:

@@ -14,16 +14,16 @@ TableOf = Callable[..., pd.DataFrame]
 
 
 def checked(table: pd.DataFrame, check: str) -> Finding:
-    (told,) = (f for f in validate(table, least_error=1.0) if f.rule.endswith(f": {check}"))
-    return told
+    (finding,) = (f for f in validate(table, least_error=1.0) if f.rule.endswith(f": {check}"))
+    return finding
 
 
 def test_a_sound_table_passes_every_check_and_all_of_them_bind(table_of: TableOf) -> None:
-    told = validate(table_of(60), least_error=1.0)
-    assert [f.rule.rpartition(": ")[2] for f in told] == [
+    findings = validate(table_of(60), least_error=1.0)
+    assert [f.rule.rpartition(": ")[2] for f in findings] == [
         "contract", "split", "overlap", "time", "leak",
     ]  # fmt: skip
-    assert all((f.outcome, f.binding) == (Outcome.PASS, True) for f in told)
+    assert all((f.outcome, f.binding) == (Outcome.PASS, True) for f in findings)
 
 
 def test_a_broken_contract_leaves_the_rest_unchecked(table_of: TableOf) -> None:
@@ -51,9 +51,9 @@ def by_row(table: pd.DataFrame) -> pd.DataFrame:
 def test_a_split_that_is_not_by_subject_is_found(
     table_of: TableOf, change: Callable[[pd.DataFrame], Any], outcome: Outcome, why: str
 ) -> None:
-    told = checked(change(table_of(60)), "split")
-    assert told.outcome is outcome
-    assert why in told.reason
+    finding = checked(change(table_of(60)), "split")
+    assert finding.outcome is outcome
+    assert why in finding.reason
 
 
 @pytest.mark.parametrize(("fold", "outcome"), [(1, Outcome.BLOCKED), (0, Outcome.PASS)])
@@ -66,23 +66,23 @@ def test_a_person_under_two_numbers_in_different_folds_is_found(
 
 
 def test_an_outcome_from_before_its_forecast_is_found(table_of: TableOf) -> None:
-    told = checked(table_of(60).assign(origin_day=42), "time")
-    assert told.outcome is Outcome.BLOCKED
-    assert "180 row(s)" in told.reason
+    finding = checked(table_of(60).assign(origin_day=42), "time")
+    assert finding.outcome is Outcome.BLOCKED
+    assert "180 row(s)" in finding.reason
 
 
 def test_an_error_smaller_than_the_instruments_own_is_found(table_of: TableOf) -> None:
     table = table_of(60)
     quantiles = [name for name in table.columns if name[0] == "q"]
     nearer = 0.8 * (table["truth"] - table["q50"])
-    told = checked(table.assign(**{q: table[q] + nearer for q in quantiles}), "leak")
-    assert told.outcome is Outcome.BLOCKED
-    assert "cannot be read more precisely than to 1" in told.reason
+    finding = checked(table.assign(**{q: table[q] + nearer for q in quantiles}), "leak")
+    assert finding.outcome is Outcome.BLOCKED
+    assert "cannot be read more precisely than to 1" in finding.reason
 
 
 def test_chances_without_a_fault_are_found(table_of: TableOf) -> None:
     table = table_of(60)
     reached = table["reached:important gain"]
-    told = checked(table.assign(**{"chance:important gain": reached * 0.2 + 0.4}), "leak")
-    assert told.outcome is Outcome.BLOCKED
-    assert "perfectly" in told.reason
+    finding = checked(table.assign(**{"chance:important gain": reached * 0.2 + 0.4}), "leak")
+    assert finding.outcome is Outcome.BLOCKED
+    assert "perfectly" in finding.reason

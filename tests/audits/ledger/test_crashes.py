@@ -41,10 +41,10 @@ from audits.ledger.mirror import mirror_aliases
 from training.registry.model_versions import ChampionAliases
 from training.tracking import Store
 
-url, uri, place = sys.argv[1:]
+url, uri, artifacts = sys.argv[1:]
 now = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 ledger = Ledger(url)
-aliases = ChampionAliases(store=Store(tracking_uri=uri, artifacts=Path(place)))
+aliases = ChampionAliases(store=Store(tracking_uri=uri, artifacts=Path(artifacts)))
 audits = [ledger.latest_audit(f"arm/{number}") for number in (1, 2)]
 print("ready", flush=True)
 while True:
@@ -139,17 +139,17 @@ def test_of_simultaneous_promoters_one_wins_each_round_and_the_others_are_told(
     lost: list[int] = []
 
     def run(audit: AuditRecord) -> None:
-        mine = Ledger(ledger_url)
+        own_ledger = Ledger(ledger_url)
         for epoch in range(rounds):
             barrier.wait()
             try:
-                mine.promote(audit, seen_epoch=epoch, actor="bob", now=NOW)
+                own_ledger.promote(audit, seen_epoch=epoch, actor="bob", now=NOW)
                 won.append(epoch)
             except PromotionRefused as refusal:
                 assert "came first" in str(refusal)  # noqa: PT017  (in a thread)
                 lost.append(epoch)
             barrier.wait()
-        mine.close()
+        own_ledger.close()
 
     threads = [threading.Thread(target=run, args=(audit,)) for audit in audits]
     for thread in threads:

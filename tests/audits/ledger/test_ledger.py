@@ -60,8 +60,8 @@ def tamper(url: str, *statements: str, past_the_guards: bool = True, **places: i
     try:
         with engine.begin() as connection:
             for statement in [*(disable if past_the_guards else ()), *statements]:
-                told = {name: n for name, n in places.items() if f":{name}" in statement}
-                connection.execute(sa.text(statement), told)
+                numbers = {name: n for name, n in places.items() if f":{name}" in statement}
+                connection.execute(sa.text(statement), numbers)
             if past_the_guards and not is_sqlite:
                 connection.execute(sa.text("ALTER TABLE trail ENABLE TRIGGER USER"))
     finally:
@@ -78,19 +78,19 @@ def filled(ledger: Ledger, verdict_of: VerdictOf) -> Ledger:
 
 
 def test_an_audit_is_read_back_as_it_was_recorded(ledger: Ledger, verdict_of: VerdictOf) -> None:
-    told = record(ledger, verdict_of(Outcome.INSUFFICIENT))
-    assert ledger.latest_audit("arm/3", "b" * 64) == ledger.latest_audit("arm/3") == told
-    assert told.held_back_by == ("sex: female (n = 60): insufficient evidence.",)
-    assert (told.recorded_at, told.valid_until) == (NOW, LATER)
+    audit = record(ledger, verdict_of(Outcome.INSUFFICIENT))
+    assert ledger.latest_audit("arm/3", "b" * 64) == ledger.latest_audit("arm/3") == audit
+    assert audit.held_back_by == ("sex: female (n = 60): insufficient evidence.",)
+    assert (audit.recorded_at, audit.valid_until) == (NOW, LATER)
     assert ledger.latest_audit("arm/3", "0" * 64) is None
     assert ledger.latest_audit("arm/30") is None
 
 
 def test_a_champion_is_read_back_as_it_was_promoted(ledger: Ledger, verdict_of: VerdictOf) -> None:
-    told = promoted(ledger, verdict_of())
-    assert ledger.champion("arm") == ledger.champion() == told
-    assert (told.model_version, told.epoch, told.sequence) == ("arm/3", 1, OF_ARM_3)
-    assert not told.is_override
+    champion = promoted(ledger, verdict_of())
+    assert ledger.champion("arm") == ledger.champion() == champion
+    assert (champion.model_version, champion.epoch, champion.sequence) == ("arm/3", 1, OF_ARM_3)
+    assert not champion.is_override
 
 
 def test_without_a_model_the_champion_is_the_one_promoted_last(
@@ -294,16 +294,16 @@ def test_of_simultaneous_promoters_exactly_one_wins_each_epoch(
     lost: list[int] = []
 
     def run(audit: AuditRecord) -> None:
-        mine = Ledger(ledger_url)
+        own_ledger = Ledger(ledger_url)
         for epoch in range(epochs):
             start.wait()
             try:
-                mine.promote(audit, seen_epoch=epoch, actor="bob", now=NOW)
+                own_ledger.promote(audit, seen_epoch=epoch, actor="bob", now=NOW)
                 won.append(epoch)
             except PromotionRefused:
                 lost.append(epoch)
             start.wait()
-        mine.close()
+        own_ledger.close()
 
     threads = [threading.Thread(target=run, args=(audit,)) for audit in audits]
     for thread in threads:
@@ -320,10 +320,10 @@ def test_simultaneous_recorders_all_find_their_place(
     ledger: Ledger, ledger_url: str, verdict_of: VerdictOf
 ) -> None:
     def run() -> None:
-        mine = Ledger(ledger_url)
+        own_ledger = Ledger(ledger_url)
         for _ in range(5):
-            record(mine, verdict_of())
-        mine.close()
+            record(own_ledger, verdict_of())
+        own_ledger.close()
 
     threads = [threading.Thread(target=run) for _ in range(4)]
     for thread in threads:
@@ -335,10 +335,10 @@ def test_simultaneous_recorders_all_find_their_place(
 
 def test_times_are_kept_in_utc(ledger: Ledger, verdict_of: VerdictOf) -> None:
     here = timezone(timedelta(hours=2))
-    told = ledger.record_audit(
+    audit = ledger.record_audit(
         verdict_of(), "e" * 64, actor="ann", now=NOW.astimezone(here), valid_until=LATER
     )
-    assert told.recorded_at.isoformat() == "2026-11-24T10:00:00+00:00"
+    assert audit.recorded_at.isoformat() == "2026-11-24T10:00:00+00:00"
 
 
 @pytest.mark.parametrize(
@@ -426,9 +426,9 @@ def test_many_may_open_a_new_ledger_at_once(ledger_url: str) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert [each.verify().length for each in opened] == [0] * 8
-    for each in opened:
-        each.close()
+    assert [ledger.verify().length for ledger in opened] == [0] * 8
+    for ledger in opened:
+        ledger.close()
 
 
 def test_a_ledger_that_another_makes_meanwhile_is_no_old_one(

@@ -38,7 +38,7 @@ def scores_of(metric: Metric, value_G: list[float], overall: float = 3.0) -> Sco
     )  # fmt: skip
 
 
-def told(
+def values_of(
     statistic: Statistic, metric: Metric = Metric.MEAN_ABSOLUTE_ERROR, **enough: Any
 ) -> list[float]:
     enough_G = enough.get("enough_G", np.ones(3, dtype=np.bool_))
@@ -57,7 +57,7 @@ def told(
     ],
 )
 def test_a_statistic_can_be_checked_by_hand(statistic: Statistic, values: list[float]) -> None:
-    assert told(statistic) == values
+    assert values_of(statistic) == values
 
 
 @pytest.mark.parametrize(
@@ -67,13 +67,13 @@ def test_a_statistic_can_be_checked_by_hand(statistic: Statistic, values: list[f
 def test_the_worst_group_depends_on_which_way_the_metric_is_better(
     metric: Metric, worst: float
 ) -> None:
-    assert told(Statistic.WORST_GROUP, metric) == [worst]
+    assert values_of(Statistic.WORST_GROUP, metric) == [worst]
 
 
 def test_groups_too_small_stay_out_of_a_statistic_of_all_groups() -> None:
-    assert told(Statistic.DIFFERENCE_BETWEEN, enough_G=np.array([True, False, True])) == [1.0]
+    assert values_of(Statistic.DIFFERENCE_BETWEEN, enough_G=np.array([True, False, True])) == [1.0]
     for enough in ([True, False, False], [False, False, False]):
-        assert np.isnan(told(Statistic.DIFFERENCE_BETWEEN, enough_G=np.array(enough))).all()
+        assert np.isnan(values_of(Statistic.DIFFERENCE_BETWEEN, enough_G=np.array(enough))).all()
 
 
 def test_a_group_without_a_value_leaves_no_statistic_of_all_groups() -> None:

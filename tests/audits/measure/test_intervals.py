@@ -24,8 +24,8 @@ def drawn(
     measured: tuple[Measure, ...] = ERROR,
     **options: int,
 ) -> Scores:
-    told = {"replicates": 400, "seed": 1, **options}
-    (scores,) = bootstrap(table, [grouping], measured, thresholds=MetricThresholds(), **told)
+    settings = {"replicates": 400, "seed": 1, **options}
+    (scores,) = bootstrap(table, [grouping], measured, thresholds=MetricThresholds(), **settings)
     return scores
 
 
@@ -80,18 +80,18 @@ def by_hand(subjects: list[int], truths: list[float], groups: list[int]) -> Scor
 
 
 def test_replicates_are_weighted_ratios_of_sums() -> None:
-    told = by_hand([7, 7, 8], [1.0, 3.0, 10.0], [0, 0, 1])
-    value_RG = told.value_RGM[:, :, 0]
+    scores = by_hand([7, 7, 8], [1.0, 3.0, 10.0], [0, 0, 1])
+    value_RG = scores.value_RGM[:, :, 0]
     # Two people: a replicate draws the first twice, the second twice, or each once.
     seen = {tuple(pair) for pair in np.nan_to_num(value_RG, nan=-1).tolist()}
     assert seen == {(2.0, -1.0), (-1.0, 10.0), (2.0, 10.0)}
-    np.testing.assert_array_equal(told.rest_RGM[:, 0, 0], value_RG[:, 1])
-    assert told.value_GM[:, 0].tolist() == [2.0, 10.0]
+    np.testing.assert_array_equal(scores.rest_RGM[:, 0, 0], value_RG[:, 1])
+    assert scores.value_GM[:, 0].tolist() == [2.0, 10.0]
 
 
 def test_a_person_with_rows_in_two_groups_is_drawn_into_both_at_once() -> None:
-    told = by_hand([7, 7, 8, 8], [1.0, 10.0, 3.0, 30.0], [0, 1, 0, 1])
-    seen = {tuple(pair) for pair in told.value_RGM[:, :, 0].tolist()}
+    scores = by_hand([7, 7, 8, 8], [1.0, 10.0, 3.0, 30.0], [0, 1, 0, 1])
+    seen = {tuple(pair) for pair in scores.value_RGM[:, :, 0].tolist()}
     assert seen == {(1.0, 10.0), (3.0, 30.0), (2.0, 20.0)}
 
 
@@ -136,10 +136,10 @@ def test_the_disparity_itself_agrees_with_metric_frames_bootstrap(
 def test_every_metric_is_bootstrapped_in_one_go(table_of: Callable[..., pd.DataFrame]) -> None:
     table = table_of(60, models=("candidate",))
     measured = tuple(measure for metric in Metric for measure in available_measures(table, metric))
-    told = drawn(table, by_attribute(table)[0], measured)
+    scores = drawn(table, by_attribute(table)[0], measured)
     assert len({measure.metric for measure in measured}) >= 15
-    assert np.isfinite(told.value_RGM).all()
-    assert np.isfinite(told.rest_RGM).all()
+    assert np.isfinite(scores.value_RGM).all()
+    assert np.isfinite(scores.rest_RGM).all()
 
 
 def test_chunks_bound_memory_and_change_nothing(candidate: pd.DataFrame) -> None:
@@ -166,8 +166,8 @@ def test_an_interval_covers_the_truth_about_as_often_as_it_says() -> None:
             {"subject_id": np.repeat(np.arange(60), 3), "truth": 0.0, "q50": value_N}
         ).assign(horizon_day=1)
         signed = (Measure(metric=Metric.SIGNED_ERROR),)
-        told = drawn(table, everyone(table), signed, replicates=300, seed=trial)
-        interval = percentile_interval(told.value_RGM[:, 0, 0], confidence=0.95)
+        scores = drawn(table, everyone(table), signed, replicates=300, seed=trial)
+        interval = percentile_interval(scores.value_RGM[:, 0, 0], confidence=0.95)
         assert interval is not None
         held += interval.low <= 0 <= interval.high
     # 95 % less what a percentile interval of 60 people lacks; drawing rows would hold 70 %.

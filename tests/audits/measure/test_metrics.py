@@ -91,9 +91,9 @@ def test_a_horizon_is_measured_alone() -> None:
 
 
 def test_a_refused_row_counts_for_the_refusal_rate_and_for_nothing_else() -> None:
-    told = TABLE.assign(refused=[False, True, False, False], q50=[11.0, np.nan, 28.0, 42.0])
-    assert measured(Metric.REFUSAL_RATE, told) == 1 / 4
-    assert measured(Metric.MEAN_ABSOLUTE_ERROR, told) == pytest.approx(5 / 3)
+    table = TABLE.assign(refused=[False, True, False, False], q50=[11.0, np.nan, 28.0, 42.0])
+    assert measured(Metric.REFUSAL_RATE, table) == 1 / 4
+    assert measured(Metric.MEAN_ABSOLUTE_ERROR, table) == pytest.approx(5 / 3)
 
 
 def test_a_metric_of_milestones_is_measured_once_per_milestone() -> None:

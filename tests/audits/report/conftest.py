@@ -53,12 +53,12 @@ def table(table_of: Callable[..., pd.DataFrame]) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def verdict(table: pd.DataFrame, quick_policy: Policy, audited: AuditInputs) -> Verdict:
-    return judge(table, quick_policy, audited)
+def verdict(table: pd.DataFrame, quick_policy: Policy, inputs: AuditInputs) -> Verdict:
+    return judge(table, quick_policy, inputs)
 
 
 @pytest.fixture(scope="session")
-def composed(table: pd.DataFrame, verdict: Verdict, quick_policy: Policy) -> Report:
+def report(table: pd.DataFrame, verdict: Verdict, quick_policy: Policy) -> Report:
     return compose(
         table,
         verdict,
@@ -70,7 +70,7 @@ def composed(table: pd.DataFrame, verdict: Verdict, quick_policy: Policy) -> Rep
 
 
 @pytest.fixture(scope="session")
-def editions(composed: Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def editions(report: Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("editions")
-    write_editions(composed, folder)
+    write_editions(report, folder)
     return folder

@@ -32,10 +32,10 @@ def barriers(browser: Browser, address: str, width: int) -> list[str]:
     page = browser.new_page(viewport={"width": width, "height": 900})
     page.goto(address)
     options = {"runOnly": {"type": "tag", "values": WCAG_AA}, "resultTypes": ["violations"]}
-    told = Axe().run(page, options=options).response
+    response = Axe().run(page, options=options).response
     page.close()
-    assert told["passes"], "axe-core looked at nothing"
-    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in told["violations"]]
+    assert response["passes"], "axe-core looked at nothing"
+    return [f"{rule['id']}: {rule['nodes'][0]['html']}" for rule in response["violations"]]
 
 
 @pytest.mark.parametrize("width", [NARROW, WIDE])
@@ -68,4 +68,6 @@ def test_a_barrier_put_there_is_found(
     assert before in text
     worse = tmp_path / "worse.html"
     worse.write_text(text.replace(before, after), "utf-8")
-    assert rule in {told.split(":")[0] for told in barriers(browser, worse.as_uri(), WIDE)}
+    assert rule in {
+        barrier.partition(":")[0] for barrier in barriers(browser, worse.as_uri(), WIDE)
+    }

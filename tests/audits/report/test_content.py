@@ -18,13 +18,13 @@ ROOT = Path(__file__).resolve().parents[3]
 SMALL = ("sex", "not recorded")
 
 
-def test_a_report_is_read_back_as_it_was_written(composed: Report) -> None:
-    assert Report.model_validate_json(composed.model_dump_json()) == composed
+def test_a_report_is_read_back_as_it_was_written(report: Report) -> None:
+    assert Report.model_validate_json(report.model_dump_json()) == report
 
 
-def test_its_schema_tells_every_field(composed: Report) -> None:
+def test_its_schema_tells_every_field(report: Report) -> None:
     schema = Report.model_json_schema()
-    assert set(schema["properties"]) == set(composed.model_dump())
+    assert set(schema["properties"]) == set(report.model_dump())
     assert schema["additionalProperties"] is False
 
 
@@ -38,64 +38,66 @@ def numbers(finding: Finding) -> set[object]:
 
 
 def test_a_group_of_seven_is_judged_and_nothing_of_it_is_told(
-    composed: Report, verdict: Verdict
+    report: Report, verdict: Verdict
 ) -> None:
     judged = [f for f in verdict.findings if (f.axis, f.group) == SMALL]
     assert {f.subjects for f in judged if "AUROC" not in f.metric and f.horizon_day is None} == {7}
-    told = [f for f in composed.verdict.findings if (f.axis, f.group) == SMALL]
-    assert len(told) == len(judged)
-    assert all(numbers(f) == {None} for f in told if f.subjects is None)
-    assert all(f.subjects in {None, 0} for f in told)
-    assert [f.outcome for f in told] == [f.outcome for f in judged]
-    assert "n = 7" not in composed.model_dump_json()
-    assert not any(row.subjects for row in composed.performance if (row.axis, row.group) == SMALL)
-    assert SMALL not in {(row.axis, row.group) for row in composed.label_sensitivity}
+    reported = [f for f in report.verdict.findings if (f.axis, f.group) == SMALL]
+    assert len(reported) == len(judged)
+    assert all(numbers(f) == {None} for f in reported if f.subjects is None)
+    assert all(f.subjects in {None, 0} for f in reported)
+    assert [f.outcome for f in reported] == [f.outcome for f in judged]
+    assert "n = 7" not in report.model_dump_json()
+    assert not any(row.subjects for row in report.performance if (row.axis, row.group) == SMALL)
+    assert SMALL not in {(row.axis, row.group) for row in report.label_sensitivity}
 
 
 def test_another_group_is_hidden_with_it_so_that_it_cannot_be_worked_out(
-    composed: Report,
+    report: Report,
 ) -> None:
     shown = {
         row.group
-        for row in composed.performance
+        for row in report.performance
         if row.axis == "sex" and row.subjects is not None and row.events is None
     }
     assert len(shown) == 1
 
 
 def test_a_table_that_broke_its_contract_is_told_by_the_verdict_alone(
-    table: pd.DataFrame, quick_policy: Policy, audited: AuditInputs, composed: Report
+    table: pd.DataFrame, quick_policy: Policy, inputs: AuditInputs, report: Report
 ) -> None:
     broken = table.drop(columns="q50")
-    verdict = judge(broken, quick_policy, audited)
-    told = compose(broken, verdict, quick_policy, composed.facts, made_at="now", valid_until="then")
-    assert told.verdict.outcome is Outcome.BLOCKED
-    assert (told.performance, told.people) == ((), 0)
+    verdict = judge(broken, quick_policy, inputs)
+    unscored = compose(
+        broken, verdict, quick_policy, report.facts, made_at="now", valid_until="then"
+    )
+    assert unscored.verdict.outcome is Outcome.BLOCKED
+    assert (unscored.performance, unscored.people) == ((), 0)
 
 
 def test_a_board_reads_the_instruments_own_unit_in_steps_that_matter(
-    table: pd.DataFrame, quick_policy: Policy, audited: AuditInputs, facts: ModelFacts
+    table: pd.DataFrame, quick_policy: Policy, inputs: AuditInputs, facts: ModelFacts
 ) -> None:
-    """A walking speed is told in m/s to a hundredth, and its bias is not rounded away."""
+    """A walking speed is sentence_of in m/s to a hundredth, and its bias is not rounded away."""
     share = 0.1 / quick_policy.important_difference
     speeds = table.copy()
     scores = [TRUTH, LAST_SCORE, *QUANTILE_COLUMNS]
     speeds[scores] = table[scores] * share
     policy = quick_policy.carried_over("REHABCAST//WALK_TEST_SPEED", 0.1)
-    told = {
-        unit: said_of_everyone(
-            compose(t, judge(t, p, audited), p, facts, made_at="a", valid_until="b")
+    sentence_of = {
+        unit: sentence_on_everyone(
+            compose(t, judge(t, p, inputs), p, facts, made_at="a", valid_until="b")
         )
         for unit, t, p in (("points", table, quick_policy), ("m/s", speeds, policy))
     }
     for unit, decimals in (("points", 1), ("m/s", 2)):
-        error, bias = re.findall(rf"(\d+\.\d{{{decimals}}}) {unit}(?=[; ])", told[unit])
+        error, bias = re.findall(rf"(\d+\.\d{{{decimals}}}) {unit}(?=[; ])", sentence_of[unit])
         assert float(error) > 0
         assert float(bias) > 0
-        assert "too high on average" in told[unit]
+        assert "too high on average" in sentence_of[unit]
 
 
-def said_of_everyone(report: Report) -> str:
+def sentence_on_everyone(report: Report) -> str:
     """Return what the governance edition says was found over all."""
     groups = next(b for b in governance_edition(report, ()).blocks if isinstance(b, Table))
     return next(row[2] for row in groups.rows if row[0] == "everyone")

@@ -13,16 +13,16 @@ FindingOf = Callable[..., Finding]
 
 def test_a_hidden_group_cannot_be_worked_out_from_one_that_is_shown(finding_of: FindingOf) -> None:
     sizes = (8, 60, 40)
-    told = [finding_of(group=str(size), subjects=size) for size in sizes]
-    assert {finding.group for finding in suppressed(told)} == {"8", "40"}
-    assert suppressed(told[1:]) == frozenset()
-    two_small = [*told, finding_of(group="9", subjects=9)]
+    findings = [finding_of(group=str(size), subjects=size) for size in sizes]
+    assert {finding.group for finding in suppressed(findings)} == {"8", "40"}
+    assert suppressed(findings[1:]) == frozenset()
+    two_small = [*findings, finding_of(group="9", subjects=9)]
     assert {finding.group for finding in suppressed(two_small)} == {"8", "9"}
 
 
 def test_few_events_are_hidden_like_few_people(finding_of: FindingOf) -> None:
-    told = [finding_of(group="a", subjects=90, events=3), finding_of(group="b", events=50)]
-    assert suppressed(told) == frozenset(told)
+    findings = [finding_of(group="a", subjects=90, events=3), finding_of(group="b", events=50)]
+    assert suppressed(findings) == frozenset(findings)
 
 
 def test_a_horizon_is_hidden_on_its_own(finding_of: FindingOf) -> None:
@@ -36,7 +36,7 @@ def test_a_horizon_is_hidden_on_its_own(finding_of: FindingOf) -> None:
 def test_no_small_group_is_shown_and_none_is_alone_in_hiding(
     finding_of: FindingOf, sizes: list[int]
 ) -> None:
-    told = [finding_of(group=str(n), subjects=size) for n, size in enumerate(sizes)]
-    concealed = suppressed(told)
-    assert all(f in concealed for f in told if (f.subjects or 0) < MINIMUM_SHOWN)
-    assert len(concealed) != 1 or len(told) == 1
+    findings = [finding_of(group=str(n), subjects=size) for n, size in enumerate(sizes)]
+    hidden = suppressed(findings)
+    assert all(f in hidden for f in findings if (f.subjects or 0) < MINIMUM_SHOWN)
+    assert len(hidden) != 1 or len(findings) == 1

@@ -48,7 +48,7 @@ def page(editions: Path, name: str) -> Page:
 
 
 def pdf_text(path: Path) -> str:
-    return " ".join(each.extract_text() for each in PdfReader(path).pages)
+    return " ".join(page.extract_text() for page in PdfReader(path).pages)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -90,20 +90,18 @@ def test_a_pdf_is_tagged_titled_and_brings_its_fonts(editions: Path, name: str) 
     assert "arm/3" in str(read.metadata.title)
     fonts = [
         font.get_object()["/DescendantFonts"][0].get_object()["/FontDescriptor"].get_object()
-        for each in read.pages
-        for font in each["/Resources"].get("/Font", {}).values()
+        for leaf in read.pages
+        for font in leaf["/Resources"].get("/Font", {}).values()
     ]
     assert fonts
     assert all({"/FontFile2", "/FontFile3"} & set(font) for font in fonts)
 
 
-def test_the_governance_edition_has_what_a_board_must_find(
-    editions: Path, composed: Report
-) -> None:
+def test_the_governance_edition_has_what_a_board_must_find(editions: Path, report: Report) -> None:
     assert 3 <= len(PdfReader(editions / "governance.pdf").pages) <= 5
     read = page(editions, "governance")
     for words in (
-        "SIMULATED COHORT", f"Verdict: {composed.verdict.outcome}.", "nobody can override",
+        "SIMULATED COHORT", f"Verdict: {report.verdict.outcome}.", "nobody can override",
         "Whom this audit does not cover", "Who was examined", "What no audit of scores can",
         "Compared with simpler forecasts", "no other version is the champion yet", "Limits of use",
         "Waivers", "Sign-off", "not recorded",
@@ -122,16 +120,16 @@ def test_both_forms_of_an_edition_say_the_same(editions: Path) -> None:
 
 
 def test_the_technical_edition_has_digests_methods_rules_and_every_metric(
-    editions: Path, composed: Report
+    editions: Path, report: Report
 ) -> None:
     read = page(editions, "technical").text
-    verdict = composed.verdict
+    verdict = report.verdict
     for words in (
         verdict.bundle_digest, verdict.predictions_digest, verdict.policy_digest,
-        verdict.code_digest, verdict.data_digest, f"seed {composed.policy.seed}", "Benjamini",
+        verdict.code_digest, verdict.data_digest, f"seed {report.policy.seed}", "Benjamini",
         "MetricFrame", "calibration slope", "CRPS", "net benefit", "tipping point",
         "Not available in this table: refusal rate", *STANDARDS,
-        *(rule.name for rule in composed.policy.rules),
+        *(rule.name for rule in report.policy.rules),
     ):  # fmt: skip
         assert words in read
 
@@ -144,22 +142,22 @@ def test_the_technical_edition_has_digests_methods_rules_and_every_metric(
     ],
 )  # fmt: skip
 def test_every_item_of_a_standard_is_answered_or_said_to_be_not_available(
-    composed: Report, standard: str, items: int
+    report: Report, standard: str, items: int
 ) -> None:
-    told = answers(composed, standard)
+    answered = answers(report, standard)
     assert (
-        len({re.sub(r"[a-z]+$", "", a.item) if a.item[0].isdigit() else a.item for a in told})
+        len({re.sub(r"[a-z]+$", "", a.item) if a.item[0].isdigit() else a.item for a in answered})
         == items
     )
-    assert all(a.topic and a.text for a in told)
-    for answer in told:
+    assert all(a.topic and a.text for a in answered)
+    for answer in answered:
         if not answer.is_available:
             assert answer.text.startswith("not available: ")
             assert len(answer.text) > len("not available: ") + 5
 
 
-def test_what_comes_from_outside_is_escaped(editions: Path, composed: Report) -> None:
-    assert "<b>cohort</b>" in composed.facts.cohort_name
+def test_what_comes_from_outside_is_escaped(editions: Path, report: Report) -> None:
+    assert "<b>cohort</b>" in report.facts.cohort_name
     for name in PAGES:
         text = (editions / f"{name}.html").read_text("utf-8")
         assert "<b>" not in text
@@ -177,17 +175,17 @@ def test_what_comes_from_outside_is_text_to_the_pdf_compiler(tmp_path: Path, nas
 
 
 def test_the_same_report_gives_the_same_bytes(
-    composed: Report, editions: Path, tmp_path: Path
+    report: Report, editions: Path, tmp_path: Path
 ) -> None:
-    write_editions(composed, tmp_path)
+    write_editions(report, tmp_path)
     for path in editions.iterdir():
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))
-def test_every_outcome_is_explained(composed: Report, tmp_path: Path, outcome: Outcome) -> None:
-    verdict = composed.verdict.model_copy(update={"outcome": outcome})
-    write_editions(composed.model_copy(update={"verdict": verdict}), tmp_path)
+def test_every_outcome_is_explained(report: Report, tmp_path: Path, outcome: Outcome) -> None:
+    verdict = report.verdict.model_copy(update={"outcome": outcome})
+    write_editions(report.model_copy(update={"verdict": verdict}), tmp_path)
     read = page(tmp_path, "governance").text
     assert f"Verdict: {outcome}." in read
     assert ("may be put into service once" in read) == (outcome is Outcome.PASS)
@@ -225,8 +223,8 @@ def test_the_chai_card_has_the_namespace_and_the_sequences_of_its_schema(edition
     root = ElementTree.parse(editions / "chai-model-card.xml").getroot()  # noqa: S314  (our own)
     for name, sequence in SEQUENCES.items():
         (element,) = root.iter(NAMESPACE + name)
-        told = [child.tag for child in element]
-        assert told == [NAMESPACE + child for child in sequence.split()], name
+        children = [child.tag for child in element]
+        assert children == [NAMESPACE + child for child in sequence.split()], name
 
 
 def test_the_chai_card_tells_what_is_known_and_the_table_by_group(editions: Path) -> None:
@@ -234,19 +232,19 @@ def test_the_chai_card_tells_what_is_known_and_the_table_by_group(editions: Path
     schema = {"": NAMESPACE.strip("{}")}
     assert root.findtext("BasicInfo/ModelDeveloper", namespaces=schema) == "not available"
     assert root.findtext("BasicInfo/DeveloperContact", namespaces=schema) == "someone@example.org"
-    place = "KeyMetrics/FairnessEquity/Results/MetricResult/ValueJson"
-    values = root.findtext(place, namespaces=schema)
+    path = "KeyMetrics/FairnessEquity/Results/MetricResult/ValueJson"
+    values = root.findtext(path, namespaces=schema)
     assert {row["axis"] for row in json.loads(values or "")} == {"everyone", "sex", "wear band"}
     empty = [e.tag for e in root.iter() if not e.text and not len(e)]
     assert empty == [NAMESPACE + "Bibliography"]
 
 
 def test_the_document_reference_carries_the_card_and_its_label(editions: Path) -> None:
-    told = json.loads((editions / "document-reference.json").read_text("utf-8"))
-    assert (told["resourceType"], told["status"]) == ("DocumentReference", "current")
-    assert told["meta"]["security"][0]["code"] == "AIAST"
-    assert told["meta"]["tag"][0]["code"] == "HTEST"
-    attachment = told["content"][0]["attachment"]
+    reference = json.loads((editions / "document-reference.json").read_text("utf-8"))
+    assert (reference["resourceType"], reference["status"]) == ("DocumentReference", "current")
+    assert reference["meta"]["security"][0]["code"] == "AIAST"
+    assert reference["meta"]["tag"][0]["code"] == "HTEST"
+    attachment = reference["content"][0]["attachment"]
     card = (editions / "chai-model-card.xml").read_bytes()
     assert base64.b64decode(attachment["data"]) == card
     assert attachment["size"] == len(card)
@@ -260,10 +258,10 @@ def test_an_attribute_with_everyone_in_one_group_does_not_repeat_everyone(editio
 
 
 def test_the_technical_edition_lists_reported_rules_only_where_a_limit_is_broken(
-    editions: Path, composed: Report
+    editions: Path, report: Report
 ) -> None:
     text = (editions / "technical.html").read_text("utf-8")
-    reported = [f for f in composed.verdict.findings if not f.binding]
+    reported = [f for f in report.verdict.findings if not f.binding]
     assert f"Rules that are reported only: {len(reported)} findings" in text
     fine = [f.reason for f in reported if f.outcome == "pass" and f.horizon_day is not None]
     assert fine
