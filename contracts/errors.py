@@ -34,7 +34,7 @@ class RehabcastError(Exception):
 
     exit_code = 1
 
-    def __init__(self, reason: str, what_to_do: str = "") -> None:
+    def __init__(self, reason: str, what_to_do: str) -> None:
         super().__init__(reason, what_to_do)
         self.reason, self.what_to_do = reason, what_to_do
 
@@ -119,7 +119,7 @@ class SourceUnreadable(ContractError):
         What was found and what was expected; what to do.
     """
 
-    def __init__(self, file: str, where: str, found: str, advice: str = "") -> None:
+    def __init__(self, file: str, where: str, found: str, advice: str) -> None:
         self.problem = Problem(file=file, row=None, field=where, found=found, advice=advice)
         super().__init__(f"{file}, {where}: {found}", advice)
         self.args = (file, where, found, advice)

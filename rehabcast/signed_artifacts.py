@@ -6,9 +6,14 @@ not verified.
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import pandas as pd
 
 from audits.judging.policy import Policy, load_policy
 from audits.ledger.ledger import Ledger
@@ -18,14 +23,29 @@ from audits.ledger.signing import SIGNATURE, make_key, sign, verify
 from audits.report.content import Report
 from contracts.cohort import Cohort
 from contracts.digests import file_digest
-from contracts.errors import EvidenceMissing, IntegrityError
+from contracts.errors import ContractError, EvidenceMissing, IntegrityError
+from contracts.predictions import MODEL
 from inference.bundle import Bundle, load_bundle, verify_bundle
 from rehabcast.output import stderr_console
 from rehabcast.settings import Settings
-from training.registry.model_versions import BUNDLE_FOLDER, ChampionAliases, ModelVersion, fetch
+from training.registry.model_versions import (
+    BUNDLE_FOLDER,
+    PREDICTIONS_FILE,
+    ChampionAliases,
+    ModelVersion,
+    fetch,
+)
 
 REPORT_FOLDER, REPORT_FILE = "audit", "report.json"
 LOCAL_KEY = "local.pem"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionTable:
+    """A prediction table (`contracts.predictions`), and the digest of the file it was read from."""
+
+    rows: pd.DataFrame
+    digest: str
 
 
 def signing_key(settings: Settings) -> Path:
@@ -121,6 +141,42 @@ def open_bundle(settings: Settings, version: ModelVersion) -> Bundle:
     """
     folder = fetch_bundle(settings, version)
     return load_bundle(folder, expected_digest=verify_bundle(folder))
+
+
+def read_predictions(file: Path) -> PredictionTable:
+    """Read a prediction table from a file.
+
+    Raises
+    ------
+    ContractError
+        It is not one.
+    """
+    # Read once, so that the digest is of the very bytes that are judged.
+    content = file.read_bytes()
+    rows = pd.read_parquet(BytesIO(content))
+    if MODEL not in rows.columns:
+        raise ContractError(
+            f"{file}: not a prediction table, there is no column {MODEL}",
+            "write one with `rehabcast evaluate`",
+        )
+    return PredictionTable(rows=rows, digest=hashlib.sha256(content).hexdigest())
+
+
+def open_predictions(settings: Settings, version: ModelVersion, bundle: Bundle) -> PredictionTable:
+    """Return a version's out-of-fold predictions, if they are those its signed bundle names.
+
+    Raises
+    ------
+    IntegrityError
+        The run's table is another.
+    """
+    table = read_predictions(fetch(settings.store, version, PREDICTIONS_FILE))
+    if table.digest != bundle.manifest.predictions_digest:
+        raise IntegrityError(
+            f"{version}: the run's prediction table is not the one its bundle was made with",
+            "train the version again",
+        )
+    return table
 
 
 def fetch_report(settings: Settings, version: ModelVersion) -> tuple[Report, str]:

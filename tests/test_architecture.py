@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import importlib
 import os
 import re
@@ -183,3 +184,43 @@ def is_ours(name: str) -> bool:
 def test_a_docstring_names_only_modules_that_exist(module: Path) -> None:
     named = A_MODULE.findall((ROOT / module).read_text("utf-8"))
     assert [name for name in named if not is_ours(name)] == []
+
+
+def glossary() -> list[tuple[str, str]]:
+    """Return the words of the glossary, each with the names that it has in code."""
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in (ROOT / "docs" / "glossary.md").read_text("utf-8").splitlines()
+        if line.startswith("| ")
+    ]
+    return [(row[0], name) for row in rows for name in re.findall("`([^`]+)`", row[2])]
+
+
+@pytest.mark.parametrize(("word", "name"), glossary())
+def test_a_word_of_the_glossary_has_its_name_in_the_code(word: str, name: str) -> None:
+    if "/" in name or name.endswith(".py"):
+        assert (ROOT / name).exists() or [m for m in MODULES if m.name == name], word
+    else:
+        known = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
+        assert any(known.search((ROOT / module).read_text("utf-8")) for module in MODULES), word
+
+
+PRIVATE_WORDS = {"told", "desk", "door", "ending", "foretold", "stranger", "yardstick", "opinion"}
+"""Words that once named things here, and that a newcomer had to ask about."""
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_no_name_is_a_word_that_only_we_use(module: Path) -> None:
+    tree = ast.parse((ROOT / module).read_text("utf-8"))
+    bound = {
+        part
+        for node in ast.walk(tree)
+        for name in (
+            getattr(node, "name", None),
+            getattr(node, "arg", None),
+            getattr(node, "id", None),
+        )
+        if isinstance(name, str)
+        for part in name.lower().split("_")
+    }
+    assert bound & PRIVATE_WORDS == set()

@@ -55,9 +55,9 @@ def _worn(batch: SequenceBatch, task: Task) -> dict[str, NDArray[np.float64]]:
     if not of_device_C.any():
         return {}
     without_BT = ~batch.observed_BTC[:, :, of_device_C].any(axis=2)
-    told = {columns.UNOBSERVED_SHARE: without_BT.mean(axis=1)}
+    wear = {columns.UNOBSERVED_SHARE: without_BT.mean(axis=1)}
     if WEAR_TIME in layout.channels_C:
         channel = layout.channels_C.index(WEAR_TIME)
         hours_BT = np.where(batch.observed_BTC[:, :, channel], batch.values_BTC[:, :, channel], 0)
-        told[columns.WEAR_HOURS] = np.median(hours_BT, axis=1).astype(np.float64)
-    return told
+        wear[columns.WEAR_HOURS] = np.median(hours_BT, axis=1).astype(np.float64)
+    return wear

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from contracts.errors import ContractError, EvidenceMissing, IntegrityError
+from contracts.errors import EvidenceMissing
 from contracts.predictions import CANDIDATE, CHAMPION, HORIZON, MODEL, ORIGIN, SUBJECT
 from contracts.verdict import Outcome, Verdict
 from rehabcast.commands.mitigation import run_mitigation
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from audits.ledger.ledger import Ledger
     from audits.report.content import ModelFacts, Report
     from inference.bundle import Bundle
+    from rehabcast.signed_artifacts import PredictionTable
     from training.registry.model_versions import ModelVersion
 
 
@@ -38,14 +37,6 @@ class AuditResult:
     verdict: Verdict = field(metadata=INLINE)
     report_digest: str
     report_folder: Path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChampionTable:
-    """The prediction table of the version in service: its rows, and the digest of its file."""
-
-    rows: pd.DataFrame
-    digest: str
 
 
 def audit(
@@ -100,7 +91,7 @@ def run_audit(model_version: str, *, champion_predictions: Path | None = None) -
     from audits.judging.judge import AuditInputs, judge
     from audits.ledger.ledger import Ledger
     from audits.report.content import compose
-    from rehabcast.signed_artifacts import REPORT_FOLDER, open_bundle, policy_for
+    from rehabcast.signed_artifacts import REPORT_FOLDER, open_bundle, open_predictions, policy_for
     from training.registry.model_versions import fetch, find
 
     settings = Settings()
@@ -109,7 +100,8 @@ def run_audit(model_version: str, *, champion_predictions: Path | None = None) -
     ledger, policy = Ledger(settings.ledger_url), policy_for(bundle)
     # Frozen before the forecasts are read: the chain shows which came first.
     ledger.freeze_policy(policy.version, policy.digest, actor=settings.actor, now=datetime.now(UTC))
-    predictions, predictions_digest = _candidate_predictions(settings, version, bundle)
+    table = open_predictions(settings, version, bundle)
+    predictions = _with_explanation_quality(settings, version, table.rows)
     champion = _champion(ledger, model_version)
     champion_table = (
         None if champion is None else _champion_table(settings, champion, champion_predictions)
@@ -122,7 +114,7 @@ def run_audit(model_version: str, *, champion_predictions: Path | None = None) -
         AuditInputs(
             model_version=model_version,
             bundle_digest=bundle.digest,
-            predictions_digest=predictions_digest,
+            predictions_digest=table.digest,
             data_digest=bundle.manifest.data_digest,
             code_digest=bundle.manifest.code_digest,
             simulated=bundle.manifest.simulated,
@@ -192,26 +184,18 @@ def _publish(settings: Settings, version: ModelVersion, report: Report) -> str:
     return digest
 
 
-def _candidate_predictions(
-    settings: Settings, version: ModelVersion, bundle: Bundle
-) -> tuple[pd.DataFrame, str]:
-    """Return a version's out-of-fold predictions, with explanation quality, and their digest."""
+def _with_explanation_quality(
+    settings: Settings, version: ModelVersion, predictions: pd.DataFrame
+) -> pd.DataFrame:
     import pandas as pd
 
     from rehabcast.signed_artifacts import fetch_explanation_quality
     from serving.forecast.explanation_quality import with_explanations
-    from training.registry.model_versions import fetch_predictions
 
-    path, digest = fetch_predictions(settings.store, version)
-    if digest != bundle.manifest.predictions_digest:
-        raise IntegrityError(
-            f"{version}: the run's prediction table is not the one its bundle was made with",
-            "train the version again",
-        )
-    predictions = pd.read_parquet(path)
-    if (quality := fetch_explanation_quality(settings, version)) is not None:
-        predictions = with_explanations(predictions, pd.read_parquet(quality))
-    return predictions, digest
+    quality = fetch_explanation_quality(settings, version)
+    if quality is None:
+        return predictions
+    return with_explanations(predictions, pd.read_parquet(quality))
 
 
 def _champion(ledger: Ledger, model_version: str) -> str | None:
@@ -225,23 +209,15 @@ def _champion(ledger: Ledger, model_version: str) -> str | None:
     return champion.model_version
 
 
-def _champion_table(settings: Settings, champion: str, file: Path | None) -> ChampionTable:
-    """Return the champion's prediction table: from a file, or the one in the champion's run."""
-    import pandas as pd
+def _champion_table(settings: Settings, champion: str, file: Path | None) -> PredictionTable:
+    """Return the champion's prediction table: from a file, or its own, which its bundle names."""
+    from rehabcast.signed_artifacts import open_bundle, open_predictions, read_predictions
+    from training.registry.model_versions import find
 
-    from training.registry.model_versions import fetch_predictions, find
-
-    if file is None:
-        file = fetch_predictions(settings.store, find(settings.store, champion))[0]
-    # Read once, so that the digest is of the very bytes that are judged.
-    content = file.read_bytes()
-    rows = pd.read_parquet(BytesIO(content))
-    if MODEL not in rows.columns:
-        raise ContractError(
-            f"{file}: not a prediction table, there is no column {MODEL}",
-            "write one with `rehabcast evaluate`",
-        )
-    return ChampionTable(rows=rows, digest=hashlib.sha256(content).hexdigest())
+    if file is not None:
+        return read_predictions(file)
+    version = find(settings.store, champion)
+    return open_predictions(settings, version, open_bundle(settings, version))
 
 
 def with_champion(predictions: pd.DataFrame, champion_rows: pd.DataFrame) -> pd.DataFrame:

@@ -78,21 +78,21 @@ def run_mitigation(
     config: Path | None,
 ) -> MitigationComparison:
     """Compare mitigations of a version, and write the comparison's pages to its run."""
-    import pandas as pd
-
     from audits.judging.mitigation import compare
     from audits.measure.groups import by_attribute
     from contracts.errors import ContractError
-    from rehabcast.signed_artifacts import REPORT_FOLDER, open_bundle, policy_for
-    from training.registry.model_versions import fetch, fetch_predictions, find
+    from rehabcast.signed_artifacts import REPORT_FOLDER, open_bundle, open_predictions, policy_for
+    from training.registry.model_versions import fetch, find
 
     settings = Settings()
     version = find(settings.store, model_version)
+    bundle = open_bundle(settings, version)
 
-    def table_of(name: str) -> pd.DataFrame:
-        return pd.read_parquet(fetch_predictions(settings.store, find(settings.store, name))[0])
+    def predictions_of(name: str) -> pd.DataFrame:
+        variant = find(settings.store, name)
+        return open_predictions(settings, variant, open_bundle(settings, variant)).rows
 
-    predictions = table_of(model_version)
+    predictions = open_predictions(settings, version, bundle).rows
     groupings = by_attribute(predictions)
     attributes = tuple(each.axis for each in groupings if not each.is_constant)
     if not attributes:
@@ -101,8 +101,7 @@ def run_mitigation(
             "compare mitigations of a version that was trained on people of more than one group",
         )
     attribute = axis if axis is not None else attributes[0]
-    named = {name: table_of(name) for name in variants}
-    bundle = open_bundle(settings, version)
+    named = {name: predictions_of(name) for name in variants}
     trained = {} if cohort is None else _trained(bundle, cohort, config)
     policy = policy_for(bundle)
     methods = compare(predictions, attribute, policy, {**trained, **named})

@@ -18,7 +18,7 @@ import pytest
 from contracts.bundle import CARD_FILE, MANIFEST_FILE
 from contracts.digests import file_digest
 from training.fitting.config import TrainingConfig
-from training.registry.model_versions import ChampionAliases, find
+from training.registry.model_versions import PREDICTIONS_FILE, ChampionAliases, find
 from training.tracking import Store
 
 # MLflow uses what SQLAlchemy deprecates; rehabcast itself does not.
@@ -353,6 +353,22 @@ def change_and_reseal(run: Path) -> None:
     before = file_digest(card)
     card.write_text(card.read_text("utf-8") + " ", "utf-8")
     manifest.write_text(manifest.read_text("utf-8").replace(before, file_digest(card)), "utf-8")
+
+
+def change_a_forecast(run: Path) -> None:
+    file = run / PREDICTIONS_FILE
+    table = pd.read_parquet(file)
+    table.loc[0, "q95"] += 1.0
+    table.to_parquet(file, index=False)
+
+
+@pytest.mark.parametrize("command", [("audit",), ("audit", "--mitigate")], ids=" ".join)
+def test_forecasts_other_than_those_of_the_signed_bundle_are_not_judged(
+    user: Installation, version: str, command: tuple[str, ...]
+) -> None:
+    with damaged(artifacts_of(user, version), user.folder / "copy", change_a_forecast):
+        refused = user.record(command[0], version, *command[1:], code=6)
+    assert "not the one its bundle was made with" in refused["reason"]
 
 
 @pytest.mark.parametrize("damage", [remove_signature, change_and_reseal])

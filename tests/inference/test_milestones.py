@@ -115,17 +115,17 @@ def test_the_best_of_two_scores_has_the_chance_that_the_forecast_gives_it(task: 
     task = task.model_copy(update={"target": target, "milestones": (alive,)})
     # Eight levels of 19 lie near 0, the others near 1, none quite there.
     quantiles = np.where(np.arange(19) < 8, 0.02, 0.98)[None, None]
-    computed = chances(quantiles, np.array([1.0], dtype=np.float32), task)["m"][0, 0]
-    assert computed == pytest.approx(1 - 0.425, abs=0.001)
+    chance = chances(quantiles, np.array([1.0], dtype=np.float32), task)["m"][0, 0]
+    assert chance == pytest.approx(1 - 0.425, abs=0.001)
 
 
 def test_a_gain_is_rounded_up_to_the_next_score_there_is(task: Task) -> None:
     """4.25 points from 20 are 25 in whole points: the forecast is read between 24 and 25."""
     last_B = np.array([20.0], dtype=np.float32)
-    for certain, expected in ((24.4, 0.0), (24.6, 1.0)):
+    for certain, chance_is in ((24.4, 0.0), (24.6, 1.0)):
         quantiles = np.full((1, 1, 19), certain)
-        computed = chances(quantiles, last_B, task)["important gain"][0, 0]
-        assert computed == pytest.approx(expected, abs=0.051)
+        chance = chances(quantiles, last_B, task)["important gain"][0, 0]
+        assert chance == pytest.approx(chance_is, abs=0.051)
 
 
 def test_a_score_in_hundredths_is_reached_in_single_precision(task: Task) -> None:

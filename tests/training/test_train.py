@@ -10,17 +10,18 @@ import pytest
 
 from contracts.bundle import MANIFEST_FILE, Manifest
 from contracts.cohort import Cohort, Provenance
+from contracts.digests import file_digest
 from contracts.errors import ContractError, EvidenceMissing
 from contracts.predictions import CANDIDATE
 from contracts.task import Task
 from training.fitting.config import TrainingConfig
 from training.registry.model_versions import (
     BUNDLE_FOLDER,
+    PREDICTIONS_FILE,
     SPLITS_FILE,
     ChampionAliases,
     ModelVersion,
     fetch,
-    fetch_predictions,
     find,
 )
 from training.tracking import Store, run
@@ -73,7 +74,7 @@ def test_a_trained_version_can_be_found_with_its_provenance(
     manifest = Manifest.model_validate_json((bundle / MANIFEST_FILE).read_text("utf-8"))
     assert manifest.simulated
     assert manifest.data_digest == cohort.digest
-    assert manifest.predictions_digest == fetch_predictions(store, version)[1]
+    assert manifest.predictions_digest == file_digest(fetch(store, version, PREDICTIONS_FILE))
     assert "SIMULATED" in (bundle / "model-card.md").read_text("utf-8")
     assert "MLmodel" in manifest.files
 
@@ -93,7 +94,7 @@ def test_the_run_holds_parameters_metrics_figures_and_digests(
 
 def test_held_out_subjects_are_in_no_prediction(trained: ModelVersion, store: Store) -> None:
     splits = pd.read_parquet(fetch(store, trained, SPLITS_FILE))
-    table = pd.read_parquet(fetch_predictions(store, trained)[0])
+    table = pd.read_parquet(fetch(store, trained, PREDICTIONS_FILE))
     assert splits["subject_id"].is_unique
     held_out = set(splits.loc[splits["split"] == "held_out", "subject_id"])
     assert len(held_out) == round(QUICK.held_out_share * len(splits))
@@ -105,7 +106,9 @@ def test_the_same_inputs_give_the_same_numbers(
     trained: ModelVersion, cohort: Cohort, task: Task, store: Store, tmp_path: Path
 ) -> None:
     again = train(cohort, task, QUICK, model="again", store=store, checkpoints=tmp_path)
-    assert fetch_predictions(store, again)[1] == fetch_predictions(store, trained)[1]
+    assert file_digest(fetch(store, again, PREDICTIONS_FILE)) == file_digest(
+        fetch(store, trained, PREDICTIONS_FILE)
+    )
 
 
 def test_too_few_subjects_are_refused_before_a_run_is_opened(
@@ -158,7 +161,7 @@ def test_a_run_that_fails_is_not_left_running(
 def test_refused_forecasts_are_marked_for_every_model_alike(
     store: Store, trained: ModelVersion
 ) -> None:
-    table = pd.read_parquet(fetch_predictions(store, trained)[0])
+    table = pd.read_parquet(fetch(store, trained, PREDICTIONS_FILE))
     assert table["refused"].dtype == bool
     by_forecast = table.groupby(["subject_id", "origin_day"])["refused"].nunique()
     assert (by_forecast == 1).all()

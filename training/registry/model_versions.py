@@ -17,7 +17,6 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
 
-from contracts.digests import file_digest
 from contracts.errors import EvidenceMissing
 from contracts.forecast import QUANTILE_LEVELS
 from contracts.sequences import Layout
@@ -130,12 +129,6 @@ def fetch(store: Store, model_version: ModelVersion, path: str) -> Path:
     if not Path(local).exists():
         raise missing
     return Path(local)
-
-
-def fetch_predictions(store: Store, model_version: ModelVersion) -> tuple[Path, str]:
-    """Return the out-of-fold prediction table's path and digest."""
-    path = fetch(store, model_version, PREDICTIONS_FILE)
-    return path, file_digest(path)
 
 
 def attach_benchmark(store: Store, model_version: ModelVersion, benchmark_run: str) -> None:

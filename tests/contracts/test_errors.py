@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import ast
+import pickle
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts import errors
+from contracts.digests import PACKAGES
+from contracts.errors import CohortInvalid, Problem, RehabcastError, SourceUnreadable
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = st.text(min_size=1, max_size=40)
+OWN_CALL = {CohortInvalid, SourceUnreadable}
+"""Errors that are made of problems, and not of a reason and an advice."""
+
+SIMPLE = [
+    error
+    for error in vars(errors).values()
+    if isinstance(error, type) and issubclass(error, RehabcastError) and error not in OWN_CALL
+]
+
+
+@given(reason=TEXT, what_to_do=TEXT)
+@pytest.mark.parametrize("kind", SIMPLE, ids=lambda kind: kind.__name__)
+def test_reason_and_advice_stay_apart_whatever_is_in_them(
+    kind: type[RehabcastError], reason: str, what_to_do: str
+) -> None:
+    error = pickle.loads(pickle.dumps(kind(reason, what_to_do)))  # noqa: S301  (our own bytes)
+    assert (error.reason, error.what_to_do) == (reason, what_to_do)
+    assert str(error) == f"{reason}: {what_to_do}"
+
+
+def test_an_error_without_advice_cannot_be_made() -> None:
+    with pytest.raises(TypeError, match="what_to_do"):
+        RehabcastError("something is wrong")  # type: ignore[call-arg]
+
+
+@given(found=TEXT, advice=TEXT, row=st.none() | st.integers(1, 99))
+def test_a_problem_crosses_processes_with_its_parts(
+    found: str, advice: str, row: int | None
+) -> None:
+    """A fit or an import on another machine raises there and is worded here."""
+    problem = Problem(file="a.csv", row=row, field="score", found=found, advice=advice)
+    for error in (CohortInvalid([problem]), SourceUnreadable("a.csv", "score", found, advice)):
+        same = pickle.loads(pickle.dumps(error))  # noqa: S301  (our own bytes)
+        assert str(same) == str(error)
+        assert (same.reason, same.what_to_do) == (error.reason, error.what_to_do)
+    assert str(problem).endswith(f"score: {found}: {advice}")
+
+
+def own_errors() -> set[str]:
+    """Return the names of all error classes of ours, those of the packages too."""
+    bases: dict[str, set[str]] = {}
+    for tree in trees().values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                bases[node.name] = {getattr(base, "id", "") for base in node.bases}
+    names = {"RehabcastError"}
+    while more := {name for name, of in bases.items() if of & names} - names:
+        names |= more
+    return names
+
+
+def trees() -> dict[Path, ast.Module]:
+    return {
+        module: ast.parse(module.read_text("utf-8"))
+        for package in PACKAGES
+        for module in (ROOT / package).rglob("*.py")
+    }
+
+
+def test_no_sentence_of_ours_is_split_into_reason_and_advice() -> None:
+    """Wherever an error is caught, its parts are read and not its words."""
+    split = []
+    for module, tree in trees().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                separators = [a.value for a in node.args if isinstance(a, ast.Constant)]
+                if node.func.attr in {"split", "partition", "rpartition", "rsplit"} and (
+                    ": " in separators or " & " in separators
+                ):
+                    split.append(f"{module.relative_to(ROOT)}:{node.lineno}")
+    assert split == []
+
+
+def test_a_reason_never_carries_its_advice() -> None:
+    """`raise X("what is wrong: what to do")` would put the advice into the reason."""
+    names = own_errors() - {error.__name__ for error in OWN_CALL}
+    faulty = []
+    for module, tree in trees().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in names:
+                given = len(node.args) + len(node.keywords)
+                starred = any(isinstance(argument, ast.Starred) for argument in node.args)
+                own = getattr(node.func, "id", "") in {"RequestInvalid", "PrefetchMissing"}
+                if given < 2 and not starred and not own:
+                    faulty.append(f"{module.relative_to(ROOT)}:{node.lineno}")
+    assert faulty == []
