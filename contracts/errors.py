@@ -39,7 +39,9 @@ class RehabcastError(Exception):
         self.reason, self.what_to_do = reason, what_to_do
 
     def __str__(self) -> str:
-        return f"{self.reason}: {self.what_to_do}" if self.what_to_do else self.reason
+        # Of a list of faults the advice is about all, and not about the last line.
+        separator = "\n" if "\n" in self.reason else ": "
+        return f"{self.reason}{separator}{self.what_to_do}" if self.what_to_do else self.reason
 
 
 class ContractError(RehabcastError):
@@ -54,7 +56,7 @@ class TaskInvalid(ContractError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One thing wrong with an input, placed so that a person can find and mend it.
+    """One thing wrong with an input, with its place, so that a person can find and correct it.
 
     Parameters
     ----------
@@ -95,7 +97,7 @@ class CohortInvalid(ContractError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__(
-            f"{len(self.problems)} problem(s), nothing was written", "mend them at their source"
+            f"{len(self.problems)} problem(s), nothing was written", "correct them at their source"
         )
         self.args = (self.problems,)
 

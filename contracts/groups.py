@@ -52,9 +52,14 @@ class Bands:
     missing: str = NOT_RECORDED
 
     @property
+    def edge_texts(self) -> tuple[str, ...]:
+        """The edges as labels write them."""
+        return tuple(f"{edge:.0%}" if self.is_share else f"{edge:g}" for edge in self.edges)
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """Labels from the lowest band to the highest, then the one for a missing number."""
-        text = [f"{edge:.0%}" if self.is_share else f"{edge:g}" for edge in self.edges]
+        text = self.edge_texts
         return (
             f"under {text[0]}",
             *(f"{low} to under {high}" for low, high in pairwise(text)),

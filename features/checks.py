@@ -64,7 +64,7 @@ def check_blocks(events: pd.DataFrame, *, file: str) -> list[Problem]:
 
 
 def is_sound(events: pd.DataFrame) -> bool:
-    """Return quickly, without messages, whether `check_events` finds nothing; it mostly doesn't.
+    """Return quickly, without messages, whether `check_events` finds nothing, as it usually does.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ def _numbers(rows: pd.DataFrame, entry: Code, file: str) -> list[Problem]:
             file,
             None,
             lambda row: f"value is {row[NUMBER]}, expected a number ({expected})",
-            "a missing value has no row, so leave it out",
+            "leave the row out: a missing value has no row",
         ),
         *_row_problems(
             rows[outside],
@@ -218,7 +218,7 @@ def _labels(rows: pd.DataFrame, entry: Code, file: str) -> list[Problem]:
         file,
         None,
         lambda row: f"label is {row[TEXT]!r}, expected {expected}",
-        "an unknown label has no row, so leave it out",
+        "leave the row out: an unknown label has no row",
     )
 
 

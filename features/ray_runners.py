@@ -1,4 +1,4 @@
-"""Collects and extracts over a Ray cluster (extra `scale`), for cohorts that overtax one machine.
+"""Collects and extracts over a Ray cluster (extra `scale`), for cohorts too large for one machine.
 
 Ray Data hands subjects to workers: their raw files to collect, or their minutes to turn into days.
 Each worker writes its subjects' results itself, whole or not at all, so a worker that dies half-way

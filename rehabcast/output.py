@@ -1,7 +1,8 @@
 """How commands print: messages and tables for people, one JSON object for machines.
 
 Messages go to standard error and results to standard output, so that a pipe carries results only.
-A command's result is a frozen dataclass; `as_record` is the one place where it becomes JSON.
+A command's result is a frozen dataclass; `as_record` is the one place where it becomes JSON, by its
+fields or, where it has one, by its own `as_record`.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def emit(result: object, readable: RenderableType, *, as_json: bool) -> None:
 def as_record(result: object) -> Any:
     """Return a result as dictionaries, lists and plain values, ready for JSON."""
     if is_dataclass(result) and not isinstance(result, type):
-        return _fields(result)
+        return as_record(own()) if (own := getattr(result, "as_record", None)) else _fields(result)
     if isinstance(result, BaseModel):
         return result.model_dump(mode="json")
     if isinstance(result, msgspec.Struct):

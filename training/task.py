@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from contracts.digests import record_digest
 from contracts.errors import TaskInvalid
+from contracts.groups import bands_of
 from contracts.task import Task
 from contracts.vocabulary import vocabulary
 
@@ -56,6 +57,7 @@ def _check_codes(path: Path, task: Task) -> None:
             f"{path}: not in the vocabulary: {', '.join(unknown)}",
             "correct the code, or leave it out of the task",
         )
+    _check_bands(path, task)
     target = concepts[task.target.code]
     if (task.target.low, task.target.high) != (target.low, target.high):
         raise TaskInvalid(
@@ -75,3 +77,19 @@ def _check_codes(path: Path, task: Task) -> None:
             f" {target.step:g} apart",
             f"write step = {target.step:g}",
         )
+
+
+def _check_bands(path: Path, task: Task) -> None:
+    """Refuse an attribute whose groups could not be told apart."""
+    for attribute in task.sensitive:
+        bands = bands_of(attribute)
+        where = f"{path}: sensitive attribute {attribute.name!r}"
+        if bands is None and vocabulary()[attribute.code].is_numeric:
+            raise TaskInvalid(
+                f"{where} is a number ({attribute.code}) and has no bands", "give it bands"
+            )
+        if bands is not None and len(set(bands.edge_texts)) < len(bands.edges):
+            raise TaskInvalid(
+                f"{where}: the edges of two bands read alike ({', '.join(bands.edge_texts)})",
+                "put the edges further apart",
+            )

@@ -199,7 +199,7 @@ def threshold_optimizer(seen: pd.DataFrame, rows: pd.DataFrame, column: str) -> 
 
 METHODS: dict[str, Method] = {
     "group-conditional calibration": group_calibration,
-    "recalibration, groups weighing alike": weighted_recalibration,
+    "recalibration, equal weight per group": weighted_recalibration,
     "fairlearn ThresholdOptimizer (milestones only)": threshold_optimizer,
 }
 

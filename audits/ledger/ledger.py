@@ -170,7 +170,8 @@ class Ledger:
             if missing := [role for role in Role if role not in people]:
                 raise PromotionRefused(
                     f"{audit.model_version}: no approval as {missing[0]}",
-                    f"run `rehabcast approve {audit.model_version} --role {missing[0]}`",
+                    f"run `rehabcast approve {audit.model_version} --role {missing[0]} --reason"
+                    " TEXT`",
                 )
             champion = new_champion(
                 audit, people, override, epoch=seen_epoch + 1, promoted_at=utc(now)

@@ -279,7 +279,7 @@ def _group_aurocs(
     if len(grouping.attributes) == 1:
         value_GR, rest_GR = auroc_in_group_and_rest(chances)
     else:
-        # The rest of a pair's group is not auroc_inputs: no rule asks for it.
+        # The rest of an intersection's group is not ranked: no rule needs it.
         value_GR = auroc(chances)
         rest_GR = np.full(value_GR.shape, np.nan)
     return value_GR, rest_GR, np.broadcast_to(overall_1R, value_GR.shape)

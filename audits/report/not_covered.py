@@ -24,7 +24,7 @@ def not_covered(report: Report) -> Iterable[Block]:
         if f.binding and f.outcome is Outcome.INSUFFICIENT and f.axis != EVERYONE
     )
     if uncertain:
-        items.append(f"Too few people to be certain about: {'; '.join(uncertain)}.")
+        items.append(f"Too little evidence to be certain about: {'; '.join(uncertain)}.")
     items += _unobserved_outcomes(report)
     items += _refused(report)
     constant = {f.axis for f in findings if f.rule == COMPARISON}

@@ -23,7 +23,6 @@ DEVIATION_NS = 5 * SECOND_NS
 
 KEYS = ["subject_label", "placement", "device", "maker", "time"]
 AXES = ("x", "y", "z")
-MOMENTS = [f"{part}_{axis}" for part in ("sum", "square", "low", "high") for axis in AXES]
 
 USE_G = 0.03
 """Seconds with more mean acceleration above gravity than this are arm use. No threshold is

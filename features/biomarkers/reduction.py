@@ -9,7 +9,7 @@ import pandas as pd
 
 from contracts.cohort import TIME
 from contracts.errors import ContractError, Problem
-from features.biomarkers import clock, gait, heart, muscle, posture
+from features.biomarkers import device_clock, gait, heart, muscle, posture
 from features.biomarkers.epochs import minutes_of
 from features.recording import Collected, Quantity, Reading, Signal, SourceFile, problem, records
 
@@ -50,7 +50,7 @@ def reduce_reading(
             strides = gait.strides_of(dated, heights.get(subject))
             if len(strides):
                 collected.strides[subject].append(strides)
-        for table in _daily(dated):
+        for table in _daily(file, dated, collected):
             if len(table):
                 collected.daily[subject].append(table)
 
@@ -72,16 +72,16 @@ def _on_one_clock(file: SourceFile, signal: Signal, collected: Collected) -> Sig
     """Leave out what can't be dated, and record each change of the clock."""
     if signal.quantity not in EVENLY_SAMPLED or len(signal) < 2:
         return signal
-    for jump in clock.jumps(signal.time_N, signal.epoch_s):
-        if jump.kind is clock.JumpKind.GAP:
+    for jump in device_clock.jumps(signal.time_N, signal.epoch_s):
+        if jump.kind is device_clock.JumpKind.GAP:
             continue
         where = f"{signal.quantity} after {jump.at:%Y-%m-%d %H:%M}"
         collected.dropped.append(_clock_problem(file, where, jump))
-        if jump.kind is not clock.JumpKind.DATE_LOST:
+        if jump.kind is not device_clock.JumpKind.DATE_LOST:
             row = (signal.subject_label, jump.at, CLOCK_CHANGE, None, None)
             collected.records.append(records([row]))
-    kept = clock.rows_with_known_date(signal.time_N, signal.epoch_s)
-    kept[kept] = clock.last_of_repeated_times(signal.time_N[kept])
+    kept = device_clock.rows_with_known_date(signal.time_N, signal.epoch_s)
+    kept[kept] = device_clock.last_of_repeated_times(signal.time_N[kept])
     if kept.all():
         return signal
     lost = int((~kept).sum())
@@ -92,9 +92,9 @@ def _on_one_clock(file: SourceFile, signal: Signal, collected: Collected) -> Sig
     return replace(signal, time_N=signal.time_N[kept], values_NC=signal.values_NC[kept])
 
 
-def _clock_problem(file: SourceFile, where: str, jump: clock.Jump) -> Problem:
+def _clock_problem(file: SourceFile, where: str, jump: device_clock.Jump) -> Problem:
     found = f"{jump.kind}, the clock jumped by {jump.minutes:+.0f} min"
-    if jump.kind is clock.JumpKind.DAYLIGHT_SAVING:
+    if jump.kind is device_clock.JumpKind.DAYLIGHT_SAVING:
         return problem(file, where, found)  # Nothing is lost and nothing needs to be done.
     return problem(file, where, found, "check the clock of the device")
 
@@ -126,8 +126,16 @@ def _drop_repeated_minutes(
         )
 
 
-def _daily(signal: Signal) -> Iterator[pd.DataFrame]:
-    """Yield the biomarkers that need more than minutes."""
+def _daily(file: SourceFile, signal: Signal, collected: Collected) -> Iterator[pd.DataFrame]:
+    """Yield the biomarkers that need more than minutes; a signal unfit for them is a problem."""
+    try:
+        yield from _daily_tables(signal)
+    except ContractError as error:
+        where = str(signal.quantity)
+        collected.dropped.append(problem(file, where, error.reason, error.what_to_do))
+
+
+def _daily_tables(signal: Signal) -> Iterator[pd.DataFrame]:
     if signal.quantity is Quantity.BEAT_INTERVAL:
         yield heart.daily_variability(signal)
     elif signal.quantity is Quantity.HEART_RATE:

@@ -160,7 +160,7 @@ def scenario_of(record: Mapping[str, Any], *, source: str) -> Scenario:
         *_AID_LABELS.get(disparity.code, ()),
     }:
         raise ContractError(
-            f"{source}: disparity: nobody simulated has {disparity.label!r} as {disparity.code}",
+            f"{source}: disparity: no simulated subject has {disparity.code} {disparity.label!r}",
             "use a code and a label of the simulated people",
         )
     return scenario

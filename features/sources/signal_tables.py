@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from contracts.errors import Problem, SourceUnreadable
-from features.biomarkers.clock import to_wall_clock
+from features.biomarkers.device_clock import to_wall_clock
 from features.recording import NOT_STATED, UNITS, Quantity, Reading, Signal, SourceFile, problem
 
 FACTORS: dict[Quantity, dict[str, float]] = {

@@ -75,14 +75,15 @@ def audit(
     """Audit a candidate by subgroup; write the report to its run and the verdict to the ledger."""
     if mitigate:
         comparison = run_mitigation(model_version, attribute, variant or [], cohort, config)
-        emit(comparison.as_record(), comparison.as_table(), as_json=as_json)
+        emit(comparison, comparison.as_table(), as_json=as_json)
         return
     result = run_audit(model_version, champion_predictions=champion_predictions)
     emit(result, verdict_table(result.verdict), as_json=as_json)
     if not as_json:
         stderr_console.print(f"Verdict: {result.verdict.outcome}. Reports: {result.report_folder}")
         stderr_console.print(
-            f"Next, by two different people: rehabcast approve {model_version} --role ROLE"
+            f"Next, by two different people: rehabcast approve {model_version} --role ROLE --reason"
+            " TEXT"
         )
 
 

@@ -54,7 +54,7 @@ class MitigationComparison:
             "attribute": self.attribute,
             "attributes": self.attributes,
             "recommended": self.recommended,
-            "methods": [method.as_record() for method in self.methods],
+            "methods": self.methods,
             "report_folder": self.report_folder,
         }
 

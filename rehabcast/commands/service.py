@@ -17,7 +17,7 @@ import pandas as pd
 import typer
 
 from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, SUBJECT, TEXT, TIME, Cohort
-from contracts.errors import ContractError, EvidenceMissing, RehabcastError, ServiceUnavailable
+from contracts.errors import ContractError, EvidenceMissing, ServiceUnavailable
 from rehabcast.output import AsJson, emit, stderr_console
 from rehabcast.settings import Settings
 
@@ -152,10 +152,10 @@ def request_forecast(address: str, request: ForecastRequest, token: str | None) 
     ------
     ServiceUnavailable
         No service answers at the address.
-    RehabcastError
-        The service refused the request.
+    NotAnswered
+        The service refused the request; it says why, and what to do.
     """
-    from serving.http.client import Client, NotAnswered
+    from serving.http.client import Client
 
     try:
         with Client(address, token) as client:
@@ -163,10 +163,6 @@ def request_forecast(address: str, request: ForecastRequest, token: str | None) 
     except httpx.TransportError as error:
         raise ServiceUnavailable(
             f"no service answers at {address}", "start it with `rehabcast serve`"
-        ) from error
-    except NotAnswered as error:
-        raise RehabcastError(
-            f"the service refused the request ({error})", "correct the request or the token"
         ) from error
 
 

@@ -136,10 +136,15 @@ def risk_assessment(
     }
 
 
-def operation_outcome(refusal: RehabcastError, code: str = "invalid") -> dict[str, Any]:
+def operation_outcome(refusal: RehabcastError, code: str) -> dict[str, Any]:
     """Write a refusal as an OperationOutcome: the reason as its text, the sentence in full beside.
 
     An OperationOutcome has no element for advice, so `diagnostics` says what to do.
+
+    Parameters
+    ----------
+    code
+        What kind of issue it is, of HL7's value set issue-type.
     """
     issue = {
         "severity": "error",

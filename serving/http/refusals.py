@@ -15,6 +15,21 @@ from serving.schemas import Refusal
 
 RETRY_SECONDS = 5
 
+ISSUE_TYPES = {
+    400: "invalid",
+    401: "login",
+    403: "forbidden",
+    404: "not-found",
+    405: "not-supported",
+    413: "too-long",
+    415: "not-supported",
+    422: "processing",
+    429: "throttled",
+    500: "exception",
+    503: "transient",
+}
+"""FHIR's issue-type (http://hl7.org/fhir/R4/valueset-issue-type.html) of each HTTP status."""
+
 Headers = tuple[tuple[bytes, bytes], ...]
 
 EXPECTED_ERRORS = (
@@ -72,10 +87,10 @@ def retry_after(seconds: int) -> Headers:
     return ((b"retry-after", str(seconds).encode()),)
 
 
-def refusal_body(refusal: RehabcastError, *, is_fhir: bool) -> Any:
+def refusal_body(refusal: RequestRefused, *, is_fhir: bool) -> Any:
     """Return the body that says why a request is not answered, and what to do."""
     if is_fhir:
-        return operation_outcome(refusal)
+        return operation_outcome(refusal, ISSUE_TYPES.get(refusal.status, "processing"))
     return Refusal(error=str(refusal), reason=refusal.reason, what_to_do=refusal.what_to_do)
 
 

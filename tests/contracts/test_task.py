@@ -8,6 +8,7 @@ from contracts.errors import TaskInvalid
 from training.task import read_task, task_digest
 
 ROOT = Path(__file__).resolve().parents[2]
+AGE_BANDS = "bands = [55, 75]"
 GOOD = (ROOT / "tasks" / "stroke-upper-limb.toml").read_text("utf-8")
 
 
@@ -33,6 +34,9 @@ def test_every_task_file_of_the_project_is_valid(path: Path) -> None:
         ("step = 1", "step = 5", "scores of REHABCAST//FUGL_MEYER_UE are 1 apart"),
         ("at_least = 50", "at_most = 50", "at_most, but a higher score"),
         ("origins_days = [0, 21]", 'origins_days = ["soon"]', "origins_days"),
+        (AGE_BANDS, "bands = [75, 55]", "bands must be in rising order"),
+        (AGE_BANDS, "", "is a number .* and has no bands"),
+        (AGE_BANDS, "bands = [55.0000001, 55.0000002]", "edges of two bands read alike"),
         ("[target]", "[target", "not valid TOML"),
     ],
 )

@@ -62,7 +62,7 @@ CORRUPTIONS = {
     "unknown code": (CODE, "NOBODY//KNOWS", CODE, "not in the vocabulary"),
     "impossible value": (NUMBER, 67.0, SCORE, "expected 0 to 66"),
     "infinite value": (NUMBER, np.inf, SCORE, "expected a number"),
-    "missing value": (NUMBER, np.nan, SCORE, "a missing value has no row, so leave it out"),
+    "missing value": (NUMBER, np.nan, SCORE, "leave the row out: a missing value has no row"),
     "before onset": (TIME, pd.Timestamp("1999-12-30"), SCORE, "lies before the onset"),
     "no time": (TIME, pd.NaT, SCORE, "say when"),
 }

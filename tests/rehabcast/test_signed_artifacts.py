@@ -14,9 +14,13 @@ REGISTRY = {"training/registry/model_versions.py", "rehabcast/signed_artifacts.p
 def names_in(module: Path) -> set[str]:
     tree = ast.parse(module.read_text("utf-8"))
     return {
-        node.id if isinstance(node, ast.Name) else node.name
+        node.id
+        if isinstance(node, ast.Name)
+        else node.name
+        if isinstance(node, ast.alias)
+        else node.attr
         for node in ast.walk(tree)
-        if isinstance(node, ast.Name | ast.alias)
+        if isinstance(node, ast.Name | ast.alias | ast.Attribute)
     }
 
 

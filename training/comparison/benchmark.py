@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -116,10 +116,6 @@ class Benchmark:
     by: SplitBy
     repeats: int
     folds: int
-
-    def as_record(self) -> dict[str, Any]:
-        """Return a JSON-ready record."""
-        return asdict(self)
 
 
 def benchmark(

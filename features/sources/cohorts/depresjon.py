@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from features.biomarkers.clock import JumpKind, jumps
+from features.biomarkers.device_clock import JumpKind, jumps
 from features.biomarkers.reduction import CLOCK_CHANGE, reduce_reading
 from features.recording import (
     ACTIWATCH,

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.errors import SourceUnreadable
-from features.biomarkers.clock import to_wall_clock
+from features.biomarkers.device_clock import to_wall_clock
 from features.recording import (
     LIBRARY_FAULTS,
     Quantity,
@@ -28,6 +28,9 @@ from features.recording import (
     problem,
 )
 from features.sources.format import Format
+
+UNKNOWN_MAKER = "FIT device"
+"""Maker where the file does not name one."""
 
 FIT_EPOCH_S = 631_065_600
 """1989-12-31 UTC in Unix seconds, where FIT starts to count (FIT protocol)."""
@@ -71,8 +74,8 @@ def read(file: SourceFile) -> Iterator[Reading]:
     file_id = next((m.values for m in messages if m.name == "file_id"), None)
     common = {
         "subject_label": file.subject_label,
-        "device": "FIT device" if file_id is None else _device(file_id),
-        "maker": "FIT device" if file_id is None else str(file_id.get("manufacturer", "")),
+        "device": UNKNOWN_MAKER if file_id is None else _device(file_id),
+        "maker": str((file_id or {}).get("manufacturer") or UNKNOWN_MAKER),
         "placement": file.placement or "wrist",
         "clock": "file's local time" if clock.offset_s is not None else clock.zone,
     }

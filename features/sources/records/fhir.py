@@ -36,7 +36,6 @@ from features.sources.records.json_documents import documents
 
 REHABCAST_SYSTEM = "urn:rehabcast:vocabulary"
 SYSTEMS = {"http://loinc.org": "LOINC", REHABCAST_SYSTEM: "REHABCAST"}
-UNITS_OF_MEASURE = "http://unitsofmeasure.org"
 US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"
 SNOMED = "http://snomed.info/sct"
 THERAPIES = {"52052004", "91251008", "84478008", "311555007"}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,3 +57,21 @@ def test_two_wrists_at_the_same_time_are_two_devices() -> None:
     )
     assert len(join_minutes(found.minutes["1"])) == 10
     assert found.dropped == []
+
+
+def test_a_signal_unfit_for_a_biomarker_is_a_problem_and_the_rest_of_the_file_counts() -> None:
+    """One muscle channel sampled too slowly ended the import of everybody."""
+    wrist = piece("2024-03-04T10:00", 10, 1.0)
+    (acceleration,) = wrist.signals
+    slow = replace(
+        acceleration,
+        quantity=Quantity.MUSCLE,
+        values_NC=acceleration.values_NC[:, :1],
+        epoch_s=1 / RATE,
+    )
+    found = collected(Reading(signals=(slow, acceleration)))
+    (problem,) = found.dropped
+    assert (problem.file, problem.field) == ("x", "muscle")
+    assert f"{RATE} Hz" in problem.found
+    assert problem.advice
+    assert len(join_minutes(found.minutes["1"])) == 10

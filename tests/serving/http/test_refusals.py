@@ -80,6 +80,7 @@ def test_reason_and_advice_arrive_unchanged_and_apart(
     (issue,) = send(served, refusal, "POST", "/v1/fhir/forecast", BUNDLE)["issue"]
     assert issue["details"] == {"text": reason}
     assert issue["diagnostics"] == f"{reason}: {advice}"
+    assert issue["code"] == "business-rule"
 
     (card,) = send(served, refusal, "POST", f"/cds-services/{SERVICE}", HOOK)["cards"]
     assert card["detail"].startswith(f"**Reason:** {reason}\n\n**What to do:** {advice}\n\n")

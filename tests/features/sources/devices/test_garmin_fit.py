@@ -79,3 +79,22 @@ def test_a_file_without_local_time_has_days_in_utc_and_says_so(
     monkeypatch.setattr(garmin_fit, "_messages", counted_from_start)
     with pytest.raises(SourceUnreadable, match="counts from the device's start"):
         list(read(zoned))
+
+
+@pytest.mark.parametrize("named", [{}, {"manufacturer": None}, {"serial_number": 123}])
+def test_a_file_that_names_no_maker_still_has_one(
+    named: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The maker becomes a group of the audit, which cannot be blank."""
+    from features.sources.devices import garmin_fit
+
+    def messages(_: SourceFile) -> list[garmin_fit._Message]:
+        at = pd.Timestamp("2024-03-04T10:00", tz="UTC")
+        return [
+            garmin_fit._Message("file_id", named),
+            garmin_fit._Message("record", {"timestamp": at, "heart_rate": 70}),
+        ]
+
+    monkeypatch.setattr(garmin_fit, "_messages", messages)
+    (reading,) = read(SourceFile(path=Path("x"), name="x", subject_label="1"))
+    assert {signal.maker for signal in reading.signals} == {garmin_fit.UNKNOWN_MAKER}

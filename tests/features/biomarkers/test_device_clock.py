@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.biomarkers import clock
+from features.biomarkers import device_clock
 
 START = np.datetime64("2024-03-04T10:00:00", "ns")
 
@@ -26,14 +26,14 @@ def test_daylight_saving_gaps_and_resets_of_a_clock_are_distinguished(
         "date lost": (reset, None),
     }
     for kind, (time, moved) in kinds.items():
-        (jump,) = clock.jumps(time, 60.0)
+        (jump,) = device_clock.jumps(time, 60.0)
         assert jump.kind == kind
         assert moved is None or jump.minutes == moved
-    (jump,) = clock.jumps(autumn, 60.0)
+    (jump,) = device_clock.jumps(autumn, 60.0)
     assert (jump.kind, jump.minutes) == ("daylight saving", -60)
-    kept = time[clock.rows_with_known_date(reset, 60.0)]
+    kept = time[device_clock.rows_with_known_date(reset, 60.0)]
     assert len(kept) == 60
-    once = back[clock.last_of_repeated_times(back)]
+    once = back[device_clock.last_of_repeated_times(back)]
     assert (np.diff(once) == np.timedelta64(60, "s")).all()
 
 
@@ -41,12 +41,12 @@ def test_daylight_saving_gaps_and_resets_of_a_clock_are_distinguished(
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=60))
 def test_a_clock_set_back_any_number_of_times_gives_each_time_once(steps: list[int]) -> None:
     time = START + np.array(steps) * np.timedelta64(60, "s")
-    kept = time[clock.last_of_repeated_times(time)]
+    kept = time[device_clock.last_of_repeated_times(time)]
     assert (np.diff(kept) > np.timedelta64(0)).all()
     assert kept[-1] == time[-1]
 
 
 def test_wall_clock_of_utc_follows_the_zone() -> None:
     utc = np.array(["2003-03-30T00:59", "2003-03-30T01:00"], dtype="datetime64[ns]")
-    local = clock.to_wall_clock(utc, "Europe/Oslo").astype("datetime64[m]").astype(str)
+    local = device_clock.to_wall_clock(utc, "Europe/Oslo").astype("datetime64[m]").astype(str)
     assert local.tolist() == ["2003-03-30T01:59", "2003-03-30T03:00"]
