@@ -3,6 +3,7 @@ from __future__ import annotations
 import ast
 import pickle
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,7 @@ def own_errors() -> set[str]:
     return names
 
 
+@cache
 def trees() -> dict[Path, ast.Module]:
     return {
         module: ast.parse(module.read_text("utf-8"))
