@@ -90,14 +90,15 @@ class Problem:
 
 
 class CohortInvalid(ContractError):
-    """A cohort or its source breaks the contract; all problems at once, nothing was written."""
+    """A cohort or its source breaks the contract: all problems, and nothing was read or written."""
 
     SHOWN = 20
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__(
-            f"{len(self.problems)} problem(s), nothing was written", "correct them at their source"
+            f"{len(self.problems)} problem(s), so nothing was read or written",
+            "correct them at their source",
         )
         self.args = (self.problems,)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pandas as pd
+import pyarrow as pa
 
 from audits.judging.policy import Policy, load_policy
 from audits.ledger.ledger import Ledger
@@ -149,17 +150,15 @@ def read_predictions(file: Path) -> PredictionTable:
     Raises
     ------
     ContractError
-        It is not one.
+        It is not one, or cannot be read.
     """
     # Read once, so that the digest is of the very bytes that are judged.
-    content = file.read_bytes()
-    rows = pd.read_parquet(BytesIO(content))
-    if MODEL not in rows.columns:
+    try:
+        return _prediction_table(file.name, file.read_bytes())
+    except OSError as error:
         raise ContractError(
-            f"{file}: not a prediction table, there is no column {MODEL}",
-            "write one with `rehabcast evaluate`",
-        )
-    return PredictionTable(rows=rows, digest=hashlib.sha256(content).hexdigest())
+            f"{file.name} cannot be read ({error.strerror})", "check the path and its permissions"
+        ) from error
 
 
 def open_predictions(settings: Settings, version: ModelVersion, bundle: Bundle) -> PredictionTable:
@@ -170,13 +169,28 @@ def open_predictions(settings: Settings, version: ModelVersion, bundle: Bundle) 
     IntegrityError
         The run's table is another.
     """
-    table = read_predictions(fetch(settings.store, version, PREDICTIONS_FILE))
-    if table.digest != bundle.manifest.predictions_digest:
+    content = fetch(settings.store, version, PREDICTIONS_FILE).read_bytes()
+    if hashlib.sha256(content).hexdigest() != bundle.manifest.predictions_digest:
         raise IntegrityError(
             f"{version}: the run's prediction table is not the one its bundle was made with",
             "train the version again",
         )
-    return table
+    return _prediction_table(PREDICTIONS_FILE, content)
+
+
+def _prediction_table(name: str, content: bytes) -> PredictionTable:
+    try:
+        rows = pd.read_parquet(BytesIO(content))
+    except (pa.ArrowException, ValueError) as error:
+        raise ContractError(
+            f"{name}: not a Parquet file", "write one with `rehabcast evaluate`"
+        ) from error
+    if MODEL not in rows.columns:
+        raise ContractError(
+            f"{name}: not a prediction table, there is no column {MODEL}",
+            "write one with `rehabcast evaluate`",
+        )
+    return PredictionTable(rows=rows, digest=hashlib.sha256(content).hexdigest())
 
 
 def fetch_report(settings: Settings, version: ModelVersion) -> tuple[Report, str]:

@@ -236,7 +236,7 @@ def _next_step(audit: AuditRecord) -> str:
             " `rehabcast audit NAME/N` on the new version"
         )
     return (
-        f"{_audit_again(audit.model_version)} on more people; or have a named person take"
-        " responsibility for it, for a limited time and a stated use: `rehabcast promote"
+        "train a version on more people and audit it; or have a named person take responsibility"
+        " for this one, for a limited time and a stated use: `rehabcast promote"
         f" {audit.model_version} --approver NAME --reason TEXT --until DATE --restricted-use TEXT`"
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from contracts.errors import EvidenceMissing
+from contracts.errors import ContractError, EvidenceMissing
 from contracts.predictions import CANDIDATE, CHAMPION, HORIZON, MODEL, ORIGIN, SUBJECT
 from contracts.verdict import Outcome, Verdict
 from rehabcast.commands.mitigation import run_mitigation
@@ -81,6 +81,8 @@ def audit(
     emit(result, verdict_table(result.verdict), as_json=as_json)
     if not as_json:
         stderr_console.print(f"Verdict: {result.verdict.outcome}. Reports: {result.report_folder}")
+        if result.verdict.outcome is Outcome.BLOCKED:
+            return
         stderr_console.print(
             f"Next, by two different people: rehabcast approve {model_version} --role ROLE --reason"
             " TEXT"
@@ -104,6 +106,11 @@ def run_audit(model_version: str, *, champion_predictions: Path | None = None) -
     table = open_predictions(settings, version, bundle)
     predictions = _with_explanation_quality(settings, version, table.rows)
     champion = _champion(ledger, model_version)
+    if champion is None and champion_predictions is not None:
+        raise ContractError(
+            f"{model_version}: no other version is in service to compare with",
+            "leave --champion-predictions out",
+        )
     champion_table = (
         None if champion is None else _champion_table(settings, champion, champion_predictions)
     )

@@ -109,7 +109,7 @@ def test_two_scores_on_one_day_are_one_too_many(small: pd.DataFrame) -> None:
 
 def test_a_bad_cohort_leaves_nothing_behind(small: pd.DataFrame, tmp_path: Path) -> None:
     broken = small.assign(**{CODE: "NOBODY//KNOWS"})
-    with pytest.raises(CohortInvalid, match="nothing was written"):
+    with pytest.raises(CohortInvalid, match="nothing was read or written"):
         write_cohort(broken, PROVENANCE, tmp_path / "cohort")
     assert list(tmp_path.iterdir()) == []
 

@@ -200,7 +200,7 @@ def _observation(subject: str, observation: dict[str, Any]) -> Row:
     ]
     code = next((code for code in codes if code in vocabulary()), None)
     if code is None:
-        text = observation["code"].get("text") or codes or "no code of a known system"
+        text = observation["code"].get("text") or codes or "(without a code of a known system)"
         raise _Skipped(f"Observation {text}, not in the vocabulary")
     entry = vocabulary()[code]
     period = observation.get("effectivePeriod") or {}

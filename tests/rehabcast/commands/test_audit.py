@@ -43,3 +43,16 @@ def test_a_file_that_is_not_a_prediction_table_is_refused_with_what_to_do(tmp_pa
     with pytest.raises(ContractError, match="not a prediction table") as refused:
         _champion_table(Settings(), "arm/1", file)
     assert "rehabcast evaluate" in refused.value.what_to_do
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PAR1 and no more", b"# A page of text"])
+def test_a_file_that_cannot_be_read_as_a_table_is_refused_without_a_traceback(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    file = tmp_path / "table.parquet"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ContractError) as refused:
+        _champion_table(Settings(), "arm/1", file)
+    assert refused.value.reason.startswith("table.parquet")
+    assert refused.value.what_to_do
