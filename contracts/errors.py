@@ -18,6 +18,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 
+def in_words(reason: str, what_to_do: str) -> str:
+    """Return what is wrong and what to do as one sentence; there may be nothing to do.
+
+    After a list of faults the advice stands on a line of its own: it is about all of them.
+    """
+    separator = "\n" if "\n" in reason else ": "
+    return f"{reason}{separator}{what_to_do}" if what_to_do else reason
+
+
 class RehabcastError(Exception):
     """Base of all errors that a person can act on; carries the command line's exit code.
 
@@ -39,9 +48,7 @@ class RehabcastError(Exception):
         self.reason, self.what_to_do = reason, what_to_do
 
     def __str__(self) -> str:
-        # Of a list of faults the advice is about all, and not about the last line.
-        separator = "\n" if "\n" in self.reason else ": "
-        return f"{self.reason}{separator}{self.what_to_do}" if self.what_to_do else self.reason
+        return in_words(self.reason, self.what_to_do)
 
 
 class ContractError(RehabcastError):

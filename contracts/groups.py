@@ -22,7 +22,7 @@ NO_WEARABLE = "no wearable"
 """The group of those without a day of wearable data."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GroupName:
     """Which group: a label of a sensitive attribute."""
 

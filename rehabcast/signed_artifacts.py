@@ -154,11 +154,12 @@ def read_predictions(file: Path) -> PredictionTable:
     """
     # Read once, so that the digest is of the very bytes that are judged.
     try:
-        return _prediction_table(file.name, file.read_bytes())
+        content = file.read_bytes()
     except OSError as error:
         raise ContractError(
             f"{file.name} cannot be read ({error.strerror})", "check the path and its permissions"
         ) from error
+    return _prediction_table(file.name, content, hashlib.sha256(content).hexdigest())
 
 
 def open_predictions(settings: Settings, version: ModelVersion, bundle: Bundle) -> PredictionTable:
@@ -170,15 +171,17 @@ def open_predictions(settings: Settings, version: ModelVersion, bundle: Bundle) 
         The run's table is another.
     """
     content = fetch(settings.store, version, PREDICTIONS_FILE).read_bytes()
-    if hashlib.sha256(content).hexdigest() != bundle.manifest.predictions_digest:
+    digest = hashlib.sha256(content).hexdigest()
+    # Before anything reads the content: it may be anybody's.
+    if digest != bundle.manifest.predictions_digest:
         raise IntegrityError(
             f"{version}: the run's prediction table is not the one its bundle was made with",
             "train the version again",
         )
-    return _prediction_table(PREDICTIONS_FILE, content)
+    return _prediction_table(PREDICTIONS_FILE, content, digest)
 
 
-def _prediction_table(name: str, content: bytes) -> PredictionTable:
+def _prediction_table(name: str, content: bytes, digest: str) -> PredictionTable:
     try:
         rows = pd.read_parquet(BytesIO(content))
     except (pa.ArrowException, ValueError) as error:
@@ -190,7 +193,7 @@ def _prediction_table(name: str, content: bytes) -> PredictionTable:
             f"{name}: not a prediction table, there is no column {MODEL}",
             "write one with `rehabcast evaluate`",
         )
-    return PredictionTable(rows=rows, digest=hashlib.sha256(content).hexdigest())
+    return PredictionTable(rows=rows, digest=digest)
 
 
 def fetch_report(settings: Settings, version: ModelVersion) -> tuple[Report, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contracts.errors import RehabcastError
+from contracts.errors import RehabcastError, in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,4 +24,4 @@ class Fault:
         return cls(error.reason, error.what_to_do)
 
     def __str__(self) -> str:
-        return f"{self.reason}: {self.what_to_do}" if self.what_to_do else self.reason
+        return in_words(self.reason, self.what_to_do)
