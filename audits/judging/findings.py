@@ -76,17 +76,17 @@ def finding(evidence: Evidence, adjusted_p: float | None) -> Finding:
     )
 
 
-def not_judged(rule: Rule, why: str, *, axis: str = EVERYONE) -> Finding:
+def not_judged(rule: Rule, why: str) -> Finding:
     """Return the finding that a rule could not be applied to anyone, which is never a pass."""
     return _without_numbers(
         rule=rule.name,
         metric=rule.metric,
         statistic=rule.statistic,
-        axis=axis,
+        axis=EVERYONE,
         group=EVERYONE,
         limit=rule.limit,
         binding=rule.binding,
-        reason=f"{axis}: {why}, so {rule.metric} cannot be judged.",
+        reason=f"{EVERYONE}: {why}, so {rule.metric} cannot be judged.",
     )
 
 
