@@ -14,8 +14,8 @@ RehabcastError                 exit code 1
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 
 def in_words(reason: str, what_to_do: str) -> str:
@@ -78,6 +78,11 @@ class Problem:
         What was found, and what was expected.
     advice
         What to do about it; empty where nothing needs to be done.
+    cause
+        What problems of one cause share; empty where `found` says just that.
+    count, places
+        How many problems of this cause there are in this field of the file, and the first places
+        (`grouped`).
     """
 
     file: str
@@ -85,15 +90,51 @@ class Problem:
     field: str
     found: str
     advice: str = ""
+    cause: str = ""
+    count: int = 1
+    places: tuple[str, ...] = ()
 
     @property
     def message(self) -> str:
         """What was found and what to do, as one sentence."""
-        return f"{self.found}: {self.advice}" if self.advice else self.found
+        found = self.found
+        if self.count > 1:
+            places = f", first at {', '.join(self.places)}" if self.places else ""
+            found = f"{found} (the first of {self.count}{places})"
+        return f"{found}: {self.advice}" if self.advice else found
 
     def __str__(self) -> str:
         where = self.file if self.row is None else f"{self.file}, row {self.row}"
         return f"{where}, {self.field}: {self.message}"
+
+
+MOST_PLACES = 3
+
+
+def grouped(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return one problem for each cause, file and field, with a count and the first places."""
+    groups: dict[tuple[str, str, str, str], list[Problem]] = {}
+    for problem in problems:
+        key = (problem.file, problem.field, problem.cause or problem.found, problem.advice)
+        groups.setdefault(key, []).append(problem)
+    return tuple(
+        group[0]
+        if len(group) == 1
+        else replace(
+            group[0],
+            count=sum(problem.count for problem in group),
+            places=tuple(
+                dict.fromkeys(
+                    place
+                    for problem in group
+                    for place in (
+                        problem.places or ((f"row {problem.row}",) if problem.row else ())
+                    )
+                )
+            )[:MOST_PLACES],
+        )
+        for group in groups.values()
+    )
 
 
 class CohortInvalid(ContractError):
@@ -102,9 +143,10 @@ class CohortInvalid(ContractError):
     SHOWN = 20
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
+        self.problems = grouped(problems)
+        count = sum(problem.count for problem in self.problems)
         super().__init__(
-            f"{len(self.problems)} problem(s), so nothing was read or written",
+            f"{count} problem(s), so nothing was read or written",
             "correct them at their source",
         )
         self.args = (self.problems,)

@@ -21,16 +21,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from contracts.cohort import CODE, NUMBER, TEXT, TIME
 from contracts.errors import Problem, SourceUnreadable
-
-SUBJECT_LABEL = "subject_label"
-"""Column of a reading's records: the subject's label in the source, as text."""
-
-RECORD_COLUMNS = (SUBJECT_LABEL, TIME, CODE, NUMBER, TEXT)
-
-BIRTH_DATE = "birth date"
-"""Code of a record that only gives a birth date: it becomes the age at onset."""
+from contracts.onset import STROKE, OnsetCodes
+from features.measurements.text_tables import TableForm
 
 ACTIWATCH = "Actiwatch"
 """Maker whose counts have a sleep rule of their own."""
@@ -132,7 +125,7 @@ class Reading:
     signals
         Everything sampled.
     records
-        Dated values and facts of the person, with `RECORD_COLUMNS`; codes of the vocabulary.
+        Dated values and facts of the person, with `features.measurements.records.RECORD_COLUMNS`.
     dropped
         What was left out of an otherwise sound file, with place and reason.
     """
@@ -163,6 +156,10 @@ class SourceFile:
         IANA zone of files whose times are in UTC only; empty where none was declared.
     placement
         Declared placement; empty where none was declared.
+    form
+        How a table of text is written, as declared.
+    onset
+        The diagnoses whose onset counts.
     """
 
     path: Path
@@ -170,6 +167,8 @@ class SourceFile:
     subject_label: str
     zone: str = ""
     placement: str = ""
+    form: TableForm = TableForm()
+    onset: OnsetCodes = STROKE
 
 
 @dataclass(slots=True, kw_only=True)
@@ -208,17 +207,6 @@ class Collected:
         self.read |= other.read
         self.dropped += other.dropped
         self.unreadable += other.unreadable
-
-
-def records(
-    rows: list[tuple[str, pd.Timestamp | None, str, float | None, str | None]],
-) -> pd.DataFrame:
-    """Return rows of (subject, time, code, number, text) as a table of records."""
-    table = pd.DataFrame(rows, columns=list(RECORD_COLUMNS))
-    table[TIME] = pd.to_datetime(table[TIME]).astype("datetime64[us]")
-    table[NUMBER] = table[NUMBER].astype(float)
-    table[TEXT] = table[TEXT].astype(object).where(table[TEXT].notna(), None)
-    return table
 
 
 LIBRARY_FAULTS = (

@@ -11,7 +11,8 @@ from contracts.cohort import TIME
 from contracts.errors import ContractError, Problem
 from features.biomarkers import device_clock, gait, heart, muscle, posture
 from features.biomarkers.epochs import minutes_of
-from features.recording import Collected, Quantity, Reading, Signal, SourceFile, problem, records
+from features.measurements.records import records
+from features.recording import Collected, Quantity, Reading, Signal, SourceFile, problem
 
 CLOCK_CHANGE = "REHABCAST//CLOCK_CHANGE"
 EVENLY_SAMPLED = {Quantity.ACCELERATION, Quantity.COUNTS}

@@ -19,7 +19,8 @@ from features.importing.assemble import assemble
 from features.importing.collect import collect, source_files
 from features.importing.import_map import ImportMap, read_import_map, read_people
 from features.importing.subject_jobs import JobRunner, job_results, jobs_by_subject
-from features.recording import Collected, records
+from features.measurements.records import records
+from features.recording import Collected
 from features.sources import formats, tables
 from features.sources.cohorts import (
     depresjon,

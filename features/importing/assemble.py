@@ -25,9 +25,13 @@ from features.biomarkers.heart import reserves
 from features.biomarkers.reduction import CLOCK_CHANGE
 from features.extract import DAYS_FOLDER, extract_locally, read_days
 from features.importing.import_map import ImportMap
+from features.measurements.identity import similar_problems, subject_numbers
+from features.measurements.people import onset_problem
+from features.measurements.reconcile import reconcile
+from features.measurements.records import BIRTH_DATE, SUBJECT_LABEL, records
 from features.minutes import minute_files, write_minutes
 from features.plausibility import plausible_events
-from features.recording import BIRTH_DATE, SUBJECT_LABEL, Collected, records
+from features.recording import Collected
 
 AGE, ARM = "REHABCAST//AGE", "REHABCAST//AFFECTED_ARM"
 DEVICE, DEVICE_CHANGE = "REHABCAST//DEVICE", "REHABCAST//DEVICE_CHANGE"
@@ -51,13 +55,6 @@ class RuleCounts:
         return tuple(RuleCount(rule=rule, rows=rows) for rule, rows in self.counts.items())
 
 
-def subject_ids(labels: set[str]) -> dict[str, int]:
-    """Number the subjects: labels that are all whole numbers stay, others are numbered in order."""
-    if all(label.isascii() and label.isdigit() and len(label) < 18 for label in labels):
-        return {label: int(label) for label in labels}
-    return {label: number for number, label in enumerate(sorted(labels), start=1)}
-
-
 def assemble(
     collected: Collected, people: pd.DataFrame, import_map: ImportMap, draft: Path
 ) -> tuple[pd.DataFrame, dict[str, int], RuleCounts]:
@@ -69,15 +66,18 @@ def assemble(
     vocabulary's ranges or lies before the onset is left out and stands in `collected.dropped`.
     """
     rules = RuleCounts()
-    known = pd.concat([*collected.records, people, records([])], ignore_index=True)
+    decided = reconcile([*collected.records, people], dates_shifted=import_map.dates_shifted)
+    collected.dropped += decided.problems
+    collected.dropped += [onset_problem(choice, "*") for choice in decided.onset_choices]
+    known = decided.values
     for subject, parts in collected.strides.items():
         collected.daily[subject].append(gait.daily_gait(pd.concat(parts, ignore_index=True)))
-    recorded = known.loc[known[SUBJECT_LABEL] != "", SUBJECT_LABEL]
-    labels = {*collected.minutes, *collected.daily, *recorded}
-    ids = subject_ids(labels)
+    labels = {*collected.minutes, *collected.daily, *known[SUBJECT_LABEL]} - {""}
+    collected.dropped += similar_problems(labels)
+    ids = subject_numbers(labels)
     affected = known.loc[known[CODE] == ARM, [SUBJECT_LABEL, TEXT]]
     arms = dict(affected.itertuples(index=False, name=None))
-    tables = [known]
+    tables = []
     for subject in sorted(collected.minutes, key=lambda label: ids[label]):
         parts = collected.minutes.pop(subject)
         minutes, changes = _minutes(subject, parts, arms.get(subject, ""), rules)
@@ -85,7 +85,8 @@ def assemble(
         tables += [changes, most_worn_maker(subject, minutes)]
     for subject, parts in collected.daily.items():
         tables += [part.assign(**{SUBJECT_LABEL: subject, TEXT: None}) for part in parts]
-    events = pd.concat(tables, ignore_index=True)
+    # What is computed from a recording counts before what a source reports of the same day.
+    events = pd.concat([*tables, known], ignore_index=True)
     events[SUBJECT] = events[SUBJECT_LABEL].map(ids)
     events = pd.concat([_days(draft, collected), events], ignore_index=True)[[*COLUMNS]]
     events = events.astype({TIME: "datetime64[us]", NUMBER: float})
@@ -206,7 +207,7 @@ def _dated(events: pd.DataFrame, rules: RuleCounts) -> pd.DataFrame:
         lacking = int((~first.index.isin(dates[code].index)).sum())
         rules.count(f"no {name} in the source: the first recorded day stands for it", lacking)
     born = events[events[CODE] == BIRTH_DATE].groupby(SUBJECT)[TIME].first()
-    age = ((onset.reindex(born.index) - born).dt.days / 365.25).floordiv(1)
+    age = birthdays(born, onset.reindex(born.index))
     age = age[~age.index.isin(events.loc[events[CODE] == AGE, SUBJECT])]
     rest = events[~events[CODE].isin([BIRTH_DATE, ONSET, ENROLMENT])]
     added = [
@@ -219,3 +220,11 @@ def _dated(events: pd.DataFrame, rules: RuleCounts) -> pd.DataFrame:
         if len(v)
     ]
     return pd.concat([rest, *added], ignore_index=True)
+
+
+def birthdays(born: pd.Series, until: pd.Series) -> pd.Series:
+    """Return the age in years, a birthday on the day itself counted."""
+    later = (until.dt.month < born.dt.month) | (
+        (until.dt.month == born.dt.month) & (until.dt.day < born.dt.day)
+    )
+    return (until.dt.year - born.dt.year - later).astype(float)

@@ -37,15 +37,8 @@ def source_files(source: Path, import_map: ImportMap) -> list[SourceFile]:
         hidden = any(part.startswith(".") for part in parts)
         if not hidden and parts != (import_map.people,):
             name = "/".join(parts)
-            files.append(
-                SourceFile(
-                    path=path,
-                    name=name,
-                    subject_label=parts[0] if len(parts) > 1 else path.name.split(".")[0],
-                    zone=import_map.time_zone,
-                    placement=import_map.placement_of(name),
-                )
-            )
+            label = parts[0] if len(parts) > 1 else path.name.split(".")[0]
+            files.append(import_map.source_file(path, name, label))
     if not files:
         raise ContractError(
             f"{source}: contains no files", "name a file or a folder with a folder per subject"

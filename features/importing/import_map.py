@@ -13,13 +13,32 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from contracts.cohort import ENROLMENT, ONSET
 from contracts.errors import CohortInvalid, ContractError, Problem
+from contracts.onset import STROKE, OnsetCodes
 from contracts.vocabulary import Kind, vocabulary
 from features.biomarkers.posture import DeviceAxes
-from features.recording import records
+from features.measurements.records import records
+from features.measurements.text_tables import TableForm
+from features.recording import SourceFile
 from features.sources.signal_tables import SignalColumns
 
 HEIGHT = "height_m"
 HEIGHT_RANGE_M = (0.4, 2.6)
+
+
+def known_zone(zone: str) -> str:
+    """Return an IANA time zone as it is; empty stays empty.
+
+    Raises
+    ------
+    ValueError
+        There is no such zone.
+    """
+    try:
+        return str(ZoneInfo(zone)) if zone else zone
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(
+            f"{zone!r} is not an IANA time zone: use one such as Europe/Oslo"
+        ) from error
 
 
 class Joint(BaseModel):
@@ -55,6 +74,23 @@ class PostureFiles(BaseModel):
         return self
 
 
+class FileForm(TableForm):
+    """How some files are written, and where their wearers lived.
+
+    Parameters
+    ----------
+    files
+        Pattern of file names.
+    time_zone
+        IANA zone of these files' times in UTC; empty for the map's.
+    """
+
+    files: str
+    time_zone: str = ""
+
+    _known_zone = field_validator("time_zone")(known_zone)
+
+
 class ImportMap(BaseModel):
     """What an import knows beside its files.
 
@@ -78,6 +114,12 @@ class ImportMap(BaseModel):
         Tables of raw signals, and which units belong to one joint.
     posture
         How devices at the thigh and the trunk are oriented.
+    files
+        How tables of text are written, and their zone, by a pattern of file names.
+    onset
+        The diagnoses whose onset counts.
+    dates_shifted
+        Whether all dates were shifted for anonymity, so that they may lie in any year.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -91,21 +133,33 @@ class ImportMap(BaseModel):
     signals: tuple[SignalColumns, ...] = ()
     joints: tuple[Joint, ...] = ()
     posture: tuple[PostureFiles, ...] = ()
+    files: tuple[FileForm, ...] = ()
+    onset: OnsetCodes = STROKE
+    dates_shifted: bool = False
 
-    @field_validator("time_zone")
-    @classmethod
-    def _known(cls, zone: str) -> str:
-        try:
-            return str(ZoneInfo(zone)) if zone else zone
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(
-                f"{zone!r} is not an IANA time zone: use one such as Europe/Oslo"
-            ) from error
+    _known_zone = field_validator("time_zone")(known_zone)
 
     def placement_of(self, name: str) -> str:
         """Return the declared placement of a file, empty where none is."""
         return next(
             (site for pattern, site in self.placement.items() if fnmatch(name, pattern)), ""
+        )
+
+    def form_of(self, name: str) -> FileForm | None:
+        """Return how a file is written, None where that is not declared."""
+        return next((form for form in self.files if fnmatch(name, form.files)), None)
+
+    def source_file(self, path: Path, name: str, subject_label: str) -> SourceFile:
+        """Return a file with all that the map declares of it."""
+        form = self.form_of(name)
+        return SourceFile(
+            path=path,
+            name=name,
+            subject_label=subject_label,
+            zone=(form.time_zone if form else "") or self.time_zone,
+            placement=self.placement_of(name),
+            form=form or TableForm(),
+            onset=self.onset,
         )
 
     def signals_of(self, name: str) -> tuple[SignalColumns, ...]:

@@ -50,7 +50,7 @@ class SubjectJob:
     def as_json(self) -> str:
         """Return it as text, for another machine."""
         record = {
-            "files": [{**asdict(file), "path": str(file.path)} for file in self.files],
+            "files": [[str(file.path), file.name, file.subject_label] for file in self.files],
             "import_map": self.import_map.model_dump(mode="json"),
             "heights": self.heights,
             "format_name": self.format_name,
@@ -62,10 +62,13 @@ class SubjectJob:
     def from_json(cls, text: str) -> SubjectJob:
         """Return what `as_json` wrote."""
         record = json.loads(text)
-        files = tuple(SourceFile(**{**f, "path": Path(f["path"])}) for f in record["files"])
+        import_map = ImportMap.model_validate(record["import_map"])
         return cls(
-            files=files,
-            import_map=ImportMap.model_validate(record["import_map"]),
+            files=tuple(
+                import_map.source_file(Path(path), name, label)
+                for path, name, label in record["files"]
+            ),
+            import_map=import_map,
             heights=record["heights"],
             format_name=record["format_name"],
             folder=Path(record["folder"]),

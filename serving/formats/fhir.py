@@ -19,7 +19,8 @@ from contracts.cohort import CODE, NUMBER, ONSET, TEXT, TIME
 from contracts.errors import ForecastRefused, RehabcastError
 from contracts.observation import Observation
 from contracts.task import Task
-from features.recording import BIRTH_DATE, SUBJECT_LABEL, SourceFile
+from features.measurements.records import BIRTH_DATE, SUBJECT_LABEL
+from features.recording import SourceFile
 from features.sources.records.fhir import reading_of
 from serving.forecast.audit_status import NOT_TO_WITHHOLD_THERAPY
 from serving.formats.formatting import formatted_change, formatted_score

@@ -14,15 +14,8 @@ import pandas as pd
 
 from features.biomarkers.device_clock import JumpKind, jumps
 from features.biomarkers.reduction import CLOCK_CHANGE, reduce_reading
-from features.recording import (
-    ACTIWATCH,
-    Collected,
-    Quantity,
-    Reading,
-    Signal,
-    SourceFile,
-    records,
-)
+from features.measurements.records import records
+from features.recording import ACTIWATCH, Collected, Quantity, Reading, Signal, SourceFile
 from features.sources.cohorts.cohort_files import columns_of, read_csv, read_parquet
 
 NAME = "depresjon"

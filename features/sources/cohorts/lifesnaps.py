@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from features.recording import Collected, SourceFile, records
+from features.measurements.records import records
+from features.recording import Collected, SourceFile
 from features.sources import formats
 from features.sources.cohorts.cohort_files import columns_of, read_csv
 from features.sources.devices import fitbit

@@ -15,7 +15,8 @@ import pandas as pd
 
 from contracts.errors import Problem, SourceUnreadable
 from features.biomarkers.reduction import reduce_reading
-from features.recording import Collected, Quantity, Reading, Signal, SourceFile, records
+from features.measurements.records import records
+from features.recording import Collected, Quantity, Reading, Signal, SourceFile
 from features.sources.cohorts.cohort_files import columns_of, read_csv, read_parquet
 
 NAME = "nhanes-minutes"

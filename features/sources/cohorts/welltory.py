@@ -16,7 +16,8 @@ import pandas as pd
 from contracts.cohort import ONSET
 from contracts.errors import Problem
 from features.biomarkers.heart import variability
-from features.recording import Collected, records
+from features.measurements.records import records
+from features.recording import Collected
 from features.sources.cohorts.cohort_files import columns_of, read_csv
 
 NAME = "welltory"

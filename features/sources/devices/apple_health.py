@@ -20,7 +20,8 @@ import pandas as pd
 from defusedxml import DefusedXmlException
 
 from contracts.errors import Problem, SourceUnreadable
-from features.recording import BIRTH_DATE, Reading, SourceFile, problem, records
+from features.measurements.records import BIRTH_DATE, records
+from features.recording import Reading, SourceFile, problem
 from features.sources.format import Format
 
 TIME_FORM = "%Y-%m-%d %H:%M:%S %z"

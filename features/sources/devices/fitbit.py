@@ -14,7 +14,8 @@ from typing import Any
 import pandas as pd
 
 from contracts.errors import Problem, SourceUnreadable
-from features.recording import Reading, SourceFile, problem, records
+from features.measurements.records import records
+from features.recording import Reading, SourceFile, problem
 from features.sources.format import Format
 
 STEPS, DISTANCE = "LOINC//41950-7", "REHABCAST//DISTANCE"

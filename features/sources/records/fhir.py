@@ -23,14 +23,8 @@ from pydantic import ValidationError
 from contracts.cohort import ONSET
 from contracts.errors import Problem, SourceUnreadable
 from contracts.vocabulary import Kind, vocabulary
-from features.recording import (
-    BIRTH_DATE,
-    LIBRARY_FAULTS,
-    Reading,
-    SourceFile,
-    problem,
-    records,
-)
+from features.measurements.records import BIRTH_DATE, records
+from features.recording import LIBRARY_FAULTS, Reading, SourceFile, problem
 from features.sources.format import Format
 from features.sources.records.json_documents import documents
 

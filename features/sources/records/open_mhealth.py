@@ -18,6 +18,7 @@ import pandas as pd
 from omh_shim._validate import validate_output
 
 from contracts.errors import Problem
+from features.measurements.records import records
 from features.recording import (
     NOT_STATED,
     Quantity,
@@ -25,7 +26,6 @@ from features.recording import (
     Signal,
     SourceFile,
     problem,
-    records,
     wrap_library_errors,
 )
 from features.sources.format import Format
