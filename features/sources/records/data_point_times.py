@@ -16,18 +16,25 @@ from numpy.typing import NDArray
 from contracts.cohort import TIME
 from contracts.errors import ContractError, Problem
 from features.measurements.records import AMOUNT, END, PLACE, UPDATED, Amount
-from features.measurements.wall_clock import Times, advice_on_times, read_times
+from features.measurements.wall_clock import ISO_FORM, Times, read_times
 from features.recording import SourceFile, problem
 
 ADVICE = "correct it and export again"
+TIMES = f"write times as {ISO_FORM}"
 DURATION_S = {"ms": 1e-3, "sec": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 TIME_COLUMNS = ("start", "finish", "duration_s", "part_of_day", "created")
 _CLOCK = re.compile(r"[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?P<offset>Z|[+-][\d:]+)?$")
 
 
-def left_out(file: SourceFile, place: str, fault: str, advice: str = ADVICE) -> Problem:
+def left_out(
+    file: SourceFile, schema: str, place: str, fault: str, cause: str, advice: str = ADVICE
+) -> Problem:
     """Return the problem of a data point that can't be used."""
-    return problem(file, place, f"{fault}, the data point was left out", advice)
+    found = f"{fault}, the data point was left out"
+    return Problem(
+        file=file.name, row=None, field=schema, found=found, advice=advice, cause=cause,
+        places=(place,),
+    )  # fmt: skip
 
 
 def written_times(frame: Any) -> dict[str, Any]:
@@ -80,14 +87,14 @@ def set_times(file: SourceFile, table: pd.DataFrame) -> list[Problem]:
     unread_N = usable_N & (np.isnat(begin_N) | finish.bad_N)
     reversed_N = usable_N & ~unread_N & (elapsed_N < np.timedelta64(0, "s"))
     problems = []
-    for n in np.flatnonzero(unread_N):
-        written = table["finish" if finish.bad_N[n] else "start"].fillna("").iloc[n]
-        times = finish if finish.bad_N[n] else start
+    for n in np.flatnonzero(unread_N | reversed_N):
+        name = "finish" if finish.bad_N[n] else "start"
+        written = table[name].fillna("").iloc[n]
         fault = f"{written!r} where a time is expected" if written else "it has no time"
-        problems.append(left_out(file, table[PLACE].iloc[n], fault, advice_on_times(times)))
-    problems += [
-        left_out(file, place, "it ends before it starts") for place in table[PLACE][reversed_N]
-    ]
+        fault = "it ends before it starts" if reversed_N[n] else fault
+        problems.append(
+            left_out(file, table["schema"].iloc[n], table[PLACE].iloc[n], fault, "time", TIMES)
+        )
     table.loc[unread_N | reversed_N, AMOUNT] = Amount.UNUSABLE
     in_utc = int((usable_N & (start.in_utc_N | finish.in_utc_N)).sum())
     if in_utc:

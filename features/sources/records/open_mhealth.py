@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import omh_shim
@@ -88,7 +89,11 @@ class _Left(Exception):
 
 
 class _Unusable(Exception):
-    """A data point that can't be used; says why."""
+    """A data point that can't be used; says why, and what all such points share."""
+
+    def __init__(self, found: str, cause: str) -> None:
+        super().__init__(found, cause)
+        self.found, self.cause = found, cause
 
 
 def read(file: SourceFile) -> Iterator[Reading]:
@@ -108,7 +113,8 @@ def read(file: SourceFile) -> Iterator[Reading]:
                 skipped[str(left)] += 1
                 row[AMOUNT] = Amount.WITHDRAWN
             except _Unusable as fault:
-                dropped.append(left_out(file, place, str(fault)))
+                schema = row.get("schema", "data point")
+                dropped.append(left_out(file, schema, place, fault.found, fault.cause))
             if CODE in row:
                 rows.append(row)
     table = pd.DataFrame(rows, columns=[*_COLUMNS, *TIME_COLUMNS], dtype=object)
@@ -128,7 +134,7 @@ def read(file: SourceFile) -> Iterator[Reading]:
     )
 
 
-_COLUMNS = (SUBJECT_LABEL, CODE, NUMBER, AMOUNT, SOURCE, RECORD_ID, PLACE)
+_COLUMNS = (SUBJECT_LABEL, CODE, NUMBER, AMOUNT, SOURCE, RECORD_ID, PLACE, "schema")
 
 
 def _take(file: SourceFile, point: Any, body: Any, row: dict[str, Any]) -> None:
@@ -139,26 +145,29 @@ def _take(file: SourceFile, point: Any, body: Any, row: dict[str, Any]) -> None:
         name = str(schema["name"])
         full_id = f"{schema['namespace']}:{name}:{schema['version']}"
     except (KeyError, TypeError) as error:
-        raise _Unusable(f"no header.schema_id and body ({error})") from error
+        raise _Unusable(f"no header.schema_id and body ({error})", "no schema") from error
     measure = MEASURES.get(name)
     if measure is None:
         raise _Left(full_id)
-    row |= {CODE: measure.code} | _identity(file, header)
+    row |= {CODE: measure.code, "schema": name} | _identity(file, header)
     if full_id not in omh_shim.known_ids():
         known = ", ".join(sorted(i for i in omh_shim.known_ids() if i.split(":")[1] == name))
-        raise _Unusable(f"schema {full_id} is not one of {known}")
+        raise _Unusable(f"schema {full_id} is not one of {known}", full_id)
+    frame = body.get("effective_time_frame") if isinstance(body, dict) else None
     with wrap_library_errors(file, row[PLACE]):
         try:
             validate_output(body, full_id)
         except omh_shim.ValidationError as error:
-            raise _Unusable(str(error)) from error
+            with suppress(ContractError, AttributeError, LookupError, TypeError):
+                row |= written_times(frame)
+            raise _Unusable(str(error), f"not as {full_id}") from error
     try:
-        row |= written_times(body.get("effective_time_frame"))
+        row |= written_times(frame)
     except ContractError as error:
-        raise _Unusable(error.reason) from error
+        raise _Unusable(error.reason, "duration") from error
     part = row.get("part_of_day")
     if part and (measure.code == BEATS or (measure.code == SLEEP and part == "night")):
-        raise _Unusable(f"{part} of {row['start']} does not say when it was")
+        raise _Unusable(f"{part} of {row['start']} does not say when it was", "part of a day")
     statistic = body.get("descriptive_statistic", measure.statistic)
     if statistic != measure.statistic or (
         body.get("descriptive_statistic_denominator") and statistic != "sum"
@@ -185,9 +194,7 @@ def _identity(file: SourceFile, header: Mapping[str, Any]) -> dict[str, Any]:
     return {
         SUBJECT_LABEL: label,
         RECORD_ID: f"data point {name} of {label}" if name else "",
-        SOURCE: " ".join(
-            str(part) for part in [provenance.get("source_name"), *named, modality] if part
-        ),
+        SOURCE: " ".join(str(part) for part in (maker, *named, modality) if part),
         "created": str(
             header.get("creation_date_time") or header.get("source_creation_date_time") or ""
         ),
@@ -199,10 +206,10 @@ def _value(quantity: Any, measure: _Measure, row: dict[str, Any]) -> None:
     if unit not in measure.factors:
         if measure.key == "base_movement_quantity":
             raise _Left(f"physical activity in {unit}")
-        raise _Unusable(f"its unit is {unit!r}, expected {', '.join(measure.factors)}")
+        raise _Unusable(f"its unit is {unit!r}, expected {', '.join(measure.factors)}", "unit")
     value = float(quantity["value"]) * measure.factors[unit]
     if not math.isfinite(value) or value < 0:
-        raise _Unusable(f"a value of {value} is impossible")
+        raise _Unusable(f"a value of {value} is impossible", "impossible value")
     row |= {NUMBER: value, AMOUNT: measure.amount}
 
 
