@@ -36,7 +36,7 @@ def union_hours(group_N: Integers, start_N: Integers, end_N: Integers, groups: i
     group_N, start_N, end_N = group_N[order], start_N[order], end_N[order]
     until_N = _covered_before(group_N, start_N, end_N)
     new_N = np.maximum(end_N - np.maximum(start_N, until_N), 0)
-    return np.bincount(group_N, new_N / HOUR_NS, groups)
+    return summed(group_N, new_N / HOUR_NS, groups)
 
 
 def _covered_before(group_N: Integers, start_N: Integers, end_N: Integers) -> Integers:
@@ -58,14 +58,15 @@ def part_amounts(
     """Add up the amounts of each group's intervals and moments, no time counted twice.
 
     An interval that contains others counts as their sum, or as itself if that is more. Of two
-    values of the very same interval the one changed last counts, else the larger. Where an interval
-    only overlaps the one before, it counts by the share of its time that is new. Moments that no
-    interval contains are added.
+    values of the very same interval the one changed last counts, else the larger. Where two
+    intervals only overlap, their common time counts once, with the share of the one that says less.
+    Moments that no interval contains are added.
     """
     # Largest first among equals, so that the first of the very same interval is the one to keep.
     order = np.lexsort((-value_N, -updated_N, -end_N, start_N, group_N))
-    group_N, start_N, end_N, value_N = (c[order] for c in (group_N, start_N, end_N, value_N))
-    amount_G = np.bincount(group_N, value_N, groups)
+    group_N, start_N, end_N = group_N[order], start_N[order], end_N[order]
+    value_N = value_N[order]
+    amount_G = summed(group_N, value_N, groups)
     overlap_N = start_N < _covered_before(group_N, start_N, end_N)
     nested_G = np.unique(group_N[overlap_N])
     begin_G = np.searchsorted(group_N, nested_G, "left")
@@ -80,21 +81,31 @@ def part_amounts(
 
 
 class _Open:
-    """An interval whose parts are still coming: what they add up to, and until when."""
+    """An interval whose parts are still coming: what they add up to, and the last of them."""
 
-    __slots__ = ("end", "inside", "start", "until", "value")
+    __slots__ = ("end", "inside", "last", "start", "value")
 
     def __init__(self, start: float, end: float, value: float) -> None:
         self.start, self.end, self.value = start, end, value
-        self.inside, self.until = 0.0, start
+        self.inside = 0.0
+        self.last: _Open | None = None
+
+    @property
+    def amount(self) -> float:
+        return max(self.value, self.inside)
+
+    def share(self, common: float) -> float:
+        """Return the share of the amount that falls into a part of the interval."""
+        return self.amount * common / (self.end - self.start)
 
     def add(self, part: _Open) -> None:
-        amount = max(part.value, part.inside)
-        if part.end > part.start:
-            new = part.end - max(part.start, self.until)
-            amount *= max(new, 0.0) / (part.end - part.start)
-        self.inside += amount
-        self.until = max(self.until, part.end)
+        self.inside += part.amount
+        if part.end == part.start:
+            return
+        if self.last is not None and part.start < self.last.end:
+            common = self.last.end - part.start
+            self.inside -= min(part.share(common), self.last.share(common))
+        self.last = part
 
 
 def _nested_amount(intervals: Iterator[tuple[int, int, float]]) -> float:
@@ -125,14 +136,15 @@ def increases(
     largest counts.
     """
     order = np.lexsort((value_N, time_N, counter_N, group_N))
-    group_N, counter_N, time_N, value_N = (c[order] for c in (group_N, counter_N, time_N, value_N))
+    group_N, counter_N, time_N = group_N[order], counter_N[order], time_N[order]
+    value_N = value_N[order]
     same_N = (group_N[1:] == group_N[:-1]) & (counter_N[1:] == counter_N[:-1])
     last_N = np.concatenate([~(same_N & (time_N[1:] == time_N[:-1])), [True]])[: len(group_N)]
     group_N, counter_N, value_N = group_N[last_N], counter_N[last_N], value_N[last_N]
     same_N = (group_N[1:] == group_N[:-1]) & (counter_N[1:] == counter_N[:-1])
     before_N = np.concatenate([[0.0], np.where(same_N, value_N[:-1], 0.0)])[: len(group_N)]
     risen_N = np.where(value_N >= before_N, value_N - before_N, value_N)
-    return np.bincount(group_N, risen_N, groups)
+    return summed(group_N, risen_N, groups)
 
 
 def hours_touched(group_N: Integers, start_N: Integers, end_N: Integers, groups: int) -> Integers:
@@ -144,6 +156,11 @@ def hours_touched(group_N: Integers, start_N: Integers, end_N: Integers, groups:
     hour_N = first_N[at_N] + step_N
     _, first_of_G = number_groups(group_N[at_N], hour_N)
     return np.bincount(group_N[at_N][first_of_G], minlength=groups)
+
+
+def summed(group_N: Integers, value_N: Floats, groups: int) -> Floats:
+    """Return the sum of each group's values."""
+    return np.bincount(group_N, value_N, groups).astype(np.float64)
 
 
 def largest(group_N: Integers, value_N: Floats, groups: int) -> Floats:

@@ -18,8 +18,8 @@ where those before it do not:
    figure of the whole day, then the value that its file holds more often, then the smaller one.
 
 A figure of a whole day has no hours: it covers as much, and stands for as many readings, as the
-best source of that day and quantity. A value stated once for a day or moment (a score, a table's cell)
-counts before anything of that day that is computed from several.
+best source of that day and quantity. A value stated once for a day or moment (a score, a table's
+cell) counts before anything of that day that is computed from several.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from contracts.cohort import CODE, NUMBER, TEXT, TIME
 from contracts.errors import Problem
 from contracts.vocabulary import vocabulary
 from features.measurements.amounts import (
-    hours_touched,
     increases,
     largest,
     number_groups,
     part_amounts,
     union_hours,
 )
+from features.measurements.coverage import Rows, ends, nanoseconds, numbers_of, ranked_groups
 from features.measurements.plausible import each
 from features.measurements.records import (
     AMOUNT,
@@ -51,7 +51,6 @@ from features.measurements.records import (
     Amount,
     content,
 )
-from features.measurements.versions import STATED
 from features.measurements.wall_clock import nights, sleep_episodes
 
 SLEEP = "REHABCAST//SLEEP"
@@ -60,8 +59,6 @@ LONGEST = pd.Timedelta(hours=36)
 
 NEVER = np.iinfo(np.int64).min + 1
 """Stands for an unknown time: before all others."""
-
-Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +93,9 @@ def day_values(records: pd.DataFrame) -> DayValues:
     """
     records, problems = _within_a_day(records)
     day = _days(records)
-    quantity_N, first_Q = number_groups(*_numbers(records, [SUBJECT_LABEL, CODE]), _ns(day))
+    quantity_N, first_Q = number_groups(
+        *numbers_of(records, [SUBJECT_LABEL, CODE]), nanoseconds(day)
+    )
     is_single = (records[AMOUNT] == str(Amount.ONCE)).to_numpy()
     single_N, undecided = _latest(records, quantity_N, np.flatnonzero(is_single))
     has_single_Q = np.zeros(len(first_Q), dtype=np.bool_)
@@ -132,13 +131,13 @@ def _days(records: pd.DataFrame) -> pd.Series:
     # A running total at midnight closes the day before.
     running = records[AMOUNT] == str(Amount.RUNNING)
     begins = records[TIME].mask(running, records[TIME] - pd.Timedelta(seconds=1))
-    day = begins.dt.normalize()
+    day: pd.Series = begins.dt.normalize()
     asleep = ((records[CODE] == SLEEP) & records[END].notna()).to_numpy()
     if not asleep.any():
         return day
     sleep = records[asleep]
-    sleeper_N, _ = number_groups(*_numbers(sleep, [SUBJECT_LABEL, SOURCE]))
-    bounds = sleep_episodes(sleeper_N, _ns(sleep[TIME]), _ns(sleep[END]))
+    sleeper_N, _ = number_groups(*numbers_of(sleep, [SUBJECT_LABEL, SOURCE]))
+    bounds = sleep_episodes(sleeper_N, nanoseconds(sleep[TIME]), nanoseconds(sleep[END]))
     start, end = (pd.Series(pd.to_datetime(bound), index=sleep.index) for bound in bounds)
     # What looks like sleep for days is no one night: each piece keeps its own day.
     endless = end - start > LONGEST
@@ -182,19 +181,20 @@ def _changed_last(updated: pd.Series, group_N: Rows) -> NDArray[np.bool_]:
 
 def _counted(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
     """Return one value for each person, code and day: of the source that counts."""
-    group_N, first_G = number_groups(records["quantity"].to_numpy(), *_numbers(records, [SOURCE]))
+    group_N, first_G = number_groups(records["quantity"].to_numpy(), *numbers_of(records, [SOURCE]))
     codes = records[CODE].iloc[first_G]
     added_G = codes.map({code: is_added_up(code) for code in codes.unique()}).to_numpy(dtype=bool)
     total_G, problems = _totals(records, group_N, added_G)
     stated_G = _amounts(records, group_N, len(first_G))
     value_G = np.where(added_G, np.fmax(total_G, stated_G), total_G)
     value_G = np.where(np.isnan(value_G), stated_G, value_G)
-    order = _ranks(records, group_N, first_G, added_G, ~np.isnan(total_G), value_G)
+    order = ranked_groups(records, group_N, first_G, added_G, ~np.isnan(total_G), value_G)
     order = order[~np.isnan(value_G[order])]
     quantity = records["quantity"].to_numpy()[first_G[order]]
     chosen_G = order[~pd.Series(quantity).duplicated().to_numpy()]
-    values = records.iloc[first_G[chosen_G]]
-    return values.assign(**{TIME: values["day"], NUMBER: value_G[chosen_G], TEXT: None}), problems
+    values = records.iloc[first_G[chosen_G]].copy()
+    values[TIME], values[NUMBER], values[TEXT] = values["day"], value_G[chosen_G], None
+    return values, problems
 
 
 def _totals(
@@ -223,10 +223,10 @@ def _totals(
 def _amounts(records: pd.DataFrame, group_N: Rows, groups: int) -> NDArray[np.float64]:
     """Return what the parts, intervals, readings or running totals of each group come to."""
     value_G = np.full(groups, np.nan)
-    updated_N = np.where(records[UPDATED].notna(), _ns(records[UPDATED]), NEVER)
+    updated_N = np.where(records[UPDATED].notna(), nanoseconds(records[UPDATED]), NEVER)
     for amount, rows in records.groupby(AMOUNT, sort=True).indices.items():
         group, number = group_N[rows], records[NUMBER].to_numpy()[rows]
-        start, end = _ns(records[TIME])[rows], _ends(records)[rows]
+        start, end = nanoseconds(records[TIME])[rows], ends(records)[rows]
         if amount == Amount.PART:
             found_G = part_amounts(group, start, end, number, updated_N[rows], groups)
         elif amount == Amount.INTERVAL:
@@ -243,59 +243,3 @@ def _amounts(records: pd.DataFrame, group_N: Rows, groups: int) -> NDArray[np.fl
         there_G = np.bincount(group, minlength=groups) > 0
         value_G = np.fmax(value_G, np.where(there_G, found_G, np.nan))
     return value_G
-
-
-def _ranks(
-    records: pd.DataFrame,
-    group_N: Rows,
-    first_G: Rows,
-    added_G: NDArray[np.bool_],
-    total_G: NDArray[np.bool_],
-    value_G: NDArray[np.float64],
-) -> Rows:
-    """Return the groups with the sources that count first, by the criteria of this module."""
-    groups = len(first_G)
-    quantity_G = records["quantity"].to_numpy()[first_G]
-    recording_N, first_R = number_groups(
-        *_numbers(records, [SUBJECT_LABEL, SOURCE]), _ns(records["day"])
-    )
-    timed = (records[AMOUNT] != str(Amount.TOTAL)).to_numpy()
-    start, end = _ns(records[TIME])[timed], _ends(records)[timed]
-    hours_G = _as_the_best(hours_touched(group_N[timed], start, end, groups), quantity_G, total_G)
-    all_R = hours_touched(recording_N[timed], start, end, len(first_R))
-    np.maximum.at(all_R, recording_N[first_G], hours_G)
-    reading = (records[AMOUNT] == str(Amount.READING)).to_numpy()
-    readings_G = np.bincount(group_N[reading], minlength=groups)
-    readings_G = np.where(added_G, 0, _as_the_best(readings_G, quantity_G, total_G))
-    held_G = np.bincount(group_N[reading], records[STATED].to_numpy()[reading], groups)
-    held_G = np.where(added_G, 0, held_G)
-    return np.lexsort(
-        (
-            np.where(added_G, -value_G, value_G),
-            -held_G,
-            ~total_G & ~added_G,
-            -all_R[recording_N[first_G]],
-            -readings_G,
-            -hours_G,
-            quantity_G,
-        )
-    )
-
-
-def _as_the_best(count_G: Rows, quantity_G: Rows, total_G: NDArray[np.bool_]) -> Rows:
-    """Give a figure of the whole day what the best source of that quantity has."""
-    best_Q = np.zeros(quantity_G.max(initial=-1) + 1, dtype=np.int64)
-    np.maximum.at(best_Q, quantity_G, count_G)
-    return np.where(total_G, best_Q[quantity_G], count_G)
-
-
-def _numbers(records: pd.DataFrame, names: list[str]) -> list[Rows]:
-    return [pd.factorize(records[name])[0] for name in names]
-
-
-def _ns(times: pd.Series) -> Rows:
-    return times.to_numpy().astype("datetime64[ns]").astype(np.int64)
-
-
-def _ends(records: pd.DataFrame) -> Rows:
-    return _ns(records[END].where(records[END].notna(), records[TIME]))

@@ -100,7 +100,7 @@ def _undecided_problems(records: pd.DataFrame) -> Iterator[Problem]:
             file=str(first[FILE]),
             row=row_of(first[PLACE]),
             field=str(first[CODE]),
-            found=f"{record_id} is there {rows[[FILE, PLACE]].drop_duplicates().shape[0]} times with"
+            found=f"{record_id} is there {len(rows[[FILE, PLACE]].drop_duplicates())} times with"
             " different content and no version that tells which is newer, it was left out",
             advice="export it again with its versions, or keep one",
             cause="one record with different content",

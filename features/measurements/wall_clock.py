@@ -179,7 +179,7 @@ def nights(start: pd.Series, end: pd.Series) -> pd.Series:
     Sleep that begins in the evening, from `NIGHT_FROM_HOUR`, belongs to the next day; any other to
     the day on which it ends. So a night in pieces stays one night, and a nap stays on its day.
     """
-    day = end.where(end.notna(), start).dt.normalize()
+    day: pd.Series = end.where(end.notna(), start).dt.normalize()
     evening = start.dt.hour >= NIGHT_FROM_HOUR
     return day.mask(evening, start.dt.normalize() + pd.Timedelta(days=1))
 

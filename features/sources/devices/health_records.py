@@ -133,8 +133,8 @@ class HealthRecords:
         self._tables = []
         kind_N = table["kind"].to_numpy()
         offset_N = _night_offsets(table, kind_N == NUMBERS[SLEEP])
-        sources = pd.Categorical.from_codes(table["source"], list(self._sources))
-        label = pd.Categorical.from_codes(np.zeros_like(kind_N), [self.file.subject_label])
+        sources = _words(table["source"].to_numpy(), list(self._sources))
+        label = _words(np.zeros_like(kind_N), [self.file.subject_label])
         identity = table[["start", "end", "number"]].assign(
             kind=kind_N, source=sources, subject=label
         )
@@ -175,8 +175,8 @@ class HealthRecords:
             except (ZoneInfoNotFoundError, ValueError, OSError):
                 unknown_N = np.zeros(len(kind_N), dtype=np.bool_)
                 unknown_N[at_N] = True
-                found = f"its time zone {zone!r} is not known, and so its day is not"
-                faults.note(unknown_N, text["start"], found, ADVICE)
+                found = "its time zone {!r} is not known, and so its day is not"
+                faults.note(unknown_N, pd.Series(zone, index=text.index), found, ADVICE)
         columns = {
             "kind": kind_N, "source": np.array(self._source, dtype=np.int32), "line": line_N,
             "start": start_N, "end": end_N, "created": created_N, "offset": offset_N,
@@ -190,15 +190,12 @@ class HealthRecords:
     ) -> NDArray[np.float64]:
         """Return values in the units of the vocabulary; a fault of unit or value is noted."""
         factor_N = np.full(len(kind_N), np.nan)
-        for (kind, unit), rows in text.groupby([kind_N, "unit"]).indices.items():
-            factor = KINDS[NAMES[kind]].factors.get(unit)
-            if factor is None:
-                bad_N = np.zeros(len(kind_N), dtype=np.bool_)
-                bad_N[rows] = True
-                expected = ", ".join(KINDS[NAMES[kind]].factors)
-                faults.note(bad_N, text["unit"], f"its unit is {{!r}}, expected {expected}", ADVICE)
-            else:
-                factor_N[rows] = factor
+        for kind in np.unique(kind_N):
+            factors = KINDS[NAMES[kind]].factors
+            rows_N = kind_N == kind
+            factor_N[rows_N] = text["unit"][rows_N].map(factors).to_numpy(dtype=float)
+            found = f"its unit is {{!r}}, expected {', '.join(factors)}"
+            faults.note(rows_N & np.isnan(factor_N), text["unit"], found, ADVICE)
         is_sleep_N = kind_N == NUMBERS[SLEEP]
         asleep_N = text["value"].str.startswith(ASLEEP).to_numpy(dtype=np.bool_) & is_sleep_N
         faults.note(is_sleep_N & ~asleep_N, text["value"], "{!r} is no state of sleep", ADVICE)
@@ -208,7 +205,8 @@ class HealthRecords:
             "{!r} where a number is expected", ADVICE,
         )  # fmt: skip
         faults.note(numbers.value_N < 0, text["value"], "a value of {} is impossible", ADVICE)
-        return numbers.value_N * factor_N
+        value_N: NDArray[np.float64] = numbers.value_N * factor_N
+        return value_N
 
 
 class _Faults:
@@ -270,6 +268,10 @@ def _night_offsets(table: pd.DataFrame, is_sleep_N: NDArray[np.bool_]) -> NDArra
 
 def _ns(times: pd.Series) -> NDArray[np.int64]:
     return times.to_numpy(dtype="datetime64[ns]").astype(np.int64)
+
+
+def _words(code_N: NDArray[np.int8], words: list[str]) -> pd.Categorical[str]:
+    return pd.Categorical.from_codes(code_N.tolist(), pd.Index(words))
 
 
 def _by_kind(kind_N: NDArray[np.int8], words: list[str]) -> NDArray[np.object_]:

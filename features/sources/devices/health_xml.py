@@ -93,7 +93,7 @@ class HealthXml:
         where = f"line {self.line}"
         if "no element found" in str(error) or "unclosed token" in str(error):
             return SourceUnreadable(
-                self.file.name, where, "ends here, in the middle of the data: the file was cut short",
+                self.file.name, where, "ends here, in the middle of the data: it was cut short",
                 "copy the whole export from the phone, better as the zip that the phone wrote, and"
                 " compare the sizes; a part of it isn't imported, since its last days are too low",
             )  # fmt: skip
