@@ -26,6 +26,7 @@ from features.measurements.records import (
     UPDATED,
     Amount,
     record_table,
+    records,
 )
 from features.measurements.text_tables import read_numbers
 from features.measurements.wall_clock import (
@@ -128,7 +129,7 @@ class HealthRecords:
         """Return all records."""
         self._convert()
         if not self._tables:
-            return record_table(pd.DataFrame({SUBJECT_LABEL: []}, dtype=object))
+            return records([])
         table = pd.concat(self._tables, ignore_index=True)
         self._tables = []
         kind_N = table["kind"].to_numpy()

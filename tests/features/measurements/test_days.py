@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 import numpy as np
@@ -65,68 +66,64 @@ def several_sources(draw: st.DrawFn) -> list[Row]:
     return rows
 
 
+def hours_of(row: Row) -> set[int]:
+    if row["amount"] is Amount.TOTAL:
+        return set()
+    return set(range(row["time"].hour, max(row["end"] - pd.Timedelta(1), row["time"]).hour + 1))
+
+
+def number_of(code: str, totals: list[float], parts: list[float]) -> float | None:
+    if code == STEPS:
+        return max([sum(parts), *totals])
+    if totals:
+        return totals[0]
+    return sum(parts) / len(parts) if parts else None
+
+
 def model(rows: list[Row]) -> dict[str, float]:
     """Say in plain words which source counts, for rows whose parts do not overlap."""
-    unique = {tuple(map(str, row.values())): row for row in rows}.values()
-    found = {}
-    hours: dict[tuple[str, str], set[int]] = {}
+    unique = list({tuple(map(str, row.values())): row for row in rows}.values())
+    touched: dict[str, set[int]] = defaultdict(set)
+    groups: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
     for row in unique:
-        if row["amount"] is not Amount.TOTAL:
-            last = max(row["end"] - pd.Timedelta(1), row["time"])
-            touched = set(range(row["time"].hour, last.hour + 1))
-            hours.setdefault((row["code"], row["source"]), set()).update(touched)
-    for code in {row["code"] for row in rows}:
-        added = code == STEPS
-        sources = {}
-        for name in {row["source"] for row in unique if row["code"] == code}:
-            of = [row for row in unique if row["code"] == code and row["source"] == name]
-            totals = [row["numeric_value"] for row in of if row["amount"] is Amount.TOTAL]
-            parts = [row["numeric_value"] for row in of if row["amount"] is not Amount.TOTAL]
-            if not added and len(set(totals)) > 1:
+        touched[row["source"]] |= hours_of(row)
+        groups[row["code"]][row["source"]].append(row)
+    day = {name: len(hours) for name, hours in touched.items()}
+    candidates: dict[str, list[tuple[str, bool, int, int, float]]] = defaultdict(list)
+    for code, sources in groups.items():
+        parts = {s: [r for r in of if r["amount"] is not Amount.TOTAL] for s, of in sources.items()}
+        cover = {s: len(set().union(*map(hours_of, of))) for s, of in parts.items()}
+        for name, of in sources.items():
+            totals = [r["numeric_value"] for r in of if r["amount"] is Amount.TOTAL]
+            if code == RATE and len(set(totals)) > 1:
                 totals = []
-                if not parts:
-                    continue
-            if added:
-                number = max([sum(parts), *totals])
-            else:
-                number = totals[0] if totals else sum(parts) / len(parts)
-            sources[name] = (bool(totals), len(hours.get((code, name), ())), len(parts), number)
-        most = max((s[1] for s in sources.values()), default=0)
-        readings = max((s[2] for s in sources.values()), default=0)
-        ranked = []
-        for name, (total, touched, count, number) in sources.items():
-            of_all = set().union(*(h for (_, s), h in hours.items() if s == name))
-            cover = most if total else touched
-            ranked.append((name, total, cover, readings if total else count, len(of_all), number))
-        found[code] = ranked
-    day: dict[str, int] = {}
-    for ranked in found.values():
-        for name, _, cover, _, of_all, _ in ranked:
-            day[name] = max(day.get(name, 0), cover, of_all)
+            number = number_of(code, totals, [r["numeric_value"] for r in parts[name]])
+            hours = max(cover.values()) if totals else cover[name]
+            count = max(map(len, parts.values())) if totals else len(parts[name])
+            day[name] = max(day[name], hours)
+            if number is not None:
+                candidates[code].append((name, bool(totals), hours, count, number))
     chosen = {}
-    for code, ranked in found.items():
-        if not ranked:
-            continue
-        added = code == STEPS
-        best = max(
-            ranked,
-            key=lambda r: (
-                r[2],
-                0 if added else r[3],
-                day[r[0]],
-                r[5] if added else 0,
-                0 if added else r[1],
-                0 if added else -r[5],
-            ),
-        )
-        chosen[code] = best[5]
+    for code, of_code in candidates.items():
+        key = by_amount if code == STEPS else by_readings
+        chosen[code] = max(of_code, key=lambda c, key=key: key(c, day[c[0]]))[-1]
     return chosen
+
+
+def by_amount(candidate: tuple[str, bool, int, int, float], day: int) -> tuple[float, ...]:
+    _, _, hours, _, number = candidate
+    return hours, day, number
+
+
+def by_readings(candidate: tuple[str, bool, int, int, float], day: int) -> tuple[float, ...]:
+    _, is_total, hours, count, number = candidate
+    return hours, count, day, is_total, -number
 
 
 def overlap(rows: list[Row]) -> bool:
     parts = [r for r in rows if r["amount"] is Amount.PART]
     return any(
-        a["source"] == b["source"] and a["time"] < b["end"] and b["time"] < a["end"]
+        (a["source"] == b["source"] and a["time"] < b["end"] and b["time"] < a["end"])
         or a["time"] == b["time"]
         for n, a in enumerate(parts) for b in parts[:n]
     )  # fmt: skip
@@ -229,7 +226,9 @@ def test_a_reading_that_a_file_holds_more_often_weighs_more_but_averages_once() 
 
 
 def test_an_impossible_reading_goes_and_leaves_the_others() -> None:
-    rows = [stated(Amount.READING, v, f"{h}:00", code=RATE) for h, v in ((8, 0), (9, 70), (10, 999))]
+    rows = [
+        stated(Amount.READING, v, f"{h}:00", code=RATE) for h, v in ((8, 0), (9, 70), (10, 999))
+    ]
     decided = reconcile([records(rows)])
     assert decided.values["numeric_value"].tolist() == [70]
     (problem,) = decided.problems
@@ -279,4 +278,3 @@ def test_figures_of_one_day_by_one_source_that_differ_count_only_if_they_are_amo
 
 def test_a_single_value_counts_before_what_is_computed() -> None:
     assert value([stated(Amount.ONCE, 70), stated(Amount.TOTAL, 5000)]) == 70
-

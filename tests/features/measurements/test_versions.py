@@ -72,7 +72,9 @@ def test_the_newest_version_counts_in_any_order(drawn: list[dict[str, Any]], ord
 
 def test_a_withdrawn_version_takes_the_earlier_ones_with_it() -> None:
     old = stated(5, record_id="x", version=1)
-    assert kept([old, stated(float("nan"), record_id="x", version=2, amount=Amount.WITHDRAWN)]) == []
+    assert (
+        kept([old, stated(float("nan"), record_id="x", version=2, amount=Amount.WITHDRAWN)]) == []
+    )
 
 
 def test_what_contradicts_itself_is_left_out_and_named() -> None:
