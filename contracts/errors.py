@@ -101,6 +101,8 @@ class Problem:
         if self.count > 1:
             places = f", first at {', '.join(self.places)}" if self.places else ""
             found = f"{found} (the first of {self.count}{places})"
+        elif self.places and self.row is None:
+            found = f"{found} (at {self.places[0]})"
         return f"{found}: {self.advice}" if self.advice else found
 
     def __str__(self) -> str:

@@ -1,10 +1,25 @@
 """The value of a day: from all that several sources state of one person, day and quantity.
 
-One rule for every format. Within one source parts add up, an interval that contains others stands
-for them, overlapping sleep counts once, readings are averaged. Of several sources one counts: the
-one that covers most hours of the day, never the one with the largest value. Between sources that
-cover equally much, the one that recorded more of the person's day counts; for amounts that are left
-then the larger, because a device that is not carried only misses.
+One rule for every format.
+
+Within one source: the amounts of intervals add up, no time counted twice (`part_amounts`); sleep is
+the union of its intervals; running totals count by their increases; readings are averaged. A
+source's figure of the whole day stands beside its parts, never added to them: of amounts the larger
+counts, since a total can't be less than its parts; of anything else the figure of the day.
+
+Of several sources one counts, never their sum and never the loudest. Each criterion decides only
+where those before it do not:
+
+1. the source that covers most hours of the day with this quantity (hours of the clock that its
+   intervals and readings touch);
+2. for what is averaged, the source with more readings;
+3. the source that recorded most hours of the person's day, with whatever quantity;
+4. for amounts the larger, because a device that is not carried only misses; for anything else the
+   figure of the whole day, then the value that its file holds more often, then the smaller one.
+
+A figure of a whole day has no hours: it covers as much, and stands for as many readings, as the
+best source of that day and quantity. A value stated once for a day or moment (a score, a table's
+cell) counts before anything of that day that is computed from several.
 """
 
 from __future__ import annotations
@@ -18,6 +33,14 @@ from numpy.typing import NDArray
 from contracts.cohort import CODE, NUMBER, TEXT, TIME
 from contracts.errors import Problem
 from contracts.vocabulary import vocabulary
+from features.measurements.amounts import (
+    increases,
+    largest,
+    number_groups,
+    part_amounts,
+    union_hours,
+)
+from features.measurements.coverage import Rows, ends, nanoseconds, numbers_of, ranked_groups
 from features.measurements.plausible import each
 from features.measurements.records import (
     AMOUNT,
@@ -28,14 +51,14 @@ from features.measurements.records import (
     Amount,
     content,
 )
-from features.measurements.wall_clock import nights
+from features.measurements.wall_clock import nights, sleep_episodes
 
 SLEEP = "REHABCAST//SLEEP"
 LONGEST = pd.Timedelta(hours=36)
 """A longer interval is not of one day."""
 
-KEY = [SUBJECT_LABEL, CODE, "day"]
-_HOUR_NS = 3_600_000_000_000
+NEVER = np.iinfo(np.int64).min + 1
+"""Stands for an unknown time: before all others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,215 +92,154 @@ def day_values(records: pd.DataFrame) -> DayValues:
         Dated records of assessments and daily values, each statement once.
     """
     records, problems = _within_a_day(records)
-    dated = records.assign(day=_days(records))
-    single = dated[AMOUNT] == str(Amount.ONCE)
-    once, undecided = _latest(dated[single])
-    several = dated[~single]
-    several = several[~pd.MultiIndex.from_frame(several[KEY]).isin(_keys(once))]
-    counted = _chosen(_by_source(several))
-    values = pd.concat([once, counted.assign(**{TIME: counted["day"], TEXT: None})])
-    columns = [SUBJECT_LABEL, TIME, CODE, NUMBER, TEXT]
-    return DayValues(
-        values=values[columns].reset_index(drop=True), problems=[*problems, *undecided]
+    day = _days(records)
+    quantity_N, first_Q = number_groups(
+        *numbers_of(records, [SUBJECT_LABEL, CODE]), nanoseconds(day)
     )
-
-
-def _keys(table: pd.DataFrame) -> pd.MultiIndex:
-    return pd.MultiIndex.from_frame(table[KEY])
+    is_single = (records[AMOUNT] == str(Amount.ONCE)).to_numpy()
+    single_N, undecided = _latest(records, quantity_N, np.flatnonzero(is_single))
+    has_single_Q = np.zeros(len(first_Q), dtype=np.bool_)
+    has_single_Q[quantity_N[single_N]] = True
+    rest_N = np.flatnonzero(~is_single & ~has_single_Q[quantity_N])
+    rest = records.iloc[rest_N].assign(day=day.iloc[rest_N], quantity=quantity_N[rest_N])
+    counted, open_totals = _counted(rest)
+    columns = [SUBJECT_LABEL, TIME, CODE, NUMBER, TEXT]
+    values = pd.concat([records.iloc[single_N][columns], counted[columns]], ignore_index=True)
+    return DayValues(values=values, problems=[*problems, *undecided, *open_totals])
 
 
 def _within_a_day(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
-    long = (records[END] - records[TIME]) > LONGEST
-    return records[~long], each(
+    lasts = records[END] - records[TIME]
+    long, backwards = lasts > LONGEST, lasts < pd.Timedelta(0)
+    problems = each(
         records[long],
         lambda row: f"{row[TIME]:%Y-%m-%d} to {row[END]:%Y-%m-%d} is more than a day",
         "export values of single days or shorter",
         "intervals of several days",
     )
+    problems += each(
+        records[backwards],
+        lambda row: f"it ends at {row[END]}, before it begins at {row[TIME]}",
+        "correct its times in the source",
+        "intervals that end before they begin",
+    )
+    return records[~long & ~backwards], problems
 
 
 def _days(records: pd.DataFrame) -> pd.Series:
     """Return each record's day: of waking for sleep, else that on which it begins."""
-    day = records[TIME].dt.normalize()
-    asleep = (records[CODE] == SLEEP) & records[END].notna()
-    day = day.mask(asleep, nights(records[TIME], records[END]))
     # A running total at midnight closes the day before.
     running = records[AMOUNT] == str(Amount.RUNNING)
-    return day.mask(running, (records[TIME] - pd.Timedelta(seconds=1)).dt.normalize())
+    begins = records[TIME].mask(running, records[TIME] - pd.Timedelta(seconds=1))
+    day: pd.Series = begins.dt.normalize()
+    asleep = ((records[CODE] == SLEEP) & records[END].notna()).to_numpy()
+    if not asleep.any():
+        return day
+    sleep = records[asleep]
+    sleeper_N, _ = number_groups(*numbers_of(sleep, [SUBJECT_LABEL, SOURCE]))
+    bounds = sleep_episodes(sleeper_N, nanoseconds(sleep[TIME]), nanoseconds(sleep[END]))
+    start, end = (pd.Series(pd.to_datetime(bound), index=sleep.index) for bound in bounds)
+    # What looks like sleep for days is no one night: each piece keeps its own day.
+    endless = end - start > LONGEST
+    start, end = start.mask(endless, sleep[TIME]), end.mask(endless, sleep[END])
+    day[asleep] = nights(start, end).astype(day.dtype)
+    return day
 
 
-def _latest(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
-    """Of a day's single values keep that with the latest time; equally late ones must agree."""
-    if records.empty:
-        return records, []
-    # Records of one moment that were changed later are newer.
-    last = records.groupby(KEY, sort=False)[TIME].transform("max")
-    kept = records[records[TIME] == last]
-    values = content(kept, [NUMBER, TEXT])
-    differ = values.groupby([kept[name] for name in KEY]).transform("nunique") > 1
+def _latest(records: pd.DataFrame, quantity_N: Rows, single_N: Rows) -> tuple[Rows, list[Problem]]:
+    """Of a day's single values keep that with the latest time; equally late ones must agree.
+
+    Of values of one moment the one changed last counts, if all say when that was.
+    """
+    rows = records.iloc[single_N]
+    quantity = quantity_N[single_N]
+    last = (rows[TIME] == rows.groupby(quantity)[TIME].transform("max")).to_numpy()
+    rows, quantity, single_N = rows[last], quantity[last], single_N[last]
+    newest = _changed_last(rows[UPDATED], quantity)
+    rows, quantity, single_N = rows[newest], quantity[newest], single_N[newest]
+    differ = np.zeros(len(rows), dtype=np.bool_)
+    several = pd.Series(quantity).duplicated(keep=False).to_numpy()
+    if several.any():
+        said = content(rows[several], [NUMBER, TEXT])
+        differ[several] = said.groupby(quantity[several]).transform("nunique") > 1
     problems = each(
-        kept[differ],
+        rows[differ],
         lambda row: f"{row[TIME]:%Y-%m-%d} has several different values at the same time",
         "keep the right one in the source, or give each its time of day",
         "different values of one person, day and quantity",
     )
-    return kept[~differ].drop_duplicates(KEY), problems
+    first = ~pd.Series(quantity).duplicated().to_numpy()
+    return single_N[~differ & first], problems
 
 
-def _by_source(records: pd.DataFrame) -> pd.DataFrame:
-    """Return one value for each person, code, day and source, with the hours that it covers."""
-    key = [*KEY, SOURCE]
-    tables = []
-    for amount, rows in records.groupby(AMOUNT, sort=True):
+def _changed_last(updated: pd.Series, group_N: Rows) -> NDArray[np.bool_]:
+    """Return which rows of each group were changed last; all where one does not say when."""
+    groups = updated.groupby(group_N)
+    known = updated.notna().groupby(group_N).transform("all")
+    return np.asarray(~known | (updated == groups.transform("max")), dtype=np.bool_)
+
+
+def _counted(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
+    """Return one value for each person, code and day: of the source that counts."""
+    group_N, first_G = number_groups(records["quantity"].to_numpy(), *numbers_of(records, [SOURCE]))
+    codes = records[CODE].iloc[first_G]
+    added_G = codes.map({code: is_added_up(code) for code in codes.unique()}).to_numpy(dtype=bool)
+    total_G, problems = _totals(records, group_N, added_G)
+    stated_G = _amounts(records, group_N, len(first_G))
+    value_G = np.where(added_G, np.fmax(total_G, stated_G), total_G)
+    value_G = np.where(np.isnan(value_G), stated_G, value_G)
+    order = ranked_groups(records, group_N, first_G, added_G, ~np.isnan(total_G), value_G)
+    order = order[~np.isnan(value_G[order])]
+    quantity = records["quantity"].to_numpy()[first_G[order]]
+    chosen_G = order[~pd.Series(quantity).duplicated().to_numpy()]
+    values = records.iloc[first_G[chosen_G]].copy()
+    values[TIME], values[NUMBER], values[TEXT] = values["day"], value_G[chosen_G], None
+    return values, problems
+
+
+def _totals(
+    records: pd.DataFrame, group_N: Rows, added_G: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], list[Problem]]:
+    """Return each group's figure of the whole day, NaN where there is none.
+
+    Of several the one changed last counts. If that isn't known, of amounts the larger, because it
+    was read later in the day; anything else must agree.
+    """
+    is_total = (records[AMOUNT] == str(Amount.TOTAL)).to_numpy()
+    rows, group = records[is_total], group_N[is_total]
+    newest = _changed_last(rows[UPDATED], group)
+    rows, group = rows[newest], group[newest]
+    differ = (rows.groupby(group)[NUMBER].transform("nunique") > 1).to_numpy() & ~added_G[group]
+    problems = each(
+        rows[differ],
+        lambda row: f"one source gives several different values for {row[TIME]:%Y-%m-%d}",
+        "keep the right one in the source",
+        "different values of one person, day and quantity",
+    )
+    value_N = rows[NUMBER].to_numpy()[~differ]
+    return largest(group[~differ], value_N, len(added_G)), problems
+
+
+def _amounts(records: pd.DataFrame, group_N: Rows, groups: int) -> NDArray[np.float64]:
+    """Return what the parts, intervals, readings or running totals of each group come to."""
+    value_G = np.full(groups, np.nan)
+    updated_N = np.where(records[UPDATED].notna(), nanoseconds(records[UPDATED]), NEVER)
+    for amount, rows in records.groupby(AMOUNT, sort=True).indices.items():
+        group, number = group_N[rows], records[NUMBER].to_numpy()[rows]
+        start, end = nanoseconds(records[TIME])[rows], ends(records)[rows]
         if amount == Amount.PART:
-            value = _parts(rows, key)
-        elif amount == Amount.TOTAL:
-            value = _totals(rows, key)
+            found_G = part_amounts(group, start, end, number, updated_N[rows], groups)
         elif amount == Amount.INTERVAL:
-            value = _union_hours(rows, key)
+            found_G = union_hours(group, start, end, groups)
         elif amount == Amount.RUNNING:
-            value = _increases(rows, key)
+            counter = pd.factorize(records[TEXT].iloc[rows])[0]
+            found_G = increases(group, counter, start, number, groups)
+        elif amount == Amount.READING:
+            found_G = np.bincount(group, number, groups) / np.maximum(
+                np.bincount(group, minlength=groups), 1
+            )
         else:
-            value = rows.groupby(key, sort=True)[NUMBER].mean()
-        tables.append(value.rename(NUMBER).reset_index().assign(amount=amount))
-    if not tables:
-        return pd.DataFrame(columns=[*key, NUMBER, "hours", "records", "all_hours", "all_records"])
-    values = pd.concat(tables, ignore_index=True)
-    total = values["amount"] == str(Amount.TOTAL)
-    # A day's total stands for its parts; the larger counts, as a total can't be less than they are.
-    added = values[CODE].map(is_added_up)
-    stands = total.groupby([values[name] for name in key]).transform("any") & ~added
-    values = values[~stands | total]
-    values = values.groupby(key, as_index=False, sort=True)[NUMBER].max()
-    return values.merge(_coverage(records, key), on=key).merge(
-        _coverage(records, [SUBJECT_LABEL, "day", SOURCE]).rename(
-            columns={"hours": "all_hours", "records": "all_records"}
-        ),
-        on=[SUBJECT_LABEL, "day", SOURCE],
-    )
-
-
-def _coverage(records: pd.DataFrame, key: list[str]) -> pd.DataFrame:
-    """Return how many hours of the day each group touches, and how many records it has."""
-    rows = records.reset_index(drop=True)
-    whole_day = (rows[AMOUNT] == str(Amount.TOTAL)).to_numpy()
-    start_N = rows[TIME].to_numpy().astype("datetime64[ns]").astype(np.int64)
-    end_N = rows[END].where(rows[END].notna(), rows[TIME]).to_numpy().astype("datetime64[ns]")
-    last_N = np.maximum(end_N.astype(np.int64) - 1, start_N)
-    last_N = np.where(whole_day, start_N, last_N)
-    first_N = start_N // _HOUR_NS
-    count_N = last_N // _HOUR_NS - first_N + 1
-    at_N = np.repeat(np.arange(len(rows)), count_N)
-    step_N = np.arange(len(at_N)) - np.repeat(np.cumsum(count_N) - count_N, count_N)
-    touched = rows[key].iloc[at_N].assign(hour=first_N[at_N] + step_N)
-    hours = touched.drop_duplicates().groupby(key, sort=False).size().rename("hours")
-    return pd.concat(
-        [hours, rows.groupby(key, sort=False).size().rename("records")], axis=1
-    ).reset_index()
-
-
-def _chosen(values: pd.DataFrame) -> pd.DataFrame:
-    """Choose one source for each person, code and day."""
-    added = values[CODE].map(is_added_up).astype(bool)
-    ranked = values.assign(
-        readings=values["records"].mask(added, 0), amount_of=values[NUMBER].where(added, 0.0)
-    )
-    order = ["hours", "readings", "all_hours", "all_records", "amount_of"]
-    ranked = ranked.sort_values([*order, SOURCE], ascending=[False] * len(order) + [True])
-    return ranked.drop_duplicates(KEY)
-
-
-def _totals(rows: pd.DataFrame, key: list[str]) -> pd.Series:
-    """Of several totals of one source the larger amount, else the one stated last."""
-    added = rows[CODE].map(is_added_up)
-    latest = rows.sort_values([TIME, UPDATED, NUMBER], na_position="first")
-    last = latest.groupby(key, sort=True)[NUMBER].last()
-    largest = rows[added].groupby(key, sort=True)[NUMBER].max()
-    return largest.reindex(last.index).fillna(last)
-
-
-def _parts(rows: pd.DataFrame, key: list[str]) -> pd.Series:
-    ordered = rows.sort_values([*key, TIME, END], na_position="first", kind="stable")
-    groups = ordered.groupby(key, sort=False).ngroup().to_numpy()
-    start_N, end_N = _bounds(ordered)
-    overlapping = _overlapping_groups(groups, start_N, end_N)
-    value_N = ordered[NUMBER].to_numpy(dtype=float)
-    updated_N = ordered[UPDATED].to_numpy().astype("datetime64[ns]").astype(np.int64)
-    total = ordered.groupby(key, sort=False)[NUMBER].sum()
-    for group in overlapping:
-        at = np.flatnonzero(groups == group)
-        rows_of = list(zip(start_N[at], end_N[at], value_N[at], updated_N[at], strict=True))
-        total.iloc[group] = _amount(rows_of)
-    return total
-
-
-def _bounds(rows: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    start = rows[TIME].to_numpy().astype("datetime64[ns]").astype(np.int64)
-    end = rows[END].where(rows[END].notna(), rows[TIME]).to_numpy()
-    return start, end.astype("datetime64[ns]").astype(np.int64)
-
-
-def _overlapping_groups(
-    group_N: NDArray[np.int64], start_N: NDArray[np.int64], end_N: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Return the groups, each in order of start, in which an interval begins before another ends."""
-    latest = pd.Series(end_N).groupby(group_N).cummax().to_numpy()
-    same = np.concatenate([[False], group_N[1:] == group_N[:-1]])
-    before = np.concatenate([[np.iinfo(np.int64).min], latest[:-1]])
-    return np.unique(group_N[same & (start_N < before)])
-
-
-def _amount(rows: list[tuple[int, int, float, int]]) -> float:
-    """Add up intervals; one that contains others counts as they do, or as itself if that is more.
-
-    Of two values of the very same interval the one that was changed last counts, else the larger.
-    """
-    by_bounds: dict[tuple[int, int], tuple[int, float]] = {}
-    moments = 0.0
-    outer = [(start, end) for start, end, _, _ in rows if end > start]
-    for start, end, value, updated in rows:
-        if end == start:
-            if not any(low <= start < high for low, high in outer):
-                moments += value
             continue
-        known = by_bounds.get((start, end), (np.iinfo(np.int64).min, -np.inf))
-        by_bounds[start, end] = max(known, (updated, value))
-    left = sorted(by_bounds, key=lambda bounds: (bounds[0], -bounds[1]))
-    total = moments
-    while left:
-        start, end = left.pop(0)
-        inside = [bounds for bounds in left if bounds[1] <= end]
-        left = [bounds for bounds in left if bounds[1] > end]
-        parts = [
-            (low, high, by_bounds[low, high][1], by_bounds[low, high][0]) for low, high in inside
-        ]
-        total += max(by_bounds[start, end][1], _amount(parts) if parts else 0.0)
-    return total
-
-
-def _union_hours(rows: pd.DataFrame, key: list[str]) -> pd.Series:
-    """Return the hours that at least one interval covers."""
-    ordered = rows.sort_values([*key, TIME, END], kind="stable")
-    start_N, end_N = _bounds(ordered)
-    group_N = ordered.groupby(key, sort=False).ngroup().to_numpy()
-    latest_N = pd.Series(end_N).groupby(group_N).cummax().to_numpy()
-    same = np.concatenate([[False], group_N[1:] == group_N[:-1]])
-    before_N = np.where(same, np.concatenate([[0], latest_N[:-1]]), start_N)
-    new_N = np.maximum(latest_N - np.maximum(start_N, before_N), 0)
-    hours = pd.Series(new_N / _HOUR_NS, index=ordered.index)
-    return hours.groupby([ordered[name] for name in key], sort=False).sum()
-
-
-def _increases(rows: pd.DataFrame, key: list[str]) -> pd.Series:
-    """Add up by how much running totals rose in a day, for each counter (`text_value`).
-
-    A total below the one before has started again at zero, as it does at the beginning of a day.
-    """
-    counter = [*key, TEXT]
-    ordered = rows.assign(**{TEXT: rows[TEXT].fillna("")}).sort_values(
-        [*counter, TIME, NUMBER], kind="stable"
-    )
-    before = ordered.groupby(counter, sort=False)[NUMBER].shift(fill_value=0.0)
-    risen = ordered[NUMBER] - before
-    new = risen.where(risen >= 0, ordered[NUMBER])
-    return new.groupby([ordered[name] for name in key], sort=False).sum()
+        there_G = np.bincount(group, minlength=groups) > 0
+        value_G = np.fmax(value_G, np.where(there_G, found_G, np.nan))
+    return value_G

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from contracts.cohort import CODE, NUMBER, TIME
-from contracts.errors import Problem
+from contracts.errors import MOST_PLACES, Problem
 from contracts.vocabulary import Kind, vocabulary
 from features.measurements.records import (
     AMOUNT,
@@ -62,10 +62,12 @@ def plausible_dates(
 
 
 def plausible_values(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
-    """Leave out single values outside the vocabulary's range, and what they may have corrected.
+    """Leave out values outside the vocabulary's range, and what they may have corrected.
 
     A value that can't be right, or can't be read (`Amount.UNUSABLE`), may be the correction of
-    another of that person, day and code. Nobody knows which is true, so both go.
+    another of that person, day and code. Nobody knows which is true, so both go. A reading stands
+    for its moment alone: an impossible one, such as a heart rate of 0, only goes itself. Parts of a
+    day are judged as a whole, later.
     """
     words = vocabulary()
     code = records[CODE]
@@ -75,7 +77,8 @@ def plausible_values(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]
     )
     single = records[AMOUNT].isin([str(Amount.ONCE), str(Amount.TOTAL)])
     number = records[NUMBER]
-    impossible = single & low.notna() & ~((number >= low) & (number <= high))
+    reading = records[AMOUNT] == str(Amount.READING)
+    impossible = (single | reading) & low.notna() & ~((number >= low) & (number <= high))
     problems = each(
         records[impossible], lambda row: _impossible(row, words[row[CODE]].unit),
         "check the entry and its unit", "values outside the possible range",
@@ -84,9 +87,15 @@ def plausible_values(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]
     bad = impossible | unusable
     if not bad.any():
         return records, problems
-    key = pd.MultiIndex.from_arrays([records[SUBJECT_LABEL], code, records[TIME].dt.normalize()])
     measured = code.map({c: e.kind is not Kind.EVENT for c, e in words.items()}).eq(True)
-    beside = measured & single & ~bad & key.isin(key[bad.to_numpy()])
+    beside = measured & single & ~bad
+    doubtful = bad & ~reading
+    if beside.any() and doubtful.any():
+        days = records[TIME].dt.normalize()
+        key = pd.MultiIndex.from_arrays([records[SUBJECT_LABEL], code, days])
+        beside &= key.isin(key[doubtful.to_numpy()])
+    else:
+        beside &= False
     problems += each(
         records[beside],
         lambda row: (
@@ -109,15 +118,21 @@ def _impossible(row: pd.Series, unit: str) -> str:
 def each(
     rows: pd.DataFrame, found: Callable[[pd.Series], str], advice: str, cause: str
 ) -> list[Problem]:
-    """Return a problem for each record that was left out, grouped by cause later."""
-    return [
-        Problem(
-            file=str(row[FILE]) or "*",
-            row=row_of(row[PLACE]),
-            field=str(row[CODE]),
-            found=f"{found(row)}, the record was left out",
-            advice=advice,
-            cause=cause,
+    """Return a problem for each file and code of which records were left out, with the count."""
+    problems = []
+    for (file, code), group in rows.groupby([FILE, CODE], sort=False):
+        first = group.iloc[0]
+        places = [str(place) for place in group[PLACE].iloc[:MOST_PLACES] if place]
+        problems.append(
+            Problem(
+                file=str(file) or "*",
+                row=row_of(first[PLACE]),
+                field=str(code),
+                found=f"{found(first)}, the record was left out",
+                advice=advice,
+                cause=cause,
+                count=len(group),
+                places=tuple(f"row {place}" if row_of(place) else place for place in places),
+            )
         )
-        for _, row in rows.iterrows()
-    ]
+    return problems

@@ -109,7 +109,10 @@ def record_table(table: pd.DataFrame) -> pd.DataFrame:
     text = full[TEXT] if TEXT in full else pd.Series(None, index=full.index)
     full[TEXT] = text.astype(object).where(text.notna(), None)
     for name, default in _TEXT_DEFAULTS.items():
-        given = full[name] if name in full else pd.Series(default, index=full.index)
+        given = full[name] if name in full else pd.Series(default, index=full.index, dtype=str)
+        if given.dtype == "str" and not given.isna().any():
+            full[name] = given
+            continue
         full[name] = given.astype(object).where(given.notna(), default).astype(str)
     return full[list(RECORD_COLUMNS)]
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from contracts.cohort import CODE, NUMBER, TEXT, TIME
 from contracts.errors import Problem
+from features.measurements.amounts import number_groups
 from features.measurements.records import (
     AMOUNT,
     END,
@@ -24,52 +27,70 @@ from features.measurements.records import (
 
 CONTENT = [SUBJECT_LABEL, TIME, END, CODE, NUMBER, TEXT, AMOUNT, SOURCE]
 
+STATED = "stated"
+"""Column added here: how often one file holds the statement. Only readings that nothing else can
+tell apart are weighed by it (`features.measurements.days`)."""
+
 
 def newest_versions(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
     """Return the records of the newest version of each statement, each once.
 
     Of the rows with one `record_id` those with the highest version count, whatever their order and
     file; where the versions have no number, those that were changed last. Rows of the same version
-    that do not say the same leave it open which is right: they are left out and reported.
+    that do not say the same leave it open which is right: they are left out and reported. So do
+    rows of which some have no number and some no time of change.
 
     Parameters
     ----------
     records
         With `RECORD_COLUMNS`.
+
+    Returns
+    -------
+    The records with the column `STATED`.
     """
     named = records[RECORD_ID] != ""
-    numbered, rest = records[named], records[~named]
+    several = named & records[RECORD_ID].where(named).duplicated(keep=False)
     problems: list[Problem] = []
-    if len(numbered) and numbered.duplicated(RECORD_ID).any():
-        numbered = _newest(numbered)
-        open_ids = _undecided(numbered)
-        problems = list(_undecided_problems(numbered[numbered[RECORD_ID].isin(open_ids)]))
-        numbered = numbered[~numbered[RECORD_ID].isin(open_ids)]
-    kept = pd.concat([numbered, rest]).sort_index()
-    return _stated_once(kept[kept[AMOUNT] != Amount.WITHDRAWN]), problems
+    keep = pd.Series(True, index=records.index)
+    if several.any():
+        versions = records[several]
+        newest = versions[_newest(versions)]
+        open_ids = _undecided(newest)
+        undecided = newest[RECORD_ID].isin(open_ids)
+        problems = list(_undecided_problems(newest[undecided]))
+        keep[several] = False
+        keep[newest.index[~undecided]] = True
+    keep &= records[AMOUNT] != str(Amount.WITHDRAWN)
+    return _stated_once(records[keep]), problems
 
 
-def _newest(records: pd.DataFrame) -> pd.DataFrame:
-    """Keep the rows of each statement's highest version, else of its last change."""
-    all_numbered = records[VERSION].notna().groupby(records[RECORD_ID]).transform("all")
-    version = records[VERSION].where(all_numbered)
-    highest = version.groupby(records[RECORD_ID]).transform("max")
-    kept = records[version.isna() | (version == highest)]
-    updated = kept[UPDATED].groupby(kept[RECORD_ID]).transform("max")
-    return kept[updated.isna() | (kept[UPDATED] == updated)]
+def _newest(records: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return which rows are of each statement's highest version, else of its last change."""
+    kept_N = np.ones(len(records), dtype=np.bool_)
+    statement_N = pd.factorize(records[RECORD_ID])[0]
+    for name in (VERSION, UPDATED):
+        # A version without a number can't be compared with the others, nor a time with none.
+        value = records[name].where(kept_N)
+        groups = value.groupby(statement_N)
+        known = (records[name].notna() | ~kept_N).groupby(statement_N).transform("all")
+        kept_N &= (~known | (value == groups.transform("max"))).to_numpy(dtype=np.bool_)
+    return kept_N
 
 
 def _undecided(records: pd.DataFrame) -> set[str]:
-    """Return the statements whose newest version says different things in different places."""
-    where = records[FILE] + "\n" + records[PLACE]
-    # The rows of one statement in one place are its parts; two places must hold the same parts.
-    parts = (
-        content(records, CONTENT)
-        .groupby([records[RECORD_ID], where], sort=False)
-        .agg(lambda hashes: hash(tuple(sorted(hashes))))
-    )
-    different = parts.groupby(level=0).nunique() > 1
-    return set(different[different].index)
+    """Return the statements whose newest version says different things in different places.
+
+    The rows of one statement in one place are its parts; two places must hold the same parts.
+    """
+    statement_N, ids = pd.factorize(records[RECORD_ID])
+    place_N = pd.factorize(records[PLACE])[0]
+    parts_N, first_P = number_groups(statement_N, pd.factorize(records[FILE])[0], place_N)
+    # A sum does not depend on the order of the parts; it wraps around.
+    said_P = np.zeros(len(first_P), dtype=np.uint64)
+    np.add.at(said_P, parts_N, content(records, CONTENT).to_numpy())
+    said = pd.Series(said_P).groupby(statement_N[first_P])
+    return set(ids[np.flatnonzero((said.nunique() > 1).to_numpy())])
 
 
 def _undecided_problems(records: pd.DataFrame) -> Iterator[Problem]:
@@ -79,7 +100,7 @@ def _undecided_problems(records: pd.DataFrame) -> Iterator[Problem]:
             file=str(first[FILE]),
             row=row_of(first[PLACE]),
             field=str(first[CODE]),
-            found=f"{record_id} is there {rows[[FILE, PLACE]].drop_duplicates().shape[0]} times with"
+            found=f"{record_id} is there {len(rows[[FILE, PLACE]].drop_duplicates())} times with"
             " different content and no version that tells which is newer, it was left out",
             advice="export it again with its versions, or keep one",
             cause="one record with different content",
@@ -92,13 +113,26 @@ def _stated_once(records: pd.DataFrame) -> pd.DataFrame:
     Two statements with identities of their own and only a date may be two of a kind, such as two
     sessions of therapy on one day: both stay.
     """
-    if records.empty:
-        return records
-    dated_only = (
-        (records[RECORD_ID] != "") & records[END].isna() & (records[AMOUNT] == str(Amount.PART))
-    )
-    identity = records[RECORD_ID].where(dated_only, "")
-    return records[~records[CONTENT].assign(identity=identity).duplicated(keep="first")]
+    # Few rows have a time and a number in common; only they need to be compared in full.
+    alike = records.duplicated([TIME, END, NUMBER], keep=False).to_numpy()
+    stated_N = np.ones(len(records), dtype=np.int64)
+    if not alike.any():
+        return records.assign(**{STATED: stated_N})
+    # Of equal rows the one changed last stays, in any order of the files.
+    rows = records[alike].assign(at=np.flatnonzero(alike))
+    rows = rows.sort_values([UPDATED, FILE, PLACE], ascending=[False, True, True], kind="stable")
+    dated_only = (rows[RECORD_ID] != "") & rows[END].isna() & (rows[AMOUNT] == str(Amount.PART))
+    said = [rows[name] for name in CONTENT] + [rows[RECORD_ID].where(dated_only, "")]
+    statement_N, first_S = number_groups(*(pd.factorize(column)[0] for column in said))
+    file_N = pd.factorize(rows[FILE])[0]
+    in_file_N, first_F = number_groups(statement_N, file_N)
+    most_S = np.zeros(len(first_S), dtype=np.int64)
+    np.maximum.at(most_S, statement_N[first_F], np.bincount(in_file_N))
+    at_N = rows["at"].to_numpy()
+    stated_N[at_N] = most_S[statement_N]
+    keep_N = ~alike
+    keep_N[at_N[first_S]] = True
+    return records.assign(**{STATED: stated_N})[keep_N]
 
 
 def row_of(place: object) -> int | None:

@@ -26,6 +26,9 @@ EARLIEST = pd.Timestamp("1990-01-01")
 NIGHT_FROM_HOUR = 18
 """Sleep that begins at 18:00 or later is of the night that ends on the next day."""
 
+LONGEST_AWAKE = pd.Timedelta(minutes=60)
+"""Sleep that goes on sooner is the same sleep (van Hees 2018)."""
+
 ISO_FORM = "ISO 8601, such as 2024-03-05 or 2024-03-05T09:30:00+01:00"
 
 _ISO_PARTS = (
@@ -33,6 +36,7 @@ _ISO_PARTS = (
     r" ?(?P<offset>Z|[+-]\d{2}(?::?\d{2})?)?$"
 )
 _UTC_OFFSETS = frozenset({"Z", "+00:00", "+0000", "+00", "-00:00", "-0000"})
+_FIXED_ZONE = re.compile(r"^(?:GMT|UTC)(?P<offset>[+-]\d{2}(?::?\d{2})?)$")
 _TOKENS = {
     "YYYY": "%Y", "YY": "%y", "MM": "%m", "M": "%m", "DD": "%d", "D": "%d", "HH": "%H",
     "hh": "%I", "h": "%I", "mm": "%M", "ss": "%S", "A": "%p",
@@ -56,12 +60,15 @@ class Times:
         whole column.
     in_utc_N
         Times in UTC for which no zone is known: their days are days in UTC.
+    offset_N
+        timedelta64[ns] by which the wall clock is ahead of UTC; NaT where the time does not say.
     """
 
     time_N: NDArray[np.datetime64]
     bad_N: NDArray[np.bool_]
     other_order_N: NDArray[np.bool_]
     in_utc_N: NDArray[np.bool_]
+    offset_N: NDArray[np.timedelta64]
 
 
 def read_times(cells: pd.Series, *, zone: str = "", form: str = "") -> Times:
@@ -92,12 +99,21 @@ def read_times(cells: pd.Series, *, zone: str = "", form: str = "") -> Times:
         offset = parts["offset"].fillna("")
     time_N = parsed.to_numpy(dtype="datetime64[ns]")
     utc_N = offset.isin(_UTC_OFFSETS).to_numpy() & ~np.isnat(time_N)
+    ahead_N = _offsets(offset)
     if zone and utc_N.any():
         time_N = time_N.copy()
-        time_N[utc_N] = to_wall_clock(time_N[utc_N], zone)
+        written_N = time_N[utc_N]
+        time_N[utc_N] = to_wall_clock(written_N, zone)
+        ahead_N[utc_N] = time_N[utc_N] - written_N
     bad_N = np.isnat(time_N) & (text != "").to_numpy()
     other_N = bad_N & text.str.match(_OTHER_ORDER).to_numpy(dtype=bool)
-    return Times(time_N=time_N, bad_N=bad_N, other_order_N=other_N, in_utc_N=utc_N & (not zone))
+    return Times(
+        time_N=time_N,
+        bad_N=bad_N,
+        other_order_N=other_N,
+        in_utc_N=utc_N & (not zone),
+        offset_N=ahead_N,
+    )
 
 
 def read_time(written: object, *, zone: str = "", form: str = "") -> tuple[pd.Timestamp, bool]:
@@ -141,12 +157,19 @@ def strptime_form(form: str) -> str:
 def to_wall_clock(utc_N: NDArray[np.datetime64], zone: str) -> NDArray[np.datetime64]:
     """Turn times in UTC into the naive wall clock of a zone.
 
+    Parameters
+    ----------
+    zone
+        IANA name, or a fixed offset as phones name it (`GMT+0530`).
+
     Raises
     ------
-    ZoneInfoNotFoundError
+    ZoneInfoNotFoundError, ValueError
         There is no such zone.
     """
-    local = pd.DatetimeIndex(utc_N).tz_localize("UTC").tz_convert(ZoneInfo(zone))
+    fixed = _FIXED_ZONE.match(zone)
+    where = dt.timezone(_offset(fixed["offset"])) if fixed else ZoneInfo(zone)
+    local = pd.DatetimeIndex(utc_N).tz_localize("UTC").tz_convert(where)
     return local.tz_localize(None).to_numpy()
 
 
@@ -156,15 +179,52 @@ def nights(start: pd.Series, end: pd.Series) -> pd.Series:
     Sleep that begins in the evening, from `NIGHT_FROM_HOUR`, belongs to the next day; any other to
     the day on which it ends. So a night in pieces stays one night, and a nap stays on its day.
     """
-    day = end.where(end.notna(), start).dt.normalize()
+    day: pd.Series = end.where(end.notna(), start).dt.normalize()
     evening = start.dt.hour >= NIGHT_FROM_HOUR
     return day.mask(evening, start.dt.normalize() + pd.Timedelta(days=1))
+
+
+def sleep_episodes(
+    group_N: NDArray[np.int64], start_N: NDArray[np.int64], end_N: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return when the sleep to which each interval belongs began and ended.
+
+    Intervals of one group (a person and source) between which less than `LONGEST_AWAKE` lies are
+    one sleep, such as a night in stages; so it does not matter in how many pieces it is stated.
+
+    Parameters
+    ----------
+    start_N, end_N
+        Nanoseconds on one clock.
+    """
+    order = np.lexsort((end_N, start_N, group_N))
+    group, start, end = group_N[order], start_N[order], end_N[order]
+    latest = pd.Series(end).groupby(group).cummax().to_numpy()
+    apart = (group[1:] != group[:-1]) | (start[1:] - latest[:-1] >= LONGEST_AWAKE.value)
+    episode = np.concatenate([[0], np.cumsum(apart)])[: len(order)]
+    by_episode = pd.DataFrame({"start": start, "end": latest}).groupby(episode)
+    began, ended = np.empty_like(start_N), np.empty_like(end_N)
+    began[order] = by_episode["start"].transform("min").to_numpy()
+    ended[order] = by_episode["end"].transform("max").to_numpy()
+    return began, ended
 
 
 def latest_possible(now: dt.datetime | None = None) -> pd.Timestamp:
     """Return the end of tomorrow: clocks of other zones may be ahead, but not by more."""
     today = pd.Timestamp(now or dt.datetime.now(dt.UTC)).tz_localize(None).normalize()
     return today + pd.Timedelta(days=2)
+
+
+def _offsets(written: pd.Series) -> NDArray[np.timedelta64]:
+    """Return written offsets, such as `+01:00`; NaT for none."""
+    known = {text: _offset(text) for text in written.unique() if text}
+    return written.map(known).to_numpy(dtype="timedelta64[ns]", copy=True)
+
+
+def _offset(written: str) -> dt.timedelta:
+    digits = "" if written == "Z" else written[1:].replace(":", "")
+    ahead = dt.timedelta(hours=int(digits[:2] or 0), minutes=int(digits[2:] or 0))
+    return -ahead if written.startswith("-") else ahead
 
 
 def _as_text(cell: object) -> str:
@@ -177,10 +237,12 @@ def _as_text(cell: object) -> str:
 
 def _times(time_N: NDArray[np.datetime64]) -> Times:
     no_N = np.zeros(len(time_N), dtype=np.bool_)
-    return Times(time_N=time_N, bad_N=no_N, other_order_N=no_N, in_utc_N=no_N)
+    offset_N = np.full(len(time_N), "NaT", dtype="timedelta64[ns]")
+    return Times(time_N=time_N, bad_N=no_N, other_order_N=no_N, in_utc_N=no_N, offset_N=offset_N)
 
 
 def _zoned(cells: pd.Series, zone: str) -> Times:
+    utc_N = cells.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy(dtype="datetime64[ns]")
     in_utc = str(cells.dt.tz) in {"UTC", "Etc/UTC", "UTC+00:00", "+00:00"}
     if in_utc and zone:
         cells = cells.dt.tz_convert(ZoneInfo(zone))
@@ -191,4 +253,5 @@ def _zoned(cells: pd.Series, zone: str) -> Times:
         bad_N=times.bad_N,
         other_order_N=times.other_order_N,
         in_utc_N=known_N & (in_utc and not zone),
+        offset_N=times.time_N - utc_N,
     )

@@ -96,6 +96,16 @@ UNSUPPORTED = (
         advice=AS_TABLE,
     ),
     UnsupportedFormat(
+        title="clinical document (CDA) beside a phone's health export",
+        matches=lambda head: b"<ClinicalDocument" in head,
+        advice="import the export.xml beside it, which holds the same values, without this file",
+    ),
+    UnsupportedFormat(
+        title="route of a workout (GPX)",
+        matches=lambda head: b"<gpx" in head[:2048],
+        advice="leave it out: nothing is computed from routes",
+    ),
+    UnsupportedFormat(
         title="zip archive of something other than an ActiGraph recording or a phone's export",
         matches=lambda head: head.startswith(ZIP_MAGIC),
         advice="unpack it, and import the file or the folder that was in it",
@@ -208,8 +218,14 @@ def _gzip(path: Path) -> Iterator[IO[bytes]]:
 @contextmanager
 def _phone_export(path: Path) -> Iterator[IO[bytes]]:
     with zipfile.ZipFile(path) as archive:
-        names = [n for n in archive.namelist() if n.endswith("/export.xml")]
-        if not names:
-            raise LookupError("no export.xml in it")
-        with archive.open(names[0]) as stream:
+        # The phone names the file in its own language, so that only its content tells it.
+        exports = []
+        for member in archive.infolist():
+            if member.filename.lower().endswith(".xml"):
+                with archive.open(member) as stream:
+                    if apple_health.FORMAT.matches(stream.read(HEAD_BYTES)):
+                        exports.append(member)
+        if len(exports) != 1:
+            raise LookupError(f"{len(exports)} health exports in it, where one is expected")
+        with archive.open(exports[0]) as stream:
             yield stream

@@ -1,167 +1,129 @@
-"""Apple Health `export.xml`, streamed, so that an export of gigabytes needs no memory.
+"""Apple Health `export.xml`: its records as they stand, read as a stream.
 
-Every interval carries its offset from UTC, and its wall clock is taken as written. A phone and a
-watch both count the same steps, so of several sources the one with the most on a day is taken, as
-Apple advises against adding them. What runs over midnight counts for the day on which it started;
-sleep for the day on which it ended.
+An export holds everything that phone, watch and apps have written, often several times, in millions
+of records. Each becomes one statement of the app or device that made it (`sourceName`; the
+`device` attribute changes with every start of the phone). Which counts is decided afterwards.
+
+Clock: where a record names the time zone in which it was made (`HKTimeZone`), that is its wall
+clock. Otherwise it is the wall clock of the written offset, which is that of the phone when it
+wrote the export. The same record in two exports that were written in two zones happened once: the
+newer export counts.
 """
 
 from __future__ import annotations
 
-import math
-import xml.etree.ElementTree as ElementTree
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
-from typing import Any, NamedTuple
 
-import defusedxml.ElementTree
+import numpy as np
 import pandas as pd
-from defusedxml import DefusedXmlException
 
-from contracts.errors import Problem, SourceUnreadable
-from features.measurements.records import BIRTH_DATE, records
+from contracts.errors import ContractError, Problem
+from features.measurements.records import BIRTH_DATE, FILE, VERSION, records
+from features.measurements.wall_clock import read_time, read_times
 from features.recording import Reading, SourceFile, problem
+from features.sources.devices.health_records import KINDS, SLEEP, SLEEP_STATE, HealthRecords
+from features.sources.devices.health_xml import HealthXml
 from features.sources.format import Format
 
-TIME_FORM = "%Y-%m-%d %H:%M:%S %z"
 PREFIXES = ("HKQuantityTypeIdentifier", "HKCategoryTypeIdentifier", "HKDataType")
-
-
-class _Kind(NamedTuple):
-    """How one type of record becomes a day's value."""
-
-    code: str
-    factors: dict[str, float]
-    summed: bool
-
-
-KINDS = {
-    "StepCount": _Kind("LOINC//41950-7", {"count": 1}, summed=True),
-    "DistanceWalkingRunning": _Kind(
-        "REHABCAST//DISTANCE", {"km": 1, "m": 0.001, "mi": 1.609344}, summed=True
-    ),
-    "AppleExerciseTime": _Kind("REHABCAST//ACTIVE_TIME", {"min": 1, "s": 1 / 60}, summed=True),
-    "RestingHeartRate": _Kind("LOINC//40443-4", {"count/min": 1, "count/s": 60}, summed=False),
-    "HeartRate": _Kind("REHABCAST//HEART_RATE", {"count/min": 1, "count/s": 60}, summed=False),
-    "HeartRateVariabilitySDNN": _Kind("REHABCAST//SDNN", {"ms": 1, "s": 1000}, summed=False),
-    "WalkingSpeed": _Kind(
-        "REHABCAST//GAIT_SPEED", {"m/s": 1, "km/hr": 1 / 3.6, "mi/hr": 0.44704}, summed=False
-    ),
-}
-SLEEP_CODE = "REHABCAST//SLEEP"
-ADVICE = "correct it in the app and export again if it is needed"
+AWAKE = {SLEEP_STATE + "InBed", SLEEP_STATE + "Awake"}
 SEXES = {"HKBiologicalSexMale": "male", "HKBiologicalSexFemale": "female"}
+BORN = "HKCharacteristicTypeIdentifierDateOfBirth"
 
 
 def read(file: SourceFile) -> Iterator[Reading]:
-    """Yield the days of the export, and sex and birth date of its owner."""
-    days = _Days()
-    skipped: Counter[str] = Counter()
-    dropped: list[Problem] = []
-    facts: list[tuple[Any, ...]] = []
-    number = 0
-    try:
-        for _, element in defusedxml.ElementTree.iterparse(
-            str(file.path), events=("end",), forbid_dtd=False
-        ):
-            if element.tag in {"Record", "Workout", "ActivitySummary"}:
-                number += 1
-                if fault := _record(element, days, skipped):
-                    where = f"record {number} ({element.get('type', element.tag)})"
-                    dropped.append(
-                        problem(file, where, f"{fault}, the record was left out", ADVICE)
-                    )
-            elif element.tag == "Me":
-                facts += _person(file.subject_label, element)
-            if element.tag != "HealthData":
-                element.clear()
-    except (
-        ElementTree.ParseError,
-        DefusedXmlException,
-        LookupError,
-        OSError,
-        ValueError,
-    ) as error:
-        raise SourceUnreadable(
-            file.name,
-            f"after record {number}",
-            f"not well-formed XML ({error}), the export is damaged or cut short",
-            "export it again",
-        ) from error
+    """Yield the records of the export, and sex and birth date of its owner."""
+    xml = HealthXml(file)
+    export = _Export(file, xml)
+    xml.feed(export)
+    table = export.records.table()
+    table = pd.concat([records(export.facts), table], ignore_index=True)
+    table[FILE], table[VERSION] = file.name, export.version
+    dropped = [*export.problems, *export.records.problems]
+    # Nothing needs to be done about the rest: no such character is part of a number or a time,
+    # and most types of an export are not about recovery.
+    if xml.replaced:
+        found = f"{xml.replaced} character(s) that XML forbids were replaced"
+        dropped.append(problem(file, "*", found))
     dropped += [
-        # Nothing needs to be done: most types of an export are not about recovery.
         problem(file, kind, f"{count} record(s) of a type that no biomarker uses were left out")
-        for kind, count in sorted(skipped.items())
+        for kind, count in sorted(export.skipped.items())
     ]
-    yield Reading(records=records([*facts, *days.rows(file.subject_label)]), dropped=tuple(dropped))
+    yield Reading(records=table, dropped=tuple(dropped))
 
 
-class _Days:
-    """Sums and means by day, kind and source."""
+class _Export:
+    """Takes the elements of an export."""
 
-    def __init__(self) -> None:
-        self.total: dict[tuple[str, Any, str], float] = defaultdict(float)
-        self.count: Counter[tuple[str, Any, str]] = Counter()
+    def __init__(self, file: SourceFile, xml: HealthXml) -> None:
+        self.file, self.xml = file, xml
+        self.records = HealthRecords(file)
+        self.skipped: Counter[str] = Counter()
+        self.problems: list[Problem] = []
+        self.facts: list[tuple[object, ...]] = []
+        self.version = np.nan
+        self._taken = False
+        self._correlations = 0
 
-    def add(self, code: str, day: Any, source: str, value: float) -> None:
-        self.total[code, day, source] += value
-        self.count[code, day, source] += 1
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        """Take a record, or what is known of its owner and of the export."""
+        if tag == "Record":
+            self._record(attributes)
+        elif tag == "MetadataEntry":
+            if self._taken and attributes.get("key") == "HKTimeZone":
+                self.records.set_zone(attributes.get("value", ""))
+        elif tag in {"Workout", "ActivitySummary"}:
+            self.skipped[tag] += 1
+        elif tag == "Correlation":
+            self._correlations += 1
+        elif tag == "Me":
+            self._person(attributes)
+        elif tag == "ExportDate":
+            self._exported(attributes.get("value", ""))
 
-    def rows(self, subject: str) -> list[tuple[Any, ...]]:
-        summed = {kind.code for kind in KINDS.values() if kind.summed} | {SLEEP_CODE}
-        best: dict[tuple[str, Any], float] = {}
-        for (code, day, source), total in sorted(self.total.items()):
-            key = (code, day, source)
-            value = total if code in summed else total / self.count[key]
-            best[code, day] = max(value, best.get((code, day), -math.inf))
-        return [(subject, pd.Timestamp(day), code, v, None) for (code, day), v in best.items()]
+    def end(self, tag: str) -> None:
+        """Note that what follows is not about the record any more."""
+        if tag == "Record":
+            self._taken = False
+        elif tag == "Correlation":
+            self._correlations -= 1
 
+    def data(self, text: str) -> None:
+        """Leave out text between elements: an export has none."""
 
-def _record(element: Any, days: _Days, skipped: Counter[str]) -> str:
-    """Add one record to the days; return what is wrong with it, or an empty string."""
-    name = str(element.get("type", element.tag))
-    for prefix in PREFIXES:
-        name = name.removeprefix(prefix)
-    if element.tag != "Record" or name not in {*KINDS, "SleepAnalysis"}:
-        skipped[name] += 1
-        return ""
-    try:
-        start = datetime.strptime(element.get("startDate", ""), TIME_FORM)
-        end = datetime.strptime(element.get("endDate", ""), TIME_FORM)
-    except ValueError as error:
-        return f"its dates cannot be read ({error})"
-    if end < start:
-        return "it ends before it starts"
-    source = str(element.get("sourceName", ""))
-    if name == "SleepAnalysis":
-        if "Asleep" in str(element.get("value", "")):
-            days.add(SLEEP_CODE, end.date(), source, (end - start).total_seconds() / 3600)
-        return ""
-    kind, unit = KINDS[name], str(element.get("unit", ""))
-    if unit not in kind.factors:
-        return f"its unit is {unit!r}, expected {', '.join(kind.factors)}"
-    try:
-        value = float(element.get("value", ""))
-    except ValueError:
-        return f"{element.get('value')!r} where a number is expected"
-    if not math.isfinite(value) or value < 0:
-        return f"a value of {value} is impossible"
-    days.add(kind.code, start.date(), source, value * kind.factors[unit])
-    return ""
+    def close(self) -> None:
+        """Have nothing to end."""
 
+    def _record(self, attributes: dict[str, str]) -> None:
+        name = attributes.get("type", "Record")
+        for prefix in PREFIXES:
+            name = name.removeprefix(prefix)
+        if name in KINDS:
+            if name != SLEEP or attributes.get("value") not in AWAKE:
+                self._taken = True
+                self.records.add(name, attributes, self.xml.line)
+        elif not self._correlations:
+            # The records of a correlation stand once more outside it.
+            self.skipped[name] += 1
 
-def _person(subject: str, me: Any) -> list[tuple[Any, ...]]:
-    facts: list[tuple[Any, ...]] = []
-    sex = SEXES.get(me.get("HKCharacteristicTypeIdentifierBiologicalSex", ""))
-    if sex:
-        facts.append((subject, None, "REHABCAST//SEX", None, sex))
-    born = pd.to_datetime(
-        me.get("HKCharacteristicTypeIdentifierDateOfBirth", ""), errors="coerce", format="%Y-%m-%d"
-    )
-    if not pd.isna(born):
-        facts.append((subject, born, BIRTH_DATE, None, None))
-    return facts
+    def _person(self, me: dict[str, str]) -> None:
+        label = self.file.subject_label
+        sex = SEXES.get(me.get("HKCharacteristicTypeIdentifierBiologicalSex", ""))
+        if sex:
+            self.facts.append((label, None, "REHABCAST//SEX", None, sex))
+        if me.get(BORN):
+            try:
+                self.facts.append((label, read_time(me[BORN])[0], BIRTH_DATE, None, None))
+            except ContractError as error:
+                found = f"{error.reason}, the birth date was left out"
+                self.problems.append(problem(self.file, "Me", found, error.what_to_do))
+
+    def _exported(self, written: str) -> None:
+        """Take when the export was written: of one record in two exports the newer counts."""
+        times = read_times(pd.Series([written], dtype=object))
+        utc = times.time_N[0] - times.offset_N[0]
+        self.version = np.nan if np.isnat(utc) else float(utc.astype("datetime64[s]").astype(int))
 
 
 FORMAT = Format(
