@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from features.biomarkers.epochs import join_minutes
+from contracts.errors import Problem
+from features.biomarkers.minute_parts import join_minutes
 from features.importing.collect import reduce_reading
 from features.recording import Collected, Quantity, Reading, Signal, SourceFile
 
@@ -36,11 +37,12 @@ def collected(*readings: Reading) -> Collected:
 
 def test_a_clock_set_back_from_one_piece_to_the_next_keeps_the_later_minutes() -> None:
     found = collected(piece("2024-03-04T10:00", 120, 1.0), piece("2024-03-04T11:00", 120, 2.0))
-    minutes = join_minutes(found.minutes["1"])
+    problems: list[Problem] = []
+    minutes = join_minutes(found.minutes["1"], problems)
     assert len(minutes) == 180
     assert (minutes["n"] == 60 * RATE).all(), "a repeated minute would have twice the samples"
     assert (minutes["low_x"].to_numpy() == np.repeat([1.0, 2.0], [60, 120])).all()
-    (problem,) = found.dropped
+    (problem,) = problems
     assert problem.message.startswith("60 minute(s) occur twice")
 
 
