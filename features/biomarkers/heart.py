@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from contracts.cohort import CODE, NUMBER, TIME
+from features.biomarkers.epochs import PLAUSIBLE_HEART_RATE
 from features.biomarkers.overlaps import SAMPLES, each_moment_once
 from features.recording import Quantity, Signal
 
@@ -78,6 +79,8 @@ def samples_of(signal: Signal) -> pd.DataFrame:
         return pd.DataFrame(columns=SAMPLE_COLUMNS)
     keys = {name: str(getattr(signal, name)) for name in SAMPLE_COLUMNS[:3]}
     table = pd.DataFrame({**keys, TIME: signal.time_N, "value": signal.values_NC[:, 0]})
+    if session:
+        table = table[table["value"].between(*PLAUSIBLE_HEART_RATE)]
     return table.astype(dict.fromkeys(keys, "category"))
 
 
