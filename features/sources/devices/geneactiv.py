@@ -90,7 +90,7 @@ def _pieces(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 
 def _whole_pages(stream: BinaryIO) -> Iterator[bytes]:
-    rest = b""
+    rest = stream.read(PIECE_BYTES)
     while block := stream.read(PIECE_BYTES):
         rest += block
         cut = rest.rfind(PAGE_MARK)

@@ -31,7 +31,7 @@ def test_every_sample_is_the_vendors_own_also_in_idle_sleep_mode(samples: Path) 
     assert len(row) == 215_200
     assert not np.ptp(truth[missing].reshape(-1, 100, 3), axis=1).any()
     assert signal.clock == "device's own, set to UTC-04:00:00"
-    assert (signal.subject_label, signal.device) == ("suffix_85", "ActiGraph Link TAS1H30182785")
+    assert (signal.subject_label, signal.device) == ("suffix_85", "ActiGraph TAS1H30182785")
 
 
 def rewritten(source: Path, target: Path, log: bytes, info: bytes | None = None) -> Path:
