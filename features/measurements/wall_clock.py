@@ -26,6 +26,9 @@ EARLIEST = pd.Timestamp("1990-01-01")
 NIGHT_FROM_HOUR = 18
 """Sleep that begins at 18:00 or later is of the night that ends on the next day."""
 
+_NANOSECONDS = (pd.Timestamp("1678-01-01"), pd.Timestamp("2262-01-01"))
+"""Years that nanoseconds since 1970 can hold."""
+
 ISO_FORM = "ISO 8601, such as 2024-03-05 or 2024-03-05T09:30:00+01:00"
 
 _ISO_PARTS = (
@@ -80,7 +83,7 @@ def read_times(cells: pd.Series, *, zone: str = "", form: str = "") -> Times:
     if isinstance(cells.dtype, pd.DatetimeTZDtype):
         return _zoned(cells, zone)
     if isinstance(cells.dtype, np.dtype) and cells.dtype.kind == "M":
-        return _times(cells.to_numpy(dtype="datetime64[ns]"))
+        return _times(_nanoseconds(cells))
     text = cells.map(_as_text)
     if form:
         parsed = pd.to_datetime(text.where(text != ""), format=strptime_form(form), errors="coerce")
@@ -90,7 +93,7 @@ def read_times(cells: pd.Series, *, zone: str = "", form: str = "") -> Times:
         wall = parts["wall"].str.replace(",", ".", regex=False)
         parsed = pd.to_datetime(wall, format="ISO8601", errors="coerce")
         offset = parts["offset"].fillna("")
-    time_N = parsed.to_numpy(dtype="datetime64[ns]")
+    time_N = _nanoseconds(parsed)
     utc_N = offset.isin(_UTC_OFFSETS).to_numpy() & ~np.isnat(time_N)
     if zone and utc_N.any():
         time_N = time_N.copy()
@@ -175,6 +178,11 @@ def _as_text(cell: object) -> str:
     return "" if cell is None or cell is pd.NaT or cell != cell else repr(cell)
 
 
+def _nanoseconds(cells: pd.Series) -> NDArray[np.datetime64]:
+    """Return times in nanoseconds; NaT for those of other centuries, which would wrap around."""
+    return cells.where(cells.between(*_NANOSECONDS)).to_numpy(dtype="datetime64[ns]")
+
+
 def _times(time_N: NDArray[np.datetime64]) -> Times:
     no_N = np.zeros(len(time_N), dtype=np.bool_)
     return Times(time_N=time_N, bad_N=no_N, other_order_N=no_N, in_utc_N=no_N)
@@ -184,7 +192,7 @@ def _zoned(cells: pd.Series, zone: str) -> Times:
     in_utc = str(cells.dt.tz) in {"UTC", "Etc/UTC", "UTC+00:00", "+00:00"}
     if in_utc and zone:
         cells = cells.dt.tz_convert(ZoneInfo(zone))
-    times = _times(cells.dt.tz_localize(None).to_numpy(dtype="datetime64[ns]"))
+    times = _times(_nanoseconds(cells.dt.tz_localize(None)))
     known_N = ~np.isnat(times.time_N)
     return Times(
         time_N=times.time_N,

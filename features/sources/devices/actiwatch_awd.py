@@ -23,11 +23,10 @@ EPOCH_S = {1: 15.0, 2: 30.0, 4: 60.0, 8: 120.0, 20: 300.0}
 
 HIGHEST_COUNT = 65_535
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_DATE = re.compile(r"(?P<day>\d{1,2})-(?P<month>[^\W\d_]{3,9})\.?-(?P<year>\d+)")
+_DATE = re.compile(r"(?P<day>\d{1,2})-(?P<month>[^\d\s-]{3,9})-(?P<year>\d+)")
 _CLOCK = re.compile(r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?")
 _HEADER = re.compile(
-    rb"\A[^\r\n]*\r?\n *\d{1,2}-[^\W\d_\r\n]{3,9}\.?-\d+ *\r?\n *\d{1,2}:\d{2}(:\d{2})? *\r?\n",
-    re.LOCALE,
+    rb"\A[^\r\n]*\r?\n *\d{1,2}-[^\d\s-]{3,9}-\d+ *\r?\n *\d{1,2}:\d{2}(:\d{2})? *\r?\n"
 )
 
 
