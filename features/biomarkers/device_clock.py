@@ -77,7 +77,7 @@ def jumps(
     for n in np.flatnonzero(np.abs(step) > max(2 * epoch_s, 1.0)):
         at, minutes = pd.Timestamp(time_N[n]), float(step[n] / 60)
         kind = _kind(at, minutes, epoch_s)
-        if minutes < 0 and values_NC is not None and _repeats(ns_N, values_NC, n + 1, epoch_s):
+        if minutes < 0 and values_NC is not None and _repeats(ns_N, values_NC, int(n) + 1, epoch_s):
             kind = JumpKind.REPEATED
         irregular.append(Jump(at=at, minutes=minutes, kind=kind, row=int(n)))
     return irregular

@@ -7,6 +7,7 @@ columns and sums them up by day. Speed needs the subject's height.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -61,8 +62,8 @@ def daily_gait(strides: pd.DataFrame, minutes: pd.DataFrame | None = None) -> pd
     day = pd.to_datetime(once["time"], unit="s").dt.normalize()
     recorded = _recorded_minutes(minutes)
     rows = [
-        (when, code, value, recorded.get((device, when), 0))
-        for (device, when), part in once.groupby(["device", day])
+        (key[1], code, value, recorded.get(key, 0))
+        for key, part in once.groupby(["device", day])
         for code, value in _day(part).items()
         if np.isfinite(value)
     ]
@@ -82,13 +83,12 @@ def _each_bout_once(strides: pd.DataFrame) -> pd.DataFrame:
     return strides.merge(kept, on=bout, how="inner", sort=False)
 
 
-def _recorded_minutes(minutes: pd.DataFrame | None) -> dict[tuple[str, pd.Timestamp], int]:
+def _recorded_minutes(minutes: pd.DataFrame | None) -> dict[Hashable, int]:
     if minutes is None or "n" not in minutes:
         return {}
     rows = minutes[minutes["n"].notna()]
     device = rows["placement"] + " " + rows["device"]
-    sizes = rows.groupby([device, rows["time"].dt.normalize()]).size()
-    return {(str(name), when): int(size) for (name, when), size in sizes.items()}
+    return rows.groupby([device, rows["time"].dt.normalize()]).size().to_dict()
 
 
 def daily_pace(minutes: pd.DataFrame) -> pd.DataFrame:
@@ -99,10 +99,10 @@ def daily_pace(minutes: pd.DataFrame) -> pd.DataFrame:
         if total in minutes:
             key = ["placement", "device", minutes["time"].dt.normalize().rename(TIME)]
             days = minutes.groupby(key, sort=True)[[total, count]].sum().reset_index()
-            days = days[days[count] > 0]
+            days = days[days[count] > 0].copy()
             value = days[total] / days[count]
-            table = days.assign(**{CODE: CODES[name], NUMBER: value, SAMPLES: days[count]})
-            tables.append(table[DAY_COLUMNS])
+            days[CODE], days[NUMBER], days[SAMPLES] = CODES[name], value, days[count]
+            tables.append(days[DAY_COLUMNS])
     return pd.concat(tables) if len(tables) > 1 else tables[0]
 
 

@@ -71,7 +71,7 @@ def variability(interval_N: NDArray[np.float64]) -> dict[str, float]:
 
 def samples_of(signal: Signal) -> pd.DataFrame:
     """Return the beats of a signal, or its rates if it may be of a session, else nothing."""
-    length_h = float(np.ptp(signal.time_N) / np.timedelta64(1, "h"))
+    length_h = float((signal.time_N.max() - signal.time_N.min()) / np.timedelta64(1, "h"))
     session = signal.quantity is Quantity.HEART_RATE and (
         signal.epoch_s <= LONGEST_STEP_S and length_h <= LONGEST_SESSION_H
     )

@@ -56,8 +56,9 @@ def counted(parts: pd.DataFrame, group: list[str], prefer: list[str]) -> NDArray
 
 def _by_start(parts: pd.DataFrame, group: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the order by group and start, and the number of each ordered row's group."""
-    number_N = parts.groupby(group, sort=False, dropna=False).ngroup().to_numpy()
-    order = np.lexsort((parts[FIRST].to_numpy(), number_N))
+    groups = parts.groupby(group, sort=False, dropna=False)
+    number_N = np.asarray(groups.ngroup(), dtype=np.int64)
+    order: NDArray[np.int64] = np.lexsort((parts[FIRST].to_numpy(), number_N))
     return order, number_N[order]
 
 

@@ -104,7 +104,7 @@ def plausible_values(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]
     return records[~bad & ~beside], problems
 
 
-def _impossible(row: Mapping[str, Any], unit: str) -> str:
+def _impossible(row: Mapping[Any, Any], unit: str) -> str:
     entry = vocabulary()[row[CODE]]
     return (
         f"value {row[NUMBER]:g} is impossible, expected {entry.low:g} to {entry.high:g} {unit}"
@@ -112,7 +112,7 @@ def _impossible(row: Mapping[str, Any], unit: str) -> str:
 
 
 def each(
-    rows: pd.DataFrame, found: Callable[[Mapping[str, Any]], str], advice: str, cause: str
+    rows: pd.DataFrame, found: Callable[[Mapping[Any, Any]], str], advice: str, cause: str
 ) -> list[Problem]:
     """Return a problem for each record that was left out, grouped by cause later.
 
@@ -135,7 +135,7 @@ def each(
 
 
 def _problem(
-    row: Mapping[str, Any], found: Callable[[Mapping[str, Any]], str], advice: str, cause: str
+    row: Mapping[Any, Any], found: Callable[[Mapping[Any, Any]], str], advice: str, cause: str
 ) -> Problem:
     return Problem(
         file=str(row[FILE]) or "*",

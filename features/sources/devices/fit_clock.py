@@ -138,7 +138,7 @@ def _settings_offset(messages: list[Message]) -> float | None:
             value = message.values.get(name)
             if isinstance(value, tuple):
                 inside = isinstance(zone, int) and zone < len(value)
-                value = value[zone] if inside else None
+                value = value[int(zone or 0)] if inside else None
             offsets.append(value if isinstance(value, int) else 0)
         # Both are signed numbers in an unsigned field.
         local, utc = ((value + 2**31) % 2**32 - 2**31 for value in offsets)
