@@ -2,17 +2,19 @@
 -- A day's value is there when its quantity was measured in a minute that was worn (or whose wear
 -- can't be judged), and missing otherwise. Measured columns are decimals, whose sums are exact, so
 -- that the order of adding doesn't matter.
-WITH half AS (
-    SELECT subject_id, epoch_us(time) // 43200000000 AS half_day,
-        wearable, main, on_wrist, worn IS NOT FALSE AS counts_in,
+WITH by_day AS (
+    -- Integer division cuts towards zero: counted from long before 1970 it always cuts downwards.
+    SELECT subject_id, (epoch_us(time) + $shift_days * 86400000000) // 86400000000 AS day_number,
+        wearable, worn IS NOT FALSE AS counts_in,
+        ANY_VALUE(main) AS main, ANY_VALUE(on_wrist) AS on_wrist,
+        COUNT(*) AS minutes,
         COUNT(*) FILTER (speaks_for_wear) AS worn_minutes,
         COUNT(speaks_for_wear) AS judged_minutes,
-        COUNT(*) FILTER (asleep) AS asleep_minutes,
         SUM(enmo_mg) AS enmo, COUNT(enmo_mg) AS enmo_minutes,
         SUM(mad_mg) AS mad, COUNT(mad_mg) AS mad_minutes,
         COUNT(*) FILTER (enmo_mg >= $active_mg) AS active_minutes,
         SUM(counts) AS counts, COUNT(counts) AS count_minutes,
-        SUM(steps) AS steps,
+        SUM(steps) AS steps, COUNT(steps) AS step_minutes,
         SUM(heart_rate) AS heart, COUNT(heart_rate) AS heart_minutes,
         SUM(use_s) FILTER (other_use_s IS NOT NULL) AS use, SUM(other_use_s) AS other_use,
         SUM(standing) AS standing, SUM(sitting) AS sitting, SUM(lying) AS lying,
@@ -21,9 +23,9 @@ WITH half AS (
     GROUP BY ALL
 ),
 dated AS (
-    SELECT *, DATE '1970-01-01' + CAST(half_day // 2 AS INTEGER) AS day,
-        half_day % 2 = 1 AS afternoon, counts_in AND main AS speaks
-    FROM half
+    SELECT *, DATE '1970-01-01' + CAST(day_number - $shift_days AS INTEGER) AS day,
+        counts_in AND main AS speaks
+    FROM by_day
 ),
 body AS (
     SELECT subject_id, day,
@@ -50,41 +52,66 @@ body AS (
         CAST(SUM(rises) FILTER (counts_in) AS DOUBLE) AS "REHABCAST//SIT_TO_STAND"
     FROM dated GROUP BY subject_id, day
 ),
--- A night from noon to noon counts for the day of waking.
+-- Sleep is judged from noon to noon. It counts for the day of waking, as in every source
+-- (measurements/wall_clock.py): for the next day if it begins in the evening or lasts until after
+-- midnight, else it was a nap of the day itself.
+slept AS (
+    SELECT subject_id, CAST(time - INTERVAL 12 HOUR AS DATE) AS noon_day,
+        COUNT(*) AS asleep_minutes,
+        MAX(time) >= CAST(noon_day + 1 AS TIMESTAMP)
+            OR HOUR(MIN(time)) >= $night_from_hour AS of_next_day
+    FROM read_parquet($files) WHERE asleep AND main
+    GROUP BY subject_id, noon_day
+),
 night AS (
-    SELECT subject_id, IF(afternoon, day + 1, day) AS day,
+    SELECT subject_id, IF(of_next_day, noon_day + 1, noon_day) AS day,
         SUM(asleep_minutes) / 60.0 AS "REHABCAST//SLEEP"
-    FROM dated WHERE main GROUP BY subject_id, IF(afternoon, day + 1, day)
-    HAVING SUM(asleep_minutes) > 0
+    FROM slept GROUP BY subject_id, IF(of_next_day, noon_day + 1, noon_day)
 ),
 device AS (
-    SELECT subject_id, day, wearable, CAST(SUM(steps) AS DOUBLE) AS steps,
-        CAST(SUM(heart) AS DOUBLE) / NULLIF(SUM(heart_minutes), 0) AS heart
+    SELECT subject_id, day, wearable, SUM(minutes) AS minutes,
+        SUM(steps) AS steps, SUM(step_minutes) AS step_minutes,
+        SUM(heart) AS heart, SUM(heart_minutes) AS heart_minutes
     FROM dated WHERE counts_in GROUP BY subject_id, day, wearable
 ),
--- Two devices count the same steps: the one that saw more of them speaks for the day.
-best AS (
-    SELECT subject_id, day, MAX(steps) AS "LOINC//41950-7", MAX(heart) AS "REHABCAST//HEART_RATE"
-    FROM device GROUP BY subject_id, day
+-- Of several devices the one that measured a quantity in most minutes of the day counts for it,
+-- never the one with the largest value. Between equals: for an amount the larger, since a device
+-- that was not carried only misses; then the one that was worn more; then by placement and name.
+steps_of AS (
+    SELECT subject_id, day, CAST(steps AS DOUBLE) AS "LOINC//41950-7"
+    FROM device WHERE step_minutes > 0
+    QUALIFY ROW_NUMBER() OVER (
+        PARTITION BY subject_id, day
+        ORDER BY step_minutes DESC, steps DESC, minutes DESC, wearable) = 1
+),
+heart_of AS (
+    SELECT subject_id, day, wearable, CAST(heart AS DOUBLE) / heart_minutes AS "REHABCAST//HEART_RATE"
+    FROM device WHERE heart_minutes > 0
+    QUALIFY ROW_NUMBER() OVER (
+        PARTITION BY subject_id, day
+        ORDER BY heart_minutes DESC, minutes DESC, wearable) = 1
 ),
 resting AS (
-    SELECT subject_id, CAST(time AS DATE) AS day,
-        QUANTILE_CONT(CAST(heart_rate AS DOUBLE), $resting_share) AS rate
+    SELECT subject_id, CAST(time AS DATE) AS day, wearable,
+        QUANTILE_CONT(CAST(heart_rate AS DOUBLE), $resting_share) AS "LOINC//40443-4"
     FROM read_parquet($files) WHERE heart_rate IS NOT NULL AND worn IS NOT FALSE
     GROUP BY subject_id, CAST(time AS DATE), wearable
     HAVING COUNT(*) >= $resting_minutes
 ),
-lowest AS (
-    SELECT subject_id, day, MIN(rate) AS "LOINC//40443-4" FROM resting GROUP BY subject_id, day
+resting_of AS (
+    SELECT subject_id, day, "LOINC//40443-4"
+    FROM resting SEMI JOIN heart_of USING (subject_id, day, wearable)
 ),
 every_value AS (
     UNPIVOT body ON COLUMNS(* EXCLUDE (subject_id, day)) INTO NAME code VALUE value
     UNION ALL BY NAME
     UNPIVOT night ON COLUMNS(* EXCLUDE (subject_id, day)) INTO NAME code VALUE value
     UNION ALL BY NAME
-    UNPIVOT best ON COLUMNS(* EXCLUDE (subject_id, day)) INTO NAME code VALUE value
+    UNPIVOT steps_of ON COLUMNS(* EXCLUDE (subject_id, day)) INTO NAME code VALUE value
     UNION ALL BY NAME
-    UNPIVOT lowest ON COLUMNS(* EXCLUDE (subject_id, day)) INTO NAME code VALUE value
+    UNPIVOT heart_of ON COLUMNS(* EXCLUDE (subject_id, day, wearable)) INTO NAME code VALUE value
+    UNION ALL BY NAME
+    UNPIVOT resting_of ON COLUMNS(* EXCLUDE (subject_id, day)) INTO NAME code VALUE value
 )
 SELECT subject_id, CAST(day AS TIMESTAMP) AS time, code, CAST(value AS FLOAT) AS numeric_value
 FROM every_value ORDER BY subject_id, time, code

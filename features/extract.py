@@ -23,15 +23,7 @@ import pyarrow.parquet as pq
 from contracts.cohort import CODE, SUBJECT, TEXT, TIME, Cohort
 from contracts.errors import ContractError, Problem
 from features.cohort import read_cohort, replace_events
-from features.minutes import (
-    ACTIVE_MG,
-    MINUTES_FOLDER,
-    QUERY,
-    RESTING_MINUTES,
-    RESTING_SHARE,
-    days_of,
-    minute_files,
-)
+from features.minutes import CONSTANTS, MINUTES_FOLDER, QUERY, days_of, minute_files
 from features.plausibility import plausible_events
 
 DAYS_FOLDER = "recordings/days"
@@ -135,7 +127,7 @@ def extract_batch(files: Sequence[Path], days: Path) -> Iterator[Problem]:
 
 def input_digest(file: Path) -> bytes:
     """Return the digest of a subject's minutes and of the rules that turn them into days."""
-    rules = f"{ACTIVE_MG} {RESTING_SHARE} {RESTING_MINUTES} {QUERY.read_text('utf-8')}"
+    rules = f"{CONSTANTS} {QUERY.read_text('utf-8')}"
     with file.open("rb") as stream:
         minutes = hashlib.file_digest(stream, "sha256").hexdigest()
     return hashlib.sha256(f"{rules} {minutes}".encode()).hexdigest().encode()

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contracts.cohort import SUBJECT, TIME
+from features.measurements.wall_clock import NIGHT_FROM_HOUR
 
 MINUTES_FOLDER = "recordings/minutes"
 
@@ -58,7 +59,18 @@ ACTIVE_MG = 100.0
 RESTING_SHARE, RESTING_MINUTES = 0.05, 240
 """Resting heart rate: the 5th percentile of a day with four hours of heart rate or more (local)."""
 
+SHIFT_DAYS = 1_000_000
+"""The query counts days from so long before 1970: shifted dates may lie there."""
+
 QUERY = Path(__file__).with_name("days.sql")
+CONSTANTS = {
+    "active_mg": ACTIVE_MG,
+    "resting_share": RESTING_SHARE,
+    "resting_minutes": RESTING_MINUTES,
+    "night_from_hour": NIGHT_FROM_HOUR,
+    "shift_days": SHIFT_DAYS,
+}
+"""Parameters of the query, beside the files."""
 
 
 def write_minutes(minutes: pd.DataFrame, folder: Path) -> None:
@@ -111,10 +123,5 @@ def days_of(files: Sequence[Path], *, threads: int = 2, memory: str = "1GB") -> 
     with duckdb.connect(":memory:", config={"threads": threads, "memory_limit": memory}) as engine:
         return engine.sql(
             QUERY.read_text("utf-8"),
-            params={
-                "files": [str(file) for file in files],
-                "active_mg": ACTIVE_MG,
-                "resting_share": RESTING_SHARE,
-                "resting_minutes": RESTING_MINUTES,
-            },
+            params={"files": [str(file) for file in files], **CONSTANTS},
         ).to_arrow_table()

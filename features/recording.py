@@ -9,6 +9,7 @@ zone; nothing is guessed, and `Signal.clock` says which it was.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections import defaultdict
 from collections.abc import Iterator
@@ -137,7 +138,8 @@ class Reading:
     @property
     def is_empty(self) -> bool:
         """True where nothing sound was found."""
-        return not self.signals and (self.records is None or self.records.empty)
+        sampled = any(len(signal) for signal in self.signals)
+        return not sampled and (self.records is None or self.records.empty)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +162,8 @@ class SourceFile:
         How a table of text is written, as declared.
     onset
         The diagnoses whose onset counts.
+    dates_shifted
+        Whether all dates were shifted for anonymity, so that they may lie in any year.
     """
 
     path: Path
@@ -167,8 +171,13 @@ class SourceFile:
     subject_label: str
     zone: str = ""
     placement: str = ""
-    form: TableForm = TableForm()
+    form: TableForm = field(default_factory=TableForm)
     onset: OnsetCodes = STROKE
+    dates_shifted: bool = False
+
+
+BY_SUBJECT = ("minutes", "daily", "strides", "samples")
+"""Parts of `Collected` that hold tables by subject label."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -177,9 +186,10 @@ class Collected:
 
     Parameters
     ----------
-    minutes, daily, strides
-        Tables by subject label: minutes of single signals, values already by day, and strides,
-        which become values by day once all pieces of a day are there.
+    minutes, daily, strides, samples
+        Tables by subject label: parts of minutes, values of single recordings by day, strides, and
+        beats and heart rates of sessions. They become minutes and values by day once the files of
+        a subject are all there (`features.biomarkers.reduction.whole_subject`).
     records
         Records of all subjects.
     read, dropped, unreadable
@@ -189,6 +199,7 @@ class Collected:
     minutes: dict[str, list[pd.DataFrame]] = field(default_factory=lambda: defaultdict(list))
     daily: dict[str, list[pd.DataFrame]] = field(default_factory=lambda: defaultdict(list))
     strides: dict[str, list[pd.DataFrame]] = field(default_factory=lambda: defaultdict(list))
+    samples: dict[str, list[pd.DataFrame]] = field(default_factory=lambda: defaultdict(list))
     records: list[pd.DataFrame] = field(default_factory=list)
     read: dict[str, str] = field(default_factory=dict)
     dropped: list[Problem] = field(default_factory=list)
@@ -196,17 +207,17 @@ class Collected:
 
     def add(self, other: Collected) -> None:
         """Add what was collected of other files."""
-        for tables_of, added in (
-            (self.minutes, other.minutes),
-            (self.daily, other.daily),
-            (self.strides, other.strides),
-        ):
-            for subject, tables in added.items():
-                tables_of[subject] += tables
+        for part in BY_SUBJECT:
+            for subject, tables in getattr(other, part).items():
+                getattr(self, part)[subject] += tables
         self.records += other.records
         self.read |= other.read
         self.dropped += other.dropped
         self.unreadable += other.unreadable
+
+    def subjects(self) -> set[str]:
+        """Return everybody of whom there is a recording."""
+        return {subject for part in BY_SUBJECT for subject in getattr(self, part)}
 
 
 LIBRARY_FAULTS = (
@@ -241,14 +252,29 @@ def wrap_library_errors(
         ) from error
 
 
-def problem(file: SourceFile, where: str, found: str, advice: str = "") -> Problem:
+def problem(
+    file: SourceFile, where: str, found: str, advice: str = "", *, cause: str = ""
+) -> Problem:
     """Return a problem of one place in an otherwise sound file.
 
     Parameters
     ----------
     where
         Record, sector, field or quantity.
-    found, advice
+    found, advice, cause
         As in `Problem`; no advice where nothing needs to be done.
     """
-    return Problem(file=file.name, row=None, field=where, found=found, advice=advice)
+    return Problem(file=file.name, row=None, field=where, found=found, advice=advice, cause=cause)
+
+
+NO_SITE = frozenset({"", "unknown", "undefined", "none", "null", "na", "n a", "not specified"})
+
+
+def placement_in(*written: str | None) -> str:
+    """Return the placement that a device's own header names, empty where it names none.
+
+    In small letters, the side first: `Wrist-Left` and (`Left`, `Wrist`) are `left wrist`.
+    """
+    parts = (" ".join(re.findall(r"[^\W_]+", part or "")).lower() for part in written)
+    words = " ".join(part for part in parts if part not in NO_SITE).split()
+    return " ".join(sorted(words, key=lambda word: word not in {"left", "right"}))

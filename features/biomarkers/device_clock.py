@@ -3,7 +3,8 @@
 The times of a recording's samples should advance by its epoch. A jump of just one hour on a night
 on which clocks change is daylight saving: its day has 23 or 25 hours. A jump to another year is a
 clock that lost its date: what follows can't be dated and is left out. A step back is a clock that
-was set back: of minutes that occur twice the later ones are kept.
+was set back: of times that occur twice the later ones are kept. Where what follows a step back is
+the same as before, nobody set the clock: the file holds the recording twice.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ DAYLIGHT_SAVING_HOURS = (0, 4)
 LOST_DATE_DAYS = 400
 """A longer gap inside one recording is not a gap: the clock lost its date."""
 
+MOST_STRETCHES = 1000
+"""A clock that steps back more often is no clock, and its samples are in no order."""
+
 
 class JumpKind(StrEnum):
     """Why the times of a recording jump."""
@@ -30,6 +34,7 @@ class JumpKind(StrEnum):
     GAP = "gap"
     SET_BACK = "set back"
     DATE_LOST = "date lost"
+    REPEATED = "recorded twice"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,22 +49,52 @@ class Jump:
         By how much more than one epoch the clock advanced; below 0 it went back.
     kind
         The likely cause.
+    row
+        Number of the sample before it.
     """
 
     at: pd.Timestamp
     minutes: float
     kind: JumpKind
+    row: int
 
 
-def jumps(time_N: NDArray[np.datetime64], epoch_s: float) -> list[Jump]:
-    """Return the jumps of one recording's clock, in the order in which it was recorded."""
-    seconds_N: NDArray[np.float64] = time_N.astype("datetime64[ns]").astype(np.int64) / 1e9
-    step = np.diff(seconds_N) - epoch_s
+def jumps(
+    time_N: NDArray[np.datetime64],
+    epoch_s: float,
+    values_NC: NDArray[np.float32] | None = None,
+) -> list[Jump]:
+    """Return the jumps of one recording's clock, in the order in which it was recorded.
+
+    Parameters
+    ----------
+    values_NC
+        What was recorded; with it, a step back to a repetition is recognised.
+    """
+    ns_N = time_N.astype("datetime64[ns]").astype(np.int64)
+    step = np.diff(ns_N) / 1e9 - epoch_s
     irregular = []
     for n in np.flatnonzero(np.abs(step) > max(2 * epoch_s, 1.0)):
         at, minutes = pd.Timestamp(time_N[n]), float(step[n] / 60)
-        irregular.append(Jump(at=at, minutes=minutes, kind=_kind(at, minutes, epoch_s)))
+        kind = _kind(at, minutes, epoch_s)
+        if minutes < 0 and values_NC is not None and _repeats(ns_N, values_NC, int(n) + 1, epoch_s):
+            kind = JumpKind.REPEATED
+        irregular.append(Jump(at=at, minutes=minutes, kind=kind, row=int(n)))
     return irregular
+
+
+def _repeats(
+    ns_N: NDArray[np.int64], values_NC: NDArray[np.float32], start: int, epoch_s: float
+) -> bool:
+    """Return whether what was recorded from `start` on is what stands there before it."""
+    at = ns_N[start]
+    same_time = np.abs(ns_N[:start] - at) <= 0.5e9 * epoch_s
+    if not same_time.any():
+        return False
+    first = int(np.flatnonzero(same_time)[-1])
+    length = min(start - first, len(ns_N) - start)
+    before, after = values_NC[first : first + length], values_NC[start : start + length]
+    return bool(np.ptp(after) > 0) and np.array_equal(before, after, equal_nan=True)
 
 
 def _kind(at: pd.Timestamp, minutes: float, epoch_s: float) -> JumpKind:
@@ -90,16 +125,44 @@ def to_wall_clock(utc_N: NDArray[np.datetime64], zone: str) -> NDArray[np.dateti
 
 
 def last_of_repeated_times(time_N: NDArray[np.datetime64]) -> NDArray[np.bool_]:
-    """Return which samples of a clock that went back to keep: of a repeated time the last one."""
-    ahead_N = np.minimum.accumulate(time_N.astype("datetime64[ns]").astype(np.int64)[::-1])[::-1]
-    later_N = np.append(ahead_N[1:], np.iinfo(np.int64).max)
-    return np.asarray(time_N.astype("datetime64[ns]").astype(np.int64) < later_N)
+    """Return which samples of a clock that went back to keep: of a repeated time the last one.
+
+    Times between two steps back are a stretch; what a later stretch covers is repeated, what lies
+    before and after it is not.
+    """
+    ns_N = time_N.astype("datetime64[ns]").astype(np.int64)
+    back = np.flatnonzero(np.diff(ns_N) <= 0) + 1
+    kept = np.ones(len(ns_N), dtype=np.bool_)
+    if len(back) > MOST_STRETCHES:
+        return last_of_equal_times(time_N)
+    bounds = np.concatenate([[0], back, [len(ns_N)]])
+    covered: list[tuple[int, int]] = []
+    for start, end in zip(bounds[-2::-1], bounds[:0:-1], strict=True):
+        stretch = ns_N[start:end]
+        for low, high in covered:
+            kept[start:end] &= (stretch < low) | (stretch > high)
+        covered.append((int(stretch[0]), int(stretch[-1])))
+    return kept
 
 
-def rows_with_known_date(time_N: NDArray[np.datetime64], epoch_s: float) -> NDArray[np.bool_]:
-    """Return which samples can be dated: those on the longest stretch without a lost date."""
+def last_of_equal_times(time_N: NDArray[np.datetime64]) -> NDArray[np.bool_]:
+    """Return the last sample of each time, for samples in any order."""
+    _, last = np.unique(time_N[::-1], return_index=True)
+    kept = np.zeros(len(time_N), dtype=np.bool_)
+    kept[len(time_N) - 1 - last] = True
+    return kept
+
+
+def rows_with_known_date(time_N: NDArray[np.datetime64], found: list[Jump]) -> NDArray[np.bool_]:
+    """Return which samples can be dated: those on the longest stretch without a lost date.
+
+    Parameters
+    ----------
+    found
+        The jumps of these times.
+    """
     parts = np.zeros(len(time_N), dtype=np.int64)
-    for jump in jumps(time_N, epoch_s):
+    for jump in found:
         if jump.kind is JumpKind.DATE_LOST:
-            parts[np.flatnonzero(time_N == np.datetime64(jump.at))[-1] + 1 :] += 1
+            parts[jump.row + 1 :] += 1
     return np.asarray(parts == np.bincount(parts).argmax())

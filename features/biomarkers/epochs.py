@@ -3,17 +3,30 @@
 A minute of one device is a row. A quantity that was not measured in it is missing, never 0. Raw
 acceleration also leaves its moments (number, sum, square, lowest, highest of each axis), from
 which wear is judged exactly as it would be on the samples, without keeping the samples.
+
+A minute may come in parts, from several pieces or files, which `minute_parts` joins.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from features.biomarkers.intensity import amplitude_deviation, enmo, magnitude
+from features.biomarkers.minute_parts import (
+    AXES,
+    EPOCH_S,
+    FILE,
+    KEYS,
+    PIECE,
+    POSTURE_COUNT,
+    POSTURES,
+    QUANTITY,
+    SITTING,
+    STANDING,
+)
+from features.biomarkers.overlaps import FIRST, LAST, SAMPLES
 from features.recording import Quantity, Signal
 
 MINUTE_NS = 60_000_000_000
@@ -21,8 +34,8 @@ SECOND_NS = 1_000_000_000
 DEVIATION_NS = 5 * SECOND_NS
 """Epochs of the mean amplitude deviation (Vaha-Ypya 2015); a minute holds twelve."""
 
-KEYS = ["subject_label", "placement", "device", "maker", "time"]
-AXES = ("x", "y", "z")
+JITTER_NS = 50_000_000
+"""Raw samples are stamped in blocks, so that two pieces may seem to overlap by some ms (local)."""
 
 USE_G = 0.03
 """Seconds with more mean acceleration above gravity than this are arm use. No threshold is
@@ -35,23 +48,20 @@ USE_COUNTS = 2.0
 PLAUSIBLE_HEART_RATE = (25.0, 220.0)
 
 
-def minutes_of(signal: Signal) -> pd.DataFrame:
-    """Reduce one signal, or a piece of one, to rows by minute; empty for what has no minutes.
+def minutes_of(signal: Signal, *, file: str = "", piece: int = 0) -> pd.DataFrame:
+    """Reduce one signal, or a piece of one, to parts of minutes; empty for what has no minutes.
+
+    Parameters
+    ----------
+    file, piece
+        The signal's file, for messages, and its number in it: of two pieces of one file that
+        cover the same time the later one counts, because the clock was set back between them.
 
     Returns
     -------
-    `KEYS` and the columns of that quantity; `join_minutes` joins rows of one minute that come from
-    two pieces.
+    `KEYS`, `PART` and the columns of that quantity, for `minute_parts.join_minutes`.
     """
-    reduce = {
-        Quantity.ACCELERATION: _acceleration,
-        Quantity.COUNTS: _counts,
-        Quantity.STEPS: _steps,
-        Quantity.HEART_RATE: _heart_rate,
-        Quantity.TEMPERATURE: _temperature,
-        Quantity.POSTURE: _posture,
-        Quantity.WORN: _worn,
-    }.get(signal.quantity)
+    reduce = _REDUCERS.get(signal.quantity)
     if reduce is None or len(signal) == 0:
         return pd.DataFrame(columns=KEYS)
     time_N = signal.time_N.view(np.int64)
@@ -62,52 +72,25 @@ def minutes_of(signal: Signal) -> pd.DataFrame:
     )
     minute_N = time_N[order] // MINUTE_NS
     start_M = np.flatnonzero(np.diff(minute_N, prepend=minute_N[0] - 1))
+    end_M = np.append(start_M[1:], len(order))
     table = reduce(signal, order, start_M)
-    table.insert(
-        0, "time", (minute_N[start_M] * MINUTE_NS).view("datetime64[ns]").astype("datetime64[us]")
-    )
-    for name in ("maker", "device", "placement", "subject_label"):
-        table.insert(0, name, getattr(signal, name))
-    return table
-
-
-def join_minutes(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Join the minutes of a device's quantities and pieces into one row a minute."""
-    tables = [part for part in parts if len(part)]
-    if not tables:
-        return pd.DataFrame(columns=KEYS)
-    groups = pd.concat(tables, ignore_index=True).groupby(KEYS, sort=True)
-    names = {name for table in tables for name in table.columns} - set(KEYS)
-    parts = []
-    for method in ("sum", "min", "max", "mean"):
-        columns = sorted(name for name in names if _JOIN[name] == method)
-        if columns:
-            chosen = groups[columns]
-            # A quantity that no piece measured stays missing: the sum of nothing is not 0.
-            parts.append(chosen.sum(min_count=1) if method == "sum" else chosen.agg(method))
-    return pd.concat(parts, axis=1).reset_index()
-
-
-_JOIN: dict[str, str] = {
-    "n": "sum",
-    **dict.fromkeys((f"{part}_{axis}" for part in ("sum", "square") for axis in AXES), "sum"),
-    **{f"low_{axis}": "min" for axis in AXES},
-    **{f"high_{axis}": "max" for axis in AXES},
-    "enmo_sum": "sum",
-    "mad_sum": "sum",
-    "use_s": "sum",
-    "counts": "sum",
-    "steps": "sum",
-    "heart_rate": "mean",
-    "temperature": "mean",
-    "rises": "sum",
-    "off": "mean",
-    "standing": "mean",
-    "sitting": "mean",
-    "lying": "mean",
-    "turn_deg": "max",
-    "worn": "max",
-}
+    first_M, last_M = time_N[order[start_M]], time_N[order[end_M - 1]]
+    if signal.epoch_s < 1:
+        middle_M = first_M + (last_M - first_M) // 2
+        first_M = np.minimum(first_M + JITTER_NS, middle_M)
+        last_M = np.maximum(last_M - JITTER_NS, middle_M)
+    keys = {
+        **{name: getattr(signal, name) for name in KEYS[:-1]},
+        "time": (minute_N[start_M] * MINUTE_NS).view("datetime64[ns]").astype("datetime64[us]"),
+        QUANTITY: str(signal.quantity),
+        EPOCH_S: signal.epoch_s,
+        FILE: file,
+        PIECE: piece,
+        FIRST: first_M,
+        LAST: last_M,
+        SAMPLES: end_M - start_M,
+    }
+    return pd.concat([pd.DataFrame(keys, index=table.index), table], axis=1)
 
 
 def _acceleration(
@@ -156,8 +139,11 @@ def _by_second(
     )
     angle_S = np.degrees(np.arctan2(mean_SC[:, 2], np.hypot(mean_SC[:, 0], mean_SC[:, 1])))
     begin_M = np.searchsorted(start_S, start_M)
-    turn_M = np.maximum.reduceat(angle_S, begin_M) - np.minimum.reduceat(angle_S, begin_M)
-    return {"use_s": use_M.astype(np.float64), "turn_deg": turn_M}
+    return {
+        "use_s": use_M.astype(np.float64),
+        "angle_low": np.minimum.reduceat(angle_S, begin_M),
+        "angle_high": np.maximum.reduceat(angle_S, begin_M),
+    }
 
 
 def _counts(signal: Signal, order: NDArray[np.int64], start_M: NDArray[np.int64]) -> pd.DataFrame:
@@ -168,51 +154,70 @@ def _counts(signal: Signal, order: NDArray[np.int64], start_M: NDArray[np.int64]
         {
             # Of an epoch longer than a minute the rate is kept: counts per minute.
             "counts": np.add.reduceat(values_N, start_M) * min(1.0, 60.0 / epoch_s),
-            "use_s": np.minimum(np.add.reduceat(used_N, start_M), 60.0),
+            "use_of_counts_s": np.add.reduceat(used_N, start_M),
         }
     )
 
 
 def _steps(signal: Signal, order: NDArray[np.int64], start_M: NDArray[np.int64]) -> pd.DataFrame:
-    steps_N = np.nan_to_num(signal.values_NC[order, 0].astype(np.float64))
-    return pd.DataFrame({"steps": np.add.reduceat(steps_N, start_M)})
+    total_M, count_M = _sums(signal.values_NC[order, 0], start_M)
+    return pd.DataFrame({"steps": np.where(count_M > 0, total_M, np.nan)})
 
 
 def _heart_rate(
     signal: Signal, order: NDArray[np.int64], start_M: NDArray[np.int64]
 ) -> pd.DataFrame:
-    rate_N = signal.values_NC[order, 0].astype(np.float64)
+    rate_N = signal.values_NC[order, 0]
     low, high = PLAUSIBLE_HEART_RATE
-    good_N = (rate_N >= low) & (rate_N <= high)
-    total_M = np.add.reduceat(np.where(good_N, rate_N, 0.0), start_M)
-    count_M = np.add.reduceat(good_N.astype(np.float64), start_M)
-    mean_M = np.divide(total_M, count_M, out=np.full_like(total_M, np.nan), where=count_M > 0)
-    return pd.DataFrame({"heart_rate": mean_M})
+    total_M, count_M = _sums(np.where((rate_N >= low) & (rate_N <= high), rate_N, np.nan), start_M)
+    return pd.DataFrame({"heart_sum": total_M, "heart_n": count_M})
 
 
 def _temperature(
     signal: Signal, order: NDArray[np.int64], start_M: NDArray[np.int64]
 ) -> pd.DataFrame:
-    count_M = np.diff(np.append(start_M, len(order)))
-    total_M = np.add.reduceat(signal.values_NC[order, 0].astype(np.float64), start_M)
-    return pd.DataFrame({"temperature": total_M / count_M})
+    total_M, count_M = _sums(signal.values_NC[order, 0], start_M)
+    return pd.DataFrame({"temperature_sum": total_M, "temperature_n": count_M})
+
+
+def _moving(signal: Signal, order: NDArray[np.int64], start_M: NDArray[np.int64]) -> pd.DataFrame:
+    """Sum and number of a device's own cadence or speed while moving (above 0)."""
+    value_N = signal.values_NC[order, 0]
+    total_M, count_M = _sums(np.where(value_N > 0, value_N, np.nan), start_M)
+    name = str(signal.quantity)
+    return pd.DataFrame({f"{name}_sum": total_M, f"{name}_n": count_M})
+
+
+def _sums(
+    value_N: NDArray[np.floating], start_M: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return sum and number of the known values of each minute."""
+    known_N = ~np.isnan(value_N)
+    total_M = np.add.reduceat(np.where(known_N, value_N, 0.0).astype(np.float64), start_M)
+    return total_M, np.add.reduceat(known_N.astype(np.float64), start_M)
 
 
 def _posture(signal: Signal, order: NDArray[np.int64], start_M: NDArray[np.int64]) -> pd.DataFrame:
-    """Shares of each minute, and rises: epochs that stand right after one that sat or lay."""
+    """Shares of each minute, and rises in it: epochs that stand right after one that sat or lay."""
     share_NC = signal.values_NC[order].astype(np.float64)
-    count_M = np.diff(np.append(start_M, len(order)))
+    end_M = np.append(start_M[1:], len(order))
     columns = {
-        name: np.add.reduceat(share_NC[:, c], start_M) / count_M
-        for c, name in enumerate(("off", "standing", "sitting", "lying"))
+        f"{name}_sum": np.add.reduceat(share_NC[:, c], start_M) for c, name in enumerate(POSTURES)
     }
-    if np.isnan(share_NC[:, 1]).all():
-        return pd.DataFrame(columns | {"rises": np.full(len(start_M), np.nan)})
+    columns[POSTURE_COUNT] = (end_M - start_M).astype(np.float64)
+    nothing_M = np.full(len(start_M), np.nan)
+    if np.isnan(share_NC[:, STANDING]).all():
+        return pd.DataFrame(
+            columns | dict.fromkeys(("rises", "first_state", "last_state"), nothing_M)
+        )
     state_N = share_NC.argmax(axis=1)
     gap_N = np.diff(signal.time_N[order]) > np.timedelta64(int(1.5e9 * signal.epoch_s), "ns")
-    rises_N = (state_N[1:] == 1) & (state_N[:-1] >= 2) & ~gap_N
+    rises_N = (state_N[1:] == STANDING) & (state_N[:-1] >= SITTING) & ~gap_N
     rises_N = np.concatenate([[False], rises_N])
+    rises_N[start_M] = False  # Between two minutes they are counted once all parts are there.
     columns["rises"] = np.add.reduceat(rises_N.astype(np.float64), start_M)
+    columns["first_state"] = state_N[start_M].astype(np.float64)
+    columns["last_state"] = state_N[end_M - 1].astype(np.float64)
     return pd.DataFrame(columns)
 
 
@@ -220,3 +225,16 @@ def _worn(signal: Signal, order: NDArray[np.int64], start_M: NDArray[np.int64]) 
     return pd.DataFrame(
         {"worn": np.maximum.reduceat(signal.values_NC[order, 0].astype(np.float64), start_M)}
     )
+
+
+_REDUCERS = {
+    Quantity.ACCELERATION: _acceleration,
+    Quantity.COUNTS: _counts,
+    Quantity.STEPS: _steps,
+    Quantity.HEART_RATE: _heart_rate,
+    Quantity.TEMPERATURE: _temperature,
+    Quantity.POSTURE: _posture,
+    Quantity.WORN: _worn,
+    Quantity.SPEED: _moving,
+    Quantity.CADENCE: _moving,
+}

@@ -7,17 +7,21 @@ columns and sums them up by day. Speed needs the subject's height.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from contracts.cohort import CODE, NUMBER, TIME
 from contracts.errors import ContractError
+from features.biomarkers.overlaps import FIRST, LAST, SAMPLES, counted
 from features.recording import Quantity, Signal
 
 LOWER_BACK = ("lower back", "lumbar", "sacrum")
 FEWEST_STRIDES = 5
+DAY_COLUMNS = [TIME, CODE, NUMBER, SAMPLES]
 STEPS = "LOINC//41950-7"
 CODES = {
     "cadence": "REHABCAST//CADENCE",
@@ -36,32 +40,79 @@ def is_lumbar(signal: Signal) -> bool:
     )
 
 
-def daily_gait(strides: pd.DataFrame) -> pd.DataFrame:
+def daily_gait(strides: pd.DataFrame, minutes: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return a day's gait: steps, bouts, cadence, speed, stride time variability, asymmetry.
 
     Parameters
     ----------
     strides
-        Rows of `strides_of`, of all pieces of a subject's recordings: a day may lie in several.
+        Rows of `strides_of`, of all pieces of a subject's recordings: a day may lie in several,
+        and a bout of walking in two of them.
+    minutes
+        The subject's minutes: of two devices the one that recorded more of the day counts.
 
     Returns
     -------
-    Rows of time (the day), code and value for each device; empty where nobody walked.
+    Rows of time (the day), code, value and minutes recorded, for each device; empty where nobody
+    walked.
     """
     if strides.empty:
-        return pd.DataFrame(columns=["time", "code", "numeric_value"])
-    day = pd.to_datetime(strides["time"], unit="s").dt.normalize()
+        return pd.DataFrame(columns=[*DAY_COLUMNS])
+    once = _each_bout_once(strides)
+    day = pd.to_datetime(once["time"], unit="s").dt.normalize()
+    recorded = _recorded_minutes(minutes)
     rows = [
-        (when, code, value)
-        for (_, when), part in strides.groupby(["device", day])
+        (key[1], code, value, recorded.get(key, 0))
+        for key, part in once.groupby(["device", day])
         for code, value in _day(part).items()
         if np.isfinite(value)
     ]
-    return pd.DataFrame(rows, columns=["time", "code", "numeric_value"])
+    return pd.DataFrame(rows, columns=DAY_COLUMNS)
 
 
-def strides_of(signal: Signal, height_m: float | None = None) -> pd.DataFrame:
+def _each_bout_once(strides: pd.DataFrame) -> pd.DataFrame:
+    """Leave out bouts that another piece of the recording covers with more strides."""
+    bout = ["device", "piece", "time"]
+    bouts = strides.groupby(bout, sort=True, dropna=False).agg(
+        duration=("duration", "first"), samples=("time", "size"), total=("step_time", "sum")
+    )
+    bouts = bouts.reset_index()
+    bouts[FIRST] = (bouts["time"] * 1e9).round().astype("int64")
+    bouts[LAST] = bouts[FIRST] + (bouts["duration"].fillna(0.0) * 1e9).round().astype("int64")
+    kept = bouts.loc[counted(bouts, ["device"], ["total"]), bout]
+    return strides.merge(kept, on=bout, how="inner", sort=False)
+
+
+def _recorded_minutes(minutes: pd.DataFrame | None) -> dict[Hashable, int]:
+    if minutes is None or "n" not in minutes:
+        return {}
+    rows = minutes[minutes["n"].notna()]
+    device = rows["placement"] + " " + rows["device"]
+    return rows.groupby([device, rows["time"].dt.normalize()]).size().to_dict()
+
+
+def daily_pace(minutes: pd.DataFrame) -> pd.DataFrame:
+    """Return a day's means of each device's own cadence and speed while moving."""
+    tables = [pd.DataFrame(columns=DAY_COLUMNS)]
+    for name in ("cadence", "speed"):
+        total, count = f"{name}_sum", f"{name}_n"
+        if total in minutes:
+            key = ["placement", "device", minutes["time"].dt.normalize().rename(TIME)]
+            days = minutes.groupby(key, sort=True)[[total, count]].sum().reset_index()
+            days = days[days[count] > 0].copy()
+            value = days[total] / days[count]
+            days[CODE], days[NUMBER], days[SAMPLES] = CODES[name], value, days[count]
+            tables.append(days[DAY_COLUMNS])
+    return pd.concat(tables) if len(tables) > 1 else tables[0]
+
+
+def strides_of(signal: Signal, height_m: float | None = None, *, piece: str = "") -> pd.DataFrame:
     """Return the strides in a recording or a piece of one, with the start of their bout.
+
+    Parameters
+    ----------
+    piece
+        What distinguishes this piece from all others of the subject's recordings.
 
     Raises
     ------
@@ -105,7 +156,7 @@ def strides_of(signal: Signal, height_m: float | None = None) -> pd.DataFrame:
             name: values if len(values) == longest else np.full(longest, np.nan)
             for name, values in columns.items()
         }
-    ).assign(device=f"{signal.placement} {signal.device}")
+    ).assign(device=f"{signal.placement} {signal.device}", piece=piece)
 
 
 def _day(strides: pd.DataFrame) -> dict[str, float]:
@@ -136,11 +187,3 @@ def _asymmetry(strides: pd.DataFrame) -> float:
         return float("nan")
     one, other = float(np.mean(odd)), float(np.mean(even))
     return 200 * abs(one - other) / (one + other)
-
-
-def daily_mean(signal: Signal, code: str) -> pd.DataFrame:
-    """Return a day's mean of a device's own cadence or speed while moving (above 0)."""
-    values = pd.Series(signal.values_NC[:, 0].astype(np.float64), index=signal.time_N)
-    moving = values[values > 0]
-    means = moving.groupby(pd.DatetimeIndex(moving.index).normalize()).mean()
-    return pd.DataFrame({"time": means.index, "code": code, "numeric_value": means.to_numpy()})

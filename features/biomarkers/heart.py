@@ -1,7 +1,8 @@
 """Heart rate variability of beat intervals, and heart rate against exertion.
 
 RMSSD and SDNN follow the Task Force of the ESC and NASPE 1996 (doi:10.1161/01.CIR.93.5.1043);
-ectopic and missed beats are taken out before, by the 20 % rule of Malik 1989.
+ectopic and missed beats are taken out before, by the 20 % rule of Malik 1989. Beats, and the rates
+of sessions, are kept until all files of a subject are there, since a recording may lie in several.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from contracts.cohort import CODE, NUMBER, TIME
+from features.biomarkers.epochs import PLAUSIBLE_HEART_RATE
+from features.biomarkers.overlaps import SAMPLES, each_moment_once
 from features.recording import Quantity, Signal
 
 PLAUSIBLE_MS = (300.0, 2000.0)
@@ -21,6 +25,14 @@ FEWEST_BEATS = 20
 
 RMSSD, SDNN = "REHABCAST//RMSSD", "REHABCAST//SDNN"
 LONGEST_STEP_S, LONGEST_SESSION_H = 5.0, 6.0
+PAUSE_NS = 10_000_000_000
+"""A pause of more than ten seconds starts another recording of beats (local)."""
+
+SESSION_PAUSE_NS = 600_000_000_000
+"""A pause of more than ten minutes starts another session (local)."""
+
+SAMPLE_COLUMNS = ["quantity", "placement", "device", TIME, "value"]
+DAY_COLUMNS = [TIME, CODE, NUMBER, SAMPLES]
 SESSION_RATE = "session heart rate"
 """Code of a mean rate that waits for age and resting rate; never in a cohort."""
 
@@ -57,24 +69,86 @@ def variability(interval_N: NDArray[np.float64]) -> dict[str, float]:
     return {RMSSD: float(np.sqrt(np.mean(step**2))), SDNN: float(kept.std(ddof=1))}
 
 
-def daily_variability(signal: Signal) -> pd.DataFrame:
+def samples_of(signal: Signal) -> pd.DataFrame:
+    """Return the beats of a signal, or its rates if it may be of a session, else nothing."""
+    length_h = float((signal.time_N.max() - signal.time_N.min()) / np.timedelta64(1, "h"))
+    session = signal.quantity is Quantity.HEART_RATE and (
+        signal.epoch_s <= LONGEST_STEP_S and length_h <= LONGEST_SESSION_H
+    )
+    if signal.quantity is not Quantity.BEAT_INTERVAL and not session:
+        return pd.DataFrame(columns=SAMPLE_COLUMNS)
+    keys = {name: str(getattr(signal, name)) for name in SAMPLE_COLUMNS[:3]}
+    table = pd.DataFrame({**keys, TIME: signal.time_N, "value": signal.values_NC[:, 0]})
+    if session:
+        table = table[table["value"].between(*PLAUSIBLE_HEART_RATE)]
+    return table.astype(dict.fromkeys(keys, "category"))
+
+
+def daily_values(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return variability and session values by day, of each device, with the number of samples.
+
+    Parameters
+    ----------
+    tables
+        Tables of `samples_of` of one subject, one a file or piece, in any order.
+    """
+    if not tables:
+        return pd.DataFrame(columns=DAY_COLUMNS)
+    samples = pd.concat(tables, ignore_index=True)
+    samples["source"] = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
+    results = []
+    for (quantity, *_), rows in samples.groupby(SAMPLE_COLUMNS[:3], sort=True, observed=True):
+        time_N = rows[TIME].to_numpy().astype("datetime64[ns]")
+        value_N = rows["value"].to_numpy(dtype=np.float64)
+        once = each_moment_once(
+            time_N.astype(np.int64), value_N, rows["source"].to_numpy(), PAUSE_NS
+        )
+        of_device = _variability if quantity == Quantity.BEAT_INTERVAL else _sessions
+        results += of_device(time_N[once], value_N[once])
+    return pd.DataFrame(results, columns=DAY_COLUMNS)
+
+
+def _parts(time_N: NDArray[np.datetime64], pause_ns: int) -> list[NDArray[np.int64]]:
+    """Return the places of the samples between two pauses, part by part."""
+    pauses = np.flatnonzero(np.diff(time_N).astype(np.int64) > pause_ns) + 1
+    return np.split(np.arange(len(time_N)), pauses)
+
+
+def _variability(
+    time_N: NDArray[np.datetime64], interval_N: NDArray[np.float64]
+) -> list[tuple[pd.Timestamp, str, float, int]]:
     """Return the mean over a day's recordings, each at least `FEWEST_BEATS` long.
 
-    A pause of more than ten seconds starts another recording: a day's spot checks are not one.
+    Recordings are parted by pauses: a day's spot checks are not one.
     """
-    if signal.quantity is not Quantity.BEAT_INTERVAL:
-        raise ValueError(f"beat intervals are needed, not {signal.quantity}")
-    time_N = signal.time_N.astype("datetime64[ns]")
-    pause = np.diff(time_N).astype(np.int64) > 10_000_000_000
-    part_N = np.concatenate([[0], np.cumsum(pause)])
     rows = []
-    for part in range(int(part_N[-1]) + 1):
-        at = np.flatnonzero(part_N == part)
+    for at in _parts(time_N, PAUSE_NS):
         day = pd.Timestamp(time_N[at[0]]).normalize()
-        values = variability(signal.values_NC[at, 0].astype(np.float64))
-        rows += [(day, code, value) for code, value in values.items()]
-    table = pd.DataFrame(rows, columns=["time", "code", "numeric_value"])
-    return table.groupby(["time", "code"])["numeric_value"].mean().reset_index()
+        rows += [(day, code, v, len(at)) for code, v in variability(interval_N[at]).items()]
+    table = pd.DataFrame(rows, columns=DAY_COLUMNS).groupby([TIME, CODE])
+    by_day = table.agg({NUMBER: "mean", SAMPLES: "sum"}).reset_index()
+    return list(by_day[DAY_COLUMNS].itertuples(index=False, name=None))
+
+
+def _sessions(
+    time_N: NDArray[np.datetime64], rate_N: NDArray[np.float64]
+) -> list[tuple[pd.Timestamp, str, float, int]]:
+    """Return recovery and mean rate of each recorded session of exercise or therapy.
+
+    Only a rate measured every few seconds for at most some hours is a session; a rate measured all
+    day has no single peak. The mean is kept under `SESSION_RATE` and becomes the share of the
+    reserve once the subject's age and resting rate are known.
+    """
+    rows = []
+    for at in _parts(time_N, SESSION_PAUSE_NS):
+        time, rate = time_N[at], rate_N[at]
+        if len(at) < 2 or (time[-1] - time[0]) > np.timedelta64(int(LONGEST_SESSION_H * 3600), "s"):
+            continue
+        day = pd.Timestamp(time[0]).normalize()
+        rows.append((day, SESSION_RATE, float(rate.mean()), len(at)))
+        if (fall := recovery(time, rate)) is not None:
+            rows.append((day, RECOVERY, fall, len(at)))
+    return rows
 
 
 def recovery(time_N: NDArray[np.datetime64], rate_N: NDArray[np.float64]) -> float | None:

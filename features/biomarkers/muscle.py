@@ -11,7 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import signal as filters
 
+from contracts.cohort import CODE, NUMBER, TIME
 from contracts.errors import ContractError
+from features.biomarkers.overlaps import SAMPLES
 from features.recording import Quantity, Signal
 
 BAND_HZ, ENVELOPE_HZ = (20.0, 450.0), 6.0
@@ -70,6 +72,11 @@ def co_contraction(one_N: NDArray[np.float64], other_N: NDArray[np.float64]) -> 
 def daily_muscle(signal: Signal) -> pd.DataFrame:
     """Return a day's means over its channels; co-contraction of the first two channels.
 
+    Returns
+    -------
+    Rows of time (the day), code, value and number of samples. The unit is a recording: of several
+    on one day the longest counts.
+
     Raises
     ------
     ContractError
@@ -97,5 +104,9 @@ def daily_muscle(signal: Signal) -> pd.DataFrame:
         }
         if len(envelopes) >= 2:
             values[CO_CONTRACTION] = co_contraction(envelopes[0], envelopes[1])
-        rows += [(pd.Timestamp(day), code, v) for code, v in values.items() if np.isfinite(v)]
-    return pd.DataFrame(rows, columns=["time", "code", "numeric_value"])
+        rows += [
+            (pd.Timestamp(day), code, v, len(emg_NC))
+            for code, v in values.items()
+            if np.isfinite(v)
+        ]
+    return pd.DataFrame(rows, columns=[TIME, CODE, NUMBER, SAMPLES])

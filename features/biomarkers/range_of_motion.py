@@ -14,7 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from contracts.cohort import CODE, NUMBER, TIME
 from contracts.errors import ContractError
+from features.biomarkers.overlaps import SAMPLES
 from features.recording import Signal
 
 PEAK, RANGE = "REHABCAST//JOINT_PEAK", "REHABCAST//JOINT_RANGE"
@@ -49,7 +51,7 @@ def joint_angle(near: Rotation, far: Rotation, rate_hz: float) -> NDArray[np.flo
 
 
 def daily_range(near: tuple[Signal, Signal], far: tuple[Signal, Signal]) -> pd.DataFrame:
-    """Return peak and 5th to 95th percentile range of the joint angle by day.
+    """Return peak and 5th to 95th percentile range of the joint angle by day, with its samples.
 
     Parameters
     ----------
@@ -78,5 +80,6 @@ def daily_range(near: tuple[Signal, Signal], far: tuple[Signal, Signal]) -> pd.D
     for day in np.unique(day_N):
         inside = angle_N[day_N == day]
         low, high = np.percentile(inside, [5, 95])
-        rows += [(pd.Timestamp(day), PEAK, inside.max()), (pd.Timestamp(day), RANGE, high - low)]
-    return pd.DataFrame(rows, columns=["time", "code", "numeric_value"])
+        values = ((PEAK, inside.max()), (RANGE, high - low))
+        rows += [(pd.Timestamp(day), code, value, len(inside)) for code, value in values]
+    return pd.DataFrame(rows, columns=[TIME, CODE, NUMBER, SAMPLES])

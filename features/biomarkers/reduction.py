@@ -1,22 +1,54 @@
-"""Reduces a reading's signals to minutes and daily values, and reports what was left out."""
+"""Reduces signals to minutes and daily values, and reports what was left out.
+
+A reading of one file becomes parts: of minutes, strides, beats, sessions. Once all files of a
+subject are there the parts become minutes and values by day, so that neither the order and names of
+files nor where a recording was split decide anything.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
-from contracts.cohort import TIME
+from contracts.cohort import CODE, NUMBER, TIME
 from contracts.errors import ContractError, Problem
 from features.biomarkers import device_clock, gait, heart, muscle, posture
+from features.biomarkers.device_clock import JumpKind
 from features.biomarkers.epochs import minutes_of
+from features.biomarkers.minute_parts import join_minutes
+from features.biomarkers.overlaps import SAMPLES
+from features.measurements.plausible import SHIFTED
 from features.measurements.records import records
+from features.measurements.wall_clock import EARLIEST, latest_possible
 from features.recording import Collected, Quantity, Reading, Signal, SourceFile, problem
 
 CLOCK_CHANGE = "REHABCAST//CLOCK_CHANGE"
 EVENLY_SAMPLED = {Quantity.ACCELERATION, Quantity.COUNTS}
 """Quantities that are sampled without a pause: a jump in their times is a jump of the clock."""
+
+DEVICE_CLOCK = "check the clock of the device"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeSubject:
+    """What all recordings of one subject give.
+
+    Parameters
+    ----------
+    minutes
+        One row a minute and device; empty where nothing has minutes.
+    days
+        Values by day with time (the day), code and numeric_value, at most one a code and day.
+    problems
+        What was left out because recordings contradict each other.
+    """
+
+    minutes: pd.DataFrame
+    days: pd.DataFrame
+    problems: tuple[Problem, ...]
 
 
 def reduce_reading(
@@ -40,20 +72,66 @@ def reduce_reading(
         collected.records.append(reading.records)
     for signal in reading.signals:
         dated = _on_one_clock(file, signal, collected)
-        subject = dated.subject_label
-        for measured in (dated, *_posture(file, dated, axes, collected)):
-            minutes = minutes_of(measured)
-            if len(minutes):
-                if measured.quantity in EVENLY_SAMPLED:
-                    _drop_repeated_minutes(file, measured, minutes, collected)
-                collected.minutes[subject].append(minutes)
-        if gait.is_lumbar(dated):
-            strides = gait.strides_of(dated, heights.get(subject))
-            if len(strides):
-                collected.strides[subject].append(strides)
-        for table in _daily(file, dated, collected):
-            if len(table):
-                collected.daily[subject].append(table)
+        if len(dated):
+            _reduce(file, dated, collected, heights.get(dated.subject_label), axes)
+
+
+def _reduce(
+    file: SourceFile,
+    signal: Signal,
+    collected: Collected,
+    height_m: float | None,
+    axes: posture.DeviceAxes | None,
+) -> None:
+    subject = signal.subject_label
+    for measured in (signal, *_posture(file, signal, axes, collected)):
+        piece = len(collected.minutes[subject])
+        minutes = minutes_of(measured, file=file.name, piece=piece)
+        if len(minutes):
+            collected.minutes[subject].append(minutes)
+    if gait.is_lumbar(signal):
+        piece_name = f"{file.name} {len(collected.strides[subject])}"
+        strides = gait.strides_of(signal, height_m, piece=piece_name)
+        if len(strides):
+            collected.strides[subject].append(strides)
+    if len(samples := heart.samples_of(signal)):
+        collected.samples[subject].append(samples)
+    if signal.quantity is Quantity.MUSCLE:
+        try:
+            collected.daily[subject].append(muscle.daily_muscle(signal))
+        except ContractError as error:
+            where = str(signal.quantity)
+            collected.dropped.append(problem(file, where, error.reason, error.what_to_do))
+
+
+def whole_subject(collected: Collected, subject: str) -> WholeSubject:
+    """Take out all that was collected of a subject's recordings, each moment once."""
+    problems: list[Problem] = []
+    minutes = join_minutes(collected.minutes.pop(subject, []), problems)
+    strides = collected.strides.pop(subject, [])
+    days = [
+        *collected.daily.pop(subject, []),
+        heart.daily_values(collected.samples.pop(subject, [])),
+        gait.daily_gait(pd.concat(strides, ignore_index=True), minutes) if strides else None,
+        gait.daily_pace(minutes),
+    ]
+    return WholeSubject(
+        minutes=minutes, days=_best_covered([day for day in days if day is not None]),
+        problems=tuple(problems),
+    )  # fmt: skip
+
+
+def _best_covered(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """Of a day's values of several recordings or devices keep the one with the most samples."""
+    columns = [TIME, CODE, NUMBER]
+    filled = [table for table in tables if len(table)]
+    if not filled:
+        return pd.DataFrame(columns=columns)
+    values = pd.concat(filled, ignore_index=True)
+    ordered = values.sort_values(
+        [TIME, CODE, SAMPLES, NUMBER], ascending=[True, True, False, False], kind="stable"
+    )
+    return ordered.drop_duplicates([TIME, CODE])[columns].reset_index(drop=True)
 
 
 def _posture(
@@ -70,80 +148,76 @@ def _posture(
 
 
 def _on_one_clock(file: SourceFile, signal: Signal, collected: Collected) -> Signal:
-    """Leave out what can't be dated, and record each change of the clock."""
-    if signal.quantity not in EVENLY_SAMPLED or len(signal) < 2:
+    """Leave out what can't be dated and what is repeated; record each change of the clock."""
+    if not len(signal):
         return signal
-    for jump in device_clock.jumps(signal.time_N, signal.epoch_s):
-        if jump.kind is device_clock.JumpKind.GAP:
+    signal = _plausibly_dated(file, signal, collected)
+    steady = len(signal) < 2 or (np.diff(signal.time_N) > np.timedelta64(0)).all()
+    if signal.quantity not in EVENLY_SAMPLED:
+        # Two beats may have the same second; anything else is measured once at a time.
+        if steady or signal.quantity is Quantity.BEAT_INTERVAL:
+            return signal
+        return _sorted(signal, device_clock.last_of_equal_times(signal.time_N))
+    found = device_clock.jumps(signal.time_N, signal.epoch_s, signal.values_NC)
+    _report_jumps(file, signal, found, collected)
+    if steady and not any(jump.kind is JumpKind.DATE_LOST for jump in found):
+        return signal
+    kept = device_clock.rows_with_known_date(signal.time_N, found)
+    kept[kept] = device_clock.last_of_repeated_times(signal.time_N[kept])
+    if not kept.all():
+        left_out = f"{int((~kept).sum())} sample(s) with a repeated time or a lost date"
+        collected.dropped.append(
+            problem(file, str(signal.quantity), f"{left_out} were left out", DEVICE_CLOCK)
+        )
+    return _sorted(signal, kept)
+
+
+def _plausibly_dated(file: SourceFile, signal: Signal, collected: Collected) -> Signal:
+    """Leave out samples from before 1990 and from the future: the device lost its date."""
+    low, high = np.datetime64(EARLIEST, "ns"), np.datetime64(latest_possible(), "ns")
+    if file.dates_shifted:
+        low, high = np.datetime64("1678", "ns"), np.datetime64("2262", "ns")
+    first, last = signal.time_N.min(), signal.time_N.max()
+    if first >= low and last < high:  # False where a time is missing.
+        return signal
+    good_N = (signal.time_N >= low) & (signal.time_N < high)
+    bad = signal.time_N[~good_N]
+    known = bad[~np.isnat(bad)]
+    years = f", the first of {str(known[0])[:10]}" if len(known) else ""
+    found = f"{len(bad)} sample(s) without a date, from before 1990 or from the future{years}"
+    collected.dropped.append(
+        problem(
+            file, str(signal.quantity), f"{found}, were left out",
+            f"{DEVICE_CLOCK}, or {SHIFTED}", cause="impossible dates of samples",
+        )
+    )  # fmt: skip
+    return replace(signal, time_N=signal.time_N[good_N], values_NC=signal.values_NC[good_N])
+
+
+def _sorted(signal: Signal, kept: np.ndarray) -> Signal:
+    time_N, values_NC = signal.time_N[kept], signal.values_NC[kept]
+    order = np.argsort(time_N, kind="stable")
+    return replace(signal, time_N=time_N[order], values_NC=values_NC[order])
+
+
+def _report_jumps(
+    file: SourceFile, signal: Signal, found: list[device_clock.Jump], collected: Collected
+) -> None:
+    for jump in found:
+        if jump.kind is JumpKind.GAP:
             continue
         where = f"{signal.quantity} after {jump.at:%Y-%m-%d %H:%M}"
         collected.dropped.append(_clock_problem(file, where, jump))
-        if jump.kind is not device_clock.JumpKind.DATE_LOST:
+        if jump.kind in {JumpKind.DAYLIGHT_SAVING, JumpKind.SET_BACK}:
             row = (signal.subject_label, jump.at, CLOCK_CHANGE, None, None)
             collected.records.append(records([row]))
-    kept = device_clock.rows_with_known_date(signal.time_N, signal.epoch_s)
-    kept[kept] = device_clock.last_of_repeated_times(signal.time_N[kept])
-    if kept.all():
-        return signal
-    lost = int((~kept).sum())
-    found = f"{lost} sample(s) with a repeated time or a lost date were left out"
-    collected.dropped.append(
-        problem(file, str(signal.quantity), found, "check the clock of the device")
-    )
-    return replace(signal, time_N=signal.time_N[kept], values_NC=signal.values_NC[kept])
 
 
 def _clock_problem(file: SourceFile, where: str, jump: device_clock.Jump) -> Problem:
+    if jump.kind is JumpKind.REPEATED:
+        found = "the recording, or a part of it, follows a second time and counts once"
+        return problem(file, where, found, "copy or export the file again")
     found = f"{jump.kind}, the clock jumped by {jump.minutes:+.0f} min"
-    if jump.kind is device_clock.JumpKind.DAYLIGHT_SAVING:
+    if jump.kind is JumpKind.DAYLIGHT_SAVING:
         return problem(file, where, found)  # Nothing is lost and nothing needs to be done.
-    return problem(file, where, found, "check the clock of the device")
-
-
-def _drop_repeated_minutes(
-    file: SourceFile, signal: Signal, minutes: pd.DataFrame, collected: Collected
-) -> None:
-    """Drop minutes of earlier pieces of the recording whose times occur again in this piece."""
-    dropped = 0
-    tables = collected.minutes[signal.subject_label]
-    for index, earlier in enumerate(tables):
-        device = ["placement", "device"]
-        if (
-            list(earlier.columns) != list(minutes.columns)
-            or earlier[device].iloc[0].tolist() != minutes[device].iloc[0].tolist()
-        ):
-            continue
-        twice = earlier[TIME].isin(minutes[TIME])
-        if earlier[TIME].iloc[-1] == minutes[TIME].iloc[0]:
-            twice.iloc[-1] = False  # The minute in which one piece ends and the next begins.
-        dropped += int(twice.sum())
-        if twice.any():
-            tables[index] = earlier[~twice]
-    collected.minutes[signal.subject_label] = [table for table in tables if len(table)]
-    if dropped:
-        found = f"{dropped} minute(s) occur twice, the later ones were kept"
-        collected.dropped.append(
-            problem(file, str(signal.quantity), found, "check the clock of the device")
-        )
-
-
-def _daily(file: SourceFile, signal: Signal, collected: Collected) -> Iterator[pd.DataFrame]:
-    """Yield the biomarkers that need more than minutes; a signal unfit for them is a problem."""
-    try:
-        yield from _daily_tables(signal)
-    except ContractError as error:
-        where = str(signal.quantity)
-        collected.dropped.append(problem(file, where, error.reason, error.what_to_do))
-
-
-def _daily_tables(signal: Signal) -> Iterator[pd.DataFrame]:
-    if signal.quantity is Quantity.BEAT_INTERVAL:
-        yield heart.daily_variability(signal)
-    elif signal.quantity is Quantity.HEART_RATE:
-        yield heart.daily_sessions(signal)
-    elif signal.quantity is Quantity.MUSCLE:
-        yield muscle.daily_muscle(signal)
-    elif signal.quantity is Quantity.CADENCE:
-        yield gait.daily_mean(signal, gait.CODES["cadence"])
-    elif signal.quantity is Quantity.SPEED:
-        yield gait.daily_mean(signal, gait.CODES["speed"])
+    return problem(file, where, found, DEVICE_CLOCK)

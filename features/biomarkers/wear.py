@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.biomarkers.epochs import AXES
+from features.biomarkers.minute_parts import AXES
 
 STILL_SD_G, STILL_RANGE_G = 0.013, 0.050
 WINDOW_MIN, STEP_MIN = 60, 15

@@ -19,10 +19,9 @@ from contracts.cohort import (
     RuleCount,
 )
 from contracts.vocabulary import vocabulary
-from features.biomarkers import gait, posture, sleep, therapy, wear
-from features.biomarkers.epochs import join_minutes
+from features.biomarkers import posture, sleep, therapy, wear
 from features.biomarkers.heart import reserves
-from features.biomarkers.reduction import CLOCK_CHANGE
+from features.biomarkers.reduction import CLOCK_CHANGE, whole_subject
 from features.extract import DAYS_FOLDER, extract_locally, read_days
 from features.importing.import_map import ImportMap
 from features.measurements.identity import similar_problems, subject_numbers
@@ -70,21 +69,21 @@ def assemble(
     collected.dropped += decided.problems
     collected.dropped += [onset_problem(choice, "*") for choice in decided.onset_choices]
     known = decided.values
-    for subject, parts in collected.strides.items():
-        collected.daily[subject].append(gait.daily_gait(pd.concat(parts, ignore_index=True)))
-    labels = {*collected.minutes, *collected.daily, *known[SUBJECT_LABEL]} - {""}
+    recorded = collected.subjects()
+    labels = {*recorded, *known[SUBJECT_LABEL]} - {""}
     collected.dropped += similar_problems(labels)
     ids = subject_numbers(labels)
     affected = known.loc[known[CODE] == ARM, [SUBJECT_LABEL, TEXT]]
     arms = dict(affected.itertuples(index=False, name=None))
     tables = []
-    for subject in sorted(collected.minutes, key=lambda label: ids[label]):
-        parts = collected.minutes.pop(subject)
-        minutes, changes = _minutes(subject, parts, arms.get(subject, ""), rules)
-        write_minutes(minutes.assign(**{SUBJECT: ids[subject]}), draft)
-        tables += [changes, most_worn_maker(subject, minutes)]
-    for subject, parts in collected.daily.items():
-        tables += [part.assign(**{SUBJECT_LABEL: subject, TEXT: None}) for part in parts]
+    for subject in sorted(recorded, key=lambda label: ids[label]):
+        whole = whole_subject(collected, subject)
+        collected.dropped += whole.problems
+        if len(whole.minutes):
+            minutes, changes = _minutes(subject, whole.minutes, arms.get(subject, ""), rules)
+            write_minutes(minutes.assign(**{SUBJECT: ids[subject]}), draft)
+            tables += [changes, most_worn_maker(subject, minutes)]
+        tables.append(whole.days.assign(**{SUBJECT_LABEL: subject, TEXT: None}))
     # What is computed from a recording counts before what a source reports of the same day.
     events = pd.concat([*tables, known], ignore_index=True)
     events[SUBJECT] = events[SUBJECT_LABEL].map(ids)
@@ -102,11 +101,11 @@ def assemble(
 
 
 def _minutes(
-    subject: str, parts: list[pd.DataFrame], arm: str, rules: RuleCounts
+    subject: str, joined: pd.DataFrame, arm: str, rules: RuleCounts
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Judge wear and sleep of each device, choose the main one, and find exchanged devices."""
     tables = []
-    for _, rows in join_minutes(parts).groupby(["placement", "device"], sort=True):
+    for _, rows in joined.groupby(["placement", "device"], sort=True):
         flags, rule = wear.worn(rows)
         rules.count(f"minutes whose wear was judged by: {rule}", len(rows))
         judged = rows.assign(

@@ -160,6 +160,7 @@ class ImportMap(BaseModel):
             placement=self.placement_of(name),
             form=form or TableForm(),
             onset=self.onset,
+            dates_shifted=self.dates_shifted,
         )
 
     def signals_of(self, name: str) -> tuple[SignalColumns, ...]:

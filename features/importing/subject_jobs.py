@@ -21,10 +21,9 @@ import pandas as pd
 from contracts.errors import Problem
 from features.importing.collect import collect
 from features.importing.import_map import ImportMap
-from features.recording import Collected, SourceFile
+from features.recording import BY_SUBJECT, Collected, SourceFile
 
 INDEX = "index.json"
-BY_SUBJECT = ("minutes", "daily", "strides")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,14 +159,18 @@ def _restored(folder: Path) -> Collected:
     index = _index(folder)
     collected = Collected(
         read=index["read"],
-        dropped=[Problem(**problem) for problem in index["dropped"]],
-        unreadable=[Problem(**problem) for problem in index["unreadable"]],
+        dropped=[_problem(record) for record in index["dropped"]],
+        unreadable=[_problem(record) for record in index["unreadable"]],
     )
     for part in BY_SUBJECT:
         for subject, name in index["tables"][part]:
             getattr(collected, part)[subject].append(pd.read_parquet(folder / name))
     collected.records = [pd.read_parquet(folder / name) for _, name in index["tables"]["records"]]
     return collected
+
+
+def _problem(record: dict[str, Any]) -> Problem:
+    return Problem(**{**record, "places": tuple(record["places"])})
 
 
 def _index(folder: Path) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
@@ -20,6 +22,9 @@ from features.measurements.records import (
 )
 from features.measurements.versions import row_of
 from features.measurements.wall_clock import EARLIEST, latest_possible
+
+MOST = 10_000
+"""Records that are reported one by one."""
 
 SHIFTED = "declare dates_shifted = true if all dates were shifted for anonymity"
 
@@ -108,7 +113,7 @@ def plausible_values(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]
     return records[~bad & ~beside], problems
 
 
-def _impossible(row: pd.Series, unit: str) -> str:
+def _impossible(row: Mapping[Any, Any], unit: str) -> str:
     entry = vocabulary()[row[CODE]]
     return (
         f"value {row[NUMBER]:g} is impossible, expected {entry.low:g} to {entry.high:g} {unit}"
@@ -116,23 +121,36 @@ def _impossible(row: pd.Series, unit: str) -> str:
 
 
 def each(
-    rows: pd.DataFrame, found: Callable[[pd.Series], str], advice: str, cause: str
+    rows: pd.DataFrame, found: Callable[[Mapping[Any, Any]], str], advice: str, cause: str
 ) -> list[Problem]:
-    """Return a problem for each file and code of which records were left out, with the count."""
+    """Return a problem for each record that was left out, grouped by cause later.
+
+    Of more than `MOST` records the problems are grouped here: an export of many years whose dates
+    were shifted has millions.
+    """
+    if len(rows) <= MOST:
+        return [_problem(row, found, advice, cause) for row in rows.to_dict("records")]
     problems = []
-    for (file, code), group in rows.groupby([FILE, CODE], sort=False):
-        first = group.iloc[0]
-        places = [str(place) for place in group[PLACE].iloc[:MOST_PLACES] if place]
+    for _, group in rows.groupby([FILE, CODE], sort=True):
+        first = group.head(MOST_PLACES).to_dict("records")
+        places = tuple(
+            f"row {place}" if row_of(place) else place
+            for place in map(str, group[PLACE].head(MOST_PLACES))
+        )
         problems.append(
-            Problem(
-                file=str(file) or "*",
-                row=row_of(first[PLACE]),
-                field=str(code),
-                found=f"{found(first)}, the record was left out",
-                advice=advice,
-                cause=cause,
-                count=len(group),
-                places=tuple(f"row {place}" if row_of(place) else place for place in places),
-            )
+            replace(_problem(first[0], found, advice, cause), count=len(group), places=places)
         )
     return problems
+
+
+def _problem(
+    row: Mapping[Any, Any], found: Callable[[Mapping[Any, Any]], str], advice: str, cause: str
+) -> Problem:
+    return Problem(
+        file=str(row[FILE]) or "*",
+        row=row_of(row[PLACE]),
+        field=str(row[CODE]),
+        found=f"{found(row)}, the record was left out",
+        advice=advice,
+        cause=cause,
+    )

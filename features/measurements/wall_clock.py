@@ -11,14 +11,25 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from dataclasses import dataclass
-from zoneinfo import ZoneInfo
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from contracts.errors import ContractError
+from features.measurements.written_times import (
+    as_text,
+    in_another_order,
+    iso_times,
+    nanoseconds,
+    offset_of,
+    offset_times,
+    times_in_form,
+)
+from features.measurements.written_times import strptime_form as strptime_form
 
 EARLIEST = pd.Timestamp("1990-01-01")
 """No wearable and no rehabilitation record of a living cohort is older (local)."""
@@ -31,18 +42,8 @@ LONGEST_AWAKE = pd.Timedelta(minutes=60)
 
 ISO_FORM = "ISO 8601, such as 2024-03-05 or 2024-03-05T09:30:00+01:00"
 
-_ISO_PARTS = (
-    r"^(?P<wall>\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?)?)"
-    r" ?(?P<offset>Z|[+-]\d{2}(?::?\d{2})?)?$"
-)
-_UTC_OFFSETS = frozenset({"Z", "+00:00", "+0000", "+00", "-00:00", "-0000"})
+_UTC_OFFSETS = frozenset({"Z", "z", "+00:00", "+0000", "+00", "-00:00", "-0000", "-00"})
 _FIXED_ZONE = re.compile(r"^(?:GMT|UTC)(?P<offset>[+-]\d{2}(?::?\d{2})?)$")
-_TOKENS = {
-    "YYYY": "%Y", "YY": "%y", "MM": "%m", "M": "%m", "DD": "%d", "D": "%d", "HH": "%H",
-    "hh": "%I", "h": "%I", "mm": "%M", "ss": "%S", "A": "%p",
-}  # fmt: skip
-_TOKEN = re.compile("|".join(sorted(_TOKENS, key=len, reverse=True)))
-_OTHER_ORDER = re.compile(r"^(?!\d{4}-\d{2}-\d{2})\d{1,4}[./-]\d{1,2}[./-]\d{1,4}(?:\D|$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,38 +83,63 @@ def read_times(cells: pd.Series, *, zone: str = "", form: str = "") -> Times:
     zone
         IANA zone of times in UTC; empty where none is known.
     form
-        Declared form in the tokens of `strptime_form`; empty for ISO 8601.
+        Declared form in the tokens of `strptime_form`; empty for ISO 8601. What is a date by its
+        type, as in a Parquet file, has no written form.
     """
     if isinstance(cells.dtype, pd.DatetimeTZDtype):
         return _zoned(cells, zone)
     if isinstance(cells.dtype, np.dtype) and cells.dtype.kind == "M":
-        return _times(cells.to_numpy(dtype="datetime64[ns]"))
-    text = cells.map(_as_text)
+        return _typed(cells)
+    text, dated_N = as_text(cells)
+    time_N, offset = iso_times(text)
     if form:
-        parsed = pd.to_datetime(text.where(text != ""), format=strptime_form(form), errors="coerce")
-        offset = pd.Series("", index=text.index)
-    else:
-        parts = text.str.extract(_ISO_PARTS)
-        wall = parts["wall"].str.replace(",", ".", regex=False)
-        parsed = pd.to_datetime(wall, format="ISO8601", errors="coerce")
-        offset = parts["offset"].fillna("")
-    time_N = parsed.to_numpy(dtype="datetime64[ns]")
+        time_N = np.where(dated_N, time_N, times_in_form(text, strptime_form(form)))
+        offset = offset.where(dated_N, "")
     utc_N = offset.isin(_UTC_OFFSETS).to_numpy() & ~np.isnat(time_N)
-    ahead_N = _offsets(offset)
+    ahead_N = offset_times(offset)
     if zone and utc_N.any():
-        time_N = time_N.copy()
         written_N = time_N[utc_N]
         time_N[utc_N] = to_wall_clock(written_N, zone)
         ahead_N[utc_N] = time_N[utc_N] - written_N
-    bad_N = np.isnat(time_N) & (text != "").to_numpy()
-    other_N = bad_N & text.str.match(_OTHER_ORDER).to_numpy(dtype=bool)
+    bad_N = np.isnat(time_N) & np.array(text.to_numpy() != "", dtype=np.bool_)
     return Times(
         time_N=time_N,
         bad_N=bad_N,
-        other_order_N=other_N,
+        other_order_N=in_another_order(text, bad_N, is_declared=bool(form)),
         in_utc_N=utc_N & (not zone),
         offset_N=ahead_N,
     )
+
+
+def read_times_in(cells: pd.Series, forms: Sequence[str], *, zone: str = "") -> Times:
+    """Read a column in which a format writes its times in one of several forms, of one order.
+
+    Parameters
+    ----------
+    forms
+        Forms in the tokens of `strptime_form`, or empty for ISO 8601, the likeliest first.
+    """
+    times = read_times(cells, zone=zone, form=forms[0])
+    for form in forms[1:]:
+        bad_N = times.bad_N
+        if not bad_N.any():
+            break
+        rest = read_times(cells.iloc[np.flatnonzero(bad_N)], zone=zone, form=form)
+        filled = {part.name: getattr(times, part.name).copy() for part in fields(Times)}
+        other_N = times.other_order_N[bad_N] & rest.other_order_N
+        for name, value_N in filled.items():
+            value_N[bad_N] = getattr(rest, name) if name != "other_order_N" else other_N
+        times = Times(**filled)
+    return times
+
+
+def read_instants(cells: pd.Series) -> NDArray[np.datetime64]:
+    """Read ISO 8601 times as instants in UTC, to compare or subtract times of different offsets.
+
+    NaT where a cell is empty or no time, and where it has no offset: that is no instant.
+    """
+    times = read_times(cells)
+    return times.time_N - times.offset_N
 
 
 def read_time(written: object, *, zone: str = "", form: str = "") -> tuple[pd.Timestamp, bool]:
@@ -132,26 +158,27 @@ def read_time(written: object, *, zone: str = "", form: str = "") -> tuple[pd.Ti
 
 def advice_on_times(times: Times, form: str = "") -> str:
     """Return what to do about cells that are no times."""
+    if times.other_order_N.any() and form:
+        return f"write all dates of the column as {form}, or declare the form that they have"
     if times.other_order_N.any():
         return 'declare the order of day and month in the map, such as date_format = "DD.MM.YYYY"'
     return f"write times as {form}" if form else f"write times as {ISO_FORM}"
 
 
-def strptime_form(form: str) -> str:
-    """Translate a declared form, such as `DD.MM.YYYY HH:mm`, for `strptime`.
+def known_zone(zone: str) -> str:
+    """Return an IANA time zone as it is; empty stays empty.
 
     Raises
     ------
-    ContractError
-        It lacks day, month or year, or has letters that are no token.
+    ValueError
+        There is no such zone.
     """
-    wanted = ("Y", "M", "D")
-    if any(letter not in form for letter in wanted) or re.search("[A-Za-z]", _TOKEN.sub("", form)):
-        raise ContractError(
-            f"{form!r} is not a form of dates",
-            f"use {', '.join(_TOKENS)} with separators, such as DD.MM.YYYY or M/D/YYYY hh:mm A",
-        )
-    return _TOKEN.sub(lambda token: _TOKENS[token.group()], form)
+    try:
+        return str(ZoneInfo(zone)) if zone else zone
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(
+            f"{zone!r} is not an IANA time zone: use one such as Europe/Oslo"
+        ) from error
 
 
 def to_wall_clock(utc_N: NDArray[np.datetime64], zone: str) -> NDArray[np.datetime64]:
@@ -168,7 +195,7 @@ def to_wall_clock(utc_N: NDArray[np.datetime64], zone: str) -> NDArray[np.dateti
         There is no such zone.
     """
     fixed = _FIXED_ZONE.match(zone)
-    where = dt.timezone(_offset(fixed["offset"])) if fixed else ZoneInfo(zone)
+    where = dt.timezone(offset_of(fixed["offset"])) if fixed else ZoneInfo(zone)
     local = pd.DatetimeIndex(utc_N).tz_localize("UTC").tz_convert(where)
     return local.tz_localize(None).to_numpy()
 
@@ -179,9 +206,10 @@ def nights(start: pd.Series, end: pd.Series) -> pd.Series:
     Sleep that begins in the evening, from `NIGHT_FROM_HOUR`, belongs to the next day; any other to
     the day on which it ends. So a night in pieces stays one night, and a nap stays on its day.
     """
-    day: pd.Series = end.where(end.notna(), start).dt.normalize()
+    day = end.where(end.notna(), start).dt.normalize()
     evening = start.dt.hour >= NIGHT_FROM_HOUR
-    return day.mask(evening, start.dt.normalize() + pd.Timedelta(days=1))
+    next_day: pd.Series = day.mask(evening, start.dt.normalize() + pd.Timedelta(days=1))
+    return next_day
 
 
 def sleep_episodes(
@@ -215,43 +243,27 @@ def latest_possible(now: dt.datetime | None = None) -> pd.Timestamp:
     return today + pd.Timedelta(days=2)
 
 
-def _offsets(written: pd.Series) -> NDArray[np.timedelta64]:
-    """Return written offsets, such as `+01:00`; NaT for none."""
-    known = {text: _offset(text) for text in written.unique() if text}
-    return written.map(known).to_numpy(dtype="timedelta64[ns]", copy=True)
-
-
-def _offset(written: str) -> dt.timedelta:
-    digits = "" if written == "Z" else written[1:].replace(":", "")
-    ahead = dt.timedelta(hours=int(digits[:2] or 0), minutes=int(digits[2:] or 0))
-    return -ahead if written.startswith("-") else ahead
-
-
-def _as_text(cell: object) -> str:
-    if isinstance(cell, str):
-        return cell.strip()
-    if isinstance(cell, dt.datetime | dt.date):
-        return cell.isoformat()
-    return "" if cell is None or cell is pd.NaT or cell != cell else repr(cell)
-
-
-def _times(time_N: NDArray[np.datetime64]) -> Times:
-    no_N = np.zeros(len(time_N), dtype=np.bool_)
-    offset_N = np.full(len(time_N), "NaT", dtype="timedelta64[ns]")
-    return Times(time_N=time_N, bad_N=no_N, other_order_N=no_N, in_utc_N=no_N, offset_N=offset_N)
+def _typed(cells: pd.Series) -> Times:
+    time_N = nanoseconds(cells)
+    return Times(
+        time_N=time_N,
+        bad_N=np.isnat(time_N) & cells.notna().to_numpy(),
+        other_order_N=np.zeros(len(time_N), dtype=np.bool_),
+        in_utc_N=np.zeros(len(time_N), dtype=np.bool_),
+        offset_N=np.full(len(time_N), "NaT", dtype="timedelta64[ns]"),
+    )
 
 
 def _zoned(cells: pd.Series, zone: str) -> Times:
-    utc_N = cells.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy(dtype="datetime64[ns]")
+    utc = _typed(cells.dt.tz_convert("UTC").dt.tz_localize(None))
     in_utc = str(cells.dt.tz) in {"UTC", "Etc/UTC", "UTC+00:00", "+00:00"}
     if in_utc and zone:
         cells = cells.dt.tz_convert(ZoneInfo(zone))
-    times = _times(cells.dt.tz_localize(None).to_numpy(dtype="datetime64[ns]"))
-    known_N = ~np.isnat(times.time_N)
+    local = _typed(cells.dt.tz_localize(None))
     return Times(
-        time_N=times.time_N,
-        bad_N=times.bad_N,
-        other_order_N=times.other_order_N,
-        in_utc_N=known_N & (in_utc and not zone),
-        offset_N=times.time_N - utc_N,
+        time_N=local.time_N,
+        bad_N=local.bad_N,
+        other_order_N=local.other_order_N,
+        in_utc_N=~np.isnat(local.time_N) & (in_utc and not zone),
+        offset_N=local.time_N - utc.time_N,
     )

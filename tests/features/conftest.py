@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from contracts.cohort import CODE, NUMBER
+from features.importing import Imported
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -19,3 +23,14 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def samples(shared: Path) -> Path:
     return shared / "device_samples"
+
+
+@pytest.fixture(scope="session")
+def daily() -> Callable[[Imported, str], list[float]]:
+    """Takes the values of one code from an imported cohort."""
+
+    def values(done: Imported, code: str) -> list[float]:
+        events = done.cohort.events
+        return [round(float(v), 2) for v in events.loc[events[CODE] == code, NUMBER]]
+
+    return values

@@ -16,6 +16,7 @@ from features.recording import (
     Reading,
     Signal,
     SourceFile,
+    placement_in,
     problem,
     wrap_library_errors,
 )
@@ -26,6 +27,12 @@ COUNT_COLUMNS = ["axis1", "axis2", "axis3"]
 INCLINE_COLUMNS = ["inclineOff", "inclineStanding", "inclineSitting", "inclineLying"]
 HIGHEST_COUNT = 100_000.0
 """A second of full-range shaking stays far below; more is a damaged page."""
+
+TICKS = (
+    EPOCH_TICKS - 86_400 * 365 * 280 * 10_000_000,
+    EPOCH_TICKS + 86_400 * 365 * 280 * 10_000_000,
+)
+"""Times that fit into nanoseconds since 1970: 280 years before and after."""
 
 
 def read(file: SourceFile) -> Iterator[Reading]:
@@ -44,14 +51,23 @@ def read(file: SourceFile) -> Iterator[Reading]:
             f"only {len(data)} of the {announced} epochs that the settings count are in the file"
         )
         dropped.append(problem(file, "table data", found, "export it again"))
+    if data.empty:
+        raise SourceUnreadable(
+            file.name, "table data", "holds no epoch that can be used", "export it again"
+        )
     time = (data["dataTimestamp"].to_numpy(dtype=np.int64) - EPOCH_TICKS) * 100
+    subject = settings.get("subjectname", "")
+    serial = settings.get("deviceserial", "").strip()
     common = {
-        "subject_label": settings.get("subjectname", "").strip() or file.subject_label,
+        "subject_label": subject if subject.strip() else file.subject_label,
         "time_N": time.view("datetime64[ns]"),
         "epoch_s": float(epoch_s),
-        "placement": file.placement or settings.get("limb", "").strip().lower() or NOT_STATED,
+        "placement": file.placement
+        or placement_in(settings.get("side"), settings.get("limb"))
+        or NOT_STATED,
         "maker": "ActiGraph",
-        "device": f"ActiGraph {settings.get('devicename', '')} {settings.get('deviceserial', '')}",
+        # The serial number alone: exports of one recording in several formats are one device.
+        "device": f"ActiGraph {serial or settings.get('devicename', '')}",
     }
     axes = [name for name in COUNT_COLUMNS if name in data]
     magnitude = np.sqrt((data[axes].to_numpy(dtype=np.float64) ** 2).sum(axis=1, keepdims=True))
@@ -90,7 +106,8 @@ def _tables(file: SourceFile) -> tuple[dict[str, str], pd.DataFrame]:
             f"has no column {', '.join(sorted(missing))}",
             "export it again",
         )
-    return {str(name).lower(): str(value) for name, value in rows}, data
+    known = {str(name).lower(): str(value) for name, value in rows if value is not None}
+    return known, data
 
 
 def _sound(
@@ -101,7 +118,7 @@ def _sound(
     counts = numbers[[name for name in COUNT_COLUMNS if name in numbers]]
     good = counts.ge(0).all(axis=1) & counts.le(HIGHEST_COUNT * epoch_s).all(axis=1)
     ticks = numbers["dataTimestamp"]
-    good &= ticks.between(EPOCH_TICKS // 2, 2 * EPOCH_TICKS)
+    good &= ticks.between(*TICKS)
     dropped = [
         Problem(
             file=file.name,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ from features.recording import (
     Reading,
     Signal,
     SourceFile,
+    placement_in,
     problem,
     wrap_library_errors,
 )
@@ -142,7 +143,14 @@ def _info(file: SourceFile, archive: zipfile.ZipFile) -> Info:
             " impossible",
             DOWNLOAD,
         )
-    return info
+    return replace(info, subject_name=_subject_name(archive))
+
+
+def _subject_name(archive: zipfile.ZipFile) -> str:
+    """Return the subject's name as it is written: the library leaves out one with a colon."""
+    lines = archive.read("info.txt").decode("utf-8-sig").splitlines()
+    named = (line.partition(":") for line in lines)
+    return next((value.strip() for name, _, value in named if name == "Subject Name"), "")
 
 
 def _events(file: SourceFile, archive: zipfile.ZipFile) -> Iterator[tuple[str, Any]]:
@@ -202,15 +210,15 @@ def _missing_end(file: SourceFile, info: Info, second: int) -> list[Problem]:
 
 def _reading(file: SourceFile, info: Info, samples: _Samples, dropped: list[Problem]) -> Reading:
     time, values = samples.take()
-    worn_at = " ".join(word.lower() for word in (info.side, info.limb) if word)
     signal = Signal(
         subject_label=info.subject_name or file.subject_label,
         quantity=Quantity.ACCELERATION,
         time_N=time,
         values_NC=values,
         epoch_s=1 / info.sample_rate,
-        placement=file.placement or worn_at or NOT_STATED,
-        device=f"ActiGraph {info.device_type} {info.serial_number}",
+        placement=file.placement or placement_in(info.side, info.limb) or NOT_STATED,
+        # The serial number alone: exports of one recording in several formats are one device.
+        device=f"ActiGraph {info.serial_number or info.device_type}",
         maker="ActiGraph",
         clock=f"device's own, set to UTC{info.timezone}" if info.timezone else "device's own",
     )

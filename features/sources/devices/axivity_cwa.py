@@ -2,7 +2,8 @@
 
 The file is a header of 1,024 bytes and sectors of 512 with their own checksums. A bad sector costs
 its 1.2 seconds and is reported; the sectors around it are sound. The reader holds a whole file at
-twice its size, so it is given one day of sectors after the other.
+twice its size, so it is given one day of sectors after the other. A second header in the file
+begins another recording.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from features.recording import (
     Reading,
     Signal,
     SourceFile,
+    placement_in,
     problem,
     wrap_library_errors,
 )
@@ -29,6 +31,7 @@ from features.sources.format import Format
 
 COPY_AGAIN = "copy it again from the device"
 HEADER_BYTES = 1024
+HEADER_MARK = b"MD\xfc\x03"
 SECTOR_BYTES = 512
 SECTORS_A_PIECE = 72_000
 """A day at 100 Hz, with 120 samples a sector."""
@@ -48,8 +51,24 @@ def read(file: SourceFile) -> Iterator[Reading]:
             )
         first = 0
         while block := stream.read(SECTORS_A_PIECE * SECTOR_BYTES):
-            yield _piece(file, header, block, first)
+            for at, part in _at_headers(block):
+                sectors = part
+                if part.startswith(HEADER_MARK):
+                    header, sectors = part[:HEADER_BYTES], part[HEADER_BYTES:]
+                    at += HEADER_BYTES
+                if sectors:
+                    yield _piece(file, header, sectors, first + at // SECTOR_BYTES)
             first += SECTORS_A_PIECE
+
+
+def _at_headers(block: bytes) -> list[tuple[int, bytes]]:
+    """Return the parts of a block that further headers begin, each with its first byte."""
+    words = np.frombuffer(block, dtype="<u4", count=len(block) // SECTOR_BYTES * SECTOR_BYTES // 4)
+    marked = words[:: SECTOR_BYTES // 4] == int.from_bytes(HEADER_MARK, "little")
+    starts = sorted({0, *(int(n) * SECTOR_BYTES for n in np.flatnonzero(marked))})
+    return [
+        (low, block[low:high]) for low, high in zip(starts, [*starts[1:], len(block)], strict=True)
+    ]
 
 
 def _piece(file: SourceFile, header: bytes, block: bytes, first: int) -> Reading:
@@ -112,7 +131,7 @@ def _signals(file: SourceFile, content: dict[str, Any]) -> tuple[Signal, ...]:
         "subject_label": file.subject_label,
         "device": f"Axivity {header['device']['hardware_type']} {header['device']['device_id']}",
         "maker": "Axivity",
-        "placement": file.placement or annotation.get("_p", [NOT_STATED])[0],
+        "placement": file.placement or placement_in(*annotation.get("_p", [])) or NOT_STATED,
     }
     rate = float(header["configuration"]["sample_rate_hz"])
     return (
@@ -136,6 +155,6 @@ def _signals(file: SourceFile, content: dict[str, Any]) -> tuple[Signal, ...]:
 FORMAT = Format(
     name="axivity-cwa",
     title="Axivity CWA recording",
-    matches=lambda head: head[:2] == b"MD" and head[2:4] == b"\xfc\x03",
+    matches=lambda head: head.startswith(HEADER_MARK),
     read=read,
 )

@@ -1,24 +1,25 @@
 """Garmin FIT, read by `fitdecode`: activities (a walk, a ride) and all-day monitoring.
 
-FIT times are in UTC. Local time comes from the file's own `local_timestamp` (in `activity` or
-`monitoring_info`), else from a declared zone; with neither, days are days in UTC and that is
-reported. Messages build on those before them, so a truncated file is refused as a whole.
+FIT times are in UTC. Local time comes from the file's own offset (`fit_clock`), else from a
+declared zone; with neither, days are days in UTC and that is reported. Messages build on those
+before them, so a truncated file is refused as a whole. Several FIT files in one are read one after
+the other.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import fitdecode
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
+from contracts.cohort import CODE, NUMBER, TEXT, TIME
 from contracts.errors import SourceUnreadable
-from features.biomarkers.device_clock import to_wall_clock
+from features.measurements.records import AMOUNT, PLACE, SOURCE, Amount, records
 from features.recording import (
     LIBRARY_FAULTS,
     Quantity,
@@ -27,18 +28,19 @@ from features.recording import (
     SourceFile,
     problem,
 )
+from features.sources.devices.fit_clock import (
+    FitClock,
+    Message,
+    clock_of,
+    monitoring_time,
+    seconds_of,
+)
 from features.sources.format import Format
 
 UNKNOWN_MAKER = "FIT device"
 """Maker where the file does not name one."""
 
-FIT_EPOCH_S = 631_065_600
-"""1989-12-31 UTC in Unix seconds, where FIT starts to count (FIT protocol)."""
-
-SYSTEM_TIME_BELOW = 0x10000000
-"""Smaller times count from the device's start (FIT protocol, date_time)."""
-
-UTC = "UTC"
+STEPS, RESTING, DEVICE = "LOINC//41950-7", "LOINC//40443-4", "REHABCAST//DEVICE"
 ON_FOOT = {"walking", "running", "hiking"}
 FIELDS = {
     Quantity.HEART_RATE: ("heart_rate", 1.0),
@@ -46,58 +48,55 @@ FIELDS = {
     # Cadence counts strides of one foot.
     Quantity.CADENCE: ("cadence", 2.0),
 }
-
-
-class _Message(NamedTuple):
-    name: str
-    values: dict[str, Any]
-
-
-class _Clock(NamedTuple):
-    """What turns the file's seconds into local time: a fixed offset, or a zone."""
-
-    offset_s: float | None
-    zone: str
-
-    def local(self, seconds: list[float]) -> NDArray[np.datetime64]:
-        """Return the wall clock of some Unix seconds."""
-        offset = self.offset_s or 0.0
-        ns = np.array([round((at + offset) * 1e9) for at in seconds], dtype=np.int64)
-        time_N = ns.view("datetime64[ns]")
-        return time_N if self.offset_s is not None else to_wall_clock(time_N, self.zone)
+SECOND, MINUTE = 1.0, 60.0
+Series = dict[tuple[Quantity, float], list[tuple[float, float]]]
+"""Times and values by quantity and seconds between two samples."""
 
 
 def read(file: SourceFile) -> Iterator[Reading]:
     """Yield heart rate, speed, cadence, beat intervals and steps, as far as the file has them."""
-    messages = _messages(file)
-    clock = _clock(file, messages)
+    for number, messages in enumerate(_messages(file)):
+        yield _reading(file, messages, number)
+
+
+def _reading(file: SourceFile, messages: list[Message], number: int) -> Reading:
+    clock = clock_of(file, messages)
     file_id = next((m.values for m in messages if m.name == "file_id"), None)
     common = {
         "subject_label": file.subject_label,
         "device": UNKNOWN_MAKER if file_id is None else _device(file_id),
         "maker": str((file_id or {}).get("manufacturer") or UNKNOWN_MAKER),
         "placement": file.placement or "wrist",
-        "clock": "file's local time" if clock.offset_s is not None else clock.zone,
+        "clock": "file's local time" if clock.of_the_file else clock.zone,
     }
-    series: dict[Quantity, list[tuple[float, float]]] = defaultdict(list)
+    series: Series = defaultdict(list)
     _from_records(messages, series)
     _from_beats(messages, series)
-    _from_monitoring(messages, series)
+    rows = _from_monitoring(messages, series)
+    if rows and not series:
+        # Nothing sampled will name the device.
+        rows.append({CODE: DEVICE, TEXT: common["maker"], PLACE: f"file {number}"})
     in_utc_problem = problem(
         file,
         "timestamp",
-        "has no local time, so its days are days in UTC",
+        "has no local time that is within 14 hours of UTC, so its days are days in UTC",
         "declare time_zone in the map (--map)",
     )
-    in_utc = clock.offset_s is None and not file.zone
-    yield Reading(
-        signals=tuple(_signal(q, points, clock, common) for q, points in series.items() if points),
+    in_utc = not clock.of_the_file and not file.zone
+    return Reading(
+        signals=tuple(
+            _signal(q, epoch_s, points, clock, common)
+            for (q, epoch_s), points in series.items()
+            if points
+        ),
+        records=_records(rows, clock, common["device"], file),
         dropped=(in_utc_problem,) if in_utc else (),
     )
 
 
-def _messages(file: SourceFile) -> list[_Message]:
-    messages: list[_Message] = []
+def _messages(file: SourceFile) -> list[list[Message]]:
+    """Return the messages of each FIT file that follows another in this one."""
+    files: list[list[Message]] = []
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -106,20 +105,21 @@ def _messages(file: SourceFile) -> list[_Message]:
                 check_crc=fitdecode.CrcCheck.RAISE,
                 error_handling=fitdecode.ErrorHandling.RAISE,
             ) as reader:
-                messages.extend(
-                    _Message(frame.name, {f.name: f.value for f in frame.fields})
-                    for frame in reader
-                    if frame.frame_type == fitdecode.FIT_FRAME_DATA
-                )
+                for frame in reader:
+                    if frame.frame_type == fitdecode.FIT_FRAME_HEADER:
+                        files.append([])
+                    elif frame.frame_type == fitdecode.FIT_FRAME_DATA:
+                        values = {f.name: f.value for f in frame.fields}
+                        files[-1].append(Message(frame.name, values))
     except (fitdecode.FitError, Warning, *LIBRARY_FAULTS) as error:
         raise SourceUnreadable(
             file.name,
-            f"message {len(messages)}",
+            f"message {sum(map(len, files))}",
             f"cannot be read from here on ({error}); nothing was imported because the messages"
             " before it may cover only part of a day",
             "download the file from the device again",
         ) from error
-    return messages
+    return files
 
 
 def _device(values: dict[str, Any]) -> str:
@@ -127,37 +127,10 @@ def _device(values: dict[str, Any]) -> str:
     return f"{values.get('manufacturer', '')} {product} {values.get('serial_number', '')}".strip()
 
 
-def _seconds(value: object) -> float | None:
-    """Return Unix seconds, or device seconds where the file counts from its start."""
-    if isinstance(value, dt.datetime):
-        return value.timestamp()
-    return float(value) if isinstance(value, int | float) else None
-
-
-def _clock(file: SourceFile, messages: list[_Message]) -> _Clock:
-    for message in messages:
-        local = _seconds(message.values.get("local_timestamp"))
-        here = _seconds(message.values.get("timestamp"))
-        if local is not None and here is not None:
-            return _Clock(local - here, "")
-    counts_from_start = any(
-        (s := _seconds(m.values.get("timestamp"))) is not None and s < SYSTEM_TIME_BELOW
-        for m in messages
-    )
-    if counts_from_start:
-        raise SourceUnreadable(
-            file.name,
-            "timestamp",
-            "counts from the device's start and has no local time, so its days are not known",
-            "set the device's clock and record again; this file cannot be dated",
-        )
-    return _Clock(None, file.zone or UTC)
-
-
-def _from_records(messages: list[_Message], series: dict[Quantity, list[Any]]) -> None:
+def _from_records(messages: list[Message], series: Series) -> None:
     sport = next((m.values.get("sport") for m in messages if m.name == "session"), None)
     for message in messages:
-        at = _seconds(message.values.get("timestamp"))
+        at = seconds_of(message.values.get("timestamp"))
         if message.name != "record" or at is None:
             continue
         on_foot = (message.values.get("activity_type") or sport) in ON_FOOT
@@ -167,12 +140,12 @@ def _from_records(messages: list[_Message], series: dict[Quantity, list[Any]]) -
                 continue
             if quantity is Quantity.CADENCE:
                 value += message.values.get("fractional_cadence") or 0.0
-            series[quantity].append((at, float(value) * factor))
+            series[quantity, SECOND].append((at, float(value) * factor))
 
 
-def _from_beats(messages: list[_Message], series: dict[Quantity, list[Any]]) -> None:
+def _from_beats(messages: list[Message], series: Series) -> None:
     """Lay the beat intervals end to end from the first record on."""
-    starts = [_seconds(m.values.get("timestamp")) for m in messages if m.name == "record"]
+    starts = [seconds_of(m.values.get("timestamp")) for m in messages if m.name == "record"]
     at = next((s for s in starts if s is not None), None)
     if at is None:
         return
@@ -181,56 +154,75 @@ def _from_beats(messages: list[_Message], series: dict[Quantity, list[Any]]) -> 
             for interval in message.values.get("time") or ():
                 if interval is not None:
                     at += interval
-                    series[Quantity.BEAT_INTERVAL].append((at, interval * 1000))
+                    series[Quantity.BEAT_INTERVAL, SECOND].append((at, interval * 1000))
 
 
-def _from_monitoring(messages: list[_Message], series: dict[Quantity, list[Any]]) -> None:
-    """Turn the running totals of steps, by activity and day, into steps per interval."""
-    start = next(
-        (_seconds(m.values.get("timestamp")) for m in messages if m.name == "monitoring_info"), None
-    )
-    if start is None:
-        return
-    before: dict[str, float] = defaultdict(float)
-    at = start
-    for message in messages:
+def _from_monitoring(messages: list[Message], series: Series) -> list[dict[str, Any]]:
+    """Take all-day heart rate, and return running totals of steps and resting heart rates.
+
+    Steps are counted since midnight, by activity, from one file to the next: what they add up to
+    in a day is known once all files are there.
+    """
+    rows: list[dict[str, Any]] = []
+    at: float | None = None
+    for place, message in enumerate(messages):
+        values = message.values
+        if message.name == "monitoring_info":
+            at = seconds_of(values.get("timestamp")) or at
+        elif message.name == "monitoring_hr_data":
+            when = seconds_of(values.get("timestamp"))
+            if when is not None and (rate := values.get("current_day_resting_heart_rate")):
+                rows.append(_row(place, when, RESTING, float(rate), None, Amount.TOTAL))
         if message.name != "monitoring":
             continue
-        at = _monitoring_time(message.values, at)
-        steps, activity = message.values.get("steps"), str(message.values.get("activity_type"))
-        if steps is None and activity in ON_FOOT and "cycles" in message.values:
-            # A cycle on foot is two steps (FIT profile, monitoring.cycles).
-            steps = 2 * message.values["cycles"]
-        if steps is None:
+        at = monitoring_time(values, at)
+        if at is None:
             continue
-        # A total below the last one has restarted at midnight.
-        new = steps - before[activity] if steps >= before[activity] else steps
-        before[activity] = steps
-        # The total at midnight closes the day before.
-        series[Quantity.STEPS].append((at - 1, float(new)))
+        if rate := values.get("heart_rate"):
+            series[Quantity.HEART_RATE, MINUTE].append((at, float(rate)))
+        activity = str(values.get("activity_type"))
+        steps = values.get("steps")
+        if steps is None and activity in ON_FOOT and values.get("cycles") is not None:
+            # A cycle on foot is two steps (FIT profile, monitoring.cycles).
+            steps = 2 * values["cycles"]
+        if steps is not None:
+            rows.append(_row(place, at, STEPS, float(steps), activity, Amount.RUNNING))
+    return rows
 
 
-def _monitoring_time(values: dict[str, Any], last: float) -> float:
-    """Return a message's time; 16-bit times continue from the last full one (FIT protocol)."""
-    full = _seconds(values.get("timestamp"))
-    if full is not None:
-        return full
-    low = values.get("timestamp_16")
-    if low is None:
-        return last
-    since = int(last) - FIT_EPOCH_S
-    return float(FIT_EPOCH_S + since + ((int(low) - (since & 0xFFFF)) & 0xFFFF))
+def _row(
+    place: int, at: float, code: str, number: float, text: str | None, amount: Amount
+) -> dict[str, Any]:
+    return {
+        TIME: at, CODE: code, NUMBER: number, TEXT: text, AMOUNT: str(amount),
+        PLACE: f"message {place}",
+    }  # fmt: skip
+
+
+def _records(
+    rows: list[dict[str, Any]], clock: FitClock, device: str, file: SourceFile
+) -> pd.DataFrame | None:
+    if not rows:
+        return None
+    dated = [row for row in rows if TIME in row]
+    for row, time in zip(dated, clock.local([row[TIME] for row in dated]), strict=True):
+        row[TIME] = time
+    return records(rows, subject_label=file.subject_label, file=file.name, **{SOURCE: device})
 
 
 def _signal(
-    quantity: Quantity, points: list[tuple[float, float]], clock: _Clock, common: dict[str, str]
+    quantity: Quantity,
+    epoch_s: float,
+    points: list[tuple[float, float]],
+    clock: FitClock,
+    common: dict[str, str],
 ) -> Signal:
     ordered = sorted(points)
     return Signal(
         quantity=quantity,
         time_N=clock.local([at for at, _ in ordered]),
         values_NC=np.array([[value] for _, value in ordered], dtype=np.float32),
-        epoch_s=1.0,
+        epoch_s=epoch_s,
         **common,
     )
 

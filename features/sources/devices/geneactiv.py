@@ -2,12 +2,15 @@
 
 A page holds 300 samples and no checksum, so each is judged by its content: samples inside the
 device's range, time that advances from page to page, and as many pages as the header counts. The
-reader holds a whole file at several times its size, so it is given one run of pages at a time.
+reader holds a whole file at several times its size, so it is given one run of pages at a time. A
+second header in the file begins another recording.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
 from tempfile import NamedTemporaryFile
 from typing import Any, BinaryIO
 
@@ -21,6 +24,7 @@ from features.recording import (
     Reading,
     Signal,
     SourceFile,
+    placement_in,
     problem,
     wrap_library_errors,
 )
@@ -30,49 +34,76 @@ RANGE_G = 8.5
 """The device measures +-8 g; calibration moves the ends a little."""
 
 SAMPLES_A_PAGE = 300
-PAGE_MARK = b"Recorded Data"
+PAGE_MARK, HEADER_MARK = b"Recorded Data", b"Device Identity"
 PIECE_BYTES = 1 << 24
 """Some 3.6 hours at 100 Hz, with 3,800 bytes a page."""
 
 
 def read(file: SourceFile) -> Iterator[Reading]:
     """Yield acceleration and temperature, some hours at a time."""
-    pages, announced = 0, 0
+    pages = 0
     with file.path.open("rb") as stream:
-        for piece in _pieces(stream):
-            where = f"page {pages}"
-            with wrap_library_errors(file, where), NamedTemporaryFile(suffix=".bin") as part:
-                part.write(piece)
-                part.flush()
-                content: dict[str, Any] = dict(actfast.read(part.name, lenient=True))
-                header = content["metadata"]
-                rate = float(str(header["Configuration Info"]["Measurement Frequency"]).split()[0])
-                announced = int(header["Memory Status"]["Number of Pages"])
-            if rate <= 0:
-                raise SourceUnreadable(
-                    file.name, "header", f"a sampling rate of {rate} Hz", "export the file again"
-                )
-            yield _reading(file, content, rate, pages)
-            pages += len(content["timeseries"]["low_frequency"]["datetime"])
+        for _, pieces in groupby(_pieces(stream), key=itemgetter(0)):
+            first, announced = pages, 0
+            for _, piece in pieces:
+                content, rate, announced = _content(file, piece, pages)
+                yield _reading(file, content, rate, pages)
+                pages += len(content["timeseries"]["low_frequency"]["datetime"])
+            yield Reading(dropped=tuple(_missing_pages(file, pages - first, announced)))
     if not pages:
         raise SourceUnreadable(
             file.name, "byte 0", "no page of data follows the header", "copy the file again"
         )
-    yield Reading(dropped=tuple(_missing_pages(file, pages, announced)))
 
 
-def _pieces(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield runs of whole pages, each after the file's header, so that each reads like a file."""
+def _content(file: SourceFile, piece: bytes, pages: int) -> tuple[dict[str, Any], float, int]:
+    """Return what the library reads in a piece, the sampling rate and the number of pages named."""
+    with wrap_library_errors(file, f"page {pages}"), NamedTemporaryFile(suffix=".bin") as part:
+        part.write(piece)
+        part.flush()
+        content: dict[str, Any] = dict(actfast.read(part.name, lenient=True))
+        header = content["metadata"]
+        rate = float(str(header["Configuration Info"]["Measurement Frequency"]).split()[0])
+        announced = int(header["Memory Status"]["Number of Pages"])
+    if rate <= 0:
+        raise SourceUnreadable(
+            file.name, "header", f"a sampling rate of {rate} Hz", "export the file again"
+        )
+    return content, rate, announced
+
+
+def _pieces(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Yield runs of whole pages after their header, so that each reads like a file.
+
+    Each comes with the number of its header in the file.
+    """
+    header, number = b"", 0
+    for text in _whole_pages(stream):
+        for part in _at_headers(text):
+            pages = part
+            if part.startswith(HEADER_MARK):
+                at = part.find(PAGE_MARK)
+                at = len(part) if at < 0 else at
+                header, pages, number = part[:at], part[at:], number + 1
+            if pages:
+                yield number, header + pages
+
+
+def _whole_pages(stream: BinaryIO) -> Iterator[bytes]:
     rest = stream.read(PIECE_BYTES)
-    at = max(rest.find(PAGE_MARK), 0)
-    header, rest = rest[:at], rest[at:]
     while block := stream.read(PIECE_BYTES):
         rest += block
         cut = rest.rfind(PAGE_MARK)
         if cut > 0:
-            yield header + rest[:cut]
+            yield rest[:cut]
             rest = rest[cut:]
-    yield header + rest
+    yield rest
+
+
+def _at_headers(text: bytes) -> list[bytes]:
+    first, *others = text.split(HEADER_MARK)
+    parts = [first, *(HEADER_MARK + part for part in others)]
+    return [part for part in parts if part]
 
 
 def _reading(file: SourceFile, content: dict[str, Any], rate: float, pages: int) -> Reading:
@@ -111,7 +142,7 @@ def _signals(
     header = content["metadata"]
     person = header.get("Subject Info", {})
     zone = str(header["Configuration Info"].get("Time Zone", "")).strip()
-    location = _text(person.get("Device Location Code"))
+    location = placement_in(_text(person.get("Device Location Code")))
     common: dict[str, Any] = {
         "subject_label": _text(person.get("Subject Code")) or file.subject_label,
         "device": f"GENEActiv {header['Device Identity']['Device Unique Serial Code']}",
@@ -138,7 +169,8 @@ def _signals(
 
 
 def _text(value: object) -> str:
-    return str(value or "").replace("\0", "").strip()
+    """Return a header's value without what fills it up to its width."""
+    return str(value or "").replace("\0", "").rstrip()
 
 
 FORMAT = Format(

@@ -51,3 +51,33 @@ def test_a_day_in_two_pieces_has_the_gait_of_both(signal: Callable[..., Signal])
     assert found[gait.STEPS] == pytest.approx(120 * (1.7 + 2.1), rel=0.03)
     assert found["REHABCAST//WALKING_BOUTS"] == 2
     assert found["REHABCAST//WALKING_TIME"] == pytest.approx(4, abs=0.3)
+
+
+def strides(start: str, count: int, device: str, piece: str) -> pd.DataFrame:
+    begin = pd.Timestamp(start).timestamp()
+    return pd.DataFrame(
+        {
+            "time": begin, "duration": 2.0 * count, "stride_time": 1.0, "step_time": 0.5,
+            "cadence": 110.0, "speed": 1.0, "device": device, "piece": piece,
+        },
+        index=range(count),
+    )  # fmt: skip
+
+
+def test_a_bout_in_two_files_is_walked_once_and_the_device_worn_longer_counts() -> None:
+    whole = strides("2024-03-04T10:00", 20, "lower back a", "one 0")
+    copy = whole.assign(piece="two 0")
+    # Another piece of the recording begins inside the bout and sees less of it.
+    part = strides("2024-03-04T10:00:10", 15, "lower back a", "three 0")
+    later = strides("2024-03-04T12:00", 10, "lower back a", "three 0")
+    loud = strides("2024-03-04T10:00", 90, "lower back b", "four 0")
+    minutes = pd.DataFrame(
+        {
+            "placement": "lower back", "device": ["a"] * 3 + ["b"], "n": 6000.0,
+            "time": pd.date_range("2024-03-04T10:00", periods=4, freq="min"),
+        }
+    )  # fmt: skip
+    found = gait.daily_gait(pd.concat([part, whole, copy, later, loud]), minutes)
+    by_device = found[found["code"] == gait.STEPS].sort_values("samples")
+    assert by_device["numeric_value"].tolist() == [90, 30]
+    assert by_device["samples"].tolist() == [1, 3]

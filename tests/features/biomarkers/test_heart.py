@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from features.biomarkers import heart
+from features.recording import Quantity, Signal
 
 START = np.datetime64("2024-03-04T10:00:00", "ns")
 
@@ -45,3 +51,65 @@ def test_heart_rate_reserve_and_recovery() -> None:
     rate = np.where(np.arange(200) < 100, 150.0, 150.0 - 0.4 * (np.arange(200) - 99))
     assert heart.recovery(time, rate) == pytest.approx(rate.max() - rate[60])
     assert heart.recovery(time[:30], rate[:30]) is None
+
+
+def beats(low: int, high: int) -> pd.DataFrame:
+    """Return a part of an hour of beats with a pause of a minute after half of it."""
+    interval = np.random.default_rng(0).normal(850, 20, 4000)
+    interval[2000] += 60_000
+    time = START + (np.cumsum(interval) * 1e6).astype("timedelta64[ns]")
+    interval[2000] -= 60_000
+    return heart.samples_of(of(Quantity.BEAT_INTERVAL, time[low:high], interval[low:high], 1.0))
+
+
+def of(quantity: Quantity, time: np.ndarray, values: np.ndarray, epoch_s: float) -> Signal:
+    return Signal(
+        subject_label="1",
+        quantity=quantity,
+        time_N=time,
+        values_NC=values.astype(np.float32)[:, None],
+        epoch_s=epoch_s,
+        placement="chest",
+        device="d",
+    )
+
+
+def rates(low: int, high: int) -> pd.DataFrame:
+    """Return a part of a session of 20 min with its peak after 10."""
+    second = np.arange(1200)
+    rate = np.where(second < 600, 90 + second / 10, 150 - (second - 600) / 8).clip(60)
+    time = START + second * np.timedelta64(1_000_000_000, "ns")
+    return heart.samples_of(of(Quantity.HEART_RATE, time[low:high], rate[low:high], 1.0))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.sampled_from([(beats, 4000), (rates, 1200)]),
+    st.lists(st.integers(1, 1199), max_size=3),
+    st.integers(0, 1000),
+    st.randoms(use_true_random=False),
+)
+def test_beats_and_sessions_of_several_files_are_those_of_the_whole(
+    recording: tuple[Callable[[int, int], pd.DataFrame], int],
+    cuts: list[int],
+    begin: int,
+    random: Random,
+) -> None:
+    part, length = recording
+    bounds = [0, *sorted(cuts), length]
+    tables = [part(low, high) for low, high in pairwise(bounds) if high > low]
+    tables += [part(begin, length), part(0, begin + 1)]
+    random.shuffle(tables)
+    pd.testing.assert_frame_equal(heart.daily_values(tables), heart.daily_values([part(0, length)]))
+
+
+def test_a_rate_of_a_whole_day_in_hourly_files_is_no_session() -> None:
+    time = START + np.arange(0, 8 * 3600, 5) * np.timedelta64(1_000_000_000, "ns")
+    hours = [
+        heart.samples_of(of(Quantity.HEART_RATE, part, np.full(len(part), 80.0), 5.0))
+        for part in np.split(time, 8)
+    ]
+    assert heart.daily_values(hours).empty
+    assert len(heart.daily_values(hours[:2])) == 2
+    monitored = of(Quantity.HEART_RATE, time[::12], np.full(480, 80.0), 60.0)
+    assert heart.samples_of(monitored).empty

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.biomarkers.epochs import join_minutes, minutes_of
+from features.biomarkers.epochs import minutes_of
+from features.biomarkers.minute_parts import join_minutes
 from features.biomarkers.wear import worn, zero_runs
 from features.recording import Quantity, Signal
 

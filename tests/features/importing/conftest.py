@@ -6,9 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contracts.cohort import CODE, NUMBER
-from features.importing import Imported
-
 
 @pytest.fixture(scope="session")
 def awd() -> Callable[..., None]:
@@ -22,17 +19,6 @@ def awd() -> Callable[..., None]:
         file.write_text("\r\n".join([*header, *(str(int(c)) for c in counts)]) + "\r\n")
 
     return write
-
-
-@pytest.fixture(scope="session")
-def daily() -> Callable[[Imported, str], list[float]]:
-    """Takes the values of one code from an imported cohort."""
-
-    def values(done: Imported, code: str) -> list[float]:
-        events = done.cohort.events
-        return [round(float(v), 2) for v in events.loc[events[CODE] == code, NUMBER]]
-
-    return values
 
 
 @pytest.fixture

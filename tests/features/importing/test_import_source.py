@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from contracts.cohort import CODE, TEXT, TIME, WEAR_TIME
@@ -84,3 +87,49 @@ def test_a_device_change_is_an_event_on_its_day(tmp_path: Path, awd: Callable[..
     assert change[TIME].dt.strftime("%Y-%m-%d").tolist() == ["2024-03-05"]
     # Told by its maker: with the serial number, everybody would be a group of their own.
     assert events.loc[events[CODE] == "REHABCAST//DEVICE", TEXT].tolist() == ["Actiwatch"]
+
+
+def values(done: Imported) -> list[tuple[object, ...]]:
+    """Return everything that a cohort says, without its files."""
+    events = done.cohort.events.astype(object).fillna("")
+    return list(events.itertuples(index=False, name=None))
+
+
+@pytest.mark.parametrize("cut", [700, 1440, 2000])
+def test_a_recording_split_copied_and_renamed_gives_the_cohort_of_the_whole(
+    tmp_path: Path, awd: Callable[..., None], cut: int
+) -> None:
+    counts = active(3 * 1440)
+    day, clock = np.datetime64("2024-03-04T00:00") + np.array([0, cut]), "%d-%b-%Y"
+    awd(tmp_path / "whole" / "p" / "x.AWD", "p", counts)
+    awd(tmp_path / "split" / "p" / "b.AWD", "p", counts[:cut])
+    later = pd.Timestamp(day[1])
+    awd(tmp_path / "split" / "p" / "a.AWD", "p", counts[cut:], later.strftime(clock))
+    second = tmp_path / "split" / "p" / "a.AWD"
+    second.write_text(second.read_text().replace("00:00", f"{later:%H:%M}", 1))
+    older = counts[: cut // 2]
+    awd(tmp_path / "older" / "p" / "a.AWD", "p", counts)
+    awd(tmp_path / "older" / "p" / "b.AWD", "p", older)
+    shutil.copy(tmp_path / "older" / "p" / "b.AWD", tmp_path / "older" / "p" / "0 copy.AWD")
+    packed = tmp_path / "older" / "p" / "c.AWD.gz"
+    packed.write_bytes(gzip.compress((tmp_path / "older" / "p" / "a.AWD").read_bytes()))
+    results = [
+        import_source(tmp_path / name, tmp_path / "made" / name)
+        for name in ("whole", "split", "older")
+    ]
+    whole, *others = map(values, results)
+    assert others == [whole, whole]
+    assert [done.dropped for done in results] == [(), (), ()]
+
+
+def test_dates_before_1990_need_to_be_declared_as_shifted(
+    tmp_path: Path, awd: Callable[..., None]
+) -> None:
+    awd(tmp_path / "x.AWD", "x", active(2 * 1440), "04-Mar-1950")
+    with pytest.raises(CohortInvalid, match="dates_shifted = true"):
+        import_source(tmp_path / "x.AWD", tmp_path / "cohort")
+    plan = tmp_path / "map.toml"
+    plan.write_text("dates_shifted = true\n")
+    done = import_source(tmp_path / "x.AWD", tmp_path / "cohort", map_file=plan)
+    days = done.cohort.events.loc[done.cohort.events[CODE] == WEAR_TIME, TIME]
+    assert days.astype(str).tolist() == ["1950-03-04", "1950-03-05"]

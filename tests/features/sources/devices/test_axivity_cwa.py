@@ -3,9 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from contracts.errors import SourceUnreadable
+from features.importing import import_source
 from features.recording import Quantity, Reading, SourceFile
 from features.sources.devices import axivity_cwa
 
@@ -60,3 +62,29 @@ def test_a_file_without_a_whole_sector_is_refused(samples: Path, tmp_path: Path)
     short.write_bytes(data[:5000])
     (reading,) = read(short)
     assert "ends after 392 of 512 bytes" in reading.dropped[0].message
+
+
+def test_a_second_header_begins_another_recording(samples: Path, tmp_path: Path) -> None:
+    data = (samples / "ggirread" / CLEAN).read_bytes()
+    (tmp_path / "a.cwa").write_bytes(data * 2)
+    one, other = read(tmp_path / "a.cwa")
+    assert len(one.signals[0]) == len(other.signals[0])
+    assert (one.dropped, other.dropped) == ((), ())
+    # The clock of both is the same, so the minutes are those of one.
+    days = [
+        import_source(file, tmp_path / name).cohort.events
+        for file, name in ((samples / "ggirread" / CLEAN, "once"), (tmp_path / "a.cwa", "twice"))
+    ]
+    pd.testing.assert_frame_equal(*days)
+
+
+def test_a_bad_sector_after_a_second_header_is_named_by_its_place_in_the_file(
+    samples: Path, tmp_path: Path
+) -> None:
+    data = (samples / "ggirread" / CLEAN).read_bytes()
+    spoilt = bytearray(data * 2)
+    at = len(data) + 1024 + 3 * 512
+    spoilt[at + 100] ^= 0xFF
+    (tmp_path / "a.cwa").write_bytes(bytes(spoilt))
+    (problem,) = [p for reading in read(tmp_path / "a.cwa") for p in reading.dropped]
+    assert problem.field == f"sector {(at - 1024) // 512} (byte {at})"

@@ -3,9 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from contracts.errors import SourceUnreadable
+from features.importing import import_source
 from features.recording import Quantity, Reading, SourceFile
 from features.sources.devices import geneactiv
 
@@ -87,3 +89,41 @@ def test_a_header_alone_is_refused(sample: bytes, tmp_path: Path) -> None:
     file.write_bytes(sample[: sample.index(MARK)])
     with pytest.raises(SourceUnreadable, match="no page of data follows the header"):
         read(file)
+
+
+def test_a_second_header_begins_another_recording(
+    sample: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lines were read as a page of 1970, which enrolled the person then."""
+    whole = sample.replace(b"Pages:222048", b"Pages:17")
+    (tmp_path / "once").write_bytes(whole)
+    (tmp_path / "twice").write_bytes(whole + whole.replace(b"012967", b"012968"))
+    once = of(read(tmp_path / "once"), Quantity.TEMPERATURE)
+    for piece in (1 << 24, 10_000):
+        monkeypatch.setattr(geneactiv, "PIECE_BYTES", piece)
+        twice = read(tmp_path / "twice")
+        time, values = of(twice, Quantity.TEMPERATURE)
+        np.testing.assert_array_equal(time, np.tile(once[0], 2))
+        np.testing.assert_array_equal(values, np.tile(once[1], (2, 1)))
+        devices = {signal.device for reading in twice for signal in reading.signals}
+        assert devices == {"GENEActiv 012967", "GENEActiv 012968"}
+        assert not any("ends after" in p.message for r in twice for p in r.dropped)
+
+
+def test_a_recording_that_holds_itself_twice_is_that_of_one(sample: bytes, tmp_path: Path) -> None:
+    results = []
+    for times in (1, 2):
+        (tmp_path / "p.bin").write_bytes(sample * times)
+        done = import_source(tmp_path / "p.bin", tmp_path / f"cohort {times}")
+        results.append(done.cohort.events)
+    pd.testing.assert_frame_equal(*results)
+
+
+def test_subject_and_placement_are_as_written(sample: bytes, tmp_path: Path) -> None:
+    code = b"Subject Code:"
+    at = sample.index(code) + len(code)
+    named = sample[:at] + b"007" + sample[at + 3 :]
+    named = named.replace(b"Device Location Code:", b"Device Location Code:Wrist-Left")
+    (tmp_path / "p.bin").write_bytes(named)
+    signal = read(tmp_path / "p.bin")[0].signals[0]
+    assert (signal.subject_label, signal.placement) == ("007", "left wrist")
