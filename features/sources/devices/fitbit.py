@@ -1,246 +1,301 @@
-"""Fitbit days: the API's or Takeout's JSON, and daily CSV tables.
+"""Fitbit days: the Web API's and Takeout's JSON, and Fitabase's daily tables.
 
-An intraday Takeout series (`[{"dateTime", "value"}]`) names its quantity in its file name only and
-has times in UTC: such a file is refused with what to do instead.
+A distance of the API is in kilometres or miles by the language of the request, which the file does
+not hold: it is left out. Fitabase gives kilometres.
 """
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from contracts.cohort import CODE, NUMBER, TIME
 from contracts.errors import Problem, SourceUnreadable
-from features.measurements.records import records
+from features.measurements.records import (
+    AMOUNT,
+    END,
+    FILE,
+    PLACE,
+    RECORD_ID,
+    SOURCE,
+    SUBJECT_LABEL,
+    Amount,
+    record_table,
+)
+from features.measurements.text_tables import read_numbers, read_text_table
+from features.measurements.wall_clock import read_times
 from features.recording import Reading, SourceFile, problem
-from features.sources.format import Format
+from features.sources.devices.fitbit_days import (
+    DISTANCE,
+    FITBIT,
+    RESTING,
+    SLEEP,
+    STEPS,
+    DayColumns,
+    read_days,
+    unworn_days,
+)
+from features.sources.format import Format, column_names, text_of
 
-STEPS, DISTANCE = "LOINC//41950-7", "REHABCAST//DISTANCE"
-RESTING, SLEEP, ACTIVE = "LOINC//40443-4", "REHABCAST//SLEEP", "REHABCAST//ACTIVE_TIME"
+API_STEPS, API_DISTANCE, API_HEART = "activities-steps", "activities-distance", "activities-heart"
+API_SERIES = (API_STEPS, API_DISTANCE, API_HEART)
 
-SERIES = {
-    "activities-steps": (STEPS, 1.0),
-    "activities-distance": (DISTANCE, 1.0),
-}
-"""API series by name; distances are in km when the request asked for metric units."""
+SUBJECT = "Id"
+DATES = ("ActivityDate", "ActivityDay", "SleepDay")
+DATE_FORMS = (
+    "M/D/YYYY", "M/D/YYYY h:mm:ss A", "M/D/YYYY h:mm A", "M/D/YYYY HH:mm:ss", "M/D/YYYY HH:mm", "",
+)  # fmt: skip
+"""Fitabase writes the month first, with or without midnight; ISO 8601 can't be misread."""
 
-COLUMNS = {
+VALUES = {
     "TotalSteps": (STEPS, 1.0),
+    "StepTotal": (STEPS, 1.0),
     "TotalDistance": (DISTANCE, 1.0),
     "TotalMinutesAsleep": (SLEEP, 1 / 60),
     "RestingHeartRate": (RESTING, 1.0),
-    "steps": (STEPS, 1.0),
-    "distance": (DISTANCE, 0.001),
-    "resting_hr": (RESTING, 1.0),
-    "minutesAsleep": (SLEEP, 1 / 60),
-    "rmssd": ("REHABCAST//RMSSD", 1.0),
-    "bpm": ("REHABCAST//HEART_RATE", 1.0),
 }
-"""Columns of the Fitabase daily export (capitals) and of LifeSnaps (m, min)."""
+ACTIVE, LIGHT, SEDENTARY = (
+    ("VeryActiveMinutes", "FairlyActiveMinutes"), "LightlyActiveMinutes", "SedentaryMinutes",
+)  # fmt: skip
+"""Columns of Fitabase's tables dailyActivity, dailySteps, dailyIntensities and sleepDay (Fitabase
+data dictionary: distance in km)."""
 
-ACTIVE_COLUMNS = (
-    ("VeryActiveMinutes", "FairlyActiveMinutes"),
-    ("very_active_minutes", "moderately_active_minutes"),
-)
-"""Vigorous and moderate minutes, added up."""
-
-SEDENTARY_COLUMNS = ("SedentaryMinutes", "sedentary_minutes")
-WHOLE_DAY_MIN = 1440
-MOVEMENT = {STEPS, DISTANCE, ACTIVE}
-"""What a tracker in a drawer counts as 0: its whole day is sedentary."""
-
+WITHIN_DAYS = ({SUBJECT, "ActivityHour"}, {SUBJECT, "ActivityMinute"}, {SUBJECT, "value", "logId"})
+SLEEP_FIELDS = ("logId", "dateOfSleep", "startTime", "endTime", "duration", "minutesAsleep")
+SLEEP_KEYS = ("minutesAsleep", "logId", "timeInBed")
 ADVICE = "check it in the file if it is needed"
-SUBJECT_COLUMNS, DATE_COLUMNS = ("Id", "id"), ("ActivityDate", "SleepDay", "date")
 
 
 def read(file: SourceFile) -> Iterator[Reading]:
     """Yield the days of one file."""
-    try:
-        text = file.path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceUnreadable(
-            file.name, "*", f"not UTF-8 text ({error})", "save it as UTF-8"
-        ) from error
-    yield _json(file, text) if text.lstrip()[:1] in {"{", "["} else _table(file)
+    with file.path.open("rb") as stream:
+        is_json = text_of(stream.read(64))[:1] in {"{", "["}
+    if is_json:
+        yield _json(file)
+        return
+    table = read_text_table(file.path, file.name, file.form)
+    date = next(name for name in DATES if name in table.cells)
+    columns = DayColumns(
+        subject=SUBJECT,
+        date=date,
+        forms=DATE_FORMS,
+        values=VALUES,
+        active=ACTIVE,
+        light=LIGHT,
+        sedentary=SEDENTARY,
+    )
+    yield read_days(file, table, columns)
 
 
-def _json(file: SourceFile, text: str) -> Reading:
+def _json(file: SourceFile) -> Reading:
     try:
-        document = json.loads(text)
+        document = json.loads(file.path.read_bytes(), parse_constant=str)
     except (ValueError, RecursionError) as error:
         raise SourceUnreadable(
             file.name, "JSON", f"cannot be read ({error})", "download the file again"
         ) from error
     if isinstance(document, list):
-        if document and isinstance(document[0], dict) and "dateOfSleep" in document[0]:
-            document = {"sleep": document}
-        else:
-            raise SourceUnreadable(
-                file.name,
-                "[0]",
-                "an intraday Takeout series names its quantity only in its file name and has times"
-                " in UTC",
-                "export daily values, or import it as a table with a column map",
-            )
-    rows: list[tuple[Any, ...]] = []
-    dropped: list[Problem] = []
-    for name, (code, factor) in SERIES.items():
-        for number, item in enumerate(_items(document, name)):
-            _day(file, f"{name}[{number}]", item, "dateTime", "value", code, factor, rows, dropped)
-    for number, item in enumerate(_items(document, "activities-heart")):
-        value = item.get("value") if isinstance(item, dict) else None
-        if isinstance(value, dict) and "restingHeartRate" in value:
-            flat = {"dateTime": item.get("dateTime"), **value}
-            where = f"activities-heart[{number}]"
-            _day(file, where, flat, "dateTime", "restingHeartRate", RESTING, 1, rows, dropped)
-    for number, item in enumerate(_items(document, "sleep")):
-        where = f"sleep[{number}]"
-        _day(file, where, item, "dateOfSleep", "minutesAsleep", SLEEP, 1 / 60, rows, dropped)
-    return _reading(file, rows, dropped)
+        document = {"sleep": document}
+    steps = _fields(_items(document, API_STEPS), ("dateTime", "value"))
+    hearts = [_flat(item) for item in _items(document, API_HEART)]
+    heart = _fields(hearts, ("dateTime", "restingHeartRate"))
+    heart = heart[heart["restingHeartRate"] != ""]
+    distances = _items(document, API_DISTANCE)
+    parts = [
+        _movement(file, steps),
+        _series(file, API_HEART, heart, RESTING, 1.0),
+        _sleep(file, _fields(_items(document, "sleep"), SLEEP_FIELDS)),
+    ]
+    tables = [record_table(table) for table, _ in parts if len(table)]
+    dropped = [found for _, problems in parts for found in problems]
+    return Reading(
+        records=pd.concat(tables, ignore_index=True) if tables else None,
+        dropped=(*dropped, *_without_unit(file, len(distances))),
+    )
 
 
 def _items(document: dict[str, Any], name: str) -> list[Any]:
     items = document.get(name, [])
-    return items if isinstance(items, list) else []
+    return items if isinstance(items, list) else [items]
 
 
-def _day(
+def _flat(item: Any) -> Any:
+    """Return a day of the heart series with its resting rate beside its date."""
+    value = item.get("value") if isinstance(item, dict) else None
+    return {**item, **value} if isinstance(value, dict) else item
+
+
+def _fields(items: list[Any], names: Sequence[str]) -> pd.DataFrame:
+    """Return fields of each item as text, empty where there is none; the index is its number."""
+    rows = [
+        [_cell(item.get(name)) if isinstance(item, dict) else "" for name in names]
+        for item in items
+    ]
+    return pd.DataFrame(rows, columns=list(names), dtype=str)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    plain = isinstance(value, str | int | float) and not isinstance(value, bool)
+    return str(value).strip() if plain else json.dumps(value)
+
+
+def _without_unit(file: SourceFile, count: int) -> list[Problem]:
+    if not count:
+        return []
+    found = (
+        f"{count} distance(s) are in kilometres or miles by the language of the request, and the"
+        " file does not say in which, they were left out"
+    )
+    advice = "write them as a table and name their unit in a column map (docs/importing.md)"
+    return [problem(file, API_DISTANCE, found, advice)]
+
+
+def _movement(file: SourceFile, table: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
+    """Return steps; a day of 0 is one on which nothing shows that the tracker was worn."""
+    statements, problems = _series(file, API_STEPS, table, STEPS, 1.0)
+    nothing = (statements[AMOUNT] == str(Amount.TOTAL)) & (statements[NUMBER] == 0)
+    if nothing.any():
+        day_N = statements.loc[nothing, TIME].to_numpy()
+        problems.append(unworn_days(file, API_STEPS, day_N, "0 steps"))
+    return statements[~nothing], problems
+
+
+def _series(
+    file: SourceFile, name: str, table: pd.DataFrame, code: str, factor: float
+) -> tuple[pd.DataFrame, list[Problem]]:
+    """Return the days of a series with a date and a value."""
+    date, value = table.columns
+    day_N, problems = _times(file, name, table[date])
+    problems += _absent(file, name, table[date], "no date")
+    return _valued(file, name, table[value], day_N, code, factor, Amount.TOTAL, problems)
+
+
+def _sleep(file: SourceFile, table: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
+    """Return each log of sleep: from its start to its end where it has them, else on its day."""
+    day_N, problems = _times(file, "sleep", table["dateOfSleep"])
+    start_N, more = _times(file, "sleep", table["startTime"])
+    end_N, most = _times(file, "sleep", table["endTime"])
+    problems += more + most
+    length_N = read_numbers(table["duration"]).value_N
+    length_N = np.where(np.isfinite(length_N), length_N, -1).astype("timedelta64[ms]")
+    end_N = np.where(np.isnat(end_N), start_N + length_N, end_N)
+    whole_N = end_N > start_N
+    time_N = np.where(whole_N, start_N, day_N)
+    if more or most:  # Which of its times is wrong nobody knows.
+        unread_N = np.isnat(start_N) & (table["startTime"] != "").to_numpy()
+        time_N[unread_N | (np.isnat(end_N) & (table["endTime"] != "").to_numpy())] = "NaT"
+    problems += _absent(file, "sleep", table["dateOfSleep"].where(~whole_N, "known"), "no date")
+    statements, problems = _valued(
+        file, "sleep", table["minutesAsleep"], time_N, SLEEP, 1 / 60, Amount.PART, problems
+    )
+    at_N = statements.index.to_numpy()
+    log = table["logId"].iloc[at_N]
+    return statements.assign(
+        **{
+            END: np.where(whole_N, end_N, np.datetime64("NaT"))[at_N],
+            RECORD_ID: (f"{file.subject_label}/sleep/" + log).where(log != "", ""),
+        }
+    ), problems
+
+
+def _times(
+    file: SourceFile, name: str, cells: pd.Series
+) -> tuple[NDArray[np.datetime64], list[Problem]]:
+    times = read_times(cells, zone=file.zone, form=file.form.date_format)
+    if times.other_order_N.any():
+        first = cells[times.other_order_N]
+        raise SourceUnreadable(
+            file.name, name,
+            f"item {first.index[0]} holds the {cells.name} {first.iloc[0]!r}, which may be day or"
+            " month first",
+            "declare the form of its dates as date_format in [[files]] of the map",
+        )  # fmt: skip
+    return times.time_N, [
+        _problem(file, name, int(n), f"{cell!r} is no {cells.name}", "no date")
+        for n, cell in cells[times.bad_N].items()
+    ]
+
+
+def _valued(
     file: SourceFile,
-    where: str,
-    item: Any,
-    date: str,
-    value: str,
+    name: str,
+    cells: pd.Series,
+    time_N: NDArray[np.datetime64],
     code: str,
     factor: float,
-    rows: list[tuple[Any, ...]],
-    dropped: list[Problem],
-) -> None:
-    try:
-        day = pd.to_datetime(str(item[date]), format="%Y-%m-%d")
-        number = float(item[value]) * factor
-        if not math.isfinite(number):
-            raise ValueError(f"{number} is not finite")
-    except (KeyError, TypeError, ValueError) as error:
-        found = f"no {date} and {value} ({error}), the day was left out"
-        dropped.append(problem(file, where, found, ADVICE))
-        return
-    rows.append((file.subject_label, day, code, number, None))
-
-
-def _table(file: SourceFile) -> Reading:
-    try:
-        table = pd.read_csv(file.path, dtype=str, keep_default_na=False, na_values=[""])
-    except (OSError, ValueError) as error:
-        raise SourceUnreadable(
-            file.name, "CSV", f"cannot be read ({error})", "download the file again"
-        ) from error
-    subject = next((name for name in SUBJECT_COLUMNS if name in table), None)
-    date = next((name for name in DATE_COLUMNS if name in table), None)
-    known = [name for name in COLUMNS if name in table]
-    if date is None or not known:
-        raise SourceUnreadable(
-            file.name,
-            "row 1",
-            f"no date and no known column among {', '.join(map(str, table.columns[:12]))}",
-            "export daily values, or import it as a table with a column map",
-        )
-    for pair in ACTIVE_COLUMNS:
-        if set(pair) <= set(table.columns):
-            both = table[list(pair)].apply(pd.to_numeric, errors="coerce").sum(axis=1, skipna=False)
-            table = table.assign(**{ACTIVE: both.map(lambda v: None if pd.isna(v) else str(v))})
-            known = [*known, ACTIVE]
-    table, dropped = _without_unworn_days(file, table, known)
-    days = pd.to_datetime(table[date], errors="coerce", format="mixed").dt.normalize()
-    labels = (
-        table[subject].fillna("") if subject else pd.Series(file.subject_label, index=table.index)
-    )
-    dropped += [
-        Problem(
-            file=file.name,
-            row=row + 2,
-            field=date,
-            found="no date in this row, it was left out",
-            advice=ADVICE,
-        )
-        for row in table.index[days.isna()].tolist()
-    ]
-    rows: list[tuple[Any, ...]] = []
-    for name in known:
-        code, factor = COLUMNS.get(name, (name, 1.0))
-        number = pd.to_numeric(table[name], errors="coerce")
-        bad = table[name].notna() & ~number.between(-math.inf, math.inf, inclusive="neither")
-        dropped += [
-            Problem(
-                file=file.name,
-                row=row + 2,
-                field=name,
-                found=f"{table.at[row, name]!r} where a number is expected, it was left out",
-                advice=ADVICE,
-            )
-            for row in table.index[bad].tolist()
-        ]
-        good = number.notna() & ~bad & days.notna()
-        rows += [
-            (str(w), d, code, float(v) * factor, None)
-            for w, d, v in zip(labels[good], days[good], number[good], strict=True)
-        ]
-    return _reading(file, rows, dropped)
-
-
-def _without_unworn_days(
-    file: SourceFile, table: pd.DataFrame, known: list[str]
+    amount: Amount,
+    problems: list[Problem],
 ) -> tuple[pd.DataFrame, list[Problem]]:
-    """Empty the movement of days that are sedentary throughout: nobody wore the tracker."""
-    column = next((name for name in SEDENTARY_COLUMNS if name in table), None)
-    if column is None:
-        return table, []
-    unworn = pd.to_numeric(table[column], errors="coerce") >= WHOLE_DAY_MIN
-    if not unworn.any():
-        return table, []
-    movement = [name for name in known if COLUMNS.get(name, (name, 1.0))[0] in MOVEMENT]
-    # Nothing needs to be done: the tracker lay in a drawer.
-    found = (
-        f"{int(unworn.sum())} day(s) of 24 sedentary hours, on which the tracker was not worn;"
-        f" {', '.join(movement)} of these days were left out"
-    )
-    mask = pd.DataFrame({name: unworn for name in movement})
-    emptied = table[movement].mask(mask)
-    return table.assign(**{name: emptied[name] for name in movement}), [
-        problem(file, column, found)
+    """Return statements by item number, and problems with those that have no value."""
+    read = read_numbers(cells)
+    bad_N = read.bad_N | read.undeclared_N
+    problems = problems + [
+        _problem(file, name, int(n), f"{cell!r} where a number is expected", "no number")
+        for n, cell in cells[bad_N].items()
     ]
+    problems += _absent(file, name, cells, f"no {cells.name}")
+    kept_N = ~np.isnat(time_N) & (np.isfinite(read.value_N) | bad_N)
+    at_N = np.flatnonzero(kept_N)
+    statements = pd.DataFrame(
+        {
+            SUBJECT_LABEL: file.subject_label,
+            TIME: time_N[at_N],
+            CODE: code,
+            NUMBER: read.value_N[at_N] * factor,
+            AMOUNT: np.where(bad_N[at_N], str(Amount.UNUSABLE), str(amount)),
+            SOURCE: FITBIT,
+            FILE: file.name,
+            PLACE: [f"{name}[{cells.index[n]}]" for n in at_N],
+        },
+        index=at_N,
+    )
+    return statements, problems
 
 
-def _reading(file: SourceFile, rows: list[tuple[Any, ...]], dropped: list[Problem]) -> Reading:
-    table = records(rows)
-    # A day on which a person slept twice is one day of sleep.
-    twice = table[table["code"] == SLEEP]
-    if twice.duplicated(["subject_label", "time"]).any():
-        summed = twice.groupby(["subject_label", "time"], as_index=False)["numeric_value"].sum()
-        rest = table[table["code"] != SLEEP]
-        table = pd.concat(
-            [rest, summed.assign(code=SLEEP, text_value=None)[list(table.columns)]],
-            ignore_index=True,
-        )
-    return Reading(records=table, dropped=tuple(dropped))
+def _absent(file: SourceFile, name: str, cells: pd.Series, found: str) -> list[Problem]:
+    return [_problem(file, name, int(n), found, found) for n in cells.index[cells == ""]]
+
+
+def _problem(file: SourceFile, name: str, item: int, found: str, cause: str) -> Problem:
+    return Problem(
+        file=file.name,
+        row=None,
+        field=name,
+        found=f"item {item} has {found}, it was left out",
+        advice=ADVICE,
+        cause=cause,
+        places=(f"item {item}",),
+    )
 
 
 def _matches(head: bytes) -> bool:
-    start = head.lstrip(b"\xef\xbb\xbf \r\n\t")
-    if start[:1] == b"{":
-        return any(f'"{name}"'.encode() in head for name in (*SERIES, "activities-heart")) or (
-            b'"dateOfSleep"' in head
-        )
-    if start[:1] == b"[":
-        return b'"dateOfSleep"' in head or (b'"dateTime"' in head and b'"value"' in head)
-    header = start.split(b"\n", 1)[0].decode("latin-1").strip().replace('"', "").split(",")
-    return (
-        bool(set(header) & set(SUBJECT_COLUMNS))
-        and bool(set(header) & set(DATE_COLUMNS))
-        and len(set(header) & set(COLUMNS)) > 0
-    )
+    text = text_of(head)
+    if text[:1] == "{" and any(f'"{name}"' in text for name in API_SERIES):
+        return True
+    if text[:1] in {"{", "["}:
+        return '"dateOfSleep"' in text and any(f'"{key}"' in text for key in SLEEP_KEYS)
+    names = set(column_names(head))
+    used = {*VALUES, *ACTIVE}
+    return SUBJECT in names and bool(names & set(DATES)) and bool(names & used)
+
+
+def is_unnamed_series(head: bytes) -> bool:
+    """Recognise a list of times and values without a name of what they are."""
+    text = text_of(head)
+    return text[:1] == "[" and '"dateTime"' in text and '"value"' in text
+
+
+def is_within_days(head: bytes) -> bool:
+    """Recognise Fitabase's tables of parts of a day."""
+    names = set(column_names(head))
+    return any(wanted <= names for wanted in WITHIN_DAYS)
 
 
 FORMAT = Format(name="fitbit", title="Fitbit daily export", matches=_matches, read=read)
