@@ -103,7 +103,7 @@ def read_text_table(
         It can't be opened, decoded or told apart into columns.
     """
     form = form or TableForm()
-    return parse_text_table(read_text(path, name, form), name, form, skip_rows=skip_rows)
+    return parse_text_table(read_text(path, name, form.encoding), name, form, skip_rows=skip_rows)
 
 
 def parse_text_table(text: str, name: str, form: TableForm, *, skip_rows: int = 0) -> TextTable:
@@ -142,7 +142,7 @@ def _columns(rows: pd.DataFrame, header: list[str], name: str) -> list[int]:
     return keep
 
 
-def read_text(path: Path, name: str, form: TableForm) -> str:
+def read_text(path: Path, name: str, encoding: str = "") -> str:
     """Read and decode a file of text, packed with gzip or not.
 
     Raises
@@ -159,7 +159,7 @@ def read_text(path: Path, name: str, form: TableForm) -> str:
             name, "*", f"cannot be opened ({error})", "check path and permissions, or copy it again"
         ) from error
     marked = next((e for mark, e in _BYTE_ORDER_MARKS.items() if content.startswith(mark)), "")
-    encoding = marked or form.encoding or "utf-8"
+    encoding = marked or encoding or "utf-8"
     try:
         text = content.decode(encoding)
     except (UnicodeError, LookupError) as error:

@@ -25,10 +25,10 @@ from features.measurements.records import (
     Amount,
     record_table,
 )
-from features.measurements.text_tables import GZIP_MAGIC, read_numbers, read_text_table
+from features.measurements.text_tables import read_numbers, read_text_table
 from features.measurements.wall_clock import advice_on_times, read_times
 from features.recording import Collected
-from features.sources.format import HEAD_BYTES, column_names
+from features.sources.format import GZIP_MAGIC, HEAD_BYTES, column_names
 
 ADVICE = "download it again"
 CORRECT = "correct the cell if it is needed"
