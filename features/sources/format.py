@@ -55,7 +55,9 @@ def column_names(head: bytes) -> list[str]:
     A format is recognised by them; whether the separator is the declared one shows on reading.
     """
     text = text_of(head)
-    line = text.splitlines()[0].strip() if text.strip() else ""
+    # A spreadsheet program may state the separator above the header.
+    lines = [line.strip() for line in text.splitlines() if not line.startswith(("sep=", '"sep='))]
+    line = lines[0] if lines else ""
     if not line or line[0] in "{[<" or not line.replace("\t", " ").isprintable():
         return []
     separator = max(SEPARATORS, key=line.count)
