@@ -12,15 +12,24 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
-from zoneinfo import ZoneInfo
+from dataclasses import dataclass, fields
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from contracts.errors import ContractError
+from features.measurements.written_times import (
+    as_text,
+    in_another_order,
+    iso_times,
+    nanoseconds,
+    offset_of,
+    offset_times,
+    times_in_form,
+)
+from features.measurements.written_times import strptime_form as strptime_form
 
 EARLIEST = pd.Timestamp("1990-01-01")
 """No wearable and no rehabilitation record of a living cohort is older (local)."""
@@ -28,29 +37,13 @@ EARLIEST = pd.Timestamp("1990-01-01")
 NIGHT_FROM_HOUR = 18
 """Sleep that begins at 18:00 or later is of the night that ends on the next day."""
 
+LONGEST_AWAKE = pd.Timedelta(minutes=60)
+"""Sleep that goes on sooner is the same sleep (van Hees 2018)."""
+
 ISO_FORM = "ISO 8601, such as 2024-03-05 or 2024-03-05T09:30:00+01:00"
 
-_FIRST, _LAST = np.datetime64("1678-01-01", "s"), np.datetime64("2262-04-11", "s")
-"""What nanoseconds can hold: a later date, such as 9999-12-31 for *unknown*, is no time."""
-
-_ISO_PARTS = (
-    r"^(?P<wall>[0-9]{4}-[0-9]{2}-[0-9]{2}"
-    r"(?P<clock>[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?)?)"
-    r" ?(?P<offset>[Zz]|[+-](?:0[0-9]|1[0-4])(?::?[0-5][0-9])?)?$"
-)
 _UTC_OFFSETS = frozenset({"Z", "z", "+00:00", "+0000", "+00", "-00:00", "-0000", "-00"})
-_OFFSET_OF_DATE = "Z|z|[+-][0-9]{2}:[0-9]{2}"
-"""A date may have an offset too (XML Schema); it is a day all the same and is never converted."""
-
-_TOKENS = {
-    "YYYY": "%Y", "YY": "%y", "MMM": "%b", "MM": "%m", "M": "%m", "DD": "%d", "D": "%d",
-    "HH": "%H", "hh": "%I", "h": "%I", "mm": "%M", "ss": "%S", "A": "%p",
-}  # fmt: skip
-_TOKEN = re.compile("|".join(sorted(_TOKENS, key=len, reverse=True)))
-_DATE_LIKE = r"^([0-9]{1,4})[./-]([0-9]{1,2})[./-]([0-9]{1,4})(?:[^0-9]|$)"
-_ISO_DATE_LIKE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[^0-9]|$)"
-_SAME = {"%b": "%m", "%y": "%Y", "%I": "%H"}
-_ORDERS = ("%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%Y/%d/%m", "%d/%m/%y", "%m/%d/%y", "%y/%m/%d")
+_FIXED_ZONE = re.compile(r"^(?:GMT|UTC)(?P<offset>[+-]\d{2}(?::?\d{2})?)$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +61,15 @@ class Times:
         whole column.
     in_utc_N
         Times in UTC for which no zone is known: their days are days in UTC.
+    offset_N
+        timedelta64[ns] by which the wall clock is ahead of UTC; NaT where the time does not say.
     """
 
     time_N: NDArray[np.datetime64]
     bad_N: NDArray[np.bool_]
     other_order_N: NDArray[np.bool_]
     in_utc_N: NDArray[np.bool_]
+    offset_N: NDArray[np.timedelta64]
 
 
 def read_times(cells: pd.Series, *, zone: str = "", form: str = "") -> Times:
@@ -87,25 +83,31 @@ def read_times(cells: pd.Series, *, zone: str = "", form: str = "") -> Times:
     zone
         IANA zone of times in UTC; empty where none is known.
     form
-        Declared form in the tokens of `strptime_form`; empty for ISO 8601.
+        Declared form in the tokens of `strptime_form`; empty for ISO 8601. What is a date by its
+        type, as in a Parquet file, has no written form.
     """
     if isinstance(cells.dtype, pd.DatetimeTZDtype):
         return _zoned(cells, zone)
     if isinstance(cells.dtype, np.dtype) and cells.dtype.kind == "M":
-        return _times(cells)
-    text, dated = _as_texts(cells)
-    # What is a date by its type, as in a Parquet file, has no written form.
-    time_N, utc_N = _iso(text.where(dated, "") if form else text)
+        return _typed(cells)
+    text, dated_N = as_text(cells)
+    time_N, offset = iso_times(text)
     if form:
-        time_N = np.where(dated.to_numpy(), time_N, _in_form(text, form))
+        time_N = np.where(dated_N, time_N, times_in_form(text, strptime_form(form)))
+        offset = offset.where(dated_N, "")
+    utc_N = offset.isin(_UTC_OFFSETS).to_numpy() & ~np.isnat(time_N)
+    ahead_N = offset_times(offset)
     if zone and utc_N.any():
-        time_N[utc_N] = to_wall_clock(time_N[utc_N], zone)
-    bad_N = np.isnat(time_N) & (text != "").to_numpy()
+        written_N = time_N[utc_N]
+        time_N[utc_N] = to_wall_clock(written_N, zone)
+        ahead_N[utc_N] = time_N[utc_N] - written_N
+    bad_N = np.isnat(time_N) & np.array(text.to_numpy() != "", dtype=np.bool_)
     return Times(
         time_N=time_N,
         bad_N=bad_N,
-        other_order_N=_other_order(text, bad_N, form),
+        other_order_N=in_another_order(text, bad_N, is_declared=bool(form)),
         in_utc_N=utc_N & (not zone),
+        offset_N=ahead_N,
     )
 
 
@@ -123,21 +125,21 @@ def read_times_in(cells: pd.Series, forms: Sequence[str], *, zone: str = "") -> 
         if not bad_N.any():
             break
         rest = read_times(cells.iloc[np.flatnonzero(bad_N)], zone=zone, form=form)
-        other_N = times.other_order_N.copy()
-        other_N[bad_N] &= rest.other_order_N
-        times = Times(
-            time_N=_filled(times.time_N, bad_N, rest.time_N),
-            bad_N=_filled(bad_N, bad_N, rest.bad_N),
-            other_order_N=other_N,
-            in_utc_N=_filled(times.in_utc_N, bad_N, rest.in_utc_N),
-        )
+        filled = {part.name: getattr(times, part.name).copy() for part in fields(Times)}
+        other_N = times.other_order_N[bad_N] & rest.other_order_N
+        for name, value_N in filled.items():
+            value_N[bad_N] = getattr(rest, name) if name != "other_order_N" else other_N
+        times = Times(**filled)
     return times
 
 
-def _filled(value_N: NDArray[Any], where_N: NDArray[np.bool_], new: NDArray[Any]) -> NDArray[Any]:
-    filled_N = value_N.copy()
-    filled_N[where_N] = new
-    return filled_N
+def read_instants(cells: pd.Series) -> NDArray[np.datetime64]:
+    """Read ISO 8601 times as instants in UTC, to compare or subtract times of different offsets.
+
+    NaT where a cell is empty or no time, and where it has no offset: that is no instant.
+    """
+    times = read_times(cells)
+    return times.time_N - times.offset_N
 
 
 def read_time(written: object, *, zone: str = "", form: str = "") -> tuple[pd.Timestamp, bool]:
@@ -157,46 +159,44 @@ def read_time(written: object, *, zone: str = "", form: str = "") -> tuple[pd.Ti
 def advice_on_times(times: Times, form: str = "") -> str:
     """Return what to do about cells that are no times."""
     if times.other_order_N.any() and form:
-        return f'correct date_format = "{form}" in the map: these are dates of another form'
+        return f"write all dates of the column as {form}, or declare the form that they have"
     if times.other_order_N.any():
         return 'declare the order of day and month in the map, such as date_format = "DD.MM.YYYY"'
     return f"write times as {form}" if form else f"write times as {ISO_FORM}"
 
 
-def strptime_form(form: str) -> str:
-    """Translate a declared form, such as `DD.MM.YYYY HH:mm`, for `strptime`.
+def known_zone(zone: str) -> str:
+    """Return an IANA time zone as it is; empty stays empty.
 
     Raises
     ------
-    ContractError
-        It lacks day, month or year, or has letters that are no token.
+    ValueError
+        There is no such zone.
     """
-    used = [_TOKENS[token.group()] for token in _TOKEN.finditer(form)]
-    complete = (
-        {"%d"} < set(used) and bool({"%m", "%b"} & set(used)) and bool({"%Y", "%y"} & set(used))
-    )
-    once = len({_SAME.get(name, name) for name in used}) == len(used)
-    twelve_hours = ("%p" in used) == ("%I" in used)
-    hours_first = not {"%M", "%S"} & set(used) or bool({"%H", "%I"} & set(used))
-    if not (complete and once and twelve_hours and hours_first) or re.search(
-        "[A-SU-Za-z]", _TOKEN.sub("", form)
-    ):
-        raise ContractError(
-            f"{form!r} is not a form of dates",
-            f"use {', '.join(_TOKENS)} with separators, such as DD.MM.YYYY or M/D/YYYY hh:mm A",
-        )
-    return _TOKEN.sub(lambda token: _TOKENS[token.group()], form.replace("%", "%%"))
+    try:
+        return str(ZoneInfo(zone)) if zone else zone
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(
+            f"{zone!r} is not an IANA time zone: use one such as Europe/Oslo"
+        ) from error
 
 
 def to_wall_clock(utc_N: NDArray[np.datetime64], zone: str) -> NDArray[np.datetime64]:
     """Turn times in UTC into the naive wall clock of a zone.
 
+    Parameters
+    ----------
+    zone
+        IANA name, or a fixed offset as phones name it (`GMT+0530`).
+
     Raises
     ------
-    ZoneInfoNotFoundError
+    ZoneInfoNotFoundError, ValueError
         There is no such zone.
     """
-    local = pd.DatetimeIndex(utc_N).tz_localize("UTC").tz_convert(ZoneInfo(zone))
+    fixed = _FIXED_ZONE.match(zone)
+    where = dt.timezone(offset_of(fixed["offset"])) if fixed else ZoneInfo(zone)
+    local = pd.DatetimeIndex(utc_N).tz_localize("UTC").tz_convert(where)
     return local.tz_localize(None).to_numpy()
 
 
@@ -211,87 +211,58 @@ def nights(start: pd.Series, end: pd.Series) -> pd.Series:
     return day.mask(evening, start.dt.normalize() + pd.Timedelta(days=1))
 
 
+def sleep_episodes(
+    group_N: NDArray[np.int64], start_N: NDArray[np.int64], end_N: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return when the sleep to which each interval belongs began and ended.
+
+    Intervals of one group (a person and source) between which less than `LONGEST_AWAKE` lies are
+    one sleep, such as a night in stages; so it does not matter in how many pieces it is stated.
+
+    Parameters
+    ----------
+    start_N, end_N
+        Nanoseconds on one clock.
+    """
+    order = np.lexsort((end_N, start_N, group_N))
+    group, start, end = group_N[order], start_N[order], end_N[order]
+    latest = pd.Series(end).groupby(group).cummax().to_numpy()
+    apart = (group[1:] != group[:-1]) | (start[1:] - latest[:-1] >= LONGEST_AWAKE.value)
+    episode = np.concatenate([[0], np.cumsum(apart)])[: len(order)]
+    by_episode = pd.DataFrame({"start": start, "end": latest}).groupby(episode)
+    began, ended = np.empty_like(start_N), np.empty_like(end_N)
+    began[order] = by_episode["start"].transform("min").to_numpy()
+    ended[order] = by_episode["end"].transform("max").to_numpy()
+    return began, ended
+
+
 def latest_possible(now: dt.datetime | None = None) -> pd.Timestamp:
     """Return the end of tomorrow: clocks of other zones may be ahead, but not by more."""
     today = pd.Timestamp(now or dt.datetime.now(dt.UTC)).tz_localize(None).normalize()
     return today + pd.Timedelta(days=2)
 
 
-def _as_texts(cells: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """Return cells as text, and which of them are dates or times by their type."""
-    if isinstance(cells.dtype, pd.StringDtype):
-        return cells.fillna("").str.strip(), pd.Series(False, index=cells.index)
-    text = cells.map(_as_text).astype("str")
-    return text, cells.map(lambda cell: isinstance(cell, dt.date)).astype(bool)
-
-
-def _as_text(cell: object) -> str:
-    if isinstance(cell, str):
-        return cell.strip()
-    if cell is None or (pd.api.types.is_scalar(cell) and pd.isna(cell)):
-        return ""
-    return cell.isoformat() if isinstance(cell, dt.date) else str(cell)
-
-
-def _iso(text: pd.Series) -> tuple[NDArray[np.datetime64], NDArray[np.bool_]]:
-    """Return times in ISO 8601 as they are written, and which of them are in UTC."""
-    parts = text.str.extract(_ISO_PARTS)
-    offset, clock = parts["offset"].fillna(""), parts["clock"].notna()
-    whole = clock | (offset == "") | offset.str.fullmatch(_OFFSET_OF_DATE)
-    wall = parts["wall"].where(whole)
-    wall = wall.str.replace(",", ".", regex=False).str.replace("t", "T", regex=False)
-    time_N = _nanoseconds(pd.to_datetime(wall, format="ISO8601", errors="coerce"))
-    in_utc = (clock & offset.isin(_UTC_OFFSETS)).to_numpy(dtype=bool)
-    return time_N, in_utc & ~np.isnat(time_N)
-
-
-def _in_form(text: pd.Series, form: str) -> NDArray[np.datetime64]:
-    """Return times in a declared form; nothing else is one, nor is a second that a day lacks."""
-    written = text.where((text != "") & ~text.str.contains(":60(?![0-9])", regex=True))
-    return _nanoseconds(pd.to_datetime(written, format=strptime_form(form), errors="coerce"))
-
-
-def _other_order(text: pd.Series, bad_N: NDArray[np.bool_], form: str) -> NDArray[np.bool_]:
-    """Return which unread cells are dates in another order or form than is declared.
-
-    Where a form is declared, a day that no calendar has (31/02/2024) is a slip in one row.
-    """
-    other_N = np.zeros(len(text), dtype=np.bool_)
-    at_N = np.flatnonzero(bad_N)
-    cells = text.iloc[at_N]
-    parts = cells.str.extract(_DATE_LIKE)
-    like = parts[0].notna() & ~cells.str.match(_ISO_DATE_LIKE)
-    if form and like.any():
-        day = parts[0].str.cat([parts[1], parts[2]], sep="/").where(like)
-        read = [pd.to_datetime(day, format=order, errors="coerce").notna() for order in _ORDERS]
-        like &= pd.concat(read, axis=1).any(axis=1)
-    other_N[at_N] = like.to_numpy(dtype=bool)
-    return other_N
-
-
-def _nanoseconds(times: pd.Series) -> NDArray[np.datetime64]:
-    """Return times in nanoseconds, NaT where these can't hold them: a conversion would wrap."""
-    second_N = times.to_numpy(dtype="datetime64[s]")
-    outside_N = (second_N < _FIRST) | (second_N >= _LAST)
-    return times.mask(outside_N).to_numpy(dtype="datetime64[ns]", copy=True)
-
-
-def _times(cells: pd.Series) -> Times:
-    time_N = _nanoseconds(cells)
-    no_N = np.zeros(len(time_N), dtype=np.bool_)
-    bad_N = np.isnat(time_N) & cells.notna().to_numpy()
-    return Times(time_N=time_N, bad_N=bad_N, other_order_N=no_N, in_utc_N=no_N)
+def _typed(cells: pd.Series) -> Times:
+    time_N = nanoseconds(cells)
+    return Times(
+        time_N=time_N,
+        bad_N=np.isnat(time_N) & cells.notna().to_numpy(),
+        other_order_N=np.zeros(len(time_N), dtype=np.bool_),
+        in_utc_N=np.zeros(len(time_N), dtype=np.bool_),
+        offset_N=np.full(len(time_N), "NaT", dtype="timedelta64[ns]"),
+    )
 
 
 def _zoned(cells: pd.Series, zone: str) -> Times:
+    utc = _typed(cells.dt.tz_convert("UTC").dt.tz_localize(None))
     in_utc = str(cells.dt.tz) in {"UTC", "Etc/UTC", "UTC+00:00", "+00:00"}
     if in_utc and zone:
         cells = cells.dt.tz_convert(ZoneInfo(zone))
-    times = _times(cells.dt.tz_localize(None))
-    known_N = ~np.isnat(times.time_N)
+    local = _typed(cells.dt.tz_localize(None))
     return Times(
-        time_N=times.time_N,
-        bad_N=times.bad_N,
-        other_order_N=times.other_order_N,
-        in_utc_N=known_N & (in_utc and not zone),
+        time_N=local.time_N,
+        bad_N=local.bad_N,
+        other_order_N=local.other_order_N,
+        in_utc_N=~np.isnat(local.time_N) & (in_utc and not zone),
+        offset_N=local.time_N - utc.time_N,
     )
