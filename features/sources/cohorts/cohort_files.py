@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from contracts.cohort import CODE, NUMBER, TEXT, TIME
-from contracts.errors import Problem, SourceUnreadable
+from contracts.errors import CohortInvalid, Problem, SourceUnreadable
 from features.measurements.records import (
     AMOUNT,
     END,
@@ -31,6 +31,9 @@ from features.recording import Collected
 from features.sources.format import GZIP_MAGIC, HEAD_BYTES, column_names
 
 ADVICE = "download it again"
+FIRST_ROW = 2
+"""Row of the first values in a spreadsheet."""
+
 CORRECT = "correct the cell if it is needed"
 
 
@@ -61,6 +64,65 @@ def read_parquet(file: Path) -> pd.DataFrame:
         return pd.read_parquet(file)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise SourceUnreadable(file.name, "*", f"cannot be read ({error})", ADVICE) from error
+
+
+def read_values(file: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
+    """Read a table of text as numbers where a whole column is of numbers; index 0 is row 2.
+
+    Parameters
+    ----------
+    columns
+        Which to read, all by default; those that are not there are left out.
+
+    Raises
+    ------
+    SourceUnreadable
+        It is not a table, or a row in it can't be told apart into columns.
+    """
+    table = read_text_table(file, file.name)
+    if table.problems:
+        first = table.problems[0]
+        raise SourceUnreadable(file.name, f"row {first.row}", first.found, ADVICE)
+    names = [name for name in table.cells if not columns or name in columns]
+    values = pd.DataFrame({name: _values(table.cells[name]) for name in names})
+    values.index = values.index - FIRST_ROW
+    return values
+
+
+def _values(cells: pd.Series) -> pd.Series:
+    number_N = read_numbers(cells).value_N
+    written_as_text = cells.str.match("[+-]?0[0-9]").any()
+    if written_as_text or np.isfinite(number_N).sum() < (cells != "").sum():
+        return cells.where(cells != "")
+    numbers = pd.Series(number_N, index=cells.index)
+    whole = np.isfinite(number_N).all() and (number_N % 1 == 0).all()
+    return numbers.astype(np.int64) if whole else numbers
+
+
+def check_plain_ids(values: pd.DataFrame, column: str, file: str) -> None:
+    """Refuse identifiers that are no plain whole numbers, because this cohort's are.
+
+    Raises
+    ------
+    CohortInvalid
+        An identifier is missing, or is not one.
+    """
+    ids = values[column]
+    bad = ids[[not isinstance(value, int) or value < 0 for value in ids.tolist()]]
+    if len(bad):
+        raise CohortInvalid(
+            [
+                Problem(
+                    file=file,
+                    row=int(str(row)) + FIRST_ROW,
+                    field=column,
+                    found=f"{value!r} where a whole number is expected",
+                    advice=ADVICE,
+                    cause="no whole number",
+                )
+                for row, value in bad.items()
+            ]
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
