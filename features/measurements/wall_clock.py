@@ -208,7 +208,8 @@ def nights(start: pd.Series, end: pd.Series) -> pd.Series:
     """
     day = end.where(end.notna(), start).dt.normalize()
     evening = start.dt.hour >= NIGHT_FROM_HOUR
-    return day.mask(evening, start.dt.normalize() + pd.Timedelta(days=1))
+    next_day: pd.Series = day.mask(evening, start.dt.normalize() + pd.Timedelta(days=1))
+    return next_day
 
 
 def sleep_episodes(

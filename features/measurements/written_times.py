@@ -74,7 +74,7 @@ def as_text(cells: pd.Series) -> tuple[pa.ChunkedArray, NDArray[np.bool_]]:
 def _written(cell: object) -> str:
     if isinstance(cell, str):
         return cell
-    if cell is None or (pd.api.types.is_scalar(cell) and pd.isna(cell)):
+    if cell is None or cell is pd.NaT or cell is pd.NA or cell != cell:
         return ""
     return cell.isoformat() if isinstance(cell, dt.date) else str(cell)
 
@@ -126,7 +126,7 @@ def in_another_order(
     parts = cells.str.extract(_DATE_LIKE)
     like = parts[0].notna()
     if is_declared:
-        day = parts[0].str.cat([parts[1], parts[2]], sep="/").where(like)
+        day = (parts[0] + "/" + parts[1] + "/" + parts[2]).where(like)
         read = [pd.to_datetime(day, format=order, errors="coerce").notna() for order in _ORDERS]
         like &= pd.concat(read, axis=1).any(axis=1)
     else:

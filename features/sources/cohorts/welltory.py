@@ -85,10 +85,10 @@ def _symptoms(surveys: CohortTable) -> list[tuple[Any, ...]]:
     )
     items = cells[cells["scale"].str.startswith("S_COVID_") & ~cells["scale"].isin(NO_INTENSITY)]
     last = items.drop_duplicates(["user_code", "day", "scale"], keep="last")
-    mean = last.groupby(["user_code", "day"])["number"].mean().dropna()
+    mean = last.groupby(["user_code", "day"])["number"].mean().dropna().reset_index()
     return [
         (subject, day, "REHABCAST//SYMPTOM_RELIEF", 7 - value, None)
-        for (subject, day), value in mean.items()
+        for subject, day, value in mean.itertuples(index=False)
     ]
 
 
@@ -111,7 +111,7 @@ def _beats(measured: CohortTable) -> pd.DataFrame:
                 )
             )
             continue
-        shared = {SUBJECT_LABEL: measured.subjects[row], TIME: when[n], PLACE: str(row)}
+        shared = {SUBJECT_LABEL: measured.subjects.iloc[n], TIME: when[n], PLACE: str(row)}
         rows += [
             {**shared, CODE: code, NUMBER: value} for code, value in variability(intervals).items()
         ]

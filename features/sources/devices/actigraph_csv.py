@@ -173,11 +173,11 @@ def _names_of_mode(file: SourceFile, header: Header, line: str, form: TableForm)
 
 def _known_columns(file: SourceFile, cells: pd.DataFrame) -> pd.DataFrame:
     """Return the columns that are used, by our names."""
-    plain = {title: " ".join(title.casefold().split()) for title in cells}
+    plain = {title: " ".join(title.casefold().split()) for title in map(str, cells)}
     if {"time", "epoch"} <= set(plain.values()):
         plain = {title: name for title, name in plain.items() if name != "epoch"}
     names = {title: NAMES[name] for title, name in plain.items() if name in NAMES}
-    found = ", ".join(cells)
+    found = ", ".join(map(str, cells))
     if "axis1" not in names.values():
         raise SourceUnreadable(
             file.name, f"line {HEADER_LINES + 1}",
@@ -201,8 +201,8 @@ def _numbers(file: SourceFile, cells: pd.DataFrame, form: TableForm) -> pd.DataF
     numbers = pd.DataFrame(
         {name: read_numbers(cells[name], form).value_N for name in cells}, index=cells.index
     )
-    for name in numbers if undeclared else ():
-        broken = cells.loc[(numbers[name] % 1 > 0).to_numpy(), name]
+    for name in map(str, numbers) if undeclared else ():
+        broken = cells[name][(numbers[name] % 1 > 0).to_numpy()]
         grouped = broken[broken.str.fullmatch(_GROUPED)]
         if len(grouped):
             raise SourceUnreadable(

@@ -183,8 +183,8 @@ def _sleep(file: SourceFile, table: pd.DataFrame) -> tuple[pd.DataFrame, list[Pr
     start_N, more = _times(file, "sleep", table["startTime"])
     end_N, most = _times(file, "sleep", table["endTime"])
     problems += more + most
-    length_N = read_numbers(table["duration"]).value_N
-    length_N = np.where(np.isfinite(length_N), length_N, -1).astype("timedelta64[ms]")
+    milliseconds_N = np.nan_to_num(read_numbers(table["duration"]).value_N, nan=-1.0)
+    length_N = milliseconds_N.astype("timedelta64[ms]")
     end_N = np.where(np.isnat(end_N), start_N + length_N, end_N)
     whole_N = end_N > start_N
     time_N = np.where(whole_N, start_N, day_N)
@@ -218,7 +218,7 @@ def _times(
             "declare the form of its dates as date_format in [[files]] of the map",
         )  # fmt: skip
     return times.time_N, [
-        _problem(file, name, int(n), f"{cell!r} is no {cells.name}", "no date")
+        _problem(file, name, int(str(n)), f"{cell!r} is no {cells.name}", "no date")
         for n, cell in cells[times.bad_N].items()
     ]
 
@@ -237,7 +237,7 @@ def _valued(
     read = read_numbers(cells)
     bad_N = read.bad_N | read.undeclared_N
     problems = problems + [
-        _problem(file, name, int(n), f"{cell!r} where a number is expected", "no number")
+        _problem(file, name, int(str(n)), f"{cell!r} where a number is expected", "no number")
         for n, cell in cells[bad_N].items()
     ]
     problems += _absent(file, name, cells, f"no {cells.name}")
@@ -252,7 +252,7 @@ def _valued(
             AMOUNT: np.where(bad_N[at_N], str(Amount.UNUSABLE), str(amount)),
             SOURCE: FITBIT,
             FILE: file.name,
-            PLACE: [f"{name}[{cells.index[n]}]" for n in at_N],
+            PLACE: [f"{name}[{item}]" for item in cells.index[kept_N]],
         },
         index=at_N,
     )
@@ -260,7 +260,7 @@ def _valued(
 
 
 def _absent(file: SourceFile, name: str, cells: pd.Series, found: str) -> list[Problem]:
-    return [_problem(file, name, int(n), found, found) for n in cells.index[cells == ""]]
+    return [_problem(file, name, int(str(n)), found, found) for n in cells.index[cells == ""]]
 
 
 def _problem(file: SourceFile, name: str, item: int, found: str, cause: str) -> Problem:

@@ -139,7 +139,7 @@ def _days(
         *(
             Problem(
                 file=file.name,
-                row=int(row),
+                row=int(str(row)),
                 field=columns.date,
                 found=f"{cell!r} where a date is expected, the row was left out",
                 advice=f"write dates as {forms[0] or 'YYYY-MM-DD'}",

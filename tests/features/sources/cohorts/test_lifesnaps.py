@@ -17,7 +17,7 @@ HEADER = (
 def written(folder: Path, *rows: str) -> Path:
     (folder / DAYS).write_bytes(gzip.compress((HEADER + "\n".join(rows) + "\n").encode()))
     (folder / "survey_stai.csv").write_text(
-        "user_id,type,submitdate,stai_stress\n01,stai,2021-05-31,45\n01,stai,31/05/2021x,46\n"
+        "user_id,type,submitdate,stai_stress\n01,stai,2021-05-31,45\n01,stai,some day,46\n"
     )
     return folder
 
