@@ -26,7 +26,7 @@ from contracts.cohort import (
     RuleCount,
 )
 from contracts.errors import CohortInvalid, ContractError, Problem, SourceUnreadable
-from features.sources.cohorts.cohort_files import check_plain_ids, read_values
+from features.sources.cohorts.cohort_files import check_plain_ids, columns_of, read_values
 
 NAME = "nhanes-wrist"
 """As named on the command line."""
@@ -79,6 +79,11 @@ NEEDED = [
     SUBJECT_COLUMN, "num_valid_days", "bin_mobilityproblem", "mortstat", "permth_exm", *DISEASES,
     *NUMBERS.values(), *DAILY.values(), *(column for column, _ in LABELS.values()),
 ]  # fmt: skip
+
+
+def matches(source: Path) -> bool:
+    """Recognise the folder by the columns of its file."""
+    return set(NEEDED) <= columns_of(source / FILE)
 
 
 def import_nhanes_wrist(source: Path) -> tuple[pd.DataFrame, Provenance]:

@@ -182,8 +182,8 @@ def _dates(
     """Return days in the declared form, else in the form of the header, else in ISO 8601."""
     codes, texts = pd.factorize(cells)
     days = pd.Series(texts, dtype="str")
-    time_N = _in_forms(file, header, days, field, ("",))
-    return time_N[codes]
+    time_N = _in_forms(file, header, days, field, ("", *CLOCK_FORMS))
+    return time_N.astype("datetime64[D]").astype("datetime64[ns]")[codes]
 
 
 def _in_forms(

@@ -179,15 +179,17 @@ def _number_problems(
 
 
 def _unworn(numbers: Mapping[str, Numbers], columns: DayColumns, length: int) -> NDArray[np.bool_]:
-    """Return the days on which nothing shows that the tracker was worn."""
-    moved_N, sedentary_N = np.zeros(length, dtype=np.bool_), np.full(length, np.nan)
+    """Return the days whose movement is stated and on which nothing shows that it was worn."""
+    moved_N, stated_N = (np.zeros(length, dtype=np.bool_) for _ in range(2))
+    sedentary_N = np.full(length, np.nan)
     for name, read in numbers.items():
         if name == columns.sedentary:
             sedentary_N = read.value_N
         elif name not in columns.values or columns.values[name][0] in MOVEMENT:
             moved_N |= read.value_N > 0
+            stated_N |= np.isfinite(read.value_N)
     some_N = (sedentary_N > 0) & (sedentary_N < WHOLE_DAY_MIN)
-    return np.asarray((sedentary_N >= WHOLE_DAY_MIN) | (~moved_N & ~some_N))
+    return np.asarray(stated_N & ((sedentary_N >= WHOLE_DAY_MIN) | (~moved_N & ~some_N)))
 
 
 _Statement = tuple[str, str, NDArray[np.float64], NDArray[np.bool_]]
@@ -227,10 +229,10 @@ def _unworn_problem(
 
 def unworn_days(file: SourceFile, where: str, day_N: NDArray[np.datetime64], names: str) -> Problem:
     """Return that some days are not recorded, as an import reports it: nothing needs to be done."""
-    days = pd.DatetimeIndex(np.sort(day_N)).strftime("%Y-%m-%d")
+    days = pd.DatetimeIndex(np.unique(day_N)).strftime("%Y-%m-%d")
     first = ", ".join(days[:SHOWN_DAYS]) + (", ..." if len(days) > SHOWN_DAYS else "")
     found = (
-        f"{len(days)} day(s) on which nothing shows that the tracker was worn ({first});"
+        f"{len(day_N)} day(s) on which nothing shows that the tracker was worn ({first});"
         f" {names} of these days are not recorded"
     )
     return problem(file, where, found)
