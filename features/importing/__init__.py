@@ -142,7 +142,7 @@ def _cohort_format(source: Path) -> str:
         return tables.NAME if is_column_map(source) else formats.AUTO
     if any(set(stroke_specs.SCALE_COLUMNS) <= columns_of(file) for file in source.glob("*.csv")):
         return stroke_specs.NAME
-    if (source / nhanes_wrist.FILE).exists():
+    if nhanes_wrist.matches(source):
         return nhanes_wrist.NAME
     matching = (name for name, module in cohort_names().items() if module.matches(source))
     return next(matching, formats.AUTO)

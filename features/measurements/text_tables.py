@@ -7,9 +7,11 @@ or separator than declared, two columns of one name, a row with too many or too 
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import math
 import re
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -26,6 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from contracts.errors import Problem, SourceUnreadable
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+GZIP_MAGIC = b"\x1f\x8b"
 _BYTE_ORDER_MARKS = {
     b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16",
 }  # fmt: skip
@@ -100,7 +103,11 @@ def read_text_table(
         It can't be opened, decoded or told apart into columns.
     """
     form = form or TableForm()
-    text = _decoded(path, name, form)
+    return parse_text_table(read_text(path, name, form.encoding), name, form, skip_rows=skip_rows)
+
+
+def parse_text_table(text: str, name: str, form: TableForm, *, skip_rows: int = 0) -> TextTable:
+    """Parse a table of text that was read already, as `read_text_table` does."""
     rows, uneven = _parsed(text, name, form, skip_rows)
     if rows.empty:
         raise SourceUnreadable(name, "row 1", "the table is empty", "export or copy it again")
@@ -135,15 +142,24 @@ def _columns(rows: pd.DataFrame, header: list[str], name: str) -> list[int]:
     return keep
 
 
-def _decoded(path: Path, name: str, form: TableForm) -> str:
+def read_text(path: Path, name: str, encoding: str = "") -> str:
+    """Read and decode a file of text, packed with gzip or not.
+
+    Raises
+    ------
+    SourceUnreadable
+        It can't be opened, unpacked or decoded.
+    """
     try:
         content = path.read_bytes()
-    except OSError as error:
+        if content.startswith(GZIP_MAGIC):
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
         raise SourceUnreadable(
-            name, "*", f"cannot be opened ({error.strerror})", "check path and permissions"
+            name, "*", f"cannot be opened ({error})", "check path and permissions, or copy it again"
         ) from error
     marked = next((e for mark, e in _BYTE_ORDER_MARKS.items() if content.startswith(mark)), "")
-    encoding = marked or form.encoding or "utf-8"
+    encoding = marked or encoding or "utf-8"
     try:
         text = content.decode(encoding)
     except (UnicodeError, LookupError) as error:

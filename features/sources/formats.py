@@ -31,13 +31,13 @@ from features.sources.devices import (
     garmin_fit,
     geneactiv,
 )
-from features.sources.format import HEAD_BYTES, Format
+from features.sources.format import GZIP_MAGIC, HEAD_BYTES, Format, column_names
 from features.sources.records import fhir, open_mhealth
 
 AUTO = "auto"
 """Instead of a format's name: recognise each file by its content."""
 
-GZIP_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"PK\x03\x04"
+ZIP_MAGIC = b"PK\x03\x04"
 PHONE_FOLDER = b"apple_health_export/"
 """Folder in the zip that a phone writes its health export to."""
 
@@ -68,6 +68,12 @@ class UnsupportedFormat:
     advice: str
 
 
+OWN_TABLE = (
+    "name them in a map (docs/importing.md): a column map for values of days or visits, imported"
+    " with `cohort import tables map.toml`, or [[signals]] in the map of this import (--map) for"
+    " raw signals"
+)
+MOST_COLUMNS = 12
 AS_TABLE = "export it as CSV and import that as a table"
 WITH_HEADER = "keep its data rows as a table with a header and use a column map"
 
@@ -106,6 +112,18 @@ UNSUPPORTED = (
         advice="leave it out: nothing is computed from routes",
     ),
     UnsupportedFormat(
+        title="series of dateTime and value (as in an intraday Takeout of Fitbit) that names its"
+        " quantity only in its file name and has times in UTC",
+        matches=fitbit.is_unnamed_series,
+        advice="export daily values, or write it as a table with a header and name it in a map"
+        " (docs/importing.md)",
+    ),
+    UnsupportedFormat(
+        title="Fitabase table of hours, minutes or seconds",
+        matches=fitbit.is_within_days,
+        advice="import Fitabase's table of days (dailyActivity, sleepDay) instead",
+    ),
+    UnsupportedFormat(
         title="zip archive of something other than an ActiGraph recording or a phone's export",
         matches=lambda head: head.startswith(ZIP_MAGIC),
         advice="unpack it, and import the file or the folder that was in it",
@@ -132,12 +150,22 @@ def detect(file: SourceFile) -> Format:
         if unsupported.matches(head):
             found = f"{unsupported.title}, which is not supported"
             raise SourceUnreadable(file.name, "*", found, unsupported.advice)
+    if names := column_names(head):
+        more = ", ..." if len(names) > MOST_COLUMNS else ""
+        raise SourceUnreadable(
+            file.name,
+            "row 1",
+            f"a table with the columns {', '.join(names[:MOST_COLUMNS])}{more}, which are not those"
+            " of a known export",
+            OWN_TABLE,
+        )
     listed = ", ".join(known.name for known in formats())
     raise SourceUnreadable(
         file.name,
         "byte 0",
         f"starts with {head[:8]!r}, which is none of {listed}",
-        "check the file, or import it as a table with a column map (--map)",
+        "check the file, or write it as a table and name its columns in a column map or in"
+        " [[signals]] of the map (docs/importing.md)",
     )
 
 

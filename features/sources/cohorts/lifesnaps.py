@@ -1,24 +1,47 @@
-"""Importer of LifeSnaps (Yfantidou 2022, doi:10.1038/s41597-022-01764-x): days and surveys."""
+"""Importer of LifeSnaps (Yfantidou 2022, doi:10.1038/s41597-022-01764-x): days and surveys.
+
+Its daily table has names of its own and metres, which only this cohort's folder proves: such a
+table alone is nobody's known export.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
-
-from features.measurements.records import records
+from features.measurements.text_tables import read_text_table
 from features.recording import Collected, SourceFile
-from features.sources import formats
-from features.sources.cohorts.cohort_files import columns_of, read_csv
-from features.sources.devices import fitbit
+from features.sources.cohorts.cohort_files import CohortTable, columns_of, read_table
+from features.sources.devices.fitbit_days import (
+    DISTANCE,
+    RESTING,
+    SLEEP,
+    STEPS,
+    DayColumns,
+    read_days,
+)
 
 NAME = "lifesnaps"
 """As named on the command line."""
 
-DAYS = "daily_fitbit_sema.csv.gz"
+DAYS, SUBJECT = "daily_fitbit_sema.csv.gz", "id"
+COLUMNS = DayColumns(
+    subject=SUBJECT,
+    date="date",
+    forms=("",),
+    values={
+        "steps": (STEPS, 1.0),
+        "distance": (DISTANCE, 0.001),
+        "resting_hr": (RESTING, 1.0),
+        "minutesAsleep": (SLEEP, 1 / 60),
+        "rmssd": ("REHABCAST//RMSSD", 1.0),
+        "bpm": ("REHABCAST//HEART_RATE", 1.0),
+    },
+    active=("very_active_minutes", "moderately_active_minutes"),
+    light="lightly_active_minutes",
+    sedentary="sedentary_minutes",
+)
 SURVEYS = {
-    "survey_stai.csv": ("stai_stress", "REHABCAST//STAI_CALM", 100),
+    "survey_stai.csv": ("stai_stress", "REHABCAST//STAI_CALM", 100.0),
     "survey_panas.csv": ("positive_affect_score", "REHABCAST//POSITIVE_AFFECT", None),
 }
 """Column and code; a third figure is what the score is taken from, so that higher is better."""
@@ -35,23 +58,20 @@ def matches(source: Path) -> bool:
 def collect(source: Path) -> Collected:
     """Read days, surveys and people."""
     collected = Collected(read={DAYS: NAME})
+    table = read_text_table(source / DAYS, DAYS)
     file = SourceFile(path=source / DAYS, name=DAYS, subject_label="")
-    for reading in formats.read(file, fitbit.FORMAT.name):
-        collected.dropped += reading.dropped
-        if reading.records is not None:
-            collected.records.append(reading.records)
-    people = read_csv(source / DAYS)[["id", "age", "gender"]].drop_duplicates("id")
-    rows: list[tuple[Any, ...]] = []
-    for subject, age, gender in people.itertuples(index=False):
-        rows += [(subject, None, "REHABCAST//SEX", None, SEX[gender])] if gender in SEX else []
-        if age in AGE_BANDS:
-            rows.append((subject, None, "REHABCAST//AGE_BAND", None, AGE_BANDS[age]))
+    reading = read_days(file, table, COLUMNS)
+    collected.dropped += reading.dropped
+    if reading.records is not None:
+        collected.records.append(reading.records)
+    named = table.cells[table.cells[SUBJECT] != ""]
+    people = CohortTable(name=DAYS, cells=named, subjects=named[SUBJECT], collected=collected)
+    people.state_words("gender", "REHABCAST//SEX", SEX)
+    people.state_words("age", "REHABCAST//AGE_BAND", AGE_BANDS)
     for name, (column, code, best) in SURVEYS.items():
         if (source / name).is_file():
             collected.read[name] = NAME
-            answers = read_csv(source / name)[["user_id", "submitdate", column]].dropna()
-            for subject, day, score in answers.itertuples(index=False):
-                value = float(score) if best is None else best - float(score)
-                rows.append((subject, pd.Timestamp(day), code, value, None))
-    collected.records.append(records(rows))
+            answers = read_table(source, name, "user_id", collected)
+            when = answers.times("submitdate")
+            answers.state_numbers(column, code, time_N=when, from_best=best)
     return collected

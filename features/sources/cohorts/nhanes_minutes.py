@@ -8,16 +8,15 @@ week. There is no repeated outcome here; the cohort exercises wear, days and gro
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from contracts.errors import Problem, SourceUnreadable
 from features.biomarkers.reduction import reduce_reading
-from features.measurements.records import records
+from features.measurements.text_tables import read_numbers
 from features.recording import Collected, Quantity, Reading, Signal, SourceFile
-from features.sources.cohorts.cohort_files import columns_of, read_csv, read_parquet
+from features.sources.cohorts.cohort_files import CohortTable, columns_of, read_parquet, read_table
 
 NAME = "nhanes-minutes"
 """As named on the command line."""
@@ -27,7 +26,11 @@ PEOPLE = "covariates_mortality2015.csv.gz"
 SUNDAY = np.datetime64("2000-01-02", "m")
 """Day label 1 is a Sunday: the first of the nominal calendar."""
 
+NOMINAL_DATES = True
+"""Only weekdays are known: no date of this cohort is a real one."""
+
 YOUNGEST = 18
+SEX = {"Male": "male", "Female": "female"}
 RACE_AND_ETHNICITY = {
     "White": "non-Hispanic White",
     "Black": "non-Hispanic Black",
@@ -49,16 +52,18 @@ def collect(source: Path) -> Collected:
         raise SourceUnreadable(
             FLAGS, "SEQN", f"its rows are not those of {COUNTS}", "download both files again"
         )
-    people = {int(row["SEQN"]): row for _, row in read_csv(source / PEOPLE).iterrows()}
     collected = Collected(read=dict.fromkeys((COUNTS, FLAGS, PEOPLE), NAME))
+    people = read_table(source, PEOPLE, "SEQN", collected)
+    with_facts = set(people.subjects)
     minutes = [name for name in counts.columns if name.startswith("m")]
-    rows: list[tuple[Any, ...]] = []
+    measured = set()
     for label, row_numbers in counts.groupby("SEQN").indices.items():
-        person = int(str(label))
+        person = str(label)
+        measured.add(person)
         days = counts["daylabel"].to_numpy()[row_numbers].astype(np.int64) - 1
         time = SUNDAY + (days[:, None] * 1440 + np.arange(1440)).ravel().astype("timedelta64[m]")
         common = {
-            "subject_label": str(person),
+            "subject_label": person,
             "time_N": time.astype("datetime64[ns]"),
             "epoch_s": 60.0,
             "placement": "hip",
@@ -74,13 +79,9 @@ def collect(source: Path) -> Collected:
             )
             for quantity, table in ((Quantity.COUNTS, counts), (Quantity.WORN, flags))
         )
-        file = SourceFile(
-            path=source / COUNTS, name=f"{COUNTS}:{person}", subject_label=str(person)
-        )
+        file = SourceFile(path=source / COUNTS, name=f"{COUNTS}:{person}", subject_label=person)
         reduce_reading(file, Reading(signals=signals), collected, {})
-        if person in people:
-            rows += _facts(str(person), people[person])
-        else:
+        if person not in with_facts:
             collected.dropped.append(
                 Problem(
                     file=PEOPLE,
@@ -90,23 +91,19 @@ def collect(source: Path) -> Collected:
                     advice="check that the files belong together",
                 )
             )
-    collected.records.append(records(rows))
+    _state_facts(people.where(people.subjects.isin(measured)))
     return collected
 
 
-def _facts(subject: str, person: pd.Series) -> list[tuple[Any, ...]]:
-    rows: list[tuple[Any, ...]] = [
-        (subject, None, "REHABCAST//SEX", None, str(person["Gender"]).lower()),
-        (subject, None, "REHABCAST//RACE", None, str(person["Race"])),
-        (subject, None, "REHABCAST//ETHNICITY", None, RACE_AND_ETHNICITY[str(person["Race"])]),
-        (subject, None, "REHABCAST//AGE_BAND", None, _age_band(person["RIDAGEYR"])),
-    ]
-    if person["RIDAGEYR"] >= YOUNGEST:
-        rows.append((subject, None, "REHABCAST//AGE", float(person["RIDAGEYR"]), None))
-    if isinstance(person["EducationAdult"], str):
-        rows.append((subject, None, "REHABCAST//EDUCATION", None, person["EducationAdult"]))
-    return rows
-
-
-def _age_band(age: float) -> str:
-    return "adult" if age >= YOUNGEST else f"under {YOUNGEST}"
+def _state_facts(people: CohortTable) -> None:
+    age_N = read_numbers(people.cells["RIDAGEYR"]).value_N
+    people.state_words("Gender", "REHABCAST//SEX", SEX)
+    people.state_words("Race", "REHABCAST//RACE")
+    people.state_words("Race", "REHABCAST//ETHNICITY", RACE_AND_ETHNICITY)
+    people.state_words("EducationAdult", "REHABCAST//EDUCATION")
+    for band, rows_N in (("adult", age_N >= YOUNGEST), (f"under {YOUNGEST}", age_N < YOUNGEST)):
+        rows = people.where(pd.Series(rows_N, index=people.cells.index))
+        rows.cells["band"] = band
+        rows.state_words("band", "REHABCAST//AGE_BAND")
+        if band == "adult":
+            rows.state_numbers("RIDAGEYR", "REHABCAST//AGE")

@@ -25,12 +25,16 @@ from contracts.cohort import (
     Provenance,
     RuleCount,
 )
-from contracts.errors import CohortInvalid, ContractError, Problem
+from contracts.errors import CohortInvalid, ContractError, Problem, SourceUnreadable
+from features.sources.cohorts.cohort_files import check_plain_ids, columns_of, read_values
 
 NAME = "nhanes-wrist"
 """As named on the command line."""
 
 FILE = "covariates_accel_mortality.csv.gz"
+NOMINAL_DATES = True
+"""No date of this cohort is a real one."""
+
 AGES = (50, 80)
 """From, and below: as in the published figures."""
 VALID_DAYS = 3
@@ -75,6 +79,11 @@ NEEDED = [
     SUBJECT_COLUMN, "num_valid_days", "bin_mobilityproblem", "mortstat", "permth_exm", *DISEASES,
     *NUMBERS.values(), *DAILY.values(), *(column for column, _ in LABELS.values()),
 ]  # fmt: skip
+
+
+def matches(source: Path) -> bool:
+    """Recognise the folder by the columns of its file."""
+    return set(NEEDED) <= columns_of(source / FILE)
 
 
 def import_nhanes_wrist(source: Path) -> tuple[pd.DataFrame, Provenance]:
@@ -122,15 +131,16 @@ def import_nhanes_wrist(source: Path) -> tuple[pd.DataFrame, Provenance]:
 
 def _read(file: Path) -> pd.DataFrame:
     try:
-        table = pd.read_csv(file, low_memory=False)
-    except OSError as error:
+        table = read_values(file, NEEDED)
+    except SourceUnreadable as error:
         raise ContractError(
-            f"{file}: cannot be read ({error.strerror})", "check the path"
+            f"{file}: {error.problem.found}", f"check the path; {error.problem.advice}"
         ) from error
     if missing := [column for column in NEEDED if column not in table.columns]:
         raise ContractError(
             f"{file}: no column {', '.join(missing)}", "check that this is the right file"
         )
+    check_plain_ids(table, SUBJECT_COLUMN, FILE)
     return table
 
 

@@ -27,12 +27,14 @@ from contracts.cohort import (
     Provenance,
     RuleCount,
 )
-from contracts.errors import CohortInvalid, ContractError, Problem
+from contracts.errors import CohortInvalid, ContractError, Problem, SourceUnreadable
 from contracts.vocabulary import vocabulary
+from features.sources.cohorts.cohort_files import FIRST_ROW, check_plain_ids, read_values
 
 NAME = "stroke-specs"
 """As named on the command line."""
 
+NOMINAL_DATES = True  # No date of this cohort is a real one.
 SCALES = {
     "fuglmeyer": "REHABCAST//FUGL_MEYER_UE",
     "cahai": "REHABCAST//CAHAI",
@@ -54,7 +56,6 @@ STROKE_TYPES = (
 )
 """Patterns in order: the first that is found in the text decides."""
 
-FIRST_ROW = 2
 SCALE_COLUMNS = [
     "patientID", "treatment", "study", "new_days_after_stroke", "eval_time", *SCALES,
 ]  # fmt: skip
@@ -120,12 +121,13 @@ def _find(source: Path, pattern: str) -> Path:
 
 def _read(file: Path, columns: list[str]) -> pd.DataFrame:
     try:
-        table = pd.read_csv(file) if file.suffix == ".csv" else pd.read_excel(file)
-    except (ValueError, OSError, KeyError, UnicodeDecodeError) as error:
+        table = read_values(file) if file.suffix == ".csv" else pd.read_excel(file)
+    except SourceUnreadable as error:
+        raise CohortInvalid([error.problem]) from error
+    except (ValueError, OSError, KeyError) as error:
         found, advice = f"cannot be read ({error})", "save it again from its source"
-        raise CohortInvalid(
-            [Problem(file=file.name, row=None, field="*", found=found, advice=advice)]
-        ) from error
+        problem = Problem(file=file.name, row=None, field="*", found=found, advice=advice)
+        raise CohortInvalid([problem]) from error
     if missing := [column for column in columns if column not in table.columns]:
         found = "no such column"
         advice = f"rename the right one of: {', '.join(map(str, table.columns))}"
@@ -135,6 +137,7 @@ def _read(file: Path, columns: list[str]) -> pd.DataFrame:
                 for column in missing
             ]
         )
+    check_plain_ids(table, "patientID", file.name)
     return table[columns]
 
 

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from contracts.cohort import ONSET
+from contracts.cohort import CODE, NUMBER, ONSET, TIME
 from contracts.errors import Problem
 from features.biomarkers.heart import variability
-from features.measurements.records import records
+from features.measurements.records import PLACE, SUBJECT_LABEL, Amount, records
+from features.measurements.text_tables import read_numbers
 from features.recording import Collected
-from features.sources.cohorts.cohort_files import columns_of, read_csv
+from features.sources.cohorts.cohort_files import CohortTable, columns_of, read_table
 
 NAME = "welltory"
 """As named on the command line."""
@@ -49,14 +50,27 @@ def collect(source: Path) -> Collected:
     """Read everything that a biomarker or score comes from."""
     folder = _data_folder(source)
     collected = Collected(read=dict.fromkeys((PEOPLE, WEARABLES, SLEEP, BEATS, SURVEYS), NAME))
-    rows = [
-        *_people(read_csv(folder / PEOPLE)),
-        *_wearables(read_csv(folder / WEARABLES)),
-        *_sleep(read_csv(folder / SLEEP)),
-        *_symptoms(read_csv(folder / SURVEYS)),
-        *_beats(read_csv(folder / BEATS), collected),
-    ]
-    collected.records.append(records(rows))
+    people, wearables, nights, surveys, beats = (
+        read_table(folder, name, "user_code", collected)
+        for name in (PEOPLE, WEARABLES, SLEEP, SURVEYS, BEATS)
+    )
+    people.state_words("gender", "REHABCAST//SEX", SEX)
+    people.state_words("age_range", "REHABCAST//AGE_BAND")
+    people.state_words("country", "REHABCAST//SITE")
+    people.state_dates(ONSET, people.times("symptoms_onset", "M/D/YYYY"))
+    day_N = wearables.times("day")
+    for column, (code, factor) in DAILY.items():
+        wearables.state_numbers(column, code, time_N=day_N, factor=factor, amount=Amount.TOTAL)
+    nights.state_numbers(
+        "sleep_duration",
+        "REHABCAST//SLEEP",
+        time_N=nights.times("sleep_begin"),
+        end_N=nights.times("sleep_end"),
+        factor=1 / 3600,
+        amount=Amount.PART,
+    )
+    collected.records.append(records(_symptoms(surveys), file=SURVEYS))
+    collected.records.append(_beats(beats))
     return collected
 
 
@@ -64,74 +78,42 @@ def _data_folder(source: Path) -> Path:
     return source / "data" if (source / "data").is_dir() else source
 
 
-def _people(people: pd.DataFrame) -> list[tuple[Any, ...]]:
-    rows: list[tuple[Any, ...]] = []
-    for row in people.itertuples():
-        person: Any = row
-        subject = str(person.user_code)
-        rows.append((subject, None, "REHABCAST//SEX", None, SEX[str(person.gender)]))
-        rows.append((subject, None, "REHABCAST//AGE_BAND", None, str(person.age_range)))
-        if not pd.isna(person.country):
-            rows.append((subject, None, "REHABCAST//SITE", None, str(person.country)))
-        if not pd.isna(person.symptoms_onset):
-            onset = pd.to_datetime(person.symptoms_onset, format="%m/%d/%Y")
-            rows.append((subject, onset, ONSET, None, None))
-    return rows
-
-
-def _wearables(days: pd.DataFrame) -> list[tuple[Any, ...]]:
+def _symptoms(surveys: CohortTable) -> list[tuple[Any, ...]]:
+    """Return one score a day: the mean of its items, of each the answer given last."""
+    cells = surveys.cells.assign(
+        day=surveys.times("created_at"), number=read_numbers(surveys.cells["value"]).value_N
+    )
+    items = cells[cells["scale"].str.startswith("S_COVID_") & ~cells["scale"].isin(NO_INTENSITY)]
+    last = items.drop_duplicates(["user_code", "day", "scale"], keep="last")
+    mean = last.groupby(["user_code", "day"])["number"].mean().dropna().reset_index()
     return [
-        (str(subject), pd.Timestamp(day), code, float(value) * factor, None)
-        for column, (code, factor) in DAILY.items()
-        for subject, day, value in days[["user_code", "day", column]]
-        .dropna()
-        .itertuples(index=False)
+        (subject, day, "REHABCAST//SYMPTOM_RELIEF", 7 - value, None)
+        for subject, day, value in mean.itertuples(index=False)
     ]
 
 
-def _sleep(nights: pd.DataFrame) -> list[tuple[Any, ...]]:
-    hours = nights.groupby(["user_code", "day"])["sleep_duration"].sum() / 3600
-    return [
-        (str(subject), pd.Timestamp(day), "REHABCAST//SLEEP", float(value), None)
-        for subject, day, value in hours.reset_index().itertuples(index=False)
-    ]
-
-
-def _symptoms(surveys: pd.DataFrame) -> list[tuple[Any, ...]]:
-    items = surveys[
-        surveys["scale"].str.startswith("S_COVID_") & ~surveys["scale"].isin(NO_INTENSITY)
-    ]
-    last = items.drop_duplicates(["user_code", "created_at", "scale"], keep="last")
-    mean = last.groupby(["user_code", "created_at"])["value"].mean()
-    return [
-        (str(subject), pd.Timestamp(day), "REHABCAST//SYMPTOM_RELIEF", 7 - float(value), None)
-        for subject, day, value in mean.reset_index().itertuples(index=False)
-    ]
-
-
-def _beats(measured: pd.DataFrame, collected: Collected) -> list[tuple[Any, ...]]:
-    parts: list[tuple[str, pd.Timestamp, str, float]] = []
-    for number, (subject, when, text) in enumerate(
-        measured[["user_code", "measurement_datetime", "rr_data"]].itertuples(index=False), start=2
-    ):
+def _beats(measured: CohortTable) -> pd.DataFrame:
+    """Return the variability of each measurement's beat intervals."""
+    when = measured.times("measurement_datetime")
+    rows: list[dict[str, Any]] = []
+    for n, (row, text) in enumerate(measured.cells["rr_data"].items()):
         try:
-            intervals = np.array(str(text).split(","), dtype=np.float64)
+            intervals = np.array(text.split(","), dtype=np.float64)
         except ValueError:
-            collected.dropped.append(
+            measured.collected.dropped.append(
                 Problem(
                     file=BEATS,
-                    row=number,
+                    row=int(str(row)),
                     field="rr_data",
                     found="its beat intervals are not numbers, the measurement was left out",
                     advice="correct the row if the measurement is needed",
+                    cause="rr_data",
                 )
             )
             continue
-        day = pd.Timestamp(when).normalize()
-        parts += [(str(subject), day, code, v) for code, v in variability(intervals).items()]
-    table = pd.DataFrame(parts, columns=["subject_label", "day", "code", "value"])
-    means = table.groupby(["subject_label", "day", "code"])["value"].mean()
-    return [
-        (str(subject), day, code, float(value), None)
-        for subject, day, code, value in means.reset_index().itertuples(index=False)
-    ]
+        shared = {SUBJECT_LABEL: measured.subjects.iloc[n], TIME: when[n], PLACE: str(row)}
+        rows += [
+            {**shared, CODE: code, NUMBER: value} for code, value in variability(intervals).items()
+        ]
+    table = records(rows, amount=str(Amount.READING), file=BEATS)
+    return table[table[TIME].notna()]

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from contracts.errors import SourceUnreadable
+from contracts.errors import CohortInvalid, SourceUnreadable
+from features.importing import import_source
 from features.recording import Reading, SourceFile
 from features.sources import formats
 
@@ -59,7 +60,7 @@ BROKEN = {
     "pyactigraphy/test_sample_atr.txt.gz": ("*", "Condor ActTrust"),
     "pyactigraphy/test_sample_rpx_eng.csv.gz": ("*", "Actiware"),
     "pyactigraphy/test_sample_tal.txt.gz": ("byte 0", "column map"),
-    "apple_health/StepCount.csv": ("byte 0", "column map"),
+    "apple_health/StepCount.csv": ("row 1", "column map"),
 }
 
 
@@ -83,6 +84,23 @@ def test_a_broken_or_foreign_file_gives_one_error_with_its_place(samples: Path, 
     assert problem.field.startswith(where)
     assert text in problem.message
     assert ":" in problem.message  # What to do follows what is wrong.
+
+
+def test_a_table_that_is_no_known_export_says_which_map_to_write(tmp_path: Path) -> None:
+    header = ";".join(["patient", "Größe", *(f"c{n}" for n in range(20))])
+    for n, how in enumerate(("utf-8", "utf-8-sig", "utf-16")):
+        (tmp_path / f"{n}.csv").write_bytes(f'"sep=;"\n{header}\n1;2\n'.encode(how))
+    with pytest.raises(CohortInvalid) as caught:
+        import_source(tmp_path, tmp_path.with_name("cohort"))
+    assert len(caught.value.problems) == 3
+    for problem in caught.value.problems:
+        assert problem.found.startswith("a table with the columns patient, Größe, c0,")
+        assert "[[signals]]" in problem.advice
+        assert "cohort import tables map.toml" in problem.advice
+    packed = tmp_path / "packed"
+    packed.write_bytes(gzip.compress(f"{header}\n1;2\n".encode()))
+    with pytest.raises(SourceUnreadable, match="a table with the columns patient"):
+        read(packed)
 
 
 def test_an_empty_a_missing_and_a_nonsense_file_each_say_so(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pandas as pd
@@ -78,3 +79,21 @@ def test_the_real_people_become_a_task_without_any_past_score(name: str, subject
     assert len(batch) == subjects
     assert (batch.last_score_B == task.target.assumed).all()
     assert not batch.observed_BTC[:, :, batch.layout.channels_C.index(task.target.code)].any()
+
+
+@pytest.mark.parametrize("identifier", ["01", "1.5", "A1", ""])
+def test_an_identifier_that_is_no_plain_number_is_refused(tmp_path: Path, identifier: str) -> None:
+    source = written(tmp_path, person(1), person(identifier))  # type: ignore[arg-type]
+    with pytest.raises(CohortInvalid, match="where a whole number is expected"):
+        import_nhanes_wrist(source)
+
+
+def test_a_comma_at_the_end_of_each_row_moves_no_column(tmp_path: Path) -> None:
+    source = written(tmp_path, person(1), person(4))
+    events, _ = import_nhanes_wrist(source)
+    lines = (tmp_path / FILE).read_bytes()
+    text = gzip.decompress(lines).decode() if lines[:2] == b"\x1f\x8b" else lines.decode()
+    header, *rows = text.splitlines()
+    (tmp_path / FILE).write_text("\n".join([header, *(f"{row}," for row in rows), ""]))
+    again, _ = import_nhanes_wrist(source)
+    assert again.equals(events)
