@@ -25,6 +25,7 @@ from features.biomarkers.heart import reserves
 from features.biomarkers.reduction import CLOCK_CHANGE
 from features.extract import DAYS_FOLDER, extract_locally, read_days
 from features.importing.import_map import ImportMap
+from features.importing.people import PeopleTable, matched_people
 from features.measurements.identity import similar_problems, subject_numbers
 from features.measurements.people import onset_problem
 from features.measurements.reconcile import reconcile
@@ -56,7 +57,7 @@ class RuleCounts:
 
 
 def assemble(
-    collected: Collected, people: pd.DataFrame, import_map: ImportMap, draft: Path
+    collected: Collected, people: PeopleTable, import_map: ImportMap, draft: Path
 ) -> tuple[pd.DataFrame, dict[str, int], RuleCounts]:
     """Write minutes into the draft folder and return all events.
 
@@ -66,7 +67,9 @@ def assemble(
     vocabulary's ranges or lies before the onset is left out and stands in `collected.dropped`.
     """
     rules = RuleCounts()
-    decided = reconcile([*collected.records, people], dates_shifted=import_map.dates_shifted)
+    matched, unmatched = matched_people(people, _recorded(collected))
+    collected.dropped += [*people.problems, *unmatched]
+    decided = reconcile([*collected.records, matched], dates_shifted=import_map.dates_shifted)
     collected.dropped += decided.problems
     collected.dropped += [onset_problem(choice, "*") for choice in decided.onset_choices]
     known = decided.values
@@ -99,6 +102,12 @@ def assemble(
             name = vocabulary()[values.code].name
             rules.count(f"{name} {values.reason}: left out", values.values)
     return events, ids, rules
+
+
+def _recorded(collected: Collected) -> set[str]:
+    """Return the identifiers of everybody of whom something was read."""
+    stated = {label for table in collected.records for label in table[SUBJECT_LABEL].unique()}
+    return {*collected.minutes, *collected.daily, *collected.strides, *stated} - {""}
 
 
 def _minutes(

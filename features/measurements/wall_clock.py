@@ -12,10 +12,12 @@ from __future__ import annotations
 import datetime as dt
 import re
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from contracts.errors import ContractError
@@ -33,12 +35,15 @@ _ISO_PARTS = (
     r" ?(?P<offset>Z|[+-]\d{2}(?::?\d{2})?)?$"
 )
 _UTC_OFFSETS = frozenset({"Z", "+00:00", "+0000", "+00", "-00:00", "-0000"})
+_FIRST_NS, _LAST_NS = np.datetime64("1678-01-01", "us"), np.datetime64("2262-01-01", "us")
+"""What a time in nanoseconds can hold."""
 _TOKENS = {
     "YYYY": "%Y", "YY": "%y", "MM": "%m", "M": "%m", "DD": "%d", "D": "%d", "HH": "%H",
     "hh": "%I", "h": "%I", "mm": "%M", "ss": "%S", "A": "%p",
 }  # fmt: skip
 _TOKEN = re.compile("|".join(sorted(_TOKENS, key=len, reverse=True)))
-_OTHER_ORDER = re.compile(r"^(?!\d{4}-\d{2}-\d{2})\d{1,4}[./-]\d{1,2}[./-]\d{1,4}(?:\D|$)")
+_DATE_LIKE = r"^\d{1,4}[./-]\d{1,2}[./-]\d{1,4}(?:\D|$)"
+_ISO_LIKE = r"^\d{4}-\d{2}-\d{2}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,23 +85,31 @@ def read_times(cells: pd.Series, *, zone: str = "", form: str = "") -> Times:
     if isinstance(cells.dtype, pd.DatetimeTZDtype):
         return _zoned(cells, zone)
     if isinstance(cells.dtype, np.dtype) and cells.dtype.kind == "M":
-        return _times(cells.to_numpy(dtype="datetime64[ns]"))
-    text = cells.map(_as_text)
+        return _times(cells)
+    text = _as_text(cells)
+    no_N = np.zeros(len(cells), dtype=np.bool_)
     if form:
-        parsed = pd.to_datetime(text.where(text != ""), format=strptime_form(form), errors="coerce")
-        offset = pd.Series("", index=text.index)
+        written = pd.Series(text.to_pandas(), dtype="str")
+        parsed = pd.to_datetime(
+            written.where(written != ""), format=strptime_form(form), errors="coerce"
+        )
+        time_N, utc_N = _nanoseconds(parsed), no_N
     else:
-        parts = text.str.extract(_ISO_PARTS)
-        wall = parts["wall"].str.replace(",", ".", regex=False)
-        parsed = pd.to_datetime(wall, format="ISO8601", errors="coerce")
-        offset = parts["offset"].fillna("")
-    time_N = parsed.to_numpy(dtype="datetime64[ns]")
-    utc_N = offset.isin(_UTC_OFFSETS).to_numpy() & ~np.isnat(time_N)
+        parts = pc.extract_regex(text, _ISO_PARTS)
+        time_N = _iso(pc.struct_field(parts, "wall"))
+        offset = pd.Series(pc.struct_field(parts, "offset").to_pandas())
+        utc_N = offset.isin(_UTC_OFFSETS).to_numpy() & ~np.isnat(time_N)
     if zone and utc_N.any():
         time_N = time_N.copy()
         time_N[utc_N] = to_wall_clock(time_N[utc_N], zone)
-    bad_N = np.isnat(time_N) & (text != "").to_numpy()
-    other_N = bad_N & text.str.match(_OTHER_ORDER).to_numpy(dtype=bool)
+    bad_N = np.isnat(time_N) & _true(pc.not_equal(text, ""))
+    if not bad_N.any():
+        return Times(time_N=time_N, bad_N=no_N, other_order_N=no_N, in_utc_N=utc_N & (not zone))
+    # Beside cells in a declared form, dates in ISO 8601 are in another order too: spreadsheets
+    # write them where they took a day for a month.
+    other_N = bad_N & _true(pc.match_substring_regex(text, _DATE_LIKE))
+    if not form:
+        other_N &= ~_true(pc.match_substring_regex(text, _ISO_LIKE))
     return Times(time_N=time_N, bad_N=bad_N, other_order_N=other_N, in_utc_N=utc_N & (not zone))
 
 
@@ -116,6 +129,8 @@ def read_time(written: object, *, zone: str = "", form: str = "") -> tuple[pd.Ti
 
 def advice_on_times(times: Times, form: str = "") -> str:
     """Return what to do about cells that are no times."""
+    if times.other_order_N.any() and form:
+        return f"write all dates of the column as {form}, or declare the form that they have"
     if times.other_order_N.any():
         return 'declare the order of day and month in the map, such as date_format = "DD.MM.YYYY"'
     return f"write times as {form}" if form else f"write times as {ISO_FORM}"
@@ -136,6 +151,22 @@ def strptime_form(form: str) -> str:
             f"use {', '.join(_TOKENS)} with separators, such as DD.MM.YYYY or M/D/YYYY hh:mm A",
         )
     return _TOKEN.sub(lambda token: _TOKENS[token.group()], form)
+
+
+def known_zone(zone: str) -> str:
+    """Return an IANA time zone as it is; empty stays empty.
+
+    Raises
+    ------
+    ValueError
+        There is no such zone.
+    """
+    try:
+        return str(ZoneInfo(zone)) if zone else zone
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(
+            f"{zone!r} is not an IANA time zone: use one such as Europe/Oslo"
+        ) from error
 
 
 def to_wall_clock(utc_N: NDArray[np.datetime64], zone: str) -> NDArray[np.datetime64]:
@@ -167,24 +198,55 @@ def latest_possible(now: dt.datetime | None = None) -> pd.Timestamp:
     return today + pd.Timedelta(days=2)
 
 
-def _as_text(cell: object) -> str:
+def _as_text(cells: pd.Series) -> pa.ChunkedArray:
+    if not isinstance(cells.dtype, pd.StringDtype):
+        cells = pd.Series([_cell_as_text(cell) for cell in cells], dtype="str")
+    text = pa.array(cells, from_pandas=True)
+    whole = text if isinstance(text, pa.ChunkedArray) else pa.chunked_array([text])
+    return pc.fill_null(pc.utf8_trim_whitespace(whole), "")
+
+
+def _cell_as_text(cell: object) -> str:
     if isinstance(cell, str):
-        return cell.strip()
+        return cell
     if isinstance(cell, dt.datetime | dt.date):
         return cell.isoformat()
-    return "" if cell is None or cell is pd.NaT or cell != cell else repr(cell)
+    return "" if cell is None or cell is pd.NaT or cell is pd.NA or cell != cell else repr(cell)
 
 
-def _times(time_N: NDArray[np.datetime64]) -> Times:
+def _iso(wall: pa.ChunkedArray) -> NDArray[np.datetime64]:
+    """Parse wall clocks in ISO 8601; NaT for one that is no time."""
+    wall = pc.replace_substring(wall, ",", ".")
+    try:
+        return np.array(pc.cast(wall, pa.timestamp("ns")).to_numpy(), dtype="datetime64[ns]")
+    except pa.ArrowInvalid:
+        written = pd.Series(wall.to_pandas(), dtype="str")
+        return _nanoseconds(pd.to_datetime(written, format="ISO8601", errors="coerce"))
+
+
+def _nanoseconds(times: pd.Series) -> NDArray[np.datetime64]:
+    """Return naive times in nanoseconds; NaT for those that lie out of their reach, not others."""
+    time_N = times.to_numpy()
+    known_N = (time_N > _FIRST_NS) & (time_N < _LAST_NS)
+    return np.where(known_N, time_N, np.datetime64("NaT")).astype("datetime64[ns]")
+
+
+def _true(mask: pa.ChunkedArray) -> NDArray[np.bool_]:
+    return np.array(mask.to_numpy(), dtype=np.bool_)
+
+
+def _times(cells: pd.Series) -> Times:
+    time_N = _nanoseconds(cells)
     no_N = np.zeros(len(time_N), dtype=np.bool_)
-    return Times(time_N=time_N, bad_N=no_N, other_order_N=no_N, in_utc_N=no_N)
+    bad_N = np.isnat(time_N) & cells.notna().to_numpy()
+    return Times(time_N=time_N, bad_N=bad_N, other_order_N=no_N, in_utc_N=no_N)
 
 
 def _zoned(cells: pd.Series, zone: str) -> Times:
     in_utc = str(cells.dt.tz) in {"UTC", "Etc/UTC", "UTC+00:00", "+00:00"}
     if in_utc and zone:
         cells = cells.dt.tz_convert(ZoneInfo(zone))
-    times = _times(cells.dt.tz_localize(None).to_numpy(dtype="datetime64[ns]"))
+    times = _times(cells.dt.tz_localize(None))
     known_N = ~np.isnat(times.time_N)
     return Times(
         time_N=times.time_N,
