@@ -50,7 +50,18 @@ def read_declaration(path: Path, model: type[Declared], what: str, advice: str) 
 
 def mistakes(error: ValidationError, model: type[BaseModel]) -> list[str]:
     """Return each mistake as a sentence: which key, what was found, what to write."""
-    return [_sentence(dict(fault), model) for fault in error.errors(include_url=False)]
+    faults = [dict(fault) for fault in error.errors(include_url=False)]
+    places = [tuple(fault["loc"]) for fault in faults]
+    # A list with a wrong entry also counts as too short: only the entry needs to be mended.
+    return [
+        _sentence(fault, model)
+        for fault, place in zip(faults, places, strict=True)
+        if fault["type"] != "too_short" or not any(_is_within(other, place) for other in places)
+    ]
+
+
+def _is_within(place: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:
+    return len(place) > len(outer) and place[: len(outer)] == outer
 
 
 def _sentence(fault: dict[str, Any], model: type[BaseModel]) -> str:
@@ -64,6 +75,8 @@ def _sentence(fault: dict[str, Any], model: type[BaseModel]) -> str:
     if kind in {"value_error", "assertion_error"}:
         words = str(fault["ctx"]["error"])
         return f"{key}: {words}" if key else words
+    if kind in {"string_too_short", "too_short"} and not fault["input"]:
+        return f"{key} is empty: fill it in"
     found = repr(fault["input"])
     if len(found) > LONGEST_VALUE:
         found = f"{found[:LONGEST_VALUE]}..."

@@ -129,7 +129,7 @@ def _minutes(
     best = worn.groupby("placement")["worn"].sum().sort_index().idxmax()
     minutes["main"] = minutes["placement"] == best
     minutes["speaks_for_wear"] = wear_by_minute(minutes)
-    if arm in WRISTS:
+    if arm in WRISTS and "use_s" in minutes:
         minutes["other_use_s"] = unaffected_arm_use(minutes, WRISTS[arm])
     if "n" in minutes:
         minutes["enmo_mg"] = 1000 * minutes["enmo_sum"] / minutes["n"]

@@ -100,7 +100,7 @@ class ImportMap(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = ""
+    name: Annotated[str, Field(min_length=1)] = ""
     time_zone: str = ""
     people: str = ""
     placement: dict[str, str] = {}

@@ -29,7 +29,7 @@ from features.measurements.records import (
 )
 from features.measurements.text_tables import TableForm, read_table
 from features.sources import table_columns
-from features.sources.table_columns import ColumnCells, Values
+from features.sources.table_columns import CELL, ColumnCells, Values
 
 SUBJECT_COLUMN = "subject"
 HEIGHT = "height_m"
@@ -149,7 +149,7 @@ def _check_columns(cells: pd.DataFrame, name: str) -> None:
     if SUBJECT_COLUMN not in titles or unknown:
         found = (
             f"unknown column(s) {', '.join(unknown)}"
-            if unknown
+            if SUBJECT_COLUMN in titles
             else f"no column {SUBJECT_COLUMN}; found: {', '.join(titles)}"
         )
         raise ContractError(
@@ -181,7 +181,7 @@ def _one_row_each(cells: pd.DataFrame, name: str) -> tuple[pd.DataFrame, list[Pr
     nobody = (label.str.strip() == "") | sums_up(label)
     column = ColumnCells(file=name, name=SUBJECT_COLUMN, cells=label, form=TableForm())
     problems = column.problems(
-        nobody.to_numpy(), "{cell} is nobody's identifier, the row was left out",
+        nobody.to_numpy(), f"{CELL} is nobody's identifier, the row was left out",
         "fill in the cell, or remove the row", "rows of nobody",
     )  # fmt: skip
     rows = cells.assign(**{SUBJECT_COLUMN: label})[~nobody].drop_duplicates()

@@ -41,12 +41,15 @@ class Rows:
         Names of the columns, empty for one without.
     cells
         Text, by the row as a spreadsheet counts it.
+    header_row
+        Row of the header.
     problems
         Rows that were left out because their cells can't be told apart.
     """
 
     header: list[str]
     cells: pd.DataFrame
+    header_row: int = 1
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -166,7 +169,9 @@ class _Parser:
             added = pd.DataFrame.from_dict(mended, orient="index", columns=rows.columns)
             rows = pd.concat([rows, added]).sort_index()
         rows.index = rows.index + self.skipped
-        return Rows(header=titles, cells=rows.iloc[1:], problems=problems)
+        return Rows(
+            header=titles, cells=rows.iloc[1:], header_row=self.skipped + 1, problems=problems
+        )
 
     def _cells(self, text: str) -> list[str]:
         """Return the cells of the first row."""

@@ -74,7 +74,7 @@ def suspected_codes(value_N: NDArray[np.float64], entry: Code) -> SuspectedCodes
 
 
 def undeclared_problem(
-    file: str, field: str, cells: pd.Series, *, kept: bool = False
+    file: str, field: str, cells: pd.Series, *, kept: bool = False, may_be_value: bool = True
 ) -> list[Problem]:
     """Name cells that look like a missing value and are not declared as one, with their count.
 
@@ -84,22 +84,28 @@ def undeclared_problem(
         These cells, by row.
     kept
         Whether they stay values.
+    may_be_value
+        Whether they could be values at all.
     """
     if cells.empty:
         return []
     words = Counter(written(cell) for cell in cells)
     counts = ", ".join(f"{word!r} ({count})" for word, count in words.most_common())
-    looks = "may stand for a missing value and is" if kept else "looks like a missing value and is"
     listed = ", ".join(f'"{word}"' for word, _ in words.most_common())
     declare = f"declare missing = [{listed}] for this column in the map"
+    if kept:
+        found = f"{counts}: may stand for a missing value, which is not declared; kept as a value"
+        advice = f"{declare} if it does, and missing = [] if not"
+    else:
+        found = f"{counts}: looks like a missing value, which is not declared; left out"
+        advice = declare + (", and missing = [] if it is a value" if may_be_value else "")
     return [
         Problem(
             file=file,
             row=int(cells.index[0]),
             field=field,
-            found=f"{counts} {looks} not declared, "
-            + ("kept as a value" if kept else "left out as missing"),
-            advice=f"{declare} if it is one" if kept else f"{declare}, or correct the cells",
+            found=found,
+            advice=advice,
             count=len(cells),
             places=tuple(f"row {row}" for row in cells.index[:MOST_PLACES]),
         )

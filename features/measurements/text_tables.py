@@ -93,12 +93,15 @@ class TextTable:
     cells
         Text without surrounding blanks, empty where there is none; the index is the row as a
         spreadsheet counts it (the header is row 1).
+    header_row
+        Row of the header, 1 where nothing is above it.
     problems
         Rows that were left out because their cells can't be told apart.
     """
 
     file: str
     cells: pd.DataFrame
+    header_row: int = 1
     problems: tuple[Problem, ...] = field(default=())
 
     def check_columns(self, wanted: Collection[str]) -> list[Problem]:
@@ -106,7 +109,7 @@ class TextTable:
         found = ", ".join(map(str, self.cells.columns))
         return [
             Problem(
-                file=self.file, row=1, field=name, found=f"no such column; found: {found}",
+                file=self.file, row=1, field=name, found=f"no column {name}; found: {found}",
                 advice="correct the map, or rename the right column",
             )
             for name in dict.fromkeys(wanted)
@@ -163,7 +166,9 @@ def parse_text_table(
         if not blank.any():
             break
     kept = cells[~blank] if blank.any() else cells
-    return TextTable(file=name, cells=kept, problems=tuple(rows.problems))
+    return TextTable(
+        file=name, cells=kept, header_row=rows.header_row, problems=tuple(rows.problems)
+    )
 
 
 def read_table(

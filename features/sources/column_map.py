@@ -138,10 +138,15 @@ LARGEST_MAP = 1 << 20
 
 
 def is_column_map(path: Path) -> bool:
-    """Return whether a file is a column map by its content; large files are not even read."""
+    """Return whether a file is a column map by its content; large files are not even read.
+
+    Of what is imported nothing else is TOML: such a file with a mistake is a column map too.
+    """
     try:
         if path.stat().st_size > LARGEST_MAP:
             return False
+        if path.suffix == ".toml":
+            return True
         keys = tomllib.loads(path.read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
         return False

@@ -24,6 +24,9 @@ from features.measurements.wall_clock import advice_on_times, read_times
 LONGEST_DAYS = 36_525
 """A hundred years: no day of a record lies further from the onset."""
 
+CELL = "{cell}"
+"""Stands for the first bad cell in what a problem says."""
+
 ONE_CELL = 1
 """A single cell shows nothing about its column: only from two on can all be wrong alike."""
 
@@ -66,7 +69,7 @@ class ColumnCells:
         Parameters
         ----------
         found
-            What was found, with `{cell}` for the first cell.
+            What was found, with `CELL` for the first cell.
         """
         rows = self.cells.index[bad_N]
         if not len(rows):
@@ -76,14 +79,18 @@ class ColumnCells:
         return [
             Problem(
                 file=self.file, row=int(rows[0]), field=self.name,
-                found=found.format(cell=repr(shown)), advice=advice, cause=cause,
+                found=found.replace(CELL, repr(shown)), advice=advice, cause=cause,
                 count=len(rows), places=tuple(f"row {row}" for row in rows[:MOST_PLACES]),
             )
         ]  # fmt: skip
 
-    def undeclared(self, mask_N: NDArray[np.bool_], *, kept: bool = False) -> list[Problem]:
+    def undeclared(
+        self, mask_N: NDArray[np.bool_], *, kept: bool = False, may_be_value: bool = True
+    ) -> list[Problem]:
         """Name cells that look like a missing value which is not declared."""
-        return undeclared_problem(self.file, self.name, self.cells[mask_N], kept=kept)
+        return undeclared_problem(
+            self.file, self.name, self.cells[mask_N], kept=kept, may_be_value=may_be_value
+        )
 
     def fault(
         self, bad_N: NDArray[np.bool_], present: int, found: str, advice: str
@@ -118,26 +125,46 @@ class Values:
 
 def numbers(column: ColumnCells, entry: Code) -> Values:
     """Read the numbers of a code; those outside its range can't be used."""
+    low, high = entry.low or 0.0, entry.high or 0.0
+    wanted = f"from {low:g} to {high:g} {entry.unit}".rstrip()
+    return any_numbers(column, low, high, wanted, entry)
+
+
+def any_numbers(
+    column: ColumnCells, low: float, high: float, wanted: str, entry: Code | None = None
+) -> Values:
+    """Read numbers within a range.
+
+    Parameters
+    ----------
+    wanted
+        What numbers are expected, in words.
+    entry
+        The code whose values they are, if codes for a missing value are to be suspected.
+    """
     read = read_numbers(column.cells, column.form)
-    value_N = read.value_N.copy()
-    problems = column.undeclared(read.undeclared_N)
-    if column.suspect:
+    value_N, problems = (
+        read.value_N,
+        column.undeclared(read.undeclared_N, may_be_value=False),
+    )
+    if entry is not None and column.suspect:
         codes = suspected_codes(value_N, entry)
         problems += column.undeclared(codes.left_out_N)
         problems += column.undeclared(codes.kept_N, kept=True)
-        value_N[codes.left_out_N] = np.nan
-    low, high = entry.low or 0.0, entry.high or 0.0
-    wanted = f"{{cell}} where a number is expected, {low:g} to {high:g} {entry.unit}".rstrip()
+        value_N = np.where(codes.left_out_N, np.nan, value_N)
     good_N = (value_N >= low) & (value_N <= high)
     bad_N = read.bad_N | (~good_N & ~np.isnan(value_N))
+    if not bad_N.any():
+        return Values(value_N=value_N, good_N=good_N, bad_N=bad_N, problems=problems)
     present = int((good_N | bad_N).sum())
+    found = f"{CELL} where a number {wanted} is expected"
     faults = _other_signs(column, read.bad_N, present) or column.fault(
-        bad_N, present, wanted,
+        bad_N, present, found,
         "check the column and its unit, and declare the signs within its numbers (decimal,"
         " thousands) in the map",
     )  # fmt: skip
     problems += column.problems(
-        bad_N, f"{wanted}; the value was left out", "check the entry and its unit",
+        bad_N, f"{found}; left out", "check the entry and its unit",
         "numbers that can't be used",
     )  # fmt: skip
     return Values(value_N=value_N, good_N=good_N, bad_N=bad_N, problems=problems, faults=faults)
@@ -155,7 +182,7 @@ def _other_signs(column: ColumnCells, bad_N: NDArray[np.bool_], present: int) ->
     if other_N.sum() <= ONE_CELL or other_N.sum() < MANY_OTHER_SIGNS * present:
         return []
     return column.problems(
-        other_N, "{cell} is a number with signs that are not declared",
+        other_N, f"{CELL} is a number with signs that are not declared",
         'declare decimal = "," or thousands in the map, such as thousands = "."',
         "signs within numbers",
     )  # fmt: skip
@@ -192,12 +219,12 @@ def labels(column: ColumnCells, entry: Code, declared: dict[str, str]) -> Values
         problems=[
             *column.undeclared(undeclared_N),
             *column.problems(
-                bad_N, f"{{cell}} where {wanted}, the value was left out",
+                bad_N, f"{CELL} where {wanted}, left out",
                 "correct the cell, or declare the label in the map", "labels that are not known",
             ),
         ],
         faults=column.fault(
-            bad_N, present, f"{{cell}} where {wanted}",
+            bad_N, present, f"{CELL} where {wanted}",
             'declare what the table writes for each label, such as labels = { F = "female" }',
         ),
     )  # fmt: skip
@@ -211,15 +238,15 @@ def times(column: ColumnCells, zone: str) -> Values:
     advice = advice_on_times(read, column.form.date_format)
     present = int((~empty_N).sum())
     faults = column.problems(
-        read.other_order_N, "{cell} is a date in an order of day, month and year that is not"
+        read.other_order_N, f"{CELL} is a date in an order of day, month and year that is not"
         " declared", advice, "order of day and month",
-    ) or column.fault(bad_N, present, "{cell} where a time is expected", advice)  # fmt: skip
+    ) or column.fault(bad_N, present, f"{CELL} where a time is expected", advice)  # fmt: skip
     problems += column.problems(
-        bad_N & ~read.other_order_N, "{cell} where a time is expected, the row was left out",
+        bad_N & ~read.other_order_N, f"{CELL} where a time is expected, left out",
         advice, "cells that are no time",
     )  # fmt: skip
     problems += column.problems(
-        read.in_utc_N, "{cell} is in UTC and no time_zone is declared, so days are days in UTC",
+        read.in_utc_N, f"{CELL} is in UTC and no time_zone is declared, so days are days in UTC",
         "declare time_zone in the map", "times in UTC",
     )  # fmt: skip
     return Values(value_N=read.time_N, good_N=good_N, bad_N=bad_N, problems=problems, faults=faults)
@@ -243,19 +270,19 @@ def days(column: ColumnCells) -> Values:
     good_N = whole_N & (value_N >= 0)
     bad_N = ~empty_N & ~good_N
     faults = column.problems(
-        date_N, "{cell} is a date, and the map's clock is days since onset",
+        date_N, f"{CELL} is a date, and the map's clock is days since onset",
         'write whole days, or declare clock = "timestamps" and the column of the onset',
         "dates for days",
     ) or column.fault(
-        ~empty_N & ~whole_N, int((~empty_N).sum()), "{cell} where a whole number of days is"
+        ~empty_N & ~whole_N, int((~empty_N).sum()), f"{CELL} where a whole number of days is"
         " expected", "write whole days since the onset",
     )  # fmt: skip
     problems += column.problems(
-        bad_N & ~whole_N, "{cell} where a whole number of days is expected, the row was left out",
+        bad_N & ~whole_N, f"{CELL} where a whole number of days is expected, left out",
         "correct the cell", "cells that are no day",
     )  # fmt: skip
     problems += column.problems(
-        whole_N & ~good_N, "day {cell} lies before the onset, the row was left out",
+        whole_N & ~good_N, f"day {CELL} lies before the onset, left out",
         "check the day", "days before the onset",
     )  # fmt: skip
     day_N = np.where(good_N, value_N, 0).astype("timedelta64[D]")
@@ -277,4 +304,8 @@ def _without_missing(column: ColumnCells) -> tuple[pd.Series, list[Problem], NDA
     if (missing_N | undeclared_N).any():
         cells = cells.astype(object).where(~(missing_N | undeclared_N), None)
     empty_N = np.array(pc.equal(pc.utf8_trim_whitespace(text), "").to_numpy(), dtype=np.bool_)
-    return cells, column.undeclared(undeclared_N), empty_N | missing_N | undeclared_N
+    return (
+        cells,
+        column.undeclared(undeclared_N, may_be_value=False),
+        empty_N | missing_N | undeclared_N,
+    )

@@ -32,7 +32,7 @@ from features.recording import Collected
 from features.sources import table_columns
 from features.sources.column_map import Column, ColumnMap, Table, read_column_map
 from features.sources.mapped_columns import DAYS, MappedColumn, declared_wrong
-from features.sources.table_columns import ColumnCells
+from features.sources.table_columns import CELL, ColumnCells
 
 NAME = "tables"
 """As named on the command line."""
@@ -183,7 +183,7 @@ def _labels(rows: TextTable, table: Table, found: _Found) -> pd.Series:
     summed = sums_up(label)
     none = label.str.casefold().isin(NO_IDENTIFIER)
     for wrong, words in ((summed, "sums up other rows"), (none, "is nobody's identifier")):
-        found.problems += _rows_left_out(rows, table.subject, wrong.to_numpy(), f"{{cell}} {words}")
+        found.problems += _rows_left_out(rows, table.subject, wrong.to_numpy(), f"{CELL} {words}")
     return label.mask(summed | none, "")
 
 
@@ -195,7 +195,7 @@ def _rows_left_out(
     cells = ColumnCells(file=rows.file, name=name, cells=rows.cells[name], form=TableForm())
     return cells.problems(
         wrong_N, f"{found}, the row was left out", "fill in the cell, or remove the row",
-        f"rows that were left out: {found.replace('{cell} ', '')}",
+        f"rows left out: {found.removeprefix(CELL).strip()}",
     )  # fmt: skip
 
 
