@@ -50,8 +50,8 @@ def read_declaration(path: Path, model: type[Declared], what: str, advice: str) 
 
 def mistakes(error: ValidationError, model: type[BaseModel]) -> list[str]:
     """Return each mistake as a sentence: which key, what was found, what to write."""
-    faults = [dict(fault) for fault in error.errors(include_url=False)]
-    places = [tuple(fault["loc"]) for fault in faults]
+    faults: list[dict[str, Any]] = [dict(fault) for fault in error.errors(include_url=False)]
+    places: list[tuple[int | str, ...]] = [tuple(fault["loc"]) for fault in faults]
     # A list with a wrong entry also counts as too short: only the entry needs to be mended.
     return [
         _sentence(fault, model)

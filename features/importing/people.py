@@ -27,9 +27,10 @@ from features.measurements.records import (
     record_table,
     records,
 )
-from features.measurements.text_tables import TableForm, read_table
+from features.measurements.table_files import read_table
+from features.measurements.text_tables import TableForm
 from features.sources import table_columns
-from features.sources.table_columns import CELL, ColumnCells, Values
+from features.sources.column_cells import CELL, ColumnCells, Values
 
 SUBJECT_COLUMN = "subject"
 HEIGHT = "height_m"
@@ -104,7 +105,7 @@ def read_people(import_map: ImportMap, folder: Path) -> PeopleTable:
     return PeopleTable(
         file=name,
         records=pd.concat(tables, ignore_index=True),
-        row_of={label: int(row) for row, label in cells[SUBJECT_COLUMN].items()},
+        row_of=dict(zip(cells[SUBJECT_COLUMN], cells.index.tolist(), strict=True)),
         heights=plain | heights,
         problems=tuple(problems),
     )

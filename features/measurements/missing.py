@@ -114,4 +114,5 @@ def undeclared_problem(
 
 def sums_up(label: pd.Series) -> pd.Series:
     """Return which identifiers are the word of a totals row."""
-    return label.str.strip(" :").str.casefold().isin(TOTALS)
+    words = [name for name in label.unique() if str(name).strip(" :").casefold() in TOTALS]
+    return label.isin(words)

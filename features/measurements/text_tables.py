@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -171,41 +170,6 @@ def parse_text_table(
     )
 
 
-def read_table(
-    path: Path, name: str, form: TableForm | None = None, *, as_written: Collection[str] = ()
-) -> TextTable:
-    """Read a table of text or a Parquet file; the first data row of both is row 2.
-
-    Raises
-    ------
-    SourceUnreadable
-        As `read_text_table`.
-    """
-    if path.suffix != ".parquet":
-        return read_text_table(path, name, form, as_written=as_written)
-    try:
-        table = pq.read_table(path)
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise SourceUnreadable(
-            name, "*", f"cannot be read as Parquet ({error})", "check the path and export it again"
-        ) from error
-    _refuse_repeated(table.column_names, name)
-    plain = pa.table([_plain(column) for column in table.columns], table.column_names)
-    # Whole numbers with gaps must not become decimal ones: `1` would be the identifier `1.0`.
-    cells = plain.to_pandas(ignore_metadata=True, integer_object_nulls=True)
-    cells.index = pd.RangeIndex(2, len(cells) + 2)
-    return TextTable(file=name, cells=cells)
-
-
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a Parquet column without encodings that only save space."""
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if pa.types.is_date(column.type):
-        return column.cast(pa.timestamp("ms"))
-    return column.cast(pa.float64()) if pa.types.is_decimal(column.type) else column
-
-
 def _columns(rows: pd.DataFrame, header: list[str], name: str) -> list[int]:
     """Return the positions of the named columns; nameless ones must be empty."""
     keep = []
@@ -213,17 +177,18 @@ def _columns(rows: pd.DataFrame, header: list[str], name: str) -> list[int]:
         if title:
             keep.append(n)
         elif (filled := rows.iloc[:, n] != "").any():
-            row = int(rows.index[filled.to_numpy().argmax()])
+            row = int(rows.index.to_numpy()[filled.to_numpy().argmax()])
             raise SourceUnreadable(
                 name, f"row {row}, column {n + 1}",
                 f"holds {rows.iloc[:, n][row]!r}, but the header has no name for this column",
                 "give each column a name in the header, and each row as many cells as the header",
             )  # fmt: skip
-    _refuse_repeated([header[n] for n in keep], name)
+    refuse_repeated([header[n] for n in keep], name)
     return keep
 
 
-def _refuse_repeated(titles: list[str], name: str) -> None:
+def refuse_repeated(titles: list[str], name: str) -> None:
+    """Refuse a table with two columns of one name: which is meant is not said."""
     if twice := sorted({title for title in titles if titles.count(title) > 1}):
         raise SourceUnreadable(
             name, "row 1", f"two columns have the same name: {', '.join(twice)}",
@@ -264,16 +229,17 @@ def read_numbers(cells: pd.Series, form: TableForm | None = None) -> Numbers:
         value_N = np.where(np.isin(value_N, _declared_numbers(form)) | bad_N, np.nan, value_N)
         return Numbers(value_N=value_N, bad_N=bad_N, undeclared_N=no_N)
     text = as_text(cells)
-    if form == TableForm() and (value_N := _plain_numbers(text)) is not None:
-        return Numbers(value_N=value_N, bad_N=no_N, undeclared_N=no_N)
+    plain_N = _plain_numbers(text) if form == TableForm() else None
+    if plain_N is not None:
+        return Numbers(value_N=plain_N, bad_N=no_N, undeclared_N=no_N)
     lower = pc.utf8_lower(pc.utf8_trim_whitespace(text))
     matched = pc.match_substring_regex(lower, _number_pattern(form))
     digits = pc.if_else(matched, lower, None)
     if form.thousands:
         digits = pc.replace_substring(digits, form.thousands, "")
     digits = pc.replace_substring(digits, form.decimal, ".")
-    value_N = _numpy(pc.cast(pc.utf8_ltrim(digits, characters="+"), pa.float64()), np.nan)
-    empty_N = _numpy(pc.equal(lower, ""), False)
+    value_N = _floats(pc.cast(pc.utf8_ltrim(digits, characters="+"), pa.float64()))
+    empty_N = np.array(pc.equal(lower, "").to_numpy(), dtype=np.bool_)
     declared_N = is_any_of(text, form.missing) | np.isin(value_N, _declared_numbers(form))
     undeclared_N = is_any_of(text, MISSING_LIKE) & ~declared_N
     value_N = np.where(declared_N | np.isinf(value_N), np.nan, value_N)
@@ -284,15 +250,15 @@ def read_numbers(cells: pd.Series, form: TableForm | None = None) -> Numbers:
 def _plain_numbers(text: pa.ChunkedArray) -> NDArray[np.float64] | None:
     """Return numbers of a column where every cell is a plain one or empty, else None."""
     try:
-        value_N = _numpy(pc.cast(pc.if_else(pc.equal(text, ""), None, text), pa.float64()), np.nan)
+        value_N = _floats(pc.cast(pc.if_else(pc.equal(text, ""), None, text), pa.float64()))
     except pa.ArrowInvalid:
         return None
     words = pc.any(pc.match_substring_regex(text, "[nN]")).as_py()
     return None if words or np.isinf(value_N).any() else value_N
 
 
-def _numpy(values: pa.ChunkedArray, missing: float | bool) -> NDArray[np.float64]:
-    return np.array(pc.fill_null(values, missing).to_numpy(zero_copy_only=False))
+def _floats(values: pa.ChunkedArray) -> NDArray[np.float64]:
+    return np.array(pc.fill_null(values, np.nan).to_numpy(), dtype=np.float64)
 
 
 def _declared_numbers(form: TableForm) -> NDArray[np.float64]:

@@ -13,8 +13,8 @@ from contracts.errors import Problem
 from contracts.vocabulary import Code, Kind, vocabulary
 from features.measurements.records import AMOUNT, FILE, PLACE, SUBJECT_LABEL, Amount
 from features.sources import table_columns
+from features.sources.column_cells import ColumnCells, Values
 from features.sources.column_map import Column, ColumnMap, Table
-from features.sources.table_columns import ColumnCells, Values
 
 DAYS = "days since onset"
 

@@ -6,29 +6,22 @@ labels) refuses the table; a fault of a row leaves the row out. Both are named.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from contracts.cohort import NOMINAL_ONSET
-from contracts.errors import MOST_PLACES, Problem
+from contracts.errors import Problem
 from contracts.vocabulary import Code
 from features.measurements.cells import as_text, is_any_of, text_series
-from features.measurements.missing import MISSING_LIKE, suspected_codes, undeclared_problem
-from features.measurements.text_tables import TableForm, read_numbers
+from features.measurements.missing import MISSING_LIKE, suspected_codes
+from features.measurements.text_tables import read_numbers
 from features.measurements.wall_clock import advice_on_times, read_times
+from features.sources.column_cells import CELL, ONE_CELL, ColumnCells, Values
 
 LONGEST_DAYS = 36_525
 """A hundred years: no day of a record lies further from the onset."""
-
-CELL = "{cell}"
-"""Stands for the first bad cell in what a problem says."""
-
-ONE_CELL = 1
-"""A single cell shows nothing about its column: only from two on can all be wrong alike."""
 
 OTHER_SIGNS = r"^[+-]?(?:\d+,\d+|\d{1,3}(?:[.,' \x{a0}\x{202f}]\d{3})+(?:[.,]\d+)?)$"
 """Numbers with a decimal comma or grouped digits."""
@@ -37,90 +30,6 @@ MANY_OTHER_SIGNS = 0.1
 """From this share on they are how the column is written, and not single mistakes."""
 
 DATE_LIKE = r"^\d{1,4}[-./]\d{1,2}[-./]\d{1,4}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnCells:
-    """The cells of one column.
-
-    Parameters
-    ----------
-    file, name
-        Of the table, and of the column, as problems name them.
-    cells
-        As read, by row.
-    form
-        How they are written.
-    suspect
-        Whether cells that look like a missing value are taken for one.
-    """
-
-    file: str
-    name: str
-    cells: pd.Series
-    form: TableForm
-    suspect: bool = True
-
-    def problems(
-        self, bad_N: NDArray[np.bool_], found: str, advice: str, cause: str
-    ) -> list[Problem]:
-        """Return one problem for all cells that are bad alike: the first, their count and places.
-
-        Parameters
-        ----------
-        found
-            What was found, with `CELL` for the first cell.
-        """
-        rows = self.cells.index[bad_N]
-        if not len(rows):
-            return []
-        first = self.cells.iloc[int(np.argmax(bad_N))]
-        shown = first if isinstance(first, str) else str(first)
-        return [
-            Problem(
-                file=self.file, row=int(rows[0]), field=self.name,
-                found=found.replace(CELL, repr(shown)), advice=advice, cause=cause,
-                count=len(rows), places=tuple(f"row {row}" for row in rows[:MOST_PLACES]),
-            )
-        ]  # fmt: skip
-
-    def undeclared(
-        self, mask_N: NDArray[np.bool_], *, kept: bool = False, may_be_value: bool = True
-    ) -> list[Problem]:
-        """Name cells that look like a missing value which is not declared."""
-        return undeclared_problem(
-            self.file, self.name, self.cells[mask_N], kept=kept, may_be_value=may_be_value
-        )
-
-    def fault(
-        self, bad_N: NDArray[np.bool_], present: int, found: str, advice: str
-    ) -> list[Problem]:
-        """Return the fault of a column of whose several cells none can be used."""
-        if present <= ONE_CELL or bad_N.sum() < present:
-            return []
-        every = f"none of its {present} values can be used: {found}"
-        return self.problems(bad_N, every, advice, f"{self.name}: no value can be used")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Values:
-    """What a column holds; N cells.
-
-    Parameters
-    ----------
-    value_N
-        Numbers, labels or times; NaN, None or NaT where there is none that can be used.
-    good_N, bad_N
-        Cells with a value, and cells that hold one which can't be used.
-    problems, faults
-        What was left out or is worth knowing; what refuses the column.
-    """
-
-    value_N: NDArray[np.generic] | NDArray[np.object_]
-    good_N: NDArray[np.bool_]
-    bad_N: NDArray[np.bool_]
-    problems: list[Problem] = field(default_factory=list)
-    faults: list[Problem] = field(default_factory=list)
 
 
 def numbers(column: ColumnCells, entry: Code) -> Values:
@@ -257,7 +166,7 @@ def days(column: ColumnCells) -> Values:
     cells, problems, empty_N = _without_missing(column)
     kind = getattr(cells.dtype, "kind", "O")
     if kind == "m":
-        value_N = (cells / pd.Timedelta(days=1)).to_numpy(dtype=np.float64)
+        value_N = cells.to_numpy(dtype="timedelta64[us]") / np.timedelta64(1, "D")
         date_N = np.zeros(len(cells), dtype=np.bool_)
     elif kind == "M":
         value_N = np.full(len(cells), np.nan)

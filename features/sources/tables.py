@@ -27,12 +27,13 @@ from contracts.errors import CohortInvalid, Problem, SourceUnreadable
 from features.measurements.cells import as_text
 from features.measurements.missing import NO_IDENTIFIER, sums_up
 from features.measurements.records import AMOUNT, SUBJECT_LABEL, Amount, record_table
-from features.measurements.text_tables import TableForm, TextTable, read_table
+from features.measurements.table_files import read_table
+from features.measurements.text_tables import TableForm, TextTable
 from features.recording import Collected
 from features.sources import table_columns
+from features.sources.column_cells import CELL, ColumnCells
 from features.sources.column_map import Column, ColumnMap, Table, read_column_map
 from features.sources.mapped_columns import DAYS, MappedColumn, declared_wrong
-from features.sources.table_columns import CELL, ColumnCells
 
 NAME = "tables"
 """As named on the command line."""
@@ -217,13 +218,14 @@ def _people(found: _Found, *, nominal: bool) -> list[pd.DataFrame]:
     usable = records[records[TIME].notna() & (records[AMOUNT] != str(Amount.UNUSABLE))]
     measured = set(usable.loc[~usable[CODE].isin([ONSET, ENROLMENT]), SUBJECT_LABEL])
     dated = set(usable[SUBJECT_LABEL])
+    unmeasured = dated - measured
     people = [label for label in found.written if label]
     found.problems += _named(
         found, [label for label in people if label not in dated],
         "no dated value in any table, left out", "add a date, or remove the person",
     )  # fmt: skip
     found.problems += _named(
-        found, [label for label in people if label in dated - measured],
+        found, [label for label in people if label in unmeasured],
         "dates but no value that can be used", "",
     )  # fmt: skip
     kept = records[records[SUBJECT_LABEL].isin(dated)]
