@@ -231,7 +231,7 @@ def _in_order(
     if differ.any():
         column = ColumnCells(
             file=file.name, name=entry.columns[0], form=file.form,
-            cells=pd.Series(rows[0].to_numpy(), index=row_N[kept_N])[once.index[differ]],
+            cells=pd.Series(rows[0].to_numpy(), index=row_N[kept_N]).iloc[once.index[differ].to_numpy()],
         )  # fmt: skip
         problems = column.problems(
             np.ones(int(differ.sum()), dtype=np.bool_),

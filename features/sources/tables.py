@@ -133,7 +133,7 @@ def _read_table(folder: Path, table: Table, declared: ColumnMap, found: _Found) 
         found.faults += faults
         return
     found.unmapped += len(set(rows.cells.columns) - set(wanted))
-    label = _labels(rows, table, found)
+    label, nobody_N = _labels(rows, table, found)
     when = None
     if table.when:
         cells = ColumnCells(
@@ -163,14 +163,12 @@ def _read_table(folder: Path, table: Table, declared: ColumnMap, found: _Found) 
             lost_N = (values.good_N | values.bad_N) & ~(when.good_N | when.bad_N)[chosen_N]
             undated_N[chosen_N] |= lost_N
         found.records.append(part.records(values, when, chosen_N))
-    found.problems += _rows_left_out(
-        rows, table.subject, filled_N & (label == "").to_numpy(), "no subject"
-    )
+    found.problems += _rows_left_out(rows, table.subject, filled_N & nobody_N, "no subject")
     found.problems += _rows_left_out(rows, table.when, undated_N, "no date")
 
 
-def _labels(rows: TextTable, table: Table, found: _Found) -> pd.Series:
-    """Return the identifiers, empty where there is none."""
+def _labels(rows: TextTable, table: Table, found: _Found) -> tuple[pd.Series, NDArray[np.bool_]]:
+    """Return the identifiers, empty for a row of nobody, and which cells hold none."""
     cells = rows.cells[table.subject]
     if getattr(cells.dtype, "kind", "O") == "f" and (cells.abs() >= 2**53).any():
         raise SourceUnreadable(
@@ -185,7 +183,7 @@ def _labels(rows: TextTable, table: Table, found: _Found) -> pd.Series:
     none = label.str.casefold().isin(NO_IDENTIFIER)
     for wrong, words in ((summed, "sums up other rows"), (none, "is nobody's identifier")):
         found.problems += _rows_left_out(rows, table.subject, wrong.to_numpy(), f"{CELL} {words}")
-    return label.mask(summed | none, "")
+    return label.mask(summed | none, ""), (label == "").to_numpy(dtype=np.bool_)
 
 
 def _rows_left_out(
