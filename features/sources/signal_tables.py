@@ -229,12 +229,13 @@ def _in_order(
     # Several counts of one epoch can't all be right; readings of one moment are averaged.
     differ = once["time"].duplicated(keep=False) & (entry.quantity is Quantity.STEPS)
     if differ.any():
+        wrong_N = once.index.to_numpy()[differ.to_numpy()]
         column = ColumnCells(
             file=file.name, name=entry.columns[0], form=file.form,
-            cells=pd.Series(rows[0].to_numpy(), index=row_N[kept_N]).iloc[once.index[differ].to_numpy()],
+            cells=pd.Series(rows[0].to_numpy()[wrong_N], index=row_N[kept_N][wrong_N]),
         )  # fmt: skip
         problems = column.problems(
-            np.ones(int(differ.sum()), dtype=np.bool_),
+            np.ones(len(wrong_N), dtype=np.bool_),
             f"{CELL}: another row has the same time and another value, both were left out",
             "keep the right one", "different values of one time",
         )  # fmt: skip
