@@ -21,7 +21,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from contracts.errors import ContractError, Problem, SourceUnreadable
 from features.measurements.cells import as_text, is_any_of
-from features.measurements.csv_rows import read_text, rows_of
+from features.measurements.csv_rows import read_text as read_text
+from features.measurements.csv_rows import rows_of
 from features.measurements.missing import MISSING_LIKE
 from features.measurements.wall_clock import strptime_form
 

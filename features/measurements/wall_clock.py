@@ -11,16 +11,25 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from contracts.errors import ContractError
+from features.measurements.written_times import (
+    as_text,
+    in_another_order,
+    iso_times,
+    nanoseconds,
+    offset_of,
+    offset_times,
+    times_in_form,
+)
+from features.measurements.written_times import strptime_form as strptime_form
 
 EARLIEST = pd.Timestamp("1990-01-01")
 """No wearable and no rehabilitation record of a living cohort is older (local)."""
@@ -28,22 +37,13 @@ EARLIEST = pd.Timestamp("1990-01-01")
 NIGHT_FROM_HOUR = 18
 """Sleep that begins at 18:00 or later is of the night that ends on the next day."""
 
+LONGEST_AWAKE = pd.Timedelta(minutes=60)
+"""Sleep that goes on sooner is the same sleep (van Hees 2018)."""
+
 ISO_FORM = "ISO 8601, such as 2024-03-05 or 2024-03-05T09:30:00+01:00"
 
-_ISO_PARTS = (
-    r"^(?P<wall>\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?)?)"
-    r" ?(?P<offset>Z|[+-]\d{2}(?::?\d{2})?)?$"
-)
-_UTC_OFFSETS = frozenset({"Z", "+00:00", "+0000", "+00", "-00:00", "-0000"})
-_FIRST_NS, _LAST_NS = np.datetime64("1678-01-01", "us"), np.datetime64("2262-01-01", "us")
-"""What a time in nanoseconds can hold."""
-_TOKENS = {
-    "YYYY": "%Y", "YY": "%y", "MM": "%m", "M": "%m", "DD": "%d", "D": "%d", "HH": "%H",
-    "hh": "%I", "h": "%I", "mm": "%M", "ss": "%S", "A": "%p",
-}  # fmt: skip
-_TOKEN = re.compile("|".join(sorted(_TOKENS, key=len, reverse=True)))
-_DATE_LIKE = r"^\d{1,4}[./-]\d{1,2}[./-]\d{1,4}(?:\D|$)"
-_ISO_LIKE = r"^\d{4}-\d{2}-\d{2}"
+_UTC_OFFSETS = frozenset({"Z", "z", "+00:00", "+0000", "+00", "-00:00", "-0000", "-00"})
+_FIXED_ZONE = re.compile(r"^(?:GMT|UTC)(?P<offset>[+-]\d{2}(?::?\d{2})?)$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +61,15 @@ class Times:
         whole column.
     in_utc_N
         Times in UTC for which no zone is known: their days are days in UTC.
+    offset_N
+        timedelta64[ns] by which the wall clock is ahead of UTC; NaT where the time does not say.
     """
 
     time_N: NDArray[np.datetime64]
     bad_N: NDArray[np.bool_]
     other_order_N: NDArray[np.bool_]
     in_utc_N: NDArray[np.bool_]
+    offset_N: NDArray[np.timedelta64]
 
 
 def read_times(cells: pd.Series, *, zone: str = "", form: str = "") -> Times:
@@ -80,37 +83,63 @@ def read_times(cells: pd.Series, *, zone: str = "", form: str = "") -> Times:
     zone
         IANA zone of times in UTC; empty where none is known.
     form
-        Declared form in the tokens of `strptime_form`; empty for ISO 8601.
+        Declared form in the tokens of `strptime_form`; empty for ISO 8601. What is a date by its
+        type, as in a Parquet file, has no written form.
     """
     if isinstance(cells.dtype, pd.DatetimeTZDtype):
         return _zoned(cells, zone)
     if isinstance(cells.dtype, np.dtype) and cells.dtype.kind == "M":
-        return _times(cells)
-    text = _as_text(cells)
-    no_N = np.zeros(len(cells), dtype=np.bool_)
+        return _typed(cells)
+    text, dated_N = as_text(cells)
+    time_N, offset = iso_times(text)
     if form:
-        written = pd.Series(text.to_pandas(), dtype="str")
-        parsed = pd.to_datetime(
-            written.where(written != ""), format=strptime_form(form), errors="coerce"
-        )
-        time_N, utc_N = _nanoseconds(parsed), no_N
-    else:
-        parts = pc.extract_regex(text, _ISO_PARTS)
-        time_N = _iso(pc.struct_field(parts, "wall"))
-        offset = pd.Series(pc.struct_field(parts, "offset").to_pandas())
-        utc_N = offset.isin(_UTC_OFFSETS).to_numpy() & ~np.isnat(time_N)
+        time_N = np.where(dated_N, time_N, times_in_form(text, strptime_form(form)))
+        offset = offset.where(dated_N, "")
+    utc_N = offset.isin(_UTC_OFFSETS).to_numpy() & ~np.isnat(time_N)
+    ahead_N = offset_times(offset)
     if zone and utc_N.any():
-        time_N = time_N.copy()
-        time_N[utc_N] = to_wall_clock(time_N[utc_N], zone)
-    bad_N = np.isnat(time_N) & _true(pc.not_equal(text, ""))
-    if not bad_N.any():
-        return Times(time_N=time_N, bad_N=no_N, other_order_N=no_N, in_utc_N=utc_N & (not zone))
-    # Beside cells in a declared form, dates in ISO 8601 are in another order too: spreadsheets
-    # write them where they took a day for a month.
-    other_N = bad_N & _true(pc.match_substring_regex(text, _DATE_LIKE))
-    if not form:
-        other_N &= ~_true(pc.match_substring_regex(text, _ISO_LIKE))
-    return Times(time_N=time_N, bad_N=bad_N, other_order_N=other_N, in_utc_N=utc_N & (not zone))
+        written_N = time_N[utc_N]
+        time_N[utc_N] = to_wall_clock(written_N, zone)
+        ahead_N[utc_N] = time_N[utc_N] - written_N
+    bad_N = np.isnat(time_N) & np.array(text.to_numpy() != "", dtype=np.bool_)
+    return Times(
+        time_N=time_N,
+        bad_N=bad_N,
+        other_order_N=in_another_order(text, bad_N, is_declared=bool(form)),
+        in_utc_N=utc_N & (not zone),
+        offset_N=ahead_N,
+    )
+
+
+def read_times_in(cells: pd.Series, forms: Sequence[str], *, zone: str = "") -> Times:
+    """Read a column in which a format writes its times in one of several forms, of one order.
+
+    Parameters
+    ----------
+    forms
+        Forms in the tokens of `strptime_form`, or empty for ISO 8601, the likeliest first.
+    """
+    times = read_times(cells, zone=zone, form=forms[0])
+    for form in forms[1:]:
+        bad_N = times.bad_N
+        if not bad_N.any():
+            break
+        rest = read_times(cells.iloc[np.flatnonzero(bad_N)], zone=zone, form=form)
+        filled = {part.name: getattr(times, part.name).copy() for part in fields(Times)}
+        other_N = times.other_order_N[bad_N] & rest.other_order_N
+        for name, value_N in filled.items():
+            value_N[bad_N] = getattr(rest, name) if name != "other_order_N" else other_N
+        times = Times(**filled)
+    return times
+
+
+def read_instants(cells: pd.Series) -> NDArray[np.datetime64]:
+    """Read ISO 8601 times as instants in UTC, to compare or subtract times of different offsets.
+
+    NaT where a cell is empty or no time, and where it has no offset: that is no instant.
+    """
+    times = read_times(cells)
+    return times.time_N - times.offset_N
 
 
 def read_time(written: object, *, zone: str = "", form: str = "") -> tuple[pd.Timestamp, bool]:
@@ -136,23 +165,6 @@ def advice_on_times(times: Times, form: str = "") -> str:
     return f"write times as {form}" if form else f"write times as {ISO_FORM}"
 
 
-def strptime_form(form: str) -> str:
-    """Translate a declared form, such as `DD.MM.YYYY HH:mm`, for `strptime`.
-
-    Raises
-    ------
-    ContractError
-        It lacks day, month or year, or has letters that are no token.
-    """
-    wanted = ("Y", "M", "D")
-    if any(letter not in form for letter in wanted) or re.search("[A-Za-z]", _TOKEN.sub("", form)):
-        raise ContractError(
-            f"{form!r} is not a form of dates",
-            f"use {', '.join(_TOKENS)} with separators, such as DD.MM.YYYY or M/D/YYYY hh:mm A",
-        )
-    return _TOKEN.sub(lambda token: _TOKENS[token.group()], form)
-
-
 def known_zone(zone: str) -> str:
     """Return an IANA time zone as it is; empty stays empty.
 
@@ -172,12 +184,19 @@ def known_zone(zone: str) -> str:
 def to_wall_clock(utc_N: NDArray[np.datetime64], zone: str) -> NDArray[np.datetime64]:
     """Turn times in UTC into the naive wall clock of a zone.
 
+    Parameters
+    ----------
+    zone
+        IANA name, or a fixed offset as phones name it (`GMT+0530`).
+
     Raises
     ------
-    ZoneInfoNotFoundError
+    ZoneInfoNotFoundError, ValueError
         There is no such zone.
     """
-    local = pd.DatetimeIndex(utc_N).tz_localize("UTC").tz_convert(ZoneInfo(zone))
+    fixed = _FIXED_ZONE.match(zone)
+    where = dt.timezone(offset_of(fixed["offset"])) if fixed else ZoneInfo(zone)
+    local = pd.DatetimeIndex(utc_N).tz_localize("UTC").tz_convert(where)
     return local.tz_localize(None).to_numpy()
 
 
@@ -189,7 +208,33 @@ def nights(start: pd.Series, end: pd.Series) -> pd.Series:
     """
     day = end.where(end.notna(), start).dt.normalize()
     evening = start.dt.hour >= NIGHT_FROM_HOUR
-    return day.mask(evening, start.dt.normalize() + pd.Timedelta(days=1))
+    next_day: pd.Series = day.mask(evening, start.dt.normalize() + pd.Timedelta(days=1))
+    return next_day
+
+
+def sleep_episodes(
+    group_N: NDArray[np.int64], start_N: NDArray[np.int64], end_N: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return when the sleep to which each interval belongs began and ended.
+
+    Intervals of one group (a person and source) between which less than `LONGEST_AWAKE` lies are
+    one sleep, such as a night in stages; so it does not matter in how many pieces it is stated.
+
+    Parameters
+    ----------
+    start_N, end_N
+        Nanoseconds on one clock.
+    """
+    order = np.lexsort((end_N, start_N, group_N))
+    group, start, end = group_N[order], start_N[order], end_N[order]
+    latest = pd.Series(end).groupby(group).cummax().to_numpy()
+    apart = (group[1:] != group[:-1]) | (start[1:] - latest[:-1] >= LONGEST_AWAKE.value)
+    episode = np.concatenate([[0], np.cumsum(apart)])[: len(order)]
+    by_episode = pd.DataFrame({"start": start, "end": latest}).groupby(episode)
+    began, ended = np.empty_like(start_N), np.empty_like(end_N)
+    began[order] = by_episode["start"].transform("min").to_numpy()
+    ended[order] = by_episode["end"].transform("max").to_numpy()
+    return began, ended
 
 
 def latest_possible(now: dt.datetime | None = None) -> pd.Timestamp:
@@ -198,59 +243,27 @@ def latest_possible(now: dt.datetime | None = None) -> pd.Timestamp:
     return today + pd.Timedelta(days=2)
 
 
-def _as_text(cells: pd.Series) -> pa.ChunkedArray:
-    if not isinstance(cells.dtype, pd.StringDtype):
-        cells = pd.Series([_cell_as_text(cell) for cell in cells], dtype="str")
-    text = pa.array(cells, from_pandas=True)
-    whole = text if isinstance(text, pa.ChunkedArray) else pa.chunked_array([text])
-    return pc.fill_null(pc.utf8_trim_whitespace(whole), "")
-
-
-def _cell_as_text(cell: object) -> str:
-    if isinstance(cell, str):
-        return cell
-    if isinstance(cell, dt.datetime | dt.date):
-        return cell.isoformat()
-    return "" if cell is None or cell is pd.NaT or cell is pd.NA or cell != cell else repr(cell)
-
-
-def _iso(wall: pa.ChunkedArray) -> NDArray[np.datetime64]:
-    """Parse wall clocks in ISO 8601; NaT for one that is no time."""
-    wall = pc.replace_substring(wall, ",", ".")
-    try:
-        return np.array(pc.cast(wall, pa.timestamp("ns")).to_numpy(), dtype="datetime64[ns]")
-    except pa.ArrowInvalid:
-        written = pd.Series(wall.to_pandas(), dtype="str")
-        return _nanoseconds(pd.to_datetime(written, format="ISO8601", errors="coerce"))
-
-
-def _nanoseconds(times: pd.Series) -> NDArray[np.datetime64]:
-    """Return naive times in nanoseconds; NaT for those that lie out of their reach, not others."""
-    time_N = times.to_numpy()
-    known_N = (time_N > _FIRST_NS) & (time_N < _LAST_NS)
-    return np.where(known_N, time_N, np.datetime64("NaT")).astype("datetime64[ns]")
-
-
-def _true(mask: pa.ChunkedArray) -> NDArray[np.bool_]:
-    return np.array(mask.to_numpy(), dtype=np.bool_)
-
-
-def _times(cells: pd.Series) -> Times:
-    time_N = _nanoseconds(cells)
-    no_N = np.zeros(len(time_N), dtype=np.bool_)
-    bad_N = np.isnat(time_N) & cells.notna().to_numpy()
-    return Times(time_N=time_N, bad_N=bad_N, other_order_N=no_N, in_utc_N=no_N)
+def _typed(cells: pd.Series) -> Times:
+    time_N = nanoseconds(cells)
+    return Times(
+        time_N=time_N,
+        bad_N=np.isnat(time_N) & cells.notna().to_numpy(),
+        other_order_N=np.zeros(len(time_N), dtype=np.bool_),
+        in_utc_N=np.zeros(len(time_N), dtype=np.bool_),
+        offset_N=np.full(len(time_N), "NaT", dtype="timedelta64[ns]"),
+    )
 
 
 def _zoned(cells: pd.Series, zone: str) -> Times:
+    utc = _typed(cells.dt.tz_convert("UTC").dt.tz_localize(None))
     in_utc = str(cells.dt.tz) in {"UTC", "Etc/UTC", "UTC+00:00", "+00:00"}
     if in_utc and zone:
         cells = cells.dt.tz_convert(ZoneInfo(zone))
-    times = _times(cells.dt.tz_localize(None))
-    known_N = ~np.isnat(times.time_N)
+    local = _typed(cells.dt.tz_localize(None))
     return Times(
-        time_N=times.time_N,
-        bad_N=times.bad_N,
-        other_order_N=times.other_order_N,
-        in_utc_N=known_N & (in_utc and not zone),
+        time_N=local.time_N,
+        bad_N=local.bad_N,
+        other_order_N=local.other_order_N,
+        in_utc_N=~np.isnat(local.time_N) & (in_utc and not zone),
+        offset_N=local.time_N - utc.time_N,
     )
