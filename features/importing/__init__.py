@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
@@ -17,9 +17,9 @@ from contracts.errors import CohortInvalid, ContractError, Problem
 from features.cohort import IMPORT_REPORT, check_new, write_cohort
 from features.importing.assemble import assemble
 from features.importing.collect import collect, source_files
-from features.importing.import_map import ImportMap, read_import_map, read_people
+from features.importing.import_map import ImportMap, read_import_map
+from features.importing.people import PeopleTable, read_people
 from features.importing.subject_jobs import JobRunner, job_results, jobs_by_subject
-from features.measurements.records import records
 from features.recording import Collected
 from features.sources import formats, tables
 from features.sources.cohorts import (
@@ -57,7 +57,6 @@ class Imported:
 TABULAR: dict[str, Callable[[Path], tuple[pd.DataFrame, Provenance]]] = {
     stroke_specs.NAME: stroke_specs.import_stroke_specs,
     nhanes_wrist.NAME: nhanes_wrist.import_nhanes_wrist,
-    tables.NAME: tables.import_tables,
 }
 """Whole cohorts that come as tables, without recordings."""
 
@@ -73,7 +72,7 @@ def cohort_names() -> dict[str, ModuleType]:
 def format_names() -> tuple[str, ...]:
     """Return every name that the command line accepts as FORMAT."""
     files = [known.name for known in formats.formats()]
-    return (formats.AUTO, *TABULAR, *cohort_names(), *files)
+    return (formats.AUTO, tables.NAME, *TABULAR, *cohort_names(), *files)
 
 
 def import_source(
@@ -105,7 +104,7 @@ def import_source(
             f"{format_name!r} is not a known format", f"use one of {', '.join(format_names())}"
         )
     chosen = _cohort_format(source) if format_name == formats.AUTO else format_name
-    if runner and chosen in {*TABULAR, *cohort_names()}:
+    if runner and chosen in {tables.NAME, *TABULAR, *cohort_names()}:
         raise ContractError(
             f"{chosen} is read by a single process and cannot be distributed",
             "leave --engine out",
@@ -114,20 +113,27 @@ def import_source(
         events, provenance = read(source)
         cohort = write_cohort(events, provenance, destination)
         return Imported(cohort=cohort, read=(str(source),), dropped=(), unreadable=())
+    if chosen == tables.NAME:
+        found = tables.collect_tables(source)
+        plan = ImportMap(dates_shifted=found.dates_shifted)
+        return write_collected(
+            found.collected, PeopleTable(), plan, destination,
+            name=found.provenance.name, origin=found.provenance,
+        )  # fmt: skip
     if module := cohort_names().get(chosen):
         collected: Collected = module.collect(source)
-        return write_collected(collected, records([]), ImportMap(), destination, name=chosen)
+        return write_collected(collected, PeopleTable(), ImportMap(), destination, name=chosen)
     import_map = read_import_map(map_file)
-    people, heights = read_people(import_map, map_file.parent if map_file else source)
+    people = read_people(import_map, map_file.parent if map_file else source)
     files = source_files(source, import_map)
     results = destination.with_name(f".{destination.name}.collected")
     collected = Collected()
     if runner is None:
         for file in files:
-            collected.add(collect(file, import_map, heights, chosen))
+            collected.add(collect(file, import_map, people.heights, chosen))
     else:
         check_new(destination)
-        jobs = jobs_by_subject(files, import_map, heights, chosen, results)
+        jobs = jobs_by_subject(files, import_map, people.heights, chosen, results)
         runner(jobs)
         for result in job_results(jobs):
             collected.add(result)
@@ -150,13 +156,20 @@ def _cohort_format(source: Path) -> str:
 
 def write_collected(
     collected: Collected,
-    people: pd.DataFrame,
+    people: PeopleTable,
     import_map: ImportMap,
     destination: Path,
     *,
     name: str,
+    origin: Provenance | None = None,
 ) -> Imported:
-    """Turn what was collected into a cohort folder."""
+    """Turn what was collected into a cohort folder.
+
+    Parameters
+    ----------
+    origin
+        Where it comes from; by default recordings of the name.
+    """
     with TemporaryDirectory() as folder:
         draft = Path(folder)
         events, ids, rules = assemble(collected, people, import_map, draft)
@@ -164,13 +177,13 @@ def write_collected(
             raise CohortInvalid(collected.unreadable or _nothing(collected, rules.as_tuple()))
         used = set(events[SUBJECT])
         _write_report(collected, {label: n for label, n in ids.items() if n in used}, draft)
-        provenance = Provenance(
+        provenance = origin or Provenance(
             name=import_map.name or name,
             source=f"recordings: {len(collected.read)} file(s) of {name}",
             simulated=False,
             details={"dropped": len(collected.dropped), "unreadable": len(collected.unreadable)},
-            rules=rules.as_tuple(),
         )
+        provenance = replace(provenance, rules=(*provenance.rules, *rules.as_tuple()))
         cohort = write_cohort(events, provenance, destination, extra_files=draft)
     return Imported(
         cohort=cohort,

@@ -24,6 +24,7 @@ from features.biomarkers.heart import reserves
 from features.biomarkers.reduction import CLOCK_CHANGE, whole_subject
 from features.extract import DAYS_FOLDER, extract_locally, read_days
 from features.importing.import_map import ImportMap
+from features.importing.people import PeopleTable, matched_people
 from features.measurements.identity import similar_problems, subject_numbers
 from features.measurements.people import onset_problem
 from features.measurements.reconcile import reconcile
@@ -55,7 +56,7 @@ class RuleCounts:
 
 
 def assemble(
-    collected: Collected, people: pd.DataFrame, import_map: ImportMap, draft: Path
+    collected: Collected, people: PeopleTable, import_map: ImportMap, draft: Path
 ) -> tuple[pd.DataFrame, dict[str, int], RuleCounts]:
     """Write minutes into the draft folder and return all events.
 
@@ -65,7 +66,9 @@ def assemble(
     vocabulary's ranges or lies before the onset is left out and stands in `collected.dropped`.
     """
     rules = RuleCounts()
-    decided = reconcile([*collected.records, people], dates_shifted=import_map.dates_shifted)
+    matched, unmatched = matched_people(people, _recorded(collected))
+    collected.dropped += [*people.problems, *unmatched]
+    decided = reconcile([*collected.records, matched], dates_shifted=import_map.dates_shifted)
     collected.dropped += decided.problems
     collected.dropped += [onset_problem(choice, "*") for choice in decided.onset_choices]
     known = decided.values
@@ -100,6 +103,12 @@ def assemble(
     return events, ids, rules
 
 
+def _recorded(collected: Collected) -> set[str]:
+    """Return the identifiers of everybody of whom something was read."""
+    stated = {label for table in collected.records for label in table[SUBJECT_LABEL].unique()}
+    return {*collected.minutes, *collected.daily, *collected.strides, *stated} - {""}
+
+
 def _minutes(
     subject: str, joined: pd.DataFrame, arm: str, rules: RuleCounts
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -119,7 +128,7 @@ def _minutes(
     best = worn.groupby("placement")["worn"].sum().sort_index().idxmax()
     minutes["main"] = minutes["placement"] == best
     minutes["speaks_for_wear"] = wear_by_minute(minutes)
-    if arm in WRISTS:
+    if arm in WRISTS and "use_s" in minutes:
         minutes["other_use_s"] = unaffected_arm_use(minutes, WRISTS[arm])
     if "n" in minutes:
         minutes["enmo_mg"] = 1000 * minutes["enmo_sum"] / minutes["n"]

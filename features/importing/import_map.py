@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from contracts.cohort import ENROLMENT, ONSET
-from contracts.errors import CohortInvalid, ContractError, Problem
+from contracts.declarations import read_declaration
 from contracts.onset import STROKE, OnsetCodes
-from contracts.vocabulary import Kind, vocabulary
 from features.biomarkers.posture import DeviceAxes
-from features.measurements.records import records
 from features.measurements.text_tables import TableForm
+from features.measurements.wall_clock import known_zone
 from features.recording import SourceFile
 from features.sources.signal_tables import SignalColumns
-
-HEIGHT = "height_m"
-HEIGHT_RANGE_M = (0.4, 2.6)
-
-
-def known_zone(zone: str) -> str:
-    """Return an IANA time zone as it is; empty stays empty.
-
-    Raises
-    ------
-    ValueError
-        There is no such zone.
-    """
-    try:
-        return str(ZoneInfo(zone)) if zone else zone
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError(
-            f"{zone!r} is not an IANA time zone: use one such as Europe/Oslo"
-        ) from error
 
 
 class Joint(BaseModel):
@@ -101,8 +77,8 @@ class ImportMap(BaseModel):
     time_zone
         IANA zone of files whose times are in UTC only.
     people
-        CSV with a column `subject` (the label in the files) and any of `onset`, `enrolment`
-        (ISO 8601), `height_m`, and facts of the vocabulary by the end of their code in small
+        CSV or Parquet with a column `subject` (the label in the files) and any of `onset`,
+        `enrolment`, `height_m`, and facts of the vocabulary by the end of their code in small
         letters: `age`, `sex`, `affected_arm`, `site`.
     placement
         Where the device of a file was worn, by a pattern of its name: `"*_left*" = "left wrist"`.
@@ -124,7 +100,7 @@ class ImportMap(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = ""
+    name: Annotated[str, Field(min_length=1)] = ""
     time_zone: str = ""
     people: str = ""
     placement: dict[str, str] = {}
@@ -189,107 +165,6 @@ def read_import_map(path: Path | None) -> ImportMap:
     """
     if path is None:
         return ImportMap()
-    try:
-        return ImportMap.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except OSError as error:
-        raise ContractError(
-            f"{path}: cannot be read ({error.strerror})", "check the path"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
-        raise ContractError(
-            f"{path}: not a map for recordings: {error}",
-            "correct it as docs/importing.md describes",
-        ) from error
-
-
-def read_people(import_map: ImportMap, folder: Path) -> tuple[pd.DataFrame, dict[str, float]]:
-    """Read the table of people as records, and heights in m by subject.
-
-    Raises
-    ------
-    CohortInvalid
-        Cells that can't be understood, each with file, row and field.
-    """
-    if not import_map.people:
-        return records([]), {}
-    try:
-        table = pd.read_csv(folder / import_map.people, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise ContractError(
-            f"{import_map.people}: cannot be read ({error})", "check `people` in the map"
-        ) from error
-    codes = {name: _code(name) for name in table.columns if name not in {"subject", HEIGHT}}
-    unknown = [name for name, code in codes.items() if code is None]
-    if "subject" not in table or unknown:
-        raise ContractError(
-            f"{import_map.people}: "
-            + (f"unknown column(s) {', '.join(unknown)}" if unknown else "no column subject"),
-            "name the columns subject, height_m, or as docs/importing.md lists them",
-        )
-    rows, problems, heights = [], [], {}
-    for number, row in enumerate(table.to_dict("records"), start=2):
-        for name in (HEIGHT, *codes):
-            if not (cell := row.get(name, "").strip()):
-                continue
-            try:
-                if name == HEIGHT:
-                    heights[row["subject"]] = _height(cell)
-                else:
-                    rows.append(_record(row["subject"], str(codes[name]), cell))
-            except ContractError as error:
-                problems.append(
-                    Problem(
-                        file=import_map.people,
-                        row=number,
-                        field=name,
-                        found=error.reason,
-                        advice=error.what_to_do,
-                    )
-                )
-    if problems:
-        raise CohortInvalid(problems)
-    return records(rows), heights
-
-
-def _height(cell: str) -> float:
-    metres = _number(cell)
-    low, high = HEIGHT_RANGE_M
-    if not low <= metres <= high:
-        raise ContractError(
-            f"{cell} is not a height in metres ({low:g} to {high:g})", "check the unit"
-        )
-    return metres
-
-
-def _code(name: str) -> str | None:
-    code = f"REHABCAST//{name.upper()}"
-    entry = vocabulary().get(code)
-    known = entry is not None and (entry.kind is Kind.PERSON or code in {ONSET, ENROLMENT})
-    return code if known else None
-
-
-def _record(
-    subject: str, code: str, cell: str
-) -> tuple[str, pd.Timestamp | None, str, float | None, str | None]:
-    entry = vocabulary()[code]
-    if entry.kind is Kind.EVENT:
-        return (subject, _date(cell), code, None, None)
-    if entry.is_numeric:
-        return (subject, None, code, _number(cell), None)
-    return (subject, None, code, None, cell)
-
-
-def _number(cell: str) -> float:
-    try:
-        return float(cell)
-    except ValueError as error:
-        raise ContractError(f"{cell!r} is not a number", "correct the cell") from error
-
-
-def _date(cell: str) -> pd.Timestamp:
-    try:
-        return pd.Timestamp(cell).tz_localize(None)
-    except ValueError as error:
-        raise ContractError(
-            f"{cell!r} is not an ISO 8601 date ({error})", "correct the cell"
-        ) from error
+    return read_declaration(
+        path, ImportMap, "a map for recordings", "correct it as docs/importing.md describes"
+    )

@@ -50,7 +50,7 @@ class SubjectJob:
         """Return it as text, for another machine."""
         record = {
             "files": [[str(file.path), file.name, file.subject_label] for file in self.files],
-            "import_map": self.import_map.model_dump(mode="json"),
+            "import_map": self.import_map.model_dump(mode="json", exclude_unset=True),
             "heights": self.heights,
             "format_name": self.format_name,
             "folder": str(self.folder),

@@ -42,6 +42,13 @@ def similar_labels(labels: Iterable[str]) -> list[tuple[str, ...]]:
     return sorted(tuple(sorted(group)) for group in groups.values() if len(group) > 1)
 
 
+def alike(label: str, others: Iterable[str]) -> list[str]:
+    """Return which of other identifiers differ from this one only as `similar_labels` says."""
+    return sorted(
+        other for other in others if other != label and _loosened(other) == _loosened(label)
+    )
+
+
 def similar_problems(labels: Iterable[str]) -> list[Problem]:
     """Return identifiers that may be one person, as an import reports them."""
     return [

@@ -76,8 +76,9 @@ def onsets(
     """
     table = _declared_first(candidates).sort_values([SUBJECT_LABEL, TIME], kind="stable")
     reference = enrolments.set_index(SUBJECT_LABEL)[TIME].combine_first(last_score)
-    kept, choices = [], []
-    for label, rows in table.groupby(SUBJECT_LABEL, sort=True):
+    several = table[SUBJECT_LABEL].duplicated(keep=False)
+    kept, choices = [table[~several]], []
+    for label, rows in table[several].groupby(SUBJECT_LABEL, sort=True):
         gap = rows[TIME].dt.normalize().diff() > pd.Timedelta(days=SAME_EVENT_DAYS)
         events = rows[gap | (rows[TIME] == rows[TIME].iloc[0])].drop_duplicates(TIME)
         until = reference.get(label, pd.NaT)
@@ -90,7 +91,7 @@ def onsets(
             choices.append(
                 OnsetChoice(subject_label=str(label), chosen=chosen[TIME].iloc[0], others=others)
             )
-    return pd.concat(kept) if kept else table, choices
+    return pd.concat(kept), choices
 
 
 def onset_problem(choice: OnsetChoice, file: str) -> Problem:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from contracts.errors import ContractError
+from contracts.declarations import read_declaration
+from features.measurements.text_tables import TableForm, known_form
+from features.measurements.wall_clock import known_zone
 
 Clock = Literal["days since onset", "timestamps"]
+Name = Annotated[str, Field(min_length=1)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Column(_Strict):
+class Column(BaseModel):
     """One column (of a wide table) or one name in the code column (of a long one).
 
     Parameters
@@ -28,21 +27,52 @@ class Column(_Strict):
         Vocabulary code, and the unit of the values, which must be the vocabulary's.
     labels
         What the table writes for each label of the vocabulary; unlisted values are problems.
+    missing
+        Cells of this column that stand for a missing value, instead of the table's. Once declared,
+        even empty, no other cell is suspected to stand for one.
+    date_format
+        Form of this column's dates, instead of the table's.
     """
 
-    column: str
-    code: str
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+    column: Name
+    code: Name
     unit: str = ""
     labels: dict[str, str] = {}
+    missing: tuple[str, ...] | None = None
+    date_format: str = ""
+
+    @field_validator("date_format")
+    @classmethod
+    def _known_form(cls, form: str) -> str:
+        return known_form(form)
 
 
-class Table(_Strict):
+class Zoned(TableForm):
+    """How a table is written, and its zone.
+
+    Parameters
+    ----------
+    time_zone
+        IANA zone of times in UTC.
+    """
+
+    time_zone: str = ""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        return known_zone(zone)
+
+
+class Table(Zoned):
     """One file.
 
     Parameters
     ----------
     file, subject
-        Its name beside the map, and the column with whole-number subject ids.
+        Its name beside the map, and the column with the subjects' identifiers.
     when
         The column that dates a row, on the map's clock; empty for facts of the person.
     names_in, values_in
@@ -51,21 +81,56 @@ class Table(_Strict):
         What to read.
     """
 
-    file: str
-    subject: str
+    file: Name
+    subject: Name
     when: str = ""
     names_in: str = ""
     values_in: str = ""
-    columns: tuple[Column, ...]
+    columns: Annotated[tuple[Column, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _long_or_wide(self) -> Table:
+        if bool(self.names_in) != bool(self.values_in):
+            raise ValueError("only one of names_in and values_in is given: give both, or neither")
+        return self
 
 
-class ColumnMap(_Strict):
-    """The map. `clock` declares what dates are; with days, the onset of everybody is day 0."""
+class ColumnMap(Zoned):
+    """The map.
 
-    name: str
+    Parameters
+    ----------
+    name
+        Of the cohort.
+    clock
+        What dates are; with days, the onset of everybody is day 0.
+    simulated
+        Whether no real person is in it.
+    dates_shifted
+        Whether all dates were shifted for anonymity, so that they may lie in any year.
+    tables
+        The files. What the map declares of the form of tables holds for each that does not
+        declare it itself.
+    """
+
+    name: Name
     clock: Clock
     simulated: bool = False
-    tables: tuple[Table, ...]
+    dates_shifted: bool = False
+    tables: Annotated[tuple[Table, ...], Field(min_length=1)]
+
+    def form_of(self, table: Table, column: Column | None = None) -> Zoned:
+        """Return how a table, or one of its columns, is written."""
+        given = {
+            name: getattr(source, name)
+            for source in (self, table)
+            for name in source.model_fields_set & set(Zoned.model_fields)
+        }
+        if column is not None and column.missing is not None:
+            given["missing"] = column.missing
+        if column is not None and column.date_format:
+            given["date_format"] = column.date_format
+        return Zoned(**given)
 
 
 LARGEST_MAP = 1 << 20
@@ -73,11 +138,16 @@ LARGEST_MAP = 1 << 20
 
 
 def is_column_map(path: Path) -> bool:
-    """Return whether a file is a column map by its content; large files are not even read."""
+    """Return whether a file is a column map by its content; large files are not even read.
+
+    Of what is imported nothing else is TOML: such a file with a mistake is a column map too.
+    """
     try:
         if path.stat().st_size > LARGEST_MAP:
             return False
-        keys = tomllib.loads(path.read_text("utf-8"))
+        if path.suffix == ".toml":
+            return True
+        keys = tomllib.loads(path.read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
         return False
     return {"clock", "tables"} <= set(keys)
@@ -91,20 +161,6 @@ def read_column_map(path: Path) -> ColumnMap:
     ContractError
         It can't be read or breaks its contract.
     """
-    try:
-        declared = ColumnMap.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except OSError as error:
-        raise ContractError(
-            f"{path}: cannot be read ({error.strerror})", "check the path"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
-        raise ContractError(
-            f"{path}: not a column map: {error}", "correct it as docs/importing.md describes"
-        ) from error
-    for table in declared.tables:
-        if bool(table.names_in) != bool(table.values_in):
-            raise ContractError(
-                f"{path}: {table.file}: only one of names_in and values_in is given",
-                "give both, or neither",
-            )
-    return declared
+    return read_declaration(
+        path, ColumnMap, "a column map", "correct it as docs/importing.md describes"
+    )

@@ -7,13 +7,12 @@ import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from features.measurements.text_tables import SEPARATORS
+from features.measurements.csv_rows import SEPARATORS
 from features.recording import Reading, SourceFile
 
 HEAD_BYTES = 65536
 """How much of a file's beginning a format may look at."""
 
-GZIP_MAGIC = b"\x1f\x8b"
 _MARKS = {
     codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be",
 }  # fmt: skip

@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import IO
 
 from contracts.errors import Problem, SourceUnreadable
+from features.measurements.csv_rows import GZIP_MAGIC
 from features.recording import Reading, SourceFile
 from features.sources.devices import (
     actigraph_agd,
@@ -31,7 +32,7 @@ from features.sources.devices import (
     garmin_fit,
     geneactiv,
 )
-from features.sources.format import GZIP_MAGIC, HEAD_BYTES, Format, column_names
+from features.sources.format import HEAD_BYTES, Format, column_names
 from features.sources.records import fhir, open_mhealth
 
 AUTO = "auto"

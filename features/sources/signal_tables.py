@@ -10,13 +10,16 @@ from typing import Annotated
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from contracts.errors import Problem, SourceUnreadable
-from features.biomarkers.device_clock import to_wall_clock
+from contracts.errors import ContractError, Problem, SourceUnreadable
+from features.measurements.table_files import read_table
+from features.measurements.text_tables import TextTable
+from features.measurements.wall_clock import ISO_FORM, read_time
 from features.recording import NOT_STATED, UNITS, Quantity, Reading, Signal, SourceFile, problem
+from features.sources import table_columns
+from features.sources.column_cells import CELL, ColumnCells
 
 FACTORS: dict[Quantity, dict[str, float]] = {
     Quantity.ACCELERATION: {"g": 1.0, "mg": 0.001, "m/s2": 1 / 9.80665},
@@ -31,6 +34,9 @@ FACTORS: dict[Quantity, dict[str, float]] = {
 LARGEST = {Quantity.ACCELERATION: 32.0, Quantity.ROTATION: 4000.0, Quantity.MUSCLE: 50_000.0}
 """No sensor of its kind measures more than this, in the quantity's own unit."""
 
+IN_UTC = "its times are in UTC and the map has no time_zone, so days are days in UTC"
+DECLARE_ZONE = "declare time_zone in the map"
+
 
 class SignalColumns(BaseModel):
     """One signal of a kind of table.
@@ -44,7 +50,7 @@ class SignalColumns(BaseModel):
     rate_hz
         Samples per second.
     time
-        Column of ISO 8601 wall-clock times; empty where `start` is given.
+        Column of times, in ISO 8601 or the declared form; empty where `start` is given.
     start
         Wall-clock time of the first row.
     placement
@@ -62,6 +68,16 @@ class SignalColumns(BaseModel):
     start: str = ""
     placement: str = NOT_STATED
 
+    @field_validator("start")
+    @classmethod
+    def _is_time(cls, start: str) -> str:
+        try:
+            if start:
+                read_time(start)
+        except ContractError as error:
+            raise ValueError(f"{error.reason}: write it as {ISO_FORM}") from error
+        return start
+
     @model_validator(mode="after")
     def _consistent(self) -> SignalColumns:
         known = FACTORS.get(self.quantity, {})
@@ -77,8 +93,16 @@ class SignalColumns(BaseModel):
         return self
 
 
-_OFFSET = r"^(?P<wall>.*\d:\d\d.*?) ?(?P<offset>Z|[+-]\d\d:?\d\d)$"
-UTC_OFFSETS = ("Z", "+00:00", "+0000")
+NEVER_NEGATIVE = {Quantity.COUNTS, Quantity.STEPS, Quantity.HEART_RATE, Quantity.BEAT_INTERVAL}
+
+LOST_DATE = pd.Timedelta(days=400)
+"""Rows further apart are not out of order: the device lost its date (`device_clock`)."""
+
+IN_SEQUENCE = {Quantity.ACCELERATION, Quantity.ROTATION, Quantity.MUSCLE, Quantity.COUNTS}
+"""Sampled without a pause: times that go back and overlap are a clock that was set back."""
+
+READ_ONCE = {Quantity.STEPS, Quantity.HEART_RATE, Quantity.TEMPERATURE}
+"""Quantities of which a repeated row is a repetition; two equal beats are two."""
 
 
 def read_signals(file: SourceFile, declared: tuple[SignalColumns, ...]) -> Iterator[Reading]:
@@ -87,115 +111,133 @@ def read_signals(file: SourceFile, declared: tuple[SignalColumns, ...]) -> Itera
     Raises
     ------
     SourceUnreadable
-        Unreadable, or without a declared column.
+        Unreadable, without a declared column, or with a column that is not as declared.
     """
-    table = _table(file)
-    signals, dropped = [], []
+    table = read_table(file.path, file.name, file.form)
+    wanted = [name for entry in declared for name in (*entry.columns, entry.time)]
+    if missing := table.check_columns(wanted):
+        raise SourceUnreadable(file.name, "row 1", missing[0].found, missing[0].advice)
+    signals, dropped = [], list(table.problems)
     for entry in declared:
-        wanted = [*entry.columns, *([entry.time] if entry.time else [])]
-        if missing := [name for name in wanted if name not in table.columns]:
-            raise SourceUnreadable(
-                file.name,
-                "row 1",
-                f"no column {', '.join(missing)}; found: {', '.join(map(str, table.columns))}",
-                "correct the columns in the map",
-            )
-        time_N = _time(file, table, entry)
-        values_NC, good_N = _values(table, entry)
-        good_N &= ~np.isnat(time_N)
-        dropped += [*_bad_rows(file, entry, good_N), *_in_utc(file, table, entry)]
-        if good_N.any():
-            signals.append(
-                Signal(
-                    subject_label=file.subject_label,
-                    quantity=entry.quantity,
-                    time_N=time_N[good_N],
-                    values_NC=values_NC[good_N].astype(np.float32),
-                    epoch_s=1 / entry.rate_hz,
-                    placement=entry.placement,
-                    device=f"table, {UNITS[entry.quantity]}",
-                    maker=f"table, {UNITS[entry.quantity]}",
-                    clock="as declared in the map",
-                )
-            )
+        signal, problems = _signal(file, table, entry)
+        dropped += problems
+        if signal is not None:
+            signals.append(signal)
     yield Reading(signals=tuple(signals), dropped=tuple(dropped))
 
 
-def _table(file: SourceFile) -> pd.DataFrame:
-    try:
-        if file.path.suffix == ".parquet":
-            return pd.read_parquet(file.path)
-        return pd.read_csv(file.path, dtype=str, keep_default_na=False, na_values=[""])
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise SourceUnreadable(
-            file.name, "*", f"cannot be read as a table ({error})", "export it again"
-        ) from error
-
-
-def _time(file: SourceFile, table: pd.DataFrame, entry: SignalColumns) -> NDArray[np.datetime64]:
+def _signal(
+    file: SourceFile, table: TextTable, entry: SignalColumns
+) -> tuple[Signal | None, list[Problem]]:
+    cells = table.cells
+    time_N, problems = _times(file, table, entry)
+    values_NC, more = _values(file, cells, entry)
+    problems += more
+    good_N = ~np.isnat(time_N) & ~np.isnan(values_NC).any(axis=1)
+    order_N = np.flatnonzero(good_N)
     if entry.time:
-        return _wall_clock(table[entry.time], file.zone)
-    try:
-        start = np.datetime64(pd.Timestamp(entry.start), "ns")
-    except ValueError as error:
-        raise SourceUnreadable(
-            file.name, "start", f"{entry.start!r} is not an ISO 8601 time", "correct the map"
-        ) from error
-    step = np.arange(len(table)) * (1e9 / entry.rate_hz)
-    return np.asarray(start + step.round().astype("timedelta64[ns]"))
+        order_N, more = _in_order(file, cells.index.to_numpy(), entry, time_N, values_NC, order_N)
+        problems += more
+    if not len(order_N):
+        return None, problems
+    device = f"table, {UNITS[entry.quantity]}"
+    whole = len(order_N) == len(time_N) and bool((np.diff(order_N) == 1).all())
+    return Signal(
+        subject_label=file.subject_label,
+        quantity=entry.quantity,
+        time_N=time_N if whole else time_N[order_N],
+        values_NC=(values_NC if whole else values_NC[order_N]).astype(np.float32),
+        epoch_s=1 / entry.rate_hz,
+        placement=entry.placement,
+        device=device,
+        maker=device,
+        clock="as declared in the map",
+    ), problems
 
 
-def _wall_clock(times: pd.Series, zone: str) -> NDArray[np.datetime64]:
-    """Return the wall clock of ISO 8601 times, NaT where a time can't be read.
+def _times(
+    file: SourceFile, table: TextTable, entry: SignalColumns
+) -> tuple[NDArray[np.datetime64], list[Problem]]:
+    cells = table.cells
+    if not entry.time:
+        start, in_utc = read_time(entry.start, zone=file.zone)
+        # A row that is left out keeps its time: those after it don't move up.
+        samples_N = cells.index.to_numpy() - table.header_row - 1
+        step = samples_N * (1e9 / entry.rate_hz)
+        time_N = start.to_datetime64() + step.round().astype("timedelta64[ns]")
+        return time_N, [problem(file, "start", IN_UTC, DECLARE_ZONE)] if in_utc else []
+    column = ColumnCells(file=file.name, name=entry.time, cells=cells[entry.time], form=file.form)
+    read = table_columns.times(column, file.zone)
+    _refuse(file, read.faults)
+    empty = column.problems(
+        ~read.good_N & ~read.bad_N, "no time, the row was left out", "fill in its time",
+        "rows without a time",
+    )  # fmt: skip
+    return read.value_N.astype("datetime64[ns]"), [*read.problems, *empty]
 
-    A time with an offset is its own wall clock; one in UTC is converted to the declared zone.
-    """
-    if isinstance(times.dtype, np.dtype) and times.dtype.kind == "M":
-        return times.to_numpy(dtype="datetime64[ns]")
-    text = times.map(lambda value: "" if pd.isna(value) else str(value))
-    parts = text.str.extract(_OFFSET)
-    parsed = pd.to_datetime(parts["wall"].fillna(text), errors="coerce", format="ISO8601")
-    time_N = parsed.to_numpy(dtype="datetime64[ns]")
-    in_utc = parts["offset"].isin(UTC_OFFSETS).to_numpy()
-    if zone and in_utc.any():
-        time_N = np.where(in_utc, to_wall_clock(time_N, zone), time_N)
-    return np.asarray(time_N, dtype="datetime64[ns]")
 
-
-def _in_utc(file: SourceFile, table: pd.DataFrame, entry: SignalColumns) -> list[Problem]:
-    """Report times in UTC for which no zone is declared."""
-    if not entry.time or file.zone:
-        return []
-    if isinstance(table[entry.time].dtype, np.dtype) and table[entry.time].dtype.kind == "M":
-        return []
-    offset = table[entry.time].astype(str).str.extract(_OFFSET)["offset"]
-    if not offset.isin(UTC_OFFSETS).any():
-        return []
-    found = "its times are in UTC and the map has no time_zone, so days are days in UTC"
-    return [problem(file, entry.time, found, "declare time_zone in the map")]
+def _refuse(file: SourceFile, faults: list[Problem]) -> None:
+    for fault in faults:
+        where = fault.field if fault.row is None else f"row {fault.row}, {fault.field}"
+        raise SourceUnreadable(file.name, where, fault.found, fault.advice)
 
 
 def _values(
-    table: pd.DataFrame, entry: SignalColumns
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    numbers = table[list(entry.columns)].apply(pd.to_numeric, errors="coerce")
-    values_NC = numbers.to_numpy(dtype=np.float64) * FACTORS[entry.quantity][entry.unit]
-    limit = LARGEST.get(entry.quantity, np.inf)
-    good_N = np.isfinite(values_NC).all(axis=1) & (np.abs(values_NC) <= limit).all(axis=1)
-    return values_NC, good_N
+    file: SourceFile, cells: pd.DataFrame, entry: SignalColumns
+) -> tuple[NDArray[np.float64], list[Problem]]:
+    """Return the values in the quantity's unit, NaN where there is none, and what is wrong."""
+    factor = FACTORS[entry.quantity][entry.unit]
+    limit = LARGEST.get(entry.quantity, np.inf) / factor
+    low = 0.0 if entry.quantity in NEVER_NEGATIVE else -limit
+    problems: list[Problem] = []
+    columns = []
+    for name in entry.columns:
+        column = ColumnCells(file=file.name, name=name, cells=cells[name], form=file.form)
+        read = table_columns.any_numbers(column, low, limit, f"of {entry.quantity}")
+        _refuse(file, read.faults)
+        problems += read.problems
+        columns.append(np.where(read.good_N, read.value_N, np.nan))
+    return np.stack(columns, axis=1) * factor, problems
 
 
-def _bad_rows(file: SourceFile, entry: SignalColumns, good_N: NDArray[np.bool_]) -> list[Problem]:
-    bad = np.flatnonzero(~good_N)
-    if not len(bad):
-        return []
-    return [
-        Problem(
-            file=file.name,
-            row=int(bad[0]) + 2,
-            field=entry.columns[0],
-            found=f"{len(bad)} row(s) without a time or a possible {entry.quantity} were left out,"
-            " of which this is the first",
-            advice="correct the table if they are needed",
-        )
-    ]
+def _in_order(
+    file: SourceFile,
+    row_N: NDArray[np.int64],
+    entry: SignalColumns,
+    time_N: NDArray[np.datetime64],
+    values_NC: NDArray[np.float64],
+    kept_N: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], list[Problem]]:
+    """Return the usable rows in the order of their times, repetitions once.
+
+    Times of an evenly sampled signal that overlap stay in the order of the table: its clock was
+    set back, and which of two samples counts is decided with the recording.
+    """
+    times_K = time_N[kept_N]
+    step_K = np.diff(times_K)
+    if len(step_K) and not (step_K > np.timedelta64(0)).all():
+        is_near = times_K.max() - times_K.min() < LOST_DATE
+        order_K = np.argsort(times_K, kind="stable")
+        repeated = not (np.diff(times_K[order_K]) > np.timedelta64(0)).all()
+        if is_near and not (repeated and entry.quantity in IN_SEQUENCE):
+            kept_N = kept_N[order_K]
+    if entry.quantity not in READ_ONCE or entry.rate_hz > 1:
+        return kept_N, []
+    rows = pd.DataFrame(values_NC[kept_N]).assign(time=time_N[kept_N])
+    once = rows.drop_duplicates()
+    problems = []
+    # Several counts of one epoch can't all be right; readings of one moment are averaged.
+    differ = once["time"].duplicated(keep=False) & (entry.quantity is Quantity.STEPS)
+    if differ.any():
+        wrong_N = once.index.to_numpy()[differ.to_numpy()]
+        column = ColumnCells(
+            file=file.name, name=entry.columns[0], form=file.form,
+            cells=pd.Series(rows[0].to_numpy()[wrong_N], index=row_N[kept_N][wrong_N]),
+        )  # fmt: skip
+        problems = column.problems(
+            np.ones(len(wrong_N), dtype=np.bool_),
+            f"{CELL}: another row has the same time and another value, both were left out",
+            "keep the right one", "different values of one time",
+        )  # fmt: skip
+        once = once[~differ]
+    return kept_N[once.index.to_numpy()], problems

@@ -1,4 +1,4 @@
-"""Importer of plain CSV or Parquet tables through a column map, a TOML file beside them.
+"""Plain CSV or Parquet tables of values, read through a column map, a TOML file beside them.
 
 docs/importing.md has an example. Nothing is guessed: the clock, every column, every unit and every
 label is declared, and what is not declared is left out and counted.
@@ -6,221 +6,255 @@ label is declared, and what is not declared is left out and counted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
+from numpy.typing import NDArray
 
 from contracts.cohort import (
     CODE,
-    COLUMNS,
+    ENROLMENT,
     NOMINAL_ONSET,
-    NUMBER,
     ONSET,
-    SUBJECT,
-    TEXT,
     TIME,
     Provenance,
     RuleCount,
 )
-from contracts.errors import CohortInvalid, Problem
-from contracts.vocabulary import Code, Kind, vocabulary
-from features.checks import HEADER_ROWS, check_events
-from features.sources.column_map import Clock, Column, Table, read_column_map
+from contracts.errors import CohortInvalid, Problem, SourceUnreadable
+from features.measurements.cells import as_text
+from features.measurements.missing import NO_IDENTIFIER, sums_up
+from features.measurements.records import AMOUNT, SUBJECT_LABEL, Amount, record_table
+from features.measurements.table_files import read_table
+from features.measurements.text_tables import TableForm, TextTable
+from features.recording import Collected
+from features.sources import table_columns
+from features.sources.column_cells import CELL, ColumnCells
+from features.sources.column_map import Column, ColumnMap, Table, read_column_map
+from features.sources.mapped_columns import DAYS, MappedColumn, declared_wrong
 
 NAME = "tables"
 """As named on the command line."""
 
-ROW = "row"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Read:
-    """Events of one table with their source rows, and what was wrong."""
+class TableCohort:
+    """What the tables of a column map hold.
 
-    events: pd.DataFrame
-    problems: list[Problem]
-    unmapped: int
+    Parameters
+    ----------
+    collected
+        Their records, and what was left out.
+    provenance
+        Where they come from.
+    dates_shifted
+        Whether their dates are not real ones.
+    """
+
+    collected: Collected
+    provenance: Provenance
+    dates_shifted: bool
 
 
-def import_tables(column_map: Path) -> tuple[pd.DataFrame, Provenance]:
+@dataclass(slots=True, kw_only=True)
+class _Found:
+    """What was found in the tables read so far.
+
+    Parameters
+    ----------
+    records
+        Tables with some of `RECORD_COLUMNS`.
+    problems, faults
+        What was left out; what refuses the import.
+    written
+        How each identifier is written, blanks around it included, and its first file and row.
+    unmapped
+        How many columns and names the map does not list.
+    """
+
+    records: list[pd.DataFrame] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    faults: list[Problem] = field(default_factory=list)
+    written: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+    unmapped: int = 0
+
+
+def collect_tables(column_map: Path) -> TableCohort:
     """Read the tables that a column map names.
-
-    Returns
-    -------
-    Events with `contracts.cohort.COLUMNS`, and where they come from.
 
     Raises
     ------
     ContractError
         The map can't be read or breaks its own contract.
     CohortInvalid
-        Problems in the tables, each with file, row and field.
+        Faults of whole tables or columns, each with file and field.
     """
     declared = read_column_map(column_map)
-    reads = [_read_table(column_map.parent, table, declared.clock) for table in declared.tables]
-    # Columns share their table's subject and date: a wrong one is reported once.
-    problems = list(dict.fromkeys(problem for read in reads for problem in read.problems))
-    events = pd.concat([read.events for read in reads], ignore_index=True)
-    if declared.clock == "days since onset":
-        events = pd.concat([_onsets(events), events], ignore_index=True)
-    if not problems:
-        problems = check_events(events, file=column_map.name, rows=events[ROW])
-    if problems:
-        raise CohortInvalid(problems)
-    provenance = Provenance(
-        name=declared.name,
-        source=f"tables by {column_map.name}: {', '.join(t.file for t in declared.tables)}",
-        simulated=declared.simulated,
-        details=declared.model_dump(mode="json"),
-        rules=(
-            RuleCount(rule="column not in the map: left out", rows=sum(r.unmapped for r in reads)),
+    found = _Found()
+    for table in declared.tables:
+        try:
+            _read_table(column_map.parent, table, declared, found)
+        except SourceUnreadable as error:
+            found.faults.append(error.problem)
+    if found.faults:
+        raise CohortInvalid(list(dict.fromkeys(found.faults)))
+    files = list(dict.fromkeys(table.file for table in declared.tables))
+    rule = RuleCount(rule="column or name not in the map: left out", rows=found.unmapped)
+    return TableCohort(
+        collected=Collected(
+            records=_people(found, nominal=declared.clock == DAYS),
+            read=dict.fromkeys(files, NAME),
+            dropped=list(dict.fromkeys(found.problems)),
         ),
+        provenance=Provenance(
+            name=declared.name,
+            source=f"tables by {column_map.name}: {', '.join(files)}",
+            simulated=declared.simulated,
+            details=declared.model_dump(mode="json"),
+            rules=(rule,) if rule.rows else (),
+        ),
+        dates_shifted=declared.dates_shifted or declared.clock == DAYS,
     )
-    return events[list(COLUMNS)], provenance
 
 
-def _read_table(folder: Path, table: Table, clock: Clock) -> _Read:
-    rows, problems = _rows(folder, table)
-    parts = [pd.DataFrame(columns=[*COLUMNS, ROW])]
-    if not problems:
-        for column in table.columns:
-            part, column_problems = _column(rows, table, column, clock)
-            parts.append(part)
-            problems += column_problems
-    used = {table.subject, table.when, table.names_in, table.values_in}
-    used |= {column.column for column in table.columns}
-    events = pd.concat([part for part in parts if len(part)]) if len(parts) > 1 else parts[0]
-    return _Read(events=events, problems=problems, unmapped=len(set(rows.columns) - used))
-
-
-def _rows(folder: Path, table: Table) -> tuple[pd.DataFrame, list[Problem]]:
-    """Read a file as text, with every column that the map names."""
-    file = folder / table.file
-    try:
-        rows = (
-            pd.read_parquet(file)
-            if file.suffix == ".parquet"
-            else pd.read_csv(file, dtype=str, keep_default_na=False, na_values=[""])
-        )
-    except (OSError, ValueError, pa.ArrowException) as error:
-        problem = Problem(
-            file=table.file,
-            row=None,
-            field="*",
-            found=f"cannot be read ({error})",
-            advice="check the path and export it again",
-        )
-        return pd.DataFrame(), [problem]
+def _read_table(folder: Path, table: Table, declared: ColumnMap, found: _Found) -> None:
+    form = declared.form_of(table)
+    rows = read_table(folder / table.file, table.file, form, as_written=[table.subject])
+    found.problems += rows.problems
     wide = [] if table.names_in else [column.column for column in table.columns]
     wanted = [table.subject, table.when, table.names_in, table.values_in, *wide]
-    missing = [name for name in wanted if name and name not in rows.columns]
-    advice = f"correct the map, or rename the right one of: {', '.join(map(str, rows.columns))}"
-    return rows, [
-        Problem(file=table.file, row=1, field=name, found="no such column", advice=advice)
-        for name in missing
+    faults = [
+        *rows.check_columns(wanted),
+        *(fault for column in table.columns for fault in declared_wrong(table, column, declared)),
     ]
-
-
-def _column(
-    rows: pd.DataFrame, table: Table, column: Column, clock: Clock
-) -> tuple[pd.DataFrame, list[Problem]]:
-    """Turn one declared column into events."""
-    entry = vocabulary().get(column.code)
-    if entry is None or entry.unit != column.unit:
-        found, advice = (
-            (f"{column.code!r} is not in the vocabulary", "use one of its codes")
-            if entry is None
-            else (
-                f"declared in {column.unit!r}, but {column.code} is kept in {entry.unit!r}",
-                "convert the table first",
-            )
+    if faults:
+        found.faults += faults
+        return
+    found.unmapped += len(set(rows.cells.columns) - set(wanted))
+    label, nobody_N = _labels(rows, table, found)
+    when = None
+    if table.when:
+        cells = ColumnCells(
+            file=table.file, name=table.when, cells=rows.cells[table.when], form=form
         )
-        problem = Problem(
-            file=table.file, row=None, field=column.column, found=found, advice=advice
-        )
-        return pd.DataFrame(columns=[*COLUMNS, ROW]), [problem]
-    chosen = rows[rows[table.names_in] == column.column] if table.names_in else rows
-    cells = chosen[table.values_in or column.column]
-    chosen, cells = chosen[cells.notna()], cells[cells.notna()]
-    events = pd.DataFrame({CODE: column.code, ROW: chosen.index + HEADER_ROWS}, index=chosen.index)
-    problems: list[Problem] = []
-    for name, values, cell_problems in (
-        (SUBJECT, *_whole_numbers(chosen[table.subject], table, table.subject)),
-        (TIME, *_when(chosen, cells, entry, table, column, clock)),
-        (NUMBER, *_numbers(cells, entry, table, column)),
-        (TEXT, *_texts(cells, entry, table, column)),
-    ):
-        events[name] = values
-        problems += cell_problems
-    return events, problems
+        when = table_columns.days(cells) if declared.clock == DAYS else (
+            table_columns.times(cells, form.time_zone)
+        )  # fmt: skip
+        found.faults += when.faults
+        found.problems += when.problems
+    names = rows.cells[table.names_in] if table.names_in else None
+    if names is not None:
+        found.unmapped += len(set(names.unique()) - {c.column for c in table.columns} - {""})
+    filled_N = np.zeros(len(rows.cells), dtype=np.bool_)
+    undated_N = filled_N.copy()
+    for column in table.columns:
+        chosen_N = np.ones(len(label), dtype=np.bool_)
+        if names is not None:
+            chosen_N = (names == column.column).to_numpy(dtype=np.bool_, na_value=False)
+            found.problems += _no_such_name(table, column, chosen_N)
+        part = MappedColumn(table=table, column=column, declared=declared, label=label[chosen_N])
+        values = part.read(rows.cells[table.values_in or column.column][chosen_N])
+        found.faults += values.faults
+        found.problems += values.problems
+        filled_N[chosen_N] |= values.good_N | values.bad_N
+        if when is not None and part.is_measured:
+            lost_N = (values.good_N | values.bad_N) & ~(when.good_N | when.bad_N)[chosen_N]
+            undated_N[chosen_N] |= lost_N
+        found.records.append(part.records(values, when, chosen_N))
+    found.problems += _rows_left_out(rows, table.subject, filled_N & nobody_N, "no subject")
+    found.problems += _rows_left_out(rows, table.when, undated_N, "no date")
 
 
-_Checked = tuple[pd.Series, list[Problem]]
+def _labels(rows: TextTable, table: Table, found: _Found) -> tuple[pd.Series, NDArray[np.bool_]]:
+    """Return the identifiers, empty for a row of nobody, and which cells hold none."""
+    cells = rows.cells[table.subject]
+    if getattr(cells.dtype, "kind", "O") == "f" and (cells.abs() >= 2**53).any():
+        raise SourceUnreadable(
+            table.file, table.subject, "identifiers are decimal numbers and so large that some may"
+            " have been rounded", "keep identifiers as text",
+        )  # fmt: skip
+    written = pd.Series(as_text(cells).to_pandas().to_numpy(), index=cells.index, dtype="str")
+    label = written.str.strip()
+    for row, exact in written.drop_duplicates().items():
+        found.written[exact.strip()].setdefault(exact, f"{table.file} row {row}")
+    summed = sums_up(label)
+    none = label.str.casefold().isin(NO_IDENTIFIER)
+    for wrong, words in ((summed, "sums up other rows"), (none, "is nobody's identifier")):
+        found.problems += _rows_left_out(rows, table.subject, wrong.to_numpy(), f"{CELL} {words}")
+    return label.mask(summed | none, ""), (label == "").to_numpy(dtype=np.bool_)
 
 
-def _problems(bad: pd.Series, table: Table, field: str, expected: str) -> list[Problem]:
+def _rows_left_out(
+    rows: TextTable, name: str, wrong_N: NDArray[np.bool_], found: str
+) -> list[Problem]:
+    if not wrong_N.any():
+        return []
+    cells = ColumnCells(file=rows.file, name=name, cells=rows.cells[name], form=TableForm())
+    return cells.problems(
+        wrong_N, f"{found}, the row was left out", "fill in the cell, or remove the row",
+        f"rows left out: {found.removeprefix(CELL).strip()}",
+    )  # fmt: skip
+
+
+def _no_such_name(table: Table, column: Column, chosen_N: NDArray[np.bool_]) -> list[Problem]:
+    if chosen_N.any():
+        return []
+    found = f"no row of the table has the name {column.column!r}"
+    advice = "correct the map if the table should have it"
+    return [Problem(file=table.file, row=None, field=table.names_in, found=found, advice=advice)]
+
+
+def _people(found: _Found, *, nominal: bool) -> list[pd.DataFrame]:
+    """Return the records of everybody with something dated; the others are named."""
+    filled = [table for table in found.records if len(table)]
+    found.problems += _written_twice(found)
+    if not filled:
+        return []
+    records = record_table(pd.concat(filled, ignore_index=True))
+    usable = records[records[TIME].notna() & (records[AMOUNT] != str(Amount.UNUSABLE))]
+    measured = set(usable.loc[~usable[CODE].isin([ONSET, ENROLMENT]), SUBJECT_LABEL])
+    dated = set(usable[SUBJECT_LABEL])
+    unmeasured = dated - measured
+    people = [label for label in found.written if label]
+    found.problems += _named(
+        found, [label for label in people if label not in dated],
+        "no dated value in any table, left out", "add a date, or remove the person",
+    )  # fmt: skip
+    found.problems += _named(
+        found, [label for label in people if label in unmeasured],
+        "dates but no value that can be used", "",
+    )  # fmt: skip
+    kept = records[records[SUBJECT_LABEL].isin(dated)]
+    if not nominal:
+        return [kept]
+    # In days since onset, day 0 is everybody's onset.
+    onset = {SUBJECT_LABEL: sorted(dated), TIME: NOMINAL_ONSET, CODE: ONSET}
+    return [kept, record_table(pd.DataFrame(onset))]
+
+
+def _named(found: _Found, labels: list[str], words: str, advice: str) -> list[Problem]:
+    """Name people, each with the first place where they are."""
+    if not labels:
+        return []
+    names = [f"{label!r} ({next(iter(found.written[label].values()))})" for label in labels]
     return [
         Problem(
-            file=table.file,
-            row=row + HEADER_ROWS,
-            field=field,
-            found=f"{value!r} where {expected} is expected",
-            advice="correct the cell",
+            file="*", row=None, field="subject", count=1, advice=advice,
+            found=f"{len(labels)} person(s) with {words}: {', '.join(names)}",
         )
-        for row, value in zip(bad.index.tolist(), bad.tolist(), strict=True)
-    ]
+    ]  # fmt: skip
 
 
-def _whole_numbers(cells: pd.Series, table: Table, field: str) -> _Checked:
-    number = pd.to_numeric(cells, errors="coerce")
-    bad = ~(np.isfinite(number) & (number % 1 == 0))
-    filled = number.where(~bad, 0).astype("int64")
-    return filled, _problems(cells[bad], table, field, "a whole number")
-
-
-def _when(
-    chosen: pd.DataFrame,
-    cells: pd.Series,
-    entry: Code,
-    table: Table,
-    column: Column,
-    clock: Clock,
-) -> _Checked:
-    """Date the rows: an event by its own cell, a measurement by the table's `when`."""
-    if entry.kind is not Kind.EVENT and not table.when:
-        return pd.Series(pd.NaT, index=chosen.index, dtype="datetime64[us]"), []
-    dated = cells if entry.kind is Kind.EVENT else chosen[table.when]
-    field = column.column if entry.kind is Kind.EVENT else table.when
-    if clock == "days since onset":
-        day, problems = _whole_numbers(dated, table, field)
-        return NOMINAL_ONSET + pd.to_timedelta(day, unit="D"), problems
-    time = pd.to_datetime(dated, errors="coerce", format="ISO8601").astype("datetime64[us]")
-    return time, _problems(dated[time.isna()], table, field, "an ISO 8601 date")
-
-
-def _numbers(cells: pd.Series, entry: Code, table: Table, column: Column) -> _Checked:
-    if not entry.is_numeric:
-        return pd.Series(np.nan, index=cells.index), []
-    number = pd.to_numeric(cells, errors="coerce").astype(float)
-    return number, _problems(cells[number.isna()], table, column.column, "a number")
-
-
-def _texts(cells: pd.Series, entry: Code, table: Table, column: Column) -> _Checked:
-    if entry.is_numeric or entry.kind is Kind.EVENT:
-        return pd.Series(None, index=cells.index, dtype=object), []
-    text = cells.astype(str).astype(object)
-    if not column.labels:
-        return text, []
-    known = text.isin(column.labels)
-    listed = f"one of the map's labels ({', '.join(column.labels)})"
-    return text.map(column.labels), _problems(text[~known], table, column.column, listed)
-
-
-def _onsets(events: pd.DataFrame) -> pd.DataFrame:
-    subjects = pd.Series(events[SUBJECT].unique(), dtype="int64")
-    return pd.DataFrame(
-        {SUBJECT: subjects, TIME: NOMINAL_ONSET, CODE: ONSET, NUMBER: np.nan, TEXT: None, ROW: 0}
-    )
+def _written_twice(found: _Found) -> list[Problem]:
+    """Say which identifiers are written with and without blanks around them."""
+    return [
+        Problem(
+            file="*", row=None, field="subject",
+            found=f"{label!r} also stands with blanks around it ({', '.join(places.values())}) and"
+            " is taken as one person",
+        )
+        for label, places in found.written.items()
+        if label and len(places) > 1
+    ]  # fmt: skip

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from contracts.cohort import CODE, NUMBER, TEXT, TIME
 from contracts.errors import CohortInvalid, Problem, SourceUnreadable
+from features.measurements.csv_rows import GZIP_MAGIC
 from features.measurements.records import (
     AMOUNT,
     END,
@@ -28,7 +29,7 @@ from features.measurements.records import (
 from features.measurements.text_tables import read_numbers, read_text_table
 from features.measurements.wall_clock import advice_on_times, read_times
 from features.recording import Collected
-from features.sources.format import GZIP_MAGIC, HEAD_BYTES, column_names
+from features.sources.format import HEAD_BYTES, column_names
 
 ADVICE = "download it again"
 FIRST_ROW = 2

@@ -18,11 +18,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from contracts.errors import Problem, SourceUnreadable
+from features.measurements.csv_rows import read_text
 from features.measurements.text_tables import (
     TableForm,
     parse_text_table,
     read_numbers,
-    read_text,
 )
 from features.recording import NOT_STATED, Quantity, Reading, Signal, SourceFile, problem
 from features.sources.devices.actigraph_header import (

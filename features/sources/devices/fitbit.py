@@ -48,7 +48,7 @@ def read(file: SourceFile) -> Iterator[Reading]:
     if is_json:
         yield read_document(file)
         return
-    table = read_text_table(file.path, file.name, file.form)
+    table = read_text_table(file.path, file.name, file.form, as_written=("Id",))
     date = next((name for name in DATES if name in table.cells), "")
     if not date or SUBJECT not in table.cells:
         raise SourceUnreadable(

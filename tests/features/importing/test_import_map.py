@@ -13,7 +13,7 @@ import pytest
 from contracts.cohort import CODE, NUMBER, ONSET, SUBJECT, TIME, WEAR_TIME
 from contracts.errors import CohortInvalid, ContractError
 from features.importing import Imported, import_source
-from features.importing.import_map import read_import_map, read_people
+from features.importing.import_map import read_import_map
 
 STEPS = "LOINC//41950-7"
 
@@ -242,18 +242,6 @@ def test_a_table_gives_its_wall_clock(
     minutes = pd.read_parquet(tmp_path / "cohort" / "recordings" / "minutes" / "7.parquet")
     assert minutes[TIME].dt.strftime("%H:%M").tolist() == hours
     assert any("days in UTC" in p.message for p in done.dropped) == (not zone)
-
-
-def test_a_height_in_centimetres_or_no_number_is_refused_with_its_row(
-    tmp_path: Path, import_map: Callable[[str], Path]
-) -> None:
-    people = tmp_path / "people.csv"
-    people.write_text('subject,height_m\n1,1.75\n2,175\n3,"1,75"\n')
-    plan = read_import_map(import_map('people = "people.csv"\n'))
-    with pytest.raises(CohortInvalid) as caught:
-        read_people(plan, tmp_path)
-    assert [(p.row, p.field) for p in caught.value.problems] == [(3, "height_m"), (4, "height_m")]
-    assert "check the unit" in caught.value.problems[0].message
 
 
 def test_a_session_with_age_and_resting_rate_gives_the_reserve(

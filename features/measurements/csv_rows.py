@@ -1,0 +1,290 @@
+"""Rows of a file of separated text, as they are: no cell is moved, no row is lost unsaid."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import charset_normalizer
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from contracts.errors import Problem, SourceUnreadable
+
+SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+_BYTE_ORDER_MARKS = {
+    b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16",
+}  # fmt: skip
+GZIP_MAGIC = b"\x1f\x8b"
+_SPREADSHEETS_HINT = re.compile(r'^\ufeff?"?sep=([,;\t|])"?[ \t]*(?:\r\n|\n|\r)', re.IGNORECASE)
+"""First line by which a spreadsheet program states the separator of the file itself."""
+
+OPEN_QUOTE = "a quotation mark opens a cell and is never closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """The rows of one file.
+
+    Parameters
+    ----------
+    header
+        Names of the columns, empty for one without.
+    cells
+        Text, by the row as a spreadsheet counts it.
+    header_row
+        Row of the header.
+    problems
+        Rows that were left out because their cells can't be told apart.
+    """
+
+    header: list[str]
+    cells: pd.DataFrame
+    header_row: int = 1
+    problems: list[Problem] = field(default_factory=list)
+
+
+def read_text(path: Path, name: str, encoding: str = "") -> str:
+    """Read and decode a file of text, packed with gzip or not.
+
+    Parameters
+    ----------
+    name
+        The file's name in messages.
+    encoding
+        As declared; empty for UTF-8, or what the byte order mark says.
+
+    Raises
+    ------
+    SourceUnreadable
+        It can't be opened, unpacked or decoded.
+    """
+    try:
+        content = path.read_bytes()
+        if content.startswith(GZIP_MAGIC):
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SourceUnreadable(
+            name, "*", f"cannot be opened ({reason})", "check path and permissions"
+        ) from error
+    marked = next((e for mark, e in _BYTE_ORDER_MARKS.items() if content.startswith(mark)), "")
+    encoding = marked or encoding or "utf-8"
+    try:
+        text = content.decode(encoding)
+    except (UnicodeError, LookupError) as error:
+        likely = ["cp1252", "cp1250", "latin-1", "utf-16", "mac_roman"]
+        best = charset_normalizer.from_bytes(content[: 1 << 20], cp_isolation=likely).best()
+        guess = "" if best is None else f"; it may be {best.encoding}"
+        raise SourceUnreadable(
+            name, "*", f"is not text in {encoding}{guess}",
+            'save it as UTF-8, or declare its encoding in the map, such as encoding = "latin-1"',
+        ) from error  # fmt: skip
+    if "\0" in text[: 1 << 16]:
+        raise SourceUnreadable(name, "*", "is not text", "export it as CSV in UTF-8")
+    return text
+
+
+def rows_of(
+    text: str, name: str, *, separator: str, skip_rows: int, as_written: Collection[str] = ()
+) -> Rows:
+    """Tell the rows and cells of a text apart.
+
+    Parameters
+    ----------
+    name
+        The file's name in messages.
+    separator
+        Between cells, as declared.
+    skip_rows
+        Rows above the header.
+    as_written
+        Columns whose cells keep the blanks around them.
+
+    Raises
+    ------
+    SourceUnreadable
+        It can't be told apart into columns.
+    """
+    if hint := _SPREADSHEETS_HINT.match(text):
+        separator, skip_rows = hint[1], skip_rows + 1
+    text = _below(text, skip_rows)
+    if not text.strip():
+        raise SourceUnreadable(name, "*", "the table is empty", "export or copy it again")
+    return _Parser(name, separator, skip_rows).parse(text, as_written)
+
+
+def _below(text: str, rows: int) -> str:
+    """Return the text without its first rows."""
+    for _ in range(rows):
+        end = re.search(r"\r\n|\n|\r", text)
+        text = text[end.end() :] if end else ""
+    return text
+
+
+class _Parser:
+    """Parses the text of one file, for its name in messages and the rows above it."""
+
+    def __init__(self, name: str, separator: str, skipped: int) -> None:
+        self.name, self.separator, self.skipped = name, separator, skipped
+
+    def parse(self, text: str, as_written: Collection[str]) -> Rows:
+        header = self._cells(text)
+        self._check_header(header)
+        uneven: list[tuple[int, str]] = []
+
+        def note(row: pyarrow.csv.InvalidRow) -> str:
+            uneven.append((row.number, row.text))
+            return "skip"
+
+        table = self._arrow(text, len(header), note)
+        if uneven and table.num_rows == 1:
+            # A separator at the end of every row: the header gets one too, and no cell moves.
+            again = self._arrow(self._padded(text), len(header) + 1, lambda row: "skip")
+            if again.num_rows == table.num_rows + len(uneven):
+                uneven, table, header = [], again, [*header, ""]
+        self._check_quotes(text, table, uneven)
+        titles = [title.strip() for title in header]
+        columns = [
+            column if title in as_written else pc.utf8_trim_whitespace(column)
+            for column, title in zip(table.columns, titles, strict=True)
+        ]
+        rows = pa.table(columns, table.column_names).to_pandas()
+        if uneven:
+            skipped = np.array([number for number, _ in uneven], dtype=np.int64)
+            rows.index = np.setdiff1d(np.arange(1, len(rows) + len(uneven) + 1), skipped)
+        else:
+            rows.index = pd.RangeIndex(1, len(rows) + 1)
+        mended, problems = self._uneven(uneven, titles)
+        if mended:
+            added = pd.DataFrame.from_dict(mended, orient="index", columns=rows.columns)
+            rows = pd.concat([rows, added]).sort_index()
+        rows.index = rows.index + self.skipped
+        return Rows(
+            header=titles, cells=rows.iloc[1:], header_row=self.skipped + 1, problems=problems
+        )
+
+    def _cells(self, text: str) -> list[str]:
+        """Return the cells of the first row."""
+        try:
+            return next(csv.reader(io.StringIO(text, newline=None), delimiter=self.separator), [])
+        except csv.Error as error:
+            raise SourceUnreadable(
+                self.name, f"row {self.skipped + 1}", f"cannot be read as a row of cells ({error})",
+                "check the quotation marks and line ends of the file",
+            ) from error  # fmt: skip
+
+    def _check_header(self, header: list[str]) -> None:
+        if not any(title.strip() for title in header):
+            raise SourceUnreadable(
+                self.name, f"row {self.skipped + 1}", "has no column names",
+                "put the columns' names into the first row of the table",
+            )  # fmt: skip
+        for separator, word in SEPARATORS.items() if len(header) == 1 else ():
+            if separator != self.separator and separator in header[0]:
+                raise SourceUnreadable(
+                    self.name, f"row {self.skipped + 1}",
+                    f"its cells are separated by a {word}, not by a {SEPARATORS[self.separator]}",
+                    f"declare separator = {separator!r} in the map",
+                )  # fmt: skip
+
+    def _padded(self, text: str) -> str:
+        """Return the text with one more separator at the end of its first line."""
+        first = re.search(r"\r\n|\n|\r", text)
+        end = first.start() if first else len(text)
+        return text[:end] + self.separator + text[end:]
+
+    def _arrow(
+        self, text: str, width: int, note: Callable[[pyarrow.csv.InvalidRow], str]
+    ) -> pa.Table:
+        names = [f"f{n}" for n in range(width)]
+        content = text.encode("utf-8")
+        try:
+            return pyarrow.csv.read_csv(
+                pa.BufferReader(content),
+                read_options=pyarrow.csv.ReadOptions(column_names=names, use_threads=False),
+                parse_options=pyarrow.csv.ParseOptions(
+                    delimiter=self.separator,
+                    newlines_in_values=b'"' in content,
+                    ignore_empty_lines=False,
+                    invalid_row_handler=note,
+                ),
+                convert_options=pyarrow.csv.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+                ),
+            )
+        except (pa.ArrowException, ValueError) as error:
+            odd = content.count(b'"') % 2
+            found = OPEN_QUOTE if odd else f"cannot be read as a table ({error})"
+            raise SourceUnreadable(self.name, "*", found, "export it again as CSV") from error
+
+    def _check_quotes(self, text: str, table: pa.Table, uneven: list[tuple[int, str]]) -> None:
+        """Refuse a file in which a quotation mark makes rows a part of one cell: they are lost."""
+        quotes = text.count('"')
+        if quotes:
+            self._check_lines(table)
+        if quotes % 2 == 0:
+            return
+        number = table.num_rows + len(uneven)
+        last = (
+            [uneven[-1][1]]
+            if uneven and uneven[-1][0] == number
+            else [column[-1].as_py() for column in table.columns]
+        )
+        if any("\n" in cell.strip() or "\r" in cell.strip() for cell in last):
+            raise SourceUnreadable(
+                self.name, f"row {number + self.skipped}", OPEN_QUOTE,
+                'close it, or write "" for a quotation mark that is part of the text',
+            )  # fmt: skip
+
+    def _check_lines(self, table: pa.Table) -> None:
+        """Refuse a table with a cell that holds what looks like a row of the table."""
+        if table.num_columns < 3:
+            return
+        between = f"[^{re.escape(self.separator)}\n\r]*"
+        row = re.escape(self.separator).join([between] * table.num_columns)
+        for column in table.columns:
+            swallowed = pc.match_substring_regex(column, f"[\n\r]{row}(?:[\n\r]|$)")
+            if pc.any(swallowed).as_py():
+                number = pc.index(swallowed, True).as_py() + 1
+                raise SourceUnreadable(
+                    self.name, f"row {number + self.skipped} or below",
+                    "a cell holds a line that looks like a row of the table, so that a quotation"
+                    " mark seems to be missing",
+                    "put a quotation mark at both ends of each cell that has one",
+                )  # fmt: skip
+
+    def _uneven(
+        self, uneven: list[tuple[int, str]], header: list[str]
+    ) -> tuple[dict[int, list[str]], list[Problem]]:
+        """Mend rows that differ from the header by empty cells at their end; report the others."""
+        mended, problems = {}, []
+        named = max((n for n, title in enumerate(header, start=1) if title), default=0)
+        for number, line in uneven:
+            cells = [cell.strip() for cell in self._cells(line)]
+            if not any(cells):
+                continue
+            if len(cells) >= named and not any(cells[named:]):
+                mended[number] = [*cells[:named], *[""] * (len(header) - named)]
+                continue
+            problems.append(
+                Problem(
+                    file=self.name,
+                    row=number + self.skipped,
+                    field="*",
+                    found=f"{len(cells)} cell(s) under a header of {named}, the row was left out",
+                    advice="give each row as many cells as the header, and quote cells that hold"
+                    " a separator",
+                    cause="rows with more or fewer cells than the header",
+                )
+            )
+        return mended, problems

@@ -1,0 +1,111 @@
+"""A declared column of a table of values, and what its cells state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from contracts.cohort import CODE, NUMBER, ONSET, TEXT, TIME
+from contracts.errors import Problem
+from contracts.vocabulary import Code, Kind, vocabulary
+from features.measurements.records import AMOUNT, FILE, PLACE, SUBJECT_LABEL, Amount
+from features.sources import table_columns
+from features.sources.column_cells import ColumnCells, Values
+from features.sources.column_map import Column, ColumnMap, Table
+
+DAYS = "days since onset"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappedColumn:
+    """One column of one table, of some of its rows, with their subjects."""
+
+    table: Table
+    column: Column
+    declared: ColumnMap
+    label: pd.Series
+
+    @property
+    def entry(self) -> Code:
+        """What the vocabulary says of it."""
+        return vocabulary()[self.column.code]
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the value is of a day, which the table's `when` says."""
+        return self.entry.kind in {Kind.ASSESSMENT, Kind.DAILY}
+
+    def read(self, cells: pd.Series) -> Values:
+        """Read the column's cells."""
+        form = self.declared.form_of(self.table, self.column)
+        column = ColumnCells(
+            file=self.table.file, name=self.column.column, cells=cells, form=form,
+            suspect=self.column.missing is None,
+        )  # fmt: skip
+        if self.entry.kind is Kind.EVENT:
+            return (
+                table_columns.days(column)
+                if self.declared.clock == DAYS
+                else table_columns.times(column, form.time_zone)
+            )
+        if self.entry.is_numeric:
+            return table_columns.numbers(column, self.entry)
+        return table_columns.labels(column, self.entry, self.column.labels)
+
+    def records(
+        self, values: Values, when: Values | None, chosen_N: NDArray[np.bool_]
+    ) -> pd.DataFrame:
+        """Return the values as records; one that can't be used stands for what it may correct."""
+        kept_N = (self.label != "").to_numpy(dtype=np.bool_, copy=True)
+        is_event = self.entry.kind is Kind.EVENT
+        kept_N &= values.good_N if is_event else values.good_N | values.bad_N
+        time_N = np.full(len(kept_N), np.datetime64("NaT"), dtype="datetime64[us]")
+        if is_event:
+            time_N = values.value_N.astype("datetime64[us]")
+        elif self.is_measured and when is not None:
+            time_N = when.value_N[chosen_N].astype("datetime64[us]")
+            kept_N &= when.good_N[chosen_N]
+        if self.entry.kind is Kind.DAILY:
+            # A day has one value: a time of day must not make two of one day look different.
+            time_N = time_N.astype("datetime64[D]").astype("datetime64[us]")
+        numeric, text = self.entry.is_numeric, not self.entry.is_numeric and not is_event
+        amount = np.where(values.bad_N, str(Amount.UNUSABLE), str(Amount.ONCE))
+        return pd.DataFrame(
+            {
+                SUBJECT_LABEL: self.label[kept_N].to_numpy(),
+                TIME: time_N[kept_N],
+                CODE: self.column.code,
+                NUMBER: values.value_N[kept_N] if numeric else np.nan,
+                TEXT: values.value_N[kept_N] if text else None,
+                AMOUNT: amount[kept_N],
+                FILE: self.table.file,
+                PLACE: self.label.index[kept_N].astype(str),
+            }
+        )
+
+
+def declared_wrong(table: Table, column: Column, declared: ColumnMap) -> list[Problem]:
+    """Return what the vocabulary says against a declared column."""
+    entry = vocabulary().get(column.code)
+    known = () if entry is None else entry.labels
+    unknown = sorted(set(column.labels.values()) - set(known)) if known else []
+    measured = entry is not None and entry.kind in {Kind.ASSESSMENT, Kind.DAILY}
+    if entry is None:
+        found, advice = f"{column.code!r} is not in the vocabulary", "use one of its codes"
+    elif entry.unit != column.unit:
+        found = f"declared in {column.unit!r}, but {column.code} is kept in {entry.unit!r}"
+        advice = "convert the table first"
+    elif unknown:
+        found = f"{', '.join(map(repr, unknown))} is no label of {column.code}"
+        advice = f"use {', '.join(known)}"
+    elif measured and not table.when:
+        found, advice = f"{column.code} is of a day", "name the column of its date as `when`"
+    elif column.code == ONSET and declared.clock == DAYS:
+        found = "the clock is days since onset, so the onset is day 0 of everybody"
+        advice = 'leave the column out of the map, or declare clock = "timestamps"'
+    else:
+        return []
+    return [Problem(file=table.file, row=None, field=column.column, found=found, advice=advice)]
