@@ -18,7 +18,7 @@ from rehabcast.output import IF_PRESENT, INLINE, AsJson, emit, stderr_console
 if TYPE_CHECKING:
     from contracts.cohort import Cohort
     from features.importing import Imported
-    from features.summary import CohortSummary
+    from features.cohort.summary import CohortSummary
 
 app = typer.Typer(no_args_is_help=True, help="Import, simulate, validate and export cohorts.")
 MOST_PROBLEMS_PRINTED = 20
@@ -109,7 +109,7 @@ def export_cohort(
 ) -> None:
     """Write a cohort for other programs: a plain MEDS folder, or CSV tables."""
     from features.cohort import read_cohort
-    from features.export import export
+    from features.cohort.export import export
 
     files = tuple(export(read_cohort(folder), folder, destination, form))
     emit(ExportedCohort(files=files), "\n".join(map(str, files)), as_json=as_json)
@@ -128,7 +128,7 @@ def validate(
 
 def valid_cohort(cohort: Cohort, folder: Path, imported: Imported | None = None) -> ValidCohort:
     """Return what is in a valid cohort, and what an import left out of it."""
-    from features.summary import summarise
+    from features.cohort.summary import summarise
 
     return ValidCohort(
         cohort=folder,
