@@ -95,6 +95,10 @@ class Problem:
     count: int = 1
     places: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        # Places come back from JSON as a list.
+        object.__setattr__(self, "places", tuple(self.places))
+
     @property
     def reason(self) -> str:
         """What this problem has in common with others."""
@@ -119,7 +123,7 @@ class Problem:
         found = self.found
         if self.count > 1:
             places = f", first at {', '.join(self.places)}" if self.places else ""
-            found = f"{found} (the first of {self.count}{places})"
+            found = f"{found} ({self.count} of these{places})"
         return f"{found}: {self.advice}" if self.advice else found
 
     def __str__(self) -> str:
@@ -161,13 +165,23 @@ def as_lines(problems: Iterable[Problem], most: int, all_are_in: str) -> list[st
     return [*lines, f"... and {rest} more ({all_are_in})"] if rest else lines
 
 
-def left_out_by_reason(problems: Iterable[Problem]) -> dict[str, int]:
-    """Return how many things were left out, or must be looked at, for each reason; most first."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReasonCount:
+    """How many things were left out, or must be looked at, for one reason."""
+
+    reason: str
+    count: int
+
+
+def counts_by_reason(problems: Iterable[Problem]) -> tuple[ReasonCount, ...]:
+    """Count the problems that need somebody's action by their reason, most first."""
     counts = Counter[str]()
     for problem in problems:
         if problem.needs_action:
             counts[problem.reason] += problem.count
-    return dict(counts.most_common())
+    return tuple(
+        ReasonCount(reason=reason, count=count) for reason, count in counts.most_common()
+    )
 
 
 def _joined(

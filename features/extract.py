@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -90,6 +90,7 @@ def extract(folder: Path, runner: ExtractionRunner | None = None) -> Extracted:
     problems = list((runner or extract_locally)(pending, days))
     after = read_days(folder)
     cohort = read_cohort(folder)
+    problems = [_with_subject(problem, cohort) for problem in problems]
     events, excluded = plausible_events(_replaced(cohort.events, before, after))
     return Extracted(
         cohort=replace_events(folder, events),
@@ -97,6 +98,12 @@ def extract(folder: Path, runner: ExtractionRunner | None = None) -> Extracted:
         kept=len(files) - len(pending),
         problems=(*problems, *(part.as_problem() for part in excluded)),
     )
+
+
+def _with_subject(problem: Problem, cohort: Cohort) -> Problem:
+    """Name the subject of a file of minutes as its source does: the file has only the number."""
+    label = cohort.label(int(problem.file.partition(".")[0]))
+    return replace(problem, found=f"{problem.found} (subject {label})")
 
 
 def pending_files(files: Sequence[Path], days: Path) -> list[Path]:

@@ -64,16 +64,20 @@ def import_tables(column_map: Path) -> tuple[pd.DataFrame, Provenance]:
     # Columns share their table's subject and date: a wrong one is reported once.
     problems = list(dict.fromkeys(problem for read in reads for problem in read.problems))
     events = pd.concat([read.events for read in reads], ignore_index=True)
-    if declared.clock == "days since onset":
+    nominal = declared.clock == "days since onset"
+    if nominal:
         events = pd.concat([_onsets(events), events], ignore_index=True)
     if not problems:
-        problems = check_events(events, file=column_map.name, rows=events[ROW])
+        problems = check_events(
+            events, file=column_map.name, rows=events[ROW], dates_shifted=nominal
+        )
     if problems:
         raise CohortInvalid(problems)
     provenance = Provenance(
         name=declared.name,
         source=f"tables by {column_map.name}: {', '.join(t.file for t in declared.tables)}",
         simulated=declared.simulated,
+        dates_shifted=nominal,
         details=declared.model_dump(mode="json"),
         rules=(
             RuleCount(rule="column not in the map: left out", rows=sum(r.unmapped for r in reads)),
