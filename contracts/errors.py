@@ -179,9 +179,7 @@ def counts_by_reason(problems: Iterable[Problem]) -> tuple[ReasonCount, ...]:
     for problem in problems:
         if problem.needs_action:
             counts[problem.reason] += problem.count
-    return tuple(
-        ReasonCount(reason=reason, count=count) for reason, count in counts.most_common()
-    )
+    return tuple(ReasonCount(reason=reason, count=count) for reason, count in counts.most_common())
 
 
 def _joined(

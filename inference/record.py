@@ -183,9 +183,7 @@ def _group(values: Values, attribute: Sensitive, start: int, task: Task) -> str:
     return str(bands.label(np.array([number]))[0])
 
 
-def _wear_group(
-    values: Values, attribute: Sensitive, bands: Bands, start: int, task: Task
-) -> str:
+def _wear_group(values: Values, attribute: Sensitive, bands: Bands, start: int, task: Task) -> str:
     """Band the share of worn days since the first whose wear was judged."""
     end = start + task.inputs.past_days
     window = {(c, d): v.value for (c, d), v in values.items() if d is not None and start <= d < end}

@@ -12,8 +12,6 @@ import meds
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute
-import pyarrow.parquet as pq
 from flexible_schema import SchemaValidationError
 
 from contracts.cohort import (
@@ -21,7 +19,6 @@ from contracts.cohort import (
     COLUMNS,
     NUMBER,
     SUBJECT,
-    TEXT,
     TIME,
     Cohort,
     Provenance,
@@ -30,6 +27,13 @@ from contracts.digests import folder_digest
 from contracts.errors import CohortInvalid, ContractError, Problem
 from contracts.vocabulary import vocabulary
 from features.checks import check_events
+from features.cohort.data_file import (
+    EVENT_SCHEMA,
+    clock_notes,
+    read_events,
+    unreadable,
+    write_events,
+)
 from features.cohort.file_checks import check_file, in_two_files
 from features.cohort.metadata import (
     check_labels,
@@ -42,17 +46,6 @@ from features.cohort.metadata import (
 DATA_FILE = f"{meds.data_subdirectory}/0.parquet"
 IMPORT_REPORT = "metadata/import.json"
 """Report on each file of an import: read, left out in part, unreadable."""
-
-EVENT_SCHEMA = pa.schema(
-    zip(
-        COLUMNS,
-        (pa.int64(), pa.timestamp("us"), pa.string(), pa.float32(), pa.large_string()),
-        strict=True,
-    )
-)
-"""Columns of a data file, as MEDS has them."""
-
-UTC_ZONES = frozenset({"UTC", "Etc/UTC", "+00:00", "Z", "GMT"})
 
 
 def write_cohort(
@@ -129,12 +122,6 @@ def new_cohort(
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def write_events(events: pa.Table, file: Path) -> None:
-    """Write one data file of a draft cohort: `EVENT_SCHEMA`, sorted as `read_cohort` expects."""
-    meds.DataSchema.validate(events)
-    pq.write_table(events, file)
-
-
 def read_cohort(folder: Path) -> Cohort:
     """Read and check a cohort folder.
 
@@ -162,9 +149,9 @@ def read_cohort(folder: Path) -> Cohort:
         name = str(file.relative_to(folder))
         try:
             parts[name] = read_events(file)
-            notes += _clock_notes(file, name)
+            notes += clock_notes(file, name)
         except (pa.ArrowException, OSError, SchemaValidationError, ValueError) as error:
-            problems.append(_unreadable(name, error))
+            problems.append(unreadable(name, error))
     if problems:
         raise CohortInvalid(problems)
     for name, part in parts.items():
@@ -254,52 +241,3 @@ def check_new(folder: Path) -> None:
     """Raise ContractError if a destination exists and is not an empty folder."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ContractError(f"{folder} exists already", "name a new folder, or remove it first")
-
-
-def read_events(file: Path) -> pd.DataFrame:
-    """Read one data file of a cohort, unchecked; codes come as categories.
-
-    A time with a zone keeps its own wall clock, because a day is a day of the person.
-
-    Raises
-    ------
-    ValueError
-        Subjects that are no whole numbers, or times that are no timestamps: turned into them, `01`
-        would become 1, and a time with an offset another time.
-    """
-    stored = pq.read_table(file, read_dictionary=[CODE])
-    kinds = {field.name: field.type for field in stored.schema}
-    if SUBJECT in kinds and not pa.types.is_integer(kinds[SUBJECT]):
-        raise ValueError(f"{SUBJECT} is {kinds[SUBJECT]}, expected whole numbers (int64)")
-    if TIME in kinds and not pa.types.is_temporal(kinds[TIME]):
-        raise ValueError(f"{TIME} is {kinds[TIME]}, expected timestamps")
-    if TIME in kinds and getattr(kinds[TIME], "tz", None):
-        place = stored.column_names.index(TIME)
-        stored = stored.set_column(place, TIME, pa.compute.local_timestamp(stored[TIME]))
-    table = meds.DataSchema.align(stored).select(list(COLUMNS))
-    # Few codes fill millions of rows: as categories they are read and compared as integers.
-    table = table.set_column(COLUMNS.index(CODE), CODE, table[CODE].dictionary_encode())
-    # Nulls break the cohort contract and are reported with their rows, so they are read first;
-    # ids beside them stay whole numbers, since as floats two of them may become one.
-    nullable = {pa.int64(): pd.Int64Dtype()} if table[SUBJECT].null_count else {}
-    events: pd.DataFrame = table.to_pandas(types_mapper=nullable.get)
-    return events.astype({TEXT: object})
-
-
-def _clock_notes(file: Path, name: str) -> list[Problem]:
-    """Return what is worth knowing of a file's times: days of UTC are nobody's days."""
-    zone = str(getattr(pq.read_schema(file).field(TIME).type, "tz", None) or "")
-    if zone not in UTC_ZONES:
-        return []
-    found = "its times are in UTC, so its days are days in UTC and not of the wearer's wall clock"
-    advice = "write them as times of the wall clock without a zone, or with the wearer's zone"
-    return [Problem(file=name, row=None, field=TIME, found=found, advice=advice)]
-
-
-def _unreadable(name: str, error: Exception) -> Problem:
-    found, advice = (
-        (f"cannot be read as Parquet ({error})", "export it again")
-        if isinstance(error, pa.ArrowException | OSError)
-        else (f"not the MEDS data schema ({error})", "write it with the columns and types of MEDS")
-    )
-    return Problem(file=name, row=None, field="*", found=found, advice=advice)

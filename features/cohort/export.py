@@ -66,9 +66,9 @@ def export(cohort: Cohort, folder: Path, destination: Path, form: str) -> list[P
 
 
 def _csv(cohort: Cohort, destination: Path) -> None:
-    label = cohort.events[SUBJECT].map({n: cohort.label(n) for n in cohort.events[SUBJECT].unique()})
     events = cohort.events.copy(deep=False)
-    events.insert(1, SUBJECT_LABEL, label)
+    labels = {number: cohort.label(number) for number in events[SUBJECT].unique()}
+    events.insert(1, SUBJECT_LABEL, events[SUBJECT].map(labels))
     events.to_csv(destination / "events.csv", index=False, date_format="%Y-%m-%dT%H:%M:%S")
     codes = code_table(events[CODE].unique()).to_pandas()
     codes.drop(columns="parent_codes").to_csv(destination / "codes.csv", index=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -163,9 +163,9 @@ def check_labels(labels: Mapping[int, str], events: pd.DataFrame) -> list[Proble
     ]
 
 
-def _faulty(values: list[object], what: str) -> list[tuple[int, object, str]]:
+def _faulty(values: Sequence[object], what: str) -> list[tuple[int, object, str]]:
     seen: set[object] = set()
-    faulty = []
+    faulty: list[tuple[int, object, str]] = []
     for row, value in enumerate(values, start=2):
         if value is None or value == "":
             faulty.append((row, value, "where a subject is expected"))
@@ -187,7 +187,7 @@ def _about_labels(found: str, row: int | None = None) -> Problem:
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def read_provenance(folder: Path) -> Provenance:

@@ -140,13 +140,14 @@ def _ages(
     born = births[~births[SUBJECT].isin(stated)].groupby(SUBJECT)[TIME].first()
     age = birthdays(born, onset.reindex(born.index))
     entry = vocabulary()[AGE]
-    possible = age.between(entry.low, entry.high)
+    low, high = float(entry.low or 0), float(entry.high or np.inf)
+    possible = age.between(low, high)
     problems = [
         _problem(
             AGE,
             f"{labels[subject]!r} was born on {born[subject]:%Y-%m-%d}, which makes"
             f" {age[subject]:g} years at the onset on {onset[subject]:%Y-%m-%d}, expected"
-            f" {entry.low:g} to {entry.high:g}; the age was left out",
+            f" {low:g} to {high:g}; the age was left out",
             "check the date of birth and the onset",
             "impossible ages",
         )

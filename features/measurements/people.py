@@ -118,7 +118,8 @@ def birthdays(born: pd.Series, until: pd.Series) -> pd.Series:
     later = (until.dt.month < born.dt.month) | (
         (until.dt.month == born.dt.month) & (until.dt.day < born.dt.day)
     )
-    return (until.dt.year - born.dt.year - later).astype(float)
+    years: pd.Series = (until.dt.year - born.dt.year - later).astype(float)
+    return years
 
 
 def is_fact(code: pd.Series) -> pd.Series:

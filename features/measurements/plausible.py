@@ -116,8 +116,7 @@ def from_onset_on(
     """
     first = onsets.set_index(SUBJECT_LABEL)[TIME].dt.normalize().to_dict()
     early, early_records = (
-        pd.to_datetime(table[TIME]).dt.normalize()
-        < pd.to_datetime(table[SUBJECT_LABEL].map(first))
+        pd.to_datetime(table[TIME]).dt.normalize() < pd.to_datetime(table[SUBJECT_LABEL].map(first))
         for table in (values, measured)
     )
     problems = []

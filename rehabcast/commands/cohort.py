@@ -18,8 +18,8 @@ from rehabcast.output import IF_PRESENT, INLINE, AsJson, emit, stderr_console
 
 if TYPE_CHECKING:
     from contracts.cohort import Cohort
-    from features.importing import Imported
     from features.cohort.summary import CohortSummary
+    from features.importing import Imported
 
 app = typer.Typer(no_args_is_help=True, help="Import, simulate, validate and export cohorts.")
 MOST_PROBLEMS_PRINTED = 20

@@ -74,7 +74,9 @@ def test_a_valid_cohort_passes_the_quick_check() -> None:
 
 
 def test_rows_are_counted_on_after_blocks_that_are_sound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("features.cohort.file_checks.blocks_of_subjects", lambda e: blocks_of_subjects(e, 8))
+    monkeypatch.setattr(
+        "features.cohort.file_checks.blocks_of_subjects", lambda e: blocks_of_subjects(e, 8)
+    )
     events = set_value(cohort(), 21, NUMBER, -5.0)
     assert len(blocks_of_subjects(events, 8)) == 3
     (problem,) = check_blocks(events, file="x")

@@ -127,15 +127,17 @@ def slow_pair(
         later = [d for d in scores if d > origin and start <= d < end and horizon.day > origin]
         near = min(later, key=lambda d: (abs(d - horizon.day), d), default=None)
         truth.append(np.nan if near is None else scores[near])
-    if not with_device:
-        return values, seen, last, truth, NO_WEARABLE
+    return values, seen, last, truth, slow_band(with_device, judged, worn, task)
+
+
+def slow_band(with_device: set[int], judged: set[int], worn: set[int], task: Task) -> str:
     if not judged:
-        return values, seen, last, truth, NOT_RECORDED
+        return NOT_RECORDED if with_device else NO_WEARABLE
     share = len(worn) / (task.inputs.past_days - min(judged))
     (bands,) = (each.bands for each in task.sensitive if each.name == "wear band")
     under = next((n for n, edge in enumerate(bands) if share < edge), len(bands))
     labels = ["under 60%", "60% to under 90%", "90% and over"]
-    return values, seen, last, truth, labels[under]
+    return labels[under]
 
 
 @settings(max_examples=15)
