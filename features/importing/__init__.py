@@ -65,7 +65,7 @@ class Imported:
     @property
     def left_out(self) -> tuple[ReasonCount, ...]:
         """How many things were left out, or must be looked at, by reason."""
-        return counts_by_reason([*self.dropped, *self.unreadable])
+        return counts_by_reason([*self.unreadable, *self.dropped])
 
 
 TABULAR: dict[str, Callable[[Path], tuple[pd.DataFrame, Provenance]]] = {

@@ -203,8 +203,10 @@ def _print(result: ValidCohort, *, as_json: bool) -> None:
         )
     if result.left_out:
         _say(f"left out, or to be looked at, by reason ({sum(r.count for r in result.left_out)}):")
-        for reason in result.left_out:
+        for reason in result.left_out[:MOST_PROBLEMS_PRINTED]:
             _say(f"  {reason.count:,}  {' '.join(reason.reason.split())}")
+        if (rest := len(result.left_out) - MOST_PROBLEMS_PRINTED) > 0:
+            _say(f"  ... and {rest} other reasons (metadata/import.json)")
     _say(f"{result.cohort} is a valid cohort.")
 
 
