@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 
 import numpy as np
 import pandas as pd
@@ -26,21 +28,17 @@ Count = Callable[[str, int], None]
 def cut_at_death(collected: Collected, deaths: Mapping[str, pd.Timestamp]) -> list[Problem]:
     """Leave out what a recording holds of days after the death of its subject."""
     problems = []
+    parts = [getattr(collected, part.name) for part in fields(collected)]
+    by_subject = [part for part in parts if isinstance(part, defaultdict)]
     for label, time in sorted(deaths.items()):
         after: list[pd.Timestamp] = []
-        for by_subject in (collected.minutes, collected.daily, collected.strides):
-            if pd.isna(time) or label not in by_subject:
-                continue
-            rows = [table[TIME].dt.normalize() > time.normalize() for table in by_subject[label]]
-            after += [
-                table.loc[late, TIME].max()
-                for table, late in zip(by_subject[label], rows, strict=True)
-                if late.any()
-            ]
-            kept = [table[~late] for table, late in zip(by_subject[label], rows, strict=True)]
-            by_subject[label] = [table for table in kept if len(table)]
-            if not by_subject[label]:
-                del by_subject[label]
+        for tables in by_subject if pd.notna(time) else ():
+            for table in tables.pop(label, []):
+                when = _times(table)
+                late = when.dt.normalize() > time.normalize()
+                after += [when[late].max()] if late.any() else []
+                if not late.all():
+                    tables[label].append(table[~late])
         if after:
             problems.append(
                 _problem(
@@ -52,6 +50,12 @@ def cut_at_death(collected: Collected, deaths: Mapping[str, pd.Timestamp]) -> li
                 )
             )
     return problems
+
+
+def _times(table: pd.DataFrame) -> pd.Series:
+    """Return the times of a table of a recording; strides have theirs in seconds since 1970."""
+    time = table[TIME]
+    return time if time.dtype.kind == "M" else pd.to_datetime(time, unit="s")
 
 
 def dated(

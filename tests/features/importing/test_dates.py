@@ -135,9 +135,12 @@ def test_a_recording_ends_with_the_death_of_its_subject() -> None:
     collected = Collected()
     collected.daily["a"] = [days]
     collected.minutes["b"] = [days]
+    seconds = days[TIME].astype("datetime64[s]").astype("int64")
+    collected.strides["a"] = [days.assign(**{TIME: seconds.astype(float)})]
     deaths = {"a": pd.Timestamp("2024-03-02 10:00"), "b": pd.Timestamp("2024-02-01"), "c": pd.NaT}
     problems = cut_at_death(collected, deaths)  # type: ignore[arg-type]
     assert collected.daily["a"][0][TIME].dt.day.tolist() == [1, 2]
+    assert len(collected.strides["a"][0]) == 2
     assert "b" not in collected.minutes
     assert ["died on" in problem.found for problem in problems] == [True, True]
 
