@@ -21,7 +21,7 @@ import pyarrow.compute
 import pyarrow.parquet as pq
 
 from contracts.cohort import CODE, SUBJECT, TEXT, TIME, Cohort
-from contracts.errors import ContractError, Problem
+from contracts.errors import ContractError, Problem, grouped
 from features.cohort import read_cohort, replace_events
 from features.minutes import (
     ACTIVE_MG,
@@ -96,7 +96,7 @@ def extract(folder: Path, runner: ExtractionRunner | None = None) -> Extracted:
         cohort=replace_events(folder, events),
         extracted=len(pending) - len(problems),
         kept=len(files) - len(pending),
-        problems=(*problems, *(part.as_problem() for part in excluded)),
+        problems=grouped([*problems, *(part.as_problem() for part in excluded)]),
     )
 
 

@@ -154,9 +154,8 @@ def import_source(
         runner(jobs)
         for result in job_results(jobs):
             collected.add(result)
-    # Only an interrupted import leaves what it has collected, so that it can continue.
     try:
-        return write_collected(
+        imported = write_collected(
             collected,
             people,
             import_map,
@@ -164,8 +163,12 @@ def import_source(
             name=source.resolve().name,
             shared=distinct.shared,
         )
-    finally:
+    except CohortInvalid:
+        # Only an interrupted import leaves what it has collected, so that it can continue.
         shutil.rmtree(results, ignore_errors=True)
+        raise
+    shutil.rmtree(results, ignore_errors=True)
+    return imported
 
 
 def _cohort_format(source: Path) -> str:

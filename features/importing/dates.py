@@ -70,7 +70,7 @@ def dated(
     labels
         The source's identifier of each subject.
     count
-        Told how many subjects a rule applied to.
+        Receives each rule with how many subjects it applied to.
     """
     given = {
         code: events[(events[CODE] == code) & events[TIME].notna()].groupby(SUBJECT)[TIME].min()

@@ -114,6 +114,8 @@ def from_onset_on(
     onsets
         Records of onsets, one a person.
     """
+    if onsets.empty:
+        return values, []
     first = onsets.set_index(SUBJECT_LABEL)[TIME].dt.normalize().to_dict()
     early, early_records = (
         pd.to_datetime(table[TIME]).dt.normalize() < pd.to_datetime(table[SUBJECT_LABEL].map(first))

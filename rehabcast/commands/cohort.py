@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from contracts.cohort import SUBJECTS_FILE, RuleCount
-from contracts.errors import ContractError, Problem, ReasonCount, as_lines
+from contracts.errors import CohortInvalid, ContractError, Problem, ReasonCount, as_lines
 from rehabcast.commands import simulation
 from rehabcast.commands.engine import Engine, EngineOption, RayAddress
 from rehabcast.output import IF_PRESENT, INLINE, AsJson, emit, stderr_console
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from features.importing import Imported
 
 app = typer.Typer(no_args_is_help=True, help="Import, simulate, validate and export cohorts.")
-MOST_PROBLEMS_PRINTED = 20
+MOST_PROBLEMS_PRINTED = CohortInvalid.SHOWN
 
 
 def named_path(written: str) -> Path:
@@ -198,8 +198,8 @@ def _print(result: ValidCohort, *, as_json: bool) -> None:
     _print_problems("files not imported", result.unreadable or ())
     if result.subjects_file:
         _say(
-            f"{result.summary.subjects} subject(s) were numbered from 1 on in the order of their"
-            f" identifiers; {result.subjects_file} says whose number is whose."
+            f"{result.summary.subjects} subject(s) were numbered;"
+            f" {result.subjects_file} says whose number is whose."
         )
     if result.left_out:
         _say(f"left out, or to be looked at, by reason ({sum(r.count for r in result.left_out)}):")
