@@ -26,7 +26,8 @@ from rich.table import Table
 from contracts.cohort import CODE, ENROLMENT, ONSET, SUBJECT, TIME, Provenance
 from contracts.task import Horizon, Inputs, Sensitive, Target, Task
 from contracts.vocabulary import Kind, vocabulary
-from features.cohort import EVENT_SCHEMA, new_cohort, read_cohort, write_events
+from features.cohort import new_cohort, read_cohort
+from features.cohort.data_file import EVENT_SCHEMA, write_events
 from features.minutes import MINUTES_FOLDER, days_of, write_minutes
 from rehabcast.output import stdout_console
 from support.weeks import SAMPLES, week_of_axivity, week_of_geneactiv

@@ -297,7 +297,7 @@ def main() -> None:
             print(f"{architecture}: " + ", ".join(f"{k} {v:.2f}" for k, v in row.items()))
             subject = int(fullest.subject_B[0])
             request = msgspec.to_builtins(
-                forecast_request(cohort, subject, as_of_day=21, weeks=None)
+                forecast_request(cohort, cohort.label(subject), as_of_day=21, weeks=None)
             )
             figures[f"{architecture}_service"] = under_load(bundle_folder, request, folder)
     print(json.dumps(figures))

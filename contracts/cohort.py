@@ -2,9 +2,11 @@
 
 MEDS (Medical Event Data Standard, `meds` package) fixes `data/*.parquet` with the columns
 `subject_id, time, code, numeric_value, text_value` and `metadata/{codes.parquet,dataset.json}`.
-rehabcast adds `metadata/provenance.json` (is it simulated, from what, by which rules) and these
-promises: codes come from the vocabulary, each subject has exactly one onset and one enrolment,
-nothing measured lies before the onset, and a code occurs at most once a subject and day.
+rehabcast adds `metadata/provenance.json` (is it simulated, from what, by which rules),
+`metadata/subjects.parquet` (`subject_id, subject_label`: which identifier of the source is whose
+number) and these promises: codes come from the vocabulary, each subject has exactly one onset and
+one enrolment, nothing measured lies before the onset, a code occurs at most once a subject and day,
+and dates are those of today's people unless they are declared as shifted.
 """
 
 from __future__ import annotations
@@ -15,7 +17,10 @@ from typing import Any
 
 import pandas as pd
 
+from contracts.errors import Problem
+
 PROVENANCE_FILE = "metadata/provenance.json"
+SUBJECTS_FILE = "metadata/subjects.parquet"
 
 ONSET = "REHABCAST//ONSET"
 ENROLMENT = "REHABCAST//ENROLMENT"
@@ -23,6 +28,8 @@ WEAR_TIME = "REHABCAST//WEAR_TIME"
 
 SUBJECT, TIME, CODE, NUMBER, TEXT = "subject_id", "time", "code", "numeric_value", "text_value"
 COLUMNS = (SUBJECT, TIME, CODE, NUMBER, TEXT)
+SUBJECT_LABEL = "subject_label"
+"""Column of a subject's identifier in the source, as text and unchanged."""
 
 NOMINAL_ONSET = pd.Timestamp("2000-01-01")
 """Onset of every subject whose source counts days and gives no dates; it is not a real date."""
@@ -52,6 +59,9 @@ class Provenance:
         Parameters of the import or simulation.
     rules
         What the importer changed or left out.
+    dates_shifted
+        True where the dates are nobody's real ones: shifted for anonymity, or nominal. Then they
+        may lie in any year.
     """
 
     name: str
@@ -59,6 +69,7 @@ class Provenance:
     simulated: bool
     details: Mapping[str, Any] = field(default_factory=dict)
     rules: tuple[RuleCount, ...] = ()
+    dates_shifted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +85,31 @@ class Cohort:
         Where it comes from.
     digest
         SHA-256 over the data files, or over the events of a cohort that was never written.
+    labels
+        The source's identifier of each subject; empty where its numbers are the identifiers.
+    notes
+        What is worth knowing of the files it was read from.
     """
 
     events: pd.DataFrame
     provenance: Provenance
     digest: str
+    labels: Mapping[int, str] = field(default_factory=dict)
+    notes: tuple[Problem, ...] = ()
+
+    def label(self, subject: int) -> str:
+        """Return a subject's identifier, as people know it."""
+        return label_of(subject, self.labels)
+
+    def subject_of(self, label: str) -> int | None:
+        """Return the number of the subject with an identifier; None where there is none.
+
+        Where subjects have identifiers, a number alone is nobody's: it may be another's identifier.
+        """
+        numbers = self.events[SUBJECT].unique().tolist()
+        return {self.label(number): number for number in numbers}.get(label)
+
+
+def label_of(subject: int, labels: Mapping[int, str]) -> str:
+    """Return a subject's identifier; its number where the cohort knows no other."""
+    return labels.get(subject, str(subject))

@@ -14,7 +14,8 @@ RehabcastError                 exit code 1
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 
@@ -94,13 +95,35 @@ class Problem:
     count: int = 1
     places: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        # Places come back from JSON as a list.
+        object.__setattr__(self, "places", tuple(self.places))
+
+    @property
+    def reason(self) -> str:
+        """What this problem has in common with others."""
+        return self.cause or self.found
+
+    @property
+    def needs_action(self) -> bool:
+        """Whether something was left out or must be looked at; a mere note has no advice."""
+        return bool(self.advice)
+
+    def rows(self) -> tuple[str, ...]:
+        """Return the first places within the file."""
+        return self.places or ((f"row {self.row}",) if self.row is not None else ())
+
+    def files_and_rows(self) -> tuple[str, ...]:
+        """Return the first places, each with the file."""
+        return tuple(f"{self.file} {row}" for row in self.rows()) or (self.file,)
+
     @property
     def message(self) -> str:
         """What was found and what to do, as one sentence."""
         found = self.found
         if self.count > 1:
             places = f", first at {', '.join(self.places)}" if self.places else ""
-            found = f"{found} (the first of {self.count}{places})"
+            found = f"{found} ({self.count} of these{places})"
         elif self.places and self.row is None:
             found = f"{found} (at {self.places[0]})"
         return f"{found}: {self.advice}" if self.advice else found
@@ -115,25 +138,69 @@ MOST_PLACES = 3
 
 def grouped(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """Return one problem for each cause, file and field, with a count and the first places."""
-    groups: dict[tuple[str, str, str, str], list[Problem]] = {}
+    return _joined(problems, lambda problem: (problem.file, problem.field), Problem.rows)
+
+
+def by_cause(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return one problem for each cause over all files, as a list for people has them.
+
+    Of one cause the first file and the first places stand for the rest; what has no cause in common
+    with others stays apart.
+    """
+    return _joined(
+        grouped(problems),
+        lambda problem: () if problem.cause else (problem.file, problem.field),
+        Problem.files_and_rows,
+    )
+
+
+def as_lines(problems: Iterable[Problem], most: int, all_are_in: str) -> list[str]:
+    """Return problems by cause as lines of text, at most so many.
+
+    The last line says how many are not shown, and where all are.
+    """
+    causes = by_cause(problems)
+    shown = causes if len(causes) <= most else causes[: most - 1]
+    # A file's or a library's own words may have line ends.
+    lines = [" ".join(str(problem).split()) for problem in shown]
+    rest = sum(problem.count for problem in causes[len(shown) :])
+    return [*lines, f"... and {rest} more ({all_are_in})"] if rest else lines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReasonCount:
+    """How many things were left out, or must be looked at, for one reason."""
+
+    reason: str
+    count: int
+
+
+def counts_by_reason(problems: Iterable[Problem]) -> tuple[ReasonCount, ...]:
+    """Count the problems that need somebody's action by their reason, most first."""
+    counts = Counter[str]()
     for problem in problems:
-        key = (problem.file, problem.field, problem.cause or problem.found, problem.advice)
-        groups.setdefault(key, []).append(problem)
+        if problem.needs_action:
+            counts[problem.reason] += problem.count
+    return tuple(ReasonCount(reason=reason, count=count) for reason, count in counts.most_common())
+
+
+def _joined(
+    problems: Iterable[Problem],
+    apart: Callable[[Problem], tuple[str, ...]],
+    places: Callable[[Problem], tuple[str, ...]],
+) -> tuple[Problem, ...]:
+    groups: dict[tuple[str, ...], list[Problem]] = {}
+    for problem in problems:
+        groups.setdefault((problem.reason, problem.advice, *apart(problem)), []).append(problem)
     return tuple(
         group[0]
         if len(group) == 1
         else replace(
             group[0],
             count=sum(problem.count for problem in group),
-            places=tuple(
-                dict.fromkeys(
-                    place
-                    for problem in group
-                    for place in (
-                        problem.places or ((f"row {problem.row}",) if problem.row else ())
-                    )
-                )
-            )[:MOST_PLACES],
+            places=tuple(dict.fromkeys(at for problem in group for at in places(problem)))[
+                :MOST_PLACES
+            ],
         )
         for group in groups.values()
     )
@@ -154,10 +221,8 @@ class CohortInvalid(ContractError):
         self.args = (self.problems,)
 
     def __str__(self) -> str:
-        shown = "\n".join(f"  {problem}" for problem in self.problems[: self.SHOWN])
-        rest = len(self.problems) - self.SHOWN
-        more = f"\n  ... and {rest} more (--json lists all)" if rest > 0 else ""
-        return f"{self.reason}:\n{shown}{more}"
+        lines = as_lines(self.problems, self.SHOWN, "--json lists all")
+        return "\n  ".join([f"{self.reason}:", *lines])
 
 
 class SourceUnreadable(ContractError):

@@ -19,7 +19,8 @@ from contracts.task import Sensitive
 from contracts.vocabulary import NOT_RECORDED, Kind, vocabulary
 
 NO_WEARABLE = "no wearable"
-"""The group of those without a day of wearable data."""
+"""The group of those without a day of wearable data. Those whose wearable data come without a
+judgement of wear are not in it: of them it is not recorded how much they wore."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +46,14 @@ class Bands:
         Whether the number is a share, written in per cent.
     missing
         Label of those without a number.
+    absent
+        Label of those of whom there can't be a number; empty where there are none.
     """
 
     edges: tuple[float, ...]
     is_share: bool = False
     missing: str = NOT_RECORDED
+    absent: str = ""
 
     @property
     def edge_texts(self) -> tuple[str, ...]:
@@ -58,13 +62,14 @@ class Bands:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Labels from the lowest band to the highest, then the one for a missing number."""
+        """Labels from the lowest band to the highest, then those of people without a number."""
         text = self.edge_texts
         return (
             f"under {text[0]}",
             *(f"{low} to under {high}" for low, high in pairwise(text)),
             f"{text[-1]} and over",
             self.missing,
+            *((self.absent,) if self.absent else ()),
         )
 
     def label(self, numbers_N: NDArray[np.float64]) -> NDArray[np.object_]:
@@ -82,7 +87,7 @@ def bands_of(attribute: Sensitive) -> Bands | None:
     if not attribute.bands:
         return None
     if vocabulary()[attribute.code].kind is Kind.DAILY:
-        return Bands(edges=attribute.bands, is_share=True, missing=NO_WEARABLE)
+        return Bands(edges=attribute.bands, is_share=True, absent=NO_WEARABLE)
     return Bands(edges=attribute.bands)
 
 

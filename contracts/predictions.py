@@ -29,6 +29,8 @@ Optional columns; metrics that need one are reported as not available without it
 `explanation_gap`            |sum of contributions - forecast|, points; NaN where not explained
 `explanation_instability`    mean change of the contributions, points, when every reading is shifted
                              by a tenth of its spread between people; NaN where not explained
+`subject_label`              the source's identifier of the subject, in the table that `evaluate`
+                             writes; audits do not need it and do not keep it
 ===========================  ====================================================================
 
 A task that forecasts only milestones has none of `last_score`, `truth` and the quantiles.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -21,7 +21,7 @@ import pyarrow.compute
 import pyarrow.parquet as pq
 
 from contracts.cohort import CODE, SUBJECT, TEXT, TIME, Cohort
-from contracts.errors import ContractError, Problem
+from contracts.errors import ContractError, Problem, grouped
 from features.cohort import read_cohort, replace_events
 from features.minutes import CONSTANTS, MINUTES_FOLDER, QUERY, days_of, minute_files
 from features.plausibility import plausible_events
@@ -82,13 +82,20 @@ def extract(folder: Path, runner: ExtractionRunner | None = None) -> Extracted:
     problems = list((runner or extract_locally)(pending, days))
     after = read_days(folder)
     cohort = read_cohort(folder)
+    problems = [_with_subject(problem, cohort) for problem in problems]
     events, excluded = plausible_events(_replaced(cohort.events, before, after))
     return Extracted(
         cohort=replace_events(folder, events),
         extracted=len(pending) - len(problems),
         kept=len(files) - len(pending),
-        problems=(*problems, *(part.as_problem() for part in excluded)),
+        problems=grouped([*problems, *(part.as_problem() for part in excluded)]),
     )
+
+
+def _with_subject(problem: Problem, cohort: Cohort) -> Problem:
+    """Name the subject of a file of minutes as its source does: the file has only the number."""
+    label = cohort.label(int(problem.file.partition(".")[0]))
+    return replace(problem, found=f"{problem.found} (subject {label})")
 
 
 def pending_files(files: Sequence[Path], days: Path) -> list[Path]:

@@ -10,10 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from contracts.cohort import CODE, NUMBER, SUBJECT, TEXT
-from contracts.groups import bands_of
+from contracts.groups import NO_WEARABLE, Bands, bands_of
 from contracts.task import Sensitive, Task
 from contracts.vocabulary import NOT_RECORDED, Kind, vocabulary
 from features.timeline import Timeline
+
+THERAPY = "therapy"
+"""Modality of daily values that no wearable gives."""
 
 WORN_DAY_HOURS = 10.0
 """A day counts as worn from this wear time on (common practice since Troiano 2008)."""
@@ -36,7 +39,7 @@ def groups(
         bands = bands_of(attribute)
         if bands is not None and vocabulary()[attribute.code].kind is Kind.DAILY:
             by_origin = [
-                bands.label(_worn_share(timeline, task, attribute, int(day))) for day in origin_O
+                _wear_group(timeline, task, attribute, bands, int(day)) for day in origin_O
             ]
             columns[attribute.name] = np.stack(by_origin, axis=1).reshape(-1)
         else:
@@ -54,21 +57,30 @@ def _person_group(
     return bands.label(values[NUMBER].reindex(subjects_P).to_numpy(dtype=np.float64))
 
 
-def _worn_share(
-    timeline: Timeline, task: Task, attribute: Sensitive, origin: int
-) -> NDArray[np.float64]:
-    """Return the share of worn days from the first day with a device up to the origin; else NaN."""
+def wearable_codes(task: Task) -> tuple[str, ...]:
+    """Return the daily inputs that a wearable measures, and not a therapist."""
+    words = vocabulary()
+    return tuple(code for code in task.inputs.daily if words[code].modality != THERAPY)
+
+
+def _wear_group(
+    timeline: Timeline, task: Task, attribute: Sensitive, bands: Bands, origin: int
+) -> NDArray[np.object_]:
+    """Band the share of worn days from the first day whose wear was judged up to the origin."""
     days = task.inputs.past_days
     day_N = timeline.day_N - (origin - days + 1)
-    daily_N = timeline.places_in(task.inputs.daily) >= 0
-    inside_N = daily_N & (day_N >= 0) & (day_N < days)
-    wear_N = timeline.places_in((attribute.code,)) >= 0
-    any_PT, worn_PT = (
+    inside_N = (day_N >= 0) & (day_N < days)
+    device_N = inside_N & (timeline.places_in(wearable_codes(task)) >= 0)
+    judged_N = inside_N & (timeline.places_in((attribute.code,)) >= 0)
+    device_PT, judged_PT, worn_PT = (
         _grid(timeline, day_N, rows_N, days)
-        for rows_N in (inside_N, inside_N & wear_N & (timeline.value_N >= WORN_DAY_HOURS))
+        for rows_N in (device_N, judged_N, judged_N & (timeline.value_N >= WORN_DAY_HOURS))
     )
-    length_P = np.where(any_PT.any(axis=1), days - any_PT.argmax(axis=1), np.nan)
-    return np.asarray(worn_PT.sum(axis=1) / length_P, dtype=np.float64)
+    # Nobody knows how long a device was worn whose values come without a judgement of wear.
+    length_P = np.where(judged_PT.any(axis=1), days - judged_PT.argmax(axis=1), np.nan)
+    label_P = bands.label(np.asarray(worn_PT.sum(axis=1) / length_P, dtype=np.float64))
+    has_device_P = device_PT.any(axis=1) | judged_PT.any(axis=1)
+    return np.where(has_device_P, label_P, NO_WEARABLE).astype(object)
 
 
 def _grid(

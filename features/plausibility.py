@@ -13,6 +13,7 @@ from contracts.vocabulary import Kind, vocabulary
 IMPOSSIBLE = "outside the plausible range"
 BEFORE_ONSET = "before the onset"
 REPEATED = "that are a day's second value of the same code"
+CAUSES = {reason: f"values {reason}" for reason in (IMPOSSIBLE, BEFORE_ONSET, REPEATED)}
 ADVICE = {
     IMPOSSIBLE: "check the entries and their units in the source",
     BEFORE_ONSET: "check these dates and the date of the onset",
@@ -32,8 +33,16 @@ class ExcludedValues:
 
     def as_problem(self) -> Problem:
         """Return it as an import reports it."""
-        found = f"{self.values} value(s) of {self.subjects} subject(s) {self.reason} were left out"
-        return Problem(file="*", row=None, field=self.code, found=found, advice=ADVICE[self.reason])
+        found = f"values {self.reason} were left out, of {self.subjects} subject(s)"
+        return Problem(
+            file="*",
+            row=None,
+            field=self.code,
+            found=found,
+            advice=ADVICE[self.reason],
+            cause=CAUSES[self.reason],
+            count=self.values,
+        )
 
 
 def plausible_events(events: pd.DataFrame) -> tuple[pd.DataFrame, list[ExcludedValues]]:

@@ -242,14 +242,29 @@ def _truth(timeline: Timeline, task: Task, origin: int) -> NDArray[np.float32]:
     return truth_PH
 
 
+def learnt_labels(layout: Layout) -> dict[str, set[str]]:
+    """Return the labels of each fact that a model has seen: to it any other is not known.
+
+    Left out of them all, a label such as "both" would look to the model like a known "neither".
+    """
+    labels: dict[str, set[str]] = {}
+    for covariate in layout.person_S:
+        if covariate.label is not None:
+            labels.setdefault(covariate.code, set()).add(covariate.label)
+    return labels
+
+
 def _person(
     facts: pd.DataFrame, subjects_P: NDArray[np.int64], layout: Layout
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     shape = (len(subjects_P), len(layout.person_S))
     person_PS = np.zeros(shape, dtype=np.float32)
     known_PS = np.zeros(shape, dtype=np.bool_)
+    labels = learnt_labels(layout)
     for s, covariate in enumerate(layout.person_S):
         values = facts[facts[CODE] == covariate.code]
+        if covariate.label is not None:
+            values = values[values[TEXT].isin(labels[covariate.code])]
         row = np.searchsorted(subjects_P, values[SUBJECT])
         known_PS[row, s] = True
         person_PS[row, s] = (

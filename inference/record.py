@@ -28,14 +28,14 @@ from contracts.cohort import (
     TIME,
 )
 from contracts.errors import CohortInvalid
-from contracts.groups import bands_of
+from contracts.groups import NO_WEARABLE, Bands, bands_of
 from contracts.observation import Observation
 from contracts.sequences import Layout, SequenceBatch
 from contracts.task import Sensitive, Task
 from contracts.vocabulary import NOT_RECORDED, Kind, vocabulary
 from features.checks import check_events
-from features.groups import WORN_DAY_HOURS
-from features.sequences import forecast_sequence, latest_origin
+from features.groups import WORN_DAY_HOURS, wearable_codes
+from features.sequences import forecast_sequence, latest_origin, learnt_labels
 
 
 def record_batch(
@@ -77,7 +77,7 @@ def record_events(enrolment_day: int, observations: Sequence[Observation]) -> pd
         },
         columns=list(COLUMNS),
     ).astype({NUMBER: "float64", TEXT: object})
-    if problems := check_events(events, file="request"):
+    if problems := check_events(events, file="request", dates_shifted=True):
         raise CohortInvalid(problems)
     return events
 
@@ -163,9 +163,10 @@ def _past(
 def _person(values: Values, layout: Layout) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     person_S = np.zeros(len(layout.person_S), dtype=np.float32)
     known_S = np.zeros(len(layout.person_S), dtype=np.bool_)
+    labels = learnt_labels(layout)
     for s, covariate in enumerate(layout.person_S):
-        if (fact := values.get((covariate.code, None))) is not None:
-            label = covariate.label
+        fact, label = values.get((covariate.code, None)), covariate.label
+        if fact is not None and (label is None or fact.label in labels[covariate.code]):
             known_S[s] = True
             person_S[s] = fact.value if label is None else fact.label == label
     return person_S, known_S
@@ -177,23 +178,18 @@ def _group(values: Values, attribute: Sensitive, start: int, task: Task) -> str:
     if bands is None:
         return NOT_RECORDED if fact is None or fact.label is None else fact.label
     if vocabulary()[attribute.code].kind is Kind.DAILY:
-        number = _worn_share(values, attribute, start, task)
-    else:
-        number = np.nan if fact is None or fact.value is None else fact.value
+        return _wear_group(values, attribute, bands, start, task)
+    number = np.nan if fact is None or fact.value is None else fact.value
     return str(bands.label(np.array([number]))[0])
 
 
-def _worn_share(values: Values, attribute: Sensitive, start: int, task: Task) -> float:
-    """Return the share of worn days since the first with a device; NaN where there is none."""
+def _wear_group(values: Values, attribute: Sensitive, bands: Bands, start: int, task: Task) -> str:
+    """Band the share of worn days since the first whose wear was judged."""
     end = start + task.inputs.past_days
-    daily = set(task.inputs.daily)
-    days = {(c, d) for c, d in values if c in daily and d is not None and start <= d < end}
-    first = min((d for _, d in days if d is not None), default=None)
-    if first is None:
-        return np.nan
-    worn = [
-        key
-        for key in days
-        if key[0] == attribute.code and (values[key].value or 0) >= WORN_DAY_HOURS
-    ]
-    return len(worn) / (end - first)
+    window = {(c, d): v.value for (c, d), v in values.items() if d is not None and start <= d < end}
+    judged = {day: hours for (code, day), hours in window.items() if code == attribute.code}
+    if not judged and not {code for code, _ in window} & set(wearable_codes(task)):
+        return NO_WEARABLE
+    worn = sum((hours or 0) >= WORN_DAY_HOURS for hours in judged.values())
+    share = worn / (end - min(judged)) if judged else np.nan
+    return str(bands.label(np.array([share]))[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,14 +13,22 @@ from types import ModuleType
 import pandas as pd
 
 from contracts.cohort import SUBJECT, Cohort, Provenance, RuleCount
-from contracts.errors import CohortInvalid, ContractError, Problem
+from contracts.errors import (
+    CohortInvalid,
+    ContractError,
+    Problem,
+    ReasonCount,
+    counts_by_reason,
+    grouped,
+)
 from features.cohort import IMPORT_REPORT, check_new, write_cohort
 from features.importing.assemble import assemble
 from features.importing.collect import collect, source_files
+from features.importing.copies import distinct_files, shared_problems
 from features.importing.import_map import ImportMap, read_import_map
 from features.importing.people import PeopleTable, read_people
 from features.importing.subject_jobs import JobRunner, job_results, jobs_by_subject
-from features.recording import Collected
+from features.recording import Collected, SourceFile
 from features.sources import formats, tables
 from features.sources.cohorts import (
     depresjon,
@@ -45,13 +53,19 @@ class Imported:
     read
         Files of which something was used.
     dropped, unreadable
-        What was left out of those, and files of which nothing could be used, with place and reason.
+        What was left out of those, and files of which nothing could be used, with place and reason;
+        grouped by cause.
     """
 
     cohort: Cohort
     read: tuple[str, ...]
-    dropped: tuple[Problem, ...]
-    unreadable: tuple[Problem, ...]
+    dropped: tuple[Problem, ...] = ()
+    unreadable: tuple[Problem, ...] = ()
+
+    @property
+    def left_out(self) -> tuple[ReasonCount, ...]:
+        """How many things were left out, or must be looked at, by reason."""
+        return counts_by_reason([*self.unreadable, *self.dropped])
 
 
 TABULAR: dict[str, Callable[[Path], tuple[pd.DataFrame, Provenance]]] = {
@@ -82,11 +96,14 @@ def import_source(
     format_name: str = formats.AUTO,
     map_file: Path | None = None,
     runner: JobRunner | None = None,
+    strict: bool = False,
 ) -> Imported:
     """Import a source; with the format `auto` its format is recognised by its content.
 
     Parameters
     ----------
+    strict
+        Write nothing if anything was left out or must be looked at.
     runner
         Collects the files elsewhere; by default they are collected in this process. What a runner
         collects is kept beside the destination until the cohort is written, so that an interrupted
@@ -97,8 +114,10 @@ def import_source(
     ContractError
         The source, the format's name or the map can't be used.
     CohortInvalid
-        Nothing usable was found: the problem of every file; nothing was written.
+        Nothing usable was found, or not all of it where `strict`: every problem; nothing was
+        written.
     """
+    check_new(destination)
     if format_name not in format_names():
         raise ContractError(
             f"{format_name!r} is not a known format", f"use one of {', '.join(format_names())}"
@@ -111,33 +130,50 @@ def import_source(
         )
     if read := TABULAR.get(chosen):
         events, provenance = read(source)
-        cohort = write_cohort(events, provenance, destination)
-        return Imported(cohort=cohort, read=(str(source),), dropped=(), unreadable=())
+        labels = {number: str(number) for number in events[SUBJECT].unique().tolist()}
+        cohort = write_cohort(events, provenance, destination, labels=labels)
+        return Imported(cohort=cohort, read=(str(source),))
+    target = Target(destination=destination, strict=strict)
     if chosen == tables.NAME:
-        found = tables.collect_tables(source)
-        plan = ImportMap(dates_shifted=found.dates_shifted)
+        of_tables = tables.collect_tables(source)
+        plan = ImportMap(dates_shifted=of_tables.dates_shifted)
         return write_collected(
-            found.collected, PeopleTable(), plan, destination,
-            name=found.provenance.name, origin=found.provenance,
+            of_tables.collected, PeopleTable(), plan, target,
+            name=of_tables.provenance.name, origin=of_tables.provenance,
         )  # fmt: skip
     if module := cohort_names().get(chosen):
+        import_map = ImportMap(dates_shifted=getattr(module, "NOMINAL_DATES", False))
         collected: Collected = module.collect(source)
-        return write_collected(collected, PeopleTable(), ImportMap(), destination, name=chosen)
+        return write_collected(collected, PeopleTable(), import_map, target, name=chosen)
     import_map = read_import_map(map_file)
     people = read_people(import_map, map_file.parent if map_file else source)
-    files = source_files(source, import_map)
+    found, notes = source_files(source, import_map, map_file)
+    distinct = distinct_files(found, import_map)
     results = destination.with_name(f".{destination.name}.collected")
-    collected = Collected()
+    collected = Collected(
+        dropped=[*notes, *distinct.notes], unreadable=list(distinct.contradictory)
+    )
     if runner is None:
-        for file in files:
+        for file in distinct.files:
             collected.add(collect(file, import_map, people.heights, chosen))
     else:
-        check_new(destination)
-        jobs = jobs_by_subject(files, import_map, people.heights, chosen, results)
+        jobs = jobs_by_subject(distinct.files, import_map, people.heights, chosen, results)
         runner(jobs)
         for result in job_results(jobs):
             collected.add(result)
-    imported = write_collected(collected, people, import_map, destination, name=source.name)
+    try:
+        imported = write_collected(
+            collected,
+            people,
+            import_map,
+            target,
+            name=source.resolve().name,
+            shared=distinct.shared,
+        )
+    except CohortInvalid:
+        # Only an interrupted import leaves what it has collected, so that it can continue.
+        shutil.rmtree(results, ignore_errors=True)
+        raise
     shutil.rmtree(results, ignore_errors=True)
     return imported
 
@@ -154,48 +190,83 @@ def _cohort_format(source: Path) -> str:
     return next(matching, formats.AUTO)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where a cohort is written, and whether anything may be left out of it."""
+
+    destination: Path
+    strict: bool = False
+
+
 def write_collected(
     collected: Collected,
     people: PeopleTable,
     import_map: ImportMap,
-    destination: Path,
+    target: Target,
     *,
     name: str,
     origin: Provenance | None = None,
+    shared: Sequence[Sequence[SourceFile]] = (),
 ) -> Imported:
     """Turn what was collected into a cohort folder.
 
     Parameters
     ----------
+    name
+        Of the source, and of a cohort whose map gives none.
     origin
         Where it comes from; by default recordings of the name.
+    shared
+        Files of the same content that are of several subjects.
     """
     with TemporaryDirectory() as folder:
         draft = Path(folder)
         events, ids, rules = assemble(collected, people, import_map, draft)
-        if events.empty or not collected.read:
-            raise CohortInvalid(collected.unreadable or _nothing(collected, rules.as_tuple()))
         used = set(events[SUBJECT])
-        _write_report(collected, {label: n for label, n in ids.items() if n in used}, draft)
+        labels = {number: label for label, number in ids.items() if number in used}
+        dropped = grouped([*collected.dropped, *shared_problems(shared, labels.values())])
+        unreadable = grouped(collected.unreadable)
+        problems = (*unreadable, *dropped)
+        if events.empty or not collected.read:
+            nothing = [_nothing(collected, rules.as_tuple())] if collected.read else []
+            raise CohortInvalid([*problems, *nothing])
+        if target.strict and any(problem.needs_action for problem in problems):
+            raise CohortInvalid([problem for problem in problems if problem.needs_action])
         provenance = origin or Provenance(
             name=import_map.name or name,
             source=f"recordings: {len(collected.read)} file(s) of {name}",
             simulated=False,
-            details={"dropped": len(collected.dropped), "unreadable": len(collected.unreadable)},
+            details={"dropped": _count(dropped), "unreadable": _count(unreadable)},
         )
-        provenance = replace(provenance, rules=(*provenance.rules, *rules.as_tuple()))
-        cohort = write_cohort(events, provenance, destination, extra_files=draft)
+        provenance = replace(
+            provenance,
+            rules=(*provenance.rules, *rules.as_tuple()),
+            dates_shifted=import_map.dates_shifted,
+        )
+        report = {
+            "subjects": {str(number): label for number, label in sorted(labels.items())},
+            "read": collected.read,
+            "dropped": [asdict(problem) for problem in dropped],
+            "unreadable": [asdict(problem) for problem in unreadable],
+            "left_out": [asdict(reason) for reason in counts_by_reason(problems)],
+        }
+        (draft / IMPORT_REPORT).parent.mkdir(parents=True, exist_ok=True)
+        (draft / IMPORT_REPORT).write_text(json.dumps(report, indent=1), "utf-8")
+        cohort = write_cohort(
+            events, provenance, target.destination, labels=labels, extra_files=draft
+        )
     return Imported(
-        cohort=cohort,
-        read=tuple(collected.read),
-        dropped=tuple(collected.dropped),
-        unreadable=tuple(collected.unreadable),
+        cohort=cohort, read=tuple(collected.read), dropped=dropped, unreadable=unreadable
     )
 
 
-def _nothing(collected: Collected, rules: tuple[RuleCount, ...]) -> list[Problem]:
+def _count(problems: Sequence[Problem]) -> int:
+    return sum(problem.count for problem in problems)
+
+
+def _nothing(collected: Collected, rules: tuple[RuleCount, ...]) -> Problem:
     counts = "; ".join(f"{rule.rule} ({rule.rows})" for rule in rules) or "no biomarker"
-    problem = Problem(
+    return Problem(
         file="*",
         row=None,
         field="*",
@@ -203,15 +274,3 @@ def _nothing(collected: Collected, rules: tuple[RuleCount, ...]) -> list[Problem
         f" ({counts})",
         advice="check that the files hold dated values or recordings",
     )
-    return [*collected.dropped, problem]
-
-
-def _write_report(collected: Collected, ids: dict[str, int], draft: Path) -> None:
-    (draft / "metadata").mkdir(parents=True, exist_ok=True)
-    record = {
-        "subjects": {str(number): label for label, number in sorted(ids.items())},
-        "read": collected.read,
-        "dropped": [asdict(problem) for problem in collected.dropped],
-        "unreadable": [asdict(problem) for problem in collected.unreadable],
-    }
-    (draft / IMPORT_REPORT).write_text(json.dumps(record, indent=1), "utf-8")

@@ -4,39 +4,39 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from contracts.cohort import (
     CODE,
     COLUMNS,
-    ENROLMENT,
     NUMBER,
-    ONSET,
     SUBJECT,
     TEXT,
     TIME,
     RuleCount,
 )
+from contracts.errors import Problem
 from contracts.vocabulary import vocabulary
 from features.biomarkers import posture, sleep, therapy, wear
 from features.biomarkers.heart import reserves
-from features.biomarkers.reduction import CLOCK_CHANGE, whole_subject
+from features.biomarkers.reduction import whole_subject
 from features.extract import DAYS_FOLDER, extract_locally, read_days
+from features.importing.dates import DEVICE_CHANGE, cut_at_death, dated
 from features.importing.import_map import ImportMap
 from features.importing.people import PeopleTable, matched_people
-from features.measurements.identity import similar_problems, subject_numbers
+from features.measurements.identity import of_somebody, similar_problems, subject_numbers
 from features.measurements.people import onset_problem
 from features.measurements.reconcile import reconcile
-from features.measurements.records import BIRTH_DATE, SUBJECT_LABEL, records
+from features.measurements.records import SUBJECT_LABEL, records
 from features.minutes import minute_files, write_minutes
 from features.plausibility import plausible_events
 from features.recording import Collected
 
-AGE, ARM = "REHABCAST//AGE", "REHABCAST//AFFECTED_ARM"
-DEVICE, DEVICE_CHANGE = "REHABCAST//DEVICE", "REHABCAST//DEVICE_CHANGE"
-NO_MEASUREMENT = (BIRTH_DATE, ONSET, ENROLMENT, CLOCK_CHANGE, DEVICE_CHANGE)
+ARM = "REHABCAST//AFFECTED_ARM"
+DEVICE = "REHABCAST//DEVICE"
 WRISTS = {"left": "left wrist", "right": "right wrist"}
+NO_SINGLE_SIDE = ("both", "neither")
+"""Affected arms that are known, and of which none is more affected than the other."""
 
 
 class RuleCounts:
@@ -71,13 +71,15 @@ def assemble(
     decided = reconcile([*collected.records, matched], dates_shifted=import_map.dates_shifted)
     collected.dropped += decided.problems
     collected.dropped += [onset_problem(choice, "*") for choice in decided.onset_choices]
-    known = decided.values
+    known, nobodys = of_somebody(decided.values)
+    collected.dropped += nobodys
+    collected.dropped += cut_at_death(collected, decided.deaths)
     recorded = collected.subjects()
     labels = {*recorded, *known[SUBJECT_LABEL]} - {""}
     collected.dropped += similar_problems(labels)
     ids = subject_numbers(labels)
-    affected = known.loc[known[CODE] == ARM, [SUBJECT_LABEL, TEXT]]
-    arms = dict(affected.itertuples(index=False, name=None))
+    arms = affected_wrists(known)
+    collected.dropped += without_arm_use(known, collected)
     tables = []
     for subject in sorted(recorded, key=lambda label: ids[label]):
         whole = whole_subject(collected, subject)
@@ -91,9 +93,13 @@ def assemble(
     events = pd.concat([*tables, known], ignore_index=True)
     events[SUBJECT] = events[SUBJECT_LABEL].map(ids)
     events = pd.concat([_days(draft, collected), events], ignore_index=True)[[*COLUMNS]]
-    events = events.astype({TIME: "datetime64[us]", NUMBER: float})
+    # Beside an empty table ids would become objects, or floats that are not exact.
+    events = events.astype({SUBJECT: "int64", TIME: "datetime64[us]", NUMBER: float})
+    names = {number: label for label, number in ids.items()}
     events = _adherence(events, import_map)
-    events = reserves(_dated(events, rules))
+    events, more = dated(events, names, rules.count)
+    collected.dropped += more
+    events = reserves(events)
     if len(events):
         events, excluded = plausible_events(events)
         collected.dropped += [values.as_problem() for values in excluded]
@@ -106,11 +112,11 @@ def assemble(
 def _recorded(collected: Collected) -> set[str]:
     """Return the identifiers of everybody of whom something was read."""
     stated = {label for table in collected.records for label in table[SUBJECT_LABEL].unique()}
-    return {*collected.minutes, *collected.daily, *collected.strides, *stated} - {""}
+    return {*collected.subjects(), *stated} - {""}
 
 
 def _minutes(
-    subject: str, joined: pd.DataFrame, arm: str, rules: RuleCounts
+    subject: str, joined: pd.DataFrame, wrist: str, rules: RuleCounts
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Judge wear and sleep of each device, choose the main one, and find exchanged devices."""
     tables = []
@@ -128,14 +134,51 @@ def _minutes(
     best = worn.groupby("placement")["worn"].sum().sort_index().idxmax()
     minutes["main"] = minutes["placement"] == best
     minutes["speaks_for_wear"] = wear_by_minute(minutes)
-    if arm in WRISTS and "use_s" in minutes:
-        minutes["other_use_s"] = unaffected_arm_use(minutes, WRISTS[arm])
+    if wrist and "use_s" in minutes:
+        minutes["other_use_s"] = unaffected_arm_use(minutes, wrist)
     if "n" in minutes:
         minutes["enmo_mg"] = 1000 * minutes["enmo_sum"] / minutes["n"]
         minutes["mad_mg"] = 1000 * minutes["mad_sum"] / minutes["n"]
     changes = _exchanged(subject, minutes)
     rules.count("wearable exchanged for another at the same placement", len(changes))
     return minutes, changes
+
+
+def affected_wrists(known: pd.DataFrame) -> dict[str, str]:
+    """Return the wrist of the affected arm of everybody of whom it is known and a single one.
+
+    Facts that contradict each other are not among the known ones; `1`, `2`, `both` and `neither`
+    name no wrist.
+    """
+    sides = known[(known[CODE] == ARM) & known[TEXT].isin(WRISTS)]
+    return {label: WRISTS[side] for label, side in sides[[SUBJECT_LABEL, TEXT]].to_numpy()}
+
+
+def without_arm_use(known: pd.DataFrame, collected: Collected) -> list[Problem]:
+    """Return who wore a device at each wrist and gets no arm use, because no side is certain."""
+    sides = dict(known.loc[known[CODE] == ARM, [SUBJECT_LABEL, TEXT]].to_numpy())
+    problems = []
+    for label, parts in sorted(collected.minutes.items()):
+        worn_at = {place for part in parts for place in part["placement"].unique()}
+        side = sides.get(label)
+        if side in WRISTS or not worn_at.issuperset(WRISTS.values()):
+            continue
+        stated = "not known" if side is None else repr(side)
+        certain = side in NO_SINGLE_SIDE
+        problems.append(
+            Problem(
+                file="*",
+                row=None,
+                field=ARM,
+                found=f"{label!r} wore a device at each wrist, but the affected arm is {stated}: no"
+                " arm use was computed",
+                advice="" if certain else "declare it as left or right in the people table",
+                cause="arm use needs one affected arm, no arm use"
+                if certain
+                else "affected arm not known, no arm use",
+            )
+        )
+    return problems
 
 
 def most_worn_maker(subject: str, minutes: pd.DataFrame) -> pd.DataFrame:
@@ -195,44 +238,3 @@ def _adherence(events: pd.DataFrame, import_map: ImportMap) -> pd.DataFrame:
             )
         )
     return pd.concat(tables, ignore_index=True)
-
-
-def _dated(events: pd.DataFrame, rules: RuleCounts) -> pd.DataFrame:
-    """Give everybody an onset and an enrolment, and turn birth dates into ages at onset."""
-    measured = events[events[TIME].notna() & ~events[CODE].isin(NO_MEASUREMENT)]
-    dates = {
-        code: events[events[CODE] == code].groupby(SUBJECT)[TIME].min()
-        for code in (ONSET, ENROLMENT)
-    }
-    first = measured.groupby(SUBJECT)[TIME].min().dt.normalize().combine_first(dates[ONSET])
-    undated = sorted(set(events[SUBJECT]) - set(first.index))
-    rules.count("subject with nothing dated: left out", len(undated))
-    events = events[events[SUBJECT].isin(first.index)]
-    # The first recorded day replaces a missing date: it is the earliest known of the subject.
-    onset = dates[ONSET].reindex(first.index).fillna(first)
-    enrolment = dates[ENROLMENT].reindex(first.index).fillna(np.maximum(first, onset))
-    for code, name in ((ONSET, "onset"), (ENROLMENT, "enrolment")):
-        lacking = int((~first.index.isin(dates[code].index)).sum())
-        rules.count(f"no {name} in the source: the first recorded day stands for it", lacking)
-    born = events[events[CODE] == BIRTH_DATE].groupby(SUBJECT)[TIME].first()
-    age = birthdays(born, onset.reindex(born.index))
-    age = age[~age.index.isin(events.loc[events[CODE] == AGE, SUBJECT])]
-    rest = events[~events[CODE].isin([BIRTH_DATE, ONSET, ENROLMENT])]
-    added = [
-        pd.DataFrame({SUBJECT: v.index, TIME: t, CODE: code, NUMBER: n, TEXT: None})
-        for code, v, t, n in (
-            (ONSET, onset, onset.to_numpy(), np.nan),
-            (ENROLMENT, enrolment, enrolment.to_numpy(), np.nan),
-            (AGE, age, pd.NaT, age.to_numpy()),
-        )
-        if len(v)
-    ]
-    return pd.concat([rest, *added], ignore_index=True)
-
-
-def birthdays(born: pd.Series, until: pd.Series) -> pd.Series:
-    """Return the age in years, a birthday on the day itself counted."""
-    later = (until.dt.month < born.dt.month) | (
-        (until.dt.month == born.dt.month) & (until.dt.day < born.dt.day)
-    )
-    return (until.dt.year - born.dt.year - later).astype(float)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from contracts.errors import ContractError, SourceUnreadable
+from contracts.errors import ContractError, Problem, SourceUnreadable
 from features.biomarkers import intensity, range_of_motion
 from features.biomarkers.reduction import reduce_reading
 from features.importing.import_map import ImportMap
@@ -17,10 +18,13 @@ from features.sources import formats
 from features.sources.signal_tables import read_signals
 
 
-def source_files(source: Path, import_map: ImportMap) -> list[SourceFile]:
-    """Return the files of a source: itself, or everything in the folder.
+def source_files(
+    source: Path, import_map: ImportMap, map_file: Path | None = None
+) -> tuple[list[SourceFile], list[Problem]]:
+    """Return the files of a source, itself or everything in the folder, and what was not opened.
 
-    A file in a sub-folder belongs to the subject that the first sub-folder names.
+    A file in a sub-folder belongs to the subject that the first sub-folder names, one that lies in
+    the source itself to the subject that its name without the extension names. Links are followed.
 
     Raises
     ------
@@ -29,21 +33,63 @@ def source_files(source: Path, import_map: ImportMap) -> list[SourceFile]:
     """
     if not source.exists():
         raise ContractError(f"{source}: does not exist", "check the path")
-    paths = [source] if source.is_file() else sorted(p for p in source.rglob("*") if p.is_file())
     base = source.parent if source.is_file() else source
+    paths, notes = ([source], []) if source.is_file() else _files_below(source)
+    own = {map_file.resolve()} if map_file else set()
+    if import_map.people:
+        own |= {(folder / import_map.people).resolve() for folder in (base, *_parent(map_file))}
     files = []
     for path in paths:
         parts = path.relative_to(base).parts
-        hidden = any(part.startswith(".") for part in parts)
-        if not hidden and parts != (import_map.people,):
-            name = "/".join(parts)
-            label = parts[0] if len(parts) > 1 else path.name.split(".")[0]
-            files.append(import_map.source_file(path, name, label))
+        if path.resolve() not in own:
+            label = parts[0] if len(parts) > 1 else subject_of(path.name)
+            files.append(import_map.source_file(path, "/".join(parts), label))
     if not files:
         raise ContractError(
             f"{source}: contains no files", "name a file or a folder with a folder per subject"
         )
-    return files
+    return files, notes
+
+
+def _parent(file: Path | None) -> tuple[Path, ...]:
+    return () if file is None else (file.parent,)
+
+
+def subject_of(file_name: str) -> str:
+    """Return the subject that a file's name names: all of it but the extension.
+
+    `P.01.csv` and `P.02.csv` are two people.
+    """
+    plain = file_name.removesuffix(".gz")
+    return plain.rpartition(".")[0] or plain
+
+
+def _files_below(folder: Path) -> tuple[list[Path], list[Problem]]:
+    """Return all files of a folder, with those that links lead to; hidden ones are only counted."""
+    paths: list[Path] = []
+    hidden = 0
+    for root, folders, names in os.walk(folder, followlinks=True):
+        here = Path(root).resolve()
+        hidden += sum(name.startswith(".") for name in (*folders, *names))
+        # A link to a folder around it would never end.
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and not here.is_relative_to((Path(root) / name).resolve())
+        )
+        visible = (Path(root) / name for name in names if not name.startswith("."))
+        # A broken link is reported as a file that can't be opened; a pipe would be waited for.
+        paths += [path for path in visible if path.is_file() or not path.exists()]
+    notes = [
+        Problem(
+            file="*",
+            row=None,
+            field="*",
+            found=f"{hidden} hidden file(s) or folder(s), whose names begin with a dot, were not"
+            " read",
+        )
+    ]
+    return sorted(paths), notes if hidden else []
 
 
 def collect(

@@ -1,7 +1,7 @@
 """Who a record is about: identifiers are text, as the source gives them.
 
-`01`, `1`, `007`, `12E4` and `A1 ` are five people. A cohort numbers its subjects, because its layout
-wants whole numbers; which number is whose stands in its metadata and in what people read.
+`01`, `1`, `007`, `12E4` and `A1 ` are five people. A cohort numbers its subjects, because its
+layout wants whole numbers; which number is whose stands in its metadata and in what people read.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 
+import pandas as pd
+
+from contracts.cohort import SUBJECT_LABEL
 from contracts.errors import Problem
 
 LONGEST_NUMBER = 15
@@ -62,6 +65,20 @@ def similar_problems(labels: Iterable[str]) -> list[Problem]:
         )
         for group in similar_labels(labels)
     ]
+
+
+def of_somebody(values: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
+    """Leave out values without a subject: nobody knows whose they are."""
+    nobody = values[SUBJECT_LABEL].str.strip() == ""
+    problem = Problem(
+        file="*",
+        row=None,
+        field="subject",
+        found="values without a subject were left out",
+        advice="fill in whose they are in the source",
+        count=int(nobody.sum()),
+    )
+    return values[~nobody], [problem] if nobody.any() else []
 
 
 def _loosened(label: str) -> str:

@@ -113,6 +113,52 @@ def plausible_values(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]
     return records[~bad & ~beside], problems
 
 
+def from_onset_on(
+    values: pd.DataFrame, measured: pd.DataFrame, onsets: pd.DataFrame
+) -> tuple[pd.DataFrame, list[Problem]]:
+    """Leave out values of days before a person's onset: a cohort follows a recovery from there.
+
+    Parameters
+    ----------
+    values
+        Values by day.
+    measured
+        The records that they were made from, with file and place. Years of a phone's records may
+        lie before an onset, so these become one problem for each file and code.
+    onsets
+        Records of onsets, one a person.
+    """
+    if onsets.empty:
+        return values, []
+    first = onsets.set_index(SUBJECT_LABEL)[TIME].dt.normalize().to_dict()
+    early, early_records = (
+        pd.to_datetime(table[TIME]).dt.normalize() < pd.to_datetime(table[SUBJECT_LABEL].map(first))
+        for table in (values, measured)
+    )
+    problems = []
+    for (file, code), rows in measured[early_records].groupby([FILE, CODE], sort=True):
+        row = rows.iloc[0]
+        problems.append(
+            Problem(
+                file=str(file) or "*",
+                row=row_of(row[PLACE]),
+                field=str(code),
+                found=f"{row[TIME]:%Y-%m-%d} lies before the onset of {row[SUBJECT_LABEL]!r} on"
+                f" {first[row[SUBJECT_LABEL]]:%Y-%m-%d}, the record was left out",
+                advice="check both dates if the value is of the time after the onset",
+                cause="values before the onset",
+                count=len(rows),
+                places=_places(rows),
+            )
+        )
+    return values[~early], problems
+
+
+def _places(rows: pd.DataFrame) -> tuple[str, ...]:
+    named = [place for place in rows[PLACE].head(MOST_PLACES) if place]
+    return tuple(place if row_of(place) is None else f"row {place}" for place in named)
+
+
 def _impossible(row: Mapping[Any, Any], unit: str) -> str:
     entry = vocabulary()[row[CODE]]
     return (

@@ -17,7 +17,7 @@ from contracts.errors import Problem
 from contracts.vocabulary import Kind, vocabulary
 from features.measurements.days import day_values
 from features.measurements.people import OnsetChoice, deaths, facts, is_fact, onsets
-from features.measurements.plausible import plausible_dates, plausible_values
+from features.measurements.plausible import from_onset_on, plausible_dates, plausible_values
 from features.measurements.records import (
     AMOUNT,
     DEATH,
@@ -91,6 +91,8 @@ def reconcile(tables: Sequence[pd.DataFrame], *, dates_shifted: bool = False) ->
     problems += more
     enrolled = person[person[CODE] == ENROLMENT]
     onset, choices = onsets(current[code == ONSET], enrolled, _last_scores(by_day_values))
+    by_day_values, more = from_onset_on(by_day_values, measured, onset)
+    problems += more
     other = current[~fact & ~daily.eq(True) & ~code.isin([ONSET, DEATH])]
     other = other.drop_duplicates([SUBJECT_LABEL, CODE, TIME])
     values = pd.concat(

@@ -13,9 +13,10 @@ from typing import Any
 
 import pandas as pd
 
+from contracts import cohort
 from contracts.cohort import CODE, NUMBER, TEXT, TIME
 
-SUBJECT_LABEL = "subject_label"
+SUBJECT_LABEL = cohort.SUBJECT_LABEL
 """Column of the subject's identifier in the source, as text and unchanged."""
 
 END, AMOUNT, SOURCE = "end", "amount", "source"

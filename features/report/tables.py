@@ -12,6 +12,7 @@ from contracts.cohort import CODE, ENROLMENT, NUMBER, SUBJECT, TEXT, TIME, WEAR_
 from contracts.errors import Problem
 from contracts.vocabulary import NOT_RECORDED, Kind, vocabulary
 from features.groups import WORN_DAY_HOURS
+from features.plausibility import CAUSES
 
 EVERYBODY = "everybody"
 MOST_LABELS = 8
@@ -165,13 +166,13 @@ def losses(
     dropped, unreadable
         Problems of the import: what was left out, and files that were not imported.
     rules
-        Rules of the import, whose problems of many files (`*`) are not repeated.
+        Rules of the import; what they counted of many files (`*`) is not repeated.
     """
     by_file = [
-        {"what": what, "file": p.file, "field": p.field, "reason": p.message, "rows": 1}
+        {"what": what, "file": p.file, "field": p.field, "reason": p.message, "rows": p.count}
         for what, problems in (("file not imported", unreadable), ("left out or noted", dropped))
         for p in problems
-        if p.file != "*"
+        if p.file != "*" or p.cause not in CAUSES.values()
     ]
     by_rule = [
         {"what": "rule", "file": "*", "field": "", "reason": rule.rule, "rows": rule.rows}

@@ -49,4 +49,5 @@ def provenance(subjects: int, seed: int, scenario: Scenario) -> Provenance:
         source=f"rehabcast simulator, scenario {scenario.name!r}, seed {seed}",
         simulated=True,
         details={"subjects": subjects, "seed": seed, "scenario": scenario.as_record()},
+        dates_shifted=True,
     )

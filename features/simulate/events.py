@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from contracts.cohort import ENROLMENT, NOMINAL_ONSET, ONSET, WEAR_TIME
 from contracts.vocabulary import vocabulary
-from features.cohort import EVENT_SCHEMA
+from features.cohort.data_file import EVENT_SCHEMA
 from features.simulate.channels import CHANNELS, WALKING_CHANNELS
 from features.simulate.scales import SCALES
 from features.simulate.subjects import Subjects

@@ -19,7 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contracts.errors import ContractError
-from features.cohort import new_cohort, write_events
+from features.cohort import new_cohort
+from features.cohort.data_file import write_events
 from features.simulate import provenance
 from features.simulate.events import shard_events
 from features.simulate.realism import GATE_SUBJECTS, Sample, sample

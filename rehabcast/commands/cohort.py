@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,21 +10,41 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from contracts.cohort import RuleCount
-from contracts.errors import Problem
+from contracts.cohort import SUBJECTS_FILE, RuleCount
+from contracts.errors import CohortInvalid, ContractError, Problem, ReasonCount, as_lines
 from rehabcast.commands import simulation
 from rehabcast.commands.engine import Engine, EngineOption, RayAddress
 from rehabcast.output import IF_PRESENT, INLINE, AsJson, emit, stderr_console
 
 if TYPE_CHECKING:
     from contracts.cohort import Cohort
+    from features.cohort.summary import CohortSummary
     from features.importing import Imported
-    from features.summary import CohortSummary
 
 app = typer.Typer(no_args_is_help=True, help="Import, simulate, validate and export cohorts.")
-MOST_PROBLEMS_PRINTED = 20
+MOST_PROBLEMS_PRINTED = CohortInvalid.SHOWN
 
-Destination = Annotated[Path, typer.Argument(help="New cohort folder; must not exist yet.")]
+
+def named_path(written: str) -> Path:
+    """Return a path that was given; an empty one would be the current folder.
+
+    Raises
+    ------
+    ContractError
+        It is empty, as a shell gives it for a variable that is not set.
+    """
+    if not written.strip():
+        raise ContractError("a path is empty", "name a file or a folder; the current one is .")
+    return Path(written)
+
+
+Destination = Annotated[
+    Path, typer.Argument(parser=named_path, help="New cohort folder; must not exist yet.")
+]
+
+CohortFolder = Annotated[
+    Path, typer.Argument(parser=named_path, help="Cohort folder (MEDS layout).")
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,18 +59,28 @@ class ValidCohort:
         Its folder, and what is in it.
     rules
         Rules that the importer applied to the source, and how many rows each affected.
+    notes
+        What is worth knowing of the cohort's own files.
+    subjects_file
+        Where it stands whose number is whose; None where the source's own identifiers are the
+        numbers.
     read, dropped, unreadable
         Of an import: files that were read, what was left out of them, and files that gave nothing;
         None for a cohort that was only validated.
+    left_out
+        Of an import: how many things were left out, or must be looked at, by reason.
     """
 
     valid: bool = True
     cohort: Path
     summary: CohortSummary = field(metadata=INLINE)
     rules: tuple[RuleCount, ...]
+    notes: tuple[Problem, ...] = ()
+    subjects_file: Path | None = None
     read: tuple[str, ...] | None = field(default=None, metadata=IF_PRESENT)
     dropped: tuple[Problem, ...] | None = field(default=None, metadata=IF_PRESENT)
     unreadable: tuple[Problem, ...] | None = field(default=None, metadata=IF_PRESENT)
+    left_out: tuple[ReasonCount, ...] | None = field(default=None, metadata=IF_PRESENT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,27 +101,36 @@ def import_(
         ),
     ],
     source: Annotated[
-        Path, typer.Argument(help="File, folder of files, or folder with one folder per subject.")
+        Path,
+        typer.Argument(
+            parser=named_path, help="File, folder of files, or folder with one folder per subject."
+        ),
     ],
     destination: Destination,
     map_file: Annotated[
         Path | None,
         typer.Option("--map", help="TOML file with what the files do not say (docs/importing.md)."),
     ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict", help="Write nothing if anything was left out or must be looked at."
+        ),
+    ] = False,
     engine: EngineOption = Engine.LOCAL,
     ray_address: RayAddress = None,
     as_json: AsJson = False,
 ) -> None:
     """Read a source and write a validated cohort; lists what was left out, and where it was.
 
-    Exits 0 only when something valid was imported.
+    Exits 0 only when something valid was imported, and with --strict only when all of it was.
     """
     from features.importing import import_source
     from features.ray_runners import collect_on_ray
 
     run = collect_on_ray(ray_address) if engine is Engine.RAY else None
     imported = import_source(
-        source, destination, format_name=format_name, map_file=map_file, runner=run
+        source, destination, format_name=format_name, map_file=map_file, runner=run, strict=strict
     )
     _print(valid_cohort(imported.cohort, destination, imported), as_json=as_json)
 
@@ -102,14 +142,16 @@ app.command()(simulation.draw)
 
 @app.command("export")
 def export_cohort(
-    folder: Annotated[Path, typer.Argument(help="Cohort folder (MEDS layout).")],
-    destination: Annotated[Path, typer.Argument(help="New folder; must not exist yet.")],
+    folder: CohortFolder,
+    destination: Annotated[
+        Path, typer.Argument(parser=named_path, help="New folder; must not exist yet.")
+    ],
     form: Annotated[str, typer.Option("--format", help="meds or csv.")] = "meds",
     as_json: AsJson = False,
 ) -> None:
     """Write a cohort for other programs: a plain MEDS folder, or CSV tables."""
     from features.cohort import read_cohort
-    from features.export import export
+    from features.cohort.export import export
 
     files = tuple(export(read_cohort(folder), folder, destination, form))
     emit(ExportedCohort(files=files), "\n".join(map(str, files)), as_json=as_json)
@@ -117,7 +159,7 @@ def export_cohort(
 
 @app.command()
 def validate(
-    folder: Annotated[Path, typer.Argument(help="Cohort folder (MEDS layout).")],
+    folder: CohortFolder,
     as_json: AsJson = False,
 ) -> None:
     """Check a cohort against its contract; list every problem with file, row and field."""
@@ -128,34 +170,55 @@ def validate(
 
 def valid_cohort(cohort: Cohort, folder: Path, imported: Imported | None = None) -> ValidCohort:
     """Return what is in a valid cohort, and what an import left out of it."""
-    from features.summary import summarise
+    from features.cohort.summary import summarise
 
     return ValidCohort(
         cohort=folder,
         summary=summarise(cohort),
         rules=tuple(cohort.provenance.rules),
+        notes=cohort.notes,
+        subjects_file=folder / SUBJECTS_FILE if is_numbered(cohort) else None,
         read=None if imported is None else imported.read,
         dropped=None if imported is None else imported.dropped,
         unreadable=None if imported is None else imported.unreadable,
+        left_out=None if imported is None else imported.left_out,
     )
+
+
+def is_numbered(cohort: Cohort) -> bool:
+    """Tell whether a subject's number is another than the identifier that the source gives."""
+    return any(label != str(number) for number, label in cohort.labels.items())
 
 
 def _print(result: ValidCohort, *, as_json: bool) -> None:
     emit(result, cohort_table(result), as_json=as_json)
-    if not as_json:
-        _print_problems("left out, or worth knowing", result.dropped or ())
-        _print_problems("files not imported", result.unreadable or ())
-        stderr_console.print(f"{result.cohort} is a valid cohort.")
-
-
-def _print_problems(title: str, problems: tuple[Problem, ...]) -> None:
-    if not problems:
+    if as_json:
         return
-    stderr_console.print(f"{title} ({len(problems)}):", markup=False)
-    for problem in problems[:MOST_PROBLEMS_PRINTED]:
-        stderr_console.print(f"  {problem}", markup=False)
-    if (more := len(problems) - MOST_PROBLEMS_PRINTED) > 0:
-        stderr_console.print(f"  ... and {more} more (metadata/import.json)")
+    _print_problems("left out, or worth knowing", [*(result.dropped or ()), *result.notes])
+    _print_problems("files not imported", result.unreadable or ())
+    if result.subjects_file:
+        _say(
+            f"{result.summary.subjects} subject(s) were numbered;"
+            f" {result.subjects_file} says whose number is whose."
+        )
+    if result.left_out:
+        _say(f"left out, or to be looked at, by reason ({sum(r.count for r in result.left_out)}):")
+        for reason in result.left_out[:MOST_PROBLEMS_PRINTED]:
+            _say(f"  {reason.count:,}  {' '.join(reason.reason.split())}")
+        if (rest := len(result.left_out) - MOST_PROBLEMS_PRINTED) > 0:
+            _say(f"  ... and {rest} other reasons (metadata/import.json)")
+    _say(f"{result.cohort} is a valid cohort.")
+
+
+def _print_problems(title: str, problems: Sequence[Problem]) -> None:
+    if problems:
+        _say(f"{title} ({sum(problem.count for problem in problems)}):")
+        for line in as_lines(problems, MOST_PROBLEMS_PRINTED, "metadata/import.json"):
+            _say(f"  {line}")
+
+
+def _say(text: str) -> None:
+    stderr_console.print(text, markup=False, highlight=False)
 
 
 def cohort_table(result: ValidCohort) -> Table:

@@ -85,11 +85,11 @@ def demo(
 
     subject = _unseen_subject(version, demo_cohort, forecast_task)
     request = forecast_request(
-        demo_cohort, subject, as_of_day=forecast_task.origins_days[0], weeks=None
+        demo_cohort, demo_cohort.label(subject), as_of_day=forecast_task.origins_days[0], weeks=None
     )
     stderr_console.print(
-        f"Starting the service to request a forecast for subject {subject}, who was held out of"
-        " training ..."
+        f"Starting the service to request a forecast for subject {demo_cohort.label(subject)}, who"
+        " was held out of training ..."
     )
     token = secrets.token_urlsafe(24)
     with running_service(_free_port(), settings.home / "demo-service.log", token) as address:

@@ -69,6 +69,7 @@ def run_evaluation(model_version: str, folder: Path, output: Path) -> Evaluation
     IntegrityError
         The bundle's signature is missing or not valid, or a byte was changed.
     """
+    from contracts.cohort import SUBJECT, SUBJECT_LABEL
     from features.cohort import read_cohort
     from rehabcast.signed_artifacts import open_bundle
     from training.comparison.evaluate import scores_by_horizon
@@ -78,7 +79,8 @@ def run_evaluation(model_version: str, folder: Path, output: Path) -> Evaluation
     bundle = open_bundle(settings, find(settings.store, model_version))
     cohort = read_cohort(folder)
     table = _predictions(bundle, cohort)
-    table.to_parquet(output, index=False)
+    label = table[SUBJECT].map({n: cohort.label(n) for n in table[SUBJECT].unique().tolist()})
+    table.assign(**{SUBJECT_LABEL: label}).to_parquet(output, index=False)
     return Evaluation(
         model_version=model_version,
         bundle_digest=bundle.digest,

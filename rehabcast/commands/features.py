@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from contracts.errors import Problem
+from contracts.errors import CohortInvalid, Problem, as_lines
 from rehabcast.commands.engine import Engine, EngineOption, RayAddress
 from rehabcast.output import AsJson, emit, stderr_console
 
@@ -75,8 +75,8 @@ def extract_features(
     table.add_row("digest", result.digest[:16])
     emit(result, table, as_json=as_json)
     if not as_json:
-        for problem in result.problems:
-            stderr_console.print(f"  {problem}", markup=False)
+        for line in as_lines(result.problems, CohortInvalid.SHOWN, "--json lists all"):
+            stderr_console.print(f"  {line}", markup=False)
 
 
 @app.command("report")

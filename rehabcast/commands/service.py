@@ -16,7 +16,17 @@ import httpx
 import pandas as pd
 import typer
 
-from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, SUBJECT, TEXT, TIME, Cohort
+from contracts.cohort import (
+    CODE,
+    ENROLMENT,
+    NUMBER,
+    ONSET,
+    SUBJECT,
+    SUBJECTS_FILE,
+    TEXT,
+    TIME,
+    Cohort,
+)
 from contracts.errors import ContractError, EvidenceMissing, ServiceUnavailable
 from rehabcast.output import AsJson, emit, stderr_console
 from rehabcast.settings import Settings
@@ -119,7 +129,12 @@ def _wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path)
 
 
 def forecast(
-    subject: Annotated[int, typer.Option("--subject", help="Subject id in the cohort.")],
+    subject: Annotated[
+        str,
+        typer.Option(
+            "--subject", help="Identifier of the subject as its source has it (subject_label)."
+        ),
+    ],
     cohort: Annotated[Path, typer.Option("--cohort", help="Cohort folder with the record.")],
     as_of_day: Annotated[
         int | None,
@@ -167,9 +182,14 @@ def request_forecast(address: str, request: ForecastRequest, token: str | None) 
 
 
 def forecast_request(
-    cohort: Cohort, subject: int, *, as_of_day: int | None, weeks: int | None
+    cohort: Cohort, subject: str, *, as_of_day: int | None, weeks: int | None
 ) -> ForecastRequest:
     """Return one subject's record as a request to the service.
+
+    Parameters
+    ----------
+    subject
+        The subject's identifier in the source; its number where the cohort knows no other.
 
     Raises
     ------
@@ -179,12 +199,15 @@ def forecast_request(
     from contracts.observation import Observation
     from serving.schemas import ForecastRequest
 
-    record = cohort.events[cohort.events[SUBJECT] == subject]
-    if record.empty:
+    number = cohort.subject_of(subject)
+    if number is None:
         raise EvidenceMissing(
-            f"subject {subject} is not in cohort {cohort.provenance.name!r}",
-            "use a subject_id of the cohort's data",
+            f"subject {subject!r} is not in cohort {cohort.provenance.name!r}",
+            f"use a subject_label of its {SUBJECTS_FILE}"
+            if cohort.labels
+            else "use a subject_id of the cohort's data",
         )
+    record = cohort.events[cohort.events[SUBJECT] == number]
     dates = record.set_index(CODE)[TIME].dt.normalize()
     enrolment_day = (dates[ENROLMENT] - dates[ONSET]).days
     facts = record[~record[CODE].isin([ONSET, ENROLMENT])]
@@ -203,7 +226,7 @@ def forecast_request(
         )
     ]
     return ForecastRequest(
-        subject=str(subject),
+        subject=subject,
         enrolment_day=int(enrolment_day),
         observations=observations,
         explain_horizon_weeks=weeks,

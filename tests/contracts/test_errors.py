@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from contracts import errors
 from contracts.digests import PACKAGES
-from contracts.errors import CohortInvalid, Problem, RehabcastError, SourceUnreadable
+from contracts.errors import (
+    CohortInvalid,
+    Problem,
+    RehabcastError,
+    SourceUnreadable,
+    by_cause,
+    counts_by_reason,
+    grouped,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = st.text(min_size=1, max_size=40)
@@ -131,3 +139,69 @@ def test_no_reason_ends_in_an_advice() -> None:
 
 
 REASONS = {"reason", "found"}
+
+
+def row_problem(file: str, row: int, cause: str = "bad dates", found: str = "") -> Problem:
+    return Problem(
+        file=file, row=row, field="day", found=found or f"row {row} is bad", advice="mend it",
+        cause=cause,
+    )  # fmt: skip
+
+
+PLACED = st.lists(
+    st.tuples(st.sampled_from(["a.csv", "b.csv"]), st.integers(2, 99), st.sampled_from("xyz")),
+    max_size=40,
+).map(lambda rows: [row_problem(file, row, cause) for file, row, cause in rows])
+
+
+@given(PLACED)
+def test_grouping_counts_everything_once_and_again_changes_nothing(
+    problems: list[Problem],
+) -> None:
+    once = grouped(problems)
+    assert sum(problem.count for problem in once) == len(problems)
+    assert len(once) == len({(problem.file, problem.cause) for problem in problems})
+    assert grouped(once) == once
+    over_files = by_cause(problems)
+    assert len(over_files) == len({problem.cause for problem in problems})
+    assert sum(problem.count for problem in over_files) == len(problems)
+    counts = {reason.reason: reason.count for reason in counts_by_reason(problems)}
+    assert counts == {problem.cause: problem.count for problem in over_files}
+
+
+@given(PLACED)
+def test_a_group_names_the_first_places_and_of_several_files_the_files(
+    problems: list[Problem],
+) -> None:
+    for problem in by_cause(problems):
+        own = [p for p in problems if p.cause == problem.cause]
+        files = list(dict.fromkeys(p.file for p in own))
+        in_order = [p for file in files for p in own if p.file == file]
+        named = [f"{p.file} row {p.row}" if len(files) > 1 else f"row {p.row}" for p in in_order]
+        if len(own) > 1:
+            assert list(problem.places) == list(dict.fromkeys(named))[:3]
+            assert f"{len(own)} of these" in problem.message
+
+
+def test_what_has_no_cause_in_common_stays_apart() -> None:
+    columns = [
+        Problem(file="a", row=1, field=name, found="no such column", advice="add it")
+        for name in ("age", "sex")
+    ]
+    assert by_cause(columns) == tuple(columns)
+
+
+def test_an_invalid_cohort_prints_at_most_twenty_lines_and_the_true_count() -> None:
+    many = [row_problem("a.csv", 2, cause=f"cause {n % 30}", found="two\nlines") for n in range(95)]
+    lines = str(CohortInvalid(many)).splitlines()
+    assert lines[0].startswith("95 problem(s)")
+    assert len(lines) == 1 + 20
+    shown = sum(4 if n < 5 else 3 for n in range(19))
+    assert lines[-1] == f"  ... and {95 - shown} more (--json lists all)"
+
+
+def test_a_mere_note_needs_no_action_and_is_not_counted() -> None:
+    note = Problem(file="a", row=None, field="*", found="a copy of b")
+    assert not note.needs_action
+    assert counts_by_reason([note, row_problem("a", 3)])[0].count == 1
+    assert Problem(file="a", row=None, field="*", found="x", places=["row 3"]).places == ("row 3",)  # type: ignore[arg-type]

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, SUBJECT, TEXT, TIME
 from features.blocks import blocks_of_subjects
-from features.checks import check_blocks, check_events, is_sound
+from features.checks import check_events
+from features.cohort.file_checks import check_blocks, is_sound
 
 STEPS, SEX, AGE = "LOINC//41950-7", "REHABCAST//SEX", "REHABCAST//AGE"
 START = pd.Timestamp("2024-03-04")
@@ -73,7 +74,9 @@ def test_a_valid_cohort_passes_the_quick_check() -> None:
 
 
 def test_rows_are_counted_on_after_blocks_that_are_sound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("features.checks.blocks_of_subjects", lambda e: blocks_of_subjects(e, 8))
+    monkeypatch.setattr(
+        "features.cohort.file_checks.blocks_of_subjects", lambda e: blocks_of_subjects(e, 8)
+    )
     events = set_value(cohort(), 21, NUMBER, -5.0)
     assert len(blocks_of_subjects(events, 8)) == 3
     (problem,) = check_blocks(events, file="x")

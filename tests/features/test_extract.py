@@ -13,7 +13,7 @@ import pytest
 from contracts.cohort import CODE, NUMBER, SUBJECT, TIME, WEAR_TIME
 from contracts.errors import ContractError
 from features.cohort import read_cohort
-from features.export import export
+from features.cohort.export import export
 from features.extract import DAYS_FOLDER, extract, extract_batch, extract_locally
 from features.importing import import_source
 from features.minutes import MINUTES_FOLDER, minute_files

@@ -13,6 +13,7 @@ from contracts.errors import ForecastRefused
 from contracts.groups import NO_WEARABLE
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
+from contracts.vocabulary import NOT_RECORDED
 from features import sequences
 from features.blocks import blocks_of_subjects
 from features.sequences import (
@@ -26,6 +27,7 @@ from features.sequences import (
 SCORE = "REHABCAST//FUGL_MEYER_UE"
 STEPS = "LOINC//41950-7"
 WEAR = "REHABCAST//WEAR_TIME"
+THERAPY = "REHABCAST//THERAPY"
 
 
 def person(*observed: tuple[int, str, float], subject: int = 1, enrolled: int = 10) -> pd.DataFrame:
@@ -99,7 +101,7 @@ def slow_pair(
     codes = batch.layout.channels_C
     values = np.zeros((task.inputs.past_days, len(codes)), dtype=np.float32)
     seen = np.zeros(values.shape, dtype=bool)
-    scores, with_device, worn = {}, set(), set()
+    scores, with_device, judged, worn = {}, set(), set(), set()
     for row in record[record[TIME].notna()].to_dict("records"):
         day = (row[TIME].normalize() - dates[ENROLMENT].normalize()).days
         index = day - origin + task.inputs.past_days - 1
@@ -110,10 +112,12 @@ def slow_pair(
         if row[CODE] in codes:
             values[index, codes.index(row[CODE])] = row[NUMBER]
             seen[index, codes.index(row[CODE])] = True
-        if row[CODE] in task.inputs.daily:
+        if row[CODE] in task.inputs.daily and row[CODE] != THERAPY:
             with_device.add(index)
-            if row[CODE] == WEAR and np.float32(row[NUMBER]) >= 10:
-                worn.add(index)
+            if row[CODE] == WEAR:
+                judged.add(index)
+                if np.float32(row[NUMBER]) >= 10:
+                    worn.add(index)
     target = codes.index(SCORE)
     past = [day for day in range(task.inputs.past_days) if seen[day, target]]
     last = values[past[-1], target] if past else np.nan
@@ -123,13 +127,17 @@ def slow_pair(
         later = [d for d in scores if d > origin and start <= d < end and horizon.day > origin]
         near = min(later, key=lambda d: (abs(d - horizon.day), d), default=None)
         truth.append(np.nan if near is None else scores[near])
-    if not with_device:
-        return values, seen, last, truth, NO_WEARABLE
-    share = len(worn) / (task.inputs.past_days - min(with_device))
+    return values, seen, last, truth, slow_band(with_device, judged, worn, task)
+
+
+def slow_band(with_device: set[int], judged: set[int], worn: set[int], task: Task) -> str:
+    if not judged:
+        return NOT_RECORDED if with_device else NO_WEARABLE
+    share = len(worn) / (task.inputs.past_days - min(judged))
     (bands,) = (each.bands for each in task.sensitive if each.name == "wear band")
     under = next((n for n, edge in enumerate(bands) if share < edge), len(bands))
     labels = ["under 60%", "60% to under 90%", "90% and over"]
-    return values, seen, last, truth, labels[under]
+    return labels[under]
 
 
 @settings(max_examples=15)
@@ -236,10 +244,35 @@ def test_wear_is_banded_by_worn_days_and_its_absence_is_a_group(task: Task) -> N
         [
             person((0, SCORE, 20), (84, SCORE, 30), *half, subject=1),
             person((0, SCORE, 20), (84, SCORE, 30), subject=2),
+            person((0, SCORE, 20), (84, SCORE, 30), (-1, THERAPY, 45.0), subject=3),
         ]
     )
     at_start = at_origin(training_sequences(both, task), 0)
-    assert at_start.groups_B["wear band"].tolist() == ["under 60%", NO_WEARABLE]
+    assert at_start.groups_B["wear band"].tolist() == ["under 60%", NO_WEARABLE, NO_WEARABLE]
+
+
+def test_wear_that_nobody_judged_is_not_recorded_and_never_little(task: Task) -> None:
+    reported = [(day, STEPS, 4000.0) for day in range(-9, 1)]
+    judged_late = [(day, WEAR, 16.0) for day in range(-4, 1)]
+    people = [
+        person((0, SCORE, 20), (84, SCORE, 30), *days, subject=subject)
+        for subject, days in enumerate((reported, [*reported, *judged_late]), start=1)
+    ]
+    at_start = at_origin(training_sequences(pd.concat(people), task), 0)
+    assert at_start.groups_B["wear band"].tolist() == [NOT_RECORDED, "90% and over"]
+
+
+def test_a_label_that_a_model_never_saw_is_not_known_to_it(task: Task) -> None:
+    people = []
+    for subject, side in enumerate(("left", "right", "both"), start=1):
+        record = person((0, SCORE, 20), (84, SCORE, 30), subject=subject)
+        record.loc[len(record)] = (subject, pd.NaT, "REHABCAST//AFFECTED_ARM", np.nan, side)
+        people.append(record)
+    layout = training_sequences(pd.concat(people[:2]), task).layout
+    assert [covariate.label for covariate in layout.person_S] == ["left", "right"]
+    batch = at_origin(cohort_sequences(pd.concat(people), task, layout), 0)
+    assert batch.person_BS.tolist() == [[1, 0], [0, 1], [0, 0]]
+    assert batch.person_known_BS.tolist() == [[True, True], [True, True], [False, False]]
 
 
 def test_age_bands_are_half_open_and_missing_age_is_a_group(task: Task) -> None:

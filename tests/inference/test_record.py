@@ -18,6 +18,7 @@ CODES = st.sampled_from(
     [
         "REHABCAST//FUGL_MEYER_UE", "LOINC//41950-7", "REHABCAST//WEAR_TIME", "REHABCAST//AGE",
         "REHABCAST//SEX", "REHABCAST//SITE", "REHABCAST//SLEEP", "X//Y", "REHABCAST//ONSET",
+        "REHABCAST//AFFECTED_ARM", "REHABCAST//THERAPY",
     ]
 )  # fmt: skip
 
@@ -35,7 +36,7 @@ def observation(draw: st.DrawFn) -> Observation:
         code=code,
         day_since_onset=None if person != slip else draw(st.integers(0, 150)),
         value=draw(st.floats(low, high + slip)) if numeric else None,
-        label=None if numeric else draw(st.sampled_from(["female", "male", "A", None])),
+        label=None if numeric else draw(st.sampled_from(["female", "male", "both", "left", "A", None])),
     )
 
 

@@ -118,6 +118,7 @@ def import_nhanes_wrist(source: Path) -> tuple[pd.DataFrame, Provenance]:
         name=NAME,
         source=f"NHANES 2011-2014 wrist summaries, {FILE}",
         simulated=False,
+        dates_shifted=True,
         rules=(
             RuleCount(rule="not 50 to 79 years old: left out", rows=len(everybody) - len(of_age)),
             RuleCount(rule="under 3 valid days: left out", rows=len(of_age) - len(people)),

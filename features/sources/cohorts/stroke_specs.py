@@ -95,6 +95,7 @@ def import_stroke_specs(source: Path) -> tuple[pd.DataFrame, Provenance]:
         name=NAME,
         source=f"SPECS stroke recovery: {scales_file.name}, {person_file.name}",
         simulated=False,
+        dates_shifted=True,
         details={"evaluation_day": EVALUATION_DAY, "citation": "doi:10.1152/jn.00762.2018"},
         rules=_rules(scales, person, enrolled),
     )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from uuid import uuid4
 
 import meds
 import pandas as pd
-import pyarrow.parquet as pq
 
-from contracts.cohort import CODE, NUMBER, SUBJECT, TIME, Cohort
+from contracts.cohort import CODE, NUMBER, SUBJECT, SUBJECT_LABEL, TIME, Cohort
 from contracts.errors import ContractError
 from contracts.vocabulary import Kind, vocabulary
+from features.cohort.metadata import code_table
 
 
 def export(cohort: Cohort, folder: Path, destination: Path, form: str) -> list[Path]:
@@ -26,7 +27,8 @@ def export(cohort: Cohort, folder: Path, destination: Path, form: str) -> list[P
     form
         `meds`: data and metadata as MEDS has them, without minutes. `csv`: `events.csv` (all rows),
         `codes.csv` (name, unit and range of each code) and `days.csv` (one row per subject and day,
-        one column per daily code, empty where not measured).
+        one column per daily code, empty where not measured). Both tables name the subject as the
+        source does, beside its number.
 
     Returns
     -------
@@ -43,26 +45,36 @@ def export(cohort: Cohort, folder: Path, destination: Path, form: str) -> list[P
         )
     if form not in {"meds", "csv"}:
         raise ContractError(f"{form!r} is not an export format", "use meds or csv")
-    draft = destination.with_name(f".{destination.name}.draft")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    if form == "meds":
-        for part in (meds.data_subdirectory, "metadata"):
-            shutil.copytree(folder / part, draft / part)
-    else:
-        _csv(cohort, folder, draft)
-    draft.rename(destination)
+    draft = destination.with_name(f".{destination.name}.{uuid4().hex}.draft")
+    try:
+        draft.mkdir(parents=True)
+        if form == "meds":
+            for part in (meds.data_subdirectory, "metadata"):
+                if (folder / part).exists():
+                    shutil.copytree(folder / part, draft / part)
+        else:
+            _csv(cohort, draft)
+        draft.rename(destination)
+    except OSError as error:
+        raise ContractError(
+            f"{destination}: cannot be written ({error.strerror or error})",
+            "check the disk's free space and that you may write there",
+        ) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
     return sorted(path for path in destination.rglob("*") if path.is_file())
 
 
-def _csv(cohort: Cohort, folder: Path, destination: Path) -> None:
-    events = cohort.events
+def _csv(cohort: Cohort, destination: Path) -> None:
+    events = cohort.events.copy(deep=False)
+    labels = {number: cohort.label(number) for number in events[SUBJECT].unique()}
+    events.insert(1, SUBJECT_LABEL, events[SUBJECT].map(labels))
     events.to_csv(destination / "events.csv", index=False, date_format="%Y-%m-%dT%H:%M:%S")
-    codes = pq.read_table(folder / meds.code_metadata_filepath).to_pandas()
+    codes = code_table(events[CODE].unique()).to_pandas()
     codes.drop(columns="parent_codes").to_csv(destination / "codes.csv", index=False)
     words = vocabulary()
     daily = events[events[CODE].map(lambda code: words[code].kind is Kind.DAILY)]
     days = daily.assign(day=daily[TIME].dt.strftime("%Y-%m-%d")).pivot(
-        index=[SUBJECT, "day"], columns=CODE, values=NUMBER
+        index=[SUBJECT, SUBJECT_LABEL, "day"], columns=CODE, values=NUMBER
     )
     pd.DataFrame(days).to_csv(destination / "days.csv")

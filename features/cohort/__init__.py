@@ -1,12 +1,10 @@
-"""Reads, writes and sums up cohort folders in the MEDS layout."""
+"""Reads and writes cohort folders in the MEDS layout."""
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,47 +12,56 @@ import meds
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from flexible_schema import SchemaValidationError
 
 from contracts.cohort import (
     CODE,
     COLUMNS,
     NUMBER,
-    PROVENANCE_FILE,
     SUBJECT,
-    TEXT,
     TIME,
     Cohort,
     Provenance,
-    RuleCount,
 )
 from contracts.digests import folder_digest
 from contracts.errors import CohortInvalid, ContractError, Problem
 from contracts.vocabulary import vocabulary
-from features.checks import check_blocks, check_events, in_two_files, out_of_order
+from features.checks import check_events
+from features.cohort.data_file import (
+    EVENT_SCHEMA,
+    clock_notes,
+    read_events,
+    unreadable,
+    write_events,
+)
+from features.cohort.file_checks import check_file, in_two_files
+from features.cohort.metadata import (
+    check_labels,
+    check_metadata,
+    read_labels,
+    read_provenance,
+    write_metadata,
+)
 
 DATA_FILE = f"{meds.data_subdirectory}/0.parquet"
 IMPORT_REPORT = "metadata/import.json"
 """Report on each file of an import: read, left out in part, unreadable."""
 
-EVENT_SCHEMA = pa.schema(
-    zip(
-        COLUMNS,
-        (pa.int64(), pa.timestamp("us"), pa.string(), pa.float32(), pa.large_string()),
-        strict=True,
-    )
-)
-"""Columns of a data file, as MEDS has them."""
-
 
 def write_cohort(
-    events: pd.DataFrame, provenance: Provenance, folder: Path, *, extra_files: Path | None = None
+    events: pd.DataFrame,
+    provenance: Provenance,
+    folder: Path,
+    *,
+    labels: Mapping[int, str] | None = None,
+    extra_files: Path | None = None,
 ) -> Cohort:
     """Check events and write them as a cohort folder, completely or not at all.
 
     Parameters
     ----------
+    labels
+        The source's identifier of each subject; None where the numbers are the identifiers.
     extra_files
         Folder whose content is copied into the cohort folder: minutes, an import's report.
 
@@ -70,9 +77,13 @@ def write_cohort(
         The destination exists and is not an empty folder.
     """
     check_new(folder)
-    if problems := check_events(events, file=provenance.name):
+    labels = labels or {}
+    problems = check_labels(labels, events) + check_events(
+        events, file=provenance.name, labels=labels, dates_shifted=provenance.dates_shifted
+    )
+    if problems:
         raise CohortInvalid(problems)
-    with new_cohort(folder, provenance) as draft:
+    with new_cohort(folder, provenance, labels) as draft:
         write_events(_table(events), draft / DATA_FILE)
         if extra_files is not None:
             shutil.copytree(extra_files, draft, dirs_exist_ok=True)
@@ -80,7 +91,9 @@ def write_cohort(
 
 
 @contextmanager
-def new_cohort(folder: Path, provenance: Provenance) -> Iterator[Path]:
+def new_cohort(
+    folder: Path, provenance: Provenance, labels: Mapping[int, str] | None = None
+) -> Iterator[Path]:
     """Yield a draft folder for `write_events`; when the block ends it becomes the cohort.
 
     More than fits in memory is written in shards: subjects in ascending order, all events of a
@@ -89,27 +102,24 @@ def new_cohort(folder: Path, provenance: Provenance) -> Iterator[Path]:
     Raises
     ------
     ContractError
-        The destination exists and is not an empty folder.
+        The destination exists and is not an empty folder, or can't be written.
     """
     check_new(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
     draft = folder.with_name(f".{folder.name}.{uuid4().hex}.draft")
     try:
         for part in (meds.data_subdirectory, "metadata"):
             (draft / part).mkdir(parents=True)
         yield draft
-        _write_metadata(provenance, draft)
-        if folder.exists():
-            folder.rmdir()
+        write_metadata(provenance, labels or {}, draft)
+        # An empty folder of that name is replaced; one that was filled meanwhile is not.
         draft.rename(folder)
+    except OSError as error:
+        raise ContractError(
+            f"{folder}: cannot be written ({error.strerror or error})",
+            "check the disk's free space and that you may write there",
+        ) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-
-
-def write_events(events: pa.Table, file: Path) -> None:
-    """Write one data file of a draft cohort: `EVENT_SCHEMA`, sorted as `read_cohort` expects."""
-    meds.DataSchema.validate(events)
-    pq.write_table(events, file)
 
 
 def read_cohort(folder: Path) -> Cohort:
@@ -131,51 +141,64 @@ def read_cohort(folder: Path) -> Cohort:
             advice="name a cohort folder in the MEDS layout",
         )
         raise CohortInvalid([problem])
+    problems = check_metadata(folder)
+    provenance, labels = read_provenance(folder), read_labels(folder)
     parts: dict[str, pd.DataFrame] = {}
-    problems: list[Problem] = []
+    notes: list[Problem] = []
     for file in files:
         name = str(file.relative_to(folder))
         try:
             parts[name] = read_events(file)
+            notes += clock_notes(file, name)
         except (pa.ArrowException, OSError, SchemaValidationError, ValueError) as error:
-            problems.append(_unreadable(name, error))
+            problems.append(unreadable(name, error))
     if problems:
         raise CohortInvalid(problems)
     for name, part in parts.items():
-        problems += [*out_of_order(part, name), *check_blocks(part, file=name)]
-    problems += in_two_files(parts)
+        problems += check_file(
+            part, file=name, labels=labels, dates_shifted=provenance.dates_shifted
+        )
+        problems += check_labels(labels, part)
+    problems += in_two_files(parts, labels)
     if problems:
         raise CohortInvalid(problems)
     # Sorted file by file: sorting everything at once would hold it three times.
     tables = [_in_order(_typed(parts.pop(name))) for name in list(parts)]
     return Cohort(
         events=_in_order(pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]),
-        provenance=_read_provenance(folder),
+        provenance=provenance,
         digest=folder_digest(folder / meds.data_subdirectory),
+        labels=labels,
+        notes=tuple(notes),
     )
 
 
 def replace_events(folder: Path, events: pd.DataFrame) -> Cohort:
-    """Replace all events of a cohort folder.
+    """Replace all events of a cohort folder; who is who and where it comes from stay.
 
-    The new file is complete before the old ones are removed; a reader in between sees the old ones.
+    The new file is complete before it takes the place of an old one. Should the program end before
+    other old files are removed, subjects stand in two files and no reader accepts the cohort.
 
     Raises
     ------
     CohortInvalid
         The events break the contract; nothing was changed.
     """
-    if problems := check_events(events, file=folder.name):
+    provenance, labels = read_provenance(folder), read_labels(folder)
+    problems = check_labels(labels, events) + check_events(
+        events, file=folder.name, labels=labels, dates_shifted=provenance.dates_shifted
+    )
+    if problems:
         raise CohortInvalid(problems)
     fresh = folder.with_name(f".{folder.name}.{uuid4().hex}.fresh")
     try:
-        with new_cohort(fresh, _read_provenance(folder)) as draft:
+        with new_cohort(fresh, provenance) as draft:
             write_events(_table(events), draft / DATA_FILE)
+        for part in (meds.code_metadata_filepath, DATA_FILE):
+            (fresh / part).replace(folder / part)
         for file in (folder / meds.data_subdirectory).rglob("*.parquet"):
             if file != folder / DATA_FILE:
                 file.unlink()
-        for part in (meds.code_metadata_filepath, DATA_FILE):
-            (fresh / part).replace(folder / part)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return read_cohort(folder)
@@ -218,71 +241,3 @@ def check_new(folder: Path) -> None:
     """Raise ContractError if a destination exists and is not an empty folder."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ContractError(f"{folder} exists already", "name a new folder, or remove it first")
-
-
-def _write_metadata(provenance: Provenance, draft: Path) -> None:
-    pq.write_table(_code_table(draft), draft / meds.code_metadata_filepath)
-    dataset = meds.DatasetMetadataSchema(
-        dataset_name=provenance.name, etl_name="rehabcast", meds_version=meds.__version__
-    )
-    (draft / meds.dataset_metadata_filepath).write_text(json.dumps(dataset.to_dict(), indent=2))
-    (draft / PROVENANCE_FILE).write_text(json.dumps(asdict(provenance), indent=2))
-
-
-def _code_table(draft: Path) -> pa.Table:
-    seen: set[str] = set()
-    for file in (draft / meds.data_subdirectory).glob("*.parquet"):
-        seen |= set(pq.read_table(file, columns=[CODE])[CODE].unique().to_pylist())
-    used = [entry for code, entry in vocabulary().items() if code in seen]
-    table = pa.table(
-        {
-            "code": pa.array([entry.code for entry in used], pa.string()),
-            "description": pa.array([entry.name for entry in used], pa.string()),
-            "parent_codes": pa.array([[] for _ in used], pa.list_(pa.string())),
-            "unit": pa.array([entry.unit for entry in used], pa.string()),
-            "low": pa.array([entry.low for entry in used], pa.float64()),
-            "high": pa.array([entry.high for entry in used], pa.float64()),
-            "modality": pa.array([entry.modality for entry in used], pa.string()),
-        }
-    )
-    meds.CodeMetadataSchema.validate(table)
-    return table
-
-
-def read_events(file: Path) -> pd.DataFrame:
-    """Read one data file of a cohort, unchecked; codes come as categories."""
-    stored = pq.read_table(file, read_dictionary=[CODE])
-    table = meds.DataSchema.align(stored).select(list(COLUMNS))
-    # Few codes fill millions of rows: as categories they are read and compared as integers.
-    table = table.set_column(COLUMNS.index(CODE), CODE, table[CODE].dictionary_encode())
-    # Nulls break the cohort contract and are reported with their rows, so they are read first.
-    events: pd.DataFrame = table.to_pandas()
-    return events.astype({TEXT: object})
-
-
-def _unreadable(name: str, error: Exception) -> Problem:
-    found, advice = (
-        (f"not the MEDS data schema ({error})", "write it with the columns and types of MEDS")
-        if isinstance(error, SchemaValidationError)
-        else (f"cannot be read as Parquet ({error})", "export it again")
-    )
-    return Problem(file=name, row=None, field="*", found=found, advice=advice)
-
-
-def _read_provenance(folder: Path) -> Provenance:
-    file = folder / PROVENANCE_FILE
-    if not file.exists():
-        return Provenance(name=folder.name, source="MEDS folder", simulated=False)
-    try:
-        record = json.loads(file.read_text("utf-8"))
-        provenance = Provenance(**record)
-        return replace(provenance, rules=tuple(RuleCount(**rule) for rule in record["rules"]))
-    except (ValueError, TypeError, KeyError) as error:
-        problem = Problem(
-            file=PROVENANCE_FILE,
-            row=None,
-            field="*",
-            found=f"not what rehabcast wrote ({error})",
-            advice="import the cohort again",
-        )
-        raise CohortInvalid([problem]) from error

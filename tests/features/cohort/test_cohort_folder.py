@@ -15,7 +15,7 @@ from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, SUBJECT, TEXT, TIME
 from contracts.errors import CohortInvalid, ContractError
 from features.checks import check_events
 from features.cohort import read_cohort, write_cohort
-from features.summary import summarise
+from features.cohort.summary import summarise
 
 PROVENANCE = Provenance(name="made up", source="test", simulated=True)
 SCORE = "REHABCAST//FUGL_MEYER_UE"

@@ -65,7 +65,7 @@ def summarise(cohort: Cohort) -> CohortSummary:
                 events=int(counts[code]),
             )
             for code in entries
-            if code in counts.index
+            if counts.get(code, 0)
         ),
         not_recorded={entries[code].name: subjects - int(counts.get(code, 0)) for code in facts},
     )
