@@ -23,8 +23,6 @@ NAME = "nhanes-minutes"
 
 COUNTS, FLAGS = "minute_counts_218x7d.parquet", "wear_flags_218x7d.parquet"
 PEOPLE = "covariates_mortality2015.csv.gz"
-NOMINAL_DATES = True
-"""Its dates are of nobody: only weekdays are known."""
 
 SUNDAY = np.datetime64("2000-01-02", "m")
 """Day label 1 is a Sunday: the first of the nominal calendar."""

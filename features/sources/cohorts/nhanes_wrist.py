@@ -32,8 +32,6 @@ NAME = "nhanes-wrist"
 """As named on the command line."""
 
 FILE = "covariates_accel_mortality.csv.gz"
-NOMINAL_DATES = True
-"""No date of this cohort is a real one."""
 
 AGES = (50, 80)
 """From, and below: as in the published figures."""

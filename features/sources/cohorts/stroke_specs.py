@@ -34,7 +34,6 @@ from features.sources.cohorts.cohort_files import FIRST_ROW, check_plain_ids, re
 NAME = "stroke-specs"
 """As named on the command line."""
 
-NOMINAL_DATES = True  # No date of this cohort is a real one.
 SCALES = {
     "fuglmeyer": "REHABCAST//FUGL_MEYER_UE",
     "cahai": "REHABCAST//CAHAI",

@@ -18,7 +18,7 @@ from features.importing import import_source
 from tests.features.importing.documents import FORMATS, Entry, Format
 
 FEW = settings(
-    max_examples=3, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow]
+    max_examples=2, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow]
 )
 """An import of each example takes a while, and a smaller example would say no more."""
 
