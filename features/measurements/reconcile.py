@@ -102,7 +102,7 @@ def reconcile(tables: Sequence[pd.DataFrame], *, dates_shifted: bool = False) ->
         [SUBJECT_LABEL, TIME, CODE], kind="stable", ignore_index=True, na_position="first"
     )
     return Reconciled(
-        values=values,
+        values=values.astype({TIME: "datetime64[us]", NUMBER: float}),
         problems=tuple(problems),
         onset_choices=tuple(choices),
         deaths=deaths(current),
@@ -111,7 +111,7 @@ def reconcile(tables: Sequence[pd.DataFrame], *, dates_shifted: bool = False) ->
 
 def _possible_days(values: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
     """Leave out a day's computed value that can't be true, such as 26 hours of sleep."""
-    stated = values.assign(**{AMOUNT: str(Amount.ONCE), "file": "", "place": ""})
+    stated = record_table(values).assign(**{AMOUNT: str(Amount.ONCE)})
     kept, problems = plausible_values(stated)
     return kept[RESULT_COLUMNS], problems
 

@@ -1,0 +1,146 @@
+"""What must hold for every format, however its statements are distributed over files."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from contracts.cohort import CODE, NUMBER, SUBJECT, TEXT, TIME
+from features.importing import import_source
+from tests.features.importing.documents import FORMATS, Entry, Format
+
+FEW = settings(
+    max_examples=3, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow]
+)
+"""An import of each example takes a while, and a smaller example would say no more."""
+
+SEEDS = st.integers(0, 2**31)
+every_format = pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
+
+Facts = set[tuple[object, ...]]
+
+
+def entries_of(form: Format, seed: int, people: Sequence[str] = ("p1", "p2")) -> list[Entry]:
+    generator = np.random.default_rng(seed)
+    return [entry for person in people for entry in form.draw(generator, person)]
+
+
+def imported(form: Format, files: Mapping[str, bytes]) -> Facts:
+    """Import files and return what the cohort holds, by the labels of its subjects."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "source"
+        for name, content in files.items():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            (source / name).write_bytes(content)
+        map_file = None
+        if form.map_text:
+            map_file = Path(folder) / "map.toml"
+            map_file.write_text(form.map_text, "utf-8")
+        done = import_source(source, Path(folder) / "cohort", map_file=map_file)
+        report = json.loads((Path(folder) / "cohort" / "metadata" / "import.json").read_text())
+    labels = {int(number): label for number, label in report["subjects"].items()}
+    rows = done.cohort.events[[SUBJECT, TIME, CODE, NUMBER, TEXT]].itertuples(index=False)
+    return {
+        (labels[subject], str(time), str(code), f"{float(number):.3f}", str(text))
+        for subject, time, code, number, text in rows
+    }
+
+
+def as_files(
+    form: Format, parts: Sequence[Sequence[Entry]], prefix: str = "part"
+) -> dict[str, bytes]:
+    """Write each part as a file, in a folder for each person where the format names nobody."""
+    files = {}
+    for number, part in enumerate(parts):
+        if form.names_people:
+            files[f"{prefix}{number}{form.suffix}"] = form.write(part)
+            continue
+        for person in sorted({entry.person for entry in part}):
+            own = [entry for entry in part if entry.person == person]
+            files[f"{person}/{prefix}{number}{form.suffix}"] = form.write(own)
+    return files
+
+
+def halves(entries: list[Entry], at: float) -> list[list[Entry]]:
+    """Split each person's entries at about the same share of them."""
+    parts: list[list[Entry]] = [[], []]
+    for person in sorted({entry.person for entry in entries}):
+        own = [entry for entry in entries if entry.person == person]
+        cut = min(max(int(at * len(own)), 1), len(own) - 1)
+        parts[0] += own[:cut]
+        parts[1] += own[cut:]
+    return parts
+
+
+@every_format
+@FEW
+@given(seed=SEEDS, order=st.randoms(use_true_random=False))
+def test_the_order_of_entries_decides_nothing(form: Format, seed: int, order: object) -> None:
+    entries = entries_of(form, seed)
+    mixed = list(entries)
+    if not form.has_order:
+        order.shuffle(mixed)  # type: ignore[attr-defined]
+    assert imported(form, as_files(form, [mixed])) == imported(form, as_files(form, [entries]))
+
+
+@every_format
+@FEW
+@given(seed=SEEDS, at=st.floats(0.1, 0.9))
+def test_a_source_that_is_split_over_files_is_the_same(form: Format, seed: int, at: float) -> None:
+    entries = entries_of(form, seed)
+    whole = imported(form, as_files(form, [entries]))
+    parts = halves(entries, at)
+    assert imported(form, as_files(form, parts)) == whole
+    # The same parts under names that sort the other way round.
+    assert imported(form, as_files(form, parts[::-1], prefix="other")) == whole
+
+
+@every_format
+@FEW
+@given(seed=SEEDS, at=st.floats(0.1, 0.9))
+def test_a_source_given_twice_counts_once(form: Format, seed: int, at: float) -> None:
+    entries = entries_of(form, seed)
+    files = as_files(form, [entries])
+    whole = imported(form, files)
+    assert imported(form, files | as_files(form, [entries], prefix="a copy of ")) == whole
+    # An export of an earlier day beside the one that holds it.
+    earlier = halves(entries, at)[0]
+    assert imported(form, files | as_files(form, [earlier], prefix="earlier")) == whole
+    assert imported(form, files | as_files(form, [earlier], prefix="zz earlier")) == whole
+
+
+@every_format
+@FEW
+@given(seed=SEEDS, days=st.integers(1, 200))
+def test_what_is_recorded_some_days_later_is_some_days_later(
+    form: Format, seed: int, days: int
+) -> None:
+    entries = entries_of(form, seed)
+    early = imported(form, as_files(form, [entries]))
+    late = imported(form, as_files(form, [[entry.shifted(days) for entry in entries]]))
+
+    def moved(time: object) -> str:
+        return str(pd.Timestamp(str(time)) + pd.Timedelta(days=days))
+
+    assert {(who, moved(time), *rest) for who, time, *rest in early} == late
+
+
+@every_format
+@FEW
+@given(seed=SEEDS)
+def test_another_patient_changes_nobody(form: Format, seed: int) -> None:
+    entries = entries_of(form, seed)
+    other = entries_of(form, seed + 1, people=("007",))
+    with_other = imported(form, as_files(form, [entries, other]))
+    assert {row for row in with_other if row[0] != "007"} == imported(
+        form, as_files(form, [entries])
+    )
+    assert any(row[0] == "007" for row in with_other)
