@@ -26,7 +26,7 @@ from features.biomarkers.reduction import CLOCK_CHANGE
 from features.extract import DAYS_FOLDER, extract_locally, read_days
 from features.importing.import_map import ImportMap
 from features.measurements.identity import similar_problems, subject_numbers
-from features.measurements.people import onset_problem
+from features.measurements.people import birthdays, onset_problem
 from features.measurements.reconcile import reconcile
 from features.measurements.records import BIRTH_DATE, SUBJECT_LABEL, records
 from features.minutes import minute_files, write_minutes
@@ -220,11 +220,3 @@ def _dated(events: pd.DataFrame, rules: RuleCounts) -> pd.DataFrame:
         if len(v)
     ]
     return pd.concat([rest, *added], ignore_index=True)
-
-
-def birthdays(born: pd.Series, until: pd.Series) -> pd.Series:
-    """Return the age in years, a birthday on the day itself counted."""
-    later = (until.dt.month < born.dt.month) | (
-        (until.dt.month == born.dt.month) & (until.dt.day < born.dt.day)
-    )
-    return (until.dt.year - born.dt.year - later).astype(float)

@@ -113,6 +113,14 @@ def deaths(records: pd.DataFrame) -> dict[str, pd.Timestamp]:
     return {str(label): time for label, time in died.groupby(SUBJECT_LABEL)[TIME].min().items()}
 
 
+def birthdays(born: pd.Series, until: pd.Series) -> pd.Series:
+    """Return the age in years, a birthday on the day itself counted."""
+    later = (until.dt.month < born.dt.month) | (
+        (until.dt.month == born.dt.month) & (until.dt.day < born.dt.day)
+    )
+    return (until.dt.year - born.dt.year - later).astype(float)
+
+
 def is_fact(code: pd.Series) -> pd.Series:
     """Return which codes a person has once: facts, birth date and enrolment."""
     kinds = {c: entry.kind is Kind.PERSON for c, entry in vocabulary().items()}

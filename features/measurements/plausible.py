@@ -18,7 +18,7 @@ from features.measurements.records import (
     SUBJECT_LABEL,
     Amount,
 )
-from features.measurements.versions import row_of
+from features.measurements.versions import place_of, row_of
 from features.measurements.wall_clock import EARLIEST, latest_possible
 
 SHIFTED = "declare dates_shifted = true if all dates were shifted for anonymity"
@@ -114,6 +114,7 @@ def each(
         Problem(
             file=str(row[FILE]) or "*",
             row=row_of(row[PLACE]),
+            places=place_of(row[PLACE]),
             field=str(row[CODE]),
             found=f"{found(row)}, the record was left out",
             advice=advice,

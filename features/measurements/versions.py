@@ -41,9 +41,10 @@ def newest_versions(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]
     numbered, rest = records[named], records[~named]
     problems: list[Problem] = []
     if len(numbered) and numbered.duplicated(RECORD_ID).any():
+        problems += _of_several_people(numbered)
         numbered = _newest(numbered)
         open_ids = _undecided(numbered)
-        problems = list(_undecided_problems(numbered[numbered[RECORD_ID].isin(open_ids)]))
+        problems += list(_undecided_problems(numbered[numbered[RECORD_ID].isin(open_ids)]))
         numbered = numbered[~numbered[RECORD_ID].isin(open_ids)]
     kept = pd.concat([numbered, rest]).sort_index()
     return _stated_once(kept[kept[AMOUNT] != Amount.WITHDRAWN]), problems
@@ -57,6 +58,24 @@ def _newest(records: pd.DataFrame) -> pd.DataFrame:
     kept = records[version.isna() | (version == highest)]
     updated = kept[UPDATED].groupby(kept[RECORD_ID]).transform("max")
     return kept[updated.isna() | (kept[UPDATED] == updated)]
+
+
+def _of_several_people(records: pd.DataFrame) -> list[Problem]:
+    """Report statements that were moved from one person to another, or share an identity by chance."""
+    people = records.loc[records[SUBJECT_LABEL] != "", [RECORD_ID, SUBJECT_LABEL]].drop_duplicates()
+    moved = people[people.duplicated(RECORD_ID, keep=False)]
+    return [
+        Problem(
+            file="*",
+            row=None,
+            field="subject",
+            found=f"{record_id} belongs to {' and '.join(map(repr, sorted(labels)))} in different"
+            " versions, only the newest counts",
+            advice="if these are different records, import the exports one by one",
+            cause="one record of several people",
+        )
+        for record_id, labels in moved.groupby(RECORD_ID)[SUBJECT_LABEL]
+    ]
 
 
 def _undecided(records: pd.DataFrame) -> set[str]:
@@ -78,6 +97,7 @@ def _undecided_problems(records: pd.DataFrame) -> Iterator[Problem]:
         yield Problem(
             file=str(first[FILE]),
             row=row_of(first[PLACE]),
+            places=place_of(first[PLACE]),
             field=str(first[CODE]),
             found=f"{record_id} is there {rows[[FILE, PLACE]].drop_duplicates().shape[0]} times with"
             " different content and no version that tells which is newer, it was left out",
@@ -105,3 +125,8 @@ def row_of(place: object) -> int | None:
     """Return the row that a record's place names, None where it is a place in words."""
     text = str(place)
     return int(text) if text.isascii() and text.isdigit() else None
+
+
+def place_of(place: object) -> tuple[str, ...]:
+    """Return a record's place in words, as a problem has it; empty where it is a row."""
+    return (str(place),) if place and row_of(place) is None else ()

@@ -100,6 +100,23 @@ def read_times(cells: pd.Series, *, zone: str = "", form: str = "") -> Times:
     return Times(time_N=time_N, bad_N=bad_N, other_order_N=other_N, in_utc_N=utc_N & (not zone))
 
 
+def read_instants(cells: pd.Series) -> NDArray[np.datetime64]:
+    """Read ISO 8601 times as instants in UTC, to compare or subtract times of different offsets.
+
+    NaT where a cell is empty or no time, and where it has no offset: that is no instant.
+    """
+    parts = cells.map(_as_text).str.extract(_ISO_PARTS)
+    wall = pd.to_datetime(parts["wall"].str.replace(",", ".", regex=False), errors="coerce",
+                          format="ISO8601")  # fmt: skip
+    digits = parts["offset"].str.replace("Z", "+00").str.replace(":", "").str.ljust(5, "0")
+    hours, minutes = (
+        pd.to_numeric(digits.str[part], errors="coerce") for part in (slice(1, 3), slice(3, 5))
+    )
+    sign = digits.str[0].map({"+": 1, "-": -1})
+    ahead = pd.to_timedelta(sign * (60 * hours + minutes), unit="min")
+    return (wall - ahead).to_numpy(dtype="datetime64[ns]")
+
+
 def read_time(written: object, *, zone: str = "", form: str = "") -> tuple[pd.Timestamp, bool]:
     """Read one time; also return whether it is in UTC for want of a zone.
 
