@@ -55,9 +55,7 @@ def without_server(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
     if not short:
         return records, []
     own = records[RECORD_ID].str.replace(r"^https?://.+/(?=[A-Z]\w+/[^/]+$)", "", regex=True)
-    named = records.assign(
-        **{SUBJECT_LABEL: records[SUBJECT_LABEL].replace(short), RECORD_ID: own}
-    )
+    named = records.assign(**{SUBJECT_LABEL: records[SUBJECT_LABEL].replace(short), RECORD_ID: own})
     both = sorted(set(short.values()) & labels)
     problem = Problem(
         file="*",

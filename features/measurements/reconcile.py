@@ -78,6 +78,8 @@ def reconcile(tables: Sequence[pd.DataFrame], *, dates_shifted: bool = False) ->
     everything, problems = without_server(everything)
     current, more = newest_versions(everything)
     problems += more
+    # Somebody whose date of death can't be right is dead all the same.
+    died = deaths(current)
     current, more = plausible_dates(current, dates_shifted=dates_shifted)
     problems += more
     current, more = plausible_values(current)
@@ -99,6 +101,7 @@ def reconcile(tables: Sequence[pd.DataFrame], *, dates_shifted: bool = False) ->
     values = pd.concat(
         [part[RESULT_COLUMNS] for part in (person, onset, other, by_day_values)], ignore_index=True
     )
+    values = values.astype({TIME: "datetime64[us]", NUMBER: float})
     values = values.sort_values(
         [SUBJECT_LABEL, TIME, CODE], kind="stable", ignore_index=True, na_position="first"
     )
@@ -106,7 +109,7 @@ def reconcile(tables: Sequence[pd.DataFrame], *, dates_shifted: bool = False) ->
         values=values,
         problems=tuple(problems),
         onset_choices=tuple(choices),
-        deaths=deaths(current),
+        deaths=died,
     )
 
 

@@ -61,8 +61,9 @@ def _newest(records: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_several_people(records: pd.DataFrame) -> list[Problem]:
-    """Report statements that were moved from one person to another, or share an identity by chance."""
-    people = records.loc[records[SUBJECT_LABEL] != "", [RECORD_ID, SUBJECT_LABEL]].drop_duplicates()
+    """Report statements that moved from one person to another, or share an identity by chance."""
+    known = records[records[SUBJECT_LABEL] != ""]
+    people = known[[RECORD_ID, SUBJECT_LABEL]].drop_duplicates()
     moved = people[people.duplicated(RECORD_ID, keep=False)]
     return [
         Problem(

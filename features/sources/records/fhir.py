@@ -24,7 +24,7 @@ from contracts.errors import Problem, grouped
 from features.recording import LIBRARY_FAULTS, Reading, SourceFile
 from features.sources.format import Format
 from features.sources.records.fhir_conditions import condition
-from features.sources.records.fhir_documents import Contents, Entry, contents_of, version_of
+from features.sources.records.fhir_documents import Entry, contents_of, version_of
 from features.sources.records.fhir_people import patient
 from features.sources.records.fhir_references import Patients, patient_label
 from features.sources.records.fhir_statements import (
@@ -97,9 +97,7 @@ def read_documents(file: SourceFile, given: Iterable[tuple[str, Any]]) -> FhirRe
         stated += [(version, statement) for statement in statements]
     table, problems = table_of(stated, file=file.name, zone=file.zone)
     dropped = [*(_problem(file, place, item) for place, item in left_out), *problems]
-    return FhirReading(
-        records=table, dropped=grouped(dropped), labels=frozenset(labels - {""})
-    )
+    return FhirReading(records=table, dropped=grouped(dropped), labels=frozenset(labels - {""}))
 
 
 def _resource(entry: Entry, patients: Patients, file: SourceFile) -> tuple[Version, list[Said]]:
@@ -116,7 +114,9 @@ def _resource(entry: Entry, patients: Patients, file: SourceFile) -> tuple[Versi
         # Of these nothing is used, so that nothing needs to replace their versions.
         unknown = Version(label=label, record_id="", number=math.nan, updated="", place=entry.place)
         kind = entry.kind or "None"
-        return unknown, [LeftOut(field="resource", found=f"resource {kind} is not used", advice="")]
+        return unknown, [
+            LeftOut(field="resourceType", found=f"resource {kind} is not used", advice="")
+        ]
     try:
         MODELS[entry.kind].model_validate(entry.resource)
         if isinstance(subject, LeftOut):

@@ -23,6 +23,9 @@ HAPPENED = {"active", "recurrence", "relapse", "resolved"}
 """FHIR R4, condition-clinical: a condition that is resolved has begun all the same. An inactive one
 or one in remission is not what a person recovers from."""
 
+OTHER_CONDITION = "Condition.code"
+"""Field of a condition that is not the task's."""
+
 CERTAINTY = "icd-10-gm-diagnosesicherheit"
 CERTAIN = "G"
 """Extension of German ICD-10-GM codes: A excluded, V suspected, Z status after, G certain."""
@@ -37,7 +40,7 @@ def condition(resource: dict[str, Any], codes: OnsetCodes) -> Iterator[Said]:
     matching = [coding for coding in _codings(resource) if is_of(coding, codes)]
     if not matching:
         yield LeftOut(
-            field="Condition",
+            field=OTHER_CONDITION,
             found=f"Condition {described(resource)} is no {codes.condition} and gives no onset",
             advice="",
         )

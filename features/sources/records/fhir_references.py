@@ -153,4 +153,4 @@ def _address(url: str) -> str:
 
 
 def _unknown(entry: Entry, found: str, advice: str = NAME_THE_PATIENT) -> LeftOut:
-    return LeftOut(field=entry.kind, found=f"{entry.kind} {found}", advice=advice)
+    return LeftOut(field="subject", found=f"{entry.kind} {found}", advice=advice)

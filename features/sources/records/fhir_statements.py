@@ -39,6 +39,9 @@ BY_PERIOD = "by period"
 MINUTES = "minutes"
 """Amount of a session until its period is read: its number is how long it took."""
 
+OF_NO_USE = frozenset({"resourceType", "Observation.code", "Condition.code", "Procedure.code"})
+"""Fields of what no forecast uses: other kinds of resources and codes, left out without harm."""
+
 EXPORT_AGAIN = "correct it in the source and export it again"
 
 
@@ -117,9 +120,7 @@ def table_of(
 ) -> tuple[pd.DataFrame, list[Problem]]:
     """Return statements as records, and the problems of their times."""
     rows = _rows(stated, file)
-    start, end = (
-        read_times(rows[name], zone=zone) for name in ("start_text", "end_text")
-    )
+    start, end = (read_times(rows[name], zone=zone) for name in ("start_text", "end_text"))
     rows[TIME], rows[END] = start.time_N, end.time_N
     rows[UPDATED] = read_instants(rows["updated_text"])
     problems = _unreadable(rows, start.bad_N, end.bad_N)
@@ -144,7 +145,7 @@ def _rows(stated: Sequence[tuple[Version, Statement]], file: str) -> pd.DataFram
         for version, s in stated
     ]  # fmt: skip
     table = pd.DataFrame(rows, columns=columns)
-    return table.assign(**{FILE: file, NUMBER: table[NUMBER].astype(float)})
+    return table.assign(file=file, numeric_value=table[NUMBER].astype(float))
 
 
 def _problem(row: pd.Series, found: str, advice: str, cause: str) -> Problem:

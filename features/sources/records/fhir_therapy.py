@@ -20,7 +20,7 @@ def procedure(resource: dict[str, Any]) -> Iterator[Said]:
     codings = (resource.get("code") or {}).get("coding") or []
     if not any(c.get("system") == SNOMED and c.get("code") in THERAPIES for c in codings):
         yield LeftOut(
-            field="Procedure", found="Procedure that is not a coded therapy", advice=""
+            field="Procedure.code", found="Procedure that is not a coded therapy", advice=""
         )
         return
     status = resource.get("status")

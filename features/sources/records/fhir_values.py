@@ -29,7 +29,7 @@ def observation(resource: dict[str, Any]) -> Iterator[Said]:
     components = [c for c in resource.get("component") or [] if _code(c.get("code")) is not None]
     if code is None and not components:
         yield LeftOut(
-            field="Observation",
+            field="Observation.code",
             found=f"Observation {_described(resource.get('code'))}, not in the vocabulary",
             advice="",
         )
@@ -104,7 +104,7 @@ def _is_fact(entry: Code | None) -> bool:
 
 
 def _effective(resource: dict[str, Any]) -> tuple[str, str]:
-    """Return when it was measured; `issued` is when it was made available, no time of measurement."""
+    """Return when it was measured; `issued` is when it was made available."""
     period = resource.get("effectivePeriod")
     if isinstance(period, dict):
         return str(period.get("start") or ""), str(period.get("end") or "")
