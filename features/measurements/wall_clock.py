@@ -105,6 +105,8 @@ def read_instants(cells: pd.Series) -> NDArray[np.datetime64]:
 
     NaT where a cell is empty or no time, and where it has no offset: that is no instant.
     """
+    if (cells == "").all():
+        return np.full(len(cells), np.datetime64("NaT", "ns"))
     parts = cells.map(_as_text).str.extract(_ISO_PARTS)
     wall = pd.to_datetime(parts["wall"].str.replace(",", ".", regex=False), errors="coerce",
                           format="ISO8601")  # fmt: skip

@@ -189,12 +189,15 @@ def _in_utc(rows: pd.DataFrame, file: str) -> list[Problem]:
 def _periods(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
     """Decide by its period what a daily value is, and how long a session took."""
     by_period, session = rows[AMOUNT] == BY_PERIOD, rows[AMOUNT] == MINUTES
+    if not (by_period | session).any():
+        return rows, []
     length = _lengths(rows)
+    nothing = pd.Timedelta(0)
+    reversed_ = (by_period & (length < nothing)) | (session & (length <= nothing))
     problems = [
-        _problem(row, "a period that ends before it starts", EXPORT_AGAIN, "reversed periods")
-        for _, row in rows[(by_period | session) & (length < pd.Timedelta(0))].iterrows()
+        _problem(row, "a period that does not end after it starts", EXPORT_AGAIN, "empty periods")
+        for _, row in rows[reversed_].iterrows()
     ]
-    reversed_ = (by_period | session) & (length < pd.Timedelta(0))
     added = rows[CODE].map(is_added_up).astype(bool) | (rows[CODE] == SLEEP)
     part = by_period & (length < WHOLE_DAY)
     amount = rows[AMOUNT].mask(by_period & added, str(Amount.TOTAL))
