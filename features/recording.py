@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from contracts.errors import Problem, SourceUnreadable
 from contracts.onset import STROKE, OnsetCodes
+from features.measurements.records import AMOUNT, Amount
 from features.measurements.text_tables import TableForm
 
 ACTIWATCH = "Actiwatch"
@@ -136,8 +137,10 @@ class Reading:
 
     @property
     def is_empty(self) -> bool:
-        """True where nothing sound was found."""
-        return not self.signals and (self.records is None or self.records.empty)
+        """True where nothing sound was found: no more than that other statements are withdrawn."""
+        if self.signals or self.records is None:
+            return not self.signals
+        return bool((self.records[AMOUNT] == Amount.WITHDRAWN).all())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

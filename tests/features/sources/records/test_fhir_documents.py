@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from contracts.cohort import CODE, NUMBER
+from features.importing import import_source
 
 SCORE = "REHABCAST//FUGL_MEYER_UE"
 
@@ -94,3 +99,18 @@ def test_other_line_ends_within_a_text_do_not_end_a_line(tmp_path: Any, read: An
     file = tmp_path / "bulk.ndjson"
     file.write_text("\n".join(text % n for n in (1, 2)), "utf-8")
     assert set(read(file).records["subject_label"]) == {"p1", "p2"}
+
+
+def test_a_file_that_only_withdraws_takes_versions_of_other_files_with_it(
+    tmp_path: Path, score: Any, stroke: Any
+) -> None:
+    wrong = score(40, id="o2", effectiveDateTime="2024-03-12", meta={"versionId": "1"})
+    gone = {**wrong, "status": "entered-in-error", "meta": {"versionId": "2"}}
+    source = tmp_path / "source"
+    source.mkdir()
+    for name, resources in (("1", [stroke(), score(), wrong]), ("2", [gone])):
+        (source / name).write_text("\n".join(json.dumps(resource) for resource in resources))
+    done = import_source(source, tmp_path / "cohort")
+    events = done.cohort.events
+    assert list(events.loc[events[CODE] == SCORE, NUMBER]) == [22]
+    assert "entered-in-error" in done.unreadable[0].found
