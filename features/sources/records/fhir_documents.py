@@ -57,7 +57,7 @@ class Entry:
     @property
     def base(self) -> str:
         """Address of its server, empty where it is not known."""
-        match = ADDRESS.fullmatch(self.full_url)
+        match = ADDRESS.fullmatch(self.full_url) if self.full_url else None
         return str(match["base"] or "") if match else ""
 
     @property

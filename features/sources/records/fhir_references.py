@@ -24,6 +24,7 @@ class Patients:
     """The Patient resources of a file, by every way in which a reference may name them."""
 
     def __init__(self, entries: Iterable[Entry]) -> None:
+        self._known: dict[tuple[int, str, str, str], str | LeftOut] = {}
         self._by_address: dict[tuple[int, str], str] = {}
         self._others: set[tuple[int, str]] = set()
         self._by_id: dict[tuple[int, str], set[str]] = defaultdict(set)
@@ -58,7 +59,11 @@ class Patients:
             return self._contained(entry, reference[1:])
         if reference.startswith("Patient?"):
             return self._conditional(entry, reference)
-        return self._resolved(entry, reference)
+        key = (entry.bundle, entry.base, entry.kind, reference)
+        if (known := self._known.get(key)) is None:
+            # Most resources of a person have the same reference.
+            known = self._known[key] = self._resolved(entry, reference)
+        return known
 
     def _resolved(self, entry: Entry, reference: str) -> str | LeftOut:
         at = (entry.bundle, _address(reference))

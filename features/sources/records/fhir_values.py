@@ -25,39 +25,48 @@ _BOOLEANS = {True: "yes", False: "no"}
 
 def observation(resource: dict[str, Any]) -> Iterator[Said]:
     """Yield an Observation's value and its components' values, of the vocabulary's codes."""
-    code = _code(resource.get("code"))
-    components = [c for c in resource.get("component") or [] if _code(c.get("code")) is not None]
-    if code is None and not components:
+    components = resource.get("component") or []
+    coded = [
+        (part, entry)
+        for part in (resource, *components)
+        if (entry := _code(part.get("code"))) is not None
+    ]
+    if not coded:
         yield LeftOut(
             field="Observation.code",
             found=f"Observation {_described(resource.get('code'))}, not in the vocabulary",
             advice="",
         )
         return
-    field = (code or _code(components[0]["code"]) or next(iter(vocabulary().values()))).code
-    if (reason := _status(resource, field)) is not None:
+    start, end = _effective(resource)
+    if (reason := _reason(resource, coded, start)) is not None:
         yield reason
         return
-    if resource.get("focus"):
-        yield LeftOut(
-            field=field, found="Observation of somebody or something else (focus)", advice=""
-        )
-        return
-    start, end = _effective(resource)
-    if not start and not all(_is_fact(_code(part.get("code"))) for part in (resource, *components)):
-        timing = "effectiveTiming" in resource
-        yield LeftOut(
-            field=field,
-            found="Observation whose time is a schedule (effectiveTiming)"
-            if timing
-            else "Observation without the time of its measurement",
-            advice="give effectiveDateTime or effectivePeriod",
-        )
-        return
     source = _device(resource)
-    for part in (resource, *components):
-        if (entry := _code(part.get("code"))) is not None:
-            yield from _value(part, entry, start, end, source, bool(components))
+    for part, entry in coded:
+        yield from _value(part, entry, start, end, source, bool(components))
+
+
+def _reason(
+    resource: dict[str, Any], coded: list[tuple[dict[str, Any], Code]], start: str
+) -> LeftOut | None:
+    """Return why a whole Observation is left out; None where it counts."""
+    field = coded[0][1].code
+    if (reason := _status(resource, field)) is not None:
+        return reason
+    if resource.get("focus"):
+        found = "Observation of somebody or something else (focus)"
+        return LeftOut(field=field, found=found, advice="")
+    if start or all(entry.kind is Kind.PERSON for _, entry in coded):
+        return None
+    scheduled = "effectiveTiming" in resource
+    return LeftOut(
+        field=field,
+        found="Observation whose time is a schedule (effectiveTiming)"
+        if scheduled
+        else "Observation without the time of its measurement",
+        advice="give effectiveDateTime or effectivePeriod",
+    )
 
 
 def _status(resource: dict[str, Any], field: str) -> LeftOut | None:
@@ -97,10 +106,6 @@ def _described(concept: Any) -> str:
     codings = [f"{c.get('code')}" for c in _codings(concept) if c.get("system") in SYSTEMS]
     text = concept.get("text") if isinstance(concept, dict) else None
     return str(text or ", ".join(codings) or "(without a code of a known system)")[:80]
-
-
-def _is_fact(entry: Code | None) -> bool:
-    return entry is None or entry.kind is Kind.PERSON
 
 
 def _effective(resource: dict[str, Any]) -> tuple[str, str]:
