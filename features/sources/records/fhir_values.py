@@ -44,7 +44,7 @@ def observation(resource: dict[str, Any]) -> Iterator[Said]:
         return
     source = _device(resource)
     for part, entry in coded:
-        yield from _value(part, entry, start, end, source, bool(components))
+        yield from _value(part, entry, start, end, source, len(coded) > 1)
 
 
 def _reason(

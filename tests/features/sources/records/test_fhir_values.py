@@ -83,6 +83,8 @@ def test_components_are_values_of_their_own(decide: Any, score: Any) -> None:
     assert decide([panel]).of(SCORE) == [("2024-03-05", 31)]
     absent = {"code": score()["code"], "dataAbsentReason": {"coding": [{"code": "not-performed"}]}}
     assert decide([score(None, code={"text": "a panel"}, component=[absent])]).of(SCORE) == []
+    other = score(None, component=[{"code": {"text": "other"}, "valueInteger": 3}])
+    assert "without a value" in decide([other]).said
 
 
 def test_a_label_of_the_vocabulary_is_a_fact(decide: Any, score: Any) -> None:
