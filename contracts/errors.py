@@ -83,7 +83,7 @@ class Problem:
         What problems of one cause share; empty where `found` says just that.
     count, places
         How many problems of this cause there are in this field of the file, and the first places
-        (`grouped`).
+        (`grouped`); of a single problem the place that is no row, such as an entry of a document.
     """
 
     file: str
@@ -130,6 +130,8 @@ class Problem:
 
     def __str__(self) -> str:
         where = self.file if self.row is None else f"{self.file}, row {self.row}"
+        if self.row is None and self.count == 1 and self.places:
+            where = f"{self.file}, {self.places[0]}"
         return f"{where}, {self.field}: {self.message}"
 
 

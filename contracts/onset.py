@@ -35,6 +35,16 @@ class OnsetCodes(BaseModel):
 STROKE = OnsetCodes(
     condition="stroke",
     icd10=("I60", "I61", "I63", "I64"),
-    snomed=("230690007", "422504002", "432504007", "274100004", "21454007", "1386000", "230706003"),
-)
-"""Stroke as WHO counts it: infarction, haemorrhage, not specified (ICD-10 I60, I61, I63, I64)."""
+    snomed=(
+        "230690007", "422504002", "432504007", "274100004", "21454007", "1386000", "230706003",
+        "116288000", "111297002", "373606000", "413758000", "230698000", "307766002", "307767006",
+        "413102000", "276219001", "230693009", "230694003", "230695002", "230696001", "230707007",
+        "230708002",
+    ),
+)  # fmt: skip
+"""Stroke as WHO counts it: infarction, haemorrhage, not specified (ICD-10 I60, I61, I63, I64).
+
+SNOMED CT: cerebrovascular accident, ischaemic stroke, cerebral infarction, cerebral, subarachnoid
+and intracranial haemorrhage, haemorrhagic infarction; paralytic, nonparalytic, occlusive and
+cardioembolic stroke; lacunar, left- and right-sided infarction, of basal ganglia, occipital, of the
+anterior (total, partial) and posterior circulation, and these two haemorrhagic."""

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from contracts.onset import OnsetCodes
 from contracts.vocabulary import Better
 
 
@@ -137,6 +138,8 @@ class Task(_Strict):
         What a forecast may use.
     sensitive
         Attributes of the audit.
+    onset
+        The diagnoses whose onset counts. If unset, no diagnosis gives an onset.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
@@ -150,6 +153,7 @@ class Task(_Strict):
     milestones: tuple[Milestone, ...]
     inputs: Inputs
     sensitive: tuple[Sensitive, ...]
+    onset: OnsetCodes | None = None
 
     @property
     def last_origin_day(self) -> int:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from contracts.errors import Problem, SourceUnreadable
 from contracts.onset import STROKE, OnsetCodes
+from features.measurements.records import AMOUNT, Amount
 from features.measurements.text_tables import TableForm
 
 ACTIWATCH = "Actiwatch"
@@ -137,9 +138,10 @@ class Reading:
 
     @property
     def is_empty(self) -> bool:
-        """True where nothing sound was found."""
-        sampled = any(len(signal) for signal in self.signals)
-        return not sampled and (self.records is None or self.records.empty)
+        """True where nothing sound was found: no more than that other statements are withdrawn."""
+        if any(len(signal) for signal in self.signals):
+            return False
+        return self.records is None or bool((self.records[AMOUNT] == Amount.WITHDRAWN).all())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,9 @@ class ForecastRequest(Strict, frozen=True, kw_only=True):
     enrolment_day: Day | None = None
     observations: Observations | None = None
     bundle: dict[str, Any] | None = None
+    condition: Annotated[
+        str, Meta(max_length=200, description="Id of the bundle's Condition whose onset counts.")
+    ] = ""
     explain: bool = True
     explain_horizon_weeks: Annotated[int, Meta(ge=1, le=1_000)] | None = None
 
@@ -175,6 +178,8 @@ class ForecastAnswer(Strict, frozen=True, kw_only=True):
     reasons: Reasons | None = None
     rests_on: RestsOn | None = None
     groups: list[GroupCoverage] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What was left out of the record that was sent, or decided about it."""
     model: ModelInfo
     banner: str = ""
     limits: list[str]

@@ -13,6 +13,7 @@ from contracts.errors import ContractError, Problem, SourceUnreadable
 from features.biomarkers import intensity, range_of_motion
 from features.biomarkers.reduction import reduce_reading
 from features.importing.import_map import ImportMap
+from features.measurements.records import AMOUNT, Amount
 from features.recording import Collected, Quantity, Signal, SourceFile, problem
 from features.sources import formats
 from features.sources.signal_tables import read_signals
@@ -95,7 +96,7 @@ def _files_below(folder: Path) -> tuple[list[Path], list[Problem]]:
 def collect(
     file: SourceFile, import_map: ImportMap, heights: dict[str, float], format_name: str = "auto"
 ) -> Collected:
-    """Read one file; one that fails half-way leaves nothing but its error."""
+    """Read one file; one that fails leaves its error, and what it withdraws of other files."""
     collected = Collected()
     declared = import_map.signals_of(file.name)
     pieces = read_signals(file, declared) if declared else formats.read(file, format_name)
@@ -109,7 +110,8 @@ def collect(
                 inertial |= {(s.placement, s.quantity): s for s in reading.signals}
         _joints(file, inertial, import_map, collected)
     except SourceUnreadable as error:
-        return Collected(unreadable=[error.problem])
+        withdrawn = [table[table[AMOUNT] == Amount.WITHDRAWN] for table in collected.records]
+        return Collected(unreadable=[error.problem], records=withdrawn)
     collected.read[file.name] = "signal table" if declared else format_name
     return collected
 

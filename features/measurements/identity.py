@@ -15,11 +15,13 @@ import pandas as pd
 
 from contracts.cohort import SUBJECT_LABEL
 from contracts.errors import Problem
+from features.measurements.records import RECORD_ID
 
 LONGEST_NUMBER = 15
 """Digits of a whole number that every program keeps exactly (below 2^53)."""
 
 _PLAIN = re.compile(r"0|[1-9]\d*", re.ASCII)
+_ON_SERVER = re.compile(r"https?://(?P<server>.+?)/Patient/(?P<id>[^/]+)")
 
 
 def subject_numbers(labels: Iterable[str]) -> dict[str, int]:
@@ -32,6 +34,39 @@ def subject_numbers(labels: Iterable[str]) -> dict[str, int]:
     if all(_PLAIN.fullmatch(label) and len(label) <= LONGEST_NUMBER for label in unique):
         return {label: int(label) for label in unique}
     return {label: number for number, label in enumerate(unique, start=1)}
+
+
+def on_one_server(labels: Iterable[str]) -> dict[str, str]:
+    """Return the ids of people who are named by their address on a server, if there is only one.
+
+    Exports of one FHIR server name a person as `Patient/7` in one place and with the server's
+    address in another. With several servers a number means another person on each of them, so
+    then an address stays the whole identifier: nothing is returned.
+    """
+    found = {label: match for label in set(labels) if (match := _ON_SERVER.fullmatch(label))}
+    if len({match["server"] for match in found.values()}) != 1:
+        return {}
+    return {label: match["id"] for label, match in found.items()}
+
+
+def without_server(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
+    """Leave the only server's address out of people's and statements' identifiers."""
+    labels = set(records[SUBJECT_LABEL].unique())
+    short = on_one_server(labels)
+    if not short:
+        return records, []
+    own = records[RECORD_ID].str.replace(r"^https?://.+/(?=[A-Z]\w+/[^/]+$)", "", regex=True)
+    named = records.assign(**{SUBJECT_LABEL: records[SUBJECT_LABEL].replace(short), RECORD_ID: own})
+    both = sorted(set(short.values()) & labels)
+    problem = Problem(
+        file="*",
+        row=None,
+        field="subject",
+        found=f"{', '.join(map(repr, both[:3]))}{' and others' if len(both) > 3 else ''} stand with"
+        " and without the address of their server, and are taken for the same people",
+        advice="import exports of different hospitals one by one, or give all ids their server",
+    )
+    return named, [problem] if both else []
 
 
 def similar_labels(labels: Iterable[str]) -> list[tuple[str, ...]]:

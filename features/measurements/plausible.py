@@ -20,7 +20,7 @@ from features.measurements.records import (
     SUBJECT_LABEL,
     Amount,
 )
-from features.measurements.versions import row_of
+from features.measurements.versions import place_of, row_of
 from features.measurements.wall_clock import EARLIEST, latest_possible
 
 MOST = 10_000
@@ -195,6 +195,7 @@ def _problem(
     return Problem(
         file=str(row[FILE]) or "*",
         row=row_of(row[PLACE]),
+        places=place_of(row[PLACE]),
         field=str(row[CODE]),
         found=f"{found(row)}, the record was left out",
         advice=advice,

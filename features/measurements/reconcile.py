@@ -16,6 +16,7 @@ from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, TEXT, TIME
 from contracts.errors import Problem
 from contracts.vocabulary import Kind, vocabulary
 from features.measurements.days import day_values
+from features.measurements.identity import without_server
 from features.measurements.people import OnsetChoice, deaths, facts, is_fact, onsets
 from features.measurements.plausible import from_onset_on, plausible_dates, plausible_values
 from features.measurements.records import (
@@ -74,7 +75,11 @@ def reconcile(tables: Sequence[pd.DataFrame], *, dates_shifted: bool = False) ->
     everything = everything.sort_values(
         [TIME, END, NUMBER], kind="stable", ignore_index=True, na_position="first"
     )
-    current, problems = newest_versions(everything)
+    everything, problems = without_server(everything)
+    current, more = newest_versions(everything)
+    problems += more
+    # Somebody whose date of death can't be right is dead all the same.
+    died = deaths(current)
     current, more = plausible_dates(current, dates_shifted=dates_shifted)
     problems += more
     current, more = plausible_values(current)
@@ -98,6 +103,7 @@ def reconcile(tables: Sequence[pd.DataFrame], *, dates_shifted: bool = False) ->
     values = pd.concat(
         [part[RESULT_COLUMNS] for part in (person, onset, other, by_day_values)], ignore_index=True
     )
+    values = values.astype({TIME: "datetime64[us]", NUMBER: float})
     values = values.sort_values(
         [SUBJECT_LABEL, TIME, CODE], kind="stable", ignore_index=True, na_position="first"
     )
@@ -105,7 +111,7 @@ def reconcile(tables: Sequence[pd.DataFrame], *, dates_shifted: bool = False) ->
         values=values.astype({TIME: "datetime64[us]", NUMBER: float}),
         problems=tuple(problems),
         onset_choices=tuple(choices),
-        deaths=deaths(current),
+        deaths=died,
     )
 
 

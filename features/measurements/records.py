@@ -102,7 +102,7 @@ def record_table(table: pd.DataFrame) -> pd.DataFrame:
     """Give a table with some of `RECORD_COLUMNS` all of them, with their types and defaults."""
     full = table.copy(deep=False)
     for name in (TIME, END, UPDATED):
-        given = full[name] if name in full else pd.NaT
+        given = full.get(name, pd.NaT)
         full[name] = pd.to_datetime(pd.Series(given, index=full.index)).astype("datetime64[us]")
     for name in (NUMBER, VERSION):
         given = full[name] if name in full else float("nan")

@@ -55,10 +55,11 @@ def newest_versions(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]
     keep = pd.Series(True, index=records.index)
     if several.any():
         versions = records[several]
+        problems += _of_several_people(versions)
         newest = versions[_newest(versions)]
         open_ids = _undecided(newest)
         undecided = newest[RECORD_ID].isin(open_ids)
-        problems = list(_undecided_problems(newest[undecided]))
+        problems += list(_undecided_problems(newest[undecided]))
         keep[several] = False
         keep[newest.index[~undecided]] = True
     keep &= records[AMOUNT] != str(Amount.WITHDRAWN)
@@ -76,6 +77,25 @@ def _newest(records: pd.DataFrame) -> NDArray[np.bool_]:
         known = (records[name].notna() | ~kept_N).groupby(statement_N).transform("all")
         kept_N &= (~known | (value == groups.transform("max"))).to_numpy(dtype=np.bool_)
     return kept_N
+
+
+def _of_several_people(records: pd.DataFrame) -> list[Problem]:
+    """Report statements that moved from one person to another, or share an identity by chance."""
+    known = records[records[SUBJECT_LABEL] != ""]
+    people = known[[RECORD_ID, SUBJECT_LABEL]].drop_duplicates()
+    moved = people[people.duplicated(RECORD_ID, keep=False)]
+    return [
+        Problem(
+            file="*",
+            row=None,
+            field="subject",
+            found=f"{record_id} belongs to {' and '.join(map(repr, sorted(labels)))} in different"
+            " versions, only the newest counts",
+            advice="if these are different records, import the exports one by one",
+            cause="one record of several people",
+        )
+        for record_id, labels in moved.groupby(RECORD_ID)[SUBJECT_LABEL]
+    ]
 
 
 def _undecided(records: pd.DataFrame) -> set[str]:
@@ -99,6 +119,7 @@ def _undecided_problems(records: pd.DataFrame) -> Iterator[Problem]:
         yield Problem(
             file=str(first[FILE]),
             row=row_of(first[PLACE]),
+            places=place_of(first[PLACE]),
             field=str(first[CODE]),
             found=f"{record_id} is there {len(rows[[FILE, PLACE]].drop_duplicates())} times with"
             " different content and no version that tells which is newer, it was left out",
@@ -139,3 +160,8 @@ def row_of(place: object) -> int | None:
     """Return the row that a record's place names, None where it is a place in words."""
     text = str(place)
     return int(text) if text.isascii() and text.isdigit() else None
+
+
+def place_of(place: object) -> tuple[str, ...]:
+    """Return a record's place in words, as a problem has it; empty where it is a row."""
+    return (str(place),) if place and row_of(place) is None else ()

@@ -199,8 +199,10 @@ def _unusable(file: SourceFile, detected: Format, dropped: list[Problem]) -> Sou
     found, advice = f"{detected.title}, nothing in it can be used", "export it again"
     if dropped:
         first = dropped[0]
-        where = first.field if first.row is None else f"row {first.row}, {first.field}"
-        found += f" ({len(dropped)} problem(s), the first is {where}: {first.found})"
+        place = first.places[0] if first.places else first.field
+        where = place if first.row is None else f"row {first.row}, {first.field}"
+        count = sum(problem.count for problem in dropped)
+        found += f" ({count} problem(s), the first is {where}: {first.found})"
         advice = first.advice or "check that it holds values that a biomarker uses"
     return SourceUnreadable(file.name, "*", found, advice)
 

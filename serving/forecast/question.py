@@ -20,6 +20,8 @@ class Question:
     explain, weeks, output, days_of
         Whether to explain; which horizon (None: the task's primary one), which output, and the
         days of which modality.
+    notes
+        What must be known of the record to read the answer.
     """
 
     subject: str
@@ -29,3 +31,4 @@ class Question:
     weeks: int | None = None
     output: str = SCORE
     days_of: str | None = None
+    notes: Sequence[str] = ()

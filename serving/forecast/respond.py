@@ -74,18 +74,22 @@ def respond(
         _refuse_out_of_distribution(served.bundle, batch)
         return _forecast(question, served, batch, groups)
     except CohortInvalid as invalid:
-        return refused(question.subject, served, _refusal(invalid.problems[:MAX_PROBLEMS]))
+        refusal = _refusal(invalid.problems[:MAX_PROBLEMS])
+        return refused(question.subject, served, refusal, question.notes)
     except ForecastRefused as refusal:
-        return refused(question.subject, served, refusal)
+        return refused(question.subject, served, refusal, question.notes)
 
 
-def refused(subject: str, served: ServedModel, refusal: ForecastRefused) -> ForecastAnswer:
+def refused(
+    subject: str, served: ServedModel, refusal: ForecastRefused, notes: Sequence[str] = ()
+) -> ForecastAnswer:
     """Answer that there is no forecast, why, and what to do."""
     return ForecastAnswer(
         status="no forecast",
         subject=subject,
         reason=refusal.reason,
         what_to_do=refusal.what_to_do,
+        notes=list(notes),
         **_about(served),
     )
 
@@ -153,6 +157,7 @@ def _forecast(
         reasons=None if game is None else reasons(question, game, explained),
         rests_on=_rests_on(bundle, batch, question.observations),
         groups=group_coverage(served, groups),
+        notes=list(question.notes),
         **_about(served, _between_landmarks(bundle.task, origin)),
     )
 

@@ -30,17 +30,19 @@ SERVICES: dict[str, Any] = {
             ),
             "prefetch": {
                 "patient": "Patient/{{context.patientId}}",
-                "conditions": (
-                    "Condition?patient={{context.patientId}}&code=http://snomed.info/sct|230690007"
-                ),
+                "conditions": "Condition?patient={{context.patientId}}&_count=1000",
                 "observations": "Observation?patient={{context.patientId}}&_count=1000",
                 "procedures": "Procedure?patient={{context.patientId}}&_count=1000",
             },
-            "usageRequirements": "Observations need codes of LOINC or urn:rehabcast:vocabulary.",
+            "usageRequirements": (
+                "Observations need codes of LOINC or urn:rehabcast:vocabulary, Conditions codes of"
+                " SNOMED CT or ICD-10."
+            ),
         }
     ]
 }
-"""Section 3, discovery. The condition is a stroke (SNOMED CT 230690007)."""
+"""Section 3, discovery. All conditions are asked for: a search can't name ICD-10 codes by prefix,
+and the task says which of them counts."""
 
 NEEDED = ("conditions", "observations")
 """The prefetch keys that a forecast needs. The service fetches nothing itself."""
@@ -101,8 +103,8 @@ class HookFeedback(Strict, frozen=True, kw_only=True):
     feedback: Annotated[list[CardFeedback], Meta(min_length=1, max_length=100)]
 
 
-def resources_in(request: HookRequest) -> Iterator[Any]:
-    """Yield the prefetched resources, those inside Bundles and single ones.
+def documents_in(request: HookRequest) -> Iterator[dict[str, Any]]:
+    """Yield the prefetched Bundles and resources.
 
     Raises
     ------
@@ -119,12 +121,7 @@ def resources_in(request: HookRequest) -> Iterator[Any]:
     ]
     if missing:
         raise PrefetchMissing(missing)
-    for value in prefetch.values():
-        if isinstance(value, dict) and value.get("resourceType") == "Bundle":
-            for entry in value.get("entry") or []:
-                yield entry.get("resource") if isinstance(entry, dict) else None
-        elif isinstance(value, dict):
-            yield value
+    yield from (value for value in prefetch.values() if isinstance(value, dict))
 
 
 def cards(answer: ForecastAnswer, address: str) -> dict[str, Any]:
@@ -136,7 +133,7 @@ def cards(answer: ForecastAnswer, address: str) -> dict[str, Any]:
         summary = f"No forecast of recovery: {answer.reason}"
         detail = (
             f"**Reason:** {answer.reason}\n\n**What to do:** {answer.what_to_do}\n\n"
-            f"{_model_and_limits(answer)}"
+            + "\n\n".join([*_notes(answer), _model_and_limits(answer)])
         )
         return {"cards": [_card(answer, address, summary, detail, "info", answer.forecast_id)]}
     team = _card(answer, address, _summary(answer), _for_team(answer), "info", answer.forecast_id)
@@ -231,7 +228,13 @@ def _for_team(answer: ForecastAnswer) -> str:
             f" {answer.rests_on.days_with_wearable} wearable day(s). Missing: {missing}."
         )
     parts += [group.statement for group in answer.groups if group.coverage is not None]
-    return "\n\n".join([*parts, _model_and_limits(answer)])
+    return "\n\n".join([*parts, *_notes(answer), _model_and_limits(answer)])
+
+
+def _notes(answer: ForecastAnswer) -> list[str]:
+    """Return what was left out of the record, for the team: a family can't change it."""
+    notes = "\n".join(f"- {note}" for note in answer.notes)
+    return [f"About the record:\n{notes}"] if notes else []
 
 
 def _for_family(answer: ForecastAnswer) -> str:

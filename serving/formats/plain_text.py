@@ -26,6 +26,7 @@ def as_plain_text(answer: ForecastAnswer) -> RenderableType:
         parts.append(Text(f"What to do: {answer.what_to_do}"))
     else:
         parts += [_horizons(answer), *_reasons(answer), *_rests_on(answer)]
+    parts += [Text(f"About the record: {note}") for note in answer.notes]
     parts.append(Text(_model_and_audit(answer)))
     parts += [Text(f"- {limit}") for limit in answer.limits]
     return Group(*parts)

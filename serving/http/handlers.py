@@ -21,16 +21,11 @@ from serving.formats.cds_hooks import (
     HookRequest,
     OverrideReason,
     cards,
+    documents_in,
     forecast_of_card,
-    resources_in,
 )
-from serving.formats.fhir import (
-    operation_outcome,
-    patient_of,
-    record_of,
-    resources_of,
-    risk_assessment,
-)
+from serving.formats.fhir import operation_outcome, risk_assessment
+from serving.formats.fhir_record import bundle_of, record_of
 from serving.http.access import Caller, grant
 from serving.http.decoding import RequestInvalid, form_fields
 from serving.http.runtime import Runtime, forecast, logged
@@ -175,27 +170,35 @@ def model_card(call: Call) -> Reply:
 
 def fhir_forecast(call: Call) -> Reply:
     """Give a RiskAssessment for a Bundle, or an OperationOutcome."""
-    resources = resources_of(call.body)
-    patient = patient_of(resources)
-    answer = _of_resources(call, resources, kind="fhir")
+    bundle = bundle_of(call.body)
+    condition = call.query.get("condition", "")
+    answer, patient = _of_documents(call, [bundle], kind="fhir", condition=condition)
     if answer.status == "no forecast":
         refusal = ForecastRefused(answer.reason, answer.what_to_do)
         return _reply(answer, operation_outcome(refusal, "business-rule"), 422)
-    return _reply(answer, risk_assessment(answer, patient, resources, datetime.now(UTC)))
+    return _reply(answer, risk_assessment(answer, patient, bundle, datetime.now(UTC)))
 
 
-def _of_resources(call: Call, resources: list[Any], *, kind: str) -> ForecastAnswer:
+def _of_documents(
+    call: Call, documents: list[Any], *, kind: str, patient: str = "", condition: str = ""
+) -> tuple[ForecastAnswer, str]:
+    """Answer what FHIR documents ask, and return the patient's id beside."""
     snapshot, now = call.runtime.champion.current, datetime.now(UTC)
     try:
-        enrolment_day, observations = record_of(resources, snapshot.served.bundle.task)
+        task = snapshot.served.bundle.task
+        record = record_of(documents, task, patient=patient, condition=condition)
+        patient = record.patient
         question = Question(
-            subject="patient", enrolment_day=enrolment_day, observations=observations
+            subject="patient",
+            enrolment_day=record.enrolment_day,
+            observations=record.observations,
+            notes=record.notes,
         )
         answer = respond(question, snapshot.served, now=now, withdrawn=snapshot.withdrawn)
     except ForecastRefused as refusal:
         answer = refused("patient", snapshot.served, refusal)
-    body = msgspec.json.encode(resources)
-    return logged(call.runtime, answer, body, kind=kind, caller=call.caller, now=now)
+    body = msgspec.json.encode(documents)
+    return logged(call.runtime, answer, body, kind=kind, caller=call.caller, now=now), patient
 
 
 def discover(_: Call) -> Reply:
@@ -206,7 +209,8 @@ def discover(_: Call) -> Reply:
 def hook_cards(call: Call) -> Reply:
     """Answer the patient-view hook."""
     hook: HookRequest = call.body
-    answer = _of_resources(call, list(resources_in(hook)), kind="cds-hooks")
+    documents = list(documents_in(hook))
+    answer, _ = _of_documents(call, documents, kind="cds-hooks", patient=hook.context.patientId)
     return _reply(answer, cards(answer, call.runtime.access.audience))
 
 

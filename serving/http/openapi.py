@@ -41,7 +41,7 @@ def document() -> bytes:
         "openapi": "3.1.0",
         "info": {
             "title": "rehabcast",
-            "version": "1.1",
+            "version": "1.2",
             "description": "Forecasts of functional recovery. Advice only: see the limits of use.",
         },
         "paths": paths,
@@ -78,6 +78,8 @@ def _operation(endpoint: Endpoint, of_type: dict[str, Any]) -> dict[str, Any]:
         operation["requestBody"] = {"required": True, "content": _content(endpoint, of_type)}
     if "{subject}" in endpoint.path:
         operation["parameters"] = [_subject(), _alert_days()]
+    if endpoint.is_fhir:
+        operation["parameters"] = [_condition()]
     return operation
 
 
@@ -98,3 +100,13 @@ def _subject() -> dict[str, Any]:
 def _alert_days() -> dict[str, Any]:
     schema = {"type": "integer", "minimum": 1, "maximum": 365}
     return {"name": "alert_days", "in": "query", "required": False, "schema": schema}
+
+
+def _condition() -> dict[str, Any]:
+    return {
+        "name": "condition",
+        "in": "query",
+        "required": False,
+        "description": "Id of the Condition whose onset counts, where there are several.",
+        "schema": {"type": "string", "maxLength": 200},
+    }

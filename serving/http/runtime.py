@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -11,10 +12,11 @@ import msgspec
 
 from contracts.digests import record_digest
 from contracts.errors import ForecastRefused
+from contracts.observation import Observation
 from serving.faults import Fault
 from serving.forecast.question import Question
 from serving.forecast.respond import refused, respond
-from serving.formats.fhir import record_of, resources_of
+from serving.formats.fhir_record import bundle_of, record_of
 from serving.http.access import Access, Caller
 from serving.schemas import ExplainRequest, ForecastAnswer, ForecastRequest
 from serving.state.champion import ChampionInService, Snapshot
@@ -84,9 +86,14 @@ def question_of(runtime: Runtime, snapshot: Snapshot, request: ForecastRequest) 
         raise ForecastRefused(
             "the record is given twice", "send either observations or a bundle, not both"
         )
+    notes: Sequence[str] = ()
+    observations: Sequence[Observation]
     if request.bundle is not None:
         task = snapshot.served.bundle.task
-        enrolment_day, observations = record_of(resources_of(request.bundle), task)
+        record = record_of([bundle_of(request.bundle)], task, condition=request.condition)
+        enrolment_day, observations, notes = (
+            record.enrolment_day, record.observations, record.notes,
+        )  # fmt: skip
     elif inline:
         if request.observations is None or request.enrolment_day is None:
             raise ForecastRefused(
@@ -101,6 +108,7 @@ def question_of(runtime: Runtime, snapshot: Snapshot, request: ForecastRequest) 
         observations=observations,
         explain=request.explain,
         weeks=request.explain_horizon_weeks,
+        notes=notes,
     )
     if isinstance(request, ExplainRequest):
         return replace(question, explain=True, output=request.output, days_of=request.days_of)

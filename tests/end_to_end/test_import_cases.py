@@ -26,7 +26,8 @@ FOLDERS = sorted(file.parent for file in (CASES / "import").glob("*/expected.tom
 
 def _checker() -> ModuleType:
     spec = importlib.util.spec_from_file_location("check_cases", CASES / "check_cases.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

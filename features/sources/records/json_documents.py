@@ -24,7 +24,8 @@ def documents(file: SourceFile) -> Iterator[tuple[str, Any]]:
         raise SourceUnreadable(
             file.name, "*", f"not UTF-8 text ({error})", "save it as UTF-8"
         ) from error
-    lines = [(n, line) for n, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    # Not splitlines: a text within JSON may hold other characters that end a line (U+2028).
+    lines = [(n, line) for n, line in enumerate(text.split("\n"), start=1) if line.strip()]
     if len(lines) > 1 and _stands_alone(lines[0][1]):
         for number, line in lines:
             yield f"line {number}", _loaded(file, f"line {number}", line)

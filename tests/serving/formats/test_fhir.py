@@ -10,40 +10,10 @@ from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.operationoutcome import OperationOutcome
 from fhir.resources.R4B.riskassessment import RiskAssessment
 
-from contracts.errors import ForecastRefused
-from contracts.task import Task
-from serving.formats.fhir import record_of, resources_of
 from serving.http.examples import BUNDLE, CONDITION, OBSERVATION, PATIENT
 
 SAMPLES = Path(__file__).resolve().parents[4] / "shared" / "data" / "device_samples" / "fhir"
 FHIR = {"Content-Type": "application/fhir+json"}
-
-
-def test_a_bundle_becomes_a_record_that_starts_with_its_first_score(task: Task) -> None:
-    later = {**OBSERVATION, "id": "b", "effectiveDateTime": "2026-02-20"}
-    day, observations = record_of([*resources_of(BUNDLE), later], task)
-    assert day == 10
-    record = {(item.code, item.day_since_onset): item for item in observations}
-    assert record["REHABCAST//FUGL_MEYER_UE", 46].value == 22
-    assert record["REHABCAST//AGE", None].value == 68
-    assert record["REHABCAST//SEX", None].label == "female"
-
-
-@pytest.mark.parametrize(
-    ("resources", "refusal"),
-    [
-        ([PATIENT, OBSERVATION], "onset is not known"),
-        ([PATIENT, CONDITION], "assess the patient first"),
-        ([], "hold nothing that the model knows"),
-        ([PATIENT, {**PATIENT, "id": "other"}, CONDITION], "several patients"),
-        ([None, 5, {"resourceType": "Patient"}], "hold nothing that the model knows"),
-    ],
-)
-def test_resources_that_make_no_record_say_what_is_missing(
-    task: Task, resources: list[Any], refusal: str
-) -> None:
-    with pytest.raises(ForecastRefused, match=refusal):
-        record_of(resources, task)
 
 
 def test_a_forecast_is_a_valid_risk_assessment_labelled_as_artificial(server: Any) -> None:

@@ -42,7 +42,7 @@ WITH_COLONS = TEXT | st.lists(TEXT, min_size=2, max_size=4).map(": ".join)
 def send(served: ServedModel, error: Exception, method: str, path: str, body: Any) -> Any:
     """Send a request to the middleware; looking for a record raises the error."""
 
-    def refuse(*_: Any) -> Any:
+    def refuse(*_: Any, **__: Any) -> Any:
         raise error
 
     runtime: Any = SimpleNamespace(

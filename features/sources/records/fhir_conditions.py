@@ -1,0 +1,137 @@
+"""Conditions: which diagnosis is the task's, and whether and when it began."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from contracts.cohort import ONSET
+from contracts.onset import OnsetCodes
+from features.sources.records.fhir_statements import LeftOut, Said, Statement
+
+SNOMED = "http://snomed.info/sct"
+OIDS = {
+    "urn:oid:2.16.840.1.113883.6.96": SNOMED,
+    "urn:oid:2.16.840.1.113883.6.3": "icd-10",
+    "urn:oid:2.16.840.1.113883.6.90": "icd-10",
+}
+"""HL7's OID registry: SNOMED CT, ICD-10, ICD-10-CM."""
+
+CONFIRMED = {"confirmed"}
+HAPPENED = {"active", "recurrence", "relapse", "resolved"}
+"""FHIR R4, condition-clinical: a condition that is resolved has begun all the same. An inactive one
+or one in remission is not what a person recovers from."""
+
+OTHER_CONDITION = "Condition.code"
+"""Field of a condition that is not the task's."""
+
+CERTAINTY = "icd-10-gm-diagnosesicherheit"
+CERTAIN = "G"
+"""Extension of German ICD-10-GM codes: A excluded, V suspected, Z status after, G certain."""
+
+_ICD10 = re.compile(r"icd-?10(?!.*pcs)", re.IGNORECASE)
+_DOUBT = {"unconfirmed", "provisional", "differential"}
+_OTHER_ONSETS = ("onsetAge", "onsetString", "onsetRange")
+
+
+def condition(resource: dict[str, Any], codes: OnsetCodes) -> Iterator[Said]:
+    """Yield the onset that a Condition gives, or why it gives none."""
+    matching = [coding for coding in _codings(resource) if is_of(coding, codes)]
+    if not matching:
+        yield LeftOut(
+            field=OTHER_CONDITION,
+            found=f"Condition {described(resource)} is no {codes.condition} and gives no onset",
+            advice="",
+        )
+        return
+    if (doubt := _doubt(resource, matching)) is not None:
+        yield LeftOut(
+            field=ONSET,
+            found=f"{codes.condition} that is {doubt} gives no onset",
+            advice="correct its status in the source if it is the one that counts",
+            cause=f"onsets that are {doubt}",
+        )
+        return
+    start = _start(resource, codes)
+    if start:
+        yield Statement(code=ONSET, start=start)
+        return
+    other = next((name for name in _OTHER_ONSETS if name in resource), None)
+    yield LeftOut(
+        field=ONSET,
+        found=f"{codes.condition} without a date of its onset"
+        + (f" ({other} is no date)" if other else ""),
+        advice="give onsetDateTime, or declare in the map's onset.fallbacks what may stand for it",
+        cause="onsets without a date",
+    )
+
+
+def is_of(coding: dict[str, Any], codes: OnsetCodes) -> bool:
+    """Return whether a coding is one of the condition's."""
+    system, code = str(coding.get("system") or ""), str(coding.get("code") or "").strip()
+    system = OIDS.get(system, system)
+    if system == SNOMED or system.startswith(f"{SNOMED}/"):
+        return code in codes.snomed
+    if not _ICD10.search(system):
+        return False
+    plain = code.upper().replace(".", "")
+    return any(plain.startswith(prefix.replace(".", "")) for prefix in codes.icd10)
+
+
+def described(resource: dict[str, Any]) -> str:
+    """Return a Condition's codes for a message; no free text, which may name a person."""
+    codes = [
+        code
+        for coding in _codings(resource)
+        if re.fullmatch(r"[A-Za-z0-9.\-]{1,20}", code := str(coding.get("code") or ""))
+    ]
+    return ", ".join(codes) or "without a code"
+
+
+def _codings(resource: dict[str, Any]) -> list[dict[str, Any]]:
+    codings = (resource.get("code") or {}).get("coding")
+    return [c for c in codings if isinstance(c, dict)] if isinstance(codings, list) else []
+
+
+def _doubt(resource: dict[str, Any], matching: list[dict[str, Any]]) -> str | None:
+    """Return why a Condition is not the onset by its status; None where it may be."""
+    for status in _status_of(resource.get("verificationStatus")):
+        if status not in CONFIRMED:
+            return f"only {status}" if status in _DOUBT else status
+    for status in _status_of(resource.get("clinicalStatus")):
+        if status not in HAPPENED:
+            return status
+    if not any(_certainty(coding) in {"", CERTAIN} for coding in matching):
+        return "excluded, suspected or past (Diagnosesicherheit)"
+    return None
+
+
+def _status_of(concept: Any) -> list[str]:
+    """Return the codes of a status, else its text: one that nobody knows is not passed over."""
+    if not isinstance(concept, dict):
+        return []
+    codings = concept.get("coding")
+    codes = [str(c.get("code")) for c in codings or [] if isinstance(c, dict) and c.get("code")]
+    text = concept.get("text")
+    return [re.sub(r"[^a-z\- ]", "", c.lower())[:30] for c in codes or ([text] if text else [])]
+
+
+def _certainty(coding: dict[str, Any]) -> str:
+    for extension in coding.get("extension") or []:
+        if str(extension.get("url") or "").endswith(CERTAINTY):
+            return str((extension.get("valueCoding") or {}).get("code") or "?")
+    return ""
+
+
+def _start(resource: dict[str, Any], codes: OnsetCodes) -> str:
+    if written := resource.get("onsetDateTime"):
+        return str(written)
+    for fallback in codes.fallbacks:
+        if fallback == "onsetPeriod":
+            written = (resource.get("onsetPeriod") or {}).get("start")
+        else:
+            written = resource.get(fallback)
+        if written:
+            return str(written)
+    return ""

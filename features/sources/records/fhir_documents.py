@@ -1,0 +1,197 @@
+"""FHIR documents taken apart: resources with their addresses, and what a Bundle says about them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from contracts.errors import SourceUnreadable
+from features.sources.records.fhir_statements import LeftOut
+
+ADDRESS = re.compile(
+    r"(?:(?P<base>https?://.+?)/)?(?P<kind>[A-Z][A-Za-z]+)/(?P<id>[^/?#\s]+)"
+    r"(?:/_history/(?P<version>[^/?#\s]+))?"
+)
+"""FHIR R4, references: a resource's address, relative or absolute, perhaps of one version."""
+
+_ETAG = re.compile(r'(?:W/)?"?(\d{1,15})"?')
+_LONG_AGO, _NEVER = "1900-01-01T00:00:00Z", "2200-01-01T00:00:00Z"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One resource, or its deletion, with its place.
+
+    Parameters
+    ----------
+    place
+        In the file, in words.
+    resource
+        As JSON; of a deletion only its kind.
+    full_url
+        Its address in a Bundle; empty outside.
+    bundle
+        Which Bundle of the file it stands in: its addresses hold there. 0 outside of any.
+    deleted
+        Whether it is a deletion.
+    version, updated
+        What the Bundle says of a deletion's version.
+    """
+
+    place: str
+    resource: dict[str, Any]
+    full_url: str = ""
+    bundle: int = 0
+    deleted: bool = False
+    version: float = math.nan
+    updated: str = ""
+
+    @property
+    def kind(self) -> str:
+        """Its resourceType, empty where it has none."""
+        return str(self.resource.get("resourceType") or "")
+
+    @property
+    def base(self) -> str:
+        """Address of its server, empty where it is not known."""
+        match = ADDRESS.fullmatch(self.full_url) if self.full_url else None
+        return str(match["base"] or "") if match else ""
+
+    @property
+    def record_id(self) -> str:
+        """What identifies the resource over its versions; empty where nothing does."""
+        identity = self.resource.get("id")
+        if isinstance(identity, str) and identity:
+            prefix = f"{self.base}/" if self.base else ""
+            return f"{prefix}{self.kind}/{identity}"
+        if match := ADDRESS.fullmatch(self.full_url):
+            prefix = f"{match['base']}/" if match["base"] else ""
+            return f"{prefix}{match['kind']}/{match['id']}"
+        return self.full_url
+
+
+@dataclass(slots=True, kw_only=True)
+class Contents:
+    """The resources of a file, and what is wrong with the documents around them."""
+
+    entries: list[Entry] = field(default_factory=list)
+    left_out: list[tuple[str, LeftOut]] = field(default_factory=list)
+
+
+def contents_of(documents: Iterable[tuple[str, Any]], name: str) -> Contents:
+    """Take documents apart: Bundles, also within Bundles, and single resources.
+
+    Raises
+    ------
+    SourceUnreadable
+        A document is no FHIR resource, or a Bundle's entries are no list.
+    """
+    contents, bundles = Contents(), iter(range(1, 1_000_000_000))
+    for place, document in documents:
+        if not isinstance(document, dict) or "resourceType" not in document:
+            raise SourceUnreadable(
+                name, place, "no resourceType", "check that this is a FHIR document"
+            )
+        if document["resourceType"] == "Bundle":
+            _add_bundle(document, place, name, contents, bundles)
+        else:
+            contents.entries.append(Entry(place=place, resource=document))
+    return contents
+
+
+def _add_bundle(
+    bundle: dict[str, Any], place: str, name: str, contents: Contents, bundles: Iterator[int]
+) -> None:
+    number = next(bundles)
+    entries = bundle.get("entry") or []
+    if not isinstance(entries, list):
+        raise SourceUnreadable(name, place, "Bundle.entry is not a list", "export the Bundle again")
+    if any(_relation(link) == "next" for link in _dicts(bundle.get("link"))):
+        contents.left_out.append(
+            (place, LeftOut(
+                field="Bundle",
+                found="is only one page of a search: more resources are on the server",
+                advice="fetch all pages and send them together",
+                cause="pages that are missing",
+            ))
+        )  # fmt: skip
+    for n, item in enumerate(entries):
+        at = f"entry {n}" if place == "*" else f"{place} entry {n}"
+        entry = item if isinstance(item, dict) else {}
+        resource = entry.get("resource")
+        if isinstance(resource, dict) and resource.get("resourceType") == "Bundle":
+            _add_bundle(resource, at, name, contents, bundles)
+        elif _method(entry) == "DELETE":
+            _add_deletion(entry, at, number, contents)
+        else:
+            contents.entries.append(
+                Entry(
+                    place=at,
+                    resource=resource if isinstance(resource, dict) else {},
+                    full_url=str(entry.get("fullUrl") or ""),
+                    bundle=number,
+                )
+            )
+
+
+def _add_deletion(entry: dict[str, Any], at: str, bundle: int, contents: Contents) -> None:
+    """Add a deletion (FHIR R4, http.html#transaction and #history)."""
+    request, response = entry["request"], entry.get("response")
+    response = response if isinstance(response, dict) else {}
+    full_url = str(entry.get("fullUrl") or "")
+    address = ADDRESS.fullmatch(str(request.get("url") or "")) or ADDRESS.fullmatch(full_url)
+    if address is None:
+        contents.left_out.append(
+            (at, LeftOut(
+                field="Bundle",
+                found="deletes something that it does not name by its id",
+                advice="export what is left after the deletion",
+            ))
+        )  # fmt: skip
+        return
+    etag = _ETAG.fullmatch(str(response.get("etag") or ""))
+    updated = str(response.get("lastModified") or "")
+    # A deletion without a version or a time comes after all versions that the Bundle holds.
+    version = float(etag[1]) if etag else math.nan if updated else math.inf
+    contents.entries.append(
+        Entry(
+            place=at,
+            resource={"resourceType": address["kind"], "id": address["id"]},
+            full_url=full_url,
+            bundle=bundle,
+            deleted=True,
+            version=version,
+            updated=updated or (_LONG_AGO if etag else _NEVER),
+        )
+    )
+
+
+def version_of(entry: Entry) -> tuple[float, str]:
+    """Return a resource's version number (NaN where it has none) and the time of its last change.
+
+    An Observation's `issued` is the time at which this version of it was made available.
+    """
+    if entry.deleted:
+        return entry.version, entry.updated
+    meta = entry.resource.get("meta")
+    meta = meta if isinstance(meta, dict) else {}
+    written = str(meta.get("versionId") or "")
+    number = float(written) if re.fullmatch(r"\d{1,15}", written, re.ASCII) else math.nan
+    updated = str(meta.get("lastUpdated") or entry.resource.get("issued") or "")
+    return number, updated
+
+
+def _method(entry: dict[str, Any]) -> str:
+    request = entry.get("request")
+    return str(request.get("method") or "") if isinstance(request, dict) else ""
+
+
+def _relation(link: dict[str, Any]) -> str:
+    return str(link.get("relation") or "")
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -1,0 +1,70 @@
+"""Patients: facts of a person, and whether the person has died."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from features.measurements.records import BIRTH_DATE, DEATH
+from features.sources.records.fhir_statements import LeftOut, Said, Statement
+
+US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"
+RACES = {
+    "White": "non-Hispanic White",
+    "Black or African American": "non-Hispanic Black",
+    "Asian": "Asian",
+}
+
+
+def patient(resource: dict[str, Any]) -> Iterator[Said]:
+    """Yield a Patient's sex, birth date, race and ethnicity, death, and doubts about the record."""
+    if resource.get("gender") in {"male", "female"}:
+        yield Statement(code="REHABCAST//SEX", text=resource["gender"])
+    if born := resource.get("birthDate"):
+        yield Statement(code=BIRTH_DATE, start=str(born))
+    if resource.get("deceasedBoolean") is True or resource.get("deceasedDateTime"):
+        yield Statement(code=DEATH, start=str(resource.get("deceasedDateTime") or ""))
+    yield from _groups(resource)
+    if resource.get("active") is False:
+        yield LeftOut(
+            field="Patient",
+            found="Patient whose record is no longer in use (active = false), what it holds was"
+            " kept",
+            advice="check that this is the record of the right person",
+        )
+    links = resource.get("link")
+    kinds = {link.get("type") for link in links} if isinstance(links, list) else set()
+    if "replaced-by" in kinds:
+        yield LeftOut(
+            field="Patient",
+            found="Patient whose record was replaced by another (link), the two were kept apart",
+            advice="export the record that replaced it",
+        )
+
+
+def _groups(resource: dict[str, Any]) -> Iterator[Statement]:
+    core = {
+        str(extension.get("url")).removeprefix(US_CORE): _category(extension)
+        for extension in resource.get("extension", [])
+        if str(extension.get("url")).startswith(US_CORE)
+    }
+    if race := core.get("race"):
+        yield Statement(code="REHABCAST//RACE", text=race)
+    if label := _ethnicity(core.get("race", ""), core.get("ethnicity", "")):
+        yield Statement(code="REHABCAST//ETHNICITY", text=label)
+
+
+def _ethnicity(race: str, ethnicity: str) -> str:
+    """Join OMB race and ethnicity as the vocabulary does; empty where either is unknown."""
+    if ethnicity == "Hispanic or Latino":
+        return "Hispanic"
+    if ethnicity != "Not Hispanic or Latino" or not race:
+        return ""
+    return RACES.get(race, "other")
+
+
+def _category(extension: dict[str, Any]) -> str:
+    """Return the OMB category of a US Core extension, else its text."""
+    inner = {part.get("url"): part for part in extension.get("extension", [])}
+    coded = inner.get("ombCategory", {}).get("valueCoding", {}).get("display", "")
+    return str(coded or inner.get("text", {}).get("valueString", ""))

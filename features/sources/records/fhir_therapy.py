@@ -1,0 +1,46 @@
+"""Procedures: sessions of therapy, in minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from features.sources.records.fhir_conditions import SNOMED
+from features.sources.records.fhir_statements import MINUTES, LeftOut, Said, Statement
+
+THERAPY = "REHABCAST//THERAPY"
+THERAPIES = {"52052004", "91251008", "84478008", "311555007"}
+"""SNOMED CT: rehabilitation therapy, physical, occupational, speech and language therapy."""
+
+_WITH_A_TIME = len("2024-03-05T09:00")
+
+
+def procedure(resource: dict[str, Any]) -> Iterator[Said]:
+    """Yield a completed session of therapy."""
+    codings = (resource.get("code") or {}).get("coding") or []
+    if not any(c.get("system") == SNOMED and c.get("code") in THERAPIES for c in codings):
+        yield LeftOut(
+            field="Procedure.code", found="Procedure that is not a coded therapy", advice=""
+        )
+        return
+    status = resource.get("status")
+    if status != "completed":
+        yield LeftOut(
+            field=THERAPY,
+            found=f"therapy that was not completed ({status})",
+            advice="",
+            cause=f"therapy that is {status}",
+        )
+        return
+    period = resource.get("performedPeriod")
+    period = period if isinstance(period, dict) else {}
+    start, end = (str(period.get(name) or "") for name in ("start", "end"))
+    if min(len(start), len(end)) < _WITH_A_TIME:
+        yield LeftOut(
+            field=THERAPY,
+            found="therapy without the times of its start and end: how long it took is not known",
+            advice="give performedPeriod with both times",
+            cause="therapy without a duration",
+        )
+        return
+    yield Statement(code=THERAPY, start=start, end=end, amount=MINUTES)

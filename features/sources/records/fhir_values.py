@@ -1,0 +1,250 @@
+"""Observations: which are measurements, of what, when, and with which value."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from contracts.vocabulary import Code, Kind, vocabulary
+from features.measurements.records import Amount
+from features.sources.records.fhir_documents import ADDRESS
+from features.sources.records.fhir_statements import BY_PERIOD, LeftOut, Said, Statement
+
+REHABCAST_SYSTEM = "urn:rehabcast:vocabulary"
+SYSTEMS = {"http://loinc.org": "LOINC", REHABCAST_SYSTEM: "REHABCAST"}
+UCUM = "http://unitsofmeasure.org"
+MEASURED = {"final", "amended", "corrected"}
+"""FHIR R4, observation-status: the values that are complete and verified."""
+
+_ANNOTATION = re.compile(r"\{[^}]*\}")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
+_BOOLEANS = {True: "yes", False: "no"}
+
+
+def observation(resource: dict[str, Any]) -> Iterator[Said]:
+    """Yield an Observation's value and its components' values, of the vocabulary's codes."""
+    components = resource.get("component") or []
+    coded = [
+        (part, entry)
+        for part in (resource, *components)
+        if (entry := _code(part.get("code"))) is not None
+    ]
+    if not coded:
+        yield LeftOut(
+            field="Observation.code",
+            found=f"Observation {_described(resource.get('code'))}, not in the vocabulary",
+            advice="",
+        )
+        return
+    start, end = _effective(resource)
+    if (reason := _reason(resource, coded, start)) is not None:
+        yield reason
+        return
+    source = _device(resource)
+    for part, entry in coded:
+        yield from _value(part, entry, start, end, source, len(coded) > 1)
+
+
+def _reason(
+    resource: dict[str, Any], coded: list[tuple[dict[str, Any], Code]], start: str
+) -> LeftOut | None:
+    """Return why a whole Observation is left out; None where it counts."""
+    field = coded[0][1].code
+    if (reason := _status(resource, field)) is not None:
+        return reason
+    if resource.get("focus"):
+        found = "Observation of somebody or something else (focus)"
+        return LeftOut(field=field, found=found, advice="")
+    if start or all(entry.kind is Kind.PERSON for _, entry in coded):
+        return None
+    scheduled = "effectiveTiming" in resource
+    return LeftOut(
+        field=field,
+        found="Observation whose time is a schedule (effectiveTiming)"
+        if scheduled
+        else "Observation without the time of its measurement",
+        advice="give effectiveDateTime or effectivePeriod",
+    )
+
+
+def _status(resource: dict[str, Any], field: str) -> LeftOut | None:
+    status = resource.get("status")
+    if status in MEASURED:
+        return None
+    if status == "preliminary":
+        return LeftOut(
+            field=field,
+            found="Observation that is preliminary, not yet verified",
+            advice="export it again when it is final",
+            cause="preliminary Observations",
+        )
+    return LeftOut(
+        field=field, found=f"Observation that is {status}", advice="",
+        cause=f"Observations that are {status}",
+    )  # fmt: skip
+
+
+def _code(concept: Any) -> Code | None:
+    """Return the vocabulary's code of a concept; None where it has none, or several."""
+    found = {
+        code
+        for coding in _codings(concept)
+        if coding.get("system") in SYSTEMS
+        and (code := f"{SYSTEMS[coding['system']]}//{coding.get('code')}") in vocabulary()
+    }
+    return vocabulary()[found.pop()] if len(found) == 1 else None
+
+
+def _codings(concept: Any) -> list[dict[str, Any]]:
+    codings = concept.get("coding") if isinstance(concept, dict) else None
+    return [c for c in codings if isinstance(c, dict)] if isinstance(codings, list) else []
+
+
+def _described(concept: Any) -> str:
+    codings = [f"{c.get('code')}" for c in _codings(concept) if c.get("system") in SYSTEMS]
+    text = concept.get("text") if isinstance(concept, dict) else None
+    return str(text or ", ".join(codings) or "(without a code of a known system)")[:80]
+
+
+def _effective(resource: dict[str, Any]) -> tuple[str, str]:
+    """Return when it was measured; `issued` is when it was made available."""
+    period = resource.get("effectivePeriod")
+    if isinstance(period, dict):
+        return str(period.get("start") or ""), str(period.get("end") or "")
+    return str(resource.get("effectiveDateTime") or resource.get("effectiveInstant") or ""), ""
+
+
+def _device(resource: dict[str, Any]) -> str:
+    """Return what measured it; empty where that isn't known."""
+    device = resource.get("device")
+    if not isinstance(device, dict):
+        return ""
+    reference = str(device.get("reference") or "")
+    if reference and not reference.startswith("#"):
+        address = ADDRESS.fullmatch(reference)
+        base = f"{address['base']}/" if address and address["base"] else ""
+        return f"{base}{address['kind']}/{address['id']}" if address else reference
+    identifier = device.get("identifier")
+    value = identifier.get("value") if isinstance(identifier, dict) else None
+    return str(device.get("display") or value or "")
+
+
+def _value(
+    part: dict[str, Any], entry: Code, start: str, end: str, source: str, has_components: bool
+) -> Iterator[Said]:
+    if entry.kind is Kind.EVENT:
+        yield Statement(code=entry.code, start=start)
+        return
+    fact = entry.kind is Kind.PERSON
+    value = _label(part, entry) if not entry.is_numeric else _number(part, entry)
+    if value is None:
+        if not has_components:
+            absent = _codings(part.get("dataAbsentReason"))
+            why = f" ({absent[0].get('code')})" if absent else ""
+            yield LeftOut(field=entry.code, found=f"Observation without a value{why}", advice="")
+        return
+    if isinstance(value, LeftOut):
+        yield value
+        if not fact:
+            yield Statement(code=entry.code, start=start, amount=Amount.UNUSABLE, source=source)
+    elif isinstance(value, str):
+        yield Statement(code=entry.code, text=value)
+    elif fact:
+        yield Statement(code=entry.code, number=value)
+    elif entry.kind is Kind.ASSESSMENT:
+        yield Statement(code=entry.code, start=start, number=value, source=source)
+    else:
+        yield Statement(
+            code=entry.code, start=start, end=end, number=value, amount=BY_PERIOD, source=source
+        )
+
+
+def _number(part: dict[str, Any], entry: Code) -> float | LeftOut | None:
+    """Return a value in the vocabulary's unit, why it is none, or None where there is no value."""
+    if (quantity := part.get("valueQuantity")) is not None:
+        return _quantity(quantity, entry)
+    written = next((part[k] for k in ("valueInteger", "valueString") if k in part), None)
+    if written is None:
+        other = next((k for k in part if k.startswith("value")), None)
+        found = f"Observation whose value is no number ({other})"
+        return None if other is None else LeftOut(field=entry.code, found=found)
+    if isinstance(written, bool) or not _NUMBER.fullmatch(str(written).strip()):
+        return LeftOut(field=entry.code, found="Observation whose text is no plain number")
+    if not _is_dimensionless(entry.unit):
+        return LeftOut(
+            field=entry.code, found=f"Observation without a unit, expected {entry.unit!r}",
+            advice="give it as a valueQuantity with its unit",
+        )  # fmt: skip
+    return float(written)
+
+
+def _quantity(quantity: dict[str, Any], entry: Code) -> float | LeftOut | None:
+    value = _float(quantity.get("value"))
+    if comparator := quantity.get("comparator"):
+        return LeftOut(
+            field=entry.code,
+            found=f"Observation whose value has a comparator ({comparator} {value:g}) and is no"
+            " measurement",
+            advice="enter the value that was measured",
+            cause="values with a comparator",
+        )
+    if not math.isfinite(value):
+        return None
+    unit = _unit(quantity)
+    if unit is None and _is_dimensionless(entry.unit):
+        return value
+    if unit is None or _bare(unit) != _bare(entry.unit):
+        return LeftOut(
+            field=entry.code,
+            found=f"Observation of {entry.name} in {unit!r}, expected {entry.unit!r}",
+            advice="export it in the expected unit (UCUM)",
+            cause="values in another unit",
+        )
+    return value
+
+
+def _unit(quantity: dict[str, Any]) -> str | None:
+    """Return a quantity's UCUM code; its unit in words only where it has no code."""
+    code = quantity.get("code") if quantity.get("system") in {UCUM, None} else None
+    unit = code or quantity.get("unit")
+    return None if unit is None else str(unit)[:40]
+
+
+def _bare(unit: str) -> str:
+    """Return a UCUM unit without its annotations, which have no meaning: `{steps}/d` is `/d`."""
+    bare = _ANNOTATION.sub("", unit)
+    return bare if bare else "1"
+
+
+def _is_dimensionless(unit: str) -> bool:
+    return _bare(unit) == "1"
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def _label(part: dict[str, Any], entry: Code) -> str | LeftOut | None:
+    """Return a label of the vocabulary, why it is none, or None where there is no value."""
+    concept = part.get("valueCodeableConcept")
+    words = [
+        *(str(c.get(key)) for c in _codings(concept) for key in ("code", "display")),
+        *([str(concept.get("text"))] if isinstance(concept, dict) else []),
+        *([str(part["valueString"])] if "valueString" in part else []),
+        *([_BOOLEANS[part["valueBoolean"]]] if isinstance(part.get("valueBoolean"), bool) else []),
+    ]
+    if not words:
+        return None
+    labels = {word for word in words if word in entry.labels} if entry.labels else set(words[-1:])
+    if len(labels) == 1:
+        return labels.pop()
+    return LeftOut(
+        field=entry.code,
+        found=f"Observation of {entry.name} without one of its labels",
+        advice=f"give one of {', '.join(entry.labels)}",
+    )

@@ -1,0 +1,256 @@
+"""FHIR R4 in: Bundles and resources of one patient become the record that a forecast starts from.
+
+They are read and decided about as an import reads them (`features.measurements.reconcile`), so that
+the same document gives the same record in a cohort and here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, SUBJECT, TEXT, TIME
+from contracts.errors import ForecastRefused, Problem, SourceUnreadable, grouped
+from contracts.observation import Observation
+from contracts.onset import OnsetCodes
+from contracts.task import Task
+from contracts.vocabulary import Kind, vocabulary
+from features.measurements.identity import on_one_server
+from features.measurements.people import DECLARED, OnsetChoice, birthdays
+from features.measurements.reconcile import Reconciled, reconcile
+from features.measurements.records import BIRTH_DATE, RECORD_ID, SOURCE
+from features.plausibility import plausible_events
+from features.recording import SourceFile
+from features.sources.records.fhir import FhirReading, read_documents
+from features.sources.records.fhir_conditions import OTHER_CONDITION
+from features.sources.records.fhir_statements import OF_NO_USE
+
+AGE = "REHABCAST//AGE"
+MAX_NOTES, MAX_REASONS = 20, 5
+"""Notes of an answer, and reasons that a refusal names; more would hide the first ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FhirRecord:
+    """A record, and what must be known to read a forecast from it.
+
+    Parameters
+    ----------
+    patient
+        The patient's id in the resources.
+    enrolment_day
+        Days from onset: the enrolment that the resources state, else the first score of the target.
+    observations
+        Since the onset.
+    notes
+        What was left out, or decided, in words.
+    """
+
+    patient: str
+    enrolment_day: int
+    observations: tuple[Observation, ...]
+    notes: tuple[str, ...] = ()
+
+
+def bundle_of(bundle: dict[str, Any]) -> dict[str, Any]:
+    """Return a Bundle as it is.
+
+    Raises
+    ------
+    ForecastRefused
+        It is not a Bundle.
+    """
+    if bundle.get("resourceType") != "Bundle" or not isinstance(bundle.get("entry", []), list):
+        raise ForecastRefused(
+            "this is not a FHIR Bundle with entries", "send a Bundle with entries"
+        )
+    return bundle
+
+
+def record_of(
+    documents: Iterable[Any], task: Task, *, patient: str = "", condition: str = ""
+) -> FhirRecord:
+    """Read Bundles and resources of one patient as a record.
+
+    Parameters
+    ----------
+    patient
+        Id of the patient who is asked about; empty where the request does not say.
+    condition
+        Id of the Condition that the patient recovers from; empty for the task's rule.
+
+    Raises
+    ------
+    ForecastRefused
+        They are of several patients or of another one, the patient has died, the onset is not
+        known, or there is no score since.
+    """
+    codes = task.onset or OnsetCodes(condition=task.condition)
+    reading = _read(documents, codes)
+    label = _only_patient(reading, patient)
+    records = reading.records
+    if condition:
+        named = (records[CODE] == ONSET) & ("/" + records[RECORD_ID]).str.endswith(
+            f"/Condition/{condition.removeprefix('Condition/')}"
+        )
+        if not named.any():
+            raise ForecastRefused(
+                "the onset is not known: the Condition that the request names gives none",
+                f"name a confirmed Condition of {codes.condition} with onsetDateTime",
+            )
+        records = records.assign(**{SOURCE: records[SOURCE].mask(named, DECLARED)})
+    decided = reconcile([records])
+    _refuse_dead(decided)
+    problems = [*reading.dropped, *decided.problems]
+    onset = _onset(decided, task, problems)
+    events, more = _since_onset(decided, onset)
+    problems += more
+    observations = tuple(_observations(events, onset))
+    return FhirRecord(
+        patient=label,
+        enrolment_day=_enrolment_day(decided, onset, observations, task, problems),
+        observations=observations,
+        notes=_notes(problems, decided.onset_choices, task, codes),
+    )
+
+
+def _read(documents: Iterable[Any], codes: OnsetCodes) -> FhirReading:
+    source = SourceFile(path=Path("request"), name="request", subject_label="", onset=codes)
+    documents = [document for document in documents if isinstance(document, dict)]
+    # Entries are distinguished by their place, also where several documents have an entry 0.
+    places = ["*"] if len(documents) == 1 else [f"document {n}" for n in range(len(documents))]
+    given = zip(places, documents, strict=True)
+    try:
+        reading = read_documents(source, given)
+    except SourceUnreadable as error:
+        raise ForecastRefused(error.problem.found, error.problem.advice) from error
+    if reading.records.empty or not reading.labels:
+        raise ForecastRefused(
+            "the FHIR resources hold nothing that the model knows",
+            "send Observations with codes of LOINC or urn:rehabcast:vocabulary",
+        )
+    return reading
+
+
+def _only_patient(reading: FhirReading, patient: str) -> str:
+    """Return the one patient whom all resources are about, also those that are of no use."""
+    short = on_one_server(reading.labels)
+    labels = {short.get(label, label) for label in reading.labels}
+    if len(labels) > 1:
+        raise ForecastRefused(
+            "the resources belong to several patients", "send the resources of one patient"
+        )
+    (label,) = labels
+    if patient and label != patient:
+        raise ForecastRefused(
+            "the resources belong to another patient than the one who is asked about",
+            "send the resources of this patient",
+        )
+    return label
+
+
+def _refuse_dead(decided: Reconciled) -> None:
+    for time in decided.deaths.values():
+        day = "" if pd.isna(time) else f" on {time:%Y-%m-%d}"
+        raise ForecastRefused(
+            f"the patient died{day}",
+            "correct the Patient resource if this is wrong; otherwise nothing needs to be done",
+        )
+
+
+def _onset(decided: Reconciled, task: Task, problems: Sequence[Problem]) -> pd.Timestamp:
+    values = decided.values
+    onset = values.loc[values[CODE] == ONSET, TIME]
+    if len(onset) == 1:
+        return pd.Timestamp(onset.iloc[0]).normalize()
+    if task.onset is None:
+        raise ForecastRefused(
+            "the onset is not known: the model's task declares no diagnosis whose onset counts",
+            "send enrolment_day and observations instead, or train with a task that has [onset]",
+        )
+    condition = task.onset.condition
+    reasons = _found(problems, {ONSET, OTHER_CONDITION}) or f"there is no Condition of {condition}"
+    raise ForecastRefused(
+        f"the onset is not known: {reasons}",
+        f"send the confirmed Condition of {condition} with onsetDateTime, coded in SNOMED CT or"
+        " ICD-10",
+    )
+
+
+def _found(problems: Sequence[Problem], fields: set[str]) -> str:
+    found = (problem.found for problem in problems if problem.field in fields)
+    return "; ".join(list(dict.fromkeys(found))[:MAX_REASONS])
+
+
+def _since_onset(decided: Reconciled, onset: pd.Timestamp) -> tuple[pd.DataFrame, list[Problem]]:
+    """Return what a cohort would hold of the record, and the age at onset."""
+    values = decided.values.assign(**{SUBJECT: 1})
+    born = values.loc[values[CODE] == BIRTH_DATE].set_index(SUBJECT)[TIME]
+    events, excluded = plausible_events(values[values[CODE] != BIRTH_DATE])
+    kinds = {code: entry.kind for code, entry in vocabulary().items()}
+    events = events[events[CODE].map(kinds) != Kind.EVENT]
+    if len(born) and not (events[CODE] == AGE).any():
+        age = birthdays(born, pd.Series(onset, index=born.index))
+        # One outside the model's range is kept: it refuses the forecast.
+        row = {TIME: pd.NaT, CODE: AGE, NUMBER: age.iloc[0], TEXT: None}
+        events = pd.concat([events, pd.DataFrame([row])], ignore_index=True)
+    return events, [values_.as_problem() for values_ in excluded]
+
+
+def _observations(events: pd.DataFrame, onset: pd.Timestamp) -> Iterator[Observation]:
+    columns = events[[TIME, CODE, NUMBER, TEXT]]
+    for time, code, number, text in columns.itertuples(index=False, name=None):
+        yield Observation(
+            code=code,
+            day_since_onset=None if pd.isna(time) else (time.normalize() - onset).days,
+            value=None if pd.isna(number) else float(number),
+            label=None if pd.isna(text) else text,
+        )
+
+
+def _enrolment_day(
+    decided: Reconciled,
+    onset: pd.Timestamp,
+    observations: Sequence[Observation],
+    task: Task,
+    problems: Sequence[Problem],
+) -> int:
+    code = task.target.code
+    days = [o.day_since_onset for o in observations if o.code == code]
+    scored = [day for day in days if day is not None]
+    if not scored:
+        reasons = _found(problems, {code})
+        raise ForecastRefused(
+            f"there is no score of {code!r} since the onset" + (f": {reasons}" if reasons else ""),
+            "assess the patient first",
+        )
+    values = decided.values
+    enrolled = values.loc[(values[CODE] == ENROLMENT) & (values[TIME] >= onset), TIME]
+    return (enrolled.iloc[0].normalize() - onset).days if len(enrolled) else min(scored)
+
+
+def _notes(
+    problems: Iterable[Problem],
+    choices: Sequence[OnsetChoice],
+    task: Task,
+    codes: OnsetCodes,
+) -> tuple[str, ...]:
+    """Return what matters to a reader: not what no model would use."""
+    notes = [
+        f"the record has several onsets of {codes.condition}: {choice.chosen:%Y-%m-%d} counts,"
+        f" {', '.join(f'{time:%Y-%m-%d}' for time in choice.others)} does not"
+        for choice in choices
+    ]
+    words, inputs = vocabulary(), task.inputs
+    used = {*inputs.assessments, *inputs.daily, *inputs.person, ONSET, ENROLMENT, BIRTH_DATE}
+    for problem in grouped(problems):
+        if problem.field in OF_NO_USE or (problem.field in words and problem.field not in used):
+            continue
+        entry = words.get(problem.field)
+        notes.append(f"{entry.name if entry else problem.field}: {problem.message}")
+    rest = len(notes) - MAX_NOTES
+    return (*notes[:MAX_NOTES], *([f"and {rest} more"] if rest > 0 else []))
