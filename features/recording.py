@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from contracts.errors import Problem, SourceUnreadable
 from contracts.onset import STROKE, OnsetCodes
 from features.measurements.records import AMOUNT, Amount
-from features.measurements.text_tables import TableForm
+from features.tables.text_tables import TableForm
 
 ACTIWATCH = "Actiwatch"
 """Maker whose counts have a sleep rule of their own."""

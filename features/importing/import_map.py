@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from contracts.declarations import read_declaration
 from contracts.onset import STROKE, OnsetCodes
 from features.biomarkers.posture import DeviceAxes
-from features.measurements.text_tables import TableForm
 from features.measurements.wall_clock import known_zone
 from features.recording import SourceFile
 from features.sources.signal_tables import SignalColumns
+from features.tables.text_tables import TableForm
 
 
 class Joint(BaseModel):

@@ -13,9 +13,7 @@ from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, TEXT, TIME
 from contracts.errors import CohortInvalid, ContractError, Problem
 from contracts.vocabulary import Code, Kind, vocabulary
 from features.importing.import_map import ImportMap
-from features.measurements.cells import written
 from features.measurements.identity import alike
-from features.measurements.missing import sums_up
 from features.measurements.people import DECLARED
 from features.measurements.records import (
     AMOUNT,
@@ -27,10 +25,12 @@ from features.measurements.records import (
     record_table,
     records,
 )
-from features.measurements.table_files import read_table
-from features.measurements.text_tables import TableForm
 from features.sources import table_columns
 from features.sources.column_cells import CELL, ColumnCells, Values
+from features.tables.cells import written
+from features.tables.missing import sums_up
+from features.tables.table_files import read_table
+from features.tables.text_tables import TableForm
 
 SUBJECT_COLUMN = "subject"
 HEIGHT = "height_m"

@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from contracts.errors import MOST_PLACES, Problem
-from features.measurements.missing import undeclared_problem
-from features.measurements.text_tables import TableForm
+from features.tables.missing import undeclared_problem
+from features.tables.text_tables import TableForm
 
 CELL = "{cell}"
 """Stands for the first bad cell in what a problem says."""

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from contracts.declarations import read_declaration
-from features.measurements.text_tables import TableForm, known_form
 from features.measurements.wall_clock import known_zone
+from features.tables.text_tables import TableForm, known_form
 
 Clock = Literal["days since onset", "timestamps"]
 Name = Annotated[str, Field(min_length=1)]

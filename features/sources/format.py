@@ -7,8 +7,8 @@ import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from features.measurements.csv_rows import SEPARATORS
 from features.recording import Reading, SourceFile
+from features.tables.csv_rows import SEPARATORS
 
 HEAD_BYTES = 65536
 """How much of a file's beginning a format may look at."""

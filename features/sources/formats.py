@@ -19,7 +19,6 @@ from tempfile import TemporaryDirectory
 from typing import IO
 
 from contracts.errors import Problem, SourceUnreadable
-from features.measurements.csv_rows import GZIP_MAGIC
 from features.recording import Reading, SourceFile
 from features.sources.devices import (
     actigraph_agd,
@@ -34,6 +33,7 @@ from features.sources.devices import (
 )
 from features.sources.format import HEAD_BYTES, Format, column_names
 from features.sources.records import fhir, open_mhealth
+from features.tables.csv_rows import GZIP_MAGIC
 
 AUTO = "auto"
 """Instead of a format's name: recognise each file by its content."""

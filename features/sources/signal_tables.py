@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from contracts.errors import ContractError, Problem, SourceUnreadable
-from features.measurements.table_files import read_table
-from features.measurements.text_tables import TextTable
 from features.measurements.wall_clock import ISO_FORM, read_time
 from features.recording import NOT_STATED, UNITS, Quantity, Reading, Signal, SourceFile, problem
 from features.sources import table_columns
 from features.sources.column_cells import CELL, ColumnCells
+from features.tables.table_files import read_table
+from features.tables.text_tables import TextTable
 
 FACTORS: dict[Quantity, dict[str, float]] = {
     Quantity.ACCELERATION: {"g": 1.0, "mg": 0.001, "m/s2": 1 / 9.80665},

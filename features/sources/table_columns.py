@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from contracts.cohort import NOMINAL_ONSET
 from contracts.errors import Problem
 from contracts.vocabulary import Code
-from features.measurements.cells import as_text, is_any_of, text_series
-from features.measurements.missing import MISSING_LIKE, suspected_codes
-from features.measurements.text_tables import read_numbers
 from features.measurements.wall_clock import advice_on_times, read_times
 from features.sources.column_cells import CELL, ONE_CELL, ColumnCells, Values
+from features.tables.cells import as_text, is_any_of, text_series
+from features.tables.missing import MISSING_LIKE, suspected_codes
+from features.tables.text_tables import read_numbers
 
 LONGEST_DAYS = 36_525
 """A hundred years: no day of a record lies further from the onset."""

@@ -24,16 +24,16 @@ from contracts.cohort import (
     RuleCount,
 )
 from contracts.errors import CohortInvalid, Problem, SourceUnreadable
-from features.measurements.cells import as_text
-from features.measurements.missing import NO_IDENTIFIER, sums_up
 from features.measurements.records import AMOUNT, SUBJECT_LABEL, Amount, record_table
-from features.measurements.table_files import read_table
-from features.measurements.text_tables import TableForm, TextTable
 from features.recording import Collected
 from features.sources import table_columns
 from features.sources.column_cells import CELL, ColumnCells
 from features.sources.column_map import Column, ColumnMap, Table, read_column_map
 from features.sources.mapped_columns import DAYS, MappedColumn, declared_wrong
+from features.tables.cells import as_text
+from features.tables.missing import NO_IDENTIFIER, sums_up
+from features.tables.table_files import read_table
+from features.tables.text_tables import TableForm, TextTable
 
 NAME = "tables"
 """As named on the command line."""

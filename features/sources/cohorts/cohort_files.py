@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from contracts.cohort import CODE, NUMBER, TEXT, TIME
 from contracts.errors import CohortInvalid, Problem, SourceUnreadable
-from features.measurements.csv_rows import GZIP_MAGIC
 from features.measurements.records import (
     AMOUNT,
     END,
@@ -26,10 +25,11 @@ from features.measurements.records import (
     Amount,
     record_table,
 )
-from features.measurements.text_tables import read_numbers, read_text_table
 from features.measurements.wall_clock import advice_on_times, read_times
 from features.recording import Collected
 from features.sources.format import HEAD_BYTES, column_names
+from features.tables.csv_rows import GZIP_MAGIC
+from features.tables.text_tables import read_numbers, read_text_table
 
 ADVICE = "download it again"
 FIRST_ROW = 2

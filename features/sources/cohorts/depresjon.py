@@ -16,10 +16,10 @@ from contracts.errors import Problem
 from features.biomarkers.device_clock import JumpKind, jumps
 from features.biomarkers.reduction import CLOCK_CHANGE, reduce_reading
 from features.measurements.records import records
-from features.measurements.text_tables import read_numbers
 from features.measurements.wall_clock import read_times
 from features.recording import ACTIWATCH, Collected, Quantity, Reading, Signal, SourceFile
 from features.sources.cohorts.cohort_files import columns_of, read_parquet, read_table
+from features.tables.text_tables import read_numbers
 
 NAME = "depresjon"
 """As named on the command line."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from features.measurements.text_tables import read_text_table
 from features.recording import Collected, SourceFile
 from features.sources.cohorts.cohort_files import CohortTable, columns_of, read_table
 from features.sources.devices.fitbit_days import (
@@ -19,6 +18,7 @@ from features.sources.devices.fitbit_days import (
     DayColumns,
     read_days,
 )
+from features.tables.text_tables import read_text_table
 
 NAME = "lifesnaps"
 """As named on the command line."""

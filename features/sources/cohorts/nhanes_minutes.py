@@ -14,9 +14,9 @@ import pandas as pd
 
 from contracts.errors import Problem, SourceUnreadable
 from features.biomarkers.reduction import reduce_reading
-from features.measurements.text_tables import read_numbers
 from features.recording import Collected, Quantity, Reading, Signal, SourceFile
 from features.sources.cohorts.cohort_files import CohortTable, columns_of, read_parquet, read_table
+from features.tables.text_tables import read_numbers
 
 NAME = "nhanes-minutes"
 """As named on the command line."""

@@ -17,9 +17,9 @@ from contracts.cohort import CODE, NUMBER, ONSET, TIME
 from contracts.errors import Problem
 from features.biomarkers.heart import variability
 from features.measurements.records import PLACE, SUBJECT_LABEL, Amount, records
-from features.measurements.text_tables import read_numbers
 from features.recording import Collected
 from features.sources.cohorts.cohort_files import CohortTable, columns_of, read_table
+from features.tables.text_tables import read_numbers
 
 NAME = "welltory"
 """As named on the command line."""

@@ -18,12 +18,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from contracts.errors import Problem, SourceUnreadable
-from features.measurements.csv_rows import read_text
-from features.measurements.text_tables import (
-    TableForm,
-    parse_text_table,
-    read_numbers,
-)
 from features.recording import NOT_STATED, Quantity, Reading, Signal, SourceFile, problem
 from features.sources.devices.actigraph_header import (
     HEADER_LINES,
@@ -33,6 +27,12 @@ from features.sources.devices.actigraph_header import (
     row_times,
 )
 from features.sources.format import Format, text_of
+from features.tables.csv_rows import read_text
+from features.tables.text_tables import (
+    TableForm,
+    parse_text_table,
+    read_numbers,
+)
 
 AXES = ["axis1", "axis2", "axis3"]
 POSTURES = ["off", "standing", "sitting", "lying"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from contracts.errors import SourceUnreadable
-from features.measurements.text_tables import read_text_table
 from features.recording import Reading, SourceFile
 from features.sources.devices.fitbit_days import (
     DISTANCE,
@@ -17,6 +16,7 @@ from features.sources.devices.fitbit_days import (
 )
 from features.sources.devices.fitbit_json import is_document, read_document
 from features.sources.format import Format, column_names, text_of
+from features.tables.text_tables import read_text_table
 
 SUBJECT = "Id"
 DATES = ("ActivityDate", "ActivityDay", "SleepDay")

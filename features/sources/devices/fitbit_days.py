@@ -26,9 +26,9 @@ from features.measurements.records import (
     Amount,
     record_table,
 )
-from features.measurements.text_tables import Numbers, TextTable, read_numbers
 from features.measurements.wall_clock import read_times_in
 from features.recording import Reading, SourceFile, problem
+from features.tables.text_tables import Numbers, TextTable, read_numbers
 
 FITBIT = "Fitbit"
 """Source of all of these statements: one person wears one tracker."""

@@ -27,10 +27,10 @@ from features.measurements.records import (
     Amount,
     record_table,
 )
-from features.measurements.text_tables import read_numbers
 from features.measurements.wall_clock import read_times
 from features.recording import Reading, SourceFile, problem
 from features.sources.devices.fitbit_days import FITBIT, RESTING, SLEEP, STEPS, unworn_days
+from features.tables.text_tables import read_numbers
 
 API_STEPS, API_DISTANCE, API_HEART = "activities-steps", "activities-distance", "activities-heart"
 API_SERIES = (API_STEPS, API_DISTANCE, API_HEART)

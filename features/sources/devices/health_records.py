@@ -28,7 +28,6 @@ from features.measurements.records import (
     record_table,
     records,
 )
-from features.measurements.text_tables import read_numbers
 from features.measurements.wall_clock import (
     ISO_FORM,
     read_times,
@@ -36,6 +35,7 @@ from features.measurements.wall_clock import (
     to_wall_clock,
 )
 from features.recording import SourceFile
+from features.tables.text_tables import read_numbers
 
 BATCH_RECORDS = 100_000
 

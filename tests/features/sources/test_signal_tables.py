@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contracts.errors import Problem, SourceUnreadable
-from features.measurements.text_tables import TableForm
 from features.recording import UNITS, Signal, SourceFile
 from features.sources.signal_tables import FACTORS, SignalColumns, read_signals
+from features.tables.text_tables import TableForm
 
 ONE_OF = {
     # What 1 in each unit is in the quantity's own unit, written out and not taken from the code.

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contracts.errors import SourceUnreadable
-from features.measurements.text_tables import TableForm
 from features.recording import Quantity, Reading, Signal, SourceFile
 from features.sources.devices.actigraph_csv import read
+from features.tables.text_tables import TableForm
 
 NO_LIMIT = settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

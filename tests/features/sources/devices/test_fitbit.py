@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from contracts.errors import SourceUnreadable
 from features.measurements.reconcile import reconcile
-from features.measurements.text_tables import TableForm
 from features.recording import Reading, SourceFile
 from features.sources import formats
+from features.tables.text_tables import TableForm
 
 STEPS, DISTANCE = "LOINC//41950-7", "REHABCAST//DISTANCE"
 RESTING, SLEEP, ACTIVE = "LOINC//40443-4", "REHABCAST//SLEEP", "REHABCAST//ACTIVE_TIME"

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from contracts.vocabulary import vocabulary
-from features.measurements.missing import suspected_codes, undeclared_problem
+from features.tables.missing import suspected_codes, undeclared_problem
 
 WALK, AGE, STEPS = "REHABCAST//SIX_MINUTE_WALK", "REHABCAST//AGE", "LOINC//41950-7"
 RATE, FUGL_MEYER = "LOINC//40443-4", "REHABCAST//FUGL_MEYER_UE"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from contracts.errors import MOST_PLACES, Problem
 from contracts.vocabulary import Code, Kind
-from features.measurements.cells import written
+from features.tables.cells import written
 
 MISSING_LIKE = frozenset({"na", "n/a", "nan", "null", "none", "nil", ".", "-", "--", "?", "k.a.",
                           "k. a.", "ka", "keine angabe", "missing", "unknown", "unk", "nd", "n.d.",

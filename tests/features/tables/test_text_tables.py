@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contracts.errors import SourceUnreadable
-from features.measurements.table_files import read_table
-from features.measurements.text_tables import TableForm, TextTable, read_numbers, read_text_table
+from features.tables.table_files import read_table
+from features.tables.text_tables import TableForm, TextTable, read_numbers, read_text_table
 
 Read = Callable[..., TextTable]
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contracts.errors import SourceUnreadable
-from features.measurements.text_tables import (
+from features.tables.text_tables import (
     TableForm,
     TextTable,
     read_text_table,

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from contracts.errors import ContractError, Problem, SourceUnreadable
-from features.measurements.cells import as_text, is_any_of
-from features.measurements.csv_rows import read_text, rows_of
-from features.measurements.missing import MISSING_LIKE
 from features.measurements.wall_clock import strptime_form
+from features.tables.cells import as_text, is_any_of
+from features.tables.csv_rows import read_text, rows_of
+from features.tables.missing import MISSING_LIKE
 
 
 class TableForm(BaseModel):

@@ -1,0 +1,1 @@
+"""Tables of text and Parquet files, read as they are declared: no cell is moved or guessed."""
