@@ -123,7 +123,7 @@ def _within_a_day(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
         "correct its times in the source",
         "intervals that end before they begin",
     )
-    return records[~long & ~backwards], problems
+    return (records[~long & ~backwards] if problems else records), problems
 
 
 def _days(records: pd.DataFrame) -> pd.Series:
@@ -174,6 +174,8 @@ def _latest(records: pd.DataFrame, quantity_N: Rows, single_N: Rows) -> tuple[Ro
 
 def _changed_last(updated: pd.Series, group_N: Rows) -> NDArray[np.bool_]:
     """Return which rows of each group were changed last; all where one does not say when."""
+    if updated.isna().all() or not pd.Series(group_N).duplicated().any():
+        return np.ones(len(group_N), dtype=np.bool_)
     groups = updated.groupby(group_N)
     known = updated.notna().groupby(group_N).transform("all")
     return np.asarray(~known | (updated == groups.transform("max")), dtype=np.bool_)

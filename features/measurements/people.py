@@ -48,6 +48,8 @@ def facts(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
     values are left is not known, and everything that depends on it must treat it so.
     """
     table = _declared_first(records)
+    if not table.duplicated([SUBJECT_LABEL, CODE]).any():
+        return table, []
     stated = content(table.assign(**{TIME: table[TIME].dt.normalize()}), [NUMBER, TEXT, TIME])
     differ = stated.groupby([table[SUBJECT_LABEL], table[CODE]]).transform("nunique") > 1
     problems = each(
@@ -111,6 +113,8 @@ def onset_problem(choice: OnsetChoice, file: str) -> Problem:
 def deaths(records: pd.DataFrame) -> dict[str, pd.Timestamp]:
     """Return who has died, by subject label, and when; NaT where the day isn't known."""
     died = records[records[CODE] == DEATH]
+    if died.empty:
+        return {}
     return {str(label): time for label, time in died.groupby(SUBJECT_LABEL)[TIME].min().items()}
 
 
@@ -131,6 +135,8 @@ def is_fact(code: pd.Series) -> pd.Series:
 
 def _declared_first(records: pd.DataFrame) -> pd.DataFrame:
     declared = records[SOURCE] == DECLARED
+    if not declared.any():
+        return records
     key = [SUBJECT_LABEL, CODE]
     has_declared = declared.groupby([records[name] for name in key]).transform("any")
     return records[declared | ~has_declared]

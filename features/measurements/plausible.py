@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from contracts.cohort import CODE, NUMBER, TIME
@@ -39,24 +40,26 @@ def plausible_dates(
     dates_shifted
         Whether the source declares that all dates were shifted: then only death is compared.
     """
-    time, code = records[TIME], records[CODE]
+    time = records[TIME]
     problems: list[Problem] = []
     wrong = pd.Series(False, index=records.index)
     if not dates_shifted:
-        early = (time < EARLIEST) & (code != BIRTH_DATE)
-        late = time >= latest_possible()
-        problems += each(
-            records[early], lambda row: f"{row[TIME]:%Y-%m-%d} lies before 1990",
-            f"correct the date, or {SHIFTED}", "dates before 1990",
-        )  # fmt: skip
-        problems += each(
-            records[late], lambda row: f"{row[TIME]:%Y-%m-%d} lies in the future",
-            f"correct the date, or {SHIFTED}", "dates in the future",
-        )  # fmt: skip
-        wrong |= early | late
-    died = records[(code == DEATH) & ~wrong].groupby(SUBJECT_LABEL)[TIME].min().dt.normalize()
-    death = pd.to_datetime(records[SUBJECT_LABEL].map(died.to_dict()))
-    after = ~wrong & (time.dt.normalize() > death)
+        early, late = time < EARLIEST, time >= latest_possible()
+        if early.any():
+            early &= records[CODE] != BIRTH_DATE
+        for out, when in ((early, "before 1990"), (late, "in the future")):
+            problems += each(
+                records[out],
+                lambda row, when=when: f"{row[TIME]:%Y-%m-%d} lies {when}",  # type: ignore[misc]
+                f"correct the date, or {SHIFTED}",
+                f"dates {when}",
+            )
+        wrong = early | late
+    death = records[(records[CODE] == DEATH) & ~wrong]
+    if death.empty:
+        return (records[~wrong] if wrong.any() else records), problems
+    died = death.groupby(SUBJECT_LABEL)[TIME].min().dt.normalize().to_dict()
+    after = ~wrong & (time.dt.normalize() > pd.to_datetime(records[SUBJECT_LABEL].map(died)))
     problems += each(
         records[after],
         lambda row: f"{row[TIME]:%Y-%m-%d} lies after the person's death",
@@ -76,22 +79,18 @@ def plausible_values(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]
     """
     words = vocabulary()
     code = records[CODE]
-    low, high = (
-        code.map({c: getattr(entry, end) for c, entry in words.items()}).astype(float)
-        for end in ("low", "high")
-    )
+    outside = is_outside(code, records[NUMBER])
+    unusable = records[AMOUNT] == str(Amount.UNUSABLE)
+    if not outside.any() and not unusable.any():
+        return records, []
     single = records[AMOUNT].isin([str(Amount.ONCE), str(Amount.TOTAL)])
-    number = records[NUMBER]
     reading = records[AMOUNT] == str(Amount.READING)
-    impossible = (single | reading) & low.notna() & ~((number >= low) & (number <= high))
+    impossible = (single | reading) & outside
     problems = each(
         records[impossible], lambda row: _impossible(row, words[row[CODE]].unit),
         "check the entry and its unit", "values outside the possible range",
     )  # fmt: skip
-    unusable = records[AMOUNT] == str(Amount.UNUSABLE)
     bad = impossible | unusable
-    if not bad.any():
-        return records, problems
     measured = code.map({c: e.kind is not Kind.EVENT for c, e in words.items()}).eq(True)
     beside = measured & single & ~bad
     doubtful = bad & ~reading
@@ -111,6 +110,19 @@ def plausible_values(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]
         "values beside one that can't be used",
     )
     return records[~bad & ~beside], problems
+
+
+def is_outside(code: pd.Series, number: pd.Series) -> pd.Series:
+    """Return which numbers are outside the vocabulary's range of their code, or missing."""
+    code_N, codes = pd.factorize(code)
+    entries = [vocabulary().get(str(known)) for known in codes]
+    low_K, high_K = (
+        np.array([np.nan if e is None or not e.is_numeric else getattr(e, end) for e in entries])
+        for end in ("low", "high")
+    )
+    number_N = number.to_numpy(dtype=np.float64)
+    inside_N = (number_N >= low_K[code_N]) & (number_N <= high_K[code_N])
+    return pd.Series(~inside_N & ~np.isnan(low_K[code_N]), index=code.index)
 
 
 def from_onset_on(
@@ -135,6 +147,8 @@ def from_onset_on(
         pd.to_datetime(table[TIME]).dt.normalize() < pd.to_datetime(table[SUBJECT_LABEL].map(first))
         for table in (values, measured)
     )
+    if not early_records.any() and not early.any():
+        return values, []
     problems = []
     for (file, code), rows in measured[early_records].groupby([FILE, CODE], sort=True):
         row = rows.iloc[0]
@@ -174,6 +188,8 @@ def each(
     Of more than `MOST` records the problems are grouped here: an export of many years whose dates
     were shifted has millions.
     """
+    if rows.empty:
+        return []
     if len(rows) <= MOST:
         return [_problem(row, found, advice, cause) for row in rows.to_dict("records")]
     problems = []

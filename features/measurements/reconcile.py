@@ -18,7 +18,12 @@ from contracts.vocabulary import Kind, vocabulary
 from features.measurements.days import day_values
 from features.measurements.identity import without_server
 from features.measurements.people import OnsetChoice, deaths, facts, is_fact, onsets
-from features.measurements.plausible import from_onset_on, plausible_dates, plausible_values
+from features.measurements.plausible import (
+    from_onset_on,
+    is_outside,
+    plausible_dates,
+    plausible_values,
+)
 from features.measurements.records import (
     AMOUNT,
     DEATH,
@@ -108,7 +113,7 @@ def reconcile(tables: Sequence[pd.DataFrame], *, dates_shifted: bool = False) ->
         [SUBJECT_LABEL, TIME, CODE], kind="stable", ignore_index=True, na_position="first"
     )
     return Reconciled(
-        values=values.astype({TIME: "datetime64[us]", NUMBER: float}),
+        values=values,
         problems=tuple(problems),
         onset_choices=tuple(choices),
         deaths=died,
@@ -117,9 +122,13 @@ def reconcile(tables: Sequence[pd.DataFrame], *, dates_shifted: bool = False) ->
 
 def _possible_days(values: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
     """Leave out a day's computed value that can't be true, such as 26 hours of sleep."""
-    stated = record_table(values).assign(**{AMOUNT: str(Amount.ONCE)})
-    kept, problems = plausible_values(stated)
-    return kept[RESULT_COLUMNS], problems
+    outside = is_outside(values[CODE], values[NUMBER])
+    if not outside.any():
+        return values, []
+    _, problems = plausible_values(
+        record_table(values[outside]).assign(**{AMOUNT: str(Amount.ONCE)})
+    )
+    return values[~outside], problems
 
 
 def _last_scores(values: pd.DataFrame) -> pd.Series:

@@ -92,7 +92,7 @@ def records(
         Values of further columns that all rows share, such as `file` or `amount`.
     """
     if rows and isinstance(rows[0], Mapping):
-        table = pd.DataFrame.from_records([dict(row) for row in rows])  # type: ignore[arg-type]
+        table = pd.DataFrame.from_records([dict(row) for row in rows])
     else:
         table = pd.DataFrame(list(rows), columns=[SUBJECT_LABEL, TIME, CODE, NUMBER, TEXT])
     return record_table(table.assign(**shared))
@@ -105,8 +105,8 @@ def record_table(table: pd.DataFrame) -> pd.DataFrame:
         given = full.get(name, pd.NaT)
         full[name] = pd.to_datetime(pd.Series(given, index=full.index)).astype("datetime64[us]")
     for name in (NUMBER, VERSION):
-        given = full[name] if name in full else float("nan")
-        full[name] = pd.Series(given, index=full.index).astype(float)
+        number = full.get(name, float("nan"))
+        full[name] = pd.Series(number, index=full.index).astype(float)
     text = full[TEXT] if TEXT in full else pd.Series(None, index=full.index)
     full[TEXT] = text.astype(object).where(text.notna(), None)
     for name, default in _TEXT_DEFAULTS.items():
