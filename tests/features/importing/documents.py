@@ -301,7 +301,7 @@ def _actigraph_csv(entries: Sequence[Entry]) -> bytes:
         " format M/d/yyyy Filter Normal -----------",
         "Serial Number: NEO1", f"Start Time {first:%H:%M:%S}",
         f"Start Date {first.month}/{first.day}/{first.year}", "Epoch Period (hh:mm:ss) 00:01:00",
-        "Download Time 12:00:00", "Download Date 6/20/2024",
+        "Download Time 12:00:00", "Download Date 12/31/2025",
         "Current Memory Address: 0", "Current Battery Voltage: 4.01     Mode = 13",
         "--------------------------------------------------",
     ]  # fmt: skip

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contracts.errors import grouped
 from features.measurements.reconcile import reconcile
 from features.measurements.records import Amount, records
 
@@ -231,7 +232,7 @@ def test_an_impossible_reading_goes_and_leaves_the_others() -> None:
     ]
     decided = reconcile([records(rows)])
     assert decided.values["numeric_value"].tolist() == [70]
-    (problem,) = decided.problems
+    (problem,) = grouped(decided.problems)
     assert problem.count == 2
     assert "value 0 is impossible" in problem.message
 
@@ -248,7 +249,7 @@ def test_a_running_total_at_midnight_closes_the_day_before() -> None:
 def test_intervals_of_no_day_are_left_out_and_named(end: str, word: str) -> None:
     decided = reconcile([records([stated(Amount.PART, 10, "9:00", end, place="7")])])
     assert decided.values.empty
-    (problem,) = decided.problems
+    (problem,) = grouped(decided.problems)
     assert problem.row == 7
     assert word in problem.found
 
