@@ -36,7 +36,9 @@ def observation(draw: st.DrawFn) -> Observation:
         code=code,
         day_since_onset=None if person != slip else draw(st.integers(0, 150)),
         value=draw(st.floats(low, high + slip)) if numeric else None,
-        label=None if numeric else draw(st.sampled_from(["female", "male", "both", "left", "A", None])),
+        label=None
+        if numeric
+        else draw(st.sampled_from(["female", "male", "both", "left", "A", None])),
     )
 
 
