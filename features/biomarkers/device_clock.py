@@ -23,6 +23,9 @@ DAYLIGHT_SAVING_HOURS = (0, 4)
 LOST_DATE_DAYS = 400
 """A longer gap inside one recording is not a gap: the clock lost its date."""
 
+JITTER_NS = 1_000_000_000
+"""A smaller step back is none of the clock: blocks of raw samples overlap by some milliseconds."""
+
 MOST_STRETCHES = 1000
 """A clock that steps back more often is no clock, and its samples are in no order."""
 
@@ -131,7 +134,11 @@ def last_of_repeated_times(time_N: NDArray[np.datetime64]) -> NDArray[np.bool_]:
     before and after it is not.
     """
     ns_N = time_N.astype("datetime64[ns]").astype(np.int64)
-    back = np.flatnonzero(np.diff(ns_N) <= 0) + 1
+    step = np.diff(ns_N)
+    if step.size and step.min() > -JITTER_NS:
+        ahead_N = np.minimum.accumulate(ns_N[::-1])[::-1]
+        return np.append(ns_N[:-1] < ahead_N[1:], True)
+    back = np.flatnonzero(step <= 0) + 1
     kept = np.ones(len(ns_N), dtype=np.bool_)
     if len(back) > MOST_STRETCHES:
         return last_of_equal_times(time_N)

@@ -160,10 +160,14 @@ def _on_one_clock(file: SourceFile, signal: Signal, collected: Collected) -> Sig
         return _sorted(signal, device_clock.last_of_equal_times(signal.time_N))
     found = device_clock.jumps(signal.time_N, signal.epoch_s, signal.values_NC)
     _report_jumps(file, signal, found, collected)
-    if steady and not any(jump.kind is JumpKind.DATE_LOST for jump in found):
+    lost = any(jump.kind is JumpKind.DATE_LOST for jump in found)
+    if steady and not lost:
         return signal
-    kept = device_clock.rows_with_known_date(signal.time_N, found)
-    kept[kept] = device_clock.last_of_repeated_times(signal.time_N[kept])
+    if lost:
+        kept = device_clock.rows_with_known_date(signal.time_N, found)
+        kept[kept] = device_clock.last_of_repeated_times(signal.time_N[kept])
+    else:
+        kept = device_clock.last_of_repeated_times(signal.time_N)
     if not kept.all():
         left_out = f"{int((~kept).sum())} sample(s) with a repeated time or a lost date"
         collected.dropped.append(
@@ -196,6 +200,8 @@ def _plausibly_dated(file: SourceFile, signal: Signal, collected: Collected) -> 
 
 def _sorted(signal: Signal, kept: np.ndarray) -> Signal:
     time_N, values_NC = signal.time_N[kept], signal.values_NC[kept]
+    if (np.diff(time_N) >= np.timedelta64(0)).all():
+        return replace(signal, time_N=time_N, values_NC=values_NC)
     order = np.argsort(time_N, kind="stable")
     return replace(signal, time_N=time_N[order], values_NC=values_NC[order])
 
