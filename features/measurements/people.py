@@ -100,8 +100,8 @@ def onset_problem(choice: OnsetChoice, file: str) -> Problem:
         file=file or "*",
         row=None,
         field=ONSET,
-        found=f"{choice.subject_label!r} has several onsets of the condition; {choice.chosen:%Y-%m-%d}"
-        f" counts and {others} does not",
+        found=f"{choice.subject_label!r} has several onsets of the condition;"
+        f" {choice.chosen:%Y-%m-%d} counts and {others} does not",
         advice="name the right one as onset in the people table if it is another",
         cause="several onsets of one person",
     )
