@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.cohort import CODE, NUMBER, ONSET, TEXT, TIME
@@ -52,6 +52,7 @@ def statements(draw: st.DrawFn) -> list[dict[str, Any]]:
     return rows
 
 
+@settings(max_examples=25)
 @given(rows=statements(), order=st.randoms(use_true_random=False), cut=st.integers(0, 12))
 def test_neither_order_nor_files_decide_anything(
     rows: list[dict[str, Any]], order: Any, cut: int
@@ -64,6 +65,7 @@ def test_neither_order_nor_files_decide_anything(
     pd.testing.assert_frame_equal(once.values, again.values)
 
 
+@settings(max_examples=25)
 @given(rows=statements())
 def test_a_day_has_one_value_of_each_code_and_person(rows: list[dict[str, Any]]) -> None:
     values = reconcile([records(rows)]).values
@@ -71,6 +73,7 @@ def test_a_day_has_one_value_of_each_code_and_person(rows: list[dict[str, Any]])
     assert not values.assign(day=day).duplicated([SUBJECT_LABEL, CODE, "day"]).any()
 
 
+@settings(max_examples=25)
 @given(rows=statements())
 def test_what_is_stated_twice_counts_once(rows: list[dict[str, Any]]) -> None:
     once = reconcile([records(rows)])
