@@ -131,3 +131,43 @@ def _finished(joined: pd.DataFrame) -> pd.DataFrame:
         # One device is in use once, though it gives acceleration and counts.
         table["use_s"] = table["use_s"].fillna(used) if "use_s" in table else used
     return table.drop(columns=_INTERNAL, errors="ignore")
+
+
+_TOGETHER = (
+    ("n", "enmo_sum", "mad_sum"), ("counts",), ("steps",), ("heart_rate",), ("use_s",),
+    ("standing", "sitting", "lying", "rises"), ("asleep",),
+)  # fmt: skip
+"""Columns of one quantity, once wear and sleep are judged."""
+
+
+def by_one_device(minutes: pd.DataFrame) -> pd.DataFrame:
+    """Let one of several devices that are worn at one placement in a minute speak for it.
+
+    Two devices on one wrist don't sleep twice. For each quantity the device counts that measured it
+    in more minutes of the day, as between placements; a device that is exchanged for another at
+    noon shares no minute with it, and both count.
+
+    Parameters
+    ----------
+    minutes
+        Rows of one subject, with `worn` and `asleep`.
+    """
+    place = ["placement", "time"]
+    rivals = minutes.duplicated(place, keep=False) & minutes["worn"].fillna(True).astype(bool)
+    if not rivals.any():
+        return minutes
+    table = minutes.copy()
+    if "asleep" in table:
+        table["asleep"] = table["asleep"].astype("boolean")
+    worn = minutes["worn"].fillna(True).astype(bool)
+    day = minutes["time"].dt.normalize()
+    for columns in _TOGETHER:
+        present = [name for name in columns if name in minutes]
+        measured = worn & minutes[present].notna().any(axis=1)
+        covered = measured.groupby([minutes["placement"], minutes["device"], day]).transform("sum")
+        ranked = minutes.loc[measured & rivals, [*place, "device"]].assign(covered=covered)
+        ranked = ranked.sort_values(
+            [*place, "covered", "device"], ascending=[True, True, False, True]
+        )
+        table.loc[ranked.index[ranked.duplicated(place)], present] = None
+    return table

@@ -19,6 +19,7 @@ from contracts.errors import Problem
 from contracts.vocabulary import vocabulary
 from features.biomarkers import posture, sleep, therapy, wear
 from features.biomarkers.heart import reserves
+from features.biomarkers.minute_parts import by_one_device
 from features.biomarkers.reduction import whole_subject
 from features.extract import DAYS_FOLDER, extract_locally, read_days
 from features.importing.dates import DEVICE_CHANGE, cut_at_death, dated
@@ -129,7 +130,8 @@ def _minutes(
         )
         slept = sleep.asleep(judged) if flags is not None else None
         tables.append(judged.assign(asleep=slept))
-    minutes = posture.by_one_device(pd.concat(tables, ignore_index=True))
+    minutes = by_one_device(pd.concat(tables, ignore_index=True))
+    minutes = posture.by_one_device(minutes)
     worn = minutes.assign(worn=minutes["worn"].fillna(False).astype(bool))
     best = worn.groupby("placement")["worn"].sum().sort_index().idxmax()
     minutes["main"] = minutes["placement"] == best

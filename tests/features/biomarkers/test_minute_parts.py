@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from contracts.errors import Problem
 from features.biomarkers.epochs import minutes_of
-from features.biomarkers.minute_parts import join_minutes
+from features.biomarkers.minute_parts import by_one_device, join_minutes
 from features.recording import Quantity, Signal
 
 START = np.datetime64("2024-03-04T10:00:20", "ns")
@@ -166,3 +166,33 @@ def test_minutes_before_1970_are_the_right_ones(quantity: Quantity) -> None:
     before = replace(signal, time_N=signal.time_N - np.timedelta64(80 * 365, "D"))
     joined, earlier = (join_minutes([minutes_of(s)]) for s in (signal, before))
     assert ((joined["time"] - earlier["time"]) == pd.Timedelta(days=80 * 365)).all()
+
+
+def worn(device: str, start: str, count: int, **values: object) -> pd.DataFrame:
+    times = pd.date_range(start, periods=count, freq="min")
+    table = pd.DataFrame({"placement": "wrist", "device": device, "time": times, **values})
+    return table.assign(worn=pd.Series(True, index=table.index, dtype="boolean"))
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0]])
+def test_two_devices_at_one_placement_measure_a_minute_once(order: list[int]) -> None:
+    tables = [
+        worn("a", "2024-03-04T10:00", 60, counts=10.0, asleep=True),
+        worn("b", "2024-03-04T10:00", 100, counts=30.0, asleep=True),
+        worn("c", "2024-03-04T10:00", 30, steps=5.0, asleep=None),
+    ]
+    found = by_one_device(pd.concat([tables[n] for n in order], ignore_index=True))
+    by_device = found.groupby("device")
+    assert by_device["counts"].sum().to_dict() == {"a": 0, "b": 3000, "c": 0}
+    assert found["asleep"].eq(True).sum() == 100
+    assert by_device["steps"].sum().to_dict() == {"a": 0, "b": 0, "c": 150}
+    assert len(found) == 190
+
+
+def test_an_unworn_device_does_not_speak_and_exchanged_ones_both_do() -> None:
+    lying_about = worn("a", "2024-03-04T08:00", 300, counts=0.0).assign(worn=False)
+    morning = worn("b", "2024-03-04T10:00", 60, counts=10.0)
+    noon = worn("c", "2024-03-04T11:00", 60, counts=20.0)
+    minutes = pd.concat([lying_about, morning, noon], ignore_index=True)
+    found = by_one_device(minutes.astype({"worn": "boolean"}))
+    assert found.loc[found["device"] != "a", "counts"].tolist() == [10.0] * 60 + [20.0] * 60

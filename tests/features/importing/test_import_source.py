@@ -133,3 +133,20 @@ def test_dates_before_1990_need_to_be_declared_as_shifted(
     done = import_source(tmp_path / "x.AWD", tmp_path / "cohort", map_file=plan)
     days = done.cohort.events.loc[done.cohort.events[CODE] == WEAR_TIME, TIME]
     assert days.astype(str).tolist() == ["1950-03-04", "1950-03-05"]
+
+
+def test_two_devices_on_one_wrist_do_not_sleep_twice(
+    tmp_path: Path, awd: Callable[..., None], daily: Callable[[Imported, str], list[float]]
+) -> None:
+    counts = active(2 * 1440)
+    counts[1320:1800] = 0
+    counts[1320:1800:20] = 30
+    for name in ("one", "two"):
+        for serial in ("V1", "V2")[: 1 if name == "one" else 2]:
+            awd(tmp_path / name / "p" / f"{serial}.AWD", "p", counts, serial=serial)
+    one, two = (import_source(tmp_path / n, tmp_path / f"{n} made") for n in ("one", "two"))
+    slept = daily(one, "REHABCAST//SLEEP")
+    assert len(slept) == 1
+    assert 6 < slept[0] < 9
+    assert daily(two, "REHABCAST//SLEEP") == slept
+    assert daily(two, WEAR_TIME) == daily(one, WEAR_TIME)
