@@ -294,6 +294,7 @@ def load_champion(user: Installation) -> str:
     return done.stderr
 
 
+@pytest.mark.soak
 def test_mitigations_are_compared_and_none_is_recommended(
     user: Installation, version: str, audited: dict[str, Any]
 ) -> None:

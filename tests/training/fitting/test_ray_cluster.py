@@ -40,6 +40,7 @@ def test_ray_train_fits_the_same_weights_to_the_last_bit(
     assert (local.out_of_fold_BHQ == on_ray.out_of_fold_BHQ).all()
 
 
+@pytest.mark.soak
 def test_ray_tune_tries_the_given_settings_too_and_returns_the_best(
     events: object, task: Task, tmp_path: Path
 ) -> None:
