@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -144,3 +145,25 @@ def test_another_patient_changes_nobody(form: Format, seed: int) -> None:
         form, as_files(form, [entries])
     )
     assert any(row[0] == "007" for row in with_other)
+
+
+REAL = (
+    "ggirread/ax3_testfile.cwa",
+    "ggirread/GENEActiv_testfile.bin",
+    "ggirread/ActiGraph61.csv",
+    "gt3x/TAS1H30182785_2019-09-17.gt3x",
+    "fit/MonitoringFile.fit",
+    "fit/garmin-fenix-5-walk.fit",
+)
+"""A real file of each binary format, which nothing here could write."""
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_a_real_file_counts_once_under_any_name(name: str, samples: Path) -> None:
+    content = (samples / name).read_bytes()
+    shifted = Format("real", "", lambda *_: [], lambda *_: b"", map_text="dates_shifted = true")
+    once = imported(shifted, {f"p1/{Path(name).name}": content})
+    assert once
+    copies = {f"p1/{prefix}": content for prefix in ("a", "zz")}
+    packed = {"p1/packed.gz": gzip.compress(content)}
+    assert imported(shifted, copies | packed) == once
