@@ -22,7 +22,6 @@ from features.measurements.records import (
     UPDATED,
     VERSION,
     Amount,
-    content,
 )
 
 CONTENT = [SUBJECT_LABEL, TIME, END, CODE, NUMBER, TEXT, AMOUNT, SOURCE]
@@ -101,16 +100,28 @@ def _of_several_people(records: pd.DataFrame) -> list[Problem]:
 def _undecided(records: pd.DataFrame) -> set[str]:
     """Return the statements whose newest version says different things in different places.
 
-    The rows of one statement in one place are its parts; two places must hold the same parts.
+    The rows of one statement in one place are its parts; two places must hold the same parts, each
+    any number of times.
     """
     statement_N, ids = pd.factorize(records[RECORD_ID])
-    place_N = pd.factorize(records[PLACE])[0]
-    parts_N, first_P = number_groups(statement_N, pd.factorize(records[FILE])[0], place_N)
-    # A sum does not depend on the order of the parts; it wraps around.
-    said_P = np.zeros(len(first_P), dtype=np.uint64)
-    np.add.at(said_P, parts_N, content(records, CONTENT).to_numpy())
-    said = pd.Series(said_P).groupby(statement_N[first_P])
-    return set(ids[np.flatnonzero((said.nunique() > 1).to_numpy())])
+    said_N, _ = number_groups(*_factors(records, CONTENT))
+    _, first_S = number_groups(statement_N, said_N)
+    if len(first_S) == len(ids):
+        return set()
+    where = _factors(records, [FILE, PLACE])
+    _, first_P = number_groups(statement_N, *where, said_N)
+    statement_P, said_P = statement_N[first_P], said_N[first_P]
+    part_P, first_W = number_groups(statement_P, *(place_N[first_P] for place_N in where))
+    # A sum does not depend on the order of the parts; it wraps around. The hash of 0 is 0.
+    sum_W = np.zeros(len(first_W), dtype=np.uint64)
+    np.add.at(sum_W, part_P, pd.util.hash_array(said_P + 1))
+    different = pd.Series(sum_W).groupby(statement_P[first_W]).nunique() > 1
+    return set(ids[different.index[different]])
+
+
+def _factors(records: pd.DataFrame, names: list[str]) -> list[NDArray[np.int64]]:
+    """Return a number for each different value of these columns; missing ones are alike."""
+    return [pd.factorize(records[name])[0] for name in names]
 
 
 def _undecided_problems(records: pd.DataFrame) -> Iterator[Problem]:
@@ -143,10 +154,9 @@ def _stated_once(records: pd.DataFrame) -> pd.DataFrame:
     rows = records[alike].assign(at=np.flatnonzero(alike))
     rows = rows.sort_values([UPDATED, FILE, PLACE], ascending=[False, True, True], kind="stable")
     dated_only = (rows[RECORD_ID] != "") & rows[END].isna() & (rows[AMOUNT] == str(Amount.PART))
-    said = [rows[name] for name in CONTENT] + [rows[RECORD_ID].where(dated_only, "")]
-    statement_N, first_S = number_groups(*(pd.factorize(column)[0] for column in said))
-    file_N = pd.factorize(rows[FILE])[0]
-    in_file_N, first_F = number_groups(statement_N, file_N)
+    identity_N = pd.factorize(rows[RECORD_ID].where(dated_only, ""))[0]
+    statement_N, first_S = number_groups(*_factors(rows, CONTENT), identity_N)
+    in_file_N, first_F = number_groups(statement_N, *_factors(rows, [FILE]))
     most_S = np.zeros(len(first_S), dtype=np.int64)
     np.maximum.at(most_S, statement_N[first_F], np.bincount(in_file_N))
     at_N = rows["at"].to_numpy()

@@ -51,10 +51,10 @@ def model(rows: list[Row]) -> set[float]:
             if not any(pd.isna(row[key]) for row in of):
                 newest = max(row[key] for row in of)
                 of = [row for row in of if row[key] == newest]
-        places: dict[str, list[float]] = {}
+        places: dict[str, set[float]] = {}
         for row in of:
-            places.setdefault(row["place"], []).append(row["numeric_value"])
-        if len({tuple(sorted(parts)) for parts in places.values()}) == 1:
+            places.setdefault(row["place"], set()).add(row["numeric_value"])
+        if len({frozenset(parts) for parts in places.values()}) == 1:
             found |= {row["numeric_value"] for row in of}
     return found
 
