@@ -80,13 +80,13 @@ def _pieces(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
     header, number = b"", 0
     for text in _whole_pages(stream):
         for part in _at_headers(text):
-            pages = part
+            at = part.find(PAGE_MARK)
             if part.startswith(HEADER_MARK):
-                at = part.find(PAGE_MARK)
-                at = len(part) if at < 0 else at
-                header, pages, number = part[:at], part[at:], number + 1
-            if pages:
-                yield number, header + pages
+                header, number = part[: at if at >= 0 else None], number + 1
+                if at >= 0:
+                    yield number, part
+            else:
+                yield number, header + part
 
 
 def _whole_pages(stream: BinaryIO) -> Iterator[bytes]:
@@ -101,9 +101,10 @@ def _whole_pages(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _at_headers(text: bytes) -> list[bytes]:
+    if text.find(HEADER_MARK, 1) < 0:
+        return [text]
     first, *others = text.split(HEADER_MARK)
-    parts = [first, *(HEADER_MARK + part for part in others)]
-    return [part for part in parts if part]
+    return [part for part in (first, *(HEADER_MARK + other for other in others)) if part]
 
 
 def _reading(file: SourceFile, content: dict[str, Any], rate: float, pages: int) -> Reading:
