@@ -222,7 +222,7 @@ def write_collected(
     with TemporaryDirectory() as folder:
         draft = Path(folder)
         events, ids, rules = assemble(collected, people, import_map, draft)
-        used = set(events[SUBJECT])
+        used = set(events[SUBJECT].unique().tolist())
         labels = {number: label for label, number in ids.items() if number in used}
         dropped = grouped([*collected.dropped, *shared_problems(shared, labels.values())])
         unreadable = grouped(collected.unreadable)

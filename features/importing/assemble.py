@@ -76,7 +76,7 @@ def assemble(
     collected.dropped += nobodys
     collected.dropped += cut_at_death(collected, decided.deaths)
     recorded = collected.subjects()
-    labels = {*recorded, *known[SUBJECT_LABEL]} - {""}
+    labels = {*recorded, *known[SUBJECT_LABEL].unique()} - {""}
     collected.dropped += similar_problems(labels)
     ids = subject_numbers(labels)
     arms = affected_wrists(known)
@@ -93,7 +93,10 @@ def assemble(
     # What is computed from a recording counts before what a source reports of the same day.
     events = pd.concat([*tables, known], ignore_index=True)
     events[SUBJECT] = events[SUBJECT_LABEL].map(ids)
-    events = pd.concat([_days(draft, collected), events], ignore_index=True)[[*COLUMNS]]
+    days = _days(draft, collected)
+    if len(days):
+        events = pd.concat([days, events], ignore_index=True)
+    events = events[[*COLUMNS]]
     # Beside an empty table ids would become objects, or floats that are not exact.
     events = events.astype({SUBJECT: "int64", TIME: "datetime64[us]", NUMBER: float})
     names = {number: label for label, number in ids.items()}

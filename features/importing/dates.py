@@ -79,7 +79,7 @@ def dated(
     measured = events[events[TIME].notna() & ~events[CODE].isin(NO_MEASUREMENT)]
     first = measured.groupby(SUBJECT)[TIME].min().dt.normalize()
     known = first.combine_first(given[ONSET])
-    undated = sorted(set(events[SUBJECT]) - set(known.index))
+    undated = sorted(set(events[SUBJECT].unique().tolist()) - set(known.index))
     count("subject with nothing dated: left out", len(undated))
     problems = [
         _problem(

@@ -146,7 +146,8 @@ def _stated_once(records: pd.DataFrame) -> pd.DataFrame:
     sessions of therapy on one day: both stay.
     """
     # Few rows have a time and a number in common; only they need to be compared in full.
-    alike = records.duplicated([TIME, END, NUMBER], keep=False).to_numpy()
+    moments = [records[name].to_numpy().view(np.int64) for name in (TIME, END, NUMBER)]
+    alike = pd.Series(number_groups(*moments)[0]).duplicated(keep=False).to_numpy()
     stated_N = np.ones(len(records), dtype=np.int64)
     if not alike.any():
         return records.assign(**{STATED: stated_N})

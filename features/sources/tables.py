@@ -214,8 +214,8 @@ def _people(found: _Found, *, nominal: bool) -> list[pd.DataFrame]:
         return []
     records = record_table(pd.concat(filled, ignore_index=True))
     usable = records[records[TIME].notna() & (records[AMOUNT] != str(Amount.UNUSABLE))]
-    measured = set(usable.loc[~usable[CODE].isin([ONSET, ENROLMENT]), SUBJECT_LABEL])
-    dated = set(usable[SUBJECT_LABEL])
+    measured = set(usable.loc[~usable[CODE].isin([ONSET, ENROLMENT]), SUBJECT_LABEL].unique())
+    dated = set(usable[SUBJECT_LABEL].unique())
     unmeasured = dated - measured
     people = [label for label in found.written if label]
     found.problems += _named(
