@@ -90,15 +90,7 @@ def assemble(
             write_minutes(minutes.assign(**{SUBJECT: ids[subject]}), draft)
             tables += [changes, most_worn_maker(subject, minutes)]
         tables.append(whole.days.assign(**{SUBJECT_LABEL: subject, TEXT: None}))
-    # What is computed from a recording counts before what a source reports of the same day.
-    events = pd.concat([*tables, known], ignore_index=True)
-    events[SUBJECT] = events[SUBJECT_LABEL].map(ids)
-    days = _days(draft, collected)
-    if len(days):
-        events = pd.concat([days, events], ignore_index=True)
-    events = events[[*COLUMNS]]
-    # Beside an empty table ids would become objects, or floats that are not exact.
-    events = events.astype({SUBJECT: "int64", TIME: "datetime64[us]", NUMBER: float})
+    events = _numbered([*tables, known], _days(draft, collected), ids)
     names = {number: label for label, number in ids.items()}
     events = _adherence(events, import_map)
     events, more = dated(events, names, rules.count)
@@ -111,6 +103,19 @@ def assemble(
             name = vocabulary()[values.code].name
             rules.count(f"{name} {values.reason}: left out", values.values)
     return events, ids, rules
+
+
+def _numbered(tables: list[pd.DataFrame], days: pd.DataFrame, ids: dict[str, int]) -> pd.DataFrame:
+    """Return all events with the numbers of their subjects, those from recordings first.
+
+    What is computed from a recording counts before what a source reports of the same day.
+    """
+    events = pd.concat(tables, ignore_index=True)
+    events[SUBJECT] = events[SUBJECT_LABEL].map(ids)
+    if len(days):
+        events = pd.concat([days, events], ignore_index=True)
+    # Beside an empty table ids would become objects, or floats that are not exact.
+    return events[[*COLUMNS]].astype({SUBJECT: "int64", TIME: "datetime64[us]", NUMBER: float})
 
 
 def _recorded(collected: Collected) -> set[str]:
