@@ -2,12 +2,12 @@
 -- A day's value is there when its quantity was measured in a minute that was worn (or whose wear
 -- can't be judged), and missing otherwise. Measured columns are decimals, whose sums are exact, so
 -- that the order of adding doesn't matter.
-WITH by_day AS (
-    -- Integer division cuts towards zero: counted from long before 1970 it always cuts downwards.
-    SELECT subject_id, (epoch_us(time) + $shift_days * 86400000000) // 86400000000 AS day_number,
+WITH by_quarter AS (
+    -- Quarters of a day since 1970, always counted downwards: integer division cuts towards zero.
+    SELECT subject_id, CAST(FLOOR(epoch_us(time) / 21600000000) AS INTEGER) AS quarter,
         wearable, worn IS NOT FALSE AS counts_in,
         ANY_VALUE(main) AS main, ANY_VALUE(on_wrist) AS on_wrist,
-        COUNT(*) AS minutes,
+        COUNT(*) AS minutes, COUNT(*) FILTER (asleep) AS asleep_minutes,
         COUNT(*) FILTER (speaks_for_wear) AS worn_minutes,
         COUNT(speaks_for_wear) AS judged_minutes,
         SUM(enmo_mg) AS enmo, COUNT(enmo_mg) AS enmo_minutes,
@@ -23,9 +23,9 @@ WITH by_day AS (
     GROUP BY ALL
 ),
 dated AS (
-    SELECT *, DATE '1970-01-01' + CAST(day_number - $shift_days AS INTEGER) AS day,
-        counts_in AND main AS speaks
-    FROM by_day
+    SELECT *, DATE '1970-01-01' + CAST(FLOOR(quarter / 4) AS INTEGER) AS day,
+        6 * (quarter - 4 * FLOOR(quarter / 4)) AS from_hour, counts_in AND main AS speaks
+    FROM by_quarter
 ),
 body AS (
     SELECT subject_id, day,
@@ -56,17 +56,15 @@ body AS (
 -- (measurements/wall_clock.py): for the next day if it begins in the evening or lasts until after
 -- midnight, else it was a nap of the day itself.
 slept AS (
-    SELECT subject_id, CAST(time - INTERVAL 12 HOUR AS DATE) AS noon_day,
-        COUNT(*) AS asleep_minutes,
-        MAX(time) >= CAST(noon_day + 1 AS TIMESTAMP)
-            OR HOUR(MIN(time)) >= $night_from_hour AS of_next_day
-    FROM read_parquet($files) WHERE asleep AND main
-    GROUP BY subject_id, noon_day
+    SELECT subject_id, IF(from_hour >= 12, day, day - 1) AS noon_day,
+        SUM(asleep_minutes) AS asleep_minutes,
+        MIN(from_hour) < 12 OR MIN(from_hour) >= $night_from_hour AS of_next_day
+    FROM dated WHERE main AND asleep_minutes > 0 GROUP BY subject_id, noon_day
 ),
 night AS (
-    SELECT subject_id, IF(of_next_day, noon_day + 1, noon_day) AS day,
+    SELECT subject_id, noon_day + CAST(of_next_day AS INTEGER) AS day,
         SUM(asleep_minutes) / 60.0 AS "REHABCAST//SLEEP"
-    FROM slept GROUP BY subject_id, IF(of_next_day, noon_day + 1, noon_day)
+    FROM slept GROUP BY ALL
 ),
 device AS (
     SELECT subject_id, day, wearable, SUM(minutes) AS minutes,

@@ -59,16 +59,12 @@ ACTIVE_MG = 100.0
 RESTING_SHARE, RESTING_MINUTES = 0.05, 240
 """Resting heart rate: the 5th percentile of a day with four hours of heart rate or more (local)."""
 
-SHIFT_DAYS = 1_000_000
-"""The query counts days from so long before 1970: shifted dates may lie there."""
-
 QUERY = Path(__file__).with_name("days.sql")
 CONSTANTS = {
     "active_mg": ACTIVE_MG,
     "resting_share": RESTING_SHARE,
     "resting_minutes": RESTING_MINUTES,
     "night_from_hour": NIGHT_FROM_HOUR,
-    "shift_days": SHIFT_DAYS,
 }
 """Parameters of the query, beside the files."""
 

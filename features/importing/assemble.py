@@ -210,11 +210,13 @@ def wear_by_minute(minutes: pd.DataFrame) -> pd.Series:
 
 def unaffected_arm_use(minutes: pd.DataFrame, affected: str) -> pd.Series:
     """Return the other wrist's seconds of use on the affected wrist's rows, if both were worn."""
-    worn = minutes["worn"].fillna(False).astype(bool)
+    if "use_s" not in minutes:
+        return pd.Series(np.nan, index=minutes.index)
+    measured = minutes["worn"].fillna(False).astype(bool) & minutes["use_s"].notna()
     is_affected = minutes["placement"] == affected
     is_other = minutes["placement"].isin(WRISTS.values()) & ~is_affected
-    other = minutes[worn & is_other].drop_duplicates(TIME).set_index(TIME)["use_s"]
-    return minutes[TIME].map(other).where(worn & is_affected)
+    other = minutes[measured & is_other].drop_duplicates(TIME).set_index(TIME)["use_s"]
+    return minutes[TIME].map(other).where(measured & is_affected)
 
 
 def _exchanged(subject: str, minutes: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from contracts.cohort import SUBJECT, TIME, WEAR_TIME
 from features.importing.assemble import unaffected_arm_use, wear_by_minute
-from features.measurements.wall_clock import nights
+from features.measurements.wall_clock import NIGHT_FROM_HOUR, nights
 from features.minutes import days_of, minute_files, write_minutes
 
 
@@ -225,4 +225,5 @@ def test_sleep_counts_for_the_day_of_waking(
     assert slept.iloc[0] == pytest.approx(count / 60)
     start = pd.Series([pd.Timestamp(begin)])
     end = start + pd.Timedelta(minutes=count)
+    assert NIGHT_FROM_HOUR % 6 == 0, "the query knows quarters of a day"
     assert nights(start, end).dt.strftime("%Y-%m-%d").tolist() == [day]

@@ -150,3 +150,40 @@ def test_two_devices_on_one_wrist_do_not_sleep_twice(
     assert 6 < slept[0] < 9
     assert daily(two, "REHABCAST//SLEEP") == slept
     assert daily(two, WEAR_TIME) == daily(one, WEAR_TIME)
+
+
+def test_two_devices_on_the_affected_wrist_are_one_arm(
+    tmp_path: Path, awd: Callable[..., None], daily: Callable[[Imported, str], list[float]]
+) -> None:
+    plan = tmp_path / "map.toml"
+    plan.write_text(
+        'people = "people.csv"\n[placement]\n"*left*" = "left wrist"\n"*right*" = "right wrist"\n'
+    )
+    (tmp_path / "people.csv").write_text("subject,affected_arm\np,left\n")
+    for name, files in (("one", ["left", "right"]), ("two", ["left", "left again", "right"])):
+        for number, file in enumerate(files):
+            serial = "V9" if file == "right" else f"V{number}"
+            awd(tmp_path / name / "p" / f"{file}.AWD", "p", active(1440), serial=serial)
+    one, two = (
+        import_source(tmp_path / n, tmp_path / f"{n} made", map_file=plan) for n in ("one", "two")
+    )
+    for code in ("REHABCAST//ARM_USE", "REHABCAST//ARM_USE_RATIO"):
+        assert len(daily(one, code)) == 1
+        assert daily(two, code) == daily(one, code)
+
+
+def test_an_affected_arm_and_a_device_without_movement_give_no_arm_use(
+    tmp_path: Path, fit_walk: bytes
+) -> None:
+    plan = tmp_path / "map.toml"
+    plan.write_text('people = "people.csv"\n[placement]\n"*" = "left wrist"\n')
+    (tmp_path / "people.csv").write_text("subject,affected_arm\np,left\n")
+    (tmp_path / "source" / "p").mkdir(parents=True)
+    (tmp_path / "source" / "p" / "walk.fit").write_bytes(fit_walk)
+    done = import_source(tmp_path / "source", tmp_path / "cohort", map_file=plan)
+    assert not done.cohort.events[CODE].str.contains("ARM_USE").any()
+
+
+@pytest.fixture
+def fit_walk(samples: Path) -> bytes:
+    return (samples / "fit" / "garmin-fenix-5-walk.fit").read_bytes()
