@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -113,18 +112,6 @@ def _may_change(at: pd.Timestamp) -> bool:
     low, high = DAYLIGHT_SAVING_HOURS
     soon = at + pd.Timedelta(minutes=1)
     return soon.day_of_week == 6 and low <= soon.hour < high
-
-
-def to_wall_clock(utc_N: NDArray[np.datetime64], zone: str) -> NDArray[np.datetime64]:
-    """Turn times in UTC into the naive wall clock of a zone.
-
-    Raises
-    ------
-    ZoneInfoNotFoundError
-        There is no such zone.
-    """
-    local = pd.DatetimeIndex(utc_N).tz_localize("UTC").tz_convert(ZoneInfo(zone))
-    return local.tz_localize(None).to_numpy()
 
 
 def last_of_repeated_times(time_N: NDArray[np.datetime64]) -> NDArray[np.bool_]:

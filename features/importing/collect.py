@@ -49,7 +49,18 @@ def source_files(
         raise ContractError(
             f"{source}: contains no files", "name a file or a folder with a folder per subject"
         )
-    return files, notes
+    return files, notes + _unused_placements(files, import_map)
+
+
+def _unused_placements(files: list[SourceFile], import_map: ImportMap) -> list[Problem]:
+    unused = import_map.unused_placements([file.name for file in files])
+    if not unused:
+        return []
+    found = (
+        f"no file's name matches {', '.join(map(repr, unused))} of [placement] in the map"
+        " (small and capital letters differ, and folders belong to the name)"
+    )
+    return [Problem(file="*", row=None, field="placement", found=found)]
 
 
 def _parent(file: Path | None) -> tuple[Path, ...]:

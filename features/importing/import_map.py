@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Annotated
@@ -9,12 +10,15 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from contracts.declarations import read_declaration
+from contracts.errors import ContractError
 from contracts.onset import STROKE, OnsetCodes
 from features.biomarkers.posture import DeviceAxes
 from features.measurements.wall_clock import known_zone
 from features.recording import SourceFile
 from features.sources.signal_tables import SignalColumns
 from features.tables.text_tables import TableForm
+
+SIDES = ("left", "right")
 
 
 class Joint(BaseModel):
@@ -116,10 +120,26 @@ class ImportMap(BaseModel):
     _known_zone = field_validator("time_zone")(known_zone)
 
     def placement_of(self, name: str) -> str:
-        """Return the declared placement of a file, empty where none is."""
-        return next(
-            (site for pattern, site in self.placement.items() if fnmatch(name, pattern)), ""
-        )
+        """Return the declared placement of a file, empty where none is.
+
+        Raises
+        ------
+        ContractError
+            Its name matches patterns of the left and of the right side.
+        """
+        declared = {p: site for p, site in self.placement.items() if fnmatch(name, p)}
+        sides = {side for side in SIDES for site in declared.values() if side in site.lower()}
+        if len(sides) > 1:
+            raise ContractError(
+                f"{name}: its name matches {' and '.join(map(repr, declared))} of [placement],"
+                " which are of different sides",
+                "make the patterns narrower, so that each file has one side",
+            )
+        return next(iter(declared.values()), "")
+
+    def unused_placements(self, names: Collection[str]) -> list[str]:
+        """Return the patterns of placements that no file's name matches."""
+        return [p for p in self.placement if not any(fnmatch(name, p) for name in names)]
 
     def form_of(self, name: str) -> FileForm | None:
         """Return how a file is written, None where that is not declared."""

@@ -89,7 +89,7 @@ def read_people(import_map: ImportMap, folder: Path) -> PeopleTable:
     tables = [records([])]
     zone = getattr(form, "time_zone", "") or import_map.time_zone
     for title in columns:
-        column = ColumnCells(file=name, name=title, cells=cells[title], form=form)
+        column = ColumnCells(file=name, name=title, cells=cells[title], form=form, has_labels=False)
         entry = _entry(title)
         values = _values(column, entry, zone)
         faults += values.faults

@@ -33,6 +33,8 @@ class ColumnCells:
         How they are written.
     suspect
         Whether cells that look like a missing value are taken for one.
+    has_labels
+        Whether the map can declare labels of this column.
     """
 
     file: str
@@ -40,6 +42,7 @@ class ColumnCells:
     cells: pd.Series
     form: TableForm
     suspect: bool = True
+    has_labels: bool = True
 
     def problems(
         self, bad_N: NDArray[np.bool_], found: str, advice: str, cause: str

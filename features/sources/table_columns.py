@@ -18,13 +18,16 @@ from features.measurements.wall_clock import advice_on_times, read_times
 from features.sources.column_cells import CELL, ONE_CELL, ColumnCells, Values
 from features.tables.cells import as_text, is_any_of, text_series
 from features.tables.missing import MISSING_LIKE, suspected_codes
-from features.tables.text_tables import read_numbers
+from features.tables.text_tables import may_be_grouped, read_numbers
 
 LONGEST_DAYS = 36_525
 """A hundred years: no day of a record lies further from the onset."""
 
 OTHER_SIGNS = r"^[+-]?(?:\d+,\d+|\d{1,3}(?:[.,' \x{a0}\x{202f}]\d{3})+(?:[.,]\d+)?)$"
 """Numbers with a decimal comma or grouped digits."""
+
+COUNTED_UNIT = "/d"
+"""Of codes whose values are counted, such as steps: they have no thousandths."""
 
 MANY_OTHER_SIGNS = 0.1
 """From this share on they are how the column is written, and not single mistakes."""
@@ -61,13 +64,16 @@ def any_numbers(
         problems += column.undeclared(codes.left_out_N)
         problems += column.undeclared(codes.kept_N, kept=True)
         value_N = np.where(codes.left_out_N, np.nan, value_N)
-    good_N = (value_N >= low) & (value_N <= high)
+    grouped_N = np.zeros(len(value_N), dtype=np.bool_)
+    if entry is not None and entry.unit == COUNTED_UNIT:
+        grouped_N = may_be_grouped(column.cells, column.form)
+    good_N = (value_N >= low) & (value_N <= high) & ~grouped_N
     bad_N = read.bad_N | (~good_N & ~np.isnan(value_N))
     if not bad_N.any():
         return Values(value_N=value_N, good_N=good_N, bad_N=bad_N, problems=problems)
     present = int((good_N | bad_N).sum())
     found = f"{CELL} where a number {wanted} is expected"
-    faults = _other_signs(column, read.bad_N, present) or column.fault(
+    faults = _other_signs(column, read.bad_N | grouped_N, present) or column.fault(
         bad_N, present, found,
         "check the column and its unit, and declare the signs within its numbers (decimal,"
         " thousands) in the map",
@@ -120,6 +126,9 @@ def labels(column: ColumnCells, entry: Code, declared: dict[str, str]) -> Values
     undeclared_N = like_N & ~good_N & ~missing_N & ~empty_N
     bad_N = ~good_N & ~empty_N & ~missing_N & ~undeclared_N
     wanted = f"one of {', '.join(declared or entry.labels)} is expected"
+    advice = "correct the cell, or declare the label in the map"
+    if not column.has_labels:
+        advice = f"write it as one of {', '.join(entry.labels)}, in small letters"
     present = int((good_N | bad_N).sum())
     return Values(
         value_N=value.astype(object).where(good_N, None).to_numpy(),
@@ -129,7 +138,7 @@ def labels(column: ColumnCells, entry: Code, declared: dict[str, str]) -> Values
             *column.undeclared(undeclared_N),
             *column.problems(
                 bad_N, f"{CELL} where {wanted}, left out",
-                "correct the cell, or declare the label in the map", "labels that are not known",
+                advice, "labels that are not known",
             ),
         ],
         faults=column.fault(

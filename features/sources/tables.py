@@ -72,6 +72,8 @@ class _Found:
         How each identifier is written, blanks around it included, and its first file and row.
     unmapped
         How many columns and names the map does not list.
+    listed
+        Who has a row in each table of one row a person.
     """
 
     records: list[pd.DataFrame] = field(default_factory=list)
@@ -79,6 +81,7 @@ class _Found:
     faults: list[Problem] = field(default_factory=list)
     written: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     unmapped: int = 0
+    listed: dict[str, set[str]] = field(default_factory=dict)
 
 
 def collect_tables(column_map: Path) -> TableCohort:
@@ -134,6 +137,8 @@ def _read_table(folder: Path, table: Table, declared: ColumnMap, found: _Found) 
         return
     found.unmapped += len(set(rows.cells.columns) - set(wanted))
     label, nobody_N = _labels(rows, table, found)
+    if not table.when and not table.names_in:
+        found.listed.setdefault(table.file, set()).update(label)
     when = None
     if table.when:
         cells = ColumnCells(
@@ -226,6 +231,11 @@ def _people(found: _Found, *, nominal: bool) -> list[pd.DataFrame]:
         found, [label for label in people if label in unmeasured],
         "dates but no value that can be used", "",
     )  # fmt: skip
+    for file, listed in found.listed.items():
+        found.problems += _named(
+            found, [label for label in people if label in dated and label not in listed],
+            f"values but no row in {file}", f"add their rows to {file}, or correct the identifiers",
+        )  # fmt: skip
     kept = records[records[SUBJECT_LABEL].isin(dated)]
     if not nominal:
         return [kept]

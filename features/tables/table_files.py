@@ -37,17 +37,30 @@ def read_table(
             name, "*", f"cannot be read as Parquet ({error})", "check the path and export it again"
         ) from error
     refuse_repeated(table.column_names, name)
-    plain = pa.table([_plain(column) for column in table.columns], table.column_names)
+    columns = [_plain(table[place], name, title) for place, title in enumerate(table.column_names)]
+    plain = pa.table(columns, table.column_names)
     # Whole numbers with gaps must not become decimal ones: `1` would be the identifier `1.0`.
     cells = plain.to_pandas(ignore_metadata=True, integer_object_nulls=True)
     cells.index = pd.RangeIndex(2, len(cells) + 2)
     return TextTable(file=name, cells=cells)
 
 
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a Parquet column without encodings that only save space."""
-    if pa.types.is_dictionary(column.type):
+def _plain(column: pa.ChunkedArray, name: str, title: str) -> pa.ChunkedArray:
+    """Return a Parquet column without encodings that only save space; text as text.
+
+    Some programs write text as bytes that the file does not call text.
+    """
+    kind = pa.types
+    if kind.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
+    if kind.is_binary(column.type) or kind.is_large_binary(column.type):
+        try:
+            return column.cast(pa.large_string())
+        except pa.ArrowInvalid as error:
+            raise SourceUnreadable(
+                name, title, "the column holds bytes that are no text in UTF-8",
+                "write the column as text and export it again",
+            ) from error  # fmt: skip
     if pa.types.is_date(column.type):
         return column.cast(pa.timestamp("ms"))
     return column.cast(pa.float64()) if pa.types.is_decimal(column.type) else column

@@ -25,6 +25,8 @@ from features.tables.cells import as_text, is_any_of
 from features.tables.csv_rows import read_text, rows_of
 from features.tables.missing import MISSING_LIKE
 
+_GROUPED = r"^\s*[+]?[1-9]\d{0,2}(?:\.\d{3})+\s*$"
+
 
 class TableForm(BaseModel):
     """How a table is written; what is not declared is the standard of RFC 4180 and ISO 8601.
@@ -213,6 +215,18 @@ class Numbers:
     value_N: NDArray[np.float64]
     bad_N: NDArray[np.bool_]
     undeclared_N: NDArray[np.bool_]
+
+
+def may_be_grouped(cells: pd.Series, form: TableForm) -> NDArray[np.bool_]:
+    """Return which cells of a counted quantity may have points between their thousands.
+
+    As a decimal number `4.500` steps are a thousandth of what was counted, and nobody would see it.
+    """
+    is_number = isinstance(cells.dtype, np.dtype) and cells.dtype.kind in "iuf"
+    if is_number or form.thousands:
+        return np.zeros(len(cells), dtype=np.bool_)
+    found = pc.match_substring_regex(as_text(cells), _GROUPED).to_numpy()
+    return np.array(found, dtype=np.bool_)
 
 
 def read_numbers(cells: pd.Series, form: TableForm | None = None) -> Numbers:

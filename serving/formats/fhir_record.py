@@ -173,7 +173,10 @@ def _onset(decided: Reconciled, task: Task, problems: Sequence[Problem]) -> pd.T
             "send enrolment_day and observations instead, or train with a task that has [onset]",
         )
     condition = task.onset.condition
-    reasons = _found(problems, {ONSET, OTHER_CONDITION}) or f"there is no Condition of {condition}"
+    reasons = (
+        _found(problems, {ONSET, OTHER_CONDITION, "subject", "Condition"})
+        or f"there is no Condition of {condition}"
+    )
     raise ForecastRefused(
         f"the onset is not known: {reasons}",
         f"send the confirmed Condition of {condition} with onsetDateTime, coded in SNOMED CT or"
@@ -223,7 +226,7 @@ def _enrolment_day(
     days = [o.day_since_onset for o in observations if o.code == code]
     scored = [day for day in days if day is not None]
     if not scored:
-        reasons = _found(problems, {code})
+        reasons = _found(problems, {code, "subject", "Observation"})
         raise ForecastRefused(
             f"there is no score of {code!r} since the onset" + (f": {reasons}" if reasons else ""),
             "assess the patient first",

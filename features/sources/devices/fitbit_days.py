@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,7 @@ from features.measurements.records import (
 )
 from features.measurements.wall_clock import read_times_in
 from features.recording import Reading, SourceFile, problem
-from features.tables.text_tables import Numbers, TextTable, read_numbers
+from features.tables.text_tables import Numbers, TextTable, may_be_grouped, read_numbers
 
 FITBIT = "Fitbit"
 """Source of all of these statements: one person wears one tracker."""
@@ -90,7 +90,7 @@ def read_days(file: SourceFile, table: TextTable, columns: DayColumns) -> Readin
     known_N = ~np.isnat(day_N) & ~nobody_N
     day_N, cells = day_N[known_N], cells[known_N]
     numbers = {
-        name: read_numbers(cells[name], file.form)
+        name: _numbers(file, cells[name], columns.values.get(name, ("", 1.0))[0])
         for name in (*columns.values, *columns.active, columns.light, columns.sedentary)
         if name in cells
     }
@@ -102,6 +102,16 @@ def read_days(file: SourceFile, table: TextTable, columns: DayColumns) -> Readin
     tables = [_records(file, cells, columns.subject, day_N, *part) for part in statements]
     records = pd.concat([record_table(part) for part in tables]) if tables else None
     return Reading(records=records, dropped=(*table.problems, *dropped))
+
+
+def _numbers(file: SourceFile, cells: pd.Series, code: str) -> Numbers:
+    read = read_numbers(cells, file.form)
+    if code != STEPS:
+        return read
+    grouped_N = may_be_grouped(cells, file.form)
+    return replace(
+        read, value_N=np.where(grouped_N, np.nan, read.value_N), bad_N=read.bad_N | grouped_N
+    )
 
 
 def _check_subjects(file: SourceFile, subjects: pd.Series, column: str) -> None:

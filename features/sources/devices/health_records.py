@@ -234,9 +234,14 @@ class _Faults:
                 Problem(
                     file=self.file.name, row=int(self.line_N[rows[0]]), field=NAMES[kind],
                     found=f"{found.format(written.iloc[rows[0]])}, the record was left out",
-                    advice=advice, cause=found, count=len(rows), places=places,
+                    advice=advice, cause=_reason(found), count=len(rows), places=places,
                 )
             )  # fmt: skip
+
+
+def _reason(found: str) -> str:
+    """Return what records have in common: what is said of them, without what is written in one."""
+    return found.replace("{!r}", "...").replace("{}", "...")
 
 
 def _read(times: tuple[list[str], ...]) -> tuple[NDArray[np.datetime64], NDArray[np.timedelta64]]:

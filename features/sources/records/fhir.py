@@ -25,7 +25,7 @@ from features.recording import LIBRARY_FAULTS, Reading, SourceFile
 from features.sources.format import Format
 from features.sources.records.fhir_conditions import condition
 from features.sources.records.fhir_documents import Entry, contents_of, version_of
-from features.sources.records.fhir_people import patient
+from features.sources.records.fhir_people import death, patient
 from features.sources.records.fhir_references import Patients, patient_label
 from features.sources.records.fhir_statements import (
     LeftOut,
@@ -128,7 +128,9 @@ def _resource(entry: Entry, patients: Patients, file: SourceFile) -> tuple[Versi
         found = f"not FHIR R4 ({element}: {first['msg']}), the resource was left out"
     except LIBRARY_FAULTS as error:
         found = f"cannot be understood ({type(error).__name__}), the resource was left out"
-    return version, [LeftOut(field=entry.kind, found=found)]
+    # No forecast for the dead, whatever else is wrong with the Patient.
+    died = list(death(entry.resource)) if entry.kind == "Patient" and label else []
+    return version, [LeftOut(field=entry.kind, found=found), *died]
 
 
 def _label(entry: Entry, patients: Patients) -> str | LeftOut:

@@ -15,8 +15,10 @@ OIDS = {
     "urn:oid:2.16.840.1.113883.6.96": SNOMED,
     "urn:oid:2.16.840.1.113883.6.3": "icd-10",
     "urn:oid:2.16.840.1.113883.6.90": "icd-10",
+    "urn:oid:2.16.840.1.113883.6.135": "icd-10",
+    "urn:oid:2.16.578.1.12.4.1.1.7110": "icd-10",
 }
-"""HL7's OID registry: SNOMED CT, ICD-10, ICD-10-CM."""
+"""OID registries of HL7 and Norway: SNOMED CT; ICD-10, ICD-10-CM, ICD-10-AM, Norwegian ICD-10."""
 
 CONFIRMED = {"confirmed"}
 HAPPENED = {"active", "recurrence", "relapse", "resolved"}
@@ -30,7 +32,9 @@ CERTAINTY = "icd-10-gm-diagnosesicherheit"
 CERTAIN = "G"
 """Extension of German ICD-10-GM codes: A excluded, V suspected, Z status after, G certain."""
 
-_ICD10 = re.compile(r"icd-?10(?!.*pcs)", re.IGNORECASE)
+_ICD10 = re.compile(r"(icd|cim|cie|cid)[-_]?10(?!.*pcs)", re.IGNORECASE)
+"""Systems of ICD-10 and its national forms: CIM in French and Italian, CIE in Spanish, CID in
+Portuguese."""
 _DOUBT = {"unconfirmed", "provisional", "differential"}
 _OTHER_ONSETS = ("onsetAge", "onsetString", "onsetRange")
 

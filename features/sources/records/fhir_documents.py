@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 from contracts.errors import SourceUnreadable
 from features.sources.records.fhir_statements import LeftOut
@@ -38,7 +38,7 @@ class Entry:
     deleted
         Whether it is a deletion.
     version, updated
-        What the Bundle says of a deletion's version.
+        What the Bundle says of its version, where the resource itself does not.
     """
 
     place: str
@@ -71,6 +71,11 @@ class Entry:
             prefix = f"{match['base']}/" if match["base"] else ""
             return f"{prefix}{match['kind']}/{match['id']}"
         return self.full_url
+
+
+class _Response(TypedDict):
+    version: float
+    updated: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -133,14 +138,14 @@ def _add_bundle(
                     resource=resource if isinstance(resource, dict) else {},
                     full_url=str(entry.get("fullUrl") or ""),
                     bundle=number,
+                    **_response(entry),
                 )
             )
 
 
 def _add_deletion(entry: dict[str, Any], at: str, bundle: int, contents: Contents) -> None:
     """Add a deletion (FHIR R4, http.html#transaction and #history)."""
-    request, response = entry["request"], entry.get("response")
-    response = response if isinstance(response, dict) else {}
+    request, said = entry["request"], _response(entry)
     full_url = str(entry.get("fullUrl") or "")
     address = ADDRESS.fullmatch(str(request.get("url") or "")) or ADDRESS.fullmatch(full_url)
     if address is None:
@@ -152,10 +157,11 @@ def _add_deletion(entry: dict[str, Any], at: str, bundle: int, contents: Content
             ))
         )  # fmt: skip
         return
-    etag = _ETAG.fullmatch(str(response.get("etag") or ""))
-    updated = str(response.get("lastModified") or "")
-    # A deletion without a version or a time comes after all versions that the Bundle holds.
-    version = float(etag[1]) if etag else math.nan if updated else math.inf
+    version, updated = said["version"], said["updated"]
+    has_version = not math.isnan(version)
+    if not has_version and not updated:
+        # A deletion without a version or a time comes after all versions that the Bundle holds.
+        version = math.inf
     contents.entries.append(
         Entry(
             place=at,
@@ -164,7 +170,7 @@ def _add_deletion(entry: dict[str, Any], at: str, bundle: int, contents: Content
             bundle=bundle,
             deleted=True,
             version=version,
-            updated=updated or (_LONG_AGO if etag else _NEVER),
+            updated=updated or (_LONG_AGO if has_version else _NEVER),
         )
     )
 
@@ -179,9 +185,20 @@ def version_of(entry: Entry) -> tuple[float, str]:
     meta = entry.resource.get("meta")
     meta = meta if isinstance(meta, dict) else {}
     written = str(meta.get("versionId") or "")
-    number = float(written) if re.fullmatch(r"\d{1,15}", written, re.ASCII) else math.nan
-    updated = str(meta.get("lastUpdated") or entry.resource.get("issued") or "")
+    number = float(written) if re.fullmatch(r"\d{1,15}", written, re.ASCII) else entry.version
+    updated = str(meta.get("lastUpdated") or entry.updated or entry.resource.get("issued") or "")
     return number, updated
+
+
+def _response(entry: dict[str, Any]) -> _Response:
+    """Return what a Bundle of type history says of an entry's version."""
+    response = entry.get("response")
+    response = response if isinstance(response, dict) else {}
+    etag = _ETAG.fullmatch(str(response.get("etag") or ""))
+    return {
+        "version": float(etag[1]) if etag else math.nan,
+        "updated": str(response.get("lastModified") or ""),
+    }
 
 
 def _method(entry: dict[str, Any]) -> str:

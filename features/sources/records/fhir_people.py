@@ -22,8 +22,7 @@ def patient(resource: dict[str, Any]) -> Iterator[Said]:
         yield Statement(code="REHABCAST//SEX", text=resource["gender"])
     if born := resource.get("birthDate"):
         yield Statement(code=BIRTH_DATE, start=str(born))
-    if resource.get("deceasedBoolean") is True or resource.get("deceasedDateTime"):
-        yield Statement(code=DEATH, start=str(resource.get("deceasedDateTime") or ""))
+    yield from death(resource)
     yield from _groups(resource)
     if resource.get("active") is False:
         yield LeftOut(
@@ -40,6 +39,13 @@ def patient(resource: dict[str, Any]) -> Iterator[Said]:
             found="Patient whose record was replaced by another (link), the two were kept apart",
             advice="export the record that replaced it",
         )
+
+
+def death(resource: dict[str, Any]) -> Iterator[Statement]:
+    """Yield that a Patient has died, also where the resource is not valid otherwise."""
+    died = str(resource.get("deceasedBoolean") or "").casefold() not in {"", "false"}
+    if died or resource.get("deceasedDateTime"):
+        yield Statement(code=DEATH, start=str(resource.get("deceasedDateTime") or ""))
 
 
 def _groups(resource: dict[str, Any]) -> Iterator[Statement]:

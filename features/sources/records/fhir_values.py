@@ -138,8 +138,10 @@ def _value(
         yield Statement(code=entry.code, start=start)
         return
     fact = entry.kind is Kind.PERSON
+    # FHIR R4, obs-6: with a reason for its absence there is no value; one that is written is a 0.
+    absent_here = part.get("dataAbsentReason") is not None
     value = _label(part, entry) if not entry.is_numeric else _number(part, entry)
-    if value is None:
+    if value is None or absent_here:
         if not has_components:
             absent = _codings(part.get("dataAbsentReason"))
             why = f" ({absent[0].get('code')})" if absent else ""

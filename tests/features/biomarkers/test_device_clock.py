@@ -61,9 +61,3 @@ def test_a_recording_that_follows_a_second_time_is_no_clock_that_was_set_back(
     (jump,) = device_clock.jumps(twice, 60.0, np.concatenate([values, 100 + values[:40]]))
     assert jump.kind == "set back"
     assert sorted(twice[device_clock.last_of_repeated_times(twice)]) == list(once)
-
-
-def test_wall_clock_of_utc_follows_the_zone() -> None:
-    utc = np.array(["2003-03-30T00:59", "2003-03-30T01:00"], dtype="datetime64[ns]")
-    local = device_clock.to_wall_clock(utc, "Europe/Oslo").astype("datetime64[m]").astype(str)
-    assert local.tolist() == ["2003-03-30T01:59", "2003-03-30T03:00"]
