@@ -163,24 +163,6 @@ def recovery(time_N: NDArray[np.datetime64], rate_N: NDArray[np.float64]) -> flo
     return float(rate_N[peak] - rate_N[nearest]) if after[nearest] <= 5 else None
 
 
-def daily_sessions(signal: Signal) -> pd.DataFrame:
-    """Return recovery and mean rate of a recorded session of exercise or therapy.
-
-    Only a rate measured every few seconds for at most some hours is a session; a rate measured all
-    day has no single peak. The mean is kept under `SESSION_RATE` and becomes the share of the
-    reserve once the subject's age and resting rate are known.
-    """
-    time_N, rate_N = signal.time_N, signal.values_NC[:, 0].astype(np.float64)
-    length_h = float((time_N[-1] - time_N[0]) / np.timedelta64(1, "h"))
-    if signal.epoch_s > LONGEST_STEP_S or length_h > LONGEST_SESSION_H or len(signal) < 2:
-        return pd.DataFrame(columns=["time", "code", "numeric_value"])
-    day = pd.Timestamp(time_N[0]).normalize()
-    rows = [(day, SESSION_RATE, float(rate_N.mean()))]
-    if (fall := recovery(time_N, rate_N)) is not None:
-        rows.append((day, RECOVERY, fall))
-    return pd.DataFrame(rows, columns=["time", "code", "numeric_value"])
-
-
 def reserves(events: pd.DataFrame) -> pd.DataFrame:
     """Turn the mean rates of sessions into shares of the heart rate reserve.
 

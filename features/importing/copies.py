@@ -14,8 +14,8 @@ from typing import IO, cast
 from contracts.errors import Problem
 from features.importing.import_map import ImportMap
 from features.recording import SourceFile
+from features.tables.csv_rows import GZIP_MAGIC
 
-GZIP_MAGIC = b"\x1f\x8b"
 HEAD_BYTES = 65_536
 _GZIP_SIZES = 2**32
 """A packed file ends with the size of its content, modulo this number (RFC 1952)."""

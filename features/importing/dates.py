@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 
 import numpy as np
 import pandas as pd
@@ -15,7 +13,7 @@ from contracts.vocabulary import vocabulary
 from features.biomarkers.reduction import CLOCK_CHANGE
 from features.measurements.people import birthdays
 from features.measurements.records import BIRTH_DATE
-from features.recording import Collected
+from features.recording import BY_SUBJECT, Collected
 
 AGE = "REHABCAST//AGE"
 DEVICE_CHANGE = "REHABCAST//DEVICE_CHANGE"
@@ -28,8 +26,7 @@ Count = Callable[[str, int], None]
 def cut_at_death(collected: Collected, deaths: Mapping[str, pd.Timestamp]) -> list[Problem]:
     """Leave out what a recording holds of days after the death of its subject."""
     problems = []
-    parts = [getattr(collected, part.name) for part in fields(collected)]
-    by_subject = [part for part in parts if isinstance(part, defaultdict)]
+    by_subject = [getattr(collected, part) for part in BY_SUBJECT]
     for label, time in sorted(deaths.items()):
         after: list[pd.Timestamp] = []
         for tables in by_subject if pd.notna(time) else ():
