@@ -33,7 +33,7 @@ from contracts.sequences import SequenceBatch
 from features.sequences import present_modalities, training_sequences
 from features.simulate import simulate
 from inference.bundle import Bundle, embed, load_bundle, run_head, verify_bundle
-from rehabcast.commands.service import forecast_request
+from rehabcast.commands.service.serve import forecast_request
 from serving.forecast.explain import explain, game_of
 from serving.forecast.shapley import coalitions
 from support.load import flood, hammer, request_of
@@ -59,7 +59,7 @@ OURS = """
 from datetime import UTC, datetime
 from pathlib import Path
 from contracts.verdict import Outcome
-from serving.http.access import Access
+from serving.access.authentication import Access
 from inference.bundle import load_bundle
 from serving.state.champion import ChampionInService
 from serving.http.runtime import Runtime

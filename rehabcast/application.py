@@ -16,9 +16,9 @@ from inference.bundle import load_bundle
 from rehabcast.reachability import file_identity, is_registry_reachable
 from rehabcast.settings import Settings
 from rehabcast.signed_artifacts import fetch_bundle, fetch_report, mirror_aliases
+from serving.access.authentication import Access, read_access
 from serving.faults import Fault
 from serving.forecast.audit_status import AuditStatus, Coverage, ServedModel
-from serving.http.access import Access, read_access
 from serving.http.runtime import Runtime
 from serving.http.service import build_service
 from serving.state.champion import ChampionInService

@@ -23,11 +23,10 @@ from rehabcast.commands import (
     features,
     governance,
     ledger,
-    record,
-    service,
     training,
 )
 from rehabcast.commands.demo import demo
+from rehabcast.commands.service import record, serve
 from rehabcast.output import IF_PRESENT, as_record
 
 app = typer.Typer(
@@ -46,8 +45,8 @@ app.command()(governance.approve)
 app.command()(governance.promote)
 app.command()(governance.revoke)
 app.command()(governance.rollback)
-app.command()(service.serve)
-app.command()(service.forecast)
+app.command()(serve.serve)
+app.command()(serve.forecast)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(record.app, name="record")
 app.command()(demo)

@@ -20,7 +20,7 @@ from contracts.verdict import Outcome
 from rehabcast.commands.audit import run_audit, verdict_table
 from rehabcast.commands.cohort import cohort_table, valid_cohort
 from rehabcast.commands.governance import run_approval, run_promotion
-from rehabcast.commands.service import (
+from rehabcast.commands.service.serve import (
     forecast_request,
     print_forecast,
     print_next_steps,

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from contracts.errors import ForecastRefused
+from serving.access.authentication import Caller, grant
 from serving.faults import Fault
 from serving.forecast.audit_status import banner, limits, model_info
 from serving.forecast.course import ALERT_DAYS, course
@@ -26,7 +27,6 @@ from serving.formats.cds_hooks import (
 )
 from serving.formats.fhir import operation_outcome, risk_assessment
 from serving.formats.fhir_record import bundle_of, record_of
-from serving.http.access import Caller, grant
 from serving.http.decoding import RequestInvalid, form_fields
 from serving.http.runtime import Runtime, forecast, logged
 from serving.schemas import (

@@ -22,8 +22,9 @@ import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.access.authentication import Caller, allow, authenticate
+from serving.access.tokens import AccessDenied
 from serving.faults import Fault
-from serving.http.access import Caller, allow, authenticate
 from serving.http.decoding import decoded, form_fields
 from serving.http.endpoints import ENDPOINTS, JSON, Endpoint
 from serving.http.handlers import Call, Reply, readiness
@@ -42,7 +43,6 @@ from serving.http.refusals import (
 )
 from serving.http.runtime import Runtime
 from serving.http.shutdown import Shutdown
-from serving.http.tokens import AccessDenied
 
 log = logging.getLogger("rehabcast.http")
 

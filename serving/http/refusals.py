@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from contracts.errors import ForecastRefused, IntegrityError, RehabcastError, ServiceUnavailable
+from serving.access.tokens import AccessDenied
 from serving.formats.cds_hooks import PrefetchMissing
 from serving.formats.fhir import operation_outcome
 from serving.http.decoding import RequestInvalid
-from serving.http.tokens import AccessDenied
 from serving.schemas import Refusal
 
 RETRY_SECONDS = 5

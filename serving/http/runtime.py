@@ -13,11 +13,11 @@ import msgspec
 from contracts.digests import record_digest
 from contracts.errors import ForecastRefused
 from contracts.observation import Observation
+from serving.access.authentication import Access, Caller
 from serving.faults import Fault
 from serving.forecast.question import Question
 from serving.forecast.respond import refused, respond
 from serving.formats.fhir_record import bundle_of, record_of
-from serving.http.access import Access, Caller
 from serving.schemas import ExplainRequest, ForecastAnswer, ForecastRequest
 from serving.state.champion import ChampionInService, Snapshot
 from serving.state.forecast_log import ForecastEntry, ForecastLog

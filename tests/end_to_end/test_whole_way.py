@@ -174,7 +174,7 @@ def test_the_whole_way_ends_in_an_explained_forecast(
 import json, sys
 from pathlib import Path
 from rehabcast.commands.demo import _free_port
-from rehabcast.commands.service import running_service
+from rehabcast.commands.service.serve import running_service
 import subprocess
 with running_service(_free_port(), Path("service.log"), "a token of the test") as address:
     for subject in ("1", "2"):

@@ -49,7 +49,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from contracts.errors import ServiceUnavailable
 from contracts.verdict import Outcome
-from serving.http.access import Access, read_access
+from serving.access.authentication import Access, read_access
 from inference.bundle import load_bundle, verify_bundle
 from serving.state.champion import ChampionInService
 from serving.http.runtime import Runtime

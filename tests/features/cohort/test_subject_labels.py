@@ -26,7 +26,7 @@ from contracts.cohort import (
 from contracts.errors import CohortInvalid, EvidenceMissing
 from features.cohort import read_cohort, replace_events, write_cohort
 from features.cohort.export import export
-from rehabcast.commands.service import forecast_request
+from rehabcast.commands.service.serve import forecast_request
 
 PROVENANCE = Provenance(name="made up", source="test", simulated=True)
 STEPS, AGE = "LOINC//41950-7", "REHABCAST//AGE"

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from contracts.errors import CohortInvalid, ForecastRefused, Problem
+from serving.access.authentication import Access
 from serving.forecast import respond as respond_module
 from serving.forecast.audit_status import ServedModel
 from serving.forecast.question import Question
@@ -21,7 +22,6 @@ from serving.forecast.respond import respond
 from serving.formats.cds_hooks import SERVICE
 from serving.formats.plain_text import as_plain_text
 from serving.http import handlers
-from serving.http.access import Access
 from serving.http.examples import BUNDLE, HOOK
 from serving.http.middleware import RequestMiddleware
 from serving.http.shutdown import Shutdown

@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
+from serving.access.authentication import Access
 from serving.forecast.audit_status import ServedModel
-from serving.http.access import Access
 from serving.http.middleware import RequestMiddleware
 from serving.http.shutdown import Shutdown
 from tests.conftest import ROOT

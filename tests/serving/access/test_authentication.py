@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from contracts.errors import ContractError
-from serving.http.access import (
+from serving.access.authentication import (
     JWT_BEARER,
     Access,
     Caller,
@@ -22,9 +22,9 @@ from serving.http.access import (
     grant,
     read_access,
 )
+from serving.access.tokens import AccessDenied
 from serving.http.endpoints import ENDPOINTS
 from serving.http.examples import RECORD
-from serving.http.tokens import AccessDenied
 
 AUDIENCE = "https://rehabcast.test"
 

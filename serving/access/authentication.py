@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from contracts.digests import record_digest
 from contracts.errors import ContractError
-from serving.http.tokens import (
+from serving.access.tokens import (
     LEEWAY_SECONDS,
     NEW_TOKEN_NEEDED,
     AccessDenied,

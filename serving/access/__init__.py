@@ -1,0 +1,1 @@
+"""Who may request what: tokens, clients and issuers."""
