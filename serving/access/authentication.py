@@ -48,10 +48,11 @@ SCOPES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sent a request, and the scopes they have."""
+    """Who sent a request, the scopes they have, and the tenant whose patients they may see."""
 
     name: str
     scopes: frozenset[str]
+    tenant: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
