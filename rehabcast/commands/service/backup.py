@@ -1,0 +1,69 @@
+"""`rehabcast backup` and `rehabcast restore`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rehabcast.backups.contents import OPTIONAL, Part
+from rehabcast.backups.making import make_backup
+from rehabcast.backups.manifest import Manifest
+from rehabcast.backups.restoring import restore_backup
+from rehabcast.output import AsJson, emit, stderr_console
+from rehabcast.settings import Settings
+
+
+def backup(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make; none may exist.")],
+    without: Annotated[
+        list[Part] | None,
+        typer.Option(help=f"Leave a part out on purpose: {' or '.join(OPTIONAL)}."),
+    ] = None,
+    signing_key: Annotated[
+        bool,
+        typer.Option(
+            "--signing-key", help="Include the private signing key; by default it is not."
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Back up everything while the service runs, restore it on trial and verify both chains."""
+    left_out = without or []
+    if Part.LEDGER in left_out:
+        raise typer.BadParameter(
+            "a backup without the ledger proves nothing", param_hint="--without"
+        )
+    manifest = make_backup(Settings(), folder, without=left_out, with_signing_key=signing_key)
+    emit(manifest, f"{_summary(manifest)} It was restored on trial, and both chains are intact.",
+         as_json=as_json)  # fmt: skip
+    if manifest.has_signing_key:
+        stderr_console.print(
+            "This backup contains the private signing key: whoever reads it can sign models."
+        )
+    elif not manifest.heads_signed:
+        stderr_console.print(
+            "No signing key here, so the heads are not signed: keep one from"
+            " `rehabcast ledger head` in another place."
+        )
+    else:
+        stderr_console.print("The private signing key is not in this backup: keep it apart.")
+
+
+def restore(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a backup.")],
+    as_json: AsJson = False,
+) -> None:
+    """Put a backup back into a new, empty home; nothing that exists is ever overwritten."""
+    manifest = restore_backup(Settings(), folder)
+    message = f"Restored, and both chains are intact. {_summary(manifest)}"
+    emit(manifest, message, as_json=as_json)
+
+
+def _summary(manifest: Manifest) -> str:
+    forecasts = "" if manifest.forecasts is None else f", {manifest.forecasts.length} forecasts"
+    return (
+        f"Backup of {manifest.made_at}: {manifest.ledger.length} entries of the ledger{forecasts},"
+        f" {len(manifest.files)} files."
+    )
