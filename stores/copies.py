@@ -2,8 +2,7 @@
 
 SQLite is copied by its online backup, which sees one consistent state however many others write;
 copying the file, or `.backup` in a shell that does not wait for a lock, does not. PostgreSQL is
-copied by `pg_dump`. What such a program has to know is written into a private file for it or into
-its environment: a command line can be read by everybody on the machine.
+copied by `pg_dump`.
 """
 
 from __future__ import annotations
@@ -12,25 +11,21 @@ import os
 import secrets
 import shutil
 import sqlite3
-import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 
 from contracts.errors import ContractError, IntegrityError, ServiceUnavailable
-from stores.database import BUSY_SECONDS, connect
+from stores.database import BUSY_SECONDS
+from stores.postgresql import SERVICE, administer, run, server
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 ENDINGS = {SQLITE: ".db", POSTGRESQL: ".dump"}
 """How the name of a copy ends, by the kind of database."""
-
-SERVICE = "rehabcast"
-"""Name of the section that PostgreSQL's programs read their connection from."""
 
 
 def place_of(url: str) -> str:
@@ -69,7 +64,7 @@ def copy_database(url: str, folder: Path, name: str) -> Path:
     else:
         # Revoked rights are repeated where it is restored: its roles may have other names there.
         arguments = ["--format=custom", "--no-owner", "--no-privileges", f"--file={copy}"]
-        _run("pg_dump", arguments, parsed)
+        run("pg_dump", arguments, parsed)
     return copy
 
 
@@ -93,7 +88,7 @@ def restore_database(copy: Path, url: str) -> None:
         )
     if kind == POSTGRESQL:
         arguments = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]
-        _run("pg_restore", [*arguments, f"--dbname=service={SERVICE}", str(copy)], parsed)
+        run("pg_restore", [*arguments, f"--dbname=service={SERVICE}", str(copy)], parsed)
         return
     file = _sqlite_file(parsed)
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -114,12 +109,13 @@ def require_empty(url: str) -> None:
         if (file := _sqlite_file(parsed)).exists():
             raise ContractError(f"{file} exists already", "move it away, or set another place")
         return
-    with _engine(parsed) as engine:
+    with server(parsed) as engine:
         inspector = sa.inspect(engine)
         if any(inspector.get_table_names(schema) for schema in inspector.get_schema_names()
                if schema != "information_schema"):  # fmt: skip
             raise ContractError(
-                f"the database {place_of(url)} is not empty", "create a new one, and set its URL"
+                f"the database {parsed.set(query={})} is not empty",
+                "create a new one, and set its URL",
             )
 
 
@@ -146,14 +142,14 @@ def scratch_database(copy: Path, url: str, folder: Path) -> Iterator[str]:
         yield trial
         return
     name = f"rehabcast_trial_{secrets.token_hex(6)}"
-    with _engine(parsed) as engine:
-        _administer(engine, f'CREATE DATABASE "{name}" TEMPLATE template0')
+    with server(parsed) as engine:
+        administer(engine, f'CREATE DATABASE "{name}" TEMPLATE template0')
         try:
             trial = parsed.set(database=name).render_as_string(hide_password=False)
             restore_database(copy, trial)
             yield trial
         finally:
-            _administer(engine, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+            administer(engine, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 def _parsed(url: str) -> URL:
@@ -188,32 +184,6 @@ def _created(file: Path) -> int:
         raise ContractError(f"{file} exists already", "move it away") from error
 
 
-@contextmanager
-def _engine(url: URL) -> Iterator[sa.Engine]:
-    engine = connect(url.render_as_string(hide_password=False))
-    try:
-        yield engine
-    except sa.exc.DBAPIError as error:
-        raise ServiceUnavailable(
-            f"the database {place_of(str(url))} cannot be used ({_first_line(error.orig)})",
-            "check that its server runs, and what its role may do",
-        ) from error
-    finally:
-        engine.dispose()
-
-
-def _administer(engine: sa.Engine, statement: str) -> None:
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        try:
-            connection.execute(sa.text(statement))
-        except sa.exc.ProgrammingError as error:
-            raise ServiceUnavailable(
-                "the copy cannot be tried, because the role may not create a database"
-                f" ({_first_line(error.orig)})",
-                "back up as a role with CREATEDB: a copy that was never restored proves nothing",
-            ) from error
-
-
 def _copy_sqlite(file: Path, copy: Path) -> None:
     if not file.is_file():
         raise ServiceUnavailable(f"there is no database {file}", "check its URL")
@@ -246,59 +216,3 @@ def _copy_sqlite(file: Path, copy: Path) -> None:
             f"the copy of {file.name} is not sound ({found})",
             "check the database itself: PRAGMA integrity_check",
         )
-
-
-def _run(program: str, arguments: list[str], url: URL) -> None:
-    path = shutil.which(program)
-    if path is None:
-        raise ServiceUnavailable(
-            f"the program {program} is missing", "install PostgreSQL's client programs"
-        )
-    _require_same_version(path, url)
-    with TemporaryDirectory() as folder:
-        done = subprocess.run(  # noqa: S603  (PostgreSQL's own program)
-            [path, "--no-password", *arguments],
-            env={**os.environ, **_connection(url, Path(folder))},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if done.returncode != 0:
-        raise ServiceUnavailable(
-            f"{program} failed ({_first_line(done.stderr)})",
-            "check that the server runs, and what its role may do",
-        )
-
-
-def _require_same_version(path: str, url: URL) -> None:
-    program = subprocess.run(  # noqa: S603  (PostgreSQL's own program)
-        [path, "--version"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    with _engine(url) as engine, engine.connect() as connection:
-        number = int(connection.execute(sa.text("SHOW server_version_num")).scalar_one())
-    server = number // 10_000
-    if f" {server}." not in f"{program}.":
-        raise ServiceUnavailable(
-            f"the server is PostgreSQL {server}, but the program here is {program}",
-            f"put the programs of PostgreSQL {server} first in PATH",
-        )
-
-
-def _connection(url: URL, folder: Path) -> Mapping[str, str]:
-    """Return an environment in which PostgreSQL's programs connect as the URL says."""
-    parameters = connect(url.render_as_string(hide_password=False)).dialect.create_connect_args(
-        url
-    )[1]
-    password = parameters.pop("password", None)
-    # Any parameter may be secret, so all are in a file that only we can read. Only the password is
-    # not: a line of that file loses the spaces at its end.
-    file = folder / "connection.conf"
-    file.touch(mode=0o600)
-    lines = [f"[{SERVICE}]", *(f"{name}={value}" for name, value in parameters.items())]
-    file.write_text("\n".join(lines) + "\n", "utf-8")
-    given = {} if password is None else {"PGPASSWORD": password}
-    return {"PGSERVICEFILE": str(file), "PGSERVICE": SERVICE, **given}
-
-
-def _first_line(message: object) -> str:
-    return next(iter(str(message).strip().splitlines()), "no reason given")
