@@ -24,6 +24,7 @@ from stores.database import BUSY_SECONDS
 from stores.postgresql import SERVICE, administer, run, server
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
+RETRY_SECONDS = 0.001
 ENDINGS = {SQLITE: ".db", POSTGRESQL: ".dump"}
 """How the name of a copy ends, by the kind of database."""
 
@@ -190,7 +191,7 @@ def _copy_sqlite(file: Path, copy: Path) -> None:
     deadline = time.monotonic() + BUSY_SECONDS
 
     def give_up_late(*_: int) -> None:
-        # The backup waits for a lock by itself, and would for ever.
+        # The backup tries again by itself, and would for ever.
         if time.monotonic() > deadline:
             raise ServiceUnavailable(
                 f"{file.name} was locked for {BUSY_SECONDS} s", "find out who keeps it locked"
@@ -200,11 +201,12 @@ def _copy_sqlite(file: Path, copy: Path) -> None:
         # For writing, but never made: who reads a write-ahead log has to write its index.
         address = f"{file.resolve().as_uri()}?mode=rw"
         with (
-            closing(sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS)) as source,
+            closing(sqlite3.connect(address, uri=True, timeout=0)) as source,
             closing(sqlite3.connect(copy)) as target,
         ):
-            # All pages in one step: of several, each would begin anew after somebody's write.
-            source.backup(target, pages=-1, progress=give_up_late, sleep=0.02)
+            # All pages in one step: of several, each would begin anew after somebody's write. Tried
+            # often, since SQLite's own waiting sleeps through every gap that busy writers leave.
+            source.backup(target, pages=-1, progress=give_up_late, sleep=RETRY_SECONDS)
             target.execute("PRAGMA journal_mode = DELETE")
             found = target.execute("PRAGMA integrity_check").fetchone()[0]
     except sqlite3.Error as error:
