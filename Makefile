@@ -5,12 +5,15 @@ BIN := $(VENV)/bin
 TORCH := $(shell sed -n 's/^ *"\(torch==.*\)",/\1/p' pyproject.toml)
 COHORT ?=
 NAME ?= *
+COUNT ?= 400
+SEED ?= 0
+CHANGED ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo serve test lint bench soak clean
+.PHONY: help setup lock demo serve test lint bench soak mutants sbom audit-dependencies licences clean
 
 help:  ## List the targets
-	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 20
 
 # torch is installed first, by itself: a CPU or a CUDA build, depending on the machine. The rest is
 # locked by hash and installed without the resolver, so nothing can replace torch.
@@ -50,6 +53,20 @@ bench: setup  ## Run the benchmarks (NAME=forecast for only one)
 
 soak: setup  ## Run the long tests: crashes, races, flipped bytes, gate mutants, the auditor itself
 	$(BIN)/python -m pytest -q -m soak
+
+mutants: setup  ## Mutation testing of the service and the ledger (COUNT=400, SEED=0, CHANGED=origin/main)
+	$(BIN)/python benchmarks/mutants.py --count $(COUNT) --seed $(SEED) $(if $(CHANGED),--changed $(CHANGED))
+
+sbom: setup  ## Write the bill of materials (CycloneDX) of .venv to build/sbom.json
+	mkdir -p build
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/cyclonedx-py environment $(BIN)/python \
+	    --pyproject pyproject.toml --output-reproducible --of JSON --output-file build/sbom.json
+
+audit-dependencies: setup  ## Look the packages of .venv up in advisories; fails where none can be reached
+	$(BIN)/python deploy/advisories.py
+
+licences: setup  ## Compare the licences of the packages of .venv with those allowed (deploy/licences.toml)
+	$(BIN)/python deploy/licences.py
 
 clean:  ## Remove .venv and caches, but not mlruns/
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

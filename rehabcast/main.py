@@ -26,7 +26,7 @@ from rehabcast.commands import (
     training,
 )
 from rehabcast.commands.demo import demo
-from rehabcast.commands.service import record, serve
+from rehabcast.commands.service import backup, record, serve
 from rehabcast.output import IF_PRESENT, as_record
 
 app = typer.Typer(
@@ -49,6 +49,8 @@ app.command()(serve.serve)
 app.command()(serve.forecast)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(record.app, name="record")
+app.command()(backup.backup)
+app.command()(backup.restore)
 app.command()(demo)
 
 

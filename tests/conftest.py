@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
+import shutil
 import subprocess
 import tempfile
 import warnings
@@ -14,7 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 from hypothesis import settings
+from sqlalchemy.engine import make_url
 
 from contracts.cohort import COLUMNS, ENROLMENT, NOMINAL_ONSET, ONSET
 from contracts.sequences import SequenceBatch
@@ -29,6 +33,8 @@ from training.task import read_task
 
 ROOT = Path(__file__).resolve().parents[1]
 STARTS = 6
+KEPT = Path(os.environ["KEPT_FOR_TESTS"]) if "KEPT_FOR_TESTS" in os.environ else None
+"""Folder of what `make mutants` makes once for its thousands of short runs; otherwise there is none."""
 
 # A busy machine is slow, not wrong: no test fails by the clock. CI draws the same examples each time,
 # so that a change passes or fails by itself; a laptop draws new ones.
@@ -99,9 +105,15 @@ def fitted(batch: SequenceBatch, task: Task, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="session")
 def bundle_folder(
-    fitted: CrossFit, batch: SequenceBatch, task: Task, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    batch: SequenceBatch,
+    task: Task,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     folder = tmp_path_factory.mktemp("bundle")
+    if KEPT is not None and (KEPT / "bundle").is_dir():
+        return shutil.copytree(KEPT / "bundle", folder, dirs_exist_ok=True)
+    fitted: CrossFit = request.getfixturevalue("fitted")
     lineage = TrainingProvenance(
         family="hybrid",
         cohort_name="made up",
@@ -116,12 +128,40 @@ def bundle_folder(
     )
     members = Ensemble(fitted.members)
     write_bundle(folder, members, fitted.calibration, batch, task, lineage, card="# Card\n")
+    if KEPT is not None:
+        shutil.copytree(folder, KEPT / "bundle")
     return folder
 
 
 @pytest.fixture(scope="session")
 def bundle(bundle_folder: Path) -> Bundle:
     return load_bundle(bundle_folder, expected_digest=verify_bundle(bundle_folder))
+
+
+class KeptServer:
+    """A database of its own on a server that goes on running."""
+
+    def __init__(self, url: str) -> None:
+        self._url = make_url(url).set(drivername="postgresql+psycopg")
+        self._name = f"test_{secrets.token_hex(8)}"
+        self._run(f"CREATE DATABASE {self._name}")
+
+    def get_uri(self) -> str:
+        return self._url.set(database=self._name).render_as_string(hide_password=False)
+
+    def cleanup(self) -> None:
+        self._run(f"DROP DATABASE {self._name} WITH (FORCE)")
+
+    def stop(self) -> None:
+        raise NotImplementedError("a test that stops its server needs one of its own")
+
+    start = stop
+
+    def _run(self, statement: str) -> None:
+        engine = sa.create_engine(self._url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(sa.text(statement))
+        engine.dispose()
 
 
 @pytest.fixture(scope="session")
@@ -134,6 +174,8 @@ def start_postgresql() -> Callable[[], Any]:
     """
 
     def start() -> Any:
+        if KEPT is not None:
+            return KeptServer((KEPT / "postgresql").read_text("utf-8"))
         with warnings.catch_warnings():
             # Without a login session there is no XDG_RUNTIME_DIR; the server does not need it.
             warnings.simplefilter("ignore")

@@ -1,0 +1,1 @@
+"""A backup of everything that cannot be made again, tried by restoring it; and the way back."""

@@ -1,0 +1,147 @@
+"""Makes a backup while others go on writing, and tries it by restoring it.
+
+What is copied first may refer only to what is copied later: forecasts that wait on disk, the
+service's store, the ledger, the registry, its artifacts. So whatever an entry names is in the
+backup, however many write meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Collection, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
+
+from audits.ledger.records import LedgerState
+from audits.ledger.signing import SIGNATURE, sign
+from contracts.digests import file_digest
+from contracts.errors import ContractError, EvidenceMissing
+from rehabcast.backups.contents import Part, databases, heads_of, require_bundles
+from rehabcast.backups.manifest import (
+    ARTIFACTS,
+    FORECAST_HEAD,
+    KEYS,
+    LEDGER_HEAD,
+    MANIFEST,
+    PRIVATE_KEY,
+    SPOOL,
+    ForecastHead,
+    Manifest,
+    copy_file,
+    copy_folder,
+    files_of,
+)
+from rehabcast.settings import Settings
+from rehabcast.signed_artifacts import LOCAL_KEY, trusted_keys
+from stores.copies import copy_database, is_copyable, place_of, scratch_database
+
+
+def make_backup(
+    settings: Settings, folder: Path, *, without: Collection[Part], with_signing_key: bool
+) -> Manifest:
+    """Copy everything into a new folder, restore it on trial, and verify both chains there.
+
+    The folder appears in one step, when all has been verified; before that, nothing of its name
+    exists, and after a failure nothing is left.
+
+    Raises
+    ------
+    ContractError
+        The folder exists, or a part cannot be copied from here and was not left out on purpose.
+    IntegrityError
+        A chain is broken, a copy is not sound, or the champion's bundle is not among the artifacts.
+    """
+    if folder.exists():
+        raise ContractError(f"{folder} exists already", "name a new folder for each backup")
+    urls = {part: url for part, url in databases(settings).items() if part not in without}
+    for part, url in urls.items():
+        if not is_copyable(url):
+            raise ContractError(
+                f"the {part} is behind a server that rehabcast cannot copy",
+                f"back it up where it runs, and say so: --without {part}",
+            )
+    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    unfinished = Path(mkdtemp(prefix=f".{folder.name}.", suffix=".unfinished", dir=folder.parent))
+    try:
+        manifest = _fill(settings, unfinished, urls, with_signing_key=with_signing_key)
+        unfinished.replace(folder)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+    return manifest
+
+
+def _fill(
+    settings: Settings, folder: Path, urls: Mapping[Part, str], *, with_signing_key: bool
+) -> Manifest:
+    made_at = datetime.now(UTC).isoformat(timespec="seconds")
+    if (spool := settings.home / SPOOL).is_dir():
+        copy_folder(spool, folder / SPOOL)
+    names: dict[str, str] = {}
+    copies: dict[str, str] = {}
+    for part, url in urls.items():
+        place = place_of(url)
+        names[part] = copies[place] = copies.get(place) or copy_database(url, folder, part).name
+    if Part.REGISTRY in urls and settings.store.artifacts.is_dir():
+        copy_folder(settings.store.artifacts, folder / ARTIFACTS)
+    for public in trusted_keys(settings):
+        copy_file(public, folder / KEYS / public.name)
+    key = _own_key(settings)
+    if with_signing_key:
+        if key is None:
+            raise EvidenceMissing("there is no private signing key", "leave --signing-key out")
+        copy_file(key, folder / PRIVATE_KEY)
+    ledger, forecasts = _tried(folder, names, urls)
+    heads: dict[str, LedgerState | ForecastHead | None] = {
+        LEDGER_HEAD: ledger,
+        FORECAST_HEAD: forecasts,
+    }
+    for path, head in heads.items():
+        if head is not None:
+            _write_head(folder / path, head, key)
+    manifest = Manifest(
+        made_at=made_at,
+        artifacts_at=str(settings.store.artifacts.resolve()),
+        databases=names,
+        ledger=ledger,
+        forecasts=forecasts,
+        heads_signed=key is not None,
+        has_signing_key=with_signing_key,
+        files={str(file.relative_to(folder)): file_digest(file) for file in files_of(folder)},
+    )
+    (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1) + "\n", "utf-8")
+    for made in folder.rglob("*"):
+        made.chmod(0o700 if made.is_dir() else 0o600)
+    return manifest
+
+
+def _tried(
+    folder: Path, names: Mapping[str, str], urls: Mapping[Part, str]
+) -> tuple[LedgerState, ForecastHead | None]:
+    """Restore the copies on trial; return the heads that were found there."""
+    with TemporaryDirectory(dir=folder) as scratch, ExitStack() as trials:
+        by_file = {
+            file: trials.enter_context(scratch_database(folder / file, url, Path(scratch)))
+            for file, url in {names[part]: url for part, url in urls.items()}.items()
+        }
+        heads = heads_of({part: by_file[names[part]] for part in urls})
+        if Part.REGISTRY in urls:
+            require_bundles(by_file[names[Part.LEDGER]], folder / ARTIFACTS)
+    return heads
+
+
+def _own_key(settings: Settings) -> Path | None:
+    """Return the private key that there is; none is made for a backup."""
+    key = settings.signing_key or settings.home / "keys" / LOCAL_KEY
+    return key if key.is_file() else None
+
+
+def _write_head(path: Path, head: LedgerState | ForecastHead, key: Path | None) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(asdict(head)), "utf-8")
+    if key is not None:
+        sign(path, path.with_name(path.name + SIGNATURE), key)

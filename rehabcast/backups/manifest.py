@@ -1,0 +1,125 @@
+"""The files of a backup, and the manifest that has the digest of each."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from audits.ledger.records import LedgerState
+from contracts.digests import file_digest
+from contracts.errors import EvidenceMissing, IntegrityError
+
+MANIFEST = "manifest.json"
+ARTIFACTS, KEYS, PRIVATE_KEY, HEADS, SPOOL = (
+    "artifacts",
+    "keys",
+    "signing-key.pem",
+    "heads",
+    "spool",
+)
+LEDGER_HEAD, FORECAST_HEAD = f"{HEADS}/ledger.json", f"{HEADS}/forecast-log.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForecastHead:
+    """Length of the forecast log, and the hash of its last entry."""
+
+    length: int
+    head: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a backup holds.
+
+    Parameters
+    ----------
+    made_at
+        UTC, ISO 8601: when it was begun.
+    artifacts_at
+        Absolute folder that the registry names its artifacts by.
+    databases
+        File of each part's copy; two parts in one database have one.
+    ledger, forecasts
+        Heads of the chains, as the trial restore found them.
+    heads_signed, has_signing_key
+        Whether there was a key to sign the heads with, and whether the private key is here as well.
+    files
+        SHA-256 of every file but this one, by its path.
+    """
+
+    made_at: str
+    artifacts_at: str
+    databases: Mapping[str, str]
+    ledger: LedgerState
+    forecasts: ForecastHead | None
+    heads_signed: bool
+    has_signing_key: bool
+    files: Mapping[str, str]
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Return a backup's manifest, each file compared with its digest.
+
+    Raises
+    ------
+    EvidenceMissing
+        The folder is no backup.
+    IntegrityError
+        A file is missing, was changed, or is not in the manifest.
+    """
+    try:
+        content: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
+        forecasts = content.pop("forecasts")
+        manifest = Manifest(
+            **{**content, "ledger": LedgerState(**content["ledger"])},
+            forecasts=None if forecasts is None else ForecastHead(**forecasts),
+        )
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise EvidenceMissing(
+            f"{folder} is not a backup: its {MANIFEST} cannot be read", "name a backup's folder"
+        ) from error
+    found = {str(file.relative_to(folder)): file_digest(file) for file in files_of(folder)}
+    wrong = sorted(
+        name
+        for name in found.keys() | manifest.files.keys()
+        if name != MANIFEST and found.get(name) != manifest.files.get(name)
+    )
+    if wrong:
+        raise IntegrityError(
+            f"{folder}: {wrong[0]} is missing, was changed or was added", "use another backup"
+        )
+    return manifest
+
+
+def files_of(folder: Path) -> Iterator[Path]:
+    """Return every file in a folder, by name."""
+    return (path for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def copy_folder(source: Path, target: Path) -> None:
+    """Copy every file of a folder, private from its first byte on.
+
+    Raises
+    ------
+    IntegrityError
+        One is a link: what it points to may be anything.
+    """
+    for path in sorted(source.resolve().rglob("*")):
+        if path.is_symlink():
+            raise IntegrityError(
+                f"{path} is a link", "put what it points to in its place, or remove it"
+            )
+        if path.is_file():
+            copy_file(path, target / path.relative_to(source.resolve()))
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file, private from its first byte on, whatever the mode of the original."""
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    target.touch(mode=0o600, exist_ok=False)
+    shutil.copyfile(source, target)

@@ -1,0 +1,112 @@
+"""Puts a backup back where nothing is yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from contracts.errors import ContractError, IntegrityError
+from rehabcast.backups.contents import Part, databases, heads_of
+from rehabcast.backups.manifest import (
+    ARTIFACTS,
+    KEYS,
+    PRIVATE_KEY,
+    SPOOL,
+    Manifest,
+    copy_file,
+    copy_folder,
+    read_manifest,
+)
+from rehabcast.settings import Settings
+from rehabcast.signed_artifacts import LOCAL_KEY
+from stores.copies import place_of, require_empty, restore_database
+from stores.database import connect, write
+
+ARTIFACT_PLACES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+"""Columns in which MLflow 3 keeps absolute places of artifacts: a restored home may be another."""
+
+
+def restore_backup(settings: Settings, folder: Path) -> Manifest:
+    """Put a backup back into a home that has nothing yet, and verify both chains there.
+
+    Raises
+    ------
+    ContractError
+        Something is there already: nothing is ever overwritten.
+    IntegrityError
+        A file of the backup is missing, changed or not in its manifest, or a chain is broken or not
+        the one that was backed up.
+    """
+    manifest = read_manifest(folder)
+    urls = {Part(part): databases(settings)[Part(part)] for part in manifest.databases}
+    copies = _by_place(manifest, urls)
+    targets = {
+        ARTIFACTS: settings.store.artifacts,
+        KEYS: settings.trusted_keys or settings.home / "keys" / "trusted",
+        SPOOL: settings.home / SPOOL,
+    }
+    for target in targets.values():
+        if target.is_dir() and any(target.iterdir()):
+            raise ContractError(f"{target} is not empty", "restore into a new, empty home")
+    for url, _ in copies.values():
+        require_empty(url)
+    for url, name in copies.values():
+        restore_database(folder / name, url)
+    for name, target in targets.items():
+        if (folder / name).is_dir():
+            copy_folder(folder / name, target)
+    if (folder / PRIVATE_KEY).is_file():
+        copy_file(folder / PRIVATE_KEY, settings.home / "keys" / LOCAL_KEY)
+    if Part.REGISTRY in urls:
+        _move_artifacts(urls[Part.REGISTRY], manifest.artifacts_at, settings.store.artifacts)
+    found = heads_of(urls)
+    if found != (manifest.ledger, manifest.forecasts):
+        raise IntegrityError(
+            "what was restored is not what was backed up", "use another backup, and find out why"
+        )
+    return manifest
+
+
+def _by_place(manifest: Manifest, urls: Mapping[Part, str]) -> dict[str, tuple[str, str]]:
+    """Return URL and copy of each database: two parts may share one."""
+    copies = {place_of(url): (url, manifest.databases[part]) for part, url in urls.items()}
+    for part, url in urls.items():
+        if copies[place_of(url)][1] != manifest.databases[part]:
+            raise ContractError(
+                "the backup has two databases where the settings name one",
+                "set REHABCAST_LEDGER_URL, REHABCAST_STORE_URL and REHABCAST_TRACKING_URI to"
+                " databases of their own",
+            )
+    return copies
+
+
+def _move_artifacts(url: str, before: str, artifacts: Path) -> None:
+    after = str(artifacts.resolve())
+    if after == before:
+        return
+    engine = connect(url)
+    try:
+        inspector = sa.inspect(engine)
+        places = [place for place in ARTIFACT_PLACES if inspector.has_table(place[0])]
+
+        def action(connection: sa.Connection) -> None:
+            for table, name in places:
+                column: sa.ColumnClause[str] = sa.column(name)
+                moved = sa.literal(after) + sa.func.substr(column, len(before) + 1)
+                connection.execute(
+                    sa.update(sa.table(table, column))
+                    .where(sa.func.substr(column, 1, len(before) + 1).in_([before, before + "/"]))
+                    .values({name: moved})
+                )
+
+        write(engine, action)
+    finally:
+        engine.dispose()

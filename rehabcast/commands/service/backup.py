@@ -1,0 +1,106 @@
+"""`rehabcast backup` and `rehabcast restore`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audits.ledger.records import LedgerState
+from rehabcast.backups.contents import OPTIONAL, Part
+from rehabcast.backups.making import make_backup
+from rehabcast.backups.manifest import ForecastHead, Manifest
+from rehabcast.backups.restoring import restore_backup
+from rehabcast.output import AsJson, emit, stderr_console
+from rehabcast.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackedUp:
+    """A backup that was made, or put back.
+
+    Parameters
+    ----------
+    made_at
+        UTC, ISO 8601.
+    ledger, forecasts
+        Heads of the ledger and of the forecast log, verified; None for a log left out.
+    files
+        How many files the backup has.
+    heads_signed, has_signing_key
+        Whether the heads are signed, and whether the private signing key is in the backup.
+    """
+
+    made_at: str
+    ledger: LedgerState
+    forecasts: ForecastHead | None
+    files: int
+    heads_signed: bool
+    has_signing_key: bool
+
+
+def backup(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make; none may exist.")],
+    without: Annotated[
+        list[Part] | None,
+        typer.Option(help=f"Leave a part out on purpose: {' or '.join(OPTIONAL)}."),
+    ] = None,
+    signing_key: Annotated[
+        bool,
+        typer.Option(
+            "--signing-key", help="Include the private signing key; by default it is not."
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Back up everything while the service runs, restore it on trial and verify both chains."""
+    left_out = without or []
+    if Part.LEDGER in left_out:
+        raise typer.BadParameter(
+            "a backup without the ledger proves nothing", param_hint="--without"
+        )
+    manifest = make_backup(Settings(), folder, without=left_out, with_signing_key=signing_key)
+    message = f"{_summary(manifest)} It was restored on trial, and both chains are intact."
+    emit(_result(manifest), message, as_json=as_json)
+    if manifest.has_signing_key:
+        stderr_console.print(
+            "This backup contains the private signing key: whoever reads it can sign models."
+        )
+    elif not manifest.heads_signed:
+        stderr_console.print(
+            "No signing key here, so the heads are not signed: keep one from"
+            " `rehabcast ledger head` in another place."
+        )
+    else:
+        stderr_console.print("The private signing key is not in this backup: keep it apart.")
+
+
+def restore(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a backup.")],
+    as_json: AsJson = False,
+) -> None:
+    """Put a backup back into a new, empty home; nothing that exists is ever overwritten."""
+    manifest = restore_backup(Settings(), folder)
+    message = f"Restored, and both chains are intact. {_summary(manifest)}"
+    emit(_result(manifest), message, as_json=as_json)
+
+
+def _result(manifest: Manifest) -> BackedUp:
+    return BackedUp(
+        made_at=manifest.made_at,
+        ledger=manifest.ledger,
+        forecasts=manifest.forecasts,
+        files=len(manifest.files),
+        heads_signed=manifest.heads_signed,
+        has_signing_key=manifest.has_signing_key,
+    )
+
+
+def _summary(manifest: Manifest) -> str:
+    forecasts = "" if manifest.forecasts is None else f", {manifest.forecasts.length} forecasts"
+    return (
+        f"Backup of {manifest.made_at}: {manifest.ledger.length} entries of the ledger{forecasts},"
+        f" {len(manifest.files)} files."
+    )
