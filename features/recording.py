@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from contracts.errors import Problem, SourceUnreadable
 from contracts.onset import STROKE, OnsetCodes
+from features.measurements.device_clocks import ANY_CLOCK, DeviceClock
 from features.measurements.records import AMOUNT, Amount
 from features.tables.text_tables import TableForm
 
@@ -130,11 +131,14 @@ class Reading:
         Dated values and facts of the person, with `features.measurements.records.RECORD_COLUMNS`.
     dropped
         What was left out of an otherwise sound file, with place and reason.
+    clock
+        What the clocks of such devices can't show.
     """
 
     signals: tuple[Signal, ...] = ()
     records: pd.DataFrame | None = None
     dropped: tuple[Problem, ...] = ()
+    clock: DeviceClock = ANY_CLOCK
 
     @property
     def is_empty(self) -> bool:

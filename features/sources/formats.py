@@ -190,7 +190,7 @@ def read(file: SourceFile, format_name: str = AUTO) -> Iterator[Reading]:
         for reading in detected.read(plain):
             usable = usable or not reading.is_empty
             dropped += reading.dropped
-            yield reading
+            yield replace(reading, clock=detected.clock)
     if not usable:
         raise _unusable(file, detected, dropped)
 

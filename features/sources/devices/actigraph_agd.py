@@ -129,10 +129,7 @@ def _sound(
         )
         for row in np.flatnonzero(~good)
     ]
-    kept = numbers[good].copy()
-    if "steps" in kept:
-        kept["steps"] = kept["steps"].where(kept["steps"].between(0, 10 * epoch_s))
-    return kept, dropped
+    return numbers[good].copy(), dropped
 
 
 FORMAT = Format(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from contracts.errors import SourceUnreadable
+from features.measurements.device_clocks import DeviceClock
 from features.recording import Reading, SourceFile
 from features.sources.devices.fitbit_days import (
     DISTANCE,
@@ -89,4 +90,13 @@ def is_within_days(head: bytes) -> bool:
     return any(wanted <= names for wanted in WITHIN_DAYS)
 
 
-FORMAT = Format(name="fitbit", title="Fitbit daily export", matches=_matches, read=read)
+SINCE = "2009-01-01"
+"""The first Fitbit is of September 2009."""
+
+FORMAT = Format(
+    name="fitbit",
+    title="Fitbit daily export",
+    matches=_matches,
+    read=read,
+    clock=DeviceClock(since=SINCE, factory_dates=()),
+)

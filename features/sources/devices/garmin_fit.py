@@ -19,6 +19,7 @@ import pandas as pd
 
 from contracts.cohort import CODE, NUMBER, TEXT, TIME
 from contracts.errors import SourceUnreadable
+from features.measurements.device_clocks import DeviceClock
 from features.measurements.records import AMOUNT, PLACE, SOURCE, Amount, records
 from features.recording import (
     LIBRARY_FAULTS,
@@ -171,14 +172,15 @@ def _from_monitoring(messages: list[Message], series: Series) -> list[dict[str, 
             at = seconds_of(values.get("timestamp")) or at
         elif message.name == "monitoring_hr_data":
             when = seconds_of(values.get("timestamp"))
-            if when is not None and (rate := values.get("current_day_resting_heart_rate")):
+            rate = values.get("current_day_resting_heart_rate")
+            if when is not None and rate is not None:
                 rows.append(_row(place, when, RESTING, float(rate), None, Amount.TOTAL))
         if message.name != "monitoring":
             continue
         at = monitoring_time(values, at)
         if at is None:
             continue
-        if rate := values.get("heart_rate"):
+        if (rate := values.get("heart_rate")) is not None:
             series[Quantity.HEART_RATE, MINUTE].append((at, float(rate)))
         activity = str(values.get("activity_type"))
         steps = values.get("steps")
@@ -227,9 +229,13 @@ def _signal(
     )
 
 
+SINCE = "2008-01-01"
+"""The FIT protocol is of 2008; a clock that lost its date begins in 1989."""
+
 FORMAT = Format(
     name="garmin-fit",
     title="FIT file",
     matches=lambda head: len(head) >= 12 and head[8:12] == b".FIT",
     read=read,
+    clock=DeviceClock(since=SINCE, factory_dates=()),
 )
