@@ -9,7 +9,6 @@ zone; nothing is guessed, and `Signal.clock` says which it was.
 
 from __future__ import annotations
 
-import re
 import struct
 from collections import defaultdict
 from collections.abc import Iterator
@@ -271,16 +270,3 @@ def problem(
         As in `Problem`; no advice where nothing needs to be done.
     """
     return Problem(file=file.name, row=None, field=where, found=found, advice=advice, cause=cause)
-
-
-NO_SITE = frozenset({"", "unknown", "undefined", "none", "null", "na", "n a", "not specified"})
-
-
-def placement_in(*written: str | None) -> str:
-    """Return the placement that a device's own header names, empty where it names none.
-
-    In small letters, the side first: `Wrist-Left` and (`Left`, `Wrist`) are `left wrist`.
-    """
-    parts = (" ".join(re.findall(r"[^\W_]+", part or "")).lower() for part in written)
-    words = " ".join(part for part in parts if part not in NO_SITE).split()
-    return " ".join(sorted(words, key=lambda word: word not in {"left", "right"}))

@@ -27,6 +27,15 @@ from features.measurements.wall_clock import EARLIEST, latest_possible
 MOST = 10_000
 """Records that are reported one by one."""
 
+NEVER_ZERO = frozenset(
+    {
+        "REHABCAST//SLEEP", "REHABCAST//RMSSD", "REHABCAST//SDNN", "REHABCAST//GAIT_SPEED",
+        "REHABCAST//CADENCE",
+    }
+)  # fmt: skip
+"""Codes whose range begins at 0, but of which a device states 0 where it measured nothing: nobody
+in bed for eight hours slept for none of them, and no heart beats like a clock."""
+
 SHIFTED = "declare dates_shifted = true if all dates were shifted for anonymity"
 
 
@@ -77,16 +86,17 @@ def plausible_values(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]
     for its moment alone: an impossible one, such as a heart rate of 0, only goes itself. Parts of a
     day are judged as a whole, later.
     """
+    records, problems = _without_zeros(records)
     words = vocabulary()
     code = records[CODE]
     outside = is_outside(code, records[NUMBER])
     unusable = records[AMOUNT] == str(Amount.UNUSABLE)
     if not outside.any() and not unusable.any():
-        return records, []
+        return records, problems
     single = records[AMOUNT].isin([str(Amount.ONCE), str(Amount.TOTAL)])
     reading = records[AMOUNT] == str(Amount.READING)
     impossible = (single | reading) & outside
-    problems = each(
+    problems += each(
         records[impossible], lambda row: _impossible(row, words[row[CODE]].unit),
         "check the entry and its unit", "values outside the possible range",
     )  # fmt: skip
@@ -110,6 +120,26 @@ def plausible_values(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]
         "values beside one that can't be used",
     )
     return records[~bad & ~beside], problems
+
+
+def _without_zeros(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
+    """Leave out zeros by which a device says that it measured nothing.
+
+    A value that a person states once, such as a cell of a table, is not one of them.
+    """
+    zero = (records[NUMBER] == 0) & (records[AMOUNT] != str(Amount.ONCE))
+    if not zero.any():
+        return records, []
+    zero &= records[CODE].isin(NEVER_ZERO)
+    problems = each(
+        records[zero],
+        lambda row: (
+            f"{vocabulary()[row[CODE]].name} of 0, which a device writes where it measured nothing"
+        ),
+        "",
+        "zeros that stand for no measurement",
+    )
+    return records[~zero], problems
 
 
 def is_outside(code: pd.Series, number: pd.Series) -> pd.Series:
@@ -157,6 +187,7 @@ def from_onset_on(
                 file=str(file) or "*",
                 row=row_of(row[PLACE]),
                 field=str(code),
+                subject=str(row[SUBJECT_LABEL]) if rows[SUBJECT_LABEL].nunique() == 1 else "",
                 found=f"{row[TIME]:%Y-%m-%d} lies before the onset of {row[SUBJECT_LABEL]!r} on"
                 f" {first[row[SUBJECT_LABEL]]:%Y-%m-%d}, the record was left out",
                 advice="check both dates if the value is of the time after the onset",
@@ -200,7 +231,12 @@ def each(
             for place in map(str, group[PLACE].head(MOST_PLACES))
         )
         problems.append(
-            replace(_problem(first[0], found, advice, cause), count=len(group), places=places)
+            replace(
+                _problem(first[0], found, advice, cause),
+                count=len(group),
+                places=places,
+                subject=str(first[0][SUBJECT_LABEL]) if group[SUBJECT_LABEL].nunique() == 1 else "",
+            )
         )
     return problems
 
@@ -208,10 +244,13 @@ def each(
 def _problem(
     row: Mapping[Any, Any], found: Callable[[Mapping[Any, Any]], str], advice: str, cause: str
 ) -> Problem:
+    # What was computed from several records has no place of its own, but a day.
+    day = f"{row[TIME]:%Y-%m-%d}" if not row[FILE] and pd.notna(row[TIME]) else ""
     return Problem(
         file=str(row[FILE]) or "*",
         row=row_of(row[PLACE]),
-        places=place_of(row[PLACE]),
+        places=place_of(row[PLACE]) or ((day,) if day else ()),
+        subject=str(row[SUBJECT_LABEL]),
         field=str(row[CODE]),
         found=f"{found(row)}, the record was left out",
         advice=advice,

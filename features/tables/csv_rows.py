@@ -26,6 +26,14 @@ _BYTE_ORDER_MARKS = {
     b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16",
 }  # fmt: skip
 GZIP_MAGIC = b"\x1f\x8b"
+_SAVE = "open it in a spreadsheet program and save the sheet as CSV in UTF-8"
+NO_TEXT = {
+    b"PK\x03\x04": ("a workbook of a spreadsheet program, or another zip archive", _SAVE),
+    b"\xd0\xcf\x11\xe0": ("a workbook of an older spreadsheet program", _SAVE),
+    b"PAR1": ("a Parquet file", "give its name the ending .parquet"),
+}
+"""What is no text by its first bytes, and what to do about it."""
+
 _SPREADSHEETS_HINT = re.compile(r'^\ufeff?"?sep=([,;\t|])"?[ \t]*(?:\r\n|\n|\r)', re.IGNORECASE)
 """First line by which a spreadsheet program states the separator of the file itself."""
 
@@ -76,6 +84,9 @@ def read_text(path: Path, name: str, encoding: str = "") -> str:
         raise SourceUnreadable(
             name, "*", f"cannot be opened ({reason})", "check path and permissions"
         ) from error
+    for mark, (found, advice) in NO_TEXT.items():
+        if content.startswith(mark):
+            raise SourceUnreadable(name, "*", f"is {found}, whatever its name says", advice)
     marked = next((e for mark, e in _BYTE_ORDER_MARKS.items() if content.startswith(mark)), "")
     encoding = marked or encoding or "utf-8"
     try:

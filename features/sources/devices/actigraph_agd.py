@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from contracts.errors import Problem, SourceUnreadable
+from features.measurements.placements import placement_in
 from features.recording import (
     NOT_STATED,
     Quantity,
     Reading,
     Signal,
     SourceFile,
-    placement_in,
     problem,
     wrap_library_errors,
 )

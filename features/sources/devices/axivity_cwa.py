@@ -18,13 +18,13 @@ import numpy as np
 
 from contracts.errors import Problem, SourceUnreadable
 from features.measurements.device_clocks import DeviceClock
+from features.measurements.placements import placement_in
 from features.recording import (
     NOT_STATED,
     Quantity,
     Reading,
     Signal,
     SourceFile,
-    placement_in,
     problem,
     wrap_library_errors,
 )

@@ -42,6 +42,9 @@ data dictionary: distance in km)."""
 WITHIN_DAYS = ({SUBJECT, "ActivityHour"}, {SUBJECT, "ActivityMinute"}, {SUBJECT, "value", "logId"})
 
 
+WEB_SECTIONS = {"Body", "Foods", "Activities", "Sleep", "Food Log"}
+
+
 def read(file: SourceFile) -> Iterator[Reading]:
     """Yield the days of one file."""
     with file.path.open("rb") as stream:
@@ -82,6 +85,12 @@ def is_unnamed_series(head: bytes) -> bool:
     """Recognise a list of times and values without a name of what they are."""
     text = text_of(head)
     return text[:1] == "[" and '"dateTime"' in text and '"value"' in text
+
+
+def is_web_export(head: bytes) -> bool:
+    """Recognise what Fitbit's website exported: sections with a name, each above a header."""
+    lines = [line.strip().strip('"') for line in text_of(head).splitlines()[:2]]
+    return len(lines) == 2 and lines[0] in WEB_SECTIONS and "," in lines[1]
 
 
 def is_within_days(head: bytes) -> bool:

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from contracts.cohort import CODE, NUMBER, TEXT, TIME
-from contracts.errors import SourceUnreadable
+from contracts.errors import Problem, SourceUnreadable
 from features.measurements.device_clocks import DeviceClock
 from features.measurements.records import AMOUNT, PLACE, SOURCE, Amount, records
 from features.recording import (
@@ -91,8 +91,16 @@ def _reading(file: SourceFile, messages: list[Message], number: int) -> Reading:
             if points
         ),
         records=_records(rows, clock, common["device"], file),
-        dropped=(in_utc_problem,) if in_utc else (),
+        dropped=(*([in_utc_problem] if in_utc else []), *_no_pulse(file, messages)),
     )
+
+
+def _no_pulse(file: SourceFile, messages: list[Message]) -> Iterator[Problem]:
+    """Yield how often the device found no pulse: nothing needs to be done."""
+    zeros = sum(m.name == "monitoring" and m.values.get("heart_rate") == 0 for m in messages)
+    if zeros:
+        found = f"{zeros} heart rate(s) of 0, by which the device says that it found no pulse"
+        yield problem(file, "heart_rate", f"{found}, were left out")
 
 
 def _messages(file: SourceFile) -> list[list[Message]]:
@@ -180,7 +188,7 @@ def _from_monitoring(messages: list[Message], series: Series) -> list[dict[str, 
         at = monitoring_time(values, at)
         if at is None:
             continue
-        if (rate := values.get("heart_rate")) is not None:
+        if rate := values.get("heart_rate"):
             series[Quantity.HEART_RATE, MINUTE].append((at, float(rate)))
         activity = str(values.get("activity_type"))
         steps = values.get("steps")
