@@ -177,7 +177,8 @@ def _from_monitoring(messages: list[Message], series: Series) -> list[dict[str, 
     for place, message in enumerate(messages):
         values = message.values
         if message.name == "monitoring_info":
-            at = seconds_of(values.get("timestamp")) or at
+            begun = seconds_of(values.get("timestamp"))
+            at = at if begun is None else begun
         elif message.name == "monitoring_hr_data":
             when = seconds_of(values.get("timestamp"))
             rate = values.get("current_day_resting_heart_rate")
