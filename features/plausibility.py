@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from contracts.cohort import CODE, NUMBER, ONSET, SUBJECT, TIME, label_of
 from contracts.errors import MOST_PLACES, Problem
 from contracts.vocabulary import Kind, vocabulary
+from features.measurements.lookups import looked_up
 
 IMPOSSIBLE = "outside the plausible range"
 BEFORE_ONSET = "before the onset"
@@ -80,11 +82,13 @@ def plausible_events(events: pd.DataFrame) -> tuple[pd.DataFrame, list[ExcludedV
     words = vocabulary()
     code = events[CODE]
     low, high = (
-        code.map({c: getattr(e, end) for c, e in words.items()}).astype(float)
+        looked_up(code, {c: getattr(e, end) for c, e in words.items()}, "float64", np.nan)
         for end in ("low", "high")
     )
-    numeric = code.map({c: e.is_numeric for c, e in words.items()}).astype(bool)
-    person = code.map({c: e.kind is Kind.PERSON for c, e in words.items()}).astype(bool)
+    numeric = looked_up(code, {c: e.is_numeric for c, e in words.items()}, "bool", missing=False)
+    person = looked_up(
+        code, {c: e.kind is Kind.PERSON for c, e in words.items()}, "bool", missing=False
+    )
     onsets = events[code == ONSET].set_index(SUBJECT)[TIME].dt.normalize()
     day = events[TIME].dt.normalize()
     impossible = numeric & ~events[NUMBER].astype(float).between(low, high)

@@ -28,6 +28,7 @@ from features.importing.dates import DEVICE_CHANGE, cut_at_death, dated
 from features.importing.import_map import ImportMap
 from features.importing.people import PeopleTable, matched_people
 from features.measurements.identity import of_somebody, similar_problems, subject_numbers
+from features.measurements.lookups import looked_up
 from features.measurements.people import onset_problem
 from features.measurements.reconcile import reconcile
 from features.measurements.records import SUBJECT_LABEL, records
@@ -117,7 +118,7 @@ def _numbered(tables: list[pd.DataFrame], days: pd.DataFrame, ids: dict[str, int
     What is computed from a recording counts before what a source reports of the same day.
     """
     events = pd.concat(tables, ignore_index=True)
-    events[SUBJECT] = events[SUBJECT_LABEL].map(ids)
+    events[SUBJECT] = looked_up(events[SUBJECT_LABEL], ids, "int64", -1)
     if len(days):
         events = pd.concat([days, events], ignore_index=True)
     # Beside an empty table ids would become objects, or floats that are not exact.

@@ -9,6 +9,7 @@ import pandas as pd
 from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, TEXT, TIME
 from contracts.errors import Problem
 from contracts.vocabulary import Kind, vocabulary
+from features.measurements.lookups import looked_up
 from features.measurements.plausible import each
 from features.measurements.records import (
     BIRTH_DATE,
@@ -179,7 +180,7 @@ def birthdays(born: pd.Series, until: pd.Series) -> pd.Series:
 def is_fact(code: pd.Series) -> pd.Series:
     """Return which codes a person has once: facts, birth date and enrolment."""
     kinds = {c: entry.kind is Kind.PERSON for c, entry in vocabulary().items()}
-    return code.map(kinds).eq(True) | code.isin([BIRTH_DATE, ENROLMENT])
+    return looked_up(code, kinds | {BIRTH_DATE: True, ENROLMENT: True}, "bool", missing=False)
 
 
 def _declared_first(records: pd.DataFrame) -> pd.DataFrame:

@@ -12,6 +12,7 @@ import pandas as pd
 from contracts.cohort import CODE, NUMBER, TIME
 from contracts.errors import MOST_PLACES, Problem
 from contracts.vocabulary import Kind, vocabulary
+from features.measurements.lookups import looked_up
 from features.measurements.records import (
     AMOUNT,
     BIRTH_DATE,
@@ -101,7 +102,9 @@ def plausible_values(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]
         "check the entry and its unit", "values outside the possible range",
     )  # fmt: skip
     bad = impossible | unusable
-    measured = code.map({c: e.kind is not Kind.EVENT for c, e in words.items()}).eq(True)
+    measured = looked_up(
+        code, {c: e.kind is not Kind.EVENT for c, e in words.items()}, "bool", missing=False
+    )
     beside = measured & single & ~bad
     doubtful = bad & ~reading
     if beside.any() and doubtful.any():
@@ -174,7 +177,8 @@ def from_onset_on(
         return values, []
     first = onsets.set_index(SUBJECT_LABEL)[TIME].dt.normalize().to_dict()
     early, early_records = (
-        pd.to_datetime(table[TIME]).dt.normalize() < pd.to_datetime(table[SUBJECT_LABEL].map(first))
+        pd.to_datetime(table[TIME]).dt.normalize()
+        < looked_up(table[SUBJECT_LABEL], first, "datetime64[us]", np.datetime64("NaT"))
         for table in (values, measured)
     )
     if not early_records.any() and not early.any():
