@@ -59,7 +59,7 @@ BROKEN = {
     "pyactigraphy/test_sample.mtn": ("*", "MotionWatch"),
     "pyactigraphy/test_sample_atr.txt.gz": ("*", "Condor ActTrust"),
     "pyactigraphy/test_sample_rpx_eng.csv.gz": ("*", "Actiware"),
-    "pyactigraphy/test_sample_tal.txt.gz": ("byte 0", "column map"),
+    "pyactigraphy/test_sample_tal.txt.gz": ("line 1", "column map"),
     "apple_health/StepCount.csv": ("row 1", "column map"),
 }
 
