@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from audits.ledger.records import LedgerState, Role, same_person
+from audits.ledger.people import same_person
+from audits.ledger.records import LedgerState, Role
 from audits.ledger.trail import (
     APPROVAL,
     AUDIT,
