@@ -13,6 +13,7 @@ from contracts.bundle import CARD_FILE
 from contracts.errors import EvidenceMissing, IntegrityError, PromotionRefused
 from contracts.verdict import Outcome
 from inference.bundle import load_bundle
+from rehabcast.identity import open_ledger
 from rehabcast.reachability import file_identity, is_registry_reachable
 from rehabcast.settings import Settings
 from rehabcast.signed_artifacts import fetch_bundle, fetch_report, mirror_aliases
@@ -52,7 +53,7 @@ def load_champion() -> ServedModel:
         was audited.
     """
     settings = Settings()
-    with closing(Ledger(settings.ledger_url)) as ledger:
+    with closing(open_ledger(settings)) as ledger:
         return _load(settings, ledger)
 
 
@@ -106,7 +107,7 @@ class LedgerSource:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._ledger = Ledger(settings.ledger_url)
+        self._ledger = open_ledger(settings)
         self._file = file_identity(settings.ledger_url)
         self._problem: Fault | None = None
         self._checked_at = float("-inf")
@@ -123,7 +124,7 @@ class LedgerSource:
         """
         if (file := file_identity(self._settings.ledger_url)) != self._file:
             self._ledger.close()
-            self._ledger = Ledger(self._settings.ledger_url)
+            self._ledger = open_ledger(self._settings)
             self._ledger.verify()
             self._file = file
         champion = self._ledger.champion(self._settings.model)

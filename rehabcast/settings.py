@@ -27,7 +27,11 @@ class Settings(BaseSettings):
     model
         Whose champion to serve; where unset, the model promoted last.
     actor
-        Name of the person who acts, as the ledger records it.
+        Name of the person who acts, as the ledger records it; believed in one-person trials only.
+    people
+        Folder of people's public keys (`NAME.pem`): who they are, where several share the ledger.
+    person_key
+        Private key (PEM) of the person who acts, to sign approvals and promotions with.
     signing_key
         Private key (PEM) to sign bundles and reports with; where unset, this home's own.
     trusted_keys
@@ -57,6 +61,8 @@ class Settings(BaseSettings):
     port: int = 3000
     model: str | None = None
     actor: str = Field(default_factory=getpass.getuser)
+    people: Path | None = None
+    person_key: Path | None = None
     signing_key: Path | None = None
     trusted_keys: Path | None = None
     store_url: str = "sqlite:///mlruns/service.db"
