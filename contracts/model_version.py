@@ -14,7 +14,7 @@ from contracts.errors import ContractError
 from contracts.names import canonical, comparable, flaw, is_invisible, shown
 
 LONGEST_NAME = 200
-NUMBER = re.compile(r"[1-9][0-9]{0,8}")
+NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 RESERVED = "/:@%"
 """Characters with a meaning in MLflow's addresses of models."""
 
@@ -58,7 +58,7 @@ def split_version(model_version: str) -> tuple[str, str]:
         )
     if NUMBER.fullmatch(number) is None:
         _, known = version_key(model_version)
-        usual = f"{_usual(name)}/{known}" if isinstance(known, int) and known > 0 else "NAME/N"
+        usual = f"{_usual(name)}/{known}" if isinstance(known, int) and known >= 0 else "NAME/N"
         raise ContractError(
             f"{shown(model_version)!r} is not the spelling of a model version: its number is"
             f" {shown(number)!r}",
