@@ -35,9 +35,12 @@ def model_name(name: str) -> str:
     if why is None and canonical(name) != name:
         why = "it is not in its usual spelling (composed letters, single spaces inside only)"
     if why is not None:
+        usual = "" if reserved else _usual(name)
         raise ContractError(
             f"{shown(name)!r} is not the name of a model: {why}",
-            f"write it as {_usual(name)!r}" if _usual(name) else "give a name, such as arm",
+            f"write it as {usual!r}"
+            if usual
+            else f"write it in letters of one alphabet and digits, without any of {RESERVED}",
         )
     return name
 
@@ -80,5 +83,5 @@ def version_key(model_version: str) -> tuple[str, int | str]:
 def _usual(name: str) -> str:
     """Return the spelling that was probably meant; empty where nothing is left."""
     visible = "".join(c for c in unicodedata.normalize("NFKC", name) if not is_invisible(c))
-    usual = canonical("".join(c for c in visible if c not in RESERVED))
+    usual = canonical(visible)
     return usual if flaw(usual) is None else ""
