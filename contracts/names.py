@@ -46,7 +46,7 @@ def is_invisible(character: str) -> bool:
 def comparable(text: str) -> str:
     """Return what a name is compared by: two names are one if this is the same for both.
 
-    Without invisible characters; in NFKC and without case; every blank is one space; letters that
+    Without invisible characters; in NFKC and without case; blanks are one space; letters that
     look like Latin ones are these.
     """
     visible = text
@@ -54,7 +54,7 @@ def comparable(text: str) -> str:
     for _ in range(4):
         folded = unicodedata.normalize("NFKC", visible).casefold().replace("i\u0307", "i")
         folded = unicodedata.normalize("NFKC", folded)
-        visible = "".join(c for c in folded if not is_invisible(c) or c.isspace())
+        visible = "".join(c for c in folded if not is_invisible(c))
     return " ".join("".join(map(_digit, visible)).translate(LOOKS_LIKE).split())
 
 
