@@ -23,7 +23,12 @@ from audits.ledger.audit_entries import (
     freeze_policy,
     require_latest,
 )
-from audits.ledger.consistency import check_anchor, check_champions, check_promotions
+from audits.ledger.consistency import (
+    check_anchor,
+    check_champions,
+    check_promotions,
+    recorded_champions,
+)
 from audits.ledger.promotions import (
     current_champion,
     epoch_of,
@@ -292,7 +297,7 @@ class Ledger:
             stored = list(verified(entries(connection)))
             rows = connection.execute(sa.select(champion_table)).all()
         check_promotions(stored)
-        check_champions(stored, [dict(row._mapping) for row in rows])
+        check_champions(recorded_champions(stored), [dict(row._mapping) for row in rows])
         check_anchor(stored, anchor)
         head = stored[-1].hash if stored else ""
         return LedgerState(length=len(stored), head=head)
