@@ -24,8 +24,13 @@ from audits.ledger.audit_entries import (
     require_approvers,
     require_latest,
 )
-from audits.ledger.consistency import check_anchor, check_champions, check_promotions
-from audits.ledger.identity import TRIAL, Identities, check_identities
+from audits.ledger.consistency import (
+    check_anchor,
+    check_champions,
+    check_entries,
+    recorded_champions,
+)
+from audits.ledger.identity import TRIAL, Identities
 from audits.ledger.promotions import (
     current_champion,
     epoch_of,
@@ -126,13 +131,7 @@ class Ledger:
     def approve(
         self, audit: AuditRecord, role: Role, *, person: str, reason: str, now: datetime
     ) -> Approval:
-        """Append a person's approval of an audit's report, which must be the version's last.
-
-        Raises
-        ------
-        ContractError, PromotionRefused
-            As `audit_entries.append_approval`.
-        """
+        """Append a person's approval of an audit's report: `audit_entries.append_approval`."""
         return write(
             self.engine,
             partial(append_approval, audit=audit, role=role, person=person, reason=reason, now=now,
@@ -293,9 +292,8 @@ class Ledger:
         with reading(self.engine) as connection:
             stored = list(verified(entries(connection)))
             rows = connection.execute(sa.select(champion_table)).all()
-        check_identities(stored, self.identities.people)
-        check_promotions(stored)
-        check_champions(stored, [dict(row._mapping) for row in rows])
+        check_entries(stored, self.identities.people)
+        check_champions(recorded_champions(stored), [dict(row._mapping) for row in rows])
         check_anchor(stored, anchor)
         head = stored[-1].hash if stored else ""
         return LedgerState(length=len(stored), head=head)

@@ -62,6 +62,15 @@ class Entry:
         details: dict[str, Any] = json.loads(self.payload)
         return details
 
+    def at(self) -> datetime:
+        """Return the time."""
+        return datetime.fromisoformat(self.time)
+
+    @property
+    def is_champion_change(self) -> bool:
+        """True for a promotion, a rollback and a revocation."""
+        return self.kind in CHAMPION_CHANGES
+
 
 def append(
     connection: sa.Connection,
@@ -143,7 +152,18 @@ def verified(stored: Iterator[Entry]) -> Iterator[Entry]:
     IntegrityError
         An entry was edited, lost or moved; its sequence number is named.
     """
-    before, last = GENESIS_HASH, 0
+    return verified_after(None, stored)
+
+
+def verified_after(known: Entry | None, stored: Iterator[Entry]) -> Iterator[Entry]:
+    """Return the entries after a known one, as long as each follows from the one before.
+
+    Raises
+    ------
+    IntegrityError
+        As `verified`.
+    """
+    before, last = (GENESIS_HASH, 0) if known is None else (known.hash, known.sequence)
     for entry in stored:
         if entry.sequence != last + 1:
             raise IntegrityError(
