@@ -8,6 +8,7 @@ from typing import Any
 from audits.ledger.identity import check_identities
 from audits.ledger.people import People, same_person
 from audits.ledger.records import LedgerState, Role
+from audits.ledger.terms import check_terms
 from audits.ledger.trail import (
     APPROVAL,
     AUDIT,
@@ -42,14 +43,16 @@ def check_entries(stored: Sequence[Entry], people: People | None) -> None:
     Raises
     ------
     IntegrityError
-        As `audits.ledger.identity.check_identities` and `check_promotions`; or an entry has a right
-        hash, but is none that rehabcast writes.
+        As `audits.ledger.identity.check_identities`, `check_promotions` and
+        `audits.ledger.terms.check_terms`; or an entry has a right hash, but is none that rehabcast
+        writes.
     EvidenceMissing
         Entries are signed, and no keys of people were given.
     """
     try:
         check_identities(stored, people)
         check_promotions(stored)
+        check_terms(stored)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise IntegrityError(
             f"ledger: an entry cannot be read ({type(error).__name__})", RESTORE
