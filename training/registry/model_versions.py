@@ -7,6 +7,8 @@ others. The alias only mirrors the promotion ledger: nothing here or in serving 
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,9 +18,10 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
+from sqlalchemy.exc import SQLAlchemyError
 
 from contracts.bundle import MANIFEST_FILE
-from contracts.errors import ContractError, EvidenceMissing
+from contracts.errors import ContractError, EvidenceMissing, ServiceUnavailable
 from contracts.model_version import model_name, split_version
 from contracts.names import comparable, shown
 from contracts.predictions import QUANTILE_COLUMNS
@@ -26,6 +29,8 @@ from training.tracking import Run, Store
 
 CHAMPION = "champion"
 BUNDLE_FOLDER, BENCHMARK_FOLDER = "bundle", "benchmark"
+ABSENT = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
+"""MLflow's codes for what is not there; any other means that it cannot answer."""
 LOADER_MODULE = "rehabcast.pyfunc"
 """Module that MLflow imports to load a bundle; nothing here does."""
 PREDICTIONS_FILE = "predictions.parquet"
@@ -134,6 +139,8 @@ def find(store: Store, model_version: str) -> ModelVersion:
         It is not written as NAME/N, or is another spelling of it, such as `arm/01`.
     EvidenceMissing
         No such version is registered.
+    ServiceUnavailable
+        The registry does not answer.
     """
     name, number = split_version(model_version)
     missing = EvidenceMissing(
@@ -141,7 +148,8 @@ def find(store: Store, model_version: str) -> ModelVersion:
         "train one first (rehabcast train), or check REHABCAST_TRACKING_URI",
     )
     try:
-        registered = store.client().get_model_version(name, number)
+        with _answering():
+            registered = store.client().get_model_version(name, number)
     except MlflowException as error:
         raise missing from error
     # A registry that ignores case would answer with another model.
@@ -159,21 +167,65 @@ def fetch(store: Store, model_version: ModelVersion, path: str) -> Path:
     ------
     EvidenceMissing
         The run did not log it.
+    ServiceUnavailable
+        The registry, or the store of its artifacts, does not answer.
     """
-    run = store.client().get_run(model_version.run_id)
+    client = store.client()
     missing = EvidenceMissing(
         f"the run of {model_version} has no {path}",
         "register the version again (rehabcast train), or restore the artifacts of its run",
     )
     try:
+        with _answering():
+            run = client.get_run(model_version.run_id)
+    except MlflowException as error:
+        raise missing from error
+    try:
         local = mlflow.artifacts.download_artifacts(
             artifact_uri=f"{run.info.artifact_uri}/{path}", tracking_uri=store.tracking_uri
         )
     except (MlflowException, OSError) as error:
+        # Missing only if the run's own list does not have it: else the store is away.
+        if _is_logged(client, model_version.run_id, path):
+            raise _unavailable() from error
         raise missing from error
     if not Path(local).exists():
         raise missing
     return Path(local)
+
+
+def _is_logged(client: MlflowClient, run_id: str, path: str) -> bool:
+    try:
+        with _answering():
+            logged = client.list_artifacts(run_id, path.rpartition("/")[0] or None)
+    except MlflowException:
+        return False
+    return any(entry.path == path for entry in logged)
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Let MLflow's answer through that something does not exist; any other failure is its own.
+
+    Raises
+    ------
+    ServiceUnavailable
+        The registry does not answer. No address is named: it may hold a password.
+    """
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code in ABSENT:
+            raise
+        raise _unavailable() from error
+    except (OSError, SQLAlchemyError) as error:
+        raise _unavailable() from error
+
+
+def _unavailable() -> ServiceUnavailable:
+    return ServiceUnavailable(
+        "the registry does not answer", "check that MLflow and the store of its artifacts run"
+    )
 
 
 def fetch_of_bundle(folder: Path, path: str, destination: Path) -> Path:
