@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +17,7 @@ from rehabcast.settings import Settings
 
 if TYPE_CHECKING:
     from audits.ledger.mirror import Drift
+    from audits.ledger.records import LedgerState
     from audits.ledger.trail import Entry
 
 app = typer.Typer(no_args_is_help=True, help="The record of audits, approvals and promotions.")
@@ -112,15 +114,27 @@ def verify(
 @app.command("head")
 def write_head(output: HeadArgument, as_json: AsJson = False) -> None:
     """Verify the trail and write its head, signed; keep both files apart from the ledger."""
+    state = signed_head(Settings(), output)
+    emit(state, f"{state.length} entries, head {state.head}", as_json=as_json)
+
+
+def signed_head(settings: Settings, output: Path) -> LedgerState:
+    """Verify the trail, and write its head and the signature of it.
+
+    Raises
+    ------
+    IntegrityError
+        The trail was changed.
+    """
     from audits.ledger.ledger import Ledger
     from audits.ledger.signing import SIGNATURE, sign
     from rehabcast.signed_artifacts import signing_key
 
-    settings = Settings()
-    state = Ledger(settings.ledger_url).verify()
+    with closing(Ledger(settings.ledger_url)) as ledger:
+        state = ledger.verify()
     output.write_text(json.dumps(asdict(state)), "utf-8")
     sign(output, output.with_name(output.name + SIGNATURE), signing_key(settings))
-    emit(state, f"{state.length} entries, head {state.head}", as_json=as_json)
+    return state
 
 
 @app.command()

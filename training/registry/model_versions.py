@@ -99,7 +99,7 @@ def find(store: Store, model_version: str) -> ModelVersion:
         registered = store.client().get_model_version(name, number)
     except MlflowException as error:
         raise EvidenceMissing(
-            f"there is no model version {model_version} in {store.tracking_uri}",
+            f"the registry has no model version {model_version}",
             "train one first (rehabcast train)",
         ) from error
     return ModelVersion(
