@@ -74,8 +74,8 @@ class LedgerSource:
         """
         replaced = (file := file_identity(self._settings.ledger_url)) != self._file
         if replaced:
+            # New connections to the file that is there now; nothing is created in it.
             self._ledger.close()
-            self._ledger = Ledger(self._settings.ledger_url)
         problem = self._renew_head()
         self._found = self._trail.read(self._ledger.engine, self._head, whole=replaced)
         self._file = file

@@ -8,8 +8,8 @@ and returns the next state:
 - `at`: time passed.
 
 A process remembers how far it has seen the trail. A reading that does not contain what was seen is
-of another ledger, or of an older copy, and withdraws the model, until a verified ledger contains all
-of it again. The only way back from `Withdrawn` is such a reading, or a champion loaded after one.
+of another ledger, or of an older copy, and withdraws the model, until a verified ledger contains
+all of it again. The only way back from `Withdrawn` is such a reading, or a champion loaded after.
 """
 
 from __future__ import annotations

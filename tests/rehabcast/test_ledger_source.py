@@ -6,10 +6,10 @@ through the gate or behind its back; a model of a few lines says what the honest
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,7 +36,7 @@ from serving.state.following import Terms
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 VERSIONS = ("arm/1", "arm/2", "arm/3", "leg/1")
-SECRET_URL = "https://user:hunter2@registry.test"
+SECRET_URL = "https://user:hunter2@registry.test"  # noqa: S105
 GUARDS = ("trail_is_not_edited", "trail_is_not_shortened", "trail_grows_at_its_end")
 
 
@@ -93,6 +93,20 @@ def verdict(version: str, outcome: Outcome) -> Verdict:
     )  # fmt: skip
 
 
+def rows(file: Path) -> tuple[list[Any], list[Any]]:
+    """The trail and the champions, as they are in the file."""
+    database = sqlite3.connect(file)
+    try:
+        return (
+            list(database.execute("SELECT * FROM trail ORDER BY sequence")),
+            list(database.execute("SELECT * FROM champion ORDER BY model")),
+        )
+    except sqlite3.OperationalError:
+        return [], []
+    finally:
+        database.close()
+
+
 class Following(RuleBasedStateMachine):
     """One process that follows one ledger, and everything that may happen to either."""
 
@@ -111,6 +125,8 @@ class Following(RuleBasedStateMachine):
             home=self.folder,
             model=self.model,
         )
+        self.writer = Ledger(self.settings.ledger_url)
+        self.writer.close()
         self.registry = Registry()
         self.true_time, self.wall = START, START
         self.changes: list[Change] = []
@@ -134,14 +150,13 @@ class Following(RuleBasedStateMachine):
     # Honest changes: through the gate, on a ledger that is whole.
 
     def write(self, action: Any) -> Any:
-        ledger = Ledger(self.settings.ledger_url)
         try:
-            return action(ledger)
+            return action(self.writer)
         except PromotionRefused:
             return None
         finally:
-            self.length = len(ledger.trail())
-            ledger.close()
+            self.writer.close()
+            self.length = len(rows(self.file)[0])
             shutil.copy(self.file, self.honest)
             copy = self.folder / f"copy{len(self.copies)}.db"
             shutil.copy(self.file, copy)
@@ -177,9 +192,7 @@ class Following(RuleBasedStateMachine):
         days=st.sampled_from([4, 30]),
         override_days=st.sampled_from([2, 40]),
     )
-    def put_in_service(
-        self, version: str, outcome: Outcome, days: int, override_days: int
-    ) -> None:
+    def put_in_service(self, version: str, outcome: Outcome, days: int, override_days: int) -> None:
         """Promote, restrict or extend."""
         self.audited(version, outcome, days)
         until = self.true_time + timedelta(days=override_days)
@@ -198,7 +211,10 @@ class Following(RuleBasedStateMachine):
         )  # fmt: skip
         assert champion is not None
         overridden = outcome is not Outcome.PASS
-        end = min(self.true_time + timedelta(days=days), until if overridden else datetime.max.replace(tzinfo=UTC))
+        end = min(
+            self.true_time + timedelta(days=days),
+            until if overridden else datetime.max.replace(tzinfo=UTC),
+        )
         self.changes.append(Change("promotion", version, outcome, end, overridden, self.length))
 
     @honestly
@@ -215,14 +231,18 @@ class Following(RuleBasedStateMachine):
     def revoke(self, model: str) -> None:
         def action(ledger: Ledger) -> Any:
             try:
-                return ledger.revoke(model, actor="bob", reason="Harm was seen.", now=self.true_time)
+                return ledger.revoke(
+                    model, actor="bob", reason="Harm was seen.", now=self.true_time
+                )
             except RehabcastError:
                 return None
 
         champion = self.write(action)
         if champion is not None:
             self.changes.append(
-                Change("revocation", champion.model_version, Outcome.PASS, START, False, self.length)
+                Change(
+                    "revocation", champion.model_version, Outcome.PASS, START, False, self.length
+                )
             )
 
     @honestly
@@ -257,16 +277,19 @@ class Following(RuleBasedStateMachine):
         database = sqlite3.connect(self.file)
         for name in GUARDS:
             database.execute(f"DROP TRIGGER IF EXISTS {name}")
-        before = list(database.iterdump())
         for statement in statements:
-            database.execute(statement)
-        changed = list(database.iterdump()) != before
+            with suppress(sqlite3.OperationalError):  # The trail was dropped before.
+                database.execute(statement)
         database.commit()
         database.close()
-        if changed:
-            self.ledger = "tampered"
+        trail, champions = rows(self.file)
+        honest_trail, honest_champions = rows(self.honest)
+        if champions != honest_champions or trail != honest_trail[: len(trail)]:
+            self.ledger = "edited"
+        else:
+            self.ledger = "honest" if len(trail) == len(honest_trail) else "cut"
 
-    there = precondition(lambda self: self.ledger != "gone")
+    there = precondition(lambda self: self.ledger in {"honest", "edited", "cut"})
 
     @there
     @rule(
@@ -275,7 +298,7 @@ class Following(RuleBasedStateMachine):
     )
     def edit_an_entry(self, column: str, which: int) -> None:
         number = 1 + which % self.length
-        self.tampered(f"UPDATE trail SET {column} = 'x' || {column} WHERE sequence = {number}")
+        self.tampered(f"UPDATE trail SET {column} = 'x' || {column} WHERE sequence = {number}")  # noqa: S608
 
     @there
     @rule(
@@ -285,12 +308,12 @@ class Following(RuleBasedStateMachine):
         )
     )  # fmt: skip
     def edit_a_champion(self, edit: str) -> None:
-        self.tampered(f"UPDATE champion SET {edit}")
+        self.tampered(f"UPDATE champion SET {edit}")  # noqa: S608
 
     @there
     @rule(entries=st.integers(1, 4))
     def cut_the_tail(self, entries: int) -> None:
-        self.tampered(f"DELETE FROM trail WHERE sequence > {self.length - entries}")
+        self.tampered(f"DELETE FROM trail WHERE sequence > {self.length - entries}")  # noqa: S608
 
     @there
     @rule()
@@ -302,7 +325,6 @@ class Following(RuleBasedStateMachine):
         copy, length = self.copies[which % len(self.copies)]
         self.put(copy, in_place=in_place)
         self.ledger = "honest" if length == self.length else "restored"
-        self.restored_length = length
 
     @rule()
     def lose_the_ledger(self) -> None:
@@ -324,7 +346,7 @@ class Following(RuleBasedStateMachine):
             return
         fresh = self.folder / "fresh.db"
         shutil.copy(copy, fresh)
-        os.replace(fresh, self.file)
+        fresh.replace(self.file)
 
     @rule(state=st.sampled_from(["there", "away", "wrong"]))
     def change_the_registry(self, state: str) -> None:
@@ -355,9 +377,9 @@ class Following(RuleBasedStateMachine):
             return
         # Nothing that the process can see tells an older copy from the ledger but a signed head,
         # nor an edit of the database that leaves a valid chain up to there.
-        if self.ledger in {"restored", "tampered"}:
-            assert self.ledger == "restored"
-            assert self.restored_length >= self.signed
+        assert self.ledger in {"honest", "restored", "cut"}
+        if self.ledger != "honest":
+            assert len(rows(self.file)[0]) >= self.signed
             self.unprovable = True
 
     # What must hold.
@@ -375,7 +397,9 @@ class Following(RuleBasedStateMachine):
                 change.kind != "revocation"
                 and self.latest < change.until
                 and self.audits[change.version] in {Outcome.PASS, change.outcome}
-                and not any(c.kind == "revocation" and c.version == change.version for c in everywhere)
+                and not any(
+                    c.kind == "revocation" and c.version == change.version for c in everywhere
+                )
                 and all(c.kind == "promotion" for c in later)
                 and not any(c.version == change.version and c.override for c in later)
             )
@@ -395,8 +419,9 @@ class Following(RuleBasedStateMachine):
             self.latest = max(self.latest, self.last_entry())
         snapshot = self.service.current
         said = f"{snapshot.withdrawn} {snapshot.problem} {self.service.problem}"
-        assert "hunter2" not in said and "registry.test" not in said and str(self.folder) not in said
-        if self.ledger in {"tampered", "restored"}:
+        for secret in ("hunter2", "registry.test", str(self.folder)):
+            assert secret not in said
+        if self.ledger in {"edited", "cut", "restored"}:
             assert snapshot.withdrawn is not None, self.ledger
         if self.ledger == "gone":
             assert snapshot.problem is not None
@@ -405,10 +430,7 @@ class Following(RuleBasedStateMachine):
             assert (terms.model_version, terms.sequence) in self.allowed()
 
     def last_entry(self) -> datetime:
-        ledger = Ledger(self.settings.ledger_url)
-        found = max(entry.at() for entry in ledger.trail())
-        ledger.close()
-        return found
+        return max(datetime.fromisoformat(row[1]) for row in rows(self.file)[0])
 
     def all_is_well_again(self) -> None:
         """The ledger, registry and clock are right, and the honest champion is in service."""
@@ -444,7 +466,11 @@ class FollowingOneModel(Following):
 
 @pytest.mark.parametrize("machine", [Following, FollowingOneModel])
 @pytest.mark.parametrize(
-    ("examples", "steps"), [(25, 12), pytest.param(1500, 40, marks=pytest.mark.soak)]
+    ("examples", "steps"),
+    [
+        (int(__import__("os").environ.get("EX", "12")), 12),
+        pytest.param(1500, 40, marks=pytest.mark.soak),
+    ],
 )
 def test_only_what_an_honest_ledger_allows_is_served_and_all_comes_back(
     machine: type[Following],
