@@ -36,7 +36,7 @@ from serving.state.following import (
     follow,
     loaded,
 )
-from serving.state.loading import LOAD_SECONDS, Loader, not_loaded
+from serving.state.loading import LOAD_SECONDS, Loader, cause_of
 
 RECHECK_SECONDS = 2.0
 """How long a revoked or replaced champion may go on answering."""
@@ -203,8 +203,10 @@ class ChampionInService:
             raise
         except Exception as error:
             log.error("the champion cannot be loaded: %s", place_of(error))
-            fault = not_loaded(error)
-            raise ServiceUnavailable(fault.reason, fault.what_to_do) from None
+            raise ServiceUnavailable(
+                f"the champion cannot be loaded ({cause_of(error)})",
+                "check the registry and the bundle of the version, then start the service again",
+            ) from None
 
     def _read(self) -> Reading:
         try:

@@ -26,7 +26,7 @@ LONGEST_PAUSE_SECONDS = 60.0
 """Between two attempts to load a champion, at most; the pause doubles from one to the next."""
 
 CHECK_REGISTRY = (
-    "check the registry and the bundle of the new version; the service tries again by itself"
+    "check the registry and the bundle of the version; the service tries again by itself"
 )
 log = logging.getLogger("rehabcast.champion")
 
@@ -72,18 +72,18 @@ class Loader:
             pause = min(FIRST_PAUSE_SECONDS * 2.0**self._failures, LONGEST_PAUSE_SECONDS)
             self._due_at = time.monotonic() + pause
             self._failures = min(self._failures + 1, 30)
-            self.fault = not_loaded(error)
+            self.fault = Fault(
+                f"the new champion cannot be loaded ({cause_of(error)})", CHECK_REGISTRY
+            )
             return None
 
 
-def not_loaded(error: Exception) -> Fault:
-    """Say why a champion cannot be loaded, in words of ours: an error's own may hold an address."""
+def cause_of(error: Exception) -> str:
+    """Say why a version cannot be loaded, in words of ours: an error's own may hold an address."""
     if isinstance(error, TimeoutError):
-        why = "the registry did not answer in time"
-    elif isinstance(error, IntegrityError):
-        why = "its files are not those that were signed and audited"
-    elif isinstance(error, RehabcastError):
-        why = "the registry does not have it"
-    else:
-        why = "the registry cannot be reached, or has other files"
-    return Fault(f"the new champion cannot be loaded ({why})", CHECK_REGISTRY)
+        return "the registry did not answer in time"
+    if isinstance(error, IntegrityError):
+        return "its files are not those that were signed and audited"
+    if isinstance(error, RehabcastError):
+        return "the registry does not have it"
+    return "the registry cannot be reached, or has other files"
