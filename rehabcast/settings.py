@@ -22,6 +22,9 @@ class Settings(BaseSettings):
         Folder of artifacts, checkpoints and the demo's cohort.
     ledger_url
         SQLAlchemy URL of the promotion ledger.
+    ledger_head
+        Head of the ledger, written and signed by `rehabcast ledger head` and kept apart from it: a
+        ledger without it is not served from.
     host, port
         Where the service listens, and where `forecast` sends its request.
     model
@@ -57,6 +60,7 @@ class Settings(BaseSettings):
     tracking_uri: str = "sqlite:///mlruns/mlflow.db"
     home: Path = Path("mlruns")
     ledger_url: str = "sqlite:///mlruns/ledger.db"
+    ledger_head: Path | None = None
     host: str = "127.0.0.1"
     port: int = 3000
     model: str | None = None

@@ -1,9 +1,9 @@
 """A ledger that is read again and again, and verified each time, by a process that serves from it.
 
-What was verified once is kept: an edit of the database is found and never believed. At each reading
-the new entries are verified, a part of the old ones is compared with what they were, and the
-champions are compared with the trail. At 10,000 entries a reading takes some 10 ms, and an edit of
-an old entry is found within `PARTS` readings; one of a champion, or a cut tail, at the next.
+What was verified once is kept: an edit of the database is found and never believed. At each
+reading the new entries are verified, a part of the old ones is compared with what they were, and
+the champions are compared with the trail. An edit of an old entry is found within `PARTS` readings;
+one of a champion, or a cut tail, at the next.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,10 +24,10 @@ from audits.ledger.consistency import (
 )
 from audits.ledger.objections import Objection, objections
 from audits.ledger.people import People
-from audits.ledger.records import Champion, LedgerState, champion_of
+from audits.ledger.records import AuditRecord, Champion, LedgerState, audit_of, champion_of
 from audits.ledger.storage import champion_table, trail_table
-from audits.ledger.trail import RESTORE, Entry, utc, verified_after
-from contracts.errors import IntegrityError
+from audits.ledger.trail import AUDIT, RESTORE, Entry, utc, verified_after
+from contracts.errors import ContractError, IntegrityError
 from stores.database import reading
 
 PARTS = 5
@@ -42,20 +43,36 @@ class VerifiedReading:
 
     Parameters
     ----------
-    stored
-        The whole trail.
+    hashes
+        Of all entries, oldest first.
+    latest
+        The latest time that an entry names; None where there is no entry.
     champion
         The champion that is followed, revoked or not; None where there is none.
     objections
         Why a promotion may not be served from any more, by the number of its entry.
     changes
         All champions that ever were, by the number of their entry.
+    last_audits
+        The last audit of each version.
     """
 
-    stored: Sequence[Entry]
+    hashes: Sequence[str]
+    latest: datetime | None
     champion: Champion | None
     objections: Mapping[int, Objection]
     changes: Mapping[int, Champion]
+    last_audits: Mapping[str, AuditRecord]
+
+    @property
+    def epochs(self) -> dict[str, int]:
+        """How often the champion of each model has changed."""
+        return {champion.model: champion.epoch for champion in self.changes.values()}
+
+
+NOTHING_READ = VerifiedReading(
+    hashes=(), latest=None, champion=None, objections={}, changes={}, last_audits={}
+)
 
 
 class FollowedTrail:
@@ -73,7 +90,7 @@ class FollowedTrail:
         self._model, self._people = model, people
         self._stored: list[Entry] = []
         self._recorded: dict[str, dict[str, Any]] = {}
-        self._reading = VerifiedReading(stored=(), champion=None, objections={}, changes={})
+        self._reading = NOTHING_READ
         self._next_compared = 0
 
     def read(
@@ -157,30 +174,29 @@ class FollowedTrail:
         try:
             check_entries(stored, self._people)
             recorded = recorded_champions(stored)
-            changes = _changes(stored)
-            against = objections(stored, self._model)
-            for entry in new:
-                utc(entry.at())
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            read = _reading_of(stored, self._model)
+        except (ContractError, KeyError, TypeError, ValueError, AttributeError) as error:
             # Its hash is right: somebody wrote an entry that rehabcast does not write.
             raise IntegrityError(
                 f"ledger: an entry after {len(self._stored)} cannot be read"
                 f" ({type(error).__name__})",
                 RESTORE,
             ) from error
-        followed = [c for c in changes.values() if self._model in {None, c.model}]
-        self._stored, self._recorded = stored, recorded
-        self._reading = VerifiedReading(
-            stored=tuple(stored),
-            champion=followed[-1] if followed else None,
-            objections=against,
-            changes=changes,
-        )
+        self._stored, self._recorded, self._reading = stored, recorded, read
 
 
-def _changes(stored: Sequence[Entry]) -> dict[int, Champion]:
-    return {
+def _reading_of(stored: Sequence[Entry], model: str | None) -> VerifiedReading:
+    changes = {
         entry.sequence: champion_of({**entry.details()["champion"], "sequence": entry.sequence})
         for entry in stored
         if entry.is_champion_change
     }
+    followed = [champion for champion in changes.values() if model in {None, champion.model}]
+    return VerifiedReading(
+        hashes=[entry.hash for entry in stored],
+        latest=max(datetime.fromisoformat(utc(entry.at())) for entry in stored),
+        champion=followed[-1] if followed else None,
+        objections=objections(stored, model),
+        changes=changes,
+        last_audits={entry.about: audit_of(entry) for entry in stored if entry.kind == AUDIT},
+    )

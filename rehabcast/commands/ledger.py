@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -144,12 +145,26 @@ def _read_head(settings: Settings, head: Path) -> LedgerState:
 @app.command("head")
 def write_head(output: HeadArgument, as_json: AsJson = False) -> None:
     """Verify the trail and write its head, signed; keep both files apart from the ledger."""
+    state = signed_head(Settings(), output)
+    emit(state, f"{state.length} entries, head {state.head}", as_json=as_json)
+
+
+def signed_head(settings: Settings, output: Path) -> LedgerState:
+    """Verify the trail, and write its head and the signature of it.
+
+    Raises
+    ------
+    IntegrityError
+        The trail was changed.
+    ContractError
+        The file cannot be written.
+    """
     from audits.ledger.signing import SIGNATURE, sign
     from rehabcast.identity import open_ledger
     from rehabcast.signed_artifacts import signing_key
 
-    settings = Settings()
-    state = open_ledger(settings).verify()
+    with closing(open_ledger(settings)) as ledger:
+        state = ledger.verify()
     try:
         output.write_text(json.dumps(asdict(state)), "utf-8")
     except OSError as error:
@@ -158,7 +173,7 @@ def write_head(output: HeadArgument, as_json: AsJson = False) -> None:
             "give the name of a file in a folder that exists",
         ) from error
     sign(output, output.with_name(output.name + SIGNATURE), signing_key(settings))
-    emit(state, f"{state.length} entries, head {state.head}", as_json=as_json)
+    return state
 
 
 @app.command()

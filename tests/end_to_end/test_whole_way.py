@@ -291,7 +291,7 @@ def test_a_revoked_champion_is_not_served_and_a_rollback_needs_a_new_audit(
 
 def load_champion(user: Installation) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", "from rehabcast.application import load_champion; load_champion()"],
+        [sys.executable, "-c", "from rehabcast.ledger_source import load_champion; load_champion()"],
         capture_output=True, text=True, cwd=user.folder, check=False,
     )  # fmt: skip
     return done.stderr
