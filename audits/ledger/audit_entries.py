@@ -19,7 +19,7 @@ from audits.ledger.records import (
 )
 from audits.ledger.trail import APPROVAL, AUDIT, POLICY, append, entries_of, latest, utc
 from contracts.errors import ContractError, PromotionRefused
-from contracts.model_version import split_version
+from contracts.naming.model_version import split_version
 from contracts.verdict import Verdict
 
 

@@ -16,7 +16,7 @@ from audits.ledger.records import (
 )
 from audits.ledger.trail import utc
 from contracts.errors import PromotionRefused
-from contracts.model_version import split_version
+from contracts.naming.model_version import split_version
 from contracts.verdict import Outcome, Verdict
 
 MAX_REASONS = 5

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from audits.ledger.trail import AUDIT, CHAMPION_CHANGES, PROMOTION, REVOCATION, Entry
-from contracts.model_version import version_key
+from contracts.naming.model_version import version_key
 from contracts.verdict import Outcome
 
 

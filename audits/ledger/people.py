@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from contracts.errors import ContractError, EvidenceMissing
-from contracts.names import canonical, comparable, flaw, shown
+from contracts.naming.names import canonical, comparable, flaw, shown
 
 LAST_ENTRY = "Last-Entry"
 PUBLIC_KEY = re.compile(

@@ -11,7 +11,7 @@ from typing import Any
 from audits.ledger.people import person_name
 from audits.ledger.trail import IDENTITY, NOT_VERIFIED, Entry, utc
 from contracts.errors import ContractError
-from contracts.model_version import split_version
+from contracts.naming.model_version import split_version
 from contracts.verdict import Outcome, Verdict
 
 MINIMUM_REASON_LENGTH = 10

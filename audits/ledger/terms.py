@@ -12,7 +12,7 @@ from typing import Any
 
 from audits.ledger.trail import APPROVAL, AUDIT, PROMOTION, RESTORE, ROLLBACK, Entry
 from contracts.errors import IntegrityError
-from contracts.model_version import version_key
+from contracts.naming.model_version import version_key
 from contracts.verdict import Outcome
 
 OVERRIDE = ("approver", "reason", "override_until", "restricted_use")

@@ -14,7 +14,7 @@ from audits.ledger.people import person_name
 from audits.ledger.storage import trail_table
 from contracts.digests import record_digest
 from contracts.errors import ContractError, IntegrityError
-from contracts.model_version import version_key
+from contracts.naming.model_version import version_key
 
 AUDIT, APPROVAL, DRIFT, POLICY = "audit", "approval", "drift", "policy"
 PROMOTION, ROLLBACK, REVOCATION = "promotion", "rollback", "revocation"

@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from contracts.errors import ContractError, EvidenceMissing
-from contracts.model_version import split_version
+from contracts.naming.model_version import split_version
 from rehabcast.commands.training import VersionArgument
 from rehabcast.output import INLINE, AsJson, emit, stderr_console
 from rehabcast.settings import Settings

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from contracts.errors import ContractError, EvidenceMissing, IntegrityError
-from contracts.names import shown
+from contracts.naming.names import shown
 from rehabcast.output import AsJson, emit
 from rehabcast.settings import Settings
 

@@ -22,8 +22,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from contracts.bundle import MANIFEST_FILE
 from contracts.errors import ContractError, EvidenceMissing, ServiceUnavailable
-from contracts.model_version import model_name, split_version
-from contracts.names import comparable, shown
+from contracts.naming.model_version import model_name, split_version
+from contracts.naming.names import comparable, shown
 from contracts.predictions import QUANTILE_COLUMNS
 from training.tracking import Run, Store
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.errors import ContractError
-from contracts.model_version import model_name, split_version, version_key
-from contracts.names import INVISIBLE, canonical, comparable, flaw, is_invisible, shown
+from contracts.naming.model_version import model_name, split_version, version_key
+from contracts.naming.names import INVISIBLE, canonical, comparable, flaw, is_invisible, shown
 
 UNSEEN = st.sampled_from([first for first, _ in INVISIBLE] + [0x200B, 0x2060, 0x00, 0x1B, 0x2028])
 NAMES = st.sampled_from(["arm", "upper-limb", "Gehen 10 m", "h\u00f6he", "stroke_2", "\u624b"])

@@ -11,7 +11,7 @@ import re
 import unicodedata
 
 from contracts.errors import ContractError
-from contracts.names import canonical, comparable, flaw, is_invisible, shown
+from contracts.naming.names import canonical, comparable, flaw, is_invisible, shown
 
 LONGEST_NAME = 200
 NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
