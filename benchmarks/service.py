@@ -62,6 +62,7 @@ from contracts.verdict import Outcome
 from serving.access.authentication import Access
 from inference.bundle import load_bundle
 from serving.state.champion import ChampionInService
+from serving.state.following import Terms, Verified
 from serving.http.runtime import Runtime
 from serving.state.forecast_log import ForecastLog
 from serving.http.service import build_service
@@ -69,13 +70,15 @@ from serving.forecast.audit_status import ServedModel, AuditStatus
 from serving.state.store import Store
 
 class FolderSource:
-    def revision(self):
-        return "same"
+    def read(self):
+        terms = Terms(sequence=1, epoch=1, model="bench", model_version="bench/1",
+            valid_until=datetime(2100, 1, 1, tzinfo=UTC))
+        return Verified(hashes=("bench",), latest=None, champion=terms)
 
-    def problem(self):
+    def registry(self):
         return None
 
-    def load(self):
+    def load(self, terms):
         audit_status = AuditStatus(model_version="bench/1", report_digest="r", outcome=Outcome.PASS,
             valid_until=datetime(2100, 1, 1, tzinfo=UTC), approver=None, reason=None)
         return ServedModel(bundle=load_bundle(Path({folder!r}), expected_digest={digest!r}),

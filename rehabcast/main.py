@@ -23,6 +23,7 @@ from rehabcast.commands import (
     features,
     governance,
     ledger,
+    people,
     training,
 )
 from rehabcast.commands.demo import demo
@@ -48,6 +49,7 @@ app.command()(governance.rollback)
 app.command()(serve.serve)
 app.command()(serve.forecast)
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(people.app, name="people")
 app.add_typer(record.app, name="record")
 app.command()(backup.backup)
 app.command()(backup.restore)

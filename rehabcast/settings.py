@@ -22,12 +22,19 @@ class Settings(BaseSettings):
         Folder of artifacts, checkpoints and the demo's cohort.
     ledger_url
         SQLAlchemy URL of the promotion ledger.
+    ledger_head
+        Head of the ledger, written and signed by `rehabcast ledger head` and kept apart from it: a
+        ledger without it is not served from.
     host, port
         Where the service listens, and where `forecast` sends its request.
     model
         Whose champion to serve; where unset, the model promoted last.
     actor
-        Name of the person who acts, as the ledger records it.
+        Name of the person who acts, as the ledger records it; believed in one-person trials only.
+    people
+        Folder of people's public keys (`NAME.pem`): who they are, where several share the ledger.
+    person_key
+        Private key (PEM) of the person who acts, to sign approvals and promotions with.
     signing_key
         Private key (PEM) to sign bundles and reports with; where unset, this home's own.
     trusted_keys
@@ -53,10 +60,13 @@ class Settings(BaseSettings):
     tracking_uri: str = "sqlite:///mlruns/mlflow.db"
     home: Path = Path("mlruns")
     ledger_url: str = "sqlite:///mlruns/ledger.db"
+    ledger_head: Path | None = None
     host: str = "127.0.0.1"
     port: int = 3000
     model: str | None = None
     actor: str = Field(default_factory=getpass.getuser)
+    people: Path | None = None
+    person_key: Path | None = None
     signing_key: Path | None = None
     trusted_keys: Path | None = None
     store_url: str = "sqlite:///mlruns/service.db"

@@ -35,6 +35,7 @@ from training.registry.model_versions import (
     ChampionAliases,
     ModelVersion,
     fetch,
+    fetch_of_bundle,
 )
 
 REPORT_FOLDER, REPORT_FILE = "audit", "report.json"
@@ -142,6 +143,28 @@ def open_bundle(settings: Settings, version: ModelVersion) -> Bundle:
     """
     folder = fetch_bundle(settings, version)
     return load_bundle(folder, expected_digest=verify_bundle(folder))
+
+
+def open_downloaded_bundle(settings: Settings, folder: Path) -> Bundle:
+    """Load a bundle that MLflow has put into a folder, its signature and every byte verified.
+
+    The signature is beside the bundle, or in the run that the bundle names. Which run that is
+    matters to nothing else: a signature holds for these very bytes only.
+
+    Raises
+    ------
+    IntegrityError
+        As `open_bundle`.
+    EvidenceMissing
+        There is no signature, neither beside it nor in its run.
+    """
+    digest = verify_bundle(folder)
+    with TemporaryDirectory() as temporary:
+        signature = folder.with_name(BUNDLE_FOLDER + SIGNATURE)
+        if not signature.is_file():
+            signature = fetch_of_bundle(folder, BUNDLE_FOLDER + SIGNATURE, Path(temporary))
+        verify(folder, signature, trusted_keys(settings))
+    return load_bundle(folder, expected_digest=digest)
 
 
 def read_predictions(file: Path) -> PredictionTable:

@@ -92,17 +92,18 @@ def audit(
 def run_audit(model_version: str, *, champion_predictions: Path | None = None) -> AuditResult:
     """Judge a version's out-of-fold predictions; sign the report, and record the verdict."""
     from audits.judging.judge import AuditInputs, judge
-    from audits.ledger.ledger import Ledger
     from audits.report.content import compose
+    from rehabcast.identity import actor_of, open_ledger
     from rehabcast.signed_artifacts import REPORT_FOLDER, open_bundle, open_predictions, policy_for
     from training.registry.model_versions import fetch, find
 
     settings = Settings()
     version = find(settings.store, model_version)
     bundle = open_bundle(settings, version)
-    ledger, policy = Ledger(settings.ledger_url), policy_for(bundle)
+    ledger, policy = open_ledger(settings), policy_for(bundle)
+    actor = actor_of(settings, ledger)
     # Frozen before the forecasts are read: the chain shows which came first.
-    ledger.freeze_policy(policy.version, policy.digest, actor=settings.actor, now=datetime.now(UTC))
+    ledger.freeze_policy(policy.version, policy.digest, actor=actor, now=datetime.now(UTC))
     table = open_predictions(settings, version, bundle)
     predictions = _with_explanation_quality(settings, version, table.rows)
     champion = _champion(ledger, model_version)
@@ -139,9 +140,10 @@ def run_audit(model_version: str, *, champion_predictions: Path | None = None) -
         facts_of(settings, bundle),
         made_at=now.isoformat(timespec="seconds"),
         valid_until=until.isoformat(timespec="seconds"),
+        names_verified=ledger.identities.people is not None,
     )
     digest = _publish(settings, version, report)
-    ledger.record_audit(report.verdict, digest, actor=settings.actor, now=now, valid_until=until)
+    ledger.record_audit(report.verdict, digest, actor=actor, now=now, valid_until=until)
     return AuditResult(
         verdict=report.verdict,
         report_digest=digest,

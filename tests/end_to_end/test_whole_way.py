@@ -155,12 +155,14 @@ def test_two_different_people_must_approve(
     refused = user.record("promote", version, *OVERRIDE, code=5)
     assert "--role ml-owner" in refused["message"]
     approve("ml-owner", "mia")
-    approve("governance", "mia")
-    refused = user.record("promote", version, *OVERRIDE, code=5)
+    refused = approve("governance", "mia", code=5)
     assert "two different people" in refused["message"]
+    refused = user.record("promote", version, *OVERRIDE, code=5)
+    assert "--role governance" in refused["message"]
     approval = approve("governance", "gus")
     assert approval["approved_by"] == {"ml-owner": "mia", "governance": "gus"}
     assert approval["report_digest"] == audited["report_digest"]
+    assert approval["identity"] == "not verified"
 
 
 def test_the_whole_way_ends_in_an_explained_forecast(
@@ -169,6 +171,7 @@ def test_the_whole_way_ends_in_an_explained_forecast(
     promoted = user.record("promote", version, *OVERRIDE)
     assert promoted["bundle_digest"] == audited["bundle_digest"]
     assert promoted["approved_by"] == {"ml-owner": "mia", "governance": "gus"}
+    assert promoted["names_verified"] is False
     # The service is started by the demo's own code, as a real process on loopback.
     program = f"""
 import json, sys
@@ -237,7 +240,7 @@ def test_the_alias_mirrors_the_ledger_and_a_move_by_hand_is_reported_and_correct
     assert user.record("ledger", "mirror")["drift"] == [drift]
     assert alias(user) == "1"
     kinds = [entry["kind"] for entry in user.record("ledger", "show")["entries"]]
-    assert kinds == ["policy", "audit", *["approval"] * 3, "promotion", "drift"]
+    assert kinds == ["policy", "audit", *["approval"] * 2, "promotion", "drift"]
 
 
 def test_a_verdict_names_the_table_of_the_champion_it_was_compared_with(
@@ -288,7 +291,7 @@ def test_a_revoked_champion_is_not_served_and_a_rollback_needs_a_new_audit(
 
 def load_champion(user: Installation) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", "from rehabcast.application import load_champion; load_champion()"],
+        [sys.executable, "-c", "from rehabcast.ledger_source import load_champion; load_champion()"],
         capture_output=True, text=True, cwd=user.folder, check=False,
     )  # fmt: skip
     return done.stderr

@@ -52,6 +52,7 @@ from contracts.verdict import Outcome
 from serving.access.authentication import Access, read_access
 from inference.bundle import load_bundle, verify_bundle
 from serving.state.champion import ChampionInService
+from serving.state.following import Terms, Verified
 from serving.http.runtime import Runtime
 from serving.state.forecast_log import ForecastLog
 from serving.http.service import build_service
@@ -61,19 +62,26 @@ from serving.state.store import Store
 FOLDER = Path({folder!r})
 
 class FolderSource:
-    def revision(self):
+    entries = ()
+
+    def read(self):
         try:
-            return (FOLDER / "champion.txt").read_text()
+            entry = (FOLDER / "champion.txt").read_text()
         except OSError as error:
             raise ServiceUnavailable("the ledger is gone", "put it back") from error
+        if entry not in self.entries[-1:]:
+            self.entries += (entry,)
+        terms = Terms(sequence=len(self.entries), epoch=len(self.entries), model="arm",
+            model_version=entry.split()[0], valid_until=datetime(2100, 1, 1, tzinfo=UTC))
+        return Verified(hashes=self.entries, latest=None, champion=terms)
 
-    def problem(self):
+    def registry(self):
         return None
 
-    def load(self):
-        version, folder, digest = self.revision().split()
+    def load(self, terms):
+        version, folder, digest = self.entries[terms.sequence - 1].split()
         audit_status = AuditStatus(model_version=version, report_digest="r" * 64, outcome=Outcome.PASS,
-            valid_until=datetime(2100, 1, 1, tzinfo=UTC), approver=None, reason=None)
+            valid_until=terms.valid_until, approver=None, reason=None)
         bundle = load_bundle(Path(folder), expected_digest=digest)
         return ServedModel(bundle=bundle, audit_status=audit_status, card="# Card")
 
