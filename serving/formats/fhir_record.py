@@ -25,13 +25,24 @@ from features.measurements.reconcile import Reconciled, reconcile
 from features.measurements.records import BIRTH_DATE, RECORD_ID, SOURCE
 from features.plausibility import plausible_events
 from features.recording import SourceFile
-from features.sources.records.fhir import FhirReading, read_documents
+from features.sources.records.fhir import MODELS, FhirReading, read_contents
 from features.sources.records.fhir_conditions import OTHER_CONDITION
+from features.sources.records.fhir_documents import Contents, contents_of
 from features.sources.records.fhir_statements import OF_NO_USE
+from features.sources.records.json_shapes import mappings, objects_in
 
 AGE = "REHABCAST//AGE"
 MAX_NOTES, MAX_REASONS = 20, 5
 """Notes of an answer, and reasons that a refusal names; more would hide the first ones."""
+
+MAX_ENTRIES = 20_000
+"""Entries of the documents of one request, of whatever kind: a whole patient's export has most of
+kinds that no forecast uses, which cost little."""
+
+MAX_ELEMENTS = 40_000
+"""JSON objects within the resources that are read; a resource counts twice, as a contained one
+does. Checking them against FHIR takes 15 us each. 180 days of 32 channels are 5,760 Observations
+and 34,560 elements where each has only its code, subject, time and value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +97,7 @@ def record_of(
     Raises
     ------
     ForecastRefused
-        They are of several patients or of another one, the patient has died, the onset is not
+        They are too many, of several patients or of another one, the patient has died, the onset is not
         known, or there is no score since.
     """
     codes = task.onset or OnsetCodes(condition=task.condition)
@@ -125,15 +136,32 @@ def _read(documents: Iterable[Any], codes: OnsetCodes) -> FhirReading:
     places = ["*"] if len(documents) == 1 else [f"document {n}" for n in range(len(documents))]
     given = zip(places, documents, strict=True)
     try:
-        reading = read_documents(source, given)
+        contents = contents_of(given, source.name, most=MAX_ENTRIES)
     except SourceUnreadable as error:
         raise ForecastRefused(error.problem.found, error.problem.advice) from error
+    if elements_of(contents) > MAX_ELEMENTS:
+        raise ForecastRefused(
+            f"the FHIR resources hold more than {MAX_ELEMENTS:,} elements",
+            "send the days that the forecast looks back on, or each day's value instead of each"
+            " reading",
+        )
+    reading = read_contents(source, contents)
     if reading.records.empty or not reading.labels:
         raise ForecastRefused(
             "the FHIR resources hold nothing that the model knows",
             "send Observations with codes of LOINC or urn:rehabcast:vocabulary",
         )
     return reading
+
+
+def elements_of(contents: Contents) -> int:
+    """Count the elements of the resources that are read, no further than just over the limit."""
+    count = 0
+    for entry in contents.entries:
+        if entry.kind in MODELS and count <= MAX_ELEMENTS:
+            contained = len(mappings(entry.resource.get("contained")))
+            count += 1 + contained + objects_in(entry.resource, MAX_ELEMENTS)
+    return count
 
 
 def _only_patient(reading: FhirReading, patient: str) -> str:
