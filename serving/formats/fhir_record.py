@@ -29,7 +29,7 @@ from features.sources.records.fhir import MODELS, FhirReading, read_contents
 from features.sources.records.fhir_conditions import OTHER_CONDITION
 from features.sources.records.fhir_documents import Contents, contents_of
 from features.sources.records.fhir_statements import OF_NO_USE
-from features.sources.records.json_shapes import mappings, objects_in
+from features.sources.records.json_shapes import objects_in
 
 AGE = "REHABCAST//AGE"
 MAX_NOTES, MAX_REASONS = 20, 5
@@ -40,9 +40,15 @@ MAX_ENTRIES = 20_000
 kinds that no forecast uses, which cost little."""
 
 MAX_ELEMENTS = 40_000
-"""JSON objects within the resources that are read; a resource counts twice, as a contained one
-does. Checking them against FHIR takes 15 us each. 180 days of 32 channels are 5,760 Observations
+"""JSON objects within the resources that are read. Checking one against FHIR takes some 15 us, and
+one of many possible elements (`MANY_ELEMENTS`) twice as long. 180 days of 32 channels are 5,760 Observations
 and 34,560 elements where each has only its code, subject, time and value."""
+
+MANY_ELEMENTS = ("resourceType", "url")
+"""Fields of resources, also contained ones, and of extensions: they count twice."""
+
+MAX_BUNDLES = 16
+"""Bundles of one request for many subjects: each takes some 50 ms however small it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +86,25 @@ def bundle_of(bundle: dict[str, Any]) -> dict[str, Any]:
             "this is not a FHIR Bundle with entries", "send a Bundle with entries"
         )
     return bundle
+
+
+def refuse_too_many(bundles: Sequence[Any]) -> None:
+    """Refuse Bundles of many people that are too much for one request.
+
+    Raises
+    ------
+    ForecastRefused
+        They are more than `MAX_BUNDLES`, or hold more than `MAX_ELEMENTS` together.
+    """
+    if len(bundles) > MAX_BUNDLES:
+        raise ForecastRefused(
+            f"the request holds more than {MAX_BUNDLES} Bundles", "send them in several requests"
+        )
+    if len(bundles) > 1 and objects_in(bundles, MAX_ELEMENTS, twice=MANY_ELEMENTS) > MAX_ELEMENTS:
+        raise ForecastRefused(
+            f"the Bundles hold more than {MAX_ELEMENTS:,} elements together",
+            "send them in several requests",
+        )
 
 
 def record_of(
@@ -159,8 +184,7 @@ def elements_of(contents: Contents) -> int:
     count = 0
     for entry in contents.entries:
         if entry.kind in MODELS and count <= MAX_ELEMENTS:
-            contained = len(mappings(entry.resource.get("contained")))
-            count += 1 + contained + objects_in(entry.resource, MAX_ELEMENTS)
+            count += objects_in(entry.resource, MAX_ELEMENTS, twice=MANY_ELEMENTS)
     return count
 
 

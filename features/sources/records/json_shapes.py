@@ -8,6 +8,7 @@ other, so that no value at any place is an error.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Any
 
 
@@ -41,13 +42,19 @@ def number(value: Any) -> float:
         return math.inf
 
 
-def objects_in(value: Any, most: int) -> int:
-    """Count the objects in a value and within it, no further than to one more than `most`."""
+def objects_in(value: Any, most: int, *, twice: Collection[str] = ()) -> int:
+    """Count the objects in a value and within it, no further than to just over `most`.
+
+    Parameters
+    ----------
+    twice
+        An object with one of these fields counts twice.
+    """
     count, open_values = 0, [value]
     while open_values and count <= most:
         current = open_values.pop()
         if isinstance(current, dict):
-            count += 1
+            count += 1 if current.keys().isdisjoint(twice) else 2
             open_values.extend(v for v in current.values() if isinstance(v, dict | list))
         elif isinstance(current, list):
             open_values.extend(v for v in current if isinstance(v, dict | list))
