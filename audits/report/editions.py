@@ -80,7 +80,7 @@ def write_editions(report: Report, folder: Path) -> tuple[NotMade, ...]:
     def make(edition: str, write: Callable[[], object]) -> None:
         try:
             write()
-        except Exception as error:  # noqa: BLE001  (whatever a library raises)
+        except Exception as error:
             (folder / edition).unlink(missing_ok=True)
             words = " ".join(visible(f"{type(error).__name__}: {error}").split())
             not_made.append(NotMade(edition=edition, found=words[:MOST_WORDS]))

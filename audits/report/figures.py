@@ -110,9 +110,7 @@ def _panel(panel: Axes, rows: list[Performance], metric: Metric, unit: ScoreUnit
             panel.plot([row.low, row.high], [line, line], color=BLUE, linewidth=2)
         panel.plot(row.value, line, "o", color=BLUE, markersize=5)
     counts = metric.definition.unit
-    panel.set_xlabel(
-        drawable(f"{metric}, {unit.name}" if counts is Unit.POINTS else metric.value)
-    )
+    panel.set_xlabel(drawable(f"{metric}, {unit.name}" if counts is Unit.POINTS else metric.value))
     if counts is Unit.SHARE:
         panel.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0, symbol=" %"))
     panel.grid(axis="x", color="#dddddd", linewidth=0.6)

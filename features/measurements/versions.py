@@ -127,15 +127,17 @@ def _factors(records: pd.DataFrame, names: list[str]) -> list[NDArray[np.int64]]
 def _undecided_problems(records: pd.DataFrame) -> Iterator[Problem]:
     places = records[[RECORD_ID, FILE, PLACE]].drop_duplicates()
     times = places[RECORD_ID].value_counts().to_dict()
-    first = records.drop_duplicates(RECORD_ID).sort_values(RECORD_ID)[[RECORD_ID, FILE, PLACE, CODE]]
+    first = records.drop_duplicates(RECORD_ID).sort_values(RECORD_ID)[
+        [RECORD_ID, FILE, PLACE, CODE]
+    ]
     for record_id, file, place, code in first.itertuples(index=False, name=None):
         yield Problem(
             file=str(file),
             row=row_of(place),
             places=place_of(place),
             field=str(code),
-            found=f"{record_id} is there {times[record_id]} times with different content and no version"
-            " that tells which is newer, it was left out",
+            found=f"{record_id} is there {times[record_id]} times with different content and no"
+            " version that tells which is newer, it was left out",
             advice="export it again with its versions, or keep one",
             cause="one record with different content",
         )

@@ -41,8 +41,8 @@ kinds that no forecast uses, which cost little."""
 
 MAX_ELEMENTS = 40_000
 """JSON objects within the resources that are read. Checking one against FHIR takes some 15 us, and
-one of many possible elements (`MANY_ELEMENTS`) twice as long. 180 days of 32 channels are 5,760 Observations
-and 34,560 elements where each has only its code, subject, time and value."""
+one of many possible elements (`MANY_ELEMENTS`) twice as long. 180 days of 32 channels are 5,760
+Observations and 34,560 elements where each has only its code, subject, time and value."""
 
 MANY_ELEMENTS = ("resourceType", "url")
 """Fields of resources, also contained ones, and of extensions: they count twice."""
@@ -122,8 +122,8 @@ def record_of(
     Raises
     ------
     ForecastRefused
-        They are too many, of several patients or of another one, the patient has died, the onset is not
-        known, or there is no score since.
+        They are too many, of several patients or of another one, the patient has died, the onset is
+        not known, or there is no score since.
     """
     codes = task.onset or OnsetCodes(condition=task.condition)
     reading = _read(documents, codes)

@@ -1,7 +1,7 @@
 """Decodes bodies and queries; a refusal never repeats what was sent.
 
-A body is measured before it is decoded, in a time that depends on its size only: bodies of many tiny
-values cost far more to decode and to answer than their bytes suggest.
+A body is measured before it is decoded, in a time that depends on its size only: bodies of many
+tiny values cost far more to decode and to answer than their bytes suggest.
 """
 
 from __future__ import annotations

@@ -205,9 +205,7 @@ def version_of(entry: Entry) -> tuple[float, str]:
     meta = mapping(entry.resource.get("meta"))
     written = text(meta.get("versionId"))
     number = float(written) if re.fullmatch(r"\d{1,15}", written, re.ASCII) else entry.version
-    updated = (
-        text(meta.get("lastUpdated")) or entry.updated or text(entry.resource.get("issued"))
-    )
+    updated = text(meta.get("lastUpdated")) or entry.updated or text(entry.resource.get("issued"))
     return number, updated
 
 
@@ -219,4 +217,3 @@ def _response(entry: dict[str, Any]) -> _Response:
         "version": float(etag[1]) if etag else math.nan,
         "updated": text(response.get("lastModified")),
     }
-
