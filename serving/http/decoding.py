@@ -89,7 +89,7 @@ class Size:
 
 def measured(body: bytes) -> Size:
     """Measure a JSON text without decoding it; of what is not JSON the numbers mean nothing."""
-    plain = body.replace(rb"\\\\", b"  ")
+    plain = body.replace(rb"\\", b"  ")
     has_nul = rb"\u0000" in plain
     plain = plain.replace(rb"\"", b"  ")
     byte_N = np.frombuffer(plain, dtype=np.uint8)

@@ -33,7 +33,8 @@ CERTAINTY = "icd-10-gm-diagnosesicherheit"
 CERTAIN = "G"
 """Extension of German ICD-10-GM codes: A excluded, V suspected, Z status after, G certain."""
 
-MOST_SYSTEM = 200
+LONGEST_SYSTEM = 200
+"""Characters: a search in a longer one, made for it, would take minutes."""
 
 _ICD10 = re.compile(r"(icd|cim|cie|cid)[-_]?10(?!.*pcs)", re.IGNORECASE)
 """Systems of ICD-10 and its national forms: CIM in French and Italian, CIE in Spanish, CID in
@@ -76,9 +77,10 @@ def condition(resource: dict[str, Any], codes: OnsetCodes) -> Iterator[Said]:
 
 def is_of(coding: dict[str, Any], codes: OnsetCodes) -> bool:
     """Return whether a coding is one of the condition's."""
-    # No system has a longer address; the search must not take long on one that was made for it.
-    system, code = text(coding.get("system"))[:MOST_SYSTEM], text(coding.get("code")).strip()
+    system, code = text(coding.get("system")), text(coding.get("code")).strip()
     system = OIDS.get(system, system)
+    if len(system) > LONGEST_SYSTEM:
+        return False
     if system == SNOMED or system.startswith(f"{SNOMED}/"):
         return code in codes.snomed
     if not _ICD10.search(system):

@@ -177,7 +177,7 @@ def _number(part: dict[str, Any], entry: Code) -> float | LeftOut | None:
             field=entry.code, found=f"Observation without a unit, expected {entry.unit!r}",
             advice="give it as a valueQuantity with its unit",
         )  # fmt: skip
-    return value if math.isfinite(value := number(text(written))) else None
+    return _finite(number(text(written)), entry)
 
 
 def _quantity(quantity: dict[str, Any], entry: Code) -> float | LeftOut | None:
@@ -191,7 +191,7 @@ def _quantity(quantity: dict[str, Any], entry: Code) -> float | LeftOut | None:
             cause="values with a comparator",
         )
     if not math.isfinite(value):
-        return None
+        return _finite(value, entry)
     unit = _unit(quantity)
     if unit is None and _is_dimensionless(entry.unit):
         return value
@@ -203,6 +203,13 @@ def _quantity(quantity: dict[str, Any], entry: Code) -> float | LeftOut | None:
             cause="values in another unit",
         )
     return value
+
+
+def _finite(value: float, entry: Code) -> float | LeftOut | None:
+    if math.isinf(value):
+        found = f"Observation of {entry.name} whose number is too large"
+        return LeftOut(field=entry.code, found=found)
+    return None if math.isnan(value) else value
 
 
 def _unit(quantity: dict[str, Any]) -> str | None:

@@ -98,8 +98,18 @@ NAMES = st.text(max_size=8) | st.sampled_from(
     ]
 )  # fmt: skip
 SCALARS = st.none() | st.booleans() | NUMBERS | st.floats(allow_nan=False) | WORDS
+
+
+def nested(depth: int) -> Any:
+    """Resources within resources, so deep."""
+    value: Any = {"resourceType": "Patient", "id": "p"}
+    for _ in range(depth):
+        value = {"resourceType": "Observation", "contained": [value]}
+    return value
+
+
 ANYTHING = st.recursive(
-    SCALARS,
+    SCALARS | st.integers(1, 400).map(nested),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4),
     max_leaves=12,
 )
@@ -186,7 +196,7 @@ def changed(draw: st.DrawFn) -> tuple[str, bytes]:
         if not everywhere:
             break
         holder, at = draw(st.sampled_from(everywhere))
-        match draw(st.integers(0, 5)):
+        match draw(st.integers(0, 6)):
             case 0:
                 del holder[at]
             case 1 if isinstance(holder, dict):
@@ -199,6 +209,8 @@ def changed(draw: st.DrawFn) -> tuple[str, bytes]:
                     holder[at] = deepcopy(other[there])
                 except (KeyError, IndexError):
                     holder[at] = None
+            case 4 if isinstance(holder[at], str):
+                holder[at] += draw(st.sampled_from(["\n", " ", "\x00", "\u2028", "\ud800"]))
             case _:
                 holder[at] = draw(ANYTHING)
     return path, as_json(document)
