@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import wrap
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -28,7 +29,7 @@ BLUE, GREY, VERMILION = "#0072B2", "#555555", "#D55E00"
 STATED_COVERAGE = 0.8
 LABEL_WIDTH, LABEL_LINES = 36, 3
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9, "font.family": FAMILY, "svg.fonttype": "path",
     # A dollar sign in a label is no formula.
     "text.parse_math": False,

@@ -6,14 +6,9 @@ elsewhere; others are drawn from nothing. They go through the whole application,
 
 from __future__ import annotations
 
-import asyncio
 import json
-import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from copy import deepcopy
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,52 +17,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from serving.access.authentication import Access
-from serving.forecast.audit_status import ServedModel
 from serving.http.examples import BUNDLE, EXAMPLES, HOOK
-from serving.http.middleware import RequestMiddleware
-from serving.http.shutdown import Shutdown
-from serving.state.store import Store
 
-TOKEN = "a token of the tests"  # noqa: S105
 SECONDS = 1.0
 FHIR, HOOKS = "/v1/fhir/forecast", "/cds-services/recovery-forecast"
 REFUSALS = {400, 401, 404, 412, 413, 422}
 
 Ask = Callable[..., tuple[httpx.Response, float]]
-
-
-@pytest.fixture(scope="module")
-def ask(served: ServedModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
-    """Sends a body through the application; returns the answer and the processor's seconds."""
-    folder: Path = tmp_path_factory.mktemp("fuzz")
-    with closing(Store(f"sqlite:///{folder / 'service.db'}")) as store:
-        runtime = SimpleNamespace(
-            champion=SimpleNamespace(current=SimpleNamespace(served=served, withdrawn=None)),
-            store=store,
-            forecast_log=SimpleNamespace(add=lambda _: None),
-            access=Access(audience="https://here", development_token=TOKEN),
-            problems=list,
-        )
-        app: Any = RequestMiddleware(None, lambda: runtime, Shutdown())  # type: ignore[arg-type, return-value]
-
-        async def exchange(path: str, body: bytes, kind: str) -> httpx.Response:
-            async with httpx.AsyncClient(
-                transport=httpx.ASGITransport(app), base_url="http://test"
-            ) as client:
-                headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": kind}
-                return await client.post(path, content=body, headers=headers)
-
-        def send(
-            path: str, body: bytes, kind: str = "application/json"
-        ) -> tuple[httpx.Response, float]:
-            # Other processes of a busy machine do not count.
-            started = time.process_time()
-            answer = asyncio.run(exchange(path, body, kind))
-            return answer, time.process_time() - started
-
-        yield send
-
 
 NUMBERS = st.sampled_from(
     [0, -1, 1, 1.5, -0.0, 1e308, 2**31, 2**53 + 1, 2**64, 10**30, 10**400, 5e-324, 40_001]
