@@ -33,13 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditResult:
-    """A recorded audit: the verdict as readers see it, and its report's digest and folder.
-
-    Parameters
-    ----------
-    not_made
-        Editions of the report that could not be made, and why; the verdict stands without them.
-    """
+    """A recorded audit: verdict, report digest, its folder, and what could not be made of it."""
 
     verdict: Verdict = field(metadata=INLINE)
     report_digest: str
@@ -104,9 +98,9 @@ def _warn(result: AuditResult) -> None:
         stderr_console.print(f"Warning: {missing.edition} could not be made ({missing.found})")
     if result.not_made:
         stderr_console.print(
-            "The verdict is recorded and its report signed: report.json has everything. To make"
-            " the missing files too, correct what the warning names (often a character in a name)"
-            f" and run again: rehabcast audit {result.verdict.model_version}"
+            "The verdict is recorded, and report.json has everything. For the missing files too,"
+            " correct what the warning names and run: rehabcast audit"
+            f" {result.verdict.model_version}"
         )
 
 

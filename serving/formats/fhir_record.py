@@ -25,30 +25,15 @@ from features.measurements.reconcile import Reconciled, reconcile
 from features.measurements.records import BIRTH_DATE, RECORD_ID, SOURCE
 from features.plausibility import plausible_events
 from features.recording import SourceFile
-from features.sources.records.fhir import MODELS, FhirReading, read_contents
+from features.sources.records.fhir import FhirReading, read_contents
 from features.sources.records.fhir_conditions import OTHER_CONDITION
-from features.sources.records.fhir_documents import Contents, contents_of
+from features.sources.records.fhir_documents import contents_of
 from features.sources.records.fhir_statements import OF_NO_USE
-from features.sources.records.json_shapes import objects_in
+from serving.formats.fhir_limits import MAX_ENTRIES, refuse_too_large
 
 AGE = "REHABCAST//AGE"
 MAX_NOTES, MAX_REASONS = 20, 5
 """Notes of an answer, and reasons that a refusal names; more would hide the first ones."""
-
-MAX_ENTRIES = 20_000
-"""Entries of the documents of one request, of whatever kind: a whole patient's export has most of
-kinds that no forecast uses, which cost little."""
-
-MAX_ELEMENTS = 40_000
-"""JSON objects within the resources that are read. Checking one against FHIR takes some 15 us, and
-one of many possible elements (`MANY_ELEMENTS`) twice as long. 180 days of 32 channels are 5,760
-Observations and 34,560 elements where each has only its code, subject, time and value."""
-
-MANY_ELEMENTS = ("resourceType", "url")
-"""Fields of resources, also contained ones, and of extensions: they count twice."""
-
-MAX_BUNDLES = 16
-"""Bundles of one request for many subjects: each takes some 50 ms however small it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,25 +71,6 @@ def bundle_of(bundle: dict[str, Any]) -> dict[str, Any]:
             "this is not a FHIR Bundle with entries", "send a Bundle with entries"
         )
     return bundle
-
-
-def refuse_too_many(bundles: Sequence[Any]) -> None:
-    """Refuse Bundles of many people that are too much for one request.
-
-    Raises
-    ------
-    ForecastRefused
-        They are more than `MAX_BUNDLES`, or hold more than `MAX_ELEMENTS` together.
-    """
-    if len(bundles) > MAX_BUNDLES:
-        raise ForecastRefused(
-            f"the request holds more than {MAX_BUNDLES} Bundles", "send them in several requests"
-        )
-    if len(bundles) > 1 and objects_in(bundles, MAX_ELEMENTS, twice=MANY_ELEMENTS) > MAX_ELEMENTS:
-        raise ForecastRefused(
-            f"the Bundles hold more than {MAX_ELEMENTS:,} elements together",
-            "send them in several requests",
-        )
 
 
 def record_of(
@@ -164,12 +130,7 @@ def _read(documents: Iterable[Any], codes: OnsetCodes) -> FhirReading:
         contents = contents_of(given, source.name, most=MAX_ENTRIES)
     except SourceUnreadable as error:
         raise ForecastRefused(error.problem.found, error.problem.advice) from error
-    if elements_of(contents) > MAX_ELEMENTS:
-        raise ForecastRefused(
-            f"the FHIR resources hold more than {MAX_ELEMENTS:,} elements",
-            "send the days that the forecast looks back on, or each day's value instead of each"
-            " reading",
-        )
+    refuse_too_large(contents)
     reading = read_contents(source, contents)
     if reading.records.empty or not reading.labels:
         raise ForecastRefused(
@@ -177,15 +138,6 @@ def _read(documents: Iterable[Any], codes: OnsetCodes) -> FhirReading:
             "send Observations with codes of LOINC or urn:rehabcast:vocabulary",
         )
     return reading
-
-
-def elements_of(contents: Contents) -> int:
-    """Count the elements of the resources that are read, no further than just over the limit."""
-    count = 0
-    for entry in contents.entries:
-        if entry.kind in MODELS and count <= MAX_ELEMENTS:
-            count += objects_in(entry.resource, MAX_ELEMENTS, twice=MANY_ELEMENTS)
-    return count
 
 
 def _only_patient(reading: FhirReading, patient: str) -> str:

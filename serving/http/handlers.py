@@ -26,7 +26,8 @@ from serving.formats.cds_hooks import (
     forecast_of_card,
 )
 from serving.formats.fhir import operation_outcome, risk_assessment
-from serving.formats.fhir_record import bundle_of, record_of, refuse_too_many
+from serving.formats.fhir_limits import refuse_too_many
+from serving.formats.fhir_record import bundle_of, record_of
 from serving.http.decoding import RequestInvalid, form_fields
 from serving.http.runtime import Runtime, forecast, logged
 from serving.schemas import (

@@ -11,6 +11,8 @@ import math
 from collections.abc import Collection
 from typing import Any
 
+HEAVY = 3
+
 
 def text(value: Any) -> str:
     """Return a text, or a number as it is written; empty for anything else."""
@@ -42,19 +44,19 @@ def number(value: Any) -> float:
         return math.inf
 
 
-def objects_in(value: Any, most: int, *, twice: Collection[str] = ()) -> int:
+def objects_in(value: Any, most: int, *, heavy: Collection[str] = ()) -> int:
     """Count the objects in a value and within it, no further than to just over `most`.
 
     Parameters
     ----------
-    twice
-        An object with one of these fields counts twice.
+    heavy
+        An object with one of these fields counts as `HEAVY`.
     """
     count, open_values = 0, [value]
     while open_values and count <= most:
         current = open_values.pop()
         if isinstance(current, dict):
-            count += 1 if current.keys().isdisjoint(twice) else 2
+            count += 1 if current.keys().isdisjoint(heavy) else HEAVY
             open_values.extend(v for v in current.values() if isinstance(v, dict | list))
         elif isinstance(current, list):
             open_values.extend(v for v in current if isinstance(v, dict | list))
