@@ -26,7 +26,7 @@ has only its code, subject, time and value."""
 MANY_ELEMENTS = ("resourceType", "url")
 """Fields of resources, also contained ones, and of extensions: they count three times."""
 
-MAX_BUNDLES = 16
+MAX_BUNDLES = 12
 """Bundles of one request for many subjects: each takes some 50 ms however small it is."""
 
 

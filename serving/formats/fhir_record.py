@@ -198,8 +198,8 @@ def _since_onset(decided: Reconciled, onset: pd.Timestamp) -> tuple[pd.DataFrame
     values = decided.values.assign(**{SUBJECT: 1})
     born = values.loc[values[CODE] == BIRTH_DATE].set_index(SUBJECT)[TIME]
     events, excluded = plausible_events(values[values[CODE] != BIRTH_DATE])
-    kinds = {code: entry.kind for code, entry in vocabulary().items()}
-    events = events[events[CODE].map(kinds) != Kind.EVENT]
+    no_values = {code for code, entry in vocabulary().items() if entry.kind is Kind.EVENT}
+    events = events[~events[CODE].isin(no_values)]
     if len(born) and not (events[CODE] == AGE).any():
         age = birthdays(born, pd.Series(onset, index=born.index))
         # One outside the model's range is kept: it refuses the forecast.

@@ -77,7 +77,7 @@ def test_what_no_forecast_uses_counts_little(task: Task) -> None:
 def test_bundles_of_many_people_are_bounded_together() -> None:
     refuse_too_many([BUNDLE] * MAX_BUNDLES)
     refuse_too_many([bundle(*many(300, 32))])
-    with pytest.raises(ForecastRefused, match="more than 16 Bundles"):
+    with pytest.raises(ForecastRefused, match="more than 12 Bundles"):
         refuse_too_many([BUNDLE] * (MAX_BUNDLES + 1))
     with pytest.raises(ForecastRefused, match="41,000 elements together"):
         refuse_too_many([bundle(*many(100, 32))] * 4)

@@ -138,7 +138,7 @@ RECORDS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "64 Bundles": ("/v1/forecasts", lambda: subjects(
         {"subject": "P", "bundle": json.loads(bundle())})),
     "as many Bundles as are taken": ("/v1/forecasts", lambda: json.dumps({"requests": [
-        {"subject": "P", "bundle": json.loads(bundle())}] * 16}).encode()),
+        {"subject": "P", "bundle": json.loads(bundle())}] * 12}).encode()),
     "a MiB on record": ("/v1/observations", lambda: json.dumps(
         {**RECORD, "subject": "P-9", "observations": daily(300)}).encode()[:MIB]),
 }  # fmt: skip
