@@ -124,6 +124,8 @@ class _Report:
         self, rows: pd.DataFrame, field: str | None, found: Wording, advice: str, cause: str
     ) -> list[Problem]:
         """Return a problem for each row; without a field it is that of the row's code."""
+        if rows.empty:
+            return []
         groups = [(field, rows)] if field else rows.groupby(CODE, sort=False, observed=True)
         return [
             problem

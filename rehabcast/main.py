@@ -28,7 +28,7 @@ from rehabcast.commands import (
 )
 from rehabcast.commands.demo import demo
 from rehabcast.commands.service import backup, record, serve
-from rehabcast.output import IF_PRESENT, as_record
+from rehabcast.output import IF_PRESENT, as_record, say_error
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -84,7 +84,7 @@ def run() -> None:
     except RehabcastError as error:
         if "--json" in sys.argv:
             sys.stdout.write(json.dumps(as_record(error_result(error))) + "\n")
-        sys.stderr.write(f"rehabcast: {error}\n")
+        say_error(str(error))
         sys.exit(error.exit_code)
 
 

@@ -248,7 +248,7 @@ def mirror_aliases(settings: Settings, ledger: Ledger) -> list[Drift]:
         now=datetime.now(UTC),
     )
     for drift in drifts:
-        stderr_console.print(f"[bold]Drift:[/bold] {drift}. Corrected, and recorded in the ledger.")
+        stderr_console.print(f"Drift: {drift}. Corrected, and recorded in the ledger.")
     return drifts
 
 

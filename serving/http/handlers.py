@@ -26,6 +26,7 @@ from serving.formats.cds_hooks import (
     forecast_of_card,
 )
 from serving.formats.fhir import operation_outcome, risk_assessment
+from serving.formats.fhir_limits import refuse_too_many
 from serving.formats.fhir_record import bundle_of, record_of
 from serving.http.decoding import RequestInvalid, form_fields
 from serving.http.runtime import Runtime, forecast, logged
@@ -104,6 +105,7 @@ def _reply(answer: ForecastAnswer, content: Any, status: int = 200) -> Reply:
 def answer_forecasts(call: Call) -> Reply:
     """Forecast many subjects with one version of the model."""
     snapshot = call.runtime.champion.current
+    refuse_too_many([r.bundle for r in call.body.requests if r.bundle is not None])
     answers = [
         forecast(call.runtime, snapshot, request, kind="forecast", caller=call.caller)
         for request in call.body.requests

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 
 ROOT = Path(__file__).resolve().parents[2]
 TASK = ROOT / "tasks" / "stroke-upper-limb.toml"
+HOSPITAL = "北京康复医院 مستشفى 🏥 [/bold]"
 COMMAND = Path(sys.executable).with_name("rehabcast")
 
 
@@ -41,12 +42,16 @@ class Installation:
         self.folder, self.check_fields = folder, check_fields
         (folder / "mlruns").mkdir()
 
-    def run(self, *words: str, actor: str = "tester") -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *words: str, actor: str = "tester", command: Sequence[str] = (str(COMMAND),)
+    ) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "REHABCAST_ACTOR": actor, "COLUMNS": "100"}
         # Many threads on few busy cores wait for each other more than they compute.
         environment["OMP_NUM_THREADS"] = "1"
+        # Every edition of a report names who made the model.
+        environment["REHABCAST_DEVELOPER"] = HOSPITAL
         return subprocess.run(
-            [COMMAND, *words],
+            [*command, *words],
             capture_output=True,
             text=True,
             cwd=self.folder,
@@ -93,14 +98,46 @@ def test_a_version_without_an_audit_is_refused(user: Installation, version: str)
     assert "has no audit" in other["message"]
 
 
+NO_PDF = """
+from audits.report import editions
+from rehabcast.main import run
+
+def fails(*_, **__):
+    raise RuntimeError("no glyph for [/bold]")
+
+editions.to_pdf = fails
+run()
+"""
+
+
+def test_a_verdict_is_recorded_and_approved_of_though_an_edition_cannot_be_made(
+    user: Installation, version: str
+) -> None:
+    done = user.run("audit", version, "--json", command=(sys.executable, "-c", NO_PDF))
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    missing = {"governance.pdf", "technical.pdf", "model-card.pdf"}
+    assert {item["edition"] for item in record["not_made"]} == missing
+    assert "Warning: technical.pdf could not be made (RuntimeError: no glyph for [/bold])" in (
+        done.stderr
+    )
+    assert {path.name for path in Path(record["report_folder"]).iterdir()} >= {
+        "report.json", "report.json.sig", "governance.html", "chai-model-card.xml",
+    }  # fmt: skip
+    shown = user.record("ledger", "show")
+    assert record["report_digest"] in json.dumps(shown)
+
+
 def test_an_audit_is_bound_to_the_bundle_and_can_be_read(
     user: Installation, version: str, audited: dict[str, Any]
 ) -> None:
     assert version == audited["model_version"] == "arm/1"
     assert audited["outcome"] in {"pass", "insufficient evidence", "needs review"}
     assert len(audited["bundle_digest"]) == 64
+    assert audited["not_made"] == []
     folder = Path(audited["report_folder"])
     assert "simulated" in (folder / "governance.html").read_text("utf-8").lower()
+    assert HOSPITAL in (folder / "chai-model-card.xml").read_text("utf-8")
     assert {path.name for path in folder.iterdir()} >= {
         "report.json", "report.json.sig", "governance.pdf", "technical.pdf", "model-card.pdf",
         "chai-model-card.xml", "document-reference.json",
