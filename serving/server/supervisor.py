@@ -193,7 +193,7 @@ class Supervisor:
             if self._stopping:
                 os._exit(0)
             code = self.work(lambda: _say(say_ready), self._lifeline[0])
-        except BaseException:  # noqa: BLE001  (a worker's last line; the supervisor replaces it)
+        except BaseException:
             traceback.print_exc()
         finally:
             sys.stdout.flush()

@@ -70,6 +70,7 @@ class Server(uvicorn.Server):
         if self._lifeline is not None:
             # The other end is the parent's: it closes when the parent ends, in whatever way.
             asyncio.get_running_loop().add_reader(self._lifeline, self._parent_ended)
+        log.info("a worker takes requests")
         self._ready()
 
     def _parent_ended(self) -> None:
@@ -134,6 +135,7 @@ def _configure_logging() -> None:
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    logging.getLogger("rehabcast").setLevel(logging.INFO)
     # Both print a traceback for a start that fails; `_not_started` says it in words.
     logging.getLogger("bentoml").setLevel(logging.CRITICAL)
     logging.getLogger("uvicorn.error").addFilter(lambda record: record.exc_info is None)
