@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import resource
 from collections.abc import Callable
 from functools import partial
@@ -33,6 +34,7 @@ def serve(load: Callable[[], Any], host: str, port: int) -> int:
     """
     listener = bind(host, port)
     _allow_connections()
+    _configure_logging()
     service = load()
     workers = int(service.config.get("workers", 1))
     if workers == 1:
@@ -46,3 +48,13 @@ def _allow_connections() -> None:
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _configure_logging() -> None:
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("rehabcast").setLevel(logging.INFO)
+    # Both print a traceback for a start that fails; the worker says it in words.
+    logging.getLogger("bentoml").setLevel(logging.CRITICAL)
+    logging.getLogger("uvicorn.error").addFilter(lambda record: record.exc_info is None)

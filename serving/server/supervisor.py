@@ -122,12 +122,12 @@ class Supervisor:
 
     def _step(self) -> int | None:
         """Wait for the next thing to do, and do it; return an exit code when all are to stop."""
+        # Before waiting: one may have died while the others were started.
+        self._reap()
         now = time.monotonic()
-        due = min(self._replace_at, default=now + LONGEST_WAIT_SECONDS)
-        self._wait(due - now)
+        self._wait(min(self._replace_at, default=now + LONGEST_WAIT_SECONDS) - now)
         if self._stopping:
             return 0
-        self._reap()
         now = time.monotonic()
         for _ in [at for at in self._replace_at if at <= now]:
             self._fork()

@@ -100,7 +100,6 @@ def run_worker(
     lifeline
         File descriptor that becomes readable when the parent has ended; None without a parent.
     """
-    _configure_logging()
     app = Started(service.to_asgi())
     config = uvicorn.Config(
         app,
@@ -129,13 +128,3 @@ def _not_started(error: Exception | None) -> int:
     if error is not None:
         traceback.print_exception(error)
     return FAILED
-
-
-def _configure_logging() -> None:
-    logging.basicConfig(
-        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("rehabcast").setLevel(logging.INFO)
-    # Both print a traceback for a start that fails; `_not_started` says it in words.
-    logging.getLogger("bentoml").setLevel(logging.CRITICAL)
-    logging.getLogger("uvicorn.error").addFilter(lambda record: record.exc_info is None)
