@@ -55,6 +55,7 @@ def _configure_logging() -> None:
         level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     logging.getLogger("rehabcast").setLevel(logging.INFO)
-    # Both print a traceback for a start that fails; the worker says it in words.
+    # Both print a traceback for a start that fails, where the worker says it in words, and one a
+    # line for each malformed request, which fills a disk.
     logging.getLogger("bentoml").setLevel(logging.CRITICAL)
-    logging.getLogger("uvicorn.error").addFilter(lambda record: record.exc_info is None)
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)

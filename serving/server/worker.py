@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import signal
 import socket
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -18,10 +20,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.errors import RehabcastError
 from serving.http.start import SERVER_EXTENSION
+from serving.server.connection import Connection
+from serving.server.connections import IDLE_SECONDS, Connections
 from serving.server.listening import BACKLOG
-
-KEEP_ALIVE_SECONDS = 30
-"""How long a connection without a request stays open; proxies close theirs earlier."""
 
 GRACE_SECONDS = 20
 """How long answers on their way may take once the worker has stopped listening."""
@@ -59,14 +60,19 @@ class Server(uvicorn.Server):
     """Uvicorn's server that says when it is ready, and ends with its parent."""
 
     def __init__(
-        self, config: uvicorn.Config, ready: Callable[[], None], lifeline: int | None
+        self,
+        config: uvicorn.Config,
+        connections: Connections,
+        ready: Callable[[], None],
+        lifeline: int | None,
     ) -> None:
         super().__init__(config)
-        self._ready, self._lifeline = ready, lifeline
+        self._connections, self._ready, self._lifeline = connections, ready, lifeline
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application, then listen."""
         await super().startup(sockets)
+        self._connections.keep_sweeping(asyncio.get_running_loop())
         if self._lifeline is not None:
             # The other end is the parent's: it closes when the parent ends, in whatever way.
             asyncio.get_running_loop().add_reader(self._lifeline, self._parent_ended)
@@ -101,20 +107,24 @@ def run_worker(
         File descriptor that becomes readable when the parent has ended; None without a parent.
     """
     app = Started(service.to_asgi())
+    connections = Connections()
     config = uvicorn.Config(
         app,
-        http="httptools",
+        # Uvicorn's types ask for a class; it only calls it.
+        http=partial(Connection, connections),  # type: ignore[arg-type]
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
         backlog=BACKLOG,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        # Whoever is in front of the service names nobody else: see `serving.http.middleware`.
+        proxy_headers=False,
+        timeout_keep_alive=math.ceil(IDLE_SECONDS),
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     try:
-        Server(config, ready, lifeline).run(sockets=[listener])
+        Server(config, connections, ready, lifeline).run(sockets=[listener])
     except SystemExit:
         # Uvicorn's way to say that the application did not start.
         return _not_started(app.error)
