@@ -112,6 +112,7 @@ class RequestMiddleware:
         runtime = self._runtime()
         if endpoint is None:
             if scope["path"] == OPENAPI:
+                self._anonymous_rate.check(f"address {peer_of(scope)}")
                 return ANONYMOUS, Reply(document())
             caller = await self._tokens.caller_of(scope, runtime, "metrics")
             return caller, Reply(self._metrics.exposition())
