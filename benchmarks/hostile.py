@@ -15,12 +15,12 @@ from pathlib import Path
 import msgspec
 from service import BENTO, SUBJECTS, TASK, TOKEN, make_bundle, serving
 
-from features.simulate.population import simulate
+from features.sequences import training_sequences
+from features.simulate import simulate
 from inference.bundle import verify_bundle
 from serving.http.examples import RECORD
 from support.load import request_of
 from support.under_attack import measured
-from training.sequences import training_sequences
 from training.task import read_task
 
 HOSTILE, CALLERS = 1_000, 16
