@@ -224,12 +224,11 @@ def serving(folder: Path, program: str, kind: str) -> Iterator[int]:
         port = int(probe.getsockname()[1])
     address = ["--host", "127.0.0.1", "--port", str(port)]
     command = {
-        "rehabcast": ["bentoml", "serve", "application:service", *address],
+        "rehabcast": ["serving.server", "application:service", *address],
         "fastapi": ["uvicorn", "application:app", "--log-level", "warning", *address],
     }[kind]
     environment = {
-        **os.environ, "BENTOML_DO_NOT_TRACK": "True", "OMP_NUM_THREADS": "1",
-        "BENTOML_HOME": str(folder / "b"), "PYTHONPATH": str(ROOT),
+        **os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT),
     }  # fmt: skip
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(  # noqa: S603  (our own command line)

@@ -1,4 +1,4 @@
-"""What BentoML serves: `bentoml serve rehabcast.application:service` (or `rehabcast serve`)."""
+"""What `rehabcast serve` serves: a BentoML service."""
 
 from __future__ import annotations
 

@@ -207,15 +207,13 @@ def serve(signers: Signers) -> Callable[..., AbstractContextManager[Server]]:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         command = [
-            sys.executable, "-m", "bentoml", "serve", "application:service",
-            "--host", "127.0.0.1", "--port", str(port),
+            sys.executable, "-m", "serving.server", "application:service", "--port", str(port),
         ]  # fmt: skip
-        quiet = {"BENTOML_DO_NOT_TRACK": "True", "BENTOML_HOME": str(folder / "b")}
         with (folder / "service.log").open("w") as output:
             process = subprocess.Popen(
                 command,
                 cwd=folder,
-                env={**os.environ, **quiet, "OMP_NUM_THREADS": "1"},
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

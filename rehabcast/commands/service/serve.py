@@ -39,19 +39,21 @@ START_SECONDS = 60.0
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port to listen on.")] = None,
     development: Annotated[
         bool, typer.Option("--development", help="Accept a token generated now, on loopback only.")
     ] = False,
 ) -> None:
     """Serve the champion until stopped; refuses to start without a verified, audited champion."""
+    from serving.server.listening import is_loopback
+
     settings = Settings()
-    host = host or settings.host
+    host = settings.host if host is None else host
     token = settings.development_token
     if development and token is None:
         token = secrets.token_urlsafe(24)
         stderr_console.print(f"For this machine only: export REHABCAST_TOKEN={token}")
-    if token is not None and host not in {"127.0.0.1", "::1", "localhost"}:
+    if token is not None and not is_loopback(host):
         raise ContractError(
             f"a development token is for loopback only, not for {host}",
             "set REHABCAST_ACCESS (docs/operations.md)",
@@ -66,8 +68,7 @@ def serve_command(host: str, port: int) -> list[str]:
     return [
         sys.executable,
         "-m",
-        "bentoml",
-        "serve",
+        "serving.server",
         "rehabcast.application:service",
         "--host",
         host,

@@ -53,7 +53,7 @@ def test_two_workers_append_to_one_log(
         with ThreadPoolExecutor(6) as pool:
             answers = list(pool.map(forecast, range(requests)))
         assert {answer.status_code for answer in answers} == {200}
-        workers = server.log.count("Service rehabcast initialized")
+        workers = server.log.count("a worker takes requests")
     assert workers == 2
     with closing(Store(postgres.url)) as store:
         assert verify_chain(store) == requests
