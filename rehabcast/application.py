@@ -13,8 +13,10 @@ from contracts.bundle import CARD_FILE
 from contracts.errors import EvidenceMissing, IntegrityError, PromotionRefused
 from contracts.verdict import Outcome
 from inference.bundle import load_bundle
+from rehabcast.installation import require_private_installation
 from rehabcast.reachability import file_identity, is_registry_reachable
-from rehabcast.settings import Settings
+from rehabcast.redaction import cleaner, install
+from rehabcast.settings import Settings, secrets_in_environment
 from rehabcast.signed_artifacts import fetch_bundle, fetch_report, mirror_aliases
 from serving.access.authentication import Access, read_access
 from serving.faults import Fault
@@ -24,6 +26,7 @@ from serving.http.service import build_service
 from serving.state.champion import ChampionInService
 from serving.state.forecast_log import ForecastLog
 from serving.state.store import Store
+from stores.private_files import keep_private
 from training.registry.model_versions import find
 
 REGISTRY_SECONDS = 10.0
@@ -154,6 +157,7 @@ def open_runtime() -> Runtime:
         trusted.
     """
     settings = Settings()
+    require_private_installation(settings)
     access = _access(settings)
     store = Store(settings.store_url)
     return Runtime(
@@ -165,15 +169,17 @@ def open_runtime() -> Runtime:
 
 
 def _access(settings: Settings) -> Access:
+    token = settings.development_token
+    development = None if token is None else token.get_secret_value()
     if settings.access is not None:
-        return read_access(settings.access, settings.development_token)
-    if settings.development_token is None:
+        return read_access(settings.access, development)
+    if development is None:
         raise EvidenceMissing(
             "no client may use this service",
             "set REHABCAST_ACCESS to a file of trusted issuers and clients (docs/operations.md), or"
             " try it with `rehabcast serve --development`",
         )
-    return Access(development_token=settings.development_token)
+    return Access(development_token=development)
 
 
 def _coverage(report: Report) -> dict[tuple[str, str], Coverage]:
@@ -186,4 +192,6 @@ def _coverage(report: Report) -> dict[tuple[str, str], Coverage]:
     }
 
 
+keep_private()
+install(cleaner(secrets_in_environment()))
 service = build_service(open_runtime, Settings().workers)

@@ -165,7 +165,7 @@ def long_token(value: Any) -> str:
 
 def _of_text(value: Any, most: int = LONGEST_TEXT) -> str:
     if not isinstance(value, str):
-        raise ValueError("is not text")  # noqa: TRY004  (pydantic words a ValueError)
+        raise ValueError("is not text")
     if fault := blank(value):
         raise ValueError(fault)
     if len(value) > most:

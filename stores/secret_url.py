@@ -6,11 +6,14 @@ scheme and nothing else; who opens a connection asks for the text with `revealed
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, NoReturn
 from urllib.parse import unquote, urlsplit
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 
 class SecretUrl:
@@ -36,20 +39,27 @@ class SecretUrl:
         A query is left out too: PostgreSQL's may hold a password, an HTTP one a token.
         """
         scheme, separator, rest = self._text.partition("://")
-        place = rest.partition("?")[0].partition("#")[0]
-        return f"{scheme}{separator}{place.rpartition('@')[2]}"
+        # After the last @, as a password may hold any of the characters that end a host or path.
+        place = rest.rpartition("@")[2].partition("?")[0].partition("#")[0]
+        return f"{scheme}{separator}{place}"
 
     def secrets(self) -> frozenset[str]:
-        """Return what no output may hold: the URL, and its password and query as written or read.
+        """Return what no output may hold: the URL, its password, query, host, and path of a file.
 
-        A user's name alone is none.
+        Each as written and as read. A user's name alone is none, nor is a database's on a server.
         """
         parts = [self._text]
+        with suppress(ArgumentError, ValueError):
+            parts.append(str(make_url(self._text).password or ""))
         try:
             split = urlsplit(self._text)
         except ValueError:
             return frozenset(parts)
-        parts += [split.password or "", *(pair.partition("=")[2] for pair in split.query.split("&"))]
+        parts.append(split.password or "")
+        parts += [pair.partition("=")[2] for pair in split.query.split("&")]
+        parts += [] if split.hostname in {"localhost", "127.0.0.1"} else [split.hostname or ""]
+        if "/" in split.path[1:]:
+            parts.append(split.path[1:])
         return frozenset(part for each in parts if each for part in (each, unquote(each)))
 
     def __str__(self) -> str:

@@ -35,6 +35,9 @@ STARTS = 6
 settings.register_profile("rehabcast", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("rehabcast")
 
+# As the command line does: what the program makes, it later refuses where others can read it.
+os.umask(0o077)
+
 
 @pytest.fixture(scope="session")
 def task() -> Task:

@@ -57,6 +57,7 @@ from audits.ledger.trail import (
 from contracts.errors import EvidenceMissing, PromotionRefused
 from contracts.verdict import Verdict
 from stores.database import reading, write
+from stores.secret_url import SecretUrl
 
 
 class Ledger:
@@ -68,7 +69,7 @@ class Ledger:
         It cannot be opened.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str | SecretUrl) -> None:
         self.engine = open_database(url)
 
     def close(self) -> None:

@@ -1,21 +1,8 @@
-"""The TOML file that names the issuers and clients whom the service trusts.
-
-    audience = "https://rehabcast.hospital.example"
-    token_key = "token-key.pem"          # where the service issues tokens itself
-    [[client]]
-    id = "ehr"
-    jwks = "ehr.json"                    # or an https address
-    scopes = ["forecast", "cds"]
-    tenant = "north"                     # whose patients; by default its own, "ehr"
-    [[issuer]]
-    name = "https://login.hospital.example"
-    jwks = "https://login.hospital.example/keys"
-    tenant_claim = "hospital"            # or tenant = "..."; by default the issuer's own
-    tenants = ["north", "south"]         # which tenants that claim may name
-"""
+"""The TOML file that names the issuers and clients whom the service trusts."""
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections import Counter
@@ -32,6 +19,21 @@ from contracts.errors import ContractError
 from serving.access.keys import Keys, algorithms_of, require_source
 from serving.access.trust import DEVELOPMENT, SCOPES, Access, Client, Issuer
 from stores.private_files import require_private
+
+# The file, with everything that it may hold:
+#
+# audience = "https://rehabcast.hospital.example"
+# token_key = "token-key.pem"          # where the service issues tokens itself
+# [[client]]
+# id = "ehr"
+# jwks = "ehr.json"                    # or an https address
+# scopes = ["forecast", "cds"]
+# tenant = "north"                     # whose patients; by default its own, "ehr"
+# [[issuer]]
+# name = "https://login.hospital.example"
+# jwks = "https://login.hospital.example/keys"
+# tenant_claim = "hospital"            # or tenant = "..."; by default the issuer's own
+# tenants = ["north", "south"]         # which tenants that claim may name
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """Ids of clients, and tenants."""
@@ -114,9 +116,41 @@ def read_access_file(path: Path) -> AccessFile:
             f"{path.name}: cannot be read as an access file ({said})",
             "write it as docs/operations.md shows, or make one with `rehabcast access init`",
         ) from None
-    if faults := list(_faults(written)):
-        raise ContractError(f"{path.name}: {faults[0]}", "correct the access file")
+    check_access_file(path, written)
     return written
+
+
+def check_access_file(path: Path, written: AccessFile) -> None:
+    """Check that the entries are whole, and that none can be taken for another.
+
+    Raises
+    ------
+    ContractError
+        Says which is not.
+    """
+    if (fault := next(iter(_faults(written)), None)) is not None:
+        raise ContractError(f"{path.name}: {fault}", "correct the access file")
+
+
+def written_as_toml(access: AccessFile) -> str:
+    """Return a file's text; reading it gives the same entries."""
+    lines = _toml_lines(access, ("audience", "token_key"))
+    for entry in access.client:
+        lines += ["", "[[client]]", *_toml_lines(entry, ("id", "jwks", "scopes", "tenant"))]
+    for issuer in access.issuer:
+        names = ("name", "jwks", "tenant", "tenant_claim", "tenants")
+        lines += ["", "[[issuer]]", *_toml_lines(issuer, names)]
+    return "\n".join([*lines, ""])
+
+
+def _toml_lines(entry: msgspec.Struct, names: tuple[str, ...]) -> list[str]:
+    # A string or list of strings in JSON is one in TOML, where its characters can be printed.
+    values = {name: getattr(entry, name) for name in names}
+    return [
+        f"{name} = {json.dumps(value, ensure_ascii=False)}"
+        for name, value in values.items()
+        if value not in (None, [])
+    ]
 
 
 def _issuer(issuer: IssuerEntry, folder: Path) -> Issuer:
@@ -202,7 +236,7 @@ def _collisions(written: AccessFile) -> Iterable[str]:
     names = [client.id for client in written.client] + [i.name for i in written.issuer]
     for name in _repeated(name.casefold() for name in [*names, written.audience, DEVELOPMENT]):
         yield f"two of the clients, issuers, the audience and 'development' are named {name!r}"
-    for source in _repeated(entry.jwks for entry in [*written.client, *written.issuer]):
+    for source in _repeated(jwks for jwks in [*(c.jwks for c in written.client), *(i.jwks for i in written.issuer)]):
         yield f"two entries have the keys {source!r}, so each could speak as the other"
     # Without a tenant of its own an entry has one by its name, which nobody else may share.
     own: Mapping[str, str] = {c.id.casefold(): c.id for c in written.client if c.tenant is None}

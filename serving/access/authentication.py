@@ -4,8 +4,8 @@ Two kinds of token are accepted. One of a trusted issuer (the hospital's identit
 service's own token endpoint) is valid until it expires. One that a registered client signed itself
 (SMART Backend Services, HL7 CDS Hooks) is valid for five minutes at most, and only once.
 
-Sources: RFC 6750 (bearer), RFC 7523 (client assertion), RFC 9068 (access tokens as JWT), HL7 SMART App
-Launch 2.2, Backend Services.
+Sources: RFC 6750 (bearer), RFC 7523 (client assertion), RFC 9068 (access tokens as JWT), HL7
+SMART App Launch 2.2, Backend Services.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 OWN_TOKEN_SECONDS = 300
 MAX_FIELDS = 20
 
-INVALID_CLIENT, INVALID_REQUEST, INVALID_SCOPE = "invalid_client", "invalid_request", "invalid_scope"
+INVALID_CLIENT, INVALID_REQUEST = "invalid_client", "invalid_request"
 
 
 class TokenRequestRefused(RehabcastError):
@@ -94,7 +94,7 @@ def grant(
     scopes = frozenset(form.get("scope", "").split()) or allowed
     if not scopes <= allowed:
         raise TokenRequestRefused(
-            INVALID_SCOPE,
+            "invalid_scope",
             "the client may not have all of these scopes",
             "ask for scopes it is registered for",
         )

@@ -1,7 +1,7 @@
 """Public keys of an issuer or client (JWKS, RFC 7517): read, checked, and read again.
 
-A key that was taken out of its JWKS is no longer accepted after `MAX_AGE_SECONDS`. While a JWKS cannot
-be read, the keys known before are used for `MAX_STALE_SECONDS`, and then none.
+A key that was taken out of its JWKS is no longer accepted after `MAX_AGE_SECONDS`. While a JWKS
+cannot be read, the keys known before are used for `MAX_STALE_SECONDS`, and then none.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def algorithms_of(key: Key) -> tuple[str, ...]:
         strong = public.key_size >= SMALLEST_RSA_BITS
         # An even or small exponent makes forgery or a slow check possible.
         usual = public.public_numbers().e >= SMALLEST_RSA_EXPONENT
-        algorithms = RSA_ALGORITHMS if strong and usual else ()
+        algorithms: tuple[str, ...] = RSA_ALGORITHMS if strong and usual else ()
     elif isinstance(public, ec.EllipticCurvePublicKey):
         algorithms = CURVE_ALGORITHMS.get(public.curve.name, ())
     else:

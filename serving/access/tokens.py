@@ -5,6 +5,7 @@ Sources: RFC 7519 (JWT), RFC 8725 (JWT best practice), RFC 6750 (bearer tokens).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +30,7 @@ MAX_SUBJECT_CHARACTERS = 255
 """OpenID Connect Core 1.0, 2."""
 
 UNSUPPORTED_HEADERS = ("crit", "b64")
-"""Extensions of JWS: whoever doesn't know a critical one must refuse the token (RFC 7515, 4.1.11)."""
+"""Extensions of JWS: who does not know a critical one must refuse the token (RFC 7515, 4.1.11)."""
 
 
 class AccessDenied(RehabcastError):
@@ -79,7 +80,7 @@ def unverified(token: str) -> Unverified:
         raise AccessDenied("the token is too long", NEW_TOKEN_NEEDED)
     try:
         content = jws.extract_compact(token.encode("ascii"))
-        header, claims = content.headers(), jwt.json.loads(content.payload)
+        header, claims = content.headers(), json.loads(content.payload)
     except (JoseError, ValueError, RecursionError, TypeError, AttributeError):
         raise AccessDenied("the token is not a JWT", NEW_TOKEN_NEEDED) from None
     if not isinstance(header, dict) or not isinstance(claims, dict):

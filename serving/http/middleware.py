@@ -22,7 +22,8 @@ import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.access.authentication import Caller, allow, authenticate
+from serving.access.authentication import Caller, allow, authenticate, needs_store
+from serving.access.development import is_forwarded
 from serving.access.tokens import AccessDenied
 from serving.faults import Fault
 from serving.http.decoding import decoded, form_fields
@@ -63,6 +64,7 @@ class RequestMiddleware:
         self._requests = 0
         self._forecast_threads = anyio.CapacityLimiter(MAX_FORECASTS)
         self._store_threads = anyio.CapacityLimiter(MAX_STORE_CALLS)
+        self._token_threads = anyio.CapacityLimiter(MAX_STORE_CALLS)
         self._routes = [(_pattern(endpoint.path), endpoint) for endpoint in ENDPOINTS]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -163,15 +165,16 @@ class RequestMiddleware:
         def check() -> Caller:
             caller = authenticate(
                 runtime.access, token, path=scope["path"], peer=peer, now=datetime.now(UTC),
-                use_once=runtime.store.use_once,
+                use_once=runtime.store.use_once, forwarded=is_forwarded(scope["headers"]),
             )  # fmt: skip
             allow(caller, required_scope)
             return caller
 
         try:
-            if runtime.access.development_token is not None:
-                return check()
-            return await anyio.to_thread.run_sync(check, limiter=self._store_threads)
+            # A store that hangs delays nobody whose token can be checked without it.
+            of_client = needs_store(runtime.access, token)
+            limiter = self._store_threads if of_client else self._token_threads
+            return await anyio.to_thread.run_sync(check, limiter=limiter)
         except AccessDenied as denied:
             raise refusal_of(denied) from None
         except SQLAlchemyError:

@@ -97,11 +97,11 @@ def find(store: Store, model_version: str) -> ModelVersion:
         )
     try:
         registered = store.client().get_model_version(name, number)
-    except MlflowException as error:
+    except MlflowException:
         raise EvidenceMissing(
-            f"there is no model version {model_version} in {store.tracking_uri}",
+            f"there is no model version {model_version} in the registry",
             "train one first (rehabcast train)",
-        ) from error
+        ) from None
     return ModelVersion(
         name=name, version=number, run_id=str(registered.run_id), tags=dict(registered.tags)
     )
@@ -124,8 +124,8 @@ def fetch(store: Store, model_version: ModelVersion, path: str) -> Path:
         local = mlflow.artifacts.download_artifacts(
             artifact_uri=f"{run.info.artifact_uri}/{path}", tracking_uri=store.tracking_uri
         )
-    except (MlflowException, OSError) as error:
-        raise missing from error
+    except (MlflowException, OSError):
+        raise missing from None
     if not Path(local).exists():
         raise missing
     return Path(local)
