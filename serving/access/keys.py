@@ -69,7 +69,8 @@ class Keys:
 
     def find(self, kid: str) -> Key | None:
         """Return the key of an id, or None."""
-        if self._is_due(kid) and self._reading.acquire(blocking=not self._is_usable(kid)):
+        due = self._is_due(kid) or self._reading.locked()
+        if due and self._reading.acquire(blocking=not self._is_usable(kid)):
             try:
                 if self._is_due(kid):
                     self._read()

@@ -86,7 +86,7 @@ def open_runtime():
 service = build_service(open_runtime, workers={workers})
 """
 
-TOKEN = "a token of the tests"  # noqa: S105
+TOKEN = "a-token-of-the-tests"  # noqa: S105
 AUDIENCE = "https://rehabcast.test"
 ISSUER, CLIENT = "https://idp.test", "ehr"
 ACCESS = f"""

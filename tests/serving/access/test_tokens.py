@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from joserfc.errors import SecurityWarning
 from joserfc.jwk import ECKey, RSAKey
 from sqlalchemy.exc import OperationalError
 
@@ -368,6 +370,9 @@ WEAK = rsa.generate_private_key(public_exponent=65537, key_size=1024)
 SMALL = rsa.generate_private_key(public_exponent=3, key_size=2048)
 P521 = ec.generate_private_key(ec.SECP521R1())
 PRIVATE = ECKey.import_key(P384).as_dict(private=True)
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", SecurityWarning)
+    WEAK_JWK = jwk(WEAK, "k")
 UNUSABLE: dict[str, Any] = {
     "for encryption": jwk(P384, "k", use="enc"),
     "to sign only": jwk(P384, "k", key_ops=["sign"]),
@@ -376,7 +381,7 @@ UNUSABLE: dict[str, Any] = {
     "of an algorithm that is not taken": jwk(RSA, "k", alg="PS256"),
     "without id": jwk(P384, None),
     "an id that is a number": {**jwk(P384, "k"), "kid": 5},
-    "small RSA": jwk(WEAK, "k"),
+    "small RSA": WEAK_JWK,
     "a small exponent": jwk(SMALL, "k"),
     "a curve that is not taken": jwk(P521, "k"),
     "private": {**PRIVATE, "kid": "k"},
@@ -387,6 +392,7 @@ UNUSABLE: dict[str, Any] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
 @pytest.mark.parametrize("what", UNUSABLE)
 def test_a_key_that_is_not_for_signatures_or_too_weak_is_not_used(
     tmp_path: Path, what: str
