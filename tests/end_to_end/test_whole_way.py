@@ -53,6 +53,8 @@ class Installation:
             env=environment,
             check=False,
             timeout=900,
+            # The worst that an account can have: whatever the program makes must be private anyway.
+            umask=0,
         )
 
     def record(self, *words: str, code: int = 0, actor: str = "tester") -> dict[str, Any]:
@@ -361,6 +363,18 @@ def change_a_forecast(run: Path) -> None:
     table = pd.read_parquet(file)
     table.loc[0, "q95"] += 1.0
     table.to_parquet(file, index=False)
+
+
+def test_everything_that_the_program_made_is_its_owners_alone(user: Installation) -> None:
+    """With a umask of 0: databases and their -wal, keys, artifacts, cohorts, reports, tables."""
+    made = [path for path in user.folder.rglob("*") if not path.is_symlink()]
+    assert {".db", ".pem", ".parquet", ".pdf", ".html", ".json", ".onnx"} <= {p.suffix for p in made}
+    open_to_others = [
+        f"{path.relative_to(user.folder)} {path.stat().st_mode & 0o777:o}"
+        for path in made
+        if path.stat().st_mode & 0o077
+    ]
+    assert open_to_others == []
 
 
 @pytest.mark.parametrize("command", [("audit",), ("audit", "--mitigate")], ids=" ".join)
