@@ -236,7 +236,9 @@ def _collisions(written: AccessFile) -> Iterable[str]:
     names = [client.id for client in written.client] + [i.name for i in written.issuer]
     for name in _repeated(name.casefold() for name in [*names, written.audience, DEVELOPMENT]):
         yield f"two of the clients, issuers, the audience and 'development' are named {name!r}"
-    for source in _repeated(jwks for jwks in [*(c.jwks for c in written.client), *(i.jwks for i in written.issuer)]):
+    for source in _repeated(
+        jwks for jwks in [*(c.jwks for c in written.client), *(i.jwks for i in written.issuer)]
+    ):
         yield f"two entries have the keys {source!r}, so each could speak as the other"
     # Without a tenant of its own an entry has one by its name, which nobody else may share.
     own: Mapping[str, str] = {c.id.casefold(): c.id for c in written.client if c.tenant is None}

@@ -368,7 +368,9 @@ def change_a_forecast(run: Path) -> None:
 def test_everything_that_the_program_made_is_its_owners_alone(user: Installation) -> None:
     """With a umask of 0: databases and their -wal, keys, artifacts, cohorts, reports, tables."""
     made = [path for path in user.folder.rglob("*") if not path.is_symlink()]
-    assert {".db", ".pem", ".parquet", ".pdf", ".html", ".json", ".onnx"} <= {p.suffix for p in made}
+    assert {".db", ".pem", ".parquet", ".pdf", ".html", ".json", ".onnx"} <= {
+        p.suffix for p in made
+    }
     open_to_others = [
         f"{path.relative_to(user.folder)} {path.stat().st_mode & 0o777:o}"
         for path in made

@@ -59,10 +59,13 @@ COMMANDS = (
     "audit arm/1", "approve arm/1 --role governance --reason r", "promote arm/1",
     "revoke arm --reason r", "rollback arm --to-epoch 1 --reason r", "serve",
     "forecast --subject 1 --cohort nowhere", "ledger status", "ledger verify", "ledger show",
-    "ledger head x.json", "ledger mirror", "record verify", "record forget --days 1", "demo",
+    "ledger head x.json", "ledger mirror", "record verify", "record forget --days 1",
     "access init there", "access list", "access add-client x --scopes cds",
     "access add-issuer x --jwks https://x.test/", "access remove-client x", "access token x",
 )  # fmt: skip
+
+NOT_RUN = {"demo"}
+"""It simulates a cohort before it opens anything, and then runs the commands above."""
 
 DRIVER = """
 import contextlib, io, json, os, sys
@@ -94,8 +97,10 @@ def words_of(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tu
 
 def test_the_list_has_every_command() -> None:
     known = {" ".join(words) for words in words_of(get_command(app))}
-    listed = {command for command in known for line in COMMANDS if f"{line} ".startswith(f"{command} ")}
-    assert known - listed == set()
+    listed = {
+        command for command in known for line in COMMANDS if f"{line} ".startswith(f"{command} ")
+    }
+    assert known - listed == NOT_RUN
 
 
 def test_no_command_says_a_secret_however_it_fails(tmp_path: Path) -> None:
@@ -161,7 +166,7 @@ def test_a_wrong_password_is_said_without_it(start_postgresql: Any) -> None:
         hba = Path(server.pgdata) / "pg_hba.conf"
         hba.write_text(hba.read_text().replace("trust", "scram-sha-256"))
         server.psql("SELECT pg_reload_conf()")
-        wrong = url.set(username="someone", password="CANARYPASS")
+        wrong = url.set(username="someone", password="CANARYPASS")  # noqa: S106
         with pytest.raises(ServiceUnavailable, match="refuses the user or password") as refusal:
             Store(wrong.render_as_string(hide_password=False))
         assert "CANARYPASS" not in str(refusal.value)

@@ -154,7 +154,9 @@ def test_secrets_are_known_even_where_settings_are_wrong(monkeypatch: pytest.Mon
 
 def test_no_way_to_show_settings_shows_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     for field in ("tracking_uri", "ledger_url", "store_url"):
-        monkeypatch.setenv(PREFIX + field.upper(), f"postgresql://u:CANARY-{field}@CANARYHOST/CANARY")
+        monkeypatch.setenv(
+            PREFIX + field.upper(), f"postgresql://u:CANARY-{field}@CANARYHOST/CANARY"
+        )
     monkeypatch.setenv("REHABCAST_TOKEN", "CANARY-token")
     monkeypatch.setenv("REHABCAST_DEVELOPMENT_TOKEN", "CANARY-development-token")
     settings = Settings()

@@ -24,7 +24,9 @@ def test_a_service_whose_database_goes_away_says_nothing_of_its_address(
             database.stop()
             said = [
                 server.http.post("/v1/forecast", json={"subject": "x"}).text,
-                server.http.post("/v1/feedback", json={"forecast_id": "0" * 32, "outcome": "accepted"}).text,
+                server.http.post(
+                    "/v1/feedback", json={"forecast_id": "0" * 32, "outcome": "accepted"}
+                ).text,
                 server.http.post("/auth/token", data={"grant_type": "x"}).text,
             ]
             (folder / "champion.txt").unlink()

@@ -161,7 +161,14 @@ def test_the_development_token_is_valid_on_this_machine_only() -> None:
     for peer in ("127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"):
         caller = who(access, DEVELOPMENT, peer=peer)
         assert (caller.name, caller.tenant) == ("development", "development")
-    for peer in ("10.0.0.9", "", "testclient", "localhost", "127.0.0.1.evil.test", "::ffff:10.0.0.1"):
+    for peer in (
+        "10.0.0.9",
+        "",
+        "testclient",
+        "localhost",
+        "127.0.0.1.evil.test",
+        "::ffff:10.0.0.1",
+    ):
         with pytest.raises(AccessDenied, match="this machine only"):
             who(access, DEVELOPMENT, peer=peer)
 
@@ -273,9 +280,7 @@ def test_each_route_takes_its_own_scope_and_no_other(server: Any, signers: Any) 
                 assert f'scope="{scope}"' in answer.headers["www-authenticate"]
 
 
-def test_a_token_of_an_issuer_is_checked_within_a_millisecond(
-    access: Access, signers: Any
-) -> None:
+def test_a_token_of_an_issuer_is_checked_within_a_millisecond(access: Access, signers: Any) -> None:
     token = signers.issued(signers.ec, "ES256", "ec")
     who(access, token)
     times = []

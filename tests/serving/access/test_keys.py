@@ -147,9 +147,7 @@ def test_keys_of_a_server_are_bounded_and_never_redirected(
 def test_many_requests_at_once_read_the_keys_once(idp: Any, clock: Clock) -> None:
     keys = Keys(f"http://127.0.0.1:{idp.server_port}", clock)
     found: list[list[str]] = []
-    threads = [
-        threading.Thread(target=lambda: found.append(known(keys, "old"))) for _ in range(16)
-    ]
+    threads = [threading.Thread(target=lambda: found.append(known(keys, "old"))) for _ in range(16)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -126,9 +126,7 @@ def who(
     access: Access, token: str, *, now: datetime = NOW, once: Any = None, **request: Any
 ) -> Caller:
     usual = {"path": "/v1/forecast", "peer": "10.0.0.9"}
-    return authenticate(
-        access, token, now=now, use_once=once or Once(), **{**usual, **request}
-    )
+    return authenticate(access, token, now=now, use_once=once or Once(), **{**usual, **request})
 
 
 def denied(access: Access, token: str, **request: Any) -> AccessDenied:
@@ -183,9 +181,7 @@ HEADERS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("make", [issued, asserted])
 @pytest.mark.parametrize("what", [*CLAIMS, *HEADERS])
-def test_one_wrong_thing_is_enough(
-    access: Access, make: Callable[..., str], what: str
-) -> None:
+def test_one_wrong_thing_is_enough(access: Access, make: Callable[..., str], what: str) -> None:
     assert who(access, make()).scopes
     try:
         token = make(head=HEADERS.get(what), **CLAIMS.get(what, {}))
@@ -206,9 +202,9 @@ def by_hand(make: Callable[..., str], head: dict[str, Any], claims: dict[str, An
         json.loads(base64.urlsafe_b64decode(piece + "==")) for piece in make().split(".")[:2]
     )
     signing = f"{part({**header, **head})}.{part({**payload, **claims})}"
-    signature = jwt.algorithms.ECAlgorithm(
-        jwt.algorithms.ECAlgorithm.SHA384, ec.SECP384R1
-    ).sign(signing.encode(), P384)
+    signature = jwt.algorithms.ECAlgorithm(jwt.algorithms.ECAlgorithm.SHA384, ec.SECP384R1).sign(
+        signing.encode(), P384
+    )
     return f"{signing}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
 
 
@@ -299,9 +295,7 @@ def form(**changes: Any) -> dict[str, str]:
 
 
 def granted(access: Access, once: Any = None, **changes: Any) -> dict[str, Any]:
-    return grant(
-        access, form(**changes), path="/auth/token", now=NOW, use_once=once or Once()
-    )
+    return grant(access, form(**changes), path="/auth/token", now=NOW, use_once=once or Once())
 
 
 REQUESTS: dict[str, tuple[dict[str, Any], str, int]] = {
@@ -360,7 +354,15 @@ def test_the_service_own_token_is_its_clients_and_lasts_five_minutes(access: Acc
 def test_a_form_is_read_by_the_book() -> None:
     assert token_form(b"a=1&b=&c=%20x") == {"a": "1", "c": " x"}
     assert token_form(b"") == {}
-    for body in (b"a=1&a=1", b"a=1&a=", b"a=1&%61=2", b"\xff=1", b"a", b"a=%ff", b"&".join([b"a=1"] * 21)):
+    for body in (
+        b"a=1&a=1",
+        b"a=1&a=",
+        b"a=1&%61=2",
+        b"\xff=1",
+        b"a",
+        b"a=%ff",
+        b"&".join([b"a=1"] * 21),
+    ):
         with pytest.raises(TokenRequestRefused) as refusal:
             token_form(body)
         assert (refusal.value.code, refusal.value.status) == ("invalid_request", 400)
