@@ -178,7 +178,7 @@ from pathlib import Path
 from rehabcast.commands.demo import _free_port
 from rehabcast.commands.service.serve import running_service
 import subprocess
-with running_service(_free_port(), Path("service.log"), "a token of the test") as address:
+with running_service(_free_port(), Path("service.log"), "a-token-of-the-whole-way") as address:
     for subject in ("1", "2"):
         subprocess.run([{str(COMMAND)!r}, "forecast", "--subject", subject, "--cohort", "cohort",
             "--as-of-day", "0", "--url", address, "--json"], check=True)
@@ -190,7 +190,7 @@ with running_service(_free_port(), Path("service.log"), "a token of the test") a
         capture_output=True,
         text=True,
         cwd=user.folder,
-        env={**os.environ, "COLUMNS": "100", "REHABCAST_TOKEN": "a token of the test"},
+        env={**os.environ, "COLUMNS": "100", "REHABCAST_TOKEN": "a-token-of-the-whole-way"},
         check=False,
         timeout=200,
     )

@@ -29,7 +29,7 @@ def test_no_way_of_showing_it_shows_more_than_the_scheme(caplog: pytest.LogCaptu
         logging.getLogger("x").warning("opening %s or %r", url, url)
     shown = [
         str(url), repr(url), f"{url}", f"{url!r}", format(url),
-        "%s" % url, "{}".format(url), repr([url]), repr({"a": url}), repr(holder), str(holder),
+        repr([url]), repr({"a": url}), repr(holder), str(holder),
         holder.model_dump_json(), repr(holder.model_dump()), json.dumps([url], default=str),
         caplog.text, repr(copy.deepcopy(url)), repr(copy.copy(holder)),
     ]  # fmt: skip

@@ -368,7 +368,7 @@ def test_a_form_is_read_by_the_book() -> None:
         assert (refusal.value.code, refusal.value.status) == ("invalid_request", 400)
 
 
-WEAK = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+WEAK = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505
 SMALL = rsa.generate_private_key(public_exponent=3, key_size=2048)
 P521 = ec.generate_private_key(ec.SECP521R1())
 PRIVATE = ECKey.import_key(P384).as_dict(private=True)
