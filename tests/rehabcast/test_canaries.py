@@ -68,7 +68,7 @@ NOT_RUN = {"demo"}
 """It simulates a cohort before it opens anything, and then runs the commands above."""
 
 DRIVER = """
-import contextlib, io, json, os, sys
+import contextlib, io, json, os, sys, time
 from rehabcast.main import run
 done = []
 for state, environment in json.load(open("states.json")).items():
@@ -83,6 +83,7 @@ for state, environment in json.load(open("states.json")).items():
             except SystemExit as stop:
                 code = stop.code
         done.append((state, command, code, out.getvalue()))
+        print(state, command, code, time.monotonic(), flush=True)
 json.dump(done, open("done.json", "w"))
 """
 
@@ -103,7 +104,14 @@ def test_the_list_has_every_command() -> None:
     assert known - listed == NOT_RUN
 
 
-def test_no_command_says_a_secret_however_it_fails(tmp_path: Path) -> None:
+SAMPLE = ("servers away",)
+"""Of the normal run, besides settings that are refused; the rest is for the soak."""
+
+
+@pytest.mark.parametrize(
+    "chosen", [SAMPLE, pytest.param(tuple(STATES), marks=pytest.mark.soak)], ids=["one", "all"]
+)
+def test_no_command_says_a_secret_however_it_fails(tmp_path: Path, chosen: tuple[str, ...]) -> None:
     (tmp_path / "garbage.db").write_bytes(b"garbage " * 1000)
     (tmp_path / "garbage.db").chmod(0o600)
     states = {
@@ -116,7 +124,9 @@ def test_no_command_says_a_secret_however_it_fails(tmp_path: Path) -> None:
         }
         for state, (database, registry) in STATES.items()
     }
-    states["blank token"] = {**states["servers away"], f"{PREFIX}TOKEN": " CANARYTOKEN two"}
+    states = {state: states[state] for state in chosen}
+    blank = {**states["servers away"], f"{PREFIX}TOKEN": " CANARYTOKEN two"}
+    states["blank token"] = blank
     assert {name for name in Settings.model_fields if "Secret" in str(Settings.model_fields[name])} == {
         "ledger_url", "store_url", "tracking_uri", "token", "development_token",
     }  # fmt: skip
