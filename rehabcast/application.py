@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from contracts.errors import EvidenceMissing
+from rehabcast.installation import require_private_installation
 from rehabcast.ledger_source import LedgerSource
-from rehabcast.settings import Settings
+from rehabcast.redaction import cleaner, install
+from rehabcast.settings import Settings, secrets_in_environment
 from serving.access.authentication import Access, read_access
 from serving.http.runtime import Runtime
 from serving.http.service import build_service
 from serving.state.champion import ChampionInService
 from serving.state.forecast_log import ForecastLog
 from serving.state.store import Store
+from stores.private_files import keep_private
 
 
 def open_runtime() -> Runtime:
@@ -23,6 +26,7 @@ def open_runtime() -> Runtime:
         trusted.
     """
     settings = Settings()
+    require_private_installation(settings)
     access = _access(settings)
     store = Store(settings.store_url)
     return Runtime(
@@ -34,15 +38,19 @@ def open_runtime() -> Runtime:
 
 
 def _access(settings: Settings) -> Access:
+    token = settings.development_token
+    development = None if token is None else token.get_secret_value()
     if settings.access is not None:
-        return read_access(settings.access, settings.development_token)
-    if settings.development_token is None:
+        return read_access(settings.access, development)
+    if development is None:
         raise EvidenceMissing(
             "no client may use this service",
             "set REHABCAST_ACCESS to a file of trusted issuers and clients (docs/operations.md), or"
             " try it with `rehabcast serve --development`",
         )
-    return Access(development_token=settings.development_token)
+    return Access(development_token=development)
 
 
+keep_private()
+install(cleaner(secrets_in_environment()))
 service = build_service(open_runtime, Settings().workers)

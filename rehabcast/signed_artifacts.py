@@ -29,6 +29,7 @@ from contracts.predictions import MODEL
 from inference.bundle import Bundle, load_bundle, verify_bundle
 from rehabcast.output import stderr_console
 from rehabcast.settings import Settings
+from stores.private_files import require_private, require_unchanged_by_others
 from training.registry.model_versions import (
     BUNDLE_FOLDER,
     PREDICTIONS_FILE,
@@ -53,6 +54,7 @@ class PredictionTable:
 def signing_key(settings: Settings) -> Path:
     """Return the private key to sign with: the one set, or this home's own, made at first use."""
     if settings.signing_key is not None:
+        require_private(settings.signing_key)
         return settings.signing_key
     private = settings.home / "keys" / LOCAL_KEY
     if not private.exists():
@@ -61,12 +63,22 @@ def signing_key(settings: Settings) -> Path:
             f"Made a signing key, {private}. Keep it away from anyone who may not sign, or set"
             " REHABCAST_SIGNING_KEY and REHABCAST_TRUSTED_KEYS (docs/governance.md)."
         )
+    require_private(private)
     return private
 
 
 def trusted_keys(settings: Settings) -> list[Path]:
-    """Return the public keys whose signatures are accepted."""
-    return sorted((settings.trusted_keys or settings.home / "keys" / "trusted").glob("*.pem"))
+    """Return the public keys whose signatures are accepted.
+
+    Raises
+    ------
+    ReadableByOthers
+        Other users of this machine can change one, and so could sign as somebody else.
+    """
+    keys = sorted((settings.trusted_keys or settings.home / "keys" / "trusted").glob("*.pem"))
+    for key in keys:
+        require_unchanged_by_others(key)
+    return keys
 
 
 def sign_into_run(

@@ -17,7 +17,7 @@ import yaml
 from serving.http.examples import RECORD
 
 ROOT = Path(__file__).resolve().parents[1]
-TOKEN = "a token of the tests"  # noqa: S105
+TOKEN = "a-token-of-the-tests"  # noqa: S105
 
 
 def test_the_compose_file_is_valid_and_publishes_one_port_only() -> None:

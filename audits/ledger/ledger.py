@@ -64,6 +64,7 @@ from audits.ledger.trail import (
 from contracts.errors import EvidenceMissing
 from contracts.verdict import Verdict
 from stores.database import reading, write
+from stores.secret_url import SecretUrl
 
 
 class Ledger:
@@ -80,7 +81,7 @@ class Ledger:
         It cannot be opened.
     """
 
-    def __init__(self, url: str, identities: Identities = TRIAL) -> None:
+    def __init__(self, url: str | SecretUrl, identities: Identities = TRIAL) -> None:
         self.engine, self.identities = open_database(url), identities
 
     def close(self) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from contracts.errors import ForecastRefused
-from serving.access.authentication import Caller, grant
+from serving.access.authentication import Caller
+from serving.access.grants import grant, token_form
 from serving.faults import Fault
 from serving.forecast.audit_status import banner, limits, model_info
 from serving.forecast.course import ALERT_DAYS, course
@@ -28,7 +29,7 @@ from serving.formats.cds_hooks import (
 from serving.formats.fhir import operation_outcome, risk_assessment
 from serving.formats.fhir_limits import refuse_too_many
 from serving.formats.fhir_record import bundle_of, record_of
-from serving.http.decoding import RequestInvalid, form_fields
+from serving.http.decoding import RequestInvalid
 from serving.http.runtime import Runtime, forecast, logged
 from serving.schemas import (
     Acknowledgement,
@@ -238,7 +239,7 @@ def _override_reason(override: OverrideReason | None) -> str:
 
 def token(call: Call) -> Reply:
     """Give a token for a client's signed assertion."""
-    form = form_fields(call.body)
+    form = token_form(call.body)
     runtime = call.runtime
     issued = grant(
         runtime.access,

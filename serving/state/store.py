@@ -29,7 +29,8 @@ from serving.state.tables import (
     subject_table,
     used_token_table,
 )
-from stores.database import connect, reading, write
+from stores.database import cause_of, connect, reading, write
+from stores.secret_url import SecretUrl, revealed
 
 WAIT_SECONDS = 5
 """For a lock, a statement or a server: an early error is better than a long wait."""
@@ -47,8 +48,8 @@ class Store:
         It cannot be opened.
     """
 
-    def __init__(self, url: str) -> None:
-        self.engine = connect(_with_timeouts(url))
+    def __init__(self, url: str | SecretUrl) -> None:
+        self.engine = connect(_with_timeouts(revealed(url)))
         if self.engine.dialect.name == "sqlite":
             sa.event.listen(self.engine, "connect", _set_busy_timeout)
         self._probe = threading.Lock()
@@ -57,7 +58,7 @@ class Store:
             write(self.engine, metadata.create_all)
         except sa.exc.DBAPIError as error:
             raise ServiceUnavailable(
-                f"the service's store cannot be opened ({error.orig})",
+                f"the service's store cannot be opened ({cause_of(error)})",
                 "check REHABCAST_STORE_URL and that the database is running",
             ) from None
 

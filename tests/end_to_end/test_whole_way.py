@@ -58,6 +58,8 @@ class Installation:
             env=environment,
             check=False,
             timeout=900,
+            # The worst that an account can have: whatever the program makes must be private anyway.
+            umask=0,
         )
 
     def record(self, *words: str, code: int = 0, actor: str = "tester") -> dict[str, Any]:
@@ -216,7 +218,7 @@ from pathlib import Path
 from rehabcast.commands.demo import _free_port
 from rehabcast.commands.service.serve import running_service
 import subprocess
-with running_service(_free_port(), Path("service.log"), "a token of the test") as address:
+with running_service(_free_port(), Path("service.log"), "a-token-of-the-whole-way") as address:
     for subject in ("1", "2"):
         subprocess.run([{str(COMMAND)!r}, "forecast", "--subject", subject, "--cohort", "cohort",
             "--as-of-day", "0", "--url", address, "--json"], check=True)
@@ -228,7 +230,7 @@ with running_service(_free_port(), Path("service.log"), "a token of the test") a
         capture_output=True,
         text=True,
         cwd=user.folder,
-        env={**os.environ, "COLUMNS": "100", "REHABCAST_TOKEN": "a token of the test"},
+        env={**os.environ, "COLUMNS": "100", "REHABCAST_TOKEN": "a-token-of-the-whole-way"},
         check=False,
         timeout=200,
     )
@@ -401,6 +403,20 @@ def change_a_forecast(run: Path) -> None:
     table = pd.read_parquet(file)
     table.loc[0, "q95"] += 1.0
     table.to_parquet(file, index=False)
+
+
+def test_everything_that_the_program_made_is_its_owners_alone(user: Installation) -> None:
+    """With a umask of 0: databases and their -wal, keys, artifacts, cohorts, reports, tables."""
+    made = [path for path in user.folder.rglob("*") if not path.is_symlink()]
+    assert {".db", ".pem", ".parquet", ".pdf", ".html", ".json", ".onnx"} <= {
+        p.suffix for p in made
+    }
+    open_to_others = [
+        f"{path.relative_to(user.folder)} {path.stat().st_mode & 0o777:o}"
+        for path in made
+        if path.stat().st_mode & 0o077
+    ]
+    assert open_to_others == []
 
 
 @pytest.mark.parametrize("command", [("audit",), ("audit", "--mitigate")], ids=" ".join)

@@ -94,7 +94,7 @@ def open_runtime():
 service = build_service(open_runtime, workers={workers})
 """
 
-TOKEN = "a token of the tests"  # noqa: S105
+TOKEN = "a-token-of-the-tests"  # noqa: S105
 AUDIENCE = "https://rehabcast.test"
 ISSUER, CLIENT = "https://idp.test", "ehr"
 ACCESS = f"""
@@ -120,13 +120,16 @@ class Signers:
 
     def issued(self, key: Any = None, alg: str = "RS256", kid: str = "rsa", **claims: Any) -> str:
         now = int(time.time())
-        usual = {"iss": ISSUER, "aud": AUDIENCE, "sub": "dr", "exp": now + 60, "scope": "forecast"}
+        usual = {
+            "iss": ISSUER, "aud": AUDIENCE, "sub": "dr", "iat": now, "exp": now + 60,
+            "scope": "forecast",
+        }  # fmt: skip
         return jwt.encode({**usual, **claims}, key or self.rsa, algorithm=alg, headers={"kid": kid})
 
     def asserted(self, **claims: Any) -> str:
         now = int(time.time())
         usual = {
-            "iss": CLIENT, "sub": CLIENT, "aud": AUDIENCE, "exp": now + 60,
+            "iss": CLIENT, "sub": CLIENT, "aud": AUDIENCE, "iat": now, "exp": now + 60,
             "jti": secrets.token_hex(8),
         }  # fmt: skip
         return jwt.encode({**usual, **claims}, self.client, algorithm="ES384", headers={"kid": "c"})

@@ -28,6 +28,7 @@ from contracts.cohort import (
     Cohort,
 )
 from contracts.errors import ContractError, EvidenceMissing, ServiceUnavailable
+from rehabcast.installation import require_private_installation
 from rehabcast.output import AsJson, emit, stderr_console
 from rehabcast.settings import Settings
 
@@ -45,11 +46,21 @@ def serve(
     ] = False,
 ) -> None:
     """Serve the champion until stopped; refuses to start without a verified, audited champion."""
+<<<<<<< HEAD
     from serving.server.listening import is_loopback
 
     settings = Settings()
     host = settings.host if host is None else host
     token = settings.development_token
+=======
+    # An option is checked like the setting that it takes the place of.
+    options = {"host": host, "port": port}
+    settings = Settings(**{name: value for name, value in options.items() if value is not None})
+    require_private_installation(settings)
+    host = settings.host
+    given = settings.development_token
+    token = None if given is None else given.get_secret_value()
+>>>>>>> w17-access
     if development and token is None:
         token = secrets.token_urlsafe(24)
         stderr_console.print(f"For this machine only: export REHABCAST_TOKEN={token}")
@@ -58,7 +69,7 @@ def serve(
             f"a development token is for loopback only, not for {host}",
             "set REHABCAST_ACCESS (docs/operations.md)",
         )
-    command = serve_command(host, settings.port if port is None else port)
+    command = serve_command(host, settings.port)
     sys.stdout.flush()
     os.execve(command[0], command, service_environment(token))  # noqa: S606  (our own command)
 
@@ -151,7 +162,8 @@ def forecast(
     settings = Settings()
     request = forecast_request(read_cohort(cohort), subject, as_of_day=as_of_day, weeks=weeks)
     address = url or f"http://{settings.host}:{settings.port}"
-    print_forecast(request_forecast(address, request, settings.token), as_json=as_json)
+    token = None if settings.token is None else settings.token.get_secret_value()
+    print_forecast(request_forecast(address, request, token), as_json=as_json)
 
 
 def print_forecast(answer: ForecastAnswer, *, as_json: bool) -> None:
@@ -238,4 +250,4 @@ def print_next_steps() -> None:
     """Print what can be done after a demonstration."""
     stderr_console.print("Serve it again:      make serve")
     stderr_console.print("See runs and models: .venv/bin/mlflow ui --backend-store-uri", end=" ")
-    stderr_console.print(Settings().tracking_uri)
+    stderr_console.print(Settings().tracking_uri.without_credentials())

@@ -28,7 +28,7 @@ from serving.http.shutdown import Shutdown
 from serving.schemas import ForecastAnswer
 from serving.state.champion import Snapshot
 
-TOKEN = "of this test"  # noqa: S105
+TOKEN = "a-token-of-this-test"  # noqa: S105
 
 # Control characters and blanks at the ends are left to those who print: a terminal drops them.
 TEXT = (

@@ -24,7 +24,7 @@ from tests.conftest import ROOT
 
 CASES = ROOT.parent / "shared" / "cases" / "service"
 FOLDERS = sorted(file.parent for file in CASES.glob("*/expected.toml"))
-TOKEN = "a token of the tests"  # noqa: S105
+TOKEN = "a-token-of-the-tests"  # noqa: S105
 
 Send = Callable[[dict[str, Any], Any], httpx.Response]
 
