@@ -29,6 +29,21 @@ KEPT = (
 """What a rollback takes over from the promotion that it goes back to."""
 
 
+def check_ledger(
+    stored: Sequence[Entry], rows: Iterable[Mapping[str, Any]], anchor: LedgerState | None
+) -> None:
+    """Check a verified trail, the champions beside it, and that it contains a state kept elsewhere.
+
+    Raises
+    ------
+    IntegrityError
+        As `check_promotions`, `check_champions` and `check_anchor`.
+    """
+    check_promotions(stored)
+    check_champions(recorded_champions(stored), rows)
+    check_anchor(stored, anchor)
+
+
 def check_promotions(stored: Iterable[Entry]) -> None:
     """Check that each change of a champion is one that the gate would have allowed.
 

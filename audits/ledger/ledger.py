@@ -23,12 +23,7 @@ from audits.ledger.audit_entries import (
     freeze_policy,
     require_latest,
 )
-from audits.ledger.consistency import (
-    check_anchor,
-    check_champions,
-    check_promotions,
-    recorded_champions,
-)
+from audits.ledger.consistency import check_ledger
 from audits.ledger.promotions import (
     current_champion,
     epoch_of,
@@ -296,8 +291,6 @@ class Ledger:
         with reading(self.engine) as connection:
             stored = list(verified(entries(connection)))
             rows = connection.execute(sa.select(champion_table)).all()
-        check_promotions(stored)
-        check_champions(recorded_champions(stored), [dict(row._mapping) for row in rows])
-        check_anchor(stored, anchor)
+        check_ledger(stored, [dict(row._mapping) for row in rows], anchor)
         head = stored[-1].hash if stored else ""
         return LedgerState(length=len(stored), head=head)
