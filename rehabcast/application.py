@@ -22,6 +22,7 @@ from serving.forecast.audit_status import AuditStatus, Coverage, ServedModel
 from serving.http.runtime import Runtime
 from serving.http.service import build_service
 from serving.state.champion import ChampionInService
+from serving.state.consent import Consents
 from serving.state.forecast_log import ForecastLog
 from serving.state.store import Store
 from training.registry.model_versions import find
@@ -159,7 +160,8 @@ def open_runtime() -> Runtime:
     return Runtime(
         champion=ChampionInService(LedgerSource(settings)),
         store=store,
-        forecast_log=ForecastLog(store),
+        consents=Consents(store.engine),
+        forecast_log=ForecastLog(store, settings.spool),
         access=access,
     )
 

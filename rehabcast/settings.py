@@ -35,6 +35,9 @@ class Settings(BaseSettings):
         overlap when a key is replaced.
     store_url
         SQLAlchemy URL of the service's own store: running records, forecast log, feedback.
+    service_spool
+        Folder on a local disk where a worker keeps forecasts until they are in its store; where
+        unset, this home's own.
     access
         TOML file of the issuers and clients that the service trusts (docs/operations.md).
     development_token
@@ -60,6 +63,7 @@ class Settings(BaseSettings):
     signing_key: Path | None = None
     trusted_keys: Path | None = None
     store_url: str = "sqlite:///mlruns/service.db"
+    service_spool: Path | None = None
     access: Path | None = None
     development_token: str | None = None
     token: str | None = None
@@ -72,6 +76,11 @@ class Settings(BaseSettings):
     def store(self) -> Store:
         """MLflow's tracking and registry store."""
         return Store(tracking_uri=self.tracking_uri, artifacts=self.home / "artifacts")
+
+    @property
+    def spool(self) -> Path:
+        """Folder of forecasts that are not in the service's store yet."""
+        return self.service_spool or self.home / "service-spool"
 
     @property
     def checkpoints(self) -> Path:

@@ -42,7 +42,17 @@ JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "testclient"})
 
 SCOPES = frozenset(
-    {"forecast", "explain", "observe", "course", "feedback", "model", "cds", "metrics"}
+    {
+        "forecast",
+        "explain",
+        "observe",
+        "course",
+        "feedback",
+        "consent",
+        "model",
+        "cds",
+        "metrics",
+    }
 )
 
 
