@@ -85,7 +85,8 @@ class FolderSource:
 def open_runtime():
     store = Store("sqlite:///" + {store!r})
     return Runtime(champion=ChampionInService(FolderSource()), store=store,
-        forecast_log=ForecastLog(store, FOLDER / "spool"), consents=Consents(store.engine), access=Access(development_token={token!r}))
+        forecast_log=ForecastLog(store, Path({store!r} + "-spool")),
+        consents=Consents(store.engine), access=Access(development_token={token!r}))
 """
 BENTO = OURS + "\nservice = build_service(open_runtime)\n"
 FASTAPI = (

@@ -35,12 +35,14 @@ from serving.schemas import (
     ConsentRequest,
     FeedbackRequest,
     ForecastAnswer,
+    ForecastRequest,
     ForecastsAnswer,
     ModelCard,
     ObservationsRequest,
     Recorded,
     SubjectId,
 )
+from serving.state.champion import Snapshot
 from serving.state.store import NotOnRecord
 
 FEEDBACK_STORED = Acknowledgement(
@@ -115,12 +117,16 @@ def _reply(answer: ForecastAnswer, content: Any, status: int = 200) -> Reply:
 def answer_forecasts(call: Call) -> Reply:
     """Forecast many subjects with one version of the model."""
     snapshot = call.runtime.champion.current
-    answers = [
-        forecast(call.runtime, snapshot, request, route="forecast", caller=call.caller)
-        for request in call.body.requests
-    ]
+    answers = [_one_of_many(call, snapshot, request) for request in call.body.requests]
     content = ForecastsAnswer(answers=answers)
     return Reply(content, model_version=answers[0].model.model_version)
+
+
+def _one_of_many(call: Call, snapshot: Snapshot, request: ForecastRequest) -> ForecastAnswer:
+    try:
+        return forecast(call.runtime, snapshot, request, route="forecast", caller=call.caller)
+    except NotOnRecord as refusal:
+        return refused(request.subject, snapshot.served, refusal)
 
 
 def observe(call: Call) -> Reply:

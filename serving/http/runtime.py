@@ -20,7 +20,7 @@ from serving.schemas import ExplainRequest, ForecastAnswer, ForecastRequest
 from serving.state.champion import ChampionInService, Snapshot
 from serving.state.consent import Consents
 from serving.state.forecast_log import ForecastEntry, ForecastLog
-from serving.state.store import Store
+from serving.state.store import NotOnRecord, Store
 
 NOTHING_READ = ""
 """Digest of the input of an answer that was refused before a record was read."""
@@ -66,7 +66,13 @@ class Runtime:
 def forecast(
     runtime: Runtime, snapshot: Snapshot, request: ForecastRequest, *, route: str, caller: Caller
 ) -> ForecastAnswer:
-    """Answer one request with the champion of one moment, and log the forecast."""
+    """Answer one request with the champion of one moment, and log the forecast.
+
+    Raises
+    ------
+    NotOnRecord
+        It names a subject of whom the caller's tenant has no record.
+    """
     now = datetime.now(UTC)
     digest = NOTHING_READ
     try:
@@ -74,6 +80,8 @@ def forecast(
         question = question_of(runtime, snapshot, request, caller.tenant)
         digest = input_digest(question)
         answer = respond(question, snapshot.served, now=now, withdrawn=snapshot.withdrawn)
+    except NotOnRecord:
+        raise
     except ForecastRefused as refusal:
         answer = refused(request.subject, snapshot.served, refusal)
     return logged(

@@ -82,7 +82,7 @@ def erase(
         return len(numbers)
 
     erased = write(store.engine, action)
-    _overwrite_freed_pages(store.engine)
+    _overwrite_old_rows(store.engine)
     return erased
 
 
@@ -136,13 +136,10 @@ def _nothing() -> NotOnRecord:
     )
 
 
-def _overwrite_freed_pages(engine: sa.Engine) -> None:
-    # PostgreSQL keeps the old rows until a vacuum; SQLite may keep copies in freed pages.
+def _overwrite_old_rows(engine: sa.Engine) -> None:
+    # SQLite overwrites what is deleted (`secure_delete`); PostgreSQL keeps old rows until a vacuum.
+    if engine.dialect.name != "postgresql":
+        return
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        raw = connection.connection.dbapi_connection
-        if engine.dialect.name == "sqlite":
-            assert raw is not None
-            raw.execute("VACUUM")
-            return
         for table in (entry_table, subject_table, observation_table, consent_table):
             connection.exec_driver_sql(f"VACUUM FULL {table.name}")
