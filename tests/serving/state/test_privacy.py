@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,12 @@ PERSON = "person-canary-4711"
 SCORE = Observation(code="REHABCAST//FUGL_MEYER_UE", day_since_onset=10, value=61.25)
 
 
+@pytest.fixture
+def own_store(tmp_path: Path) -> Iterator[Store]:
+    with closing(Store(f"sqlite:///{tmp_path / 'own.db'}")) as opened:
+        yield opened
+
+
 def fill(store: Store) -> None:
     store.add("ward", PERSON, 10, [SCORE], actor="dr", now=NOW)
     store.add("ward", "other", 10, [SCORE], actor="dr", now=NOW)
@@ -36,7 +43,8 @@ def fill(store: Store) -> None:
     store.add_feedback("ward", feedback, actor="dr", now=NOW)
 
 
-def test_an_export_has_all_of_a_person_and_nothing_of_another(store: Store) -> None:
+def test_an_export_has_all_of_a_person_and_nothing_of_another(own_store: Store) -> None:
+    store = own_store
     fill(store)
     exported = export(store, "ward", PERSON, actor="op", now=NOW)
     assert [entry["kind"] for entry in exported] == ["observations", "forecast", "feedback"]
@@ -78,7 +86,8 @@ def test_an_erasure_leaves_a_proof_and_a_record_that_verifies(store: Store) -> N
     assert verify(store).findings == ()
 
 
-def test_a_withdrawal_counts_until_consent_is_given_again(store: Store) -> None:
+def test_a_withdrawal_counts_until_consent_is_given_again(own_store: Store) -> None:
+    store = own_store
     consents = Consents(store.engine, seconds=0.02)
     consents.require("ward", PERSON)
     consents.set("ward", PERSON, "withdrawn", actor="dr", now=NOW)
