@@ -64,6 +64,7 @@ from inference.bundle import load_bundle
 from serving.state.champion import ChampionInService
 from serving.state.following import Terms, Verified
 from serving.http.runtime import Runtime
+from serving.state.consent import Consents
 from serving.state.forecast_log import ForecastLog
 from serving.http.service import build_service
 from serving.forecast.audit_status import ServedModel, AuditStatus
@@ -87,7 +88,8 @@ class FolderSource:
 def open_runtime():
     store = Store("sqlite:///" + {store!r})
     return Runtime(champion=ChampionInService(FolderSource()), store=store,
-        forecast_log=ForecastLog(store), access=Access(development_token={token!r}))
+        forecast_log=ForecastLog(store, Path({store!r} + "-spool")),
+        consents=Consents(store.engine), access=Access(development_token={token!r}))
 """
 BENTO = OURS + "\nservice = build_service(open_runtime)\n"
 FASTAPI = (

@@ -11,6 +11,7 @@ from serving.access.authentication import Access, read_access
 from serving.http.runtime import Runtime
 from serving.http.service import build_service
 from serving.state.champion import ChampionInService
+from serving.state.consent import Consents
 from serving.state.forecast_log import ForecastLog
 from serving.state.store import Store
 from stores.private_files import keep_private
@@ -32,7 +33,8 @@ def open_runtime() -> Runtime:
     return Runtime(
         champion=ChampionInService(LedgerSource(settings)),
         store=store,
-        forecast_log=ForecastLog(store),
+        consents=Consents(store.engine),
+        forecast_log=ForecastLog(store, settings.spool),
         access=access,
     )
 

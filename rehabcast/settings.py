@@ -61,6 +61,9 @@ class Settings(BaseSettings):
         overlap when a key is replaced.
     store_url
         SQLAlchemy URL of the service's own store: running records, forecast log, feedback.
+    service_spool
+        Folder on a local disk where a worker keeps forecasts until they are in its store; where
+        unset, this home's own.
     access
         TOML file of the issuers and clients that the service trusts (docs/operations.md).
     development_token
@@ -96,6 +99,7 @@ class Settings(BaseSettings):
     signing_key: File | None = None
     trusted_keys: Folder | None = None
     store_url: Database = SecretUrl("sqlite:///mlruns/service.db")
+    service_spool: Annotated[Path, BeforeValidator(checks.folder_or_none)] | None = None
     access: File | None = None
     development_token: Annotated[SecretStr, BeforeValidator(checks.long_token)] | None = None
     token: Annotated[SecretStr, BeforeValidator(checks.token)] | None = None
@@ -127,6 +131,11 @@ class Settings(BaseSettings):
         return Store(
             tracking_uri=self.tracking_uri.get_secret_value(), artifacts=self.home / "artifacts"
         )
+
+    @property
+    def spool(self) -> Path:
+        """Folder of forecasts that are not in the service's store yet."""
+        return self.service_spool or self.home / "service-spool"
 
     @property
     def checkpoints(self) -> Path:

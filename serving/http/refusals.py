@@ -13,6 +13,7 @@ from serving.formats.cds_hooks import PrefetchMissing
 from serving.formats.fhir import operation_outcome
 from serving.http.decoding import RequestInvalid
 from serving.schemas import Refusal
+from serving.state.store import NotOnRecord
 
 RETRY_SECONDS = 5
 
@@ -83,6 +84,8 @@ def refusal_of(error: Exception) -> RequestRefused:
             return _refused(400, error)
         case PrefetchMissing():
             return _refused(412, error)
+        case NotOnRecord():
+            return _refused(404, error)
         case ForecastRefused():
             return _refused(422, error)
         case IntegrityError():

@@ -299,7 +299,7 @@ class Following(RuleBasedStateMachine):
     )
     def edit_an_entry(self, column: str, which: int) -> None:
         number = 1 + which % self.length
-        self.tampered(f"UPDATE trail SET {column} = 'x' || {column} WHERE sequence = {number}")  # noqa: S608
+        self.tampered(f"UPDATE trail SET {column} = 'x' || {column} WHERE sequence = {number}")
 
     @there
     @rule(
@@ -309,12 +309,12 @@ class Following(RuleBasedStateMachine):
         )
     )  # fmt: skip
     def edit_a_champion(self, edit: str) -> None:
-        self.tampered(f"UPDATE champion SET {edit}")  # noqa: S608
+        self.tampered(f"UPDATE champion SET {edit}")
 
     @there
     @rule(entries=st.integers(1, 4))
     def cut_the_tail(self, entries: int) -> None:
-        self.tampered(f"DELETE FROM trail WHERE sequence > {self.length - entries}")  # noqa: S608
+        self.tampered(f"DELETE FROM trail WHERE sequence > {self.length - entries}")
 
     @there
     @rule()

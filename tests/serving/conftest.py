@@ -54,6 +54,7 @@ from inference.bundle import load_bundle, verify_bundle
 from serving.state.champion import ChampionInService
 from serving.state.following import Terms, Verified
 from serving.http.runtime import Runtime
+from serving.state.consent import Consents
 from serving.state.forecast_log import ForecastLog
 from serving.http.service import build_service
 from serving.forecast.audit_status import ServedModel, AuditStatus
@@ -89,7 +90,8 @@ def open_runtime():
     store = Store({store!r})
     access = read_access(FOLDER / "access.toml", {token!r})
     champion = ChampionInService(FolderSource(), recheck_seconds=0.05)
-    return Runtime(champion=champion, store=store, forecast_log=ForecastLog(store), access=access)
+    return Runtime(champion=champion, store=store, forecast_log=ForecastLog(store, FOLDER / "spool"), access=access,
+        consents=Consents(store.engine))
 
 service = build_service(open_runtime, workers={workers})
 """

@@ -16,8 +16,8 @@ import httpx
 import psutil
 
 from serving.http.examples import RECORD
-from serving.state.forecast_log import verify_chain
 from serving.state.store import Store
+from serving.state.verification import verify_chain
 
 FEEDBACK = {"forecast_id": "0" * 32, "outcome": "accepted"}
 STORE_AWAY = "takes no entries"

@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from serving.http.examples import RECORD
-from serving.state.forecast_log import verify_chain
 from serving.state.store import Store
+from serving.state.verification import verify_chain
 
 CALLERS = 4
 SECONDS, REQUESTS = 600, 50_000

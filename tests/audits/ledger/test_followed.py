@@ -73,7 +73,7 @@ def test_a_long_trail_is_compared_in_parts_and_every_edit_is_found(
     trail = FollowedTrail(None)
     for _ in range(3):
         assert len(trail.read(ledger.engine).hashes) == 40
-    behind_its_back(ledger, f"UPDATE trail SET actor = 'eve' WHERE sequence = {edited}")  # noqa: S608
+    behind_its_back(ledger, f"UPDATE trail SET actor = 'eve' WHERE sequence = {edited}")
     found = 0
     for _ in range(PARTS):
         try:

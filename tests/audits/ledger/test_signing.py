@@ -28,7 +28,7 @@ def bundle(tmp_path: Path) -> Path:
     folder = tmp_path / "bundle"
     (folder / "inner").mkdir(parents=True)
     for name, size in (("encoder.onnx", 3000), ("manifest.json", 200), ("inner/x.json", 50)):
-        (folder / name).write_bytes(random.Random(name).randbytes(size))  # noqa: S311
+        (folder / name).write_bytes(random.Random(name).randbytes(size))
     return folder
 
 
@@ -157,7 +157,7 @@ def test_every_flipped_byte_of_a_bundle_or_report_is_refused(
     report.write_text('{"verdict": "pass", "findings": []}' * 40, "utf-8")
     signatures = {path: signed(path, keys) for path in (bundle, report)}
     trusted = [keys / "trusted" / f"{name}.pem" for name in ("old", "new")]
-    rng, refused = random.Random(7), 0  # noqa: S311
+    rng, refused = random.Random(7), 0
     files = [*(path for path in sorted(bundle.rglob("*")) if path.is_file()), report]
     for number in range(flips):
         victim = files[number % len(files)]

@@ -140,7 +140,7 @@ def outcome(folder: Path) -> tuple[Cohort | None, tuple[Problem, ...]]:
 
 
 def judged(whole: Path, scratch: Path, seed: int) -> None:
-    chance = Random(seed)  # noqa: S311
+    chance = Random(seed)
     folder = scratch / "cohort"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(whole, folder)

@@ -48,6 +48,7 @@ def send(served: ServedModel, error: Exception, method: str, path: str, body: An
     runtime: Any = SimpleNamespace(
         champion=SimpleNamespace(current=Snapshot(served)),
         store=SimpleNamespace(record=refuse, use_once=None),
+        consents=SimpleNamespace(require=lambda *_: None),
         forecast_log=SimpleNamespace(add=lambda _: None),
         access=Access(audience="https://here", development_token=TOKEN),
     )

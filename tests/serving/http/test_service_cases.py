@@ -33,6 +33,7 @@ def in_this_process(served: ServedModel) -> Send:
     runtime = SimpleNamespace(
         champion=SimpleNamespace(current=SimpleNamespace(served=served, withdrawn=None)),
         store=SimpleNamespace(record=None, use_once=None),
+        consents=SimpleNamespace(require=lambda *_: None),
         forecast_log=SimpleNamespace(add=lambda _: None),
         access=Access(audience="https://here", development_token=TOKEN),
     )
