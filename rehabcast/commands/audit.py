@@ -157,15 +157,10 @@ def run_audit(model_version: str, *, champion_predictions: Path | None = None) -
         valid_until=until.isoformat(timespec="seconds"),
         names_verified=ledger.identities.people is not None,
     )
-<<<<<<< HEAD
-    digest = _publish(settings, version, report)
-    ledger.record_audit(report.verdict, digest, actor=actor, now=now, valid_until=until)
-=======
     digest = _sign(settings, version, report)
-    ledger.record_audit(report.verdict, digest, actor=settings.actor, now=now, valid_until=until)
+    ledger.record_audit(report.verdict, digest, actor=actor, now=now, valid_until=until)
     # Only now: nothing that goes wrong with an edition may keep a verdict from the ledger.
     not_made = _publish_editions(settings, version, report)
->>>>>>> w17-inputs
     return AuditResult(
         verdict=report.verdict,
         report_digest=digest,

@@ -19,13 +19,7 @@ import anyio
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-<<<<<<< HEAD
 from serving.access.authentication import Caller
-=======
-from serving.access.authentication import Caller, allow, authenticate, needs_store
-from serving.access.development import is_forwarded
-from serving.access.tokens import AccessDenied
->>>>>>> w17-access
 from serving.faults import Fault
 from serving.http.admission import limits, routing
 from serving.http.admission.bodies import body_of
@@ -60,7 +54,6 @@ class RequestMiddleware:
     def __init__(self, app: ASGIApp, runtime: Callable[[], Runtime], shutdown: Shutdown) -> None:
         self.app, self._runtime, self._shutdown = app, runtime, shutdown
         self._metrics = RequestMetrics()
-<<<<<<< HEAD
         self._readiness = Readiness(lambda: runtime().problems())
         self._tokens = Tokens()
         self._rate = limits.RateLimit()
@@ -74,14 +67,6 @@ class RequestMiddleware:
         self._store_calls = _Pool(
             limits.MAX_STORE_REQUESTS, limits.MAX_STORE_REQUESTS_OF_ONE, limits.MAX_STORE_CALLS
         )
-=======
-        self._rate = RateLimit()
-        self._requests = 0
-        self._forecast_threads = anyio.CapacityLimiter(MAX_FORECASTS)
-        self._store_threads = anyio.CapacityLimiter(MAX_STORE_CALLS)
-        self._token_threads = anyio.CapacityLimiter(MAX_STORE_CALLS)
-        self._routes = [(_pattern(endpoint.path), endpoint) for endpoint in ENDPOINTS]
->>>>>>> w17-access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -148,32 +133,12 @@ class RequestMiddleware:
             return caller, await pool.run(work, name)
 
 
-<<<<<<< HEAD
 class _Pool:
     """Threads, and slots for those who wait for one."""
 
     def __init__(self, slots: int, slots_of_one: int, threads: int) -> None:
         self._slots = limits.Room(slots, slots_of_one, "too many requests at once")
         self._threads = anyio.CapacityLimiter(threads)
-=======
-        def check() -> Caller:
-            caller = authenticate(
-                runtime.access, token, path=scope["path"], peer=peer, now=datetime.now(UTC),
-                use_once=runtime.store.use_once, forwarded=is_forwarded(scope["headers"]),
-            )  # fmt: skip
-            allow(caller, required_scope)
-            return caller
-
-        try:
-            # A store that hangs delays nobody whose token can be checked without it.
-            of_client = needs_store(runtime.access, token)
-            limiter = self._store_threads if of_client else self._token_threads
-            return await anyio.to_thread.run_sync(check, limiter=limiter)
-        except AccessDenied as denied:
-            raise refusal_of(denied) from None
-        except SQLAlchemyError:
-            raise unavailable("tokens cannot be checked now") from None
->>>>>>> w17-access
 
     async def run(self, work: Callable[[], Reply], caller: str) -> Reply:
         """Run a caller's work as soon as a thread is free, if a slot is."""

@@ -46,13 +46,8 @@ def serve(
     ] = False,
 ) -> None:
     """Serve the champion until stopped; refuses to start without a verified, audited champion."""
-<<<<<<< HEAD
     from serving.server.listening import is_loopback
 
-    settings = Settings()
-    host = settings.host if host is None else host
-    token = settings.development_token
-=======
     # An option is checked like the setting that it takes the place of.
     options = {"host": host, "port": port}
     settings = Settings(**{name: value for name, value in options.items() if value is not None})
@@ -60,7 +55,6 @@ def serve(
     host = settings.host
     given = settings.development_token
     token = None if given is None else given.get_secret_value()
->>>>>>> w17-access
     if development and token is None:
         token = secrets.token_urlsafe(24)
         stderr_console.print(f"For this machine only: export REHABCAST_TOKEN={token}")

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import Scope
 
-from serving.access.authentication import Access, Caller, allow, authenticate
-from serving.access.tokens import AccessDenied, issuer_of
+from serving.access.authentication import Caller, allow, authenticate, needs_store
+from serving.access.development import is_forwarded
+from serving.access.tokens import AccessDenied
 from serving.http.admission.limits import MAX_TOKENS, TOKEN_SECONDS
 from serving.http.admission.routing import header_values
 from serving.http.refusals import refusal_of, unavailable
@@ -38,11 +39,12 @@ class Tokens:
             caller = authenticate(
                 runtime.access, token, path=scope["path"], peer=peer_of(scope),
                 now=datetime.now(UTC), use_once=runtime.store.use_once,
+                forwarded=is_forwarded(scope["headers"]),
             )  # fmt: skip
             allow(caller, required_scope)
             return caller
 
-        of_client = _needs_store(runtime.access, token)
+        of_client = needs_store(runtime.access, token)
         threads = self._with_store if of_client else self._without_store
         try:
             # Who gives up leaves the queue, or a thread that no more than finishes its check.
@@ -57,13 +59,6 @@ class Tokens:
 def peer_of(scope: Scope) -> str:
     """Return the address that a request came from."""
     return str((scope.get("client") or ("", 0))[0])
-
-
-def _needs_store(access: Access, token: str) -> bool:
-    try:
-        return issuer_of(token) in access.clients
-    except AccessDenied:
-        return False
 
 
 def _bearer(scope: Scope) -> str:
