@@ -58,7 +58,7 @@ def newest_versions(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]
     problems: list[Problem] = []
     keep = pd.Series(True, index=records.index)
     if several.any():
-        versions = records[several]
+        versions = records.loc[several]
         problems += _of_several_people(versions)
         newest = versions[_newest(versions)]
         open_ids = _undecided(newest)
