@@ -18,13 +18,13 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
 from serving.http.examples import RECORD
+from serving.state.entries import entries
 from serving.state.store import Store
-from serving.state.tables import feedback_table, forecast_table, observation_table
+from serving.state.verification import verify_chain
 from tests.serving.retrying_proxy import Proxy, proxied
 
 CALLERS = 6
@@ -140,13 +140,17 @@ def rotate(folder: Path, issuer: Issuer, signers: Any) -> None:
 
 def missing(url: str, ledger: Ledger) -> dict[str, int]:
     """Return how many accepted requests of each kind are not on record."""
-    columns = {"forecast": forecast_table.c.id, "observations": observation_table.c.subject,
-               "feedback": feedback_table.c.reason}  # fmt: skip
-    with closing(Store(url)) as store, store.engine.connect() as connection:
-        return {
-            kind: len(set(traces) - set(connection.execute(sa.select(columns[kind])).scalars()))
-            for kind, traces in ledger.accepted.items()
-        }
+    found: dict[str, set[Any]] = {kind: set() for kind in ledger.accepted}
+    with closing(Store(url)) as store:
+        verify_chain(store)
+        with store.engine.connect() as connection:
+            for entry in entries(connection):
+                trace = {
+                    "forecast": entry.id, "observations": entry.subject,
+                    "feedback": json.loads(entry.content or "{}").get("reason"),
+                }  # fmt: skip
+                found[entry.kind].add(trace[entry.kind])
+    return {kind: len(set(traces) - found[kind]) for kind, traces in ledger.accepted.items()}
 
 
 @pytest.mark.soak
