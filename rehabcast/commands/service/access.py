@@ -123,8 +123,12 @@ def add_client(
     elif "://" not in jwks:
         made = _copy_public_keys(Path(jwks), public)
     _write(path, changed)
-    told = f"; its private key is {private}: give it to the client only" if jwks is None else ""
-    emit(ChangedAccess(access=str(path), made=made), f"Added {client}{told}.", as_json=as_json)
+    handed_over = (
+        f"; its private key is {private}: give it to the client only" if jwks is None else ""
+    )
+    emit(
+        ChangedAccess(access=str(path), made=made), f"Added {client}{handed_over}.", as_json=as_json
+    )
 
 
 @app.command()
