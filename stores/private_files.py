@@ -100,8 +100,8 @@ def require_private_database(path: Path) -> None:
     ReadableByOthers
         As `require_private`.
     """
-    for ending in SQLITE_COMPANIONS:
-        require_private(path.with_name(path.name + ending))
+    for suffix in SQLITE_COMPANIONS:
+        require_private(path.with_name(path.name + suffix))
 
 
 def _require(path: Path, forbidden: int, what: str, mend: str) -> None:

@@ -175,8 +175,10 @@ def test_a_wrong_password_is_said_without_it(start_postgresql: Any) -> None:
     server = start_postgresql()
     try:
         url = sa.make_url(server.get_uri())
-        with sa.create_engine(url.set(drivername="postgresql+psycopg")).begin() as connection:
+        engine = sa.create_engine(url.set(drivername="postgresql+psycopg"))
+        with engine.begin() as connection:
             connection.execute(sa.text("CREATE ROLE someone LOGIN PASSWORD 'right'"))
+        engine.dispose()
         hba = Path(server.pgdata) / "pg_hba.conf"
         hba.write_text(hba.read_text().replace("trust", "scram-sha-256"))
         server.psql("SELECT pg_reload_conf()")

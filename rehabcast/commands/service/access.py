@@ -122,9 +122,13 @@ def add_client(
         made = _make_key_pair(client, private, public)
     elif "://" not in jwks:
         made = _copy_public_keys(Path(jwks), public)
-    _write(path, changed)
-    told = f"; its private key is {private}: give it to the client only" if jwks is None else ""
-    emit(ChangedAccess(access=str(path), made=made), f"Added {client}{told}.", as_json=as_json)
+    write_private(path, written_as_toml(changed))
+    handed_over = (
+        f"; its private key is {private}: give it to the client only" if jwks is None else ""
+    )
+    emit(
+        ChangedAccess(access=str(path), made=made), f"Added {client}{handed_over}.", as_json=as_json
+    )
 
 
 @app.command()
@@ -153,7 +157,7 @@ def add_issuer(
     changed = msgspec.structs.replace(written, issuer=[*written.issuer, entry])
     check_access_file(path, changed)
     made = () if "://" in jwks else _copy_public_keys(Path(jwks), public)
-    _write(path, changed)
+    write_private(path, written_as_toml(changed))
     emit(ChangedAccess(access=str(path), made=made), f"Added {name}.", as_json=as_json)
 
 
@@ -165,7 +169,7 @@ def remove_client(client: ClientId, access: AccessPath = None, as_json: AsJson =
     rest = [entry for entry in written.client if entry.id != client]
     if len(rest) == len(written.client):
         raise EvidenceMissing(f"there is no client {client}", "see `rehabcast access list`")
-    _write(path, msgspec.structs.replace(written, client=rest))
+    write_private(path, written_as_toml(msgspec.structs.replace(written, client=rest)))
     message = f"Removed {client}. Restart the service; its files of keys can be deleted."
     emit(ChangedAccess(access=str(path), made=()), message, as_json=as_json)
 
@@ -291,8 +295,3 @@ def _path(access: Path | None) -> Path:
             "no access file is named", "set REHABCAST_ACCESS, or give one by --access"
         )
     return path
-
-
-def _write(path: Path, changed: AccessFile) -> None:
-    check_access_file(path, changed)
-    write_private(path, written_as_toml(changed))
