@@ -54,6 +54,7 @@ class LedgerSource:
             os.environ.setdefault(name, value)
         self._settings = settings
         self._file = file_identity(settings.ledger_url)
+        self._is_replaced = False
         self._ledger = open_ledger(settings)
         self._trail = FollowedTrail(settings.model, people=self._ledger.identities.people)
         self._found = NOTHING_READ
@@ -72,13 +73,14 @@ class LedgerSource:
         IntegrityError
             Its chain is broken, a champion is not that of the trail, or it lacks what is signed.
         """
-        replaced = (file := file_identity(self._settings.ledger_url)) != self._file
-        if replaced:
-            # New connections to the file that is there now; nothing is created in it.
+        if (file := file_identity(self._settings.ledger_url)) != self._file:
+            # New connections to the file that is there now; nothing is created in it. The file
+            # before is held open until here, so that no other can have its identity.
             self._ledger.close()
+            self._file, self._is_replaced = file, True
         problem = self._renew_head()
-        self._found = self._trail.read(self._ledger.engine, self._head, whole=replaced)
-        self._file = file
+        self._found = self._trail.read(self._ledger.engine, self._head, whole=self._is_replaced)
+        self._is_replaced = False
         return _verified(self._found, problem)
 
     def registry(self) -> Fault | None:

@@ -135,6 +135,7 @@ class Following(RuleBasedStateMachine):
         self.copies: list[tuple[Path, int]] = []
         self.ledger = "honest"
         self.unprovable = False
+        self.refusal: RehabcastError | None = None
         self.service: ChampionInService | None = None
         self.latest = START
 
@@ -373,7 +374,8 @@ class Following(RuleBasedStateMachine):
             source.registry_of_test = self.registry
             source.read()
             self.service = ChampionInService(source, 3600, wall_clock=lambda: self.wall)
-        except RehabcastError:
+        except RehabcastError as error:
+            self.refusal = error
             return
         # Nothing that the process can see tells an older copy from the ledger but a signed head,
         # nor an edit of the database that leaves a valid chain up to there.
@@ -440,7 +442,7 @@ class Following(RuleBasedStateMachine):
         if self.service is None:
             self.put_in_service("arm/1", Outcome.PASS, 30, 5)
             self.start()
-        assert self.service is not None
+        assert self.service is not None, self.refusal
         for _ in range(2):
             self.only_what_the_honest_ledger_allows_is_served()
         self.comes_back()
