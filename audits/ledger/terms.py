@@ -64,6 +64,9 @@ def _check_approval(entry: Entry, audit: Entry | None) -> None:
 
 def _check_change(entry: Entry, audit: Entry) -> None:
     champion, audited = entry.details()["champion"], audit.details()
+    # By joining, not by formatting: a version that is a number would read the same.
+    about = "/".join((champion["model"], champion["version"]))
+    _require(about == entry.about, entry, "is of another version")
     _require(
         champion["report_digest"] == audited["report_digest"],
         entry,

@@ -138,6 +138,7 @@ LIES: dict[str, Callable[[Trail], Trail]] = {
     "another policy": champion_at(PROMOTED_3, policy_digest=DIGEST),
     "a better outcome than the audit's": champion_at(PROMOTED_4, outcome="pass"),
     "another version": champion_at(PROMOTED_4, version="3"),
+    "a version that is a number": champion_at(PROMOTED_4, version=4),
     "a blocked version": lambda trail: champion_at(PROMOTED_4, outcome="blocked")(
         at(AUDIT_4, lambda entry: changed(entry, outcome="blocked"))(trail)
     ),

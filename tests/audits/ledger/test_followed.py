@@ -56,7 +56,7 @@ def test_an_edit_after_a_reading_is_found_at_the_next(
     ledger: Ledger, verdict_of: Callable[..., Verdict], edit: str
 ) -> None:
     put_in_service(ledger, verdict_of())
-    trail = FollowedTrail("arm")
+    trail = FollowedTrail("arm", people=None)
     assert trail.read(ledger.engine).champion == ledger.champion("arm")
     behind_its_back(ledger, edit)
     with pytest.raises(IntegrityError):
@@ -70,7 +70,7 @@ def test_a_long_trail_is_compared_in_parts_and_every_edit_is_found(
     monkeypatch.setattr(followed, "LEAST_COMPARED", 1)
     for number in range(40):
         ledger.freeze_policy("1", str(number), actor="ann", now=NOW)
-    trail = FollowedTrail(None)
+    trail = FollowedTrail(None, people=None)
     for _ in range(3):
         assert len(trail.read(ledger.engine).hashes) == 40
     behind_its_back(ledger, f"UPDATE trail SET actor = 'eve' WHERE sequence = {edited}")
@@ -84,7 +84,7 @@ def test_a_long_trail_is_compared_in_parts_and_every_edit_is_found(
 
 
 def test_an_entry_with_a_right_hash_that_nobody_can_read_is_refused(ledger: Ledger) -> None:
-    trail = FollowedTrail(None)
+    trail = FollowedTrail(None, people=None)
     trail.read(ledger.engine)
     with ledger.engine.begin() as connection:
         append(connection, kind="promotion", about="arm/1", actor="eve", now=NOW, details={"x": 1})
@@ -96,9 +96,9 @@ def test_an_entry_with_a_right_hash_that_nobody_can_read_is_refused(ledger: Ledg
 def test_a_ledger_without_a_signed_head_is_refused(ledger: Ledger) -> None:
     ledger.freeze_policy("1", "a", actor="ann", now=NOW)
     with pytest.raises(IntegrityError, match="cut after entry 1"):
-        FollowedTrail(None).read(ledger.engine, LedgerState(length=2, head="a" * 64))
+        FollowedTrail(None, people=None).read(ledger.engine, LedgerState(length=2, head="a" * 64))
     with pytest.raises(IntegrityError, match="rewritten"):
-        FollowedTrail(None).read(ledger.engine, LedgerState(length=1, head="a" * 64))
+        FollowedTrail(None, people=None).read(ledger.engine, LedgerState(length=1, head="a" * 64))
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_revoked_version_cannot_come_back_by_an_entry_written_past_the_gate(
 ) -> None:
     put_in_service(ledger, verdict_of())
     ledger.revoke("arm", actor="bob", reason="Harm was seen.", now=NOW)
-    trail = FollowedTrail("arm")
+    trail = FollowedTrail("arm", people=None)
     assert trail.read(ledger.engine).objections
     ledger.roll_back("arm", 1, seen_epoch=2, actor="eve", reason="Nobody will see.", now=NOW)
     with pytest.raises(IntegrityError, match="no earlier promotion that still stands"):
