@@ -65,7 +65,7 @@ def test_fields_stand_in_their_order_and_inline_ones_where_their_owner_is() -> N
     assert list(record) == ["name", "first", "second", "kept", "by_role", "empty"]
     assert record["kept"]["second"][0] == {
         "file": "a.csv", "row": 3, "field": "age", "found": "-1", "advice": "correct it",
-        "cause": "", "count": 1, "places": [],
+        "cause": "", "count": 1, "places": [], "subject": "",
     }  # fmt: skip
     assert record["by_role"] == {"owner": {"first": 3, "second": []}}
 
