@@ -12,10 +12,10 @@ from collections import Counter
 from enum import Enum, auto
 from typing import Protocol
 
-MAX_CONNECTIONS = 1_024
+MAX_CONNECTIONS = 2_048
 """Open connections of one worker."""
 
-MAX_PER_PEER = 512
+MAX_PER_PEER = 1_024
 """Open connections from one address: half of all. A proxy is one address."""
 
 FIRST_SECONDS = 5.0
@@ -111,7 +111,8 @@ class Connections:
         waiting = [one for one in among if one.phase is not Phase.ANSWERING]
         if not waiting:
             return False
-        longest = min(waiting, key=lambda one: one.since)
+        # First whoever has sent no whole request: a caller who pauses may send the next just now.
+        longest = min(waiting, key=lambda one: (one.phase is Phase.IDLE, one.since))
         self.remove(longest)
         longest.drop()
         return True

@@ -49,7 +49,7 @@ class Ledger:
 
 @dataclass
 class Issuer:
-    """An identity provider whose key may change; nobody signs with one that is not known yet."""
+    """An identity provider, whose key may change."""
 
     sign: Callable[[], str]
 
@@ -127,15 +127,29 @@ def started(
         yield server
 
 
-def rotate(folder: Path, issuer: Issuer, signers: Any) -> None:
-    """Publish a second key, wait until it is known, and sign with it from then on."""
+def rotate(server: Any, issuer: Issuer, signers: Any) -> None:
+    """Publish a second key beside the first, and sign with it once every worker takes it."""
     new = ec.generate_private_key(ec.SECP256R1())
     public = {**ECAlgorithm.to_jwk(new.public_key(), as_dict=True), "kid": "new"}
-    path = folder / "issuer.json"
+    path = server.folder / "issuer.json"
     known = json.loads(path.read_text())
     path.write_text(json.dumps({"keys": [*known["keys"], public]}))
-    time.sleep(1)
-    issuer.sign = lambda: signers.issued(new, "ES256", "new", scope=SCOPES)
+
+    def sign() -> str:
+        return str(signers.issued(new, "ES256", "new", scope=SCOPES))
+
+    def is_taken(_: int) -> bool:
+        headers = {"Authorization": f"Bearer {sign()}"}
+        answer = httpx.post(f"{server.address}/v1/forecast", json=ASK, headers=headers, timeout=30)
+        return answer.status_code != 401
+
+    deadline = time.monotonic() + 120
+    with ThreadPoolExecutor(16) as pool:
+        # Many at once, so that every worker gets some.
+        while not all(pool.map(is_taken, range(64))):
+            assert time.monotonic() < deadline
+            time.sleep(1)
+    issuer.sign = sign
 
 
 def missing(url: str, ledger: Ledger) -> dict[str, int]:
@@ -173,7 +187,7 @@ def test_nothing_that_was_accepted_is_lost(
             lambda: kill_a_worker(old),
             lambda: upgrade(old, new, proxy),
             lambda: restart(postgres),
-            lambda: rotate(new.folder, issuer, signers),
+            lambda: rotate(new, issuer, signers),
             lambda: kill_a_worker(new),
         ]
         try:

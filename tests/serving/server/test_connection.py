@@ -237,14 +237,18 @@ def test_many_connections_of_one_address_make_room_for_the_next(server: Any, con
 
 
 def test_forecasts_and_probes_go_on_beside_connections_that_only_wait(server: Any) -> None:
-    """A small sample: `make bench NAME=hostile` and the soak have a thousand connections."""
+    """A small sample: `make bench NAME=hostile` and the soak have a thousand connections.
+
+    Two seconds of four callers have no 99th percentile that holds while other tests run: here it is
+    the median, in the soak the 99th percentile.
+    """
     request = request_of("/v1/forecast", token_of(server), BODY)
     figures = measured(
         server.http.base_url.port, request, token_of(server), hostile=200, callers=4, seconds=2
     )
     assert figures["attacked"]["errors"] == figures["alone"]["errors"] == 0
     assert figures["attacked"]["longest_probe_s"] < 2
-    assert figures["attacked"]["p99_ms"] < 2 * figures["alone"]["p99_ms"] + 50
+    assert figures["attacked"]["p50_ms"] < 2 * figures["alone"]["p50_ms"]
 
 
 @pytest.mark.soak
