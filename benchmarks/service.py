@@ -53,7 +53,7 @@ OVERLOAD = 5
 NAIVE = 128
 """Coalitions that the full network is timed on; the time for all is extrapolated."""
 
-TOKEN = "benchmark"  # noqa: S105
+TOKEN = "a-token-of-the-benchmark"  # noqa: S105
 
 OURS = """
 from datetime import UTC, datetime
@@ -62,20 +62,24 @@ from contracts.verdict import Outcome
 from serving.access.authentication import Access
 from inference.bundle import load_bundle
 from serving.state.champion import ChampionInService
+from serving.state.following import Terms, Verified
 from serving.http.runtime import Runtime
+from serving.state.consent import Consents
 from serving.state.forecast_log import ForecastLog
 from serving.http.service import build_service
 from serving.forecast.audit_status import ServedModel, AuditStatus
 from serving.state.store import Store
 
 class FolderSource:
-    def revision(self):
-        return "same"
+    def read(self):
+        terms = Terms(sequence=1, epoch=1, model="bench", model_version="bench/1",
+            valid_until=datetime(2100, 1, 1, tzinfo=UTC))
+        return Verified(hashes=("bench",), latest=None, champion=terms)
 
-    def problem(self):
+    def registry(self):
         return None
 
-    def load(self):
+    def load(self, terms):
         audit_status = AuditStatus(model_version="bench/1", report_digest="r", outcome=Outcome.PASS,
             valid_until=datetime(2100, 1, 1, tzinfo=UTC), approver=None, reason=None)
         return ServedModel(bundle=load_bundle(Path({folder!r}), expected_digest={digest!r}),
@@ -84,7 +88,8 @@ class FolderSource:
 def open_runtime():
     store = Store("sqlite:///" + {store!r})
     return Runtime(champion=ChampionInService(FolderSource()), store=store,
-        forecast_log=ForecastLog(store), access=Access(development_token={token!r}))
+        forecast_log=ForecastLog(store, Path({store!r} + "-spool")),
+        consents=Consents(store.engine), access=Access(development_token={token!r}))
 """
 BENTO = OURS + "\nservice = build_service(open_runtime)\n"
 FASTAPI = (
@@ -221,12 +226,11 @@ def serving(folder: Path, program: str, kind: str) -> Iterator[int]:
         port = int(probe.getsockname()[1])
     address = ["--host", "127.0.0.1", "--port", str(port)]
     command = {
-        "rehabcast": ["bentoml", "serve", "application:service", *address],
+        "rehabcast": ["serving.server", "application:service", *address],
         "fastapi": ["uvicorn", "application:app", "--log-level", "warning", *address],
     }[kind]
     environment = {
-        **os.environ, "BENTOML_DO_NOT_TRACK": "True", "OMP_NUM_THREADS": "1",
-        "BENTOML_HOME": str(folder / "b"), "PYTHONPATH": str(ROOT),
+        **os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT),
     }  # fmt: skip
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(  # noqa: S603  (our own command line)

@@ -62,6 +62,10 @@ class TaskInvalid(ContractError):
     """A task file has an unknown key, a wrong type or an impossible combination."""
 
 
+NO_FILE = "*"
+"""Stands for a file where a problem is of none, or of several together."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """One thing wrong with an input, with its place, so that a person can find and correct it.
@@ -84,6 +88,8 @@ class Problem:
     count, places
         How many problems of this cause there are in this field of the file, and the first places
         (`grouped`); of a single problem the place that is no row, such as an entry of a document.
+    subject
+        Identifier of the one person whom it is about, empty where it is about nobody or several.
     """
 
     file: str
@@ -94,6 +100,7 @@ class Problem:
     cause: str = ""
     count: int = 1
     places: tuple[str, ...] = ()
+    subject: str = ""
 
     def __post_init__(self) -> None:
         # Places come back from JSON as a list.
@@ -110,11 +117,16 @@ class Problem:
         return bool(self.advice)
 
     def rows(self) -> tuple[str, ...]:
-        """Return the first places within the file."""
-        return self.places or ((f"row {self.row}",) if self.row is not None else ())
+        """Return the first places within the file; of no file, whose they are."""
+        rows = self.places or ((f"row {self.row}",) if self.row is not None else ())
+        if self.file == NO_FILE and self.subject and self.count == 1:
+            return tuple(f"{self.subject!r}, {row}" for row in rows) or (repr(self.subject),)
+        return rows
 
     def files_and_rows(self) -> tuple[str, ...]:
         """Return the first places, each with the file."""
+        if self.file == NO_FILE:
+            return self.rows()
         return tuple(f"{self.file} {row}" for row in self.rows()) or (self.file,)
 
     @property
@@ -132,6 +144,8 @@ class Problem:
         where = self.file if self.row is None else f"{self.file}, row {self.row}"
         if self.row is None and self.count == 1 and self.places:
             where = f"{self.file}, {self.places[0]}"
+        if self.subject:
+            where = f"{where}, {self.subject!r}"
         return f"{where}, {self.field}: {self.message}"
 
 
@@ -200,6 +214,7 @@ def _joined(
         else replace(
             group[0],
             count=sum(problem.count for problem in group),
+            subject=group[0].subject if len({problem.subject for problem in group}) == 1 else "",
             places=tuple(dict.fromkeys(at for problem in group for at in places(problem)))[
                 :MOST_PLACES
             ],

@@ -15,7 +15,7 @@ CLEAN, VULNERABLE, NOT_CHECKED = 0, 1, 2
 
 
 def main() -> None:
-    """Run pip-audit; end with 0, with 1 for a known vulnerability, with 2 where nothing was checked."""
+    """Run pip-audit; end with 1 for a known vulnerability, with 2 where nothing was checked."""
     program = Path(sys.executable).with_name("pip-audit")
     done = subprocess.run(  # noqa: S603  (a program of our own environment)
         [program, "--skip-editable", "--format=json", "--progress-spinner=off", *sys.argv[1:]],

@@ -22,6 +22,9 @@ EXACT_FLOATS = 2**53
 MOST_LISTED = 1000
 """Rows of one fault that become problems of their own; more are counted with the last of them."""
 
+FIRST_YEAR, LAST_YEAR = (pd.Timestamp(f"{year}-01-01").as_unit("us") for year in (1678, 2262))
+"""What nanoseconds can hold."""
+
 SHIFTED = "declare that all dates were shifted for anonymity (dates_shifted)"
 
 
@@ -73,7 +76,7 @@ def check_events(
     return [
         *problems,
         *_times(known, report),
-        *([] if dates_shifted else _years(known, report)),
+        *_years(known, report, dates_shifted=dates_shifted),
         *_values(known, report),
         *_repeats(known, report),
         *_dates(known, report),
@@ -87,9 +90,21 @@ def bad_labels(text: pd.Series, entry: Code) -> pd.Series:
     return text.isna() | (text.astype("string").str.len().fillna(0) == 0)
 
 
-def is_impossible_date(time: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """Return which dates lie before 1990, and which after tomorrow."""
+def is_impossible_date(
+    time: pd.Series, *, dates_shifted: bool = False
+) -> tuple[pd.Series, pd.Series]:
+    """Return which dates lie before 1990, and which after tomorrow.
+
+    Dates that are declared as shifted may lie anywhere within the years that nanoseconds can hold.
+    """
+    if dates_shifted:
+        return time < FIRST_YEAR, time >= LAST_YEAR
     return time < EARLIEST, time >= latest_possible()
+
+
+def _day(time: pd.Timestamp) -> str:
+    """Return a day in ISO 8601, of any year: damaged files have those that no calendar has."""
+    return str(np.datetime_as_string(time.to_datetime64(), unit="D"))
 
 
 Wording = Callable[[pd.Series], str]
@@ -109,6 +124,8 @@ class _Report:
         self, rows: pd.DataFrame, field: str | None, found: Wording, advice: str, cause: str
     ) -> list[Problem]:
         """Return a problem for each row; without a field it is that of the row's code."""
+        if rows.empty:
+            return []
         groups = [(field, rows)] if field else rows.groupby(CODE, sort=False, observed=True)
         return [
             problem
@@ -179,15 +196,15 @@ def _times(events: pd.DataFrame, report: _Report) -> list[Problem]:
     ]
 
 
-def _years(events: pd.DataFrame, report: _Report) -> list[Problem]:
-    early, late = is_impossible_date(events[TIME])
+def _years(events: pd.DataFrame, report: _Report, *, dates_shifted: bool) -> list[Problem]:
+    early, late = is_impossible_date(events[TIME], dates_shifted=dates_shifted)
     return [
         *report.rows(
-            events[early], None, lambda row: f"{row[TIME]:%Y-%m-%d} lies before 1990",
+            events[early], None, lambda row: f"{_day(row[TIME])} lies before 1990",
             f"correct the date, or {SHIFTED}", "dates before 1990",
         ),
         *report.rows(
-            events[late], None, lambda row: f"{row[TIME]:%Y-%m-%d} lies in the future",
+            events[late], None, lambda row: f"{_day(row[TIME])} lies in the future",
             f"correct the date, or {SHIFTED}", "dates in the future",
         ),
     ]  # fmt: skip
@@ -247,7 +264,7 @@ def _repeats(events: pd.DataFrame, report: _Report) -> list[Problem]:
         None,
         lambda row: (
             f"subject {report.who(row)} already has one"
-            + ("" if pd.isna(row["day"]) else f" on {row['day']:%Y-%m-%d}")
+            + ("" if pd.isna(row["day"]) else f" on {_day(row['day'])}")
         ),
         "keep one",
         "second values of one subject, code and day",
@@ -270,11 +287,12 @@ def _dates(events: pd.DataFrame, report: _Report) -> list[Problem]:
             "add its date",
             f"subjects without {name}",
         )
-    onset = events[SUBJECT].map(first[ONSET]).dt.normalize()
+    # A map would give numbers, not times, where nobody has an onset.
+    onset = first[ONSET].reindex(events[SUBJECT]).set_axis(events.index).dt.normalize()
     return problems + report.rows(
         events[events[TIME].dt.normalize() < onset],
         None,
-        lambda row: f"{row[TIME]:%Y-%m-%d} lies before the onset of subject {report.who(row)}",
+        lambda row: f"{_day(row[TIME])} lies before the onset of subject {report.who(row)}",
         "check both dates",
         "dates before the onset",
     )

@@ -88,7 +88,7 @@ def extract(folder: Path, runner: ExtractionRunner | None = None) -> Extracted:
         cohort=replace_events(folder, events),
         extracted=len(pending) - len(problems),
         kept=len(files) - len(pending),
-        problems=grouped([*problems, *(part.as_problem() for part in excluded)]),
+        problems=grouped([*problems, *(part.as_problem(cohort.labels) for part in excluded)]),
     )
 
 

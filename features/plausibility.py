@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from contracts.cohort import CODE, NUMBER, ONSET, SUBJECT, TIME
-from contracts.errors import Problem
+from contracts.cohort import CODE, NUMBER, ONSET, SUBJECT, TIME, label_of
+from contracts.errors import MOST_PLACES, Problem
 from contracts.vocabulary import Kind, vocabulary
+from features.measurements.lookups import looked_up
 
 IMPOSSIBLE = "outside the plausible range"
 BEFORE_ONSET = "before the onset"
@@ -24,15 +27,31 @@ ADVICE = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExcludedValues:
-    """Values of one code that were left out for one reason."""
+    """Values of one code that were left out for one reason.
+
+    Parameters
+    ----------
+    values, subjects
+        How many, and of how many people.
+    first
+        The first of them: whose, and when.
+    """
 
     code: str
     reason: str
     values: int
     subjects: int
+    first: tuple[tuple[int, pd.Timestamp], ...] = ()
 
-    def as_problem(self) -> Problem:
-        """Return it as an import reports it."""
+    def as_problem(self, labels: Mapping[int, str] | None = None) -> Problem:
+        """Return it as an import reports it.
+
+        Parameters
+        ----------
+        labels
+            The source's identifier of each subject; None where there is only one whom the reader
+            knows.
+        """
         found = f"values {self.reason} were left out, of {self.subjects} subject(s)"
         return Problem(
             file="*",
@@ -42,7 +61,14 @@ class ExcludedValues:
             advice=ADVICE[self.reason],
             cause=CAUSES[self.reason],
             count=self.values,
+            places=tuple(_place(subject, at, labels) for subject, at in self.first),
         )
+
+
+def _place(subject: int, at: pd.Timestamp, labels: Mapping[int, str] | None) -> str:
+    day = "" if pd.isna(at) else f"{at:%Y-%m-%d}"
+    whose = "" if labels is None else repr(label_of(subject, labels))
+    return ", ".join(part for part in (whose, day) if part)
 
 
 def plausible_events(events: pd.DataFrame) -> tuple[pd.DataFrame, list[ExcludedValues]]:
@@ -56,11 +82,13 @@ def plausible_events(events: pd.DataFrame) -> tuple[pd.DataFrame, list[ExcludedV
     words = vocabulary()
     code = events[CODE]
     low, high = (
-        code.map({c: getattr(e, end) for c, e in words.items()}).astype(float)
+        looked_up(code, {c: getattr(e, end) for c, e in words.items()}, "float64", np.nan)
         for end in ("low", "high")
     )
-    numeric = code.map({c: e.is_numeric for c, e in words.items()}).astype(bool)
-    person = code.map({c: e.kind is Kind.PERSON for c, e in words.items()}).astype(bool)
+    numeric = looked_up(code, {c: e.is_numeric for c, e in words.items()}, "bool", missing=False)
+    person = looked_up(
+        code, {c: e.kind is Kind.PERSON for c, e in words.items()}, "bool", missing=False
+    )
     onsets = events[code == ONSET].set_index(SUBJECT)[TIME].dt.normalize()
     day = events[TIME].dt.normalize()
     impossible = numeric & ~events[NUMBER].astype(float).between(low, high)
@@ -79,7 +107,11 @@ def plausible_events(events: pd.DataFrame) -> tuple[pd.DataFrame, list[ExcludedV
 def _counted(events: pd.DataFrame, reason: str) -> list[ExcludedValues]:
     return [
         ExcludedValues(
-            code=str(code), reason=reason, values=len(rows), subjects=rows[SUBJECT].nunique()
+            code=str(code),
+            reason=reason,
+            values=len(rows),
+            subjects=rows[SUBJECT].nunique(),
+            first=tuple(rows[[SUBJECT, TIME]].head(MOST_PLACES).itertuples(index=False, name=None)),
         )
         for code, rows in events.groupby(CODE)
     ]

@@ -9,7 +9,6 @@ zone; nothing is guessed, and `Signal.clock` says which it was.
 
 from __future__ import annotations
 
-import re
 import struct
 from collections import defaultdict
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 
 from contracts.errors import Problem, SourceUnreadable
 from contracts.onset import STROKE, OnsetCodes
+from features.measurements.device_clocks import ANY_CLOCK, DeviceClock
 from features.measurements.records import AMOUNT, Amount
 from features.tables.text_tables import TableForm
 
@@ -130,11 +130,14 @@ class Reading:
         Dated values and facts of the person, with `features.measurements.records.RECORD_COLUMNS`.
     dropped
         What was left out of an otherwise sound file, with place and reason.
+    clock
+        What the clocks of such devices can't show.
     """
 
     signals: tuple[Signal, ...] = ()
     records: pd.DataFrame | None = None
     dropped: tuple[Problem, ...] = ()
+    clock: DeviceClock = ANY_CLOCK
 
     @property
     def is_empty(self) -> bool:
@@ -267,16 +270,3 @@ def problem(
         As in `Problem`; no advice where nothing needs to be done.
     """
     return Problem(file=file.name, row=None, field=where, found=found, advice=advice, cause=cause)
-
-
-NO_SITE = frozenset({"", "unknown", "undefined", "none", "null", "na", "n a", "not specified"})
-
-
-def placement_in(*written: str | None) -> str:
-    """Return the placement that a device's own header names, empty where it names none.
-
-    In small letters, the side first: `Wrist-Left` and (`Left`, `Wrist`) are `left wrist`.
-    """
-    parts = (" ".join(re.findall(r"[^\W_]+", part or "")).lower() for part in written)
-    words = " ".join(part for part in parts if part not in NO_SITE).split()
-    return " ".join(sorted(words, key=lambda word: word not in {"left", "right"}))

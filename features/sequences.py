@@ -81,16 +81,26 @@ def forecast_sequence(events: pd.DataFrame, task: Task, layout: Layout) -> Seque
     scored_days = timeline.day_N[timeline.rows_of(task.target.code)]
     origin = latest_origin(task, timeline.day_N[observed], scored_days)
     if origin is None:
-        raise ForecastRefused("nothing was measured from enrolment on", "assess the patient first")
+        raise nothing_measured()
     batch = _batch(timeline.up_to(origin), _facts(events), task, layout, (origin,))
     if np.isnan(batch.last_score_B[0]):
-        name = vocabulary()[task.target.code].name
-        raise ForecastRefused(
-            f"no {name} score in the {task.inputs.past_days} days up to day {origin}"
-            " after enrolment, where this forecast starts",
-            "assess the patient first",
-        )
+        raise no_score(task, origin)
     return batch
+
+
+def nothing_measured() -> ForecastRefused:
+    """Return the refusal of a record without a measurement since enrolment."""
+    return ForecastRefused("nothing was measured from enrolment on", "assess the patient first")
+
+
+def no_score(task: Task, origin: int) -> ForecastRefused:
+    """Return the refusal of a record without a score of the target before the forecast's day."""
+    name = vocabulary()[task.target.code].name
+    return ForecastRefused(
+        f"no {name} score in the {task.inputs.past_days} days up to day {origin}"
+        " after enrolment, where this forecast starts",
+        "assess the patient first",
+    )
 
 
 def latest_origin(

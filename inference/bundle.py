@@ -194,6 +194,8 @@ def _verified(folder: Path) -> tuple[Manifest, dict[str, bytes], str]:
         if not path.is_dir() or path.is_symlink()
     }
     files.pop(names.MANIFEST_FILE)
+    if (note := files.get(names.REGISTRY_NOTE)) is not None and not note.is_symlink():
+        del files[names.REGISTRY_NOTE]
     if unmatched := set(files) ^ set(manifest.files):
         raise IntegrityError(
             f"{folder}: missing or not in the manifest: {', '.join(sorted(unmatched))}", RESTORE

@@ -6,10 +6,11 @@ import json
 import os
 import sys
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import typer
 
-from contracts.errors import CohortInvalid, Problem, RehabcastError
+from contracts.errors import CohortInvalid, Problem, RehabcastError, ServiceUnavailable
 
 # No dependency may report to its makers from a hospital's network.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -23,11 +24,15 @@ from rehabcast.commands import (
     features,
     governance,
     ledger,
+    people,
     training,
 )
 from rehabcast.commands.demo import demo
-from rehabcast.commands.service import backup, record, serve
-from rehabcast.output import IF_PRESENT, as_record
+from rehabcast.commands.service import access, backup, record, serve
+from rehabcast.output import IF_PRESENT, as_record, say_error
+from rehabcast.redaction import clean_traceback, cleaner, install
+from rehabcast.settings import secrets_in_environment
+from stores.private_files import keep_private
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -48,9 +53,11 @@ app.command()(governance.rollback)
 app.command()(serve.serve)
 app.command()(serve.forecast)
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(people.app, name="people")
 app.add_typer(record.app, name="record")
 app.command()(backup.backup)
 app.command()(backup.restore)
+app.add_typer(access.app, name="access")
 app.command()(demo)
 
 
@@ -76,14 +83,47 @@ class ErrorResult:
 
 
 def run() -> None:
-    """Run the command line; a `RehabcastError` becomes one message and its exit code."""
+    """Run the command line; a `RehabcastError` becomes one message and its exit code.
+
+    What it makes is its owner's alone, and no secret of its settings reaches a log or traceback.
+    """
+    keep_private()
+    clean = cleaner(secrets_in_environment())
+    install(clean)
     try:
         app()
     except RehabcastError as error:
-        if "--json" in sys.argv:
-            sys.stdout.write(json.dumps(as_record(error_result(error))) + "\n")
-        sys.stderr.write(f"rehabcast: {error}\n")
-        sys.exit(error.exit_code)
+        _exit_with(error)
+    except Exception as error:
+        library = type(error).__module__.partition(".")[0]
+        if library in STORES:
+            _exit_with(_store_failed(STORES[library], error))
+        sys.stderr.write(clean_traceback(error, clean))
+        sys.exit(1)
+
+
+STORES = {
+    "mlflow": "the registry (REHABCAST_TRACKING_URI)",
+    "requests": "the registry (REHABCAST_TRACKING_URI)",
+    "sqlalchemy": "a database (REHABCAST_LEDGER_URL, REHABCAST_STORE_URL, REHABCAST_TRACKING_URI)",
+    "psycopg": "a database (REHABCAST_LEDGER_URL, REHABCAST_STORE_URL, REHABCAST_TRACKING_URI)",
+    "httpx": "a server",
+}
+"""Libraries whose errors mean that what they talk to failed; their own words hold addresses."""
+
+
+def _store_failed(what: str, error: Exception) -> ServiceUnavailable:
+    return ServiceUnavailable(
+        f"{what} failed ({type(error).__name__})",
+        "check that it runs, and its address and password",
+    )
+
+
+def _exit_with(error: RehabcastError) -> NoReturn:
+    if "--json" in sys.argv:
+        sys.stdout.write(json.dumps(as_record(error_result(error))) + "\n")
+    say_error(str(error))
+    sys.exit(error.exit_code)
 
 
 def error_result(error: RehabcastError) -> ErrorResult:

@@ -18,8 +18,20 @@ import msgspec
 import pandas as pd
 import typer
 from pydantic import BaseModel
-from rich.console import Console, RenderableType
+from rich.console import (
+    Console,
+    ConsoleOptions,
+    ConsoleRenderable,
+    RenderableType,
+    RenderHook,
+    RenderResult,
+)
+from rich.control import Control
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
+from rich.text import Text
+
+from audits.report.characters import visible
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
@@ -28,9 +40,49 @@ INLINE = {"inline": True}
 IF_PRESENT = {"if_present": True}
 """Metadata of a result's field that the JSON object has only where it is not None."""
 
-stderr_console = Console(stderr=True, soft_wrap=True)
+
+class _AsData(RenderHook):
+    """Shows what would act on a terminal (an escape, a change of direction) as its number.
+
+    Everything printed comes through here, however it was made: names, labels and reasons are
+    anybody's text.
+    """
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        return [item if isinstance(item, Control) else _Visible(item) for item in renderables]
+
+
+class _Visible:
+    def __init__(self, renderable: RenderableType) -> None:
+        self._renderable = renderable
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for segment in console.render(self._renderable, options):
+            is_text = segment.control is None
+            yield Segment(visible(segment.text), segment.style) if is_text else segment
+
+
+class _Console(Console):
+    def render_str(self, text: str, **options: Any) -> Text:
+        # Every string comes through here, also a table's title and cells, before it is laid out.
+        return super().render_str(visible(text), **{**options, "markup": False, "emoji": False})
+
+
+def console_for(**options: Any) -> Console:
+    """Return a console for which text is text: neither markup nor the names of emoji."""
+    console = _Console(markup=False, emoji=False, **options)
+    console.push_render_hook(_AsData())
+    return console
+
+
+stderr_console = console_for(stderr=True, soft_wrap=True)
 # A file or a pipe has no width; this is wide enough for every table.
-stdout_console = Console(width=None if sys.stdout.isatty() else 150)
+stdout_console = console_for(width=None if sys.stdout.isatty() else 150)
+
+
+def say_error(message: str) -> None:
+    """Print why a command failed, on standard error and without its lines wrapped."""
+    sys.stderr.write(visible(f"rehabcast: {message}\n"))
 
 
 def emit(result: object, readable: RenderableType, *, as_json: bool) -> None:
@@ -75,11 +127,11 @@ def _fields(result: Any) -> dict[str, Any]:
 def progress(title: str, total: int) -> Iterator[Callable[[str], None]]:
     """Show a bar on standard error; call the yielded function with each finished step."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=stderr_console) as bar:
         task = bar.add_task(title, total=total)
-        yield lambda step: bar.update(task, advance=1, description=f"{title}: {step}")
+        yield lambda step: bar.update(task, advance=1, description=visible(f"{title}: {step}"))

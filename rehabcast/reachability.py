@@ -8,15 +8,16 @@ import httpx
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
-from contracts.errors import ServiceUnavailable
+from contracts.errors import RehabcastError, ServiceUnavailable
 from stores.database import connect, reading
+from stores.secret_url import SecretUrl, revealed
 
 TIMEOUT_SECONDS = 2.0
 MODELS_TABLE = "registered_models"
 """One of MLflow's tables: a database without it is not a registry."""
 
 
-def file_identity(url: str) -> tuple[int, int] | None:
+def file_identity(url: str | SecretUrl) -> tuple[int, int] | None:
     """Return device and inode of an SQLite database's file; None for a database server.
 
     SQLite goes on reading a file that was moved or replaced, and creates an empty one where there
@@ -27,7 +28,7 @@ def file_identity(url: str) -> tuple[int, int] | None:
     ServiceUnavailable
         The file is gone.
     """
-    parsed = make_url(url)
+    parsed = make_url(revealed(url))
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         return None
     try:
@@ -36,12 +37,13 @@ def file_identity(url: str) -> tuple[int, int] | None:
         raise ServiceUnavailable(
             f"the database is gone ({type(error).__name__})",
             "put its file back where the service's settings name it",
-        ) from error
+        ) from None
     return status.st_dev, status.st_ino
 
 
-def is_registry_reachable(tracking_uri: str) -> bool:
+def is_registry_reachable(address: str | SecretUrl) -> bool:
     """Return whether MLflow's server, or its database, can be reached."""
+    tracking_uri = revealed(address)
     try:
         if tracking_uri.startswith(("http://", "https://")):
             health = httpx.get(f"{tracking_uri.rstrip('/')}/health", timeout=TIMEOUT_SECONDS)
@@ -53,5 +55,5 @@ def is_registry_reachable(tracking_uri: str) -> bool:
                 return sa.inspect(connection).has_table(MODELS_TABLE)
         finally:
             engine.dispose()
-    except (ServiceUnavailable, sa.exc.DBAPIError, httpx.HTTPError):
+    except (RehabcastError, sa.exc.SQLAlchemyError, httpx.HTTPError, httpx.InvalidURL):
         return False

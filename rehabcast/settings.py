@@ -3,31 +3,57 @@
 from __future__ import annotations
 
 import getpass
+import os
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contracts.errors import ContractError
+from rehabcast import setting_checks as checks
+from stores.secret_url import SecretUrl
 from training.tracking import Store
+
+PREFIX = "REHABCAST_"
+
+NOT_SETTINGS = frozenset({"REHABCAST_BENCH_SECONDS", "REHABCAST_IMAGE"})
+"""Variables that benchmarks and the compose file read, and the program does not."""
+
+Database = Annotated[SecretUrl, BeforeValidator(checks.database)]
+Registry = Annotated[SecretUrl, BeforeValidator(checks.registry)]
+File = Annotated[Path, BeforeValidator(checks.existing_file)]
+Folder = Annotated[Path, BeforeValidator(checks.existing_folder)]
+Text = Annotated[str, BeforeValidator(checks.text)]
 
 
 class Settings(BaseSettings):
     """Paths, addresses and names of this installation.
 
+    A setting that is blank, padded with blanks or not what it must be is an error, as is a variable
+    `REHABCAST_...` that is none of these: a misspelt one would open or close something unnoticed.
+
     Parameters
     ----------
     tracking_uri
-        MLflow's store: SQLite by default, PostgreSQL by URL.
+        MLflow's store: SQLite by default, PostgreSQL or a server by URL.
     home
         Folder of artifacts, checkpoints and the demo's cohort.
     ledger_url
         SQLAlchemy URL of the promotion ledger.
+    ledger_head
+        Head of the ledger, written and signed by `rehabcast ledger head` and kept apart from it: a
+        ledger without it is not served from.
     host, port
         Where the service listens, and where `forecast` sends its request.
     model
         Whose champion to serve; where unset, the model promoted last.
     actor
-        Name of the person who acts, as the ledger records it.
+        Name of the person who acts, as the ledger records it; believed in one-person trials only.
+    people
+        Folder of people's public keys (`NAME.pem`): who they are, where several share the ledger.
+    person_key
+        Private key (PEM) of the person who acts, to sign approvals and promotions with.
     signing_key
         Private key (PEM) to sign bundles and reports with; where unset, this home's own.
     trusted_keys
@@ -35,6 +61,9 @@ class Settings(BaseSettings):
         overlap when a key is replaced.
     store_url
         SQLAlchemy URL of the service's own store: running records, forecast log, feedback.
+    service_spool
+        Folder on a local disk where a worker keeps forecasts until they are in its store; where
+        unset, this home's own.
     access
         TOML file of the issuers and clients that the service trusts (docs/operations.md).
     development_token
@@ -46,34 +75,110 @@ class Settings(BaseSettings):
         Processes of the service.
     developer, contact, funding
         Who is responsible for the models here, as reports and model cards state it.
+
+    Raises
+    ------
+    ContractError
+        A setting is wrong: names its variable, never its value.
     """
 
-    model_config = SettingsConfigDict(env_prefix="REHABCAST_")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, hide_input_in_errors=True)
 
-    tracking_uri: str = "sqlite:///mlruns/mlflow.db"
-    home: Path = Path("mlruns")
-    ledger_url: str = "sqlite:///mlruns/ledger.db"
-    host: str = "127.0.0.1"
-    port: int = 3000
-    model: str | None = None
-    actor: str = Field(default_factory=getpass.getuser)
-    signing_key: Path | None = None
-    trusted_keys: Path | None = None
-    store_url: str = "sqlite:///mlruns/service.db"
-    access: Path | None = None
-    development_token: str | None = None
-    token: str | None = None
-    workers: int = 1
-    developer: str | None = None
-    contact: str | None = None
-    funding: str | None = None
+    tracking_uri: Registry = SecretUrl("sqlite:///mlruns/mlflow.db")
+    home: Annotated[Path, BeforeValidator(checks.folder_or_none)] = Path("mlruns")
+    ledger_url: Database = SecretUrl("sqlite:///mlruns/ledger.db")
+    ledger_head: File | None = None
+    host: Annotated[str, BeforeValidator(checks.host)] = "127.0.0.1"
+    port: Annotated[int, BeforeValidator(checks.port)] = 3000
+    model: Annotated[str, BeforeValidator(checks.name)] | None = None
+    actor: Annotated[str, BeforeValidator(checks.name)] = Field(
+        default_factory=lambda: _this_user()
+    )
+    people: Folder | None = None
+    person_key: File | None = None
+    signing_key: File | None = None
+    trusted_keys: Folder | None = None
+    store_url: Database = SecretUrl("sqlite:///mlruns/service.db")
+    service_spool: Annotated[Path, BeforeValidator(checks.folder_or_none)] | None = None
+    access: File | None = None
+    development_token: Annotated[SecretStr, BeforeValidator(checks.long_token)] | None = None
+    token: Annotated[SecretStr, BeforeValidator(checks.token)] | None = None
+    workers: Annotated[int, BeforeValidator(checks.workers)] = 1
+    developer: Text | None = None
+    contact: Text | None = None
+    funding: Text | None = None
+
+    def __init__(self, **values: Any) -> None:
+        _refuse_unknown_variables(set(type(self).model_fields))
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            # Not "from error": a chained traceback would show more than the message.
+            raise ContractError(*_in_words(error)) from None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_blank(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Check every setting alike, before what it means is checked."""
+        for name, value in values.items():
+            if isinstance(value, str) and (fault := checks.blank(value)):
+                raise ValueError(f"{name}\0{fault}")
+        return values
 
     @property
     def store(self) -> Store:
         """MLflow's tracking and registry store."""
-        return Store(tracking_uri=self.tracking_uri, artifacts=self.home / "artifacts")
+        return Store(
+            tracking_uri=self.tracking_uri.get_secret_value(), artifacts=self.home / "artifacts"
+        )
+
+    @property
+    def spool(self) -> Path:
+        """Folder of forecasts that are not in the service's store yet."""
+        return self.service_spool or self.home / "service-spool"
 
     @property
     def checkpoints(self) -> Path:
         """Folder of checkpoints of unfinished training."""
         return self.home / "checkpoints"
+
+
+def secrets_in_environment() -> frozenset[str]:
+    """Return every text of the settings that no log or message may hold, right or wrong."""
+    found: set[str] = set()
+    for name, field in Settings.model_fields.items():
+        value = os.environ.get(PREFIX + name.upper(), "")
+        kind = str(field.annotation)
+        if SecretUrl.__name__ in kind:
+            found |= SecretUrl(value).secrets()
+        elif SecretStr.__name__ in kind:
+            found.add(value)
+    return frozenset(found)
+
+
+def _this_user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        # In a container the user's number may have no name.
+        return f"user {os.getuid()}"
+
+
+def _refuse_unknown_variables(fields: set[str]) -> None:
+    known = {PREFIX + field.upper() for field in fields}
+    given = {name for name in os.environ if name.upper().startswith(PREFIX)}
+    if unknown := sorted(given - known - NOT_SETTINGS):
+        meant = checks.meant(unknown[0].upper(), known)
+        raise ContractError(
+            f"the environment variable {unknown[0]} is no setting of rehabcast",
+            f"write {meant}, or remove it" if meant else "remove it, or correct its name",
+        )
+
+
+def _in_words(error: ValidationError) -> tuple[str, str]:
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    said = first["msg"].removeprefix("Value error, ")
+    field = str(first["loc"][0]) if first["loc"] else ""
+    if "\0" in said:
+        field, _, said = said.partition("\0")
+    return f"the setting {PREFIX}{field.upper()} {said}", "correct it, or unset it for its default"

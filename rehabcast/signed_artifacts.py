@@ -29,12 +29,14 @@ from contracts.predictions import MODEL
 from inference.bundle import Bundle, load_bundle, verify_bundle
 from rehabcast.output import stderr_console
 from rehabcast.settings import Settings
+from stores.private_files import require_private, require_unchanged_by_others
 from training.registry.model_versions import (
     BUNDLE_FOLDER,
     PREDICTIONS_FILE,
     ChampionAliases,
     ModelVersion,
     fetch,
+    fetch_of_bundle,
 )
 
 REPORT_FOLDER, REPORT_FILE = "audit", "report.json"
@@ -52,6 +54,7 @@ class PredictionTable:
 def signing_key(settings: Settings) -> Path:
     """Return the private key to sign with: the one set, or this home's own, made at first use."""
     if settings.signing_key is not None:
+        require_private(settings.signing_key)
         return settings.signing_key
     private = settings.home / "keys" / LOCAL_KEY
     if not private.exists():
@@ -60,12 +63,22 @@ def signing_key(settings: Settings) -> Path:
             f"Made a signing key, {private}. Keep it away from anyone who may not sign, or set"
             " REHABCAST_SIGNING_KEY and REHABCAST_TRUSTED_KEYS (docs/governance.md)."
         )
+    require_private(private)
     return private
 
 
 def trusted_keys(settings: Settings) -> list[Path]:
-    """Return the public keys whose signatures are accepted."""
-    return sorted((settings.trusted_keys or settings.home / "keys" / "trusted").glob("*.pem"))
+    """Return the public keys whose signatures are accepted.
+
+    Raises
+    ------
+    ReadableByOthers
+        Other users of this machine can change one, and so could sign as somebody else.
+    """
+    keys = sorted((settings.trusted_keys or settings.home / "keys" / "trusted").glob("*.pem"))
+    for key in keys:
+        require_unchanged_by_others(key)
+    return keys
 
 
 def sign_into_run(
@@ -142,6 +155,28 @@ def open_bundle(settings: Settings, version: ModelVersion) -> Bundle:
     """
     folder = fetch_bundle(settings, version)
     return load_bundle(folder, expected_digest=verify_bundle(folder))
+
+
+def open_downloaded_bundle(settings: Settings, folder: Path) -> Bundle:
+    """Load a bundle that MLflow has put into a folder, its signature and every byte verified.
+
+    The signature is beside the bundle, or in the run that the bundle names. Which run that is
+    matters to nothing else: a signature holds for these very bytes only.
+
+    Raises
+    ------
+    IntegrityError
+        As `open_bundle`.
+    EvidenceMissing
+        There is no signature, neither beside it nor in its run.
+    """
+    digest = verify_bundle(folder)
+    with TemporaryDirectory() as temporary:
+        signature = folder.with_name(BUNDLE_FOLDER + SIGNATURE)
+        if not signature.is_file():
+            signature = fetch_of_bundle(folder, BUNDLE_FOLDER + SIGNATURE, Path(temporary))
+        verify(folder, signature, trusted_keys(settings))
+    return load_bundle(folder, expected_digest=digest)
 
 
 def read_predictions(file: Path) -> PredictionTable:
@@ -225,7 +260,7 @@ def mirror_aliases(settings: Settings, ledger: Ledger) -> list[Drift]:
         now=datetime.now(UTC),
     )
     for drift in drifts:
-        stderr_console.print(f"[bold]Drift:[/bold] {drift}. Corrected, and recorded in the ledger.")
+        stderr_console.print(f"Drift: {drift}. Corrected, and recorded in the ledger.")
     return drifts
 
 

@@ -8,8 +8,14 @@ from msgspec import Meta, Struct, field
 
 from contracts.observation import Day, Observation, Text
 
+# Where text ends with a line end, $ alone stands before it.
 SubjectId = Annotated[
-    str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="A pseudonym the caller can resolve.")
+    str,
+    Meta(pattern=r"^[A-Za-z0-9_-]{1,64}(?!\n)$", description="A pseudonym the caller can resolve."),
+]
+
+PatientId = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}(?!\n)$", description="As in requests, or a FHIR id.")
 ]
 
 SCORE = "score"
@@ -65,9 +71,16 @@ class ObservationsRequest(Strict, frozen=True, kw_only=True):
 class FeedbackRequest(Strict, frozen=True, kw_only=True):
     """A clinician's feedback on a forecast."""
 
-    forecast_id: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
+    forecast_id: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}(?!\n)$", max_length=32)]
     outcome: Literal["accepted", "overridden", "wrong", "unclear"]
     reason: Annotated[str, Meta(max_length=500)] = ""
+
+
+class ConsentRequest(Strict, frozen=True, kw_only=True):
+    """What a person has decided about forecasts; the last decision counts."""
+
+    subject: PatientId
+    consent: Literal["given", "withdrawn"]
 
 
 class HorizonForecast(Strict, frozen=True, kw_only=True):

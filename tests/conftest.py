@@ -41,6 +41,9 @@ KEPT = Path(os.environ["KEPT_FOR_TESTS"]) if "KEPT_FOR_TESTS" in os.environ else
 settings.register_profile("rehabcast", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("rehabcast")
 
+# As the command line does: what the program makes, it later refuses where others can read it.
+os.umask(0o077)
+
 
 @pytest.fixture(scope="session")
 def task() -> Task:

@@ -17,7 +17,7 @@ import yaml
 from serving.http.examples import RECORD
 
 ROOT = Path(__file__).resolve().parents[1]
-TOKEN = "a token of the tests"  # noqa: S105
+TOKEN = "a-token-of-the-tests"  # noqa: S105
 
 
 def test_the_compose_file_is_valid_and_publishes_one_port_only() -> None:
@@ -59,7 +59,12 @@ def test_a_bento_of_a_clean_clone_serves_what_the_demonstration_promoted(tmp_pat
         "REHABCAST_STORE_URL": f"sqlite:///{stores / 'service.db'}",
         "REHABCAST_DEVELOPMENT_TOKEN": TOKEN,
     }
-    with _served(["rehabcast:latest"], cwd=tmp_path, env={**bare, **settings}) as address:
+    (bento,) = (tmp_path / "b" / "bentos" / "rehabcast").glob("*/src")
+    image = (bento.parent / "env" / "docker" / "Dockerfile").read_text()
+    assert image.rpartition("ENTRYPOINT")[2].split() == [
+        '["python",', '"-m",', '"rehabcast"]', "CMD", '["serve",', '"--host",', '"0.0.0.0"]'
+    ]  # fmt: skip
+    with _served(bento, tmp_path / "bento.log", env={**bare, **settings}) as address:
         response = httpx.post(
             f"{address}/v1/forecast", json=RECORD, timeout=30,
             headers={"Authorization": f"Bearer {TOKEN}"},
@@ -69,17 +74,15 @@ def test_a_bento_of_a_clean_clone_serves_what_the_demonstration_promoted(tmp_pat
 
 
 @contextmanager
-def _served(what: list[str], cwd: Path, env: dict[str, str]) -> Iterator[str]:
+def _served(source: Path, log: Path, env: dict[str, str]) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    serve = [sys.executable, "-m", "bentoml", "serve", *what, "--host", "127.0.0.1"]
-    log = cwd / "bento.log"
+    serve = [sys.executable, "-m", "rehabcast", "serve", "--port", str(port)]
     with log.open("w") as output:
         process = subprocess.Popen(
-            [*serve, "--port", str(port)], cwd=cwd, env=env, stdout=output, stderr=output,
-            start_new_session=True,
-        )  # fmt: skip
+            serve, cwd=source, env=env, stdout=output, stderr=output, start_new_session=True
+        )
         try:
             _wait(f"http://127.0.0.1:{port}", process, log)
             yield f"http://127.0.0.1:{port}"

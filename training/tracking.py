@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -26,7 +26,8 @@ class Store:
         Folder of artifacts of a local store.
     """
 
-    tracking_uri: str
+    # It may hold a password, so it is not shown.
+    tracking_uri: str = field(repr=False)
     artifacts: Path
 
     def client(self) -> MlflowClient:

@@ -45,8 +45,9 @@ from training.registry.model_versions import (
     PREDICTIONS_FILE,
     SPLITS_FILE,
     ModelVersion,
+    check_model_name,
     register,
-    write_signature,
+    write_model_file,
 )
 from training.scores import losses
 from training.split import HELD_OUT, fold_of_rows, fold_of_subjects, rows_held_out
@@ -94,8 +95,10 @@ def train(
     Raises
     ------
     ContractError
-        Fewer than `MINIMUM_SUBJECTS` subjects have a past score and an outcome.
+        Fewer than `MINIMUM_SUBJECTS` subjects have a past score and an outcome; or the model's name
+        cannot be used (`training.registry.model_versions.check_model_name`).
     """
+    check_model_name(store.client(), model)
     all_pairs = training_sequences(cohort.events, task)
     subjects = np.unique(all_pairs.subject_B)
     if len(subjects) < MINIMUM_SUBJECTS:
@@ -152,7 +155,7 @@ def train(
         )
         _log_evidence(opened, folder, table, held_out, task, fitted, split, provenance)
         bundle = folder / "bundle"
-        write_signature(bundle, batch.layout, days=task.inputs.past_days, run_id=opened.run_id)
+        write_model_file(bundle, run_id=opened.run_id)
         ensemble = Ensemble(fitted.members)
         card = model_card(table, task, provenance)
         write_bundle(bundle, ensemble, fitted.calibration, batch, task, provenance, card=card)

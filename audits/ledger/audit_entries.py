@@ -6,6 +6,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from audits.ledger.identity import TRIAL, Identities, check_signature, is_signed
+from audits.ledger.people import People, person_name, same_person
 from audits.ledger.records import (
     Approval,
     AuditRecord,
@@ -14,22 +16,31 @@ from audits.ledger.records import (
     audit_details,
     audit_of,
     require_reason,
-    split_version,
 )
 from audits.ledger.trail import APPROVAL, AUDIT, POLICY, append, entries_of, latest, utc
 from contracts.errors import ContractError, PromotionRefused
+from contracts.naming.model_version import split_version
 from contracts.verdict import Verdict
 
 
 def freeze_policy(
-    connection: sa.Connection, version: str, digest: str, *, actor: str, now: datetime
+    connection: sa.Connection,
+    version: str,
+    digest: str,
+    *,
+    actor: str,
+    now: datetime,
+    identities: Identities = TRIAL,
 ) -> None:
     """Append the digest of a policy, unless it is the last that was appended."""
     frozen = entries_of(connection, kind=POLICY)
     if not frozen or frozen[-1].details()["digest"] != digest:
         details = {"digest": digest}
         about = f"policy {version}"
-        append(connection, kind=POLICY, about=about, actor=actor, now=now, details=details)
+        append(
+            connection, kind=POLICY, about=about, actor=actor, now=now, details=details,
+            identify=identities.offered(actor),
+        )  # fmt: skip
 
 
 def append_audit(
@@ -40,6 +51,7 @@ def append_audit(
     actor: str,
     now: datetime,
     valid_until: datetime,
+    identities: Identities = TRIAL,
 ) -> AuditRecord:
     """Append an audit.
 
@@ -47,7 +59,7 @@ def append_audit(
     ------
     ContractError
         The times have no time zone or are in the wrong order, nobody is named, or the model version
-        is not `NAME/N`.
+        is not `NAME/N` in its one spelling.
     """
     split_version(verdict.model_version)
     if utc(valid_until) <= utc(now):
@@ -57,9 +69,11 @@ def append_audit(
         )
     details = audit_details(verdict, report_digest, valid_until)
     about = verdict.model_version
-    return audit_of(
-        append(connection, kind=AUDIT, about=about, actor=actor, now=now, details=details)
-    )
+    entry = append(
+        connection, kind=AUDIT, about=about, actor=actor, now=now, details=details,
+        identify=identities.offered(actor),
+    )  # fmt: skip
+    return audit_of(entry)
 
 
 def append_approval(
@@ -70,18 +84,24 @@ def append_approval(
     person: str,
     reason: str,
     now: datetime,
+    identities: Identities = TRIAL,
 ) -> Approval:
     """Append a person's approval of an audit's report, which must be the version's last.
 
     Raises
     ------
     ContractError
-        Nobody is named, or the reason is too short.
+        Nobody is named, the name cannot be used or the key is another's; or the reason is too
+        short.
+    EvidenceMissing
+        The ledger is shared, and the person gave no key.
     PromotionRefused
-        A newer audit was recorded.
+        A newer audit was recorded, or the person has approved it already, in this role or the
+        other.
     """
     require_reason(reason)
     require_latest(connection, audit)
+    _require_another(audit, role, person, approvals_of(connection, audit, identities.people))
     details = {
         "role": role.value,
         "reason": reason.strip(),
@@ -89,8 +109,27 @@ def append_approval(
         "report_digest": audit.report_digest,
     }
     about = audit.model_version
-    entry = append(connection, kind=APPROVAL, about=about, actor=person, now=now, details=details)
+    entry = append(
+        connection, kind=APPROVAL, about=about, actor=person, now=now, details=details,
+        identify=identities.required(person),
+    )  # fmt: skip
     return approval_of(entry)
+
+
+def _require_another(
+    audit: AuditRecord, role: Role, person: str, approvals: list[Approval]
+) -> None:
+    for other, approver in approver_of(approvals).items():
+        if not same_person(approver, person):
+            continue
+        again = other is role
+        raise PromotionRefused(
+            f"{audit.model_version}: {person_name(person)} has already approved it as {other}"
+            + ("" if approver == person else f" (as {approver})"),
+            "nothing more is needed from this person"
+            if again
+            else f"two different people must approve: have another one approve it as {role}",
+        )
 
 
 def require_latest(connection: sa.Connection, audit: AuditRecord) -> None:
@@ -109,11 +148,42 @@ def require_latest(connection: sa.Connection, audit: AuditRecord) -> None:
         )
 
 
-def approvals_of(connection: sa.Connection, audit: AuditRecord) -> list[Approval]:
-    """Return the approvals of an audit, oldest first."""
+def approvals_of(
+    connection: sa.Connection, audit: AuditRecord, people: People | None = None
+) -> list[Approval]:
+    """Return the approvals of an audit, oldest first; where people have keys, the signed ones.
+
+    Raises
+    ------
+    IntegrityError
+        One is signed, but not by the person that it names.
+    """
     entries = entries_of(connection, kind=APPROVAL, about=audit.model_version)
-    approvals = [approval_of(entry) for entry in entries]
-    return [approval for approval in approvals if approval.audit == audit.sequence]
+    entries = [entry for entry in entries if entry.details()["audit"] == audit.sequence]
+    if people is not None:
+        entries = [entry for entry in entries if is_signed(entry)]
+        for entry in entries:
+            check_signature(entry, people)
+    return [approval_of(entry) for entry in entries]
+
+
+def require_approvers(
+    connection: sa.Connection, audit: AuditRecord, people: People | None
+) -> dict[Role, str]:
+    """Return who approved an audit in each role.
+
+    Raises
+    ------
+    PromotionRefused
+        Nobody has approved it in one of them.
+    """
+    approvers = approver_of(approvals_of(connection, audit, people))
+    if missing := [role for role in Role if role not in approvers]:
+        raise PromotionRefused(
+            f"{audit.model_version}: no approval as {missing[0]}",
+            f"run `rehabcast approve {audit.model_version} --role {missing[0]} --reason TEXT`",
+        )
+    return approvers
 
 
 def approver_of(approvals: list[Approval]) -> dict[Role, str]:

@@ -5,49 +5,115 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from audits.ledger.records import LedgerState, Role, same_person
+from audits.ledger.identity import check_identities
+from audits.ledger.people import People, same_person
+from audits.ledger.records import LedgerState, Role
+from audits.ledger.terms import check_terms
 from audits.ledger.trail import (
     APPROVAL,
     AUDIT,
     CHAMPION_CHANGES,
     PROMOTION,
     RESTORE,
+    REVOCATION,
     ROLLBACK,
     Entry,
 )
 from contracts.errors import IntegrityError
+from contracts.verdict import Outcome
 
 FROM_AUDIT = ("bundle_digest", "report_digest", "policy_digest", "outcome")
 """What a promotion takes over from the audit that it rests on."""
 
+KEPT = (
+    *FROM_AUDIT, "version", "ml_owner", "governance", "approver", "reason", "override_until",
+    "restricted_use", "valid_until",
+)  # fmt: skip
+"""What a rollback takes over from the promotion that it goes back to."""
 
-def check_promotions(stored: Iterable[Entry]) -> None:
-    """Check that each promotion rests on the last audit of its version, and on two approvals.
+
+def check_entries(stored: Sequence[Entry], people: People | None) -> None:
+    """Check the entries of a verified trail: who signed them, and that each follows from others.
+
+    Parameters
+    ----------
+    people
+        Public keys of all people; None in a one-person trial.
 
     Raises
     ------
     IntegrityError
-        One rests on no audit, on other bytes or another outcome, or on one person alone.
+        As `audits.ledger.identity.check_identities`, `check_promotions` and
+        `audits.ledger.terms.check_terms`; or an entry has a right hash, but is none that rehabcast
+        writes.
+    EvidenceMissing
+        Entries are signed, and no keys of people were given.
+    """
+    try:
+        check_identities(stored, people)
+        check_promotions(stored)
+        check_terms(stored)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise IntegrityError(
+            f"ledger: an entry cannot be read ({type(error).__name__})", RESTORE
+        ) from error
+
+
+def check_promotions(stored: Iterable[Entry]) -> None:
+    """Check that each change of a champion is one that the gate would have allowed.
+
+    A promotion rests on the last audit of its version, on two approvals, and without a pass on an
+    override; a rollback on an earlier promotion; neither on one from before a revocation of the
+    version. Each change of a model's champion adds 1 to its epoch.
+
+    Raises
+    ------
+    IntegrityError
+        One does not.
     """
     audits: dict[str, Entry] = {}
+    revoked: dict[str, int] = {}
+    epochs: dict[str, int] = {}
     approvals: dict[tuple[str, int, str], set[str]] = {}
     promoted: dict[str, list[dict[str, Any]]] = {}
     for entry in stored:
         details = entry.details()
+        if entry.kind in CHAMPION_CHANGES:
+            _check_epoch(entry, epochs)
         if entry.kind == AUDIT:
             audits[entry.about] = entry
         elif entry.kind == APPROVAL:
             key = (entry.about, details["audit"], details["role"])
             approvals.setdefault(key, set()).add(entry.actor)
         elif entry.kind == PROMOTION:
-            _check_promotion(entry, audits.get(entry.about), approvals)
-            promoted.setdefault(details["champion"]["model"], []).append(details["champion"])
+            _check_promotion(entry, audits.get(entry.about), approvals, revoked)
+            promoted.setdefault(details["champion"]["model"], []).append(
+                details["champion"] | {"sequence": entry.sequence}
+            )
         elif entry.kind == ROLLBACK:
-            _check_rollback(entry, promoted.get(details["champion"]["model"], []))
+            _check_rollback(entry, promoted.get(details["champion"]["model"], []), revoked)
+        elif entry.kind == REVOCATION:
+            revoked[entry.about] = entry.sequence
+
+
+def _check_epoch(entry: Entry, epochs: dict[str, int]) -> None:
+    champion = entry.details()["champion"]
+    if (
+        f"{champion['model']}/{champion['version']}" != entry.about
+        or champion["epoch"] != epochs.get(champion["model"], 0) + 1
+        or (champion["revoked"] is None) is (entry.kind == REVOCATION)
+    ):
+        raise IntegrityError(
+            f"ledger: entry {entry.sequence} does not follow from the champion before", RESTORE
+        )
+    epochs[champion["model"]] = champion["epoch"]
 
 
 def _check_promotion(
-    entry: Entry, audit: Entry | None, approvals: Mapping[tuple[str, int, str], set[str]]
+    entry: Entry,
+    audit: Entry | None,
+    approvals: Mapping[tuple[str, int, str], set[str]],
+    revoked: Mapping[str, int],
 ) -> None:
     champion = entry.details()["champion"]
     audited = {} if audit is None else audit.details()
@@ -55,7 +121,20 @@ def _check_promotion(
         raise IntegrityError(
             f"ledger: the promotion of entry {entry.sequence} has no audit", RESTORE
         )
+    if (champion["outcome"] == Outcome.PASS) is not (champion["approver"] is None) or champion[
+        "outcome"
+    ] == Outcome.BLOCKED:
+        raise IntegrityError(
+            f"ledger: the promotion of entry {entry.sequence} is of an audit that did not pass",
+            RESTORE,
+        )
     sequence = 0 if audit is None else audit.sequence
+    if revoked.get(entry.about, 0) > sequence:
+        raise IntegrityError(
+            f"ledger: the promotion of entry {entry.sequence} is of a version revoked since its"
+            " audit",
+            RESTORE,
+        )
     people = {"ml_owner": Role.ML_OWNER, "governance": Role.GOVERNANCE}
     for name, role in people.items():
         if champion[name] not in approvals.get((entry.about, sequence, role), set()):
@@ -67,16 +146,35 @@ def _check_promotion(
         raise IntegrityError(f"ledger: one person alone approved entry {entry.sequence}", RESTORE)
 
 
-def _check_rollback(entry: Entry, promoted: Sequence[Mapping[str, Any]]) -> None:
+def _check_rollback(
+    entry: Entry, promoted: Sequence[Mapping[str, Any]], revoked: Mapping[str, int]
+) -> None:
     champion = entry.details()["champion"]
-    kept = (*FROM_AUDIT, "version", "ml_owner", "governance", "approver", "restricted_use")
-    if not any(all(earlier[name] == champion[name] for name in kept) for earlier in promoted):
+    revoked_at = revoked.get(entry.about, 0)
+    if not any(
+        all(earlier[name] == champion[name] for name in KEPT) and earlier["sequence"] > revoked_at
+        for earlier in promoted
+    ):
         raise IntegrityError(
-            f"ledger: the rollback of entry {entry.sequence} is to no earlier promotion", RESTORE
+            f"ledger: the rollback of entry {entry.sequence} is to no earlier promotion that still"
+            " stands",
+            RESTORE,
         )
 
 
-def check_champions(stored: Iterable[Entry], rows: Iterable[Mapping[str, Any]]) -> None:
+def recorded_champions(stored: Iterable[Entry]) -> dict[str, dict[str, Any]]:
+    """Return each model's champion as the last change in the trail says it."""
+    recorded: dict[str, dict[str, Any]] = {}
+    for entry in stored:
+        if entry.kind in CHAMPION_CHANGES:
+            champion = entry.details()["champion"] | {"sequence": entry.sequence}
+            recorded[champion["model"]] = champion
+    return recorded
+
+
+def check_champions(
+    recorded: Mapping[str, Mapping[str, Any]], rows: Iterable[Mapping[str, Any]]
+) -> None:
     """Check that each champion is what the last change in the trail says.
 
     Raises
@@ -84,11 +182,6 @@ def check_champions(stored: Iterable[Entry], rows: Iterable[Mapping[str, Any]]) 
     IntegrityError
         One was edited, removed or added without an entry.
     """
-    recorded: dict[str, dict[str, Any]] = {}
-    for entry in stored:
-        if entry.kind in CHAMPION_CHANGES:
-            champion = entry.details()["champion"] | {"sequence": entry.sequence}
-            recorded[champion["model"]] = champion
     stored_rows = {str(row["model"]): dict(row) for row in rows}
     for model in sorted(recorded.keys() | stored_rows.keys()):
         if recorded.get(model) != stored_rows.get(model):

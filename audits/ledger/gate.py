@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from audits.ledger.ledger import Ledger
+from audits.ledger.people import same_person
 from audits.ledger.records import (
     Approval,
     AuditRecord,
     Champion,
     Override,
     Role,
-    same_person,
-    split_version,
 )
 from audits.ledger.trail import utc
 from contracts.errors import PromotionRefused
+from contracts.naming.model_version import split_version
 from contracts.verdict import Outcome, Verdict
 
 MAX_REASONS = 5
@@ -92,6 +92,7 @@ def promote(
         or audit_refusal(audit, now=moment, override=override)
         or missing_approval(audit, ledger.approvals(audit))
         or _revocation(ledger, audit)
+        or _unsigned_override(ledger, override, actor)
     )
     if refusal is not None:
         raise PromotionRefused(f"{model_version}: {refusal.reason}", refusal.what_to_do)
@@ -111,9 +112,12 @@ def roll_back(
         champion was changed in the meantime.
     EvidenceMissing
         There was no such epoch.
+    ContractError
+        The version was promoted in another spelling, such as `arm/01`: promote it again as it is.
     """
     seen_epoch = ledger.epoch(model)
     earlier = ledger.at_epoch(model, to_epoch)
+    split_version(earlier.model_version)
     moment = datetime.fromisoformat(utc(now))
     refusal = _rollback_refusal(ledger, earlier, now=moment)
     if refusal is not None:
@@ -197,6 +201,17 @@ def _revocation(ledger: Ledger, audit: AuditRecord) -> Refusal | None:
         return None
     return Refusal(
         reason="it was revoked after its audit", what_to_do=_audit_again(audit.model_version)
+    )
+
+
+def _unsigned_override(ledger: Ledger, override: Override | None, actor: str) -> Refusal | None:
+    """Where people have keys, who answers for an override signs its promotion."""
+    people = ledger.identities.people
+    if override is None or people is None or same_person(override.approver, actor):
+        return None
+    return Refusal(
+        reason=f"{override.approver} answers for the override, but {actor} promotes",
+        what_to_do=f"have {override.approver} run `rehabcast promote` with their own key",
     )
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -19,11 +20,17 @@ from audits.ledger.audit_entries import (
     append_approval,
     append_audit,
     approvals_of,
-    approver_of,
     freeze_policy,
+    require_approvers,
     require_latest,
 )
-from audits.ledger.consistency import check_anchor, check_champions, check_promotions
+from audits.ledger.consistency import (
+    check_anchor,
+    check_champions,
+    check_entries,
+    recorded_champions,
+)
+from audits.ledger.identity import TRIAL, Identities
 from audits.ledger.promotions import (
     current_champion,
     epoch_of,
@@ -54,13 +61,19 @@ from audits.ledger.trail import (
     utc,
     verified,
 )
-from contracts.errors import EvidenceMissing, PromotionRefused
+from contracts.errors import EvidenceMissing
 from contracts.verdict import Verdict
 from stores.database import reading, write
+from stores.secret_url import SecretUrl
 
 
 class Ledger:
     """Opens the ledger at a database URL, and creates it where there is none.
+
+    Parameters
+    ----------
+    identities
+        How it knows who acts: by people's keys, or, in a one-person trial, not at all.
 
     Raises
     ------
@@ -68,8 +81,8 @@ class Ledger:
         It cannot be opened.
     """
 
-    def __init__(self, url: str) -> None:
-        self.engine = open_database(url)
+    def __init__(self, url: str | SecretUrl, identities: Identities = TRIAL) -> None:
+        self.engine, self.identities = open_database(url), identities
 
     def close(self) -> None:
         """Close the connections to the database."""
@@ -79,8 +92,9 @@ class Ledger:
         """Append the digest of the policy in force, unless it is the last that was appended."""
         write(
             self.engine,
-            lambda connection: freeze_policy(connection, version, digest, actor=actor, now=now),
-        )
+            partial(freeze_policy, version=version, digest=digest, actor=actor, now=now,
+                    identities=self.identities),
+        )  # fmt: skip
 
     def record_audit(
         self,
@@ -100,10 +114,9 @@ class Ledger:
         """
         return write(
             self.engine,
-            lambda connection: append_audit(
-                connection, verdict, report_digest, actor=actor, now=now, valid_until=valid_until
-            ),
-        )
+            partial(append_audit, verdict=verdict, report_digest=report_digest, actor=actor,
+                    now=now, valid_until=valid_until, identities=self.identities),
+        )  # fmt: skip
 
     def latest_audit(
         self, model_version: str, bundle_digest: str | None = None
@@ -119,24 +132,17 @@ class Ledger:
     def approve(
         self, audit: AuditRecord, role: Role, *, person: str, reason: str, now: datetime
     ) -> Approval:
-        """Append a person's approval of an audit's report, which must be the version's last.
-
-        Raises
-        ------
-        ContractError, PromotionRefused
-            As `audit_entries.append_approval`.
-        """
+        """Append a person's approval of an audit's report: `audit_entries.append_approval`."""
         return write(
             self.engine,
-            lambda connection: append_approval(
-                connection, audit, role, person=person, reason=reason, now=now
-            ),
-        )
+            partial(append_approval, audit=audit, role=role, person=person, reason=reason, now=now,
+                    identities=self.identities),
+        )  # fmt: skip
 
     def approvals(self, audit: AuditRecord) -> list[Approval]:
         """Return the approvals of an audit, oldest first."""
         with reading(self.engine) as connection:
-            return approvals_of(connection, audit)
+            return approvals_of(connection, audit, self.identities.people)
 
     def epoch(self, model: str) -> int:
         """Return how often the champion of a model has changed."""
@@ -166,19 +172,13 @@ class Ledger:
 
         def action(connection: sa.Connection) -> Champion:
             require_latest(connection, audit)
-            people = approver_of(approvals_of(connection, audit))
-            if missing := [role for role in Role if role not in people]:
-                raise PromotionRefused(
-                    f"{audit.model_version}: no approval as {missing[0]}",
-                    f"run `rehabcast approve {audit.model_version} --role {missing[0]} --reason"
-                    " TEXT`",
-                )
+            people = require_approvers(connection, audit, self.identities.people)
             champion = new_champion(
                 audit, people, override, epoch=seen_epoch + 1, promoted_at=utc(now)
             )
             return replace_champion(
                 connection, champion, kind=PROMOTION, actor=actor, now=now,
-                details={"audit": audit.sequence},
+                details={"audit": audit.sequence}, identify=self.identities.required(actor),
             )  # fmt: skip
 
         return write(self.engine, action)
@@ -203,6 +203,7 @@ class Ledger:
             return replace_champion(
                 connection, champion, kind=ROLLBACK, actor=actor, now=now,
                 details={"to_epoch": to_epoch, "why": reason.strip()},
+                identify=self.identities.required(actor),
             )  # fmt: skip
 
         return write(self.engine, action)
@@ -231,8 +232,9 @@ class Ledger:
                 )
             champion = replace(serving, epoch=serving.epoch + 1, revoked=reason.strip())
             return replace_champion(
-                connection, champion, kind=REVOCATION, actor=actor, now=now, details={}
-            )
+                connection, champion, kind=REVOCATION, actor=actor, now=now, details={},
+                identify=self.identities.offered(actor),
+            )  # fmt: skip
 
         return write(self.engine, action)
 
@@ -279,7 +281,7 @@ class Ledger:
         Parameters
         ----------
         anchor
-            A state kept elsewhere: the trail must still contain it. Without one, a cut tail is
+            A state kept elsewhere, which the trail must still contain. Without one, a cut tail is
             detected only if a champion rests on it.
 
         Raises
@@ -291,8 +293,8 @@ class Ledger:
         with reading(self.engine) as connection:
             stored = list(verified(entries(connection)))
             rows = connection.execute(sa.select(champion_table)).all()
-        check_promotions(stored)
-        check_champions(stored, [dict(row._mapping) for row in rows])
+        check_entries(stored, self.identities.people)
+        check_champions(recorded_champions(stored), [dict(row._mapping) for row in rows])
         check_anchor(stored, anchor)
         head = stored[-1].hash if stored else ""
         return LedgerState(length=len(stored), head=head)

@@ -9,6 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from audits.ledger.identity import Identify, not_verified
+from audits.ledger.people import same_person
 from audits.ledger.records import Champion, champion_fields, champion_of
 from audits.ledger.storage import champion_table, outbox_table
 from audits.ledger.trail import PROMOTION, ROLLBACK, append, entries_of
@@ -23,14 +25,22 @@ def replace_champion(
     actor: str,
     now: datetime,
     details: Mapping[str, Any],
+    identify: Identify = not_verified,
 ) -> Champion:
     """Replace the champion of the epoch before, and write the change to trail and outbox.
 
     Raises
     ------
     PromotionRefused
-        The champion was changed in the meantime.
+        The champion was changed in the meantime, or one person approved it in both roles.
     """
+    # The database's own constraint compares letters only, as SQL does.
+    if same_person(champion.ml_owner, champion.governance):
+        raise PromotionRefused(
+            f"{champion.model_version}: {champion.ml_owner} and {champion.governance} are one"
+            " person",
+            "have two people approve it",
+        )
     fields = champion_fields(champion)
     del fields["sequence"]  # It is the entry's own, known only once it is appended.
     entry = append(
@@ -40,6 +50,7 @@ def replace_champion(
         actor=actor,
         now=now,
         details={**details, "champion": fields},
+        identify=identify,
     )
     recorded = replace(champion, sequence=entry.sequence)
     if not _swapped(connection, recorded):

@@ -8,8 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from audits.ledger.trail import Entry, utc
+from audits.ledger.people import person_name
+from audits.ledger.trail import IDENTITY, NOT_VERIFIED, Entry, utc
 from contracts.errors import ContractError
+from contracts.naming.model_version import split_version
 from contracts.verdict import Outcome, Verdict
 
 MINIMUM_REASON_LENGTH = 10
@@ -57,7 +59,10 @@ class AuditRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """A person's approval, after reading one audit's report."""
+    """A person's approval, after reading one audit's report.
+
+    `identity` says who vouches for the name: the key that signed it, or that nobody does.
+    """
 
     sequence: int
     model_version: str
@@ -66,6 +71,7 @@ class Approval:
     person: str
     reason: str
     approved_at: datetime
+    identity: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +83,8 @@ class Override:
     Raises
     ------
     ContractError
-        No approver is named, the reason or the use is too short, or the time has no time zone.
+        No approver is named or the name cannot be used, the reason or the use is too short, or the
+        time has no time zone.
     """
 
     approver: str
@@ -88,6 +95,7 @@ class Override:
     def __post_init__(self) -> None:
         if not self.approver.strip():
             raise ContractError("override: it names no approver", "give one with --approver NAME")
+        person_name(self.approver, "override: the approver's name")
         for what, text in (("reason", self.reason), ("restricted-use", self.restricted_use)):
             if len(text.strip()) < MINIMUM_REASON_LENGTH:
                 raise ContractError(
@@ -201,7 +209,14 @@ def approval_of(entry: Entry) -> Approval:
         person=entry.actor,
         reason=details["reason"],
         approved_at=datetime.fromisoformat(entry.time),
+        identity=identity_of(entry),
     )
+
+
+def identity_of(entry: Entry) -> str:
+    """Return in words who vouches for the name of an entry's actor."""
+    identity = entry.details().get(IDENTITY, NOT_VERIFIED)
+    return f"key {identity['key']}" if isinstance(identity, dict) else str(identity)
 
 
 def champion_fields(champion: Champion) -> dict[str, Any]:
@@ -250,7 +265,7 @@ def new_champion(
         outcome=audit.outcome,
         ml_owner=people[Role.ML_OWNER],
         governance=people[Role.GOVERNANCE],
-        approver=None if override is None else override.approver.strip(),
+        approver=None if override is None else person_name(override.approver),
         reason=None if override is None else override.reason.strip(),
         override_until=None if until is None else datetime.fromisoformat(utc(until)),
         restricted_use=None if override is None else override.restricted_use.strip(),
@@ -274,24 +289,3 @@ def require_reason(reason: str) -> None:
             f"ledger: the reason is shorter than {MINIMUM_REASON_LENGTH} characters",
             "write a sentence after --reason",
         )
-
-
-def same_person(one: str, other: str) -> bool:
-    """Return whether two names are the same person's, ignoring case and spacing."""
-    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
-
-
-def split_version(model_version: str) -> tuple[str, str]:
-    """Return the parts of `NAME/N`.
-
-    Raises
-    ------
-    ContractError
-        It is not written as `NAME/N`.
-    """
-    model, _, version = model_version.rpartition("/")
-    if not model or not version:
-        raise ContractError(
-            f"{model_version!r} is not a model version", "write it as NAME/N, such as arm/1"
-        )
-    return model, version

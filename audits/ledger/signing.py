@@ -5,8 +5,11 @@ A signature shows whose key vouches for the bytes; the ledger says what may be d
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
@@ -16,11 +19,19 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from contracts.bundle import REGISTRY_NOTE
 from contracts.errors import EvidenceMissing, IntegrityError
 
 SIGNATURE = ".sig"
 """A signature is kept beside what was signed: `bundle` and `bundle.sig`, `report.json.sig`."""
 
+
+DIFFERENCES = {
+    r"Hash mismatch for '(.*)': Expected": "changed",
+    r"Extra files found in model '.*?': (.*)": "added",
+    r"Missing files in model '.*?': (.*)": "missing",
+}
+"""How model-signing words what differs, and how we do."""
 
 NOT_TRUSTED = "do not use it; make and sign it again from a source that you trust"
 """What to do about bytes that nobody vouches for."""
@@ -58,6 +69,7 @@ def sign(path: Path, signature: Path, private_key: Path) -> None:
 
     try:
         config = signing.Config().use_elliptic_key_signer(private_key=private_key)
+        config.set_hashing_config(_hashing())
         config.sign(path, signature)
     except (OSError, ValueError, TypeError) as error:
         raise EvidenceMissing(
@@ -76,6 +88,10 @@ def verify(path: Path, signature: Path, public_keys: Iterable[Path]) -> Path:
     """
     from model_signing import verifying
 
+    if links := [file.name for file in (path, *path.rglob("*")) if file.is_symlink()]:
+        raise IntegrityError(
+            f"{path.name}: a link instead of a file: {', '.join(sorted(links))}", NOT_TRUSTED
+        )
     keys = sorted(public_keys)
     if not signature.is_file():
         raise IntegrityError(
@@ -90,15 +106,47 @@ def verify(path: Path, signature: Path, public_keys: Iterable[Path]) -> Path:
     for key in keys:
         try:
             config = verifying.Config().use_elliptic_key_verifier(public_key=key)
-            config.verify(path, signature)
+            config.set_hashing_config(_hashing()).verify(path, signature)
         # model-signing does not document what a broken signature raises: anything from a parser's
         # error to cryptography's. Whatever it is, the bytes are not vouched for.
         except Exception as error:
             last_error = error
+            if changes := _changes(str(error), path.name):
+                raise IntegrityError(
+                    f"{path.name}: not what was signed by a trusted key ({key.name}):"
+                    f" {'; '.join(changes)}",
+                    NOT_TRUSTED,
+                ) from error
         else:
             return key
     raise IntegrityError(
-        f"{path.name}: not what was signed by a trusted key: it was changed since, or signed with"
-        f" none of {', '.join(key.name for key in keys)}",
+        f"{path.name}: not what was signed by a trusted key: signed with none of"
+        f" {', '.join(key.name for key in keys)}, or the signature was changed",
         NOT_TRUSTED,
     ) from last_error
+
+
+def _hashing() -> Any:
+    """Return how a folder is hashed: all of it but the note that MLflow's client leaves in it."""
+    from model_signing import hashing
+
+    return hashing.Config().set_ignored_paths(paths=[REGISTRY_NOTE])
+
+
+def _changes(message: str, whole: str) -> list[str]:
+    """Return which files differ, from model-signing's message about a signature that is good.
+
+    Without digests, which help nobody; empty where the message is about something else. A single
+    file is not named by it, so `whole` is its name.
+    """
+    found = message.removeprefix("Signature mismatch: ")
+    try:
+        differences = ast.literal_eval(found) if found != message else []
+    except (SyntaxError, ValueError):
+        return []
+    changed: list[str] = []
+    for difference in map(str, differences):
+        for pattern, what in DIFFERENCES.items():
+            if match := re.match(pattern, difference, re.DOTALL):
+                changed.append(f"{what}: {whole if match.group(1) == '.' else match.group(1)}")
+    return changed

@@ -16,7 +16,8 @@ from alembic.script import ScriptDirectory
 
 from contracts.errors import ServiceUnavailable
 from contracts.verdict import Outcome
-from stores.database import connect, reading, write
+from stores.database import cause_of, connect, reading, write
+from stores.secret_url import SecretUrl
 
 MIGRATIONS = Path(__file__).parent.with_name("migrations")
 
@@ -79,7 +80,7 @@ outbox_table = sa.Table(
 """Changes of the champion not yet sent to the mirror, by the number of their entry."""
 
 
-def open_database(url: str) -> sa.Engine:
+def open_database(url: str | SecretUrl) -> sa.Engine:
     """Open the ledger's database, and bring its tables up to date.
 
     Raises
@@ -89,16 +90,14 @@ def open_database(url: str) -> sa.Engine:
         early development version or by a later rehabcast.
     """
     engine = connect(url)
-    address = engine.url.render_as_string(hide_password=True)
     try:
         if _revision(engine) != _newest():
-            _bring_up_to_date(engine, address)
+            _bring_up_to_date(engine)
     except (sa.exc.DBAPIError, OSError) as error:
-        cause = getattr(error, "orig", None) or error
         raise ServiceUnavailable(
-            f"the ledger {address} cannot be opened: {cause}",
+            f"the ledger cannot be opened: {cause_of(error)}",
             "check REHABCAST_LEDGER_URL, the server and its permissions",
-        ) from error
+        ) from None
     return engine
 
 
@@ -117,14 +116,14 @@ def _revision(engine: sa.Engine) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
-def _bring_up_to_date(engine: sa.Engine, address: str) -> None:
+def _bring_up_to_date(engine: sa.Engine) -> None:
     def migrate(connection: sa.Connection) -> None:
         # Read again in the queue of writers: another may have created the tables meanwhile.
         revision = MigrationContext.configure(connection).get_current_revision()
         if revision is None and sa.inspect(connection).has_table(trail_table.name):
             raise ServiceUnavailable(
-                f"the ledger {address} was written by a development version of rehabcast from"
-                " before migrations, and cannot be read",
+                "the ledger of REHABCAST_LEDGER_URL was written by a development version of"
+                " rehabcast from before migrations, and cannot be read",
                 "move it away (with its mlruns/ folder, which holds its models) or set"
                 " REHABCAST_LEDGER_URL to a new one, then train and audit again",
             )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from audits.ledger.people import person_name
 from audits.ledger.storage import trail_table
 from contracts.digests import record_digest
 from contracts.errors import ContractError, IntegrityError
+from contracts.naming.model_version import version_key
 
 AUDIT, APPROVAL, DRIFT, POLICY = "audit", "approval", "drift", "policy"
 PROMOTION, ROLLBACK, REVOCATION = "promotion", "rollback", "revocation"
@@ -20,7 +22,9 @@ CHAMPION_CHANGES = (PROMOTION, ROLLBACK, REVOCATION)
 """Kinds of entries that change the champion, or leave none."""
 GENESIS_HASH = "0" * 64
 """The previous hash of the first entry."""
-
+IDENTITY, NOT_VERIFIED = "identity", "not verified"
+"""Field of an entry's details that says who vouches for its actor, and its value if nobody does.
+Entries from before there were identities have no such field."""
 
 RESTORE = "restore the ledger from a backup, and find out who changed it"
 """What to do about a broken trail."""
@@ -58,6 +62,15 @@ class Entry:
         details: dict[str, Any] = json.loads(self.payload)
         return details
 
+    def at(self) -> datetime:
+        """Return the time."""
+        return datetime.fromisoformat(self.time)
+
+    @property
+    def is_champion_change(self) -> bool:
+        """True for a promotion, a rollback and a revocation."""
+        return self.kind in CHAMPION_CHANGES
+
 
 def append(
     connection: sa.Connection,
@@ -67,13 +80,20 @@ def append(
     actor: str,
     now: datetime,
     details: Mapping[str, Any],
+    identify: Callable[[Entry], Any] = lambda _: NOT_VERIFIED,
 ) -> Entry:
     """Append an entry, inside the caller's transaction.
+
+    Parameters
+    ----------
+    identify
+        Returns what the entry says about who made it: a signature (`audits.ledger.identity`), or
+        that nobody has verified it.
 
     Raises
     ------
     ContractError
-        Nobody is named as actor, or the time has no time zone.
+        Nobody is named as actor, the name cannot be used, or the time has no time zone.
     """
     if not actor.strip():
         raise ContractError("ledger: an entry needs the name of its author", "set REHABCAST_ACTOR")
@@ -87,12 +107,13 @@ def append(
         time=utc(now),
         kind=kind,
         about=about,
-        actor=actor,
-        payload=json.dumps(details, sort_keys=True, separators=(",", ":"), allow_nan=False),
+        actor=person_name(actor),
+        payload=_canonical(details),
         previous=GENESIS_HASH if last is None else last.hash,
         hash="",
     )
-    entry = replace(unsealed, hash=_hash(unsealed))
+    identified = replace(unsealed, payload=_canonical({**details, IDENTITY: identify(unsealed)}))
+    entry = replace(identified, hash=_hash(identified))
     connection.execute(sa.insert(trail_table).values(asdict(entry)))
     return entry
 
@@ -104,10 +125,10 @@ def entries(connection: sa.Connection) -> Iterator[Entry]:
 
 
 def latest(connection: sa.Connection, *, kind: str, about: str) -> Entry | None:
-    """Return the last entry of a kind about a model version, or None."""
+    """Return the last entry of a kind about a model version, in any spelling of it, or None."""
     row = connection.execute(
         sa.select(trail_table)
-        .where(trail_table.c.kind == kind, trail_table.c.about == about)
+        .where(trail_table.c.kind == kind, trail_table.c.about.in_(_spellings(connection, about)))
         .order_by(trail_table.c.sequence.desc())
         .limit(1)
     ).one_or_none()
@@ -115,10 +136,10 @@ def latest(connection: sa.Connection, *, kind: str, about: str) -> Entry | None:
 
 
 def entries_of(connection: sa.Connection, *, kind: str, about: str | None = None) -> list[Entry]:
-    """Return all entries of a kind, of one model version or of all, oldest first."""
+    """Return all entries of a kind, of one model version (in any spelling) or of all, in order."""
     query = sa.select(trail_table).where(trail_table.c.kind == kind)
     if about is not None:
-        query = query.where(trail_table.c.about == about)
+        query = query.where(trail_table.c.about.in_(_spellings(connection, about)))
     rows = connection.execute(query.order_by(trail_table.c.sequence))
     return [Entry(**row._mapping) for row in rows]
 
@@ -131,7 +152,18 @@ def verified(stored: Iterator[Entry]) -> Iterator[Entry]:
     IntegrityError
         An entry was edited, lost or moved; its sequence number is named.
     """
-    before, last = GENESIS_HASH, 0
+    return verified_after(None, stored)
+
+
+def verified_after(known: Entry | None, stored: Iterator[Entry]) -> Iterator[Entry]:
+    """Return the entries after a known one, as long as each follows from the one before.
+
+    Raises
+    ------
+    IntegrityError
+        As `verified`.
+    """
+    before, last = (GENESIS_HASH, 0) if known is None else (known.hash, known.sequence)
     for entry in stored:
         if entry.sequence != last + 1:
             raise IntegrityError(
@@ -158,6 +190,20 @@ def utc(time: datetime) -> str:
     if time.tzinfo is None:
         raise ContractError(f"ledger: time {time} has no time zone", "give it with a UTC offset")
     return time.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def _spellings(connection: sa.Connection, about: str) -> list[str]:
+    """Return how a model version is written in the trail.
+
+    New entries have the one spelling; a ledger from before that rule may have `arm/01` as well.
+    """
+    written = connection.execute(sa.select(trail_table.c.about).distinct()).scalars()
+    meant = version_key(about)
+    return [spelling for spelling in written if version_key(spelling) == meant]
+
+
+def _canonical(details: Mapping[str, Any]) -> str:
+    return json.dumps(details, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def _hash(entry: Entry) -> str:

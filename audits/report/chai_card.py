@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from audits.measure.metrics import Metric
+from audits.report.characters import visible
 from audits.report.content import Report
 from audits.report.crosswalk import NOT_AVAILABLE
 from audits.report.governance import LIMITS
@@ -40,7 +41,7 @@ def _append(parent: ElementTree.Element, tree: Tree) -> None:
             if isinstance(item, dict):
                 _append(child, item)
             else:
-                child.text = str(item)
+                child.text = visible(str(item))
 
 
 def _card(report: Report) -> Tree:

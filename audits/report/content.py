@@ -89,6 +89,8 @@ class Report(_Strict):
         Every metric of every group, and the metrics that the table has no columns for.
     label_sensitivity
         What biased labels could hide.
+    names_verified
+        Whether people sign approvals with their own keys; else names are as somebody typed them.
     """
 
     format: Literal["rehabcast-audit-report/1"] = "rehabcast-audit-report/1"
@@ -103,6 +105,7 @@ class Report(_Strict):
     performance: tuple[Performance, ...]
     unavailable: tuple[str, ...]
     label_sensitivity: tuple[LabelSensitivity, ...]
+    names_verified: bool = False
 
 
 def compose(
@@ -113,6 +116,7 @@ def compose(
     *,
     made_at: str,
     valid_until: str,
+    names_verified: bool = False,
 ) -> Report:
     """Put a report together; for a table that broke its contract it holds the verdict alone."""
     table = rows_of(predictions, CANDIDATE) if MODEL in predictions.columns else pd.DataFrame()
@@ -133,6 +137,7 @@ def compose(
         label_sensitivity=suppress_in_sensitivity(label_sensitivity(table, policy))
         if scored
         else (),
+        names_verified=names_verified,
     )
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -19,11 +21,19 @@ from audits.judging.units import ScoreUnit, in_unit
 from audits.judging.wording import group_in_words
 from audits.measure.metric_definitions import Unit
 from audits.measure.metrics import Metric
+from audits.report.characters import FAMILY, drawable
 from audits.report.content import Report, over_all_horizons
 from audits.report.document import Figure
 
 BLUE, GREY, VERMILION = "#0072B2", "#555555", "#D55E00"
 STATED_COVERAGE = 0.8
+LABEL_WIDTH, LABEL_LINES = 36, 3
+
+STYLE: dict[Any, Any] = {
+    "font.size": 9, "font.family": FAMILY, "svg.fonttype": "path",
+    # A dollar sign in a label is no formula.
+    "text.parse_math": False,
+}  # fmt: skip
 
 
 def draw(report: Report, folder: Path) -> tuple[Figure, ...]:
@@ -60,20 +70,27 @@ def draw(report: Report, folder: Path) -> tuple[Figure, ...]:
 def _draw(
     rows: Sequence[list[Performance]], metrics: Sequence[Metric], path: Path, unit: ScoreUnit
 ) -> None:
-    height = 0.9 + 0.24 * len(rows[0])
-    with mpl.rc_context({"svg.hashsalt": path.name, "font.size": 9, "svg.fonttype": "path"}):
+    labels = [_label(row) for row in rows[0]]
+    lines = max(label.count("\n") + 1 for label in labels)
+    height = 0.9 + 0.24 * len(labels) * lines
+    with mpl.rc_context(STYLE | {"svg.hashsalt": path.name}):
         canvas = Canvas(figsize=(7.2, height), layout="constrained")
         panels = canvas.subplots(1, len(rows), sharey=True, squeeze=False)[0]
         for panel, metric_rows, metric in zip(panels, rows, metrics, strict=True):
             _panel(panel, metric_rows, metric, unit)
-        labels = [group_in_words(row.axis, row.group) for row in rows[0]]
-        counts = ["" if r.subjects is None else f" (n = {r.subjects})" for r in rows[0]]
-        panels[0].set_yticks(
-            range(len(labels)), [a + b for a, b in zip(labels, counts, strict=True)]
-        )
+        panels[0].set_yticks(range(len(labels)), labels)
         # Text sets no axis limits: a hidden last group would be drawn on the axis.
         panels[0].set_ylim(len(labels) - 0.5, -0.5)
         canvas.savefig(path, metadata={"Date": None})
+
+
+def _label(row: Performance) -> str:
+    """Return a group's name and size; of a very long name the first lines, `alt` has it all."""
+    name = wrap(
+        drawable(group_in_words(row.axis, row.group)), LABEL_WIDTH, max_lines=LABEL_LINES,
+        placeholder=" …",
+    )  # fmt: skip
+    return "\n".join(name) + ("" if row.subjects is None else f" (n = {row.subjects})")
 
 
 def _panel(panel: Axes, rows: list[Performance], metric: Metric, unit: ScoreUnit) -> None:
@@ -94,7 +111,7 @@ def _panel(panel: Axes, rows: list[Performance], metric: Metric, unit: ScoreUnit
             panel.plot([row.low, row.high], [line, line], color=BLUE, linewidth=2)
         panel.plot(row.value, line, "o", color=BLUE, markersize=5)
     counts = metric.definition.unit
-    panel.set_xlabel(f"{metric}, {unit.name}" if counts is Unit.POINTS else metric.value)
+    panel.set_xlabel(drawable(f"{metric}, {unit.name}" if counts is Unit.POINTS else metric.value))
     if counts is Unit.SHARE:
         panel.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0, symbol=" %"))
     panel.grid(axis="x", color="#dddddd", linewidth=0.6)

@@ -73,6 +73,12 @@ LIMITS = (
     " never included are not counted in any number here.",
 )
 
+SIGNED = "Approvals are entered with each person's own key, which the ledger verifies."
+NOT_VERIFIED = (
+    "Names are not verified here: this is a one-person trial. Whoever enters an approval may enter"
+    " any name, and the ledger says so."
+)
+
 
 def governance_edition(report: Report, figures: tuple[Figure, ...]) -> Document:
     """Return the governance edition of a report."""
@@ -100,6 +106,7 @@ def governance_edition(report: Report, figures: tuple[Figure, ...]) -> Document:
                 " only once it has been entered:"
                 f" rehabcast approve {verdict.model_version} --role ROLE --reason TEXT."
             ),
+            Paragraph(text=SIGNED if report.names_verified else NOT_VERIFIED),
             SignOff(roles=("ML owner", "Governance")),
         ),
     )

@@ -12,7 +12,9 @@ from audits.judging.mitigation import MethodResult
 from audits.judging.units import ScoreUnit, in_unit
 from audits.measure.intervals import Interval
 from audits.measure.metrics import Measure
+from audits.report.characters import drawable
 from audits.report.document import Document, Figure, Notice, Paragraph, Table
+from audits.report.figures import STYLE
 from contracts.mitigation import NEED_TRAINING
 
 FILE = "mitigation.svg"
@@ -113,7 +115,7 @@ def _with_interval(
 def _draw(results: Sequence[MethodResult], path: Path) -> None:
     measures = list(dict.fromkeys(result.measure for result in results))
     methods = list(dict.fromkeys(result.method for result in results))
-    with mpl.rc_context({"svg.hashsalt": path.name, "font.size": 8, "svg.fonttype": "path"}):
+    with mpl.rc_context(STYLE | {"svg.hashsalt": path.name, "font.size": 8}):
         canvas = Canvas(figsize=(3.2 * len(measures), 3.6), layout="constrained")
         panels = canvas.subplots(1, len(measures), squeeze=False)[0]
         for panel, measure in zip(panels, measures, strict=True):
@@ -125,9 +127,9 @@ def _draw(results: Sequence[MethodResult], path: Path) -> None:
                     panel.plot([result.overall] * 2, ends, color=colour, linewidth=1)
                 panel.plot(
                     result.overall, result.gap, MARKERS[number % len(MARKERS)], color=colour,
-                    label=result.method,
+                    label=drawable(result.method),
                 )  # fmt: skip
-            panel.set_title(measure.name, fontsize=8)
+            panel.set_title(drawable(measure.name), fontsize=8)
             panel.set_xlabel("everyone")
             panel.grid(color="#dddddd", linewidth=0.6)
         panels[0].set_ylabel("gap between groups")

@@ -45,8 +45,6 @@ sedentary limit at the wrist (45 mg, Hildebrand 2017). Both wrists have the same
 USE_COUNTS = 2.0
 """Counts a second from which an arm is in use (Uswatte 2000, Bailey 2015)."""
 
-PLAUSIBLE_HEART_RATE = (25.0, 220.0)
-
 
 def minutes_of(signal: Signal, *, file: str = "", piece: int = 0) -> pd.DataFrame:
     """Reduce one signal, or a piece of one, to parts of minutes; empty for what has no minutes.
@@ -152,8 +150,7 @@ def _counts(signal: Signal, order: NDArray[np.int64], start_M: NDArray[np.int64]
     used_N = np.where(values_N >= USE_COUNTS * epoch_s, epoch_s, 0.0)
     return pd.DataFrame(
         {
-            # Of an epoch longer than a minute the rate is kept: counts per minute.
-            "counts": np.add.reduceat(values_N, start_M) * min(1.0, 60.0 / epoch_s),
+            "counts": np.add.reduceat(values_N, start_M),
             "use_of_counts_s": np.add.reduceat(used_N, start_M),
         }
     )
@@ -167,9 +164,7 @@ def _steps(signal: Signal, order: NDArray[np.int64], start_M: NDArray[np.int64])
 def _heart_rate(
     signal: Signal, order: NDArray[np.int64], start_M: NDArray[np.int64]
 ) -> pd.DataFrame:
-    rate_N = signal.values_NC[order, 0]
-    low, high = PLAUSIBLE_HEART_RATE
-    total_M, count_M = _sums(np.where((rate_N >= low) & (rate_N <= high), rate_N, np.nan), start_M)
+    total_M, count_M = _sums(signal.values_NC[order, 0], start_M)
     return pd.DataFrame({"heart_sum": total_M, "heart_n": count_M})
 
 

@@ -12,11 +12,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from contracts.cohort import CODE, NUMBER, TIME
-from features.biomarkers.epochs import PLAUSIBLE_HEART_RATE
 from features.biomarkers.overlaps import SAMPLES, each_moment_once
+from features.biomarkers.plausible_samples import PLAUSIBLE_INTERVAL_MS
 from features.recording import Quantity, Signal
 
-PLAUSIBLE_MS = (300.0, 2000.0)
 LARGEST_CHANGE = 0.20
 """Malik 1989: an interval more than 20 % off the last good one is not a normal beat."""
 
@@ -42,7 +41,7 @@ RECOVERY, RESERVE = "REHABCAST//HEART_RATE_RECOVERY", "REHABCAST//HEART_RATE_RES
 
 def normal_beats(interval_N: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return which intervals (ms) are normal beats."""
-    low, high = PLAUSIBLE_MS
+    low, high = PLAUSIBLE_INTERVAL_MS
     good = (interval_N >= low) & (interval_N <= high)
     last = float("nan")
     for n in np.flatnonzero(good):
@@ -80,7 +79,7 @@ def samples_of(signal: Signal) -> pd.DataFrame:
     keys = {name: str(getattr(signal, name)) for name in SAMPLE_COLUMNS[:3]}
     table = pd.DataFrame({**keys, TIME: signal.time_N, "value": signal.values_NC[:, 0]})
     if session:
-        table = table[table["value"].between(*PLAUSIBLE_HEART_RATE)]
+        table = table[table["value"].notna()]
     return table.astype(dict.fromkeys(keys, "category"))
 
 

@@ -133,6 +133,36 @@ def _finished(joined: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns=_INTERNAL, errors="ignore")
 
 
+def at_one_place(subject: str, minutes: pd.DataFrame) -> list[Problem]:
+    """Return placements at which two devices recorded movement at the same time.
+
+    One person has one left wrist: most often a map calls both wrists so.
+
+    Parameters
+    ----------
+    minutes
+        Rows of one subject, with `worn`.
+    """
+    movement = [name for name in ("n", "counts") if name in minutes]
+    moving = minutes["worn"].fillna(True).astype(bool)
+    moving &= minutes[movement].notna().any(axis=1) if movement else False
+    rows = minutes[moving]
+    twice = rows[rows.duplicated(["placement", "time"], keep=False)]
+    return [
+        Problem(
+            file="*",
+            row=None,
+            field="placement",
+            found=f"{subject!r} wore {' and '.join(sorted(map(str, own['device'].unique())))} at"
+            f" the same place ({place}) at the same time, first at"
+            f" {own['time'].min():%Y-%m-%d %H:%M}; one speaks for each minute",
+            advice="check the placement of both, and declare in the map where each was worn",
+            cause="two devices at one place at the same time",
+        )
+        for place, own in twice.groupby("placement", sort=True)
+    ]
+
+
 _TOGETHER = (
     ("n", "enmo_sum", "mad_sum"), ("counts",), ("steps",), ("heart_rate",), ("use_s",),
     ("standing", "sitting", "lying", "rises"), ("asleep",),
@@ -140,7 +170,7 @@ _TOGETHER = (
 """Columns of one quantity, once wear and sleep are judged."""
 
 
-def by_one_device(minutes: pd.DataFrame) -> pd.DataFrame:
+def one_device_a_place(minutes: pd.DataFrame) -> pd.DataFrame:
     """Let one of several devices that are worn at one placement in a minute speak for it.
 
     Two devices on one wrist don't sleep twice. For each quantity the device counts that measured it

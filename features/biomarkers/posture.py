@@ -96,7 +96,7 @@ def axis(name: str) -> NDArray[np.float64]:
     return vector
 
 
-def by_one_device(minutes: pd.DataFrame) -> pd.DataFrame:
+def of_one_device(minutes: pd.DataFrame) -> pd.DataFrame:
     """Take posture from one device per subject; a trunk decides whether a seated thigh is lying.
 
     Parameters

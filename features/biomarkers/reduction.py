@@ -20,16 +20,20 @@ from features.biomarkers.device_clock import JumpKind
 from features.biomarkers.epochs import minutes_of
 from features.biomarkers.minute_parts import join_minutes
 from features.biomarkers.overlaps import SAMPLES
-from features.measurements.plausible import SHIFTED
+from features.biomarkers.plausible_samples import (
+    DEVICE_CLOCK,
+    by_minutes,
+    plausible_values,
+    plausibly_dated,
+    plausibly_dated_records,
+)
+from features.measurements.device_clocks import DeviceClock
 from features.measurements.records import records
-from features.measurements.wall_clock import EARLIEST, latest_possible
 from features.recording import Collected, Quantity, Reading, Signal, SourceFile, problem
 
 CLOCK_CHANGE = "REHABCAST//CLOCK_CHANGE"
 EVENLY_SAMPLED = {Quantity.ACCELERATION, Quantity.COUNTS}
 """Quantities that are sampled without a pause: a jump in their times is a jump of the clock."""
-
-DEVICE_CLOCK = "check the clock of the device"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +70,23 @@ def reduce_reading(
         Heights in m by subject label; gait speed needs them.
     axes
         How the device is oriented; posture needs it.
+
+    Raises
+    ------
+    SourceUnreadable
+        Its epochs are longer than what can be reduced.
     """
     collected.dropped += reading.dropped
     if reading.records is not None and len(reading.records):
-        collected.records.append(reading.records)
+        stated, undated = plausibly_dated_records(file, reading.records, reading.clock)
+        collected.dropped += undated
+        collected.records.append(stated)
     for signal in reading.signals:
-        dated = _on_one_clock(file, signal, collected)
+        dated = _on_one_clock(file, signal, reading.clock, collected)
         if len(dated):
-            _reduce(file, dated, collected, heights.get(dated.subject_label), axes)
+            sound, impossible = plausible_values(file, by_minutes(file, dated))
+            collected.dropped += impossible
+            _reduce(file, sound, collected, heights.get(sound.subject_label), axes)
 
 
 def _reduce(
@@ -147,11 +160,14 @@ def _posture(
         collected.dropped.append(problem(file, where, error.reason, error.what_to_do))
 
 
-def _on_one_clock(file: SourceFile, signal: Signal, collected: Collected) -> Signal:
+def _on_one_clock(
+    file: SourceFile, signal: Signal, clock: DeviceClock, collected: Collected
+) -> Signal:
     """Leave out what can't be dated and what is repeated; record each change of the clock."""
     if not len(signal):
         return signal
-    signal = _plausibly_dated(file, signal, collected)
+    signal, undated = plausibly_dated(file, signal, clock)
+    collected.dropped += undated
     steady = len(signal) < 2 or (np.diff(signal.time_N) > np.timedelta64(0)).all()
     if signal.quantity not in EVENLY_SAMPLED:
         # Two beats may have the same second; anything else is measured once at a time.
@@ -174,28 +190,6 @@ def _on_one_clock(file: SourceFile, signal: Signal, collected: Collected) -> Sig
             problem(file, str(signal.quantity), f"{left_out} were left out", DEVICE_CLOCK)
         )
     return _sorted(signal, kept)
-
-
-def _plausibly_dated(file: SourceFile, signal: Signal, collected: Collected) -> Signal:
-    """Leave out samples from before 1990 and from the future: the device lost its date."""
-    low, high = np.datetime64(EARLIEST, "ns"), np.datetime64(latest_possible(), "ns")
-    if file.dates_shifted:
-        low, high = np.datetime64("1678", "ns"), np.datetime64("2262", "ns")
-    first, last = signal.time_N.min(), signal.time_N.max()
-    if first >= low and last < high:  # False where a time is missing.
-        return signal
-    good_N = (signal.time_N >= low) & (signal.time_N < high)
-    bad = signal.time_N[~good_N]
-    known = bad[~np.isnat(bad)]
-    years = f", the first of {str(known[0])[:10]}" if len(known) else ""
-    found = f"{len(bad)} sample(s) without a date, from before 1990 or from the future{years}"
-    collected.dropped.append(
-        problem(
-            file, str(signal.quantity), f"{found}, were left out",
-            f"{DEVICE_CLOCK}, or {SHIFTED}", cause="impossible dates of samples",
-        )
-    )  # fmt: skip
-    return replace(signal, time_N=signal.time_N[good_N], values_NC=signal.values_NC[good_N])
 
 
 def _sorted(signal: Signal, kept: np.ndarray) -> Signal:

@@ -12,7 +12,6 @@ import meds
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from flexible_schema import SchemaValidationError
 
 from contracts.cohort import (
     CODE,
@@ -31,7 +30,6 @@ from features.cohort.data_file import (
     EVENT_SCHEMA,
     clock_notes,
     read_events,
-    unreadable,
     write_events,
 )
 from features.cohort.file_checks import check_file, in_two_files
@@ -42,6 +40,7 @@ from features.cohort.metadata import (
     read_provenance,
     write_metadata,
 )
+from features.cohort.stored import faults_as_problems
 
 DATA_FILE = f"{meds.data_subdirectory}/0.parquet"
 IMPORT_REPORT = "metadata/import.json"
@@ -131,7 +130,8 @@ def read_cohort(folder: Path) -> Cohort:
         Unreadable or missing files, a wrong schema, a subject in two files or out of order, or
         any broken promise of `contracts.cohort`.
     """
-    files = sorted((folder / meds.data_subdirectory).rglob("*.parquet"))
+    found = (folder / meds.data_subdirectory).rglob("*.parquet")
+    files = sorted(file for file in found if not file.is_dir())
     if not files:
         problem = Problem(
             file=f"{folder}/{meds.data_subdirectory}",
@@ -147,11 +147,11 @@ def read_cohort(folder: Path) -> Cohort:
     notes: list[Problem] = []
     for file in files:
         name = str(file.relative_to(folder))
-        try:
+        with faults_as_problems(name, folder, problems):
             parts[name] = read_events(file)
             notes += clock_notes(file, name)
-        except (pa.ArrowException, OSError, SchemaValidationError, ValueError) as error:
-            problems.append(unreadable(name, error))
+    if not problems and not any(map(len, parts.values())):
+        problems.append(_no_event())
     if problems:
         raise CohortInvalid(problems)
     for name, part in parts.items():
@@ -170,6 +170,16 @@ def read_cohort(folder: Path) -> Cohort:
         digest=folder_digest(folder / meds.data_subdirectory),
         labels=labels,
         notes=tuple(notes),
+    )
+
+
+def _no_event() -> Problem:
+    return Problem(
+        file=meds.data_subdirectory,
+        row=None,
+        field="*",
+        found="it holds no event of anybody",
+        advice="import the cohort again, or restore its files",
     )
 
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from contracts.cohort import CODE, COLUMNS, SUBJECT, TEXT, TIME
 from contracts.errors import Problem
+from features.cohort.stored import read_stored
 
 EVENT_SCHEMA = pa.schema(
     zip(
@@ -28,7 +29,8 @@ UTC_ZONES = frozenset({"UTC", "Etc/UTC", "+00:00", "Z", "GMT"})
 def write_events(events: pa.Table, file: Path) -> None:
     """Write one data file of a draft cohort: `EVENT_SCHEMA`, sorted as `read_cohort` expects."""
     meds.DataSchema.validate(events)
-    pq.write_table(events, file)
+    # With its checksums a flipped bit is a damaged file and not another value.
+    pq.write_table(events, file, write_page_checksum=True)
 
 
 def read_events(file: Path) -> pd.DataFrame:
@@ -42,7 +44,9 @@ def read_events(file: Path) -> pd.DataFrame:
         Subjects that are no whole numbers, or times that are no timestamps: turned into them, `01`
         would become 1, and a time with an offset another time.
     """
-    stored = pq.read_table(file, read_dictionary=[CODE])
+    stored = read_stored(file, read_dictionary=[CODE])
+    if missing := [name for name in COLUMNS if name not in stored.column_names]:
+        raise ValueError(f"no column {', '.join(missing)}")
     kinds = {field.name: field.type for field in stored.schema}
     if SUBJECT in kinds and not pa.types.is_integer(kinds[SUBJECT]):
         raise ValueError(f"{SUBJECT} is {kinds[SUBJECT]}, expected whole numbers (int64)")
@@ -69,13 +73,3 @@ def clock_notes(file: Path, name: str) -> list[Problem]:
     found = "its times are in UTC, so its days are days in UTC and not of the wearer's wall clock"
     advice = "write them as times of the wall clock without a zone, or with the wearer's zone"
     return [Problem(file=name, row=None, field=TIME, found=found, advice=advice)]
-
-
-def unreadable(name: str, error: Exception) -> Problem:
-    """Return why a data file can't be read as a problem."""
-    found, advice = (
-        (f"cannot be read as Parquet ({error})", "export it again")
-        if isinstance(error, pa.ArrowException | OSError)
-        else (f"not the MEDS data schema ({error})", "write it with the columns and types of MEDS")
-    )
-    return Problem(file=name, row=None, field="*", found=found, advice=advice)

@@ -71,7 +71,8 @@ def is_sound(events: pd.DataFrame, *, dates_shifted: bool = False) -> bool:
     timed_N = events[TIME].notna().to_numpy()
     if (fact_K[code_N] == timed_N).any():
         return False
-    if not dates_shifted and any(wrong.any() for wrong in is_impossible_date(events[TIME])):
+    impossible = is_impossible_date(events[TIME], dates_shifted=dates_shifted)
+    if any(wrong.any() for wrong in impossible):
         return False
     low_K, high_K = (
         np.array([getattr(e, end) if e is not None and e.is_numeric else np.nan for e in entries])

@@ -11,8 +11,7 @@ import meds
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from flexible_schema import SchemaValidationError
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from contracts.cohort import (
     CODE,
@@ -24,15 +23,22 @@ from contracts.cohort import (
 )
 from contracts.errors import CohortInvalid, Problem
 from contracts.vocabulary import vocabulary
+from features.cohort.stored import (
+    FAULTS,
+    damaged,
+    faults_as_problems,
+    read_object,
+    read_stored,
+)
 
 SUBJECTS_SCHEMA = pa.schema([(SUBJECT, pa.int64()), (SUBJECT_LABEL, pa.string())])
 PROVENANCE_KEYS = frozenset(Provenance.__dataclass_fields__)
-AS_WRITTEN = "import the cohort again, or restore the file"
 
 
 def write_metadata(provenance: Provenance, labels: Mapping[int, str], draft: Path) -> None:
     """Write the metadata of a draft whose data files are there already."""
-    pq.write_table(code_table(_codes_in(draft)), draft / meds.code_metadata_filepath)
+    codes = code_table(_codes_in(draft))
+    pq.write_table(codes, draft / meds.code_metadata_filepath, write_page_checksum=True)
     dataset = meds.DatasetMetadataSchema(
         dataset_name=provenance.name, etl_name="rehabcast", meds_version=meds.__version__
     )
@@ -44,7 +50,7 @@ def write_metadata(provenance: Provenance, labels: Mapping[int, str], draft: Pat
             [[number for number, _ in ordered], [label for _, label in ordered]],
             schema=SUBJECTS_SCHEMA,
         )
-        pq.write_table(table, draft / SUBJECTS_FILE)
+        pq.write_table(table, draft / SUBJECTS_FILE, write_page_checksum=True)
 
 
 def code_table(codes: Iterable[str]) -> pa.Table:
@@ -79,19 +85,20 @@ def check_metadata(folder: Path) -> list[Problem]:
     codes, dataset = (
         folder / name for name in (meds.code_metadata_filepath, meds.dataset_metadata_filepath)
     )
-    if codes.exists():
-        try:
-            table = pq.read_table(codes)
+    if _is_there(codes):
+        with faults_as_problems(meds.code_metadata_filepath, folder, problems):
+            table = read_stored(codes)
             meds.CodeMetadataSchema.align(table)
             problems += _other_units(table)
-        except (pa.ArrowException, OSError, SchemaValidationError, ValueError) as error:
-            problems.append(_damaged(meds.code_metadata_filepath, error))
-    if dataset.exists():
-        try:
-            meds.DatasetMetadataSchema.validate(json.loads(dataset.read_text("utf-8")))
-        except (OSError, SchemaValidationError, TypeError, ValueError) as error:
-            problems.append(_damaged(meds.dataset_metadata_filepath, error))
+    if _is_there(dataset):
+        with faults_as_problems(meds.dataset_metadata_filepath, folder, problems):
+            meds.DatasetMetadataSchema.validate(read_object(dataset))
     return problems
+
+
+def _is_there(file: Path) -> bool:
+    """Return whether there is a file, also one that is only a link to nothing."""
+    return file.exists() or file.is_symlink()
 
 
 def _other_units(table: pa.Table) -> list[Problem]:
@@ -121,18 +128,19 @@ def read_labels(folder: Path) -> dict[int, str]:
         The file is damaged, or two people share a number or an identifier.
     """
     file = folder / SUBJECTS_FILE
-    if not file.exists():
+    if not _is_there(file):
         return {}
-    try:
-        table = pq.read_table(file)
+    problems: list[Problem] = []
+    with faults_as_problems(SUBJECTS_FILE, folder, problems):
+        table = read_stored(file)
         names = {field.name: field.type for field in table.schema}
         if not pa.types.is_integer(names.get(SUBJECT, pa.null())):
             raise ValueError(f"no column {SUBJECT} of whole numbers")
         if not _is_text(names.get(SUBJECT_LABEL, pa.null())):
             raise ValueError(f"no column {SUBJECT_LABEL} of text")
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise CohortInvalid([_damaged(SUBJECTS_FILE, error)]) from error
-    numbers, labels = table[SUBJECT].to_pylist(), table[SUBJECT_LABEL].to_pylist()
+        numbers, labels = table[SUBJECT].to_pylist(), table[SUBJECT_LABEL].to_pylist()
+    if problems:
+        raise CohortInvalid(problems)
     problems = [
         _about_labels(f"{value!r} stands {what}", row)
         for row, value, what in (
@@ -199,26 +207,14 @@ def read_provenance(folder: Path) -> Provenance:
         The file is damaged.
     """
     file = folder / PROVENANCE_FILE
-    if not file.exists():
+    if not _is_there(file):
         return Provenance(name=folder.name, source="MEDS folder", simulated=False)
     try:
-        record = json.loads(file.read_text("utf-8"))
-        if not isinstance(record, dict):
-            raise TypeError("it is not an object")
+        record = read_object(file)
         if unknown := sorted(set(record) - PROVENANCE_KEYS):
             raise ValueError(f"unknown key {', '.join(unknown)}")
         if unsaid := sorted({"name", "source", "simulated"} - set(record)):
             raise ValueError(f"no {', '.join(unsaid)}")
         return TypeAdapter(Provenance).validate_json(json.dumps(record), strict=True)
-    except (OSError, ValueError, TypeError, ValidationError) as error:
-        raise CohortInvalid([_damaged(PROVENANCE_FILE, error)]) from error
-
-
-def _damaged(name: str, error: Exception) -> Problem:
-    return Problem(
-        file=name,
-        row=None,
-        field="*",
-        found=f"not what a cohort holds there ({error})",
-        advice=AS_WRITTEN,
-    )
+    except FAULTS as error:
+        raise CohortInvalid([damaged(PROVENANCE_FILE, error, folder)]) from error

@@ -20,13 +20,15 @@ from contracts.errors import Problem
 from contracts.vocabulary import vocabulary
 from features.biomarkers import posture, sleep, therapy, wear
 from features.biomarkers.heart import reserves
-from features.biomarkers.minute_parts import by_one_device
+from features.biomarkers.minute_parts import at_one_place, one_device_a_place
 from features.biomarkers.reduction import whole_subject
 from features.extract import DAYS_FOLDER, extract_locally, read_days
+from features.importing.beats import reduce_beats
 from features.importing.dates import DEVICE_CHANGE, cut_at_death, dated
 from features.importing.import_map import ImportMap
 from features.importing.people import PeopleTable, matched_people
 from features.measurements.identity import of_somebody, similar_problems, subject_numbers
+from features.measurements.lookups import looked_up
 from features.measurements.people import onset_problem
 from features.measurements.reconcile import reconcile
 from features.measurements.records import SUBJECT_LABEL, records
@@ -68,6 +70,7 @@ def assemble(
     vocabulary's ranges or lies before the onset is left out and stands in `collected.dropped`.
     """
     rules = RuleCounts()
+    reduce_beats(collected, dates_shifted=import_map.dates_shifted)
     matched, unmatched = matched_people(people, _recorded(collected))
     collected.dropped += [*people.problems, *unmatched]
     decided = reconcile([*collected.records, matched], dates_shifted=import_map.dates_shifted)
@@ -87,7 +90,10 @@ def assemble(
         whole = whole_subject(collected, subject)
         collected.dropped += whole.problems
         if len(whole.minutes):
-            minutes, changes = _minutes(subject, whole.minutes, arms.get(subject, ""), rules)
+            minutes, changes, rivals = _minutes(
+                subject, whole.minutes, arms.get(subject, ""), rules
+            )
+            collected.dropped += rivals
             write_minutes(minutes.assign(**{SUBJECT: ids[subject]}), draft)
             tables += [changes, most_worn_maker(subject, minutes)]
         tables.append(whole.days.assign(**{SUBJECT_LABEL: subject, TEXT: None}))
@@ -99,7 +105,7 @@ def assemble(
     events = reserves(events)
     if len(events):
         events, excluded = plausible_events(events)
-        collected.dropped += [values.as_problem() for values in excluded]
+        collected.dropped += [values.as_problem(names) for values in excluded]
         for values in excluded:
             name = vocabulary()[values.code].name
             rules.count(f"{name} {values.reason}: left out", values.values)
@@ -112,7 +118,7 @@ def _numbered(tables: list[pd.DataFrame], days: pd.DataFrame, ids: dict[str, int
     What is computed from a recording counts before what a source reports of the same day.
     """
     events = pd.concat(tables, ignore_index=True)
-    events[SUBJECT] = events[SUBJECT_LABEL].map(ids)
+    events[SUBJECT] = looked_up(events[SUBJECT_LABEL], ids, "int64", -1)
     if len(days):
         events = pd.concat([days, events], ignore_index=True)
     # Beside an empty table ids would become objects, or floats that are not exact.
@@ -127,7 +133,7 @@ def _recorded(collected: Collected) -> set[str]:
 
 def _minutes(
     subject: str, joined: pd.DataFrame, wrist: str, rules: RuleCounts
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, pd.DataFrame, list[Problem]]:
     """Judge wear and sleep of each device, choose the main one, and find exchanged devices."""
     tables = []
     for _, rows in joined.groupby(["placement", "device"], sort=True):
@@ -139,8 +145,9 @@ def _minutes(
         )
         slept = sleep.asleep(judged) if flags is not None else None
         tables.append(judged.assign(asleep=slept))
-    minutes = by_one_device(pd.concat(tables, ignore_index=True))
-    minutes = posture.by_one_device(minutes)
+    everything = pd.concat(tables, ignore_index=True)
+    problems = at_one_place(subject, everything)
+    minutes = posture.of_one_device(one_device_a_place(everything))
     worn = minutes.assign(worn=minutes["worn"].fillna(False).astype(bool))
     best = worn.groupby("placement")["worn"].sum().sort_index().idxmax()
     minutes["main"] = minutes["placement"] == best
@@ -152,7 +159,7 @@ def _minutes(
         minutes["mad_mg"] = 1000 * minutes["mad_sum"] / minutes["n"]
     changes = _exchanged(subject, minutes)
     rules.count("wearable exchanged for another at the same placement", len(changes))
-    return minutes, changes
+    return minutes, changes, problems
 
 
 def affected_wrists(known: pd.DataFrame) -> dict[str, str]:

@@ -13,7 +13,8 @@ from contracts.errors import ContractError, Problem, SourceUnreadable
 from features.biomarkers import intensity, range_of_motion
 from features.biomarkers.reduction import reduce_reading
 from features.importing.import_map import ImportMap
-from features.measurements.records import AMOUNT, Amount
+from features.measurements.identity import names_part_of
+from features.measurements.records import AMOUNT, SUBJECT_LABEL, Amount
 from features.recording import Collected, Quantity, Signal, SourceFile, problem
 from features.sources import formats
 from features.sources.signal_tables import read_signals
@@ -49,18 +50,21 @@ def source_files(
         raise ContractError(
             f"{source}: contains no files", "name a file or a folder with a folder per subject"
         )
-    return files, notes + _unused_placements(files, import_map)
+    return files, notes + _unused_patterns(files, import_map)
 
 
-def _unused_placements(files: list[SourceFile], import_map: ImportMap) -> list[Problem]:
-    unused = import_map.unused_placements([file.name for file in files])
-    if not unused:
-        return []
-    found = (
-        f"no file's name matches {', '.join(map(repr, unused))} of [placement] in the map"
-        " (small and capital letters differ, and folders belong to the name)"
-    )
-    return [Problem(file="*", row=None, field="placement", found=found)]
+def _unused_patterns(files: list[SourceFile], import_map: ImportMap) -> list[Problem]:
+    unused = import_map.unused_patterns([file.name for file in files])
+    return [
+        Problem(
+            file="*",
+            row=None,
+            field=section.strip("[]"),
+            found=f"no file's name matches {', '.join(map(repr, patterns))} of {section} in the map"
+            " (small and capital letters differ, and folders belong to the name)",
+        )
+        for section, patterns in unused.items()
+    ]
 
 
 def _parent(file: Path | None) -> tuple[Path, ...]:
@@ -112,8 +116,12 @@ def collect(
     declared = import_map.signals_of(file.name)
     pieces = read_signals(file, declared) if declared else formats.read(file, format_name)
     inertial: dict[tuple[str, Quantity], Signal] = {}
+    recorded, stated = set[str](), set[str]()
     try:
         for reading in pieces:
+            recorded |= {signal.subject_label for signal in reading.signals}
+            if reading.records is not None:
+                stated |= {str(label) for label in reading.records[SUBJECT_LABEL].unique()}
             if import_map.actigraph_counts:
                 reading = replace(reading, signals=(*reading.signals, *_counted(reading.signals)))
             reduce_reading(file, reading, collected, heights, import_map.device_axes(file.name))
@@ -123,8 +131,34 @@ def collect(
     except SourceUnreadable as error:
         withdrawn = [table[table[AMOUNT] == Amount.WITHDRAWN] for table in collected.records]
         return Collected(unreadable=[error.problem], records=withdrawn)
+    collected.dropped += _other_subject(file, recorded, stated)
     collected.read[file.name] = "signal table" if declared else format_name
     return collected
+
+
+def _other_subject(file: SourceFile, recorded: set[str], stated: set[str]) -> list[Problem]:
+    """Return that a file names another subject than the folder that it lies in, or its own name.
+
+    A file of records may be named as it likes unless it lies in a folder; one of several people
+    belongs to no folder.
+    """
+    own = file.subject_label
+    in_folder = "/" in file.name
+    named = (recorded | stated if in_folder else recorded) - {""}
+    if len(named) != 1 or own in named:
+        return []
+    (label,) = named
+    if not in_folder and names_part_of(label, own):
+        return []
+    where = "lies in the folder of" if in_folder else "has the name of"
+    return [
+        problem(
+            file, "subject", f"its content names {label!r} as the subject, but it {where} {own!r};"
+            f" it was read as {label!r}",
+            "check whose it is, and name the folder or file as its subject",
+            cause="files that name another subject than their folder or file name",
+        )
+    ]  # fmt: skip
 
 
 def _counted(signals: tuple[Signal, ...]) -> Iterator[Signal]:

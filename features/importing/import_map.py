@@ -13,12 +13,11 @@ from contracts.declarations import read_declaration
 from contracts.errors import ContractError
 from contracts.onset import STROKE, OnsetCodes
 from features.biomarkers.posture import DeviceAxes
+from features.measurements.placements import SIDES, declared_placement
 from features.measurements.wall_clock import known_zone
 from features.recording import SourceFile
 from features.sources.signal_tables import SignalColumns
 from features.tables.text_tables import TableForm
-
-SIDES = ("left", "right")
 
 
 class Joint(BaseModel):
@@ -28,6 +27,8 @@ class Joint(BaseModel):
 
     near: str
     far: str
+
+    _known_placements = field_validator("near", "far")(declared_placement)
 
 
 class PostureFiles(BaseModel):
@@ -119,6 +120,11 @@ class ImportMap(BaseModel):
 
     _known_zone = field_validator("time_zone")(known_zone)
 
+    @field_validator("placement")
+    @classmethod
+    def _known_placements(cls, placement: dict[str, str]) -> dict[str, str]:
+        return {pattern: declared_placement(site) for pattern, site in placement.items()}
+
     def placement_of(self, name: str) -> str:
         """Return the declared placement of a file, empty where none is.
 
@@ -128,7 +134,7 @@ class ImportMap(BaseModel):
             Its name matches patterns of the left and of the right side.
         """
         declared = {p: site for p, site in self.placement.items() if fnmatch(name, p)}
-        sides = {side for side in SIDES for site in declared.values() if side in site.lower()}
+        sides = {side for side in SIDES for site in declared.values() if side in site.split()}
         if len(sides) > 1:
             raise ContractError(
                 f"{name}: its name matches {' and '.join(map(repr, declared))} of [placement],"
@@ -137,9 +143,20 @@ class ImportMap(BaseModel):
             )
         return next(iter(declared.values()), "")
 
-    def unused_placements(self, names: Collection[str]) -> list[str]:
-        """Return the patterns of placements that no file's name matches."""
-        return [p for p in self.placement if not any(fnmatch(name, p) for name in names)]
+    def unused_patterns(self, names: Collection[str]) -> dict[str, list[str]]:
+        """Return the patterns that no file's name matches, by section of the map."""
+        patterns = {
+            "[placement]": list(self.placement),
+            "[[signals]]": [entry.files for entry in self.signals],
+            "[[posture]]": [entry.files for entry in self.posture],
+            "[[files]]": [entry.files for entry in self.files],
+        }
+        everything = [*names, *filter(None, (self.people,))]
+        unused = {
+            section: [p for p in dict.fromkeys(declared) if not _matches_any(p, everything)]
+            for section, declared in patterns.items()
+        }
+        return {section: declared for section, declared in unused.items() if declared}
 
     def form_of(self, name: str) -> FileForm | None:
         """Return how a file is written, None where that is not declared."""
@@ -173,6 +190,10 @@ class ImportMap(BaseModel):
             ),
             None,
         )
+
+
+def _matches_any(pattern: str, names: Collection[str]) -> bool:
+    return any(fnmatch(name, pattern) for name in names)
 
 
 def read_import_map(path: Path | None) -> ImportMap:

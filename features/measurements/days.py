@@ -109,6 +109,8 @@ def day_values(records: pd.DataFrame) -> DayValues:
 
 
 def _within_a_day(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
+    if not records[END].notna().any():
+        return records, []
     lasts = records[END] - records[TIME]
     long, backwards = lasts > LONGEST, lasts < pd.Timedelta(0)
     problems = each(
@@ -151,8 +153,10 @@ def _latest(records: pd.DataFrame, quantity_N: Rows, single_N: Rows) -> tuple[Ro
 
     Of values of one moment the one changed last counts, if all say when that was.
     """
-    rows = records.iloc[single_N]
     quantity = quantity_N[single_N]
+    if not pd.Series(quantity).duplicated().any():
+        return single_N, []
+    rows = records.iloc[single_N]
     last = (rows[TIME] == rows.groupby(quantity)[TIME].transform("max")).to_numpy()
     rows, quantity, single_N = rows[last], quantity[last], single_N[last]
     newest = _changed_last(rows[UPDATED], quantity)
@@ -183,6 +187,8 @@ def _changed_last(updated: pd.Series, group_N: Rows) -> NDArray[np.bool_]:
 
 def _counted(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
     """Return one value for each person, code and day: of the source that counts."""
+    if records.empty:
+        return records, []
     group_N, first_G = number_groups(records["quantity"].to_numpy(), *numbers_of(records, [SOURCE]))
     codes = records[CODE].iloc[first_G]
     added_G = codes.map({code: is_added_up(code) for code in codes.unique()}).to_numpy(dtype=bool)
@@ -208,6 +214,8 @@ def _totals(
     was read later in the day; anything else must agree.
     """
     is_total = (records[AMOUNT] == str(Amount.TOTAL)).to_numpy()
+    if not is_total.any():
+        return np.full(len(added_G), np.nan), []
     rows, group = records[is_total], group_N[is_total]
     newest = _changed_last(rows[UPDATED], group)
     rows, group = rows[newest], group[newest]

@@ -87,6 +87,11 @@ def alike(label: str, others: Iterable[str]) -> list[str]:
     )
 
 
+def names_part_of(label: str, longer: str) -> bool:
+    """Return whether a longer name, such as that of a file, has an identifier in it."""
+    return _loosened(label) in _loosened(longer)
+
+
 def similar_problems(labels: Iterable[str]) -> list[Problem]:
     """Return identifiers that may be one person, as an import reports them."""
     return [

@@ -9,6 +9,7 @@ import pandas as pd
 from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, TEXT, TIME
 from contracts.errors import Problem
 from contracts.vocabulary import Kind, vocabulary
+from features.measurements.lookups import looked_up
 from features.measurements.plausible import each
 from features.measurements.records import (
     BIRTH_DATE,
@@ -21,6 +22,10 @@ from features.measurements.records import (
 DECLARED = "declared"
 """Source of records that the user declares, in the people table or in the request: they count
 before any other."""
+
+AGE = "REHABCAST//AGE"
+AGE_SLACK = 1.0
+"""Years by which an age may differ from the date of birth: some round it (local)."""
 
 SAME_EVENT_DAYS = 28
 """Records of one condition whose onsets lie closer are one event (WHO MONICA, Asplund 1988)."""
@@ -118,6 +123,51 @@ def deaths(records: pd.DataFrame) -> dict[str, pd.Timestamp]:
     return {str(label): time for label, time in died.groupby(SUBJECT_LABEL)[TIME].min().items()}
 
 
+def without_other_ages(
+    person: pd.DataFrame, onsets: pd.DataFrame, values: pd.DataFrame
+) -> tuple[pd.DataFrame, list[Problem]]:
+    """Leave out ages that the date of birth contradicts, whoever states them: none is known then.
+
+    An age may be stated as of the onset, of the enrolment or of any day with a value.
+
+    Parameters
+    ----------
+    person
+        Records of facts and of enrolments, one a person and code.
+    onsets, values
+        Records of onsets, one a person, and values by day.
+    """
+    age, born = (person[person[CODE] == code] for code in (AGE, BIRTH_DATE))
+    both = set(age[SUBJECT_LABEL]) & set(born[SUBJECT_LABEL])
+    if not both:
+        return person, []
+    columns = [SUBJECT_LABEL, TIME]
+    dates = pd.concat(
+        [onsets[columns], person[person[CODE] == ENROLMENT][columns], values[columns]]
+    ).dropna()
+    days = dates.groupby(SUBJECT_LABEL)[TIME].agg(["min", "max"])
+    start = days["min"].mask(
+        days.index.isin(onsets[SUBJECT_LABEL]), onsets.groupby(SUBJECT_LABEL)[TIME].min()
+    )
+    birth = born.set_index(SUBJECT_LABEL)[TIME].reindex(days.index)
+    known = birth.notna()
+    low = birthdays(birth[known], start[known]) - AGE_SLACK
+    high = birthdays(birth[known], days["max"][known]) + AGE_SLACK
+    stated = age[NUMBER]
+    outside = (stated < age[SUBJECT_LABEL].map(low)) | (stated > age[SUBJECT_LABEL].map(high))
+    problems = each(
+        age[outside],
+        lambda row: (
+            f"an age of {row[NUMBER]:g} contradicts the date of birth, by which it was"
+            f" {low[row[SUBJECT_LABEL]] + AGE_SLACK:g}; neither counts"
+        ),
+        "correct the wrong one of the two in its source",
+        "ages that contradict the date of birth",
+    )
+    wrong = person[SUBJECT_LABEL].isin(set(age[SUBJECT_LABEL][outside]))
+    return person[~(wrong & person[CODE].isin([AGE, BIRTH_DATE]))], problems
+
+
 def birthdays(born: pd.Series, until: pd.Series) -> pd.Series:
     """Return the age in years, a birthday on the day itself counted."""
     later = (until.dt.month < born.dt.month) | (
@@ -130,7 +180,7 @@ def birthdays(born: pd.Series, until: pd.Series) -> pd.Series:
 def is_fact(code: pd.Series) -> pd.Series:
     """Return which codes a person has once: facts, birth date and enrolment."""
     kinds = {c: entry.kind is Kind.PERSON for c, entry in vocabulary().items()}
-    return code.map(kinds).eq(True) | code.isin([BIRTH_DATE, ENROLMENT])
+    return looked_up(code, kinds | {BIRTH_DATE: True, ENROLMENT: True}, "bool", missing=False)
 
 
 def _declared_first(records: pd.DataFrame) -> pd.DataFrame:

@@ -12,6 +12,7 @@ import pandas as pd
 from contracts.cohort import CODE, NUMBER, TIME
 from contracts.errors import MOST_PLACES, Problem
 from contracts.vocabulary import Kind, vocabulary
+from features.measurements.lookups import looked_up
 from features.measurements.records import (
     AMOUNT,
     BIRTH_DATE,
@@ -26,6 +27,15 @@ from features.measurements.wall_clock import EARLIEST, latest_possible
 
 MOST = 10_000
 """Records that are reported one by one."""
+
+NEVER_ZERO = frozenset(
+    {
+        "REHABCAST//SLEEP", "REHABCAST//RMSSD", "REHABCAST//SDNN", "REHABCAST//GAIT_SPEED",
+        "REHABCAST//CADENCE",
+    }
+)  # fmt: skip
+"""Codes whose range begins at 0, but of which a device states 0 where it measured nothing: nobody
+in bed for eight hours slept for none of them, and no heart beats like a clock."""
 
 SHIFTED = "declare dates_shifted = true if all dates were shifted for anonymity"
 
@@ -77,21 +87,24 @@ def plausible_values(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]
     for its moment alone: an impossible one, such as a heart rate of 0, only goes itself. Parts of a
     day are judged as a whole, later.
     """
+    records, problems = _without_zeros(records)
     words = vocabulary()
     code = records[CODE]
     outside = is_outside(code, records[NUMBER])
     unusable = records[AMOUNT] == str(Amount.UNUSABLE)
     if not outside.any() and not unusable.any():
-        return records, []
+        return records, problems
     single = records[AMOUNT].isin([str(Amount.ONCE), str(Amount.TOTAL)])
     reading = records[AMOUNT] == str(Amount.READING)
     impossible = (single | reading) & outside
-    problems = each(
+    problems += each(
         records[impossible], lambda row: _impossible(row, words[row[CODE]].unit),
         "check the entry and its unit", "values outside the possible range",
     )  # fmt: skip
     bad = impossible | unusable
-    measured = code.map({c: e.kind is not Kind.EVENT for c, e in words.items()}).eq(True)
+    measured = looked_up(
+        code, {c: e.kind is not Kind.EVENT for c, e in words.items()}, "bool", missing=False
+    )
     beside = measured & single & ~bad
     doubtful = bad & ~reading
     if beside.any() and doubtful.any():
@@ -110,6 +123,26 @@ def plausible_values(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]
         "values beside one that can't be used",
     )
     return records[~bad & ~beside], problems
+
+
+def _without_zeros(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
+    """Leave out zeros by which a device says that it measured nothing.
+
+    A value that a person states once, such as a cell of a table, is not one of them.
+    """
+    zero = (records[NUMBER] == 0) & (records[AMOUNT] != str(Amount.ONCE))
+    if not zero.any():
+        return records, []
+    zero &= records[CODE].isin(NEVER_ZERO)
+    problems = each(
+        records[zero],
+        lambda row: (
+            f"{vocabulary()[row[CODE]].name} of 0, which a device writes where it measured nothing"
+        ),
+        "",
+        "zeros that stand for no measurement",
+    )
+    return records[~zero], problems
 
 
 def is_outside(code: pd.Series, number: pd.Series) -> pd.Series:
@@ -144,7 +177,8 @@ def from_onset_on(
         return values, []
     first = onsets.set_index(SUBJECT_LABEL)[TIME].dt.normalize().to_dict()
     early, early_records = (
-        pd.to_datetime(table[TIME]).dt.normalize() < pd.to_datetime(table[SUBJECT_LABEL].map(first))
+        pd.to_datetime(table[TIME]).dt.normalize()
+        < looked_up(table[SUBJECT_LABEL], first, "datetime64[us]", np.datetime64("NaT"))
         for table in (values, measured)
     )
     if not early_records.any() and not early.any():
@@ -157,6 +191,7 @@ def from_onset_on(
                 file=str(file) or "*",
                 row=row_of(row[PLACE]),
                 field=str(code),
+                subject=str(row[SUBJECT_LABEL]) if rows[SUBJECT_LABEL].nunique() == 1 else "",
                 found=f"{row[TIME]:%Y-%m-%d} lies before the onset of {row[SUBJECT_LABEL]!r} on"
                 f" {first[row[SUBJECT_LABEL]]:%Y-%m-%d}, the record was left out",
                 advice="check both dates if the value is of the time after the onset",
@@ -200,7 +235,12 @@ def each(
             for place in map(str, group[PLACE].head(MOST_PLACES))
         )
         problems.append(
-            replace(_problem(first[0], found, advice, cause), count=len(group), places=places)
+            replace(
+                _problem(first[0], found, advice, cause),
+                count=len(group),
+                places=places,
+                subject=str(first[0][SUBJECT_LABEL]) if group[SUBJECT_LABEL].nunique() == 1 else "",
+            )
         )
     return problems
 
@@ -208,10 +248,13 @@ def each(
 def _problem(
     row: Mapping[Any, Any], found: Callable[[Mapping[Any, Any]], str], advice: str, cause: str
 ) -> Problem:
+    # What was computed from several records has no place of its own, but a day.
+    day = f"{row[TIME]:%Y-%m-%d}" if not row[FILE] and pd.notna(row[TIME]) else ""
     return Problem(
         file=str(row[FILE]) or "*",
         row=row_of(row[PLACE]),
-        places=place_of(row[PLACE]),
+        places=place_of(row[PLACE]) or ((day,) if day else ()),
+        subject=str(row[SUBJECT_LABEL]),
         field=str(row[CODE]),
         found=f"{found(row)}, the record was left out",
         advice=advice,

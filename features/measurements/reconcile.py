@@ -17,7 +17,14 @@ from contracts.errors import Problem
 from contracts.vocabulary import Kind, vocabulary
 from features.measurements.days import day_values
 from features.measurements.identity import without_server
-from features.measurements.people import OnsetChoice, deaths, facts, is_fact, onsets
+from features.measurements.people import (
+    OnsetChoice,
+    deaths,
+    facts,
+    is_fact,
+    onsets,
+    without_other_ages,
+)
 from features.measurements.plausible import (
     from_onset_on,
     is_outside,
@@ -102,6 +109,8 @@ def reconcile(tables: Sequence[pd.DataFrame], *, dates_shifted: bool = False) ->
     enrolled = person[person[CODE] == ENROLMENT]
     onset, choices = onsets(current[code == ONSET], enrolled, _last_scores(by_day_values))
     by_day_values, more = from_onset_on(by_day_values, measured, onset)
+    problems += more
+    person, more = without_other_ages(person, onset, by_day_values)
     problems += more
     other = current[~fact & ~daily.eq(True) & ~code.isin([ONSET, DEATH])]
     other = other.drop_duplicates([SUBJECT_LABEL, CODE, TIME])

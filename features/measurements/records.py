@@ -26,6 +26,9 @@ FILE, PLACE = "file", "place"
 BIRTH_DATE = "birth date"
 """Code of a record that gives a birth date: it becomes the age at onset."""
 
+BEATS = "beat interval"
+"""Code of a record of one interval between two beats, in ms: records of it become samples."""
+
 DEATH = "date of death"
 """Code of a record that the person died, on its time; without a time the day isn't known."""
 

@@ -50,6 +50,11 @@ def newest_versions(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]
     """
     named = records[RECORD_ID] != ""
     several = named & records[RECORD_ID].where(named).duplicated(keep=False)
+    if several.any():
+        # The parts of one version in one place leave nothing to decide: most people's facts.
+        version = [RECORD_ID, SUBJECT_LABEL, VERSION, UPDATED, FILE, PLACE]
+        versions = records.loc[several, version].drop_duplicates()[RECORD_ID]
+        several &= records[RECORD_ID].isin(set(versions[versions.duplicated()]))
     problems: list[Problem] = []
     keep = pd.Series(True, index=records.index)
     if several.any():
@@ -125,15 +130,19 @@ def _factors(records: pd.DataFrame, names: list[str]) -> list[NDArray[np.int64]]
 
 
 def _undecided_problems(records: pd.DataFrame) -> Iterator[Problem]:
-    for record_id, rows in records.groupby(RECORD_ID):
-        first = rows.iloc[0]
+    places = records[[RECORD_ID, FILE, PLACE]].drop_duplicates()
+    times = places[RECORD_ID].value_counts().to_dict()
+    first = records.drop_duplicates(RECORD_ID).sort_values(RECORD_ID)[
+        [RECORD_ID, FILE, PLACE, CODE]
+    ]
+    for record_id, file, place, code in first.itertuples(index=False, name=None):
         yield Problem(
-            file=str(first[FILE]),
-            row=row_of(first[PLACE]),
-            places=place_of(first[PLACE]),
-            field=str(first[CODE]),
-            found=f"{record_id} is there {len(rows[[FILE, PLACE]].drop_duplicates())} times with"
-            " different content and no version that tells which is newer, it was left out",
+            file=str(file),
+            row=row_of(place),
+            places=place_of(place),
+            field=str(code),
+            found=f"{record_id} is there {times[record_id]} times with different content and no"
+            " version that tells which is newer, it was left out",
             advice="export it again with its versions, or keep one",
             cause="one record with different content",
         )
@@ -147,7 +156,11 @@ def _stated_once(records: pd.DataFrame) -> pd.DataFrame:
     """
     # Few rows have a time and a number in common; only they need to be compared in full.
     moments = [records[name].to_numpy().view(np.int64) for name in (TIME, END, NUMBER)]
-    alike = pd.Series(number_groups(*moments)[0]).duplicated(keep=False).to_numpy()
+    alike = pd.Series(number_groups(*moments)[0]).duplicated(keep=False).to_numpy(copy=True)
+    if alike.any():
+        # A fact has neither: of these the code tells most apart.
+        same_code = pd.Series(number_groups(*_factors(records[alike], [CODE, SUBJECT_LABEL]))[0])
+        alike[alike] = same_code.duplicated(keep=False).to_numpy()
     stated_N = np.ones(len(records), dtype=np.int64)
     if not alike.any():
         return records.assign(**{STATED: stated_N})

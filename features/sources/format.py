@@ -7,6 +7,7 @@ import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from features.measurements.device_clocks import ANY_CLOCK, DeviceClock
 from features.recording import Reading, SourceFile
 from features.tables.csv_rows import SEPARATORS
 
@@ -32,12 +33,15 @@ class Format:
         Returns from a file's first bytes (at most `HEAD_BYTES`) whether it has this format.
     read
         Yields the contents of a file piece by piece; raises SourceUnreadable.
+    clock
+        What the clocks of its devices can't show.
     """
 
     name: str
     title: str
     matches: Callable[[bytes], bool]
     read: Callable[[SourceFile], Iterator[Reading]]
+    clock: DeviceClock = ANY_CLOCK
 
 
 def text_of(head: bytes) -> str:

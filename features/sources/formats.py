@@ -31,7 +31,7 @@ from features.sources.devices import (
     garmin_fit,
     geneactiv,
 )
-from features.sources.format import HEAD_BYTES, Format, column_names
+from features.sources.format import HEAD_BYTES, Format, column_names, text_of
 from features.sources.records import fhir, open_mhealth
 from features.tables.csv_rows import GZIP_MAGIC
 
@@ -125,6 +125,22 @@ UNSUPPORTED = (
         advice="import Fitabase's table of days (dailyActivity, sleepDay) instead",
     ),
     UnsupportedFormat(
+        title="workbook of a spreadsheet program",
+        matches=lambda head: (
+            head.startswith(b"\xd0\xcf\x11\xe0")
+            or (head.startswith(ZIP_MAGIC) and b"xl/" in head)
+            or (head.startswith(ZIP_MAGIC) and b"[Content_Types].xml" in head)
+        ),
+        advice="save the sheet as CSV in UTF-8, and name its columns in a map (docs/importing.md)",
+    ),
+    UnsupportedFormat(
+        title="table of days as Fitbit's website exported it",
+        matches=fitbit.is_web_export,
+        advice="its dates and numbers are written as the account's language has it: keep the rows"
+        " of one section under their header and name them in a column map (docs/importing.md), or"
+        " download the account's data as JSON",
+    ),
+    UnsupportedFormat(
         title="zip archive of something other than an ActiGraph recording or a phone's export",
         matches=lambda head: head.startswith(ZIP_MAGIC),
         advice="unpack it, and import the file or the folder that was in it",
@@ -161,10 +177,12 @@ def detect(file: SourceFile) -> Format:
             OWN_TABLE,
         )
     listed = ", ".join(known.name for known in formats())
+    line = text_of(head).partition("\n")[0].strip()
+    is_text = line.isprintable() and "\ufffd" not in line
     raise SourceUnreadable(
         file.name,
-        "byte 0",
-        f"starts with {head[:8]!r}, which is none of {listed}",
+        "line 1" if is_text else "byte 0",
+        f"starts with {line[:40] if is_text else head[:8]!r}, which is none of {listed}",
         "check the file, or write it as a table and name its columns in a column map or in"
         " [[signals]] of the map (docs/importing.md)",
     )
@@ -190,7 +208,7 @@ def read(file: SourceFile, format_name: str = AUTO) -> Iterator[Reading]:
         for reading in detected.read(plain):
             usable = usable or not reading.is_empty
             dropped += reading.dropped
-            yield reading
+            yield replace(reading, clock=detected.clock)
     if not usable:
         raise _unusable(file, detected, dropped)
 

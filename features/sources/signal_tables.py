@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from contracts.errors import ContractError, Problem, SourceUnreadable
+from features.measurements.placements import declared_placement
 from features.measurements.wall_clock import ISO_FORM, read_time
 from features.recording import NOT_STATED, UNITS, Quantity, Reading, Signal, SourceFile, problem
 from features.sources import table_columns
@@ -67,6 +68,8 @@ class SignalColumns(BaseModel):
     time: str = ""
     start: str = ""
     placement: str = NOT_STATED
+
+    _known_placement = field_validator("placement")(declared_placement)
 
     @field_validator("start")
     @classmethod

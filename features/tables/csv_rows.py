@@ -19,16 +19,23 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from contracts.errors import Problem, SourceUnreadable
+from features.tables.quotation_marks import OPEN_QUOTE, Quoted, refuse_lost_rows
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _BYTE_ORDER_MARKS = {
     b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16",
 }  # fmt: skip
 GZIP_MAGIC = b"\x1f\x8b"
+_SAVE = "open it in a spreadsheet program and save the sheet as CSV in UTF-8"
+NO_TEXT = {
+    b"PK\x03\x04": ("a workbook of a spreadsheet program, or another zip archive", _SAVE),
+    b"\xd0\xcf\x11\xe0": ("a workbook of an older spreadsheet program", _SAVE),
+    b"PAR1": ("a Parquet file", "give its name the ending .parquet"),
+}
+"""What is no text by its first bytes, and what to do about it."""
+
 _SPREADSHEETS_HINT = re.compile(r'^\ufeff?"?sep=([,;\t|])"?[ \t]*(?:\r\n|\n|\r)', re.IGNORECASE)
 """First line by which a spreadsheet program states the separator of the file itself."""
-
-OPEN_QUOTE = "a quotation mark opens a cell and is never closed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +84,9 @@ def read_text(path: Path, name: str, encoding: str = "") -> str:
         raise SourceUnreadable(
             name, "*", f"cannot be opened ({reason})", "check path and permissions"
         ) from error
+    for mark, (found, advice) in NO_TEXT.items():
+        if content.startswith(mark):
+            raise SourceUnreadable(name, "*", f"is {found}, whatever its name says", advice)
     marked = next((e for mark, e in _BYTE_ORDER_MARKS.items() if content.startswith(mark)), "")
     encoding = marked or encoding or "utf-8"
     try:
@@ -152,7 +162,11 @@ class _Parser:
             again = self._arrow(self._padded(text), len(header) + 1, lambda row: "skip")
             if again.num_rows == table.num_rows + len(uneven):
                 uneven, table, header = [], again, [*header, ""]
-        self._check_quotes(text, table, uneven)
+        last = uneven[-1] if uneven else (0, "")
+        refuse_lost_rows(
+            Quoted(name=self.name, separator=self.separator, skipped=self.skipped, text=text),
+            table, rows=table.num_rows + len(uneven), last_uneven=last,
+        )  # fmt: skip
         titles = [title.strip() for title in header]
         columns = [
             column if title in as_written else pc.utf8_trim_whitespace(column)
@@ -226,42 +240,6 @@ class _Parser:
             odd = content.count(b'"') % 2
             found = OPEN_QUOTE if odd else f"cannot be read as a table ({error})"
             raise SourceUnreadable(self.name, "*", found, "export it again as CSV") from error
-
-    def _check_quotes(self, text: str, table: pa.Table, uneven: list[tuple[int, str]]) -> None:
-        """Refuse a file in which a quotation mark makes rows a part of one cell: they are lost."""
-        quotes = text.count('"')
-        if quotes:
-            self._check_lines(table)
-        if quotes % 2 == 0:
-            return
-        number = table.num_rows + len(uneven)
-        last = (
-            [uneven[-1][1]]
-            if uneven and uneven[-1][0] == number
-            else [column[-1].as_py() for column in table.columns]
-        )
-        if any("\n" in cell.strip() or "\r" in cell.strip() for cell in last):
-            raise SourceUnreadable(
-                self.name, f"row {number + self.skipped}", OPEN_QUOTE,
-                'close it, or write "" for a quotation mark that is part of the text',
-            )  # fmt: skip
-
-    def _check_lines(self, table: pa.Table) -> None:
-        """Refuse a table with a cell that holds what looks like a row of the table."""
-        if table.num_columns < 3:
-            return
-        between = f"[^{re.escape(self.separator)}\n\r]*"
-        row = re.escape(self.separator).join([between] * table.num_columns)
-        for column in table.columns:
-            swallowed = pc.match_substring_regex(column, f"[\n\r]{row}(?:[\n\r]|$)")
-            if pc.any(swallowed).as_py():
-                number = pc.index(swallowed, True).as_py() + 1
-                raise SourceUnreadable(
-                    self.name, f"row {number + self.skipped} or below",
-                    "a cell holds a line that looks like a row of the table, so that a quotation"
-                    " mark seems to be missing",
-                    "put a quotation mark at both ends of each cell that has one",
-                )  # fmt: skip
 
     def _uneven(
         self, uneven: list[tuple[int, str]], header: list[str]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from contracts.errors import MOST_PLACES, Problem
 from contracts.vocabulary import Code, Kind
+from features.measurements.plausible import NEVER_ZERO
 from features.tables.cells import written
 
 MISSING_LIKE = frozenset({"na", "n/a", "nan", "null", "none", "nil", ".", "-", "--", "?", "k.a.",
@@ -70,7 +71,8 @@ def suspected_codes(value_N: NDArray[np.float64], entry: Code) -> SuspectedCodes
     short_N &= inside_N & (value_N > (others.max() if len(others) else np.inf))
     large_N = (np.abs(value_N) >= FROM_LARGE) & (entry.kind is Kind.ASSESSMENT)
     left_out_N = clear_N & (~inside_N | large_N)
-    return SuspectedCodes(left_out_N=left_out_N, kept_N=(clear_N & ~left_out_N) | short_N)
+    zero_N = (value_N == 0) & (entry.code in NEVER_ZERO)
+    return SuspectedCodes(left_out_N=left_out_N, kept_N=(clear_N & ~left_out_N) | short_N | zero_N)
 
 
 def undeclared_problem(

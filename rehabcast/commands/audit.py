@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from audits.ledger.ledger import Ledger
     from audits.report.content import ModelFacts, Report
+    from audits.report.editions import NotMade
     from inference.bundle import Bundle
     from rehabcast.signed_artifacts import PredictionTable
     from training.registry.model_versions import ModelVersion
@@ -32,11 +33,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditResult:
-    """A recorded audit: the verdict as readers see it, and its report's digest and folder."""
+    """A recorded audit: verdict, report digest, its folder, and what could not be made of it."""
 
     verdict: Verdict = field(metadata=INLINE)
     report_digest: str
     report_folder: Path
+    not_made: tuple[NotMade, ...] = ()
 
 
 def audit(
@@ -79,6 +81,7 @@ def audit(
         return
     result = run_audit(model_version, champion_predictions=champion_predictions)
     emit(result, verdict_table(result.verdict), as_json=as_json)
+    _warn(result)
     if not as_json:
         stderr_console.print(f"Verdict: {result.verdict.outcome}. Reports: {result.report_folder}")
         if result.verdict.outcome is Outcome.BLOCKED:
@@ -89,20 +92,33 @@ def audit(
         )
 
 
+def _warn(result: AuditResult) -> None:
+    """Say which editions are missing and what to do; the verdict stands all the same."""
+    for missing in result.not_made:
+        stderr_console.print(f"Warning: {missing.edition} could not be made ({missing.found})")
+    if result.not_made:
+        stderr_console.print(
+            "The verdict is recorded, and report.json has everything. For the missing files too,"
+            " correct what the warning names and run: rehabcast audit"
+            f" {result.verdict.model_version}"
+        )
+
+
 def run_audit(model_version: str, *, champion_predictions: Path | None = None) -> AuditResult:
     """Judge a version's out-of-fold predictions; sign the report, and record the verdict."""
     from audits.judging.judge import AuditInputs, judge
-    from audits.ledger.ledger import Ledger
     from audits.report.content import compose
+    from rehabcast.identity import actor_of, open_ledger
     from rehabcast.signed_artifacts import REPORT_FOLDER, open_bundle, open_predictions, policy_for
     from training.registry.model_versions import fetch, find
 
     settings = Settings()
     version = find(settings.store, model_version)
     bundle = open_bundle(settings, version)
-    ledger, policy = Ledger(settings.ledger_url), policy_for(bundle)
+    ledger, policy = open_ledger(settings), policy_for(bundle)
+    actor = actor_of(settings, ledger)
     # Frozen before the forecasts are read: the chain shows which came first.
-    ledger.freeze_policy(policy.version, policy.digest, actor=settings.actor, now=datetime.now(UTC))
+    ledger.freeze_policy(policy.version, policy.digest, actor=actor, now=datetime.now(UTC))
     table = open_predictions(settings, version, bundle)
     predictions = _with_explanation_quality(settings, version, table.rows)
     champion = _champion(ledger, model_version)
@@ -139,13 +155,17 @@ def run_audit(model_version: str, *, champion_predictions: Path | None = None) -
         facts_of(settings, bundle),
         made_at=now.isoformat(timespec="seconds"),
         valid_until=until.isoformat(timespec="seconds"),
+        names_verified=ledger.identities.people is not None,
     )
-    digest = _publish(settings, version, report)
-    ledger.record_audit(report.verdict, digest, actor=settings.actor, now=now, valid_until=until)
+    digest = _sign(settings, version, report)
+    ledger.record_audit(report.verdict, digest, actor=actor, now=now, valid_until=until)
+    # Only now: nothing that goes wrong with an edition may keep a verdict from the ledger.
+    not_made = _publish_editions(settings, version, report)
     return AuditResult(
         verdict=report.verdict,
         report_digest=digest,
         report_folder=fetch(settings.store, version, REPORT_FOLDER),
+        not_made=not_made,
     )
 
 
@@ -176,20 +196,39 @@ def facts_of(settings: Settings, bundle: Bundle) -> ModelFacts:
     )
 
 
-def _publish(settings: Settings, version: ModelVersion, report: Report) -> str:
-    """Write all editions of a report to the version's run, the JSON signed; return its digest."""
-    from audits.report.editions import write_editions
+def _sign(settings: Settings, version: ModelVersion, report: Report) -> str:
+    """Write a report to the version's run, signed; return its digest."""
+    from audits.report.editions import write_report
     from contracts.digests import file_digest
-    from rehabcast.signed_artifacts import REPORT_FILE, REPORT_FOLDER, sign_into_run
+    from rehabcast.signed_artifacts import REPORT_FOLDER, sign_into_run
+
+    with TemporaryDirectory() as temporary:
+        file = write_report(report, Path(temporary))
+        digest = file_digest(file)
+        settings.store.client().log_artifact(version.run_id, str(file), REPORT_FOLDER)
+        sign_into_run(settings, version, file, REPORT_FOLDER)
+    return digest
+
+
+def _publish_editions(
+    settings: Settings, version: ModelVersion, report: Report
+) -> tuple[NotMade, ...]:
+    """Write all editions of a report to the version's run; return those that are missing there."""
+    from mlflow.exceptions import MlflowException
+
+    from audits.report.editions import NotMade, write_editions
+    from rehabcast.signed_artifacts import REPORT_FOLDER
 
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        write_editions(report, folder)
-        digest = file_digest(folder / REPORT_FILE)
+        not_made = [*write_editions(report, folder)]
         for path in sorted(folder.iterdir()):
-            settings.store.client().log_artifact(version.run_id, str(path), REPORT_FOLDER)
-        sign_into_run(settings, version, folder / REPORT_FILE, REPORT_FOLDER)
-    return digest
+            try:
+                settings.store.client().log_artifact(version.run_id, str(path), REPORT_FOLDER)
+            except (MlflowException, OSError) as error:
+                found = f"{type(error).__name__}: it could not be stored with the run"
+                not_made.append(NotMade(edition=path.name, found=found))
+    return tuple(not_made)
 
 
 def _with_explanation_quality(

@@ -218,7 +218,7 @@ def _print_problems(title: str, problems: Sequence[Problem]) -> None:
 
 
 def _say(text: str) -> None:
-    stderr_console.print(text, markup=False, highlight=False)
+    stderr_console.print(text, highlight=False)
 
 
 def cohort_table(result: ValidCohort) -> Table:

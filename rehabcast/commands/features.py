@@ -76,7 +76,7 @@ def extract_features(
     emit(result, table, as_json=as_json)
     if not as_json:
         for line in as_lines(result.problems, CohortInvalid.SHOWN, "--json lists all"):
-            stderr_console.print(f"  {line}", markup=False)
+            stderr_console.print(f"  {line}")
 
 
 @app.command("report")

@@ -8,13 +8,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from contracts.errors import ContractError, EvidenceMissing
+from contracts.naming.model_version import split_version
 from rehabcast.commands.training import VersionArgument
 from rehabcast.output import INLINE, AsJson, emit, stderr_console
 from rehabcast.settings import Settings
 
 if TYPE_CHECKING:
+    from audits.ledger.ledger import Ledger
     from audits.ledger.records import Approval, Champion, Override
     from contracts.verdict import Outcome
 
@@ -24,7 +27,10 @@ ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="NAME of the
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalResult:
-    """A recorded approval, with the audit that it is of and everyone who has approved it so far."""
+    """A recorded approval, with the audit that it is of and everyone who has approved it so far.
+
+    The approval's `identity` is the key that signed it, or says that nobody verified the name.
+    """
 
     approval: Approval = field(metadata=INLINE)
     report_digest: str
@@ -60,6 +66,8 @@ class PromotionResult:
         When the audit or the override expires.
     revoked
         Why it was taken out of service; None while it is in service.
+    names_verified
+        Whether people sign with their own keys; False in a one-person trial.
     """
 
     model_version: str
@@ -71,6 +79,7 @@ class PromotionResult:
     override: OverrideResult | None
     valid_until: datetime
     revoked: str | None
+    names_verified: bool
 
 
 def approve(
@@ -80,23 +89,28 @@ def approve(
     as_json: AsJson = False,
 ) -> None:
     """Approve a version after reading the report of its last audit; two different people must."""
-    person = Settings().actor
-    result = run_approval(model_version, role, person=person, reason=reason)
-    message = f"{person} approved {model_version} as {role} (report {result.report_digest[:12]})."
-    emit(result, message, as_json=as_json)
+    result = run_approval(model_version, role, reason=reason)
+    message = (
+        f"{result.approval.person} approved {model_version} as {role} (report"
+        f" {result.report_digest[:12]})."
+    )
+    emit(result, escape(message), as_json=as_json)
 
 
-def run_approval(model_version: str, role: str, *, person: str, reason: str) -> ApprovalResult:
-    """Record a person's approval of a version's last audit."""
-    from audits.ledger.ledger import Ledger
+def run_approval(
+    model_version: str, role: str, *, reason: str, person: str | None = None
+) -> ApprovalResult:
+    """Record a person's approval of a version's last audit; by default, of who acts here."""
     from audits.ledger.records import Role
+    from rehabcast.identity import actor_of, open_ledger, say_if_trial
     from rehabcast.signed_artifacts import fetch_report
     from training.registry.model_versions import find
 
     if role not in set(Role):
         raise ContractError(f"{role!r} is not a role", f"use --role {' or --role '.join(Role)}")
+    split_version(model_version)
     settings = Settings()
-    ledger = Ledger(settings.ledger_url)
+    ledger = open_ledger(settings)
     audit = ledger.latest_audit(model_version)
     if audit is None:
         raise EvidenceMissing(
@@ -109,8 +123,13 @@ def run_approval(model_version: str, role: str, *, person: str, reason: str) -> 
             f"run `rehabcast audit {model_version}` again",
         )
     approval = ledger.approve(
-        audit, Role(role), person=person, reason=reason, now=datetime.now(UTC)
+        audit,
+        Role(role),
+        person=actor_of(settings, ledger) if person is None else person,
+        reason=reason,
+        now=datetime.now(UTC),
     )
+    say_if_trial(ledger)
     return ApprovalResult(
         approval=approval,
         report_digest=audit.report_digest,
@@ -151,21 +170,21 @@ def promote(
         )
     )
     result = run_promotion(model_version, override=override)
-    emit(result, f"{model_version} is the champion (epoch {result.epoch}).", as_json=as_json)
+    emit(result, in_service(result), as_json=as_json)
 
 
 def run_promotion(model_version: str, *, override: Override | None = None) -> PromotionResult:
     """Promote through the gate, then update MLflow's alias."""
     from audits.ledger.gate import PresentedEvidence
     from audits.ledger.gate import promote as pass_gate
-    from audits.ledger.ledger import Ledger
     from contracts.errors import PromotionRefused
+    from rehabcast.identity import actor_of, open_ledger, say_if_trial
     from rehabcast.signed_artifacts import fetch_report, mirror_aliases, open_bundle, policy_for
     from training.registry.model_versions import find
 
     settings = Settings()
     version = find(settings.store, model_version)
-    ledger = Ledger(settings.ledger_url)
+    ledger = open_ledger(settings)
     if ledger.latest_audit(model_version) is None:
         raise PromotionRefused(
             f"{model_version} has no audit", f"run `rehabcast audit {model_version}`"
@@ -181,25 +200,27 @@ def run_promotion(model_version: str, *, override: Override | None = None) -> Pr
             report_digest=report_digest,
             policy_digest=policy_for(bundle).digest,
         ),
-        actor=settings.actor,
+        actor=actor_of(settings, ledger),
         now=datetime.now(UTC),
         override=override,
     )
     mirror_aliases(settings, ledger)
-    return promotion_result(champion)
+    say_if_trial(ledger)
+    return promotion_result(champion, ledger)
 
 
 def revoke(model: ModelArgument, reason: Reason, as_json: AsJson = False) -> None:
     """Take a model's champion out of service at once; running services stop answering."""
-    from audits.ledger.ledger import Ledger
+    from rehabcast.identity import actor_of, open_ledger
     from rehabcast.signed_artifacts import mirror_aliases
 
     settings = Settings()
-    ledger = Ledger(settings.ledger_url)
-    champion = ledger.revoke(model, actor=settings.actor, reason=reason, now=datetime.now(UTC))
+    ledger = open_ledger(settings)
+    actor = actor_of(settings, ledger)
+    champion = ledger.revoke(model, actor=actor, reason=reason, now=datetime.now(UTC))
     mirror_aliases(settings, ledger)
     message = f"{champion.model_version} is revoked."
-    emit(promotion_result(champion), message, as_json=as_json)
+    emit(promotion_result(champion, ledger), escape(message), as_json=as_json)
     if not as_json:
         stderr_console.print(
             f"Next: rehabcast rollback {model} --to-epoch N, or promote another version"
@@ -214,20 +235,38 @@ def rollback(
 ) -> None:
     """Make the champion of an earlier epoch the champion again, if its audit is still valid."""
     from audits.ledger.gate import roll_back
-    from audits.ledger.ledger import Ledger
+    from rehabcast.identity import actor_of, open_ledger, say_if_trial
     from rehabcast.signed_artifacts import mirror_aliases
 
     settings = Settings()
-    ledger = Ledger(settings.ledger_url)
-    champion = roll_back(
-        ledger, model, to_epoch, actor=settings.actor, reason=reason, now=datetime.now(UTC)
-    )
+    ledger = open_ledger(settings)
+    actor = actor_of(settings, ledger)
+    champion = roll_back(ledger, model, to_epoch, actor=actor, reason=reason, now=datetime.now(UTC))
     mirror_aliases(settings, ledger)
+    say_if_trial(ledger)
     message = f"{champion.model_version} is the champion again (epoch {champion.epoch})."
-    emit(promotion_result(champion), message, as_json=as_json)
+    emit(promotion_result(champion, ledger), escape(message), as_json=as_json)
 
 
-def promotion_result(champion: Champion) -> PromotionResult:
+def in_service(result: PromotionResult) -> str:
+    """Return what a promotion did, by whom and until when, for people."""
+    people = ", ".join(f"{person} ({role})" for role, person in result.approved_by.items())
+    lines = [
+        f"{result.model_version} is the champion (epoch {result.epoch}), approved by {people},"
+        f" until {result.valid_until.isoformat()}.",
+        f"Audit: {result.audit_outcome}.",
+    ]
+    if result.override is not None:
+        lines.append(
+            f"Override by {result.override.approver}: {result.override.reason} Only for:"
+            f" {result.override.restricted_use}"
+        )
+    if not result.names_verified:
+        lines.append("Names are not verified (one-person trial).")
+    return escape("\n".join(lines))
+
+
+def promotion_result(champion: Champion, ledger: Ledger) -> PromotionResult:
     """Return a champion as these commands report it."""
     return PromotionResult(
         model_version=champion.model_version,
@@ -246,4 +285,5 @@ def promotion_result(champion: Champion) -> PromotionResult:
         else None,
         valid_until=champion.valid_until,
         revoked=champion.revoked,
+        names_verified=ledger.identities.people is not None,
     )

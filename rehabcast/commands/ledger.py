@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
+from contracts.errors import ContractError, EvidenceMissing, IntegrityError
+from contracts.naming.names import shown
 from rehabcast.output import AsJson, emit
 from rehabcast.settings import Settings
 
 if TYPE_CHECKING:
     from audits.ledger.mirror import Drift
+    from audits.ledger.records import LedgerState
     from audits.ledger.trail import Entry
 
 app = typer.Typer(no_args_is_help=True, help="The record of audits, approvals and promotions.")
@@ -37,12 +43,15 @@ class VerifiedLedger:
         Length of the trail, and the hash of its last entry.
     drift
         MLflow aliases that do not show the ledger's champion.
+    names_verified
+        Whether people sign with their own keys, which were verified; False in a one-person trial.
     """
 
     valid: bool = True
     entries: int
     head: str
     drift: tuple[Drift, ...]
+    names_verified: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,52 +93,97 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Recompute the ledger's hash chain; an entry edited, lost or moved is an error (exit 6)."""
-    from audits.ledger.ledger import Ledger
     from audits.ledger.mirror import find_drift
-    from audits.ledger.records import LedgerState
-    from audits.ledger.signing import SIGNATURE
-    from audits.ledger.signing import verify as verify_signature
-    from rehabcast.signed_artifacts import trusted_keys
+    from rehabcast.identity import open_ledger, say_if_trial
     from training.registry.model_versions import ChampionAliases
 
     settings = Settings()
-    anchor = None
-    if head is not None:
-        signature = head.with_name(head.name + SIGNATURE)
-        verify_signature(head, signature, trusted_keys(settings))
-        anchor = LedgerState(**json.loads(head.read_text("utf-8")))
-    ledger = Ledger(settings.ledger_url)
+    anchor = None if head is None else _read_head(settings, head)
+    ledger = open_ledger(settings)
     state = ledger.verify(anchor)
     result = VerifiedLedger(
         entries=state.length,
         head=state.head,
         drift=tuple(find_drift(ledger, ChampionAliases(store=settings.store))),
+        names_verified=ledger.identities.people is not None,
     )
+    say_if_trial(ledger)
     summary = f"{state.length} entries, the chain is intact, head {state.head}"
     emit(result, "\n".join([summary, *map(str, result.drift)]), as_json=as_json)
+
+
+def _read_head(settings: Settings, head: Path) -> LedgerState:
+    """Read a signed head that was kept elsewhere.
+
+    Raises
+    ------
+    EvidenceMissing
+        There is no such file.
+    IntegrityError
+        It is not signed by a trusted key, or is no head.
+    """
+    from audits.ledger.records import LedgerState
+    from audits.ledger.signing import SIGNATURE
+    from audits.ledger.signing import verify as verify_signature
+    from rehabcast.signed_artifacts import trusted_keys
+
+    if not head.is_file():
+        raise EvidenceMissing(
+            f"there is no file {str(head)!r} to compare the ledger with",
+            "give the file that `rehabcast ledger head` wrote, with its FILE.sig beside it",
+        )
+    verify_signature(head, head.with_name(head.name + SIGNATURE), trusted_keys(settings))
+    try:
+        return LedgerState(**json.loads(head.read_text("utf-8")))
+    except (ValueError, TypeError) as error:
+        raise IntegrityError(
+            f"{head.name} is signed, but is no head of a ledger",
+            "give the file that `rehabcast ledger head` wrote",
+        ) from error
 
 
 @app.command("head")
 def write_head(output: HeadArgument, as_json: AsJson = False) -> None:
     """Verify the trail and write its head, signed; keep both files apart from the ledger."""
-    from audits.ledger.ledger import Ledger
+    state = signed_head(Settings(), output)
+    emit(state, f"{state.length} entries, head {state.head}", as_json=as_json)
+
+
+def signed_head(settings: Settings, output: Path) -> LedgerState:
+    """Verify the trail, and write its head and the signature of it.
+
+    Raises
+    ------
+    IntegrityError
+        The trail was changed.
+    ContractError
+        The file cannot be written.
+    """
     from audits.ledger.signing import SIGNATURE, sign
+    from rehabcast.identity import open_ledger
     from rehabcast.signed_artifacts import signing_key
 
-    settings = Settings()
-    state = Ledger(settings.ledger_url).verify()
-    output.write_text(json.dumps(asdict(state)), "utf-8")
+    with closing(open_ledger(settings)) as ledger:
+        state = ledger.verify()
+    try:
+        output.write_text(json.dumps(asdict(state)), "utf-8")
+    except OSError as error:
+        raise ContractError(
+            f"{str(output)!r} cannot be written ({error.strerror})",
+            "give the name of a file in a folder that exists",
+        ) from error
     sign(output, output.with_name(output.name + SIGNATURE), signing_key(settings))
-    emit(state, f"{state.length} entries, head {state.head}", as_json=as_json)
+    return state
 
 
 @app.command()
 def show(as_json: AsJson = False) -> None:
-    """Print the whole trail: who did what, when, to which version."""
+    """Print the whole trail: who did what, when, to which version, why and until when."""
     from audits.ledger.ledger import Ledger
 
+    # Without people's keys: `ledger verify` verifies signatures, this shows whose they are.
     trail = Trail(entries=tuple(map(_trail_entry, Ledger(Settings().ledger_url).trail())))
-    emit(trail, trail_table(trail), as_json=as_json)
+    emit(trail, trail_table(trail, datetime.now(UTC)), as_json=as_json)
 
 
 def _trail_entry(entry: Entry) -> TrailEntry:
@@ -145,24 +199,70 @@ def _trail_entry(entry: Entry) -> TrailEntry:
     )
 
 
-def trail_table(trail: Trail) -> Table:
-    """Return the trail as a table for people."""
-    table = Table("entry", "time", "what", "version", "by", "outcome, role or reason")
+def trail_table(trail: Trail, now: datetime) -> Table:
+    """Return the trail as a table for people; names and reasons are text, never markup."""
+    table = Table("entry", "time", "what", "version", "by", "name", "details", show_lines=True)
     for entry in trail.entries:
-        given = (entry.payload.get(name) for name in ("outcome", "role", "reason", "why"))
-        detail = next((str(value) for value in given if value), "")
-        table.add_row(str(entry.sequence), entry.time, entry.kind, entry.about, entry.actor, detail)
+        cells = (entry.time, entry.kind, entry.about, entry.actor, _identity(entry))
+        lines = "\n".join(shown(line) for line in _details(entry, now))
+        table.add_row(str(entry.sequence), *(Text(shown(cell)) for cell in cells), Text(lines))
     return table
+
+
+def _identity(entry: TrailEntry) -> str:
+    identity = entry.payload.get("identity")
+    return f"key {identity['key'][:12]}" if isinstance(identity, dict) else "not verified"
+
+
+def _details(entry: TrailEntry, now: datetime) -> Iterator[str]:
+    """Say what an entry records, a line each."""
+    payload = entry.payload
+    if entry.kind in {"promotion", "rollback", "revocation"}:
+        yield from _champion_details(payload["champion"], payload, entry.kind, now)
+    elif entry.kind == "audit":
+        yield f"outcome: {payload['outcome']}"
+        yield f"report {payload['report_digest'][:12]}, {_validity(payload['valid_until'], now)}"
+    elif entry.kind == "approval":
+        yield f"as {payload['role']}, of the report {payload['report_digest'][:12]}"
+        yield f"reason: {payload['reason']}"
+    elif entry.kind == "drift":
+        yield f"the alias pointed at {payload['found'] or 'no version'}"
+    else:
+        yield from (f"{name}: {v}" for name, v in payload.items() if name != "identity")
+
+
+def _champion_details(
+    champion: Mapping[str, Any], payload: Mapping[str, Any], kind: str, now: datetime
+) -> Iterator[str]:
+    back = f", back to epoch {payload['to_epoch']}" if "to_epoch" in payload else ""
+    yield f"epoch {champion['epoch']}{back}"
+    if "why" in payload:
+        yield f"reason: {payload['why']}"
+    if kind == "revocation":
+        yield f"reason: {champion['revoked']}"
+        return
+    yield f"audit: {champion['outcome']}, report {champion['report_digest'][:12]}"
+    yield f"approved by {champion['ml_owner']} (ml-owner), {champion['governance']} (governance)"
+    if champion["approver"] is not None:
+        yield f"override by {champion['approver']} until {champion['override_until']}"
+        yield f"reason: {champion['reason']}"
+        yield f"only for: {champion['restricted_use']}"
+    yield f"promoted {champion['promoted_at']}, {_validity(champion['valid_until'], now)}"
+
+
+def _validity(until: str, now: datetime) -> str:
+    expired = datetime.fromisoformat(until) <= now
+    return f"valid until {until}{' (expired)' if expired else ''}"
 
 
 @app.command()
 def mirror(as_json: AsJson = False) -> None:
     """Make MLflow's aliases show the ledger's champions; record which were moved by hand."""
-    from audits.ledger.ledger import Ledger
+    from rehabcast.identity import open_ledger
     from rehabcast.signed_artifacts import mirror_aliases
 
     settings = Settings()
-    drift = tuple(mirror_aliases(settings, Ledger(settings.ledger_url)))
+    drift = tuple(mirror_aliases(settings, open_ledger(settings)))
     message = f"{len(drift)} alias(es) had been moved by hand."
     emit(MirrorResult(drift=drift), message, as_json=as_json)
 

@@ -1,97 +1,103 @@
-"""JSON Web Tokens: the public keys that sign them, and their verification.
+"""JSON Web Tokens and their verification, by `joserfc`.
 
-Source: RFC 8725 (JWT best practice).
+Sources: RFC 7519 (JWT), RFC 8725 (JWT best practice), RFC 6750 (bearer tokens).
 """
 
 from __future__ import annotations
 
 import json
-import logging
-import threading
-import time
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-import httpx
-import jwt
+from joserfc import jws, jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+from joserfc.jwt import JWTClaimsRegistry
 
 from contracts.errors import RehabcastError
-
-ALGORITHMS = {"RSA": ("RS256", "RS384"), "EC": ("ES256", "ES384")}
-"""Asymmetric only: with HS a public key would have to be a secret, and `none` has no signature."""
+from serving.access.keys import Key, Keys, algorithms_of
 
 LEEWAY_SECONDS = 60
+"""How far the clocks of a caller and of this service may be apart."""
+
 NEW_TOKEN_NEEDED = "get a new token from a trusted issuer"  # noqa: S105  (advice)
 
-MAX_AGE_SECONDS = 600.0
-"""How long keys are used before they are read again."""
+MAX_TOKEN_CHARACTERS = 8_192
+"""Longer ones are refused before anything reads them; a server takes no longer header either."""
 
-REREAD_SECONDS = 30.0
-"""After an unknown key id the keys are read again, but no more often than this."""
+MAX_SUBJECT_CHARACTERS = 255
+"""OpenID Connect Core 1.0, 2."""
 
-FETCH_SECONDS = 5.0
-
-log = logging.getLogger("rehabcast.tokens")
-
-
-class Keys:
-    """The keys of one issuer or client, read when first needed."""
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self._by_id: dict[str, jwt.PyJWK] = {}
-        self._read_at = float("-inf")
-        self._lock = threading.Lock()
-
-    def find(self, kid: str) -> jwt.PyJWK | None:
-        """Return the key of an id, or None; if they cannot be read again, the old keys are used."""
-        with self._lock:
-            age = time.monotonic() - self._read_at
-            if age > MAX_AGE_SECONDS or (kid not in self._by_id and age > REREAD_SECONDS):
-                self._read()
-            return self._by_id.get(kid)
-
-    def _read(self) -> None:
-        self._read_at = time.monotonic()
-        try:
-            keys = jwt.PyJWKSet.from_dict(json.loads(self._text())).keys
-        except (OSError, ValueError, httpx.HTTPError, jwt.PyJWTError) as error:
-            log.error("a JWKS cannot be read: %s", type(error).__name__)
-            return
-        self._by_id = {key.key_id: key for key in keys if key.key_id is not None}
-
-    def _text(self) -> str:
-        if not self.source.startswith(("https://", "http://")):
-            return Path(self.source).read_text("utf-8")
-        answer = httpx.get(self.source, timeout=FETCH_SECONDS, follow_redirects=False)
-        return answer.raise_for_status().text
+UNSUPPORTED_HEADERS = ("crit", "b64")
+"""Extensions of JWS: who does not know a critical one must refuse the token (RFC 7515, 4.1.11)."""
 
 
 class AccessDenied(RehabcastError):
-    """The token is not valid (401) or lacks the scope (403); never says what is in the token."""
+    """The token is not valid (401) or lacks the scope (403); never says what is in the token.
 
-    def __init__(self, reason: str, what_to_do: str, status: int = 401) -> None:
+    Parameters
+    ----------
+    code
+        Of RFC 6750, 3.1; empty where no token was sent.
+    scope
+        The scope that is needed, where the token lacks it.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        what_to_do: str,
+        status: int = 401,
+        *,
+        code: str = "invalid_token",
+        scope: str = "",
+    ) -> None:
         super().__init__(reason, what_to_do)
-        self.status = status
+        self.status, self.code, self.scope = status, code, scope
 
 
-def issuer_of(token: str) -> str:
-    """Return the issuer that a token names; nothing is verified yet.
+@dataclass(frozen=True, slots=True)
+class Unverified:
+    """What a token says of itself, before its signature was checked."""
+
+    issuer: str
+    kid: str
+    kind: str
+
+
+def unverified(token: str) -> Unverified:
+    """Return what a token says of itself; nothing is verified yet.
 
     Raises
     ------
     AccessDenied
-        It is not a JWT.
+        There is none, it is too long, not a signed JWT, or wants an extension.
     """
+    if not token:
+        raise AccessDenied("there is no token", NEW_TOKEN_NEEDED, code="")
+    if len(token) > MAX_TOKEN_CHARACTERS:
+        raise AccessDenied("the token is too long", NEW_TOKEN_NEEDED)
     try:
-        unverified = jwt.decode(token, options={"verify_signature": False})
-    except jwt.InvalidTokenError as error:
-        raise AccessDenied("the token is not a JWT", NEW_TOKEN_NEEDED) from error
-    return str(unverified.get("iss", ""))
+        content = jws.extract_compact(token.encode("ascii"))
+        header, claims = content.headers(), json.loads(content.payload)
+    except (JoseError, ValueError, RecursionError, TypeError, AttributeError):
+        raise AccessDenied("the token is not a JWT", NEW_TOKEN_NEEDED) from None
+    if not isinstance(header, dict) or not isinstance(claims, dict):
+        raise AccessDenied("the token is not a JWT", NEW_TOKEN_NEEDED)
+    if any(name in header for name in UNSUPPORTED_HEADERS):
+        raise AccessDenied("the token needs an extension of JWT", "sign it without crit and b64")
+    issuer, kid, kind = claims.get("iss"), header.get("kid"), header.get("typ")
+    return Unverified(
+        issuer=issuer if isinstance(issuer, str) else "",
+        kid=kid if isinstance(kid, str) else "",
+        kind=kind.lower() if isinstance(kind, str) else "",
+    )
 
 
-def verified_claims(token: str, keys: Keys, issuer: str, audiences: list[str]) -> dict[str, Any]:
+def verified_claims(
+    token: str, keys: Keys, said: Unverified, audiences: list[str], now: int
+) -> dict[str, Any]:
     """Return the claims of a token that one of the keys signed.
 
     Raises
@@ -99,21 +105,17 @@ def verified_claims(token: str, keys: Keys, issuer: str, audiences: list[str]) -
     AccessDenied
         It is not signed by one of them, has expired, or is for another audience.
     """
-    try:
-        kid = jwt.get_unverified_header(token).get("kid")
-    except jwt.InvalidTokenError as error:
-        raise AccessDenied("the token is not a JWT", NEW_TOKEN_NEEDED) from error
-    key = keys.find(kid) if isinstance(kid, str) else None
-    if key is None or key.key_type not in ALGORITHMS:
+    key = keys.find(said.kid) if said.kid else None
+    if key is None:
         raise AccessDenied(
             "the token is not signed with a known key",
             "sign it with a key of the registered JWKS, and name its kid in the header",
         )
-    return decoded_claims(token, key.key, ALGORITHMS[key.key_type], issuer, audiences)
+    return claims_signed_by(token, key, said, audiences, now)
 
 
-def decoded_claims(
-    token: str, key: Any, algorithms: tuple[str, ...], issuer: str, audiences: list[str]
+def claims_signed_by(
+    token: str, key: Key | ECKey, said: Unverified, audiences: list[str], now: int
 ) -> dict[str, Any]:
     """Return the claims of a token that a given key signed.
 
@@ -122,24 +124,33 @@ def decoded_claims(
     AccessDenied
         As `verified_claims`.
     """
+    registry = JWTClaimsRegistry(
+        now=now,
+        leeway=LEEWAY_SECONDS,
+        iss={"essential": True, "value": said.issuer},
+        aud={"essential": True, "values": audiences},
+        sub={"essential": True},
+        exp={"essential": True},
+        iat={"essential": True},
+    )
     try:
-        claims: dict[str, Any] = jwt.decode(
-            token,
-            key,
-            algorithms=list(algorithms),
-            audience=audiences,
-            issuer=issuer,
-            leeway=LEEWAY_SECONDS,
-            options={"require": ["exp", "iss", "aud"]},
-        )
-    except (jwt.InvalidTokenError, jwt.InvalidKeyError, ValueError, TypeError) as error:
+        claims = jwt.decode(token, key, algorithms=algorithms_of(key)).claims
+        registry.validate(claims)
+    except (JoseError, ValueError, TypeError, KeyError, OverflowError) as error:
         raise AccessDenied(
             f"the token is not valid ({type(error).__name__})", NEW_TOKEN_NEEDED
         ) from None
+    subject = claims["sub"]
+    if len(subject) > MAX_SUBJECT_CHARACTERS or not subject.isprintable() or not subject.strip():
+        raise AccessDenied("the token's subject is blank, too long or not text", NEW_TOKEN_NEEDED)
     return claims
 
 
 def scopes_of(claims: Mapping[str, Any]) -> frozenset[str]:
     """Return the scopes of a token, written as a list or as one string."""
     scopes = claims.get("scope", claims.get("scp", ""))
-    return frozenset(scopes.split() if isinstance(scopes, str) else map(str, scopes or ()))
+    if isinstance(scopes, str):
+        return frozenset(scopes.split())
+    if not isinstance(scopes, list):
+        return frozenset()
+    return frozenset(scope for scope in scopes if isinstance(scope, str))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import msgspec
 
 from contracts.observation import Observation
 from serving.schemas import SCORE
@@ -32,3 +35,17 @@ class Question:
     output: str = SCORE
     days_of: str | None = None
     notes: Sequence[str] = ()
+
+
+def input_digest(question: Question) -> str:
+    """Return the SHA-256 of what a model reads to answer: the record and what is asked about it.
+
+    The order of the observations does not matter, and neither does how they came here: inline, in a
+    document or from the running record.
+    """
+    observations = sorted(map(msgspec.json.encode, question.observations))
+    asked = (
+        question.enrolment_day, question.explain, question.weeks, question.output, question.days_of,
+    )  # fmt: skip
+    content = b"\n".join([msgspec.json.encode(asked), *observations])
+    return hashlib.sha256(content).hexdigest()

@@ -91,7 +91,9 @@ class OverrideReason(Struct, kw_only=True):
 class CardFeedback(Struct, kw_only=True):
     """Section 8: what became of a card."""
 
-    card: Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
+    card: Annotated[
+        str, Meta(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$", max_length=36)
+    ]
     outcome: Literal["accepted", "overridden"]
     outcomeTimestamp: Annotated[str, Meta(max_length=40)]
     overrideReason: OverrideReason | None = None

@@ -25,9 +25,11 @@ from features.measurements.reconcile import Reconciled, reconcile
 from features.measurements.records import BIRTH_DATE, RECORD_ID, SOURCE
 from features.plausibility import plausible_events
 from features.recording import SourceFile
-from features.sources.records.fhir import FhirReading, read_documents
+from features.sources.records.fhir import FhirReading, read_contents
 from features.sources.records.fhir_conditions import OTHER_CONDITION
+from features.sources.records.fhir_documents import contents_of
 from features.sources.records.fhir_statements import OF_NO_USE
+from serving.formats.fhir_limits import MAX_ENTRIES, refuse_too_large
 
 AGE = "REHABCAST//AGE"
 MAX_NOTES, MAX_REASONS = 20, 5
@@ -86,8 +88,8 @@ def record_of(
     Raises
     ------
     ForecastRefused
-        They are of several patients or of another one, the patient has died, the onset is not
-        known, or there is no score since.
+        They are too many, of several patients or of another one, the patient has died, the onset is
+        not known, or there is no score since.
     """
     codes = task.onset or OnsetCodes(condition=task.condition)
     reading = _read(documents, codes)
@@ -125,9 +127,11 @@ def _read(documents: Iterable[Any], codes: OnsetCodes) -> FhirReading:
     places = ["*"] if len(documents) == 1 else [f"document {n}" for n in range(len(documents))]
     given = zip(places, documents, strict=True)
     try:
-        reading = read_documents(source, given)
+        contents = contents_of(given, source.name, most=MAX_ENTRIES)
     except SourceUnreadable as error:
         raise ForecastRefused(error.problem.found, error.problem.advice) from error
+    refuse_too_large(contents)
+    reading = read_contents(source, contents)
     if reading.records.empty or not reading.labels:
         raise ForecastRefused(
             "the FHIR resources hold nothing that the model knows",
@@ -194,8 +198,8 @@ def _since_onset(decided: Reconciled, onset: pd.Timestamp) -> tuple[pd.DataFrame
     values = decided.values.assign(**{SUBJECT: 1})
     born = values.loc[values[CODE] == BIRTH_DATE].set_index(SUBJECT)[TIME]
     events, excluded = plausible_events(values[values[CODE] != BIRTH_DATE])
-    kinds = {code: entry.kind for code, entry in vocabulary().items()}
-    events = events[events[CODE].map(kinds) != Kind.EVENT]
+    no_values = {code for code, entry in vocabulary().items() if entry.kind is Kind.EVENT}
+    events = events[~events[CODE].isin(no_values)]
     if len(born) and not (events[CODE] == AGE).any():
         age = birthdays(born, pd.Series(onset, index=born.index))
         # One outside the model's range is kept: it refuses the forecast.

@@ -1,18 +1,33 @@
-"""Decodes bodies and queries; a refusal never repeats what was sent."""
+"""Decodes bodies and queries; a refusal never repeats what was sent.
+
+A body is measured before it is decoded, in a time that depends on its size only: bodies of many
+tiny values cost far more to decode and to answer than their bytes suggest.
+"""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
+import numpy as np
 
 from contracts.errors import RehabcastError
 
 T = TypeVar("T")
 
 MAX_FIELDS = 20
+MAX_VALUES = 600_000
+"""JSON values of one body. 8 MiB of observations or of FHIR resources, written as short as they can
+be, hold 14 bytes a value and more."""
+
+MAX_NESTING = 64
+"""How deep arrays and objects may lie within each other. An extension of a contained resource in a
+Bundle within a Bundle is 20 deep."""
+
+SEND_LESS = "send fewer subjects, fewer days or fewer resources at once"
 SEE_OPENAPI = "see /openapi.json for what this route takes"
 
 
@@ -29,9 +44,19 @@ def decoded(kind: type[T], body: bytes) -> T:
     Raises
     ------
     RequestInvalid
-        It is not JSON, is nested too deeply, has unknown, missing or wrong fields, or names one
-        twice: a proxy or log may have read the other. NaN and Infinity are not JSON.
+        It is not JSON, holds more than `MAX_VALUES` values, is nested deeper than `MAX_NESTING`,
+        has unknown, missing or wrong fields, or names one twice: a proxy or log may have read the
+        other. NaN and Infinity are not JSON, and a NUL character no database takes.
     """
+    size = measured(body)
+    if size.values > MAX_VALUES:
+        raise RequestInvalid(f"the body holds more than {MAX_VALUES:,} JSON values", SEND_LESS)
+    if size.nesting > MAX_NESTING:
+        raise RequestInvalid(
+            f"the body is nested more than {MAX_NESTING} deep", "send it with less nesting"
+        )
+    if size.has_nul:
+        raise RequestInvalid("a text of the body has a NUL character", "send it without")
     try:
         content = msgspec.json.decode(body, type=kind)
         # Numbers are not parsed again: only names matter here.
@@ -40,7 +65,45 @@ def decoded(kind: type[T], body: bytes) -> T:
     except msgspec.ValidationError as error:
         raise RequestInvalid(_without_values(str(error))) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        raise RequestInvalid("the body is not JSON, or is nested too deeply") from None
+        raise RequestInvalid("the body is not JSON") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much a JSON text holds, and how deep.
+
+    Parameters
+    ----------
+    values
+        At most so many values: an array or object, and what follows a comma.
+    nesting
+        How deep arrays and objects lie within each other.
+    has_nul
+        Whether a text has the character U+0000.
+    """
+
+    values: int
+    nesting: int
+    has_nul: bool
+
+
+def measured(body: bytes) -> Size:
+    """Measure a JSON text without decoding it; of what is not JSON the numbers mean nothing."""
+    plain = body.replace(rb"\\", b"  ")
+    has_nul = rb"\u0000" in plain
+    plain = plain.replace(rb"\"", b"  ")
+    byte_N = np.frombuffer(plain, dtype=np.uint8)
+    # The sum of all quotation marks so far is odd within a text; it may wrap around.
+    outside_N = np.cumsum(byte_N == ord('"'), dtype=np.uint8) % 2 == 0
+    byte_N = byte_N[outside_N]
+    opens_N = (byte_N == ord("[")) | (byte_N == ord("{"))
+    closes_N = (byte_N == ord("]")) | (byte_N == ord("}"))
+    depth_N = np.cumsum(opens_N.astype(np.int8) - closes_N.astype(np.int8), dtype=np.int32)
+    return Size(
+        values=1 + int(np.count_nonzero(opens_N)) + int(np.count_nonzero(byte_N == ord(","))),
+        nesting=int(depth_N.max(initial=0)),
+        has_nul=has_nul,
+    )
 
 
 def _refuse_repeated_names(pairs: list[tuple[str, Any]]) -> None:

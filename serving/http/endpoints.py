@@ -11,6 +11,7 @@ from serving.http import handlers
 from serving.http.handlers import Call, Reply
 from serving.schemas import (
     Acknowledgement,
+    ConsentRequest,
     Course,
     ExplainRequest,
     FeedbackRequest,
@@ -100,6 +101,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="POST", path="/v1/feedback", scope="feedback", handler=handlers.feedback,
         request_type=FeedbackRequest, response_type=Acknowledgement, needs_store=True,
         summary="Send a clinician's feedback on a forecast",
+    ),
+    Endpoint(
+        method="POST", path="/v1/consent", scope="consent", handler=handlers.consent,
+        request_type=ConsentRequest, response_type=Acknowledgement, needs_store=True,
+        summary="Put on record that a person has given or withdrawn consent",
     ),
     Endpoint(
         method="GET", path="/v1/model", scope="model", handler=handlers.model_card,

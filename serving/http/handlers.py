@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,11 +11,12 @@ from typing import Any
 import msgspec
 
 from contracts.errors import ForecastRefused
-from serving.access.authentication import Caller, grant
+from serving.access.authentication import Caller
+from serving.access.grants import grant, token_form
 from serving.faults import Fault
 from serving.forecast.audit_status import banner, limits, model_info
 from serving.forecast.course import ALERT_DAYS, course
-from serving.forecast.question import Question
+from serving.forecast.question import Question, input_digest
 from serving.forecast.respond import refuse_withdrawn, refused, respond
 from serving.formats.cds_hooks import (
     SERVICES,
@@ -26,23 +28,36 @@ from serving.formats.cds_hooks import (
     forecast_of_card,
 )
 from serving.formats.fhir import operation_outcome, risk_assessment
+from serving.formats.fhir_limits import refuse_too_many
 from serving.formats.fhir_record import bundle_of, record_of
-from serving.http.decoding import RequestInvalid, form_fields
-from serving.http.runtime import Runtime, forecast, logged
+from serving.http.decoding import RequestInvalid
+from serving.http.runtime import NOTHING_READ, Runtime, forecast, logged
 from serving.schemas import (
     Acknowledgement,
+    ConsentRequest,
     FeedbackRequest,
     ForecastAnswer,
+    ForecastRequest,
     ForecastsAnswer,
     ModelCard,
     ObservationsRequest,
     Recorded,
     SubjectId,
 )
+from serving.state.champion import Snapshot
+from serving.state.store import NotOnRecord
 
 FEEDBACK_STORED = Acknowledgement(
     message="thank you: your feedback was stored with the version of the model"
 )
+CONSENT_STORED = Acknowledgement(message="the decision was put on record, and counts from now on")
+
+WAITS = (0.1, 0.3, 0.6)
+"""Seconds between attempts to find a forecast that feedback is about: it is put on record within a
+tenth of a second of its answer. An unknown forecast and another tenant's take the same time."""
+
+MAX_SUBJECT = 250
+"""Characters of a patient's identifier that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +106,9 @@ def answer_explain(call: Call) -> Reply:
     return _one_forecast(call, "explain")
 
 
-def _one_forecast(call: Call, kind: str) -> Reply:
+def _one_forecast(call: Call, route: str) -> Reply:
     snapshot = call.runtime.champion.current
-    answer = forecast(call.runtime, snapshot, call.body, kind=kind, caller=call.caller)
+    answer = forecast(call.runtime, snapshot, call.body, route=route, caller=call.caller)
     return _reply(answer, answer)
 
 
@@ -104,20 +119,26 @@ def _reply(answer: ForecastAnswer, content: Any, status: int = 200) -> Reply:
 def answer_forecasts(call: Call) -> Reply:
     """Forecast many subjects with one version of the model."""
     snapshot = call.runtime.champion.current
-    answers = [
-        forecast(call.runtime, snapshot, request, kind="forecast", caller=call.caller)
-        for request in call.body.requests
-    ]
+    refuse_too_many([r.bundle for r in call.body.requests if r.bundle is not None])
+    answers = [_one_of_many(call, snapshot, request) for request in call.body.requests]
     content = ForecastsAnswer(answers=answers)
     return Reply(content, model_version=answers[0].model.model_version)
+
+
+def _one_of_many(call: Call, snapshot: Snapshot, request: ForecastRequest) -> ForecastAnswer:
+    try:
+        return forecast(call.runtime, snapshot, request, route="forecast", caller=call.caller)
+    except NotOnRecord as refusal:
+        return refused(request.subject, snapshot.served, refusal)
 
 
 def observe(call: Call) -> Reply:
     """Append to a running record."""
     request: ObservationsRequest = call.body
     total = call.runtime.store.add(
-        request.subject, request.enrolment_day, request.observations, datetime.now(UTC)
-    )
+        call.caller.tenant, request.subject, request.enrolment_day, request.observations,
+        actor=call.caller.name, now=datetime.now(UTC),
+    )  # fmt: skip
     sent = len(request.observations)
     return Reply(Recorded(subject=request.subject, sent=sent, on_record=total))
 
@@ -134,7 +155,8 @@ def answer_course(call: Call) -> Reply:
         raise RequestInvalid("alert_days is not a whole number") from None
     snapshot = call.runtime.champion.current
     refuse_withdrawn(snapshot.withdrawn)
-    enrolment_day, observations = call.runtime.store.record(subject)
+    call.runtime.consents.require(call.caller.tenant, subject)
+    enrolment_day, observations = call.runtime.store.record(call.caller.tenant, subject)
     question = Question(
         subject=subject, enrolment_day=enrolment_day, observations=observations, explain=False
     )
@@ -149,10 +171,18 @@ def feedback(call: Call) -> Reply:
 
 
 def _store_feedback(call: Call, request: FeedbackRequest) -> None:
-    version = call.runtime.champion.current.served.audit_status.model_version
-    call.runtime.store.add_feedback(
-        request, actor=call.caller.name, version=version, now=datetime.now(UTC)
-    )
+    runtime, caller = call.runtime, call.caller
+    for seconds in (*WAITS, None):
+        try:
+            runtime.store.add_feedback(
+                caller.tenant, request, actor=caller.name, now=datetime.now(UTC)
+            )
+            return
+        except NotOnRecord:
+            if seconds is None:
+                raise
+            # The forecast may have been given a moment ago, perhaps by another worker.
+            time.sleep(seconds)
 
 
 def model_card(call: Call) -> Reply:
@@ -168,11 +198,21 @@ def model_card(call: Call) -> Reply:
     return Reply(card, model_version=card.model.model_version)
 
 
+def consent(call: Call) -> Reply:
+    """Put on record that a person has given or withdrawn consent."""
+    request: ConsentRequest = call.body
+    call.runtime.consents.set(
+        call.caller.tenant, request.subject, request.consent,
+        actor=call.caller.name, now=datetime.now(UTC),
+    )  # fmt: skip
+    return Reply(CONSENT_STORED)
+
+
 def fhir_forecast(call: Call) -> Reply:
     """Give a RiskAssessment for a Bundle, or an OperationOutcome."""
     bundle = bundle_of(call.body)
     condition = call.query.get("condition", "")
-    answer, patient = _of_documents(call, [bundle], kind="fhir", condition=condition)
+    answer, patient = _of_documents(call, [bundle], route="fhir", condition=condition)
     if answer.status == "no forecast":
         refusal = ForecastRefused(answer.reason, answer.what_to_do)
         return _reply(answer, operation_outcome(refusal, "business-rule"), 422)
@@ -180,25 +220,32 @@ def fhir_forecast(call: Call) -> Reply:
 
 
 def _of_documents(
-    call: Call, documents: list[Any], *, kind: str, patient: str = "", condition: str = ""
+    call: Call, documents: list[Any], *, route: str, patient: str = "", condition: str = ""
 ) -> tuple[ForecastAnswer, str]:
     """Answer what FHIR documents ask, and return the patient's id beside."""
     snapshot, now = call.runtime.champion.current, datetime.now(UTC)
+    digest = NOTHING_READ
     try:
         task = snapshot.served.bundle.task
         record = record_of(documents, task, patient=patient, condition=condition)
         patient = record.patient
+        call.runtime.consents.require(call.caller.tenant, patient)
         question = Question(
             subject="patient",
             enrolment_day=record.enrolment_day,
             observations=record.observations,
             notes=record.notes,
         )
+        digest = input_digest(question)
         answer = respond(question, snapshot.served, now=now, withdrawn=snapshot.withdrawn)
     except ForecastRefused as refusal:
         answer = refused("patient", snapshot.served, refusal)
-    body = msgspec.json.encode(documents)
-    return logged(call.runtime, answer, body, kind=kind, caller=call.caller, now=now), patient
+    subject = patient[:MAX_SUBJECT] or None
+    answer = logged(
+        call.runtime, answer, route=route, caller=call.caller, subject=subject, digest=digest,
+        now=now,
+    )  # fmt: skip
+    return answer, patient
 
 
 def discover(_: Call) -> Reply:
@@ -210,7 +257,7 @@ def hook_cards(call: Call) -> Reply:
     """Answer the patient-view hook."""
     hook: HookRequest = call.body
     documents = list(documents_in(hook))
-    answer, _ = _of_documents(call, documents, kind="cds-hooks", patient=hook.context.patientId)
+    answer, _ = _of_documents(call, documents, route="cds-hooks", patient=hook.context.patientId)
     return _reply(answer, cards(answer, call.runtime.access.audience))
 
 
@@ -236,7 +283,7 @@ def _override_reason(override: OverrideReason | None) -> str:
 
 def token(call: Call) -> Reply:
     """Give a token for a client's signed assertion."""
-    form = form_fields(call.body)
+    form = token_form(call.body)
     runtime = call.runtime
     issued = grant(
         runtime.access,

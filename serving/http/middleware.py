@@ -1,36 +1,36 @@
 """Checks every request before anything else sees it, and refuses what is not for this service.
 
-In this order: content type (415), route (404, 405), load (429), token (401, 403), rate (429), size
-(413), content (400). Of BentoML's own routes only the liveness probes are open: BentoML unpickles
-some content types and writes paths into metrics. Nothing of a body or a path reaches a log, a
-metric or an error.
+In this order: content type (415), route (404, 405), token (401, 403), rate (429), size of the body
+(413), load (429), content (400). A slot is taken only by a request whose token holds and whose body
+is there; probes take none. Of BentoML's own routes only the liveness probes are open: BentoML
+unpickles some content types and writes paths into metrics. Nothing of a body or a path reaches a
+log, a metric or an error.
 """
 
 from __future__ import annotations
 
 import logging
-import math
-import re
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import anyio
 import msgspec
-from sqlalchemy.exc import SQLAlchemyError
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.access.authentication import Caller, allow, authenticate
-from serving.access.tokens import AccessDenied
+from serving.access.authentication import Caller
 from serving.faults import Fault
+from serving.http.admission import limits, routing
+from serving.http.admission.bodies import body_of
+from serving.http.admission.identity import Tokens, peer_of
+from serving.http.admission.routing import LIVE, METRICS, OPENAPI, PROBES, READY
 from serving.http.decoding import decoded, form_fields
-from serving.http.endpoints import ENDPOINTS, JSON, Endpoint
+from serving.http.endpoints import Endpoint
 from serving.http.handlers import Call, Reply, readiness
-from serving.http.limits import MAX_FORECASTS, MAX_REQUESTS, MAX_STORE_CALLS, RateLimit
 from serving.http.observability import RequestMetrics
 from serving.http.openapi import document
+from serving.http.readiness import Readiness
 from serving.http.refusals import (
     EXPECTED_ERRORS,
     Headers,
@@ -38,8 +38,6 @@ from serving.http.refusals import (
     internal_error,
     refusal_body,
     refusal_of,
-    retry_after,
-    unavailable,
 )
 from serving.http.runtime import Runtime
 from serving.http.shutdown import Shutdown
@@ -47,10 +45,7 @@ from serving.http.shutdown import Shutdown
 log = logging.getLogger("rehabcast.http")
 
 ANONYMOUS = Caller("", frozenset())
-LIVE = frozenset({"/livez", "/healthz"})
-METRICS, OPENAPI, READY = "/metrics", "/openapi.json", "/readyz"
 SHUTTING_DOWN = Fault("this worker is shutting down", "send requests to another one")
-WRONG_METHOD = "the route does not take this method"
 
 
 class RequestMiddleware:
@@ -59,11 +54,19 @@ class RequestMiddleware:
     def __init__(self, app: ASGIApp, runtime: Callable[[], Runtime], shutdown: Shutdown) -> None:
         self.app, self._runtime, self._shutdown = app, runtime, shutdown
         self._metrics = RequestMetrics()
-        self._rate = RateLimit()
-        self._requests = 0
-        self._forecast_threads = anyio.CapacityLimiter(MAX_FORECASTS)
-        self._store_threads = anyio.CapacityLimiter(MAX_STORE_CALLS)
-        self._routes = [(_pattern(endpoint.path), endpoint) for endpoint in ENDPOINTS]
+        self._readiness = Readiness(lambda: runtime().problems())
+        self._tokens = Tokens()
+        self._rate = limits.RateLimit()
+        self._anonymous_rate = limits.RateLimit(limits.ANONYMOUS_PER_SECOND, limits.ANONYMOUS_BURST)
+        self._bodies = limits.Room(
+            limits.MAX_BODIES, limits.MAX_BODIES_OF_ONE, "too many large bodies at once"
+        )
+        self._forecasts = _Pool(
+            limits.MAX_REQUESTS, limits.MAX_REQUESTS_OF_ONE, limits.MAX_FORECASTS
+        )
+        self._store_calls = _Pool(
+            limits.MAX_STORE_REQUESTS, limits.MAX_STORE_REQUESTS_OF_ONE, limits.MAX_STORE_CALLS
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -74,13 +77,13 @@ class RequestMiddleware:
                 await send({"type": "websocket.close", "code": 1008})
             return
         started = time.perf_counter()
-        if scope["path"] not in {READY, METRICS, *LIVE}:
+        if scope["path"] not in {METRICS, *PROBES}:
             self._shutdown.note_request()
         endpoint: Endpoint | None = None
         caller = ANONYMOUS
         headers: Headers = ()
         try:
-            endpoint, parameters = self._route(scope)
+            endpoint, parameters = routing.find(scope)
             if endpoint is None and scope["path"] in LIVE:
                 await self.app(scope, receive, send)
                 return
@@ -99,30 +102,6 @@ class RequestMiddleware:
         seconds = time.perf_counter() - started
         self._metrics.record(scope["method"], route, reply, caller.name, seconds)
 
-    def _route(self, scope: Scope) -> tuple[Endpoint | None, Mapping[str, str]]:
-        """Return the endpoint of a request and the parameters in its path.
-
-        The endpoint is None for what is not in the table: probes, metrics, the OpenAPI document.
-        """
-        path, method = scope["path"], scope["method"]
-        matches = [
-            (endpoint, match) for pattern, endpoint in self._routes if (match := pattern(path))
-        ]
-        if method not in {"GET", "HEAD"}:
-            _check_content_type(
-                scope, matches[0][0].content_types if matches else frozenset({JSON})
-            )
-        for endpoint, match in matches:
-            if endpoint.method == method:
-                return endpoint, match.groupdict()
-        if matches:
-            raise _wrong_method([endpoint.method for endpoint, _ in matches])
-        if path in {*LIVE, METRICS, OPENAPI}:
-            if method not in {"GET", "HEAD"}:
-                raise _wrong_method(["GET"])
-            return None, {}
-        raise RequestRefused(404, "there is no such route", "see /openapi.json for the routes")
-
     async def _reply(
         self,
         scope: Scope,
@@ -133,59 +112,38 @@ class RequestMiddleware:
         runtime = self._runtime()
         if endpoint is None:
             if scope["path"] == OPENAPI:
+                self._anonymous_rate.check(f"address {peer_of(scope)}")
                 return ANONYMOUS, Reply(document())
-            caller = await self._authorized(scope, runtime, "metrics")
+            caller = await self._tokens.caller_of(scope, runtime, "metrics")
             return caller, Reply(self._metrics.exposition())
-        if endpoint.path == READY and self._shutdown.begun:
-            return ANONYMOUS, readiness([SHUTTING_DOWN])
-        if self._requests >= MAX_REQUESTS:
-            raise RequestRefused(
-                429, "too many requests at once", "try again in a second", retry_after(1)
-            )
-        self._requests += 1
-        try:
-            caller = ANONYMOUS
-            if endpoint.scope is not None:
-                caller = await self._authorized(scope, runtime, endpoint.scope)
-                self._check_rate(caller)
-            has_body = endpoint.request_type is not None
-            body = await _read(receive, endpoint.max_bytes) if has_body else b""
+        if endpoint.path == READY:
+            begun = self._shutdown.begun
+            problems = [SHUTTING_DOWN] if begun else await self._readiness.problems()
+            return ANONYMOUS, readiness(problems)
+        caller, name = ANONYMOUS, f"address {peer_of(scope)}"
+        if endpoint.scope is not None:
+            caller = await self._tokens.caller_of(scope, runtime, endpoint.scope)
+            name = f"caller {caller.name}"
+        rate = self._anonymous_rate if endpoint.scope is None else self._rate
+        rate.check(name)
+        max_bytes = endpoint.max_bytes if endpoint.request_type is not None else 0
+        pool = self._store_calls if endpoint.needs_store else self._forecasts
+        async with body_of(receive, max_bytes, self._bodies, name) as body:
             work = _work(endpoint, runtime, caller, body, parameters, scope)
-            limiter = self._store_threads if endpoint.needs_store else self._forecast_threads
-            return caller, await anyio.to_thread.run_sync(work, limiter=limiter)
-        finally:
-            self._requests -= 1
+            return caller, await pool.run(work, name)
 
-    async def _authorized(self, scope: Scope, runtime: Runtime, required_scope: str) -> Caller:
-        token = _bearer(scope)
-        peer = (scope.get("client") or ("", 0))[0]
 
-        def check() -> Caller:
-            caller = authenticate(
-                runtime.access, token, path=scope["path"], peer=peer, now=datetime.now(UTC),
-                use_once=runtime.store.use_once,
-            )  # fmt: skip
-            allow(caller, required_scope)
-            return caller
+class _Pool:
+    """Threads, and slots for those who wait for one."""
 
-        try:
-            if runtime.access.development_token is not None:
-                return check()
-            return await anyio.to_thread.run_sync(check, limiter=self._store_threads)
-        except AccessDenied as denied:
-            raise refusal_of(denied) from None
-        except SQLAlchemyError:
-            raise unavailable("tokens cannot be checked now") from None
+    def __init__(self, slots: int, slots_of_one: int, threads: int) -> None:
+        self._slots = limits.Room(slots, slots_of_one, "too many requests at once")
+        self._threads = anyio.CapacityLimiter(threads)
 
-    def _check_rate(self, caller: Caller) -> None:
-        if wait := self._rate.seconds_to_wait(caller.name):
-            seconds = math.ceil(wait)
-            raise RequestRefused(
-                429,
-                "too many requests from one caller",
-                f"try again in {seconds} s",
-                retry_after(seconds),
-            )
+    async def run(self, work: Callable[[], Reply], caller: str) -> Reply:
+        """Run a caller's work as soon as a thread is free, if a slot is."""
+        with self._slots.taken(caller):
+            return await anyio.to_thread.run_sync(work, limiter=self._threads)
 
 
 def _work(
@@ -211,63 +169,6 @@ def _unexpected(error: Exception) -> RequestRefused:
     where = traceback.extract_tb(error.__traceback__)[-1]
     log.error("%s in %s, line %s", type(error).__name__, where.name, where.lineno)
     return internal_error()
-
-
-def _wrong_method(allowed: list[str]) -> RequestRefused:
-    methods = ", ".join(allowed)
-    return RequestRefused(405, WRONG_METHOD, f"use {methods}", ((b"allow", methods.encode()),))
-
-
-def _pattern(path: str) -> Callable[[str], re.Match[str] | None]:
-    parts = re.split(r"\{(\w+)\}", path)
-    pattern = "".join(
-        re.escape(part) if n % 2 == 0 else f"(?P<{part}>[^/]+)" for n, part in enumerate(parts)
-    )
-    return re.compile(pattern).fullmatch
-
-
-def _header_values(scope: Scope, name: bytes) -> list[bytes]:
-    return [value for key, value in scope["headers"] if key.lower() == name]
-
-
-def _check_content_type(scope: Scope, allowed: frozenset[str]) -> None:
-    # All of them count: of two, the framework may use the other.
-    values = _header_values(scope, b"content-type")
-    sent = values[0].split(b";")[0].strip().lower().decode("latin-1") if len(values) == 1 else ""
-    if sent not in allowed:
-        raise RequestRefused(
-            415,
-            "the content type is not one that the route takes",
-            f"send {' or '.join(sorted(allowed))}, and name it once",
-        )
-
-
-def _bearer(scope: Scope) -> str:
-    values = _header_values(scope, b"authorization")
-    if len(values) != 1:
-        return ""
-    scheme, _, token = values[0].decode("latin-1").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
-
-
-async def _read(receive: Receive, max_bytes: int) -> bytes:
-    """Read a body, whatever its Content-Length claims."""
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message: Message = await receive()
-        if message["type"] == "http.disconnect":
-            raise RequestRefused(400, "the body ended early", "send the whole body again")
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > max_bytes:
-            raise RequestRefused(
-                413,
-                f"the body is larger than {max_bytes // 1024} KiB",
-                "send less at once: fewer subjects or fewer days",
-            )
-        if not message.get("more_body", False):
-            return b"".join(parts)
 
 
 async def _send(send: Send, status: int, body: bytes, plain: bool, extra: Headers) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from serving.formats.fhir_limits import MAX_BUNDLES, MAX_ELEMENTS, MAX_ENTRIES
+from serving.http.decoding import MAX_NESTING, MAX_VALUES
 from serving.http.endpoints import ENDPOINTS, FHIR_JSON, FORM, JSON, Endpoint
 from serving.http.examples import EXAMPLES
 from serving.schemas import Refusal
@@ -22,6 +24,16 @@ REFUSALS = {
     "429": "Too many requests; Retry-After says when to try again",
     "503": "The store does not answer; Retry-After says when to try again",
 }
+
+DESCRIPTION = (
+    "Forecasts of functional recovery. Advice only: see the limits of use.\n\n"
+    "How much one request may hold, so that none keeps a worker for more than a second:"
+    f" {MAX_VALUES:,} JSON values, nested {MAX_NESTING} deep (400 beyond);"
+    f" of FHIR {MAX_ENTRIES:,} entries, and {MAX_ELEMENTS:,} JSON objects within its Patients,"
+    " Conditions, Observations and Procedures, resources and extensions counted three times (422"
+    f" beyond); {MAX_BUNDLES} Bundles for many subjects (422 beyond). 180 days of 32 channels fit,"
+    " inline and as FHIR. No text may hold the character U+0000."
+)
 
 
 @cache
@@ -42,7 +54,7 @@ def document() -> bytes:
         "info": {
             "title": "rehabcast",
             "version": "1.2",
-            "description": "Forecasts of functional recovery. Advice only: see the limits of use.",
+            "description": DESCRIPTION,
         },
         "paths": paths,
         "components": {

@@ -7,11 +7,13 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from contracts.errors import ForecastRefused, IntegrityError, RehabcastError, ServiceUnavailable
+from serving.access.grants import TokenRequestRefused
 from serving.access.tokens import AccessDenied
 from serving.formats.cds_hooks import PrefetchMissing
 from serving.formats.fhir import operation_outcome
 from serving.http.decoding import RequestInvalid
 from serving.schemas import Refusal
+from serving.state.store import NotOnRecord
 
 RETRY_SECONDS = 5
 
@@ -32,7 +34,10 @@ ISSUE_TYPES = {
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
+REALM = "rehabcast"
+
 EXPECTED_ERRORS = (
+    TokenRequestRefused,
     RequestInvalid,
     AccessDenied,
     PrefetchMissing,
@@ -45,23 +50,42 @@ EXPECTED_ERRORS = (
 
 
 class RequestRefused(RehabcastError):
-    """A request that is not answered, with the HTTP status that says so."""
+    """A request that is not answered, with the HTTP status that says so.
 
-    def __init__(self, status: int, reason: str, what_to_do: str, headers: Headers = ()) -> None:
+    Parameters
+    ----------
+    oauth_code
+        Of a token request: the error's code (RFC 6749, 5.2); empty for others.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        what_to_do: str,
+        headers: Headers = (),
+        oauth_code: str = "",
+    ) -> None:
         super().__init__(reason, what_to_do)
-        self.status, self.headers = status, headers
+        self.status, self.headers, self.oauth_code = status, headers, oauth_code
 
 
 def refusal_of(error: Exception) -> RequestRefused:
     """Return the refusal that answers one of the `EXPECTED_ERRORS`."""
     match error:
         case AccessDenied():
-            challenge = b"Bearer" if error.status == 401 else b'Bearer error="insufficient_scope"'
-            return _refused(error.status, error, ((b"www-authenticate", challenge),))
+            return _refused(error.status, error, ((b"www-authenticate", _challenge(error)),))
+        case TokenRequestRefused():
+            headers = _CLIENT_CHALLENGE if error.status == 401 else ()
+            return RequestRefused(
+                error.status, error.reason, error.what_to_do, headers, oauth_code=error.code
+            )
         case RequestInvalid():
             return _refused(400, error)
         case PrefetchMissing():
             return _refused(412, error)
+        case NotOnRecord():
+            return _refused(404, error)
         case ForecastRefused():
             return _refused(422, error)
         case IntegrityError():
@@ -87,8 +111,28 @@ def retry_after(seconds: int) -> Headers:
     return ((b"retry-after", str(seconds).encode()),)
 
 
+def _challenge(denied: AccessDenied) -> bytes:
+    """Return the challenge of RFC 6750, 3: without a code where no token was sent."""
+    parts = [f'Bearer realm="{REALM}"']
+    if denied.code:
+        parts += [f'error="{denied.code}"', f'error_description="{_quotable(denied.reason)}"']
+    if denied.scope:
+        parts.append(f'scope="{denied.scope}"')
+    return ", ".join(parts).encode()
+
+
+_CLIENT_CHALLENGE: Headers = ((b"www-authenticate", f'Bearer realm="{REALM}"'.encode()),)
+
+
+def _quotable(text: str) -> str:
+    """Return a text with only the characters that an OAuth error may have (RFC 6749, 5.2)."""
+    return "".join(c if " " <= c <= "~" and c not in {'"', "\\"} else " " for c in text)
+
+
 def refusal_body(refusal: RequestRefused, *, is_fhir: bool) -> Any:
     """Return the body that says why a request is not answered, and what to do."""
+    if refusal.oauth_code:
+        return {"error": refusal.oauth_code, "error_description": _quotable(str(refusal))}
     if is_fhir:
         return operation_outcome(refusal, ISSUE_TYPES.get(refusal.status, "processing"))
     return Refusal(error=str(refusal), reason=refusal.reason, what_to_do=refusal.what_to_do)

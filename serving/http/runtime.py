@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,18 +9,21 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from contracts.digests import record_digest
 from contracts.errors import ForecastRefused
 from contracts.observation import Observation
 from serving.access.authentication import Access, Caller
 from serving.faults import Fault
-from serving.forecast.question import Question
+from serving.forecast.question import Question, input_digest
 from serving.forecast.respond import refused, respond
 from serving.formats.fhir_record import bundle_of, record_of
 from serving.schemas import ExplainRequest, ForecastAnswer, ForecastRequest
 from serving.state.champion import ChampionInService, Snapshot
+from serving.state.consent import Consents
 from serving.state.forecast_log import ForecastEntry, ForecastLog
-from serving.state.store import Store
+from serving.state.store import NotOnRecord, Store
+
+NOTHING_READ = ""
+"""Digest of the input of an answer that was refused before a record was read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,18 +32,20 @@ class Runtime:
 
     champion: ChampionInService
     store: Store
+    consents: Consents
     forecast_log: ForecastLog
     access: Access
 
     def close(self) -> None:
         """Write the entries that are waiting, and stop the threads."""
         self.champion.close()
+        self.consents.close()
         self.forecast_log.close()
         self.store.close()
 
     def problems(self) -> list[Fault]:
         """Return what an operator should look at; empty when all is well."""
-        faults = [self.champion.problem, self.forecast_log.problem]
+        faults = [self.champion.problem, self.forecast_log.problem, self.consents.problem]
         if self.forecast_log.lost:
             faults.append(
                 Fault(
@@ -60,20 +64,34 @@ class Runtime:
 
 
 def forecast(
-    runtime: Runtime, snapshot: Snapshot, request: ForecastRequest, *, kind: str, caller: Caller
+    runtime: Runtime, snapshot: Snapshot, request: ForecastRequest, *, route: str, caller: Caller
 ) -> ForecastAnswer:
-    """Answer one request with the champion of one moment, and log the forecast."""
+    """Answer one request with the champion of one moment, and log the forecast.
+
+    Raises
+    ------
+    NotOnRecord
+        It names a subject of whom the caller's tenant has no record.
+    """
     now = datetime.now(UTC)
+    digest = NOTHING_READ
     try:
-        question = question_of(runtime, snapshot, request)
+        runtime.consents.require(caller.tenant, request.subject)
+        question = question_of(runtime, snapshot, request, caller.tenant)
+        digest = input_digest(question)
         answer = respond(question, snapshot.served, now=now, withdrawn=snapshot.withdrawn)
+    except NotOnRecord:
+        raise
     except ForecastRefused as refusal:
         answer = refused(request.subject, snapshot.served, refusal)
-    body = msgspec.json.encode(request)
-    return logged(runtime, answer, body, kind=kind, caller=caller, now=now)
+    return logged(
+        runtime, answer, route=route, caller=caller, subject=request.subject, digest=digest, now=now
+    )
 
 
-def question_of(runtime: Runtime, snapshot: Snapshot, request: ForecastRequest) -> Question:
+def question_of(
+    runtime: Runtime, snapshot: Snapshot, request: ForecastRequest, tenant: str
+) -> Question:
     """Find the record that a request is about.
 
     Raises
@@ -91,6 +109,7 @@ def question_of(runtime: Runtime, snapshot: Snapshot, request: ForecastRequest) 
     if request.bundle is not None:
         task = snapshot.served.bundle.task
         record = record_of([bundle_of(request.bundle)], task, condition=request.condition)
+        runtime.consents.require(tenant, record.patient)
         enrolment_day, observations, notes = (
             record.enrolment_day, record.observations, record.notes,
         )  # fmt: skip
@@ -101,7 +120,7 @@ def question_of(runtime: Runtime, snapshot: Snapshot, request: ForecastRequest) 
             )
         enrolment_day, observations = request.enrolment_day, request.observations
     else:
-        enrolment_day, observations = runtime.store.record(request.subject)
+        enrolment_day, observations = runtime.store.record(tenant, request.subject)
     question = Question(
         subject=request.subject,
         enrolment_day=enrolment_day,
@@ -118,34 +137,37 @@ def question_of(runtime: Runtime, snapshot: Snapshot, request: ForecastRequest) 
 def logged(
     runtime: Runtime,
     answer: ForecastAnswer,
-    body: bytes,
     *,
-    kind: str,
+    route: str,
     caller: Caller,
+    subject: str | None,
+    digest: str,
     now: datetime,
 ) -> ForecastAnswer:
     """Give an answer its id, and add it to the forecast log.
 
     Parameters
     ----------
-    body
-        The request that is answered; only its digest is logged.
+    subject
+        The person; None where none could be made out.
+    digest
+        Of what the model read (`serving.forecast.question.input_digest`).
     """
     # Even, so that the second card of a forecast can have the number after it.
     forecast_id = f"{secrets.randbits(128) & ~1:032x}"
     answer = msgspec.structs.replace(answer, forecast_id=forecast_id)
-    output = msgspec.json.encode(answer).decode()
     runtime.forecast_log.add(
         ForecastEntry(
             id=forecast_id,
             time=now.isoformat(timespec="seconds"),
-            kind=kind,
+            route=route,
             actor=caller.name,
+            tenant=caller.tenant,
+            subject=subject,
             model_version=answer.model.model_version,
             bundle_digest=answer.model.bundle_digest,
-            input_digest=hashlib.sha256(body).hexdigest(),
-            output_digest=record_digest({"output": output}),
-            output=output,
+            input_digest=digest,
+            output=msgspec.json.encode(answer).decode(),
         )
     )
     return answer

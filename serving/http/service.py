@@ -12,6 +12,7 @@ import bentoml
 from serving.http.middleware import RequestMiddleware
 from serving.http.runtime import Runtime
 from serving.http.shutdown import Shutdown
+from serving.http.start import NOT_SERVED, StartedByOurServer
 
 TIMEOUT_SECONDS = 30
 """Longest time for one answer."""
@@ -52,6 +53,12 @@ def build_service(open_runtime: Callable[[], Runtime], workers: int = 1) -> Any:
             gc.collect()
             gc.freeze()
 
+        @bentoml.on_deployment
+        @staticmethod
+        def refuse() -> None:
+            """End BentoML's supervisor, which calls this before it opens its control port."""
+            raise NOT_SERVED
+
         @bentoml.on_startup
         async def watch(self) -> None:
             """Handle SIGTERM."""
@@ -63,5 +70,6 @@ def build_service(open_runtime: Callable[[], Runtime], workers: int = 1) -> Any:
             opened.pop().close()
 
     service: Any = ForecastService
+    service.add_asgi_middleware(StartedByOurServer)
     service.add_asgi_middleware(RequestMiddleware, runtime=lambda: opened[-1], shutdown=shutdown)
     return service

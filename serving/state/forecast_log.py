@@ -1,202 +1,228 @@
 """The forecast log: who got which forecast from which model, so that it can be proved later.
 
-Entries are chained by SHA-256, like the ledger's. The output itself is not part of the hash, only
-its digest is: `forget` deletes the output after the time that the hospital keeps forecasts, and the
-chain still shows that nothing was changed or left out.
+A forecast is put into a file of its worker before it is answered (`serving.state.spool`), and from
+there on record by a thread: it never waits for the database, and is not lost with its worker.
 """
 
 from __future__ import annotations
 
 import logging
-import queue
 import threading
+import time
+import traceback
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from pathlib import Path
 
+import msgspec
 import sqlalchemy as sa
 
-from contracts.digests import record_digest
-from contracts.errors import IntegrityError
 from serving.faults import Fault
+from serving.state import entries
+from serving.state.entries import Event, Kind
+from serving.state.spool import Spool
 from serving.state.store import Store
-from serving.state.tables import forecast_table
-from stores.database import reading, write
+from stores.database import write
 
-NO_PREVIOUS = "0" * 64
-"""Stands for the hash before the first entry."""
-
-MAX_WAITING = 10_000
-"""Entries kept while the database is away; later ones are counted as lost, and /readyz says so."""
+MAX_IN_MEMORY = 10_000
+"""Entries kept in memory while the disk takes none; later ones are lost, and /readyz says so."""
 
 BATCH_SIZE = 500
 RETRY_SECONDS = 1.0
 GATHER_SECONDS = 0.05
 """How long the first entry waits for others: a transaction costs as much as a forecast."""
 
-COMPARE_WITH_BACKUP = "compare the store with its last backup, and find out who could change it"
+ADOPT_SECONDS = 5.0
+"""How often the folder is searched for the files of workers that are no longer there."""
 
 log = logging.getLogger("rehabcast.forecast_log")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForecastEntry:
+class ForecastEntry(msgspec.Struct, frozen=True, kw_only=True):
     """A forecast that was given, or refused.
 
     Parameters
     ----------
-    id, time, kind, actor
-        Of the answer; when (UTC, ISO 8601), by which route, to whom.
+    id, time, route, actor, tenant
+        Of the answer; when (UTC, ISO 8601), by which route, to whom, of whose patients.
+    subject
+        The person; None where none was named.
     model_version, bundle_digest
         Which model answered.
-    input_digest, output_digest, output
-        SHA-256 of the request and of the answer, and the answer itself.
+    input_digest, output
+        SHA-256 of what the model read (`serving.forecast.question`), and the answer itself.
     """
 
     id: str
     time: str
-    kind: str
+    route: str
     actor: str
+    tenant: str
+    subject: str | None
     model_version: str
     bundle_digest: str
     input_digest: str
-    output_digest: str
     output: str
 
 
 class ForecastLog:
-    """Writes entries in a thread of its own, so that a forecast never waits for the database."""
+    """Puts forecasts on record in a thread of its own."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, folder: Path) -> None:
         self.store = store
-        self.problem: Fault | None = None
         self.lost = 0
-        self._waiting: queue.Queue[ForecastEntry | None] = queue.Queue(MAX_WAITING)
-        self._closing = threading.Event()
+        self._spool = Spool(folder)
+        self._in_memory: deque[ForecastEntry] = deque()
+        self._store_problem: Fault | None = None
+        self._disk_problem: Fault | None = None
+        self._adopted_at = float("-inf")
+        self._wake, self._closing = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="forecast-log", daemon=True)
         self._thread.start()
 
+    @property
+    def problem(self) -> Fault | None:
+        """What an operator should look at; None when all is well."""
+        if self._store_problem or self._disk_problem:
+            return self._store_problem or self._disk_problem
+        if count := self._spool.unreadable():
+            return Fault(
+                f"{count} files of forecasts that are not on record yet cannot be read whole",
+                "look at the .unreadable files in the service's spool folder",
+            )
+        return None
+
     def add(self, entry: ForecastEntry) -> None:
-        """Queue an entry to be written shortly."""
+        """Keep an entry on disk; it will be on record shortly."""
         try:
-            self._waiting.put_nowait(entry)
-        except queue.Full:
-            self.lost += 1
+            self._spool.write(msgspec.json.encode(entry))
+            self._disk_problem = None
+        except OSError as error:
+            self._keep_in_memory(entry, error)
+        self._wake.set()
+
+    def settle(self, seconds: float) -> bool:
+        """Wait until what was added is on record; False where it is not yet."""
+        deadline = time.monotonic() + seconds
+        while not (self._spool.is_empty and not self._in_memory):
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(GATHER_SECONDS / 5)
+        return True
 
     def close(self, seconds: float = 10.0) -> None:
-        """Write the entries that are waiting, and stop."""
+        """Put on record what is waiting, and stop."""
         self._closing.set()
-        try:
-            self._waiting.put(None, timeout=seconds)
-        except queue.Full:
-            log.error("entries of the forecast log were left unwritten")
+        self._wake.set()
         self._thread.join(timeout=seconds)
+        if self._in_memory:
+            log.error("%d forecasts were not written", len(self._in_memory))
+        self._spool.close()
+
+    def _keep_in_memory(self, entry: ForecastEntry, error: OSError) -> None:
+        self._disk_problem = Fault(
+            "forecasts cannot be kept on disk until they are stored",
+            "check the service's spool folder and the disk: they are kept in memory meanwhile",
+        )
+        log.warning("%s: %s", self._disk_problem.reason, type(error).__name__)
+        if len(self._in_memory) >= MAX_IN_MEMORY:
+            self.lost += 1
+        else:
+            self._in_memory.append(entry)
 
     def _run(self) -> None:
         while True:
-            batch = self._next_batch()
-            entries = [entry for entry in batch if entry is not None]
-            while entries and not self._write(entries):
-                if self._closing.wait(RETRY_SECONDS) and not self._write(entries):
-                    log.error("%d entries of the forecast log were not written", len(entries))
-                    return
-            if None in batch:
+            self._wake.wait(ADOPT_SECONDS)
+            closing = self._closing.wait(GATHER_SECONDS)
+            self._wake.clear()
+            done = self._attempt()
+            if closing:
+                if not done:
+                    self._attempt()
                 return
+            if not done:
+                self._closing.wait(RETRY_SECONDS)
+                self._wake.set()
 
-    def _next_batch(self) -> list[ForecastEntry | None]:
-        batch: list[ForecastEntry | None] = [self._waiting.get()]
-        self._closing.wait(GATHER_SECONDS)
-        while len(batch) < BATCH_SIZE:
-            try:
-                batch.append(self._waiting.get_nowait())
-            except queue.Empty:
-                break
-        return batch
-
-    def _write(self, entries: Sequence[ForecastEntry]) -> bool:
+    def _attempt(self) -> bool:
+        """Put on record what is waiting; return whether that succeeded."""
         try:
-            append(self.store, entries)
-        except sa.exc.SQLAlchemyError as error:
-            self.problem = Fault(
-                "the forecast log cannot be written",
-                "check the service's store: entries are kept in memory and written later",
+            self._write_waiting()
+            self._write_from_memory()
+            if time.monotonic() - self._adopted_at >= ADOPT_SECONDS:
+                self._adopt()
+                self._adopted_at = time.monotonic()
+        # Whatever it was, this thread goes on: the entries wait on disk, and /readyz shows it.
+        except Exception as error:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            log.warning(
+                "forecasts cannot be put on record: %s in %s", type(error).__name__, place.name
             )
-            log.warning("%s: %s", self.problem.reason, type(error).__name__)
+            self._store_problem = Fault(
+                "the forecast log cannot be written",
+                "check the service's store: entries are kept on disk and written later",
+            )
             return False
-        self.problem = None
+        self._store_problem = None
         return True
 
+    def _write_waiting(self) -> None:
+        while lines := self._spool.waiting():
+            for start in range(0, len(lines), BATCH_SIZE):
+                batch = lines[start : start + BATCH_SIZE]
+                append(self.store, [_decoded(line) for line in batch])
+                self._spool.handed_on(batch)
 
-def append(store: Store, entries: Sequence[ForecastEntry]) -> None:
-    """Append entries to the log in one transaction."""
+    def _write_from_memory(self) -> None:
+        while self._in_memory:
+            batch = list(self._in_memory)[:BATCH_SIZE]
+            append(self.store, batch)
+            for _ in batch:
+                self._in_memory.popleft()
 
-    def action(connection: sa.Connection) -> None:
-        last = connection.execute(
-            sa.select(forecast_table.c.sequence, forecast_table.c.hash)
-            .order_by(forecast_table.c.sequence.desc())
-            .limit(1)
-        ).one_or_none()
-        length, previous = (0, NO_PREVIOUS) if last is None else (last.sequence, last.hash)
-        rows = []
-        for sequence, entry in enumerate(entries, start=length + 1):
-            row = {**asdict(entry), "sequence": sequence, "previous": previous}
-            row["hash"] = previous = _hash(row)
-            rows.append(row)
-        connection.execute(sa.insert(forecast_table), rows)
-
-    write(store.engine, action)
-
-
-def verify_chain(store: Store) -> int:
-    """Recompute the hash chain; return its length.
-
-    Raises
-    ------
-    IntegrityError
-        An entry was edited, lost or moved, or an output is not the one that was given.
-    """
-    previous, length = NO_PREVIOUS, 0
-    with reading(store.engine) as connection:
-        query = sa.select(forecast_table).order_by(forecast_table.c.sequence)
-        for stored in connection.execute(query):
-            row = dict(stored._mapping)
-            stored_hash = row.pop("hash")
-            length += 1
-            if (
-                row["sequence"] != length
-                or row["previous"] != previous
-                or _hash(row) != stored_hash
-            ):
-                raise IntegrityError(
-                    f"forecasts: entry {length} is not what was written", COMPARE_WITH_BACKUP
-                )
-            output = row["output"]
-            if output is not None and record_digest({"output": output}) != row["output_digest"]:
-                raise IntegrityError(
-                    f"forecasts: the answer of entry {length} was changed", COMPARE_WITH_BACKUP
-                )
-            previous = stored_hash
-    return length
+    def _adopt(self) -> None:
+        for file, lines in self._spool.orphans():
+            readable, unreadable = [], 0
+            for line in lines:
+                try:
+                    readable.append(_decoded(line))
+                except msgspec.DecodeError:
+                    unreadable += 1
+            for start in range(0, len(readable), BATCH_SIZE):
+                append(self.store, readable[start : start + BATCH_SIZE])
+            if unreadable:
+                log.error("%d lines of a spool cannot be read: it was set aside", unreadable)
+                self._spool.set_aside(file)
+            else:
+                file.unlink()
 
 
-def forget(store: Store, before: datetime) -> int:
-    """Delete the outputs of forecasts older than a time; return how many."""
+def append(store: Store, forecasts: Sequence[ForecastEntry]) -> int:
+    """Put forecasts on record in one transaction; return how many were not there yet."""
+    events = [_event(forecast) for forecast in forecasts]
 
     def action(connection: sa.Connection) -> int:
-        updated = connection.execute(
-            sa.update(forecast_table)
-            .where(
-                forecast_table.c.time < before.isoformat(timespec="seconds"),
-                forecast_table.c.output.is_not(None),
-            )
-            .values(output=None)
-        )
-        return int(updated.rowcount)
+        return entries.append(connection, events)
 
     return write(store.engine, action)
 
 
-def _hash(row: dict[str, object]) -> str:
-    return record_digest(
-        {name: row[name] for name in sorted(row) if name not in {"output", "hash"}}
+def _decoded(line: bytes) -> ForecastEntry:
+    return msgspec.json.decode(line, type=ForecastEntry)
+
+
+def _event(forecast: ForecastEntry) -> Event:
+    return Event(
+        id=forecast.id,
+        time=forecast.time,
+        kind=Kind.FORECAST,
+        tenant=forecast.tenant,
+        actor=forecast.actor,
+        subject=forecast.subject,
+        details={
+            "route": forecast.route,
+            "model_version": forecast.model_version,
+            "bundle_digest": forecast.bundle_digest,
+        },
+        content={"input_digest": forecast.input_digest, "output": forecast.output},
     )

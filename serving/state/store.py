@@ -1,41 +1,51 @@
-"""The service's SQL store: running records, the forecast log, feedback, tokens used once.
+"""The service's SQL store: the record, the tables that it adds up to, tokens used once.
 
-SQLite by default, PostgreSQL by URL; it may be the ledger's database. Everything that must not be
-lost is written before the request is answered; only the forecast log is written just after
-(`serving.state.forecast_log`), so that a forecast never waits for a disk.
+SQLite by default, PostgreSQL by URL; it may be the ledger's database. Every patient belongs to a
+tenant: the same identifier of two tenants is two people. Everything that must not be lost is
+written before the request is answered; only forecasts are written just after
+(`serving.state.forecast_log`), so that a forecast never waits for the database.
 """
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 
 from contracts.errors import ForecastRefused, ServiceUnavailable
 from contracts.observation import Observation
 from serving.schemas import FeedbackRequest
+from serving.state.consent import WITHDRAWN, consent_of, consent_withdrawn
+from serving.state.entries import Entry, Event, Kind, append, forecast_of, new_id
 from serving.state.tables import (
+    EARLIER_TABLE,
     NO_DAY,
-    feedback_table,
-    forecast_table,
+    entry_table,
     metadata,
     observation_table,
     probe_table,
     subject_table,
     used_token_table,
 )
-from stores.database import connect, reading, write
+from stores.database import cause_of, connect, reading, write
+from stores.secret_url import SecretUrl, revealed
 
 WAIT_SECONDS = 5
 """For a lock, a statement or a server: an early error is better than a long wait."""
 
 PROBE_SECONDS = 1.0
 """How often /readyz, which anybody may request, tries the store at most."""
+
+
+class NotOnRecord(ForecastRefused):
+    """What a request names is not on record for its tenant, whoever else may have it."""
 
 
 class Store:
@@ -47,17 +57,17 @@ class Store:
         It cannot be opened.
     """
 
-    def __init__(self, url: str) -> None:
-        self.engine = connect(_with_timeouts(url))
+    def __init__(self, url: str | SecretUrl) -> None:
+        self.engine = connect(_with_timeouts(revealed(url)))
         if self.engine.dialect.name == "sqlite":
-            sa.event.listen(self.engine, "connect", _set_busy_timeout)
+            sa.event.listen(self.engine, "connect", _set_pragmas)
         self._probe = threading.Lock()
         self._probed_at, self._writable = float("-inf"), False
         try:
-            write(self.engine, metadata.create_all)
+            write(self.engine, _create_tables)
         except sa.exc.DBAPIError as error:
             raise ServiceUnavailable(
-                f"the service's store cannot be opened ({error.orig})",
+                f"the service's store cannot be opened ({cause_of(error)})",
                 "check REHABCAST_STORE_URL and that the database is running",
             ) from None
 
@@ -79,9 +89,12 @@ class Store:
 
     def add(
         self,
+        tenant: str,
         subject: str,
         enrolment_day: int | None,
         observations: Sequence[Observation],
+        *,
+        actor: str,
         now: datetime,
     ) -> int:
         """Append to a subject's running record; return how many observations it has now.
@@ -90,49 +103,41 @@ class Store:
         ------
         ForecastRefused
             The day of enrolment is missing the first time or differs, or another value is already
-            on record: nothing is overwritten.
+            on record: nothing is overwritten. Or the person has withdrawn consent.
         """
-        received_at = now.isoformat(timespec="seconds")
 
         def action(connection: sa.Connection) -> int:
-            _enrol(connection, subject, enrolment_day)
-            recorded = _recorded(connection, subject)
-            new_rows = []
-            for observation in observations:
-                row = _row(subject, observation, received_at)
-                key, content = (row["code"], row["day"]), (row["value"], row["label"])
-                if key not in recorded:
-                    recorded[key] = content
-                    new_rows.append(row)
-                elif recorded[key] != content:
-                    raise ForecastRefused(
-                        "another value is already on record for the same code and day, so nothing"
-                        " was added",
-                        "correct the record at its source",
-                    )
-            if new_rows:
-                connection.execute(sa.insert(observation_table), new_rows)
+            if consent_of(connection, tenant, subject) == WITHDRAWN:
+                raise consent_withdrawn()
+            enrolled = _enrol(connection, tenant, subject, enrolment_day)
+            recorded = _recorded(connection, tenant, subject)
+            new = _not_on_record(recorded, observations)
+            if new or enrolled is not None:
+                append(connection, [_received(tenant, subject, enrolled, new, actor, now)])
+            if new:
+                rows = [_row(tenant, subject, observation) for observation in new]
+                connection.execute(sa.insert(observation_table), rows)
             return len(recorded)
 
         return write(self.engine, action)
 
-    def record(self, subject: str) -> tuple[int, list[Observation]]:
+    def record(self, tenant: str, subject: str) -> tuple[int, list[Observation]]:
         """Return a subject's day of enrolment and observations.
 
         Raises
         ------
-        ForecastRefused
-            Nothing is on record.
+        NotOnRecord
+            The tenant has no such subject.
         """
         with reading(self.engine) as connection:
-            enrolment = _enrolment_day(connection, subject)
+            enrolment = _enrolment_day(connection, tenant, subject)
             rows = connection.execute(
                 sa.select(observation_table)
-                .where(observation_table.c.subject == subject)
+                .where(*_of(observation_table, tenant, subject))
                 .order_by(observation_table.c.day, observation_table.c.code)
             ).all()
         if enrolment is None:
-            raise ForecastRefused(
+            raise NotOnRecord(
                 "nothing is on record for this subject",
                 "send observations with the request, or to /v1/observations first",
             )
@@ -147,32 +152,23 @@ class Store:
         ]
 
     def add_feedback(
-        self, feedback: FeedbackRequest, *, actor: str, version: str, now: datetime
+        self, tenant: str, feedback: FeedbackRequest, *, actor: str, now: datetime
     ) -> None:
-        """Store a clinician's feedback on a forecast, with the model version that made it.
+        """Put a clinician's feedback on a forecast on record, with the version that made it.
 
-        Parameters
-        ----------
-        version
-            The version in service; stored only where the forecast itself is not in the log.
+        Raises
+        ------
+        NotOnRecord
+            The tenant was given no such forecast.
         """
 
         def action(connection: sa.Connection) -> None:
-            made_by = connection.execute(
-                sa.select(forecast_table.c.model_version).where(
-                    forecast_table.c.id == feedback.forecast_id
+            about = forecast_of(connection, tenant, feedback.forecast_id)
+            if about is None:
+                raise NotOnRecord(
+                    "there is no such forecast", "send the forecast_id of an answer as feedback"
                 )
-            ).scalar_one_or_none()
-            connection.execute(
-                sa.insert(feedback_table).values(
-                    time=now.isoformat(timespec="seconds"),
-                    actor=actor,
-                    about=feedback.forecast_id,
-                    outcome=feedback.outcome,
-                    reason=feedback.reason,
-                    model_version=made_by or version,
-                )
-            )
+            append(connection, [_feedback(tenant, about, feedback, actor, now)])
 
         write(self.engine, action)
 
@@ -193,10 +189,20 @@ class Store:
         return write(self.engine, action)
 
 
+def _create_tables(connection: sa.Connection) -> None:
+    if sa.inspect(connection).has_table(EARLIER_TABLE):
+        raise ServiceUnavailable(
+            "the service's store was written by a development version of rehabcast from before its"
+            " record was one chain, and cannot be read",
+            "keep it as it is for the record, and set REHABCAST_STORE_URL to a new one",
+        )
+    metadata.create_all(connection)
+
+
 def _write_probe(connection: sa.Connection) -> None:
     # Write to a table of its own, and read the tables that other requests read and write.
     connection.execute(sa.select(observation_table.c.day).limit(1))
-    connection.execute(sa.select(feedback_table.c.sequence).limit(1))
+    connection.execute(sa.select(entry_table.c.sequence).limit(1))
     updated = connection.execute(sa.update(probe_table).values(tries=probe_table.c.tries + 1))
     if updated.rowcount == 0:
         connection.execute(sa.insert(probe_table).values(number=1, tries=1))
@@ -217,48 +223,121 @@ def _with_timeouts(url: str) -> str:
     return limited.render_as_string(hide_password=False)
 
 
-def _set_busy_timeout(connection: Any, _: object) -> None:
+def _set_pragmas(connection: Any, _: object) -> None:
     connection.execute(f"PRAGMA busy_timeout = {1000 * WAIT_SECONDS}")
+    # What is erased is overwritten in the file, and not only marked as free.
+    connection.execute("PRAGMA secure_delete = ON")
 
 
-def _enrolment_day(connection: sa.Connection, subject: str) -> int | None:
-    query = sa.select(subject_table.c.enrolment_day).where(subject_table.c.subject == subject)
+def _enrolment_day(connection: sa.Connection, tenant: str, subject: str) -> int | None:
+    query = sa.select(subject_table.c.enrolment_day).where(*_of(subject_table, tenant, subject))
     return connection.execute(query).scalar_one_or_none()
 
 
-def _enrol(connection: sa.Connection, subject: str, enrolment_day: int | None) -> None:
-    known = _enrolment_day(connection, subject)
+def _of(table: sa.Table, tenant: str, subject: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return table.c.tenant == tenant, table.c.subject == subject
+
+
+def _enrol(
+    connection: sa.Connection, tenant: str, subject: str, enrolment_day: int | None
+) -> int | None:
+    """Enrol a new subject; return the day of enrolment, or None where it was known."""
+    known = _enrolment_day(connection, tenant, subject)
     if known is None and enrolment_day is None:
         raise ForecastRefused(
             "the subject is new and has no day of enrolment", "send enrolment_day with the request"
         )
     if known is None:
-        connection.execute(
-            sa.insert(subject_table).values(subject=subject, enrolment_day=enrolment_day)
-        )
-    elif enrolment_day not in {None, known}:
+        row = {"tenant": tenant, "subject": subject, "enrolment_day": enrolment_day}
+        connection.execute(sa.insert(subject_table).values(row))
+        return enrolment_day
+    if enrolment_day not in {None, known}:
         raise ForecastRefused(
             f"the subject is on record as enrolled on day {known} after onset",
             f"send enrolment_day {known}, or none",
         )
+    return None
 
 
-def _row(subject: str, observation: Observation, received_at: str) -> dict[str, Any]:
-    day = observation.day_since_onset
+def _not_on_record(
+    recorded: dict[tuple[str, int], tuple[float | None, str | None]],
+    observations: Sequence[Observation],
+) -> list[Observation]:
+    """Return the observations that are new, and add them to those recorded."""
+    new = []
+    for observation in observations:
+        key = (observation.code, _day(observation))
+        content = (observation.value, observation.label)
+        if key not in recorded:
+            recorded[key] = content
+            new.append(observation)
+        elif recorded[key] != content:
+            raise ForecastRefused(
+                "another value is already on record for the same code and day, so nothing was"
+                " added",
+                "correct the record at its source",
+            )
+    return new
+
+
+def _day(observation: Observation) -> int:
+    return NO_DAY if observation.day_since_onset is None else observation.day_since_onset
+
+
+def _row(tenant: str, subject: str, observation: Observation) -> dict[str, Any]:
     return {
+        "tenant": tenant,
         "subject": subject,
         "code": observation.code,
-        "day": NO_DAY if day is None else day,
+        "day": _day(observation),
         "value": observation.value,
         "label": observation.label,
-        "received_at": received_at,
     }
 
 
 def _recorded(
-    connection: sa.Connection, subject: str
+    connection: sa.Connection, tenant: str, subject: str
 ) -> dict[tuple[str, int], tuple[float | None, str | None]]:
     rows = connection.execute(
-        sa.select(observation_table).where(observation_table.c.subject == subject)
+        sa.select(observation_table).where(*_of(observation_table, tenant, subject))
     )
     return {(row.code, row.day): (row.value, row.label) for row in rows}
+
+
+def _received(
+    tenant: str,
+    subject: str,
+    enrolment_day: int | None,
+    observations: Sequence[Observation],
+    actor: str,
+    now: datetime,
+) -> Event:
+    return Event(
+        id=new_id(),
+        time=now.isoformat(timespec="seconds"),
+        kind=Kind.OBSERVATIONS,
+        tenant=tenant,
+        actor=actor,
+        subject=subject,
+        details={"observations": len(observations)},
+        content={
+            "enrolment_day": enrolment_day,
+            "observations": msgspec.to_builtins(observations),
+        },
+    )
+
+
+def _feedback(
+    tenant: str, about: Entry, feedback: FeedbackRequest, actor: str, now: datetime
+) -> Event:
+    version = json.loads(about.details)["model_version"]
+    return Event(
+        id=new_id(),
+        time=now.isoformat(timespec="seconds"),
+        kind=Kind.FEEDBACK,
+        tenant=tenant,
+        actor=actor,
+        subject=about.subject,
+        details={"about": about.id, "outcome": feedback.outcome, "model_version": version},
+        content={"reason": feedback.reason},
+    )

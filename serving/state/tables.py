@@ -1,4 +1,8 @@
-"""Tables of the service's store."""
+"""Tables of the service's store.
+
+`service_entry` is the record itself: chained, append-only. The others hold what it adds up to, so
+that a request need not read the whole record; `serving.state.verification` compares the two.
+"""
 
 from __future__ import annotations
 
@@ -9,49 +13,50 @@ NO_DAY = -1
 
 metadata = sa.MetaData()
 
-subject_table = sa.Table(
-    "service_subject",
+entry_table = sa.Table(
+    "service_entry",
     metadata,
-    sa.Column("subject", sa.String(64), primary_key=True),
+    sa.Column("sequence", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("id", sa.String(32), nullable=False, unique=True),
+    sa.Column("time", sa.String(40), nullable=False),
+    sa.Column("kind", sa.String(20), nullable=False, index=True),
+    sa.Column("tenant", sa.String(250), nullable=False),
+    sa.Column("actor", sa.String(600), nullable=False),
+    # Text and not JSON: a database may reformat JSON, and the hash is of these exact characters.
+    sa.Column("details", sa.Text, nullable=False),
+    # The hash has digests of these three, keyed by `salt`: they can be erased, and not be guessed.
+    sa.Column("subject", sa.String(250)),
+    sa.Column("content", sa.Text),
+    sa.Column("salt", sa.String(64)),
+    sa.Column("subject_digest", sa.String(64), nullable=False),
+    sa.Column("content_digest", sa.String(64), nullable=False),
+    sa.Column("previous", sa.String(64), nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False, unique=True),
+    sa.Index("service_entry_of_subject", "tenant", "subject"),
+)
+subject_table = sa.Table(
+    "service_patient",
+    metadata,
+    sa.Column("tenant", sa.String(250), primary_key=True),
+    sa.Column("subject", sa.String(250), primary_key=True),
     sa.Column("enrolment_day", sa.Integer, nullable=False),
 )
 observation_table = sa.Table(
-    "service_observation",
+    "service_measurement",
     metadata,
-    sa.Column("subject", sa.String(64), primary_key=True),
+    sa.Column("tenant", sa.String(250), primary_key=True),
+    sa.Column("subject", sa.String(250), primary_key=True),
     sa.Column("code", sa.String(100), primary_key=True),
     sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("value", sa.Float),
     sa.Column("label", sa.String(100)),
-    sa.Column("received_at", sa.String(40), nullable=False),
 )
-forecast_table = sa.Table(
-    "service_forecast",
+consent_table = sa.Table(
+    "service_consent",
     metadata,
-    sa.Column("sequence", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("id", sa.String(32), nullable=False, unique=True),
-    sa.Column("time", sa.String(40), nullable=False, index=True),
-    sa.Column("kind", sa.String(20), nullable=False),
-    sa.Column("actor", sa.String(250), nullable=False),
-    sa.Column("model_version", sa.String(250), nullable=False),
-    sa.Column("bundle_digest", sa.String(64), nullable=False),
-    sa.Column("input_digest", sa.String(64), nullable=False),
-    sa.Column("output_digest", sa.String(64), nullable=False),
-    # Not part of the hash, which has its digest: retention deletes it and the chain stays valid.
-    sa.Column("output", sa.Text),
-    sa.Column("previous", sa.String(64), nullable=False),
-    sa.Column("hash", sa.String(64), nullable=False, unique=True),
-)
-feedback_table = sa.Table(
-    "service_feedback",
-    metadata,
-    sa.Column("sequence", sa.Integer, primary_key=True),
-    sa.Column("time", sa.String(40), nullable=False),
-    sa.Column("actor", sa.String(250), nullable=False),
-    sa.Column("about", sa.String(64), nullable=False),
-    sa.Column("outcome", sa.String(20), nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("model_version", sa.String(250), nullable=False),
+    sa.Column("tenant", sa.String(250), primary_key=True),
+    sa.Column("subject", sa.String(250), primary_key=True),
+    sa.Column("state", sa.String(20), nullable=False),
 )
 used_token_table = sa.Table(
     "service_used_token",
@@ -65,3 +70,6 @@ probe_table = sa.Table(
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("tries", sa.Integer, nullable=False),
 )
+
+EARLIER_TABLE = "service_forecast"
+"""A table of stores from before the record was one chain; they cannot be read any more."""

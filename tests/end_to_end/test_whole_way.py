@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 
 ROOT = Path(__file__).resolve().parents[2]
 TASK = ROOT / "tasks" / "stroke-upper-limb.toml"
+HOSPITAL = "北京康复医院 مستشفى 🏥 [/bold]"
 COMMAND = Path(sys.executable).with_name("rehabcast")
 
 
@@ -41,18 +42,24 @@ class Installation:
         self.folder, self.check_fields = folder, check_fields
         (folder / "mlruns").mkdir()
 
-    def run(self, *words: str, actor: str = "tester") -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *words: str, actor: str = "tester", command: Sequence[str] = (str(COMMAND),)
+    ) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "REHABCAST_ACTOR": actor, "COLUMNS": "100"}
         # Many threads on few busy cores wait for each other more than they compute.
         environment["OMP_NUM_THREADS"] = "1"
+        # Every edition of a report names who made the model.
+        environment["REHABCAST_DEVELOPER"] = HOSPITAL
         return subprocess.run(
-            [COMMAND, *words],
+            [*command, *words],
             capture_output=True,
             text=True,
             cwd=self.folder,
             env=environment,
             check=False,
             timeout=900,
+            # The worst that an account can have: whatever the program makes must be private anyway.
+            umask=0,
         )
 
     def record(self, *words: str, code: int = 0, actor: str = "tester") -> dict[str, Any]:
@@ -93,14 +100,46 @@ def test_a_version_without_an_audit_is_refused(user: Installation, version: str)
     assert "has no audit" in other["message"]
 
 
+NO_PDF = """
+from audits.report import editions
+from rehabcast.main import run
+
+def fails(*_, **__):
+    raise RuntimeError("no glyph for [/bold]")
+
+editions.to_pdf = fails
+run()
+"""
+
+
+def test_a_verdict_is_recorded_and_approved_of_though_an_edition_cannot_be_made(
+    user: Installation, version: str
+) -> None:
+    done = user.run("audit", version, "--json", command=(sys.executable, "-c", NO_PDF))
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    missing = {"governance.pdf", "technical.pdf", "model-card.pdf"}
+    assert {item["edition"] for item in record["not_made"]} == missing
+    assert "Warning: technical.pdf could not be made (RuntimeError: no glyph for [/bold])" in (
+        done.stderr
+    )
+    assert {path.name for path in Path(record["report_folder"]).iterdir()} >= {
+        "report.json", "report.json.sig", "governance.html", "chai-model-card.xml",
+    }  # fmt: skip
+    shown = user.record("ledger", "show")
+    assert record["report_digest"] in json.dumps(shown)
+
+
 def test_an_audit_is_bound_to_the_bundle_and_can_be_read(
     user: Installation, version: str, audited: dict[str, Any]
 ) -> None:
     assert version == audited["model_version"] == "arm/1"
     assert audited["outcome"] in {"pass", "insufficient evidence", "needs review"}
     assert len(audited["bundle_digest"]) == 64
+    assert audited["not_made"] == []
     folder = Path(audited["report_folder"])
     assert "simulated" in (folder / "governance.html").read_text("utf-8").lower()
+    assert HOSPITAL in (folder / "chai-model-card.xml").read_text("utf-8")
     assert {path.name for path in folder.iterdir()} >= {
         "report.json", "report.json.sig", "governance.pdf", "technical.pdf", "model-card.pdf",
         "chai-model-card.xml", "document-reference.json",
@@ -155,12 +194,14 @@ def test_two_different_people_must_approve(
     refused = user.record("promote", version, *OVERRIDE, code=5)
     assert "--role ml-owner" in refused["message"]
     approve("ml-owner", "mia")
-    approve("governance", "mia")
-    refused = user.record("promote", version, *OVERRIDE, code=5)
+    refused = approve("governance", "mia", code=5)
     assert "two different people" in refused["message"]
+    refused = user.record("promote", version, *OVERRIDE, code=5)
+    assert "--role governance" in refused["message"]
     approval = approve("governance", "gus")
     assert approval["approved_by"] == {"ml-owner": "mia", "governance": "gus"}
     assert approval["report_digest"] == audited["report_digest"]
+    assert approval["identity"] == "not verified"
 
 
 def test_the_whole_way_ends_in_an_explained_forecast(
@@ -169,6 +210,7 @@ def test_the_whole_way_ends_in_an_explained_forecast(
     promoted = user.record("promote", version, *OVERRIDE)
     assert promoted["bundle_digest"] == audited["bundle_digest"]
     assert promoted["approved_by"] == {"ml-owner": "mia", "governance": "gus"}
+    assert promoted["names_verified"] is False
     # The service is started by the demo's own code, as a real process on loopback.
     program = f"""
 import json, sys
@@ -176,7 +218,7 @@ from pathlib import Path
 from rehabcast.commands.demo import _free_port
 from rehabcast.commands.service.serve import running_service
 import subprocess
-with running_service(_free_port(), Path("service.log"), "a token of the test") as address:
+with running_service(_free_port(), Path("service.log"), "a-token-of-the-whole-way") as address:
     for subject in ("1", "2"):
         subprocess.run([{str(COMMAND)!r}, "forecast", "--subject", subject, "--cohort", "cohort",
             "--as-of-day", "0", "--url", address, "--json"], check=True)
@@ -188,7 +230,7 @@ with running_service(_free_port(), Path("service.log"), "a token of the test") a
         capture_output=True,
         text=True,
         cwd=user.folder,
-        env={**os.environ, "COLUMNS": "100", "REHABCAST_TOKEN": "a token of the test"},
+        env={**os.environ, "COLUMNS": "100", "REHABCAST_TOKEN": "a-token-of-the-whole-way"},
         check=False,
         timeout=200,
     )
@@ -237,7 +279,7 @@ def test_the_alias_mirrors_the_ledger_and_a_move_by_hand_is_reported_and_correct
     assert user.record("ledger", "mirror")["drift"] == [drift]
     assert alias(user) == "1"
     kinds = [entry["kind"] for entry in user.record("ledger", "show")["entries"]]
-    assert kinds == ["policy", "audit", *["approval"] * 3, "promotion", "drift"]
+    assert kinds == ["policy", "audit", *["approval"] * 2, "promotion", "drift"]
 
 
 def test_a_verdict_names_the_table_of_the_champion_it_was_compared_with(
@@ -288,7 +330,7 @@ def test_a_revoked_champion_is_not_served_and_a_rollback_needs_a_new_audit(
 
 def load_champion(user: Installation) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", "from rehabcast.application import load_champion; load_champion()"],
+        [sys.executable, "-c", "from rehabcast.ledger_source import load_champion; load_champion()"],
         capture_output=True, text=True, cwd=user.folder, check=False,
     )  # fmt: skip
     return done.stderr
@@ -361,6 +403,20 @@ def change_a_forecast(run: Path) -> None:
     table = pd.read_parquet(file)
     table.loc[0, "q95"] += 1.0
     table.to_parquet(file, index=False)
+
+
+def test_everything_that_the_program_made_is_its_owners_alone(user: Installation) -> None:
+    """With a umask of 0: databases and their -wal, keys, artifacts, cohorts, reports, tables."""
+    made = [path for path in user.folder.rglob("*") if not path.is_symlink()]
+    assert {".db", ".pem", ".parquet", ".pdf", ".html", ".json", ".onnx"} <= {
+        p.suffix for p in made
+    }
+    open_to_others = [
+        f"{path.relative_to(user.folder)} {path.stat().st_mode & 0o777:o}"
+        for path in made
+        if path.stat().st_mode & 0o077
+    ]
+    assert open_to_others == []
 
 
 @pytest.mark.parametrize("command", [("audit",), ("audit", "--mitigate")], ids=" ".join)

@@ -41,7 +41,7 @@ def made_up(subject: int, days: int) -> pd.DataFrame:
     )
     other = frame.assign(placement="right wrist", main=False, use_s=30.0)
     other = other.assign(heart_rate=np.nan, steps=np.nan, worn=generator.random(count) < 0.8)
-    # One device a subject has a posture, as `posture.by_one_device` leaves it.
+    # One device a subject has a posture, as `posture.of_one_device` leaves it.
     other = other.assign(standing=np.nan, sitting=np.nan, lying=np.nan, rises=np.nan)
     both = pd.concat([frame, other], ignore_index=True)
     both["speaks_for_wear"] = wear_by_minute(both)

@@ -12,7 +12,7 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from contracts.vocabulary import vocabulary
 from features.sequences import forecast_sequence
-from inference.record import record_batch, record_events
+from inference.record import MOST_CHECKED, record_batch, record_events
 
 CODES = st.sampled_from(
     [
@@ -35,9 +35,9 @@ def observation(draw: st.DrawFn) -> Observation:
     return Observation(
         code=code,
         day_since_onset=None if person != slip else draw(st.integers(0, 150)),
-        value=draw(st.floats(low, high + slip)) if numeric else None,
+        value=draw(st.floats(low, high + slip)) if numeric or slip else None,
         label=None
-        if numeric
+        if numeric and not slip
         else draw(st.sampled_from(["female", "male", "both", "left", "A", None])),
     )
 
@@ -60,7 +60,9 @@ def test_the_short_way_gives_what_the_cohorts_own_way_gives(
         lambda: forecast_sequence(record_events(enrolment_day, observations), task, layout)
     )
     if isinstance(long, str):
-        assert short == long
+        # Of many wrong observations the first few are named.
+        many = long[0].isdigit() and int(long.split()[0]) >= MOST_CHECKED // 2
+        assert short == long or (many and "problem(s), so nothing was read" in str(short))
         return
     assert isinstance(short, SequenceBatch)
     assert isinstance(long, SequenceBatch)

@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stderr
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 
 import msgspec
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
 
+from audits.report.characters import visible
 from contracts.errors import CohortInvalid, EvidenceMissing, Problem
 from contracts.verdict import Outcome
 from rehabcast.main import error_result
-from rehabcast.output import IF_PRESENT, INLINE, as_record, emit
+from rehabcast.output import (
+    IF_PRESENT,
+    INLINE,
+    as_record,
+    console_for,
+    emit,
+    progress,
+    say_error,
+    stderr_console,
+    stdout_console,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,3 +106,68 @@ def test_an_error_has_reason_and_advice_apart_and_worded_once() -> None:
     }
     invalid = as_record(error_result(CohortInvalid([PROBLEM])))
     assert [problem["found"] for problem in invalid["problems"]] == ["-1"]
+
+
+# --- what is printed is data ---------------------------------------------------------------------
+
+TEXT = st.text(max_size=40) | st.sampled_from(
+    ["[g]", "[/bold]", "[link=http://x.test]x[/link]", "\x1b[2J", "\x1b]8;;http://x\x07y", ":smile:",
+     "[red]", "a\u202eb", "\r", "\x9b31m", "[@click=app.bell]x", "\\[x]", "[", "]", "\x00"]
+)  # fmt: skip
+ACTS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+
+
+def printed(console: Console, say: Callable[[], object]) -> str:
+    """Return what a console writes to a colour terminal, without its own styles."""
+    stream, console.file = StringIO(), StringIO()
+    console.file = stream
+    try:
+        say()
+    finally:
+        console.file = None  # type: ignore[assignment]
+    return stream.getvalue()
+
+
+def shown(text: str) -> list[str]:
+    """Return the words of a text as they are shown, whatever lines they are wrapped to."""
+    return visible(text).split()
+
+
+@given(TEXT)
+def test_a_message_is_shown_as_it_is_and_acts_on_nothing(text: str) -> None:
+    for console in (stderr_console, stdout_console):
+        out = printed(console, lambda console=console: console.print(f"<{text}>", soft_wrap=True))
+        assert not ACTS.search(out)
+        assert "".join(out.split()) == "".join(shown(f"<{text}>"))
+
+
+@given(TEXT, TEXT, TEXT)
+def test_a_table_shows_its_titles_and_cells_as_they_are(title: str, head: str, cell: str) -> None:
+    table = Table(head, title=title, caption=title)
+    table.add_row(cell)
+    out = printed(stdout_console, lambda: emit({}, table, as_json=False))
+    assert not ACTS.search(out)
+    letters = set("".join(shown(title + head + cell)))
+    assert letters <= set(out) | {"…"}
+
+
+@given(TEXT)
+def test_an_error_and_a_progress_bar_show_names_as_they_are(text: str) -> None:
+    stream = StringIO()
+    with redirect_stderr(stream):
+        say_error(text)
+    assert not ACTS.search(stream.getvalue())
+    assert visible(text) in stream.getvalue()
+
+    def run() -> None:
+        with progress("subjects", 1) as step:
+            step(text)
+
+    assert not ACTS.search(printed(stderr_console, run))
+
+
+def test_a_bracket_is_no_markup_even_where_a_terminal_has_colours() -> None:
+    console = console_for(force_terminal=True, color_system="truecolor", width=80)
+    out = printed(console, lambda: console.print("[red]stop[/red] [link=http://x.test]go[/link]"))
+    assert "[red]stop[/red] [link=http://x.test]go[/link]" in re.sub(r"\x1b\[[\d;]*m", "", out)
+    assert "\x1b]8" not in out

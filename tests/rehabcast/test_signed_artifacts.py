@@ -38,7 +38,7 @@ def test_only_the_signed_loader_fetches_a_registered_bundle() -> None:
 
 
 def test_a_bundle_is_loaded_by_the_signed_loader_or_from_the_folder_that_it_verified() -> None:
-    users = {"rehabcast/signed_artifacts.py", "rehabcast/application.py"}
+    users = {"rehabcast/signed_artifacts.py", "rehabcast/ledger_source.py"}
     assert modules_that_name("load_bundle") == users
 
 

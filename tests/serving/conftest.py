@@ -52,7 +52,9 @@ from contracts.verdict import Outcome
 from serving.access.authentication import Access, read_access
 from inference.bundle import load_bundle, verify_bundle
 from serving.state.champion import ChampionInService
+from serving.state.following import Terms, Verified
 from serving.http.runtime import Runtime
+from serving.state.consent import Consents
 from serving.state.forecast_log import ForecastLog
 from serving.http.service import build_service
 from serving.forecast.audit_status import ServedModel, AuditStatus
@@ -61,19 +63,26 @@ from serving.state.store import Store
 FOLDER = Path({folder!r})
 
 class FolderSource:
-    def revision(self):
+    entries = ()
+
+    def read(self):
         try:
-            return (FOLDER / "champion.txt").read_text()
+            entry = (FOLDER / "champion.txt").read_text()
         except OSError as error:
             raise ServiceUnavailable("the ledger is gone", "put it back") from error
+        if entry not in self.entries[-1:]:
+            self.entries += (entry,)
+        terms = Terms(sequence=len(self.entries), epoch=len(self.entries), model="arm",
+            model_version=entry.split()[0], valid_until=datetime(2100, 1, 1, tzinfo=UTC))
+        return Verified(hashes=self.entries, latest=None, champion=terms)
 
-    def problem(self):
+    def registry(self):
         return None
 
-    def load(self):
-        version, folder, digest = self.revision().split()
+    def load(self, terms):
+        version, folder, digest = self.entries[terms.sequence - 1].split()
         audit_status = AuditStatus(model_version=version, report_digest="r" * 64, outcome=Outcome.PASS,
-            valid_until=datetime(2100, 1, 1, tzinfo=UTC), approver=None, reason=None)
+            valid_until=terms.valid_until, approver=None, reason=None)
         bundle = load_bundle(Path(folder), expected_digest=digest)
         return ServedModel(bundle=bundle, audit_status=audit_status, card="# Card")
 
@@ -81,12 +90,13 @@ def open_runtime():
     store = Store({store!r})
     access = read_access(FOLDER / "access.toml", {token!r})
     champion = ChampionInService(FolderSource(), recheck_seconds=0.05)
-    return Runtime(champion=champion, store=store, forecast_log=ForecastLog(store), access=access)
+    return Runtime(champion=champion, store=store, forecast_log=ForecastLog(store, FOLDER / "spool"), access=access,
+        consents=Consents(store.engine))
 
 service = build_service(open_runtime, workers={workers})
 """
 
-TOKEN = "a token of the tests"  # noqa: S105
+TOKEN = "a-token-of-the-tests"  # noqa: S105
 AUDIENCE = "https://rehabcast.test"
 ISSUER, CLIENT = "https://idp.test", "ehr"
 ACCESS = f"""
@@ -112,13 +122,16 @@ class Signers:
 
     def issued(self, key: Any = None, alg: str = "RS256", kid: str = "rsa", **claims: Any) -> str:
         now = int(time.time())
-        usual = {"iss": ISSUER, "aud": AUDIENCE, "sub": "dr", "exp": now + 60, "scope": "forecast"}
+        usual = {
+            "iss": ISSUER, "aud": AUDIENCE, "sub": "dr", "iat": now, "exp": now + 60,
+            "scope": "forecast",
+        }  # fmt: skip
         return jwt.encode({**usual, **claims}, key or self.rsa, algorithm=alg, headers={"kid": kid})
 
     def asserted(self, **claims: Any) -> str:
         now = int(time.time())
         usual = {
-            "iss": CLIENT, "sub": CLIENT, "aud": AUDIENCE, "exp": now + 60,
+            "iss": CLIENT, "sub": CLIENT, "aud": AUDIENCE, "iat": now, "exp": now + 60,
             "jti": secrets.token_hex(8),
         }  # fmt: skip
         return jwt.encode({**usual, **claims}, self.client, algorithm="ES384", headers={"kid": "c"})
@@ -199,15 +212,13 @@ def serve(signers: Signers) -> Callable[..., AbstractContextManager[Server]]:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         command = [
-            sys.executable, "-m", "bentoml", "serve", "application:service",
-            "--host", "127.0.0.1", "--port", str(port),
+            sys.executable, "-m", "serving.server", "application:service", "--port", str(port),
         ]  # fmt: skip
-        quiet = {"BENTOML_DO_NOT_TRACK": "True", "BENTOML_HOME": str(folder / "b")}
         with (folder / "service.log").open("w") as output:
             process = subprocess.Popen(
                 command,
                 cwd=folder,
-                env={**os.environ, **quiet, "OMP_NUM_THREADS": "1"},
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

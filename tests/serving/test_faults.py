@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ import httpx
 import psutil
 
 from serving.http.examples import RECORD
-from serving.state.forecast_log import verify_chain
 from serving.state.store import Store
+from serving.state.verification import verify_chain
 
 FEEDBACK = {"forecast_id": "0" * 32, "outcome": "accepted"}
 STORE_AWAY = "takes no entries"
@@ -69,19 +70,40 @@ def test_the_stores_tables_are_gone(
     assert chain_length(server.store_url) == 1
 
 
+def tokens_that_need_no_store_are_checked(server: Any, signers: Any) -> None:
+    """While more callers than there are threads wait for the store, others and probes do not."""
+
+    def ask(token: str) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx.post(f"{server.address}/v1/forecast", json=RECORD, headers=headers, timeout=30)
+
+    with ThreadPoolExecutor(12) as pool:
+        waiting = [pool.submit(ask, signers.asserted()) for _ in range(12)]
+        time.sleep(0.5)
+        for _ in range(3):
+            started = time.monotonic()
+            assert ask(signers.issued()).status_code == 200
+            assert httpx.get(f"{server.address}/livez").status_code == 200
+            # It waits for the store, but not for long.
+            assert httpx.get(f"{server.address}/readyz", timeout=30).status_code == 503
+            assert time.monotonic() - started < 4
+        assert {one.result().status_code for one in waiting} == {503}
+
+
 def test_somebody_holds_the_stores_lock(
-    serve: Any, until_ready: Any, bundle_folder: Path, tmp_path: Path
+    serve: Any, until_ready: Any, signers: Any, bundle_folder: Path, tmp_path: Path
 ) -> None:
     """A database that hangs delays nobody who does not need it."""
     with serve(tmp_path, bundle_folder) as server:
         assert until_ready(server), server.log
         with sqlite3.connect(tmp_path / "service.db", isolation_level=None) as lock:
             lock.execute("BEGIN EXCLUSIVE")
+            tokens_that_need_no_store_are_checked(server, signers)
             forecasts_go_on_and_what_must_be_stored_is_refused(server)
             lock.execute("ROLLBACK")
         lock.close()
         assert until_ready(server, 30)
-    assert chain_length(server.store_url) == 1
+    assert chain_length(server.store_url) == 4
 
 
 @contextmanager

@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from serving.http.examples import RECORD
-from serving.state.forecast_log import verify_chain
 from serving.state.store import Store
+from serving.state.verification import verify_chain
 
 CALLERS = 4
 SECONDS, REQUESTS = 600, 50_000
@@ -47,8 +47,9 @@ def send(http: httpx.Client, n: int) -> httpx.Response:
 
 
 @pytest.mark.soak
+@pytest.mark.parametrize("workers", [1, 3])
 def test_ten_minutes_of_load_give_no_server_error_and_no_growth(
-    serve: Any, until_ready: Any, bundle_folder: Path, tmp_path: Path, capsys: Any
+    serve: Any, until_ready: Any, bundle_folder: Path, tmp_path: Path, capsys: Any, workers: int
 ) -> None:
     statuses: dict[int, int] = {}
     milliseconds: list[float] = []
@@ -65,7 +66,7 @@ def test_ten_minutes_of_load_give_no_server_error_and_no_growth(
                     milliseconds.append(1000 * (time.perf_counter() - started))
                 n += CALLERS
 
-    with serve(tmp_path, bundle_folder) as server:
+    with serve(tmp_path, bundle_folder, workers=workers) as server:
         assert until_ready(server), server.log
         with ThreadPoolExecutor(CALLERS) as pool:
             running = [pool.submit(run, caller) for caller in range(CALLERS)]

@@ -122,7 +122,7 @@ def test_too_few_subjects_are_refused_before_a_run_is_opened(
 def test_a_version_that_does_not_exist_is_an_error(store: Store) -> None:
     with pytest.raises(EvidenceMissing, match="train one first"):
         find(store, "upper-limb/99")
-    with pytest.raises(EvidenceMissing, match="write NAME/N"):
+    with pytest.raises(ContractError, match="write it as NAME/N"):
         find(store, "upper-limb")
 
 

@@ -6,24 +6,33 @@ others. The alias only mirrors the promotion ledger: nothing here or in serving 
 
 from __future__ import annotations
 
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import mlflow.artifacts
-import numpy as np
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
-from mlflow.types import Schema, TensorSpec
+from mlflow.types import ColSpec, DataType, Schema
+from sqlalchemy.exc import SQLAlchemyError
 
-from contracts.errors import EvidenceMissing
-from contracts.forecast import QUANTILE_LEVELS
-from contracts.sequences import Layout
+from contracts.bundle import MANIFEST_FILE
+from contracts.errors import ContractError, EvidenceMissing, ServiceUnavailable
+from contracts.naming.model_version import model_name, split_version
+from contracts.naming.names import comparable, shown
+from contracts.predictions import QUANTILE_COLUMNS
 from training.tracking import Run, Store
 
 CHAMPION = "champion"
 BUNDLE_FOLDER, BENCHMARK_FOLDER = "bundle", "benchmark"
+ABSENT = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
+"""MLflow's codes for what is not there; any other means that it cannot answer."""
+LOADER_MODULE = "rehabcast.pyfunc"
+"""Module that MLflow imports to load a bundle; nothing here does."""
 PREDICTIONS_FILE = "predictions.parquet"
 SPLITS_FILE = "subject_splits.parquet"
 
@@ -41,33 +50,73 @@ class ModelVersion:
         return f"{self.name}/{self.version}"
 
 
-def write_signature(folder: Path, layout: Layout, *, days: int, run_id: str) -> None:
-    """Write MLflow's `MLmodel` file, so that the registry shows names, types and shapes."""
-    channels, person = len(layout.channels_C), len(layout.person_S)
-    inputs = {
-        "values": (-1, days, channels),
-        "observed": (-1, days, channels),
-        "days_since_onset": (-1, days),
-        "origin_day": (-1,),
-        "person": (-1, person),
-        "person_known": (-1, person),
-    }
-    outputs = {"quantiles": (-1, len(layout.horizon_days_H), len(QUANTILE_LEVELS))}
-    input_schema, output_schema = (
-        Schema([TensorSpec(np.dtype(np.float32), shape, name) for name, shape in shapes.items()])
-        for shapes in (inputs, outputs)
-    )
+def write_model_file(folder: Path, *, run_id: str) -> None:
+    """Write MLflow's `MLmodel` file: what the registry shows, and how MLflow loads the bundle.
+
+    MLflow imports the loader by its name; it verifies the bundle and unpickles nothing.
+    """
+    inputs = [
+        ColSpec(DataType.string, "subject"),
+        ColSpec(DataType.long, "enrolment_day"),
+        ColSpec(DataType.string, "code"),
+        ColSpec(DataType.double, "day_since_onset", required=False),
+        ColSpec(DataType.double, "value", required=False),
+        ColSpec(DataType.string, "label", required=False),
+    ]
+    outputs = [
+        ColSpec(DataType.string, "subject"),
+        *(ColSpec(DataType.double, name) for name in ("origin_day", "horizon_day")),
+        *(ColSpec(DataType.double, name) for name in QUANTILE_COLUMNS),
+        ColSpec(DataType.string, "reason"),
+    ]
     folder.mkdir(parents=True, exist_ok=True)
     Model(
         artifact_path=BUNDLE_FOLDER,
         run_id=run_id,
-        signature=ModelSignature(input_schema, output_schema),
-        flavors={"rehabcast": {"manifest": "manifest.json"}},
+        signature=ModelSignature(Schema(inputs), Schema(outputs)),
+        flavors={
+            "rehabcast": {"manifest": MANIFEST_FILE},
+            "python_function": {
+                "loader_module": LOADER_MODULE,
+                "python_version": platform.python_version(),
+            },
+        },
     ).save(str(folder / "MLmodel"))
 
 
+def check_model_name(client: MlflowClient, name: str) -> None:
+    """Check that a version may be registered under a name.
+
+    Raises
+    ------
+    ContractError
+        It is not the one spelling of a model's name, or cannot be told from that of another model.
+    """
+    model_name(name)
+    token: str | None = None
+    while True:
+        page = client.search_registered_models(page_token=token)
+        for model in page:
+            if model.name != name and comparable(model.name) == comparable(name):
+                raise ContractError(
+                    f"{name!r} cannot be told from the model {shown(model.name)!r}, which is"
+                    " registered already",
+                    f"register under {model.name!r}, or choose a name that differs in more than"
+                    " case or width",
+                )
+        if not (token := page.token):
+            return
+
+
 def register(run: Run, folder: Path, *, name: str, tags: dict[str, str]) -> ModelVersion:
-    """Log a bundle to the run and register it as the next version of a model."""
+    """Log a bundle to the run and register it as the next version of a model.
+
+    Raises
+    ------
+    ContractError
+        As `check_model_name`.
+    """
+    check_model_name(run.client, name)
     run.client.log_artifacts(run.run_id, str(folder), BUNDLE_FOLDER)
     try:
         run.client.create_registered_model(name)
@@ -86,22 +135,26 @@ def find(store: Store, model_version: str) -> ModelVersion:
 
     Raises
     ------
+    ContractError
+        It is not written as NAME/N, or is another spelling of it, such as `arm/01`.
     EvidenceMissing
-        It is not written as NAME/N, or no such version is registered.
+        No such version is registered.
+    ServiceUnavailable
+        The registry does not answer.
     """
-    name, _, number = model_version.rpartition("/")
-    if not name or not number.isdigit():
-        raise EvidenceMissing(
-            f"{model_version!r} is not a model version",
-            "write NAME/N, as `rehabcast train` prints it",
-        )
+    name, number = split_version(model_version)
+    missing = EvidenceMissing(
+        f"there is no model version {model_version} in the registry",
+        "train one first (rehabcast train), or check REHABCAST_TRACKING_URI",
+    )
     try:
-        registered = store.client().get_model_version(name, number)
+        with _answering():
+            registered = store.client().get_model_version(name, number)
     except MlflowException as error:
-        raise EvidenceMissing(
-            f"there is no model version {model_version} in {store.tracking_uri}",
-            "train one first (rehabcast train)",
-        ) from error
+        raise missing from error
+    # A registry that ignores case would answer with another model.
+    if (registered.name, str(registered.version)) != (name, number):
+        raise missing
     return ModelVersion(
         name=name, version=number, run_id=str(registered.run_id), tags=dict(registered.tags)
     )
@@ -114,20 +167,87 @@ def fetch(store: Store, model_version: ModelVersion, path: str) -> Path:
     ------
     EvidenceMissing
         The run did not log it.
+    ServiceUnavailable
+        The registry, or the store of its artifacts, does not answer.
     """
-    run = store.client().get_run(model_version.run_id)
+    client = store.client()
     missing = EvidenceMissing(
         f"the run of {model_version} has no {path}",
         "register the version again (rehabcast train), or restore the artifacts of its run",
     )
     try:
+        with _answering():
+            run = client.get_run(model_version.run_id)
+    except MlflowException as error:
+        raise missing from error
+    try:
         local = mlflow.artifacts.download_artifacts(
             artifact_uri=f"{run.info.artifact_uri}/{path}", tracking_uri=store.tracking_uri
         )
     except (MlflowException, OSError) as error:
+        # Missing only if the run's own list does not have it: else the store is away.
+        if _is_logged(client, model_version.run_id, path):
+            raise _unavailable() from error
         raise missing from error
     if not Path(local).exists():
         raise missing
+    return Path(local)
+
+
+def _is_logged(client: MlflowClient, run_id: str, path: str) -> bool:
+    try:
+        with _answering():
+            logged = client.list_artifacts(run_id, path.rpartition("/")[0] or None)
+    except MlflowException:
+        return False
+    return any(entry.path == path for entry in logged)
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Let MLflow's answer through that something does not exist; any other failure is its own.
+
+    Raises
+    ------
+    ServiceUnavailable
+        The registry does not answer. No address is named: it may hold a password.
+    """
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code in ABSENT:
+            raise
+        raise _unavailable() from error
+    except (OSError, SQLAlchemyError) as error:
+        raise _unavailable() from error
+
+
+def _unavailable() -> ServiceUnavailable:
+    return ServiceUnavailable(
+        "the registry does not answer", "check that MLflow and the store of its artifacts run"
+    )
+
+
+def fetch_of_bundle(folder: Path, path: str, destination: Path) -> Path:
+    """Return a local copy of a file that the run of a downloaded bundle logged.
+
+    The run is looked up where `mlflow.set_tracking_uri` points, as the bundle itself was.
+
+    Raises
+    ------
+    EvidenceMissing
+        The bundle names no run, or its run did not log the file.
+    """
+    try:
+        run_id = Model.load(str(folder)).run_id
+        local = mlflow.artifacts.download_artifacts(
+            run_id=run_id, artifact_path=path, dst_path=str(destination)
+        )
+    except (MlflowException, OSError) as error:
+        raise EvidenceMissing(
+            f"the run of this bundle has no {path}",
+            "load the version from the registry that it is in (models:/NAME/N)",
+        ) from error
     return Path(local)
 
 

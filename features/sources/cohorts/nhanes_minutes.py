@@ -80,7 +80,10 @@ def collect(source: Path) -> Collected:
             )
             for quantity, table in ((Quantity.COUNTS, counts), (Quantity.WORN, flags))
         )
-        file = SourceFile(path=source / COUNTS, name=f"{COUNTS}:{person}", subject_label=person)
+        file = SourceFile(
+            path=source / COUNTS, name=f"{COUNTS}:{person}", subject_label=person,
+            dates_shifted=NOMINAL_DATES,
+        )  # fmt: skip
         reduce_reading(file, Reading(signals=signals), collected, {})
         if person not in with_facts:
             collected.dropped.append(

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from contracts.errors import Problem, SourceUnreadable
+from features.measurements.placements import placement_in
 from features.recording import (
     NOT_STATED,
     Quantity,
     Reading,
     Signal,
     SourceFile,
-    placement_in,
     problem,
     wrap_library_errors,
 )
@@ -129,10 +129,7 @@ def _sound(
         )
         for row in np.flatnonzero(~good)
     ]
-    kept = numbers[good].copy()
-    if "steps" in kept:
-        kept["steps"] = kept["steps"].where(kept["steps"].between(0, 10 * epoch_s))
-    return kept, dropped
+    return numbers[good].copy(), dropped
 
 
 FORMAT = Format(

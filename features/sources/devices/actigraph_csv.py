@@ -258,7 +258,7 @@ def _signals(
     magnitude_N = np.sqrt((numbers[axes] ** 2).sum(axis=1).to_numpy())
     values = {Quantity.COUNTS: magnitude_N[:, None]}
     if "steps" in numbers:
-        values[Quantity.STEPS] = numbers[["steps"]].where(numbers[["steps"]] >= 0).to_numpy()
+        values[Quantity.STEPS] = numbers[["steps"]].to_numpy()
     if set(POSTURES) <= set(numbers) and numbers[POSTURES].to_numpy().any():
         values[Quantity.POSTURE] = numbers[POSTURES].to_numpy() / header.epoch_s
     for quantity, value_NC in values.items():

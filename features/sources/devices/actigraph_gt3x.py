@@ -24,13 +24,14 @@ from pygt3x.components import Info
 from pygt3x.reader import LogReader
 
 from contracts.errors import Problem, SourceUnreadable
+from features.measurements.device_clocks import DeviceClock
+from features.measurements.placements import placement_in
 from features.recording import (
     NOT_STATED,
     Quantity,
     Reading,
     Signal,
     SourceFile,
-    placement_in,
     problem,
     wrap_library_errors,
 )
@@ -225,6 +226,9 @@ def _reading(file: SourceFile, info: Info, samples: _Samples, dropped: list[Prob
     return Reading(signals=(signal,), dropped=tuple(dropped))
 
 
+SINCE = "2008-01-01"
+"""The first device that writes this format is of 2009."""
+
 FORMAT = Format(
     name="actigraph-gt3x",
     title="ActiGraph GT3X recording",
@@ -233,4 +237,5 @@ FORMAT = Format(
         and any(name in head[:200] for name in (b"log.bin", b"info.txt", b"calibration.json"))
     ),
     read=read,
+    clock=DeviceClock(since=SINCE),
 )

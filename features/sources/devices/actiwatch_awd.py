@@ -116,7 +116,13 @@ def _start(date: str, clock: str) -> np.datetime64:
         )
     month = MONTHS.index(day["month"].lower()) + 1
     written = f"{day['year']}-{month:02}-{int(day['day']):02}T{int(time['hour']):02}"
-    start, _ = read_time(f"{written}:{time['minute']}:{time['second'] or '00'}")
+    try:
+        start, _ = read_time(f"{written}:{time['minute']}:{time['second'] or '00'}")
+    except ContractError as error:
+        raise ContractError(
+            f"{date!r} at {clock!r} is no time that a calendar and a clock have",
+            "correct the date and the time in the file's second and third line, or export it again",
+        ) from error
     return np.datetime64(start, "ns")
 
 

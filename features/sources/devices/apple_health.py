@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from contracts.errors import ContractError, Problem
+from features.measurements.device_clocks import DeviceClock
 from features.measurements.records import BIRTH_DATE, FILE, VERSION, records
 from features.measurements.wall_clock import read_time, read_times
 from features.recording import Reading, SourceFile, problem
@@ -126,9 +127,13 @@ class _Export:
         self.version = np.nan if np.isnat(utc) else float(utc.astype("datetime64[s]").astype(int))
 
 
+SINCE = "2007-01-01"
+"""The first phone that could state anything is of 2007."""
+
 FORMAT = Format(
     name="apple-health",
     title="Apple Health export",
     matches=lambda head: b"<HealthData" in head or b"<!DOCTYPE HealthData" in head,
     read=read,
+    clock=DeviceClock(since=SINCE, factory_dates=()),
 )

@@ -17,13 +17,14 @@ import actfast
 import numpy as np
 
 from contracts.errors import Problem, SourceUnreadable
+from features.measurements.device_clocks import DeviceClock
+from features.measurements.placements import placement_in
 from features.recording import (
     NOT_STATED,
     Quantity,
     Reading,
     Signal,
     SourceFile,
-    placement_in,
     problem,
     wrap_library_errors,
 )
@@ -152,9 +153,13 @@ def _signals(file: SourceFile, content: dict[str, Any]) -> tuple[Signal, ...]:
     )
 
 
+SINCE = "2009-01-01"
+"""The first Axivity AX3 is of 2011, its forerunner of 2009."""
+
 FORMAT = Format(
     name="axivity-cwa",
     title="Axivity CWA recording",
     matches=lambda head: head.startswith(HEADER_MARK),
     read=read,
+    clock=DeviceClock(since=SINCE),
 )

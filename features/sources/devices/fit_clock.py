@@ -152,10 +152,11 @@ def monitoring_time(values: dict[str, Any], last: float | None) -> float | None:
     full = seconds_of(values.get("timestamp"))
     if full is not None or last is None:
         return full
-    since = int(last) - FIT_EPOCH_S
+    start = FIT_EPOCH_S if last >= SYSTEM_TIME_BELOW else 0
+    since = int(last) - start
     if (low := values.get("timestamp_16")) is not None:
-        return float(FIT_EPOCH_S + since + ((int(low) - since) & 0xFFFF))
+        return float(start + since + ((int(low) - since) & 0xFFFF))
     if (low := values.get("timestamp_min_8")) is not None:
         minutes = since // 60
-        return float(FIT_EPOCH_S + 60 * (minutes + ((int(low) - minutes) & 0xFF)))
+        return float(start + 60 * (minutes + ((int(low) - minutes) & 0xFF)))
     return last

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from contracts.errors import SourceUnreadable
+from features.measurements.device_clocks import DeviceClock
 from features.recording import Reading, SourceFile
 from features.sources.devices.fitbit_days import (
     DISTANCE,
@@ -39,6 +40,9 @@ ACTIVE, LIGHT, SEDENTARY = (
 data dictionary: distance in km)."""
 
 WITHIN_DAYS = ({SUBJECT, "ActivityHour"}, {SUBJECT, "ActivityMinute"}, {SUBJECT, "value", "logId"})
+
+
+WEB_SECTIONS = {"Body", "Foods", "Activities", "Sleep", "Food Log"}
 
 
 def read(file: SourceFile) -> Iterator[Reading]:
@@ -83,10 +87,25 @@ def is_unnamed_series(head: bytes) -> bool:
     return text[:1] == "[" and '"dateTime"' in text and '"value"' in text
 
 
+def is_web_export(head: bytes) -> bool:
+    """Recognise what Fitbit's website exported: sections with a name, each above a header."""
+    lines = [line.strip().strip('"') for line in text_of(head).splitlines()[:2]]
+    return len(lines) == 2 and lines[0] in WEB_SECTIONS and "," in lines[1]
+
+
 def is_within_days(head: bytes) -> bool:
     """Recognise Fitabase's tables of parts of a day."""
     names = set(column_names(head))
     return any(wanted <= names for wanted in WITHIN_DAYS)
 
 
-FORMAT = Format(name="fitbit", title="Fitbit daily export", matches=_matches, read=read)
+SINCE = "2009-01-01"
+"""The first Fitbit is of September 2009."""
+
+FORMAT = Format(
+    name="fitbit",
+    title="Fitbit daily export",
+    matches=_matches,
+    read=read,
+    clock=DeviceClock(since=SINCE, factory_dates=()),
+)

@@ -18,7 +18,8 @@ import numpy as np
 import pandas as pd
 
 from contracts.cohort import CODE, NUMBER, TEXT, TIME
-from contracts.errors import SourceUnreadable
+from contracts.errors import Problem, SourceUnreadable
+from features.measurements.device_clocks import DeviceClock
 from features.measurements.records import AMOUNT, PLACE, SOURCE, Amount, records
 from features.recording import (
     LIBRARY_FAULTS,
@@ -90,8 +91,16 @@ def _reading(file: SourceFile, messages: list[Message], number: int) -> Reading:
             if points
         ),
         records=_records(rows, clock, common["device"], file),
-        dropped=(in_utc_problem,) if in_utc else (),
+        dropped=(*([in_utc_problem] if in_utc else []), *_no_pulse(file, messages)),
     )
+
+
+def _no_pulse(file: SourceFile, messages: list[Message]) -> Iterator[Problem]:
+    """Yield how often the device found no pulse: nothing needs to be done."""
+    zeros = sum(m.name == "monitoring" and m.values.get("heart_rate") == 0 for m in messages)
+    if zeros:
+        found = f"{zeros} heart rate(s) of 0, by which the device says that it found no pulse"
+        yield problem(file, "heart_rate", f"{found}, were left out")
 
 
 def _messages(file: SourceFile) -> list[list[Message]]:
@@ -168,10 +177,12 @@ def _from_monitoring(messages: list[Message], series: Series) -> list[dict[str, 
     for place, message in enumerate(messages):
         values = message.values
         if message.name == "monitoring_info":
-            at = seconds_of(values.get("timestamp")) or at
+            begun = seconds_of(values.get("timestamp"))
+            at = at if begun is None else begun
         elif message.name == "monitoring_hr_data":
             when = seconds_of(values.get("timestamp"))
-            if when is not None and (rate := values.get("current_day_resting_heart_rate")):
+            rate = values.get("current_day_resting_heart_rate")
+            if when is not None and rate is not None:
                 rows.append(_row(place, when, RESTING, float(rate), None, Amount.TOTAL))
         if message.name != "monitoring":
             continue
@@ -227,9 +238,13 @@ def _signal(
     )
 
 
+SINCE = "2008-01-01"
+"""The FIT protocol is of 2008; a clock that lost its date begins in 1989."""
+
 FORMAT = Format(
     name="garmin-fit",
     title="FIT file",
     matches=lambda head: len(head) >= 12 and head[8:12] == b".FIT",
     read=read,
+    clock=DeviceClock(since=SINCE, factory_dates=()),
 )

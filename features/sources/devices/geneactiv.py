@@ -18,13 +18,14 @@ import actfast
 import numpy as np
 
 from contracts.errors import Problem, SourceUnreadable
+from features.measurements.device_clocks import DeviceClock
+from features.measurements.placements import placement_in
 from features.recording import (
     NOT_STATED,
     Quantity,
     Reading,
     Signal,
     SourceFile,
-    placement_in,
     problem,
     wrap_library_errors,
 )
@@ -174,9 +175,13 @@ def _text(value: object) -> str:
     return str(value or "").replace("\0", "").rstrip()
 
 
+SINCE = "2009-01-01"
+"""The first GENEActiv is of 2010, its forerunner GENEA of 2009."""
+
 FORMAT = Format(
     name="geneactiv",
     title="GENEActiv recording",
     matches=lambda head: head.startswith(b"Device Identity") and b"GENEActiv" in head[:400],
     read=read,
+    clock=DeviceClock(since=SINCE),
 )

@@ -24,7 +24,7 @@ from contracts.errors import Problem, grouped
 from features.recording import LIBRARY_FAULTS, Reading, SourceFile
 from features.sources.format import Format
 from features.sources.records.fhir_conditions import condition
-from features.sources.records.fhir_documents import Entry, contents_of, version_of
+from features.sources.records.fhir_documents import Contents, Entry, contents_of, version_of
 from features.sources.records.fhir_people import death, patient
 from features.sources.records.fhir_references import Patients, patient_label
 from features.sources.records.fhir_statements import (
@@ -82,7 +82,11 @@ def read_documents(file: SourceFile, given: Iterable[tuple[str, Any]]) -> FhirRe
     SourceUnreadable
         One of them is no FHIR document.
     """
-    contents = contents_of(given, file.name)
+    return read_contents(file, contents_of(given, file.name))
+
+
+def read_contents(file: SourceFile, contents: Contents) -> FhirReading:
+    """Read the resources of FHIR documents that were taken apart."""
     patients = Patients(contents.entries)
     stated: list[tuple[Version, Statement]] = []
     left_out: list[tuple[str, LeftOut]] = list(contents.left_out)
@@ -117,20 +121,27 @@ def _resource(entry: Entry, patients: Patients, file: SourceFile) -> tuple[Versi
         return unknown, [
             LeftOut(field="resourceType", found=f"resource {kind} is not used", advice="")
         ]
+    if invalid := _invalid(entry):
+        # No forecast for the dead, whatever else is wrong with the Patient.
+        died = list(death(entry.resource)) if entry.kind == "Patient" and label else []
+        found = f"{invalid}, the resource was left out"
+        return version, [LeftOut(field=entry.kind, found=found), *died]
+    if isinstance(subject, LeftOut):
+        return version, [subject]
+    return version, list(_said(entry, file))
+
+
+def _invalid(entry: Entry) -> str:
+    """Return why a resource is not valid FHIR, empty where it is."""
     try:
         MODELS[entry.kind].model_validate(entry.resource)
-        if isinstance(subject, LeftOut):
-            return version, [subject]
-        return version, list(_said(entry, file))
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_url=False, include_input=False)[0]
         element = ".".join(str(part) for part in first["loc"])
-        found = f"not FHIR R4 ({element}: {first['msg']}), the resource was left out"
-    except LIBRARY_FAULTS as error:
-        found = f"cannot be understood ({type(error).__name__}), the resource was left out"
-    # No forecast for the dead, whatever else is wrong with the Patient.
-    died = list(death(entry.resource)) if entry.kind == "Patient" and label else []
-    return version, [LeftOut(field=entry.kind, found=found), *died]
+        return f"not FHIR R4 ({element}: {first['msg']})"
+    except (*LIBRARY_FAULTS, RecursionError) as error:
+        return f"cannot be understood ({type(error).__name__})"
+    return ""
 
 
 def _label(entry: Entry, patients: Patients) -> str | LeftOut:

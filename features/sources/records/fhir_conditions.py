@@ -9,6 +9,7 @@ from typing import Any
 from contracts.cohort import ONSET
 from contracts.onset import OnsetCodes
 from features.sources.records.fhir_statements import LeftOut, Said, Statement
+from features.sources.records.json_shapes import mapping, mappings, text
 
 SNOMED = "http://snomed.info/sct"
 OIDS = {
@@ -31,6 +32,9 @@ OTHER_CONDITION = "Condition.code"
 CERTAINTY = "icd-10-gm-diagnosesicherheit"
 CERTAIN = "G"
 """Extension of German ICD-10-GM codes: A excluded, V suspected, Z status after, G certain."""
+
+LONGEST_SYSTEM = 200
+"""Characters: a search in a longer one, made for it, would take minutes."""
 
 _ICD10 = re.compile(r"(icd|cim|cie|cid)[-_]?10(?!.*pcs)", re.IGNORECASE)
 """Systems of ICD-10 and its national forms: CIM in French and Italian, CIE in Spanish, CID in
@@ -73,8 +77,10 @@ def condition(resource: dict[str, Any], codes: OnsetCodes) -> Iterator[Said]:
 
 def is_of(coding: dict[str, Any], codes: OnsetCodes) -> bool:
     """Return whether a coding is one of the condition's."""
-    system, code = str(coding.get("system") or ""), str(coding.get("code") or "").strip()
+    system, code = text(coding.get("system")), text(coding.get("code")).strip()
     system = OIDS.get(system, system)
+    if len(system) > LONGEST_SYSTEM:
+        return False
     if system == SNOMED or system.startswith(f"{SNOMED}/"):
         return code in codes.snomed
     if not _ICD10.search(system):
@@ -88,14 +94,13 @@ def described(resource: dict[str, Any]) -> str:
     codes = [
         code
         for coding in _codings(resource)
-        if re.fullmatch(r"[A-Za-z0-9.\-]{1,20}", code := str(coding.get("code") or ""))
+        if re.fullmatch(r"[A-Za-z0-9.\-]{1,20}", code := text(coding.get("code")))
     ]
     return ", ".join(codes) or "without a code"
 
 
 def _codings(resource: dict[str, Any]) -> list[dict[str, Any]]:
-    codings = (resource.get("code") or {}).get("coding")
-    return [c for c in codings if isinstance(c, dict)] if isinstance(codings, list) else []
+    return mappings(mapping(resource.get("code")).get("coding"))
 
 
 def _doubt(resource: dict[str, Any], matching: list[dict[str, Any]]) -> str | None:
@@ -113,29 +118,27 @@ def _doubt(resource: dict[str, Any], matching: list[dict[str, Any]]) -> str | No
 
 def _status_of(concept: Any) -> list[str]:
     """Return the codes of a status, else its text: one that nobody knows is not passed over."""
-    if not isinstance(concept, dict):
-        return []
-    codings = concept.get("coding")
-    codes = [str(c.get("code")) for c in codings or [] if isinstance(c, dict) and c.get("code")]
-    text = concept.get("text")
-    return [re.sub(r"[^a-z\- ]", "", c.lower())[:30] for c in codes or ([text] if text else [])]
+    codings = mappings(mapping(concept).get("coding"))
+    codes = [code for coding in codings if (code := text(coding.get("code")))]
+    words = codes or [text(mapping(concept).get("text"))]
+    return [re.sub(r"[^a-z\- ]", "", word.lower())[:30] for word in words if word]
 
 
 def _certainty(coding: dict[str, Any]) -> str:
-    for extension in coding.get("extension") or []:
-        if str(extension.get("url") or "").endswith(CERTAINTY):
-            return str((extension.get("valueCoding") or {}).get("code") or "?")
+    for extension in mappings(coding.get("extension")):
+        if text(extension.get("url")).endswith(CERTAINTY):
+            return text(mapping(extension.get("valueCoding")).get("code")) or "?"
     return ""
 
 
 def _start(resource: dict[str, Any], codes: OnsetCodes) -> str:
-    if written := resource.get("onsetDateTime"):
-        return str(written)
+    if written := text(resource.get("onsetDateTime")):
+        return written
     for fallback in codes.fallbacks:
         if fallback == "onsetPeriod":
-            written = (resource.get("onsetPeriod") or {}).get("start")
+            written = text(mapping(resource.get("onsetPeriod")).get("start"))
         else:
-            written = resource.get(fallback)
+            written = text(resource.get(fallback))
         if written:
-            return str(written)
+            return written
     return ""

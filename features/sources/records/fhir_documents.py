@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 
 from contracts.errors import SourceUnreadable
 from features.sources.records.fhir_statements import LeftOut
+from features.sources.records.json_shapes import mapping, mappings, text
 
 ADDRESS = re.compile(
     r"(?:(?P<base>https?://.+?)/)?(?P<kind>[A-Z][A-Za-z]+)/(?P<id>[^/?#\s]+)"
@@ -52,13 +53,13 @@ class Entry:
     @property
     def kind(self) -> str:
         """Its resourceType, empty where it has none."""
-        return str(self.resource.get("resourceType") or "")
+        return text(self.resource.get("resourceType"))
 
     @property
     def base(self) -> str:
         """Address of its server, empty where it is not known."""
         match = ADDRESS.fullmatch(self.full_url) if self.full_url else None
-        return str(match["base"] or "") if match else ""
+        return match["base"] or "" if match else ""
 
     @property
     def record_id(self) -> str:
@@ -80,21 +81,37 @@ class _Response(TypedDict):
 
 @dataclass(slots=True, kw_only=True)
 class Contents:
-    """The resources of a file, and what is wrong with the documents around them."""
+    """The resources of a file, and what is wrong with the documents around them.
 
+    Parameters
+    ----------
+    most
+        How many entries there may be.
+    """
+
+    most: float = math.inf
     entries: list[Entry] = field(default_factory=list)
     left_out: list[tuple[str, LeftOut]] = field(default_factory=list)
 
 
-def contents_of(documents: Iterable[tuple[str, Any]], name: str) -> Contents:
+def contents_of(
+    documents: Iterable[tuple[str, Any]], name: str, *, most: float = math.inf
+) -> Contents:
     """Take documents apart: Bundles, also within Bundles, and single resources.
+
+    Parameters
+    ----------
+    documents, name
+        Each with its place; the file's name.
+    most
+        How many entries they may have together.
 
     Raises
     ------
     SourceUnreadable
-        A document is no FHIR resource, or a Bundle's entries are no list.
+        A document is no FHIR resource, a Bundle's entries are no list, or there are too many.
     """
-    contents, bundles = Contents(), iter(range(1, 1_000_000_000))
+    contents, bundles = Contents(most=most), iter(range(1, 1_000_000_000))
     for place, document in documents:
         if not isinstance(document, dict) or "resourceType" not in document:
             raise SourceUnreadable(
@@ -111,10 +128,13 @@ def _add_bundle(
     bundle: dict[str, Any], place: str, name: str, contents: Contents, bundles: Iterator[int]
 ) -> None:
     number = next(bundles)
-    entries = bundle.get("entry") or []
-    if not isinstance(entries, list):
+    entries = bundle.get("entry")
+    if not isinstance(entries, list | None):
         raise SourceUnreadable(name, place, "Bundle.entry is not a list", "export the Bundle again")
-    if any(_relation(link) == "next" for link in _dicts(bundle.get("link"))):
+    if len(contents.entries) + len(entries or ()) > contents.most:
+        found = f"more than {contents.most:,} entries"
+        raise SourceUnreadable(name, place, found, "leave out what a forecast does not use")
+    if any(link.get("relation") == "next" for link in mappings(bundle.get("link"))):
         contents.left_out.append(
             (place, LeftOut(
                 field="Bundle",
@@ -123,20 +143,20 @@ def _add_bundle(
                 cause="pages that are missing",
             ))
         )  # fmt: skip
-    for n, item in enumerate(entries):
+    for n, item in enumerate(entries or ()):
         at = f"entry {n}" if place == "*" else f"{place} entry {n}"
-        entry = item if isinstance(item, dict) else {}
-        resource = entry.get("resource")
-        if isinstance(resource, dict) and resource.get("resourceType") == "Bundle":
+        entry = mapping(item)
+        resource = mapping(entry.get("resource"))
+        if resource.get("resourceType") == "Bundle":
             _add_bundle(resource, at, name, contents, bundles)
-        elif _method(entry) == "DELETE":
+        elif mapping(entry.get("request")).get("method") == "DELETE":
             _add_deletion(entry, at, number, contents)
         else:
             contents.entries.append(
                 Entry(
                     place=at,
-                    resource=resource if isinstance(resource, dict) else {},
-                    full_url=str(entry.get("fullUrl") or ""),
+                    resource=resource,
+                    full_url=text(entry.get("fullUrl")),
                     bundle=number,
                     **_response(entry),
                 )
@@ -145,9 +165,9 @@ def _add_bundle(
 
 def _add_deletion(entry: dict[str, Any], at: str, bundle: int, contents: Contents) -> None:
     """Add a deletion (FHIR R4, http.html#transaction and #history)."""
-    request, said = entry["request"], _response(entry)
-    full_url = str(entry.get("fullUrl") or "")
-    address = ADDRESS.fullmatch(str(request.get("url") or "")) or ADDRESS.fullmatch(full_url)
+    request, said = mapping(entry.get("request")), _response(entry)
+    full_url = text(entry.get("fullUrl"))
+    address = ADDRESS.fullmatch(text(request.get("url"))) or ADDRESS.fullmatch(full_url)
     if address is None:
         contents.left_out.append(
             (at, LeftOut(
@@ -182,33 +202,18 @@ def version_of(entry: Entry) -> tuple[float, str]:
     """
     if entry.deleted:
         return entry.version, entry.updated
-    meta = entry.resource.get("meta")
-    meta = meta if isinstance(meta, dict) else {}
-    written = str(meta.get("versionId") or "")
+    meta = mapping(entry.resource.get("meta"))
+    written = text(meta.get("versionId"))
     number = float(written) if re.fullmatch(r"\d{1,15}", written, re.ASCII) else entry.version
-    updated = str(meta.get("lastUpdated") or entry.updated or entry.resource.get("issued") or "")
+    updated = text(meta.get("lastUpdated")) or entry.updated or text(entry.resource.get("issued"))
     return number, updated
 
 
 def _response(entry: dict[str, Any]) -> _Response:
     """Return what a Bundle of type history says of an entry's version."""
-    response = entry.get("response")
-    response = response if isinstance(response, dict) else {}
-    etag = _ETAG.fullmatch(str(response.get("etag") or ""))
+    response = mapping(entry.get("response"))
+    etag = _ETAG.fullmatch(text(response.get("etag")))
     return {
         "version": float(etag[1]) if etag else math.nan,
-        "updated": str(response.get("lastModified") or ""),
+        "updated": text(response.get("lastModified")),
     }
-
-
-def _method(entry: dict[str, Any]) -> str:
-    request = entry.get("request")
-    return str(request.get("method") or "") if isinstance(request, dict) else ""
-
-
-def _relation(link: dict[str, Any]) -> str:
-    return str(link.get("relation") or "")
-
-
-def _dicts(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -7,6 +7,7 @@ from typing import Any
 
 from features.measurements.records import BIRTH_DATE, DEATH
 from features.sources.records.fhir_statements import LeftOut, Said, Statement
+from features.sources.records.json_shapes import mapping, mappings, text
 
 US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"
 RACES = {
@@ -18,10 +19,10 @@ RACES = {
 
 def patient(resource: dict[str, Any]) -> Iterator[Said]:
     """Yield a Patient's sex, birth date, race and ethnicity, death, and doubts about the record."""
-    if resource.get("gender") in {"male", "female"}:
-        yield Statement(code="REHABCAST//SEX", text=resource["gender"])
-    if born := resource.get("birthDate"):
-        yield Statement(code=BIRTH_DATE, start=str(born))
+    if (gender := text(resource.get("gender"))) in {"male", "female"}:
+        yield Statement(code="REHABCAST//SEX", text=gender)
+    if born := text(resource.get("birthDate")):
+        yield Statement(code=BIRTH_DATE, start=born)
     yield from death(resource)
     yield from _groups(resource)
     if resource.get("active") is False:
@@ -31,9 +32,7 @@ def patient(resource: dict[str, Any]) -> Iterator[Said]:
             " kept",
             advice="check that this is the record of the right person",
         )
-    links = resource.get("link")
-    kinds = {link.get("type") for link in links} if isinstance(links, list) else set()
-    if "replaced-by" in kinds:
+    if any(link.get("type") == "replaced-by" for link in mappings(resource.get("link"))):
         yield LeftOut(
             field="Patient",
             found="Patient whose record was replaced by another (link), the two were kept apart",
@@ -45,14 +44,14 @@ def death(resource: dict[str, Any]) -> Iterator[Statement]:
     """Yield that a Patient has died, also where the resource is not valid otherwise."""
     died = str(resource.get("deceasedBoolean") or "").casefold() not in {"", "false"}
     if died or resource.get("deceasedDateTime"):
-        yield Statement(code=DEATH, start=str(resource.get("deceasedDateTime") or ""))
+        yield Statement(code=DEATH, start=text(resource.get("deceasedDateTime")))
 
 
 def _groups(resource: dict[str, Any]) -> Iterator[Statement]:
     core = {
-        str(extension.get("url")).removeprefix(US_CORE): _category(extension)
-        for extension in resource.get("extension", [])
-        if str(extension.get("url")).startswith(US_CORE)
+        url.removeprefix(US_CORE): _category(extension)
+        for extension in mappings(resource.get("extension"))
+        if (url := text(extension.get("url"))).startswith(US_CORE)
     }
     if race := core.get("race"):
         yield Statement(code="REHABCAST//RACE", text=race)
@@ -71,6 +70,6 @@ def _ethnicity(race: str, ethnicity: str) -> str:
 
 def _category(extension: dict[str, Any]) -> str:
     """Return the OMB category of a US Core extension, else its text."""
-    inner = {part.get("url"): part for part in extension.get("extension", [])}
-    coded = inner.get("ombCategory", {}).get("valueCoding", {}).get("display", "")
-    return str(coded or inner.get("text", {}).get("valueString", ""))
+    inner = {text(part.get("url")): part for part in mappings(extension.get("extension"))}
+    coding = mapping(inner.get("ombCategory", {}).get("valueCoding"))
+    return text(coding.get("display")) or text(inner.get("text", {}).get("valueString"))

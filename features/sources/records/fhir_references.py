@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 
 from features.sources.records.fhir_documents import ADDRESS, Entry
 from features.sources.records.fhir_statements import LeftOut
+from features.sources.records.json_shapes import mapping, mappings, text
 
 UUID = "urn:uuid:"
 NAME_THE_PATIENT = "give it a reference to its Patient"
@@ -38,21 +39,19 @@ class Patients:
                 continue
             if entry.full_url:
                 self._by_address[entry.bundle, _address(entry.full_url)] = label
-            self._by_id[entry.bundle, str(entry.resource.get("id") or "")].add(label)
+            self._by_id[entry.bundle, text(entry.resource.get("id"))].add(label)
             for identifier in identifiers_of(entry.resource):
                 self._by_identifier[identifier].add(label)
 
     def subject_of(self, entry: Entry, element: str = "subject") -> str | LeftOut:
         """Return the label of the person whom a resource is about, or why it is not known."""
-        subject = entry.resource.get(element)
-        if not isinstance(subject, dict) or not (
-            subject.get("reference") or subject.get("identifier")
-        ):
+        subject = mapping(entry.resource.get(element))
+        reference = text(subject.get("reference"))
+        if not reference and not subject.get("identifier"):
             return _unknown(entry, "without a subject")
-        kind = str(subject.get("type") or "Patient").rsplit("/", 1)[-1]
+        kind = (text(subject.get("type")) or "Patient").rsplit("/", 1)[-1]
         if kind != "Patient":
             return _unknown(entry, f"about a {kind}, not a Patient", advice="")
-        reference = str(subject.get("reference") or "")
         if not reference:
             return self._logical(entry, subject["identifier"])
         if reference.startswith("#"):
@@ -91,9 +90,8 @@ class Patients:
         return next(iter(named), absolute or address["id"])
 
     def _contained(self, entry: Entry, identity: str) -> str | LeftOut:
-        contained = entry.resource.get("contained")
-        for resource in contained if isinstance(contained, list) else ():
-            if isinstance(resource, dict) and resource.get("id") == identity:
+        for resource in mappings(entry.resource.get("contained")):
+            if resource.get("id") == identity:
                 if resource.get("resourceType") != "Patient":
                     return _unknown(entry, "about something else than a Patient", advice="")
                 labels = {
@@ -139,12 +137,11 @@ def patient_label(entry: Entry) -> str:
 
 def identifiers_of(patient: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield a Patient's identifiers that are in use: system and value."""
-    identifiers = patient.get("identifier")
-    for identifier in identifiers if isinstance(identifiers, list) else ():
-        if isinstance(identifier, dict) and identifier.get("use") != "old":
-            system, value = identifier.get("system"), identifier.get("value")
+    for identifier in mappings(patient.get("identifier")):
+        if identifier.get("use") != "old":
+            system, value = text(identifier.get("system")), text(identifier.get("value"))
             if system and value:
-                yield str(system), str(value)
+                yield system, value
 
 
 def _address(url: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from features.sources.records.fhir_conditions import SNOMED
 from features.sources.records.fhir_statements import MINUTES, LeftOut, Said, Statement
+from features.sources.records.json_shapes import mapping, mappings, text
 
 THERAPY = "REHABCAST//THERAPY"
 THERAPIES = {"52052004", "91251008", "84478008", "311555007"}
@@ -17,13 +18,13 @@ _WITH_A_TIME = len("2024-03-05T09:00")
 
 def procedure(resource: dict[str, Any]) -> Iterator[Said]:
     """Yield a completed session of therapy."""
-    codings = (resource.get("code") or {}).get("coding") or []
-    if not any(c.get("system") == SNOMED and c.get("code") in THERAPIES for c in codings):
+    codings = mappings(mapping(resource.get("code")).get("coding"))
+    if not any(c.get("system") == SNOMED and text(c.get("code")) in THERAPIES for c in codings):
         yield LeftOut(
             field="Procedure.code", found="Procedure that is not a coded therapy", advice=""
         )
         return
-    status = resource.get("status")
+    status = text(resource.get("status"))
     if status != "completed":
         yield LeftOut(
             field=THERAPY,
@@ -32,9 +33,8 @@ def procedure(resource: dict[str, Any]) -> Iterator[Said]:
             cause=f"therapy that is {status}",
         )
         return
-    period = resource.get("performedPeriod")
-    period = period if isinstance(period, dict) else {}
-    start, end = (str(period.get(name) or "") for name in ("start", "end"))
+    period = mapping(resource.get("performedPeriod"))
+    start, end = (text(period.get(name)) for name in ("start", "end"))
     if min(len(start), len(end)) < _WITH_A_TIME:
         yield LeftOut(
             field=THERAPY,

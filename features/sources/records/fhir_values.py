@@ -11,6 +11,7 @@ from contracts.vocabulary import Code, Kind, vocabulary
 from features.measurements.records import Amount
 from features.sources.records.fhir_documents import ADDRESS
 from features.sources.records.fhir_statements import BY_PERIOD, LeftOut, Said, Statement
+from features.sources.records.json_shapes import mapping, mappings, number, text
 
 REHABCAST_SYSTEM = "urn:rehabcast:vocabulary"
 SYSTEMS = {"http://loinc.org": "LOINC", REHABCAST_SYSTEM: "REHABCAST"}
@@ -20,12 +21,13 @@ MEASURED = {"final", "amended", "corrected"}
 
 _ANNOTATION = re.compile(r"\{[^}]*\}")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
+MOST_UNIT = 40
 _BOOLEANS = {True: "yes", False: "no"}
 
 
 def observation(resource: dict[str, Any]) -> Iterator[Said]:
     """Yield an Observation's value and its components' values, of the vocabulary's codes."""
-    components = resource.get("component") or []
+    components = mappings(resource.get("component"))
     coded = [
         (part, entry)
         for part in (resource, *components)
@@ -70,7 +72,7 @@ def _reason(
 
 
 def _status(resource: dict[str, Any], field: str) -> LeftOut | None:
-    status = resource.get("status")
+    status = text(resource.get("status"))
     if status in MEASURED:
         return None
     if status == "preliminary":
@@ -91,44 +93,40 @@ def _code(concept: Any) -> Code | None:
     found = {
         code
         for coding in _codings(concept)
-        if coding.get("system") in SYSTEMS
-        and (code := f"{SYSTEMS[coding['system']]}//{coding.get('code')}") in vocabulary()
+        if (system := text(coding.get("system"))) in SYSTEMS
+        and (code := f"{SYSTEMS[system]}//{text(coding.get('code'))}") in vocabulary()
     }
     return vocabulary()[found.pop()] if len(found) == 1 else None
 
 
 def _codings(concept: Any) -> list[dict[str, Any]]:
-    codings = concept.get("coding") if isinstance(concept, dict) else None
-    return [c for c in codings if isinstance(c, dict)] if isinstance(codings, list) else []
+    return mappings(mapping(concept).get("coding"))
 
 
 def _described(concept: Any) -> str:
-    codings = [f"{c.get('code')}" for c in _codings(concept) if c.get("system") in SYSTEMS]
-    text = concept.get("text") if isinstance(concept, dict) else None
-    return str(text or ", ".join(codings) or "(without a code of a known system)")[:80]
+    codes = [text(c.get("code")) for c in _codings(concept) if text(c.get("system")) in SYSTEMS]
+    words = text(mapping(concept).get("text"))
+    return (words or ", ".join(codes) or "(without a code of a known system)")[:80]
 
 
 def _effective(resource: dict[str, Any]) -> tuple[str, str]:
     """Return when it was measured; `issued` is when it was made available."""
     period = resource.get("effectivePeriod")
     if isinstance(period, dict):
-        return str(period.get("start") or ""), str(period.get("end") or "")
-    return str(resource.get("effectiveDateTime") or resource.get("effectiveInstant") or ""), ""
+        return text(period.get("start")), text(period.get("end"))
+    return text(resource.get("effectiveDateTime")) or text(resource.get("effectiveInstant")), ""
 
 
 def _device(resource: dict[str, Any]) -> str:
     """Return what measured it; empty where that isn't known."""
-    device = resource.get("device")
-    if not isinstance(device, dict):
-        return ""
-    reference = str(device.get("reference") or "")
+    device = mapping(resource.get("device"))
+    reference = text(device.get("reference"))
     if reference and not reference.startswith("#"):
         address = ADDRESS.fullmatch(reference)
         base = f"{address['base']}/" if address and address["base"] else ""
         return f"{base}{address['kind']}/{address['id']}" if address else reference
-    identifier = device.get("identifier")
-    value = identifier.get("value") if isinstance(identifier, dict) else None
-    return str(device.get("display") or value or "")
+    value = text(mapping(device.get("identifier")).get("value"))
+    return text(device.get("display")) or value
 
 
 def _value(
@@ -144,7 +142,7 @@ def _value(
     if value is None or absent_here:
         if not has_components:
             absent = _codings(part.get("dataAbsentReason"))
-            why = f" ({absent[0].get('code')})" if absent else ""
+            why = f" ({text(absent[0].get('code'))[:40]})" if absent else ""
             yield LeftOut(field=entry.code, found=f"Observation without a value{why}", advice="")
         return
     if isinstance(value, LeftOut):
@@ -166,25 +164,25 @@ def _value(
 def _number(part: dict[str, Any], entry: Code) -> float | LeftOut | None:
     """Return a value in the vocabulary's unit, why it is none, or None where there is no value."""
     if (quantity := part.get("valueQuantity")) is not None:
-        return _quantity(quantity, entry)
+        return _quantity(mapping(quantity), entry)
     written = next((part[k] for k in ("valueInteger", "valueString") if k in part), None)
     if written is None:
         other = next((k for k in part if k.startswith("value")), None)
         found = f"Observation whose value is no number ({other})"
         return None if other is None else LeftOut(field=entry.code, found=found)
-    if isinstance(written, bool) or not _NUMBER.fullmatch(str(written).strip()):
+    if not _NUMBER.fullmatch(text(written).strip()):
         return LeftOut(field=entry.code, found="Observation whose text is no plain number")
     if not _is_dimensionless(entry.unit):
         return LeftOut(
             field=entry.code, found=f"Observation without a unit, expected {entry.unit!r}",
             advice="give it as a valueQuantity with its unit",
         )  # fmt: skip
-    return float(written)
+    return _finite(number(text(written)), entry)
 
 
 def _quantity(quantity: dict[str, Any], entry: Code) -> float | LeftOut | None:
-    value = _float(quantity.get("value"))
-    if comparator := quantity.get("comparator"):
+    value = number(quantity.get("value"))
+    if comparator := text(quantity.get("comparator")):
         return LeftOut(
             field=entry.code,
             found=f"Observation whose value has a comparator ({comparator} {value:g}) and is no"
@@ -193,7 +191,7 @@ def _quantity(quantity: dict[str, Any], entry: Code) -> float | LeftOut | None:
             cause="values with a comparator",
         )
     if not math.isfinite(value):
-        return None
+        return _finite(value, entry)
     unit = _unit(quantity)
     if unit is None and _is_dimensionless(entry.unit):
         return value
@@ -207,11 +205,18 @@ def _quantity(quantity: dict[str, Any], entry: Code) -> float | LeftOut | None:
     return value
 
 
+def _finite(value: float, entry: Code) -> float | LeftOut | None:
+    if math.isinf(value):
+        found = f"Observation of {entry.name} whose number is too large"
+        return LeftOut(field=entry.code, found=found)
+    return None if math.isnan(value) else value
+
+
 def _unit(quantity: dict[str, Any]) -> str | None:
     """Return a quantity's UCUM code; its unit in words only where it has no code."""
-    code = quantity.get("code") if quantity.get("system") in {UCUM, None} else None
-    unit = code or quantity.get("unit")
-    return None if unit is None else str(unit)[:40]
+    is_ucum = text(quantity.get("system")) in {UCUM, ""}
+    unit = (text(quantity.get("code")) if is_ucum else "") or text(quantity.get("unit"))
+    return unit[:MOST_UNIT] or None
 
 
 def _bare(unit: str) -> str:
@@ -224,22 +229,17 @@ def _is_dimensionless(unit: str) -> bool:
     return _bare(unit) == "1"
 
 
-def _float(value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return math.nan
-
-
 def _label(part: dict[str, Any], entry: Code) -> str | LeftOut | None:
     """Return a label of the vocabulary, why it is none, or None where there is no value."""
     concept = part.get("valueCodeableConcept")
-    words = [
-        *(str(c.get(key)) for c in _codings(concept) for key in ("code", "display")),
-        *([str(concept.get("text"))] if isinstance(concept, dict) else []),
-        *([str(part["valueString"])] if "valueString" in part else []),
-        *([_BOOLEANS[part["valueBoolean"]]] if isinstance(part.get("valueBoolean"), bool) else []),
+    yes_or_no = part.get("valueBoolean")
+    written = [
+        *(text(c.get(key)) for c in _codings(concept) for key in ("code", "display")),
+        text(mapping(concept).get("text")),
+        text(part.get("valueString")),
+        _BOOLEANS[yes_or_no] if isinstance(yes_or_no, bool) else "",
     ]
+    words = [word for word in written if word]
     if not words:
         return None
     labels = {word for word in words if word in entry.labels} if entry.labels else set(words[-1:])

@@ -24,10 +24,11 @@ import pandas as pd
 # The library checks its own conversions with this; it has no public function for other points.
 from omh_shim._validate import validate_output
 
-from contracts.cohort import CODE, NUMBER, TIME
+from contracts.cohort import CODE, NUMBER
 from contracts.errors import ContractError, Problem
 from features.measurements.records import (
     AMOUNT,
+    BEATS,
     PLACE,
     RECORD_ID,
     SOURCE,
@@ -35,12 +36,8 @@ from features.measurements.records import (
     Amount,
     record_table,
 )
-from features.measurements.versions import newest_versions
 from features.recording import (
-    NOT_STATED,
-    Quantity,
     Reading,
-    Signal,
     SourceFile,
     problem,
     wrap_library_errors,
@@ -56,8 +53,6 @@ from features.sources.records.data_point_times import (
 from features.sources.records.json_documents import documents
 
 SLEEP = "REHABCAST//SLEEP"
-BEATS = "beats"
-"""Stands for a code where a schema's values are a signal."""
 
 
 class _Measure(NamedTuple):
@@ -97,7 +92,7 @@ class _Unusable(Exception):
 
 
 def read(file: SourceFile) -> Iterator[Reading]:
-    """Yield a record for each data point, and beat intervals as a signal."""
+    """Yield a record for each data point."""
     rows: list[dict[str, Any]] = []
     dropped: list[Problem] = []
     skipped: Counter[str] = Counter()
@@ -124,14 +119,7 @@ def read(file: SourceFile) -> Iterator[Reading]:
         problem(file, name, f"{count} data point(s) that no biomarker uses were left out")
         for name, count in sorted(skipped.items())
     ]
-    stated = record_table(table.assign(file=file.name))
-    is_beat = stated[CODE] == BEATS
-    beats, undecided = newest_versions(stated[is_beat])
-    yield Reading(
-        records=stated[~is_beat],
-        signals=tuple(_beats(file, beats[beats[AMOUNT] == str(Amount.READING)])),
-        dropped=(*dropped, *undecided),
-    )
+    yield Reading(records=record_table(table.assign(file=file.name)), dropped=tuple(dropped))
 
 
 _COLUMNS = (SUBJECT_LABEL, CODE, NUMBER, AMOUNT, SOURCE, RECORD_ID, PLACE, "schema")
@@ -211,23 +199,6 @@ def _value(quantity: Any, measure: _Measure, row: dict[str, Any]) -> None:
     if not math.isfinite(value) or value < 0:
         raise _Unusable(f"a value of {value} is impossible", "impossible value")
     row |= {NUMBER: value, AMOUNT: measure.amount}
-
-
-def _beats(file: SourceFile, beats: pd.DataFrame) -> Iterator[Signal]:
-    """Yield the beat intervals of each person, each data point once and in its newest version."""
-    for subject, points in beats.groupby(SUBJECT_LABEL, sort=True):
-        ordered = points.sort_values([TIME, NUMBER])
-        yield Signal(
-            subject_label=str(subject),
-            quantity=Quantity.BEAT_INTERVAL,
-            time_N=ordered[TIME].to_numpy(dtype="datetime64[ns]"),
-            values_NC=ordered[[NUMBER]].to_numpy(dtype="float32"),
-            epoch_s=1.0,
-            device="Open mHealth",
-            maker="Open mHealth",
-            placement=file.placement or NOT_STATED,
-            clock="offset in every data point",
-        )
 
 
 def _matches(head: bytes) -> bool:

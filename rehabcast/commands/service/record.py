@@ -1,42 +1,157 @@
-"""`rehabcast record`: the service's forecast log, verified and kept as long as it must be."""
+"""`rehabcast record`: what the service was sent and gave, verified, kept, handed out, erased."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from contracts.errors import ContractError
 from rehabcast.output import AsJson, emit
 from rehabcast.settings import Settings
-from serving.state.forecast_log import forget as erase
-from serving.state.forecast_log import verify_chain
-from serving.state.store import Store
 
-app = typer.Typer(no_args_is_help=True, help="The service's log of forecasts.")
+if TYPE_CHECKING:
+    from serving.state.store import Store
+    from serving.state.verification import Finding, RecordHead
+
+app = typer.Typer(no_args_is_help=True, help="The service's record: forecasts, data, feedback.")
+
+Subject = Annotated[str, typer.Argument(help="The person, as the caller identifies them.")]
+Tenant = Annotated[str, typer.Option(help="Whose patient (`rehabcast access list`).")]
+
+NO_HEAD = "Without --head nobody can see whether the last entries were cut off."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VerifiedForecastLog:
-    """A forecast log whose chain is intact: how many forecasts it holds."""
+class VerifiedRecord:
+    """What a verification saw.
 
-    forecasts: int
+    Parameters
+    ----------
+    valid
+        Whether everything is as it was written.
+    length, head
+        How many entries, and the hash of the last.
+    entries
+        How many of each kind.
+    compared_with_head
+        Whether a head that was kept elsewhere was compared.
+    findings
+        What is not as it was written.
+    """
+
+    valid: bool
+    length: int
+    head: str
+    entries: Mapping[str, int]
+    compared_with_head: bool
+    findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ForgottenAnswers:
-    """How many stored answers were erased."""
+class Emptied:
+    """How many entries were emptied or erased."""
 
     emptied: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn:
+    """Everybody of a tenant who has withdrawn consent."""
+
+    tenant: str
+    subjects: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """A person's decision, as recorded."""
+
+    tenant: str
+    subject: str
+    consent: str
+
+
 @app.command()
-def verify(as_json: AsJson = False) -> None:
-    """Recompute the forecast log's hash chain; an entry edited, lost or moved is an error."""
-    length = verify_chain(Store(Settings().store_url))
-    message = f"{length} forecasts, the chain is intact."
-    emit(VerifiedForecastLog(forecasts=length), message, as_json=as_json)
+def verify(
+    head: Annotated[
+        Path | None,
+        typer.Option(help="A signed head kept elsewhere (`record head`): shows a cut end."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Recompute the whole record; each entry or row that is not as written is named (exit 6)."""
+    from serving.state.verification import require_whole
+    from serving.state.verification import verify as verify_record
+
+    settings = Settings()
+    with opened(settings) as store:
+        seen = verify_record(store, None if head is None else read_head(settings, head))
+    if not as_json:
+        require_whole(seen)
+    counts = ", ".join(f"{count} {kind}" for kind, count in sorted(seen.entries.items()))
+    message = f"{seen.head.length} entries, all as they were written ({counts or 'none'})."
+    result = VerifiedRecord(
+        valid=not seen.findings,
+        length=seen.head.length,
+        head=seen.head.head,
+        entries=seen.entries,
+        compared_with_head=head is not None,
+        findings=seen.findings,
+    )
+    emit(result, message if head is not None else f"{message} {NO_HEAD}", as_json=as_json)
+    if seen.findings:
+        raise typer.Exit(6)
+
+
+@app.command("head")
+def write_head(
+    output: Annotated[Path, typer.Argument(help="File for the head; FILE.sig is its signature.")],
+    as_json: AsJson = False,
+) -> None:
+    """Verify the record and write its head, signed; keep both files apart from the store."""
+    from audits.ledger.signing import SIGNATURE, sign
+    from rehabcast.signed_artifacts import signing_key
+    from serving.state.verification import require_whole
+    from serving.state.verification import verify as verify_record
+
+    settings = Settings()
+    with opened(settings) as store:
+        seen = verify_record(store)
+    require_whole(seen)
+    output.write_text(json.dumps({"record": asdict(seen.head)}), "utf-8")
+    sign(output, output.with_name(output.name + SIGNATURE), signing_key(settings))
+    emit(seen.head, f"{seen.head.length} entries, head {seen.head.head}", as_json=as_json)
+
+
+def read_head(settings: Settings, file: Path) -> RecordHead:
+    """Read a head that was signed by a trusted key.
+
+    Raises
+    ------
+    IntegrityError
+        It is not signed by a trusted key.
+    ContractError
+        It is not a head of the record.
+    """
+    from audits.ledger.signing import SIGNATURE
+    from audits.ledger.signing import verify as verify_signature
+    from rehabcast.signed_artifacts import trusted_keys
+    from serving.state.verification import RecordHead
+
+    verify_signature(file, file.with_name(file.name + SIGNATURE), trusted_keys(settings))
+    try:
+        return RecordHead(**json.loads(file.read_text("utf-8"))["record"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ContractError(
+            f"{file.name} is not a head of the record", "write one with `rehabcast record head`"
+        ) from error
 
 
 @app.command()
@@ -44,7 +159,83 @@ def forget(
     days: Annotated[int, typer.Option(min=1, help="How many days of answers to keep.")],
     as_json: AsJson = False,
 ) -> None:
-    """Erase older answers; when each was given and by which model can still be proved."""
-    emptied = erase(Store(Settings().store_url), datetime.now(UTC) - timedelta(days=days))
-    message = f"{emptied} answers were erased."
-    emit(ForgottenAnswers(emptied=emptied), message, as_json=as_json)
+    """Delete older answers; when each was given and by which model can still be proved."""
+    from serving.state.privacy import forget as delete_answers
+
+    settings, now = Settings(), datetime.now(UTC)
+    with opened(settings) as store:
+        emptied = delete_answers(store, now - timedelta(days=days), actor=settings.actor, now=now)
+    emit(Emptied(emptied=emptied), f"{emptied} answers were deleted.", as_json=as_json)
+
+
+@app.command()
+def erase(
+    subject: Subject,
+    tenant: Tenant,
+    reason: Annotated[str, typer.Option(help="Why, in a sentence; kept for ever, so no names.")],
+    as_json: AsJson = False,
+) -> None:
+    """Erase a person from the record; it can still be verified, and says that it was done."""
+    from serving.state.privacy import erase as erase_person
+
+    settings = Settings()
+    with opened(settings) as store:
+        emptied = erase_person(
+            store, tenant, subject, reason=reason, actor=settings.actor, now=datetime.now(UTC)
+        )
+    message = f"Erased from {emptied} entries. Backups and copies elsewhere still have them."
+    emit(Emptied(emptied=emptied), message, as_json=as_json)
+
+
+@app.command()
+def export(subject: Subject, tenant: Tenant, output: Path, as_json: AsJson = False) -> None:
+    """Write everything on record about a person to a file, which only its owner can read."""
+    from serving.state.privacy import export as export_person
+
+    settings = Settings()
+    if output.exists():
+        raise ContractError(f"{output} exists already", "name a new file")
+    with opened(settings) as store:
+        found = export_person(store, tenant, subject, actor=settings.actor, now=datetime.now(UTC))
+    output.touch(mode=0o600)
+    output.write_text(json.dumps({"tenant": tenant, "subject": subject, "entries": found}), "utf-8")
+    emit({"entries": len(found)}, f"{len(found)} entries written.", as_json=as_json)
+
+
+@app.command()
+def consent(
+    subject: Subject,
+    tenant: Tenant,
+    decision: Annotated[str, typer.Argument(help="given or withdrawn.")],
+    as_json: AsJson = False,
+) -> None:
+    """Put on record that a person has given or withdrawn consent."""
+    from serving.state.consent import GIVEN, WITHDRAWN, set_consent
+
+    states: dict[str, Literal["given", "withdrawn"]] = {GIVEN: GIVEN, WITHDRAWN: WITHDRAWN}
+    if decision not in states:
+        raise ContractError(f"{decision!r} is not a decision", "write given or withdrawn")
+    settings, now = Settings(), datetime.now(UTC)
+    with opened(settings) as store:
+        set_consent(store.engine, tenant, subject, states[decision], actor=settings.actor, now=now)
+    result = Consent(tenant=tenant, subject=subject, consent=decision)
+    emit(result, f"Recorded: consent {decision}.", as_json=as_json)
+
+
+@app.command()
+def withdrawn(tenant: Tenant, as_json: AsJson = False) -> None:
+    """List everybody who has withdrawn consent, one a line (`rehabcast train --without FILE`)."""
+    from serving.state.consent import withdrawn as all_withdrawn
+
+    with opened(Settings()) as store:
+        subjects = tuple(subject for _, subject in all_withdrawn(store.engine, tenant))
+    emit(Withdrawn(tenant=tenant, subjects=subjects), "\n".join(subjects), as_json=as_json)
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Store]:
+    """Open the service's store, and close it again."""
+    from serving.state.store import Store
+
+    with closing(Store(settings.store_url)) as store:
+        yield store

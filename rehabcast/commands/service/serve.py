@@ -28,6 +28,7 @@ from contracts.cohort import (
     Cohort,
 )
 from contracts.errors import ContractError, EvidenceMissing, ServiceUnavailable
+from rehabcast.installation import require_private_installation
 from rehabcast.output import AsJson, emit, stderr_console
 from rehabcast.settings import Settings
 
@@ -39,24 +40,30 @@ START_SECONDS = 60.0
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port to listen on.")] = None,
     development: Annotated[
         bool, typer.Option("--development", help="Accept a token generated now, on loopback only.")
     ] = False,
 ) -> None:
     """Serve the champion until stopped; refuses to start without a verified, audited champion."""
-    settings = Settings()
-    host = host or settings.host
-    token = settings.development_token
+    from serving.server.listening import is_loopback
+
+    # An option is checked like the setting that it takes the place of.
+    options = {"host": host, "port": port}
+    settings = Settings(**{name: value for name, value in options.items() if value is not None})
+    require_private_installation(settings)
+    host = settings.host
+    given = settings.development_token
+    token = None if given is None else given.get_secret_value()
     if development and token is None:
         token = secrets.token_urlsafe(24)
         stderr_console.print(f"For this machine only: export REHABCAST_TOKEN={token}")
-    if token is not None and host not in {"127.0.0.1", "::1", "localhost"}:
+    if token is not None and not is_loopback(host):
         raise ContractError(
             f"a development token is for loopback only, not for {host}",
             "set REHABCAST_ACCESS (docs/operations.md)",
         )
-    command = serve_command(host, settings.port if port is None else port)
+    command = serve_command(host, settings.port)
     sys.stdout.flush()
     os.execve(command[0], command, service_environment(token))  # noqa: S606  (our own command)
 
@@ -66,8 +73,7 @@ def serve_command(host: str, port: int) -> list[str]:
     return [
         sys.executable,
         "-m",
-        "bentoml",
-        "serve",
+        "serving.server",
         "rehabcast.application:service",
         "--host",
         host,
@@ -150,7 +156,8 @@ def forecast(
     settings = Settings()
     request = forecast_request(read_cohort(cohort), subject, as_of_day=as_of_day, weeks=weeks)
     address = url or f"http://{settings.host}:{settings.port}"
-    print_forecast(request_forecast(address, request, settings.token), as_json=as_json)
+    token = None if settings.token is None else settings.token.get_secret_value()
+    print_forecast(request_forecast(address, request, token), as_json=as_json)
 
 
 def print_forecast(answer: ForecastAnswer, *, as_json: bool) -> None:
@@ -237,4 +244,4 @@ def print_next_steps() -> None:
     """Print what can be done after a demonstration."""
     stderr_console.print("Serve it again:      make serve")
     stderr_console.print("See runs and models: .venv/bin/mlflow ui --backend-store-uri", end=" ")
-    stderr_console.print(Settings().tracking_uri)
+    stderr_console.print(Settings().tracking_uri.without_credentials())

@@ -1,18 +1,28 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from audits.judging.policy import load_policy
 from audits.ledger.gate import PresentedEvidence, promote, roll_back
 from audits.ledger.ledger import Ledger
 from audits.ledger.records import AuditRecord, Champion, Override, Role
-from contracts.errors import ContractError, EvidenceMissing, PromotionRefused
+from audits.ledger.storage import trail_table
+from audits.ledger.trail import APPROVAL, entries
+from contracts.errors import (
+    ContractError,
+    EvidenceMissing,
+    PromotionRefused,
+    RehabcastError,
+)
 from contracts.verdict import Finding, Outcome, Verdict
+from stores.database import write
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 LATER = NOW + timedelta(days=180)
@@ -236,15 +246,139 @@ def test_without_both_approvals_nothing_is_promoted(
     assert ledger.epoch("arm") == 0
 
 
-@pytest.mark.parametrize("name", ["mia", "MIA", " Mia "])
-def test_one_person_cannot_approve_in_both_roles(
-    ledger: Ledger, verdict_of: VerdictOf, name: str
+SAME_AS_MIA = (
+    "mia", "MIA", " Mia ", "m.i.a.", "mi\u200ba", "\u202emia", "mi\u00ada", "mia\ufe0f", "m\u3164ia",
+    "\uff4d\uff49\uff41", "mi\u0430", "\u043c\u0456\u0430", "mia\u00a0", "mi\u2060a", "\U0001d426ia",
+    "mia\U000e0041", "mia\u034f",
+)  # fmt: skip
+"""Names that are, or look like, mia: by case, punctuation, invisible characters, width, alphabet."""
+
+
+def test_one_person_cannot_approve_in_both_roles(ledger: Ledger, verdict_of: VerdictOf) -> None:
+    for name in SAME_AS_MIA:
+        audit = record(ledger, verdict_of(), approved=False)
+        approve(ledger, audit, Role.ML_OWNER, "mia")
+        with pytest.raises(RehabcastError, match=r"has already approved it as|cannot be used"):
+            approve(ledger, audit, Role.GOVERNANCE, name)
+        assert len(ledger.approvals(audit)) == 1
+
+
+def test_one_person_in_both_roles_of_an_older_ledger_does_not_pass(
+    ledger: Ledger, verdict_of: VerdictOf
+) -> None:
+    """Entries that were written before names were checked, or by another program."""
+    for name in SAME_AS_MIA:
+        audit = record(ledger, verdict_of(), approved=False)
+        for role, person in zip(Role, ("mia", name), strict=True):
+            forge_approval(ledger, audit, role, person)
+        with pytest.raises(PromotionRefused, match="have two different people approve it"):
+            attempt(ledger)
+        with pytest.raises(PromotionRefused, match="are one person"):
+            ledger.promote(audit, seen_epoch=0, actor="bob", now=NOW)
+    assert ledger.epoch("arm") == 0
+
+
+def forge_approval(ledger: Ledger, audit: AuditRecord, role: Role, person: str) -> None:
+    details = {
+        "role": role.value, "reason": "Read it, discussed it.", "audit": audit.sequence,
+        "report_digest": audit.report_digest,
+    }  # fmt: skip
+
+    def action(connection: sa.Connection) -> None:
+        last = list(entries(connection))[-1]
+        entry = replace(
+            last, sequence=last.sequence + 1, kind=APPROVAL, about=audit.model_version,
+            actor=person, payload=json.dumps(details), previous=last.hash, hash="",
+        )  # fmt: skip
+        connection.execute(
+            sa.insert(trail_table).values({**asdict(entry), "hash": f"{entry.sequence}"})
+        )
+
+    write(ledger.engine, action)
+
+
+def test_composed_and_decomposed_are_one_name(ledger: Ledger, verdict_of: VerdictOf) -> None:
+    audit = record(ledger, verdict_of(), approved=False)
+    approve(ledger, audit, Role.ML_OWNER, "jos\u00e9")
+    with pytest.raises(PromotionRefused, match="has already approved"):
+        approve(ledger, audit, Role.GOVERNANCE, "jose\u0301")
+    approve(ledger, audit, Role.GOVERNANCE, "zoe\u0308")
+    assert ledger.approvals(audit)[-1].person == "zo\u00eb"
+
+
+def test_the_same_approval_twice_is_refused_and_another_persons_counts_instead(
+    ledger: Ledger, verdict_of: VerdictOf
 ) -> None:
     audit = record(ledger, verdict_of(), approved=False)
-    for role, person in zip(Role, ("mia", name), strict=True):
-        approve(ledger, audit, role, person)
-    with pytest.raises(PromotionRefused, match="two different people"):
-        attempt(ledger)
+    approve(ledger, audit, Role.ML_OWNER, "mia")
+    with pytest.raises(PromotionRefused, match="mia has already approved it as ml-owner"):
+        approve(ledger, audit, Role.ML_OWNER, "mia")
+    approve(ledger, audit, Role.ML_OWNER, "ann")
+    approve(ledger, audit, Role.GOVERNANCE, "mia")
+    champion = attempt(ledger)
+    assert (champion.ml_owner, champion.governance) == ("ann", "mia")
+    ledger.verify()
+
+
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [
+        ("mi\u200ba", "character 3 is ZERO WIDTH SPACE"),
+        ("mi\u0430", "mixes letters of two alphabets"),
+        ("\uff4dia", "character 1 is FULLWIDTH"),
+        ("mia\n", "character 4 is"),
+        ("...", "no letter"),
+    ],
+)
+def test_a_name_that_cannot_be_used_is_refused_with_what_and_where(
+    ledger: Ledger, verdict_of: VerdictOf, name: str, where: str
+) -> None:
+    audit = record(ledger, verdict_of(), approved=False)
+    with pytest.raises(ContractError, match=where):
+        approve(ledger, audit, Role.ML_OWNER, name)
+    with pytest.raises(ContractError, match=where):
+        replace(ANN, approver=name)
+
+
+SPELLINGS = (
+    "arm/03", "arm/3 ", "arm/+3", "arm/\uff13", "arm/3\n", "arm\u200b/3", " arm/3", "\uff41rm/3",
+)  # fmt: skip
+
+
+def test_a_version_has_one_spelling_and_a_block_reaches_whatever_is_in_service(
+    ledger: Ledger, verdict_of: VerdictOf
+) -> None:
+    for spelling in SPELLINGS:
+        with pytest.raises(ContractError, match=r"write it as '?arm"):
+            record(ledger, verdict_of(model_version=spelling))
+        with pytest.raises(ContractError, match=r"write it as '?arm"):
+            attempt(ledger, spelling)
+        # An older ledger has it all the same, and the last audit is the last of any spelling.
+        older = record(ledger, verdict_of(), approved=False)
+        respell(ledger, spelling)
+        record(ledger, verdict_of(Outcome.BLOCKED), approved=False)
+        for name in ("arm/3", spelling):
+            audit = ledger.latest_audit(name)
+            assert audit is not None
+            assert audit.outcome is Outcome.BLOCKED
+        with pytest.raises(PromotionRefused, match="another audit was recorded"):
+            ledger.promote(
+                replace(older, model_version=spelling), seen_epoch=0, actor="bob", now=NOW
+            )
+
+
+def respell(ledger: Ledger, spelling: str) -> None:
+    """Write the last entry under another spelling, as an older version would have."""
+
+    def action(connection: sa.Connection) -> None:
+        last = list(entries(connection))[-1]
+        connection.execute(
+            sa.insert(trail_table).values(
+                {**asdict(last), "sequence": last.sequence + 1, "about": spelling, "hash": spelling}
+            )
+        )
+
+    write(ledger.engine, action)
 
 
 def test_approvals_are_of_one_audit_and_end_with_it(ledger: Ledger, verdict_of: VerdictOf) -> None:

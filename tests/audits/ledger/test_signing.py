@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from audits.ledger.signing import make_key, sign, verify
+from contracts.bundle import REGISTRY_NOTE
 from contracts.errors import EvidenceMissing, IntegrityError
 
 FAST, FULL = 40, 1000
@@ -27,7 +28,7 @@ def bundle(tmp_path: Path) -> Path:
     folder = tmp_path / "bundle"
     (folder / "inner").mkdir(parents=True)
     for name, size in (("encoder.onnx", 3000), ("manifest.json", 200), ("inner/x.json", 50)):
-        (folder / name).write_bytes(random.Random(name).randbytes(size))  # noqa: S311
+        (folder / name).write_bytes(random.Random(name).randbytes(size))
     return folder
 
 
@@ -70,13 +71,46 @@ def test_a_signature_is_needed_and_so_is_a_key_to_trust(bundle: Path, keys: Path
 
 def test_a_refusal_names_the_keys_tried_and_no_digest(bundle: Path, keys: Path) -> None:
     both = [keys / "trusted" / f"{name}.pem" for name in ("old", "new")]
-    signature = signed(bundle, keys)
-    next(path for path in bundle.rglob("*") if path.is_file()).write_text("changed", "utf-8")
-    with pytest.raises(
-        IntegrityError, match=r"none of new\.pem, old\.pem: do not use it"
-    ) as refused:
-        verify(bundle, signature, both)
+    with pytest.raises(IntegrityError, match=r"none of new\.pem, old\.pem, or the sig") as refused:
+        verify(bundle, signed(bundle, keys, "other"), both)
     assert not re.search(r"[0-9a-f]{32}", str(refused.value))
+
+
+def test_a_refusal_names_every_file_that_differs_and_no_digest(bundle: Path, keys: Path) -> None:
+    both = [keys / "trusted" / f"{name}.pem" for name in ("old", "new")]
+    signature = signed(bundle, keys)
+    (bundle / "encoder.onnx").write_text("changed", "utf-8")
+    (bundle / "inner" / "x.json").unlink()
+    (bundle / "it's, more.json").write_text("{}", "utf-8")
+    with pytest.raises(IntegrityError, match=r"\(new\.pem\)") as refused:
+        verify(bundle, signature, both)
+    said = str(refused.value)
+    for part in ("changed: encoder.onnx", "missing: inner/x.json", "added: it's, more.json"):
+        assert part in said
+    assert not re.search(r"[0-9a-f]{32}", said)
+
+
+def test_the_note_of_mlflows_client_counts_neither_when_signing_nor_after(
+    bundle: Path, keys: Path
+) -> None:
+    trusted = [keys / "trusted" / "new.pem"]
+    without = signed(bundle, keys)
+    (bundle / REGISTRY_NOTE).write_text("model_name: arm\n", "utf-8")
+    verify(bundle, without, trusted)
+    with_note = signed(bundle, keys)
+    verify(bundle, with_note, trusted)
+    (bundle / REGISTRY_NOTE).unlink()
+    verify(bundle, with_note, trusted)
+
+
+def test_a_changed_report_is_named(bundle: Path, keys: Path) -> None:
+    report = bundle.parent / "report.json"
+    report.write_text("{}", "utf-8")
+    signature = signed(report, keys)
+    report.write_text("{ }", "utf-8")
+    with pytest.raises(IntegrityError, match=r"^report\.json: .*changed") as refused:
+        verify(report, signature, [keys / "trusted" / "new.pem"])
+    assert "changed: ." not in str(refused.value)
 
 
 def test_another_bundles_signature_does_not_hold(bundle: Path, keys: Path) -> None:
@@ -123,7 +157,7 @@ def test_every_flipped_byte_of_a_bundle_or_report_is_refused(
     report.write_text('{"verdict": "pass", "findings": []}' * 40, "utf-8")
     signatures = {path: signed(path, keys) for path in (bundle, report)}
     trusted = [keys / "trusted" / f"{name}.pem" for name in ("old", "new")]
-    rng, refused = random.Random(7), 0  # noqa: S311
+    rng, refused = random.Random(7), 0
     files = [*(path for path in sorted(bundle.rglob("*")) if path.is_file()), report]
     for number in range(flips):
         victim = files[number % len(files)]

@@ -11,7 +11,7 @@ import pytest
 from audits.judging.judge import AuditInputs, judge
 from audits.judging.policy import Policy
 from audits.report.content import ModelFacts, Report, compose
-from audits.report.editions import write_editions
+from audits.report.editions import write_editions, write_report
 from contracts.verdict import Verdict
 
 FACTS = ModelFacts(
@@ -72,5 +72,6 @@ def report(table: pd.DataFrame, verdict: Verdict, quick_policy: Policy) -> Repor
 @pytest.fixture(scope="session")
 def editions(report: Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("editions")
-    write_editions(report, folder)
+    write_report(report, folder)
+    assert write_editions(report, folder) == ()
     return folder

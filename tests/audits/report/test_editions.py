@@ -14,7 +14,7 @@ from pypdf import PdfReader
 from audits.report.content import Report
 from audits.report.crosswalk import STANDARDS, answers
 from audits.report.document import Document, Paragraph
-from audits.report.editions import to_html, to_pdf, write_editions
+from audits.report.editions import to_html, to_pdf, write_editions, write_report
 from contracts.verdict import Outcome
 
 PAGES = ("governance", "technical", "model-card")
@@ -177,6 +177,7 @@ def test_what_comes_from_outside_is_text_to_the_pdf_compiler(tmp_path: Path, nas
 def test_the_same_report_gives_the_same_bytes(
     report: Report, editions: Path, tmp_path: Path
 ) -> None:
+    write_report(report, tmp_path)
     write_editions(report, tmp_path)
     for path in editions.iterdir():
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name

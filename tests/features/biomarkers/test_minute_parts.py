@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from contracts.errors import Problem
 from features.biomarkers.epochs import minutes_of
-from features.biomarkers.minute_parts import by_one_device, join_minutes
+from features.biomarkers.minute_parts import join_minutes, one_device_a_place
 from features.recording import Quantity, Signal
 
 START = np.datetime64("2024-03-04T10:00:20", "ns")
@@ -181,7 +181,7 @@ def test_two_devices_at_one_placement_measure_a_minute_once(order: list[int]) ->
         worn("b", "2024-03-04T10:00", 100, counts=30.0, asleep=True),
         worn("c", "2024-03-04T10:00", 30, steps=5.0, asleep=None),
     ]
-    found = by_one_device(pd.concat([tables[n] for n in order], ignore_index=True))
+    found = one_device_a_place(pd.concat([tables[n] for n in order], ignore_index=True))
     by_device = found.groupby("device")
     assert by_device["counts"].sum().to_dict() == {"a": 0, "b": 3000, "c": 0}
     assert found["asleep"].eq(True).sum() == 100
@@ -194,5 +194,5 @@ def test_an_unworn_device_does_not_speak_and_exchanged_ones_both_do() -> None:
     morning = worn("b", "2024-03-04T10:00", 60, counts=10.0)
     noon = worn("c", "2024-03-04T11:00", 60, counts=20.0)
     minutes = pd.concat([lying_about, morning, noon], ignore_index=True)
-    found = by_one_device(minutes.astype({"worn": "boolean"}))
+    found = one_device_a_place(minutes.astype({"worn": "boolean"}))
     assert found.loc[found["device"] != "a", "counts"].tolist() == [10.0] * 60 + [20.0] * 60

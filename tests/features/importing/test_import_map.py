@@ -282,6 +282,7 @@ def test_a_clock_reset_and_a_clock_set_back_are_reported(
     done = import_source(source, tmp_path / "cohort", map_file=plan)
     messages = " ".join(str(problem) for problem in done.dropped)
     assert "set back" in messages
-    assert "date lost" in messages
-    assert "150 sample(s)" in messages
+    assert "50 sample(s) without a date" in messages
+    assert "device without power" in messages
+    assert "100 sample(s)" in messages
     assert daily(done, WEAR_TIME) == [24.0, 24.0, 2.0]

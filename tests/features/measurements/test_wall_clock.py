@@ -19,6 +19,7 @@ from features.measurements.wall_clock import (
     read_time,
     read_times,
     read_times_in,
+    sleep_episodes,
     strptime_form,
     to_wall_clock,
 )
@@ -203,3 +204,63 @@ def test_a_night_in_pieces_is_the_night_of_waking_and_a_nap_stays_on_its_day() -
         pd.Series(["2024-03-05T01:00", "2024-03-05T07:00", "2024-03-05T15:00", None])
     )
     assert [str(day)[:10] for day in nights(start, end)] == ["2024-03-05"] * 4
+
+
+def test_instants_are_in_utc_and_need_an_offset() -> None:
+    written = ["2024-03-05T10:30:00+02:00", "2024-03-05T03:30:00-05:00", "2024-03-05T08:30:00Z",
+               "2024-03-05T14:00:00+0530"]  # fmt: skip
+    assert set(read_instants(pd.Series(written))) == {pd.Timestamp("2024-03-05T08:30").to_numpy()}
+    assert pd.isna(read_instants(pd.Series(["", "2024-03-05", "2024-03-05T08:30:00", "x"]))).all()
+
+
+def test_the_wall_clock_less_its_offset_is_the_instant() -> None:
+    written = ["2024-03-05T10:00:00+01:00", "2024-03-05 04:00:00 -0500", "2024-03-05T09:00Z", ""]
+    for zone in ("", "Asia/Kolkata"):
+        times = read_times(pd.Series([*written, "2024-03-05"], dtype=object), zone=zone)
+        instants = times.time_N - times.offset_N
+        assert (instants[:3] == np.datetime64("2024-03-05T09:00")).all()
+        assert np.isnat(times.offset_N[3:]).all()
+    zoned = pd.Series(pd.to_datetime(written[:3], utc=True, format="ISO8601"))
+    for zone in ("", "Asia/Kolkata"):
+        times = read_times(zoned, zone=zone)
+        assert (times.time_N - times.offset_N == np.datetime64("2024-03-05T09:00")).all()
+
+
+@pytest.mark.parametrize("zone", ["GMT+0530", "UTC+05:30", "Asia/Kolkata"])
+def test_a_zone_may_be_a_fixed_offset(zone: str) -> None:
+    utc = np.array(["2024-03-05T20:00"], dtype="datetime64[ns]")
+    assert to_wall_clock(utc, zone)[0] == np.datetime64("2024-03-06T01:30")
+
+
+def test_pieces_of_a_sleep_belong_together_until_an_hour_lies_between() -> None:
+    hour = 3600 * 10**9
+    start = np.array([8, 0, 3, 3]) * hour
+    end = np.array([9, 2, 7, 7]) * hour
+    group = np.array([0, 0, 0, 1])
+    began, ended = sleep_episodes(group, start, end)
+    assert (began // hour).tolist() == [8, 0, 3, 3]
+    began, ended = sleep_episodes(group, np.where(start, start - 1, 0), end)
+    assert (ended // hour).tolist() == [9, 9, 9, 7]
+    assert (-(-began // hour)).tolist() == [0, 0, 0, 3]
+
+
+OTHER_CENTURIES = ["2608-03-05", "4200-03-05", "1500-03-05", "0001-01-01"]
+
+
+@pytest.mark.parametrize("written", OTHER_CENTURIES)
+def test_years_that_nanoseconds_cannot_hold_are_no_times(written: str) -> None:
+    text = pd.Series([written, "2024-03-05", ""])
+    times = read_times(text)
+    assert np.isnat(times.time_N).tolist() == [True, False, True]
+    assert times.bad_N.tolist() == [True, False, False]
+    declared = read_times(pd.Series([written.replace("-", ".")]), form="YYYY.MM.DD")
+    assert declared.bad_N.tolist() == [True]
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us"])
+def test_nor_are_those_of_a_typed_column(unit: str) -> None:
+    times = np.array([*OTHER_CENTURIES, "2024-03-05"], dtype=f"datetime64[{unit}]")
+    found = read_times(pd.Series(times)).time_N
+    assert np.isnat(found).tolist() == [True] * 4 + [False]
+    zoned = read_times(pd.Series(times).dt.tz_localize("UTC")).time_N
+    assert np.isnat(zoned).tolist() == [True] * 4 + [False]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from contracts.errors import SourceUnreadable
@@ -76,6 +76,8 @@ def test_cells_stay_in_their_row_and_column(
         ("a,,b\n1,2,3\n", "no name for this column"),
         ('a,b\n1,"2\n3,4\n5,6\n', "row 2: a quotation mark opens"),
         ('a,b,c\n1,"x\n2,3,4\n5,"y,z\n', "looks like a row of the table"),
+        ('"a","b","c"\n"1","x,\n"2","3\n4,5,6\n"","4"\n', "looks like a row of the table"),
+        ('"a","b","c"\n1,"x\n2,3,4\n5,y",z\n', "looks like a row of the table"),
         (b"a,b\n1,\x00\n", "is not text"),
         ("a,b\nJos\xe9,2\n".encode("latin-1"), "is not text in utf-8"),
     ],
@@ -113,6 +115,7 @@ def test_each_encoding_is_read_as_declared_or_marked(
     separator=st.sampled_from([",", ";", "\t", "|"]),
     trailing=st.booleans(),
 )
+@example(cells=[["", "\n;;"]], separator=";", trailing=True)
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_written_is_read_in_its_place(
     read: Read, cells: list[list[str]], separator: str, trailing: bool

@@ -136,7 +136,7 @@ def filled(new_home: Callable[[str], Home], registry: Path) -> Home:
         for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri"),
                               ("model_versions", "source")):  # fmt: skip
             connection.execute(
-                sa.text(f"UPDATE {table} SET {column} = replace({column}, :old, :new)"),  # noqa: S608
+                sa.text(f"UPDATE {table} SET {column} = replace({column}, :old, :new)"),
                 {"old": str(registry), "new": str(home.folder)},
             )
     engine.dispose()

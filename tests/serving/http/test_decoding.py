@@ -1,15 +1,24 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from serving.http.decoding import RequestInvalid, decoded
-from serving.schemas import ForecastRequest
+from serving.formats.cds_hooks import HookFeedback
+from serving.http.decoding import MAX_NESTING, MAX_VALUES, RequestInvalid, decoded, measured
+from serving.schemas import FeedbackRequest, ForecastRequest
 
 SCORE = {"code": "REHABCAST//FUGL_MEYER_UE", "day_since_onset": 10, "value": 20.0}
 VALID = {"subject": "P-1", "enrolment_day": 10, "observations": [SCORE]}
+FEEDBACK = {"forecast_id": "0" * 32, "outcome": "accepted"}
+CARD = {
+    "card": "00000000-0000-0000-0000-000000000000", "outcome": "accepted",
+    "outcomeTimestamp": "2026-01-16T09:00:00Z",
+}  # fmt: skip
 
 
 def test_a_valid_body_is_read() -> None:
@@ -34,6 +43,78 @@ def test_a_malformed_request_is_refused_without_echoing_it(changes: dict[str, An
     with pytest.raises(RequestInvalid) as caught:
         decoded(ForecastRequest, msgspec.json.encode({**VALID, **changes}))
     assert "Jane" not in str(caught.value)
+
+
+def nested(depth: int) -> bytes:
+    return b'{"subject":"P-1","bundle":{"a":' + b"[" * (depth - 2) + b"]" * (depth - 2) + b"}}"
+
+
+def test_what_a_body_holds_is_bounded_before_it_is_decoded() -> None:
+    decoded(ForecastRequest, nested(MAX_NESTING))
+    with pytest.raises(RequestInvalid, match="nested more than 64 deep"):
+        decoded(ForecastRequest, nested(MAX_NESTING + 1))
+    values = b'{"subject":"P-1","bundle":{"a":[' + b"0," * (MAX_VALUES - 10) + b"0]}}"
+    decoded(ForecastRequest, values)
+    with pytest.raises(RequestInvalid, match="more than 600,000 JSON values") as refused:
+        decoded(ForecastRequest, values.replace(b"[", b"[" + b"{}," * 10))
+    assert "send fewer" in refused.value.what_to_do
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=30,
+    ),
+    st.booleans(),
+)
+def test_a_body_is_measured_as_it_is_decoded(document: Any, ascii_only: bool) -> None:
+    def depth(value: Any) -> int:
+        if isinstance(value, dict | list):
+            inside = value.values() if isinstance(value, dict) else value
+            return 1 + max(map(depth, inside), default=0)
+        return 0
+
+    def count(value: Any) -> int:
+        if isinstance(value, dict | list):
+            inside = list(value.values() if isinstance(value, dict) else value)
+            # An opening bracket, and a comma between two.
+            return 1 + max(0, len(inside) - 1) + sum(map(count, inside))
+        return 0
+
+    def texts(value: Any) -> str:
+        if isinstance(value, dict):
+            return "".join(name + texts(item) for name, item in value.items())
+        if isinstance(value, list):
+            return "".join(map(texts, value))
+        return value if isinstance(value, str) else ""
+
+    text = json.dumps(document, ensure_ascii=ascii_only).encode("utf-8", "replace")
+    size = measured(text)
+    assert (size.nesting, size.values) == (depth(document), 1 + count(document))
+    assert size.has_nul == ("\0" in texts(document))
+
+
+@pytest.mark.parametrize("text", ["\0", "a\0b", "\\\0"])
+def test_a_text_with_a_nul_character_is_refused_and_its_escape_is_not(text: str) -> None:
+    with pytest.raises(RequestInvalid, match="NUL"):
+        decoded(FeedbackRequest, msgspec.json.encode({**FEEDBACK, "reason": text}))
+    harmless = text.replace("\0", r"\u0000")
+    body = msgspec.json.encode({**FEEDBACK, "reason": harmless})
+    assert decoded(FeedbackRequest, body).reason == harmless
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        (ForecastRequest, {**VALID, "subject": "P-1\n"}),
+        (FeedbackRequest, {**FEEDBACK, "forecast_id": "0" * 32 + "\n"}),
+        (HookFeedback, {"feedback": [{**CARD, "card": CARD["card"] + "\n"}]}),
+    ],
+)
+def test_an_identifier_does_not_end_with_a_line_end(kind: Any, content: Any) -> None:
+    with pytest.raises(RequestInvalid):
+        decoded(kind, msgspec.json.encode(content))
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from serving.http.shutdown import Shutdown
 from serving.schemas import ForecastAnswer
 from serving.state.champion import Snapshot
 
-TOKEN = "of this test"  # noqa: S105
+TOKEN = "a-token-of-this-test"  # noqa: S105
 
 # Control characters and blanks at the ends are left to those who print: a terminal drops them.
 TEXT = (
@@ -48,6 +48,7 @@ def send(served: ServedModel, error: Exception, method: str, path: str, body: An
     runtime: Any = SimpleNamespace(
         champion=SimpleNamespace(current=Snapshot(served)),
         store=SimpleNamespace(record=refuse, use_once=None),
+        consents=SimpleNamespace(require=lambda *_: None),
         forecast_log=SimpleNamespace(add=lambda _: None),
         access=Access(audience="https://here", development_token=TOKEN),
     )

@@ -13,8 +13,9 @@ import pytest
 
 from serving.http.endpoints import ENDPOINTS, MIB
 from serving.http.examples import EXAMPLES, RECORD
-from serving.state.forecast_log import verify_chain
+from serving.state.entries import entries
 from serving.state.store import Store
+from serving.state.verification import verify_chain
 
 JSON = {"Content-Type": "application/json"}
 
@@ -197,7 +198,7 @@ def test_a_course_that_leaves_its_range_for_long_raises_an_alert(server: Any) ->
     assert "look at the patient" in answer["alert"]
     longer = server.http.get("/v1/subjects/falling/course", params={"alert_days": 30}).json()
     assert longer["alert"] == ""
-    assert server.http.get("/v1/subjects/nobody/course").status_code == 422
+    assert server.http.get("/v1/subjects/nobody/course").status_code == 404
 
 
 def test_the_card_shows_model_and_audit(server: Any) -> None:
@@ -218,10 +219,11 @@ def test_forecasts_are_chained_and_feedback_is_kept_with_the_version(
     store = Store(server.store_url)
     assert verify_chain(store) == 20
     with store.engine.connect() as connection:
-        kept = connection.exec_driver_sql("SELECT output FROM service_forecast").scalars().all()
-        rows = connection.exec_driver_sql("SELECT about, model_version FROM service_feedback")
-        assert rows.one() == (answers[0]["forecast_id"], "arm/1")
-    assert [json.loads(output) for output in kept] == answers
+        stored = list(entries(connection))
+    given = [json.loads(entry.content or "") for entry in stored if entry.kind == "forecast"]
+    assert [json.loads(content["output"]) for content in given] == answers
+    (said,) = [json.loads(entry.details) for entry in stored if entry.kind == "feedback"]
+    assert (said["about"], said["model_version"]) == (answers[0]["forecast_id"], "arm/1")
 
 
 def test_a_service_that_can_not_load_its_champion_never_becomes_ready(

@@ -24,7 +24,7 @@ from tests.conftest import ROOT
 
 CASES = ROOT.parent / "shared" / "cases" / "service"
 FOLDERS = sorted(file.parent for file in CASES.glob("*/expected.toml"))
-TOKEN = "a token of the tests"  # noqa: S105
+TOKEN = "a-token-of-the-tests"  # noqa: S105
 
 Send = Callable[[dict[str, Any], Any], httpx.Response]
 
@@ -33,6 +33,7 @@ def in_this_process(served: ServedModel) -> Send:
     runtime = SimpleNamespace(
         champion=SimpleNamespace(current=SimpleNamespace(served=served, withdrawn=None)),
         store=SimpleNamespace(record=None, use_once=None),
+        consents=SimpleNamespace(require=lambda *_: None),
         forecast_log=SimpleNamespace(add=lambda _: None),
         access=Access(audience="https://here", development_token=TOKEN),
     )

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 
 from serving.http.examples import RECORD
-from serving.state.forecast_log import verify_chain
 from serving.state.store import Store
+from serving.state.verification import verify_chain
 
 
 def test_a_shutdown_under_load_drops_nothing_and_the_log_is_complete(

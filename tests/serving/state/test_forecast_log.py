@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -9,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 import sqlalchemy as sa
 
-from contracts.digests import record_digest
 from contracts.errors import IntegrityError
 from serving.http.examples import RECORD
-from serving.state.forecast_log import ForecastEntry, append, forget, verify_chain
+from serving.state.forecast_log import ForecastEntry, append
+from serving.state.privacy import forget
 from serving.state.store import Store
-from serving.state.tables import forecast_table
+from serving.state.tables import entry_table
+from serving.state.verification import verify_chain
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -27,12 +30,13 @@ def entry(number: int, *, days_ago: int = 0) -> ForecastEntry:
     return ForecastEntry(
         id=f"{number:032x}",
         time=(NOW - timedelta(days=days_ago)).isoformat(timespec="seconds"),
-        kind="forecast",
+        route="forecast",
         actor="dr",
+        tenant="ward",
+        subject=f"P{number}",
         model_version="arm/1",
         bundle_digest="b" * 64,
         input_digest="i" * 64,
-        output_digest=record_digest({"output": output}),
         output=output,
     )
 
@@ -53,12 +57,12 @@ def test_two_workers_append_to_one_log(
         with ThreadPoolExecutor(6) as pool:
             answers = list(pool.map(forecast, range(requests)))
         assert {answer.status_code for answer in answers} == {200}
-        workers = server.log.count("Service rehabcast initialized")
+        workers = server.log.count("a worker takes requests")
     assert workers == 2
     with closing(Store(postgres.url)) as store:
         assert verify_chain(store) == requests
         with store.engine.connect() as connection:
-            kept = set(connection.execute(sa.select(forecast_table.c.id)).scalars())
+            kept = set(connection.execute(sa.select(entry_table.c.id)).scalars())
     assert kept == {answer.json()["forecast_id"] for answer in answers}
 
 
@@ -68,14 +72,60 @@ def test_appends_race_and_the_chain_stays_valid(store: Store) -> None:
     assert verify_chain(store) == 200
 
 
+def test_an_entry_that_is_on_record_is_not_put_there_again(store: Store) -> None:
+    assert append(store, [entry(1), entry(2)]) == 2
+    assert append(store, [entry(2), entry(3), entry(3)]) == 1
+    assert verify_chain(store) == 3
+
+
 def test_retention_empties_the_old_answers_and_a_changed_one_is_found(store: Store) -> None:
     append(store, [entry(n, days_ago=n) for n in range(10)])
-    assert forget(store, NOW - timedelta(days=5)) == 4
-    assert forget(store, NOW - timedelta(days=5)) == 0
+    before = NOW - timedelta(days=5)
+    assert forget(store, before, actor="op", now=NOW) == 4
+    assert forget(store, before, actor="op", now=NOW) == 0
     assert verify_chain(store) == 10
     with store.engine.begin() as connection:
-        connection.execute(
-            sa.update(forecast_table).where(forecast_table.c.sequence == 2).values(output="{}")
-        )
-    with pytest.raises(IntegrityError, match="answer of entry 2"):
+        changed = sa.update(entry_table).where(entry_table.c.sequence == 2)
+        connection.execute(changed.values(content="{}"))
+    with pytest.raises(IntegrityError, match="entry 2: its content"):
         verify_chain(store)
+
+
+def test_a_worker_killed_under_load_loses_no_forecast_that_it_answered(
+    serve: Any, until_ready: Any, bundle_folder: Path, tmp_path: Path
+) -> None:
+    answered: list[str] = []
+    ask = {**RECORD, "explain": False}
+
+    def run(server: Any) -> None:
+        with httpx.Client(headers=dict(server.http.headers), timeout=30) as http:
+            while True:
+                try:
+                    answer = http.post(f"{server.address}/v1/forecast", json=ask)
+                except httpx.TransportError:
+                    return
+                answered.append(answer.json()["forecast_id"])
+
+    with serve(tmp_path, bundle_folder) as server:
+        assert until_ready(server), server.log
+        with ThreadPoolExecutor(4) as pool:
+            for _ in range(4):
+                pool.submit(run, server)
+            while len(answered) < 60:
+                time.sleep(0.001)
+            workers = psutil.Process(server.process.pid).children(recursive=True)
+            for process in (psutil.Process(server.process.pid), *workers):
+                process.kill()
+    assert list((tmp_path / "spool").glob("*.spool"))
+    with serve(tmp_path, bundle_folder) as server:
+        assert until_ready(server), server.log
+        deadline = time.monotonic() + 30
+        while len(list((tmp_path / "spool").glob("*.spool"))) > 1 and time.monotonic() < deadline:
+            time.sleep(0.1)
+    with closing(Store(f"sqlite:///{tmp_path / 'service.db'}")) as store:
+        verify_chain(store)
+        with store.engine.connect() as connection:
+            kept = list(connection.execute(sa.select(entry_table.c.id)).scalars())
+    assert len(kept) == len(set(kept))
+    assert set(answered) <= set(kept)
+    assert list((tmp_path / "spool").iterdir()) == []

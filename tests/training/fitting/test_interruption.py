@@ -53,7 +53,7 @@ def test_a_fit_killed_at_random_moments_ends_with_the_same_weights(
         ready = time.monotonic()
         assert uninterrupted.wait() == 0
     training_s = time.monotonic() - ready
-    generator, killed = random.Random(0), 0  # noqa: S311
+    generator, killed = random.Random(0), 0
     for _ in range(KILLS):
         with start(inputs, tmp_path / "killed") as running:
             assert running.stdout is not None

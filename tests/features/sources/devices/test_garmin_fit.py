@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from contracts.cohort import CODE, NUMBER, TEXT, TIME
+from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, TEXT, TIME
 from contracts.errors import SourceUnreadable
 from features.importing import Imported, import_source
 from features.measurements.reconcile import reconcile
@@ -221,3 +221,22 @@ def test_a_file_that_names_no_maker_still_has_one(
     monkeypatch.setattr(garmin_fit, "_messages", messages)
     (reading,) = read(SourceFile(path=Path("x"), name="x", subject_label="1"))
     assert {signal.maker for signal in reading.signals} == {garmin_fit.UNKNOWN_MAKER}
+
+
+def test_a_reset_clock_of_a_watch_sets_no_onset(tmp_path: Path, fit: Callable[[], Any]) -> None:
+    """Its times begin in 1989: in most zones the first of them is in 1990."""
+    reset = fit().file_id(32).monitoring_info("1989-12-31T00:00", "1990-01-01T00:00")
+    reset = reset.heart("1989-12-31T08:00", 70).steps("1989-12-31T09:00", 500)
+    good = fit().file_id(32).monitoring_info("2024-03-05T06:00", "2024-03-05T07:00")
+    good = good.heart("2024-03-05T08:00", 70).steps("2024-03-05T09:00", 500)
+    source = tmp_path / "source" / "p1"
+    source.mkdir(parents=True)
+    (source / "a.fit").write_bytes(reset.bytes())
+    (source / "b.fit").write_bytes(good.bytes())
+    done = import_source(tmp_path / "source", tmp_path / "cohort")
+    events = done.cohort.events
+    assert (events[TIME].dropna().dt.year == 2024).all()
+    dates = events[events[CODE].isin([ONSET, ENROLMENT])][TIME].dt.strftime("%Y-%m-%d")
+    assert set(dates) == {"2024-03-05"}
+    told = [p for p in done.dropped if "check the clock of the device" in p.advice]
+    assert {(p.file, p.field) for p in told} == {("p1/a.fit", "heart rate"), ("p1/a.fit", STEPS)}

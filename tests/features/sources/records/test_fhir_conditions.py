@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from contracts.cohort import ONSET
+from contracts.cohort import CODE, ONSET
 from contracts.onset import STROKE, OnsetCodes
 from features.measurements.people import deaths
 from features.measurements.reconcile import reconcile
+from features.measurements.records import DEATH
+from features.recording import SourceFile
+from features.sources.records.fhir import read_documents
 
 ICD = "http://hl7.org/fhir/sid/icd-10"
 
@@ -21,6 +26,14 @@ ICD = "http://hl7.org/fhir/sid/icd-10"
         (f"{ICD}-cm", "I6350"),
         ("http://fhir.de/CodeSystem/bfarm/icd-10-gm", "I61.0"),
         ("urn:oid:2.16.840.1.113883.6.90", "I63.9"),
+        ("https://smt.esante.gouv.fr/terminologie-cim-10", "I63.9"),
+        ("http://hl7.it/sid/CIM10", "I63.9"),
+        ("urn:hl7-org:v3:cie-10-es", "I63.9"),
+        ("http://www.saude.gov.br/fhir/r4/CodeSystem/BRCID10", "I639"),
+        ("http://hl7.org/fhir/sid/icd-10-uk", "I63.9"),
+        ("http://fhir.nl/CodeSystem/ICD10-NL", "I63.9"),
+        ("urn:oid:2.16.840.1.113883.6.135", "I63.9"),
+        ("urn:oid:2.16.578.1.12.4.1.1.7110", "I639"),
         ("http://snomed.info/sct", "432504007"),
         ("http://snomed.info/sct/900000000000207008", "230690007"),
         ("urn:oid:2.16.840.1.113883.6.96", "230690007"),
@@ -39,6 +52,9 @@ def test_a_stroke_in_any_usual_code_gives_the_onset(
         (ICD, "J18.9"),
         (f"{ICD}-cm", "Z86.73"),
         (f"{ICD}-pcs", "I630000"),
+        ("http://www.cms.gov/ICD10PCS", "I63"),
+        ("http://hl7.org/fhir/sid/icd-11", "I63.9"),
+        ("http://example.test/cim-9", "I63.9"),
         ("http://hl7.org/fhir/sid/icd-9-cm", "I63"),
         ("http://snomed.info/sct", "38341003"),
         ("http://example.test", "230690007"),
@@ -151,3 +167,44 @@ def test_a_record_out_of_use_is_named(decide: Any) -> None:
     said = decide([merged]).said
     assert "active = false" in said
     assert "replaced by another" in said
+
+
+@pytest.mark.parametrize(
+    "died",
+    [
+        {"deceasedBoolean": True},
+        {"deceasedDateTime": "2024-05-01"},
+        {"deceasedBoolean": "true"},
+        {"deceasedBoolean": 1},
+    ],
+)
+@pytest.mark.parametrize(
+    "invalid", [{"gender": 5}, {"birthDate": "01.02.1960"}, {"name": "Jane"}, {"link": [{}]}]
+)
+def test_a_death_counts_whatever_else_is_wrong_with_the_patient(
+    died: dict[str, Any], invalid: dict[str, Any]
+) -> None:
+    patient = {"resourceType": "Patient", "id": "p1", "birthDate": "1960-01-01", **invalid, **died}
+    reading = read_documents(
+        SourceFile(path=Path("x"), name="f", subject_label=""), [("*", patient)]
+    )
+    (dropped,) = reading.dropped
+    assert "not FHIR R4" in dropped.found or "cannot be understood" in dropped.found
+    assert list(deaths(reading.records)) == ["p1"]
+    # Nothing else of it is believed.
+    assert set(reading.records[CODE]) == {DEATH}
+
+
+@pytest.mark.parametrize("alive", [{}, {"deceasedBoolean": False}, {"deceasedBoolean": "false"}])
+def test_an_invalid_patient_who_is_not_said_to_have_died_has_not(alive: dict[str, Any]) -> None:
+    patient = {"resourceType": "Patient", "id": "p1", "gender": 5, **alive}
+    reading = read_documents(
+        SourceFile(path=Path("x"), name="f", subject_label=""), [("*", patient)]
+    )
+    assert deaths(reading.records) == {}
+
+
+def test_a_system_made_to_be_searched_for_long_is_not(decide: Any, stroke: Any) -> None:
+    started = time.process_time()
+    assert decide([stroke("I63.9", "icd10" * 200_000 + "pcs")]).said
+    assert time.process_time() - started < 1

@@ -77,6 +77,66 @@ def test_what_a_bundle_deletes_is_gone(decide: Any, score: Any, bundle: Any) -> 
     assert decide(bundle((url, score()), deletion(), type="transaction")).of(SCORE) == []
 
 
+def history(score: Any, value: int, response: dict[str, Any], **meta: Any) -> dict[str, Any]:
+    """An entry of a history: the server says its version, the resource may."""
+    return {
+        "fullUrl": "https://here.test/fhir/Observation/o1",
+        "resource": score(value, **({"meta": meta} if meta else {})),
+        "request": {"method": "PUT", "url": "Observation/o1"},
+        "response": {"status": "200", **response},
+    }
+
+
+@pytest.mark.parametrize(
+    "written", ['W/"{}"', '"{}"', "{}", 'W/"00{}"'], ids=["weak", "strong", "bare", "zeros"]
+)
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_a_history_says_versions_that_its_resources_do_not(
+    decide: Any, score: Any, bundle: Any, written: str, order: tuple[int, ...]
+) -> None:
+    entries = [history(score, 20 + n, {"etag": written.format(n + 9)}) for n in range(3)]
+    got = decide(bundle(*(entries[n] for n in order), type="history"))
+    assert got.of(SCORE) == [("2024-03-05", 22)]
+    assert got.said == ""
+
+
+def test_a_history_says_when_its_versions_were_made(decide: Any, score: Any, bundle: Any) -> None:
+    early, late = "2024-03-05T10:30:00+02:00", "2024-03-05T09:00:00Z"
+    entries = [
+        history(score, 25, {"lastModified": early}),
+        history(score, 21, {"lastModified": late}),
+    ]
+    for order in (entries, entries[::-1]):
+        assert decide(bundle(*order, type="history")).of(SCORE) == [("2024-03-05", 21)]
+
+
+def test_what_a_resource_says_of_its_version_counts_before_the_history(
+    decide: Any, score: Any, bundle: Any
+) -> None:
+    entries = [
+        history(score, 25, {"etag": 'W/"9"'}, versionId="1"),
+        history(score, 21, {"etag": 'W/"1"'}, versionId="2"),
+    ]
+    assert decide(bundle(*entries, type="history")).of(SCORE) == [("2024-03-05", 21)]
+
+
+def test_a_version_that_is_no_number_leaves_it_open(decide: Any, score: Any, bundle: Any) -> None:
+    entries = [history(score, 25, {"etag": 'W/"a"'}), history(score, 21, {"etag": 'W/"b"'})]
+    got = decide(bundle(*entries, type="history"))
+    assert got.of(SCORE) == []
+    assert "different content and no version" in got.said
+
+
+def test_a_withdrawn_version_of_a_history_takes_the_earlier_ones_with_it(
+    decide: Any, score: Any, bundle: Any
+) -> None:
+    wrong = history(score, 25, {"etag": 'W/"1"'})
+    gone = history(score, 25, {"etag": 'W/"2"'})
+    gone["resource"]["status"] = "entered-in-error"
+    assert decide(bundle(gone, wrong, type="history")).of(SCORE) == []
+    assert decide(bundle(wrong, type="history")).of(SCORE) == [("2024-03-05", 25)]
+
+
 def test_a_page_of_a_search_is_named_as_one(decide: Any, score: Any, bundle: Any) -> None:
     page = bundle(score(), type="searchset", link=[{"relation": "next", "url": "https://x.test"}])
     assert "only one page of a search" in decide(page).said

@@ -206,3 +206,44 @@ def test_times_in_utc_take_the_declared_zone_or_are_named(decide: Any, steps: An
     assert without.of(STEPS) == [("2024-03-06", 4000)]
     assert "UTC" in without.said
     assert "UTC" not in decide([steps()]).said
+
+
+ABSENT = {"dataAbsentReason": {"coding": [{"code": "not-performed"}]}}
+
+
+def test_a_reason_for_a_values_absence_counts_before_a_value_that_is_written(
+    decide: Any, score: Any
+) -> None:
+    got = decide([score(0, **ABSENT)])
+    assert got.of(SCORE) == []
+    assert "without a value (not-performed)" in got.said
+    # It says nothing of another Observation of the day.
+    assert decide([score(0, **ABSENT), score(22, id="o2")]).of(SCORE) == [("2024-03-05", 22)]
+
+
+@pytest.mark.parametrize("reason", [{}, {"text": "refused"}, {"coding": []}])
+def test_a_reason_without_a_code_is_one_too(decide: Any, score: Any, reason: Any) -> None:
+    assert decide([score(0, dataAbsentReason=reason)]).of(SCORE) == []
+
+
+def test_of_components_only_the_one_with_a_reason_is_absent(
+    decide: Any, score: Any, steps: Any
+) -> None:
+    whole = score(22)
+    steps_part = {"code": steps()["code"], "valueQuantity": {"value": 0, "code": "/d"}}
+    assert decide([{**whole, "component": [{**steps_part, **ABSENT}]}]).of(STEPS) == []
+    assert decide([{**whole, "component": [steps_part]}]).of(STEPS) == [("2024-03-05", 0)]
+    assert decide([{**whole, "component": [{**steps_part, **ABSENT}]}]).of(SCORE) == [
+        ("2024-03-05", 22)
+    ]
+
+
+@pytest.mark.parametrize("value", [{"valueQuantity": {"value": 10**400, "code": "{score}"}},
+                                   {"valueString": "9" * 400}])  # fmt: skip
+def test_a_value_too_large_to_be_a_number_may_be_the_correction_of_another(
+    decide: Any, score: Any, value: dict[str, Any]
+) -> None:
+    huge = {**score(None, id="o2"), **value}
+    got = decide([score(22), huge])
+    assert got.of(SCORE) == []
+    assert "too large" in got.said

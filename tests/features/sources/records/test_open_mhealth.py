@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from features.measurements.reconcile import Reconciled, reconcile
+from features.measurements.records import BEATS
 from features.recording import Reading, SourceFile
 from features.sources import formats
 
@@ -233,7 +234,7 @@ def test_days_in_utc_are_said(
     assert "time_zone" in said.advice
 
 
-def test_beat_intervals_become_a_signal_with_each_point_once(
+def test_each_beat_interval_is_a_record(
     read: Callable[[Path], Reading], written: Callable[[Any], Path]
 ) -> None:
     points = [
@@ -241,6 +242,9 @@ def test_beat_intervals_become_a_signal_with_each_point_once(
         for n in range(3)
     ]
     points.append(point("rr-interval", 900, moment(), key="m", descriptive_statistic="maximum"))
-    (signal,) = read(written([*points[::-1], *points])).signals
-    assert signal.values_NC[:, 0].tolist() == [800, 801, 802]
-    assert pd.Timestamp(signal.time_N[0]) == pd.Timestamp("2024-03-06 10:00")
+    records = read(written([*points[::-1], *points])).records
+    assert records is not None
+    beats = records[(records["code"] == BEATS) & (records["amount"] == "reading")]
+    # Which of them count is decided over all files (`importing.beats`).
+    assert sorted(beats["numeric_value"]) == [800, 800, 801, 801, 802, 802]
+    assert beats["time"].min() == pd.Timestamp("2024-03-06 10:00")

@@ -1,0 +1,1 @@
+"""Names of people and models: their spelling, and when two are one."""

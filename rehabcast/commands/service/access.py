@@ -1,0 +1,298 @@
+"""`rehabcast access`: keys, clients and identity providers of the service."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import msgspec
+import typer
+from joserfc import jwt
+from joserfc.jwk import ECKey
+
+from contracts.errors import ContractError, EvidenceMissing, ServiceUnavailable
+from rehabcast.output import AsJson, emit
+from rehabcast.settings import Settings
+from serving.access.access_file import (
+    AccessFile,
+    ClientEntry,
+    IssuerEntry,
+    check_access_file,
+    read_access,
+    read_access_file,
+    written_as_toml,
+)
+from serving.access.grants import JWT_BEARER
+from serving.access.keys import usable_keys
+from stores.private_files import require_private, write_private
+
+app = typer.Typer(no_args_is_help=True, help="Who may use the service: keys, clients, issuers.")
+
+ACCESS_FILE, TOKEN_KEY = "access.toml", "token-key.pem"
+ASSERTION_SECONDS = 60
+WAIT_SECONDS = 10.0
+
+AccessPath = Annotated[
+    Path | None,
+    typer.Option("--access", help="The access file; by default that of REHABCAST_ACCESS."),
+]
+ClientId = Annotated[str, typer.Argument(metavar="ID", help="The client's id.")]
+Jwks = Annotated[
+    str | None,
+    typer.Option(help="Its public keys: a JWKS file, or an https address. Without, a key is made."),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedAccess:
+    """An access file that was written, and the files of keys that were made with it."""
+
+    access: str
+    made: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustedParty:
+    """One client or issuer of an access file."""
+
+    kind: str
+    name: str
+    tenant: str
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustedParties:
+    """All clients and issuers of an access file."""
+
+    audience: str
+    trusted: tuple[TrustedParty, ...]
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="New folder of the access file and its keys.")],
+    audience: Annotated[
+        str, typer.Option(help="The service's address as its callers know it.")
+    ] = "http://127.0.0.1:3000",
+    as_json: AsJson = False,
+) -> None:
+    """Make an access file, and the key that the service signs its tokens with."""
+    path, key = folder / ACCESS_FILE, folder / TOKEN_KEY
+    for existing in (path, key):
+        if existing.exists():
+            raise ContractError(f"{existing} exists already", "choose another folder")
+    written = AccessFile(audience=audience, token_key=TOKEN_KEY)
+    check_access_file(path, written)
+    write_private(key, ECKey.generate_key("P-384").as_pem(private=True))
+    write_private(path, written_as_toml(written))
+    emit(
+        ChangedAccess(access=str(path), made=(str(key),)),
+        f"Made {path}. Use it: export REHABCAST_ACCESS={path.absolute()}",
+        as_json=as_json,
+    )
+
+
+@app.command()
+def add_client(
+    client: ClientId,
+    scopes: Annotated[str, typer.Option(help="What it may do, such as 'forecast cds'.")],
+    jwks: Jwks = None,
+    tenant: Annotated[
+        str | None, typer.Option(help="Whose patients it sees; by default its own only.")
+    ] = None,
+    access: AccessPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a program use the service; makes its key pair unless it sent its public keys."""
+    path = _path(access)
+    written = read_access_file(path)
+    private, public = path.parent / f"{client}.pem", path.parent / f"{client}.json"
+    source = _source(jwks, public)
+    entry = ClientEntry(id=client, jwks=source, scopes=scopes.split(), tenant=tenant)
+    changed = msgspec.structs.replace(written, client=[*written.client, entry])
+    check_access_file(path, changed)
+    made: tuple[str, ...] = ()
+    if jwks is None:
+        made = _make_key_pair(client, private, public)
+    elif "://" not in jwks:
+        made = _copy_public_keys(Path(jwks), public)
+    _write(path, changed)
+    told = f"; its private key is {private}: give it to the client only" if jwks is None else ""
+    emit(ChangedAccess(access=str(path), made=made), f"Added {client}{told}.", as_json=as_json)
+
+
+@app.command()
+def add_issuer(
+    name: Annotated[str, typer.Argument(help="The issuer as its tokens name it (iss).")],
+    jwks: Annotated[str, typer.Option(help="Its public keys: an https address, or a JWKS file.")],
+    tenant: Annotated[str | None, typer.Option(help="Whose patients its people see.")] = None,
+    tenant_claim: Annotated[
+        str | None, typer.Option(help="Claim of its tokens that names the tenant instead.")
+    ] = None,
+    tenants: Annotated[str, typer.Option(help="Tenants that this claim may name.")] = "",
+    access: AccessPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Trust the tokens of an identity provider."""
+    path = _path(access)
+    written = read_access_file(path)
+    public = path.parent / f"issuer-{len(written.issuer) + 1}.json"
+    entry = IssuerEntry(
+        name=name,
+        jwks=_source(jwks, public),
+        tenant=tenant,
+        tenant_claim=tenant_claim,
+        tenants=tenants.split(),
+    )
+    changed = msgspec.structs.replace(written, issuer=[*written.issuer, entry])
+    check_access_file(path, changed)
+    made = () if "://" in jwks else _copy_public_keys(Path(jwks), public)
+    _write(path, changed)
+    emit(ChangedAccess(access=str(path), made=made), f"Added {name}.", as_json=as_json)
+
+
+@app.command()
+def remove_client(client: ClientId, access: AccessPath = None, as_json: AsJson = False) -> None:
+    """Let a program no longer use the service, from its next start on."""
+    path = _path(access)
+    written = read_access_file(path)
+    rest = [entry for entry in written.client if entry.id != client]
+    if len(rest) == len(written.client):
+        raise EvidenceMissing(f"there is no client {client}", "see `rehabcast access list`")
+    _write(path, msgspec.structs.replace(written, client=rest))
+    message = f"Removed {client}. Restart the service; its files of keys can be deleted."
+    emit(ChangedAccess(access=str(path), made=()), message, as_json=as_json)
+
+
+@app.command("list")
+def list_trusted(access: AccessPath = None, as_json: AsJson = False) -> None:
+    """List who may use the service."""
+    path = _path(access)
+    trusted = read_access(path)
+    parties = [
+        TrustedParty(
+            kind="client", name=name, tenant=client.tenant, scopes=tuple(sorted(client.scopes))
+        )
+        for name, client in trusted.clients.items()
+    ] + [
+        TrustedParty(
+            kind="issuer",
+            name=name,
+            tenant=issuer.tenant or f"{issuer.claim}: {' '.join(sorted(issuer.tenants))}",
+            scopes=("as its tokens say",),
+        )
+        for name, issuer in trusted.issuers.items()
+    ]
+    lines = [f"{p.kind} {p.name}, tenant {p.tenant}: {' '.join(p.scopes)}" for p in parties]
+    result = TrustedParties(audience=trusted.audience, trusted=tuple(parties))
+    emit(result, "\n".join([f"audience {trusted.audience}", *lines]), as_json=as_json)
+
+
+@app.command()
+def token(
+    client: ClientId,
+    scopes: Annotated[str, typer.Option(help="What for; by default all it may do.")] = "",
+    key: Annotated[
+        Path | None, typer.Option(help="Its private key; by default ID.pem beside the access file.")
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="Address of the service; by default the audience.")
+    ] = None,
+    access: AccessPath = None,
+) -> None:
+    """Get a token as a client, and print it: it is valid for five minutes."""
+    path = _path(access)
+    audience = read_access_file(path).audience
+    private = path.parent / f"{client}.pem" if key is None else key
+    require_private(private)
+    form = {
+        "grant_type": "client_credentials",
+        "client_assertion_type": JWT_BEARER,
+        "client_assertion": _assertion(client, f"{audience}/auth/token", private),
+        "scope": scopes,
+    }
+    try:
+        answer = httpx.post(f"{url or audience}/auth/token", data=form, timeout=WAIT_SECONDS)
+        content = answer.json()
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+        raise ServiceUnavailable(
+            "the service does not answer", "start it with `rehabcast serve`, or give its --url"
+        ) from None
+    if answer.status_code != httpx.codes.OK:
+        said = content.get("error_description") or content.get("error", "")
+        raise ContractError(f"the service gives no token: {said}", "correct the request")
+    typer.echo(content["access_token"])
+
+
+def _assertion(client: str, endpoint: str, private: Path) -> str:
+    try:
+        key = ECKey.import_key(private.read_bytes())
+    except OSError as error:
+        raise EvidenceMissing(
+            f"{private} cannot be read ({error.strerror})", "give the client's key by --key"
+        ) from None
+    now = int(time.time())
+    claims = {
+        "iss": client,
+        "sub": client,
+        "aud": endpoint,
+        "iat": now,
+        "exp": now + ASSERTION_SECONDS,
+        "jti": secrets.token_urlsafe(16),
+    }
+    return jwt.encode({"alg": "ES384", "kid": client}, claims, key, algorithms=["ES384"])
+
+
+def _make_key_pair(client: str, private: Path, public: Path) -> tuple[str, ...]:
+    for existing in (private, public):
+        if existing.exists():
+            raise ContractError(
+                f"{existing} exists already", "move it away: a key is never replaced unseen"
+            )
+    key = ECKey.generate_key("P-384", {"kid": client, "alg": "ES384", "use": "sig"})
+    write_private(private, key.as_pem(private=True))
+    write_private(public, json.dumps({"keys": [key.as_dict(private=False)]}))
+    return str(private), str(public)
+
+
+def _copy_public_keys(given: Path, public: Path) -> tuple[str, ...]:
+    try:
+        content = given.read_text("utf-8")
+        usable = usable_keys(json.loads(content))
+    except (OSError, ValueError) as error:
+        raise ContractError(
+            f"{given} cannot be read as a JWKS ({type(error).__name__})", "give a JWKS file"
+        ) from None
+    if not usable:
+        raise ContractError(
+            f"{given} has no public key that can be used",
+            "it needs a kid, and RSA of 2048 bits or more, or the curve P-256 or P-384",
+        )
+    if public.exists() and public.resolve() != given.resolve():
+        raise ContractError(f"{public} exists already", "move it away")
+    write_private(public, content)
+    return (str(public),)
+
+
+def _source(jwks: str | None, public: Path) -> str:
+    return jwks if jwks is not None and "://" in jwks else public.name
+
+
+def _path(access: Path | None) -> Path:
+    path = Settings().access if access is None else access
+    if path is None:
+        raise ContractError(
+            "no access file is named", "set REHABCAST_ACCESS, or give one by --access"
+        )
+    return path
+
+
+def _write(path: Path, changed: AccessFile) -> None:
+    check_access_file(path, changed)
+    write_private(path, written_as_toml(changed))

@@ -1,0 +1,212 @@
+"""Where the service's champions come from: the ledger says which, the registry has their files."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from audits.ledger.followed import NOTHING_READ, FollowedTrail, VerifiedReading
+from audits.ledger.records import Champion, LedgerState
+from audits.ledger.signing import SIGNATURE
+from audits.ledger.signing import verify as verify_signature
+from audits.measure.metrics import Metric
+from audits.report.content import Report
+from contracts.bundle import CARD_FILE
+from contracts.errors import IntegrityError, PromotionRefused, RehabcastError
+from inference.bundle import load_bundle
+from rehabcast.identity import open_ledger
+from rehabcast.reachability import file_identity, is_registry_reachable
+from rehabcast.settings import Settings
+from rehabcast.signed_artifacts import fetch_bundle, fetch_report, mirror_aliases, trusted_keys
+from serving.faults import Fault
+from serving.forecast.audit_status import AuditStatus, Coverage, ServedModel
+from serving.state.beside import place_of
+from serving.state.champion import REGISTRY_AWAY
+from serving.state.following import Terms, Verified, begin
+from training.registry.model_versions import find
+
+BOUNDS = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_DOWNLOAD_CHUNK_TIMEOUT": "30",
+}
+"""MLflow's client waits two minutes, seven times, unless it is told otherwise; seconds."""
+
+log = logging.getLogger("rehabcast.champion")
+
+RENEW_HEAD = "write it again with `rehabcast ledger head`, and copy the file and its signature"
+
+
+class LedgerSource:
+    """The champion that the ledger names, and its files from the registry.
+
+    Raises
+    ------
+    RehabcastError
+        The ledger cannot be opened, or the signed head is not one.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        for name, value in BOUNDS.items():
+            os.environ.setdefault(name, value)
+        self._settings = settings
+        self._file = file_identity(settings.ledger_url)
+        self._is_replaced = False
+        self._ledger = open_ledger(settings)
+        self._trail = FollowedTrail(settings.model, people=self._ledger.identities.people)
+        self._found = NOTHING_READ
+        self._head: LedgerState | None = None
+        self._head_bytes = b"", b""
+        if settings.ledger_head is not None:
+            self._read_head(settings.ledger_head)
+
+    def read(self) -> Verified:
+        """Read the ledger, and verify it.
+
+        Raises
+        ------
+        ServiceUnavailable
+            Its file is gone.
+        IntegrityError
+            Its chain is broken, a champion is not that of the trail, or it lacks what is signed.
+        """
+        if (file := file_identity(self._settings.ledger_url)) != self._file:
+            # New connections to the file that is there now; nothing is created in it. The file
+            # before is held open until here, so that no other can have its identity.
+            self._ledger.close()
+            self._file, self._is_replaced = file, True
+        problem = self._renew_head()
+        self._found = self._trail.read(self._ledger.engine, self._head, whole=self._is_replaced)
+        self._is_replaced = False
+        return _verified(self._found, problem)
+
+    def registry(self) -> Fault | None:
+        """Return what would prevent a champion from being loaded; None where nothing does."""
+        return None if is_registry_reachable(self._settings.tracking_uri) else REGISTRY_AWAY
+
+    def load(self, terms: Terms) -> ServedModel:
+        """Load a version, after checking signatures, report and every byte.
+
+        The MLflow alias is not consulted: it is a mirror that anyone with access to MLflow can
+        move. Where someone has moved it, that is recorded in the ledger and corrected.
+
+        Raises
+        ------
+        EvidenceMissing, IntegrityError
+            The registry does not have it, or its files are not what was signed and audited.
+        """
+        served = _served(self._settings, self._found, terms)
+        try:
+            mirror_aliases(self._settings, self._ledger)
+        # Nothing relies on the alias: it is mirrored again with the next change.
+        except Exception as error:
+            log.error("the alias cannot be mirrored: %s", place_of(error))
+        return served
+
+    def _renew_head(self) -> Fault | None:
+        """Read the signed head again; what was verified before holds until another is."""
+        if self._settings.ledger_head is None:
+            return None
+        try:
+            self._read_head(self._settings.ledger_head)
+        except RehabcastError as error:
+            return Fault(error.reason, error.what_to_do)
+        return None
+
+    def _read_head(self, path: Path) -> None:
+        signature = path.with_name(path.name + SIGNATURE)
+        try:
+            content = path.read_bytes(), signature.read_bytes()
+            if content == self._head_bytes:
+                return
+            verify_signature(path, signature, trusted_keys(self._settings))
+            if content != (path.read_bytes(), signature.read_bytes()):
+                raise ValueError  # Replaced while it was verified.
+            head = LedgerState(**json.loads(content[0]))
+        except (OSError, ValueError, TypeError) as error:
+            raise IntegrityError(
+                f"the signed head of the ledger cannot be read ({type(error).__name__})", RENEW_HEAD
+            ) from error
+        self._head, self._head_bytes = head, content
+
+
+def load_champion() -> ServedModel:
+    """Load the ledger's champion as the service does, with every check.
+
+    Raises
+    ------
+    RehabcastError
+        There is no champion that may be served, or it cannot be loaded.
+    """
+    settings = Settings()
+    source = LedgerSource(settings)
+    state = begin(source.read(), datetime.now(UTC))
+    if isinstance(state, Fault):
+        raise PromotionRefused(state.reason, state.what_to_do)
+    return source.load(state.terms)
+
+
+def _verified(found: VerifiedReading, problem: Fault | None) -> Verified:
+    return Verified(
+        hashes=found.hashes,
+        latest=found.latest,
+        champion=None if found.champion is None else _terms(found.champion),
+        objections={
+            sequence: Fault(objection.reason, objection.what_to_do)
+            for sequence, objection in found.objections.items()
+        },
+        epochs=found.epochs,
+        unserved=Fault("the ledger has no champion", "run `rehabcast promote NAME/N`"),
+        problem=problem,
+    )
+
+
+def _terms(champion: Champion) -> Terms:
+    return Terms(
+        sequence=champion.sequence,
+        epoch=champion.epoch,
+        model=champion.model,
+        model_version=champion.model_version,
+        valid_until=champion.valid_until,
+    )
+
+
+def _served(settings: Settings, found: VerifiedReading, terms: Terms) -> ServedModel:
+    champion = found.changes[terms.sequence]
+    version = find(settings.store, champion.model_version)
+    report, report_digest = fetch_report(settings, version)
+    last_audit = found.last_audits[champion.model_version]
+    if report_digest not in {champion.report_digest, last_audit.report_digest}:
+        raise IntegrityError(
+            f"{champion.model_version}: the report in its run is not the one in the ledger",
+            f"restore the report, or run `rehabcast audit {champion.model_version}`, have it"
+            " approved and promote again",
+        )
+    folder = fetch_bundle(settings, version)
+    return ServedModel(
+        bundle=load_bundle(folder, expected_digest=champion.bundle_digest),
+        card=(folder / CARD_FILE).read_text("utf-8"),
+        audit_status=AuditStatus(
+            model_version=champion.model_version,
+            report_digest=champion.report_digest,
+            outcome=champion.outcome,
+            valid_until=champion.valid_until,
+            approver=champion.approver,
+            reason=champion.reason,
+            restricted_use=champion.restricted_use,
+            coverage=_coverage(report),
+        ),
+    )
+
+
+def _coverage(report: Report) -> dict[tuple[str, str], Coverage]:
+    return {
+        (row.axis, row.group): Coverage(
+            value=row.value, low=row.low, high=row.high, people=row.subjects
+        )
+        for row in report.performance
+        if row.metric == Metric.COVERAGE and row.horizon_day is None and len(row.attributes) <= 1
+    }

@@ -1,0 +1,255 @@
+"""The TOML file that names the issuers and clients whom the service trusts."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+
+from contracts.errors import ContractError
+from serving.access.keys import Keys, algorithms_of, require_source
+from serving.access.trust import DEVELOPMENT, SCOPES, Access, Client, Issuer
+from stores.private_files import require_private
+
+# The file, with everything that it may hold:
+#
+# audience = "https://rehabcast.hospital.example"
+# token_key = "token-key.pem"          # where the service issues tokens itself
+# [[client]]
+# id = "ehr"
+# jwks = "ehr.json"                    # or an https address
+# scopes = ["forecast", "cds"]
+# tenant = "north"                     # whose patients; by default its own, "ehr"
+# [[issuer]]
+# name = "https://login.hospital.example"
+# jwks = "https://login.hospital.example/keys"
+# tenant_claim = "hospital"            # or tenant = "..."; by default the issuer's own
+# tenants = ["north", "south"]         # which tenants that claim may name
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""Ids of clients, and tenants."""
+
+LONGEST_ISSUER = 200
+MAX_FILE_BYTES = 1024 * 1024
+
+
+class ClientEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A `[[client]]` as written."""
+
+    id: str
+    jwks: str
+    scopes: list[str]
+    tenant: str | None = None
+
+
+class IssuerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An `[[issuer]]` as written."""
+
+    name: str
+    jwks: str
+    tenant: str | None = None
+    tenant_claim: str | None = None
+    tenants: list[str] = []
+
+
+class AccessFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The file as written."""
+
+    audience: str
+    token_key: str | None = None
+    client: list[ClientEntry] = []
+    issuer: list[IssuerEntry] = []
+
+
+def read_access(path: Path, development_token: str | None = None) -> Access:
+    """Read the trusted issuers and clients.
+
+    Raises
+    ------
+    ContractError
+        The file cannot be read, can be read or changed by others, lacks something, or two of its
+        entries could be taken for each other.
+    """
+    written = read_access_file(path)
+    return Access(
+        audience=written.audience,
+        clients={
+            client.id: Client(
+                keys=Keys(require_source(client.jwks, path.parent)),
+                scopes=frozenset(client.scopes),
+                tenant=client.id if client.tenant is None else client.tenant,
+            )
+            for client in written.client
+        },
+        issuers={issuer.name: _issuer(issuer, path.parent) for issuer in written.issuer},
+        own_key=None if written.token_key is None else _own_key(path.parent / written.token_key),
+        development_token=development_token,
+    )
+
+
+def read_access_file(path: Path) -> AccessFile:
+    """Read the file's entries, and check that they are whole and apart.
+
+    Raises
+    ------
+    ContractError
+        As `read_access`.
+    """
+    require_private(path)
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise ValueError("it is too large")
+        content = tomllib.loads(path.read_text("utf-8"))
+        written = msgspec.convert(content, AccessFile)
+    except (OSError, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) else str(error)
+        raise ContractError(
+            f"{path.name}: cannot be read as an access file ({said})",
+            "write it as docs/operations.md shows, or make one with `rehabcast access init`",
+        ) from None
+    check_access_file(path, written)
+    return written
+
+
+def check_access_file(path: Path, written: AccessFile) -> None:
+    """Check that the entries are whole, and that none can be taken for another.
+
+    Raises
+    ------
+    ContractError
+        Says which is not.
+    """
+    if (fault := next(iter(_faults(written)), None)) is not None:
+        raise ContractError(f"{path.name}: {fault}", "correct the access file")
+
+
+def written_as_toml(access: AccessFile) -> str:
+    """Return a file's text; reading it gives the same entries."""
+    lines = _toml_lines(access, ("audience", "token_key"))
+    for entry in access.client:
+        lines += ["", "[[client]]", *_toml_lines(entry, ("id", "jwks", "scopes", "tenant"))]
+    for issuer in access.issuer:
+        names = ("name", "jwks", "tenant", "tenant_claim", "tenants")
+        lines += ["", "[[issuer]]", *_toml_lines(issuer, names)]
+    return "\n".join([*lines, ""])
+
+
+def _toml_lines(entry: msgspec.Struct, names: tuple[str, ...]) -> list[str]:
+    # A string or list of strings in JSON is one in TOML, where its characters can be printed.
+    values = {name: getattr(entry, name) for name in names}
+    return [
+        f"{name} = {json.dumps(value, ensure_ascii=False)}"
+        for name, value in values.items()
+        if value not in (None, [])
+    ]
+
+
+def _issuer(issuer: IssuerEntry, folder: Path) -> Issuer:
+    keys = Keys(require_source(issuer.jwks, folder))
+    if issuer.tenant_claim is not None:
+        return Issuer(keys=keys, claim=issuer.tenant_claim, tenants=frozenset(issuer.tenants))
+    return Issuer(keys=keys, tenant=issuer.name if issuer.tenant is None else issuer.tenant)
+
+
+def _own_key(path: Path) -> ECKey:
+    require_private(path)
+    try:
+        key = ECKey.import_key(path.read_bytes())
+    except (OSError, ValueError, TypeError, JoseError):
+        raise ContractError(
+            "the token_key cannot be read as an EC key in PEM",
+            "make one with `rehabcast access init`",
+        ) from None
+    if not key.is_private or algorithms_of(key) != ("ES384",):
+        raise ContractError(
+            "the token_key is not a private key on the curve P-384",
+            "make one with `rehabcast access init`",
+        )
+    return key
+
+
+def _faults(written: AccessFile) -> Iterable[str]:
+    if not _is_address(written.audience):
+        yield "audience is not an http or https address without a slash at its end"
+    for client in written.client:
+        yield from _client_faults(client)
+    for issuer in written.issuer:
+        yield from _issuer_faults(issuer)
+    yield from _collisions(written)
+
+
+def _is_address(audience: str) -> bool:
+    try:
+        url = urlsplit(audience)
+    except ValueError:
+        return False
+    plain = not (url.query or url.fragment or url.username or audience.endswith("/"))
+    return url.scheme in {"http", "https"} and bool(url.hostname) and plain and " " not in audience
+
+
+def _client_faults(client: ClientEntry) -> Iterable[str]:
+    if not NAME.fullmatch(client.id):
+        yield f"the client id {client.id!r} is not made of letters, digits, dots, - and _"
+    if unknown := sorted(set(client.scopes) - SCOPES):
+        yield f"unknown scopes {unknown}; use some of {sorted(SCOPES)}"
+    if not client.scopes:
+        yield f"the client {client.id!r} has no scopes"
+    yield from _tenant_faults([client.tenant])
+
+
+def _issuer_faults(issuer: IssuerEntry) -> Iterable[str]:
+    name = issuer.name
+    if not name.strip() or name != name.strip() or not name.isprintable():
+        yield "an issuer's name is blank, or has blanks around it"
+    if len(name) > LONGEST_ISSUER:
+        yield f"an issuer's name is longer than {LONGEST_ISSUER} characters"
+    if issuer.tenant_claim is not None:
+        if issuer.tenant is not None:
+            yield f"the issuer {name!r} has both tenant and tenant_claim"
+        if not issuer.tenant_claim.strip():
+            yield f"the tenant_claim of {name!r} is blank"
+        if not issuer.tenants:
+            yield f"the issuer {name!r} has a tenant_claim, but no list of tenants that it may name"
+    elif issuer.tenants:
+        yield f"the issuer {name!r} has tenants, but no tenant_claim"
+    yield from _tenant_faults([issuer.tenant, *issuer.tenants])
+
+
+def _tenant_faults(tenants: Iterable[str | None]) -> Iterable[str]:
+    for tenant in tenants:
+        if tenant is not None and not NAME.fullmatch(tenant):
+            yield f"the tenant {tenant!r} is not made of letters, digits, dots, - and _"
+        if tenant == DEVELOPMENT:
+            yield f"the tenant {DEVELOPMENT!r} is that of the development token"
+
+
+def _collisions(written: AccessFile) -> Iterable[str]:
+    names = [client.id for client in written.client] + [i.name for i in written.issuer]
+    for name in _repeated(name.casefold() for name in [*names, written.audience, DEVELOPMENT]):
+        yield f"two of the clients, issuers, the audience and 'development' are named {name!r}"
+    for source in _repeated(
+        jwks for jwks in [*(c.jwks for c in written.client), *(i.jwks for i in written.issuer)]
+    ):
+        yield f"two entries have the keys {source!r}, so each could speak as the other"
+    # Without a tenant of its own an entry has one by its name, which nobody else may share.
+    own: Mapping[str, str] = {c.id.casefold(): c.id for c in written.client if c.tenant is None}
+    shared = [c.tenant for c in written.client] + [i.tenant for i in written.issuer]
+    for tenant in [*shared, *(t for issuer in written.issuer for t in issuer.tenants)]:
+        if tenant is not None and tenant.casefold() in own:
+            yield (
+                f"the tenant {tenant!r} is also that of the client {own[tenant.casefold()]!r}: to"
+                " share patients, write the tenant in both"
+            )
+
+
+def _repeated(values: Iterable[Any]) -> list[Any]:
+    return [value for value, count in Counter(values).items() if count > 1]

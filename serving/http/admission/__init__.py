@@ -1,0 +1,1 @@
+"""What happens to a request before anything is computed for it."""

@@ -1,0 +1,1 @@
+"""The server process: one listening socket, its workers, and what a connection may cost."""

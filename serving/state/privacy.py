@@ -1,0 +1,145 @@
+"""What a person and the law may ask of the record: keep it so long, hand it out, erase it.
+
+Each leaves an entry that says what was done, by which rule, and to which entries; nothing of what
+was deleted. Sources: GDPR (EU 2016/679), articles 5(1)(e), 15, 17 and 30.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from serving.state.entries import Event, Kind, append, new_id, ranges_of
+from serving.state.store import NotOnRecord, Store
+from serving.state.tables import consent_table, entry_table, observation_table, subject_table
+from stores.database import reading, write
+
+OPERATOR = ""
+"""Tenant of entries about the record as a whole."""
+
+
+def forget(store: Store, before: datetime, *, actor: str, now: datetime) -> int:
+    """Delete what forecasts older than a time hold; return how many.
+
+    The entry's salt stays: whoever kept a copy of the answer can still prove that it was given.
+    """
+    limit = before.isoformat(timespec="seconds")
+
+    def action(connection: sa.Connection) -> int:
+        old = (
+            entry_table.c.kind == Kind.FORECAST.value,
+            entry_table.c.time < limit,
+            entry_table.c.content.is_not(None),
+        )
+        numbers = list(connection.execute(sa.select(entry_table.c.sequence).where(*old)).scalars())
+        if not numbers:
+            return 0
+        connection.execute(sa.update(entry_table).where(*old).values(content=None))
+        details = {
+            "rule": "answers of forecasts before a time", "before": limit,
+            "entries": ranges_of(numbers), "count": len(numbers),
+        }  # fmt: skip
+        append(connection, [_event(Kind.RETENTION, OPERATOR, actor, now, details)])
+        return len(numbers)
+
+    return write(store.engine, action)
+
+
+def erase(
+    store: Store, tenant: str, subject: str, *, reason: str, actor: str, now: datetime
+) -> int:
+    """Erase a person; return how many entries were about them.
+
+    Their identifier, all contents and the salts are deleted, so that nothing can be guessed from
+    what is left: that there were so many entries, when, by which model.
+
+    Raises
+    ------
+    NotOnRecord
+        The tenant has nothing about such a person.
+    """
+
+    def action(connection: sa.Connection) -> int:
+        theirs = (entry_table.c.tenant == tenant, entry_table.c.subject == subject)
+        numbers = list(
+            connection.execute(sa.select(entry_table.c.sequence).where(*theirs)).scalars()
+        )
+        if not numbers:
+            raise _nothing()
+        connection.execute(
+            sa.update(entry_table).where(*theirs).values(subject=None, content=None, salt=None)
+        )
+        for table in (subject_table, observation_table, consent_table):
+            connection.execute(
+                sa.delete(table).where(table.c.tenant == tenant, table.c.subject == subject)
+            )
+        details = {"entries": ranges_of(numbers), "count": len(numbers), "reason": reason}
+        append(connection, [_event(Kind.ERASURE, tenant, actor, now, details)])
+        return len(numbers)
+
+    erased = write(store.engine, action)
+    _overwrite_old_rows(store.engine)
+    return erased
+
+
+def export(
+    store: Store, tenant: str, subject: str, *, actor: str, now: datetime
+) -> Sequence[dict[str, Any]]:
+    """Return everything on record about a person, oldest first; that it was handed out is recorded.
+
+    Raises
+    ------
+    NotOnRecord
+        The tenant has nothing about such a person.
+    """
+    with reading(store.engine) as connection:
+        rows = connection.execute(
+            sa.select(entry_table)
+            .where(entry_table.c.tenant == tenant, entry_table.c.subject == subject)
+            .order_by(entry_table.c.sequence)
+        ).all()
+    if not rows:
+        raise _nothing()
+    exported = [
+        {
+            "entry": row.sequence,
+            "id": row.id,
+            "time": row.time,
+            "kind": row.kind,
+            "actor": row.actor,
+            "details": json.loads(row.details),
+            "content": None if row.content is None else json.loads(row.content),
+        }
+        for row in rows
+    ]
+    details = {"entries": ranges_of(row.sequence for row in rows), "count": len(rows)}
+    event = _event(Kind.EXPORT, tenant, actor, now, details)
+    write(store.engine, lambda connection: append(connection, [event]))
+    return exported
+
+
+def _event(kind: Kind, tenant: str, actor: str, now: datetime, details: dict[str, Any]) -> Event:
+    return Event(
+        id=new_id(), time=now.isoformat(timespec="seconds"), kind=kind, tenant=tenant,
+        actor=actor, details=details,
+    )  # fmt: skip
+
+
+def _nothing() -> NotOnRecord:
+    return NotOnRecord(
+        "nothing is on record about such a person for this tenant",
+        "check the tenant and the identifier, as the caller sends it",
+    )
+
+
+def _overwrite_old_rows(engine: sa.Engine) -> None:
+    # SQLite overwrites what is deleted (`secure_delete`); PostgreSQL keeps old rows until a vacuum.
+    if engine.dialect.name != "postgresql":
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for table in (entry_table, subject_table, observation_table, consent_table):
+            connection.exec_driver_sql(f"VACUUM FULL {table.name}")

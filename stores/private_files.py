@@ -1,0 +1,117 @@
+"""Files that only their owner may read: keys, access files, databases, reports, patients' data.
+
+`keep_private` makes everything that this process creates 0600 or 0700; `require_private` refuses
+what others can read or change, and says which command mends it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from contracts.errors import ContractError
+
+UMASK = 0o077
+"""Of the new files of this process: no rights for group and others."""
+
+OTHERS_READ_OR_WRITE = 0o077
+OTHERS_WRITE = 0o022
+
+SQLITE_COMPANIONS = ("", "-wal", "-shm", "-journal")
+"""Files that SQLite keeps beside a database, with content of it."""
+
+
+class ReadableByOthers(ContractError):
+    """A file that must be private, or its folder, can be read or changed by other users."""
+
+
+def keep_private() -> None:
+    """Make every file and folder that this process creates from now on its owner's alone."""
+    os.umask(UMASK)
+
+
+def write_private(path: Path, content: bytes | str) -> None:
+    """Write a file in one step, readable and writable by its owner only; its folder is made."""
+    make_private_folder(path.parent)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    data = content.encode() if isinstance(content, str) else content
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder and its parents, those that are new for their owner only."""
+    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    for parent in reversed(missing):
+        parent.mkdir(mode=0o700, exist_ok=True)
+
+
+def require_private(path: Path) -> None:
+    """Refuse a file that others can read or change, or whose folder others can change.
+
+    A file that isn't there is left to whoever opens it.
+
+    Raises
+    ------
+    ReadableByOthers
+        The reason names the file and its mode, the advice the command that mends it.
+    """
+    _require(path, OTHERS_READ_OR_WRITE, "read or changed", "go-rwx")
+    require_own_folder(path)
+
+
+def require_unchanged_by_others(path: Path) -> None:
+    """Refuse a public file that others can change, or whose folder others can change.
+
+    Raises
+    ------
+    ReadableByOthers
+        As `require_private`.
+    """
+    _require(path, OTHERS_WRITE, "changed", "go-w")
+    require_own_folder(path)
+
+
+def require_own_folder(path: Path) -> None:
+    """Refuse a file in a folder in which others could replace it.
+
+    Raises
+    ------
+    ReadableByOthers
+        As `require_private`.
+    """
+    _require(path.absolute().parent, OTHERS_WRITE, "changed", "go-w")
+
+
+def require_private_database(path: Path) -> None:
+    """Refuse an SQLite database of which others can read or change a part.
+
+    Raises
+    ------
+    ReadableByOthers
+        As `require_private`.
+    """
+    for ending in SQLITE_COMPANIONS:
+        require_private(path.with_name(path.name + ending))
+
+
+def _require(path: Path, forbidden: int, what: str, mend: str) -> None:
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return
+    if mode & forbidden:
+        name = path.name or str(path)
+        raise ReadableByOthers(
+            f"{name} can be {what} by other users of this machine (mode {mode:04o})",
+            f"run `chmod {mend} {name}` where it is, and consider what they may have read",
+        )

@@ -1,0 +1,165 @@
+"""Every setting, unset, blank, padded and absurd; and names that are no settings."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from contracts.errors import ContractError
+from rehabcast.settings import PREFIX, Settings, secrets_in_environment
+from stores.secret_url import SecretUrl
+
+DATABASE = (
+    "ledger.db", "mlruns", "oracle://h/d", "sqlite://", "sqlite:///", "sqlite:///:memory:",
+    "sqlite:///x.db?mode=memory", "sqlite:///file:x?uri=true", "postgresql://host", "sqlite:////tmp",
+    "sqlite://host/x.db", "http//x", "mysql://h/d", "postgresql+asyncpg://h/d", "://", "sqlite",
+    "postgresql://h:port/d", "sqlite:///a\nb",
+)  # fmt: skip
+FILE = ("missing/file", "FOLDER", "a\x07b")
+TOKENS = ("two words of a longer token", "ümlaut-in-a-token-of-20", "x" * 20_000, "new\nline" * 4)
+
+# setting: (a good value, what it becomes, absurd ones)
+TABLE: dict[str, tuple[str, Any, tuple[str, ...]]] = {
+    "tracking_uri": (
+        "http://mlflow:5000", SecretUrl("http://mlflow:5000"),
+        (*(u for u in DATABASE if u != "http//x"), "http://", "https://", "ftp://x/y", "http://a b/",
+         "http://h:99999", "http://h:0", "databricks"),
+    ),
+    "home": ("somewhere", Path("somewhere"), ("FILE", "a\nb")),
+    "ledger_url": (
+        "postgresql://u:p@h/d", SecretUrl("postgresql://u:p@h/d"), (*DATABASE, "http://x"),
+    ),
+    "host": (
+        "0.0.0.0", "0.0.0.0",  # noqa: S104
+        ("a host", "http://x", "host:80", "-x", "a..b", "256.1.1.1", "x" * 300, "1.2.3", "a/b"),
+    ),
+    "port": (
+        "8080", 8080,
+        ("0", "70000", "65536", "-1", "3e3", "3000.0", "0x10", "abc", "+80", "1_000", "٣٠٠٠", "080"),
+    ),
+    "model": ("arm", "arm", ("x" * 201, "a\nb")),
+    "actor": ("A. Tester", "A. Tester", ("x" * 201, "a\x00b", "A\u200bB")),
+    "signing_key": ("FILE", None, FILE),
+    "trusted_keys": ("FOLDER", None, ("missing", "FILE")),
+    "store_url": ("sqlite:///x.db", SecretUrl("sqlite:///x.db"), (*DATABASE, "https://x/y")),
+    "access": ("FILE", None, FILE),
+    "development_token": (
+        "abcdefghijklmnopqrst", SecretStr("abcdefghijklmnopqrst"), (*TOKENS, "x", "a" * 19),
+    ),
+    "token": ("abc.def-g_h", SecretStr("abc.def-g_h"), TOKENS),
+    "workers": ("4", 4, ("0", "-1", "1000000", "65", "1.5", "many", "two", "1e1")),
+    "developer": ("A hospital", "A hospital", ("x" * 2_001, "a\nb")),
+    "contact": ("a@b.test", "a@b.test", ("x" * 2_001, "a\x1b[31mb")),
+    "funding": ("none", "none", ("x" * 2_001, "a\rb")),
+}  # fmt: skip
+
+DEFAULTS = {
+    "home": Path("mlruns"), "host": "127.0.0.1", "port": 3000, "workers": 1,
+    "tracking_uri": SecretUrl("sqlite:///mlruns/mlflow.db"),
+    "ledger_url": SecretUrl("sqlite:///mlruns/ledger.db"),
+    "store_url": SecretUrl("sqlite:///mlruns/service.db"),
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a-file").write_text("content")
+    (tmp_path / "a-folder").mkdir()
+
+
+def given(value: str) -> str:
+    return {"FILE": "a-file", "FOLDER": "a-folder"}.get(value, value)
+
+
+def refused(monkeypatch: pytest.MonkeyPatch, field: str, value: str) -> ContractError:
+    """Read the settings with one value, which must be refused without being repeated."""
+    name = PREFIX + field.upper()
+    if "\x00" in value:
+        with pytest.raises(ContractError) as refusal:
+            Settings(**{field: value})
+    else:
+        monkeypatch.setenv(name, value)
+        with pytest.raises(ContractError) as refusal:
+            Settings()
+    assert name in refusal.value.reason
+    if len(value.strip()) > 7:
+        assert value.strip() not in str(refusal.value)
+    assert refusal.value.__suppress_context__
+    return refusal.value
+
+
+def test_the_table_has_every_setting() -> None:
+    assert set(TABLE) == set(Settings.model_fields)
+
+
+@pytest.mark.parametrize("field", TABLE)
+def test_a_setting_unset_or_given(monkeypatch: pytest.MonkeyPatch, field: str) -> None:
+    unset = getattr(Settings(), field)
+    assert unset == DEFAULTS.get(field, unset if field == "actor" else None)
+    value, expected, _ = TABLE[field]
+    monkeypatch.setenv(PREFIX + field.upper(), given(value))
+    assert getattr(Settings(), field) == (Path(given(value)) if expected is None else expected)
+
+
+@pytest.mark.parametrize("field", TABLE)
+def test_a_blank_or_padded_setting_is_refused(monkeypatch: pytest.MonkeyPatch, field: str) -> None:
+    value = given(TABLE[field][0])
+    for blank in ("", " ", "\t", "\n", "\u00a0"):
+        assert "is blank" in refused(monkeypatch, field, blank).reason
+    for padded in (f" {value}", f"{value} ", f"{value}\n", f"\t{value}", f"{value}\u2003"):
+        assert "blanks before or after" in refused(monkeypatch, field, padded).reason
+
+
+@pytest.mark.parametrize("field", TABLE)
+def test_an_absurd_setting_is_refused(monkeypatch: pytest.MonkeyPatch, field: str) -> None:
+    for absurd in TABLE[field][2]:
+        refused(monkeypatch, field, given(absurd))
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("REHABCAST_ACESS", "write REHABCAST_ACCESS"),
+        ("REHABCAST_DEVELOPMENT_TOKENS", "write REHABCAST_DEVELOPMENT_TOKEN"),
+        ("rehabcast_access", "write REHABCAST_ACCESS"),
+        ("REHABCAST_SOMETHING_ELSE", "remove it"),
+        ("REHABCAST_", "remove it"),
+        ("REHABCAST_SERVICE_HOST", "remove it"),
+    ],
+)
+def test_a_variable_that_is_no_setting_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, advice: str
+) -> None:
+    monkeypatch.setenv(name, "CANARY")
+    with pytest.raises(ContractError, match=advice) as refusal:
+        Settings()
+    assert name in str(refusal.value)
+    assert "CANARY" not in str(refusal.value)
+
+
+def test_secrets_are_known_even_where_settings_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REHABCAST_LEDGER_URL", " postgresql://u:p%40ss-word@h.test/d?x=query-1 ")
+    monkeypatch.setenv("REHABCAST_TOKEN", "a bad token")
+    assert {"p@ss-word", "p%40ss-word", "h.test", "a bad token"} <= secrets_in_environment()
+
+
+def test_no_way_to_show_settings_shows_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    for field in ("tracking_uri", "ledger_url", "store_url"):
+        monkeypatch.setenv(
+            PREFIX + field.upper(), f"postgresql://u:CANARY-{field}@CANARYHOST/CANARY"
+        )
+    monkeypatch.setenv("REHABCAST_TOKEN", "CANARY-token")
+    monkeypatch.setenv("REHABCAST_DEVELOPMENT_TOKEN", "CANARY-development-token")
+    settings = Settings()
+    shown = [
+        repr(settings), str(settings), f"{settings}", settings.model_dump_json(),
+        repr(settings.model_dump()), str(settings.model_dump()), repr(settings.store),
+    ]  # fmt: skip
+    assert [text for text in shown if "CANARY" in text] == []

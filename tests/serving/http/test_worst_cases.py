@@ -1,0 +1,165 @@
+"""The dearest bodies that a caller may send: each is answered or refused within a second."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from contracts.vocabulary import Kind, vocabulary
+from serving.http.examples import CONDITION, OBSERVATION, PATIENT, RECORD
+
+MIB = 2**20
+SECONDS = 1.0
+FHIR, HOOKS = "/v1/fhir/forecast", "/cds-services/recovery-forecast"
+DAILY = [code for code, entry in vocabulary().items() if entry.kind is Kind.DAILY]
+MOST = 6_600
+"""Observations of six elements: as many as are read."""
+
+Ask = Callable[..., tuple[httpx.Response, float]]
+
+
+def filled(start: bytes, unit: bytes, end: bytes) -> bytes:
+    """Return a body of 8 MiB, most of it one thing again and again."""
+    return start + unit * ((8 * MIB - len(start) - len(end)) // len(unit)) + end
+
+
+def in_bundle(unit: bytes, end: bytes = b"0") -> bytes:
+    return filled(b'{"resourceType":"Bundle","entry":[', unit, end + b"]}")
+
+
+def text_of(unit: bytes) -> bytes:
+    return filled(b'{"resourceType":"Bundle","x":"', unit, b'"}')
+
+
+def bundle(*resources: Any) -> bytes:
+    entries = [{"resource": resource} for resource in (PATIENT, CONDITION, OBSERVATION, *resources)]
+    return json.dumps({"resourceType": "Bundle", "entry": entries}).encode()
+
+
+def score(n: int, **changes: Any) -> dict[str, Any]:
+    return {**OBSERVATION, "id": f"o{n}", **changes}
+
+
+def daily(days: int) -> list[dict[str, Any]]:
+    return [
+        {"code": code, "day_since_onset": 10 + day, "value": vocabulary()[code].low}
+        for day in range(days)
+        for code in DAILY
+    ]
+
+
+def inline(*observations: Any) -> dict[str, Any]:
+    return {**RECORD, "observations": [*RECORD["observations"], *observations]}
+
+
+def subjects(record: dict[str, Any]) -> bytes:
+    return json.dumps({"requests": [record] * 64}).encode()
+
+
+def period(n: int) -> dict[str, Any]:
+    return {"start": "2026-01-16T00:00:00Z", "end": f"2026-01-17T11:{n % 60:02}:00Z"}
+
+
+BYTES: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "8 MiB of {}": (FHIR, lambda: in_bundle(b"{},")),
+    "8 MiB of {} in another route": (
+        "/v1/forecast", lambda: filled(b'{"subject":"P","bundle":{"a":[', b"{},", b"{}]}}")),
+    "8 MiB of {} that no field takes": (
+        HOOKS, lambda: filled(b'{"hook":"patient-view","x":[', b"{},", b"{}]}")),
+    "8 MiB of [": (FHIR, lambda: b"[" * 8 * MIB),
+    "8 MiB of []": (FHIR, lambda: in_bundle(b"[],")),
+    "8 MiB of 0": (FHIR, lambda: in_bundle(b"0,")),
+    "8 MiB of empty texts": (FHIR, lambda: in_bundle(b'"",')),
+    "as many {} as are decoded": (FHIR, lambda: b'{"entry":[' + b"{}," * 299_000 + b"0]}"),
+    "one long text": (FHIR, lambda: text_of(b"a")),
+    "unicode escapes": (FHIR, lambda: text_of(rb"\u00e9")),
+    "backslashes": (FHIR, lambda: text_of(rb"\\")),
+    "quotation marks": (FHIR, lambda: text_of(rb"\"")),
+    "brackets in a text": (FHIR, lambda: text_of(b"[{")),
+    "one name again and again": (FHIR, lambda: filled(b"{", b'"a":0,', b'"b":0}')),
+    "many names": (
+        FHIR, lambda: b"{" + b",".join(b'"k%d":0' % n for n in range(590_000)) + b"}"),
+    "deep objects": (FHIR, lambda: b'{"a":' * 900 + b"0" + b"}" * 900),
+    "a number too large": (FHIR, lambda: b'{"entry":1e400}'),
+    "a number of many digits": (FHIR, lambda: b'{"entry":1' + b"0" * 4_000 + b"}"),
+    "a number of very many digits": (FHIR, lambda: b'{"entry":1' + b"0" * 8_000_000 + b"}"),
+    "many numbers of many digits": (FHIR, lambda: in_bundle(b"1" * 4_200 + b",")),
+    "a long id": (FHIR, lambda: bundle(score(1, id="a" * 8_000_000))),
+    "a long reference": (
+        FHIR, lambda: bundle(score(1, subject={"reference": "http://" + "A/" * 4_000_000}))),
+    "a long date": (FHIR, lambda: bundle(score(1, effectiveDateTime="2" * 8_000_000))),
+    "a long code": (
+        FHIR, lambda: bundle(score(1, code={"coding": [
+            {"system": "http://loinc.org", "code": "9" * 8_000_000}]}))),
+    "a system made to be searched": (
+        FHIR, lambda: bundle({**CONDITION, "id": "x", "code": {"coding": [
+            {"system": "icd10" * 1_600_000 + "pcs", "code": "I63"}]}})),
+}  # fmt: skip
+
+RECORDS: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "100,000 Observations": (FHIR, lambda: bundle(*[{"resourceType": "Observation"}] * 100_000)),
+    "one Observation again and again": (FHIR, lambda: bundle(*[OBSERVATION] * MOST)),
+    "many versions": (FHIR, lambda: bundle(*(
+        score(1, meta={"versionId": str(n)}) for n in range(5_600)))),
+    "ids with two contents": (FHIR, lambda: bundle(*(
+        score(n // 2, issued=f"2026-01-{1 + n % 2:02}T00:00:00Z", effectiveDateTime="2026-02-02",
+              status=["final", "amended"][n % 2]) for n in range(MOST)))),
+    "dates without a day": (FHIR, lambda: bundle(*(
+        score(n, effectiveDateTime="2026-01") for n in range(MOST)))),
+    "impossible values": (FHIR, lambda: bundle(*(
+        score(n, valueQuantity={"value": 1e9 + n, "code": "{score}"}) for n in range(MOST)))),
+    "different units": (FHIR, lambda: bundle(*(
+        score(n, valueQuantity={"value": 1, "code": f"u{n}"}) for n in range(MOST)))),
+    "many Conditions": (FHIR, lambda: bundle(*(
+        {**CONDITION, "id": f"c{n}"} for n in range(7_900)))),
+    "many people": (FHIR, lambda: bundle(*(
+        {"resourceType": "Patient", "id": f"p{n}"} for n in range(19_000)))),
+    "periods": (FHIR, lambda: bundle(*(
+        score(n, code={"coding": [{"system": "http://loinc.org", "code": "41950-7"}]},
+              valueQuantity={"value": n, "code": "/d"}, effectivePeriod=period(n),
+              effectiveDateTime=None) for n in range(5_600)))),
+    "components": (FHIR, lambda: bundle(score(1, component=[{"code": {"text": "x"}}] * 19_000))),
+    "extensions": (FHIR, lambda: bundle({**PATIENT, "extension": [{"url": "a"}] * 19_000})),
+    "contained": (FHIR, lambda: bundle(score(1, contained=[PATIENT] * 19_000))),
+    "half a year inline": ("/v1/forecast", lambda: json.dumps(inline(*daily(180))).encode()),
+    "19,000 of one day": ("/v1/forecast", lambda: json.dumps(
+        inline(*[daily(1)[0]] * 19_000)).encode()),
+    "19,000 unknown codes": ("/v1/forecast", lambda: json.dumps(
+        inline(*({"code": f"x{n}"} for n in range(19_000)))).encode()),
+    "19,000 impossible values": ("/v1/forecast", lambda: json.dumps(
+        inline(*({**item, "value": -1e9} for item in daily(600)))).encode()),
+    "64 people": ("/v1/forecasts", lambda: subjects(RECORD)),
+    "64 people, each with everything twice": ("/v1/forecasts", lambda: subjects(
+        inline(*daily(18), *daily(18)))),
+    "64 Bundles": ("/v1/forecasts", lambda: subjects(
+        {"subject": "P", "bundle": json.loads(bundle())})),
+    "as many Bundles as are taken": ("/v1/forecasts", lambda: json.dumps({"requests": [
+        {"subject": "P", "bundle": json.loads(bundle())}] * 12}).encode()),
+    "a MiB on record": ("/v1/observations", lambda: json.dumps(
+        {**RECORD, "subject": "P-9", "observations": daily(300)}).encode()[:MIB]),
+}  # fmt: skip
+
+IN_CI = {
+    "8 MiB of {}", "as many {} as are decoded", "many names", "deep objects",
+    "a system made to be searched", "one Observation again and again", "ids with two contents",
+    "64 people, each with everything twice", "a long reference",
+}  # fmt: skip
+
+
+def cases() -> Iterator[Any]:
+    for name, (path, make) in {**BYTES, **RECORDS}.items():
+        marks = () if name in IN_CI else (pytest.mark.soak,)
+        yield pytest.param(path, make, id=name, marks=marks)
+
+
+@pytest.mark.parametrize(("path", "make"), list(cases()))
+def test_the_dearest_bodies_take_no_worker_for_longer_than_a_second(
+    ask: Ask, path: str, make: Callable[[], bytes]
+) -> None:
+    answer, seconds = ask(path, make())
+    assert answer.status_code in {200, 400, 422}, answer.text[:300]
+    assert seconds < SECONDS

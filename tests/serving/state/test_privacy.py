@@ -1,0 +1,117 @@
+"""What is erased is gone, and the record still proves that it was there and was erased."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from contracts.errors import ForecastRefused
+from contracts.observation import Observation
+from serving.schemas import FeedbackRequest
+from serving.state.consent import Consents, set_consent, withdrawn
+from serving.state.forecast_log import ForecastEntry, append
+from serving.state.privacy import erase, export
+from serving.state.store import NotOnRecord, Store
+from serving.state.verification import verify
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+PERSON = "person-canary-4711"
+SCORE = Observation(code="REHABCAST//FUGL_MEYER_UE", day_since_onset=10, value=61.25)
+
+
+@pytest.fixture
+def own_store(tmp_path: Path) -> Iterator[Store]:
+    with closing(Store(f"sqlite:///{tmp_path / 'own.db'}")) as opened:
+        yield opened
+
+
+def fill(store: Store) -> None:
+    store.add("ward", PERSON, 10, [SCORE], actor="dr", now=NOW)
+    store.add("ward", "other", 10, [SCORE], actor="dr", now=NOW)
+    entry = ForecastEntry(
+        id="a" * 32, time=NOW.isoformat(), route="forecast", actor="dr", tenant="ward",
+        subject=PERSON, model_version="arm/1", bundle_digest="b" * 64, input_digest="c" * 64,
+        output='{"median": "output-canary"}',
+    )  # fmt: skip
+    append(store, [entry])
+    feedback = FeedbackRequest(forecast_id="a" * 32, outcome="wrong", reason="reason-canary")
+    store.add_feedback("ward", feedback, actor="dr", now=NOW)
+
+
+def test_an_export_has_all_of_a_person_and_nothing_of_another(own_store: Store) -> None:
+    store = own_store
+    fill(store)
+    exported = export(store, "ward", PERSON, actor="op", now=NOW)
+    assert [entry["kind"] for entry in exported] == ["observations", "forecast", "feedback"]
+    text = json.dumps(exported)
+    assert "output-canary" in text
+    assert "reason-canary" in text
+    assert "61.25" in text
+    assert "other" not in text
+    assert verify(store).entries["export"] == 1
+    with pytest.raises(NotOnRecord):
+        export(store, "clinic", PERSON, actor="op", now=NOW)
+
+
+def test_what_is_erased_is_in_no_byte_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "service.db"
+    with closing(Store(f"sqlite:///{file}")) as store:
+        fill(store)
+        assert PERSON.encode() in file.read_bytes()
+        assert erase(store, "ward", PERSON, reason="asked for it", actor="op", now=NOW) == 3
+    left = file.read_bytes()
+    assert [
+        text for text in (PERSON, "output-canary", "reason-canary") if text.encode() in left
+    ] == []
+    assert b"c" * 64 not in left
+
+
+def test_an_erasure_leaves_a_proof_and_a_record_that_verifies(store: Store) -> None:
+    fill(store)
+    erase(store, "ward", PERSON, reason="asked for it", actor="op", now=NOW)
+    seen = verify(store)
+    assert (seen.findings, seen.entries["erasure"]) == ((), 1)
+    assert store.record("ward", "other") == (10, [SCORE])
+    with pytest.raises(NotOnRecord):
+        store.record("ward", PERSON)
+    with pytest.raises(NotOnRecord):
+        erase(store, "ward", PERSON, reason="asked for it", actor="op", now=NOW)
+    # The same identifier may be enrolled again.
+    assert store.add("ward", PERSON, 12, [SCORE], actor="dr", now=NOW) == 1
+    assert verify(store).findings == ()
+
+
+def test_a_withdrawal_counts_until_consent_is_given_again(own_store: Store) -> None:
+    store = own_store
+    consents = Consents(store.engine, seconds=0.02)
+    consents.require("ward", PERSON)
+    consents.set("ward", PERSON, "withdrawn", actor="dr", now=NOW)
+    with pytest.raises(ForecastRefused, match="withdrawn consent"):
+        consents.require("ward", PERSON)
+    with pytest.raises(ForecastRefused, match="withdrawn consent"):
+        store.add("ward", PERSON, 10, [SCORE], actor="dr", now=NOW)
+    consents.require("clinic", PERSON)
+    assert withdrawn(store.engine, "ward") == [("ward", PERSON)]
+    consents.set("ward", PERSON, "given", actor="dr", now=NOW)
+    consents.require("ward", PERSON)
+    consents.close()
+
+
+def test_withdrawals_that_were_seen_count_while_the_database_is_away(
+    tmp_path: Path,
+) -> None:
+    with closing(Store(f"sqlite:///{tmp_path / 's.db'}")) as store:
+        set_consent(store.engine, "ward", PERSON, "withdrawn", actor="dr", now=NOW)
+        consents = Consents(store.engine, seconds=60)
+        with store.engine.begin() as connection:
+            connection.exec_driver_sql("DROP TABLE service_consent")
+        with pytest.raises(Exception, match="no such table"):
+            consents.refresh()
+        with pytest.raises(ForecastRefused):
+            consents.require("ward", PERSON)
+        consents.close()
