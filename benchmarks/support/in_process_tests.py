@@ -24,7 +24,8 @@ SECOND_DATABASE = "postgresql"
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect what needs a process of its own."""
-    kept, left_out = [], []
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
     for item in items:
         parameters = getattr(item, "callspec", None)
         twice = parameters is not None and SECOND_DATABASE in parameters.params.values()

@@ -23,7 +23,6 @@ from audits.ledger.ledger import Ledger
 from audits.ledger.records import Role
 from audits.ledger.signing import make_key
 from contracts.bundle import MANIFEST_FILE, Manifest
-from contracts.digests import record_digest
 from contracts.observation import Observation
 from contracts.verdict import Outcome, Verdict
 from inference.bundle import verify_bundle
@@ -155,17 +154,16 @@ def filled(new_home: Callable[[str], Home], registry: Path) -> Home:
         ledger.promote(audit, seen_epoch=0, actor="bob", now=now)
     with closing(Store(home.store_url)) as store:
         append(store, [entry(n) for n in range(20)])
-    (home.folder / "spool").mkdir()
-    (home.folder / "spool" / "waiting").write_text("{}")
+    (home.folder / "service-spool").mkdir()
+    (home.folder / "service-spool" / "waiting").write_text("{}")
     return home
 
 
 def entry(number: int) -> ForecastEntry:
-    output = f'{{"answer": {number}}}'
     return ForecastEntry(
-        id=f"{number:032x}", time=datetime.now(UTC).isoformat(timespec="seconds"), kind="forecast",
-        actor="dr", model_version="arm/1", bundle_digest="b" * 64, input_digest="i" * 64,
-        output_digest=record_digest({"output": output}), output=output,
+        id=f"{number:032x}", time=datetime.now(UTC).isoformat(timespec="seconds"), route="forecast",
+        actor="dr", tenant="ward", subject=f"P-{number}", model_version="arm/1",
+        bundle_digest="b" * 64, input_digest="i" * 64, output=f'{{"answer": {number}}}',
     )  # fmt: skip
 
 
@@ -197,8 +195,8 @@ def writing() -> Callable[[Home], AbstractContextManager[None]]:
             lambda _, store, n: append(store, [entry(n)]),
             lambda _, store, n: append(store, [entry(n), entry(n + 500_000)]),
             lambda _, store, n: store.add(
-                f"P-{n}", 10, [Observation(code=score, day_since_onset=9, value=1.0)],
-                datetime.now(UTC),
+                "ward", f"P-{n}", 10, [Observation(code=score, day_since_onset=9, value=1.0)],
+                actor="dr", now=datetime.now(UTC),
             ),
             lambda ledger, _, n: ledger.freeze_policy(
                 "2", f"{n:064x}", actor="ann", now=datetime.now(UTC)

@@ -26,9 +26,9 @@ from rehabcast.backups.manifest import read_manifest
 from rehabcast.main import app
 from rehabcast.settings import Settings
 from rehabcast.signed_artifacts import fetch_bundle, trusted_keys
-from serving.state.forecast_log import verify_chain
 from serving.state.store import Store
-from serving.state.tables import forecast_table
+from serving.state.tables import entry_table
+from serving.state.verification import verify
 from stores.database import connect
 from training.registry.model_versions import find
 
@@ -74,7 +74,7 @@ def test_the_drill_under_load(
         os.umask(old_mask)
     backup = tmp_path / "backup"
     written = forecasts()
-    assert before <= made["forecasts"]["length"] <= written
+    assert before <= made["record"]["length"] <= written
     assert written > before
     assert made["heads_signed"] is True
     # The head that was backed up is one that the ledger had, by its signature and by its chain.
@@ -91,10 +91,10 @@ def test_the_drill_under_load(
     settings = Settings()
     state = ledger_that_reaches(backup / "heads" / "ledger.json")
     assert asdict(state) == made["ledger"]
-    assert forecasts() == made["forecasts"]["length"]
+    assert forecasts() == made["record"]["length"]
     bundle = fetch_bundle(settings, find(settings.store, "arm/1"))
     assert bundle.is_relative_to(settings.home)
-    assert (settings.home / "spool" / "waiting").read_text() == "{}"
+    assert (settings.spool / "waiting").read_text() == "{}"
     assert not [
         path for path in files_in(settings.home) if stat.S_IMODE(path.stat().st_mode) & 0o077
     ]
@@ -122,7 +122,7 @@ def broken(filled: Any, request: pytest.FixtureRequest) -> Any:
     elif request.param == "forecasts":
         with closing(Store(filled.store_url)) as store, store.engine.begin() as connection:
             connection.execute(
-                sa.update(forecast_table).where(forecast_table.c.sequence == 3).values(actor="eve")
+                sa.update(entry_table).where(entry_table.c.sequence == 3).values(actor="eve")
             )
     elif request.param == "bundle":
         for card in filled.folder.rglob("artifacts/**/model-card.md"):
