@@ -25,7 +25,7 @@ def is_shared(settings: Settings) -> bool:
     if "ledger_url" not in settings.model_fields_set:
         return False
     try:
-        url = make_url(settings.ledger_url)
+        url = make_url(settings.ledger_url.get_secret_value())
     except ArgumentError:
         return True
     if url.get_backend_name() != "sqlite" or not url.database:

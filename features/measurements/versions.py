@@ -52,13 +52,13 @@ def newest_versions(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]
     several = named & records[RECORD_ID].where(named).duplicated(keep=False)
     if several.any():
         # The parts of one version in one place leave nothing to decide: most people's facts.
-        version = [RECORD_ID, SUBJECT_LABEL, VERSION, UPDATED, FILE, PLACE]
-        versions = records.loc[several, version].drop_duplicates()[RECORD_ID]
-        several &= records[RECORD_ID].isin(set(versions[versions.duplicated()]))
+        stated = [RECORD_ID, SUBJECT_LABEL, VERSION, UPDATED, FILE, PLACE]
+        ids = records.loc[several, stated].drop_duplicates()[RECORD_ID]
+        several &= records[RECORD_ID].isin(set(ids[ids.duplicated()]))
     problems: list[Problem] = []
     keep = pd.Series(True, index=records.index)
     if several.any():
-        versions = records[several]
+        versions = records.loc[several]
         problems += _of_several_people(versions)
         newest = versions[_newest(versions)]
         open_ids = _undecided(newest)

@@ -27,7 +27,8 @@ def bind(host: str, port: int) -> socket.socket:
         The port is in use, or this user may not use it.
     """
     family, address = address_of(host, port)
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol is named, because asyncio sends small answers without delay on such sockets only.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         # A restart must not wait until the connections of the process before have expired.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

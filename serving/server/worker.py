@@ -50,8 +50,8 @@ class Started:
             await send({"type": message["type"]})
 
         try:
-            told = {**scope, "extensions": {SERVER_EXTENSION: {}}}
-            await self.app(told, receive, without_traceback)
+            with_extension = {**scope, "extensions": {SERVER_EXTENSION: {}}}
+            await self.app(with_extension, receive, without_traceback)
         except Exception as error:
             self.error = error
 

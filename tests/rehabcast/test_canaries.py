@@ -57,15 +57,15 @@ COMMANDS = (
     "search --cohort nowhere --task task.toml --output x.toml",
     "benchmark --cohort nowhere --task task.toml --output board", "evaluate arm/1 --cohort nowhere",
     "audit arm/1", "approve arm/1 --role governance --reason r", "promote arm/1",
-    "revoke arm --reason r", "rollback arm --to-epoch 1 --reason r", "serve",
+    "revoke arm --reason r", "rollback arm --to-epoch 1 --reason r",
     "forecast --subject 1 --cohort nowhere", "ledger status", "ledger verify", "ledger show",
     "ledger head x.json", "ledger mirror", "record verify", "record forget --days 1",
     "access init there", "access list", "access add-client x --scopes cds",
     "access add-issuer x --jwks https://x.test/", "access remove-client x", "access token x",
 )  # fmt: skip
 
-NOT_RUN = {"demo"}
-"""It simulates a cohort before it opens anything, and then runs the commands above."""
+NOT_RUN = {"demo", "serve"}
+"""One simulates a cohort before it opens anything, the other becomes another process."""
 
 DRIVER = """
 import contextlib, io, json, os, sys, time
@@ -145,7 +145,11 @@ def test_no_command_says_a_secret_however_it_fails(tmp_path: Path, chosen: tuple
     assert len(results) == len(states) * len(COMMANDS)
     for state, command, code, said in results:
         assert [s for s in SECRETS if s in said] == [], (state, command)
-        assert code != 0 or command.startswith("access init"), (state, command, said)
+        assert code != 0 or command in {"access init there", "ledger schema"}, (
+            state,
+            command,
+            said,
+        )
         assert "Traceback" not in said, (state, command, said[-1500:])
     assert not (tmp_path / "out").exists()
 

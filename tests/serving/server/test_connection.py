@@ -197,6 +197,21 @@ def statuses_in(answer: bytes) -> int:
     return len(re.findall(rb"HTTP/1\.1 [0-9]{3} ", answer))
 
 
+def test_an_answer_is_sent_without_delay(server: Any, connect: Any) -> None:
+    """Head and body are two writes: the second must not wait for the caller's acknowledgement."""
+    seconds = []
+    connection = connect()
+    for _ in range(20):
+        started = time.monotonic()
+        connection.sendall(head_of(None, 0, "/livez"))
+        answer = b""
+        while not answer.endswith(b"\r\n\r\n\n"):
+            answer += connection.recv(4096)
+        seconds.append(time.monotonic() - started)
+    # A delayed acknowledgement takes 40 ms.
+    assert min(seconds[5:]) < 0.02
+
+
 def test_requests_sent_before_an_answer_are_not_read(server: Any, connect: Any) -> None:
     one = request_of("/v1/forecast", token_of(server), BODY)
     connection = connect()
