@@ -42,9 +42,7 @@ def databases(settings: Settings) -> dict[Part, str]:
     }
 
 
-def heads_of(
-    settings: Settings, urls: Mapping[Part, str]
-) -> tuple[LedgerState, RecordHead | None]:
+def heads_of(settings: Settings, urls: Mapping[Part, str]) -> tuple[LedgerState, RecordHead | None]:
     """Verify both chains, and return their heads; None for a record that is left out.
 
     Raises

@@ -19,13 +19,16 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from audits.judging.policy import load_policy
+from audits.ledger.identity import Identities
 from audits.ledger.ledger import Ledger
+from audits.ledger.people import read_people, read_person_key
 from audits.ledger.records import Role
 from audits.ledger.signing import make_key
 from contracts.bundle import MANIFEST_FILE, Manifest
 from contracts.observation import Observation
 from contracts.verdict import Outcome, Verdict
 from inference.bundle import verify_bundle
+from rehabcast.identity import open_ledger
 from rehabcast.settings import Settings
 from rehabcast.signed_artifacts import sign_bundle
 from serving.state.forecast_log import ForecastEntry, append
@@ -92,6 +95,9 @@ def new_home(
             engine.dispose()
             one = url.set(database=database).render_as_string(hide_password=False)
             home = Home(folder, one, one)
+            people = tmp_path / f"{name}-people"
+            people.mkdir(mode=0o700)
+            monkeypatch.setenv("REHABCAST_PEOPLE", str(people))
         for setting, value in home.settings.items():
             monkeypatch.setenv(setting, value)
         return home
@@ -140,17 +146,30 @@ def filled(new_home: Callable[[str], Home], registry: Path) -> Home:
             )
     engine.dispose()
     now = datetime.now(UTC)
-    with closing(Ledger(home.ledger_url)) as ledger:
-        verdict = Verdict(
-            model_version="arm/1", bundle_digest=verify_bundle(registry / "made"),
-            predictions_digest="p" * 64, policy_digest=load_policy().digest, data_digest="d" * 64,
-            code_digest="c" * 64, simulated=True, outcome=Outcome.PASS, findings=(),
-        )  # fmt: skip
+    folder = Settings().people
+    for person in ("mia", "gus", "bob") if folder is not None else ():
+        make_key(home.folder / "private" / f"{person}.pem", folder / f"{person}.pem")
+
+    def ledger_of(person: str) -> Ledger:
+        if folder is None:
+            return Ledger(home.ledger_url)
+        people = read_people(folder)
+        key = read_person_key(home.folder / "private" / f"{person}.pem", people)
+        return Ledger(home.ledger_url, Identities(people=people, own_key=key))
+
+    verdict = Verdict(
+        model_version="arm/1", bundle_digest=verify_bundle(registry / "made"),
+        predictions_digest="p" * 64, policy_digest=load_policy().digest, data_digest="d" * 64,
+        code_digest="c" * 64, simulated=True, outcome=Outcome.PASS, findings=(),
+    )  # fmt: skip
+    with closing(ledger_of("bob")) as ledger:
         audit = ledger.record_audit(
-            verdict, "e" * 64, actor="ann", now=now, valid_until=now + timedelta(days=9)
+            verdict, "e" * 64, actor="bob", now=now, valid_until=now + timedelta(days=9)
         )
-        for role, person in zip(Role, ("mia", "gus"), strict=True):
+    for role, person in zip(Role, ("mia", "gus"), strict=True):
+        with closing(ledger_of(person)) as ledger:
             ledger.approve(audit, role, person=person, reason="Read and discussed.", now=now)
+    with closing(ledger_of("bob")) as ledger:
         ledger.promote(audit, seen_epoch=0, actor="bob", now=now)
     with closing(Store(home.store_url)) as store:
         append(store, [entry(n) for n in range(20)])
@@ -179,7 +198,7 @@ def writing() -> Callable[[Home], AbstractContextManager[None]]:
         def until_stopped(write: Callable[[Ledger, Store, int], object], start: int) -> None:
             try:
                 with (
-                    closing(Ledger(home.ledger_url)) as ledger,
+                    closing(open_ledger(Settings())) as ledger,
                     closing(Store(home.store_url)) as store,
                 ):
                     for number in itertools.count(start):
