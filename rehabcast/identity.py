@@ -73,8 +73,13 @@ def identities_of(settings: Settings) -> Identities:
     return Identities(people=people, own_key=read_person_key(settings.person_key, people))
 
 
-def open_ledger(settings: Settings) -> Ledger:
+def open_ledger(settings: Settings, copy: str | None = None) -> Ledger:
     """Open the ledger.
+
+    Parameters
+    ----------
+    copy
+        URL of a copy of it, as a backup tries one.
 
     Raises
     ------
@@ -83,7 +88,7 @@ def open_ledger(settings: Settings) -> Ledger:
     EvidenceMissing, ContractError
         As `identities_of`.
     """
-    return Ledger(settings.ledger_url, identities_of(settings))
+    return Ledger(settings.ledger_url if copy is None else copy, identities_of(settings))
 
 
 def actor_of(settings: Settings, ledger: Ledger) -> str:

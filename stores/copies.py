@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 
 from contracts.errors import ContractError, IntegrityError, ServiceUnavailable
-from stores.database import BUSY_SECONDS
+from stores.database import BUSY_SECONDS, cause_of
 from stores.postgresql import SERVICE, administer, run, server
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
@@ -115,7 +115,7 @@ def require_empty(url: str) -> None:
         if any(inspector.get_table_names(schema) for schema in inspector.get_schema_names()
                if schema != "information_schema"):  # fmt: skip
             raise ContractError(
-                f"the database {parsed.set(query={})} is not empty",
+                "the database is not empty",
                 "create a new one, and set its URL",
             )
 
@@ -211,7 +211,8 @@ def _copy_sqlite(file: Path, copy: Path) -> None:
             found = target.execute("PRAGMA integrity_check").fetchone()[0]
     except sqlite3.Error as error:
         raise ServiceUnavailable(
-            f"{file.name} cannot be copied ({error})", "check the file and its permissions"
+            f"{file.name} cannot be copied ({cause_of(error)})",
+            "check the file and its permissions",
         ) from error
     if found != "ok":
         raise IntegrityError(

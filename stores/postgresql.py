@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
 from contracts.errors import ServiceUnavailable
-from stores.database import connect
+from stores.database import cause_of, connect
 
 SERVICE = "rehabcast"
 """Name of the section that PostgreSQL's programs read their connection from."""
@@ -38,7 +38,7 @@ def server(url: URL) -> Iterator[sa.Engine]:
         yield engine
     except sa.exc.DBAPIError as error:
         raise ServiceUnavailable(
-            f"the database {url.set(query={})} cannot be used ({_first_line(error.orig)})",
+            f"the database cannot be used ({cause_of(error)})",
             "check that its server runs, and what its role may do",
         ) from error
     finally:
@@ -59,7 +59,7 @@ def administer(engine: sa.Engine, statement: str) -> None:
         except sa.exc.ProgrammingError as error:
             raise ServiceUnavailable(
                 "the copy cannot be tried, because the role may not create a database"
-                f" ({_first_line(error.orig)})",
+                f" ({cause_of(error)})",
                 "back up as a role with CREATEDB: a copy that was never restored proves nothing",
             ) from error
 
@@ -88,7 +88,7 @@ def run(program: str, arguments: Sequence[str], url: URL) -> None:
         )
     if done.returncode != 0:
         raise ServiceUnavailable(
-            f"{program} failed ({_first_line(done.stderr)})",
+            f"{program} failed ({cause_of(RuntimeError(done.stderr))})",
             "check that the server runs, and what its role may do",
         )
 
@@ -123,7 +123,3 @@ def _connection(url: URL, folder: Path) -> Mapping[str, str]:
     file.write_text("\n".join(lines) + "\n", "utf-8")
     given = {} if password is None else {"PGPASSWORD": password}
     return {"PGSERVICEFILE": str(file), "PGSERVICE": SERVICE, **given}
-
-
-def _first_line(message: object) -> str:
-    return next(iter(str(message).strip().splitlines()), "no reason given")

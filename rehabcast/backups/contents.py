@@ -9,17 +9,15 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from audits.ledger.ledger import Ledger
 from audits.ledger.records import LedgerState
 from audits.ledger.storage import champion_table
 from contracts.bundle import MANIFEST_FILE
 from contracts.errors import IntegrityError
 from inference.bundle import verify_bundle
-from rehabcast.backups.manifest import ForecastHead
+from rehabcast.identity import open_ledger
 from rehabcast.settings import Settings
-from serving.state.forecast_log import verify_chain
 from serving.state.store import Store
-from serving.state.tables import forecast_table
+from serving.state.verification import RecordHead, require_whole, verify
 from stores.database import reading
 
 
@@ -38,35 +36,33 @@ OPTIONAL = (Part.STORE, Part.REGISTRY)
 def databases(settings: Settings) -> dict[Part, str]:
     """Return the URL of each part."""
     return {
-        Part.STORE: settings.store_url,
-        Part.LEDGER: settings.ledger_url,
-        Part.REGISTRY: settings.tracking_uri,
+        Part.STORE: settings.store_url.get_secret_value(),
+        Part.LEDGER: settings.ledger_url.get_secret_value(),
+        Part.REGISTRY: settings.tracking_uri.get_secret_value(),
     }
 
 
-def heads_of(urls: Mapping[Part, str]) -> tuple[LedgerState, ForecastHead | None]:
-    """Verify both chains, and return their heads; None for a forecast log that is not there.
+def heads_of(settings: Settings, urls: Mapping[Part, str]) -> tuple[LedgerState, RecordHead | None]:
+    """Verify both chains, and return their heads; None for a record that is left out.
 
     Raises
     ------
     IntegrityError
         One of them is broken.
     """
-    with closing(Ledger(urls[Part.LEDGER])) as ledger:
+    with closing(open_ledger(settings, urls[Part.LEDGER])) as ledger:
         state = ledger.verify()
     if Part.STORE not in urls:
         return state, None
     with closing(Store(urls[Part.STORE])) as store:
-        length = verify_chain(store)
-        with reading(store.engine) as connection:
-            last = sa.select(forecast_table.c.hash).order_by(forecast_table.c.sequence.desc())
-            head = connection.execute(last.limit(1)).scalar_one_or_none()
-    return state, ForecastHead(length=length, head=head or "")
+        seen = verify(store)
+    require_whole(seen)
+    return state, seen.head
 
 
-def require_bundles(ledger_url: str, artifacts: Path) -> None:
+def require_bundles(settings: Settings, ledger_url: str, artifacts: Path) -> None:
     """Make sure that each champion's bundle is among the artifacts, byte by byte."""
-    with closing(Ledger(ledger_url)) as ledger:
+    with closing(open_ledger(settings, ledger_url)) as ledger:
         with reading(ledger.engine) as connection:
             models = list(connection.execute(sa.select(champion_table.c.model)).scalars())
         champions = [ledger.champion(model) for model in models]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Collection, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,13 +23,13 @@ from contracts.errors import ContractError, EvidenceMissing
 from rehabcast.backups.contents import Part, databases, heads_of, require_bundles
 from rehabcast.backups.manifest import (
     ARTIFACTS,
-    FORECAST_HEAD,
     KEYS,
     LEDGER_HEAD,
     MANIFEST,
+    PEOPLE,
     PRIVATE_KEY,
+    RECORD_HEAD,
     SPOOL,
-    ForecastHead,
     Manifest,
     copy_file,
     copy_folder,
@@ -37,6 +37,7 @@ from rehabcast.backups.manifest import (
 )
 from rehabcast.settings import Settings
 from rehabcast.signed_artifacts import LOCAL_KEY, trusted_keys
+from serving.state.verification import RecordHead
 from stores.copies import copy_database, is_copyable, place_of, scratch_database
 
 
@@ -79,8 +80,7 @@ def _fill(
     settings: Settings, folder: Path, urls: Mapping[Part, str], *, with_signing_key: bool
 ) -> Manifest:
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
-    if (spool := settings.home / SPOOL).is_dir():
-        copy_folder(spool, folder / SPOOL)
+    _copy_spool(settings.spool, folder / SPOOL)
     names: dict[str, str] = {}
     copies: dict[str, str] = {}
     for part, url in urls.items():
@@ -90,25 +90,24 @@ def _fill(
         copy_folder(settings.store.artifacts, folder / ARTIFACTS)
     for public in trusted_keys(settings):
         copy_file(public, folder / KEYS / public.name)
+    if settings.people is not None:
+        copy_folder(settings.people, folder / PEOPLE)
     key = _own_key(settings)
     if with_signing_key:
         if key is None:
             raise EvidenceMissing("there is no private signing key", "leave --signing-key out")
         copy_file(key, folder / PRIVATE_KEY)
-    ledger, forecasts = _tried(folder, names, urls)
-    heads: dict[str, LedgerState | ForecastHead | None] = {
-        LEDGER_HEAD: ledger,
-        FORECAST_HEAD: forecasts,
-    }
-    for path, head in heads.items():
-        if head is not None:
-            _write_head(folder / path, head, key)
+    ledger, record = _tried(settings, folder, names, urls)
+    # As `rehabcast ledger head` and `rehabcast record head` write them.
+    _write_head(folder / LEDGER_HEAD, asdict(ledger), key)
+    if record is not None:
+        _write_head(folder / RECORD_HEAD, {"record": asdict(record)}, key)
     manifest = Manifest(
         made_at=made_at,
         artifacts_at=str(settings.store.artifacts.resolve()),
         databases=names,
         ledger=ledger,
-        forecasts=forecasts,
+        record=record,
         heads_signed=key is not None,
         has_signing_key=with_signing_key,
         files={str(file.relative_to(folder)): file_digest(file) for file in files_of(folder)},
@@ -120,18 +119,27 @@ def _fill(
 
 
 def _tried(
-    folder: Path, names: Mapping[str, str], urls: Mapping[Part, str]
-) -> tuple[LedgerState, ForecastHead | None]:
+    settings: Settings, folder: Path, names: Mapping[str, str], urls: Mapping[Part, str]
+) -> tuple[LedgerState, RecordHead | None]:
     """Restore the copies on trial; return the heads that were found there."""
     with TemporaryDirectory(dir=folder) as scratch, ExitStack() as trials:
         by_file = {
             file: trials.enter_context(scratch_database(folder / file, url, Path(scratch)))
             for file, url in {names[part]: url for part, url in urls.items()}.items()
         }
-        heads = heads_of({part: by_file[names[part]] for part in urls})
+        heads = heads_of(settings, {part: by_file[names[part]] for part in urls})
         if Part.REGISTRY in urls:
-            require_bundles(by_file[names[Part.LEDGER]], folder / ARTIFACTS)
+            require_bundles(settings, by_file[names[Part.LEDGER]], folder / ARTIFACTS)
     return heads
+
+
+def _copy_spool(source: Path, target: Path) -> None:
+    """Copy the forecasts that wait; one that is stored meanwhile is in the store, copied after."""
+    if not source.is_dir():
+        return
+    for path in sorted(source.iterdir()):
+        with suppress(FileNotFoundError):
+            copy_file(path, target / path.name)
 
 
 def _own_key(settings: Settings) -> Path | None:
@@ -140,8 +148,8 @@ def _own_key(settings: Settings) -> Path | None:
     return key if key.is_file() else None
 
 
-def _write_head(path: Path, head: LedgerState | ForecastHead, key: Path | None) -> None:
+def _write_head(path: Path, head: Mapping[str, object], key: Path | None) -> None:
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(asdict(head)), "utf-8")
+    path.write_text(json.dumps(head), "utf-8")
     if key is not None:
         sign(path, path.with_name(path.name + SIGNATURE), key)

@@ -12,24 +12,12 @@ from typing import Any
 from audits.ledger.records import LedgerState
 from contracts.digests import file_digest
 from contracts.errors import EvidenceMissing, IntegrityError
+from serving.state.verification import RecordHead
 
 MANIFEST = "manifest.json"
-ARTIFACTS, KEYS, PRIVATE_KEY, HEADS, SPOOL = (
-    "artifacts",
-    "keys",
-    "signing-key.pem",
-    "heads",
-    "spool",
-)
-LEDGER_HEAD, FORECAST_HEAD = f"{HEADS}/ledger.json", f"{HEADS}/forecast-log.json"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForecastHead:
-    """Length of the forecast log, and the hash of its last entry."""
-
-    length: int
-    head: str
+ARTIFACTS, KEYS, PEOPLE, HEADS, SPOOL = "artifacts", "keys", "people", "heads", "spool"
+PRIVATE_KEY = "signing-key.pem"
+LEDGER_HEAD, RECORD_HEAD = f"{HEADS}/ledger.json", f"{HEADS}/record.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +32,7 @@ class Manifest:
         Absolute folder that the registry names its artifacts by.
     databases
         File of each part's copy; two parts in one database have one.
-    ledger, forecasts
+    ledger, record
         Heads of the chains, as the trial restore found them.
     heads_signed, has_signing_key
         Whether there was a key to sign the heads with, and whether the private key is here as well.
@@ -56,7 +44,7 @@ class Manifest:
     artifacts_at: str
     databases: Mapping[str, str]
     ledger: LedgerState
-    forecasts: ForecastHead | None
+    record: RecordHead | None
     heads_signed: bool
     has_signing_key: bool
     files: Mapping[str, str]
@@ -74,10 +62,10 @@ def read_manifest(folder: Path) -> Manifest:
     """
     try:
         content: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
-        forecasts = content.pop("forecasts")
+        record = content.pop("record")
         manifest = Manifest(
             **{**content, "ledger": LedgerState(**content["ledger"])},
-            forecasts=None if forecasts is None else ForecastHead(**forecasts),
+            record=None if record is None else RecordHead(**record),
         )
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise EvidenceMissing(

@@ -12,6 +12,7 @@ from rehabcast.backups.contents import Part, databases, heads_of
 from rehabcast.backups.manifest import (
     ARTIFACTS,
     KEYS,
+    PEOPLE,
     PRIVATE_KEY,
     SPOOL,
     Manifest,
@@ -51,7 +52,8 @@ def restore_backup(settings: Settings, folder: Path) -> Manifest:
     targets = {
         ARTIFACTS: settings.store.artifacts,
         KEYS: settings.trusted_keys or settings.home / "keys" / "trusted",
-        SPOOL: settings.home / SPOOL,
+        SPOOL: settings.spool,
+        PEOPLE: settings.people or settings.home / PEOPLE,
     }
     for target in targets.values():
         if target.is_dir() and any(target.iterdir()):
@@ -67,8 +69,8 @@ def restore_backup(settings: Settings, folder: Path) -> Manifest:
         copy_file(folder / PRIVATE_KEY, settings.home / "keys" / LOCAL_KEY)
     if Part.REGISTRY in urls:
         _move_artifacts(urls[Part.REGISTRY], manifest.artifacts_at, settings.store.artifacts)
-    found = heads_of(urls)
-    if found != (manifest.ledger, manifest.forecasts):
+    found = heads_of(settings, urls)
+    if found != (manifest.ledger, manifest.record):
         raise IntegrityError(
             "what was restored is not what was backed up", "use another backup, and find out why"
         )

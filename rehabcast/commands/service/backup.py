@@ -11,10 +11,11 @@ import typer
 from audits.ledger.records import LedgerState
 from rehabcast.backups.contents import OPTIONAL, Part
 from rehabcast.backups.making import make_backup
-from rehabcast.backups.manifest import ForecastHead, Manifest
+from rehabcast.backups.manifest import Manifest
 from rehabcast.backups.restoring import restore_backup
 from rehabcast.output import AsJson, emit, stderr_console
 from rehabcast.settings import Settings
+from serving.state.verification import RecordHead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +26,8 @@ class BackedUp:
     ----------
     made_at
         UTC, ISO 8601.
-    ledger, forecasts
-        Heads of the ledger and of the forecast log, verified; None for a log left out.
+    ledger, record
+        Heads of the ledger and of the service's record, verified; None for a record left out.
     files
         How many files the backup has.
     heads_signed, has_signing_key
@@ -35,7 +36,7 @@ class BackedUp:
 
     made_at: str
     ledger: LedgerState
-    forecasts: ForecastHead | None
+    record: RecordHead | None
     files: int
     heads_signed: bool
     has_signing_key: bool
@@ -91,7 +92,7 @@ def _result(manifest: Manifest) -> BackedUp:
     return BackedUp(
         made_at=manifest.made_at,
         ledger=manifest.ledger,
-        forecasts=manifest.forecasts,
+        record=manifest.record,
         files=len(manifest.files),
         heads_signed=manifest.heads_signed,
         has_signing_key=manifest.has_signing_key,
@@ -99,8 +100,8 @@ def _result(manifest: Manifest) -> BackedUp:
 
 
 def _summary(manifest: Manifest) -> str:
-    forecasts = "" if manifest.forecasts is None else f", {manifest.forecasts.length} forecasts"
+    record = "" if manifest.record is None else f", {manifest.record.length} of the record"
     return (
-        f"Backup of {manifest.made_at}: {manifest.ledger.length} entries of the ledger{forecasts},"
+        f"Backup of {manifest.made_at}: {manifest.ledger.length} entries of the ledger{record},"
         f" {len(manifest.files)} files."
     )

@@ -19,14 +19,16 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from audits.judging.policy import load_policy
+from audits.ledger.identity import Identities
 from audits.ledger.ledger import Ledger
+from audits.ledger.people import read_people, read_person_key
 from audits.ledger.records import Role
 from audits.ledger.signing import make_key
 from contracts.bundle import MANIFEST_FILE, Manifest
-from contracts.digests import record_digest
 from contracts.observation import Observation
 from contracts.verdict import Outcome, Verdict
 from inference.bundle import verify_bundle
+from rehabcast.identity import open_ledger
 from rehabcast.settings import Settings
 from rehabcast.signed_artifacts import sign_bundle
 from serving.state.forecast_log import ForecastEntry, append
@@ -93,6 +95,9 @@ def new_home(
             engine.dispose()
             one = url.set(database=database).render_as_string(hide_password=False)
             home = Home(folder, one, one)
+            people = tmp_path / f"{name}-people"
+            people.mkdir(mode=0o700)
+            monkeypatch.setenv("REHABCAST_PEOPLE", str(people))
         for setting, value in home.settings.items():
             monkeypatch.setenv(setting, value)
         return home
@@ -141,31 +146,43 @@ def filled(new_home: Callable[[str], Home], registry: Path) -> Home:
             )
     engine.dispose()
     now = datetime.now(UTC)
-    with closing(Ledger(home.ledger_url)) as ledger:
-        verdict = Verdict(
-            model_version="arm/1", bundle_digest=verify_bundle(registry / "made"),
-            predictions_digest="p" * 64, policy_digest=load_policy().digest, data_digest="d" * 64,
-            code_digest="c" * 64, simulated=True, outcome=Outcome.PASS, findings=(),
-        )  # fmt: skip
+    folder = Settings().people
+    for person in ("mia", "gus", "bob") if folder is not None else ():
+        make_key(home.folder / "private" / f"{person}.pem", folder / f"{person}.pem")
+
+    def ledger_of(person: str) -> Ledger:
+        if folder is None:
+            return Ledger(home.ledger_url)
+        people = read_people(folder)
+        key = read_person_key(home.folder / "private" / f"{person}.pem", people)
+        return Ledger(home.ledger_url, Identities(people=people, own_key=key))
+
+    verdict = Verdict(
+        model_version="arm/1", bundle_digest=verify_bundle(registry / "made"),
+        predictions_digest="p" * 64, policy_digest=load_policy().digest, data_digest="d" * 64,
+        code_digest="c" * 64, simulated=True, outcome=Outcome.PASS, findings=(),
+    )  # fmt: skip
+    with closing(ledger_of("bob")) as ledger:
         audit = ledger.record_audit(
-            verdict, "e" * 64, actor="ann", now=now, valid_until=now + timedelta(days=9)
+            verdict, "e" * 64, actor="bob", now=now, valid_until=now + timedelta(days=9)
         )
-        for role, person in zip(Role, ("mia", "gus"), strict=True):
+    for role, person in zip(Role, ("mia", "gus"), strict=True):
+        with closing(ledger_of(person)) as ledger:
             ledger.approve(audit, role, person=person, reason="Read and discussed.", now=now)
+    with closing(ledger_of("bob")) as ledger:
         ledger.promote(audit, seen_epoch=0, actor="bob", now=now)
     with closing(Store(home.store_url)) as store:
         append(store, [entry(n) for n in range(20)])
-    (home.folder / "spool").mkdir()
-    (home.folder / "spool" / "waiting").write_text("{}")
+    (home.folder / "service-spool").mkdir()
+    (home.folder / "service-spool" / "waiting").write_text("{}")
     return home
 
 
 def entry(number: int) -> ForecastEntry:
-    output = f'{{"answer": {number}}}'
     return ForecastEntry(
-        id=f"{number:032x}", time=datetime.now(UTC).isoformat(timespec="seconds"), kind="forecast",
-        actor="dr", model_version="arm/1", bundle_digest="b" * 64, input_digest="i" * 64,
-        output_digest=record_digest({"output": output}), output=output,
+        id=f"{number:032x}", time=datetime.now(UTC).isoformat(timespec="seconds"), route="forecast",
+        actor="dr", tenant="ward", subject=f"P-{number}", model_version="arm/1",
+        bundle_digest="b" * 64, input_digest="i" * 64, output=f'{{"answer": {number}}}',
     )  # fmt: skip
 
 
@@ -181,7 +198,7 @@ def writing() -> Callable[[Home], AbstractContextManager[None]]:
         def until_stopped(write: Callable[[Ledger, Store, int], object], start: int) -> None:
             try:
                 with (
-                    closing(Ledger(home.ledger_url)) as ledger,
+                    closing(open_ledger(Settings())) as ledger,
                     closing(Store(home.store_url)) as store,
                 ):
                     for number in itertools.count(start):
@@ -197,8 +214,8 @@ def writing() -> Callable[[Home], AbstractContextManager[None]]:
             lambda _, store, n: append(store, [entry(n)]),
             lambda _, store, n: append(store, [entry(n), entry(n + 500_000)]),
             lambda _, store, n: store.add(
-                f"P-{n}", 10, [Observation(code=score, day_since_onset=9, value=1.0)],
-                datetime.now(UTC),
+                "ward", f"P-{n}", 10, [Observation(code=score, day_since_onset=9, value=1.0)],
+                actor="dr", now=datetime.now(UTC),
             ),
             lambda ledger, _, n: ledger.freeze_policy(
                 "2", f"{n:064x}", actor="ann", now=datetime.now(UTC)

@@ -23,12 +23,13 @@ from contracts.errors import ContractError, IntegrityError, RehabcastError
 from rehabcast.backups.contents import Part
 from rehabcast.backups.making import make_backup
 from rehabcast.backups.manifest import read_manifest
+from rehabcast.identity import open_ledger
 from rehabcast.main import app
 from rehabcast.settings import Settings
 from rehabcast.signed_artifacts import fetch_bundle, trusted_keys
-from serving.state.forecast_log import verify_chain
 from serving.state.store import Store
-from serving.state.tables import forecast_table
+from serving.state.tables import entry_table
+from serving.state.verification import verify as verify_record
 from stores.database import connect
 from training.registry.model_versions import find
 
@@ -44,16 +45,22 @@ def command(*words: str) -> Any:
     return json.loads(done.stdout)
 
 
-def forecasts() -> int:
-    """Verify the forecast log that the settings name, as `rehabcast record verify`."""
+def recorded() -> int:
+    """Verify the record that the settings name, as `rehabcast record verify`."""
     with closing(Store(Settings().store_url)) as store:
-        return verify_chain(store)
+        return record_length(store)
+
+
+def record_length(store: Store) -> int:
+    seen = verify_record(store)
+    assert seen.findings == ()
+    return seen.head.length
 
 
 def ledger_that_reaches(head: Path) -> LedgerState:
     """Verify the ledger that the settings name, as `rehabcast ledger verify --head`."""
     verify(head, head.with_name(head.name + ".sig"), trusted_keys(Settings()))
-    with closing(Ledger(Settings().ledger_url)) as ledger:
+    with closing(open_ledger(Settings())) as ledger:
         return ledger.verify(LedgerState(**json.loads(head.read_text())))
 
 
@@ -65,7 +72,7 @@ def files_in(folder: Path) -> list[Path]:
 def test_the_drill_under_load(
     filled: Any, new_home: Callable[[str], Any], writing: Any, tmp_path: Path
 ) -> None:
-    before = forecasts()
+    before = recorded()
     old_mask = os.umask(0)
     try:
         with writing(filled):
@@ -73,15 +80,17 @@ def test_the_drill_under_load(
     finally:
         os.umask(old_mask)
     backup = tmp_path / "backup"
-    written = forecasts()
-    assert before <= made["forecasts"]["length"] <= written
+    written = recorded()
+    assert before <= made["record"]["length"] <= written
     assert written > before
     assert made["heads_signed"] is True
     # The head that was backed up is one that the ledger had, by its signature and by its chain.
     assert ledger_that_reaches(backup / "heads" / "ledger.json").length >= made["ledger"]["length"]
     assert not [path for path in backup.rglob("*") if stat.S_IMODE(path.stat().st_mode) & 0o077]
     key = (filled.folder / "keys" / "local.pem").read_bytes()
-    assert not [path for path in files_in(backup) if key in path.read_bytes()]
+    secret = [key, *(f.read_bytes() for f in (filled.folder / "private").glob("*.pem"))]
+    kept = [path.read_bytes() for path in files_in(backup)]
+    assert not [private for private in secret for content in kept if private in content]
     assert list(tmp_path.glob(".*")) == []
 
     shutil.move(filled.folder, tmp_path / "lost")
@@ -91,10 +100,10 @@ def test_the_drill_under_load(
     settings = Settings()
     state = ledger_that_reaches(backup / "heads" / "ledger.json")
     assert asdict(state) == made["ledger"]
-    assert forecasts() == made["forecasts"]["length"]
+    assert recorded() == made["record"]["length"]
     bundle = fetch_bundle(settings, find(settings.store, "arm/1"))
     assert bundle.is_relative_to(settings.home)
-    assert (settings.home / "spool" / "waiting").read_text() == "{}"
+    assert (settings.spool / "waiting").read_text() == "{}"
     assert not [
         path for path in files_in(settings.home) if stat.S_IMODE(path.stat().st_mode) & 0o077
     ]
@@ -119,10 +128,10 @@ def broken(filled: Any, request: pytest.FixtureRequest) -> Any:
         with engine.begin() as connection:
             connection.execute(sa.text("UPDATE champion SET epoch = 7"))
         engine.dispose()
-    elif request.param == "forecasts":
+    elif request.param == "record":
         with closing(Store(filled.store_url)) as store, store.engine.begin() as connection:
             connection.execute(
-                sa.update(forecast_table).where(forecast_table.c.sequence == 3).values(actor="eve")
+                sa.update(entry_table).where(entry_table.c.sequence == 3).values(actor="eve")
             )
     elif request.param == "bundle":
         for card in filled.folder.rglob("artifacts/**/model-card.md"):
@@ -135,7 +144,7 @@ def broken(filled: Any, request: pytest.FixtureRequest) -> Any:
 @pytest.mark.parametrize(
     ("broken", "why"),
     [
-        ("ledger", "the champion of 'arm'"), ("forecasts", "entry 3"),
+        ("ledger", "the champion of 'arm'"), ("record", "entry 3"),
         ("bundle", "the bundle of arm/1 is not among the artifacts"), ("link", "is a link"),
     ],
     indirect=["broken"],
@@ -180,7 +189,7 @@ def test_who_governs_without_patients_backs_up_without_the_store(
     monkeypatch.setenv("REHABCAST_TRACKING_URI", "http://mlflow:5000")
     left_out = (Part.STORE, Part.REGISTRY)
     made = make_backup(Settings(), tmp_path / "backup", without=left_out, with_signing_key=False)
-    assert made.forecasts is None
+    assert made.record is None
     assert read_manifest(tmp_path / "backup") == made
     with closing(Ledger(filled.ledger_url)) as ledger:
         assert ledger.verify() == made.ledger
@@ -188,7 +197,7 @@ def test_who_governs_without_patients_backs_up_without_the_store(
 
 def test_the_live_databases_are_only_read(filled: Any, tmp_path: Path) -> None:
     with closing(Store(filled.store_url)) as store:
-        before = verify_chain(store)
+        before = record_length(store)
     make_backup(Settings(), tmp_path / "backup", without=(), with_signing_key=False)
     with closing(Store(filled.store_url)) as store:
-        assert verify_chain(store) == before
+        assert record_length(store) == before

@@ -61,7 +61,7 @@ def test_a_head_that_was_edited_in_the_manifest_is_found(
         restore_backup(Settings(), backup)
 
 
-@pytest.mark.parametrize("there", ["artifacts/x", "keys/trusted/x.pem", "spool/x"])
+@pytest.mark.parametrize("there", ["artifacts/x", "keys/trusted/x.pem", "service-spool/x"])
 def test_a_home_with_anything_in_it_is_left_as_it_was(
     backup: Path, new_home: Callable[[str], Any], there: str
 ) -> None:
