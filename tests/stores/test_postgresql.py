@@ -69,7 +69,9 @@ def test_a_missing_program_is_a_plain_error(
 
 
 def test_a_failing_program_says_why_without_host_or_user(programs: Path) -> None:
-    (programs / "pg_dump").write_text("#!/bin/sh\necho \'connection to server at \"secret.example\" failed: Connection refused\' >&2\nexit 1\n")
+    (programs / "pg_dump").write_text(
+        "#!/bin/sh\necho 'connection to server at \"secret.example\" failed: Connection refused' >&2\nexit 1\n"
+    )
     with pytest.raises(ServiceUnavailable, match="server does not answer") as refusal:
         postgresql.run("pg_dump", [], make_url("postgresql://ann@secret.example/data"))
     assert "secret.example" not in str(refusal.value)
