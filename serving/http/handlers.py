@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from contracts.errors import ForecastRefused
+from contracts.errors import ForecastRefused, ServiceUnavailable
 from serving.access.authentication import Caller
 from serving.access.grants import grant, token_form
 from serving.faults import Fault
@@ -179,6 +179,10 @@ def _store_feedback(call: Call, request: FeedbackRequest) -> None:
             )
             return
         except NotOnRecord:
+            if seconds is None and not runtime.forecast_log.settle(0):
+                raise ServiceUnavailable(
+                    "the forecast may not be on record yet", "send the feedback again later"
+                ) from None
             if seconds is None:
                 raise
             # The forecast may have been given a moment ago, perhaps by another worker.

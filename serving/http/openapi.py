@@ -17,6 +17,7 @@ REFUSALS = {
     "400": "The body is not what the route takes",
     "401": "No valid token",
     "403": "The token lacks the scope",
+    "404": "The caller has no such record or forecast, whoever else may",
     "412": "The prefetch lacks what is needed",
     "413": "The body is too large",
     "415": "The route does not take this content type",
@@ -69,6 +70,11 @@ def _operation(endpoint: Endpoint, of_type: dict[str, Any]) -> dict[str, Any]:
     refusal: dict[str, Any] = {JSON: {"schema": of_type[str(Refusal)]}}
     if endpoint.is_fhir:
         refusal = {JSON: {"schema": {"type": "object"}}}
+    if FORM in endpoint.content_types:
+        # RFC 6749, section 5.2; beyond what OAuth knows, such as too many requests, as elsewhere.
+        words = {"error": {"type": "string"}, "error_description": {"type": "string"}}
+        oauth = {"type": "object", "properties": words, "required": ["error"]}
+        refusal = {JSON: {"schema": {"anyOf": [oauth, of_type[str(Refusal)]]}}}
     operation: dict[str, Any] = {
         "operationId": endpoint.handler.__name__,
         "summary": endpoint.summary,

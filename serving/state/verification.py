@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import sqlalchemy as sa
+
 from contracts.errors import IntegrityError
 from serving.state.entries import NO_PREVIOUS, NOTHING, Entry, Kind, entries, hash_of, keyed
 from serving.state.replay import Tables, replayed, stored_tables
@@ -66,13 +68,33 @@ def verify(store: Store, anchor: RecordHead | None = None) -> Verification:
         A head that was kept elsewhere: the record must still contain it. Without one, nobody can
         see that the last entries were cut off together with what they added to the tables.
     """
-    with reading(store.engine) as connection:
-        chain = _Chain()
-        expected = replayed(chain.checked(entries(connection)))
-        found = stored_tables(connection)
+    chain = _Chain()
+    try:
+        with reading(store.engine) as connection:
+            expected = replayed(chain.checked(entries(connection)))
+            found = stored_tables(connection)
+    except (sa.exc.DBAPIError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, sa.exc.DBAPIError) and not is_unreadable(error):
+            raise
+        reason = f"what is stored after it cannot be read ({type(error).__name__})"
+        return _unreadable(chain, reason)
     findings = [*chain.findings(), *_differences(expected, found), *chain.without(anchor)]
     head = RecordHead(length=chain.length, head=chain.previous if chain.length else "")
     return Verification(head=head, entries=dict(chain.kinds), findings=tuple(findings))
+
+
+def _unreadable(chain: _Chain, reason: str) -> Verification:
+    finding = Finding(entry=chain.length or None, reason=reason)
+    return Verification(
+        head=RecordHead(length=chain.length, head=chain.previous if chain.length else ""),
+        entries=dict(chain.kinds),
+        findings=(*chain.findings(), finding),
+    )
+
+
+def is_unreadable(error: sa.exc.DBAPIError) -> bool:
+    """Return whether a database says that what it holds is no text."""
+    return "UTF-8" in str(error.orig)
 
 
 def verify_chain(store: Store, anchor: RecordHead | None = None) -> int:
@@ -187,7 +209,7 @@ class _Chain:
         if entry.kind not in {Kind.RETENTION, Kind.ERASURE}:
             return
         details = _details(entry)
-        named = {n for low, high in details.get("entries", []) for n in range(low, high + 1)}
+        named = _numbers(details.get("entries"), self.length)
         if entry.kind == Kind.ERASURE:
             self._allowed_erased |= named
             return
@@ -205,6 +227,14 @@ def _details(entry: Entry) -> dict[str, Any]:
     except ValueError:
         return {}
     return details if isinstance(details, dict) else {}
+
+
+def _numbers(ranges: Any, length: int) -> set[int]:
+    """Return the entries that a deletion names, of those before it."""
+    try:
+        return {n for low, high in ranges for n in range(low, min(high, length) + 1)}
+    except (TypeError, ValueError):
+        return set()
 
 
 def _differences(expected: Tables, found: Tables) -> Iterator[Finding]:

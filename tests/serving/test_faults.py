@@ -56,7 +56,7 @@ def forecasts_go_on_and_what_must_be_stored_is_refused(server: Any) -> None:
 def test_the_stores_tables_are_gone(
     serve: Any, until_ready: Any, bundle_folder: Path, tmp_path: Path
 ) -> None:
-    tables = ("service_feedback", "service_subject", "service_forecast")
+    tables = ("service_entry", "service_patient", "service_consent")
     with serve(tmp_path, bundle_folder) as server:
         assert until_ready(server), server.log
         lock = sqlite3.connect(tmp_path / "service.db", isolation_level=None)

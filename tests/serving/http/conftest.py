@@ -34,7 +34,8 @@ def ask(served: ServedModel, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         runtime = SimpleNamespace(
             champion=SimpleNamespace(current=SimpleNamespace(served=served, withdrawn=None)),
             store=store,
-            forecast_log=SimpleNamespace(add=lambda _: None),
+            consents=SimpleNamespace(require=lambda *_: None, set=lambda *_, **__: None),
+            forecast_log=SimpleNamespace(add=lambda _: None, settle=lambda _: True),
             access=Access(audience="https://here", development_token=TOKEN),
             problems=list,
         )

@@ -34,8 +34,8 @@ def test_the_client_speaks_in_types(server: Any) -> None:
         sent_feedback = FeedbackRequest(forecast_id=answer.forecast_id, outcome="unclear")
         assert "thank you" in client.feedback(sent_feedback).message
         assert client.model().model.model_version == "arm/1"
-        with pytest.raises(NotAnswered, match="422") as refused:
+        with pytest.raises(NotAnswered, match="404") as refused:
             client.course("nobody")
-        assert (refused.value.status, refused.value.retry_after) == (422, None)
+        assert (refused.value.status, refused.value.retry_after) == (404, None)
         assert refused.value.reason == "nothing is on record for this subject"
         assert refused.value.what_to_do.startswith("send observations")

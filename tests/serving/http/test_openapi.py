@@ -24,7 +24,7 @@ CHECKS = (
 
 PATHS = sorted(
     {
-        "/v1/forecast", "/v1/forecasts", "/v1/explain", "/v1/observations", "/v1/feedback",
+        "/v1/consent", "/v1/forecast", "/v1/forecasts", "/v1/explain", "/v1/observations", "/v1/feedback",
         "/v1/model", "/v1/subjects/{subject}/course", "/v1/fhir/forecast", "/cds-services",
         "/cds-services/recovery-forecast", "/cds-services/recovery-forecast/feedback",
         "/readyz", "/auth/token",

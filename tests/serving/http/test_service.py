@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -140,7 +141,14 @@ def test_a_bad_record_gets_no_forecast_and_what_to_do(server: Any) -> None:
 def test_the_documents_examples_run(server: Any, path: str) -> None:
     document = server.http.get("/openapi.json").json()
     (media, *_) = document["paths"][path]["post"]["requestBody"]["content"].values()
-    response = server.http.post(path, json=media["examples"]["one"]["value"])
+    example = json.dumps(media["examples"]["one"]["value"])
+    if "feedback" in path:
+        # Of a forecast that this caller was given.
+        answer = server.http.post("/v1/forecast", json=RECORD).json()
+        example = example.replace("0" * 32, answer["forecast_id"])
+        example = example.replace(str(UUID(int=0)), str(UUID(answer["forecast_id"])))
+    headers = {"Content-Type": "application/json"}
+    response = server.http.post(path, content=example, headers=headers)
     assert response.status_code == 200, response.text
 
 
@@ -181,8 +189,10 @@ def test_the_running_record_is_what_the_next_forecast_rests_on(server: Any) -> N
     refused = server.http.post("/v1/observations", json=other)
     assert refused.status_code == 422
     assert "nothing was added" in refused.json()["error"]
-    nobody = server.http.post("/v1/forecast", json={"subject": "nobody"}).json()
-    assert nobody["status"] == "no forecast"
+    nobody = server.http.post("/v1/forecast", json={"subject": "nobody"})
+    assert (nobody.status_code, nobody.json()["reason"][:20]) == (404, "nothing is on record")
+    many = server.http.post("/v1/forecasts", json={"requests": [{"subject": "nobody"}]}).json()
+    assert many["answers"][0]["status"] == "no forecast"
 
 
 def test_a_course_that_leaves_its_range_for_long_raises_an_alert(server: Any) -> None:

@@ -140,12 +140,18 @@ def test_an_erasure_or_retention_added_for_the_purpose_is_seen_by_its_rule(
         assert any("no retention entry" in str(finding) for finding in verify(store).findings)
 
 
+OTHER_JSON = ("5", "[]", "null", '{"observations": 5}', '{"observations": [5]}', '{"entries": [1]}')
+
+
 def other_value(generator: random.Random, value: Any) -> Any:
     if value is None:
         return generator.choice(["x", 1])
     if isinstance(value, str):
-        return generator.choice([None, "", value + " ", value[::-1] + "0", "0" * len(value)])
-    return generator.choice([value + 1, -value - 1, None])
+        texts = [None, "", value + " ", value[::-1] + "0", "0" * len(value)]
+        return generator.choice([*texts, *OTHER_JSON, b"\xff", 7])
+    if isinstance(value, bytes):
+        return None
+    return generator.choice([value + 1, -value - 1, None, "x"])
 
 
 def random_edit(generator: random.Random, database: sqlite3.Connection) -> str:
