@@ -19,7 +19,7 @@ from contracts.errors import RehabcastError
 T = TypeVar("T")
 
 MAX_FIELDS = 20
-MAX_VALUES = 600_000
+MAX_VALUES = 400_000
 """JSON values of one body. 8 MiB of observations or of FHIR resources, written as short as they can
 be, hold 14 bytes a value and more."""
 

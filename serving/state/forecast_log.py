@@ -179,6 +179,8 @@ class ForecastLog:
             append(self.store, batch)
             for _ in batch:
                 self._in_memory.popleft()
+            if not self._in_memory:
+                self._disk_problem = None
 
     def _adopt(self) -> None:
         for file, lines in self._spool.orphans():

@@ -97,7 +97,7 @@ BYTES: dict[str, tuple[str, Callable[[], bytes]]] = {
             {"system": "http://loinc.org", "code": "9" * 8_000_000}]}))),
     "a system made to be searched": (
         FHIR, lambda: bundle({**CONDITION, "id": "x", "code": {"coding": [
-            {"system": "icd10" * 1_600_000 + "pcs", "code": "I63"}]}})),
+            {"system": "icd10" * 1_400_000 + "pcs", "code": "I63"}]}})),
 }  # fmt: skip
 
 RECORDS: dict[str, tuple[str, Callable[[], bytes]]] = {
