@@ -90,7 +90,7 @@ class Spool:
             content = os.pread(self._fd, READ_BYTES, self._read)
             if b"\n" not in content and self._written > self._read:
                 content = os.pread(self._fd, self._written - self._read, self._read)
-        return content[: content.rfind(b"\n") + 1].splitlines(keepends=True)
+        return _whole_lines(content)
 
     def handed_on(self, lines: list[bytes]) -> None:
         """Forget lines that are in the store now; an empty spool takes no room."""
@@ -122,9 +122,7 @@ class Spool:
                     os.close(descriptor)
                     continue
                 try:
-                    content = file.read_bytes()
-                    # A torn last line is of a forecast whose answer never left.
-                    yield file, content[: content.rfind(b"\n") + 1].splitlines(keepends=True)
+                    yield file, _whole_lines(file.read_bytes())
                 finally:
                     os.close(descriptor)
 
@@ -135,3 +133,8 @@ class Spool:
     def unreadable(self) -> int:
         """Return how many files were set aside."""
         return len(list(self.folder.glob(f"*{UNREADABLE}")))
+
+
+def _whole_lines(content: bytes) -> list[bytes]:
+    # A torn last line is of a forecast whose answer never left.
+    return [line + b"\n" for line in content.split(b"\n")[:-1]]

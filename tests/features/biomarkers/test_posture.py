@@ -95,7 +95,7 @@ def test_a_trunk_gives_lying_alone_and_a_wrist_nothing() -> None:
 def test_what_follows_a_gap_is_not_joined_to_what_was_before_it() -> None:
     felt = np.concatenate([body(0, 0, 30), body(-85, 0, 5)])
     whole = signal(felt, "+y", "+z", "left thigh")
-    after = whole.time_N + np.where(np.arange(len(felt)) < 30 * RATE, 0, 3_400_000_000_000).astype(
+    after = whole.time_N + np.where(np.arange(len(felt)) < 30 * RATE, 0, 3_600_000_000_000).astype(
         "timedelta64[ns]"
     )
     moved = Signal(**{n: getattr(whole, n) for n in whole.__slots__} | {"time_N": after})

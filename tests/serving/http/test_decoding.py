@@ -55,7 +55,7 @@ def test_what_a_body_holds_is_bounded_before_it_is_decoded() -> None:
         decoded(ForecastRequest, nested(MAX_NESTING + 1))
     values = b'{"subject":"P-1","bundle":{"a":[' + b"0," * (MAX_VALUES - 10) + b"0]}}"
     decoded(ForecastRequest, values)
-    with pytest.raises(RequestInvalid, match="more than 600,000 JSON values") as refused:
+    with pytest.raises(RequestInvalid, match="more than 400,000 JSON values") as refused:
         decoded(ForecastRequest, values.replace(b"[", b"[" + b"{}," * 10))
     assert "send fewer" in refused.value.what_to_do
 

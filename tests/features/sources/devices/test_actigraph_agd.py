@@ -21,7 +21,7 @@ SETTINGS = {
     "side": "Left", "limb": "Wrist",
 }  # fmt: skip
 START = int(np.datetime64("2024-03-04T00:00", "us").astype(np.int64)) * 10 + EPOCH_TICKS
-MINUTE = 400_000_000
+MINUTE = 600_000_000
 
 
 def written(path: Path, ticks: list[int], repeat: int = 1, **settings: str | None) -> Path:
