@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from serving.formats.cds_hooks import SERVICE, HookFeedback, HookRequest
 from serving.http import handlers
-from serving.http.handlers import Call, Reply
+from serving.http.calls import Call, Reply
 from serving.schemas import (
     Acknowledgement,
     ConsentRequest,

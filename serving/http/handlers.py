@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from contracts.errors import ForecastRefused, ServiceUnavailable
-from serving.access.authentication import Caller
 from serving.access.grants import grant, token_form
 from serving.faults import Fault
 from serving.forecast.audit_status import banner, limits, model_info
@@ -30,8 +28,9 @@ from serving.formats.cds_hooks import (
 from serving.formats.fhir import operation_outcome, risk_assessment
 from serving.formats.fhir_limits import refuse_too_many
 from serving.formats.fhir_record import bundle_of, record_of
+from serving.http.calls import Call, Reply
 from serving.http.decoding import RequestInvalid
-from serving.http.runtime import NOTHING_READ, Runtime, forecast, logged
+from serving.http.runtime import NOTHING_READ, forecast, logged
 from serving.schemas import (
     Acknowledgement,
     ConsentRequest,
@@ -58,42 +57,6 @@ tenth of a second of its answer. An unknown forecast and another tenant's take t
 
 MAX_SUBJECT = 250
 """Characters of a patient's identifier that are kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request, checked and decoded.
-
-    Parameters
-    ----------
-    runtime
-        What it is answered with.
-    caller
-        Who sent it.
-    body
-        Decoded as the endpoint's request type.
-    parameters, query
-        Parameters in the path, and in the query.
-    path
-        Of the request.
-    """
-
-    runtime: Runtime
-    caller: Caller
-    body: Any
-    parameters: Mapping[str, str]
-    query: Mapping[str, str]
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An HTTP answer, and for the log which model gave it and which forecast it is."""
-
-    content: Any
-    status: int = 200
-    model_version: str = ""
-    forecast_id: str = ""
 
 
 def answer_forecast(call: Call) -> Reply:

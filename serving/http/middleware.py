@@ -25,9 +25,10 @@ from serving.http.admission import limits, routing
 from serving.http.admission.bodies import body_of
 from serving.http.admission.identity import Tokens, peer_of
 from serving.http.admission.routing import LIVE, METRICS, OPENAPI, PROBES, READY
+from serving.http.calls import Call, Reply
 from serving.http.decoding import decoded, form_fields
 from serving.http.endpoints import Endpoint
-from serving.http.handlers import Call, Reply, readiness
+from serving.http.handlers import readiness
 from serving.http.observability import RequestMetrics
 from serving.http.openapi import document
 from serving.http.readiness import Readiness

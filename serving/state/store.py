@@ -8,14 +8,12 @@ written before the request is answered; only forecasts are written just after
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 
@@ -23,7 +21,17 @@ from contracts.errors import ForecastRefused, ServiceUnavailable
 from contracts.observation import Observation
 from serving.schemas import FeedbackRequest
 from serving.state.consent import WITHDRAWN, consent_of, consent_withdrawn
-from serving.state.entries import Entry, Event, Kind, append, forecast_of, new_id
+from serving.state.entries import append, forecast_of
+from serving.state.running_record import (
+    enrol,
+    enrolment_day_of,
+    feedback_on,
+    not_on_record,
+    of_person,
+    received,
+    recorded_of,
+    row_of,
+)
 from serving.state.tables import (
     EARLIER_TABLE,
     NO_DAY,
@@ -31,7 +39,6 @@ from serving.state.tables import (
     metadata,
     observation_table,
     probe_table,
-    subject_table,
     used_token_table,
 )
 from stores.database import cause_of, connect, reading, write
@@ -109,13 +116,13 @@ class Store:
         def action(connection: sa.Connection) -> int:
             if consent_of(connection, tenant, subject) == WITHDRAWN:
                 raise consent_withdrawn()
-            enrolled = _enrol(connection, tenant, subject, enrolment_day)
-            recorded = _recorded(connection, tenant, subject)
-            new = _not_on_record(recorded, observations)
+            enrolled = enrol(connection, tenant, subject, enrolment_day)
+            recorded = recorded_of(connection, tenant, subject)
+            new = not_on_record(recorded, observations)
             if new or enrolled is not None:
-                append(connection, [_received(tenant, subject, enrolled, new, actor, now)])
+                append(connection, [received(tenant, subject, enrolled, new, actor, now)])
             if new:
-                rows = [_row(tenant, subject, observation) for observation in new]
+                rows = [row_of(tenant, subject, observation) for observation in new]
                 connection.execute(sa.insert(observation_table), rows)
             return len(recorded)
 
@@ -130,10 +137,10 @@ class Store:
             The tenant has no such subject.
         """
         with reading(self.engine) as connection:
-            enrolment = _enrolment_day(connection, tenant, subject)
+            enrolment = enrolment_day_of(connection, tenant, subject)
             rows = connection.execute(
                 sa.select(observation_table)
-                .where(*_of(observation_table, tenant, subject))
+                .where(*of_person(observation_table, tenant, subject))
                 .order_by(observation_table.c.day, observation_table.c.code)
             ).all()
         if enrolment is None:
@@ -168,7 +175,7 @@ class Store:
                 raise NotOnRecord(
                     "there is no such forecast", "send the forecast_id of an answer as feedback"
                 )
-            append(connection, [_feedback(tenant, about, feedback, actor, now)])
+            append(connection, [feedback_on(tenant, about, feedback, actor, now)])
 
         write(self.engine, action)
 
@@ -227,117 +234,3 @@ def _set_pragmas(connection: Any, _: object) -> None:
     connection.execute(f"PRAGMA busy_timeout = {1000 * WAIT_SECONDS}")
     # What is erased is overwritten in the file, and not only marked as free.
     connection.execute("PRAGMA secure_delete = ON")
-
-
-def _enrolment_day(connection: sa.Connection, tenant: str, subject: str) -> int | None:
-    query = sa.select(subject_table.c.enrolment_day).where(*_of(subject_table, tenant, subject))
-    return connection.execute(query).scalar_one_or_none()
-
-
-def _of(table: sa.Table, tenant: str, subject: str) -> tuple[sa.ColumnElement[bool], ...]:
-    return table.c.tenant == tenant, table.c.subject == subject
-
-
-def _enrol(
-    connection: sa.Connection, tenant: str, subject: str, enrolment_day: int | None
-) -> int | None:
-    """Enrol a new subject; return the day of enrolment, or None where it was known."""
-    known = _enrolment_day(connection, tenant, subject)
-    if known is None and enrolment_day is None:
-        raise ForecastRefused(
-            "the subject is new and has no day of enrolment", "send enrolment_day with the request"
-        )
-    if known is None:
-        row = {"tenant": tenant, "subject": subject, "enrolment_day": enrolment_day}
-        connection.execute(sa.insert(subject_table).values(row))
-        return enrolment_day
-    if enrolment_day not in {None, known}:
-        raise ForecastRefused(
-            f"the subject is on record as enrolled on day {known} after onset",
-            f"send enrolment_day {known}, or none",
-        )
-    return None
-
-
-def _not_on_record(
-    recorded: dict[tuple[str, int], tuple[float | None, str | None]],
-    observations: Sequence[Observation],
-) -> list[Observation]:
-    """Return the observations that are new, and add them to those recorded."""
-    new = []
-    for observation in observations:
-        key = (observation.code, _day(observation))
-        content = (observation.value, observation.label)
-        if key not in recorded:
-            recorded[key] = content
-            new.append(observation)
-        elif recorded[key] != content:
-            raise ForecastRefused(
-                "another value is already on record for the same code and day, so nothing was"
-                " added",
-                "correct the record at its source",
-            )
-    return new
-
-
-def _day(observation: Observation) -> int:
-    return NO_DAY if observation.day_since_onset is None else observation.day_since_onset
-
-
-def _row(tenant: str, subject: str, observation: Observation) -> dict[str, Any]:
-    return {
-        "tenant": tenant,
-        "subject": subject,
-        "code": observation.code,
-        "day": _day(observation),
-        "value": observation.value,
-        "label": observation.label,
-    }
-
-
-def _recorded(
-    connection: sa.Connection, tenant: str, subject: str
-) -> dict[tuple[str, int], tuple[float | None, str | None]]:
-    rows = connection.execute(
-        sa.select(observation_table).where(*_of(observation_table, tenant, subject))
-    )
-    return {(row.code, row.day): (row.value, row.label) for row in rows}
-
-
-def _received(
-    tenant: str,
-    subject: str,
-    enrolment_day: int | None,
-    observations: Sequence[Observation],
-    actor: str,
-    now: datetime,
-) -> Event:
-    return Event(
-        id=new_id(),
-        time=now.isoformat(timespec="seconds"),
-        kind=Kind.OBSERVATIONS,
-        tenant=tenant,
-        actor=actor,
-        subject=subject,
-        details={"observations": len(observations)},
-        content={
-            "enrolment_day": enrolment_day,
-            "observations": msgspec.to_builtins(observations),
-        },
-    )
-
-
-def _feedback(
-    tenant: str, about: Entry, feedback: FeedbackRequest, actor: str, now: datetime
-) -> Event:
-    version = json.loads(about.details)["model_version"]
-    return Event(
-        id=new_id(),
-        time=now.isoformat(timespec="seconds"),
-        kind=Kind.FEEDBACK,
-        tenant=tenant,
-        actor=actor,
-        subject=about.subject,
-        details={"about": about.id, "outcome": feedback.outcome, "model_version": version},
-        content={"reason": feedback.reason},
-    )

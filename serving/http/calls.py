@@ -1,0 +1,46 @@
+"""A request as its handler sees it, and the answer as the handler gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from serving.access.authentication import Caller
+from serving.http.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, checked and decoded.
+
+    Parameters
+    ----------
+    runtime
+        What it is answered with.
+    caller
+        Who sent it.
+    body
+        Decoded as the endpoint's request type.
+    parameters, query
+        Parameters in the path, and in the query.
+    path
+        Of the request.
+    """
+
+    runtime: Runtime
+    caller: Caller
+    body: Any
+    parameters: Mapping[str, str]
+    query: Mapping[str, str]
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer, and for the log which model gave it and which forecast it is."""
+
+    content: Any
+    status: int = 200
+    model_version: str = ""
+    forecast_id: str = ""

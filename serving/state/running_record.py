@@ -1,0 +1,152 @@
+"""A subject's running record: enrolled once, added to, never overwritten."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from contracts.errors import ForecastRefused
+from contracts.observation import Observation
+from serving.schemas import FeedbackRequest
+from serving.state.entries import Entry, Event, Kind, new_id
+from serving.state.tables import NO_DAY, observation_table, subject_table
+
+
+def enrolment_day_of(connection: sa.Connection, tenant: str, subject: str) -> int | None:
+    """Return the day after onset on which a subject was enrolled; None for an unknown one."""
+    query = sa.select(subject_table.c.enrolment_day).where(
+        *of_person(subject_table, tenant, subject)
+    )
+    return connection.execute(query).scalar_one_or_none()
+
+
+def of_person(table: sa.Table, tenant: str, subject: str) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions that a row of a table is about a person of a tenant."""
+    return table.c.tenant == tenant, table.c.subject == subject
+
+
+def enrol(
+    connection: sa.Connection, tenant: str, subject: str, enrolment_day: int | None
+) -> int | None:
+    """Enrol a new subject; return the day of enrolment, or None where it was known.
+
+    Raises
+    ------
+    ForecastRefused
+        The day is missing, or is not the one on record.
+    """
+    known = enrolment_day_of(connection, tenant, subject)
+    if known is None and enrolment_day is None:
+        raise ForecastRefused(
+            "the subject is new and has no day of enrolment", "send enrolment_day with the request"
+        )
+    if known is None:
+        row = {"tenant": tenant, "subject": subject, "enrolment_day": enrolment_day}
+        connection.execute(sa.insert(subject_table).values(row))
+        return enrolment_day
+    if enrolment_day not in {None, known}:
+        raise ForecastRefused(
+            f"the subject is on record as enrolled on day {known} after onset",
+            f"send enrolment_day {known}, or none",
+        )
+    return None
+
+
+def not_on_record(
+    recorded: dict[tuple[str, int], tuple[float | None, str | None]],
+    observations: Sequence[Observation],
+) -> list[Observation]:
+    """Return the observations that are new, and add them to those recorded.
+
+    Raises
+    ------
+    ForecastRefused
+        Another value is on record for the same code and day.
+    """
+    new = []
+    for observation in observations:
+        key = (observation.code, day_of(observation))
+        content = (observation.value, observation.label)
+        if key not in recorded:
+            recorded[key] = content
+            new.append(observation)
+        elif recorded[key] != content:
+            raise ForecastRefused(
+                "another value is already on record for the same code and day, so nothing was"
+                " added",
+                "correct the record at its source",
+            )
+    return new
+
+
+def day_of(observation: Observation) -> int:
+    """Return the day of an observation as it is stored."""
+    return NO_DAY if observation.day_since_onset is None else observation.day_since_onset
+
+
+def row_of(tenant: str, subject: str, observation: Observation) -> dict[str, Any]:
+    """Return the row that an observation is stored as."""
+    return {
+        "tenant": tenant,
+        "subject": subject,
+        "code": observation.code,
+        "day": day_of(observation),
+        "value": observation.value,
+        "label": observation.label,
+    }
+
+
+def recorded_of(
+    connection: sa.Connection, tenant: str, subject: str
+) -> dict[tuple[str, int], tuple[float | None, str | None]]:
+    """Return what is on record of a subject: (value, label) by (code, day)."""
+    rows = connection.execute(
+        sa.select(observation_table).where(*of_person(observation_table, tenant, subject))
+    )
+    return {(row.code, row.day): (row.value, row.label) for row in rows}
+
+
+def received(
+    tenant: str,
+    subject: str,
+    enrolment_day: int | None,
+    observations: Sequence[Observation],
+    actor: str,
+    now: datetime,
+) -> Event:
+    """Return the event that new observations came in."""
+    return Event(
+        id=new_id(),
+        time=now.isoformat(timespec="seconds"),
+        kind=Kind.OBSERVATIONS,
+        tenant=tenant,
+        actor=actor,
+        subject=subject,
+        details={"observations": len(observations)},
+        content={
+            "enrolment_day": enrolment_day,
+            "observations": msgspec.to_builtins(observations),
+        },
+    )
+
+
+def feedback_on(
+    tenant: str, about: Entry, feedback: FeedbackRequest, actor: str, now: datetime
+) -> Event:
+    """Return the event that feedback on a forecast came in."""
+    version = json.loads(about.details)["model_version"]
+    return Event(
+        id=new_id(),
+        time=now.isoformat(timespec="seconds"),
+        kind=Kind.FEEDBACK,
+        tenant=tenant,
+        actor=actor,
+        subject=about.subject,
+        details={"about": about.id, "outcome": feedback.outcome, "model_version": version},
+        content={"reason": feedback.reason},
+    )
