@@ -15,7 +15,7 @@ from audits.ledger.signing import verify as verify_signature
 from audits.measure.metrics import Metric
 from audits.report.content import Report
 from contracts.bundle import CARD_FILE
-from contracts.errors import IntegrityError, PromotionRefused, RehabcastError
+from contracts.errors import IntegrityError, PromotionRefused, RehabcastError, ServiceUnavailable
 from inference.bundle import load_bundle
 from rehabcast.identity import open_ledger
 from rehabcast.reachability import file_identity, is_registry_reachable
@@ -53,9 +53,14 @@ class LedgerSource:
         for name, value in BOUNDS.items():
             os.environ.setdefault(name, value)
         self._settings = settings
-        self._file = file_identity(settings.ledger_url)
+        try:
+            self._file = file_identity(settings.ledger_url)
+            self._ledger = open_ledger(settings)
+        except ServiceUnavailable:
+            # A first start: there is no ledger yet, and opening makes one without a champion.
+            self._ledger = open_ledger(settings)
+            self._file = file_identity(settings.ledger_url)
         self._is_replaced = False
-        self._ledger = open_ledger(settings)
         self._trail = FollowedTrail(settings.model, people=self._ledger.identities.people)
         self._found = NOTHING_READ
         self._head: LedgerState | None = None

@@ -23,7 +23,7 @@ TOKEN = "a-token-of-the-tests"  # noqa: S105
 def test_the_compose_file_is_valid_and_publishes_one_port_only() -> None:
     compose = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text("utf-8"))
     services = compose["services"]
-    assert set(services) == {"database", "objects", "mlflow", "service", "proxy"}
+    assert set(services) == {"database", "egress", "mlflow", "service", "proxy"}
     assert [name for name, service in services.items() if "ports" in service] == ["proxy"]
     for service in services.values():
         assert set(service["networks"]) <= set(compose["networks"])

@@ -279,7 +279,8 @@ def test_the_alias_mirrors_the_ledger_and_a_move_by_hand_is_reported_and_correct
     assert user.record("ledger", "mirror")["drift"] == [drift]
     assert alias(user) == "1"
     kinds = [entry["kind"] for entry in user.record("ledger", "show")["entries"]]
-    assert kinds == ["policy", "audit", *["approval"] * 2, "promotion", "drift"]
+    assert kinds[-4:] == [*["approval"] * 2, "promotion", "drift"]
+    assert kinds.count("drift") == 1
 
 
 def test_a_verdict_names_the_table_of_the_champion_it_was_compared_with(

@@ -60,7 +60,7 @@ def version(
 @pytest.fixture
 def folder(settings: Settings, version: ModelVersion, tmp_path: Path) -> Iterator[Path]:
     """The registry's own folder of the version, as it was again after the test."""
-    mlflow.set_tracking_uri(settings.tracking_uri)
+    mlflow.set_tracking_uri(settings.tracking_uri.get_secret_value())
     own = stored(settings, version)
     shutil.copytree(own, tmp_path / "as it was")
     yield own

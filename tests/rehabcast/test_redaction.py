@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -63,7 +62,3 @@ def test_a_secret_in_any_text_is_replaced(secret: str, before: str, after: str) 
 @pytest.mark.parametrize("text", ["nothing here", "an e-mail a@b.test", "https://host/path"])
 def test_a_text_without_secrets_stays(text: str) -> None:
     assert cleaner(["secret"])(text) == text
-
-
-def test_the_loggers_of_this_process_are_as_before() -> None:
-    assert not hasattr(logging.getLogRecordFactory(), "cleans")

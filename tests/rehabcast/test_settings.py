@@ -33,6 +33,10 @@ TABLE: dict[str, tuple[str, Any, tuple[str, ...]]] = {
     "ledger_url": (
         "postgresql://u:p@h/d", SecretUrl("postgresql://u:p@h/d"), (*DATABASE, "http://x"),
     ),
+    "ledger_head": ("head.json", Path("head.json"), ("a\nb",)),
+    "people": ("somewhere", Path("somewhere"), ("FILE", "a\nb")),
+    "person_key": ("mia.pem", Path("mia.pem"), ("a\nb",)),
+    "service_spool": ("somewhere", Path("somewhere"), ("FILE", "a\nb")),
     "host": (
         "0.0.0.0", "0.0.0.0",  # noqa: S104
         ("a host", "http://x", "host:80", "-x", "a..b", "256.1.1.1", "x" * 300, "1.2.3", "a/b"),
