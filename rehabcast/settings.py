@@ -25,8 +25,6 @@ Registry = Annotated[SecretUrl, BeforeValidator(checks.registry)]
 File = Annotated[Path, BeforeValidator(checks.existing_file)]
 Folder = Annotated[Path, BeforeValidator(checks.existing_folder)]
 Text = Annotated[str, BeforeValidator(checks.text)]
-OfUse = Annotated[Path, BeforeValidator(Path)]
-"""A file that is looked for where it is used, with words of its own where it is missing."""
 
 
 class Settings(BaseSettings):
@@ -89,7 +87,7 @@ class Settings(BaseSettings):
     tracking_uri: Registry = SecretUrl("sqlite:///mlruns/mlflow.db")
     home: Annotated[Path, BeforeValidator(checks.folder_or_none)] = Path("mlruns")
     ledger_url: Database = SecretUrl("sqlite:///mlruns/ledger.db")
-    ledger_head: OfUse | None = None
+    ledger_head: Path | None = None
     host: Annotated[str, BeforeValidator(checks.host)] = "127.0.0.1"
     port: Annotated[int, BeforeValidator(checks.port)] = 3000
     model: Annotated[str, BeforeValidator(checks.name)] | None = None
@@ -97,7 +95,7 @@ class Settings(BaseSettings):
         default_factory=lambda: _this_user()
     )
     people: Annotated[Path, BeforeValidator(checks.folder_or_none)] | None = None
-    person_key: OfUse | None = None
+    person_key: Path | None = None
     signing_key: File | None = None
     trusted_keys: Folder | None = None
     store_url: Database = SecretUrl("sqlite:///mlruns/service.db")
