@@ -33,7 +33,7 @@ def test_without_a_champion_the_command_ends_and_says_so(tmp_path: Path) -> None
         tmp_path, "--development", REHABCAST_MODEL="nope", REHABCAST_WORKERS="3",
         REHABCAST_PORT=port,
     )  # fmt: skip
-    assert done.returncode == 4
+    assert done.returncode == 5
     assert "nope" in done.stderr
     assert done.stderr.count("rehabcast: ") == 1
     assert "Traceback" not in done.stderr
