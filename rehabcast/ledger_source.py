@@ -86,7 +86,7 @@ class LedgerSource:
         problem = self._renew_head()
         self._found = self._trail.read(self._ledger.engine, self._head, whole=self._is_replaced)
         self._is_replaced = False
-        return _verified(self._found, problem)
+        return _verified(self._found, problem, self._settings.model)
 
     def registry(self) -> Fault | None:
         """Return what would prevent a champion from being loaded; None where nothing does."""
@@ -154,7 +154,8 @@ def load_champion() -> ServedModel:
     return source.load(state.terms)
 
 
-def _verified(found: VerifiedReading, problem: Fault | None) -> Verified:
+def _verified(found: VerifiedReading, problem: Fault | None, model: str | None) -> Verified:
+    of = "" if model is None else f" of {model!r}"
     return Verified(
         hashes=found.hashes,
         latest=found.latest,
@@ -164,7 +165,7 @@ def _verified(found: VerifiedReading, problem: Fault | None) -> Verified:
             for sequence, objection in found.objections.items()
         },
         epochs=found.epochs,
-        unserved=Fault("the ledger has no champion", "run `rehabcast promote NAME/N`"),
+        unserved=Fault(f"the ledger has no champion{of}", "run `rehabcast promote NAME/N`"),
         problem=problem,
     )
 
