@@ -155,7 +155,8 @@ def keyed(salt: str, what: str, text: str | None) -> str:
     """Return the digest of a text, keyed by an entry's salt, apart for each use (`what`)."""
     if text is None:
         return NOTHING
-    return hmac.new(bytes.fromhex(salt), f"{what}:{text}".encode(), hashlib.sha256).hexdigest()
+    message = f"{what}:{text}".encode("utf-8", "surrogateescape")
+    return hmac.new(bytes.fromhex(salt), message, hashlib.sha256).hexdigest()
 
 
 def canonical(record: Mapping[str, Any]) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +19,10 @@ from serving.state.store import Store
 from stores.database import reading
 
 COMPARE_WITH_BACKUP = "compare the store with its last backup, and find out who could change it"
+SALT = re.compile(r"[0-9a-f]{64}")
+TEXTS = tuple(column.name for column in fields(Entry) if column.name != "sequence")
+MAY_BE_MISSING = {"subject", "content", "salt"}
+
 NAMED = 20
 """Findings that an error names; `findings` returns all."""
 
@@ -70,17 +76,32 @@ def verify(store: Store, anchor: RecordHead | None = None) -> Verification:
     """
     chain = _Chain()
     try:
-        with reading(store.engine) as connection:
+        with _reading_any_text(store.engine) as connection:
             expected = replayed(chain.checked(entries(connection)))
             found = stored_tables(connection)
-    except (sa.exc.DBAPIError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, sa.exc.DBAPIError) and not is_unreadable(error):
+    except sa.exc.DatabaseError as error:
+        if not is_unreadable(error):
             raise
         reason = f"what is stored after it cannot be read ({type(error).__name__})"
         return _unreadable(chain, reason)
     findings = [*chain.findings(), *_differences(expected, found), *chain.without(anchor)]
     head = RecordHead(length=chain.length, head=chain.previous if chain.length else "")
     return Verification(head=head, entries=dict(chain.kinds), findings=tuple(findings))
+
+
+@contextmanager
+def _reading_any_text(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Read also text that is none: a byte that was put there must not hide all that follows."""
+    with reading(engine) as connection:
+        database = connection.connection.dbapi_connection
+        if engine.dialect.name != "sqlite" or database is None:
+            yield connection
+            return
+        database.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
+        try:
+            yield connection
+        finally:
+            database.text_factory = str
 
 
 def _unreadable(chain: _Chain, reason: str) -> Verification:
@@ -93,8 +114,8 @@ def _unreadable(chain: _Chain, reason: str) -> Verification:
 
 
 def is_unreadable(error: sa.exc.DBAPIError) -> bool:
-    """Return whether a database says that what it holds is no text."""
-    return "UTF-8" in str(error.orig)
+    """Return whether a database says that its own file is broken."""
+    return any(word in str(error.orig) for word in ("malformed", "not a database"))
 
 
 def verify_chain(store: Store, anchor: RecordHead | None = None) -> int:
@@ -135,7 +156,7 @@ class _Chain:
     kinds: Counter[str] = field(default_factory=Counter)
     hashes: dict[int, str] = field(default_factory=dict)
     _findings: list[Finding] = field(default_factory=list)
-    _times: dict[int, tuple[str, str, bool]] = field(default_factory=dict)
+    _times: dict[int, tuple[str, str]] = field(default_factory=dict)
     _emptied: set[int] = field(default_factory=set)
     _erased: set[int] = field(default_factory=set)
     _allowed_empty: set[int] = field(default_factory=set)
@@ -144,14 +165,19 @@ class _Chain:
     def checked(self, stored: Iterable[Entry]) -> Iterator[Entry]:
         """Return the same entries, each checked."""
         for entry in stored:
-            self._check_link(entry)
-            self._check_content(entry)
-            self._note_deletions(entry)
+            readable = _is_readable(entry)
+            if readable:
+                self._check_link(entry)
+                self._check_content(entry)
+                self._note_deletions(entry)
+            else:
+                self._find(entry.sequence, "a part of it is not text")
             self.length, self.previous = entry.sequence, entry.hash
             self.hashes[entry.sequence] = entry.hash
             self.kinds[entry.kind] += 1
-            self._times[entry.sequence] = (entry.kind, entry.time, entry.content is None)
-            yield entry
+            self._times[entry.sequence] = (entry.kind, entry.time)
+            if readable:
+                yield entry
 
     def findings(self) -> list[Finding]:
         """Return what does not hold, by entry."""
@@ -198,6 +224,9 @@ class _Chain:
             if entry.content is not None or entry.subject is not None:
                 self._find(entry.sequence, "what it holds cannot be verified: its salt is gone")
             return
+        if SALT.fullmatch(entry.salt) is None:
+            self._find(entry.sequence, "what it holds cannot be verified: its salt was changed")
+            return
         if entry.subject_digest != keyed(entry.salt, "subject", entry.subject):
             self._find(entry.sequence, "the person that it is about was changed")
         if entry.content is None and entry.content_digest != NOTHING:
@@ -215,10 +244,18 @@ class _Chain:
             return
         before = str(details.get("before", ""))
         for sequence in sorted(named):
-            kind, time, _ = self._times.get(sequence, ("", "", False))
+            kind, time = self._times.get(sequence, ("", ""))
             if kind != Kind.FORECAST or time >= before:
                 self._find(entry.sequence, f"its rule does not cover entry {sequence}")
         self._allowed_empty |= named
+
+
+def _is_readable(entry: Entry) -> bool:
+    """Say whether each part is of its type, which SQLite does not hold its columns to."""
+    return all(
+        isinstance(value := getattr(entry, name), str) or (value is None and name in MAY_BE_MISSING)
+        for name in TEXTS
+    )
 
 
 def _details(entry: Entry) -> dict[str, Any]:
@@ -232,7 +269,7 @@ def _details(entry: Entry) -> dict[str, Any]:
 def _numbers(ranges: Any, length: int) -> set[int]:
     """Return the entries that a deletion names, of those before it."""
     try:
-        return {n for low, high in ranges for n in range(low, min(high, length) + 1)}
+        return {n for low, high in ranges for n in range(max(low, 1), min(high, length) + 1)}
     except (TypeError, ValueError):
         return set()
 

@@ -113,6 +113,26 @@ def test_a_tampering_is_named(
     assert any(said in finding for finding in findings_after(record, tmp_path, edit))
 
 
+def test_all_tamperings_are_named_also_after_what_cannot_be_read(
+    record: tuple[Path, RecordHead], tmp_path: Path
+) -> None:
+    edit = sql(
+        "UPDATE service_entry SET details = CAST(x'ff' AS TEXT) WHERE sequence = 3",
+        "UPDATE service_entry SET actor = x'ff' WHERE sequence = 5",
+        "UPDATE service_entry SET salt = upper(salt) WHERE sequence = 14",
+        "UPDATE service_measurement SET value = 65 WHERE subject = 'P' AND day = 10",
+        "UPDATE service_entry SET content = '{}' WHERE sequence = 16",
+        "DELETE FROM service_entry WHERE sequence > 20",
+    )
+    found = "\n".join(findings_after(record, tmp_path, edit))
+    for said in (
+        "entry 3: it was changed", "entry 5: a part of it is not text",
+        "entry 14: what it holds cannot be verified", "observations: a row of it was changed",
+        "entry 16: its content (forecast) was changed", "was cut after entry 20",
+    ):  # fmt: skip
+        assert said in found
+
+
 def test_a_record_written_anew_does_not_fit_a_head_kept_elsewhere(
     record: tuple[Path, RecordHead], tmp_path: Path
 ) -> None:
@@ -140,18 +160,35 @@ def test_an_erasure_or_retention_added_for_the_purpose_is_seen_by_its_rule(
         assert any("no retention entry" in str(finding) for finding in verify(store).findings)
 
 
+NOT_TEXT = "\udcff"
+"""Stands for a byte that is no text, in a column of text."""
+
 OTHER_JSON = ("5", "[]", "null", '{"observations": 5}', '{"observations": [5]}', '{"entries": [1]}')
 
 
 def other_value(generator: random.Random, value: Any) -> Any:
     if value is None:
         return generator.choice(["x", 1])
-    if isinstance(value, str):
-        texts = [None, "", value + " ", value[::-1] + "0", "0" * len(value)]
-        return generator.choice([*texts, *OTHER_JSON, b"\xff", 7])
     if isinstance(value, bytes):
         return None
-    return generator.choice([value + 1, -value - 1, None, "x"])
+    if isinstance(value, str):
+        texts = [None, "", value + " ", value.upper(), value[::-1] + "0", "0" * len(value)]
+        return generator.choice([*texts, *OTHER_JSON, b"\xff", NOT_TEXT, 7])
+    return generator.choice([value + 1, -value - 1, None, "x", b"\xff"])
+
+
+def as_stored(value: Any) -> tuple[str, Any]:
+    """Return the expression and the parameter that put a value into a row, even what is no text."""
+    if isinstance(value, str):
+        return "CAST(? AS TEXT)", value.encode("utf-8", "surrogateescape")
+    return "?", value
+
+
+def set_value(database: sqlite3.Connection, table: str, column: str, row: int, value: Any) -> None:
+    new, parameter = as_stored(value)
+    database.execute(
+        f"UPDATE OR IGNORE {table} SET {column} = {new} WHERE rowid = ?", (parameter, row)
+    )
 
 
 def random_edit(generator: random.Random, database: sqlite3.Connection) -> str:
@@ -160,30 +197,30 @@ def random_edit(generator: random.Random, database: sqlite3.Connection) -> str:
     ]
     table = generator.choice(sorted(set(tables) - HARMLESS))
     columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
-    rows = list(database.execute(f"SELECT rowid, * FROM {table}"))
-    row = generator.choice(rows)
-    kind = generator.choice(["update", "delete", "swap", "insert", "update"])
+    numbers = [number for (number,) in database.execute(f"SELECT rowid FROM {table}")]
+    if not numbers:
+        return ""
+    number, other = generator.choice(numbers), generator.choice(numbers)
+    row, another = (
+        next(database.execute(f"SELECT * FROM {table} WHERE rowid = ?", (n,)))
+        for n in (number, other)
+    )
+    kind = generator.choice(["update", "delete", "swap", "insert", "update", "update"])
+    at = generator.randrange(len(columns))
     if kind == "delete":
-        database.execute(f"DELETE FROM {table} WHERE rowid = ?", (row[0],))
+        database.execute(f"DELETE FROM {table} WHERE rowid = ?", (number,))
     elif kind == "insert":
-        values = [other_value(generator, value) for value in row[1:]]
-        marks = ", ".join("?" for _ in values)
-        database.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", values)
-    elif kind == "swap":
-        column = generator.choice(columns)
-        other = generator.choice(rows)
-        at = columns.index(column) + 1
-        for target, value in ((row[0], other[at]), (other[0], row[at])):
-            database.execute(
-                f"UPDATE OR IGNORE {table} SET {column} = ? WHERE rowid = ?", (value, target)
-            )
-    else:
-        column = generator.choice(columns)
-        value = other_value(generator, row[columns.index(column) + 1])
+        values = [as_stored(other_value(generator, value)) for value in row]
+        marks = ", ".join(mark for mark, _ in values)
         database.execute(
-            f"UPDATE OR IGNORE {table} SET {column} = ? WHERE rowid = ?", (value, row[0])
+            f"INSERT OR IGNORE INTO {table} VALUES ({marks})", [value for _, value in values]
         )
-    return f"{kind} {table}"
+    elif kind == "swap":
+        set_value(database, table, columns[at], number, another[at])
+        set_value(database, table, columns[at], other, row[at])
+    else:
+        set_value(database, table, columns[at], number, other_value(generator, row[at]))
+    return f"{kind} {table} {columns[at]}"
 
 
 def content(database: sqlite3.Connection) -> list[Any]:
@@ -206,6 +243,7 @@ def test_random_edits_are_found(
             database: sqlite3.Connection, generator: random.Random = generator,
             before: list[Any] = before, after: list[Any] = after, what: list[str] = what,
         ) -> None:  # fmt: skip
+            database.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
             before += content(database)
             for _ in range(generator.choice([1, 1, 1, 3])):
                 try:
