@@ -44,6 +44,7 @@ from serving.schemas import (
     SubjectId,
 )
 from serving.state.champion import Snapshot
+from serving.state.consent import ConsentWithdrawn
 from serving.state.store import NotOnRecord
 
 FEEDBACK_STORED = Acknowledgement(
@@ -191,8 +192,9 @@ def _of_documents(
 ) -> tuple[ForecastAnswer, str]:
     """Answer what FHIR documents ask, and return the patient's id beside."""
     snapshot, now = call.runtime.champion.current, datetime.now(UTC)
-    digest = NOTHING_READ
+    digest, may_be_named = NOTHING_READ, True
     try:
+        call.runtime.consents.require(call.caller.tenant, patient)
         task = snapshot.served.bundle.task
         record = record_of(documents, task, patient=patient, condition=condition)
         patient = record.patient
@@ -207,7 +209,8 @@ def _of_documents(
         answer = respond(question, snapshot.served, now=now, withdrawn=snapshot.withdrawn)
     except ForecastRefused as refusal:
         answer = refused("patient", snapshot.served, refusal)
-    subject = patient[:MAX_SUBJECT] or None
+        may_be_named = not isinstance(refusal, ConsentWithdrawn)
+    subject = (patient[:MAX_SUBJECT] or None) if may_be_named else None
     answer = logged(
         call.runtime, answer, route=route, caller=call.caller, subject=subject, digest=digest,
         now=now,

@@ -18,7 +18,7 @@ from serving.forecast.respond import refused, respond
 from serving.formats.fhir_record import bundle_of, record_of
 from serving.schemas import ExplainRequest, ForecastAnswer, ForecastRequest
 from serving.state.champion import ChampionInService, Snapshot
-from serving.state.consent import Consents
+from serving.state.consent import Consents, ConsentWithdrawn
 from serving.state.forecast_log import ForecastEntry, ForecastLog
 from serving.state.store import NotOnRecord, Store
 
@@ -74,7 +74,7 @@ def forecast(
         It names a subject of whom the caller's tenant has no record.
     """
     now = datetime.now(UTC)
-    digest = NOTHING_READ
+    digest, subject = NOTHING_READ, request.subject or None
     try:
         runtime.consents.require(caller.tenant, request.subject)
         question = question_of(runtime, snapshot, request, caller.tenant)
@@ -84,8 +84,10 @@ def forecast(
         raise
     except ForecastRefused as refusal:
         answer = refused(request.subject, snapshot.served, refusal)
+        if isinstance(refusal, ConsentWithdrawn):
+            subject = None
     return logged(
-        runtime, answer, route=route, caller=caller, subject=request.subject, digest=digest, now=now
+        runtime, answer, route=route, caller=caller, subject=subject, digest=digest, now=now
     )
 
 
@@ -149,13 +151,14 @@ def logged(
     Parameters
     ----------
     subject
-        The person; None where none could be made out.
+        The person; None where none could be made out, or must not be put on record.
     digest
         Of what the model read (`serving.forecast.question.input_digest`).
     """
     # Even, so that the second card of a forecast can have the number after it.
     forecast_id = f"{secrets.randbits(128) & ~1:032x}"
     answer = msgspec.structs.replace(answer, forecast_id=forecast_id)
+    on_record = answer if subject is not None else msgspec.structs.replace(answer, subject="")
     runtime.forecast_log.add(
         ForecastEntry(
             id=forecast_id,
@@ -167,7 +170,7 @@ def logged(
             model_version=answer.model.model_version,
             bundle_digest=answer.model.bundle_digest,
             input_digest=digest,
-            output=msgspec.json.encode(answer).decode(),
+            output=msgspec.json.encode(on_record).decode(),
         )
     )
     return answer

@@ -135,12 +135,13 @@ def entries(connection: sa.Connection) -> Iterator[Entry]:
 
 
 def forecast_of(connection: sa.Connection, tenant: str, forecast_id: str) -> Entry | None:
-    """Return a tenant's forecast by its id; None where the tenant was given no such forecast."""
+    """Return a tenant's forecast by its id; None where there is no such one, or it was erased."""
     row = connection.execute(
         sa.select(entry_table).where(
             entry_table.c.id == forecast_id,
             entry_table.c.tenant == tenant,
             entry_table.c.kind == Kind.FORECAST.value,
+            entry_table.c.salt.is_not(None),
         )
     ).one_or_none()
     return None if row is None else Entry(**row._mapping)

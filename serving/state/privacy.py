@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from serving.state.consent import KEPT, is_withdrawn, mark_of_withdrawn
 from serving.state.entries import Event, Kind, append, new_id, ranges_of
 from serving.state.store import NotOnRecord, Store
 from serving.state.tables import consent_table, entry_table, observation_table, subject_table
@@ -55,7 +56,8 @@ def erase(
     """Erase a person; return how many entries were about them.
 
     Their identifier, all contents and the salts are deleted, so that nothing can be guessed from
-    what is left: that there were so many entries, when, by which model.
+    what is left: that there were so many entries, when, by which model. A withdrawal of consent
+    stays in force (`serving.state.consent`).
 
     Raises
     ------
@@ -70,6 +72,11 @@ def erase(
         )
         if not numbers:
             raise _nothing()
+        kept = (
+            {KEPT: mark_of_withdrawn(connection, tenant, subject)}
+            if is_withdrawn(connection, tenant, subject)
+            else {}
+        )
         connection.execute(
             sa.update(entry_table).where(*theirs).values(subject=None, content=None, salt=None)
         )
@@ -77,7 +84,7 @@ def erase(
             connection.execute(
                 sa.delete(table).where(table.c.tenant == tenant, table.c.subject == subject)
             )
-        details = {"entries": ranges_of(numbers), "count": len(numbers), "reason": reason}
+        details = {"entries": ranges_of(numbers), "count": len(numbers), "reason": reason, **kept}
         append(connection, [_event(Kind.ERASURE, tenant, actor, now, details)])
         return len(numbers)
 

@@ -20,7 +20,7 @@ from sqlalchemy.engine import URL, make_url
 from contracts.errors import ForecastRefused, ServiceUnavailable
 from contracts.observation import Observation
 from serving.schemas import FeedbackRequest
-from serving.state.consent import WITHDRAWN, consent_of, consent_withdrawn
+from serving.state.consent import consent_withdrawn, is_withdrawn
 from serving.state.entries import append, forecast_of
 from serving.state.running_record import (
     enrol,
@@ -114,7 +114,7 @@ class Store:
         """
 
         def action(connection: sa.Connection) -> int:
-            if consent_of(connection, tenant, subject) == WITHDRAWN:
+            if is_withdrawn(connection, tenant, subject):
                 raise consent_withdrawn()
             enrolled = enrol(connection, tenant, subject, enrolment_day)
             recorded = recorded_of(connection, tenant, subject)

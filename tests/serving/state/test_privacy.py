@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -100,6 +101,63 @@ def test_a_withdrawal_counts_until_consent_is_given_again(own_store: Store) -> N
     consents.set("ward", PERSON, "given", actor="dr", now=NOW)
     consents.require("ward", PERSON)
     consents.close()
+
+
+def test_a_withdrawal_outlives_an_erasure_for_every_reader(store: Store) -> None:
+    fill(store)
+    seen_before = Consents(store.engine, seconds=600)
+    set_consent(store.engine, "ward", PERSON, "withdrawn", actor="dr", now=NOW)
+    erase(store, "ward", PERSON, reason="asked for it", actor="op", now=NOW)
+    seen_before.refresh()
+    seen_after = Consents(store.engine, seconds=600)
+    for consents in (seen_before, seen_after):
+        with pytest.raises(ForecastRefused, match="withdrawn consent"):
+            consents.require("ward", PERSON)
+        consents.require("clinic", PERSON)
+        consents.require("ward", "other")
+    with pytest.raises(ForecastRefused, match="withdrawn consent"):
+        store.add("ward", PERSON, 10, [SCORE], actor="dr", now=NOW)
+    with store.engine.connect() as connection:
+        rows = connection.exec_driver_sql("SELECT * FROM service_entry").all()
+    assert not any(PERSON in str(row) for row in rows)
+    set_consent(store.engine, "ward", PERSON, "given", actor="dr", now=NOW)
+    for consents in (seen_before, seen_after):
+        consents.refresh()
+        consents.require("ward", PERSON)
+    store.add("ward", PERSON, 10, [SCORE], actor="dr", now=NOW)
+    # Erased as somebody who consents: nothing is in force any more.
+    erase(store, "ward", PERSON, reason="asked for it", actor="op", now=NOW)
+    seen_before.refresh()
+    seen_before.require("ward", PERSON)
+    assert verify(store).findings == ()
+    seen_before.close()
+    seen_after.close()
+
+
+def test_a_record_that_is_shorter_than_it_was_takes_no_withdrawal_back(own_store: Store) -> None:
+    store = own_store
+    fill(store)
+    set_consent(store.engine, "ward", PERSON, "withdrawn", actor="dr", now=NOW)
+    consents = Consents(store.engine, seconds=0.02)
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM service_consent")
+        connection.exec_driver_sql("DELETE FROM service_entry WHERE kind = 'consent'")
+    deadline = time.monotonic() + 20
+    while consents.problem is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert "still count" in str(consents.problem)
+    with pytest.raises(ForecastRefused):
+        consents.require("ward", PERSON)
+    consents.close()
+
+
+def test_an_erased_forecast_takes_no_feedback(own_store: Store) -> None:
+    store = own_store
+    fill(store)
+    erase(store, "ward", PERSON, reason="asked for it", actor="op", now=NOW)
+    feedback = FeedbackRequest(forecast_id="a" * 32, outcome="wrong", reason="about the person")
+    with pytest.raises(NotOnRecord):
+        store.add_feedback("ward", feedback, actor="dr", now=NOW)
 
 
 def test_withdrawals_that_were_seen_count_while_the_database_is_away(
