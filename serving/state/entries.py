@@ -104,10 +104,7 @@ def append(connection: sa.Connection, events: Sequence[Event]) -> int:
 
     The transaction must be one of `stores.database.write`, whose writers wait for each other.
     """
-    ids = [event.id for event in events]
-    known = set(
-        connection.execute(sa.select(entry_table.c.id).where(entry_table.c.id.in_(ids))).scalars()
-    )
+    known = known_ids(connection, {event.id for event in events})
     last = connection.execute(
         sa.select(entry_table.c.sequence, entry_table.c.hash)
         .order_by(entry_table.c.sequence.desc())
@@ -125,6 +122,12 @@ def append(connection: sa.Connection, events: Sequence[Event]) -> int:
     if rows:
         connection.execute(sa.insert(entry_table), rows)
     return len(rows)
+
+
+def known_ids(connection: sa.Connection, ids: set[str]) -> set[str]:
+    """Return those of some ids that are on record."""
+    query = sa.select(entry_table.c.id).where(entry_table.c.id.in_(ids))
+    return set(connection.execute(query).scalars())
 
 
 def entries(connection: sa.Connection) -> Iterator[Entry]:

@@ -20,9 +20,9 @@ import sqlalchemy as sa
 from serving.faults import Fault
 from serving.state import entries
 from serving.state.entries import Event, Kind
-from serving.state.spool import Spool
+from serving.state.spool import Spool, lines_in
 from serving.state.store import Store
-from stores.database import write
+from stores.database import reading, write
 
 MAX_IN_MEMORY = 10_000
 """Entries kept in memory while the disk takes none; later ones are lost, and /readyz says so."""
@@ -197,6 +197,26 @@ class ForecastLog:
                 self._spool.set_aside(file)
             else:
                 file.unlink()
+
+
+def waiting_about(store: Store, folder: Path, tenant: str, subject: str) -> int:
+    """Return how many forecasts about a person are in the spool's folder and not on record.
+
+    A line that cannot be read counts if it has the person's identifier anywhere.
+    """
+    ids, unreadable = set(), 0
+    for line in lines_in(folder):
+        if msgspec.json.encode(subject)[1:-1] not in line:
+            continue
+        try:
+            entry = _decoded(line)
+        except msgspec.DecodeError:
+            unreadable += 1
+            continue
+        if (entry.tenant, entry.subject) == (tenant, subject):
+            ids.add(entry.id)
+    with reading(store.engine) as connection:
+        return unreadable + len(ids - entries.known_ids(connection, ids))
 
 
 def append(store: Store, forecasts: Sequence[ForecastEntry]) -> int:

@@ -138,3 +138,11 @@ class Spool:
 def _whole_lines(content: bytes) -> list[bytes]:
     # A torn last line is of a forecast whose answer never left.
     return [line + b"\n" for line in content.split(b"\n")[:-1]]
+
+
+def lines_in(folder: Path) -> Iterator[bytes]:
+    """Return every line of every worker's file, on record or not, also of files set aside."""
+    for pattern in (SPOOLED, f"*{UNREADABLE}"):
+        for file in sorted(folder.glob(pattern)):
+            with suppress(FileNotFoundError):
+                yield from file.read_bytes().split(b"\n")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from contracts.errors import ContractError
+from contracts.errors import ContractError, ServiceUnavailable
 from rehabcast.output import AsJson, emit
 from rehabcast.settings import Settings
 
@@ -176,10 +176,18 @@ def erase(
     as_json: AsJson = False,
 ) -> None:
     """Erase a person from the record; it can still be verified, and says that it was done."""
+    from serving.state.forecast_log import waiting_about
     from serving.state.privacy import erase as erase_person
 
     settings = Settings()
     with opened(settings) as store:
+        if waiting := waiting_about(store, settings.spool, tenant, subject):
+            raise ServiceUnavailable(
+                f"{waiting} forecasts about this person are in {settings.spool} and not on record"
+                " yet: they would come after the erasure",
+                "run the service until it has stored them (/readyz says what hinders it) and remove"
+                " files named .unreadable, then erase again",
+            )
         emptied = erase_person(
             store, tenant, subject, reason=reason, actor=settings.actor, now=datetime.now(UTC)
         )
@@ -224,7 +232,7 @@ def consent(
 
 @app.command()
 def withdrawn(tenant: Tenant, as_json: AsJson = False) -> None:
-    """List everybody who has withdrawn consent, one a line (`rehabcast train --without FILE`)."""
+    """List everybody who has withdrawn consent, one a line, to leave them out of a cohort."""
     from serving.state.consent import withdrawn as all_withdrawn
 
     with opened(Settings()) as store:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.state import forecast_log
-from serving.state.forecast_log import ForecastEntry, ForecastLog
+from serving.state.forecast_log import ForecastEntry, ForecastLog, append, waiting_about
 from serving.state.spool import Spool
 from serving.state.store import Store
 from serving.state.verification import verify_chain
@@ -156,3 +156,24 @@ def test_an_unexpected_error_does_not_end_the_thread(
         assert log.settle(20)
         log.close()
         assert verify_chain(store) == 1
+
+
+def test_forecasts_that_wait_are_counted_by_person_until_they_are_on_record(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "spool"
+    spool = Spool(folder)
+    for number in (1, 2):
+        spool.write(forecast_log.msgspec.json.encode(entry(number)))
+    (folder / "9-broken.unreadable").write_bytes(b'{"subject":"Q","tor')
+    with closing(Store(f"sqlite:///{tmp_path / 's.db'}")) as store:
+
+        def waiting(tenant: str, subject: str) -> int:
+            return waiting_about(store, folder, tenant, subject)
+
+        assert (waiting("ward", "P"), waiting("clinic", "P"), waiting("ward", "Q")) == (2, 0, 1)
+        append(store, [entry(1)])
+        assert waiting("ward", "P") == 1
+        append(store, [entry(2)])
+        assert waiting("ward", "P") == 0
+    spool.close()
