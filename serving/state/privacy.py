@@ -13,11 +13,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from contracts.errors import ServiceUnavailable
 from serving.state.consent import KEPT, is_withdrawn, mark_of_withdrawn
 from serving.state.entries import Event, Kind, append, new_id, ranges_of
 from serving.state.store import NotOnRecord, Store
 from serving.state.tables import consent_table, entry_table, observation_table, subject_table
-from stores.database import reading, write
+from stores.database import cause_of, reading, write
+
+LOCK_SECONDS = 60
+"""How long to wait for the requests that are at a table, before its old rows are overwritten."""
 
 OPERATOR = ""
 """Tenant of entries about the record as a whole."""
@@ -63,6 +67,8 @@ def erase(
     ------
     NotOnRecord
         The tenant has nothing about such a person.
+    ServiceUnavailable
+        They are erased, but what PostgreSQL keeps of old rows could not be overwritten.
     """
 
     def action(connection: sa.Connection) -> int:
@@ -147,6 +153,19 @@ def _overwrite_old_rows(engine: sa.Engine) -> None:
     # SQLite overwrites what is deleted (`secure_delete`); PostgreSQL keeps old rows until a vacuum.
     if engine.dialect.name != "postgresql":
         return
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        for table in (entry_table, subject_table, observation_table, consent_table):
-            connection.exec_driver_sql(f"VACUUM FULL {table.name}")
+    tables = [t.name for t in (entry_table, subject_table, observation_table, consent_table)]
+    try:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            # The store's own limits are for requests; a large table takes minutes.
+            connection.exec_driver_sql("SET statement_timeout = 0")
+            connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+            for table in tables:
+                connection.exec_driver_sql(f"VACUUM FULL {table}")
+            # The next user of this connection gets the store's limits again.
+            connection.exec_driver_sql("RESET ALL")
+    except sa.exc.DBAPIError as error:
+        raise ServiceUnavailable(
+            "the person is erased, but the database's files still have the old rows"
+            f" ({cause_of(error)})",
+            f"run VACUUM FULL {', '.join(tables)} when the database is quiet",
+        ) from None

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from contracts.errors import ForecastRefused
+from contracts.errors import ForecastRefused, ServiceUnavailable
 from contracts.observation import Observation
 from serving.schemas import FeedbackRequest
+from serving.state import privacy
 from serving.state.consent import Consents, set_consent, withdrawn
 from serving.state.forecast_log import ForecastEntry, append
 from serving.state.privacy import erase, export
@@ -149,6 +150,20 @@ def test_a_record_that_is_shorter_than_it_was_takes_no_withdrawal_back(own_store
     with pytest.raises(ForecastRefused):
         consents.require("ward", PERSON)
     consents.close()
+
+
+def test_an_erasure_says_where_old_rows_could_not_be_overwritten(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(privacy, "LOCK_SECONDS", 1)
+    fill(store)
+    with store.engine.connect() as other:
+        other.exec_driver_sql("LOCK TABLE service_measurement IN ACCESS SHARE MODE")
+        with pytest.raises(ServiceUnavailable, match="files still have the old rows"):
+            erase(store, "ward", PERSON, reason="asked for it", actor="op", now=NOW)
+    with pytest.raises(NotOnRecord):
+        store.record("ward", PERSON)
+    assert verify(store).findings == ()
 
 
 def test_an_erased_forecast_takes_no_feedback(own_store: Store) -> None:
