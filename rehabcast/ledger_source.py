@@ -21,9 +21,8 @@ from rehabcast.identity import open_ledger
 from rehabcast.reachability import file_identity, is_registry_reachable
 from rehabcast.settings import Settings
 from rehabcast.signed_artifacts import fetch_bundle, fetch_report, mirror_aliases, trusted_keys
-from serving.faults import Fault
+from serving.faults import Fault, place_of
 from serving.forecast.audit_status import AuditStatus, Coverage, ServedModel
-from serving.state.beside import place_of
 from serving.state.champion import REGISTRY_AWAY
 from serving.state.following import Terms, Verified, begin
 from training.registry.model_versions import find

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
+from pathlib import Path
 
 from contracts.errors import RehabcastError, in_words
 
@@ -25,3 +27,14 @@ class Fault:
 
     def __str__(self) -> str:
         return in_words(self.reason, self.what_to_do)
+
+
+def place_of(error: BaseException) -> str:
+    """Return type and place of an error, for the log.
+
+    Its own words, and so its traceback, may hold an address with a password, a path or a patient's
+    value.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}"

@@ -39,6 +39,15 @@ def test_a_module_fits_in_one_sitting(module: Path) -> None:
     assert len((ROOT / module).read_text("utf-8").splitlines()) <= LONGEST_MODULE
 
 
+OWN_WORDS = re.compile(r"traceback\.(?:print|format)_|exc_info|\blog(?:ger)?\.exception\(")
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m.parts[0] == "serving"], ids=str)
+def test_the_service_writes_no_error_in_its_own_words(module: Path) -> None:
+    """They may hold an address with a password: `serving.faults.place_of` says where it was."""
+    assert OWN_WORDS.findall((ROOT / module).read_text("utf-8")) == []
+
+
 def test_serving_and_features_load_without_the_training_frameworks() -> None:
     program = (
         "import sys, inference.bundle, serving.forecast.explain, serving.forecast.respond;"

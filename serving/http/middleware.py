@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,7 +19,7 @@ import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.access.authentication import Caller
-from serving.faults import Fault
+from serving.faults import Fault, place_of
 from serving.http.admission import limits, routing
 from serving.http.admission.bodies import body_of
 from serving.http.admission.identity import Tokens, peer_of
@@ -166,9 +165,7 @@ def _work(
 
 
 def _unexpected(error: Exception) -> RequestRefused:
-    # A traceback's message may hold what was sent, so only the place is logged.
-    where = traceback.extract_tb(error.__traceback__)[-1]
-    log.error("%s in %s, line %s", type(error).__name__, where.name, where.lineno)
+    log.error("a request failed: %s", place_of(error))
     return internal_error()
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 
 from uvicorn.importer import import_from_string
 
 from contracts.errors import RehabcastError
-from serving.server.run import PRIVATE, serve
+from serving.server.run import serve
+from stores.private_files import keep_private
 
 
 def main() -> int:
@@ -19,7 +19,7 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
     asked = parser.parse_args()
-    os.umask(PRIVATE)
+    keep_private()
     try:
         return serve(lambda: import_from_string(asked.service), asked.host, asked.port)
     except RehabcastError as error:

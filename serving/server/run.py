@@ -15,9 +15,6 @@ from serving.server.worker import run_worker
 OPEN_FILES = 65_536
 """Open files that a worker may have, if the system lets it: each connection is one."""
 
-PRIVATE = 0o077
-"""Permissions that no file of the service has: those of group and others."""
-
 
 def serve(load: Callable[[], Any], host: str, port: int) -> int:
     """Serve until SIGTERM; return the exit code.

@@ -13,11 +13,11 @@ import select
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import FrameType
 
+from serving.faults import place_of
 from serving.server.worker import FAILED
 
 STOP_SECONDS = 45.0
@@ -193,8 +193,8 @@ class Supervisor:
             if self._stopping:
                 os._exit(0)
             code = self.work(lambda: _say(say_ready), self._lifeline[0])
-        except BaseException:
-            traceback.print_exc()
+        except BaseException as error:
+            log.error("a worker ended: %s", place_of(error))
         finally:
             sys.stdout.flush()
             sys.stderr.flush()

@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import sys
-import traceback
 from collections.abc import Callable
 from functools import partial
 from types import FrameType
@@ -19,6 +18,7 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.errors import RehabcastError
+from serving.faults import place_of
 from serving.http.start import SERVER_EXTENSION
 from serving.server.connection import Connection
 from serving.server.connections import IDLE_SECONDS, Connections
@@ -136,5 +136,5 @@ def _not_started(error: Exception | None) -> int:
         sys.stderr.write(f"rehabcast: {error}\n")
         return error.exit_code
     if error is not None:
-        traceback.print_exception(error)
+        log.error("a worker did not start: %s", place_of(error))
     return FAILED

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -97,10 +95,3 @@ class Beside(Generic[T]):
         if self._call is not None:
             self._abandoned.append(self._call)
             self._call = None
-
-
-def place_of(error: BaseException) -> str:
-    """Return type and place of an error: its words may hold an address, a path or a value."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{where}"

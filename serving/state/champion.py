@@ -18,9 +18,9 @@ from typing import Protocol
 from sqlalchemy.exc import SQLAlchemyError
 
 from contracts.errors import PromotionRefused, RehabcastError, ServiceUnavailable
-from serving.faults import Fault
+from serving.faults import Fault, place_of
 from serving.forecast.audit_status import ServedModel
-from serving.state.beside import Beside, Call, place_of
+from serving.state.beside import Beside, Call
 from serving.state.following import (
     CHECK_LEDGER,
     LEDGER_AWAY,

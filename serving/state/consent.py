@@ -17,7 +17,7 @@ from typing import Literal
 import sqlalchemy as sa
 
 from contracts.errors import ForecastRefused, IntegrityError
-from serving.faults import Fault
+from serving.faults import Fault, place_of
 from serving.state.entries import Event, Kind, append, keyed, new_id
 from serving.state.tables import consent_table, entry_table
 from stores.database import reading, write
@@ -249,7 +249,7 @@ class Consents:
                 self.problem = None
             # Whatever it was, the next second tries again, and /readyz shows it meanwhile.
             except Exception as error:
-                log.warning("withdrawals of consent cannot be read: %s", type(error).__name__)
+                log.warning("withdrawals of consent cannot be read: %s", place_of(error))
                 self.problem = Fault(
                     "withdrawals of consent cannot be read: those seen before still count",
                     "check the service's store",

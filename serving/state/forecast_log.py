@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import traceback
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from pathlib import Path
 import msgspec
 import sqlalchemy as sa
 
-from serving.faults import Fault
+from serving.faults import Fault, place_of
 from serving.state import entries
 from serving.state.entries import Event, Kind
 from serving.state.spool import Spool, lines_in
@@ -154,10 +153,7 @@ class ForecastLog:
                 self._adopted_at = time.monotonic()
         # Whatever it was, this thread goes on: the entries wait on disk, and /readyz shows it.
         except Exception as error:
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            log.warning(
-                "forecasts cannot be put on record: %s in %s", type(error).__name__, place.name
-            )
+            log.warning("forecasts cannot be put on record: %s", place_of(error))
             self._store_problem = Fault(
                 "the forecast log cannot be written",
                 "check the service's store: entries are kept on disk and written later",

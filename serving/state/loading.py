@@ -8,9 +8,9 @@ from collections.abc import Callable
 from functools import partial
 
 from contracts.errors import IntegrityError, RehabcastError
-from serving.faults import Fault
+from serving.faults import Fault, place_of
 from serving.forecast.audit_status import ServedModel
-from serving.state.beside import Beside, place_of
+from serving.state.beside import Beside
 from serving.state.following import Terms
 
 SHORT_SECONDS = 0.2

@@ -178,3 +178,32 @@ def test_bentomls_worker_is_refused_too(server: Any, tmp_path: Path) -> None:
         )  # fmt: skip
     assert done.returncode != 0
     assert "serve it with `rehabcast serve`" in done.stdout + done.stderr
+
+
+UNFORESEEN = """
+from serving.http.service import build_service
+
+def open_runtime():
+    raise RuntimeError("cannot connect to postgresql://rehabcast:CANARY@database/records")
+
+service = build_service(open_runtime, {workers})
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_an_unforeseen_error_at_the_start_is_named_by_type_and_place_only(
+    tmp_path: Path, workers: int
+) -> None:
+    (tmp_path / "unforeseen.py").write_text(UNFORESEEN.format(workers=workers))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    done = subprocess.run(
+        [sys.executable, "-m", "serving.server", "unforeseen:service", "--port", port],
+        capture_output=True, text=True, check=False, timeout=120, cwd=tmp_path,
+        env={**os.environ, "BENTOML_HOME": str(tmp_path / "b"), "BENTOML_DO_NOT_TRACK": "True"},
+    )  # fmt: skip
+    said = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert "RuntimeError at unforeseen.py:5" in said
+    assert [word for word in ("CANARY", "Traceback", "postgresql://") if word in said] == []
