@@ -17,12 +17,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
 from audits.ledger.records import LedgerState
-from audits.ledger.signing import SIGNATURE, sign
 from contracts.digests import file_digest
 from contracts.errors import ContractError, EvidenceMissing
 from rehabcast.backups.contents import Part, databases, heads_of, require_bundles
 from rehabcast.backups.manifest import (
     ARTIFACTS,
+    HEADS,
     KEYS,
     LEDGER_HEAD,
     MANIFEST,
@@ -37,6 +37,7 @@ from rehabcast.backups.manifest import (
 )
 from rehabcast.settings import Settings
 from rehabcast.signed_artifacts import LOCAL_KEY, trusted_keys
+from rehabcast.signed_heads import write_head
 from serving.state.verification import RecordHead
 from stores.copies import copy_database, is_copyable, place_of, scratch_database
 
@@ -99,9 +100,10 @@ def _fill(
         copy_file(key, folder / PRIVATE_KEY)
     ledger, record = _tried(settings, folder, names, urls)
     # As `rehabcast ledger head` and `rehabcast record head` write them.
-    _write_head(folder / LEDGER_HEAD, asdict(ledger), key)
+    (folder / HEADS).mkdir()
+    write_head(folder / LEDGER_HEAD, asdict(ledger), key)
     if record is not None:
-        _write_head(folder / RECORD_HEAD, {"record": asdict(record)}, key)
+        write_head(folder / RECORD_HEAD, {"record": asdict(record)}, key)
     manifest = Manifest(
         made_at=made_at,
         artifacts_at=str(settings.store.artifacts.resolve()),
@@ -146,10 +148,3 @@ def _own_key(settings: Settings) -> Path | None:
     """Return the private key that there is; none is made for a backup."""
     key = settings.signing_key or settings.home / "keys" / LOCAL_KEY
     return key if key.is_file() else None
-
-
-def _write_head(path: Path, head: Mapping[str, object], key: Path | None) -> None:
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(head), "utf-8")
-    if key is not None:
-        sign(path, path.with_name(path.name + SIGNATURE), key)

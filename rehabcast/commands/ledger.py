@@ -14,7 +14,6 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from contracts.errors import ContractError, EvidenceMissing, IntegrityError
 from contracts.naming.names import shown
 from rehabcast.output import AsJson, emit
 from rehabcast.settings import Settings
@@ -113,37 +112,15 @@ def verify(
 
 
 def _read_head(settings: Settings, head: Path) -> LedgerState:
-    """Read a signed head that was kept elsewhere.
-
-    Raises
-    ------
-    EvidenceMissing
-        There is no such file.
-    IntegrityError
-        It is not signed by a trusted key, or is no head.
-    """
     from audits.ledger.records import LedgerState
-    from audits.ledger.signing import SIGNATURE
-    from audits.ledger.signing import verify as verify_signature
     from rehabcast.signed_artifacts import trusted_keys
+    from rehabcast.signed_heads import read_head
 
-    if not head.is_file():
-        raise EvidenceMissing(
-            f"there is no file {str(head)!r} to compare the ledger with",
-            "give the file that `rehabcast ledger head` wrote, with its FILE.sig beside it",
-        )
-    verify_signature(head, head.with_name(head.name + SIGNATURE), trusted_keys(settings))
-    try:
-        return LedgerState(**json.loads(head.read_text("utf-8")))
-    except (ValueError, TypeError) as error:
-        raise IntegrityError(
-            f"{head.name} is signed, but is no head of a ledger",
-            "give the file that `rehabcast ledger head` wrote",
-        ) from error
+    return read_head(head, trusted_keys(settings), lambda said: LedgerState(**said), "ledger")
 
 
 @app.command("head")
-def write_head(output: HeadArgument, as_json: AsJson = False) -> None:
+def head(output: HeadArgument, as_json: AsJson = False) -> None:
     """Verify the trail and write its head, signed; keep both files apart from the ledger."""
     state = signed_head(Settings(), output)
     emit(state, f"{state.length} entries, head {state.head}", as_json=as_json)
@@ -159,20 +136,13 @@ def signed_head(settings: Settings, output: Path) -> LedgerState:
     ContractError
         The file cannot be written.
     """
-    from audits.ledger.signing import SIGNATURE, sign
     from rehabcast.identity import open_ledger
     from rehabcast.signed_artifacts import signing_key
+    from rehabcast.signed_heads import write_head
 
     with closing(open_ledger(settings)) as ledger:
         state = ledger.verify()
-    try:
-        output.write_text(json.dumps(asdict(state)), "utf-8")
-    except OSError as error:
-        raise ContractError(
-            f"{str(output)!r} cannot be written ({error.strerror})",
-            "give the name of a file in a folder that exists",
-        ) from error
-    sign(output, output.with_name(output.name + SIGNATURE), signing_key(settings))
+    write_head(output, asdict(state), signing_key(settings))
     return state
 
 

@@ -92,7 +92,7 @@ def verify(
 
     settings = Settings()
     with opened(settings) as store:
-        seen = verify_record(store, None if head is None else read_head(settings, head))
+        seen = verify_record(store, None if head is None else _read_head(settings, head))
     if not as_json:
         require_whole(seen)
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(seen.entries.items()))
@@ -116,8 +116,8 @@ def write_head(
     as_json: AsJson = False,
 ) -> None:
     """Verify the record and write its head, signed; keep both files apart from the store."""
-    from audits.ledger.signing import SIGNATURE, sign
     from rehabcast.signed_artifacts import signing_key
+    from rehabcast.signed_heads import write_head as write_signed_head
     from serving.state.verification import require_whole
     from serving.state.verification import verify as verify_record
 
@@ -125,33 +125,17 @@ def write_head(
     with opened(settings) as store:
         seen = verify_record(store)
     require_whole(seen)
-    output.write_text(json.dumps({"record": asdict(seen.head)}), "utf-8")
-    sign(output, output.with_name(output.name + SIGNATURE), signing_key(settings))
+    write_signed_head(output, {"record": asdict(seen.head)}, signing_key(settings))
     emit(seen.head, f"{seen.head.length} entries, head {seen.head.head}", as_json=as_json)
 
 
-def read_head(settings: Settings, file: Path) -> RecordHead:
-    """Read a head that was signed by a trusted key.
-
-    Raises
-    ------
-    IntegrityError
-        It is not signed by a trusted key.
-    ContractError
-        It is not a head of the record.
-    """
-    from audits.ledger.signing import SIGNATURE
-    from audits.ledger.signing import verify as verify_signature
+def _read_head(settings: Settings, file: Path) -> RecordHead:
     from rehabcast.signed_artifacts import trusted_keys
+    from rehabcast.signed_heads import read_head
     from serving.state.verification import RecordHead
 
-    verify_signature(file, file.with_name(file.name + SIGNATURE), trusted_keys(settings))
-    try:
-        return RecordHead(**json.loads(file.read_text("utf-8"))["record"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ContractError(
-            f"{file.name} is not a head of the record", "write one with `rehabcast record head`"
-        ) from error
+    keys = trusted_keys(settings)
+    return read_head(file, keys, lambda content: RecordHead(**content["record"]), "record")
 
 
 @app.command()
@@ -201,13 +185,30 @@ def export(subject: Subject, tenant: Tenant, output: Path, as_json: AsJson = Fal
     from serving.state.privacy import export as export_person
 
     settings = Settings()
-    if output.exists():
-        raise ContractError(f"{output} exists already", "name a new file")
-    with opened(settings) as store:
-        found = export_person(store, tenant, subject, actor=settings.actor, now=datetime.now(UTC))
-    output.touch(mode=0o600)
+    # Before anything is on record as handed out.
+    _make_private(output)
+    try:
+        with opened(settings) as store:
+            found = export_person(
+                store, tenant, subject, actor=settings.actor, now=datetime.now(UTC)
+            )
+    except BaseException:
+        output.unlink()
+        raise
     output.write_text(json.dumps({"tenant": tenant, "subject": subject, "entries": found}), "utf-8")
     emit({"entries": len(found)}, f"{len(found)} entries written.", as_json=as_json)
+
+
+def _make_private(file: Path) -> None:
+    try:
+        file.touch(mode=0o600, exist_ok=False)
+    except FileExistsError:
+        raise ContractError(f"{file} exists already", "name a new file") from None
+    except OSError as error:
+        raise ContractError(
+            f"{str(file)!r} cannot be written ({error.strerror})",
+            "give the name of a file in a folder that exists",
+        ) from error
 
 
 @app.command()

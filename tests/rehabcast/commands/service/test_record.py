@@ -15,6 +15,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
+from audits.ledger.signing import sign
 from contracts.errors import RehabcastError
 from contracts.observation import Observation
 from rehabcast.main import app
@@ -110,3 +111,32 @@ def test_withdrawals_are_listed_until_they_are_taken_back(run: Run) -> None:
     run("consent", "P-1", "given", "--tenant", "ward")
     assert run("withdrawn", "--tenant", "ward", "--json")["subjects"] == []
     run("consent", "P-1", "perhaps", "--tenant", "ward", code=3)
+
+
+@pytest.mark.parametrize("head", ["", ".", "nowhere.json"])
+def test_a_head_that_is_no_file_is_a_plain_refusal(run: Run, head: str) -> None:
+    assert "there is no file" in run("verify", "--head", head, code=4)
+
+
+@pytest.mark.parametrize("name", ["", "nowhere/head.json"])
+def test_a_head_that_cannot_be_written_is_a_plain_refusal(run: Run, name: str) -> None:
+    assert "cannot be written" in run("head", name, code=3)
+
+
+def test_another_head_that_is_signed_is_a_plain_refusal(run: Run) -> None:
+    run("head", "head.json")
+    # As the ledger's head is written.
+    Path("head.json").write_text('{"length": 10, "head": "x"}')
+    sign(Path("head.json"), Path("head.json.sig"), Path("mlruns/keys/local.pem"))
+    assert "is no head of a record" in run("verify", "--head", "head.json", code=6)
+
+
+def test_an_export_that_cannot_be_written_is_not_on_record_as_handed_out(run: Run) -> None:
+    name = "nowhere/person.json"
+    assert "cannot be written" in run("export", "P-1", name, "--tenant", "ward", code=3)
+    assert "export" not in run("verify", "--json")["entries"]
+
+
+def test_an_export_of_nobody_leaves_no_file(run: Run) -> None:
+    run("export", "nobody", "person.json", "--tenant", "ward", code=7)
+    assert not Path("person.json").exists()
