@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from contracts.errors import ContractError, EvidenceMissing
 from contracts.naming.names import canonical, comparable, flaw, shown
+from stores.private_files import require_private, require_unchanged_by_others
 
 LAST_ENTRY = "Last-Entry"
 PUBLIC_KEY = re.compile(
@@ -119,10 +120,13 @@ def read_people(folder: Path) -> People:
         There is no such folder, or no key in it.
     ContractError
         A file is not a name and a key; or two names, or two files' keys, are one person's.
+    ReadableByOthers
+        Other users of this machine can change one, or add one.
     """
     persons: list[Person] = []
     owners: dict[str, str] = {}
     for path in sorted(folder.glob("*.pem")):
+        require_unchanged_by_others(path)
         person = Person(
             name=person_name(path.stem, f"{path.name}: the name"), keys=tuple(_keys_of(path))
         )
@@ -155,7 +159,10 @@ def read_person_key(path: Path, people: People) -> PersonKey:
     ------
     EvidenceMissing
         It cannot be read, or is nobody's key in use.
+    ReadableByOthers
+        Other users of this machine can read it, and so sign with it.
     """
+    require_private(path)
     try:
         private = load_pem_private_key(path.read_bytes(), None)
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from contracts.errors import ServiceUnavailable
+from stores.private_files import make_private_folder, require_private
 
 READ_BYTES = 4 * 1024 * 1024
 """How much is handed on at a time."""
@@ -33,6 +34,8 @@ class Spool:
     ------
     ServiceUnavailable
         It cannot be made.
+    ReadableByOthers
+        Other users of this machine can read or change the folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,7 +45,9 @@ class Spool:
         making = folder / f"{name}{IN_MAKING}"
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_folder(folder)
+            # Whoever can put a file there puts forecasts on record that nobody gave.
+            require_private(folder)
             self._fd = os.open(making, flags, 0o600)
             # Locked before it has the name that others look for: nobody can adopt it in between.
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from audits.ledger.people import read_people, read_person_key, same_person
 from audits.ledger.signing import make_key
 from contracts.errors import ContractError, EvidenceMissing
+from stores.private_files import ReadableByOthers
 
 
 def add(folder: Path, *names: str) -> None:
@@ -107,3 +108,30 @@ def test_a_private_key_is_of_somebody_among_the_people_and_in_use(tmp_path: Path
 )
 def test_when_two_names_are_one_persons(one: str, other: str, same: bool) -> None:
     assert same_person(one, other) is same_person(other, one) is same
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o622, 0o602])
+def test_a_public_key_that_others_can_change_is_nobodys(tmp_path: Path, mode: int) -> None:
+    add(tmp_path, "mia")
+    key = tmp_path / "people" / "mia.pem"
+    key.chmod(0o644)
+    assert len(read_people(key.parent).persons) == 1
+    key.chmod(mode)
+    with pytest.raises(ReadableByOthers, match=r"mia\.pem can be changed"):
+        read_people(key.parent)
+
+
+def test_a_folder_in_which_others_can_add_a_person_is_refused(tmp_path: Path) -> None:
+    add(tmp_path, "mia")
+    (tmp_path / "people").chmod(0o777)
+    with pytest.raises(ReadableByOthers, match="people can be changed"):
+        read_people(tmp_path / "people")
+
+
+def test_a_private_key_that_others_can_read_signs_nothing(tmp_path: Path) -> None:
+    add(tmp_path, "mia")
+    people, own = read_people(tmp_path / "people"), tmp_path / "private" / "mia.pem"
+    assert read_person_key(own, people).name == "mia"
+    own.chmod(0o640)
+    with pytest.raises(ReadableByOthers, match=r"mia\.pem can be read"):
+        read_person_key(own, people)

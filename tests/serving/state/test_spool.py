@@ -18,6 +18,7 @@ from serving.state.forecast_log import ForecastEntry, ForecastLog, append, waiti
 from serving.state.spool import Spool
 from serving.state.store import Store
 from serving.state.verification import verify_chain
+from stores.private_files import ReadableByOthers
 
 
 def entry(number: int) -> ForecastEntry:
@@ -177,3 +178,15 @@ def test_forecasts_that_wait_are_counted_by_person_until_they_are_on_record(
         append(store, [entry(2)])
         assert waiting("ward", "P") == 0
     spool.close()
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o770, 0o777])
+def test_a_folder_that_others_can_read_or_change_takes_no_forecast(
+    tmp_path: Path, mode: int
+) -> None:
+    """Who can put a file there puts forecasts on record that nobody gave."""
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    folder.chmod(mode)
+    with pytest.raises(ReadableByOthers, match=f"mode {mode:04o}"):
+        Spool(folder)
