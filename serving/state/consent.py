@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from contracts.errors import ForecastRefused, IntegrityError
 from serving.faults import Fault, place_of
 from serving.state.entries import Event, Kind, append, keyed, new_id
-from serving.state.tables import consent_table, entry_table
+from serving.state.tables import consent_table, entry_table, of_person
 from stores.database import reading, write
 
 GIVEN: Literal["given"] = "given"
@@ -139,9 +139,7 @@ def consent_withdrawn() -> ConsentWithdrawn:
 
 def consent_of(connection: sa.Connection, tenant: str, subject: str) -> str | None:
     """Return what a person has decided; None where nothing is on record."""
-    query = sa.select(consent_table.c.state).where(
-        consent_table.c.tenant == tenant, consent_table.c.subject == subject
-    )
+    query = sa.select(consent_table.c.state).where(*of_person(consent_table, tenant, subject))
     return connection.execute(query).scalar_one_or_none()
 
 
@@ -170,7 +168,7 @@ def set_consent(
         else:
             connection.execute(
                 sa.update(consent_table)
-                .where(consent_table.c.tenant == tenant, consent_table.c.subject == subject)
+                .where(*of_person(consent_table, tenant, subject))
                 .values(state=state)
             )
 

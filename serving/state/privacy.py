@@ -17,7 +17,13 @@ from contracts.errors import ServiceUnavailable
 from serving.state.consent import KEPT, is_withdrawn, mark_of_withdrawn
 from serving.state.entries import Event, Kind, append, new_id, ranges_of
 from serving.state.store import NotOnRecord, Store
-from serving.state.tables import consent_table, entry_table, observation_table, subject_table
+from serving.state.tables import (
+    consent_table,
+    entry_table,
+    observation_table,
+    of_person,
+    subject_table,
+)
 from stores.database import cause_of, reading, write
 
 LOCK_SECONDS = 60
@@ -72,7 +78,7 @@ def erase(
     """
 
     def action(connection: sa.Connection) -> int:
-        theirs = (entry_table.c.tenant == tenant, entry_table.c.subject == subject)
+        theirs = of_person(entry_table, tenant, subject)
         numbers = list(
             connection.execute(sa.select(entry_table.c.sequence).where(*theirs)).scalars()
         )
@@ -87,9 +93,7 @@ def erase(
             sa.update(entry_table).where(*theirs).values(subject=None, content=None, salt=None)
         )
         for table in (subject_table, observation_table, consent_table):
-            connection.execute(
-                sa.delete(table).where(table.c.tenant == tenant, table.c.subject == subject)
-            )
+            connection.execute(sa.delete(table).where(*of_person(table, tenant, subject)))
         details = {"entries": ranges_of(numbers), "count": len(numbers), "reason": reason, **kept}
         append(connection, [_event(Kind.ERASURE, tenant, actor, now, details)])
         return len(numbers)
@@ -112,7 +116,7 @@ def export(
     with reading(store.engine) as connection:
         rows = connection.execute(
             sa.select(entry_table)
-            .where(entry_table.c.tenant == tenant, entry_table.c.subject == subject)
+            .where(*of_person(entry_table, tenant, subject))
             .order_by(entry_table.c.sequence)
         ).all()
     if not rows:

@@ -14,7 +14,7 @@ from contracts.errors import ForecastRefused
 from contracts.observation import Observation
 from serving.schemas import FeedbackRequest
 from serving.state.entries import Entry, Event, Kind, new_id
-from serving.state.tables import NO_DAY, observation_table, subject_table
+from serving.state.tables import NO_DAY, observation_table, of_person, subject_table
 
 
 def enrolment_day_of(connection: sa.Connection, tenant: str, subject: str) -> int | None:
@@ -23,11 +23,6 @@ def enrolment_day_of(connection: sa.Connection, tenant: str, subject: str) -> in
         *of_person(subject_table, tenant, subject)
     )
     return connection.execute(query).scalar_one_or_none()
-
-
-def of_person(table: sa.Table, tenant: str, subject: str) -> tuple[sa.ColumnElement[bool], ...]:
-    """Return the conditions that a row of a table is about a person of a tenant."""
-    return table.c.tenant == tenant, table.c.subject == subject
 
 
 def enrol(

@@ -27,7 +27,6 @@ from serving.state.running_record import (
     enrolment_day_of,
     feedback_on,
     not_on_record,
-    of_person,
     received,
     recorded_of,
     row_of,
@@ -38,6 +37,7 @@ from serving.state.tables import (
     entry_table,
     metadata,
     observation_table,
+    of_person,
     probe_table,
     used_token_table,
 )

@@ -73,3 +73,8 @@ probe_table = sa.Table(
 
 EARLIER_TABLE = "service_forecast"
 """A table of stores from before the record was one chain; they cannot be read any more."""
+
+
+def of_person(table: sa.Table, tenant: str, subject: str) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions that a row of a table is about a person of a tenant."""
+    return table.c.tenant == tenant, table.c.subject == subject

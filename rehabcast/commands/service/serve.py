@@ -87,9 +87,6 @@ def service_environment(token: str | None) -> dict[str, str]:
     quiet = {
         "BENTOML_DO_NOT_TRACK": "True",
         "MLFLOW_DISABLE_TELEMETRY": "true",
-        # A registry that hangs must not delay by minutes that the service sees a revocation.
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-        "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     }
     development = {} if token is None else {"REHABCAST_DEVELOPMENT_TOKEN": token}
     return {**quiet, **os.environ, **development}
