@@ -65,7 +65,7 @@ def demo(
         run_approval(
             version, role, person=f"make demo, as {role}", reason="demonstration, nobody read it"
         )
-    if verdict.outcome is Outcome.PASS:
+    if verdict.outcome.is_pass:
         run_promotion(version)
     else:
         stderr_console.print(
