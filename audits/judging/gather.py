@@ -18,7 +18,6 @@ from audits.measure.bounds import (
     mean_bounds,
     share_bounds,
     share_difference_bounds,
-    suspected,
 )
 from audits.measure.disparity import (
     ALL_GROUPS,
@@ -112,14 +111,14 @@ def _is_analytic(rule: Rule) -> bool:
     return has_person_means(rule.metric) and rule.statistic in of_people and not two_sided_share
 
 
-def _bounds(rule: Rule, people: PeopleOfGroups) -> tuple[Bounds, Limit]:
+def _bounds(rule: Rule, people: PeopleOfGroups) -> Bounds:
     limit = Limit(direction=rule.direction, value=rule.limit, confidence=rule.confidence)
     is_share = rule.metric.definition.unit is Unit.SHARE
     if rule.statistic is Statistic.AGAINST_COMPARATOR:
-        return mean_bounds(people, limit), limit
+        return mean_bounds(people, limit)
     if rule.statistic is Statistic.VALUE:
-        return (share_bounds if is_share else mean_bounds)(people, limit), limit
-    return (share_difference_bounds if is_share else difference_bounds)(people, limit), limit
+        return (share_bounds if is_share else mean_bounds)(people, limit)
+    return (share_difference_bounds if is_share else difference_bounds)(people, limit)
 
 
 Both = tuple[Sequence[Counts], Sequence[Counts]]
@@ -152,13 +151,13 @@ def _analytic(
     counts: Both,
     policy: Policy,
 ) -> Iterator[Evidence]:
-    bounds, limit = _bounds(rule, people)
-    suspected_G = suspected(bounds, limit) if _has_zero(rule) else np.full(len(counts[0]), np.nan)
+    bounds = _bounds(rule, people)
     is_compared = rule.statistic is Statistic.DIFFERENCE
     numbers = zip(
         grouping.labels_G, *counts,
         *(values_G.tolist() for values_G in (
-            bounds.estimate_G, bounds.low_G, bounds.high_G, bounds.p_G, bounds.error_G, suspected_G,
+            bounds.estimate_G, bounds.low_G, bounds.high_G, bounds.p_G, bounds.error_G,
+            bounds.suspected_G,
         )),
         strict=True,
     )  # fmt: skip
@@ -171,11 +170,6 @@ def _analytic(
             p_value=p if math.isfinite(p) else None, suspected=drawn, error=error,
             score_unit=policy.score_unit,
         )  # fmt: skip
-
-
-def _has_zero(rule: Rule) -> bool:
-    """Return whether 0 means no disparity, so that a small group's number can be drawn to it."""
-    return rule.statistic is not Statistic.VALUE and rule.limit != 0
 
 
 def _by_bootstrap(

@@ -11,7 +11,7 @@ Letters: G groups.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ Array = NDArray[np.float64]
 
 SEVERAL = 2.0
 """Forecasts a person from which person means are averages, and not ones and zeros."""
+
+SUSPICIOUS = 0.05
+"""p-value of an exact test below which a share of very few people is suspicious."""
 
 BISECTIONS = 50
 
@@ -40,6 +43,9 @@ class Bounds:
         One-sided p-value that the rule is kept.
     error_G
         Standard error of the estimate.
+    suspected_G
+        The estimate by which a group too small for a bound is suspected: a difference is drawn
+        toward 0 as far as people are few, a share counts where it is most unlikely; else NaN.
     """
 
     estimate_G: Array
@@ -47,6 +53,7 @@ class Bounds:
     high_G: Array
     p_G: Array
     error_G: Array
+    suspected_G: Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +86,11 @@ class Limit:
 def mean_bounds(people: PeopleOfGroups, limit: Limit) -> Bounds:
     """Bound the mean of each group: t, variance max(own, pooled), n - 1 degrees of freedom."""
     inside = people.inside
-    error_G = np.sqrt(_variance_of_mean(inside, pooled_variance(inside)))
-    return _t_bounds(inside.mean_G, error_G, inside.people_G - 1, limit)
+    pooled = pooled_variance(inside)
+    error_G = np.sqrt(_variance_of_mean(inside.variance_G, pooled, inside))
+    bounds = _t_bounds(inside.mean_G, error_G, inside.people_G - 1, limit)
+    usual_G = np.sqrt(_variance_of_mean(np.full_like(error_G, pooled), pooled, inside))
+    return replace(bounds, suspected_G=_drawn(inside.mean_G, usual_G, limit))
 
 
 def difference_bounds(people: PeopleOfGroups, limit: Limit) -> Bounds:
@@ -93,9 +103,14 @@ def difference_bounds(people: PeopleOfGroups, limit: Limit) -> Bounds:
     """
     inside, rest = people.inside, people.rest
     pooled = pooled_variance(inside)
-    error_G = np.sqrt(_variance_of_mean(inside, pooled) + _variance_of_mean(rest, pooled))
+    variance_G = _variance_of_mean(inside.variance_G, pooled, inside)
+    rest_variance_G = _variance_of_mean(rest.variance_G, pooled, rest)
     freedom_G = np.minimum(inside.people_G, rest.people_G) - 1
-    return _t_bounds(inside.mean_G - rest.mean_G, error_G, freedom_G, limit)
+    gap_G = inside.mean_G - rest.mean_G
+    bounds = _t_bounds(gap_G, np.sqrt(variance_G + rest_variance_G), freedom_G, limit)
+    # The spread of a handful of people says less than that of all groups.
+    usual_G = _variance_of_mean(np.full_like(gap_G, pooled), pooled, inside) + rest_variance_G
+    return replace(bounds, suspected_G=_drawn(gap_G, np.sqrt(usual_G), limit))
 
 
 def share_bounds(people: PeopleOfGroups, limit: Limit) -> Bounds:
@@ -116,6 +131,7 @@ def share_bounds(people: PeopleOfGroups, limit: Limit) -> Bounds:
         high_G=np.where(several_G, of_people.high_G, exact.high_G),
         p_G=np.where(several_G, of_people.p_G, exact.p_G),
         error_G=of_people.error_G,
+        suspected_G=exact.suspected_G,
     )
 
 
@@ -141,24 +157,26 @@ def share_difference_bounds(people: PeopleOfGroups, limit: Limit) -> Bounds:
     return Bounds(
         estimate_G=estimate_G, low_G=low_G, high_G=high_G,
         p_G=_p_by_inversion(estimate_G, ends, limit), error_G=error_G,
+        suspected_G=_drawn(estimate_G, error_G, limit),
     )  # fmt: skip
 
 
-def suspected(bounds: Bounds, limit: Limit) -> Array:
-    """Return each group's estimate, drawn toward 0 difference as far as its people are few.
+def _drawn(estimate_G: Array, error_G: Array, limit: Limit) -> Array:
+    """Return each estimate, drawn toward 0 as far as its people are few.
 
     The posterior mean under a normal prior of which 95 % keeps the limit. It is used to suspect
     groups that are too small for a bound, and never to pass one: a small group that is drawn toward
     the others would be excused.
     """
     prior = (limit.value / 2) ** 2
-    kept_G = prior / (prior + bounds.error_G**2)
-    return bounds.estimate_G * kept_G
+    if prior == 0:
+        return np.full_like(estimate_G, np.nan)
+    return np.asarray(estimate_G * prior / (prior + error_G**2))
 
 
-def _variance_of_mean(moments: Moments, pooled: float) -> Array:
-    variance_G = np.fmax(moments.variance_G, pooled)
-    return variance_G / np.where(moments.effective_G > 0, moments.effective_G, np.nan)
+def _variance_of_mean(variance_G: Array, pooled: float, moments: Moments) -> Array:
+    effective_G = np.where(moments.effective_G > 0, moments.effective_G, np.nan)
+    return np.asarray(np.fmax(variance_G, pooled) / effective_G)
 
 
 def _t_bounds(estimate_G: Array, error_G: Array, freedom_G: Array, limit: Limit) -> Bounds:
@@ -168,10 +186,10 @@ def _t_bounds(estimate_G: Array, error_G: Array, freedom_G: Array, limit: Limit)
     excess_G = limit.excess(estimate_G)
     with np.errstate(divide="ignore", invalid="ignore"):
         # Without any spread the estimate is all there is.
-        score_G = np.where(error_G > 0, excess_G / error_G, np.copysign(np.inf, excess_G))
+        score_G = np.where(error_G > 0, excess_G / error_G, np.where(excess_G > 0, np.inf, -np.inf))
     return Bounds(
         estimate_G=estimate_G, low_G=estimate_G - half_G, high_G=estimate_G + half_G,
-        p_G=t.sf(score_G, freedom_G), error_G=error_G,
+        p_G=t.sf(score_G, freedom_G), error_G=error_G, suspected_G=np.full_like(error_G, np.nan),
     )  # fmt: skip
 
 
@@ -184,7 +202,7 @@ def _several_bounds(inside: Moments, limit: Limit) -> Bounds:
     bounds = _t_bounds(kept.mean_G, _error(kept), kept.people_G - 1, limit)
     return Bounds(
         estimate_G=inside.mean_G, low_G=np.clip(low_G, 0, None), high_G=np.clip(high_G, None, 1),
-        p_G=bounds.p_G, error_G=_error(low),
+        p_G=bounds.p_G, error_G=_error(low), suspected_G=np.full_like(low_G, np.nan),
     )  # fmt: skip
 
 
@@ -228,6 +246,7 @@ def _binomial_bounds(inside: Moments, limit: Limit) -> Bounds:
         high_G=np.where(unknown_G, np.nan, high_G),
         p_G=np.where(unknown_G, np.nan, p_G),
         error_G=np.full(len(n_G), np.nan),
+        suspected_G=np.where(p_G < SUSPICIOUS, inside.mean_G, np.nan),
     )
 
 
