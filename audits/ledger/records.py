@@ -204,8 +204,7 @@ def audit_of(entry: Entry) -> AuditRecord:
 
 def scope_of(audited: Mapping[str, Any]) -> Scope | None:
     """Return for whom an audit lets its version be served, from what the trail keeps of it."""
-    scope = audited.get("scope")
-    return None if scope is None else Scope.model_validate(scope)
+    return None if (scope := audited.get("scope")) is None else Scope.model_validate(scope)
 
 
 def approval_of(entry: Entry) -> Approval:

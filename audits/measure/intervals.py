@@ -2,8 +2,7 @@
 
 All rows of a subject enter together, as often as the subject is drawn. All replicates are computed
 at once: the sums of each subject in each cell of the attributes, times how often each replicate
-draws the subject. This replaces MetricFrame's own bootstrap, which draws rows instead of people
-and loops in Python.
+draws the subject. MetricFrame's own bootstrap draws rows instead of people, and loops in Python.
 
 Letters: N rows, S subjects, C cells, G groups, M measures, K sums, R replicates.
 """
@@ -111,9 +110,8 @@ def bootstrap(
     shape = (replicates + 1, len(measured))
     results = [np.empty((3, shape[0], len(g.labels_G), shape[1])) for g in groupings]
     # A replicate needs its weights, and the sums of each cell.
-    per_replicate = max(
-        len(table) if auroc_rows else cells.subjects, len(cells.group_PC[0]) * len(sums.sums_KE)
-    )
+    drawn = len(table) if auroc_rows else cells.subjects
+    per_replicate = max(drawn, len(cells.group_PC[0]) * len(sums.sums_KE))
     width = max(1, weights_at_once // per_replicate)
     for start, weight_RS in _weights(cells.subjects, replicates, seed, width):
         rows = slice(start, start + len(weight_RS))
@@ -125,9 +123,8 @@ def bootstrap(
             values = _of_groups(sums_CKR, group_C, grouping, sums)
             for column, measure in enumerate(measured):
                 if measure in auroc_rows:
-                    triple = _group_aurocs(
-                        *auroc_rows[measure], grouping, weights[measure], overall[measure]
-                    )
+                    inputs = auroc_rows[measure]
+                    triple = _group_aurocs(*inputs, grouping, weights[measure], overall[measure])
                 else:
                     triple = values[measure]
                 out[:, rows, :, column] = np.stack(triple).swapaxes(1, 2)
