@@ -26,6 +26,10 @@ REFUSALS = {
     "503": "The store does not answer; Retry-After says when to try again",
 }
 
+API_VERSION = "1.3"
+"""Changes whenever the paths or schemas do: the second number where callers of before are still
+answered as they were, the first where they are not. `tests/serving/http/test_openapi.py` holds it."""
+
 DESCRIPTION = (
     "Forecasts of functional recovery. Advice only: see the limits of use.\n\n"
     "How much one request may hold, so that none keeps a worker for more than a second:"
@@ -54,7 +58,7 @@ def document() -> bytes:
         "openapi": "3.1.0",
         "info": {
             "title": "rehabcast",
-            "version": "1.2",
+            "version": API_VERSION,
             "description": DESCRIPTION,
         },
         "paths": paths,
