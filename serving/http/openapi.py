@@ -27,8 +27,10 @@ REFUSALS = {
 }
 
 API_VERSION = "1.3"
-"""Changes whenever the paths or schemas do: the second number where callers of before are still
-answered as they were, the first where they are not. `tests/serving/http/test_openapi.py` holds it."""
+"""Changes whenever the paths or schemas do, which a test holds.
+
+The second number where earlier callers are still answered as they were, else the first.
+"""
 
 DESCRIPTION = (
     "Forecasts of functional recovery. Advice only: see the limits of use.\n\n"
