@@ -77,6 +77,8 @@ class Manifest(BaseModel):
         What it was trained on; True when no real person is in it.
     data_digest, task_digest, config_digest, code_digest, predictions_digest
         Cohort, task, training parameters, source code, and out-of-fold prediction table.
+    follow_up_digest
+        What became of the outcomes that were due; None for bundles made before it was recorded.
     seed, subjects, created
         Seed of all randomness; people trained on; UTC time in ISO 8601.
     """
@@ -99,6 +101,7 @@ class Manifest(BaseModel):
     config_digest: str
     code_digest: str
     predictions_digest: str
+    follow_up_digest: str | None = None
     seed: int
     subjects: int
     created: str

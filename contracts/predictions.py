@@ -34,9 +34,26 @@ Optional columns; metrics that need one are reported as not available without it
 ===========================  ====================================================================
 
 A task that forecasts only milestones has none of `last_score`, `truth` and the quantiles.
+
+The follow-up table, beside it: one row per subject, origin and horizon that is *due*, which means
+that a forecast could be made at the origin and the horizon's window is over. Subjects without any
+outcome are in it too.
+
+=====================  ==========================================================================
+`subject_id`, `origin_day`, `horizon_day`, `group:NAME`
+                       as in the prediction table
+`status`               what became of the outcome (`OutcomeStatus`)
+`tracing_chance`       with which chance a subject whose outcome had not come was drawn to be traced;
+                       NaN for subjects who were in no draw
+`drawn`                True where the draw took the subject
+`early_error`          error of the candidate's last earlier median for the subject, in points; NaN
+                       where no earlier outcome was observed
+=====================  ==========================================================================
 """
 
 from __future__ import annotations
+
+from enum import StrEnum
 
 from contracts.forecast import QUANTILE_LEVELS
 
@@ -50,3 +67,18 @@ CHANCE, REACHED, GROUP = "chance:", "reached:", "group:"
 FOLD, REFUSED = "fold", "refused"
 WEAR_HOURS, UNOBSERVED_SHARE = "wear_hours", "unobserved_share"
 EXPLANATION_GAP, EXPLANATION_INSTABILITY = "explanation_gap", "explanation_instability"
+
+STATUS, TRACING_CHANCE, DRAWN, EARLY_ERROR = "status", "tracing_chance", "drawn", "early_error"
+
+
+class OutcomeStatus(StrEnum):
+    """What became of an outcome that was due."""
+
+    OBSERVED = "observed"
+    TRACED = "traced"
+    """Had not come, and was obtained from somebody drawn at random from those it was missing of."""
+    LOST = "lost"
+    WITHDREW = "withdrew"
+    """Missing, because the person withdrew before the end of the window: lost for an audit."""
+    DIED = "died"
+    """There is none: the person died before the end of the window."""

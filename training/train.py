@@ -38,10 +38,11 @@ from training.models.bedside_rules import last_observation, proportional_recover
 from training.models.boosted import boosted_quantiles
 from training.models.layers.network import Ensemble
 from training.models.stack import out_of_fold
-from training.predictions import prediction_table
+from training.predictions import follow_up_table, prediction_table
 from training.registry.bundle import TrainingProvenance, write_bundle
 from training.registry.model_card import model_card
 from training.registry.model_versions import (
+    FOLLOW_UP_FILE,
     PREDICTIONS_FILE,
     SPLITS_FILE,
     ModelVersion,
@@ -140,6 +141,8 @@ def train(
         table = _out_of_fold_table(batch, task, config, fitted, advance)
         folder = Path(temporary)
         table.to_parquet(folder / PREDICTIONS_FILE, index=False)
+        followed = follow_up_table(cohort, batch.layout, task, config, split, table)
+        followed.to_parquet(folder / FOLLOW_UP_FILE, index=False)
         provenance = TrainingProvenance(
             family=config.architecture,
             cohort_name=cohort.provenance.name,
@@ -149,6 +152,7 @@ def train(
             config_digest=key["config"],
             code_digest=key["code"],
             predictions_digest=file_digest(folder / PREDICTIONS_FILE),
+            follow_up_digest=file_digest(folder / FOLLOW_UP_FILE),
             seed=config.seed,
             subjects=len(np.unique(batch.subject_B)),
             pretrained_on="" if pretrained is None else str(pretrained),
@@ -222,7 +226,7 @@ def _log_evidence(
     candidate = table[table[MODEL] == CANDIDATE]
     pit_figure(candidate, folder / "pit.png", title=title)
     reliability_figure(candidate, folder / "reliability.png", title=title)
-    for name in (PREDICTIONS_FILE, SPLITS_FILE, *FIGURES):
+    for name in (PREDICTIONS_FILE, FOLLOW_UP_FILE, SPLITS_FILE, *FIGURES):
         opened.log_file(folder / name)
     opened.log_metrics(_metrics(table))
     if len(held_out):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import meds
+
 from contracts.vocabulary import Kind, vocabulary
 
 
@@ -17,5 +19,6 @@ def test_every_code_says_what_its_value_is() -> None:
         assert entry.source
 
 
-def test_codes_are_loinc_or_marked_as_local() -> None:
-    assert {code.split("//")[0] for code in vocabulary()} == {"LOINC", "REHABCAST"}
+def test_codes_are_loinc_or_of_meds_or_marked_as_local() -> None:
+    systems = {code.split("//")[0] for code in vocabulary()}
+    assert systems == {"LOINC", "REHABCAST", meds.death_code}

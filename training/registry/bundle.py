@@ -37,6 +37,7 @@ class TrainingProvenance:
     seed: int
     subjects: int
     pretrained_on: str = ""
+    follow_up_digest: str | None = None
 
 
 def write_bundle(
@@ -108,6 +109,7 @@ def write_manifest(
         config_digest=provenance.config_digest,
         code_digest=provenance.code_digest,
         predictions_digest=provenance.predictions_digest,
+        follow_up_digest=provenance.follow_up_digest,
         seed=provenance.seed,
         subjects=provenance.subjects,
         created=datetime.now(UTC).isoformat(timespec="seconds"),

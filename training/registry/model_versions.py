@@ -33,7 +33,7 @@ ABSENT = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 """MLflow's codes for what is not there; any other means that it cannot answer."""
 LOADER_MODULE = "rehabcast.pyfunc"
 """Module that MLflow imports to load a bundle; nothing here does."""
-PREDICTIONS_FILE = "predictions.parquet"
+PREDICTIONS_FILE, FOLLOW_UP_FILE = "predictions.parquet", "follow-up.parquet"
 SPLITS_FILE = "subject_splits.parquet"
 
 

@@ -1,0 +1,184 @@
+"""Outcomes that were due and did not come: how many more in a group than elsewhere, and what for.
+
+Whoever vanishes may be whom a forecast served worst. Nothing computed from the outcomes that came
+can show it: weights repair only what the recorded data explain. So a group may not lose many more
+than others do, and whatever more it loses counts as its worst.
+
+Letters: N rows of a follow-up table, G groups.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from audits.measure.disparity import Direction
+from audits.measure.groups import Grouping
+from audits.measure.people import Moments, RowSums, people_of_groups
+from contracts.predictions import DRAWN, STATUS, SUBJECT, TRACING_CHANCE, OutcomeStatus
+
+Array = NDArray[np.float64]
+
+MISSING = (OutcomeStatus.LOST, OutcomeStatus.WITHDREW)
+"""Outcomes that exist and are not known."""
+
+FEWEST_TRACED = 5
+"""Traced people of a group from which they stand for the lost whom a draw did not take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Losses:
+    """Share of the outcomes due that are missing, by person, in each group and in everyone else.
+
+    Deaths are no missing outcomes and do not count.
+
+    Parameters
+    ----------
+    people_G
+        People with an outcome due.
+    share_G, rest_G, error_G
+        Missing in the group and in the rest, and the standard error of their difference; NaN where
+        nobody had an outcome due, or too few for it.
+    """
+
+    people_G: Array
+    share_G: Array
+    rest_G: Array
+    error_G: Array
+
+    @property
+    def difference_G(self) -> Array:
+        """Share of the group minus share of the rest."""
+        return self.share_G - self.rest_G
+
+    @property
+    def excess_G(self) -> Array:
+        """Share of the group's outcomes that it lost beyond what others lose; never negative."""
+        return np.clip(np.nan_to_num(self.difference_G), 0, None)
+
+    def high_G(self, confidence: float) -> Array:
+        """Return the one-sided upper bound of the difference."""
+        return np.asarray(self.difference_G + norm.ppf(confidence) * self.error_G)
+
+    def certain_excess_G(self, confidence: float) -> Array:
+        """Return the one-sided lower bound of the difference; never negative."""
+        low_G = self.difference_G - norm.ppf(confidence) * self.error_G
+        return np.clip(np.nan_to_num(low_G), 0, None)
+
+
+def losses(rows: pd.DataFrame, grouping: Grouping, lost_N: Array) -> Losses:
+    """Return how much each group lost.
+
+    Parameters
+    ----------
+    rows
+        A follow-up table, or some rows of one.
+    grouping
+        Groups of those rows.
+    lost_N
+        How much of each row is lost (`lost_rows`, `lost_after_tracing`).
+    """
+    _, subject_N = np.unique(rows[SUBJECT].to_numpy(), return_inverse=True)
+    due_N = is_due(rows).astype(np.float64)
+    sums = RowSums(subject_N=subject_N, numerator_N=lost_N * due_N, denominator_N=due_N)
+    people = people_of_groups(sums, grouping)
+    return of_moments(people.inside, people.rest)
+
+
+def of_moments(inside: Moments, rest: Moments) -> Losses:
+    """Return how much groups lost, from the mean and spread over their people."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error_G = np.sqrt(
+            inside.variance_G / inside.effective_G + rest.variance_G / rest.effective_G
+        )
+    return Losses(
+        people_G=inside.people_G, share_G=inside.mean_G, rest_G=rest.mean_G, error_G=error_G
+    )
+
+
+def is_due(rows: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return whose outcome exists, (N,): not of the dead."""
+    return np.asarray(rows[STATUS].to_numpy() != OutcomeStatus.DIED, dtype=np.bool_)
+
+
+def lost_rows(rows: pd.DataFrame) -> Array:
+    """Return 1 where the outcome is missing, else 0, (N,)."""
+    return np.asarray(rows[STATUS].isin(MISSING).to_numpy(), dtype=np.float64)
+
+
+def lost_after_tracing(rows: pd.DataFrame, grouping: Grouping, minimum_chance: float) -> Array:
+    """Return how much of each row is lost where those who were traced stand for others, (N,).
+
+    The lost whom a draw did not take are as those whom it took (Horvitz and Thompson 1952): they
+    count 0, and one who was drawn and not reached counts for all whom he stands for.
+
+    Parameters
+    ----------
+    minimum_chance
+        Draws with a smaller chance do not count: too few are traced.
+    """
+    lost_N = lost_rows(rows)
+    inside_N = in_draw(rows, grouping, minimum_chance) & (rows[STATUS] == OutcomeStatus.LOST)
+    weight_N = np.where(rows[DRAWN], 1 / rows[TRACING_CHANCE].fillna(1.0), 0.0)
+    return np.where(inside_N, weight_N, lost_N)
+
+
+def in_draw(
+    rows: pd.DataFrame, grouping: Grouping, minimum_chance: float
+) -> NDArray[np.bool_]:
+    """Return the rows of people whom a draw was made from that says something of their group."""
+    traced_N = (rows[STATUS] == OutcomeStatus.TRACED).to_numpy()
+    is_traced = pd.DataFrame({"group": grouping.group_N, SUBJECT: rows[SUBJECT]})[traced_N]
+    people_G = is_traced.groupby("group")[SUBJECT].nunique()
+    count_N = people_G.reindex(grouping.group_N, fill_value=0).to_numpy()
+    known_N = rows[TRACING_CHANCE].to_numpy(dtype=np.float64) >= minimum_chance
+    return np.asarray(known_N & (count_N >= FEWEST_TRACED), dtype=np.bool_)
+
+
+def points_to_bear(excess_G: Array, spread_G: Array, at_least: float) -> Array:
+    """Return by how many points the mean of a group may be better than if nobody more were lost.
+
+    As if those who are missing beyond what others lose were the worst of the group. If its errors
+    are about normal, a share d cut off at the top lowers the mean by s phi(z) / (1 - d), z being
+    the quantile of d (the truncated mean, as in the trimming of Lee 2009); or as if each were worse
+    than the others by `at_least`, whichever is more.
+
+    Parameters
+    ----------
+    spread_G
+        Standard deviation of people.
+    at_least
+        Points.
+    """
+    cut_G = np.clip(excess_G, 0, 0.99)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shift_G = norm.pdf(norm.isf(cut_G)) / (1 - cut_G)
+    worst_G = np.where(cut_G > 0, spread_G * shift_G, 0.0)
+    return np.fmax(worst_G, excess_G * at_least)
+
+
+def share_to_bear(excess_G: Array, share_G: Array, direction: Direction) -> Array:
+    """Return by how much a share may be better than if nobody more were lost.
+
+    As if the metric had gone against all of those who are missing beyond what others lose.
+    """
+    against_G = {
+        Direction.AT_LEAST: share_G,
+        Direction.AT_MOST: 1 - share_G,
+        Direction.WITHIN: np.fmax(share_G, 1 - share_G),
+    }[direction]
+    return np.asarray(excess_G * np.clip(np.nan_to_num(against_G, nan=1.0), 0, 1))
+
+
+def tipping_point(bound_G: Array, limit: float, share_G: Array) -> Array:
+    """Return by how many points the lost must be worse for the bound to reach the limit.
+
+    Infinite where nobody is lost; 0 where the bound is beyond the limit already.
+    """
+    room_G = np.clip(limit - bound_G, 0, None)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(share_G > 0, room_G / share_G, np.inf)
