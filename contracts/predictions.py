@@ -43,7 +43,7 @@ outcome are in it too.
 `subject_id`, `origin_day`, `horizon_day`, `group:NAME`
                        as in the prediction table
 `status`               what became of the outcome (`OutcomeStatus`)
-`tracing_chance`       with which chance a subject whose outcome had not come was drawn to be traced;
+`tracing_chance`       chance with which a subject whose outcome had not come was drawn for tracing;
                        NaN for subjects who were in no draw
 `drawn`                True where the draw took the subject
 `early_error`          error of the candidate's last earlier median for the subject, in points; NaN

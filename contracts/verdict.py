@@ -89,6 +89,8 @@ class Verdict(BaseModel):
         Which registered version, and the digest of its bundle's bytes.
     predictions_digest, policy_digest, data_digest, code_digest
         What was judged, by which rules, from which cohort, by which source code.
+    follow_up_digest
+        What became of the outcomes that were due; None for audits from before that was recorded.
     champion, champion_predictions_digest
         The version it was compared with as the one in service, and the prediction table of that
         version; None where there was none.
@@ -119,6 +121,7 @@ class Verdict(BaseModel):
     policy_digest: str
     data_digest: str
     code_digest: str
+    follow_up_digest: str | None = None
     champion: str | None = None
     champion_predictions_digest: str | None = None
     simulated: bool

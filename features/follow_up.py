@@ -74,7 +74,7 @@ def ends_of(events: pd.DataFrame, *, dates_shifted: bool) -> Ends:
         return days - enrolled.reindex(days.index)
 
     return Ends(
-        over_until=(last - enrolled) * 0 + NEVER if dates_shifted else last - enrolled,
+        over_until=pd.Series(NEVER, index=enrolled.index) if dates_shifted else last - enrolled,
         death=days_of(DEATH), withdrawal=days_of(WITHDRAWAL), traced=days_of(TRACED),
         chance=chance.astype(np.float64), drawn=drawn == "yes",
     )  # fmt: skip

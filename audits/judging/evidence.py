@@ -43,6 +43,8 @@ class Evidence:
     suspected
         The estimate of a group that may be too small, drawn toward no difference; NaN where there
         is none.
+    to_bear
+        By how much the bounds may be too good, because the group lost more outcomes than others.
     monte_carlo
         By how much the interval's ends depend on the draws of a bootstrap; 0 for analytic bounds.
     score_unit
@@ -62,8 +64,20 @@ class Evidence:
     rest: Counts | None = None
     error: float = math.nan
     suspected: float = math.nan
+    to_bear: float = 0.0
     monte_carlo: float = 0.0
     score_unit: ScoreUnit = POINTS
+
+    @property
+    def bears_losses(self) -> bool:
+        """Whether the interval keeps the limit even if the group's excess of lost outcomes counts.
+
+        It is as if the outcomes lost beyond what others lose had been the worst.
+        """
+        if self.interval is None:
+            return False
+        ends = (self.interval.low - self.to_bear, self.interval.high + self.to_bear)
+        return all(self.rule.direction.excess(end, self.rule.limit) <= 0 for end in ends)
 
     @property
     def shortage(self) -> Shortage | None:

@@ -60,6 +60,8 @@ def finding(evidence: Evidence, adjusted_p: float | None) -> Finding:
         if too_small
         else decide(rule, evidence.estimate, interval, adjusted_p, monte_carlo=evidence.monte_carlo)
     )
+    if outcome is Outcome.PASS and not evidence.bears_losses:
+        outcome = Outcome.INSUFFICIENT
     return Finding(
         rule=rule.name,
         metric=evidence.measure.name,

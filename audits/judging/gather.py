@@ -10,6 +10,7 @@ import pandas as pd
 
 from audits.judging.counts import Counts, group_counts
 from audits.judging.evidence import Evidence
+from audits.judging.lost.missing import Missing
 from audits.judging.policy import Policy, Rule
 from audits.measure.bounds import (
     Bounds,
@@ -42,7 +43,11 @@ errors over the root of the replicates (from the density of an order statistic).
 
 
 def in_groups(
-    table: pd.DataFrame, groupings: Sequence[Grouping], rules: Sequence[Rule], policy: Policy
+    table: pd.DataFrame,
+    groupings: Sequence[Grouping],
+    rules: Sequence[Rule],
+    policy: Policy,
+    missing: Missing | None,
 ) -> Iterator[Evidence]:
     """Return the evidence for rules that compare a group with nobody or with everyone else."""
     if not groupings:
@@ -51,12 +56,12 @@ def in_groups(
     measured = dict.fromkeys(m for rule in analytic for m in measures(table, rule))
     sums = {measure: RowSums.of(table, measure, policy.thresholds) for measure in measured}
     for grouping in groupings:
-        people = {measure: people_of_groups(sums[measure], grouping) for measure in measured}
+        people = {m: _people(table, sums[m], grouping, m, missing) for m in measured}
         counts = {m: _counts(table, grouping, m, policy, people[m]) for m in measured}
         for rule in analytic:
             for measure in _applicable(table, rule, grouping):
                 yield from _analytic(
-                    rule, measure, grouping, people[measure], counts[measure], policy
+                    rule, measure, grouping, people[measure], counts[measure], policy, missing
                 )
     yield from _by_bootstrap(table, groupings, [r for r in rules if r not in analytic], policy)
 
@@ -67,6 +72,7 @@ def against(
     groupings: Sequence[Grouping],
     rule: Rule,
     policy: Policy,
+    missing: Missing | None,
 ) -> Iterator[Evidence]:
     """Compare the candidate with a comparator on the same forecasts, person by person.
 
@@ -86,13 +92,22 @@ def against(
             if rule.axes is None or grouping.axis in rule.axes:
                 people = people_of_groups(difference, grouping)
                 counts = _counts(table, grouping, measure, policy, people)
-                yield from _analytic(rule, measure, grouping, people, counts, policy)
+                yield from _analytic(rule, measure, grouping, people, counts, policy, missing)
 
 
 def measures(table: pd.DataFrame, rule: Rule) -> tuple[Measure, ...]:
     """Return what a rule measures in a table; nothing where its columns are missing."""
     days = horizons(table) if rule.each_horizon else (None,)
     return available_measures(table, rule.metric, days)
+
+
+def _people(
+    table: pd.DataFrame, sums: RowSums, grouping: Grouping, measure: Measure,
+    missing: Missing | None,
+) -> PeopleOfGroups:  # fmt: skip
+    if missing is None:
+        return people_of_groups(sums, grouping)
+    return missing.people(table, sums, grouping, measure)
 
 
 def _applicable(table: pd.DataFrame, rule: Rule, grouping: Grouping) -> tuple[Measure, ...]:
@@ -150,24 +165,30 @@ def _analytic(
     people: PeopleOfGroups,
     counts: Both,
     policy: Policy,
+    missing: Missing | None,
 ) -> Iterator[Evidence]:
     bounds = _bounds(rule, people)
+    to_bear_G = (
+        np.zeros(len(grouping.labels_G))
+        if missing is None
+        else missing.to_bear(rule, measure, grouping, people, policy.important_difference)
+    )
     is_compared = rule.statistic is Statistic.DIFFERENCE
     numbers = zip(
         grouping.labels_G, *counts,
         *(values_G.tolist() for values_G in (
             bounds.estimate_G, bounds.low_G, bounds.high_G, bounds.p_G, bounds.error_G,
-            bounds.suspected_G,
+            bounds.suspected_G, to_bear_G,
         )),
         strict=True,
     )  # fmt: skip
-    for label, inside, rest, estimate, low, high, p, error, drawn in numbers:
+    for label, inside, rest, estimate, low, high, p, error, drawn, to_bear in numbers:
         is_known = math.isfinite(low) and math.isfinite(high)
         yield Evidence(
             rule=rule, measure=measure, axis=grouping.axis, attributes=grouping.attributes,
             group=label, counts=inside, rest=rest if is_compared else None, estimate=estimate,
             interval=Interval(low=low, high=high) if is_known else None,
-            p_value=p if math.isfinite(p) else None, suspected=drawn, error=error,
+            p_value=p if math.isfinite(p) else None, suspected=drawn, error=error, to_bear=to_bear,
             score_unit=policy.score_unit,
         )  # fmt: skip
 

@@ -12,6 +12,8 @@ import pandas as pd
 
 from audits.judging.decision import gravest
 from audits.judging.findings import not_judged, not_recorded
+from audits.judging.lost.findings import no_follow_up
+from audits.judging.lost.missing import Missing, violations
 from audits.judging.policy import Policy
 from audits.judging.rules import Applied, apply_rules, rows_of
 from audits.judging.scope import Candidates, candidates, within_scope
@@ -38,6 +40,8 @@ class AuditInputs:
         Prediction table, cohort and source code.
     simulated
         True when the cohort is simulated.
+    follow_up_digest
+        What became of the outcomes that were due; None where that was not recorded.
     champion, champion_predictions_digest
         The version in service, whose forecasts are the table's `champion`, and the prediction table
         that they came from; None where no other version is in service.
@@ -49,11 +53,17 @@ class AuditInputs:
     data_digest: str
     code_digest: str
     simulated: bool
+    follow_up_digest: str | None = None
     champion: str | None = None
     champion_predictions_digest: str | None = None
 
 
-def judge(predictions: pd.DataFrame, policy: Policy, inputs: AuditInputs) -> Verdict:
+def judge(
+    predictions: pd.DataFrame,
+    policy: Policy,
+    inputs: AuditInputs,
+    follow_up: pd.DataFrame | None = None,
+) -> Verdict:
     """Judge the candidate's forecasts: whether, and for whom, every binding rule is kept.
 
     A table that breaks its contract is blocked and not scored.
@@ -66,12 +76,15 @@ def judge(predictions: pd.DataFrame, policy: Policy, inputs: AuditInputs) -> Ver
         The rules.
     inputs
         What the verdict is bound to.
+    follow_up
+        The follow-up table (`contracts.predictions`); None where there is none, which holds a pass
+        back where the policy asks what was lost.
     """
     checks = validate(predictions, least_error=policy.least_error)
     judged = (
         _Judged(outcome=gravest(checks), findings=tuple(checks))
         if breaks_contract(checks)
-        else _judged(predictions, policy, inputs, checks)
+        else _judged(predictions, policy, inputs, checks, follow_up)
     )
     return Verdict(
         model_version=inputs.model_version,
@@ -80,6 +93,7 @@ def judge(predictions: pd.DataFrame, policy: Policy, inputs: AuditInputs) -> Ver
         policy_digest=policy.digest,
         data_digest=inputs.data_digest,
         code_digest=inputs.code_digest,
+        follow_up_digest=inputs.follow_up_digest,
         champion=inputs.champion,
         champion_predictions_digest=inputs.champion_predictions_digest,
         simulated=inputs.simulated,
@@ -101,7 +115,11 @@ class _Judged:
 
 
 def _judged(
-    predictions: pd.DataFrame, policy: Policy, inputs: AuditInputs, checks: Sequence[Finding]
+    predictions: pd.DataFrame,
+    policy: Policy,
+    inputs: AuditInputs,
+    checks: Sequence[Finding],
+    follow_up: pd.DataFrame | None,
 ) -> _Judged:
     table = rows_of(predictions, CANDIDATE)
     if table.empty:
@@ -109,9 +127,10 @@ def _judged(
         found = (*checks, *(not_judged(rule, why) for rule in policy.rules))
         return _Judged(outcome=gravest(found), findings=found)
     check_against_metric_frame(table, by_attribute(table), policy.thresholds)
-    applied = apply_rules(predictions, policy, champion=inputs.champion)
+    missing, unfit = _missing(follow_up, table, policy)
+    applied = apply_rules(predictions, policy, champion=inputs.champion, missing=missing)
     # Nobody can be served in spite of these, so no scope is looked for.
-    of_the_table = (*checks, *_required(table, policy), *_nothing_varies(applied, policy))
+    of_the_table = (*checks, *_required(table, policy), *_nothing_varies(applied, policy), *unfit)
     found = (*of_the_table, *applied.findings)
     outcome = gravest(found)
     if outcome is Outcome.BLOCKED or any(
@@ -121,7 +140,7 @@ def _judged(
     served = candidates(table, applied)
     if outcome is Outcome.PASS and served.scope.is_everyone:
         return _Judged(outcome=outcome, findings=found, scope=served.scope)
-    return _within(predictions, served, policy, inputs, found)
+    return _within(predictions, served, policy, inputs, found, missing)
 
 
 def _within(
@@ -130,6 +149,7 @@ def _within(
     policy: Policy,
     inputs: AuditInputs,
     found: tuple[Finding, ...],
+    missing: Missing | None,
 ) -> _Judged:
     """Judge once more among those who could be served."""
     held_back = max(gravest(found), Outcome.INSUFFICIENT, key=GRAVITY.__getitem__)
@@ -138,6 +158,7 @@ def _within(
     keys = rows_of(predictions, CANDIDATE).loc[served.inside_N, KEY]
     inside = apply_rules(
         predictions.merge(keys, on=KEY), policy, champion=inputs.champion,
+        missing=None if missing is None else missing.inside(served.scope),
         scopes=(RuleScope.OVERALL, RuleScope.AXES),
     ).findings  # fmt: skip
     outcome = within_scope(inside)
@@ -147,6 +168,19 @@ def _within(
         )
     gravest_of_both = max(outcome, held_back, key=GRAVITY.__getitem__)
     return _Judged(outcome=gravest_of_both, findings=found, scope_findings=inside)
+
+
+def _missing(
+    follow_up: pd.DataFrame | None, table: pd.DataFrame, policy: Policy
+) -> tuple[Missing | None, list[Finding]]:
+    """Return what was lost, where the policy asks; or the finding that nobody knows."""
+    if policy.lost is None:
+        return None, []
+    if follow_up is None:
+        return None, [no_follow_up("there is no table of the outcomes that were due")]
+    if wrong := list(violations(follow_up, table)):
+        return None, [no_follow_up(f"the follow-up table is not sound ({'; '.join(wrong)})")]
+    return Missing.of(follow_up, policy.lost), []
 
 
 def _required(table: pd.DataFrame, policy: Policy) -> list[Finding]:

@@ -122,6 +122,28 @@ class ScopeTerms(_Strict):
     rationale: Annotated[str, Field(min_length=20)]
 
 
+class LossTerms(_Strict):
+    """How many more outcomes a group may lose than others do.
+
+    Parameters
+    ----------
+    maximum_difference, confidence
+        Share that a group may lose beyond the rest, and the confidence of its one-sided bound.
+    maximum_share
+        Share that any group may lose.
+    minimum_tracing_chance
+        Chance of being traced from which traced people stand for the lost.
+    rationale
+        Why.
+    """
+
+    maximum_difference: Annotated[float, Field(ge=0, le=1)]
+    maximum_share: Annotated[float, Field(gt=0, le=1)]
+    confidence: Annotated[float, Field(ge=0.8, lt=1)]
+    minimum_tracing_chance: Annotated[float, Field(gt=0, le=1)]
+    rationale: Annotated[str, Field(min_length=20)]
+
+
 class LabelBias(_Strict):
     """By how many points a group's scores may be off for the same ability, and the source."""
 
@@ -154,6 +176,9 @@ class Policy(_Strict):
         Attributes that must be recorded; empty where a board requires none.
     scope
         When a model may pass for a part of the people.
+    lost
+        How many outcomes may be lost; None where a board does not ask, and then whoever vanishes
+        is not missed.
     rules
         The requirements.
     """
@@ -170,6 +195,7 @@ class Policy(_Strict):
     label_bias: LabelBias
     required: tuple[RequiredAttribute, ...]
     scope: ScopeTerms
+    lost: LossTerms | None = None
     rules: Annotated[tuple[Rule, ...], Field(min_length=1)]
 
     @model_validator(mode="after")

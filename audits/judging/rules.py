@@ -10,6 +10,8 @@ import pandas as pd
 from audits.judging.evidence import Evidence
 from audits.judging.findings import findings, no_champion, not_judged, nothing_to_compare
 from audits.judging.gather import against, in_groups, measures
+from audits.judging.lost.findings import loss_findings
+from audits.judging.lost.missing import Missing
 from audits.judging.policy import Policy, Rule
 from audits.measure.disparity import Scope, Statistic
 from audits.measure.groups import Grouping, by_attribute, everyone, intersections
@@ -44,6 +46,7 @@ def apply_rules(
     policy: Policy,
     *,
     champion: str | None,
+    missing: Missing | None = None,
     scopes: Sequence[Scope] = tuple(Scope),
 ) -> Applied:
     """Apply the rules of a policy to the candidate's forecasts.
@@ -55,6 +58,8 @@ def apply_rules(
     champion
         The version whose forecasts are those of the comparator `champion`; None where no other
         version is in service.
+    missing
+        The follow-up table, where the policy asks for it.
     scopes
         Which rules: on everyone, on groups, on pairs.
     """
@@ -75,11 +80,11 @@ def apply_rules(
             for rule in rules:
                 if rule.statistic is Statistic.AGAINST_COMPARATOR:
                     found = _compared(
-                        predictions, table, groupings_of[scope], rule, policy, champion
+                        predictions, table, groupings_of[scope], rule, policy, champion, missing
                     )
                     evidence += found.evidence
                     without_evidence += found.findings
-            evidence += in_groups(table, groupings_of[scope], alone, policy)
+            evidence += in_groups(table, groupings_of[scope], alone, policy, missing)
             without_evidence += [
                 not_judged(rule, NO_COLUMNS)
                 for rule in alone
@@ -93,7 +98,11 @@ def apply_rules(
         attributes=tuple(attributes),
         pairs=tuple(pairs),
         evidence=tuple(evidence),
-        findings=(*findings(evidence), *without_evidence),
+        findings=(
+            *findings(evidence),
+            *without_evidence,
+            *(() if missing is None else loss_findings(missing)),
+        ),
     )
 
 
@@ -117,13 +126,14 @@ def _compared(
     rule: Rule,
     policy: Policy,
     champion: str | None,
+    missing: Missing | None,
 ) -> _Compared:
     if rule.comparator == CHAMPION and champion is None:
         return _Compared(findings=(no_champion(rule),))
     other, why = _counterpart(predictions, table, rule)
     if other is None:
         return _Compared(findings=(not_judged(rule, why),))
-    return _Compared(evidence=tuple(against(table, other, groupings, rule, policy)))
+    return _Compared(evidence=tuple(against(table, other, groupings, rule, policy, missing)))
 
 
 def _counterpart(

@@ -131,9 +131,11 @@ def _not_shown(findings: Iterable[Finding]) -> dict[str, dict[str, list[str]]]:
 
 def _attribute(grouping: Grouping, missing: dict[str, dict[str, list[str]]]) -> ScopeAttribute:
     of_axis = missing.get(grouping.axis, {})
+    # A group whose every outcome was lost is not in the table, and is outside all the same.
+    unseen = [label for label in of_axis if label not in {*grouping.labels_G, ALL_GROUPS}]
     outside = [
         OutsideGroup(label=label, rules=tuple(rules))
-        for label in grouping.labels_G
+        for label in (*grouping.labels_G, *unseen)
         if (rules := [*of_axis.get(label, ()), *of_axis.get(ALL_GROUPS, ())])
     ]
     names = {group.label for group in outside}
@@ -163,7 +165,7 @@ def _is_doubtful(item: Evidence, certainty: float) -> bool:
     margin = 0.0 if certainty == 0.5 else float(norm.ppf(certainty)) * item.error
     if not math.isfinite(item.estimate + margin):
         return True
-    return _worst_excess(item.rule, item.estimate, margin) > 0
+    return _worst_excess(item.rule, item.estimate, margin + item.to_bear) > 0
 
 
 def _worst_excess(rule: Rule, estimate: float, margin: float) -> float:

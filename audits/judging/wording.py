@@ -31,8 +31,17 @@ def sentence(evidence: Evidence, outcome: Outcome) -> str:
         return f"{who}: {why}; {suspicion}{result}, limit {limit}."
     if evidence.interval is None or not math.isfinite(evidence.estimate):
         return f"{who}: {result}, too rarely defined for an interval; limit {limit}."
+    is_kept = all(
+        rule.direction.excess(end, rule.limit) <= 0
+        for end in (evidence.interval.low, evidence.interval.high)
+    )
     spread = quantity(rule, unit, evidence.interval.low, evidence.interval.high)
     judgement = JUDGEMENT[outcome].format(limit=limit)
+    if is_kept and outcome is Outcome.INSUFFICIENT:
+        judgement = (
+            f"within the limit of {limit}, but not if the outcomes that this group lost more than"
+            f" others were its worst ({quantity(rule, unit, evidence.to_bear)} to bear)"
+        )
     return f"{who}: {result} ({100 * rule.confidence:g} % interval {spread}); {judgement}."
 
 

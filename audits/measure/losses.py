@@ -53,7 +53,7 @@ class Losses:
     @property
     def difference_G(self) -> Array:
         """Share of the group minus share of the rest."""
-        return self.share_G - self.rest_G
+        return np.asarray(self.share_G - self.rest_G)
 
     @property
     def excess_G(self) -> Array:
@@ -127,9 +127,7 @@ def lost_after_tracing(rows: pd.DataFrame, grouping: Grouping, minimum_chance: f
     return np.where(inside_N, weight_N, lost_N)
 
 
-def in_draw(
-    rows: pd.DataFrame, grouping: Grouping, minimum_chance: float
-) -> NDArray[np.bool_]:
+def in_draw(rows: pd.DataFrame, grouping: Grouping, minimum_chance: float) -> NDArray[np.bool_]:
     """Return the rows of people whom a draw was made from that says something of their group."""
     traced_N = (rows[STATUS] == OutcomeStatus.TRACED).to_numpy()
     is_traced = pd.DataFrame({"group": grouping.group_N, SUBJECT: rows[SUBJECT]})[traced_N]

@@ -113,8 +113,8 @@ def candidate() -> pd.DataFrame:
 
 @pytest.fixture(scope="session")
 def quick_policy() -> Policy:
-    """The shipped policy with fewer bootstrap replicates, and no attribute required."""
-    return load_policy().model_copy(update={"replicates": 200, "required": ()})
+    """The shipped policy with fewer bootstrap replicates, and nothing that must be recorded."""
+    return load_policy().model_copy(update={"replicates": 200, "required": (), "lost": None})
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,1 @@
+"""Outcomes that were due and did not come, in the judgement."""
