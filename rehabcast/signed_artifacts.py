@@ -32,6 +32,7 @@ from rehabcast.settings import Settings
 from stores.private_files import require_private, require_unchanged_by_others
 from training.registry.model_versions import (
     BUNDLE_FOLDER,
+    FOLLOW_UP_FILE,
     PREDICTIONS_FILE,
     ChampionAliases,
     ModelVersion,
@@ -45,7 +46,7 @@ LOCAL_KEY = "local.pem"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionTable:
-    """A prediction table (`contracts.predictions`), and the digest of the file it was read from."""
+    """A table of `contracts.predictions`, and the digest of the file that it was read from."""
 
     rows: pd.DataFrame
     digest: str
@@ -205,15 +206,39 @@ def open_predictions(settings: Settings, version: ModelVersion, bundle: Bundle) 
     IntegrityError
         The run's table is another.
     """
-    content = fetch(settings.store, version, PREDICTIONS_FILE).read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
+    digest = bundle.manifest.predictions_digest
+    content = _bytes_of_bundle(settings, version, PREDICTIONS_FILE, digest)
+    return _prediction_table(PREDICTIONS_FILE, content, digest)
+
+
+def open_follow_up(
+    settings: Settings, version: ModelVersion, bundle: Bundle
+) -> PredictionTable | None:
+    """Return what became of the outcomes that were due, if it is what the signed bundle names.
+
+    None where the bundle is from before this was recorded.
+
+    Raises
+    ------
+    IntegrityError
+        The run's table is another.
+    """
+    digest = bundle.manifest.follow_up_digest
+    if digest is None:
+        return None
+    content = _bytes_of_bundle(settings, version, FOLLOW_UP_FILE, digest)
+    return PredictionTable(rows=pd.read_parquet(BytesIO(content)), digest=digest)
+
+
+def _bytes_of_bundle(settings: Settings, version: ModelVersion, name: str, digest: str) -> bytes:
+    content = fetch(settings.store, version, name).read_bytes()
     # Before anything reads the content: it may be anybody's.
-    if digest != bundle.manifest.predictions_digest:
+    if hashlib.sha256(content).hexdigest() != digest:
         raise IntegrityError(
-            f"{version}: the run's prediction table is not the one its bundle was made with",
+            f"{version}: the run's {name} is not the one its bundle was made with",
             "train the version again",
         )
-    return _prediction_table(PREDICTIONS_FILE, content, digest)
+    return content
 
 
 def _prediction_table(name: str, content: bytes, digest: str) -> PredictionTable:
