@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from contracts.errors import ContractError, EvidenceMissing
@@ -84,12 +85,20 @@ def audit(
     _warn(result)
     if not as_json:
         stderr_console.print(f"Verdict: {result.verdict.outcome}. Reports: {result.report_folder}")
+        _say_scope(result.verdict)
         if result.verdict.outcome is Outcome.BLOCKED:
             return
         stderr_console.print(
             f"Next, by two different people: rehabcast approve {model_version} --role ROLE --reason"
             " TEXT"
         )
+
+
+def _say_scope(verdict: Verdict) -> None:
+    from audits.judging.wording import scope_in_words
+
+    if verdict.scope is not None:
+        stderr_console.print(escape("\n".join(scope_in_words(verdict.scope))))
 
 
 def _warn(result: AuditResult) -> None:

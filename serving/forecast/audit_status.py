@@ -137,9 +137,9 @@ def limits(served: ServedModel) -> list[str]:
 def unaudited_attribute(served: ServedModel, groups: Mapping[str, str]) -> str | None:
     """Return the first attribute whose group of this subject was not in the audit; None if none.
 
-    A subject whose attribute is not recorded, or who has no device, is not refused: that is a
-    state of the record, not a population. The answer still says that the audit had too few people
-    like them.
+    It decides where there is no scope, as in an override. A subject whose attribute is not
+    recorded, or who has no device, is not refused: that is a state of the record, not a population.
+    The answer still says that the audit had too few people like them.
     """
     coverage = served.audit_status.coverage
     audited = {attribute for attribute, _ in coverage}

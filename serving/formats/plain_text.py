@@ -8,7 +8,12 @@ from rich.table import Table
 from rich.text import Text
 
 from serving.forecast.explain import ALL_DAYS
-from serving.formats.formatting import formatted_change, formatted_range, formatted_score
+from serving.formats.formatting import (
+    formatted_change,
+    formatted_range,
+    formatted_score,
+    scope_sentence,
+)
 from serving.schemas import ForecastAnswer, HorizonForecast
 
 SIMULATED = (
@@ -118,5 +123,5 @@ def _model_and_audit(answer: ForecastAnswer) -> str:
     return (
         f"Model {model.model_version} ({model.bundle_digest[:12]}), trained on"
         f" {model.cohort_name!r}; audit {model.audit_outcome} ({model.report_digest[:12]}), valid"
-        f" until {model.valid_until[:10]}."
+        f" until {model.valid_until[:10]}.{scope_sentence(model)}"
     )

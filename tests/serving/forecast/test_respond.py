@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.observation import Observation
+from contracts.scope import OutsideGroup, OutsidePair, Scope, ScopeAttribute
 from contracts.sequences import SequenceBatch
 from contracts.verdict import Outcome
 from inference.out_of_distribution import distance_p_values
@@ -238,3 +239,68 @@ def test_forecast_alone_has_no_reasons_and_the_same_numbers(served: ServedModel)
 
 def test_the_comparator_stands_beside_each_horizon(served: ServedModel) -> None:
     assert {horizon.last_observation for horizon in answer(served, SCORE).horizons} == {20.0}
+
+
+def scoped(served: ServedModel, *inside: str, pairs: tuple[OutsidePair, ...] = ()) -> ServedModel:
+    """The same model, passed for some hospitals and both sexes, whoever they are."""
+    anyone = ("female", "male", "not recorded")
+    hospitals = ScopeAttribute(
+        attribute="hospital",
+        inside=inside,
+        outside=(OutsideGroup(label="C", rules=("no group forecast less accurately",)),),
+    )
+    scope = Scope(
+        attributes=(hospitals, ScopeAttribute(attribute="sex", inside=anyone)),
+        pairs=pairs,
+        share_inside=0.9,
+    )
+    return replace(served, audit_status=replace(served.audit_status, scope=scope))
+
+
+def site(label: str) -> dict[str, Any]:
+    return {"code": "REHABCAST//SITE", "label": label}
+
+
+def test_those_inside_the_scope_get_a_forecast_and_the_answer_says_for_whom(
+    served: ServedModel,
+) -> None:
+    given_ = answer(scoped(served, "A", "B"), SCORE, site("A"))
+    assert given_.status == "forecast"
+    assert given_.model.scope is not None
+    assert given_.model.scope.outside == {"hospital": ["C"]}
+    assert given_.model.scope.inside["hospital"] == ["A", "B"]
+    assert not given_.model.scope.everyone
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        ((SCORE, site("C")), "(hospital: C) that it keeps “no group forecast less accurately”"),
+        ((SCORE, site("D")), "nobody in the audit belonged to this subject's group (hospital: D)"),
+        ((SCORE,), "nobody in the audit belonged to this subject's group (hospital: not recorded)"),
+    ],
+)
+def test_those_outside_get_no_forecast_and_hear_which_group_and_rule(
+    served: ServedModel, record: tuple[dict[str, Any], ...], reason: str
+) -> None:
+    given_ = answer(scoped(served, "A", "B"), *record)
+    assert given_.status == "no forecast"
+    assert reason in given_.reason
+    assert not given_.horizons
+    assert "more people like this one" in given_.what_to_do
+    assert given_.model.scope is not None
+
+
+def test_a_pair_outside_gets_no_forecast_although_each_of_its_groups_does(
+    served: ServedModel,
+) -> None:
+    pair = OutsidePair(
+        attributes=("hospital", "sex"), labels=("A", "female"), rules=("no pair in doubt",)
+    )
+    known = scoped(served, "A", "B", pairs=(pair,))
+    sex = {"code": "REHABCAST//SEX", "label": "female"}
+    assert answer(known, SCORE, site("B"), sex).status == "forecast"
+    assert answer(known, SCORE, site("A")).status == "forecast"
+    refused = answer(known, SCORE, site("A"), sex)
+    assert refused.status == "no forecast"
+    assert "hospital: A and sex: female" in refused.reason
