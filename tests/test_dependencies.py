@@ -153,8 +153,25 @@ def test_a_tool_that_is_declared_is_run() -> None:
     assert [name for name, program in TOOLS.items() if program not in text] == []
 
 
-def test_the_lock_file_has_each_direct_dependency_by_hash() -> None:
-    lock = (ROOT / "requirements.lock").read_text("utf-8")
-    pinned = re.findall(r"^([A-Za-z0-9._-]+)==\S+ \\\n    --hash=sha256:", lock, re.MULTILINE)
+def pinned(lock: str) -> dict[str, str]:
+    """Return each package of a lock file, with its version and hashes."""
+    text = (ROOT / lock).read_text("utf-8")
+    found = re.findall(
+        r"^([A-Za-z0-9._-]+)(==\S+ \\\n(?:    --hash=sha256:\S+(?: \\)?\n)+)", text, re.MULTILINE
+    )
+    return {canonical(name): pin for name, pin in found}
+
+
+def test_the_lock_files_have_each_direct_dependency_by_hash() -> None:
     # The build of torch depends on the machine (Makefile).
-    assert (PRODUCT | DEVELOPMENT) - {canonical(name) for name in pinned} == {"torch"}
+    assert (PRODUCT | DEVELOPMENT) - set(pinned("requirements.lock")) == {"torch"}
+    assert SECTIONS["Always installed"] - set(pinned("deploy/requirements.lock")) == {"torch"}
+
+
+def test_an_image_has_the_same_versions_and_no_tool_of_development() -> None:
+    all_pins, image = pinned("requirements.lock"), pinned("deploy/requirements.lock")
+    assert image.items() <= all_pins.items()
+    extras = PRODUCT - SECTIONS["Always installed"]
+    # What the product's own dependencies bring with them.
+    brought = {"click", "psutil", "pyjwt", "pyyaml"}
+    assert set(image) & (extras | DEVELOPMENT) <= brought
