@@ -23,7 +23,14 @@ from serving.faults import Fault, place_of
 from serving.http.admission import limits, routing
 from serving.http.admission.bodies import body_of
 from serving.http.admission.identity import Tokens, peer_of
-from serving.http.admission.routing import LIVE, METRICS, OPENAPI, PROBES, READY
+from serving.http.admission.routing import (
+    LIVE,
+    METRICS,
+    OPENAPI,
+    PROBES,
+    READY,
+    TAKES_REQUESTS,
+)
 from serving.http.calls import Call, Reply
 from serving.http.decoding import decoded, form_fields
 from serving.http.endpoints import Endpoint
@@ -84,7 +91,7 @@ class RequestMiddleware:
         headers: Headers = ()
         try:
             endpoint, parameters = routing.find(scope)
-            if endpoint is None and scope["path"] in LIVE:
+            if endpoint is None and scope["path"] == LIVE:
                 await self.app(scope, receive, send)
                 return
             caller, reply = await self._reply(scope, receive, endpoint, parameters)
@@ -110,16 +117,18 @@ class RequestMiddleware:
         parameters: Mapping[str, str],
     ) -> tuple[Caller, Reply]:
         runtime = self._runtime()
+        begun = [SHUTTING_DOWN] if self._shutdown.begun else []
         if endpoint is None:
+            if scope["path"] == TAKES_REQUESTS:
+                # Whatever else is wrong: elsewhere it is no better, and what can be answered is.
+                return ANONYMOUS, readiness(begun)
             if scope["path"] == OPENAPI:
                 self._anonymous_rate.check(f"address {peer_of(scope)}")
                 return ANONYMOUS, Reply(document())
             caller = await self._tokens.caller_of(scope, runtime, "metrics")
             return caller, Reply(self._metrics.exposition())
         if endpoint.path == READY:
-            begun = self._shutdown.begun
-            problems = [SHUTTING_DOWN] if begun else await self._readiness.problems()
-            return ANONYMOUS, readiness(problems)
+            return ANONYMOUS, readiness(begun or await self._readiness.problems())
         caller, name = ANONYMOUS, f"address {peer_of(scope)}"
         if endpoint.scope is not None:
             caller = await self._tokens.caller_of(scope, runtime, endpoint.scope)
