@@ -217,6 +217,7 @@ def _served(settings: Settings, found: VerifiedReading, terms: Terms) -> ServedM
             approver=champion.approver,
             reason=champion.reason,
             restricted_use=champion.restricted_use,
+            names_verified=settings.people is not None,
             coverage=_coverage(report),
         ),
     )

@@ -22,7 +22,7 @@ from serving.access.authentication import Caller
 from serving.faults import Fault, place_of
 from serving.http.admission import limits, routing
 from serving.http.admission.bodies import body_of
-from serving.http.admission.identity import Tokens, peer_of
+from serving.http.admission.identity import Tokens, address_of
 from serving.http.admission.routing import LIVE, METRICS, OPENAPI, PROBES, READY
 from serving.http.calls import Call, Reply
 from serving.http.decoding import decoded, form_fields
@@ -112,7 +112,7 @@ class RequestMiddleware:
         runtime = self._runtime()
         if endpoint is None:
             if scope["path"] == OPENAPI:
-                self._anonymous_rate.check(f"address {peer_of(scope)}")
+                self._anonymous_rate.check(address_of(scope, runtime))
                 return ANONYMOUS, Reply(document())
             caller = await self._tokens.caller_of(scope, runtime, "metrics")
             return caller, Reply(self._metrics.exposition())
@@ -120,7 +120,7 @@ class RequestMiddleware:
             begun = self._shutdown.begun
             problems = [SHUTTING_DOWN] if begun else await self._readiness.problems()
             return ANONYMOUS, readiness(problems)
-        caller, name = ANONYMOUS, f"address {peer_of(scope)}"
+        caller, name = ANONYMOUS, address_of(scope, runtime)
         if endpoint.scope is not None:
             caller = await self._tokens.caller_of(scope, runtime, endpoint.scope)
             name = f"caller {caller.name}"
