@@ -96,6 +96,20 @@ class FollowedTrail:
         self._reading = NOTHING_READ
         self._next_compared = 0
 
+    def verify_by(self, people: People | None) -> None:
+        """Verify the signatures of all entries again, where the people or their keys have changed.
+
+        Raises
+        ------
+        IntegrityError, EvidenceMissing
+            As `read`; the same again at each call, until the keys are those that signed.
+        """
+        if people == self._people:
+            return
+        if self._stored:
+            check_entries(self._stored, people)
+        self._people = people
+
     def read(
         self, engine: sa.Engine, anchor: LedgerState | None = None, *, whole: bool = False
     ) -> VerifiedReading:

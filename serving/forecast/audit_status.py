@@ -20,6 +20,9 @@ LIMITS = (
     NOT_TO_WITHHOLD_THERAPY,
     "An association seen in earlier patients, not an effect of anything done.",
 )
+NAMES_NOT_VERIFIED = (
+    "One-person trial: nobody has verified the names of those who approved this model."
+)
 SIMULATED_LIMIT = "SIMULATED training data: the people behind this model do not exist."
 
 
@@ -43,6 +46,8 @@ class AuditStatus:
         Version and audit, and until when the audit or its override is valid.
     approver, reason, restricted_use
         Who overrode the audit, why and for what use; None where nobody did.
+    names_verified
+        Whether people's keys vouch for those who approved and promoted it.
     coverage
         In the audit, by attribute and group; empty where the audit did not report groups.
     scope
@@ -56,6 +61,7 @@ class AuditStatus:
     approver: str | None
     reason: str | None
     restricted_use: str | None = None
+    names_verified: bool = True
     coverage: Mapping[tuple[str, str], Coverage] = field(default_factory=dict)
     scope: Scope | None = None
 
@@ -131,7 +137,12 @@ def banner(served: ServedModel) -> str:
 
 def limits(served: ServedModel) -> list[str]:
     """Return the limits of use."""
-    return [*([SIMULATED_LIMIT] if served.bundle.manifest.simulated else []), *LIMITS]
+    own = []
+    if served.bundle.manifest.simulated:
+        own.append(SIMULATED_LIMIT)
+    if not served.audit_status.names_verified:
+        own.append(NAMES_NOT_VERIFIED)
+    return [*own, *LIMITS]
 
 
 def unaudited_attribute(served: ServedModel, groups: Mapping[str, str]) -> str | None:

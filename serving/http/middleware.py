@@ -22,7 +22,7 @@ from serving.access.authentication import Caller
 from serving.faults import Fault, place_of
 from serving.http.admission import limits, routing
 from serving.http.admission.bodies import body_of
-from serving.http.admission.identity import Tokens, peer_of
+from serving.http.admission.identity import Tokens, address_of
 from serving.http.admission.routing import (
     LIVE,
     METRICS,
@@ -123,13 +123,13 @@ class RequestMiddleware:
                 # Whatever else is wrong: elsewhere it is no better, and what can be answered is.
                 return ANONYMOUS, readiness(begun)
             if scope["path"] == OPENAPI:
-                self._anonymous_rate.check(f"address {peer_of(scope)}")
+                self._anonymous_rate.check(address_of(scope, runtime))
                 return ANONYMOUS, Reply(document())
             caller = await self._tokens.caller_of(scope, runtime, "metrics")
             return caller, Reply(self._metrics.exposition())
         if endpoint.path == READY:
             return ANONYMOUS, readiness(begun or await self._readiness.problems())
-        caller, name = ANONYMOUS, f"address {peer_of(scope)}"
+        caller, name = ANONYMOUS, address_of(scope, runtime)
         if endpoint.scope is not None:
             caller = await self._tokens.caller_of(scope, runtime, endpoint.scope)
             name = f"caller {caller.name}"

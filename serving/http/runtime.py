@@ -11,6 +11,7 @@ import msgspec
 
 from contracts.errors import ForecastRefused
 from contracts.observation import Observation
+from serving.access.addresses import Network
 from serving.access.authentication import Access, Caller
 from serving.faults import Fault
 from serving.forecast.question import Question, input_digest
@@ -28,13 +29,22 @@ NOTHING_READ = ""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """Everything that a worker answers with."""
+    """Everything that a worker answers with.
+
+    Parameters
+    ----------
+    champion, store, consents, forecast_log
+        What is served, and where it is kept.
+    access, proxies
+        Who is trusted: issuers and clients, and proxies to say who is behind them.
+    """
 
     champion: ChampionInService
     store: Store
     consents: Consents
     forecast_log: ForecastLog
     access: Access
+    proxies: Sequence[Network] = ()
 
     def close(self) -> None:
         """Write the entries that are waiting, and stop the threads."""

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from contracts.errors import ContractError, RehabcastError, ServiceUnavailable
-from serving.server.listening import bind, is_loopback
+from serving.server.listening import bind, stands_for_loopback
 
 
 @pytest.mark.parametrize("port", [0, -1, 65_536, 99_999_999, 2**70])
@@ -36,7 +36,7 @@ def test_a_port_in_use_is_named() -> None:
 )  # fmt: skip
 def test_only_loopback_is_this_machine_alone(host: str, *, here: bool) -> None:
     try:
-        assert is_loopback(host) is here
+        assert stands_for_loopback(host) is here
     except RehabcastError:
         assert ":" in host, "only IPv6 may be missing on a machine"
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from contracts.errors import ForecastRefused, ServiceUnavailable
 from contracts.observation import Observation
@@ -43,6 +44,15 @@ def fill(store: Store) -> None:
     append(store, [entry])
     feedback = FeedbackRequest(forecast_id="a" * 32, outcome="wrong", reason="reason-canary")
     store.add_feedback("ward", feedback, actor="dr", now=NOW)
+
+
+def test_what_an_export_hands_out_is_read_where_it_is_put_on_record(own_store: Store) -> None:
+    """In one transaction, so that an erasure comes before or after, and never in between."""
+    fill(own_store)
+    begun: list[object] = []
+    sa.event.listen(own_store.engine, "begin", begun.append)
+    export(own_store, "ward", PERSON, actor="op", now=NOW)
+    assert len(begun) == 1
 
 
 def test_an_export_has_all_of_a_person_and_nothing_of_another(own_store: Store) -> None:
