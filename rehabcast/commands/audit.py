@@ -86,12 +86,9 @@ def audit(
     if not as_json:
         stderr_console.print(f"Verdict: {result.verdict.outcome}. Reports: {result.report_folder}")
         _say_scope(result.verdict)
-        if result.verdict.outcome is Outcome.BLOCKED:
-            return
-        stderr_console.print(
-            f"Next, by two different people: rehabcast approve {model_version} --role ROLE --reason"
-            " TEXT"
-        )
+        if result.verdict.outcome is not Outcome.BLOCKED:
+            step = f"rehabcast approve {model_version} --role ROLE --reason TEXT"
+            stderr_console.print(f"Next, by two different people: {step}")
 
 
 def _say_scope(verdict: Verdict) -> None:
@@ -136,9 +133,7 @@ def run_audit(model_version: str, *, champion_predictions: Path | None = None) -
             f"{model_version}: no other version is in service to compare with",
             "leave --champion-predictions out",
         )
-    champion_table = (
-        None if champion is None else _champion_table(settings, champion, champion_predictions)
-    )
+    champion_table = champion and _champion_table(settings, champion, champion_predictions)
     if champion_table is not None:
         predictions = with_champion(predictions, champion_table.rows)
     verdict = judge(
@@ -289,13 +284,11 @@ def with_champion(predictions: pd.DataFrame, champion_rows: pd.DataFrame) -> pd.
 
 def verdict_table(verdict: Verdict) -> Table:
     """Return what holds the verdict back; or, when it passes, each binding rule and its groups."""
-    binding = [finding for finding in verdict.findings if finding.binding]
-    not_passed = [finding for finding in binding if finding.outcome is not Outcome.PASS]
+    binding = [f for f in verdict.findings if f.binding]
+    not_passed = [f for f in binding if f.outcome is not Outcome.PASS]
     label = " (SIMULATED cohort)" if verdict.simulated else ""
     title = f"Audit of {verdict.model_version}: {verdict.outcome}{label}"
-    caption = (
-        f"{len(binding)} of {len(verdict.findings)} findings are binding; the report lists all"
-    )
+    caption = f"{len(binding)} of {len(verdict.findings)} findings bind; the report lists all"
     if not_passed:
         table = Table("outcome", "what holds it back", title=title, caption=caption)
         for finding in not_passed:

@@ -22,6 +22,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey, import_key
 
 from contracts.errors import ContractError
+from serving.access.addresses import is_loopback
 from stores.private_files import ReadableByOthers, require_unchanged_by_others
 
 CURVE_ALGORITHMS = {"secp256r1": ("ES256",), "secp384r1": ("ES384",)}
