@@ -1,0 +1,274 @@
+"""A plugin of pytest that runs the tests once for each mutant, each time in a fork.
+
+`benchmarks/mutants.py` starts it in a copy of the checkout, where each function has its mutants
+beside it. Tests are collected once. A first round without a mutant notes which functions each test
+reaches, how long it takes and whether it passes at all; a mutant is then judged by tests that reach
+its function. Each result is written as soon as it is there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import resource
+import shutil
+import signal
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mutmut.mutation import trampoline
+
+FIXTURES = {"serve", "server", "page", "browser"}
+"""Fixtures that start server processes or a browser: a mutant would cost minutes."""
+
+SKIPPED_FILES = {
+    "tests/audits/ledger/test_crashes.py": "kills promoting processes",
+    "tests/serving/test_faults.py": "stops databases and servers",
+    "tests/serving/test_soak.py": "minutes of load",
+    "tests/serving/forecast/test_explain_null_channels.py": "trains a network",
+}
+"""Test files that are left out whole, and why. A mutant that only they notice counts as survived."""
+
+SECOND_DATABASE = "postgresql"
+"""Of tests that run on both databases, the one on SQLite is enough to notice a mutant."""
+
+WORKERS = 2
+SECONDS_OF_TESTS = 45.0
+"""A mutant is judged by tests of about so many seconds; what only the others notice has survived."""
+PATIENCE = 60.0
+"""A run that takes ten times as long as without a mutant, and so many seconds more, hangs."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect what needs a process of its own."""
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    for item in items:
+        parameters = getattr(item, "callspec", None)
+        twice = parameters is not None and SECOND_DATABASE in parameters.params.values()
+        apart = bool(FIXTURES & set(getattr(item, "fixturenames", ())))
+        whole_file = any(item.nodeid.startswith(file) for file in SKIPPED_FILES)
+        (left_out if twice or apart or whole_file else kept).append(item)
+    items[:] = kept
+    config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_runtestloop(session: pytest.Session) -> bool:
+    """Run every mutant of the list instead of every test."""
+    folder = Path(os.environ["MUTANT_RUNS"])
+    if session.testsfailed:
+        raise session.Interrupted("tests could not be collected")
+    mutants: list[dict[str, Any]] = json.loads((folder / "mutants.json").read_text("utf-8"))
+    by_node = {item.nodeid: item for item in session.items}
+    reached = reach(session, folder)
+    failing = sorted(node for node, test in reached.items() if not test["passed"])
+    print(f"{len(reached)} tests, {len(failing)} fail without a mutant and are left out: {failing}")
+    tests_of: dict[str, list[str]] = defaultdict(list)
+    for node, test in reached.items():
+        for function in test["functions"] if test["passed"] and node in by_node else ():
+            tests_of[function].append(node)
+
+    def tasks() -> Iterator[Task]:
+        for mutant in mutants:
+            name = mutant["name"]
+            nodes = chosen(name, tests_of[name.partition("__mutmut_")[0]], reached)
+            if nodes:
+                seconds = sum(reached[node]["seconds"] for node in nodes)
+                yield name, partial(judge, name, [by_node[node] for node in nodes]), seconds
+            else:
+                write(folder, {**mutant, "status": "no tests"})
+
+    by_name = {mutant["name"]: mutant for mutant in mutants}
+    for name, status, said in in_forks(session, tasks()):
+        write(folder, {**by_name[name], "status": status, **said})
+    return True
+
+
+def write(folder: Path, result: dict[str, Any]) -> None:
+    """Append a result."""
+    with (folder / "results.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(result) + "\n")
+
+
+def chosen(name: str, nodes: Sequence[str], reached: dict[str, Any]) -> list[str]:
+    """Return the tests that judge a mutant: those of its own module's test file, then the quickest."""
+    module = name.partition(".x")[0].rpartition(".")[2]
+
+    def order(node: str) -> tuple[bool, float]:
+        return f"test_{module}.py" not in node, reached[node]["seconds"]
+
+    taken: list[str] = []
+    seconds = 0.0
+    for node in sorted(nodes, key=order):
+        if taken and seconds + reached[node]["seconds"] > SECONDS_OF_TESTS:
+            continue
+        taken.append(node)
+        seconds += reached[node]["seconds"]
+    return taken
+
+
+Task = tuple[str, Callable[[], dict[str, Any]], float]
+"""A name, what the fork does and returns, and the seconds it should take."""
+
+
+def in_forks(
+    session: pytest.Session, tasks: Iterator[Task]
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Run each task in a fork, some at a time; return how each ended and what it said."""
+    running: dict[int, tuple[str, Path, float]] = {}
+    waiting = True
+    while waiting or running:
+        while waiting and len(running) < WORKERS:
+            task = next(tasks, None)
+            if task is None:
+                waiting = False
+            else:
+                name, work, seconds = task
+                folder = Path(tempfile.mkdtemp(prefix="mutant-"))
+                pid = os.fork()
+                if pid == 0:
+                    child(session, folder, work)
+                running[pid] = name, folder, time.monotonic() + PATIENCE + 10 * seconds
+        for pid, (name, folder, deadline) in list(running.items()):
+            done, code = os.waitpid(pid, os.WNOHANG)
+            late = time.monotonic() > deadline
+            if not done and not late:
+                continue
+            # Its processes go with it.
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+            if not done:
+                os.waitpid(pid, 0)
+            del running[pid]
+            said = folder / "said.json"
+            result = json.loads(said.read_text("utf-8")) if said.exists() else {}
+            status = result.pop("status", "timeout" if late and not done else f"crashed ({code})")
+            shutil.rmtree(folder, ignore_errors=True)
+            yield name, status, result
+        time.sleep(0.02)
+
+
+def child(session: pytest.Session, folder: Path, work: Callable[[], dict[str, Any]]) -> None:
+    """Do the work of one fork, and end."""
+    os.setsid()
+    # A runaway mutant must not take the machine's memory.
+    resource.setrlimit(resource.RLIMIT_AS, (12 << 30, 12 << 30))
+    null = os.open(os.devnull, os.O_WRONLY)
+    manager = session.config.pluginmanager
+    manager.unregister(name="terminalreporter")
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    session.config._tmp_path_factory._basetemp = folder / "tests"  # type: ignore[attr-defined]
+    (folder / "tests").mkdir()
+    try:
+        (folder / "said.json").write_text(json.dumps(work()), "utf-8")
+    except BaseException as error:  # noqa: BLE001
+        # What ends pytest itself is no mutant that a test noticed.
+        (folder / "said.json").write_text(json.dumps({"status": "error", "test": repr(error)}))
+    os._exit(0)
+
+
+class Failures:
+    """Notes which tests fail."""
+
+    def __init__(self) -> None:
+        self.nodes: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note a failure in any phase."""
+        if report.failed:
+            self.nodes.append(report.nodeid)
+
+
+def judge(name: str, items: Sequence[pytest.Item]) -> dict[str, Any]:
+    """Run tests against a mutant, up to the first that fails."""
+    trampoline.set_mutant_under_test(name)
+    failures = Failures()
+    start = time.monotonic()
+    items[0].config.pluginmanager.register(failures)
+    for item, following in zip(items, [*items[1:], None], strict=True):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if failures.nodes:
+            break
+    return {
+        "status": "killed" if failures.nodes else "survived",
+        "test": failures.nodes[0] if failures.nodes else f"{len(items)} tests",
+        "seconds": round(time.monotonic() - start, 2),
+    }
+
+
+class Reach:
+    """Notes which functions each test reaches, itself or through a fixture that it shares."""
+
+    def __init__(self) -> None:
+        self.hits: list[set[str]] = [set()]
+        self.shared: dict[str, set[str]] = defaultdict(set)
+
+    def hit(self, function: str, caller: str | None = None) -> None:
+        """Note a call."""
+        self.hits[-1].add(function)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any) -> Any:
+        """Note what a shared fixture calls for every test that uses it, not for the first alone."""
+        self.hits.append(set())
+        try:
+            return (yield)
+        finally:
+            inside = self.hits.pop()
+            self.hits[-1] |= inside
+            if fixturedef.scope != "function":
+                self.shared[fixturedef.argname] |= inside
+
+
+def reach_of_file(items: Sequence[pytest.Item]) -> dict[str, Any]:
+    """Run the tests of one file without a mutant; return what each reaches."""
+    noted, failures = Reach(), Failures()
+    trampoline.record_trampoline_hit = noted.hit
+    trampoline.set_mutant_under_test("stats")
+    items[0].config.pluginmanager.register(noted)
+    items[0].config.pluginmanager.register(failures)
+    reached: dict[str, Any] = {}
+    for item, following in zip(items, [*items[1:], None], strict=True):
+        noted.hits[:] = [set()]
+        start = time.monotonic()
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        reached[item.nodeid] = {
+            "functions": set(noted.hits[0]),
+            "seconds": round(time.monotonic() - start, 3),
+            "passed": item.nodeid not in failures.nodes,
+        }
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        functions = reached[item.nodeid]["functions"].union(*(noted.shared[name] for name in names))
+        reached[item.nodeid]["functions"] = sorted(functions)
+    return {"tests": reached, "status": "done"}
+
+
+def reach(session: pytest.Session, folder: Path) -> dict[str, Any]:
+    """Return what each test reaches; only files that changed are run again."""
+    kept_file = folder / "reach.json"
+    kept: dict[str, Any] = json.loads(kept_file.read_text("utf-8")) if kept_file.exists() else {}
+    by_file: dict[Path, list[pytest.Item]] = defaultdict(list)
+    for item in session.items:
+        by_file[item.path].append(item)
+    digests = {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in by_file}
+
+    def tasks() -> Iterator[Task]:
+        for file, items in by_file.items():
+            if kept.get(str(file), {}).get("digest") != digests[str(file)]:
+                yield str(file), partial(reach_of_file, items), 240.0
+
+    for file, status, said in in_forks(session, tasks()):
+        print(f"{file}: {status}", flush=True)
+        kept[file] = {"digest": digests[file], "tests": said.get("tests", {})}
+        kept_file.write_text(json.dumps(kept), "utf-8")
+    return {node: test for file in digests for node, test in kept[file]["tests"].items()}
