@@ -23,40 +23,38 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from mutmut.mutation import trampoline
-
-FIXTURES = {"serve", "server", "page", "browser"}
-"""Fixtures that start server processes or a browser: a mutant would cost minutes."""
 
 SKIPPED_FILES = {
     "tests/audits/ledger/test_crashes.py": "kills promoting processes",
     "tests/serving/test_faults.py": "stops databases and servers",
+    "tests/serving/test_losses.py": "stops databases and servers",
     "tests/serving/test_soak.py": "minutes of load",
     "tests/serving/forecast/test_explain_null_channels.py": "trains a network",
 }
-"""Test files that are left out whole, and why. A mutant that only they notice counts as survived."""
+"""Files that are left out whole, and why. A mutant that only they notice counts as survived."""
 
 SECOND_DATABASE = "postgresql"
 """Of tests that run on both databases, the one on SQLite is enough to notice a mutant."""
 
 WORKERS = 2
 SECONDS_OF_TESTS = 45.0
-"""A mutant is judged by tests of about so many seconds; what only the others notice has survived."""
+"""Tests of about so many seconds judge a mutant; what only the others notice has survived."""
 PATIENCE = 60.0
 """A run that takes ten times as long as without a mutant, and so many seconds more, hangs."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect what needs a process of its own."""
+    """Deselect what takes long."""
     kept: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
     for item in items:
         parameters = getattr(item, "callspec", None)
         twice = parameters is not None and SECOND_DATABASE in parameters.params.values()
-        apart = bool(FIXTURES & set(getattr(item, "fixturenames", ())))
         whole_file = any(item.nodeid.startswith(file) for file in SKIPPED_FILES)
-        (left_out if twice or apart or whole_file else kept).append(item)
+        (left_out if twice or whole_file else kept).append(item)
     items[:] = kept
     config.hook.pytest_deselected(items=left_out)
 
@@ -99,11 +97,15 @@ def write(folder: Path, result: dict[str, Any]) -> None:
 
 
 def chosen(name: str, nodes: Sequence[str], reached: dict[str, Any]) -> list[str]:
-    """Return the tests that judge a mutant: those of its own module's test file, then the quickest."""
+    """Return the tests that judge a mutant.
+
+    Those of its module's own file are first, then the quickest; those that start a server last.
+    """
     module = name.partition(".x")[0].rpartition(".")[2]
 
-    def order(node: str) -> tuple[bool, float]:
-        return f"test_{module}.py" not in node, reached[node]["seconds"]
+    def order(node: str) -> tuple[bool, bool, float]:
+        test = reached[node]
+        return f"test_{module}.py" not in node, test["server"], test["seconds"]
 
     taken: list[str] = []
     seconds = 0.0
@@ -142,10 +144,9 @@ def in_forks(
             late = time.monotonic() > deadline
             if not done and not late:
                 continue
-            # Its processes go with it.
-            with suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGKILL)
             if not done:
+                kill_children(pid)
+                os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
             del running[pid]
             said = folder / "said.json"
@@ -170,10 +171,18 @@ def child(session: pytest.Session, folder: Path, work: Callable[[], dict[str, An
     (folder / "tests").mkdir()
     try:
         (folder / "said.json").write_text(json.dumps(work()), "utf-8")
-    except BaseException as error:  # noqa: BLE001
+    except BaseException as error:
         # What ends pytest itself is no mutant that a test noticed.
         (folder / "said.json").write_text(json.dumps({"status": "error", "test": repr(error)}))
+    kill_children(os.getpid())
     os._exit(0)
+
+
+def kill_children(pid: int) -> None:
+    """End servers and others that a test which failed left behind."""
+    for process in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 class Failures:
@@ -208,30 +217,59 @@ def judge(name: str, items: Sequence[pytest.Item]) -> dict[str, Any]:
 class Reach:
     """Notes which functions each test reaches, itself or through a fixture that it shares."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         self.hits: list[set[str]] = [set()]
         self.shared: dict[str, set[str]] = defaultdict(set)
+        self._processes = folder / "processes"
+        self._processes.touch()
+        self._read = 0
+        os.environ["MUTANT_REACH"] = str(self._processes)
 
     def hit(self, function: str, caller: str | None = None) -> None:
         """Note a call."""
         self.hits[-1].add(function)
 
+    def collect(self) -> None:
+        """Note what processes that a test started have called since."""
+        text = self._processes.read_text("utf-8")
+        self.hits[-1] |= set(text[self._read :].split("\n")) - {""}
+        self._read = len(text)
+        (self._processes.with_suffix(".round")).write_text(str(time.monotonic_ns()), "utf-8")
+
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> Any:
         """Note what a shared fixture calls for every test that uses it, not for the first alone."""
+        self.collect()
         self.hits.append(set())
         try:
             return (yield)
         finally:
+            self.collect()
             inside = self.hits.pop()
             self.hits[-1] |= inside
             if fixturedef.scope != "function":
                 self.shared[fixturedef.argname] |= inside
 
 
+IN_PROCESSES = """
+import os
+if noted := os.environ.get("MUTANT_REACH"):
+    from mutmut.mutation import trampoline
+    seen = set()
+    def hit(function, caller=None):
+        round = os.stat(noted + ".round").st_mtime_ns
+        if (function, round) not in seen:
+            seen.add((function, round))
+            with open(noted, "a") as file:
+                file.write(function + "\\n")
+    trampoline.record_trampoline_hit = hit
+"""
+"""What every Python that a test starts runs first: notes calls, once for each test."""
+
+
 def reach_of_file(items: Sequence[pytest.Item]) -> dict[str, Any]:
     """Run the tests of one file without a mutant; return what each reaches."""
-    noted, failures = Reach(), Failures()
+    noted, failures = Reach(items[0].config._tmp_path_factory.getbasetemp()), Failures()  # type: ignore[attr-defined]
     trampoline.record_trampoline_hit = noted.hit
     trampoline.set_mutant_under_test("stats")
     items[0].config.pluginmanager.register(noted)
@@ -241,10 +279,12 @@ def reach_of_file(items: Sequence[pytest.Item]) -> dict[str, Any]:
         noted.hits[:] = [set()]
         start = time.monotonic()
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        noted.collect()
         reached[item.nodeid] = {
             "functions": set(noted.hits[0]),
             "seconds": round(time.monotonic() - start, 3),
             "passed": item.nodeid not in failures.nodes,
+            "server": "serve" in getattr(item, "fixturenames", ()),
         }
     for item in items:
         names = getattr(item, "fixturenames", ())
@@ -260,7 +300,13 @@ def reach(session: pytest.Session, folder: Path) -> dict[str, Any]:
     by_file: dict[Path, list[pytest.Item]] = defaultdict(list)
     for item in session.items:
         by_file[item.path].append(item)
-    digests = {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in by_file}
+    digests = {
+        str(file): hashlib.sha256(
+            file.read_bytes() + json.dumps([item.nodeid for item in items]).encode()
+        ).hexdigest()
+        for file, items in by_file.items()
+    }
+    Path("sitecustomize.py").write_text(IN_PROCESSES, "utf-8")
 
     def tasks() -> Iterator[Task]:
         for file, items in by_file.items():
