@@ -231,12 +231,15 @@ def run(mutants: Sequence[Mutant], state: str) -> None:
     """Run mutants, each with the tests that reach it."""
     listed = [{"name": m.name, "function": m.function, "state": state} for m in mutants]
     (FOLDER / "mutants.json").write_text(json.dumps(listed), "utf-8")
+    tree = FOLDER / "tree"
     with kept() as things:
         environment = {
             **os.environ,
             "MUTANT_RUNS": str(FOLDER),
             "KEPT_FOR_TESTS": str(things),
-            "PYTHONPATH": f"{FOLDER / 'tree'}:{FOLDER / 'tree' / 'benchmarks'}",
+            "PYTHONPATH": ":".join(
+                map(str, [tree, tree / "benchmarks", ROOT / "benchmarks/mutant_site"])
+            ),
             "PYTHONDONTWRITEBYTECODE": "1",
             "OMP_NUM_THREADS": "1",
             # Hypothesis draws the same examples for every mutant.
@@ -246,7 +249,7 @@ def run(mutants: Sequence[Mutant], state: str) -> None:
             sys.executable, "-m", "pytest", "-q", "-p", "support.mutant_runs",
             "-p", "no:cacheprovider", "--rootdir", ".", *TESTS,
         ]  # fmt: skip
-        done = subprocess.run(command, cwd=FOLDER / "tree", env=environment, check=False)  # noqa: S603
+        done = subprocess.run(command, cwd=tree, env=environment, check=False)  # noqa: S603
     if done.returncode not in {0, 5}:
         sys.exit(f"the tests ended with {done.returncode}")
 

@@ -230,7 +230,7 @@ class Reach:
         self.hits[-1].add(function)
 
     def collect(self) -> None:
-        """Note what processes that a test started have called since."""
+        """Note what processes that a test started have called since (`mutant_site`)."""
         text = self._processes.read_text("utf-8")
         self.hits[-1] |= set(text[self._read :].split("\n")) - {""}
         self._read = len(text)
@@ -249,22 +249,6 @@ class Reach:
             self.hits[-1] |= inside
             if fixturedef.scope != "function":
                 self.shared[fixturedef.argname] |= inside
-
-
-IN_PROCESSES = """
-import os
-if noted := os.environ.get("MUTANT_REACH"):
-    from mutmut.mutation import trampoline
-    seen = set()
-    def hit(function, caller=None):
-        round = os.stat(noted + ".round").st_mtime_ns
-        if (function, round) not in seen:
-            seen.add((function, round))
-            with open(noted, "a") as file:
-                file.write(function + "\\n")
-    trampoline.record_trampoline_hit = hit
-"""
-"""What every Python that a test starts runs first: notes calls, once for each test."""
 
 
 def reach_of_file(items: Sequence[pytest.Item]) -> dict[str, Any]:
@@ -306,7 +290,6 @@ def reach(session: pytest.Session, folder: Path) -> dict[str, Any]:
         ).hexdigest()
         for file, items in by_file.items()
     }
-    Path("sitecustomize.py").write_text(IN_PROCESSES, "utf-8")
 
     def tasks() -> Iterator[Task]:
         for file, items in by_file.items():
