@@ -40,7 +40,7 @@ SECOND_DATABASE = "postgresql"
 """Of tests that run on both databases, the one on SQLite is enough to notice a mutant."""
 
 WORKERS = 2
-SECONDS_OF_TESTS = 45.0
+SECONDS_OF_TESTS = 25.0
 """Tests of about so many seconds judge a mutant; what only the others notice has survived."""
 PATIENCE = 60.0
 """A run that takes ten times as long as without a mutant, and so many seconds more, hangs."""
