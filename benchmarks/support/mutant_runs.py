@@ -39,8 +39,8 @@ SKIPPED_FILES = {
 SECOND_DATABASE = "postgresql"
 """Of tests that run on both databases, the one on SQLite is enough to notice a mutant."""
 
-WORKERS = 2
-SECONDS_OF_TESTS = 25.0
+WORKERS = int(os.environ.get("MUTANT_WORKERS", "2"))
+SECONDS_OF_TESTS = 15.0
 """Tests of about so many seconds judge a mutant; what only the others notice has survived."""
 PATIENCE = 60.0
 """A run that takes ten times as long as without a mutant, and so many seconds more, hangs."""
@@ -99,13 +99,14 @@ def write(folder: Path, result: dict[str, Any]) -> None:
 def chosen(name: str, nodes: Sequence[str], reached: dict[str, Any]) -> list[str]:
     """Return the tests that judge a mutant.
 
-    Those of its module's own file are first, then the quickest; those that start a server last.
+    Those of its module's own file are first, then the quickest. Those that start a server judge
+    only what no other test reaches.
     """
+    nodes = [node for node in nodes if not reached[node]["server"]] or nodes
     module = name.partition(".x")[0].rpartition(".")[2]
 
-    def order(node: str) -> tuple[bool, bool, float]:
-        test = reached[node]
-        return f"test_{module}.py" not in node, test["server"], test["seconds"]
+    def order(node: str) -> tuple[bool, float]:
+        return f"test_{module}.py" not in node, reached[node]["seconds"]
 
     taken: list[str] = []
     seconds = 0.0

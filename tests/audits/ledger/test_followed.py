@@ -15,7 +15,7 @@ from audits.ledger.records import LedgerState, Role
 from audits.ledger.trail import append
 from contracts.errors import IntegrityError
 from contracts.verdict import Outcome, Verdict
-from tests.refusals import refuses
+from tests.refusals import refuses, same_as_kept
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 
@@ -119,9 +119,10 @@ def test_a_later_audit_suspends_a_version_unless_it_confirms_what_it_rests_on(
     ledger.record_audit(
         verdict_of(**later), "f" * 64, actor="ann", now=NOW, valid_until=NOW + timedelta(days=9)
     )
-    found = [objection.reason for objection in objections(ledger.trail(), "arm").values()]
+    found = [str(objection) for objection in objections(ledger.trail(), "arm").values()]
     assert len(found) == (said is not None)
     assert all(str(said) in reason for reason in found)
+    same_as_kept(found)
 
 
 def test_a_revoked_version_cannot_come_back_by_an_entry_written_past_the_gate(

@@ -30,6 +30,7 @@ from serving.state.following import (
     follow,
     loaded,
 )
+from tests.refusals import same_as_kept
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -89,13 +90,14 @@ def test_a_ledger_that_is_not_the_one_seen_withdraws_and_all_is_well_once_it_is(
     state = follow(serving(), reading, NOW)
     assert isinstance(state, Withdrawn)
     assert state.problem == state.why
+    same_as_kept(str(state.why))
     assert isinstance(follow(state, ledger(6), NOW), Serving)
 
 
 def test_an_expired_audit_stays_expired_though_the_clock_goes_back() -> None:
     state: Any = follow(serving(), Away(), NOW + 10 * DAY)
     assert isinstance(state, Withdrawn)
-    assert "expired" in state.why.reason
+    same_as_kept(str(state.why))
     for reading in (ledger(3), ledger(4), Away()):
         assert isinstance(follow(state, reading, NOW), Withdrawn)
     assert isinstance(at(state, NOW), Withdrawn)
@@ -119,7 +121,9 @@ def test_the_first_reading_must_allow_a_champion() -> None:
         ledger(3, champion=1, latest=NOW + 10 * DAY),
         replace(ledger(3), champion=None),
     ):
-        assert isinstance(begin(reading, NOW), Fault)
+        refused = begin(reading, NOW)
+        assert isinstance(refused, Fault)
+        same_as_kept(str(refused))
 
 
 class Source:
