@@ -133,6 +133,17 @@ def test_two_people_never_share_a_name(people: list[tuple[str, str]]) -> None:
     assert client_name(people[0][0]) not in {first, "development"}
 
 
+def test_a_person_has_the_same_name_for_ever() -> None:
+    """Names are on record: another spelling would be another person."""
+    assert user_name("https://idp.test", "dr a") == "user:https%3A//idp.test:dr a"
+    long = user_name("https://idp.test", "x" * 600)
+    assert long == "user::" + LONG
+    assert client_name("ehr") == "client:ehr"
+
+
+LONG = "df82e00ec6c44acb1f85e698d9b18bd5f1a11c8f61873009dc94e8398f9945b8"
+
+
 def test_what_is_written_is_read_again(file: Path) -> None:
     entry = ClientEntry(id="ehr", jwks='a "quoted" \\ näme.json', scopes=["cds"], tenant="n")
     written = AccessFile(audience="https://here.test", client=[entry])

@@ -189,6 +189,13 @@ PROXY_HEADERS = (
 )  # fmt: skip
 
 
+def test_what_a_proxy_adds_is_known_in_any_spelling() -> None:
+    for name in (*PROXY_HEADERS, "X-Forwarded-Ssl", "x-forwarded"):
+        assert is_forwarded([(b"host", b"x"), (name.encode(), b"")]), name
+    assert not is_forwarded([(b"host", b"x"), (b"x-forwarder", b""), (b"not-via", b"")])
+    assert not is_forwarded([])
+
+
 def test_the_development_token_is_not_valid_through_a_proxy(server: Any) -> None:
     """Behind a proxy on the same host every request seems to come from this machine."""
     assert server.http.get("/v1/model").status_code == 200

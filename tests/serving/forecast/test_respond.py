@@ -15,7 +15,7 @@ from contracts.sequences import SequenceBatch
 from contracts.verdict import Outcome
 from inference.out_of_distribution import distance_p_values
 from serving.faults import Fault
-from serving.forecast.audit_status import Coverage, ServedModel
+from serving.forecast.audit_status import Coverage, ServedModel, group_coverage
 from serving.forecast.question import Question
 from serving.forecast.respond import respond
 from serving.schemas import ForecastAnswer
@@ -238,3 +238,27 @@ def test_forecast_alone_has_no_reasons_and_the_same_numbers(served: ServedModel)
 
 def test_the_comparator_stands_beside_each_horizon(served: ServedModel) -> None:
     assert {horizon.last_observation for horizon in answer(served, SCORE).horizons} == {20.0}
+
+
+def test_a_scale_on_which_less_is_better_says_so(served: ServedModel) -> None:
+    assert answer(served, SCORE).instrument == "Fugl-Meyer upper extremity"
+    task = served.bundle.task
+    target = task.target.model_copy(update={"better": "lower"})
+    changed = replace(served.bundle, task=task.model_copy(update={"target": target}))
+    withdrawn = respond(
+        question(SCORE), replace(served, bundle=changed), now=NOW, withdrawn=Fault("x", "y")
+    )
+    assert withdrawn.instrument == "Fugl-Meyer upper extremity, lower is better"
+
+
+def test_a_group_of_too_few_people_has_no_number(served: ServedModel) -> None:
+    few = Coverage(value=None, low=None, high=None, people=4)
+    status = replace(served.audit_status, coverage={("sex", "female"): few})
+    shown = group_coverage(replace(served, audit_status=status), {"sex": "female", "site": "A"})
+    assert [(g.attribute, g.group, g.coverage, g.low, g.high, g.people) for g in shown] == [
+        ("sex", "female", None, None, None, 4), ("site", "A", None, None, None, None),
+    ]  # fmt: skip
+    enough = replace(few, value=0.8, low=0.7, high=0.9, people=40)
+    status = replace(status, coverage={("sex", "female"): enough})
+    (group,) = group_coverage(replace(served, audit_status=status), {"sex": "female"})
+    assert (group.coverage, group.low, group.high, group.people) == (0.8, 0.7, 0.9, 40)

@@ -15,6 +15,7 @@ import pytest
 from serving.access.authentication import Access
 from serving.faults import Fault
 from serving.formats.cds_hooks import SERVICE, SERVICES
+from serving.http import openapi
 from serving.http.admission import limits
 from serving.http.admission.limits import RateLimit, Room
 from serving.http.decoding import MAX_FIELDS
@@ -156,6 +157,7 @@ def test_what_needs_no_token_is_answered_without_one(service: Service) -> None:
 
 def test_the_openapi_document_is_the_one_that_is_kept(service: Service, tmp_path: Path) -> None:
     """What clients are made from: a change of it is a change for them."""
+    openapi.document.cache_clear()
     document = json.dumps(service.ask("GET", "/openapi.json").json(), indent=1) + "\n"
     (tmp_path / "openapi.json").write_text(document, "utf-8")
     assert document == (DOCUMENTS / "openapi.json").read_text("utf-8"), tmp_path
@@ -190,8 +192,18 @@ def test_whoever_has_no_token_is_limited_by_address(monkeypatch: pytest.MonkeyPa
     assert {answer.status_code for answer in answers[:4]} == {200}
     refused = [answer for answer in answers if answer.status_code == 429]
     same_as_kept(told(refused[0]))
-    assert service.ask("GET", "/cds-services", token=None, address="10.0.0.2").status_code == 200
+    answered = sum(answer.status_code == 200 for answer in answers)
+    assert answered + len(refused) == 20
+    assert answered <= 6
+    for path in ("/openapi.json", "/cds-services"):
+        assert service.ask("GET", path, token=None, address="10.0.0.2").status_code == 200
     assert service.ask("GET", "/metrics").status_code == 200
+
+
+def test_a_content_type_may_name_its_characters_and_be_in_capitals(service: Service) -> None:
+    for kind in ("application/json; charset=utf-8", "Application/JSON", " application/json "):
+        answer = service.ask("POST", "/v1/forecast", content=b"{", headers={"Content-Type": kind})
+        assert (answer.status_code, kind) == (400, kind)
 
 
 def test_a_probe_says_what_is_wrong(service: Service) -> None:
