@@ -42,6 +42,8 @@ SECOND_DATABASE = "postgresql"
 WORKERS = int(os.environ.get("MUTANT_WORKERS", "2"))
 SECONDS_OF_TESTS = 15.0
 """Tests of about so many seconds judge a mutant; what only the others notice has survived."""
+SECONDS_OF_SERVERS = 90.0
+"""The same of tests that start a server."""
 PATIENCE = 60.0
 """A run that takes ten times as long as without a mutant, and so many seconds more, hangs."""
 
@@ -100,9 +102,11 @@ def chosen(name: str, nodes: Sequence[str], reached: dict[str, Any]) -> list[str
     """Return the tests that judge a mutant.
 
     Those of its module's own file are first, then the quickest. Those that start a server judge
-    only what no other test reaches.
+    only what no other test reaches, and `serving.server`.
     """
-    nodes = [node for node in nodes if not reached[node]["server"]] or nodes
+    of_server = name.startswith("serving.server.")
+    nodes = [n for n in nodes if of_server or not reached[n]["server"]] or nodes
+    budget = SECONDS_OF_TESTS if not of_server else SECONDS_OF_SERVERS
     module = name.partition(".x")[0].rpartition(".")[2]
 
     def order(node: str) -> tuple[bool, float]:
@@ -111,7 +115,7 @@ def chosen(name: str, nodes: Sequence[str], reached: dict[str, Any]) -> list[str
     taken: list[str] = []
     seconds = 0.0
     for node in sorted(nodes, key=order):
-        if taken and seconds + reached[node]["seconds"] > SECONDS_OF_TESTS:
+        if taken and seconds + reached[node]["seconds"] > budget:
             continue
         taken.append(node)
         seconds += reached[node]["seconds"]

@@ -51,6 +51,11 @@ def test_one_score_is_enough_for_a_forecast_with_reasons(served: ServedModel) ->
     assert given_.reasons.additivity_gap <= 1e-4
     assert given_.rests_on is not None
     assert given_.rests_on.assessments == 1
+    assert given_.rests_on.days_with_wearable == 0
+    days = [{**STEPS, "day_since_onset": day} for day in (8, 9)]
+    more = answer(without_limit(served), SCORE, AGE, *days)
+    assert more.rests_on is not None
+    assert (more.rests_on.assessments, more.rests_on.days_with_wearable) == (1, 2)
     assert {"gait", "wear", "person"} <= set(given_.rests_on.missing_modalities)
     assert given_.model.bundle_digest == served.bundle.digest
     assert any("not a medical device" in limit.lower() for limit in given_.limits)
