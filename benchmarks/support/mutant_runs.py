@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 import pytest
 from mutmut.mutation import trampoline
 
@@ -259,7 +259,7 @@ class Reach:
 def reach_of_file(items: Sequence[pytest.Item]) -> dict[str, Any]:
     """Run the tests of one file without a mutant; return what each reaches."""
     noted, failures = Reach(items[0].config._tmp_path_factory.getbasetemp()), Failures()  # type: ignore[attr-defined]
-    trampoline.record_trampoline_hit = noted.hit
+    vars(trampoline)["record_trampoline_hit"] = noted.hit
     trampoline.set_mutant_under_test("stats")
     items[0].config.pluginmanager.register(noted)
     items[0].config.pluginmanager.register(failures)
