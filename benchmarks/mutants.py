@@ -3,7 +3,7 @@
 `make mutants` draws a seeded sample of the mutants of mutmut's default operators over `serving/`
 and `audits/ledger/`; `make mutants CHANGED=origin/main` takes all of the lines changed since then.
 mutmut makes the mutants, `support/mutant_runs.py` runs the tests on each; it also says which tests
-are left out. `WITHOUT` has the modules that only processes can test.
+are left out. `WITHOUT` has modules that are not mutated, each with its reason; there is none.
 
 A mutant's result is written to `build/mutants/results.jsonl` when it is there. A run that was
 interrupted goes on there, as long as no file of the checkout has changed; `--again` takes what was
@@ -25,10 +25,12 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
+
+from support.mutants_of_file import Mutant, mutants_of
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "build" / "mutants"
@@ -38,27 +40,12 @@ SOURCES: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 TESTS = ["tests/serving", "tests/audits/ledger"]
 
 WITHOUT: dict[str, str] = {}
-"""Modules that are not mutated, because only processes can test them, and why."""
+"""Modules that are not mutated, and why."""
+
+CONTROLS = 20
+"""Unchanged functions that are run beside the mutants: tests must fail for no other reason."""
 
 NOTICED = {"killed", "timeout"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mutant:
-    """One mutant, by mutmut's name, where it is, and what it changes."""
-
-    name: str
-    file: str
-    line: int
-    before: str
-    after: str
-    function: str
-    """Digest of the function's source."""
-
-    @property
-    def place(self) -> str:
-        """File and line."""
-        return f"{self.file}:{self.line}"
 
 
 def main() -> None:
@@ -84,8 +71,18 @@ def main() -> None:
         drawn = sample(every, options.count, options.seed)
     print(f"{len(drawn)} of {len(every)} mutants in {', '.join(SOURCES)}", flush=True)
     if drawn:
-        score = report(drawn, results(drawn, again=options.again))
-        sys.exit(score < options.least)
+        unchanged = controls(drawn)
+        found = results([*drawn, *unchanged], again=options.again)
+        noticed = [m.name for m in unchanged if found[m.name]["status"] != "survived"]
+        score = report(drawn, {m.name: found[m.name] for m in drawn})
+        print(f"Controls: {len(noticed)} of {len(unchanged)} unchanged functions noticed {noticed}")
+        sys.exit(score < options.least or bool(noticed))
+
+
+def controls(drawn: Sequence[Mutant]) -> list[Mutant]:
+    """Return the functions themselves, as mutants 0, of some mutants: nothing may notice these."""
+    names = {f"{mutant.name.partition('__mutmut_')[0]}__mutmut_0": mutant for mutant in drawn}
+    return [replace(mutant, name=name) for name, mutant in list(names.items())[:CONTROLS]]
 
 
 def sample(every: Sequence[Mutant], count: int, seed: int) -> list[Mutant]:
@@ -133,57 +130,13 @@ def all_mutants(tree: Path) -> list[Mutant]:
     return mutants
 
 
-def mutants_of(file: Path, name: Path) -> tuple[str, list[Mutant]]:
-    """Return a file's code with its mutants, and the mutants, numbered as mutmut numbers them."""
-    import libcst as cst
-    from libcst.metadata import MetadataWrapper, PositionProvider
-    from mutmut.mutation import file_mutation as mutmut
-    from mutmut.mutation.mutators import mutation_operators
-    from mutmut.mutation.pragma_handling import get_ignored_lines
-
-    code = file.read_text("utf-8")
-    wrapper = MetadataWrapper(cst.parse_module(code))
-    visitor = mutmut.MutationVisitor(
-        mutation_operators, get_ignored_lines(str(file), code, wrapper, None), None
-    )
-    module = wrapper.visit(visitor)
-    positions = wrapper.resolve(PositionProvider)
-    classes = {
-        child: node.name.value
-        for node in wrapper.module.body
-        if isinstance(node, cst.ClassDef)
-        for child in node.body.body
-    }
-    dotted = ".".join(name.with_suffix("").parts)
-    found: list[Mutant] = []
-    for function, mutations in mutmut.group_by_top_level_node(visitor.mutations).items():
-        if not isinstance(function, cst.FunctionDef):
-            continue
-        mangled = mutmut.mangle_function_name(
-            name=function.name.value, class_name=classes.get(function)
-        )
-        digest = hashlib.sha256(module.code_for_node(function).encode()).hexdigest()
-        found += [
-            Mutant(
-                name=f"{dotted}.{mangled}__mutmut_{number}",
-                file=str(name),
-                line=positions[mutation.original_node].start.line,
-                before=module.code_for_node(mutation.original_node),
-                after=module.code_for_node(mutation.mutated_node),
-                function=digest,
-            )
-            for number, mutation in enumerate(mutations, start=1)
-        ]
-    combined = mutmut.combine_mutations_to_source(
-        module, visitor.mutations, visitor.ignored_classes, visitor.ignored_functions
-    )
-    return combined.code, found
-
-
 def changed_lines(revision: str) -> dict[str, set[int]]:
     """Return the lines of each file that are new or changed since a revision."""
     command = ["git", "diff", "--unified=0", revision, "--", *SOURCES]
-    text = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S603
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode != 0:
+        sys.exit(f"git does not know {revision!r}: fetch it, or name another revision")
+    text = done.stdout
     lines: dict[str, set[int]] = {}
     file = ""
     for line in text.splitlines():
