@@ -32,6 +32,7 @@ def mutants_of(file: Path, name: Path) -> tuple[str, list[Mutant]]:
     from mutmut.mutation import file_mutation as mutmut
     from mutmut.mutation.mutators import mutation_operators
     from mutmut.mutation.pragma_handling import get_ignored_lines
+    from mutmut.mutation.trampoline_templates import mangle_function_name
 
     code = file.read_text("utf-8")
     wrapper = MetadataWrapper(cst.parse_module(code))
@@ -51,7 +52,7 @@ def mutants_of(file: Path, name: Path) -> tuple[str, list[Mutant]]:
     for function, mutations in mutmut.group_by_top_level_node(visitor.mutations).items():
         if not isinstance(function, cst.FunctionDef):
             continue
-        mangled = mutmut.mangle_function_name(
+        mangled = mangle_function_name(
             name=function.name.value, class_name=classes.get(function)
         )
         digest = hashlib.sha256(module.code_for_node(function).encode()).hexdigest()
