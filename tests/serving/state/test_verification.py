@@ -90,9 +90,9 @@ def sql(*statements: str) -> Callable[[sqlite3.Connection], Any]:
     [
         (sql("DELETE FROM service_entry WHERE sequence > 20"), "was cut after entry 20"),
         (sql("DELETE FROM service_entry WHERE sequence = 5"), "entries before it are missing"),
-        (sql("UPDATE service_entry SET content = NULL WHERE id LIKE '%14'"), "no retention entry"),
-        (sql("UPDATE service_entry SET content = NULL, salt = NULL, subject = NULL WHERE id LIKE"
-             " '%01'"), "no erasure entry"),
+        (sql("UPDATE service_entry SET content = NULL WHERE id = '00000000000000000000000000000014'"), "no retention entry"),
+        (sql("UPDATE service_entry SET content = NULL, salt = NULL, subject = NULL WHERE id ="
+             " '00000000000000000000000000000001'"), "no erasure entry"),
         (sql("UPDATE service_measurement SET value = 65 WHERE subject = 'P' AND day = 10"),
          "observations: a row of it was changed"),
         (sql("DELETE FROM service_measurement WHERE day = 11"), "observations: a row of it is gone"),
