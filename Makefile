@@ -8,6 +8,7 @@ NAME ?= *
 COUNT ?= 400
 SEED ?= 0
 CHANGED ?=
+AGAIN ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lock demo serve test lint bench soak mutants sbom audit-dependencies licences clean
@@ -57,8 +58,8 @@ bench: setup  ## Run the benchmarks (NAME=forecast for only one)
 soak: setup  ## Run the long tests: crashes, races, flipped bytes, gate mutants, the auditor itself
 	$(BIN)/python -m pytest -q -m soak
 
-mutants: setup  ## Mutation testing of the service and the ledger (COUNT=400, SEED=0, CHANGED=origin/main)
-	$(BIN)/python benchmarks/mutants.py --count $(COUNT) --seed $(SEED) $(if $(CHANGED),--changed $(CHANGED))
+mutants: setup  ## Mutation testing of service and ledger (COUNT=400, SEED=0, CHANGED=origin/main, AGAIN=1)
+	$(BIN)/python benchmarks/mutants.py --count $(COUNT) --seed $(SEED) $(if $(CHANGED),--changed $(CHANGED)) $(if $(AGAIN),--again)
 
 # Under another name until it is whole: the list of an earlier run is no list of this one.
 sbom: setup  ## Write the bills of materials (CycloneDX) of .venv and of an image to build/

@@ -132,7 +132,10 @@ def bundle_folder(
     members = Ensemble(fitted.members)
     write_bundle(folder, members, fitted.calibration, batch, task, lineage, card="# Card\n")
     if KEPT is not None:
-        shutil.copytree(folder, KEPT / "bundle")
+        # Two runs may make it at a time; the first is kept, and never seen half copied.
+        whole = shutil.copytree(folder, KEPT / f"bundle-{os.getpid()}")
+        with suppress(OSError):
+            whole.rename(KEPT / "bundle")
     return folder
 
 

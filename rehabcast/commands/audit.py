@@ -133,7 +133,8 @@ def run_audit(model_version: str, *, champion_predictions: Path | None = None) -
             f"{model_version}: no other version is in service to compare with",
             "leave --champion-predictions out",
         )
-    champion_table = champion and _champion_table(settings, champion, champion_predictions)
+    given = champion_predictions
+    champion_table = _champion_table(settings, champion, given) if champion else None
     if champion_table is not None:
         predictions = with_champion(predictions, champion_table.rows)
     verdict = judge(

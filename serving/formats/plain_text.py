@@ -49,10 +49,11 @@ def _banners(answer: ForecastAnswer) -> list[RenderableType]:
 def _horizons(answer: ForecastAnswer) -> Table:
     low, high = answer.scale
     names = list(answer.horizons[0].milestones)
+    last = "no score yet" if answer.last_score is None else f"last score {answer.last_score:g} (|)"
     table = Table(
         title=f"Subject {answer.subject}: {answer.instrument} ({low:g} to {high:g})",
-        caption=f"8 in 10 patients like this one end up inside the range; last score"
-        f" {answer.last_score:g} (|), forecast made on day {answer.origin_day} after enrolment",
+        caption=f"8 in 10 patients like this one end up inside the range; {last}, forecast made on"
+        f" day {answer.origin_day} after enrolment",
     )
     table.add_column("week")
     table.add_column("most likely", max_width=6)

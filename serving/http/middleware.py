@@ -103,8 +103,9 @@ class RequestMiddleware:
         if self._shutdown.begun:
             headers = (*headers, (b"connection", b"close"))
         content = reply.content
+        plain = isinstance(content, bytes) and scope["path"] == METRICS
         body = content if isinstance(content, bytes) else msgspec.json.encode(content)
-        await _send(send, reply.status, body, scope["path"] == METRICS, headers)
+        await _send(send, reply.status, body, plain, headers)
         route = endpoint.path if endpoint is not None else ""
         seconds = time.perf_counter() - started
         self._metrics.record(scope["method"], route, reply, caller.name, seconds)

@@ -16,7 +16,7 @@ from contracts.sequences import SequenceBatch
 from contracts.verdict import Outcome
 from inference.out_of_distribution import distance_p_values
 from serving.faults import Fault
-from serving.forecast.audit_status import Coverage, ServedModel
+from serving.forecast.audit_status import Coverage, ServedModel, group_coverage
 from serving.forecast.question import Question
 from serving.forecast.respond import respond
 from serving.schemas import ForecastAnswer
@@ -52,6 +52,11 @@ def test_one_score_is_enough_for_a_forecast_with_reasons(served: ServedModel) ->
     assert given_.reasons.additivity_gap <= 1e-4
     assert given_.rests_on is not None
     assert given_.rests_on.assessments == 1
+    assert given_.rests_on.days_with_wearable == 0
+    days = [{**STEPS, "day_since_onset": day} for day in (8, 9)]
+    more = answer(without_limit(served), SCORE, AGE, *days)
+    assert more.rests_on is not None
+    assert (more.rests_on.assessments, more.rests_on.days_with_wearable) == (1, 2)
     assert {"gait", "wear", "person"} <= set(given_.rests_on.missing_modalities)
     assert given_.model.bundle_digest == served.bundle.digest
     assert any("not a medical device" in limit.lower() for limit in given_.limits)
@@ -304,3 +309,27 @@ def test_a_pair_outside_gets_no_forecast_although_each_of_its_groups_does(
     refused = answer(known, SCORE, site("A"), sex)
     assert refused.status == "no forecast"
     assert "hospital: A and sex: female" in refused.reason
+
+
+def test_a_scale_on_which_less_is_better_says_so(served: ServedModel) -> None:
+    assert answer(served, SCORE).instrument == "Fugl-Meyer upper extremity"
+    task = served.bundle.task
+    target = task.target.model_copy(update={"better": "lower"})
+    changed = replace(served.bundle, task=task.model_copy(update={"target": target}))
+    withdrawn = respond(
+        question(SCORE), replace(served, bundle=changed), now=NOW, withdrawn=Fault("x", "y")
+    )
+    assert withdrawn.instrument == "Fugl-Meyer upper extremity, lower is better"
+
+
+def test_a_group_of_too_few_people_has_no_number(served: ServedModel) -> None:
+    few = Coverage(value=None, low=None, high=None, people=4)
+    status = replace(served.audit_status, coverage={("sex", "female"): few})
+    shown = group_coverage(replace(served, audit_status=status), {"sex": "female", "site": "A"})
+    assert [(g.attribute, g.group, g.coverage, g.low, g.high, g.people) for g in shown] == [
+        ("sex", "female", None, None, None, 4), ("site", "A", None, None, None, None),
+    ]  # fmt: skip
+    enough = replace(few, value=0.8, low=0.7, high=0.9, people=40)
+    status = replace(status, coverage={("sex", "female"): enough})
+    (group,) = group_coverage(replace(served, audit_status=status), {"sex": "female"})
+    assert (group.coverage, group.low, group.high, group.people) == (0.8, 0.7, 0.9, 40)
