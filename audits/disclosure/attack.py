@@ -10,7 +10,7 @@ combination of shown sums. Three ways to such a combination are tried:
 - any combination whatever that yields a hidden cell, or people whom the shown cells do not tell
   apart (`combination`, by least squares: an outsider's equations are all combinations of these).
 
-That no combination at all is about few people is not proved: to find the smallest is a hard problem.
+That no combination at all is about few people is not proved: finding the smallest is hard.
 
 Letters: N rows, A kinds of row that the cells can tell apart, S sets, K sets asked about.
 """
@@ -82,9 +82,7 @@ class _Sum:
 
 def _known(cells: Cells, shown_S: Bools) -> tuple[list[_Sum], list[Leak]]:
     shown = [_Sum(used=(int(s),), sign=(1,)) for s in np.flatnonzero(shown_S)]
-    residues = [
-        residue for line in cells.lines if (residue := _residue(line, shown_S)) is not None
-    ]
+    residues = [residue for line in cells.lines if (residue := _residue(line, shown_S)) is not None]
     if not residues:
         return shown, []
     people_KD = cells.people(_rows(cells, residues))
@@ -209,9 +207,8 @@ def asked_that_are_told(shown_KA: sparse.csr_array, asked_QA: sparse.csr_array) 
 
 def fewest_used(shown_KA: sparse.csr_array, asked_A: Array) -> NDArray[np.intp]:
     """Return shown sums of which few make up the asked one: the least sum of coefficients."""
-    columns, first = np.unique(
-        sparse.vstack([shown_KA, asked_A[None, :]]).toarray(), axis=1, return_index=True
-    )
+    equations = sparse.vstack([shown_KA, asked_A[None, :]]).toarray()
+    first = np.unique(equations, axis=1, return_index=True)[1]
     shown = shown_KA.toarray()[:, first].T
     sums = shown.shape[1]
     solved = linprog(
@@ -244,7 +241,7 @@ def _by_kind(kind_N: NDArray[np.intp]) -> sparse.csr_array:
 
 
 def _asked(cells: Cells, shown_S: Bools) -> sparse.csr_array:
-    """Return what is asked for: hidden cells, rows told apart by nobody, and whole people, (K, N)."""
+    """Return what is asked for, (K, N): hidden cells, rows that nobody tells apart, people."""
     kind_N, _ = _kinds(sparse.csr_array(cells.row_SN[np.flatnonzero(shown_S)]))
     kind_PA = sparse.csr_array(_by_kind(cells.person_N).T @ _by_kind(kind_N))
     alike_P, _ = _kinds(sparse.csr_array(kind_PA.T))

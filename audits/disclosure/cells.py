@@ -98,10 +98,9 @@ class Cells:
 
     def people(self, row_KN: sparse.csr_array) -> Counts:
         """Return how many people have a row in each denominator of each set of rows, (K, D)."""
-        return np.stack(
-            [(self._by_person(row_KN, d) != 0).sum(axis=1) for d in range(len(self.denominator_DN))],
-            axis=1,
-        ).astype(np.int64)
+        denominators = range(len(self.denominator_DN))
+        people_DK = [(self._by_person(row_KN, d) != 0).sum(axis=1) for d in denominators]
+        return np.stack(people_DK, axis=1).astype(np.int64)
 
     @cached_property
     def rest_SD(self) -> Counts:
@@ -230,12 +229,12 @@ def _parts(
     if len(grouping.attributes) == 1:
         return {g: ((EVERYONE, EVERYONE, grouping.axis),) for g in grouping.labels_G}
     # By a row and not by the label: a group's name may itself hold the sign between two.
-    _, row_G = np.unique(grouping.group_N, return_index=True)
+    present_G, row_G = np.unique(grouping.group_N, return_index=True)
     one, other = (of_axis[name] for name in grouping.attributes)
     return {
-        label: (
+        grouping.labels_G[group]: (
             (one.axis, one.labels_G[one.group_N[row]], other.axis),
             (other.axis, other.labels_G[other.group_N[row]], one.axis),
         )
-        for label, row in zip(grouping.labels_G, row_G, strict=True)
+        for group, row in zip(present_G, row_G, strict=True)
     }
