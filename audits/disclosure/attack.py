@@ -31,7 +31,7 @@ from contracts.disclosure import MINIMUM_SHOWN
 
 Array = NDArray[np.float64]
 
-MOST_SOLVED = 12
+MOST_SOLVED = 6
 """Combinations that are reduced to few cells at a time: hiding one of them often ends several."""
 
 EXACT = 1e-7
@@ -61,15 +61,20 @@ class Leak:
 
 def leaks(cells: Cells, shown_S: Bools) -> list[Leak]:
     """Return what the shown sets tell about few people; empty where nothing was found."""
-    known, found = _known(cells, shown_S)
-    found += _differences(cells, known)
-    return found or list(_combinations(cells, shown_S))
+    found: list[Leak] = []
+    for part in cells.by_denominator:
+        known, residues = _known(part, shown_S)
+        found += residues + _differences(part, known)
+    if found:
+        return found
+    return [leak for part in cells.by_denominator for leak in _combinations(part, shown_S)]
 
 
 def close_pairs(cells: Cells, candidates_S: Bools) -> list[tuple[int, int]]:
     """Return the pairs of sets of which a reader of both is told about few people."""
     known = [_Sum(used=(int(s),), sign=(1,)) for s in np.flatnonzero(candidates_S)]
-    return [(leak.used[0], leak.used[-1]) for leak in _differences(cells, known)]
+    close = [leak for part in cells.by_denominator for leak in _differences(part, known)]
+    return list(dict.fromkeys((leak.used[0], leak.used[-1]) for leak in close))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

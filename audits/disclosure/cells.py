@@ -11,7 +11,7 @@ Letters: N rows, S sets, P people, K sets asked about, D denominators.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -83,6 +83,25 @@ class Cells:
         for cell, number in self.set_of.items():
             found[number].append(cell)
         return tuple(map(tuple, found))
+
+    @cached_property
+    def by_denominator(self) -> tuple[Cells, ...]:
+        """The same sets, of all rows and of each denominator's rows alone.
+
+        A rate among those who reached a milestone adds up over their rows only, and there sets are
+        the same that are not otherwise.
+        """
+        held_DN = [held_N for held_N in self.denominator_DN[1:] if held_N.any()]
+        return (self, *map(self._of_rows, held_DN))
+
+    def _of_rows(self, held_N: Bools) -> Cells:
+        held = np.flatnonzero(held_N)
+        return replace(
+            self,
+            row_SN=sparse.csr_array(self.row_SN[:, held]),
+            person_N=self.person_N[held],
+            denominator_DN=np.ones((1, len(held)), dtype=np.bool_),
+        )
 
     @cached_property
     def people_SD(self) -> Counts:
