@@ -318,15 +318,14 @@ def cohort(seed: int) -> pd.DataFrame:
     subject_N = table[SUBJECT].to_numpy()
     truth_N = np.clip(last_S + gain_S, 0, 66)[subject_N] + rng.normal(0, 1, len(table))
     needed_N = last_S[subject_N] + rng.choice([-5.0, 4.25, 8.0, 18.0])
-    table = table.assign(
-        **{
-            DAYS_SINCE_ONSET: rng.integers(3, 60, people)[subject_N].astype(np.float64),
-            FOLD: subject_N % 5,
-            LAST_SCORE: last_S[subject_N],
-            TRUTH: truth_N,
-            REACHED + MILESTONE: truth_N >= needed_N,
-        }
-    )
+    outcomes: dict[str, Any] = {
+        DAYS_SINCE_ONSET: rng.integers(3, 60, people)[subject_N].astype(np.float64),
+        FOLD: subject_N % 5,
+        LAST_SCORE: last_S[subject_N],
+        TRUTH: truth_N,
+        REACHED + MILESTONE: truth_N >= needed_N,
+    }
+    table = table.assign(**outcomes)
     models = [_forecasts(table, name, needed_N, rng) for name in MODELS]
     return pd.concat(models, ignore_index=True)
 
@@ -334,11 +333,9 @@ def cohort(seed: int) -> pd.DataFrame:
 MODELS = (CANDIDATE, "last observation", "proportional recovery")
 
 
-def _labels(
-    rng: np.random.Generator, people: int, table: pd.DataFrame
-) -> dict[str, NDArray[np.object_]]:
+def _labels(rng: np.random.Generator, people: int, table: pd.DataFrame) -> dict[str, NDArray[Any]]:
     subject_N = table[SUBJECT].to_numpy()
-    labels: dict[str, NDArray[np.object_]] = {}
+    labels: dict[str, NDArray[Any]] = {}
     for number in range(int(rng.integers(2, 6))):
         names = [f"{number}{letter}" for letter in "abcdefg"[: rng.integers(2, 7)]]
         share = rng.dirichlet(np.full(len(names), rng.choice([0.3, 1.0, 5.0])))
