@@ -61,6 +61,8 @@ class Leak:
 
 def leaks(cells: Cells, shown_S: Bools) -> list[Leak]:
     """Return what the shown sets tell about few people; empty where nothing was found."""
+    if not shown_S.any():
+        return []
     found: list[Leak] = []
     for part in cells.by_denominator:
         known, residues = _known(part, shown_S)
@@ -72,6 +74,8 @@ def leaks(cells: Cells, shown_S: Bools) -> list[Leak]:
 
 def close_pairs(cells: Cells, candidates_S: Bools) -> list[tuple[int, int]]:
     """Return the pairs of sets of which a reader of both is told about few people."""
+    if not candidates_S.any():
+        return []
     known = [_Sum(used=(int(s),), sign=(1,)) for s in np.flatnonzero(candidates_S)]
     close = [leak for part in cells.by_denominator for leak in _differences(part, known)]
     return list(dict.fromkeys((leak.used[0], leak.used[-1]) for leak in close))
@@ -178,8 +182,6 @@ def _chunks(pairs: NDArray[Any]) -> Iterator[NDArray[Any]]:
 def _combinations(cells: Cells, shown_S: Bools) -> Iterator[Leak]:
     """Yield few people whom any combination of the shown sums tells."""
     shown = np.flatnonzero(shown_S)
-    if not len(shown):
-        return
     kind_N, told_apart_SA = _kinds(cells.row_SN)
     shown_KA = told_apart_SA[shown]
     asked_KN = _asked(cells, shown_S)

@@ -357,7 +357,8 @@ def _forecasts(
 ) -> pd.DataFrame:
     spread = 4.0 if model == CANDIDATE else 7.0
     median_N = table[TRUTH].to_numpy() + rng.normal(0, spread, len(table))
-    made = table.assign(**{MODEL: model, REFUSED: rng.random(len(table)) < 0.02})
+    made = table.assign(**{MODEL: model})
+    made[REFUSED] = rng.random(len(table)) < 0.02
     made[list(QUANTILE_COLUMNS)] = median_N[:, None] + spread * norm.ppf(QUANTILE_LEVELS)
     made[CHANCE + MILESTONE] = norm.sf((needed_N - median_N) / spread)
     return made
