@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from audits.disclosure.cells import Cell, Cells, cells_of
 from audits.disclosure.pattern import hidden_sets
-from audits.judging.judge import rows_of
 from audits.judging.policy import Policy, Rule
+from audits.judging.rules import rows_of
 from audits.measure.disparity import Scope
 from audits.measure.groups import Grouping, by_attribute, everyone, intersections
 from audits.measure.metrics import Metric, horizons, milestones

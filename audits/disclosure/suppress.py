@@ -38,7 +38,8 @@ def suppress_in_verdict(verdict: Verdict, pattern: Pattern, policy: Policy) -> V
         finding if _may_be_shown(finding, pattern, comparator_of) else _without_numbers(finding)
         for finding in verdict.findings
     )
-    return verdict.model_copy(update={"findings": findings})
+    in_scope = tuple(_of_scope(finding) for finding in verdict.scope_findings)
+    return verdict.model_copy(update={"findings": findings, "scope_findings": in_scope})
 
 
 def suppress_in_performance(
@@ -92,13 +93,25 @@ def _quantity(measure: str, comparator: str | None) -> Quantity | None:
     return None
 
 
+def _of_scope(finding: Finding) -> Finding:
+    """Return a finding on the people in scope without any number.
+
+    Beside the finding on everyone, a number would show the people outside.
+    """
+    who = group_in_words(finding.axis, finding.group)
+    return _blank(finding, f"{who}, in scope: {finding.metric}: {finding.outcome}.")
+
+
 def _without_numbers(finding: Finding) -> Finding:
     when = "" if finding.horizon_day is None else f", day {finding.horizon_day}"
     who = f"{group_in_words(finding.axis, finding.group)}{when}"
+    return _blank(finding, f"{who}: {finding.metric}: {FOUND[finding.outcome]}; {NO_NUMBER}.")
+
+
+def _blank(finding: Finding, reason: str) -> Finding:
     return finding.model_copy(
         update={
             "subjects": None, "events": None, "value": None, "low": None, "high": None,
-            "p_value": None, "adjusted_p": None,
-            "reason": f"{who}: {finding.metric}: {FOUND[finding.outcome]}; {NO_NUMBER}.",
+            "p_value": None, "adjusted_p": None, "reason": reason,
         }
     )  # fmt: skip

@@ -19,9 +19,9 @@ from audits.disclosure.suppress import (
     suppress_in_sensitivity,
     suppress_in_verdict,
 )
-from audits.judging.judge import rows_of
 from audits.judging.performance import Performance, performance, unavailable
 from audits.judging.policy import Policy
+from audits.judging.rules import rows_of
 from audits.judging.sensitivity import LabelSensitivity, label_sensitivity
 from audits.judging.validation import breaks_contract
 from audits.measure.groups import EVERYONE

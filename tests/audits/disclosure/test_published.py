@@ -16,8 +16,8 @@ from scipy.stats import norm
 from audits.disclosure import published, suppress
 from audits.disclosure.cells import Cell, small
 from audits.disclosure.published import Counted, Quantity, pattern_of, quantity_of
-from audits.judging.judge import rows_of
 from audits.judging.policy import Policy
+from audits.judging.rules import rows_of
 from audits.measure.disparity import ALL_GROUPS
 from audits.measure.metrics import Metric
 from audits.report.content import Report
