@@ -1,6 +1,6 @@
 """What a reader works out of a report, with and without the pattern: `make bench NAME=disclosure`.
 
-SIMULATED people, one forecast each, in attributes of two to five groups and all their intersections.
+SIMULATED people, one forecast each, in attributes of two to five groups and their intersections.
 "Small cells hidden" is the rule without the pattern: cells of fewer than 11 people are hidden and
 nothing else. Both are attacked by `audits.disclosure.attack`, which finds what an insider is told.
 """

@@ -31,7 +31,7 @@ from contracts.disclosure import MINIMUM_SHOWN
 
 Array = NDArray[np.float64]
 
-MOST_SOLVED = 6
+MOST_SOLVED = 4
 """Combinations that are reduced to few cells at a time: hiding one of them often ends several."""
 
 EXACT = 1e-7

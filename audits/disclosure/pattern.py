@@ -14,7 +14,7 @@ another constraint, until he finds nothing. Letters: S sets, D denominators.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,11 +32,11 @@ WEIGHT_OF = {0: 60.0, 1: 6.0, 2: 1.0}
 HORIZON_WEIGHT = 0.5
 """How bad it is to hide one horizon instead of all together."""
 
-GAP, NODES = 0.02, 2_000
+GAP, NODES = 0.05, 500
 """How far from the best a pattern may be, and how long to look for a better one. Not a time: the
 same cohort gets the same pattern on every machine."""
 
-MOST_ROUNDS = 60
+MOST_ROUNDS, ROUNDS_PER_MORE = 60, 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +47,8 @@ class _AtLeast:
     least: float = 0.0
 
 
-def _one_of(sets: Iterable[int]) -> _AtLeast:
-    return _AtLeast(weight_of=dict.fromkeys(sets, 1.0), least=1.0)
+def _some_of(sets: Sequence[int], least: int) -> _AtLeast:
+    return _AtLeast(weight_of=dict.fromkeys(sets, 1.0), least=float(min(least, len(sets))))
 
 
 def hidden_sets(cells: Cells, hidden_already_S: Bools) -> Bools:
@@ -62,13 +62,14 @@ def hidden_sets(cells: Cells, hidden_already_S: Bools) -> Bools:
         Sets that are hidden for another reason, such as in a coarser table.
     """
     must_S = hidden_already_S | small(cells.people_SD) | small(cells.rest_SD)
-    constraints = [*_of_lines(cells), *map(_one_of, close_pairs(cells, ~must_S))]
-    for _ in range(MOST_ROUNDS):
+    constraints = [*_of_lines(cells), *(_some_of(pair, 1) for pair in close_pairs(cells, ~must_S))]
+    for number in range(MOST_ROUNDS):
         hidden_S = _least(cells, must_S, constraints)
         found = leaks(cells, ~hidden_S)
         if not found:
             return hidden_S
-        constraints += [_one_of(leak.used) for leak in found]
+        # One would do for this combination; ever more, lest the next round finds its neighbour.
+        constraints += [_some_of(leak.used, 1 + number // ROUNDS_PER_MORE) for leak in found]
     return np.ones(cells.sets, dtype=np.bool_)
 
 
