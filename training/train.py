@@ -13,8 +13,8 @@ import pandas as pd
 
 from contracts.cohort import Cohort
 from contracts.digests import code_digest, file_digest, record_digest
-from contracts.disclosure import MINIMUM_SHOWN
 from contracts.errors import ContractError
+from contracts.groups import MINIMUM_SHOWN
 from contracts.predictions import CANDIDATE, FOLD, MODEL, ORIGIN, REFUSED, SUBJECT
 from contracts.sequences import SequenceBatch
 from contracts.task import Task

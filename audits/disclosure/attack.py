@@ -27,7 +27,7 @@ from scipy import sparse
 from scipy.optimize import linprog
 
 from audits.disclosure.cells import Bools, Cells, Line, small
-from contracts.disclosure import MINIMUM_SHOWN
+from contracts.groups import MINIMUM_SHOWN
 
 Array = NDArray[np.float64]
 
@@ -69,7 +69,8 @@ def leaks(cells: Cells, shown_S: Bools) -> list[Leak]:
         found += residues + _differences(part, known)
     if found:
         return found
-    return [leak for part in cells.by_denominator for leak in _combinations(part, shown_S)]
+    small_S = small(cells.people_SD)
+    return [leak for part in cells.by_denominator for leak in _combinations(part, shown_S, small_S)]
 
 
 def close_pairs(cells: Cells, candidates_S: Bools) -> list[tuple[int, int]]:
@@ -179,20 +180,26 @@ def _chunks(pairs: NDArray[Any]) -> Iterator[NDArray[Any]]:
         yield pairs[start : start + AT_ONCE]
 
 
-def _combinations(cells: Cells, shown_S: Bools) -> Iterator[Leak]:
-    """Yield few people whom any combination of the shown sums tells."""
+def _combinations(cells: Cells, shown_S: Bools, small_S: Bools) -> Iterator[Leak]:
+    """Yield few people whom any combination of the shown sums tells, and any cell that is small.
+
+    A cell may be small in another denominator than the one whose rows these are.
+    """
     shown = np.flatnonzero(shown_S)
-    kind_N, told_apart_SA = _kinds(cells.row_SN)
-    shown_KA = told_apart_SA[shown]
+    kind_N, kind_SA = _kinds(cells.row_SN)
+    shown_KA = kind_SA[shown]
     asked_KN = _asked(cells, shown_S)
     people_KD = cells.people(asked_KN)
-    asked = np.flatnonzero(small(people_KD))
+    is_asked_K = small(people_KD)
+    hidden = np.flatnonzero(~shown_S)
+    is_asked_K[: len(hidden)] |= small_S[hidden] & (people_KD[: len(hidden), 0] > 0)
+    asked = np.flatnonzero(is_asked_K)
     asked_KA = sparse.csr_array(asked_KN[asked] @ _by_kind(kind_N))
     asked_KA.data /= np.bincount(kind_N)[asked_KA.indices]
     # Part of a kind of row is never told: all shown sums hold all of it or nothing.
     whole_K = np.asarray(asked_KA.sum(axis=1) == (asked_KA != 0).sum(axis=1))
     asked, asked_KA = asked[whole_K], sparse.csr_array(asked_KA[whole_K])
-    for k in asked_that_are_told(shown_KA, asked_KA)[:MOST_SOLVED]:
+    for k in determined(shown_KA, asked_KA)[:MOST_SOLVED]:
         used = fewest_used(shown_KA, asked_KA[[k]].toarray()[0])
         yield Leak(
             how="combination",
@@ -201,7 +208,7 @@ def _combinations(cells: Cells, shown_S: Bools) -> Iterator[Leak]:
         )
 
 
-def asked_that_are_told(shown_KA: sparse.csr_array, asked_QA: sparse.csr_array) -> NDArray[np.intp]:
+def determined(shown_KA: sparse.csr_array, asked_QA: sparse.csr_array) -> NDArray[np.intp]:
     """Return which asked sums are combinations of shown sums, by least squares."""
     gram_KK = (shown_KA @ shown_KA.T).toarray().astype(np.float64)
     value_K, vector_KK = np.linalg.eigh(gram_KK)

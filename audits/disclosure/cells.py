@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from audits.measure.groups import EVERYONE, Grouping
-from contracts.disclosure import MINIMUM_SHOWN
+from contracts.groups import MINIMUM_SHOWN
 
 Bools = NDArray[np.bool_]
 Counts = NDArray[np.int64]

@@ -24,7 +24,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 from audits.disclosure.attack import close_pairs, leaks
 from audits.disclosure.cells import Bools, Cells, Line, small
-from contracts.disclosure import MINIMUM_SHOWN
+from contracts.groups import MINIMUM_SHOWN
 
 WEIGHT_OF = {0: 60.0, 1: 6.0, 2: 1.0}
 """How bad it is to hide everyone, a group and an intersection, by the number of attributes."""

@@ -14,7 +14,7 @@ from audits.judging.validation import CHECK
 from audits.judging.wording import group_in_words
 from audits.measure.disparity import ALL_GROUPS
 from audits.measure.metrics import Metric
-from contracts.disclosure import MINIMUM_SHOWN
+from contracts.groups import MINIMUM_SHOWN
 from contracts.verdict import Finding, Outcome, Verdict
 
 NO_NUMBER = (

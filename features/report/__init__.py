@@ -9,8 +9,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from contracts.cohort import SUBJECT, Cohort
-from contracts.disclosure import MINIMUM_SHOWN
 from contracts.errors import ContractError, Problem
+from contracts.groups import MINIMUM_SHOWN
 from contracts.vocabulary import vocabulary
 from features.cohort import IMPORT_REPORT
 from features.groups import WORN_DAY_HOURS

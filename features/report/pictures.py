@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from contracts.cohort import CODE, NUMBER, SUBJECT, WEAR_TIME
-from contracts.disclosure import MINIMUM_SHOWN
+from contracts.groups import MINIMUM_SHOWN
 from contracts.vocabulary import vocabulary
 from features.groups import WORN_DAY_HOURS
 from features.report.tables import EVERYBODY

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 
-from contracts.disclosure import MINIMUM_SHOWN
+from contracts.groups import MINIMUM_SHOWN
 
 People = frozenset[int]
 
@@ -34,13 +34,15 @@ def hidden_groups(
     hidden = {cell for cell, people in size.items() if people < MINIMUM_SHOWN}
     while True:
         shown = {cell: held for cell, held in members.items() if cell not in hidden}
-        told = [*_told_by_everybody(members, hidden)] or [*_told_by_difference(everybody, shown)]
-        if not told:
+        revealing = [*_revealed_by_everybody(members, hidden)] or [
+            *_revealed_by_difference(everybody, shown)
+        ]
+        if not revealing:
             return hidden
-        hidden.add(min(told, key=lambda cell: (size[cell], cell)))
+        hidden.add(min(revealing, key=lambda cell: (size[cell], cell)))
 
 
-def _told_by_everybody(
+def _revealed_by_everybody(
     members: Mapping[tuple[str, str], People], hidden: set[tuple[str, str]]
 ) -> Iterator[tuple[str, str]]:
     """Yield the shown groups of an attribute whose hidden ones are few together."""
@@ -52,7 +54,7 @@ def _told_by_everybody(
             yield from (cell for cell in cells if cell not in hidden)
 
 
-def _told_by_difference(
+def _revealed_by_difference(
     everybody: People, shown: Mapping[tuple[str, str], People]
 ) -> Iterator[tuple[str, str]]:
     """Yield groups that differ by few people from another one, from everybody or from the rest."""

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from contracts.cohort import CODE, ENROLMENT, NUMBER, SUBJECT, TEXT, TIME, WEAR_TIME, RuleCount
-from contracts.disclosure import MINIMUM_SHOWN
 from contracts.errors import Problem
+from contracts.groups import MINIMUM_SHOWN
 from contracts.vocabulary import NOT_RECORDED, Kind, vocabulary
 from features.groups import WORN_DAY_HOURS
 from features.plausibility import CAUSES

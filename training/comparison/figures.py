@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from contracts import predictions as columns
-from contracts.disclosure import MINIMUM_SHOWN
 from contracts.forecast import QUANTILE_LEVELS
+from contracts.groups import MINIMUM_SHOWN
 from training.comparison.leaderboard import LeaderboardRow
 from training.scores import losses
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from audits.disclosure.attack import asked_that_are_told, fewest_used, leaks
+from audits.disclosure.attack import determined, fewest_used, leaks
 from audits.disclosure.cells import Cell, Cells, small
 
 CellsOf = Callable[..., Cells]
@@ -87,6 +87,17 @@ def test_those_who_did_not_reach_a_milestone_add_up_among_themselves(cells: Cell
     assert any(people == 4 for _, people in told(made))
 
 
+def test_a_ward_where_seven_did_not_reach_it_is_the_hospital_among_those_who_did(
+    cells: CellsOf,
+) -> None:
+    ward = ["a"] * 27 + ["b"] * 30 + ["c"] * 60
+    hospital = ["x"] * 57 + ["y"] * 60
+    reached = [True] * 20 + [False] * 37 + [True, False] * 30
+    made = cells({"ward": ward, "hospital": hospital}, reached=reached, pairs=False)
+    both = [Cell(axis="ward", group="c"), Cell(axis="hospital", group="y")]
+    assert told(made, *both) == {("combination", 20)}
+
+
 def test_few_who_reached_a_milestone_are_few(cells: CellsOf) -> None:
     made = cells(
         {"sex": ["f"] * 40 + ["m"] * 40},
@@ -118,9 +129,7 @@ def test_least_squares_agrees_with_elimination(seed: int) -> None:
         for q, asked in enumerate(asked_QA)
         if rank(np.vstack([shown_KA, asked])) == rank(shown_KA)
     ]
-    found = asked_that_are_told(
-        sparse.csr_array(shown_KA), sparse.csr_array(asked_QA.astype(float))
-    )
+    found = determined(sparse.csr_array(shown_KA), sparse.csr_array(asked_QA.astype(float)))
     assert found.tolist() == expected
     for q in found:
         used = fewest_used(sparse.csr_array(shown_KA), asked_QA[q].astype(float))

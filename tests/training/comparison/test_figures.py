@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.disclosure import MINIMUM_SHOWN
+from contracts.groups import MINIMUM_SHOWN
 from training.comparison.figures import horizons_of_few, reliability_figure
 
 
