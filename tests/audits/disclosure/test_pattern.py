@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from audits.disclosure.attack import leaks
+from audits.disclosure import pattern as module
+from audits.disclosure.attack import Leak, leaks
 from audits.disclosure.cells import Cell, Cells, small
 from audits.disclosure.pattern import hidden_sets
 
@@ -130,3 +131,11 @@ def test_a_rest_of_three_people_hides_the_group(cells: CellsOf) -> None:
     made = cells({"sex": ["f"] * 97 + ["m"] * 3})
     assert not small(made.people_SD)[made.set_of[Cell(axis="sex", group="f")]]
     assert hidden(made) == {("sex", "f"), ("sex", "m")}
+
+
+def test_where_no_pattern_is_found_nothing_is_shown(
+    cells: CellsOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    always = Leak(how="combination", people=1, used=(0,))
+    monkeypatch.setattr(module, "leaks", lambda *_: [always])
+    assert pattern(cells({"sex": ["f", "m"] * 30})).all()
