@@ -14,6 +14,7 @@ import pandas as pd
 from contracts.cohort import Cohort
 from contracts.digests import code_digest, file_digest, record_digest
 from contracts.errors import ContractError
+from contracts.groups import MINIMUM_SHOWN
 from contracts.predictions import CANDIDATE, FOLD, MODEL, ORIGIN, REFUSED, SUBJECT
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
@@ -217,15 +218,18 @@ def _log_evidence(
     ).sort_values("subject_id")
     splits.to_parquet(folder / SPLITS_FILE, index=False)
     title = "SIMULATED cohort" if provenance.simulated else provenance.cohort_name
+    # The report counts no refused forecast: with them, its errors would tell those of the refused.
+    given = table[~table[REFUSED].astype("bool")]
     calibration_figure(table, folder / "calibration.png", title=title)
-    error_figure(table, folder / "error-by-horizon.png", title=title)
+    error_figure(given, folder / "error-by-horizon.png", title=title)
     candidate = table[table[MODEL] == CANDIDATE]
     pit_figure(candidate, folder / "pit.png", title=title)
     reliability_figure(candidate, folder / "reliability.png", title=title)
     for name in (PREDICTIONS_FILE, SPLITS_FILE, *FIGURES):
         opened.log_file(folder / name)
-    opened.log_metrics(_metrics(table))
-    if len(held_out):
+    if given[SUBJECT].nunique() >= MINIMUM_SHOWN:
+        opened.log_metrics(_metrics(given))
+    if len(np.unique(held_out.subject_B)) >= MINIMUM_SHOWN:
         opened.log_metrics(_held_out_metrics(held_out, task, fitted))
 
 

@@ -1,7 +1,8 @@
 """The report: one JSON that is signed, and from which every edition is written.
 
-Values of groups of fewer than 11 people are hidden in it. They were judged nevertheless, and can be
-computed again from the prediction table whose digest it carries.
+Numbers that would be about fewer than 11 people, or let theirs be worked out, are not in it
+(`audits.disclosure`). They were judged nevertheless, and can be computed again from the prediction
+table whose digest it carries.
 """
 
 from __future__ import annotations
@@ -12,6 +13,12 @@ from typing import Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from audits.disclosure.published import Pattern, pattern_of
+from audits.disclosure.suppress import (
+    suppress_in_performance,
+    suppress_in_sensitivity,
+    suppress_in_verdict,
+)
 from audits.judging.performance import Performance, performance, unavailable
 from audits.judging.policy import Policy
 from audits.judging.rules import rows_of
@@ -19,11 +26,6 @@ from audits.judging.sensitivity import LabelSensitivity, label_sensitivity
 from audits.judging.validation import breaks_contract
 from audits.measure.groups import EVERYONE
 from audits.measure.metrics import Metric
-from audits.report.disclosure import (
-    suppress_in_performance,
-    suppress_in_sensitivity,
-    suppress_in_verdict,
-)
 from contracts.predictions import CANDIDATE, MODEL, SUBJECT
 from contracts.verdict import Verdict
 
@@ -121,8 +123,9 @@ def compose(
     """Put a report together; for a table that broke its contract it holds the verdict alone."""
     table = rows_of(predictions, CANDIDATE) if MODEL in predictions.columns else pd.DataFrame()
     scored = len(table) > 0 and not breaks_contract(verdict.findings)
+    pattern = pattern_of(predictions, policy) if scored else Pattern(shown={}, groups={})
     return Report(
-        verdict=suppress_in_verdict(verdict),
+        verdict=suppress_in_verdict(verdict, pattern, policy),
         policy=policy,
         facts=facts,
         made_at=made_at,
@@ -132,9 +135,9 @@ def compose(
         comparators=tuple(str(name) for name in predictions[MODEL].unique() if name != CANDIDATE)
         if scored
         else (),
-        performance=suppress_in_performance(performance(table, policy)) if scored else (),
+        performance=suppress_in_performance(performance(table, policy), pattern) if scored else (),
         unavailable=unavailable(table) if scored else (),
-        label_sensitivity=suppress_in_sensitivity(label_sensitivity(table, policy))
+        label_sensitivity=suppress_in_sensitivity(label_sensitivity(table, policy), pattern)
         if scored
         else (),
         names_verified=names_verified,

@@ -36,8 +36,10 @@ METHODS = (
     " the estimate is beyond the limit, and is insufficient evidence if it is within. Every binding"
     " rule must pass in every group (intersection-union test, Berger 1982).",
     "Group values were also computed with fairlearn's MetricFrame; the results agree.",
-    "Groups of fewer than 11 people or events are judged but not shown, nor is the next smallest"
-    " group where a hidden one could be worked out from it.",
+    "Numbers of fewer than 11 people (or people with or without a milestone) are judged but not"
+    " shown, nor are those that would let such a number be worked out: from sums over groups,"
+    " intersections and horizons, or from two groups that differ by a few people. One pattern holds"
+    " for the whole report; an integer programme finds the one that hides least.",
     "People without a recorded attribute form the group 'not recorded'. Nothing was imputed.",
 )
 

@@ -23,6 +23,10 @@ LIMITS = (
 NAMES_NOT_VERIFIED = (
     "One-person trial: nobody has verified the names of those who approved this model."
 )
+NOT_IN_AUDIT = "too few people in the audit to say how often the range holds"
+NOT_SHOWN = (
+    "how often the range holds is not shown, so that no person of the audit can be worked out"
+)
 SIMULATED_LIMIT = "SIMULATED training data: the people behind this model do not exist."
 
 
@@ -189,7 +193,7 @@ def _of_group(served: ServedModel, attribute: str, label: str) -> GroupCoverage:
             low=None,
             high=None,
             people=None if audited is None else audited.people,
-            statement=f"{group}: too few people in the audit to say how often the range holds",
+            statement=f"{group}: {NOT_IN_AUDIT if audited is None else NOT_SHOWN}",
         )
     interval = (
         f" (95 % interval {audited.low:.0%} to {audited.high:.0%})"
