@@ -32,6 +32,7 @@ from training.fitting.crossfit import (
     crossfit,
     ensemble_quantiles,
     fit_sequentially,
+    networks_of,
 )
 from training.fitting.pretrain import pretrain
 from training.models.bedside_rules import last_observation, proportional_recovery
@@ -151,6 +152,7 @@ def train(
             predictions_digest=file_digest(folder / PREDICTIONS_FILE),
             seed=config.seed,
             subjects=len(np.unique(batch.subject_B)),
+            judging=fitted.judging,
             pretrained_on="" if pretrained is None else str(pretrained),
         )
         _log_evidence(opened, folder, table, held_out, task, fitted, split, provenance)
@@ -166,7 +168,7 @@ def train(
 
 def steps(config: TrainingConfig) -> int:
     """Return how many steps `train` reports."""
-    return config.folds + len(COMPARATORS) + 1
+    return networks_of(config) + len(COMPARATORS) + 1
 
 
 def _out_of_fold_table(

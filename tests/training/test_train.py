@@ -27,7 +27,7 @@ from training.registry.model_versions import (
 from training.tracking import Store, run
 from training.train import COMPARATORS, steps, train
 
-QUICK = TrainingConfig(max_epochs=2, folds=2, hidden=4)
+QUICK = TrainingConfig(max_epochs=2, folds=3, hidden=4)
 
 # MLflow itself uses deprecated interfaces.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
