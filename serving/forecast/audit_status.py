@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from contracts.groups import NO_WEARABLE
 from contracts.verdict import Outcome
-from contracts.vocabulary import NOT_RECORDED
 from inference.bundle import Bundle
 from serving.schemas import GroupCoverage, ModelInfo, Override
 
@@ -106,22 +104,6 @@ def banner(served: ServedModel) -> str:
 def limits(served: ServedModel) -> list[str]:
     """Return the limits of use."""
     return [*([SIMULATED_LIMIT] if served.bundle.manifest.simulated else []), *LIMITS]
-
-
-def unaudited_attribute(served: ServedModel, groups: Mapping[str, str]) -> str | None:
-    """Return the first attribute whose group of this subject was not in the audit; None if none.
-
-    A subject whose attribute is not recorded, or who has no device, is not refused: that is a
-    state of the record, not a population. The answer still says that the audit had too few people
-    like them.
-    """
-    coverage = served.audit_status.coverage
-    audited = {attribute for attribute, _ in coverage}
-    for attribute, label in groups.items():
-        recorded = label not in {NOT_RECORDED, NO_WEARABLE}
-        if attribute in audited and recorded and (attribute, label) not in coverage:
-            return attribute
-    return None
 
 
 def group_coverage(served: ServedModel, groups: Mapping[str, str]) -> list[GroupCoverage]:

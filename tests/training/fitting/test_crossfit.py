@@ -95,9 +95,7 @@ def test_the_calibration_served_is_that_of_the_ensembles_judged(
         ]
     )
     expected = learn_calibration(batch.truth_BH, mean_BHQ, batch.groups_B)
-    np.testing.assert_allclose(
-        fitted.calibration.offsets_HQ, expected.offsets_HQ, atol=1e-5
-    )
+    np.testing.assert_allclose(fitted.calibration.offsets_HQ, expected.offsets_HQ, atol=1e-5)
 
 
 def test_two_folds_leave_nobody_to_train_on() -> None:
