@@ -27,6 +27,8 @@ Optional columns; metrics that need one are reported as not available without it
                              and chances, if any, are not counted
 `refusal`                    why the service gives none today (`inference.refusals`), empty where it
                              does; a group that no audit has seen yet is a reason too
+`in_training`                True where the model was trained on the subject; in the tables that
+                             `evaluate` writes
 `wear_hours`                 median hours of wear on the days before the origin
 `unobserved_share`           share of the days before the origin without any device value
 `explanation_gap`            |sum of contributions - forecast|, points; NaN where not explained
@@ -58,6 +60,7 @@ QUANTILE_COLUMNS: tuple[str, ...] = tuple(f"q{round(100 * level):02d}" for level
 CHANCE, REACHED, GROUP = "chance:", "reached:", "group:"
 
 FOLD, REFUSED, REFUSAL = "fold", "refused", "refusal"
+IN_TRAINING = "in_training"
 WEAR_HOURS, UNOBSERVED_SHARE = "wear_hours", "unobserved_share"
 EXPLANATION_GAP, EXPLANATION_INSTABILITY = "explanation_gap", "explanation_instability"
 

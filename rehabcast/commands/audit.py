@@ -50,6 +50,13 @@ def audit(
             " evaluate`), where the champion was trained on another cohort."
         ),
     ] = None,
+    external: Annotated[
+        Path | None,
+        typer.Option(
+            help="The version's signed prediction table of another cohort (`rehabcast evaluate`);"
+            " what it shows counts in the verdict."
+        ),
+    ] = None,
     mitigate: Annotated[
         bool,
         typer.Option(
@@ -79,7 +86,7 @@ def audit(
         comparison = run_mitigation(model_version, attribute, variant or [], cohort, config)
         emit(comparison, comparison.as_table(), as_json=as_json)
         return
-    result = run_audit(model_version, champion_predictions=champion_predictions)
+    result = run_audit(model_version, champion_predictions=champion_predictions, external=external)
     emit(result, verdict_table(result.verdict), as_json=as_json)
     _warn(result)
     if not as_json:
@@ -104,10 +111,17 @@ def _warn(result: AuditResult) -> None:
         )
 
 
-def run_audit(model_version: str, *, champion_predictions: Path | None = None) -> AuditResult:
+def run_audit(
+    model_version: str,
+    *,
+    champion_predictions: Path | None = None,
+    external: Path | None = None,
+) -> AuditResult:
     """Judge a version's out-of-fold predictions; sign the report, and record the verdict."""
+    from audits.judging.further.external import FurtherEvidence
     from audits.judging.judge import AuditInputs, judge
     from audits.report.content import compose
+    from rehabcast.external_validation import open_external
     from rehabcast.identity import actor_of, open_ledger
     from rehabcast.signed_artifacts import REPORT_FOLDER, open_bundle, open_predictions, policy_for
     from training.registry.model_versions import fetch, find
@@ -132,6 +146,8 @@ def run_audit(model_version: str, *, champion_predictions: Path | None = None) -
     )
     if champion_table is not None:
         predictions = with_champion(predictions, champion_table.rows)
+    questions = None if table.questions.empty else table.questions
+    elsewhere = None if external is None else open_external(settings, external, bundle)
     verdict = judge(
         predictions,
         policy,
@@ -145,6 +161,7 @@ def run_audit(model_version: str, *, champion_predictions: Path | None = None) -
             champion=champion,
             champion_predictions_digest=None if champion_table is None else champion_table.digest,
         ),
+        FurtherEvidence(questions=questions, external=elsewhere),
     )
     now = datetime.now(UTC)
     until = now + timedelta(days=policy.valid_days)
@@ -156,6 +173,7 @@ def run_audit(model_version: str, *, champion_predictions: Path | None = None) -
         made_at=now.isoformat(timespec="seconds"),
         valid_until=until.isoformat(timespec="seconds"),
         names_verified=ledger.identities.people is not None,
+        questions=questions,
     )
     digest = _sign(settings, version, report)
     ledger.record_audit(report.verdict, digest, actor=actor, now=now, valid_until=until)
@@ -193,6 +211,7 @@ def facts_of(settings: Settings, bundle: Bundle) -> ModelFacts:
         subjects=manifest.subjects,
         seed=manifest.seed,
         created=manifest.created,
+        judging=manifest.judging,
     )
 
 

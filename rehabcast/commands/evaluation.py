@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,8 +37,11 @@ class Evaluation:
         Name of the cohort, and whether it is simulated.
     seen_in_training
         True where the model was trained on this very cohort: no external validation.
+    people, overlap
+        People with a forecast and an outcome, and those of them whom the model was trained on.
     predictions
-        File of the prediction table.
+        File of the prediction table; its signature lies beside it, for `rehabcast audit
+        --external`.
     horizons
         Scores by horizon, of everybody.
     answered
@@ -54,6 +58,8 @@ class Evaluation:
     cohort: str
     simulated: bool
     seen_in_training: bool
+    people: int
+    overlap: int
     predictions: Path
     horizons: tuple[HorizonScore, ...]
     answered: tuple[HorizonScore, ...]
@@ -76,7 +82,7 @@ def evaluate(
 
 
 def run_evaluation(model_version: str, folder: Path, output: Path) -> Evaluation:
-    """Forecast a cohort with a version's signed bundle; write the table, return the scores.
+    """Forecast a cohort with a version's signed bundle; write and sign the table, return scores.
 
     Raises
     ------
@@ -86,6 +92,7 @@ def run_evaluation(model_version: str, folder: Path, output: Path) -> Evaluation
     from contracts.cohort import SUBJECT, SUBJECT_LABEL
     from contracts.predictions import REFUSAL, forecasts_of, questions_of
     from features.cohort import read_cohort
+    from rehabcast.external_validation import write_signed
     from rehabcast.signed_artifacts import open_bundle, open_predictions
     from training.comparison.evaluate import refused_by_reason, scores_by_horizon
     from training.registry.model_versions import find
@@ -96,7 +103,10 @@ def run_evaluation(model_version: str, folder: Path, output: Path) -> Evaluation
     cohort = read_cohort(folder)
     table = predictions_of(bundle, cohort, open_predictions(settings, version, bundle))
     label = table[SUBJECT].map({n: cohort.label(n) for n in table[SUBJECT].unique().tolist()})
-    table.assign(**{SUBJECT_LABEL: label}).to_parquet(output, index=False)
+    made = datetime.now(UTC).isoformat(timespec="seconds")
+    validation = write_signed(
+        settings, table.assign(**{SUBJECT_LABEL: label}), bundle, cohort, output, made
+    )
     forecasts, questions = forecasts_of(table), questions_of(table)
     return Evaluation(
         model_version=model_version,
@@ -104,6 +114,8 @@ def run_evaluation(model_version: str, folder: Path, output: Path) -> Evaluation
         cohort=cohort.provenance.name,
         simulated=cohort.provenance.simulated,
         seen_in_training=cohort.digest == bundle.manifest.data_digest,
+        people=validation.people,
+        overlap=validation.overlap,
         predictions=output,
         horizons=tuple(scores_by_horizon(forecasts)),
         answered=tuple(scores_by_horizon(forecasts[forecasts[REFUSAL] == ""])),

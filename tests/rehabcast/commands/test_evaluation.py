@@ -139,7 +139,7 @@ def test_people_read_both_scores_and_how_many_would_be_refused_and_why(
     forecasts, questions = forecasts_of(table), questions_of(table)
     evaluation = Evaluation(
         model_version="arm/1", bundle_digest="b", cohort="elsewhere", simulated=True,
-        seen_in_training=False, predictions=Path("p.parquet"),
+        seen_in_training=False, people=10, overlap=0, predictions=Path("p.parquet"),
         horizons=tuple(scores_by_horizon(forecasts)),
         answered=tuple(scores_by_horizon(forecasts[forecasts[REFUSAL] == ""])),
         refused=tuple(refused_by_reason(forecasts)), asked=len(questions),
