@@ -144,7 +144,7 @@ def _judged(
         f.binding and f.outcome is not Outcome.PASS for f in of_the_table
     ):
         return _Judged(outcome=outcome, findings=found)
-    served = candidates(table, applied, policy.scope)
+    served = candidates(table, applied)
     if outcome is Outcome.PASS and served.scope.is_everyone:
         return _Judged(outcome=outcome, findings=found, scope=served.scope)
     return _within(predictions, served, policy, inputs, found)

@@ -45,9 +45,9 @@ class Rule(_Strict):
         blocks; it is at most suspected.
     binding
         Whether the rule can hold back a pass.
-    excludes
-        For intersections: whether people of one whose estimate is beyond the limit are left out of
-        the scope.
+    excludes_unless
+        For intersections: how certain it must be (one-sided) that one keeps the limit, for its
+        people to be inside the scope; 0.5 is the best guess. None where the rule is only reported.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -63,7 +63,7 @@ class Rule(_Strict):
     minimum_subjects: Annotated[int, Field(ge=2)]
     minimum_events: Annotated[int, Field(ge=1)] | None = None
     binding: bool
-    excludes: bool = False
+    excludes_unless: Annotated[float, Field(ge=0.5, lt=1)] | None = None
     rationale: Annotated[str, Field(min_length=20)]
 
     @model_validator(mode="after")
@@ -80,7 +80,7 @@ class Rule(_Strict):
             and self.scope is not Scope.AXES,
             "minimum_events belongs to metrics of milestones only": self.metric.of_milestone
             != (self.minimum_events is not None),
-            "only rules on pairs exclude, and they do not bind": self.excludes
+            "only rules on pairs exclude, and they do not bind": self.excludes_unless is not None
             and (self.scope is not Scope.PAIRS or self.binding),
             "a limit to stay within must be above 0": self.direction is Direction.WITHIN
             and self.limit <= 0,
@@ -114,15 +114,11 @@ class ScopeTerms(_Strict):
     ----------
     minimum_share
         Share of the people who must be inside.
-    pair_confidence
-        How certain it must be (one-sided) that an intersection keeps a limit, for its people to be
-        inside; 0.5 is the best guess.
     rationale
         Why.
     """
 
     minimum_share: Annotated[float, Field(gt=0, le=1)]
-    pair_confidence: Annotated[float, Field(ge=0.5, lt=1)]
     rationale: Annotated[str, Field(min_length=20)]
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from audits.judging.evidence import Evidence
-from audits.judging.policy import Rule, ScopeTerms
+from audits.judging.policy import Rule
 from audits.judging.rules import Applied
 from audits.measure.disparity import ALL_GROUPS, Direction
 from audits.measure.groups import EVERYONE, Grouping
@@ -49,7 +49,7 @@ class Candidates:
     share: float
 
 
-def candidates(table: pd.DataFrame, applied: Applied, terms: ScopeTerms) -> Candidates:
+def candidates(table: pd.DataFrame, applied: Applied) -> Candidates:
     """Return who could be served, by what was found on each group and pair.
 
     What was found on everyone is no matter of scope.
@@ -70,7 +70,7 @@ def candidates(table: pd.DataFrame, applied: Applied, terms: ScopeTerms) -> Cand
         inside_N &= is_inside_G[grouping.group_N]
     is_inside = {a.attribute: set(a.inside) for a in judged}
     outside: list[OutsidePair] = []
-    excluded = _excluded(applied.evidence, terms)
+    excluded = _excluded(applied.evidence)
     for pair in pairs:
         for group, label in enumerate(pair.labels_G):
             names = _names(pair, group)
@@ -144,26 +144,26 @@ def _attribute(grouping: Grouping, missing: dict[str, dict[str, list[str]]]) -> 
     )
 
 
-def _excluded(evidence: Iterable[Evidence], terms: ScopeTerms) -> dict[tuple[str, str], list[str]]:
+def _excluded(evidence: Iterable[Evidence]) -> dict[tuple[str, str], list[str]]:
     """Return the rules that keep the people of a pair out, by axis and label of the pair."""
-    z = float(norm.ppf(terms.pair_confidence))
     excluded: dict[tuple[str, str], list[str]] = defaultdict(list)
     for item in evidence:
-        if item.rule.excludes and item.shortage is None and _is_doubtful(item, z):
+        certainty = item.rule.excludes_unless
+        if certainty is not None and item.shortage is None and _is_doubtful(item, certainty):
             excluded[item.axis, item.group].append(item.rule.name)
     return excluded
 
 
-def _is_doubtful(item: Evidence, z: float) -> bool:
-    """Return whether a pair's estimate, with z standard errors, reaches beyond the limit.
+def _is_doubtful(item: Evidence, certainty: float) -> bool:
+    """Return whether a pair is not so certainly within the limit as it must be.
 
     A number that cannot be computed is in doubt.
     """
-    rule = item.rule
-    margin = 0.0 if z == 0 else z * item.error
+    # The best guess needs no standard error.
+    margin = 0.0 if certainty == 0.5 else float(norm.ppf(certainty)) * item.error
     if not math.isfinite(item.estimate + margin):
         return True
-    return _worst_excess(rule, item.estimate, margin) > 0
+    return _worst_excess(item.rule, item.estimate, margin) > 0
 
 
 def _worst_excess(rule: Rule, estimate: float, margin: float) -> float:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.stats import beta, binom, norm, t
 
 from audits.measure.disparity import Direction
-from audits.measure.people import Moments, PeopleOfGroups, pooled_variance
+from audits.measure.people import Moments, PeopleOfGroups
 
 Array = NDArray[np.float64]
 
@@ -86,10 +86,10 @@ class Limit:
 def mean_bounds(people: PeopleOfGroups, limit: Limit) -> Bounds:
     """Bound the mean of each group: t, variance max(own, pooled), n - 1 degrees of freedom."""
     inside = people.inside
-    pooled = pooled_variance(inside)
-    error_G = np.sqrt(_variance_of_mean(inside.variance_G, pooled, inside))
+    pooled_G = people.pooled_G
+    error_G = np.sqrt(_variance_of_mean(inside.variance_G, pooled_G, inside))
     bounds = _t_bounds(inside.mean_G, error_G, inside.people_G - 1, limit)
-    usual_G = np.sqrt(_variance_of_mean(np.full_like(error_G, pooled), pooled, inside))
+    usual_G = np.sqrt(_variance_of_mean(pooled_G, pooled_G, inside))
     return replace(bounds, suspected_G=_drawn(inside.mean_G, usual_G, limit))
 
 
@@ -101,15 +101,14 @@ def difference_bounds(people: PeopleOfGroups, limit: Limit) -> Bounds:
     groups of 8 to 40 people (normal, heavy-tailed, skewed, more spread), it is the only one that
     passes a group at its limit in at most 2.8 % of samples (docs/audit.md).
     """
-    inside, rest = people.inside, people.rest
-    pooled = pooled_variance(inside)
-    variance_G = _variance_of_mean(inside.variance_G, pooled, inside)
-    rest_variance_G = _variance_of_mean(rest.variance_G, pooled, rest)
+    inside, rest, pooled_G = people.inside, people.rest, people.pooled_G
+    variance_G = _variance_of_mean(inside.variance_G, pooled_G, inside)
+    rest_variance_G = _variance_of_mean(rest.variance_G, pooled_G, rest)
     freedom_G = np.minimum(inside.people_G, rest.people_G) - 1
     gap_G = inside.mean_G - rest.mean_G
     bounds = _t_bounds(gap_G, np.sqrt(variance_G + rest_variance_G), freedom_G, limit)
     # The spread of a handful of people says less than that of all groups.
-    usual_G = _variance_of_mean(np.full_like(gap_G, pooled), pooled, inside) + rest_variance_G
+    usual_G = _variance_of_mean(pooled_G, pooled_G, inside) + rest_variance_G
     return replace(bounds, suspected_G=_drawn(gap_G, np.sqrt(usual_G), limit))
 
 
@@ -174,9 +173,9 @@ def _drawn(estimate_G: Array, error_G: Array, limit: Limit) -> Array:
     return np.asarray(estimate_G * prior / (prior + error_G**2))
 
 
-def _variance_of_mean(variance_G: Array, pooled: float, moments: Moments) -> Array:
+def _variance_of_mean(variance_G: Array, pooled_G: Array, moments: Moments) -> Array:
     effective_G = np.where(moments.effective_G > 0, moments.effective_G, np.nan)
-    return np.asarray(np.fmax(variance_G, pooled) / effective_G)
+    return np.asarray(np.fmax(variance_G, pooled_G) / effective_G)
 
 
 def _t_bounds(estimate_G: Array, error_G: Array, freedom_G: Array, limit: Limit) -> Bounds:

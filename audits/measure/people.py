@@ -52,12 +52,15 @@ class PeopleOfGroups:
     ----------
     inside, rest
         The people of each group, and all people outside of it.
+    pooled_G
+        Variance of people about the mean of their own group, over all groups of the grouping.
     rows_each_G
         Rows that count, per person of the group.
     """
 
     inside: Moments
     rest: Moments
+    pooled_G: Array
     rows_each_G: Array
 
 
@@ -127,14 +130,16 @@ def people_of_groups(rows: RowSums, grouping: Grouping) -> PeopleOfGroups:
         elsewhere_E[away_E], left_E[away_E] / total_E[away_E], group_E[away_E], groups
     )
     rows_G = np.bincount(grouping.group_N[counted_N], minlength=groups)
+    inside = _moments(inside_4G, np.bincount(group_E, minlength=groups))
     return PeopleOfGroups(
-        inside=_moments(inside_4G, np.bincount(group_E, minlength=groups)),
+        inside=inside,
         rest=_moments(
             rest_4G,
             known_S.sum()
             - np.bincount(group_E, minlength=groups)
             + np.bincount(group_E[away_E], minlength=groups),
         ),
+        pooled_G=np.full(groups, pooled_variance(inside)),
         rows_each_G=ratio(rows_G.astype(np.float64), inside_4G[0]),
     )
 

@@ -17,7 +17,7 @@ from audits.measure.bounds import (
     share_difference_bounds,
 )
 from audits.measure.disparity import Direction
-from audits.measure.people import Moments, PeopleOfGroups
+from audits.measure.people import Moments, PeopleOfGroups, pooled_variance
 
 Array = NDArray[np.float64]
 LIMIT = 4.25
@@ -42,7 +42,10 @@ def of_counts(people: int, hits_G: Array) -> Moments:
 
 def against_rest(inside: Moments, rest: Moments, rows_each: float = 1.0) -> PeopleOfGroups:
     return PeopleOfGroups(
-        inside=inside, rest=rest, rows_each_G=np.full(len(inside.people_G), rows_each)
+        inside=inside,
+        rest=rest,
+        pooled_G=np.full(len(inside.people_G), pooled_variance(inside)),
+        rows_each_G=np.full(len(inside.people_G), rows_each),
     )
 
 
