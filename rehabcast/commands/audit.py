@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from contracts.errors import ContractError, EvidenceMissing
-from contracts.predictions import CANDIDATE, CHAMPION, HORIZON, MODEL, ORIGIN, SUBJECT
+from contracts.errors import ContractError
 from contracts.verdict import Outcome, Verdict
 from rehabcast.commands.mitigation import run_mitigation
 from rehabcast.commands.training import ConfigOption, VersionArgument
@@ -23,11 +22,9 @@ from rehabcast.settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
-    from audits.ledger.ledger import Ledger
     from audits.report.content import ModelFacts, Report
     from audits.report.editions import NotMade
     from inference.bundle import Bundle
-    from rehabcast.signed_artifacts import PredictionTable
     from training.registry.model_versions import ModelVersion
 
 
@@ -121,6 +118,7 @@ def run_audit(
     from audits.judging.further.external import FurtherEvidence
     from audits.judging.judge import AuditInputs, judge
     from audits.report.content import compose
+    from rehabcast.champion_forecasts import champion_beside, champion_table, with_champion
     from rehabcast.external_validation import open_external
     from rehabcast.identity import actor_of, open_ledger
     from rehabcast.signed_artifacts import REPORT_FOLDER, open_bundle, open_predictions, policy_for
@@ -135,17 +133,17 @@ def run_audit(
     ledger.freeze_policy(policy.version, policy.digest, actor=actor, now=datetime.now(UTC))
     table = open_predictions(settings, version, bundle)
     predictions = _with_explanation_quality(settings, version, table.rows)
-    champion = _champion(ledger, model_version)
+    champion = champion_beside(ledger, model_version)
     if champion is None and champion_predictions is not None:
         raise ContractError(
             f"{model_version}: no other version is in service to compare with",
             "leave --champion-predictions out",
         )
-    champion_table = (
-        None if champion is None else _champion_table(settings, champion, champion_predictions)
+    compared = (
+        None if champion is None else champion_table(settings, champion, champion_predictions)
     )
-    if champion_table is not None:
-        predictions = with_champion(predictions, champion_table.rows)
+    if compared is not None:
+        predictions = with_champion(predictions, compared.rows)
     questions = None if table.questions.empty else table.questions
     elsewhere = None if external is None else open_external(settings, external, bundle)
     verdict = judge(
@@ -159,7 +157,7 @@ def run_audit(
             code_digest=bundle.manifest.code_digest,
             simulated=bundle.manifest.simulated,
             champion=champion,
-            champion_predictions_digest=None if champion_table is None else champion_table.digest,
+            champion_predictions_digest=None if compared is None else compared.digest,
         ),
         FurtherEvidence(questions=questions, external=elsewhere),
     )
@@ -262,39 +260,6 @@ def _with_explanation_quality(
     if quality is None:
         return predictions
     return with_explanations(predictions, pd.read_parquet(quality))
-
-
-def _champion(ledger: Ledger, model_version: str) -> str | None:
-    """Return the version in service to compare with; None where there is no other one."""
-    try:
-        champion = ledger.champion(model_version.rpartition("/")[0])
-    except EvidenceMissing:
-        return None
-    if champion.model_version == model_version or champion.revoked is not None:
-        return None
-    return champion.model_version
-
-
-def _champion_table(settings: Settings, champion: str, file: Path | None) -> PredictionTable:
-    """Return the champion's prediction table: from a file, or its own, which its bundle names."""
-    from rehabcast.signed_artifacts import open_bundle, open_predictions, read_predictions
-    from training.registry.model_versions import find
-
-    if file is not None:
-        return read_predictions(file)
-    version = find(settings.store, champion)
-    return open_predictions(settings, version, open_bundle(settings, version))
-
-
-def with_champion(predictions: pd.DataFrame, champion_rows: pd.DataFrame) -> pd.DataFrame:
-    """Append the champion's forecasts of the subjects and days that the candidate forecast."""
-    import pandas as pd
-
-    champion = champion_rows[champion_rows[MODEL] == CANDIDATE].assign(**{MODEL: CHAMPION})
-    shared = [name for name in predictions.columns if name in champion.columns]
-    keys = [SUBJECT, ORIGIN, HORIZON]
-    candidate = predictions.loc[predictions[MODEL] == CANDIDATE, keys]
-    return pd.concat([predictions, champion[shared].merge(candidate, on=keys)], ignore_index=True)
 
 
 def verdict_table(verdict: Verdict) -> Table:
