@@ -54,6 +54,27 @@ REFERENCE_MEAN, REFERENCE_COVARIANCE = "reference_mean_F", "reference_covariance
 REFERENCE_LIMIT = "reference_limit_1"
 
 
+class Judging(BaseModel):
+    """How the forecasts were made that an audit judges a bundle by.
+
+    Parameters
+    ----------
+    folds
+        Folds by subject.
+    members
+        Networks in the bundle; the service gives the mean of all of them.
+    members_unseen
+        Those of them that were trained without a subject of the cohort: the audit judges the mean
+        of these.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folds: int
+    members: int
+    members_unseen: int
+
+
 class Manifest(BaseModel):
     """What a bundle is made of and made from.
 
@@ -71,6 +92,9 @@ class Manifest(BaseModel):
         Horizons, days after enrolment.
     calibration_groups
         Order of the groups along G.
+    judging
+        How the out-of-fold forecasts were made; None in bundles from before it was recorded, where
+        single networks were judged and their mean was served.
     pretrained_on
         Cohort that the networks learned from before this one; empty when none.
     cohort_name, simulated
@@ -91,6 +115,7 @@ class Manifest(BaseModel):
     person: tuple[PersonCovariate, ...]
     horizon_days: tuple[int, ...]
     calibration_groups: tuple[GroupName, ...] = ()
+    judging: Judging | None = None
     pretrained_on: str = ""
     cohort_name: str
     simulated: bool

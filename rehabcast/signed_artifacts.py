@@ -25,7 +25,7 @@ from audits.report.content import Report
 from contracts.cohort import Cohort
 from contracts.digests import file_digest
 from contracts.errors import ContractError, EvidenceMissing, IntegrityError
-from contracts.predictions import MODEL
+from contracts.predictions import MODEL, forecasts_of, questions_of
 from inference.bundle import Bundle, load_bundle, verify_bundle
 from rehabcast.output import stderr_console
 from rehabcast.settings import Settings
@@ -45,9 +45,19 @@ LOCAL_KEY = "local.pem"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionTable:
-    """A prediction table (`contracts.predictions`), and the digest of the file it was read from."""
+    """A prediction table (`contracts.predictions`).
+
+    Parameters
+    ----------
+    rows, questions
+        Its forecasts, and the questions that a ward would ask today; no questions in tables from
+        before they were recorded.
+    digest
+        SHA-256 of the file that it was read from.
+    """
 
     rows: pd.DataFrame
+    questions: pd.DataFrame
     digest: str
 
 
@@ -228,7 +238,7 @@ def _prediction_table(name: str, content: bytes, digest: str) -> PredictionTable
             f"{name}: not a prediction table, there is no column {MODEL}",
             "write one with `rehabcast evaluate`",
         )
-    return PredictionTable(rows=rows, digest=digest)
+    return PredictionTable(rows=forecasts_of(rows), questions=questions_of(rows), digest=digest)
 
 
 def fetch_report(settings: Settings, version: ModelVersion) -> tuple[Report, str]:

@@ -102,7 +102,7 @@ def batch(events: pd.DataFrame, task: Task) -> SequenceBatch:
 
 @pytest.fixture(scope="session")
 def fitted(batch: SequenceBatch, task: Task, tmp_path_factory: pytest.TempPathFactory) -> CrossFit:
-    config = TrainingConfig(max_epochs=3, folds=2, hidden=4)
+    config = TrainingConfig(max_epochs=3, folds=3, hidden=4)
     return crossfit(batch, task, config, folder=tmp_path_factory.mktemp("folds"))
 
 

@@ -47,6 +47,56 @@ def prediction_table(
     return table
 
 
+def with_refusals(
+    table: pd.DataFrame,
+    batch: SequenceBatch,
+    refused_B: NDArray[np.bool_],
+    refusal_B: NDArray[np.object_],
+) -> pd.DataFrame:
+    """Add to a table of the batch's forecasts which of them the service would refuse, and why.
+
+    Refusals depend on subject and day only, so all models are compared on the same forecasts.
+    """
+    pairs = pd.DataFrame(
+        {
+            columns.SUBJECT: batch.subject_B,
+            columns.ORIGIN: batch.origin_day_B,
+            columns.REFUSED: refused_B,
+            columns.REFUSAL: refusal_B,
+        }
+    )
+    keys = [columns.SUBJECT, columns.ORIGIN]
+    return table.merge(pairs, on=keys, how="left", validate="many_to_one")
+
+
+def with_questions(
+    table: pd.DataFrame,
+    batch: SequenceBatch,
+    refused_B: NDArray[np.bool_],
+    refusal_B: NDArray[np.object_],
+    task: Task,
+) -> pd.DataFrame:
+    """Append to a table the questions of a batch, one for each pair (`contracts.predictions`)."""
+    questions = pd.DataFrame(
+        {
+            columns.MODEL: columns.ASKED,
+            columns.SUBJECT: batch.subject_B,
+            columns.ORIGIN: batch.origin_day_B,
+            columns.HORIZON: batch.origin_day_B,
+            columns.DAYS_SINCE_ONSET: batch.days_since_onset_BT[:, -1].astype(np.float64),
+            columns.REFUSED: refused_B,
+            columns.REFUSAL: refusal_B,
+        }
+    )
+    for attribute in task.sensitive:
+        label_B = batch.groups_B[attribute.name].to_numpy(dtype=object)
+        questions[columns.GROUP + attribute.name] = group_column(attribute, label_B)
+    both = pd.concat([table, questions], ignore_index=True)
+    # A column of whole numbers or of true and false stays one, although questions have none.
+    filled = {name: 0 for name in both if name not in questions and table[name].dtype.kind in "bi"}
+    return both.fillna(filled).astype({name: table[name].dtype for name in filled})
+
+
 def _worn(batch: SequenceBatch, task: Task) -> dict[str, NDArray[np.float64]]:
     """Return how each pair's past was worn: what an audit needs to see who is measured less."""
     layout = batch.layout

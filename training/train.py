@@ -15,11 +15,17 @@ from contracts.cohort import Cohort
 from contracts.digests import code_digest, file_digest, record_digest
 from contracts.errors import ContractError
 from contracts.groups import MINIMUM_SHOWN
-from contracts.predictions import CANDIDATE, FOLD, MODEL, ORIGIN, REFUSED, SUBJECT
+from contracts.predictions import CANDIDATE, FOLD, MODEL, REFUSED, SUBJECT
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
+from features.newest import newest_day
 from features.sequences import training_sequences
-from inference.out_of_distribution import is_out_of_distribution_out_of_fold
+from inference.out_of_distribution import (
+    fit_reference,
+    is_out_of_distribution,
+    is_out_of_distribution_out_of_fold,
+)
+from inference.refusals import groups_in, refusals
 from training.comparison.figures import (
     calibration_figure,
     error_figure,
@@ -33,13 +39,14 @@ from training.fitting.crossfit import (
     crossfit,
     ensemble_quantiles,
     fit_sequentially,
+    networks_of,
 )
 from training.fitting.pretrain import pretrain
 from training.models.bedside_rules import last_observation, proportional_recovery
 from training.models.boosted import boosted_quantiles
 from training.models.layers.network import Ensemble
 from training.models.stack import out_of_fold
-from training.predictions import prediction_table
+from training.predictions import prediction_table, with_questions, with_refusals
 from training.registry.bundle import TrainingProvenance, write_bundle
 from training.registry.model_card import model_card
 from training.registry.model_versions import (
@@ -140,7 +147,8 @@ def train(
         )
         table = _out_of_fold_table(batch, task, config, fitted, advance)
         folder = Path(temporary)
-        table.to_parquet(folder / PREDICTIONS_FILE, index=False)
+        asked = _with_questions(table, cohort, batch, task, config)
+        asked.to_parquet(folder / PREDICTIONS_FILE, index=False)
         provenance = TrainingProvenance(
             family=config.architecture,
             cohort_name=cohort.provenance.name,
@@ -152,6 +160,7 @@ def train(
             predictions_digest=file_digest(folder / PREDICTIONS_FILE),
             seed=config.seed,
             subjects=len(np.unique(batch.subject_B)),
+            judging=fitted.judging,
             pretrained_on="" if pretrained is None else str(pretrained),
         )
         _log_evidence(opened, folder, table, held_out, task, fitted, split, provenance)
@@ -167,7 +176,7 @@ def train(
 
 def steps(config: TrainingConfig) -> int:
     """Return how many steps `train` reports."""
-    return config.folds + len(COMPARATORS) + 1
+    return networks_of(config) + len(COMPARATORS) + 1
 
 
 def _out_of_fold_table(
@@ -184,17 +193,41 @@ def _out_of_fold_table(
         advance(name)
     table = pd.concat(tables, ignore_index=True)
     fold_of = fold_of_subjects(batch.subject_B, config.folds, 0.0, seed=config.seed)
-    fold_B = fold_of_rows(batch.subject_B, fold_of)
-    # Refusals depend on subject and day only, so all models are compared on the same forecasts.
-    refused = pd.DataFrame(
-        {
-            SUBJECT: batch.subject_B,
-            ORIGIN: batch.origin_day_B,
-            REFUSED: is_out_of_distribution_out_of_fold(batch, fold_B),
-        }
-    )
-    table = table.merge(refused, on=[SUBJECT, ORIGIN], how="left", validate="many_to_one")
+    refused_B = is_out_of_distribution_out_of_fold(batch, fold_of_rows(batch.subject_B, fold_of))
+    refusal_B = refusals(batch.groups_B, groups_in(batch.groups_B), refused_B)
+    table = with_refusals(table, batch, refused_B, refusal_B)
     return table.assign(**{FOLD: table[SUBJECT].map(fold_of)})
+
+
+def _with_questions(
+    table: pd.DataFrame,
+    cohort: Cohort,
+    batch: SequenceBatch,
+    task: Task,
+    config: TrainingConfig,
+) -> pd.DataFrame:
+    """Append whom of the whole cohort the service would refuse on the newest day with data.
+
+    As with forecasts, nobody's own record is in what it is compared with: people of a fold are
+    compared with the other folds, people in no fold with all of them.
+    """
+    asked = newest_day(cohort.events, task, batch.layout)
+    fold_of = fold_of_subjects(batch.subject_B, config.folds, 0.0, seed=config.seed)
+    fold_B = fold_of_rows(batch.subject_B, fold_of)
+    asked_fold_B = np.array([fold_of.get(int(s), HELD_OUT) for s in asked.batch.subject_B])
+    unlike_B = np.zeros(len(asked.batch), dtype=np.bool_)
+    for fold in np.unique(asked_fold_B):
+        reference = fit_reference(batch.take(fold_B != fold))
+        own_B = asked_fold_B == fold
+        unlike_B[own_B] = is_out_of_distribution(reference, asked.batch.take(own_B))
+    refusal_B = refusals(
+        asked.batch.groups_B,
+        groups_in(batch.groups_B),
+        unlike_B,
+        nothing_measured_B=asked.nothing_measured_B,
+        no_score_B=asked.no_score_B,
+    )
+    return with_questions(table, asked.batch, refusal_B != "", refusal_B, task)
 
 
 def _log_evidence(

@@ -6,19 +6,24 @@ The only input is a table of forecasts beside what happened; the model itself is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from audits.judging.decision import gravest
 from audits.judging.findings import not_judged, not_recorded
+from audits.judging.further.external import (
+    NOTHING_FURTHER,
+    FurtherEvidence,
+    without_questions,
+)
 from audits.judging.policy import Policy
 from audits.judging.rules import Applied, apply_rules, rows_of
 from audits.judging.scope import Candidates, candidates, within_scope
 from audits.judging.validation import breaks_contract, validate
 from audits.measure.disparity import Scope as RuleScope
 from audits.measure.fairlearn_check import check_against_metric_frame
-from audits.measure.groups import by_attribute
+from audits.measure.groups import EVERYONE, by_attribute
 from audits.measure.prediction_table import KEY
 from contracts.predictions import CANDIDATE, GROUP, SUBJECT
 from contracts.scope import Scope
@@ -53,7 +58,12 @@ class AuditInputs:
     champion_predictions_digest: str | None = None
 
 
-def judge(predictions: pd.DataFrame, policy: Policy, inputs: AuditInputs) -> Verdict:
+def judge(
+    predictions: pd.DataFrame,
+    policy: Policy,
+    inputs: AuditInputs,
+    further: FurtherEvidence = NOTHING_FURTHER,
+) -> Verdict:
     """Judge the candidate's forecasts: whether, and for whom, every binding rule is kept.
 
     A table that breaks its contract is blocked and not scored.
@@ -66,12 +76,14 @@ def judge(predictions: pd.DataFrame, policy: Policy, inputs: AuditInputs) -> Ver
         The rules.
     inputs
         What the verdict is bound to.
+    further
+        Questions, and an external cohort.
     """
     checks = validate(predictions, least_error=policy.least_error)
     judged = (
         _Judged(outcome=gravest(checks), findings=tuple(checks))
         if breaks_contract(checks)
-        else _judged(predictions, policy, inputs, checks)
+        else _judged(predictions, policy, inputs, checks, further)
     )
     return Verdict(
         model_version=inputs.model_version,
@@ -82,6 +94,7 @@ def judge(predictions: pd.DataFrame, policy: Policy, inputs: AuditInputs) -> Ver
         code_digest=inputs.code_digest,
         champion=inputs.champion,
         champion_predictions_digest=inputs.champion_predictions_digest,
+        external=None if further.external is None else further.external.validation,
         simulated=inputs.simulated,
         outcome=judged.outcome,
         scope=judged.scope,
@@ -101,7 +114,11 @@ class _Judged:
 
 
 def _judged(
-    predictions: pd.DataFrame, policy: Policy, inputs: AuditInputs, checks: Sequence[Finding]
+    predictions: pd.DataFrame,
+    policy: Policy,
+    inputs: AuditInputs,
+    checks: Sequence[Finding],
+    further: FurtherEvidence,
 ) -> _Judged:
     table = rows_of(predictions, CANDIDATE)
     if table.empty:
@@ -109,9 +126,18 @@ def _judged(
         found = (*checks, *(not_judged(rule, why) for rule in policy.rules))
         return _Judged(outcome=gravest(found), findings=found)
     check_against_metric_frame(table, by_attribute(table), policy.thresholds)
+    beside = further.findings(policy)
+    if further.questions is not None:
+        policy = without_questions(policy)
     applied = apply_rules(predictions, policy, champion=inputs.champion)
     # Nobody can be served in spite of these, so no scope is looked for.
-    of_the_table = (*checks, *_required(table, policy), *_nothing_varies(applied, policy))
+    of_the_table = (
+        *checks, *_required(table, policy), *_nothing_varies(applied, policy),
+        *(finding for finding in beside if finding.axis == EVERYONE),
+    )  # fmt: skip
+    of_groups = (finding for finding in beside if finding.axis != EVERYONE)
+    # Whoever is harmed elsewhere is out of scope here too.
+    applied = replace(applied, findings=(*applied.findings, *of_groups))
     found = (*of_the_table, *applied.findings)
     outcome = gravest(found)
     if outcome is Outcome.BLOCKED or any(

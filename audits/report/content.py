@@ -26,6 +26,8 @@ from audits.judging.sensitivity import LabelSensitivity, label_sensitivity
 from audits.judging.validation import breaks_contract
 from audits.measure.groups import EVERYONE
 from audits.measure.metrics import Metric
+from audits.report.further import refusals_today, without_counts
+from contracts.bundle import Judging
 from contracts.predictions import CANDIDATE, MODEL, SUBJECT
 from contracts.verdict import Verdict
 
@@ -49,6 +51,8 @@ class ModelFacts(_Strict):
         Ends of the target's scale.
     cohort_name, simulated, subjects, seed, created
         What it was trained on, and when.
+    judging
+        How the judged forecasts were made.
     audited_attributes
         The attributes that the audit compares people by, each with its reason.
     """
@@ -70,6 +74,7 @@ class ModelFacts(_Strict):
     subjects: int
     seed: int
     created: str
+    judging: Judging | None = None
 
 
 class Report(_Strict):
@@ -93,6 +98,9 @@ class Report(_Strict):
         What biased labels could hide.
     names_verified
         Whether people sign approvals with their own keys; else names are as somebody typed them.
+    refusals_are_of_today
+        Whether refusals are counted among all people of the cohort, each on the newest day with
+        data, as a ward would ask; else among the forecasts at the landmarks.
     """
 
     format: Literal["rehabcast-audit-report/1"] = "rehabcast-audit-report/1"
@@ -108,6 +116,7 @@ class Report(_Strict):
     unavailable: tuple[str, ...]
     label_sensitivity: tuple[LabelSensitivity, ...]
     names_verified: bool = False
+    refusals_are_of_today: bool = False
 
 
 def compose(
@@ -119,13 +128,21 @@ def compose(
     made_at: str,
     valid_until: str,
     names_verified: bool = False,
+    questions: pd.DataFrame | None = None,
 ) -> Report:
-    """Put a report together; for a table that broke its contract it holds the verdict alone."""
+    """Put a report together; for a table that broke its contract it holds the verdict alone.
+
+    Parameters
+    ----------
+    questions
+        Of the prediction table; without them, refusals are those at the landmarks.
+    """
     table = rows_of(predictions, CANDIDATE) if MODEL in predictions.columns else pd.DataFrame()
     scored = len(table) > 0 and not breaks_contract(verdict.findings)
     pattern = pattern_of(predictions, policy) if scored else Pattern(shown={}, groups={})
+    at_landmarks = [m for m in Metric if questions is None or m is not Metric.REFUSAL_RATE]
     return Report(
-        verdict=suppress_in_verdict(verdict, pattern, policy),
+        verdict=suppress_in_verdict(without_counts(verdict), pattern, policy),
         policy=policy,
         facts=facts,
         made_at=made_at,
@@ -135,7 +152,13 @@ def compose(
         comparators=tuple(str(name) for name in predictions[MODEL].unique() if name != CANDIDATE)
         if scored
         else (),
-        performance=suppress_in_performance(performance(table, policy), pattern) if scored else (),
+        performance=(
+            *suppress_in_performance(performance(table, policy, at_landmarks), pattern),
+            *(() if questions is None else refusals_today(questions, policy)),
+        )
+        if scored
+        else (),
+        refusals_are_of_today=scored and questions is not None,
         unavailable=unavailable(table) if scored else (),
         label_sensitivity=suppress_in_sensitivity(label_sensitivity(table, policy), pattern)
         if scored

@@ -21,10 +21,9 @@ from audits.report.document import (
     Paragraph,
     Table,
 )
-from contracts.verdict import Finding, Outcome
+from contracts.verdict import Finding, Outcome, Verdict
 
 METHODS = (
-    "Forecasts are out of fold: each person was forecast by a network not trained on them.",
     "Intervals: percentile bootstrap of the final number (value, difference, ratio, worst group"
     " against overall, candidate against comparator replicate by replicate). People are drawn, not"
     " rows: all rows of a person enter together.",
@@ -71,7 +70,7 @@ def technical_edition(report: Report, figures: tuple[Figure, ...]) -> Document:
                 )
             ),
             Heading(level=1, text="Methods"),
-            Bullets(items=METHODS),
+            Bullets(items=(_judged(report), *METHODS)),
             Paragraph(
                 text=f"{policy.replicates} replicates, seed {policy.seed}; important difference"
                 f" {policy.important_difference:g} {policy.score_unit.name}; decision threshold"
@@ -88,6 +87,21 @@ def technical_edition(report: Report, figures: tuple[Figure, ...]) -> Document:
     )
 
 
+def _judged(report: Report) -> str:
+    """Say how the judged forecasts were made, and how they differ from those that are served."""
+    judging = report.facts.judging
+    if judging is None:
+        return (
+            "Forecasts are out of fold: each person was forecast by a network not trained on them."
+            " The bundle does not record more."
+        )
+    return (
+        f"The model has {judging.members} networks, one trained without each two of {judging.folds}"
+        f" folds by person. Judged is, for each person, the mean of the {judging.members_unseen}"
+        f" that were trained without them; served is the mean of all {judging.members}."
+    )
+
+
 def _identity(report: Report) -> Table:
     verdict, facts = report.verdict, report.facts
     rows = (
@@ -100,10 +114,23 @@ def _identity(report: Report) -> Table:
         ("policy, SHA-256", verdict.policy_digest),
         ("champion compared with", verdict.champion or "none"),
         ("its prediction table, SHA-256", verdict.champion_predictions_digest or "none"),
+        ("external cohort", _external(verdict)),
         ("comparators", ", ".join(report.comparators) or "none"),
         ("people, forecasts", f"{report.people}, {report.forecasts}"),
     )
     return Table(caption="Identity by digest", columns=("what", "value"), rows=rows, widths=(1, 3))
+
+
+def _external(verdict: Verdict) -> str:
+    found = verdict.external
+    if found is None:
+        return "none"
+    simulated = "SIMULATED " if found.simulated else ""
+    return (
+        f"{simulated}{found.cohort_name}, {found.people} people, {found.overlap} of them known from"
+        f" training and not counted; forecasts by {found.made_by}, {found.made_at[:10]}; table"
+        f" SHA-256 {found.predictions_digest}"
+    )
 
 
 def _findings(report: Report) -> Iterable[Block]:

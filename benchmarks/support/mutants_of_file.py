@@ -52,9 +52,7 @@ def mutants_of(file: Path, name: Path) -> tuple[str, list[Mutant]]:
     for function, mutations in mutmut.group_by_top_level_node(visitor.mutations).items():
         if not isinstance(function, cst.FunctionDef):
             continue
-        mangled = mangle_function_name(
-            name=function.name.value, class_name=classes.get(function)
-        )
+        mangled = mangle_function_name(name=function.name.value, class_name=classes.get(function))
         digest = hashlib.sha256(module.code_for_node(function).encode()).hexdigest()
         found += [
             Mutant(

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from contracts.groups import NO_WEARABLE
 from contracts.scope import Outside, Scope
 from contracts.verdict import Outcome
 from contracts.vocabulary import NOT_RECORDED
@@ -147,22 +146,6 @@ def limits(served: ServedModel) -> list[str]:
     if not served.audit_status.names_verified:
         own.append(NAMES_NOT_VERIFIED)
     return [*own, *LIMITS]
-
-
-def unaudited_attribute(served: ServedModel, groups: Mapping[str, str]) -> str | None:
-    """Return the first attribute whose group of this subject was not in the audit; None if none.
-
-    It decides where there is no scope, as in an override. A subject whose attribute is not
-    recorded, or who has no device, is not refused: that is a state of the record, not a population.
-    The answer still says that the audit had too few people like them.
-    """
-    coverage = served.audit_status.coverage
-    audited = {attribute for attribute, _ in coverage}
-    for attribute, label in groups.items():
-        recorded = label not in {NOT_RECORDED, NO_WEARABLE}
-        if attribute in audited and recorded and (attribute, label) not in coverage:
-            return attribute
-    return None
 
 
 def why_outside(outside: Outside) -> str:
