@@ -8,6 +8,8 @@ on the day of the forecast is known to it. Everything later is outcome and never
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -25,17 +27,25 @@ TIME_SINCE_ONSET = "time since onset"
 """Modality of the days since onset, the only input that every forecast has."""
 
 
-def training_sequences(events: pd.DataFrame, task: Task) -> SequenceBatch:
+def training_sequences(
+    events: pd.DataFrame, task: Task, *, unseen: Collection[int] = ()
+) -> SequenceBatch:
     """Build every subject-origin pair that has a past score and at least one later outcome.
 
     Channels and person covariates that nobody in the cohort has are left out of the layout: a model
     can't learn them and should not pretend to use them.
 
+    Parameters
+    ----------
+    unseen
+        Subjects that will not be learned from, so what only they have is left out too.
+
     Returns
     -------
     Pairs ordered by subject, then origin.
     """
-    return cohort_sequences(events, task, _layout(events, task))
+    learned = events[~events[SUBJECT].isin(list(unseen))] if unseen else events
+    return cohort_sequences(events, task, _layout(learned, task))
 
 
 def cohort_sequences(

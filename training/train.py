@@ -17,7 +17,6 @@ from contracts.errors import ContractError
 from contracts.predictions import CANDIDATE, FOLD, MODEL, ORIGIN, REFUSED, SUBJECT
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from features.sequences import training_sequences
 from inference.out_of_distribution import is_out_of_distribution_out_of_fold
 from training.comparison.figures import (
     calibration_figure,
@@ -33,6 +32,7 @@ from training.fitting.crossfit import (
     ensemble_quantiles,
     fit_sequentially,
 )
+from training.fitting.preparation import CohortNote, cohort_notes, require_outcomes, training_parts
 from training.fitting.pretrain import pretrain
 from training.models.bedside_rules import last_observation, proportional_recovery
 from training.models.boosted import boosted_quantiles
@@ -50,7 +50,7 @@ from training.registry.model_versions import (
     write_model_file,
 )
 from training.scores import losses
-from training.split import HELD_OUT, fold_of_rows, fold_of_subjects, rows_held_out
+from training.split import Parts, fold_of_rows, fold_of_subjects, split_name
 from training.task import task_digest
 from training.tracking import Run, Store, run
 
@@ -75,6 +75,7 @@ def train(
     pretrain_on: Cohort | None = None,
     fit_folds: FitFolds = fit_sequentially,
     advance: Callable[[str], None] = lambda _: None,
+    tell: Callable[[tuple[CohortNote, ...]], None] = lambda _: None,
 ) -> ModelVersion:
     """Train, score out of fold beside the comparators, and register a candidate.
 
@@ -91,30 +92,35 @@ def train(
         Fits the networks: in this process, or on a cluster (`training.fitting.ray_cluster`).
     advance
         Called with a short message after each finished step, `steps(config)` times in all.
+    tell
+        Called before anything is fitted, with what the cohort cannot fill of the task.
 
     Raises
     ------
     ContractError
-        Fewer than `MINIMUM_SUBJECTS` subjects have a past score and an outcome; or the model's name
+        Fewer than `MINIMUM_SUBJECTS` subjects have a past score and an outcome; nobody has one at
+        some horizon; or the model's name
         cannot be used (`training.registry.model_versions.check_model_name`).
     """
     check_model_name(store.client(), model)
-    all_pairs = training_sequences(cohort.events, task)
-    subjects = np.unique(all_pairs.subject_B)
-    if len(subjects) < MINIMUM_SUBJECTS:
+    parts = training_parts(cohort, task, config)
+    batch = parts.train
+    declared = (cohort.splits.get(subject, meds.train_split) for subject in parts.fold_of)
+    if (subjects := sum(split == meds.train_split for split in declared)) < MINIMUM_SUBJECTS:
         raise ContractError(
-            f"{len(subjects)} subjects have a score at an origin and one at a horizon, but training"
-            f" needs at least {MINIMUM_SUBJECTS}",
-            "add subjects to the cohort, or check the task's target, origins and horizons",
+            f"{subjects} subjects to train on have a score at an origin and one at a horizon,"
+            f" but training needs at least {MINIMUM_SUBJECTS}",
+            "add subjects to the cohort, or check the task's target, origins and horizons, and the"
+            " splits that the cohort declares",
         )
-    split = fold_of_subjects(subjects, config.folds, config.held_out_share, seed=config.seed)
-    held_out_B = rows_held_out(all_pairs.subject_B, split)
-    held_out, batch = all_pairs.take(held_out_B), all_pairs.take(~held_out_B)
+    require_outcomes(batch, task)
+    tell(cohort_notes(batch, task))
     key = {
         "data": cohort.digest,
         "task": task_digest(task),
         "config": config.digest,
         "code": code_digest(),
+        "splits": record_digest({str(subject): fold for subject, fold in parts.fold_of.items()}),
         "pretraining": "" if pretrain_on is None else pretrain_on.digest,
     }
     tags = {"cohort": cohort.provenance.name, "simulated": str(cohort.provenance.simulated)}
@@ -134,6 +140,7 @@ def train(
             config,
             folder=unfinished,
             start=None if pretrained is None else pretrained.weights,
+            tuning=parts.tuning,
             fit_folds=fit_folds,
             advance=lambda: advance("network"),
         )
@@ -153,7 +160,7 @@ def train(
             subjects=len(np.unique(batch.subject_B)),
             pretrained_on="" if pretrained is None else str(pretrained),
         )
-        _log_evidence(opened, folder, table, held_out, task, fitted, split, provenance)
+        _log_evidence(opened, folder, table, parts, task, fitted, provenance)
         bundle = folder / "bundle"
         write_model_file(bundle, run_id=opened.run_id)
         ensemble = Ensemble(fitted.members)
@@ -200,19 +207,15 @@ def _log_evidence(
     opened: Run,
     folder: Path,
     table: pd.DataFrame,
-    held_out: SequenceBatch,
+    parts: Parts,
     task: Task,
     fitted: CrossFit,
-    split: dict[int, int],
     provenance: TrainingProvenance,
 ) -> None:
     splits = pd.DataFrame(
         {
-            "subject_id": list(split),
-            "split": [
-                meds.held_out_split if fold == HELD_OUT else meds.train_split
-                for fold in split.values()
-            ],
+            "subject_id": list(parts.fold_of),
+            "split": [split_name(fold) for fold in parts.fold_of.values()],
         }
     ).sort_values("subject_id")
     splits.to_parquet(folder / SPLITS_FILE, index=False)
@@ -225,8 +228,8 @@ def _log_evidence(
     for name in (PREDICTIONS_FILE, SPLITS_FILE, *FIGURES):
         opened.log_file(folder / name)
     opened.log_metrics(_metrics(table))
-    if len(held_out):
-        opened.log_metrics(_held_out_metrics(held_out, task, fitted))
+    if len(parts.held_out):
+        opened.log_metrics(_held_out_metrics(parts.held_out, task, fitted))
 
 
 def _metrics(table: pd.DataFrame) -> dict[str, float]:

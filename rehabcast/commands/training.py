@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rehabcast.commands.engine import Engine, EngineOption, RayAddress
-from rehabcast.output import AsJson, emit, progress, stderr_console
+from rehabcast.output import INLINE, AsJson, emit, progress, stderr_console
 from rehabcast.settings import Settings
 
 if TYPE_CHECKING:
     from training.fitting.config import TrainingConfig
+    from training.fitting.preparation import CohortNote
     from training.fitting.ray_cluster import RayCluster
 
 ConfigOption = Annotated[
@@ -47,12 +48,31 @@ class TrainingResult:
         `NAME/N`, and the MLflow run that trained it.
     simulated, data_digest
         Whether its cohort is simulated, and the digest of the cohort's data.
+    cohort_notes
+        What the cohort cannot fill of the task.
     """
 
     model_version: str
     run_id: str
     simulated: bool
     data_digest: str
+    cohort_notes: tuple[CohortNote, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchResult:
+    """The best parameters, and what the cohort cannot fill of the task."""
+
+    config: TrainingConfig = field(metadata=INLINE)
+    cohort_notes: tuple[CohortNote, ...] = ()
+
+
+def tell(notes: tuple[CohortNote, ...]) -> None:
+    """Print what a cohort cannot fill of its task, before anything is fitted."""
+    if notes:
+        stderr_console.print("The cohort does not have all that the task names:")
+    for note in notes:
+        stderr_console.print(f"  {note}")
 
 
 def train(
@@ -99,6 +119,12 @@ def run_training(
     settings = Settings()
     forecast_task = read_task(task)
     training_cohort = read_cohort(cohort)
+    notes: list[CohortNote] = []
+
+    def told(found: tuple[CohortNote, ...]) -> None:
+        notes.extend(found)
+        tell(found)
+
     with progress("Training", steps(parameters)) as advance:
         version = train_model(
             training_cohort,
@@ -110,6 +136,7 @@ def run_training(
             pretrain_on=None if pretrain_on is None else read_cohort(pretrain_on),
             fit_folds=fit_sequentially if cluster is None else cluster.fit,
             advance=advance,
+            tell=told,
         )
     sign_bundle(settings, version)
     log_explanation_quality(settings, version, training_cohort, parameters.seed)
@@ -118,6 +145,7 @@ def run_training(
         run_id=version.run_id,
         simulated=training_cohort.provenance.simulated,
         data_digest=training_cohort.digest,
+        cohort_notes=tuple(notes),
     )
 
 
@@ -141,6 +169,12 @@ def search(
     from training.task import read_task
 
     parameters = parameters_of(config, seed)
+    notes: list[CohortNote] = []
+
+    def told(found: tuple[CohortNote, ...]) -> None:
+        notes.extend(found)
+        tell(found)
+
     with progress("Search", trials) as advance:
         best = run_search(
             read_cohort(cohort),
@@ -150,9 +184,11 @@ def search(
             store=Settings().store,
             strategy=_cluster(ray_address).search if engine is Engine.RAY else search_sequentially,
             advance=advance,
+            tell=told,
         )
     best.write(output)
-    emit(best, f"Best parameters: {output}", as_json=as_json)
+    result = SearchResult(config=best, cohort_notes=tuple(notes))
+    emit(result, f"Best parameters: {output}", as_json=as_json)
 
 
 def _cluster(address: str | None) -> RayCluster:

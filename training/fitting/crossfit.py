@@ -56,6 +56,7 @@ class FoldFit:
     seed: int
     folder: Path
     start: Weights | None
+    tuning: SequenceBatch | None = None
 
     def run(self) -> Network:
         """Fit the network, resume its fit, or read it if it was finished before."""
@@ -66,6 +67,7 @@ class FoldFit:
             seed=self.seed,
             folder=self.folder,
             start=self.start,
+            tuning=self.tuning,
         )
 
 
@@ -85,6 +87,7 @@ def crossfit(
     *,
     folder: Path,
     start: Weights | None = None,
+    tuning: SequenceBatch | None = None,
     fit_folds: FitFolds = fit_sequentially,
     advance: Callable[[], None] = lambda: None,
 ) -> CrossFit:
@@ -92,6 +95,9 @@ def crossfit(
 
     Parameters
     ----------
+    tuning
+        Pairs of people in no fold, by whom every network's fit is stopped early
+        (`training.fitting.network_fit.fit_network`).
     fit_folds
         Fits the networks: in this process, or on a cluster (`training.fitting.ray_cluster`).
     """
@@ -105,6 +111,7 @@ def crossfit(
             seed=config.seed * 1_000 + fold,
             folder=(folder / f"fold-{fold}").resolve(),
             start=start,
+            tuning=tuning,
         )
         for fold in range(config.folds)
     ]
