@@ -47,6 +47,8 @@ class Bundle:
         Distribution of the training pairs' features.
     encoder, head, coalitions
         ONNX Runtime sessions of the graphs (`contracts.bundle`).
+    people
+        Whom it has seen, sealed (`inference.people`); None in bundles of earlier versions.
     """
 
     manifest: Manifest
@@ -58,6 +60,7 @@ class Bundle:
     encoder: onnxruntime.InferenceSession
     head: onnxruntime.InferenceSession
     coalitions: onnxruntime.InferenceSession
+    people: bytes | None = None
 
 
 def verify_bundle(folder: Path) -> str:
@@ -102,6 +105,7 @@ def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
         encoder=_session(contents[names.ENCODER_FILE]),
         head=_session(contents[names.HEAD_FILE]),
         coalitions=_session(contents[names.COALITIONS_FILE]),
+        people=contents.get(names.PEOPLE_FILE),
     )
 
 

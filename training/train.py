@@ -11,13 +11,16 @@ import meds
 import numpy as np
 import pandas as pd
 
+from contracts.bundle import PEOPLE_FILE
 from contracts.cohort import Cohort
 from contracts.digests import code_digest, file_digest, record_digest
 from contracts.errors import ContractError
-from contracts.predictions import CANDIDATE, FOLD, MODEL, ORIGIN, REFUSED, SUBJECT
+from contracts.predictions import CANDIDATE, FOLD, MODEL, ORIGIN, REFUSED, SUBJECT, Relation
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
+from features.same_people import people_of
 from inference.out_of_distribution import is_out_of_distribution_out_of_fold
+from inference.people import seal, token_key
 from training.comparison.figures import (
     calibration_figure,
     error_figure,
@@ -50,7 +53,7 @@ from training.registry.model_versions import (
     write_model_file,
 )
 from training.scores import losses
-from training.split import Parts, fold_of_rows, fold_of_subjects, split_name
+from training.split import HELD_OUT, Parts, fold_of_rows, fold_of_subjects, split_name
 from training.task import task_digest
 from training.tracking import Run, Store, run
 
@@ -73,6 +76,7 @@ def train(
     store: Store,
     checkpoints: Path,
     pretrain_on: Cohort | None = None,
+    people_key: bytes | None = None,
     fit_folds: FitFolds = fit_sequentially,
     advance: Callable[[str], None] = lambda _: None,
     tell: Callable[[tuple[CohortNote, ...]], None] = lambda _: None,
@@ -88,6 +92,9 @@ def train(
         Folder for unfinished fits.
     pretrain_on
         A cohort to pre-train on, usually a large simulated one; it is recorded in the bundle.
+    people_key
+        Seals into the bundle whom it has seen (`inference.people`); without one nobody can tell
+        later whether a cohort is an external one.
     fit_folds
         Fits the networks: in this process, or on a cluster (`training.fitting.ray_cluster`).
     advance
@@ -163,12 +170,30 @@ def train(
         _log_evidence(opened, folder, table, parts, task, fitted, provenance)
         bundle = folder / "bundle"
         write_model_file(bundle, run_id=opened.run_id)
+        if people_key is not None:
+            (bundle / PEOPLE_FILE).write_bytes(_people(cohort, parts, pretrain_on, people_key))
         ensemble = Ensemble(fitted.members)
         card = model_card(table, task, provenance)
         write_bundle(bundle, ensemble, fitted.calibration, batch, task, provenance, card=card)
         version = register(opened, bundle, name=model, tags=tags)
         advance("bundle")
     return version
+
+
+def _people(cohort: Cohort, parts: Parts, pretrain_on: Cohort | None, key: bytes) -> bytes:
+    """Return everybody whom training has seen or held out, sealed."""
+    names = {HELD_OUT: Relation.HELD_OUT}
+    relations = {s: names.get(fold, Relation.TRAINED_ON) for s, fold in parts.fold_of.items()}
+    people = list(people_of(cohort, relations, token_key(key), sample=True).values())
+    if pretrain_on is not None:
+        subjects = pretrain_on.events[SUBJECT].unique().tolist()
+        others = {
+            subject: Relation.TRAINED_ON
+            for subject in subjects
+            if pretrain_on.splits.get(subject) != meds.held_out_split
+        }
+        people += people_of(pretrain_on, others, token_key(key), sample=True).values()
+    return seal(people, key)
 
 
 def steps(config: TrainingConfig) -> int:

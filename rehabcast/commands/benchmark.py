@@ -161,7 +161,7 @@ def run_benchmark(
     from training.fitting.pretrain import pretrain
 
     config = TrainingConfig() if config is None else config
-    # No model is chosen by people whom the dataset holds out, and none learns from those for tuning.
+    # No model is chosen by people whom the dataset holds out, nor trained on those for tuning.
     batch = training_parts(cohort, task, replace(config, held_out_share=0.0)).train
     require_outcomes(batch, task)
     notes = cohort_notes(batch, task)

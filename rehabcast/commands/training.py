@@ -110,6 +110,7 @@ def run_training(
 ) -> TrainingResult:
     """Train with a progress bar, register the candidate and sign its bundle."""
     from features.cohort import read_cohort
+    from rehabcast.overlap import people_key
     from rehabcast.signed_artifacts import log_explanation_quality, sign_bundle
     from training.fitting.crossfit import fit_sequentially
     from training.task import read_task
@@ -136,6 +137,7 @@ def run_training(
             pretrain_on=None if pretrain_on is None else read_cohort(pretrain_on),
             fit_folds=fit_sequentially if cluster is None else cluster.fit,
             advance=advance,
+            people_key=people_key(settings, make=True),
             tell=told,
         )
     sign_bundle(settings, version)
