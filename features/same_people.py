@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log2
 
 import numpy as np
+import pandas as pd
 
 from contracts.cohort import CODE, NUMBER, SUBJECT, TEXT, TIME, Cohort
 from contracts.predictions import Overlap, Relation
@@ -27,8 +28,8 @@ BITS_TO_SPARE = 7
 people less than one is then taken for another whose record is like theirs by chance."""
 
 LEAST_FACTS, LEAST_COURSE = 0.75, 0.5
-"""Shares of the smaller record that must be in the other: some may be left out or corrected, and one
-fact always."""
+"""Shares of the smaller record that must be in the other: some may be left out or corrected, and
+one fact always."""
 
 NEAR_SCORES = 3
 """Scores that are so many assessments apart are told together, so that one may be left out."""
@@ -71,43 +72,74 @@ def people_of(
     """
     words = vocabulary()
     events = cohort.events[cohort.events[SUBJECT].isin(list(relations))]
-    kinds = {code: words[code].kind for code in events[CODE].unique()}
+    kind_N = events[CODE].astype(object).map({code: entry.kind for code, entry in words.items()})
+    of_kind = {
+        kind: _values(events[(kind_N == kind).to_numpy()])
+        for kind in (Kind.PERSON, Kind.ASSESSMENT, Kind.DAILY)
+    }
+    facts, days = (_token_sets(of_kind[kind], key) for kind in (Kind.PERSON, Kind.DAILY))
+    scores = _changes(of_kind[Kind.ASSESSMENT])
     people = {}
-    for subject, rows in events.groupby(SUBJECT, sort=True):
-        facts, daily, scores = set[str](), set[str](), defaultdict[str, list[tuple[int, str]]](list)
-        columns = (rows[name].to_numpy() for name in (CODE, NUMBER, TEXT))
-        day_N = rows[TIME].to_numpy().astype("datetime64[D]")
-        for code, number, text, day in zip(*columns, day_N, strict=True):
-            value = f"{number:.3g}" if not np.isnan(number) else str(text)
-            if kinds[code] is Kind.PERSON:
-                facts.add(f"{code} {value}")
-            elif kinds[code] is Kind.DAILY:
-                daily.add(f"{code} {value}")
-            elif kinds[code] is Kind.ASSESSMENT:
-                scores[code].append((int(day.astype(int)), value))
-        days = _tokens(daily, key)
-        people[int(str(subject))] = Person(
-            relation=relations[int(str(subject))],
-            identifier=_token(cohort.labels[int(str(subject))], key) if cohort.labels else 0,
-            facts=_tokens(facts, key),
-            scores=_tokens(_changes(scores), key),
-            days=frozenset(sorted(days)[:KEPT]) if sample else days,
-            length=len(days),
+    for subject in sorted(set(events[SUBJECT].tolist())):
+        daily = days.get(subject, frozenset())
+        people[subject] = Person(
+            relation=relations[subject],
+            identifier=_token(cohort.labels[subject], key) if cohort.labels else 0,
+            facts=facts.get(subject, frozenset()),
+            scores=frozenset(_token(text, key) for text in scores[subject]),
+            days=frozenset(sorted(daily)[:KEPT]) if sample else daily,
+            length=len(daily),
         )
     return people
 
 
-def _changes(scores: Mapping[str, list[tuple[int, str]]]) -> Iterable[str]:
-    for code, dated in scores.items():
-        in_order = sorted(dated)
-        for place, (day, value) in enumerate(in_order):
-            yield f"{code} {value}"
-            for later, then in in_order[place + 1 : place + 1 + NEAR_SCORES]:
-                yield f"{code} {value} {later - day} {then}"
+def _values(events: pd.DataFrame) -> pd.DataFrame:
+    """Return subject, day, code and value of each event, the value as text to three digits."""
+    number_N = events[NUMBER].to_numpy(dtype=np.float64)
+    places, distinct = pd.factorize(number_N)
+    texts = np.array([f"{number:.3g}" for number in distinct], dtype=object)
+    is_number = places >= 0
+    value_N = events[TEXT].to_numpy(dtype=object).copy()
+    value_N[is_number] = texts[places[is_number]]
+    return pd.DataFrame(
+        {
+            SUBJECT: events[SUBJECT].to_numpy(),
+            "day": events[TIME].to_numpy().astype("datetime64[D]").astype(np.int64),
+            CODE: events[CODE].astype(object).to_numpy(),
+            "value": value_N,
+        }
+    )
 
 
-def _tokens(texts: Iterable[str], key: bytes) -> frozenset[int]:
-    return frozenset(_token(text, key) for text in texts)
+def _token_sets(values: pd.DataFrame, key: bytes) -> dict[int, frozenset[int]]:
+    """Return the tokens of each subject's values, whatever their day."""
+    distinct = values[[SUBJECT, CODE, "value"]].drop_duplicates()
+    # A value that many have is hashed once.
+    pairs = distinct[[CODE, "value"]].drop_duplicates()
+    tokens = {
+        (code, value): _token(f"{code} {value}", key)
+        for code, value in zip(pairs[CODE], pairs["value"], strict=True)
+    }
+    found: dict[int, set[int]] = defaultdict(set)
+    for subject, code, value in zip(
+        distinct[SUBJECT].tolist(), distinct[CODE], distinct["value"], strict=True
+    ):
+        found[subject].add(tokens[code, value])
+    return {subject: frozenset(own) for subject, own in found.items()}
+
+
+def _changes(scores: pd.DataFrame) -> dict[int, set[str]]:
+    """Return each subject's scores, and near ones together with the days between them."""
+    found: dict[int, set[str]] = defaultdict(set)
+    ordered = scores.sort_values([SUBJECT, CODE, "day"])
+    for _, rows in ordered.groupby([SUBJECT, CODE], sort=False):
+        subject, code = int(rows[SUBJECT].iloc[0]), rows[CODE].iloc[0]
+        dated = list(zip(rows["day"].tolist(), rows["value"], strict=True))
+        for place, (day, value) in enumerate(dated):
+            found[subject].add(f"{code} {value}")
+            for later, then in dated[place + 1 : place + 1 + NEAR_SCORES]:
+                found[subject].add(f"{code} {value} {later - day} {then}")
+    return found
 
 
 def _token(text: str, key: bytes) -> int:
