@@ -8,8 +8,6 @@ on the day of the forecast is known to it. Everything later is outcome and never
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -28,7 +26,7 @@ TIME_SINCE_ONSET = "time since onset"
 
 
 def training_sequences(
-    events: pd.DataFrame, task: Task, *, unseen: Collection[int] = ()
+    events: pd.DataFrame, task: Task, *, unseen: list[int] | None = None
 ) -> SequenceBatch:
     """Build every subject-origin pair that has a past score and at least one later outcome.
 
@@ -38,14 +36,15 @@ def training_sequences(
     Parameters
     ----------
     unseen
-        Subjects that will not be learned from, so what only they have is left out too.
+        Subjects that will not be learned from; what only they have is left out too.
 
     Returns
     -------
     Pairs ordered by subject, then origin.
     """
-    learned = events[~events[SUBJECT].isin(list(unseen))] if unseen else events
-    return cohort_sequences(events, task, _layout(learned, task))
+    return cohort_sequences(
+        events, task, _layout(events[~events[SUBJECT].isin(unseen or [])], task)
+    )
 
 
 def cohort_sequences(

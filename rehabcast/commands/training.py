@@ -122,7 +122,7 @@ def run_training(
     training_cohort = read_cohort(cohort)
     notes: list[CohortNote] = []
 
-    def told(found: tuple[CohortNote, ...]) -> None:
+    def announce(found: tuple[CohortNote, ...]) -> None:
         notes.extend(found)
         tell(found)
 
@@ -138,7 +138,7 @@ def run_training(
             fit_folds=fit_sequentially if cluster is None else cluster.fit,
             advance=advance,
             people_key=people_key(settings, make=True),
-            tell=told,
+            tell=announce,
         )
     sign_bundle(settings, version)
     log_explanation_quality(settings, version, training_cohort, parameters.seed)
@@ -173,7 +173,7 @@ def search(
     parameters = parameters_of(config, seed)
     notes: list[CohortNote] = []
 
-    def told(found: tuple[CohortNote, ...]) -> None:
+    def announce(found: tuple[CohortNote, ...]) -> None:
         notes.extend(found)
         tell(found)
 
@@ -186,7 +186,7 @@ def search(
             store=Settings().store,
             strategy=_cluster(ray_address).search if engine is Engine.RAY else search_sequentially,
             advance=advance,
-            tell=told,
+            tell=announce,
         )
     best.write(output)
     result = SearchResult(config=best, cohort_notes=tuple(notes))

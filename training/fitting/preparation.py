@@ -67,7 +67,7 @@ class CohortNote:
 
 def training_parts(cohort: Cohort, task: Task, config: TrainingConfig) -> Parts:
     """Return a cohort's pairs as training uses them, its declared splits respected."""
-    unseen = {s for s, split in cohort.splits.items() if split == meds.held_out_split}
+    unseen = [s for s, split in cohort.splits.items() if split == meds.held_out_split]
     return parts_of(
         training_sequences(cohort.events, task, unseen=unseen),
         cohort.splits,
