@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from contracts.scope import Scope
 
 
 class Outcome(StrEnum):
@@ -12,12 +14,19 @@ class Outcome(StrEnum):
 
     PASS = "pass"  # noqa: S105  (an outcome, no password)
     """Shown to hold."""
+    WITHIN_SCOPE = "pass within scope"
+    """Shown to hold for some groups, who are served; of a whole audit only, never of a rule."""
     INSUFFICIENT = "insufficient evidence"
     """Probably holds, or too few people to say; not shown."""
     REVIEW = "needs review"
     """Probably broken, not shown: people must look at it."""
     BLOCKED = "blocked"
     """Shown to be broken."""
+
+    @property
+    def is_pass(self) -> bool:
+        """True where a model may be served without an override, to those in its scope."""
+        return self in {Outcome.PASS, Outcome.WITHIN_SCOPE}
 
 
 GRAVITY: dict[Outcome, int] = {outcome: rank for rank, outcome in enumerate(Outcome)}
@@ -86,9 +95,20 @@ class Verdict(BaseModel):
     simulated
         True when the cohort is simulated: such a verdict says nothing about real people.
     outcome
-        Gravest binding finding; an audit that scored nobody is insufficient evidence.
+        Whether the model may be served, and to whom; an audit that scored nobody is insufficient
+        evidence.
+    scope
+        For whom it may be served; None unless it passed, for everyone or within a scope.
     findings
         Checks of the table first, then every rule on every group.
+    scope_findings
+        The rules once more, among the people in scope. Readers see these without numbers, because
+        their difference from `findings` would show the people outside.
+
+    Raises
+    ------
+    ValueError
+        A scope without a pass, or a pass within scope without one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -103,4 +123,14 @@ class Verdict(BaseModel):
     champion_predictions_digest: str | None = None
     simulated: bool
     outcome: Outcome
+    scope: Scope | None = None
     findings: tuple[Finding, ...]
+    scope_findings: tuple[Finding, ...] = ()
+
+    @model_validator(mode="after")
+    def _scope_fits(self) -> Verdict:
+        if self.scope is not None and not self.outcome.is_pass:
+            raise ValueError(f"a scope, although the outcome is {self.outcome}")
+        if self.outcome is Outcome.WITHIN_SCOPE and self.scope is None:
+            raise ValueError("a pass within scope, and no scope")
+        return self

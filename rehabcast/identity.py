@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
@@ -111,6 +112,11 @@ def actor_of(settings: Settings, ledger: Ledger) -> str:
 
 
 def say_if_trial(ledger: Ledger) -> None:
-    """Say on the terminal that nobody verifies names, where that is so."""
+    """Say on the terminal that nobody verifies names, where that is so: once a command."""
     if ledger.identities.people is None:
-        stderr_console.print(ONE_PERSON_TRIAL)
+        _say_trial()
+
+
+@cache  # A process is one command, and `demo` approves twice and promotes.
+def _say_trial() -> None:
+    stderr_console.print(ONE_PERSON_TRIAL)

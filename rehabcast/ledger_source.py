@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from audits.ledger.followed import NOTHING_READ, FollowedTrail, VerifiedReading
-from audits.ledger.records import Champion, LedgerState
+from audits.ledger.records import AuditRecord, Champion, LedgerState
 from audits.ledger.signing import SIGNATURE
 from audits.ledger.signing import verify as verify_signature
 from audits.measure.metrics import Metric
 from audits.report.content import Report
 from contracts.bundle import CARD_FILE
 from contracts.errors import IntegrityError, PromotionRefused, RehabcastError, ServiceUnavailable
+from contracts.scope import Scope
 from inference.bundle import load_bundle
 from rehabcast.identity import open_ledger
 from rehabcast.reachability import file_identity, is_registry_reachable
@@ -203,8 +204,17 @@ def _served(settings: Settings, found: VerifiedReading, terms: Terms) -> ServedM
             reason=champion.reason,
             restricted_use=champion.restricted_use,
             coverage=_coverage(report),
+            scope=_scope(champion, found.by_report[champion.report_digest]),
         ),
     )
+
+
+def _scope(champion: Champion, audit: AuditRecord) -> Scope | None:
+    """Return for whom a champion may be served; None where somebody answers for everyone.
+
+    It is that of the audit which two people approved, whatever a later one says.
+    """
+    return None if champion.is_override else audit.scope
 
 
 def _coverage(report: Report) -> dict[tuple[str, str], Coverage]:

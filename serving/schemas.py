@@ -162,6 +162,20 @@ class Override(Strict, frozen=True, kw_only=True):
     restricted_use: str
 
 
+class ScopeInfo(Strict, frozen=True, kw_only=True):
+    """For whom the model passed its audit; nobody else gets a forecast.
+
+    `everyone` is true where nobody of the audit is outside. `inside` and `outside` list groups by
+    attribute; a group in neither list is outside, because nobody in the audit belonged to it.
+    `pairs_outside` lists people of two groups at once.
+    """
+
+    everyone: bool
+    inside: dict[str, list[str]]
+    outside: dict[str, list[str]]
+    pairs_outside: list[list[str]]
+
+
 class ModelInfo(Strict, frozen=True, kw_only=True):
     """Which model answered, and the audit that it rests on."""
 
@@ -173,6 +187,7 @@ class ModelInfo(Strict, frozen=True, kw_only=True):
     simulated: bool
     cohort_name: str
     override: Override | None
+    scope: ScopeInfo | None = None
 
 
 class ForecastAnswer(Strict, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -27,8 +28,9 @@ class Evidence:
 
     Parameters
     ----------
-    rule, measure, axis, attributes, group, counts
-        Which rule, measured how, on which group of how many people.
+    rule, measure, axis, attributes, group, counts, rest
+        Which rule, measured how, on which group of how many people; and the people that the group
+        is compared with, None where it is compared with nobody.
     estimate, interval
         The rule's statistic, NaN where it is undefined, with its confidence interval; None where
         too many replicates are undefined.
@@ -36,6 +38,13 @@ class Evidence:
         Of the limit being kept; None where undefined.
     small_groups
         Groups left out of a statistic of the whole attribute because they are too small.
+    error
+        Standard error of the estimate; NaN where there is none.
+    suspected
+        The estimate of a group that may be too small, drawn toward no difference; NaN where there
+        is none.
+    monte_carlo
+        By how much the interval's ends depend on the draws of a bootstrap; 0 for analytic bounds.
     score_unit
         Unit of the instrument's scores.
     """
@@ -50,6 +59,10 @@ class Evidence:
     interval: Interval | None
     p_value: float | None
     small_groups: tuple[str, ...] = ()
+    rest: Counts | None = None
+    error: float = math.nan
+    suspected: float = math.nan
+    monte_carlo: float = 0.0
     score_unit: ScoreUnit = POINTS
 
     @property
@@ -57,9 +70,10 @@ class Evidence:
         """What the group has too little of to be judged by the rule; None where it has enough."""
         if self.small_groups:
             return Shortage.GROUP_SIZE
-        if self.counts.subjects < self.rule.minimum_subjects:
-            return Shortage.PEOPLE
         needed = self.rule.minimum_events
-        if needed is not None and (self.counts.events or 0) < needed:
-            return Shortage.EVENTS
+        for counts in (self.counts, *(() if self.rest is None else (self.rest,))):
+            if counts.subjects < self.rule.minimum_subjects:
+                return Shortage.PEOPLE
+            if needed is not None and (counts.events or 0) < needed:
+                return Shortage.EVENTS
         return None

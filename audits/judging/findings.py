@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from scipy.stats import false_discovery_control
 
+from audits.judging.decision import decide, suspicion
 from audits.judging.evidence import Evidence
-from audits.judging.policy import Rule, decide
+from audits.judging.policy import RequiredAttribute, Rule
 from audits.judging.wording import sentence
 from audits.measure.groups import EVERYONE, Grouping
 from contracts.predictions import CHAMPION
@@ -18,6 +19,9 @@ from contracts.vocabulary import NOT_RECORDED
 
 COMPARISON = "groups to compare"
 """Rule and metric of the finding that an attribute is the same for everyone."""
+
+RECORDED = "attribute recorded"
+"""Metric of the finding that a required attribute is recorded of too few."""
 
 
 def adjusted(evidence: Sequence[Evidence]) -> list[float | None]:
@@ -48,11 +52,13 @@ def findings(evidence: Sequence[Evidence]) -> Iterator[Finding]:
 
 
 def finding(evidence: Evidence, adjusted_p: float | None) -> Finding:
-    """Judge evidence by its rule; a group too small for it is insufficient evidence."""
+    """Judge evidence by its rule; a group too small for it is at most suspected."""
     rule, interval = evidence.rule, evidence.interval
     too_small = evidence.shortage is not None
     outcome = (
-        Outcome.INSUFFICIENT if too_small else decide(rule, evidence.estimate, interval, adjusted_p)
+        suspicion(rule, evidence.suspected)
+        if too_small
+        else decide(rule, evidence.estimate, interval, adjusted_p, monte_carlo=evidence.monte_carlo)
     )
     return Finding(
         rule=rule.name,
@@ -87,6 +93,22 @@ def not_judged(rule: Rule, why: str) -> Finding:
         limit=rule.limit,
         binding=rule.binding,
         reason=f"{EVERYONE}: {why}, so {rule.metric} cannot be judged.",
+    )
+
+
+def not_recorded(required: RequiredAttribute, recorded: float) -> Finding:
+    """Return the finding that a required attribute is recorded of too few people; it binds."""
+    return _without_numbers(
+        rule=f"{required.attribute} is recorded",
+        metric=RECORDED,
+        statistic=RECORDED,
+        axis=EVERYONE,
+        group=EVERYONE,
+        limit=required.minimum_recorded,
+        binding=True,
+        reason=f"{EVERYONE}: {required.attribute} is recorded of {recorded:.0%} of the people, and"
+        f" this policy requires {required.minimum_recorded:.0%}, so nobody can say whom the model"
+        " serves less well.",
     )
 
 

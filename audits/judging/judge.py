@@ -1,40 +1,29 @@
-"""Judges a prediction table by a policy: the table first, then every rule on every group.
+"""Judges a candidate's prediction table by a policy: the verdict, and each finding behind it.
 
-Letters: N rows, R replicates, G groups, M measures.
+The only input is a table of forecasts beside what happened; the model itself is never run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
-from audits.judging.counts import Counts, group_counts
-from audits.judging.evidence import Evidence
-from audits.judging.findings import findings, no_champion, not_judged, nothing_to_compare
-from audits.judging.policy import Policy, Rule, gravest
-from audits.judging.units import ScoreUnit
+from audits.judging.decision import gravest
+from audits.judging.findings import not_judged, not_recorded
+from audits.judging.policy import Policy
+from audits.judging.rules import Applied, apply_rules, rows_of
+from audits.judging.scope import Candidates, candidates, within_scope
 from audits.judging.validation import breaks_contract, validate
-from audits.measure.disparity import (
-    ALL_GROUPS,
-    Estimate,
-    Scope,
-    Statistic,
-    estimates,
-    p_value,
-    paired,
-)
+from audits.measure.disparity import Scope as RuleScope
 from audits.measure.fairlearn_check import check_against_metric_frame
-from audits.measure.groups import EVERYONE, Grouping, by_attribute, everyone, intersections
-from audits.measure.intervals import Scores, bootstrap, percentile_interval
-from audits.measure.metrics import Measure, available_measures, horizons
-from audits.measure.prediction_table import KEY, has_forecast
-from contracts.predictions import CANDIDATE, CHAMPION, MODEL, REFUSED, SUBJECT
-from contracts.verdict import Finding, Verdict
-
-NO_COLUMNS = "the prediction table lacks the columns for it"
+from audits.measure.groups import by_attribute
+from audits.measure.prediction_table import KEY
+from contracts.predictions import CANDIDATE, GROUP, SUBJECT
+from contracts.scope import Scope
+from contracts.verdict import GRAVITY, Finding, Outcome, Verdict
+from contracts.vocabulary import NOT_RECORDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +54,7 @@ class AuditInputs:
 
 
 def judge(predictions: pd.DataFrame, policy: Policy, inputs: AuditInputs) -> Verdict:
-    """Judge the candidate's forecasts; the gravest binding finding is the outcome.
+    """Judge the candidate's forecasts: whether, and for whom, every binding rule is kept.
 
     A table that breaks its contract is blocked and not scored.
 
@@ -78,9 +67,12 @@ def judge(predictions: pd.DataFrame, policy: Policy, inputs: AuditInputs) -> Ver
     inputs
         What the verdict is bound to.
     """
-    all_findings = validate(predictions, least_error=policy.least_error)
-    if not breaks_contract(all_findings):
-        all_findings.extend(_judged(predictions, policy, inputs))
+    checks = validate(predictions, least_error=policy.least_error)
+    judged = (
+        _Judged(outcome=gravest(checks), findings=tuple(checks))
+        if breaks_contract(checks)
+        else _judged(predictions, policy, inputs, checks)
+    )
     return Verdict(
         model_version=inputs.model_version,
         bundle_digest=inputs.bundle_digest,
@@ -91,185 +83,93 @@ def judge(predictions: pd.DataFrame, policy: Policy, inputs: AuditInputs) -> Ver
         champion=inputs.champion,
         champion_predictions_digest=inputs.champion_predictions_digest,
         simulated=inputs.simulated,
-        outcome=gravest(all_findings),
-        findings=tuple(all_findings),
+        outcome=judged.outcome,
+        scope=judged.scope,
+        findings=judged.findings,
+        scope_findings=judged.scope_findings,
     )
 
 
-def rows_of(predictions: pd.DataFrame, model: str) -> pd.DataFrame:
-    """Return one model's rows of a prediction table, with a new index."""
-    return predictions[predictions[MODEL] == model].reset_index(drop=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """What a verdict says, without what it is bound to."""
+
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+    scope: Scope | None = None
+    scope_findings: tuple[Finding, ...] = ()
 
 
-def _judged(predictions: pd.DataFrame, policy: Policy, inputs: AuditInputs) -> list[Finding]:
+def _judged(
+    predictions: pd.DataFrame, policy: Policy, inputs: AuditInputs, checks: Sequence[Finding]
+) -> _Judged:
     table = rows_of(predictions, CANDIDATE)
     if table.empty:
         why = "there are no forecasts of the candidate"
-        return [not_judged(rule, why) for rule in policy.rules]
-    attributes = by_attribute(table)
-    check_against_metric_frame(table, attributes, policy.thresholds)
-    groupings_of = {
-        Scope.OVERALL: [everyone(table)],
-        Scope.AXES: attributes,
-        Scope.PAIRS: intersections(attributes),
-    }
-    without_evidence: list[Finding] = []
-    evidence: list[Evidence] = []
-    for scope, groupings in groupings_of.items():
-        rules = [rule for rule in policy.rules if rule.scope is scope]
-        varied = [g for g in groupings if not g.is_constant or g.axis == EVERYONE]
-        if scope is Scope.AXES:
-            people = table[SUBJECT].nunique()
-            without_evidence += [
-                nothing_to_compare(grouping, people)
-                for grouping in groupings
-                if grouping.is_constant
-            ]
-        if scope is Scope.AXES and not varied:
-            # One attribute that does not vary is acceptable; an audit needs at least one that does.
-            why = "no attribute varies in this cohort"
-            without_evidence += [not_judged(rule, why) for rule in rules]
-            continue
-        alone = [rule for rule in rules if rule.statistic is not Statistic.AGAINST_COMPARATOR]
-        for rule in (rule for rule in rules if rule.statistic is Statistic.AGAINST_COMPARATOR):
-            if rule.comparator == CHAMPION and inputs.champion is None:
-                without_evidence.append(no_champion(rule))
-                continue
-            other, why = _counterpart(predictions, table, rule)
-            if other is None:
-                without_evidence.append(not_judged(rule, why))
-            else:
-                evidence += _against(table, other, varied, rule, policy)
-        evidence += _in_groups(table, varied, alone, policy)
-        without_evidence += [
-            not_judged(rule, NO_COLUMNS)
-            for rule in alone
-            if not available_measures(table, rule.metric)
-        ]
-    return [*findings(evidence), *without_evidence]
+        found = (*checks, *(not_judged(rule, why) for rule in policy.rules))
+        return _Judged(outcome=gravest(found), findings=found)
+    check_against_metric_frame(table, by_attribute(table), policy.thresholds)
+    applied = apply_rules(predictions, policy, champion=inputs.champion)
+    # Nobody can be served in spite of these, so no scope is looked for.
+    of_the_table = (*checks, *_required(table, policy), *_nothing_varies(applied, policy))
+    found = (*of_the_table, *applied.findings)
+    outcome = gravest(found)
+    if outcome is Outcome.BLOCKED or any(
+        f.binding and f.outcome is not Outcome.PASS for f in of_the_table
+    ):
+        return _Judged(outcome=outcome, findings=found)
+    served = candidates(table, applied)
+    if outcome is Outcome.PASS and served.scope.is_everyone:
+        return _Judged(outcome=outcome, findings=found, scope=served.scope)
+    return _within(predictions, served, policy, inputs, found)
 
 
-def _in_groups(
-    table: pd.DataFrame, groupings: Sequence[Grouping], rules: Sequence[Rule], policy: Policy
-) -> Iterator[Evidence]:
-    of_rule = {rule.name: _measures(table, rule) for rule in rules}
-    measured = tuple(
-        dict.fromkeys(measure for measures in of_rule.values() for measure in measures)
-    )
-    if not measured or not groupings:
-        return
-    for scores in _scores(table, groupings, measured, policy):
-        for rule in rules:
-            if rule.axes is not None and scores.grouping.axis not in rule.axes:
-                continue
-            for measure in of_rule[rule.name]:
-                counts = group_counts(table, scores.grouping, measure, policy.thresholds)
-                enough_G = np.array(
-                    [c.subjects >= rule.minimum_subjects for c in counts], dtype=np.bool_
-                )
-                column = measured.index(measure)
-                for estimate in estimates(scores, column, rule.statistic, enough_G):
-                    yield _evidence(
-                        estimate, rule, measure, scores.grouping, counts, policy.score_unit
-                    )
-
-
-def _against(
-    table: pd.DataFrame,
-    other: pd.DataFrame,
-    groupings: Sequence[Grouping],
-    rule: Rule,
+def _within(
+    predictions: pd.DataFrame,
+    served: Candidates,
     policy: Policy,
-) -> Iterator[Evidence]:
-    """Compare the candidate with a comparator on the same forecasts, replicate by replicate."""
-    table, other = _forecast_by_both(table, other)
-    measured = _measures(table, rule)
-    both = [_scores(rows, groupings, measured, policy) for rows in (table, other)]
-    for candidate, comparator in zip(*both, strict=True):
-        grouping = candidate.grouping
-        if rule.axes is not None and grouping.axis not in rule.axes:
-            continue
-        for column, measure in enumerate(measured):
-            counts = group_counts(table, grouping, measure, policy.thresholds)
-            for estimate in paired(candidate, comparator, column):
-                yield _evidence(estimate, rule, measure, grouping, counts, policy.score_unit)
+    inputs: AuditInputs,
+    found: tuple[Finding, ...],
+) -> _Judged:
+    """Judge once more among those who could be served."""
+    held_back = max(gravest(found), Outcome.INSUFFICIENT, key=GRAVITY.__getitem__)
+    if served.scope.is_everyone or served.share < policy.scope.minimum_share:
+        return _Judged(outcome=held_back, findings=found)
+    keys = rows_of(predictions, CANDIDATE).loc[served.inside_N, KEY]
+    inside = apply_rules(
+        predictions.merge(keys, on=KEY), policy, champion=inputs.champion,
+        scopes=(RuleScope.OVERALL, RuleScope.AXES),
+    ).findings  # fmt: skip
+    outcome = within_scope(inside)
+    if outcome is Outcome.PASS:
+        return _Judged(
+            outcome=Outcome.WITHIN_SCOPE, findings=found, scope=served.scope, scope_findings=inside
+        )
+    gravest_of_both = max(outcome, held_back, key=GRAVITY.__getitem__)
+    return _Judged(outcome=gravest_of_both, findings=found, scope_findings=inside)
 
 
-def _forecast_by_both(
-    table: pd.DataFrame, other: pd.DataFrame
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Leave out what either model refused: else one that refuses hard cases would look better."""
-    if REFUSED not in table.columns and REFUSED not in other.columns:
-        return table, other
-    refused_N = ~(has_forecast(table).to_numpy() & has_forecast(other).to_numpy())
-    return table.assign(**{REFUSED: refused_N}), other.assign(**{REFUSED: refused_N})
+def _required(table: pd.DataFrame, policy: Policy) -> list[Finding]:
+    """Return a finding for each required attribute that is recorded of too few people."""
+    recorded = {each.attribute: recorded_share(table, each.attribute) for each in policy.required}
+    return [
+        not_recorded(each, recorded[each.attribute])
+        for each in policy.required
+        if recorded[each.attribute] < each.minimum_recorded
+    ]
 
 
-def _counterpart(
-    predictions: pd.DataFrame, table: pd.DataFrame, rule: Rule
-) -> tuple[pd.DataFrame | None, str]:
-    """Return the comparator's rows in the candidate's order, or why there are none."""
-    if not _measures(table, rule):
-        return None, NO_COLUMNS
-    other = rows_of(predictions, str(rule.comparator))
-    # `merge` keeps the order of the left keys: row n of both tables is the same forecast.
-    joined = table[KEY].merge(other, on=KEY, how="inner", validate="one_to_one")
-    if lacking := len(table) - len(joined):
-        why = f"{lacking} of {len(table)} forecasts have no counterpart from {rule.comparator}"
-        return None, why
-    return joined, ""
+def recorded_share(table: pd.DataFrame, attribute: str) -> float:
+    """Return the share of people of whom an attribute is recorded with every forecast."""
+    if GROUP + attribute not in table.columns:
+        return 0.0
+    is_recorded_N = table[GROUP + attribute].astype(str) != NOT_RECORDED
+    return float(is_recorded_N.groupby(table[SUBJECT]).all().mean())
 
 
-def _measures(table: pd.DataFrame, rule: Rule) -> tuple[Measure, ...]:
-    days = horizons(table) if rule.each_horizon else (None,)
-    return available_measures(table, rule.metric, days)
-
-
-def _scores(
-    table: pd.DataFrame,
-    groupings: Sequence[Grouping],
-    measured: tuple[Measure, ...],
-    policy: Policy,
-) -> list[Scores]:
-    return bootstrap(
-        table,
-        groupings,
-        measured,
-        replicates=policy.replicates,
-        seed=policy.seed,
-        thresholds=policy.thresholds,
-    )
-
-
-def _evidence(
-    estimate: Estimate,
-    rule: Rule,
-    measure: Measure,
-    grouping: Grouping,
-    counts: Sequence[Counts],
-    score_unit: ScoreUnit,
-) -> Evidence:
-    labels = grouping.labels_G
-    small = tuple(
-        label for label, c in zip(labels, counts, strict=True) if c.subjects < rule.minimum_subjects
-    )
-    return Evidence(
-        rule=rule,
-        measure=measure,
-        axis=grouping.axis,
-        attributes=grouping.attributes,
-        group=ALL_GROUPS if estimate.group is None else labels[estimate.group],
-        counts=_total(counts) if estimate.group is None else counts[estimate.group],
-        estimate=estimate.value,
-        interval=percentile_interval(estimate.replicate_R, confidence=rule.confidence),
-        p_value=p_value(rule.direction, rule.limit, estimate, is_ratio=rule.statistic.is_ratio),
-        small_groups=small if estimate.group is None else (),
-        score_unit=score_unit,
-    )
-
-
-def _total(counts: Sequence[Counts]) -> Counts:
-    return Counts(
-        subjects=sum(c.subjects for c in counts),
-        events=None if counts[0].events is None else sum(c.events or 0 for c in counts),
-    )
+def _nothing_varies(applied: Applied, policy: Policy) -> list[Finding]:
+    """One attribute that does not vary is acceptable; an audit needs at least one that does."""
+    if any(not grouping.is_constant for grouping in applied.attributes):
+        return []
+    why = "no attribute varies in this cohort"
+    return [not_judged(rule, why) for rule in policy.rules if rule.scope is RuleScope.AXES]

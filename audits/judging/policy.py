@@ -1,10 +1,8 @@
-"""The rules of the audit: read from TOML, and applied to an estimate with its interval."""
+"""The rules of the audit, read from TOML."""
 
 from __future__ import annotations
 
-import math
 import tomllib
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -12,13 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from audits.judging.units import ScoreUnit, score_unit
 from audits.measure.disparity import Direction, Scope, Statistic
-from audits.measure.intervals import Interval
 from audits.measure.metric_definitions import MetricThresholds, Unit
 from audits.measure.metrics import Metric
 from contracts.digests import record_digest
 from contracts.errors import ContractError
 from contracts.predictions import CHAMPION
-from contracts.verdict import GRAVITY, Finding, Outcome
 
 PACKAGED = Path(__file__).parent.with_name("policy.toml")
 
@@ -45,9 +41,13 @@ class Rule(_Strict):
     confidence
         Of the two-sided interval, and one minus the level of the Benjamini-Hochberg step.
     minimum_subjects, minimum_events
-        A group with fewer people, or fewer with or without the milestone, is insufficient evidence.
+        A group with fewer people, or fewer with or without the milestone, neither passes nor
+        blocks; it is at most suspected.
     binding
         Whether the rule can hold back a pass.
+    excludes_unless
+        For intersections: how certain it must be (one-sided) that one keeps the limit, for its
+        people to be inside the scope; 0.5 is the best guess. None where the rule is only reported.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -63,6 +63,7 @@ class Rule(_Strict):
     minimum_subjects: Annotated[int, Field(ge=2)]
     minimum_events: Annotated[int, Field(ge=1)] | None = None
     binding: bool
+    excludes_unless: Annotated[float, Field(ge=0.5, lt=1)] | None = None
     rationale: Annotated[str, Field(min_length=20)]
 
     @model_validator(mode="after")
@@ -79,6 +80,8 @@ class Rule(_Strict):
             and self.scope is not Scope.AXES,
             "minimum_events belongs to metrics of milestones only": self.metric.of_milestone
             != (self.minimum_events is not None),
+            "only rules on pairs exclude, and they do not bind": self.excludes_unless is not None
+            and (self.scope is not Scope.PAIRS or self.binding),
             "a limit to stay within must be above 0": self.direction is Direction.WITHIN
             and self.limit <= 0,
             "a ratio needs a limit above 0, and one side of it": self.statistic.is_ratio
@@ -88,6 +91,35 @@ class Rule(_Strict):
             if is_present:
                 raise ValueError(f"{self.name!r}: {reason}")
         return self
+
+
+class RequiredAttribute(_Strict):
+    """An attribute without which nobody can say whom a model serves well, and why.
+
+    Parameters
+    ----------
+    minimum_recorded
+        Share of the people of whom it must be recorded.
+    """
+
+    attribute: Annotated[str, Field(min_length=1)]
+    minimum_recorded: Annotated[float, Field(gt=0, le=1)]
+    reason: Annotated[str, Field(min_length=20)]
+
+
+class ScopeTerms(_Strict):
+    """When a model may pass for a part of the people.
+
+    Parameters
+    ----------
+    minimum_share
+        Share of the people who must be inside.
+    rationale
+        Why.
+    """
+
+    minimum_share: Annotated[float, Field(gt=0, le=1)]
+    rationale: Annotated[str, Field(min_length=20)]
 
 
 class LabelBias(_Strict):
@@ -118,6 +150,10 @@ class Policy(_Strict):
         Score points: a smaller mean error than the instrument's own is a sign of a leak.
     label_bias
         For the sensitivity analysis.
+    required
+        Attributes that must be recorded; empty where a board requires none.
+    scope
+        When a model may pass for a part of the people.
     rules
         The requirements.
     """
@@ -132,6 +168,8 @@ class Policy(_Strict):
     decision_threshold: Annotated[float, Field(gt=0, lt=1)]
     least_error: Annotated[float, Field(ge=0)]
     label_bias: LabelBias
+    required: tuple[RequiredAttribute, ...]
+    scope: ScopeTerms
     rules: Annotated[tuple[Rule, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -139,6 +177,9 @@ class Policy(_Strict):
         names = [rule.name for rule in self.rules]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"rule names must differ: {', '.join(repeated)}")
+        required = [each.attribute for each in self.required]
+        if repeated := sorted({name for name in required if required.count(name) > 1}):
+            raise ValueError(f"attributes are required twice: {', '.join(repeated)}")
         if not any(rule.binding for rule in self.rules):
             raise ValueError("at least one rule must bind")
         compared = {(rule.comparator, rule.scope) for rule in self.rules if rule.binding}
@@ -224,39 +265,3 @@ def load_policy(path: Path | None = None) -> Policy:
             f"audit policy {file.name}: {error}",
             "correct the file; the policy that rehabcast ships is an example",
         ) from error
-
-
-def decide(
-    rule: Rule, estimate: float, interval: Interval | None, adjusted_p: float | None
-) -> Outcome:
-    """Compare an interval with a rule's limit.
-
-    Pass when the whole interval is acceptable. Blocked when none of it is, even after
-    Benjamini-Hochberg over all rules and groups. Otherwise needs review when the estimate is beyond
-    the limit, and insufficient evidence when it is within. Each comparison is written so that NaN
-    is never a pass.
-
-    Every binding rule must pass in every group, so the chance that an unfair model passes does not
-    grow with the number of groups (Berger 1982, an intersection-union test). The chance that a fair
-    model is blocked would grow; Benjamini-Hochberg controls it.
-    """
-    if interval is None or not all(map(math.isfinite, (estimate, interval.low, interval.high))):
-        return Outcome.INSUFFICIENT
-    low, high = (rule.direction.excess(end, rule.limit) for end in (interval.low, interval.high))
-    good = max(low, high) <= 0
-    # With a limit on both sides, the interval may reach from beyond one to beyond the other: then
-    # everything acceptable lies in it.
-    same_side = rule.direction is not Direction.WITHIN or interval.low * interval.high > 0
-    bad = min(low, high) > 0 and same_side
-    beyond = rule.direction.excess(estimate, rule.limit) > 0
-    if good:
-        return Outcome.PASS
-    if bad and adjusted_p is not None and adjusted_p <= 1 - rule.confidence:
-        return Outcome.BLOCKED
-    return Outcome.REVIEW if beyond else Outcome.INSUFFICIENT
-
-
-def gravest(findings: Iterable[Finding]) -> Outcome:
-    """Return the gravest binding outcome; insufficient evidence where nothing was judged."""
-    outcomes = [finding.outcome for finding in findings if finding.binding]
-    return max(outcomes, key=GRAVITY.__getitem__, default=Outcome.INSUFFICIENT)

@@ -25,7 +25,10 @@ def sentence(evidence: Evidence, outcome: Outcome) -> str:
     rule, unit = evidence.rule, evidence.score_unit
     who, limit, result = _who(evidence), limit_in_words(rule, unit), _result(evidence)
     if evidence.shortage is not None:
-        return f"{who}: {_shortage(evidence, evidence.shortage)}; so far, {result}, limit {limit}."
+        why = _shortage(evidence, evidence.shortage)
+        so_far = "so far beyond the limit that it is suspected all the same: "
+        suspicion = so_far if outcome is Outcome.REVIEW else "so far, "
+        return f"{who}: {why}; {suspicion}{result}, limit {limit}."
     if evidence.interval is None or not math.isfinite(evidence.estimate):
         return f"{who}: {result}, too rarely defined for an interval; limit {limit}."
     spread = quantity(rule, unit, evidence.interval.low, evidence.interval.high)

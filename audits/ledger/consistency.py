@@ -121,9 +121,8 @@ def _check_promotion(
         raise IntegrityError(
             f"ledger: the promotion of entry {entry.sequence} has no audit", RESTORE
         )
-    if (champion["outcome"] == Outcome.PASS) is not (champion["approver"] is None) or champion[
-        "outcome"
-    ] == Outcome.BLOCKED:
+    outcome = Outcome(champion["outcome"])
+    if outcome.is_pass is not (champion["approver"] is None) or outcome is Outcome.BLOCKED:
         raise IntegrityError(
             f"ledger: the promotion of entry {entry.sequence} is of an audit that did not pass",
             RESTORE,

@@ -55,6 +55,8 @@ class VerifiedReading:
         All champions that ever were, by the number of their entry.
     last_audits
         The last audit of each version.
+    by_report
+        All audits, by the digest of their report: what a promotion rests on.
     """
 
     hashes: Sequence[str]
@@ -63,6 +65,7 @@ class VerifiedReading:
     objections: Mapping[int, Objection]
     changes: Mapping[int, Champion]
     last_audits: Mapping[str, AuditRecord]
+    by_report: Mapping[str, AuditRecord]
 
     @property
     def epochs(self) -> dict[str, int]:
@@ -71,7 +74,7 @@ class VerifiedReading:
 
 
 NOTHING_READ = VerifiedReading(
-    hashes=(), latest=None, champion=None, objections={}, changes={}, last_audits={}
+    hashes=(), latest=None, champion=None, objections={}, changes={}, last_audits={}, by_report={}
 )
 
 
@@ -191,6 +194,7 @@ def _reading_of(stored: Sequence[Entry], model: str | None) -> VerifiedReading:
         for entry in stored
         if entry.is_champion_change
     }
+    audits = [audit_of(entry) for entry in stored if entry.kind == AUDIT]
     followed = [champion for champion in changes.values() if model in {None, champion.model}]
     return VerifiedReading(
         hashes=[entry.hash for entry in stored],
@@ -198,5 +202,6 @@ def _reading_of(stored: Sequence[Entry], model: str | None) -> VerifiedReading:
         champion=followed[-1] if followed else None,
         objections=objections(stored, model),
         changes=changes,
-        last_audits={entry.about: audit_of(entry) for entry in stored if entry.kind == AUDIT},
+        last_audits={audit.model_version: audit for audit in audits},
+        by_report={audit.report_digest: audit for audit in audits},
     )

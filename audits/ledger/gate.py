@@ -96,7 +96,7 @@ def promote(
     )
     if refusal is not None:
         raise PromotionRefused(f"{model_version}: {refusal.reason}", refusal.what_to_do)
-    needed = None if audit.outcome is Outcome.PASS else override
+    needed = None if audit.outcome.is_pass else override
     return ledger.promote(audit, seen_epoch=seen_epoch, actor=actor, now=moment, override=needed)
 
 
@@ -141,10 +141,11 @@ def mismatch(audit: AuditRecord, presented: PresentedEvidence) -> Refusal | None
         reason = f"the bundle is not the one that was audited ({presented.bundle_digest[:12]})"
     elif presented.policy_digest != audit.policy_digest:
         reason = f"the policy has changed since its audit ({audit.policy_digest[:12]})"
-    elif (report.bundle_digest, report.policy_digest, report.outcome) != (
+    elif (report.bundle_digest, report.policy_digest, report.outcome, report.scope) != (
         audit.bundle_digest,
         audit.policy_digest,
         audit.outcome,
+        audit.scope,
     ):
         reason = "the report differs from the ledger"
     if reason is None:
@@ -162,7 +163,7 @@ def audit_refusal(
             reason=f"its audit is valid {period}, not now",
             what_to_do=_audit_again(audit.model_version),
         )
-    if audit.outcome is Outcome.PASS:
+    if audit.outcome.is_pass:
         return None
     if audit.outcome in {Outcome.INSUFFICIENT, Outcome.REVIEW} and override is not None:
         if override.until <= now:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from audits.ledger.records import scope_of
 from audits.ledger.trail import AUDIT, CHAMPION_CHANGES, PROMOTION, REVOCATION, Entry
 from contracts.naming.model_version import version_key
 from contracts.verdict import Outcome
@@ -44,12 +45,17 @@ def objections(stored: Sequence[Entry], model: str | None = None) -> dict[int, O
     ]
     # By version, whatever its spelling: an older ledger may have `arm/01` beside `arm/1`.
     last_audits = {version_key(entry.about): entry for entry in stored if entry.kind == AUDIT}
+    by_report = {e.details()["report_digest"]: e for e in stored if e.kind == AUDIT}
     revoked = {version_key(entry.about): entry for entry in stored if entry.kind == REVOCATION}
     found: dict[int, Objection] = {}
     for position, entry in enumerate(changes):
         objection = (
             _revocation(entry, revoked.get(version_key(entry.about)))
-            or _audit(entry, last_audits.get(version_key(entry.about)))
+            or _audit(
+                entry,
+                last_audits.get(version_key(entry.about)),
+                by_report.get(entry.details()["champion"]["report_digest"]),
+            )
             or _replacement(entry, changes[position + 1 :])
         )
         if objection is not None:
@@ -67,11 +73,11 @@ def _revocation(change: Entry, revocation: Entry | None) -> Objection | None:
     )
 
 
-def _audit(change: Entry, audit: Entry | None) -> Objection | None:
+def _audit(change: Entry, audit: Entry | None, promoted_on: Entry | None) -> Objection | None:
     """Compare the last audit of a version with the outcome that its promotion rests on.
 
-    A pass, or the very outcome that a named person answered for, leaves it in service; nobody has
-    answered for any other.
+    A pass for all whom the promotion lets it be served to, or the very outcome that a named person
+    answered for, leaves it in service; nobody has answered for any other.
     """
     champion = change.details()["champion"]
     details: dict[str, Any] = {} if audit is None else audit.details()
@@ -80,14 +86,31 @@ def _audit(change: Entry, audit: Entry | None) -> Objection | None:
             reason=f"{change.about}: its last audit was of a different bundle",
             what_to_do="audit, approve and promote the bundle that is to be served",
         )
-    outcome = details["outcome"]
-    if outcome in {Outcome.PASS, champion["outcome"]}:
+    outcome = Outcome(details["outcome"])
+    if outcome.is_pass:
+        return _narrower(change, details, promoted_on)
+    if outcome == champion["outcome"]:
         return None
     return Objection(
         reason=f"{change.about}: the outcome of its last audit is {outcome}",
         what_to_do="promote a version that passes, or have a named person answer for this one"
         if outcome != Outcome.BLOCKED
         else "promote a version that passes",
+    )
+
+
+def _narrower(
+    change: Entry, audited: dict[str, Any], promoted_on: Entry | None
+) -> Objection | None:
+    """Compare the scope of the last audit with that of the audit that a promotion rests on."""
+    served = None if promoted_on is None else scope_of(promoted_on.details())
+    shown = scope_of(audited)
+    # An override lets a version be served to everyone, and so did a pass before scopes.
+    if shown is None or (shown.is_everyone if served is None else shown.covers(served)):
+        return None
+    return Objection(
+        reason=f"{change.about}: its last audit passed for fewer people than it is served to",
+        what_to_do="approve and promote it again: it will be served within the new scope",
     )
 
 

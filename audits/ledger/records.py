@@ -12,6 +12,7 @@ from audits.ledger.people import person_name
 from audits.ledger.trail import IDENTITY, NOT_VERIFIED, Entry, utc
 from contracts.errors import ContractError
 from contracts.naming.model_version import split_version
+from contracts.scope import Scope
 from contracts.verdict import Outcome, Verdict
 
 MINIMUM_REASON_LENGTH = 10
@@ -37,8 +38,9 @@ class AuditRecord:
         Number of its entry in the trail.
     model_version, bundle_digest, report_digest, policy_digest
         What was audited, the digest of the report, and by which policy.
-    outcome, held_back_by
-        The verdict, and the reasons of the binding findings that did not pass.
+    outcome, scope, held_back_by
+        The verdict, for whom it lets the version be served (None where it does not, or where the
+        entry is older than scopes), and the reasons of the binding findings that did not pass.
     simulated
         True when the cohort is simulated.
     recorded_at, valid_until
@@ -51,6 +53,7 @@ class AuditRecord:
     report_digest: str
     policy_digest: str
     outcome: Outcome
+    scope: Scope | None = None
     held_back_by: tuple[str, ...]
     simulated: bool
     recorded_at: datetime
@@ -168,7 +171,7 @@ class LedgerState:
 
 def audit_details(verdict: Verdict, report_digest: str, valid_until: datetime) -> dict[str, Any]:
     """Return what the trail keeps of an audit: all but the findings that pass or do not bind."""
-    fields = verdict.model_dump(mode="json", exclude={"findings"})
+    fields = verdict.model_dump(mode="json", exclude={"findings", "scope_findings"})
     held_back_by = [
         finding.reason
         for finding in verdict.findings
@@ -191,11 +194,17 @@ def audit_of(entry: Entry) -> AuditRecord:
         report_digest=details["report_digest"],
         policy_digest=details["policy_digest"],
         outcome=Outcome(details["outcome"]),
+        scope=scope_of(details),
         held_back_by=tuple(details["held_back_by"]),
         simulated=details["simulated"],
         recorded_at=datetime.fromisoformat(entry.time),
         valid_until=datetime.fromisoformat(details["valid_until"]),
     )
+
+
+def scope_of(audited: Mapping[str, Any]) -> Scope | None:
+    """Return for whom an audit lets its version be served, from what the trail keeps of it."""
+    return None if (scope := audited.get("scope")) is None else Scope.model_validate(scope)
 
 
 def approval_of(entry: Entry) -> Approval:

@@ -38,8 +38,8 @@ trail_table = sa.Table(
 )
 
 PASSED_OR_OVERRIDDEN = (
-    f"(outcome = '{Outcome.PASS}' AND approver IS NULL AND reason IS NULL"
-    " AND override_until IS NULL AND restricted_use IS NULL)"
+    f"(outcome IN ('{Outcome.PASS}', '{Outcome.WITHIN_SCOPE}') AND approver IS NULL"
+    " AND reason IS NULL AND override_until IS NULL AND restricted_use IS NULL)"
     f" OR (outcome IN ('{Outcome.INSUFFICIENT}', '{Outcome.REVIEW}') AND approver IS NOT NULL"
     " AND reason IS NOT NULL AND override_until IS NOT NULL AND restricted_use IS NOT NULL)"
 )

@@ -73,7 +73,7 @@ def _check_change(entry: Entry, audit: Entry) -> None:
         "rests on an audit that a later one replaced",
     )
     given = [name for name in OVERRIDE if champion[name] is not None]
-    expected = [] if champion["outcome"] == Outcome.PASS else list(OVERRIDE)
+    expected = [] if Outcome(champion["outcome"]).is_pass else list(OVERRIDE)
     _require(given == expected, entry, "has an override where the audit passed, or none")
     _require(champion["promoted_at"] == entry.time, entry, "was made at another time")
     _require(champion["valid_until"] == _end(champion, audited), entry, "is valid too long")

@@ -24,6 +24,7 @@ from audits.measure.groups import Grouping
 from audits.measure.intervals import bootstrap
 from audits.measure.metric_definitions import HIGH, LOW, MEDIAN, MetricThresholds
 from audits.measure.metrics import Measure, Metric, available_measures, milestones
+from audits.measure.people import person_weights
 from audits.measure.prediction_table import has_forecast
 from contracts.errors import IntegrityError
 from contracts.predictions import CHANCE, REACHED, TRUTH
@@ -85,16 +86,29 @@ def fairlearn_values(
         for functions, truth, forecast in _inputs(rows, name, thresholds):
             columns = [m for m in of_milestone if measured[m].metric in functions]
             if columns and len(rows):
+                weights = {
+                    str(m): {"sample_weight": _weights(table, measured[m], thresholds)}
+                    for m in columns
+                }
                 frame = MetricFrame(
                     metrics={str(m): _defined(functions[measured[m].metric]) for m in columns},
                     y_true=truth,
                     y_pred=forecast,
                     sensitive_features=group,
+                    sample_params=weights,
                 )
                 by_group = frame.by_group
                 for m in columns:
                     value_GM[by_group.index.astype(int), m] = by_group[str(m)]
     return value_GM
+
+
+def _weights(
+    table: pd.DataFrame, measure: Measure, thresholds: MetricThresholds
+) -> pd.Series[float]:
+    """Return the weights of rows with a forecast, by which people and not rows weigh alike."""
+    weight_N = np.nan_to_num(person_weights(table, measure, thresholds))
+    return pd.Series(weight_N, index=table.index)[has_forecast(table)]
 
 
 MetricFunctions = dict[Metric, Callable[..., float]]
@@ -120,11 +134,13 @@ def _inputs(
 def _defined(metric: Callable[..., float]) -> Callable[..., float]:
     """Return a metric that is NaN, not a warning or a default, for a group of one class."""
 
-    def value_of(truth: pd.Series[Any], forecast: pd.Series[Any]) -> float:
+    def value_of(
+        truth: pd.Series[Any], forecast: pd.Series[Any], sample_weight: pd.Series[float]
+    ) -> float:
         if metric is mean_absolute_error or metric is selection_rate or metric is brier_score_loss:
-            return float(metric(truth, forecast))
+            return float(metric(truth, forecast, sample_weight=sample_weight))
         if len(np.unique(truth)) < 2 or (metric is precision_score and not np.any(forecast)):
             return float("nan")
-        return float(metric(truth, forecast))
+        return float(metric(truth, forecast, sample_weight=sample_weight))
 
     return value_of

@@ -35,12 +35,15 @@ class Grouping:
         Names of the groups, `a & b` for an intersection.
     group_N
         Group of each row, as an index into `labels_G`.
+    parts_G
+        The labels that make a group: of each of its attributes.
     """
 
     axis: str
     attributes: tuple[str, ...]
     labels_G: tuple[str, ...]
     group_N: NDArray[np.intp]
+    parts_G: tuple[tuple[str, ...], ...] = ()
 
     @property
     def is_constant(self) -> bool:
@@ -51,7 +54,9 @@ class Grouping:
 def everyone(table: pd.DataFrame) -> Grouping:
     """Return the grouping with everyone in one group."""
     group_N = np.zeros(len(table), dtype=np.intp)
-    return Grouping(axis=EVERYONE, attributes=(), labels_G=(EVERYONE,), group_N=group_N)
+    return Grouping(
+        axis=EVERYONE, attributes=(), labels_G=(EVERYONE,), group_N=group_N, parts_G=((),)
+    )
 
 
 def by_attribute(table: pd.DataFrame) -> list[Grouping]:
@@ -84,11 +89,13 @@ def _attribute(name: str, label_N: pd.Series[str]) -> Grouping:
     labels_G, group_N = np.unique(label_N.to_numpy(dtype=str), return_inverse=True)
     rank = _ranks(label_N)
     order_G = np.array(sorted(range(len(labels_G)), key=lambda group: rank[str(labels_G[group])]))
+    ordered = tuple(labels_G[order_G].tolist())
     return Grouping(
         axis=name,
         attributes=(name,),
-        labels_G=tuple(labels_G[order_G].tolist()),
+        labels_G=ordered,
         group_N=np.argsort(order_G)[group_N],
+        parts_G=tuple((label,) for label in ordered),
     )
 
 
@@ -111,10 +118,13 @@ def _has_order(label_N: pd.Series[str]) -> bool:
 def _intersection(first: Grouping, second: Grouping) -> Grouping:
     width = len(second.labels_G)
     present_G, group_N = np.unique(first.group_N * width + second.group_N, return_inverse=True)
-    labels_G = (f"{first.labels_G[g // width]} & {second.labels_G[g % width]}" for g in present_G)
+    parts_G = tuple(
+        (first.labels_G[g // width], second.labels_G[g % width]) for g in present_G.tolist()
+    )
     return Grouping(
         axis=f"{first.axis} & {second.axis}",
         attributes=(*first.attributes, *second.attributes),
-        labels_G=tuple(labels_G),
+        labels_G=tuple(" & ".join(parts) for parts in parts_G),
         group_N=group_N,
+        parts_G=parts_G,
     )

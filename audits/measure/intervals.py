@@ -2,8 +2,7 @@
 
 All rows of a subject enter together, as often as the subject is drawn. All replicates are computed
 at once: the sums of each subject in each cell of the attributes, times how often each replicate
-draws the subject. This replaces MetricFrame's own bootstrap, which draws rows instead of people
-and loops in Python.
+draws the subject. MetricFrame's own bootstrap draws rows instead of people, and loops in Python.
 
 Letters: N rows, S subjects, C cells, G groups, M measures, K sums, R replicates.
 """
@@ -22,6 +21,7 @@ from scipy import sparse
 from audits.measure.groups import Grouping
 from audits.measure.metric_definitions import MetricThresholds
 from audits.measure.metrics import Measure, Metric, addends, auroc_inputs
+from audits.measure.people import person_weights
 from audits.measure.ranking import Chances, auroc, auroc_in_group_and_rest
 from contracts.predictions import SUBJECT
 
@@ -106,25 +106,25 @@ def bootstrap(
     summed = [m for m in measured if m.metric is not Metric.AUROC]
     sums = _Sums.of(table, summed, cells, thresholds)
     auroc_rows = {m: auroc_inputs(table, m) for m in measured if m.metric is Metric.AUROC}
+    auroc_weights = {m: np.nan_to_num(person_weights(table, m, thresholds)) for m in auroc_rows}
     shape = (replicates + 1, len(measured))
     results = [np.empty((3, shape[0], len(g.labels_G), shape[1])) for g in groupings]
     # A replicate needs its weights, and the sums of each cell.
-    per_replicate = max(
-        len(table) if auroc_rows else cells.subjects, len(cells.group_PC[0]) * len(sums.sums_KE)
-    )
+    drawn = len(table) if auroc_rows else cells.subjects
+    per_replicate = max(drawn, len(cells.group_PC[0]) * len(sums.sums_KE))
     width = max(1, weights_at_once // per_replicate)
     for start, weight_RS in _weights(cells.subjects, replicates, seed, width):
         rows = slice(start, start + len(weight_RS))
         sums_CKR = sums.weighted(weight_RS)
         weight_NR = weight_RS.T[subject_N] if auroc_rows else np.empty((0, 0))
-        overall = {m: _overall_auroc(*auroc_rows[m], weight_NR) for m in auroc_rows}
+        weights = {m: weight_N[:, None] * weight_NR for m, weight_N in auroc_weights.items()}
+        overall = {m: _overall_auroc(*auroc_rows[m], weights[m]) for m in auroc_rows}
         for grouping, group_C, out in zip(groupings, cells.group_PC, results, strict=True):
             values = _of_groups(sums_CKR, group_C, grouping, sums)
             for column, measure in enumerate(measured):
                 if measure in auroc_rows:
-                    triple = _group_aurocs(
-                        *auroc_rows[measure], grouping, weight_NR, overall[measure]
-                    )
+                    inputs = auroc_rows[measure]
+                    triple = _group_aurocs(*inputs, grouping, weights[measure], overall[measure])
                 else:
                     triple = values[measure]
                 out[:, rows, :, column] = np.stack(triple).swapaxes(1, 2)
@@ -202,7 +202,8 @@ class _Sums:
         sums_KE: list[Array] = []
         ends = [0]
         for measure in measured:
-            added_NK = addends(table, measure, thresholds)
+            weight_N = np.nan_to_num(person_weights(table, measure, thresholds))
+            added_NK = addends(table, measure, thresholds) * weight_N[:, None]
             sums_KE += [
                 np.asarray(np.bincount(entry_N, added_N, len(key_E)), dtype=np.float64)
                 for added_N in added_NK.T

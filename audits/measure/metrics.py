@@ -127,6 +127,18 @@ def addends(
     return addends_NK
 
 
+def denominator(
+    table: pd.DataFrame, measure: Measure, thresholds: MetricThresholds
+) -> NDArray[np.float64]:
+    """Return how much each row counts in a measure, (N,)."""
+    column = 0 if measure.metric in COUNTED_FIRST else -1
+    return np.asarray(addends(table, measure, thresholds)[:, column])
+
+
+COUNTED_FIRST = {Metric.AUROC, Metric.CALIBRATION_INTERCEPT, Metric.CALIBRATION_SLOPE}
+"""Metrics whose first addend, not the last, says how much a row counts."""
+
+
 def auroc_inputs(
     table: pd.DataFrame, measure: Measure
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:

@@ -12,9 +12,9 @@ from typing import Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from audits.judging.judge import rows_of
 from audits.judging.performance import Performance, performance, unavailable
 from audits.judging.policy import Policy
+from audits.judging.rules import rows_of
 from audits.judging.sensitivity import LabelSensitivity, label_sensitivity
 from audits.judging.validation import breaks_contract
 from audits.measure.groups import EVERYONE

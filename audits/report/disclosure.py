@@ -23,7 +23,8 @@ def suppress_in_verdict(verdict: Verdict) -> Verdict:
     findings = tuple(
         _without_numbers(finding) if finding in to_hide else finding for finding in verdict.findings
     )
-    return verdict.model_copy(update={"findings": findings})
+    in_scope = tuple(_of_scope(finding) for finding in verdict.scope_findings)
+    return verdict.model_copy(update={"findings": findings, "scope_findings": in_scope})
 
 
 def suppress_in_performance(rows: Iterable[Performance]) -> tuple[Performance, ...]:
@@ -76,14 +77,27 @@ def _smallest_count(row: Finding | Performance | LabelSensitivity) -> int:
     return subjects if events is None else min(subjects, events)
 
 
+def _of_scope(finding: Finding) -> Finding:
+    """Return a finding on the people in scope without any number.
+
+    Beside the finding on everyone, a number would show the people outside.
+    """
+    who = group_in_words(finding.axis, finding.group)
+    return _blank(finding, f"{who}, in scope: {finding.metric}: {finding.outcome}.")
+
+
 def _without_numbers(finding: Finding) -> Finding:
     why = f"fewer than {MINIMUM_SHOWN} people; judged, but not shown"
     if _smallest_count(finding) >= MINIMUM_SHOWN:
         why = "not shown, so that a smaller group cannot be worked out"
+    who = group_in_words(finding.axis, finding.group)
+    return _blank(finding, f"{who}: {finding.metric}: {why}.")
+
+
+def _blank(finding: Finding, reason: str) -> Finding:
     return finding.model_copy(
         update={
             "subjects": None, "events": None, "value": None, "low": None, "high": None,
-            "p_value": None, "adjusted_p": None,
-            "reason": f"{group_in_words(finding.axis, finding.group)}: {finding.metric}: {why}.",
+            "p_value": None, "adjusted_p": None, "reason": reason,
         }
     )  # fmt: skip

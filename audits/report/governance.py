@@ -34,10 +34,12 @@ NEUTRAL = 0.125
 PERMITS = {
     Outcome.PASS: "Every binding rule was shown to hold. The model may be put into service once an"
     " ML owner and a governance member, two different people, have approved it.",
-    Outcome.INSUFFICIENT: "No rule was shown to be broken, but there is too little evidence to show"
-    " that every binding rule holds. The model may not be put into service on this audit alone. A"
-    " named person can take responsibility for it, for a limited time and a stated use; every"
-    " forecast then says so.",
+    Outcome.WITHIN_SCOPE: "Every binding rule was shown to hold for the people described below, and"
+    " for them only. The model may be put into service once an ML owner and a governance member,"
+    " two different people, have approved it. Everybody else gets no forecast, and is told why.",
+    Outcome.INSUFFICIENT: "There is too little evidence to show that every binding rule holds. The"
+    " model may not be put into service on this audit alone. A named person can take responsibility"
+    " for it, for a limited time and a stated use; every forecast then says so.",
     Outcome.REVIEW: "At least one rule is probably broken, though this is not certain. The model"
     " may not be put into service on this audit alone. Look at the groups named below first. Then a"
     " named person can take responsibility for it, for a limited time and a stated use; every"

@@ -15,7 +15,7 @@ from audits.measure.metrics import Measure
 from audits.report.characters import drawable
 from audits.report.document import Document, Figure, Notice, Paragraph, Table
 from audits.report.figures import STYLE
-from contracts.mitigation import NEED_TRAINING
+from contracts.naming.mitigations import NEED_TRAINING
 
 FILE = "mitigation.svg"
 COLUMNS = ("method", "metric", "everyone", "gap between groups")

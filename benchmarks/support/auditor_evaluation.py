@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from audits.judging.judge import AuditInputs, judge, rows_of
+from audits.judging.judge import AuditInputs, judge
 from audits.judging.policy import Policy
+from audits.judging.rules import rows_of
 from audits.judging.sensitivity import bracket_of
 from audits.measure.metric_definitions import MEDIAN
 from audits.measure.metrics import Metric

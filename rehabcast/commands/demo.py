@@ -16,7 +16,6 @@ import typer
 from audits.ledger.records import Override
 from contracts.cohort import CODE, ENROLMENT, NUMBER, SUBJECT, TIME, Cohort
 from contracts.task import Task
-from contracts.verdict import Outcome
 from rehabcast.commands.audit import run_audit, verdict_table
 from rehabcast.commands.cohort import cohort_table, valid_cohort
 from rehabcast.commands.governance import run_approval, run_promotion
@@ -65,7 +64,7 @@ def demo(
         run_approval(
             version, role, person=f"make demo, as {role}", reason="demonstration, nobody read it"
         )
-    if verdict.outcome is Outcome.PASS:
+    if verdict.outcome.is_pass:
         run_promotion(version)
     else:
         stderr_console.print(

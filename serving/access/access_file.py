@@ -16,7 +16,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
 from contracts.errors import ContractError
-from serving.access.keys import Keys, algorithms_of, require_source
+from serving.access.keys import Keys, algorithms_of, is_allowed_address, require_source
 from serving.access.trust import DEVELOPMENT, SCOPES, Access, Client, Issuer
 from stores.private_files import require_private
 
@@ -38,7 +38,9 @@ from stores.private_files import require_private
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """Ids of clients, and tenants."""
 
+NAME_RULE = "1 to 64 letters, digits, dots, - and _, beginning with a letter or digit"
 LONGEST_ISSUER = 200
+LONGEST_SHOWN = 40
 MAX_FILE_BYTES = 1024 * 1024
 
 
@@ -198,11 +200,12 @@ def _is_address(audience: str) -> bool:
 
 def _client_faults(client: ClientEntry) -> Iterable[str]:
     if not NAME.fullmatch(client.id):
-        yield f"the client id {client.id!r} is not made of letters, digits, dots, - and _"
+        yield f"the client id {_shown(client.id)} is not {NAME_RULE}"
+    yield from _address_faults(f"client {_shown(client.id)}", client.jwks)
     if unknown := sorted(set(client.scopes) - SCOPES):
         yield f"unknown scopes {unknown}; use some of {sorted(SCOPES)}"
     if not client.scopes:
-        yield f"the client {client.id!r} has no scopes"
+        yield f"the client {_shown(client.id)} has no scopes"
     yield from _tenant_faults([client.tenant])
 
 
@@ -221,13 +224,29 @@ def _issuer_faults(issuer: IssuerEntry) -> Iterable[str]:
             yield f"the issuer {name!r} has a tenant_claim, but no list of tenants that it may name"
     elif issuer.tenants:
         yield f"the issuer {name!r} has tenants, but no tenant_claim"
+    yield from _address_faults(f"issuer {_shown(name)}", issuer.jwks)
     yield from _tenant_faults([issuer.tenant, *issuer.tenants])
+
+
+def _address_faults(entry: str, jwks: str) -> Iterable[str]:
+    # Asked of the entry, not only when its keys are read: an entry that is added with such an
+    # address would keep the service from starting again.
+    if "://" in jwks and not is_allowed_address(jwks):
+        yield (
+            f"the address of the keys of the {entry} is neither https nor http on this machine, or"
+            " has a user or password"
+        )
+
+
+def _shown(name: str) -> str:
+    cut = name if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]}..."
+    return repr(cut)
 
 
 def _tenant_faults(tenants: Iterable[str | None]) -> Iterable[str]:
     for tenant in tenants:
         if tenant is not None and not NAME.fullmatch(tenant):
-            yield f"the tenant {tenant!r} is not made of letters, digits, dots, - and _"
+            yield f"the tenant {_shown(tenant)} is not {NAME_RULE}"
         if tenant == DEVELOPMENT:
             yield f"the tenant {DEVELOPMENT!r} is that of the development token"
 

@@ -118,18 +118,23 @@ def require_source(source: str, folder: Path) -> str:
             )
         require_unchanged_by_others(path)
         return str(path)
-    try:
-        url = urlsplit(source)
-        host, port = url.hostname or "", url.port
-    except ValueError:
-        host, port = "", None
-    allowed = url.scheme == "https" or (url.scheme == "http" and _is_this_machine(host))
-    if not (allowed and host) or port == 0 or url.username is not None or url.password is not None:
+    if not is_allowed_address(source):
         raise ContractError(
             "the address of a JWKS is neither https nor http on this machine, or has a password",
             "use an https address without user and password",
         )
     return source
+
+
+def is_allowed_address(source: str) -> bool:
+    """Return whether keys may be fetched from an address: https, or http on this machine."""
+    try:
+        url = urlsplit(source)
+        host, port = url.hostname or "", url.port
+    except ValueError:
+        return False
+    allowed = url.scheme == "https" or (url.scheme == "http" and _is_this_machine(host))
+    return bool(allowed and host) and port != 0 and url.username is None and url.password is None
 
 
 def usable_keys(jwks: Any) -> dict[str, Key]:

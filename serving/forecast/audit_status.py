@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from contracts.groups import NO_WEARABLE
+from contracts.scope import Outside, Scope
 from contracts.verdict import Outcome
 from contracts.vocabulary import NOT_RECORDED
 from inference.bundle import Bundle
-from serving.schemas import GroupCoverage, ModelInfo, Override
+from serving.schemas import GroupCoverage, ModelInfo, Override, ScopeInfo
 
 NOT_TO_WITHHOLD_THERAPY = "It must not be used to withhold therapy."
 LIMITS = (
@@ -44,6 +45,8 @@ class AuditStatus:
         Who overrode the audit, why and for what use; None where nobody did.
     coverage
         In the audit, by attribute and group; empty where the audit did not report groups.
+    scope
+        For whom the model passed; None where it was overridden, or audited before scopes.
     """
 
     model_version: str
@@ -54,6 +57,7 @@ class AuditStatus:
     reason: str | None
     restricted_use: str | None = None
     coverage: Mapping[tuple[str, str], Coverage] = field(default_factory=dict)
+    scope: Scope | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +92,29 @@ def model_info(served: ServedModel) -> ModelInfo:
         simulated=manifest.simulated,
         cohort_name=manifest.cohort_name,
         override=override,
+        scope=None if audit_status.scope is None else scope_info(audit_status.scope),
     )
+
+
+def scope_info(scope: Scope) -> ScopeInfo:
+    """Return for whom a model passed, as answers give it."""
+    return ScopeInfo(
+        everyone=scope.is_everyone,
+        inside={a.attribute: list(a.inside) for a in scope.attributes},
+        outside={
+            a.attribute: [group.label for group in a.outside] for a in scope.attributes if a.outside
+        },
+        pairs_outside=[
+            [f"{a}: {b}" for a, b in zip(pair.attributes, pair.labels, strict=True)]
+            for pair in scope.pairs
+        ],
+    )
+
+
+def outside_scope(served: ServedModel, groups: Mapping[str, str]) -> tuple[Outside, ...]:
+    """Return why a subject is outside of the scope that the model passed for."""
+    scope = served.audit_status.scope
+    return () if scope is None else scope.outside(groups)
 
 
 def banner(served: ServedModel) -> str:
@@ -122,6 +148,18 @@ def unaudited_attribute(served: ServedModel, groups: Mapping[str, str]) -> str |
         if attribute in audited and recorded and (attribute, label) not in coverage:
             return attribute
     return None
+
+
+def why_outside(outside: Outside) -> str:
+    """Say which rule was not shown to hold for which group of a subject."""
+    names = " and ".join(
+        f"{attribute}: {label or NOT_RECORDED}"
+        for attribute, label in zip(outside.attributes, outside.labels, strict=True)
+    )
+    if not outside.rules:
+        return f"nobody in the audit belonged to this subject's group ({names})"
+    rules = ", ".join(f"“{rule}”" for rule in outside.rules)
+    return f"the audit has not shown for this subject's group ({names}) that it keeps {rules}"
 
 
 def group_coverage(served: ServedModel, groups: Mapping[str, str]) -> list[GroupCoverage]:

@@ -37,7 +37,9 @@ from serving.forecast.audit_status import (
     group_coverage,
     limits,
     model_info,
+    outside_scope,
     unaudited_attribute,
+    why_outside,
 )
 from serving.forecast.explain import game_of
 from serving.forecast.question import Question
@@ -70,6 +72,7 @@ def respond(
             question.enrolment_day, question.observations, bundle.task, bundle.layout
         )
         groups = {str(name): str(batch.groups_B[name].iloc[0]) for name in batch.groups_B}
+        _refuse_outside(served, groups)
         _refuse_unaudited(served, groups)
         _refuse_out_of_distribution(served.bundle, batch)
         return _forecast(question, served, batch, groups)
@@ -115,6 +118,18 @@ def _refusal(problems: Sequence[Problem]) -> ForecastRefused:
     # Two values with the same fault need the same advice only once.
     advice = list(dict.fromkeys(advice)) or ["correct the record at its source and send it again"]
     return ForecastRefused("; ".join(found), "; ".join(advice))
+
+
+def _refuse_outside(served: ServedModel, groups: dict[str, str]) -> None:
+    """Refuse those for whom the audit has not shown that the forecast is fair, and say which."""
+    outside = outside_scope(served, groups)
+    if not outside:
+        return
+    raise ForecastRefused(
+        "; ".join(dict.fromkeys(map(why_outside, outside))),
+        "assess without the forecast; it can be given once an audit with more people like this one"
+        " shows that the rule is kept",
+    )
 
 
 def _refuse_unaudited(served: ServedModel, groups: dict[str, str]) -> None:

@@ -26,6 +26,12 @@ REFUSALS = {
     "503": "The store does not answer; Retry-After says when to try again",
 }
 
+API_VERSION = "1.3"
+"""Changes whenever the paths or schemas do, which a test holds.
+
+The second number where earlier callers are still answered as they were, else the first.
+"""
+
 DESCRIPTION = (
     "Forecasts of functional recovery. Advice only: see the limits of use.\n\n"
     "How much one request may hold, so that none keeps a worker for more than a second:"
@@ -54,7 +60,7 @@ def document() -> bytes:
         "openapi": "3.1.0",
         "info": {
             "title": "rehabcast",
-            "version": "1.2",
+            "version": API_VERSION,
             "description": DESCRIPTION,
         },
         "paths": paths,

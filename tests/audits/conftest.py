@@ -113,8 +113,8 @@ def candidate() -> pd.DataFrame:
 
 @pytest.fixture(scope="session")
 def quick_policy() -> Policy:
-    """The shipped policy with fewer bootstrap replicates."""
-    return load_policy().model_copy(update={"replicates": 200})
+    """The shipped policy with fewer bootstrap replicates, and no attribute required."""
+    return load_policy().model_copy(update={"replicates": 200, "required": ()})
 
 
 @pytest.fixture(scope="session")

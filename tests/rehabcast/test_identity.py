@@ -17,6 +17,7 @@ from audits.ledger.signing import make_key
 from contracts.digests import PACKAGES
 from contracts.errors import ContractError, EvidenceMissing, RehabcastError
 from contracts.verdict import Outcome, Verdict
+from rehabcast import identity
 from rehabcast.identity import actor_of, identities_of, is_shared, open_ledger
 from rehabcast.main import app
 from rehabcast.settings import Settings
@@ -105,6 +106,15 @@ def run(*words: str, code: int = 0) -> str:
         assert done.exception.exit_code == code
         return str(done.exception)
     return done.output
+
+
+def test_a_command_says_once_that_names_are_not_verified(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    identity._say_trial.cache_clear()
+    for _ in range(3):
+        identity.say_if_trial(Ledger("sqlite:///mlruns/ledger.db"))
+    assert capsys.readouterr().err.count("Names are not verified") == 1
 
 
 def test_people_are_added_listed_and_retired(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from contracts.cohort import Cohort
 from contracts.errors import ContractError
-from contracts.mitigation import CHECKPOINT, DRO, PLAIN, REWEIGHING
+from contracts.naming.mitigations import CHECKPOINT, DRO, PLAIN, REWEIGHING
 from contracts.predictions import CANDIDATE, FOLD, SUBJECT
 from inference.bundle import Bundle
 from training.fitting.config import TrainingConfig

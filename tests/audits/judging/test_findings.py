@@ -73,8 +73,8 @@ def test_a_reason_is_one_sentence_with_group_n_estimate_interval_and_limit() -> 
         (evidence(AGAINST, axis="everyone"), "above that of last observation"),
         (evidence(MISSED, events=30), "(n = 60, 30 events): false-negative rate:"),
         (evidence(MISSED, events=30), "50 percentage points above everyone else's"),
-        (evidence(subjects=29), "fewer people than the 30 needed; so far, mean absolute error"),
-        (evidence(MISSED, events=19), "fewer events than the 20 needed"),
+        (evidence(subjects=7), "fewer people than the 8 needed; so far, mean absolute error"),
+        (evidence(MISSED, events=7), "fewer events than the 8 needed"),
         (evidence(small_groups=("other",)), "too few people to be compared: other; so far"),
         (evidence(interval=None), "too rarely defined for an interval"),
         (evidence(estimate=np.nan), "cannot be computed"),
@@ -87,8 +87,8 @@ def test_reasons_say_what_matters_in_plain_words(item: Evidence, words: str) -> 
 @pytest.mark.parametrize(
     "item",
     [
-        evidence(subjects=29),
-        evidence(MISSED, events=19),
+        evidence(subjects=7),
+        evidence(MISSED, events=7),
         evidence(MISSED, events=None),
         evidence(small_groups=("other",)),
     ],

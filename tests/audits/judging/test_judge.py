@@ -175,10 +175,13 @@ def test_a_small_group_is_insufficient_evidence_and_never_dropped(
     table = table_of(300)
     table["group:sex"] = table["group:sex"].mask(table["subject_id"] < 5, "not recorded")
     verdict = judge(table, quick_policy, inputs)
-    assert verdict.outcome is Outcome.INSUFFICIENT
+    assert verdict.outcome is Outcome.WITHIN_SCOPE
     held = [f for f in binding(verdict) if f.outcome is not Outcome.PASS]
     assert held
     assert {(f.group, f.subjects) for f in held} == {("not recorded", 5)}
+    assert verdict.scope is not None
+    assert not verdict.scope.outside({"sex": "female"})
+    assert verdict.scope.outside({"sex": "not recorded"})
 
 
 def test_an_attribute_that_is_the_same_for_everyone_is_one_finding_that_does_not_bind(

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from audits.judging.policy import PACKAGED, Policy, Rule, decide, gravest, load_policy
+from audits.judging.decision import decide, gravest
+from audits.judging.policy import PACKAGED, Policy, Rule, load_policy
 from audits.measure.disparity import Direction, Scope
 from audits.measure.intervals import Interval
 from audits.measure.metric_definitions import Unit

@@ -413,7 +413,7 @@ def test_the_migrations_make_the_tables_that_the_code_expects(ledger_url: str) -
     engine = open_database(ledger_url)
     with reading(engine) as connection:
         context = MigrationContext.configure(connection)
-        assert context.get_current_revision() == "0001"
+        assert context.get_current_revision() == "0002"
         assert compare_metadata(context, metadata) == []
     engine.dispose()
 

@@ -15,6 +15,7 @@ from audits.report.content import Report
 from audits.report.crosswalk import STANDARDS, answers
 from audits.report.document import Document, Paragraph
 from audits.report.editions import to_html, to_pdf, write_editions, write_report
+from contracts.scope import Scope
 from contracts.verdict import Outcome
 
 PAGES = ("governance", "technical", "model-card")
@@ -183,13 +184,18 @@ def test_the_same_report_gives_the_same_bytes(
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
 
+EVERYONE_INSIDE = Scope(attributes=(), share_inside=1.0)
+
+
 @pytest.mark.parametrize("outcome", list(Outcome))
 def test_every_outcome_is_explained(report: Report, tmp_path: Path, outcome: Outcome) -> None:
-    verdict = report.verdict.model_copy(update={"outcome": outcome})
+    verdict = report.verdict.model_copy(
+        update={"outcome": outcome, "scope": EVERYONE_INSIDE if outcome.is_pass else None}
+    )
     write_editions(report.model_copy(update={"verdict": verdict}), tmp_path)
     read = page(tmp_path, "governance").text
     assert f"Verdict: {outcome}." in read
-    assert ("may be put into service once" in read) == (outcome is Outcome.PASS)
+    assert ("may be put into service once" in read) == outcome.is_pass
     assert ("named person" in read.split("Whom this audit")[0]) == (
         outcome in {Outcome.REVIEW, Outcome.INSUFFICIENT}
     )

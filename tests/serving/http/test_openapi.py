@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from hashlib import sha256
 from typing import Any
 
 import httpx
@@ -14,6 +16,11 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+
+from serving.http.openapi import API_VERSION, document
+
+PUBLISHED = ("1.3", "f250bd1407b1b1e5562c3fea2f706aff734e0859d6646c91f410325b45babe65")
+"""The API's version, and the digest of its paths and schemas. Change both together."""
 
 CHECKS = (
     not_a_server_error,
@@ -34,6 +41,16 @@ PATHS = sorted(
 
 def test_every_route_is_in_the_document(server: Any) -> None:
     assert sorted(server.http.get("/openapi.json").json()["paths"]) == PATHS
+
+
+def test_the_version_changes_when_the_paths_or_schemas_do() -> None:
+    content = json.loads(document())
+    described = json.dumps([content["paths"], content["components"]], sort_keys=True)
+    found = sha256(described.encode()).hexdigest()
+    assert content["info"]["version"] == API_VERSION
+    assert (API_VERSION, found) == PUBLISHED, (
+        "the API changed: raise API_VERSION (serving/http/openapi.py), then write both here"
+    )
 
 
 @pytest.mark.parametrize("cases", [8, pytest.param(1_000, marks=pytest.mark.soak)])

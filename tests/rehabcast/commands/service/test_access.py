@@ -123,3 +123,28 @@ def test_what_would_be_wrong_changes_nothing(run: Run, tmp_path: Path) -> None:
     run("init", "access", code=3)
     assert {path: path.read_bytes() for path in file.parent.iterdir()} == before
     assert "audience" in run("init", "other", "--audience", "here", code=3)
+
+
+@pytest.mark.parametrize("address", ["http://keys.test/x", "https://u:p@keys.test/x", "ftp://x/y"])
+def test_an_address_that_the_service_would_refuse_is_not_added(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    run("init", "access")
+    monkeypatch.setenv("REHABCAST_ACCESS", "access/access.toml")
+    before = (tmp_path / "access/access.toml").read_bytes()
+    said = run("add-client", "lab", "--scopes", "forecast", "--jwks", address, code=3)
+    assert "client 'lab'" in said
+    assert address not in said
+    assert "issuer 'idp'" in run("add-issuer", "idp", "--jwks", address, code=3)
+    assert (tmp_path / "access/access.toml").read_bytes() == before
+    run("list")
+
+
+def test_a_name_that_is_too_long_is_refused_without_all_of_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("init", "access")
+    monkeypatch.setenv("REHABCAST_ACCESS", "access/access.toml")
+    said = run("add-client", "a" * 3_000, "--scopes", "forecast", code=3)
+    assert "1 to 64 letters" in said
+    assert len(said) < 200

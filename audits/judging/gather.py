@@ -1,0 +1,274 @@
+"""The evidence for each rule in every group: bounds that hold for few people, or the bootstrap."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from audits.judging.counts import Counts, group_counts
+from audits.judging.evidence import Evidence
+from audits.judging.policy import Policy, Rule
+from audits.measure.bounds import (
+    Bounds,
+    Limit,
+    difference_bounds,
+    mean_bounds,
+    share_bounds,
+    share_difference_bounds,
+)
+from audits.measure.disparity import (
+    ALL_GROUPS,
+    Direction,
+    Estimate,
+    Statistic,
+    estimates,
+    p_value,
+    paired,
+)
+from audits.measure.groups import Grouping
+from audits.measure.intervals import Interval, Scores, bootstrap, percentile_interval
+from audits.measure.metric_definitions import Unit
+from audits.measure.metrics import Measure, available_measures, horizons
+from audits.measure.people import PeopleOfGroups, RowSums, has_person_means, people_of_groups
+from audits.measure.prediction_table import has_forecast
+from contracts.predictions import REFUSED
+
+MONTE_CARLO = 8.0
+"""Three times 2.67, the standard deviation over seeds of a 95 % percentile bound, in standard
+errors over the root of the replicates (from the density of an order statistic)."""
+
+
+def in_groups(
+    table: pd.DataFrame, groupings: Sequence[Grouping], rules: Sequence[Rule], policy: Policy
+) -> Iterator[Evidence]:
+    """Return the evidence for rules that compare a group with nobody or with everyone else."""
+    if not groupings:
+        return
+    analytic = [rule for rule in rules if _is_analytic(rule)]
+    measured = dict.fromkeys(m for rule in analytic for m in measures(table, rule))
+    sums = {measure: RowSums.of(table, measure, policy.thresholds) for measure in measured}
+    for grouping in groupings:
+        people = {measure: people_of_groups(sums[measure], grouping) for measure in measured}
+        counts = {m: _counts(table, grouping, m, policy, people[m]) for m in measured}
+        for rule in analytic:
+            for measure in _applicable(table, rule, grouping):
+                yield from _analytic(
+                    rule, measure, grouping, people[measure], counts[measure], policy
+                )
+    yield from _by_bootstrap(table, groupings, [r for r in rules if r not in analytic], policy)
+
+
+def against(
+    table: pd.DataFrame,
+    other: pd.DataFrame,
+    groupings: Sequence[Grouping],
+    rule: Rule,
+    policy: Policy,
+) -> Iterator[Evidence]:
+    """Compare the candidate with a comparator on the same forecasts, person by person.
+
+    Parameters
+    ----------
+    other
+        The comparator's rows, in the order of the candidate's.
+    """
+    table, other = _forecast_by_both(table, other)
+    if not _is_analytic(rule):
+        yield from _against_by_bootstrap(table, other, groupings, rule, policy)
+        return
+    for measure in measures(table, rule):
+        sums = RowSums.of(table, measure, policy.thresholds)
+        difference = sums.less(RowSums.of(other, measure, policy.thresholds))
+        for grouping in groupings:
+            if rule.axes is None or grouping.axis in rule.axes:
+                people = people_of_groups(difference, grouping)
+                counts = _counts(table, grouping, measure, policy, people)
+                yield from _analytic(rule, measure, grouping, people, counts, policy)
+
+
+def measures(table: pd.DataFrame, rule: Rule) -> tuple[Measure, ...]:
+    """Return what a rule measures in a table; nothing where its columns are missing."""
+    days = horizons(table) if rule.each_horizon else (None,)
+    return available_measures(table, rule.metric, days)
+
+
+def _applicable(table: pd.DataFrame, rule: Rule, grouping: Grouping) -> tuple[Measure, ...]:
+    if rule.axes is not None and grouping.axis not in rule.axes:
+        return ()
+    return measures(table, rule)
+
+
+def _is_analytic(rule: Rule) -> bool:
+    of_people = {Statistic.VALUE, Statistic.DIFFERENCE, Statistic.AGAINST_COMPARATOR}
+    two_sided_share = (
+        rule.metric.definition.unit is Unit.SHARE
+        and rule.statistic is Statistic.VALUE
+        and rule.direction is Direction.WITHIN
+    )
+    return has_person_means(rule.metric) and rule.statistic in of_people and not two_sided_share
+
+
+def _bounds(rule: Rule, people: PeopleOfGroups) -> Bounds:
+    limit = Limit(direction=rule.direction, value=rule.limit, confidence=rule.confidence)
+    is_share = rule.metric.definition.unit is Unit.SHARE
+    if rule.statistic is Statistic.AGAINST_COMPARATOR:
+        return mean_bounds(people, limit)
+    if rule.statistic is Statistic.VALUE:
+        return (share_bounds if is_share else mean_bounds)(people, limit)
+    return (share_difference_bounds if is_share else difference_bounds)(people, limit)
+
+
+Both = tuple[Sequence[Counts], Sequence[Counts]]
+"""People and events of each group, and of its rest."""
+
+
+def _counts(
+    table: pd.DataFrame,
+    grouping: Grouping,
+    measure: Measure,
+    policy: Policy,
+    people: PeopleOfGroups,
+) -> Both:
+    inside_G, rest_G = (m.people_G.astype(int).tolist() for m in (people.inside, people.rest))
+    if measure.milestone is None:
+        return (
+            [Counts(subjects=n, events=None) for n in inside_G],
+            [Counts(subjects=n, events=None) for n in rest_G],
+        )
+    # Whoever counts in the rest's denominator is an event of the rest.
+    rest = [Counts(subjects=n, events=n) for n in rest_G]
+    return group_counts(table, grouping, measure, policy.thresholds), rest
+
+
+def _analytic(
+    rule: Rule,
+    measure: Measure,
+    grouping: Grouping,
+    people: PeopleOfGroups,
+    counts: Both,
+    policy: Policy,
+) -> Iterator[Evidence]:
+    bounds = _bounds(rule, people)
+    is_compared = rule.statistic is Statistic.DIFFERENCE
+    numbers = zip(
+        grouping.labels_G, *counts,
+        *(values_G.tolist() for values_G in (
+            bounds.estimate_G, bounds.low_G, bounds.high_G, bounds.p_G, bounds.error_G,
+            bounds.suspected_G,
+        )),
+        strict=True,
+    )  # fmt: skip
+    for label, inside, rest, estimate, low, high, p, error, drawn in numbers:
+        is_known = math.isfinite(low) and math.isfinite(high)
+        yield Evidence(
+            rule=rule, measure=measure, axis=grouping.axis, attributes=grouping.attributes,
+            group=label, counts=inside, rest=rest if is_compared else None, estimate=estimate,
+            interval=Interval(low=low, high=high) if is_known else None,
+            p_value=p if math.isfinite(p) else None, suspected=drawn, error=error,
+            score_unit=policy.score_unit,
+        )  # fmt: skip
+
+
+def _by_bootstrap(
+    table: pd.DataFrame, groupings: Sequence[Grouping], rules: Sequence[Rule], policy: Policy
+) -> Iterator[Evidence]:
+    of_rule = {rule.name: measures(table, rule) for rule in rules}
+    measured = tuple(dict.fromkeys(measure for found in of_rule.values() for measure in found))
+    if not measured:
+        return
+    for scores in _scores(table, groupings, measured, policy):
+        grouping = scores.grouping
+        counted = {m: group_counts(table, grouping, m, policy.thresholds) for m in measured}
+        for rule in rules:
+            if rule.axes is not None and grouping.axis not in rule.axes:
+                continue
+            for measure in of_rule[rule.name]:
+                counts = counted[measure]
+                enough_G = np.array(
+                    [c.subjects >= rule.minimum_subjects for c in counts], dtype=np.bool_
+                )
+                column = measured.index(measure)
+                for estimate in estimates(scores, column, rule.statistic, enough_G):
+                    yield _bootstrapped(estimate, rule, measure, grouping, counts, policy)
+
+
+def _against_by_bootstrap(
+    table: pd.DataFrame,
+    other: pd.DataFrame,
+    groupings: Sequence[Grouping],
+    rule: Rule,
+    policy: Policy,
+) -> Iterator[Evidence]:
+    measured = measures(table, rule)
+    both = [_scores(rows, groupings, measured, policy) for rows in (table, other)]
+    for candidate, comparator in zip(*both, strict=True):
+        grouping = candidate.grouping
+        if rule.axes is not None and grouping.axis not in rule.axes:
+            continue
+        for column, measure in enumerate(measured):
+            counts = group_counts(table, grouping, measure, policy.thresholds)
+            for estimate in paired(candidate, comparator, column):
+                yield _bootstrapped(estimate, rule, measure, grouping, counts, policy)
+
+
+def _scores(
+    table: pd.DataFrame,
+    groupings: Sequence[Grouping],
+    measured: tuple[Measure, ...],
+    policy: Policy,
+) -> list[Scores]:
+    return bootstrap(
+        table, groupings, measured, replicates=policy.replicates, seed=policy.seed,
+        thresholds=policy.thresholds,
+    )  # fmt: skip
+
+
+def _bootstrapped(
+    estimate: Estimate,
+    rule: Rule,
+    measure: Measure,
+    grouping: Grouping,
+    counts: Sequence[Counts],
+    policy: Policy,
+) -> Evidence:
+    labels = grouping.labels_G
+    small = tuple(
+        label for label, c in zip(labels, counts, strict=True) if c.subjects < rule.minimum_subjects
+    )
+    defined_R = estimate.replicate_R[np.isfinite(estimate.replicate_R)]
+    error = float(defined_R.std(ddof=1)) if len(defined_R) > 1 else math.nan
+    return Evidence(
+        rule=rule,
+        measure=measure,
+        axis=grouping.axis,
+        attributes=grouping.attributes,
+        group=ALL_GROUPS if estimate.group is None else labels[estimate.group],
+        counts=_total(counts) if estimate.group is None else counts[estimate.group],
+        estimate=estimate.value,
+        interval=percentile_interval(estimate.replicate_R, confidence=rule.confidence),
+        p_value=p_value(rule.direction, rule.limit, estimate, is_ratio=rule.statistic.is_ratio),
+        small_groups=small if estimate.group is None else (),
+        error=error,
+        monte_carlo=MONTE_CARLO * error / math.sqrt(policy.replicates),
+        score_unit=policy.score_unit,
+    )
+
+
+def _total(counts: Sequence[Counts]) -> Counts:
+    return Counts(
+        subjects=sum(c.subjects for c in counts),
+        events=None if counts[0].events is None else sum(c.events or 0 for c in counts),
+    )
+
+
+def _forecast_by_both(
+    table: pd.DataFrame, other: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Leave out what either model refused: else one that refuses hard cases would look better."""
+    if REFUSED not in table.columns and REFUSED not in other.columns:
+        return table, other
+    refused_N = ~(has_forecast(table).to_numpy() & has_forecast(other).to_numpy())
+    return table.assign(**{REFUSED: refused_N}), other.assign(**{REFUSED: refused_N})

@@ -1,0 +1,141 @@
+"""Applies every rule of a policy to a prediction table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from audits.judging.evidence import Evidence
+from audits.judging.findings import findings, no_champion, not_judged, nothing_to_compare
+from audits.judging.gather import against, in_groups, measures
+from audits.judging.policy import Policy, Rule
+from audits.measure.disparity import Scope, Statistic
+from audits.measure.groups import Grouping, by_attribute, everyone, intersections
+from audits.measure.metrics import available_measures
+from audits.measure.prediction_table import KEY
+from contracts.predictions import CANDIDATE, CHAMPION, MODEL, SUBJECT
+from contracts.verdict import Finding
+
+NO_COLUMNS = "the prediction table lacks the columns for it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What all rules say of a table.
+
+    Parameters
+    ----------
+    attributes, pairs
+        How the candidate's rows are divided.
+    evidence, findings
+        What was found on everyone, on every group and pair, and what it rests on.
+    """
+
+    attributes: tuple[Grouping, ...]
+    pairs: tuple[Grouping, ...]
+    evidence: tuple[Evidence, ...]
+    findings: tuple[Finding, ...]
+
+
+def apply_rules(
+    predictions: pd.DataFrame,
+    policy: Policy,
+    *,
+    champion: str | None,
+    scopes: Sequence[Scope] = tuple(Scope),
+) -> Applied:
+    """Apply the rules of a policy to the candidate's forecasts.
+
+    Parameters
+    ----------
+    predictions
+        The prediction table, candidate and comparators; the candidate has rows.
+    champion
+        The version whose forecasts are those of the comparator `champion`; None where no other
+        version is in service.
+    scopes
+        Which rules: on everyone, on groups, on pairs.
+    """
+    table = rows_of(predictions, CANDIDATE)
+    attributes = by_attribute(table)
+    pairs = intersections(attributes) if Scope.PAIRS in scopes else []
+    groupings_of = {
+        Scope.OVERALL: [everyone(table)],
+        Scope.AXES: [grouping for grouping in attributes if not grouping.is_constant],
+        Scope.PAIRS: pairs,
+    }
+    without_evidence: list[Finding] = []
+    evidence: list[Evidence] = []
+    for scope in scopes:
+        rules = [rule for rule in policy.rules if rule.scope is scope]
+        alone = [rule for rule in rules if rule.statistic is not Statistic.AGAINST_COMPARATOR]
+        if groupings_of[scope]:
+            for rule in rules:
+                if rule.statistic is Statistic.AGAINST_COMPARATOR:
+                    found = _compared(
+                        predictions, table, groupings_of[scope], rule, policy, champion
+                    )
+                    evidence += found.evidence
+                    without_evidence += found.findings
+            evidence += in_groups(table, groupings_of[scope], alone, policy)
+            without_evidence += [
+                not_judged(rule, NO_COLUMNS)
+                for rule in alone
+                if not available_measures(table, rule.metric)
+            ]
+    people = table[SUBJECT].nunique()
+    without_evidence += [
+        nothing_to_compare(grouping, people) for grouping in attributes if grouping.is_constant
+    ]
+    return Applied(
+        attributes=tuple(attributes),
+        pairs=tuple(pairs),
+        evidence=tuple(evidence),
+        findings=(*findings(evidence), *without_evidence),
+    )
+
+
+def rows_of(predictions: pd.DataFrame, model: str) -> pd.DataFrame:
+    """Return one model's rows of a prediction table, with a new index."""
+    return predictions[predictions[MODEL] == model].reset_index(drop=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Compared:
+    """Evidence of a comparison, or the finding that there is none."""
+
+    evidence: tuple[Evidence, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+def _compared(
+    predictions: pd.DataFrame,
+    table: pd.DataFrame,
+    groupings: Sequence[Grouping],
+    rule: Rule,
+    policy: Policy,
+    champion: str | None,
+) -> _Compared:
+    if rule.comparator == CHAMPION and champion is None:
+        return _Compared(findings=(no_champion(rule),))
+    other, why = _counterpart(predictions, table, rule)
+    if other is None:
+        return _Compared(findings=(not_judged(rule, why),))
+    return _Compared(evidence=tuple(against(table, other, groupings, rule, policy)))
+
+
+def _counterpart(
+    predictions: pd.DataFrame, table: pd.DataFrame, rule: Rule
+) -> tuple[pd.DataFrame | None, str]:
+    """Return the comparator's rows in the candidate's order, or why there are none."""
+    if not measures(table, rule):
+        return None, NO_COLUMNS
+    other = rows_of(predictions, str(rule.comparator))
+    # `merge` keeps the order of the left keys: row n of both tables is the same forecast.
+    joined = table[KEY].merge(other, on=KEY, how="inner", validate="one_to_one")
+    if lacking := len(table) - len(joined):
+        why = f"{lacking} of {len(table)} forecasts have no counterpart from {rule.comparator}"
+        return None, why
+    return joined, ""

@@ -1,0 +1,177 @@
+"""For whom a model passes: groups whose every rule was shown to hold, without pairs in doubt.
+
+Harm that was shown anywhere blocks; a scope never carves out those who are harmed. Small groups
+never inherit a pass from others: judged together with similar groups, one at its limit would get in
+in one of five cohorts.
+
+Letters: N rows, G groups.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from audits.judging.evidence import Evidence
+from audits.judging.policy import Rule
+from audits.judging.rules import Applied
+from audits.measure.disparity import ALL_GROUPS, Direction
+from audits.measure.groups import EVERYONE, Grouping
+from contracts.predictions import SUBJECT
+from contracts.scope import OutsideGroup, OutsidePair, Scope, ScopeAttribute
+from contracts.verdict import Finding, Outcome
+from contracts.vocabulary import NOT_RECORDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidates:
+    """Who could be served.
+
+    Parameters
+    ----------
+    scope
+        The groups and pairs.
+    inside_N
+        Which rows are of them.
+    share
+        Share of the people, each with the share of their forecasts that is inside.
+    """
+
+    scope: Scope
+    inside_N: NDArray[np.bool_]
+    share: float
+
+
+def candidates(table: pd.DataFrame, applied: Applied) -> Candidates:
+    """Return who could be served, by what was found on each group and pair.
+
+    What was found on everyone is no matter of scope.
+
+    Parameters
+    ----------
+    table
+        The candidate's rows.
+    """
+    attributes, pairs = applied.attributes, applied.pairs
+    missing = _not_shown(applied.findings)
+    inside_N = np.ones(len(table), dtype=np.bool_)
+    judged = [_attribute(grouping, missing) for grouping in attributes if _is_known(grouping)]
+    by_axis = {grouping.axis: grouping for grouping in attributes}
+    for attribute in judged:
+        grouping = by_axis[attribute.attribute]
+        is_inside_G = np.array([label in attribute.inside for label in grouping.labels_G])
+        inside_N &= is_inside_G[grouping.group_N]
+    is_inside = {a.attribute: set(a.inside) for a in judged}
+    outside: list[OutsidePair] = []
+    excluded = _excluded(applied.evidence)
+    for pair in pairs:
+        for group, label in enumerate(pair.labels_G):
+            names = _names(pair, group)
+            rules = excluded.get((pair.axis, label))
+            alone = all(
+                name in is_inside[attribute]
+                for attribute, name in zip(pair.attributes, names, strict=True)
+                if attribute in is_inside
+            )
+            # A pair whose groups are outside already needs no line of its own.
+            if rules and alone:
+                first, second = pair.attributes
+                outside.append(
+                    OutsidePair(attributes=(first, second), labels=names, rules=tuple(rules))
+                )
+                inside_N &= pair.group_N != group
+    share = share_of_people(table, inside_N)
+    scope = Scope(
+        attributes=tuple(judged), pairs=tuple(outside), share_inside=math.floor(10 * share) / 10
+    )
+    return Candidates(scope=scope, inside_N=inside_N, share=share)
+
+
+def share_of_people(table: pd.DataFrame, inside_N: NDArray[np.bool_]) -> float:
+    """Return the share of people inside; one who is inside with some forecasts counts in part."""
+    _, subject_N = np.unique(table[SUBJECT].to_numpy(), return_inverse=True)
+    rows_S = np.bincount(subject_N)
+    return float((np.bincount(subject_N, inside_N) / rows_S).mean())
+
+
+def within_scope(inside: Iterable[Finding]) -> Outcome:
+    """Return what the rules say among those inside, judged once more; there is no third time.
+
+    Each rule on everyone inside must be shown to hold, and no rule on a group may be in doubt.
+    """
+    binding = [finding for finding in inside if finding.binding]
+    if any(f.outcome in {Outcome.REVIEW, Outcome.BLOCKED} for f in binding):
+        return Outcome.REVIEW
+    on_everyone = {f.outcome for f in binding if f.axis == EVERYONE}
+    return Outcome.PASS if on_everyone <= {Outcome.PASS} else Outcome.INSUFFICIENT
+
+
+def _is_known(grouping: Grouping) -> bool:
+    """Return whether an attribute is recorded of anybody; else nothing can be said about it."""
+    return grouping.labels_G != (NOT_RECORDED,)
+
+
+def _not_shown(findings: Iterable[Finding]) -> dict[str, dict[str, list[str]]]:
+    """Return the binding rules not shown to hold, by attribute and group."""
+    missing: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for finding in findings:
+        if finding.binding and finding.axis != EVERYONE and finding.outcome is not Outcome.PASS:
+            rules = missing[finding.axis][finding.group]
+            if finding.rule not in rules:
+                rules.append(finding.rule)
+    return missing
+
+
+def _attribute(grouping: Grouping, missing: dict[str, dict[str, list[str]]]) -> ScopeAttribute:
+    of_axis = missing.get(grouping.axis, {})
+    outside = [
+        OutsideGroup(label=label, rules=tuple(rules))
+        for label in grouping.labels_G
+        if (rules := [*of_axis.get(label, ()), *of_axis.get(ALL_GROUPS, ())])
+    ]
+    names = {group.label for group in outside}
+    return ScopeAttribute(
+        attribute=grouping.axis,
+        inside=tuple(label for label in grouping.labels_G if label not in names),
+        outside=tuple(outside),
+    )
+
+
+def _excluded(evidence: Iterable[Evidence]) -> dict[tuple[str, str], list[str]]:
+    """Return the rules that keep the people of a pair out, by axis and label of the pair."""
+    excluded: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for item in evidence:
+        certainty = item.rule.excludes_unless
+        if certainty is not None and item.shortage is None and _is_doubtful(item, certainty):
+            excluded[item.axis, item.group].append(item.rule.name)
+    return excluded
+
+
+def _is_doubtful(item: Evidence, certainty: float) -> bool:
+    """Return whether a pair is not so certainly within the limit as it must be.
+
+    A number that cannot be computed is in doubt.
+    """
+    # The best guess needs no standard error.
+    margin = 0.0 if certainty == 0.5 else float(norm.ppf(certainty)) * item.error
+    if not math.isfinite(item.estimate + margin):
+        return True
+    return _worst_excess(item.rule, item.estimate, margin) > 0
+
+
+def _worst_excess(rule: Rule, estimate: float, margin: float) -> float:
+    if rule.direction is Direction.WITHIN:
+        return abs(estimate) + margin - rule.limit
+    return rule.direction.excess(estimate, rule.limit) + margin
+
+
+def _names(pair: Grouping, group: int) -> tuple[str, str]:
+    first, second = pair.parts_G[group]
+    return first, second

@@ -1,0 +1,146 @@
+"""The operating point of the whole verdict: how often it is right, and for how many people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import beta
+
+from audits.judging.policy import load_policy
+from support.operating_point import SHARES, audit, draw, draw_labels
+
+LIMIT = 4.25
+SIZES = (150, 300, 500, 800, 2000)
+RARE = (list(SHARES).index("ethnicity"), 3)
+"""The label that exactly so many people get, where a scenario fixes their number."""
+
+PAIRS = {"4.8 %": ((0, 1), (1, 0)), "17 %": ((0, 1), (1, 2))}
+"""Intersections of a sex and an age band, by their share of the people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Harmed:
+    """Who is promised too much, and by how many times the limit.
+
+    Parameters
+    ----------
+    people
+        So many people get a rare label and are harmed; None where `labels` says who is.
+    labels
+        The harmed are those with all of these labels (attribute, label).
+    times
+        Signed error, in limits.
+    """
+
+    name: str
+    people: int | None = None
+    labels: tuple[tuple[int, int], ...] = ()
+    times: float = 0.0
+
+
+SCENARIOS = (
+    Harmed(name="no disparity"),
+    Harmed(name="30 people, twice the limit", people=30, times=2),
+    Harmed(name="12 people, twice the limit", people=12, times=2),
+    Harmed(name="10 % (an ethnicity), at the limit", labels=((8, 2),), times=1),
+    Harmed(name="4 % (an ethnicity), at the limit", labels=((8, 3),), times=1),
+    *(
+        Harmed(name=f"intersection of {share}, {times:g} times the limit", labels=labels,
+               times=times)
+        for share, labels in PAIRS.items()
+        for times in (1.0, 1.5, 2.0)
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """Counts over the cohorts of one scenario and size.
+
+    Parameters
+    ----------
+    cohorts, passed, blocked, harmed_served
+        Cohorts; those in which the model may be served; those in which harm was shown; those in
+        which any of the harmed are served.
+    share
+        Mean share of the people who are served.
+    """
+
+    cohorts: int
+    passed: int
+    blocked: int
+    harmed_served: int
+    share: float
+
+
+def cell(harmed: Harmed, people: int, cohorts: int, seed: int) -> Cell:
+    """Audit SIMULATED cohorts of a scenario, with the shipped policy."""
+    policy = load_policy()
+    rng = np.random.default_rng([seed, people, SCENARIOS.index(harmed)])
+    passed = blocked = served = 0
+    shares = []
+    for _ in range(cohorts):
+        label_SA = draw_labels(people, rng)
+        is_harmed_S = _harmed(harmed, label_SA, rng)
+        points_S = harmed.times * LIMIT * is_harmed_S
+        outcome = audit(draw(people, rng, harmed_S=points_S, label_SA=label_SA), policy)
+        passed += outcome.passed
+        blocked += outcome.blocked
+        served += bool(outcome.passed and (outcome.served_S & is_harmed_S).any())
+        shares.append(outcome.share)
+    return Cell(
+        cohorts=cohorts, passed=passed, blocked=blocked, harmed_served=served,
+        share=float(np.mean(shares)),
+    )  # fmt: skip
+
+
+def rows(pool: Executor, *, cohorts: int, seed: int = 0) -> Iterator[str]:
+    """Return the lines of the table; each share with its one-sided 95 % upper bound."""
+    yield (
+        "| SIMULATED cohorts | people | may be served | share of people served | blocked"
+        " | the harmed are served |"
+    )
+    yield "|---|---|---|---|---|---|"
+    jobs = [
+        (harmed, people, pool.submit(cell, harmed, people, cohorts, seed))
+        for harmed in SCENARIOS
+        for people in SIZES
+    ]
+    for harmed, people, job in jobs:
+        found = job.result()
+        is_fair = harmed.times == 0
+        shown = [
+            harmed.name,
+            str(people),
+            f"{found.passed / found.cohorts:.1%}",
+            f"{found.share:.1%}",
+            bounded(found.blocked, found.cohorts),
+            "" if is_fair else bounded(found.harmed_served, found.cohorts),
+        ]
+        yield f"| {' | '.join(shown)} |"
+
+
+def bounded(hits: int, of: int) -> str:
+    """Return a share and its one-sided 95 % upper bound (Clopper and Pearson 1934)."""
+    upper = 1.0 if hits == of else float(beta.ppf(0.95, hits + 1, of - hits))
+    return f"{hits / of:.1%} (at most {upper:.1%})"
+
+
+def _harmed(
+    harmed: Harmed, label_SA: NDArray[np.intp], rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Return who is harmed; where their number is fixed, give just them the rare label."""
+    if harmed.people is not None:
+        attribute, rare = RARE
+        label_SA[label_SA[:, attribute] == rare, attribute] = 0
+        chosen = rng.choice(len(label_SA), harmed.people, replace=False)
+        label_SA[chosen, attribute] = rare
+        return np.asarray(label_SA[:, attribute] == rare)
+    is_harmed_S = np.full(len(label_SA), bool(harmed.labels))
+    for attribute, label in harmed.labels:
+        is_harmed_S &= label_SA[:, attribute] == label
+    return is_harmed_S
