@@ -30,21 +30,15 @@ def training_sequences(
 ) -> SequenceBatch:
     """Build every subject-origin pair that has a past score and at least one later outcome.
 
-    Channels and person covariates that nobody in the cohort has are left out of the layout: a model
-    can't learn them and should not pretend to use them.
-
-    Parameters
-    ----------
-    unseen
-        Subjects that will not be learned from; what only they have is left out too.
+    Channels and person covariates that nobody in the cohort has are left out of the layout, as are
+    those of only the subjects in `unseen`: a model can't learn them and should not pretend to.
 
     Returns
     -------
     Pairs ordered by subject, then origin.
     """
-    return cohort_sequences(
-        events, task, _layout(events[~events[SUBJECT].isin(unseen or [])], task)
-    )
+    layout = _layout(events[~events[SUBJECT].isin(unseen or [])], task)
+    return cohort_sequences(events, task, layout)
 
 
 def cohort_sequences(
