@@ -10,6 +10,8 @@
                            and `reference_*`, mean and spread of the training pairs (no row)
 `task.json`                the task, as `contracts.task.Task`
 `model-card.md`            for people
+`people.sealed`            who was trained on or held out, encrypted (`inference.people`); bundles
+                           of earlier versions lack it, and whom they saw is then not known
 =========================  =====================================================================
 
 The ONNX graphs carry their own normalisation. With B subjects, T days, C channels, S person
@@ -45,6 +47,7 @@ COALITIONS_FILE = "coalitions.onnx"
 TENSORS_FILE = "tensors.safetensors"
 TASK_FILE = "task.json"
 CARD_FILE = "model-card.md"
+PEOPLE_FILE = "people.sealed"
 REGISTRY_NOTE = "registered_model_meta"
 """File that MLflow's client writes into a bundle which it downloads, and into the registry's own
 where that is a local folder: which version it was. Nothing reads it, so it may be there or not."""

@@ -27,13 +27,13 @@ Optional columns; metrics that need one are reported as not available without it
                              and chances, if any, are not counted
 `refusal`                    why the service gives none today (`inference.refusals`), empty where it
                              does; a group that no audit has seen yet is a reason too
-`in_training`                True where the model was trained on the subject; in the tables that
-                             `evaluate` writes
 `wear_hours`                 median hours of wear on the days before the origin
 `unobserved_share`           share of the days before the origin without any device value
 `explanation_gap`            |sum of contributions - forecast|, points; NaN where not explained
 `explanation_instability`    mean change of the contributions, points, when every reading is shifted
                              by a tenth of its spread between people; NaN where not explained
+`relation`                   what the person is to the model (`Relation`), in the table that
+                             `evaluate` writes: only the new ones count as external
 `subject_label`              the source's identifier of the subject, in the table that `evaluate`
                              writes; audits do not need it and do not keep it
 ===========================  ====================================================================
@@ -48,6 +48,9 @@ A task that forecasts only milestones has none of `last_score`, `truth` and the 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import StrEnum
+
 import pandas as pd
 
 from contracts.forecast import QUANTILE_LEVELS
@@ -60,9 +63,73 @@ QUANTILE_COLUMNS: tuple[str, ...] = tuple(f"q{round(100 * level):02d}" for level
 CHANCE, REACHED, GROUP = "chance:", "reached:", "group:"
 
 FOLD, REFUSED, REFUSAL = "fold", "refused", "refusal"
-IN_TRAINING = "in_training"
 WEAR_HOURS, UNOBSERVED_SHARE = "wear_hours", "unobserved_share"
 EXPLANATION_GAP, EXPLANATION_INSTABILITY = "explanation_gap", "explanation_instability"
+
+RELATION = "relation"
+
+
+class Relation(StrEnum):
+    """What a person is to a model."""
+
+    TRAINED_ON = "trained on"
+    HELD_OUT = "held out of training"
+    NEW = "new"
+    NOT_KNOWN = "not known"
+
+
+class Validation(StrEnum):
+    """What scores of a model on a cohort are worth."""
+
+    EXTERNAL = "external"
+    HELD_OUT = "people held out of training"
+    NONE = "none: the model was trained on them"
+    NOT_KNOWN = "not known whether the model was trained on them"
+
+
+LEAST_NEW_SHARE = 0.05
+"""Share of a cohort's people that must be new to a model: fewer may be those it trained on, not
+recognised (local)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlap:
+    """How many people of a cohort a model has seen.
+
+    Parameters
+    ----------
+    known
+        False where the bundle does not say whom it has seen, or the key to read it is missing.
+    people
+        People compared; the next four add up to it.
+    trained_on, held_out, new, not_known
+        By `Relation`. Not known: their records say too little to be told from other people's.
+    same_identifier
+        Of the new ones: those whose identifier is that of somebody trained on, but whose record is
+        another. Two hospitals may number alike; whether they are the same only people can say.
+    """
+
+    known: bool
+    people: int
+    trained_on: int = 0
+    held_out: int = 0
+    new: int = 0
+    not_known: int = 0
+    same_identifier: int = 0
+
+    @property
+    def share(self) -> float | None:
+        """Share of the people that were trained on; None where it is not known."""
+        return self.trained_on / self.people if self.known and self.people else None
+
+    @property
+    def validation(self) -> Validation:
+        """What scores on this cohort can be called."""
+        if self.new > LEAST_NEW_SHARE * self.people:
+            return Validation.EXTERNAL
+        if self.held_out:
+            return Validation.HELD_OUT
+        return Validation.NONE if self.trained_on else Validation.NOT_KNOWN
 
 
 def forecasts_of(table: pd.DataFrame) -> pd.DataFrame:

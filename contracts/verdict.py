@@ -51,9 +51,9 @@ class ExternalValidation(BaseModel):
         The cohort, and whether it is simulated.
     made_at, made_by
         When (UTC, ISO 8601) and by whom the forecasts were made.
-    people, overlap
-        People with a forecast and an outcome; and those of them whom the model was trained on, who
-        are not counted in any finding.
+    people, overlap, new
+        People with a forecast and an outcome; those of them whom the model was trained on; and
+        those who are known to be new to it, the only ones who count in a finding.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -67,6 +67,7 @@ class ExternalValidation(BaseModel):
     made_by: str
     people: int
     overlap: int
+    new: int
 
 
 class Finding(BaseModel):

@@ -25,17 +25,20 @@ TIME_SINCE_ONSET = "time since onset"
 """Modality of the days since onset, the only input that every forecast has."""
 
 
-def training_sequences(events: pd.DataFrame, task: Task) -> SequenceBatch:
+def training_sequences(
+    events: pd.DataFrame, task: Task, *, unseen: list[int] | None = None
+) -> SequenceBatch:
     """Build every subject-origin pair that has a past score and at least one later outcome.
 
-    Channels and person covariates that nobody in the cohort has are left out of the layout: a model
-    can't learn them and should not pretend to use them.
+    Channels and person covariates that nobody in the cohort has are left out of the layout, as are
+    those of only the subjects in `unseen`: a model can't learn them and should not pretend to.
 
     Returns
     -------
     Pairs ordered by subject, then origin.
     """
-    return cohort_sequences(events, task, _layout(events, task))
+    layout = _layout(events[~events[SUBJECT].isin(unseen or [])], task)
+    return cohort_sequences(events, task, layout)
 
 
 def cohort_sequences(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,7 +21,15 @@ from audits.judging.further.external import ExternalTable
 from audits.ledger.signing import SIGNATURE, sign, verify
 from contracts.cohort import Cohort
 from contracts.errors import ContractError
-from contracts.predictions import ASKED, IN_TRAINING, MODEL, SUBJECT, forecasts_of, questions_of
+from contracts.predictions import (
+    ASKED,
+    MODEL,
+    RELATION,
+    SUBJECT,
+    Relation,
+    forecasts_of,
+    questions_of,
+)
 from contracts.verdict import ExternalValidation
 from inference.bundle import Bundle
 from rehabcast.settings import Settings
@@ -30,14 +39,9 @@ METADATA = b"rehabcast.external_validation"
 MAKE_AGAIN = "make it with `rehabcast evaluate`, and keep its signature beside it"
 
 
-def people_in_training(bundle: Bundle, cohort: Cohort) -> frozenset[int]:
-    """Return the people of a cohort whom a bundle was trained on.
-
-    Known only where the cohort is the very one that it was trained on.
-    """
-    if cohort.digest != bundle.manifest.data_digest:
-        return frozenset()
-    return frozenset(cohort.events[SUBJECT].unique().tolist())
+def with_relations(table: pd.DataFrame, relations: Mapping[int, Relation]) -> pd.DataFrame:
+    """Return a prediction table that says what each person is to the model."""
+    return table.assign(**{RELATION: table[SUBJECT].map(relations).astype(str)})
 
 
 def write_signed(
@@ -47,12 +51,12 @@ def write_signed(
 
     Parameters
     ----------
+    table
+        With what each person is to the model (`with_relations`).
     made
         When its forecasts were made, UTC in ISO 8601.
     """
-    known = people_in_training(bundle, cohort)
-    table = table.assign(**{IN_TRAINING: table[SUBJECT].isin(known)})
-    people = forecasts_of(table)[SUBJECT].drop_duplicates()
+    people = forecasts_of(table).drop_duplicates(SUBJECT)[RELATION]
     validation = ExternalValidation(
         predictions_digest="",
         bundle_digest=bundle.digest,
@@ -62,7 +66,8 @@ def write_signed(
         made_at=made,
         made_by=settings.actor,
         people=len(people),
-        overlap=int(people.isin(known).sum()),
+        overlap=int((people == Relation.TRAINED_ON).sum()),
+        new=int((people == Relation.NEW).sum()),
     )
     content = pa.Table.from_pandas(table, preserve_index=False)
     own = {METADATA: validation.model_dump_json().encode("utf-8")}
@@ -100,8 +105,10 @@ def open_external(settings: Settings, file: Path, bundle: Bundle) -> ExternalTab
         validation = ExternalValidation.model_validate_json(stated)
         rows = table.to_pandas()
         forecasts, questions = forecasts_of(rows), questions_of(rows)
-        is_new = ~forecasts[IN_TRAINING]
-        asked_new = ~rows.loc[rows[MODEL] == ASKED, IN_TRAINING].reset_index(drop=True)
+        is_new = forecasts[RELATION] == Relation.NEW
+        asked_new = (rows.loc[rows[MODEL] == ASKED, RELATION] == Relation.NEW).reset_index(
+            drop=True
+        )
     except (pa.ArrowException, ValidationError, KeyError) as error:
         raise ContractError(
             f"{file.name}: not a prediction table that says which cohort it is of", MAKE_AGAIN
@@ -127,9 +134,12 @@ def _check(name: str, validation: ExternalValidation, bundle: Bundle) -> None:
             f"{name}: its people are SIMULATED, and those of the model are real",
             "evaluate the version on a real cohort",
         )
-    if validation.people == validation.overlap:
-        known = f" but {validation.overlap} whom the model was trained on" * (validation.people > 0)
+    if validation.new == 0:
+        seen, unknown = validation.overlap, validation.people - validation.overlap
         raise ContractError(
-            f"{name}: nobody with a forecast and an outcome{known}",
-            "evaluate the version on people whom it was not trained on",
+            f"{name}: of {validation.people} people with a forecast and an outcome, nobody is known"
+            f" to be new to the model: it was trained on {seen}, and of {unknown} that is not known"
+            " or they were held out of its training",
+            "evaluate the version on people whom it was not trained on, where the key is that its"
+            " people were sealed with (keys/people.key)",
         )

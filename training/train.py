@@ -11,20 +11,22 @@ import meds
 import numpy as np
 import pandas as pd
 
+from contracts.bundle import PEOPLE_FILE
 from contracts.cohort import Cohort
 from contracts.digests import code_digest, file_digest, record_digest
 from contracts.errors import ContractError
 from contracts.groups import MINIMUM_SHOWN
-from contracts.predictions import CANDIDATE, FOLD, MODEL, REFUSED, SUBJECT
+from contracts.predictions import CANDIDATE, FOLD, MODEL, REFUSED, SUBJECT, Relation
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features.newest import newest_day
-from features.sequences import training_sequences
+from features.same_people import people_of
 from inference.out_of_distribution import (
     fit_reference,
     is_out_of_distribution,
     is_out_of_distribution_out_of_fold,
 )
+from inference.people import seal, token_key
 from inference.refusals import groups_in, refusals
 from training.comparison.figures import (
     calibration_figure,
@@ -41,6 +43,7 @@ from training.fitting.crossfit import (
     fit_sequentially,
     networks_of,
 )
+from training.fitting.preparation import CohortNote, cohort_notes, require_outcomes, training_parts
 from training.fitting.pretrain import pretrain
 from training.models.bedside_rules import last_observation, proportional_recovery
 from training.models.boosted import boosted_quantiles
@@ -58,7 +61,7 @@ from training.registry.model_versions import (
     write_model_file,
 )
 from training.scores import losses
-from training.split import HELD_OUT, fold_of_rows, fold_of_subjects, rows_held_out
+from training.split import HELD_OUT, Parts, fold_of_rows, fold_of_subjects, split_name
 from training.task import task_digest
 from training.tracking import Run, Store, run
 
@@ -81,8 +84,10 @@ def train(
     store: Store,
     checkpoints: Path,
     pretrain_on: Cohort | None = None,
+    people_key: bytes | None = None,
     fit_folds: FitFolds = fit_sequentially,
     advance: Callable[[str], None] = lambda _: None,
+    tell: Callable[[tuple[CohortNote, ...]], None] = lambda _: None,
 ) -> ModelVersion:
     """Train, score out of fold beside the comparators, and register a candidate.
 
@@ -95,34 +100,42 @@ def train(
         Folder for unfinished fits.
     pretrain_on
         A cohort to pre-train on, usually a large simulated one; it is recorded in the bundle.
+    people_key
+        Seals into the bundle whom it has seen (`inference.people`); without one nobody can tell
+        later whether a cohort is an external one.
     fit_folds
         Fits the networks: in this process, or on a cluster (`training.fitting.ray_cluster`).
     advance
         Called with a short message after each finished step, `steps(config)` times in all.
+    tell
+        Called before anything is fitted, with what the cohort cannot fill of the task.
 
     Raises
     ------
     ContractError
-        Fewer than `MINIMUM_SUBJECTS` subjects have a past score and an outcome; or the model's name
+        Fewer than `MINIMUM_SUBJECTS` subjects have a past score and an outcome; nobody has one at
+        some horizon; or the model's name
         cannot be used (`training.registry.model_versions.check_model_name`).
     """
     check_model_name(store.client(), model)
-    all_pairs = training_sequences(cohort.events, task)
-    subjects = np.unique(all_pairs.subject_B)
-    if len(subjects) < MINIMUM_SUBJECTS:
+    parts = training_parts(cohort, task, config)
+    batch = parts.train
+    declared = (cohort.splits.get(subject, meds.train_split) for subject in parts.fold_of)
+    if (subjects := sum(split == meds.train_split for split in declared)) < MINIMUM_SUBJECTS:
         raise ContractError(
-            f"{len(subjects)} subjects have a score at an origin and one at a horizon, but training"
-            f" needs at least {MINIMUM_SUBJECTS}",
-            "add subjects to the cohort, or check the task's target, origins and horizons",
+            f"{subjects} subjects to train on have a score at an origin and one at a horizon,"
+            f" but training needs at least {MINIMUM_SUBJECTS}",
+            "add subjects to the cohort, or check the task's target, origins and horizons, and the"
+            " splits that the cohort declares",
         )
-    split = fold_of_subjects(subjects, config.folds, config.held_out_share, seed=config.seed)
-    held_out_B = rows_held_out(all_pairs.subject_B, split)
-    held_out, batch = all_pairs.take(held_out_B), all_pairs.take(~held_out_B)
+    require_outcomes(batch, task)
+    tell(cohort_notes(batch, task))
     key = {
         "data": cohort.digest,
         "task": task_digest(task),
         "config": config.digest,
         "code": code_digest(),
+        "splits": record_digest({str(subject): fold for subject, fold in parts.fold_of.items()}),
         "pretraining": "" if pretrain_on is None else pretrain_on.digest,
     }
     tags = {"cohort": cohort.provenance.name, "simulated": str(cohort.provenance.simulated)}
@@ -142,6 +155,7 @@ def train(
             config,
             folder=unfinished,
             start=None if pretrained is None else pretrained.weights,
+            tuning=parts.tuning,
             fit_folds=fit_folds,
             advance=lambda: advance("network"),
         )
@@ -163,15 +177,33 @@ def train(
             judging=fitted.judging,
             pretrained_on="" if pretrained is None else str(pretrained),
         )
-        _log_evidence(opened, folder, table, held_out, task, fitted, split, provenance)
+        _log_evidence(opened, folder, table, parts, task, fitted, provenance)
         bundle = folder / "bundle"
         write_model_file(bundle, run_id=opened.run_id)
+        if people_key is not None:
+            (bundle / PEOPLE_FILE).write_bytes(_people(cohort, parts, pretrain_on, people_key))
         ensemble = Ensemble(fitted.members)
         card = model_card(table, task, provenance)
         write_bundle(bundle, ensemble, fitted.calibration, batch, task, provenance, card=card)
         version = register(opened, bundle, name=model, tags=tags)
         advance("bundle")
     return version
+
+
+def _people(cohort: Cohort, parts: Parts, pretrain_on: Cohort | None, key: bytes) -> bytes:
+    """Return everybody whom training has seen or held out, sealed."""
+    names = {HELD_OUT: Relation.HELD_OUT}
+    relations = {s: names.get(fold, Relation.TRAINED_ON) for s, fold in parts.fold_of.items()}
+    people = list(people_of(cohort, relations, token_key(key), sample=True).values())
+    if pretrain_on is not None:
+        subjects = pretrain_on.events[SUBJECT].unique().tolist()
+        others = {
+            subject: Relation.TRAINED_ON
+            for subject in subjects
+            if pretrain_on.splits.get(subject) != meds.held_out_split
+        }
+        people += people_of(pretrain_on, others, token_key(key), sample=True).values()
+    return seal(people, key)
 
 
 def steps(config: TrainingConfig) -> int:
@@ -234,19 +266,15 @@ def _log_evidence(
     opened: Run,
     folder: Path,
     table: pd.DataFrame,
-    held_out: SequenceBatch,
+    parts: Parts,
     task: Task,
     fitted: CrossFit,
-    split: dict[int, int],
     provenance: TrainingProvenance,
 ) -> None:
     splits = pd.DataFrame(
         {
-            "subject_id": list(split),
-            "split": [
-                meds.held_out_split if fold == HELD_OUT else meds.train_split
-                for fold in split.values()
-            ],
+            "subject_id": list(parts.fold_of),
+            "split": [split_name(fold) for fold in parts.fold_of.values()],
         }
     ).sort_values("subject_id")
     splits.to_parquet(folder / SPLITS_FILE, index=False)
@@ -262,8 +290,8 @@ def _log_evidence(
         opened.log_file(folder / name)
     if given[SUBJECT].nunique() >= MINIMUM_SHOWN:
         opened.log_metrics(_metrics(given))
-    if len(np.unique(held_out.subject_B)) >= MINIMUM_SHOWN:
-        opened.log_metrics(_held_out_metrics(held_out, task, fitted))
+    if len(np.unique(parts.held_out.subject_B)) >= MINIMUM_SHOWN:
+        opened.log_metrics(_held_out_metrics(parts.held_out, task, fitted))
 
 
 def _metrics(table: pd.DataFrame) -> dict[str, float]:

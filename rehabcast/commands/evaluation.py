@@ -12,6 +12,7 @@ import typer
 from rich.console import Group
 from rich.table import Table
 
+from contracts.predictions import Overlap, Validation
 from rehabcast.commands.training import CohortOption, VersionArgument
 from rehabcast.output import AsJson, emit
 from rehabcast.settings import Settings
@@ -36,14 +37,17 @@ class Evaluation:
     cohort, simulated
         Name of the cohort, and whether it is simulated.
     seen_in_training
-        True where the model was trained on this very cohort: no external validation.
-    people, overlap
-        People with a forecast and an outcome, and those of them whom the model was trained on.
+        True where the cohort's data are those that the model was trained on.
+    validation
+        What the scores are worth, by people and not by files (`contracts.predictions.Overlap`).
+    overlap
+        How many of these people the model was trained on, or training held out.
     predictions
         File of the prediction table; its signature lies beside it, for `rehabcast audit
         --external`.
     horizons
-        Scores by horizon, of everybody.
+        Scores by horizon: of the new people where the validation is external, of those held out
+        where it is theirs, else of all.
     answered
         The same, of those forecasts only that the service would give.
     refused
@@ -58,8 +62,8 @@ class Evaluation:
     cohort: str
     simulated: bool
     seen_in_training: bool
-    people: int
-    overlap: int
+    validation: Validation
+    overlap: Overlap
     predictions: Path
     horizons: tuple[HorizonScore, ...]
     answered: tuple[HorizonScore, ...]
@@ -92,7 +96,8 @@ def run_evaluation(model_version: str, folder: Path, output: Path) -> Evaluation
     from contracts.cohort import SUBJECT, SUBJECT_LABEL
     from contracts.predictions import REFUSAL, forecasts_of, questions_of
     from features.cohort import read_cohort
-    from rehabcast.external_validation import write_signed
+    from rehabcast.external_validation import with_relations, write_signed
+    from rehabcast.overlap import overlap_of
     from rehabcast.signed_artifacts import open_bundle, open_predictions
     from training.comparison.evaluate import refused_by_reason, scores_by_horizon
     from training.registry.model_versions import find
@@ -102,27 +107,60 @@ def run_evaluation(model_version: str, folder: Path, output: Path) -> Evaluation
     bundle = open_bundle(settings, version)
     cohort = read_cohort(folder)
     table = predictions_of(bundle, cohort, open_predictions(settings, version, bundle))
-    label = table[SUBJECT].map({n: cohort.label(n) for n in table[SUBJECT].unique().tolist()})
+    subjects = table[SUBJECT].unique().tolist()
+    relations, overlap = overlap_of(settings, bundle, cohort, subjects)
+    label = table[SUBJECT].map({n: cohort.label(n) for n in subjects})
+    table = with_relations(table.assign(**{SUBJECT_LABEL: label}), relations)
     made = datetime.now(UTC).isoformat(timespec="seconds")
-    validation = write_signed(
-        settings, table.assign(**{SUBJECT_LABEL: label}), bundle, cohort, output, made
-    )
-    forecasts, questions = forecasts_of(table), questions_of(table)
+    write_signed(settings, table, bundle, cohort, output, made)
+    questions, scored = questions_of(table), _scored(forecasts_of(table), overlap)
     return Evaluation(
         model_version=model_version,
         bundle_digest=bundle.digest,
         cohort=cohort.provenance.name,
         simulated=cohort.provenance.simulated,
         seen_in_training=cohort.digest == bundle.manifest.data_digest,
-        people=validation.people,
-        overlap=validation.overlap,
+        validation=overlap.validation,
+        overlap=overlap,
         predictions=output,
-        horizons=tuple(scores_by_horizon(forecasts)),
-        answered=tuple(scores_by_horizon(forecasts[forecasts[REFUSAL] == ""])),
-        refused=tuple(refused_by_reason(forecasts)),
+        horizons=tuple(scores_by_horizon(scored)),
+        answered=tuple(scores_by_horizon(scored[scored[REFUSAL] == ""])),
+        refused=tuple(refused_by_reason(scored)),
         asked=len(questions),
         asked_refused=tuple(refused_by_reason(questions)),
     )
+
+
+def _scored(table: pd.DataFrame, overlap: Overlap) -> pd.DataFrame:
+    """Return the rows of the people whom the validation is about."""
+    from contracts.predictions import RELATION, Relation, Validation
+
+    about = {Validation.EXTERNAL: Relation.NEW, Validation.HELD_OUT: Relation.HELD_OUT}
+    relation = about.get(overlap.validation)
+    return table if relation is None else table[table[RELATION] == relation]
+
+
+def in_words(evaluation: Evaluation) -> str:
+    """Return what the scores are worth, and who was left out."""
+    overlap = evaluation.overlap
+    if not overlap.known:
+        return (
+            "Whether the model was trained on these people is not known: the bundle does not say,"
+            " or the key that it was sealed with is not here. This is NOT an external validation."
+        )
+    words = [f"Validation: {evaluation.validation}.", f"Of {overlap.people} people"]
+    words.append(
+        f"{overlap.trained_on} were trained on, {overlap.held_out} held out of training,"
+        f" {overlap.new} are new, and of {overlap.not_known} it is not known."
+    )
+    if evaluation.validation in {Validation.EXTERNAL, Validation.HELD_OUT}:
+        words.append("Only those whom the validation is about are scored.")
+    if overlap.same_identifier:
+        words.append(
+            f"{overlap.same_identifier} new ones have the identifier of somebody trained on, but"
+            " another record: check that they are other people."
+        )
+    return " ".join(words)
 
 
 def predictions_of(bundle: Bundle, cohort: Cohort, audited: PredictionTable) -> pd.DataFrame:
@@ -182,8 +220,7 @@ def scores_table(evaluation: Evaluation) -> Group:
         f" would refuse {refused}"
     )
     tables.append(_refused(title, evaluation.asked_refused))
-    if evaluation.seen_in_training:
-        tables[0].caption = "This is the cohort it was trained on: NOT an external validation"
+    tables[0].caption = in_words(evaluation)
     return Group(*tables)
 
 

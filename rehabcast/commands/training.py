@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,11 +12,12 @@ import typer
 from contracts.cohort import SUBJECT
 from contracts.errors import ContractError
 from rehabcast.commands.engine import Engine, EngineOption, RayAddress
-from rehabcast.output import AsJson, emit, progress, stderr_console
+from rehabcast.output import INLINE, AsJson, emit, progress, stderr_console
 from rehabcast.settings import Settings
 
 if TYPE_CHECKING:
     from training.fitting.config import TrainingConfig
+    from training.fitting.preparation import CohortNote
     from training.fitting.ray_cluster import RayCluster
 
 MOST_LINES = 20
@@ -53,12 +54,31 @@ class TrainingResult:
         `NAME/N`, and the MLflow run that trained it.
     simulated, data_digest
         Whether its cohort is simulated, and the digest of the cohort's data.
+    cohort_notes
+        What the cohort cannot fill of the task.
     """
 
     model_version: str
     run_id: str
     simulated: bool
     data_digest: str
+    cohort_notes: tuple[CohortNote, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchResult:
+    """The best parameters, and what the cohort cannot fill of the task."""
+
+    config: TrainingConfig = field(metadata=INLINE)
+    cohort_notes: tuple[CohortNote, ...] = ()
+
+
+def tell(notes: tuple[CohortNote, ...]) -> None:
+    """Print what a cohort cannot fill of its task, before anything is fitted."""
+    if notes:
+        stderr_console.print("The cohort does not have all that the task names:")
+    for note in notes:
+        stderr_console.print(f"  {note}")
 
 
 def train(
@@ -136,6 +156,7 @@ def run_training(
 ) -> TrainingResult:
     """Train with a progress bar, register the candidate and sign its bundle."""
     from features.cohort import read_cohort
+    from rehabcast.overlap import people_key
     from rehabcast.signed_artifacts import log_explanation_quality, sign_bundle
     from training.fitting.crossfit import fit_sequentially
     from training.task import read_task
@@ -145,6 +166,12 @@ def run_training(
     settings = Settings()
     forecast_task = read_task(task)
     training_cohort = read_cohort(cohort)
+    notes: list[CohortNote] = []
+
+    def announce(found: tuple[CohortNote, ...]) -> None:
+        notes.extend(found)
+        tell(found)
+
     with progress("Training", steps(parameters)) as advance:
         version = train_model(
             training_cohort,
@@ -156,6 +183,8 @@ def run_training(
             pretrain_on=None if pretrain_on is None else read_cohort(pretrain_on),
             fit_folds=fit_sequentially if cluster is None else cluster.fit,
             advance=advance,
+            people_key=people_key(settings, make=True),
+            tell=announce,
         )
     sign_bundle(settings, version)
     log_explanation_quality(settings, version, training_cohort, parameters.seed)
@@ -164,6 +193,7 @@ def run_training(
         run_id=version.run_id,
         simulated=training_cohort.provenance.simulated,
         data_digest=training_cohort.digest,
+        cohort_notes=tuple(notes),
     )
 
 
@@ -187,6 +217,12 @@ def search(
     from training.task import read_task
 
     parameters = parameters_of(config, seed)
+    notes: list[CohortNote] = []
+
+    def announce(found: tuple[CohortNote, ...]) -> None:
+        notes.extend(found)
+        tell(found)
+
     with progress("Search", trials) as advance:
         best = run_search(
             read_cohort(cohort),
@@ -196,9 +232,11 @@ def search(
             store=Settings().store,
             strategy=_cluster(ray_address).search if engine is Engine.RAY else search_sequentially,
             advance=advance,
+            tell=announce,
         )
     best.write(output)
-    emit(best, f"Best parameters: {output}", as_json=as_json)
+    result = SearchResult(config=best, cohort_notes=tuple(notes))
+    emit(result, f"Best parameters: {output}", as_json=as_json)
 
 
 def _cluster(address: str | None) -> RayCluster:

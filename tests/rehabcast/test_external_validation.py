@@ -12,13 +12,12 @@ import pytest
 
 from contracts.cohort import SUBJECT, Cohort, Provenance
 from contracts.errors import ContractError, IntegrityError
-from contracts.predictions import CANDIDATE
+from contracts.predictions import CANDIDATE, Relation
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from inference.bundle import Bundle, forecast_batch
-from rehabcast import external_validation
 from rehabcast.commands.evaluation import predictions_of
-from rehabcast.external_validation import METADATA, open_external, write_signed
+from rehabcast.external_validation import METADATA, open_external, with_relations, write_signed
 from rehabcast.settings import Settings
 from rehabcast.signed_artifacts import PredictionTable
 from training.predictions import prediction_table
@@ -43,7 +42,15 @@ def elsewhere(events: pd.DataFrame) -> Cohort:
 def table(bundle: Bundle, elsewhere: Cohort, batch: SequenceBatch, task: Task) -> pd.DataFrame:
     rows = prediction_table(batch, forecast_batch(bundle, batch), task, model=CANDIDATE)
     audited = PredictionTable(rows=rows, questions=rows.iloc[:0], digest="p")
-    return predictions_of(bundle, elsewhere, audited)
+    return related(predictions_of(bundle, elsewhere, audited))
+
+
+def related(
+    rows: pd.DataFrame, people: frozenset[int] = frozenset(), of: Relation = Relation.TRAINED_ON
+) -> pd.DataFrame:
+    """Say that some people are something to the model, and all others new."""
+    every = dict.fromkeys(rows[SUBJECT].unique().tolist(), Relation.NEW)
+    return with_relations(rows, every | dict.fromkeys(people, of))
 
 
 @pytest.fixture
@@ -109,26 +116,34 @@ def test_simulated_people_validate_no_model_of_real_ones(
         open_external(settings, written, real)
 
 
-def test_people_whom_the_model_was_trained_on_are_counted_and_left_out(
+@pytest.mark.parametrize(
+    ("of", "overlap"),
+    [(Relation.TRAINED_ON, 4), (Relation.HELD_OUT, 0), (Relation.NOT_KNOWN, 0)],
+)
+def test_only_people_known_to_be_new_count_and_those_trained_on_are_counted(
     settings: Settings, table: pd.DataFrame, bundle: Bundle, elsewhere: Cohort, tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    of: Relation, overlap: int,
 ) -> None:  # fmt: skip
-    known = frozenset({1, 2, 3, 4})
-    monkeypatch.setattr(external_validation, "people_in_training", lambda *_: known)
-    write_signed(settings, table, bundle, elsewhere, tmp_path / "some.parquet", MADE)
+    some = frozenset({1, 2, 3, 4})
+    write_signed(
+        settings, related(table, some, of), bundle, elsewhere, tmp_path / "some.parquet", MADE
+    )
     opened = open_external(settings, tmp_path / "some.parquet", bundle)
-    assert (opened.validation.people, opened.validation.overlap) == (12, 4)
+    validation = opened.validation
+    assert (validation.people, validation.overlap, validation.new) == (12, overlap, 8)
     for rows in (opened.forecasts, opened.questions):
-        assert not set(rows[SUBJECT]) & known
+        assert not set(rows[SUBJECT]) & some
         assert rows[SUBJECT].nunique() == 8
 
 
-def test_the_training_cohort_is_no_external_validation(
-    settings: Settings, table: pd.DataFrame, bundle: Bundle, elsewhere: Cohort, tmp_path: Path
-) -> None:
-    same = replace(elsewhere, digest=bundle.manifest.data_digest)
-    write_signed(settings, table, bundle, same, tmp_path / "own.parquet", MADE)
-    with pytest.raises(ContractError, match="nobody with a forecast and an outcome but 12 whom"):
+@pytest.mark.parametrize("of", [Relation.TRAINED_ON, Relation.NOT_KNOWN])
+def test_a_cohort_of_which_nobody_is_known_to_be_new_is_no_external_validation(
+    settings: Settings, table: pd.DataFrame, bundle: Bundle, elsewhere: Cohort, tmp_path: Path,
+    of: Relation,
+) -> None:  # fmt: skip
+    rows = related(table, frozenset(range(1, 13)), of)
+    write_signed(settings, rows, bundle, elsewhere, tmp_path / "own.parquet", MADE)
+    with pytest.raises(ContractError, match="nobody is known to be new to the model"):
         open_external(settings, tmp_path / "own.parquet", bundle)
 
 

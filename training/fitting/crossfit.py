@@ -65,6 +65,7 @@ class FoldFit:
     seed: int
     folder: Path
     start: Weights | None
+    tuning: SequenceBatch | None = None
 
     def run(self) -> Network:
         """Fit the network, resume its fit, or read it if it was finished before."""
@@ -75,6 +76,7 @@ class FoldFit:
             seed=self.seed,
             folder=self.folder,
             start=self.start,
+            tuning=self.tuning,
         )
 
 
@@ -94,6 +96,7 @@ def crossfit(
     *,
     folder: Path,
     start: Weights | None = None,
+    tuning: SequenceBatch | None = None,
     fit_folds: FitFolds = fit_sequentially,
     advance: Callable[[], None] = lambda: None,
 ) -> CrossFit:
@@ -101,6 +104,9 @@ def crossfit(
 
     Parameters
     ----------
+    tuning
+        Pairs of people in no fold, by whom every network's fit is stopped early
+        (`training.fitting.network_fit.fit_network`).
     fit_folds
         Fits the networks: in this process, or on a cluster (`training.fitting.ray_cluster`).
     """
@@ -115,6 +121,7 @@ def crossfit(
             seed=config.seed * 1_000 + number,
             folder=(folder / f"without-{folds[0]}-{folds[1]}").resolve(),
             start=start,
+            tuning=tuning,
         )
         for number, folds in enumerate(without)
     ]

@@ -42,7 +42,7 @@ def further(table_of: TableOf, questions: pd.DataFrame) -> FurtherEvidence:
     validation = ExternalValidation(
         predictions_digest="e" * 64, bundle_digest="b", cohort_name="<i>elsewhere</i>",
         data_digest="x" * 64, simulated=True, made_at="2026-11-01T00:00:00+00:00", made_by="mia",
-        people=84, overlap=4,
+        people=84, overlap=4, new=80,
     )  # fmt: skip
     external = ExternalTable(
         validation=validation, forecasts=elsewhere, questions=elsewhere.iloc[:0]

@@ -1,157 +1,134 @@
-"""`rehabcast evaluate`: whom the service would refuse is counted, and scored apart."""
+"""`evaluate` says whose scores it gives: people, and not files, make a validation external."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
+import meds
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, SUBJECT, TEXT, TIME, Cohort, Provenance
-from contracts.observation import Observation
-from contracts.predictions import CANDIDATE, REFUSAL, REFUSED, forecasts_of, questions_of
-from contracts.sequences import SequenceBatch
-from contracts.task import Task
-from contracts.verdict import Outcome
-from inference.bundle import Bundle, forecast_batch
-from inference.refusals import Refusal, groups_in
-from rehabcast.commands.evaluation import Evaluation, predictions_of, scores_table
-from rehabcast.output import stdout_console
-from rehabcast.signed_artifacts import PredictionTable
-from serving.forecast.audit_status import AuditStatus, Coverage, ServedModel
-from serving.forecast.question import Question
-from serving.forecast.respond import respond
-from training.comparison.evaluate import refused_by_reason, scores_by_horizon
-from training.predictions import prediction_table
+from contracts.cohort import SUBJECT, Provenance
+from contracts.predictions import RELATION, Relation, Validation
+from features.cohort import read_cohort, write_cohort
+from features.cohort.data_file import write_events
+from inference.bundle import Bundle
+from rehabcast.commands.evaluation import Evaluation, in_words, run_evaluation
+from rehabcast.commands.training import run_training
+from rehabcast.overlap import overlap_of
+from rehabcast.settings import Settings
+from tests.conftest import made_up_events
+from training.fitting.config import TrainingConfig
 
-NOW = datetime(2026, 11, 24, tzinfo=UTC)
-SITE = "REHABCAST//SITE"
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+TASK = Path(__file__).resolve().parents[3] / "tasks" / "stroke-upper-limb.toml"
+QUICK = TrainingConfig(max_epochs=1, folds=3, hidden=4)
+HELD_OUT = set(range(5, 61, 5))
 
 
-@pytest.fixture(scope="module")
-def audited(bundle: Bundle, batch: SequenceBatch, task: Task) -> PredictionTable:
-    rows = prediction_table(batch, forecast_batch(bundle, batch), task, model=CANDIDATE)
-    return PredictionTable(rows=rows, questions=rows.iloc[:0], digest="p")
+def written(events: pd.DataFrame, folder: Path) -> Path:
+    provenance = Provenance(name=folder.name, source="test", simulated=True, dates_shifted=True)
+    write_cohort(events, provenance, folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
-def elsewhere(events: pd.DataFrame) -> Cohort:
-    """Twelve people: some of a hospital that no audit has seen, some with records too sparse."""
-    some = events[events[SUBJECT] <= 12].copy()
-    new = some[SUBJECT].isin([1, 2, 3]) & (some[CODE] == SITE)
-    some.loc[new, TEXT] = "C"
-    enrolled = some[some[CODE] == ENROLMENT].set_index(SUBJECT)[TIME]
-    is_fact = some[TIME].isna() | some[CODE].isin([ONSET, ENROLMENT])
-    nothing = (some[SUBJECT] == 5) & ~is_fact
-    late = (some[SUBJECT] == 6) & ~is_fact & (some[TIME] < some[SUBJECT].map(enrolled))
-    scores = (some[SUBJECT] == 7) & (some[CODE] == "REHABCAST//FUGL_MEYER_UE")
-    odd = (some[SUBJECT] == 8) & (some[CODE] == "REHABCAST//AGE")
-    some.loc[odd, NUMBER] = 18.0
-    some = some[~(nothing | late | scores)]
-    provenance = Provenance(name="elsewhere", source="test", simulated=True)
-    return Cohort(events=some, provenance=provenance, digest="e")
+def home(events: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with one version, trained on a MEDS cohort that declares whom to hold out."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        _use(folder, patch)
+        cohort = written(events, folder / "cohort")
+        splits = {s: "held_out" if s in HELD_OUT else "train" for s in range(1, 61)}
+        table = {"subject_id": pa.array(list(splits), pa.int64()), "split": list(splits.values())}
+        pq.write_table(pa.table(table), cohort / meds.subject_splits_filepath)
+        trained = run_training(cohort, TASK, "arm", QUICK)
+    told = {(note.field, note.name): note for note in trained.cohort_notes}
+    assert told["sensitive", "ethnicity"].people == 0
+    return folder
 
 
-@pytest.fixture(scope="module")
-def strict(bundle: Bundle) -> Bundle:
-    """The same model, with a narrower idea of who is like those it was trained on."""
-    return replace(bundle, reference=replace(bundle.reference, limit=0.05))
+def _use(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    patch.setenv("REHABCAST_HOME", str(folder / "mlruns"))
+    patch.setenv("REHABCAST_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+    patch.setenv("REHABCAST_LEDGER_URL", f"sqlite:///{folder}/ledger.db")
 
 
-@pytest.fixture(scope="module")
-def table(strict: Bundle, elsewhere: Cohort, audited: PredictionTable) -> pd.DataFrame:
-    return predictions_of(strict, elsewhere, audited)
+@pytest.fixture(autouse=True)
+def _home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _use(home, monkeypatch)
 
 
-def test_every_question_is_refused_for_the_reason_that_the_service_itself_gives(
-    table: pd.DataFrame, strict: Bundle, elsewhere: Cohort, batch: SequenceBatch
+def evaluated(cohort: Path, folder: Path) -> tuple[Evaluation, pd.DataFrame]:
+    output = folder / "predictions.parquet"
+    return run_evaluation("arm/1", cohort, output), pd.read_parquet(output)
+
+
+def test_the_held_out_people_of_the_training_cohort_are_scored_as_such(
+    home: Path, tmp_path: Path
 ) -> None:
-    nobody = Coverage(value=None, low=None, high=None, people=None)
-    status = AuditStatus(
-        model_version="arm/1", report_digest="r", outcome=Outcome.PASS,
-        valid_until=datetime(2999, 1, 1, tzinfo=UTC), approver=None, reason=None,
-        coverage=dict.fromkeys(groups_in(batch.groups_B), nobody),
-    )  # fmt: skip
-    served = ServedModel(bundle=strict, audit_status=status)
-    words = {
-        Refusal.NOTHING_MEASURED: "nothing was measured",
-        Refusal.NO_SCORE: "no Fugl-Meyer",
-        Refusal.GROUP: "nobody in the audit belonged",
-        Refusal.UNLIKE: "unlike those",
-    }
-    questions = questions_of(table).set_index(SUBJECT)
-    assert list(questions.index) == list(range(1, 13))
-    for subject, question in questions.iterrows():
-        given = respond(asked(elsewhere, int(str(subject))), served, now=NOW)
-        if question[REFUSAL] == "":
-            assert (given.status, given.origin_day) == ("forecast", question["origin_day"])
-        else:
-            assert words[Refusal(question[REFUSAL])] in given.reason
-    assert questions.loc[[1, 2, 3], REFUSAL].tolist() == [Refusal.GROUP] * 3
-    assert questions.loc[5, REFUSAL] == Refusal.NOTHING_MEASURED
-    assert questions.loc[7, REFUSAL] == Refusal.NO_SCORE
-    assert Refusal.UNLIKE in set(questions[REFUSAL])
+    evaluation, table = evaluated(home / "cohort", tmp_path)
+    assert evaluation.seen_in_training
+    assert evaluation.validation is Validation.HELD_OUT
+    assert (evaluation.overlap.held_out, evaluation.overlap.trained_on) == (12, 48)
+    assert set(table.loc[table[RELATION] == Relation.HELD_OUT, SUBJECT]) == HELD_OUT
+    assert max(score.subjects for score in evaluation.horizons) <= 12
 
 
-def asked(cohort: Cohort, subject: int) -> Question:
-    own = cohort.events[cohort.events[SUBJECT] == subject]
-    dates = own.set_index(CODE)[TIME]
-    onset = dates[ONSET]
-    observations = [
-        Observation(
-            code=row[CODE],
-            day_since_onset=None if pd.isna(row[TIME]) else (row[TIME] - onset).days,
-            value=None if np.isnan(row[NUMBER]) else row[NUMBER],
-            label=row[TEXT],
-        )
-        for row in own.to_dict("records")
-        if row[CODE] not in {ONSET, ENROLMENT}
-    ]
-    enrolment_day = (dates[ENROLMENT] - onset).days
-    return Question(
-        subject=str(subject), enrolment_day=enrolment_day, observations=observations, explain=False
+def test_the_training_people_cut_in_two_files_and_renumbered_are_not_external(
+    events: pd.DataFrame, tmp_path: Path
+) -> None:
+    seen = events[~events[SUBJECT].isin(HELD_OUT)].assign(**{SUBJECT: lambda e: 500 - e[SUBJECT]})
+    cut = written(seen, tmp_path / "cut")
+    table = pq.read_table(cut / "data" / "0.parquet")
+    for name, rows in (
+        ("0", table[SUBJECT].to_numpy() < 470),
+        ("1", table[SUBJECT].to_numpy() >= 470),
+    ):
+        write_events(table.filter(pa.array(rows)), cut / "data" / f"{name}.parquet")
+    evaluation, _ = evaluated(cut, tmp_path)
+    assert not evaluation.seen_in_training
+    assert evaluation.validation is Validation.NONE
+    assert evaluation.overlap.share == 1
+    assert "none: the model was trained on them" in in_words(evaluation)
+
+
+def test_of_a_mixture_only_the_new_people_are_scored(events: pd.DataFrame, tmp_path: Path) -> None:
+    others = made_up_events(30, seed=5)
+    some = events[events[SUBJECT].isin([1, 2, 3, 5])].assign(
+        **{SUBJECT: lambda e: 100 + e[SUBJECT]}
     )
-
-
-def test_forecasts_for_a_hospital_that_no_audit_has_seen_are_scored_and_said_to_be_refused(
-    table: pd.DataFrame,
-) -> None:
-    forecasts = forecasts_of(table)
-    new = forecasts[forecasts[SUBJECT].isin([1, 2, 3])]
-    assert len(new)
-    assert set(new[REFUSAL]) == {Refusal.GROUP}
-    # An audit with this table would have seen the hospital, so they count there.
-    assert not new[REFUSED].all()
-    given = forecasts[forecasts[REFUSAL] == ""]
-    everybody, answered = scores_by_horizon(forecasts), scores_by_horizon(given)
-    assert sum(s.outcomes for s in answered) == len(given) < sum(s.outcomes for s in everybody)
-    of_group = next(r for r in refused_by_reason(forecasts) if r.reason == Refusal.GROUP)
-    assert of_group.people == 3
-    assert of_group.forecasts == len(new.drop_duplicates([SUBJECT, "origin_day"]))
-
-
-def test_people_read_both_scores_and_how_many_would_be_refused_and_why(
-    table: pd.DataFrame,
-) -> None:
-    forecasts, questions = forecasts_of(table), questions_of(table)
-    evaluation = Evaluation(
-        model_version="arm/1", bundle_digest="b", cohort="elsewhere", simulated=True,
-        seen_in_training=False, people=10, overlap=0, predictions=Path("p.parquet"),
-        horizons=tuple(scores_by_horizon(forecasts)),
-        answered=tuple(scores_by_horizon(forecasts[forecasts[REFUSAL] == ""])),
-        refused=tuple(refused_by_reason(forecasts)), asked=len(questions),
-        asked_refused=tuple(refused_by_reason(questions)),
-    )  # fmt: skip
-    with stdout_console.capture() as capture:
-        stdout_console.print(scores_table(evaluation), width=140)
-    text = capture.get()
-    assert "everybody, also if refused by the service" in text
-    assert "Only forecasts that the service would give" in text
-    refused = int((questions[REFUSAL] != "").sum())
-    assert f"each of 12 people on the newest day with data, the service would refuse {refused}" in (
-        " ".join(text.split())
+    evaluation, table = evaluated(
+        written(pd.concat([others, some], ignore_index=True), tmp_path / "mixed"), tmp_path
     )
-    assert Refusal.GROUP in text
+    overlap = evaluation.overlap
+    assert evaluation.validation is Validation.EXTERNAL
+    assert (overlap.trained_on, overlap.held_out, overlap.new) == (3, 1, 30)
+    assert max(score.subjects for score in evaluation.horizons) == 30
+    assert table[SUBJECT].nunique() == 34
+
+
+def test_without_the_key_or_the_list_it_is_not_known_which_is_not_none(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "mlruns" / "keys" / "people.key").rename(home / "elsewhere.key")
+    try:
+        evaluation, table = evaluated(home / "cohort", tmp_path)
+    finally:
+        (home / "elsewhere.key").rename(home / "mlruns" / "keys" / "people.key")
+    assert evaluation.validation is Validation.NOT_KNOWN
+    assert (evaluation.overlap.known, evaluation.overlap.share) == (False, None)
+    assert set(table[RELATION]) == {Relation.NOT_KNOWN}
+    assert "is not known" in in_words(evaluation)
+
+
+def test_a_bundle_of_an_earlier_version_loads_and_says_that_it_is_not_known(
+    bundle: Bundle, home: Path
+) -> None:
+    assert bundle.people is None
+    relations, overlap = overlap_of(Settings(), bundle, read_cohort(home / "cohort"), [1, 2])
+    assert set(relations.values()) == {Relation.NOT_KNOWN}
+    assert overlap.validation is Validation.NOT_KNOWN

@@ -17,7 +17,7 @@ from contracts.verdict import ExternalValidation, Finding, Outcome, Verdict
 TableOf = Callable[..., pd.DataFrame]
 ELSEWHERE = ExternalValidation(
     predictions_digest="e", bundle_digest="b", cohort_name="elsewhere", data_digest="x",
-    simulated=True, made_at="2026-11-01T00:00:00+00:00", made_by="mia", people=0, overlap=0,
+    simulated=True, made_at="2026-11-01T00:00:00+00:00", made_by="mia", people=0, overlap=0, new=0,
 )  # fmt: skip
 
 
