@@ -12,7 +12,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeVar
 
 import anyio
 import msgspec
@@ -23,6 +25,7 @@ from serving.faults import Fault, place_of
 from serving.http.admission import limits, routing
 from serving.http.admission.bodies import body_of
 from serving.http.admission.identity import Tokens, address_of
+from serving.http.admission.records import StoredRecords
 from serving.http.admission.routing import (
     LIVE,
     METRICS,
@@ -46,10 +49,12 @@ from serving.http.refusals import (
     refusal_body,
     refusal_of,
 )
-from serving.http.runtime import Runtime
+from serving.http.runtime import Runtime, people_on_record
 from serving.http.shutdown import Shutdown
 
 log = logging.getLogger("rehabcast.http")
+
+T = TypeVar("T")
 
 ANONYMOUS = Caller("", frozenset())
 SHUTTING_DOWN = Fault("this worker is shutting down", "send requests to another one")
@@ -71,6 +76,7 @@ class RequestMiddleware:
         self._forecasts = _Pool(
             limits.MAX_REQUESTS, limits.MAX_REQUESTS_OF_ONE, limits.MAX_FORECASTS
         )
+        self._records = StoredRecords()
         self._store_calls = _Pool(
             limits.MAX_STORE_REQUESTS, limits.MAX_STORE_REQUESTS_OF_ONE, limits.MAX_STORE_CALLS
         )
@@ -140,7 +146,14 @@ class RequestMiddleware:
         pool = self._store_calls if endpoint.needs_store else self._forecasts
         async with body_of(receive, max_bytes, self._bodies, name) as body:
             work = _work(endpoint, runtime, caller, body, parameters, scope)
-            return caller, await pool.run(work, name)
+            reply = await pool.run(work, name)
+            if isinstance(reply, Call):
+                people = people_on_record(reply.body)
+                records = await self._records.of(runtime, caller.tenant, people, name)
+                # Two steps of a forecast's thread, so that it waits for nothing between them.
+                call = replace(reply, records=records)
+                reply = await pool.run(partial(_handled, endpoint, call), name)
+            return caller, reply
 
 
 class _Pool:
@@ -150,7 +163,7 @@ class _Pool:
         self._slots = limits.Room(slots, slots_of_one, "too many requests at once")
         self._threads = anyio.CapacityLimiter(threads)
 
-    async def run(self, work: Callable[[], Reply], caller: str) -> Reply:
+    async def run(self, work: Callable[[], T], caller: str) -> T:
         """Run a caller's work as soon as a thread is free, if a slot is."""
         with self._slots.taken(caller):
             return await anyio.to_thread.run_sync(work, limiter=self._threads)
@@ -159,19 +172,28 @@ class _Pool:
 def _work(
     endpoint: Endpoint, runtime: Runtime, caller: Caller, body: bytes,
     parameters: Mapping[str, str], scope: Scope,
-) -> Callable[[], Reply]:  # fmt: skip
-    def work() -> Reply:
+) -> Callable[[], Reply | Call]:  # fmt: skip
+    """Return what decodes a request and answers it; a call, where a record must be read first."""
+
+    def work() -> Reply | Call:
         try:
             content: Any = body
             query = form_fields(scope["query_string"])
             if endpoint.request_type not in {None, bytes}:
                 content = decoded(endpoint.request_type, body)
             call = Call(runtime, caller, content, parameters, query, scope["path"])
-            return endpoint.handler(call)
+            return call if people_on_record(content) else endpoint.handler(call)
         except EXPECTED_ERRORS as error:
             raise refusal_of(error) from None
 
     return work
+
+
+def _handled(endpoint: Endpoint, call: Call) -> Reply:
+    try:
+        return endpoint.handler(call)
+    except EXPECTED_ERRORS as error:
+        raise refusal_of(error) from None
 
 
 def _unexpected(error: Exception) -> RequestRefused:

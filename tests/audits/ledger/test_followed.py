@@ -84,6 +84,29 @@ def test_a_long_trail_is_compared_in_parts_and_every_edit_is_found(
     assert found >= 1
 
 
+@pytest.mark.parametrize("least", [1, 1_000])
+@pytest.mark.parametrize("edited", [1, 17])
+@pytest.mark.parametrize("after", [0, 2])
+def test_an_edit_is_found_in_time_also_where_each_reading_finds_new_entries(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, least: int, edited: int, after: int
+) -> None:
+    monkeypatch.setattr(followed, "LEAST_COMPARED", least)
+    for number in range(40):
+        ledger.freeze_policy("1", str(number), actor="ann", now=NOW)
+    trail = FollowedTrail(None, people=None)
+
+    def grown(times: int) -> None:
+        for _ in range(times):
+            length = len(trail.read(ledger.engine).hashes)
+            for name in "abc":
+                ledger.freeze_policy("1", f"{name}{length}", actor="ann", now=NOW)
+
+    grown(PARTS + after)
+    behind_its_back(ledger, f"UPDATE trail SET actor = 'eve' WHERE sequence = {edited}")
+    with pytest.raises(IntegrityError, match=f"entry {edited} is not what it was"):
+        grown(PARTS if least == 1 else 1)
+
+
 def test_an_entry_with_a_right_hash_that_nobody_can_read_is_refused(ledger: Ledger) -> None:
     trail = FollowedTrail(None, people=None)
     trail.read(ledger.engine)

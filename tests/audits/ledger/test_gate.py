@@ -452,6 +452,35 @@ def test_a_rollback_needs_an_epoch_that_was_and_an_audit_that_holds(
         back(ledger, 1)
 
 
+def test_a_rollback_never_makes_a_ledger_that_is_refused(
+    ledger: Ledger, verdict_of: VerdictOf
+) -> None:
+    """A later audit may come to the same report, and be valid for another time."""
+    record(ledger, verdict_of())
+    attempt(ledger)
+    ledger.record_audit(
+        verdict_of(), REPORT, actor="ann", now=NOW, valid_until=NOW + timedelta(days=4)
+    )
+    with pytest.raises(PromotionRefused, match="a later audit replaced"):
+        back(ledger, 1)
+    # As if it had been recorded between the gate's look at the ledger and the change.
+    with pytest.raises(PromotionRefused, match="another audit was recorded in the meantime"):
+        ledger.roll_back("arm", 1, seen_epoch=1, actor="bob", reason="Better before.", now=NOW)
+    assert ledger.verify().length == 5
+
+
+def test_a_rollback_by_a_clock_behind_that_of_the_audit_is_refused(
+    ledger: Ledger, verdict_of: VerdictOf
+) -> None:
+    record(ledger, verdict_of())
+    attempt(ledger)
+    with pytest.raises(PromotionRefused, match="still to come: set this machine's clock right"):
+        back(ledger, 1, now=NOW - timedelta(seconds=1))
+    assert ledger.verify().length == 4
+    assert back(ledger, 1, now=NOW).epoch == 2
+    ledger.verify()
+
+
 def test_a_revoked_champion_is_not_served_and_comes_back_only_by_a_new_audit(
     ledger: Ledger, verdict_of: VerdictOf
 ) -> None:
