@@ -177,11 +177,10 @@ def _within(
 
 def _required(table: pd.DataFrame, policy: Policy) -> list[Finding]:
     """Return a finding for each required attribute that is recorded of too few people."""
-    recorded = {each.attribute: recorded_share(table, each.attribute) for each in policy.required}
     return [
-        not_recorded(each, recorded[each.attribute])
+        not_recorded(each)
         for each in policy.required
-        if recorded[each.attribute] < each.minimum_recorded
+        if recorded_share(table, each.attribute) < each.minimum_recorded
     ]
 
 
