@@ -8,6 +8,7 @@ NAME ?= *
 COUNT ?= 400
 SEED ?= 0
 CHANGED ?=
+AGAIN ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lock demo serve test lint bench soak mutants sbom audit-dependencies licences clean
@@ -27,10 +28,13 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 
 setup: $(VENV)/.ready  ## Create .venv with the locked requirements
 
-lock: $(VENV)/.ready  ## Update requirements.lock from pyproject.toml
-	$(BIN)/pip-compile --quiet --extra dev --extra signals --extra scale --generate-hashes --no-allow-unsafe --strip-extras \
-	    --unsafe-package torch --no-emit-index-url --no-emit-find-links --no-header \
-	    --pip-args '--only-binary :all:' --output-file requirements.lock pyproject.toml
+COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --no-allow-unsafe --strip-extras --unsafe-package torch \
+    --no-emit-index-url --no-emit-find-links --no-header --pip-args '--only-binary :all:'
+
+# The second is for images: the same versions, without the tools of development and the extras.
+lock: $(VENV)/.ready  ## Update requirements.lock and deploy/requirements.lock from pyproject.toml
+	$(COMPILE) --extra dev --extra signals --extra scale --output-file requirements.lock pyproject.toml
+	$(COMPILE) --constraint requirements.lock --output-file deploy/requirements.lock pyproject.toml
 
 demo: setup  ## Every step once: cohort, training, audit, promotion, one forecast (COHORT=PATH for your own)
 	$(BIN)/rehabcast demo $(if $(COHORT),--cohort $(COHORT))
@@ -54,15 +58,22 @@ bench: setup  ## Run the benchmarks (NAME=forecast for only one)
 soak: setup  ## Run the long tests: crashes, races, flipped bytes, gate mutants, the auditor itself
 	$(BIN)/python -m pytest -q -m soak
 
-mutants: setup  ## Mutation testing of the service and the ledger (COUNT=400, SEED=0, CHANGED=origin/main)
-	$(BIN)/python benchmarks/mutants.py --count $(COUNT) --seed $(SEED) $(if $(CHANGED),--changed $(CHANGED))
+mutants: setup  ## Mutation testing of service and ledger (COUNT=400, SEED=0, CHANGED=origin/main, AGAIN=1)
+	$(BIN)/python benchmarks/mutants.py --count $(COUNT) --seed $(SEED) $(if $(CHANGED),--changed $(CHANGED)) $(if $(AGAIN),--again)
 
-sbom: setup  ## Write the bill of materials (CycloneDX) of .venv to build/sbom.json
+# Under another name until it is whole: the list of an earlier run is no list of this one.
+sbom: setup  ## Write the bills of materials (CycloneDX) of .venv and of an image to build/
 	mkdir -p build
+	rm -f build/sbom.json build/sbom-image.json
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/cyclonedx-py environment $(BIN)/python \
-	    --pyproject pyproject.toml --output-reproducible --of JSON --output-file build/sbom.json
+	    --pyproject pyproject.toml --output-reproducible --of JSON --output-file build/.sbom.json
+	mv build/.sbom.json build/sbom.json
+	test -s deploy/requirements.lock
+	(echo "$(TORCH)"; cat deploy/requirements.lock) | $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml \
+	    --output-reproducible --of JSON --output-file build/.sbom-image.json -
+	mv build/.sbom-image.json build/sbom-image.json
 
-audit-dependencies: setup  ## Look the packages of .venv up in advisories; fails where none can be reached
+audit-dependencies: setup  ## Look the packages of .venv up in advisories; fails where one was not looked up
 	$(BIN)/python deploy/advisories.py
 
 licences: setup  ## Compare the licences of the packages of .venv with those allowed (deploy/licences.toml)

@@ -2,15 +2,20 @@
 
 `make mutants` draws a seeded sample of the mutants of mutmut's default operators over `serving/`
 and `audits/ledger/`; `make mutants CHANGED=origin/main` takes all of the lines changed since then.
-Each mutant is run in a fork, on those tests only that reach its function. Which tests are left out
-is in `support/in_process_tests.py`; `WITHOUT` has the modules that only processes can test.
+mutmut makes the mutants, `support/mutant_runs.py` runs the tests on each; it also says which tests
+are left out. `WITHOUT` has modules that are not mutated, each with its reason; there is none.
+
+A mutant's result is written to `build/mutants/results.jsonl` when it is there. A run that was
+interrupted goes on there, as long as no file of the checkout has changed; `--again` takes what was
+noticed before as noticed, so that after new tests only the survivors run.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import os
-import random
 import re
 import shutil
 import subprocess
@@ -20,33 +25,27 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
+from tempfile import mkdtemp
 from typing import Any
 
+from support.mutants_of_file import Mutant, mutants_of
+
 ROOT = Path(__file__).resolve().parents[1]
-CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["mutmut"]
-SOURCES: list[str] = CONFIG["source_paths"]
+FOLDER = ROOT / "build" / "mutants"
+SOURCES: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["mutmut"][
+    "source_paths"
+]
+TESTS = ["tests/serving", "tests/audits/ledger"]
 
 WITHOUT: dict[str, str] = {}
-"""Modules that are not mutated, because only processes can test them, and why."""
+"""Modules that are not mutated, and why."""
 
-KILLED = {"killed", "timeout", "segfault", "caught by type check"}
+CONTROLS = 20
+"""Unchanged functions that are run beside the mutants: tests must fail for no other reason."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mutant:
-    """One mutant, by mutmut's name, and where it is."""
-
-    name: str
-    file: str
-    line: int
-
-    @property
-    def place(self) -> str:
-        """File and line."""
-        return f"{self.file}:{self.line}"
+NOTICED = {"killed", "timeout"}
 
 
 def main() -> None:
@@ -56,72 +55,88 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--changed", help="all mutants of the lines changed since this revision")
     parser.add_argument("--only", default="", help="only files whose path contains this")
+    parser.add_argument("--again", action="store_true", help="run only what was not noticed before")
     parser.add_argument(
         "--least", type=float, default=0.0, help="fail below this score, in percent"
     )
     options = parser.parse_args()
     # mutmut reads its configuration where it runs.
     os.chdir(ROOT)
-    every = [m for m in all_mutants(ROOT) if options.only in m.file]
+    copy_checkout(FOLDER / "tree")
+    every = [mutant for mutant in all_mutants(FOLDER / "tree") if options.only in mutant.file]
     if options.changed:
         lines = changed_lines(options.changed)
         drawn = [mutant for mutant in every if mutant.line in lines.get(mutant.file, ())]
     else:
-        drawn = random.Random(options.seed).sample(every, min(options.count, len(every)))  # noqa: S311
-    print(f"{len(drawn)} of {len(every)} mutants in {', '.join(SOURCES)}")
+        drawn = sample(every, options.count, options.seed)
+    print(f"{len(drawn)} of {len(every)} mutants in {', '.join(SOURCES)}", flush=True)
     if drawn:
-        score = report(drawn)
-        sys.exit(score < options.least)
+        unchanged = controls(drawn)
+        found = results([*drawn, *unchanged], again=options.again)
+        noticed = [m.name for m in unchanged if found[m.name]["status"] != "survived"]
+        score = report(drawn, {m.name: found[m.name] for m in drawn})
+        print(f"Controls: {len(noticed)} of {len(unchanged)} unchanged functions noticed {noticed}")
+        sys.exit(score < options.least or bool(noticed))
 
 
-def all_mutants(root: Path) -> list[Mutant]:
-    """Return every mutant of the sources, in order."""
-    return [
-        mutant
-        for source in SOURCES
-        for file in sorted((root / source).rglob("*.py"))
-        if str(file.relative_to(root)) not in WITHOUT
-        for mutant in mutants_of(file, file.relative_to(root))
-    ]
+def controls(drawn: Sequence[Mutant]) -> list[Mutant]:
+    """Return the functions themselves, as mutants 0, of some mutants: nothing may notice these."""
+    names = {f"{mutant.name.partition('__mutmut_')[0]}__mutmut_0": mutant for mutant in drawn}
+    return [replace(mutant, name=name) for name, mutant in list(names.items())[:CONTROLS]]
 
 
-def mutants_of(file: Path, name: Path) -> Iterator[Mutant]:
-    """Return the mutants of a file, numbered as mutmut numbers them."""
-    import libcst as cst
-    from libcst.metadata import MetadataWrapper, PositionProvider
-    from mutmut.mutation import file_mutation as mutmut
-    from mutmut.mutation.mutators import mutation_operators
-    from mutmut.mutation.pragma_handling import get_ignored_lines
+def sample(every: Sequence[Mutant], count: int, seed: int) -> list[Mutant]:
+    """Draw mutants by a digest of their name, so that a change elsewhere draws no others."""
 
-    code = file.read_text("utf-8")
-    wrapper = MetadataWrapper(cst.parse_module(code))
-    visitor = mutmut.MutationVisitor(
-        mutation_operators, get_ignored_lines(str(file), code, wrapper, None), None
-    )
-    wrapper.visit(visitor)
-    positions = wrapper.resolve(PositionProvider)
-    classes = {
-        child: node.name.value
-        for node in wrapper.module.body
-        if isinstance(node, cst.ClassDef)
-        for child in node.body.body
-    }
-    module = ".".join(name.with_suffix("").parts)
-    for function, mutations in mutmut.group_by_top_level_node(visitor.mutations).items():
-        if not isinstance(function, cst.FunctionDef):
-            continue
-        mangled = mutmut.mangle_function_name(
-            name=function.name.value, class_name=classes.get(function)
-        )
-        for number, mutation in enumerate(mutations, start=1):
-            line = positions[mutation.original_node].start.line
-            yield Mutant(name=f"{module}.{mangled}__mutmut_{number}", file=str(name), line=line)
+    def rank(mutant: Mutant) -> str:
+        return hashlib.sha256(f"{seed}:{mutant.name}".encode()).hexdigest()
+
+    return sorted(every, key=rank)[:count]
+
+
+def copy_checkout(tree: Path) -> None:
+    """Copy the checkout to a folder of its own, where mutants replace the sources."""
+    shutil.rmtree(tree, ignore_errors=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    for file in filter(None, listed.split("\0")):
+        if (ROOT / file).is_file():
+            (tree / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / file, tree / file)
+    # Cases and samples that some checkouts have beside them.
+    (tree.parent / "shared").unlink(missing_ok=True)
+    if (beside := ROOT.parent / "shared").is_dir():
+        (tree.parent / "shared").symlink_to(beside)
+
+
+def all_mutants(tree: Path) -> list[Mutant]:
+    """Put every mutant of the sources beside its function in the tree; return them in order."""
+    mutants: list[Mutant] = []
+    for source in SOURCES:
+        for file in sorted((ROOT / source).rglob("*.py")):
+            name = file.relative_to(ROOT)
+            if str(name) in WITHOUT:
+                continue
+            kept = FOLDER / "files" / f"{hashlib.sha256(file.read_bytes()).hexdigest()}.json"
+            if not kept.exists():
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                code, made = mutants_of(file, name)
+                kept.write_text(json.dumps({"code": code, "mutants": [asdict(m) for m in made]}))
+            read = json.loads(kept.read_text("utf-8"))
+            (tree / name).write_text(read["code"], "utf-8")
+            mutants += [Mutant(**fields) for fields in read["mutants"]]
+    return mutants
 
 
 def changed_lines(revision: str) -> dict[str, set[int]]:
     """Return the lines of each file that are new or changed since a revision."""
     command = ["git", "diff", "--unified=0", revision, "--", *SOURCES]
-    text = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S603
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode != 0:
+        sys.exit(f"git does not know {revision!r}: fetch it, or name another revision")
+    text = done.stdout
     lines: dict[str, set[int]] = {}
     file = ""
     for line in text.splitlines():
@@ -133,81 +148,78 @@ def changed_lines(revision: str) -> dict[str, set[int]]:
     return lines
 
 
-def report(drawn: Sequence[Mutant]) -> float:
-    """Run mutants, print what survived, and return the score in percent."""
-    with tree() as folder:
-        statuses = run(folder, [mutant.name for mutant in drawn])
-        counts = Counter(statuses[mutant.name] for mutant in drawn)
-        for mutant in drawn:
-            if statuses[mutant.name] not in KILLED:
-                print(f"\n{mutant.place}  {statuses[mutant.name]}  {mutant.name}")
-                print(difference(folder, mutant))
-    killed = sum(counts[status] for status in KILLED)
-    score = 100 * killed / len(drawn)
-    print(f"\n{', '.join(f'{count} {status}' for status, count in counts.most_common())}")
-    print(f"Score: {killed} of {len(drawn)} mutants noticed, {score:.1f} %")
-    return score
+def results(drawn: Sequence[Mutant], *, again: bool) -> dict[str, dict[str, Any]]:
+    """Run the mutants that have no result yet; return what became of each."""
+    state = digest_of_checkout()
+    known = FOLDER / "results.jsonl"
+
+    def read() -> dict[str, dict[str, Any]]:
+        lines = known.read_text("utf-8").splitlines() if known.exists() else []
+        return {
+            key: result
+            for result in map(json.loads, lines)
+            for key in [f"{result['name']} {result['function']}"]
+            if result["state"] == state or (again and result["status"] in NOTICED)
+        }
+
+    found = read()
+    todo = [mutant for mutant in drawn if f"{mutant.name} {mutant.function}" not in found]
+    print(f"{len(drawn) - len(todo)} have a result, {len(todo)} are run", flush=True)
+    if todo:
+        run(todo, state)
+        found = read()
+    missing = {"status": "not run"}
+    return {m.name: found.get(f"{m.name} {m.function}", missing) for m in drawn}
 
 
-@contextmanager
-def tree() -> Iterator[Path]:
-    """Copy the checkout to a folder of its own, since mutmut writes beside what it reads."""
-    with TemporaryDirectory(prefix="mutants-") as name:
-        folder = Path(name)
-        listed = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607
-            cwd=ROOT, capture_output=True, text=True, check=True,
-        ).stdout  # fmt: skip
-        for file in filter(None, listed.split("\0")):
-            if (ROOT / file).is_file():
-                (folder / file).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / file, folder / file)
-        # Cases and samples that some checkouts have beside them.
-        if (beside := ROOT.parent / "shared").is_dir():
-            (folder / "shared").symlink_to(beside)
-        yield folder
+def digest_of_checkout() -> str:
+    """Return a digest of the sources and tests: a result holds as long as they stay."""
+    digest = hashlib.sha256()
+    for file in sorted((FOLDER / "tree").rglob("*.py")):
+        digest.update(str(file).encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
-def run(folder: Path, names: Sequence[str]) -> dict[str, str]:
-    """Run mutants by name; return what became of each."""
-    from mutmut.stats import status_by_exit_code
-
+def run(mutants: Sequence[Mutant], state: str) -> None:
+    """Run mutants, each with the tests that reach it."""
+    listed = [{"name": m.name, "function": m.function, "state": state} for m in mutants]
+    (FOLDER / "mutants.json").write_text(json.dumps(listed), "utf-8")
+    tree = FOLDER / "tree"
     with kept() as things:
         environment = {
             **os.environ,
+            "MUTANT_RUNS": str(FOLDER),
             "KEPT_FOR_TESTS": str(things),
-            "PYTHONPATH": str(folder / "benchmarks"),
+            "PYTHONPATH": ":".join(
+                map(str, [tree, tree / "benchmarks", ROOT / "benchmarks/mutant_site"])
+            ),
             "PYTHONDONTWRITEBYTECODE": "1",
             "OMP_NUM_THREADS": "1",
             # Hypothesis draws the same examples for every mutant.
             "CI": "1",
         }
-        command = [sys.executable, "-m", "mutmut", "run", "--max-children", "2", *names]
-        done = subprocess.run(command, cwd=folder, env=environment, check=False)  # noqa: S603
-    if done.returncode != 0:
-        sys.exit(f"mutmut ended with {done.returncode}")
-    return {
-        name: status_by_exit_code[code]
-        for meta in metas(folder)
-        for name, code in meta["exit_code_by_key"].items()
-    }
+        command = [
+            sys.executable, "-m", "pytest", "-q", "-p", "support.mutant_runs",
+            "-p", "no:cacheprovider", "--rootdir", ".", *TESTS,
+        ]  # fmt: skip
+        done = subprocess.run(command, cwd=tree, env=environment, check=False)  # noqa: S603
+    if done.returncode not in {0, 5}:
+        sys.exit(f"the tests ended with {done.returncode}")
 
 
-def metas(folder: Path) -> Iterator[dict[str, Any]]:
-    """Return what mutmut recorded, by file."""
-    import json
-
-    for source in SOURCES:
-        for file in (folder / "mutants" / source).rglob("*.meta"):
-            yield json.loads(file.read_text("utf-8"))
-
-
-def difference(folder: Path, mutant: Mutant) -> str:
-    """Return the changed lines of a mutant."""
-    command = [sys.executable, "-m", "mutmut", "show", mutant.name]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
-    lines = done.stdout.splitlines()
-    return "\n".join(line for line in lines if re.match(r"[+-](?![+-]{2})", line))
+def report(drawn: Sequence[Mutant], found: dict[str, dict[str, Any]]) -> float:
+    """Print what survived, and return the score in percent."""
+    for mutant in sorted(drawn, key=lambda mutant: (mutant.file, mutant.line)):
+        result = found[mutant.name]
+        if result["status"] not in NOTICED:
+            print(f"\n{mutant.place}  {result['status']}  {mutant.name}  {result.get('test', '')}")
+            print(f"- {mutant.before}\n+ {mutant.after}")
+    counts = Counter(result["status"] for result in found.values())
+    noticed = sum(counts[status] for status in NOTICED)
+    score = 100 * noticed / len(drawn)
+    print(f"\n{', '.join(f'{count} {status}' for status, count in counts.most_common())}")
+    print(f"Score: {noticed} of {len(drawn)} mutants noticed, {score:.1f} %")
+    return score
 
 
 @contextmanager

@@ -10,6 +10,8 @@
                            and `reference_*`, mean and spread of the training pairs (no row)
 `task.json`                the task, as `contracts.task.Task`
 `model-card.md`            for people
+`people.sealed`            who was trained on or held out, encrypted (`inference.people`); bundles
+                           of earlier versions lack it, and whom they saw is then not known
 =========================  =====================================================================
 
 The ONNX graphs carry their own normalisation. With B subjects, T days, C channels, S person
@@ -45,6 +47,7 @@ COALITIONS_FILE = "coalitions.onnx"
 TENSORS_FILE = "tensors.safetensors"
 TASK_FILE = "task.json"
 CARD_FILE = "model-card.md"
+PEOPLE_FILE = "people.sealed"
 REGISTRY_NOTE = "registered_model_meta"
 """File that MLflow's client writes into a bundle which it downloads, and into the registry's own
 where that is a local folder: which version it was. Nothing reads it, so it may be there or not."""
@@ -52,6 +55,27 @@ CALIBRATION = "calibration_HQ"
 GROUP_CALIBRATION = "calibration_GHQ"
 REFERENCE_MEAN, REFERENCE_COVARIANCE = "reference_mean_F", "reference_covariance_FF"
 REFERENCE_LIMIT = "reference_limit_1"
+
+
+class Judging(BaseModel):
+    """How the forecasts were made that an audit judges a bundle by.
+
+    Parameters
+    ----------
+    folds
+        Folds by subject.
+    members
+        Networks in the bundle; the service gives the mean of all of them.
+    members_unseen
+        Those of them that were trained without a subject of the cohort: the audit judges the mean
+        of these.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folds: int
+    members: int
+    members_unseen: int
 
 
 class Manifest(BaseModel):
@@ -71,6 +95,9 @@ class Manifest(BaseModel):
         Horizons, days after enrolment.
     calibration_groups
         Order of the groups along G.
+    judging
+        How the out-of-fold forecasts were made; None in bundles from before it was recorded, where
+        single networks were judged and their mean was served.
     pretrained_on
         Cohort that the networks learned from before this one; empty when none.
     cohort_name, simulated
@@ -93,6 +120,7 @@ class Manifest(BaseModel):
     person: tuple[PersonCovariate, ...]
     horizon_days: tuple[int, ...]
     calibration_groups: tuple[GroupName, ...] = ()
+    judging: Judging | None = None
     pretrained_on: str = ""
     cohort_name: str
     simulated: bool

@@ -4,9 +4,10 @@ MEDS (Medical Event Data Standard, `meds` package) fixes `data/*.parquet` with t
 `subject_id, time, code, numeric_value, text_value` and `metadata/{codes.parquet,dataset.json}`.
 rehabcast adds `metadata/provenance.json` (is it simulated, from what, by which rules),
 `metadata/subjects.parquet` (`subject_id, subject_label`: which identifier of the source is whose
-number) and these promises: codes come from the vocabulary, each subject has exactly one onset and
-one enrolment, nothing measured lies before the onset, a code occurs at most once a subject and day,
-and dates are those of today's people unless they are declared as shifted.
+number), reads MEDS's `metadata/subject_splits.parquet` where the dataset declares whom to train on,
+and makes these promises: codes come from the vocabulary, each subject has exactly one onset and one
+enrolment, nothing measured lies before the onset, a code occurs at most once a subject and day, and
+dates are those of today's people unless they are declared as shifted.
 """
 
 from __future__ import annotations
@@ -92,6 +93,9 @@ class Cohort:
         SHA-256 over the data files, or over the events of a cohort that was never written.
     labels
         The source's identifier of each subject; empty where its numbers are the identifiers.
+    splits
+        The split of each subject that the dataset declares: `train`, `tuning` or `held_out`; empty
+        where it declares none.
     notes
         What is worth knowing of the files it was read from.
     """
@@ -100,6 +104,7 @@ class Cohort:
     provenance: Provenance
     digest: str
     labels: Mapping[int, str] = field(default_factory=dict)
+    splits: Mapping[int, str] = field(default_factory=dict)
     notes: tuple[Problem, ...] = ()
 
     def label(self, subject: int) -> str:

@@ -59,7 +59,11 @@ class ContractError(RehabcastError):
 
 
 class TaskInvalid(ContractError):
-    """A task file has an unknown key, a wrong type or an impossible combination."""
+    """A task file has an unknown key, a wrong type or makes no sense: all faults, as data too."""
+
+    def __init__(self, reason: str, what_to_do: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(reason, what_to_do)
+        self.problems = tuple(problems) or None
 
 
 NO_FILE = "*"

@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 from contracts.task import Sensitive
 from contracts.vocabulary import NOT_RECORDED, Kind, vocabulary
 
+MINIMUM_SHOWN = 11
+"""A number about fewer people is not shown: the customary bound for published health statistics."""
+
 NO_WEARABLE = "no wearable"
 """The group of those without a day of wearable data. Those whose wearable data come without a
 judgement of wear are not in it: of them it is not recorded how much they wore."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -32,6 +33,43 @@ class Outcome(StrEnum):
 GRAVITY: dict[Outcome, int] = {outcome: rank for rank, outcome in enumerate(Outcome)}
 
 
+EvidenceOf = Literal["internal", "external", "questions"]
+"""What a finding rests on: forecasts of the training cohort by networks that never saw the person,
+forecasts of an external cohort, or the questions that a ward would ask today."""
+
+
+class ExternalValidation(BaseModel):
+    """A prediction table of another cohort, made with the very bundle that is judged.
+
+    Parameters
+    ----------
+    predictions_digest
+        SHA-256 of the signed table.
+    bundle_digest
+        The bundle that made the forecasts.
+    cohort_name, data_digest, simulated
+        The cohort, and whether it is simulated.
+    made_at, made_by
+        When (UTC, ISO 8601) and by whom the forecasts were made.
+    people, overlap, new
+        People with a forecast and an outcome; those of them whom the model was trained on; and
+        those who are known to be new to it, the only ones who count in a finding.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    predictions_digest: str
+    bundle_digest: str
+    cohort_name: str
+    data_digest: str
+    simulated: bool
+    made_at: str
+    made_by: str
+    people: int
+    overlap: int
+    new: int
+
+
 class Finding(BaseModel):
     """One rule applied to one group, or one check of the prediction table itself.
 
@@ -56,6 +94,8 @@ class Finding(BaseModel):
         False where the policy asks for the finding to be reported but not to hold back a pass.
     outcome, reason
         The answer, and why in one sentence.
+    evidence
+        What it rests on.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -78,6 +118,7 @@ class Finding(BaseModel):
     binding: bool
     outcome: Outcome
     reason: str
+    evidence: EvidenceOf = "internal"
 
 
 class Verdict(BaseModel):
@@ -94,6 +135,8 @@ class Verdict(BaseModel):
     champion, champion_predictions_digest
         The version it was compared with as the one in service, and the prediction table of that
         version; None where there was none.
+    external
+        The external validation that counts in it; None where there is none.
     simulated
         True when the cohort is simulated: such a verdict says nothing about real people.
     outcome
@@ -102,7 +145,8 @@ class Verdict(BaseModel):
     scope
         For whom it may be served; None unless it passed, for everyone or within a scope.
     findings
-        Checks of the table first, then every rule on every group.
+        Checks of the table first, then every rule on every group, then what rests on questions and
+        on an external cohort.
     scope_findings
         The rules once more, among the people in scope. Readers see these without numbers, because
         their difference from `findings` would show the people outside.
@@ -124,6 +168,7 @@ class Verdict(BaseModel):
     follow_up_digest: str | None = None
     champion: str | None = None
     champion_predictions_digest: str | None = None
+    external: ExternalValidation | None = None
     simulated: bool
     outcome: Outcome
     scope: Scope | None = None

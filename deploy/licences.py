@@ -22,7 +22,8 @@ def main() -> None:
     faults = refused(packages, declared["allowed"], declared["exceptions"])
     sys.stdout.writelines(f"{fault}\n" for fault in faults)
     sys.stdout.write(f"{len(packages)} packages, {len(faults)} not allowed.\n")
-    sys.exit(bool(faults))
+    # A list of nothing shows nothing.
+    sys.exit(bool(faults) or not packages)
 
 
 def installed() -> dict[str, str]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, SUBJECT, TEXT, TIME, label_of
+from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, SUBJECT, TEXT, TIME
 from contracts.errors import Problem
 from contracts.vocabulary import Code, Kind, vocabulary
+from features.event_report import ROW, EventReport, Mask
+from features.measurements.amounts import Integers, number_groups
+from features.measurements.plausible import is_outside
 from features.measurements.wall_clock import EARLIEST, latest_possible
 
 HEADER_ROWS = 2
@@ -19,8 +23,8 @@ HEADER_ROWS = 2
 EXACT_FLOATS = 2**53
 """From this number on a floating-point number stands for several whole ones."""
 
-MOST_LISTED = 1000
-"""Rows of one fault that become problems of their own; more are counted with the last of them."""
+NEVER, LATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+"""Day of what has no time, and one after all others."""
 
 FIRST_YEAR, LAST_YEAR = (pd.Timestamp(f"{year}-01-01").as_unit("us") for year in (1678, 2262))
 """What nanoseconds can hold."""
@@ -54,32 +58,20 @@ def check_events(
     """
     if rows is None:
         rows = pd.Series(np.arange(len(events)) + HEADER_ROWS, index=events.index)
-    located = events.assign(
-        row=rows.to_numpy(),
-        kind=events[CODE].map({code: str(entry.kind) for code, entry in vocabulary().items()}),
-    ).reset_index(drop=True)
-    report = _Report(file=file, labels=labels)
-    has_subject = located[SUBJECT].notna()
-    problems = [*_no_subject(located[~has_subject], report)]
-    located = located[has_subject]
-    exact = _is_whole(located[SUBJECT])
-    problems += report.rows(
-        located[~exact], SUBJECT, lambda _: "the id is not an exact whole number",
-        "write subject ids as integers, not as floating-point numbers", "ids that are no integers",
-    )  # fmt: skip
-    # With rows that have no subject pandas holds ids as floats or objects.
-    located = located[exact].astype({SUBJECT: "int64"})
-    problems += _unknown_codes(located, report)
-    known = located[located["kind"].notna()]
-    if known.empty:
+    located = events.assign(**{ROW: rows.to_numpy()}).reset_index(drop=True)
+    report, problems = _with_subject(EventReport(file=file, labels=labels, events=located))
+    report, more = _with_known_code(report)
+    problems += more
+    if report.events.empty:
         return problems
+    codes, day_N = _Codes.of(report.events[CODE]), _days(report.events[TIME])
     return [
         *problems,
-        *_times(known, report),
-        *_years(known, report, dates_shifted=dates_shifted),
-        *_values(known, report),
-        *_repeats(known, report),
-        *_dates(known, report),
+        *_times(report, codes, day_N),
+        *_years(report, dates_shifted=dates_shifted),
+        *_values(report, codes),
+        *_repeats(report, codes, day_N),
+        *_dates(report, codes, day_N),
     ]
 
 
@@ -107,87 +99,78 @@ def _day(time: pd.Timestamp) -> str:
     return str(np.datetime_as_string(time.to_datetime64(), unit="D"))
 
 
-Wording = Callable[[pd.Series], str]
+@dataclass(frozen=True, slots=True)
+class _Codes:
+    """The code of each row, by its number among the different ones (letter K)."""
+
+    number_N: Integers
+    entries_K: Sequence[Code]
+
+    @classmethod
+    def of(cls, codes: pd.Series) -> _Codes:
+        number_N, names_K = pd.factorize(codes)
+        return cls(number_N, [vocabulary()[str(name)] for name in names_K])
+
+    def are(self, holds: Callable[[Code], bool]) -> Mask:
+        """Return which rows have a code of which something holds."""
+        return np.array([holds(entry) for entry in self.entries_K], dtype=np.bool_)[self.number_N]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Report:
-    """Words the problems of one file."""
-
-    file: str
-    labels: Mapping[int, str] | None
-
-    def who(self, row: pd.Series) -> str:
-        return label_of(row[SUBJECT], self.labels or {})
-
-    def rows(
-        self, rows: pd.DataFrame, field: str | None, found: Wording, advice: str, cause: str
-    ) -> list[Problem]:
-        """Return a problem for each row; without a field it is that of the row's code."""
-        if rows.empty:
-            return []
-        groups = [(field, rows)] if field else rows.groupby(CODE, sort=False, observed=True)
-        return [
-            problem
-            for name, part in groups
-            if len(part)
-            for problem in self._listed(part, str(name), found, advice, cause)
-        ]
-
-    def _listed(
-        self, rows: pd.DataFrame, field: str, found: Wording, advice: str, cause: str
-    ) -> Iterator[Problem]:
-        for number, (_, row) in enumerate(rows.head(MOST_LISTED).iterrows(), start=1):
-            problem = Problem(
-                file=self.file,
-                row=int(row["row"]),
-                field=field,
-                found=self._named(row, found(row)),
-                advice=advice,
-                cause=cause,
-            )
-            last = number == MOST_LISTED
-            yield replace(problem, count=len(rows) - MOST_LISTED + 1) if last else problem
-
-    def _named(self, row: pd.Series, found: str) -> str:
-        named = self.labels is None or pd.isna(row[SUBJECT]) or "subject " in found
-        return found if named else f"{found} (subject {self.who(row)})"
+def _days(time: pd.Series) -> Integers:
+    """Return days since 1970, `NEVER` where there is no time."""
+    return time.to_numpy().astype("datetime64[D]").astype(np.int64)
 
 
-def _is_whole(subject: pd.Series) -> pd.Series:
+def _is_whole(subject: pd.Series) -> Mask:
     if not pd.api.types.is_float_dtype(subject.dtype):
-        return pd.Series(True, index=subject.index)
-    return (subject % 1 == 0) & (subject.abs() < EXACT_FLOATS)
+        return np.ones(len(subject), dtype=np.bool_)
+    return np.asarray((subject % 1 == 0) & (subject.abs() < EXACT_FLOATS), dtype=np.bool_)
 
 
-def _no_subject(rows: pd.DataFrame, report: _Report) -> list[Problem]:
-    return report.rows(
-        rows, SUBJECT, lambda _: "no subject", "fill in the subject's id", "rows without a subject"
-    )
+def _with_subject(report: EventReport) -> tuple[EventReport, list[Problem]]:
+    """Leave out rows that are of nobody, or of a number that stands for several people."""
+    nobody_N = report.events[SUBJECT].isna().to_numpy()
+    problems = report.rows(
+        nobody_N, SUBJECT, lambda _: "no subject",
+        "fill in the subject's id", "rows without a subject",
+    )  # fmt: skip
+    report = report.without(nobody_N)
+    inexact_N = ~_is_whole(report.events[SUBJECT])
+    problems += report.rows(
+        inexact_N, SUBJECT, lambda _: "the id is not an exact whole number",
+        "write subject ids as integers, not as floating-point numbers", "ids that are no integers",
+    )  # fmt: skip
+    report = report.without(inexact_N)
+    if report.events[SUBJECT].dtype != np.int64:
+        # With rows that have no subject pandas holds ids as floats or objects.
+        report = replace(report, events=report.events.astype({SUBJECT: "int64"}))
+    return report, problems
 
 
-def _unknown_codes(events: pd.DataFrame, report: _Report) -> list[Problem]:
-    return report.rows(
-        events[events["kind"].isna()],
+def _with_known_code(report: EventReport) -> tuple[EventReport, list[Problem]]:
+    unknown_N = ~report.events[CODE].isin(list(vocabulary())).to_numpy()
+    problems = report.rows(
+        unknown_N,
         CODE,
         lambda row: f"{row[CODE]!r} is not in the vocabulary",
         "map it to one of its codes, or leave it out",
         "codes that are not in the vocabulary",
     )
+    return report.without(unknown_N), problems
 
 
-def _times(events: pd.DataFrame, report: _Report) -> list[Problem]:
-    is_fact = events["kind"] == str(Kind.PERSON)
+def _times(report: EventReport, codes: _Codes, day_N: Integers) -> list[Problem]:
+    fact_N, timed_N = codes.are(lambda entry: entry.kind is Kind.PERSON), day_N != NEVER
     return [
         *report.rows(
-            events[is_fact & events[TIME].notna()],
+            fact_N & timed_N,
             None,
             lambda row: f"a fact of the person has a time ({row[TIME]})",
             "leave the time empty",
             "facts of a person with a time",
         ),
         *report.rows(
-            events[~is_fact & events[TIME].isna()],
+            ~fact_N & ~timed_N,
             None,
             lambda _: "no time",
             "say when it was measured",
@@ -196,46 +179,49 @@ def _times(events: pd.DataFrame, report: _Report) -> list[Problem]:
     ]
 
 
-def _years(events: pd.DataFrame, report: _Report, *, dates_shifted: bool) -> list[Problem]:
-    early, late = is_impossible_date(events[TIME], dates_shifted=dates_shifted)
+def _years(report: EventReport, *, dates_shifted: bool) -> list[Problem]:
+    early, late = is_impossible_date(report.events[TIME], dates_shifted=dates_shifted)
     return [
         *report.rows(
-            events[early], None, lambda row: f"{_day(row[TIME])} lies before 1990",
+            early.to_numpy(), None, lambda row: f"{_day(row[TIME])} lies before 1990",
             f"correct the date, or {SHIFTED}", "dates before 1990",
         ),
         *report.rows(
-            events[late], None, lambda row: f"{_day(row[TIME])} lies in the future",
+            late.to_numpy(), None, lambda row: f"{_day(row[TIME])} lies in the future",
             f"correct the date, or {SHIFTED}", "dates in the future",
         ),
     ]  # fmt: skip
 
 
-def _values(events: pd.DataFrame, report: _Report) -> list[Problem]:
+def _values(report: EventReport, codes: _Codes) -> list[Problem]:
+    """Look at values code by code, but only at those of codes of which one may be wrong."""
+    events = report.events
+    doubtful_N = is_outside(events[CODE], events[NUMBER]).to_numpy() | codes.are(
+        lambda entry: entry.kind is Kind.PERSON and not entry.is_numeric
+    )
     problems: list[Problem] = []
-    for code, rows in events.groupby(CODE, sort=True, observed=True):
-        entry = vocabulary()[str(code)]
-        if entry.is_numeric:
-            problems += _numbers(rows, entry, report)
-        elif entry.kind is Kind.PERSON:
-            problems += _labels(rows, entry, report)
+    if not doubtful_N.any():
+        return problems
+    for code, rows in events[doubtful_N].groupby(CODE, sort=True, observed=True):
+        entry, part = vocabulary()[str(code)], replace(report, events=rows)
+        problems += _numbers(part, entry) if entry.is_numeric else _labels(part, entry)
     return problems
 
 
-def _numbers(rows: pd.DataFrame, entry: Code, report: _Report) -> list[Problem]:
-    number_N = rows[NUMBER].to_numpy(dtype=np.float64)
-    missing = ~np.isfinite(number_N)
-    outside = ~missing & ((number_N < np.float64(entry.low)) | (number_N > np.float64(entry.high)))
+def _numbers(report: EventReport, entry: Code) -> list[Problem]:
+    number_N = report.events[NUMBER].to_numpy(dtype=np.float64)
+    missing_N = ~np.isfinite(number_N)
     expected = f"{entry.low:g} to {entry.high:g} {entry.unit}"
     return [
         *report.rows(
-            rows[missing],
+            missing_N,
             None,
             lambda row: f"value is {row[NUMBER]}, expected a number ({expected})",
             "leave the row out: a missing value has no row",
             "values that are no numbers",
         ),
         *report.rows(
-            rows[outside],
+            ~missing_N,
             None,
             lambda row: f"value {row[NUMBER]:g} is impossible, expected {expected}",
             "check the entry and its unit",
@@ -244,10 +230,10 @@ def _numbers(rows: pd.DataFrame, entry: Code, report: _Report) -> list[Problem]:
     ]
 
 
-def _labels(rows: pd.DataFrame, entry: Code, report: _Report) -> list[Problem]:
+def _labels(report: EventReport, entry: Code) -> list[Problem]:
     expected = ", ".join(entry.labels) if entry.labels else "any short label"
     return report.rows(
-        rows[bad_labels(rows[TEXT], entry)],
+        bad_labels(report.events[TEXT], entry).to_numpy(dtype=np.bool_),
         None,
         lambda row: f"label is {row[TEXT]!r}, expected {expected}",
         "leave the row out: an unknown label has no row",
@@ -255,42 +241,43 @@ def _labels(rows: pd.DataFrame, entry: Code, report: _Report) -> list[Problem]:
     )
 
 
-def _repeats(events: pd.DataFrame, report: _Report) -> list[Problem]:
+def _repeats(report: EventReport, codes: _Codes, day_N: Integers) -> list[Problem]:
     # There is one onset and one enrolment, on whatever day; anything else may come once a day.
-    once = events[CODE].isin([ONSET, ENROLMENT])
-    dated = events.assign(day=events[TIME].dt.normalize().mask(once))
+    day_N = np.where(codes.are(lambda entry: entry.code in {ONSET, ENROLMENT}), NEVER, day_N)
+    subject_N = report.events[SUBJECT].to_numpy()
+    _, first_G = number_groups(subject_N, codes.number_N, day_N)
+    again_N = np.ones(len(day_N), dtype=np.bool_)
+    again_N[first_G] = False
+
+    def found(row: Mapping[Any, Any]) -> str:
+        dated = row[CODE] not in {ONSET, ENROLMENT} and not pd.isna(row[TIME])
+        on = f" on {_day(row[TIME])}" if dated else ""
+        return f"subject {report.who(row)} already has one{on}"
+
     return report.rows(
-        dated[dated.duplicated([SUBJECT, CODE, "day"], keep="first")],
-        None,
-        lambda row: (
-            f"subject {report.who(row)} already has one"
-            + ("" if pd.isna(row["day"]) else f" on {_day(row['day'])}")
-        ),
-        "keep one",
-        "second values of one subject, code and day",
+        again_N, None, found, "keep one", "second values of one subject, code and day"
     )
 
 
-def _dates(events: pd.DataFrame, report: _Report) -> list[Problem]:
-    problems: list[Problem] = []
-    first = {
-        code: events[(events[CODE] == code) & events[TIME].notna()].groupby(SUBJECT)[TIME].min()
-        for code in (ONSET, ENROLMENT)
-    }
-    everyone = events.drop_duplicates(SUBJECT)
-    for code, dates in first.items():
-        name = vocabulary()[code].name
-        problems += report.rows(
-            everyone[~everyone[SUBJECT].isin(dates.index)],
+def _dates(report: EventReport, codes: _Codes, day_N: Integers) -> list[Problem]:
+    person_N, first_P = number_groups(report.events[SUBJECT].to_numpy())
+    everyone = replace(report, events=report.events.iloc[first_P])
+    problems, first_day = [], {}
+    for code in (ONSET, ENROLMENT):
+        own_N = codes.are(lambda entry, code=code: entry.code == code) & (day_N != NEVER)  # type: ignore[misc]
+        day_P = np.full(len(first_P), LATEST)
+        np.minimum.at(day_P, person_N[own_N], day_N[own_N])
+        first_day[code], name = day_P, vocabulary()[code].name
+        problems += everyone.rows(
+            day_P == LATEST,
             code,
             lambda row, name=name: f"subject {report.who(row)} has no {name}",  # type: ignore[misc]
             "add its date",
             f"subjects without {name}",
         )
-    # A map would give numbers, not times, where nobody has an onset.
-    onset = first[ONSET].reindex(events[SUBJECT]).set_axis(events.index).dt.normalize()
+    onset_N = first_day[ONSET][person_N]
     return problems + report.rows(
-        events[events[TIME].dt.normalize() < onset],
+        (day_N != NEVER) & (onset_N != LATEST) & (day_N < onset_N),
         None,
         lambda row: f"{_day(row[TIME])} lies before the onset of subject {report.who(row)}",
         "check both dates",

@@ -73,8 +73,9 @@ def ends_of(events: pd.DataFrame, *, dates_shifted: bool) -> Ends:
         days = _day(timed[timed[CODE] == code].set_index(SUBJECT)[TIME])
         return days - enrolled.reindex(days.index)
 
+    latest = np.full(len(enrolled), NEVER) if dates_shifted else last - enrolled.to_numpy()
     return Ends(
-        over_until=pd.Series(NEVER, index=enrolled.index) if dates_shifted else last - enrolled,
+        over_until=pd.Series(latest, index=enrolled.index),
         death=days_of(DEATH), withdrawal=days_of(WITHDRAWAL), traced=days_of(TRACED),
         chance=chance.astype(np.float64), drawn=drawn == "yes",
     )  # fmt: skip

@@ -25,17 +25,20 @@ TIME_SINCE_ONSET = "time since onset"
 """Modality of the days since onset, the only input that every forecast has."""
 
 
-def training_sequences(events: pd.DataFrame, task: Task) -> SequenceBatch:
+def training_sequences(
+    events: pd.DataFrame, task: Task, *, unseen: list[int] | None = None
+) -> SequenceBatch:
     """Build every subject-origin pair that has a past score and at least one later outcome.
 
-    Channels and person covariates that nobody in the cohort has are left out of the layout: a model
-    can't learn them and should not pretend to use them.
+    Channels and person covariates that nobody in the cohort has are left out of the layout, as are
+    those of only the subjects in `unseen`: a model can't learn them and should not pretend to.
 
     Returns
     -------
     Pairs ordered by subject, then origin.
     """
-    return cohort_sequences(events, task, _layout(events, task))
+    layout = _layout(events[~events[SUBJECT].isin(unseen or [])], task)
+    return cohort_sequences(events, task, layout)
 
 
 def cohort_sequences(
@@ -52,11 +55,18 @@ def cohort_sequences(
         events = events.sort_values(SUBJECT, kind="stable")
     parts = []
     for block in blocks_of_subjects(events):
-        batch = _batch(timeline_of(block), _facts(block), task, layout, task.origins_days)
+        batch = pairs_at(task.origins_days, block, task, layout)
         has_past = ~np.isnan(batch.last_score_B)
         has_outcome = ~np.isnan(batch.truth_BH).all(axis=1)
         parts.append(batch.take(has_past & has_outcome if outcomes else has_past))
-    return _joined(parts)
+    return joined(parts)
+
+
+def pairs_at(
+    origins_days: tuple[int, ...], events: pd.DataFrame, task: Task, layout: Layout
+) -> SequenceBatch:
+    """Build every subject at every origin, by subject, then origin; events are by subject."""
+    return _batch(timeline_of(events), _facts(events), task, layout, origins_days)
 
 
 def forecast_sequence(events: pd.DataFrame, task: Task, layout: Layout) -> SequenceBatch:
@@ -283,7 +293,8 @@ def _person(
     return person_PS, known_PS
 
 
-def _joined(parts: list[SequenceBatch]) -> SequenceBatch:
+def joined(parts: list[SequenceBatch]) -> SequenceBatch:
+    """Return the pairs of several batches of one layout, in their order."""
     names = [name for name in SequenceBatch.__slots__ if name not in {"layout", "groups_B"}]
     return SequenceBatch(
         layout=parts[0].layout,

@@ -19,6 +19,7 @@ from safetensors.numpy import load
 
 from contracts import bundle as names
 from contracts.bundle import Manifest
+from contracts.declarations import mistakes
 from contracts.errors import IntegrityError
 from contracts.sequences import Layout, SequenceBatch
 from contracts.task import Task
@@ -46,6 +47,8 @@ class Bundle:
         Distribution of the training pairs' features.
     encoder, head, coalitions
         ONNX Runtime sessions of the graphs (`contracts.bundle`).
+    people
+        Whom it has seen, sealed (`inference.people`); None in bundles of earlier versions.
     """
 
     manifest: Manifest
@@ -57,6 +60,7 @@ class Bundle:
     encoder: onnxruntime.InferenceSession
     head: onnxruntime.InferenceSession
     coalitions: onnxruntime.InferenceSession
+    people: bytes | None = None
 
 
 def verify_bundle(folder: Path) -> str:
@@ -76,7 +80,7 @@ def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
     Raises
     ------
     IntegrityError
-        As `verify_bundle`, or the digest is not the expected one.
+        As `verify_bundle`, or the digest is not the expected one, or its task makes no sense.
     """
     manifest, contents, digest = _verified(folder)
     if digest != expected_digest:
@@ -89,7 +93,7 @@ def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
     return Bundle(
         manifest=manifest,
         digest=digest,
-        task=Task.model_validate_json(contents[names.TASK_FILE]),
+        task=_task(folder, contents[names.TASK_FILE]),
         layout=Layout(
             channels_C=manifest.channels,
             modality_C=manifest.channel_modalities,
@@ -101,7 +105,20 @@ def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
         encoder=_session(contents[names.ENCODER_FILE]),
         head=_session(contents[names.HEAD_FILE]),
         coalitions=_session(contents[names.COALITIONS_FILE]),
+        people=contents.get(names.PEOPLE_FILE),
     )
+
+
+def _task(folder: Path, text: bytes) -> Task:
+    """Read a bundle's task; earlier versions let tasks pass that left groups out of the audit."""
+    try:
+        return Task.model_validate_json(text)
+    except ValidationError as error:
+        faults = "; ".join(mistakes(error, Task))
+        raise IntegrityError(
+            f"{folder}: its task makes no sense, so its audit does not hold: {faults}",
+            "correct the task file, then train and audit again",
+        ) from error
 
 
 def embed(bundle: Bundle, batch: SequenceBatch) -> NDArray[np.float32]:

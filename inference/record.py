@@ -99,16 +99,20 @@ def _refuse(
 
 def _events(enrolment_day: int, observations: Sequence[Observation]) -> pd.DataFrame:
     days = [0, enrolment_day, *(observation.day_since_onset for observation in observations)]
+    numbers = [None, None, *(observation.value for observation in observations)]
+    labels = (observation.label for observation in observations)
+    texts = [np.nan, np.nan, *(np.nan if label is None else label for label in labels)]
+    time_N = NOMINAL_ONSET.to_datetime64() + np.array(days, dtype="timedelta64[D]")
     return pd.DataFrame(
         {
-            SUBJECT: 1,
-            TIME: NOMINAL_ONSET + pd.to_timedelta(pd.Series(days, dtype="Float64"), unit="D"),
+            SUBJECT: np.ones(len(days), dtype=np.int64),
+            TIME: time_N.astype("datetime64[us]"),
             CODE: [ONSET, ENROLMENT, *(observation.code for observation in observations)],
-            NUMBER: [np.nan, np.nan, *(observation.value for observation in observations)],
-            TEXT: [None, None, *(observation.label for observation in observations)],
+            NUMBER: np.array(numbers, dtype=np.float64),
+            TEXT: np.array(texts, dtype=object),
         },
         columns=list(COLUMNS),
-    ).astype({NUMBER: "float64", TEXT: object})
+    )
 
 
 Values = dict[tuple[str, int | None], Observation]

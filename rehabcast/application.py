@@ -36,6 +36,7 @@ def open_runtime() -> Runtime:
         consents=Consents(store.engine),
         forecast_log=ForecastLog(store, settings.spool),
         access=access,
+        proxies=settings.trusted_proxies,
     )
 
 

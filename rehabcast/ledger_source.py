@@ -18,7 +18,7 @@ from contracts.bundle import CARD_FILE
 from contracts.errors import IntegrityError, PromotionRefused, RehabcastError, ServiceUnavailable
 from contracts.scope import Scope
 from inference.bundle import load_bundle
-from rehabcast.identity import open_ledger
+from rehabcast.identity import open_ledger, people_of
 from rehabcast.reachability import file_identity, is_registry_reachable
 from rehabcast.settings import Settings
 from rehabcast.signed_artifacts import fetch_bundle, fetch_report, mirror_aliases, trusted_keys
@@ -76,13 +76,15 @@ class LedgerSource:
         ServiceUnavailable
             Its file is gone.
         IntegrityError
-            Its chain is broken, a champion is not that of the trail, or it lacks what is signed.
+            Its chain is broken, a champion is not that of the trail, it lacks what is signed, or
+            people's keys cannot be read.
         """
         if (file := file_identity(self._settings.ledger_url)) != self._file:
             # New connections to the file that is there now; nothing is created in it. The file
             # before is held open until here, so that no other can have its identity.
             self._ledger.close()
             self._file, self._is_replaced = file, True
+        self._renew_people()
         problem = self._renew_head()
         self._found = self._trail.read(self._ledger.engine, self._head, whole=self._is_replaced)
         self._is_replaced = False
@@ -110,6 +112,19 @@ class LedgerSource:
         except Exception as error:
             log.error("the alias cannot be mirrored: %s", place_of(error))
         return served
+
+    def _renew_people(self) -> None:
+        """Read people's keys again: one that was taken out vouches for nothing from now on."""
+        try:
+            people = people_of(self._settings)
+        # Without the keys nobody knows who signed, although the ledger answers.
+        except (RehabcastError, OSError) as error:
+            log.error("the public keys of people cannot be read: %s", place_of(error))
+            raise IntegrityError(
+                f"the public keys of people cannot be read ({type(error).__name__})",
+                "run `rehabcast people list`, and correct what it says",
+            ) from None
+        self._trail.verify_by(people)
 
     def _renew_head(self) -> Fault | None:
         """Read the signed head again; what was verified before holds until another is."""
@@ -203,6 +218,7 @@ def _served(settings: Settings, found: VerifiedReading, terms: Terms) -> ServedM
             approver=champion.approver,
             reason=champion.reason,
             restricted_use=champion.restricted_use,
+            names_verified=settings.people is not None,
             coverage=_coverage(report),
             scope=_scope(champion, found.by_report[champion.report_digest]),
         ),

@@ -10,7 +10,13 @@ from typing import NoReturn
 
 import typer
 
-from contracts.errors import CohortInvalid, Problem, RehabcastError, ServiceUnavailable
+from contracts.errors import (
+    CohortInvalid,
+    Problem,
+    RehabcastError,
+    ServiceUnavailable,
+    TaskInvalid,
+)
 
 # No dependency may report to its makers from a hospital's network.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -72,7 +78,7 @@ class ErrorResult:
     reason, what_to_do, message
         What is wrong, what to do, and both as people read them.
     problems
-        Every problem of an invalid cohort; None for other errors.
+        Every problem of an invalid cohort or task file; None for other errors.
     """
 
     error: str
@@ -133,5 +139,5 @@ def error_result(error: RehabcastError) -> ErrorResult:
         reason=error.reason,
         what_to_do=error.what_to_do,
         message=str(error),
-        problems=error.problems if isinstance(error, CohortInvalid) else None,
+        problems=error.problems if isinstance(error, CohortInvalid | TaskInvalid) else None,
     )

@@ -12,11 +12,15 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
+from serving.access.addresses import Network
 from serving.access.development import SHORTEST_TOKEN
 from stores.secret_url import SecretUrl
 
 MOST_WORKERS = 64
 """Each holds a copy of the model and of its connections; more than any one machine serves with."""
+
+LEAST_PREFIX = 8
+"""Bits of a network of proxies: 10.0.0.0/8 is the largest of those for private use."""
 
 LONGEST_NAME, LONGEST_TEXT, LONGEST_TOKEN = 200, 2_000, 16_384
 """Characters; a column of the ledger holds 250."""
@@ -125,6 +129,19 @@ def host(value: Any) -> str:
         if not is_name or len(text) > 253:
             raise ValueError("is not a host's name or IP address") from None
     return text
+
+
+def networks(value: Any) -> tuple[Network, ...]:
+    """Check addresses or networks with commas between."""
+    if isinstance(value, tuple):
+        return value
+    try:
+        found = [ipaddress.ip_network(one.strip()) for one in _of_text(value).split(",")]
+    except ValueError:
+        raise ValueError("is not a list of IP addresses or networks, such as 10.0.0.7") from None
+    if any(network.prefixlen < LEAST_PREFIX for network in found):
+        raise ValueError("has a network that is too large to be all proxies")
+    return tuple(found)
 
 
 def port(value: Any) -> int:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contracts.errors import ContractError
 from rehabcast import setting_checks as checks
+from serving.access.addresses import Network
 from stores.secret_url import SecretUrl
 from training.tracking import Store
 
@@ -71,6 +72,9 @@ class Settings(BaseSettings):
         --development` makes one.
     token
         Bearer token that `forecast` sends.
+    trusted_proxies
+        Addresses or networks, with commas between, of proxies that are believed when they say whom
+        a request comes from; requests without a token are limited by that. By default none is.
     workers
         Processes of the service.
     developer, contact, funding
@@ -103,6 +107,7 @@ class Settings(BaseSettings):
     access: File | None = None
     development_token: Annotated[SecretStr, BeforeValidator(checks.long_token)] | None = None
     token: Annotated[SecretStr, BeforeValidator(checks.token)] | None = None
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(checks.networks)] = ()
     workers: Annotated[int, BeforeValidator(checks.workers)] = 1
     developer: Text | None = None
     contact: Text | None = None

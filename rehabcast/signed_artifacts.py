@@ -25,14 +25,13 @@ from audits.report.content import Report
 from contracts.cohort import Cohort
 from contracts.digests import file_digest
 from contracts.errors import ContractError, EvidenceMissing, IntegrityError
-from contracts.predictions import MODEL
+from contracts.predictions import MODEL, forecasts_of, questions_of
 from inference.bundle import Bundle, load_bundle, verify_bundle
 from rehabcast.output import stderr_console
 from rehabcast.settings import Settings
 from stores.private_files import require_private, require_unchanged_by_others
 from training.registry.model_versions import (
     BUNDLE_FOLDER,
-    FOLLOW_UP_FILE,
     PREDICTIONS_FILE,
     ChampionAliases,
     ModelVersion,
@@ -46,9 +45,19 @@ LOCAL_KEY = "local.pem"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionTable:
-    """A table of `contracts.predictions`, and the digest of the file that it was read from."""
+    """A prediction table (`contracts.predictions`).
+
+    Parameters
+    ----------
+    rows, questions
+        Its forecasts, and the questions that a ward would ask today; no questions in tables from
+        before they were recorded.
+    digest
+        SHA-256 of the file that it was read from.
+    """
 
     rows: pd.DataFrame
+    questions: pd.DataFrame
     digest: str
 
 
@@ -206,39 +215,15 @@ def open_predictions(settings: Settings, version: ModelVersion, bundle: Bundle) 
     IntegrityError
         The run's table is another.
     """
-    digest = bundle.manifest.predictions_digest
-    content = _bytes_of_bundle(settings, version, PREDICTIONS_FILE, digest)
-    return _prediction_table(PREDICTIONS_FILE, content, digest)
-
-
-def open_follow_up(
-    settings: Settings, version: ModelVersion, bundle: Bundle
-) -> PredictionTable | None:
-    """Return what became of the outcomes that were due, if it is what the signed bundle names.
-
-    None where the bundle is from before this was recorded.
-
-    Raises
-    ------
-    IntegrityError
-        The run's table is another.
-    """
-    digest = bundle.manifest.follow_up_digest
-    if digest is None:
-        return None
-    content = _bytes_of_bundle(settings, version, FOLLOW_UP_FILE, digest)
-    return PredictionTable(rows=pd.read_parquet(BytesIO(content)), digest=digest)
-
-
-def _bytes_of_bundle(settings: Settings, version: ModelVersion, name: str, digest: str) -> bytes:
-    content = fetch(settings.store, version, name).read_bytes()
+    content = fetch(settings.store, version, PREDICTIONS_FILE).read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
     # Before anything reads the content: it may be anybody's.
-    if hashlib.sha256(content).hexdigest() != digest:
+    if digest != bundle.manifest.predictions_digest:
         raise IntegrityError(
-            f"{version}: the run's {name} is not the one its bundle was made with",
+            f"{version}: the run's prediction table is not the one its bundle was made with",
             "train the version again",
         )
-    return content
+    return _prediction_table(PREDICTIONS_FILE, content, digest)
 
 
 def _prediction_table(name: str, content: bytes, digest: str) -> PredictionTable:
@@ -253,7 +238,7 @@ def _prediction_table(name: str, content: bytes, digest: str) -> PredictionTable
             f"{name}: not a prediction table, there is no column {MODEL}",
             "write one with `rehabcast evaluate`",
         )
-    return PredictionTable(rows=rows, digest=digest)
+    return PredictionTable(rows=forecasts_of(rows), questions=questions_of(rows), digest=digest)
 
 
 def fetch_report(settings: Settings, version: ModelVersion) -> tuple[Report, str]:

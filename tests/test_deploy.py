@@ -62,9 +62,7 @@ def test_a_bento_of_a_clean_clone_serves_what_the_demonstration_promoted(tmp_pat
     }
     (bento,) = (tmp_path / "b" / "bentos" / "rehabcast").glob("*/src")
     image = (bento.parent / "env" / "docker" / "Dockerfile").read_text()
-    assert image.rpartition("ENTRYPOINT")[2].split() == [
-        '["python",', '"-m",', '"rehabcast"]', "CMD", '["serve",', '"--host",', '"0.0.0.0"]'
-    ]  # fmt: skip
+    assert image.strip() == (clone / "deploy" / "Containerfile").read_text("utf-8").strip()
     with _served(bento, tmp_path / "bento.log", env={**bare, **settings}) as address:
         response = httpx.post(
             f"{address}/v1/forecast", json=RECORD, timeout=30,

@@ -7,15 +7,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from contracts import predictions as columns
-from contracts.cohort import WEAR_TIME, Cohort
+from contracts.cohort import WEAR_TIME
 from contracts.groups import group_column
-from contracts.sequences import Layout, SequenceBatch
+from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from features.follow_up import ends_of, follow_up_rows
-from features.sequences import cohort_sequences
 from inference.milestones import chances, reached
-from training.fitting.config import TrainingConfig
-from training.split import HELD_OUT, fold_of_subjects
 
 THERAPY = "REHABCAST//THERAPY"
 """Daily, but noted by people and not by a device."""
@@ -51,54 +47,54 @@ def prediction_table(
     return table
 
 
-def follow_up_table(
-    cohort: Cohort,
-    layout: Layout,
-    task: Task,
-    config: TrainingConfig,
-    split: dict[int, int],
-    predictions: pd.DataFrame,
+def with_refusals(
+    table: pd.DataFrame,
+    batch: SequenceBatch,
+    refused_B: NDArray[np.bool_],
+    refusal_B: NDArray[np.object_],
 ) -> pd.DataFrame:
-    """Return what became of every outcome that was due (`contracts.predictions`).
+    """Add to a table of the batch's forecasts which of them the service would refuse, and why.
 
-    Held-out people are left out, as they are of the prediction table. Of people without any
-    outcome, who are in no split, the same share is held out, so that they count neither more nor
-    less than others.
-
-    Parameters
-    ----------
-    split
-        Fold of each subject with an outcome.
-    predictions
-        The prediction table, for the early errors.
+    Refusals depend on subject and day only, so all models are compared on the same forecasts.
     """
-    batch = cohort_sequences(cohort.events, task, layout, outcomes=False)
-    ends = ends_of(cohort.events, dates_shifted=cohort.provenance.dates_shifted)
-    rows = follow_up_rows(batch, ends, task)
-    subjects = np.unique(rows[columns.SUBJECT].to_numpy(dtype=np.int64))
-    others = np.setdiff1d(subjects, np.array(list(split), dtype=np.int64))
-    of_others = fold_of_subjects(others, config.folds, config.held_out_share, seed=config.seed)
-    held_out = [s for s, fold in {**split, **of_others}.items() if fold == HELD_OUT]
-    kept = rows[~rows[columns.SUBJECT].isin(held_out)]
-    return _with_early_errors(kept, predictions)
+    pairs = pd.DataFrame(
+        {
+            columns.SUBJECT: batch.subject_B,
+            columns.ORIGIN: batch.origin_day_B,
+            columns.REFUSED: refused_B,
+            columns.REFUSAL: refusal_B,
+        }
+    )
+    keys = [columns.SUBJECT, columns.ORIGIN]
+    return table.merge(pairs, on=keys, how="left", validate="many_to_one")
 
 
-def _with_early_errors(rows: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
-    """Add the error of each forecast's last earlier horizon that was observed."""
-    rows = rows.sort_values([columns.HORIZON, columns.SUBJECT, columns.ORIGIN], kind="stable")
-    if columns.TRUTH not in predictions.columns:
-        return rows.assign(**{columns.EARLY_ERROR: np.nan}).reset_index(drop=True)
-    candidate = predictions[predictions[columns.MODEL] == columns.CANDIDATE]
-    errors = candidate[[columns.SUBJECT, columns.ORIGIN, columns.HORIZON]].assign(
-        **{columns.EARLY_ERROR: candidate["q50"] - candidate[columns.TRUTH]}
+def with_questions(
+    table: pd.DataFrame,
+    batch: SequenceBatch,
+    refused_B: NDArray[np.bool_],
+    refusal_B: NDArray[np.object_],
+    task: Task,
+) -> pd.DataFrame:
+    """Append to a table the questions of a batch, one for each pair (`contracts.predictions`)."""
+    questions = pd.DataFrame(
+        {
+            columns.MODEL: columns.ASKED,
+            columns.SUBJECT: batch.subject_B,
+            columns.ORIGIN: batch.origin_day_B,
+            columns.HORIZON: batch.origin_day_B,
+            columns.DAYS_SINCE_ONSET: batch.days_since_onset_BT[:, -1].astype(np.float64),
+            columns.REFUSED: refused_B,
+            columns.REFUSAL: refusal_B,
+        }
     )
-    return pd.merge_asof(
-        rows,
-        errors.sort_values(columns.HORIZON),
-        on=columns.HORIZON,
-        by=[columns.SUBJECT, columns.ORIGIN],
-        allow_exact_matches=False,
-    )
+    for attribute in task.sensitive:
+        label_B = batch.groups_B[attribute.name].to_numpy(dtype=object)
+        questions[columns.GROUP + attribute.name] = group_column(attribute, label_B)
+    both = pd.concat([table, questions], ignore_index=True)
+    # A column of whole numbers or of true and false stays one, although questions have none.
+    filled = {name: 0 for name in both if name not in questions and table[name].dtype.kind in "bi"}
+    return both.fillna(filled).astype({name: table[name].dtype for name in filled})
 
 
 def _worn(batch: SequenceBatch, task: Task) -> dict[str, NDArray[np.float64]]:

@@ -1,17 +1,22 @@
-"""Reads task files."""
+"""Reads task files, and checks them against the vocabulary."""
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Annotated, Any, cast
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
+from contracts.cohort import WEAR_TIME
+from contracts.declarations import mistakes
 from contracts.digests import record_digest
-from contracts.errors import TaskInvalid
+from contracts.errors import Problem, TaskInvalid
 from contracts.groups import bands_of
-from contracts.task import Task
-from contracts.vocabulary import vocabulary
+from contracts.task import Sensitive, Task
+from contracts.task_parts.slips import Slip, SlipsFound, slips
+from contracts.vocabulary import Code, Kind, vocabulary
 
 
 def read_task(path: Path) -> Task:
@@ -20,26 +25,23 @@ def read_task(path: Path) -> Task:
     Raises
     ------
     TaskInvalid
-        The file is unreadable or not TOML, has an unknown or missing key, a wrong type or a code
-        that is not in the vocabulary, or the target's range, direction or step differs from the
-        vocabulary's.
+        The file is unreadable or not TOML; or everything at once that is wrong with it: an unknown
+        or missing key, a wrong type, what makes no sense (`contracts.task_parts.slips`) and what
+        contradicts the vocabulary (`vocabulary_slips`).
     """
     try:
-        task = Task.model_validate(tomllib.loads(path.read_text("utf-8")))
+        # Text editors may begin a file with a byte order mark, which TOML does not know.
+        content = tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise TaskInvalid(f"{path} cannot be read ({error.strerror})", "check the path") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TaskInvalid(f"{path} is not valid TOML: {error}", "correct the file") from error
+    try:
+        task = Task.model_validate(content)
     except ValidationError as error:
-        lines = [
-            f"  {'.'.join(str(part) for part in problem['loc']) or 'task'}: {problem['msg']}"
-            for problem in error.errors()
-        ]
-        raise TaskInvalid(
-            "\n".join([f"{path} has {len(lines)} problem(s)", *lines]),
-            "correct them in the task file; tasks/ has complete examples",
-        ) from error
-    _check_codes(path, task)
+        raise _invalid(path, *_wrong(content, error)) from error
+    if found := vocabulary_slips(task):
+        raise _invalid(path, [], found)
     return task
 
 
@@ -48,48 +50,182 @@ def task_digest(task: Task) -> str:
     return record_digest(task.model_dump(mode="json"))
 
 
-def _check_codes(path: Path, task: Task) -> None:
-    concepts = vocabulary()
+def _invalid(path: Path, faults: list[str], found: tuple[Slip, ...]) -> TaskInvalid:
+    lines = [f"  {line}" for line in (*faults, *map(str, found))]
+    problems = [
+        *(Problem(file=path.name, row=None, field="*", found=fault) for fault in faults),
+        *(
+            Problem(file=path.name, row=None, field=s.field, found=s.found, advice=s.advice)
+            for s in found
+        ),
+    ]
+    return TaskInvalid(
+        "\n".join([f"{path} has {len(lines)} problem(s)", *lines]),
+        "correct them in the task file; tasks/ has complete examples",
+        problems,
+    )
+
+
+def _wrong(content: dict[str, Any], error: ValidationError) -> tuple[list[str], tuple[Slip, ...]]:
+    """Return what could not be read, and what makes no sense in the rest."""
+    for fault in error.errors(include_url=False):
+        raised = fault.get("ctx", {}).get("error")
+        if isinstance(raised, SlipsFound):
+            task, sound = _readable(content, set())
+            return [], (*raised.slips, *vocabulary_slips(task, sound=sound))
+    broken = {str(fault["loc"][0]) for fault in error.errors() if fault["loc"]}
+    task, sound = _readable(content, broken)
+    found = (*slips(task, sound=sound), *vocabulary_slips(task, sound=sound))
+    return mistakes(error, Task), found
+
+
+def _readable(content: dict[str, Any], broken: set[str]) -> tuple[Task, set[str]]:
+    """Return as much of a task as could be read, unchecked, and the names of its fields."""
+    values: dict[str, Any] = {}
+    for name, field in Task.model_fields.items():
+        if name in broken:
+            continue
+        if name in content:
+            kind: Any = Annotated[cast(Any, field.annotation), field]
+            values[name] = TypeAdapter(kind).validate_python(content[name])
+        elif not field.is_required():
+            values[name] = field.default
+    return Task.model_construct(**values), set(values)
+
+
+def vocabulary_slips(task: Task, *, sound: Collection[str] | None = None) -> tuple[Slip, ...]:
+    """Return everything in a task that contradicts the vocabulary.
+
+    Parameters
+    ----------
+    sound
+        Fields that could be read; None where all could.
+    """
+    checks = {"target": _target, "inputs": _inputs, "sensitive": _sensitive, "onset": _onset}
+    return tuple(
+        slip
+        for name, find in checks.items()
+        if sound is None or name in sound
+        for slip in find(task)
+    )
+
+
+def _unknown(field: str, code: str) -> Slip:
+    return Slip(
+        field=field,
+        found=f"{code!r} is not in the vocabulary",
+        advice="correct the code, or leave it out of the task",
+    )
+
+
+def _target(task: Task) -> Iterator[Slip]:
+    target = task.target
+    known = vocabulary().get(target.code)
+    if known is None or known.kind is not Kind.ASSESSMENT:
+        # What is no assessment is named where it stands among the inputs.
+        if known is None:
+            yield _unknown("target, code", target.code)
+        return
+    if (target.low, target.high) != (known.low, known.high):
+        yield Slip(
+            field="target",
+            found=f"the range is {target.low:g} to {target.high:g}, but the vocabulary has"
+            f" {known.low:g} to {known.high:g} for {known.code}",
+            advice=f"write low = {known.low:g} and high = {known.high:g}",
+        )
+    if target.better != known.better:
+        yield Slip(
+            field="target, better",
+            found=f"it is {target.better!r}, but of {known.code} a {known.better} score is better",
+            advice=f"write better = {known.better!r}",
+        )
+    if target.step != known.step:
+        yield Slip(
+            field="target, step",
+            found=f"it is {target.step:g}, but scores of {known.code} are {known.step:g} apart",
+            advice=f"write step = {known.step:g}",
+        )
+
+
+def _inputs(task: Task) -> Iterator[Slip]:
     inputs = task.inputs
-    used = [*inputs.assessments, *inputs.daily, *inputs.person, *(s.code for s in task.sensitive)]
-    if unknown := [code for code in used if code not in concepts]:
-        raise TaskInvalid(
-            f"{path}: not in the vocabulary: {', '.join(unknown)}",
-            "correct the code, or leave it out of the task",
+    for name, codes, kind in (
+        ("assessments", inputs.assessments, Kind.ASSESSMENT),
+        ("daily", inputs.daily, Kind.DAILY),
+        ("person", inputs.person, Kind.PERSON),
+    ):
+        for code in dict.fromkeys(codes):
+            field, known = f"inputs, {name}", vocabulary().get(code)
+            if known is None:
+                yield _unknown(field, code)
+            elif known.kind is not kind:
+                yield Slip(
+                    field=field,
+                    found=f"{code} is of the kind {known.kind}, so no forecast would ever use it",
+                    advice=f"name codes of the kind {kind} here",
+                )
+            elif kind is Kind.PERSON and not known.is_numeric and not known.labels:
+                yield Slip(
+                    field=field,
+                    found=f"{code} has no fixed labels, so no forecast would ever use it",
+                    advice="leave it out of the inputs",
+                )
+
+
+def _sensitive(task: Task) -> Iterator[Slip]:
+    for number, attribute in enumerate(task.sensitive, start=1):
+        known = vocabulary().get(attribute.code)
+        if known is None:
+            yield _unknown(f"sensitive {number}, code", attribute.code)
+        elif known.kind is not Kind.PERSON and known.code != WEAR_TIME:
+            yield Slip(
+                field=f"sensitive {number}, code",
+                found=f"{known.code} is of the kind {known.kind}, by which nobody can be grouped",
+                advice=f"name a code of the kind {Kind.PERSON}, or {WEAR_TIME}",
+            )
+        elif attribute.bands:
+            yield from _bands(number, attribute, known)
+        elif known.is_numeric:
+            yield Slip(
+                field=f"sensitive {number}",
+                found=f"{attribute.name!r} is a number ({known.code}) and has no bands, so it would"
+                " be not recorded for everybody",
+                advice="give it bands",
+            )
+
+
+def _bands(number: int, attribute: Sensitive, known: Code) -> Iterator[Slip]:
+    """Find bands in which nobody could be, or that could not be told apart."""
+    field, bands = f"sensitive {number}, bands", bands_of(attribute)
+    if not known.is_numeric or bands is None:
+        yield Slip(
+            field=field,
+            found=f"{attribute.name!r} has labels ({known.code}) and no numbers, so it would be not"
+            " recorded for everybody",
+            advice="leave the bands out",
         )
-    _check_bands(path, task)
-    target = concepts[task.target.code]
-    if (task.target.low, task.target.high) != (target.low, target.high):
-        raise TaskInvalid(
-            f"{path}: the target's range is {task.target.low:g} to {task.target.high:g}, but the"
-            f" vocabulary has {target.low:g} to {target.high:g} for {target.code}",
-            f"write low = {target.low:g} and high = {target.high:g}",
-        )
-    if task.target.better != target.better:
-        raise TaskInvalid(
-            f"{path}: target better = {task.target.better!r}, but of {target.code} a"
-            f" {target.better} score is better",
-            f"write better = {target.better!r}",
-        )
-    if task.target.step != target.step:
-        raise TaskInvalid(
-            f"{path}: target step = {task.target.step:g}, but scores of {target.code} are"
-            f" {target.step:g} apart",
-            f"write step = {target.step:g}",
+        return
+    low, high = (0.0, 1.0) if bands.is_share else (float(known.low or 0), float(known.high or 0))
+    for edge in bands.edges:
+        if not low < edge <= high:
+            what = "shares of worn days" if bands.is_share else f"values of {known.code}"
+            yield Slip(
+                field=field,
+                found=f"{what} are {low:g} to {high:g}, so nobody would be on one side of {edge:g}",
+                advice=f"write edges above {low:g}, {high:g} at most",
+            )
+    if len(set(bands.edge_texts)) < len(bands.edges):
+        yield Slip(
+            field=field,
+            found=f"the edges of two bands read alike ({', '.join(bands.edge_texts)})",
+            advice="put the edges further apart",
         )
 
 
-def _check_bands(path: Path, task: Task) -> None:
-    """Refuse an attribute whose groups could not be told apart."""
-    for attribute in task.sensitive:
-        bands = bands_of(attribute)
-        where = f"{path}: sensitive attribute {attribute.name!r}"
-        if bands is None and vocabulary()[attribute.code].is_numeric:
-            raise TaskInvalid(
-                f"{where} is a number ({attribute.code}) and has no bands", "give it bands"
-            )
-        if bands is not None and len(set(bands.edge_texts)) < len(bands.edges):
-            raise TaskInvalid(
-                f"{where}: the edges of two bands read alike ({', '.join(bands.edge_texts)})",
-                "put the edges further apart",
-            )
+def _onset(task: Task) -> Iterator[Slip]:
+    if task.onset is not None and not task.onset.icd10 and not task.onset.snomed:
+        yield Slip(
+            field="onset",
+            found="it names no diagnosis, so nobody would have an onset",
+            advice="give icd10 or snomed codes, or leave [onset] out",
+        )

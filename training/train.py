@@ -11,14 +11,23 @@ import meds
 import numpy as np
 import pandas as pd
 
+from contracts.bundle import PEOPLE_FILE
 from contracts.cohort import Cohort
 from contracts.digests import code_digest, file_digest, record_digest
 from contracts.errors import ContractError
-from contracts.predictions import CANDIDATE, FOLD, MODEL, ORIGIN, REFUSED, SUBJECT
+from contracts.groups import MINIMUM_SHOWN
+from contracts.predictions import CANDIDATE, FOLD, MODEL, REFUSED, SUBJECT, Relation
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from features.sequences import training_sequences
-from inference.out_of_distribution import is_out_of_distribution_out_of_fold
+from features.newest import newest_day
+from features.same_people import people_of
+from inference.out_of_distribution import (
+    fit_reference,
+    is_out_of_distribution,
+    is_out_of_distribution_out_of_fold,
+)
+from inference.people import seal, token_key
+from inference.refusals import groups_in, refusals
 from training.comparison.figures import (
     calibration_figure,
     error_figure,
@@ -32,13 +41,16 @@ from training.fitting.crossfit import (
     crossfit,
     ensemble_quantiles,
     fit_sequentially,
+    networks_of,
 )
+from training.fitting.preparation import CohortNote, cohort_notes, require_outcomes, training_parts
 from training.fitting.pretrain import pretrain
+from training.follow_up import follow_up_table
 from training.models.bedside_rules import last_observation, proportional_recovery
 from training.models.boosted import boosted_quantiles
 from training.models.layers.network import Ensemble
 from training.models.stack import out_of_fold
-from training.predictions import follow_up_table, prediction_table
+from training.predictions import prediction_table, with_questions, with_refusals
 from training.registry.bundle import TrainingProvenance, write_bundle
 from training.registry.model_card import model_card
 from training.registry.model_versions import (
@@ -51,7 +63,7 @@ from training.registry.model_versions import (
     write_model_file,
 )
 from training.scores import losses
-from training.split import HELD_OUT, fold_of_rows, fold_of_subjects, rows_held_out
+from training.split import HELD_OUT, Parts, fold_of_rows, fold_of_subjects, split_name
 from training.task import task_digest
 from training.tracking import Run, Store, run
 
@@ -74,8 +86,10 @@ def train(
     store: Store,
     checkpoints: Path,
     pretrain_on: Cohort | None = None,
+    people_key: bytes | None = None,
     fit_folds: FitFolds = fit_sequentially,
     advance: Callable[[str], None] = lambda _: None,
+    tell: Callable[[tuple[CohortNote, ...]], None] = lambda _: None,
 ) -> ModelVersion:
     """Train, score out of fold beside the comparators, and register a candidate.
 
@@ -88,34 +102,42 @@ def train(
         Folder for unfinished fits.
     pretrain_on
         A cohort to pre-train on, usually a large simulated one; it is recorded in the bundle.
+    people_key
+        Seals into the bundle whom it has seen (`inference.people`); without one nobody can tell
+        later whether a cohort is an external one.
     fit_folds
         Fits the networks: in this process, or on a cluster (`training.fitting.ray_cluster`).
     advance
         Called with a short message after each finished step, `steps(config)` times in all.
+    tell
+        Called before anything is fitted, with what the cohort cannot fill of the task.
 
     Raises
     ------
     ContractError
-        Fewer than `MINIMUM_SUBJECTS` subjects have a past score and an outcome; or the model's name
+        Fewer than `MINIMUM_SUBJECTS` subjects have a past score and an outcome; nobody has one at
+        some horizon; or the model's name
         cannot be used (`training.registry.model_versions.check_model_name`).
     """
     check_model_name(store.client(), model)
-    all_pairs = training_sequences(cohort.events, task)
-    subjects = np.unique(all_pairs.subject_B)
-    if len(subjects) < MINIMUM_SUBJECTS:
+    parts = training_parts(cohort, task, config)
+    batch = parts.train
+    declared = (cohort.splits.get(subject, meds.train_split) for subject in parts.fold_of)
+    if (subjects := sum(split == meds.train_split for split in declared)) < MINIMUM_SUBJECTS:
         raise ContractError(
-            f"{len(subjects)} subjects have a score at an origin and one at a horizon, but training"
-            f" needs at least {MINIMUM_SUBJECTS}",
-            "add subjects to the cohort, or check the task's target, origins and horizons",
+            f"{subjects} subjects to train on have a score at an origin and one at a horizon,"
+            f" but training needs at least {MINIMUM_SUBJECTS}",
+            "add subjects to the cohort, or check the task's target, origins and horizons, and the"
+            " splits that the cohort declares",
         )
-    split = fold_of_subjects(subjects, config.folds, config.held_out_share, seed=config.seed)
-    held_out_B = rows_held_out(all_pairs.subject_B, split)
-    held_out, batch = all_pairs.take(held_out_B), all_pairs.take(~held_out_B)
+    require_outcomes(batch, task)
+    tell(cohort_notes(batch, task))
     key = {
         "data": cohort.digest,
         "task": task_digest(task),
         "config": config.digest,
         "code": code_digest(),
+        "splits": record_digest({str(subject): fold for subject, fold in parts.fold_of.items()}),
         "pretraining": "" if pretrain_on is None else pretrain_on.digest,
     }
     tags = {"cohort": cohort.provenance.name, "simulated": str(cohort.provenance.simulated)}
@@ -135,13 +157,15 @@ def train(
             config,
             folder=unfinished,
             start=None if pretrained is None else pretrained.weights,
+            tuning=parts.tuning,
             fit_folds=fit_folds,
             advance=lambda: advance("network"),
         )
         table = _out_of_fold_table(batch, task, config, fitted, advance)
         folder = Path(temporary)
-        table.to_parquet(folder / PREDICTIONS_FILE, index=False)
-        followed = follow_up_table(cohort, batch.layout, task, config, split, table)
+        asked = _with_questions(table, cohort, batch, task, config)
+        asked.to_parquet(folder / PREDICTIONS_FILE, index=False)
+        followed = follow_up_table(cohort, task, config, parts, table)
         followed.to_parquet(folder / FOLLOW_UP_FILE, index=False)
         provenance = TrainingProvenance(
             family=config.architecture,
@@ -155,11 +179,14 @@ def train(
             follow_up_digest=file_digest(folder / FOLLOW_UP_FILE),
             seed=config.seed,
             subjects=len(np.unique(batch.subject_B)),
+            judging=fitted.judging,
             pretrained_on="" if pretrained is None else str(pretrained),
         )
-        _log_evidence(opened, folder, table, held_out, task, fitted, split, provenance)
+        _log_evidence(opened, folder, table, parts, task, fitted, provenance)
         bundle = folder / "bundle"
         write_model_file(bundle, run_id=opened.run_id)
+        if people_key is not None:
+            (bundle / PEOPLE_FILE).write_bytes(_people(cohort, parts, pretrain_on, people_key))
         ensemble = Ensemble(fitted.members)
         card = model_card(table, task, provenance)
         write_bundle(bundle, ensemble, fitted.calibration, batch, task, provenance, card=card)
@@ -168,9 +195,25 @@ def train(
     return version
 
 
+def _people(cohort: Cohort, parts: Parts, pretrain_on: Cohort | None, key: bytes) -> bytes:
+    """Return everybody whom training has seen or held out, sealed."""
+    names = {HELD_OUT: Relation.HELD_OUT}
+    relations = {s: names.get(fold, Relation.TRAINED_ON) for s, fold in parts.fold_of.items()}
+    people = list(people_of(cohort, relations, token_key(key), sample=True).values())
+    if pretrain_on is not None:
+        subjects = pretrain_on.events[SUBJECT].unique().tolist()
+        others = {
+            subject: Relation.TRAINED_ON
+            for subject in subjects
+            if pretrain_on.splits.get(subject) != meds.held_out_split
+        }
+        people += people_of(pretrain_on, others, token_key(key), sample=True).values()
+    return seal(people, key)
+
+
 def steps(config: TrainingConfig) -> int:
     """Return how many steps `train` reports."""
-    return config.folds + len(COMPARATORS) + 1
+    return networks_of(config) + len(COMPARATORS) + 1
 
 
 def _out_of_fold_table(
@@ -187,50 +230,73 @@ def _out_of_fold_table(
         advance(name)
     table = pd.concat(tables, ignore_index=True)
     fold_of = fold_of_subjects(batch.subject_B, config.folds, 0.0, seed=config.seed)
-    fold_B = fold_of_rows(batch.subject_B, fold_of)
-    # Refusals depend on subject and day only, so all models are compared on the same forecasts.
-    refused = pd.DataFrame(
-        {
-            SUBJECT: batch.subject_B,
-            ORIGIN: batch.origin_day_B,
-            REFUSED: is_out_of_distribution_out_of_fold(batch, fold_B),
-        }
-    )
-    table = table.merge(refused, on=[SUBJECT, ORIGIN], how="left", validate="many_to_one")
+    refused_B = is_out_of_distribution_out_of_fold(batch, fold_of_rows(batch.subject_B, fold_of))
+    refusal_B = refusals(batch.groups_B, groups_in(batch.groups_B), refused_B)
+    table = with_refusals(table, batch, refused_B, refusal_B)
     return table.assign(**{FOLD: table[SUBJECT].map(fold_of)})
+
+
+def _with_questions(
+    table: pd.DataFrame,
+    cohort: Cohort,
+    batch: SequenceBatch,
+    task: Task,
+    config: TrainingConfig,
+) -> pd.DataFrame:
+    """Append whom of the whole cohort the service would refuse on the newest day with data.
+
+    As with forecasts, nobody's own record is in what it is compared with: people of a fold are
+    compared with the other folds, people in no fold with all of them.
+    """
+    asked = newest_day(cohort.events, task, batch.layout)
+    fold_of = fold_of_subjects(batch.subject_B, config.folds, 0.0, seed=config.seed)
+    fold_B = fold_of_rows(batch.subject_B, fold_of)
+    asked_fold_B = np.array([fold_of.get(int(s), HELD_OUT) for s in asked.batch.subject_B])
+    unlike_B = np.zeros(len(asked.batch), dtype=np.bool_)
+    for fold in np.unique(asked_fold_B):
+        reference = fit_reference(batch.take(fold_B != fold))
+        own_B = asked_fold_B == fold
+        unlike_B[own_B] = is_out_of_distribution(reference, asked.batch.take(own_B))
+    refusal_B = refusals(
+        asked.batch.groups_B,
+        groups_in(batch.groups_B),
+        unlike_B,
+        nothing_measured_B=asked.nothing_measured_B,
+        no_score_B=asked.no_score_B,
+    )
+    return with_questions(table, asked.batch, refusal_B != "", refusal_B, task)
 
 
 def _log_evidence(
     opened: Run,
     folder: Path,
     table: pd.DataFrame,
-    held_out: SequenceBatch,
+    parts: Parts,
     task: Task,
     fitted: CrossFit,
-    split: dict[int, int],
     provenance: TrainingProvenance,
 ) -> None:
     splits = pd.DataFrame(
         {
-            "subject_id": list(split),
-            "split": [
-                meds.held_out_split if fold == HELD_OUT else meds.train_split
-                for fold in split.values()
-            ],
+            "subject_id": list(parts.fold_of),
+            "split": [split_name(fold) for fold in parts.fold_of.values()],
         }
     ).sort_values("subject_id")
     splits.to_parquet(folder / SPLITS_FILE, index=False)
     title = "SIMULATED cohort" if provenance.simulated else provenance.cohort_name
+    # The report counts no refused forecast: with them, its errors would tell those of the refused.
+    given = table[~table[REFUSED].astype("bool")]
     calibration_figure(table, folder / "calibration.png", title=title)
-    error_figure(table, folder / "error-by-horizon.png", title=title)
+    error_figure(given, folder / "error-by-horizon.png", title=title)
     candidate = table[table[MODEL] == CANDIDATE]
     pit_figure(candidate, folder / "pit.png", title=title)
     reliability_figure(candidate, folder / "reliability.png", title=title)
     for name in (PREDICTIONS_FILE, FOLLOW_UP_FILE, SPLITS_FILE, *FIGURES):
         opened.log_file(folder / name)
-    opened.log_metrics(_metrics(table))
-    if len(held_out):
-        opened.log_metrics(_held_out_metrics(held_out, task, fitted))
+    if given[SUBJECT].nunique() >= MINIMUM_SHOWN:
+        opened.log_metrics(_metrics(given))
+    if len(np.unique(parts.held_out.subject_B)) >= MINIMUM_SHOWN:
+        opened.log_metrics(_held_out_metrics(parts.held_out, task, fitted))
 
 
 def _metrics(table: pd.DataFrame) -> dict[str, float]:

@@ -98,8 +98,11 @@ def not_judged(rule: Rule, why: str) -> Finding:
     )
 
 
-def not_recorded(required: RequiredAttribute, recorded: float) -> Finding:
-    """Return the finding that a required attribute is recorded of too few people; it binds."""
+def not_recorded(required: RequiredAttribute) -> Finding:
+    """Return the finding that a required attribute is recorded of too few people; it binds.
+
+    The share itself is not told: with the number of people it would count those without it.
+    """
     return _without_numbers(
         rule=f"{required.attribute} is recorded",
         metric=RECORDED,
@@ -108,9 +111,9 @@ def not_recorded(required: RequiredAttribute, recorded: float) -> Finding:
         group=EVERYONE,
         limit=required.minimum_recorded,
         binding=True,
-        reason=f"{EVERYONE}: {required.attribute} is recorded of {recorded:.0%} of the people, and"
-        f" this policy requires {required.minimum_recorded:.0%}, so nobody can say whom the model"
-        " serves less well.",
+        reason=f"{EVERYONE}: {required.attribute} is recorded of less than the"
+        f" {required.minimum_recorded:.0%} of people that this policy requires, so nobody can say"
+        " whom the model serves less well.",
     )
 
 

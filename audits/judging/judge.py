@@ -6,12 +6,17 @@ The only input is a table of forecasts beside what happened; the model itself is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from audits.judging.decision import gravest
 from audits.judging.findings import not_judged, not_recorded
+from audits.judging.further.external import (
+    NOTHING_FURTHER,
+    FurtherEvidence,
+    without_questions,
+)
 from audits.judging.lost.findings import no_follow_up
 from audits.judging.lost.missing import Missing, violations
 from audits.judging.policy import Policy
@@ -20,7 +25,7 @@ from audits.judging.scope import Candidates, candidates, within_scope
 from audits.judging.validation import breaks_contract, validate
 from audits.measure.disparity import Scope as RuleScope
 from audits.measure.fairlearn_check import check_against_metric_frame
-from audits.measure.groups import by_attribute
+from audits.measure.groups import EVERYONE, by_attribute
 from audits.measure.prediction_table import KEY
 from contracts.predictions import CANDIDATE, GROUP, SUBJECT
 from contracts.scope import Scope
@@ -62,7 +67,7 @@ def judge(
     predictions: pd.DataFrame,
     policy: Policy,
     inputs: AuditInputs,
-    follow_up: pd.DataFrame | None = None,
+    further: FurtherEvidence = NOTHING_FURTHER,
 ) -> Verdict:
     """Judge the candidate's forecasts: whether, and for whom, every binding rule is kept.
 
@@ -76,15 +81,15 @@ def judge(
         The rules.
     inputs
         What the verdict is bound to.
-    follow_up
-        The follow-up table (`contracts.predictions`); None where there is none, which holds a pass
-        back where the policy asks what was lost.
+    further
+        Questions, an external cohort, and what became of the outcomes that were due; without the
+        last nothing passes where the policy asks what was lost.
     """
     checks = validate(predictions, least_error=policy.least_error)
     judged = (
         _Judged(outcome=gravest(checks), findings=tuple(checks))
         if breaks_contract(checks)
-        else _judged(predictions, policy, inputs, checks, follow_up)
+        else _judged(predictions, policy, inputs, checks, further)
     )
     return Verdict(
         model_version=inputs.model_version,
@@ -96,6 +101,7 @@ def judge(
         follow_up_digest=inputs.follow_up_digest,
         champion=inputs.champion,
         champion_predictions_digest=inputs.champion_predictions_digest,
+        external=None if further.external is None else further.external.validation,
         simulated=inputs.simulated,
         outcome=judged.outcome,
         scope=judged.scope,
@@ -119,7 +125,7 @@ def _judged(
     policy: Policy,
     inputs: AuditInputs,
     checks: Sequence[Finding],
-    follow_up: pd.DataFrame | None,
+    further: FurtherEvidence,
 ) -> _Judged:
     table = rows_of(predictions, CANDIDATE)
     if table.empty:
@@ -127,10 +133,19 @@ def _judged(
         found = (*checks, *(not_judged(rule, why) for rule in policy.rules))
         return _Judged(outcome=gravest(found), findings=found)
     check_against_metric_frame(table, by_attribute(table), policy.thresholds)
-    missing, unfit = _missing(follow_up, table, policy)
+    beside = further.findings(policy)
+    if further.questions is not None:
+        policy = without_questions(policy)
+    missing, unfit = _missing(further.follow_up, table, policy)
     applied = apply_rules(predictions, policy, champion=inputs.champion, missing=missing)
     # Nobody can be served in spite of these, so no scope is looked for.
-    of_the_table = (*checks, *_required(table, policy), *_nothing_varies(applied, policy), *unfit)
+    of_the_table = (
+        *checks, *_required(table, policy), *_nothing_varies(applied, policy), *unfit,
+        *(finding for finding in beside if finding.axis == EVERYONE),
+    )  # fmt: skip
+    of_groups = (finding for finding in beside if finding.axis != EVERYONE)
+    # Whoever is harmed elsewhere is out of scope here too.
+    applied = replace(applied, findings=(*applied.findings, *of_groups))
     found = (*of_the_table, *applied.findings)
     outcome = gravest(found)
     if outcome is Outcome.BLOCKED or any(
@@ -185,11 +200,10 @@ def _missing(
 
 def _required(table: pd.DataFrame, policy: Policy) -> list[Finding]:
     """Return a finding for each required attribute that is recorded of too few people."""
-    recorded = {each.attribute: recorded_share(table, each.attribute) for each in policy.required}
     return [
-        not_recorded(each, recorded[each.attribute])
+        not_recorded(each)
         for each in policy.required
-        if recorded[each.attribute] < each.minimum_recorded
+        if recorded_share(table, each.attribute) < each.minimum_recorded
     ]
 
 

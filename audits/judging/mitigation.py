@@ -9,6 +9,7 @@ Letters: N rows, Q quantile levels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -46,6 +47,8 @@ Array = NDArray[np.float64]
 MINIMUM_ROWS_TO_FIT = 30
 """A group with fewer rows gets the pooled calibration, as its own would be noise."""
 
+MayShow = Callable[[Measure, str | None], bool]
+
 METRICS = (Metric.MEAN_ABSOLUTE_ERROR, Metric.COVERAGE, Metric.FALSE_NEGATIVE_RATE)
 REGISTERED = "as registered"
 
@@ -54,15 +57,18 @@ REGISTERED = "as registered"
 class MethodResult:
     """A measure under a method: everyone's value, and the largest difference between groups.
 
-    The intervals are 95 % by subject bootstrap; None where too rarely defined.
+    The intervals are 95 % by subject bootstrap; None where too rarely defined. Groups of which no
+    number may be shown are left out of the difference, which is None where fewer than two are left:
+    the largest value of all is some group's own.
     """
 
     method: str
     measure: Measure
     overall: float
     overall_interval: Interval | None
-    gap: float
+    gap: float | None
     gap_interval: Interval | None
+    left_out: tuple[str, ...] = ()
 
     def as_record(self) -> dict[str, Any]:
         """Return it as JSON can carry it, the measure by its name."""
@@ -73,11 +79,17 @@ class MethodResult:
             "overall_interval": _bounds(self.overall_interval),
             "gap": self.gap,
             "gap_interval": _bounds(self.gap_interval),
+            "left_out": self.left_out,
         }
 
 
 def compare(
-    predictions: pd.DataFrame, axis: str, policy: Policy, variants: Mapping[str, pd.DataFrame]
+    predictions: pd.DataFrame,
+    axis: str,
+    policy: Policy,
+    variants: Mapping[str, pd.DataFrame],
+    *,
+    may_show: MayShow,
 ) -> list[MethodResult]:
     """Compare methods on one attribute.
 
@@ -91,6 +103,9 @@ def compare(
         Replicates, seed and thresholds.
     variants
         Prediction tables of versions trained in other ways, on the same people, by name.
+    may_show
+        Whether a measure of everyone (None) or of a group may be shown; one that may not be shown
+        of everyone is left out.
 
     Raises
     ------
@@ -110,7 +125,7 @@ def compare(
         tables[name] = _cross_fitted(registered, axis, method)
     results: list[MethodResult] = []
     for name, table in tables.items():
-        results += _measured(name, table, axis, policy)
+        results += _measured(name, table, axis, policy, may_show)
     return results
 
 
@@ -228,24 +243,32 @@ def _offsets(rows: pd.DataFrame) -> Array:
     return np.array([np.quantile(miss_NQ[:, q], level) for q, level in enumerate(QUANTILE_LEVELS)])
 
 
-def _measured(name: str, table: pd.DataFrame, axis: str, policy: Policy) -> list[MethodResult]:
+def _measured(
+    name: str, table: pd.DataFrame, axis: str, policy: Policy, may_show: MayShow
+) -> list[MethodResult]:
     grouping = next(g for g in by_attribute(table) if g.axis == axis)
     measured = tuple(m for metric in METRICS for m in available_measures(table, metric))
     (scores,) = bootstrap(
         table, [grouping], measured, replicates=policy.replicates, seed=policy.seed,
         thresholds=policy.thresholds,
     )  # fmt: skip
-    return [_result(name, scores, column) for column in range(len(measured))]
+    return [
+        _result(name, scores, column, may_show)
+        for column, measure in enumerate(measured)
+        if may_show(measure, None)
+    ]
 
 
-def _result(name: str, scores: Scores, column: int) -> MethodResult:
-    enough_G = np.ones(len(scores.grouping.labels_G), dtype=np.bool_)
-    (gap,) = estimates(scores, column, Statistic.DIFFERENCE_BETWEEN, enough_G)
+def _result(name: str, scores: Scores, column: int, may_show: MayShow) -> MethodResult:
+    measure, labels_G = scores.measured[column], scores.grouping.labels_G
+    shown_G = np.array([may_show(measure, label) for label in labels_G], dtype=np.bool_)
+    (gap,) = estimates(scores, column, Statistic.DIFFERENCE_BETWEEN, shown_G)
     return MethodResult(
         method=name,
-        measure=scores.measured[column],
+        measure=measure,
         overall=float(scores.overall_GM[0, column]),
         overall_interval=percentile_interval(scores.overall_RGM[:, 0, column], confidence=0.95),
-        gap=gap.value,
+        gap=gap.value if math.isfinite(gap.value) else None,
         gap_interval=percentile_interval(gap.replicate_R, confidence=0.95),
+        left_out=tuple(label for label, shown in zip(labels_G, shown_G, strict=True) if not shown),
     )

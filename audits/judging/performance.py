@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
@@ -59,12 +59,14 @@ class Performance(BaseModel):
     denominator: str
 
 
-def performance(table: pd.DataFrame, policy: Policy) -> tuple[Performance, ...]:
-    """Measure all that a table has the columns for, for everyone and by every attribute."""
+def performance(
+    table: pd.DataFrame, policy: Policy, metrics: Iterable[Metric] = tuple(Metric)
+) -> tuple[Performance, ...]:
+    """Measure what a table has the columns for, for everyone and by every attribute."""
     days = (None, *horizons(table))
     measured = tuple(
         measure
-        for metric in Metric
+        for metric in metrics
         for measure in available_measures(table, metric, (None,) if metric in AT_ORIGIN else days)
     )
     results = bootstrap(

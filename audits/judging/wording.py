@@ -10,6 +10,7 @@ from audits.judging.units import ScoreUnit, fixed, in_unit
 from audits.measure.disparity import Direction, Statistic
 from audits.measure.groups import EVERYONE
 from audits.measure.metric_definitions import Unit
+from contracts.scope import Scope
 from contracts.verdict import Outcome
 
 JUDGEMENT = {
@@ -59,6 +60,30 @@ def quantity(rule: Rule, unit: ScoreUnit, *values: float) -> str:
     if rule.metric.definition.unit is Unit.SHARE and rule.statistic is not Statistic.VALUE:
         return f"{' to '.join(fixed(100 * value, 0) for value in values)} percentage points"
     return in_unit(rule.metric, unit, *values)
+
+
+def scope_in_words(scope: Scope) -> list[str]:
+    """Say for whom a model passed: one line each for everyone, groups outside and pairs outside."""
+    if scope.is_everyone:
+        return ["For everyone who belongs to groups of this audit."]
+    lines = [
+        f"No forecast for {group_in_words(a.attribute, group.label)}: not shown to keep"
+        f" {_rules(group.rules)}."
+        for a in scope.attributes
+        for group in a.outside
+    ]
+    lines += [
+        "No forecast for people who are both "
+        + " and ".join(map(group_in_words, pair.attributes, pair.labels))
+        + f": in doubt whether they keep {_rules(pair.rules)}."
+        for pair in scope.pairs
+    ]
+    share = f"At least {10 * scope.share_inside:.0f} in 10 of the people audited get a forecast."
+    return [share, *lines]
+
+
+def _rules(names: tuple[str, ...]) -> str:
+    return ", ".join(f"“{name}”" for name in names)
 
 
 def group_in_words(axis: str, group: str) -> str:

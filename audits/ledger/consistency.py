@@ -17,6 +17,7 @@ from audits.ledger.trail import (
     RESTORE,
     REVOCATION,
     ROLLBACK,
+    UNDERSTOOD,
     Entry,
 )
 from contracts.errors import IntegrityError
@@ -77,6 +78,12 @@ def check_promotions(stored: Iterable[Entry]) -> None:
     approvals: dict[tuple[str, int, str], set[str]] = {}
     promoted: dict[str, list[dict[str, Any]]] = {}
     for entry in stored:
+        if entry.kind not in UNDERSTOOD:
+            raise IntegrityError(
+                f"ledger: this release does not know entries like the {entry.kind} of entry"
+                f" {entry.sequence}, and serves nothing that it may have withdrawn",
+                "update rehabcast; if no newer release has used this ledger, " + RESTORE,
+            )
         details = entry.details()
         if entry.kind in CHAMPION_CHANGES:
             _check_epoch(entry, epochs)

@@ -96,6 +96,20 @@ class FollowedTrail:
         self._reading = NOTHING_READ
         self._next_compared = 0
 
+    def verify_by(self, people: People | None) -> None:
+        """Verify the signatures of all entries again, where the people or their keys have changed.
+
+        Raises
+        ------
+        IntegrityError, EvidenceMissing
+            As `read`; the same again at each call, until the keys are those that signed.
+        """
+        if people == self._people:
+            return
+        if self._stored:
+            check_entries(self._stored, people)
+        self._people = people
+
     def read(
         self, engine: sa.Engine, anchor: LedgerState | None = None, *, whole: bool = False
     ) -> VerifiedReading:
@@ -146,16 +160,18 @@ class FollowedTrail:
                 f"ledger: it has {length} entries, and had {len(self._stored)} before", RESTORE
             )
         self._compare([Entry(**row._mapping) for row in old], start, stop)
+        # What is new was verified just now: old entries wait for their turn no longer for it.
+        self._next_compared = 0 if stop == len(self._stored) else stop
         if new:
             self._extend([Entry(**row._mapping) for row in new])
         check_champions(self._recorded, [dict(row._mapping) for row in rows])
         check_anchor(self._stored, anchor)
-        self._next_compared = stop if stop < len(self._stored) else 0
         return self._reading
 
     def _compared(self, whole: bool) -> tuple[int, int]:
         """Return which old entries to compare this time, (start, stop]."""
-        size = max(LEAST_COMPARED, math.ceil(len(self._stored) / PARTS))
+        # One part fewer, because the trail may grow while its parts are compared.
+        size = max(LEAST_COMPARED, math.ceil(len(self._stored) / (PARTS - 1)))
         start = 0 if whole else self._next_compared
         return start, len(self._stored) if whole else min(start + size, len(self._stored))
 

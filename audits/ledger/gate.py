@@ -218,10 +218,16 @@ def _unsigned_override(ledger: Ledger, override: Override | None, actor: str) ->
 
 def _rollback_refusal(ledger: Ledger, earlier: Champion, *, now: datetime) -> Refusal | None:
     audit = ledger.latest_audit(earlier.model_version)
-    if audit is None or audit.report_digest != earlier.report_digest:
+    # By its place in the trail: two audits may have one report, and be valid for different times.
+    if audit is None or audit.sequence > earlier.sequence:
         return Refusal(
             reason="a later audit replaced the one that it rests on",
             what_to_do="approve and promote it again",
+        )
+    if now < audit.recorded_at:
+        return Refusal(
+            reason=f"its audit is of {audit.recorded_at.isoformat()}, which is still to come",
+            what_to_do="set this machine's clock right",
         )
     if now >= earlier.valid_until:
         return Refusal(

@@ -36,6 +36,7 @@ from audits.ledger.promotions import (
     epoch_of,
     promoted_at_epoch,
     replace_champion,
+    restored,
 )
 from audits.ledger.records import (
     Approval,
@@ -191,15 +192,12 @@ class Ledger:
         Raises
         ------
         EvidenceMissing, PromotionRefused
-            There was no such epoch; or the champion was changed in the meantime.
+            There was no such epoch; or the champion or its audit was replaced in the meantime.
         """
         require_reason(reason)
 
         def action(connection: sa.Connection) -> Champion:
-            earlier = promoted_at_epoch(connection, model, to_epoch)
-            champion = replace(
-                earlier, epoch=seen_epoch + 1, promoted_at=datetime.fromisoformat(utc(now))
-            )
+            champion = restored(connection, model, to_epoch, epoch=seen_epoch + 1, now=now)
             return replace_champion(
                 connection, champion, kind=ROLLBACK, actor=actor, now=now,
                 details={"to_epoch": to_epoch, "why": reason.strip()},

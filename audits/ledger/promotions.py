@@ -13,7 +13,7 @@ from audits.ledger.identity import Identify, not_verified
 from audits.ledger.people import same_person
 from audits.ledger.records import Champion, champion_fields, champion_of
 from audits.ledger.storage import champion_table, outbox_table
-from audits.ledger.trail import PROMOTION, ROLLBACK, append, entries_of
+from audits.ledger.trail import AUDIT, PROMOTION, ROLLBACK, append, entries_of, latest, utc
 from contracts.errors import EvidenceMissing, PromotionRefused
 
 
@@ -82,6 +82,28 @@ def promoted_at_epoch(connection: sa.Connection, model: str, epoch: int) -> Cham
         f"{model!r} has no promotion of epoch {epoch}",
         "`rehabcast ledger show --json` lists the promotions with their epochs",
     )
+
+
+def restored(
+    connection: sa.Connection, model: str, to_epoch: int, *, epoch: int, now: datetime
+) -> Champion:
+    """Return the champion of an earlier epoch as that of a later one.
+
+    Raises
+    ------
+    EvidenceMissing
+        There was no such epoch.
+    PromotionRefused
+        An audit of the version was recorded since.
+    """
+    earlier = promoted_at_epoch(connection, model, to_epoch)
+    audit = latest(connection, kind=AUDIT, about=earlier.model_version)
+    if audit is None or audit.sequence > earlier.sequence:
+        raise PromotionRefused(
+            f"{earlier.model_version}: another audit was recorded in the meantime",
+            "read its report, then try again",
+        )
+    return replace(earlier, epoch=epoch, promoted_at=datetime.fromisoformat(utc(now)))
 
 
 def current_champion(connection: sa.Connection, model: str) -> Champion | None:

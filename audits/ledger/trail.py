@@ -20,6 +20,11 @@ AUDIT, APPROVAL, DRIFT, POLICY = "audit", "approval", "drift", "policy"
 PROMOTION, ROLLBACK, REVOCATION = "promotion", "rollback", "revocation"
 CHAMPION_CHANGES = (PROMOTION, ROLLBACK, REVOCATION)
 """Kinds of entries that change the champion, or leave none."""
+RESTRICTION, SUSPENSION, EXTENSION = "restriction", "suspension", "extension"
+"""Kinds of entries that will change for whom a version is served as outcomes arrive."""
+UNDERSTOOD = frozenset({AUDIT, APPROVAL, DRIFT, POLICY, *CHAMPION_CHANGES})
+"""Kinds that this release can act on. A ledger with any other is not served from: what it withdraws
+would be served on."""
 GENESIS_HASH = "0" * 64
 """The previous hash of the first entry."""
 IDENTITY, NOT_VERIFIED = "identity", "not verified"

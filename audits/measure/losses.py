@@ -67,7 +67,7 @@ class Losses:
     def certain_excess_G(self, confidence: float) -> Array:
         """Return the one-sided lower bound of the difference; never negative."""
         low_G = self.difference_G - norm.ppf(confidence) * self.error_G
-        return np.clip(np.nan_to_num(low_G), 0, None)
+        return np.asarray(np.clip(np.nan_to_num(low_G), 0, None))
 
 
 def losses(rows: pd.DataFrame, grouping: Grouping, lost_N: Array) -> Losses:

@@ -1,7 +1,8 @@
 """The report: one JSON that is signed, and from which every edition is written.
 
-Values of groups of fewer than 11 people are hidden in it. They were judged nevertheless, and can be
-computed again from the prediction table whose digest it carries.
+Numbers that would be about fewer than 11 people, or let theirs be worked out, are not in it
+(`audits.disclosure`). They were judged nevertheless, and can be computed again from the prediction
+table whose digest it carries.
 """
 
 from __future__ import annotations
@@ -12,6 +13,13 @@ from typing import Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from audits.disclosure.published import Pattern, pattern_of
+from audits.disclosure.suppress import (
+    suppress_in_performance,
+    suppress_in_sensitivity,
+    suppress_in_verdict,
+)
+from audits.judging.lost.facts import lost_outcomes
 from audits.judging.performance import Performance, performance, unavailable
 from audits.judging.policy import Policy
 from audits.judging.rules import rows_of
@@ -19,11 +27,9 @@ from audits.judging.sensitivity import LabelSensitivity, label_sensitivity
 from audits.judging.validation import breaks_contract
 from audits.measure.groups import EVERYONE
 from audits.measure.metrics import Metric
-from audits.report.disclosure import (
-    suppress_in_performance,
-    suppress_in_sensitivity,
-    suppress_in_verdict,
-)
+from audits.report.further import refusals_today, without_counts
+from audits.report.lost import ShownLosses, shown_losses
+from contracts.bundle import Judging
 from contracts.predictions import CANDIDATE, MODEL, SUBJECT
 from contracts.verdict import Verdict
 
@@ -47,6 +53,8 @@ class ModelFacts(_Strict):
         Ends of the target's scale.
     cohort_name, simulated, subjects, seed, created
         What it was trained on, and when.
+    judging
+        How the judged forecasts were made.
     audited_attributes
         The attributes that the audit compares people by, each with its reason.
     """
@@ -68,6 +76,7 @@ class ModelFacts(_Strict):
     subjects: int
     seed: int
     created: str
+    judging: Judging | None = None
 
 
 class Report(_Strict):
@@ -91,6 +100,11 @@ class Report(_Strict):
         What biased labels could hide.
     names_verified
         Whether people sign approvals with their own keys; else names are as somebody typed them.
+    refusals_are_of_today
+        Whether refusals are counted among all people of the cohort, each on the newest day with
+        data, as a ward would ask; else among the forecasts at the landmarks.
+    lost_outcomes
+        What became of the outcomes that were due; empty where that was not recorded or not asked.
     """
 
     format: Literal["rehabcast-audit-report/1"] = "rehabcast-audit-report/1"
@@ -106,6 +120,8 @@ class Report(_Strict):
     unavailable: tuple[str, ...]
     label_sensitivity: tuple[LabelSensitivity, ...]
     names_verified: bool = False
+    refusals_are_of_today: bool = False
+    lost_outcomes: tuple[ShownLosses, ...] = ()
 
 
 def compose(
@@ -117,12 +133,28 @@ def compose(
     made_at: str,
     valid_until: str,
     names_verified: bool = False,
+    questions: pd.DataFrame | None = None,
+    follow_up: pd.DataFrame | None = None,
 ) -> Report:
-    """Put a report together; for a table that broke its contract it holds the verdict alone."""
+    """Put a report together; for a table that broke its contract it holds the verdict alone.
+
+    Parameters
+    ----------
+    questions
+        Of the prediction table; without them, refusals are those at the landmarks.
+    follow_up
+        The follow-up table; None where there is none.
+    """
     table = rows_of(predictions, CANDIDATE) if MODEL in predictions.columns else pd.DataFrame()
     scored = len(table) > 0 and not breaks_contract(verdict.findings)
+    pattern = pattern_of(predictions, policy) if scored else Pattern(shown={}, groups={})
+    at_landmarks = [m for m in Metric if questions is None or m is not Metric.REFUSAL_RATE]
+    scale = (facts.target_low, facts.target_high)
+    lost = (
+        lost_outcomes(table, follow_up, policy, scale) if scored and follow_up is not None else ()
+    )
     return Report(
-        verdict=suppress_in_verdict(verdict),
+        verdict=suppress_in_verdict(without_counts(verdict), pattern, policy),
         policy=policy,
         facts=facts,
         made_at=made_at,
@@ -132,12 +164,19 @@ def compose(
         comparators=tuple(str(name) for name in predictions[MODEL].unique() if name != CANDIDATE)
         if scored
         else (),
-        performance=suppress_in_performance(performance(table, policy)) if scored else (),
+        performance=(
+            *suppress_in_performance(performance(table, policy, at_landmarks), pattern),
+            *(() if questions is None else refusals_today(questions, policy)),
+        )
+        if scored
+        else (),
+        refusals_are_of_today=scored and questions is not None,
         unavailable=unavailable(table) if scored else (),
-        label_sensitivity=suppress_in_sensitivity(label_sensitivity(table, policy))
+        label_sensitivity=suppress_in_sensitivity(label_sensitivity(table, policy), pattern)
         if scored
         else (),
         names_verified=names_verified,
+        lost_outcomes=shown_losses(lost, scale[1] - scale[0]),
     )
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from audits.judging.validation import CHECK
+from audits.judging.wording import group_in_words
+from audits.measure.groups import EVERYONE
 from audits.report.content import Report
+from audits.report.further import external
 
 _ITEMS: dict[str, dict[str, dict[str, str]]] = tomllib.loads(
     Path(__file__).with_name("crosswalk.toml").read_text("utf-8")
@@ -47,19 +52,47 @@ def answers(report: Report, standard: str) -> list[Answer]:
     missing = {name for name, value in stated.items() if not value}
     not_stated = f"{NOT_AVAILABLE}: not stated for this installation"
     values = _values(report) | {name: value or not_stated for name, value in stated.items()}
+    key = "answer" if report.verdict.external is None else "external"
     return [
         Answer(item=number, topic=item["topic"], text=f"{NOT_AVAILABLE}: {item['not_available']}",
                is_available=False)
-        if "not_available" in item
-        else Answer(item=number, topic=item["topic"], text=item["answer"].format_map(values),
+        if "not_available" in item and key not in item
+        else Answer(item=number, topic=item["topic"],
+                    text=item.get(key, item.get("answer", "")).format_map(values),
                     is_available=item.get("fact") not in missing)
         for number, item in _ITEMS[standard].items()
     ]  # fmt: skip
 
 
+def _external(report: Report) -> dict[str, Any]:
+    """Return what is stated of an external cohort; nothing where there is none."""
+    found = report.verdict.external
+    if found is None:
+        return {}
+    findings = external(report.verdict.findings)
+    rules = [f for f in findings if f.metric != CHECK]
+    on_groups = [f for f in rules if f.axis != EVERYONE]
+    groups = dict.fromkeys(group_in_words(f.axis, f.group) for f in on_groups)
+    counts = Counter(str(f.outcome) for f in on_groups)
+    return {
+        "external_cohort": found.cohort_name + (" (SIMULATED)" if found.simulated else ""),
+        "external_data": found.data_digest[:12],
+        "external_people": found.people - found.overlap,
+        "external_overlap": found.overlap,
+        "external_made_by": found.made_by,
+        "external_made_at": found.made_at[:10],
+        "external_digest": found.predictions_digest,
+        "external_groups": "; ".join(groups) or "none",
+        "external_overall": " ".join(f.reason for f in rules if f.axis == EVERYONE),
+        "external_fairness": "findings on groups: "
+        + (", ".join(f"{count} {outcome}" for outcome, count in counts.items()) or "none"),
+    }
+
+
 def _values(report: Report) -> dict[str, Any]:
     facts = report.facts
     return {
+        **_external(report),
         "family": facts.family,
         "condition": facts.condition,
         "target": facts.target,

@@ -24,6 +24,7 @@ from audits.measure.metrics import Metric
 from audits.report.characters import FAMILY, drawable
 from audits.report.content import Report, over_all_horizons
 from audits.report.document import Figure
+from contracts.groups import MINIMUM_SHOWN
 
 BLUE, GREY, VERMILION = "#0072B2", "#555555", "#D55E00"
 STATED_COVERAGE = 0.8
@@ -60,8 +61,8 @@ def draw(report: Report, folder: Path) -> tuple[Figure, ...]:
                 for metric, metric_rows in zip(metrics, rows, strict=True)
             )
             hint = (
-                "Dots are estimates, lines 95 % intervals; hidden: fewer than 11 people, or would"
-                " reveal such a group."
+                "Dots are estimates, lines 95 % intervals; hidden: it would be about fewer than"
+                f" {MINIMUM_SHOWN} people, or let their number be worked out."
             )
             drawn.append(Figure(file=file, alt=alt, caption=f"{title}. {caption} {hint}"))
     return tuple(drawn)

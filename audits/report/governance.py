@@ -164,7 +164,7 @@ def _by_group(report: Report, metric: Metric) -> dict[tuple[str, str], Performan
 
 def _sentence(policy: Policy, error: Performance, bias: Performance, coverage: Performance) -> str:
     if error.value is None or bias.value is None or coverage.value is None:
-        return "Judged, but not shown: the group is small, or would reveal a small one."
+        return "Judged, but no number is shown, so that nobody can be worked out from it."
     side = "too high" if bias.value > 0 else "too low"
     lean = (
         "neither too high nor too low on average"

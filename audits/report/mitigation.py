@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -15,6 +15,7 @@ from audits.measure.metrics import Measure
 from audits.report.characters import drawable
 from audits.report.document import Document, Figure, Notice, Paragraph, Table
 from audits.report.figures import STYLE
+from contracts.groups import MINIMUM_SHOWN
 from contracts.naming.mitigations import NEED_TRAINING
 
 FILE = "mitigation.svg"
@@ -95,6 +96,7 @@ def comparison_document(
                 " with 95 % intervals. For errors and false-negative rates, lower left is better;"
                 " for coverage, low and near 80 %.",
             ),
+            *_left_out(results),
             Paragraph(
                 text="ThresholdOptimizer decides by group: two people with the same chance can get"
                 " different answers. It is shown for analysis, not for use."
@@ -103,9 +105,22 @@ def comparison_document(
     )
 
 
+def _left_out(results: Sequence[MethodResult]) -> Iterable[Paragraph]:
+    """Name the groups that no gap speaks of."""
+    groups = {r.measure.name: ", ".join(r.left_out) for r in results if r.left_out}
+    if groups:
+        named = "; ".join(f"{measure}: {labels}" for measure, labels in groups.items())
+        yield Paragraph(
+            text="Gaps are between the groups whose numbers may be shown. Left out, because fewer"
+            f" than {MINIMUM_SHOWN} people could be worked out: {named}."
+        )
+
+
 def _with_interval(
-    measure: Measure, unit: ScoreUnit, value: float, interval: Interval | None
+    measure: Measure, unit: ScoreUnit, value: float | None, interval: Interval | None
 ) -> str:
+    if value is None:
+        return "none"
     text = in_unit(measure.metric, unit, value)
     if interval is None:
         return text
@@ -119,7 +134,7 @@ def _draw(results: Sequence[MethodResult], path: Path) -> None:
         canvas = Canvas(figsize=(3.2 * len(measures), 3.6), layout="constrained")
         panels = canvas.subplots(1, len(measures), squeeze=False)[0]
         for panel, measure in zip(panels, measures, strict=True):
-            for result in (result for result in results if result.measure == measure):
+            for result in (r for r in results if r.measure == measure and r.gap is not None):
                 number = methods.index(result.method)
                 colour = COLOURS[number % len(COLOURS)]
                 if result.gap_interval is not None:

@@ -68,7 +68,14 @@ def _refused(report: Report) -> Iterable[str]:
     """Say how many forecasts the service would refuse."""
     for row in over_all_horizons(report, Metric.REFUSAL_RATE):
         if row.axis == EVERYONE and row.value:
-            yield (
-                f"The service would refuse {100 * row.value:.0f} in 100 of the forecasts requested;"
-                " these are not counted in any number of the table and figures below."
-            )
+            if report.refusals_are_of_today:
+                yield (
+                    f"Asked today, with the newest day of each person's data, the service would"
+                    f" refuse {100 * row.value:.0f} in 100 people of the cohort."
+                )
+            else:
+                yield (
+                    f"The service would refuse {100 * row.value:.0f} in 100 of the forecasts"
+                    " requested; these are not counted in any number of the table and figures"
+                    " below."
+                )

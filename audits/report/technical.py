@@ -21,10 +21,10 @@ from audits.report.document import (
     Paragraph,
     Table,
 )
-from contracts.verdict import Finding, Outcome
+from audits.report.lost import losses_section
+from contracts.verdict import Finding, Outcome, Verdict
 
 METHODS = (
-    "Forecasts are out of fold: each person was forecast by a network not trained on them.",
     "Intervals: percentile bootstrap of the final number (value, difference, ratio, worst group"
     " against overall, candidate against comparator replicate by replicate). People are drawn, not"
     " rows: all rows of a person enter together.",
@@ -36,8 +36,10 @@ METHODS = (
     " the estimate is beyond the limit, and is insufficient evidence if it is within. Every binding"
     " rule must pass in every group (intersection-union test, Berger 1982).",
     "Group values were also computed with fairlearn's MetricFrame; the results agree.",
-    "Groups of fewer than 11 people or events are judged but not shown, nor is the next smallest"
-    " group where a hidden one could be worked out from it.",
+    "Numbers of fewer than 11 people (or people with or without a milestone) are judged but not"
+    " shown, nor are those that would let such a number be worked out: from sums over groups,"
+    " intersections and horizons, or from two groups that differ by a few people. One pattern holds"
+    " for the whole report; an integer programme finds the one that hides least.",
     "People without a recorded attribute form the group 'not recorded'. Nothing was imputed.",
 )
 
@@ -69,7 +71,7 @@ def technical_edition(report: Report, figures: tuple[Figure, ...]) -> Document:
                 )
             ),
             Heading(level=1, text="Methods"),
-            Bullets(items=METHODS),
+            Bullets(items=(_judged(report), *METHODS)),
             Paragraph(
                 text=f"{policy.replicates} replicates, seed {policy.seed}; important difference"
                 f" {policy.important_difference:g} {policy.score_unit.name}; decision threshold"
@@ -78,11 +80,27 @@ def technical_edition(report: Report, figures: tuple[Figure, ...]) -> Document:
             *figures,
             *_findings(report),
             *_performance(report),
+            *losses_section(report.lost_outcomes, policy.score_unit),
             *_labels(report),
             Heading(level=1, text=f"The rules (policy {policy.version})"),
             _rules(report),
             *_standards(report),
         ),
+    )
+
+
+def _judged(report: Report) -> str:
+    """Say how the judged forecasts were made, and how they differ from those that are served."""
+    judging = report.facts.judging
+    if judging is None:
+        return (
+            "Forecasts are out of fold: each person was forecast by a network not trained on them."
+            " The bundle does not record more."
+        )
+    return (
+        f"The model has {judging.members} networks, one trained without each two of {judging.folds}"
+        f" folds by person. Judged is, for each person, the mean of the {judging.members_unseen}"
+        f" that were trained without them; served is the mean of all {judging.members}."
     )
 
 
@@ -98,10 +116,23 @@ def _identity(report: Report) -> Table:
         ("policy, SHA-256", verdict.policy_digest),
         ("champion compared with", verdict.champion or "none"),
         ("its prediction table, SHA-256", verdict.champion_predictions_digest or "none"),
+        ("external cohort", _external(verdict)),
         ("comparators", ", ".join(report.comparators) or "none"),
         ("people, forecasts", f"{report.people}, {report.forecasts}"),
     )
     return Table(caption="Identity by digest", columns=("what", "value"), rows=rows, widths=(1, 3))
+
+
+def _external(verdict: Verdict) -> str:
+    found = verdict.external
+    if found is None:
+        return "none"
+    simulated = "SIMULATED " if found.simulated else ""
+    return (
+        f"{simulated}{found.cohort_name}, {found.people} people, {found.overlap} of them known from"
+        f" training and not counted; forecasts by {found.made_by}, {found.made_at[:10]}; table"
+        f" SHA-256 {found.predictions_digest}"
+    )
 
 
 def _findings(report: Report) -> Iterable[Block]:

@@ -86,7 +86,7 @@ def cell(harmed: Harmed, people: int, cohorts: int, seed: int) -> Cell:
     for _ in range(cohorts):
         label_SA = draw_labels(people, rng)
         is_harmed_S = _harmed(harmed, label_SA, rng)
-        points_S = harmed.times * LIMIT * is_harmed_S
+        points_S = np.asarray(harmed.times * LIMIT * is_harmed_S, dtype=np.float64)
         outcome = audit(draw(people, rng, harmed_S=points_S, label_SA=label_SA), policy)
         passed += outcome.passed
         blocked += outcome.blocked

@@ -40,6 +40,7 @@ from features.cohort.metadata import (
     read_provenance,
     write_metadata,
 )
+from features.cohort.splits import read_splits
 from features.cohort.stored import faults_as_problems
 
 DATA_FILE = f"{meds.data_subdirectory}/0.parquet"
@@ -143,6 +144,7 @@ def read_cohort(folder: Path) -> Cohort:
         raise CohortInvalid([problem])
     problems = check_metadata(folder)
     provenance, labels = read_provenance(folder), read_labels(folder)
+    splits = read_splits(folder)
     parts: dict[str, pd.DataFrame] = {}
     notes: list[Problem] = []
     for file in files:
@@ -169,6 +171,7 @@ def read_cohort(folder: Path) -> Cohort:
         provenance=provenance,
         digest=folder_digest(folder / meds.data_subdirectory),
         labels=labels,
+        splits=splits,
         notes=tuple(notes),
     )
 

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from contracts.cohort import SUBJECT, Cohort
 from contracts.errors import ContractError, Problem
+from contracts.groups import MINIMUM_SHOWN
 from contracts.vocabulary import vocabulary
 from features.cohort import IMPORT_REPORT
 from features.groups import WORN_DAY_HOURS
@@ -39,6 +40,7 @@ def write_report(cohort: Cohort, folder: Path, file: Path) -> None:
         cohort=cohort,
         subjects=cohort.events[SUBJECT].nunique(),
         threshold=WORN_DAY_HOURS,
+        fewest=MINIMUM_SHOWN,
         wear=tables.wear(days),
         reference=vocabulary()[code].name if (code := tables.reference(days)) else "",
         wear_picture=pictures.wear(days),

@@ -15,40 +15,56 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from contracts.cohort import CODE, NUMBER, SUBJECT, WEAR_TIME
+from contracts.groups import MINIMUM_SHOWN
 from contracts.vocabulary import vocabulary
 from features.groups import WORN_DAY_HOURS
 from features.report.tables import EVERYBODY
 
 BLUE, ORANGE, RED, GREY = "#0072B2", "#E69F00", "#D55E00", "#999999"
-MOST_ROWS, MOST_DAYS = 60, 92
+MOST_DAYS = 92
 
 
 def wear(days: pd.DataFrame) -> str:
-    """Draw the hours of wear: their distribution, and each subject's days in order."""
+    """Draw the hours of wear: their distribution, and by day how many wore the device how long.
+
+    Hours and days of fewer than 11 subjects are not drawn.
+    """
     worn = days[days[CODE] == WEAR_TIME]
-    if worn.empty:
+    if worn[SUBJECT].nunique() < MINIMUM_SHOWN:
         return ""
     figure = Figure(figsize=(11, 4), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.6])
-    left.hist(worn[NUMBER], bins=np.arange(0, 24.5, 1), color=BLUE)
+    hours = worn[NUMBER].clip(upper=23.99).astype(int)
+    by_hour = worn.groupby(hours)[SUBJECT].agg(["size", "nunique"])
+    drawn = by_hour[by_hour["nunique"] >= MINIMUM_SHOWN]
+    left.bar(drawn.index, drawn["size"], width=1, align="edge", color=BLUE)
     left.axvline(WORN_DAY_HOURS, color=RED, linestyle="--")
     left.text(WORN_DAY_HOURS - 0.3, 0.97, "flagged below", color=RED, ha="right", va="top",
               transform=left.get_xaxis_transform())  # fmt: skip
     left.set(xlabel="hours worn in a day", ylabel="subject-days", xlim=(0, 24))
-    first = worn.groupby(SUBJECT)["day"].transform("min")
-    grid = worn.assign(at=(worn["day"] - first).dt.days).pivot(
-        index=SUBJECT, columns="at", values=NUMBER
-    )
-    least_worn = grid.loc[grid.mean(axis=1).sort_values().index[:MOST_ROWS]]
-    least_worn = least_worn.loc[:, least_worn.columns.astype(int) < MOST_DAYS]
-    image = right.imshow(
-        least_worn, aspect="auto", interpolation="none", cmap="cividis", vmin=0, vmax=24
-    )
-    right.set(xlabel="day since the first one worn", yticks=[])
-    right.set_ylabel(f"{len(least_worn)} of {len(grid)} subjects, least worn on top")
+    shares = _wear_by_day(worn)
+    right.stackplot(
+        shares.index, shares.T.to_numpy(), labels=[str(name) for name in shares.columns],
+        colors=(GREY, ORANGE, BLUE),
+    )  # fmt: skip
+    right.set(xlabel="day since the first one worn", ylabel="share of subjects", ylim=(0, 1))
     right.xaxis.set_major_locator(MaxNLocator(integer=True))
-    figure.colorbar(image, ax=right, label="hours worn (white: no device)")
+    right.yaxis.set_major_formatter(PercentFormatter(1))
+    right.legend(loc="lower left", fontsize=8)
     return _svg(figure)
+
+
+def _wear_by_day(worn: pd.DataFrame) -> pd.DataFrame:
+    """Return the share of subjects by how long they wore the device, for each day (rows)."""
+    first = worn.groupby(SUBJECT)["day"].transform("min")
+    band = pd.cut(
+        worn[NUMBER], [-1, 0, WORN_DAY_HOURS - 1e-9, 24],
+        labels=["not worn", f"under {WORN_DAY_HOURS:g} h", f"{WORN_DAY_HOURS:g} h or more"],
+    )  # fmt: skip
+    counts = pd.crosstab((worn["day"] - first).dt.days, band, dropna=False)
+    people = counts.sum(axis=1)
+    enough = counts[(people >= MINIMUM_SHOWN) & (counts.index < MOST_DAYS)]
+    return enough.div(enough.sum(axis=1), axis=0)
 
 
 def missing(table: pd.DataFrame, name: str) -> str:
@@ -70,8 +86,12 @@ def missing(table: pd.DataFrame, name: str) -> str:
 
 
 def ranges(days: pd.DataFrame) -> str:
-    """Draw where each channel's values lie inside the range that the vocabulary allows."""
-    parts = [(str(code), part[NUMBER].to_numpy()) for code, part in days.groupby(CODE)]
+    """Draw where each channel's values lie inside its plausible range, from 11 people up."""
+    parts = [
+        (str(code), part[NUMBER].to_numpy())
+        for code, part in days.groupby(CODE)
+        if part[SUBJECT].nunique() >= MINIMUM_SHOWN
+    ]
     if not parts:
         return ""
     words = vocabulary()

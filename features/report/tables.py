@@ -10,9 +10,11 @@ import pandas as pd
 
 from contracts.cohort import CODE, ENROLMENT, NUMBER, SUBJECT, TEXT, TIME, WEAR_TIME, RuleCount
 from contracts.errors import Problem
+from contracts.groups import MINIMUM_SHOWN
 from contracts.vocabulary import NOT_RECORDED, Kind, vocabulary
 from features.groups import WORN_DAY_HOURS
 from features.plausibility import CAUSES
+from features.report.small_cells import hidden_groups
 
 EVERYBODY = "everybody"
 MOST_LABELS = 8
@@ -22,9 +24,6 @@ REFERENCES = (WEAR_TIME, "LOINC//41950-7", "LOINC//40443-4")
 """What a day must hold to count as recorded: the first of these that the cohort has."""
 
 MOST_WEEKS = 13
-FEWEST_SUBJECTS = 5
-"""A cell of fewer subjects is not shown: it could be about one person."""
-
 AGE = "REHABCAST//AGE"
 AGE_EDGES, AGE_LABELS = [0, 55, 75, 200], ["under 55", "55 to under 75", "75 and over"]
 
@@ -59,13 +58,14 @@ def groups(events: pd.DataFrame) -> dict[str, pd.Series]:
 
 
 def wear(days: pd.DataFrame) -> dict[str, Any]:
-    """Return the wear of all subject-days that have a device, in numbers."""
+    """Return the wear of all subject-days that have a device; nothing of fewer than 11 people."""
     hours = days.loc[days[CODE] == WEAR_TIME, NUMBER]
-    if hours.empty:
+    subjects = int(days.loc[days[CODE] == WEAR_TIME, SUBJECT].nunique())
+    if subjects < MINIMUM_SHOWN:
         return {}
     return {
         "days": len(hours),
-        "subjects": int(days.loc[days[CODE] == WEAR_TIME, SUBJECT].nunique()),
+        "subjects": subjects,
         "median": float(hours.median()),
         "below": int((hours < WORN_DAY_HOURS).sum()),
         "share_below": float((hours < WORN_DAY_HOURS).mean()),
@@ -85,7 +85,8 @@ def missing_by_week(
     """Return the share of missing days, by group (rows) and week (columns).
 
     A subject's days run from the first to the last with the reference code. Without wear time a
-    day with steps, or with a resting heart rate, counts as worn. Cells of few subjects are NaN.
+    day with steps, or with a resting heart rate, counts as worn. Cells that must not be shown are
+    NaN (`features.report.small_cells`).
     """
     code = reference(days)
     reference_days = days[days[CODE] == code]
@@ -101,13 +102,37 @@ def missing_by_week(
     expected = expected.merge(seen, on=[SUBJECT, "day"], how="left")
     expected["missing"] = expected["seen"].isna().astype(float)
     expected = expected[expected["week"].between(0, MOST_WEEKS - 1)]
+    hidden = _hidden_by_week(expected, grouped)
     tables = {}
     for name, label in grouped.items():
         cells = expected.assign(group=expected[SUBJECT].map(label)).groupby(["group", "week"])
-        share = cells["missing"].mean().where(cells[SUBJECT].nunique() >= FEWEST_SUBJECTS)
+        share = cells["missing"].mean()
+        share[[(name, *cell) in hidden for cell in share.index]] = np.nan
         if share.notna().any():
             tables[name] = share.unstack("week")
     return tables
+
+
+def _hidden_by_week(
+    expected: pd.DataFrame, grouped: Mapping[str, pd.Series]
+) -> set[tuple[str, str, int]]:
+    """Return attribute, group and week of every cell that is hidden."""
+    hidden: set[tuple[str, str, int]] = set()
+    for week, rows in expected.groupby("week"):
+        people = pd.Index(rows[SUBJECT].unique())
+        members = {
+            name: {
+                str(group): frozenset(held.index)
+                for group, held in label.reindex(people).groupby(label.reindex(people))
+            }
+            for name, label in grouped.items()
+            if name != EVERYBODY
+        }
+        everybody = frozenset(people)
+        hidden |= {(*cell, int(str(week))) for cell in hidden_groups(everybody, members)}
+        if len(everybody) < MINIMUM_SHOWN:
+            hidden.add((EVERYBODY, EVERYBODY, int(str(week))))
+    return hidden
 
 
 def _expected(days: pd.DataFrame) -> pd.DataFrame:
@@ -131,7 +156,10 @@ def _expected(days: pd.DataFrame) -> pd.DataFrame:
 
 
 def channels(days: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return one row per daily code: how much of it there is, and where its values lie."""
+    """Return one row per daily code: how much of it there is, and where its values lie.
+
+    Of fewer than 11 people only the code is told: `is_shown` is false, and there are no numbers.
+    """
     words = vocabulary()
     all_days = max(len(days[[SUBJECT, "day"]].drop_duplicates()), 1)
     rows = []
@@ -144,6 +172,7 @@ def channels(days: pd.DataFrame) -> list[dict[str, Any]]:
                 "code": code,
                 "unit": entry.unit,
                 "modality": entry.modality,
+                "is_shown": bool(part[SUBJECT].nunique() >= MINIMUM_SHOWN),
                 "values": len(part),
                 "subjects": int(part[SUBJECT].nunique()),
                 "low": float(low),

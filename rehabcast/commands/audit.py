@@ -10,10 +10,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
-from contracts.errors import ContractError, EvidenceMissing
-from contracts.predictions import CANDIDATE, CHAMPION, HORIZON, MODEL, ORIGIN, SUBJECT
+from contracts.errors import ContractError
 from contracts.verdict import Outcome, Verdict
 from rehabcast.commands.mitigation import run_mitigation
 from rehabcast.commands.training import ConfigOption, VersionArgument
@@ -23,11 +23,9 @@ from rehabcast.settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
-    from audits.ledger.ledger import Ledger
     from audits.report.content import ModelFacts, Report
     from audits.report.editions import NotMade
     from inference.bundle import Bundle
-    from rehabcast.signed_artifacts import PredictionTable
     from training.registry.model_versions import ModelVersion
 
 
@@ -48,6 +46,13 @@ def audit(
         typer.Option(
             help="The champion's prediction table on the candidate's cohort (`rehabcast"
             " evaluate`), where the champion was trained on another cohort."
+        ),
+    ] = None,
+    external: Annotated[
+        Path | None,
+        typer.Option(
+            help="The version's signed prediction table of another cohort (`rehabcast evaluate`);"
+            " what it shows counts in the verdict."
         ),
     ] = None,
     mitigate: Annotated[
@@ -79,17 +84,22 @@ def audit(
         comparison = run_mitigation(model_version, attribute, variant or [], cohort, config)
         emit(comparison, comparison.as_table(), as_json=as_json)
         return
-    result = run_audit(model_version, champion_predictions=champion_predictions)
+    result = run_audit(model_version, champion_predictions=champion_predictions, external=external)
     emit(result, verdict_table(result.verdict), as_json=as_json)
     _warn(result)
     if not as_json:
         stderr_console.print(f"Verdict: {result.verdict.outcome}. Reports: {result.report_folder}")
-        if result.verdict.outcome is Outcome.BLOCKED:
-            return
-        stderr_console.print(
-            f"Next, by two different people: rehabcast approve {model_version} --role ROLE --reason"
-            " TEXT"
-        )
+        _say_scope(result.verdict)
+        if result.verdict.outcome is not Outcome.BLOCKED:
+            step = f"rehabcast approve {model_version} --role ROLE --reason TEXT"
+            stderr_console.print(f"Next, by two different people: {step}")
+
+
+def _say_scope(verdict: Verdict) -> None:
+    from audits.judging.wording import scope_in_words
+
+    if verdict.scope is not None:
+        stderr_console.print(escape("\n".join(scope_in_words(verdict.scope))))
 
 
 def _warn(result: AuditResult) -> None:
@@ -104,10 +114,19 @@ def _warn(result: AuditResult) -> None:
         )
 
 
-def run_audit(model_version: str, *, champion_predictions: Path | None = None) -> AuditResult:
+def run_audit(
+    model_version: str,
+    *,
+    champion_predictions: Path | None = None,
+    external: Path | None = None,
+) -> AuditResult:
     """Judge a version's out-of-fold predictions; sign the report, and record the verdict."""
+    from audits.judging.further.external import FurtherEvidence
     from audits.judging.judge import AuditInputs, judge
     from audits.report.content import compose
+    from rehabcast.champion_forecasts import champion_beside, champion_table, with_champion
+    from rehabcast.external_validation import open_external
+    from rehabcast.follow_up import open_follow_up
     from rehabcast.identity import actor_of, open_ledger
     from rehabcast.signed_artifacts import REPORT_FOLDER, open_bundle, open_predictions, policy_for
     from training.registry.model_versions import fetch, find
@@ -121,17 +140,20 @@ def run_audit(model_version: str, *, champion_predictions: Path | None = None) -
     ledger.freeze_policy(policy.version, policy.digest, actor=actor, now=datetime.now(UTC))
     table = open_predictions(settings, version, bundle)
     predictions = _with_explanation_quality(settings, version, table.rows)
-    champion = _champion(ledger, model_version)
+    champion = champion_beside(ledger, model_version)
     if champion is None and champion_predictions is not None:
         raise ContractError(
             f"{model_version}: no other version is in service to compare with",
             "leave --champion-predictions out",
         )
-    champion_table = (
-        None if champion is None else _champion_table(settings, champion, champion_predictions)
+    compared = (
+        None if champion is None else champion_table(settings, champion, champion_predictions)
     )
-    if champion_table is not None:
-        predictions = with_champion(predictions, champion_table.rows)
+    if compared is not None:
+        predictions = with_champion(predictions, compared.rows)
+    questions = None if table.questions.empty else table.questions
+    follow_up = open_follow_up(settings, version, bundle)
+    elsewhere = None if external is None else open_external(settings, external, bundle)
     verdict = judge(
         predictions,
         policy,
@@ -143,8 +165,10 @@ def run_audit(model_version: str, *, champion_predictions: Path | None = None) -
             code_digest=bundle.manifest.code_digest,
             simulated=bundle.manifest.simulated,
             champion=champion,
-            champion_predictions_digest=None if champion_table is None else champion_table.digest,
+            champion_predictions_digest=None if compared is None else compared.digest,
+            follow_up_digest=bundle.manifest.follow_up_digest,
         ),
+        FurtherEvidence(questions=questions, external=elsewhere, follow_up=follow_up),
     )
     now = datetime.now(UTC)
     until = now + timedelta(days=policy.valid_days)
@@ -156,6 +180,8 @@ def run_audit(model_version: str, *, champion_predictions: Path | None = None) -
         made_at=now.isoformat(timespec="seconds"),
         valid_until=until.isoformat(timespec="seconds"),
         names_verified=ledger.identities.people is not None,
+        questions=questions,
+        follow_up=follow_up,
     )
     digest = _sign(settings, version, report)
     ledger.record_audit(report.verdict, digest, actor=actor, now=now, valid_until=until)
@@ -193,6 +219,7 @@ def facts_of(settings: Settings, bundle: Bundle) -> ModelFacts:
         subjects=manifest.subjects,
         seed=manifest.seed,
         created=manifest.created,
+        judging=manifest.judging,
     )
 
 
@@ -245,48 +272,13 @@ def _with_explanation_quality(
     return with_explanations(predictions, pd.read_parquet(quality))
 
 
-def _champion(ledger: Ledger, model_version: str) -> str | None:
-    """Return the version in service to compare with; None where there is no other one."""
-    try:
-        champion = ledger.champion(model_version.rpartition("/")[0])
-    except EvidenceMissing:
-        return None
-    if champion.model_version == model_version or champion.revoked is not None:
-        return None
-    return champion.model_version
-
-
-def _champion_table(settings: Settings, champion: str, file: Path | None) -> PredictionTable:
-    """Return the champion's prediction table: from a file, or its own, which its bundle names."""
-    from rehabcast.signed_artifacts import open_bundle, open_predictions, read_predictions
-    from training.registry.model_versions import find
-
-    if file is not None:
-        return read_predictions(file)
-    version = find(settings.store, champion)
-    return open_predictions(settings, version, open_bundle(settings, version))
-
-
-def with_champion(predictions: pd.DataFrame, champion_rows: pd.DataFrame) -> pd.DataFrame:
-    """Append the champion's forecasts of the subjects and days that the candidate forecast."""
-    import pandas as pd
-
-    champion = champion_rows[champion_rows[MODEL] == CANDIDATE].assign(**{MODEL: CHAMPION})
-    shared = [name for name in predictions.columns if name in champion.columns]
-    keys = [SUBJECT, ORIGIN, HORIZON]
-    candidate = predictions.loc[predictions[MODEL] == CANDIDATE, keys]
-    return pd.concat([predictions, champion[shared].merge(candidate, on=keys)], ignore_index=True)
-
-
 def verdict_table(verdict: Verdict) -> Table:
     """Return what holds the verdict back; or, when it passes, each binding rule and its groups."""
-    binding = [finding for finding in verdict.findings if finding.binding]
-    not_passed = [finding for finding in binding if finding.outcome is not Outcome.PASS]
+    binding = [f for f in verdict.findings if f.binding]
+    not_passed = [f for f in binding if f.outcome is not Outcome.PASS]
     label = " (SIMULATED cohort)" if verdict.simulated else ""
     title = f"Audit of {verdict.model_version}: {verdict.outcome}{label}"
-    caption = (
-        f"{len(binding)} of {len(verdict.findings)} findings are binding; the report lists all"
-    )
+    caption = f"{len(binding)} of {len(verdict.findings)} findings bind; the report lists all"
     if not_passed:
         table = Table("outcome", "what holds it back", title=title, caption=caption)
         for finding in not_passed:

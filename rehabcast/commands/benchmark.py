@@ -23,6 +23,7 @@ from rehabcast.commands.training import (
     TaskOption,
     parameters_of,
     run_training,
+    tell,
 )
 from rehabcast.output import (
     IF_PRESENT,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from training.comparison.benchmark import SplitBy
     from training.fitting.config import TrainingConfig
+    from training.fitting.preparation import CohortNote
     from training.fitting.pretrain import Pretrained
     from training.models import Fit
 
@@ -48,10 +50,14 @@ LEADERBOARD_FILES = ("leaderboard.json", "leaderboard.png", "calibration.png")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchmarkResult:
-    """A benchmark with the run that keeps it, and the version that was registered, if any was."""
+    """A benchmark with the run that keeps it, and the version that was registered, if any was.
+
+    `cohort_notes` is what the cohort cannot fill of the task.
+    """
 
     record: BenchmarkRecord = field(metadata=INLINE)
     run_id: str
+    cohort_notes: tuple[CohortNote, ...] = ()
     registered: str | None = field(default=None, metadata=IF_PRESENT)
 
 
@@ -141,7 +147,6 @@ def run_benchmark(
     floor
         Best possible forecasts, as `rehabcast cohort floor` writes them.
     """
-    from features.sequences import training_sequences
     from training.comparison.bayes_floor import floor_predictions
     from training.comparison.benchmark import benchmark as run
     from training.comparison.benchmark import families, number_of_fits
@@ -152,10 +157,15 @@ def run_benchmark(
         select_candidate,
     )
     from training.fitting.config import TrainingConfig
+    from training.fitting.preparation import cohort_notes, require_outcomes, training_parts
     from training.fitting.pretrain import pretrain
 
     config = TrainingConfig() if config is None else config
-    batch = training_sequences(cohort.events, task)
+    # No model is chosen by people whom the dataset holds out, nor trained on those for tuning.
+    batch = training_parts(cohort, task, replace(config, held_out_share=0.0)).train
+    require_outcomes(batch, task)
+    notes = cohort_notes(batch, task)
+    tell(notes)
     check_no_lookahead(cohort.events, task, batch)
     pretrained: Pretrained | None = None
     if pretrain_on is not None:
@@ -188,7 +198,7 @@ def run_benchmark(
         better_but_not_servable=better_but_not_servable(result.standings),
         benchmark=result,
     )
-    return BenchmarkResult(record=record, run_id=_log(record, scored, output))
+    return BenchmarkResult(record=record, run_id=_log(record, scored, output), cohort_notes=notes)
 
 
 def _register(

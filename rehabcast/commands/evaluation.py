@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Group
 from rich.table import Table
 
+from contracts.predictions import Overlap, Validation
 from rehabcast.commands.training import CohortOption, VersionArgument
 from rehabcast.output import AsJson, emit
 from rehabcast.settings import Settings
@@ -18,7 +22,8 @@ if TYPE_CHECKING:
 
     from contracts.cohort import Cohort
     from inference.bundle import Bundle
-    from training.comparison.evaluate import HorizonScore
+    from rehabcast.signed_artifacts import PredictionTable
+    from training.comparison.evaluate import HorizonScore, Refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +37,24 @@ class Evaluation:
     cohort, simulated
         Name of the cohort, and whether it is simulated.
     seen_in_training
-        True where the model was trained on this very cohort: no external validation.
+        True where the cohort's data are those that the model was trained on.
+    validation
+        What the scores are worth, by people and not by files (`contracts.predictions.Overlap`).
+    overlap
+        How many of these people the model was trained on, or training held out.
     predictions
-        File of the prediction table.
+        File of the prediction table; its signature lies beside it, for `rehabcast audit
+        --external`.
     horizons
-        Scores by horizon.
+        Scores by horizon: of the new people where the validation is external, of those held out
+        where it is theirs, else of all.
+    answered
+        The same, of those forecasts only that the service would give.
+    refused
+        Forecasts scored in `horizons` that the service would refuse, by reason.
+    asked, asked_refused
+        People of the cohort, each asked about on the newest day with data; and those of them whom
+        the service would refuse, by reason.
     """
 
     model_version: str
@@ -44,8 +62,14 @@ class Evaluation:
     cohort: str
     simulated: bool
     seen_in_training: bool
+    validation: Validation
+    overlap: Overlap
     predictions: Path
     horizons: tuple[HorizonScore, ...]
+    answered: tuple[HorizonScore, ...]
+    refused: tuple[Refused, ...]
+    asked: int
+    asked_refused: tuple[Refused, ...]
 
 
 def evaluate(
@@ -62,7 +86,7 @@ def evaluate(
 
 
 def run_evaluation(model_version: str, folder: Path, output: Path) -> Evaluation:
-    """Forecast a cohort with a version's signed bundle; write the table, return the scores.
+    """Forecast a cohort with a version's signed bundle; write and sign the table, return scores.
 
     Raises
     ------
@@ -70,70 +94,142 @@ def run_evaluation(model_version: str, folder: Path, output: Path) -> Evaluation
         The bundle's signature is missing or not valid, or a byte was changed.
     """
     from contracts.cohort import SUBJECT, SUBJECT_LABEL
+    from contracts.predictions import REFUSAL, forecasts_of, questions_of
     from features.cohort import read_cohort
-    from rehabcast.signed_artifacts import open_bundle
-    from training.comparison.evaluate import scores_by_horizon
+    from rehabcast.external_validation import with_relations, write_signed
+    from rehabcast.overlap import overlap_of
+    from rehabcast.signed_artifacts import open_bundle, open_predictions
+    from training.comparison.evaluate import refused_by_reason, scores_by_horizon
     from training.registry.model_versions import find
 
     settings = Settings()
-    bundle = open_bundle(settings, find(settings.store, model_version))
+    version = find(settings.store, model_version)
+    bundle = open_bundle(settings, version)
     cohort = read_cohort(folder)
-    table = _predictions(bundle, cohort)
-    label = table[SUBJECT].map({n: cohort.label(n) for n in table[SUBJECT].unique().tolist()})
-    table.assign(**{SUBJECT_LABEL: label}).to_parquet(output, index=False)
+    table = predictions_of(bundle, cohort, open_predictions(settings, version, bundle))
+    subjects = table[SUBJECT].unique().tolist()
+    relations, overlap = overlap_of(settings, bundle, cohort, subjects)
+    label = table[SUBJECT].map({n: cohort.label(n) for n in subjects})
+    table = with_relations(table.assign(**{SUBJECT_LABEL: label}), relations)
+    made = datetime.now(UTC).isoformat(timespec="seconds")
+    write_signed(settings, table, bundle, cohort, output, made)
+    questions, scored = questions_of(table), _scored(forecasts_of(table), overlap)
     return Evaluation(
         model_version=model_version,
         bundle_digest=bundle.digest,
         cohort=cohort.provenance.name,
         simulated=cohort.provenance.simulated,
         seen_in_training=cohort.digest == bundle.manifest.data_digest,
+        validation=overlap.validation,
+        overlap=overlap,
         predictions=output,
-        horizons=tuple(scores_by_horizon(table)),
+        horizons=tuple(scores_by_horizon(scored)),
+        answered=tuple(scores_by_horizon(scored[scored[REFUSAL] == ""])),
+        refused=tuple(refused_by_reason(scored)),
+        asked=len(questions),
+        asked_refused=tuple(refused_by_reason(questions)),
     )
 
 
-def _predictions(bundle: Bundle, cohort: Cohort) -> pd.DataFrame:
-    import pandas as pd
+def _scored(table: pd.DataFrame, overlap: Overlap) -> pd.DataFrame:
+    """Return the rows of the people whom the validation is about."""
+    from contracts.predictions import RELATION, Relation, Validation
 
-    from contracts.predictions import CANDIDATE, ORIGIN, REFUSED, SUBJECT
+    about = {Validation.EXTERNAL: Relation.NEW, Validation.HELD_OUT: Relation.HELD_OUT}
+    relation = about.get(overlap.validation)
+    return table if relation is None else table[table[RELATION] == relation]
+
+
+def in_words(evaluation: Evaluation) -> str:
+    """Return what the scores are worth, and who was left out."""
+    overlap = evaluation.overlap
+    if not overlap.known:
+        return (
+            "Whether the model was trained on these people is not known: the bundle does not say,"
+            " or the key that it was sealed with is not here. This is NOT an external validation."
+        )
+    words = [f"Validation: {evaluation.validation}.", f"Of {overlap.people} people"]
+    words.append(
+        f"{overlap.trained_on} were trained on, {overlap.held_out} held out of training,"
+        f" {overlap.new} are new, and of {overlap.not_known} it is not known."
+    )
+    if evaluation.validation in {Validation.EXTERNAL, Validation.HELD_OUT}:
+        words.append("Only those whom the validation is about are scored.")
+    if overlap.same_identifier:
+        words.append(
+            f"{overlap.same_identifier} new ones have the identifier of somebody trained on, but"
+            " another record: check that they are other people."
+        )
+    return " ".join(words)
+
+
+def predictions_of(bundle: Bundle, cohort: Cohort, audited: PredictionTable) -> pd.DataFrame:
+    """Forecast a cohort at the landmarks; say whom the service would refuse, there and today.
+
+    Parameters
+    ----------
+    audited
+        The table that the version's audit reads: the service answers for its groups only.
+    """
+    from contracts.predictions import CANDIDATE, GROUP, MODEL
+    from features.newest import newest_day
     from features.sequences import cohort_sequences
     from inference.bundle import forecast_batch
     from inference.out_of_distribution import is_out_of_distribution
-    from training.predictions import prediction_table
+    from inference.refusals import groups_in, refusals
+    from training.predictions import prediction_table, with_questions, with_refusals
 
-    batch = cohort_sequences(cohort.events, bundle.task, bundle.layout)
-    table = prediction_table(batch, forecast_batch(bundle, batch), bundle.task, model=CANDIDATE)
-    refused = pd.DataFrame(
-        {
-            SUBJECT: batch.subject_B,
-            ORIGIN: batch.origin_day_B,
-            REFUSED: is_out_of_distribution(bundle.reference, batch),
-        }
+    rows = audited.rows[audited.rows[MODEL] == CANDIDATE]
+    labels = {name: rows[name] for name in rows if str(name).startswith(GROUP)}
+    known = groups_in(rows[list(labels)].rename(columns=lambda name: str(name).removeprefix(GROUP)))
+    task, batch = bundle.task, cohort_sequences(cohort.events, bundle.task, bundle.layout)
+    table = prediction_table(batch, forecast_batch(bundle, batch), task, model=CANDIDATE)
+    unlike_B = is_out_of_distribution(bundle.reference, batch)
+    table = with_refusals(table, batch, unlike_B, refusals(batch.groups_B, known, unlike_B))
+    asked = newest_day(cohort.events, task, bundle.layout)
+    of_asked = {
+        "unlike_B": is_out_of_distribution(bundle.reference, asked.batch),
+        "nothing_measured_B": asked.nothing_measured_B,
+        "no_score_B": asked.no_score_B,
+    }
+    groups_B = asked.batch.groups_B
+    return with_questions(
+        table,
+        asked.batch,
+        refusals(groups_B, known | groups_in(batch.groups_B), **of_asked) != "",
+        refusals(groups_B, known, **of_asked),
+        task,
     )
-    return table.merge(refused, on=[SUBJECT, ORIGIN], how="left", validate="many_to_one")
 
 
-def scores_table(evaluation: Evaluation) -> Table:
-    """Return the scores as a table for people."""
-    warning = (
-        "This is the cohort it was trained on: NOT an external validation"
-        if evaluation.seen_in_training
-        else None
-    )
+def scores_table(evaluation: Evaluation) -> Group:
+    """Return the scores as tables for people: of everybody, and of those who get a forecast."""
     label = "SIMULATED " if evaluation.simulated else ""
-    table = Table(
-        "week",
-        "subjects",
-        "outcomes",
-        "MAE",
-        "CRPS",
-        "bias",
-        "80 % coverage",
-        "80 % width",
-        title=f"{evaluation.model_version} on {label}{evaluation.cohort}",
-        caption=warning,
+    cohort = f"{evaluation.model_version} on {label}{evaluation.cohort}"
+    if not evaluation.refused:
+        tables = [_scores(f"{cohort}: the service would give every forecast", evaluation.horizons)]
+    else:
+        tables = [
+            _scores(f"{cohort}: everybody, also if refused by the service", evaluation.horizons),
+            _scores("Only forecasts that the service would give", evaluation.answered),
+            _refused("Forecasts above that the service would refuse", evaluation.refused),
+        ]
+    refused = sum(reason.people for reason in evaluation.asked_refused)
+    title = (
+        f"Asked about each of {evaluation.asked} people on the newest day with data, the service"
+        f" would refuse {refused}"
     )
-    for score in evaluation.horizons:
+    tables.append(_refused(title, evaluation.asked_refused))
+    tables[0].caption = in_words(evaluation)
+    return Group(*tables)
+
+
+def _scores(title: str, horizons: Sequence[HorizonScore]) -> Table:
+    table = Table(
+        "week", "subjects", "outcomes", "MAE", "CRPS", "bias", "80 % coverage", "80 % width",
+        title=title,
+    )  # fmt: skip
+    for score in horizons:
         table.add_row(
             f"{score.weeks:g}",
             str(score.subjects),
@@ -144,4 +240,11 @@ def scores_table(evaluation: Evaluation) -> Table:
             f"{score.coverage_80:.0%}",
             f"{score.width_80:.1f}",
         )
+    return table
+
+
+def _refused(title: str, refused: Sequence[Refused]) -> Table:
+    table = Table("reason", "people", "forecasts", title=title)
+    for each in refused:
+        table.add_row(each.reason, str(each.people), str(each.forecasts))
     return table

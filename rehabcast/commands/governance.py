@@ -19,6 +19,7 @@ from rehabcast.settings import Settings
 if TYPE_CHECKING:
     from audits.ledger.ledger import Ledger
     from audits.ledger.records import Approval, Champion, Override
+    from contracts.scope import Scope
     from contracts.verdict import Outcome
 
 Reason = Annotated[str, typer.Option(help="Why, in a sentence; kept in the ledger.")]
@@ -60,6 +61,8 @@ class PromotionResult:
         What was audited, the report, and its outcome.
     approved_by
         Who approved, by role.
+    scope
+        For whom it passed; None where somebody answers for everyone.
     override
         None where the audit passed.
     valid_until
@@ -75,6 +78,7 @@ class PromotionResult:
     bundle_digest: str
     report_digest: str
     audit_outcome: Outcome
+    scope: Scope | None
     approved_by: Mapping[str, str]
     override: OverrideResult | None
     valid_until: datetime
@@ -249,12 +253,15 @@ def rollback(
 
 
 def in_service(result: PromotionResult) -> str:
-    """Return what a promotion did, by whom and until when, for people."""
+    """Return what a promotion did, by whom, for whom and until when, in words."""
+    from audits.judging.wording import scope_in_words
+
     people = ", ".join(f"{person} ({role})" for role, person in result.approved_by.items())
     lines = [
         f"{result.model_version} is the champion (epoch {result.epoch}), approved by {people},"
         f" until {result.valid_until.isoformat()}.",
         f"Audit: {result.audit_outcome}.",
+        *(scope_in_words(result.scope) if result.scope is not None else ()),
     ]
     if result.override is not None:
         lines.append(
@@ -266,6 +273,14 @@ def in_service(result: PromotionResult) -> str:
     return escape("\n".join(lines))
 
 
+def _scope(champion: Champion, ledger: Ledger) -> Scope | None:
+    """Return for whom the audit passed that a champion rests on."""
+    audit = ledger.latest_audit(champion.model_version)
+    if audit is None or audit.report_digest != champion.report_digest:
+        return None
+    return audit.scope
+
+
 def promotion_result(champion: Champion, ledger: Ledger) -> PromotionResult:
     """Return a champion as these commands report it."""
     return PromotionResult(
@@ -274,6 +289,7 @@ def promotion_result(champion: Champion, ledger: Ledger) -> PromotionResult:
         bundle_digest=champion.bundle_digest,
         report_digest=champion.report_digest,
         audit_outcome=champion.outcome,
+        scope=None if champion.is_override else _scope(champion, ledger),
         approved_by={"ml-owner": champion.ml_owner, "governance": champion.governance},
         override=OverrideResult(
             approver=champion.approver,

@@ -186,11 +186,16 @@ def _identity(entry: TrailEntry) -> str:
 
 def _details(entry: TrailEntry, now: datetime) -> Iterator[str]:
     """Say what an entry records, a line each."""
+    from audits.judging.wording import scope_in_words
+    from audits.ledger.records import scope_of
+
     payload = entry.payload
     if entry.kind in {"promotion", "rollback", "revocation"}:
         yield from _champion_details(payload["champion"], payload, entry.kind, now)
     elif entry.kind == "audit":
         yield f"outcome: {payload['outcome']}"
+        if (scope := scope_of(payload)) is not None:
+            yield from scope_in_words(scope)
         yield f"report {payload['report_digest'][:12]}, {_validity(payload['valid_until'], now)}"
     elif entry.kind == "approval":
         yield f"as {payload['role']}, of the report {payload['report_digest'][:12]}"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from audits.judging.mitigation import MethodResult
     from audits.judging.units import ScoreUnit
+    from audits.measure.metrics import Measure
     from inference.bundle import Bundle
     from training.registry.model_versions import ModelVersion
 
@@ -78,8 +79,10 @@ def run_mitigation(
     config: Path | None,
 ) -> MitigationComparison:
     """Compare mitigations of a version, and write the comparison's pages to its run."""
+    from audits.disclosure.cells import Cell
+    from audits.disclosure.published import pattern_of, quantity_of
     from audits.judging.mitigation import compare
-    from audits.measure.groups import by_attribute
+    from audits.measure.groups import EVERYONE, by_attribute
     from contracts.errors import ContractError
     from rehabcast.signed_artifacts import REPORT_FOLDER, open_bundle, open_predictions, policy_for
     from training.registry.model_versions import fetch, find
@@ -104,7 +107,15 @@ def run_mitigation(
     named = {name: predictions_of(name) for name in variants}
     trained = {} if cohort is None else _trained(bundle, cohort, config)
     policy = policy_for(bundle)
-    methods = compare(predictions, attribute, policy, {**trained, **named})
+    pattern = pattern_of(predictions, policy)
+
+    def may_show(measure: Measure, group: str | None) -> bool:
+        quantity = quantity_of(measure.metric, measure.milestone)
+        everyone = Cell(axis=EVERYONE, group=EVERYONE)
+        cell = everyone if group is None else Cell(axis=attribute, group=group)
+        return pattern.shows(quantity, cell)
+
+    methods = compare(predictions, attribute, policy, {**trained, **named}, may_show=may_show)
     _publish(settings, version, methods, attribute, policy.score_unit)
     return MitigationComparison(
         model_version=model_version,

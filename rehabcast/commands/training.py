@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from contracts.cohort import SUBJECT
+from contracts.errors import ContractError
 from rehabcast.commands.engine import Engine, EngineOption, RayAddress
-from rehabcast.output import AsJson, emit, progress, stderr_console
+from rehabcast.output import INLINE, AsJson, emit, progress, stderr_console
 from rehabcast.settings import Settings
 
 if TYPE_CHECKING:
     from training.fitting.config import TrainingConfig
+    from training.fitting.preparation import CohortNote
     from training.fitting.ray_cluster import RayCluster
+
+MOST_LINES = 20
+"""Lines of a list of people that an error names."""
 
 ConfigOption = Annotated[
     Path | None, typer.Option(help="Training parameters (TOML), as `search` writes them.")
@@ -47,12 +54,31 @@ class TrainingResult:
         `NAME/N`, and the MLflow run that trained it.
     simulated, data_digest
         Whether its cohort is simulated, and the digest of the cohort's data.
+    cohort_notes
+        What the cohort cannot fill of the task.
     """
 
     model_version: str
     run_id: str
     simulated: bool
     data_digest: str
+    cohort_notes: tuple[CohortNote, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchResult:
+    """The best parameters, and what the cohort cannot fill of the task."""
+
+    config: TrainingConfig = field(metadata=INLINE)
+    cohort_notes: tuple[CohortNote, ...] = ()
+
+
+def tell(notes: tuple[CohortNote, ...]) -> None:
+    """Print what a cohort cannot fill of its task, before anything is fitted."""
+    if notes:
+        stderr_console.print("The cohort does not have all that the task names:")
+    for note in notes:
+        stderr_console.print(f"  {note}")
 
 
 def train(
@@ -61,12 +87,21 @@ def train(
     model: Annotated[str, typer.Option("--model", help="Name to register under.")],
     config: ConfigOption = None,
     pretrain_on: PretrainOption = None,
+    without: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of people who must not be in it, one a line, as `record withdrawn` prints"
+            " them: a cohort that has one is refused."
+        ),
+    ] = None,
     engine: EngineOption = Engine.LOCAL,
     ray_address: RayAddress = None,
     seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Train on a cohort and register a candidate; to resume after an interruption, run it again."""
+    if without is not None:
+        require_without([cohort, *([] if pretrain_on is None else [pretrain_on])], without)
     result = run_training(
         cohort,
         task,
@@ -80,6 +115,37 @@ def train(
         stderr_console.print(f"Next: rehabcast audit {result.model_version}")
 
 
+def require_without(cohorts: Sequence[Path], file: Path) -> None:
+    """Check that nobody of a list, such as those who have withdrawn consent, is in a cohort.
+
+    Raises
+    ------
+    ContractError
+        Somebody is: says in which lines of the list, and names nobody; or it cannot be read.
+    """
+    from features.cohort import read_cohort
+
+    try:
+        written = file.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ContractError(
+            f"{file.name} cannot be read as a list of people ({type(error).__name__})",
+            "write one identifier a line, as `rehabcast record withdrawn` does",
+        ) from None
+    for folder in cohorts:
+        cohort = read_cohort(folder)
+        labels = {cohort.label(subject) for subject in cohort.events[SUBJECT].unique().tolist()}
+        found = [n for n, line in enumerate(written, start=1) if line.strip() in labels]
+        if found:
+            lines = ", ".join(map(str, found[:MOST_LINES]))
+            raise ContractError(
+                f"{len(found)} people who must not be in it are in cohort"
+                f" {cohort.provenance.name!r} (line {lines}"
+                f"{', ...' if len(found) > MOST_LINES else ''} of {file.name})",
+                "leave them out of its source, import it again, and train on that",
+            )
+
+
 def run_training(
     cohort: Path,
     task: Path,
@@ -90,6 +156,7 @@ def run_training(
 ) -> TrainingResult:
     """Train with a progress bar, register the candidate and sign its bundle."""
     from features.cohort import read_cohort
+    from rehabcast.overlap import people_key
     from rehabcast.signed_artifacts import log_explanation_quality, sign_bundle
     from training.fitting.crossfit import fit_sequentially
     from training.task import read_task
@@ -99,6 +166,12 @@ def run_training(
     settings = Settings()
     forecast_task = read_task(task)
     training_cohort = read_cohort(cohort)
+    notes: list[CohortNote] = []
+
+    def announce(found: tuple[CohortNote, ...]) -> None:
+        notes.extend(found)
+        tell(found)
+
     with progress("Training", steps(parameters)) as advance:
         version = train_model(
             training_cohort,
@@ -110,6 +183,8 @@ def run_training(
             pretrain_on=None if pretrain_on is None else read_cohort(pretrain_on),
             fit_folds=fit_sequentially if cluster is None else cluster.fit,
             advance=advance,
+            people_key=people_key(settings, make=True),
+            tell=announce,
         )
     sign_bundle(settings, version)
     log_explanation_quality(settings, version, training_cohort, parameters.seed)
@@ -118,6 +193,7 @@ def run_training(
         run_id=version.run_id,
         simulated=training_cohort.provenance.simulated,
         data_digest=training_cohort.digest,
+        cohort_notes=tuple(notes),
     )
 
 
@@ -141,6 +217,12 @@ def search(
     from training.task import read_task
 
     parameters = parameters_of(config, seed)
+    notes: list[CohortNote] = []
+
+    def announce(found: tuple[CohortNote, ...]) -> None:
+        notes.extend(found)
+        tell(found)
+
     with progress("Search", trials) as advance:
         best = run_search(
             read_cohort(cohort),
@@ -150,9 +232,11 @@ def search(
             store=Settings().store,
             strategy=_cluster(ray_address).search if engine is Engine.RAY else search_sequentially,
             advance=advance,
+            tell=announce,
         )
     best.write(output)
-    emit(best, f"Best parameters: {output}", as_json=as_json)
+    result = SearchResult(config=best, cohort_notes=tuple(notes))
+    emit(result, f"Best parameters: {output}", as_json=as_json)
 
 
 def _cluster(address: str | None) -> RayCluster:

@@ -16,7 +16,8 @@ from typing import Any
 
 from contracts.digests import record_digest
 from serving.access.access_file import read_access
-from serving.access.development import is_development_token, is_loopback
+from serving.access.addresses import is_loopback
+from serving.access.development import is_development_token
 from serving.access.tokens import (
     LEEWAY_SECONDS,
     NEW_TOKEN_NEEDED,

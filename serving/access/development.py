@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 from collections.abc import Iterable
 
 from contracts.errors import ContractError
@@ -35,16 +34,6 @@ def is_development_token(token: str, development: str | None) -> bool:
     if not token or not development:
         return False
     return hmac.compare_digest(token.encode(), development.encode())
-
-
-def is_loopback(peer: str) -> bool:
-    """Return whether a request came from this machine."""
-    try:
-        address = ipaddress.ip_address(peer)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return bool((mapped or address).is_loopback)
 
 
 def is_forwarded(headers: Iterable[tuple[bytes, bytes]]) -> bool:

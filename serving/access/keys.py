@@ -6,7 +6,6 @@ cannot be read, the keys known before are used for `MAX_STALE_SECONDS`, and then
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import logging
 import threading
@@ -23,6 +22,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey, import_key
 
 from contracts.errors import ContractError
+from serving.access.addresses import is_loopback
 from stores.private_files import ReadableByOthers, require_unchanged_by_others
 
 CURVE_ALGORITHMS = {"secp256r1": ("ES256",), "secp384r1": ("ES384",)}
@@ -133,7 +133,8 @@ def is_allowed_address(source: str) -> bool:
         host, port = url.hostname or "", url.port
     except ValueError:
         return False
-    allowed = url.scheme == "https" or (url.scheme == "http" and _is_this_machine(host))
+    is_here = host == "localhost" or is_loopback(host)
+    allowed = url.scheme == "https" or (url.scheme == "http" and is_here)
     return bool(allowed and host) and port != 0 and url.username is None and url.password is None
 
 
@@ -184,15 +185,6 @@ def _key(jwk: dict[str, Any]) -> Key | None:
     if not isinstance(key, ECKey | RSAKey) or key.is_private or not algorithms_of(key):
         return None
     return key
-
-
-def _is_this_machine(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _content(source: str) -> bytes:

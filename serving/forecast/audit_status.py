@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from contracts.groups import NO_WEARABLE
 from contracts.scope import Outside, Scope
 from contracts.verdict import Outcome
 from contracts.vocabulary import NOT_RECORDED
@@ -19,6 +18,13 @@ LIMITS = (
     "Not a medical device as shipped.",
     NOT_TO_WITHHOLD_THERAPY,
     "An association seen in earlier patients, not an effect of anything done.",
+)
+NAMES_NOT_VERIFIED = (
+    "One-person trial: nobody has verified the names of those who approved this model."
+)
+NOT_IN_AUDIT = "too few people in the audit to say how often the range holds"
+NOT_SHOWN = (
+    "how often the range holds is not shown, so that no person of the audit can be worked out"
 )
 SIMULATED_LIMIT = "SIMULATED training data: the people behind this model do not exist."
 
@@ -43,6 +49,8 @@ class AuditStatus:
         Version and audit, and until when the audit or its override is valid.
     approver, reason, restricted_use
         Who overrode the audit, why and for what use; None where nobody did.
+    names_verified
+        Whether people's keys vouch for those who approved and promoted it.
     coverage
         In the audit, by attribute and group; empty where the audit did not report groups.
     scope
@@ -56,6 +64,7 @@ class AuditStatus:
     approver: str | None
     reason: str | None
     restricted_use: str | None = None
+    names_verified: bool = True
     coverage: Mapping[tuple[str, str], Coverage] = field(default_factory=dict)
     scope: Scope | None = None
 
@@ -131,23 +140,12 @@ def banner(served: ServedModel) -> str:
 
 def limits(served: ServedModel) -> list[str]:
     """Return the limits of use."""
-    return [*([SIMULATED_LIMIT] if served.bundle.manifest.simulated else []), *LIMITS]
-
-
-def unaudited_attribute(served: ServedModel, groups: Mapping[str, str]) -> str | None:
-    """Return the first attribute whose group of this subject was not in the audit; None if none.
-
-    A subject whose attribute is not recorded, or who has no device, is not refused: that is a
-    state of the record, not a population. The answer still says that the audit had too few people
-    like them.
-    """
-    coverage = served.audit_status.coverage
-    audited = {attribute for attribute, _ in coverage}
-    for attribute, label in groups.items():
-        recorded = label not in {NOT_RECORDED, NO_WEARABLE}
-        if attribute in audited and recorded and (attribute, label) not in coverage:
-            return attribute
-    return None
+    own = []
+    if served.bundle.manifest.simulated:
+        own.append(SIMULATED_LIMIT)
+    if not served.audit_status.names_verified:
+        own.append(NAMES_NOT_VERIFIED)
+    return [*own, *LIMITS]
 
 
 def why_outside(outside: Outside) -> str:
@@ -178,7 +176,7 @@ def _of_group(served: ServedModel, attribute: str, label: str) -> GroupCoverage:
             low=None,
             high=None,
             people=None if audited is None else audited.people,
-            statement=f"{group}: too few people in the audit to say how often the range holds",
+            statement=f"{group}: {NOT_IN_AUDIT if audited is None else NOT_SHOWN}",
         )
     interval = (
         f" (95 % interval {audited.low:.0%} to {audited.high:.0%})"

@@ -30,6 +30,7 @@ from inference.out_of_distribution import (
     is_out_of_distribution,
 )
 from inference.record import record_batch
+from inference.refusals import unaudited_attribute
 from serving.faults import Fault
 from serving.forecast.audit_status import (
     ServedModel,
@@ -38,7 +39,6 @@ from serving.forecast.audit_status import (
     limits,
     model_info,
     outside_scope,
-    unaudited_attribute,
     why_outside,
 )
 from serving.forecast.explain import game_of
@@ -133,7 +133,8 @@ def _refuse_outside(served: ServedModel, groups: dict[str, str]) -> None:
 
 
 def _refuse_unaudited(served: ServedModel, groups: dict[str, str]) -> None:
-    if (attribute := unaudited_attribute(served, groups)) is not None:
+    audited = served.audit_status.coverage
+    if (attribute := unaudited_attribute(audited, groups)) is not None:
         raise ForecastRefused(
             f"nobody in the audit belonged to this subject's group of {attribute!r}, so it is"
             " unknown how wrong the forecast may be",

@@ -12,7 +12,12 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from contracts.errors import RehabcastError
-from serving.formats.formatting import formatted_change, formatted_range, formatted_score
+from serving.formats.formatting import (
+    formatted_change,
+    formatted_range,
+    formatted_score,
+    scope_sentence,
+)
 from serving.schemas import ForecastAnswer, HorizonForecast, Strict
 
 SERVICE = "recovery-forecast"
@@ -254,6 +259,6 @@ def _model_and_limits(answer: ForecastAnswer) -> str:
     model = answer.model
     line = (
         f"Model {model.model_version} ({model.bundle_digest[:12]}), audit {model.audit_outcome},"
-        f" valid until {model.valid_until[:10]}."
+        f" valid until {model.valid_until[:10]}.{scope_sentence(model)}"
     )
     return line + "\n\n" + "\n".join(f"- {limit}" for limit in answer.limits)

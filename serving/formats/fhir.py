@@ -12,7 +12,7 @@ from typing import Any
 
 from contracts.errors import RehabcastError
 from serving.forecast.audit_status import NOT_TO_WITHHOLD_THERAPY
-from serving.formats.formatting import formatted_change, formatted_score
+from serving.formats.formatting import formatted_change, formatted_score, scope_sentence
 from serving.schemas import ForecastAnswer, HorizonForecast
 
 AI_LABEL = {
@@ -152,7 +152,10 @@ def _device(answer: ForecastAnswer, meta: dict[str, Any]) -> dict[str, Any]:
         "deviceName": [{"name": f"rehabcast {model.model_version}", "type": "model-name"}],
         "version": [{"value": model.model_version}],
         "note": [
-            {"text": f"audit {model.audit_outcome}, report {model.report_digest}"},
+            {
+                "text": f"audit {model.audit_outcome}, report {model.report_digest}."
+                f"{scope_sentence(model)}"
+            },
             {"text": f"valid until {model.valid_until}"},
         ],
     }

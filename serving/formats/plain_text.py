@@ -8,7 +8,12 @@ from rich.table import Table
 from rich.text import Text
 
 from serving.forecast.explain import ALL_DAYS
-from serving.formats.formatting import formatted_change, formatted_range, formatted_score
+from serving.formats.formatting import (
+    formatted_change,
+    formatted_range,
+    formatted_score,
+    scope_sentence,
+)
 from serving.schemas import ForecastAnswer, HorizonForecast
 
 SIMULATED = (
@@ -44,10 +49,11 @@ def _banners(answer: ForecastAnswer) -> list[RenderableType]:
 def _horizons(answer: ForecastAnswer) -> Table:
     low, high = answer.scale
     names = list(answer.horizons[0].milestones)
+    last = "no score yet" if answer.last_score is None else f"last score {answer.last_score:g} (|)"
     table = Table(
         title=f"Subject {answer.subject}: {answer.instrument} ({low:g} to {high:g})",
-        caption=f"8 in 10 patients like this one end up inside the range; last score"
-        f" {answer.last_score:g} (|), forecast made on day {answer.origin_day} after enrolment",
+        caption=f"8 in 10 patients like this one end up inside the range; {last}, forecast made on"
+        f" day {answer.origin_day} after enrolment",
     )
     table.add_column("week")
     table.add_column("most likely", max_width=6)
@@ -118,5 +124,5 @@ def _model_and_audit(answer: ForecastAnswer) -> str:
     return (
         f"Model {model.model_version} ({model.bundle_digest[:12]}), trained on"
         f" {model.cohort_name!r}; audit {model.audit_outcome} ({model.report_digest[:12]}), valid"
-        f" until {model.valid_until[:10]}."
+        f" until {model.valid_until[:10]}.{scope_sentence(model)}"
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from serving.access.authentication import Caller
-from serving.http.runtime import Runtime
+from serving.http.runtime import Records, Runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class Call:
         Parameters in the path, and in the query.
     path
         Of the request.
+    records
+        What the store has of the people whom the body names without a record.
     """
 
     runtime: Runtime
@@ -34,6 +36,7 @@ class Call:
     parameters: Mapping[str, str]
     query: Mapping[str, str]
     path: str
+    records: Records = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,9 @@ def answer_explain(call: Call) -> Reply:
 
 def _one_forecast(call: Call, route: str) -> Reply:
     snapshot = call.runtime.champion.current
-    answer = forecast(call.runtime, snapshot, call.body, route=route, caller=call.caller)
+    answer = forecast(
+        call.runtime, snapshot, call.body, route=route, caller=call.caller, records=call.records
+    )
     return _reply(answer, answer)
 
 
@@ -91,7 +93,10 @@ def answer_forecasts(call: Call) -> Reply:
 
 def _one_of_many(call: Call, snapshot: Snapshot, request: ForecastRequest) -> ForecastAnswer:
     try:
-        return forecast(call.runtime, snapshot, request, route="forecast", caller=call.caller)
+        return forecast(
+            call.runtime, snapshot, request, route="forecast", caller=call.caller,
+            records=call.records,
+        )  # fmt: skip
     except NotOnRecord as refusal:
         return refused(request.subject, snapshot.served, refusal)
 

@@ -12,7 +12,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeVar
 
 import anyio
 import msgspec
@@ -22,8 +24,16 @@ from serving.access.authentication import Caller
 from serving.faults import Fault, place_of
 from serving.http.admission import limits, routing
 from serving.http.admission.bodies import body_of
-from serving.http.admission.identity import Tokens, peer_of
-from serving.http.admission.routing import LIVE, METRICS, OPENAPI, PROBES, READY
+from serving.http.admission.identity import Tokens, address_of
+from serving.http.admission.records import StoredRecords
+from serving.http.admission.routing import (
+    LIVE,
+    METRICS,
+    OPENAPI,
+    PROBES,
+    READY,
+    TAKES_REQUESTS,
+)
 from serving.http.calls import Call, Reply
 from serving.http.decoding import decoded, form_fields
 from serving.http.endpoints import Endpoint
@@ -39,10 +49,12 @@ from serving.http.refusals import (
     refusal_body,
     refusal_of,
 )
-from serving.http.runtime import Runtime
+from serving.http.runtime import Runtime, people_on_record
 from serving.http.shutdown import Shutdown
 
 log = logging.getLogger("rehabcast.http")
+
+T = TypeVar("T")
 
 ANONYMOUS = Caller("", frozenset())
 SHUTTING_DOWN = Fault("this worker is shutting down", "send requests to another one")
@@ -64,6 +76,7 @@ class RequestMiddleware:
         self._forecasts = _Pool(
             limits.MAX_REQUESTS, limits.MAX_REQUESTS_OF_ONE, limits.MAX_FORECASTS
         )
+        self._records = StoredRecords()
         self._store_calls = _Pool(
             limits.MAX_STORE_REQUESTS, limits.MAX_STORE_REQUESTS_OF_ONE, limits.MAX_STORE_CALLS
         )
@@ -84,7 +97,7 @@ class RequestMiddleware:
         headers: Headers = ()
         try:
             endpoint, parameters = routing.find(scope)
-            if endpoint is None and scope["path"] in LIVE:
+            if endpoint is None and scope["path"] == LIVE:
                 await self.app(scope, receive, send)
                 return
             caller, reply = await self._reply(scope, receive, endpoint, parameters)
@@ -96,8 +109,9 @@ class RequestMiddleware:
         if self._shutdown.begun:
             headers = (*headers, (b"connection", b"close"))
         content = reply.content
+        plain = isinstance(content, bytes) and scope["path"] == METRICS
         body = content if isinstance(content, bytes) else msgspec.json.encode(content)
-        await _send(send, reply.status, body, scope["path"] == METRICS, headers)
+        await _send(send, reply.status, body, plain, headers)
         route = endpoint.path if endpoint is not None else ""
         seconds = time.perf_counter() - started
         self._metrics.record(scope["method"], route, reply, caller.name, seconds)
@@ -110,17 +124,19 @@ class RequestMiddleware:
         parameters: Mapping[str, str],
     ) -> tuple[Caller, Reply]:
         runtime = self._runtime()
+        begun = [SHUTTING_DOWN] if self._shutdown.begun else []
         if endpoint is None:
+            if scope["path"] == TAKES_REQUESTS:
+                # Whatever else is wrong: elsewhere it is no better, and what can be answered is.
+                return ANONYMOUS, readiness(begun)
             if scope["path"] == OPENAPI:
-                self._anonymous_rate.check(f"address {peer_of(scope)}")
+                self._anonymous_rate.check(address_of(scope, runtime))
                 return ANONYMOUS, Reply(document())
             caller = await self._tokens.caller_of(scope, runtime, "metrics")
             return caller, Reply(self._metrics.exposition())
         if endpoint.path == READY:
-            begun = self._shutdown.begun
-            problems = [SHUTTING_DOWN] if begun else await self._readiness.problems()
-            return ANONYMOUS, readiness(problems)
-        caller, name = ANONYMOUS, f"address {peer_of(scope)}"
+            return ANONYMOUS, readiness(begun or await self._readiness.problems())
+        caller, name = ANONYMOUS, address_of(scope, runtime)
         if endpoint.scope is not None:
             caller = await self._tokens.caller_of(scope, runtime, endpoint.scope)
             name = f"caller {caller.name}"
@@ -130,7 +146,14 @@ class RequestMiddleware:
         pool = self._store_calls if endpoint.needs_store else self._forecasts
         async with body_of(receive, max_bytes, self._bodies, name) as body:
             work = _work(endpoint, runtime, caller, body, parameters, scope)
-            return caller, await pool.run(work, name)
+            reply = await pool.run(work, name)
+            if isinstance(reply, Call):
+                people = people_on_record(reply.body)
+                records = await self._records.of(runtime, caller.tenant, people, name)
+                # Two steps of a forecast's thread, so that it waits for nothing between them.
+                call = replace(reply, records=records)
+                reply = await pool.run(partial(_handled, endpoint, call), name)
+            return caller, reply
 
 
 class _Pool:
@@ -140,7 +163,7 @@ class _Pool:
         self._slots = limits.Room(slots, slots_of_one, "too many requests at once")
         self._threads = anyio.CapacityLimiter(threads)
 
-    async def run(self, work: Callable[[], Reply], caller: str) -> Reply:
+    async def run(self, work: Callable[[], T], caller: str) -> T:
         """Run a caller's work as soon as a thread is free, if a slot is."""
         with self._slots.taken(caller):
             return await anyio.to_thread.run_sync(work, limiter=self._threads)
@@ -149,19 +172,28 @@ class _Pool:
 def _work(
     endpoint: Endpoint, runtime: Runtime, caller: Caller, body: bytes,
     parameters: Mapping[str, str], scope: Scope,
-) -> Callable[[], Reply]:  # fmt: skip
-    def work() -> Reply:
+) -> Callable[[], Reply | Call]:  # fmt: skip
+    """Return what decodes a request and answers it; a call, where a record must be read first."""
+
+    def work() -> Reply | Call:
         try:
             content: Any = body
             query = form_fields(scope["query_string"])
             if endpoint.request_type not in {None, bytes}:
                 content = decoded(endpoint.request_type, body)
             call = Call(runtime, caller, content, parameters, query, scope["path"])
-            return endpoint.handler(call)
+            return call if people_on_record(content) else endpoint.handler(call)
         except EXPECTED_ERRORS as error:
             raise refusal_of(error) from None
 
     return work
+
+
+def _handled(endpoint: Endpoint, call: Call) -> Reply:
+    try:
+        return endpoint.handler(call)
+    except EXPECTED_ERRORS as error:
+        raise refusal_of(error) from None
 
 
 def _unexpected(error: Exception) -> RequestRefused:

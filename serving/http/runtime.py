@@ -9,18 +9,22 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from contracts.errors import ForecastRefused
+from contracts.errors import ForecastRefused, ServiceUnavailable
 from contracts.observation import Observation
+from serving.access.addresses import Network
 from serving.access.authentication import Access, Caller
 from serving.faults import Fault
 from serving.forecast.question import Question, input_digest
 from serving.forecast.respond import refused, respond
 from serving.formats.fhir_record import bundle_of, record_of
-from serving.schemas import ExplainRequest, ForecastAnswer, ForecastRequest
+from serving.schemas import ExplainRequest, ForecastAnswer, ForecastRequest, ForecastsRequest
 from serving.state.champion import ChampionInService, Snapshot
 from serving.state.consent import Consents, ConsentWithdrawn
 from serving.state.forecast_log import ForecastEntry, ForecastLog
 from serving.state.store import NotOnRecord, Store
+
+Records = dict[str, tuple[int, Sequence[Observation]] | NotOnRecord]
+"""By subject: the day of enrolment and the observations on record, or that there are none."""
 
 NOTHING_READ = ""
 """Digest of the input of an answer that was refused before a record was read."""
@@ -28,13 +32,22 @@ NOTHING_READ = ""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """Everything that a worker answers with."""
+    """Everything that a worker answers with.
+
+    Parameters
+    ----------
+    champion, store, consents, forecast_log
+        What is served, and where it is kept.
+    access, proxies
+        Who is trusted: issuers and clients, and proxies to say who is behind them.
+    """
 
     champion: ChampionInService
     store: Store
     consents: Consents
     forecast_log: ForecastLog
     access: Access
+    proxies: Sequence[Network] = ()
 
     def close(self) -> None:
         """Write the entries that are waiting, and stop the threads."""
@@ -63,10 +76,38 @@ class Runtime:
         return [fault for fault in faults if fault is not None]
 
 
+def people_on_record(body: object) -> list[str]:
+    """Return the people whom a request names without their record: it must be read first."""
+    requests = body.requests if isinstance(body, ForecastsRequest) else [body]
+    return list(
+        dict.fromkeys(
+            request.subject
+            for request in requests
+            if isinstance(request, ForecastRequest) and not _has_record(request)
+        )
+    )
+
+
+def _has_record(request: ForecastRequest) -> bool:
+    given = (request.observations, request.enrolment_day, request.bundle)
+    return any(part is not None for part in given)
+
+
 def forecast(
-    runtime: Runtime, snapshot: Snapshot, request: ForecastRequest, *, route: str, caller: Caller
+    runtime: Runtime,
+    snapshot: Snapshot,
+    request: ForecastRequest,
+    *,
+    route: str,
+    caller: Caller,
+    records: Records,
 ) -> ForecastAnswer:
     """Answer one request with the champion of one moment, and log the forecast.
+
+    Parameters
+    ----------
+    records
+        Of the `people_on_record`, as they were read for this request.
 
     Raises
     ------
@@ -77,7 +118,7 @@ def forecast(
     digest, subject = NOTHING_READ, request.subject or None
     try:
         runtime.consents.require(caller.tenant, request.subject)
-        question = question_of(runtime, snapshot, request, caller.tenant)
+        question = question_of(runtime, snapshot, request, caller.tenant, records)
         digest = input_digest(question)
         answer = respond(question, snapshot.served, now=now, withdrawn=snapshot.withdrawn)
     except NotOnRecord:
@@ -92,7 +133,7 @@ def forecast(
 
 
 def question_of(
-    runtime: Runtime, snapshot: Snapshot, request: ForecastRequest, tenant: str
+    runtime: Runtime, snapshot: Snapshot, request: ForecastRequest, tenant: str, records: Records
 ) -> Question:
     """Find the record that a request is about.
 
@@ -122,7 +163,7 @@ def question_of(
             )
         enrolment_day, observations = request.enrolment_day, request.observations
     else:
-        enrolment_day, observations = runtime.store.record(tenant, request.subject)
+        enrolment_day, observations = _on_record(records, request.subject)
     question = Question(
         subject=request.subject,
         enrolment_day=enrolment_day,
@@ -134,6 +175,16 @@ def question_of(
     if isinstance(request, ExplainRequest):
         return replace(question, explain=True, output=request.output, days_of=request.days_of)
     return question
+
+
+def _on_record(records: Records, subject: str) -> tuple[int, Sequence[Observation]]:
+    record = records.get(subject)
+    if record is None:
+        # Consent was given between the look at the record and the forecast.
+        raise ServiceUnavailable("the record was not read", "send the request again")
+    if isinstance(record, NotOnRecord):
+        raise record
+    return record
 
 
 def logged(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import socket
 
 from contracts.errors import ContractError, ServiceUnavailable
+from serving.access.addresses import is_loopback
 
 BACKLOG = 2048
 """Connections that wait to be accepted; the kernel caps it (`net.core.somaxconn`)."""
@@ -68,7 +68,7 @@ def address_of(host: str, port: int) -> tuple[socket.AddressFamily, tuple[str, i
     return family, (str(address[0]), port)
 
 
-def is_loopback(host: str) -> bool:
+def stands_for_loopback(host: str) -> bool:
     """Say whether a host stands for this machine only.
 
     Raises
@@ -77,7 +77,7 @@ def is_loopback(host: str) -> bool:
         It is no address.
     """
     _, (address, _) = address_of(host, LARGEST_PORT)
-    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+    return is_loopback(address)
 
 
 def _refused(host: str, port: int, error: OSError) -> ContractError | ServiceUnavailable:

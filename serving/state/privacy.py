@@ -24,7 +24,7 @@ from serving.state.tables import (
     of_person,
     subject_table,
 )
-from stores.database import cause_of, reading, write
+from stores.database import cause_of, write
 
 LOCK_SECONDS = 60
 """How long to wait for the requests that are at a table, before its old rows are overwritten."""
@@ -113,15 +113,22 @@ def export(
     NotOnRecord
         The tenant has nothing about such a person.
     """
-    with reading(store.engine) as connection:
+
+    def action(connection: sa.Connection) -> Sequence[sa.Row[Any]]:
         rows = connection.execute(
             sa.select(entry_table)
             .where(*of_person(entry_table, tenant, subject))
             .order_by(entry_table.c.sequence)
         ).all()
-    if not rows:
-        raise _nothing()
-    exported = [
+        if not rows:
+            raise _nothing()
+        numbers = ranges_of(row.sequence for row in rows)
+        details = {"entries": numbers, "count": len(rows)}
+        append(connection, [_event(Kind.EXPORT, tenant, actor, now, details)])
+        return rows
+
+    # One transaction: what is erased meanwhile is not handed out afterwards as if it were there.
+    return [
         {
             "entry": row.sequence,
             "id": row.id,
@@ -131,12 +138,8 @@ def export(
             "details": json.loads(row.details),
             "content": None if row.content is None else json.loads(row.content),
         }
-        for row in rows
+        for row in write(store.engine, action)
     ]
-    details = {"entries": ranges_of(row.sequence for row in rows), "count": len(rows)}
-    event = _event(Kind.EXPORT, tenant, actor, now, details)
-    write(store.engine, lambda connection: append(connection, [event]))
-    return exported
 
 
 def _event(kind: Kind, tenant: str, actor: str, now: datetime, details: dict[str, Any]) -> Event:

@@ -81,7 +81,7 @@ def test_who_pretrains_sees_that_network_beside_the_families_named(
 ) -> None:
     """Named or not, it takes part; and it has learned from the other cohort, so it differs."""
     config = tmp_path / "quick.toml"
-    replace(TrainingConfig(), max_epochs=1, folds=2).write(config)
+    replace(TrainingConfig(), max_epochs=1, folds=3).write(config)
     words = ("--models", "hybrid", "--config", str(config))
     record = bench(simulated, *words, "--pretrain-on", str(simulated))
     scores = {row["model"]: row["crps"] for row in record["standings"]}
@@ -191,7 +191,7 @@ def test_the_winner_is_registered_with_the_leaderboard_it_won(
     simulated: Path, home: Path, tmp_path: Path, check_fields: Check
 ) -> None:
     quick = tmp_path / "quick.toml"
-    TrainingConfig(max_epochs=1, folds=2, hidden=4).write(quick)
+    TrainingConfig(max_epochs=1, folds=3, hidden=4).write(quick)
     record = bench(
         simulated, "--models", "hybrid", "--models", "temporal convolution",
         "--models", "last observation", "--config", str(quick), "--register", "arm",

@@ -289,7 +289,7 @@ def test_a_verdict_names_the_table_of_the_champion_it_was_compared_with(
     """Two tables, two verdicts; a first version has nothing to be compared with."""
     assert audited["champion_predictions_digest"] is None
     quick = user.folder / "quick.toml"
-    TrainingConfig(max_epochs=1, folds=2, hidden=4).write(quick)
+    TrainingConfig(max_epochs=1, folds=3, hidden=4).write(quick)
     second = user.record(
         "train", "--cohort", "cohort", "--task", str(TASK), "--model", "arm", "--config", str(quick)
     )["model_version"]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -147,10 +148,25 @@ def test_the_report_is_one_page_with_pictures_and_no_single_person(
     write_report(read_cohort(cohort), cohort, file)
     page = file.read_text("utf-8")
     assert page.count("data:image/svg+xml") >= 3
+    assert "not shown: fewer than" not in page
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "zero counts (Choi 2011)" in page
     write_report(read_cohort(cohort), cohort, tmp_path / "again.html")
     assert (tmp_path / "again.html").read_text("utf-8") == page
+
+
+def test_the_report_of_ten_people_shows_no_number_of_their_days(
+    cohort: Path, tmp_path: Path
+) -> None:
+    read = read_cohort(cohort)
+    ten = replace(read, events=read.events[read.events[SUBJECT] <= 10])
+    write_report(ten, cohort, tmp_path / "ten.html")
+    page = (tmp_path / "ten.html").read_text("utf-8")
+    assert "not shown: fewer than 11 subjects" in page
+    assert "median" not in page.split("</style>")[1].split("<h2>")[0]
+    pictures = page.count("data:image/svg+xml")
+    write_report(read, cohort, tmp_path / "twelve.html")
+    assert pictures < (tmp_path / "twelve.html").read_text("utf-8").count("data:image/svg+xml")
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,10 @@ TABLE: dict[str, tuple[str, Any, tuple[str, ...]]] = {
         "abcdefghijklmnopqrst", SecretStr("abcdefghijklmnopqrst"), (*TOKENS, "x", "a" * 19),
     ),
     "token": ("abc.def-g_h", SecretStr("abc.def-g_h"), TOKENS),
+    "trusted_proxies": (
+        "10.0.0.7, 2001:db8::/32", (ip_network("10.0.0.7"), ip_network("2001:db8::/32")),
+        ("proxy", "10.0.0.7/8", "0.0.0.0/0", "::/0", "10.0.0.7,", "1.2.3", "10.0.0.7 10.0.0.8", "*"),
+    ),
     "workers": ("4", 4, ("0", "-1", "1000000", "65", "1.5", "many", "two", "1e1")),
     "developer": ("A hospital", "A hospital", ("x" * 2_001, "a\nb")),
     "contact": ("a@b.test", "a@b.test", ("x" * 2_001, "a\x1b[31mb")),
@@ -62,7 +67,7 @@ TABLE: dict[str, tuple[str, Any, tuple[str, ...]]] = {
 }  # fmt: skip
 
 DEFAULTS = {
-    "home": Path("mlruns"), "host": "127.0.0.1", "port": 3000, "workers": 1,
+    "home": Path("mlruns"), "host": "127.0.0.1", "port": 3000, "workers": 1, "trusted_proxies": (),
     "tracking_uri": SecretUrl("sqlite:///mlruns/mlflow.db"),
     "ledger_url": SecretUrl("sqlite:///mlruns/ledger.db"),
     "store_url": SecretUrl("sqlite:///mlruns/service.db"),

@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from contracts.bundle import MANIFEST_FILE, Manifest
+from contracts.bundle import MANIFEST_FILE, Judging, Manifest
 from contracts.cohort import Cohort, Provenance
 from contracts.digests import file_digest
 from contracts.errors import ContractError, EvidenceMissing
-from contracts.predictions import CANDIDATE
+from contracts.predictions import ASKED, CANDIDATE, MODEL, forecasts_of, questions_of
 from contracts.task import Task
 from training.fitting.config import TrainingConfig
 from training.registry.model_versions import (
@@ -27,7 +27,7 @@ from training.registry.model_versions import (
 from training.tracking import Store, run
 from training.train import COMPARATORS, steps, train
 
-QUICK = TrainingConfig(max_epochs=2, folds=2, hidden=4)
+QUICK = TrainingConfig(max_epochs=2, folds=3, hidden=4)
 
 # MLflow itself uses deprecated interfaces.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -87,19 +87,61 @@ def test_the_run_holds_parameters_metrics_figures_and_digests(
     assert {"seed", "data_digest", "config_digest", "code_digest"} <= set(logged.data.params)
     assert "out_of_fold/candidate/crps" in logged.data.metrics
     assert "out_of_fold/last_observation/crps" in logged.data.metrics
-    assert "held_out/mae" in logged.data.metrics
+    splits = pd.read_parquet(fetch(store, trained, SPLITS_FILE))
+    held_out = (splits["split"] == "held_out").sum()
+    # What is logged of fewer than 11 people could be about one of them.
+    assert ("held_out/mae" in logged.data.metrics) == (held_out >= 11)
+    table = pd.read_parquet(fetch(store, trained, PREDICTIONS_FILE))
+    given = table[(table["model"] == "candidate") & ~table["refused"]]
+    error = (given["q50"] - given["truth"]).abs().mean()
+    # The report's rows: with the refused ones, the two would tell the errors of the refused.
+    assert logged.data.metrics["out_of_fold/candidate/mae"] == pytest.approx(error)
     files = {entry.path for entry in store.client().list_artifacts(trained.run_id)}
     assert {"calibration.png", "error-by-horizon.png", "predictions.parquet"} <= files
 
 
 def test_held_out_subjects_are_in_no_prediction(trained: ModelVersion, store: Store) -> None:
     splits = pd.read_parquet(fetch(store, trained, SPLITS_FILE))
-    table = pd.read_parquet(fetch(store, trained, PREDICTIONS_FILE))
+    table = forecasts_of(pd.read_parquet(fetch(store, trained, PREDICTIONS_FILE)))
     assert splits["subject_id"].is_unique
     held_out = set(splits.loc[splits["split"] == "held_out", "subject_id"])
     assert len(held_out) == round(QUICK.held_out_share * len(splits))
     assert not held_out & set(table["subject_id"])
     assert set(table["model"]) == {CANDIDATE, *COMPARATORS}
+
+
+def test_everybody_is_asked_about_on_the_newest_day_whether_held_out_or_without_outcome(
+    trained: ModelVersion, store: Store, events: pd.DataFrame
+) -> None:
+    table = pd.read_parquet(fetch(store, trained, PREDICTIONS_FILE))
+    asked = questions_of(table)
+    assert asked["subject_id"].tolist() == sorted(events["subject_id"].unique())
+    assert (asked["origin_day"] >= 0).all()
+    # Their newest day is mostly later than the landmarks that training and audit know.
+    assert (asked["origin_day"] > 21).mean() > 0.5
+    assert (asked["refused"] == (asked["refusal"] != "")).all()
+    assert {"group:sex", "group:hospital"} <= set(asked.columns)
+    assert not {"truth", "q50"} & set(asked.columns)
+
+
+def test_questions_change_no_forecast_and_no_type_of_a_column(
+    trained: ModelVersion, store: Store
+) -> None:
+    table = pd.read_parquet(fetch(store, trained, PREDICTIONS_FILE))
+    forecasts = forecasts_of(table)
+    assert ASKED not in set(forecasts[MODEL])
+    assert forecasts["fold"].dtype == "int64"
+    assert all(forecasts[c].dtype == bool for c in forecasts if c.startswith("reached:"))
+    assert forecasts["group:age band"].cat.ordered
+    assert forecasts["truth"].notna().all()
+
+
+def test_the_manifest_says_how_the_judged_forecasts_were_made(
+    trained: ModelVersion, store: Store
+) -> None:
+    bundle = fetch(store, trained, BUNDLE_FOLDER)
+    manifest = Manifest.model_validate_json((bundle / MANIFEST_FILE).read_text("utf-8"))
+    assert manifest.judging == Judging(folds=3, members=3, members_unseen=2)
 
 
 def test_the_same_inputs_give_the_same_numbers(
@@ -161,7 +203,7 @@ def test_a_run_that_fails_is_not_left_running(
 def test_refused_forecasts_are_marked_for_every_model_alike(
     store: Store, trained: ModelVersion
 ) -> None:
-    table = pd.read_parquet(fetch(store, trained, PREDICTIONS_FILE))
+    table = forecasts_of(pd.read_parquet(fetch(store, trained, PREDICTIONS_FILE)))
     assert table["refused"].dtype == bool
     by_forecast = table.groupby(["subject_id", "origin_day"])["refused"].nunique()
     assert (by_forecast == 1).all()

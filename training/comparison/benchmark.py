@@ -63,7 +63,7 @@ def families(config: TrainingConfig, pretrained: Pretrained | None = None) -> di
         **networks,
         "stack": stack(
             {
-                first: network_family(replace(config, folds=3)),
+                first: network_family(replace(config, folds=4)),
                 "boosted quantiles": boosted_quantiles,
                 "random forest": random_forest,
             }

@@ -49,3 +49,33 @@ def scores_by_horizon(table: pd.DataFrame) -> list[HorizonScore]:
         )
         for day, rows in scored.groupby(columns.HORIZON)
     ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Forecasts that the service would refuse for one reason (`inference.refusals`).
+
+    Parameters
+    ----------
+    reason
+        The first that holds.
+    people, forecasts
+        Of how many people, and how many forecasts of them; a question is one forecast.
+    """
+
+    reason: str
+    people: int
+    forecasts: int
+
+
+def refused_by_reason(table: pd.DataFrame) -> list[Refused]:
+    """Count what the service would refuse in a table of forecasts or of questions, by reason."""
+    refused = table[table[columns.REFUSAL] != ""]
+    by_reason = refused.groupby(columns.REFUSAL)
+    pairs = refused.drop_duplicates([columns.SUBJECT, columns.ORIGIN]).groupby(columns.REFUSAL)
+    forecasts = pairs.size()
+    people = by_reason[columns.SUBJECT].nunique()
+    return [
+        Refused(reason=str(reason), people=int(people[reason]), forecasts=int(forecasts[reason]))
+        for reason in people.sort_values(ascending=False).index
+    ]

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from contracts import predictions as columns
 from contracts.forecast import QUANTILE_LEVELS
+from contracts.groups import MINIMUM_SHOWN
 from training.comparison.leaderboard import LeaderboardRow
 from training.scores import losses
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 """Okabe and Ito (2008), readable with colour-vision deficiency."""
 
-BINS, MINIMUM_BAND = 10, 10
+BINS = 10
 
 
 def calibration_figure(table: pd.DataFrame, path: Path, *, title: str) -> None:
@@ -44,10 +45,15 @@ def calibration_figure(table: pd.DataFrame, path: Path, *, title: str) -> None:
 
 
 def error_figure(table: pd.DataFrame, path: Path, *, title: str) -> None:
-    """Draw the mean absolute error of each model by horizon."""
+    """Draw the mean absolute error of each model by horizon.
+
+    Horizons of few people are left out, and so many of the next smallest that those left out cannot
+    be worked out from the error over all horizons.
+    """
     figure = Figure(figsize=(6, 4))
     axes = figure.subplots()
     table = table.assign(error=losses(table)["mae"])
+    table = table[~table[columns.HORIZON].isin(horizons_of_few(table))]
     for number, (model, rows) in enumerate(table.groupby(columns.MODEL, sort=False)):
         mean = rows.groupby(columns.HORIZON)["error"].mean()
         weeks = np.asarray(mean.index, dtype=np.float64) / 7
@@ -58,6 +64,23 @@ def error_figure(table: pd.DataFrame, path: Path, *, title: str) -> None:
     axes.set_ylim(0, 1.05 * axes.get_ylim()[1])
     _legend_below(figure)
     figure.savefig(path, dpi=120, bbox_inches="tight")
+
+
+def horizons_of_few(table: pd.DataFrame) -> list[int]:
+    """Return the horizons that may not be shown: none, or several of 11 people or more together."""
+    people = table.groupby(columns.HORIZON)[columns.SUBJECT].nunique().sort_values(kind="stable")
+    few = int((people < MINIMUM_SHOWN).sum())
+    if not few:
+        return []
+    together = [
+        table.loc[table[columns.HORIZON].isin(people.index[:count]), columns.SUBJECT].nunique()
+        for count in range(1, len(people) + 1)
+    ]
+    count = next(
+        (n for n, held in enumerate(together, 1) if n >= max(few, 2) and held >= MINIMUM_SHOWN),
+        len(people),
+    )
+    return [int(day) for day in people.index[:count]]
 
 
 def pit_figure(table: pd.DataFrame, path: Path, *, title: str) -> None:
@@ -93,7 +116,8 @@ def probability_integral_transform(table: pd.DataFrame) -> NDArray[np.float64]:
 def reliability_figure(table: pd.DataFrame, path: Path, *, title: str) -> None:
     """Draw how often a milestone was reached against its forecast chance, for one model.
 
-    Bands of chances with fewer than `MINIMUM_BAND` outcomes are left out as noise.
+    Bands of chances with the outcomes of fewer than 11 people are left out: they are noise, and
+    could be about one of them.
     """
     figure = Figure(figsize=(5, 5))
     axes = figure.subplots()
@@ -103,9 +127,9 @@ def reliability_figure(table: pd.DataFrame, path: Path, *, title: str) -> None:
         milestone = name.removeprefix(columns.CHANCE)
         band = pd.cut(table[name], bins=[n / BINS for n in range(BINS + 1)], include_lowest=True)
         reached = columns.REACHED + milestone
-        means = table.groupby(band, observed=True).agg({name: ["mean", "size"], reached: "mean"})
-        means = means[means[name, "size"] >= MINIMUM_BAND]
-        axes.plot(means[name, "mean"], means[reached, "mean"], label=milestone, **_style(number))
+        grouped = table.groupby(band, observed=True)
+        means = grouped[[name, reached]].mean()[grouped[columns.SUBJECT].nunique() >= MINIMUM_SHOWN]
+        axes.plot(means[name], means[reached], label=milestone, **_style(number))
     axes.set(xlabel="forecast chance", ylabel="share that reached it", title=title)
     axes.set(xlim=(-0.05, 1.05), ylim=(-0.05, 1.05))
     _legend_below(figure)

@@ -14,6 +14,8 @@ from contracts.digests import record_digest
 from contracts.errors import ContractError
 from training.models.architectures import Architecture
 
+MINIMUM_FOLDS = 3
+
 Robustness = Literal["none", "group DRO", "reweighing"]
 
 
@@ -48,7 +50,8 @@ class TrainingConfig:
         published comparisons find that neither helps (Pfohl 2022); in ours the worst group was 2 %
         better and a minority of 3 % unchanged (docs/benchmarks.md).
     folds
-        Folds by subject; the registered model is the ensemble of the folds' networks.
+        Folds by subject, 3 or more; the registered model is the ensemble of one network for each
+        two folds, trained without both (`training.fitting.crossfit`).
     held_out_share
         Share of subjects that are in no fold.
     seed
@@ -70,6 +73,21 @@ class TrainingConfig:
     folds: int = 5
     held_out_share: float = 0.1
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check that a network without two folds has people to learn from.
+
+        Raises
+        ------
+        ContractError
+            Fewer than 3 folds.
+        """
+        if self.folds < MINIMUM_FOLDS:
+            raise ContractError(
+                f"training parameters: {self.folds} folds, but each network is trained without two"
+                " of them",
+                f"set folds to {MINIMUM_FOLDS} or more",
+            )
 
     def write(self, path: Path) -> None:
         """Write the parameters as TOML, for `read_config`."""

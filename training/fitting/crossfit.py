@@ -1,19 +1,25 @@
-"""Cross-fitting: every subject is forecast by a network that was trained without them.
+"""Cross-fitting in pairs of folds: each subject is judged by served networks that never saw them.
 
-The folds' networks together are the registered model, so the audit judges the networks that are
-served, each on subjects it was trained without. Letters: B pairs, H horizons, Q quantile levels.
+One network is trained without each two folds. Together they are the registered model. Without
+fold i are the networks of all pairs with i in them: their mean is what the subjects of fold i are
+judged by, so an audit judges a mean of served networks, as the service gives one, and not single
+networks, which are less accurate. Letters: B pairs of subject and origin, H horizons, Q quantile
+levels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
 
+from contracts.bundle import Judging
+from contracts.forecast import QUANTILE_LEVELS
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from inference.calibration import Calibration, calibrate, learn_calibration
@@ -31,24 +37,27 @@ class CrossFit:
     Parameters
     ----------
     members
-        One network per fold.
+        One network for each two folds, trained without both.
     calibration
-        Conformal offsets from all out-of-fold forecasts, for new subjects.
+        Conformal offsets from all out-of-fold forecasts before calibration, for new subjects.
     out_of_fold_BHQ
-        Calibrated forecasts of the training pairs, each by the network that was trained without the
-        subject, with offsets from the outcomes of other folds. (The networks of those folds were
-        trained with the subject; as in cross-conformal prediction, Vovk 2015, this affects only the
-        width.)
+        Calibrated forecasts of the training pairs, each the mean of the members that were trained
+        without the subject, with offsets from the outcomes of other folds. (Some members that
+        forecast those outcomes were trained with the subject; as in cross-conformal prediction,
+        Vovk 2015, this affects only the width.)
+    judging
+        How many members made each of them.
     """
 
     members: tuple[Network, ...]
     calibration: Calibration
     out_of_fold_BHQ: NDArray[np.float64]
+    judging: Judging
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoldFit:
-    """The fit of one fold's network; see `training.fitting.network_fit.fit_network`."""
+    """The fit of one network; see `training.fitting.network_fit.fit_network`."""
 
     train: SequenceBatch
     task: Task
@@ -56,6 +65,7 @@ class FoldFit:
     seed: int
     folder: Path
     start: Weights | None
+    tuning: SequenceBatch | None = None
 
     def run(self) -> Network:
         """Fit the network, resume its fit, or read it if it was finished before."""
@@ -66,6 +76,7 @@ class FoldFit:
             seed=self.seed,
             folder=self.folder,
             start=self.start,
+            tuning=self.tuning,
         )
 
 
@@ -85,43 +96,54 @@ def crossfit(
     *,
     folder: Path,
     start: Weights | None = None,
+    tuning: SequenceBatch | None = None,
     fit_folds: FitFolds = fit_sequentially,
     advance: Callable[[], None] = lambda: None,
 ) -> CrossFit:
-    """Fit one network per fold, from `start` if given; `advance` is called after each.
+    """Fit one network for each two folds, from `start` if given; `advance` is called after each.
 
     Parameters
     ----------
+    tuning
+        Pairs of people in no fold, by whom every network's fit is stopped early
+        (`training.fitting.network_fit.fit_network`).
     fit_folds
         Fits the networks: in this process, or on a cluster (`training.fitting.ray_cluster`).
     """
     fold_of = fold_of_subjects(batch.subject_B, config.folds, 0.0, seed=config.seed)
     fold_B = fold_of_rows(batch.subject_B, fold_of)
-    folds = [
+    without = _without(config)
+    fits = [
         FoldFit(
-            train=batch.take(fold_B != fold),
+            train=batch.take(~np.isin(fold_B, folds)),
             task=task,
             config=config,
-            seed=config.seed * 1_000 + fold,
-            folder=(folder / f"fold-{fold}").resolve(),
+            seed=config.seed * 1_000 + number,
+            folder=(folder / f"without-{folds[0]}-{folds[1]}").resolve(),
             start=start,
+            tuning=tuning,
         )
-        for fold in range(config.folds)
+        for number, folds in enumerate(without)
     ]
+    judging = Judging(folds=config.folds, members=len(fits), members_unseen=config.folds - 1)
     members = []
-    raw_BHQ = np.empty((*batch.truth_BH.shape, 0))
-    for fold, network in enumerate(fit_folds(folds)):
+    raw_BHQ = np.zeros((*batch.truth_BH.shape, len(QUANTILE_LEVELS)))
+    for folds, network in zip(without, fit_folds(fits), strict=True):
         members.append(network)
-        unseen_BHQ = forward(network, batch.take(fold_B == fold))
-        if fold == 0:
-            raw_BHQ = np.empty((len(batch), *unseen_BHQ.shape[1:]))
-        raw_BHQ[fold_B == fold] = unseen_BHQ
+        unseen_B = np.isin(fold_B, folds)
+        raw_BHQ[unseen_B] += forward(network, batch.take(unseen_B)) / judging.members_unseen
         advance()
     return CrossFit(
         members=tuple(members),
         calibration=learn_calibration(batch.truth_BH, raw_BHQ, batch.groups_B),
         out_of_fold_BHQ=_calibrated_out_of_fold(batch, raw_BHQ, fold_B, task),
+        judging=judging,
     )
+
+
+def networks_of(config: TrainingConfig) -> int:
+    """Return how many networks a cross-fit trains."""
+    return len(_without(config))
 
 
 def ensemble_quantiles(batch: SequenceBatch, task: Task, fitted: CrossFit) -> NDArray[np.float64]:
@@ -143,6 +165,11 @@ def network_family(config: TrainingConfig, start: Weights | None = None) -> Fit:
         return lambda batch: ensemble_quantiles(batch, task, fitted)
 
     return fit
+
+
+def _without(config: TrainingConfig) -> list[tuple[int, int]]:
+    """Return which folds each network is trained without, in the order of the members."""
+    return list(combinations(range(config.folds), 2))
 
 
 def _calibrated_out_of_fold(

@@ -60,6 +60,7 @@ def fit_network(
     seed: int,
     folder: Path,
     start: Weights | None = None,
+    tuning: SequenceBatch | None = None,
 ) -> Network:
     """Fit one network, and keep the weights of the best validation epoch.
 
@@ -73,6 +74,9 @@ def fit_network(
         Folder for checkpoints; the caller names it after everything that the result depends on.
     start
         Weights of a network of the same layout to start from, instead of random ones.
+    tuning
+        Pairs that decide when to stop; None for those of a share of the training subjects, who are
+        then not learned from.
     """
     # One thread: faster for networks this small, and sums are the same on any machine.
     torch.set_num_threads(1)
@@ -84,11 +88,14 @@ def fit_network(
         return network.eval()
     if start is not None:
         network.load_state_dict(start)
-    validation = validation_subjects(train.subject_B, config.validation_share, seed=seed)
-    is_validation = np.isin(train.subject_B, validation)
-    learning = train.take(~is_validation)
+    if tuning is None:
+        validation = validation_subjects(train.subject_B, config.validation_share, seed=seed)
+        is_validation = np.isin(train.subject_B, validation)
+        learning, tuning = train.take(~is_validation), train.take(is_validation)
+    else:
+        learning = train
     network.encoder.learn(learning)
-    member_BG = memberships(train)
+    member_BG, tuning_member_BG = memberships(learning, tuning), memberships(tuning, learning)
     module = NetworkModule(
         network,
         config,
@@ -104,13 +111,8 @@ def fit_network(
         warnings.filterwarnings("ignore", message=".*Checkpoint directory.*exists.*")
         _trainer(config, folder, best).fit(
             module,
-            _loader(learning, member_BG[~is_validation], config.batch_size, shuffle_seed=seed),
-            _loader(
-                train.take(is_validation),
-                member_BG[is_validation],
-                PAIRS_AT_ONCE,
-                shuffle_seed=None,
-            ),
+            _loader(learning, member_BG, config.batch_size, shuffle_seed=seed),
+            _loader(tuning, tuning_member_BG, PAIRS_AT_ONCE, shuffle_seed=None),
             ckpt_path=str(checkpoint) if checkpoint.exists() else None,
             weights_only=False,
         )
@@ -131,12 +133,15 @@ def forward(network: Network, batch: SequenceBatch) -> NDArray[np.float64]:
     return np.asarray(torch.cat(parts), dtype=np.float64)
 
 
-def memberships(batch: SequenceBatch) -> NDArray[np.float32]:
-    """Return to which groups of the sensitive attributes each pair belongs, (B, G) of 0 and 1."""
+def memberships(batch: SequenceBatch, *others: SequenceBatch) -> NDArray[np.float32]:
+    """Return to which groups of the sensitive attributes each pair belongs, (B, G) of 0 and 1.
+
+    The groups along G are those of this batch and the others together.
+    """
     columns = [
         batch.groups_B[name].to_numpy() == label
         for name in batch.groups_B.columns
-        for label in sorted(batch.groups_B[name].unique())
+        for label in sorted({label for each in (batch, *others) for label in each.groups_B[name]})
     ]
     if not columns:
         return np.zeros((len(batch), 0), dtype=np.float32)

@@ -12,6 +12,7 @@ from contracts.task import Task
 from features.sequences import cohort_sequences
 from training.fitting.config import TrainingConfig
 from training.fitting.network_fit import Weights, fit_network
+from training.split import parts_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +57,14 @@ def pretrain(
             f" of {task.name}",
             "pre-train on a cohort that has the target of this task",
         )
-    network = fit_network(batch, task, config, seed=config.seed, folder=folder)
+    parts = parts_of(batch, cohort.splits, folds=1, held_out_share=0.0, seed=config.seed)
+    network = fit_network(
+        parts.train, task, config, seed=config.seed, folder=folder, tuning=parts.tuning
+    )
     return Pretrained(
         weights=network.state_dict(),
         cohort_name=cohort.provenance.name,
         data_digest=cohort.digest,
         simulated=cohort.provenance.simulated,
-        subjects=len(set(batch.subject_B.tolist())),
+        subjects=len(set(parts.train.subject_B.tolist())),
     )

@@ -15,9 +15,9 @@ from contracts.cohort import Cohort
 from contracts.predictions import CANDIDATE
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from features.sequences import training_sequences
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import crossfit
+from training.fitting.preparation import CohortNote, cohort_notes, require_outcomes, training_parts
 from training.predictions import prediction_table
 from training.scores import losses
 from training.tracking import Store, run
@@ -82,6 +82,7 @@ class OutOfFoldCrps:
     """Mean CRPS of out-of-fold forecasts with some settings, score points."""
 
     batch: SequenceBatch
+    tuning: SequenceBatch | None
     task: Task
     config: TrainingConfig
 
@@ -89,7 +90,11 @@ class OutOfFoldCrps:
         """Cross-fit and score."""
         with TemporaryDirectory() as folder:
             fitted = crossfit(
-                self.batch, self.task, replace(self.config, **settings), folder=Path(folder)
+                self.batch,
+                self.task,
+                replace(self.config, **settings),
+                folder=Path(folder),
+                tuning=self.tuning,
             )
         table = prediction_table(self.batch, fitted.out_of_fold_BHQ, self.task, model=CANDIDATE)
         return float(losses(table)["crps"].mean())
@@ -104,11 +109,13 @@ def search(
     store: Store,
     strategy: SearchStrategy = search_sequentially,
     advance: Callable[[str], None] = lambda _: None,
+    tell: Callable[[tuple[CohortNote, ...]], None] = lambda _: None,
 ) -> TrainingConfig:
     """Try `trials` settings, one of them `config` itself; return the best.
 
-    The search uses the same subjects as training would, so its result must be evaluated on others:
-    with `rehabcast benchmark` on another cohort, or on the held-out subjects.
+    The search uses the subjects that training would, and those that training holds out at random;
+    people whom the cohort declares as held out are never used. Evaluate the result on them, or on
+    another cohort.
 
     Parameters
     ----------
@@ -116,8 +123,12 @@ def search(
         Runs the trials: in this process, or on a cluster (`training.fitting.ray_cluster`).
     advance
         Called with a short message after each trial.
+    tell
+        Called before the first trial, with what the cohort cannot fill of the task.
     """
-    batch = training_sequences(cohort.events, task)
+    parts = training_parts(cohort, task, replace(config, held_out_share=0.0))
+    require_outcomes(parts.train, task)
+    tell(cohort_notes(parts.train, task))
     tags = {"cohort": cohort.provenance.name, "simulated": str(cohort.provenance.simulated)}
     values: list[float] = []
     with run(store, name=f"search {task.name}", tags=tags) as parent:
@@ -132,7 +143,9 @@ def search(
 
         best_settings = strategy(
             Trials(
-                objective=OutOfFoldCrps(batch=batch, task=task, config=config),
+                objective=OutOfFoldCrps(
+                    batch=parts.train, tuning=parts.tuning, task=task, config=config
+                ),
                 space=SPACE,
                 initial={name: getattr(config, name) for name in SPACE},
                 number=trials,

@@ -13,12 +13,12 @@ from contracts.cohort import Cohort
 from contracts.errors import ContractError
 from contracts.naming.mitigations import CHECKPOINT, DRO, PLAIN, REWEIGHING
 from contracts.predictions import CANDIDATE, FOLD, SUBJECT
-from features.sequences import training_sequences
 from inference.bundle import Bundle
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import crossfit
+from training.fitting.preparation import training_parts
 from training.predictions import prediction_table
-from training.split import fold_of_subjects, rows_held_out
+from training.split import fold_of_subjects
 
 NO_GROUP = 2**31
 """Minimum group size that no group reaches, so that the overall loss alone chooses the epoch."""
@@ -74,11 +74,8 @@ def train_variants(
             " be",
             "compare variants of a version that was trained without --pretrain-on",
         )
-    all_pairs = training_sequences(cohort.events, bundle.task)
-    split = fold_of_subjects(
-        all_pairs.subject_B, config.folds, config.held_out_share, seed=config.seed
-    )
-    batch = all_pairs.take(~rows_held_out(all_pairs.subject_B, split))
+    parts = training_parts(cohort, bundle.task, config)
+    batch = parts.train
     fold_of = fold_of_subjects(batch.subject_B, config.folds, 0.0, seed=config.seed)
     tables = {}
     for name, parameters in configurations(config).items():
@@ -88,6 +85,7 @@ def train_variants(
                 bundle.task,
                 parameters,
                 folder=Path(folder),
+                tuning=parts.tuning,
                 advance=lambda name=name: advance(name),  # type: ignore[misc]
             )
         table = prediction_table(batch, fitted.out_of_fold_BHQ, bundle.task, model=CANDIDATE)

@@ -10,7 +10,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from contracts import bundle as names
-from contracts.bundle import Manifest
+from contracts.bundle import Judging, Manifest
 from contracts.digests import file_digest
 from contracts.groups import GroupName
 from contracts.sequences import SequenceBatch
@@ -36,6 +36,7 @@ class TrainingProvenance:
     predictions_digest: str
     seed: int
     subjects: int
+    judging: Judging | None = None
     pretrained_on: str = ""
     follow_up_digest: str | None = None
 
@@ -101,6 +102,7 @@ def write_manifest(
         person=layout.person_S,
         horizon_days=layout.horizon_days_H,
         calibration_groups=groups_G,
+        judging=provenance.judging,
         pretrained_on=provenance.pretrained_on,
         cohort_name=provenance.cohort_name,
         simulated=provenance.simulated,

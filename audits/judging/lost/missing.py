@@ -30,6 +30,7 @@ from audits.measure.prediction_table import KEY
 from audits.measure.reweighted import recovered
 from contracts.predictions import (
     DRAWN,
+    EARLY_ERROR,
     GROUP,
     STATUS,
     TRACING_CHANCE,
@@ -162,7 +163,9 @@ def violations(rows: pd.DataFrame, candidate: pd.DataFrame) -> Iterator[str]:
     """
     groups = [str(name) for name in candidate.columns if str(name).startswith(GROUP)]
     absent = [
-        name for name in (*KEY, STATUS, TRACING_CHANCE, DRAWN, *groups) if name not in rows.columns
+        name
+        for name in (*KEY, STATUS, TRACING_CHANCE, DRAWN, EARLY_ERROR, *groups)
+        if name not in rows.columns
     ]
     if absent:
         yield f"no column {', '.join(absent)}"

@@ -46,7 +46,7 @@ def serve(
     ] = False,
 ) -> None:
     """Serve the champion until stopped; refuses to start without a verified, audited champion."""
-    from serving.server.listening import is_loopback
+    from serving.server.listening import stands_for_loopback
 
     # An option is checked like the setting that it takes the place of.
     options = {"host": host, "port": port}
@@ -58,7 +58,7 @@ def serve(
     if development and token is None:
         token = secrets.token_urlsafe(24)
         stderr_console.print(f"For this machine only: export REHABCAST_TOKEN={token}")
-    if token is not None and not is_loopback(host):
+    if token is not None and not stands_for_loopback(host):
         raise ContractError(
             f"a development token is for loopback only, not for {host}",
             "set REHABCAST_ACCESS (docs/operations.md)",

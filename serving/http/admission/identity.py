@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import Scope
 
+from serving.access.addresses import sender
 from serving.access.authentication import Caller, allow, authenticate, needs_store
 from serving.access.development import is_forwarded
 from serving.access.tokens import AccessDenied
@@ -70,6 +71,11 @@ class Tokens:
 def peer_of(scope: Scope) -> str:
     """Return the address that a request came from."""
     return str((scope.get("client") or ("", 0))[0])
+
+
+def address_of(scope: Scope, runtime: Runtime) -> str:
+    """Return the name under which requests without a token are counted."""
+    return f"address {sender(peer_of(scope), scope['headers'], runtime.proxies)}"
 
 
 def _bearer(scope: Scope) -> str:

@@ -49,7 +49,8 @@ PER_SECOND, BURST = 500, 1_000
 """Requests of one caller: the steady rate, and how many at once after a pause."""
 
 ANONYMOUS_PER_SECOND, ANONYMOUS_BURST = 50, 100
-"""Requests without a token from one address. Behind a proxy all callers have one."""
+"""Requests without a token from one address. All callers behind a proxy have one, unless it is
+among the trusted proxies (`serving.access.addresses`)."""
 
 MAX_CALLERS = 10_000
 

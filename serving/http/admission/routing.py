@@ -10,9 +10,11 @@ from starlette.types import Scope
 from serving.http.endpoints import ENDPOINTS, JSON, Endpoint
 from serving.http.refusals import RequestRefused
 
-LIVE = frozenset({"/livez", "/healthz"})
-METRICS, OPENAPI, READY = "/metrics", "/openapi.json", "/readyz"
-PROBES = frozenset({READY, *LIVE})
+LIVE, READY, TAKES_REQUESTS = "/livez", "/readyz", "/healthz"
+"""Probes: whether the process lives, whether all is well, whether to send requests here."""
+
+METRICS, OPENAPI = "/metrics", "/openapi.json"
+PROBES = frozenset({LIVE, READY, TAKES_REQUESTS})
 
 WRONG_METHOD = "the route does not take this method"
 
@@ -39,7 +41,7 @@ def find(scope: Scope) -> tuple[Endpoint | None, Mapping[str, str]]:
             return endpoint, match.groupdict()
     if matches:
         raise _wrong_method([endpoint.method for endpoint, _ in matches])
-    if path in {*LIVE, METRICS, OPENAPI}:
+    if path in {LIVE, TAKES_REQUESTS, METRICS, OPENAPI}:
         if method not in {"GET", "HEAD"}:
             raise _wrong_method(["GET"])
         return None, {}

@@ -10,7 +10,7 @@ import pytest
 from audits.judging.mitigation import METHODS, MethodResult, compare
 from audits.judging.policy import Policy
 from audits.judging.units import POINTS
-from audits.measure.metrics import Metric
+from audits.measure.metrics import Measure, Metric
 from audits.report.mitigation import comparison_document
 from contracts.errors import ContractError
 
@@ -24,6 +24,10 @@ def skewed(table_of: TableOf) -> pd.DataFrame:
     return table_of(400, extra_error={("sex", "female"): 9.0}, models=("candidate",))
 
 
+def everything(measure: Measure, group: str | None) -> bool:
+    return True
+
+
 def by_method(results: list[MethodResult], metric: Metric) -> dict[str, MethodResult]:
     return {result.method: result for result in results if result.measure.metric is metric}
 
@@ -31,7 +35,7 @@ def by_method(results: list[MethodResult], metric: Metric) -> dict[str, MethodRe
 def test_every_method_is_shown_beside_the_registered_version_with_accuracy_and_gap(
     skewed: pd.DataFrame, quick_policy: Policy
 ) -> None:
-    results = compare(skewed, "sex", quick_policy, {"Group DRO": skewed})
+    results = compare(skewed, "sex", quick_policy, {"Group DRO": skewed}, may_show=everything)
     errors = by_method(results, Metric.MEAN_ABSOLUTE_ERROR)
     assert set(errors) == {PLAIN, "Group DRO", *METHODS}
     assert all(result.overall_interval and result.gap_interval for result in results)
@@ -41,7 +45,7 @@ def test_every_method_is_shown_beside_the_registered_version_with_accuracy_and_g
 def test_calibration_by_group_closes_a_gap_that_a_shift_made(
     skewed: pd.DataFrame, quick_policy: Policy
 ) -> None:
-    results = compare(skewed, "sex", quick_policy, {})
+    results = compare(skewed, "sex", quick_policy, {}, may_show=everything)
     errors, coverage = (
         by_method(results, Metric.MEAN_ABSOLUTE_ERROR),
         by_method(results, Metric.COVERAGE),
@@ -56,7 +60,7 @@ def test_thresholds_by_group_even_out_who_is_missed_and_leave_scores_alone(
     table_of: TableOf, quick_policy: Policy
 ) -> None:
     low = table_of(500, extra_error={("sex", "female"): -6.0}, models=("candidate",))
-    results = compare(low, "sex", quick_policy, {})
+    results = compare(low, "sex", quick_policy, {}, may_show=everything)
     name = next(name for name in METHODS if "Threshold" in name)
     missed, errors = (
         by_method(results, Metric.FALSE_NEGATIVE_RATE),
@@ -85,7 +89,8 @@ def test_a_variant_is_counted_on_the_forecasts_that_the_registered_version_gives
 ) -> None:
     refusing = skewed.assign(refused=skewed["subject_id"] % 3 == 0)
     by_name = by_method(
-        compare(refusing, "sex", quick_policy, {"same": skewed}), Metric.MEAN_ABSOLUTE_ERROR
+        compare(refusing, "sex", quick_policy, {"same": skewed}, may_show=everything),
+        Metric.MEAN_ABSOLUTE_ERROR,
     )
     assert by_name["same"].overall == by_name[PLAIN].overall
 
@@ -95,13 +100,13 @@ def test_without_folds_or_the_attribute_nothing_is_compared(
     skewed: pd.DataFrame, quick_policy: Policy, lost: str
 ) -> None:
     with pytest.raises(ContractError, match=lost):
-        compare(skewed.drop(columns=lost), "sex", quick_policy, {})
+        compare(skewed.drop(columns=lost), "sex", quick_policy, {}, may_show=everything)
 
 
 def test_the_comparison_recommends_none_and_says_what_was_not_trained(
     skewed: pd.DataFrame, quick_policy: Policy, tmp_path: Path
 ) -> None:
-    results = compare(skewed, "sex", quick_policy, {"Group DRO": skewed})
+    results = compare(skewed, "sex", quick_policy, {"Group DRO": skewed}, may_show=everything)
     document = comparison_document(results, "sex", "arm/3", tmp_path, POINTS)
     text = str(document)
     assert "None is recommended" in text
@@ -109,3 +114,24 @@ def test_the_comparison_recommends_none_and_says_what_was_not_trained(
     assert "reweighing" in text
     assert "Group DRO," not in text.split("Not trained here")[1].split(";")[0]
     assert (tmp_path / "mitigation.svg").stat().st_size > 5000
+
+
+def test_a_gap_is_between_groups_that_may_be_shown_or_there_is_none(
+    table_of: TableOf, quick_policy: Policy, tmp_path: Path
+) -> None:
+    groups = {"arm": ("left", "right", "both")}
+    table = table_of(200, groups=groups, extra_error={("arm", "both"): 30.0}, models=("candidate",))
+
+    def without(*hidden: str) -> list[MethodResult]:
+        return compare(
+            table, "arm", quick_policy, {}, may_show=lambda _, group: group not in hidden
+        )
+
+    shown = by_method(without("both"), Metric.MEAN_ABSOLUTE_ERROR)[PLAIN]
+    assert shown.left_out == ("both",)
+    assert shown.gap is not None
+    assert shown.gap < 3
+    results = without("both", "left")
+    assert {(r.gap, r.gap_interval) for r in results} == {(None, None)}
+    page = comparison_document(results, "arm", "arm/3", tmp_path, POINTS)
+    assert "Left out" in str(page.as_record())

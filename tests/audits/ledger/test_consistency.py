@@ -22,6 +22,7 @@ from audits.ledger.records import Override, Role
 from audits.ledger.trail import Entry, _hash, verified
 from contracts.errors import EvidenceMissing, IntegrityError
 from contracts.verdict import Outcome, Verdict
+from tests.refusals import refuses
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 LATER = NOW + timedelta(days=180)
@@ -212,7 +213,7 @@ def test_the_honest_trail_is_consistent(honest: Trail) -> None:
 
 @pytest.mark.parametrize("lie", LIES)
 def test_a_lie_is_found_although_every_hash_fits(honest: Trail, lie: str) -> None:
-    with pytest.raises(IntegrityError, match="ledger: "):
+    with refuses(IntegrityError, match="ledger: "):
         check(chained(LIES[lie](honest)))
 
 
@@ -295,11 +296,11 @@ def test_a_champion_edited_in_the_database_is_found(
     row = {**recorded["arm"], name: None if value == "NULL" else value.strip("'")}
     if row == recorded["arm"]:
         row["revoked"] = "x"
-    with pytest.raises(IntegrityError, match="champion of 'arm'"):
+    with refuses(IntegrityError, match="champion of 'arm'"):
         check_champions(recorded, [row])
-    with pytest.raises(IntegrityError, match="champion of 'arm'"):
+    with refuses(IntegrityError, match="champion of 'arm'"):
         check_champions(recorded, [])
-    with pytest.raises(IntegrityError, match="champion of 'leg'"):
+    with refuses(IntegrityError, match="champion of 'leg'"):
         check_champions(recorded, [recorded["arm"], {**recorded["arm"], "model": "leg"}])
 
 
@@ -323,6 +324,6 @@ def test_a_block_reaches_a_version_that_was_promoted_in_another_spelling(honest:
 def test_whoever_follows_a_signed_ledger_needs_the_keys(tmp_path: Path, honest: Trail) -> None:
     identity = {"key": DIGEST, "signature": "AAAA"}
     signed = chained([changed(entry, identity=identity) for entry in honest])
-    with pytest.raises(EvidenceMissing, match="REHABCAST_PEOPLE"):
+    with refuses(EvidenceMissing, match="REHABCAST_PEOPLE"):
         check_entries(signed, None)
     assert FollowedTrail("arm", people=None) is not None

@@ -23,6 +23,7 @@ from contracts.errors import (
 )
 from contracts.verdict import Finding, Outcome, Verdict
 from stores.database import write
+from tests.refusals import refuses
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 LATER = NOW + timedelta(days=180)
@@ -128,7 +129,7 @@ def test_insufficient_evidence_is_refused_with_its_findings_and_the_next_command
     ledger: Ledger, verdict_of: VerdictOf
 ) -> None:
     record(ledger, verdict_of(Outcome.INSUFFICIENT))
-    with pytest.raises(PromotionRefused) as caught:
+    with refuses(PromotionRefused) as caught:
         attempt(ledger)
     said = str(caught.value)
     assert "sex: female (n = 60): insufficient evidence." in said
@@ -141,14 +142,14 @@ def test_a_failed_audit_is_refused_and_cannot_be_overridden(
     ledger: Ledger, verdict_of: VerdictOf, override: Override | None
 ) -> None:
     record(ledger, verdict_of(Outcome.BLOCKED))
-    with pytest.raises(PromotionRefused, match="cannot be overridden"):
+    with refuses(PromotionRefused, match="cannot be overridden"):
         attempt(ledger, override=override)
     assert ledger.verify().length == 3
 
 
 @pytest.mark.parametrize("override", [None, ANN])
 def test_without_an_audit_nothing_is_promoted(ledger: Ledger, override: Override | None) -> None:
-    with pytest.raises(PromotionRefused, match="rehabcast audit arm/3"):
+    with refuses(PromotionRefused, match="rehabcast audit arm/3"):
         attempt(ledger, override=override)
 
 
@@ -157,13 +158,13 @@ def test_other_bytes_than_those_audited_are_refused(
     ledger: Ledger, verdict_of: VerdictOf, override: Override | None
 ) -> None:
     record(ledger, verdict_of())
-    with pytest.raises(PromotionRefused, match="not the one that was audited"):
+    with refuses(PromotionRefused, match="not the one that was audited"):
         attempt(ledger, bundle_digest="0" * 64, override=override)
 
 
 def test_an_audit_of_another_version_does_not_help(ledger: Ledger, verdict_of: VerdictOf) -> None:
     record(ledger, verdict_of(model_version="arm/33"))
-    with pytest.raises(PromotionRefused, match="arm/3 has no audit"):
+    with refuses(PromotionRefused, match="arm/3 has no audit"):
         attempt(ledger)
 
 
@@ -174,14 +175,14 @@ def test_an_audit_holds_from_its_recording_until_it_is_over(
 ) -> None:
     record(ledger, verdict_of())
     attempt(ledger, now=LATER - timedelta(seconds=1))
-    with pytest.raises(PromotionRefused, match="not now"):
+    with refuses(PromotionRefused, match="not now"):
         attempt(ledger, now=now, override=override)
 
 
 def test_only_the_latest_audit_counts(ledger: Ledger, verdict_of: VerdictOf) -> None:
     record(ledger, verdict_of())
     record(ledger, verdict_of(Outcome.BLOCKED))
-    with pytest.raises(PromotionRefused, match="outcome of its audit is blocked"):
+    with refuses(PromotionRefused, match="outcome of its audit is blocked"):
         attempt(ledger)
     record(ledger, verdict_of())
     assert attempt(ledger).epoch == 1
@@ -192,7 +193,7 @@ def test_of_many_findings_the_first_are_told_and_the_rest_counted(
 ) -> None:
     many = tuple(finding_of(outcome=Outcome.BLOCKED, reason=f"group {n}.") for n in range(8))
     record(ledger, verdict_of(Outcome.BLOCKED, findings=many))
-    with pytest.raises(PromotionRefused, match=r"group 4\.\n  \.\.\. and 3 more"):
+    with refuses(PromotionRefused, match=r"group 4\.\n  \.\.\. and 3 more"):
         attempt(ledger)
 
 
@@ -209,7 +210,7 @@ def test_of_many_findings_the_first_are_told_and_the_rest_counted(
 def test_an_override_without_name_reason_end_or_use_is_refused(
     changed: dict[str, Any], why: str
 ) -> None:
-    with pytest.raises(ContractError, match=why):
+    with refuses(ContractError, match=why):
         replace(ANN, **changed)
 
 
@@ -217,7 +218,7 @@ def test_an_override_that_has_ended_lets_nothing_through(
     ledger: Ledger, verdict_of: VerdictOf
 ) -> None:
     record(ledger, verdict_of(Outcome.REVIEW))
-    with pytest.raises(PromotionRefused, match="the override expired"):
+    with refuses(PromotionRefused, match="the override expired"):
         attempt(ledger, override=ANN, now=ANN.until)
 
 
@@ -229,7 +230,7 @@ def test_an_override_cannot_outlast_the_audit(ledger: Ledger, verdict_of: Verdic
 
 def test_a_time_without_a_zone_is_refused(ledger: Ledger, verdict_of: VerdictOf) -> None:
     record(ledger, verdict_of())
-    with pytest.raises(ContractError, match="no time zone"):
+    with refuses(ContractError, match="no time zone"):
         attempt(ledger, now=NOW.replace(tzinfo=None))
 
 
@@ -241,7 +242,7 @@ def test_without_both_approvals_nothing_is_promoted(
     for role in given:
         approve(ledger, audit, role, "mia")
     lacking = next(role for role in Role if role not in given)
-    with pytest.raises(PromotionRefused, match=f"rehabcast approve arm/3 --role {lacking}"):
+    with refuses(PromotionRefused, match=f"rehabcast approve arm/3 --role {lacking}"):
         attempt(ledger)
     assert ledger.epoch("arm") == 0
 
@@ -258,7 +259,7 @@ def test_one_person_cannot_approve_in_both_roles(ledger: Ledger, verdict_of: Ver
     for name in SAME_AS_MIA:
         audit = record(ledger, verdict_of(), approved=False)
         approve(ledger, audit, Role.ML_OWNER, "mia")
-        with pytest.raises(RehabcastError, match=r"has already approved it as|cannot be used"):
+        with refuses(RehabcastError, match=r"has already approved it as|cannot be used"):
             approve(ledger, audit, Role.GOVERNANCE, name)
         assert len(ledger.approvals(audit)) == 1
 
@@ -271,9 +272,9 @@ def test_one_person_in_both_roles_of_an_older_ledger_does_not_pass(
         audit = record(ledger, verdict_of(), approved=False)
         for role, person in zip(Role, ("mia", name), strict=True):
             forge_approval(ledger, audit, role, person)
-        with pytest.raises(PromotionRefused, match="have two different people approve it"):
+        with refuses(PromotionRefused, match="have two different people approve it"):
             attempt(ledger)
-        with pytest.raises(PromotionRefused, match="are one person"):
+        with refuses(PromotionRefused, match="are one person"):
             ledger.promote(audit, seen_epoch=0, actor="bob", now=NOW)
     assert ledger.epoch("arm") == 0
 
@@ -300,7 +301,7 @@ def forge_approval(ledger: Ledger, audit: AuditRecord, role: Role, person: str) 
 def test_composed_and_decomposed_are_one_name(ledger: Ledger, verdict_of: VerdictOf) -> None:
     audit = record(ledger, verdict_of(), approved=False)
     approve(ledger, audit, Role.ML_OWNER, "jos\u00e9")
-    with pytest.raises(PromotionRefused, match="has already approved"):
+    with refuses(PromotionRefused, match="has already approved"):
         approve(ledger, audit, Role.GOVERNANCE, "jose\u0301")
     approve(ledger, audit, Role.GOVERNANCE, "zoe\u0308")
     assert ledger.approvals(audit)[-1].person == "zo\u00eb"
@@ -311,7 +312,7 @@ def test_the_same_approval_twice_is_refused_and_another_persons_counts_instead(
 ) -> None:
     audit = record(ledger, verdict_of(), approved=False)
     approve(ledger, audit, Role.ML_OWNER, "mia")
-    with pytest.raises(PromotionRefused, match="mia has already approved it as ml-owner"):
+    with refuses(PromotionRefused, match="mia has already approved it as ml-owner"):
         approve(ledger, audit, Role.ML_OWNER, "mia")
     approve(ledger, audit, Role.ML_OWNER, "ann")
     approve(ledger, audit, Role.GOVERNANCE, "mia")
@@ -334,9 +335,9 @@ def test_a_name_that_cannot_be_used_is_refused_with_what_and_where(
     ledger: Ledger, verdict_of: VerdictOf, name: str, where: str
 ) -> None:
     audit = record(ledger, verdict_of(), approved=False)
-    with pytest.raises(ContractError, match=where):
+    with refuses(ContractError, match=where):
         approve(ledger, audit, Role.ML_OWNER, name)
-    with pytest.raises(ContractError, match=where):
+    with refuses(ContractError, match=where):
         replace(ANN, approver=name)
 
 
@@ -349,9 +350,9 @@ def test_a_version_has_one_spelling_and_a_block_reaches_whatever_is_in_service(
     ledger: Ledger, verdict_of: VerdictOf
 ) -> None:
     for spelling in SPELLINGS:
-        with pytest.raises(ContractError, match=r"write it as '?arm"):
+        with refuses(ContractError, match=r"write it as '?arm"):
             record(ledger, verdict_of(model_version=spelling))
-        with pytest.raises(ContractError, match=r"write it as '?arm"):
+        with refuses(ContractError, match=r"write it as '?arm"):
             attempt(ledger, spelling)
         # An older ledger has it all the same, and the last audit is the last of any spelling.
         older = record(ledger, verdict_of(), approved=False)
@@ -361,7 +362,7 @@ def test_a_version_has_one_spelling_and_a_block_reaches_whatever_is_in_service(
             audit = ledger.latest_audit(name)
             assert audit is not None
             assert audit.outcome is Outcome.BLOCKED
-        with pytest.raises(PromotionRefused, match="another audit was recorded"):
+        with refuses(PromotionRefused, match="another audit was recorded"):
             ledger.promote(
                 replace(older, model_version=spelling), seen_epoch=0, actor="bob", now=NOW
             )
@@ -384,9 +385,9 @@ def respell(ledger: Ledger, spelling: str) -> None:
 def test_approvals_are_of_one_audit_and_end_with_it(ledger: Ledger, verdict_of: VerdictOf) -> None:
     older = record(ledger, verdict_of())
     record(ledger, verdict_of(), approved=False)
-    with pytest.raises(PromotionRefused, match="nobody has approved it"):
+    with refuses(PromotionRefused, match="nobody has approved it"):
         attempt(ledger)
-    with pytest.raises(PromotionRefused, match="another audit was recorded"):
+    with refuses(PromotionRefused, match="another audit was recorded"):
         approve(ledger, older, Role.ML_OWNER, "mia")
 
 
@@ -412,7 +413,7 @@ def test_an_old_report_another_models_and_an_edited_policy_are_refused(
     override: Override | None,
 ) -> None:
     record(ledger, verdict_of())
-    with pytest.raises(PromotionRefused, match=why):
+    with refuses(PromotionRefused, match=why):
         attempt(ledger, override=override, **shown)
     assert ledger.epoch("arm") == 0
 
@@ -440,15 +441,44 @@ def test_a_rollback_needs_an_epoch_that_was_and_an_audit_that_holds(
 ) -> None:
     record(ledger, verdict_of())
     attempt(ledger)
-    with pytest.raises(EvidenceMissing, match="no promotion of epoch 7"):
+    with refuses(EvidenceMissing, match="no promotion of epoch 7"):
         back(ledger, 7)
-    with pytest.raises(PromotionRefused, match="was valid until"):
+    with refuses(PromotionRefused, match="was valid until"):
         back(ledger, 1, now=LATER)
     ledger.record_audit(
         verdict_of(Outcome.BLOCKED), "f" * 64, actor="a", now=NOW, valid_until=LATER
     )
+    with refuses(PromotionRefused, match="a later audit replaced"):
+        back(ledger, 1)
+
+
+def test_a_rollback_never_makes_a_ledger_that_is_refused(
+    ledger: Ledger, verdict_of: VerdictOf
+) -> None:
+    """A later audit may come to the same report, and be valid for another time."""
+    record(ledger, verdict_of())
+    attempt(ledger)
+    ledger.record_audit(
+        verdict_of(), REPORT, actor="ann", now=NOW, valid_until=NOW + timedelta(days=4)
+    )
     with pytest.raises(PromotionRefused, match="a later audit replaced"):
         back(ledger, 1)
+    # As if it had been recorded between the gate's look at the ledger and the change.
+    with pytest.raises(PromotionRefused, match="another audit was recorded in the meantime"):
+        ledger.roll_back("arm", 1, seen_epoch=1, actor="bob", reason="Better before.", now=NOW)
+    assert ledger.verify().length == 5
+
+
+def test_a_rollback_by_a_clock_behind_that_of_the_audit_is_refused(
+    ledger: Ledger, verdict_of: VerdictOf
+) -> None:
+    record(ledger, verdict_of())
+    attempt(ledger)
+    with pytest.raises(PromotionRefused, match="still to come: set this machine's clock right"):
+        back(ledger, 1, now=NOW - timedelta(seconds=1))
+    assert ledger.verify().length == 4
+    assert back(ledger, 1, now=NOW).epoch == 2
+    ledger.verify()
 
 
 def test_a_revoked_champion_is_not_served_and_comes_back_only_by_a_new_audit(
@@ -459,11 +489,11 @@ def test_a_revoked_champion_is_not_served_and_comes_back_only_by_a_new_audit(
     revoked = ledger.revoke("arm", actor="gus", reason="Wrong units on ward 3.", now=NOW)
     assert (revoked.epoch, revoked.revoked) == (2, "Wrong units on ward 3.")
     assert ledger.champion("arm") == revoked
-    with pytest.raises(EvidenceMissing, match="no champion to revoke"):
+    with refuses(EvidenceMissing, match="no champion to revoke"):
         ledger.revoke("arm", actor="gus", reason="Wrong units on ward 3.", now=NOW)
-    with pytest.raises(PromotionRefused, match="revoked since"):
+    with refuses(PromotionRefused, match="revoked since"):
         back(ledger, 1)
-    with pytest.raises(PromotionRefused, match="revoked after its audit"):
+    with refuses(PromotionRefused, match="revoked after its audit"):
         attempt(ledger)
     record(ledger, verdict_of())
     champion = attempt(ledger)
@@ -474,9 +504,9 @@ def test_a_revoked_champion_is_not_served_and_comes_back_only_by_a_new_audit(
 def test_moves_without_a_reason_are_refused(ledger: Ledger, verdict_of: VerdictOf) -> None:
     audit = record(ledger, verdict_of())
     attempt(ledger)
-    with pytest.raises(ContractError, match="--reason"):
+    with refuses(ContractError, match="--reason"):
         ledger.revoke("arm", actor="gus", reason="bad", now=NOW)
-    with pytest.raises(ContractError, match="--reason"):
+    with refuses(ContractError, match="--reason"):
         ledger.approve(audit, Role.ML_OWNER, person="mia", reason="", now=NOW)
-    with pytest.raises(ContractError, match="--reason"):
+    with refuses(ContractError, match="--reason"):
         roll_back(ledger, "arm", 1, actor="gus", reason="", now=NOW)

@@ -23,6 +23,7 @@ from audits.ledger.storage import trail_table
 from audits.ledger.trail import IDENTITY, Entry, _hash
 from contracts.errors import ContractError, EvidenceMissing, IntegrityError, PromotionRefused
 from contracts.verdict import Outcome, Verdict
+from tests.refusals import refuses
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 LATER = NOW + timedelta(days=180)
@@ -140,11 +141,11 @@ def test_without_a_key_nobody_approves_promotes_or_rolls_back_but_anyone_can_rev
     length = promoted.verify().length
     audit = promoted.latest_audit("arm/3")
     assert audit is not None
-    with pytest.raises(EvidenceMissing, match="no key to sign with"):
+    with refuses(EvidenceMissing, match="no key to sign with"):
         promoted.approve(audit, Role.ML_OWNER, person="ann", reason=WHY, now=NOW)
-    with pytest.raises(EvidenceMissing, match="no key to sign with"):
+    with refuses(EvidenceMissing, match="no key to sign with"):
         pass_gate(promoted, verdict_of(), "bob")
-    with pytest.raises(EvidenceMissing, match="no key to sign with"):
+    with refuses(EvidenceMissing, match="no key to sign with"):
         roll_back(promoted, "arm", 1, actor="bob", reason=WHY, now=NOW)
     assert promoted.verify().length == length
     promoted.revoke("arm", actor="anyone", reason="Wrong units on ward 3.", now=NOW)
@@ -153,7 +154,7 @@ def test_without_a_key_nobody_approves_promotes_or_rolls_back_but_anyone_can_rev
 
 def test_a_key_signs_for_its_owner_only(ledger_as: LedgerAs, verdict_of: VerdictOf) -> None:
     audited(ledger_as(), verdict_of())
-    with pytest.raises(ContractError, match="the key is that of eve, not of mia"):
+    with refuses(ContractError, match="the key is that of eve, not of mia"):
         approve(ledger_as, Role.ML_OWNER, "mia", key="eve")
 
 
@@ -164,7 +165,7 @@ def test_whoever_answers_for_an_override_promotes_with_their_own_key(
     audited(ledger_as(), doubtful)
     approve(ledger_as, Role.ML_OWNER, "mia")
     approve(ledger_as, Role.GOVERNANCE, "gus")
-    with pytest.raises(PromotionRefused, match="gus answers for the override, but bob promotes"):
+    with refuses(PromotionRefused, match="gus answers for the override, but bob promotes"):
         pass_gate(ledger_as("bob"), doubtful, "bob", override_of("gus"))
     # One of the two who approved may answer for it, as before.
     champion = pass_gate(ledger_as("gus"), doubtful, "gus", override_of("gus"))
@@ -191,7 +192,7 @@ def test_a_rewritten_entry_is_found_although_every_hash_fits(
         ),
     }
     rewrite(url, changes[how], only=sequence)
-    with pytest.raises(IntegrityError, match=r"not signed|did not sign|nobody signed"):
+    with refuses(IntegrityError, match=r"not signed|did not sign|nobody signed"):
         ledger_as().verify()
 
 
@@ -201,7 +202,7 @@ def test_a_signature_vouches_for_all_that_came_before(
 ) -> None:
     """Even an entry that nobody signed cannot be changed under a later signature."""
     rewrite(url, lambda entry: replace(entry, time="2026-11-24T09:59:59+00:00"), only=sequence)
-    with pytest.raises(IntegrityError, match="not signed by"):
+    with refuses(IntegrityError, match="not signed by"):
         ledger_as().verify()
 
 
@@ -210,7 +211,7 @@ def test_a_ledger_written_anew_without_any_signature_serves_nothing(
 ) -> None:
     rewrite(url, without_identity)
     Ledger(url).verify()  # As a one-person trial it is whole.
-    with pytest.raises(IntegrityError, match="nobody signed the promotion by which 'arm'"):
+    with refuses(IntegrityError, match="nobody signed the promotion by which 'arm'"):
         ledger_as().verify()
     audit = ledger_as().latest_audit("arm/3")
     assert audit is not None
@@ -230,13 +231,13 @@ def test_an_older_ledger_verifies_and_is_signed_from_then_on(
     rewrite(url, without_identity)
     assert older.verify().length == 4
     # What is in service rests on names that somebody typed: it is approved and promoted again.
-    with pytest.raises(IntegrityError, match="nobody signed"):
+    with refuses(IntegrityError, match="nobody signed"):
         ledger_as().verify()
-    with pytest.raises(PromotionRefused, match="nobody has approved it as ml-owner"):
+    with refuses(PromotionRefused, match="nobody has approved it as ml-owner"):
         pass_gate(ledger_as("bob"), verdict_of(), "bob")
     approve(ledger_as, Role.ML_OWNER, "mia")
     approve(ledger_as, Role.GOVERNANCE, "gus")
-    with pytest.raises(PromotionRefused, match="already approved"):
+    with refuses(PromotionRefused, match="already approved"):
         approve(ledger_as, Role.GOVERNANCE, "gus")
     pass_gate(ledger_as("bob"), verdict_of(), "bob")
     assert ledger_as().verify().length == 7
@@ -254,14 +255,14 @@ def test_an_unsigned_entry_after_signed_ones_is_found(
     assert audit is not None
     promoted.verify()  # An audit may be unsigned: its report is signed.
     trial.approve(audit, Role.ML_OWNER, person="mia", reason=WHY, now=NOW)
-    with pytest.raises(IntegrityError, match="the approval of entry 6 is not signed, although"):
+    with refuses(IntegrityError, match="the approval of entry 6 is not signed, although"):
         promoted.verify()
 
 
 def test_signatures_are_not_ignored_where_the_keys_are_not_known(
     promoted: Ledger, url: str
 ) -> None:
-    with pytest.raises(EvidenceMissing, match="REHABCAST_PEOPLE"):
+    with refuses(EvidenceMissing, match="REHABCAST_PEOPLE"):
         Ledger(url).verify()
 
 
@@ -271,12 +272,12 @@ def test_a_person_who_is_taken_out_vouches_for_nothing_and_a_retired_one_for_the
     file = keys / "people" / "mia.pem"
     key = file.read_text()
     file.unlink()
-    with pytest.raises(IntegrityError, match="entry 2 is not signed by mia"):
+    with refuses(IntegrityError, match="entry 2 is not signed by mia"):
         ledger_as().verify()
     file.write_text(f"Last-Entry: 2\n{key}")
     assert ledger_as().verify().length == 4
     file.write_text(f"Last-Entry: 1\n{key}")
-    with pytest.raises(IntegrityError, match="entry 2 is not signed by mia"):
+    with refuses(IntegrityError, match="entry 2 is not signed by mia"):
         ledger_as().verify()
 
 
@@ -299,7 +300,7 @@ def test_a_wrong_signature_is_refused_at_the_gate_too(
         return replace(entry, payload=payload({**details, IDENTITY: identity}))
 
     rewrite(url, forged, only=2)
-    with pytest.raises(IntegrityError, match="entry 2 is not signed by mia"):
+    with refuses(IntegrityError, match="entry 2 is not signed by mia"):
         pass_gate(ledger_as("bob"), verdict_of(), "bob")
     for signature in ("", "not base64 !", None, 7):
 
@@ -309,7 +310,7 @@ def test_a_wrong_signature_is_refused_at_the_gate_too(
             return replace(entry, payload=payload({**details, IDENTITY: identity}))
 
         rewrite(url, odd, only=2)
-        with pytest.raises(IntegrityError, match="entry 2 is not signed by mia"):
+        with refuses(IntegrityError, match="entry 2 is not signed by mia"):
             ledger_as().verify()
 
 

@@ -25,6 +25,7 @@ from contracts.errors import (
 )
 from contracts.verdict import Outcome, Verdict
 from stores.database import reading, write
+from tests.refusals import refuses
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 LATER = NOW + timedelta(days=180)
@@ -102,9 +103,9 @@ def test_without_a_model_the_champion_is_the_one_promoted_last(
 
 
 def test_without_a_champion_the_command_to_run_is_told(ledger: Ledger) -> None:
-    with pytest.raises(EvidenceMissing, match="rehabcast promote"):
+    with refuses(EvidenceMissing, match="rehabcast promote"):
         ledger.champion()
-    with pytest.raises(EvidenceMissing, match="champion of 'arm'"):
+    with refuses(EvidenceMissing, match="champion of 'arm'"):
         ledger.champion("arm")
 
 
@@ -134,14 +135,14 @@ def test_an_edit_of_any_entry_is_found(
 ) -> None:
     edit = "UPDATE trail SET COLUMN = 'x' || substr(COLUMN, 2) WHERE sequence = :n"
     tamper(ledger_url, edit.replace("COLUMN", column), n=sequence)
-    with pytest.raises(IntegrityError, match=f"entry {sequence} "):
+    with refuses(IntegrityError, match=f"entry {sequence} "):
         filled.verify()
 
 
 @pytest.mark.parametrize("sequence", [1, 3, 8])
 def test_a_deleted_entry_is_found(filled: Ledger, ledger_url: str, sequence: int) -> None:
     tamper(ledger_url, "DELETE FROM trail WHERE sequence = :n", n=sequence)
-    with pytest.raises(IntegrityError, match=f"entry {sequence} is missing"):
+    with refuses(IntegrityError, match=f"entry {sequence} is missing"):
         filled.verify()
 
 
@@ -154,7 +155,7 @@ def test_swapped_entries_are_found(filled: Ledger, ledger_url: str, first: int) 
         "UPDATE trail SET sequence = :n + 1 WHERE sequence = -1",
         n=first,
     )
-    with pytest.raises(IntegrityError, match=f"entry {first} does not follow"):
+    with refuses(IntegrityError, match=f"entry {first} does not follow"):
         filled.verify()
 
 
@@ -166,15 +167,15 @@ def test_a_cut_tail_is_found_by_an_anchor_or_by_the_champion_that_rested_on_it(
     cut = "DELETE FROM trail WHERE sequence = :n"
     tamper(ledger_url, cut, n=ENTRIES + 1)
     assert filled.verify().length == ENTRIES  # Nothing inside the ledger can tell.
-    with pytest.raises(IntegrityError, match=f"cut after entry {ENTRIES} of {ENTRIES + 1}"):
+    with refuses(IntegrityError, match=f"cut after entry {ENTRIES} of {ENTRIES + 1}"):
         filled.verify(anchor=state)
     tamper(ledger_url, cut, n=ENTRIES)
-    with pytest.raises(IntegrityError, match=f"champion of 'arm' is not that of entry {OF_ARM_3}"):
+    with refuses(IntegrityError, match=f"champion of 'arm' is not that of entry {OF_ARM_3}"):
         filled.verify()
 
 
 def test_a_trail_written_anew_is_found_by_an_anchor(filled: Ledger) -> None:
-    with pytest.raises(IntegrityError, match="rewritten up to entry 4"):
+    with refuses(IntegrityError, match="rewritten up to entry 4"):
         filled.verify(anchor=LedgerState(length=4, head="0" * 64))
 
 
@@ -194,7 +195,7 @@ def test_a_champion_that_the_trail_does_not_tell_of_is_found(
     filled: Ledger, ledger_url: str, statement: str
 ) -> None:
     tamper(ledger_url, statement, past_the_guards=False)
-    with pytest.raises(IntegrityError, match="the champion of"):
+    with refuses(IntegrityError, match="the champion of"):
         filled.verify()
 
 
@@ -254,7 +255,7 @@ def test_the_database_refuses_a_champion_that_one_person_approved(
     ledger: Ledger, ledger_url: str, verdict_of: VerdictOf
 ) -> None:
     audit = record(ledger, verdict_of())
-    with pytest.raises(PromotionRefused, match="no approval as ml-owner"):
+    with refuses(PromotionRefused, match="no approval as ml-owner"):
         ledger.promote(audit, seen_epoch=0, actor="eve", now=NOW)
     promoted(ledger, verdict_of())
     with pytest.raises(sa.exc.IntegrityError, match="two_people"):
@@ -266,7 +267,7 @@ def test_a_promotion_from_an_epoch_that_is_over_is_refused_and_changes_nothing(
     ledger: Ledger, verdict_of: VerdictOf, seen_epoch: int
 ) -> None:
     before = promoted(ledger, verdict_of())
-    with pytest.raises(PromotionRefused, match="came first"):
+    with refuses(PromotionRefused, match="came first"):
         promoted(ledger, verdict_of(model_version="arm/4"), seen_epoch=seen_epoch)
     assert ledger.champion("arm") == before
     assert ledger.verify().length == OF_ARM_3 + 3
@@ -277,7 +278,7 @@ def test_a_newer_audit_stops_a_promotion_that_rests_on_the_older(
 ) -> None:
     older = approved(ledger, verdict_of())
     record(ledger, verdict_of(Outcome.BLOCKED))
-    with pytest.raises(PromotionRefused, match="another audit was recorded"):
+    with refuses(PromotionRefused, match="another audit was recorded"):
         ledger.promote(older, seen_epoch=0, actor="bob", now=NOW)
 
 
@@ -361,7 +362,7 @@ def test_an_audit_that_cannot_hold_is_not_recorded(
     why: str,
 ) -> None:
     verdict = verdict_of(model_version=version)
-    with pytest.raises(ContractError, match=why):
+    with refuses(ContractError, match=why):
         ledger.record_audit(verdict, "e" * 64, actor=actor, now=now, valid_until=valid_until)
     assert ledger.verify().length == 0
 
@@ -387,14 +388,14 @@ def test_a_forged_promotion_is_found(
         ),
     )
     engine.dispose()
-    with pytest.raises(IntegrityError, match=f"promotion of entry {ENTRIES + 1} {why}"):
+    with refuses(IntegrityError, match=f"promotion of entry {ENTRIES + 1} {why}"):
         filled.verify()
 
 
 def test_a_place_that_is_no_database_is_told_without_its_password(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     path.write_text("this is not a database, and long enough to be looked at as one" * 20)
-    with pytest.raises(ServiceUnavailable, match="cannot be opened"):
+    with refuses(ServiceUnavailable, match="cannot be opened"):
         Ledger(f"sqlite:///{path}")
 
 
@@ -403,7 +404,7 @@ def test_a_ledger_from_before_migrations_is_refused_and_says_what_to_do(ledger_u
     with engine.begin() as connection:
         connection.execute(sa.text("DROP TABLE alembic_version"))
     engine.dispose()
-    with pytest.raises(ServiceUnavailable, match="move it away") as refusal:
+    with refuses(ServiceUnavailable, match="move it away") as refusal:
         Ledger(ledger_url)
     assert "before migrations" in str(refusal.value)
     assert make_url(ledger_url).database not in str(refusal.value)

@@ -10,6 +10,7 @@ from audits.ledger.people import read_people, read_person_key, same_person
 from audits.ledger.signing import make_key
 from contracts.errors import ContractError, EvidenceMissing
 from stores.private_files import ReadableByOthers
+from tests.refusals import refuses
 
 
 def add(folder: Path, *names: str) -> None:
@@ -30,7 +31,7 @@ def test_people_are_the_names_of_the_files_of_their_keys(tmp_path: Path) -> None
 def test_one_key_is_one_persons(tmp_path: Path) -> None:
     add(tmp_path, "mia")
     (tmp_path / "people" / "gus.pem").write_bytes((tmp_path / "people" / "mia.pem").read_bytes())
-    with pytest.raises(ContractError, match=r"mia\.pem: its key is that of gus as well"):
+    with refuses(ContractError, match=r"mia\.pem: its key is that of gus as well"):
         read_people(tmp_path / "people")
 
 
@@ -38,20 +39,20 @@ def test_a_key_behind_another_one_is_counted_too(tmp_path: Path) -> None:
     add(tmp_path, "mia", "gus")
     mia, gus = tmp_path / "people" / "mia.pem", tmp_path / "people" / "gus.pem"
     gus.write_bytes(gus.read_bytes() + mia.read_bytes())
-    with pytest.raises(ContractError, match="as well"):
+    with refuses(ContractError, match="as well"):
         read_people(tmp_path / "people")
 
 
 @pytest.mark.parametrize("other", ["MIA", "m.i.a", "\u043c\u0456\u0430"], ids=ascii)
 def test_two_names_that_cannot_be_told_apart_are_refused(tmp_path: Path, other: str) -> None:
     add(tmp_path, "mia", other)
-    with pytest.raises(ContractError, match="cannot be told apart"):
+    with refuses(ContractError, match="cannot be told apart"):
         read_people(tmp_path / "people")
 
 
 def test_a_name_that_cannot_be_used_is_refused_with_its_file(tmp_path: Path) -> None:
     add(tmp_path, "mi\u200ba")
-    with pytest.raises(ContractError, match="ZERO WIDTH SPACE"):
+    with refuses(ContractError, match="ZERO WIDTH SPACE"):
         read_people(tmp_path / "people")
 
 
@@ -63,7 +64,7 @@ def test_a_decomposed_file_name_is_the_composed_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize("folder", ["people", "nowhere"])
 def test_no_people_is_no_way_around_them(tmp_path: Path, folder: str) -> None:
     (tmp_path / "people").mkdir()
-    with pytest.raises(EvidenceMissing, match="no public keys of people"):
+    with refuses(EvidenceMissing, match="no public keys of people"):
         read_people(tmp_path / folder)
 
 
@@ -76,7 +77,7 @@ def test_what_is_no_key_is_refused(tmp_path: Path) -> None:
     private = (tmp_path / "private" / "mia.pem").read_text()
     for text in ("", "mia", whole.replace("MF", "MG", 1), whole[:60], other, private):
         file.write_text(text)
-        with pytest.raises(ContractError, match=r"mia\.pem: not a public key"):
+        with refuses(ContractError, match=r"mia\.pem: not a public key"):
             read_people(tmp_path / "people")
 
 
@@ -85,12 +86,12 @@ def test_a_private_key_is_of_somebody_among_the_people_and_in_use(tmp_path: Path
     people = read_people(tmp_path / "people")
     make_key(tmp_path / "eve.pem", tmp_path / "eve.public.pem")
     for path, why in ((tmp_path / "eve.pem", "anyone"), (tmp_path / "absent.pem", "not a private")):
-        with pytest.raises(EvidenceMissing, match=why):
+        with refuses(EvidenceMissing, match=why):
             read_person_key(path, people)
     file = tmp_path / "people" / "mia.pem"
     file.write_text(f"Last-Entry: 7\n{file.read_text()}")
     ended = read_people(tmp_path / "people")
-    with pytest.raises(EvidenceMissing, match="anyone"):
+    with refuses(EvidenceMissing, match="anyone"):
         read_person_key(tmp_path / "private" / "mia.pem", ended)
     (mia,) = ended.persons
     assert (len(mia.keys_at(7)), len(mia.keys_at(8))) == (1, 0)
@@ -117,14 +118,14 @@ def test_a_public_key_that_others_can_change_is_nobodys(tmp_path: Path, mode: in
     key.chmod(0o644)
     assert len(read_people(key.parent).persons) == 1
     key.chmod(mode)
-    with pytest.raises(ReadableByOthers, match=r"mia\.pem can be changed"):
+    with refuses(ReadableByOthers, match=r"mia\.pem can be changed"):
         read_people(key.parent)
 
 
 def test_a_folder_in_which_others_can_add_a_person_is_refused(tmp_path: Path) -> None:
     add(tmp_path, "mia")
     (tmp_path / "people").chmod(0o777)
-    with pytest.raises(ReadableByOthers, match="people can be changed"):
+    with refuses(ReadableByOthers, match="people can be changed"):
         read_people(tmp_path / "people")
 
 
@@ -133,5 +134,5 @@ def test_a_private_key_that_others_can_read_signs_nothing(tmp_path: Path) -> Non
     people, own = read_people(tmp_path / "people"), tmp_path / "private" / "mia.pem"
     assert read_person_key(own, people).name == "mia"
     own.chmod(0o640)
-    with pytest.raises(ReadableByOthers, match=r"mia\.pem can be read"):
+    with refuses(ReadableByOthers, match=r"mia\.pem can be read"):
         read_person_key(own, people)

@@ -10,13 +10,16 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
+from audits.ledger.followed import FollowedTrail
 from audits.ledger.ledger import Ledger
 from audits.ledger.objections import objections
 from audits.ledger.records import Role
 from audits.ledger.storage import MIGRATIONS, champion_table, open_database, trail_table
-from audits.ledger.trail import Entry
+from audits.ledger.trail import Entry, append
+from contracts.errors import IntegrityError
 from contracts.scope import OutsideGroup, Scope, ScopeAttribute
 from contracts.verdict import Outcome, Verdict
+from stores.database import write
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 VerdictOf = Callable[..., Verdict]
@@ -120,3 +123,23 @@ def test_a_later_audit_objects_where_it_passed_for_fewer_people_than_are_served(
     ledger.verify()
     found = objections(trail_of(ledger, ledger_url))
     assert (champion.sequence in found) is objects
+
+
+@pytest.mark.parametrize("kind", ["restriction", "suspension", "extension", "something later"])
+def test_a_ledger_with_entries_of_a_later_release_is_not_served_from(
+    ledger: Ledger, ledger_url: str, verdict_of: VerdictOf, kind: str
+) -> None:
+    """Reading past an entry that withdraws a version would serve it on."""
+    record(ledger, verdict_of(), "1", day=0)
+    ledger.verify()
+    write(
+        ledger.engine,
+        lambda connection: append(
+            connection, kind=kind, about="arm/3", actor="ana", now=NOW + timedelta(days=1),
+            details={},
+        ),
+    )  # fmt: skip
+    with pytest.raises(IntegrityError, match=f"does not know entries like the {kind}"):
+        ledger.verify()
+    with pytest.raises(IntegrityError, match="update rehabcast"):
+        FollowedTrail(None, people=None).read(ledger.engine)

@@ -10,6 +10,7 @@ import pytest
 from audits.ledger.signing import make_key, sign, verify
 from contracts.bundle import REGISTRY_NOTE
 from contracts.errors import EvidenceMissing, IntegrityError
+from tests.refusals import refuses
 
 FAST, FULL = 40, 1000
 """Single-byte flips of a bundle and of a report, together."""
@@ -50,7 +51,7 @@ def test_while_a_key_is_replaced_both_hold_and_then_only_the_new_one(
     both = [keys / "trusted" / f"{name}.pem" for name in ("old", "new")]
     for name in ("old", "new"):
         assert verify(bundle, signed(bundle, keys, name), both).name == f"{name}.pem"
-    with pytest.raises(IntegrityError, match="not what was signed by a trusted key"):
+    with refuses(IntegrityError, match="not what was signed by a trusted key"):
         verify(bundle, signed(bundle, keys, "old"), both[1:])
 
 
@@ -71,7 +72,7 @@ def test_a_signature_is_needed_and_so_is_a_key_to_trust(bundle: Path, keys: Path
 
 def test_a_refusal_names_the_keys_tried_and_no_digest(bundle: Path, keys: Path) -> None:
     both = [keys / "trusted" / f"{name}.pem" for name in ("old", "new")]
-    with pytest.raises(IntegrityError, match=r"none of new\.pem, old\.pem, or the sig") as refused:
+    with refuses(IntegrityError, match=r"none of new\.pem, old\.pem, or the sig") as refused:
         verify(bundle, signed(bundle, keys, "other"), both)
     assert not re.search(r"[0-9a-f]{32}", str(refused.value))
 
@@ -82,7 +83,7 @@ def test_a_refusal_names_every_file_that_differs_and_no_digest(bundle: Path, key
     (bundle / "encoder.onnx").write_text("changed", "utf-8")
     (bundle / "inner" / "x.json").unlink()
     (bundle / "it's, more.json").write_text("{}", "utf-8")
-    with pytest.raises(IntegrityError, match=r"\(new\.pem\)") as refused:
+    with refuses(IntegrityError, match=r"\(new\.pem\)") as refused:
         verify(bundle, signature, both)
     said = str(refused.value)
     for part in ("changed: encoder.onnx", "missing: inner/x.json", "added: it's, more.json"):
@@ -108,7 +109,7 @@ def test_a_changed_report_is_named(bundle: Path, keys: Path) -> None:
     report.write_text("{}", "utf-8")
     signature = signed(report, keys)
     report.write_text("{ }", "utf-8")
-    with pytest.raises(IntegrityError, match=r"^report\.json: .*changed") as refused:
+    with refuses(IntegrityError, match=r"^report\.json: .*changed") as refused:
         verify(report, signature, [keys / "trusted" / "new.pem"])
     assert "changed: ." not in str(refused.value)
 
@@ -116,7 +117,7 @@ def test_a_changed_report_is_named(bundle: Path, keys: Path) -> None:
 def test_another_bundles_signature_does_not_hold(bundle: Path, keys: Path) -> None:
     signature = signed(bundle, keys)
     (bundle / "encoder.onnx").write_bytes(b"another model")
-    with pytest.raises(IntegrityError):
+    with refuses(IntegrityError):
         verify(bundle, signature, [keys / "trusted" / "new.pem"])
 
 
@@ -134,7 +135,7 @@ def test_a_file_more_or_less_is_found(bundle: Path, keys: Path, change: str) -> 
         shutil.copy(victim, bundle.parent / "outside")
         victim.unlink()
         victim.symlink_to(bundle.parent / "outside")
-    with pytest.raises(IntegrityError):
+    with refuses(IntegrityError):
         verify(bundle, signature, [keys / "trusted" / "new.pem"])
 
 

@@ -13,6 +13,7 @@ from contracts.errors import ContractError
 from serving.access.access_file import AccessFile, ClientEntry, read_access, written_as_toml
 from serving.access.trust import client_name, user_name
 from stores.private_files import ReadableByOthers
+from tests.refusals import refuses
 
 HEAD = 'audience = "https://here.test"\n'
 
@@ -77,7 +78,7 @@ def test_a_file_that_is_wrong_is_refused(file: Path, what: str) -> None:
     file.write_text(HEAD + client("other", "c.json"))
     assert read_access(file).clients
     file.write_text(HEAD + BAD[what])
-    with pytest.raises(ContractError):
+    with refuses(ContractError):
         read_access(file)
 
 
@@ -88,7 +89,7 @@ def test_a_file_that_is_wrong_is_refused(file: Path, what: str) -> None:
 )  # fmt: skip
 def test_an_audience_that_is_no_address_is_refused(file: Path, audience: str) -> None:
     file.write_text(f'audience = "{audience}"\n')
-    with pytest.raises(ContractError, match="audience"):
+    with refuses(ContractError, match="audience"):
         read_access(file)
 
 
@@ -106,21 +107,21 @@ def test_tenants_are_their_own_unless_both_say_so(file: Path) -> None:
 def test_a_token_key_is_private_and_of_the_right_kind(file: Path) -> None:
     key = file.with_name("own.pem")
     file.write_text(HEAD + 'token_key = "own.pem"\n')
-    with pytest.raises(ContractError, match="cannot be read"):
+    with refuses(ContractError, match="cannot be read"):
         read_access(file)
     for curve, private in (("P-256", True), ("P-384", False), ("P-521", True)):
         key.write_bytes(ECKey.generate_key(curve).as_pem(private=private))
-        with pytest.raises(ContractError, match="curve P-384"):
+        with refuses(ContractError, match="curve P-384"):
             read_access(file)
     key.write_bytes(ECKey.generate_key("P-384").as_pem(private=True))
     assert read_access(file).own_key is not None
     for path in (key, file):
         path.chmod(0o640)
-        with pytest.raises(ReadableByOthers, match=rf"{path.name} .*mode 0640.*chmod"):
+        with refuses(ReadableByOthers, match=rf"{path.name} .*mode 0640.*chmod"):
             read_access(file)
         path.chmod(0o600)
     file.parent.chmod(0o770)
-    with pytest.raises(ReadableByOthers, match="mode 0770"):
+    with refuses(ReadableByOthers, match="mode 0770"):
         read_access(file)
     file.parent.chmod(0o700)
 
@@ -130,6 +131,17 @@ def test_two_people_never_share_a_name(people: list[tuple[str, str]]) -> None:
     first, second = (user_name(*person) for person in people)
     assert first != second
     assert client_name(people[0][0]) not in {first, "development"}
+
+
+def test_a_person_has_the_same_name_for_ever() -> None:
+    """Names are on record: another spelling would be another person."""
+    assert user_name("https://idp.test", "dr a") == "user:https%3A//idp.test:dr a"
+    long = user_name("https://idp.test", "x" * 600)
+    assert long == "user::" + LONG
+    assert client_name("ehr") == "client:ehr"
+
+
+LONG = "df82e00ec6c44acb1f85e698d9b18bd5f1a11c8f61873009dc94e8398f9945b8"
 
 
 def test_what_is_written_is_read_again(file: Path) -> None:

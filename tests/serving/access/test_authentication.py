@@ -22,6 +22,7 @@ from serving.access.tokens import AccessDenied
 from serving.access.trust import SCOPES
 from serving.http.endpoints import ENDPOINTS
 from serving.http.examples import RECORD
+from tests.refusals import refuses
 
 AUDIENCE = "https://rehabcast.test"
 DOCTOR = "user:https%3A//idp.test:dr"
@@ -61,7 +62,7 @@ def test_a_token_of_the_issuer_names_the_caller_and_the_scopes(
     caller = who(access, signers.issued(scope="forecast explain"))
     assert caller == Caller(DOCTOR, frozenset({"forecast", "explain"}), "https://idp.test")
     allow(caller, "explain")
-    with pytest.raises(AccessDenied) as denied:
+    with refuses(AccessDenied) as denied:
         allow(caller, "metrics")
     assert denied.value.status == 403
 
@@ -107,7 +108,7 @@ def bad_tokens(signers: Any) -> dict[str, str]:
 
 def test_every_bad_token_is_refused(access: Access, signers: Any) -> None:
     for what, token in bad_tokens(signers).items():
-        with pytest.raises(AccessDenied) as denied:
+        with refuses(AccessDenied) as denied:
             who(access, token)
         assert denied.value.status == 401, what
 
@@ -117,14 +118,14 @@ def test_a_client_signs_for_itself_once_and_for_five_minutes_at_most(
 ) -> None:
     once, token = Once(), signers.asserted()
     assert who(access, token, once) == Caller("client:ehr", frozenset({"forecast", "cds"}), "ehr")
-    with pytest.raises(AccessDenied, match="used before"):
+    with refuses(AccessDenied, match="used before"):
         who(access, token, once)
-    with pytest.raises(AccessDenied, match="five minutes"):
+    with refuses(AccessDenied, match="five minutes"):
         who(access, signers.asserted(exp=int(time.time()) + 3600))
-    with pytest.raises(AccessDenied, match="needs a jti"):
+    with refuses(AccessDenied, match="needs a jti"):
         who(access, signers.asserted(jti=""))
     assert who(access, signers.asserted(aud=f"{AUDIENCE}/v1/forecast")).name == "client:ehr"
-    with pytest.raises(AccessDenied, match="is not valid"):
+    with refuses(AccessDenied, match="is not valid"):
         who(access, signers.asserted(aud=f"{AUDIENCE}/v1/model"))
 
 
@@ -149,7 +150,7 @@ def test_a_backend_service_gets_a_token_that_is_valid_many_times(
         assert who(access, issued["access_token"]) == Caller(
             "client:ehr", frozenset({"forecast"}), "ehr"
         )
-    with pytest.raises(TokenRequestRefused, match="used before"):
+    with refuses(TokenRequestRefused, match="used before"):
         grant(access, form, path="/auth/token", now=datetime.now(UTC), use_once=once)
 
 
@@ -169,23 +170,30 @@ def test_the_development_token_is_valid_on_this_machine_only() -> None:
         "127.0.0.1.evil.test",
         "::ffff:10.0.0.1",
     ):
-        with pytest.raises(AccessDenied, match="this machine only"):
+        with refuses(AccessDenied, match="this machine only"):
             who(access, DEVELOPMENT, peer=peer)
 
 
 def test_an_empty_token_never_equals_an_absent_or_empty_one() -> None:
     for missing in ("", " ", "\t", "short", "x" * 19, " " * 30):
-        with pytest.raises(ContractError, match="shorter than 20"):
+        with refuses(ContractError, match="shorter than 20"):
             Access(development_token=missing)
     for access in (Access(), Access(development_token=DEVELOPMENT)):
         for token in ("", " ", "None", DEVELOPMENT[:-1], DEVELOPMENT + " "):
-            with pytest.raises(AccessDenied):
+            with refuses(AccessDenied):
                 who(access, token, peer="127.0.0.1")
 
 
 PROXY_HEADERS = (
     "Forwarded", "X-Forwarded-For", "x-forwarded-host", "X-FORWARDED-PROTO", "Via", "X-Real-IP",
 )  # fmt: skip
+
+
+def test_what_a_proxy_adds_is_known_in_any_spelling() -> None:
+    for name in (*PROXY_HEADERS, "X-Forwarded-Ssl", "x-forwarded"):
+        assert is_forwarded([(b"host", b"x"), (name.encode(), b"")]), name
+    assert not is_forwarded([(b"host", b"x"), (b"x-forwarder", b""), (b"not-via", b"")])
+    assert not is_forwarded([])
 
 
 def test_the_development_token_is_not_valid_through_a_proxy(server: Any) -> None:

@@ -22,6 +22,7 @@ from serving.access.keys import (
     require_source,
     usable_keys,
 )
+from tests.refusals import refuses
 
 
 class Clock:
@@ -167,7 +168,7 @@ def test_many_requests_at_once_read_the_keys_once(idp: Any, clock: Clock) -> Non
     ],
 )  # fmt: skip
 def test_keys_are_not_read_from_elsewhere(tmp_path: Path, source: str) -> None:
-    with pytest.raises(ContractError):
+    with refuses(ContractError):
         require_source(source, tmp_path)
 
 

@@ -27,6 +27,7 @@ from serving.access.grants import JWT_BEARER, TokenRequestRefused, grant, token_
 from serving.access.keys import Keys
 from serving.access.tokens import AccessDenied
 from serving.access.trust import Access, Caller
+from tests.refusals import refuses
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 T = int(NOW.timestamp())
@@ -130,7 +131,7 @@ def who(
 
 
 def denied(access: Access, token: str, **request: Any) -> AccessDenied:
-    with pytest.raises(AccessDenied) as refusal:
+    with refuses(AccessDenied) as refusal:
         who(access, token, **request)
     return refusal.value
 
@@ -322,7 +323,7 @@ REQUESTS: dict[str, tuple[dict[str, Any], str, int]] = {
 @pytest.mark.parametrize("what", REQUESTS)
 def test_a_token_request_is_refused_by_the_book(access: Access, what: str) -> None:
     changes, code, status = REQUESTS[what]
-    with pytest.raises(TokenRequestRefused) as refusal:
+    with refuses(TokenRequestRefused) as refusal:
         granted(access, **changes)
     assert (refusal.value.code, refusal.value.status) == (code, status)
 
@@ -346,7 +347,7 @@ def test_the_service_own_token_is_its_clients_and_lasts_five_minutes(access: Acc
     denied(access, jwt.encode({**claims, "sub": "gone"}, OTHER, "ES384", good))
     without = Access(audience=HERE, clients=access.clients)
     denied(without, token)
-    with pytest.raises(TokenRequestRefused) as refusal:
+    with refuses(TokenRequestRefused) as refusal:
         granted(without)
     assert refusal.value.code == "unsupported_grant_type"
 
@@ -363,7 +364,7 @@ def test_a_form_is_read_by_the_book() -> None:
         b"a=%ff",
         b"&".join([b"a=1"] * 21),
     ):
-        with pytest.raises(TokenRequestRefused) as refusal:
+        with refuses(TokenRequestRefused) as refusal:
             token_form(body)
         assert (refusal.value.code, refusal.value.status) == ("invalid_request", 400)
 

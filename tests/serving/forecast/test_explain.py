@@ -22,6 +22,7 @@ from serving.forecast.explain import (
     game_of,
 )
 from serving.forecast.explain_days import MAX_DAY_BLOCKS, explain_days
+from tests.refusals import refuses
 
 
 def split_pair(bundle: Bundle, batch: SequenceBatch) -> SequenceBatch:
@@ -136,7 +137,7 @@ def test_days_add_up_to_what_the_forecast_would_lose_without_the_modality(
 
 def test_days_of_what_was_not_observed_are_refused(bundle: Bundle, batch: SequenceBatch) -> None:
     game = game_of(bundle, batch.take(np.array([0])))
-    with pytest.raises(ForecastRefused, match="no days of that modality"):
+    with refuses(ForecastRefused, match="no days of that modality"):
         explain_days(game, "person", 3)
 
 
@@ -144,7 +145,7 @@ def test_an_explanation_that_does_not_add_up_is_not_shown(
     bundle: Bundle, batch: SequenceBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(explain_module, "MAX_GAP", -1.0)
-    with pytest.raises(IntegrityError, match="misses the forecast"):
+    with refuses(IntegrityError, match="misses the forecast"):
         explain(game_of(bundle, batch.take(np.array([0]))), 3)
 
 

@@ -25,7 +25,7 @@ def trained(task: Task, tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundl
     folder = tmp_path_factory.mktemp("trained")
     events, _ = simulate(subjects=SUBJECTS, seed=4)
     batch = training_sequences(events, task)
-    config = TrainingConfig(max_epochs=12, folds=2)
+    config = TrainingConfig(max_epochs=12, folds=3)
     fitted = crossfit(batch, task, config, folder=folder / "folds")
     digests = dict.fromkeys(
         ("data_digest", "task_digest", "config_digest", "code_digest", "predictions_digest"), "-"

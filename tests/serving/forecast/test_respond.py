@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.observation import Observation
+from contracts.scope import OutsideGroup, OutsidePair, Scope, ScopeAttribute
 from contracts.sequences import SequenceBatch
 from contracts.verdict import Outcome
 from inference.out_of_distribution import distance_p_values
 from serving.faults import Fault
-from serving.forecast.audit_status import Coverage, ServedModel
+from serving.forecast.audit_status import Coverage, ServedModel, group_coverage
 from serving.forecast.question import Question
 from serving.forecast.respond import respond
 from serving.schemas import ForecastAnswer
@@ -51,6 +52,11 @@ def test_one_score_is_enough_for_a_forecast_with_reasons(served: ServedModel) ->
     assert given_.reasons.additivity_gap <= 1e-4
     assert given_.rests_on is not None
     assert given_.rests_on.assessments == 1
+    assert given_.rests_on.days_with_wearable == 0
+    days = [{**STEPS, "day_since_onset": day} for day in (8, 9)]
+    more = answer(without_limit(served), SCORE, AGE, *days)
+    assert more.rests_on is not None
+    assert (more.rests_on.assessments, more.rests_on.days_with_wearable) == (1, 2)
     assert {"gait", "wear", "person"} <= set(given_.rests_on.missing_modalities)
     assert given_.model.bundle_digest == served.bundle.digest
     assert any("not a medical device" in limit.lower() for limit in given_.limits)
@@ -238,3 +244,92 @@ def test_forecast_alone_has_no_reasons_and_the_same_numbers(served: ServedModel)
 
 def test_the_comparator_stands_beside_each_horizon(served: ServedModel) -> None:
     assert {horizon.last_observation for horizon in answer(served, SCORE).horizons} == {20.0}
+
+
+def scoped(served: ServedModel, *inside: str, pairs: tuple[OutsidePair, ...] = ()) -> ServedModel:
+    """The same model, passed for some hospitals and both sexes, whoever they are."""
+    anyone = ("female", "male", "not recorded")
+    hospitals = ScopeAttribute(
+        attribute="hospital",
+        inside=inside,
+        outside=(OutsideGroup(label="C", rules=("no group forecast less accurately",)),),
+    )
+    scope = Scope(
+        attributes=(hospitals, ScopeAttribute(attribute="sex", inside=anyone)),
+        pairs=pairs,
+        share_inside=0.9,
+    )
+    return replace(served, audit_status=replace(served.audit_status, scope=scope))
+
+
+def site(label: str) -> dict[str, Any]:
+    return {"code": "REHABCAST//SITE", "label": label}
+
+
+def test_those_inside_the_scope_get_a_forecast_and_the_answer_says_for_whom(
+    served: ServedModel,
+) -> None:
+    given_ = answer(scoped(served, "A", "B"), SCORE, site("A"))
+    assert given_.status == "forecast"
+    assert given_.model.scope is not None
+    assert given_.model.scope.outside == {"hospital": ["C"]}
+    assert given_.model.scope.inside["hospital"] == ["A", "B"]
+    assert not given_.model.scope.everyone
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        ((SCORE, site("C")), "(hospital: C) that it keeps “no group forecast less accurately”"),
+        ((SCORE, site("D")), "nobody in the audit belonged to this subject's group (hospital: D)"),
+        ((SCORE,), "nobody in the audit belonged to this subject's group (hospital: not recorded)"),
+    ],
+)
+def test_those_outside_get_no_forecast_and_hear_which_group_and_rule(
+    served: ServedModel, record: tuple[dict[str, Any], ...], reason: str
+) -> None:
+    given_ = answer(scoped(served, "A", "B"), *record)
+    assert given_.status == "no forecast"
+    assert reason in given_.reason
+    assert not given_.horizons
+    assert "more people like this one" in given_.what_to_do
+    assert given_.model.scope is not None
+
+
+def test_a_pair_outside_gets_no_forecast_although_each_of_its_groups_does(
+    served: ServedModel,
+) -> None:
+    pair = OutsidePair(
+        attributes=("hospital", "sex"), labels=("A", "female"), rules=("no pair in doubt",)
+    )
+    known = scoped(served, "A", "B", pairs=(pair,))
+    sex = {"code": "REHABCAST//SEX", "label": "female"}
+    assert answer(known, SCORE, site("B"), sex).status == "forecast"
+    assert answer(known, SCORE, site("A")).status == "forecast"
+    refused = answer(known, SCORE, site("A"), sex)
+    assert refused.status == "no forecast"
+    assert "hospital: A and sex: female" in refused.reason
+
+
+def test_a_scale_on_which_less_is_better_says_so(served: ServedModel) -> None:
+    assert answer(served, SCORE).instrument == "Fugl-Meyer upper extremity"
+    task = served.bundle.task
+    target = task.target.model_copy(update={"better": "lower"})
+    changed = replace(served.bundle, task=task.model_copy(update={"target": target}))
+    withdrawn = respond(
+        question(SCORE), replace(served, bundle=changed), now=NOW, withdrawn=Fault("x", "y")
+    )
+    assert withdrawn.instrument == "Fugl-Meyer upper extremity, lower is better"
+
+
+def test_a_group_of_too_few_people_has_no_number(served: ServedModel) -> None:
+    few = Coverage(value=None, low=None, high=None, people=4)
+    status = replace(served.audit_status, coverage={("sex", "female"): few})
+    shown = group_coverage(replace(served, audit_status=status), {"sex": "female", "site": "A"})
+    assert [(g.attribute, g.group, g.coverage, g.low, g.high, g.people) for g in shown] == [
+        ("sex", "female", None, None, None, 4), ("site", "A", None, None, None, None),
+    ]  # fmt: skip
+    enough = replace(few, value=0.8, low=0.7, high=0.9, people=40)
+    status = replace(status, coverage={("sex", "female"): enough})
+    (group,) = group_coverage(replace(served, audit_status=status), {"sex": "female"})
+    assert (group.coverage, group.low, group.high, group.people) == (0.8, 0.7, 0.9, 40)

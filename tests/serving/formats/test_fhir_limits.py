@@ -17,6 +17,7 @@ from serving.formats.fhir_limits import (
 )
 from serving.formats.fhir_record import record_of
 from serving.http.examples import BUNDLE, CONDITION, OBSERVATION, PATIENT
+from tests.refusals import refuses
 
 
 def bundle(*resources: Any) -> dict[str, Any]:
@@ -63,7 +64,7 @@ EXTENSION = {"url": "http://a", "valueString": "b"}
 def test_too_much_is_refused_with_what_to_do(
     task: Task, resources: list[Any], refusal: str
 ) -> None:
-    with pytest.raises(ForecastRefused, match=refusal) as refused:
+    with refuses(ForecastRefused, match=refusal) as refused:
         record_of([bundle(PATIENT, CONDITION, OBSERVATION, *resources)], task)
     assert refused.value.what_to_do
 
@@ -77,7 +78,7 @@ def test_what_no_forecast_uses_counts_little(task: Task) -> None:
 def test_bundles_of_many_people_are_bounded_together() -> None:
     refuse_too_many([BUNDLE] * MAX_BUNDLES)
     refuse_too_many([bundle(*many(300, 32))])
-    with pytest.raises(ForecastRefused, match="more than 12 Bundles"):
+    with refuses(ForecastRefused, match="more than 12 Bundles"):
         refuse_too_many([BUNDLE] * (MAX_BUNDLES + 1))
-    with pytest.raises(ForecastRefused, match="41,000 elements together"):
+    with refuses(ForecastRefused, match="41,000 elements together"):
         refuse_too_many([bundle(*many(100, 32))] * 4)

@@ -22,6 +22,7 @@ from features.importing import import_source
 from serving.formats.cds_hooks import HookRequest, documents_in
 from serving.formats.fhir_record import FhirRecord, bundle_of, record_of
 from serving.http.examples import BUNDLE, CONDITION, HOOK, OBSERVATION, PATIENT
+from tests.refusals import refuses
 
 SCORE = "REHABCAST//FUGL_MEYER_UE"
 AGE = "REHABCAST//AGE"
@@ -85,18 +86,18 @@ OTHER = {"reference": "Patient/other"}
 def test_resources_that_make_no_record_say_what_is_missing(
     task: Task, resources: list[Any], refusal: str
 ) -> None:
-    with pytest.raises(ForecastRefused, match=refusal):
+    with refuses(ForecastRefused, match=refusal):
         record_of([bundle(*resources)], task)
 
 
 def test_a_record_of_another_patient_than_asked_about_is_refused(task: Task) -> None:
     assert record_of([BUNDLE], task, patient=PATIENT["id"]).patient == PATIENT["id"]
-    with pytest.raises(ForecastRefused, match="another patient"):
+    with refuses(ForecastRefused, match="another patient"):
         record_of([BUNDLE], task, patient="p2")
 
 
 def test_a_task_without_diagnoses_says_so(task: Task) -> None:
-    with pytest.raises(ForecastRefused, match="declares no diagnosis"):
+    with refuses(ForecastRefused, match="declares no diagnosis"):
         record_of([BUNDLE], task.model_copy(update={"onset": None}))
 
 
@@ -108,7 +109,7 @@ def test_of_two_strokes_the_latest_counts_unless_one_is_named(task: Task) -> Non
     assert "several onsets of stroke: 2026-01-05 counts, 2020-05-01 does not" in record.notes[0]
     assert record_of([both], task, condition="first").enrolment_day > 2000
     assert record_of([both], task, condition=f"Condition/{CONDITION['id']}").enrolment_day == 10
-    with pytest.raises(ForecastRefused, match="the Condition that the request names"):
+    with refuses(ForecastRefused, match="the Condition that the request names"):
         record_of([both], task, condition="nobody")
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from serving.formats.cds_hooks import HookFeedback
 from serving.http.decoding import MAX_NESTING, MAX_VALUES, RequestInvalid, decoded, measured
 from serving.schemas import FeedbackRequest, ForecastRequest
+from tests.refusals import refuses
 
 SCORE = {"code": "REHABCAST//FUGL_MEYER_UE", "day_since_onset": 10, "value": 20.0}
 VALID = {"subject": "P-1", "enrolment_day": 10, "observations": [SCORE]}
@@ -40,7 +41,7 @@ def test_a_valid_body_is_read() -> None:
     ],
 )
 def test_a_malformed_request_is_refused_without_echoing_it(changes: dict[str, Any]) -> None:
-    with pytest.raises(RequestInvalid) as caught:
+    with refuses(RequestInvalid) as caught:
         decoded(ForecastRequest, msgspec.json.encode({**VALID, **changes}))
     assert "Jane" not in str(caught.value)
 
@@ -51,11 +52,11 @@ def nested(depth: int) -> bytes:
 
 def test_what_a_body_holds_is_bounded_before_it_is_decoded() -> None:
     decoded(ForecastRequest, nested(MAX_NESTING))
-    with pytest.raises(RequestInvalid, match="nested more than 64 deep"):
+    with refuses(RequestInvalid, match="nested more than 64 deep"):
         decoded(ForecastRequest, nested(MAX_NESTING + 1))
     values = b'{"subject":"P-1","bundle":{"a":[' + b"0," * (MAX_VALUES - 10) + b"0]}}"
     decoded(ForecastRequest, values)
-    with pytest.raises(RequestInvalid, match="more than 400,000 JSON values") as refused:
+    with refuses(RequestInvalid, match="more than 400,000 JSON values") as refused:
         decoded(ForecastRequest, values.replace(b"[", b"[" + b"{}," * 10))
     assert "send fewer" in refused.value.what_to_do
 
@@ -97,7 +98,7 @@ def test_a_body_is_measured_as_it_is_decoded(document: Any, ascii_only: bool) ->
 
 @pytest.mark.parametrize("text", ["\0", "a\0b", "\\\0"])
 def test_a_text_with_a_nul_character_is_refused_and_its_escape_is_not(text: str) -> None:
-    with pytest.raises(RequestInvalid, match="NUL"):
+    with refuses(RequestInvalid, match="NUL"):
         decoded(FeedbackRequest, msgspec.json.encode({**FEEDBACK, "reason": text}))
     harmless = text.replace("\0", r"\u0000")
     body = msgspec.json.encode({**FEEDBACK, "reason": harmless})
@@ -113,7 +114,7 @@ def test_a_text_with_a_nul_character_is_refused_and_its_escape_is_not(text: str)
     ],
 )
 def test_an_identifier_does_not_end_with_a_line_end(kind: Any, content: Any) -> None:
-    with pytest.raises(RequestInvalid):
+    with refuses(RequestInvalid):
         decoded(kind, msgspec.json.encode(content))
 
 
@@ -127,5 +128,5 @@ def test_an_identifier_does_not_end_with_a_line_end(kind: Any, content: Any) -> 
     ],
 )  # fmt: skip
 def test_what_is_not_json_is_refused(body: bytes) -> None:
-    with pytest.raises(RequestInvalid):
+    with refuses(RequestInvalid):
         decoded(ForecastRequest, body)

@@ -43,10 +43,12 @@ def test_a_shutdown_under_load_drops_nothing_and_the_log_is_complete(
             time.sleep(2)
             os.killpg(server.process.pid, signal.SIGTERM)
             time.sleep(0.3)
-            # Who has not noticed yet is still answered, and the probe says why to leave.
-            late = httpx.get(f"{server.address}/readyz")
-            assert (late.status_code, late.headers["connection"]) == (503, "close")
-            assert "shutting down" in late.text
+            # Who has not noticed yet is still answered, and the probes say why to leave.
+            for probe in ("/readyz", "/healthz"):
+                late = httpx.get(f"{server.address}{probe}")
+                assert (late.status_code, late.headers["connection"]) == (503, "close")
+                assert "shutting down" in late.text
+            assert httpx.get(f"{server.address}/livez").status_code == 200
         server.process.wait(timeout=40)
     assert lost == []
     assert {answer.status_code for answer in answers} == {200}

@@ -5,12 +5,13 @@ import socket
 import pytest
 
 from contracts.errors import ContractError, RehabcastError, ServiceUnavailable
-from serving.server.listening import bind, is_loopback
+from serving.server.listening import bind, stands_for_loopback
+from tests.refusals import refuses
 
 
 @pytest.mark.parametrize("port", [0, -1, 65_536, 99_999_999, 2**70])
 def test_what_is_no_port_is_refused(port: int) -> None:
-    with pytest.raises(ContractError, match=f"{port} is not a port"):
+    with refuses(ContractError, match=f"{port} is not a port"):
         bind("127.0.0.1", port)
 
 
@@ -20,7 +21,7 @@ def test_what_is_no_port_is_refused(port: int) -> None:
      "127.0.0.1\n", "a" * 300, "-", "203.0.113.7"],
 )  # fmt: skip
 def test_what_is_no_address_of_this_machine_is_refused(host: str) -> None:
-    with pytest.raises(ContractError, match="is not an address of this machine"):
+    with refuses(ContractError, match="is not an address of this machine"):
         bind(host, free_port())
 
 
@@ -36,7 +37,7 @@ def test_a_port_in_use_is_named() -> None:
 )  # fmt: skip
 def test_only_loopback_is_this_machine_alone(host: str, *, here: bool) -> None:
     try:
-        assert is_loopback(host) is here
+        assert stands_for_loopback(host) is here
     except RehabcastError:
         assert ":" in host, "only IPv6 may be missing on a machine"
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,6 +32,7 @@ from serving.state.following import (
     follow,
     loaded,
 )
+from tests.refusals import same_as_kept
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -89,13 +92,14 @@ def test_a_ledger_that_is_not_the_one_seen_withdraws_and_all_is_well_once_it_is(
     state = follow(serving(), reading, NOW)
     assert isinstance(state, Withdrawn)
     assert state.problem == state.why
+    same_as_kept(str(state.why))
     assert isinstance(follow(state, ledger(6), NOW), Serving)
 
 
 def test_an_expired_audit_stays_expired_though_the_clock_goes_back() -> None:
     state: Any = follow(serving(), Away(), NOW + 10 * DAY)
     assert isinstance(state, Withdrawn)
-    assert "expired" in state.why.reason
+    same_as_kept(str(state.why))
     for reading in (ledger(3), ledger(4), Away()):
         assert isinstance(follow(state, reading, NOW), Withdrawn)
     assert isinstance(at(state, NOW), Withdrawn)
@@ -119,7 +123,9 @@ def test_the_first_reading_must_allow_a_champion() -> None:
         ledger(3, champion=1, latest=NOW + 10 * DAY),
         replace(ledger(3), champion=None),
     ):
-        assert isinstance(begin(reading, NOW), Fault)
+        refused = begin(reading, NOW)
+        assert isinstance(refused, Fault)
+        same_as_kept(str(refused))
 
 
 class Source:
@@ -280,3 +286,79 @@ def test_calls_that_are_given_up_are_not_begun_without_end(
     assert begun == 16
     hanging.set()
     until(lambda: not calls.busy)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [TimeoutError(SECRET), IntegrityError(SECRET, SECRET), ServiceUnavailable(SECRET, SECRET), OSError(SECRET)],
+)  # fmt: skip
+def test_a_version_that_cannot_be_loaded_is_tried_again_after_pauses_that_double(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now, tries = [100.0], list[float]()
+    monkeypatch.setattr(loading.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(loading, "Beside", AtOnce)
+
+    def load(_: Terms) -> Any:
+        tries.append(now[0])
+        raise error
+
+    loader = loading.Loader(load)
+    for _ in range(4 * 190):
+        assert loader.turn(terms(2), 5) is None
+        now[0] += 0.25
+    # 1, 2, 4, ... 60 s, and 60 s from then on.
+    assert [after - before for before, after in itertools.pairwise(tries)] == [
+        1,
+        2,
+        4,
+        8,
+        16,
+        32,
+        60,
+        60,
+    ]
+    same_as_kept(str(loader.fault))
+    assert "hunter2" not in caplog.text
+    assert "the new champion cannot be loaded: " in caplog.text
+    # Another version is tried at once, and nothing where none is awaited.
+    assert loader.turn(terms(3), 5) is None
+    assert tries[-1] == now[0]
+    assert loader.turn(None, 5) is None
+    assert loader.fault is None
+
+
+class AtOnce:
+    """Calls what it is to call beside, at once."""
+
+    busy = False
+
+    def __init__(self, _: float) -> None:
+        self._work: Any = None
+
+    def begin(self, work: Any) -> None:
+        self._work = work
+
+    def ended(self, _: float) -> Any:
+        work, self._work = self._work, None
+        return None if work is None else SimpleNamespace(outcome=work)
+
+    def give_up(self) -> None:
+        self._work = None
+
+
+def test_what_comes_into_service_and_goes_out_is_logged(
+    service: ChampionInService, source: Source, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    source.reading = ledger(4, champion=2)
+    until(lambda: service.current.served == "arm/2")
+    source.reading = ledger(5, champion=2, objections={2: REVOKED})
+    until(lambda: service.current.withdrawn == REVOKED)
+    source.reading = ledger(6, champion=3, objections={2: REVOKED})
+    until(lambda: service.current.served == "arm/3")
+    until(lambda: "in service: arm/3" in caplog.text)
+    said = [record.getMessage() for record in caplog.records]
+    assert said == [
+        "in service: arm/2", f"arm/2: {REVOKED.reason}", "arm/3: may be served", "in service: arm/3",
+    ]  # fmt: skip

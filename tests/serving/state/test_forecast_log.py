@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx
 import psutil
-import pytest
 import sqlalchemy as sa
 
 from contracts.errors import IntegrityError
@@ -21,6 +20,7 @@ from serving.state.privacy import forget
 from serving.state.store import Store
 from serving.state.tables import entry_table
 from serving.state.verification import verify_chain
+from tests.refusals import refuses
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -87,7 +87,7 @@ def test_retention_empties_the_old_answers_and_a_changed_one_is_found(store: Sto
     with store.engine.begin() as connection:
         changed = sa.update(entry_table).where(entry_table.c.sequence == 2)
         connection.execute(changed.values(content="{}"))
-    with pytest.raises(IntegrityError, match="entry 2: its content"):
+    with refuses(IntegrityError, match="entry 2: its content"):
         verify_chain(store)
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from contracts.errors import ForecastRefused, ServiceUnavailable
 from contracts.observation import Observation
@@ -20,6 +21,7 @@ from serving.state.forecast_log import ForecastEntry, append
 from serving.state.privacy import erase, export
 from serving.state.store import NotOnRecord, Store
 from serving.state.verification import verify
+from tests.refusals import refuses
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 PERSON = "person-canary-4711"
@@ -45,6 +47,15 @@ def fill(store: Store) -> None:
     store.add_feedback("ward", feedback, actor="dr", now=NOW)
 
 
+def test_what_an_export_hands_out_is_read_where_it_is_put_on_record(own_store: Store) -> None:
+    """In one transaction, so that an erasure comes before or after, and never in between."""
+    fill(own_store)
+    begun: list[object] = []
+    sa.event.listen(own_store.engine, "begin", begun.append)
+    export(own_store, "ward", PERSON, actor="op", now=NOW)
+    assert len(begun) == 1
+
+
 def test_an_export_has_all_of_a_person_and_nothing_of_another(own_store: Store) -> None:
     store = own_store
     fill(store)
@@ -56,7 +67,7 @@ def test_an_export_has_all_of_a_person_and_nothing_of_another(own_store: Store) 
     assert "61.25" in text
     assert "other" not in text
     assert verify(store).entries["export"] == 1
-    with pytest.raises(NotOnRecord):
+    with refuses(NotOnRecord):
         export(store, "clinic", PERSON, actor="op", now=NOW)
 
 
@@ -79,9 +90,9 @@ def test_an_erasure_leaves_a_proof_and_a_record_that_verifies(store: Store) -> N
     seen = verify(store)
     assert (seen.findings, seen.entries["erasure"]) == ((), 1)
     assert store.record("ward", "other") == (10, [SCORE])
-    with pytest.raises(NotOnRecord):
+    with refuses(NotOnRecord):
         store.record("ward", PERSON)
-    with pytest.raises(NotOnRecord):
+    with refuses(NotOnRecord):
         erase(store, "ward", PERSON, reason="asked for it", actor="op", now=NOW)
     # The same identifier may be enrolled again.
     assert store.add("ward", PERSON, 12, [SCORE], actor="dr", now=NOW) == 1
@@ -93,9 +104,9 @@ def test_a_withdrawal_counts_until_consent_is_given_again(own_store: Store) -> N
     consents = Consents(store.engine, seconds=0.02)
     consents.require("ward", PERSON)
     consents.set("ward", PERSON, "withdrawn", actor="dr", now=NOW)
-    with pytest.raises(ForecastRefused, match="withdrawn consent"):
+    with refuses(ForecastRefused, match="withdrawn consent"):
         consents.require("ward", PERSON)
-    with pytest.raises(ForecastRefused, match="withdrawn consent"):
+    with refuses(ForecastRefused, match="withdrawn consent"):
         store.add("ward", PERSON, 10, [SCORE], actor="dr", now=NOW)
     consents.require("clinic", PERSON)
     assert withdrawn(store.engine, "ward") == [("ward", PERSON)]
@@ -112,11 +123,11 @@ def test_a_withdrawal_outlives_an_erasure_for_every_reader(store: Store) -> None
     seen_before.refresh()
     seen_after = Consents(store.engine, seconds=600)
     for consents in (seen_before, seen_after):
-        with pytest.raises(ForecastRefused, match="withdrawn consent"):
+        with refuses(ForecastRefused, match="withdrawn consent"):
             consents.require("ward", PERSON)
         consents.require("clinic", PERSON)
         consents.require("ward", "other")
-    with pytest.raises(ForecastRefused, match="withdrawn consent"):
+    with refuses(ForecastRefused, match="withdrawn consent"):
         store.add("ward", PERSON, 10, [SCORE], actor="dr", now=NOW)
     with store.engine.connect() as connection:
         rows = connection.exec_driver_sql("SELECT * FROM service_entry").all()
@@ -147,7 +158,7 @@ def test_a_record_that_is_shorter_than_it_was_takes_no_withdrawal_back(own_store
     while consents.problem is None and time.monotonic() < deadline:
         time.sleep(0.02)
     assert "still count" in str(consents.problem)
-    with pytest.raises(ForecastRefused):
+    with refuses(ForecastRefused):
         consents.require("ward", PERSON)
     consents.close()
 
@@ -159,9 +170,9 @@ def test_an_erasure_says_where_old_rows_could_not_be_overwritten(
     fill(store)
     with store.engine.connect() as other:
         other.exec_driver_sql("LOCK TABLE service_measurement IN ACCESS SHARE MODE")
-        with pytest.raises(ServiceUnavailable, match="files still have the old rows"):
+        with refuses(ServiceUnavailable, match="files still have the old rows"):
             erase(store, "ward", PERSON, reason="asked for it", actor="op", now=NOW)
-    with pytest.raises(NotOnRecord):
+    with refuses(NotOnRecord):
         store.record("ward", PERSON)
     assert verify(store).findings == ()
 
@@ -171,7 +182,7 @@ def test_an_erased_forecast_takes_no_feedback(own_store: Store) -> None:
     fill(store)
     erase(store, "ward", PERSON, reason="asked for it", actor="op", now=NOW)
     feedback = FeedbackRequest(forecast_id="a" * 32, outcome="wrong", reason="about the person")
-    with pytest.raises(NotOnRecord):
+    with refuses(NotOnRecord):
         store.add_feedback("ward", feedback, actor="dr", now=NOW)
 
 
@@ -185,6 +196,6 @@ def test_withdrawals_that_were_seen_count_while_the_database_is_away(
             connection.exec_driver_sql("DROP TABLE service_consent")
         with pytest.raises(Exception, match="no such table"):
             consents.refresh()
-        with pytest.raises(ForecastRefused):
+        with refuses(ForecastRefused):
             consents.require("ward", PERSON)
         consents.close()

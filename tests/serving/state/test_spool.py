@@ -19,6 +19,7 @@ from serving.state.spool import Spool
 from serving.state.store import Store
 from serving.state.verification import verify_chain
 from stores.private_files import ReadableByOthers
+from tests.refusals import refuses
 
 
 def entry(number: int) -> ForecastEntry:
@@ -188,5 +189,5 @@ def test_a_folder_that_others_can_read_or_change_takes_no_forecast(
     folder = tmp_path / "spool"
     folder.mkdir()
     folder.chmod(mode)
-    with pytest.raises(ReadableByOthers, match=f"mode {mode:04o}"):
+    with refuses(ReadableByOthers, match=f"mode {mode:04o}"):
         Spool(folder)

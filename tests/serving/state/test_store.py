@@ -18,6 +18,7 @@ from contracts.observation import Observation
 from serving.schemas import FeedbackRequest
 from serving.state.consent import set_consent
 from serving.state.store import NotOnRecord, Store
+from tests.refusals import refuses
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -28,7 +29,7 @@ def test_a_running_record_is_kept_and_never_overwritten(store: Store) -> None:
     assert store.add("ward", "P", 10, [score, age], actor="dr", now=NOW) == 2
     assert store.add("ward", "P", None, [score], actor="dr", now=NOW) == 2
     other = Observation(code=score.code, day_since_onset=10, value=23.0)
-    with pytest.raises(ForecastRefused, match="nothing was added"):
+    with refuses(ForecastRefused, match="nothing was added"):
         store.add("ward", "P", None, [other], actor="dr", now=NOW)
     assert store.record("ward", "P") == (10, [age, score])
 
@@ -93,7 +94,7 @@ def test_what_is_anothers_and_what_is_unknown_are_refused_alike(store: Store) ->
     )
     refusals = []
     for tenant, subject in (("theirs", "P"), ("theirs", "nobody"), ("", "P")):
-        with pytest.raises(NotOnRecord) as refusal:
+        with refuses(NotOnRecord) as refusal:
             store.record(tenant, subject)
         refusals.append(str(refusal.value))
     assert len(set(refusals)) == 1
@@ -104,7 +105,7 @@ def test_a_store_from_before_the_chain_is_refused_and_left_as_it_is(tmp_path: Pa
     engine = sa.create_engine(url)
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE service_forecast (sequence INTEGER)")
-    with pytest.raises(ServiceUnavailable, match="development version"):
+    with refuses(ServiceUnavailable, match="development version"):
         Store(url)
     assert sa.inspect(engine).get_table_names() == ["service_forecast"]
     engine.dispose()

@@ -21,6 +21,7 @@ from serving.state.forecast_log import ForecastEntry, append
 from serving.state.privacy import erase, export, forget
 from serving.state.store import Store
 from serving.state.verification import RecordHead, verify
+from tests.refusals import same_as_kept
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 HARMLESS = {"service_used_token", "service_probe"}
@@ -89,9 +90,9 @@ def sql(*statements: str) -> Callable[[sqlite3.Connection], Any]:
     [
         (sql("DELETE FROM service_entry WHERE sequence > 20"), "was cut after entry 20"),
         (sql("DELETE FROM service_entry WHERE sequence = 5"), "entries before it are missing"),
-        (sql("UPDATE service_entry SET content = NULL WHERE id LIKE '%14'"), "no retention entry"),
-        (sql("UPDATE service_entry SET content = NULL, salt = NULL, subject = NULL WHERE id LIKE"
-             " '%01'"), "no erasure entry"),
+        (sql("UPDATE service_entry SET content = NULL WHERE id = '00000000000000000000000000000014'"), "no retention entry"),
+        (sql("UPDATE service_entry SET content = NULL, salt = NULL, subject = NULL WHERE id ="
+             " '00000000000000000000000000000001'"), "no erasure entry"),
         (sql("UPDATE service_measurement SET value = 65 WHERE subject = 'P' AND day = 10"),
          "observations: a row of it was changed"),
         (sql("DELETE FROM service_measurement WHERE day = 11"), "observations: a row of it is gone"),
@@ -110,7 +111,18 @@ def sql(*statements: str) -> Callable[[sqlite3.Connection], Any]:
 def test_a_tampering_is_named(
     record: tuple[Path, RecordHead], tmp_path: Path, edit: Any, said: str
 ) -> None:
-    assert any(said in finding for finding in findings_after(record, tmp_path, edit))
+    found = findings_after(record, tmp_path, edit)
+    assert any(said in finding for finding in found)
+    same_as_kept(sorted(found))
+
+
+def test_what_is_put_on_record_is_what_was_done(record: tuple[Path, RecordHead]) -> None:
+    """Every kind of entry in full, but for what is random."""
+    names = "time", "kind", "tenant", "actor", "subject", "details", "content"
+    query = f"SELECT {', '.join(names)} FROM service_entry ORDER BY sequence"
+    with closing(sqlite3.connect(record[0])) as database:
+        rows = database.execute(query).fetchall()
+    same_as_kept([" | ".join(str(value) for value in row) for row in rows])
 
 
 def test_all_tamperings_are_named_also_after_what_cannot_be_read(
@@ -131,6 +143,7 @@ def test_all_tamperings_are_named_also_after_what_cannot_be_read(
         "entry 16: its content (forecast) was changed", "was cut after entry 20",
     ):  # fmt: skip
         assert said in found
+    same_as_kept(sorted(found.split("\n")))
 
 
 def test_a_record_written_anew_does_not_fit_a_head_kept_elsewhere(

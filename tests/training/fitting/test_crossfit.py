@@ -1,21 +1,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from contracts.errors import ContractError
 from contracts.forecast import MEDIAN
 from contracts.predictions import CHANCE, GROUP, QUANTILE_COLUMNS, REACHED, TRUTH
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
+from inference.calibration import learn_calibration
 from training.fitting.config import TrainingConfig
-from training.fitting.crossfit import CrossFit, crossfit, ensemble_quantiles, network_family
+from training.fitting.crossfit import (
+    CrossFit,
+    crossfit,
+    ensemble_quantiles,
+    network_family,
+    networks_of,
+)
+from training.fitting.network_fit import forward
 from training.models.bedside_rules import last_observation
 from training.models.stack import out_of_fold
 from training.predictions import prediction_table
-from training.split import fold_of_subjects
+from training.split import fold_of_rows, fold_of_subjects
 
 QUICK = TrainingConfig(max_epochs=2, folds=3, hidden=4)
 
@@ -44,12 +54,54 @@ def test_every_subject_is_forecast_by_a_network_that_was_trained_without_them(
     assert not np.array_equal(again.out_of_fold_BHQ[~same_fold], fitted.out_of_fold_BHQ[~same_fold])
 
 
-def test_there_is_one_member_a_fold_and_steps_are_reported(
-    batch: SequenceBatch, task: Task, tmp_path: Path
+@pytest.mark.parametrize("folds", [3, 4])
+def test_what_is_judged_are_the_served_networks_that_never_saw_the_person(
+    batch: SequenceBatch, task: Task, tmp_path: Path, folds: int
 ) -> None:
+    """Every network judged is served, every one served is judged, and each forecast is a mean."""
+    config = replace(QUICK, folds=folds)
     seen: list[int] = []
-    result = crossfit(batch, task, QUICK, folder=tmp_path, advance=lambda: seen.append(1))
-    assert len(result.members) == len(seen) == QUICK.folds
+    result = crossfit(batch, task, config, folder=tmp_path, advance=lambda: seen.append(1))
+    assert len(result.members) == len(seen) == networks_of(config) == folds * (folds - 1) // 2
+    fold_of = fold_of_subjects(batch.subject_B, folds, 0.0, seed=QUICK.seed)
+    fold_B = fold_of_rows(batch.subject_B, fold_of)
+    pairs = list(combinations(range(folds), 2))
+    for fold in range(folds):
+        own = batch.take(fold_B == fold)
+        unseen = [forward(m, own) for m, pair in zip(result.members, pairs, strict=True)
+                  if fold in pair]  # fmt: skip
+        assert len(unseen) == result.judging.members_unseen == folds - 1
+        np.testing.assert_allclose(
+            result.out_of_fold_BHQ[fold_B == fold][..., MEDIAN],
+            np.mean(unseen, axis=0)[..., MEDIAN],
+            atol=1e-6,
+        )
+    assert result.judging.members == len(result.members)
+    assert result.judging.folds == folds
+
+
+def test_the_calibration_served_is_that_of_the_ensembles_judged(
+    batch: SequenceBatch, task: Task, fitted: CrossFit
+) -> None:
+    """Offsets of single networks, which scatter more, would make the served intervals too wide."""
+    fold_of = fold_of_subjects(batch.subject_B, QUICK.folds, 0.0, seed=QUICK.seed)
+    fold_B = fold_of_rows(batch.subject_B, fold_of)
+    all_BHQ = [forward(member, batch) for member in fitted.members]
+    pairs = list(combinations(range(QUICK.folds), 2))
+    mean_BHQ = np.stack(
+        [
+            np.mean([all_BHQ[n][b] for n, pair in enumerate(pairs) if fold in pair], axis=0)
+            for b, fold in enumerate(fold_B)
+        ]
+    )
+    expected = learn_calibration(batch.truth_BH, mean_BHQ, batch.groups_B)
+    np.testing.assert_allclose(fitted.calibration.offsets_HQ, expected.offsets_HQ, atol=1e-5)
+
+
+def test_two_folds_leave_nobody_to_train_on() -> None:
+    with pytest.raises(ContractError, match="2 folds") as refused:
+        replace(QUICK, folds=2)
+    assert "3 or more" in refused.value.what_to_do
 
 
 def test_the_ensemble_forecast_is_calibrated_rising_and_on_the_scale(

@@ -18,7 +18,7 @@ from training.fitting.ray_cluster import RayCluster
 from training.fitting.search import CRPS, search
 from training.tracking import Store
 
-QUICK = TrainingConfig(max_epochs=2, folds=2, hidden=4)
+QUICK = TrainingConfig(max_epochs=2, folds=3, hidden=4)
 
 # Ray itself uses deprecated interfaces.
 pytestmark = pytest.mark.filterwarnings(
@@ -49,7 +49,7 @@ def test_ray_tune_tries_the_given_settings_too_and_returns_the_best(
     cohort = Cohort(events=events, provenance=provenance, digest="0" * 64)
     store = Store(tracking_uri=f"sqlite:///{tmp_path}/mlflow.db", artifacts=tmp_path / "artifacts")
     messages: list[str] = []
-    quick = TrainingConfig(max_epochs=1, folds=2, hidden=4)
+    quick = TrainingConfig(max_epochs=1, folds=3, hidden=4)
     best = search(
         cohort, task, quick, trials=3, store=store, strategy=RayCluster().search,
         advance=messages.append,

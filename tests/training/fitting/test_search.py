@@ -21,7 +21,7 @@ def test_a_search_logs_nested_trials_and_returns_the_best_of_them(
     provenance = Provenance(name="made up", source="test", simulated=True)
     cohort = Cohort(events=events, provenance=provenance, digest="0" * 64)
     store = Store(tracking_uri=f"sqlite:///{tmp_path}/mlflow.db", artifacts=tmp_path / "artifacts")
-    quick = TrainingConfig(max_epochs=2, folds=2, hidden=4)
+    quick = TrainingConfig(max_epochs=2, folds=3, hidden=4)
     messages: list[str] = []
     best = search(cohort, task, quick, trials=3, store=store, advance=messages.append)
     assert len(messages) == 3

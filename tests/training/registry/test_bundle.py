@@ -17,7 +17,7 @@ from training.fitting.crossfit import CrossFit, crossfit
 from training.models.layers.network import Ensemble
 from training.registry.bundle import TrainingProvenance, write_bundle
 
-QUICK = TrainingConfig(max_epochs=1, folds=2, hidden=4)
+QUICK = TrainingConfig(max_epochs=1, folds=3, hidden=4)
 PROVENANCE = TrainingProvenance(
     family="hybrid",
     cohort_name="made up",

@@ -13,6 +13,7 @@ import pytest
 from contracts.errors import RehabcastError
 from serving.http.admission.limits import MAX_CALLERS, MAX_REQUESTS_OF_ONE, RateLimit, Room
 from serving.http.examples import RECORD
+from tests.refusals import refuses
 
 TOO_MANY = 4
 
@@ -40,9 +41,9 @@ def test_a_crowd_of_new_callers_does_not_give_an_old_one_a_new_bucket() -> None:
 def test_one_caller_has_a_part_of_the_room_only() -> None:
     room = Room(3, 2, "too many")
     with room.taken("a"), room.taken("a"):
-        with pytest.raises(RehabcastError, match="too many from one caller"):
+        with refuses(RehabcastError, match="too many from one caller"):
             room.take("a")
-        with room.taken("b"), pytest.raises(RehabcastError, match="too many"):
+        with room.taken("b"), refuses(RehabcastError, match="too many"):
             room.take("c")
         room.take("b")
     room.take("a", 2)

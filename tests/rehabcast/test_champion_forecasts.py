@@ -9,7 +9,7 @@ import pytest
 
 from contracts.errors import ContractError
 from contracts.predictions import CANDIDATE, CHAMPION, HORIZON, MODEL, ORIGIN, SUBJECT
-from rehabcast.commands.audit import _champion_table, with_champion
+from rehabcast.champion_forecasts import champion_table, with_champion
 from rehabcast.settings import Settings
 
 
@@ -33,7 +33,7 @@ def test_two_tables_of_a_champion_have_two_digests(tmp_path: Path) -> None:
     digests = set()
     for q50 in (30.0, 31.0):
         forecasts(CANDIDATE, [1], q50).to_parquet(tmp_path / "table.parquet", index=False)
-        digests.add(_champion_table(Settings(), "arm/1", tmp_path / "table.parquet").digest)
+        digests.add(champion_table(Settings(), "arm/1", tmp_path / "table.parquet").digest)
     assert len(digests) == 2
 
 
@@ -41,7 +41,7 @@ def test_a_file_that_is_not_a_prediction_table_is_refused_with_what_to_do(tmp_pa
     file = tmp_path / "other.parquet"
     pd.DataFrame({"x": [1]}).to_parquet(file)
     with pytest.raises(ContractError, match="not a prediction table") as refused:
-        _champion_table(Settings(), "arm/1", file)
+        champion_table(Settings(), "arm/1", file)
     assert "rehabcast evaluate" in refused.value.what_to_do
 
 
@@ -53,6 +53,6 @@ def test_a_file_that_cannot_be_read_as_a_table_is_refused_without_a_traceback(
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(ContractError) as refused:
-        _champion_table(Settings(), "arm/1", file)
+        champion_table(Settings(), "arm/1", file)
     assert refused.value.reason.startswith("table.parquet")
     assert refused.value.what_to_do

@@ -1,0 +1,1 @@
+"""Which numbers of a report may be shown, so that nobody can be worked out from them."""

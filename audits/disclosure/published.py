@@ -1,0 +1,222 @@
+"""Which numbers of a report may be shown: one pattern for all of it, decided on the table of rows.
+
+A quantity is what numbers add up over: forecasts given, forecasts of one milestone, forecasts
+asked for, forecasts explained, forecasts that a comparator made too. The pattern of the forecasts
+given comes first. What it hides is hidden in every quantity, so that counts of people, which all of
+them show, cannot be compared; a quantity may hide more, where its own denominators are smaller.
+
+A finding on other cells than these, such as one among the people in scope only, gets no number: how
+it differs from the shown cells was not considered. Letters: N rows, D denominators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from audits.disclosure.cells import Cell, Cells, cells_of
+from audits.disclosure.pattern import hidden_sets
+from audits.judging.policy import Policy, Rule
+from audits.judging.rules import rows_of
+from audits.measure.disparity import Scope
+from audits.measure.groups import Grouping, by_attribute, everyone, intersections
+from audits.measure.metrics import Metric, horizons, milestones
+from audits.measure.prediction_table import KEY, has_forecast
+from contracts.predictions import (
+    CANDIDATE,
+    CHANCE,
+    EXPLANATION_GAP,
+    EXPLANATION_INSTABILITY,
+    HORIZON,
+    REACHED,
+    SUBJECT,
+)
+
+Bools = NDArray[np.bool_]
+Slice = tuple[int | None, tuple[str, ...]]
+"""A horizon, None for all, and the axes that are shown at it."""
+
+
+class Counted(Enum):
+    """Which forecasts a metric counts."""
+
+    GIVEN = auto()
+    OF_MILESTONE = auto()
+    REQUESTED = auto()
+    EXPLAINED = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantity:
+    """What numbers add up over: which forecasts, of which milestone, beside which comparator."""
+
+    counted: Counted = Counted.GIVEN
+    milestone: str | None = None
+    comparator: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pattern:
+    """Which cells of which quantities may be shown.
+
+    Parameters
+    ----------
+    shown
+        Cells by quantity; what is not among them is hidden.
+    groups
+        The groups of each axis.
+    """
+
+    shown: dict[Quantity, frozenset[Cell]]
+    groups: dict[str, tuple[str, ...]]
+
+    def shows(self, quantity: Quantity, cell: Cell) -> bool:
+        """Return whether a number of one cell may be shown."""
+        return cell in self.shown.get(quantity, frozenset())
+
+    def shows_all(self, quantity: Quantity, axis: str, horizon_day: int | None) -> bool:
+        """Return whether a number of all groups of an axis together may be shown."""
+        return all(
+            self.shows(quantity, Cell(axis=axis, group=group, horizon_day=horizon_day))
+            for group in self.groups.get(axis, ("",))
+        )
+
+
+def quantity_of(metric: Metric, milestone: str | None, comparator: str | None = None) -> Quantity:
+    """Return what a metric adds up over."""
+    if metric in {Metric.EXPLANATION_GAP, Metric.EXPLANATION_INSTABILITY}:
+        return Quantity(counted=Counted.EXPLAINED, comparator=comparator)
+    if metric.of_milestone:
+        return Quantity(counted=Counted.OF_MILESTONE, milestone=milestone, comparator=comparator)
+    counted = Counted.GIVEN if metric.definition.of_forecasts else Counted.REQUESTED
+    return Quantity(counted=counted, comparator=comparator)
+
+
+def pattern_of(predictions: pd.DataFrame, policy: Policy) -> Pattern:
+    """Decide what a report on a prediction table may show.
+
+    Parameters
+    ----------
+    predictions
+        A sound prediction table (`contracts.predictions`), candidate and comparators.
+    policy
+        Whose rules say which intersections, horizons and comparators are reported on.
+    """
+    table = rows_of(predictions, CANDIDATE)
+    attributes = by_attribute(table)
+    groupings = [everyone(table), *attributes, *intersections(attributes)]
+    axes = _Axes.of_table(table, groupings)
+    given_N = has_forecast(table).to_numpy(dtype=np.bool_)
+    given = _laid_out(table, groupings, given_N, Quantity(), policy, axes.of_all(policy.rules))
+    first = _may_show(given, frozenset())
+    hidden = frozenset(given.set_of) - first
+    shown = {Quantity(): first}
+    decided: dict[tuple[Counted, str | None, bytes], frozenset[Cell]] = {}
+    for quantity, counted_N in _counted(predictions, table, given_N, policy.rules):
+        rows = (quantity.counted, quantity.milestone, counted_N.tobytes())
+        if rows not in decided:
+            slices = axes.of_quantity(quantity, policy.rules)
+            cells = _laid_out(table, groupings, counted_N, quantity, policy, slices)
+            decided[rows] = _may_show(cells, hidden)
+        shown[quantity] = decided[rows]
+    return Pattern(shown=shown, groups={g.axis: g.labels_G for g in groupings})
+
+
+def _may_show(cells: Cells, hidden: frozenset[Cell]) -> frozenset[Cell]:
+    """Return the cells that may be shown, if some are hidden already."""
+    if not cells.sets:
+        return frozenset()
+    hidden_already_S = np.zeros(cells.sets, dtype=np.bool_)
+    hidden_already_S[[number for cell, number in cells.set_of.items() if cell in hidden]] = True
+    hidden_S = hidden_sets(cells, hidden_already_S)
+    return frozenset(cell for cell, number in cells.set_of.items() if not hidden_S[number])
+
+
+def _laid_out(
+    table: pd.DataFrame,
+    groupings: Sequence[Grouping],
+    counted_N: Bools,
+    quantity: Quantity,
+    policy: Policy,
+    slices: Sequence[Slice],
+) -> Cells:
+    rows = table[counted_N]
+    denominators = [np.ones(len(rows), dtype=np.bool_)]
+    if quantity.milestone is not None:
+        reached_N = rows[REACHED + quantity.milestone].to_numpy(dtype=np.bool_)
+        chance_N = rows[CHANCE + quantity.milestone].to_numpy(dtype=np.float64)
+        denominators += [reached_N, ~reached_N, chance_N >= policy.decision_threshold]
+    return cells_of(
+        [replace(grouping, group_N=grouping.group_N[counted_N]) for grouping in groupings],
+        rows[SUBJECT].to_numpy(),
+        rows[HORIZON].to_numpy(),
+        slices,
+        np.stack(denominators),
+    )
+
+
+def _counted(
+    predictions: pd.DataFrame, table: pd.DataFrame, given_N: Bools, rules: Sequence[Rule]
+) -> Iterator[tuple[Quantity, Bools]]:
+    """Yield every quantity beyond the forecasts given, with the rows that it counts."""
+    yield Quantity(counted=Counted.REQUESTED), np.ones(len(table), dtype=np.bool_)
+    explained = [c for c in (EXPLANATION_GAP, EXPLANATION_INSTABILITY) if c in table.columns]
+    if explained:
+        yield Quantity(counted=Counted.EXPLAINED), table[explained].notna().any(axis=1).to_numpy()
+    for milestone in milestones(table):
+        yield Quantity(counted=Counted.OF_MILESTONE, milestone=milestone), given_N
+    for comparator in {rule.comparator for rule in rules if rule.comparator is not None}:
+        other = rows_of(predictions, comparator)
+        other = table[KEY].merge(
+            other[KEY].assign(forecast=has_forecast(other)), on=KEY, how="left"
+        )
+        both_N = given_N & (other["forecast"] == True).to_numpy(dtype=np.bool_)  # noqa: E712
+        for metric in {rule.metric for rule in rules if rule.comparator == comparator}:
+            of_milestones = milestones(table) if metric.of_milestone else (None,)
+            for name in of_milestones:
+                yield quantity_of(metric, name, comparator), both_N
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Axes:
+    """The axes of a table, and its horizons."""
+
+    everyone: tuple[str, ...]
+    attributes: tuple[str, ...]
+    pairs: tuple[str, ...]
+    days: tuple[int, ...]
+
+    @staticmethod
+    def of_table(table: pd.DataFrame, groupings: Sequence[Grouping]) -> _Axes:
+        whole, attributes, pairs = (
+            tuple(g.axis for g in groupings if len(g.attributes) == count) for count in range(3)
+        )
+        return _Axes(everyone=whole, attributes=attributes, pairs=pairs, days=horizons(table))
+
+    def of_all(self, rules: Iterable[Rule]) -> list[Slice]:
+        """Return all cells that any quantity shows: what hides them hides them everywhere."""
+        return self._slices(rules, each_day=True)
+
+    def of_quantity(self, quantity: Quantity, rules: Iterable[Rule]) -> list[Slice]:
+        """Return the cells that are shown of a quantity."""
+        own = [
+            rule
+            for rule in rules
+            if quantity_of(rule.metric, quantity.milestone, rule.comparator) == quantity
+        ]
+        measured_each_day = quantity.counted in {Counted.GIVEN, Counted.OF_MILESTONE}
+        each_day = measured_each_day and quantity.comparator is None
+        return self._slices(own, each_day=each_day or any(rule.each_horizon for rule in own))
+
+    def _slices(self, rules: Iterable[Rule], *, each_day: bool) -> list[Slice]:
+        of_pairs = [rule for rule in rules if rule.scope is Scope.PAIRS]
+        groups = (*self.everyone, *self.attributes)
+        whole = (None, (*groups, *(self.pairs if of_pairs else ())))
+        pairs_each_day = any(rule.each_horizon for rule in of_pairs)
+        at_day = (*groups, *(self.pairs if pairs_each_day else ()))
+        return [whole, *((day, at_day) for day in self.days if each_day)]

@@ -1,0 +1,117 @@
+"""Takes the numbers of hidden cells out of a report. What was found stays: only numbers go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from audits.disclosure.cells import Cell
+from audits.disclosure.published import Pattern, Quantity, quantity_of
+from audits.judging.findings import COMPARISON
+from audits.judging.performance import Performance
+from audits.judging.policy import Policy
+from audits.judging.sensitivity import LabelSensitivity
+from audits.judging.validation import CHECK
+from audits.judging.wording import group_in_words
+from audits.measure.disparity import ALL_GROUPS
+from audits.measure.metrics import Metric
+from contracts.groups import MINIMUM_SHOWN
+from contracts.verdict import Finding, Outcome, Verdict
+
+NO_NUMBER = (
+    f"no number is shown: it would be about fewer than {MINIMUM_SHOWN} people, or let their number"
+    " be worked out"
+)
+"""The same for both, as the difference would tell a reader which groups are the small ones."""
+
+FOUND = {
+    Outcome.PASS: "keeps the limit",
+    Outcome.INSUFFICIENT: "too little evidence",
+    Outcome.REVIEW: "probably beyond the limit",
+    Outcome.BLOCKED: "beyond the limit",
+}
+
+
+def suppress_in_verdict(verdict: Verdict, pattern: Pattern, policy: Policy) -> Verdict:
+    """Return a verdict without the numbers that must not be shown."""
+    comparator_of = {rule.name: rule.comparator for rule in policy.rules}
+    findings = tuple(
+        finding if _may_be_shown(finding, pattern, comparator_of) else _without_numbers(finding)
+        for finding in verdict.findings
+    )
+    in_scope = tuple(_of_scope(finding) for finding in verdict.scope_findings)
+    return verdict.model_copy(update={"findings": findings, "scope_findings": in_scope})
+
+
+def suppress_in_performance(
+    rows: Iterable[Performance], pattern: Pattern
+) -> tuple[Performance, ...]:
+    """Return performance without the numbers that must not be shown."""
+    blank = {"subjects": None, "events": None, "value": None, "low": None, "high": None}
+    return tuple(
+        row
+        if pattern.shows(
+            quantity_of(Metric(row.metric), row.milestone),
+            Cell(axis=row.axis, group=row.group, horizon_day=row.horizon_day),
+        )
+        else row.model_copy(update=blank)
+        for row in rows
+    )
+
+
+def suppress_in_sensitivity(
+    rows: Iterable[LabelSensitivity], pattern: Pattern
+) -> tuple[LabelSensitivity, ...]:
+    """Return the sensitivity analysis without the groups that must not be shown."""
+    return tuple(
+        row for row in rows if pattern.shows(Quantity(), Cell(axis=row.axis, group=row.group))
+    )
+
+
+def _may_be_shown(
+    finding: Finding, pattern: Pattern, comparator_of: Mapping[str, str | None]
+) -> bool:
+    holds_numbers = any((finding.subjects, finding.events, finding.value is not None))
+    if not holds_numbers or finding.metric in {CHECK, COMPARISON}:
+        # These two tell the number of everyone in the table, which the report states.
+        return True
+    quantity = _quantity(finding.metric, comparator_of.get(finding.rule))
+    if quantity is None:
+        return False
+    if finding.group == ALL_GROUPS:
+        return pattern.shows_all(quantity, finding.axis, finding.horizon_day)
+    cell = Cell(axis=finding.axis, group=finding.group, horizon_day=finding.horizon_day)
+    return pattern.shows(quantity, cell)
+
+
+def _quantity(measure: str, comparator: str | None) -> Quantity | None:
+    """Return what a finding's measure, by its name, adds up over."""
+    for metric in Metric:
+        if measure == metric:
+            return quantity_of(metric, None, comparator)
+        if measure.startswith(f"{metric}: "):
+            return quantity_of(metric, measure.removeprefix(f"{metric}: "), comparator)
+    return None
+
+
+def _of_scope(finding: Finding) -> Finding:
+    """Return a finding on the people in scope without any number.
+
+    Beside the finding on everyone, a number would show the people outside.
+    """
+    who = group_in_words(finding.axis, finding.group)
+    return _blank(finding, f"{who}, in scope: {finding.metric}: {finding.outcome}.")
+
+
+def _without_numbers(finding: Finding) -> Finding:
+    when = "" if finding.horizon_day is None else f", day {finding.horizon_day}"
+    who = f"{group_in_words(finding.axis, finding.group)}{when}"
+    return _blank(finding, f"{who}: {finding.metric}: {FOUND[finding.outcome]}; {NO_NUMBER}.")
+
+
+def _blank(finding: Finding, reason: str) -> Finding:
+    return finding.model_copy(
+        update={
+            "subjects": None, "events": None, "value": None, "low": None, "high": None,
+            "p_value": None, "adjusted_p": None, "reason": reason,
+        }
+    )  # fmt: skip

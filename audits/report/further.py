@@ -1,0 +1,73 @@
+"""What a report shows of an external cohort, and of whom the service would refuse today.
+
+Both are about other people than the rest of the report, so their counts beside its counts could
+tell how many had no outcome, or were in both. Therefore no count of a group is shown: of refusals
+there is a share in whole per cent, and of an external cohort what was found for a group, in words.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from audits.judging.performance import Performance, performance
+from audits.judging.policy import Policy
+from audits.judging.wording import group_in_words
+from audits.measure.groups import EVERYONE
+from audits.measure.metrics import Metric
+from contracts.groups import MINIMUM_SHOWN
+from contracts.predictions import CANDIDATE, MODEL
+from contracts.verdict import Finding, Verdict
+
+NOTHING: dict[str, Any] = dict.fromkeys(("subjects", "events", "value", "low", "high"))
+
+
+def refusals_today(questions: pd.DataFrame, policy: Policy) -> tuple[Performance, ...]:
+    """Return the share of people whom the service would refuse, for everyone and by group."""
+    asked = questions.assign(**{MODEL: CANDIDATE})
+    rows = performance(asked, policy, (Metric.REFUSAL_RATE,))
+    smallest: dict[str, int] = defaultdict(lambda: MINIMUM_SHOWN)
+    for row in rows:
+        smallest[row.axis] = min(smallest[row.axis], row.subjects or 0)
+    return tuple(
+        row.model_copy(
+            update={**NOTHING, **(_shares(row) if smallest[row.axis] >= MINIMUM_SHOWN else {})}
+        )
+        for row in rows
+    )
+
+
+def without_counts(verdict: Verdict) -> Verdict:
+    """Return a verdict without the numbers of groups that rest on further evidence."""
+    findings = tuple(map(_without_counts, verdict.findings))
+    return verdict.model_copy(update={"findings": findings})
+
+
+def external(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the findings on an external cohort."""
+    return [finding for finding in findings if finding.evidence == "external"]
+
+
+def _shares(row: Performance) -> dict[str, float | None]:
+    return {
+        name: None if number is None else round(number, 2)
+        for name, number in (("value", row.value), ("low", row.low), ("high", row.high))
+    }
+
+
+def _without_counts(finding: Finding) -> Finding:
+    of_few = finding.subjects is not None and finding.subjects < MINIMUM_SHOWN
+    if finding.evidence == "internal" or (
+        finding.axis == EVERYONE and finding.evidence == "external" and not of_few
+    ):
+        return finding
+    where, _, _ = finding.reason.partition(": ")
+    who = group_in_words(finding.axis, finding.group)
+    update: dict[str, Any] = {
+        **NOTHING, "p_value": None, "adjusted_p": None,
+        "reason": f"{where}: {who}: {finding.metric}: {finding.outcome}.",
+    }  # fmt: skip
+    return finding.model_copy(update=update)

@@ -1,0 +1,1 @@
+"""Parts of a task, and what would make a task senseless."""

@@ -1,0 +1,145 @@
+"""Prediction tables of other cohorts: signed where they are made, verified where they count.
+
+What a table is about stands in the file itself (metadata of the Parquet file), so one signature
+covers forecasts, model, cohort and how many of its people the model was trained on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from audits.judging.further.external import ExternalTable
+from audits.ledger.signing import SIGNATURE, sign, verify
+from contracts.cohort import Cohort
+from contracts.errors import ContractError
+from contracts.predictions import (
+    ASKED,
+    MODEL,
+    RELATION,
+    SUBJECT,
+    Relation,
+    forecasts_of,
+    questions_of,
+)
+from contracts.verdict import ExternalValidation
+from inference.bundle import Bundle
+from rehabcast.settings import Settings
+from rehabcast.signed_artifacts import signing_key, trusted_keys
+
+METADATA = b"rehabcast.external_validation"
+MAKE_AGAIN = "make it with `rehabcast evaluate`, and keep its signature beside it"
+
+
+def with_relations(table: pd.DataFrame, relations: Mapping[int, Relation]) -> pd.DataFrame:
+    """Return a prediction table that says what each person is to the model."""
+    return table.assign(**{RELATION: table[SUBJECT].map(relations).astype(str)})
+
+
+def write_signed(
+    settings: Settings, table: pd.DataFrame, bundle: Bundle, cohort: Cohort, output: Path, made: str
+) -> ExternalValidation:
+    """Write a prediction table of a cohort and sign it.
+
+    Parameters
+    ----------
+    table
+        With what each person is to the model (`with_relations`).
+    made
+        When its forecasts were made, UTC in ISO 8601.
+    """
+    people = forecasts_of(table).drop_duplicates(SUBJECT)[RELATION]
+    validation = ExternalValidation(
+        predictions_digest="",
+        bundle_digest=bundle.digest,
+        cohort_name=cohort.provenance.name,
+        data_digest=cohort.digest,
+        simulated=cohort.provenance.simulated,
+        made_at=made,
+        made_by=settings.actor,
+        people=len(people),
+        overlap=int((people == Relation.TRAINED_ON).sum()),
+        new=int((people == Relation.NEW).sum()),
+    )
+    content = pa.Table.from_pandas(table, preserve_index=False)
+    own = {METADATA: validation.model_dump_json().encode("utf-8")}
+    pq.write_table(
+        content.replace_schema_metadata({**(content.schema.metadata or {}), **own}), output
+    )
+    sign(output, output.with_name(output.name + SIGNATURE), signing_key(settings))
+    digest = hashlib.sha256(output.read_bytes()).hexdigest()
+    return validation.model_copy(update={"predictions_digest": digest})
+
+
+def open_external(settings: Settings, file: Path, bundle: Bundle) -> ExternalTable:
+    """Read a signed prediction table for the audit of a bundle.
+
+    Raises
+    ------
+    IntegrityError
+        It is not signed by a trusted key, or a byte was changed.
+    ContractError
+        It cannot be read, says nothing of its cohort, was made with another bundle, or is no
+        validation of this one: simulated people for a model of real ones, or nobody whom it was
+        not trained on.
+    """
+    if not file.is_file():
+        raise ContractError(f"{file.name} cannot be read", "check the path and its permissions")
+    with TemporaryDirectory() as temporary:
+        # A copy, so that what is judged is what was verified.
+        copy = Path(shutil.copy(file, temporary))
+        signature = file.with_name(file.name + SIGNATURE)
+        verify(copy, signature, trusted_keys(settings))
+        content = copy.read_bytes()
+    try:
+        table = pq.read_table(pa.BufferReader(content))
+        stated = (table.schema.metadata or {})[METADATA]
+        validation = ExternalValidation.model_validate_json(stated)
+        rows = table.to_pandas()
+        forecasts, questions = forecasts_of(rows), questions_of(rows)
+        is_new = forecasts[RELATION] == Relation.NEW
+        asked_new = (rows.loc[rows[MODEL] == ASKED, RELATION] == Relation.NEW).reset_index(
+            drop=True
+        )
+    except (pa.ArrowException, ValidationError, KeyError) as error:
+        raise ContractError(
+            f"{file.name}: not a prediction table that says which cohort it is of", MAKE_AGAIN
+        ) from error
+    _check(file.name, validation, bundle)
+    digest = hashlib.sha256(content).hexdigest()
+    return ExternalTable(
+        validation=validation.model_copy(update={"predictions_digest": digest}),
+        forecasts=forecasts[is_new].reset_index(drop=True),
+        questions=questions[asked_new].reset_index(drop=True),
+    )
+
+
+def _check(name: str, validation: ExternalValidation, bundle: Bundle) -> None:
+    if validation.bundle_digest != bundle.digest:
+        raise ContractError(
+            f"{name}: the forecasts are of bundle {validation.bundle_digest[:12]}, and the audit is"
+            f" of {bundle.digest[:12]}",
+            "evaluate the version that is audited",
+        )
+    if validation.simulated and not bundle.manifest.simulated:
+        raise ContractError(
+            f"{name}: its people are SIMULATED, and those of the model are real",
+            "evaluate the version on a real cohort",
+        )
+    if validation.new == 0:
+        seen, unknown = validation.overlap, validation.people - validation.overlap
+        raise ContractError(
+            f"{name}: of {validation.people} people with a forecast and an outcome, nobody is known"
+            f" to be new to the model: it was trained on {seen}, and of {unknown} that is not known"
+            " or they were held out of its training",
+            "evaluate the version on people whom it was not trained on, where the key is that its"
+            " people were sealed with (keys/people.key)",
+        )

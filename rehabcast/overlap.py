@@ -1,0 +1,56 @@
+"""The key that seals whom a model has seen, and who of a cohort it has seen."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+
+from contracts.cohort import Cohort
+from contracts.errors import ContractError
+from contracts.predictions import Overlap, Relation
+from features.same_people import people_of, relations_of
+from inference.bundle import Bundle
+from inference.people import KEY_BYTES, token_key, unseal
+from rehabcast.settings import Settings
+from stores.private_files import require_private, write_private
+
+KEY_FILE = "people.key"
+
+
+def people_key(settings: Settings, *, make: bool = False) -> bytes | None:
+    """Return this home's key; None where it has none and none is made.
+
+    Raises
+    ------
+    ContractError
+        Others can read it, or it is no key.
+    """
+    file = settings.home / "keys" / KEY_FILE
+    if not file.exists():
+        if not make:
+            return None
+        write_private(file, secrets.token_hex(KEY_BYTES))
+    require_private(file)
+    try:
+        key = bytes.fromhex(file.read_text("utf-8").strip())
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise ContractError(
+            f"{KEY_FILE} is not a key of {2 * KEY_BYTES} hexadecimal digits",
+            "restore it from a backup: without it nobody can tell whom earlier models were"
+            " trained on",
+        )
+    return key
+
+
+def overlap_of(
+    settings: Settings, bundle: Bundle, cohort: Cohort, subjects: Iterable[int]
+) -> tuple[dict[int, Relation], Overlap]:
+    """Return what people of a cohort are to a model, and how many of each there are."""
+    wanted = dict.fromkeys(map(int, subjects), Relation.NOT_KNOWN)
+    key = people_key(settings)
+    seen = None if key is None or bundle.people is None else unseal(bundle.people, key)
+    if key is None or seen is None:
+        return wanted, Overlap(known=False, people=len(wanted), not_known=len(wanted))
+    return relations_of(seen, people_of(cohort, wanted, token_key(key), sample=False))

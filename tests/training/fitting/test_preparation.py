@@ -1,0 +1,169 @@
+"""People whom a dataset holds out are never learned from; what a cohort lacks is told before."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+
+import meds
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.cohort import CODE, NUMBER, SUBJECT, TEXT, TIME, Cohort, Provenance
+from contracts.errors import CohortInvalid, ContractError
+from contracts.sequences import SequenceBatch
+from contracts.task import Task
+from features.cohort import read_cohort, write_cohort
+from training.fitting.config import TrainingConfig
+from training.fitting.crossfit import crossfit
+from training.fitting.preparation import Lack, cohort_notes, require_outcomes, training_parts
+from training.split import HELD_OUT, TUNING, parts_of
+
+QUICK = TrainingConfig(max_epochs=1, folds=2, hidden=4)
+PROVENANCE = Provenance(name="made up", source="test", simulated=True, dates_shifted=True)
+
+
+def with_splits(events: pd.DataFrame, folder: Path, splits: dict[int, str]) -> Path:
+    write_cohort(events, PROVENANCE, folder)
+    table = pa.table(
+        {"subject_id": pa.array(list(splits), pa.int64()), "split": list(splits.values())}
+    )
+    pq.write_table(table, folder / meds.subject_splits_filepath)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def splits() -> dict[int, str]:
+    names = {0: "held_out", 1: "tuning"}
+    return {subject: names.get(subject % 5, "train") for subject in range(1, 61)}
+
+
+@pytest.fixture(scope="module")
+def declared(
+    events: pd.DataFrame, splits: dict[int, str], tmp_path_factory: pytest.TempPathFactory
+) -> Cohort:
+    return read_cohort(with_splits(events, tmp_path_factory.mktemp("meds") / "cohort", splits))
+
+
+def people(batch: SequenceBatch | None) -> set[int]:
+    return set() if batch is None else set(batch.subject_B.tolist())
+
+
+def test_a_declared_split_is_the_one_that_training_uses(
+    declared: Cohort, splits: dict[int, str], task: Task
+) -> None:
+    assert declared.splits == splits
+    parts = training_parts(declared, task, QUICK)
+    for batch, name in (
+        (parts.train, "train"), (parts.tuning, "tuning"), (parts.held_out, "held_out"),
+    ):  # fmt: skip
+        assert people(batch) == {s for s, split in splits.items() if split == name}
+
+
+def test_no_weight_depends_on_who_is_held_out_nor_a_calibration_on_who_is_for_tuning(
+    declared: Cohort, splits: dict[int, str], task: Task, tmp_path: Path
+) -> None:
+    """Change every score of those people, and see what comes out."""
+    fitted = {}
+    for changed in ("nobody", "held_out", "tuning"):
+        events = declared.events.copy()
+        score = events[CODE] == task.target.code
+        of_them = events[SUBJECT].map(splits) == changed
+        events.loc[score & of_them, NUMBER] = 66 - events.loc[score & of_them, NUMBER]
+        parts = training_parts(replace(declared, events=events), task, QUICK)
+        fitted[changed] = crossfit(
+            parts.train, task, QUICK, folder=tmp_path / changed, tuning=parts.tuning
+        )
+    for changed in ("held_out", "tuning"):  # One epoch: tuning has nothing to choose.
+        assert np.array_equal(fitted[changed].out_of_fold_BHQ, fitted["nobody"].out_of_fold_BHQ), (
+            changed
+        )
+        assert np.array_equal(
+            fitted[changed].calibration.offsets_HQ, fitted["nobody"].calibration.offsets_HQ
+        )
+
+
+def test_what_only_held_out_people_have_is_not_learned(declared: Cohort, task: Task) -> None:
+    rare = declared.events.iloc[:2].assign(
+        **{SUBJECT: 5, CODE: "REHABCAST//APHASIA", TIME: pd.NaT, NUMBER: np.nan, TEXT: "yes"}
+    )
+    events = pd.concat([declared.events, rare.iloc[:1]], ignore_index=True)
+    parts = training_parts(replace(declared, events=events), task, QUICK)
+    assert "REHABCAST//APHASIA" not in {person.code for person in parts.train.layout.person_S}
+
+
+@given(
+    st.dictionaries(st.integers(1, 60), st.sampled_from(["train", "tuning", "held_out"])),
+    st.floats(0, 0.5),
+    st.integers(0, 99),
+)
+def test_nobody_is_in_two_parts_and_the_declared_ones_are_where_they_belong(
+    batch: SequenceBatch, splits: dict[int, str], share: float, seed: int
+) -> None:
+    parts = parts_of(batch, splits, folds=3, held_out_share=share, seed=seed)
+    found: list[Collection[int]] = [
+        people(part) for part in (parts.train, parts.tuning, parts.held_out)
+    ]
+    assert sum(map(len, found)) == len(people(batch)) == len(parts.fold_of)
+    for subject, fold in parts.fold_of.items():
+        split = splits.get(subject, "train")
+        assert (fold == TUNING) == (split == "tuning")
+        if split == "held_out" or "held_out" in splits.values():
+            assert (fold == HELD_OUT) == (split == "held_out")
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [({1: "holdout"}, "'holdout' is not one of train, tuning, held_out"), ({1: ""}, "'' is not")],
+)
+def test_a_split_that_nobody_can_tell_is_refused(
+    events: pd.DataFrame, tmp_path: Path, change: dict[int, str], found: str
+) -> None:
+    folder = with_splits(events, tmp_path / "cohort", {2: "train", **change})
+    with pytest.raises(CohortInvalid, match=found):
+        read_cohort(folder)
+
+
+def test_a_person_in_two_splits_and_a_damaged_file_are_refused(
+    events: pd.DataFrame, tmp_path: Path
+) -> None:
+    folder = with_splits(events, tmp_path / "cohort", {})
+    file = folder / meds.subject_splits_filepath
+    pq.write_table(
+        pa.table({"subject_id": pa.array([1, 1], pa.int64()), "split": ["train", "held_out"]}), file
+    )
+    with pytest.raises(CohortInvalid, match="subject 1 has a split already"):
+        read_cohort(folder)
+    file.write_bytes(b"nothing")
+    with pytest.raises(CohortInvalid, match="subject_splits"):
+        read_cohort(folder)
+
+
+def test_what_a_cohort_lacks_is_told_with_numbers(batch: SequenceBatch, task: Task) -> None:
+    told = {(note.field, note.name): note for note in cohort_notes(batch, task)}
+    income = told["sensitive", "income"]
+    assert (income.lack, income.people, income.of_people) == (Lack.NOT_RECORDED, 0, 60)
+    groups = batch.groups_B.assign(sex="female")
+    one = cohort_notes(replace(batch, groups_B=groups), task)
+    assert any(
+        (n.name, n.lack, n.group, n.people) == ("sex", Lack.ONE_GROUP, "female", 60) for n in one
+    )
+    assert not {name for field, name in told if field in {"horizons", "origins_days"}}
+    perfect = replace(batch, truth_BH=np.where(np.isnan(batch.truth_BH), np.nan, np.float32(66)))
+    assert any(n.lack is Lack.ONE_ANSWER for n in cohort_notes(perfect, task))
+
+
+def test_horizons_without_any_outcome_are_refused_together(
+    batch: SequenceBatch, task: Task
+) -> None:
+    require_outcomes(batch, task)
+    truth_BH = batch.truth_BH.copy()
+    truth_BH[:, [0, 4]] = np.nan
+    with pytest.raises(ContractError, match="an outcome at week 3, week 26"):
+        require_outcomes(replace(batch, truth_BH=truth_BH), task)

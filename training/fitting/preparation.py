@@ -1,0 +1,169 @@
+"""What a cohort has for a task, told before anything is fitted: people, groups, outcomes.
+
+A model learns from what is there, and an audit judges what is there: a horizon that nobody reached,
+or an attribute with one group, would otherwise be noticed when the report lacks it.
+
+Letters: B pairs, H horizons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import meds
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.cohort import Cohort
+from contracts.errors import ContractError
+from contracts.groups import bands_of
+from contracts.sequences import SequenceBatch
+from contracts.task import Task
+from contracts.vocabulary import NOT_RECORDED
+from features.sequences import training_sequences
+from inference.milestones import reached
+from training.fitting.config import TrainingConfig
+from training.split import Parts, parts_of
+
+
+class Lack(StrEnum):
+    """What a cohort does not have for a task."""
+
+    NOT_RECORDED = "nobody recorded it"
+    ONE_GROUP = "everybody is in one group"
+    EMPTY_BAND = "nobody is in this band"
+    NO_OUTCOME = "no outcome"
+    NO_FORECAST = "no forecast on this day has an outcome"
+    ONE_ANSWER = "all or none reached it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CohortNote:
+    """One thing of a task that its cohort cannot fill.
+
+    Parameters
+    ----------
+    field, name
+        Field of the task file, and which of its entries: an attribute, a day, a milestone.
+    lack, group
+        What is lacking; of an attribute the group that it is about, if it is about one.
+    people, of_people
+        How many people have it, and of how many.
+    """
+
+    field: str
+    name: str
+    lack: Lack
+    group: str = ""
+    people: int
+    of_people: int
+
+    def __str__(self) -> str:
+        what = f"{self.lack} ({self.group})" if self.group else str(self.lack)
+        return f"{self.field} {self.name}: {what}, {self.people} of {self.of_people} people"
+
+
+def training_parts(cohort: Cohort, task: Task, config: TrainingConfig) -> Parts:
+    """Return a cohort's pairs as training uses them, its declared splits respected."""
+    unseen = [s for s, split in cohort.splits.items() if split == meds.held_out_split]
+    return parts_of(
+        training_sequences(cohort.events, task, unseen=unseen),
+        cohort.splits,
+        folds=config.folds,
+        held_out_share=config.held_out_share,
+        seed=config.seed,
+    )
+
+
+def require_outcomes(batch: SequenceBatch, task: Task) -> None:
+    """Make sure that every horizon has an outcome to learn from.
+
+    Raises
+    ------
+    ContractError
+        One has none: names all of them.
+    """
+    if empty := [note for note in cohort_notes(batch, task) if note.lack is Lack.NO_OUTCOME]:
+        weeks = ", ".join(note.name for note in empty)
+        raise ContractError(
+            f"nobody of {empty[0].of_people} people to train on has an outcome at {weeks}, so"
+            " forecasts for then would rest on nothing",
+            "leave these horizons out of the task file, widen their window_days, or add people"
+            " who were assessed then",
+        )
+
+
+def cohort_notes(batch: SequenceBatch, task: Task) -> tuple[CohortNote, ...]:
+    """Return what these pairs cannot fill of a task."""
+    return (*_attributes(batch, task), *_days(batch, task), *_milestones(batch, task))
+
+
+def _people(batch: SequenceBatch, rows_B: NDArray[np.bool_] | None = None) -> int:
+    return len(np.unique(batch.subject_B if rows_B is None else batch.subject_B[rows_B]))
+
+
+def _attributes(batch: SequenceBatch, task: Task) -> Iterator[CohortNote]:
+    everyone = _people(batch)
+    for attribute in task.sensitive:
+        label_B = batch.groups_B[attribute.name].to_numpy(dtype=object)
+        labels = sorted(set(label_B))
+        if len(labels) == 1:
+            unrecorded = labels[0] == NOT_RECORDED
+            yield CohortNote(
+                field="sensitive",
+                name=attribute.name,
+                lack=Lack.NOT_RECORDED if unrecorded else Lack.ONE_GROUP,
+                group="" if unrecorded else labels[0],
+                people=0 if unrecorded else everyone,
+                of_people=everyone,
+            )
+            continue
+        bands = bands_of(attribute)
+        for label in () if bands is None else bands.labels[: len(bands.edges) + 1]:
+            if label not in labels:
+                yield CohortNote(
+                    field="sensitive",
+                    name=attribute.name,
+                    lack=Lack.EMPTY_BAND,
+                    group=label,
+                    people=0,
+                    of_people=everyone,
+                )
+
+
+def _days(batch: SequenceBatch, task: Task) -> Iterator[CohortNote]:
+    everyone = _people(batch)
+    observed_BH = ~np.isnan(batch.truth_BH)
+    for h, horizon in enumerate(task.horizons):
+        if not observed_BH[:, h].any():
+            yield CohortNote(
+                field="horizons",
+                name=f"week {horizon.weeks}",
+                lack=Lack.NO_OUTCOME,
+                people=0,
+                of_people=everyone,
+            )
+    for day in sorted(set(task.origins_days) - set(batch.origin_day_B.tolist())):
+        yield CohortNote(
+            field="origins_days",
+            name=f"day {day}",
+            lack=Lack.NO_FORECAST,
+            people=0,
+            of_people=everyone,
+        )
+
+
+def _milestones(batch: SequenceBatch, task: Task) -> Iterator[CohortNote]:
+    observed_BH = ~np.isnan(batch.truth_BH)
+    for name, reached_BH in reached(batch.truth_BH, batch.last_score_B, task).items():
+        answers = reached_BH[observed_BH]
+        if len(answers) and (answers.all() or not answers.any()):
+            yield CohortNote(
+                field="milestones",
+                name=name,
+                lack=Lack.ONE_ANSWER,
+                people=_people(batch, np.asarray((reached_BH & observed_BH).any(axis=1))),
+                of_people=_people(batch, np.asarray(observed_BH.any(axis=1))),
+            )
