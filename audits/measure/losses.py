@@ -58,7 +58,7 @@ class Losses:
     @property
     def excess_G(self) -> Array:
         """Share of the group's outcomes that it lost beyond what others lose; never negative."""
-        return np.clip(np.nan_to_num(self.difference_G), 0, None)
+        return np.asarray(np.clip(np.nan_to_num(self.difference_G), 0, None))
 
     def high_G(self, confidence: float) -> Array:
         """Return the one-sided upper bound of the difference."""

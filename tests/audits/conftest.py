@@ -20,6 +20,8 @@ from contracts.forecast import QUANTILE_LEVELS
 from contracts.predictions import (
     CANDIDATE,
     CHANCE,
+    DRAWN,
+    EARLY_ERROR,
     FOLD,
     GROUP,
     HORIZON,
@@ -28,7 +30,9 @@ from contracts.predictions import (
     ORIGIN,
     QUANTILE_COLUMNS,
     REACHED,
+    STATUS,
     SUBJECT,
+    TRACING_CHANCE,
     TRUTH,
 )
 from contracts.verdict import Finding, Outcome, Verdict
@@ -103,6 +107,29 @@ def _forecasts(
 @pytest.fixture(scope="session")
 def table_of() -> Callable[..., pd.DataFrame]:
     return make_table
+
+
+def make_follow_up(
+    table: pd.DataFrame, gone: pd.DataFrame | None = None, status: str = "lost"
+) -> pd.DataFrame:
+    """Return the follow-up table of a prediction table; complete but for the rows of `gone`."""
+    complete = pd.concat([table] if gone is None else [table, gone], ignore_index=True)
+    rows = complete[complete[MODEL] == CANDIDATE]
+    groups = [name for name in rows.columns if name.startswith(GROUP)]
+    is_gone = np.arange(len(rows)) >= len(table[table[MODEL] == CANDIDATE])
+    return rows[[SUBJECT, ORIGIN, HORIZON, *groups]].assign(
+        **{
+            STATUS: np.where(is_gone, status, "observed"),
+            TRACING_CHANCE: np.nan,
+            DRAWN: False,
+            EARLY_ERROR: np.nan,
+        }
+    ).reset_index(drop=True)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def follow_up_of() -> Callable[..., pd.DataFrame]:
+    return make_follow_up
 
 
 @pytest.fixture(scope="session")
