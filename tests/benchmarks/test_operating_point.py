@@ -63,7 +63,7 @@ def test_the_fast_path_and_the_product_judge_the_same_people_alike(
     binding = tuple(
         rule for rule in policy.rules if rule.binding or rule.excludes_unless is not None
     )
-    policy = policy.model_copy(update={"rules": binding, "required": ()})
+    policy = policy.model_copy(update={"rules": binding, "required": (), "lost": None})
     rng = np.random.default_rng(seed)
     label_SA = draw_labels(people, rng)
     harmed_S = 4.25 * times * (label_SA[:, 8] == 1)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from audits.judging.lost.missing import violations
 from contracts.bundle import MANIFEST_FILE, Judging, Manifest
 from contracts.cohort import Cohort, Provenance
 from contracts.digests import file_digest
@@ -17,6 +18,7 @@ from contracts.task import Task
 from training.fitting.config import TrainingConfig
 from training.registry.model_versions import (
     BUNDLE_FOLDER,
+    FOLLOW_UP_FILE,
     PREDICTIONS_FILE,
     SPLITS_FILE,
     ChampionAliases,
@@ -142,6 +144,27 @@ def test_the_manifest_says_how_the_judged_forecasts_were_made(
     bundle = fetch(store, trained, BUNDLE_FOLDER)
     manifest = Manifest.model_validate_json((bundle / MANIFEST_FILE).read_text("utf-8"))
     assert manifest.judging == Judging(folds=3, members=3, members_unseen=2)
+
+
+def test_the_follow_up_table_tells_of_every_forecast_and_of_people_without_an_outcome(
+    trained: ModelVersion, cohort: Cohort, task: Task, store: Store
+) -> None:
+    path = fetch(store, trained, FOLLOW_UP_FILE)
+    bundle = fetch(store, trained, BUNDLE_FOLDER)
+    manifest = Manifest.model_validate_json((bundle / MANIFEST_FILE).read_text("utf-8"))
+    assert manifest.follow_up_digest == file_digest(path)
+    rows = pd.read_parquet(path)
+    table = pd.read_parquet(fetch(store, trained, PREDICTIONS_FILE))
+    candidate = table[table["model"] == CANDIDATE]
+    assert not list(violations(rows, candidate))
+    keys = ["subject_id", "origin_day", "horizon_day"]
+    observed = rows[rows["status"] == "observed"]
+    # The made-up cohort gives real dates; the windows of some people are not over yet.
+    assert 0 < len(observed) == len(observed.merge(candidate[keys], on=keys))
+    assert (rows["status"] == "lost").any()
+    early = observed[observed["early_error"].notna()]
+    assert len(early)
+    assert early["horizon_day"].min() > min(horizon.day for horizon in task.horizons)
 
 
 def test_the_same_inputs_give_the_same_numbers(
