@@ -9,7 +9,7 @@ import pandas as pd
 from contracts import predictions as columns
 from contracts.cohort import Cohort
 from contracts.task import Task
-from features.follow_up import ends_of, follow_up_rows
+from features.cohort.follow_up import ends_of, follow_up_rows
 from features.sequences import cohort_sequences
 from training.fitting.config import TrainingConfig
 from training.split import Parts, fold_of_subjects

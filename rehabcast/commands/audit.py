@@ -126,9 +126,9 @@ def run_audit(
     from audits.report.content import compose
     from rehabcast.champion_forecasts import champion_beside, champion_table, with_champion
     from rehabcast.external_validation import open_external
-    from rehabcast.follow_up import open_follow_up
     from rehabcast.identity import actor_of, open_ledger
     from rehabcast.signed_artifacts import REPORT_FOLDER, open_bundle, open_predictions, policy_for
+    from training.registry.follow_up import fetch_follow_up
     from training.registry.model_versions import fetch, find
 
     settings = Settings()
@@ -152,7 +152,7 @@ def run_audit(
     if compared is not None:
         predictions = with_champion(predictions, compared.rows)
     questions = None if table.questions.empty else table.questions
-    follow_up = open_follow_up(settings, version, bundle)
+    follow_up = fetch_follow_up(settings.store, version, bundle.manifest.follow_up_digest)
     elsewhere = None if external is None else open_external(settings, external, bundle)
     verdict = judge(
         predictions,

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from contracts.cohort import SUBJECTS_FILE, RuleCount
 from contracts.errors import CohortInvalid, ContractError, Problem, ReasonCount, as_lines
-from rehabcast.commands import simulation
+from rehabcast.commands import simulation, tracing
 from rehabcast.commands.engine import Engine, EngineOption, RayAddress
 from rehabcast.output import IF_PRESENT, INLINE, AsJson, emit, stderr_console
 
@@ -138,6 +138,7 @@ def import_(
 app.command()(simulation.simulate)
 app.command()(simulation.floor)
 app.command()(simulation.draw)
+app.command()(tracing.trace)
 
 
 @app.command("export")

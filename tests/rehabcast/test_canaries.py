@@ -52,6 +52,7 @@ COMMANDS = (
     "cohort simulate out --subjects 0", "cohort import auto nowhere out", "cohort validate nowhere",
     "cohort import stroke-specs nowhere out",
     "cohort draw nowhere x.png", "cohort floor nowhere", "ledger schema",
+    "cohort trace nowhere --task task.toml",
     "cohort export nowhere out", "features extract nowhere", "features report nowhere",
     "train --cohort nowhere --task task.toml --model arm",
     "search --cohort nowhere --task task.toml --output x.toml",

@@ -12,10 +12,11 @@ from audits.judging.lost.missing import violations
 from contracts.bundle import MANIFEST_FILE, Judging, Manifest
 from contracts.cohort import Cohort, Provenance
 from contracts.digests import file_digest
-from contracts.errors import ContractError, EvidenceMissing
+from contracts.errors import ContractError, EvidenceMissing, IntegrityError
 from contracts.predictions import ASKED, CANDIDATE, MODEL, forecasts_of, questions_of
 from contracts.task import Task
 from training.fitting.config import TrainingConfig
+from training.registry.follow_up import fetch_follow_up
 from training.registry.model_versions import (
     BUNDLE_FOLDER,
     FOLLOW_UP_FILE,
@@ -153,7 +154,11 @@ def test_the_follow_up_table_tells_of_every_forecast_and_of_people_without_an_ou
     bundle = fetch(store, trained, BUNDLE_FOLDER)
     manifest = Manifest.model_validate_json((bundle / MANIFEST_FILE).read_text("utf-8"))
     assert manifest.follow_up_digest == file_digest(path)
-    rows = pd.read_parquet(path)
+    rows = fetch_follow_up(store, trained, manifest.follow_up_digest)
+    assert rows is not None
+    assert fetch_follow_up(store, trained, None) is None
+    with pytest.raises(IntegrityError, match="is not the one"):
+        fetch_follow_up(store, trained, "0" * 64)
     table = pd.read_parquet(fetch(store, trained, PREDICTIONS_FILE))
     candidate = table[table["model"] == CANDIDATE]
     assert not list(violations(rows, candidate))

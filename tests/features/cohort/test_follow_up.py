@@ -17,7 +17,7 @@ from contracts.cohort import (
     WITHDRAWAL,
 )
 from contracts.task import Task
-from features.follow_up import ends_of, follow_up_rows, people_to_trace
+from features.cohort.follow_up import ends_of, follow_up_rows, people_to_trace
 from features.sequences import cohort_sequences, training_sequences
 
 START = pd.Timestamp("2024-01-01")
