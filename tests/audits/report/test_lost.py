@@ -1,0 +1,71 @@
+"""Lost outcomes in a report: shares only, rounded, and of large groups only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+
+from audits.judging.lost.facts import LostOutcomes, lost_outcomes
+from audits.judging.policy import Policy, load_policy
+from audits.judging.units import POINTS
+from audits.report.document import Table
+from audits.report.lost import losses_section, shown_losses
+
+TableOf = Callable[..., pd.DataFrame]
+
+
+@pytest.fixture(scope="module")
+def policy(quick_policy: Policy) -> Policy:
+    return quick_policy.model_copy(update={"lost": load_policy().lost})
+
+
+@pytest.fixture(scope="module")
+def facts(table_of: TableOf, follow_up_of: TableOf, policy: Policy) -> tuple[LostOutcomes, ...]:
+    """Of 300, a third of the women are lost and 7 are in a group of their own."""
+    table = table_of(300, horizons=(84,), groups={"sex": ("f", "m"), "ward": ("a", "b")})
+    table = table[table["model"] == "candidate"].reset_index(drop=True)
+    table["group:ward"] = table["group:ward"].mask(table["subject_id"] < 7, "c")
+    is_gone = (table["group:sex"] == "f") & (table["subject_id"] % 3 == 0)
+    kept, gone = table[~is_gone].reset_index(drop=True), table[is_gone].reset_index(drop=True)
+    return lost_outcomes(kept, follow_up_of(kept, gone), policy, (0.0, 66.0))
+
+
+def test_facts_tell_what_was_lost_and_what_may_lie_in_it(facts: tuple[LostOutcomes, ...]) -> None:
+    of = {(row.axis, row.group): row for row in facts}
+    women, men = of["sex", "f"], of["sex", "m"]
+    assert women.lost == pytest.approx(1 / 3, abs=0.06)
+    assert men.lost == men.died == men.withdrew == women.traced == 0
+    assert men.tipping_point is None
+    assert women.tipping_point is not None
+    assert women.tipping_point > 0
+    assert women.error is not None
+    assert women.weighted_error == pytest.approx(women.error, abs=0.01)
+    assert women.worst_low == pytest.approx((1 - women.lost) * women.error - women.lost * 66)
+    assert of["everyone", "everyone"].people == 300
+
+
+def test_small_groups_take_their_attribute_along_and_there_are_no_counts(
+    facts: tuple[LostOutcomes, ...],
+) -> None:
+    shown = shown_losses(facts, 66.0)
+    assert {row.axis for row in shown} == {"everyone", "sex"}
+    for row in shown:
+        for share in (row.lost, row.died, row.withdrew, row.traced, row.missing):
+            assert share == pytest.approx(0.05 * round(share / 0.05))
+    assert not {"people", "subjects", "count"} & set(type(shown[0]).model_fields)
+    *_, table = losses_section(shown, POINTS)
+    assert isinstance(table, Table)
+    assert [row[0] for row in table.rows] == ["everyone", "sex: f", "sex: m"]
+    assert list(losses_section((), POINTS)) == []
+
+
+def test_without_terms_or_with_an_unsound_table_there_are_no_facts(
+    table_of: TableOf, follow_up_of: TableOf, policy: Policy
+) -> None:
+    table = table_of(60, horizons=(84,), models=("candidate",))
+    rows = follow_up_of(table)
+    without = policy.model_copy(update={"lost": None})
+    assert lost_outcomes(table, rows, without, (0.0, 66.0)) == ()
+    assert lost_outcomes(table, rows.drop(columns="status"), policy, (0.0, 66.0)) == ()
