@@ -23,8 +23,8 @@ from contracts.predictions import DRAWN, STATUS, SUBJECT, TRACING_CHANCE, Outcom
 
 Array = NDArray[np.float64]
 
-MISSING = (OutcomeStatus.LOST, OutcomeStatus.WITHDREW)
-"""Outcomes that exist and are not known."""
+LOST = (OutcomeStatus.LOST, OutcomeStatus.WITHDREW)
+"""Outcomes of people who are followed no longer."""
 
 FEWEST_TRACED = 5
 """Traced people of a group from which they stand for the lost whom a draw did not take."""
@@ -106,8 +106,13 @@ def is_due(rows: pd.DataFrame) -> NDArray[np.bool_]:
 
 
 def lost_rows(rows: pd.DataFrame) -> Array:
-    """Return 1 where the outcome is missing, else 0, (N,)."""
-    return np.asarray(rows[STATUS].isin(MISSING).to_numpy(), dtype=np.float64)
+    """Return 1 where the outcome is lost, else 0, (N,)."""
+    return np.asarray(rows[STATUS].isin(LOST).to_numpy(), dtype=np.float64)
+
+
+def missed_rows(rows: pd.DataFrame) -> Array:
+    """Return 1 where the outcome was missed by a person who is still followed, else 0, (N,)."""
+    return np.asarray((rows[STATUS] == OutcomeStatus.MISSED).to_numpy(), dtype=np.float64)
 
 
 def lost_after_tracing(rows: pd.DataFrame, grouping: Grouping, minimum_chance: float) -> Array:

@@ -28,7 +28,7 @@ class ShownLosses(BaseModel):
     ----------
     axis, group
         Which group.
-    lost, withdrew, died, traced
+    lost, withdrew, died, missed, traced
         Share by cause; the rest was observed.
     missing
         Share missing where the traced stand for others.
@@ -52,6 +52,7 @@ class ShownLosses(BaseModel):
     lost: float
     withdrew: float
     died: float
+    missed: float
     traced: float
     missing: float
     weighted_shift: float | None
@@ -75,7 +76,8 @@ def shown_losses(rows: Iterable[LostOutcomes], scale: float) -> tuple[ShownLosse
     return tuple(
         ShownLosses(
             axis=row.axis, group=row.group, lost=_rounded(row.lost),
-            withdrew=_rounded(row.withdrew), died=_rounded(row.died), traced=_rounded(row.traced),
+            withdrew=_rounded(row.withdrew), died=_rounded(row.died),
+            missed=_rounded(row.missed), traced=_rounded(row.traced),
             missing=_rounded(row.not_stood_for), weighted_shift=_shift(row),
             smallest_chance=None
             if row.smallest_chance is None
@@ -106,6 +108,7 @@ def losses_section(rows: tuple[ShownLosses, ...], unit: ScoreUnit) -> Iterable[B
     yield Paragraph(
         text="Of the outcomes that were due (a forecast could be made and the window is over), by"
         " person, to the nearest 5 %. Death is no lost outcome; whoever withdrew counts as lost."
+        " Missed: not lost, because the person was assessed later."
         " Missing: with those who were traced standing for others. Weights move the mean signed"
         " error by the modelled chance of being observed (group, early error and their product);"
         " they repair no loss that follows the outcome itself. Worst case: every missing outcome"
@@ -115,13 +118,13 @@ def losses_section(rows: tuple[ShownLosses, ...], unit: ScoreUnit) -> Iterable[B
     yield Table(
         caption=f"What became of the outcomes, and what may lie in the lost ones ({unit.name})",
         columns=(
-            "group", "lost", "withdrew", "died", "traced", "missing", "weights move it",
+            "group", "lost", "withdrew", "died", "missed", "traced", "missing", "weights move it",
             "smallest chance", "worst case", "tipping point",
         ),
         rows=tuple(
             (
                 group_in_words(r.axis, r.group),
-                *(f"{x:.0%}" for x in (r.lost, r.withdrew, r.died, r.traced, r.missing)),
+                *(f"{x:.0%}" for x in (r.lost, r.withdrew, r.died, r.missed, r.traced, r.missing)),
                 "none" if r.weighted_shift is None else f"{r.weighted_shift:+.1f}",
                 "none" if r.smallest_chance is None else f"{r.smallest_chance:.0%}",
                 f"{r.worst:.0f} either way",
@@ -129,6 +132,6 @@ def losses_section(rows: tuple[ShownLosses, ...], unit: ScoreUnit) -> Iterable[B
             )
             for r in rows
         ),
-        widths=(4, 2, 2, 2, 2, 2, 2, 2, 2, 2),
+        widths=(4, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2),
         small=True,
     )  # fmt: skip

@@ -110,12 +110,14 @@ def follow_up_rows(batch: SequenceBatch, ends: Ends, task: Task) -> pd.DataFrame
                 observed_B,
                 death_B < end,
                 withdrawal_B < end,
+                ~np.isnan(batch.truth_BH[:, h + 1 :]).all(axis=1),
             ],
             [
                 OutcomeStatus.TRACED,
                 OutcomeStatus.OBSERVED,
                 OutcomeStatus.DIED,
                 OutcomeStatus.WITHDREW,
+                OutcomeStatus.MISSED,
             ],
             OutcomeStatus.LOST,
         ).astype(object)

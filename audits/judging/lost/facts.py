@@ -36,7 +36,7 @@ class LostOutcomes(BaseModel):
     ----------
     axis, group, people
         Which group, and its people with an outcome due.
-    lost, withdrew, died, traced
+    lost, withdrew, died, missed, traced
         Share by cause; the rest was observed.
     not_stood_for
         Share that is missing where the traced stand for others (above 0 only by those whom a draw
@@ -60,6 +60,7 @@ class LostOutcomes(BaseModel):
     lost: float
     withdrew: float
     died: float
+    missed: float
     traced: float
     not_stood_for: float
     error: float | None
@@ -122,6 +123,7 @@ def _of_grouping(
             people=int(rows.loc[grouping.group_N == group, SUBJECT].nunique()),
             lost=shares[OutcomeStatus.LOST][group], died=shares[OutcomeStatus.DIED][group],
             withdrew=shares[OutcomeStatus.WITHDREW][group],
+            missed=shares[OutcomeStatus.MISSED][group],
             traced=shares[OutcomeStatus.TRACED][group],
             not_stood_for=float(np.nan_to_num(not_stood_for_G[group])),
             error=_known(mean), weighted_error=_known(weighted.mean),

@@ -20,6 +20,7 @@ from audits.measure.losses import (
     losses,
     lost_after_tracing,
     lost_rows,
+    missed_rows,
     points_to_bear,
     share_to_bear,
 )
@@ -190,15 +191,24 @@ def violations(rows: pd.DataFrame, candidate: pd.DataFrame) -> Iterator[str]:
 
 
 def _excess(rows: pd.DataFrame, grouping: Grouping, terms: LossTerms, *, certain: bool) -> Excess:
-    found = (losses(rows, grouping, lost_rows(rows)), of_group(rows, grouping, terms))
+    """Return what each group lost beyond others, and what it certainly missed beyond them.
+
+    Assessments are missed by design too, such as where a site has another schedule: what may be
+    chance does not count.
+    """
+    missed_N = missed_rows(rows)
+    after_N = lost_after_tracing(rows, grouping, terms.minimum_tracing_chance)
     as_lost, after_tracing = (
         dict(
             zip(
                 grouping.labels_G,
-                (lost.certain_excess_G(terms.confidence) if certain else lost.excess_G).tolist(),
+                np.fmax(
+                    losses(rows, grouping, lost_N + missed_N).certain_excess_G(terms.confidence),
+                    0.0 if certain else losses(rows, grouping, lost_N).excess_G,
+                ).tolist(),
                 strict=True,
             )
         )
-        for lost in found
+        for lost_N in (lost_rows(rows), after_N)
     )
     return Excess(as_lost=as_lost, after_tracing=after_tracing)

@@ -74,6 +74,7 @@ def events(task: Task, late: int) -> pd.DataFrame:
             5: [(first, SCORE), (late, SCORE), (late, TRACED)],
             6: [],
             7: [(first, SCORE), (end + 5, DEATH)],
+            8: [(late, SCORE)],
         },
         {5: draw, 6: {TRACING_CHANCE: 0.5, TRACING_DRAWN: "no"}},
     )
@@ -86,7 +87,7 @@ def test_every_outcome_that_was_due_has_a_status(
     expected = ["observed", "lost", "died", "withdrew", "traced", "lost", "lost"]
     assert [found[subject, late] for subject in range(1, 8)] == expected
     first = task.horizons[0].day
-    assert [found[s, first] for s in (1, 5, 6)] == ["observed", "observed", "lost"]
+    assert [found[s, first] for s in (1, 5, 6, 8)] == ["observed", "observed", "lost", "missed"]
 
 
 def test_a_horizon_without_any_outcome_is_not_followed_up(
@@ -122,4 +123,4 @@ def test_a_draw_is_known_of_everybody_it_was_made_from(events: pd.DataFrame, tas
     drawn = rows.groupby("subject_id")[["tracing_chance", "drawn"]].first()
     assert drawn.loc[5].tolist() == [0.5, True]
     assert drawn.loc[6].tolist() == [0.5, False]
-    assert drawn["tracing_chance"].isna().sum() == 5
+    assert drawn["tracing_chance"].isna().sum() == 6

@@ -133,6 +133,26 @@ def test_removing_outcomes_of_a_harmed_group_never_turns_a_block_into_a_pass(
         assert after.outcome is not Outcome.PASS
 
 
+@few
+@given(shift=st.floats(4.0, 9.0), share=st.floats(0.0, 0.9), seed=st.integers(0, 500))
+def test_missed_visits_of_a_harmed_group_never_turn_a_block_into_a_pass(
+    table_of: TableOf, follow_up_of: FollowUpOf, policy: Policy, inputs: AuditInputs,
+    shift: float, share: float, seed: int,
+) -> None:  # fmt: skip
+    """People miss the earlier of two visits, those with the largest errors of all."""
+    table = table_of(400, seed=seed, groups={"hospital": ("a", "b", "c")},
+                     extra_error={("hospital", "a"): shift})  # fmt: skip
+    before = verdict_of(table, policy, inputs, follow_up_of(table))
+    early = table["horizon_day"] == 42
+    _, gone = without_the_worst(table[early], "a", share, axis="hospital")
+    is_gone = early & table["subject_id"].isin(gone["subject_id"])
+    kept = table[~is_gone].reset_index(drop=True)
+    after = verdict_of(kept, policy, inputs, follow_up_of(kept, gone, "missed"))
+    assert {f.outcome for f in on_losses(after)} == {Outcome.PASS}
+    if before.outcome is Outcome.BLOCKED:
+        assert not served(after, "a", "hospital")
+
+
 def test_a_group_whose_every_outcome_was_lost_is_outside_and_others_are_served(
     table_of: TableOf, follow_up_of: FollowUpOf, policy: Policy, inputs: AuditInputs
 ) -> None:
