@@ -185,7 +185,9 @@ def traced_rows(*, trials: int, people: int = 240, lost: float = 0.33) -> Iterat
     yield "| --- | --- | --- | --- | --- | --- |"
     for share in (0.1, 0.3, 0.5):
         rng = np.random.default_rng(18)
-        alone, augmented, covered = [], [], []
+        alone: list[float] = []
+        augmented: list[float] = []
+        covered: list[bool] = []
         for _ in range(trials):
             error_S = SPREAD * rng.normal(size=people)
             early_S = 0.8 * error_S + 0.6 * SPREAD * rng.normal(size=people)
@@ -202,7 +204,7 @@ def traced_rows(*, trials: int, people: int = 240, lost: float = 0.33) -> Iterat
                 )  # fmt: skip
                 means.append(float(value_S.mean()))
             half = 1.96 * value_S.std(ddof=1) / np.sqrt(people)
-            covered.append(abs(augmented[-1] - 2 * LIMIT) <= half)
+            covered.append(bool(abs(augmented[-1] - 2 * LIMIT) <= half))
         yield (
             f"| {share:.0%} of the {lost:.0%} lost | {np.mean(alone):.2f} | {np.std(alone):.2f}"
             f" | {np.mean(augmented):.2f} | {np.std(augmented):.2f} | {np.mean(covered):.3f} |"
