@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from contracts.scope import Scope
 
@@ -94,6 +95,9 @@ class Verdict(BaseModel):
         version; None where there was none.
     simulated
         True when the cohort is simulated: such a verdict says nothing about real people.
+    look
+        The how-manieth bundle of this model name it was that was audited: later ones must pass with
+        more certainty (`audits.measure.looks`).
     outcome
         Whether the model may be served, and to whom; an audit that scored nobody is insufficient
         evidence.
@@ -122,6 +126,7 @@ class Verdict(BaseModel):
     champion: str | None = None
     champion_predictions_digest: str | None = None
     simulated: bool
+    look: Annotated[int, Field(ge=1)] = 1
     outcome: Outcome
     scope: Scope | None = None
     findings: tuple[Finding, ...]

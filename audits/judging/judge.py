@@ -41,6 +41,8 @@ class AuditInputs:
     champion, champion_predictions_digest
         The version in service, whose forecasts are the table's `champion`, and the prediction table
         that they came from; None where no other version is in service.
+    look
+        The how-manieth audit of this line of versions it is: bundles of the same name.
     """
 
     model_version: str
@@ -51,6 +53,7 @@ class AuditInputs:
     simulated: bool
     champion: str | None = None
     champion_predictions_digest: str | None = None
+    look: int = 1
 
 
 def judge(predictions: pd.DataFrame, policy: Policy, inputs: AuditInputs) -> Verdict:
@@ -83,6 +86,7 @@ def judge(predictions: pd.DataFrame, policy: Policy, inputs: AuditInputs) -> Ver
         champion=inputs.champion,
         champion_predictions_digest=inputs.champion_predictions_digest,
         simulated=inputs.simulated,
+        look=inputs.look,
         outcome=judged.outcome,
         scope=judged.scope,
         findings=judged.findings,
@@ -109,7 +113,7 @@ def _judged(
         found = (*checks, *(not_judged(rule, why) for rule in policy.rules))
         return _Judged(outcome=gravest(found), findings=found)
     check_against_metric_frame(table, by_attribute(table), policy.thresholds)
-    applied = apply_rules(predictions, policy, champion=inputs.champion)
+    applied = apply_rules(predictions, policy, champion=inputs.champion, look=inputs.look)
     # Nobody can be served in spite of these, so no scope is looked for.
     of_the_table = (*checks, *_required(table, policy), *_nothing_varies(applied, policy))
     found = (*of_the_table, *applied.findings)
@@ -138,7 +142,7 @@ def _within(
     keys = rows_of(predictions, CANDIDATE).loc[served.inside_N, KEY]
     inside = apply_rules(
         predictions.merge(keys, on=KEY), policy, champion=inputs.champion,
-        scopes=(RuleScope.OVERALL, RuleScope.AXES),
+        scopes=(RuleScope.OVERALL, RuleScope.AXES), look=inputs.look,
     ).findings  # fmt: skip
     outcome = within_scope(inside)
     if outcome is Outcome.PASS:

@@ -125,6 +125,7 @@ def run_audit(
 ) -> AuditResult:
     """Judge a version's out-of-fold predictions; sign the report, and record the verdict."""
     from audits.judging.judge import AuditInputs, judge
+    from audits.ledger.audit_entries import look_of
     from audits.report.content import compose
     from rehabcast.audit_reports import facts_of, publish_editions, sign_report
     from rehabcast.identity import actor_of, open_ledger
@@ -163,6 +164,7 @@ def run_audit(
             simulated=bundle.manifest.simulated,
             champion=champion,
             champion_predictions_digest=None if champion_table is None else champion_table.digest,
+            look=look_of(ledger.trail(), model_version, bundle.digest),
         ),
     )
     now = datetime.now(UTC)
