@@ -46,6 +46,8 @@ class AuditInputs:
     champion, champion_predictions_digest
         The version in service, whose forecasts are the table's `champion`, and the prediction table
         that they came from; None where no other version is in service.
+    look
+        The how-manieth audit of this line of versions it is: bundles of the same name.
     """
 
     model_version: str
@@ -56,6 +58,7 @@ class AuditInputs:
     simulated: bool
     champion: str | None = None
     champion_predictions_digest: str | None = None
+    look: int = 1
 
 
 def judge(
@@ -96,6 +99,7 @@ def judge(
         champion_predictions_digest=inputs.champion_predictions_digest,
         external=None if further.external is None else further.external.validation,
         simulated=inputs.simulated,
+        look=inputs.look,
         outcome=judged.outcome,
         scope=judged.scope,
         findings=judged.findings,
@@ -129,7 +133,7 @@ def _judged(
     beside = further.findings(policy)
     if further.questions is not None:
         policy = without_questions(policy)
-    applied = apply_rules(predictions, policy, champion=inputs.champion)
+    applied = apply_rules(predictions, policy, champion=inputs.champion, look=inputs.look)
     # Nobody can be served in spite of these, so no scope is looked for.
     of_the_table = (
         *checks, *_required(table, policy), *_nothing_varies(applied, policy),
@@ -164,7 +168,7 @@ def _within(
     keys = rows_of(predictions, CANDIDATE).loc[served.inside_N, KEY]
     inside = apply_rules(
         predictions.merge(keys, on=KEY), policy, champion=inputs.champion,
-        scopes=(RuleScope.OVERALL, RuleScope.AXES),
+        scopes=(RuleScope.OVERALL, RuleScope.AXES), look=inputs.look,
     ).findings  # fmt: skip
     outcome = within_scope(inside)
     if outcome is Outcome.PASS:

@@ -202,7 +202,7 @@ def run_promotion(model_version: str, *, override: Override | None = None) -> Pr
             bundle_digest=bundle.digest,
             report=report.verdict,
             report_digest=report_digest,
-            policy_digest=policy_for(bundle).digest,
+            policy_digest=policy_for(settings, bundle).digest,
         ),
         actor=actor_of(settings, ledger),
         now=datetime.now(UTC),
