@@ -135,9 +135,9 @@ def run_audit(
     from audits.judging.judge import AuditInputs, judge
     from audits.ledger.audit_entries import look_of
     from audits.report.content import compose
-    from rehabcast.audit_reports import facts_of, publish_editions, sign_report
-    from rehabcast.champion_forecasts import champion_beside, champion_table, with_champion
-    from rehabcast.external_validation import open_external
+    from rehabcast.auditing.champion_forecasts import champion_beside, champion_table, with_champion
+    from rehabcast.auditing.external_validation import open_external
+    from rehabcast.auditing.reports import facts_of, publish_editions, sign_report
     from rehabcast.identity import actor_of, open_ledger
     from rehabcast.signed_artifacts import REPORT_FOLDER, open_bundle, open_predictions, policy_for
     from training.registry.model_versions import fetch, find
