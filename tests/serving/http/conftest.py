@@ -33,6 +33,7 @@ def ask(served: ServedModel, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     folder: Path = tmp_path_factory.mktemp("fuzz")
     with closing(Store(f"sqlite:///{folder / 'service.db'}")) as store:
         runtime = SimpleNamespace(
+            proxies=(),
             champion=SimpleNamespace(current=SimpleNamespace(served=served, withdrawn=None)),
             store=store,
             consents=SimpleNamespace(require=lambda *_: None, set=lambda *_, **__: None),

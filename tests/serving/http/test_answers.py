@@ -57,6 +57,7 @@ class Service:
     def __init__(self) -> None:
         self.beyond, self.shutdown, self.faults = Beyond(), Shutdown(), list[Fault]()
         self.runtime: Any = SimpleNamespace(
+            proxies=(),
             access=Access(audience="https://here", development_token=TOKEN),
             store=SimpleNamespace(use_once=None),
             problems=lambda: self.faults,
