@@ -19,7 +19,7 @@ def how_it_was_judged(report: Report) -> Iterable[Block]:
         yield from _outside(scope)
     yield Paragraph(text=_looks(report.verdict.look))
     if looser := _looser(report.policy):
-        yield Heading(level=2, text="This policy asks less than the one that rehabcast ships")
+        yield Heading(level=1, text="This policy asks less than the one that rehabcast ships")
         yield Bullets(items=looser)
 
 
