@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from contracts.scope import Scope
 
@@ -139,6 +139,9 @@ class Verdict(BaseModel):
         The external validation that counts in it; None where there is none.
     simulated
         True when the cohort is simulated: such a verdict says nothing about real people.
+    look
+        The how-manieth bundle of this model name it was that was audited: later ones must pass with
+        more certainty (`audits.measure.looks`).
     outcome
         Whether the model may be served, and to whom; an audit that scored nobody is insufficient
         evidence.
@@ -170,6 +173,7 @@ class Verdict(BaseModel):
     champion_predictions_digest: str | None = None
     external: ExternalValidation | None = None
     simulated: bool
+    look: Annotated[int, Field(ge=1)] = 1
     outcome: Outcome
     scope: Scope | None = None
     findings: tuple[Finding, ...]

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from contracts.cohort import SUBJECT
 from contracts.sequences import Layout, SequenceBatch
 from contracts.task import Task
-from features.blocks import blocks_of_subjects
-from features.sequences import joined, latest_origin, pairs_at
+from features.blocks import blocks_of_subjects, joined
+from features.sequences import latest_origin, pairs_at
 from features.timeline import Timeline, timeline_of
 
 

@@ -17,7 +17,7 @@ from contracts.errors import ForecastRefused
 from contracts.sequences import Layout, PersonCovariate, SequenceBatch
 from contracts.task import Task
 from contracts.vocabulary import vocabulary
-from features.blocks import blocks_of_subjects
+from features.blocks import blocks_of_subjects, joined
 from features.groups import groups
 from features.timeline import Timeline, timeline_of
 
@@ -291,13 +291,3 @@ def _person(
             values[NUMBER] if covariate.label is None else values[TEXT] == covariate.label
         )
     return person_PS, known_PS
-
-
-def joined(parts: list[SequenceBatch]) -> SequenceBatch:
-    """Return the pairs of several batches of one layout, in their order."""
-    names = [name for name in SequenceBatch.__slots__ if name not in {"layout", "groups_B"}]
-    return SequenceBatch(
-        layout=parts[0].layout,
-        groups_B=pd.concat([part.groups_B for part in parts], ignore_index=True),
-        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names},
-    )

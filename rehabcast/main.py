@@ -31,6 +31,7 @@ from rehabcast.commands import (
     governance,
     ledger,
     people,
+    policy,
     training,
 )
 from rehabcast.commands.demo import demo
@@ -52,6 +53,7 @@ app.command()(training.search)
 app.command()(benchmark.benchmark)
 app.command()(evaluation.evaluate)
 app.command()(audit.audit)
+app.add_typer(policy.app, name="policy")
 app.command()(governance.approve)
 app.command()(governance.promote)
 app.command()(governance.revoke)

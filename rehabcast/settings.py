@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     service_spool
         Folder on a local disk where a worker keeps forecasts until they are in its store; where
         unset, this home's own.
+    policy
+        TOML file of the board's audit policy, by which versions are audited and promoted alike;
+        where unset, the one that rehabcast ships.
     access
         TOML file of the issuers and clients that the service trusts (docs/operations.md).
     development_token
@@ -104,6 +107,7 @@ class Settings(BaseSettings):
     trusted_keys: Folder | None = None
     store_url: Database = SecretUrl("sqlite:///mlruns/service.db")
     service_spool: Annotated[Path, BeforeValidator(checks.folder_or_none)] | None = None
+    policy: File | None = None
     access: File | None = None
     development_token: Annotated[SecretStr, BeforeValidator(checks.long_token)] | None = None
     token: Annotated[SecretStr, BeforeValidator(checks.token)] | None = None

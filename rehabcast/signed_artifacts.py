@@ -106,10 +106,18 @@ def sign_bundle(settings: Settings, version: ModelVersion) -> None:
     sign_into_run(settings, version, fetch(settings.store, version, BUNDLE_FOLDER), None)
 
 
-def policy_for(bundle: Bundle) -> Policy:
-    """Return the shipped policy, rescaled to a model's instrument."""
+def policy_for(settings: Settings, bundle: Bundle, file: Path | None = None) -> Policy:
+    """Return a policy, rescaled to a model's instrument.
+
+    Parameters
+    ----------
+    file
+        A policy for this once. Without one it is the board's, by which the gate decides: the file
+        that is set, or the policy that rehabcast ships.
+    """
     target = bundle.task.target
-    return load_policy().carried_over(target.code, target.minimal_important_difference)
+    policy = load_policy(settings.policy if file is None else file)
+    return policy.carried_over(target.code, target.minimal_important_difference)
 
 
 def log_explanation_quality(

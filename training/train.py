@@ -16,17 +16,15 @@ from contracts.cohort import Cohort
 from contracts.digests import code_digest, file_digest, record_digest
 from contracts.errors import ContractError
 from contracts.groups import MINIMUM_SHOWN
-from contracts.predictions import CANDIDATE, FOLD, MODEL, REFUSED, SUBJECT, Relation
+from contracts.predictions import CANDIDATE, FOLD, MODEL, REFUSED, SUBJECT
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features.newest import newest_day
-from features.same_people import people_of
 from inference.out_of_distribution import (
     fit_reference,
     is_out_of_distribution,
     is_out_of_distribution_out_of_fold,
 )
-from inference.people import seal, token_key
 from inference.refusals import groups_in, refusals
 from training.comparison.figures import (
     calibration_figure,
@@ -50,6 +48,7 @@ from training.models.bedside_rules import last_observation, proportional_recover
 from training.models.boosted import boosted_quantiles
 from training.models.layers.network import Ensemble
 from training.models.stack import out_of_fold
+from training.people_seen import sealed_people
 from training.predictions import prediction_table, with_questions, with_refusals
 from training.registry.bundle import TrainingProvenance, write_bundle
 from training.registry.model_card import model_card
@@ -186,29 +185,15 @@ def train(
         bundle = folder / "bundle"
         write_model_file(bundle, run_id=opened.run_id)
         if people_key is not None:
-            (bundle / PEOPLE_FILE).write_bytes(_people(cohort, parts, pretrain_on, people_key))
+            (bundle / PEOPLE_FILE).write_bytes(
+                sealed_people(cohort, parts, pretrain_on, people_key)
+            )
         ensemble = Ensemble(fitted.members)
         card = model_card(table, task, provenance)
         write_bundle(bundle, ensemble, fitted.calibration, batch, task, provenance, card=card)
         version = register(opened, bundle, name=model, tags=tags)
         advance("bundle")
     return version
-
-
-def _people(cohort: Cohort, parts: Parts, pretrain_on: Cohort | None, key: bytes) -> bytes:
-    """Return everybody whom training has seen or held out, sealed."""
-    names = {HELD_OUT: Relation.HELD_OUT}
-    relations = {s: names.get(fold, Relation.TRAINED_ON) for s, fold in parts.fold_of.items()}
-    people = list(people_of(cohort, relations, token_key(key), sample=True).values())
-    if pretrain_on is not None:
-        subjects = pretrain_on.events[SUBJECT].unique().tolist()
-        others = {
-            subject: Relation.TRAINED_ON
-            for subject in subjects
-            if pretrain_on.splits.get(subject) != meds.held_out_split
-        }
-        people += people_of(pretrain_on, others, token_key(key), sample=True).values()
-    return seal(people, key)
 
 
 def steps(config: TrainingConfig) -> int:

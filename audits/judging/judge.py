@@ -50,6 +50,8 @@ class AuditInputs:
     champion, champion_predictions_digest
         The version in service, whose forecasts are the table's `champion`, and the prediction table
         that they came from; None where no other version is in service.
+    look
+        The how-manieth audit of this line of versions it is: bundles of the same name.
     """
 
     model_version: str
@@ -61,6 +63,7 @@ class AuditInputs:
     follow_up_digest: str | None = None
     champion: str | None = None
     champion_predictions_digest: str | None = None
+    look: int = 1
 
 
 def judge(
@@ -103,6 +106,7 @@ def judge(
         champion_predictions_digest=inputs.champion_predictions_digest,
         external=None if further.external is None else further.external.validation,
         simulated=inputs.simulated,
+        look=inputs.look,
         outcome=judged.outcome,
         scope=judged.scope,
         findings=judged.findings,
@@ -137,7 +141,9 @@ def _judged(
     if further.questions is not None:
         policy = without_questions(policy)
     missing, unfit = _missing(further.follow_up, table, policy)
-    applied = apply_rules(predictions, policy, champion=inputs.champion, missing=missing)
+    applied = apply_rules(
+        predictions, policy, champion=inputs.champion, missing=missing, look=inputs.look
+    )
     # Nobody can be served in spite of these, so no scope is looked for.
     of_the_table = (
         *checks, *_required(table, policy), *_nothing_varies(applied, policy), *unfit,
@@ -174,7 +180,7 @@ def _within(
     inside = apply_rules(
         predictions.merge(keys, on=KEY), policy, champion=inputs.champion,
         missing=None if missing is None else missing.inside(served.scope),
-        scopes=(RuleScope.OVERALL, RuleScope.AXES),
+        scopes=(RuleScope.OVERALL, RuleScope.AXES), look=inputs.look,
     ).findings  # fmt: skip
     outcome = within_scope(inside)
     if outcome is Outcome.PASS:

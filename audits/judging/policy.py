@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from audits.judging.units import ScoreUnit, score_unit
 from audits.measure.disparity import Direction, Scope, Statistic
-from audits.measure.metric_definitions import MetricThresholds, Unit
+from audits.measure.metric_definitions import Better, MetricThresholds, Unit
 from audits.measure.metrics import Metric
+from contracts.declarations import read_declaration
 from contracts.digests import record_digest
-from contracts.errors import ContractError
 from contracts.predictions import CHAMPION
 
 PACKAGED = Path(__file__).parent.with_name("policy.toml")
@@ -87,10 +86,30 @@ class Rule(_Strict):
             "a ratio needs a limit above 0, and one side of it": self.statistic.is_ratio
             and (self.limit <= 0 or self.direction is Direction.WITHIN),
         }
-        for reason, is_present in inconsistencies.items():
-            if is_present:
-                raise ValueError(f"{self.name!r}: {reason}")
+        share = self.metric.definition.unit is Unit.SHARE and not self.statistic.is_ratio
+        inconsistencies |= {
+            f"the limit is {self.limit:g}, but shares go from 0 to 1 (80 % is 0.8)": share
+            and abs(self.limit) > 1,
+            "no value can break it": share
+            and self.statistic is Statistic.VALUE
+            and self.limit == (0 if self.direction is Direction.AT_LEAST else 1),
+            f"{self.metric} is better when {self.metric.definition.better}, so the limit must be"
+            " on the other side": self._asks_for_worse,
+        }
+        if present := [reason for reason, is_present in inconsistencies.items() if is_present]:
+            raise ValueError(f"{self.name!r}: {'; '.join(present)}")
         return self
+
+    @property
+    def _asks_for_worse(self) -> bool:
+        """Whether the direction of the limit forbids what is good."""
+        if self.statistic.of_attribute:
+            # These measure a gap: smaller is better, and for a ratio larger.
+            return self.direction is (
+                Direction.AT_MOST if self.statistic.is_ratio else Direction.AT_LEAST
+            )
+        wrong = {Better.LOWER: Direction.AT_LEAST, Better.HIGHER: Direction.AT_MOST}
+        return self.direction is wrong.get(self.metric.definition.better)
 
 
 class RequiredAttribute(_Strict):
@@ -200,19 +219,22 @@ class Policy(_Strict):
 
     @model_validator(mode="after")
     def _can_hold_back(self) -> Policy:
+        faults = []
         names = [rule.name for rule in self.rules]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"rule names must differ: {', '.join(repeated)}")
+            faults.append(f"rule names must differ: {', '.join(repeated)}")
         required = [each.attribute for each in self.required]
         if repeated := sorted({name for name in required if required.count(name) > 1}):
-            raise ValueError(f"attributes are required twice: {', '.join(repeated)}")
+            faults.append(f"attributes are required twice: {', '.join(repeated)}")
         if not any(rule.binding for rule in self.rules):
-            raise ValueError("at least one rule must bind")
+            faults.append("at least one rule must bind")
         compared = {(rule.comparator, rule.scope) for rule in self.rules if rule.binding}
         if (self.recovery_rule, Scope.OVERALL) not in compared:
-            raise ValueError(f"a binding rule must compare everyone with {self.recovery_rule!r}")
+            faults.append(f"a binding rule must compare everyone with {self.recovery_rule!r}")
         if (CHAMPION, Scope.AXES) not in compared:
-            raise ValueError(f"a binding rule must compare each group with {CHAMPION!r}")
+            faults.append(f"a binding rule must compare each group with {CHAMPION!r}")
+        if faults:
+            raise ValueError("; ".join(faults))
         return self
 
     @property
@@ -283,11 +305,9 @@ def load_policy(path: Path | None = None) -> Policy:
     ContractError
         The file is not TOML, or a key is unknown, missing, of a wrong type or impossible.
     """
-    file = PACKAGED if path is None else path
-    try:
-        return Policy.model_validate(tomllib.loads(file.read_text("utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
-        raise ContractError(
-            f"audit policy {file.name}: {error}",
-            "correct the file; the policy that rehabcast ships is an example",
-        ) from error
+    return read_declaration(
+        PACKAGED if path is None else path,
+        Policy,
+        "an audit policy",
+        "correct the file; `rehabcast policy new FILE` writes one that is right",
+    )

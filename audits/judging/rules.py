@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -15,10 +15,11 @@ from audits.judging.lost.missing import Missing
 from audits.judging.policy import Policy, Rule
 from audits.measure.disparity import Scope, Statistic
 from audits.measure.groups import Grouping, by_attribute, everyone, intersections
+from audits.measure.looks import confidence_at
 from audits.measure.metrics import available_measures
 from audits.measure.prediction_table import KEY
 from contracts.predictions import CANDIDATE, CHAMPION, MODEL, SUBJECT
-from contracts.verdict import Finding
+from contracts.verdict import Finding, Outcome
 
 NO_COLUMNS = "the prediction table lacks the columns for it"
 
@@ -48,8 +49,12 @@ def apply_rules(
     champion: str | None,
     missing: Missing | None = None,
     scopes: Sequence[Scope] = tuple(Scope),
+    look: int = 1,
 ) -> Applied:
     """Apply the rules of a policy to the candidate's forecasts.
+
+    At a later look a pass must also hold at that look's confidence. What does not pass is judged as
+    at the first look: more attempts make it harder to pass, and never harder to be blocked.
 
     Parameters
     ----------
@@ -62,7 +67,35 @@ def apply_rules(
         The follow-up table, where the policy asks for it.
     scopes
         Which rules: on everyone, on groups, on pairs.
+    look
+        The how-manieth audit of this line of versions it is.
     """
+    applied = _applied(predictions, policy, champion, scopes, missing)
+    if look == 1:
+        return applied
+    stricter = _applied(predictions, _at_look(policy, look), champion, scopes, missing)
+    both = zip(applied.findings, stricter.findings, strict=True)
+    return replace(
+        applied,
+        findings=tuple(later if first.outcome is Outcome.PASS else first for first, later in both),
+    )
+
+
+def _at_look(policy: Policy, look: int) -> Policy:
+    rules = (
+        rule.model_copy(update={"confidence": confidence_at(look, rule.confidence)})
+        for rule in policy.rules
+    )
+    return policy.model_copy(update={"rules": tuple(rules)})
+
+
+def _applied(
+    predictions: pd.DataFrame,
+    policy: Policy,
+    champion: str | None,
+    scopes: Sequence[Scope],
+    missing: Missing | None,
+) -> Applied:
     table = rows_of(predictions, CANDIDATE)
     attributes = by_attribute(table)
     pairs = intersections(attributes) if Scope.PAIRS in scopes else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -17,7 +18,7 @@ from audits.ledger.records import (
     audit_of,
     require_reason,
 )
-from audits.ledger.trail import APPROVAL, AUDIT, POLICY, append, entries_of, latest, utc
+from audits.ledger.trail import APPROVAL, AUDIT, POLICY, Entry, append, entries_of, latest, utc
 from contracts.errors import ContractError, PromotionRefused
 from contracts.naming.model_version import split_version
 from contracts.verdict import Verdict
@@ -41,6 +42,27 @@ def freeze_policy(
             connection, kind=POLICY, about=about, actor=actor, now=now, details=details,
             identify=identities.offered(actor),
         )  # fmt: skip
+
+
+def look_of(entries: Iterable[Entry], model_version: str, bundle_digest: str) -> int:
+    """Return the how-manieth bundle of its model name a bundle is that was or will be audited.
+
+    The same bundle audited again, such as after its audit expired, is the same look: the evidence
+    is the same, so chance has no second try.
+
+    Parameters
+    ----------
+    entries
+        The trail, in order.
+    """
+    model, _ = split_version(model_version)
+    # Old entries may spell a version in another way, such as `arm/01`: the name is the same.
+    bundles = dict.fromkeys(
+        entry.details()["bundle_digest"]
+        for entry in entries
+        if entry.kind == AUDIT and entry.about.rpartition("/")[0] == model
+    )
+    return [*dict.fromkeys((*bundles, bundle_digest))].index(bundle_digest) + 1
 
 
 def append_audit(

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from audits.judging.further.external import WHERE
 from audits.judging.performance import Performance, performance
 from audits.judging.policy import Policy
 from audits.judging.wording import group_in_words
@@ -64,7 +65,7 @@ def _without_counts(finding: Finding) -> Finding:
         finding.axis == EVERYONE and finding.evidence == "external" and not of_few
     ):
         return finding
-    where, _, _ = finding.reason.partition(": ")
+    where = WHERE[finding.evidence]
     who = group_in_words(finding.axis, finding.group)
     update: dict[str, Any] = {
         **NOTHING, "p_value": None, "adjusted_p": None,

@@ -24,6 +24,7 @@ from audits.report.document import (
     SignOff,
     Table,
 )
+from audits.report.how_judged import how_it_was_judged
 from audits.report.not_covered import not_covered
 from contracts.predictions import CHAMPION
 from contracts.verdict import GRAVITY, Finding, Outcome
@@ -128,6 +129,7 @@ def _verdict(report: Report) -> Iterable[Block]:
         title=f"Verdict: {verdict.outcome}.",
         text=PERMITS[verdict.outcome],
     )
+    yield from how_it_was_judged(report)
     failed = [f for f in verdict.findings if f.metric == CHECK and f.outcome is not Outcome.PASS]
     if failed:
         yield Heading(level=1, text="Faults in the evidence itself")
@@ -185,11 +187,16 @@ def _judgement(report: Report, axis: str, group: str) -> str:
     ]
     if not binding:
         return "Shown only; no binding rule applies."
-    gravest = max((f.outcome for f in binding), key=GRAVITY.__getitem__)
-    if gravest is Outcome.PASS:
-        return SHORT[gravest]
-    rules = dict.fromkeys(f.rule for f in binding if f.outcome is gravest)
-    return f"{SHORT[gravest]}: {'; '.join(f'“{rule}”' for rule in rules)}."
+    failed: dict[Outcome, dict[str, None]] = {}
+    for f in sorted(binding, key=lambda f: GRAVITY[f.outcome], reverse=True):
+        failed.setdefault(f.outcome, {})[f.rule] = None
+    failed.pop(Outcome.PASS, None)
+    if not failed:
+        return SHORT[Outcome.PASS]
+    return " ".join(
+        f"{SHORT[outcome]}: {'; '.join(f'“{rule}”' for rule in rules)}."
+        for outcome, rules in failed.items()
+    )
 
 
 def _labels(report: Report) -> Iterable[Block]:

@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,9 +22,7 @@ from rehabcast.settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
-    from audits.report.content import ModelFacts, Report
     from audits.report.editions import NotMade
-    from inference.bundle import Bundle
     from training.registry.model_versions import ModelVersion
 
 
@@ -55,6 +52,13 @@ def audit(
             " what it shows counts in the verdict."
         ),
     ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            help="Judge by this policy this once. The gate lets a version through only by the"
+            " board's policy, which REHABCAST_POLICY names; else it is the one rehabcast ships."
+        ),
+    ] = None,
     mitigate: Annotated[
         bool,
         typer.Option(
@@ -81,10 +85,15 @@ def audit(
 ) -> None:
     """Audit a candidate by subgroup; write the report to its run and the verdict to the ledger."""
     if mitigate:
-        comparison = run_mitigation(model_version, attribute, variant or [], cohort, config)
+        comparison = run_mitigation(model_version, attribute, variant or [], cohort, config, policy)
         emit(comparison, comparison.as_table(), as_json=as_json)
         return
-    result = run_audit(model_version, champion_predictions=champion_predictions, external=external)
+    result = run_audit(
+        model_version,
+        champion_predictions=champion_predictions,
+        external=external,
+        policy_file=policy,
+    )
     emit(result, verdict_table(result.verdict), as_json=as_json)
     _warn(result)
     if not as_json:
@@ -119,13 +128,16 @@ def run_audit(
     *,
     champion_predictions: Path | None = None,
     external: Path | None = None,
+    policy_file: Path | None = None,
 ) -> AuditResult:
     """Judge a version's out-of-fold predictions; sign the report, and record the verdict."""
     from audits.judging.further.external import FurtherEvidence
     from audits.judging.judge import AuditInputs, judge
+    from audits.ledger.audit_entries import look_of
     from audits.report.content import compose
-    from rehabcast.champion_forecasts import champion_beside, champion_table, with_champion
-    from rehabcast.external_validation import open_external
+    from rehabcast.auditing.champion_forecasts import champion_beside, champion_table, with_champion
+    from rehabcast.auditing.external_validation import open_external
+    from rehabcast.auditing.reports import facts_of, publish_editions, sign_report
     from rehabcast.identity import actor_of, open_ledger
     from rehabcast.signed_artifacts import REPORT_FOLDER, open_bundle, open_predictions, policy_for
     from training.registry.follow_up import fetch_follow_up
@@ -134,7 +146,7 @@ def run_audit(
     settings = Settings()
     version = find(settings.store, model_version)
     bundle = open_bundle(settings, version)
-    ledger, policy = open_ledger(settings), policy_for(bundle)
+    ledger, policy = open_ledger(settings), policy_for(settings, bundle, policy_file)
     actor = actor_of(settings, ledger)
     # Frozen before the forecasts are read: the chain shows which came first.
     ledger.freeze_policy(policy.version, policy.digest, actor=actor, now=datetime.now(UTC))
@@ -167,6 +179,7 @@ def run_audit(
             champion=champion,
             champion_predictions_digest=None if compared is None else compared.digest,
             follow_up_digest=bundle.manifest.follow_up_digest,
+            look=look_of(ledger.trail(), model_version, bundle.digest),
         ),
         FurtherEvidence(questions=questions, external=elsewhere, follow_up=follow_up),
     )
@@ -183,79 +196,16 @@ def run_audit(
         questions=questions,
         follow_up=follow_up,
     )
-    digest = _sign(settings, version, report)
+    digest = sign_report(settings, version, report)
     ledger.record_audit(report.verdict, digest, actor=actor, now=now, valid_until=until)
     # Only now: nothing that goes wrong with an edition may keep a verdict from the ledger.
-    not_made = _publish_editions(settings, version, report)
+    not_made = publish_editions(settings, version, report)
     return AuditResult(
         verdict=report.verdict,
         report_digest=digest,
         report_folder=fetch(settings.store, version, REPORT_FOLDER),
         not_made=not_made,
     )
-
-
-def facts_of(settings: Settings, bundle: Bundle) -> ModelFacts:
-    """Return what the report states about a model."""
-    from audits.report.content import ModelFacts
-    from contracts.vocabulary import vocabulary
-
-    task, manifest = bundle.task, bundle.manifest
-    return ModelFacts(
-        developer=settings.developer,
-        contact=settings.contact,
-        funding=settings.funding,
-        family=manifest.family,
-        condition=task.condition,
-        target=f"{vocabulary()[task.target.code].name} ({task.target.better} is better)",
-        target_low=task.target.low,
-        target_high=task.target.high,
-        horizon_weeks=tuple(horizon.weeks for horizon in task.horizons),
-        milestones=tuple(milestone.name for milestone in task.milestones),
-        inputs=tuple(vocabulary()[code].name for code in (*manifest.channels, *task.inputs.person)),
-        audited_attributes={attribute.name: attribute.reason for attribute in task.sensitive},
-        cohort_name=manifest.cohort_name,
-        simulated=manifest.simulated,
-        subjects=manifest.subjects,
-        seed=manifest.seed,
-        created=manifest.created,
-        judging=manifest.judging,
-    )
-
-
-def _sign(settings: Settings, version: ModelVersion, report: Report) -> str:
-    """Write a report to the version's run, signed; return its digest."""
-    from audits.report.editions import write_report
-    from contracts.digests import file_digest
-    from rehabcast.signed_artifacts import REPORT_FOLDER, sign_into_run
-
-    with TemporaryDirectory() as temporary:
-        file = write_report(report, Path(temporary))
-        digest = file_digest(file)
-        settings.store.client().log_artifact(version.run_id, str(file), REPORT_FOLDER)
-        sign_into_run(settings, version, file, REPORT_FOLDER)
-    return digest
-
-
-def _publish_editions(
-    settings: Settings, version: ModelVersion, report: Report
-) -> tuple[NotMade, ...]:
-    """Write all editions of a report to the version's run; return those that are missing there."""
-    from mlflow.exceptions import MlflowException
-
-    from audits.report.editions import NotMade, write_editions
-    from rehabcast.signed_artifacts import REPORT_FOLDER
-
-    with TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        not_made = [*write_editions(report, folder)]
-        for path in sorted(folder.iterdir()):
-            try:
-                settings.store.client().log_artifact(version.run_id, str(path), REPORT_FOLDER)
-            except (MlflowException, OSError) as error:
-                found = f"{type(error).__name__}: it could not be stored with the run"
-                not_made.append(NotMade(edition=path.name, found=found))
-    return tuple(not_made)
 
 
 def _with_explanation_quality(

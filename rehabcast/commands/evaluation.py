@@ -96,8 +96,8 @@ def run_evaluation(model_version: str, folder: Path, output: Path) -> Evaluation
     from contracts.cohort import SUBJECT, SUBJECT_LABEL
     from contracts.predictions import REFUSAL, forecasts_of, questions_of
     from features.cohort import read_cohort
-    from rehabcast.external_validation import with_relations, write_signed
-    from rehabcast.overlap import overlap_of
+    from rehabcast.auditing.external_validation import with_relations, write_signed
+    from rehabcast.auditing.overlap import overlap_of
     from rehabcast.signed_artifacts import open_bundle, open_predictions
     from training.comparison.evaluate import refused_by_reason, scores_by_horizon
     from training.registry.model_versions import find

@@ -77,6 +77,7 @@ def run_mitigation(
     variants: list[str],
     cohort: Path | None,
     config: Path | None,
+    policy_file: Path | None = None,
 ) -> MitigationComparison:
     """Compare mitigations of a version, and write the comparison's pages to its run."""
     from audits.disclosure.cells import Cell
@@ -106,7 +107,7 @@ def run_mitigation(
     attribute = axis if axis is not None else attributes[0]
     named = {name: predictions_of(name) for name in variants}
     trained = {} if cohort is None else _trained(bundle, cohort, config)
-    policy = policy_for(bundle)
+    policy = policy_for(settings, bundle, policy_file)
     pattern = pattern_of(predictions, policy)
 
     def may_show(measure: Measure, group: str | None) -> bool:

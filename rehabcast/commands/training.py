@@ -156,7 +156,7 @@ def run_training(
 ) -> TrainingResult:
     """Train with a progress bar, register the candidate and sign its bundle."""
     from features.cohort import read_cohort
-    from rehabcast.overlap import people_key
+    from rehabcast.auditing.overlap import people_key
     from rehabcast.signed_artifacts import log_explanation_quality, sign_bundle
     from training.fitting.crossfit import fit_sequentially
     from training.task import read_task

@@ -152,10 +152,8 @@ def _device(answer: ForecastAnswer, meta: dict[str, Any]) -> dict[str, Any]:
         "deviceName": [{"name": f"rehabcast {model.model_version}", "type": "model-name"}],
         "version": [{"value": model.model_version}],
         "note": [
-            {
-                "text": f"audit {model.audit_outcome}, report {model.report_digest}."
-                f"{scope_sentence(model)}"
-            },
+            {"text": f"audit {model.audit_outcome}, report {model.report_digest}"},
+            *({"text": sentence} for sentence in [scope_sentence(model).strip()] if sentence),
             {"text": f"valid until {model.valid_until}"},
         ],
     }

@@ -23,7 +23,7 @@ from serving.state.consent import Consents, ConsentWithdrawn
 from serving.state.forecast_log import ForecastEntry, ForecastLog
 from serving.state.store import NotOnRecord, Store
 
-Records = dict[str, tuple[int, Sequence[Observation]] | NotOnRecord]
+Records = dict[str, tuple[int, Sequence[Observation]] | ForecastRefused]
 """By subject: the day of enrolment and the observations on record, or that there are none."""
 
 NOTHING_READ = ""
@@ -182,7 +182,7 @@ def _on_record(records: Records, subject: str) -> tuple[int, Sequence[Observatio
     if record is None:
         # Consent was given between the look at the record and the forecast.
         raise ServiceUnavailable("the record was not read", "send the request again")
-    if isinstance(record, NotOnRecord):
+    if isinstance(record, ForecastRefused):
         raise record
     return record
 

@@ -16,7 +16,15 @@ GROUPS = {"access", "cohort", "features", "ledger", "people", "record"}
 VARIANTS = {"--report", "--register", "--mitigate"}
 """Options that change which fields there are."""
 
-KEYED_BY_DATA = {"approved_by", "milestones", "not_recorded", "payload", "quantiles"}
+KEYED_BY_DATA = {
+    "approved_by",
+    "inside",
+    "milestones",
+    "not_recorded",
+    "outside",
+    "payload",
+    "quantiles",
+}
 """Objects whose names are data, not fields."""
 KEYED_BY_MODEL = {"prices"}
 

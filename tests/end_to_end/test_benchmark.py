@@ -130,13 +130,13 @@ def test_a_past_with_a_value_from_the_future_stops_the_command(
 ) -> None:
     from features.sequences import training_sequences
 
-    def one_day_late(events: pd.DataFrame, task: Task) -> SequenceBatch:
-        batch = training_sequences(events, task)
+    def one_day_late(events: pd.DataFrame, task: Task, **others: Any) -> SequenceBatch:
+        batch = training_sequences(events, task, **others)
         values_BTC = batch.values_BTC.copy()
         values_BTC[:, -1, 0] += 1
         return replace(batch, values_BTC=values_BTC)
 
-    monkeypatch.setattr("features.sequences.training_sequences", one_day_late)
+    monkeypatch.setattr("training.fitting.preparation.training_sequences", one_day_late)
     with pytest.raises(IntegrityError, match="values_BTC at day 0 changes"):
         bench(simulated, "--models", "last observation")
 
@@ -204,7 +204,8 @@ def test_the_winner_is_registered_with_the_leaderboard_it_won(
     store = Store(tracking_uri=f"sqlite:///{home}/mlflow.db", artifacts=home / "home" / "artifacts")
     version = find(store, "arm/1")
     attached = fetch(store, version, f"{BENCHMARK_FOLDER}/leaderboard.json")
-    kept = {name: value for name, value in record.items() if name not in {"run_id", "registered"}}
+    beside = {"run_id", "registered", "cohort_notes"}
+    kept = {name: value for name, value in record.items() if name not in beside}
     assert json.loads(attached.read_text("utf-8")) == kept
     run = store.client().get_run(version.run_id).data
     assert run.params["architecture"] == record["winner"]

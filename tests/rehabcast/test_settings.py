@@ -51,6 +51,7 @@ TABLE: dict[str, tuple[str, Any, tuple[str, ...]]] = {
     "signing_key": ("FILE", None, FILE),
     "trusted_keys": ("FOLDER", None, ("missing", "FILE")),
     "store_url": ("sqlite:///x.db", SecretUrl("sqlite:///x.db"), (*DATABASE, "https://x/y")),
+    "policy": ("FILE", None, FILE),
     "access": ("FILE", None, FILE),
     "development_token": (
         "abcdefghijklmnopqrst", SecretStr("abcdefghijklmnopqrst"), (*TOKENS, "x", "a" * 19),

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from contracts.errors import ServiceUnavailable
+from contracts.errors import ForecastRefused, ServiceUnavailable
 from serving.http.admission import limits
 from serving.http.refusals import EXPECTED_ERRORS, refusal_of, unavailable
 from serving.http.runtime import Records, Runtime
 from serving.state.consent import ConsentWithdrawn
-from serving.state.store import NotOnRecord
 
 MAX_RECORDS = 4
 """Requests whose records are read at the same time."""
@@ -66,6 +65,6 @@ def _read(runtime: Runtime, tenant: str, subjects: Sequence[str], until: float) 
             records[subject] = runtime.store.record(tenant, subject)
         except ConsentWithdrawn:
             continue  # It is refused without its record.
-        except NotOnRecord as refusal:
+        except ForecastRefused as refusal:
             records[subject] = refusal
     return records

@@ -376,3 +376,21 @@ def test_what_either_model_refused_counts_for_neither_where_they_are_compared(
     assert findings["refusing"].value is not None
     assert findings["refusing"].subjects == 150
     assert findings["refusing"].value < findings["all"].value - 0.5
+
+
+def test_a_later_look_turns_passes_into_doubt_and_nothing_into_less_than_it_was(
+    table_of: Callable[..., pd.DataFrame], quick_policy: Policy, inputs: AuditInputs
+) -> None:
+    for table in (table_of(120), table_of(120, extra_error={("sex", "female"): 12.0})):
+        first = judge(table, quick_policy, inputs)
+        later = judge(table, quick_policy, replace(inputs, look=10))
+        assert (first.look, later.look) == (1, 10)
+        assert later.policy_digest == first.policy_digest
+        for before, after in zip(first.findings, later.findings, strict=True):
+            assert GRAVITY[after.outcome] >= GRAVITY[before.outcome]
+            if before.outcome is not Outcome.PASS:
+                assert after == before
+    assert any(
+        f.low is not None and g.low is not None and g.low < f.low
+        for f, g in zip(first.findings, later.findings, strict=True)
+    )

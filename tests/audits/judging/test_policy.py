@@ -87,6 +87,36 @@ def test_a_rule_without_one_of_its_parts_is_refused(lost: str) -> None:
         ({"metric": "false-negative rate"}, "minimum_events"),
         ({"minimum_subjects": 1}, "minimum_subjects"),
         ({"rationale": "because"}, "rationale"),
+        ({"direction": "at least"}, "better when lower"),
+        (
+            {
+                "metric": "coverage of the 80 % interval",
+                "statistic": "value",
+                "direction": "at most",
+                "limit": 0.65,
+            },
+            "better when higher",
+        ),
+        (
+            {
+                "metric": "coverage of the 80 % interval",
+                "statistic": "value",
+                "direction": "at least",
+                "limit": 65,
+            },
+            "shares go from 0 to 1",
+        ),
+        (
+            {
+                "metric": "coverage of the 80 % interval",
+                "statistic": "value",
+                "direction": "at least",
+                "limit": 0,
+            },
+            "no value can break it",
+        ),
+        ({"statistic": "worst group against overall", "direction": "at least"}, "other side"),
+        ({"statistic": "ratio between groups"}, "other side"),
     ],
 )
 def test_an_impossible_rule_is_refused(changed: dict[str, Any], why: str) -> None:
@@ -119,14 +149,17 @@ def test_a_policy_that_could_hold_nothing_back_is_refused(
 def test_an_unreadable_file_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "own.toml"
     path.write_text(text, "latin-1")
-    with pytest.raises(ContractError, match=r"audit policy own\.toml"):
+    with pytest.raises(ContractError, match=r"own\.toml: not an audit policy"):
         load_policy(path)
     with pytest.raises(ContractError, match=r"none\.toml"):
         load_policy(tmp_path / "none.toml")
 
 
 def rule(direction: str, limit: float = 4.25) -> Rule:
-    return Rule.model_validate({**RULE, "direction": direction, "limit": limit})
+    # Either side of 0 can be wrong in a signed error, so every direction makes sense.
+    return Rule.model_validate(
+        {**RULE, "metric": "signed error", "direction": direction, "limit": limit}
+    )
 
 
 @pytest.mark.parametrize(

@@ -192,7 +192,7 @@ def test_every_outcome_is_explained(report: Report, tmp_path: Path, outcome: Out
     verdict = report.verdict.model_copy(
         update={"outcome": outcome, "scope": EVERYONE_INSIDE if outcome.is_pass else None}
     )
-    write_editions(report.model_copy(update={"verdict": verdict}), tmp_path)
+    assert not write_editions(report.model_copy(update={"verdict": verdict}), tmp_path)
     read = page(tmp_path, "governance").text
     assert f"Verdict: {outcome}." in read
     assert ("may be put into service once" in read) == outcome.is_pass

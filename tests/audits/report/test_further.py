@@ -14,10 +14,11 @@ from audits.measure.metrics import Metric
 from audits.report.content import ModelFacts, Report, compose, over_all_horizons
 from audits.report.crosswalk import answers
 from audits.report.document import Bullets
-from audits.report.further import SMALLEST, refusals_today
+from audits.report.further import refusals_today
 from audits.report.not_covered import not_covered
 from audits.report.technical import technical_edition
 from contracts.bundle import Judging
+from contracts.groups import MINIMUM_SHOWN
 from contracts.predictions import ASKED, MODEL, ORIGIN, REFUSAL, REFUSED, SUBJECT
 from contracts.verdict import ExternalValidation
 
@@ -126,8 +127,10 @@ def test_an_attribute_with_a_small_group_has_no_refusal_rate_at_all(
     quick_policy: Policy, questions: pd.DataFrame
 ) -> None:
     sizes = questions.groupby("group:sex").size()
-    few = questions.drop(questions.index[questions["group:sex"] == "not recorded"][SMALLEST - 1 :])
-    assert sizes.min() >= SMALLEST
+    few = questions.drop(
+        questions.index[questions["group:sex"] == "not recorded"][MINIMUM_SHOWN - 1 :]
+    )
+    assert sizes.min() >= MINIMUM_SHOWN
     shown = [r for r in refusals_today(questions, quick_policy) if r.axis == "sex"]
     hidden = [r for r in refusals_today(few, quick_policy) if r.axis == "sex"]
     assert all(row.value is not None for row in shown)

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,6 +33,7 @@ def ask(served: ServedModel, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     folder: Path = tmp_path_factory.mktemp("fuzz")
     with closing(Store(f"sqlite:///{folder / 'service.db'}")) as store:
         runtime = SimpleNamespace(
+            proxies=(),
             champion=SimpleNamespace(current=SimpleNamespace(served=served, withdrawn=None)),
             store=store,
             consents=SimpleNamespace(require=lambda *_: None, set=lambda *_, **__: None),
@@ -41,10 +43,14 @@ def ask(served: ServedModel, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         )
         app: Any = RequestMiddleware(None, lambda: runtime, Shutdown())  # type: ignore[arg-type, return-value]
 
+        numbers = count()
+
         async def exchange(path: str, body: bytes, kind: str) -> httpx.Response:
-            async with httpx.AsyncClient(
-                transport=httpx.ASGITransport(app), base_url="http://test"
-            ) as client:
+            # Each from an address of its own: without a token one address may ask 50 times a second.
+            number = next(numbers)
+            address = f"127.{number // 62_500 % 250}.{number // 250 % 250}.{number % 250 + 1}"
+            transport = httpx.ASGITransport(app, client=(address, 1))
+            async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
                 headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": kind}
                 return await client.post(path, content=body, headers=headers)
 

@@ -62,6 +62,7 @@ def service(served: ServedModel, tmp_path: Path) -> Iterator[tuple[Store, Foreca
     with closing(Store(f"sqlite:///{tmp_path / 'service.db'}")) as store:
         log = ForecastLog(store, tmp_path / "spool")
         runtime = SimpleNamespace(
+            proxies=(),
             champion=SimpleNamespace(current=SimpleNamespace(served=served, withdrawn=None)),
             store=store,
             consents=Consents(store.engine, seconds=600),

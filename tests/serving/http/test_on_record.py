@@ -47,6 +47,7 @@ class Service:
         self.champion = SimpleNamespace(current=Snapshot(served))
         self.consents = Consents(self.store.engine, seconds=600)
         runtime: Any = SimpleNamespace(
+            proxies=(),
             champion=self.champion, store=self.store, consents=self.consents, forecast_log=self.log,
             access=Access(audience="https://here", development_token=TOKEN),
         )  # fmt: skip

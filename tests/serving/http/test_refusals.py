@@ -46,6 +46,7 @@ def send(served: ServedModel, error: Exception, method: str, path: str, body: An
         raise error
 
     runtime: Any = SimpleNamespace(
+        proxies=(),
         champion=SimpleNamespace(current=Snapshot(served)),
         store=SimpleNamespace(record=refuse, use_once=None),
         consents=SimpleNamespace(require=lambda *_: None),

@@ -25,7 +25,7 @@ from training.fitting.crossfit import crossfit
 from training.fitting.preparation import Lack, cohort_notes, require_outcomes, training_parts
 from training.split import HELD_OUT, TUNING, parts_of
 
-QUICK = TrainingConfig(max_epochs=1, folds=2, hidden=4)
+QUICK = TrainingConfig(max_epochs=1, folds=3, hidden=4)
 PROVENANCE = Provenance(name="made up", source="test", simulated=True, dates_shifted=True)
 
 

@@ -51,6 +51,7 @@ def store() -> HangingStore:
 @pytest.fixture
 def app(served: ServedModel, store: HangingStore) -> Any:
     runtime = SimpleNamespace(
+        proxies=(),
         champion=SimpleNamespace(current=SimpleNamespace(served=served, withdrawn=None)),
         store=store,
         consents=SimpleNamespace(require=lambda *_: None),

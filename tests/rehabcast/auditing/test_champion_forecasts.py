@@ -9,7 +9,7 @@ import pytest
 
 from contracts.errors import ContractError
 from contracts.predictions import CANDIDATE, CHAMPION, HORIZON, MODEL, ORIGIN, SUBJECT
-from rehabcast.champion_forecasts import champion_table, with_champion
+from rehabcast.auditing.champion_forecasts import champion_table, with_champion
 from rehabcast.settings import Settings
 
 

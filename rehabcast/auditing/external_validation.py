@@ -35,7 +35,7 @@ from inference.bundle import Bundle
 from rehabcast.settings import Settings
 from rehabcast.signed_artifacts import signing_key, trusted_keys
 
-METADATA = b"rehabcast.external_validation"
+METADATA = b"rehabcast.auditing.external_validation"
 MAKE_AGAIN = "make it with `rehabcast evaluate`, and keep its signature beside it"
 
 

@@ -16,8 +16,13 @@ from contracts.predictions import CANDIDATE, Relation
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from inference.bundle import Bundle, forecast_batch
+from rehabcast.auditing.external_validation import (
+    METADATA,
+    open_external,
+    with_relations,
+    write_signed,
+)
 from rehabcast.commands.evaluation import predictions_of
-from rehabcast.external_validation import METADATA, open_external, with_relations, write_signed
 from rehabcast.settings import Settings
 from rehabcast.signed_artifacts import PredictionTable
 from training.predictions import prediction_table

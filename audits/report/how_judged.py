@@ -1,0 +1,70 @@
+"""By which policy and at which attempt an audit judged, and for whom it passed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from audits.judging.policy import Policy, load_policy
+from audits.judging.wording import group_in_words
+from audits.policies.compare import changes
+from audits.report.content import Report
+from audits.report.document import Block, Bullets, Heading, Paragraph, Table
+from contracts.scope import Scope
+
+
+def how_it_was_judged(report: Report) -> Iterable[Block]:
+    """Say who gets no forecast, how many versions were audited before, and what is looser."""
+    scope = report.verdict.scope
+    if scope is not None and not scope.is_everyone:
+        yield from _outside(scope)
+    yield Paragraph(text=_looks(report.verdict.look))
+    if looser := _looser(report.policy):
+        yield Heading(level=1, text="This policy asks less than the one that rehabcast ships")
+        yield Bullets(items=looser)
+
+
+def _outside(scope: Scope) -> Iterable[Block]:
+    rows = [
+        (group_in_words(attribute.attribute, group.label), group.rules)
+        for attribute in scope.attributes
+        for group in attribute.outside
+    ] + [
+        (" and ".join(map(group_in_words, pair.attributes, pair.labels)), pair.rules)
+        for pair in scope.pairs
+    ]
+    yield Paragraph(
+        text=f"At least {10 * scope.share_inside:.0f} in 10 of the people audited get a forecast;"
+        " the people below get none."
+    )
+    yield Table(
+        caption="Who gets no forecast",
+        columns=("People", "Not shown to hold", "What would bring them in"),
+        rows=tuple(
+            (
+                people,
+                "; ".join(f"“{rule}”" for rule in rules),
+                "Outcomes of more of these people, then a new audit in which the rules hold.",
+            )
+            for people, rules in rows
+        ),
+        widths=(5, 8, 7),
+    )
+
+
+def _looks(look: int) -> str:
+    if look == 1:
+        return "This is the first version of this model that was audited."
+    versions = "1 other version" if look == 2 else f"{look - 1} other versions"
+    return (
+        f"{versions} of this model had been audited before this one. Who tries often passes by"
+        " chance at last, so a rule passes here only with more certainty than at the first audit."
+        " What was not shown to hold is judged as before."
+    )
+
+
+def _looser(policy: Policy) -> tuple[str, ...]:
+    return tuple(
+        f"{change.requirement}: {change.kind}; {change.what}."
+        for change in changes(load_policy(), policy)
+        if change.weakens
+    )

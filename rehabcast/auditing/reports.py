@@ -1,0 +1,78 @@
+"""A version's audit report: what it states about the model, its signature, and its editions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from rehabcast.settings import Settings
+
+if TYPE_CHECKING:
+    from audits.report.content import ModelFacts, Report
+    from audits.report.editions import NotMade
+    from inference.bundle import Bundle
+    from training.registry.model_versions import ModelVersion
+
+
+def facts_of(settings: Settings, bundle: Bundle) -> ModelFacts:
+    """Return what the report states about a model."""
+    from audits.report.content import ModelFacts
+    from contracts.vocabulary import vocabulary
+
+    task, manifest = bundle.task, bundle.manifest
+    return ModelFacts(
+        developer=settings.developer,
+        contact=settings.contact,
+        funding=settings.funding,
+        family=manifest.family,
+        condition=task.condition,
+        target=f"{vocabulary()[task.target.code].name} ({task.target.better} is better)",
+        target_low=task.target.low,
+        target_high=task.target.high,
+        horizon_weeks=tuple(horizon.weeks for horizon in task.horizons),
+        milestones=tuple(milestone.name for milestone in task.milestones),
+        inputs=tuple(vocabulary()[code].name for code in (*manifest.channels, *task.inputs.person)),
+        audited_attributes={attribute.name: attribute.reason for attribute in task.sensitive},
+        cohort_name=manifest.cohort_name,
+        simulated=manifest.simulated,
+        subjects=manifest.subjects,
+        seed=manifest.seed,
+        created=manifest.created,
+        judging=manifest.judging,
+    )
+
+
+def sign_report(settings: Settings, version: ModelVersion, report: Report) -> str:
+    """Write a report to the version's run, signed; return its digest."""
+    from audits.report.editions import write_report
+    from contracts.digests import file_digest
+    from rehabcast.signed_artifacts import REPORT_FOLDER, sign_into_run
+
+    with TemporaryDirectory() as temporary:
+        file = write_report(report, Path(temporary))
+        digest = file_digest(file)
+        settings.store.client().log_artifact(version.run_id, str(file), REPORT_FOLDER)
+        sign_into_run(settings, version, file, REPORT_FOLDER)
+    return digest
+
+
+def publish_editions(
+    settings: Settings, version: ModelVersion, report: Report
+) -> tuple[NotMade, ...]:
+    """Write all editions of a report to the version's run; return those that are missing there."""
+    from mlflow.exceptions import MlflowException
+
+    from audits.report.editions import NotMade, write_editions
+    from rehabcast.signed_artifacts import REPORT_FOLDER
+
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        not_made = [*write_editions(report, folder)]
+        for path in sorted(folder.iterdir()):
+            try:
+                settings.store.client().log_artifact(version.run_id, str(path), REPORT_FOLDER)
+            except (MlflowException, OSError) as error:
+                found = f"{type(error).__name__}: it could not be stored with the run"
+                not_made.append(NotMade(edition=path.name, found=found))
+    return tuple(not_made)
