@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from audits.judging.units import ScoreUnit, score_unit
 from audits.measure.disparity import Direction, Scope, Statistic
+from audits.measure.losses import LossTerms
 from audits.measure.metric_definitions import Better, MetricThresholds, Unit
 from audits.measure.metrics import Metric
 from contracts.declarations import read_declaration
@@ -138,28 +139,6 @@ class ScopeTerms(_Strict):
     """
 
     minimum_share: Annotated[float, Field(gt=0, le=1)]
-    rationale: Annotated[str, Field(min_length=20)]
-
-
-class LossTerms(_Strict):
-    """How many more outcomes a group may lose than others do.
-
-    Parameters
-    ----------
-    maximum_difference, confidence
-        Share that a group may lose beyond the rest, and the confidence of its one-sided bound.
-    maximum_share
-        Share that any group may lose.
-    minimum_tracing_chance
-        Chance of being traced from which traced people stand for the lost.
-    rationale
-        Why.
-    """
-
-    maximum_difference: Annotated[float, Field(ge=0, le=1)]
-    maximum_share: Annotated[float, Field(gt=0, le=1)]
-    confidence: Annotated[float, Field(ge=0.8, lt=1)]
-    minimum_tracing_chance: Annotated[float, Field(gt=0, le=1)]
     rationale: Annotated[str, Field(min_length=20)]
 
 

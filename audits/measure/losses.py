@@ -10,10 +10,12 @@ Letters: N rows of a follow-up table, G groups.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
 from scipy.stats import norm
 
 from audits.measure.disparity import Direction
@@ -28,6 +30,30 @@ LOST = (OutcomeStatus.LOST, OutcomeStatus.WITHDREW)
 
 FEWEST_TRACED = 5
 """Traced people of a group from which they stand for the lost whom a draw did not take."""
+
+
+class LossTerms(BaseModel):
+    """How many more outcomes a group may lose than others do.
+
+    Parameters
+    ----------
+    maximum_difference, confidence
+        Share that a group may lose beyond the rest, and the confidence of its one-sided bound.
+    maximum_share
+        Share that any group may lose.
+    minimum_tracing_chance
+        Chance of being traced from which traced people stand for the lost.
+    rationale
+        Why.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    maximum_difference: Annotated[float, Field(ge=0, le=1)]
+    maximum_share: Annotated[float, Field(gt=0, le=1)]
+    confidence: Annotated[float, Field(ge=0.8, lt=1)]
+    minimum_tracing_chance: Annotated[float, Field(gt=0, le=1)]
+    rationale: Annotated[str, Field(min_length=20)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from audits.judging.policy import LossTerms, Policy, Rule
+from audits.judging.policy import Policy, Rule
 from audits.judging.wording import limit_in_words
 from audits.measure.disparity import Direction
+from audits.measure.losses import LossTerms
 
 
 class Kind(StrEnum):

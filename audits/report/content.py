@@ -13,6 +13,7 @@ from typing import Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from audits.disclosure.losses import ShownLosses, shown_losses
 from audits.disclosure.published import Pattern, pattern_of
 from audits.disclosure.suppress import (
     suppress_in_performance,
@@ -28,7 +29,6 @@ from audits.judging.validation import breaks_contract
 from audits.measure.groups import EVERYONE
 from audits.measure.metrics import Metric
 from audits.report.further import refusals_today, without_counts
-from audits.report.lost import ShownLosses, shown_losses
 from contracts.bundle import Judging
 from contracts.predictions import CANDIDATE, MODEL, SUBJECT
 from contracts.verdict import Verdict

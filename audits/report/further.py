@@ -13,12 +13,15 @@ from typing import Any
 
 import pandas as pd
 
+from audits.disclosure.losses import ShownLosses
 from audits.judging.further.external import WHERE
 from audits.judging.performance import Performance, performance
 from audits.judging.policy import Policy
+from audits.judging.units import ScoreUnit
 from audits.judging.wording import group_in_words
 from audits.measure.groups import EVERYONE
 from audits.measure.metrics import Metric
+from audits.report.document import Block, Heading, Paragraph, Table
 from contracts.groups import MINIMUM_SHOWN
 from contracts.predictions import CANDIDATE, MODEL
 from contracts.verdict import Finding, Verdict
@@ -72,3 +75,40 @@ def _without_counts(finding: Finding) -> Finding:
         "reason": f"{where}: {who}: {finding.metric}: {finding.outcome}.",
     }  # fmt: skip
     return finding.model_copy(update=update)
+
+
+def losses_section(rows: tuple[ShownLosses, ...], unit: ScoreUnit) -> Iterable[Block]:
+    """Yield the section on lost outcomes; nothing where there is no follow-up table."""
+    if not rows:
+        return
+    yield Heading(level=1, text="Lost outcomes")
+    yield Paragraph(
+        text="Of the outcomes that were due (a forecast could be made and the window is over), by"
+        " person, to the nearest 5 %. Death is no lost outcome; whoever withdrew counts as lost."
+        " Missed: not lost, because the person was assessed later."
+        " Missing: with those who were traced standing for others. Weights move the mean signed"
+        " error by the modelled chance of being observed (group, early error and their product);"
+        " they repair no loss that follows the outcome itself. Worst case: every missing outcome"
+        " wrong by the whole scale; it does not bind. Tipping point: how much worse the lost must"
+        " be for the group to reach the limit on the signed error."
+    )
+    yield Table(
+        caption=f"What became of the outcomes, and what may lie in the lost ones ({unit.name})",
+        columns=(
+            "group", "lost", "withdrew", "died", "missed", "traced", "missing", "weights move it",
+            "smallest chance", "worst case", "tipping point",
+        ),
+        rows=tuple(
+            (
+                group_in_words(r.axis, r.group),
+                *(f"{x:.0%}" for x in (r.lost, r.withdrew, r.died, r.missed, r.traced, r.missing)),
+                "none" if r.weighted_shift is None else f"{r.weighted_shift:+.1f}",
+                "none" if r.smallest_chance is None else f"{r.smallest_chance:.0%}",
+                f"{r.worst:.0f} either way",
+                "none" if r.tipping_point is None else f"{r.tipping_point:.0f}",
+            )
+            for r in rows
+        ),
+        widths=(4, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2),
+        small=True,
+    )  # fmt: skip

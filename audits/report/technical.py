@@ -21,7 +21,7 @@ from audits.report.document import (
     Paragraph,
     Table,
 )
-from audits.report.lost import losses_section
+from audits.report.further import losses_section
 from contracts.verdict import Finding, Outcome, Verdict
 
 METHODS = (

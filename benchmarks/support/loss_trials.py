@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from audits.judging.policy import LossTerms
 from audits.measure.bounds import Limit, difference_bounds
 from audits.measure.disparity import Direction
-from audits.measure.losses import of_moments, points_to_bear
+from audits.measure.losses import LossTerms, of_moments, points_to_bear
 from audits.measure.people import Moments, PeopleOfGroups
 from audits.measure.reweighted import traced_values
 

@@ -24,11 +24,13 @@ from contracts.cohort import (
     TRACING_CHANCE,
     TRACING_DRAWN,
     WITHDRAWAL,
+    Cohort,
 )
 from contracts.groups import group_column
 from contracts.predictions import OutcomeStatus
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
+from features.sequences import cohort_sequences, training_sequences
 
 NEVER = np.iinfo(np.int64).max
 
@@ -132,6 +134,36 @@ def people_to_trace(batch: SequenceBatch, ends: Ends, task: Task) -> NDArray[np.
     # Whoever has withdrawn since is not called.
     gone = [*ends.withdrawal.index, *ends.death.index]
     return np.setdiff1d(lost.to_numpy(dtype=np.int64), np.array(gone, dtype=np.int64))
+
+
+def draw_to_trace(cohort: Cohort, task: Task, share: float, seed: int) -> pd.DataFrame:
+    """Draw at random whom to call of those whose outcome was due and is lost.
+
+    A fixed number of them, at least one, so that each has the same chance. Whoever was in a draw
+    before is not drawn again.
+
+    Returns
+    -------
+    Everybody whom the draw was made from, as `REHABCAST//TRACING_CHANCE` and
+    `REHABCAST//TRACING_DRAWN` tell it: `subject` (the source's identifier), `tracing_chance`,
+    `drawn`; and an empty `traced_on_day`, to be filled in. Empty where nobody is lost.
+    """
+    events = cohort.events
+    layout = training_sequences(events, task).layout
+    batch = cohort_sequences(events, task, layout, outcomes=False)
+    ends = ends_of(events, dates_shifted=cohort.provenance.dates_shifted)
+    lost = np.setdiff1d(people_to_trace(batch, ends, task), ends.chance.index.to_numpy())
+    drawn = np.zeros(len(lost), dtype=np.bool_)
+    count = min(len(lost), max(1, round(share * len(lost))))
+    drawn[np.random.default_rng(seed).permutation(len(lost))[:count]] = True
+    return pd.DataFrame(
+        {
+            "subject": [cohort.label(number) for number in lost.tolist()],
+            "tracing_chance": count / max(1, len(lost)),
+            "drawn": np.where(drawn, "yes", "no"),
+            "traced_on_day": "",
+        }
+    )
 
 
 def _rows(

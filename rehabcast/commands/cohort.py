@@ -12,8 +12,9 @@ from rich.table import Table
 
 from contracts.cohort import SUBJECTS_FILE, RuleCount
 from contracts.errors import CohortInvalid, ContractError, Problem, ReasonCount, as_lines
-from rehabcast.commands import simulation, tracing
+from rehabcast.commands import simulation
 from rehabcast.commands.engine import Engine, EngineOption, RayAddress
+from rehabcast.commands.training import TaskOption
 from rehabcast.output import IF_PRESENT, INLINE, AsJson, emit, stderr_console
 
 if TYPE_CHECKING:
@@ -90,6 +91,27 @@ class ExportedCohort:
     files: tuple[Path, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracingDraw:
+    """A draw of people to trace.
+
+    Parameters
+    ----------
+    calls
+        CSV file with everybody whom the draw was made from.
+    lost, drawn
+        How many they are, and how many of them to call.
+    chance, seed
+        Chance of each, and the seed of the draw.
+    """
+
+    calls: Path
+    lost: int
+    drawn: int
+    chance: float
+    seed: int
+
+
 @app.command("import")
 def import_(
     format_name: Annotated[
@@ -138,7 +160,48 @@ def import_(
 app.command()(simulation.simulate)
 app.command()(simulation.floor)
 app.command()(simulation.draw)
-app.command()(tracing.trace)
+
+
+@app.command()
+def trace(
+    folder: CohortFolder,
+    task: TaskOption,
+    share: Annotated[
+        float, typer.Option(min=0.01, max=1.0, help="Share of the lost to call.")
+    ] = 0.3,
+    seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
+    output: Annotated[
+        Path, typer.Option("--output", help="CSV file to write; must not exist yet.")
+    ] = Path("calls.csv"),
+    as_json: AsJson = False,
+) -> None:
+    """Draw at random whom to call of those whose outcome was due and did not come.
+
+    Write down what they say, import the CSV with the cohort's other tables (docs/audit.md), and
+    train again: those who were called stand for those who were not.
+    """
+    from features.cohort import read_cohort
+    from features.cohort.follow_up import draw_to_trace
+    from training.task import read_task
+
+    if output.exists():
+        raise ContractError(f"{output} exists already", "name a new file: a draw is made once")
+    calls = draw_to_trace(read_cohort(folder), read_task(task), share, seed)
+    if calls.empty:
+        raise ContractError(
+            "nobody is lost who was not in a draw already", "there is nobody to trace"
+        )
+    calls.to_csv(output, index=False)
+    result = TracingDraw(
+        calls=output, lost=len(calls), drawn=int((calls["drawn"] == "yes").sum()),
+        chance=float(calls["tracing_chance"].iloc[0]), seed=seed,
+    )  # fmt: skip
+    emit(result, f"{result.drawn} of {result.lost} lost people to call: {output}", as_json=as_json)
+    if not as_json:
+        _say(
+            "Call those with yes under drawn. Fill in traced_on_day (the day that the outcome holds"
+            " for, on the clock of your tables) for whoever is reached, and keep the other rows."
+        )
 
 
 @app.command("export")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from audits.judging.policy import LossTerms, load_policy
+from audits.judging.policy import load_policy
+from audits.measure.losses import LossTerms
 from support.loss_trials import SCENARIOS, Passed, table, traced_rows, trial
 
 NAMES = {scenario.name: scenario for scenario in SCENARIOS}

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from audits.judging.lost.missing import of_group, violations
-from audits.judging.policy import LossTerms, Policy
+from audits.judging.policy import Policy
 from audits.measure.bounds import Limit, difference_bounds
 from audits.measure.disparity import Direction, Statistic
 from audits.measure.groups import Grouping, by_attribute, everyone
-from audits.measure.losses import tipping_point
+from audits.measure.losses import LossTerms, tipping_point
 from audits.measure.metrics import Measure, Metric
 from audits.measure.people import RowSums, people_of_groups
 from audits.measure.prediction_table import KEY

@@ -6,11 +6,10 @@ import math
 from collections.abc import Iterator
 
 from audits.judging.lost.missing import Missing, of_group
-from audits.judging.policy import LossTerms
 from audits.judging.wording import group_in_words
 from audits.measure.disparity import Statistic
 from audits.measure.groups import EVERYONE, Grouping, everyone
-from audits.measure.losses import Losses, is_due, lost_rows
+from audits.measure.losses import Losses, LossTerms, is_due, lost_rows
 from contracts.predictions import SUBJECT
 from contracts.verdict import Finding, Outcome
 

@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audits.judging.policy import LossTerms, Rule
+from audits.judging.policy import Rule
 from audits.measure.disparity import Statistic
 from audits.measure.groups import Grouping, by_attribute, intersections
 from audits.measure.losses import (
     Losses,
+    LossTerms,
     losses,
     lost_after_tracing,
     lost_rows,

@@ -7,11 +7,12 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
+from audits.disclosure.losses import shown_losses
 from audits.judging.lost.facts import LostOutcomes, lost_outcomes
 from audits.judging.policy import Policy, load_policy
 from audits.judging.units import POINTS
 from audits.report.document import Table
-from audits.report.lost import losses_section, shown_losses
+from audits.report.further import losses_section
 
 TableOf = Callable[..., pd.DataFrame]
 
