@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from audits.judging.evidence import Evidence
-from audits.judging.policy import Rule
 from audits.judging.rules import Applied
-from audits.measure.disparity import ALL_GROUPS, Direction
+from audits.measure.disparity import ALL_GROUPS
 from audits.measure.groups import EVERYONE, Grouping
 from contracts.predictions import SUBJECT
 from contracts.scope import OutsideGroup, OutsidePair, Scope, ScopeAttribute
@@ -163,13 +162,7 @@ def _is_doubtful(item: Evidence, certainty: float) -> bool:
     margin = 0.0 if certainty == 0.5 else float(norm.ppf(certainty)) * item.error
     if not math.isfinite(item.estimate + margin):
         return True
-    return _worst_excess(item.rule, item.estimate, margin) > 0
-
-
-def _worst_excess(rule: Rule, estimate: float, margin: float) -> float:
-    if rule.direction is Direction.WITHIN:
-        return abs(estimate) + margin - rule.limit
-    return rule.direction.excess(estimate, rule.limit) + margin
+    return item.rule.direction.excess(item.estimate, item.rule.limit) + margin > 0
 
 
 def _names(pair: Grouping, group: int) -> tuple[str, str]:
