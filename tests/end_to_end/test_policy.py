@@ -11,7 +11,6 @@ from typer.testing import CliRunner
 
 from rehabcast.main import app
 
-
 Check = Callable[[tuple[str, ...], dict[str, Any]], None]
 
 
