@@ -140,7 +140,7 @@ class Verdict(BaseModel):
     simulated
         True when the cohort is simulated: such a verdict says nothing about real people.
     look
-        The how-manieth bundle of this model name it was that was audited: later ones must pass with
+        Number of this bundle among those audited under its model name: later ones must pass with
         more certainty (`audits.measure.looks`).
     outcome
         Whether the model may be served, and to whom; an audit that scored nobody is insufficient

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from audits.disclosure.cells import Cell
 from audits.disclosure.published import Pattern, Quantity, quantity_of
@@ -22,6 +23,9 @@ NO_NUMBER = (
     " be worked out"
 )
 """The same for both, as the difference would tell a reader which groups are the small ones."""
+
+NO_NUMBERS: dict[str, Any] = dict.fromkeys(("subjects", "events", "value", "low", "high"))
+"""The numbers of a finding or of a row of performance, all hidden."""
 
 FOUND = {
     Outcome.PASS: "keeps the limit",
@@ -46,14 +50,13 @@ def suppress_in_performance(
     rows: Iterable[Performance], pattern: Pattern
 ) -> tuple[Performance, ...]:
     """Return performance without the numbers that must not be shown."""
-    blank = {"subjects": None, "events": None, "value": None, "low": None, "high": None}
     return tuple(
         row
         if pattern.shows(
             quantity_of(Metric(row.metric), row.milestone),
             Cell(axis=row.axis, group=row.group, horizon_day=row.horizon_day),
         )
-        else row.model_copy(update=blank)
+        else row.model_copy(update=NO_NUMBERS)
         for row in rows
     )
 
@@ -99,19 +102,16 @@ def _of_scope(finding: Finding) -> Finding:
     Beside the finding on everyone, a number would show the people outside.
     """
     who = group_in_words(finding.axis, finding.group)
-    return _blank(finding, f"{who}, in scope: {finding.metric}: {finding.outcome}.")
+    return reason_only(finding, f"{who}, in scope: {finding.metric}: {finding.outcome}.")
 
 
 def _without_numbers(finding: Finding) -> Finding:
     when = "" if finding.horizon_day is None else f", day {finding.horizon_day}"
     who = f"{group_in_words(finding.axis, finding.group)}{when}"
-    return _blank(finding, f"{who}: {finding.metric}: {FOUND[finding.outcome]}; {NO_NUMBER}.")
+    return reason_only(finding, f"{who}: {finding.metric}: {FOUND[finding.outcome]}; {NO_NUMBER}.")
 
 
-def _blank(finding: Finding, reason: str) -> Finding:
-    return finding.model_copy(
-        update={
-            "subjects": None, "events": None, "value": None, "low": None, "high": None,
-            "p_value": None, "adjusted_p": None, "reason": reason,
-        }
-    )  # fmt: skip
+def reason_only(finding: Finding, reason: str) -> Finding:
+    """Return a finding without any number, and with a reason that has none."""
+    hidden = {**NO_NUMBERS, "p_value": None, "adjusted_p": None, "reason": reason}
+    return finding.model_copy(update=hidden)

@@ -57,7 +57,7 @@ def suspicion(rule: Rule, suspected: float) -> Outcome:
     ----------
     suspected
         The estimate, drawn toward no difference as far as people are few
-        (`audits.measure.bounds.suspected`); NaN where there is none.
+        (`audits.measure.bounds.Bounds.suspected_G`); NaN where there is none.
     """
     beyond = math.isfinite(suspected) and rule.direction.excess(suspected, rule.limit) > 0
     return Outcome.REVIEW if beyond else Outcome.INSUFFICIENT

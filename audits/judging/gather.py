@@ -126,8 +126,14 @@ def _is_analytic(rule: Rule) -> bool:
     return has_person_means(rule.metric) and rule.statistic in of_people and not two_sided_share
 
 
-def _bounds(rule: Rule, people: PeopleOfGroups) -> Bounds:
-    limit = Limit(direction=rule.direction, value=rule.limit, confidence=rule.confidence)
+def limit_of(rule: Rule) -> Limit:
+    """Return what a rule asks for, as bounds need it."""
+    return Limit(direction=rule.direction, value=rule.limit, confidence=rule.confidence)
+
+
+def bounds_of(rule: Rule, people: PeopleOfGroups) -> Bounds:
+    """Return the bounds that a rule is decided by; it is one of those that need no bootstrap."""
+    limit = limit_of(rule)
     is_share = rule.metric.definition.unit is Unit.SHARE
     if rule.statistic is Statistic.AGAINST_COMPARATOR:
         return mean_bounds(people, limit)
@@ -167,7 +173,7 @@ def _analytic(
     policy: Policy,
     missing: Missing | None,
 ) -> Iterator[Evidence]:
-    bounds = _bounds(rule, people)
+    bounds = bounds_of(rule, people)
     to_bear_G = (
         np.zeros(len(grouping.labels_G))
         if missing is None

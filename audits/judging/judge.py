@@ -51,7 +51,7 @@ class AuditInputs:
         The version in service, whose forecasts are the table's `champion`, and the prediction table
         that they came from; None where no other version is in service.
     look
-        The how-manieth audit of this line of versions it is: bundles of the same name.
+        Number of this bundle among those audited under its model name.
     """
 
     model_version: str

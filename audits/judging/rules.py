@@ -68,7 +68,7 @@ def apply_rules(
     scopes
         Which rules: on everyone, on groups, on pairs.
     look
-        The how-manieth audit of this line of versions it is.
+        Number of this bundle among those audited under its model name.
     """
     applied = _applied(predictions, policy, champion, scopes, missing)
     if look == 1:

@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from audits.judging.evidence import Evidence
-from audits.judging.policy import Rule
 from audits.judging.rules import Applied
-from audits.measure.disparity import ALL_GROUPS, Direction
+from audits.measure.disparity import ALL_GROUPS
 from audits.measure.groups import EVERYONE, Grouping
 from contracts.predictions import SUBJECT
 from contracts.scope import OutsideGroup, OutsidePair, Scope, ScopeAttribute
@@ -165,13 +164,8 @@ def _is_doubtful(item: Evidence, certainty: float) -> bool:
     margin = 0.0 if certainty == 0.5 else float(norm.ppf(certainty)) * item.error
     if not math.isfinite(item.estimate + margin):
         return True
-    return _worst_excess(item.rule, item.estimate, margin + item.to_bear) > 0
-
-
-def _worst_excess(rule: Rule, estimate: float, margin: float) -> float:
-    if rule.direction is Direction.WITHIN:
-        return abs(estimate) + margin - rule.limit
-    return rule.direction.excess(estimate, rule.limit) + margin
+    excess = item.rule.direction.excess(item.estimate, item.rule.limit)
+    return excess + margin + item.to_bear > 0
 
 
 def _names(pair: Grouping, group: int) -> tuple[str, str]:

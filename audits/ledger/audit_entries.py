@@ -45,7 +45,7 @@ def freeze_policy(
 
 
 def look_of(entries: Iterable[Entry], model_version: str, bundle_digest: str) -> int:
-    """Return the how-manieth bundle of its model name a bundle is that was or will be audited.
+    """Return the number of a bundle among those audited under its model name, this one included.
 
     The same bundle audited again, such as after its audit expired, is the same look: the evidence
     is the same, so chance has no second try.

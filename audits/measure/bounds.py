@@ -77,10 +77,7 @@ class Limit:
 
     def excess(self, value_G: Array) -> Array:
         """Return by how much each number is beyond the limit."""
-        if self.direction is Direction.WITHIN:
-            return np.abs(value_G) - self.value
-        sign = 1.0 if self.direction is Direction.AT_MOST else -1.0
-        return sign * (value_G - self.value)
+        return self.direction.excess(value_G, self.value)
 
 
 def mean_bounds(people: PeopleOfGroups, limit: Limit) -> Bounds:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from audits.measure.metric_definitions import Better, ratio
 
 Array = NDArray[np.float64]
 ALL_GROUPS = "all groups"
+Number = TypeVar("Number", float, Array)
 
 
 class Scope(StrEnum):
@@ -74,8 +76,14 @@ class Direction(StrEnum):
     WITHIN = "within"
     """From minus the limit to the limit."""
 
-    def excess(self, value: float, limit: float) -> float:
-        """Return by how much a value exceeds the limit; 0 or less where it is acceptable."""
+    def excess(self, value: Number, limit: float) -> Number:
+        """Return by how much a value exceeds the limit; 0 or less where it is acceptable.
+
+        Parameters
+        ----------
+        value
+            A number, or an array of them.
+        """
         return {
             Direction.AT_MOST: value - limit,
             Direction.AT_LEAST: limit - value,

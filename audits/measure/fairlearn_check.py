@@ -107,7 +107,7 @@ def _weights(
     table: pd.DataFrame, measure: Measure, thresholds: MetricThresholds
 ) -> pd.Series[float]:
     """Return the weights of rows with a forecast, by which people and not rows weigh alike."""
-    weight_N = np.nan_to_num(person_weights(table, measure, thresholds))
+    weight_N = person_weights(table, measure, thresholds)
     return pd.Series(weight_N, index=table.index)[has_forecast(table)]
 
 

@@ -21,7 +21,7 @@ from scipy import sparse
 from audits.measure.groups import Grouping
 from audits.measure.metric_definitions import MetricThresholds
 from audits.measure.metrics import Measure, Metric, addends, auroc_inputs
-from audits.measure.people import person_weights
+from audits.measure.people import person_weights, weights_of
 from audits.measure.ranking import Chances, auroc, auroc_in_group_and_rest
 from contracts.predictions import SUBJECT
 
@@ -106,7 +106,7 @@ def bootstrap(
     summed = [m for m in measured if m.metric is not Metric.AUROC]
     sums = _Sums.of(table, summed, cells, thresholds)
     auroc_rows = {m: auroc_inputs(table, m) for m in measured if m.metric is Metric.AUROC}
-    auroc_weights = {m: np.nan_to_num(person_weights(table, m, thresholds)) for m in auroc_rows}
+    auroc_weights = {m: person_weights(table, m, thresholds) for m in auroc_rows}
     shape = (replicates + 1, len(measured))
     results = [np.empty((3, shape[0], len(g.labels_G), shape[1])) for g in groupings]
     # A replicate needs its weights, and the sums of each cell.
@@ -202,8 +202,8 @@ class _Sums:
         sums_KE: list[Array] = []
         ends = [0]
         for measure in measured:
-            weight_N = np.nan_to_num(person_weights(table, measure, thresholds))
-            added_NK = addends(table, measure, thresholds) * weight_N[:, None]
+            added_NK = addends(table, measure, thresholds)
+            added_NK *= weights_of(cells.subject_N, added_NK, measure)[:, None]
             sums_KE += [
                 np.asarray(np.bincount(entry_N, added_N, len(key_E)), dtype=np.float64)
                 for added_N in added_NK.T

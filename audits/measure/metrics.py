@@ -127,12 +127,9 @@ def addends(
     return addends_NK
 
 
-def denominator(
-    table: pd.DataFrame, measure: Measure, thresholds: MetricThresholds
-) -> NDArray[np.float64]:
-    """Return how much each row counts in a measure, (N,)."""
-    column = 0 if measure.metric in COUNTED_FIRST else -1
-    return np.asarray(addends(table, measure, thresholds)[:, column])
+def counted_column(metric: Metric) -> int:
+    """Return which of a metric's addends says how much a row counts."""
+    return 0 if metric in COUNTED_FIRST else -1
 
 
 COUNTED_FIRST = {Metric.AUROC, Metric.CALIBRATION_INTERCEPT, Metric.CALIBRATION_SLOPE}

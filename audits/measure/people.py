@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from audits.measure.groups import Grouping
 from audits.measure.metric_definitions import MetricThresholds, ratio
-from audits.measure.metrics import Measure, Metric, addends, denominator
+from audits.measure.metrics import Measure, Metric, addends, counted_column
 from contracts.predictions import SUBJECT
 
 Array = NDArray[np.float64]
@@ -145,12 +145,19 @@ def people_of_groups(rows: RowSums, grouping: Grouping) -> PeopleOfGroups:
 
 
 def person_weights(table: pd.DataFrame, measure: Measure, thresholds: MetricThresholds) -> Array:
-    """Return weights of rows, (N,), by which each person with a row that counts weighs one."""
-    denominator_N = denominator(table, measure, thresholds)
+    """Return weights of rows, (N,), by which each person with a row that counts weighs one.
+
+    Rows of a person without one weigh 0.
+    """
     _, subject_N = np.unique(table[SUBJECT].to_numpy(), return_inverse=True)
-    return ratio(
-        np.ones(len(table)), _summed(subject_N, denominator_N, int(subject_N.max()) + 1)[subject_N]
-    )
+    return weights_of(subject_N, addends(table, measure, thresholds), measure)
+
+
+def weights_of(subject_N: NDArray[np.intp], added_NK: Array, measure: Measure) -> Array:
+    """Return the same weights, from each row's person and what it adds to the measure's sums."""
+    counted_N = added_NK[:, counted_column(measure.metric)]
+    total_S = _summed(subject_N, counted_N, int(subject_N.max()) + 1)
+    return np.nan_to_num(ratio(np.ones(len(subject_N)), total_S[subject_N]))
 
 
 def pooled_variance(inside: Moments) -> float:

@@ -8,14 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from audits.judging.gather import bounds_of, limit_of
 from audits.judging.policy import Policy, Rule
-from audits.measure.bounds import (
-    Limit,
-    difference_bounds,
-    mean_bounds,
-    share_bounds,
-    share_difference_bounds,
-)
 from audits.measure.disparity import Direction, Scope, Statistic
 from audits.measure.metric_definitions import Unit
 from audits.measure.people import Moments, PeopleOfGroups
@@ -51,7 +45,6 @@ def worst_that_passes(rule: Rule, policy: Policy, people: int) -> float | None:
     needed = max(rule.minimum_subjects, rule.minimum_events or 0)
     if group < needed or not has_bound(rule):
         return None
-    limit = Limit(direction=rule.direction, value=rule.limit, confidence=rule.confidence)
     shares = unit is Unit.SHARE
     is_value = rule.statistic is not Statistic.DIFFERENCE
     value_G = np.arange(group + 1) / group if shares else _points(policy)
@@ -63,10 +56,7 @@ def worst_that_passes(rule: Rule, policy: Policy, people: int) -> float | None:
         pooled_G=np.full(len(value_G), np.nan if spread is None else spread),
         rows_each_G=np.ones(len(value_G)),
     )
-    if shares:
-        bounds = share_bounds(sides, limit) if is_value else share_difference_bounds(sides, limit)
-    else:
-        bounds = mean_bounds(sides, limit) if is_value else difference_bounds(sides, limit)
+    bounds, limit = bounds_of(rule, sides), limit_of(rule)
     passes_G = np.maximum(limit.excess(bounds.low_G), limit.excess(bounds.high_G)) <= 0
     if not passes_G.any():
         return None

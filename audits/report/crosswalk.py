@@ -77,7 +77,7 @@ def _external(report: Report) -> dict[str, Any]:
     return {
         "external_cohort": found.cohort_name + (" (SIMULATED)" if found.simulated else ""),
         "external_data": found.data_digest[:12],
-        "external_people": found.people - found.overlap,
+        "external_people": found.new,
         "external_overlap": found.overlap,
         "external_made_by": found.made_by,
         "external_made_at": found.made_at[:10],

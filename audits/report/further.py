@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
 
 import pandas as pd
 
 from audits.disclosure.losses import ShownLosses
+from audits.disclosure.suppress import NO_NUMBERS, reason_only
 from audits.judging.further.external import WHERE
 from audits.judging.performance import Performance, performance
 from audits.judging.policy import Policy
@@ -26,8 +26,6 @@ from contracts.groups import MINIMUM_SHOWN
 from contracts.predictions import CANDIDATE, MODEL
 from contracts.verdict import Finding, Verdict
 
-NOTHING: dict[str, Any] = dict.fromkeys(("subjects", "events", "value", "low", "high"))
-
 
 def refusals_today(questions: pd.DataFrame, policy: Policy) -> tuple[Performance, ...]:
     """Return the share of people whom the service would refuse, for everyone and by group."""
@@ -38,7 +36,7 @@ def refusals_today(questions: pd.DataFrame, policy: Policy) -> tuple[Performance
         smallest[row.axis] = min(smallest[row.axis], row.subjects or 0)
     return tuple(
         row.model_copy(
-            update={**NOTHING, **(_shares(row) if smallest[row.axis] >= MINIMUM_SHOWN else {})}
+            update={**NO_NUMBERS, **(_shares(row) if smallest[row.axis] >= MINIMUM_SHOWN else {})}
         )
         for row in rows
     )
@@ -70,11 +68,7 @@ def _without_counts(finding: Finding) -> Finding:
         return finding
     where = WHERE[finding.evidence]
     who = group_in_words(finding.axis, finding.group)
-    update: dict[str, Any] = {
-        **NOTHING, "p_value": None, "adjusted_p": None,
-        "reason": f"{where}: {who}: {finding.metric}: {finding.outcome}.",
-    }  # fmt: skip
-    return finding.model_copy(update=update)
+    return reason_only(finding, f"{where}: {who}: {finding.metric}: {finding.outcome}.")
 
 
 def losses_section(rows: tuple[ShownLosses, ...], unit: ScoreUnit) -> Iterable[Block]:

@@ -18,13 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import false_discovery_control, norm
 
+from audits.judging.gather import bounds_of, limit_of
 from audits.judging.policy import Policy, Rule
 from audits.measure.bounds import (
     Bounds,
-    Limit,
-    difference_bounds,
-    share_bounds,
-    share_difference_bounds,
 )
 from audits.measure.disparity import Direction, Statistic
 from audits.measure.disparity import Scope as RuleScope
@@ -164,7 +161,7 @@ def _covers(cohort: People, policy: Policy, of_S: NDArray[np.bool_]) -> bool:
         inside=moments, rest=moments, pooled_G=moments.variance_G,
         rows_each_G=np.full(1, float(cohort.error_SH.shape[1])),
     )  # fmt: skip
-    return bool(share_bounds(people, _limit(rule)).low_G[0] >= rule.limit)
+    return bool(bounds_of(rule, people).low_G[0] >= rule.limit)
 
 
 def _judged(
@@ -294,26 +291,20 @@ def _rules(policy: Policy, scope: RuleScope, metric: Metric) -> list[Rule]:
     ]
 
 
-def _limit(rule: Rule) -> Limit:
-    return Limit(direction=rule.direction, value=rule.limit, confidence=rule.confidence)
-
-
 def _bounded(rule: Rule, people: PeopleOfGroups) -> tuple[Bounds, NDArray[np.bool_]]:
     """Return a rule's bounds, and which groups are too small for it."""
-    if rule.metric is Metric.COVERAGE:
-        return share_bounds(people, _limit(rule)), people.inside.people_G < rule.minimum_subjects
     least = rule.minimum_events or rule.minimum_subjects
-    few_G = np.minimum(people.inside.people_G, people.rest.people_G) < least
-    if rule.metric is Metric.FALSE_NEGATIVE_RATE:
-        return share_difference_bounds(people, _limit(rule)), few_G
-    return difference_bounds(people, _limit(rule)), few_G
+    few_G = people.inside.people_G < least
+    if rule.statistic is Statistic.DIFFERENCE:
+        few_G |= people.rest.people_G < least
+    return bounds_of(rule, people), few_G
 
 
 def _against(
     rule: Rule, bounds: Bounds
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
     """Return where the interval is within the limit, beyond it, and where the estimate is."""
-    limit = _limit(rule)
+    limit = limit_of(rule)
     ends = np.stack([limit.excess(bounds.low_G), limit.excess(bounds.high_G)])
     same_side_G = bounds.low_G * bounds.high_G > 0
     is_within = rule.direction is Direction.WITHIN
@@ -327,5 +318,5 @@ def _reaches(rule: Rule, bounds: Bounds) -> NDArray[np.bool_]:
     """Return the pairs not so certainly within the limit as the rule asks."""
     certainty = 0.5 if rule.excludes_unless is None else rule.excludes_unless
     margin_G = float(norm.ppf(certainty)) * bounds.error_G
-    excess_G = _limit(rule).excess(bounds.estimate_G)
+    excess_G = limit_of(rule).excess(bounds.estimate_G)
     return np.asarray(~(excess_G + np.nan_to_num(margin_G) <= 0))

@@ -135,3 +135,17 @@ def test_an_attribute_with_a_small_group_has_no_refusal_rate_at_all(
     hidden = [r for r in refusals_today(few, quick_policy) if r.axis == "sex"]
     assert all(row.value is not None for row in shown)
     assert all(row.value is None and row.low is None for row in hidden)
+
+
+def test_people_held_out_of_training_or_not_known_do_not_count_as_external(
+    with_further: Report,
+) -> None:
+    """Of a hundred, four were trained on, sixteen are neither that nor known to be new."""
+    external = with_further.verdict.external
+    assert external is not None
+    mixed = external.model_copy(update={"people": 100})
+    verdict = with_further.verdict.model_copy(update={"external": mixed})
+    answered = {
+        a.item: a for a in answers(with_further.model_copy(update={"verdict": verdict}), HTI1)
+    }
+    assert "80 people, 4 more known from training" in answered["18"].text

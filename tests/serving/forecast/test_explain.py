@@ -19,9 +19,11 @@ from serving.forecast.explain import (
     RECENT_WINDOW_DAYS,
     Game,
     explain,
+    forecast,
     game_of,
 )
 from serving.forecast.explain_days import MAX_DAY_BLOCKS, explain_days
+from serving.schemas import SCORE
 from tests.refusals import refuses
 
 
@@ -144,9 +146,11 @@ def test_days_of_what_was_not_observed_are_refused(bundle: Bundle, batch: Sequen
 def test_an_explanation_that_does_not_add_up_is_not_shown(
     bundle: Bundle, batch: SequenceBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(explain_module, "MAX_GAP", -1.0)
+    game = game_of(bundle, batch.take(np.array([0])))
+    true = forecast(game, SCORE)
+    monkeypatch.setattr(explain_module, "forecast", lambda *_: true + 2.0)
     with refuses(IntegrityError, match="misses the forecast"):
-        explain(game_of(bundle, batch.take(np.array([0]))), 3)
+        explain(game, 3)
 
 
 def test_the_explanation_is_one_that_shap_can_plot(bundle: Bundle, batch: SequenceBatch) -> None:
