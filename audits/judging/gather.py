@@ -56,7 +56,12 @@ def in_groups(
     measured = dict.fromkeys(m for rule in analytic for m in measures(table, rule))
     sums = {measure: RowSums.of(table, measure, policy.thresholds) for measure in measured}
     for grouping in groupings:
-        people = {m: _people(table, sums[m], grouping, m, missing) for m in measured}
+        people = {
+            m: people_of_groups(sums[m], grouping)
+            if missing is None
+            else missing.people(table, sums[m], grouping, m)
+            for m in measured
+        }
         counts = {m: _counts(table, grouping, m, policy, people[m]) for m in measured}
         for rule in analytic:
             for measure in _applicable(table, rule, grouping):
@@ -99,15 +104,6 @@ def measures(table: pd.DataFrame, rule: Rule) -> tuple[Measure, ...]:
     """Return what a rule measures in a table; nothing where its columns are missing."""
     days = horizons(table) if rule.each_horizon else (None,)
     return available_measures(table, rule.metric, days)
-
-
-def _people(
-    table: pd.DataFrame, sums: RowSums, grouping: Grouping, measure: Measure,
-    missing: Missing | None,
-) -> PeopleOfGroups:  # fmt: skip
-    if missing is None:
-        return people_of_groups(sums, grouping)
-    return missing.people(table, sums, grouping, measure)
 
 
 def _applicable(table: pd.DataFrame, rule: Rule, grouping: Grouping) -> tuple[Measure, ...]:
