@@ -1,7 +1,8 @@
 """Evaluates the auditor on disparities of known size, and on a real one: `make bench NAME=auditor`.
 
 First the operating point of the whole verdict, on thousands of SIMULATED cohorts by a fast path
-(`support.operating_table`; `python benchmarks/auditor.py operating-points` prints it alone). Then
+(`support.operating_table`; `python benchmarks/auditor.py operating-points` prints it alone, with
+`--only WORDS`, `--people N`, `--cohorts N` and `--processes N` a part of it). Then
 100 seeds of each scenario F0 to F6 of the simulated cohort, forecast by a plain model
 (`support.auditor_trials`); the same scenarios reduced to planted tables (`support.planted`), and
 one exactly at the limit. Each other disparity is twice the policy's limit. All SIMULATED. Then the
@@ -11,8 +12,8 @@ five-year mortality (../shared/data/nhanes_2003_06, where available).
 
 from __future__ import annotations
 
+import argparse
 import os
-import sys
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,7 @@ from audits.judging.policy import Policy, load_policy
 from contracts.verdict import Finding
 from support.auditor_evaluation import INPUTS, DetectionRates, evaluate
 from support.auditor_trials import TRIALS, Trial, TrialResult, run_trial
+from support.operating_table import SIZES
 from support.operating_table import rows as operating_rows
 from support.planted import Scenario, planted_case, scenarios
 
@@ -132,18 +134,32 @@ def print_planted(pool: Executor) -> None:
         print(f"| {scenario.name} | {scenario.story} | {cells} |", flush=True)
 
 
-def print_operating_points(pool: Executor) -> None:
+def print_operating_points(pool: Executor, options: argparse.Namespace) -> None:
     """Print how often the whole verdict is right."""
-    print(f"SIMULATED, {COHORTS} cohorts a row, 9 attributes with 32 labels; upper bounds 95 %")
-    for line in operating_rows(pool, cohorts=COHORTS):
+    cohorts = options.cohorts
+    print(f"SIMULATED, {cohorts} cohorts a row, 9 attributes with 32 labels; upper bounds 95 %")
+    sizes = options.people or SIZES
+    for line in operating_rows(pool, cohorts=cohorts, only=options.only, sizes=sizes):
         print(line, flush=True)
+
+
+def asked() -> argparse.Namespace:
+    """Return what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", nargs="?", choices=["operating-points"])
+    parser.add_argument("--only", default="", help="words in the names of the scenarios")
+    parser.add_argument("--people", type=int, nargs="*", choices=SIZES)
+    parser.add_argument("--cohorts", type=int, default=COHORTS)
+    parser.add_argument("--processes", type=int, default=min(2, os.cpu_count() or 1))
+    return parser.parse_args()
 
 
 def main() -> None:
     """Print the tables."""
-    with ProcessPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
-        print_operating_points(pool)
-        if sys.argv[1:] == ["operating-points"]:
+    options = asked()
+    with ProcessPoolExecutor(options.processes) as pool:
+        print_operating_points(pool, options)
+        if options.part == "operating-points":
             return
         print()
         print_trials(pool)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -98,8 +98,16 @@ def cell(harmed: Harmed, people: int, cohorts: int, seed: int) -> Cell:
     )  # fmt: skip
 
 
-def rows(pool: Executor, *, cohorts: int, seed: int = 0) -> Iterator[str]:
-    """Return the lines of the table; each share with its one-sided 95 % upper bound."""
+def rows(
+    pool: Executor, *, cohorts: int, seed: int = 0, only: str = "", sizes: Sequence[int] = SIZES
+) -> Iterator[str]:
+    """Return the lines of the table; each share with its one-sided 95 % upper bound.
+
+    Parameters
+    ----------
+    only
+        Scenarios with these words in their name.
+    """
     yield (
         "| SIMULATED cohorts | people | may be served | share of people served | blocked"
         " | the harmed are served |"
@@ -108,7 +116,8 @@ def rows(pool: Executor, *, cohorts: int, seed: int = 0) -> Iterator[str]:
     jobs = [
         (harmed, people, pool.submit(cell, harmed, people, cohorts, seed))
         for harmed in SCENARIOS
-        for people in SIZES
+        if only in harmed.name
+        for people in sizes
     ]
     for harmed, people, job in jobs:
         found = job.result()
