@@ -39,8 +39,7 @@ def decide(
     # everything acceptable lies in it.
     same_side = rule.direction is not Direction.WITHIN or interval.low * interval.high > 0
     bad = min(low, high) > 0 and same_side
-    ends = (interval.low, interval.high)
-    if any(abs(abs(end) - abs(rule.limit)) < monte_carlo for end in ends) and (good or bad):
+    if (good or bad) and min(abs(low), abs(high)) < monte_carlo:
         return Outcome.REVIEW
     beyond = rule.direction.excess(estimate, rule.limit) > 0
     if good:
