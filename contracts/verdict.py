@@ -140,8 +140,8 @@ class Verdict(BaseModel):
     simulated
         True when the cohort is simulated: such a verdict says nothing about real people.
     look
-        Number of this bundle among those audited under its model name: later ones must pass with
-        more certainty (`audits.measure.looks`).
+        Number of this bundle among those audited under its model name: whoever was not shown to be
+        served well by an earlier one must now pass with more certainty (`audits.measure.looks`).
     outcome
         Whether the model may be served, and to whom; an audit that scored nobody is insufficient
         evidence.

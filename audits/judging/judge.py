@@ -26,11 +26,14 @@ from audits.judging.validation import breaks_contract, validate
 from audits.measure.disparity import Scope as RuleScope
 from audits.measure.fairlearn_check import check_against_metric_frame
 from audits.measure.groups import EVERYONE, by_attribute
+from audits.measure.looks import Earlier
 from audits.measure.prediction_table import KEY
 from contracts.predictions import CANDIDATE, GROUP, SUBJECT
 from contracts.scope import Scope
 from contracts.verdict import GRAVITY, Finding, Outcome, Verdict
 from contracts.vocabulary import NOT_RECORDED
+
+TRAIN_AGAIN = "Train the version again with this version of rehabcast"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +53,8 @@ class AuditInputs:
     champion, champion_predictions_digest
         The version in service, whose forecasts are the table's `champion`, and the prediction table
         that they came from; None where no other version is in service.
-    look
-        Number of this bundle among those audited under its model name.
+    earlier
+        Whom the other bundles were shown to serve that were audited before under the model name.
     """
 
     model_version: str
@@ -63,7 +66,7 @@ class AuditInputs:
     follow_up_digest: str | None = None
     champion: str | None = None
     champion_predictions_digest: str | None = None
-    look: int = 1
+    earlier: Earlier = ()
 
 
 def judge(
@@ -106,7 +109,7 @@ def judge(
         champion_predictions_digest=inputs.champion_predictions_digest,
         external=None if further.external is None else further.external.validation,
         simulated=inputs.simulated,
-        look=inputs.look,
+        look=1 + len(inputs.earlier),
         outcome=judged.outcome,
         scope=judged.scope,
         findings=judged.findings,
@@ -142,7 +145,7 @@ def _judged(
         policy = without_questions(policy)
     missing, unfit = _missing(further.follow_up, table, policy)
     applied = apply_rules(
-        predictions, policy, champion=inputs.champion, missing=missing, look=inputs.look
+        predictions, policy, champion=inputs.champion, missing=missing, earlier=inputs.earlier
     )
     # Nobody can be served in spite of these, so no scope is looked for.
     of_the_table = (
@@ -180,7 +183,7 @@ def _within(
     inside = apply_rules(
         predictions.merge(keys, on=KEY), policy, champion=inputs.champion,
         missing=None if missing is None else missing.inside(served.scope),
-        scopes=(RuleScope.OVERALL, RuleScope.AXES), look=inputs.look,
+        scopes=(RuleScope.OVERALL, RuleScope.AXES), earlier=inputs.earlier,
     ).findings  # fmt: skip
     outcome = within_scope(inside)
     if outcome is Outcome.PASS:
@@ -198,9 +201,13 @@ def _missing(
     if policy.lost is None:
         return None, []
     if follow_up is None:
-        return None, [no_follow_up("there is no table of the outcomes that were due")]
+        return None, [no_follow_up("there is no table of the outcomes that were due", TRAIN_AGAIN)]
     if wrong := list(violations(follow_up, table)):
-        return None, [no_follow_up(f"the follow-up table is not sound ({'; '.join(wrong)})")]
+        why = f"the follow-up table is not sound ({'; '.join(wrong)})"
+        return None, [no_follow_up(why, TRAIN_AGAIN)]
+    if follow_up.empty:
+        why = "for nobody is the time over in which an outcome can come"
+        return None, [no_follow_up(why, "Train again on a cohort that was followed for longer")]
     return Missing.of(follow_up, policy.lost), []
 
 

@@ -15,7 +15,7 @@ from audits.judging.lost.missing import Missing
 from audits.judging.policy import Policy, Rule
 from audits.measure.disparity import Scope, Statistic
 from audits.measure.groups import Grouping, by_attribute, everyone, intersections
-from audits.measure.looks import confidence_at
+from audits.measure.looks import Earlier, confidence_at, look_at
 from audits.measure.metrics import available_measures
 from audits.measure.prediction_table import KEY
 from contracts.predictions import CANDIDATE, CHAMPION, MODEL, SUBJECT
@@ -49,12 +49,13 @@ def apply_rules(
     champion: str | None,
     missing: Missing | None = None,
     scopes: Sequence[Scope] = tuple(Scope),
-    look: int = 1,
+    earlier: Earlier = (),
 ) -> Applied:
     """Apply the rules of a policy to the candidate's forecasts.
 
-    At a later look a pass must also hold at that look's confidence. What does not pass is judged as
-    at the first look: more attempts make it harder to pass, and never harder to be blocked.
+    What was not shown of a group at an earlier attempt must now hold with more confidence. What
+    does not pass is judged as at the first one: more attempts make it harder to pass, and never
+    harder to be blocked.
 
     Parameters
     ----------
@@ -67,17 +68,21 @@ def apply_rules(
         The follow-up table, where the policy asks for it.
     scopes
         Which rules: on everyone, on groups, on pairs.
-    look
-        Number of this bundle among those audited under its model name.
+    earlier
+        Whom the other bundles were shown to serve that were audited before under the model name.
     """
     applied = _applied(predictions, policy, champion, scopes, missing)
-    if look == 1:
-        return applied
-    stricter = _applied(predictions, _at_look(policy, look), champion, scopes, missing)
-    both = zip(applied.findings, stricter.findings, strict=True)
+    looks = [look_at(earlier, finding.axis, finding.group) for finding in applied.findings]
+    at_look = {1: applied.findings} | {
+        look: _applied(predictions, _at_look(policy, look), champion, scopes, missing).findings
+        for look in sorted({*looks} - {1})
+    }
     return replace(
         applied,
-        findings=tuple(later if first.outcome is Outcome.PASS else first for first, later in both),
+        findings=tuple(
+            at_look[look][n] if first.outcome is Outcome.PASS else first
+            for n, (first, look) in enumerate(zip(applied.findings, looks, strict=True))
+        ),
     )
 
 
@@ -134,7 +139,7 @@ def _applied(
         findings=(
             *findings(evidence),
             *without_evidence,
-            *(() if missing is None else loss_findings(missing)),
+            *(() if missing is None else loss_findings(missing, attributes)),
         ),
     )
 

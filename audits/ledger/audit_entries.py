@@ -17,10 +17,12 @@ from audits.ledger.records import (
     audit_details,
     audit_of,
     require_reason,
+    scope_of,
 )
 from audits.ledger.trail import APPROVAL, AUDIT, POLICY, Entry, append, entries_of, latest, utc
 from contracts.errors import ContractError, PromotionRefused
 from contracts.naming.model_version import split_version
+from contracts.scope import Scope
 from contracts.verdict import Verdict
 
 
@@ -44,11 +46,18 @@ def freeze_policy(
         )  # fmt: skip
 
 
-def look_of(entries: Iterable[Entry], model_version: str, bundle_digest: str) -> int:
-    """Return the number of a bundle among those audited under its model name, this one included.
+def earlier_audits(
+    entries: Iterable[Entry], model_version: str, bundle_digest: str
+) -> tuple[tuple[Scope | None, ...], ...]:
+    """Return whom each bundle was shown to serve that was audited earlier under the model name.
 
-    The same bundle audited again, such as after its audit expired, is the same look: the evidence
-    is the same, so chance has no second try.
+    The same bundle audited again, such as after its audit expired, is the same attempt: the
+    evidence is the same, so chance has no second try.
+
+    Returns
+    -------
+    For each other bundle, before the first audit of this one, the scope of each audit up to then;
+    None of one that did not pass, or that is from before there were scopes.
 
     Parameters
     ----------
@@ -57,12 +66,14 @@ def look_of(entries: Iterable[Entry], model_version: str, bundle_digest: str) ->
     """
     model, _ = split_version(model_version)
     # Old entries may spell a version in another way, such as `arm/01`: the name is the same.
-    bundles = dict.fromkeys(
-        entry.details()["bundle_digest"]
-        for entry in entries
-        if entry.kind == AUDIT and entry.about.rpartition("/")[0] == model
-    )
-    return [*dict.fromkeys((*bundles, bundle_digest))].index(bundle_digest) + 1
+    audits: dict[str, list[Scope | None]] = {}
+    for entry in entries:
+        if entry.kind == AUDIT and entry.about.rpartition("/")[0] == model:
+            details = entry.details()
+            if details["bundle_digest"] == bundle_digest:
+                break
+            audits.setdefault(details["bundle_digest"], []).append(scope_of(details))
+    return tuple(map(tuple, audits.values()))
 
 
 def append_audit(

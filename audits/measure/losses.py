@@ -28,6 +28,9 @@ Array = NDArray[np.float64]
 LOST = (OutcomeStatus.LOST, OutcomeStatus.WITHDREW)
 """Outcomes of people who are followed no longer."""
 
+FEWEST_DUE = 8
+"""People with an outcome due from which a group's losses say something: as few as any bound has."""
+
 FEWEST_TRACED = 5
 """Traced people of a group from which they stand for the lost whom a draw did not take."""
 
@@ -201,13 +204,3 @@ def share_to_bear(excess_G: Array, share_G: Array, direction: Direction) -> Arra
         Direction.WITHIN: np.fmax(share_G, 1 - share_G),
     }[direction]
     return np.asarray(excess_G * np.clip(np.nan_to_num(against_G, nan=1.0), 0, 1))
-
-
-def tipping_point(bound_G: Array, limit: float, share_G: Array) -> Array:
-    """Return by how many points the lost must be worse for the bound to reach the limit.
-
-    Infinite where nobody is lost; 0 where the bound is beyond the limit already.
-    """
-    room_G = np.clip(limit - bound_G, 0, None)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(share_G > 0, room_G / share_G, np.inf)

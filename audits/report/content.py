@@ -13,8 +13,9 @@ from typing import Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from audits.disclosure.cells import Cell
 from audits.disclosure.losses import ShownLosses, shown_losses
-from audits.disclosure.published import Pattern, pattern_of
+from audits.disclosure.published import Pattern, Quantity, pattern_of
 from audits.disclosure.suppress import (
     suppress_in_performance,
     suppress_in_sensitivity,
@@ -176,7 +177,11 @@ def compose(
         if scored
         else (),
         names_verified=names_verified,
-        lost_outcomes=shown_losses(lost, scale[1] - scale[0]),
+        lost_outcomes=shown_losses(
+            lost,
+            scale[1] - scale[0],
+            lambda axis, group: pattern.shows(Quantity(), Cell(axis=axis, group=group)),
+        ),
     )
 
 

@@ -78,13 +78,14 @@ def losses_section(rows: tuple[ShownLosses, ...], unit: ScoreUnit) -> Iterable[B
     yield Heading(level=1, text="Lost outcomes")
     yield Paragraph(
         text="Of the outcomes that were due (a forecast could be made and the window is over), by"
-        " person, to the nearest 5 %. Death is no lost outcome; whoever withdrew counts as lost."
+        " person, to the nearest 5 %; a dash where that is about fewer than 11 people in a group"
+        " of the attribute. Death is no lost outcome; whoever withdrew counts as lost."
         " Missed: not lost, because the person was assessed later."
         " Missing: with those who were traced standing for others. Weights move the mean signed"
         " error by the modelled chance of being observed (group, early error and their product);"
         " they repair no loss that follows the outcome itself. Worst case: every missing outcome"
-        " wrong by the whole scale; it does not bind. Tipping point: how much worse the lost must"
-        " be for the group to reach the limit on the signed error."
+        " wrong by the whole scale; it does not bind. Tipping point: how much worse than the"
+        " observed the missing must be for the group's signed error to reach the limit."
     )
     yield Table(
         caption=f"What became of the outcomes, and what may lie in the lost ones ({unit.name})",
@@ -95,14 +96,21 @@ def losses_section(rows: tuple[ShownLosses, ...], unit: ScoreUnit) -> Iterable[B
         rows=tuple(
             (
                 group_in_words(r.axis, r.group),
-                *(f"{x:.0%}" for x in (r.lost, r.withdrew, r.died, r.missed, r.traced, r.missing)),
-                "none" if r.weighted_shift is None else f"{r.weighted_shift:+.1f}",
-                "none" if r.smallest_chance is None else f"{r.smallest_chance:.0%}",
-                f"{r.worst:.0f} either way",
-                "none" if r.tipping_point is None else f"{r.tipping_point:.0f}",
+                *(
+                    _or_dash(x, "{:.0%}")
+                    for x in (r.lost, r.withdrew, r.died, r.missed, r.traced, r.missing)
+                ),
+                _or_dash(r.weighted_shift, "{:+.1f}"),
+                _or_dash(r.smallest_chance, "{:.0%}"),
+                _or_dash(r.worst, "{:.0f} either way"),
+                _or_dash(r.tipping_point, "{:.0f}"),
             )
             for r in rows
         ),
         widths=(4, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2),
         small=True,
     )  # fmt: skip
+
+
+def _or_dash(number: float | None, template: str) -> str:
+    return "-" if number is None else template.format(number)

@@ -57,8 +57,8 @@ def _looks(look: int) -> str:
     versions = "1 other version" if look == 2 else f"{look - 1} other versions"
     return (
         f"{versions} of this model had been audited before this one. Who tries often passes by"
-        " chance at last, so a rule passes here only with more certainty than at the first audit."
-        " What was not shown to hold is judged as before."
+        " chance at last, so where an earlier audit did not show that a group, or everyone, is"
+        " served well, a rule passes here only with more certainty than at the first audit."
     )
 
 

@@ -44,7 +44,7 @@ class Ends:
     over_until
         By subject: a window that ends by this day is over.
     death, withdrawal
-        Day by subject, of those who died or withdrew.
+        Day by subject, of those who died or withdrew; the first, where several are recorded.
     traced
         Days of the outcomes that were obtained by tracing, by subject.
     chance, drawn
@@ -78,7 +78,8 @@ def ends_of(events: pd.DataFrame, *, dates_shifted: bool) -> Ends:
     latest = np.full(len(enrolled), NEVER) if dates_shifted else last - enrolled.to_numpy()
     return Ends(
         over_until=pd.Series(latest, index=enrolled.index),
-        death=days_of(DEATH), withdrawal=days_of(WITHDRAWAL), traced=days_of(TRACED),
+        death=days_of(DEATH).groupby(level=0).min(),
+        withdrawal=days_of(WITHDRAWAL).groupby(level=0).min(), traced=days_of(TRACED),
         chance=chance.astype(np.float64), drawn=drawn == "yes",
     )  # fmt: skip
 

@@ -133,7 +133,7 @@ def run_audit(
     """Judge a version's out-of-fold predictions; sign the report, and record the verdict."""
     from audits.judging.further.external import FurtherEvidence
     from audits.judging.judge import AuditInputs, judge
-    from audits.ledger.audit_entries import look_of
+    from audits.ledger.audit_entries import earlier_audits
     from audits.report.content import compose
     from rehabcast.auditing.champion_forecasts import champion_beside, champion_table, with_champion
     from rehabcast.auditing.external_validation import open_external
@@ -179,7 +179,7 @@ def run_audit(
             champion=champion,
             champion_predictions_digest=None if compared is None else compared.digest,
             follow_up_digest=bundle.manifest.follow_up_digest,
-            look=look_of(ledger.trail(), model_version, bundle.digest),
+            earlier=earlier_audits(ledger.trail(), model_version, bundle.digest),
         ),
         FurtherEvidence(questions=questions, external=elsewhere, follow_up=follow_up),
     )

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from audits.judging.lost.missing import of_group, violations
+from audits.judging.lost.missing import of_group, people_with_traced, violations
 from audits.judging.policy import Policy
 from audits.measure.bounds import Limit, difference_bounds
 from audits.measure.disparity import Direction, Statistic
 from audits.measure.groups import Grouping, by_attribute, everyone
-from audits.measure.losses import LossTerms, tipping_point
+from audits.measure.losses import LossTerms
 from audits.measure.metrics import Measure, Metric
 from audits.measure.people import RowSums, people_of_groups
 from audits.measure.prediction_table import KEY
@@ -36,6 +36,8 @@ class LostOutcomes(BaseModel):
     ----------
     axis, group, people
         Which group, and its people with an outcome due.
+    people_by
+        Of them, those with an outcome of each status.
     lost, withdrew, died, missed, traced
         Share by cause; the rest was observed.
     not_stood_for
@@ -45,9 +47,9 @@ class LostOutcomes(BaseModel):
         Mean signed error of the observed, points; and by inverse probability of being observed.
     smallest_chance
         Smallest modelled chance of being observed: near 0, weights say nothing (no overlap).
-    tipping_point
-        By how many points the lost must be worse than the observed for the signed error's bound to
-        reach the policy's limit; None where nobody is lost or there is no such limit.
+    room
+        Points from the signed error's farther bound to the policy's limit, 0 where it is beyond;
+        None where there is no such limit or bound.
     worst_low, worst_high
         Mean signed error if every lost forecast had been wrong by the whole scale, either way.
     """
@@ -57,6 +59,7 @@ class LostOutcomes(BaseModel):
     axis: str
     group: str
     people: int
+    people_by: Mapping[OutcomeStatus, int]
     lost: float
     withdrew: float
     died: float
@@ -66,7 +69,7 @@ class LostOutcomes(BaseModel):
     error: float | None
     weighted_error: float | None
     smallest_chance: float | None
-    tipping_point: float | None
+    room: float | None
     worst_low: float | None
     worst_high: float | None
 
@@ -106,12 +109,13 @@ def _of_grouping(
 ) -> Iterator[LostOutcomes]:  # fmt: skip
     shares = {status: _share(rows, grouping, status) for status in OutcomeStatus}
     not_stood_for_G = of_group(rows, grouping, terms).share_G
-    tipping = _tipping_points(table, grouping, policy, shares[OutcomeStatus.LOST])
+    rooms = _rooms(rows, table, grouping, policy, terms)
     observed_N = rows["error"].notna().to_numpy()
     value_N = rows["error"].fillna(0.0).to_numpy()
     alive_N = (rows[STATUS] != OutcomeStatus.DIED).to_numpy()
     early_N = rows[EARLY_ERROR].to_numpy(dtype=np.float64)
     for group, label in enumerate(grouping.labels_G):
+        mine = rows[grouping.group_N == group]
         member_N = (grouping.group_N == group) & alive_N
         chance_N = chance_of_outcome(member_N[alive_N], early_N[alive_N], observed_N[alive_N])
         weighted = weighted_mean(value_N[alive_N], chance_N, observed_N[alive_N], member_N[alive_N])
@@ -120,7 +124,8 @@ def _of_grouping(
         low, high = worst_cases(mean, missing, scale[0] - scale[1], scale[1] - scale[0])
         yield LostOutcomes(
             axis=grouping.axis, group=label,
-            people=int(rows.loc[grouping.group_N == group, SUBJECT].nunique()),
+            people=int(mine[SUBJECT].nunique()),
+            people_by=mine.groupby(STATUS)[SUBJECT].nunique().to_dict(),
             lost=shares[OutcomeStatus.LOST][group], died=shares[OutcomeStatus.DIED][group],
             withdrew=shares[OutcomeStatus.WITHDREW][group],
             missed=shares[OutcomeStatus.MISSED][group],
@@ -128,7 +133,7 @@ def _of_grouping(
             not_stood_for=float(np.nan_to_num(not_stood_for_G[group])),
             error=_known(mean), weighted_error=_known(weighted.mean),
             smallest_chance=_known(weighted.smallest_chance),
-            tipping_point=_known(tipping.get(label, np.nan)),
+            room=_known(rooms.get(label, np.nan)),
             worst_low=_known(low), worst_high=_known(high),
         )  # fmt: skip
 
@@ -142,10 +147,10 @@ def _share(rows: pd.DataFrame, grouping: Grouping, status: OutcomeStatus) -> lis
     return shares
 
 
-def _tipping_points(
-    table: pd.DataFrame, grouping: Grouping, policy: Policy, lost_G: list[float]
+def _rooms(
+    rows: pd.DataFrame, table: pd.DataFrame, grouping: Grouping, policy: Policy, terms: LossTerms
 ) -> dict[str, float]:
-    """Return the tipping point of the signed error by group: the limit less its farther bound."""
+    """Return by group how far the farther bound of the signed error is from its limit."""
     rules = [
         rule
         for rule in policy.rules
@@ -163,11 +168,13 @@ def _tipping_points(
         axis=grouping.axis, attributes=grouping.attributes, labels_G=grouping.labels_G,
         group_N=groups_of(table, grouping),
     )  # fmt: skip
-    sums = RowSums.of(table, Measure(metric=Metric.SIGNED_ERROR), policy.thresholds)
-    bounds = difference_bounds(people_of_groups(sums, of_table), limit)
-    farthest_G = np.fmax(np.abs(bounds.low_G), np.abs(bounds.high_G))
-    points_G = tipping_point(farthest_G, limit.value, np.array(lost_G))
-    return dict(zip(grouping.labels_G, points_G.tolist(), strict=True))
+    measure = Measure(metric=Metric.SIGNED_ERROR)
+    sums = RowSums.of(table, measure, policy.thresholds)
+    bounds = difference_bounds(
+        people_with_traced(rows, terms, table, sums, of_table, measure), limit
+    )
+    room_G = limit.value - np.fmax(np.abs(bounds.low_G), np.abs(bounds.high_G))
+    return dict(zip(grouping.labels_G, np.maximum(room_G, 0.0).tolist(), strict=True))
 
 
 def _mean(values: Array) -> float:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from audits.judging.lost.missing import Missing, of_group
 from audits.judging.wording import group_in_words
 from audits.measure.disparity import Statistic
 from audits.measure.groups import EVERYONE, Grouping, everyone
-from audits.measure.losses import Losses, LossTerms, is_due, lost_rows
+from audits.measure.losses import FEWEST_DUE, Losses, LossTerms, is_due, lost_rows
 from contracts.predictions import SUBJECT
 from contracts.verdict import Finding, Outcome
 
@@ -19,26 +19,56 @@ RULE_OF_ALL = "not too many outcomes lost"
 """Metric and rules of the findings on lost outcomes."""
 
 
-def loss_findings(missing: Missing) -> Iterator[Finding]:
-    """Yield a binding finding on everyone, and one on each group of each varied attribute."""
-    for grouping in (everyone(missing.rows), *missing.attributes):
-        if grouping.axis != EVERYONE and grouping.is_constant:
-            continue
-        lost = of_group(missing.rows, grouping, missing.terms)
-        events = _people_by_loss(missing, grouping)
-        for group, label in enumerate(grouping.labels_G):
-            if lost.people_G[group] > 0:
-                yield _finding(grouping, label, group, lost, events[group], missing.terms)
+def loss_findings(missing: Missing, attributes: Iterable[Grouping]) -> Iterator[Finding]:
+    """Yield a binding finding on everyone, and one on each group of each varied attribute.
+
+    Parameters
+    ----------
+    attributes
+        Of the prediction table: a group may be there before any of its windows is over.
+    """
+    yield from _of_grouping(missing, everyone(missing.rows), ())
+    labels = {grouping.axis: grouping.labels_G for grouping in attributes}
+    for grouping in missing.attributes:
+        forecast = labels.get(grouping.axis, ())
+        if len({*grouping.labels_G, *forecast}) > 1:
+            yield from _of_grouping(missing, grouping, forecast)
 
 
-def no_follow_up(why: str) -> Finding:
+def _of_grouping(
+    missing: Missing, grouping: Grouping, forecast: Sequence[str]
+) -> Iterator[Finding]:
+    lost = of_group(missing.rows, grouping, missing.terms)
+    events = _people_by_loss(missing, grouping)
+    judged = set()
+    for group, label in enumerate(grouping.labels_G):
+        if lost.people_G[group] > 0:
+            judged.add(label)
+            yield _finding(grouping, label, group, lost, events[group], missing.terms)
+    for label in forecast:
+        if label not in judged:
+            yield _not_due(grouping, label, missing.terms)
+
+
+def _not_due(grouping: Grouping, label: str, terms: LossTerms) -> Finding:
+    """Return the finding that no window of a group is over, so that nothing could be lost yet."""
+    return Finding(
+        rule=RULE, metric=LOST, statistic=Statistic.DIFFERENCE, axis=grouping.axis,
+        attributes=grouping.attributes, group=label, subjects=0, events=None, value=None, low=None,
+        high=None, limit=terms.maximum_difference, binding=True, outcome=Outcome.INSUFFICIENT,
+        reason=f"{group_in_words(grouping.axis, label)}: for nobody is the time over in which an"
+        " outcome can come, so nobody knows yet what this group loses.",
+    )  # fmt: skip
+
+
+def no_follow_up(why: str, what_to_do: str) -> Finding:
     """Return the binding finding that nobody knows which outcomes were lost."""
     return Finding(
         rule=RULE_OF_ALL, metric=LOST, statistic=Statistic.VALUE, axis=EVERYONE, group=EVERYONE,
         subjects=0, events=None, value=None, low=None, high=None, limit=None, binding=True,
         outcome=Outcome.INSUFFICIENT,
         reason=f"{EVERYONE}: {why}, so nobody knows whose outcomes were lost; this policy asks for"
-        " it. Train the version again with this version of rehabcast.",
+        f" it. {what_to_do}.",
     )  # fmt: skip
 
 
@@ -62,6 +92,8 @@ def _finding(
     difference = float(lost.difference_G[group]) if compared else 0.0
     high = float(lost.high_G(terms.confidence)[group]) if compared else 0.0
     outcome = _outcome(share, difference, high, terms)
+    if outcome is Outcome.PASS and lost.people_G[group] < FEWEST_DUE:
+        outcome = Outcome.INSUFFICIENT
     is_known = compared and math.isfinite(high)
     return Finding(
         rule=RULE if compared else RULE_OF_ALL,
@@ -94,21 +126,29 @@ def _sentence(
     grouping: Grouping, label: str, lost: Losses, group: int, terms: LossTerms, outcome: Outcome
 ) -> str:
     share = float(lost.share_G[group])
-    most = f"at most {terms.maximum_share:.0%} may be"
+    most = f"A group may lose at most {terms.maximum_share:.0%}"
     who = f"{group_in_words(grouping.axis, label)} (n = {int(lost.people_G[group])})"
+    so_much = f"{who}: {share:.0%} of the outcomes that were due are lost"
+    # Whoever withdrew is not called, so there may be nobody to trace.
+    ways_out = (
+        ""
+        if outcome is Outcome.PASS
+        else " Trace a random part of the lost who have not withdrawn (rehabcast cohort trace)."
+    )
     if grouping.axis == EVERYONE:
-        return f"{who}: {share:.0%} of the outcomes that were due are lost; {most}."
-    if not math.isfinite(float(lost.error_G[group])):
+        few = f"; fewer than {FEWEST_DUE} people" if lost.people_G[group] < FEWEST_DUE else ""
+        return f"{so_much}{few}. At most {terms.maximum_share:.0%} may be.{ways_out}"
+    if lost.people_G[group] < FEWEST_DUE or not math.isfinite(float(lost.error_G[group])):
         return (
-            f"{who}: {share:.0%} of the outcomes that were due are lost; too few people to compare."
+            f"{so_much}; too few people to compare with everyone else: an outcome must have been"
+            f" due of {FEWEST_DUE} or more."
         )
     points = 100 * float(lost.difference_G[group])
     side = "above" if points >= 0 else "below"
     high = 100 * float(lost.high_G(terms.confidence)[group])
-    ways_out = "" if outcome is Outcome.PASS else " Trace a random part of the lost."
     return (
-        f"{who}: {share:.0%} of the outcomes that were due are lost, {abs(points):.0f} percentage"
-        f" points {side} everyone else's (upper {100 * terms.confidence:g} % bound {high:.0f});"
-        f" {most}, and with certainty not more than"
-        f" {100 * terms.maximum_difference:.0f} percentage points above.{ways_out}"
+        f"{so_much}, {abs(points):.0f} percentage points {side} everyone else's (at most {high:+.0f}"
+        f" with {100 * terms.confidence:g} % certainty). {most}, and with that certainty at most"
+        f" {100 * terms.maximum_difference:.0f} percentage points more than everyone else."
+        f"{ways_out}"
     )

@@ -107,20 +107,7 @@ class Missing:
         self, table: pd.DataFrame, sums: RowSums, grouping: Grouping, measure: Measure
     ) -> PeopleOfGroups:
         """Return a metric by person, where traced people stand for the lost if they can."""
-        people = people_of_groups(sums, grouping)
-        if not is_recovered(measure) or not (self.rows[STATUS] == OutcomeStatus.TRACED).any():
-            return people
-        of_all = recovered(
-            table, sums, grouping, self.rows, self.terms.minimum_tracing_chance,
-            signed=measure.metric is Metric.SIGNED_ERROR,
-        )  # fmt: skip
-        found = people_of_groups(of_all.sums, of_all.grouping)
-        # Only people with an outcome of their own are evidence, whomever they stand for.
-        return replace(
-            found,
-            inside=replace(found.inside, people_G=people.inside.people_G),
-            rest=replace(found.rest, people_G=people.rest.people_G),
-        )
+        return people_with_traced(self.rows, self.terms, table, sums, grouping, measure)
 
     def to_bear(
         self, rule: Rule, measure: Measure, grouping: Grouping, people: PeopleOfGroups,
@@ -140,6 +127,27 @@ class Missing:
         # How a comparator would have served the lost, nobody assumes.
         at_least = important_difference if unit is Unit.POINTS and not is_compared else 0.0
         return points_to_bear(excess_G, spread_G, at_least)
+
+
+def people_with_traced(
+    rows: pd.DataFrame, terms: LossTerms, table: pd.DataFrame, sums: RowSums, grouping: Grouping,
+    measure: Measure,
+) -> PeopleOfGroups:  # fmt: skip
+    """Return a metric by person, where traced people of a follow-up table stand for the lost."""
+    people = people_of_groups(sums, grouping)
+    if not is_recovered(measure) or not (rows[STATUS] == OutcomeStatus.TRACED).any():
+        return people
+    of_all = recovered(
+        table, sums, grouping, rows, terms.minimum_tracing_chance,
+        signed=measure.metric is Metric.SIGNED_ERROR,
+    )  # fmt: skip
+    found = people_of_groups(of_all.sums, of_all.grouping)
+    # Only people with an outcome of their own are evidence, whomever they stand for.
+    return replace(
+        found,
+        inside=replace(found.inside, people_G=people.inside.people_G),
+        rest=replace(found.rest, people_G=people.rest.people_G),
+    )
 
 
 def is_recovered(measure: Measure) -> bool:

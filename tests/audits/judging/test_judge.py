@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from audits.judging.judge import AuditInputs, judge
 from audits.judging.policy import Policy
 from audits.measure.disparity import Scope
+from contracts.scope import OutsideGroup, ScopeAttribute
+from contracts.scope import Scope as Served
 from contracts.verdict import GRAVITY, Finding, Outcome, Verdict
 
 TableOf = Callable[..., pd.DataFrame]
@@ -383,7 +385,7 @@ def test_a_later_look_turns_passes_into_doubt_and_nothing_into_less_than_it_was(
 ) -> None:
     for table in (table_of(120), table_of(120, extra_error={("sex", "female"): 12.0})):
         first = judge(table, quick_policy, inputs)
-        later = judge(table, quick_policy, replace(inputs, look=10))
+        later = judge(table, quick_policy, replace(inputs, earlier=((None,),) * 9))
         assert (first.look, later.look) == (1, 10)
         assert later.policy_digest == first.policy_digest
         for before, after in zip(first.findings, later.findings, strict=True):
@@ -394,3 +396,30 @@ def test_a_later_look_turns_passes_into_doubt_and_nothing_into_less_than_it_was(
         f.low is not None and g.low is not None and g.low < f.low
         for f, g in zip(first.findings, later.findings, strict=True)
     )
+
+
+def test_only_a_group_that_earlier_versions_were_not_shown_to_serve_needs_more_certainty(
+    table_of: Callable[..., pd.DataFrame], quick_policy: Policy, inputs: AuditInputs
+) -> None:
+    """A version after one that passed is not barred: it is judged as the first one was."""
+    women_only = Served(
+        attributes=(
+            ScopeAttribute(
+                attribute="sex", inside=("female",), outside=(OutsideGroup(label="male", rules=()),)
+            ),
+        ),
+        share_inside=0.5,
+    )
+    table = table_of(120)
+    first = judge(table, quick_policy, inputs)
+    later = judge(table, quick_policy, replace(inputs, earlier=((women_only,), (women_only,))))
+    width = {
+        verdict.look: {
+            f.group: f.high - f.low
+            for f in verdict.findings
+            if f.rule == "no group forecast less accurately" and f.low is not None and f.high
+        }
+        for verdict in (first, later)
+    }
+    assert width[3]["female"] == width[1]["female"]
+    assert width[3]["male"] > 1.3 * width[1]["male"]

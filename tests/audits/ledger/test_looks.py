@@ -4,14 +4,18 @@ import json
 
 import pytest
 
-from audits.ledger.audit_entries import look_of
+from audits.ledger.audit_entries import earlier_audits
 from audits.ledger.trail import AUDIT, Entry
+from contracts.scope import Scope, ScopeAttribute
 
 
-def audit_of(about: str, bundle: str, kind: str = AUDIT) -> Entry:
+def audit_of(
+    about: str, bundle: str, kind: str = AUDIT, scope: Scope | None = None
+) -> Entry:  # fmt: skip
+    details = {"bundle_digest": bundle, "scope": scope and scope.model_dump(mode="json")}
     return Entry(
         sequence=1, time="", kind=kind, about=about, actor="", previous="", hash="",
-        payload=json.dumps({"bundle_digest": bundle}),
+        payload=json.dumps(details),
     )  # fmt: skip
 
 
@@ -29,4 +33,17 @@ def audit_of(about: str, bundle: str, kind: str = AUDIT) -> Entry:
     ],
 )
 def test_each_bundle_of_a_name_is_one_look(entries: list[Entry], look: int) -> None:
-    assert look_of(entries, "arm/3", "new") == look
+    assert 1 + len(earlier_audits(entries, "arm/3", "new")) == look
+
+
+def test_whom_each_audit_of_an_earlier_bundle_passed_for_is_kept_apart() -> None:
+    women = ScopeAttribute(attribute="sex", inside=("female",))
+    passed = Scope(attributes=(women,), share_inside=0.5)
+    entries = [
+        audit_of("arm/1", "a", scope=passed),
+        audit_of("arm/2", "b"),
+        audit_of("arm/1", "a"),
+        audit_of("arm/3", "new"),
+        audit_of("arm/2", "b", scope=passed),
+    ]
+    assert earlier_audits(entries, "arm/3", "new") == ((passed, None), (None,))

@@ -17,7 +17,6 @@ from audits.measure.losses import (
     lost_rows,
     points_to_bear,
     share_to_bear,
-    tipping_point,
 )
 
 
@@ -75,11 +74,6 @@ def test_a_share_bears_that_all_who_are_missing_were_bad(n: int, lost: int, bad:
     observed = (n - bad) / n
     bear = share_to_bear(np.array([lost / (n + lost)]), np.array([observed]), Direction.AT_LEAST)
     assert observed - bear[0] == pytest.approx((n - bad) / (n + lost))
-
-
-def test_the_tipping_point_is_the_room_spread_over_the_lost() -> None:
-    points = tipping_point(np.array([2.0, 5.0, 1.0]), 4.25, np.array([0.25, 0.25, 0.0]))
-    assert points.tolist() == [9.0, 0.0, np.inf]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from audits.disclosure.losses import shown_losses
 from audits.judging.lost.facts import LostOutcomes, lost_outcomes
@@ -13,6 +15,7 @@ from audits.judging.policy import Policy, load_policy
 from audits.judging.units import POINTS
 from audits.report.document import Table
 from audits.report.further import losses_section
+from contracts.predictions import OutcomeStatus
 
 TableOf = Callable[..., pd.DataFrame]
 
@@ -38,9 +41,9 @@ def test_facts_tell_what_was_lost_and_what_may_lie_in_it(facts: tuple[LostOutcom
     women, men = of["sex", "f"], of["sex", "m"]
     assert women.lost == pytest.approx(1 / 3, abs=0.06)
     assert men.lost == men.died == men.withdrew == women.traced == 0
-    assert men.tipping_point is None
-    assert women.tipping_point is not None
-    assert women.tipping_point > 0
+    assert men.not_stood_for == 0
+    assert women.room is not None
+    assert women.room > 0
     assert women.error is not None
     assert women.weighted_error == pytest.approx(women.error, abs=0.01)
     assert women.worst_low == pytest.approx((1 - women.lost) * women.error - women.lost * 66)
@@ -50,16 +53,49 @@ def test_facts_tell_what_was_lost_and_what_may_lie_in_it(facts: tuple[LostOutcom
 def test_small_groups_take_their_attribute_along_and_there_are_no_counts(
     facts: tuple[LostOutcomes, ...],
 ) -> None:
-    shown = shown_losses(facts, 66.0)
+    shown = shown_losses(facts, 66.0, lambda *_: True)
     assert {row.axis for row in shown} == {"everyone", "sex"}
     for row in shown:
         for share in (row.lost, row.died, row.withdrew, row.traced, row.missing):
+            assert share is not None
             assert share == pytest.approx(0.05 * round(share / 0.05))
     assert not {"people", "subjects", "count"} & set(type(shown[0]).model_fields)
     *_, table = losses_section(shown, POINTS)
     assert isinstance(table, Table)
     assert [row[0] for row in table.rows] == ["everyone", "sex: f", "sex: m"]
     assert list(losses_section((), POINTS)) == []
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, derandomize=True)
+@given(
+    lost=st.lists(st.integers(0, 30), min_size=2, max_size=3),
+    people=st.lists(st.integers(11, 40), min_size=3, max_size=3),
+    known=st.booleans(),
+)
+def test_no_share_is_about_fewer_than_11_people_and_no_number_tells_one(
+    facts: tuple[LostOutcomes, ...], lost: list[int], people: list[int], known: bool
+) -> None:
+    """Of a group of 20, to the nearest 5 %, a share would be a count."""
+    rows = [
+        facts[0].model_copy(
+            update={
+                "axis": "sex", "group": str(n), "people": of,
+                "people_by": {OutcomeStatus.LOST: min(count, of)},
+                "lost": min(count, of) / of, "not_stood_for": min(count, of) / of, "room": 2.0,
+            }
+        )
+        for n, (count, of) in enumerate(zip(lost, people, strict=False))
+    ]  # fmt: skip
+    few = any(
+        0 < min(c, n) < 11 or 0 < n - min(c, n) < 11 for c, n in zip(lost, people, strict=False)
+    )
+    for row in shown_losses(rows, 66.0, lambda *_: known):
+        assert (row.lost is None) == (row.missing is None) == (row.worst is None) == few
+        if few or not known:
+            assert row.tipping_point is row.weighted_shift is row.smallest_chance is None
+        elif row.missing:
+            assert row.tipping_point == round(2.0 / row.missing)
+        assert row.died == 0
 
 
 def test_without_terms_or_with_an_unsound_table_there_are_no_facts(

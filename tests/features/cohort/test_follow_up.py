@@ -124,3 +124,18 @@ def test_a_draw_is_known_of_everybody_it_was_made_from(events: pd.DataFrame, tas
     assert drawn.loc[5].tolist() == [0.5, True]
     assert drawn.loc[6].tolist() == [0.5, False]
     assert drawn["tracing_chance"].isna().sum() == 6
+
+
+def test_of_two_dates_of_withdrawal_or_death_the_first_counts(task: Task, late: int) -> None:
+    """Two sources may date one death differently; a record may tell of a withdrawal twice."""
+    first = task.horizons[0].day
+    twice = cohort(
+        {
+            1: [(first, SCORE), (late, SCORE)],
+            2: [(first, SCORE), (late - 20, WITHDRAWAL), (late + 200, WITHDRAWAL)],
+            3: [(first, SCORE), (late - 20, DEATH), (late + 200, DEATH)],
+        },
+        {},
+    )
+    found = statuses(twice, task)
+    assert [found[subject, late] for subject in (1, 2, 3)] == ["observed", "withdrew", "died"]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from audits.judging.further.external import FurtherEvidence
 from audits.judging.judge import AuditInputs, judge
+from audits.judging.lost.facts import lost_outcomes
 from audits.judging.lost.findings import RULE, RULE_OF_ALL
 from audits.judging.policy import Policy, load_policy
 from contracts.verdict import Finding, Outcome, Verdict
@@ -248,3 +249,46 @@ def test_a_passing_bound_must_bear_the_outcomes_lost_beyond_others(
     assert before.outcome is Outcome.PASS
     assert signed.outcome is Outcome.INSUFFICIENT
     assert "were its worst" in signed.reason
+
+
+def test_where_no_window_is_over_nobody_passes_and_the_audit_says_why(
+    table_of: TableOf, follow_up_of: FollowUpOf, policy: Policy, inputs: AuditInputs
+) -> None:
+    table = table_of(300, horizons=(84,))
+    verdict = verdict_of(table, policy, inputs, follow_up_of(table)[:0])
+    assert verdict.outcome is Outcome.INSUFFICIENT
+    (found,) = on_losses(verdict)
+    assert "for nobody is the time over" in found.reason
+    assert "followed for longer" in found.reason
+
+
+@pytest.mark.parametrize("due", [0, 1, 7, 8])
+def test_a_group_whose_windows_are_not_over_does_not_pass_by_its_early_outcomes(
+    table_of: TableOf, follow_up_of: FollowUpOf, policy: Policy, inputs: AuditInputs, due: int
+) -> None:
+    """A new hospital: its outcomes that came early say nothing of those that may never come."""
+    table = table_of(600, horizons=(84,), groups={"hospital": ("a", "b", "new")})
+    rows = follow_up_of(table)
+    of_new = rows["group:hospital"] == "new"
+    kept = rows[~of_new | (of_new.cumsum() <= due)].reset_index(drop=True)
+    verdict = verdict_of(table, policy, inputs, kept)
+    assert served(verdict, "a", "hospital")
+    assert served(verdict, "new", "hospital") == (due == 8)
+
+
+def test_a_group_that_lost_by_withdrawal_only_has_a_tipping_point(
+    table_of: TableOf, follow_up_of: FollowUpOf, policy: Policy
+) -> None:
+    table = table_of(400, horizons=(84,), models=("candidate",))
+    kept, gone = without_the_worst(table, "female", 0.1)
+    facts = {
+        status: {
+            row.group: row
+            for row in lost_outcomes(kept, follow_up_of(kept, gone, status), policy, (0.0, 66.0))
+        }
+        for status in ("withdrew", "lost")
+    }
+    withdrew, lost = (facts[status]["female"] for status in ("withdrew", "lost"))
+    assert withdrew.not_stood_for == lost.not_stood_for == pytest.approx(0.1, abs=0.01)
+    assert withdrew.room == lost.room
+    assert withdrew.room is not None
