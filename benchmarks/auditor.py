@@ -2,7 +2,8 @@
 
 First the operating point of the whole verdict, on thousands of SIMULATED cohorts by a fast path
 (`support.operating_table`; `python benchmarks/auditor.py operating-points` prints it alone, with
-`--only WORDS`, `--people N`, `--cohorts N` and `--processes N` a part of it). Then
+`--only WORDS`, `--people N`, `--cohorts N` and `--processes N` a part of it; `attempts` prints what
+a second and a third version meet). Then
 100 seeds of each scenario F0 to F6 of the simulated cohort, forecast by a plain model
 (`support.auditor_trials`); the same scenarios reduced to planted tables (`support.planted`), and
 one exactly at the limit. Each other disparity is twice the policy's limit. All SIMULATED. Then the
@@ -30,7 +31,7 @@ from audits.judging.policy import Policy, load_policy
 from contracts.verdict import Finding
 from support.auditor_evaluation import INPUTS, DetectionRates, evaluate
 from support.auditor_trials import TRIALS, Trial, TrialResult, run_trial
-from support.operating_table import SIZES
+from support.operating_table import SIZES, attempt_rows
 from support.operating_table import rows as operating_rows
 from support.planted import Scenario, planted_case, scenarios
 
@@ -146,7 +147,7 @@ def print_operating_points(pool: Executor, options: argparse.Namespace) -> None:
 def asked() -> argparse.Namespace:
     """Return what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", nargs="?", choices=["operating-points"])
+    parser.add_argument("part", nargs="?", choices=["operating-points", "attempts"])
     parser.add_argument("--only", default="", help="words in the names of the scenarios")
     parser.add_argument("--people", type=int, nargs="*", choices=SIZES)
     parser.add_argument("--cohorts", type=int, default=COHORTS)
@@ -157,6 +158,10 @@ def asked() -> argparse.Namespace:
 def main() -> None:
     """Print the tables."""
     options = asked()
+    if options.part == "attempts":
+        for line in attempt_rows(cohorts=options.cohorts):
+            print(line, flush=True)
+        return
     with ProcessPoolExecutor(options.processes) as pool:
         print_operating_points(pool, options)
         if options.part == "operating-points":

@@ -73,20 +73,21 @@ def apply_rules(
     """
     applied = _applied(predictions, policy, champion, scopes, missing)
     looks = [look_at(earlier, finding.axis, finding.group) for finding in applied.findings]
-    at_look = {1: applied.findings} | {
-        look: _applied(predictions, _at_look(policy, look), champion, scopes, missing).findings
+    findings_at = {1: applied.findings} | {
+        look: _applied(predictions, at_look(policy, look), champion, scopes, missing).findings
         for look in sorted({*looks} - {1})
     }
     return replace(
         applied,
         findings=tuple(
-            at_look[look][n] if first.outcome is Outcome.PASS else first
+            findings_at[look][n] if first.outcome is Outcome.PASS else first
             for n, (first, look) in enumerate(zip(applied.findings, looks, strict=True))
         ),
     )
 
 
-def _at_look(policy: Policy, look: int) -> Policy:
+def at_look(policy: Policy, look: int) -> Policy:
+    """Return a policy with the confidence that a pass needs at a look."""
     rules = (
         rule.model_copy(update={"confidence": confidence_at(look, rule.confidence)})
         for rule in policy.rules

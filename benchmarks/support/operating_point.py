@@ -112,20 +112,46 @@ class Outcome:
         Share of the people who are served.
     served_S
         Who is served.
+    inside_A
+        By attribute, for which labels every rule was shown to hold; empty where nobody is served.
     """
 
     blocked: bool
     passed: bool
     share: float
     served_S: NDArray[np.bool_]
+    inside_A: tuple[NDArray[np.bool_], ...] = ()
 
 
-def audit(cohort: People, policy: Policy) -> Outcome:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """An audit after another: labels that the other did not show to be inside need more certainty.
+
+    Parameters
+    ----------
+    policy
+        With the confidence of this attempt.
+    inside_A
+        Of the other audit.
+    """
+
+    policy: Policy
+    inside_A: tuple[NDArray[np.bool_], ...]
+
+
+def audit(cohort: People, policy: Policy, attempt: Attempt | None = None) -> Outcome:
     """Audit a cohort by the binding rules and by those that exclude pairs."""
     everyone = np.ones(len(cohort.label_SA), dtype=np.bool_)
     blocked, _, out_A, pairs_out = _judged(cohort, policy, everyone)
     if blocked or not everyone.any():
         return Outcome(blocked=blocked, passed=False, share=0.0, served_S=~everyone)
+    if attempt is not None:
+        _, _, stricter_A, _ = _judged(cohort, attempt.policy, everyone, pairs=False)
+        before_A = attempt.inside_A or tuple(np.zeros_like(out_L) for out_L in out_A)
+        out_A = [
+            np.where(before_L, out_L, out_L | stricter_L)
+            for before_L, out_L, stricter_L in zip(before_A, out_A, stricter_A, strict=True)
+        ]
     served_S = ~_outside(cohort, out_A, pairs_out)
     share = float(served_S.mean())
     nobody = Outcome(blocked=False, passed=False, share=0.0, served_S=~everyone)
@@ -138,7 +164,8 @@ def audit(cohort: People, policy: Policy) -> Outcome:
         overall = _covers(cohort, policy, served_S) and not again and not doubtful
     if not overall:
         return nobody
-    return Outcome(blocked=False, passed=True, share=share, served_S=served_S)
+    inside_A = tuple(~out_L for out_L in out_A)
+    return Outcome(blocked=False, passed=True, share=share, served_S=served_S, inside_A=inside_A)
 
 
 def _outside(

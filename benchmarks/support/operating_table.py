@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
 from audits.judging.policy import load_policy
-from support.operating_point import SHARES, audit, draw, draw_labels
+from audits.judging.rules import at_look
+from support.operating_point import SHARES, Attempt, Outcome, audit, draw, draw_labels
 
 LIMIT = 4.25
 SIZES = (150, 300, 500, 800, 2000)
@@ -131,6 +132,52 @@ def rows(
             "" if is_fair else bounded(found.harmed_served, found.cohorts),
         ]
         yield f"| {' | '.join(shown)} |"
+
+
+def attempts(people: int, cohorts: int, seed: int = 0) -> tuple[float, ...]:
+    """Return the mean share of SIMULATED people who are served, without disparity.
+
+    Returns
+    -------
+    At the first audit; at a second and at a third one if every group had to be shown with more
+    certainty; and at a second and a third one where just those groups must that one of the audits
+    before did not show (at the third, as if they had failed in both). Each version has errors of its own for the same people.
+    """
+    policy = load_policy()
+    rng = np.random.default_rng([seed, people])
+    shares = np.zeros((cohorts, 5))
+    for n in range(cohorts):
+        label_SA = draw_labels(people, rng)
+        first, second, third = (draw(people, rng, label_SA=label_SA) for _ in range(3))
+        one = audit(first, policy)
+        two, three = (
+            Attempt(policy=at_look(policy, look), inside_A=one.inside_A) for look in (2, 3)
+        )
+        again = audit(second, policy, two)
+        shares[n] = (
+            one.share,
+            audit(second, policy, replace(two, inside_A=())).share,
+            audit(third, policy, replace(three, inside_A=())).share,
+            again.share,
+            audit(third, policy, replace(three, inside_A=_in_both(one, again))).share,
+        )
+    return tuple(shares.mean(axis=0).tolist())
+
+
+def _in_both(one: Outcome, other: Outcome) -> tuple[NDArray[np.bool_], ...]:
+    """Return the labels that two audits showed to be inside; none where one did not pass."""
+    if not (one.inside_A and other.inside_A):
+        return ()
+    return tuple(a & b for a, b in zip(one.inside_A, other.inside_A, strict=True))
+
+
+def attempt_rows(*, cohorts: int) -> Iterator[str]:
+    """Return the lines of the table of attempts."""
+    yield "| SIMULATED people | first audit | second, all anew | third, all anew | second | third |"
+    yield "|---|---|---|---|---|---|"
+    for people in (300, 800, 2000):
+        cells = " | ".join(f"{share:.0%}" for share in attempts(people, cohorts))
+        yield f"| {people} | {cells} |"
 
 
 def bounded(hits: int, of: int) -> str:

@@ -147,8 +147,8 @@ def _sentence(
     side = "above" if points >= 0 else "below"
     high = 100 * float(lost.high_G(terms.confidence)[group])
     return (
-        f"{so_much}, {abs(points):.0f} percentage points {side} everyone else's (at most {high:+.0f}"
-        f" with {100 * terms.confidence:g} % certainty). {most}, and with that certainty at most"
-        f" {100 * terms.maximum_difference:.0f} percentage points more than everyone else."
+        f"{so_much}, {abs(points):.0f} percentage points {side} everyone else's (at most"
+        f" {high:+.0f} with {100 * terms.confidence:g} % certainty). {most}, and with that"
+        f" certainty at most {100 * terms.maximum_difference:.0f} percentage points more than everyone else."
         f"{ways_out}"
     )
