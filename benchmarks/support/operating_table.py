@@ -141,7 +141,8 @@ def attempts(people: int, cohorts: int, seed: int = 0) -> tuple[float, ...]:
     -------
     At the first audit; at a second and at a third one if every group had to be shown with more
     certainty; and at a second and a third one where just those groups must that one of the audits
-    before did not show (at the third, as if they had failed in both). Each version has errors of its own for the same people.
+    before did not show (at the third, as if they had failed in both). Each version has errors of
+    its own for the same people.
     """
     policy = load_policy()
     rng = np.random.default_rng([seed, people])
