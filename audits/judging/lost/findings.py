@@ -149,6 +149,7 @@ def _sentence(
     return (
         f"{so_much}, {abs(points):.0f} percentage points {side} everyone else's (at most"
         f" {high:+.0f} with {100 * terms.confidence:g} % certainty). {most}, and with that"
-        f" certainty at most {100 * terms.maximum_difference:.0f} percentage points more than everyone else."
+        f" certainty at most {100 * terms.maximum_difference:.0f} percentage points more than"
+        " everyone else."
         f"{ways_out}"
     )
