@@ -13,7 +13,7 @@ from audits.judging.policy import Policy
 from audits.judging.sensitivity import LabelSensitivity
 from audits.judging.validation import CHECK
 from audits.judging.wording import group_in_words
-from audits.measure.disparity import ALL_GROUPS
+from audits.measure.disparity import ALL_GROUPS, Statistic
 from audits.measure.metrics import Metric
 from contracts.groups import MINIMUM_SHOWN
 from contracts.verdict import Finding, Outcome, Verdict
@@ -66,7 +66,9 @@ def suppress_in_sensitivity(
 ) -> tuple[LabelSensitivity, ...]:
     """Return the sensitivity analysis without the groups that must not be shown."""
     return tuple(
-        row for row in rows if pattern.shows(Quantity(), Cell(axis=row.axis, group=row.group))
+        row
+        for row in rows
+        if pattern.shows_beside_rest(Quantity(), Cell(axis=row.axis, group=row.group))
     )
 
 
@@ -83,6 +85,8 @@ def _may_be_shown(
     if finding.group == ALL_GROUPS:
         return pattern.shows_all(quantity, finding.axis, finding.horizon_day)
     cell = Cell(axis=finding.axis, group=finding.group, horizon_day=finding.horizon_day)
+    if finding.statistic in {Statistic.DIFFERENCE, Statistic.RATIO}:
+        return pattern.shows_beside_rest(quantity, cell)
     return pattern.shows(quantity, cell)
 
 
