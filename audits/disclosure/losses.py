@@ -2,7 +2,9 @@
 
 Counts of those who were lost or died are of few people, and beside the counts of forecasts they
 would show who is missing. So there are no counts, shares are to the nearest 5 %, and an attribute
-with a group of fewer than 11 people has no line: each could be worked out from the others.
+with a group of fewer than 11 people has no line: each could be worked out from the others. Of 12
+people with one lost the nearest 5 % would still tell the one, so a share of fewer than 11 people is
+not shown, nor what follows from it; and where fewer than 11 were observed, no share is.
 """
 
 from __future__ import annotations
@@ -26,9 +28,9 @@ class ShownLosses(BaseModel):
     axis, group
         Which group.
     lost, withdrew, died, missed, traced
-        Share by cause; the rest was observed.
+        Share by cause; the rest was observed. None where it is of fewer than 11 people.
     missing
-        Share missing where the traced stand for others.
+        Share missing where the traced stand for others; None as above, and then the rest is too.
     weighted_shift
         By how many points weighting by the chance of being observed moves the mean signed error, to
         half a point; None where there is none.
@@ -46,15 +48,15 @@ class ShownLosses(BaseModel):
 
     axis: str
     group: str
-    lost: float
-    withdrew: float
-    died: float
-    missed: float
-    traced: float
-    missing: float
+    lost: float | None
+    withdrew: float | None
+    died: float | None
+    missed: float | None
+    traced: float | None
+    missing: float | None
     weighted_shift: float | None
     smallest_chance: float | None
-    worst: float
+    worst: float | None
     tipping_point: float | None
 
 
@@ -70,21 +72,37 @@ def shown_losses(rows: Iterable[LostOutcomes], scale: float) -> tuple[ShownLosse
     smallest: dict[str, int] = defaultdict(lambda: MINIMUM_SHOWN)
     for row in kept:
         smallest[row.axis] = min(smallest[row.axis], row.people)
-    return tuple(
-        ShownLosses(
-            axis=row.axis, group=row.group, lost=_rounded(row.lost),
-            withdrew=_rounded(row.withdrew), died=_rounded(row.died),
-            missed=_rounded(row.missed), traced=_rounded(row.traced),
-            missing=_rounded(row.not_stood_for), weighted_shift=_shift(row),
-            smallest_chance=None
-            if row.smallest_chance is None
-            else _rounded(row.smallest_chance),
-            worst=float(round(scale * _rounded(row.not_stood_for))),
-            tipping_point=None if row.tipping_point is None else float(round(row.tipping_point)),
-        )
-        for row in kept
-        if smallest[row.axis] >= MINIMUM_SHOWN
+    return tuple(_shown(row, scale) for row in kept if smallest[row.axis] >= MINIMUM_SHOWN)
+
+
+def _shown(row: LostOutcomes, scale: float) -> ShownLosses:
+    causes = (row.lost, row.withdrew, row.died, row.missed, row.traced)
+    observed = 1.0 - sum(causes)
+    told = not _of_few(observed, row)
+    lost, withdrew, died, missed, traced, missing = (
+        _rounded(share) if told and not _of_few(share, row) else None
+        for share in (*causes, row.not_stood_for)
+    )
+    # A tipping point and a modelled chance tell the share that they rest on.
+    follows = lost is not None and missing is not None
+    return ShownLosses(
+        axis=row.axis, group=row.group, lost=lost, withdrew=withdrew, died=died, missed=missed,
+        traced=traced, missing=missing,
+        weighted_shift=_shift(row) if follows else None,
+        smallest_chance=_rounded(row.smallest_chance)
+        if follows and row.smallest_chance is not None
+        else None,
+        worst=None if missing is None else float(round(scale * missing)),
+        tipping_point=float(round(row.tipping_point))
+        if follows and row.tipping_point is not None
+        else None,
     )  # fmt: skip
+
+
+def _of_few(share: float, row: LostOutcomes) -> bool:
+    """Return whether a share is of fewer people than may be shown; of nobody it is not."""
+    people = share * row.people
+    return 1e-9 < people < MINIMUM_SHOWN - 1e-9
 
 
 def _rounded(share: float) -> float:

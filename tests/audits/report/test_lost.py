@@ -47,6 +47,28 @@ def test_facts_tell_what_was_lost_and_what_may_lie_in_it(facts: tuple[LostOutcom
     assert of["everyone", "everyone"].people == 300
 
 
+@pytest.mark.parametrize("people", [11, 12, 25, 60, 200])
+@pytest.mark.parametrize("gone", [0, 1, 3, 10, 11, 15])
+def test_no_share_tells_of_fewer_than_eleven(people: int, gone: int) -> None:
+    """To the nearest 5 % one of 12 is 10 %: nobody else rounds to that."""
+    if gone > people:
+        return
+    row = LostOutcomes(
+        axis="sex", group="f", people=people, lost=gone / people, withdrew=0, died=0, missed=0,
+        traced=0, not_stood_for=gone / people, error=1.0, weighted_error=1.5, smallest_chance=0.5,
+        tipping_point=3.0, worst_low=-9.0, worst_high=9.0,
+    )  # fmt: skip
+    (shown,) = shown_losses([row], 66.0)
+    of_few = 0 < gone < 11 or 0 < people - gone < 11
+    assert (shown.lost is None) == of_few
+    for number in (shown.missing, shown.worst, shown.tipping_point, shown.weighted_shift,
+                   shown.smallest_chance):  # fmt: skip
+        assert (number is None) == of_few
+    *_, table = losses_section((shown,), POINTS)
+    assert isinstance(table, Table)
+    assert ("fewer than 11" in table.rows[0]) == of_few
+
+
 def test_small_groups_take_their_attribute_along_and_there_are_no_counts(
     facts: tuple[LostOutcomes, ...],
 ) -> None:
@@ -54,7 +76,7 @@ def test_small_groups_take_their_attribute_along_and_there_are_no_counts(
     assert {row.axis for row in shown} == {"everyone", "sex"}
     for row in shown:
         for share in (row.lost, row.died, row.withdrew, row.traced, row.missing):
-            assert share == pytest.approx(0.05 * round(share / 0.05))
+            assert share is None or share == pytest.approx(0.05 * round(share / 0.05))
     assert not {"people", "subjects", "count"} & set(type(shown[0]).model_fields)
     *_, table = losses_section(shown, POINTS)
     assert isinstance(table, Table)
