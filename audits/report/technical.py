@@ -22,6 +22,7 @@ from audits.report.document import (
     Table,
 )
 from audits.report.further import known_people, losses_section
+from audits.report.how_judged import stricter_policy
 from contracts.verdict import Finding, Outcome, Verdict
 
 METHODS = (
@@ -82,6 +83,7 @@ def technical_edition(report: Report, figures: tuple[Figure, ...]) -> Document:
             *_performance(report),
             *losses_section(report.lost_outcomes, policy.score_unit),
             *_labels(report),
+            *stricter_policy(report),
             Heading(level=1, text=f"The rules (policy {policy.version})"),
             _rules(report),
             *_standards(report),

@@ -20,8 +20,6 @@ ABOUT_THE_RULE = re.compile(
     r"(?:fewer|less) than (?:the )?\d+ people|from \d+ people|the \d+ needed"
     r"|at least \d+ people(?:, \d+ events)?"
 )
-    r"(?:fewer|less) than (?:the )?\d+ people|from \d+ people|the \d+ needed"
-)
 
 
 def counts(value: Any, name: str = "") -> Iterator[tuple[str, int]]:
