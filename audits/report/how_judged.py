@@ -23,7 +23,6 @@ def how_it_was_judged(report: Report) -> Iterable[Block]:
     if looser := _looser(report.policy):
         yield Heading(level=1, text="This policy asks less than the one that rehabcast ships")
         yield Bullets(items=looser)
-    yield from stricter_policy(report)
 
 
 def stricter_policy(report: Report) -> Iterable[Block]:

@@ -58,3 +58,15 @@ def test_no_file_of_an_audit_counts_fewer_than_eleven_people(editions: Path) -> 
 def test_the_reader_of_this_test_sees_a_count_where_there_is_one() -> None:
     assert told("sex: other (n = 7): <b>4</b> more people; fewer than 11 people") == [7, 4]
     assert list(counts({"a": [{"events": 3, "value": 2}], "people": None})) == [("events", 3)]
+
+
+def test_the_stricter_policy_is_a_section_beside_the_verdict_of_the_board(editions: Path) -> None:
+    for edition in ("governance.html", "technical.html"):
+        text = (editions / edition).read_text("utf-8")
+        assert "What a stricter policy would have said" in text
+        assert "The verdict is that of the board" in text
+    record = json.loads((editions / "report.json").read_text("utf-8"))
+    (error,) = (r for r in record["stricter"] if r["rule"] == "no group forecast less accurately")
+    hidden = {(r["axis"], r["group"]) for r in record["performance"] if r["value"] is None}
+    listed = {(f["axis"], f["group"]) for f in error["findings"]}
+    assert not listed & {(axis, group) for axis, group in hidden if group == "not recorded"}
