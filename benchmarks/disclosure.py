@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from audits.disclosure.attack import leaks
-from audits.disclosure.cells import Cells, cells_of, small
+from audits.disclosure.cells import Cells, small
+from audits.disclosure.layout import cells_of
 from audits.disclosure.pattern import hidden_sets
 from audits.measure.groups import by_attribute, everyone, intersections
 

@@ -21,6 +21,12 @@ from contracts.vocabulary import NOT_RECORDED, Kind, vocabulary
 MINIMUM_SHOWN = 11
 """A number about fewer people is not shown: the customary bound for published health statistics."""
 
+
+def is_few(people: int) -> bool:
+    """Return whether a number of people is one that is not shown; nobody is nothing to hide."""
+    return 0 < people < MINIMUM_SHOWN
+
+
 NO_WEARABLE = "no wearable"
 """The group of those without a day of wearable data. Those whose wearable data come without a
 judgement of wear are not in it: of them it is not recorded how much they wore."""

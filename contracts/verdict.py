@@ -53,7 +53,8 @@ class ExternalValidation(BaseModel):
         When (UTC, ISO 8601) and by whom the forecasts were made.
     people, overlap, new
         People with a forecast and an outcome; those of them whom the model was trained on; and
-        those who are known to be new to it, the only ones who count in a finding.
+        those who are known to be new to it, the only ones who count in a finding. None where hidden
+        from readers.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -65,9 +66,9 @@ class ExternalValidation(BaseModel):
     simulated: bool
     made_at: str
     made_by: str
-    people: int
-    overlap: int
-    new: int
+    people: int | None
+    overlap: int | None
+    new: int | None
 
 
 class Finding(BaseModel):

@@ -5,6 +5,8 @@ and reads every shown sum to its last digit. He is told a set of rows when the s
 combination of shown sums. Three ways to such a combination are tried:
 
 - one equation: a parent less its shown children (`residue`);
+- all horizons less those shown, each scaled: people weigh alike, so the sums of those with one
+  outcome fewer than most do not cancel (`uneven`);
 - the difference of two sums that he knows, shown or from one equation; or two groups that together
   are nearly everyone (`difference`);
 - any combination whatever that yields a hidden cell, or people whom the shown cells do not tell
@@ -24,18 +26,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.optimize import linprog
 
 from audits.disclosure.cells import Bools, Cells, Line, small
+from audits.disclosure.combinations import by_kind, determined, fewest_used, kinds, per_row
 from contracts.groups import MINIMUM_SHOWN
-
-Array = NDArray[np.float64]
 
 MOST_SOLVED = 4
 """Combinations that are reduced to few cells at a time: hiding one of them often ends several."""
-
-EXACT = 1e-7
-"""Share of a sum that may remain unexplained in a combination that yields it."""
 
 AT_ONCE = 2_000
 
@@ -47,7 +44,7 @@ class Leak:
     Parameters
     ----------
     how
-        `residue`, `difference` or `combination`.
+        `residue`, `uneven`, `difference` or `combination`.
     people
         The fewest people, or people with or without a milestone, that it is about.
     used
@@ -66,7 +63,7 @@ def leaks(cells: Cells, shown_S: Bools) -> list[Leak]:
     found: list[Leak] = []
     for part in cells.by_denominator:
         known, residues = _known(part, shown_S)
-        found += residues + _differences(part, known)
+        found += residues + _uneven(part, shown_S) + _differences(part, known)
     if found:
         return found
     small_S = small(cells.people_SD)
@@ -108,6 +105,41 @@ def _residue(line: Line, shown_S: Bools) -> _Sum | None:
     if not shown_S[line.parent] or len(children) in {0, len(line.children)}:
         return None
     return _Sum(used=(line.parent, *children), sign=(1, *(-1 for _ in children)))
+
+
+def _uneven(cells: Cells, shown_S: Bools) -> list[Leak]:
+    """Return the groups of which all horizons less the shown ones leave few people.
+
+    A row vanishes from the difference where its person has as many times the rows of the horizon as
+    most people have; the fewest are left where each shown horizon takes part, scaled so.
+    """
+    in_all_N, at_horizon_N = cells.rows_each_2N
+    times_N = in_all_N / at_horizon_N
+    tried, left = [], []
+    for line in cells.lines:
+        shown = [child for child in line.children if shown_S[child]]
+        if not (line.by_horizon and shown_S[line.parent] and shown):
+            continue
+        is_left_N = np.zeros(len(times_N), dtype=np.bool_)
+        is_left_N[_of_set(cells, line.parent)] = True
+        for child in shown:
+            rows = _of_set(cells, child)
+            values, counts = np.unique(times_N[rows], return_counts=True)
+            is_left_N[rows[times_N[rows] == values[counts.argmax()]]] = False
+        tried.append((line.parent, *shown))
+        left.append(is_left_N)
+    if not tried:
+        return []
+    people_KD = cells.people(sparse.csr_array(np.stack(left).astype(np.int64)))
+    return [
+        Leak(how="uneven", people=int(people_KD[k, 0]), used=tried[k])
+        for k in np.flatnonzero(small(people_KD[:, :1]))
+    ]
+
+
+def _of_set(cells: Cells, number: int) -> NDArray[np.intp]:
+    row = cells.row_SN
+    return np.asarray(row.indices[row.indptr[number] : row.indptr[number + 1]], dtype=np.intp)
 
 
 def _rows(cells: Cells, sums: Sequence[_Sum]) -> sparse.csr_array:
@@ -186,19 +218,18 @@ def _combinations(cells: Cells, shown_S: Bools, small_S: Bools) -> Iterator[Leak
     A cell may be small in another denominator than the one whose rows these are.
     """
     shown = np.flatnonzero(shown_S)
-    kind_N, kind_SA = _kinds(cells.row_SN)
+    kind_N, kind_SA = kinds(cells.weight_SN)
     shown_KA = kind_SA[shown]
     asked_KN = _asked(cells, shown_S)
     people_KD = cells.people(asked_KN)
     is_asked_K = small(people_KD)
     hidden = np.flatnonzero(~shown_S)
     is_asked_K[: len(hidden)] |= small_S[hidden] & (people_KD[: len(hidden), 0] > 0)
-    asked = np.flatnonzero(is_asked_K)
-    asked_KA = sparse.csr_array(asked_KN[asked] @ _by_kind(kind_N))
-    asked_KA.data /= np.bincount(kind_N)[asked_KA.indices]
     # Part of a kind of row is never told: all shown sums hold all of it or nothing.
-    whole_K = np.asarray(asked_KA.sum(axis=1) == (asked_KA != 0).sum(axis=1))
-    asked, asked_KA = asked[whole_K], sparse.csr_array(asked_KA[whole_K])
+    asked = np.flatnonzero(is_asked_K)
+    share_KA = per_row(asked_KN[asked] != 0, kind_N)
+    asked = asked[np.asarray(share_KA.sum(axis=1) > (share_KA != 0).sum(axis=1) - 1e-9)]
+    asked_KA = per_row(asked_KN[asked], kind_N)
     for k in determined(shown_KA, asked_KA)[:MOST_SOLVED]:
         used = fewest_used(shown_KA, asked_KA[[k]].toarray()[0])
         yield Leak(
@@ -208,63 +239,17 @@ def _combinations(cells: Cells, shown_S: Bools, small_S: Bools) -> Iterator[Leak
         )
 
 
-def determined(shown_KA: sparse.csr_array, asked_QA: sparse.csr_array) -> NDArray[np.intp]:
-    """Return which asked sums are combinations of shown sums, by least squares."""
-    gram_KK = (shown_KA @ shown_KA.T).toarray().astype(np.float64)
-    value_K, vector_KK = np.linalg.eigh(gram_KK)
-    kept_K = value_K > value_K[-1] * len(value_K) * np.finfo(np.float64).eps * 10
-    seen_QK = (asked_QA @ shown_KA.T).toarray() @ vector_KK[:, kept_K]
-    size_Q = np.asarray(asked_QA.sum(axis=1), dtype=np.float64)
-    explained_Q = (seen_QK**2 / value_K[kept_K]).sum(axis=1)
-    return np.flatnonzero(size_Q - explained_Q <= EXACT * size_Q)
-
-
-def fewest_used(shown_KA: sparse.csr_array, asked_A: Array) -> NDArray[np.intp]:
-    """Return shown sums of which few make up the asked one: the least sum of coefficients."""
-    equations = sparse.vstack([shown_KA, asked_A[None, :]]).toarray()
-    first = np.unique(equations, axis=1, return_index=True)[1]
-    shown = shown_KA.toarray()[:, first].T
-    sums = shown.shape[1]
-    solved = linprog(
-        np.ones(2 * sums), A_eq=np.hstack([shown, -shown]), b_eq=asked_A[first], method="highs"
-    )
-    if solved.x is None:
-        return np.arange(sums)
-    coefficient_K = solved.x[:sums] - solved.x[sums:]
-    return np.flatnonzero(abs(coefficient_K) > 1e-9)
-
-
-def _kinds(row_SN: sparse.csr_array) -> tuple[NDArray[np.intp], sparse.csr_array]:
-    """Return the kind of each row, by the sets that hold it, and the kinds of each set."""
-    held = sparse.csc_array(row_SN)
-    held.sort_indices()
-    signature = [
-        held.indices[held.indptr[n] : held.indptr[n + 1]].tobytes() for n in range(held.shape[1])
-    ]
-    number: dict[bytes, int] = {}
-    kind_N = np.array([number.setdefault(each, len(number)) for each in signature], dtype=np.intp)
-    _, first = np.unique(kind_N, return_index=True)
-    return kind_N, sparse.csr_array(held[:, first])
-
-
-def _by_kind(kind_N: NDArray[np.intp]) -> sparse.csr_array:
-    ones = np.ones(len(kind_N))
-    return sparse.csr_array(
-        (ones, (np.arange(len(kind_N)), kind_N)), shape=(len(kind_N), kind_N.max() + 1)
-    )
-
-
 def _asked(cells: Cells, shown_S: Bools) -> sparse.csr_array:
     """Return what is asked for, (K, N): hidden cells, rows that nobody tells apart, people."""
-    kind_N, _ = _kinds(sparse.csr_array(cells.row_SN[np.flatnonzero(shown_S)]))
-    kind_PA = sparse.csr_array(_by_kind(cells.person_N).T @ _by_kind(kind_N))
-    alike_P, _ = _kinds(sparse.csr_array(kind_PA.T))
+    kind_N, _ = kinds(sparse.csr_array(cells.weight_SN[np.flatnonzero(shown_S)]))
+    kind_PA = sparse.csr_array(by_kind(cells.person_N).T @ by_kind(kind_N))
+    alike_P, _ = kinds(sparse.csr_array(kind_PA.T != 0))
     return sparse.csr_array(
         sparse.vstack(
             [
-                cells.row_SN[np.flatnonzero(~shown_S)],
-                _by_kind(kind_N).T,
-                _by_kind(alike_P[cells.person_N]).T,
+                cells.weight_SN[np.flatnonzero(~shown_S)],
+                by_kind(kind_N).T,
+                by_kind(alike_P[cells.person_N]).T,
             ]
         )
     )

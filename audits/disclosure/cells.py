@@ -5,12 +5,16 @@ one. A published mean times its count is a sum over the cell's rows, and sums ad
 groups to everyone, intersections to the group, horizons to all horizons. Each such equation is a
 `Line`. Cells of the same rows are one set, because who is told one is told the other.
 
+People weigh alike, however many forecasts they have (`audits.measure.people`), so within a cell a
+row weighs one over the person's rows: over all of them where all horizons count together, over
+those at the horizon where one counts. The sums of horizons therefore add up to that of all of them
+only among people with equally many rows; what is left over is about the others.
+
 Letters: N rows, S sets, P people, K sets asked about, D denominators.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -19,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from audits.measure.groups import EVERYONE, Grouping
+from audits.measure.groups import EVERYONE
 from contracts.groups import MINIMUM_SHOWN
 
 Bools = NDArray[np.bool_]
@@ -37,10 +41,18 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """An equation: the sums of the children add up to that of the parent. Indices of sets."""
+    """An equation: the sums of the children add up to that of the parent. Indices of sets.
+
+    Parameters
+    ----------
+    by_horizon
+        Whether the children are the horizons of the parent: then it holds among people with equally
+        many rows only.
+    """
 
     parent: int
     children: tuple[int, ...]
+    by_horizon: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +71,8 @@ class Cells:
         How many attributes each axis has: none for everyone, two for an intersection.
     person_N
         Number of the person of each row, from 0.
+    horizon_N
+        Horizon of each row.
     denominator_DN
         Rows of each denominator that a number may have: all of them first, then, for a milestone,
         those that reached it, those that did not, and those forecast to reach it.
@@ -69,6 +83,7 @@ class Cells:
     lines: tuple[Line, ...]
     attributes_of: dict[str, int]
     person_N: NDArray[np.intp]
+    horizon_N: NDArray[Any]
     denominator_DN: Bools
 
     @property
@@ -100,7 +115,23 @@ class Cells:
             self,
             row_SN=sparse.csr_array(self.row_SN[:, held]),
             person_N=self.person_N[held],
+            horizon_N=self.horizon_N[held],
             denominator_DN=np.ones((1, len(held)), dtype=np.bool_),
+        )
+
+    @cached_property
+    def rows_each_2N(self) -> Counts:
+        """How many rows the person of each row has: in all, and at the row's horizon."""
+        return rows_each(self.person_N, self.horizon_N)
+
+    @cached_property
+    def weight_SN(self) -> sparse.csr_array:
+        """What each row weighs in the sum of each set."""
+        row = self.row_SN
+        is_one_horizon_S = np.array([cells[0].horizon_day is not None for cells in self.cells_of])
+        which = is_one_horizon_S.repeat(np.diff(row.indptr)).astype(np.intp)
+        return sparse.csr_array(
+            (1.0 / self.rows_each_2N[which, row.indices], row.indices, row.indptr), shape=row.shape
         )
 
     @cached_property
@@ -152,108 +183,10 @@ def small(people_KD: Counts) -> Bools:
     return np.asarray((people_KD[:, 0] > 0) & (people_KD.min(axis=1) < MINIMUM_SHOWN))
 
 
-def cells_of(
-    groupings: Sequence[Grouping],
-    person_N: NDArray[Any],
-    horizon_N: NDArray[Any],
-    slices: Iterable[tuple[int | None, Sequence[str]]],
-    denominator_DN: Bools,
-) -> Cells:
-    """Lay out the cells of a quantity.
-
-    Parameters
-    ----------
-    groupings
-        Everyone, the attributes and the intersections, of the rows that the quantity counts.
-    person_N, horizon_N
-        Person and horizon of each of these rows.
-    slices
-        Horizons (None is all) with the axes that are shown at them; everyone is one of them.
-    denominator_DN
-        As in `Cells`.
-    """
-    _, person_N = np.unique(person_N, return_inverse=True)
-    of_axis = {grouping.axis: grouping for grouping in groupings}
-    cells: list[Cell] = []
-    rows: list[NDArray[np.intp]] = []
-    for day, axes in slices:
-        counted_N = np.ones(len(person_N), bool) if day is None else horizon_N == day
-        for grouping in (of_axis[axis] for axis in axes):
-            for group, label in enumerate(grouping.labels_G):
-                held = np.flatnonzero(counted_N & (grouping.group_N == group))
-                if len(held):
-                    cells.append(Cell(axis=grouping.axis, group=label, horizon_day=day))
-                    rows.append(held)
-    row_CN = sparse.csr_array(
-        (
-            np.ones(sum(map(len, rows)), np.int64),
-            np.concatenate([*rows, np.empty(0, np.intp)]).astype(np.intp),
-            np.cumsum([0, *map(len, rows)]),
-        ),
-        shape=(len(rows), len(person_N)),
+def rows_each(person_N: NDArray[np.intp], horizon_N: NDArray[Any]) -> Counts:
+    """Return how many rows the person of each row has: in all, and at the row's horizon, (2, N)."""
+    _, day_N = np.unique(horizon_N, return_inverse=True)
+    at_day_N = person_N * (int(day_N.max(initial=0)) + 1) + day_N
+    return np.stack([np.bincount(number_N)[number_N] for number_N in (person_N, at_day_N)]).astype(
+        np.int64
     )
-    set_C, first = _same_rows(row_CN)
-    set_of = dict(zip(cells, set_C.tolist(), strict=True))
-    return Cells(
-        set_of=set_of,
-        row_SN=sparse.csr_array(row_CN[first]),
-        lines=tuple(_lines(set_of, groupings)),
-        attributes_of={grouping.axis: len(grouping.attributes) for grouping in groupings},
-        person_N=person_N,
-        denominator_DN=denominator_DN,
-    )
-
-
-def _same_rows(row_CN: sparse.csr_array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the number of each cell's set, in order of appearance, and the first cell of each."""
-    numbers: dict[bytes, int] = {}
-    first: list[int] = []
-    of_cell = []
-    for cell in range(row_CN.shape[0]):
-        held = row_CN.indices[row_CN.indptr[cell] : row_CN.indptr[cell + 1]].tobytes()
-        if held not in numbers:
-            numbers[held] = len(first)
-            first.append(cell)
-        of_cell.append(numbers[held])
-    return np.array(of_cell, dtype=np.intp), np.array(first, dtype=np.intp)
-
-
-def _lines(set_of: dict[Cell, int], groupings: Sequence[Grouping]) -> Iterator[Line]:
-    """Yield every equation once; one whose only child is the parent itself says nothing."""
-    children: dict[tuple[Cell, str], list[int]] = {}
-    of_axis = {grouping.axis: grouping for grouping in groupings}
-    parts_of = {grouping.axis: _parts(grouping, of_axis) for grouping in groupings}
-    for cell, number in set_of.items():
-        day = cell.horizon_day
-        for axis, group, by in parts_of[cell.axis].get(cell.group, ()):
-            parent = Cell(axis=axis, group=group, horizon_day=day)
-            children.setdefault((parent, by), []).append(number)
-        if day is not None:
-            parent = Cell(axis=cell.axis, group=cell.group)
-            children.setdefault((parent, "horizons"), []).append(number)
-    seen = set()
-    for (parent, _), found in children.items():
-        line = Line(parent=set_of.get(parent, -1), children=tuple(sorted(set(found))))
-        if line.parent >= 0 and line.children != (line.parent,) and line not in seen:
-            seen.add(line)
-            yield line
-
-
-def _parts(
-    grouping: Grouping, of_axis: dict[str, Grouping]
-) -> dict[str, tuple[tuple[str, str, str], ...]]:
-    """Return the cells that each group is a part of: axis, group, and by what that is divided."""
-    if not grouping.attributes:
-        return {}
-    if len(grouping.attributes) == 1:
-        return {g: ((EVERYONE, EVERYONE, grouping.axis),) for g in grouping.labels_G}
-    # By a row and not by the label: a group's name may itself hold the sign between two.
-    present_G, row_G = np.unique(grouping.group_N, return_index=True)
-    one, other = (of_axis[name] for name in grouping.attributes)
-    return {
-        grouping.labels_G[group]: (
-            (one.axis, one.labels_G[one.group_N[row]], other.axis),
-            (other.axis, other.labels_G[other.group_N[row]], one.axis),
-        )
-        for group, row in zip(present_G, row_G, strict=True)
-    }

@@ -94,7 +94,14 @@ def shown_losses(
 
 
 def _of_few(groups: Sequence[LostOutcomes]) -> set[OutcomeStatus]:
-    """Return the causes that are about few people in one of the groups of an attribute."""
+    """Return the causes that are about few people in one of the groups of an attribute.
+
+    All of them where few were observed: together the causes tell how many that is.
+    """
+    for row in groups:
+        gone = sum(row.people_by.get(status, 0) for status in CAUSES)
+        if 0 < row.people - gone < MINIMUM_SHOWN:
+            return set(CAUSES)
     return {
         status
         for status in CAUSES

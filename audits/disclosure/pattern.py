@@ -111,7 +111,7 @@ def _least(cells: Cells, must_S: Bools, constraints: list[_AtLeast]) -> Bools:
     )
     if solved.x is None:
         return np.ones(cells.sets, dtype=np.bool_)
-    return np.asarray(solved.x > 0.5)
+    return np.asarray(solved.x > 0.5) | must_S
 
 
 def _weights(cells: Cells) -> NDArray[np.float64]:

@@ -19,12 +19,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audits.disclosure.cells import Cell, Cells, cells_of
+from audits.disclosure.cells import Cell, Cells
+from audits.disclosure.layout import cells_of
 from audits.disclosure.pattern import hidden_sets
 from audits.judging.policy import Policy, Rule
 from audits.judging.rules import rows_of
 from audits.measure.disparity import Scope
-from audits.measure.groups import Grouping, by_attribute, everyone, intersections
+from audits.measure.groups import EVERYONE, Grouping, by_attribute, everyone, intersections
 from audits.measure.metrics import Metric, horizons, milestones
 from audits.measure.prediction_table import KEY, has_forecast
 from contracts.predictions import (
@@ -79,10 +80,21 @@ class Pattern:
         """Return whether a number of one cell may be shown."""
         return cell in self.shown.get(quantity, frozenset())
 
+    def shows_beside_rest(self, quantity: Quantity, cell: Cell) -> bool:
+        """Return whether a number that compares a cell with everyone else may be shown.
+
+        With the cell's own number it tells everyone's, so that must be shown too.
+        """
+        whole = Cell(axis=EVERYONE, group=EVERYONE, horizon_day=cell.horizon_day)
+        return self.shows(quantity, cell) and self.shows(quantity, whole)
+
     def shows_all(self, quantity: Quantity, axis: str, horizon_day: int | None) -> bool:
-        """Return whether a number of all groups of an axis together may be shown."""
+        """Return whether a number of all groups of an axis together may be shown.
+
+        Some compare the groups with everyone.
+        """
         return all(
-            self.shows(quantity, Cell(axis=axis, group=group, horizon_day=horizon_day))
+            self.shows_beside_rest(quantity, Cell(axis=axis, group=group, horizon_day=horizon_day))
             for group in self.groups.get(axis, ("",))
         )
 

@@ -13,10 +13,10 @@ from audits.judging.policy import Policy
 from audits.judging.sensitivity import LabelSensitivity
 from audits.judging.validation import CHECK
 from audits.judging.wording import group_in_words
-from audits.measure.disparity import ALL_GROUPS
+from audits.measure.disparity import ALL_GROUPS, Statistic
 from audits.measure.metrics import Metric
-from contracts.groups import MINIMUM_SHOWN
-from contracts.verdict import Finding, Outcome, Verdict
+from contracts.groups import MINIMUM_SHOWN, is_few
+from contracts.verdict import ExternalValidation, Finding, Outcome, Verdict
 
 NO_NUMBER = (
     f"no number is shown: it would be about fewer than {MINIMUM_SHOWN} people, or let their number"
@@ -66,7 +66,9 @@ def suppress_in_sensitivity(
 ) -> tuple[LabelSensitivity, ...]:
     """Return the sensitivity analysis without the groups that must not be shown."""
     return tuple(
-        row for row in rows if pattern.shows(Quantity(), Cell(axis=row.axis, group=row.group))
+        row
+        for row in rows
+        if pattern.shows_beside_rest(Quantity(), Cell(axis=row.axis, group=row.group))
     )
 
 
@@ -83,6 +85,8 @@ def _may_be_shown(
     if finding.group == ALL_GROUPS:
         return pattern.shows_all(quantity, finding.axis, finding.horizon_day)
     cell = Cell(axis=finding.axis, group=finding.group, horizon_day=finding.horizon_day)
+    if finding.statistic in {Statistic.DIFFERENCE, Statistic.RATIO}:
+        return pattern.shows_beside_rest(quantity, cell)
     return pattern.shows(quantity, cell)
 
 
@@ -94,6 +98,37 @@ def _quantity(measure: str, comparator: str | None) -> Quantity | None:
         if measure.startswith(f"{metric}: "):
             return quantity_of(metric, measure.removeprefix(f"{metric}: "), comparator)
     return None
+
+
+def suppress_in_external(found: ExternalValidation) -> ExternalValidation:
+    """Return an external validation without counts of fewer than 11 people.
+
+    New people, those trained on and the others add up: with one hidden there is no total.
+    """
+    new, overlap, people = found.new or 0, found.overlap or 0, found.people or 0
+    hidden = {is_few(part) for part in (new, overlap, people - new - overlap)}
+    return found.model_copy(
+        update={
+            "people": None if True in hidden else people,
+            "overlap": None if is_few(overlap) else overlap,
+            "new": None if is_few(new) else new,
+        }
+    )
+
+
+def external_may_be_shown(finding: Finding, found: ExternalValidation) -> bool:
+    """Return whether what was found on everyone of an external cohort may be shown with numbers.
+
+    It counts those of the new people whom the service would answer: few must be left over, neither
+    of those with a milestone nor of those without nor of those refused.
+    """
+    subjects, new = finding.subjects or 0, found.new or 0
+    parts = [subjects, new - subjects]
+    if finding.events is not None:
+        parts += [finding.events, subjects - finding.events]
+    # Nobody of many with a milestone is as telling as one.
+    none_of_milestone = finding.events is not None and 0 in parts[2:]
+    return not (any(map(is_few, parts)) or none_of_milestone)
 
 
 def _of_scope(finding: Finding) -> Finding:

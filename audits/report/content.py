@@ -29,6 +29,7 @@ from audits.judging.sensitivity import LabelSensitivity, label_sensitivity
 from audits.judging.validation import breaks_contract
 from audits.measure.groups import EVERYONE
 from audits.measure.metrics import Metric
+from audits.policies.stricter import StricterLimit, stricter_limits
 from audits.report.further import refusals_today, without_counts
 from contracts.bundle import Judging
 from contracts.predictions import CANDIDATE, MODEL, SUBJECT
@@ -106,6 +107,8 @@ class Report(_Strict):
         data, as a ward would ask; else among the forecasts at the landmarks.
     lost_outcomes
         What became of the outcomes that were due; empty where that was not recorded or not asked.
+    stricter
+        What the stricter policy that rehabcast ships would have said; empty where it asks no more.
     """
 
     format: Literal["rehabcast-audit-report/1"] = "rehabcast-audit-report/1"
@@ -123,6 +126,7 @@ class Report(_Strict):
     names_verified: bool = False
     refusals_are_of_today: bool = False
     lost_outcomes: tuple[ShownLosses, ...] = ()
+    stricter: tuple[StricterLimit, ...] = ()
 
 
 def compose(
@@ -154,8 +158,9 @@ def compose(
     lost = (
         lost_outcomes(table, follow_up, policy, scale) if scored and follow_up is not None else ()
     )
+    published = suppress_in_verdict(without_counts(verdict), pattern, policy)
     return Report(
-        verdict=suppress_in_verdict(without_counts(verdict), pattern, policy),
+        verdict=published,
         policy=policy,
         facts=facts,
         made_at=made_at,
@@ -182,6 +187,7 @@ def compose(
             scale[1] - scale[0],
             lambda axis, group: pattern.shows(Quantity(), Cell(axis=axis, group=group)),
         ),
+        stricter=stricter_limits(predictions, policy, published, follow_up) if scored else (),
     )
 
 

@@ -12,7 +12,7 @@ from audits.judging.validation import CHECK
 from audits.judging.wording import group_in_words
 from audits.measure.groups import EVERYONE
 from audits.report.content import Report
-from audits.report.further import external
+from audits.report.further import external, known_people
 
 _ITEMS: dict[str, dict[str, dict[str, str]]] = tomllib.loads(
     Path(__file__).with_name("crosswalk.toml").read_text("utf-8")
@@ -77,8 +77,7 @@ def _external(report: Report) -> dict[str, Any]:
     return {
         "external_cohort": found.cohort_name + (" (SIMULATED)" if found.simulated else ""),
         "external_data": found.data_digest[:12],
-        "external_people": found.new,
-        "external_overlap": found.overlap,
+        "external_known": known_people(found),
         "external_made_by": found.made_by,
         "external_made_at": found.made_at[:10],
         "external_digest": found.predictions_digest,

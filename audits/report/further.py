@@ -13,7 +13,12 @@ from collections.abc import Iterable
 import pandas as pd
 
 from audits.disclosure.losses import ShownLosses
-from audits.disclosure.suppress import NO_NUMBERS, reason_only
+from audits.disclosure.suppress import (
+    NO_NUMBERS,
+    external_may_be_shown,
+    reason_only,
+    suppress_in_external,
+)
 from audits.judging.further.external import WHERE
 from audits.judging.performance import Performance, performance
 from audits.judging.policy import Policy
@@ -24,7 +29,9 @@ from audits.measure.metrics import Metric
 from audits.report.document import Block, Heading, Paragraph, Table
 from contracts.groups import MINIMUM_SHOWN
 from contracts.predictions import CANDIDATE, MODEL
-from contracts.verdict import Finding, Verdict
+from contracts.verdict import ExternalValidation, Finding, Verdict
+
+FEW = f"fewer than {MINIMUM_SHOWN}"
 
 
 def refusals_today(questions: pd.DataFrame, policy: Policy) -> tuple[Performance, ...]:
@@ -44,8 +51,17 @@ def refusals_today(questions: pd.DataFrame, policy: Policy) -> tuple[Performance
 
 def without_counts(verdict: Verdict) -> Verdict:
     """Return a verdict without the numbers of groups that rest on further evidence."""
-    findings = tuple(map(_without_counts, verdict.findings))
-    return verdict.model_copy(update={"findings": findings})
+    found = verdict.external
+    findings = tuple(_without_counts(finding, found) for finding in verdict.findings)
+    shown = None if found is None else suppress_in_external(found)
+    return verdict.model_copy(update={"findings": findings, "external": shown})
+
+
+def known_people(found: ExternalValidation) -> str:
+    """Say how many people an external validation counts, and how many it knows from training."""
+    people = FEW if found.new is None else f"{found.new}"
+    overlap = FEW if found.overlap is None else f"{found.overlap}"
+    return f"{people} people, {overlap} more known from training"
 
 
 def external(findings: Iterable[Finding]) -> list[Finding]:
@@ -60,11 +76,11 @@ def _shares(row: Performance) -> dict[str, float | None]:
     }
 
 
-def _without_counts(finding: Finding) -> Finding:
-    of_few = finding.subjects is not None and finding.subjects < MINIMUM_SHOWN
-    if finding.evidence == "internal" or (
-        finding.axis == EVERYONE and finding.evidence == "external" and not of_few
-    ):
+def _without_counts(finding: Finding, found: ExternalValidation | None) -> Finding:
+    if finding.evidence == "internal":
+        return finding
+    of_everyone = finding.axis == EVERYONE and finding.evidence == "external" and found is not None
+    if of_everyone and external_may_be_shown(finding, found):
         return finding
     where = WHERE[finding.evidence]
     who = group_in_words(finding.axis, finding.group)
@@ -85,7 +101,8 @@ def losses_section(rows: tuple[ShownLosses, ...], unit: ScoreUnit) -> Iterable[B
         " error by the modelled chance of being observed (group, early error and their product);"
         " they repair no loss that follows the outcome itself. Worst case: every missing outcome"
         " wrong by the whole scale; it does not bind. Tipping point: how much worse than the"
-        " observed the missing must be for the group's signed error to reach the limit."
+        " observed the missing must be for the group's signed error to reach the limit. A dash:"
+        f" there is none, or it would tell of {FEW} people."
     )
     yield Table(
         caption=f"What became of the outcomes, and what may lie in the lost ones ({unit.name})",

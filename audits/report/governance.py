@@ -24,7 +24,7 @@ from audits.report.document import (
     SignOff,
     Table,
 )
-from audits.report.how_judged import how_it_was_judged
+from audits.report.how_judged import how_it_was_judged, stricter_policy
 from audits.report.not_covered import not_covered
 from contracts.predictions import CHAMPION
 from contracts.verdict import GRAVITY, Finding, Outcome
@@ -100,6 +100,7 @@ def governance_edition(report: Report, figures: tuple[Figure, ...]) -> Document:
             *_changes(report),
             Heading(level=1, text="Limits of use"),
             Bullets(items=LIMITS),
+            *stricter_policy(report),
             *_waivers(report),
             Heading(level=1, text="Terms used"),
             Bullets(items=GLOSSARY),

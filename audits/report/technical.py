@@ -21,7 +21,8 @@ from audits.report.document import (
     Paragraph,
     Table,
 )
-from audits.report.further import losses_section
+from audits.report.further import known_people, losses_section
+from audits.report.how_judged import stricter_policy
 from contracts.verdict import Finding, Outcome, Verdict
 
 METHODS = (
@@ -82,6 +83,7 @@ def technical_edition(report: Report, figures: tuple[Figure, ...]) -> Document:
             *_performance(report),
             *losses_section(report.lost_outcomes, policy.score_unit),
             *_labels(report),
+            *stricter_policy(report),
             Heading(level=1, text=f"The rules (policy {policy.version})"),
             _rules(report),
             *_standards(report),
@@ -129,9 +131,8 @@ def _external(verdict: Verdict) -> str:
         return "none"
     simulated = "SIMULATED " if found.simulated else ""
     return (
-        f"{simulated}{found.cohort_name}, {found.people} people, {found.overlap} of them known from"
-        f" training and not counted; forecasts by {found.made_by}, {found.made_at[:10]}; table"
-        f" SHA-256 {found.predictions_digest}"
+        f"{simulated}{found.cohort_name}, {known_people(found)} and not counted; forecasts by"
+        f" {found.made_by}, {found.made_at[:10]}; table SHA-256 {found.predictions_digest}"
     )
 
 
@@ -265,7 +266,7 @@ def _rules(report: Report) -> Table:
                 rule.metric.value,
                 rule.statistic + (f": {rule.comparator}" if rule.comparator else ""),
                 f"{limit_in_words(rule, report.policy.score_unit)}, {100 * rule.confidence:g} %",
-                f"{rule.minimum_subjects} people"
+                f"at least {rule.minimum_subjects} people"
                 + (f", {rule.minimum_events} events" if rule.minimum_events else ""),
                 "yes" if rule.binding else "no",
                 rule.rationale,

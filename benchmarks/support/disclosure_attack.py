@@ -2,14 +2,15 @@
 
 He has `report.json` and nothing of ours: he knows that an attribute's groups add up to everyone,
 intersections to the group and horizons to all horizons, sets up these equations for every metric,
-and solves them. So that nothing depends on what he can guess, he is also given how many rows each
-cell has. Everything here is SIMULATED. Letters: N rows, E equations, C cells.
+and solves them. So that nothing depends on what he can guess, he is also given of everybody which
+cells they are in, and so what each row weighs: people weigh alike, however many rows they have.
+Everything here is SIMULATED. Letters: N rows, E equations, C cells.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,9 +108,17 @@ def recovered(report: Mapping[str, Any], table: pd.DataFrame) -> list[Recovered]
     found = []
     for measure in _measures(report):
         added_NK = addends(table, measure, thresholds)
-        rows = {key: float(added_NK[held, 1].sum()) for key, held in cells.items()}
-        sums = {key: float(added_NK[held, 0].sum()) for key, held in cells.items()}
-        system = _equations(report, measure, rows)
+        weight_2N = _weights(table, added_NK[:, 1])
+        added = {
+            key: added_NK[held] * weight_2N[int(key[2] is not None), held, None]
+            for key, held in cells.items()
+        }
+        rows = {key: float(each[:, 1].sum()) for key, each in added.items()}
+        sums = {key: float(each[:, 0].sum()) for key, each in added.items()}
+        even = {
+            key for key, held in cells.items() if (np.ptp(weight_2N[:, held], axis=0) == 0).all()
+        }
+        system = _equations(report, measure, rows, even)
         numbers = {number: key for key, number in system.cells.items()}
         shown = _shown(report, measure)
         for number, total in system.solved().items():
@@ -122,6 +131,46 @@ def recovered(report: Mapping[str, Any], table: pd.DataFrame) -> list[Recovered]
                         measure=measure.name, cell=key, people=people, computed=computed, true=true
                     )
                 )
+    return found
+
+
+def _weights(table: pd.DataFrame, counted_N: Array) -> Array:
+    """Return what each row weighs where all horizons count, and where only its own does, (2, N)."""
+    counted = table.assign(counted=counted_N).groupby
+    each = [counted(by)["counted"].transform("sum") for by in ([SUBJECT], [SUBJECT, HORIZON])]
+    return np.stack([np.nan_to_num(1.0 / total, posinf=0.0) for total in each])
+
+
+def uneven(report: Mapping[str, Any], table: pd.DataFrame) -> list[Recovered]:
+    """Return the few people whom a group's horizons leave over from all its horizons.
+
+    Those with as many rows at each horizon as most cancel; only forecasts given are attacked.
+    """
+    measure = Measure(metric=Metric.MEAN_ABSOLUTE_ERROR)
+    shown = {key: row for key, row in _rows_of(report, measure) if row["value"] is not None}
+    given_N = (~table[REFUSED]).to_numpy() if REFUSED in table else np.ones(len(table), bool)
+    error_N = np.abs(table["q50"] - table[TRUTH]).to_numpy()
+    weight_2N = _weights(table, given_N.astype(np.float64))
+    found = []
+    for (axis, group, day), held_N in _cells(table).items():
+        if day is not None or (axis, group, None) not in shown:
+            continue
+        left_N = (held_N & given_N) * weight_2N[0]
+        told = shown[axis, group, None]["value"] * left_N.sum()
+        for other in (key for key in shown if key[:2] == (axis, group) and key[2] is not None):
+            at_N = held_N & given_N & (table[HORIZON] == other[2]).to_numpy()
+            values, counts = np.unique(weight_2N[0, at_N] / weight_2N[1, at_N], return_counts=True)
+            scaled_N = at_N * weight_2N[1] * values[counts.argmax()]
+            left_N, told = left_N - scaled_N, told - shown[other]["value"] * scaled_N.sum()
+        left_N[np.abs(left_N) < 1e-12] = 0.0
+        people = int(table.loc[left_N != 0, SUBJECT].nunique())
+        if people:
+            found.append(
+                Recovered(
+                    measure="horizons left over", cell=(axis, group, None), people=people,
+                    computed=told, true=float((left_N * error_N).sum()),
+                )
+            )  # fmt: skip
     return found
 
 
@@ -190,9 +239,12 @@ def _shown(report: Mapping[str, Any], measure: Measure) -> set[Key]:
     return shown | {key for key, _ in _findings_of(report, measure)}
 
 
-def _equations(report: Mapping[str, Any], measure: Measure, rows: Mapping[Key, float]) -> _System:
+def _equations(
+    report: Mapping[str, Any], measure: Measure, rows: Mapping[Key, float], even: set[Key]
+) -> _System:
+    """Return his equations; horizons add up only where all people have one of them (`even`)."""
     system = _System(cells={key: number for number, key in enumerate(rows)})
-    _add_lines(system, rows)
+    _add_lines(system, rows, even)
     for key, row in _rows_of(report, measure):
         if row["value"] is not None:
             system.add({key: 1.0}, row["value"] * rows[key])
@@ -228,7 +280,7 @@ def recovered_counts(report: Mapping[str, Any], table: pd.DataFrame) -> list[Rec
                 for key, held in _cells(table).items()
             }
             system = _System(cells={key: number for number, key in enumerate(people)})
-            _add_lines(system, people, only_if_they_add_up=True)
+            _add_lines(system, people, set(people), only_if_they_add_up=True)
             shown = set()
             for key, row in _rows_of(report, measure):
                 if row[counted] is not None and measure.metric in ADD_UP[counted]:
@@ -264,28 +316,39 @@ def _counted(table: pd.DataFrame, measure: Measure) -> Iterator[tuple[str, NDArr
 
 
 def _add_lines(
-    system: _System, rows: Mapping[Key, float], *, only_if_they_add_up: bool = False
+    system: _System,
+    rows: Mapping[Key, float],
+    even: set[Key],
+    *,
+    only_if_they_add_up: bool = False,
 ) -> None:
-    children: dict[tuple[Key, str], list[Key]] = {}
-    for axis, group, day in rows:
+    for key, count in rows.items():
+        if count == 0:
+            system.add({key: 1.0})
+    for (parent, by), parts in _parts(rows).items():
+        if by == "horizons" and parent not in even:
+            continue
+        if only_if_they_add_up and rows[parent] != sum(rows[part] for part in parts):
+            continue
+        system.add({parent: -1.0, **dict.fromkeys(parts, 1.0)})
+
+
+def _parts(keys: Iterable[Key]) -> dict[tuple[Key, str], list[Key]]:
+    """Return the cells that make up a cell, by what it is divided."""
+    parts: dict[tuple[Key, str], list[Key]] = {}
+    for axis, group, day in keys:
         if day is not None:
-            children.setdefault(((axis, group, None), "horizons"), []).append((axis, group, day))
+            parts.setdefault(((axis, group, None), "horizons"), []).append((axis, group, day))
         if axis == EVERYONE:
             continue
         if " & " not in axis:
-            children.setdefault(((EVERYONE, EVERYONE, day), axis), []).append((axis, group, day))
+            parts.setdefault(((EVERYONE, EVERYONE, day), axis), []).append((axis, group, day))
             continue
         one, other = axis.split(" & ")
         first, second = group.split(" & ")
         for parent, by in (((one, first, day), other), ((other, second, day), one)):
-            children.setdefault((parent, by), []).append((axis, group, day))
-    for key, count in rows.items():
-        if count == 0:
-            system.add({key: 1.0})
-    for (parent, _), parts in children.items():
-        if only_if_they_add_up and rows[parent] != sum(rows[part] for part in parts):
-            continue
-        system.add({parent: -1.0, **dict.fromkeys(parts, 1.0)})
+            parts.setdefault((parent, by), []).append((axis, group, day))
+    return parts
 
 
 MILESTONE = "important gain"

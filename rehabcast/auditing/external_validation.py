@@ -134,8 +134,9 @@ def _check(name: str, validation: ExternalValidation, bundle: Bundle) -> None:
             f"{name}: its people are SIMULATED, and those of the model are real",
             "evaluate the version on a real cohort",
         )
-    if validation.new == 0:
-        seen, unknown = validation.overlap, validation.people - validation.overlap
+    if not validation.new:
+        seen = validation.overlap or 0
+        unknown = (validation.people or 0) - seen
         raise ContractError(
             f"{name}: of {validation.people} people with a forecast and an outcome, nobody is known"
             f" to be new to the model: it was trained on {seen}, and of {unknown} that is not known"

@@ -89,15 +89,24 @@ class PolicyDifference:
 
 @app.command()
 def new(
-    file: Annotated[Path, typer.Argument(help="TOML file to write.")], as_json: AsJson = False
+    file: Annotated[Path, typer.Argument(help="TOML file to write.")],
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help="Write the stricter policy: half of the important difference, higher coverage.",
+        ),
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write the policy that rehabcast ships to a file, to be changed."""
     from audits.judging.policy import PACKAGED, load_policy
+    from audits.policies.stricter import STRICT
 
     try:
         # Refuses a file that exists, which may be somebody's policy.
         with file.open("x", encoding="utf-8") as stream:
-            stream.write(PACKAGED.read_text("utf-8"))
+            stream.write((STRICT if strict else PACKAGED).read_text("utf-8"))
     except OSError as error:
         raise ContractError(
             f"{file}: cannot be written ({error.strerror})", "give the path of a new file"

@@ -39,3 +39,13 @@ def test_a_new_policy_asks_what_the_shipped_one_asks_until_a_limit_is_loosened(
     back = record("diff", str(loose), str(shipped))["changes"]
     assert [change["requirement"] for change in back] == [each["requirement"] for each in looser]
     assert not any(change["weakens"] for change in back)
+
+
+def test_the_stricter_policy_is_written_and_asks_no_less(tmp_path: Path) -> None:
+    strict = tmp_path / "strict.toml"
+    made = CliRunner().invoke(app, ["policy", "new", str(strict), "--strict", "--json"])
+    assert made.exit_code == 0, made.output
+    checked = CliRunner().invoke(app, ["policy", "check", str(strict), "--json"])
+    answer = json.loads(checked.stdout)
+    assert (answer["looser"], answer["version"]) == ([], "5 strict")
+    assert answer["digest"] == json.loads(made.stdout)["digest"]

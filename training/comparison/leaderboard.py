@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from contracts import predictions as columns
+from contracts.groups import MINIMUM_SHOWN, is_few
 from contracts.task import Task
 from training.scores import Difference, paired_difference, skill
 
@@ -21,10 +22,11 @@ BASELINE = "last observation"
 """Family whose skill is 0."""
 
 REPEAT = "repeat"
+WHEN = [columns.ORIGIN, columns.HORIZON]
 MINIMUM_SUBJECTS = 20
 """A horizon or population with fewer subjects is left out of the table."""
 
-MINIMUM_EVENTS = 10
+MINIMUM_EVENTS = MINIMUM_SHOWN
 """A milestone with fewer events, or fewer non-events, is left out."""
 
 
@@ -106,10 +108,19 @@ def leaderboard_rows(scored: pd.DataFrame, task: Task, names: list[str]) -> list
         The families in their order; the others are compared with the first.
     """
     early = scored[scored[columns.DAYS_SINCE_ONSET] < task.early_days]
+    people = _people(scored)
+    shown = _shown(scored, people)
+    late = people.sub(_people(early), fill_value=0)
+    kept = {
+        "all": shown,
+        # Beside all of them, the early ones tell of those who are not.
+        "early": {when for when in shown if not is_few(int(late[when]))},
+    }
     rows: list[LeaderboardRow] = []
     for population, table in (("all", scored), ("early", early)):
-        for (origin, day), group in table.groupby([columns.ORIGIN, columns.HORIZON]):
-            if group[columns.SUBJECT].nunique() < MINIMUM_SUBJECTS:
+        for (origin, day), group in table.groupby(WHEN):
+            few = group[columns.SUBJECT].nunique() < MINIMUM_SUBJECTS
+            if few or (origin, day) not in kept[population]:
                 continue
             ordered = group.sort_values([REPEAT, columns.SUBJECT])
             by_model = {name: ordered[ordered[columns.MODEL] == name] for name in names}
@@ -135,6 +146,26 @@ def leaderboard_rows(scored: pd.DataFrame, task: Task, names: list[str]) -> list
                 for name in by_model
             ]
     return rows
+
+
+def _people(scored: pd.DataFrame) -> pd.Series[int]:
+    return scored.groupby(WHEN)[columns.SUBJECT].nunique()
+
+
+def _shown(scored: pd.DataFrame, people: pd.Series[int]) -> set[tuple[int, int]]:
+    """Return the origins and horizons to show.
+
+    The standings are over all of them: few people left out would be told by what is left over.
+    """
+    ordered = people.sort_values(kind="stable")
+    left_out = int((ordered < MINIMUM_SUBJECTS).sum())
+    at = pd.MultiIndex.from_frame(scored[WHEN])
+    while left_out and left_out < len(ordered):
+        of_left_out = scored[at.isin(ordered.index[:left_out])]
+        if not is_few(of_left_out[columns.SUBJECT].nunique()):
+            break
+        left_out += 1
+    return set(ordered.index[left_out:])
 
 
 def milestone_rows(scored: pd.DataFrame, task: Task, names: list[str]) -> list[MilestoneRow]:

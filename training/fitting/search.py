@@ -12,6 +12,7 @@ import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 
 from contracts.cohort import Cohort
+from contracts.groups import is_few
 from contracts.predictions import CANDIDATE
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
@@ -131,13 +132,14 @@ def search(
     tell(cohort_notes(parts.train, task))
     tags = {"cohort": cohort.provenance.name, "simulated": str(cohort.provenance.simulated)}
     values: list[float] = []
+    may_be_logged = not is_few(len(set(parts.train.subject_B.tolist())))
     with run(store, name=f"search {task.name}", tags=tags) as parent:
 
         def log_trial(settings: Settings, crps: float) -> None:
             name = f"trial {len(values)}"
             with run(store, name=name, tags=tags, parent=parent) as nested:
                 nested.log_params(asdict(replace(config, **settings)))
-                nested.log_metrics({CRPS: crps})
+                nested.log_metrics({CRPS: crps} if may_be_logged else {})
             values.append(crps)
             advance(f"{name}, CRPS {crps:.3f}")
 
@@ -155,5 +157,5 @@ def search(
         )
         best = replace(config, **best_settings)
         parent.log_params(asdict(best))
-        parent.log_metrics({CRPS: min(values)})
+        parent.log_metrics({CRPS: min(values)} if may_be_logged else {})
     return best

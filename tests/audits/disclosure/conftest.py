@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audits.disclosure.cells import Cells, cells_of
+from audits.disclosure.cells import Cells
+from audits.disclosure.layout import cells_of
 from audits.judging.judge import AuditInputs, judge
 from audits.judging.policy import Policy, load_policy
 from audits.measure.groups import by_attribute, everyone, intersections

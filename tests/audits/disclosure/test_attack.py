@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from audits.disclosure.attack import determined, fewest_used, leaks
+from audits.disclosure.attack import leaks
 from audits.disclosure.cells import Cell, Cells, small
+from audits.disclosure.combinations import determined, fewest_used
 
 CellsOf = Callable[..., Cells]
 
@@ -69,6 +70,22 @@ def test_one_horizon_comes_back_from_all_of_them(cells: CellsOf) -> None:
     made = cells({"sex": ["f"] * len(rows)}, person=person, day=day)
     assert ("residue", 5) in told(made)
     assert told(made, Cell(axis="everyone", group="everyone", horizon_day=182)) == set()
+
+
+def test_those_with_one_outcome_fewer_do_not_cancel(cells: CellsOf) -> None:
+    """People weigh alike: twice all horizons, less both of them, is the three seen once."""
+    rows = [(person, day) for person in range(40) for day in (42, 84) if day == 84 or person > 2]
+    person, day = zip(*rows, strict=True)
+    made = cells({"sex": ["f"] * len(rows)}, person=person, day=day)
+    assert told(made) == {("uneven", 3)}
+    assert told(made, Cell(axis="everyone", group="everyone", horizon_day=42)) == set()
+
+
+def test_who_was_asked_twice_weighs_no_more_and_tells_no_more(cells: CellsOf) -> None:
+    """Everybody has two origins at each horizon: the sums of horizons add up, and none is left."""
+    rows = [(person, day) for person in range(30) for day in (42, 42, 84, 84)]
+    person, day = zip(*rows, strict=True)
+    assert told(cells({"sex": ["f"] * len(rows)}, person=person, day=day)) == set()
 
 
 def test_a_person_in_two_groups_counts_once(cells: CellsOf) -> None:

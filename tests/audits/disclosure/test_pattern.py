@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy.optimize import OptimizeResult
 
 from audits.disclosure import pattern as module
 from audits.disclosure.attack import Leak, leaks
@@ -139,3 +140,31 @@ def test_where_no_pattern_is_found_nothing_is_shown(
     always = Leak(how="combination", people=1, used=(0,))
     monkeypatch.setattr(module, "leaks", lambda *_: [always])
     assert pattern(cells({"sex": ["f", "m"] * 30})).all()
+
+
+@pytest.mark.parametrize("rounds", [0, 1])
+def test_where_the_solver_gives_up_nothing_is_shown(
+    cells: CellsOf, monkeypatch: pytest.MonkeyPatch, rounds: int
+) -> None:
+    """At once, or after a round whose pattern the attacker broke: no answer hides everything."""
+    solve = module.milp
+    answers = iter([solve] * rounds)
+    gave_up = OptimizeResult(x=None, status=1, message="Time limit reached.")
+    monkeypatch.setattr(
+        module, "milp", lambda *a, **k: next(answers, lambda *_, **__: gave_up)(*a, **k)
+    )
+    if rounds:
+        found = iter([[Leak(how="combination", people=1, used=(0,))]])
+        monkeypatch.setattr(module, "leaks", lambda *_: next(found, []))
+    assert pattern(cells({"sex": ["f"] * 30 + ["m"] * 4 + ["x"] * 30})).all()
+
+
+def test_an_answer_that_shows_a_small_cell_is_not_believed(
+    cells: CellsOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = OptimizeResult(x=np.zeros(4), status=0)
+    monkeypatch.setattr(module, "milp", lambda *_, **__: nothing)
+    monkeypatch.setattr(module, "leaks", lambda *_: [])
+    made = cells({"sex": ["f"] * 30 + ["m"] * 4 + ["x"] * 30})
+    assert made.sets == 4
+    assert pattern(made)[made.set_of[Cell(axis="sex", group="m")]]

@@ -18,7 +18,7 @@ from audits.disclosure.cells import Cell, small
 from audits.disclosure.published import Counted, Quantity, pattern_of, quantity_of
 from audits.judging.policy import Policy
 from audits.judging.rules import rows_of
-from audits.measure.disparity import ALL_GROUPS
+from audits.measure.disparity import ALL_GROUPS, Statistic
 from audits.measure.metrics import Metric
 from audits.report.content import Report
 from contracts.forecast import QUANTILE_LEVELS
@@ -27,7 +27,7 @@ from contracts.task import Task
 from contracts.verdict import Finding, Outcome
 from features.sequences import training_sequences
 from features.sources.cohorts.stroke_specs import import_stroke_specs
-from support.disclosure_attack import cohort, recovered, recovered_counts
+from support.disclosure_attack import cohort, recovered, recovered_counts, uneven
 from training.predictions import prediction_table
 
 ReportOf = Callable[..., Report]
@@ -40,12 +40,11 @@ def attacked(report: Report, table: pd.DataFrame) -> list[Any]:
     """Return the numbers of fewer than 11 people that a reader of the JSON has."""
     read = json.loads(report.model_dump_json())
     rows = rows_of(table, CANDIDATE)
-    return [
-        each for each in recovered(read, rows) + recovered_counts(read, rows) if each.people < 11
-    ]
+    found = recovered(read, rows) + recovered_counts(read, rows) + uneven(read, rows)
+    return [each for each in found if each.people < 11]
 
 
-@pytest.mark.parametrize("seed", [6])
+@pytest.mark.parametrize("seed", [6, 9])
 def test_no_cell_of_fewer_than_eleven_is_worked_out(report_of: ReportOf, seed: int) -> None:
     table = cohort(seed)
     assert attacked(report_of(table), table) == []
@@ -144,6 +143,22 @@ def test_a_statistic_over_all_groups_is_hidden_with_any_of_them(
     }  # fmt: skip
     assert found["arm"] is None
     assert found["sex"] is not None
+
+
+def test_a_difference_from_the_rest_is_hidden_where_everyone_is(
+    finding_of: Callable[..., Finding], verdict_of: Callable[..., Any], quickest_policy: Policy
+) -> None:
+    """A group's value and how it differs from the rest tell everyone's, and so a hidden group's."""
+    women = Cell(axis="sex", group="female", horizon_day=42)
+    everyone = Cell(axis="everyone", group="everyone", horizon_day=42)
+    one = finding_of(axis="sex", group="female", horizon_day=42)
+    assert one.statistic == Statistic.DIFFERENCE
+    verdict = verdict_of(findings=(one,))
+    for shown, subjects in ((frozenset({women}), None), (frozenset({women, everyone}), 60)):
+        pattern = published.Pattern(shown={Quantity(): shown}, groups={"sex": ("female",)})
+        (left,) = suppress.suppress_in_verdict(verdict, pattern, quickest_policy).findings
+        assert left.subjects == subjects
+        assert pattern.shows_all(Quantity(), "sex", 42) == (subjects is not None)
 
 
 def test_a_finding_on_other_people_than_the_pattern_knows_gets_no_number(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
+from audits.disclosure.suppress import external_may_be_shown, suppress_in_external
 from audits.judging.further.external import ExternalTable, FurtherEvidence
 from audits.judging.judge import AuditInputs, judge
 from audits.judging.policy import Policy
@@ -20,7 +21,7 @@ from audits.report.technical import technical_edition
 from contracts.bundle import Judging
 from contracts.groups import MINIMUM_SHOWN
 from contracts.predictions import ASKED, MODEL, ORIGIN, REFUSAL, REFUSED, SUBJECT
-from contracts.verdict import ExternalValidation
+from contracts.verdict import ExternalValidation, Finding
 
 TableOf = Callable[..., pd.DataFrame]
 HTI1 = "HTI-1 source attributes"
@@ -73,7 +74,7 @@ def test_six_items_on_external_validation_are_available_where_it_is_attached(
     assert all(attached[item].is_available for item in ITEMS)
     assert "--external" in without["17"].text
     assert "<i>elsewhere</i> (SIMULATED)" in attached["17"].text
-    assert "80 people, 4 more known from training" in attached["18"].text
+    assert "80 people, fewer than 11 more known from training" in attached["18"].text
     assert "sex: female; sex: male" in attached["19"].text
     assert "e" * 64 in attached["20"].text
     assert "coverage of the 80 % interval" in attached["23"].text
@@ -91,6 +92,42 @@ def test_a_report_says_which_networks_were_judged_and_which_are_served(
     assert "the mean of the 4 that were trained without them" in methods(with_further)
     assert "served is the mean of all 10" in methods(with_further)
     assert "does not record more" in methods(report)
+
+
+@pytest.mark.parametrize(
+    ("people", "overlap", "new", "shown"),
+    [
+        (200, 100, 100, (200, 100, 100)),
+        (84, 4, 80, (None, None, 80)),
+        (80, 0, 80, (80, 0, 80)),
+        # Three are neither new nor known: beside the total they would be what is left over.
+        (103, 20, 80, (None, 20, 80)),
+        (60, 50, 10, (None, 50, None)),
+    ],
+)
+def test_what_an_external_validation_counts_never_tells_of_fewer_than_eleven(
+    further: FurtherEvidence, people: int, overlap: int, new: int, shown: tuple[int | None, ...]
+) -> None:
+    assert further.external is not None
+    counted = {"people": people, "overlap": overlap, "new": new}
+    found = suppress_in_external(further.external.validation.model_copy(update=counted))
+    assert (found.people, found.overlap, found.new) == shown
+
+
+@pytest.mark.parametrize(
+    ("subjects", "events", "shown"),
+    [(80, None, True), (69, None, True), (75, None, False), (10, None, False),
+     (80, 40, True), (80, 5, False), (80, 76, False), (80, 0, False)],
+)  # fmt: skip
+def test_an_external_number_needs_eleven_people_on_every_side(
+    further: FurtherEvidence, finding_of: Callable[..., Finding], subjects: int,
+    events: int | None, shown: bool,
+) -> None:  # fmt: skip
+    assert further.external is not None
+    finding = finding_of(
+        axis="everyone", group="everyone", subjects=subjects, events=events, evidence="external"
+    )
+    assert external_may_be_shown(finding, further.external.validation) is shown
 
 
 def test_refusals_are_those_of_everybody_today(
@@ -148,4 +185,4 @@ def test_people_held_out_of_training_or_not_known_do_not_count_as_external(
     answered = {
         a.item: a for a in answers(with_further.model_copy(update={"verdict": verdict}), HTI1)
     }
-    assert "80 people, 4 more known from training" in answered["18"].text
+    assert "80 people, fewer than 11 more known from training" in answered["18"].text

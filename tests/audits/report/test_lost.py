@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from audits.disclosure.losses import shown_losses
@@ -106,3 +106,22 @@ def test_without_terms_or_with_an_unsound_table_there_are_no_facts(
     without = policy.model_copy(update={"lost": None})
     assert lost_outcomes(table, rows, without, (0.0, 66.0)) == ()
     assert lost_outcomes(table, rows.drop(columns="status"), policy, (0.0, 66.0)) == ()
+
+
+@given(lost=st.integers(0, 40), died=st.integers(0, 40), people=st.integers(11, 80))
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, derandomize=True)
+def test_where_few_were_observed_no_share_is_shown(
+    facts: tuple[LostOutcomes, ...], lost: int, died: int, people: int
+) -> None:
+    """Of 40 people with 18 lost and 18 dead, the two shares would tell of the 4 others."""
+    assume(lost + died <= people)
+    row = facts[0].model_copy(
+        update={
+            "axis": "sex", "group": "f", "people": people, "lost": lost / people,
+            "died": died / people, "not_stood_for": lost / people,
+            "people_by": {OutcomeStatus.LOST: lost, OutcomeStatus.DIED: died},
+        }
+    )  # fmt: skip
+    (shown,) = shown_losses([row], 66.0, lambda *_: True)
+    if 0 < people - lost - died < 11:
+        assert shown.lost is shown.died is shown.missing is None

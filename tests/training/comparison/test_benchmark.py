@@ -12,7 +12,7 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from training.comparison.benchmark import Benchmark, benchmark, families, number_of_fits
 from training.comparison.evaluate import scores_by_horizon
-from training.comparison.leaderboard import FLOOR, calibration_slope
+from training.comparison.leaderboard import FLOOR, calibration_slope, leaderboard_rows
 from training.fitting.config import TrainingConfig
 from training.models import Predict
 from training.models.bedside_rules import last_observation, proportional_recovery
@@ -151,3 +151,35 @@ def test_an_evaluation_counts_people_and_gives_the_direction_of_the_bias(
     scored = with_losses(table)
     # Width 0, plus ten times the distance of the truth.
     assert scored["interval_score"].to_numpy() == pytest.approx(30.0)
+
+
+def scored_table(people_at: dict[int, int], early: int) -> pd.DataFrame:
+    """Return scored forecasts of as many people at each horizon, so many of them early."""
+    rows = [(person, day) for day, people in people_at.items() for person in range(people)]
+    table = pd.DataFrame(rows, columns=["subject_id", "horizon_day"])
+    quantiles = {f"q{5 * n:02d}": 10.0 + n for n in range(1, 20)}
+    return with_losses(
+        table.assign(
+            model="a", origin_day=0, repeat=0, truth=table["subject_id"] % 30 + 5.0,
+            days_since_onset=np.where(table["subject_id"] < early, 10.0, 900.0), **quantiles,
+        )
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("people_at", "early", "all_at", "early_at"),
+    [
+        ({42: 60, 84: 60}, 30, {6, 12}, {6, 12}),
+        # Beside all, the early ones tell of the five who are not.
+        ({42: 60, 84: 60}, 55, {6, 12}, set()),
+        # Beside the standings over all, one horizon of five is what is left over.
+        ({42: 60, 84: 60, 182: 5}, 30, {12}, {12}),
+        ({42: 60, 84: 60, 182: 15}, 30, {6, 12}, {6, 12}),
+    ],
+)
+def test_a_leaderboard_leaves_over_no_fewer_than_eleven_people(
+    task: Task, people_at: dict[int, int], early: int, all_at: set[int], early_at: set[int]
+) -> None:
+    rows = leaderboard_rows(scored_table(people_at, early), task, ["a"])
+    assert {row.weeks for row in rows if row.population == "all"} == all_at
+    assert {row.weeks for row in rows if row.population == "early"} == early_at
