@@ -96,9 +96,7 @@ def test_a_dead_workers_forecasts_are_put_on_record_once_and_bad_lines_are_kept(
     for number in (1, 2, 2):
         dead.write(msgspec.json.encode(entry(number)))
     dead.close()
-    (folder / "9-broken.spool").write_bytes(
-        b"no json\n" + msgspec.json.encode(entry(3)) + b"\n"
-    )
+    (folder / "9-broken.spool").write_bytes(b"no json\n" + msgspec.json.encode(entry(3)) + b"\n")
     with closing(Store(f"sqlite:///{tmp_path / 's.db'}")) as store:
         log = ForecastLog(store, folder)
         log.add(entry(4))
