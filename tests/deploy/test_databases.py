@@ -26,7 +26,8 @@ PASSWORD = 'it\'s "here"'  # noqa: S105
 
 
 def opened(url: URL) -> sa.Connection:
-    return sa.create_engine(url, poolclass=sa.NullPool).connect()
+    engine = sa.create_engine(url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
+    return engine.connect()
 
 
 @pytest.fixture(scope="module")
