@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import os
+import threading
+from copy import copy
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,26 +20,44 @@ from contracts.bundle import CARD_FILE
 from contracts.errors import IntegrityError, PromotionRefused, RehabcastError, ServiceUnavailable
 from contracts.scope import Scope
 from inference.bundle import load_bundle
+from rehabcast.auditing.mirroring import ServiceMirror, bound_registry_calls
 from rehabcast.identity import open_ledger, people_of
 from rehabcast.reachability import file_identity, is_registry_reachable
 from rehabcast.settings import Settings
-from rehabcast.signed_artifacts import fetch_bundle, fetch_report, mirror_aliases, trusted_keys
+from rehabcast.signed_artifacts import fetch_bundle, fetch_report, trusted_keys
 from serving.faults import Fault, place_of
 from serving.forecast.audit_status import AuditStatus, Coverage, ServedModel
 from serving.state.champion import REGISTRY_AWAY
 from serving.state.following import Terms, Verified, begin
 from training.registry.model_versions import find
 
-BOUNDS = {
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_DOWNLOAD_CHUNK_TIMEOUT": "30",
-}
-"""MLflow's client waits two minutes, seven times, unless it is told otherwise; seconds."""
-
 log = logging.getLogger("rehabcast.champion")
 
 RENEW_HEAD = "write it again with `rehabcast ledger head`, and copy the file and its signature"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """What a reading leaves to the next.
+
+    Parameters
+    ----------
+    file
+        Device and inode of the ledger's file; None for a database server.
+    is_replaced
+        Whether the file is another than the one verified last, and has to be compared whole.
+    trail, found
+        The trail as verified so far, never changed once it is here; and what it says.
+    head, head_bytes
+        The signed head that the ledger must reach, and the files that it was read from.
+    """
+
+    file: tuple[int, int] | None
+    is_replaced: bool = False
+    trail: FollowedTrail
+    found: VerifiedReading = NOTHING_READ
+    head: LedgerState | None = None
+    head_bytes: tuple[bytes, bytes] = (b"", b"")
 
 
 class LedgerSource:
@@ -50,45 +70,57 @@ class LedgerSource:
     """
 
     def __init__(self, settings: Settings) -> None:
-        for name, value in BOUNDS.items():
-            os.environ.setdefault(name, value)
+        bound_registry_calls()
         self._settings = settings
         try:
-            self._file = file_identity(settings.ledger_url)
+            file = file_identity(settings.ledger_url)
             self._ledger = open_ledger(settings)
         except ServiceUnavailable:
             # A first start: there is no ledger yet, and opening makes one without a champion.
             self._ledger = open_ledger(settings)
-            self._file = file_identity(settings.ledger_url)
-        self._is_replaced = False
-        self._trail = FollowedTrail(settings.model, people=self._ledger.identities.people)
-        self._found = NOTHING_READ
-        self._head: LedgerState | None = None
-        self._head_bytes = b"", b""
+            file = file_identity(settings.ledger_url)
+        self._mirror: ServiceMirror | None = None
+        trail = FollowedTrail(settings.model, people=self._ledger.identities.people)
+        self._lock = threading.Lock()
+        self._readings = 0
+        self._kept = _Kept(file=file, trail=trail)
         if settings.ledger_head is not None:
-            self._read_head(settings.ledger_head)
+            self._kept = self._with_head(self._kept, settings.ledger_head)
 
     def read(self) -> Verified:
         """Read the ledger, and verify it.
 
+        A reading that takes too long is given up, but its thread goes on. It works on a copy of
+        what is kept, and its own is kept only if no other reading has begun since.
+
         Raises
         ------
         ServiceUnavailable
-            Its file is gone.
+            Its file is gone, or another reading has begun meanwhile.
         IntegrityError
             Its chain is broken, a champion is not that of the trail, it lacks what is signed, or
             people's keys cannot be read.
         """
-        if (file := file_identity(self._settings.ledger_url)) != self._file:
+        with self._lock:
+            self._readings += 1
+            number, kept = self._readings, self._kept
+        before = len(kept.found.hashes)
+        kept = replace(kept, trail=copy(kept.trail))
+        if (file := file_identity(self._settings.ledger_url)) != kept.file:
+            kept = replace(kept, file=file, is_replaced=True)
+            # Remembered although the reading may fail, but nothing that it verifies.
+            self._keep(replace(kept, trail=copy(kept.trail)), number)
             # New connections to the file that is there now; nothing is created in it. The file
             # before is held open until here, so that no other can have its identity.
             self._ledger.close()
-            self._file, self._is_replaced = file, True
-        self._renew_people()
-        problem = self._renew_head()
-        self._found = self._trail.read(self._ledger.engine, self._head, whole=self._is_replaced)
-        self._is_replaced = False
-        return _verified(self._found, problem, self._settings.model)
+        self._renew_people(kept.trail)
+        kept, problem = self._renew_head(kept)
+        found = kept.trail.read(self._ledger.engine, kept.head, whole=kept.is_replaced)
+        self._keep(replace(kept, found=found, is_replaced=False), number)
+        # Revocations as well as promotions; who has served nothing leaves it to others.
+        if self._mirror is not None and len(found.hashes) != before:
+            self._mirror.start()
+        return _verified(found, problem, self._settings.model)
 
     def registry(self) -> Fault | None:
         """Return what would prevent a champion from being loaded; None where nothing does."""
@@ -105,15 +137,21 @@ class LedgerSource:
         EvidenceMissing, IntegrityError
             The registry does not have it, or its files are not what was signed and audited.
         """
-        served = _served(self._settings, self._found, terms)
-        try:
-            mirror_aliases(self._settings, self._ledger)
-        # Nothing relies on the alias: it is mirrored again with the next change.
-        except Exception as error:
-            log.error("the alias cannot be mirrored: %s", place_of(error))
+        served = _served(self._settings, self._kept.found, terms)
+        if self._mirror is None:
+            self._mirror = ServiceMirror(self._settings, self._ledger)
+            self._mirror.start()
         return served
 
-    def _renew_people(self) -> None:
+    def _keep(self, kept: _Kept, number: int) -> None:
+        with self._lock:
+            if number != self._readings:
+                raise ServiceUnavailable(
+                    "this reading of the ledger was given up", "the newer one counts"
+                )
+            self._kept = kept
+
+    def _renew_people(self, trail: FollowedTrail) -> None:
         """Read people's keys again: one that was taken out vouches for nothing from now on."""
         try:
             people = people_of(self._settings)
@@ -124,24 +162,23 @@ class LedgerSource:
                 f"the public keys of people cannot be read ({type(error).__name__})",
                 "run `rehabcast people list`, and correct what it says",
             ) from None
-        self._trail.verify_by(people)
+        trail.verify_by(people)
 
-    def _renew_head(self) -> Fault | None:
+    def _renew_head(self, kept: _Kept) -> tuple[_Kept, Fault | None]:
         """Read the signed head again; what was verified before holds until another is."""
         if self._settings.ledger_head is None:
-            return None
+            return kept, None
         try:
-            self._read_head(self._settings.ledger_head)
+            return self._with_head(kept, self._settings.ledger_head), None
         except RehabcastError as error:
-            return Fault(error.reason, error.what_to_do)
-        return None
+            return kept, Fault(error.reason, error.what_to_do)
 
-    def _read_head(self, path: Path) -> None:
+    def _with_head(self, kept: _Kept, path: Path) -> _Kept:
         signature = path.with_name(path.name + SIGNATURE)
         try:
             content = path.read_bytes(), signature.read_bytes()
-            if content == self._head_bytes:
-                return
+            if content == kept.head_bytes:
+                return kept
             verify_signature(path, signature, trusted_keys(self._settings))
             if content != (path.read_bytes(), signature.read_bytes()):
                 raise ValueError  # Replaced while it was verified.
@@ -150,7 +187,7 @@ class LedgerSource:
             raise IntegrityError(
                 f"the signed head of the ledger cannot be read ({type(error).__name__})", RENEW_HEAD
             ) from error
-        self._head, self._head_bytes = head, content
+        return replace(kept, head=head, head_bytes=content)
 
 
 def load_champion() -> ServedModel:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,9 +16,6 @@ import pandas as pd
 import pyarrow as pa
 
 from audits.judging.policy import Policy, load_policy
-from audits.ledger.ledger import Ledger
-from audits.ledger.mirror import Drift
-from audits.ledger.mirror import mirror_aliases as mirror_champions
 from audits.ledger.signing import SIGNATURE, make_key, sign, verify
 from audits.report.content import Report
 from contracts.cohort import Cohort
@@ -33,7 +29,6 @@ from stores.private_files import require_private, require_unchanged_by_others
 from training.registry.model_versions import (
     BUNDLE_FOLDER,
     PREDICTIONS_FILE,
-    ChampionAliases,
     ModelVersion,
     fetch,
     fetch_of_bundle,
@@ -267,19 +262,6 @@ def fetch_report(settings: Settings, version: ModelVersion) -> tuple[Report, str
             f"{version}: {path.name} is signed, but cannot be read as an audit report ({error})",
             f"run `rehabcast audit {version}` with this version of rehabcast",
         ) from error
-
-
-def mirror_aliases(settings: Settings, ledger: Ledger) -> list[Drift]:
-    """Make MLflow's aliases show the ledger's champions; print and return the ones that drifted."""
-    drifts = mirror_champions(
-        ledger,
-        ChampionAliases(store=settings.store),
-        actor=settings.actor,
-        now=datetime.now(UTC),
-    )
-    for drift in drifts:
-        stderr_console.print(f"Drift: {drift}. Corrected, and recorded in the ledger.")
-    return drifts
 
 
 def _fetch_signed(settings: Settings, version: ModelVersion, path: str) -> Path:

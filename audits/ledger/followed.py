@@ -79,7 +79,7 @@ NOTHING_READ = VerifiedReading(
 
 
 class FollowedTrail:
-    """The trail as it was verified so far.
+    """The trail as it was verified so far; for one thread, but a copy of it is another's.
 
     Parameters
     ----------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
+from pathlib import Path
 
 from contracts.cohort import Cohort
 from contracts.errors import ContractError
@@ -17,6 +18,11 @@ from stores.private_files import require_private, write_private
 KEY_FILE = "people.key"
 
 
+def people_key_file(settings: Settings) -> Path:
+    """Return where this home's key is, or would be."""
+    return settings.home / "keys" / KEY_FILE
+
+
 def people_key(settings: Settings, *, make: bool = False) -> bytes | None:
     """Return this home's key; None where it has none and none is made.
 
@@ -25,7 +31,7 @@ def people_key(settings: Settings, *, make: bool = False) -> bytes | None:
     ContractError
         Others can read it, or it is no key.
     """
-    file = settings.home / "keys" / KEY_FILE
+    file = people_key_file(settings)
     if not file.exists():
         if not make:
             return None

@@ -48,6 +48,8 @@ class PromotionResult:
         Why it was taken out of service; None while it is in service.
     names_verified
         Whether people sign with their own keys; False in a one-person trial.
+    alias_shows_it
+        Whether MLflow's alias shows the change too; False where MLflow did not answer.
     """
 
     model_version: str
@@ -61,6 +63,7 @@ class PromotionResult:
     valid_until: datetime
     revoked: str | None
     names_verified: bool
+    alias_shows_it: bool
 
 
 def in_service(result: PromotionResult) -> str:
@@ -92,7 +95,7 @@ def _scope(champion: Champion, ledger: Ledger) -> Scope | None:
     return audit.scope
 
 
-def promotion_result(champion: Champion, ledger: Ledger) -> PromotionResult:
+def promotion_result(champion: Champion, ledger: Ledger, *, is_mirrored: bool) -> PromotionResult:
     """Return a champion as these commands report it."""
     return PromotionResult(
         model_version=champion.model_version,
@@ -113,4 +116,5 @@ def promotion_result(champion: Champion, ledger: Ledger) -> PromotionResult:
         valid_until=champion.valid_until,
         revoked=champion.revoked,
         names_verified=ledger.identities.people is not None,
+        alias_shows_it=is_mirrored,
     )

@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory, mkdtemp
 from audits.ledger.records import LedgerState
 from contracts.digests import file_digest
 from contracts.errors import ContractError, EvidenceMissing
+from rehabcast.auditing.overlap import people_key_file
 from rehabcast.backups.contents import Part, databases, heads_of, require_bundles
 from rehabcast.backups.manifest import (
     ARTIFACTS,
@@ -27,6 +28,7 @@ from rehabcast.backups.manifest import (
     LEDGER_HEAD,
     MANIFEST,
     PEOPLE,
+    PEOPLE_KEY,
     PRIVATE_KEY,
     RECORD_HEAD,
     SPOOL,
@@ -93,6 +95,9 @@ def _fill(
         copy_file(public, folder / KEYS / public.name)
     if settings.people is not None:
         copy_folder(settings.people, folder / PEOPLE)
+    people_key = people_key_file(settings)
+    if people_key.is_file():
+        copy_file(people_key, folder / PEOPLE_KEY)
     key = _own_key(settings)
     if with_signing_key:
         if key is None:
@@ -112,6 +117,7 @@ def _fill(
         record=record,
         heads_signed=key is not None,
         has_signing_key=with_signing_key,
+        has_people_key=people_key.is_file(),
         files={str(file.relative_to(folder)): file_digest(file) for file in files_of(folder)},
     )
     (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1) + "\n", "utf-8")

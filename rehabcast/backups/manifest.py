@@ -16,7 +16,7 @@ from serving.state.verification import RecordHead
 
 MANIFEST = "manifest.json"
 ARTIFACTS, KEYS, PEOPLE, HEADS, SPOOL = "artifacts", "keys", "people", "heads", "spool"
-PRIVATE_KEY = "signing-key.pem"
+PRIVATE_KEY, PEOPLE_KEY = "signing-key.pem", "people.key"
 LEDGER_HEAD, RECORD_HEAD = f"{HEADS}/ledger.json", f"{HEADS}/record.json"
 
 
@@ -38,6 +38,9 @@ class Manifest:
         Whether there was a key to sign the heads with, and whether the private key is here as well.
     files
         SHA-256 of every file but this one, by its path.
+    has_people_key
+        Whether the key is here that seals whom each model was trained on; backups of earlier
+        versions of rehabcast do not have it.
     """
 
     made_at: str
@@ -48,6 +51,7 @@ class Manifest:
     heads_signed: bool
     has_signing_key: bool
     files: Mapping[str, str]
+    has_people_key: bool = False
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -8,11 +8,13 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from contracts.errors import ContractError, IntegrityError
+from rehabcast.auditing.overlap import people_key_file
 from rehabcast.backups.contents import Part, databases, heads_of
 from rehabcast.backups.manifest import (
     ARTIFACTS,
     KEYS,
     PEOPLE,
+    PEOPLE_KEY,
     PRIVATE_KEY,
     SPOOL,
     Manifest,
@@ -49,24 +51,18 @@ def restore_backup(settings: Settings, folder: Path) -> Manifest:
     manifest = read_manifest(folder)
     urls = {Part(part): databases(settings)[Part(part)] for part in manifest.databases}
     copies = _by_place(manifest, urls)
-    targets = {
-        ARTIFACTS: settings.store.artifacts,
-        KEYS: settings.trusted_keys or settings.home / "keys" / "trusted",
-        SPOOL: settings.spool,
-        PEOPLE: settings.people or settings.home / PEOPLE,
-    }
-    for target in targets.values():
+    folders, keys = _folders(settings), _keys(settings)
+    for target in folders.values():
         if target.is_dir() and any(target.iterdir()):
             raise ContractError(f"{target} is not empty", "restore into a new, empty home")
+    for name, key in keys.items():
+        if (folder / name).is_file() and key.exists():
+            raise ContractError(f"{key} exists already", "restore into a new, empty home")
     for url, _ in copies.values():
         require_empty(url)
     for url, name in copies.values():
         restore_database(folder / name, url)
-    for name, target in targets.items():
-        if (folder / name).is_dir():
-            copy_folder(folder / name, target)
-    if (folder / PRIVATE_KEY).is_file():
-        copy_file(folder / PRIVATE_KEY, settings.home / "keys" / LOCAL_KEY)
+    _put_back(folder, folders, keys)
     if Part.REGISTRY in urls:
         _move_artifacts(urls[Part.REGISTRY], manifest.artifacts_at, settings.store.artifacts)
     found = heads_of(settings, urls)
@@ -75,6 +71,33 @@ def restore_backup(settings: Settings, folder: Path) -> Manifest:
             "what was restored is not what was backed up", "use another backup, and find out why"
         )
     return manifest
+
+
+def _folders(settings: Settings) -> dict[str, Path]:
+    """Return where each folder of a backup belongs."""
+    return {
+        ARTIFACTS: settings.store.artifacts,
+        KEYS: settings.trusted_keys or settings.home / "keys" / "trusted",
+        SPOOL: settings.spool,
+        PEOPLE: settings.people or settings.home / PEOPLE,
+    }
+
+
+def _keys(settings: Settings) -> dict[str, Path]:
+    """Return where each secret key of a backup belongs, if the backup has it."""
+    return {
+        PRIVATE_KEY: settings.home / "keys" / LOCAL_KEY,
+        PEOPLE_KEY: people_key_file(settings),
+    }
+
+
+def _put_back(folder: Path, folders: Mapping[str, Path], keys: Mapping[str, Path]) -> None:
+    for name, target in folders.items():
+        if (folder / name).is_dir():
+            copy_folder(folder / name, target)
+    for name, key in keys.items():
+        if (folder / name).is_file():
+            copy_file(folder / name, key)
 
 
 def _by_place(manifest: Manifest, urls: Mapping[Part, str]) -> dict[str, tuple[str, str]]:

@@ -58,10 +58,12 @@ def run_approval(
 ) -> ApprovalResult:
     """Record a person's approval of a version's last audit; by default, of who acts here."""
     from audits.ledger.records import Role
+    from rehabcast.auditing.mirroring import bound_registry_calls
     from rehabcast.identity import actor_of, open_ledger, say_if_trial
     from rehabcast.signed_artifacts import fetch_report
     from training.registry.model_versions import find
 
+    bound_registry_calls()
     if role not in set(Role):
         raise ContractError(f"{role!r} is not a role", f"use --role {' or --role '.join(Role)}")
     split_version(model_version)
@@ -134,10 +136,12 @@ def run_promotion(model_version: str, *, override: Override | None = None) -> Pr
     from audits.ledger.gate import PresentedEvidence
     from audits.ledger.gate import promote as pass_gate
     from contracts.errors import PromotionRefused
+    from rehabcast.auditing.mirroring import bound_registry_calls, try_to_show_champions
     from rehabcast.identity import actor_of, open_ledger, say_if_trial
-    from rehabcast.signed_artifacts import fetch_report, mirror_aliases, open_bundle, policy_for
+    from rehabcast.signed_artifacts import fetch_report, open_bundle, policy_for
     from training.registry.model_versions import find
 
+    bound_registry_calls()
     settings = Settings()
     version = find(settings.store, model_version)
     ledger = open_ledger(settings)
@@ -160,23 +164,24 @@ def run_promotion(model_version: str, *, override: Override | None = None) -> Pr
         now=datetime.now(UTC),
         override=override,
     )
-    mirror_aliases(settings, ledger)
+    is_mirrored = try_to_show_champions(settings, ledger)
     say_if_trial(ledger)
-    return promotion_result(champion, ledger)
+    return promotion_result(champion, ledger, is_mirrored=is_mirrored)
 
 
 def revoke(model: ModelArgument, reason: Reason, as_json: AsJson = False) -> None:
     """Take a model's champion out of service at once; running services stop answering."""
+    from rehabcast.auditing.mirroring import try_to_show_champions
     from rehabcast.identity import actor_of, open_ledger
-    from rehabcast.signed_artifacts import mirror_aliases
 
     settings = Settings()
     ledger = open_ledger(settings)
     actor = actor_of(settings, ledger)
     champion = ledger.revoke(model, actor=actor, reason=reason, now=datetime.now(UTC))
-    mirror_aliases(settings, ledger)
+    is_mirrored = try_to_show_champions(settings, ledger)
     message = f"{champion.model_version} is revoked."
-    emit(promotion_result(champion, ledger), escape(message), as_json=as_json)
+    result = promotion_result(champion, ledger, is_mirrored=is_mirrored)
+    emit(result, escape(message), as_json=as_json)
     if not as_json:
         stderr_console.print(
             f"Next: rehabcast rollback {model} --to-epoch N, or promote another version"
@@ -191,14 +196,15 @@ def rollback(
 ) -> None:
     """Make the champion of an earlier epoch the champion again, if its audit is still valid."""
     from audits.ledger.gate import roll_back
+    from rehabcast.auditing.mirroring import try_to_show_champions
     from rehabcast.identity import actor_of, open_ledger, say_if_trial
-    from rehabcast.signed_artifacts import mirror_aliases
 
     settings = Settings()
     ledger = open_ledger(settings)
     actor = actor_of(settings, ledger)
     champion = roll_back(ledger, model, to_epoch, actor=actor, reason=reason, now=datetime.now(UTC))
-    mirror_aliases(settings, ledger)
+    is_mirrored = try_to_show_champions(settings, ledger)
     say_if_trial(ledger)
     message = f"{champion.model_version} is the champion again (epoch {champion.epoch})."
-    emit(promotion_result(champion, ledger), escape(message), as_json=as_json)
+    result = promotion_result(champion, ledger, is_mirrored=is_mirrored)
+    emit(result, escape(message), as_json=as_json)

@@ -41,7 +41,7 @@ class VerifiedLedger:
     entries, head
         Length of the trail, and the hash of its last entry.
     drift
-        MLflow aliases that do not show the ledger's champion.
+        MLflow aliases that do not show the ledger's champion; None where MLflow did not answer.
     names_verified
         Whether people sign with their own keys, which were verified; False in a one-person trial.
     """
@@ -49,7 +49,7 @@ class VerifiedLedger:
     valid: bool = True
     entries: int
     head: str
-    drift: tuple[Drift, ...]
+    drift: tuple[Drift, ...] | None
     names_verified: bool
 
 
@@ -92,9 +92,8 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Recompute the ledger's hash chain; an entry edited, lost or moved is an error (exit 6)."""
-    from audits.ledger.mirror import find_drift
+    from rehabcast.auditing.mirroring import drifted_aliases
     from rehabcast.identity import open_ledger, say_if_trial
-    from training.registry.model_versions import ChampionAliases
 
     settings = Settings()
     anchor = None if head is None else _read_head(settings, head)
@@ -103,12 +102,12 @@ def verify(
     result = VerifiedLedger(
         entries=state.length,
         head=state.head,
-        drift=tuple(find_drift(ledger, ChampionAliases(store=settings.store))),
+        drift=drifted_aliases(settings, ledger),
         names_verified=ledger.identities.people is not None,
     )
     say_if_trial(ledger)
     summary = f"{state.length} entries, the chain is intact, head {state.head}"
-    emit(result, "\n".join([summary, *map(str, result.drift)]), as_json=as_json)
+    emit(result, "\n".join([summary, *map(str, result.drift or ())]), as_json=as_json)
 
 
 def _read_head(settings: Settings, head: Path) -> LedgerState:
@@ -233,13 +232,13 @@ def _validity(until: str, now: datetime) -> str:
 @app.command()
 def mirror(as_json: AsJson = False) -> None:
     """Make MLflow's aliases show the ledger's champions; record which were moved by hand."""
+    from rehabcast.auditing.mirroring import show_champions
     from rehabcast.identity import open_ledger
-    from rehabcast.signed_artifacts import mirror_aliases
 
     settings = Settings()
-    drift = tuple(mirror_aliases(settings, open_ledger(settings)))
+    drift = show_champions(settings, open_ledger(settings))
     message = f"{len(drift)} alias(es) had been moved by hand."
-    emit(MirrorResult(drift=drift), message, as_json=as_json)
+    emit(MirrorResult(drift=drift), "\n".join([message, *map(str, drift)]), as_json=as_json)
 
 
 @app.command()

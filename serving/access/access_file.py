@@ -17,6 +17,7 @@ from joserfc.jwk import ECKey
 
 from contracts.errors import ContractError
 from serving.access.keys import Keys, algorithms_of, is_allowed_address, require_source
+from serving.access.shared_keys import require_own_keys
 from serving.access.trust import DEVELOPMENT, SCOPES, Access, Client, Issuer
 from stores.private_files import require_private
 
@@ -79,9 +80,10 @@ def read_access(path: Path, development_token: str | None = None) -> Access:
     ------
     ContractError
         The file cannot be read, can be read or changed by others, lacks something, or two of its
-        entries could be taken for each other.
+        entries could be taken for each other, by their names or by a key that both have.
     """
     written = read_access_file(path)
+    check_keys(path, written)
     return Access(
         audience=written.audience,
         clients={
@@ -132,6 +134,25 @@ def check_access_file(path: Path, written: AccessFile) -> None:
     """
     if (fault := next(iter(_faults(written)), None)) is not None:
         raise ContractError(f"{path.name}: {fault}", "correct the access file")
+
+
+def check_keys(path: Path, written: AccessFile, unsaved: Mapping[str, str] | None = None) -> None:
+    """Check that no two entries have one key, under whatever file names.
+
+    Parameters
+    ----------
+    unsaved
+        Contents of files of keys that are to be written beside it, by name.
+
+    Raises
+    ------
+    ContractError
+        Says which have.
+    """
+    own = [] if written.token_key is None else [("the service itself", written.token_key)]
+    clients = [(f"the client {_shown(client.id)}", client.jwks) for client in written.client]
+    issuers = [(f"the issuer {_shown(issuer.name)}", issuer.jwks) for issuer in written.issuer]
+    require_own_keys(path, [*own, *clients, *issuers], unsaved or {})
 
 
 def written_as_toml(access: AccessFile) -> str:

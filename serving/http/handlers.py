@@ -135,16 +135,16 @@ def answer_course(call: Call) -> Reply:
 
 def feedback(call: Call) -> Reply:
     """Store a clinician's feedback on a forecast."""
-    _store_feedback(call, call.body)
+    _store_feedback(call, [call.body])
     return Reply(FEEDBACK_STORED)
 
 
-def _store_feedback(call: Call, request: FeedbackRequest) -> None:
+def _store_feedback(call: Call, requests: Sequence[FeedbackRequest]) -> None:
     runtime, caller = call.runtime, call.caller
     for seconds in (*WAITS, None):
         try:
             runtime.store.add_feedback(
-                caller.tenant, request, actor=caller.name, now=datetime.now(UTC)
+                caller.tenant, requests, actor=caller.name, now=datetime.now(UTC)
             )
             return
         except NotOnRecord:
@@ -237,15 +237,17 @@ def hook_cards(call: Call) -> Reply:
 
 
 def hook_feedback(call: Call) -> Reply:
-    """Store what became of the cards."""
+    """Store what became of the cards: of all of them, or of none."""
     hook: HookFeedback = call.body
-    for card in hook.feedback:
-        request = FeedbackRequest(
+    requests = [
+        FeedbackRequest(
             forecast_id=forecast_of_card(card.card),
             outcome=card.outcome,
             reason=_override_reason(card.overrideReason),
         )
-        _store_feedback(call, request)
+        for card in hook.feedback
+    ]
+    _store_feedback(call, requests)
     return Reply(FEEDBACK_STORED)
 
 

@@ -34,6 +34,9 @@ GATHER_SECONDS = 0.05
 ADOPT_SECONDS = 5.0
 """How often the folder is searched for the files of workers that are no longer there."""
 
+UNSTORABLE = (sa.exc.DataError, UnicodeError)
+"""What the database raises for a value that it cannot hold, such as a NUL in PostgreSQL."""
+
 log = logging.getLogger("rehabcast.forecast_log")
 
 
@@ -84,12 +87,8 @@ class ForecastLog:
         """What an operator should look at; None when all is well."""
         if self._store_problem or self._disk_problem:
             return self._store_problem or self._disk_problem
-        if count := self._spool.unreadable():
-            return Fault(
-                f"{count} files of forecasts that are not on record yet cannot be read whole",
-                "look at the .unreadable files in the service's spool folder",
-            )
-        return None
+        count = self._spool.unreadable()
+        return fault_of_lines_set_aside(count) if count else None
 
     def add(self, entry: ForecastEntry) -> None:
         """Keep an entry on disk; it will be on record shortly."""
@@ -166,13 +165,13 @@ class ForecastLog:
         while lines := self._spool.waiting():
             for start in range(0, len(lines), BATCH_SIZE):
                 batch = lines[start : start + BATCH_SIZE]
-                append(self.store, [_decoded(line) for line in batch])
+                self._record(batch)
                 self._spool.handed_on(batch)
 
     def _write_from_memory(self) -> None:
         while self._in_memory:
             batch = list(self._in_memory)[:BATCH_SIZE]
-            append(self.store, batch)
+            self._record([msgspec.json.encode(entry) + b"\n" for entry in batch])
             for _ in batch:
                 self._in_memory.popleft()
             if not self._in_memory:
@@ -180,19 +179,47 @@ class ForecastLog:
 
     def _adopt(self) -> None:
         for file, lines in self._spool.orphans():
-            readable, unreadable = [], 0
-            for line in lines:
-                try:
-                    readable.append(_decoded(line))
-                except msgspec.DecodeError:
-                    unreadable += 1
-            for start in range(0, len(readable), BATCH_SIZE):
-                append(self.store, readable[start : start + BATCH_SIZE])
-            if unreadable:
-                log.error("%d lines of a spool cannot be read: it was set aside", unreadable)
-                self._spool.set_aside(file)
-            else:
-                file.unlink()
+            for start in range(0, len(lines), BATCH_SIZE):
+                self._record(lines[start : start + BATCH_SIZE])
+            file.unlink()
+
+    def _record(self, lines: Sequence[bytes]) -> None:
+        """Put lines on record; those that never can be are set aside, so that none waits for them.
+
+        A line that cannot be read, or that the database refuses for its own sake, whatever the
+        state of the database is.
+        """
+        refused: list[bytes] = []
+        readable: list[tuple[bytes, ForecastEntry]] = []
+        for line in lines:
+            try:
+                readable.append((line, _decoded(line)))
+            except (msgspec.DecodeError, UnicodeError):
+                refused.append(line)
+        try:
+            append(self.store, [entry for _, entry in readable])
+        except UNSTORABLE:
+            refused += [line for line, entry in readable if not self._is_stored(entry)]
+        if refused:
+            self._spool.set_aside(refused)
+            log.error("%d lines of the spool cannot be put on record: set aside", len(refused))
+
+    def _is_stored(self, entry: ForecastEntry) -> bool:
+        """Put one entry on record; return False where the database refuses it for its own sake."""
+        try:
+            append(self.store, [entry])
+        except UNSTORABLE:
+            return False
+        return True
+
+
+def fault_of_lines_set_aside(count: int) -> Fault:
+    """Return what an operator has to look at where lines of the spool were set aside."""
+    return Fault(
+        f"{count} lines of the spool cannot be put on record, and were set aside",
+        "look at the .unreadable files in the service's spool folder: forecasts that were given may"
+        " be missing from the record; move the files away once you have",
+    )
 
 
 def waiting_about(store: Store, folder: Path, tenant: str, subject: str) -> int:

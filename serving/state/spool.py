@@ -11,7 +11,7 @@ import fcntl
 import os
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -131,18 +131,43 @@ class Spool:
                 finally:
                     os.close(descriptor)
 
-    def set_aside(self, file: Path) -> None:
-        """Keep an orphan that cannot be read whole, for an operator to look at."""
-        file.rename(file.with_suffix(UNREADABLE))
+    def set_aside(self, lines: Sequence[bytes]) -> None:
+        """Keep lines that cannot be put on record, for an operator to look at.
+
+        They are on the disk itself before they are forgotten elsewhere.
+
+        Raises
+        ------
+        OSError
+            The disk is full or gone.
+        """
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        descriptor = os.open(self._file.with_suffix(UNREADABLE), flags, 0o600)
+        try:
+            length = os.fstat(descriptor).st_size
+            content = b"".join(lines)
+            if os.write(descriptor, content) != len(content):
+                os.ftruncate(descriptor, length)
+                raise OSError("the disk is full")
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def unreadable(self) -> int:
-        """Return how many files were set aside."""
-        return len(list(self.folder.glob(f"*{UNREADABLE}")))
+        """Return how many lines were set aside, by any worker."""
+        return lines_set_aside(self.folder)
 
 
 def _whole_lines(content: bytes) -> list[bytes]:
     # A torn last line is of a forecast whose answer never left.
     return [line + b"\n" for line in content.split(b"\n")[:-1]]
+
+
+def lines_set_aside(folder: Path) -> int:
+    """Return how many lines of a spool's folder could not be put on record."""
+    return sum(
+        len(file.read_bytes().splitlines()) for file in sorted(folder.glob(f"*{UNREADABLE}"))
+    )
 
 
 def lines_in(folder: Path) -> Iterator[bytes]:

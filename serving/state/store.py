@@ -159,23 +159,29 @@ class Store:
         ]
 
     def add_feedback(
-        self, tenant: str, feedback: FeedbackRequest, *, actor: str, now: datetime
+        self, tenant: str, feedback: Sequence[FeedbackRequest], *, actor: str, now: datetime
     ) -> None:
-        """Put a clinician's feedback on a forecast on record, with the version that made it.
+        """Put a clinician's feedback on forecasts on record, with the version that made each.
+
+        All of it in one transaction, or nothing: who sends it again after a failure repeats none.
 
         Raises
         ------
         NotOnRecord
-            The tenant was given no such forecast.
+            The tenant was not given one of these forecasts.
         """
 
         def action(connection: sa.Connection) -> None:
-            about = forecast_of(connection, tenant, feedback.forecast_id)
-            if about is None:
-                raise NotOnRecord(
-                    "there is no such forecast", "send the forecast_id of an answer as feedback"
-                )
-            append(connection, [feedback_on(tenant, about, feedback, actor, now)])
+            events = []
+            for one in feedback:
+                about = forecast_of(connection, tenant, one.forecast_id)
+                if about is None:
+                    raise NotOnRecord(
+                        "there is no such forecast",
+                        "send the forecast_id of an answer as feedback",
+                    )
+                events.append(feedback_on(tenant, about, one, actor, now))
+            append(connection, events)
 
         write(self.engine, action)
 

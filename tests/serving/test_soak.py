@@ -1,9 +1,10 @@
-"""Ten minutes of load: no server error, no growth in memory, and the 99th percentile of times."""
+"""Long load: no server error, no growth in memory, and the 99th percentile of times."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -17,11 +18,13 @@ import pytest
 from serving.http.examples import RECORD
 from serving.state.store import Store
 from serving.state.verification import verify_chain
+from tests.serving.retrying_proxy import proxied
 
 CALLERS = 4
 SECONDS, REQUESTS = 600, 50_000
 WARM_SECONDS = 90
 """By then caches are full, and so is what the server keeps of each request for 30 s."""
+WARM_REQUESTS = 5_000
 LARGEST_GROWTH = 0.02
 
 
@@ -29,6 +32,12 @@ def resident(server: Any) -> int:
     """Return the bytes in memory of the server's processes."""
     parent = psutil.Process(server.process.pid)
     return sum(process.memory_info().rss for process in (parent, *parent.children(recursive=True)))
+
+
+def resident_by_worker(server: Any) -> list[float]:
+    """Return the MiB in memory of each worker, in the order in which they were started."""
+    workers = psutil.Process(server.process.pid).children()
+    return [worker.memory_info().rss / 2**20 for worker in sorted(workers, key=lambda w: w.pid)]
 
 
 def send(http: httpx.Client, n: int) -> httpx.Response:
@@ -90,4 +99,49 @@ def test_ten_minutes_of_load_give_no_server_error_and_no_growth(
     assert set(statuses) <= {200, 400, 422}
     assert growth < LARGEST_GROWTH
     with closing(Store(server.store_url)) as store:
+        assert verify_chain(store) > REQUESTS / 2
+
+
+@pytest.mark.soak
+def test_three_workers_behind_a_proxy_on_postgresql_do_not_grow(
+    serve: Any, until_ready: Any, bundle_folder: Path, tmp_path: Path, postgres: Any, capsys: Any
+) -> None:
+    statuses: Counter[int] = Counter()
+    counted, stop = threading.Lock(), threading.Event()
+
+    def run(port: int, headers: dict[str, str], caller: int) -> None:
+        n = caller
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60) as http:
+            while not stop.is_set():
+                status = send(http, n).status_code
+                with counted:
+                    statuses[status] += 1
+                n += CALLERS
+
+    with (
+        serve(tmp_path, bundle_folder, workers=3, store=postgres.url) as server,
+        proxied(int(server.address.rpartition(":")[2])) as proxy,
+        ThreadPoolExecutor(CALLERS) as pool,
+    ):
+        assert until_ready(server), server.log
+        headers = {"authorization": server.http.headers["authorization"]}
+        running = [pool.submit(run, proxy.port, headers, caller) for caller in range(CALLERS)]
+        measured: list[tuple[int, list[float]]] = []
+        try:
+            for requests in (WARM_REQUESTS, REQUESTS // 2, REQUESTS, WARM_REQUESTS + REQUESTS):
+                while (sent := statuses.total()) < requests:
+                    assert not any(one.done() for one in running), server.log
+                    time.sleep(0.2)
+                measured.append((sent, resident_by_worker(server)))
+                with capsys.disabled():
+                    print(f"\n{sent} requests, MiB of each worker {measured[-1][1]}")  # noqa: T201
+        finally:
+            stop.set()
+    first, last = measured[0][1], measured[-1][1]
+    growth = [after / before - 1 for before, after in zip(first, last, strict=True)]
+    with capsys.disabled():
+        print(f"statuses {dict(statuses)}, growth {growth}")  # noqa: T201
+    assert set(statuses) <= {200, 400, 422}
+    assert sum(last) / sum(first) - 1 < LARGEST_GROWTH, (measured, growth)
+    with closing(Store(postgres.url)) as store:
         assert verify_chain(store) > REQUESTS / 2

@@ -23,6 +23,7 @@ from serving.access.access_file import (
     ClientEntry,
     IssuerEntry,
     check_access_file,
+    check_keys,
     read_access,
     read_access_file,
     written_as_toml,
@@ -34,8 +35,7 @@ from stores.private_files import require_private, write_private
 app = typer.Typer(no_args_is_help=True, help="Who may use the service: keys, clients, issuers.")
 
 ACCESS_FILE, TOKEN_KEY = "access.toml", "token-key.pem"
-ASSERTION_SECONDS = 60
-WAIT_SECONDS = 10.0
+ASSERTION_SECONDS, WAIT_SECONDS = 60, 10.0
 
 AccessPath = Annotated[
     Path | None,
@@ -121,7 +121,7 @@ def add_client(
     if jwks is None:
         made = _make_key_pair(client, private, public)
     elif "://" not in jwks:
-        made = _copy_public_keys(Path(jwks), public)
+        made = _copy_public_keys(Path(jwks), public, path, changed)
     write_private(path, written_as_toml(changed))
     handed_over = (
         f"; its private key is {private}: give it to the client only" if jwks is None else ""
@@ -156,7 +156,7 @@ def add_issuer(
     )
     changed = msgspec.structs.replace(written, issuer=[*written.issuer, entry])
     check_access_file(path, changed)
-    made = () if "://" in jwks else _copy_public_keys(Path(jwks), public)
+    made = () if "://" in jwks else _copy_public_keys(Path(jwks), public, path, changed)
     write_private(path, written_as_toml(changed))
     emit(ChangedAccess(access=str(path), made=made), f"Added {name}.", as_json=as_json)
 
@@ -265,7 +265,9 @@ def _make_key_pair(client: str, private: Path, public: Path) -> tuple[str, ...]:
     return str(private), str(public)
 
 
-def _copy_public_keys(given: Path, public: Path) -> tuple[str, ...]:
+def _copy_public_keys(
+    given: Path, public: Path, access: Path, changed: AccessFile
+) -> tuple[str, ...]:
     try:
         content = given.read_text("utf-8")
         usable = usable_keys(json.loads(content))
@@ -280,6 +282,7 @@ def _copy_public_keys(given: Path, public: Path) -> tuple[str, ...]:
         )
     if public.exists() and public.resolve() != given.resolve():
         raise ContractError(f"{public} exists already", "move it away")
+    check_keys(access, changed, {public.name: content})
     write_private(public, content)
     return (str(public),)
 

@@ -32,6 +32,8 @@ class BackedUp:
         How many files the backup has.
     heads_signed, has_signing_key
         Whether the heads are signed, and whether the private signing key is in the backup.
+    has_people_key
+        Whether it has the key that seals whom each model was trained on.
     """
 
     made_at: str
@@ -40,6 +42,7 @@ class BackedUp:
     files: int
     heads_signed: bool
     has_signing_key: bool
+    has_people_key: bool
 
 
 def backup(
@@ -86,6 +89,11 @@ def restore(
     manifest = restore_backup(Settings(), folder)
     message = f"Restored, and both chains are intact. {_summary(manifest)}"
     emit(_result(manifest), message, as_json=as_json)
+    if not manifest.has_people_key:
+        stderr_console.print(
+            "This backup has no keys/people.key: without it nobody can tell whom the models in it"
+            " were trained on. If the earlier home had one, copy it here."
+        )
 
 
 def _result(manifest: Manifest) -> BackedUp:
@@ -96,6 +104,7 @@ def _result(manifest: Manifest) -> BackedUp:
         files=len(manifest.files),
         heads_signed=manifest.heads_signed,
         has_signing_key=manifest.has_signing_key,
+        has_people_key=manifest.has_people_key,
     )
 
 

@@ -44,6 +44,8 @@ class VerifiedRecord:
         Whether a head that was kept elsewhere was compared.
     findings
         What is not as it was written.
+    set_aside
+        Lines of the spool that could not be put on record: each may be a forecast that is missing.
     """
 
     valid: bool
@@ -52,6 +54,7 @@ class VerifiedRecord:
     entries: Mapping[str, int]
     compared_with_head: bool
     findings: tuple[Finding, ...]
+    set_aside: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,8 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Recompute the whole record; each entry or row that is not as written is named (exit 6)."""
+    from serving.state.forecast_log import fault_of_lines_set_aside
+    from serving.state.spool import lines_set_aside
     from serving.state.verification import require_whole
     from serving.state.verification import verify as verify_record
 
@@ -104,8 +109,12 @@ def verify(
         entries=seen.entries,
         compared_with_head=head is not None,
         findings=seen.findings,
+        set_aside=lines_set_aside(settings.spool),
     )
-    emit(result, message if head is not None else f"{message} {NO_HEAD}", as_json=as_json)
+    said = [message] if head is not None else [message, NO_HEAD]
+    if result.set_aside:
+        said.append(str(fault_of_lines_set_aside(result.set_aside)))
+    emit(result, " ".join(said), as_json=as_json)
     if seen.findings:
         raise typer.Exit(6)
 

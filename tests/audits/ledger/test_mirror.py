@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -15,11 +16,13 @@ VerdictOf = Callable[..., Verdict]
 
 
 class Aliases:
-    """An alias store in memory, which can be away."""
+    """An alias store in memory, which can be away, and lets others act while it is asked."""
 
     def __init__(self) -> None:
         self.shown: dict[str, str] = {}
         self.away = False
+        self.can_be_written = True
+        self.meanwhile: Callable[[], Any] | None = None
 
     def version(self, model: str) -> str | None:
         self._reach()
@@ -27,12 +30,17 @@ class Aliases:
 
     def set_version(self, model: str, version: str | None) -> None:
         self._reach()
+        if not self.can_be_written:
+            raise ConnectionError("the store is read-only")
         if version is None:
             self.shown.pop(model, None)
         else:
             self.shown[model] = version
 
     def _reach(self) -> None:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
         if self.away:
             raise ConnectionError("the store is away")
 
@@ -106,3 +114,95 @@ def test_a_revoked_champion_is_shown_by_no_alias(
     ledger.revoke("arm", actor="gus", reason="Wrong units on ward 3.", now=NOW)
     assert mirrored(ledger, aliases) == 0
     assert aliases.shown == {}
+
+
+def test_the_ledger_can_be_written_while_the_store_does_not_answer(
+    ledger: Ledger, ledger_url: str, aliases: Aliases, verdict_of: VerdictOf
+) -> None:
+    promote(ledger, verdict_of())
+    other = Ledger(ledger_url)
+
+    def revoke() -> None:
+        other.revoke("arm", actor="gus", reason="Wrong units on ward 3.", now=NOW)
+
+    for ask in (lambda: find_drift(ledger, aliases), lambda: mirrored(ledger, aliases)):
+        aliases.meanwhile = revoke
+        assert not ask()
+        assert ledger.champion("arm").revoked is not None
+        promote(ledger, verdict_of(model_version="arm/4"))
+    other.close()
+
+
+def test_an_older_update_that_comes_late_is_followed_by_the_newer_and_is_no_drift(
+    ledger: Ledger, aliases: Aliases, verdict_of: VerdictOf
+) -> None:
+    """Two processes mirror: the one with the older champion writes last."""
+    promote(ledger, verdict_of())
+
+    class Late(Aliases):
+        def set_version(self, model: str, version: str | None) -> None:
+            super().set_version(model, version)
+            aliases.set_version(model, version)
+
+        def version(self, model: str) -> str | None:
+            return aliases.version(model)
+
+    def overtaken() -> None:
+        promote(ledger, verdict_of(model_version="arm/4"))
+        assert mirrored(ledger, aliases) == 0
+        assert aliases.shown == {"arm": "4"}
+
+    late = Late()
+    late.meanwhile = overtaken  # Between its reading and its writing.
+    assert mirrored(ledger, late) == 0
+    assert aliases.shown == {"arm": "4"}
+    assert mirrored(ledger, aliases) == 0
+    assert "drift" not in {entry.kind for entry in ledger.trail()}
+
+
+def test_a_drift_that_cannot_be_set_right_is_recorded_once_and_set_right_later(
+    ledger: Ledger, aliases: Aliases, verdict_of: VerdictOf
+) -> None:
+    promote(ledger, verdict_of())
+    mirrored(ledger, aliases)
+    aliases.set_version("arm", "9")
+    aliases.can_be_written = False
+    for _ in range(3):
+        with pytest.raises(ConnectionError):
+            mirrored(ledger, aliases)
+    aliases.can_be_written = True
+    mirrored(ledger, aliases)
+    assert aliases.shown == {"arm": "3"}
+    assert [entry.kind for entry in ledger.trail()].count("drift") == 1
+
+
+def test_two_that_see_one_drift_record_it_once(
+    ledger: Ledger, aliases: Aliases, verdict_of: VerdictOf
+) -> None:
+    promote(ledger, verdict_of())
+    mirrored(ledger, aliases)
+    aliases.set_version("arm", "9")
+    aliases.meanwhile = lambda: mirrored(ledger, aliases)
+    mirrored(ledger, aliases)
+    assert [entry.kind for entry in ledger.trail()].count("drift") == 1
+
+
+def test_a_model_that_cannot_be_mirrored_keeps_no_other_from_it(
+    ledger: Ledger, aliases: Aliases, verdict_of: VerdictOf
+) -> None:
+    promote(ledger, verdict_of())
+    promote(ledger, verdict_of(model_version="leg/1"))
+
+    class WithoutArm(Aliases):
+        def set_version(self, model: str, version: str | None) -> None:
+            if model == "arm":
+                raise ConnectionError("deleted")
+            super().set_version(model, version)
+
+    partly = WithoutArm()
+    with pytest.raises(ConnectionError):
+        mirrored(ledger, partly)
+    assert partly.shown == {"leg": "1"}
+    aliases.shown = partly.shown
+    assert mirrored(ledger, aliases) == 0
+    assert aliases.shown == {"arm": "3", "leg": "1"}

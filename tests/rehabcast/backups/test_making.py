@@ -20,6 +20,7 @@ from audits.ledger.ledger import Ledger
 from audits.ledger.records import LedgerState
 from audits.ledger.signing import verify
 from contracts.errors import ContractError, IntegrityError, RehabcastError
+from rehabcast.auditing.overlap import people_key
 from rehabcast.backups.contents import Part
 from rehabcast.backups.making import make_backup
 from rehabcast.backups.manifest import read_manifest
@@ -118,6 +119,46 @@ def test_the_private_key_is_in_a_backup_only_where_it_is_asked_for(
     made = command("backup", str(tmp_path / "with"), "--signing-key")
     assert made["has_signing_key"] is True
     assert (tmp_path / "with" / "signing-key.pem").read_bytes() == key
+
+
+def test_the_key_that_seals_whom_models_saw_comes_back_with_a_backup(
+    filled: Any, new_home: Callable[[str], Any], tmp_path: Path
+) -> None:
+    """Without it nobody could tell whether a later validation was on the same people."""
+    key = people_key(Settings(), make=True)
+    made = command("backup", str(tmp_path / "backup"))
+    assert made["has_people_key"] is True
+    shutil.move(filled.folder, tmp_path / "lost")
+    new_home("elsewhere")
+    command("restore", str(tmp_path / "backup"))
+    assert people_key(Settings()) == key
+    file = Settings().home / "keys" / "people.key"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_backup_without_that_key_is_restored_and_says_so(
+    filled: Any, new_home: Callable[[str], Any], tmp_path: Path
+) -> None:
+    assert command("backup", str(tmp_path / "backup"))["has_people_key"] is False
+    shutil.move(filled.folder, tmp_path / "lost")
+    new_home("elsewhere")
+    done = CliRunner().invoke(app, ["restore", str(tmp_path / "backup")])
+    assert done.exit_code == 0
+    assert "no keys/people.key" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["people.key", "local.pem"])
+def test_a_private_key_that_is_there_is_found_before_anything_is_restored(
+    filled: Any, new_home: Callable[[str], Any], tmp_path: Path, name: str
+) -> None:
+    people_key(Settings(), make=True)
+    command("backup", str(tmp_path / "backup"), "--signing-key")
+    home = new_home("elsewhere")
+    (home.folder / "keys").mkdir(parents=True)
+    (home.folder / "keys" / name).write_text("mine")
+    with pytest.raises(ContractError, match="exists already"):
+        command("restore", str(tmp_path / "backup"))
+    assert [path.name for path in files_in(home.folder)] == [name]
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -150,3 +151,44 @@ def test_what_is_written_is_read_again(file: Path) -> None:
     import tomllib
 
     assert tomllib.loads(written_as_toml(written))["client"][0]["jwks"] == entry.jwks
+
+
+def jwks(*keys: ECKey, kid: str = "k") -> str:
+    listed = [{**key.as_dict(private=False), "kid": f"{kid}{n}"} for n, key in enumerate(keys)]
+    return json.dumps({"keys": listed})
+
+
+ONE, OTHER, OWN = (ECKey.generate_key("P-384") for _ in range(3))
+
+
+@pytest.mark.parametrize("second", [client("lab", "b.json"), issuer()])
+@pytest.mark.parametrize("b", [jwks(ONE, kid="another"), jwks(OTHER, ONE)])
+def test_one_key_in_two_files_is_refused_whatever_its_id(file: Path, second: str, b: str) -> None:
+    file.with_name("a.json").write_text(jwks(ONE))
+    file.with_name("b.json").write_text(b)
+    file.write_text(HEAD + client() + second)
+    with pytest.raises(ContractError, match="have the same key"):
+        read_access(file)
+    file.with_name("b.json").write_text(jwks(OTHER))
+    assert read_access(file).clients
+    # One entry may have one key under two ids.
+    file.with_name("b.json").write_text(jwks(OTHER, OTHER))
+    assert read_access(file).clients
+
+
+def test_nobody_has_the_key_that_the_service_signs_with(file: Path) -> None:
+    key = file.with_name("own")
+    key.write_bytes(OWN.as_pem(private=True))
+    key.chmod(0o600)
+    file.with_name("a.json").write_text(jwks(ONE, OWN))
+    file.write_text(HEAD + 'token_key = "own"\n' + client())
+    with pytest.raises(ContractError, match="the service itself and the client 'ehr'"):
+        read_access(file)
+
+
+@pytest.mark.parametrize("content", ["", "no JSON", '{"keys": 1}', "[" * 100_000])
+def test_keys_that_cannot_be_read_are_nobodys(file: Path, content: str) -> None:
+    for name in ("a.json", "b.json"):
+        file.with_name(name).write_text(content)
+    file.write_text(HEAD + client() + client("lab", "b.json"))
+    assert len(read_access(file).clients) == 2

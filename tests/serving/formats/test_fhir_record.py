@@ -289,3 +289,12 @@ def values_of(record: FhirRecord | ForecastRefused) -> Values | str:
         (o.code, o.day_since_onset, None if o.value is None else round(o.value, 6), o.label)
         for o in record.observations
     }
+
+
+@pytest.mark.parametrize("storage", ["python", "pyarrow"])
+def test_a_record_is_the_same_however_pandas_keeps_texts(task: Task, storage: str) -> None:
+    """The service keeps them as Python does (`serving.http.service`), an import as Arrow does."""
+    later = {**OBSERVATION, "id": "b", "effectiveDateTime": "2026-02-20"}
+    expected = record_of([BUNDLE, later], task)
+    with pd.option_context("mode.string_storage", storage):
+        assert record_of([BUNDLE, later], task) == expected

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from serving.access.authentication import Access
 from serving.faults import Fault
@@ -24,6 +25,7 @@ from serving.http import handlers
 from serving.http.examples import BUNDLE, HOOK, OBSERVATIONS, RECORD
 from serving.http.middleware import RequestMiddleware
 from serving.http.shutdown import Shutdown
+from serving.state import store
 from serving.state.champion import Snapshot
 from serving.state.consent import Consents
 from serving.state.forecast_log import ForecastLog
@@ -236,3 +238,38 @@ def test_feedback_is_on_record_with_the_version_of_the_model(service: Service) -
     details = [json.loads(row.details) for row in rows]
     assert [one["outcome"] for one in details] == ["wrong"] + ["overridden"] * 3
     assert (details[0]["about"], details[0]["model_version"]) == (forecast, "arm/1")
+
+
+def told(card: str, number: int) -> dict[str, Any]:
+    return {
+        "card": card, "outcome": "accepted", "outcomeTimestamp": f"2026-01-16T09:00:0{number}Z"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("fails_at", [1, 2, 3])
+def test_feedback_on_several_cards_is_stored_for_all_or_for_none(
+    service: Service, monkeypatch: pytest.MonkeyPatch, fails_at: int
+) -> None:
+    """The database fails between two cards; sent again, nothing is on record twice."""
+    cards = [
+        service.ask(f"/cds-services/{SERVICE}", HOOK).json()["cards"][0]["uuid"] for _ in range(3)
+    ]
+    assert service.log.settle(30)
+    sent = {"feedback": [told(card, number) for number, card in enumerate(cards)]}
+    calls, look_up = [], store.forecast_of
+
+    def failing(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == fails_at:
+            raise sa.exc.OperationalError("SELECT", {}, OSError("the disk is full"))
+        return look_up(*arguments)
+
+    with monkeypatch.context() as fault:
+        fault.setattr(store, "forecast_of", failing)
+        assert service.ask(f"/cds-services/{SERVICE}/feedback", sent).status_code == 503
+    assert [row for row in service.on_record() if row.kind == "feedback"] == []
+    unknown = {"feedback": [*sent["feedback"], told("0" * 8 + "-0000" * 3 + "-" + "0" * 12, 4)]}
+    assert service.ask(f"/cds-services/{SERVICE}/feedback", unknown).status_code >= 400
+    assert [row for row in service.on_record() if row.kind == "feedback"] == []
+    assert service.ask(f"/cds-services/{SERVICE}/feedback", sent).status_code == 200
+    assert len([row for row in service.on_record() if row.kind == "feedback"]) == 3

@@ -44,7 +44,7 @@ def fill(store: Store) -> None:
     )  # fmt: skip
     append(store, [entry])
     feedback = FeedbackRequest(forecast_id="a" * 32, outcome="wrong", reason="reason-canary")
-    store.add_feedback("ward", feedback, actor="dr", now=NOW)
+    store.add_feedback("ward", [feedback], actor="dr", now=NOW)
 
 
 def test_what_an_export_hands_out_is_read_where_it_is_put_on_record(own_store: Store) -> None:
@@ -183,7 +183,7 @@ def test_an_erased_forecast_takes_no_feedback(own_store: Store) -> None:
     erase(store, "ward", PERSON, reason="asked for it", actor="op", now=NOW)
     feedback = FeedbackRequest(forecast_id="a" * 32, outcome="wrong", reason="about the person")
     with refuses(NotOnRecord):
-        store.add_feedback("ward", feedback, actor="dr", now=NOW)
+        store.add_feedback("ward", [feedback], actor="dr", now=NOW)
 
 
 def test_withdrawals_that_were_seen_count_while_the_database_is_away(

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -93,11 +94,9 @@ def test_a_dead_workers_forecasts_are_put_on_record_once_and_bad_lines_are_kept(
     folder = tmp_path / "spool"
     dead = Spool(folder)
     for number in (1, 2, 2):
-        dead.write(forecast_log.msgspec.json.encode(entry(number)))
+        dead.write(msgspec.json.encode(entry(number)))
     dead.close()
-    (folder / "9-broken.spool").write_bytes(
-        b"no json\n" + forecast_log.msgspec.json.encode(entry(3)) + b"\n"
-    )
+    (folder / "9-broken.spool").write_bytes(b"no json\n" + msgspec.json.encode(entry(3)) + b"\n")
     with closing(Store(f"sqlite:///{tmp_path / 's.db'}")) as store:
         log = ForecastLog(store, folder)
         log.add(entry(4))
@@ -105,10 +104,82 @@ def test_a_dead_workers_forecasts_are_put_on_record_once_and_bad_lines_are_kept(
         while list(folder.glob("9-*.spool")) and time.monotonic() < deadline:
             time.sleep(0.02)
         assert log.settle(10)
-        assert "cannot be read whole" in str(log.problem)
+        assert "1 lines of the spool cannot be put on record" in str(log.problem)
         log.close()
         assert verify_chain(store) == 4
-    assert [path.name for path in folder.iterdir()] == ["9-broken.unreadable"]
+    (kept,) = folder.iterdir()
+    assert (kept.suffix, kept.read_bytes()) == (".unreadable", b"no json\n")
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+BAD_LINES = {
+    "no JSON": b"CANARY",
+    "another shape": b'{"id": 1, "subject": "CANARY"}',
+    "nothing": b"",
+    "bytes that are no text": b'{"id": "\xff\xfe CANARY"}',
+    "half a line": msgspec.json.encode(entry(9))[:-20],
+}
+
+
+@pytest.mark.parametrize("bad", BAD_LINES)
+def test_a_line_that_cannot_be_put_on_record_is_set_aside_and_what_follows_is_recorded(
+    tmp_path: Path, bad: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In the worker's own file, between good ones."""
+    with closing(Store(f"sqlite:///{tmp_path / 's.db'}")) as store:
+        log = ForecastLog(store, tmp_path / "spool")
+        log.add(entry(1))
+        log._spool.write(BAD_LINES[bad])
+        for number in (2, 3):
+            log.add(entry(number))
+        assert log.settle(20)
+        assert "1 lines of the spool" in str(log.problem)
+        assert "CANARY" not in str(log.problem) + caplog.text
+        log.close()
+        assert verify_chain(store) == 3
+    (kept,) = (tmp_path / "spool").iterdir()
+    assert kept.read_bytes() == BAD_LINES[bad] + b"\n"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+def test_an_entry_that_the_database_cannot_hold_is_set_aside_alone(
+    store: Store, tmp_path: Path
+) -> None:
+    """PostgreSQL's texts hold no NUL, and its columns no more than their length."""
+    bad = [
+        msgspec.structs.replace(entry(2), subject="P\0"),
+        msgspec.structs.replace(entry(3), actor="x" * 5_000),
+    ]
+    log = ForecastLog(store, tmp_path / "spool")
+    for one in (entry(1), *bad, entry(4)):
+        log.add(one)
+    assert log.settle(20)
+    assert "2 lines of the spool" in str(log.problem)
+    log.close()
+    assert verify_chain(store) == 2
+
+
+def test_a_line_that_cannot_be_set_aside_is_kept_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError("the disk is full")
+
+    with closing(Store(f"sqlite:///{tmp_path / 's.db'}")) as store:
+        log = ForecastLog(store, tmp_path / "spool")
+        with monkeypatch.context() as patch:
+            patch.setattr(Spool, "set_aside", full)
+            log._spool.write(b"CANARY")
+            log.add(entry(1))
+            deadline = time.monotonic() + 20
+            while log.problem is None and time.monotonic() < deadline:
+                time.sleep(0.02)
+            assert not log.settle(0)
+        assert log.settle(20)
+        log.close()
+        assert verify_chain(store) == 1
+    (kept,) = (tmp_path / "spool").iterdir()
+    assert kept.read_bytes() == b"CANARY\n"
 
 
 @contextmanager
@@ -166,7 +237,7 @@ def test_forecasts_that_wait_are_counted_by_person_until_they_are_on_record(
     folder = tmp_path / "spool"
     spool = Spool(folder)
     for number in (1, 2):
-        spool.write(forecast_log.msgspec.json.encode(entry(number)))
+        spool.write(msgspec.json.encode(entry(number)))
     (folder / "9-broken.unreadable").write_bytes(b'{"subject":"Q","tor')
     with closing(Store(f"sqlite:///{tmp_path / 's.db'}")) as store:
 

@@ -60,7 +60,7 @@ def answer_of(store: Store, tenant: str, action: tuple[Any, ...]) -> object:
             return set_consent(store.engine, tenant, subject, state, actor="dr", now=NOW)
         case ("feedback", forecast):
             request = FeedbackRequest(forecast_id=forecast, outcome="accepted")
-            return store.add_feedback(tenant, request, actor="dr", now=NOW)
+            return store.add_feedback(tenant, [request], actor="dr", now=NOW)
         case (_, subject):
             return store.record(tenant, subject)
 

@@ -50,7 +50,7 @@ def filled(url: str) -> RecordHead:
             request = FeedbackRequest(
                 forecast_id=f"{number:032x}", outcome="wrong", reason=f"reason {number}"
             )
-            store.add_feedback("ward", request, actor="dr", now=NOW)
+            store.add_feedback("ward", [request], actor="dr", now=NOW)
         set_consent(store.engine, "ward", "Q", "withdrawn", actor="dr", now=NOW)
         set_consent(store.engine, "ward", "P", "given", actor="dr", now=NOW)
         forget(store, NOW - timedelta(days=6), actor="op", now=NOW)

@@ -148,3 +148,22 @@ def test_a_name_that_is_too_long_is_refused_without_all_of_it(
     said = run("add-client", "a" * 3_000, "--scopes", "forecast", code=3)
     assert "1 to 64 letters" in said
     assert len(said) < 200
+
+
+def test_a_key_that_another_has_is_refused_before_anything_is_written(
+    run: Run, tmp_path: Path
+) -> None:
+    run("init", "access")
+    there = ("--access", "access/access.toml")
+    run("add-client", "ehr", "--scopes", "forecast", *there)
+    taken = tmp_path / "taken.json"
+    keys = json.loads((tmp_path / "access" / "ehr.json").read_text())
+    keys["keys"][0]["kid"] = "lab"
+    taken.write_text(json.dumps(keys))
+    file = tmp_path / "access" / "access.toml"
+    before, files = file.read_bytes(), sorted(file.parent.iterdir())
+    said = run("add-client", "lab", "--scopes", "forecast", "--jwks", str(taken), *there, code=3)
+    assert "the client 'ehr' and the client 'lab' have the same key" in said
+    said = run("add-issuer", "https://idp.test", "--jwks", str(taken), *there, code=3)
+    assert "have the same key" in said
+    assert (file.read_bytes(), sorted(file.parent.iterdir())) == (before, files)

@@ -140,3 +140,12 @@ def test_an_export_that_cannot_be_written_is_not_on_record_as_handed_out(run: Ru
 def test_an_export_of_nobody_leaves_no_file(run: Run) -> None:
     run("export", "nobody", "person.json", "--tenant", "ward", code=7)
     assert not Path("person.json").exists()
+
+
+def test_a_verification_tells_how_many_lines_of_the_spool_were_set_aside(run: Run) -> None:
+    assert run("verify", "--json")["set_aside"] == 0
+    spool = Spool(Settings().spool)
+    spool.set_aside([b"no json\n", b"nor this\n"])
+    assert run("verify", "--json")["set_aside"] == 2
+    assert "2 lines of the spool" in " ".join(run("verify").split())
+    spool.close()
