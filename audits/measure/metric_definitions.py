@@ -152,6 +152,11 @@ def _within(rows: Rows) -> tuple[Array, ...]:
     return near_N.astype(np.float64), rows.one_N
 
 
+def _observed_to_expected(n: Array, observed: Array, expected: Array) -> Array:
+    # Not `ratio` itself: it is a ratio of sums over people, and no mean of the people's own ratios.
+    return ratio(observed, expected)
+
+
 def _net_benefit(rows: Rows) -> tuple[Array, ...]:
     # Vickers and Elkin 2006: true positives less false ones at the odds of the threshold.
     odds = rows.thresholds.decision_threshold / (1 - rows.thresholds.decision_threshold)
@@ -216,11 +221,16 @@ def _score(
 
 
 def _milestone(
-    unit: Unit, better: Better, denominator: str, addends: Callable[[Rows], tuple[Array, ...]]
+    unit: Unit,
+    better: Better,
+    denominator: str,
+    addends: Callable[[Rows], tuple[Array, ...]],
+    combine: Callable[..., Array] = ratio,
 ) -> Definition:
     return Definition(
-        unit=unit, better=better, denominator=denominator, addends=addends, of_milestone=True
-    )
+        unit=unit, better=better, denominator=denominator, addends=addends, combine=combine,
+        of_milestone=True,
+    )  # fmt: skip
 
 
 def _mean(column: str, unit: Unit, better: Better, denominator: str) -> Definition:
@@ -260,6 +270,16 @@ DEFINITIONS: dict[str, Definition] = {
     "Brier score": _milestone(
         Unit.NUMBER, Better.LOWER, FORECASTS,
         lambda rows: ((rows.chance_N - rows.reached_N) ** 2, rows.one_N),
+    ),
+    # Chance promised less share reached: 0 is as promised, above 0 is promised too much. It is the
+    # same, with its sign changed, for not reaching the milestone; a ratio is not.
+    "calibration in the large": _milestone(
+        Unit.NUMBER, Better.ZERO, FORECASTS,
+        lambda rows: (rows.chance_N - rows.reached_N, rows.one_N),
+    ),
+    "observed to expected": _milestone(
+        Unit.NUMBER, Better.ONE, "people expected to reach it, the sum of their chances",
+        lambda rows: (rows.one_N, rows.reached_N, rows.chance_N), _observed_to_expected,
     ),
     "AUROC": _milestone(
         Unit.NUMBER, Better.HIGHER, "pairs of one who reached it and one who did not",
