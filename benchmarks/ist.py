@@ -105,22 +105,24 @@ def facts(trial: Trial, family: str) -> ModelFacts:
 
 def audited(trial: Trial, table: pd.DataFrame, policy: Policy, family: str) -> tuple[Verdict, str]:
     """Judge a table and write every edition of its report; return the verdict, and the seconds."""
+    started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        start = time.perf_counter()
+        start = time.process_time()
         inputs = replace(INPUTS, model_version="ist/1", simulated=False)
         further = FurtherEvidence(follow_up=trial.followed(table))
         verdict = judge(table, policy, inputs, further)
-        judged = time.perf_counter()
+        judged = time.process_time()
         report = compose(
             table, verdict, policy, facts(trial, family), made_at="2026-11-27T00:00:00+00:00",
             valid_until="2027-05-26T00:00:00+00:00", follow_up=further.follow_up,
         )  # fmt: skip
-        composed = time.perf_counter()
+        composed = time.process_time()
         for missing in write_editions(report, Path(folder)):
             print(f"not made: {missing.edition} ({missing.found})")
-        end = time.perf_counter()
-    seconds = (judged - start, composed - judged, end - composed, end - start)
-    return verdict, " + ".join(f"{s:.1f}" for s in seconds[:3]) + f" = {seconds[3]:.1f} s"
+        end = time.process_time()
+    parts = " + ".join(f"{s:.1f}" for s in (judged - start, composed - judged, end - composed))
+    clock = time.perf_counter() - started
+    return verdict, f"{parts} = {end - start:.1f} s, {clock:.0f} s by the clock"
 
 
 def told(findings: Iterable[Finding]) -> str:
@@ -163,7 +165,7 @@ def print_audits(trial: Trial, tables: dict[str, pd.DataFrame]) -> None:
                 ),
             )
     print_table(
-        "Time of an audit: judged + report composed + eight editions written",
+        "Processor time of an audit: judged + report composed + its editions written",
         ("model", "policy", "verdict", "seconds"), timed,
     )  # fmt: skip
 
