@@ -48,7 +48,7 @@ def made_up(seed: int = 0) -> pd.DataFrame:
     table = table.assign(
         HOSPNUM=rng.integers(1, 9, PEOPLE), COUNTRY=country_N, OCCODE=outcome_N, RXASP="Y",
         RXHEP="N", RCT="Y", AGE=age_N, RDELAY=rng.integers(1, 48, PEOPLE),
-        RSBP=rng.integers(100, 220, PEOPLE), RCONSC=rng.choice(["F", "D"], PEOPLE),
+        RSBP=rng.integers(100, 220, PEOPLE).astype(object), RCONSC=rng.choice(["F", "D"], PEOPLE),
         SEX=rng.choice(["M", "F"], PEOPLE), STYPE=rng.choice(["LACS", "PACS"], PEOPLE),
         EXPDD=np.where(age_N > 90, np.nan, 1 / (1 + np.exp(-(age_N - 68) / 8))),
     )  # fmt: skip
