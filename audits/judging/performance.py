@@ -83,7 +83,7 @@ def performance(
     rows = (row for scores in results for row in _rows(table, scores, policy))
     if len(days) > 1:
         return tuple(rows)
-    return tuple(told for row in rows for told in _at_both(row, days[0]))
+    return tuple(same for row in rows for same in _at_both(row, days[0]))
 
 
 def _at_both(row: Performance, day: int) -> tuple[Performance, ...]:

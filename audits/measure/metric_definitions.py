@@ -152,11 +152,6 @@ def _within(rows: Rows) -> tuple[Array, ...]:
     return near_N.astype(np.float64), rows.one_N
 
 
-def _observed_to_expected(n: Array, observed: Array, expected: Array) -> Array:
-    # Not `ratio` itself: it is a ratio of sums over people, and no mean of the people's own ratios.
-    return ratio(observed, expected)
-
-
 def _net_benefit(rows: Rows) -> tuple[Array, ...]:
     # Vickers and Elkin 2006: true positives less false ones at the odds of the threshold.
     odds = rows.thresholds.decision_threshold / (1 - rows.thresholds.decision_threshold)
@@ -209,24 +204,18 @@ SCORE = (MEDIAN, TRUTH)
 
 
 def _score(
-    unit: Unit,
-    better: Better,
-    addends: Callable[[Rows], tuple[Array, ...]],
+    unit: Unit, better: Better, addends: Callable[[Rows], tuple[Array, ...]],
     combine: Callable[..., Array] = ratio,
-) -> Definition:
+) -> Definition:  # fmt: skip
     return Definition(
-        unit=unit, better=better, denominator=FORECASTS, addends=addends, combine=combine,
-        needs=SCORE,
+        unit=unit, better=better, denominator=FORECASTS, addends=addends, combine=combine, needs=SCORE
     )  # fmt: skip
 
 
 def _milestone(
-    unit: Unit,
-    better: Better,
-    denominator: str,
-    addends: Callable[[Rows], tuple[Array, ...]],
+    unit: Unit, better: Better, denominator: str, addends: Callable[[Rows], tuple[Array, ...]],
     combine: Callable[..., Array] = ratio,
-) -> Definition:
+) -> Definition:  # fmt: skip
     return Definition(
         unit=unit, better=better, denominator=denominator, addends=addends, combine=combine,
         of_milestone=True,
@@ -255,9 +244,7 @@ def _explained(column: str) -> Definition:
 
 REQUESTED = "forecasts requested"
 DEFINITIONS: dict[str, Definition] = {
-    "mean absolute error": _score(
-        Unit.POINTS, Better.LOWER, lambda rows: (np.abs(rows.error_N), rows.one_N)
-    ),
+    "mean absolute error": _score(Unit.POINTS, Better.LOWER, lambda r: (abs(r.error_N), r.one_N)),
     "signed error": _score(Unit.POINTS, Better.ZERO, lambda rows: (rows.error_N, rows.one_N)),
     "within the important difference": _score(Unit.SHARE, Better.HIGHER, _within),
     "CRPS": _score(Unit.POINTS, Better.LOWER, _crps),
@@ -271,15 +258,14 @@ DEFINITIONS: dict[str, Definition] = {
         Unit.NUMBER, Better.LOWER, FORECASTS,
         lambda rows: ((rows.chance_N - rows.reached_N) ** 2, rows.one_N),
     ),
-    # Chance promised less share reached: 0 is as promised, above 0 is promised too much. It is the
-    # same, with its sign changed, for not reaching the milestone; a ratio is not.
+    # With its sign changed it is that of not reaching the milestone; a ratio is not.
     "calibration in the large": _milestone(
-        Unit.NUMBER, Better.ZERO, FORECASTS,
-        lambda rows: (rows.chance_N - rows.reached_N, rows.one_N),
+        Unit.NUMBER, Better.ZERO, FORECASTS, lambda r: (r.chance_N - r.reached_N, r.one_N)
     ),
     "observed to expected": _milestone(
         Unit.NUMBER, Better.ONE, "people expected to reach it, the sum of their chances",
-        lambda rows: (rows.one_N, rows.reached_N, rows.chance_N), _observed_to_expected,
+        lambda rows: (rows.one_N, rows.reached_N, rows.chance_N),
+        lambda _, observed, expected: ratio(observed, expected),
     ),
     "AUROC": _milestone(
         Unit.NUMBER, Better.HIGHER, "pairs of one who reached it and one who did not",

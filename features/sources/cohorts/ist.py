@@ -247,7 +247,8 @@ def _outcomes(people: pd.DataFrame, rules: _Rules) -> NDArray[np.float64]:
 def _numbers(people: pd.DataFrame, column: str, code: str, rules: _Rules) -> NDArray[np.float64]:
     """Return a column's numbers, NaN where there is none or one that cannot be."""
     entry, value_N = vocabulary()[code], read_numbers(people[column]).value_N
-    sound_N = (value_N >= entry.low) & (value_N <= entry.high)
+    low, high = float(entry.low or 0), float(entry.high or 0)
+    sound_N = (value_N >= low) & (value_N <= high)
     given_N = (people[column] != "").to_numpy()
     rules.add(
         f"{column}: no number of the possible ones, left out", int((given_N & ~sound_N).sum())
