@@ -208,7 +208,8 @@ def _score(
     combine: Callable[..., Array] = ratio,
 ) -> Definition:  # fmt: skip
     return Definition(
-        unit=unit, better=better, denominator=FORECASTS, addends=addends, combine=combine, needs=SCORE
+        unit=unit, better=better, denominator=FORECASTS, addends=addends, combine=combine,
+        needs=SCORE,
     )  # fmt: skip
 
 
@@ -258,7 +259,6 @@ DEFINITIONS: dict[str, Definition] = {
         Unit.NUMBER, Better.LOWER, FORECASTS,
         lambda rows: ((rows.chance_N - rows.reached_N) ** 2, rows.one_N),
     ),
-    # With its sign changed it is that of not reaching the milestone; a ratio is not.
     "calibration in the large": _milestone(
         Unit.NUMBER, Better.ZERO, FORECASTS, lambda r: (r.chance_N - r.reached_N, r.one_N)
     ),
