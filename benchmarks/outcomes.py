@@ -19,11 +19,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from rich.table import Table
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, roc_auc_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
@@ -31,26 +27,18 @@ from features.sequences import training_sequences
 from features.sources.cohorts.nhanes_wrist import import_nhanes_wrist
 from inference.milestones import chances
 from rehabcast.output import stdout_console
+from support.plain_logistic import logistic
 from support.repository import REAL_DATA, repository_task
 from training.comparison.leaderboard import calibration_slope
 from training.fitting.config import TrainingConfig
 from training.fitting.network_fit import fit_network, forward
 from training.models.boosted import boosted_quantiles
-from training.models.tabular_features import tabular_features
 
 REAL = REAL_DATA / "nhanes_2011_14"
 TASKS = ("mobility", "five-year-survival")
 CONFIG = TrainingConfig(batch_size=128)
 
 Array = NDArray[np.float64]
-
-
-def logistic(train: SequenceBatch, unseen: SequenceBatch) -> Array:
-    """Return the chances of the better outcome by a logistic regression on the same inputs."""
-    known_F = ~np.isnan(tabular_features(train)).all(axis=0)
-    model = make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression(max_iter=1_000))
-    model.fit(tabular_features(train)[:, known_F], train.truth_BH[:, 0])
-    return np.asarray(model.predict_proba(tabular_features(unseen)[:, known_F])[:, 1])
 
 
 def chance(quantiles_BHQ: Array, batch: SequenceBatch, task: Task) -> Array:
@@ -68,7 +56,7 @@ def measure(events: pd.DataFrame, task: Task) -> dict[str, dict[str, Any]]:
     chance_by_model = {
         "hybrid, one network": chance(forward(network, unseen), unseen, task),
         "boosted quantiles": chance(boosted_quantiles(train, task, seed=0)(unseen), unseen, task),
-        "logistic regression": logistic(train, unseen),
+        "logistic regression": logistic(train, unseen, train.truth_BH[:, 0] >= 1),
         "share in training": np.full(len(unseen), train.truth_BH[:, 0].mean(dtype=np.float64)),
     }
     good_N = unseen.truth_BH[:, 0] >= 1

@@ -63,11 +63,13 @@ def performance(
     table: pd.DataFrame, policy: Policy, metrics: Iterable[Metric] = tuple(Metric)
 ) -> tuple[Performance, ...]:
     """Measure what a table has the columns for, for everyone and by every attribute."""
-    days = (None, *horizons(table))
+    days = horizons(table)
+    # Of a single horizon, all horizons together are that one: it is measured once and told as both.
+    asked = (None, *(days if len(days) > 1 else ()))
     measured = tuple(
         measure
         for metric in metrics
-        for measure in available_measures(table, metric, (None,) if metric in AT_ORIGIN else days)
+        for measure in available_measures(table, metric, (None,) if metric in AT_ORIGIN else asked)
     )
     results = bootstrap(
         table,
@@ -76,8 +78,18 @@ def performance(
         replicates=policy.replicates,
         seed=policy.seed,
         thresholds=policy.thresholds,
+        ranks_rest=False,
     )
-    return tuple(row for scores in results for row in _rows(table, scores, policy))
+    rows = (row for scores in results for row in _rows(table, scores, policy))
+    if len(days) > 1:
+        return tuple(rows)
+    return tuple(same for row in rows for same in _at_both(row, days[0]))
+
+
+def _at_both(row: Performance, day: int) -> tuple[Performance, ...]:
+    if row.metric in AT_ORIGIN:
+        return (row,)
+    return row, row.model_copy(update={"horizon_day": day})
 
 
 def unavailable(table: pd.DataFrame) -> tuple[str, ...]:

@@ -74,6 +74,7 @@ def bootstrap(
     replicates: int,
     seed: int,
     thresholds: MetricThresholds,
+    ranks_rest: bool = True,
     weights_at_once: int = WEIGHTS_AT_ONCE,
 ) -> list[Scores]:
     """Measure every group of the groupings, with replicates drawn by subject.
@@ -93,6 +94,8 @@ def bootstrap(
         Number of replicates, and the seed of the draws.
     thresholds
         Thresholds of the policy that metrics use.
+    ranks_rest
+        Whether the AUROC of a group's rest is wanted, most of the time of ranking; else NaN.
     weights_at_once
         Bound on memory.
 
@@ -123,8 +126,8 @@ def bootstrap(
             values = _of_groups(sums_CKR, group_C, grouping, sums)
             for column, measure in enumerate(measured):
                 if measure in auroc_rows:
-                    inputs = auroc_rows[measure]
-                    triple = _group_aurocs(*inputs, grouping, weights[measure], overall[measure])
+                    inputs = (*auroc_rows[measure], grouping, weights[measure], overall[measure])
+                    triple = _group_aurocs(*inputs, ranks_rest)
                 else:
                     triple = values[measure]
                 out[:, rows, :, column] = np.stack(triple).swapaxes(1, 2)
@@ -173,11 +176,9 @@ class _Cells:
                 used |= set(grouping.attributes)
         _, first_C = np.unique(cell_N, return_index=True)
         return _Cells(
-            subjects=int(subject_N.max()) + 1,
-            subject_N=subject_N,
-            cell_N=cell_N,
+            subjects=int(subject_N.max()) + 1, subject_N=subject_N, cell_N=cell_N,
             group_PC=[grouping.group_N[first_C] for grouping in groupings],
-        )
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,16 +269,15 @@ def _group_aurocs(
     grouping: Grouping,
     weight_NR: Array,
     overall_1R: Array,
+    ranks_rest: bool,
 ) -> tuple[Array, Array, Array]:
     """Return the AUROC in the group, in the rest and in everyone, each (G, R)."""
     chances = Chances(
-        chance_N=chance_N[counted_N],
-        reached_N=reached_N[counted_N],
-        group_N=grouping.group_N[counted_N],
-        groups=len(grouping.labels_G),
+        chance_N=chance_N[counted_N], reached_N=reached_N[counted_N],
+        group_N=grouping.group_N[counted_N], groups=len(grouping.labels_G),
         weight_NR=weight_NR[counted_N],
-    )
-    if len(grouping.attributes) == 1:
+    )  # fmt: skip
+    if ranks_rest and len(grouping.attributes) == 1:
         value_GR, rest_GR = auroc_in_group_and_rest(chances)
     else:
         # The rest of an intersection's group is not ranked: no rule needs it.

@@ -204,11 +204,9 @@ SCORE = (MEDIAN, TRUTH)
 
 
 def _score(
-    unit: Unit,
-    better: Better,
-    addends: Callable[[Rows], tuple[Array, ...]],
+    unit: Unit, better: Better, addends: Callable[[Rows], tuple[Array, ...]],
     combine: Callable[..., Array] = ratio,
-) -> Definition:
+) -> Definition:  # fmt: skip
     return Definition(
         unit=unit, better=better, denominator=FORECASTS, addends=addends, combine=combine,
         needs=SCORE,
@@ -216,11 +214,13 @@ def _score(
 
 
 def _milestone(
-    unit: Unit, better: Better, denominator: str, addends: Callable[[Rows], tuple[Array, ...]]
-) -> Definition:
+    unit: Unit, better: Better, denominator: str, addends: Callable[[Rows], tuple[Array, ...]],
+    combine: Callable[..., Array] = ratio,
+) -> Definition:  # fmt: skip
     return Definition(
-        unit=unit, better=better, denominator=denominator, addends=addends, of_milestone=True
-    )
+        unit=unit, better=better, denominator=denominator, addends=addends, combine=combine,
+        of_milestone=True,
+    )  # fmt: skip
 
 
 def _mean(column: str, unit: Unit, better: Better, denominator: str) -> Definition:
@@ -245,9 +245,7 @@ def _explained(column: str) -> Definition:
 
 REQUESTED = "forecasts requested"
 DEFINITIONS: dict[str, Definition] = {
-    "mean absolute error": _score(
-        Unit.POINTS, Better.LOWER, lambda rows: (np.abs(rows.error_N), rows.one_N)
-    ),
+    "mean absolute error": _score(Unit.POINTS, Better.LOWER, lambda r: (abs(r.error_N), r.one_N)),
     "signed error": _score(Unit.POINTS, Better.ZERO, lambda rows: (rows.error_N, rows.one_N)),
     "within the important difference": _score(Unit.SHARE, Better.HIGHER, _within),
     "CRPS": _score(Unit.POINTS, Better.LOWER, _crps),
@@ -260,6 +258,14 @@ DEFINITIONS: dict[str, Definition] = {
     "Brier score": _milestone(
         Unit.NUMBER, Better.LOWER, FORECASTS,
         lambda rows: ((rows.chance_N - rows.reached_N) ** 2, rows.one_N),
+    ),
+    "calibration in the large": _milestone(
+        Unit.NUMBER, Better.ZERO, FORECASTS, lambda r: (r.chance_N - r.reached_N, r.one_N)
+    ),
+    "observed to expected": _milestone(
+        Unit.NUMBER, Better.ONE, "people expected to reach it, the sum of their chances",
+        lambda rows: (rows.one_N, rows.reached_N, rows.chance_N),
+        lambda _, observed, expected: ratio(observed, expected),
     ),
     "AUROC": _milestone(
         Unit.NUMBER, Better.HIGHER, "pairs of one who reached it and one who did not",

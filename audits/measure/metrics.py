@@ -30,6 +30,8 @@ class Metric(StrEnum):
     CALIBRATION_INTERCEPT = "calibration intercept"
     CALIBRATION_SLOPE = "calibration slope"
     BRIER_SCORE = "Brier score"
+    CALIBRATION_IN_THE_LARGE = "calibration in the large"
+    OBSERVED_TO_EXPECTED = "observed to expected"
     AUROC = "AUROC"
     FALSE_NEGATIVE_RATE = "false-negative rate"
     FALSE_POSITIVE_RATE = "false-positive rate"
@@ -132,7 +134,10 @@ def counted_column(metric: Metric) -> int:
     return 0 if metric in COUNTED_FIRST else -1
 
 
-COUNTED_FIRST = {Metric.AUROC, Metric.CALIBRATION_INTERCEPT, Metric.CALIBRATION_SLOPE}
+COUNTED_FIRST = {
+    Metric.AUROC, Metric.CALIBRATION_INTERCEPT, Metric.CALIBRATION_SLOPE,
+    Metric.OBSERVED_TO_EXPECTED,
+}  # fmt: skip
 """Metrics whose first addend, not the last, says how much a row counts."""
 
 

@@ -32,6 +32,7 @@ from features.recording import Collected, SourceFile
 from features.sources import formats, tables
 from features.sources.cohorts import (
     depresjon,
+    ist,
     lifesnaps,
     nhanes_minutes,
     nhanes_wrist,
@@ -71,6 +72,7 @@ class Imported:
 TABULAR: dict[str, Callable[[Path], tuple[pd.DataFrame, Provenance]]] = {
     stroke_specs.NAME: stroke_specs.import_stroke_specs,
     nhanes_wrist.NAME: nhanes_wrist.import_nhanes_wrist,
+    ist.NAME: ist.import_ist,
 }
 """Whole cohorts that come as tables, without recordings."""
 
@@ -186,6 +188,8 @@ def _cohort_format(source: Path) -> str:
         return stroke_specs.NAME
     if nhanes_wrist.matches(source):
         return nhanes_wrist.NAME
+    if ist.matches(source):
+        return ist.NAME
     matching = (name for name, module in cohort_names().items() if module.matches(source))
     return next(matching, formats.AUTO)
 

@@ -119,7 +119,7 @@ def import_(
         typer.Argument(
             metavar="FORMAT",
             help="auto (detected by content), stroke-specs, tables (SOURCE is the column map),"
-            " nhanes-wrist, depresjon, welltory, lifesnaps, nhanes-minutes, or a file format.",
+            " nhanes-wrist, ist, depresjon, welltory, lifesnaps, nhanes-minutes, or a file format.",
         ),
     ],
     source: Annotated[

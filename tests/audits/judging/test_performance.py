@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from audits.judging.performance import performance, unavailable
 from audits.judging.policy import Policy
-from audits.measure.metrics import Metric
+from audits.measure.groups import by_attribute
+from audits.measure.intervals import bootstrap
+from audits.measure.metrics import Metric, available_measures
 
 
 def test_every_metric_of_every_group_at_every_horizon_is_told(
@@ -32,3 +35,33 @@ def test_what_has_no_column_is_said_to_be_not_available(candidate: pd.DataFrame)
         "explanation instability",
     }  # fmt: skip
     assert "hours of wear" not in unavailable(candidate.assign(wear_hours=12.0))
+
+
+def test_of_a_single_horizon_all_horizons_together_are_that_one(
+    candidate: pd.DataFrame, quick_policy: Policy
+) -> None:
+    table = candidate[candidate["horizon_day"] == 84].reset_index(drop=True)
+    rows = performance(table, quick_policy)
+    told = {(r.axis, r.group, r.metric, r.milestone, r.horizon_day): r for r in rows}
+    assert len(told) == len(rows)
+    at_day = [key for key in told if key[-1] == 84]
+    assert {key[2] for key in at_day} >= {Metric.MEAN_ABSOLUTE_ERROR, Metric.AUROC}
+    for key in at_day:
+        assert told[key].model_copy(update={"horizon_day": None}) == told[(*key[:-1], None)]
+
+
+def test_a_ranking_is_the_same_whether_the_rest_is_ranked_or_not(
+    candidate: pd.DataFrame, quick_policy: Policy
+) -> None:
+    measured = available_measures(candidate, Metric.AUROC)
+    whole, quick = (
+        bootstrap(
+            candidate, by_attribute(candidate), measured, replicates=50, seed=1,
+            thresholds=quick_policy.thresholds, ranks_rest=ranks_rest,
+        )
+        for ranks_rest in (True, False)
+    )  # fmt: skip
+    for one, other in zip(whole, quick, strict=True):
+        assert np.allclose(one.value_RGM, other.value_RGM)
+        assert np.isfinite(one.rest_GM).all()
+        assert np.isnan(other.rest_GM).all()

@@ -53,6 +53,8 @@ def test_explanations_are_measured_on_those_explained_only() -> None:
         (Metric.COVERAGE, 3 / 4),
         (Metric.WIDTH, (7 + 9 + 10 + 20) / 4),
         (Metric.BRIER_SCORE, (0.25 + 0.51**2 + 0.36 + 0.01) / 4),
+        (Metric.CALIBRATION_IN_THE_LARGE, (1.69 - 2) / 4),
+        (Metric.OBSERVED_TO_EXPECTED, 2 / 1.69),
         (Metric.AUROC, 2 / 4),
         (Metric.FALSE_NEGATIVE_RATE, 1 / 2),
         (Metric.FALSE_POSITIVE_RATE, 1 / 2),

@@ -88,11 +88,12 @@ def test_the_pooled_variance_weighs_groups_by_their_degrees_of_freedom() -> None
     assert pooled_variance(moments) == pytest.approx((10 + 4 * 5) / 5)
 
 
-def test_slopes_and_ranks_are_no_means_of_people() -> None:
+def test_slopes_ranks_and_ratios_of_sums_are_no_means_of_people() -> None:
     assert {m for m in Metric if not has_person_means(m)} == {
         Metric.AUROC,
         Metric.CALIBRATION_INTERCEPT,
         Metric.CALIBRATION_SLOPE,
+        Metric.OBSERVED_TO_EXPECTED,
     }
 
 
