@@ -11,10 +11,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 from audits.measure.metrics import Metric
+from audits.report.board.governance import LIMITS
 from audits.report.characters import visible
 from audits.report.content import Report
 from audits.report.crosswalk import NOT_AVAILABLE
-from audits.report.governance import LIMITS
 from audits.report.model_card import summary
 from contracts.verdict import Outcome
 

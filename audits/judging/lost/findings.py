@@ -100,7 +100,8 @@ def _sentence(
         return f"{who}: {share:.0%} of the outcomes that were due are lost; {most}."
     if not math.isfinite(float(lost.error_G[group])):
         return (
-            f"{who}: {share:.0%} of the outcomes that were due are lost; too few people to compare."
+            f"{who}: {share:.0%} of the outcomes that were due are lost; to be compared it takes at"
+            " least two people in the group and two elsewhere."
         )
     points = 100 * float(lost.difference_G[group])
     side = "above" if points >= 0 else "below"

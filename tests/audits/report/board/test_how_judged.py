@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from audits.judging.policy import load_policy
-from audits.report.how_judged import _looks, _looser, _outside
+from audits.report.board.how_judged import _looks, _looser, _outside
 from contracts.scope import OutsideGroup, Scope, ScopeAttribute
 
 

@@ -24,7 +24,10 @@ def not_covered(report: Report) -> Iterable[Block]:
         if f.binding and f.outcome is Outcome.INSUFFICIENT and f.axis != EVERYONE
     )
     if uncertain:
-        items.append(f"Too little evidence to be certain about: {'; '.join(uncertain)}.")
+        items.append(
+            "Not every rule could be shown to hold, and none is probably broken, for:"
+            f" {'; '.join(uncertain)}. What is missing is said beside each rule below."
+        )
     items += _unobserved_outcomes(report)
     items += _refused(report)
     constant = {f.axis for f in findings if f.rule == COMPARISON}

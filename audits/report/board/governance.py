@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from audits.judging.performance import Performance
 from audits.judging.policy import Policy
@@ -12,6 +12,11 @@ from audits.judging.validation import CHECK
 from audits.judging.wording import group_in_words
 from audits.measure.disparity import Statistic
 from audits.measure.metrics import Metric
+from audits.report.board.findings_in_words import beyond, judged, rule_of
+from audits.report.board.how_judged import how_it_was_judged
+from audits.report.board.lost import lost_outcomes
+from audits.report.board.not_covered import not_covered
+from audits.report.board.rule_tables import what_every_rule_found
 from audits.report.content import Report, over_all_horizons
 from audits.report.document import (
     Block,
@@ -24,8 +29,6 @@ from audits.report.document import (
     SignOff,
     Table,
 )
-from audits.report.how_judged import how_it_was_judged
-from audits.report.not_covered import not_covered
 from contracts.predictions import CHAMPION
 from contracts.verdict import GRAVITY, Finding, Outcome
 
@@ -49,16 +52,26 @@ PERMITS = {
     " service, and nobody can override this.",
 }
 SHORT = {
-    Outcome.PASS: "Within all limits.",
-    Outcome.INSUFFICIENT: "Too little evidence to show that the rule holds",
-    Outcome.REVIEW: "Probably breaks the rule",
-    Outcome.BLOCKED: "Breaks the rule",
+    Outcome.INSUFFICIENT: "Not shown to hold",
+    Outcome.REVIEW: "Probably broken",
+    Outcome.BLOCKED: "Broken",
 }
 GLOSSARY = (
+    "Binding rule: one that must be shown to hold before the model may be put into service. Other"
+    " rules are only reported.",
     "Points: units of the outcome scale. An important difference is the smallest change that"
     " patients notice.",
     "80 % range: the range that should contain 8 in 10 outcomes.",
     "Interval: where the true value lies with 95 % confidence, given the number of people.",
+    "In the drawings the dot is what was found, the line its interval, the dashed line the limit. A"
+    " line without an end mark goes on beyond the drawing.",
+    "Event: a person who reached a milestone; where people with and without it are needed,"
+    " whichever are fewer.",
+    "Code: a group as the data write it; they do not say what it stands for.",
+    "Mean absolute error: how far off forecasts are on average, too high or too low alike. Signed"
+    " error: forecast minus outcome on average; above 0 is promised too much. Coverage: the share"
+    " of outcomes inside the 80 % range. False-negative rate: of those who reached a milestone, the"
+    " share who were forecast not to.",
     "Milestone: an outcome that matters to patients, such as gaining an important difference.",
     "Champion: the version in service. Comparator: a simpler forecast that the model is compared"
     " with.",
@@ -95,6 +108,8 @@ def governance_edition(report: Report, figures: tuple[Figure, ...]) -> Document:
             *_verdict(report),
             *not_covered(report),
             *_groups(report),
+            *what_every_rule_found(report),
+            *lost_outcomes(report),
             *figures,
             *_labels(report),
             *_changes(report),
@@ -167,16 +182,28 @@ def _by_group(report: Report, metric: Metric) -> dict[tuple[str, str], Performan
 def _sentence(policy: Policy, error: Performance, bias: Performance, coverage: Performance) -> str:
     if error.value is None or bias.value is None or coverage.value is None:
         return "Judged, but no number is shown, so that nobody can be worked out from it."
-    side = "too high" if bias.value > 0 else "too low"
+    unit = policy.score_unit
     lean = (
         "neither too high nor too low on average"
         if abs(bias.value) < NEUTRAL * policy.important_difference
-        else f"{policy.score_unit.rounded(bias.value)} {side} on average"
+        else f"{_leaning(unit, bias.value)} on average"
     )
+    ends = _ends(error, unit.rounded), _ends(bias, lambda end: _leaning(unit, end))
+    inside = _ends(coverage, lambda end: f"{100 * end:.0f}")
     return (
-        f"Off by {policy.score_unit.rounded(error.value)}; {lean}. {100 * coverage.value:.0f} in"
-        " 100 outcomes were inside the range that should contain 80."
+        f"Off by {unit.rounded(error.value)}{ends[0]}; {lean}{ends[1]}. {100 * coverage.value:.0f}"
+        f" in 100 outcomes{inside} were inside the range that should contain 80."
     )
+
+
+def _leaning(unit: ScoreUnit, bias: float) -> str:
+    return f"{unit.rounded(bias)} too {'high' if bias > 0 else 'low'}"
+
+
+def _ends(row: Performance, in_words: Callable[[float], str]) -> str:
+    if row.low is None or row.high is None:
+        return ""
+    return f" (between {in_words(row.low)} and {in_words(row.high)})"
 
 
 def _judgement(report: Report, axis: str, group: str) -> str:
@@ -191,12 +218,15 @@ def _judgement(report: Report, axis: str, group: str) -> str:
     for f in sorted(binding, key=lambda f: GRAVITY[f.outcome], reverse=True):
         failed.setdefault(f.outcome, {})[f.rule] = None
     failed.pop(Outcome.PASS, None)
-    if not failed:
-        return SHORT[Outcome.PASS]
-    return " ".join(
-        f"{SHORT[outcome]}: {'; '.join(f'“{rule}”' for rule in rules)}."
-        for outcome, rules in failed.items()
-    )
+    held = [] if failed else ["Every binding rule was shown to hold."]
+    said = [f"{SHORT[outcome]}: {_quoted(rules)}." for outcome, rules in failed.items()]
+    others = [f for f in beyond(report) if not f.binding and (f.axis, f.group) == (axis, group)]
+    also = f"Beyond the limit, though not binding: {_quoted(f.rule for f in others)}."
+    return " ".join([*held, *said, *([also] if others else [])])
+
+
+def _quoted(rules: Iterable[str]) -> str:
+    return "; ".join(f"“{rule}”" for rule in dict.fromkeys(rules))
 
 
 def _labels(report: Report) -> Iterable[Block]:
@@ -227,11 +257,10 @@ def _changes(report: Report) -> Iterable[Block]:
         for f in verdict.findings
         if f.statistic == Statistic.AGAINST_COMPARATOR
     ]
-    unit = report.policy.score_unit
     yield Heading(level=1, text="Compared with simpler forecasts and with the version in service")
     yield Bullets(
         items=tuple(
-            _comparison(unit, f, f"the comparator “{other}”")
+            _comparison(report.policy, f, f"the comparator “{other}”")
             for f, other in comparisons
             if other != CHAMPION
         )
@@ -241,7 +270,7 @@ def _changes(report: Report) -> Iterable[Block]:
     yield Paragraph(text=f"Change since the version in service{since}:")
     yield Bullets(
         items=tuple(
-            _comparison(unit, f, f"version {verdict.champion}")
+            _comparison(report.policy, f, f"version {verdict.champion}")
             for f, other in comparisons
             if other == CHAMPION
         )
@@ -249,8 +278,9 @@ def _changes(report: Report) -> Iterable[Block]:
     )
 
 
-def _comparison(unit: ScoreUnit, finding: Finding, other: str) -> str:
+def _comparison(policy: Policy, finding: Finding, other: str) -> str:
     """Say in plain words how far off a forecast is compared with another one."""
+    unit = policy.score_unit
     value, low, high = finding.value, finding.low, finding.high
     if finding.metric != Metric.MEAN_ABSOLUTE_ERROR or value is None or low is None or high is None:
         return finding.reason
@@ -259,19 +289,18 @@ def _comparison(unit: ScoreUnit, finding: Finding, other: str) -> str:
         if low < 0
         else f"{unit.rounded(low)} to {unit.rounded(high)} more"
     )
-    rule = "" if finding.outcome is Outcome.PASS else f": “{finding.rule}”."
     return (
         f"{group_in_words(finding.axis, finding.group)} ({finding.subjects} people): off by"
         f" {unit.rounded(value)} {'less' if value < 0 else 'more'} than {other} (95 % interval:"
-        f" {ends}). {SHORT[finding.outcome]}{rule}"
+        f" {ends}). “{finding.rule}”: {judged(finding, rule_of(policy, finding))}"
     )
 
 
 def _waivers(report: Report) -> Iterable[Block]:
     yield Heading(level=1, text="Waivers")
     held_back = [f for f in report.verdict.findings if f.binding and f.outcome is not Outcome.PASS]
-    if not held_back:
-        yield Paragraph(text="None is needed, and none was given.")
+    if report.verdict.outcome.is_pass:
+        yield Paragraph(text="None is needed: the model passed for those whom it may serve.")
         return
     count = Counter((f.rule, f.outcome) for f in held_back)
     can_be_waived = report.verdict.outcome is not Outcome.BLOCKED

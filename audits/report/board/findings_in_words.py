@@ -1,0 +1,129 @@
+"""A finding in plain words: how much, between what, and if a rule was not shown to hold, why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from audits.judging.findings import COMPARISON
+from audits.judging.policy import Policy, Rule
+from audits.judging.units import ScoreUnit
+from audits.judging.wording import missing, quantity
+from audits.measure.disparity import Statistic
+from audits.measure.metric_definitions import Unit
+from audits.measure.metrics import Metric
+from audits.report.content import Report
+from contracts.verdict import Finding, Outcome
+
+HIDDEN = "Judged, but no number is shown, so that nobody can be worked out from it."
+JUDGED = {
+    Outcome.PASS: "Within the limit.",
+    Outcome.INSUFFICIENT: "Not shown to be within the limit",
+    Outcome.REVIEW: "Probably beyond the limit",
+    Outcome.BLOCKED: "Beyond the limit.",
+}
+COMPARED = {Statistic.DIFFERENCE, Statistic.AGAINST_COMPARATOR}
+
+
+def rule_of(policy: Policy, finding: Finding) -> Rule | None:
+    """Return the policy's rule of a finding; None where it is no rule of groups or of everyone."""
+    return next((rule for rule in policy.rules if rule.name == finding.rule), None)
+
+
+def found(finding: Finding, rule: Rule | None, unit: ScoreUnit) -> str:
+    """Say what was found, with its interval; the whole reason where no rule says how."""
+    if rule is None or (finding.value is None and finding.subjects == 0):
+        return finding.reason
+    if finding.subjects is None:
+        return HIDDEN
+    value, low, high = finding.value, finding.low, finding.high
+    if value is None:
+        return "It cannot be computed from these people."
+    if rule.statistic not in COMPARED:
+        amount = _amount(rule, unit, value)
+    else:
+        other = "for everyone else" if rule.comparator is None else f"with {rule.comparator}"
+        amount = f"{_amount(rule, unit, value)} {_side(rule, value)} than {other}"
+    if low is None or high is None:
+        return f"{amount}."
+    return f"{amount}, {_between(rule, unit, low, high)}."
+
+
+def judged(finding: Finding, rule: Rule | None) -> str:
+    """Say what a finding means for its rule, and what is missing if it was not shown to hold."""
+    words = JUDGED[finding.outcome]
+    if finding.outcome in {Outcome.PASS, Outcome.BLOCKED}:
+        return words
+    why = None if rule is None else lacking(finding, rule)
+    return f"{words}{'' if why is None else f': {why}'}."
+
+
+def lacking(finding: Finding, rule: Rule) -> str | None:
+    """Say why a finding decides nothing; None where readers may not know."""
+    if finding.subjects is None:
+        return None
+    if finding.shortage is not None:
+        return missing(rule, finding.shortage)
+    if finding.value is None or finding.low is None or finding.high is None:
+        return "too rarely defined for an interval"
+    if any(rule.direction.excess(end, rule.limit) > 0 for end in (finding.low, finding.high)):
+        return "the interval reaches beyond it"
+    if finding.outcome is Outcome.INSUFFICIENT:
+        return "not if the outcomes that this group lost more than others were its worst"
+    return "the interval ends so close to it that another draw could decide otherwise"
+
+
+def beyond(report: Report) -> list[Finding]:
+    """Return the findings beyond their limits, binding or not, certainly or by the estimate."""
+    return [f for f in report.verdict.findings if is_beyond(f, rule_of(report.policy, f))]
+
+
+def is_beyond(finding: Finding, rule: Rule | None) -> bool:
+    """Return whether a finding is beyond its limit, certainly or by the estimate alone."""
+    if finding.outcome in {Outcome.REVIEW, Outcome.BLOCKED}:
+        return True
+    return (
+        rule is not None
+        and finding.value is not None
+        and rule.direction.excess(finding.value, rule.limit) > 0
+    )
+
+
+def all_within(report: Report) -> bool:
+    """Return whether every number of the audit is known to be within its limit.
+
+    A number that is hidden or could not be computed is known only where its rule was shown to hold.
+    """
+    measured = [f for f in report.verdict.findings if f.metric != COMPARISON and f.subjects != 0]
+    unknown = (f for f in measured if f.outcome is not Outcome.PASS and f.value is None)
+    return bool(measured) and not any(unknown) and not beyond(report)
+
+
+def names(items: Iterable[str], most: int) -> str:
+    """Return the first of a list of names, and how many more there are."""
+    listed = list(dict.fromkeys(items))
+    more = len(listed) - most
+    return "; ".join(listed[:most]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _side(rule: Rule, value: float) -> str:
+    more, less = ("higher", "lower") if rule.metric is Metric.SIGNED_ERROR else ("more", "less")
+    return more if value >= 0 else less
+
+
+def _amount(rule: Rule, unit: ScoreUnit, value: float) -> str:
+    """Return a number of a rule with its unit; where groups are compared, without its sign."""
+    size = abs(value) if rule.statistic in COMPARED else value
+    if rule.metric.definition.unit is Unit.POINTS and not rule.statistic.is_ratio:
+        return f"{'-' * (size < 0)}{unit.rounded(size)}"
+    return quantity(rule, unit, size)
+
+
+def _between(rule: Rule, unit: ScoreUnit, low: float, high: float) -> str:
+    """Return an interval; of a comparison with both ends on one side, or one on each."""
+    if rule.statistic not in COMPARED:
+        return f"between {_amount(rule, unit, low)} and {_amount(rule, unit, high)}"
+    if low < 0 <= high:
+        ends = (f"{_amount(rule, unit, end)} {_side(rule, end)}" for end in (low, high))
+        return f"between {' and '.join(ends)}"
+    near, far = sorted((low, high), key=abs)
+    return f"between {_amount(rule, unit, near)} and {_amount(rule, unit, far)} {_side(rule, low)}"
