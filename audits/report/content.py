@@ -32,6 +32,7 @@ from audits.report.further import refusals_today, without_counts
 from contracts.bundle import Judging
 from contracts.predictions import CANDIDATE, MODEL, SUBJECT
 from contracts.verdict import Verdict
+from contracts.vocabulary import vocabulary
 
 FORMAT = "rehabcast-audit-report/1"
 
@@ -178,6 +179,12 @@ def compose(
         names_verified=names_verified,
         lost_outcomes=shown_losses(lost, scale[1] - scale[0]),
     )
+
+
+def target_in_words(facts: ModelFacts) -> str:
+    """Return the name of the instrument; its code where the vocabulary does not know it."""
+    code = vocabulary().get(facts.target)
+    return facts.target if code is None else code.name
 
 
 def over_all_horizons(report: Report, metric: Metric) -> list[Performance]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from audits.judging.findings import COMPARISON
 from audits.judging.policy import Policy, Rule
-from audits.judging.units import ScoreUnit
+from audits.judging.units import ScoreUnit, fixed
 from audits.judging.wording import missing, quantity
 from audits.measure.disparity import Statistic
 from audits.measure.metric_definitions import Unit
@@ -14,10 +14,10 @@ from audits.measure.metrics import Metric
 from audits.report.content import Report
 from contracts.verdict import Finding, Outcome
 
-HIDDEN = "Judged, but no number is shown, so that nobody can be worked out from it."
+HIDDEN = "No number is shown."
 JUDGED = {
     Outcome.PASS: "Within the limit.",
-    Outcome.INSUFFICIENT: "Not shown to be within the limit",
+    Outcome.INSUFFICIENT: "Not certain",
     Outcome.REVIEW: "Probably beyond the limit",
     Outcome.BLOCKED: "Beyond the limit.",
 }
@@ -30,7 +30,10 @@ def rule_of(policy: Policy, finding: Finding) -> Rule | None:
 
 
 def found(finding: Finding, rule: Rule | None, unit: ScoreUnit) -> str:
-    """Say what was found, with its interval; the whole reason where no rule says how."""
+    """Say what was found, with its interval; the whole reason where no rule says how.
+
+    Of a comparison it is not said with whom: every line of a table would repeat it.
+    """
     if rule is None or (finding.value is None and finding.subjects == 0):
         return finding.reason
     if finding.subjects is None:
@@ -41,8 +44,7 @@ def found(finding: Finding, rule: Rule | None, unit: ScoreUnit) -> str:
     if rule.statistic not in COMPARED:
         amount = _amount(rule, unit, value)
     else:
-        other = "for everyone else" if rule.comparator is None else f"with {rule.comparator}"
-        amount = f"{_amount(rule, unit, value)} {_side(rule, value)} than {other}"
+        amount = f"{_amount(rule, unit, value)} {_side(rule, value)}"
     if low is None or high is None:
         return f"{amount}."
     return f"{amount}, {_between(rule, unit, low, high)}."
@@ -51,10 +53,19 @@ def found(finding: Finding, rule: Rule | None, unit: ScoreUnit) -> str:
 def judged(finding: Finding, rule: Rule | None) -> str:
     """Say what a finding means for its rule, and what is missing if it was not shown to hold."""
     words = JUDGED[finding.outcome]
+    if finding.subjects == 0:
+        return "Not shown to hold."
     if finding.outcome in {Outcome.PASS, Outcome.BLOCKED}:
         return words
     why = None if rule is None else lacking(finding, rule)
     return f"{words}{'' if why is None else f': {why}'}."
+
+
+def compared_with(rule: Rule) -> str:
+    """Say with whom a rule compares, for a caption; nothing where it compares with nobody."""
+    if rule.statistic not in COMPARED:
+        return ""
+    return f", compared with {rule.comparator or 'everyone else'}"
 
 
 def lacking(finding: Finding, rule: Rule) -> str | None:
@@ -66,7 +77,7 @@ def lacking(finding: Finding, rule: Rule) -> str | None:
     if finding.value is None or finding.low is None or finding.high is None:
         return "too rarely defined for an interval"
     if any(rule.direction.excess(end, rule.limit) > 0 for end in (finding.low, finding.high)):
-        return "the interval reaches beyond it"
+        return "the interval reaches beyond the limit"
     if finding.outcome is Outcome.INSUFFICIENT:
         return "not if the outcomes that this group lost more than others were its worst"
     return "the interval ends so close to it that another draw could decide otherwise"
@@ -122,8 +133,17 @@ def _between(rule: Rule, unit: ScoreUnit, low: float, high: float) -> str:
     """Return an interval; of a comparison with both ends on one side, or one on each."""
     if rule.statistic not in COMPARED:
         return f"between {_amount(rule, unit, low)} and {_amount(rule, unit, high)}"
-    if low < 0 <= high:
-        ends = (f"{_amount(rule, unit, end)} {_side(rule, end)}" for end in (low, high))
-        return f"between {' and '.join(ends)}"
     near, far = sorted((low, high), key=abs)
-    return f"between {_amount(rule, unit, near)} and {_amount(rule, unit, far)} {_side(rule, low)}"
+    if low < 0 <= high:
+        near, far = low, high
+    first = f" {_side(rule, low)}" if low < 0 <= high else ""
+    return (
+        f"between {_size(rule, unit, near)}{first} and {_size(rule, unit, far)} {_side(rule, far)}"
+    )
+
+
+def _size(rule: Rule, unit: ScoreUnit, value: float) -> str:
+    """Return the size of a difference without its unit, which the estimate beside it has."""
+    if rule.metric.definition.unit is Unit.POINTS:
+        return unit.size(value)
+    return fixed(abs(value) * (100 if rule.metric.definition.unit is Unit.SHARE else 1), 0)

@@ -7,17 +7,16 @@ from collections.abc import Callable, Iterable
 
 from audits.judging.performance import Performance
 from audits.judging.policy import Policy
-from audits.judging.units import ScoreUnit
 from audits.judging.validation import CHECK
 from audits.judging.wording import group_in_words
 from audits.measure.disparity import Statistic
 from audits.measure.metrics import Metric
-from audits.report.board.findings_in_words import beyond, judged, rule_of
+from audits.report.board.findings_in_words import HIDDEN, beyond, judged, rule_of
 from audits.report.board.how_judged import how_it_was_judged
 from audits.report.board.lost import lost_outcomes
 from audits.report.board.not_covered import not_covered
 from audits.report.board.rule_tables import what_every_rule_found
-from audits.report.content import Report, over_all_horizons
+from audits.report.content import Report, over_all_horizons, target_in_words
 from audits.report.document import (
     Block,
     Bullets,
@@ -29,6 +28,7 @@ from audits.report.document import (
     SignOff,
     Table,
 )
+from contracts.groups import MINIMUM_SHOWN
 from contracts.predictions import CHAMPION
 from contracts.verdict import GRAVITY, Finding, Outcome
 
@@ -56,6 +56,7 @@ SHORT = {
     Outcome.REVIEW: "Probably broken",
     Outcome.BLOCKED: "Broken",
 }
+UNBOUND = "Shown only; no binding rule applies."
 GLOSSARY = (
     "Binding rule: one that must be shown to hold before the model may be put into service. Other"
     " rules are only reported.",
@@ -63,6 +64,8 @@ GLOSSARY = (
     " patients notice.",
     "80 % range: the range that should contain 8 in 10 outcomes.",
     "Interval: where the true value lies with 95 % confidence, given the number of people.",
+    f"{HIDDEN} It was judged all the same, but a number would be about fewer than"
+    f" {MINIMUM_SHOWN} people, or let theirs be worked out.",
     "In the drawings the dot is what was found, the line its interval, the dashed line the limit. A"
     " line without an end mark goes on beyond the drawing.",
     "Event: a person who reached a milestone; where people with and without it are needed,"
@@ -85,8 +88,8 @@ LIMITS = (
     "It makes no decision for a patient; a clinician who knows the patient does.",
     "It says how far similar people recovered, not what another treatment would bring.",
     "It must not be used to withhold therapy.",
-    "The audit covers only people whose outcome was recorded. People who were lost to follow-up or"
-    " never included are not counted in any number here.",
+    "The audit covers only people whose outcome was recorded. How far off forecasts were for people"
+    " who were lost to follow-up or never included, nobody knows.",
 )
 
 SIGNED = "Approvals are entered with each person's own key, which the ledger verifies."
@@ -159,8 +162,9 @@ def _groups(report: Report) -> Iterable[Block]:
     coverage = _by_group(report, Metric.COVERAGE)
     yield Heading(level=1, text="Who was examined, and what was found")
     yield Table(
-        caption=f"Every group of every attribute, over all horizons; scale of the"
-        f" {report.facts.target}, {report.facts.target_low:g} to {report.facts.target_high:g}",
+        caption="Every group of every attribute, over all horizons; scale of the"
+        f" {target_in_words(report.facts)}, {report.facts.target_low:g} to"
+        f" {report.facts.target_high:g}",
         columns=("Group", "People", "What was found", "Judgement"),
         rows=tuple(
             (
@@ -171,7 +175,7 @@ def _groups(report: Report) -> Iterable[Block]:
             )
             for (axis, group), error in errors.items()
         ),
-        widths=(5, 2, 10, 8),
+        widths=(5, 2, 12, 8),
     )
 
 
@@ -181,14 +185,14 @@ def _by_group(report: Report, metric: Metric) -> dict[tuple[str, str], Performan
 
 def _sentence(policy: Policy, error: Performance, bias: Performance, coverage: Performance) -> str:
     if error.value is None or bias.value is None or coverage.value is None:
-        return "Judged, but no number is shown, so that nobody can be worked out from it."
+        return HIDDEN
     unit = policy.score_unit
     lean = (
         "neither too high nor too low on average"
         if abs(bias.value) < NEUTRAL * policy.important_difference
-        else f"{_leaning(unit, bias.value)} on average"
+        else f"{_leaning(unit.rounded, bias.value)} on average"
     )
-    ends = _ends(error, unit.rounded), _ends(bias, lambda end: _leaning(unit, end))
+    ends = _ends(error, unit.size), _ends(bias, lambda end: _leaning(unit.size, end))
     inside = _ends(coverage, lambda end: f"{100 * end:.0f}")
     return (
         f"Off by {unit.rounded(error.value)}{ends[0]}; {lean}{ends[1]}. {100 * coverage.value:.0f}"
@@ -196,8 +200,8 @@ def _sentence(policy: Policy, error: Performance, bias: Performance, coverage: P
     )
 
 
-def _leaning(unit: ScoreUnit, bias: float) -> str:
-    return f"{unit.rounded(bias)} too {'high' if bias > 0 else 'low'}"
+def _leaning(amount: Callable[[float], str], bias: float) -> str:
+    return f"{amount(bias)} too {'high' if bias > 0 else 'low'}"
 
 
 def _ends(row: Performance, in_words: Callable[[float], str]) -> str:
@@ -212,13 +216,11 @@ def _judgement(report: Report, axis: str, group: str) -> str:
         for f in report.verdict.findings
         if f.binding and (f.axis, f.group) == (axis, group) and f.metric != CHECK
     ]
-    if not binding:
-        return "Shown only; no binding rule applies."
     failed: dict[Outcome, dict[str, None]] = {}
     for f in sorted(binding, key=lambda f: GRAVITY[f.outcome], reverse=True):
         failed.setdefault(f.outcome, {})[f.rule] = None
     failed.pop(Outcome.PASS, None)
-    held = [] if failed else ["Every binding rule was shown to hold."]
+    held = [] if failed else ["Every binding rule was shown to hold." if binding else UNBOUND]
     said = [f"{SHORT[outcome]}: {_quoted(rules)}." for outcome, rules in failed.items()]
     others = [f for f in beyond(report) if not f.binding and (f.axis, f.group) == (axis, group)]
     also = f"Beyond the limit, though not binding: {_quoted(f.rule for f in others)}."
@@ -302,7 +304,9 @@ def _waivers(report: Report) -> Iterable[Block]:
     if report.verdict.outcome.is_pass:
         yield Paragraph(text="None is needed: the model passed for those whom it may serve.")
         return
-    count = Counter((f.rule, f.outcome) for f in held_back)
+    count: dict[str, Counter[Outcome]] = {}
+    for finding in held_back:
+        count.setdefault(finding.rule, Counter())[finding.outcome] += 1
     can_be_waived = report.verdict.outcome is not Outcome.BLOCKED
     yield Paragraph(
         text="None had been given when this report was written. "
@@ -314,7 +318,8 @@ def _waivers(report: Report) -> Iterable[Block]:
     )
     yield Bullets(
         items=tuple(
-            f"“{rule}”: {o} in {n} finding{'s' * (n > 1)}" for (rule, o), n in count.items()
+            f"“{rule}”: {', '.join(f'{n} {outcome}' for outcome, n in of_rule.items())}"
+            for rule, of_rule in count.items()
         )
     )
 

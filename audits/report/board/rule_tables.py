@@ -14,6 +14,7 @@ from audits.report.board.drawing import scale_of
 from audits.report.board.findings_in_words import (
     all_within,
     beyond,
+    compared_with,
     found,
     judged,
     names,
@@ -23,7 +24,7 @@ from audits.report.content import Report
 from audits.report.document import Block, Bullets, Cell, Heading, Paragraph, Table
 from contracts.verdict import Finding, Outcome
 
-DRAWN = "Dot: found; line: interval; dashed: limit"
+DRAWN = "Drawn, limit dashed"
 MOST_NAMED = 6
 
 
@@ -40,7 +41,12 @@ def what_every_rule_found(report: Report) -> Iterable[Block]:
         f for f in binding if f.axis == EVERYONE and (f.metric != LOST or f.subjects == 0)
     ]
     if on_everyone:
-        yield _table("Rules on everyone", "Rule", _rows_on_everyone(report, on_everyone))
+        yield Table(
+            caption="Rules on everyone",
+            columns=("Rule", "What was found", DRAWN, "Judgement"),
+            rows=tuple(_rows_on_everyone(report, on_everyone)),
+            widths=(7, 7, 5, 7),
+        )
     for findings in _by_rule(told):
         yield _of_rule(report.policy, findings)
     yield from _not_binding(report)
@@ -57,20 +63,24 @@ def _of_rule(policy: Policy, findings: Sequence[Finding]) -> Table:
     first = findings[0]
     rule = rule_of(policy, first)
     where = f"{WHERE[first.evidence]}: " if first.evidence != "internal" else ""
-    caption = f"{where}“{first.rule}”: {first.metric}"
-    if rule is not None:
-        caption += f"; limit {limit_in_words(rule, policy.score_unit)}"
+    caption = f"{where}“{first.rule}”: {first.metric}{_limit(policy, rule)}"
     scale = None if rule is None else scale_of(rule, findings)
     rows = (
         (
             _who(finding),
+            "" if finding.subjects is None else str(finding.subjects),
             found(finding, rule, policy.score_unit),
             "" if scale is None else scale.whisker(finding),
             judged(finding, rule),
         )
         for finding in findings
     )
-    return _table(caption, "Group", rows)
+    return Table(
+        caption=caption,
+        columns=("Group", "People", "What was found", DRAWN, "Judgement"),
+        rows=tuple(rows),
+        widths=(5, 2, 7, 5, 7),
+    )
 
 
 def _rows_on_everyone(report: Report, findings: Iterable[Finding]) -> Iterable[tuple[Cell, ...]]:
@@ -86,22 +96,16 @@ def _rows_on_everyone(report: Report, findings: Iterable[Finding]) -> Iterable[t
 
 
 def _limit(policy: Policy, rule: Rule | None) -> str:
-    return "" if rule is None else f"; limit {limit_in_words(rule, policy.score_unit)}"
+    return (
+        ""
+        if rule is None
+        else f"{compared_with(rule)}; limit {limit_in_words(rule, policy.score_unit)}"
+    )
 
 
 def _who(finding: Finding) -> str:
     when = "" if finding.horizon_day is None else f", day {finding.horizon_day}"
-    people = "" if finding.subjects is None else f" ({finding.subjects} people)"
-    return group_in_words(finding.axis, finding.group) + when + people
-
-
-def _table(caption: str, first: str, rows: Iterable[tuple[Cell, ...]]) -> Table:
-    return Table(
-        caption=caption,
-        columns=(first, "What was found", DRAWN, "Judgement"),
-        rows=tuple(rows),
-        widths=(5, 8, 5, 6),
-    )
+    return group_in_words(finding.axis, finding.group) + when
 
 
 def _not_binding(report: Report) -> Iterable[Block]:
