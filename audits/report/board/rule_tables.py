@@ -79,7 +79,7 @@ def _of_rule(policy: Policy, findings: Sequence[Finding]) -> Table:
         caption=caption,
         columns=("Group", "People", "What was found", DRAWN, "Judgement"),
         rows=tuple(rows),
-        widths=(5, 2, 7, 5, 7),
+        widths=(5, 2, 9, 4, 6),
     )
 
 
