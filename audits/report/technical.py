@@ -10,7 +10,7 @@ from audits.judging.validation import CHECK
 from audits.judging.wording import group_in_words, limit_in_words
 from audits.measure.metrics import Metric
 from audits.report.content import Report, varied_axes
-from audits.report.crosswalk import STANDARDS, answers
+from audits.report.crosswalk import STANDARDS, TEXTS, answers
 from audits.report.document import (
     Block,
     Bullets,
@@ -287,9 +287,17 @@ def _standards(report: Report) -> Iterable[Block]:
         items = answers(report, standard)
         missing = sum(not answer.is_available for answer in items)
         yield Table(
-            caption=f"{standard}: {len(items)} items, {missing} not available",
+            caption=f"{standard}: {len(items)} items, {missing} not available. Read:"
+            f" {TEXTS[standard]}.",
             columns=("item", "topic", "answer"),
-            rows=tuple((answer.item, answer.topic, answer.text) for answer in items),
-            widths=(1, 4, 10),
+            rows=tuple(
+                (
+                    answer.item,
+                    answer.topic + (f" (read: {answer.read})" if answer.read else ""),
+                    answer.text,
+                )
+                for answer in items
+            ),
+            widths=(2, 6, 12),
             small=True,
         )
