@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import product
 
 from audits.judging.findings import COMPARISON
 from audits.judging.policy import Policy, Rule
 from audits.judging.units import ScoreUnit, fixed
-from audits.judging.wording import missing, quantity
-from audits.measure.disparity import Statistic
+from audits.judging.wording import group_in_words, missing, quantity
+from audits.measure.disparity import Direction, Statistic
 from audits.measure.metric_definitions import Unit
 from audits.measure.metrics import Metric
 from audits.report.content import Report
@@ -76,10 +77,16 @@ def lacking(finding: Finding, rule: Rule) -> str | None:
         return missing(rule, finding.shortage)
     if finding.value is None or finding.low is None or finding.high is None:
         return "too rarely defined for an interval"
-    if any(rule.direction.excess(end, rule.limit) > 0 for end in (finding.low, finding.high)):
-        return "the interval reaches beyond the limit"
+    ends = (finding.low, finding.high)
+    within = [rule.direction.excess(end, rule.limit) <= 0 for end in ends]
+    spans = rule.direction is Direction.WITHIN and finding.low < 0 < finding.high
+    if not any(within) and not spans:
+        return "so is its whole interval, but one in so many comparisons may be by chance"
+    if not all(within):
+        where = "beyond" if finding.outcome is Outcome.INSUFFICIENT else "back within"
+        return f"the interval reaches {where} the limit"
     if finding.outcome is Outcome.INSUFFICIENT:
-        return "not if the outcomes that this group lost more than others were its worst"
+        return "it would not hold if the outcomes that they lost more than others were their worst"
     return "the interval ends so close to it that another draw could decide otherwise"
 
 
@@ -107,6 +114,18 @@ def all_within(report: Report) -> bool:
     measured = [f for f in report.verdict.findings if f.metric != COMPARISON and f.subjects != 0]
     unknown = (f for f in measured if f.outcome is not Outcome.PASS and f.value is None)
     return bool(measured) and not any(unknown) and not beyond(report)
+
+
+def people_in_words(report: Report, finding: Finding) -> str:
+    """Return whom a finding is about; of a pair both groups, each with its attribute."""
+    labels: dict[str, dict[str, None]] = {}
+    for row in report.performance:
+        labels.setdefault(row.axis, {})[row.group] = None
+    pairs = product(*(labels.get(attribute, {}) for attribute in finding.attributes))
+    parts = next((pair for pair in pairs if " & ".join(pair) == finding.group), None)
+    if parts is None or len(parts) < 2:
+        return group_in_words(finding.axis, finding.group)
+    return " and ".join(map(group_in_words, finding.attributes, parts))
 
 
 def names(items: Iterable[str], most: int) -> str:

@@ -66,8 +66,6 @@ GLOSSARY = (
     "Interval: where the true value lies with 95 % confidence, given the number of people.",
     f"{HIDDEN} It was judged all the same, but a number would be about fewer than"
     f" {MINIMUM_SHOWN} people, or let theirs be worked out.",
-    "In the drawings the dot is what was found, the line its interval, the dashed line the limit. A"
-    " line without an end mark goes on beyond the drawing.",
     "Event: a person who reached a milestone; where people with and without it are needed,"
     " whichever are fewer.",
     "Code: a group as the data write it; they do not say what it stands for.",

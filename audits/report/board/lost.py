@@ -44,7 +44,7 @@ def lost_outcomes(report: Report) -> Iterable[Block]:
 
 def _shares(row: ShownLosses | None) -> tuple[str, ...]:
     if row is None:
-        return ("not shown",) * 4
+        return ("hidden",) * 4
     return tuple(f"{100 * share:.0f}" for share in (row.lost, row.withdrew, row.died, row.missed))
 
 

@@ -8,7 +8,7 @@ from audits.judging.further.external import WHERE
 from audits.judging.lost.findings import LOST
 from audits.judging.policy import Policy, Rule
 from audits.judging.validation import CHECK
-from audits.judging.wording import group_in_words, limit_in_words
+from audits.judging.wording import limit_in_words
 from audits.measure.groups import EVERYONE
 from audits.report.board.drawing import scale_of
 from audits.report.board.findings_in_words import (
@@ -18,13 +18,14 @@ from audits.report.board.findings_in_words import (
     found,
     judged,
     names,
+    people_in_words,
     rule_of,
 )
 from audits.report.content import Report
 from audits.report.document import Block, Bullets, Cell, Heading, Paragraph, Table
 from contracts.verdict import Finding, Outcome
 
-DRAWN = "Drawn, limit dashed"
+DRAWN = "Drawing"
 MOST_NAMED = 6
 
 
@@ -35,8 +36,12 @@ def what_every_rule_found(report: Report) -> Iterable[Block]:
     # Of other people than those of this cohort there are no numbers, so only what failed is told.
     told = [f for f in on_groups if f.evidence == "internal" or f.outcome is not Outcome.PASS]
     yield Heading(level=1, text="What every binding rule found")
-    if not binding:
-        yield Paragraph(text="No binding rule could be applied.")
+    yield Paragraph(
+        text="In the drawings the dot is what was found, the line its interval, the dashed line the"
+        " limit. A line without an end mark goes on beyond the drawing."
+        if binding
+        else "No binding rule could be applied."
+    )
     on_everyone = [
         f for f in binding if f.axis == EVERYONE and (f.metric != LOST or f.subjects == 0)
     ]
@@ -48,7 +53,7 @@ def what_every_rule_found(report: Report) -> Iterable[Block]:
             widths=(7, 7, 5, 7),
         )
     for findings in _by_rule(told):
-        yield _of_rule(report.policy, findings)
+        yield _of_rule(report, findings)
     yield from _not_binding(report)
 
 
@@ -59,15 +64,15 @@ def _by_rule(findings: Iterable[Finding]) -> Iterable[list[Finding]]:
     return tables.values()
 
 
-def _of_rule(policy: Policy, findings: Sequence[Finding]) -> Table:
-    first = findings[0]
+def _of_rule(report: Report, findings: Sequence[Finding]) -> Table:
+    first, policy = findings[0], report.policy
     rule = rule_of(policy, first)
     where = f"{WHERE[first.evidence]}: " if first.evidence != "internal" else ""
     caption = f"{where}“{first.rule}”: {first.metric}{_limit(policy, rule)}"
     scale = None if rule is None else scale_of(rule, findings)
     rows = (
         (
-            _who(finding),
+            _who(report, finding),
             "" if finding.subjects is None else str(finding.subjects),
             found(finding, rule, policy.score_unit),
             "" if scale is None else scale.whisker(finding),
@@ -103,9 +108,9 @@ def _limit(policy: Policy, rule: Rule | None) -> str:
     )
 
 
-def _who(finding: Finding) -> str:
+def _who(report: Report, finding: Finding) -> str:
     when = "" if finding.horizon_day is None else f", day {finding.horizon_day}"
-    return group_in_words(finding.axis, finding.group) + when
+    return people_in_words(report, finding) + when
 
 
 def _not_binding(report: Report) -> Iterable[Block]:
@@ -123,7 +128,7 @@ def _not_binding(report: Report) -> Iterable[Block]:
         )
         yield Bullets(
             items=tuple(
-                f"“{rule}”: {names(map(_who, findings), MOST_NAMED)}."
+                f"“{rule}”: {names((_who(report, f) for f in findings), MOST_NAMED)}."
                 for rule, findings in others.items()
             )
         )
