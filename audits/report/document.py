@@ -90,9 +90,10 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignOff:
-    """Lines for signatures, one per role."""
+    """Lines for signatures, one per role, on one page with what is signed."""
 
     kind: ClassVar[str] = "sign-off"
+    texts: tuple[str, ...]
     roles: tuple[str, ...]
 
 

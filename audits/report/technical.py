@@ -10,7 +10,6 @@ from audits.judging.validation import CHECK
 from audits.judging.wording import group_in_words, limit_in_words
 from audits.measure.metrics import Metric
 from audits.report.content import Report, varied_axes
-from audits.report.crosswalk import STANDARDS, TEXTS, answers
 from audits.report.document import (
     Block,
     Bullets,
@@ -22,6 +21,7 @@ from audits.report.document import (
     Table,
 )
 from audits.report.further import losses_section
+from audits.report.standards import standards
 from contracts.verdict import Finding, Outcome, Verdict
 
 METHODS = (
@@ -84,7 +84,7 @@ def technical_edition(report: Report, figures: tuple[Figure, ...]) -> Document:
             *_labels(report),
             Heading(level=1, text=f"The rules (policy {policy.version})"),
             _rules(report),
-            *_standards(report),
+            *standards(report),
         ),
     )
 
@@ -275,29 +275,3 @@ def _rules(report: Report) -> Table:
         widths=(4, 2, 3, 3, 3, 2, 1, 8),
         small=True,
     )
-
-
-def _standards(report: Report) -> Iterable[Block]:
-    yield Heading(level=1, text="Reporting standards")
-    yield Paragraph(
-        text="An index of where each item is answered, in our words. It does not claim conformity."
-        " Items without an answer are marked as not available."
-    )
-    for standard in STANDARDS:
-        items = answers(report, standard)
-        missing = sum(not answer.is_available for answer in items)
-        yield Table(
-            caption=f"{standard}: {len(items)} items, {missing} not available. Read:"
-            f" {TEXTS[standard]}.",
-            columns=("item", "topic", "answer"),
-            rows=tuple(
-                (
-                    answer.item,
-                    answer.topic + (f" (read: {answer.read})" if answer.read else ""),
-                    answer.text,
-                )
-                for answer in items
-            ),
-            widths=(2, 6, 12),
-            small=True,
-        )

@@ -143,8 +143,11 @@ def _side(rule: Rule, value: float) -> str:
 def _amount(rule: Rule, unit: ScoreUnit, value: float) -> str:
     """Return a number of a rule with its unit; where groups are compared, without its sign."""
     size = abs(value) if rule.statistic in COMPARED else value
-    if rule.metric.definition.unit is Unit.POINTS and not rule.statistic.is_ratio:
+    counted = rule.metric.definition.unit
+    if counted is Unit.POINTS and not rule.statistic.is_ratio:
         return f"{'-' * (size < 0)}{unit.rounded(size)}"
+    if counted is Unit.SHARE and rule.statistic in COMPARED:
+        return f"{_size(rule, unit, size)} in 100"
     return quantity(rule, unit, size)
 
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from audits.judging.performance import Performance
 from audits.judging.policy import Policy
 from audits.judging.validation import CHECK
 from audits.judging.wording import group_in_words
 from audits.measure.disparity import Statistic
 from audits.measure.metrics import Metric
-from audits.report.board.findings_in_words import HIDDEN, beyond, judged, rule_of
+from audits.report.board.findings_in_words import HIDDEN, judged, rule_of
+from audits.report.board.group_table import groups
 from audits.report.board.how_judged import how_it_was_judged
 from audits.report.board.lost import lost_outcomes
 from audits.report.board.not_covered import not_covered
 from audits.report.board.rule_tables import what_every_rule_found
-from audits.report.content import Report, over_all_horizons, target_in_words
+from audits.report.content import Report
 from audits.report.document import (
     Block,
     Bullets,
@@ -26,14 +26,10 @@ from audits.report.document import (
     Notice,
     Paragraph,
     SignOff,
-    Table,
 )
 from contracts.groups import MINIMUM_SHOWN
 from contracts.predictions import CHAMPION
-from contracts.verdict import GRAVITY, Finding, Outcome
-
-NEUTRAL = 0.125
-"""Share of an important difference up to which forecasts count as neither too high nor too low."""
+from contracts.verdict import Finding, Outcome
 
 PERMITS = {
     Outcome.PASS: "Every binding rule was shown to hold. The model may be put into service once an"
@@ -51,12 +47,6 @@ PERMITS = {
     Outcome.BLOCKED: "At least one rule was shown to be broken. The model may not be put into"
     " service, and nobody can override this.",
 }
-SHORT = {
-    Outcome.INSUFFICIENT: "Not shown to hold",
-    Outcome.REVIEW: "Probably broken",
-    Outcome.BLOCKED: "Broken",
-}
-UNBOUND = "Shown only; no binding rule applies."
 GLOSSARY = (
     "Binding rule: one that must be shown to hold before the model may be put into service. Other"
     " rules are only reported.",
@@ -108,7 +98,7 @@ def governance_edition(report: Report, figures: tuple[Figure, ...]) -> Document:
         blocks=(
             *_verdict(report),
             *not_covered(report),
-            *_groups(report),
+            *groups(report),
             *what_every_rule_found(report),
             *lost_outcomes(report),
             *figures,
@@ -120,13 +110,15 @@ def governance_edition(report: Report, figures: tuple[Figure, ...]) -> Document:
             Heading(level=1, text="Terms used"),
             Bullets(items=GLOSSARY),
             Heading(level=1, text="Sign-off"),
-            Paragraph(
-                text="By signing, you confirm that you have read this report. An approval counts"
-                " only once it has been entered:"
-                f" rehabcast approve {verdict.model_version} --role ROLE --reason TEXT."
+            SignOff(
+                texts=(
+                    "By signing, you confirm that you have read this report. An approval counts"
+                    " only once it has been entered:"
+                    f" rehabcast approve {verdict.model_version} --role ROLE --reason TEXT.",
+                    SIGNED if report.names_verified else NOT_VERIFIED,
+                ),
+                roles=("ML owner", "Governance"),
             ),
-            Paragraph(text=SIGNED if report.names_verified else NOT_VERIFIED),
-            SignOff(roles=("ML owner", "Governance")),
         ),
     )
 
@@ -152,83 +144,6 @@ def _verdict(report: Report) -> Iterable[Block]:
         yield Bullets(items=tuple(f.reason for f in failed))
 
 
-def _groups(report: Report) -> Iterable[Block]:
-    errors = _by_group(report, Metric.MEAN_ABSOLUTE_ERROR)
-    if not errors:
-        return
-    bias = _by_group(report, Metric.SIGNED_ERROR)
-    coverage = _by_group(report, Metric.COVERAGE)
-    yield Heading(level=1, text="Who was examined, and what was found")
-    yield Table(
-        caption="Every group of every attribute, over all horizons; scale of the"
-        f" {target_in_words(report.facts)}, {report.facts.target_low:g} to"
-        f" {report.facts.target_high:g}",
-        columns=("Group", "People", "What was found", "Judgement"),
-        rows=tuple(
-            (
-                group_in_words(axis, group),
-                "hidden" if error.subjects is None else str(error.subjects),
-                _sentence(report.policy, error, bias[axis, group], coverage[axis, group]),
-                _judgement(report, axis, group),
-            )
-            for (axis, group), error in errors.items()
-        ),
-        widths=(5, 2, 12, 8),
-    )
-
-
-def _by_group(report: Report, metric: Metric) -> dict[tuple[str, str], Performance]:
-    return {(row.axis, row.group): row for row in over_all_horizons(report, metric)}
-
-
-def _sentence(policy: Policy, error: Performance, bias: Performance, coverage: Performance) -> str:
-    if error.value is None or bias.value is None or coverage.value is None:
-        return HIDDEN
-    unit = policy.score_unit
-    lean = (
-        "neither too high nor too low on average"
-        if abs(bias.value) < NEUTRAL * policy.important_difference
-        else f"{_leaning(unit.rounded, bias.value)} on average"
-    )
-    ends = _ends(error, unit.size), _ends(bias, lambda end: _leaning(unit.size, end))
-    inside = _ends(coverage, lambda end: f"{100 * end:.0f}")
-    return (
-        f"Off by {unit.rounded(error.value)}{ends[0]}; {lean}{ends[1]}. {100 * coverage.value:.0f}"
-        f" in 100 outcomes{inside} were inside the range that should contain 80."
-    )
-
-
-def _leaning(amount: Callable[[float], str], bias: float) -> str:
-    return f"{amount(bias)} too {'high' if bias > 0 else 'low'}"
-
-
-def _ends(row: Performance, in_words: Callable[[float], str]) -> str:
-    if row.low is None or row.high is None:
-        return ""
-    return f" (between {in_words(row.low)} and {in_words(row.high)})"
-
-
-def _judgement(report: Report, axis: str, group: str) -> str:
-    binding = [
-        f
-        for f in report.verdict.findings
-        if f.binding and (f.axis, f.group) == (axis, group) and f.metric != CHECK
-    ]
-    failed: dict[Outcome, dict[str, None]] = {}
-    for f in sorted(binding, key=lambda f: GRAVITY[f.outcome], reverse=True):
-        failed.setdefault(f.outcome, {})[f.rule] = None
-    failed.pop(Outcome.PASS, None)
-    held = [] if failed else ["Every binding rule was shown to hold." if binding else UNBOUND]
-    said = [f"{SHORT[outcome]}: {_quoted(rules)}." for outcome, rules in failed.items()]
-    others = [f for f in beyond(report) if not f.binding and (f.axis, f.group) == (axis, group)]
-    also = f"Beyond the limit, though not binding: {_quoted(f.rule for f in others)}."
-    return " ".join([*held, *said, *([also] if others else [])])
-
-
-def _quoted(rules: Iterable[str]) -> str:
-    return "; ".join(f"“{rule}”" for rule in dict.fromkeys(rules))
-
-
 def _labels(report: Report) -> Iterable[Block]:
     yield Heading(level=1, text="What no audit of scores can detect")
     yield Paragraph(
@@ -238,16 +153,23 @@ def _labels(report: Report) -> Iterable[Block]:
     )
     if report.label_sensitivity:
         unit, bias = report.policy.score_unit, report.policy.label_bias
-        over_limit = "; ".join(
-            f"{group_in_words(r.axis, r.group)} ({IN_PLAIN_WORDS.get(r.metric, r.metric)}, from"
-            f" {unit.rounded(r.tipping_point)})"
-            for r in report.label_sensitivity
-            if r.tipping_point
-        )
+        over_limit: dict[str, list[str]] = {}
+        for r in report.label_sensitivity:
+            if r.tipping_point:
+                over_limit.setdefault(r.metric, []).append(
+                    f"{group_in_words(r.axis, r.group)} (from {unit.rounded(r.tipping_point)})"
+                )
         yield Paragraph(
             text=f"If a group's scores were off by up to {unit.rounded(bias.points)}"
-            f" ({bias.source}), these groups would be over a limit: {over_limit or 'none'}."
+            f" ({bias.source}), these groups would be over a limit:{'' if over_limit else ' none.'}"
         )
+        if over_limit:
+            yield Bullets(
+                items=tuple(
+                    f"{IN_PLAIN_WORDS.get(metric, metric)}: {'; '.join(groups)}."
+                    for metric, groups in over_limit.items()
+                )
+            )
 
 
 def _changes(report: Report) -> Iterable[Block]:
@@ -316,7 +238,7 @@ def _waivers(report: Report) -> Iterable[Block]:
     )
     yield Bullets(
         items=tuple(
-            f"“{rule}”: {', '.join(f'{n} {outcome}' for outcome, n in of_rule.items())}"
+            f"“{rule}”: {', '.join(f'{outcome} ({n})' for outcome, n in of_rule.items())}"
             for rule, of_rule in count.items()
         )
     )

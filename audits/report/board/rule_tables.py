@@ -84,7 +84,7 @@ def _of_rule(report: Report, findings: Sequence[Finding]) -> Table:
         caption=caption,
         columns=("Group", "People", "What was found", DRAWN, "Judgement"),
         rows=tuple(rows),
-        widths=(5, 2, 9, 4, 6),
+        widths=(5, 2, 10, 4, 6),
     )
 
 
