@@ -34,7 +34,7 @@ def what_every_rule_found(report: Report) -> Iterable[Block]:
     binding = [f for f in report.verdict.findings if f.binding and f.metric != CHECK]
     on_groups = [f for f in binding if f.axis != EVERYONE and f.metric != LOST]
     # Of other people than those of this cohort there are no numbers, so only what failed is told.
-    told = [f for f in on_groups if f.evidence == "internal" or f.outcome is not Outcome.PASS]
+    shown = [f for f in on_groups if f.evidence == "internal" or f.outcome is not Outcome.PASS]
     yield Heading(level=1, text="What every binding rule found")
     yield Paragraph(
         text="In the drawings the dot is what was found, the line its interval, the dashed line the"
@@ -52,7 +52,7 @@ def what_every_rule_found(report: Report) -> Iterable[Block]:
             rows=tuple(_rows_on_everyone(report, on_everyone)),
             widths=(7, 7, 5, 7),
         )
-    for findings in _by_rule(told):
+    for findings in _by_rule(shown):
         yield _of_rule(report, findings)
     yield from _not_binding(report)
 

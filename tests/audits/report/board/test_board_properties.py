@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from audits.judging.findings import COMPARISON
@@ -132,7 +132,7 @@ REASSURING = re.compile(
 
 
 @given(st.data())
-@settings(max_examples=40)
+@settings(max_examples=40, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 def test_every_failure_is_told_nobody_is_reassured_and_words_carry_what_is_drawn(
     facts: ModelFacts, data: st.DataObject
 ) -> None:
