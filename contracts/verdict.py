@@ -33,6 +33,18 @@ class Outcome(StrEnum):
 GRAVITY: dict[Outcome, int] = {outcome: rank for rank, outcome in enumerate(Outcome)}
 
 
+class Shortage(StrEnum):
+    """What there is too little of to judge a rule in a group."""
+
+    GROUPS = "people of some groups"
+    """Some groups of an attribute are too small to be compared with the others."""
+    PEOPLE = "people"
+    EVENTS = "events"
+    REST_PEOPLE = "people elsewhere"
+    """Of those whom the group is compared with."""
+    REST_EVENTS = "events elsewhere"
+
+
 EvidenceOf = Literal["internal", "external", "questions"]
 """What a finding rests on: forecasts of the training cohort by networks that never saw the person,
 forecasts of an external cohort, or the questions that a ward would ask today."""
@@ -97,6 +109,9 @@ class Finding(BaseModel):
         The answer, and why in one sentence.
     evidence
         What it rests on.
+    shortage
+        What there is too little of to judge the rule; None where there is enough, or where readers
+        may not know.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -120,6 +135,7 @@ class Finding(BaseModel):
     outcome: Outcome
     reason: str
     evidence: EvidenceOf = "internal"
+    shortage: Shortage | None = None
 
 
 class Verdict(BaseModel):

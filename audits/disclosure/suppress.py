@@ -148,5 +148,6 @@ def _without_numbers(finding: Finding) -> Finding:
 
 def reason_only(finding: Finding, reason: str) -> Finding:
     """Return a finding without any number, and with a reason that has none."""
-    hidden = {**NO_NUMBERS, "p_value": None, "adjusted_p": None, "reason": reason}
+    unknown = dict.fromkeys(("p_value", "adjusted_p", "shortage"))
+    hidden = {**NO_NUMBERS, **unknown, "reason": reason}
     return finding.model_copy(update=hidden)

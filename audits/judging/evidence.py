@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import Enum, auto
 
 from audits.judging.counts import Counts
 from audits.judging.policy import Rule
 from audits.judging.units import POINTS, ScoreUnit
 from audits.measure.intervals import Interval
 from audits.measure.metrics import Measure
-
-
-class Shortage(Enum):
-    """What there is too little of to judge a rule in a group."""
-
-    GROUP_SIZE = auto()
-    """Some groups of an attribute are too small to be compared with the others."""
-    PEOPLE = auto()
-    EVENTS = auto()
+from contracts.verdict import Shortage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +72,18 @@ class Evidence:
 
     @property
     def shortage(self) -> Shortage | None:
-        """What the group has too little of to be judged by the rule; None where it has enough."""
+        """What there is too little of to judge the rule, here or elsewhere; None if nothing is."""
         if self.small_groups:
-            return Shortage.GROUP_SIZE
+            return Shortage.GROUPS
+        own, rest = self.counts, self.rest
+        if own.subjects < self.rule.minimum_subjects:
+            return Shortage.PEOPLE
+        if self._has_few_events(own):
+            return Shortage.EVENTS
+        if rest is not None and rest.subjects < self.rule.minimum_subjects:
+            return Shortage.REST_PEOPLE
+        return None if rest is None or not self._has_few_events(rest) else Shortage.REST_EVENTS
+
+    def _has_few_events(self, counts: Counts) -> bool:
         needed = self.rule.minimum_events
-        for counts in (self.counts, *(() if self.rest is None else (self.rest,))):
-            if counts.subjects < self.rule.minimum_subjects:
-                return Shortage.PEOPLE
-            if needed is not None and (counts.events or 0) < needed:
-                return Shortage.EVENTS
-        return None
+        return needed is not None and (counts.events or 0) < needed

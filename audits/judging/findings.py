@@ -81,6 +81,7 @@ def finding(evidence: Evidence, adjusted_p: float | None) -> Finding:
         binding=rule.binding,
         outcome=outcome,
         reason=sentence(evidence, outcome),
+        shortage=evidence.shortage,
     )
 
 

@@ -31,7 +31,11 @@ class ScoreUnit:
 
     def rounded(self, value: float) -> str:
         """Return the size of an amount of score, rounded for a plain sentence."""
-        return f"{fixed(abs(value), self.rounded_decimals)} {self.name}"
+        return f"{self.size(value)} {self.name}"
+
+    def size(self, value: float) -> str:
+        """Return what `rounded` does, without the unit."""
+        return fixed(abs(value), self.rounded_decimals)
 
 
 POINTS = ScoreUnit()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
-from audits.judging.evidence import Evidence, Shortage
+from audits.judging.evidence import Evidence
 from audits.judging.policy import Rule
 from audits.judging.units import ScoreUnit, fixed, in_unit
 from audits.measure.disparity import Direction, Statistic
 from audits.measure.groups import EVERYONE
 from audits.measure.metric_definitions import Unit
 from contracts.scope import Scope
-from contracts.verdict import Outcome
+from contracts.verdict import Outcome, Shortage
 
 JUDGEMENT = {
     Outcome.PASS: "the whole interval is within the limit of {limit}",
@@ -26,7 +26,8 @@ def sentence(evidence: Evidence, outcome: Outcome) -> str:
     rule, unit = evidence.rule, evidence.score_unit
     who, limit, result = _who(evidence), limit_in_words(rule, unit), _result(evidence)
     if evidence.shortage is not None:
-        why = _shortage(evidence, evidence.shortage)
+        named = f": {', '.join(evidence.small_groups)}" if evidence.small_groups else ""
+        why = missing(rule, evidence.shortage) + named
         so_far = "so far beyond the limit that it is suspected all the same: "
         suspicion = so_far if outcome is Outcome.REVIEW else "so far, "
         return f"{who}: {why}; {suspicion}{result}, limit {limit}."
@@ -87,16 +88,27 @@ def _rules(names: tuple[str, ...]) -> str:
 
 
 def group_in_words(axis: str, group: str) -> str:
-    """Return a group with its attribute, such as `sex: female`; or `everyone`."""
-    return EVERYONE if axis == EVERYONE else f"{axis}: {group}"
+    """Return a group with its attribute, such as `sex: female`; or `everyone`.
+
+    A label without a letter is a code: what it stands for is not in the data, and so it is said.
+    """
+    if axis == EVERYONE:
+        return EVERYONE
+    is_code = not any(map(str.isalpha, group))
+    return f"{axis}: {'code ' * is_code}{group}"
 
 
-def _shortage(evidence: Evidence, shortage: Shortage) -> str:
-    rule = evidence.rule
+def missing(rule: Rule, shortage: Shortage) -> str:
+    """Say what there is too little of, and where."""
+    people = f"fewer people than the {rule.minimum_subjects} needed"
+    events = f"fewer events than the {rule.minimum_events} needed"
+    elsewhere = "in the rest, which it is compared with"
     return {
-        Shortage.GROUP_SIZE: f"too few people to be compared: {', '.join(evidence.small_groups)}",
-        Shortage.PEOPLE: f"fewer people than the {rule.minimum_subjects} needed",
-        Shortage.EVENTS: f"fewer events than the {rule.minimum_events} needed",
+        Shortage.GROUPS: f"some of its groups have {people}",
+        Shortage.PEOPLE: people,
+        Shortage.EVENTS: events,
+        Shortage.REST_PEOPLE: f"{people} {elsewhere}",
+        Shortage.REST_EVENTS: f"{events} {elsewhere}",
     }[shortage]
 
 

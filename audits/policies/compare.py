@@ -127,8 +127,15 @@ def _required(first: Policy, second: Policy) -> Iterator[Change]:
         )  # fmt: skip
 
 
+LOST = "lost outcomes"
+
+
 def _lost(first: LossTerms | None, second: LossTerms | None) -> Iterator[Change]:
     """Compare what may be lost; a policy without terms asks nothing."""
+    if first is not None and second is None:
+        what = "a group may lose any share of its outcomes"
+        yield Change(requirement=LOST, kind=Kind.GONE, what=what, weakens=True)
+        return
     asked: tuple[tuple[str, Callable[[LossTerms], float]], ...] = (
         ("share of a group's outcomes that must not be lost", lambda t: 1 - t.maximum_share),
         (
@@ -140,7 +147,7 @@ def _lost(first: LossTerms | None, second: LossTerms | None) -> Iterator[Change]
     )
     for what, number in asked:
         old, new = (None if terms is None else number(terms) for terms in (first, second))
-        yield from _number("lost outcomes", what, old, new)
+        yield from _number(LOST, what, old, new)
 
 
 def _terms(first: Policy, second: Policy) -> Iterator[Change]:

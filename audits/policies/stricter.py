@@ -78,7 +78,7 @@ def stricter_limits(
     found = apply_rules(
         predictions, policy.model_copy(update={"rules": rules}), champion=None,
         missing=_missing(follow_up, predictions, policy),
-        scopes=(Scope.OVERALL, Scope.AXES), look=published.look,
+        scopes=(Scope.OVERALL, Scope.AXES),
     ).findings  # fmt: skip
     shown = {
         (f.rule, f.metric, f.axis, f.group, f.horizon_day)

@@ -11,10 +11,11 @@ from typing import Any
 from xml.etree import ElementTree
 
 from audits.measure.metrics import Metric
+from audits.report.board.findings_in_words import beyond, names
+from audits.report.board.governance import LIMITS
 from audits.report.characters import visible
 from audits.report.content import Report
 from audits.report.crosswalk import NOT_AVAILABLE
-from audits.report.governance import LIMITS
 from audits.report.model_card import summary
 from contracts.verdict import Outcome
 
@@ -77,7 +78,7 @@ def _card(report: Report) -> Tree:
             "KnownBiasesOrEthicalConsiderations": " ".join(
                 f.reason for f in verdict.findings if f.binding and f.outcome is not Outcome.PASS
             )
-            or "the audit found none; it cannot detect biased labels",
+            or _biases_beside(report),
             "ClinicalRiskLevel": NOT_AVAILABLE,
         },
         "TrustIngredients": {
@@ -118,6 +119,13 @@ def _card(report: Report) -> Tree:
         # BibTeX, by the schema's documentation; there are no entries.
         "Bibliography": "",
     }
+
+
+def _biases_beside(report: Report) -> str:
+    """Say what is known of biases where every binding rule was shown to hold."""
+    rules = names((f.rule for f in beyond(report)), most=10)
+    others = f"; beyond the limit of rules that do not bind: {rules}" if rules else ""
+    return f"every binding rule was shown to hold{others}; no audit can detect biased labels"
 
 
 def _metric(report: Report, goal: str, metric: Metric) -> Tree:

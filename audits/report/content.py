@@ -34,6 +34,7 @@ from audits.report.further import refusals_today, without_counts
 from contracts.bundle import Judging
 from contracts.predictions import CANDIDATE, MODEL, SUBJECT
 from contracts.verdict import Verdict
+from contracts.vocabulary import vocabulary
 
 FORMAT = "rehabcast-audit-report/1"
 
@@ -189,6 +190,12 @@ def compose(
         ),
         stricter=stricter_limits(predictions, policy, published, follow_up) if scored else (),
     )
+
+
+def target_in_words(facts: ModelFacts) -> str:
+    """Return the name of the instrument; its code where the vocabulary does not know it."""
+    code = vocabulary().get(facts.target)
+    return facts.target if code is None else code.name
 
 
 def over_all_horizons(report: Report, metric: Metric) -> list[Performance]:

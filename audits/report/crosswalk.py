@@ -17,6 +17,8 @@ from audits.report.further import external, known_people
 _ITEMS: dict[str, dict[str, dict[str, str]]] = tomllib.loads(
     Path(__file__).with_name("crosswalk.toml").read_text("utf-8")
 )
+TEXTS: dict[str, Any] = _ITEMS.pop("texts")
+"""Which text of each standard was read, and when."""
 STANDARDS = tuple(_ITEMS)
 
 NOT_AVAILABLE = "not available"
@@ -34,12 +36,15 @@ class Answer:
         The answer, or why there is none.
     is_available
         False where the report has no answer.
+    read
+        Which text of the item was read, where it is another than that of the whole standard.
     """
 
     item: str
     topic: str
     text: str
     is_available: bool
+    read: str | None = None
 
 
 def answers(report: Report, standard: str) -> list[Answer]:
@@ -55,11 +60,11 @@ def answers(report: Report, standard: str) -> list[Answer]:
     key = "answer" if report.verdict.external is None else "external"
     return [
         Answer(item=number, topic=item["topic"], text=f"{NOT_AVAILABLE}: {item['not_available']}",
-               is_available=False)
+               is_available=False, read=item.get("read"))
         if "not_available" in item and key not in item
         else Answer(item=number, topic=item["topic"],
                     text=item.get(key, item.get("answer", "")).format_map(values),
-                    is_available=item.get("fact") not in missing)
+                    is_available=item.get("fact") not in missing, read=item.get("read"))
         for number, item in _ITEMS[standard].items()
     ]  # fmt: skip
 

@@ -42,13 +42,38 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Whisker:
+    """A dot with its interval beside limits, drawn in a cell of a table: an ornament.
+
+    Whoever cannot see it misses nothing, because the cell beside it says the same in words.
+
+    Parameters
+    ----------
+    value, low, high, limits
+        Where they are, from 0 (left) to 1 (right).
+    is_cut_low, is_cut_high
+        Whether the interval goes on beyond the drawing.
+    """
+
+    value: float
+    low: float
+    high: float
+    is_cut_low: bool
+    is_cut_high: bool
+    limits: tuple[float, ...]
+
+
+Cell = str | Whisker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """A table with a caption; the first column heads its rows. `widths` are relative."""
 
     kind: ClassVar[str] = "table"
     caption: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[Cell, ...], ...]
     widths: tuple[int, ...]
     small: bool = False
 
@@ -65,9 +90,10 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignOff:
-    """Lines for signatures, one per role."""
+    """Lines for signatures, one per role, on one page with what is signed."""
 
     kind: ClassVar[str] = "sign-off"
+    texts: tuple[str, ...]
     roles: tuple[str, ...]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import typst
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from audits.report.board.governance import governance_edition
 from audits.report.chai_card import chai_xml
 from audits.report.characters import (
     FAMILY,
@@ -26,7 +27,6 @@ from audits.report.content import Report
 from audits.report.document import Document, Figure
 from audits.report.fhir import document_reference
 from audits.report.figures import draw
-from audits.report.governance import governance_edition
 from audits.report.model_card import card_document
 from audits.report.technical import technical_edition
 

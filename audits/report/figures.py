@@ -14,7 +14,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from audits.judging.performance import Performance
 from audits.judging.units import ScoreUnit, in_unit
@@ -114,6 +114,8 @@ def _panel(panel: Axes, rows: list[Performance], metric: Metric, unit: ScoreUnit
     counts = metric.definition.unit
     panel.set_xlabel(drawable(f"{metric}, {unit.name}" if counts is Unit.POINTS else metric.value))
     if counts is Unit.SHARE:
+        # Steps of 2.5 % would be written as 73 % and 78 %.
+        panel.xaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))
         panel.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0, symbol=" %"))
     panel.grid(axis="x", color="#dddddd", linewidth=0.6)
     panel.set_axisbelow(True)

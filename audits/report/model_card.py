@@ -5,10 +5,10 @@ from __future__ import annotations
 from audits.judging.units import in_unit
 from audits.measure.groups import EVERYONE
 from audits.measure.metrics import Metric
+from audits.report.board.governance import LIMITS, PERMITS
 from audits.report.content import Report
 from audits.report.crosswalk import answers
 from audits.report.document import Bullets, Document, Heading, Notice, Paragraph, Table
-from audits.report.governance import LIMITS, PERMITS
 
 
 def card_document(report: Report) -> Document:

@@ -10,7 +10,6 @@ from audits.judging.validation import CHECK
 from audits.judging.wording import group_in_words, limit_in_words
 from audits.measure.metrics import Metric
 from audits.report.content import Report, varied_axes
-from audits.report.crosswalk import STANDARDS, answers
 from audits.report.document import (
     Block,
     Bullets,
@@ -22,7 +21,8 @@ from audits.report.document import (
     Table,
 )
 from audits.report.further import known_people, losses_section
-from audits.report.how_judged import stricter_policy
+from audits.report.standards import standards
+from audits.report.stricter import stricter_policy
 from contracts.verdict import Finding, Outcome, Verdict
 
 METHODS = (
@@ -86,7 +86,7 @@ def technical_edition(report: Report, figures: tuple[Figure, ...]) -> Document:
             *stricter_policy(report),
             Heading(level=1, text=f"The rules (policy {policy.version})"),
             _rules(report),
-            *_standards(report),
+            *standards(report),
         ),
     )
 
@@ -276,21 +276,3 @@ def _rules(report: Report) -> Table:
         widths=(4, 2, 3, 3, 3, 2, 1, 8),
         small=True,
     )
-
-
-def _standards(report: Report) -> Iterable[Block]:
-    yield Heading(level=1, text="Reporting standards")
-    yield Paragraph(
-        text="An index of where each item is answered, in our words. It does not claim conformity."
-        " Items without an answer are marked as not available."
-    )
-    for standard in STANDARDS:
-        items = answers(report, standard)
-        missing = sum(not answer.is_available for answer in items)
-        yield Table(
-            caption=f"{standard}: {len(items)} items, {missing} not available",
-            columns=("item", "topic", "answer"),
-            rows=tuple((answer.item, answer.topic, answer.text) for answer in items),
-            widths=(1, 4, 10),
-            small=True,
-        )

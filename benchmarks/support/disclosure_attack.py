@@ -149,7 +149,7 @@ def uneven(report: Mapping[str, Any], table: pd.DataFrame) -> list[Recovered]:
     measure = Measure(metric=Metric.MEAN_ABSOLUTE_ERROR)
     shown = {key: row for key, row in _rows_of(report, measure) if row["value"] is not None}
     given_N = (~table[REFUSED]).to_numpy() if REFUSED in table else np.ones(len(table), bool)
-    error_N = np.abs(table["q50"] - table[TRUTH]).to_numpy()
+    error_N = np.abs((table["q50"] - table[TRUTH]).to_numpy(dtype=np.float64))
     weight_2N = _weights(table, given_N.astype(np.float64))
     found = []
     for (axis, group, day), held_N in _cells(table).items():

@@ -140,8 +140,8 @@ def _sentence(
         return f"{so_much}{few}. At most {terms.maximum_share:.0%} may be.{ways_out}"
     if lost.people_G[group] < FEWEST_DUE or not math.isfinite(float(lost.error_G[group])):
         return (
-            f"{so_much}; too few people to compare with everyone else: an outcome must have been"
-            f" due of {FEWEST_DUE} or more."
+            f"{so_much}; to be compared it takes an outcome that was due of at least"
+            f" {FEWEST_DUE} people in the group and two elsewhere."
         )
     points = 100 * float(lost.difference_G[group])
     side = "above" if points >= 0 else "below"

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from audits.judging.counts import Counts
 from audits.judging.evidence import Evidence
@@ -12,7 +14,7 @@ from audits.judging.wording import limit_in_words, sentence
 from audits.measure.groups import Grouping
 from audits.measure.intervals import Interval
 from audits.measure.metrics import Measure
-from contracts.verdict import Outcome
+from contracts.verdict import Outcome, Shortage
 
 RULES = {rule.name: rule for rule in load_policy().rules}
 ERROR, SIGNED, COVERAGE, MISSED, AGAINST = (
@@ -39,6 +41,7 @@ def evidence(
     axis: str = "sex",
     p_value: float | None = None,
     small_groups: tuple[str, ...] = (),
+    rest: Counts | None = None,
 ) -> Evidence:
     milestone = "important gain" if rule is MISSED else None
     return Evidence(
@@ -52,6 +55,7 @@ def evidence(
         interval=interval,
         p_value=p_value,
         small_groups=small_groups,
+        rest=rest,
     )
 
 
@@ -75,7 +79,7 @@ def test_a_reason_is_one_sentence_with_group_n_estimate_interval_and_limit() -> 
         (evidence(MISSED, events=30), "50 percentage points above everyone else's"),
         (evidence(subjects=7), "fewer people than the 8 needed; so far, mean absolute error"),
         (evidence(MISSED, events=7), "fewer events than the 8 needed"),
-        (evidence(small_groups=("other",)), "too few people to be compared: other; so far"),
+        (evidence(small_groups=("other",)), "have fewer people than the 8 needed: other; so far"),
         (evidence(interval=None), "too rarely defined for an interval"),
         (evidence(estimate=np.nan), "cannot be computed"),
     ],
@@ -125,6 +129,31 @@ def test_limits_carry_direction_and_unit() -> None:
     assert limit_in_words(MISSED, POINTS) == "at most 25 percentage points"
 
 
+COUNTS = st.builds(Counts, subjects=st.integers(0, 200), events=st.none() | st.integers(0, 200))
+
+
+@given(
+    own=COUNTS,
+    rest=st.none() | COUNTS,
+    rule=st.sampled_from([ERROR, SIGNED, COVERAGE, MISSED, AGAINST]),
+    high=st.floats(0.5, 30),
+)
+def test_nobody_says_of_enough_people_that_they_are_few(
+    own: Counts, rest: Counts | None, rule: Rule, high: float
+) -> None:
+    item = evidence(
+        rule, subjects=own.subjects, events=own.events, rest=rest,
+        interval=Interval(low=-high, high=high),
+    )  # fmt: skip
+    made = finding(item, None)
+    its_own = made.reason.replace(f"{PEOPLE} in the rest", "")
+    assert (PEOPLE in its_own) == (own.subjects < rule.minimum_subjects)
+    assert "too few" not in made.reason
+    if made.shortage in {Shortage.REST_PEOPLE, Shortage.REST_EVENTS}:
+        assert "in the rest, which it is compared with" in made.reason
+
+
+PEOPLE = "fewer people than the 8 needed"
 BEYOND = Interval(low=5.0, high=9.0)
 
 

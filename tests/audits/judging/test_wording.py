@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from audits.judging.wording import scope_in_words
+import pytest
+
+from audits.judging.wording import group_in_words, scope_in_words
 from contracts.scope import OutsideGroup, OutsidePair, Scope, ScopeAttribute
 
 
@@ -32,3 +34,23 @@ def test_a_pass_for_everyone_says_that_others_were_never_seen() -> None:
         attributes=(ScopeAttribute(attribute="sex", inside=("female",)),), share_inside=1.0
     )
     assert scope_in_words(everyone) == ["For everyone who belongs to groups of this audit."]
+
+
+@pytest.mark.parametrize(
+    ("axis", "label", "words"),
+    [
+        ("sex", "female", "sex: female"),
+        ("affected side", "1", "affected side: code 1"),
+        ("hospital", "0", "hospital: code 0"),
+        ("hospital", "-2.5", "hospital: code -2.5"),
+        ("hospital & ward", "0 & 7", "hospital & ward: code 0 & 7"),
+        ("age band", "under 55", "age band: under 55"),
+        ("wear band", "60% to under 90%", "wear band: 60% to under 90%"),
+        ("hospital", "北京", "hospital: 北京"),
+        ("everyone", "everyone", "everyone"),
+    ],
+)
+def test_a_label_is_said_with_its_attribute_and_a_code_as_a_code(
+    axis: str, label: str, words: str
+) -> None:
+    assert group_in_words(axis, label) == words

@@ -8,9 +8,9 @@ import pandas as pd
 
 from audits.judging.judge import AuditInputs, judge
 from audits.judging.policy import Policy
+from audits.report.board.governance import governance_edition
 from audits.report.content import ModelFacts, Report, compose
 from audits.report.document import Table
-from audits.report.governance import governance_edition
 from contracts.predictions import LAST_SCORE, QUANTILE_COLUMNS, TRUTH
 from contracts.verdict import Finding, Outcome, Verdict
 
@@ -91,9 +91,11 @@ def test_a_board_reads_the_instruments_own_unit_in_steps_that_matter(
         for unit, t, p in (("points", table, quick_policy), ("m/s", speeds, policy))
     }
     for unit, decimals in (("points", 1), ("m/s", 2)):
-        error, bias = re.findall(rf"(\d+\.\d{{{decimals}}}) {unit}(?=[; ])", sentence_of[unit])
-        assert float(error) > 0
-        assert float(bias) > 0
+        assert sentence_of[unit].count(f" {unit}") == 2
+        amounts = re.findall(rf"\d+\.\d{{{decimals}}}(?!\d)", sentence_of[unit])
+        error, error_low, error_high, bias, bias_low, bias_high = map(float, amounts)
+        assert 0 < error_low < error < error_high
+        assert bias_low < bias < bias_high
         assert "too high on average" in sentence_of[unit]
 
 

@@ -12,7 +12,7 @@ import pytest
 from pypdf import PdfReader
 
 from audits.report.content import Report
-from audits.report.crosswalk import STANDARDS, answers
+from audits.report.crosswalk import STANDARDS, TEXTS, answers
 from audits.report.document import Document, Paragraph
 from audits.report.editions import to_html, to_pdf, write_editions, write_report
 from contracts.scope import Scope
@@ -140,21 +140,40 @@ def test_the_technical_edition_has_digests_methods_rules_and_every_metric(
     [
         ("TRIPOD+AI", 27), ("PROBAST+AI development", 16), ("PROBAST+AI evaluation", 18),
         ("HTI-1 source attributes", 31), ("CHAI applied model card", 8), ("NIST AI RMF 1.0", 4),
+        ("FDA PCCP", 3), ("EU AI Act", 26), ("Texts not read", 8),
     ],
 )  # fmt: skip
 def test_every_item_of_a_standard_is_answered_or_said_to_be_not_available(
     report: Report, standard: str, items: int
 ) -> None:
     answered = answers(report, standard)
-    assert (
-        len({re.sub(r"[a-z]+$", "", a.item) if a.item[0].isdigit() else a.item for a in answered})
-        == items
-    )
+    assert len({re.sub(r"(?<=[0-9])[a-z]+$", "", a.item) for a in answered}) == items
     assert all(a.topic and a.text for a in answered)
     for answer in answered:
         if not answer.is_available:
             assert answer.text.startswith("not available: ")
             assert len(answer.text) > len("not available: ") + 5
+
+
+def test_of_every_standard_it_is_said_which_text_was_read_and_when(
+    report: Report, editions: Path
+) -> None:
+    said = page(editions, "technical").text
+    assert set(TEXTS) == set(STANDARDS)
+    for standard in STANDARDS:
+        assert TEXTS[standard] in said
+        assert re.search(r"not read|20[0-9]{2}|none", TEXTS[standard])
+        for answer in answers(report, standard):
+            assert answer.read is None or answer.read in said
+
+
+def test_the_act_is_answered_by_article_and_tells_from_when(report: Report) -> None:
+    of = {answer.item: answer for answer in answers(report, "EU AI Act")}
+    articles = {re.match(r"[0-9]*", item).group() for item in of}  # type: ignore[union-attr]
+    assert articles == {"9", "10", "11", "12", "13", "14", "15", "72", ""}
+    assert "2 December 2027 (Annex III) and 2 August 2028" in of["dates"].text
+    assert "text not read" in (of["dates"].read or "")
+    assert not of["72(3)"].is_available
 
 
 def test_what_comes_from_outside_is_escaped(editions: Path, report: Report) -> None:

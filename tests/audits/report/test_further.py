@@ -12,11 +12,11 @@ from audits.judging.further.external import ExternalTable, FurtherEvidence
 from audits.judging.judge import AuditInputs, judge
 from audits.judging.policy import Policy
 from audits.measure.metrics import Metric
+from audits.report.board.not_covered import not_covered
 from audits.report.content import ModelFacts, Report, compose, over_all_horizons
 from audits.report.crosswalk import answers
 from audits.report.document import Bullets
 from audits.report.further import refusals_today
-from audits.report.not_covered import not_covered
 from audits.report.technical import technical_edition
 from contracts.bundle import Judging
 from contracts.groups import MINIMUM_SHOWN

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from audits.judging.performance import Performance
 from audits.judging.policy import Policy
-from audits.judging.units import ScoreUnit
 from audits.judging.validation import CHECK
 from audits.judging.wording import group_in_words
 from audits.measure.disparity import Statistic
 from audits.measure.metrics import Metric
-from audits.report.content import Report, over_all_horizons
+from audits.report.board.findings_in_words import HIDDEN, judged, rule_of
+from audits.report.board.group_table import groups
+from audits.report.board.how_judged import how_it_was_judged
+from audits.report.board.lost import lost_outcomes
+from audits.report.board.not_covered import not_covered
+from audits.report.board.rule_tables import what_every_rule_found
+from audits.report.content import Report
 from audits.report.document import (
     Block,
     Bullets,
@@ -22,15 +26,11 @@ from audits.report.document import (
     Notice,
     Paragraph,
     SignOff,
-    Table,
 )
-from audits.report.how_judged import how_it_was_judged, stricter_policy
-from audits.report.not_covered import not_covered
+from audits.report.stricter import stricter_policy
+from contracts.groups import MINIMUM_SHOWN
 from contracts.predictions import CHAMPION
-from contracts.verdict import GRAVITY, Finding, Outcome
-
-NEUTRAL = 0.125
-"""Share of an important difference up to which forecasts count as neither too high nor too low."""
+from contracts.verdict import Finding, Outcome
 
 PERMITS = {
     Outcome.PASS: "Every binding rule was shown to hold. The model may be put into service once an"
@@ -48,17 +48,22 @@ PERMITS = {
     Outcome.BLOCKED: "At least one rule was shown to be broken. The model may not be put into"
     " service, and nobody can override this.",
 }
-SHORT = {
-    Outcome.PASS: "Within all limits.",
-    Outcome.INSUFFICIENT: "Too little evidence to show that the rule holds",
-    Outcome.REVIEW: "Probably breaks the rule",
-    Outcome.BLOCKED: "Breaks the rule",
-}
 GLOSSARY = (
+    "Binding rule: one that must be shown to hold before the model may be put into service. Other"
+    " rules are only reported.",
     "Points: units of the outcome scale. An important difference is the smallest change that"
     " patients notice.",
     "80 % range: the range that should contain 8 in 10 outcomes.",
     "Interval: where the true value lies with 95 % confidence, given the number of people.",
+    f"{HIDDEN} It was judged all the same, but a number would be about fewer than"
+    f" {MINIMUM_SHOWN} people, or let theirs be worked out.",
+    "Event: a person who reached a milestone; where people with and without it are needed,"
+    " whichever are fewer.",
+    "Code: a group as the data write it; they do not say what it stands for.",
+    "Mean absolute error: how far off forecasts are on average, too high or too low alike. Signed"
+    " error: forecast minus outcome on average; above 0 is promised too much. Coverage: the share"
+    " of outcomes inside the 80 % range. False-negative rate: of those who reached a milestone, the"
+    " share who were forecast not to.",
     "Milestone: an outcome that matters to patients, such as gaining an important difference.",
     "Champion: the version in service. Comparator: a simpler forecast that the model is compared"
     " with.",
@@ -72,8 +77,8 @@ LIMITS = (
     "It makes no decision for a patient; a clinician who knows the patient does.",
     "It says how far similar people recovered, not what another treatment would bring.",
     "It must not be used to withhold therapy.",
-    "The audit covers only people whose outcome was recorded. People who were lost to follow-up or"
-    " never included are not counted in any number here.",
+    "The audit covers only people whose outcome was recorded. How far off forecasts were for people"
+    " who were lost to follow-up or never included, nobody knows.",
 )
 
 SIGNED = "Approvals are entered with each person's own key, which the ledger verifies."
@@ -94,7 +99,9 @@ def governance_edition(report: Report, figures: tuple[Figure, ...]) -> Document:
         blocks=(
             *_verdict(report),
             *not_covered(report),
-            *_groups(report),
+            *groups(report),
+            *what_every_rule_found(report),
+            *lost_outcomes(report),
             *figures,
             *_labels(report),
             *_changes(report),
@@ -105,13 +112,15 @@ def governance_edition(report: Report, figures: tuple[Figure, ...]) -> Document:
             Heading(level=1, text="Terms used"),
             Bullets(items=GLOSSARY),
             Heading(level=1, text="Sign-off"),
-            Paragraph(
-                text="By signing, you confirm that you have read this report. An approval counts"
-                " only once it has been entered:"
-                f" rehabcast approve {verdict.model_version} --role ROLE --reason TEXT."
+            SignOff(
+                texts=(
+                    "By signing, you confirm that you have read this report. An approval counts"
+                    " only once it has been entered:"
+                    f" rehabcast approve {verdict.model_version} --role ROLE --reason TEXT.",
+                    SIGNED if report.names_verified else NOT_VERIFIED,
+                ),
+                roles=("ML owner", "Governance"),
             ),
-            Paragraph(text=SIGNED if report.names_verified else NOT_VERIFIED),
-            SignOff(roles=("ML owner", "Governance")),
         ),
     )
 
@@ -137,69 +146,6 @@ def _verdict(report: Report) -> Iterable[Block]:
         yield Bullets(items=tuple(f.reason for f in failed))
 
 
-def _groups(report: Report) -> Iterable[Block]:
-    errors = _by_group(report, Metric.MEAN_ABSOLUTE_ERROR)
-    if not errors:
-        return
-    bias = _by_group(report, Metric.SIGNED_ERROR)
-    coverage = _by_group(report, Metric.COVERAGE)
-    yield Heading(level=1, text="Who was examined, and what was found")
-    yield Table(
-        caption=f"Every group of every attribute, over all horizons; scale of the"
-        f" {report.facts.target}, {report.facts.target_low:g} to {report.facts.target_high:g}",
-        columns=("Group", "People", "What was found", "Judgement"),
-        rows=tuple(
-            (
-                group_in_words(axis, group),
-                "hidden" if error.subjects is None else str(error.subjects),
-                _sentence(report.policy, error, bias[axis, group], coverage[axis, group]),
-                _judgement(report, axis, group),
-            )
-            for (axis, group), error in errors.items()
-        ),
-        widths=(5, 2, 10, 8),
-    )
-
-
-def _by_group(report: Report, metric: Metric) -> dict[tuple[str, str], Performance]:
-    return {(row.axis, row.group): row for row in over_all_horizons(report, metric)}
-
-
-def _sentence(policy: Policy, error: Performance, bias: Performance, coverage: Performance) -> str:
-    if error.value is None or bias.value is None or coverage.value is None:
-        return "Judged, but no number is shown, so that nobody can be worked out from it."
-    side = "too high" if bias.value > 0 else "too low"
-    lean = (
-        "neither too high nor too low on average"
-        if abs(bias.value) < NEUTRAL * policy.important_difference
-        else f"{policy.score_unit.rounded(bias.value)} {side} on average"
-    )
-    return (
-        f"Off by {policy.score_unit.rounded(error.value)}; {lean}. {100 * coverage.value:.0f} in"
-        " 100 outcomes were inside the range that should contain 80."
-    )
-
-
-def _judgement(report: Report, axis: str, group: str) -> str:
-    binding = [
-        f
-        for f in report.verdict.findings
-        if f.binding and (f.axis, f.group) == (axis, group) and f.metric != CHECK
-    ]
-    if not binding:
-        return "Shown only; no binding rule applies."
-    failed: dict[Outcome, dict[str, None]] = {}
-    for f in sorted(binding, key=lambda f: GRAVITY[f.outcome], reverse=True):
-        failed.setdefault(f.outcome, {})[f.rule] = None
-    failed.pop(Outcome.PASS, None)
-    if not failed:
-        return SHORT[Outcome.PASS]
-    return " ".join(
-        f"{SHORT[outcome]}: {'; '.join(f'“{rule}”' for rule in rules)}."
-        for outcome, rules in failed.items()
-    )
-
-
 def _labels(report: Report) -> Iterable[Block]:
     yield Heading(level=1, text="What no audit of scores can detect")
     yield Paragraph(
@@ -209,16 +155,23 @@ def _labels(report: Report) -> Iterable[Block]:
     )
     if report.label_sensitivity:
         unit, bias = report.policy.score_unit, report.policy.label_bias
-        over_limit = "; ".join(
-            f"{group_in_words(r.axis, r.group)} ({IN_PLAIN_WORDS.get(r.metric, r.metric)}, from"
-            f" {unit.rounded(r.tipping_point)})"
-            for r in report.label_sensitivity
-            if r.tipping_point
-        )
+        over_limit: dict[str, list[str]] = {}
+        for r in report.label_sensitivity:
+            if r.tipping_point:
+                over_limit.setdefault(r.metric, []).append(
+                    f"{group_in_words(r.axis, r.group)} (from {unit.rounded(r.tipping_point)})"
+                )
         yield Paragraph(
             text=f"If a group's scores were off by up to {unit.rounded(bias.points)}"
-            f" ({bias.source}), these groups would be over a limit: {over_limit or 'none'}."
+            f" ({bias.source}), these groups would be over a limit:{'' if over_limit else ' none.'}"
         )
+        if over_limit:
+            yield Bullets(
+                items=tuple(
+                    f"{IN_PLAIN_WORDS.get(metric, metric)}: {'; '.join(groups)}."
+                    for metric, groups in over_limit.items()
+                )
+            )
 
 
 def _changes(report: Report) -> Iterable[Block]:
@@ -228,11 +181,10 @@ def _changes(report: Report) -> Iterable[Block]:
         for f in verdict.findings
         if f.statistic == Statistic.AGAINST_COMPARATOR
     ]
-    unit = report.policy.score_unit
     yield Heading(level=1, text="Compared with simpler forecasts and with the version in service")
     yield Bullets(
         items=tuple(
-            _comparison(unit, f, f"the comparator “{other}”")
+            _comparison(report.policy, f, f"the comparator “{other}”")
             for f, other in comparisons
             if other != CHAMPION
         )
@@ -242,7 +194,7 @@ def _changes(report: Report) -> Iterable[Block]:
     yield Paragraph(text=f"Change since the version in service{since}:")
     yield Bullets(
         items=tuple(
-            _comparison(unit, f, f"version {verdict.champion}")
+            _comparison(report.policy, f, f"version {verdict.champion}")
             for f, other in comparisons
             if other == CHAMPION
         )
@@ -250,8 +202,9 @@ def _changes(report: Report) -> Iterable[Block]:
     )
 
 
-def _comparison(unit: ScoreUnit, finding: Finding, other: str) -> str:
+def _comparison(policy: Policy, finding: Finding, other: str) -> str:
     """Say in plain words how far off a forecast is compared with another one."""
+    unit = policy.score_unit
     value, low, high = finding.value, finding.low, finding.high
     if finding.metric != Metric.MEAN_ABSOLUTE_ERROR or value is None or low is None or high is None:
         return finding.reason
@@ -260,21 +213,22 @@ def _comparison(unit: ScoreUnit, finding: Finding, other: str) -> str:
         if low < 0
         else f"{unit.rounded(low)} to {unit.rounded(high)} more"
     )
-    rule = "" if finding.outcome is Outcome.PASS else f": “{finding.rule}”."
     return (
         f"{group_in_words(finding.axis, finding.group)} ({finding.subjects} people): off by"
         f" {unit.rounded(value)} {'less' if value < 0 else 'more'} than {other} (95 % interval:"
-        f" {ends}). {SHORT[finding.outcome]}{rule}"
+        f" {ends}). “{finding.rule}”: {judged(finding, rule_of(policy, finding))}"
     )
 
 
 def _waivers(report: Report) -> Iterable[Block]:
     yield Heading(level=1, text="Waivers")
     held_back = [f for f in report.verdict.findings if f.binding and f.outcome is not Outcome.PASS]
-    if not held_back:
-        yield Paragraph(text="None is needed, and none was given.")
+    if report.verdict.outcome.is_pass:
+        yield Paragraph(text="None is needed: the model passed for those whom it may serve.")
         return
-    count = Counter((f.rule, f.outcome) for f in held_back)
+    count: dict[str, Counter[Outcome]] = {}
+    for finding in held_back:
+        count.setdefault(finding.rule, Counter())[finding.outcome] += 1
     can_be_waived = report.verdict.outcome is not Outcome.BLOCKED
     yield Paragraph(
         text="None had been given when this report was written. "
@@ -286,7 +240,8 @@ def _waivers(report: Report) -> Iterable[Block]:
     )
     yield Bullets(
         items=tuple(
-            f"“{rule}”: {o} in {n} finding{'s' * (n > 1)}" for (rule, o), n in count.items()
+            f"“{rule}”: {', '.join(f'{outcome} ({n})' for outcome, n in of_rule.items())}"
+            for rule, of_rule in count.items()
         )
     )
 

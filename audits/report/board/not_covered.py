@@ -21,10 +21,13 @@ def not_covered(report: Report) -> Iterable[Block]:
     uncertain = dict.fromkeys(
         group_in_words(f.axis, f.group)
         for f in findings
-        if f.binding and f.outcome is Outcome.INSUFFICIENT and f.axis != EVERYONE
+        if f.binding and f.outcome is not Outcome.PASS and f.axis != EVERYONE
     )
     if uncertain:
-        items.append(f"Too little evidence to be certain about: {'; '.join(uncertain)}.")
+        items.append(
+            f"Not every rule could be shown to hold for: {'; '.join(uncertain)}. Why is said beside"
+            " each rule below."
+        )
     items += _unobserved_outcomes(report)
     items += _refused(report)
     constant = {f.axis for f in findings if f.rule == COMPARISON}
@@ -57,7 +60,7 @@ def _nothing_to_compare(findings: Iterable[Finding]) -> Iterable[str]:
 
 def _unobserved_outcomes(report: Report) -> Iterable[str]:
     for row in over_all_horizons(report, Metric.UNOBSERVED_OUTCOMES):
-        if row.axis == EVERYONE and row.value is not None:
+        if row.axis == EVERYONE and row.value is not None and row.value > 0:
             yield (
                 f"{100 * row.value:.0f} in 100 of the outcomes that {report.people} people could"
                 " have had were not observed."

@@ -1,0 +1,1 @@
+"""The governance edition: what a board reads and signs."""
