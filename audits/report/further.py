@@ -79,12 +79,8 @@ def _shares(row: Performance) -> dict[str, float | None]:
 def _without_counts(finding: Finding, found: ExternalValidation | None) -> Finding:
     if finding.evidence == "internal":
         return finding
-    if (
-        found is not None
-        and finding.axis == EVERYONE
-        and finding.evidence == "external"
-        and external_may_be_shown(finding, found)
-    ):
+    of_everyone = finding.axis == EVERYONE and finding.evidence == "external"
+    if of_everyone and found is not None and external_may_be_shown(finding, found):
         return finding
     where = WHERE[finding.evidence]
     who = group_in_words(finding.axis, finding.group)
