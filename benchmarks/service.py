@@ -115,7 +115,7 @@ class Record(BaseModel):
     explain: bool = True
     explain_horizon_weeks: int | None = None
 
-served = FolderSource().load()
+served = FolderSource().load(None)
 app = FastAPI()
 
 @app.post("/v1/forecast")

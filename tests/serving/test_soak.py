@@ -124,6 +124,9 @@ def test_three_workers_behind_a_proxy_on_postgresql_do_not_grow(
         ThreadPoolExecutor(CALLERS) as pool,
     ):
         assert until_ready(server), server.log
+        # Or the first to ask for its course is told that there is none.
+        first_record = {**RECORD, "subject": "P-2"}
+        assert server.http.post("/v1/observations", json=first_record).status_code == 200
         headers = {"authorization": server.http.headers["authorization"]}
         running = [pool.submit(run, proxy.port, headers, caller) for caller in range(CALLERS)]
         measured: list[tuple[int, list[float]]] = []
