@@ -80,9 +80,9 @@ def reports(draw: st.DrawFn, facts: ModelFacts) -> Report:
     rules = draw(st.lists(st.sampled_from(POLICY.rules), min_size=1, max_size=6, unique=True))
     outcomes = draw(st.sampled_from([RULE_OUTCOMES, [Outcome.PASS]]))
     found = [
-        draw(finding(rule, *of, outcomes))
+        draw(finding(rule, axis, group, outcomes))
         for rule in rules
-        for of in ([EVERYONE] if rule.scope == "overall" else GROUPS)
+        for axis, group in ([EVERYONE] if rule.scope == "overall" else GROUPS)
         if draw(st.booleans())
     ]
     binding = [f.outcome for f in found if f.binding]
