@@ -103,7 +103,7 @@ def _operation(endpoint: Endpoint, of_type: dict[str, Any]) -> dict[str, Any]:
     if "{subject}" in endpoint.path:
         operation["parameters"] = [_subject(), _alert_days()]
     if endpoint.is_fhir:
-        operation["parameters"] = [_condition()]
+        operation["parameters"] = [_condition(), _as_of()]
     return operation
 
 
@@ -133,4 +133,14 @@ def _condition() -> dict[str, Any]:
         "required": False,
         "description": "Id of the Condition whose onset counts, where there are several.",
         "schema": {"type": "string", "maxLength": 200},
+    }
+
+
+def _as_of() -> dict[str, Any]:
+    return {
+        "name": "as_of",
+        "in": "query",
+        "required": False,
+        "description": "Day that the forecast is of; left out, today.",
+        "schema": {"type": "string", "format": "date"},
     }
