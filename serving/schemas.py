@@ -93,8 +93,6 @@ class HorizonForecast(Strict, frozen=True, kw_only=True):
 
     weeks: int
     day_after_enrolment: int
-    calendar_date: date | None
-    """Where the date of onset is known."""
     median: float
     low_80: float
     high_80: float
@@ -104,6 +102,8 @@ class HorizonForecast(Strict, frozen=True, kw_only=True):
     """A comparator: the score stays as it was last observed."""
     proportional_recovery: float
     """A comparator: 0.70 of the deficit recovers (Prabhakaran 2008, Winters 2015)."""
+    calendar_date: date | None = None
+    """Where the date of onset is known."""
 
 
 class Contribution(Strict, frozen=True, kw_only=True):

@@ -85,6 +85,10 @@ def day_asked(
             "send onset_date beside as_of, or leave out both",
         )
     today = now.date()
+    if onset > today + timedelta(days=1):
+        raise ForecastRefused(
+            f"the date of onset, {onset}, is still to come", "correct the date of onset"
+        )
     if as_of is None:
         days = (o.day_since_onset for o in observations if o.day_since_onset is not None)
         newest, asked = max(days, default=0), (today - onset).days

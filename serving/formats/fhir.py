@@ -100,7 +100,7 @@ def _predictions(answer: ForecastAnswer, horizon: HorizonForecast) -> list[dict[
         {
             "outcome": {"text": name},
             "probabilityDecimal": round(chance, 4),
-            "whenPeriod": period,
+            **({"whenPeriod": period} if period else {}),
         }
         for name, chance in horizon.milestones.items()
     ]

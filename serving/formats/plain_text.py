@@ -51,12 +51,13 @@ def _banners(answer: ForecastAnswer) -> list[RenderableType]:
 def _horizons(answer: ForecastAnswer) -> Table:
     low, high = answer.scale
     names = list(answer.horizons[0].milestones)
+    mark = "" if answer.last_score is None else " (| is the last score)"
     table = Table(
         title=f"Subject {answer.subject}: {answer.instrument} ({low:g} to {high:g})",
-        caption="8 in 10 patients like this one end up inside the range (| is the last score);"
+        caption=f"8 in 10 patients like this one end up inside the range{mark};"
         f" {formatted_start(answer)}",
     )
-    table.add_column("week")
+    table.add_column("week", no_wrap=True)
     table.add_column("most likely", max_width=6)
     table.add_column("80 % range", no_wrap=True)
     table.add_column(f"{low:g} ... {high:g}", no_wrap=True, min_width=BAR)
