@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from contracts.task import Sensitive
+from contracts.task import Sensitive, Task
 from contracts.vocabulary import NOT_RECORDED, Kind, vocabulary
 
 MINIMUM_SHOWN = 11
@@ -98,6 +98,15 @@ def bands_of(attribute: Sensitive) -> Bands | None:
     if vocabulary()[attribute.code].kind is Kind.DAILY:
         return Bands(edges=attribute.bands, is_share=True, absent=NO_WEARABLE)
     return Bands(edges=attribute.bands)
+
+
+def attributes_of_person(task: Task) -> frozenset[str]:
+    """Return the sensitive attributes that are people's own; how much was worn is a record's."""
+    return frozenset(
+        attribute.name
+        for attribute in task.sensitive
+        if vocabulary()[attribute.code].kind is not Kind.DAILY
+    )
 
 
 def group_column(attribute: Sensitive, label_N: NDArray[np.object_]) -> pd.Series[str]:

@@ -43,7 +43,7 @@ class Task(Strict):
         Days after enrolment at which forecasts are made in training and audit (landmarks).
     forecasts_until_day
         Forecasts are given on any day from the first landmark to this one; if unset, to the last
-        landmark. On a later day the forecast is made as of this one.
+        landmark. On a later day there is none.
     primary_horizon_weeks
         The horizon that is explained unless another is asked for, and reported first.
     early_days

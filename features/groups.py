@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from contracts.cohort import CODE, NUMBER, SUBJECT, TEXT
 from contracts.groups import NO_WEARABLE, Bands, bands_of
+from contracts.sequences import Layout
 from contracts.task import Sensitive, Task
 from contracts.vocabulary import NOT_RECORDED, Kind, vocabulary
 from features.timeline import Timeline
@@ -23,7 +24,11 @@ WORN_DAY_HOURS = 10.0
 
 
 def groups(
-    timeline: Timeline, facts: pd.DataFrame, task: Task, origin_O: NDArray[np.int64]
+    timeline: Timeline,
+    facts: pd.DataFrame,
+    task: Task,
+    layout: Layout,
+    origin_O: NDArray[np.int64],
 ) -> pd.DataFrame:
     """Return one row per subject and origin, by subject, and a label per attribute.
 
@@ -31,6 +36,8 @@ def groups(
     ----------
     facts
         The untimed events.
+    layout
+        What the model reads: wearable data that it does not read put nobody into a group.
     origin_O
         Days after enrolment up to which wear is counted.
     """
@@ -38,6 +45,11 @@ def groups(
     for attribute in task.sensitive:
         bands = bands_of(attribute)
         if bands is not None and vocabulary()[attribute.code].kind is Kind.DAILY:
+            if not reads_wearable(layout):
+                columns[attribute.name] = np.full(
+                    len(timeline.subjects_P) * len(origin_O), NO_WEARABLE, dtype=object
+                )
+                continue
             by_origin = [
                 _wear_group(timeline, task, attribute, bands, int(day)) for day in origin_O
             ]
@@ -61,6 +73,15 @@ def wearable_codes(task: Task) -> tuple[str, ...]:
     """Return the daily inputs that a wearable measures, and not a therapist."""
     words = vocabulary()
     return tuple(code for code in task.inputs.daily if words[code].modality != THERAPY)
+
+
+def reads_wearable(layout: Layout) -> bool:
+    """Return whether a model reads anything that a wearable measures."""
+    words = vocabulary()
+    return any(
+        words[code].kind is Kind.DAILY and words[code].modality != THERAPY
+        for code in layout.channels_C
+    )
 
 
 def _wear_group(

@@ -1,4 +1,4 @@
-"""What a ward would ask today: each person of a cohort on the newest day with data.
+"""What a ward would ask: each person of a cohort on the newest day that a forecast is for.
 
 Letters: B pairs of subject and origin, here one for each subject; P subjects.
 """
@@ -37,9 +37,10 @@ class NewestDay:
 
 
 def newest_day(events: pd.DataFrame, task: Task, layout: Layout) -> NewestDay:
-    """Build the pair of every subject that the service would build if asked with the whole record.
+    """Build the pair of every subject that the service would build if asked on the newest day.
 
-    The rule of the day is that of a request (`features.sequences.latest_origin`).
+    The newest with data, up to the task's last day: later the service is not for anybody
+    (`features.sequences.latest_origin`).
     """
     if not events[SUBJECT].is_monotonic_increasing:
         events = events.sort_values(SUBJECT, kind="stable")

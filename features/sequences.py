@@ -21,6 +21,9 @@ from features.blocks import blocks_of_subjects, joined
 from features.groups import groups
 from features.timeline import Timeline, timeline_of
 
+NEVER = int(np.iinfo(np.int32).min)
+"""Day of something that did not happen, before every day."""
+
 TIME_SINCE_ONSET = "time since onset"
 """Modality of the days since onset, the only input that every forecast has."""
 
@@ -69,8 +72,15 @@ def pairs_at(
     return _batch(timeline_of(events), _facts(events), task, layout, origins_days)
 
 
-def forecast_sequence(events: pd.DataFrame, task: Task, layout: Layout) -> SequenceBatch:
-    """Build one pair of one subject, on the latest day that allows one (`latest_origin`).
+def forecast_sequence(
+    events: pd.DataFrame, task: Task, layout: Layout, *, as_of: int | None = None
+) -> SequenceBatch:
+    """Build one pair of one subject, on the day that is asked about (`forecast_day`).
+
+    Parameters
+    ----------
+    as_of
+        Days after enrolment; None for the newest day with a measurement.
 
     Returns
     -------
@@ -79,7 +89,8 @@ def forecast_sequence(events: pd.DataFrame, task: Task, layout: Layout) -> Seque
     Raises
     ------
     ForecastRefused
-        Onset or enrolment is missing, or no target score was observed in the past window.
+        Onset or enrolment is missing, no target score was observed in the past window, or the day
+        is later than any that the task forecasts from.
     """
     dated = set(events[CODE]) & {ONSET, ENROLMENT}
     if missing := {ONSET, ENROLMENT} - dated:
@@ -89,9 +100,7 @@ def forecast_sequence(events: pd.DataFrame, task: Task, layout: Layout) -> Seque
     timeline = timeline_of(events)
     observed = timeline.places_in((*task.inputs.assessments, *task.inputs.daily)) >= 0
     scored_days = timeline.day_N[timeline.rows_of(task.target.code)]
-    origin = latest_origin(task, timeline.day_N[observed], scored_days)
-    if origin is None:
-        raise nothing_measured()
+    origin = forecast_day(task, timeline.day_N[observed], scored_days, as_of)
     batch = _batch(timeline.up_to(origin), _facts(events), task, layout, (origin,))
     if np.isnan(batch.last_score_B[0]):
         raise no_score(task, origin)
@@ -113,13 +122,74 @@ def no_score(task: Task, origin: int) -> ForecastRefused:
     )
 
 
+def score_too_old(task: Task, origin: int, scored: int) -> ForecastRefused:
+    """Return the refusal of a record whose newest score says nothing of the day of the forecast."""
+    name = vocabulary()[task.target.code].name
+    return ForecastRefused(
+        f"the last {name} score was {origin - scored} days old on day {origin} after enrolment,"
+        f" where this forecast would start; it may be at most {task.inputs.past_days - 1} days old",
+        "assess the patient again",
+    )
+
+
+def too_late(task: Task, origin: int) -> ForecastRefused:
+    """Return the refusal of a day later than any that the model was made for."""
+    return ForecastRefused(
+        f"the forecast would start on day {origin} after enrolment, and this model was trained and"
+        f" audited for forecasts up to day {task.last_origin_day}",
+        "decide without the forecast, or ask for a model of this later time",
+    )
+
+
+def forecast_day(
+    task: Task,
+    measured_days: NDArray[np.integer],
+    scored_days: NDArray[np.integer],
+    as_of: int | None,
+) -> int:
+    """Return the day after enrolment on which a forecast is made.
+
+    The day that is asked about; if none is, the newest day with a measurement, or the latest whose
+    past still holds the last score (`latest_origin`). Nothing that was measured is passed over: a
+    record that goes beyond the task's last day gets no forecast.
+
+    Parameters
+    ----------
+    measured_days, scored_days
+        Days after enrolment with any measurement, and with a score of the target; in any order.
+        Those after `as_of` are not known then.
+    as_of
+        Days after enrolment.
+
+    Raises
+    ------
+    ForecastRefused
+        Nothing was measured from the first landmark on, the day is later than the task's last one,
+        or the last score is older than what a forecast rests on.
+    """
+    newest = int(measured_days.max(initial=min(task.origins_days) - 1))
+    day = newest if as_of is None else as_of
+    origin = latest_origin(task, measured_days[measured_days <= day], scored_days)
+    if origin is None:
+        raise nothing_measured()
+    if as_of is None and newest <= task.last_origin_day:
+        return origin
+    scored = int(scored_days[scored_days <= day].max(initial=NEVER))
+    if task.target.assumed is None and NEVER < scored <= day - task.inputs.past_days:
+        raise score_too_old(task, day, scored)
+    if day > task.last_origin_day:
+        raise too_late(task, day)
+    return day
+
+
 def latest_origin(
     task: Task, measured_days: NDArray[np.integer], scored_days: NDArray[np.integer]
 ) -> int | None:
-    """Return the day after enrolment on which a record's forecast is made.
+    """Return the last day after enrolment on which somebody's forecast can be made.
 
     The latest day with a measurement, unless its past would no longer hold the last score: then
-    the latest day whose past does. Never after the task's last origin.
+    the latest day whose past does. Never after the task's last day: of somebody who was followed
+    for longer, this is the last question that could be asked.
 
     Parameters
     ----------
@@ -211,7 +281,7 @@ def _batch(
         origin_day_B=origin_B,
         last_score_B=_last(values_BTC[:, :, target], observed_BTC[:, :, target], task),
         truth_BH=truth_POH.reshape(len(origin_B), -1),
-        groups_B=groups(timeline, facts, task, origin_O),
+        groups_B=groups(timeline, facts, task, layout, origin_O),
     )
 
 

@@ -35,13 +35,12 @@ from contracts.sequences import Layout, SequenceBatch
 from contracts.task import Sensitive, Task
 from contracts.vocabulary import NOT_RECORDED, Kind, vocabulary
 from features.checks import HEADER_ROWS, check_events
-from features.groups import WORN_DAY_HOURS, wearable_codes
+from features.groups import WORN_DAY_HOURS, reads_wearable, wearable_codes
 from features.sequences import (
+    forecast_day,
     forecast_sequence,
-    latest_origin,
     learnt_labels,
     no_score,
-    nothing_measured,
 )
 
 MOST_CHECKED = 6
@@ -53,9 +52,18 @@ FACTS_BEFORE = 2
 
 
 def record_batch(
-    enrolment_day: int, observations: Sequence[Observation], task: Task, layout: Layout
+    enrolment_day: int,
+    observations: Sequence[Observation],
+    task: Task,
+    layout: Layout,
+    as_of_day: int | None = None,
 ) -> SequenceBatch:
-    """Build one pair, on the latest day that the record allows.
+    """Build one pair, on the day that is asked about.
+
+    Parameters
+    ----------
+    as_of_day
+        Days since onset; None for the newest day with a measurement.
 
     Raises
     ------
@@ -65,12 +73,14 @@ def record_batch(
     ForecastRefused
         As `features.sequences.forecast_sequence`.
     """
+    as_of = None if as_of_day is None else as_of_day - enrolment_day
     values = _values(observations)
     doubtful = _doubtful(observations, values)
     if not doubtful:
-        return _batch(enrolment_day, values, task, layout)
+        return _batch(enrolment_day, values, task, layout, as_of)
     _refuse(enrolment_day, observations, doubtful[:MOST_CHECKED])
-    return forecast_sequence(record_events(enrolment_day, observations), task, layout)
+    events = record_events(enrolment_day, observations)
+    return forecast_sequence(events, task, layout, as_of=as_of)
 
 
 def record_events(enrolment_day: int, observations: Sequence[Observation]) -> pd.DataFrame:
@@ -152,15 +162,15 @@ def _is_valid(observation: Observation) -> bool:
     return label in entry.labels if entry.labels else bool(label)
 
 
-def _batch(enrolment_day: int, values: Values, task: Task, layout: Layout) -> SequenceBatch:
+def _batch(
+    enrolment_day: int, values: Values, task: Task, layout: Layout, as_of: int | None
+) -> SequenceBatch:
     measured = {*task.inputs.assessments, *task.inputs.daily}
     days = [(c, d - enrolment_day) for c, d in values if c in measured and d is not None]
     scored = [day for code, day in days if code == task.target.code]
-    origin = latest_origin(
-        task, np.array([day for _, day in days], dtype=int), np.array(scored, dtype=int)
+    origin = forecast_day(
+        task, np.array([day for _, day in days], dtype=int), np.array(scored, dtype=int), as_of
     )
-    if origin is None:
-        raise nothing_measured()
     start = enrolment_day + origin - task.inputs.past_days + 1
     values_TC, observed_TC = _past(values, start, task.inputs.past_days, layout)
     target = layout.channels_C.index(task.target.code)
@@ -183,7 +193,7 @@ def _batch(enrolment_day: int, values: Values, task: Task, layout: Layout) -> Se
         truth_BH=np.full((1, horizons), np.nan, dtype=np.float32),
         groups_B=pd.DataFrame(
             {
-                attribute.name: [_group(values, attribute, start, task)]
+                attribute.name: [_group(values, attribute, start, task, layout)]
                 for attribute in task.sensitive
             }
         ),
@@ -215,12 +225,14 @@ def _person(values: Values, layout: Layout) -> tuple[NDArray[np.float32], NDArra
     return person_S, known_S
 
 
-def _group(values: Values, attribute: Sensitive, start: int, task: Task) -> str:
+def _group(values: Values, attribute: Sensitive, start: int, task: Task, layout: Layout) -> str:
     bands = bands_of(attribute)
     fact = values.get((attribute.code, None))
     if bands is None:
         return NOT_RECORDED if fact is None or fact.label is None else fact.label
     if vocabulary()[attribute.code].kind is Kind.DAILY:
+        if not reads_wearable(layout):
+            return NO_WEARABLE
         return _wear_group(values, attribute, bands, start, task)
     number = np.nan if fact is None or fact.value is None else fact.value
     return str(bands.label(np.array([number]))[0])

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from contracts.groups import NO_WEARABLE
+from contracts.groups import attributes_of_person
+from contracts.task import Task
 from contracts.vocabulary import NOT_RECORDED
 
 
@@ -26,18 +27,18 @@ class Refusal(StrEnum):
 
 
 def unaudited_attribute(
-    audited: Iterable[tuple[str, str]], groups: Mapping[str, str]
+    audited: Iterable[tuple[str, str]], groups: Mapping[str, str], task: Task
 ) -> str | None:
     """Return the first attribute whose group of a subject was not in the audit; None if none.
 
-    A subject whose attribute is not recorded, or who has no device, is not refused: that is a
-    state of the record, not a population. The answer still says that the audit had too few people
-    like them.
+    A subject whose attribute is not recorded, or who wore a device more or less than anybody in the
+    audit, is not refused: that is a state of the record, not a population. The answer still says
+    that the audit had too few people like them.
     """
     known = set(audited)
-    attributes = {attribute for attribute, _ in known}
+    attributes = attributes_of_person(task) & {attribute for attribute, _ in known}
     for attribute, label in groups.items():
-        recorded = label not in {NOT_RECORDED, NO_WEARABLE}
+        recorded = label != NOT_RECORDED
         if attribute in attributes and recorded and (attribute, label) not in known:
             return attribute
     return None
@@ -52,6 +53,7 @@ def groups_in(groups_B: pd.DataFrame) -> frozenset[tuple[str, str]]:
 
 def refusals(
     groups_B: pd.DataFrame,
+    task: Task,
     audited: Iterable[tuple[str, str]],
     unlike_B: NDArray[np.bool_],
     *,
@@ -70,7 +72,8 @@ def refusals(
     nobody_B = np.zeros(len(groups_B), dtype=np.bool_)
     known = frozenset(audited)
     unaudited_B = np.array(
-        [unaudited_attribute(known, row) is not None for row in _rows(groups_B)], dtype=np.bool_
+        [unaudited_attribute(known, row, task) is not None for row in _rows(groups_B)],
+        dtype=np.bool_,
     )
     conditions = {
         Refusal.NOTHING_MEASURED: nobody_B if nothing_measured_B is None else nothing_measured_B,

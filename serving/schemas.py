@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
@@ -33,12 +34,16 @@ class ForecastRequest(Strict, frozen=True, kw_only=True):
     """A subject's record so far: inline, as a FHIR R4 Bundle, or already on record.
 
     Inline needs `enrolment_day` and `observations`; FHIR needs `bundle`; with neither, the running
-    record of `subject` is used (`POST /v1/observations`).
+    record of `subject` is used (`POST /v1/observations`). With a date of onset (that of a bundle's
+    Condition, or `onset_date`) the forecast is of today, or of `as_of`; without one, of the newest
+    day with a measurement.
     """
 
     subject: SubjectId
     enrolment_day: Day | None = None
     observations: Observations | None = None
+    onset_date: date | None = None
+    as_of: date | None = None
     bundle: dict[str, Any] | None = None
     condition: Annotated[
         str, Meta(max_length=200, description="Id of the bundle's Condition whose onset counts.")
@@ -97,6 +102,8 @@ class HorizonForecast(Strict, frozen=True, kw_only=True):
     """A comparator: the score stays as it was last observed."""
     proportional_recovery: float
     """A comparator: 0.70 of the deficit recovers (Prabhakaran 2008, Winters 2015)."""
+    calendar_date: date | None = None
+    """Where the date of onset is known."""
 
 
 class Contribution(Strict, frozen=True, kw_only=True):
@@ -201,7 +208,13 @@ class ForecastAnswer(Strict, frozen=True, kw_only=True):
     instrument: str
     scale: tuple[float, float]
     origin_day: int | None = None
+    as_of: date | None = None
+    """Date of the day that the forecast starts from, `origin_day` after enrolment; null where the
+    date of onset is not known."""
     last_score: float | None = None
+    last_score_day: int | None = None
+    """Days after enrolment."""
+    last_score_date: date | None = None
     horizons: list[HorizonForecast] = field(default_factory=list)
     reasons: Reasons | None = None
     rests_on: RestsOn | None = None

@@ -216,7 +216,7 @@ def _out_of_fold_table(
     table = pd.concat(tables, ignore_index=True)
     fold_of = fold_of_subjects(batch.subject_B, config.folds, 0.0, seed=config.seed)
     refused_B = is_out_of_distribution_out_of_fold(batch, fold_of_rows(batch.subject_B, fold_of))
-    refusal_B = refusals(batch.groups_B, groups_in(batch.groups_B), refused_B)
+    refusal_B = refusals(batch.groups_B, task, groups_in(batch.groups_B), refused_B)
     table = with_refusals(table, batch, refused_B, refusal_B)
     return table.assign(**{FOLD: table[SUBJECT].map(fold_of)})
 
@@ -244,6 +244,7 @@ def _with_questions(
         unlike_B[own_B] = is_out_of_distribution(reference, asked.batch.take(own_B))
     refusal_B = refusals(
         asked.batch.groups_B,
+        task,
         groups_in(batch.groups_B),
         unlike_B,
         nothing_measured_B=asked.nothing_measured_B,

@@ -185,7 +185,7 @@ def predictions_of(bundle: Bundle, cohort: Cohort, audited: PredictionTable) -> 
     task, batch = bundle.task, cohort_sequences(cohort.events, bundle.task, bundle.layout)
     table = prediction_table(batch, forecast_batch(bundle, batch), task, model=CANDIDATE)
     unlike_B = is_out_of_distribution(bundle.reference, batch)
-    table = with_refusals(table, batch, unlike_B, refusals(batch.groups_B, known, unlike_B))
+    table = with_refusals(table, batch, unlike_B, refusals(batch.groups_B, task, known, unlike_B))
     asked = newest_day(cohort.events, task, bundle.layout)
     of_asked = {
         "unlike_B": is_out_of_distribution(bundle.reference, asked.batch),
@@ -196,8 +196,8 @@ def predictions_of(bundle: Bundle, cohort: Cohort, audited: PredictionTable) -> 
     return with_questions(
         table,
         asked.batch,
-        refusals(groups_B, known | groups_in(batch.groups_B), **of_asked) != "",
-        refusals(groups_B, known, **of_asked),
+        refusals(groups_B, task, known | groups_in(batch.groups_B), **of_asked) != "",
+        refusals(groups_B, task, known, **of_asked),
         task,
     )
 

@@ -6,7 +6,7 @@ Letters: H horizons, Q quantile levels, M modalities, T days, C channels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from contracts.cohort import ENROLMENT, ONSET, WEAR_TIME
 from contracts.errors import CohortInvalid, ForecastRefused, Problem
 from contracts.forecast import LOWER_80, MEDIAN, UPPER_80
+from contracts.groups import attributes_of_person
 from contracts.observation import Observation
 from contracts.predictions import QUANTILE_COLUMNS
 from contracts.sequences import SequenceBatch
@@ -69,8 +70,9 @@ def respond(
             )
         bundle = served.bundle
         batch = record_batch(
-            question.enrolment_day, question.observations, bundle.task, bundle.layout
-        )
+            question.enrolment_day, question.observations, bundle.task, bundle.layout,
+            question.as_of_day,
+        )  # fmt: skip
         groups = {str(name): str(batch.groups_B[name].iloc[0]) for name in batch.groups_B}
         _refuse_outside(served, groups)
         _refuse_unaudited(served, groups)
@@ -122,7 +124,10 @@ def _refusal(problems: Sequence[Problem]) -> ForecastRefused:
 
 def _refuse_outside(served: ServedModel, groups: dict[str, str]) -> None:
     """Refuse those for whom the audit has not shown that the forecast is fair, and say which."""
-    outside = outside_scope(served, groups)
+    own = attributes_of_person(served.bundle.task)
+    outside = [
+        each for each in outside_scope(served, groups) if each.rules or own & {*each.attributes}
+    ]
     if not outside:
         return
     raise ForecastRefused(
@@ -134,7 +139,8 @@ def _refuse_outside(served: ServedModel, groups: dict[str, str]) -> None:
 
 def _refuse_unaudited(served: ServedModel, groups: dict[str, str]) -> None:
     audited = served.audit_status.coverage
-    if (attribute := unaudited_attribute(audited, groups)) is not None:
+    task = served.bundle.task
+    if (attribute := unaudited_attribute(audited, groups, task)) is not None:
         raise ForecastRefused(
             f"nobody in the audit belonged to this subject's group of {attribute!r}, so it is"
             " unknown how wrong the forecast may be",
@@ -168,12 +174,13 @@ def _forecast(
         status="forecast",
         subject=question.subject,
         origin_day=origin,
-        last_score=_last_score(bundle, batch),
-        horizons=_horizons(bundle, batch, quantiles_1HQ, ahead),
+        as_of=date_of(question, origin),
+        **_last_score(question, bundle, batch),
+        horizons=_horizons(question, bundle, batch, quantiles_1HQ, ahead),
         reasons=None if game is None else reasons(question, game, explained),
         rests_on=_rests_on(bundle, batch, question.observations),
         groups=group_coverage(served, groups),
-        notes=list(question.notes),
+        notes=[*question.notes, *_not_known_then(question, origin)],
         **_about(served, _between_landmarks(bundle.task, origin)),
     )
 
@@ -188,11 +195,38 @@ def _between_landmarks(task: Task, origin: int) -> list[str]:
     ]
 
 
-def _last_score(bundle: Bundle, batch: SequenceBatch) -> float | None:
-    """Return the last score if one was observed; an assumed one is not this subject's."""
+def date_of(question: Question, day: int) -> date | None:
+    """Return the date of a day after enrolment; None where the date of onset is not known."""
+    if question.onset is None:
+        return None
+    return question.onset + timedelta(days=question.enrolment_day + day)
+
+
+def _not_known_then(question: Question, origin: int) -> list[str]:
+    asked = question.enrolment_day + origin
+    later = sum(
+        observation.day_since_onset is not None and observation.day_since_onset > asked
+        for observation in question.observations
+    )
+    if not later:
+        return []
+    when = date_of(question, origin) or f"day {origin} after enrolment"
+    return [f"{later} values are of later days than {when}, so this forecast does not know them"]
+
+
+def _last_score(question: Question, bundle: Bundle, batch: SequenceBatch) -> dict[str, Any]:
+    """Return the last score, if one was observed: an assumed one is not this subject's."""
     target = bundle.layout.channels_C.index(bundle.task.target.code)
-    observed = batch.observed_BTC[0, :, target].any()
-    return float(batch.last_score_B[0]) if observed else None
+    scored_T = np.flatnonzero(batch.observed_BTC[0, :, target])
+    if not len(scored_T):
+        return {}
+    back = batch.observed_BTC.shape[1] - 1 - int(scored_T[-1])
+    day = int(batch.origin_day_B[0]) - back
+    return {
+        "last_score": float(batch.last_score_B[0]),
+        "last_score_day": day,
+        "last_score_date": date_of(question, day),
+    }
 
 
 def _explained(question: Question, bundle: Bundle, ahead: list[int]) -> int:
@@ -212,7 +246,11 @@ def _explained(question: Question, bundle: Bundle, ahead: list[int]) -> int:
 
 
 def _horizons(
-    bundle: Bundle, batch: SequenceBatch, quantiles_1HQ: NDArray[np.float64], ahead: list[int]
+    question: Question,
+    bundle: Bundle,
+    batch: SequenceBatch,
+    quantiles_1HQ: NDArray[np.float64],
+    ahead: list[int],
 ) -> list[HorizonForecast]:
     chance = chances(quantiles_1HQ, batch.last_score_B, bundle.task)
     last = float(batch.last_score_B[0])
@@ -220,6 +258,7 @@ def _horizons(
         HorizonForecast(
             weeks=bundle.task.horizons[h].weeks,
             day_after_enrolment=bundle.task.horizons[h].day,
+            calendar_date=date_of(question, bundle.task.horizons[h].day),
             median=float(quantiles_1HQ[0, h, MEDIAN]),
             low_80=float(quantiles_1HQ[0, h, LOWER_80]),
             high_80=float(quantiles_1HQ[0, h, UPPER_80]),

@@ -14,8 +14,10 @@ from msgspec import Meta, Struct
 from contracts.errors import RehabcastError
 from serving.formats.formatting import (
     formatted_change,
+    formatted_horizon,
     formatted_range,
     formatted_score,
+    formatted_start,
     scope_sentence,
 )
 from serving.schemas import ForecastAnswer, HorizonForecast, Strict
@@ -195,7 +197,8 @@ def _card(
 def _summary(answer: ForecastAnswer) -> str:
     horizon = _main_horizon(answer)
     return (
-        f"Week {horizon.weeks}: {answer.instrument} probably {formatted_range(answer, horizon)}"
+        f"Week {formatted_horizon(horizon)}: {answer.instrument} probably"
+        f" {formatted_range(answer, horizon)}"
         f" (most likely {formatted_score(answer, horizon.median)})"
     )
 
@@ -207,7 +210,8 @@ def _main_horizon(answer: ForecastAnswer) -> HorizonForecast:
 
 def _for_team(answer: ForecastAnswer) -> str:
     rows = [
-        f"| {h.weeks} | {formatted_score(answer, h.median)} | {formatted_range(answer, h)} |"
+        f"| {formatted_horizon(h)} | {formatted_score(answer, h.median)} |"
+        f" {formatted_range(answer, h)} |"
         f" {formatted_score(answer, h.last_observation)} |"
         f" {formatted_score(answer, h.proportional_recovery)} |"
         for h in answer.horizons
@@ -215,7 +219,8 @@ def _for_team(answer: ForecastAnswer) -> str:
     table = (
         "| week | most likely | 8 in 10 | if nothing changed | 70 % rule |\n|---|---|---|---|---|\n"
     )
-    parts = [table + "\n".join(rows)]
+    start = formatted_start(answer)
+    parts = [f"{start[0].upper()}{start[1:]}.", table + "\n".join(rows)]
     if answer.reasons is not None:
         base = formatted_score(answer, answer.reasons.base, extra_decimals=1)
         contributions = [

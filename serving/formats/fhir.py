@@ -12,7 +12,13 @@ from typing import Any
 
 from contracts.errors import RehabcastError
 from serving.forecast.audit_status import NOT_TO_WITHHOLD_THERAPY
-from serving.formats.formatting import formatted_change, formatted_score, scope_sentence
+from serving.formats.formatting import (
+    formatted_change,
+    formatted_horizon,
+    formatted_score,
+    formatted_start,
+    scope_sentence,
+)
 from serving.schemas import ForecastAnswer, HorizonForecast
 
 AI_LABEL = {
@@ -39,7 +45,9 @@ def risk_assessment(
     assessment_url = f"urn:uuid:{_uuid(answer.forecast_id)}"
     device_url = f"urn:uuid:{_uuid(answer.model.bundle_digest[:32])}"
     meta = {"security": [AI_LABEL]}
-    notes = [_horizon_note(answer, horizon) for horizon in answer.horizons]
+    start = formatted_start(answer)
+    notes = [f"{start[0].upper()}{start[1:]}."]
+    notes += [_horizon_note(answer, horizon) for horizon in answer.horizons]
     assessment = {
         "resourceType": "RiskAssessment",
         "id": _uuid(answer.forecast_id),
@@ -50,7 +58,7 @@ def risk_assessment(
         "performer": {"reference": device_url},
         "method": {"text": f"rehabcast {answer.model.model_version}"},
         "basis": [{"reference": f"Observation/{identity}"} for identity in _basis(bundle)],
-        "prediction": [p for horizon in answer.horizons for p in _predictions(horizon)],
+        "prediction": [p for horizon in answer.horizons for p in _predictions(answer, horizon)],
         "mitigation": NOT_TO_WITHHOLD_THERAPY,
         "note": [{"text": text} for text in [*notes, *_notes(answer)]],
     }
@@ -85,18 +93,14 @@ def operation_outcome(refusal: RehabcastError, code: str) -> dict[str, Any]:
     return {"resourceType": "OperationOutcome", "issue": [issue]}
 
 
-def _predictions(horizon: HorizonForecast) -> list[dict[str, Any]]:
-    weeks = {
-        "value": horizon.weeks,
-        "unit": "weeks after enrolment",
-        "system": "http://unitsofmeasure.org",
-        "code": "wk",
-    }
+def _predictions(answer: ForecastAnswer, horizon: HorizonForecast) -> list[dict[str, Any]]:
+    days = {"start": answer.as_of, "end": horizon.calendar_date}
+    period = {name: day.isoformat() for name, day in days.items() if day is not None}
     return [
         {
             "outcome": {"text": name},
             "probabilityDecimal": round(chance, 4),
-            "whenRange": {"low": {**weeks, "value": 0}, "high": weeks},
+            **({"whenPeriod": period} if period else {}),
         }
         for name, chance in horizon.milestones.items()
     ]
@@ -108,7 +112,7 @@ def _horizon_note(answer: ForecastAnswer, horizon: HorizonForecast) -> str:
         for score in (horizon.low_80, horizon.median, horizon.high_80)
     )
     return (
-        f"Week {horizon.weeks}: {answer.instrument} most likely {median},"
+        f"Week {formatted_horizon(horizon)}: {answer.instrument} most likely {median},"
         f" in 8 of 10 patients like this one {low} to {high}"
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +49,14 @@ class FhirRecord:
         Days from onset: the enrolment that the resources state, else the first score of the target.
     observations
         Since the onset.
+    onset
+        Its date.
     notes
         What was left out, or decided, in words.
     """
 
     patient: str
+    onset: date
     enrolment_day: int
     observations: tuple[Observation, ...]
     notes: tuple[str, ...] = ()
@@ -114,6 +118,7 @@ def record_of(
     observations = tuple(_observations(events, onset))
     return FhirRecord(
         patient=label,
+        onset=onset.date(),
         enrolment_day=_enrolment_day(decided, onset, observations, task, problems),
         observations=observations,
         notes=_notes(problems, decided.onset_choices, task, codes),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from serving.schemas import ForecastAnswer, HorizonForecast, ModelInfo
 
 WHOLE_POINTS = 20
@@ -23,6 +25,30 @@ def formatted_range(answer: ForecastAnswer, horizon: HorizonForecast) -> str:
 def formatted_change(answer: ForecastAnswer, points: float) -> str:
     """Return a contribution with its sign and one more decimal than a score."""
     return f"{points:+.{_decimals(answer) + 1}f}"
+
+
+def formatted_date(day: date) -> str:
+    """Return a date as people write it, with the month in letters."""
+    return f"{day.day} {day:%B %Y}"
+
+
+def formatted_start(answer: ForecastAnswer) -> str:
+    """Say what the forecast starts from: the last score, when it was taken, and the day itself."""
+    day = f"day {answer.origin_day} after enrolment"
+    start = day if answer.as_of is None else f"{formatted_date(answer.as_of)}, {day}"
+    if answer.last_score is None or answer.last_score_day is None or answer.origin_day is None:
+        return f"no score yet; forecast of {start}"
+    age = answer.origin_day - answer.last_score_day
+    old = "on that day" if age == 0 else "1 day before" if age == 1 else f"{age} days before"
+    taken = answer.last_score_date
+    when = old if taken is None else f"{formatted_date(taken)}, {old}"
+    return f"last score {answer.last_score:g} ({when}); forecast of {start}"
+
+
+def formatted_horizon(horizon: HorizonForecast) -> str:
+    """Return a horizon's week, with its date where that is known."""
+    day = horizon.calendar_date
+    return f"{horizon.weeks}" if day is None else f"{horizon.weeks} ({formatted_date(day)})"
 
 
 def scope_sentence(model: ModelInfo) -> str:

@@ -10,8 +10,10 @@ from rich.text import Text
 from serving.forecast.explain import ALL_DAYS
 from serving.formats.formatting import (
     formatted_change,
+    formatted_horizon,
     formatted_range,
     formatted_score,
+    formatted_start,
     scope_sentence,
 )
 from serving.schemas import ForecastAnswer, HorizonForecast
@@ -49,13 +51,13 @@ def _banners(answer: ForecastAnswer) -> list[RenderableType]:
 def _horizons(answer: ForecastAnswer) -> Table:
     low, high = answer.scale
     names = list(answer.horizons[0].milestones)
-    last = "no score yet" if answer.last_score is None else f"last score {answer.last_score:g} (|)"
+    mark = "" if answer.last_score is None else " (| is the last score)"
     table = Table(
         title=f"Subject {answer.subject}: {answer.instrument} ({low:g} to {high:g})",
-        caption=f"8 in 10 patients like this one end up inside the range; {last}, forecast made on"
-        f" day {answer.origin_day} after enrolment",
+        caption=f"8 in 10 patients like this one end up inside the range{mark};"
+        f" {formatted_start(answer)}",
     )
-    table.add_column("week")
+    table.add_column("week", no_wrap=True)
     table.add_column("most likely", max_width=6)
     table.add_column("80 % range", no_wrap=True)
     table.add_column(f"{low:g} ... {high:g}", no_wrap=True, min_width=BAR)
@@ -63,7 +65,7 @@ def _horizons(answer: ForecastAnswer) -> Table:
         table.add_column(name)
     for horizon in answer.horizons:
         table.add_row(
-            str(horizon.weeks),
+            formatted_horizon(horizon),
             formatted_score(answer, horizon.median),
             formatted_range(answer, horizon),
             _bar(horizon, answer),

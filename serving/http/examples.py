@@ -14,6 +14,9 @@ OBSERVATIONS: list[dict[str, Any]] = [
 ]
 RECORD: dict[str, Any] = {"subject": "P-1", "enrolment_day": 10, "observations": OBSERVATIONS}
 
+WRITTEN = "2026-01-16"
+"""Day of the examples' dates: a day after their score, and 11 days after their onset."""
+
 PATIENT = {
     "resourceType": "Patient",
     "id": "1288992",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, date, datetime
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -14,7 +14,7 @@ from serving.access.grants import grant, token_form
 from serving.faults import Fault
 from serving.forecast.audit_status import banner, limits, model_info
 from serving.forecast.course import ALERT_DAYS, course
-from serving.forecast.question import Question, input_digest
+from serving.forecast.question import Question, day_asked, input_digest
 from serving.forecast.respond import refuse_withdrawn, refused, respond
 from serving.formats.cds_hooks import (
     SERVICES,
@@ -47,6 +47,8 @@ from serving.state.champion import Snapshot
 from serving.state.consent import ConsentWithdrawn
 from serving.state.store import NotOnRecord
 
+Kind = TypeVar("Kind")
+
 FEEDBACK_STORED = Acknowledgement(
     message="thank you: your feedback was stored with the version of the model"
 )
@@ -55,6 +57,8 @@ CONSENT_STORED = Acknowledgement(message="the decision was put on record, and co
 WAITS = (0.1, 0.3, 0.6)
 """Seconds between attempts to find a forecast that feedback is about: it is put on record within a
 tenth of a second of its answer. An unknown forecast and another tenant's take the same time."""
+
+DATE = "a date, as 2026-03-31"
 
 MAX_SUBJECT = 250
 """Characters of a patient's identifier that are kept."""
@@ -118,10 +122,7 @@ def answer_course(call: Call) -> Reply:
         subject = msgspec.convert(call.parameters["subject"], SubjectId)
     except msgspec.ValidationError:
         raise RequestInvalid("the subject id is not valid") from None
-    try:
-        days = msgspec.convert(call.query.get("alert_days", ALERT_DAYS), int, strict=False)
-    except msgspec.ValidationError:
-        raise RequestInvalid("alert_days is not a whole number") from None
+    alert_days = _from_query(call, "alert_days", int, "a whole number")
     snapshot = call.runtime.champion.current
     refuse_withdrawn(snapshot.withdrawn)
     call.runtime.consents.require(call.caller.tenant, subject)
@@ -129,8 +130,20 @@ def answer_course(call: Call) -> Reply:
     question = Question(
         subject=subject, enrolment_day=enrolment_day, observations=observations, explain=False
     )
-    content = course(question, snapshot.served, now=datetime.now(UTC), alert_days=days)
+    content = course(
+        question, snapshot.served, now=datetime.now(UTC),
+        alert_days=ALERT_DAYS if alert_days is None else alert_days,
+    )  # fmt: skip
     return Reply(content, model_version=content.forecast.model.model_version)
+
+
+def _from_query(call: Call, name: str, kind: type[Kind], called: str) -> Kind | None:
+    if name not in call.query:
+        return None
+    try:
+        return msgspec.convert(call.query[name], kind, strict=False)
+    except msgspec.ValidationError:
+        raise RequestInvalid(f"{name} is not {called}") from None
 
 
 def feedback(call: Call) -> Reply:
@@ -185,7 +198,10 @@ def fhir_forecast(call: Call) -> Reply:
     """Give a RiskAssessment for a Bundle, or an OperationOutcome."""
     bundle = bundle_of(call.body)
     condition = call.query.get("condition", "")
-    answer, patient = _of_documents(call, [bundle], route="fhir", condition=condition)
+    answer, patient = _of_documents(
+        call, [bundle], route="fhir", condition=condition,
+        as_of=_from_query(call, "as_of", date, DATE),
+    )  # fmt: skip
     if answer.status == "no forecast":
         refusal = ForecastRefused(answer.reason, answer.what_to_do)
         return _reply(answer, operation_outcome(refusal, "business-rule"), 422)
@@ -193,7 +209,13 @@ def fhir_forecast(call: Call) -> Reply:
 
 
 def _of_documents(
-    call: Call, documents: list[Any], *, route: str, patient: str = "", condition: str = ""
+    call: Call,
+    documents: list[Any],
+    *,
+    route: str,
+    patient: str = "",
+    condition: str = "",
+    as_of: date | None = None,
 ) -> tuple[ForecastAnswer, str]:
     """Answer what FHIR documents ask, and return the patient's id beside."""
     snapshot, now = call.runtime.champion.current, datetime.now(UTC)
@@ -208,6 +230,8 @@ def _of_documents(
             subject="patient",
             enrolment_day=record.enrolment_day,
             observations=record.observations,
+            as_of_day=day_asked(record.onset, as_of, record.observations, now),
+            onset=record.onset,
             notes=record.notes,
         )
         digest = input_digest(question)

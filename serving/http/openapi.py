@@ -10,7 +10,7 @@ import msgspec
 from serving.formats.fhir_limits import MAX_BUNDLES, MAX_ELEMENTS, MAX_ENTRIES
 from serving.http.decoding import MAX_NESTING, MAX_VALUES
 from serving.http.endpoints import ENDPOINTS, FHIR_JSON, FORM, JSON, Endpoint
-from serving.http.examples import EXAMPLES
+from serving.http.examples import EXAMPLES, WRITTEN
 from serving.schemas import Refusal
 
 REFUSALS = {
@@ -26,7 +26,7 @@ REFUSALS = {
     "503": "The store does not answer; Retry-After says when to try again",
 }
 
-API_VERSION = "1.3"
+API_VERSION = "1.4"
 """Changes whenever the paths or schemas do, which a test holds.
 
 The second number where earlier callers are still answered as they were, else the first.
@@ -103,7 +103,7 @@ def _operation(endpoint: Endpoint, of_type: dict[str, Any]) -> dict[str, Any]:
     if "{subject}" in endpoint.path:
         operation["parameters"] = [_subject(), _alert_days()]
     if endpoint.is_fhir:
-        operation["parameters"] = [_condition()]
+        operation["parameters"] = [_condition(), _as_of()]
     return operation
 
 
@@ -133,4 +133,15 @@ def _condition() -> dict[str, Any]:
         "required": False,
         "description": "Id of the Condition whose onset counts, where there are several.",
         "schema": {"type": "string", "maxLength": 200},
+    }
+
+
+def _as_of() -> dict[str, Any]:
+    return {
+        "name": "as_of",
+        "in": "query",
+        "required": False,
+        "description": "Day that the forecast is of; left out, today.",
+        "schema": {"type": "string", "format": "date"},
+        "example": WRITTEN,
     }

@@ -14,7 +14,7 @@ from contracts.observation import Observation
 from serving.access.addresses import Network
 from serving.access.authentication import Access, Caller
 from serving.faults import Fault
-from serving.forecast.question import Question, input_digest
+from serving.forecast.question import Question, day_asked, input_digest
 from serving.forecast.respond import refused, respond
 from serving.formats.fhir_record import bundle_of, record_of
 from serving.schemas import ExplainRequest, ForecastAnswer, ForecastRequest, ForecastsRequest
@@ -118,7 +118,7 @@ def forecast(
     digest, subject = NOTHING_READ, request.subject or None
     try:
         runtime.consents.require(caller.tenant, request.subject)
-        question = question_of(runtime, snapshot, request, caller.tenant, records)
+        question = question_of(runtime, snapshot, request, caller.tenant, records, now)
         digest = input_digest(question)
         answer = respond(question, snapshot.served, now=now, withdrawn=snapshot.withdrawn)
     except NotOnRecord:
@@ -133,7 +133,12 @@ def forecast(
 
 
 def question_of(
-    runtime: Runtime, snapshot: Snapshot, request: ForecastRequest, tenant: str, records: Records
+    runtime: Runtime,
+    snapshot: Snapshot,
+    request: ForecastRequest,
+    tenant: str,
+    records: Records,
+    now: datetime,
 ) -> Question:
     """Find the record that a request is about.
 
@@ -148,13 +153,19 @@ def question_of(
             "the record is given twice", "send either observations or a bundle, not both"
         )
     notes: Sequence[str] = ()
+    onset = request.onset_date
     observations: Sequence[Observation]
     if request.bundle is not None:
         task = snapshot.served.bundle.task
         record = record_of([bundle_of(request.bundle)], task, condition=request.condition)
         runtime.consents.require(tenant, record.patient)
-        enrolment_day, observations, notes = (
-            record.enrolment_day, record.observations, record.notes,
+        if onset not in {None, record.onset}:
+            raise ForecastRefused(
+                f"the bundle's date of onset is {record.onset}, and onset_date says {onset}",
+                "leave out onset_date, or name another Condition of the bundle",
+            )
+        enrolment_day, observations, notes, onset = (
+            record.enrolment_day, record.observations, record.notes, record.onset,
         )  # fmt: skip
     elif inline:
         if request.observations is None or request.enrolment_day is None:
@@ -168,6 +179,8 @@ def question_of(
         subject=request.subject,
         enrolment_day=enrolment_day,
         observations=observations,
+        as_of_day=day_asked(onset, request.as_of, observations, now),
+        onset=onset,
         explain=request.explain,
         weeks=request.explain_horizon_weeks,
         notes=notes,

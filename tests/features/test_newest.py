@@ -38,12 +38,14 @@ def test_every_person_is_on_the_day_and_for_the_reason_of_their_own_request(
     for b, subject in enumerate(everybody.batch.subject_B):
         refused = everybody.nothing_measured_B[b] or everybody.no_score_B[b]
         own = some[some[SUBJECT] == subject].sort_values(TIME)
+        day = int(everybody.batch.origin_day_B[b])
         if refused:
-            words = "nothing was" if everybody.nothing_measured_B[b] else "score in the"
+            words = "nothing was" if everybody.nothing_measured_B[b] else "score in the|days old"
             with pytest.raises(ForecastRefused, match=words):
-                forecast_sequence(own, task, layout)
+                forecast_sequence(own, task, layout, as_of=day)
             continue
-        same_pair(forecast_sequence(own, task, layout), everybody.batch.take(np.array([b])))
+        asked = forecast_sequence(own, task, layout, as_of=day)
+        same_pair(asked, everybody.batch.take(np.array([b])))
 
 
 def same_pair(one: SequenceBatch, other: SequenceBatch) -> None:

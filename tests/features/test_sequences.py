@@ -18,6 +18,7 @@ from features import sequences
 from features.blocks import blocks_of_subjects
 from features.sequences import (
     cohort_sequences,
+    forecast_day,
     forecast_sequence,
     latest_origin,
     present_modalities,
@@ -184,10 +185,10 @@ def test_the_order_of_rows_does_not_matter(events: pd.DataFrame, task: Task, see
 def test_a_forecast_sees_the_same_past_as_training_did(events: pd.DataFrame, task: Task) -> None:
     trained = training_sequences(events, task)
     latest = trained.take(trained.origin_day_B == 21)
-    until_21 = task.model_copy(update={"forecasts_until_day": 21})
     for row in range(0, len(latest), 7):
         subject = latest.subject_B[row]
-        asked = forecast_sequence(events[events[SUBJECT] == subject], until_21, trained.layout)
+        own = events[events[SUBJECT] == subject]
+        asked = forecast_sequence(own, task, trained.layout, as_of=21)
         assert asked.origin_day_B.tolist() == [21]
         np.testing.assert_array_equal(asked.values_BTC[0], latest.values_BTC[row])
         np.testing.assert_array_equal(asked.person_BS[0], latest.person_BS[row])
@@ -219,9 +220,36 @@ def test_what_was_measured_between_landmarks_counts(task: Task) -> None:
     layout = training_sequences(person((0, SCORE, 20), (40, SCORE, 31)), task).layout
     asked = forecast_sequence(record[record[TIME] < record[TIME].max()], task, layout)
     assert (asked.origin_day_B.tolist(), asked.last_score_B.tolist()) == ([40], [31])
-    # A score of the day 300 is not seen from the last day that forecasts are made on.
-    late = forecast_sequence(record, task, layout)
-    assert (late.origin_day_B.tolist(), late.last_score_B.tolist()) == ([74], [31])
+    then = forecast_sequence(record, task, layout, as_of=50)
+    assert (then.origin_day_B.tolist(), then.last_score_B.tolist()) == ([50], [31])
+    # A score of day 300 is not passed over for a forecast that starts before it.
+    with pytest.raises(ForecastRefused, match="up to day 84"):
+        forecast_sequence(record, task, layout)
+
+
+@given(
+    st.lists(st.integers(-50, 300), max_size=6),
+    st.lists(st.integers(-50, 300), max_size=3),
+    st.none() | st.integers(-60, 400),
+)
+def test_a_forecast_is_of_the_day_that_is_asked_about_and_passes_over_no_score(
+    task: Task, other_days: list[int], scored_days: list[int], as_of: int | None
+) -> None:
+    measured = np.array([*other_days, *scored_days], dtype=int)
+    scored, past = np.array(scored_days, dtype=int), task.inputs.past_days
+    asked = max(measured.max(initial=-1), -1) if as_of is None else as_of
+    known = scored[scored <= asked]
+    too_old = len(known) > 0 and asked - known.max() >= past and as_of is not None
+    began = bool(((measured >= 0) & (measured <= asked)).any())
+    if asked > task.last_origin_day or not began or too_old:
+        with pytest.raises(ForecastRefused):
+            forecast_day(task, measured, scored, as_of)
+        return
+    day = forecast_day(task, measured, scored, as_of)
+    assert day <= task.last_origin_day
+    assert day == asked if as_of is not None else day <= asked
+    seen = scored[(scored > day - past) & (scored <= day)]
+    assert seen.max(initial=-99) == known.max(initial=-99) or not len(seen)
 
 
 def test_a_record_without_a_score_is_refused_with_what_to_do(

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 from hypothesis import given, settings
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from contracts.errors import CohortInvalid, ForecastRefused
 from contracts.observation import Observation
-from contracts.sequences import SequenceBatch
+from contracts.sequences import Layout, SequenceBatch
 from contracts.task import Task
 from contracts.vocabulary import vocabulary
 from features.sequences import forecast_sequence
@@ -42,6 +42,38 @@ def observation(draw: st.DrawFn) -> Observation:
     )
 
 
+def without_wearable(layout: Layout) -> Layout:
+    """The layout of a model whose training saw no wearable data."""
+    return replace(
+        layout, channels_C=tuple(c for c in layout.channels_C if vocabulary()[c].kind != "daily")
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(observation().filter(lambda o: o.day_since_onset is not None), max_size=25))
+def test_what_a_model_does_not_read_changes_nothing(
+    batch: SequenceBatch, task: Task, others: list[Observation]
+) -> None:
+    """Therapy and worn devices of somebody whose model learned from assessments alone."""
+    layout = without_wearable(batch.layout)
+    score = Observation(code=task.target.code, day_since_onset=30, value=20.0)
+    unread = [
+        o for o in others
+        if o.code not in layout.channels_C
+        and outcome(lambda o=o: record_events(5, [o])) is not None
+        and not isinstance(outcome(lambda o=o: record_events(5, [o])), str)
+    ]  # fmt: skip
+    unread = list({(o.code, o.day_since_onset): o for o in unread}.values())
+    alone = record_batch(5, [score], task, layout, 40)
+    beside = record_batch(5, [score, *unread], task, layout, 40)
+    for field in fields(SequenceBatch):
+        ours, theirs = getattr(alone, field.name), getattr(beside, field.name)
+        if field.name == "groups_B":
+            assert ours.to_dict("records") == theirs.to_dict("records")
+        elif field.name != "layout":
+            np.testing.assert_array_equal(ours, theirs, err_msg=field.name)
+
+
 def outcome(make: object) -> object:
     try:
         return make()  # type: ignore[operator]
@@ -50,14 +82,27 @@ def outcome(make: object) -> object:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(observation(), min_size=1, max_size=25), st.integers(0, 40))
+@given(
+    st.lists(observation(), min_size=1, max_size=25),
+    st.integers(0, 40),
+    st.none() | st.integers(0, 150),
+    st.booleans(),
+)
 def test_the_short_way_gives_what_the_cohorts_own_way_gives(
-    batch: SequenceBatch, task: Task, observations: list[Observation], enrolment_day: int
+    batch: SequenceBatch,
+    task: Task,
+    observations: list[Observation],
+    enrolment_day: int,
+    as_of_day: int | None,
+    wearable: bool,
 ) -> None:
-    layout = batch.layout
-    short = outcome(lambda: record_batch(enrolment_day, observations, task, layout))
+    layout = batch.layout if wearable else without_wearable(batch.layout)
+    as_of = None if as_of_day is None else as_of_day - enrolment_day
+    short = outcome(lambda: record_batch(enrolment_day, observations, task, layout, as_of_day))
     long = outcome(
-        lambda: forecast_sequence(record_events(enrolment_day, observations), task, layout)
+        lambda: forecast_sequence(
+            record_events(enrolment_day, observations), task, layout, as_of=as_of
+        )
     )
     if isinstance(long, str):
         # Of many wrong observations the first few are named.

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -95,7 +95,7 @@ def test_a_later_record_moves_the_origin_and_drops_the_past_horizons(served: Ser
     assert not any("audit assessed" in limit for limit in later.limits)
 
 
-@pytest.mark.parametrize(("day", "origin"), [(13, 3), (50, 40), (94, 84), (110, 84)])
+@pytest.mark.parametrize(("day", "origin"), [(13, 3), (50, 40), (94, 84)])
 def test_a_forecast_starts_on_any_day_and_says_which_the_audit_assessed(
     served: ServedModel, day: int, origin: int
 ) -> None:
@@ -333,3 +333,41 @@ def test_a_group_of_too_few_people_has_no_number(served: ServedModel) -> None:
     status = replace(status, coverage={("sex", "female"): enough})
     (group,) = group_coverage(replace(served, audit_status=status), {"sex": "female"})
     assert (group.coverage, group.low, group.high, group.people) == (0.8, 0.7, 0.9, 40)
+
+
+def test_a_forecast_starts_from_the_newest_score_of_the_day_asked_about(
+    served: ServedModel,
+) -> None:
+    """22, 40 and 45 points on days 10, 50 and 200: none is passed over without a word."""
+    scores = [
+        {**SCORE, "day_since_onset": day, "value": value}
+        for day, value in ((10, 22.0), (50, 40.0), (200, 45.0))
+    ]
+    free, onset = without_limit(served), date(2026, 1, 5)
+    late = answer(free, *scores)
+    assert late.status == "no forecast"
+    assert "day 190" in late.reason
+    assert "up to day 84" in late.reason
+    then = answer(free, *scores, as_of_day=54, onset=onset)
+    assert (then.origin_day, then.last_score, then.last_score_day) == (44, 40.0, 40)
+    assert (then.as_of, then.last_score_date) == (date(2026, 2, 28), date(2026, 2, 24))
+    assert [h.calendar_date for h in then.horizons] == [
+        onset + timedelta(days=10 + h.day_after_enrolment) for h in then.horizons
+    ]
+    assert all(h.calendar_date is not None and h.calendar_date > date(2026, 2, 28)
+               for h in then.horizons)  # fmt: skip
+    assert any("1 value" in note for note in then.notes)
+    old = answer(free, *scores[:2], as_of_day=93, onset=onset)
+    assert old.status == "no forecast"
+    assert "43 days old" in old.reason
+    assert old.what_to_do == "assess the patient again"
+
+
+def test_a_wear_band_that_the_audit_never_saw_refuses_nobody(served: ServedModel) -> None:
+    known = audited(served, ("wear band", "no wearable"), ("sex", "male"))
+    worn = [{"code": "REHABCAST//WEAR_TIME", "day_since_onset": d, "value": 15.0} for d in (8, 9)]
+    therapy = {"code": "REHABCAST//THERAPY", "day_since_onset": 9, "value": 45.0}
+    given_ = answer(without_limit(known), SCORE, *worn, therapy)
+    assert given_.status == "forecast", given_.reason
+    (wear,) = (group for group in given_.groups if group.attribute == "wear band")
+    assert wear.coverage is None

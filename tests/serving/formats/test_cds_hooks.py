@@ -13,7 +13,8 @@ from serving.forecast.audit_status import ServedModel
 from serving.forecast.question import Question
 from serving.forecast.respond import refused, respond
 from serving.formats.cds_hooks import SERVICE, cards, family_card, forecast_of_card
-from serving.http.examples import HOOK, OBSERVATIONS
+from serving.http.examples import OBSERVATIONS
+from tests.serving.dates import HOOK
 
 ID = "0123456789abcdef0123456789abcdee"
 

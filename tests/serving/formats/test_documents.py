@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,7 @@ def horizon(weeks: int, low: float, median: float, high: float, chance: float) -
         milestones={"FM-UE 32 or more": chance, "gain of 6 or more": chance / 3},
         last_observation=22.4,
         proportional_recovery=52.6,
+        calendar_date=date(2026, 2, 17) + timedelta(weeks=weeks),
     )
 
 
@@ -101,7 +102,10 @@ def forecast(served: ServedModel) -> ForecastAnswer:
         instrument="Fugl-Meyer upper extremity",
         scale=(0.0, 66.0),
         origin_day=21,
+        as_of=date(2026, 3, 10),
         last_score=22.4,
+        last_score_day=19,
+        last_score_date=date(2026, 3, 8),
         horizons=[horizon(6, 18.2, 29.6, 41.7, 0.42319), horizon(12, 24.5, 37.4, 50.5, 0.87654)],
         reasons=Reasons(
             output="score",
@@ -131,9 +135,13 @@ def forecast(served: ServedModel) -> ForecastAnswer:
 def bare(served: ServedModel) -> ForecastAnswer:
     """An answer with no more than each has, on a scale of a few metres per second."""
     full = forecast(served)
-    slow = [horizon(w, 0.314, 0.627, 0.941, 0.5) for w in (6, 12)]
+    slow = [
+        msgspec.structs.replace(horizon(w, 0.314, 0.627, 0.941, 0.5), calendar_date=None)
+        for w in (6, 12)
+    ]
     return msgspec.structs.replace(
         full, instrument="Gait speed", scale=(0.0, 3.0), horizons=slow, last_score=None,
+        last_score_day=None, last_score_date=None, as_of=None,
         reasons=None, rests_on=None, groups=[], notes=[], banner="",
         model=msgspec.structs.replace(full.model, simulated=False, override=None),
     )  # fmt: skip

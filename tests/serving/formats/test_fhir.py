@@ -10,7 +10,8 @@ from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.operationoutcome import OperationOutcome
 from fhir.resources.R4B.riskassessment import RiskAssessment
 
-from serving.http.examples import BUNDLE, CONDITION, OBSERVATION, PATIENT
+from serving.http.examples import PATIENT
+from tests.serving.dates import BUNDLE, CONDITION, OBSERVATION
 
 SAMPLES = Path(__file__).resolve().parents[4] / "shared" / "data" / "device_samples" / "fhir"
 FHIR = {"Content-Type": "application/fhir+json"}

@@ -20,11 +20,12 @@ from serving.http.admission import limits
 from serving.http.admission.limits import RateLimit, Room
 from serving.http.decoding import MAX_FIELDS
 from serving.http.endpoints import FORM
-from serving.http.examples import HOOK, RECORD
+from serving.http.examples import RECORD
 from serving.http.middleware import RequestMiddleware
 from serving.http.refusals import RequestRefused
 from serving.http.shutdown import Shutdown
 from tests.refusals import same_as_kept
+from tests.serving.dates import HOOK
 
 TOKEN = "a-token-of-the-tests"  # noqa: S105
 DOCUMENTS = Path(__file__).parent / "documents"

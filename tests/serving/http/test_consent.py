@@ -17,7 +17,7 @@ import pytest
 from serving.access.authentication import Access
 from serving.forecast.audit_status import ServedModel
 from serving.formats.cds_hooks import SERVICE
-from serving.http.examples import BUNDLE, HOOK, RECORD
+from serving.http.examples import RECORD
 from serving.http.middleware import RequestMiddleware
 from serving.http.shutdown import Shutdown
 from serving.state.consent import Consents
@@ -25,6 +25,7 @@ from serving.state.forecast_log import ForecastLog
 from serving.state.privacy import erase
 from serving.state.store import Store
 from serving.state.verification import verify
+from tests.serving.dates import BUNDLE, HOOK
 
 TOKEN = "a token of the tests"  # noqa: S105
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

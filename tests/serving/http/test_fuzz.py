@@ -17,7 +17,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from serving.http.examples import BUNDLE, EXAMPLES, HOOK
+from serving.http.examples import EXAMPLES
+from tests.serving.dates import BUNDLE, HOOK
 
 SECONDS = 1.0
 FHIR, HOOKS = "/v1/fhir/forecast", "/cds-services/recovery-forecast"

@@ -22,7 +22,7 @@ from serving.forecast.question import Question, input_digest
 from serving.formats.cds_hooks import SERVICE
 from serving.formats.fhir_record import record_of
 from serving.http import handlers
-from serving.http.examples import BUNDLE, HOOK, OBSERVATIONS, RECORD
+from serving.http.examples import OBSERVATIONS, RECORD
 from serving.http.middleware import RequestMiddleware
 from serving.http.shutdown import Shutdown
 from serving.state import store
@@ -31,6 +31,7 @@ from serving.state.consent import Consents
 from serving.state.forecast_log import ForecastLog
 from serving.state.store import Store
 from tests.refusals import same_as_kept
+from tests.serving.dates import BUNDLE, HOOK
 
 TOKEN = "a-token-of-the-tests"  # noqa: S105
 SHORT = {**RECORD, "explain": False}
@@ -173,7 +174,11 @@ def test_each_forecast_is_on_record_as_it_was_given(service: Service, served: Se
         assert answer["reasons"] is None
     record = record_of([BUNDLE], served.bundle.task)
     question = Question(
-        subject="P-3", enrolment_day=10, observations=record.observations, explain=False
+        subject="P-3",
+        enrolment_day=10,
+        observations=record.observations,
+        explain=False,
+        as_of_day=11,
     )
     assert json.loads(fourth.content)["input_digest"] == input_digest(question)
 

@@ -22,11 +22,11 @@ from serving.forecast.respond import respond
 from serving.formats.cds_hooks import SERVICE
 from serving.formats.plain_text import as_plain_text
 from serving.http import handlers
-from serving.http.examples import BUNDLE, HOOK
 from serving.http.middleware import RequestMiddleware
 from serving.http.shutdown import Shutdown
 from serving.schemas import ForecastAnswer
 from serving.state.champion import Snapshot
+from tests.serving.dates import BUNDLE, HOOK
 
 TOKEN = "a-token-of-this-test"  # noqa: S105
 

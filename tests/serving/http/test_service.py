@@ -148,7 +148,9 @@ def test_the_documents_examples_run(server: Any, path: str) -> None:
         example = example.replace("0" * 32, answer["forecast_id"])
         example = example.replace(str(UUID(int=0)), str(UUID(answer["forecast_id"])))
     headers = {"Content-Type": "application/json"}
-    response = server.http.post(path, content=example, headers=headers)
+    given = document["paths"][path]["post"].get("parameters", [])
+    query = {each["name"]: each["example"] for each in given if "example" in each}
+    response = server.http.post(path, content=example, headers=headers, params=query)
     assert response.status_code == 200, response.text
 
 
