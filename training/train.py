@@ -19,7 +19,7 @@ from contracts.groups import MINIMUM_SHOWN
 from contracts.predictions import CANDIDATE, FOLD, MODEL, REFUSED, SUBJECT
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from features.newest import newest_day
+from features.asked.newest import newest_day
 from inference.out_of_distribution import (
     fit_reference,
     is_out_of_distribution,
@@ -262,12 +262,9 @@ def _log_evidence(
     fitted: CrossFit,
     provenance: TrainingProvenance,
 ) -> None:
-    splits = pd.DataFrame(
-        {
-            "subject_id": list(parts.fold_of),
-            "split": [split_name(fold) for fold in parts.fold_of.values()],
-        }
-    ).sort_values("subject_id")
+    names = [split_name(fold) for fold in parts.fold_of.values()]
+    splits = pd.DataFrame({"subject_id": list(parts.fold_of), "split": names})
+    splits = splits.sort_values("subject_id")
     splits.to_parquet(folder / SPLITS_FILE, index=False)
     title = "SIMULATED cohort" if provenance.simulated else provenance.cohort_name
     # The report counts no refused forecast: with them, its errors would tell those of the refused.

@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
 
 import msgspec
 
-from contracts.errors import ForecastRefused
 from contracts.observation import Observation
 from serving.schemas import SCORE
 
@@ -59,48 +58,3 @@ def input_digest(question: Question) -> str:
     )  # fmt: skip
     content = b"\n".join([msgspec.json.encode(asked), *observations])
     return hashlib.sha256(content).hexdigest()
-
-
-def day_asked(
-    onset: date | None, as_of: date | None, observations: Sequence[Observation], now: datetime
-) -> int | None:
-    """Return the day that is asked about, in days since onset: today, unless the request says.
-
-    Where the newest observation is dated tomorrow, it is tomorrow already where it was made.
-
-    Returns
-    -------
-    None where there is no date of onset: nobody knows which day of the record is today.
-
-    Raises
-    ------
-    ForecastRefused
-        A date is asked about and there is no date of onset, or it is before the onset or to come.
-    """
-    if onset is None:
-        if as_of is None:
-            return None
-        raise ForecastRefused(
-            "a date is asked about, but the record has no date of onset",
-            "send onset_date beside as_of, or leave out both",
-        )
-    today = now.date()
-    if onset > today + timedelta(days=1):
-        raise ForecastRefused(
-            f"the date of onset, {onset}, is still to come", "correct the date of onset"
-        )
-    if as_of is None:
-        days = (o.day_since_onset for o in observations if o.day_since_onset is not None)
-        newest, asked = max(days, default=0), (today - onset).days
-        return newest if newest == asked + 1 else asked
-    if as_of > today + timedelta(days=1):
-        raise ForecastRefused(
-            f"the forecast is asked for {as_of}, which is still to come",
-            "ask for today or an earlier day; leave out as_of for today",
-        )
-    if as_of < onset:
-        raise ForecastRefused(
-            f"the forecast is asked for {as_of}, before the onset on {onset}",
-            "correct as_of or the date of onset",
-        )
-    return (as_of - onset).days

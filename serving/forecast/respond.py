@@ -6,7 +6,7 @@ Letters: H horizons, Q quantile levels, M modalities, T days, C channels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,7 @@ from serving.forecast.audit_status import (
     outside_scope,
     why_outside,
 )
+from serving.forecast.dates import date_of, not_known_then
 from serving.forecast.explain import game_of
 from serving.forecast.question import Question
 from serving.forecast.reasons import reasons
@@ -180,7 +181,7 @@ def _forecast(
         reasons=None if game is None else reasons(question, game, explained),
         rests_on=_rests_on(bundle, batch, question.observations),
         groups=group_coverage(served, groups),
-        notes=[*question.notes, *_not_known_then(question, origin)],
+        notes=[*question.notes, *not_known_then(question, origin)],
         **_about(served, _between_landmarks(bundle.task, origin)),
     )
 
@@ -193,25 +194,6 @@ def _between_landmarks(task: Task, origin: int) -> list[str]:
         f"The audit assessed forecasts made on day {audited} after enrolment; this one was made on"
         f" day {origin}."
     ]
-
-
-def date_of(question: Question, day: int) -> date | None:
-    """Return the date of a day after enrolment; None where the date of onset is not known."""
-    if question.onset is None:
-        return None
-    return question.onset + timedelta(days=question.enrolment_day + day)
-
-
-def _not_known_then(question: Question, origin: int) -> list[str]:
-    asked = question.enrolment_day + origin
-    later = sum(
-        observation.day_since_onset is not None and observation.day_since_onset > asked
-        for observation in question.observations
-    )
-    if not later:
-        return []
-    when = date_of(question, origin) or f"day {origin} after enrolment"
-    return [f"{later} values are of later days than {when}, so this forecast does not know them"]
 
 
 def _last_score(question: Question, bundle: Bundle, batch: SequenceBatch) -> dict[str, Any]:

@@ -7,6 +7,7 @@ tiny values cost far more to decode and to answer than their bytes suggest.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -125,6 +126,27 @@ def form_fields(form: bytes) -> dict[str, str]:
         raise RequestInvalid(
             f"the form or query has more than {MAX_FIELDS} fields", "send fewer fields"
         ) from None
+
+
+def from_query(query: Mapping[str, str], name: str, kind: type[T], called: str) -> T | None:
+    """Return a parameter of the query; None where it has none.
+
+    Parameters
+    ----------
+    called
+        What it should be, in words.
+
+    Raises
+    ------
+    RequestInvalid
+        It is something else.
+    """
+    if name not in query:
+        return None
+    try:
+        return msgspec.convert(query[name], kind, strict=False)
+    except msgspec.ValidationError:
+        raise RequestInvalid(f"{name} is not {called}") from None
 
 
 def _without_values(message: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -14,7 +14,8 @@ from serving.access.grants import grant, token_form
 from serving.faults import Fault
 from serving.forecast.audit_status import banner, limits, model_info
 from serving.forecast.course import ALERT_DAYS, course
-from serving.forecast.question import Question, day_asked, input_digest
+from serving.forecast.dates import day_asked
+from serving.forecast.question import Question, input_digest
 from serving.forecast.respond import refuse_withdrawn, refused, respond
 from serving.formats.cds_hooks import (
     SERVICES,
@@ -29,7 +30,7 @@ from serving.formats.fhir import operation_outcome, risk_assessment
 from serving.formats.fhir_limits import refuse_too_many
 from serving.formats.fhir_record import bundle_of, record_of
 from serving.http.calls import Call, Reply
-from serving.http.decoding import RequestInvalid
+from serving.http.decoding import RequestInvalid, from_query
 from serving.http.runtime import NOTHING_READ, forecast, logged
 from serving.schemas import (
     Acknowledgement,
@@ -46,8 +47,6 @@ from serving.schemas import (
 from serving.state.champion import Snapshot
 from serving.state.consent import ConsentWithdrawn
 from serving.state.store import NotOnRecord
-
-Kind = TypeVar("Kind")
 
 FEEDBACK_STORED = Acknowledgement(
     message="thank you: your feedback was stored with the version of the model"
@@ -122,7 +121,7 @@ def answer_course(call: Call) -> Reply:
         subject = msgspec.convert(call.parameters["subject"], SubjectId)
     except msgspec.ValidationError:
         raise RequestInvalid("the subject id is not valid") from None
-    alert_days = _from_query(call, "alert_days", int, "a whole number")
+    alert_days = from_query(call.query, "alert_days", int, "a whole number")
     snapshot = call.runtime.champion.current
     refuse_withdrawn(snapshot.withdrawn)
     call.runtime.consents.require(call.caller.tenant, subject)
@@ -135,15 +134,6 @@ def answer_course(call: Call) -> Reply:
         alert_days=ALERT_DAYS if alert_days is None else alert_days,
     )  # fmt: skip
     return Reply(content, model_version=content.forecast.model.model_version)
-
-
-def _from_query(call: Call, name: str, kind: type[Kind], called: str) -> Kind | None:
-    if name not in call.query:
-        return None
-    try:
-        return msgspec.convert(call.query[name], kind, strict=False)
-    except msgspec.ValidationError:
-        raise RequestInvalid(f"{name} is not {called}") from None
 
 
 def feedback(call: Call) -> Reply:
@@ -200,7 +190,7 @@ def fhir_forecast(call: Call) -> Reply:
     condition = call.query.get("condition", "")
     answer, patient = _of_documents(
         call, [bundle], route="fhir", condition=condition,
-        as_of=_from_query(call, "as_of", date, DATE),
+        as_of=from_query(call.query, "as_of", date, DATE),
     )  # fmt: skip
     if answer.status == "no forecast":
         refusal = ForecastRefused(answer.reason, answer.what_to_do)

@@ -14,7 +14,8 @@ from contracts.observation import Observation
 from serving.access.addresses import Network
 from serving.access.authentication import Access, Caller
 from serving.faults import Fault
-from serving.forecast.question import Question, day_asked, input_digest
+from serving.forecast.dates import day_asked
+from serving.forecast.question import Question, input_digest
 from serving.forecast.respond import refused, respond
 from serving.formats.fhir_record import bundle_of, record_of
 from serving.schemas import ExplainRequest, ForecastAnswer, ForecastRequest, ForecastsRequest

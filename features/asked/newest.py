@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from contracts.cohort import SUBJECT
 from contracts.sequences import Layout, SequenceBatch
 from contracts.task import Task
+from features.asked.day import latest_origin
 from features.blocks import blocks_of_subjects, joined
-from features.sequences import latest_origin, pairs_at
+from features.sequences import pairs_at
 from features.timeline import Timeline, timeline_of
 
 
@@ -40,7 +41,7 @@ def newest_day(events: pd.DataFrame, task: Task, layout: Layout) -> NewestDay:
     """Build the pair of every subject that the service would build if asked on the newest day.
 
     The newest with data, up to the task's last day: later the service is not for anybody
-    (`features.sequences.latest_origin`).
+    (`features.asked.day.latest_origin`).
     """
     if not events[SUBJECT].is_monotonic_increasing:
         events = events.sort_values(SUBJECT, kind="stable")
