@@ -17,10 +17,10 @@ from contracts.errors import ForecastRefused
 from contracts.sequences import Layout, PersonCovariate, SequenceBatch
 from contracts.task import Task
 from contracts.vocabulary import vocabulary
-from features.asked.day import forecast_day, no_score
 from features.blocks import blocks_of_subjects, joined
-from features.groups import groups
-from features.timeline import Timeline, timeline_of
+from features.past.day import forecast_day, no_score
+from features.past.groups import groups
+from features.past.timeline import Timeline, timeline_of
 
 TIME_SINCE_ONSET = "time since onset"
 """Modality of the days since onset, the only input that every forecast has."""
@@ -73,7 +73,7 @@ def pairs_at(
 def forecast_sequence(
     events: pd.DataFrame, task: Task, layout: Layout, *, as_of: int | None = None
 ) -> SequenceBatch:
-    """Build one pair of one subject, on the day that is asked about (`features.asked.day`).
+    """Build one pair of one subject, on the day that is asked about (`features.past.day`).
 
     Parameters
     ----------

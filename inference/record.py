@@ -34,9 +34,9 @@ from contracts.observation import Observation
 from contracts.sequences import Layout, SequenceBatch
 from contracts.task import Sensitive, Task
 from contracts.vocabulary import NOT_RECORDED, Kind, vocabulary
-from features.asked.day import forecast_day, no_score
 from features.checks import HEADER_ROWS, check_events
-from features.groups import WORN_DAY_HOURS, reads_wearable, wearable_codes
+from features.past.day import forecast_day, no_score
+from features.past.groups import WORN_DAY_HOURS, reads_wearable, wearable_codes
 from features.sequences import (
     forecast_sequence,
     learnt_labels,

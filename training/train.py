@@ -19,7 +19,7 @@ from contracts.groups import MINIMUM_SHOWN
 from contracts.predictions import CANDIDATE, FOLD, MODEL, REFUSED, SUBJECT
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from features.asked.newest import newest_day
+from features.newest import newest_day
 from inference.out_of_distribution import (
     fit_reference,
     is_out_of_distribution,

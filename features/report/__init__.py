@@ -13,7 +13,7 @@ from contracts.errors import ContractError, Problem
 from contracts.groups import MINIMUM_SHOWN
 from contracts.vocabulary import vocabulary
 from features.cohort import IMPORT_REPORT
-from features.groups import WORN_DAY_HOURS
+from features.past.groups import WORN_DAY_HOURS
 from features.report import pictures, tables
 
 

@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from contracts.cohort import CODE, NUMBER, SUBJECT, WEAR_TIME
 from contracts.groups import MINIMUM_SHOWN
 from contracts.vocabulary import vocabulary
-from features.groups import WORN_DAY_HOURS
+from features.past.groups import WORN_DAY_HOURS
 from features.report.tables import EVERYBODY
 
 BLUE, ORANGE, RED, GREY = "#0072B2", "#E69F00", "#D55E00", "#999999"

@@ -12,7 +12,7 @@ from contracts.cohort import CODE, ENROLMENT, NUMBER, SUBJECT, TEXT, TIME, WEAR_
 from contracts.errors import Problem
 from contracts.groups import MINIMUM_SHOWN
 from contracts.vocabulary import NOT_RECORDED, Kind, vocabulary
-from features.groups import WORN_DAY_HOURS
+from features.past.groups import WORN_DAY_HOURS
 from features.plausibility import CAUSES
 from features.report.small_cells import hidden_groups
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, SUBJECT, TIME, WEAR_TIME
 from contracts.errors import EvidenceMissing
 from features.cohort.data_file import read_events
-from features.groups import WORN_DAY_HOURS
+from features.past.groups import WORN_DAY_HOURS
 from features.simulate.channels import STEPS, USE_RATIO
 from features.simulate.events import DEVICE_CHANGE, THERAPY
 from features.simulate.scales import ARAT, FUGL_MEYER

@@ -172,7 +172,7 @@ def predictions_of(bundle: Bundle, cohort: Cohort, audited: PredictionTable) -> 
         The table that the version's audit reads: the service answers for its groups only.
     """
     from contracts.predictions import CANDIDATE, GROUP, MODEL
-    from features.asked.newest import newest_day
+    from features.newest import newest_day
     from features.sequences import cohort_sequences
     from inference.bundle import forecast_batch
     from inference.out_of_distribution import is_out_of_distribution

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 
 from contracts.errors import ForecastRefused
 from contracts.observation import Observation
+from contracts.task import Task
 from serving.forecast.question import Question
 
 
@@ -41,7 +42,7 @@ def day_asked(
     if as_of is None:
         days = (o.day_since_onset for o in observations if o.day_since_onset is not None)
         newest, asked = max(days, default=0), (today - onset).days
-        return newest if newest == asked + 1 else asked
+        return newest if newest == asked + 1 else max(asked, 0)
     if as_of > today + timedelta(days=1):
         raise ForecastRefused(
             f"the forecast is asked for {as_of}, which is still to come",
@@ -73,3 +74,14 @@ def not_known_then(question: Question, origin: int) -> list[str]:
         return []
     when = date_of(question, origin) or f"day {origin} after enrolment"
     return [f"{later} values are of later days than {when}, so this forecast does not know them"]
+
+
+def between_landmarks(task: Task, origin: int) -> list[str]:
+    """Say which days the audit judged, where the forecast is of another."""
+    if origin in task.origins_days:
+        return []
+    audited = ", ".join(map(str, task.origins_days))
+    return [
+        f"The audit assessed forecasts made on day {audited} after enrolment; this one was made on"
+        f" day {origin}."
+    ]

@@ -42,7 +42,7 @@ from serving.forecast.audit_status import (
     outside_scope,
     why_outside,
 )
-from serving.forecast.dates import date_of, not_known_then
+from serving.forecast.dates import between_landmarks, date_of, not_known_then
 from serving.forecast.explain import game_of
 from serving.forecast.question import Question
 from serving.forecast.reasons import reasons
@@ -182,18 +182,8 @@ def _forecast(
         rests_on=_rests_on(bundle, batch, question.observations),
         groups=group_coverage(served, groups),
         notes=[*question.notes, *not_known_then(question, origin)],
-        **_about(served, _between_landmarks(bundle.task, origin)),
+        **_about(served, between_landmarks(bundle.task, origin)),
     )
-
-
-def _between_landmarks(task: Task, origin: int) -> list[str]:
-    if origin in task.origins_days:
-        return []
-    audited = ", ".join(map(str, task.origins_days))
-    return [
-        f"The audit assessed forecasts made on day {audited} after enrolment; this one was made on"
-        f" day {origin}."
-    ]
 
 
 def _last_score(question: Question, bundle: Bundle, batch: SequenceBatch) -> dict[str, Any]:

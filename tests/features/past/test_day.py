@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from contracts.errors import ForecastRefused
 from contracts.task import Task
-from features.asked.day import forecast_day, latest_origin
+from features.past.day import forecast_day, latest_origin
 
 
 @given(

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from contracts.cohort import SUBJECT
 from contracts.sequences import Layout, SequenceBatch
 from contracts.task import Task
-from features.asked.day import latest_origin
 from features.blocks import blocks_of_subjects, joined
+from features.past.day import latest_origin
+from features.past.timeline import Timeline, timeline_of
 from features.sequences import pairs_at
-from features.timeline import Timeline, timeline_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ def newest_day(events: pd.DataFrame, task: Task, layout: Layout) -> NewestDay:
     """Build the pair of every subject that the service would build if asked on the newest day.
 
     The newest with data, up to the task's last day: later the service is not for anybody
-    (`features.asked.day.latest_origin`).
+    (`features.past.day.latest_origin`).
     """
     if not events[SUBJECT].is_monotonic_increasing:
         events = events.sort_values(SUBJECT, kind="stable")

@@ -14,7 +14,7 @@ from contracts.groups import NO_WEARABLE, Bands, bands_of
 from contracts.sequences import Layout
 from contracts.task import Sensitive, Task
 from contracts.vocabulary import NOT_RECORDED, Kind, vocabulary
-from features.timeline import Timeline
+from features.past.timeline import Timeline
 
 THERAPY = "therapy"
 """Modality of daily values that no wearable gives."""

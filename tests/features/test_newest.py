@@ -14,7 +14,7 @@ from contracts.cohort import CODE, ENROLMENT, ONSET, SUBJECT, TIME
 from contracts.errors import ForecastRefused
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from features.asked.newest import newest_day
+from features.newest import newest_day
 from features.sequences import forecast_sequence, training_sequences
 
 

@@ -1,1 +1,0 @@
-"""Of which day a forecast is: that of a question, and the newest of each person of a cohort."""
