@@ -168,7 +168,9 @@ def lines_set_aside(folder: Path) -> int:
     count = 0
     for file in sorted(folder.glob(f"*{UNREADABLE}")):
         with suppress(FileNotFoundError):
-            count += sum(line != b"" for line in file.read_bytes().split(b"\n"))
+            content = file.read_bytes()
+            is_torn = content != b"" and not content.endswith(b"\n")
+            count += content.count(b"\n") + is_torn
     return count
 
 
