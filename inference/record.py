@@ -172,9 +172,8 @@ def _batch(
     )
     start = enrolment_day + origin - task.inputs.past_days + 1
     values_TC, observed_TC = _past(values, start, task.inputs.past_days, layout)
-    target = layout.channels_C.index(task.target.code)
-    scored_T = np.flatnonzero(observed_TC[:, target])
-    if len(scored_T) == 0:
+    last_score = _last_score(values_TC, observed_TC, task, layout)
+    if last_score is None:
         raise no_score(task, origin)
     person_S, known_S = _person(values, layout)
     days_T = np.arange(start, start + task.inputs.past_days)
@@ -188,7 +187,7 @@ def _batch(
         person_known_BS=known_S[None],
         subject_B=np.array([1]),
         origin_day_B=np.array([origin]),
-        last_score_B=values_TC[scored_T[-1:], target],
+        last_score_B=np.array([last_score], dtype=np.float32),
         truth_BH=np.full((1, horizons), np.nan, dtype=np.float32),
         groups_B=pd.DataFrame(
             {
@@ -210,6 +209,15 @@ def _past(
             values_TC[day - start, column[code]] = observation.value
             observed_TC[day - start, column[code]] = True
     return values_TC, observed_TC
+
+
+def _last_score(
+    values_TC: NDArray[np.float32], observed_TC: NDArray[np.bool_], task: Task, layout: Layout
+) -> float | None:
+    """Return the last score of the past; where there is none, the one that the task assumes."""
+    target = layout.channels_C.index(task.target.code)
+    scored_T = np.flatnonzero(observed_TC[:, target])
+    return float(values_TC[scored_T[-1], target]) if len(scored_T) else task.target.assumed
 
 
 def _person(values: Values, layout: Layout) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

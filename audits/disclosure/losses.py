@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from audits.judging.lost.facts import LostOutcomes
-from contracts.groups import MINIMUM_SHOWN
+from contracts.groups import MINIMUM_SHOWN, is_few
 from contracts.predictions import OutcomeStatus
 
 STEP = 0.05
@@ -100,14 +100,15 @@ def _of_few(groups: Sequence[LostOutcomes]) -> set[OutcomeStatus]:
     """
     for row in groups:
         gone = sum(row.people_by.get(status, 0) for status in CAUSES)
-        if 0 < row.people - gone < MINIMUM_SHOWN:
+        # Whoever has several horizons may count with several causes, and the rest be too small.
+        if is_few(row.people - gone) or is_few(row.people_by.get(OutcomeStatus.OBSERVED, 0)):
             return set(CAUSES)
     return {
         status
         for status in CAUSES
         for row in groups
         for count in [row.people_by.get(status, 0)]
-        if 0 < count < MINIMUM_SHOWN or 0 < row.people - count < MINIMUM_SHOWN
+        if is_few(count) or is_few(row.people - count)
     }
 
 

@@ -163,11 +163,11 @@ def lost_after_tracing(rows: pd.DataFrame, grouping: Grouping, minimum_chance: f
 
 def in_draw(rows: pd.DataFrame, grouping: Grouping, minimum_chance: float) -> NDArray[np.bool_]:
     """Return the rows of people whom a draw was made from that says something of their group."""
-    traced_N = (rows[STATUS] == OutcomeStatus.TRACED).to_numpy()
+    known_N = rows[TRACING_CHANCE].to_numpy(dtype=np.float64) >= minimum_chance
+    traced_N = known_N & (rows[STATUS] == OutcomeStatus.TRACED).to_numpy()
     is_traced = pd.DataFrame({"group": grouping.group_N, SUBJECT: rows[SUBJECT]})[traced_N]
     people_G = is_traced.groupby("group")[SUBJECT].nunique()
     count_N = people_G.reindex(grouping.group_N, fill_value=0).to_numpy()
-    known_N = rows[TRACING_CHANCE].to_numpy(dtype=np.float64) >= minimum_chance
     return np.asarray(known_N & (count_N >= FEWEST_TRACED), dtype=np.bool_)
 
 

@@ -38,6 +38,15 @@ def score_too_old(task: Task, origin: int, scored: int) -> ForecastRefused:
     )
 
 
+def too_early(task: Task, origin: int) -> ForecastRefused:
+    """Return the refusal of a day earlier than any that the model was made for."""
+    return ForecastRefused(
+        f"the forecast would start on day {origin} after enrolment, and this model was trained and"
+        f" audited for forecasts from day {min(task.origins_days)}",
+        "ask for that day or a later one, or correct the day of enrolment",
+    )
+
+
 def too_late(task: Task, origin: int) -> ForecastRefused:
     """Return the refusal of a day later than any that the model was made for."""
     return ForecastRefused(
@@ -70,9 +79,11 @@ def forecast_day(
     Raises
     ------
     ForecastRefused
-        Nothing was measured from the first landmark on, the day is later than the task's last one,
-        or the last score is older than what a forecast rests on.
+        Nothing was measured from the first landmark on, the day is earlier than that or later than
+        the task's last one, or the last score is older than what a forecast rests on.
     """
+    if as_of is not None and as_of < min(task.origins_days):
+        raise too_early(task, as_of)
     newest = int(measured_days.max(initial=min(task.origins_days) - 1))
     day = newest if as_of is None else as_of
     origin = latest_origin(task, measured_days[measured_days <= day], scored_days)

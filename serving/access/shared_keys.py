@@ -6,12 +6,11 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
 from contracts.errors import ContractError
 from serving.access.keys import Key, usable_keys
-
-PEM = "-----BEGIN"
 
 
 def require_own_keys(
@@ -34,13 +33,14 @@ def require_own_keys(
     ContractError
         Two entries share a key; says which.
     """
-    owners: dict[str, str] = {}
-    for owner, source in sources:
+    owners: dict[str, tuple[int, str]] = {}
+    # By number: two long names may be shown alike.
+    for number, (owner, source) in enumerate(sources):
         if "://" in source:
             continue
         for fingerprint in _fingerprints(path.parent / source, unsaved.get(source)):
-            other = owners.setdefault(fingerprint, owner)
-            if other != owner:
+            first, other = owners.setdefault(fingerprint, (number, owner))
+            if first != number:
                 raise ContractError(
                     f"{path.name}: {other} and {owner} have the same key ({fingerprint[:12]}), so"
                     " each could speak as the other",
@@ -51,11 +51,17 @@ def require_own_keys(
 def _fingerprints(file: Path, unsaved: str | None) -> set[str]:
     """Return the fingerprints of a JWKS, or of a private key in PEM; none of what is neither."""
     try:
-        content = file.read_text("utf-8") if unsaved is None else unsaved
-        if content.startswith(PEM):
-            return {ECKey.import_key(content).thumbprint()}
-        keys: Mapping[str, Key] = usable_keys(json.loads(content))
+        # As bytes, so that every file is understood as where its keys are used.
+        content = file.read_bytes() if unsaved is None else unsaved.encode()
+        return {key.thumbprint() for key in _keys(content)}
     # Keys that nobody can read let nobody in; they are read again while the service runs.
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError, TypeError, JoseError, RecursionError):
         return set()
-    return {key.thumbprint() for key in keys.values()}
+
+
+def _keys(content: bytes) -> list[Key]:
+    try:
+        jwks = json.loads(content)
+    except ValueError:
+        return [ECKey.import_key(content)]
+    return [*usable_keys(jwks).values()]

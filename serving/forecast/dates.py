@@ -73,7 +73,9 @@ def not_known_then(question: Question, origin: int) -> list[str]:
     if not later:
         return []
     when = date_of(question, origin) or f"day {origin} after enrolment"
-    return [f"{later} values are of later days than {when}, so this forecast does not know them"]
+    if later == 1:
+        return [f"1 value is of a later day than {when}, so this forecast does not use it"]
+    return [f"{later} values are of later days than {when}, so this forecast does not use them"]
 
 
 def between_landmarks(task: Task, origin: int) -> list[str]:

@@ -34,6 +34,9 @@ GATHER_SECONDS = 0.05
 ADOPT_SECONDS = 5.0
 """How often the folder is searched for the files of workers that are no longer there."""
 
+UNDECODABLE = (msgspec.DecodeError, UnicodeError)
+"""What reading a line raises that is not an entry, or no text."""
+
 UNSTORABLE = (sa.exc.DataError, UnicodeError)
 """What the database raises for a value that it cannot hold, such as a NUL in PostgreSQL."""
 
@@ -194,7 +197,7 @@ class ForecastLog:
         for line in lines:
             try:
                 readable.append((line, _decoded(line)))
-            except (msgspec.DecodeError, UnicodeError):
+            except UNDECODABLE:
                 refused.append(line)
         try:
             append(self.store, [entry for _, entry in readable])
@@ -233,7 +236,7 @@ def waiting_about(store: Store, folder: Path, tenant: str, subject: str) -> int:
             continue
         try:
             entry = _decoded(line)
-        except msgspec.DecodeError:
+        except UNDECODABLE:
             unreadable += 1
             continue
         if (entry.tenant, entry.subject) == (tenant, subject):

@@ -87,6 +87,7 @@ def outcome(make: object) -> object:
     st.integers(0, 40),
     st.none() | st.integers(0, 150),
     st.booleans(),
+    st.sampled_from([None, 3.0]),
 )
 def test_the_short_way_gives_what_the_cohorts_own_way_gives(
     batch: SequenceBatch,
@@ -95,7 +96,9 @@ def test_the_short_way_gives_what_the_cohorts_own_way_gives(
     enrolment_day: int,
     as_of_day: int | None,
     wearable: bool,
+    assumed: float | None,
 ) -> None:
+    task = task.model_copy(update={"target": task.target.model_copy(update={"assumed": assumed})})
     layout = batch.layout if wearable else without_wearable(batch.layout)
     as_of = None if as_of_day is None else as_of_day - enrolment_day
     short = outcome(lambda: record_batch(enrolment_day, observations, task, layout, as_of_day))

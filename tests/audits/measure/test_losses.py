@@ -93,3 +93,13 @@ def test_the_traced_stand_for_the_lost_and_who_was_not_reached_for_all_he_was_dr
     if chance < 0.3:
         expected = 20 - reached
     assert lost_N.sum() == pytest.approx(expected)
+
+
+def test_people_traced_with_too_small_a_chance_open_no_door_for_the_others() -> None:
+    """Five were traced from a draw that does not count, and one only from the draw that does."""
+    chance = [0.02] * 5 + [0.5] * 8 + [np.nan] * 40
+    rows = follow_up(
+        {"f": 6 * ["traced"] + 7 * ["lost"], "m": 40 * ["observed"]},
+        tracing_chance=chance, drawn=[True] * 6 + [False] * 47,
+    )  # fmt: skip
+    assert lost_after_tracing(rows, sex(rows), 0.1)[6:13].tolist() == [1.0] * 7

@@ -125,3 +125,17 @@ def test_where_few_were_observed_no_share_is_shown(
     (shown,) = shown_losses([row], 66.0, lambda *_: True)
     if 0 < people - lost - died < 11:
         assert shown.lost is shown.died is shown.missing is None
+
+
+def test_few_observed_are_few_also_where_others_have_several_fates(
+    facts: tuple[LostOutcomes, ...],
+) -> None:
+    """Of 100 with two horizons 8 were observed; 42 were traced at one and died before the other."""
+    fates = {
+        OutcomeStatus.OBSERVED: 8, OutcomeStatus.LOST: 50, OutcomeStatus.DIED: 42,
+        OutcomeStatus.TRACED: 42,
+    }  # fmt: skip
+    shares = {"people": 100, "lost": 0.5, "died": 0.21, "traced": 0.21}
+    row = facts[0].model_copy(update={**shares, "people_by": fates})
+    (shown,) = shown_losses([row], 66.0, lambda *_: True)
+    assert (shown.lost, shown.died, shown.traced) == (None, None, None)

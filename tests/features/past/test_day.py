@@ -52,3 +52,14 @@ def test_a_forecast_is_of_the_day_that_is_asked_about_and_passes_over_no_score(
     assert day == asked if as_of is not None else day <= asked
     seen = scored[(scored > day - past) & (scored <= day)]
     assert seen.max(initial=-99) == known.max(initial=-99) or not len(seen)
+
+
+@pytest.mark.parametrize(("first", "as_of"), [(0, -3), (7, 3), (7, 6)])
+def test_a_day_before_the_first_landmark_is_named_as_the_reason(
+    task: Task, first: int, as_of: int
+) -> None:
+    """Something was measured by then, or nobody looked: neither is why there is no forecast."""
+    task = task.model_copy(update={"origins_days": (first, 21)})
+    days = np.array([0, 5])
+    with pytest.raises(ForecastRefused, match=f"day {as_of} .*from day {first}"):
+        forecast_day(task, days, days, as_of)

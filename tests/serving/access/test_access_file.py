@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, RSAKey
 
 from contracts.errors import ContractError
 from serving.access.access_file import AccessFile, ClientEntry, read_access, written_as_toml
@@ -192,3 +192,51 @@ def test_keys_that_cannot_be_read_are_nobodys(file: Path, content: str) -> None:
         file.with_name(name).write_text(content)
     file.write_text(HEAD + client() + client("lab", "b.json"))
     assert len(read_access(file).clients) == 2
+
+
+def test_two_issuers_whose_long_names_begin_alike_are_still_two(file: Path) -> None:
+    for name in ("a.json", "b.json"):
+        file.with_name(name).write_text(jwks(ONE))
+    long = "https://identity.the-hospital.example/realms/"
+    file.write_text(HEAD + issuer(f"{long}north", "a.json") + issuer(f"{long}south", "b.json"))
+    with pytest.raises(ContractError, match="have the same key"):
+        read_access(file)
+
+
+def test_a_private_key_below_other_text_is_compared_too(file: Path) -> None:
+    key = file.with_name("own")
+    key.write_bytes(b"made for the ward\n" + OWN.as_pem(private=True))
+    key.chmod(0o600)
+    file.with_name("a.json").write_text(jwks(OWN))
+    file.write_text(HEAD + 'token_key = "own"\n' + client())
+    with pytest.raises(ContractError, match="have the same key"):
+        read_access(file)
+
+
+@pytest.mark.parametrize(
+    "pem",
+    [
+        RSAKey.generate_key(2048).as_pem(private=True),
+        OWN.as_pem(private=True, password="secret"),  # noqa: S106
+    ],
+    ids=["RSA", "encrypted"],
+)
+def test_a_token_key_of_another_kind_is_refused_with_what_to_do(file: Path, pem: bytes) -> None:
+    key = file.with_name("own")
+    key.write_bytes(pem)
+    key.chmod(0o600)
+    file.write_text(HEAD + 'token_key = "own"\n' + client())
+    with pytest.raises(ContractError, match="access init"):
+        read_access(file)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("more", ["", ', "note": "-----BEGIN"'])
+def test_keys_are_compared_however_their_file_is_written(
+    file: Path, encoding: str, more: str
+) -> None:
+    file.with_name("a.json").write_text(jwks(ONE))
+    file.with_name("b.json").write_text(f"{jwks(ONE)[:-1]}{more}}}", encoding=encoding)
+    file.write_text(HEAD + client() + client("lab", "b.json"))
+    with pytest.raises(ContractError, match="have the same key"):
+        read_access(file)

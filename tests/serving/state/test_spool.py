@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from serving.state import forecast_log
 from serving.state.forecast_log import ForecastEntry, ForecastLog, append, waiting_about
-from serving.state.spool import Spool
+from serving.state.spool import Spool, lines_set_aside
 from serving.state.store import Store
 from serving.state.verification import verify_chain
 from stores.private_files import ReadableByOthers
@@ -245,11 +245,22 @@ def test_forecasts_that_wait_are_counted_by_person_until_they_are_on_record(
             return waiting_about(store, folder, tenant, subject)
 
         assert (waiting("ward", "P"), waiting("clinic", "P"), waiting("ward", "Q")) == (2, 0, 1)
+        (folder / "8-broken.unreadable").write_bytes(b'{"subject":"R","id":"\xff"}\n')
+        assert waiting("ward", "R") == 1
         append(store, [entry(1)])
         assert waiting("ward", "P") == 1
         append(store, [entry(2)])
         assert waiting("ward", "P") == 0
     spool.close()
+
+
+def test_lines_set_aside_are_counted_while_somebody_moves_the_files_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, moved = tmp_path / "1.unreadable", tmp_path / "2.unreadable"
+    kept.write_bytes(b"one\rline\nand another, tor")
+    monkeypatch.setattr(Path, "glob", lambda *_: iter([kept, moved]))
+    assert lines_set_aside(tmp_path) == 2
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o770, 0o777])
