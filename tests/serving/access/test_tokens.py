@@ -60,21 +60,34 @@ P384, P256, OTHER = (
 NUMBERS = {"RS256": RSA, "RS384": RSA, "ES384": P384, "ES256": P256}
 
 
+def new_numbers() -> dict[str, Any]:
+    """Make keys of each kind that nobody else has: two callers may not share one."""
+    large = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    curves = {"ES384": ec.SECP384R1(), "ES256": ec.SECP256R1()}
+    made = {alg: ec.generate_private_key(curve) for alg, curve in curves.items()}
+    return {"RS256": large, "RS384": large, **made}
+
+
+NUMBERS_OF = {"idp": new_numbers(), "ehr": NUMBERS, "lab": new_numbers()}
+
+
 def jwk(key: Any, kid: str | None, **members: Any) -> dict[str, Any]:
     kind = RSAKey if isinstance(key, rsa.RSAPrivateKey) else ECKey
     public = kind.import_key(key.public_key()).as_dict(private=False)
     return {**public, **({} if kid is None else {"kid": kid}), **members}
 
 
-KEYS = {"keys": [jwk(RSA, "rsa"), jwk(P384, "p384"), jwk(P256, "p256")]}
+def jwks(numbers: dict[str, Any]) -> dict[str, Any]:
+    named = {"rsa": "RS256", "p384": "ES384", "p256": "ES256"}
+    return {"keys": [jwk(numbers[alg], kid) for kid, alg in named.items()]}
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     own = ECKey.import_key(OTHER)
     (tmp_path / "own.pem").write_bytes(own.as_pem(private=True))
-    for name in ("idp", "ehr", "lab"):
-        (tmp_path / f"{name}.json").write_text(json.dumps(KEYS))
+    for name, numbers in NUMBERS_OF.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(jwks(numbers)))
     (tmp_path / "access.toml").write_text(
         f"""
         audience = "{HERE}"
@@ -101,18 +114,18 @@ def access(folder: Path) -> Access:
     return read_access(folder / "access.toml")
 
 
-def signed(claims: dict[str, Any], alg: str = "ES384", **header: Any) -> str:
+def signed(owner: str, claims: dict[str, Any], alg: str = "ES384", **header: Any) -> str:
     kid = {"ES384": "p384", "ES256": "p256"}.get(alg, "rsa")
     content = {name: value for name, value in claims.items() if value is not REMOVE}
     names = {name: value for name, value in {"kid": kid, **header}.items() if value is not REMOVE}
-    return jwt.encode(content, NUMBERS[alg], algorithm=alg, headers=names)
+    return jwt.encode(content, NUMBERS_OF[owner][alg], algorithm=alg, headers=names)
 
 
 def issued(alg: str = "ES384", *, head: dict[str, Any] | None = None, **changes: Any) -> str:
     usual = {
         "iss": IDP, "aud": HERE, "sub": "dr", "iat": T, "exp": T + 600, "scope": "forecast",
     }  # fmt: skip
-    return signed({**usual, **changes}, alg, **(head or {}))
+    return signed("idp", {**usual, **changes}, alg, **(head or {}))
 
 
 def asserted(alg: str = "ES384", *, head: dict[str, Any] | None = None, **changes: Any) -> str:
@@ -120,7 +133,8 @@ def asserted(alg: str = "ES384", *, head: dict[str, Any] | None = None, **change
         "iss": "ehr", "aud": HERE, "sub": "ehr", "iat": T, "exp": T + 60,
         "jti": secrets.token_hex(8),
     }  # fmt: skip
-    return signed({**usual, **changes}, alg, **(head or {}))
+    owner = "lab" if changes.get("iss") == "lab" else "ehr"
+    return signed(owner, {**usual, **changes}, alg, **(head or {}))
 
 
 def who(
@@ -204,7 +218,7 @@ def by_hand(make: Callable[..., str], head: dict[str, Any], claims: dict[str, An
     )
     signing = f"{part({**header, **head})}.{part({**payload, **claims})}"
     signature = jwt.algorithms.ECAlgorithm(jwt.algorithms.ECAlgorithm.SHA384, ec.SECP384R1).sign(
-        signing.encode(), P384
+        signing.encode(), NUMBERS_OF["idp" if make is issued else "ehr"]["ES384"]
     )
     return f"{signing}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
 
@@ -337,7 +351,7 @@ def test_the_service_own_token_is_its_clients_and_lasts_five_minutes(access: Acc
     denied(access, token, now=NOW + timedelta(seconds=360))
     # Neither with a client's key, nor of another type, nor for a client that is gone.
     claims = {"iss": HERE, "aud": HERE, "sub": "ehr", "iat": T, "exp": T + 60, "scope": "cds"}
-    denied(access, signed(claims, kid="rehabcast", typ="at+jwt"))
+    denied(access, signed("ehr", claims, kid="rehabcast", typ="at+jwt"))
     for header in ({"kid": "rehabcast"}, {"kid": "x", "typ": "at+jwt"}):
         denied(access, jwt.encode(claims, OTHER, algorithm="ES384", headers=header))
     good = {"kid": "rehabcast", "typ": "at+jwt"}
