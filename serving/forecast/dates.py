@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from contracts.errors import ForecastRefused
 from contracts.observation import Observation
 from contracts.task import Task
+from contracts.vocabulary import vocabulary
 from serving.forecast.question import Question
 
 
@@ -63,7 +64,12 @@ def date_of(question: Question, day: int) -> date | None:
     return question.onset + timedelta(days=question.enrolment_day + day)
 
 
-def not_known_then(question: Question, origin: int) -> list[str]:
+def not_used(question: Question, task: Task, origin: int) -> list[str]:
+    """Say what of the record a forecast does not use because of its day."""
+    return [*_old_score(question, task, origin), *_later_values(question, origin)]
+
+
+def _later_values(question: Question, origin: int) -> list[str]:
     """Say how much of the record is later than the forecast's day, days after enrolment."""
     asked = question.enrolment_day + origin
     later = sum(
@@ -76,6 +82,28 @@ def not_known_then(question: Question, origin: int) -> list[str]:
     if later == 1:
         return [f"1 value is of a later day than {when}, so this forecast does not use it"]
     return [f"{later} values are of later days than {when}, so this forecast does not use them"]
+
+
+def _old_score(question: Question, task: Task, origin: int) -> list[str]:
+    """Say that the last score is too old, where a task has an assumed one in its place."""
+    asked = question.enrolment_day + origin
+    scored = max(
+        (
+            observation.day_since_onset
+            for observation in question.observations
+            if observation.code == task.target.code
+            and observation.day_since_onset is not None
+            and observation.day_since_onset <= asked
+        ),
+        default=None,
+    )
+    if task.target.assumed is None or scored is None or asked - scored < task.inputs.past_days:
+        return []
+    name = vocabulary()[task.target.code].name
+    return [
+        f"the last {name} score is {asked - scored} days old, too old to be used: this forecast"
+        f" starts from {task.target.assumed:g}, as if there were no score"
+    ]
 
 
 def between_landmarks(task: Task, origin: int) -> list[str]:

@@ -42,7 +42,7 @@ from serving.forecast.audit_status import (
     outside_scope,
     why_outside,
 )
-from serving.forecast.dates import between_landmarks, date_of, not_known_then
+from serving.forecast.dates import between_landmarks, date_of, not_used
 from serving.forecast.explain import game_of
 from serving.forecast.question import Question
 from serving.forecast.reasons import reasons
@@ -181,7 +181,7 @@ def _forecast(
         reasons=None if game is None else reasons(question, game, explained),
         rests_on=_rests_on(bundle, batch, question.observations),
         groups=group_coverage(served, groups),
-        notes=[*question.notes, *not_known_then(question, origin)],
+        notes=[*question.notes, *not_used(question, bundle.task, origin)],
         **_about(served, between_landmarks(bundle.task, origin)),
     )
 

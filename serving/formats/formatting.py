@@ -37,7 +37,7 @@ def formatted_start(answer: ForecastAnswer) -> str:
     day = f"day {answer.origin_day} after enrolment"
     start = day if answer.as_of is None else f"{formatted_date(answer.as_of)}, {day}"
     if answer.last_score is None or answer.last_score_day is None or answer.origin_day is None:
-        return f"no score yet; forecast of {start}"
+        return f"no recent score; forecast of {start}"
     age = answer.origin_day - answer.last_score_day
     old = "on that day" if age == 0 else "1 day before" if age == 1 else f"{age} days before"
     taken = answer.last_score_date

@@ -363,6 +363,23 @@ def test_a_forecast_starts_from_the_newest_score_of_the_day_asked_about(
     assert old.what_to_do == "assess the patient again"
 
 
+def test_where_a_score_may_be_missing_an_old_one_is_not_passed_over_without_a_word(
+    served: ServedModel,
+) -> None:
+    free = without_limit(served)
+    target = free.bundle.task.target.model_copy(update={"assumed": 3.0})
+    task = free.bundle.task.model_copy(update={"target": target})
+    free = replace(free, bundle=replace(free.bundle, task=task))
+    nobody_knows = answer(free, {**STEPS, "day_since_onset": 12}, as_of_day=12)
+    assert (nobody_knows.status, nobody_knows.last_score) == ("forecast", None)
+    assert nobody_knows.notes == []
+    old = answer(free, {**SCORE, "day_since_onset": 12}, as_of_day=60)
+    assert old.last_score is None
+    assert "48 days old" in old.notes[0]
+    assert "starts from 3" in old.notes[0]
+    assert answer(free, {**SCORE, "day_since_onset": 12}, as_of_day=13).notes == []
+
+
 def test_a_wear_band_that_the_audit_never_saw_refuses_nobody(served: ServedModel) -> None:
     known = audited(served, ("wear band", "no wearable"), ("sex", "male"))
     worn = [{"code": "REHABCAST//WEAR_TIME", "day_since_onset": d, "value": 15.0} for d in (8, 9)]
