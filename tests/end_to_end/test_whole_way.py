@@ -223,7 +223,7 @@ with running_service(_free_port(), Path("service.log"), "a-token-of-the-whole-wa
         subprocess.run([{str(COMMAND)!r}, "forecast", "--subject", subject, "--cohort", "cohort",
             "--as-of-day", "0", "--url", address, "--json"], check=True)
     subprocess.run([{str(COMMAND)!r}, "forecast", "--subject", "1", "--cohort", "cohort",
-        "--url", address], check=True)
+        "--as-of-day", "21", "--url", address], check=True)
 """
     done = subprocess.run(
         [sys.executable, "-c", program],

@@ -93,7 +93,8 @@ def test_every_question_is_refused_for_the_reason_that_the_service_itself_gives(
     questions = questions_of(table).set_index(SUBJECT)
     assert list(questions.index) == list(range(1, 13))
     for subject, question in questions.iterrows():
-        given = respond(asked(elsewhere, int(str(subject))), served, now=NOW)
+        day = int(question["origin_day"])
+        given = respond(asked(elsewhere, int(str(subject)), day), served, now=NOW)
         if question[REFUSAL] == "":
             assert (given.status, given.origin_day) == ("forecast", question["origin_day"])
         else:
@@ -104,7 +105,8 @@ def test_every_question_is_refused_for_the_reason_that_the_service_itself_gives(
     assert Refusal.UNLIKE in set(questions[REFUSAL])
 
 
-def asked(cohort: Cohort, subject: int) -> Question:
+def asked(cohort: Cohort, subject: int, day: int) -> Question:
+    """Ask with the whole record of a subject, as of a day after enrolment."""
     own = cohort.events[cohort.events[SUBJECT] == subject]
     dates = own.set_index(CODE)[TIME]
     onset = dates[ONSET]
@@ -120,8 +122,9 @@ def asked(cohort: Cohort, subject: int) -> Question:
     ]
     enrolment_day = (dates[ENROLMENT] - onset).days
     return Question(
-        subject=str(subject), enrolment_day=enrolment_day, observations=observations, explain=False
-    )
+        subject=str(subject), enrolment_day=enrolment_day, observations=observations,
+        as_of_day=enrolment_day + day, explain=False,
+    )  # fmt: skip
 
 
 def test_forecasts_for_a_hospital_that_no_audit_has_seen_are_scored_and_said_to_be_refused(
