@@ -49,6 +49,22 @@ class RuleCount:
     rows: int
 
 
+class RuleCounts:
+    """Counts the rows that each rule of an import applied to."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+
+    def count(self, rule: str, rows: int = 1) -> None:
+        """Add rows to the count of a rule."""
+        if rows:
+            self.counts[rule] = self.counts.get(rule, 0) + rows
+
+    def as_tuple(self) -> tuple[RuleCount, ...]:
+        """Return the counts as a cohort's provenance holds them."""
+        return tuple(RuleCount(rule=rule, rows=rows) for rule, rows in self.counts.items())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
     """Where a cohort comes from.

@@ -14,7 +14,7 @@ from contracts.cohort import (
     SUBJECT,
     TEXT,
     TIME,
-    RuleCount,
+    RuleCounts,
 )
 from contracts.errors import Problem
 from contracts.vocabulary import vocabulary
@@ -41,22 +41,6 @@ DEVICE = "REHABCAST//DEVICE"
 WRISTS = {"left": "left wrist", "right": "right wrist"}
 NO_SINGLE_SIDE = ("both", "neither")
 """Affected arms that are known, and of which none is more affected than the other."""
-
-
-class RuleCounts:
-    """Counts the rows that each rule of an import applied to."""
-
-    def __init__(self) -> None:
-        self.counts: dict[str, int] = {}
-
-    def count(self, rule: str, rows: int = 1) -> None:
-        """Add rows to the count of a rule."""
-        if rows:
-            self.counts[rule] = self.counts.get(rule, 0) + rows
-
-    def as_tuple(self) -> tuple[RuleCount, ...]:
-        """Return the counts as a cohort's provenance holds them."""
-        return tuple(RuleCount(rule=rule, rows=rows) for rule, rows in self.counts.items())
 
 
 def assemble(

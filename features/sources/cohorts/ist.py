@@ -27,7 +27,7 @@ from contracts.cohort import (
     TEXT,
     TIME,
     Provenance,
-    RuleCount,
+    RuleCounts,
 )
 from contracts.errors import ContractError
 from contracts.vocabulary import vocabulary
@@ -150,10 +150,10 @@ def import_ist(source: Path) -> tuple[pd.DataFrame, Provenance]:
     everybody = read_ist(source)
     age_N = read_numbers(everybody[AGE]).value_N
     people = everybody[~(age_N < ADULT)].copy()
-    rules = _Rules()
-    rules.add("under 18 years old: the person was left out", len(everybody) - len(people))
+    rules = RuleCounts()
+    rules.count("under 18 years old: the person was left out", len(everybody) - len(people))
     unseen = (people[SCANNED] != "Y") & (people[VISIBLE] != "")
-    rules.add("no scan before randomisation: visible infarct not recorded", int(unseen.sum()))
+    rules.count("no scan before randomisation: visible infarct not recorded", int(unseen.sum()))
     people.loc[unseen, VISIBLE] = ""
     events = pd.concat(_events(people, rules), ignore_index=True)
     provenance = Provenance(
@@ -171,31 +171,17 @@ def import_ist(source: Path) -> tuple[pd.DataFrame, Provenance]:
     return events[list(COLUMNS)], provenance
 
 
-class _Rules:
-    """Counts what the importer changed or left out; a rule that met nobody is not told."""
-
-    def __init__(self) -> None:
-        self._counts: list[RuleCount] = []
-
-    def add(self, rule: str, rows: int) -> None:
-        if rows:
-            self._counts.append(RuleCount(rule=rule, rows=rows))
-
-    def as_tuple(self) -> tuple[RuleCount, ...]:
-        return tuple(self._counts)
-
-
 def _tables(source: Path) -> list[Path]:
     files = [source] if source.is_file() else sorted(source.glob("*.csv*"))
     return [file for file in files if set(NEEDED) <= columns_of(file)]
 
 
-def _events(people: pd.DataFrame, rules: _Rules) -> Iterator[pd.DataFrame]:
+def _events(people: pd.DataFrame, rules: RuleCounts) -> Iterator[pd.DataFrame]:
     delay_N = _numbers(people, "RDELAY", "REHABCAST//ONSET_DELAY", rules)
     onset_N = np.full(len(people), NOMINAL_ONSET.to_datetime64(), dtype="datetime64[us]")
     hours_N = np.nan_to_num(delay_N).astype("timedelta64[h]")
     enrolled_N = onset_N + hours_N
-    rules.add("no hours from onset to enrolment: enrolled at onset", int(np.isnan(delay_N).sum()))
+    rules.count("no hours from onset to enrolment: enrolled at onset", int(np.isnan(delay_N).sum()))
     yield _rows(people, ONSET, time_N=onset_N)
     yield _rows(people, ENROLMENT, time_N=enrolled_N)
     yield _rows(people, NUMBERS["RDELAY"], number_N=delay_N)
@@ -212,10 +198,10 @@ def _events(people: pd.DataFrame, rules: _Rules) -> Iterator[pd.DataFrame]:
     yield _rows(people, "REHABCAST//STROKE_OUTCOME", time_N=seen_N, number_N=outcome_N)
 
 
-def _places(people: pd.DataFrame, rules: _Rules) -> Iterator[pd.DataFrame]:
+def _places(people: pd.DataFrame, rules: RuleCounts) -> Iterator[pd.DataFrame]:
     """State country, hospital and what people were allocated to, none of which a model may use."""
     country = people[COUNTRY].map(lambda name: COUNTRIES.get(name, name))
-    rules.add("no country", int((country == "").sum()))
+    rules.count("no country", int((country == "").sum()))
     yield _rows(people, "REHABCAST//COUNTRY", text_N=_or_none(country))
     # Two countries may both have a hospital 12.
     number = read_numbers(people[HOSPITAL]).value_N
@@ -230,38 +216,40 @@ def _places(people: pd.DataFrame, rules: _Rules) -> Iterator[pd.DataFrame]:
     yield _rows(people, "REHABCAST//TREATMENT", text_N=_or_none(drugs.where(known, "")))
 
 
-def _outcomes(people: pd.DataFrame, rules: _Rules) -> NDArray[np.float64]:
+def _outcomes(people: pd.DataFrame, rules: RuleCounts) -> NDArray[np.float64]:
     code_N = read_numbers(people[OUTCOME]).value_N
     outcome_N = pd.Series(code_N).map(OUTCOMES).to_numpy(dtype=np.float64)
     declared_N = (people[OUTCOME] == "").to_numpy() | np.isin(code_N, UNKNOWN_OUTCOMES)
-    rules.add("outcome at six months not known: due and lost", int(declared_N.sum()))
+    rules.count("outcome at six months not known: due and lost", int(declared_N.sum()))
     odd_N = np.isnan(outcome_N) & ~declared_N
-    rules.add(f"{OUTCOME}: none of the trial's codes, left out", int(odd_N.sum()))
-    rules.add(
+    rules.count(f"{OUTCOME}: none of the trial's codes, left out", int(odd_N.sum()))
+    rules.count(
         f"outcome of about six months placed on day {OUTCOME_DAY}, of the dead too",
         int(np.isfinite(outcome_N).sum()),
     )
     return outcome_N
 
 
-def _numbers(people: pd.DataFrame, column: str, code: str, rules: _Rules) -> NDArray[np.float64]:
+def _numbers(
+    people: pd.DataFrame, column: str, code: str, rules: RuleCounts
+) -> NDArray[np.float64]:
     """Return a column's numbers, NaN where there is none or one that cannot be."""
     entry, value_N = vocabulary()[code], read_numbers(people[column]).value_N
     low, high = float(entry.low or 0), float(entry.high or 0)
     sound_N = (value_N >= low) & (value_N <= high)
     given_N = (people[column] != "").to_numpy()
-    rules.add(
+    rules.count(
         f"{column}: no number of the possible ones, left out", int((given_N & ~sound_N).sum())
     )
     return np.where(sound_N, value_N, np.nan)
 
 
 def _labels(
-    people: pd.DataFrame, column: str, labels: Mapping[str, str], rules: _Rules
+    people: pd.DataFrame, column: str, labels: Mapping[str, str], rules: RuleCounts
 ) -> NDArray[np.object_]:
     found = people[column].map(dict(labels))
     odd = found.isna() & (people[column] != "")
-    rules.add(f"{column}: none of the trial's letters, left out", int(odd.sum()))
+    rules.count(f"{column}: none of the trial's letters, left out", int(odd.sum()))
     return found.to_numpy(dtype=object)
 
 
