@@ -238,15 +238,17 @@ def _group(values: Values, attribute: Sensitive, start: int, task: Task, layout:
     if bands is None:
         return NOT_RECORDED if fact is None or fact.label is None else fact.label
     if vocabulary()[attribute.code].kind is Kind.DAILY:
-        if not reads_wearable(layout):
-            return NO_WEARABLE
-        return _wear_group(values, attribute, bands, start, task)
+        return _wear_group(values, attribute, bands, start, task, layout)
     number = np.nan if fact is None or fact.value is None else fact.value
     return str(bands.label(np.array([number]))[0])
 
 
-def _wear_group(values: Values, attribute: Sensitive, bands: Bands, start: int, task: Task) -> str:
+def _wear_group(
+    values: Values, attribute: Sensitive, bands: Bands, start: int, task: Task, layout: Layout
+) -> str:
     """Band the share of worn days since the first whose wear was judged."""
+    if not reads_wearable(layout):
+        return NO_WEARABLE
     end = start + task.inputs.past_days
     window = {(c, d): v.value for (c, d), v in values.items() if d is not None and start <= d < end}
     judged = {day: hours for (code, day), hours in window.items() if code == attribute.code}

@@ -45,13 +45,8 @@ def groups(
     for attribute in task.sensitive:
         bands = bands_of(attribute)
         if bands is not None and vocabulary()[attribute.code].kind is Kind.DAILY:
-            if not reads_wearable(layout):
-                columns[attribute.name] = np.full(
-                    len(timeline.subjects_P) * len(origin_O), NO_WEARABLE, dtype=object
-                )
-                continue
             by_origin = [
-                _wear_group(timeline, task, attribute, bands, int(day)) for day in origin_O
+                _wear_group(timeline, task, layout, attribute, bands, int(day)) for day in origin_O
             ]
             columns[attribute.name] = np.stack(by_origin, axis=1).reshape(-1)
         else:
@@ -71,23 +66,30 @@ def _person_group(
 
 def wearable_codes(task: Task) -> tuple[str, ...]:
     """Return the daily inputs that a wearable measures, and not a therapist."""
-    words = vocabulary()
-    return tuple(code for code in task.inputs.daily if words[code].modality != THERAPY)
+    return tuple(filter(_is_of_wearable, task.inputs.daily))
 
 
 def reads_wearable(layout: Layout) -> bool:
     """Return whether a model reads anything that a wearable measures."""
-    words = vocabulary()
-    return any(
-        words[code].kind is Kind.DAILY and words[code].modality != THERAPY
-        for code in layout.channels_C
-    )
+    return any(map(_is_of_wearable, layout.channels_C))
+
+
+def _is_of_wearable(code: str) -> bool:
+    entry = vocabulary()[code]
+    return entry.kind is Kind.DAILY and entry.modality != THERAPY
 
 
 def _wear_group(
-    timeline: Timeline, task: Task, attribute: Sensitive, bands: Bands, origin: int
+    timeline: Timeline,
+    task: Task,
+    layout: Layout,
+    attribute: Sensitive,
+    bands: Bands,
+    origin: int,
 ) -> NDArray[np.object_]:
     """Band the share of worn days from the first day whose wear was judged up to the origin."""
+    if not reads_wearable(layout):
+        return np.full(len(timeline.subjects_P), NO_WEARABLE, dtype=object)
     days = task.inputs.past_days
     day_N = timeline.day_N - (origin - days + 1)
     inside_N = (day_N >= 0) & (day_N < days)
