@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from contracts.groups import attributes_of_person
 from contracts.scope import Outside, Scope
 from contracts.verdict import Outcome
 from contracts.vocabulary import NOT_RECORDED
@@ -121,9 +122,15 @@ def scope_info(scope: Scope) -> ScopeInfo:
 
 
 def outside_scope(served: ServedModel, groups: Mapping[str, str]) -> tuple[Outside, ...]:
-    """Return why a subject is outside of the scope that the model passed for."""
+    """Return why a subject is outside of the scope that the model passed for.
+
+    How much somebody wore is no population: a wear band that the audit never saw is not outside.
+    """
     scope = served.audit_status.scope
-    return () if scope is None else scope.outside(groups)
+    if scope is None:
+        return ()
+    own = attributes_of_person(served.bundle.task)
+    return tuple(each for each in scope.outside(groups) if each.rules or own & {*each.attributes})
 
 
 def banner(served: ServedModel) -> str:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from contracts.cohort import ENROLMENT, ONSET, WEAR_TIME
 from contracts.errors import CohortInvalid, ForecastRefused, Problem
 from contracts.forecast import LOWER_80, MEDIAN, UPPER_80
-from contracts.groups import attributes_of_person
 from contracts.observation import Observation
 from contracts.predictions import QUANTILE_COLUMNS
 from contracts.sequences import SequenceBatch
@@ -125,10 +124,7 @@ def _refusal(problems: Sequence[Problem]) -> ForecastRefused:
 
 def _refuse_outside(served: ServedModel, groups: dict[str, str]) -> None:
     """Refuse those for whom the audit has not shown that the forecast is fair, and say which."""
-    own = attributes_of_person(served.bundle.task)
-    outside = [
-        each for each in outside_scope(served, groups) if each.rules or own & {*each.attributes}
-    ]
+    outside = outside_scope(served, groups)
     if not outside:
         return
     raise ForecastRefused(
