@@ -17,8 +17,8 @@ from serving.formats.formatting import (
     formatted_horizon,
     formatted_range,
     formatted_score,
-    formatted_start,
     scope_sentence,
+    start_sentence,
 )
 from serving.schemas import ForecastAnswer, HorizonForecast, Strict
 
@@ -219,8 +219,7 @@ def _for_team(answer: ForecastAnswer) -> str:
     table = (
         "| week | most likely | 8 in 10 | if nothing changed | 70 % rule |\n|---|---|---|---|---|\n"
     )
-    start = formatted_start(answer)
-    parts = [f"{start[0].upper()}{start[1:]}.", table + "\n".join(rows)]
+    parts = [start_sentence(answer), table + "\n".join(rows)]
     if answer.reasons is not None:
         base = formatted_score(answer, answer.reasons.base, extra_decimals=1)
         contributions = [

@@ -16,8 +16,8 @@ from serving.formats.formatting import (
     formatted_change,
     formatted_horizon,
     formatted_score,
-    formatted_start,
     scope_sentence,
+    start_sentence,
 )
 from serving.schemas import ForecastAnswer, HorizonForecast
 
@@ -45,8 +45,7 @@ def risk_assessment(
     assessment_url = f"urn:uuid:{_uuid(answer.forecast_id)}"
     device_url = f"urn:uuid:{_uuid(answer.model.bundle_digest[:32])}"
     meta = {"security": [AI_LABEL]}
-    start = formatted_start(answer)
-    notes = [f"{start[0].upper()}{start[1:]}."]
+    notes = [start_sentence(answer)]
     notes += [_horizon_note(answer, horizon) for horizon in answer.horizons]
     assessment = {
         "resourceType": "RiskAssessment",

@@ -45,6 +45,12 @@ def formatted_start(answer: ForecastAnswer) -> str:
     return f"last score {answer.last_score:g} ({when}); forecast of {start}"
 
 
+def start_sentence(answer: ForecastAnswer) -> str:
+    """Say what the forecast starts from, as a sentence."""
+    start = formatted_start(answer)
+    return f"{start[0].upper()}{start[1:]}."
+
+
 def formatted_horizon(horizon: HorizonForecast) -> str:
     """Return a horizon's week, with its date where that is known."""
     day = horizon.calendar_date

@@ -14,7 +14,6 @@ from serving.access.grants import grant, token_form
 from serving.faults import Fault
 from serving.forecast.audit_status import banner, limits, model_info
 from serving.forecast.course import ALERT_DAYS, course
-from serving.forecast.dates import day_asked
 from serving.forecast.question import Question, input_digest
 from serving.forecast.respond import refuse_withdrawn, refused, respond
 from serving.formats.cds_hooks import (
@@ -31,7 +30,7 @@ from serving.formats.fhir_limits import refuse_too_many
 from serving.formats.fhir_record import bundle_of, record_of
 from serving.http.calls import Call, Reply
 from serving.http.decoding import RequestInvalid, from_query
-from serving.http.runtime import NOTHING_READ, forecast, logged
+from serving.http.runtime import NOTHING_READ, forecast, logged, question_of_fhir
 from serving.schemas import (
     Acknowledgement,
     ConsentRequest,
@@ -216,14 +215,7 @@ def _of_documents(
         record = record_of(documents, task, patient=patient, condition=condition)
         patient = record.patient
         call.runtime.consents.require(call.caller.tenant, patient)
-        question = Question(
-            subject="patient",
-            enrolment_day=record.enrolment_day,
-            observations=record.observations,
-            as_of_day=day_asked(record.onset, as_of, record.observations, now),
-            onset=record.onset,
-            notes=record.notes,
-        )
+        question = question_of_fhir("patient", record, as_of, now)
         digest = input_digest(question)
         answer = respond(question, snapshot.served, now=now, withdrawn=snapshot.withdrawn)
     except ForecastRefused as refusal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import msgspec
 
@@ -17,7 +17,7 @@ from serving.faults import Fault
 from serving.forecast.dates import day_asked
 from serving.forecast.question import Question, input_digest
 from serving.forecast.respond import refused, respond
-from serving.formats.fhir_record import bundle_of, record_of
+from serving.formats.fhir_record import FhirRecord, bundle_of, record_of
 from serving.schemas import ExplainRequest, ForecastAnswer, ForecastRequest, ForecastsRequest
 from serving.state.champion import ChampionInService, Snapshot
 from serving.state.consent import Consents, ConsentWithdrawn
@@ -153,9 +153,7 @@ def question_of(
         raise ForecastRefused(
             "the record is given twice", "send either observations or a bundle, not both"
         )
-    notes: Sequence[str] = ()
     onset = request.onset_date
-    observations: Sequence[Observation]
     if request.bundle is not None:
         task = snapshot.served.bundle.task
         record = record_of([bundle_of(request.bundle)], task, condition=request.condition)
@@ -165,30 +163,44 @@ def question_of(
                 f"the bundle's date of onset is {record.onset}, and onset_date says {onset}",
                 "leave out onset_date, or name another Condition of the bundle",
             )
-        enrolment_day, observations, notes, onset = (
-            record.enrolment_day, record.observations, record.notes, record.onset,
-        )  # fmt: skip
-    elif inline:
-        if request.observations is None or request.enrolment_day is None:
-            raise ForecastRefused(
-                "only half of the record is given", "send enrolment_day and observations together"
-            )
-        enrolment_day, observations = request.enrolment_day, request.observations
+        question = question_of_fhir(request.subject, record, request.as_of, now)
     else:
-        enrolment_day, observations = _on_record(records, request.subject)
-    question = Question(
-        subject=request.subject,
-        enrolment_day=enrolment_day,
-        observations=observations,
-        as_of_day=day_asked(onset, request.as_of, observations, now),
-        onset=onset,
-        explain=request.explain,
-        weeks=request.explain_horizon_weeks,
-        notes=notes,
-    )
+        enrolment_day, observations = (
+            _inline(request) if inline else _on_record(records, request.subject)
+        )
+        question = Question(
+            subject=request.subject,
+            enrolment_day=enrolment_day,
+            observations=observations,
+            as_of_day=day_asked(onset, request.as_of, observations, now),
+            onset=onset,
+        )
+    question = replace(question, explain=request.explain, weeks=request.explain_horizon_weeks)
     if isinstance(request, ExplainRequest):
         return replace(question, explain=True, output=request.output, days_of=request.days_of)
     return question
+
+
+def _inline(request: ForecastRequest) -> tuple[int, Sequence[Observation]]:
+    if request.observations is None or request.enrolment_day is None:
+        raise ForecastRefused(
+            "only half of the record is given", "send enrolment_day and observations together"
+        )
+    return request.enrolment_day, request.observations
+
+
+def question_of_fhir(
+    subject: str, record: FhirRecord, as_of: date | None, now: datetime
+) -> Question:
+    """Return the question about a FHIR record, of today unless a day is named, with reasons."""
+    return Question(
+        subject=subject,
+        enrolment_day=record.enrolment_day,
+        observations=record.observations,
+        as_of_day=day_asked(record.onset, as_of, record.observations, now),
+        onset=record.onset,
+        notes=record.notes,
+    )
 
 
 def _on_record(records: Records, subject: str) -> tuple[int, Sequence[Observation]]:
