@@ -1,8 +1,9 @@
 """What a stricter policy would have said of the same forecasts: the board's rules, other limits.
 
 The bounds are computed once more, which is cheap; nothing is drawn again, because every rule whose
-limit differs is decided by a bound and not by a bootstrap. Confidence, fewest people, lost outcomes
-and look are the board's. The verdict stays that of the board's policy.
+limit differs is decided by a bound and not by a bootstrap. Confidence, fewest people and lost
+outcomes are the board's, and every group is judged as at a first attempt. The verdict stays that of
+the board's policy.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from audits.judging.rules import apply_rules, rows_of
 from audits.measure.disparity import Direction, Scope
 from audits.policies.compare import ASKED
 from contracts.predictions import CANDIDATE
-from contracts.verdict import Outcome, Verdict
+from contracts.verdict import GRAVITY, Outcome, Verdict
 
 STRICT = Path(__file__).with_name("strict.toml")
 """The stricter policy that rehabcast ships."""
@@ -104,12 +105,11 @@ def stricter_limits(
 
 def _worst_of_each(findings: Iterable[StricterFinding]) -> tuple[StricterFinding, ...]:
     """Return the gravest finding of each group: it may have one for each milestone."""
-    gravity = list(Outcome)
     worst: dict[tuple[str, str], StricterFinding] = {}
     for finding in findings:
         key = (finding.axis, finding.group)
         before = worst.get(key, finding)
-        worst[key] = max(before, finding, key=lambda f: gravity.index(f.outcome))
+        worst[key] = max(before, finding, key=lambda f: GRAVITY[f.outcome])
     return tuple(worst.values())
 
 

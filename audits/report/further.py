@@ -94,15 +94,14 @@ def losses_section(rows: tuple[ShownLosses, ...], unit: ScoreUnit) -> Iterable[B
     yield Heading(level=1, text="Lost outcomes")
     yield Paragraph(
         text="Of the outcomes that were due (a forecast could be made and the window is over), by"
-        " person, to the nearest 5 %; a dash where that is about fewer than 11 people in a group"
-        " of the attribute. Death is no lost outcome; whoever withdrew counts as lost."
+        f" person, to the nearest 5 %; a dash where there is none, or it is about {FEW} people in a"
+        " group of the attribute. Death is no lost outcome; whoever withdrew counts as lost."
         " Missed: not lost, because the person was assessed later."
         " Missing: with those who were traced standing for others. Weights move the mean signed"
         " error by the modelled chance of being observed (group, early error and their product);"
         " they repair no loss that follows the outcome itself. Worst case: every missing outcome"
         " wrong by the whole scale; it does not bind. Tipping point: how much worse than the"
-        " observed the missing must be for the group's signed error to reach the limit. A dash:"
-        f" there is none, or it would tell of {FEW} people."
+        " observed the missing must be for the group's signed error to reach the limit."
     )
     yield Table(
         caption=f"What became of the outcomes, and what may lie in the lost ones ({unit.name})",

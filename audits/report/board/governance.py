@@ -1,4 +1,4 @@
-"""The governance edition: what a board member needs, without statistics, in three to five pages."""
+"""The governance edition: what a board member needs, without statistics."""
 
 from __future__ import annotations
 
@@ -247,4 +247,5 @@ def _waivers(report: Report) -> Iterable[Block]:
 
 
 def _comparator(policy: Policy, finding: Finding) -> str | None:
-    return next((rule.comparator for rule in policy.rules if rule.name == finding.rule), None)
+    rule = rule_of(policy, finding)
+    return None if rule is None else rule.comparator
