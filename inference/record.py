@@ -77,7 +77,7 @@ def record_batch(
     doubtful = _doubtful(observations, values)
     if not doubtful:
         return _batch(enrolment_day, values, task, layout, as_of)
-    _refuse(enrolment_day, observations, doubtful[:MOST_CHECKED])
+    _refuse(enrolment_day, observations, sorted(doubtful[:MOST_CHECKED]))
     events = record_events(enrolment_day, observations)
     return forecast_sequence(events, task, layout, as_of=as_of)
 

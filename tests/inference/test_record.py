@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from contracts.errors import CohortInvalid, ForecastRefused
@@ -82,6 +82,14 @@ def outcome(make: object) -> object:
 
 
 @settings(max_examples=60, deadline=None)
+@example(
+    [
+        Observation(code="REHABCAST//FUGL_MEYER_UE", day_since_onset=0, value=0.0),
+        Observation(code="REHABCAST//FUGL_MEYER_UE", day_since_onset=0, value=0.0),
+        Observation(code="REHABCAST//ONSET", day_since_onset=0, label="female"),
+    ],
+    0, None, False, None,
+)  # fmt: skip
 @given(
     st.lists(observation(), min_size=1, max_size=25),
     st.integers(0, 40),

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import mlflow
 import numpy as np
 import pandas as pd
@@ -26,6 +21,7 @@ from contracts.predictions import QUANTILE_COLUMNS
 from rehabcast.pyfunc import REASON
 from rehabcast.settings import Settings
 from rehabcast.signed_artifacts import open_bundle, sign_bundle
+from tests.rehabcast.mlflow_server import mlflow_server
 from training.registry.model_versions import ModelVersion, find, register, write_model_file
 from training.tracking import Store, run
 
@@ -233,21 +229,13 @@ def test_a_data_frame_that_is_no_record_is_refused(
 def test_the_same_through_a_server_that_keeps_the_artifacts(
     bundle_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    words = [
-        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
-        "--backend-store-uri", f"sqlite:///{tmp_path / 'server.db'}", "--workers", "1",
-        "--artifacts-destination", str(tmp_path / "kept"),
-    ]  # fmt: skip
-    with (tmp_path / "server.log").open("w") as log:
-        server = subprocess.Popen(words, stdout=log, stderr=log, cwd=tmp_path)
-    try:
-        wait_for(f"{address}/health", server)
+    database, kept = f"sqlite:///{tmp_path / 'server.db'}", str(tmp_path / "kept")
+    with mlflow_server(tmp_path, database, "--artifacts-destination", kept) as port:
+        address = f"http://127.0.0.1:{port}"
         remote = Settings(tracking_uri=address, home=tmp_path / "home")
-        monkeypatch.setenv("REHABCAST_TRUSTED_KEYS", str(remote.home / "keys" / "trusted"))
+        trusted = remote.home / "keys" / "trusted"
+        trusted.mkdir(parents=True)
+        monkeypatch.setenv("REHABCAST_TRUSTED_KEYS", str(trusted))
         client = Store(tracking_uri=address, artifacts=tmp_path).client()
         client.create_experiment("rehabcast")
         version = registered(remote, bundle_folder, tmp_path / "made")
@@ -255,18 +243,3 @@ def test_the_same_through_a_server_that_keeps_the_artifacts(
         answer = mlflow.pyfunc.load_model("models:/arm/1").predict(observations())
         assert set(answer["subject"]) == {"anna", "bea"}
         assert open_bundle(remote, version).digest
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-
-
-def wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(600):
-        assert server.poll() is None
-        try:
-            if httpx.get(address).status_code == httpx.codes.OK:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.2)
-    raise AssertionError(address)

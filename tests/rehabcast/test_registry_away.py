@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from audits.judging.policy import load_policy
@@ -32,6 +27,7 @@ from rehabcast.ledger_source import LedgerSource
 from rehabcast.settings import Settings
 from rehabcast.signed_artifacts import REPORT_FILE, REPORT_FOLDER, sign_bundle, sign_into_run
 from serving.state.champion import ChampionInService
+from tests.rehabcast.mlflow_server import mlflow_server
 from training.registry.model_versions import ModelVersion, register
 from training.tracking import run
 
@@ -90,12 +86,6 @@ class Proxy:
             sink.shutdown(socket.SHUT_WR)
         except OSError:
             pass
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def verdict_on(version: str, bundle_digest: str) -> Verdict:
@@ -175,28 +165,12 @@ def template(tmp_path_factory: pytest.TempPathFactory, bundle_folder: Path) -> H
 
 @pytest.fixture(scope="module")
 def proxy(template: Hospital) -> Iterator[Proxy]:
-    port = free_port()
-    command = [
-        sys.executable, "-m", "mlflow", "server", "--backend-store-uri", template.database,
-        "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-    ]  # fmt: skip
-    with (template.folder / "mlflow.log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-    between = Proxy(port)
-    try:
-        until(lambda: answers(port), 120)
-        yield between
-    finally:
-        between.close()
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(timeout=30)
-
-
-def answers(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
-    except httpx.TransportError:
-        return False
+    with mlflow_server(template.folder, template.database) as port:
+        between = Proxy(port)
+        try:
+            yield between
+        finally:
+            between.close()
 
 
 def until(condition: Callable[[], Any], seconds: float = 60) -> None:
