@@ -13,6 +13,7 @@ import pytest
 
 from features.sequences import training_sequences
 from features.simulate import simulate
+from features.sources.cohorts.stroke_specs import import_stroke_specs
 from serving.formats.cds_hooks import SERVICE
 from tests.conftest import ROOT, write_bundle_of
 from tests.serving.conftest import Server
@@ -24,6 +25,7 @@ from training.fitting.crossfit import crossfit
 from training.task import read_task
 
 STORIES = stories()
+REAL = ROOT.parent / "shared" / "data" / "stroke_specs"
 NOT_YET = frozenset(
     {
         "nearly well", "full score", "fifty points reached already",
@@ -99,6 +101,15 @@ def simulated_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return trained_on(events, tmp_path_factory.mktemp("simulated"))
 
 
+@pytest.fixture(scope="session")
+def real_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of the real stroke cohort; skipped where its data are not beside the repository."""
+    if not REAL.exists():
+        pytest.skip("the real cohort is not here: ../shared/data/stroke_specs")
+    events, _ = import_stroke_specs(REAL)
+    return trained_on(events, tmp_path_factory.mktemp("real"))
+
+
 def trained_on(events: pd.DataFrame, folder: Path) -> Path:
     task = read_task(ROOT / "tasks" / "stroke-upper-limb.toml")
     batch = training_sequences(events, task)
@@ -108,8 +119,10 @@ def trained_on(events: pd.DataFrame, folder: Path) -> Path:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("story", cases(STORIES))
-def test_a_model_of_simulated_people(
-    story: Story, started: Callable[[Path], Server], simulated_bundle: Path
+@pytest.mark.parametrize("cohort", ["simulated", "real"])
+@pytest.mark.parametrize("story", STORIES, ids=lambda one: one.name)
+def test_trained_models(
+    story: Story, cohort: str, started: Callable[[Path], Server], request: pytest.FixtureRequest
 ) -> None:
-    assert judged(story, started(simulated_bundle)) == []
+    bundle_folder: Path = request.getfixturevalue(f"{cohort}_bundle")
+    assert judged(story, started(bundle_folder)) == []
