@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 IMPORTED_ONCE = """
-import json, os, sys
+import atexit, json, os, sys
 os.environ["OMP_NUM_THREADS"] = "1"
 from rehabcast.main import run
 import lightning, torch
@@ -32,8 +32,17 @@ for line in sys.stdin:
         os.environ.update(asked["env"])
         os.umask(asked["umask"])
         sys.argv = ["rehabcast", *asked["words"]]
-        run()
-        sys.exit(0)
+        code = 0
+        try:
+            run()
+        except SystemExit as ended:
+            code = ended.code or 0
+        finally:
+            # Not the libraries' own destructors: they wait for threads that a fork does not have.
+            atexit._run_exitfuncs()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
     _, status = os.waitpid(child, 0)
     print(os.waitstatus_to_exitcode(status), file=answers, flush=True)
 """
@@ -67,5 +76,7 @@ class CommandLine:
 
     def close(self) -> None:
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.close()
         self._process.wait(timeout=60)
+        self._process.stdout.close()

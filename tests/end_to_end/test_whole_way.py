@@ -60,6 +60,13 @@ class Installation:
             list(words), cwd=self.folder, env=self.environment(actor), umask=0
         )
 
+    def train(self, config: TrainingConfig) -> dict[str, Any]:
+        config.write(self.folder / "config.toml")
+        return self.record(
+            "train", "--cohort", "cohort", "--task", str(TASK), "--model", "arm",
+            "--config", "config.toml",
+        )  # fmt: skip
+
     def record(self, *words: str, code: int = 0, actor: str = "tester") -> dict[str, Any]:
         done = self.run(*words, "--json", actor=actor)
         assert done.returncode == code, done.stderr
@@ -84,7 +91,7 @@ def user(
 def version(user: Installation) -> str:
     made = user.record("cohort", "simulate", "cohort", "--subjects", "90", "--seed", "3")
     assert made["simulated"] is True
-    trained = user.record("train", "--cohort", "cohort", "--task", str(TASK), "--model", "arm")
+    trained = user.train(TrainingConfig(max_epochs=12, folds=3))
     assert trained["simulated"] is True
     return str(trained["model_version"])
 
@@ -291,11 +298,7 @@ def test_a_verdict_names_the_table_of_the_champion_it_was_compared_with(
 ) -> None:
     """Two tables, two verdicts; a first version has nothing to be compared with."""
     assert audited["champion_predictions_digest"] is None
-    quick = user.folder / "quick.toml"
-    TrainingConfig(max_epochs=1, folds=3, hidden=4).write(quick)
-    second = user.record(
-        "train", "--cohort", "cohort", "--task", str(TASK), "--model", "arm", "--config", str(quick)
-    )["model_version"]
+    second = user.train(TrainingConfig(max_epochs=1, folds=3, hidden=4))["model_version"]
     user.record("evaluate", version, "--cohort", "cohort", "--output", "one.parquet")
     one, other = user.folder / "one.parquet", user.folder / "other.parquet"
     table = pd.read_parquet(one)
