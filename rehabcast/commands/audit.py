@@ -137,6 +137,7 @@ def run_audit(
     from audits.report.content import compose
     from rehabcast.auditing.champion_forecasts import champion_beside, champion_table, with_champion
     from rehabcast.auditing.external_validation import open_external
+    from rehabcast.auditing.planned_changes import held_to_plan, is_compared, planned_line
     from rehabcast.auditing.reports import facts_of, publish_editions, sign_report
     from rehabcast.identity import actor_of, open_ledger
     from rehabcast.signed_artifacts import REPORT_FOLDER, open_bundle, open_predictions, policy_for
@@ -152,8 +153,12 @@ def run_audit(
     ledger.freeze_policy(policy.version, policy.digest, actor=actor, now=datetime.now(UTC))
     table = open_predictions(settings, version, bundle)
     predictions = _with_explanation_quality(settings, version, table.rows)
+    planned = planned_line(
+        settings, ledger, model_version, bundle, predictions, champion_predictions
+    )
+    earlier = earlier_audits(ledger.trail(), model_version, bundle.digest)
     champion = champion_beside(ledger, model_version)
-    if champion is None and champion_predictions is not None:
+    if champion is None and champion_predictions is not None and not is_compared(planned):
         raise ContractError(
             f"{model_version}: no other version is in service to compare with",
             "leave --champion-predictions out",
@@ -179,10 +184,11 @@ def run_audit(
             champion=champion,
             champion_predictions_digest=None if compared is None else compared.digest,
             follow_up_digest=bundle.manifest.follow_up_digest,
-            earlier=earlier_audits(ledger.trail(), model_version, bundle.digest),
+            earlier=earlier,
         ),
         FurtherEvidence(questions=questions, external=elsewhere, follow_up=follow_up),
     )
+    verdict = held_to_plan(planned, verdict, predictions, policy, earlier)
     now = datetime.now(UTC)
     until = now + timedelta(days=policy.valid_days)
     report = compose(
@@ -195,6 +201,7 @@ def run_audit(
         names_verified=ledger.identities.people is not None,
         questions=questions,
         follow_up=follow_up,
+        plan=None if planned is None else planned.plan,
     )
     digest = sign_report(settings, version, report)
     ledger.record_audit(report.verdict, digest, actor=actor, now=now, valid_until=until)

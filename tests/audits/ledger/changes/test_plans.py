@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -35,6 +36,8 @@ LATER = NOW + timedelta(days=180)
 WHY = "Read it, discussed it."
 
 VerdictOf = Callable[..., Verdict]
+NUMBERS = itertools.count()
+"""Of reports."""
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +92,7 @@ def promoted(
         outcome, model_version=f"{model}/{version}", bundle_digest=bundle or bundle_of(version),
         change=change,
     )  # fmt: skip
-    digest = f"{ledger.verify().length:064x}"
+    digest = f"{next(NUMBERS):064x}"
     audit = ledger.record_audit(verdict, digest, actor="ann", now=NOW, valid_until=LATER)
     for role, person in zip(Role, ("mia", "gus"), strict=True):
         ledger.approve(audit, role, person=person, reason=WHY, now=NOW)
@@ -166,15 +169,24 @@ ANN = Override(
 )  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def under_plan(
+    tmp_path_factory: pytest.TempPathFactory, verdict_of: VerdictOf, plan: ChangePlan
+) -> Iterator[Ledger]:
+    """Of which arm/1 is the champion; what is refused leaves it so."""
+    opened = Ledger(f"sqlite:///{tmp_path_factory.mktemp('under-plan') / 'ledger.db'}")
+    promoted(opened, verdict_of, 1)
+    in_force(opened, plan)
+    yield opened
+    opened.verify()
+    opened.close()
+
+
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_a_version_outside_of_the_plan_is_refused_with_each_reason_whoever_answers_for_it(
-    ledger: Ledger,
-    verdict_of: VerdictOf,
-    plan: ChangePlan,
-    name: str,
+    under_plan: Ledger, verdict_of: VerdictOf, plan: ChangePlan, name: str
 ) -> None:
-    promoted(ledger, verdict_of, 1)
-    in_force(ledger, plan)
+    ledger = under_plan
     change = dict(OUTSIDE[name])
     worse = change.pop("worse", None)
     found = after_first(plan, **change)
@@ -189,7 +201,6 @@ def test_a_version_outside_of_the_plan_is_refused_with_each_reason_whoever_answe
         promoted(ledger, verdict_of, 2, found, Outcome.REVIEW, ANN)
     assert str(overridden.value) == str(passed.value)
     assert ledger.champion("arm").version == "1"
-    ledger.verify()
 
 
 def test_every_reason_is_told_at_once(
