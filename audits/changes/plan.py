@@ -107,7 +107,8 @@ class Criterion(_Strict):
     def _makes_sense(self) -> Criterion:
         definition = self.metric.definition
         faults = {
-            "attributes belong to each group": self.attributes is not None
+            "attributes are for who = 'each group' only: leave them out": self.attributes
+            is not None
             and self.who is Who.EVERYONE,
             "an attribute is named twice": len(set(self.attributes or ()))
             < len(self.attributes or ()),
@@ -191,7 +192,7 @@ class ChangePlan(_Strict):
     def _repeated(self) -> Iterator[str]:
         for kind, count in Counter(change.kind for change in self.changes).items():
             if count > 1:
-                yield f"changes: {kind!r} is planned {count} times: describe it once"
+                yield f"changes: '{kind}' is planned {count} times: describe it once"
 
     def _without(self) -> Iterator[str]:
         for who in Who:

@@ -54,7 +54,8 @@ class PlanComparison(BaseModel):
     champion, champion_bundle_digest
         The version that was last in service, revoked or not; None where there was none.
     before, after
-        What that version is, and this one; before is None where there was none.
+        What that version is, and this one; before is None where there was none, or where this very
+        bundle was in service before and was not revoked since.
     external_validation
         Whether an external cohort counts in the verdict.
     criteria

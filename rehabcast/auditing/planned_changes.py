@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from audits.changes.outside import outside_plan
 from audits.changes.plan import ChangePlan
+from audits.changes.wording import outside_in_words
 from audits.judging.further.under_plan import InService, under_plan
 from audits.judging.policy import Policy
 from audits.ledger.changes.plans import read_book
@@ -72,6 +74,13 @@ def held_to_plan(
     )
 
 
+def outside_in_plan(planned: PlannedLine | None, verdict: Verdict) -> tuple[str, ...]:
+    """Say what of an audited version is outside of the plan; nothing where there is no plan."""
+    if planned is None or verdict.change is None:
+        return ()
+    return tuple(map(outside_in_words, outside_plan(planned.plan, verdict.change)))
+
+
 def planned_line(
     settings: Settings,
     ledger: Ledger,
@@ -96,7 +105,8 @@ def planned_line(
         only as it was signed, made with the champion's bundle, and of people new to it.
     """
     model, _ = split_version(model_version)
-    record = read_book(ledger.engine).in_force(model)
+    book = read_book(ledger.engine)
+    record = book.in_force(model)
     if record is None:
         return None
     try:
@@ -104,7 +114,16 @@ def planned_line(
     except EvidenceMissing:
         before = None
     else:
-        before = _before(settings, ledger, champion, bundle, predictions, champion_predictions)
+        before = (
+            InService(
+                version=champion.model_version,
+                bundle_digest=champion.bundle_digest,
+                facts=None,
+                forecasts=None,
+            )
+            if book.returns(model, bundle.digest)
+            else _before(settings, ledger, champion, bundle, predictions, champion_predictions)
+        )
     after = facts_of(bundle.manifest, bundle.task, None)
     return PlannedLine(plan=record.plan, after=after, before=before)
 
@@ -118,10 +137,6 @@ def _before(
     champion_predictions: Path | None,
 ) -> InService:
     """Return what was last in service, also where it was revoked: a plan holds all the same."""
-    if champion.bundle_digest == bundle.digest:
-        return InService(
-            version=champion.model_version, bundle_digest=bundle.digest, facts=None, forecasts=None
-        )
     other = open_bundle(settings, find(settings.store, champion.model_version))
     forecasts = []
     # People of two cohorts may be numbered alike: these forecasts are of others.

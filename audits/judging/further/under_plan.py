@@ -45,9 +45,9 @@ class InService:
     version, bundle_digest
         Which.
     facts
-        What it is; None where it is the very bundle that is audited.
+        What it is; None where the audited bundle returns to service, so that nothing is compared.
     forecasts
-        Its rows beside the candidate's, as `champion`; None where it is that very bundle.
+        Its rows beside the candidate's, as `champion`; None where nothing is compared.
     """
 
     version: str

@@ -109,11 +109,9 @@ class PlanBook:
             What its audit found under a plan; None where none was in force.
         """
         line = self._line(model)
-        if line.in_force is None or line.champion is None:
+        if line.in_force is None or line.champion is None or self.returns(model, bundle_digest):
             return ()
         plan, before = line.in_force.plan, line.champion
-        if bundle_digest in {before["bundle_digest"], *line.served}:
-            return ()
         if (
             compared is None
             or compared.before is None
@@ -127,6 +125,12 @@ class PlanBook:
                 compared_with=None if compared is None else compared.champion,
             )
         return outside_plan(plan, compared)
+
+    def returns(self, model: str, bundle_digest: str) -> bool:
+        """Return whether a bundle was last in service, or earlier and not revoked since."""
+        line = self._line(model)
+        is_last = line.champion is not None and line.champion["bundle_digest"] == bundle_digest
+        return is_last or bundle_digest in line.served
 
     def take(self, entry: Entry) -> None:
         """Take in the next entry.
