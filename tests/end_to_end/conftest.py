@@ -19,11 +19,13 @@ VARIANTS = {"--report", "--register", "--mitigate"}
 KEYED_BY_DATA = {
     "approved_by",
     "can_show",
+    "facts",
     "inside",
     "milestones",
     "not_recorded",
     "outside",
     "payload",
+    "plan",
     "quantiles",
 }
 """Objects whose names are data, not fields."""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from audits.changes.plan import EXAMPLE, load_plan, misfits
+from contracts.changes.difference import ChangeKind
 from contracts.errors import ContractError
 from contracts.task import Task
 from tests.refusals import same_as_kept
@@ -111,3 +112,12 @@ def test_the_example_fits_the_task_and_criteria_of_what_is_not_audited_do_not(ta
 def test_a_plan_is_known_by_its_content_and_not_by_its_layout(tmp_path: Path) -> None:
     other = write(tmp_path / "plan.toml", tomllib.loads(EXAMPLE.read_text("utf-8")))
     assert load_plan(other).digest == load_plan(EXAMPLE).digest
+
+
+def test_the_example_of_the_docs_is_the_one_that_is_written() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "change-plan.md").read_text("utf-8")
+    shown = page.partition("```toml\n")[2].partition("```")[0]
+    shipped = EXAMPLE.read_text("utf-8")
+    assert shown == shipped[shipped.index('line = "arm"') :]
+    assert [kind for kind in ChangeKind if kind not in page] == []
+    assert [kind for kind in ChangeKind if kind not in " ".join(shipped.split())] == []
