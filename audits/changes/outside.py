@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from audits.changes.plan import ChangePlan, Criterion
 from contracts.changes.comparison import CriterionResult, PlanComparison, Shown
-from contracts.changes.difference import Change, differences
+from contracts.changes.difference import Change, ChangeKind, differences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +39,15 @@ Outside = NotPlanned | NotValidated | NotMet
 def outside_plan(plan: ChangePlan, compared: PlanComparison) -> tuple[Outside, ...]:
     """Return everything in a later version that is outside of a plan.
 
-    Nothing where there was no version before: a plan is about later ones.
+    Nothing where there was no version before: a plan is about later ones. A bundle that returns to
+    service has changed in nothing but perhaps for whom it is served.
     """
     if compared.before is None:
         return ()
     changed = differences(compared.before, compared.after)
+    if compared.returns:
+        wider = tuple(change for change in changed if change.kind is ChangeKind.WIDER_SCOPE)
+        return tuple(_changes(plan, compared, wider))
     return (*_changes(plan, compared, changed), *_criteria(plan, compared))
 
 

@@ -53,9 +53,11 @@ class PlanComparison(BaseModel):
         The plan that was in force at the audit.
     champion, champion_bundle_digest
         The version that was last in service, revoked or not; None where there was none.
+    returns
+        Whether this very bundle was last in service, or earlier and was not revoked since.
     before, after
-        What that version is, and this one; before is None where there was none, or where this very
-        bundle was in service before and was not revoked since.
+        What that version is, and this one; before is None where there was none. Of a bundle that
+        returns, before is itself, served to whom it was served last.
     external_validation
         Whether an external cohort counts in the verdict.
     criteria
@@ -67,6 +69,7 @@ class PlanComparison(BaseModel):
     plan_digest: str
     champion: str | None = None
     champion_bundle_digest: str | None = None
+    returns: bool = False
     before: VersionFacts | None = None
     after: VersionFacts
     external_validation: bool = False

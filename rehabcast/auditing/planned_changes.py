@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from audits.judging.further.under_plan import InService, under_plan
 from audits.judging.policy import Policy
 from audits.ledger.changes.plans import read_book
 from audits.ledger.ledger import Ledger
-from audits.ledger.records import Champion, scope_of
+from audits.ledger.records import Champion, champion_of, scope_of
 from audits.ledger.trail import AUDIT, Entry
 from audits.measure.looks import Earlier
 from audits.measure.prediction_table import KEY
@@ -109,22 +109,19 @@ def planned_line(
     record = book.in_force(model)
     if record is None:
         return None
+    after = facts_of(bundle.manifest, bundle.task, None)
     try:
         champion = ledger.champion(model)
     except EvidenceMissing:
-        before = None
+        return PlannedLine(plan=record.plan, after=after, before=None)
+    if book.returns(model, bundle.digest):
+        scope = last_scope(ledger.trail(), model, bundle.digest)
+        before = InService(
+            version=champion.model_version, bundle_digest=champion.bundle_digest, returns=True,
+            facts=after.model_copy(update={"scope": scope}), forecasts=None,
+        )  # fmt: skip
     else:
-        before = (
-            InService(
-                version=champion.model_version,
-                bundle_digest=champion.bundle_digest,
-                facts=None,
-                forecasts=None,
-            )
-            if book.returns(model, bundle.digest)
-            else _before(settings, ledger, champion, bundle, predictions, champion_predictions)
-        )
-    after = facts_of(bundle.manifest, bundle.task, None)
+        before = _before(settings, ledger, champion, bundle, predictions, champion_predictions)
     return PlannedLine(plan=record.plan, after=after, before=before)
 
 
@@ -155,7 +152,18 @@ def _before(
     )
 
 
-def served_scope(trail: Iterable[Entry], champion: Champion) -> Scope | None:
+def last_scope(trail: Sequence[Entry], model: str, bundle_digest: str) -> Scope | None:
+    """Return for whom a bundle was served when it was last in service; None for everyone."""
+    champions = [
+        champion_of({**entry.details()["champion"], "sequence": entry.sequence})
+        for entry in trail
+        if entry.is_champion_change
+    ]
+    served = [c for c in champions if (c.model, c.bundle_digest) == (model, bundle_digest)]
+    return served_scope(trail, served[-1])
+
+
+def served_scope(trail: Sequence[Entry], champion: Champion) -> Scope | None:
     """Return for whom a champion is served; None for everyone, as by an override."""
     if champion.is_override:
         return None

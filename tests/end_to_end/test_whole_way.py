@@ -14,9 +14,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from contracts.bundle import CARD_FILE, MANIFEST_FILE
 from contracts.digests import file_digest
+from contracts.errors import PromotionRefused
+from rehabcast.main import app
 from training.fitting.config import TrainingConfig
 from training.registry.model_versions import PREDICTIONS_FILE, ChampionAliases, find
 from training.tracking import Store
@@ -306,6 +309,59 @@ def test_a_verdict_names_the_table_of_the_champion_it_was_compared_with(
     assert {verdict["champion"] for verdict in verdicts} == {version}
     technical = Path(verdicts[1]["report_folder"], "technical.html").read_text("utf-8")
     assert digests[1] in technical
+
+
+class InProcess:
+    """The same commands in this process, which has loaded everything already."""
+
+    def __init__(self, user: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.user, self.monkeypatch = user, monkeypatch
+        monkeypatch.chdir(user.folder)
+
+    def record(self, *words: str, actor: str = "tester") -> dict[str, Any]:
+        self.monkeypatch.setenv("REHABCAST_ACTOR", actor)
+        done = CliRunner().invoke(app, [*words, "--json"], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        record: dict[str, Any] = json.loads(done.stdout)
+        self.user.check_fields(words, record)
+        return record
+
+
+def test_a_later_version_is_held_to_the_plan_that_two_people_approved(
+    user: Installation, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second version was trained with other parameters, which the example does not plan."""
+    here, why = InProcess(user, monkeypatch), ("--reason", "Read and discussed.")
+    assert here.record("plan", "new", "plan.toml", "--line", "arm")["line"] == "arm"
+    checked = here.record("plan", "check", "plan.toml", "--task", str(TASK))
+    assert "other training parameters" in checked["not_planned"]
+    assert here.record("plan", "register", "plan.toml")["in_force"] is False
+    for role, person in (("ml-owner", "mia"), ("governance", "gus")):
+        given = here.record("plan", "approve", "plan.toml", "--role", role, *why, actor=person)
+    assert given["in_force"] is True
+    shown = here.record("plan", "show", "arm")
+    assert (shown["in_force"]["digest"], shown["waiting"]) == (checked["digest"], None)
+    with pytest.raises(PromotionRefused, match="already approved|in force already"):
+        here.record("plan", "approve", "plan.toml", "--role", "governance", *why, actor="mia")
+
+    audited = here.record("audit", "arm/2")
+    change = audited["change"]
+    assert (change["plan_digest"], change["champion"]) == (checked["digest"], version)
+    assert {result["criterion"] for result in change["criteria"]} == {0, 1, 2}
+    assert any("other training parameters" in reason for reason in audited["outside_plan"])
+    board = Path(audited["report_folder"], "governance.html").read_text("utf-8")
+    assert "Outside of the change plan." in board
+    assert "NOT PLANNED" in board
+    for role, person in (("ml-owner", "mia"), ("governance", "gus")):
+        here.record("approve", "arm/2", "--role", role, *why, actor=person)
+    # Nobody can answer for it, whatever the audit found; where it is blocked, that is said first.
+    with pytest.raises(PromotionRefused) as refused:
+        here.record("promote", "arm/2", *OVERRIDE)
+    if audited["outcome"] != "blocked":
+        assert "other training parameters" in refused.value.reason
+        assert "An override does not replace a plan" in refused.value.what_to_do
+    verified = here.record("ledger", "verify")
+    assert verified["valid"] is True
 
 
 def test_a_ledger_cut_since_its_head_was_signed_is_found(user: Installation, version: str) -> None:

@@ -44,14 +44,17 @@ class InService:
     ----------
     version, bundle_digest
         Which.
+    returns
+        Whether the audited bundle was in service before and was not revoked since.
     facts
-        What it is; None where the audited bundle returns to service, so that nothing is compared.
+        What it is; of a bundle that returns, what that one was.
     forecasts
-        Its rows beside the candidate's, as `champion`; None where nothing is compared.
+        Its rows beside the candidate's, as `champion`; None of a bundle that returns.
     """
 
     version: str
     bundle_digest: str
+    returns: bool = False
     facts: VersionFacts
     forecasts: pd.DataFrame | None
 
@@ -79,23 +82,25 @@ def under_plan(
     """
     after = after.model_copy(update={"scope": verdict.scope})
     change = PlanComparison(plan_digest=plan.digest, after=after)
-    if before is not None:
-        beside = before.forecasts
-        usable = beside is not None and not breaks_contract(verdict.findings)
-        change = change.model_copy(
-            update={
-                "champion": before.version,
-                "champion_bundle_digest": before.bundle_digest,
-                "before": before.facts,
-                "external_validation": verdict.external is not None,
-                "criteria": criteria_results(
-                    plan, rows_of(predictions, CANDIDATE), beside, verdict.scope, policy, earlier
-                )
-                if usable and beside is not None
-                else (),
-            }
+    if before is None:
+        return verdict.model_copy(update={"change": change})
+    beside = before.forecasts
+    found = (
+        ()
+        if beside is None or breaks_contract(verdict.findings)
+        else criteria_results(
+            plan, rows_of(predictions, CANDIDATE), beside, verdict.scope, policy, earlier
         )
-    return verdict.model_copy(update={"change": change})
+    )
+    beside_champion = {
+        "champion": before.version,
+        "champion_bundle_digest": before.bundle_digest,
+        "returns": before.returns,
+        "before": before.facts,
+        "external_validation": verdict.external is not None,
+        "criteria": found,
+    }
+    return verdict.model_copy(update={"change": change.model_copy(update=beside_champion)})
 
 
 def criteria_results(

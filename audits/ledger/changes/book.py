@@ -61,12 +61,15 @@ class NotComparedWith:
         Digests of the plan in force, and of the one that its audit compared by; None without one.
     before, compared_with
         The version last in service, and the one that its audit compared it with.
+    returned
+        Whether its audit took it for one that returns to service.
     """
 
     plan: str
     compared_by: str | None
     before: str
     compared_with: str | None
+    returned: bool
 
 
 @dataclass(slots=True)
@@ -99,9 +102,7 @@ class PlanBook:
     ) -> NotComparedWith | tuple[Outside, ...]:
         """Return why a bundle may not replace the champion now; nothing where it may.
 
-        The first version of a line is free, and so is the very bundle that was last in service, or
-        one that was in service earlier and was not revoked since: nothing changes by them that was
-        not approved before.
+        The first version of a line is free.
 
         Parameters
         ----------
@@ -109,7 +110,7 @@ class PlanBook:
             What its audit found under a plan; None where none was in force.
         """
         line = self._line(model)
-        if line.in_force is None or line.champion is None or self.returns(model, bundle_digest):
+        if line.in_force is None or line.champion is None:
             return ()
         plan, before = line.in_force.plan, line.champion
         if (
@@ -117,12 +118,14 @@ class PlanBook:
             or compared.before is None
             or compared.plan_digest != plan.digest
             or compared.champion_bundle_digest != before["bundle_digest"]
+            or (compared.returns and not self.returns(model, bundle_digest))
         ):
             return NotComparedWith(
                 plan=plan.digest,
                 compared_by=None if compared is None else compared.plan_digest,
                 before="/".join((before["model"], before["version"])),
                 compared_with=None if compared is None else compared.champion,
+                returned=compared is not None and compared.returns,
             )
         return outside_plan(plan, compared)
 

@@ -248,6 +248,8 @@ def _not_compared(refusal: NotComparedWith) -> Iterator[str]:
             f"its audit compared it with {refusal.compared_with or 'no version'}, and"
             f" {refusal.before} was last in service"
         )
+    elif refusal.returned:
+        yield "its audit says that it returns, but it never was in service, or was revoked since"
     elif refusal.compared_by == refusal.plan:
         yield f"its audit compared it with another bundle than the one of {refusal.before}"
 

@@ -36,6 +36,8 @@ def change_plan(report: Report) -> Iterable[Block]:
         or (("Nothing that can be seen in what both versions are made of", "", ""),),
         widths=(7, 4, 8),
     )
+    if found.returns:
+        return
     yield Table(
         caption=f"The plan's criteria against {found.champion}; groups outside of the scope are"
         " not compared",
@@ -70,7 +72,7 @@ def _sentence(plan: ChangePlan, found: PlanComparison) -> str:
     )
     if found.champion is None:
         return f"{begin} This is the first version, so there is nothing that it could differ from."
-    if found.before is None:
+    if found.returns and not outside_plan(plan, found):
         return f"{begin} These very bytes were in service before, so nothing changes by them."
     outside = len(outside_plan(plan, found))
     if outside == 0:

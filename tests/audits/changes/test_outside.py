@@ -61,7 +61,7 @@ def comparison(before: VersionFacts | None, after: VersionFacts, **fields: Any) 
                           before=before, after=after, **fields)  # fmt: skip
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(plans(), VERSIONS, VERSIONS, results(), st.booleans())
 def test_what_a_plan_does_not_name_or_was_not_shown_is_always_outside(
     plan: ChangePlan,
@@ -90,7 +90,7 @@ def test_what_a_plan_does_not_name_or_was_not_shown_is_always_outside(
     assert all(outside_in_words(each) and "None" not in outside_in_words(each) for each in outside)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(plans(), VERSIONS, VERSIONS, results())
 def test_naming_one_kind_less_or_meeting_one_criterion_less_never_lets_more_through(
     plan: ChangePlan,
@@ -111,6 +111,21 @@ def test_naming_one_kind_less_or_meeting_one_criterion_less_never_lets_more_thro
 
 def test_the_first_version_is_free() -> None:
     assert outside_plan(BASE, comparison(None, VersionFacts(facts={}, people=50))) == ()
+
+
+def test_a_bundle_that_returns_may_be_served_to_no_more_people_than_before() -> None:
+    before = VersionFacts(facts={}, people=50, scope=ONLY_WOMEN)
+    wider = before.model_copy(update={"scope": None})
+    unplanned = BASE.model_copy(update={"changes": BASE.changes[:1]})
+    (change,) = outside_plan(unplanned, comparison(before, wider, returns=True))
+    assert isinstance(change, NotPlanned)
+    assert change.change.kind is ChangeKind.WIDER_SCOPE
+    # The example asks for an external validation of a wider scope.
+    (change,) = outside_plan(BASE, comparison(before, wider, returns=True))
+    assert isinstance(change, NotValidated)
+    shown = comparison(before, wider, returns=True, external_validation=True)
+    assert outside_plan(BASE, shown) == ()
+    assert outside_plan(unplanned, comparison(wider, before, returns=True)) == ()
 
 
 def test_a_criterion_by_group_is_in_every_plan() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -144,6 +144,7 @@ def covers_alike(one: Scope | None, other: Scope | None) -> bool:
     return one.covers(other) and other.covers(one)
 
 
+@settings(max_examples=40)
 @given(versions(), versions())
 def test_two_versions_differ_in_no_kind_only_if_all_their_facts_are_the_same(
     before: VersionFacts, after: VersionFacts

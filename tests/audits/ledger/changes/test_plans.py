@@ -260,14 +260,25 @@ def test_a_rollback_is_free_and_a_revocation_opens_no_way_around_the_plan(
     in_force(ledger, narrower)
     assert roll_back(ledger, "arm", 1, actor="bob", reason=WHY, now=NOW).version == "1"
     # What was in service and not revoked returns by the gate too, though it is a change.
-    assert promoted(ledger, verdict_of, 2).version == "2"
+    back = returning(narrower, 1, 120)
+    assert promoted(ledger, verdict_of, 2, back).version == "2"
     ledger.revoke("arm", actor="gus", reason="Wrong units on ward 3.", now=NOW)
     with refuses(PromotionRefused, match="was in force"):
         promoted(ledger, verdict_of, 3)
     # The very bundle that was last in service is no change, but needs what the gate asks.
-    assert promoted(ledger, verdict_of, 2).epoch == 6
-    assert promoted(ledger, verdict_of, 1).version == "1"
+    assert promoted(ledger, verdict_of, 2, returning(narrower, 2, 120)).epoch == 6
+    assert promoted(ledger, verdict_of, 1, returning(narrower, 2, 90)).version == "1"
+    with refuses(PromotionRefused, match="never was in service"):
+        promoted(ledger, verdict_of, 4, returning(narrower, 1, 90))
     ledger.verify()
+
+
+def returning(plan: ChangePlan, champion: int, people: int) -> PlanComparison:
+    """What an audit finds of a bundle that was in service before."""
+    return compared(
+        plan, f"arm/{champion}", bundle_of(champion), facts(people), before=facts(people),
+        returns=True, criteria=(),
+    )  # fmt: skip
 
 
 def test_a_revoked_version_returns_only_within_the_plan(
@@ -277,8 +288,8 @@ def test_a_revoked_version_returns_only_within_the_plan(
     in_force(ledger, plan)
     ledger.revoke("arm", actor="gus", reason="Wrong units on ward 3.", now=NOW)
     promoted(ledger, verdict_of, 2, after_first(plan))
-    with refuses(PromotionRefused, match="was in force"):
-        promoted(ledger, verdict_of, 1)
+    with refuses(PromotionRefused, match="never was in service, or was revoked"):
+        promoted(ledger, verdict_of, 1, returning(plan, 2, 90))
     back = compared(plan, "arm/2", bundle_of(2), facts(120), before=facts(120))
     assert promoted(ledger, verdict_of, 1, back).version == "1"
     ledger.verify()

@@ -120,7 +120,9 @@ def test_the_first_version_and_one_that_returns_have_nothing_to_be_compared(
 ) -> None:
     first = with_plan(report, plan, champion=None, champion_bundle_digest=None, before=None)
     assert "This is the first version" in text_of(first)
-    assert "were in service before" in text_of(with_plan(report, plan, before=None))
+    back = with_plan(report, plan, returns=True, after=facts(90), criteria=())
+    assert "were in service before" in text_of(back)
+    assert OUTSIDE not in text_of(back)
 
 
 def test_the_parts_of_a_change_control_plan_are_answered_from_it(
