@@ -341,7 +341,7 @@ def test_a_later_version_is_held_to_the_plan_that_two_people_approved(
     assert given["in_force"] is True
     shown = here.record("plan", "show", "arm")
     assert (shown["in_force"]["digest"], shown["waiting"]) == (checked["digest"], None)
-    with pytest.raises(PromotionRefused, match="already approved|in force already"):
+    with pytest.raises(PromotionRefused, match=r"in force already"):
         here.record("plan", "approve", "plan.toml", "--role", "governance", *why, actor="mia")
 
     audited = here.record("audit", "arm/2")

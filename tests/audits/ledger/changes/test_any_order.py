@@ -81,6 +81,9 @@ class Plans(RuleBasedStateMachine):
         self.served: set[int] = set()
         self.reports = 0
         self.kept: PlanComparison | None = None
+        # Without these two a plan has nothing to decide yet.
+        self.promote(version=1, met=True, stale=False)
+        self.put_in_force(number=0)
 
     def teardown(self) -> None:
         if hasattr(self, "ledger"):
@@ -119,7 +122,18 @@ class Plans(RuleBasedStateMachine):
             if len(self.approved) == 2:
                 self.in_force = number
 
-    @rule(version=st.sampled_from(sorted(WHAT)), met=st.booleans(), stale=st.booleans())
+    @rule(number=st.sampled_from(range(3)))
+    def put_in_force(self, number: int) -> None:
+        """All at once: a plan that nobody approves decides nothing."""
+        if self.registered != number:
+            self.register(number)
+            for role, person in zip(Role, ("mia", "gus"), strict=True):
+                self.approve(number, role, person)
+
+    @rule(
+        version=st.sampled_from(sorted(WHAT)), met=st.sampled_from([True, True, False]),
+        stale=st.sampled_from([False, False, False, True]),
+    )  # fmt: skip
     def promote(self, version: int, met: bool, stale: bool) -> None:
         honest = self.audited(version, met)
         found = self.kept if stale else honest
@@ -225,7 +239,7 @@ class Plans(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize(
-    "examples", [8, pytest.param(300, marks=pytest.mark.soak)], ids=["few", "many"]
+    "examples", [6, pytest.param(300, marks=pytest.mark.soak)], ids=["few", "many"]
 )
 def test_in_any_order_nothing_outside_of_the_plan_in_force_becomes_the_champion(
     tmp_path: Path, examples: int
@@ -236,7 +250,7 @@ def test_in_any_order_nothing_outside_of_the_plan_in_force_becomes_the_champion(
         template = tmp_path / "ledger.db"
 
     OfTemplate.TestCase.settings = settings(
-        max_examples=examples, stateful_step_count=14, deadline=None,
+        max_examples=examples, stateful_step_count=12, deadline=None,
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     test = OfTemplate.TestCase()
