@@ -384,3 +384,11 @@ def test_a_plan_from_before_people_had_keys_is_approved_again_with_them(
         approve(ledger, plan, role, person, key_of(person))
     assert attempt().epoch == 1
     ledger.verify()
+    # Who has no key may write to the database, and is found by the gate and by whoever verifies.
+    forged = Ledger(url)
+    in_force(forged, plan.model_copy(update={"version": "2"}))
+    forged.close()
+    with pytest.raises(PromotionRefused, match="has signed with a key"):
+        attempt()
+    with pytest.raises(IntegrityError, match=r"plan approval of entry \d+ is not signed"):
+        ledger.verify()
