@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from contracts.changes.comparison import PlanComparison
 from contracts.scope import Scope
 
 
@@ -154,6 +155,9 @@ class Verdict(BaseModel):
         version; None where there was none.
     external
         The external validation that counts in it; None where there is none.
+    change
+        How it differs from the version last in service, under the change plan that was in force;
+        None where there was no plan.
     simulated
         True when the cohort is simulated: such a verdict says nothing about real people.
     look
@@ -189,6 +193,7 @@ class Verdict(BaseModel):
     champion: str | None = None
     champion_predictions_digest: str | None = None
     external: ExternalValidation | None = None
+    change: PlanComparison | None = None
     simulated: bool
     look: Annotated[int, Field(ge=1)] = 1
     outcome: Outcome

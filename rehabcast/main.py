@@ -34,6 +34,7 @@ from rehabcast.commands import (
     policy,
     training,
 )
+from rehabcast.commands.changes import plan
 from rehabcast.commands.demo import demo
 from rehabcast.commands.service import access, backup, record, serve
 from rehabcast.output import IF_PRESENT, as_record, say_error
@@ -54,6 +55,7 @@ app.command()(benchmark.benchmark)
 app.command()(evaluation.evaluate)
 app.command()(audit.audit)
 app.add_typer(policy.app, name="policy")
+app.add_typer(plan.app, name="plan")
 app.command()(governance.approve)
 app.command()(governance.promote)
 app.command()(governance.revoke)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from audits.ledger.changes.plans import check_plans
 from audits.ledger.identity import check_identities
 from audits.ledger.people import People, same_person
 from audits.ledger.records import LedgerState, Role
@@ -44,9 +45,9 @@ def check_entries(stored: Sequence[Entry], people: People | None) -> None:
     Raises
     ------
     IntegrityError
-        As `audits.ledger.identity.check_identities`, `check_promotions` and
-        `audits.ledger.terms.check_terms`; or an entry has a right hash, but is none that rehabcast
-        writes.
+        As `audits.ledger.identity.check_identities`, `check_promotions`,
+        `audits.ledger.terms.check_terms` and `audits.ledger.changes.plans.check_plans`; or an entry
+        has a right hash, but is none that rehabcast writes.
     EvidenceMissing
         Entries are signed, and no keys of people were given.
     """
@@ -54,6 +55,7 @@ def check_entries(stored: Sequence[Entry], people: People | None) -> None:
         check_identities(stored, people)
         check_promotions(stored)
         check_terms(stored)
+        check_plans(stored)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise IntegrityError(
             f"ledger: an entry cannot be read ({type(error).__name__})", RESTORE

@@ -78,8 +78,9 @@ def promote(
     ------
     PromotionRefused
         There is no audit of this version, bundle, report and policy; it has expired or holds the
-        version back; an approval is missing; or the champion or the audit was replaced in the
-        meantime. Nothing changed.
+        version back; an approval is missing; the version is outside of the change plan of its line,
+        which no override replaces; or the champion or the audit was replaced in the meantime.
+        Nothing changed.
     """
     # The epoch is read first, so that any later change makes the swap fail.
     seen_epoch = ledger.epoch(split_version(model_version)[0])
@@ -97,7 +98,11 @@ def promote(
     if refusal is not None:
         raise PromotionRefused(f"{model_version}: {refusal.reason}", refusal.what_to_do)
     needed = None if audit.outcome.is_pass else override
-    return ledger.promote(audit, seen_epoch=seen_epoch, actor=actor, now=moment, override=needed)
+    # The plan is looked up where the champion is replaced: either may have changed by now.
+    return ledger.promote(
+        audit, seen_epoch=seen_epoch, actor=actor, now=moment, override=needed,
+        compared=presented.report.change,
+    )  # fmt: skip
 
 
 def roll_back(

@@ -27,6 +27,7 @@ from audits.ledger.trail import (
     CHAMPION_CHANGES,
     IDENTITY,
     NOT_VERIFIED,
+    PLAN_APPROVAL,
     PROMOTION,
     RESTORE,
     REVOCATION,
@@ -35,7 +36,7 @@ from audits.ledger.trail import (
 )
 from contracts.errors import ContractError, EvidenceMissing, IntegrityError
 
-SIGNED_KINDS = (APPROVAL, PROMOTION, ROLLBACK)
+SIGNED_KINDS = (APPROVAL, PLAN_APPROVAL, PROMOTION, ROLLBACK)
 """What lets a version into service, and is therefore signed where there are keys."""
 DOMAIN = b"rehabcast ledger entry\n"
 """Begins what is signed, so that a signature made for something else is never one of an entry."""

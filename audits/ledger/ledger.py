@@ -24,6 +24,7 @@ from audits.ledger.audit_entries import (
     require_approvers,
     require_latest,
 )
+from audits.ledger.changes.plans import require_within_plan
 from audits.ledger.consistency import (
     check_anchor,
     check_champions,
@@ -62,6 +63,7 @@ from audits.ledger.trail import (
     utc,
     verified,
 )
+from contracts.changes.comparison import PlanComparison
 from contracts.errors import EvidenceMissing
 from contracts.verdict import Verdict
 from stores.database import reading, write
@@ -125,10 +127,8 @@ class Ledger:
         """Return a version's last audit; None where it has none, or it was of another bundle."""
         with reading(self.engine) as connection:
             entry = latest(connection, kind=AUDIT, about=model_version)
-        if entry is None:
-            return None
-        audit = audit_of(entry)
-        return audit if bundle_digest in {None, audit.bundle_digest} else None
+        audit = None if entry is None else audit_of(entry)
+        return audit if audit and bundle_digest in {None, audit.bundle_digest} else None
 
     def approve(
         self, audit: AuditRecord, role: Role, *, person: str, reason: str, now: datetime
@@ -158,22 +158,24 @@ class Ledger:
         actor: str,
         now: datetime,
         override: Override | None = None,
+        compared: PlanComparison | None = None,
     ) -> Champion:
         """Make an audited version the champion, if nothing has changed since `seen_epoch`.
 
-        Swap, trail and outbox are one transaction. Only `audits.ledger.gate` calls this. The
-        database itself refuses a blocked audit, an audit that did not pass and has no override, and
-        two approvals by one person.
+        Swap, trail and outbox are one transaction. Only `audits.ledger.gate` calls this, with what
+        the report says of the change plan. The database itself refuses a blocked audit, an audit
+        that did not pass and has no override, and two approvals by one person.
 
         Raises
         ------
         PromotionRefused
-            The champion or the audit was replaced in the meantime, or an approval is missing.
+            Champion or audit were replaced meanwhile, an approval is missing, or a plan forbids it.
         """
 
         def action(connection: sa.Connection) -> Champion:
             require_latest(connection, audit)
             people = require_approvers(connection, audit, self.identities.people)
+            require_within_plan(connection, audit, compared, self.identities.people)
             champion = new_champion(
                 audit, people, override, epoch=seen_epoch + 1, promoted_at=utc(now)
             )
@@ -294,5 +296,4 @@ class Ledger:
         check_entries(stored, self.identities.people)
         check_champions(recorded_champions(stored), [dict(row._mapping) for row in rows])
         check_anchor(stored, anchor)
-        head = stored[-1].hash if stored else ""
-        return LedgerState(length=len(stored), head=head)
+        return LedgerState(length=len(stored), head=stored[-1].hash if stored else "")

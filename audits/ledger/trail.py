@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -18,11 +18,14 @@ from contracts.naming.model_version import version_key
 
 AUDIT, APPROVAL, DRIFT, POLICY = "audit", "approval", "drift", "policy"
 PROMOTION, ROLLBACK, REVOCATION = "promotion", "rollback", "revocation"
+CHANGE_PLAN, PLAN_APPROVAL = "change plan", "plan approval"
 CHAMPION_CHANGES = (PROMOTION, ROLLBACK, REVOCATION)
 """Kinds of entries that change the champion, or leave none."""
 RESTRICTION, SUSPENSION, EXTENSION = "restriction", "suspension", "extension"
 """Kinds of entries that will change for whom a version is served as outcomes arrive."""
-UNDERSTOOD = frozenset({AUDIT, APPROVAL, DRIFT, POLICY, *CHAMPION_CHANGES})
+UNDERSTOOD = frozenset(
+    {AUDIT, APPROVAL, DRIFT, POLICY, CHANGE_PLAN, PLAN_APPROVAL, *CHAMPION_CHANGES}
+)
 """Kinds that this release can act on. A ledger with any other is not served from: what it withdraws
 would be served on."""
 GENESIS_HASH = "0" * 64
@@ -123,9 +126,12 @@ def append(
     return entry
 
 
-def entries(connection: sa.Connection) -> Iterator[Entry]:
-    """Return the trail from its start, as it is stored."""
-    for row in connection.execute(sa.select(trail_table).order_by(trail_table.c.sequence)):
+def entries(connection: sa.Connection, kinds: Collection[str] | None = None) -> Iterator[Entry]:
+    """Return the trail from its start, as it is stored; all of it, or the entries of some kinds."""
+    query = sa.select(trail_table).order_by(trail_table.c.sequence)
+    if kinds is not None:
+        query = query.where(trail_table.c.kind.in_(kinds))
+    for row in connection.execute(query):
         yield Entry(**row._mapping)
 
 

@@ -13,6 +13,7 @@ from typing import Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from audits.changes.plan import ChangePlan
 from audits.disclosure.cells import Cell
 from audits.disclosure.losses import ShownLosses, shown_losses
 from audits.disclosure.published import Pattern, Quantity, pattern_of
@@ -110,6 +111,8 @@ class Report(_Strict):
         What became of the outcomes that were due; empty where that was not recorded or not asked.
     stricter
         What the stricter policy that rehabcast ships would have said; empty where it asks no more.
+    plan
+        The change plan of the model's line that was in force; None where there was none.
     """
 
     format: Literal["rehabcast-audit-report/1"] = "rehabcast-audit-report/1"
@@ -128,6 +131,7 @@ class Report(_Strict):
     refusals_are_of_today: bool = False
     lost_outcomes: tuple[ShownLosses, ...] = ()
     stricter: tuple[StricterLimit, ...] = ()
+    plan: ChangePlan | None = None
 
 
 def compose(
@@ -141,6 +145,7 @@ def compose(
     names_verified: bool = False,
     questions: pd.DataFrame | None = None,
     follow_up: pd.DataFrame | None = None,
+    plan: ChangePlan | None = None,
 ) -> Report:
     """Put a report together; for a table that broke its contract it holds the verdict alone.
 
@@ -150,6 +155,8 @@ def compose(
         Of the prediction table; without them, refusals are those at the landmarks.
     follow_up
         The follow-up table; None where there is none.
+    plan
+        The change plan by which the verdict was compared; None where none was in force.
     """
     table = rows_of(predictions, CANDIDATE) if MODEL in predictions.columns else pd.DataFrame()
     scored = len(table) > 0 and not breaks_contract(verdict.findings)
@@ -189,6 +196,7 @@ def compose(
             lambda axis, group: pattern.shows(Quantity(), Cell(axis=axis, group=group)),
         ),
         stricter=stricter_limits(predictions, policy, published, follow_up) if scored else (),
+        plan=plan,
     )
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from audits.changes.plan import Who
+from audits.changes.wording import criterion_in_words
 from audits.judging.validation import CHECK
 from audits.judging.wording import group_in_words
 from audits.measure.groups import EVERYONE
@@ -57,16 +59,44 @@ def answers(report: Report, standard: str) -> list[Answer]:
     missing = {name for name, value in stated.items() if not value}
     not_stated = f"{NOT_AVAILABLE}: not stated for this installation"
     values = _values(report) | {name: value or not_stated for name, value in stated.items()}
-    key = "answer" if report.verdict.external is None else "external"
+    known = {"external": report.verdict.external, "plan": report.plan}
+    better = [name for name, evidence in known.items() if evidence is not None]
+
+    def key_of(item: dict[str, str]) -> str:
+        return next((name for name in better if name in item), "answer")
+
     return [
         Answer(item=number, topic=item["topic"], text=f"{NOT_AVAILABLE}: {item['not_available']}",
                is_available=False, read=item.get("read"))
-        if "not_available" in item and key not in item
+        if "not_available" in item and key_of(item) not in item
         else Answer(item=number, topic=item["topic"],
-                    text=item.get(key, item.get("answer", "")).format_map(values),
+                    text=item.get(key_of(item), "").format_map(values),
                     is_available=item.get("fact") not in missing, read=item.get("read"))
         for number, item in _ITEMS[standard].items()
     ]  # fmt: skip
+
+
+def _plan(report: Report) -> dict[str, Any]:
+    """Return what is stated of the change plan; nothing where there is none."""
+    plan = report.plan
+    if plan is None:
+        return {}
+    by_group = [c for c in plan.criteria if c.who is Who.EACH_GROUP]
+    return {
+        "plan_digest": plan.digest[:12],
+        "plan_version": plan.version,
+        "plan_changes": "; ".join(
+            f"{change.kind}: {change.description}" for change in plan.changes
+        ),
+        "plan_tests": "; ".join(f"{change.kind}: {change.test}" for change in plan.changes),
+        "plan_impact": "; ".join(
+            (*(f"{change.kind}: {change.impact}" for change in plan.changes), plan.impact_together)
+        ),
+        "plan_retrain": " ".join(plan.retrain_when.conditions),
+        "plan_rollback": " ".join((*plan.rollback.conditions, plan.rollback.how)),
+        "plan_criteria": "; ".join(map(criterion_in_words, plan.criteria)),
+        "plan_by_group": f"{len(by_group)} of {len(plan.criteria)} criteria are by group",
+    }
 
 
 def _external(report: Report) -> dict[str, Any]:
@@ -97,6 +127,7 @@ def _values(report: Report) -> dict[str, Any]:
     facts = report.facts
     return {
         **_external(report),
+        **_plan(report),
         "family": facts.family,
         "condition": facts.condition,
         "target": facts.target,

@@ -118,6 +118,7 @@ def _identity(report: Report) -> Table:
         ("policy, SHA-256", verdict.policy_digest),
         ("champion compared with", verdict.champion or "none"),
         ("its prediction table, SHA-256", verdict.champion_predictions_digest or "none"),
+        ("change plan, SHA-256", verdict.change.plan_digest if verdict.change else "none"),
         ("external cohort", _external(verdict)),
         ("comparators", ", ".join(report.comparators) or "none"),
         ("people, forecasts", f"{report.people}, {report.forecasts}"),

@@ -28,12 +28,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditResult:
-    """A recorded audit: verdict, report digest, its folder, and what could not be made of it."""
+    """A recorded audit: verdict, report digest, its folder, and what could not be made of it.
+
+    `outside_plan` names, in words, what is outside of the change plan of the model's line.
+    """
 
     verdict: Verdict = field(metadata=INLINE)
     report_digest: str
     report_folder: Path
     not_made: tuple[NotMade, ...] = ()
+    outside_plan: tuple[str, ...] = ()
 
 
 def audit(
@@ -99,6 +103,7 @@ def audit(
     if not as_json:
         stderr_console.print(f"Verdict: {result.verdict.outcome}. Reports: {result.report_folder}")
         _say_scope(result.verdict)
+        _say_plan(result)
         if result.verdict.outcome is not Outcome.BLOCKED:
             step = f"rehabcast approve {model_version} --role ROLE --reason TEXT"
             stderr_console.print(f"Next, by two different people: {step}")
@@ -109,6 +114,16 @@ def _say_scope(verdict: Verdict) -> None:
 
     if verdict.scope is not None:
         stderr_console.print(escape("\n".join(scope_in_words(verdict.scope))))
+
+
+def _say_plan(result: AuditResult) -> None:
+    if result.outside_plan:
+        lines = "\n".join(f"  {reason}" for reason in result.outside_plan)
+        stderr_console.print(
+            escape(
+                f"Outside of the change plan, so it can't replace the version in service:\n{lines}"
+            )
+        )
 
 
 def _warn(result: AuditResult) -> None:
@@ -137,6 +152,12 @@ def run_audit(
     from audits.report.content import compose
     from rehabcast.auditing.champion_forecasts import champion_beside, champion_table, with_champion
     from rehabcast.auditing.external_validation import open_external
+    from rehabcast.auditing.planned_changes import (
+        held_to_plan,
+        is_compared,
+        outside_in_plan,
+        planned_line,
+    )
     from rehabcast.auditing.reports import facts_of, publish_editions, sign_report
     from rehabcast.identity import actor_of, open_ledger
     from rehabcast.signed_artifacts import REPORT_FOLDER, open_bundle, open_predictions, policy_for
@@ -152,8 +173,12 @@ def run_audit(
     ledger.freeze_policy(policy.version, policy.digest, actor=actor, now=datetime.now(UTC))
     table = open_predictions(settings, version, bundle)
     predictions = _with_explanation_quality(settings, version, table.rows)
+    planned = planned_line(
+        settings, ledger, model_version, bundle, predictions, champion_predictions
+    )
+    earlier = earlier_audits(ledger.trail(), model_version, bundle.digest)
     champion = champion_beside(ledger, model_version)
-    if champion is None and champion_predictions is not None:
+    if champion is None and champion_predictions is not None and not is_compared(planned):
         raise ContractError(
             f"{model_version}: no other version is in service to compare with",
             "leave --champion-predictions out",
@@ -179,10 +204,11 @@ def run_audit(
             champion=champion,
             champion_predictions_digest=None if compared is None else compared.digest,
             follow_up_digest=bundle.manifest.follow_up_digest,
-            earlier=earlier_audits(ledger.trail(), model_version, bundle.digest),
+            earlier=earlier,
         ),
         FurtherEvidence(questions=questions, external=elsewhere, follow_up=follow_up),
     )
+    verdict = held_to_plan(planned, verdict, predictions, policy, earlier)
     now = datetime.now(UTC)
     until = now + timedelta(days=policy.valid_days)
     report = compose(
@@ -195,6 +221,7 @@ def run_audit(
         names_verified=ledger.identities.people is not None,
         questions=questions,
         follow_up=follow_up,
+        plan=None if planned is None else planned.plan,
     )
     digest = sign_report(settings, version, report)
     ledger.record_audit(report.verdict, digest, actor=actor, now=now, valid_until=until)
@@ -205,6 +232,7 @@ def run_audit(
         report_digest=digest,
         report_folder=fetch(settings.store, version, REPORT_FOLDER),
         not_made=not_made,
+        outside_plan=outside_in_plan(planned, report.verdict),
     )
 
 

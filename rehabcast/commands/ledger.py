@@ -199,6 +199,13 @@ def _details(entry: TrailEntry, now: datetime) -> Iterator[str]:
     elif entry.kind == "approval":
         yield f"as {payload['role']}, of the report {payload['report_digest'][:12]}"
         yield f"reason: {payload['reason']}"
+    elif entry.kind == "change plan":
+        kinds = ", ".join(change["kind"] for change in payload["plan"]["changes"])
+        yield f"version {payload['plan']['version']}, {payload['digest'][:12]}"
+        yield f"allows: {kinds}"
+    elif entry.kind == "plan approval":
+        yield f"as {payload['role']}, of the plan of entry {payload['plan']}"
+        yield f"reason: {payload['reason']}"
     elif entry.kind == "drift":
         yield f"the alias pointed at {payload['found'] or 'no version'}"
     else:

@@ -12,18 +12,20 @@ import pytest
 PINNED = Path(__file__).with_name("json_fields.json")
 """By command, the path of every field; a list's objects count as one (`standings.crps`)."""
 
-GROUPS = {"access", "cohort", "features", "ledger", "people", "policy", "record"}
+GROUPS = {"access", "cohort", "features", "ledger", "people", "plan", "policy", "record"}
 VARIANTS = {"--report", "--register", "--mitigate"}
 """Options that change which fields there are."""
 
 KEYED_BY_DATA = {
     "approved_by",
     "can_show",
+    "facts",
     "inside",
     "milestones",
     "not_recorded",
     "outside",
     "payload",
+    "plan",
     "quantiles",
 }
 """Objects whose names are data, not fields."""

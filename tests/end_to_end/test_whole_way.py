@@ -314,6 +314,42 @@ def test_a_verdict_names_the_table_of_the_champion_it_was_compared_with(
     assert digests[1] in technical
 
 
+def test_a_later_version_is_held_to_the_plan_that_two_people_approved(
+    user: Installation, version: str
+) -> None:
+    """The second version was trained with other parameters, which the example does not plan."""
+    why = ("--reason", "Read and discussed.")
+    assert user.record("plan", "new", "plan.toml", "--line", "arm")["line"] == "arm"
+    checked = user.record("plan", "check", "plan.toml", "--task", str(TASK))
+    assert "other training parameters" in checked["not_planned"]
+    assert user.record("plan", "register", "plan.toml")["in_force"] is False
+    for role, person in (("ml-owner", "mia"), ("governance", "gus")):
+        given = user.record("plan", "approve", "plan.toml", "--role", role, *why, actor=person)
+    assert given["in_force"] is True
+    shown = user.record("plan", "show", "arm")
+    assert (shown["in_force"]["digest"], shown["waiting"]) == (checked["digest"], None)
+    again = user.record("plan", "register", "plan.toml", code=3)
+    assert "in force already" in again["reason"]
+
+    audited = user.record("audit", "arm/2")
+    change = audited["change"]
+    assert (change["plan_digest"], change["champion"]) == (checked["digest"], version)
+    assert {result["criterion"] for result in change["criteria"]} == {0, 1, 2}
+    assert any("other training parameters" in reason for reason in audited["outside_plan"])
+    board = Path(audited["report_folder"], "governance.html").read_text("utf-8")
+    assert "Outside of the change plan." in board
+    assert "NOT PLANNED" in board
+    for role, person in (("ml-owner", "mia"), ("governance", "gus")):
+        user.record("approve", "arm/2", "--role", role, *why, actor=person)
+    # Nobody can answer for it, whatever the audit found; where it is blocked, that is said first.
+    refused = user.record("promote", "arm/2", *OVERRIDE, code=5)
+    if audited["outcome"] != "blocked":
+        assert "other training parameters" in refused["reason"]
+        assert "An override does not replace a plan" in refused["what_to_do"]
+    verified = user.record("ledger", "verify")
+    assert verified["valid"] is True
+
+
 def test_a_ledger_cut_since_its_head_was_signed_is_found(user: Installation, version: str) -> None:
     head = user.record("ledger", "head", "head.json")
     assert user.record("ledger", "verify", "--head", "head.json")["entries"] == head["length"]

@@ -10,6 +10,7 @@ from audits.judging.validation import CHECK
 from audits.judging.wording import group_in_words
 from audits.measure.disparity import Statistic
 from audits.measure.metrics import Metric
+from audits.report.board.change_plan import change_plan, outside_notice
 from audits.report.board.findings_in_words import HIDDEN, judged, rule_of
 from audits.report.board.group_table import groups
 from audits.report.board.how_judged import how_it_was_judged
@@ -105,6 +106,7 @@ def governance_edition(report: Report, figures: tuple[Figure, ...]) -> Document:
             *figures,
             *_labels(report),
             *_changes(report),
+            *change_plan(report),
             Heading(level=1, text="Limits of use"),
             Bullets(items=LIMITS),
             *stricter_policy(report),
@@ -139,6 +141,7 @@ def _verdict(report: Report) -> Iterable[Block]:
         title=f"Verdict: {verdict.outcome}.",
         text=PERMITS[verdict.outcome],
     )
+    yield from outside_notice(report)
     yield from how_it_was_judged(report)
     failed = [f for f in verdict.findings if f.metric == CHECK and f.outcome is not Outcome.PASS]
     if failed:

@@ -1,0 +1,255 @@
+"""A version beside the one last in service, as the change plan of its line asks.
+
+The criteria are judged on forecasts that both versions made of the same people, of those whom the
+new version would be served to. A version that was trained on more people is so compared on the
+people whom both have seen, each out of fold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+
+from audits.changes.plan import ChangePlan, Criterion, Who
+from audits.judging.policy import Policy, Rule
+from audits.judging.rules import apply_rules, rows_of
+from audits.judging.validation import breaks_contract
+from audits.measure.disparity import Direction, Scope, Statistic
+from audits.measure.groups import EVERYONE, by_attribute
+from audits.measure.looks import Earlier
+from audits.measure.metric_definitions import Better
+from audits.measure.prediction_table import KEY
+from contracts.changes.comparison import CriterionResult, PlanComparison, Shown
+from contracts.changes.facts import VersionFacts
+from contracts.predictions import CANDIDATE, CHAMPION, GROUP, MODEL, REACHED, TRUTH
+from contracts.scope import Scope as Served
+from contracts.verdict import Finding, Outcome, Verdict
+
+SHOWN = {
+    Outcome.PASS: Shown.MET,
+    Outcome.WITHIN_SCOPE: Shown.MET,
+    Outcome.INSUFFICIENT: Shown.NOT_SHOWN,
+    Outcome.REVIEW: Shown.NOT_MET,
+    Outcome.BLOCKED: Shown.NOT_MET,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InService:
+    """The version last in service, revoked or not.
+
+    Parameters
+    ----------
+    version, bundle_digest
+        Which.
+    returns
+        Whether the audited bundle was in service before and was not revoked since.
+    facts
+        What it is; of a bundle that returns, what that one was.
+    forecasts
+        Its rows beside the candidate's, as `champion`; None of a bundle that returns.
+    """
+
+    version: str
+    bundle_digest: str
+    returns: bool = False
+    facts: VersionFacts
+    forecasts: pd.DataFrame | None
+
+
+def under_plan(
+    verdict: Verdict,
+    plan: ChangePlan,
+    after: VersionFacts,
+    before: InService | None,
+    predictions: pd.DataFrame,
+    policy: Policy,
+    earlier: Earlier,
+) -> Verdict:
+    """Return a verdict with what was found under a plan.
+
+    Parameters
+    ----------
+    after, before
+        What the audited version is (its scope is taken from the verdict), and the version last in
+        service; None where there was none.
+    predictions
+        The candidate's prediction table.
+    policy, earlier
+        As in `audits.judging.judge`: its unit and thresholds, and how many attempts came before.
+    """
+    after = after.model_copy(update={"scope": verdict.scope})
+    change = PlanComparison(plan_digest=plan.digest, after=after)
+    if before is None:
+        return verdict.model_copy(update={"change": change})
+    beside = before.forecasts
+    found = (
+        ()
+        if beside is None or breaks_contract(verdict.findings)
+        else criteria_results(
+            plan, rows_of(predictions, CANDIDATE), beside, verdict.scope, policy, earlier
+        )
+    )
+    beside_champion = {
+        "champion": before.version,
+        "champion_bundle_digest": before.bundle_digest,
+        "returns": before.returns,
+        "before": before.facts,
+        "external_validation": verdict.external is not None,
+        "criteria": found,
+    }
+    return verdict.model_copy(update={"change": change.model_copy(update=beside_champion)})
+
+
+def criteria_results(
+    plan: ChangePlan,
+    candidate: pd.DataFrame,
+    champion: pd.DataFrame,
+    scope: Served | None,
+    policy: Policy,
+    earlier: Earlier,
+) -> tuple[CriterionResult, ...]:
+    """Judge every criterion of a plan; nothing where both versions forecast nobody in common.
+
+    Parameters
+    ----------
+    candidate, champion
+        Their rows of prediction tables of the same people.
+    scope
+        For whom the candidate would be served; None for everyone.
+    """
+    served = candidate if scope is None else candidate[_inside(candidate, scope)]
+    both = _both(served, champion)
+    if both.empty:
+        return ()
+    compared = rows_of(both, CANDIDATE)
+    rules = {
+        rule: number
+        for number, criterion in enumerate(plan.criteria)
+        for rule in _rules(number, criterion, compared)
+    }
+    number_of = {rule.name: number for rule, number in rules.items()}
+    applied = apply_rules(
+        both,
+        policy.model_copy(update={"rules": tuple(rules)}),
+        champion=CHAMPION,
+        earlier=earlier,
+    )
+    found = [
+        _result(number_of[finding.rule], finding)
+        for finding in applied.findings
+        if finding.rule in number_of
+    ]
+    return (*found, *_nobody_compared(plan, served, found))
+
+
+def _inside(table: pd.DataFrame, scope: Served) -> pd.Series[bool]:
+    """Return which rows are of people in scope."""
+    columns = [str(name) for name in table.columns if str(name).startswith(GROUP)]
+    names = [name.removeprefix(GROUP) for name in columns]
+    rows = table[columns].astype(str).itertuples(index=False, name=None)
+    is_inside = [not scope.outside(dict(zip(names, labels, strict=True))) for labels in rows]
+    return pd.Series(is_inside, index=table.index, dtype=bool)
+
+
+def _both(candidate: pd.DataFrame, champion: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of forecasts that both made; none where their outcomes are not the same.
+
+    Two tables may number different people alike: then the outcomes differ.
+    """
+    outcomes = [
+        name
+        for name in candidate.columns
+        if (name == TRUTH or str(name).startswith(REACHED)) and name in champion.columns
+    ]
+    shared = candidate[[*KEY, *outcomes]].merge(champion[[*KEY, *outcomes]], on=KEY)
+    same = all((shared[f"{name}_x"] == shared[f"{name}_y"]).all() for name in outcomes)
+    if shared.empty or not outcomes or not same:
+        return candidate.iloc[:0]
+    return pd.concat(
+        [
+            candidate.merge(shared[KEY], on=KEY),
+            champion.merge(shared[KEY], on=KEY).assign(**{MODEL: CHAMPION}),
+        ],
+        ignore_index=True,
+    )
+
+
+def _rules(number: int, criterion: Criterion, table: pd.DataFrame) -> Iterator[Rule]:
+    """Yield the rules that a criterion comes to.
+
+    An attribute with everyone in one group is judged on everyone.
+    """
+    if criterion.who is Who.EVERYONE:
+        yield _rule(number, criterion, Scope.OVERALL, None)
+        return
+    constant = {grouping.axis for grouping in by_attribute(table) if grouping.is_constant}
+    named = criterion.attributes
+    varied = None if named is None else tuple(axis for axis in named if axis not in constant)
+    if varied is None or varied:
+        yield _rule(number, criterion, Scope.AXES, varied)
+    if named is not None and set(named) & constant:
+        yield _rule(number, criterion, Scope.OVERALL, None)
+
+
+def _rule(number: int, criterion: Criterion, scope: Scope, axes: tuple[str, ...] | None) -> Rule:
+    higher_is_better = criterion.metric.definition.better is Better.HIGHER
+    limit = criterion.worse_by_at_most
+    return Rule(
+        name=f"criterion {number + 1}, {scope}",
+        scope=scope,
+        axes=axes,
+        each_horizon=criterion.each_horizon,
+        metric=criterion.metric,
+        statistic=Statistic.AGAINST_COMPARATOR,
+        comparator=CHAMPION,
+        direction=Direction.AT_LEAST if higher_is_better else Direction.AT_MOST,
+        limit=-limit if higher_is_better else limit,
+        # A rule names the confidence of both bounds together.
+        confidence=2 * criterion.confidence - 1,
+        minimum_subjects=criterion.minimum_people,
+        minimum_events=criterion.minimum_events if criterion.metric.of_milestone else None,
+        binding=True,
+        rationale=criterion.rationale,
+    )
+
+
+def _result(number: int, finding: Finding) -> CriterionResult:
+    return CriterionResult(
+        criterion=number,
+        measure=finding.metric,
+        axis=finding.axis,
+        group=finding.group,
+        horizon_day=finding.horizon_day,
+        result=SHOWN[finding.outcome],
+    )
+
+
+def _nobody_compared(
+    plan: ChangePlan, served: pd.DataFrame, found: list[CriterionResult]
+) -> Iterator[CriterionResult]:
+    """Yield the groups who would be served, and of whom no forecast could be compared."""
+    attributes = by_attribute(served)
+    for number, criterion in enumerate(plan.criteria):
+        if criterion.who is Who.EVERYONE:
+            continue
+        compared = {(r.axis, r.group) for r in found if r.criterion == number}
+        audited = {grouping.axis for grouping in attributes}
+        for axis in criterion.attributes or ():
+            if axis not in audited:
+                yield _not_shown(number, criterion, axis, EVERYONE)
+        for grouping in attributes:
+            if criterion.attributes is not None and grouping.axis not in criterion.attributes:
+                continue
+            for group in () if grouping.is_constant else grouping.labels_G:
+                if (grouping.axis, group) not in compared:
+                    yield _not_shown(number, criterion, grouping.axis, group)
+
+
+def _not_shown(number: int, criterion: Criterion, axis: str, group: str) -> CriterionResult:
+    return CriterionResult(
+        criterion=number, measure=criterion.metric, axis=axis, group=group,
+        result=Shown.NOT_SHOWN,
+    )  # fmt: skip

@@ -1,0 +1,76 @@
+"""What an audit found of a version beside the one in service, under a change plan."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from contracts.changes.facts import VersionFacts
+
+
+class Shown(StrEnum):
+    """Whether a version was shown to be no worse than a criterion allows."""
+
+    MET = "met"
+    NOT_MET = "not met"
+    """Worse by more than the limit, or probably so."""
+    NOT_SHOWN = "not shown"
+    """Too few people or no forecasts to compare."""
+
+
+class CriterionResult(BaseModel):
+    """A criterion applied to one group; no number, so that it tells of nobody.
+
+    Parameters
+    ----------
+    criterion
+        Its place in the plan, from 0.
+    measure
+        The metric, with the milestone where it is of one.
+    axis, group
+        Of whom.
+    horizon_day
+        At which horizon; None over all.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    criterion: int
+    measure: str
+    axis: str
+    group: str
+    horizon_day: int | None = None
+    result: Shown
+
+
+class PlanComparison(BaseModel):
+    """A version beside the one in service, under the change plan of its line.
+
+    Parameters
+    ----------
+    plan_digest
+        The plan that was in force at the audit.
+    champion, champion_bundle_digest
+        The version that was last in service, revoked or not; None where there was none.
+    returns
+        Whether this very bundle was last in service, or earlier and was not revoked since.
+    before, after
+        What that version is, and this one; before is None where there was none. Of a bundle that
+        returns, before is itself, served to whom it was served last.
+    external_validation
+        Whether an external cohort counts in the verdict.
+    criteria
+        What was found by the plan's criteria.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    plan_digest: str
+    champion: str | None = None
+    champion_bundle_digest: str | None = None
+    returns: bool = False
+    before: VersionFacts | None = None
+    after: VersionFacts
+    external_validation: bool = False
+    criteria: tuple[CriterionResult, ...] = ()
