@@ -29,7 +29,7 @@ from serving.forecast.audit_status import (
     model_info,
 )
 from serving.forecast.respond import refused
-from serving.formats.cds_hooks import cards
+from serving.formats.cards import cards
 from serving.formats.fhir import operation_outcome, risk_assessment
 from serving.formats.plain_text import as_plain_text
 from serving.schemas import Contribution, ForecastAnswer, HorizonForecast, Reasons, RestsOn
