@@ -7,12 +7,15 @@ from typing import Any
 
 from contracts.task import Task
 from features.sources.records.fhir_therapy import THERAPIES, THERAPY
-from features.sources.records.fhir_values import SYSTEMS
+from features.sources.records.fhir_values import ALSO, SYSTEMS
 from serving.formats.cds_hooks import SERVICE
 from serving.formats.icd10 import searched
 
 MOST_CONDITIONS, MOST_OBSERVATIONS, MOST_PROCEDURES = 100, 1000, 200
 """How many resources are asked for: the newest. Where there are more, the answer says so."""
+
+PANELS = {"REHABCAST//BARTHEL": ("http://loinc.org|96762-0",)}
+"""Panels that hold the total of an instrument among their components."""
 
 _SYSTEM_OF = {ours: system for system, ours in SYSTEMS.items()}
 
@@ -44,8 +47,9 @@ def prefetch_of(task: Task) -> dict[str, str]:
         "patient": "Patient/{{context.patientId}}",
         "conditions": _search("Condition", _diagnoses(task), "recorded-date", MOST_CONDITIONS),
         "observations": _search(
-            "Observation", (_token(code) for code in measured if code != THERAPY), "date",
-            MOST_OBSERVATIONS,
+            "Observation",
+            (token for code in measured if code != THERAPY for token in _tokens(code)),
+            "date", MOST_OBSERVATIONS,
         ),
     }  # fmt: skip
     if THERAPY in inputs.daily:
@@ -68,6 +72,8 @@ def _diagnoses(task: Task) -> Iterable[str]:
     return (*icd10, *task.onset.snomed)
 
 
-def _token(code: str) -> str:
+def _tokens(code: str) -> Iterable[str]:
     system, _, own = code.partition("//")
-    return f"{_SYSTEM_OF[system]}|{own}"
+    yield f"{_SYSTEM_OF[system]}|{own}"
+    yield from (f"{also}|{theirs}" for (also, theirs), ours in ALSO.items() if ours == code)
+    yield from PANELS.get(code, ())

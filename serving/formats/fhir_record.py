@@ -6,9 +6,10 @@ the same document gives the same record in a cohort and here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,9 @@ from features.measurements.records import BIRTH_DATE, RECORD_ID, SOURCE
 from features.plausibility import plausible_events
 from features.recording import SourceFile
 from features.sources.records.fhir import FhirReading, read_contents
-from features.sources.records.fhir_documents import contents_of
+from features.sources.records.fhir_documents import Contents, contents_of
 from features.sources.records.fhir_statements import OF_NO_USE
+from serving.formats.evidence import Evidence, evidence_of
 from serving.formats.fhir_limits import MAX_ENTRIES, refuse_too_large
 from serving.formats.right_patient import (
     ConditionAbsent,
@@ -58,6 +60,8 @@ class FhirRecord:
         Its date.
     notes
         What was left out, or decided, in words.
+    evidence
+        Finds the resources that it is from.
     """
 
     patient: str
@@ -65,6 +69,7 @@ class FhirRecord:
     enrolment_day: int
     observations: tuple[Observation, ...]
     notes: tuple[str, ...] = ()
+    evidence: Callable[[], Evidence] = field(default=Evidence, compare=False)
 
 
 def bundle_of(bundle: dict[str, Any]) -> dict[str, Any]:
@@ -108,7 +113,7 @@ def record_of(
         not known, or there is no score since.
     """
     codes = task.onset or OnsetCodes(condition=task.condition)
-    reading = _read(documents, codes, names)
+    reading, contents = _read(documents, codes, names)
     label = only_patient(reading, patient)
     records = reading.records
     if condition:
@@ -134,10 +139,13 @@ def record_of(
         enrolment_day=_enrolment_day(decided, onset, observations, task, problems),
         observations=observations,
         notes=_notes(problems, decided.onset_choices, task, codes),
+        evidence=partial(evidence_of, records, events, onset, contents.entries),
     )
 
 
-def _read(documents: Iterable[Any], codes: OnsetCodes, names: Sequence[str]) -> FhirReading:
+def _read(
+    documents: Iterable[Any], codes: OnsetCodes, names: Sequence[str]
+) -> tuple[FhirReading, Contents]:
     source = SourceFile(path=Path("request"), name="request", subject_label="", onset=codes)
     documents = [document for document in documents if isinstance(document, dict)]
     # Entries are distinguished by their place, also where several documents have an entry 0.
@@ -154,7 +162,7 @@ def _read(documents: Iterable[Any], codes: OnsetCodes, names: Sequence[str]) -> 
             "the FHIR resources hold nothing that the model knows",
             "send Observations with codes of LOINC or urn:rehabcast:vocabulary",
         )
-    return reading
+    return reading, contents
 
 
 def _since_onset(decided: Reconciled, onset: pd.Timestamp) -> tuple[pd.DataFrame, list[Problem]]:

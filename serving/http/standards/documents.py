@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from contracts.errors import ForecastRefused
+from serving.forecast.audit_status import ServedModel
 from serving.forecast.question import input_digest
 from serving.forecast.respond import refused, respond
 from serving.formats.fhir_record import FhirRecord, record_of
@@ -28,6 +29,8 @@ class Asked:
     ----------
     answer, refusal
         What is answered, and why there is no record to answer from; None where there is one.
+    served
+        The model that answered.
     patient
         The patient's id.
     record
@@ -35,6 +38,7 @@ class Asked:
     """
 
     answer: ForecastAnswer
+    served: ServedModel
     patient: str
     record: FhirRecord | None = None
     refusal: ForecastRefused | None = None
@@ -80,4 +84,6 @@ def of_documents(
         call.runtime, answer, route=route, caller=call.caller, subject=subject, digest=digest,
         now=now,
     )  # fmt: skip
-    return Asked(answer=answer, patient=patient, record=record, refusal=refused_by)
+    return Asked(
+        answer=answer, served=snapshot.served, patient=patient, record=record, refusal=refused_by
+    )
