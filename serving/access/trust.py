@@ -18,8 +18,11 @@ from serving.access.development import require_long
 from serving.access.keys import Keys
 
 SCOPES = frozenset(
-    {"forecast", "explain", "observe", "course", "feedback", "consent", "model", "cds", "metrics"}
-)
+    {
+        "forecast", "explain", "observe", "course", "feedback", "consent", "correct", "erase",
+        "model", "cds", "metrics",
+    }
+)  # fmt: skip
 
 DEVELOPMENT = "development"
 """Name and tenant of whoever has the development token; nobody else's."""

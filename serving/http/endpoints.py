@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from serving.amendments import CorrectionRequest, Erased, ErasureRequest
 from serving.formats.cds_hooks import SERVICE, HookFeedback, HookRequest
 from serving.http import handlers
 from serving.http.calls import Call, Reply
-from serving.http.standards import about, fhir, hooks
+from serving.http.standards import about, fhir, hooks, smart
 from serving.schemas import (
     Acknowledgement,
     ConsentRequest,
@@ -110,6 +111,16 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         summary="Put on record that a person has given or withdrawn consent",
     ),
     Endpoint(
+        method="POST", path="/v1/corrections", scope="correct", handler=handlers.correct_record,
+        request_type=CorrectionRequest, response_type=Recorded, needs_store=True,
+        summary="Correct a subject's running record; what was there stays on the chain",
+    ),
+    Endpoint(
+        method="POST", path="/v1/erasures", scope="erase", handler=handlers.erase_person,
+        request_type=ErasureRequest, response_type=Erased, needs_store=True,
+        summary="Erase a person from the record, which still verifies and says so",
+    ),
+    Endpoint(
         method="GET", path="/v1/model", scope="model", handler=handlers.model_card,
         response_type=ModelCard,
         summary="Show the model's card, audit, digests and validity",
@@ -138,6 +149,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="POST", path="/auth/token", scope=None, handler=handlers.token, request_type=bytes,
         content_types=frozenset({FORM}), max_bytes=64 * 1024, needs_store=True,
         summary="Issue a token for a client's signed assertion (SMART Backend Services)",
+    ),
+    Endpoint(
+        method="GET", path="/.well-known/smart-configuration", scope=None,
+        handler=smart.smart_configuration,
+        summary="Say where and how a client gets a token (SMART Backend Services)",
     ),
     Endpoint(
         method="GET", path="/about", scope=None, handler=about.about, response_type=bytes,

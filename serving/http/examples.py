@@ -80,6 +80,11 @@ EXAMPLES: dict[str, Any] = {
         "outcome": "overridden",
         "reason": "the arm was in a cast",
     },
+    "/v1/corrections": {
+        "subject": "P-1",
+        "corrections": [{"code": SCORE, "day_since_onset": 10, "value": 25}],
+        "reason": "22 was the score of the other arm",
+    },
     "/v1/fhir/forecast": BUNDLE,
     f"/cds-services/{SERVICE}": HOOK,
     f"/cds-services/{SERVICE}/feedback": {

@@ -11,6 +11,7 @@ import msgspec
 
 from contracts.errors import ServiceUnavailable
 from serving.access.grants import grant, token_form
+from serving.amendments import CorrectionRequest, Erased, ErasureRequest
 from serving.faults import Fault
 from serving.forecast.audit_status import banner, limits, model_info
 from serving.forecast.course import ALERT_DAYS, course
@@ -33,12 +34,17 @@ from serving.schemas import (
     SubjectId,
 )
 from serving.state.champion import Snapshot
+from serving.state.corrections import correct
+from serving.state.privacy import erase
 from serving.state.store import NotOnRecord
 
 FEEDBACK_STORED = Acknowledgement(
     message="thank you: your feedback was stored with the version of the model"
 )
 CONSENT_STORED = Acknowledgement(message="the decision was put on record, and counts from now on")
+
+SETTLE_SECONDS = 5.0
+"""How long an erasure waits for forecasts about the person that were given a moment ago."""
 
 WAITS = (0.1, 0.3, 0.6)
 """Seconds between attempts to find a forecast that feedback is about: it is put on record within a
@@ -180,6 +186,34 @@ def consent(call: Call) -> Reply:
         actor=call.caller.name, now=datetime.now(UTC),
     )  # fmt: skip
     return Reply(CONSENT_STORED)
+
+
+def correct_record(call: Call) -> Reply:
+    """Correct a running record."""
+    request: CorrectionRequest = call.body
+    total = correct(
+        call.runtime.store, call.caller.tenant, request, actor=call.caller.name,
+        now=datetime.now(UTC),
+    )  # fmt: skip
+    sent = len(request.corrections)
+    return Reply(Recorded(subject=request.subject, sent=sent, on_record=total))
+
+
+def erase_person(call: Call) -> Reply:
+    """Erase a person from the record."""
+    request: ErasureRequest = call.body
+    runtime, tenant = call.runtime, call.caller.tenant
+    settled = runtime.forecast_log.settle(SETTLE_SECONDS)
+    if not settled or runtime.forecast_log.waiting_about(tenant, request.subject):
+        raise ServiceUnavailable(
+            "forecasts about this person are not on record yet: they would come after the erasure",
+            "send the request again later; /readyz says what hinders it",
+        )
+    entries = erase(
+        runtime.store, tenant, request.subject, reason=request.reason, actor=call.caller.name,
+        now=datetime.now(UTC),
+    )  # fmt: skip
+    return Reply(Erased(entries=entries))
 
 
 def token(call: Call) -> Reply:

@@ -23,7 +23,7 @@ from serving.http.openapi import API_VERSION, document
 WRITTEN = date(2026, 1, 16)
 """Day of the document that is kept: its examples are of the day on which it is asked for."""
 
-PUBLISHED = ("2.0", "3a8df69a20cfc4a976df28993a0692f01762ce76d6fda5f3e30e02e10b0d8d67")
+PUBLISHED = ("2.0", "e164b13c29ba895f5e1641cb12d70f4082c98c4e4a775c4ba8599d5f68fd7e12")
 """The API's version, and the digest of its paths and schemas. Change both together."""
 
 CHECKS = (
@@ -38,7 +38,8 @@ PATHS = sorted(
         "/v1/consent", "/v1/forecast", "/v1/forecasts", "/v1/explain", "/v1/observations", "/v1/feedback",
         "/v1/model", "/v1/subjects/{subject}/course", "/v1/fhir/forecast", "/cds-services",
         "/cds-services/recovery-forecast", "/cds-services/recovery-forecast/feedback",
-        "/readyz", "/auth/token", "/about",
+        "/readyz", "/auth/token", "/about", "/v1/corrections", "/v1/erasures",
+        "/.well-known/smart-configuration",
     }
 )  # fmt: skip
 

@@ -12,6 +12,8 @@ from fhir.resources.R4B.documentreference import DocumentReference
 from fhir.resources.R4B.provenance import Provenance
 from fhir.resources.R4B.riskassessment import RiskAssessment
 
+from contracts.task import Task
+from serving.formats.fhir_record import record_of
 from tests.serving.http.standards.shapes import condition, day, patient, score, searchset
 
 FHIR = "application/fhir+json"
@@ -278,15 +280,14 @@ def loinc(code: str, value: float) -> dict[str, Any]:
 @pytest.mark.parametrize("shape", ["total", "panel"])
 @pytest.mark.parametrize(("total", "counts"), [(85, True), (20, False), (15, False)])
 def test_a_barthel_total_counts_alone_and_in_a_panel_unless_it_may_be_of_either_form(
-    application: Any, shape: str, total: float, counts: bool
+    task: Task, shape: str, total: float, counts: bool
 ) -> None:
     given = {**score(days_ago=2), **loinc("96761-2", total)}
     if shape == "panel":
         given |= {"code": loinc("96762-0", 0)["code"]}
         del given["valueQuantity"]
         given["component"] = [loinc("83184-6", 10), loinc("96761-2", total)]
-    content = ask(application, patient(), condition(), score(), given)
-    assessment = content["entry"][0]["resource"]
-    assert len(assessment["basis"]) == (3 if counts else 2)
-    notes = [note["text"] for note in assessment["note"]]
-    assert any("may be of 20 or of 100 points" in note for note in notes) is not counts
+    record = record_of([searchset(patient(), condition(), score(), given)], task)
+    found = [each.value for each in record.observations if each.code == "REHABCAST//BARTHEL"]
+    assert found == ([total] if counts else [])
+    assert any("may be of 20 or of 100 points" in note for note in record.notes) is not counts
