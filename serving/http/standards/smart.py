@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from serving.access.keys import CURVE_ALGORITHMS, RSA_ALGORITHMS
 from serving.http.calls import Call, Reply
 from serving.http.refusals import RequestRefused
 
+ALGORITHMS = (*RSA_ALGORITHMS, *(each for of in CURVE_ALGORITHMS.values() for each in of))
 TOKEN_PATH = "/auth/token"  # noqa: S105  (a path)
 
 
@@ -23,7 +25,7 @@ def smart_configuration(call: Call) -> Reply:
         raise RequestRefused(
             404,
             "this service issues no tokens",
-            "get a token from the hospital's identity provider",
+            "get one from the hospital's identity provider",
         )
     granted = {scope for client in access.clients.values() for scope in client.scopes}
     return Reply(
@@ -31,12 +33,7 @@ def smart_configuration(call: Call) -> Reply:
             "token_endpoint": access.audience + TOKEN_PATH,
             "grant_types_supported": ["client_credentials"],
             "token_endpoint_auth_methods_supported": ["private_key_jwt"],
-            "token_endpoint_auth_signing_alg_values_supported": [
-                "RS256",
-                "RS384",
-                "ES256",
-                "ES384",
-            ],
+            "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
             "scopes_supported": sorted(granted),
             "capabilities": ["client-confidential-asymmetric"],
             # Required by the guide also where no code is ever issued.
