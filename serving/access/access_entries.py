@@ -75,8 +75,8 @@ def written_as_toml(access: AccessFile) -> str:
         names = ("name", "jwks", "tenant", "tenant_claim", "tenants")
         lines += ["", "[[issuer]]", *_toml_lines(issuer, names)]
     for cds_client in access.cds_client:
-        names = ("issuer", "jwks", "tenant", "longest_seconds")
-        lines += ["", "[[cds_client]]", *_toml_lines(cds_client, names)]
+        own = ("issuer", "jwks", "tenant", "longest_seconds")
+        lines += ["", "[[cds_client]]", *_toml_lines(cds_client, own)]
     return "\n".join([*lines, ""])
 
 

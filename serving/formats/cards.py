@@ -29,6 +29,9 @@ MOST_WORDS = 79
 """Of summary and detail together."""
 
 TOLD_REASONS, TOLD_MISSING = 2, 2
+SHORTEST_OVERRIDE = 12
+"""Words: who allowed the model until when must stand there."""
+
 SHORTEST_NOTE = 8
 """Words: less of a note says nothing."""
 
@@ -73,7 +76,7 @@ def cards(answer: ForecastAnswer, address: str) -> Cards:
         answer,
         address,
         "For patient and family: how recovery usually goes from here",
-        [_override(answer), _for_family(answer), _simulated(answer)],
+        [_for_family(answer), _simulated(answer)],
         [],
         [],
         family_card(answer.forecast_id),
@@ -113,6 +116,9 @@ def _card(
         summary = summary[: MAX_SUMMARY_LENGTH - 1] + "…"
     lines = [line for line in must if line]
     left = MOST_WORDS - sum(len(text.split()) for text in (summary, *lines))
+    if override := _override(answer, max(left, SHORTEST_OVERRIDE)):
+        lines.insert(0, override)
+        left -= len(override.split())
     if notes and left >= SHORTEST_NOTE:
         lines.append(_first(notes, left))
         left -= len(lines[-1].split())
@@ -140,11 +146,7 @@ def _card(
 
 
 def _refusal(answer: ForecastAnswer, address: str) -> dict[str, Any]:
-    must = [
-        _override(answer),
-        f"**Reason:** {answer.reason}",
-        f"**What to do:** {answer.what_to_do}",
-    ]
+    must = [f"**Reason:** {answer.reason}", f"**What to do:** {answer.what_to_do}"]
     summary = f"No forecast of recovery: {answer.reason}"
     return _card(answer, address, summary, must, answer.notes, [], answer.forecast_id)
 
@@ -168,7 +170,6 @@ def _for_team(answer: ForecastAnswer) -> tuple[list[str], list[str], list[str]]:
     horizon = _main_horizon(answer)
     chances = [f"{name}: {formatted_chance(chance)}" for name, chance in horizon.milestones.items()]
     must = [
-        _override(answer),
         _start(answer),
         f"Chances: {'; '.join(chances)}." if chances else "",
         _reasons(answer),
@@ -216,8 +217,8 @@ def _reasons(answer: ForecastAnswer) -> str:
         for each in answer.reasons.contributions
         if each.observed
     ]
-    # Beside a note on the record there is no room for more than one.
-    told = told[: 1 if answer.notes else TOLD_REASONS]
+    # Beside a note on the record, or an override, there is no room for more than one.
+    told = told[: 1 if answer.notes or answer.model.override else TOLD_REASONS]
     return f"Why: {', '.join(told)}." if told else ""
 
 
@@ -245,16 +246,20 @@ def _simulated(answer: ForecastAnswer) -> str:
     return SIMULATED if answer.model.simulated else ""
 
 
-def _override(answer: ForecastAnswer) -> str:
-    """Say in one line who allowed a model without a passed audit, until when, for what, and why."""
+def _override(answer: ForecastAnswer, most: int) -> str:
+    """Say in one line who allowed a model without a passed audit, until when, for what, and why.
+
+    In so many words: the page that the card leads to has all of it.
+    """
     override = answer.model.override
     if override is None:
         return ""
     until = formatted_date(date.fromisoformat(override.until[:10]))
-    return (
-        f"**OVERRIDE by {override.approver} until {until}, only for {override.restricted_use}:"
-        f" {override.reason}** (audit: {answer.model.audit_outcome})"
-    )
+    words = (
+        f"OVERRIDE (audit: {answer.model.audit_outcome}) by {override.approver} until {until}, only"
+        f" for {override.restricted_use}: {override.reason}"
+    ).split()
+    return f"**{' '.join(words[:most])}{'…' if len(words) > most else ''}**"
 
 
 def _for_family(answer: ForecastAnswer) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,6 +14,9 @@ from uuid import UUID
 import pytest
 
 from contracts.task import Task
+from contracts.verdict import Outcome
+from serving.forecast.audit_status import ServedModel
+from serving.state.champion import Snapshot
 from tests.serving.http.standards.shapes import (
     HIP,
     PATIENT,
@@ -215,6 +219,24 @@ def test_a_card_is_short_dated_and_in_words(application: Any) -> None:
     assert "Missing: " in team["detail"]
     assert "No reason to withhold therapy" in team["detail"]
     assert "SIMULATED" in team["detail"]
+
+
+def test_a_card_of_an_overridden_model_is_as_short_and_says_who(
+    application: Any, served: ServedModel
+) -> None:
+    status = replace(
+        served.audit_status, outcome=Outcome.INSUFFICIENT, approver="Dr A", reason="a pilot " * 30,
+        restricted_use="patients of ward 3 who " * 20,
+    )  # fmt: skip
+    application.runtime.champion.current = Snapshot(replace(served, audit_status=status))
+    for card in cards(application, prefetch()):
+        assert words(card) < 80
+        assert (
+            "OVERRIDE (audit: insufficient evidence) by Dr A until 1 January 2100" in card["detail"]
+        )
+        assert card["indicator"] == "warning"
+    page = application.ask("/about", Authorization="").text
+    assert status.reason.strip() in page
 
 
 def test_a_card_can_be_opened_overridden_and_told_from_others(application: Any) -> None:
