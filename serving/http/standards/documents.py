@@ -12,6 +12,7 @@ from serving.forecast.audit_status import ServedModel
 from serving.forecast.question import input_digest
 from serving.forecast.respond import refused, respond
 from serving.formats.fhir_record import FhirRecord, record_of
+from serving.formats.right_patient import ConditionAbsent
 from serving.http.calls import Call
 from serving.http.runtime import NOTHING_READ, logged, question_of_fhir
 from serving.schemas import ForecastAnswer
@@ -78,7 +79,8 @@ def of_documents(
         answer = respond(question, snapshot.served, now=now, withdrawn=snapshot.withdrawn)
     except ForecastRefused as refusal:
         answer, refused_by = refused("patient", snapshot.served, refusal, notes), refusal
-        may_be_named = not isinstance(refusal, ConsentWithdrawn)
+        # Who has not the condition is none of this service's business.
+        may_be_named = not isinstance(refusal, ConsentWithdrawn | ConditionAbsent)
     subject = (patient[:MAX_SUBJECT] or None) if may_be_named else None
     answer = logged(
         call.runtime, answer, route=route, caller=call.caller, subject=subject, digest=digest,
