@@ -251,16 +251,23 @@ def _collisions(written: AccessFile) -> Iterable[str]:
     names += [system.issuer for system in systems]
     for name in _repeated(name.casefold() for name in [*names, written.audience, DEVELOPMENT]):
         yield f"two of the clients, issuers, the audience and 'development' are named {name!r}"
-    for source in _repeated(entry.jwks for entry in [*written.client, *written.issuer, *systems]):
+    sources = [*(c.jwks for c in written.client), *(i.jwks for i in written.issuer)]
+    for source in _repeated([*sources, *(system.jwks for system in systems)]):
         yield f"two entries have the keys {source!r}, so each could speak as the other"
     # Without a tenant of its own an entry has one by its name, which nobody else may share.
-    own: Mapping[str, str] = {c.id.casefold(): c.id for c in written.client if c.tenant is None}
-    shared = [entry.tenant for entry in [*written.client, *written.issuer, *systems]]
+    own = {c.id.casefold(): f"client {c.id!r}" for c in written.client if c.tenant is None}
+    own |= {
+        each.issuer.casefold(): f"CDS client {each.issuer!r}"
+        for each in systems
+        if each.tenant is None
+    }
+    shared = [c.tenant for c in written.client] + [i.tenant for i in written.issuer]
+    shared += [system.tenant for system in systems]
     for tenant in [*shared, *(t for issuer in written.issuer for t in issuer.tenants)]:
         if tenant is not None and tenant.casefold() in own:
             yield (
-                f"the tenant {tenant!r} is also that of the client {own[tenant.casefold()]!r}: to"
-                " share patients, write the tenant in both"
+                f"the tenant {tenant!r} is also that of the {own[tenant.casefold()]}: to share"
+                " patients, write the tenant in both"
             )
 
 

@@ -29,7 +29,7 @@ MOST_WORDS = 79
 """Of summary and detail together."""
 
 TOLD_REASONS, TOLD_MISSING = 2, 2
-SHORTEST_OVERRIDE = 12
+SHORTEST_OVERRIDE = 8
 """Words: who allowed the model until when must stand there."""
 
 SHORTEST_NOTE = 8
@@ -256,7 +256,7 @@ def _override(answer: ForecastAnswer, most: int) -> str:
         return ""
     until = formatted_date(date.fromisoformat(override.until[:10]))
     words = (
-        f"OVERRIDE (audit: {answer.model.audit_outcome}) by {override.approver} until {until}, only"
+        f"OVERRIDE until {until} by {override.approver} (audit: {answer.model.audit_outcome}), only"
         f" for {override.restricted_use}: {override.reason}"
     ).split()
     return f"**{' '.join(words[:most])}{'…' if len(words) > most else ''}**"

@@ -46,7 +46,7 @@ def reason_in_words(answer: ForecastAnswer, contribution: Contribution) -> str:
     if name == ASSESSMENTS:
         score = score_in_words(answer).removesuffix(LOWER)
         several = answer.rests_on is not None and answer.rests_on.assessments > 1
-        words = f"the last {score}" + (" and other scores" if several else "")
+        words = f"the last {score}" + (" and others" if several else "")
         if answer.last_score is None:
             words = "the scores"
     else:

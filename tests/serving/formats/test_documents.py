@@ -2,13 +2,14 @@
 
 The documents are kept beside this file. A change of one is a change of what clinicians and their
 record systems read, so somebody has to look at it: a test that fails has written the new document
-into its temporary folder.
+into its temporary folder, and `KEEP_TEXTS=1` writes it here.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import os
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -170,8 +171,9 @@ def json_of(content: Any) -> str:
 
 
 def same_as_kept(documents: dict[str, str], folder: Path) -> None:
+    written = DOCUMENTS if "KEEP_TEXTS" in os.environ else folder
     for name, text in documents.items():
-        (folder / name).write_text(text, "utf-8")
+        (written / name).write_text(text, "utf-8")
     for name, text in documents.items():
         assert text == (DOCUMENTS / name).read_text("utf-8"), folder / name
 

@@ -231,9 +231,7 @@ def test_a_card_of_an_overridden_model_is_as_short_and_says_who(
     application.runtime.champion.current = Snapshot(replace(served, audit_status=status))
     for card in cards(application, prefetch()):
         assert words(card) < 80
-        assert (
-            "OVERRIDE (audit: insufficient evidence) by Dr A until 1 January 2100" in card["detail"]
-        )
+        assert "OVERRIDE until 1 January 2100 by Dr A (audit:" in card["detail"]
         assert card["indicator"] == "warning"
     page = application.ask("/about", Authorization="").text
     assert status.reason.strip() in page
