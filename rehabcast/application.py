@@ -37,6 +37,8 @@ def open_runtime() -> Runtime:
         forecast_log=ForecastLog(store, settings.spool),
         access=access,
         proxies=settings.trusted_proxies,
+        declared_address=settings.public_address or "",
+        origins=settings.cors_origins,
     )
 
 

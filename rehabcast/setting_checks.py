@@ -144,6 +144,35 @@ def networks(value: Any) -> tuple[Network, ...]:
     return tuple(found)
 
 
+def public_address(value: Any) -> str:
+    """Check the address of a service: http or https, and no slash at its end."""
+    text = _of_text(value, LONGEST_NAME)
+    if not _is_web_address(text) or text.endswith("/"):
+        raise ValueError("is not an http or https address without a slash at its end")
+    return text
+
+
+def origins(value: Any) -> tuple[str, ...]:
+    """Check origins with commas between, as a browser names them (RFC 6454)."""
+    if isinstance(value, tuple):
+        return value
+    found = tuple(one.strip() for one in _of_text(value).split(","))
+    for origin in found:
+        if not _is_web_address(origin) or urlsplit(origin).path or origin != origin.lower():
+            raise ValueError("is not a list of origins, such as https://ehr.example: no path, no *")
+    return found
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        named = bool(url.hostname) and (url.port is None or url.port > 0)
+    except ValueError:
+        return False
+    plain = not (url.query or url.fragment or url.username or " " in text or "*" in text)
+    return url.scheme in SERVERS and named and plain
+
+
 def port(value: Any) -> int:
     """Check a TCP port."""
     return _whole_number(value, 65_535)

@@ -78,6 +78,11 @@ class Settings(BaseSettings):
     trusted_proxies
         Addresses or networks, with commas between, of proxies that are believed when they say whom
         a request comes from; requests without a token are limited by that. By default none is.
+    public_address
+        The service's address as a clinician's browser reaches it, for the links on cards; where
+        unset, the audience of the access file.
+    cors_origins
+        Origins, with commas between, whose pages may send requests from a browser; by default none.
     workers
         Processes of the service.
     developer, contact, funding
@@ -112,6 +117,8 @@ class Settings(BaseSettings):
     development_token: Annotated[SecretStr, BeforeValidator(checks.long_token)] | None = None
     token: Annotated[SecretStr, BeforeValidator(checks.token)] | None = None
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(checks.networks)] = ()
+    public_address: Annotated[str, BeforeValidator(checks.public_address)] | None = None
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(checks.origins)] = ()
     workers: Annotated[int, BeforeValidator(checks.workers)] = 1
     developer: Text | None = None
     contact: Text | None = None

@@ -206,7 +206,8 @@ class ForecastAnswer(Strict, frozen=True, kw_only=True):
     reason: str = ""
     what_to_do: str = ""
     instrument: str
-    scale: tuple[float, float]
+    scale: Annotated[tuple[float, ...], Meta(min_length=2, max_length=2)]
+    """The lowest and the highest score."""
     origin_day: int | None = None
     as_of: date | None = None
     """Date of the day that the forecast starts from, `origin_day` after enrolment; null where the

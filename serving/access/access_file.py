@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections import Counter
@@ -16,25 +15,29 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
 from contracts.errors import ContractError
+from serving.access.access_entries import (
+    AccessFile,
+    CdsClientEntry,
+    ClientEntry,
+    IssuerEntry,
+    written_as_toml,
+)
 from serving.access.keys import Keys, algorithms_of, is_allowed_address, require_source
 from serving.access.shared_keys import require_own_keys
-from serving.access.trust import DEVELOPMENT, SCOPES, Access, Client, Issuer
+from serving.access.trust import DEVELOPMENT, SCOPES, Access, CdsClient, Client, Issuer
 from stores.private_files import require_private
 
-# The file, with everything that it may hold:
-#
-# audience = "https://rehabcast.hospital.example"
-# token_key = "token-key.pem"          # where the service issues tokens itself
-# [[client]]
-# id = "ehr"
-# jwks = "ehr.json"                    # or an https address
-# scopes = ["forecast", "cds"]
-# tenant = "north"                     # whose patients; by default its own, "ehr"
-# [[issuer]]
-# name = "https://login.hospital.example"
-# jwks = "https://login.hospital.example/keys"
-# tenant_claim = "hospital"            # or tenant = "..."; by default the issuer's own
-# tenants = ["north", "south"]         # which tenants that claim may name
+__all__ = [
+    "AccessFile",
+    "CdsClientEntry",
+    "ClientEntry",
+    "IssuerEntry",
+    "check_access_file",
+    "check_keys",
+    "read_access",
+    "read_access_file",
+    "written_as_toml",
+]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """Ids of clients, and tenants."""
@@ -43,34 +46,6 @@ NAME_RULE = "1 to 64 letters, digits, dots, - and _, beginning with a letter or 
 LONGEST_ISSUER = 200
 LONGEST_SHOWN = 40
 MAX_FILE_BYTES = 1024 * 1024
-
-
-class ClientEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A `[[client]]` as written."""
-
-    id: str
-    jwks: str
-    scopes: list[str]
-    tenant: str | None = None
-
-
-class IssuerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An `[[issuer]]` as written."""
-
-    name: str
-    jwks: str
-    tenant: str | None = None
-    tenant_claim: str | None = None
-    tenants: list[str] = []
-
-
-class AccessFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The file as written."""
-
-    audience: str
-    token_key: str | None = None
-    client: list[ClientEntry] = []
-    issuer: list[IssuerEntry] = []
 
 
 def read_access(path: Path, development_token: str | None = None) -> Access:
@@ -95,6 +70,7 @@ def read_access(path: Path, development_token: str | None = None) -> Access:
             for client in written.client
         },
         issuers={issuer.name: _issuer(issuer, path.parent) for issuer in written.issuer},
+        cds_clients={each.issuer: _cds_client(each, path.parent) for each in written.cds_client},
         own_key=None if written.token_key is None else _own_key(path.parent / written.token_key),
         development_token=development_token,
     )
@@ -152,28 +128,8 @@ def check_keys(path: Path, written: AccessFile, unsaved: Mapping[str, str] | Non
     own = [] if written.token_key is None else [("the service itself", written.token_key)]
     clients = [(f"the client {_shown(client.id)}", client.jwks) for client in written.client]
     issuers = [(f"the issuer {_shown(issuer.name)}", issuer.jwks) for issuer in written.issuer]
-    require_own_keys(path, [*own, *clients, *issuers], unsaved or {})
-
-
-def written_as_toml(access: AccessFile) -> str:
-    """Return a file's text; reading it gives the same entries."""
-    lines = _toml_lines(access, ("audience", "token_key"))
-    for entry in access.client:
-        lines += ["", "[[client]]", *_toml_lines(entry, ("id", "jwks", "scopes", "tenant"))]
-    for issuer in access.issuer:
-        names = ("name", "jwks", "tenant", "tenant_claim", "tenants")
-        lines += ["", "[[issuer]]", *_toml_lines(issuer, names)]
-    return "\n".join([*lines, ""])
-
-
-def _toml_lines(entry: msgspec.Struct, names: tuple[str, ...]) -> list[str]:
-    # A string or list of strings in JSON is one in TOML, where its characters can be printed.
-    values = {name: getattr(entry, name) for name in names}
-    return [
-        f"{name} = {json.dumps(value, ensure_ascii=False)}"
-        for name, value in values.items()
-        if value not in (None, [])
-    ]
+    systems = [(f"the CDS client {_shown(each.issuer)}", each.jwks) for each in written.cds_client]
+    require_own_keys(path, [*own, *clients, *issuers, *systems], unsaved or {})
 
 
 def _issuer(issuer: IssuerEntry, folder: Path) -> Issuer:
@@ -181,6 +137,15 @@ def _issuer(issuer: IssuerEntry, folder: Path) -> Issuer:
     if issuer.tenant_claim is not None:
         return Issuer(keys=keys, claim=issuer.tenant_claim, tenants=frozenset(issuer.tenants))
     return Issuer(keys=keys, tenant=issuer.name if issuer.tenant is None else issuer.tenant)
+
+
+def _cds_client(entry: CdsClientEntry, folder: Path) -> CdsClient:
+    return CdsClient(
+        keys=Keys(require_source(entry.jwks, folder)),
+        tenant=entry.issuer if entry.tenant is None else entry.tenant,
+        longest_seconds=entry.longest_seconds,
+        jku=entry.jwks if "://" in entry.jwks else "",
+    )
 
 
 def _own_key(path: Path) -> ECKey:
@@ -207,6 +172,10 @@ def _faults(written: AccessFile) -> Iterable[str]:
         yield from _client_faults(client)
     for issuer in written.issuer:
         yield from _issuer_faults(issuer)
+    for system in written.cds_client:
+        yield from _issuer_name_faults(system.issuer)
+        yield from _address_faults(f"CDS client {_shown(system.issuer)}", system.jwks)
+        yield from _tenant_faults([system.tenant])
     yield from _collisions(written)
 
 
@@ -230,12 +199,16 @@ def _client_faults(client: ClientEntry) -> Iterable[str]:
     yield from _tenant_faults([client.tenant])
 
 
-def _issuer_faults(issuer: IssuerEntry) -> Iterable[str]:
-    name = issuer.name
+def _issuer_name_faults(name: str) -> Iterable[str]:
     if not name.strip() or name != name.strip() or not name.isprintable():
         yield "an issuer's name is blank, or has blanks around it"
     if len(name) > LONGEST_ISSUER:
         yield f"an issuer's name is longer than {LONGEST_ISSUER} characters"
+
+
+def _issuer_faults(issuer: IssuerEntry) -> Iterable[str]:
+    name = issuer.name
+    yield from _issuer_name_faults(name)
     if issuer.tenant_claim is not None:
         if issuer.tenant is not None:
             yield f"the issuer {name!r} has both tenant and tenant_claim"
@@ -273,21 +246,28 @@ def _tenant_faults(tenants: Iterable[str | None]) -> Iterable[str]:
 
 
 def _collisions(written: AccessFile) -> Iterable[str]:
-    names = [client.id for client in written.client] + [i.name for i in written.issuer]
+    systems = written.cds_client
+    names = [c.id for c in written.client] + [i.name for i in written.issuer]
+    names += [system.issuer for system in systems]
     for name in _repeated(name.casefold() for name in [*names, written.audience, DEVELOPMENT]):
         yield f"two of the clients, issuers, the audience and 'development' are named {name!r}"
-    for source in _repeated(
-        jwks for jwks in [*(c.jwks for c in written.client), *(i.jwks for i in written.issuer)]
-    ):
+    sources = [*(c.jwks for c in written.client), *(i.jwks for i in written.issuer)]
+    for source in _repeated([*sources, *(system.jwks for system in systems)]):
         yield f"two entries have the keys {source!r}, so each could speak as the other"
     # Without a tenant of its own an entry has one by its name, which nobody else may share.
-    own: Mapping[str, str] = {c.id.casefold(): c.id for c in written.client if c.tenant is None}
+    own = {c.id.casefold(): f"client {c.id!r}" for c in written.client if c.tenant is None}
+    own |= {
+        each.issuer.casefold(): f"CDS client {each.issuer!r}"
+        for each in systems
+        if each.tenant is None
+    }
     shared = [c.tenant for c in written.client] + [i.tenant for i in written.issuer]
+    shared += [system.tenant for system in systems]
     for tenant in [*shared, *(t for issuer in written.issuer for t in issuer.tenants)]:
         if tenant is not None and tenant.casefold() in own:
             yield (
-                f"the tenant {tenant!r} is also that of the client {own[tenant.casefold()]!r}: to"
-                " share patients, write the tenant in both"
+                f"the tenant {tenant!r} is also that of the {own[tenant.casefold()]}: to share"
+                " patients, write the tenant in both"
             )
 
 

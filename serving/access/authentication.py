@@ -10,16 +10,16 @@ SMART App Launch 2.2, Backend Services.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from contracts.digests import record_digest
 from serving.access.access_file import read_access
 from serving.access.addresses import is_loopback
+from serving.access.cds_clients import cds_caller
 from serving.access.development import is_development_token
+from serving.access.self_signed import UseOnce, require_short_and_new
 from serving.access.tokens import (
-    LEEWAY_SECONDS,
     NEW_TOKEN_NEEDED,
     AccessDenied,
     Unverified,
@@ -42,12 +42,8 @@ from serving.access.trust import (
 __all__ = ["SCOPES", "Access", "Caller", "UseOnce", "allow", "authenticate", "read_access"]
 
 ASSERTION_SECONDS = 300
-LONGEST_JTI = 200
 OWN_KEY = "rehabcast"
 ACCESS_TOKEN = "at+jwt"  # noqa: S105  (the type of RFC 9068)
-
-UseOnce = Callable[[str, int, datetime], bool]
-"""Marks a token's digest as used until it expires; False where it was used before."""
 
 
 def authenticate(
@@ -84,6 +80,8 @@ def authenticate(
         audiences = [access.audience, access.audience + path]
         claims = assertion_claims(token, client, said, audiences, now, use_once)
         return Caller(client_name(claims["sub"]), client.scopes, client.tenant)
+    if (system := access.cds_clients.get(said.issuer)) is not None:
+        return cds_caller(access, token, system, said, path, now, use_once)
     if access.own_key is not None and said.issuer == access.audience:
         return _holder_of_own_token(access, token, said, seconds)
     if (issuer := access.issuers.get(said.issuer)) is not None:
@@ -99,7 +97,8 @@ def needs_store(access: Access, token: str) -> bool:
     Nothing is verified here, and what is no token needs no store.
     """
     try:
-        return unverified(token).issuer in access.clients
+        issuer = unverified(token).issuer
+        return issuer in access.clients or issuer in access.cds_clients
     except AccessDenied:
         return False
 
@@ -145,17 +144,7 @@ def assertion_claims(
         )
     if not isinstance(claims["aud"], str):
         raise AccessDenied("a self-signed token is for one audience", "set aud to one address")
-    jti = claims.get("jti")
-    if not isinstance(jti, str) or not jti.strip() or len(jti) > LONGEST_JTI:
-        raise AccessDenied("a self-signed token needs a jti", "add a random jti to each token")
-    if not 0 < claims["exp"] - claims["iat"] <= ASSERTION_SECONDS:
-        raise AccessDenied(
-            "a self-signed token may be valid for five minutes at most", "set an earlier exp"
-        )
-    # It is accepted until its leeway is over, and so must be known as used until then.
-    until = int(claims["exp"]) + LEEWAY_SECONDS + 1
-    if not use_once(record_digest({"iss": said.issuer, "jti": jti}), until, now):
-        raise AccessDenied("the token was used before", "sign a new one for each request")
+    require_short_and_new(claims, said, ASSERTION_SECONDS, now, use_once)
     return claims
 
 

@@ -14,7 +14,8 @@ from urllib.parse import parse_qsl
 from joserfc import jwt
 
 from contracts.errors import RehabcastError
-from serving.access.authentication import ACCESS_TOKEN, OWN_KEY, UseOnce, assertion_claims
+from serving.access.authentication import ACCESS_TOKEN, OWN_KEY, assertion_claims
+from serving.access.self_signed import UseOnce
 from serving.access.tokens import AccessDenied, unverified
 from serving.access.trust import Access
 

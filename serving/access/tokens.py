@@ -64,6 +64,7 @@ class Unverified:
     issuer: str
     kid: str
     kind: str
+    jku: str = ""
 
 
 def unverified(token: str) -> Unverified:
@@ -88,17 +89,30 @@ def unverified(token: str) -> Unverified:
     if any(name in header for name in UNSUPPORTED_HEADERS):
         raise AccessDenied("the token needs an extension of JWT", "sign it without crit and b64")
     issuer, kid, kind = claims.get("iss"), header.get("kid"), header.get("typ")
+    jku = header.get("jku")
     return Unverified(
         issuer=issuer if isinstance(issuer, str) else "",
         kid=kid if isinstance(kid, str) else "",
         kind=kind.lower() if isinstance(kind, str) else "",
+        jku=jku if isinstance(jku, str) else "",
     )
 
 
 def verified_claims(
-    token: str, keys: Keys, said: Unverified, audiences: list[str], now: int
+    token: str,
+    keys: Keys,
+    said: Unverified,
+    audiences: list[str],
+    now: int,
+    *,
+    names_subject: bool = True,
 ) -> dict[str, Any]:
     """Return the claims of a token that one of the keys signed.
+
+    Parameters
+    ----------
+    names_subject
+        Whether the subject is who calls; where it is not it may be anything, or missing.
 
     Raises
     ------
@@ -111,11 +125,17 @@ def verified_claims(
             "the token is not signed with a known key",
             "sign it with a key of the registered JWKS, and name its kid in the header",
         )
-    return claims_signed_by(token, key, said, audiences, now)
+    return claims_signed_by(token, key, said, audiences, now, names_subject=names_subject)
 
 
 def claims_signed_by(
-    token: str, key: Key | ECKey, said: Unverified, audiences: list[str], now: int
+    token: str,
+    key: Key | ECKey,
+    said: Unverified,
+    audiences: list[str],
+    now: int,
+    *,
+    names_subject: bool = True,
 ) -> dict[str, Any]:
     """Return the claims of a token that a given key signed.
 
@@ -129,7 +149,7 @@ def claims_signed_by(
         leeway=LEEWAY_SECONDS,
         iss={"essential": True, "value": said.issuer},
         aud={"essential": True, "values": audiences},
-        sub={"essential": True},
+        sub={"essential": names_subject},
         exp={"essential": True},
         iat={"essential": True},
     )
@@ -140,6 +160,8 @@ def claims_signed_by(
         raise AccessDenied(
             f"the token is not valid ({type(error).__name__})", NEW_TOKEN_NEEDED
         ) from None
+    if not names_subject:
+        return claims
     subject = claims["sub"]
     if len(subject) > MAX_SUBJECT_CHARACTERS or not subject.isprintable() or not subject.strip():
         raise AccessDenied("the token's subject is blank, too long or not text", NEW_TOKEN_NEEDED)

@@ -1,7 +1,8 @@
 """Whom the service trusts, and who a caller is.
 
-Names of callers never meet: a client is `client:ID`, a person of an identity provider is
-`user:ISSUER:SUBJECT`, the holder of the development token is `development`.
+Names of callers never meet: a client is `client:ID`, a record system that calls CDS Hooks is
+`cds:ISSUER`, a person of an identity provider is `user:ISSUER:SUBJECT`, the holder of the
+development token is `development`.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from serving.access.development import require_long
 from serving.access.keys import Keys
 
 SCOPES = frozenset(
-    {"forecast", "explain", "observe", "course", "feedback", "consent", "model", "cds", "metrics"}
-)
+    {
+        "forecast", "explain", "observe", "course", "feedback", "consent", "correct", "erase",
+        "model", "cds", "metrics",
+    }
+)  # fmt: skip
 
 DEVELOPMENT = "development"
 """Name and tenant of whoever has the development token; nobody else's."""
@@ -43,6 +47,26 @@ class Client:
     keys: Keys
     scopes: frozenset[str]
     tenant: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CdsClient:
+    """A record system that calls CDS Hooks with tokens that it signs itself.
+
+    Parameters
+    ----------
+    keys, tenant
+        Its keys, and whose patients it sees.
+    longest_seconds
+        How long its tokens may be valid: some systems' are for a quarter of an hour.
+    jku
+        Address of its keys, as its tokens may name it; empty where they are in a file.
+    """
+
+    keys: Keys
+    tenant: str
+    longest_seconds: int
+    jku: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +95,7 @@ class Access:
     ----------
     audience
         This service's address as its callers know it.
-    issuers, clients
+    issuers, clients, cds_clients
         By the name that their tokens have as issuer.
     own_key
         Signs the tokens of the token endpoint; None where the service issues no tokens.
@@ -87,6 +111,7 @@ class Access:
     audience: str = ""
     issuers: Mapping[str, Issuer] = field(default_factory=dict)
     clients: Mapping[str, Client] = field(default_factory=dict)
+    cds_clients: Mapping[str, CdsClient] = field(default_factory=dict)
     own_key: ECKey | None = None
     development_token: str | None = field(default=None, repr=False)
 
@@ -97,6 +122,11 @@ class Access:
 def client_name(client: str) -> str:
     """Return the name of a client as a caller."""
     return f"client:{client}"
+
+
+def cds_name(issuer: str) -> str:
+    """Return the name of a record system as a caller."""
+    return f"cds:{issuer}"
 
 
 def user_name(issuer: str, subject: str) -> str:

@@ -6,9 +6,10 @@ the same document gives the same record in a cohort and here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +21,27 @@ from contracts.observation import Observation
 from contracts.onset import OnsetCodes
 from contracts.task import Task
 from contracts.vocabulary import Kind, vocabulary
-from features.measurements.identity import on_one_server
 from features.measurements.people import DECLARED, OnsetChoice, birthdays
 from features.measurements.reconcile import Reconciled, reconcile
 from features.measurements.records import BIRTH_DATE, RECORD_ID, SOURCE
 from features.plausibility import plausible_events
 from features.recording import SourceFile
 from features.sources.records.fhir import FhirReading, read_contents
-from features.sources.records.fhir_conditions import OTHER_CONDITION
-from features.sources.records.fhir_documents import contents_of
+from features.sources.records.fhir_documents import Contents, contents_of
 from features.sources.records.fhir_statements import OF_NO_USE
+from serving.formats.evidence import Evidence, evidence_of
 from serving.formats.fhir_limits import MAX_ENTRIES, refuse_too_large
+from serving.formats.right_patient import (
+    ConditionAbsent,
+    no_score,
+    only_patient,
+    onset_of,
+    refuse_dead,
+)
 
 AGE = "REHABCAST//AGE"
-MAX_NOTES, MAX_REASONS = 20, 5
-"""Notes of an answer, and reasons that a refusal names; more would hide the first ones."""
+MAX_NOTES = 20
+"""Notes of an answer; more would hide the first ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +60,8 @@ class FhirRecord:
         Its date.
     notes
         What was left out, or decided, in words.
+    evidence
+        Finds the resources that it is from.
     """
 
     patient: str
@@ -60,6 +69,7 @@ class FhirRecord:
     enrolment_day: int
     observations: tuple[Observation, ...]
     notes: tuple[str, ...] = ()
+    evidence: Callable[[], Evidence] = field(default=Evidence, compare=False)
 
 
 def bundle_of(bundle: dict[str, Any]) -> dict[str, Any]:
@@ -78,7 +88,12 @@ def bundle_of(bundle: dict[str, Any]) -> dict[str, Any]:
 
 
 def record_of(
-    documents: Iterable[Any], task: Task, *, patient: str = "", condition: str = ""
+    documents: Iterable[Any],
+    task: Task,
+    *,
+    patient: str = "",
+    condition: str = "",
+    names: Sequence[str] = (),
 ) -> FhirRecord:
     """Read Bundles and resources of one patient as a record.
 
@@ -88,6 +103,8 @@ def record_of(
         Id of the patient who is asked about; empty where the request does not say.
     condition
         Id of the Condition that the patient recovers from; empty for the task's rule.
+    names
+        What each document is called in what was left out of it; by default its number.
 
     Raises
     ------
@@ -96,8 +113,8 @@ def record_of(
         not known, or there is no score since.
     """
     codes = task.onset or OnsetCodes(condition=task.condition)
-    reading = _read(documents, codes)
-    label = _only_patient(reading, patient)
+    reading, contents = _read(documents, codes, names)
+    label = only_patient(reading, patient)
     records = reading.records
     if condition:
         named = (records[CODE] == ONSET) & ("/" + records[RECORD_ID]).str.endswith(
@@ -110,9 +127,9 @@ def record_of(
             )
         records = records.assign(**{SOURCE: records[SOURCE].mask(named, DECLARED)})
     decided = reconcile([records])
-    _refuse_dead(decided)
+    refuse_dead(decided)
     problems = [*reading.dropped, *decided.problems]
-    onset = _onset(decided, task, problems)
+    onset = onset_of(decided, task, problems)
     events, more = _since_onset(decided, onset)
     problems += more
     observations = tuple(_observations(events, onset))
@@ -122,80 +139,30 @@ def record_of(
         enrolment_day=_enrolment_day(decided, onset, observations, task, problems),
         observations=observations,
         notes=_notes(problems, decided.onset_choices, task, codes),
+        evidence=partial(evidence_of, records, events, onset, contents.entries),
     )
 
 
-def _read(documents: Iterable[Any], codes: OnsetCodes) -> FhirReading:
+def _read(
+    documents: Iterable[Any], codes: OnsetCodes, names: Sequence[str]
+) -> tuple[FhirReading, Contents]:
     source = SourceFile(path=Path("request"), name="request", subject_label="", onset=codes)
     documents = [document for document in documents if isinstance(document, dict)]
     # Entries are distinguished by their place, also where several documents have an entry 0.
     places = ["*"] if len(documents) == 1 else [f"document {n}" for n in range(len(documents))]
-    given = zip(places, documents, strict=True)
+    given = zip(names or places, documents, strict=True)
     try:
         contents = contents_of(given, source.name, most=MAX_ENTRIES)
     except SourceUnreadable as error:
         raise ForecastRefused(error.problem.found, error.problem.advice) from error
     refuse_too_large(contents)
     reading = read_contents(source, contents)
-    if reading.records.empty or not reading.labels:
-        raise ForecastRefused(
+    if not reading.labels:
+        raise ConditionAbsent(
             "the FHIR resources hold nothing that the model knows",
             "send Observations with codes of LOINC or urn:rehabcast:vocabulary",
         )
-    return reading
-
-
-def _only_patient(reading: FhirReading, patient: str) -> str:
-    """Return the one patient whom all resources are about, also those that are of no use."""
-    short = on_one_server(reading.labels)
-    labels = {short.get(label, label) for label in reading.labels}
-    if len(labels) > 1:
-        raise ForecastRefused(
-            "the resources belong to several patients", "send the resources of one patient"
-        )
-    (label,) = labels
-    if patient and label != patient:
-        raise ForecastRefused(
-            "the resources belong to another patient than the one who is asked about",
-            "send the resources of this patient",
-        )
-    return label
-
-
-def _refuse_dead(decided: Reconciled) -> None:
-    for time in decided.deaths.values():
-        day = "" if pd.isna(time) else f" on {time:%Y-%m-%d}"
-        raise ForecastRefused(
-            f"the patient died{day}",
-            "correct the Patient resource if this is wrong; otherwise nothing needs to be done",
-        )
-
-
-def _onset(decided: Reconciled, task: Task, problems: Sequence[Problem]) -> pd.Timestamp:
-    values = decided.values
-    onset = values.loc[values[CODE] == ONSET, TIME]
-    if len(onset) == 1:
-        return pd.Timestamp(onset.iloc[0]).normalize()
-    if task.onset is None:
-        raise ForecastRefused(
-            "the onset is not known: the model's task declares no diagnosis whose onset counts",
-            "send enrolment_day and observations instead, or train with a task that has [onset]",
-        )
-    condition = task.onset.condition
-    reasons = (
-        _found(problems, {ONSET, OTHER_CONDITION, "subject", "Condition"})
-        or f"there is no Condition of {condition}"
-    )
-    raise ForecastRefused(
-        f"the onset is not known: {reasons}",
-        f"send the confirmed Condition of {condition} with onsetDateTime, coded in SNOMED CT or"
-        " ICD-10",
-    )
-
-
-def _found(problems: Sequence[Problem], fields: set[str]) -> str:
-    found = (problem.found for problem in problems if problem.field in fields)
-    return "; ".join(list(dict.fromkeys(found))[:MAX_REASONS])
+    return reading, contents
 
 
 def _since_onset(decided: Reconciled, onset: pd.Timestamp) -> tuple[pd.DataFrame, list[Problem]]:
@@ -235,11 +202,7 @@ def _enrolment_day(
     days = [o.day_since_onset for o in observations if o.code == code]
     scored = [day for day in days if day is not None]
     if not scored:
-        reasons = _found(problems, {code, "subject", "Observation"})
-        raise ForecastRefused(
-            f"there is no score of {code!r} since the onset" + (f": {reasons}" if reasons else ""),
-            "assess the patient first",
-        )
+        raise no_score(task, problems)
     values = decided.values
     enrolled = values.loc[(values[CODE] == ENROLMENT) & (values[TIME] >= onset), TIME]
     return (enrolled.iloc[0].normalize() - onset).days if len(enrolled) else min(scored)

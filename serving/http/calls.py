@@ -41,9 +41,18 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An HTTP answer, and for the log which model gave it and which forecast it is."""
+    """An HTTP answer, and for the log which model gave it and which forecast it is.
+
+    Parameters
+    ----------
+    content
+        Is sent as JSON, or as it is where it is bytes.
+    content_type
+        Of the answer; empty for what the route sends.
+    """
 
     content: Any
     status: int = 200
     model_version: str = ""
     forecast_id: str = ""
+    content_type: str = ""

@@ -7,6 +7,7 @@ tiny values cost far more to decode and to answer than their bytes suggest.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -27,6 +28,10 @@ be, hold 14 bytes a value and more."""
 MAX_NESTING = 64
 """How deep arrays and objects may lie within each other. An extension of a contained resource in a
 Bundle within a Bundle is 20 deep."""
+
+WHOLE = re.compile(rb"[0-9]\.0+[^0-9eE]")
+LARGEST_WHOLE = 2**53
+"""Up to here every whole number is exactly a double, and no longer text than it was sent as."""
 
 SEND_LESS = "send fewer subjects, fewer days or fewer resources at once"
 SEE_OPENAPI = "see /openapi.json for what this route takes"
@@ -59,7 +64,7 @@ def decoded(kind: type[T], body: bytes) -> T:
     if size.has_nul:
         raise RequestInvalid("a text of the body has a NUL character", "send it without")
     try:
-        content = msgspec.json.decode(body, type=kind)
+        content = _content(kind, body)
         # Numbers are not parsed again: only names matter here.
         json.loads(body, object_pairs_hook=_refuse_repeated_names, parse_int=str, parse_float=str)
         return content
@@ -67,6 +72,21 @@ def decoded(kind: type[T], body: bytes) -> T:
         raise RequestInvalid(_without_values(str(error))) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise RequestInvalid("the body is not JSON") from None
+
+
+def _content(kind: type[T], body: bytes) -> T:
+    """Decode a body; a whole number written as `10.0`, as some clients do, is one (RFC 8259, 6)."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError:
+        if not WHOLE.search(body):
+            raise
+    return msgspec.convert(json.loads(body, parse_float=_number), kind)
+
+
+def _number(written: str) -> int | float:
+    number = float(written)
+    return int(number) if number.is_integer() and abs(number) <= LARGEST_WHOLE else number
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from serving.amendments import CorrectionRequest, Erased, ErasureRequest
 from serving.formats.cds_hooks import SERVICE, HookFeedback, HookRequest
 from serving.http import handlers
 from serving.http.calls import Call, Reply
+from serving.http.standards import about, fhir, hooks, smart
 from serving.schemas import (
     Acknowledgement,
     ConsentRequest,
@@ -43,7 +45,8 @@ class Endpoint:
     handler
         Answers a call; its name is the operation's id in the OpenAPI document.
     request_type, response_type
-        Type of the body, None for a GET and `bytes` for a form; type of the answer.
+        Type of the body, None for a GET and `bytes` for a form; type of the answer, `bytes` for a
+        page.
     summary
         What it is for, in a sentence.
     content_types, max_bytes
@@ -108,27 +111,37 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         summary="Put on record that a person has given or withdrawn consent",
     ),
     Endpoint(
+        method="POST", path="/v1/corrections", scope="correct", handler=handlers.correct_record,
+        request_type=CorrectionRequest, response_type=Recorded, needs_store=True,
+        summary="Correct a subject's running record; what was there stays on the chain",
+    ),
+    Endpoint(
+        method="POST", path="/v1/erasures", scope="erase", handler=handlers.erase_person,
+        request_type=ErasureRequest, response_type=Erased, needs_store=True,
+        summary="Erase a person from the record, which still verifies and says so",
+    ),
+    Endpoint(
         method="GET", path="/v1/model", scope="model", handler=handlers.model_card,
         response_type=ModelCard,
         summary="Show the model's card, audit, digests and validity",
     ),
     Endpoint(
-        method="POST", path="/v1/fhir/forecast", scope="forecast", handler=handlers.fhir_forecast,
+        method="POST", path="/v1/fhir/forecast", scope="forecast", handler=fhir.fhir_forecast,
         request_type=dict[str, Any], content_types=FHIR_TYPES, max_bytes=8 * MIB,
         summary="Take a FHIR R4 Bundle, return a RiskAssessment with Device and Provenance",
     ),
     Endpoint(
-        method="GET", path="/cds-services", scope=None, handler=handlers.discover,
+        method="GET", path="/cds-services", scope=None, handler=hooks.discover,
         summary="List the CDS Hooks services",
     ),
     Endpoint(
-        method="POST", path=f"/cds-services/{SERVICE}", scope="cds", handler=handlers.hook_cards,
+        method="POST", path=f"/cds-services/{SERVICE}", scope="cds", handler=hooks.hook_cards,
         request_type=HookRequest, max_bytes=8 * MIB,
         summary="Answer the patient-view hook with cards",
     ),
     Endpoint(
         method="POST", path=f"/cds-services/{SERVICE}/feedback", scope="cds",
-        handler=handlers.hook_feedback, request_type=HookFeedback,
+        handler=hooks.hook_feedback, request_type=HookFeedback,
         response_type=Acknowledgement, needs_store=True,
         summary="Send feedback on the cards",
     ),
@@ -136,6 +149,15 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="POST", path="/auth/token", scope=None, handler=handlers.token, request_type=bytes,
         content_types=frozenset({FORM}), max_bytes=64 * 1024, needs_store=True,
         summary="Issue a token for a client's signed assertion (SMART Backend Services)",
+    ),
+    Endpoint(
+        method="GET", path="/.well-known/smart-configuration", scope=None,
+        handler=smart.smart_configuration,
+        summary="Say where and how a client gets a token (SMART Backend Services)",
+    ),
+    Endpoint(
+        method="GET", path="/about", scope=None, handler=about.about, response_type=bytes,
+        summary="Show the model in service, its audit and its limits as a page",
     ),
     Endpoint(
         method="GET", path="/readyz", scope=None, handler=handlers.ready, needs_store=True,

@@ -1,7 +1,14 @@
-"""Example requests: shown in the OpenAPI document, and sent by the tests."""
+"""Example requests: shown in the OpenAPI document, and sent by the tests.
+
+They are written as of `WRITTEN`, and `examples_of` brings them forward: some weeks later a record
+of a fixed day is too old to be forecast from.
+"""
 
 from __future__ import annotations
 
+import json
+import re
+from datetime import date
 from typing import Any
 
 from serving.formats.cds_hooks import SERVICE
@@ -73,6 +80,11 @@ EXAMPLES: dict[str, Any] = {
         "outcome": "overridden",
         "reason": "the arm was in a cast",
     },
+    "/v1/corrections": {
+        "subject": "P-1",
+        "corrections": [{"code": SCORE, "day_since_onset": 10, "value": 25}],
+        "reason": "22 was the score of the other arm",
+    },
     "/v1/fhir/forecast": BUNDLE,
     f"/cds-services/{SERVICE}": HOOK,
     f"/cds-services/{SERVICE}/feedback": {
@@ -86,3 +98,22 @@ EXAMPLES: dict[str, Any] = {
         ]
     },
 }
+
+
+def examples_of(day: date) -> dict[str, Any]:
+    """Return the examples by path, as if they had been written on a day."""
+    moved: dict[str, Any] = brought_forward(EXAMPLES, WRITTEN, day)
+    return moved
+
+
+def brought_forward(body: Any, written: str, to: date) -> Any:
+    """Return a request that was written on one day as if it had been written on another.
+
+    Only dates of the same year are moved: those of birth, and of a condition of years ago, stay.
+    """
+    later = to - date.fromisoformat(written)
+
+    def moved(found: re.Match[str]) -> str:
+        return (date.fromisoformat(found[0]) + later).isoformat()
+
+    return json.loads(re.sub(rf"{written[:4]}-\d\d-\d\d", moved, json.dumps(body)))

@@ -4,33 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from contracts.errors import ForecastRefused, ServiceUnavailable
+from contracts.errors import ServiceUnavailable
 from serving.access.grants import grant, token_form
+from serving.amendments import CorrectionRequest, Erased, ErasureRequest
 from serving.faults import Fault
 from serving.forecast.audit_status import banner, limits, model_info
 from serving.forecast.course import ALERT_DAYS, course
-from serving.forecast.question import Question, input_digest
-from serving.forecast.respond import refuse_withdrawn, refused, respond
-from serving.formats.cds_hooks import (
-    SERVICES,
-    HookFeedback,
-    HookRequest,
-    OverrideReason,
-    cards,
-    documents_in,
-    forecast_of_card,
-)
-from serving.formats.fhir import operation_outcome, risk_assessment
+from serving.forecast.question import Question
+from serving.forecast.respond import refuse_withdrawn, refused
 from serving.formats.fhir_limits import refuse_too_many
-from serving.formats.fhir_record import bundle_of, record_of
 from serving.http.calls import Call, Reply
 from serving.http.decoding import RequestInvalid, from_query
-from serving.http.runtime import NOTHING_READ, forecast, logged, question_of_fhir
+from serving.http.runtime import forecast
 from serving.schemas import (
     Acknowledgement,
     ConsentRequest,
@@ -44,7 +34,8 @@ from serving.schemas import (
     SubjectId,
 )
 from serving.state.champion import Snapshot
-from serving.state.consent import ConsentWithdrawn
+from serving.state.corrections import correct
+from serving.state.privacy import erase
 from serving.state.store import NotOnRecord
 
 FEEDBACK_STORED = Acknowledgement(
@@ -52,14 +43,12 @@ FEEDBACK_STORED = Acknowledgement(
 )
 CONSENT_STORED = Acknowledgement(message="the decision was put on record, and counts from now on")
 
+SETTLE_SECONDS = 5.0
+"""How long an erasure waits for forecasts about the person that were given a moment ago."""
+
 WAITS = (0.1, 0.3, 0.6)
 """Seconds between attempts to find a forecast that feedback is about: it is put on record within a
 tenth of a second of its answer. An unknown forecast and another tenant's take the same time."""
-
-DATE = "a date, as 2026-03-31"
-
-MAX_SUBJECT = 250
-"""Characters of a patient's identifier that are kept."""
 
 
 def answer_forecast(call: Call) -> Reply:
@@ -77,10 +66,11 @@ def _one_forecast(call: Call, route: str) -> Reply:
     answer = forecast(
         call.runtime, snapshot, call.body, route=route, caller=call.caller, records=call.records
     )
-    return _reply(answer, answer)
+    return reply_of(answer, answer)
 
 
-def _reply(answer: ForecastAnswer, content: Any, status: int = 200) -> Reply:
+def reply_of(answer: ForecastAnswer, content: Any, status: int = 200) -> Reply:
+    """Return the reply that carries an answer, in whatever form, for the log."""
     return Reply(content, status, answer.model.model_version, answer.forecast_id)
 
 
@@ -137,17 +127,32 @@ def answer_course(call: Call) -> Reply:
 
 def feedback(call: Call) -> Reply:
     """Store a clinician's feedback on a forecast."""
-    _store_feedback(call, [call.body])
+    store_feedback(call, [call.body])
     return Reply(FEEDBACK_STORED)
 
 
-def _store_feedback(call: Call, requests: Sequence[FeedbackRequest]) -> None:
+def store_feedback(
+    call: Call, requests: Sequence[FeedbackRequest], on_cards: Sequence[datetime] | None = None
+) -> None:
+    """Put feedback on record, waiting for forecasts that were given a moment ago.
+
+    Parameters
+    ----------
+    on_cards
+        As of `Store.add_feedback`.
+
+    Raises
+    ------
+    NotOnRecord, ForecastRefused, ServiceUnavailable
+        It is about no forecast of the caller's tenant, older than it, or cannot be stored now.
+    """
     runtime, caller = call.runtime, call.caller
     for seconds in (*WAITS, None):
         try:
             runtime.store.add_feedback(
-                caller.tenant, requests, actor=caller.name, now=datetime.now(UTC)
-            )
+                caller.tenant, requests, actor=caller.name, now=datetime.now(UTC),
+                on_cards=on_cards,
+            )  # fmt: skip
             return
         except NotOnRecord:
             if seconds is None and not runtime.forecast_log.settle(0):
@@ -183,85 +188,32 @@ def consent(call: Call) -> Reply:
     return Reply(CONSENT_STORED)
 
 
-def fhir_forecast(call: Call) -> Reply:
-    """Give a RiskAssessment for a Bundle, or an OperationOutcome."""
-    bundle = bundle_of(call.body)
-    condition = call.query.get("condition", "")
-    answer, patient = _of_documents(
-        call, [bundle], route="fhir", condition=condition,
-        as_of=from_query(call.query, "as_of", date, DATE),
+def correct_record(call: Call) -> Reply:
+    """Correct a running record."""
+    request: CorrectionRequest = call.body
+    total = correct(
+        call.runtime.store, call.caller.tenant, request, actor=call.caller.name,
+        now=datetime.now(UTC),
     )  # fmt: skip
-    if answer.status == "no forecast":
-        refusal = ForecastRefused(answer.reason, answer.what_to_do)
-        return _reply(answer, operation_outcome(refusal, "business-rule"), 422)
-    return _reply(answer, risk_assessment(answer, patient, bundle, datetime.now(UTC)))
+    sent = len(request.corrections)
+    return Reply(Recorded(subject=request.subject, sent=sent, on_record=total))
 
 
-def _of_documents(
-    call: Call,
-    documents: list[Any],
-    *,
-    route: str,
-    patient: str = "",
-    condition: str = "",
-    as_of: date | None = None,
-) -> tuple[ForecastAnswer, str]:
-    """Answer what FHIR documents ask, and return the patient's id beside."""
-    snapshot, now = call.runtime.champion.current, datetime.now(UTC)
-    digest, may_be_named = NOTHING_READ, True
-    try:
-        call.runtime.consents.require(call.caller.tenant, patient)
-        task = snapshot.served.bundle.task
-        record = record_of(documents, task, patient=patient, condition=condition)
-        patient = record.patient
-        call.runtime.consents.require(call.caller.tenant, patient)
-        question = question_of_fhir("patient", record, as_of, now)
-        digest = input_digest(question)
-        answer = respond(question, snapshot.served, now=now, withdrawn=snapshot.withdrawn)
-    except ForecastRefused as refusal:
-        answer = refused("patient", snapshot.served, refusal)
-        may_be_named = not isinstance(refusal, ConsentWithdrawn)
-    subject = (patient[:MAX_SUBJECT] or None) if may_be_named else None
-    answer = logged(
-        call.runtime, answer, route=route, caller=call.caller, subject=subject, digest=digest,
-        now=now,
-    )  # fmt: skip
-    return answer, patient
-
-
-def discover(_: Call) -> Reply:
-    """List the CDS Hooks services."""
-    return Reply(SERVICES)
-
-
-def hook_cards(call: Call) -> Reply:
-    """Answer the patient-view hook."""
-    hook: HookRequest = call.body
-    documents = list(documents_in(hook))
-    answer, _ = _of_documents(call, documents, route="cds-hooks", patient=hook.context.patientId)
-    return _reply(answer, cards(answer, call.runtime.access.audience))
-
-
-def hook_feedback(call: Call) -> Reply:
-    """Store what became of the cards: of all of them, or of none."""
-    hook: HookFeedback = call.body
-    requests = [
-        FeedbackRequest(
-            forecast_id=forecast_of_card(card.card),
-            outcome=card.outcome,
-            reason=_override_reason(card.overrideReason),
+def erase_person(call: Call) -> Reply:
+    """Erase a person from the record."""
+    request: ErasureRequest = call.body
+    runtime, tenant = call.runtime, call.caller.tenant
+    settled = runtime.forecast_log.settle(SETTLE_SECONDS)
+    if not settled or runtime.forecast_log.waiting_about(tenant, request.subject):
+        raise ServiceUnavailable(
+            "forecasts about this person are not on record yet: they would come after the erasure",
+            "send the request again later; /readyz says what hinders it",
         )
-        for card in hook.feedback
-    ]
-    _store_feedback(call, requests)
-    return Reply(FEEDBACK_STORED)
-
-
-def _override_reason(override: OverrideReason | None) -> str:
-    if override is None:
-        return ""
-    code = "" if override.reason is None else str(override.reason.get("code", ""))[:100]
-    return " ".join(filter(None, (code, override.userComment)))
+    entries = erase(
+        runtime.store, tenant, request.subject, reason=request.reason, actor=call.caller.name,
+        now=datetime.now(UTC),
+    )  # fmt: skip
+    return Reply(Erased(entries=entries))
 
 
 def token(call: Call) -> Reply:

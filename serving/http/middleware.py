@@ -1,10 +1,10 @@
 """Checks every request before anything else sees it, and refuses what is not for this service.
 
-In this order: content type (415), route (404, 405), token (401, 403), rate (429), size of the body
-(413), load (429), content (400). A slot is taken only by a request whose token holds and whose body
-is there; probes take none. Of BentoML's own routes only the liveness probes are open: BentoML
-unpickles some content types and writes paths into metrics. Nothing of a body or a path reaches a
-log, a metric or an error.
+In this order: content type (415), route (404, 405), accepted types (406), token (401, 403), rate
+(429), size of the body (413), load (429), content (400). A slot is taken only by a request whose
+token holds and whose body is there; probes take none. Of BentoML's own routes only the liveness
+probes are open: BentoML unpickles some content types and writes paths into metrics. Nothing of a
+body or a path reaches a log, a metric or an error.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -28,7 +29,6 @@ from serving.http.admission.identity import Tokens, address_of
 from serving.http.admission.records import StoredRecords
 from serving.http.admission.routing import (
     LIVE,
-    METRICS,
     OPENAPI,
     PROBES,
     READY,
@@ -36,7 +36,7 @@ from serving.http.admission.routing import (
 )
 from serving.http.calls import Call, Reply
 from serving.http.decoding import decoded, form_fields
-from serving.http.endpoints import Endpoint
+from serving.http.endpoints import JSON, Endpoint
 from serving.http.handlers import readiness
 from serving.http.observability import RequestMetrics
 from serving.http.openapi import document
@@ -57,6 +57,7 @@ log = logging.getLogger("rehabcast.http")
 T = TypeVar("T")
 
 ANONYMOUS = Caller("", frozenset())
+METRICS_TYPE = "text/plain; version=0.0.4"
 SHUTTING_DOWN = Fault("this worker is shutting down", "send requests to another one")
 
 
@@ -90,13 +91,14 @@ class RequestMiddleware:
                 await send({"type": "websocket.close", "code": 1008})
             return
         started = time.perf_counter()
-        if scope["path"] not in {METRICS, *PROBES}:
+        if scope["path"] not in {routing.METRICS, *PROBES}:
             self._shutdown.note_request()
         endpoint: Endpoint | None = None
-        caller = ANONYMOUS
+        caller, kind = ANONYMOUS, JSON
         headers: Headers = ()
         try:
             endpoint, parameters = routing.find(scope)
+            kind = routing.answer_type(scope, endpoint)
             if endpoint is None and scope["path"] == LIVE:
                 await self.app(scope, receive, send)
                 return
@@ -109,9 +111,8 @@ class RequestMiddleware:
         if self._shutdown.begun:
             headers = (*headers, (b"connection", b"close"))
         content = reply.content
-        plain = isinstance(content, bytes) and scope["path"] == METRICS
         body = content if isinstance(content, bytes) else msgspec.json.encode(content)
-        await _send(send, reply.status, body, plain, headers)
+        await _send(send, reply.status, body, reply.content_type or kind, headers)
         route = endpoint.path if endpoint is not None else ""
         seconds = time.perf_counter() - started
         self._metrics.record(scope["method"], route, reply, caller.name, seconds)
@@ -131,9 +132,9 @@ class RequestMiddleware:
                 return ANONYMOUS, readiness(begun)
             if scope["path"] == OPENAPI:
                 self._anonymous_rate.check(address_of(scope, runtime))
-                return ANONYMOUS, Reply(document())
+                return ANONYMOUS, Reply(document(datetime.now(UTC).date()))
             caller = await self._tokens.caller_of(scope, runtime, "metrics")
-            return caller, Reply(self._metrics.exposition())
+            return caller, Reply(self._metrics.exposition(), content_type=METRICS_TYPE)
         if endpoint.path == READY:
             return ANONYMOUS, readiness(begun or await self._readiness.problems())
         caller, name = ANONYMOUS, address_of(scope, runtime)
@@ -201,9 +202,9 @@ def _unexpected(error: Exception) -> RequestRefused:
     return internal_error()
 
 
-async def _send(send: Send, status: int, body: bytes, plain: bool, extra: Headers) -> None:
+async def _send(send: Send, status: int, body: bytes, kind: str, extra: Headers) -> None:
     headers = [
-        (b"content-type", b"text/plain; version=0.0.4" if plain else b"application/json"),
+        (b"content-type", kind.encode()),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),

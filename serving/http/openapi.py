@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
+from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ import msgspec
 from serving.formats.fhir_limits import MAX_BUNDLES, MAX_ELEMENTS, MAX_ENTRIES
 from serving.http.decoding import MAX_NESTING, MAX_VALUES
 from serving.http.endpoints import ENDPOINTS, FHIR_JSON, FORM, JSON, Endpoint
-from serving.http.examples import EXAMPLES, WRITTEN
+from serving.http.examples import examples_of
 from serving.schemas import Refusal
 
 REFUSALS = {
@@ -18,6 +19,7 @@ REFUSALS = {
     "401": "No valid token",
     "403": "The token lacks the scope",
     "404": "The caller has no such record or forecast, whoever else may",
+    "406": "FHIR is answered as JSON only",
     "412": "The prefetch lacks what is needed",
     "413": "The body is too large",
     "415": "The route does not take this content type",
@@ -26,7 +28,7 @@ REFUSALS = {
     "503": "The store does not answer; Retry-After says when to try again",
 }
 
-API_VERSION = "1.4"
+API_VERSION = "2.0"
 """Changes whenever the paths or schemas do, which a test holds.
 
 The second number where earlier callers are still answered as they were, else the first.
@@ -43,18 +45,20 @@ DESCRIPTION = (
 )
 
 
-@cache
-def document() -> bytes:
-    """Return the document as JSON."""
+@lru_cache(maxsize=2)
+def document(day: date) -> bytes:
+    """Return the document as JSON, with examples that run on a day."""
+    examples = examples_of(day)
     requests = [e.request_type for e in ENDPOINTS if e.request_type not in {None, bytes}]
-    types = [*requests, *(endpoint.response_type for endpoint in ENDPOINTS), Refusal]
+    answers = [e.response_type for e in ENDPOINTS if e.response_type is not bytes]
+    types = [*requests, *answers, Refusal]
     schemas, components = msgspec.json.schema_components(
         types, ref_template="#/components/schemas/{name}"
     )
     of_type = {str(kind): schema for kind, schema in zip(types, schemas, strict=True)}
     paths: dict[str, Any] = {}
     for endpoint in ENDPOINTS:
-        operation = _operation(endpoint, of_type)
+        operation = _operation(endpoint, of_type, examples.get(endpoint.path), day)
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = operation
     content = {
         "openapi": "3.1.0",
@@ -72,10 +76,12 @@ def document() -> bytes:
     return msgspec.json.encode(content)
 
 
-def _operation(endpoint: Endpoint, of_type: dict[str, Any]) -> dict[str, Any]:
+def _operation(
+    endpoint: Endpoint, of_type: dict[str, Any], example: Any, day: date
+) -> dict[str, Any]:
     refusal: dict[str, Any] = {JSON: {"schema": of_type[str(Refusal)]}}
     if endpoint.is_fhir:
-        refusal = {JSON: {"schema": {"type": "object"}}}
+        refusal = {kind: {"schema": {"type": "object"}} for kind in (FHIR_JSON, JSON)}
     if FORM in endpoint.content_types:
         # RFC 6749, section 5.2; beyond what OAuth knows, such as too many requests, as elsewhere.
         words = {"error": {"type": "string"}, "error_description": {"type": "string"}}
@@ -87,11 +93,12 @@ def _operation(endpoint: Endpoint, of_type: dict[str, Any]) -> dict[str, Any]:
         "responses": {
             "200": {
                 "description": "Answered",
-                "content": {JSON: {"schema": of_type[str(endpoint.response_type)]}},
+                "content": _answered(endpoint, of_type),
             },
             **{
                 status: {"description": description, "content": refusal}
                 for status, description in REFUSALS.items()
+                if endpoint.is_fhir or status != "406"
             },
         },
         "security": [] if endpoint.scope is None else [{"bearer": [endpoint.scope]}],
@@ -99,20 +106,31 @@ def _operation(endpoint: Endpoint, of_type: dict[str, Any]) -> dict[str, Any]:
     if endpoint.path == "/readyz":
         operation["responses"]["503"] = operation["responses"]["200"]
     if endpoint.request_type is not None:
-        operation["requestBody"] = {"required": True, "content": _content(endpoint, of_type)}
+        operation["requestBody"] = {
+            "required": True,
+            "content": _content(endpoint, of_type, example),
+        }
     if "{subject}" in endpoint.path:
         operation["parameters"] = [_subject(), _alert_days()]
     if endpoint.is_fhir:
-        operation["parameters"] = [_condition(), _as_of()]
+        operation["parameters"] = [_condition(), _as_of(day)]
     return operation
 
 
-def _content(endpoint: Endpoint, of_type: dict[str, Any]) -> dict[str, Any]:
+def _answered(endpoint: Endpoint, of_type: dict[str, Any]) -> dict[str, Any]:
+    if endpoint.response_type is bytes:
+        return {"text/html": {"schema": {"type": "string"}}}
+    schema = of_type[str(endpoint.response_type)]
+    kinds = (FHIR_JSON, JSON) if endpoint.is_fhir else (JSON,)
+    return {kind: {"schema": schema} for kind in kinds}
+
+
+def _content(endpoint: Endpoint, of_type: dict[str, Any], example: Any) -> dict[str, Any]:
     if FORM in endpoint.content_types:
         return {FORM: {"schema": {"type": "object", "additionalProperties": {"type": "string"}}}}
     media: dict[str, Any] = {"schema": of_type[str(endpoint.request_type)]}
-    if endpoint.path in EXAMPLES:
-        media["examples"] = {"one": {"value": EXAMPLES[endpoint.path]}}
+    if example is not None:
+        media["examples"] = {"one": {"value": example}}
     return {kind: media for kind in sorted(endpoint.content_types) if kind in {JSON, FHIR_JSON}}
 
 
@@ -136,12 +154,12 @@ def _condition() -> dict[str, Any]:
     }
 
 
-def _as_of() -> dict[str, Any]:
+def _as_of(day: date) -> dict[str, Any]:
     return {
         "name": "as_of",
         "in": "query",
         "required": False,
         "description": "Day that the forecast is of; left out, today.",
         "schema": {"type": "string", "format": "date"},
-        "example": WRITTEN,
+        "example": day.isoformat(),
     }

@@ -9,8 +9,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from contracts.errors import ForecastRefused, IntegrityError, RehabcastError, ServiceUnavailable
 from serving.access.grants import TokenRequestRefused
 from serving.access.tokens import AccessDenied
-from serving.formats.cds_hooks import PrefetchMissing
 from serving.formats.fhir import operation_outcome
+from serving.formats.prefetch import PrefetchMissing
 from serving.http.decoding import RequestInvalid
 from serving.schemas import Refusal
 from serving.state.store import NotOnRecord
@@ -23,6 +23,7 @@ ISSUE_TYPES = {
     403: "forbidden",
     404: "not-found",
     405: "not-supported",
+    406: "not-supported",
     413: "too-long",
     415: "not-supported",
     422: "processing",

@@ -41,6 +41,10 @@ class Runtime:
         What is served, and where it is kept.
     access, proxies
         Who is trusted: issuers and clients, and proxies to say who is behind them.
+    declared_address
+        The service's address as a clinician's browser reaches it; empty for that of its callers.
+    origins
+        Pages of other origins that may send requests from a browser.
     """
 
     champion: ChampionInService
@@ -49,6 +53,13 @@ class Runtime:
     forecast_log: ForecastLog
     access: Access
     proxies: Sequence[Network] = ()
+    declared_address: str = ""
+    origins: Sequence[str] = ()
+
+    @property
+    def public_address(self) -> str:
+        """The service's address for links; empty where none is declared."""
+        return self.declared_address or self.access.audience
 
     def close(self) -> None:
         """Write the entries that are waiting, and stop the threads."""

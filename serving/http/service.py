@@ -13,6 +13,7 @@ import pandas as pd
 from serving.http.middleware import RequestMiddleware
 from serving.http.runtime import Runtime
 from serving.http.shutdown import Shutdown
+from serving.http.standards.cross_origin import CrossOrigin
 from serving.http.start import NOT_SERVED, StartedByOurServer
 
 TIMEOUT_SECONDS = 30
@@ -77,5 +78,6 @@ def build_service(open_runtime: Callable[[], Runtime], workers: int = 1) -> Any:
 
     service: Any = ForecastService
     service.add_asgi_middleware(StartedByOurServer)
+    service.add_asgi_middleware(CrossOrigin, origins=lambda: opened[-1].origins)
     service.add_asgi_middleware(RequestMiddleware, runtime=lambda: opened[-1], shutdown=shutdown)
     return service

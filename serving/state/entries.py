@@ -39,6 +39,7 @@ class Kind(StrEnum):
 
     FORECAST = "forecast"
     OBSERVATIONS = "observations"
+    CORRECTION = "correction"
     FEEDBACK = "feedback"
     CONSENT = "consent"
     RETENTION = "retention"

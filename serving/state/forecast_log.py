@@ -76,7 +76,7 @@ class ForecastLog:
     def __init__(self, store: Store, folder: Path) -> None:
         self.store = store
         self.lost = 0
-        self._spool = Spool(folder)
+        self._folder, self._spool = folder, Spool(folder)
         self._in_memory: deque[ForecastEntry] = deque()
         self._store_problem: Fault | None = None
         self._disk_problem: Fault | None = None
@@ -110,6 +110,10 @@ class ForecastLog:
                 return False
             time.sleep(GATHER_SECONDS / 5)
         return True
+
+    def waiting_about(self, tenant: str, subject: str) -> int:
+        """Return how many forecasts about a person any worker has not put on record yet."""
+        return waiting_about(self.store, self._folder, tenant, subject)
 
     def close(self, seconds: float = 10.0) -> None:
         """Put on record what is waiting, and stop."""

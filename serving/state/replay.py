@@ -40,7 +40,9 @@ def replayed(stored: Iterable[Entry]) -> Tables:
         person = (entry.tenant, entry.subject)
         try:
             content = json.loads(entry.content)
-            if entry.kind == Kind.OBSERVATIONS:
+            if entry.kind == Kind.CORRECTION:
+                _withdraw(tables, person, content)
+            if entry.kind in {Kind.OBSERVATIONS, Kind.CORRECTION}:
                 _add_observations(tables, entry.sequence, person, content)
             elif entry.kind == Kind.CONSENT:
                 _put(tables, CONSENTS, person, (content["state"],), entry.sequence)
@@ -72,6 +74,12 @@ def _add_observations(tables: Tables, sequence: int, person: Key, content: Any) 
     for observation in content.get("observations", []):
         key, row = observation_row(observation)
         _put(tables, OBSERVATIONS, (*person, *key), row, sequence)
+
+
+def _withdraw(tables: Tables, person: Key, content: Any) -> None:
+    for observation in content.get("withdrawn", []):
+        key, _ = observation_row(observation)
+        tables.rows[OBSERVATIONS].pop((*person, *key), None)
 
 
 def _put(tables: Tables, name: str, key: Key, row: Key, sequence: int) -> None:

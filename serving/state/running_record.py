@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -15,6 +15,12 @@ from contracts.observation import Observation
 from serving.schemas import FeedbackRequest
 from serving.state.entries import Entry, Event, Kind, new_id
 from serving.state.tables import NO_DAY, observation_table, of_person, subject_table
+
+CARDS = "cds-hooks"
+"""Route of forecasts that were given as cards."""
+
+CLOCKS = timedelta(minutes=5)
+"""How far the clocks of a record system and of this service may be apart."""
 
 
 def enrolment_day_of(connection: sa.Connection, tenant: str, subject: str) -> int | None:
@@ -130,11 +136,38 @@ def received(
     )
 
 
+def is_card(forecast: Entry) -> bool:
+    """Return whether a forecast on record was given as cards."""
+    return bool(json.loads(forecast.details).get("route") == CARDS)
+
+
 def feedback_on(
-    tenant: str, about: Entry, feedback: FeedbackRequest, actor: str, now: datetime
+    tenant: str,
+    about: Entry,
+    feedback: FeedbackRequest,
+    actor: str,
+    now: datetime,
+    given: datetime | None = None,
 ) -> Event:
-    """Return the event that feedback on a forecast came in."""
+    """Return the event that feedback on a forecast came in.
+
+    Parameters
+    ----------
+    given
+        When, as the record system says; None where it says nothing.
+
+    Raises
+    ------
+    ForecastRefused
+        That is before the forecast.
+    """
+    if given is not None and given < datetime.fromisoformat(about.time) - CLOCKS:
+        raise ForecastRefused(
+            "the feedback is older than the card that it is about",
+            "send the time of the feedback, and check the clock",
+        )
     version = json.loads(about.details)["model_version"]
+    at = {} if given is None else {"given": given.isoformat(timespec="seconds")}
     return Event(
         id=new_id(),
         time=now.isoformat(timespec="seconds"),
@@ -143,5 +176,5 @@ def feedback_on(
         actor=actor,
         subject=about.subject,
         details={"about": about.id, "outcome": feedback.outcome, "model_version": version},
-        content={"reason": feedback.reason},
+        content={"reason": feedback.reason, **at},
     )

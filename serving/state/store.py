@@ -26,6 +26,7 @@ from serving.state.running_record import (
     enrol,
     enrolment_day_of,
     feedback_on,
+    is_card,
     not_on_record,
     received,
     recorded_of,
@@ -159,28 +160,44 @@ class Store:
         ]
 
     def add_feedback(
-        self, tenant: str, feedback: Sequence[FeedbackRequest], *, actor: str, now: datetime
+        self,
+        tenant: str,
+        feedback: Sequence[FeedbackRequest],
+        *,
+        actor: str,
+        now: datetime,
+        on_cards: Sequence[datetime] | None = None,
     ) -> None:
         """Put a clinician's feedback on forecasts on record, with the version that made each.
 
         All of it in one transaction, or nothing: who sends it again after a failure repeats none.
 
+        Parameters
+        ----------
+        on_cards
+            When each was given, of feedback on cards; None of feedback on other answers.
+
         Raises
         ------
         NotOnRecord
-            The tenant was not given one of these forecasts.
+            The tenant was not given one of these forecasts, or not as a card.
+        ForecastRefused
+            The feedback on a card is older than the card.
         """
+        times = [None] * len(feedback) if on_cards is None else on_cards
 
         def action(connection: sa.Connection) -> None:
             events = []
-            for one in feedback:
+            for one, given in zip(feedback, times, strict=True):
                 about = forecast_of(connection, tenant, one.forecast_id)
-                if about is None:
+                if about is None or (given is not None and not is_card(about)):
                     raise NotOnRecord(
-                        "there is no such forecast",
-                        "send the forecast_id of an answer as feedback",
+                        "there is no such forecast" if given is None else "there is no such card",
+                        "send the forecast_id of an answer as feedback"
+                        if given is None
+                        else "send the uuid of a card of this service as feedback",
                     )
-                events.append(feedback_on(tenant, about, one, actor, now))
+                events.append(feedback_on(tenant, about, one, actor, now, given))
             append(connection, events)
 
         write(self.engine, action)

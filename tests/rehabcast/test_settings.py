@@ -61,6 +61,17 @@ TABLE: dict[str, tuple[str, Any, tuple[str, ...]]] = {
         "10.0.0.7, 2001:db8::/32", (ip_network("10.0.0.7"), ip_network("2001:db8::/32")),
         ("proxy", "10.0.0.7/8", "0.0.0.0/0", "::/0", "10.0.0.7,", "1.2.3", "10.0.0.7 10.0.0.8", "*"),
     ),
+    "public_address": (
+        "https://rehabcast.hospital.example", "https://rehabcast.hospital.example",
+        ("rehabcast", "https://", "ftp://x", "https://h/", "https://h/x?y", "https://a b", "https://u:p@h",
+         "https://h:0", "//h"),
+    ),
+    "cors_origins": (
+        "https://sandbox.cds-hooks.org, http://127.0.0.1:8080",
+        ("https://sandbox.cds-hooks.org", "http://127.0.0.1:8080"),
+        ("*", "null", "sandbox.cds-hooks.org", "https://h/path", "https://h/", "https://*.example",
+         "https://a.example,", "https://a.example https://b.example", "HTTPS://H.example"),
+    ),
     "workers": ("4", 4, ("0", "-1", "1000000", "65", "1.5", "many", "two", "1e1")),
     "developer": ("A hospital", "A hospital", ("x" * 2_001, "a\nb")),
     "contact": ("a@b.test", "a@b.test", ("x" * 2_001, "a\x1b[31mb")),
@@ -69,6 +80,7 @@ TABLE: dict[str, tuple[str, Any, tuple[str, ...]]] = {
 
 DEFAULTS = {
     "home": Path("mlruns"), "host": "127.0.0.1", "port": 3000, "workers": 1, "trusted_proxies": (),
+    "cors_origins": (),
     "tracking_uri": SecretUrl("sqlite:///mlruns/mlflow.db"),
     "ledger_url": SecretUrl("sqlite:///mlruns/ledger.db"),
     "store_url": SecretUrl("sqlite:///mlruns/service.db"),

@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from contracts.errors import Problem, grouped
 from features.recording import LIBRARY_FAULTS, Reading, SourceFile
 from features.sources.format import Format
-from features.sources.records.fhir_conditions import condition
+from features.sources.records.fhir_conditions import condition, is_another, other_condition
 from features.sources.records.fhir_documents import Contents, Entry, contents_of, version_of
 from features.sources.records.fhir_people import death, patient
 from features.sources.records.fhir_references import Patients, patient_label
@@ -38,6 +38,7 @@ from features.sources.records.fhir_statements import (
 from features.sources.records.fhir_therapy import procedure
 from features.sources.records.fhir_values import observation
 from features.sources.records.json_documents import documents
+from features.sources.records.json_shapes import mapping, mappings
 
 MODELS: dict[str, Any] = {
     "Patient": Patient,
@@ -45,6 +46,10 @@ MODELS: dict[str, Any] = {
     "Condition": Condition,
     "Procedure": Procedure,
 }
+AI_ASSERTED = "AIAST"
+"""HL7 v3-ObservationValue, as a security label: asserted by artificial intelligence, such as one of
+our own forecasts that a hospital has stored. Nothing was measured."""
+
 UNDERSTOOD = ("modifierExtension", "implicitRules")
 """FHIR R4, extensibility: who doesn't understand these elements must not use the resource."""
 
@@ -122,13 +127,31 @@ def _resource(entry: Entry, patients: Patients, file: SourceFile) -> tuple[Versi
             LeftOut(field="resourceType", found=f"resource {kind} is not used", advice="")
         ]
     if invalid := _invalid(entry):
+        if entry.kind == "Condition" and is_another(entry.resource, file.onset):
+            return version, [other_condition(entry.resource, file.onset)]
         # No forecast for the dead, whatever else is wrong with the Patient.
         died = list(death(entry.resource)) if entry.kind == "Patient" and label else []
         found = f"{invalid}, the resource was left out"
         return version, [LeftOut(field=entry.kind, found=found), *died]
     if isinstance(subject, LeftOut):
         return version, [subject]
+    if _is_ai_asserted(entry.resource):
+        died = list(death(entry.resource)) if entry.kind == "Patient" else []
+        return version, [_asserted(entry), *died]
     return version, list(_said(entry, file))
+
+
+def _is_ai_asserted(resource: dict[str, Any]) -> bool:
+    labels = mappings(mapping(resource.get("meta")).get("security"))
+    return any(label.get("code") == AI_ASSERTED for label in labels)
+
+
+def _asserted(entry: Entry) -> LeftOut:
+    return LeftOut(
+        field=entry.kind,
+        found=f"{entry.kind} asserted by artificial intelligence ({AI_ASSERTED}), not measured",
+        advice="",
+    )
 
 
 def _invalid(entry: Entry) -> str:

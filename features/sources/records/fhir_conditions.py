@@ -22,12 +22,16 @@ OIDS = {
 """OID registries of HL7 and Norway: SNOMED CT; ICD-10, ICD-10-CM, ICD-10-AM, Norwegian ICD-10."""
 
 CONFIRMED = {"confirmed"}
-HAPPENED = {"active", "recurrence", "relapse", "resolved"}
-"""FHIR R4, condition-clinical: a condition that is resolved has begun all the same. An inactive one
-or one in remission is not what a person recovers from."""
+HAPPENED = {"active", "recurrence", "relapse", "inactive", "resolved"}
+"""FHIR R4, condition-clinical: a condition that is resolved has begun all the same, and a problem
+list calls a stroke inactive some weeks later. One in remission is not what a person recovers from.
+"""
 
 OTHER_CONDITION = "Condition.code"
 """Field of a condition that is not the task's."""
+
+NO_DIAGNOSIS = "Condition.verificationStatus"
+"""Field of a condition of the task that nobody has confirmed, or that was found not to be there."""
 
 CERTAINTY = "icd-10-gm-diagnosesicherheit"
 CERTAIN = "G"
@@ -45,17 +49,13 @@ _OTHER_ONSETS = ("onsetAge", "onsetString", "onsetRange")
 
 def condition(resource: dict[str, Any], codes: OnsetCodes) -> Iterator[Said]:
     """Yield the onset that a Condition gives, or why it gives none."""
-    matching = [coding for coding in _codings(resource) if is_of(coding, codes)]
+    matching = _matching(resource, codes)
     if not matching:
-        yield LeftOut(
-            field=OTHER_CONDITION,
-            found=f"Condition {described(resource)} is no {codes.condition} and gives no onset",
-            advice="",
-        )
+        yield other_condition(resource, codes)
         return
     if (doubt := _doubt(resource, matching)) is not None:
         yield LeftOut(
-            field=ONSET,
+            field=NO_DIAGNOSIS,
             found=f"{codes.condition} that is {doubt} gives no onset",
             advice="correct its status in the source if it is the one that counts",
             cause=f"onsets that are {doubt}",
@@ -73,6 +73,24 @@ def condition(resource: dict[str, Any], codes: OnsetCodes) -> Iterator[Said]:
         advice="give onsetDateTime, or declare in the map's onset.fallbacks what may stand for it",
         cause="onsets without a date",
     )
+
+
+def is_another(resource: dict[str, Any], codes: OnsetCodes) -> bool:
+    """Return whether a Condition, valid or not, has no coding of the task's condition."""
+    return not _matching(resource, codes)
+
+
+def other_condition(resource: dict[str, Any], codes: OnsetCodes) -> LeftOut:
+    """Say that a Condition is not the task's."""
+    return LeftOut(
+        field=OTHER_CONDITION,
+        found=f"Condition {described(resource)} is no {codes.condition} and gives no onset",
+        advice="",
+    )
+
+
+def _matching(resource: dict[str, Any], codes: OnsetCodes) -> list[dict[str, Any]]:
+    return [coding for coding in _codings(resource) if is_of(coding, codes)]
 
 
 def is_of(coding: dict[str, Any], codes: OnsetCodes) -> bool:

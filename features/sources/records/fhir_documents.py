@@ -124,6 +124,12 @@ def contents_of(
     return contents
 
 
+def has_next_page(bundle: Any) -> bool:
+    """Return whether a Bundle is one page of a search, and not the last."""
+    links = mappings(mapping(bundle).get("link"))
+    return any(link.get("relation") == "next" for link in links)
+
+
 def _add_bundle(
     bundle: dict[str, Any], place: str, name: str, contents: Contents, bundles: Iterator[int]
 ) -> None:
@@ -134,7 +140,7 @@ def _add_bundle(
     if len(contents.entries) + len(entries or ()) > contents.most:
         found = f"more than {contents.most:,} entries"
         raise SourceUnreadable(name, place, found, "leave out what a forecast does not use")
-    if any(link.get("relation") == "next" for link in mappings(bundle.get("link"))):
+    if has_next_page(bundle):
         contents.left_out.append(
             (place, LeftOut(
                 field="Bundle",

@@ -13,11 +13,14 @@ THERAPY = "REHABCAST//THERAPY"
 THERAPIES = {"52052004", "91251008", "84478008", "311555007"}
 """SNOMED CT: rehabilitation therapy, physical, occupational, speech and language therapy."""
 
+HELD = {"completed", "stopped"}
+"""FHIR R4, event-status: of what was stopped the part before counts."""
+
 _WITH_A_TIME = len("2024-03-05T09:00")
 
 
 def procedure(resource: dict[str, Any]) -> Iterator[Said]:
-    """Yield a completed session of therapy."""
+    """Yield a session of therapy, completed or stopped: its period says how long it took."""
     codings = mappings(mapping(resource.get("code")).get("coding"))
     if not any(c.get("system") == SNOMED and text(c.get("code")) in THERAPIES for c in codings):
         yield LeftOut(
@@ -25,10 +28,10 @@ def procedure(resource: dict[str, Any]) -> Iterator[Said]:
         )
         return
     status = text(resource.get("status"))
-    if status != "completed":
+    if status not in HELD:
         yield LeftOut(
             field=THERAPY,
-            found=f"therapy that was not completed ({status})",
+            found=f"therapy that did not take place, or not yet ({status})",
             advice="",
             cause=f"therapy that is {status}",
         )

@@ -19,6 +19,19 @@ UCUM = "http://unitsofmeasure.org"
 MEASURED = {"final", "amended", "corrected"}
 """FHIR R4, observation-status: the values that are complete and verified."""
 
+ALSO = {
+    ("http://loinc.org", "96761-2"): "REHABCAST//BARTHEL",
+}
+"""Codes of others for what the vocabulary has under its own code: LOINC's total of the Barthel
+index, which stands alone, or among the components of the panel 96762-0."""
+
+SHORT_FORM = 20
+"""Points of the short form of the Barthel index, which is sent under the same code as the form of
+100 points: a total up to here may be of either."""
+
+COUNTS = frozenset({"score", "scores", "point", "points", "pts"})
+"""Units in words, without a UCUM code, that say no more than that it is a score."""
+
 _ANNOTATION = re.compile(r"\{[^}]*\}")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 MOST_UNIT = 40
@@ -90,13 +103,25 @@ def _status(resource: dict[str, Any], field: str) -> LeftOut | None:
 
 def _code(concept: Any) -> Code | None:
     """Return the vocabulary's code of a concept; None where it has none, or several."""
-    found = {
-        code
-        for coding in _codings(concept)
-        if (system := text(coding.get("system"))) in SYSTEMS
-        and (code := f"{SYSTEMS[system]}//{text(coding.get('code'))}") in vocabulary()
-    }
+    found = {code for coding in _codings(concept) if (code := _own(coding)) in vocabulary()}
     return vocabulary()[found.pop()] if len(found) == 1 else None
+
+
+def _own(coding: dict[str, Any]) -> str:
+    """Return the vocabulary's code for a coding; empty where its system is another."""
+    system, code = text(coding.get("system")), text(coding.get("code"))
+    if also := ALSO.get((system, code)):
+        return also
+    return f"{SYSTEMS[system]}//{code}" if system in SYSTEMS else ""
+
+
+def _is_of_either_form(part: dict[str, Any], value: Any) -> bool:
+    """Return whether a total may be of the short or of the long form of its instrument."""
+    coded = {(text(c.get("system")), text(c.get("code"))) for c in _codings(part.get("code"))}
+    ours = any(system == REHABCAST_SYSTEM for system, _ in coded)
+    return bool(coded & ALSO.keys()) and not ours and not isinstance(value, str) and (
+        value <= SHORT_FORM
+    )  # fmt: skip
 
 
 def _codings(concept: Any) -> list[dict[str, Any]]:
@@ -145,6 +170,14 @@ def _value(
             why = f" ({text(absent[0].get('code'))[:40]})" if absent else ""
             yield LeftOut(field=entry.code, found=f"Observation without a value{why}", advice="")
         return
+    if not isinstance(value, LeftOut) and _is_of_either_form(part, value):
+        value = LeftOut(
+            field=entry.code,
+            found=f"{entry.name} of {value:g}, which may be of {SHORT_FORM} or of {entry.high:g}"
+            " points",
+            advice="send the total of the long form, with the code"
+            f" {REHABCAST_SYSTEM}|{entry.code.rpartition('/')[2]}",
+        )
     if isinstance(value, LeftOut):
         yield value
         if not fact:
@@ -193,7 +226,8 @@ def _quantity(quantity: dict[str, Any], entry: Code) -> float | LeftOut | None:
     if not math.isfinite(value):
         return _finite(value, entry)
     unit = _unit(quantity)
-    if unit is None and _is_dimensionless(entry.unit):
+    says_nothing = unit is None or (unit.lower() in COUNTS and not text(quantity.get("code")))
+    if says_nothing and _is_dimensionless(entry.unit):
         return value
     if unit is None or _bare(unit) != _bare(entry.unit):
         return LeftOut(

@@ -193,6 +193,10 @@ def list_trusted(access: AccessPath = None, as_json: AsJson = False) -> None:
         )
         for name, issuer in trusted.issuers.items()
     ]
+    parties += [
+        TrustedParty(kind="CDS client", name=name, tenant=system.tenant, scopes=("cds",))
+        for name, system in trusted.cds_clients.items()
+    ]
     lines = [f"{p.kind} {p.name}, tenant {p.tenant}: {' '.join(p.scopes)}" for p in parties]
     result = TrustedParties(audience=trusted.audience, trusted=tuple(parties))
     emit(result, "\n".join([f"audience {trusted.audience}", *lines]), as_json=as_json)

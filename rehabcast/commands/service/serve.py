@@ -65,7 +65,8 @@ def serve(
         )
     command = serve_command(host, settings.port)
     sys.stdout.flush()
-    os.execve(command[0], command, service_environment(token))  # noqa: S606  (our own command)
+    environment = service_environment(token, address_of(host, settings.port))
+    os.execve(command[0], command, environment)  # noqa: S606  (our own command)
 
 
 def serve_command(host: str, port: int) -> list[str]:
@@ -82,14 +83,23 @@ def serve_command(host: str, port: int) -> list[str]:
     ]
 
 
-def service_environment(token: str | None) -> dict[str, str]:
-    """Return the environment of the service: that of this process, without telemetry."""
+def address_of(host: str, port: int) -> str:
+    """Return the address of a service that listens on a host of this machine."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def service_environment(token: str | None, address: str) -> dict[str, str]:
+    """Return the environment of the service: that of this process, without telemetry.
+
+    Where only a development token is taken, links lead to where the service listens.
+    """
     quiet = {
         "BENTOML_DO_NOT_TRACK": "True",
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
+    here = {} if "REHABCAST_ACCESS" in os.environ else {"REHABCAST_PUBLIC_ADDRESS": address}
     development = {} if token is None else {"REHABCAST_DEVELOPMENT_TOKEN": token}
-    return {**quiet, **os.environ, **development}
+    return {**quiet, **(here if token else {}), **os.environ, **development}
 
 
 @contextmanager
@@ -107,7 +117,7 @@ def running_service(port: int, log: Path, token: str) -> Iterator[str]:
             serve_command("127.0.0.1", port),
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=service_environment(token),
+            env=service_environment(token, address),
         )
         try:
             _wait_until_ready(address, process, log)

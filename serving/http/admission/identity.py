@@ -46,7 +46,8 @@ class Tokens:
             allow(caller, required_scope)
             return caller
 
-        if not runtime.access.clients and not runtime.access.issuers:
+        access = runtime.access
+        if not (access.clients or access.issuers or access.cds_clients):
             # Nothing is read and nobody is asked: the only token is the development's.
             return self._at_once(check)
         of_client = needs_store(runtime.access, token)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from starlette.routing import compile_path
 from starlette.types import Scope
 
-from serving.http.endpoints import ENDPOINTS, JSON, Endpoint
+from serving.http.endpoints import ENDPOINTS, FHIR_JSON, JSON, Endpoint
 from serving.http.refusals import RequestRefused
 
 LIVE, READY, TAKES_REQUESTS = "/livez", "/readyz", "/healthz"
@@ -48,6 +49,38 @@ def find(scope: Scope) -> tuple[Endpoint | None, Mapping[str, str]]:
     raise RequestRefused(404, "there is no such route", "see /openapi.json for the routes")
 
 
+def answer_type(scope: Scope, endpoint: Endpoint | None) -> str:
+    """Return the content type of an answer: FHIR's own for FHIR, unless only JSON is accepted.
+
+    Raises
+    ------
+    RequestRefused
+        FHIR is asked for in a form that is neither.
+    """
+    if endpoint is None or not endpoint.is_fhir:
+        return JSON
+    accepted = _accepted(scope)
+    if not accepted or accepted & {FHIR_JSON, "application/*", "*/*"}:
+        return FHIR_JSON
+    if JSON in accepted:
+        return JSON
+    raise RequestRefused(
+        406, "FHIR is answered as JSON only", f"accept {FHIR_JSON}, or leave out Accept"
+    )
+
+
+def _accepted(scope: Scope) -> set[str]:
+    """Return the media ranges that a caller accepts: not of weight 0 (RFC 9110, 12.5.1)."""
+    ranges = ",".join(value.decode("latin-1") for value in header_values(scope, b"accept"))
+    accepted = set()
+    for written in ranges.lower().split(","):
+        kind, *parameters = (part.strip() for part in written.split(";"))
+        refused = any(re.fullmatch(r"q=0(\.0{0,3})?", parameter) for parameter in parameters)
+        if kind and not refused:
+            accepted.add(kind)
+    return accepted
+
+
 def header_values(scope: Scope, name: bytes) -> list[bytes]:
     """Return all values of a header field."""
     return [value for key, value in scope["headers"] if key.lower() == name]
@@ -61,8 +94,10 @@ def _wrong_method(allowed: list[str]) -> RequestRefused:
 def _check_content_type(scope: Scope, allowed: frozenset[str]) -> None:
     # All of them count: of two, the framework may use the other.
     values = header_values(scope, b"content-type")
-    sent = values[0].split(b";")[0].strip().lower().decode("latin-1") if len(values) == 1 else ""
-    if sent not in allowed:
+    whole = values[0].lower().decode("latin-1") if len(values) == 1 else ""
+    sent, _, parameters = whole.partition(";")
+    other = re.search(r"fhirversion=[\"']?(?!4\.)", parameters)
+    if sent.strip() not in allowed or other:
         raise RequestRefused(
             415,
             "the content type is not one that the route takes",

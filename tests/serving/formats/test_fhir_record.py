@@ -19,8 +19,9 @@ from contracts.errors import CohortInvalid, ForecastRefused
 from contracts.task import Task
 from contracts.vocabulary import vocabulary
 from features.importing import import_source
-from serving.formats.cds_hooks import HookRequest, documents_in
+from serving.formats.cds_hooks import HookRequest
 from serving.formats.fhir_record import FhirRecord, bundle_of, record_of
+from serving.formats.prefetch import prefetched
 from serving.http.examples import BUNDLE, CONDITION, HOOK, OBSERVATION, PATIENT
 from tests.refusals import refuses
 
@@ -48,7 +49,8 @@ def test_a_bundle_becomes_a_record_that_starts_with_its_first_score(task: Task) 
 
 def test_a_hooks_prefetch_is_the_same_record(task: Task) -> None:
     hook = msgspec.convert(HOOK, HookRequest)
-    record = record_of(documents_in(hook), task, patient=hook.context.patientId)
+    given = prefetched(hook.prefetch, HOOK["prefetch"])
+    record = record_of(given.documents, task, patient=hook.context.patientId)
     assert record == record_of([bundle_of(BUNDLE)], task)
 
 

@@ -34,6 +34,7 @@ def ask(served: ServedModel, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with closing(Store(f"sqlite:///{folder / 'service.db'}")) as store:
         runtime = SimpleNamespace(
             proxies=(),
+            public_address="https://here",
             champion=SimpleNamespace(current=SimpleNamespace(served=served, withdrawn=None)),
             store=store,
             consents=SimpleNamespace(require=lambda *_: None, set=lambda *_, **__: None),

@@ -64,6 +64,7 @@ def service(served: ServedModel, tmp_path: Path) -> Iterator[tuple[Store, Foreca
         log = ForecastLog(store, tmp_path / "spool")
         runtime = SimpleNamespace(
             proxies=(),
+            public_address="https://here",
             champion=SimpleNamespace(current=SimpleNamespace(served=served, withdrawn=None)),
             store=store,
             consents=Consents(store.engine, seconds=600),

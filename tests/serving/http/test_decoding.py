@@ -130,3 +130,17 @@ def test_an_identifier_does_not_end_with_a_line_end(kind: Any, content: Any) -> 
 def test_what_is_not_json_is_refused(body: bytes) -> None:
     with refuses(RequestInvalid):
         decoded(ForecastRequest, body)
+
+
+@pytest.mark.parametrize("written", ["10", "10.0", "10.000"])
+def test_a_whole_number_is_one_however_it_is_written(written: str) -> None:
+    body = (
+        f'{{"subject": "P-1", "enrolment_day": {written},'
+        ' "observations": [{"code": "x", "value": 2.5}]}'
+    )
+    request = decoded(ForecastRequest, body.encode())
+    assert (request.enrolment_day, type(request.enrolment_day)) == (10, int)
+    assert request.observations is not None
+    assert request.observations[0].value == 2.5
+    with pytest.raises(RequestInvalid):
+        decoded(ForecastRequest, body.replace(written, "10.5", 1).encode())

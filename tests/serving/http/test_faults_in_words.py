@@ -22,8 +22,8 @@ from serving.access.tokens import AccessDenied
 from serving.faults import Fault
 from serving.forecast.audit_status import ServedModel
 from serving.forecast.respond import refused
-from serving.formats.cds_hooks import PrefetchMissing
 from serving.formats.plain_text import as_plain_text
+from serving.formats.prefetch import PrefetchMissing
 from serving.http.calls import Reply
 from serving.http.decoding import RequestInvalid
 from serving.http.observability import RequestMetrics
@@ -49,7 +49,7 @@ ERRORS: dict[str, Exception] = {
     "a client": TokenRequestRefused("invalid_client", "it is not registered", "ask"),
     "a grant": TokenRequestRefused("invalid_scope", "Größe", "ask for less"),
     "a body": RequestInvalid("the body is not JSON"),
-    "a prefetch": PrefetchMissing(["conditions"]),
+    "a prefetch": PrefetchMissing("the prefetch lacks conditions (not sent)", "send it"),
     "nothing on record": NotOnRecord("nothing is on record", "send it"),
     "a record": ForecastRefused("67 is impossible", "check the entry"),
     "the store's record": IntegrityError("entry 3 was changed", "restore it"),

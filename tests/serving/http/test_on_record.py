@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -50,7 +50,7 @@ class Service:
         self.champion = SimpleNamespace(current=Snapshot(served))
         self.consents = Consents(self.store.engine, seconds=600)
         runtime: Any = SimpleNamespace(
-            proxies=(),
+            proxies=(), public_address="https://here",
             champion=self.champion, store=self.store, consents=self.consents, forecast_log=self.log,
             access=Access(audience="https://here", development_token=TOKEN),
         )  # fmt: skip
@@ -232,7 +232,11 @@ def test_feedback_is_on_record_with_the_version_of_the_model(service: Service) -
     assert thanks.json()["message"].startswith("thank you: your feedback was stored")
     card = service.ask(f"/cds-services/{SERVICE}", HOOK).json()["cards"][1]["uuid"]
     assert service.log.settle(30)
-    told = {"card": card, "outcome": "overridden", "outcomeTimestamp": "2026-01-16T09:00:00Z"}
+    told = {
+        "card": card,
+        "outcome": "overridden",
+        "outcomeTimestamp": datetime.now(UTC).isoformat(),
+    }
     override = {"reason": {"code": "data-wrong"}, "userComment": "other arm"}
     for more in ({"overrideReason": override}, {"overrideReason": {}}, {}):
         sent = {"feedback": [{**told, **more}]}
@@ -247,7 +251,7 @@ def test_feedback_is_on_record_with_the_version_of_the_model(service: Service) -
 
 def told(card: str, number: int) -> dict[str, Any]:
     return {
-        "card": card, "outcome": "accepted", "outcomeTimestamp": f"2026-01-16T09:00:0{number}Z"
+        "card": card, "outcome": "accepted", "outcomeTimestamp": (datetime.now(UTC) + timedelta(seconds=number)).isoformat()
     }  # fmt: skip
 
 

@@ -21,9 +21,9 @@ from serving.forecast.question import Question
 from serving.forecast.respond import respond
 from serving.formats.cds_hooks import SERVICE
 from serving.formats.plain_text import as_plain_text
-from serving.http import handlers
 from serving.http.middleware import RequestMiddleware
 from serving.http.shutdown import Shutdown
+from serving.http.standards import documents
 from serving.schemas import ForecastAnswer
 from serving.state.champion import Snapshot
 from tests.serving.dates import BUNDLE, HOOK
@@ -47,6 +47,7 @@ def send(served: ServedModel, error: Exception, method: str, path: str, body: An
 
     runtime: Any = SimpleNamespace(
         proxies=(),
+        public_address="https://here",
         champion=SimpleNamespace(current=Snapshot(served)),
         store=SimpleNamespace(record=refuse, use_once=None),
         consents=SimpleNamespace(require=lambda *_: None),
@@ -64,7 +65,7 @@ def send(served: ServedModel, error: Exception, method: str, path: str, body: An
             return await client.request(method, path, json=body)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(handlers, "record_of", refuse)
+        patch.setattr(documents, "record_of", refuse)
         return asyncio.run(exchange()).json()
 
 
@@ -85,7 +86,7 @@ def test_reason_and_advice_arrive_unchanged_and_apart(
     assert issue["code"] == "business-rule"
 
     (card,) = send(served, refusal, "POST", f"/cds-services/{SERVICE}", HOOK)["cards"]
-    assert card["detail"].startswith(f"**Reason:** {reason}\n\n**What to do:** {advice}\n\n")
+    assert card["detail"] == f"**Reason:** {reason}\n\n**What to do:** {advice}"
     summary = f"No forecast of recovery: {reason}"
     assert card["summary"] == (summary if len(summary) < 140 else summary[:138] + "…")
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,8 +14,9 @@ from uuid import UUID
 import httpx
 import pytest
 
+from serving.formats.cds_hooks import SERVICE
 from serving.http.endpoints import ENDPOINTS, MIB
-from serving.http.examples import EXAMPLES, RECORD
+from serving.http.examples import EXAMPLES, HOOK, RECORD
 from serving.state.entries import entries
 from serving.state.store import Store
 from serving.state.verification import verify_chain
@@ -146,7 +149,10 @@ def test_the_documents_examples_run(server: Any, path: str) -> None:
         # Of a forecast that this caller was given.
         answer = server.http.post("/v1/forecast", json=RECORD).json()
         example = example.replace("0" * 32, answer["forecast_id"])
-        example = example.replace(str(UUID(int=0)), str(UUID(answer["forecast_id"])))
+        card = server.http.post(f"/cds-services/{SERVICE}", json=HOOK).json()["cards"][0]
+        example = example.replace(str(UUID(int=0)), card["uuid"])
+        now = datetime.now(UTC).isoformat()
+        example = re.sub(r"20\d\d-\d\d-\d\dT09:00:00Z", now, example)
     headers = {"Content-Type": "application/json"}
     given = document["paths"][path]["post"].get("parameters", [])
     query = {each["name"]: each["example"] for each in given if "example" in each}

@@ -36,6 +36,7 @@ Send = Callable[[dict[str, Any], Any], httpx.Response]
 def in_this_process(served: ServedModel) -> Send:
     runtime = SimpleNamespace(
         proxies=(),
+        public_address="https://here",
         champion=SimpleNamespace(current=SimpleNamespace(served=served, withdrawn=None)),
         store=SimpleNamespace(record=None, use_once=None),
         consents=SimpleNamespace(require=lambda *_: None),

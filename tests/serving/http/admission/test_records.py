@@ -52,6 +52,7 @@ def store() -> HangingStore:
 def app(served: ServedModel, store: HangingStore) -> Any:
     runtime = SimpleNamespace(
         proxies=(),
+        public_address="https://here",
         champion=SimpleNamespace(current=SimpleNamespace(served=served, withdrawn=None)),
         store=store,
         consents=SimpleNamespace(require=lambda *_: None),

@@ -1,0 +1,273 @@
+"""A forecast as cards of CDS Hooks 2.0: one for the team, and one for the patient and family.
+
+A card is read in seconds, or not at all: it has fewer than `MOST_WORDS` words, and says where the
+rest is. What must be said comes first; what does not fit any more is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from serving.forecast.audit_status import LIMITS, SIMULATED_LIMIT
+from serving.formats.formatting import (
+    formatted_chance,
+    formatted_change,
+    formatted_date,
+    formatted_horizon,
+    formatted_range,
+    formatted_score,
+    scope_sentence,
+)
+from serving.formats.reason_words import reason_in_words, score_in_words
+from serving.schemas import ForecastAnswer, HorizonForecast
+
+MAX_SUMMARY_LENGTH = 139
+MOST_WORDS = 79
+"""Of summary and detail together."""
+
+TOLD_REASONS, TOLD_MISSING = 2, 2
+SHORTEST_OVERRIDE = 8
+"""Words: who allowed the model until when must stand there."""
+
+SHORTEST_NOTE = 8
+"""Words: less of a note says nothing."""
+
+SIMULATED = "SIMULATED: learned from no real people."
+NO_REASON = "No reason to withhold therapy."
+
+OVERRIDE_SYSTEM = "urn:rehabcast:override"
+OVERRIDE_REASONS = {
+    "knows-better": "I know something that the record does not say",
+    "data-wrong": "The record behind it is wrong",
+    "not-useful": "Not useful for this decision",
+}
+"""Why a card may be overridden: code and what the clinician reads."""
+
+TOPIC = {
+    "system": "urn:rehabcast:topic",
+    "code": "recoveryForecast",
+    "display": "Forecast of recovery",
+}
+"""Record systems remember by its code, of letters only, whom a card was shown."""
+
+Cards = dict[str, list[dict[str, Any]]]
+
+NO_CARDS: Cards = {"cards": []}
+
+
+def cards(answer: ForecastAnswer, address: str) -> Cards:
+    """Write an answer as cards: for the team, and for the patient and family.
+
+    A refusal is one card. Its summary may be cut, so the detail has the whole reason.
+
+    Parameters
+    ----------
+    address
+        Of this service as a clinician's browser reaches it; empty where none is declared, and then
+        a card has no links.
+    """
+    if answer.status == "no forecast":
+        return {"cards": [_refusal(answer, address)]}
+    team = _card(answer, address, _summary(answer), *_for_team(answer), answer.forecast_id)
+    family = _card(
+        answer,
+        address,
+        "For patient and family: how recovery usually goes from here",
+        [_for_family(answer), _simulated(answer)],
+        [],
+        [],
+        family_card(answer.forecast_id),
+    )
+    return {"cards": [team, family]}
+
+
+def family_card(forecast_id: str) -> str:
+    """Return the id of the second card: forecasts' ids are even, this is the next one."""
+    return f"{int(forecast_id, 16) | 1:032x}"
+
+
+def forecast_of_card(card: str) -> str:
+    """Return the id of the forecast that a card shows."""
+    return f"{UUID(card).int & ~1:032x}"
+
+
+def _card(
+    answer: ForecastAnswer,
+    address: str,
+    summary: str,
+    must: Iterable[str],
+    notes: Sequence[str],
+    may: Iterable[str],
+    card_id: str,
+) -> dict[str, Any]:
+    """Write a card of what must be said, and of the rest as far as it fits.
+
+    Parameters
+    ----------
+    must, may
+        Lines in their order.
+    notes
+        What was left out of the record: the first stands between the two, cut if need be.
+    """
+    if len(summary) > MAX_SUMMARY_LENGTH:
+        summary = summary[: MAX_SUMMARY_LENGTH - 1] + "…"
+    lines = [line for line in must if line]
+    left = MOST_WORDS - sum(len(text.split()) for text in (summary, *lines))
+    if override := _override(answer, max(left, SHORTEST_OVERRIDE)):
+        lines.insert(0, override)
+        left -= len(override.split())
+    if notes and left >= SHORTEST_NOTE:
+        lines.append(_first(notes, left))
+        left -= len(lines[-1].split())
+    for line in may:
+        if (words := len(line.split())) <= left:
+            lines.append(line)
+            left -= words
+    about = f"{address}/about" if address else ""
+    source = {"label": f"rehabcast {answer.model.model_version}", "topic": TOPIC}
+    card: dict[str, Any] = {
+        "uuid": str(UUID(hex=card_id)),
+        "summary": summary,
+        "indicator": "warning" if answer.banner else "info",
+        "detail": "\n\n".join(lines),
+        "source": {**source, "url": about} if about else source,
+        "overrideReasons": [
+            {"code": code, "system": OVERRIDE_SYSTEM, "display": display}
+            for code, display in OVERRIDE_REASONS.items()
+        ],
+    }
+    if about:
+        link = {"label": "Model, audit and limits of use", "url": about, "type": "absolute"}
+        card["links"] = [link]
+    return card
+
+
+def _refusal(answer: ForecastAnswer, address: str) -> dict[str, Any]:
+    must = [f"**Reason:** {answer.reason}", f"**What to do:** {answer.what_to_do}"]
+    summary = f"No forecast of recovery: {answer.reason}"
+    return _card(answer, address, summary, must, answer.notes, [], answer.forecast_id)
+
+
+def _summary(answer: ForecastAnswer) -> str:
+    horizon = _main_horizon(answer)
+    return (
+        f"Week {formatted_horizon(horizon)}: {score_in_words(answer)}"
+        f" {formatted_range(answer, horizon)} in 8 of 10 people,"
+        f" most likely {formatted_score(answer, horizon.median)}"
+    )
+
+
+def _main_horizon(answer: ForecastAnswer) -> HorizonForecast:
+    weeks = answer.reasons.horizon_weeks if answer.reasons is not None else None
+    return next((h for h in answer.horizons if h.weeks == weeks), answer.horizons[0])
+
+
+def _for_team(answer: ForecastAnswer) -> tuple[list[str], list[str], list[str]]:
+    """Return what the team must read, what was left out of the record, and what it may read."""
+    horizon = _main_horizon(answer)
+    chances = [f"{name}: {formatted_chance(chance)}" for name, chance in horizon.milestones.items()]
+    must = [
+        _start(answer),
+        f"Chances: {'; '.join(chances)}." if chances else "",
+        _reasons(answer),
+        _missing(answer),
+        _simulated(answer),
+        NO_REASON,
+    ]
+    own = [limit for limit in answer.limits if limit not in {*LIMITS, SIMULATED_LIMIT}]
+    later = [
+        f"Week {formatted_horizon(h)}: {formatted_range(answer, h)}."
+        for h in answer.horizons
+        if h.weeks > horizon.weeks
+    ]
+    scope = scope_sentence(answer.model).strip()
+    return must, answer.notes, [*own, *([scope] if scope else []), *later]
+
+
+def _start(answer: ForecastAnswer) -> str:
+    """Say of which day the forecast is, and from which score."""
+    of = "this day" if answer.as_of is None else formatted_date(answer.as_of)
+    if answer.last_score is None or answer.last_score_day is None or answer.origin_day is None:
+        return f"Forecast of {of}, without a recent score."
+    age = answer.origin_day - answer.last_score_day
+    old = "the same day" if age == 0 else "1 day before" if age == 1 else f"{age} days before"
+    when = old if answer.last_score_date is None else _near(answer.last_score_date, answer.as_of)
+    start = f"Forecast of {of} from {answer.last_score:g} {when}"
+    return f"{start} ({old})." if age > OLD_DAYS else f"{start}."
+
+
+OLD_DAYS = 7
+"""From here on a card says how old the last score is, beside its date."""
+
+
+def _near(day: date, other: date | None) -> str:
+    """Return a date beside another one, without the year that both have."""
+    is_same = other is not None and day.year == other.year
+    return f"on {day.day} {day:%B}" if is_same else f"on {formatted_date(day)}"
+
+
+def _reasons(answer: ForecastAnswer) -> str:
+    if answer.reasons is None:
+        return ""
+    told = [
+        f"{reason_in_words(answer, each)} ({formatted_change(answer, each.points)})"
+        for each in answer.reasons.contributions
+        if each.observed
+    ]
+    # Beside a note on the record, or an override, there is no room for more than one.
+    told = told[: 1 if answer.notes or answer.model.override else TOLD_REASONS]
+    return f"Why: {', '.join(told)}." if told else ""
+
+
+def _missing(answer: ForecastAnswer) -> str:
+    names = [] if answer.rests_on is None else answer.rests_on.missing_modalities
+    if not names:
+        return ""
+    rest = len(names) - TOLD_MISSING
+    more = f" and {rest} more" if rest > 0 else ""
+    return f"Missing: {', '.join(names[:TOLD_MISSING])}{more}."
+
+
+def _first(notes: Sequence[str], most: int) -> str:
+    """Return the first note on the record in so many words, and how many there are besides.
+
+    It is for the team: a family can't change it.
+    """
+    more = f" (and {len(notes) - 1} more)" if len(notes) > 1 else ""
+    words, room = f"Note: {notes[0]}".split(), most - len(more.split())
+    cut = " ".join(words[:room]) + ("…" if len(words) > room else "")
+    return cut + more
+
+
+def _simulated(answer: ForecastAnswer) -> str:
+    return SIMULATED if answer.model.simulated else ""
+
+
+def _override(answer: ForecastAnswer, most: int) -> str:
+    """Say in one line who allowed a model without a passed audit, until when, for what, and why.
+
+    In so many words: the page that the card leads to has all of it.
+    """
+    override = answer.model.override
+    if override is None:
+        return ""
+    until = formatted_date(date.fromisoformat(override.until[:10]))
+    words = (
+        f"OVERRIDE until {until} by {override.approver} (audit: {answer.model.audit_outcome}), only"
+        f" for {override.restricted_use}: {override.reason}"
+    ).split()
+    return f"**{' '.join(words[:most])}{'…' if len(words) > most else ''}**"
+
+
+def _for_family(answer: ForecastAnswer) -> str:
+    horizon = _main_horizon(answer)
+    day = horizon.calendar_date
+    when = f"after {horizon.weeks} weeks" if day is None else f"by {formatted_date(day)}"
+    return (
+        f"Of ten people like this, about eight reach a score of {formatted_range(answer, horizon)}"
+        f" (of {answer.scale[1]:g}) {when}, one more, one less. Nobody can say which of the ten a"
+        " person will be: it is neither a promise nor a limit, nor a reason for less therapy."
+    )

@@ -1,0 +1,79 @@
+"""CDS Hooks 2.0, discovery: which hook is answered, and what of the record the model reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from contracts.task import Task
+from features.sources.records.fhir_therapy import THERAPIES, THERAPY
+from features.sources.records.fhir_values import ALSO, SYSTEMS
+from serving.formats.cds_hooks import SERVICE
+from serving.formats.icd10 import searched
+
+MOST_CONDITIONS, MOST_OBSERVATIONS, MOST_PROCEDURES = 100, 1000, 200
+"""How many resources are asked for: the newest. Where there are more, the answer says so."""
+
+PANELS = {"REHABCAST//BARTHEL": ("http://loinc.org|96762-0",)}
+"""Panels that hold the total of an instrument among their components."""
+
+_SYSTEM_OF = {ours: system for system, ours in SYSTEMS.items()}
+
+
+def services_of(task: Task) -> dict[str, Any]:
+    """Return what `/cds-services` answers for the task of the model in service."""
+    service = {
+        "hook": "patient-view",
+        "id": SERVICE,
+        "title": "Forecast of functional recovery",
+        "description": (
+            f"Where the score of a patient with {task.condition} will probably be in the next weeks"
+            " and months, with a range and reasons. Decision support, not a diagnosis."
+        ),
+        "prefetch": prefetch_of(task),
+        "usageRequirements": (
+            "Observations need codes of LOINC or urn:rehabcast:vocabulary, Conditions codes of"
+            " SNOMED CT or ICD-10."
+        ),
+    }
+    return {"services": [service]}
+
+
+def prefetch_of(task: Task) -> dict[str, str]:
+    """Return the templates of what the model reads, and no more."""
+    inputs = task.inputs
+    measured = dict.fromkeys([task.target.code, *inputs.assessments, *inputs.daily, *inputs.person])
+    templates = {
+        "patient": "Patient/{{context.patientId}}",
+        "conditions": _search("Condition", _diagnoses(task), "recorded-date", MOST_CONDITIONS),
+        "observations": _search(
+            "Observation",
+            (token for code in measured if code != THERAPY for token in _tokens(code)),
+            "date", MOST_OBSERVATIONS,
+        ),
+    }  # fmt: skip
+    if THERAPY in inputs.daily:
+        codes = (f"http://snomed.info/sct|{code}" for code in sorted(THERAPIES))
+        templates["procedures"] = _search("Procedure", codes, "date", MOST_PROCEDURES)
+    return templates
+
+
+def _search(kind: str, codes: Iterable[str], newest_by: str, most: int) -> str:
+    listed = ",".join(codes)
+    chosen = f"&code={listed}" if listed else ""
+    return f"{kind}?patient={{{{context.patientId}}}}{chosen}&_sort=-{newest_by}&_count={most}"
+
+
+def _diagnoses(task: Task) -> Iterable[str]:
+    """Return the codes of the task's condition, without systems: ICD-10 has one in each country."""
+    if task.onset is None:
+        return ()
+    icd10 = (code for prefix in task.onset.icd10 for code in searched(prefix))
+    return (*icd10, *task.onset.snomed)
+
+
+def _tokens(code: str) -> Iterable[str]:
+    system, _, own = code.partition("//")
+    yield f"{_SYSTEM_OF[system]}|{own}"
+    yield from (f"{also}|{theirs}" for (also, theirs), ours in ALSO.items() if ours == code)
+    yield from PANELS.get(code, ())

@@ -1,0 +1,54 @@
+"""What a forecast rests on, in words that a clinician would use."""
+
+from __future__ import annotations
+
+from serving.forecast.explain import ALL_DAYS, EARLY_DAYS, RECENT_DAYS, RECENT_WINDOW_DAYS
+from serving.schemas import Contribution, ForecastAnswer
+
+SCORES = {
+    "Fugl-Meyer upper extremity": "arm score",
+    "comfortable gait speed over 10 m": "walking speed",
+    "Barthel index": "Barthel score",
+    "Montgomery-Asberg Depression Rating Scale": "depression score",
+}
+"""By the vocabulary's name of an instrument; any other one is called by that name."""
+
+MODALITIES = {
+    "person": "age, sex and diagnosis",
+    "gait": "walking",
+    "range of motion": "range of motion",
+    "cardiovascular": "heart rate",
+    "arm use": "use of the arm",
+    "therapy": "therapy sessions",
+    "wear": "time that the device was worn",
+}
+"""By the vocabulary's name of a modality; any other one is called by that name."""
+
+WINDOWS = {
+    ALL_DAYS: "",
+    EARLY_DAYS: " earlier on",
+    RECENT_DAYS: f" in the last {RECENT_WINDOW_DAYS} days",
+}
+
+ASSESSMENTS = "assessments"
+LOWER = ", lower is better"
+
+
+def score_in_words(answer: ForecastAnswer) -> str:
+    """Return what the score is called."""
+    name, lower, _ = answer.instrument.partition(LOWER)
+    return SCORES.get(name, name) + lower
+
+
+def reason_in_words(answer: ForecastAnswer, contribution: Contribution) -> str:
+    """Return what a contribution is from: `the last arm score`, `walking in the last 14 days`."""
+    name = contribution.modality
+    if name == ASSESSMENTS:
+        score = score_in_words(answer).removesuffix(LOWER)
+        several = answer.rests_on is not None and answer.rests_on.assessments > 1
+        words = f"the last {score}" + (" and others" if several else "")
+        if answer.last_score is None:
+            words = "the scores"
+    else:
+        words = MODALITIES.get(name, name)
+    return words + WINDOWS.get(contribution.window, f", {contribution.window}")

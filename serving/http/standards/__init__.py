@@ -1,0 +1,1 @@
+"""Routes of others' standards: FHIR, CDS Hooks, SMART."""

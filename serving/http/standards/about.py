@@ -1,0 +1,42 @@
+"""A page about the model in service, which opens in a browser from a card: no patient is on it."""
+
+from __future__ import annotations
+
+from html import escape
+
+from serving.forecast.audit_status import ServedModel, banner, limits, model_info
+from serving.formats.formatting import scope_sentence
+from serving.http.calls import Call, Reply
+
+HTML = "text/html; charset=utf-8"
+STYLE = (
+    "body{max-width:46em;margin:2em auto;padding:0 1em;font:1em/1.5 sans-serif}"
+    "pre{white-space:pre-wrap}"
+)
+
+
+def about(call: Call) -> Reply:
+    """Show the model's audit, limits of use and card to whoever opens the page."""
+    snapshot = call.runtime.champion.current
+    withdrawn = "" if snapshot.withdrawn is None else str(snapshot.withdrawn)
+    return Reply(page(snapshot.served, withdrawn).encode(), content_type=HTML)
+
+
+def page(served: ServedModel, withdrawn: str) -> str:
+    """Return the page as HTML; nothing of it is a program."""
+    model = model_info(served)
+    lines = [
+        f"Withdrawn, gives no forecasts: {withdrawn}" if withdrawn else "",
+        banner(served),
+        f"Audit: {model.audit_outcome}, valid until {model.valid_until[:10]}."
+        f"{scope_sentence(model)}",
+        f"Report {model.report_digest}, bundle {model.bundle_digest}.",
+    ]
+    told = "".join(f"<p>{escape(line)}</p>" for line in lines if line)
+    told += "".join(f"<li>{escape(limit)}</li>" for limit in limits(served))
+    title = escape(f"rehabcast {model.model_version}")
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f"<style>{STYLE}</style></head><body><h1>{title}</h1>{told}"
+        f"<pre>{escape(served.card)}</pre></body></html>"
+    )

@@ -1,0 +1,91 @@
+"""Questions that FHIR documents ask, whichever standard brings them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+from contracts.errors import ForecastRefused
+from serving.forecast.audit_status import ServedModel
+from serving.forecast.question import input_digest
+from serving.forecast.respond import refused, respond
+from serving.formats.fhir_record import FhirRecord, record_of
+from serving.formats.right_patient import ConditionAbsent
+from serving.http.calls import Call
+from serving.http.runtime import NOTHING_READ, logged, question_of_fhir
+from serving.schemas import ForecastAnswer
+from serving.state.consent import ConsentWithdrawn
+
+MAX_SUBJECT = 250
+"""Characters of a patient's identifier that are kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What FHIR documents asked.
+
+    Parameters
+    ----------
+    answer, refusal
+        What is answered, and why there is no record to answer from; None where there is one.
+    served
+        The model that answered.
+    patient
+        The patient's id.
+    record
+        What was read; None where it was refused before.
+    """
+
+    answer: ForecastAnswer
+    served: ServedModel
+    patient: str
+    record: FhirRecord | None = None
+    refusal: ForecastRefused | None = None
+
+
+def of_documents(
+    call: Call,
+    documents: Sequence[Any],
+    *,
+    route: str,
+    patient: str = "",
+    condition: str = "",
+    as_of: date | None = None,
+    names: Sequence[str] = (),
+    notes: Sequence[str] = (),
+) -> Asked:
+    """Answer what FHIR documents ask.
+
+    Parameters
+    ----------
+    patient, condition, names
+        As of `record_of`.
+    notes
+        What else must be known of the record.
+    """
+    snapshot, now = call.runtime.champion.current, datetime.now(UTC)
+    digest, may_be_named, record, refused_by = NOTHING_READ, True, None, None
+    try:
+        call.runtime.consents.require(call.caller.tenant, patient)
+        task = snapshot.served.bundle.task
+        record = record_of(documents, task, patient=patient, condition=condition, names=names)
+        record = replace(record, notes=(*notes, *record.notes))
+        patient = record.patient
+        call.runtime.consents.require(call.caller.tenant, patient)
+        question = question_of_fhir("patient", record, as_of, now)
+        digest = input_digest(question)
+        answer = respond(question, snapshot.served, now=now, withdrawn=snapshot.withdrawn)
+    except ForecastRefused as refusal:
+        answer, refused_by = refused("patient", snapshot.served, refusal, notes), refusal
+        # Who has not the condition is none of this service's business.
+        may_be_named = not isinstance(refusal, ConsentWithdrawn | ConditionAbsent)
+    subject = (patient[:MAX_SUBJECT] or None) if may_be_named else None
+    answer = logged(
+        call.runtime, answer, route=route, caller=call.caller, subject=subject, digest=digest,
+        now=now,
+    )  # fmt: skip
+    return Asked(
+        answer=answer, served=snapshot.served, patient=patient, record=record, refusal=refused_by
+    )

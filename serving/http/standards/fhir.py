@@ -1,0 +1,47 @@
+"""The route of FHIR R4."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+from contracts.errors import ForecastRefused
+from serving.formats.evidence import Evidence, References
+from serving.formats.fhir import Basis, operation_outcome, risk_assessment
+from serving.formats.fhir_record import bundle_of
+from serving.http.calls import Call, Reply
+from serving.http.decoding import from_query
+from serving.http.handlers import reply_of
+from serving.http.standards.documents import Asked, of_documents
+
+DATE = "a date, as 2026-03-31"
+
+
+def fhir_forecast(call: Call) -> Reply:
+    """Give a RiskAssessment for a Bundle, or an OperationOutcome."""
+    bundle = bundle_of(call.body)
+    condition = call.query.get("condition", "")
+    asked = of_documents(
+        call, [bundle], route="fhir", condition=condition,
+        as_of=from_query(call.query, "as_of", date, DATE),
+    )  # fmt: skip
+    answer = asked.answer
+    if answer.status == "no forecast":
+        refusal = ForecastRefused(answer.reason, answer.what_to_do)
+        return reply_of(answer, operation_outcome(refusal, "business-rule"), 422)
+    document = risk_assessment(answer, _basis(asked), datetime.now(UTC))
+    return reply_of(answer, document)
+
+
+def _basis(asked: Asked) -> Basis:
+    """Return what an answer was made from: what the model reads, of the days that it reads."""
+    served = asked.served
+    layout, task = served.bundle.layout, served.bundle.task
+    record, origin = asked.record, asked.answer.origin_day
+    evidence, used = Evidence(), list[str]()
+    if record is not None and origin is not None:
+        codes = {*layout.channels_C, *(covariate.code for covariate in layout.person_S)}
+        last = record.enrolment_day + origin
+        evidence = record.evidence()
+        used = evidence.used(codes, last - task.inputs.past_days + 1, last)
+    references = References(evidence=evidence, patient=asked.patient)
+    return Basis(references=references, used=used, card=served.card, target=task.target)
