@@ -8,10 +8,10 @@ table whose digest it carries.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from audits.disclosure.cells import Cell
 from audits.disclosure.losses import ShownLosses, shown_losses
@@ -29,6 +29,7 @@ from audits.judging.sensitivity import LabelSensitivity, label_sensitivity
 from audits.judging.validation import breaks_contract
 from audits.measure.groups import EVERYONE
 from audits.measure.metrics import Metric
+from audits.policies.clustered import ClusterEffect, cluster_effect
 from audits.policies.stricter import StricterLimit, stricter_limits
 from audits.report.further import refusals_today, without_counts
 from contracts.bundle import Judging
@@ -110,6 +111,8 @@ class Report(_Strict):
         What became of the outcomes that were due; empty where that was not recorded or not asked.
     stricter
         What the stricter policy that rehabcast ships would have said; empty where it asks no more.
+    clusters
+        What it changed that people are clustered; None where the task declares no clusters.
     """
 
     format: Literal["rehabcast-audit-report/1"] = "rehabcast-audit-report/1"
@@ -128,6 +131,17 @@ class Report(_Strict):
     refusals_are_of_today: bool = False
     lost_outcomes: tuple[ShownLosses, ...] = ()
     stricter: tuple[StricterLimit, ...] = ()
+    clusters: ClusterEffect | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_there(
+        self, serialize: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        """Write a report without clusters as before there were any."""
+        record: dict[str, Any] = serialize(self)
+        if self.clusters is None:
+            record.pop("clusters", None)
+        return record
 
 
 def compose(
@@ -189,6 +203,7 @@ def compose(
             lambda axis, group: pattern.shows(Quantity(), Cell(axis=axis, group=group)),
         ),
         stricter=stricter_limits(predictions, policy, published, follow_up) if scored else (),
+        clusters=cluster_effect(predictions, policy, verdict, follow_up) if scored else None,
     )
 
 

@@ -9,6 +9,7 @@ from audits.judging.units import ScoreUnit, in_unit, without_unit
 from audits.judging.validation import CHECK
 from audits.judging.wording import group_in_words, limit_in_words
 from audits.measure.metrics import Metric
+from audits.report.clusters import clusters_section
 from audits.report.content import Report, varied_axes
 from audits.report.document import (
     Block,
@@ -78,6 +79,7 @@ def technical_edition(report: Report, figures: tuple[Figure, ...]) -> Document:
                 f" {policy.important_difference:g} {policy.score_unit.name}; decision threshold"
                 f" {policy.decision_threshold:g}."
             ),
+            *clusters_section(report),
             *figures,
             *_findings(report),
             *_performance(report),
