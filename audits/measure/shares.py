@@ -72,16 +72,22 @@ def share_difference_bounds(people: PeopleOfGroups, limit: Limit) -> Bounds:
 
     estimate_G = inside.mean_G - rest.mean_G
     low_G, high_G = ends(float(norm.ppf(limit.level)))
-    smoothed = [(m.mean_G * m.people_G + 1) / (m.people_G + 2) for m in (inside, rest)]
-    error_G = np.sqrt(
-        sum(s_G * (1 - s_G) / np.where(m.people_G > 0, m.people_G, np.nan)
-            for s_G, m in zip(smoothed, (inside, rest), strict=True))
-    )  # fmt: skip
+    # That people of a cluster are alike excuses nobody from suspicion.
+    usual_G = _smoothed_error(people.inside, people.rest)
     return Bounds(
         estimate_G=estimate_G, low_G=low_G, high_G=high_G,
-        p_G=_p_by_inversion(estimate_G, ends, limit), error_G=error_G,
-        suspected_G=drawn(estimate_G, error_G, limit),
+        p_G=_p_by_inversion(estimate_G, ends, limit), error_G=_smoothed_error(inside, rest),
+        suspected_G=drawn(estimate_G, usual_G, limit),
     )  # fmt: skip
+
+
+def _smoothed_error(*sides: Moments) -> Array:
+    """Return the standard error of a difference, each side with one more who has and has not."""
+    smoothed = [(m.mean_G * m.people_G + 1) / (m.people_G + 2) for m in sides]
+    return np.asarray(np.sqrt(
+        sum(s_G * (1 - s_G) / np.where(m.people_G > 0, m.people_G, np.nan)
+            for s_G, m in zip(smoothed, sides, strict=True))
+    ))  # fmt: skip
 
 
 def _several_bounds(inside: Moments, limit: Limit, plain_G: Array, wider: Wider | None) -> Bounds:
@@ -126,18 +132,18 @@ def _binomial_bounds(inside: Moments, limit: Limit, worth_G: Array) -> Bounds:
     n_G = inside.people_G
     sum_G = np.nan_to_num(inside.mean_G) * n_G
     # People with two forecasts may have half a share: each bound rounds it away from itself.
-    fewest_G, most_G = np.floor(sum_G + 1e-9) * worth_G, np.ceil(sum_G - 1e-9) * worth_G
-    worth_n_G = n_G * worth_G
+    all_fewest_G, all_most_G = np.floor(sum_G + 1e-9), np.ceil(sum_G - 1e-9)
+    fewest_G, most_G, worth_n_G = (each_G * worth_G for each_G in (all_fewest_G, all_most_G, n_G))
     tail = 1 - limit.level
     with np.errstate(invalid="ignore"):
         low_G = np.where(fewest_G > 0, beta.ppf(tail, fewest_G, worth_n_G - fewest_G + 1), 0.0)
         high_G = np.where(
             most_G < worth_n_G, beta.ppf(1 - tail, most_G + 1, worth_n_G - most_G), 1.0
         )
-        p_G = (
-            binom.cdf(most_G, n_G, limit.value)
+        of_all_G = (
+            binom.cdf(all_most_G, n_G, limit.value)
             if limit.direction is Direction.AT_LEAST
-            else binom.sf(fewest_G - 1, n_G, limit.value)
+            else binom.sf(all_fewest_G - 1, n_G, limit.value)
         )
         # Between whole numbers the binomial distribution goes on as a beta.
         of_part_G = (
@@ -145,7 +151,7 @@ def _binomial_bounds(inside: Moments, limit: Limit, worth_G: Array) -> Bounds:
             if limit.direction is Direction.AT_LEAST
             else beta.cdf(limit.value, fewest_G, worth_n_G - fewest_G + 1)
         )
-        p_G = np.where(worth_G < 1, of_part_G, p_G)
+        p_G = np.where(worth_G < 1, of_part_G, of_all_G)
     unknown_G = n_G < 1
     return Bounds(
         estimate_G=inside.mean_G,
@@ -153,7 +159,7 @@ def _binomial_bounds(inside: Moments, limit: Limit, worth_G: Array) -> Bounds:
         high_G=np.where(unknown_G, np.nan, high_G),
         p_G=np.where(unknown_G, np.nan, p_G),
         error_G=np.full(len(n_G), np.nan),
-        suspected_G=np.where(p_G < SUSPICIOUS, inside.mean_G, np.nan),
+        suspected_G=np.where(of_all_G < SUSPICIOUS, inside.mean_G, np.nan),
     )
 
 

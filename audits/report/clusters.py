@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from audits.measure.clustered.draws import FEWEST_DRAWN
 from audits.policies.clustered import Clustering
 from audits.report.content import Report
 from audits.report.document import Block, Heading, Paragraph
@@ -39,6 +40,6 @@ def _few(clustering: Clustering) -> str:
         )
     return (
         f"{clustering.clusters} clusters by {clustering.name} are too few to say for certain how"
-        " alike their people are. The intervals of the rules are as much wider as so few ask;"
-        " reported intervals that are drawn by bootstrap are those of independent people."
+        " alike their people are. Intervals are as much wider as so few ask; where fewer than"
+        f" {FEWEST_DRAWN} hold a group, its reported intervals are those of independent people."
     )

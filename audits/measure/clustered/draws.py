@@ -11,11 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, t
 
-from audits.measure.clustered.alike import FEW
 from audits.measure.clustered.clusters import Clusters
 from audits.measure.groups import Grouping
 
 Array = NDArray[np.float64]
+
+FEWEST_DRAWN = 3
+"""Clusters that hold a group from which they are drawn: of fewer, too many replicates have none of
+its people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +112,7 @@ def _clusters(
     for group in range(groups):
         inside_C = np.bincount(number_S[subject_E[group_E == group]], minlength=clusters)
         sides = [inside_C] if groups == 1 else [inside_C, all_C - inside_C]
-        enough = all((side_C > 0).sum() >= FEW for side_C in sides)
+        enough = all((side_C > 0).sum() >= FEWEST_DRAWN for side_C in sides)
         kish = [side_C.sum() ** 2 / max(int((side_C**2).sum()), 1) for side_C in sides]
         fewest_G[group] = min(kish) if enough else np.nan
         held_G[group] = (inside_C > 0).sum()
