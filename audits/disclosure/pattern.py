@@ -51,7 +51,9 @@ def _some_of(sets: Sequence[int], least: int) -> _AtLeast:
     return _AtLeast(weight_of=dict.fromkeys(sets, 1.0), least=float(min(least, len(sets))))
 
 
-def hidden_sets(cells: Cells, hidden_already_S: Bools) -> Bools:
+def hidden_sets(
+    cells: Cells, hidden_already_S: Bools, beside_earlier: Cells | None = None
+) -> Bools:
     """Return which sets to hide.
 
     Parameters
@@ -60,17 +62,35 @@ def hidden_sets(cells: Cells, hidden_already_S: Bools) -> Bools:
         All sets that could be shown, with their equations.
     hidden_already_S
         Sets that are hidden for another reason, such as in a coarser table.
+    beside_earlier
+        The same sets, and after them those that only earlier reports have shown (`earlier.beside`).
     """
     must_S = hidden_already_S | small(cells.people_SD) | small(cells.rest_SD)
     constraints = [*_of_lines(cells), *(_some_of(pair, 1) for pair in close_pairs(cells, ~must_S))]
     for number in range(MOST_ROUNDS):
         hidden_S = _least(cells, must_S, constraints)
-        found = leaks(cells, ~hidden_S)
+        found = [leak.used for leak in leaks(cells, ~hidden_S)]
+        found += [] if beside_earlier is None else _told_together(beside_earlier, hidden_S)
         if not found:
             return hidden_S
         # One would do for this combination; ever more, lest the next round finds its neighbour.
-        constraints += [_some_of(leak.used, 1 + number // ROUNDS_PER_MORE) for leak in found]
+        constraints += [_some_of(used, 1 + number // ROUNDS_PER_MORE) for used in found]
     return np.ones(cells.sets, dtype=np.bool_)
+
+
+def _told_together(cells: Cells, hidden_S: Bools) -> list[tuple[int, ...]]:
+    """Return the sets of which any must be hidden, lest they tell of few beside earlier reports.
+
+    What earlier reports tell by themselves, nobody can take back.
+    """
+    published_S = np.zeros(cells.sets, bool) if cells.published_S is None else cells.published_S
+    shown_S = published_S.copy()
+    shown_S[: len(hidden_S)] |= ~hidden_S
+    found = (
+        tuple(number for number in leak.used if not published_S[number])
+        for leak in leaks(cells, shown_S)
+    )
+    return [used for used in found if used]
 
 
 def _of_lines(cells: Cells) -> Iterator[_AtLeast]:

@@ -11,7 +11,7 @@ it differs from the shown cells was not considered. Letters: N rows, D denominat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
@@ -20,6 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audits.disclosure.cells import Cell, Cells
+from audits.disclosure.earlier import Shown, beside
 from audits.disclosure.layout import cells_of
 from audits.disclosure.pattern import hidden_sets
 from audits.judging.policy import Policy, Rule
@@ -109,7 +110,25 @@ def quantity_of(metric: Metric, milestone: str | None, comparator: str | None = 
     return Quantity(counted=counted, comparator=comparator)
 
 
-def pattern_of(predictions: pd.DataFrame, policy: Policy) -> Pattern:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierReport:
+    """A report on the same people, or on some of them, that readers may have.
+
+    Parameters
+    ----------
+    rows
+        The candidate's rows that it counted (`contracts.predictions`).
+    shown
+        The cells of each quantity of which it showed a number.
+    """
+
+    rows: pd.DataFrame
+    shown: Mapping[Quantity, frozenset[Cell]]
+
+
+def pattern_of(
+    predictions: pd.DataFrame, policy: Policy, earlier: Sequence[EarlierReport] = ()
+) -> Pattern:
     """Decide what a report on a prediction table may show.
 
     Parameters
@@ -118,6 +137,8 @@ def pattern_of(predictions: pd.DataFrame, policy: Policy) -> Pattern:
         A sound prediction table (`contracts.predictions`), candidate and comparators.
     policy
         Whose rules say which intersections, horizons and comparators are reported on.
+    earlier
+        Reports that readers may have beside this one.
     """
     table = rows_of(predictions, CANDIDATE)
     attributes = by_attribute(table)
@@ -125,7 +146,8 @@ def pattern_of(predictions: pd.DataFrame, policy: Policy) -> Pattern:
     axes = _Axes.of_table(table, groupings)
     given_N = has_forecast(table).to_numpy(dtype=np.bool_)
     given = _laid_out(table, groupings, given_N, Quantity(), policy, axes.of_all(policy.rules))
-    first = _may_show(given, frozenset())
+    known = _beside(given, table[given_N], Quantity(), policy, earlier)
+    first = _may_show(given, frozenset(), known)
     hidden = frozenset(given.set_of) - first
     shown = {Quantity(): first}
     decided: dict[tuple[Counted, str | None, bytes], frozenset[Cell]] = {}
@@ -134,18 +156,21 @@ def pattern_of(predictions: pd.DataFrame, policy: Policy) -> Pattern:
         if rows not in decided:
             slices = axes.of_quantity(quantity, policy.rules)
             cells = _laid_out(table, groupings, counted_N, quantity, policy, slices)
-            decided[rows] = _may_show(cells, hidden)
+            known = _beside(cells, table[counted_N], quantity, policy, earlier)
+            decided[rows] = _may_show(cells, hidden, known)
         shown[quantity] = decided[rows]
     return Pattern(shown=shown, groups={g.axis: g.labels_G for g in groupings})
 
 
-def _may_show(cells: Cells, hidden: frozenset[Cell]) -> frozenset[Cell]:
+def _may_show(
+    cells: Cells, hidden: frozenset[Cell], beside_earlier: Cells | None
+) -> frozenset[Cell]:
     """Return the cells that may be shown, if some are hidden already."""
     if not cells.sets:
         return frozenset()
     hidden_already_S = np.zeros(cells.sets, dtype=np.bool_)
     hidden_already_S[[number for cell, number in cells.set_of.items() if cell in hidden]] = True
-    hidden_S = hidden_sets(cells, hidden_already_S)
+    hidden_S = hidden_sets(cells, hidden_already_S, beside_earlier)
     return frozenset(cell for cell, number in cells.set_of.items() if not hidden_S[number])
 
 
@@ -158,18 +183,58 @@ def _laid_out(
     slices: Sequence[Slice],
 ) -> Cells:
     rows = table[counted_N]
-    denominators = [np.ones(len(rows), dtype=np.bool_)]
-    if quantity.milestone is not None:
-        reached_N = rows[REACHED + quantity.milestone].to_numpy(dtype=np.bool_)
-        chance_N = rows[CHANCE + quantity.milestone].to_numpy(dtype=np.float64)
-        denominators += [reached_N, ~reached_N, chance_N >= policy.decision_threshold]
     return cells_of(
         [replace(grouping, group_N=grouping.group_N[counted_N]) for grouping in groupings],
         rows[SUBJECT].to_numpy(),
         rows[HORIZON].to_numpy(),
         slices,
-        np.stack(denominators),
+        _denominators(rows, quantity, policy),
     )
+
+
+def _denominators(rows: pd.DataFrame, quantity: Quantity, policy: Policy) -> Bools:
+    denominators = [np.ones(len(rows), dtype=np.bool_)]
+    if quantity.milestone is not None:
+        reached_N = rows[REACHED + quantity.milestone].to_numpy(dtype=np.bool_)
+        chance_N = rows[CHANCE + quantity.milestone].to_numpy(dtype=np.float64)
+        denominators += [reached_N, ~reached_N, chance_N >= policy.decision_threshold]
+    return np.stack(denominators)
+
+
+def _beside(
+    cells: Cells,
+    rows: pd.DataFrame,
+    quantity: Quantity,
+    policy: Policy,
+    earlier: Sequence[EarlierReport],
+) -> Cells | None:
+    """Return the cells of a quantity beside those that earlier reports have shown, if any did."""
+    shown = [each for report in earlier for each in _shown(report, quantity, policy)]
+    return beside(cells, rows, shown) if shown and cells.sets else None
+
+
+def _shown(report: EarlierReport, quantity: Quantity, policy: Policy) -> Iterator[Shown]:
+    """Yield what an earlier report has shown; explanations and comparisons are of other models."""
+    shown, table = report.shown.get(quantity, frozenset()), report.rows
+    if not shown or quantity.comparator is not None or quantity.counted is Counted.EXPLAINED:
+        return
+    if quantity.milestone is not None and REACHED + quantity.milestone not in table.columns:
+        return
+    is_counted = quantity.counted is Counted.REQUESTED
+    counted_N = np.ones(len(table), bool) if is_counted else has_forecast(table).to_numpy(bool)
+    rows = table[counted_N].reset_index(drop=True)
+    attributes = by_attribute(rows)
+    of_axis = {g.axis: g for g in [everyone(rows), *attributes, *intersections(attributes)]}
+    day_N = rows[HORIZON].to_numpy()
+    member_of: dict[Cell, Bools] = {}
+    for cell in shown:
+        grouping = of_axis.get(cell.axis)
+        if grouping is not None and cell.group in grouping.labels_G:
+            inside_N = grouping.group_N == grouping.labels_G.index(cell.group)
+            at_N = True if cell.horizon_day is None else day_N == cell.horizon_day
+            member_of[cell] = np.asarray(inside_N & at_N)
+    denominators = _denominators(rows, quantity, policy)
+    yield Shown(rows=rows, member_of=member_of, denominator_DN=denominators)
 
 
 def _counted(
