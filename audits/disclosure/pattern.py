@@ -86,6 +86,9 @@ def _told_together(cells: Cells, hidden_S: Bools) -> list[tuple[int, ...]]:
     published_S = np.zeros(cells.sets, bool) if cells.published_S is None else cells.published_S
     shown_S = published_S.copy()
     shown_S[: len(hidden_S)] |= ~hidden_S
+    if cells.sets == len(hidden_S) and not (published_S & hidden_S).any():
+        # Earlier reports add nothing to this one.
+        return []
     found = (
         tuple(number for number in leak.used if not published_S[number])
         for leak in leaks(cells, shown_S)

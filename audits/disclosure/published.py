@@ -62,6 +62,9 @@ class Quantity:
     comparator: str | None = None
 
 
+ShownCells = Mapping[Quantity, frozenset[Cell]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pattern:
     """Which cells of which quantities may be shown.
@@ -74,7 +77,7 @@ class Pattern:
         The groups of each axis.
     """
 
-    shown: dict[Quantity, frozenset[Cell]]
+    shown: ShownCells
     groups: dict[str, tuple[str, ...]]
 
     def shows(self, quantity: Quantity, cell: Cell) -> bool:
@@ -112,7 +115,7 @@ def quantity_of(metric: Metric, milestone: str | None, comparator: str | None = 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarlierReport:
-    """A report on the same people, or on some of them, that readers may have.
+    """A report that readers may have.
 
     Parameters
     ----------
@@ -123,7 +126,7 @@ class EarlierReport:
     """
 
     rows: pd.DataFrame
-    shown: Mapping[Quantity, frozenset[Cell]]
+    shown: ShownCells
 
 
 def pattern_of(
@@ -208,7 +211,7 @@ def _beside(
     policy: Policy,
     earlier: Sequence[EarlierReport],
 ) -> Cells | None:
-    """Return the cells of a quantity beside those that earlier reports have shown, if any did."""
+    """Return a quantity's cells beside those that earlier reports have shown, if any did."""
     shown = [each for report in earlier for each in _shown(report, quantity, policy)]
     return beside(cells, rows, shown) if shown and cells.sets else None
 
@@ -220,12 +223,10 @@ def _shown(report: EarlierReport, quantity: Quantity, policy: Policy) -> Iterato
         return
     if quantity.milestone is not None and REACHED + quantity.milestone not in table.columns:
         return
-    is_counted = quantity.counted is Counted.REQUESTED
-    counted_N = np.ones(len(table), bool) if is_counted else has_forecast(table).to_numpy(bool)
-    rows = table[counted_N].reset_index(drop=True)
-    attributes = by_attribute(rows)
+    is_requested = quantity.counted is Counted.REQUESTED
+    rows = (table if is_requested else table[has_forecast(table)]).reset_index(drop=True)
+    attributes, day_N = by_attribute(rows), rows[HORIZON].to_numpy()
     of_axis = {g.axis: g for g in [everyone(rows), *attributes, *intersections(attributes)]}
-    day_N = rows[HORIZON].to_numpy()
     member_of: dict[Cell, Bools] = {}
     for cell in shown:
         grouping = of_axis.get(cell.axis)
@@ -233,14 +234,14 @@ def _shown(report: EarlierReport, quantity: Quantity, policy: Policy) -> Iterato
             inside_N = grouping.group_N == grouping.labels_G.index(cell.group)
             at_N = True if cell.horizon_day is None else day_N == cell.horizon_day
             member_of[cell] = np.asarray(inside_N & at_N)
-    denominators = _denominators(rows, quantity, policy)
-    yield Shown(rows=rows, member_of=member_of, denominator_DN=denominators)
+    denominator_DN = _denominators(rows, quantity, policy)
+    yield Shown(rows=rows, member_of=member_of, denominator_DN=denominator_DN)
 
 
 def _counted(
     predictions: pd.DataFrame, table: pd.DataFrame, given_N: Bools, rules: Sequence[Rule]
 ) -> Iterator[tuple[Quantity, Bools]]:
-    """Yield every quantity beyond the forecasts given, with the rows that it counts."""
+    """Yield every quantity beyond the forecasts given, with its rows."""
     yield Quantity(counted=Counted.REQUESTED), np.ones(len(table), dtype=np.bool_)
     explained = [c for c in (EXPLANATION_GAP, EXPLANATION_INSTABILITY) if c in table.columns]
     if explained:

@@ -7,7 +7,7 @@ table whose digest it carries.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import pandas as pd
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model
 
 from audits.disclosure.cells import Cell
 from audits.disclosure.losses import ShownLosses, shown_losses
-from audits.disclosure.published import Pattern, Quantity, pattern_of
+from audits.disclosure.published import EarlierReport, Pattern, Quantity, pattern_of
 from audits.disclosure.suppress import (
     suppress_in_performance,
     suppress_in_sensitivity,
@@ -111,6 +111,9 @@ class Report(_Strict):
         What became of the outcomes that were due; empty where that was not recorded or not asked.
     stricter
         What the stricter policy that rehabcast ships would have said; empty where it asks no more.
+    some_wait
+        Whether people who came since an earlier report are not counted yet, because they are fewer
+        than 11 and beside that report would show through.
     clusters
         What it changed that people are clustered; None where the task declares no clusters.
     """
@@ -131,14 +134,17 @@ class Report(_Strict):
     refusals_are_of_today: bool = False
     lost_outcomes: tuple[ShownLosses, ...] = ()
     stricter: tuple[StricterLimit, ...] = ()
+    some_wait: bool = False
     clusters: ClusterEffect | None = None
 
     @model_serializer(mode="wrap")
     def _without_what_is_not_there(
         self, serialize: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
-        """Write a report without clusters as before there were any."""
+        """Write a report as before there were clusters, and people who wait."""
         record: dict[str, Any] = serialize(self)
+        if not self.some_wait:
+            record.pop("some_wait", None)
         if self.clusters is None:
             record.pop("clusters", None)
         return record
@@ -155,6 +161,9 @@ def compose(
     names_verified: bool = False,
     questions: pd.DataFrame | None = None,
     follow_up: pd.DataFrame | None = None,
+    earlier: Sequence[EarlierReport] = (),
+    some_wait: bool = False,
+    external_numbers: bool = True,
 ) -> Report:
     """Put a report together; for a table that broke its contract it holds the verdict alone.
 
@@ -164,16 +173,24 @@ def compose(
         Of the prediction table; without them, refusals are those at the landmarks.
     follow_up
         The follow-up table; None where there is none.
+    earlier
+        Reports that readers may have beside this one.
+    some_wait
+        Whether the tables leave out people who came since one of them (`not_yet_counted`).
+    external_numbers
+        False where numbers of an external cohort could be compared with those of an earlier report.
     """
     table = rows_of(predictions, CANDIDATE) if MODEL in predictions.columns else pd.DataFrame()
     scored = len(table) > 0 and not breaks_contract(verdict.findings)
-    pattern = pattern_of(predictions, policy) if scored else Pattern(shown={}, groups={})
+    pattern = pattern_of(predictions, policy, earlier) if scored else Pattern(shown={}, groups={})
     at_landmarks = [m for m in Metric if questions is None or m is not Metric.REFUSAL_RATE]
     scale = (facts.target_low, facts.target_high)
     lost = (
         lost_outcomes(table, follow_up, policy, scale) if scored and follow_up is not None else ()
     )
-    published = suppress_in_verdict(without_counts(verdict), pattern, policy)
+    published = suppress_in_verdict(
+        without_counts(verdict, external_numbers=external_numbers), pattern, policy
+    )
     return Report(
         verdict=published,
         policy=policy,
@@ -203,6 +220,7 @@ def compose(
             lambda axis, group: pattern.shows(Quantity(), Cell(axis=axis, group=group)),
         ),
         stricter=stricter_limits(predictions, policy, published, follow_up) if scored else (),
+        some_wait=some_wait,
         clusters=cluster_effect(predictions, policy, verdict, follow_up) if scored else None,
     )
 

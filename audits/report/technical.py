@@ -24,6 +24,7 @@ from audits.report.document import (
 from audits.report.further import known_people, losses_section
 from audits.report.standards import standards
 from audits.report.stricter import stricter_policy
+from contracts.groups import MINIMUM_SHOWN
 from contracts.verdict import Finding, Outcome, Verdict
 
 METHODS = (
@@ -122,9 +123,18 @@ def _identity(report: Report) -> Table:
         ("its prediction table, SHA-256", verdict.champion_predictions_digest or "none"),
         ("external cohort", _external(verdict)),
         ("comparators", ", ".join(report.comparators) or "none"),
-        ("people, forecasts", f"{report.people}, {report.forecasts}"),
+        ("people, forecasts", f"{report.people}, {report.forecasts}{_waiting(report)}"),
     )
     return Table(caption="Identity by digest", columns=("what", "value"), rows=rows, widths=(1, 3))
+
+
+def _waiting(report: Report) -> str:
+    if not report.some_wait:
+        return ""
+    return (
+        f"; without fewer than {MINIMUM_SHOWN} people who came since an earlier report: they are"
+        f" counted when there are {MINIMUM_SHOWN}"
+    )
 
 
 def _external(verdict: Verdict) -> str:

@@ -28,12 +28,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditResult:
-    """A recorded audit: verdict, report digest, its folder, and what could not be made of it."""
+    """A recorded audit: verdict, report digest, its folder, and what could not be made of it.
+
+    Parameters
+    ----------
+    not_compared
+        Versions whose earlier report could not be read: what it shows beside this one, nobody
+        looked at.
+    """
 
     verdict: Verdict = field(metadata=INLINE)
     report_digest: str
     report_folder: Path
     not_made: tuple[NotMade, ...] = ()
+    not_compared: tuple[str, ...] = ()
 
 
 def audit(
@@ -112,7 +120,13 @@ def _say_scope(verdict: Verdict) -> None:
 
 
 def _warn(result: AuditResult) -> None:
-    """Say which editions are missing and what to do; the verdict stands all the same."""
+    """Say which editions and comparisons are missing; the verdict stands all the same."""
+    if result.not_compared:
+        stderr_console.print(
+            f"Warning: earlier reports of {', '.join(result.not_compared)} could not be read, so"
+            " nobody looked whether this one shows a person beside them. Restore their runs and"
+            " audit again, or do not pass both on."
+        )
     for missing in result.not_made:
         stderr_console.print(f"Warning: {missing.edition} could not be made ({missing.found})")
     if result.not_made:
@@ -136,6 +150,7 @@ def run_audit(
     from audits.ledger.audit_entries import earlier_audits
     from audits.report.content import compose
     from rehabcast.auditing.champion_forecasts import champion_beside, champion_table, with_champion
+    from rehabcast.auditing.earlier_reports import earlier_reports, had_another_external
     from rehabcast.auditing.external_validation import open_external
     from rehabcast.auditing.reports import facts_of, publish_editions, sign_report
     from rehabcast.identity import actor_of, open_ledger
@@ -150,7 +165,7 @@ def run_audit(
     actor = actor_of(settings, ledger)
     # Frozen before the forecasts are read: the chain shows which came first.
     ledger.freeze_policy(policy.version, policy.digest, actor=actor, now=datetime.now(UTC))
-    table = open_predictions(settings, version, bundle)
+    table, trail = open_predictions(settings, version, bundle), ledger.trail()
     predictions = _with_explanation_quality(settings, version, table.rows)
     champion = champion_beside(ledger, model_version)
     if champion is None and champion_predictions is not None:
@@ -163,8 +178,11 @@ def run_audit(
     )
     if compared is not None:
         predictions = with_champion(predictions, compared.rows)
-    questions = None if table.questions.empty else table.questions
-    follow_up = fetch_follow_up(settings.store, version, bundle.manifest.follow_up_digest)
+    earlier = earlier_reports(settings, trail, predictions)
+    predictions = earlier.counted(predictions)
+    questions = None if table.questions.empty else earlier.counted(table.questions)
+    followed = fetch_follow_up(settings.store, version, bundle.manifest.follow_up_digest)
+    follow_up = None if followed is None else earlier.counted(followed)
     elsewhere = None if external is None else open_external(settings, external, bundle)
     verdict = judge(
         predictions,
@@ -179,7 +197,7 @@ def run_audit(
             champion=champion,
             champion_predictions_digest=None if compared is None else compared.digest,
             follow_up_digest=bundle.manifest.follow_up_digest,
-            earlier=earlier_audits(ledger.trail(), model_version, bundle.digest),
+            earlier=earlier_audits(trail, model_version, bundle.digest),
         ),
         FurtherEvidence(questions=questions, external=elsewhere, follow_up=follow_up),
     )
@@ -195,6 +213,10 @@ def run_audit(
         names_verified=ledger.identities.people is not None,
         questions=questions,
         follow_up=follow_up,
+        earlier=earlier.reports,
+        some_wait=bool(earlier.waiting),
+        external_numbers=elsewhere is None
+        or not had_another_external(trail, bundle.digest, elsewhere.validation.predictions_digest),
     )
     digest = sign_report(settings, version, report)
     ledger.record_audit(report.verdict, digest, actor=actor, now=now, valid_until=until)
@@ -205,6 +227,7 @@ def run_audit(
         report_digest=digest,
         report_folder=fetch(settings.store, version, REPORT_FOLDER),
         not_made=not_made,
+        not_compared=earlier.not_read,
     )
 
 

@@ -61,7 +61,10 @@ class Side:
         """Sum entries by their cell of an array of that shape."""
         terms = (weight_E, weight_E**2, weight_E * value_E)
         size = shape[0] * shape[1]
-        weight, squared, value = (np.bincount(key_E, e_E, size).reshape(shape) for e_E in terms)
+        weight, squared, value = (
+            np.asarray(np.bincount(key_E, e_E, size), dtype=np.float64).reshape(shape)
+            for e_E in terms
+        )
         return Side(weight_GC=weight, squared_GC=squared, value_GC=value)
 
     def plus(self, other: Side, sign: int) -> Side:
