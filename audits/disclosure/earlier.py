@@ -182,7 +182,7 @@ class _Union:
             if number:
                 places.append(place_M)
                 denominators.append(shown[number - 1].denominator_DN[:, is_new_M])
-        unit_N = np.concatenate(units)
+        unit_N = np.concatenate(units).astype(np.intp)
         return _Union(
             unit_N=unit_N,
             person_N=np.array(pool.person_of_unit, dtype=np.intp)[unit_N],

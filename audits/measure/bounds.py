@@ -77,7 +77,7 @@ def mean_bounds(people: PeopleOfGroups, limit: Limit) -> Bounds:
 
     Where people are clustered, both are as in `audits.measure.clustered.alike`.
     """
-    inside, wider = people.inside, people.alike and people.alike.value
+    inside, wider = people.inside, people.of_value
     pooled_G = people.pooled_G
     error_G = np.sqrt(widened(variance_of_mean(inside, pooled_G), wider))
     bounds = t_bounds(inside.mean_G, error_G, limited(inside.people_G - 1, wider), limit)
@@ -95,7 +95,7 @@ def difference_bounds(people: PeopleOfGroups, limit: Limit) -> Bounds:
     clustered, both are as in `audits.measure.clustered.alike`.
     """
     inside, rest, pooled_G = people.inside, people.rest, people.pooled_G
-    wider = people.alike and people.alike.difference
+    wider = people.of_difference
     variance_G = variance_of_mean(inside, pooled_G)
     rest_variance_G = variance_of_mean(rest, pooled_G)
     freedom_G = limited(np.minimum(inside.people_G, rest.people_G) - 1, wider)

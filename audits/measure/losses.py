@@ -106,7 +106,7 @@ class Losses:
     def _quantile_G(self, confidence: float) -> Array:
         is_finite_G = np.isfinite(self.freedom_G)
         of_t_G = t.ppf(confidence, np.where(is_finite_G, self.freedom_G, 1.0))
-        return np.where(is_finite_G, of_t_G, norm.ppf(confidence))
+        return np.asarray(np.where(is_finite_G, of_t_G, norm.ppf(confidence)), dtype=np.float64)
 
 
 def losses(rows: pd.DataFrame, grouping: Grouping, lost_N: Array) -> Losses:
@@ -128,7 +128,7 @@ def losses(rows: pd.DataFrame, grouping: Grouping, lost_N: Array) -> Losses:
         clusters=Clusters.of(rows, subject_N),
     )  # fmt: skip
     people = people_of_groups(sums, grouping)
-    return of_moments(people.inside, people.rest, people.alike and people.alike.difference)
+    return of_moments(people.inside, people.rest, people.of_difference)
 
 
 def of_moments(inside: Moments, rest: Moments, wider: Wider | None = None) -> Losses:

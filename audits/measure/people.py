@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audits.measure.clustered.alike import Alike, Independent, alike
+from audits.measure.clustered.alike import Alike, Independent, Wider, alike
 from audits.measure.clustered.clusters import Clusters
 from audits.measure.clustered.sums import Members
 from audits.measure.groups import Grouping
@@ -68,6 +68,16 @@ class PeopleOfGroups:
     pooled_G: Array
     rows_each_G: Array
     alike: Alike | None = None
+
+    @property
+    def of_value(self) -> Wider | None:
+        """How uncertain clusters leave a group's mean; None where there are none."""
+        return None if self.alike is None else self.alike.value
+
+    @property
+    def of_difference(self) -> Wider | None:
+        """How uncertain clusters leave its difference from the rest."""
+        return None if self.alike is None else self.alike.difference
 
 
 def has_person_means(metric: Metric) -> bool:

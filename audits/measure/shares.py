@@ -34,7 +34,7 @@ def share_bounds(people: PeopleOfGroups, limit: Limit) -> Bounds:
     would have no spread at all. Where people are clustered, an exact bound is of as many people as
     would say the same if nobody were alike (Korn and Graubard 1998).
     """
-    inside, wider = people.inside, people.alike and people.alike.value
+    inside, wider = people.inside, people.of_value
     plain_G = variance_of_mean(inside, people.pooled_G)
     of_people = _several_bounds(inside, limit, plain_G, wider)
     exact = _binomial_bounds(inside, limit, worth(plain_G, inside.people_G, wider, limit.level))
