@@ -13,7 +13,7 @@ Letters: N rows, S sets.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -22,12 +22,15 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from audits.disclosure.cells import Bools, Cell, Cells, rows_each
+from audits.disclosure.quantities import Quantity, ShownCells, recorded_denominators
+from audits.measure.groups import by_attribute, everyone, intersections
 from contracts.groups import is_few
 from contracts.predictions import (
     DAYS_SINCE_ONSET,
     HORIZON,
     LAST_SCORE,
     ORIGIN,
+    REACHED,
     SUBJECT,
     TRUTH,
     UNOBSERVED_SHARE,
@@ -140,6 +143,41 @@ def beside(cells: Cells, rows: pd.DataFrame, shown: Sequence[Shown]) -> Cells:
         denominator_DN=np.concatenate([cells.denominator_DN, union.denominator_DN], axis=1),
         published_S=np.isin(np.arange(len(held_S)), sorted(published)),
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierReport:
+    """A report that readers may have.
+
+    Parameters
+    ----------
+    rows
+        The candidate's rows that it counted (`contracts.predictions`).
+    shown
+        The cells of each quantity of which it showed a number.
+    """
+
+    rows: pd.DataFrame
+    shown: ShownCells
+
+
+def shown_cells(report: EarlierReport, quantity: Quantity) -> Iterator[Shown]:
+    """Yield what an earlier report has shown of a quantity; nothing where that is nothing."""
+    shown, rows = report.shown.get(quantity, frozenset()), report.rows
+    if quantity.milestone is not None and REACHED + quantity.milestone not in rows.columns:
+        return
+    attributes, day_N = by_attribute(rows), rows[HORIZON].to_numpy()
+    of_axis = {g.axis: g for g in [everyone(rows), *attributes, *intersections(attributes)]}
+    member_of: dict[Cell, Bools] = {}
+    for cell in shown:
+        grouping = of_axis.get(cell.axis)
+        if grouping is not None and cell.group in grouping.labels_G:
+            inside_N = grouping.group_N == grouping.labels_G.index(cell.group)
+            at_N = True if cell.horizon_day is None else day_N == cell.horizon_day
+            member_of[cell] = np.asarray(inside_N & at_N)
+    if member_of:
+        denominator_DN = recorded_denominators(rows, quantity)
+        yield Shown(rows=rows, member_of=member_of, denominator_DN=denominator_DN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

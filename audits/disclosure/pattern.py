@@ -63,14 +63,15 @@ def hidden_sets(
     hidden_already_S
         Sets that are hidden for another reason, such as in a coarser table.
     beside_earlier
-        The same sets, and after them those that only earlier reports have shown (`earlier.beside`).
+        The same cells, and those that only earlier reports have shown (`earlier.beside`).
     """
     must_S = hidden_already_S | small(cells.people_SD) | small(cells.rest_SD)
     constraints = [*_of_lines(cells), *(_some_of(pair, 1) for pair in close_pairs(cells, ~must_S))]
     for number in range(MOST_ROUNDS):
         hidden_S = _least(cells, must_S, constraints)
         found = [leak.used for leak in leaks(cells, ~hidden_S)]
-        found += [] if beside_earlier is None else _told_together(beside_earlier, hidden_S)
+        if beside_earlier is not None:
+            found += _told_together(cells, beside_earlier, hidden_S)
         if not found:
             return hidden_S
         # One would do for this combination; ever more, lest the next round finds its neighbour.
@@ -78,22 +79,33 @@ def hidden_sets(
     return np.ones(cells.sets, dtype=np.bool_)
 
 
-def _told_together(cells: Cells, hidden_S: Bools) -> list[tuple[int, ...]]:
+def _told_together(cells: Cells, known: Cells, hidden_S: Bools) -> list[tuple[int, ...]]:
     """Return the sets of which any must be hidden, lest they tell of few beside earlier reports.
 
     What earlier reports tell by themselves, nobody can take back.
+
+    Parameters
+    ----------
+    known
+        The same cells beside earlier ones, in sets of its own.
     """
-    published_S = np.zeros(cells.sets, bool) if cells.published_S is None else cells.published_S
-    shown_S = published_S.copy()
-    shown_S[: len(hidden_S)] |= ~hidden_S
-    if cells.sets == len(hidden_S) and not (published_S & hidden_S).any():
-        # Earlier reports add nothing to this one.
+    is_known = np.zeros(known.sets, bool) if known.published_S is None else known.published_S
+    shows = np.zeros(known.sets, bool)
+    shows[[known.set_of[cell] for cell, s in cells.set_of.items() if not hidden_S[s]]] = True
+    if len(known.set_of) == len(cells.set_of) and not (is_known & ~shows).any():
+        # Earlier reports show nothing that this one does not.
         return []
     found = (
-        tuple(number for number in leak.used if not published_S[number])
-        for leak in leaks(cells, shown_S)
+        {
+            cells.set_of[cell]
+            for number in leak.used
+            if not is_known[number]
+            for cell in known.cells_of[number]
+            if cell in cells.set_of
+        }
+        for leak in leaks(known, is_known | shows)
     )
-    return [used for used in found if used]
+    return [tuple(sorted(used)) for used in found if used]
 
 
 def _of_lines(cells: Cells) -> Iterator[_AtLeast]:

@@ -11,23 +11,29 @@ it differs from the shown cells was not considered. Letters: N rows, D denominat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum, auto
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from audits.disclosure.cells import Cell, Cells
-from audits.disclosure.earlier import Shown, beside
+from audits.disclosure.earlier import EarlierReport, beside, shown_cells
 from audits.disclosure.layout import cells_of
 from audits.disclosure.pattern import hidden_sets
+from audits.disclosure.quantities import (
+    Counted,
+    Quantity,
+    ShownCells,
+    quantity_of,
+    recorded_denominators,
+)
 from audits.judging.policy import Policy, Rule
 from audits.judging.rules import rows_of
 from audits.measure.disparity import Scope
 from audits.measure.groups import EVERYONE, Grouping, by_attribute, everyone, intersections
-from audits.measure.metrics import Metric, horizons, milestones
+from audits.measure.metrics import horizons, milestones
 from audits.measure.prediction_table import KEY, has_forecast
 from contracts.predictions import (
     CANDIDATE,
@@ -35,34 +41,12 @@ from contracts.predictions import (
     EXPLANATION_GAP,
     EXPLANATION_INSTABILITY,
     HORIZON,
-    REACHED,
     SUBJECT,
 )
 
 Bools = NDArray[np.bool_]
 Slice = tuple[int | None, tuple[str, ...]]
 """A horizon, None for all, and the axes that are shown at it."""
-
-
-class Counted(Enum):
-    """Which forecasts a metric counts."""
-
-    GIVEN = auto()
-    OF_MILESTONE = auto()
-    REQUESTED = auto()
-    EXPLAINED = auto()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quantity:
-    """What numbers add up over: which forecasts, of which milestone, beside which comparator."""
-
-    counted: Counted = Counted.GIVEN
-    milestone: str | None = None
-    comparator: str | None = None
-
-
-ShownCells = Mapping[Quantity, frozenset[Cell]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,32 +87,6 @@ class Pattern:
         )
 
 
-def quantity_of(metric: Metric, milestone: str | None, comparator: str | None = None) -> Quantity:
-    """Return what a metric adds up over."""
-    if metric in {Metric.EXPLANATION_GAP, Metric.EXPLANATION_INSTABILITY}:
-        return Quantity(counted=Counted.EXPLAINED, comparator=comparator)
-    if metric.of_milestone:
-        return Quantity(counted=Counted.OF_MILESTONE, milestone=milestone, comparator=comparator)
-    counted = Counted.GIVEN if metric.definition.of_forecasts else Counted.REQUESTED
-    return Quantity(counted=counted, comparator=comparator)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EarlierReport:
-    """A report that readers may have.
-
-    Parameters
-    ----------
-    rows
-        The candidate's rows that it counted (`contracts.predictions`).
-    shown
-        The cells of each quantity of which it showed a number.
-    """
-
-    rows: pd.DataFrame
-    shown: ShownCells
-
-
 def pattern_of(
     predictions: pd.DataFrame, policy: Policy, earlier: Sequence[EarlierReport] = ()
 ) -> Pattern:
@@ -148,8 +106,9 @@ def pattern_of(
     groupings = [everyone(table), *attributes, *intersections(attributes)]
     axes = _Axes.of_table(table, groupings)
     given_N = has_forecast(table).to_numpy(dtype=np.bool_)
-    given = _laid_out(table, groupings, given_N, Quantity(), policy, axes.of_all(policy.rules))
-    known = _beside(given, table[given_N], Quantity(), policy, earlier)
+    slices = axes.of_all(policy.rules)
+    given = _laid_out(table, groupings, given_N, Quantity(), policy, slices)
+    known = _beside(table, groupings, Quantity(), slices, earlier)
     first = _may_show(given, frozenset(), known)
     hidden = frozenset(given.set_of) - first
     shown = {Quantity(): first}
@@ -159,7 +118,7 @@ def pattern_of(
         if rows not in decided:
             slices = axes.of_quantity(quantity, policy.rules)
             cells = _laid_out(table, groupings, counted_N, quantity, policy, slices)
-            known = _beside(cells, table[counted_N], quantity, policy, earlier)
+            known = _beside(table, groupings, quantity, slices, earlier)
             decided[rows] = _may_show(cells, hidden, known)
         shown[quantity] = decided[rows]
     return Pattern(shown=shown, groups={g.axis: g.labels_G for g in groupings})
@@ -196,46 +155,33 @@ def _laid_out(
 
 
 def _denominators(rows: pd.DataFrame, quantity: Quantity, policy: Policy) -> Bools:
-    denominators = [np.ones(len(rows), dtype=np.bool_)]
-    if quantity.milestone is not None:
-        reached_N = rows[REACHED + quantity.milestone].to_numpy(dtype=np.bool_)
-        chance_N = rows[CHANCE + quantity.milestone].to_numpy(dtype=np.float64)
-        denominators += [reached_N, ~reached_N, chance_N >= policy.decision_threshold]
-    return np.stack(denominators)
+    recorded_DN = recorded_denominators(rows, quantity)
+    if quantity.milestone is None:
+        return recorded_DN
+    chance_N = rows[CHANCE + quantity.milestone].to_numpy(dtype=np.float64)
+    return np.concatenate([recorded_DN, [chance_N >= policy.decision_threshold]])
 
 
 def _beside(
-    cells: Cells,
-    rows: pd.DataFrame,
+    table: pd.DataFrame,
+    groupings: Sequence[Grouping],
     quantity: Quantity,
-    policy: Policy,
+    slices: Sequence[Slice],
     earlier: Sequence[EarlierReport],
 ) -> Cells | None:
-    """Return a quantity's cells beside those that earlier reports have shown, if any did."""
-    shown = [each for report in earlier for each in _shown(report, quantity, policy)]
-    return beside(cells, rows, shown) if shown and cells.sets else None
+    """Return a quantity's cells beside those that earlier reports have shown, if any did.
 
-
-def _shown(report: EarlierReport, quantity: Quantity, policy: Policy) -> Iterator[Shown]:
-    """Yield what an earlier report has shown; explanations and comparisons are of other models."""
-    shown, table = report.shown.get(quantity, frozenset()), report.rows
-    if not shown or quantity.comparator is not None or quantity.counted is Counted.EXPLAINED:
-        return
-    if quantity.milestone is not None and REACHED + quantity.milestone not in table.columns:
-        return
-    is_requested = quantity.counted is Counted.REQUESTED
-    rows = (table if is_requested else table[has_forecast(table)]).reset_index(drop=True)
-    attributes, day_N = by_attribute(rows), rows[HORIZON].to_numpy()
-    of_axis = {g.axis: g for g in [everyone(rows), *attributes, *intersections(attributes)]}
-    member_of: dict[Cell, Bools] = {}
-    for cell in shown:
-        grouping = of_axis.get(cell.axis)
-        if grouping is not None and cell.group in grouping.labels_G:
-            inside_N = grouping.group_N == grouping.labels_G.index(cell.group)
-            at_N = True if cell.horizon_day is None else day_N == cell.horizon_day
-            member_of[cell] = np.asarray(inside_N & at_N)
-    denominator_DN = _denominators(rows, quantity, policy)
-    yield Shown(rows=rows, member_of=member_of, denominator_DN=denominator_DN)
+    Of all rows, refused ones too: whom a model refuses is its own, and reports share what is
+    recorded of people. Explanations and comparisons are of models altogether.
+    """
+    if quantity.comparator is not None or quantity.counted is Counted.EXPLAINED:
+        return None
+    shown = [each for report in earlier for each in shown_cells(report, quantity)]
+    if not shown:
+        return None
+    person_N, day_N = table[SUBJECT].to_numpy(), table[HORIZON].to_numpy()
+    denominator_DN = recorded_denominators(table, quantity)
+    return beside(cells_of(groupings, person_N, day_N, slices, denominator_DN), table, shown)
 
 
 def _counted(

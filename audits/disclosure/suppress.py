@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from audits.disclosure.cells import Cell
-from audits.disclosure.published import Pattern, Quantity, ShownCells, quantity_of
+from audits.disclosure.published import Pattern
+from audits.disclosure.quantities import Quantity, ShownCells, quantity_of
 from audits.judging.findings import COMPARISON
 from audits.judging.performance import Performance
 from audits.judging.policy import Policy

@@ -14,8 +14,10 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from audits.disclosure.cells import Cell
+from audits.disclosure.earlier import EarlierReport
 from audits.disclosure.losses import ShownLosses, shown_losses
-from audits.disclosure.published import EarlierReport, Pattern, Quantity, pattern_of
+from audits.disclosure.published import Pattern, pattern_of
+from audits.disclosure.quantities import Quantity
 from audits.disclosure.suppress import (
     suppress_in_performance,
     suppress_in_sensitivity,

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from audits.disclosure.earlier import not_yet_counted
-from audits.disclosure.published import EarlierReport
+from audits.disclosure.earlier import EarlierReport, not_yet_counted
 from audits.disclosure.suppress import shown_by
 from audits.judging.rules import rows_of
 from audits.ledger.trail import AUDIT, Entry

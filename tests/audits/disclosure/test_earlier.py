@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from audits.disclosure.earlier import not_yet_counted
-from audits.disclosure.published import EarlierReport, Pattern, Quantity, pattern_of
+from audits.disclosure.earlier import EarlierReport, not_yet_counted
+from audits.disclosure.published import Pattern, pattern_of
+from audits.disclosure.quantities import Quantity
 from audits.judging.policy import Policy
 from contracts.groups import MINIMUM_SHOWN
 
