@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from audits.judging.policy import load_policy
-from support.loss_trials import table, traced_rows
+from support.loss_trials import small_losses, table, traced_rows
 
 COHORTS = 1000
 
@@ -14,7 +14,11 @@ def main() -> None:
     if terms is None:
         print("the shipped policy does not ask what was lost")
         return
-    for line in (*table(terms, cohorts=COHORTS), "", *traced_rows(trials=COHORTS)):
+    tables = (
+        table(terms, cohorts=COHORTS), small_losses(terms, cohorts=COHORTS),
+        traced_rows(trials=COHORTS),
+    )  # fmt: skip
+    for line in (line for lines in tables for line in (*lines, "")):
         print(line, flush=True)
 
 

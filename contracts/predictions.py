@@ -18,6 +18,9 @@ One row per model, subject, origin and horizon with an observed truth:
                        ordered categorical, from the lowest band to the highest
 =====================  ==========================================================================
 
+Where the task declares what people are clustered by, `cluster:NAME` has the label of each person's
+cluster, the same in all rows of a person; "not recorded" is one cluster.
+
 Optional columns; metrics that need one are reported as not available without it:
 
 ===========================  ====================================================================
@@ -50,7 +53,7 @@ that a forecast could be made at the origin and the horizon's window is over. Su
 outcome are in it too.
 
 =====================  ==========================================================================
-`subject_id`, `origin_day`, `horizon_day`, `group:NAME`
+`subject_id`, `origin_day`, `horizon_day`, `group:NAME`, `cluster:NAME`
                        as in the prediction table
 `status`               what became of the outcome (`OutcomeStatus`)
 `tracing_chance`       chance with which a subject whose outcome had not come was drawn for tracing;
@@ -75,7 +78,7 @@ CANDIDATE, CHAMPION, ASKED = "candidate", "champion", "asked"
 MODEL, SUBJECT, ORIGIN, HORIZON = "model", "subject_id", "origin_day", "horizon_day"
 DAYS_SINCE_ONSET, LAST_SCORE, TRUTH = "days_since_onset", "last_score", "truth"
 QUANTILE_COLUMNS: tuple[str, ...] = tuple(f"q{round(100 * level):02d}" for level in QUANTILE_LEVELS)
-CHANCE, REACHED, GROUP = "chance:", "reached:", "group:"
+CHANCE, REACHED, GROUP, CLUSTER = "chance:", "reached:", "group:", "cluster:"
 
 FOLD, REFUSED, REFUSAL = "fold", "refused", "refusal"
 WEAR_HOURS, UNOBSERVED_SHARE = "wear_hours", "unobserved_share"
@@ -174,5 +177,5 @@ def forecasts_of(table: pd.DataFrame) -> pd.DataFrame:
 def questions_of(table: pd.DataFrame) -> pd.DataFrame:
     """Return the questions of a prediction table, by person, with the columns that they have."""
     kept = [MODEL, SUBJECT, ORIGIN, HORIZON, DAYS_SINCE_ONSET, REFUSED, REFUSAL]
-    columns = [c for c in table.columns if c in kept or str(c).startswith(GROUP)]
+    columns = [c for c in table.columns if c in kept or str(c).startswith((GROUP, CLUSTER))]
     return table.loc[table[MODEL] == ASKED, columns].reset_index(drop=True)

@@ -9,13 +9,14 @@ task alone, `training.task` what needs the vocabulary.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from contracts.onset import OnsetCodes
 from contracts.task_parts.parts import (
     LONGEST_DAYS,
+    Cluster,
     Horizon,
     Inputs,
     Milestone,
@@ -27,7 +28,7 @@ from contracts.task_parts.parts import (
 )
 from contracts.task_parts.slips import SlipsFound, slips
 
-__all__ = ["Horizon", "Inputs", "Milestone", "Sensitive", "Target", "Task"]
+__all__ = ["Cluster", "Horizon", "Inputs", "Milestone", "Sensitive", "Target", "Task"]
 
 
 class Task(Strict):
@@ -52,6 +53,9 @@ class Task(Strict):
         What a forecast may use.
     sensitive
         Attributes of the audit.
+    clusters
+        What people are clustered by: the audit then takes people of one cluster to be alike. Empty
+        where they are taken to be independent.
     onset
         The diagnoses whose onset counts. If unset, no diagnosis gives an onset.
     """
@@ -67,6 +71,7 @@ class Task(Strict):
     milestones: tuple[Milestone, ...]
     inputs: Inputs
     sensitive: tuple[Sensitive, ...]
+    clusters: tuple[Cluster, ...] = ()
     onset: OnsetCodes | None = None
 
     @property
@@ -74,6 +79,16 @@ class Task(Strict):
         """The last day after enrolment on which a forecast is made."""
         until = self.forecasts_until_day
         return max(self.origins_days) if until is None else until
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_declared(
+        self, serialize: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        """Write a task without clusters as before there were any: its digest stays."""
+        record: dict[str, Any] = serialize(self)
+        if not self.clusters:
+            record.pop("clusters", None)
+        return record
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Task:

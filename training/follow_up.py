@@ -12,6 +12,7 @@ from contracts.task import Task
 from features.cohort.follow_up import ends_of, follow_up_rows
 from features.sequences import cohort_sequences
 from training.fitting.config import TrainingConfig
+from training.predictions import with_clusters
 from training.split import Parts, fold_of_subjects
 
 
@@ -53,7 +54,7 @@ def follow_up_table(
         )
     }
     kept = rows[rows[columns.SUBJECT].isin(judged)]
-    return _with_early_errors(kept, predictions)
+    return with_clusters(_with_early_errors(kept, predictions), cohort, task)
 
 
 def _with_early_errors(rows: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:

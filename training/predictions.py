@@ -7,10 +7,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from contracts import predictions as columns
-from contracts.cohort import WEAR_TIME
+from contracts.cohort import CODE, SUBJECT, TEXT, TIME, WEAR_TIME, Cohort
 from contracts.groups import group_column
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
+from contracts.vocabulary import NOT_RECORDED
 from inference.milestones import chances, reached
 
 THERAPY = "REHABCAST//THERAPY"
@@ -45,6 +46,19 @@ def prediction_table(
         label_N = batch.groups_B[attribute.name].to_numpy(dtype=object)[row]
         table[columns.GROUP + attribute.name] = group_column(attribute, label_N)
     return table
+
+
+def with_clusters(rows: pd.DataFrame, cohort: Cohort, task: Task) -> pd.DataFrame:
+    """Add to a table, of predictions or of follow-up, what the task says people are clustered by.
+
+    People of whom it is not recorded are one cluster: nobody gains by not recording it.
+    """
+    facts = cohort.events[cohort.events[TIME].isna()]
+    for cluster in task.clusters:
+        of_person = facts[facts[CODE] == cluster.code].set_index(SUBJECT)[TEXT]
+        label_N = rows[columns.SUBJECT].map(of_person).fillna(NOT_RECORDED)
+        rows = rows.assign(**{columns.CLUSTER + cluster.name: label_N.astype(object)})
+    return rows
 
 
 def with_refusals(

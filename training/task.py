@@ -101,7 +101,13 @@ def vocabulary_slips(task: Task, *, sound: Collection[str] | None = None) -> tup
     sound
         Fields that could be read; None where all could.
     """
-    checks = {"target": _target, "inputs": _inputs, "sensitive": _sensitive, "onset": _onset}
+    checks = {
+        "target": _target,
+        "inputs": _inputs,
+        "sensitive": _sensitive,
+        "clusters": _clusters,
+        "onset": _onset,
+    }
     return tuple(
         slip
         for name, find in checks.items()
@@ -191,6 +197,21 @@ def _sensitive(task: Task) -> Iterator[Slip]:
                 found=f"{attribute.name!r} is a number ({known.code}) and has no bands, so it would"
                 " be not recorded for everybody",
                 advice="give it bands",
+            )
+
+
+def _clusters(task: Task) -> Iterator[Slip]:
+    for number, cluster in enumerate(task.clusters, start=1):
+        field, known = f"clusters {number}, code", vocabulary().get(cluster.code)
+        if known is None:
+            yield _unknown(field, cluster.code)
+        elif known.kind is not Kind.PERSON or known.is_numeric or known.labels:
+            yield Slip(
+                field=field,
+                found=f"{known.code} names no hospitals, assessors or the like that people could be"
+                " clustered by",
+                advice=f"name a code of the kind {Kind.PERSON} with labels of your own, such as"
+                " REHABCAST//SITE or REHABCAST//ASSESSOR",
             )
 
 

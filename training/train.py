@@ -49,7 +49,7 @@ from training.models.boosted import boosted_quantiles
 from training.models.layers.network import Ensemble
 from training.models.stack import out_of_fold
 from training.people_seen import sealed_people
-from training.predictions import prediction_table, with_questions, with_refusals
+from training.predictions import prediction_table, with_clusters, with_questions, with_refusals
 from training.registry.bundle import TrainingProvenance, write_bundle
 from training.registry.model_card import model_card
 from training.registry.model_versions import (
@@ -162,7 +162,7 @@ def train(
         )
         table = _out_of_fold_table(batch, task, config, fitted, advance)
         folder = Path(temporary)
-        asked = _with_questions(table, cohort, batch, task, config)
+        asked = with_clusters(_with_questions(table, cohort, batch, task, config), cohort, task)
         asked.to_parquet(folder / PREDICTIONS_FILE, index=False)
         followed = follow_up_table(cohort, task, config, parts, table)
         followed.to_parquet(folder / FOLLOW_UP_FILE, index=False)

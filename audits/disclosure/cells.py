@@ -76,6 +76,11 @@ class Cells:
     denominator_DN
         Rows of each denominator that a number may have: all of them first, then, for a milestone,
         those that reached it, those that did not, and those forecast to reach it.
+    unit_N
+        Number of each row's person as recorded, where that differs between reports; else the
+        person's. Within one, rows weigh alike.
+    published_S
+        Sets that an earlier report has shown, whatever this one does; None where there is none.
     """
 
     set_of: dict[Cell, int]
@@ -85,6 +90,8 @@ class Cells:
     person_N: NDArray[np.intp]
     horizon_N: NDArray[Any]
     denominator_DN: Bools
+    unit_N: NDArray[np.intp] | None = None
+    published_S: Bools | None = None
 
     @property
     def sets(self) -> int:
@@ -115,6 +122,7 @@ class Cells:
             self,
             row_SN=sparse.csr_array(self.row_SN[:, held]),
             person_N=self.person_N[held],
+            unit_N=None if self.unit_N is None else self.unit_N[held],
             horizon_N=self.horizon_N[held],
             denominator_DN=np.ones((1, len(held)), dtype=np.bool_),
         )
@@ -122,7 +130,8 @@ class Cells:
     @cached_property
     def rows_each_2N(self) -> Counts:
         """How many rows the person of each row has: in all, and at the row's horizon."""
-        return rows_each(self.person_N, self.horizon_N)
+        of_N = self.person_N if self.unit_N is None else self.unit_N
+        return rows_each(of_N, self.horizon_N)
 
     @cached_property
     def weight_SN(self) -> sparse.csr_array:

@@ -51,7 +51,9 @@ def _some_of(sets: Sequence[int], least: int) -> _AtLeast:
     return _AtLeast(weight_of=dict.fromkeys(sets, 1.0), least=float(min(least, len(sets))))
 
 
-def hidden_sets(cells: Cells, hidden_already_S: Bools) -> Bools:
+def hidden_sets(
+    cells: Cells, hidden_already_S: Bools, beside_earlier: Cells | None = None
+) -> Bools:
     """Return which sets to hide.
 
     Parameters
@@ -60,17 +62,50 @@ def hidden_sets(cells: Cells, hidden_already_S: Bools) -> Bools:
         All sets that could be shown, with their equations.
     hidden_already_S
         Sets that are hidden for another reason, such as in a coarser table.
+    beside_earlier
+        The same cells, and those that only earlier reports have shown (`earlier.beside`).
     """
     must_S = hidden_already_S | small(cells.people_SD) | small(cells.rest_SD)
     constraints = [*_of_lines(cells), *(_some_of(pair, 1) for pair in close_pairs(cells, ~must_S))]
     for number in range(MOST_ROUNDS):
         hidden_S = _least(cells, must_S, constraints)
-        found = leaks(cells, ~hidden_S)
+        found = [leak.used for leak in leaks(cells, ~hidden_S)]
+        if beside_earlier is not None:
+            found += _told_together(cells, beside_earlier, hidden_S)
         if not found:
             return hidden_S
         # One would do for this combination; ever more, lest the next round finds its neighbour.
-        constraints += [_some_of(leak.used, 1 + number // ROUNDS_PER_MORE) for leak in found]
+        constraints += [_some_of(used, 1 + number // ROUNDS_PER_MORE) for used in found]
     return np.ones(cells.sets, dtype=np.bool_)
+
+
+def _told_together(cells: Cells, known: Cells, hidden_S: Bools) -> list[tuple[int, ...]]:
+    """Return the sets of which any must be hidden, lest they tell of few beside earlier reports.
+
+    What earlier reports tell by themselves, nobody can take back.
+
+    Parameters
+    ----------
+    known
+        The same cells beside earlier ones, in sets of its own.
+    """
+    is_known = np.zeros(known.sets, bool) if known.published_S is None else known.published_S
+    shows = np.zeros(known.sets, bool)
+    shows[[known.set_of[cell] for cell, s in cells.set_of.items() if not hidden_S[s]]] = True
+    if len(known.set_of) == len(cells.set_of) and not (is_known & ~shows).any():
+        # Earlier reports show nothing that this one does not.
+        return []
+    found = (
+        {
+            cells.set_of[cell]
+            for number in leak.used
+            if not is_known[number]
+            for cell in known.cells_of[number]
+            if cell in cells.set_of
+        }
+        for leak in leaks(known, is_known | shows)
+    )
+    return [tuple(sorted(used)) for used in found if used]
 
 
 def _of_lines(cells: Cells) -> Iterator[_AtLeast]:

@@ -13,20 +13,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum, auto
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from audits.disclosure.cells import Cell, Cells
+from audits.disclosure.earlier import EarlierReport, beside, shown_cells
 from audits.disclosure.layout import cells_of
 from audits.disclosure.pattern import hidden_sets
+from audits.disclosure.quantities import (
+    Counted,
+    Quantity,
+    ShownCells,
+    quantity_of,
+    recorded_denominators,
+)
 from audits.judging.policy import Policy, Rule
 from audits.judging.rules import rows_of
 from audits.measure.disparity import Scope
 from audits.measure.groups import EVERYONE, Grouping, by_attribute, everyone, intersections
-from audits.measure.metrics import Metric, horizons, milestones
+from audits.measure.metrics import horizons, milestones
 from audits.measure.prediction_table import KEY, has_forecast
 from contracts.predictions import (
     CANDIDATE,
@@ -34,31 +41,12 @@ from contracts.predictions import (
     EXPLANATION_GAP,
     EXPLANATION_INSTABILITY,
     HORIZON,
-    REACHED,
     SUBJECT,
 )
 
 Bools = NDArray[np.bool_]
 Slice = tuple[int | None, tuple[str, ...]]
 """A horizon, None for all, and the axes that are shown at it."""
-
-
-class Counted(Enum):
-    """Which forecasts a metric counts."""
-
-    GIVEN = auto()
-    OF_MILESTONE = auto()
-    REQUESTED = auto()
-    EXPLAINED = auto()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quantity:
-    """What numbers add up over: which forecasts, of which milestone, beside which comparator."""
-
-    counted: Counted = Counted.GIVEN
-    milestone: str | None = None
-    comparator: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +61,7 @@ class Pattern:
         The groups of each axis.
     """
 
-    shown: dict[Quantity, frozenset[Cell]]
+    shown: ShownCells
     groups: dict[str, tuple[str, ...]]
 
     def shows(self, quantity: Quantity, cell: Cell) -> bool:
@@ -99,17 +87,9 @@ class Pattern:
         )
 
 
-def quantity_of(metric: Metric, milestone: str | None, comparator: str | None = None) -> Quantity:
-    """Return what a metric adds up over."""
-    if metric in {Metric.EXPLANATION_GAP, Metric.EXPLANATION_INSTABILITY}:
-        return Quantity(counted=Counted.EXPLAINED, comparator=comparator)
-    if metric.of_milestone:
-        return Quantity(counted=Counted.OF_MILESTONE, milestone=milestone, comparator=comparator)
-    counted = Counted.GIVEN if metric.definition.of_forecasts else Counted.REQUESTED
-    return Quantity(counted=counted, comparator=comparator)
-
-
-def pattern_of(predictions: pd.DataFrame, policy: Policy) -> Pattern:
+def pattern_of(
+    predictions: pd.DataFrame, policy: Policy, earlier: Sequence[EarlierReport] = ()
+) -> Pattern:
     """Decide what a report on a prediction table may show.
 
     Parameters
@@ -118,14 +98,18 @@ def pattern_of(predictions: pd.DataFrame, policy: Policy) -> Pattern:
         A sound prediction table (`contracts.predictions`), candidate and comparators.
     policy
         Whose rules say which intersections, horizons and comparators are reported on.
+    earlier
+        Reports that readers may have beside this one.
     """
     table = rows_of(predictions, CANDIDATE)
     attributes = by_attribute(table)
     groupings = [everyone(table), *attributes, *intersections(attributes)]
     axes = _Axes.of_table(table, groupings)
     given_N = has_forecast(table).to_numpy(dtype=np.bool_)
-    given = _laid_out(table, groupings, given_N, Quantity(), policy, axes.of_all(policy.rules))
-    first = _may_show(given, frozenset())
+    slices = axes.of_all(policy.rules)
+    given = _laid_out(table, groupings, given_N, Quantity(), policy, slices)
+    known = _beside(table, groupings, Quantity(), slices, earlier)
+    first = _may_show(given, frozenset(), known)
     hidden = frozenset(given.set_of) - first
     shown = {Quantity(): first}
     decided: dict[tuple[Counted, str | None, bytes], frozenset[Cell]] = {}
@@ -134,18 +118,21 @@ def pattern_of(predictions: pd.DataFrame, policy: Policy) -> Pattern:
         if rows not in decided:
             slices = axes.of_quantity(quantity, policy.rules)
             cells = _laid_out(table, groupings, counted_N, quantity, policy, slices)
-            decided[rows] = _may_show(cells, hidden)
+            known = _beside(table, groupings, quantity, slices, earlier)
+            decided[rows] = _may_show(cells, hidden, known)
         shown[quantity] = decided[rows]
     return Pattern(shown=shown, groups={g.axis: g.labels_G for g in groupings})
 
 
-def _may_show(cells: Cells, hidden: frozenset[Cell]) -> frozenset[Cell]:
+def _may_show(
+    cells: Cells, hidden: frozenset[Cell], beside_earlier: Cells | None
+) -> frozenset[Cell]:
     """Return the cells that may be shown, if some are hidden already."""
     if not cells.sets:
         return frozenset()
     hidden_already_S = np.zeros(cells.sets, dtype=np.bool_)
     hidden_already_S[[number for cell, number in cells.set_of.items() if cell in hidden]] = True
-    hidden_S = hidden_sets(cells, hidden_already_S)
+    hidden_S = hidden_sets(cells, hidden_already_S, beside_earlier)
     return frozenset(cell for cell, number in cells.set_of.items() if not hidden_S[number])
 
 
@@ -158,24 +145,49 @@ def _laid_out(
     slices: Sequence[Slice],
 ) -> Cells:
     rows = table[counted_N]
-    denominators = [np.ones(len(rows), dtype=np.bool_)]
-    if quantity.milestone is not None:
-        reached_N = rows[REACHED + quantity.milestone].to_numpy(dtype=np.bool_)
-        chance_N = rows[CHANCE + quantity.milestone].to_numpy(dtype=np.float64)
-        denominators += [reached_N, ~reached_N, chance_N >= policy.decision_threshold]
     return cells_of(
         [replace(grouping, group_N=grouping.group_N[counted_N]) for grouping in groupings],
         rows[SUBJECT].to_numpy(),
         rows[HORIZON].to_numpy(),
         slices,
-        np.stack(denominators),
+        _denominators(rows, quantity, policy),
     )
+
+
+def _denominators(rows: pd.DataFrame, quantity: Quantity, policy: Policy) -> Bools:
+    recorded_DN = recorded_denominators(rows, quantity)
+    if quantity.milestone is None:
+        return recorded_DN
+    chance_N = rows[CHANCE + quantity.milestone].to_numpy(dtype=np.float64)
+    return np.concatenate([recorded_DN, [chance_N >= policy.decision_threshold]])
+
+
+def _beside(
+    table: pd.DataFrame,
+    groupings: Sequence[Grouping],
+    quantity: Quantity,
+    slices: Sequence[Slice],
+    earlier: Sequence[EarlierReport],
+) -> Cells | None:
+    """Return a quantity's cells beside those that earlier reports have shown, if any did.
+
+    Of all rows, refused ones too: whom a model refuses is its own, and reports share what is
+    recorded of people. Explanations and comparisons are of models altogether.
+    """
+    if quantity.comparator is not None or quantity.counted is Counted.EXPLAINED:
+        return None
+    shown = [each for report in earlier for each in shown_cells(report, quantity)]
+    if not shown:
+        return None
+    person_N, day_N = table[SUBJECT].to_numpy(), table[HORIZON].to_numpy()
+    denominator_DN = recorded_denominators(table, quantity)
+    return beside(cells_of(groupings, person_N, day_N, slices, denominator_DN), table, shown)
 
 
 def _counted(
     predictions: pd.DataFrame, table: pd.DataFrame, given_N: Bools, rules: Sequence[Rule]
 ) -> Iterator[tuple[Quantity, Bools]]:
-    """Yield every quantity beyond the forecasts given, with the rows that it counts."""
+    """Yield every quantity beyond the forecasts given, with its rows."""
     yield Quantity(counted=Counted.REQUESTED), np.ones(len(table), dtype=np.bool_)
     explained = [c for c in (EXPLANATION_GAP, EXPLANATION_INSTABILITY) if c in table.columns]
     if explained:

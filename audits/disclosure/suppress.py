@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from audits.disclosure.cells import Cell
-from audits.disclosure.published import Pattern, Quantity, quantity_of
+from audits.disclosure.published import Pattern
+from audits.disclosure.quantities import Quantity, ShownCells, quantity_of
 from audits.judging.findings import COMPARISON
 from audits.judging.performance import Performance
 from audits.judging.policy import Policy
@@ -116,6 +118,11 @@ def suppress_in_external(found: ExternalValidation) -> ExternalValidation:
     )
 
 
+def without_external(found: ExternalValidation) -> ExternalValidation:
+    """Return an external validation without any count."""
+    return found.model_copy(update=dict.fromkeys(("people", "overlap", "new")))
+
+
 def external_may_be_shown(finding: Finding, found: ExternalValidation) -> bool:
     """Return whether what was found on everyone of an external cohort may be shown with numbers.
 
@@ -151,3 +158,28 @@ def reason_only(finding: Finding, reason: str) -> Finding:
     unknown = dict.fromkeys(("p_value", "adjusted_p", "shortage"))
     hidden = {**NO_NUMBERS, **unknown, "reason": reason}
     return finding.model_copy(update=hidden)
+
+
+def shown_by(verdict: Verdict, rows: Iterable[Performance], policy: Policy) -> ShownCells:
+    """Return the cells of each quantity of which a report shows a number.
+
+    Parameters
+    ----------
+    verdict, rows, policy
+        Of the report, as readers see them.
+    """
+    comparator_of = {rule.name: rule.comparator for rule in policy.rules}
+    shown: dict[Quantity, set[Cell]] = defaultdict(set)
+    for row in rows:
+        if row.subjects is not None:
+            quantity = quantity_of(Metric(row.metric), row.milestone)
+            cell = Cell(axis=row.axis, group=row.group, horizon_day=row.horizon_day)
+            shown[quantity].add(cell)
+    for finding in verdict.findings:
+        of_group = bool(finding.subjects) and finding.group != ALL_GROUPS
+        of_groups = finding.metric not in {CHECK, COMPARISON} and finding.evidence == "internal"
+        found = _quantity(finding.metric, comparator_of.get(finding.rule))
+        if of_group and of_groups and found is not None:
+            cell = Cell(axis=finding.axis, group=finding.group, horizon_day=finding.horizon_day)
+            shown[found].add(cell)
+    return {quantity: frozenset(cells) for quantity, cells in shown.items()}

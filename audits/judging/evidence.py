@@ -8,9 +8,25 @@ from dataclasses import dataclass
 from audits.judging.counts import Counts
 from audits.judging.policy import Rule
 from audits.judging.units import POINTS, ScoreUnit
+from audits.measure.clustered.alike import FEW, Alike
+from audits.measure.clustered.draws import Draws
+from audits.measure.groups import Grouping
 from audits.measure.intervals import Interval
 from audits.measure.metrics import Measure
 from contracts.verdict import Shortage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldBy:
+    """How many clusters of a clustering, such as hospitals, hold a group."""
+
+    clustering: str
+    clusters: int
+
+    @property
+    def is_few(self) -> bool:
+        """Whether they are too few to show how alike their people are."""
+        return self.clusters < FEW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +54,9 @@ class Evidence:
         By how much the bounds may be too good, because the group lost more outcomes than others.
     monte_carlo
         By how much the interval's ends depend on the draws of a bootstrap; 0 for analytic bounds.
+    held_by
+        The clusters that hold the group, where the task declares what people are clustered by and
+        the groups are not the clusters themselves.
     score_unit
         Unit of the instrument's scores.
     """
@@ -57,6 +76,7 @@ class Evidence:
     suspected: float = math.nan
     to_bear: float = 0.0
     monte_carlo: float = 0.0
+    held_by: tuple[HeldBy, ...] = ()
     score_unit: ScoreUnit = POINTS
 
     @property
@@ -87,3 +107,14 @@ class Evidence:
     def _has_few_events(self, counts: Counts) -> bool:
         needed = self.rule.minimum_events
         return needed is not None and (counts.events or 0) < needed
+
+
+def held_by(grouping: Grouping, found: Alike | Draws | None) -> list[tuple[HeldBy, ...]]:
+    """Return by how many clusters each group is held; nothing of groups that are clusters."""
+    groups = len(grouping.labels_G)
+    kept = () if found is None else zip(found.names, found.held_KG, strict=True)
+    noise = [(name, held_G) for name, held_G in kept if groups == 1 or (held_G > 1).any()]
+    return [
+        tuple(HeldBy(clustering=name, clusters=int(held_G[group])) for name, held_G in noise)
+        for group in range(groups)
+    ]

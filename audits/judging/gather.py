@@ -9,17 +9,10 @@ import numpy as np
 import pandas as pd
 
 from audits.judging.counts import Counts, group_counts
-from audits.judging.evidence import Evidence
+from audits.judging.evidence import Evidence, held_by
 from audits.judging.lost.missing import Missing
 from audits.judging.policy import Policy, Rule
-from audits.measure.bounds import (
-    Bounds,
-    Limit,
-    difference_bounds,
-    mean_bounds,
-    share_bounds,
-    share_difference_bounds,
-)
+from audits.measure.bounds import Bounds, Limit, difference_bounds, mean_bounds
 from audits.measure.disparity import (
     ALL_GROUPS,
     Direction,
@@ -30,11 +23,12 @@ from audits.measure.disparity import (
     paired,
 )
 from audits.measure.groups import Grouping
-from audits.measure.intervals import Interval, Scores, bootstrap, percentile_interval
+from audits.measure.intervals import Interval, Scores, bootstrap, widest_interval
 from audits.measure.metric_definitions import Unit
 from audits.measure.metrics import Measure, available_measures, horizons
 from audits.measure.people import PeopleOfGroups, RowSums, has_person_means, people_of_groups
 from audits.measure.prediction_table import has_forecast
+from audits.measure.shares import share_bounds, share_difference_bounds
 from contracts.predictions import REFUSED
 
 MONTE_CARLO = 8.0
@@ -184,6 +178,7 @@ def _analytic(
         )),
         strict=True,
     )  # fmt: skip
+    held = iter(held_by(grouping, people.alike))
     for label, inside, rest, estimate, low, high, p, error, drawn, to_bear in numbers:
         is_known = math.isfinite(low) and math.isfinite(high)
         yield Evidence(
@@ -191,7 +186,7 @@ def _analytic(
             group=label, counts=inside, rest=rest if is_compared else None, estimate=estimate,
             interval=Interval(low=low, high=high) if is_known else None,
             p_value=p if math.isfinite(p) else None, suspected=drawn, error=error, to_bear=to_bear,
-            score_unit=policy.score_unit,
+            held_by=next(held), score_unit=policy.score_unit,
         )  # fmt: skip
 
 
@@ -215,7 +210,7 @@ def _by_bootstrap(
                 )
                 column = measured.index(measure)
                 for estimate in estimates(scores, column, rule.statistic, enough_G):
-                    yield _bootstrapped(estimate, rule, measure, grouping, counts, policy)
+                    yield _bootstrapped(estimate, rule, measure, scores, counts, policy)
 
 
 def _against_by_bootstrap(
@@ -234,7 +229,7 @@ def _against_by_bootstrap(
         for column, measure in enumerate(measured):
             counts = group_counts(table, grouping, measure, policy.thresholds)
             for estimate in paired(candidate, comparator, column):
-                yield _bootstrapped(estimate, rule, measure, grouping, counts, policy)
+                yield _bootstrapped(estimate, rule, measure, candidate, counts, policy)
 
 
 def _scores(
@@ -253,16 +248,16 @@ def _bootstrapped(
     estimate: Estimate,
     rule: Rule,
     measure: Measure,
-    grouping: Grouping,
+    scores: Scores,
     counts: Sequence[Counts],
     policy: Policy,
 ) -> Evidence:
+    grouping, draws = scores.grouping, scores.draws
     labels = grouping.labels_G
     small = tuple(
         label for label, c in zip(labels, counts, strict=True) if c.subjects < rule.minimum_subjects
     )
-    defined_R = estimate.replicate_R[np.isfinite(estimate.replicate_R)]
-    error = float(defined_R.std(ddof=1)) if len(defined_R) > 1 else math.nan
+    error = draws.error(estimate.replicate_R, estimate.group)
     return Evidence(
         rule=rule,
         measure=measure,
@@ -271,11 +266,16 @@ def _bootstrapped(
         group=ALL_GROUPS if estimate.group is None else labels[estimate.group],
         counts=_total(counts) if estimate.group is None else counts[estimate.group],
         estimate=estimate.value,
-        interval=percentile_interval(estimate.replicate_R, confidence=rule.confidence),
-        p_value=p_value(rule.direction, rule.limit, estimate, is_ratio=rule.statistic.is_ratio),
+        interval=widest_interval(
+            estimate.replicate_R, confidence=rule.confidence, draws=draws, group=estimate.group
+        ),
+        p_value=p_value(
+            rule.direction, rule.limit, estimate, draws, is_ratio=rule.statistic.is_ratio
+        ),
         small_groups=small if estimate.group is None else (),
         error=error,
         monte_carlo=MONTE_CARLO * error / math.sqrt(policy.replicates),
+        held_by=() if estimate.group is None else held_by(grouping, draws)[estimate.group],
         score_unit=policy.score_unit,
     )
 

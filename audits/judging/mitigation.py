@@ -23,7 +23,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from audits.judging.policy import Policy
 from audits.measure.disparity import Statistic, estimates
 from audits.measure.groups import by_attribute
-from audits.measure.intervals import Interval, Scores, bootstrap, percentile_interval
+from audits.measure.intervals import Interval, Scores, bootstrap, widest_interval
 from audits.measure.metrics import Measure, Metric, available_measures, milestones
 from contracts.errors import ContractError
 from contracts.forecast import QUANTILE_LEVELS
@@ -267,8 +267,12 @@ def _result(name: str, scores: Scores, column: int, may_show: MayShow) -> Method
         method=name,
         measure=measure,
         overall=float(scores.overall_GM[0, column]),
-        overall_interval=percentile_interval(scores.overall_RGM[:, 0, column], confidence=0.95),
+        overall_interval=widest_interval(
+            scores.overall_RGM[:, 0, column], confidence=0.95, draws=scores.draws, group=None
+        ),
         gap=gap.value if math.isfinite(gap.value) else None,
-        gap_interval=percentile_interval(gap.replicate_R, confidence=0.95),
+        gap_interval=widest_interval(
+            gap.replicate_R, confidence=0.95, draws=scores.draws, group=None
+        ),
         left_out=tuple(label for label, shown in zip(labels_G, shown_G, strict=True) if not shown),
     )

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from audits.judging.counts import group_counts
 from audits.judging.policy import Policy
 from audits.measure.groups import by_attribute, everyone
-from audits.measure.intervals import Scores, bootstrap, percentile_interval
+from audits.measure.intervals import Scores, bootstrap, widest_interval
 from audits.measure.metrics import Metric, available_measures, horizons
 
 CONFIDENCE = 0.95
@@ -102,9 +102,10 @@ def _rows(table: pd.DataFrame, scores: Scores, policy: Policy) -> Iterator[Perfo
         counts = group_counts(table, scores.grouping, measure, policy.thresholds)
         for group, label in enumerate(scores.grouping.labels_G):
             value = float(scores.value_GM[group, column])
-            interval = percentile_interval(
-                scores.value_RGM[:, group, column], confidence=CONFIDENCE
-            )
+            interval = widest_interval(
+                scores.value_RGM[:, group, column], confidence=CONFIDENCE, draws=scores.draws,
+                group=group,
+            )  # fmt: skip
             yield Performance(
                 axis=scores.grouping.axis,
                 attributes=scores.grouping.attributes,

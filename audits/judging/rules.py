@@ -18,7 +18,7 @@ from audits.measure.groups import Grouping, by_attribute, everyone, intersection
 from audits.measure.looks import Earlier, confidence_at, look_at
 from audits.measure.metrics import available_measures
 from audits.measure.prediction_table import KEY
-from contracts.predictions import CANDIDATE, CHAMPION, MODEL, SUBJECT
+from contracts.predictions import CANDIDATE, CHAMPION, CLUSTER, MODEL, SUBJECT
 from contracts.verdict import Finding, Outcome
 
 NO_COLUMNS = "the prediction table lacks the columns for it"
@@ -184,7 +184,9 @@ def _counterpart(
     other = rows_of(predictions, str(rule.comparator))
     # `merge` keeps the order of the left keys: row n of both tables is the same forecast.
     joined = table[KEY].merge(other, on=KEY, how="inner", validate="one_to_one")
+    # An older champion's table may not say who is clustered, and people are the same.
+    clusters = [name for name in table.columns if str(name).startswith(CLUSTER)]
     if len(joined) < len(table):
         # Not how many: they may be of a few people.
         return None, f"not every forecast has a counterpart from {rule.comparator}"
-    return joined, ""
+    return joined.assign(**{name: table[name] for name in clusters}), ""

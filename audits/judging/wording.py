@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from audits.judging.evidence import Evidence
+from audits.judging.evidence import Evidence, HeldBy
 from audits.judging.policy import Rule
 from audits.judging.units import ScoreUnit, fixed, in_unit
 from audits.measure.disparity import Direction, Statistic
@@ -44,7 +44,20 @@ def sentence(evidence: Evidence, outcome: Outcome) -> str:
             f"within the limit of {limit}, but not if the outcomes that this group lost more than"
             f" others were its worst ({quantity(rule, unit, evidence.to_bear)} to bear)"
         )
-    return f"{who}: {result} ({100 * rule.confidence:g} % interval {spread}); {judgement}."
+    clusters = "".join(map(_held_by, evidence.held_by))
+    return (
+        f"{who}: {result} ({100 * rule.confidence:g} % interval {spread}); {judgement}.{clusters}"
+    )
+
+
+def _held_by(held: HeldBy) -> str:
+    """Say that people of a cluster were not taken to be independent."""
+    few = (
+        "; that is too few to show how alike their people are, so all of the cohort's stand in"
+        if held.is_few
+        else ""
+    )
+    return f" Clusters by {held.clustering}: {held.clusters} with people of this group{few}."
 
 
 def limit_in_words(rule: Rule, unit: ScoreUnit) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from audits.measure.clustered.draws import Draws
 from audits.measure.intervals import Scores
 from audits.measure.metric_definitions import Better, ratio
 
@@ -147,7 +148,7 @@ def paired(candidate: Scores, comparator: Scores, column: int) -> Iterator[Estim
 
 
 def p_value(
-    direction: Direction, limit: float, estimate: Estimate, *, is_ratio: bool
+    direction: Direction, limit: float, estimate: Estimate, draws: Draws, *, is_ratio: bool
 ) -> float | None:
     """Return the p-value of the estimate if the true value is at the limit; None where undefined.
 
@@ -159,11 +160,10 @@ def p_value(
     if is_ratio:
         with np.errstate(divide="ignore", invalid="ignore"):
             value, replicate_R, limit = np.log(value), np.log(replicate_R), np.log(limit)
-    defined_R = replicate_R[np.isfinite(replicate_R)]
-    if not np.isfinite(value) or len(defined_R) < 2:
+    error = draws.error(replicate_R, estimate.group)
+    if not np.isfinite(value) or np.isnan(error):
         return None
     excess = direction.excess(value, limit)
-    error = float(defined_R.std(ddof=1))
     if error == 0:
         return 0.0 if excess > 0 else 1.0
     return float(norm.sf(excess / error))

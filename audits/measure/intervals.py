@@ -9,19 +9,20 @@ Letters: N rows, S subjects, C cells, G groups, M measures, K sums, R replicates
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import sparse
 
+from audits.measure.cell_sums import Cells, CellSums, of_groups
+from audits.measure.clustered.clusters import Clusters
+from audits.measure.clustered.draws import Draws, draws_of
 from audits.measure.groups import Grouping
 from audits.measure.metric_definitions import MetricThresholds
-from audits.measure.metrics import Measure, Metric, addends, auroc_inputs
-from audits.measure.people import person_weights, weights_of
+from audits.measure.metrics import Measure, Metric, auroc_inputs
+from audits.measure.people import person_weights
 from audits.measure.ranking import Chances, auroc, auroc_in_group_and_rest
 from contracts.predictions import SUBJECT
 
@@ -46,6 +47,8 @@ class Scores:
         The measure in the group, in everyone else, and in everyone (the same for each group).
     value_RGM, rest_RGM, overall_RGM
         The same in each replicate.
+    draws
+        How the replicates were drawn.
     """
 
     grouping: Grouping
@@ -56,6 +59,7 @@ class Scores:
     value_RGM: Array
     rest_RGM: Array
     overall_RGM: Array
+    draws: Draws
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +82,10 @@ def bootstrap(
     weights_at_once: int = WEIGHTS_AT_ONCE,
 ) -> list[Scores]:
     """Measure every group of the groupings, with replicates drawn by subject.
+
+    Where the table says what people are clustered by, as many replicates again follow for each
+    clustering, of which whole clusters are drawn, each with all of its people (Field and Welsh
+    2007).
 
     The same seed draws the same subjects for every table of the same people, whatever the chunks,
     so that two models are compared replicate by replicate.
@@ -105,37 +113,56 @@ def bootstrap(
         A forecast or a truth is missing.
     """
     _, subject_N = np.unique(table[SUBJECT].to_numpy(), return_inverse=True)
-    cells = _Cells.of(subject_N, groupings)
+    cells = Cells.of(subject_N, groupings)
+    clusters = Clusters.of(table, subject_N)
     summed = [m for m in measured if m.metric is not Metric.AUROC]
-    sums = _Sums.of(table, summed, cells, thresholds)
+    sums = CellSums.of(table, summed, cells, thresholds)
     auroc_rows = {m: auroc_inputs(table, m) for m in measured if m.metric is Metric.AUROC}
     auroc_weights = {m: person_weights(table, m, thresholds) for m in auroc_rows}
-    shape = (replicates + 1, len(measured))
+    ways = [
+        (sums, subject_N),
+        *(
+            (sums.by_cluster(number_S), number_S[subject_N])
+            for number_S in (() if clusters is None else clusters.number_KS)
+        ),
+    ]
+    shape = (len(ways) * replicates + 1, len(measured))
     results = [np.empty((3, shape[0], len(g.labels_G), shape[1])) for g in groupings]
-    # A replicate needs its weights, and the sums of each cell.
-    drawn = len(table) if auroc_rows else cells.subjects
-    per_replicate = max(drawn, len(cells.group_PC[0]) * len(sums.sums_KE))
-    width = max(1, weights_at_once // per_replicate)
-    for start, weight_RS in _weights(cells.subjects, replicates, seed, width):
-        rows = slice(start, start + len(weight_RS))
-        sums_CKR = sums.weighted(weight_RS)
-        weight_NR = weight_RS.T[subject_N] if auroc_rows else np.empty((0, 0))
-        weights = {m: weight_N[:, None] * weight_NR for m, weight_N in auroc_weights.items()}
-        overall = {m: _overall_auroc(*auroc_rows[m], weights[m]) for m in auroc_rows}
-        for grouping, group_C, out in zip(groupings, cells.group_PC, results, strict=True):
-            values = _of_groups(sums_CKR, group_C, grouping, sums)
-            for column, measure in enumerate(measured):
-                if measure in auroc_rows:
-                    inputs = (*auroc_rows[measure], grouping, weights[measure], overall[measure])
-                    triple = _group_aurocs(*inputs, ranks_rest)
-                else:
-                    triple = values[measure]
-                out[:, rows, :, column] = np.stack(triple).swapaxes(1, 2)
+    for way, (sums_of_way, drawn_N) in enumerate(ways):
+        units = int(drawn_N.max()) + 1
+        # A replicate needs its weights, and the sums of each cell.
+        drawn = len(table) if auroc_rows else units
+        per_replicate = max(drawn, len(cells.group_PC[0]) * len(sums.sums_KE))
+        width = max(1, weights_at_once // per_replicate)
+        for start, weight_RU in _weights(units, replicates, seed, width):
+            if way and start == 0:
+                # What everyone counts once for is there already.
+                continue
+            rows = slice(way * replicates + start, way * replicates + start + len(weight_RU))
+            sums_CKR = sums_of_way.weighted(weight_RU)
+            weight_NR = weight_RU.T[drawn_N] if auroc_rows else np.empty((0, 0))
+            weights = {m: weight_N[:, None] * weight_NR for m, weight_N in auroc_weights.items()}
+            overall = {m: _overall_auroc(*auroc_rows[m], weights[m]) for m in auroc_rows}
+            for grouping, group_C, out in zip(groupings, cells.group_PC, results, strict=True):
+                values = of_groups(sums_CKR, group_C, grouping, sums_of_way)
+                for column, measure in enumerate(measured):
+                    if measure in auroc_rows:
+                        inputs = (
+                            *auroc_rows[measure],
+                            grouping,
+                            weights[measure],
+                            overall[measure],
+                        )
+                        triple = _group_aurocs(*inputs, ranks_rest)
+                    else:
+                        triple = values[measure]
+                    out[:, rows, :, column] = np.stack(triple).swapaxes(1, 2)
     return [
         Scores(
             grouping=grouping, measured=measured,
             value_GM=out[0, 0], rest_GM=out[1, 0], overall_GM=out[2, 0],
             value_RGM=out[0, 1:], rest_RGM=out[1, 1:], overall_RGM=out[2, 1:],
+            draws=draws_of(grouping, subject_N, clusters, replicates),
         )
         for grouping, out in zip(groupings, results, strict=True)
     ]  # fmt: skip
@@ -155,98 +182,27 @@ def percentile_interval(replicate_R: Array, *, confidence: float) -> Interval | 
     return Interval(low=float(low), high=float(high))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Cells:
-    """The finest groups that all groupings are made of, and the group that each belongs to."""
+def widest_interval(
+    replicate_R: Array, *, confidence: float, draws: Draws, group: int | None
+) -> Interval | None:
+    """Return the percentile interval that holds however replicates were drawn, or None.
 
-    subjects: int
-    subject_N: NDArray[np.intp]
-    cell_N: NDArray[np.intp]
-    group_PC: list[NDArray[np.intp]]
+    The clusters of a group are fewer than its people, so the percentiles of their replicates lie as
+    much farther out as t and the variance of few clusters ask (the expanded percentiles of
+    Hesterberg 2015, compared with those of the people). Clusters that are too few are not drawn.
 
-    @staticmethod
-    def of(subject_N: NDArray[np.intp], groupings: Sequence[Grouping]) -> _Cells:
-        cell_N = np.zeros(len(subject_N), dtype=np.intp)
-        used: set[str] = set()
-        # An intersection of attributes that were both used makes no finer cells.
-        for grouping in sorted(groupings, key=lambda grouping: len(grouping.attributes)):
-            if not set(grouping.attributes) <= used:
-                wide = cell_N * len(grouping.labels_G) + grouping.group_N
-                _, cell_N = np.unique(wide, return_inverse=True)
-                used |= set(grouping.attributes)
-        _, first_C = np.unique(cell_N, return_index=True)
-        return _Cells(
-            subjects=int(subject_N.max()) + 1, subject_N=subject_N, cell_N=cell_N,
-            group_PC=[grouping.group_N[first_C] for grouping in groupings],
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sums:
-    """Each subject's sums in each cell, one entry per cell and subject in it, by cell."""
-
-    measured: list[Measure]
-    columns: list[slice]
-    start_C: NDArray[np.intp]
-    subject_E: NDArray[np.intp]
-    sums_KE: Array
-
-    @staticmethod
-    def of(
-        table: pd.DataFrame, measured: list[Measure], cells: _Cells, thresholds: MetricThresholds
-    ) -> _Sums:
-        key_E, entry_N = np.unique(
-            cells.cell_N * cells.subjects + cells.subject_N, return_inverse=True
-        )
-        cell_E, subject_E = np.divmod(key_E, cells.subjects)
-        # One measure at a time: of a million rows, the addends of all would not fit in memory.
-        sums_KE: list[Array] = []
-        ends = [0]
-        for measure in measured:
-            added_NK = addends(table, measure, thresholds)
-            added_NK *= weights_of(cells.subject_N, added_NK, measure)[:, None]
-            sums_KE += [
-                np.asarray(np.bincount(entry_N, added_N, len(key_E)), dtype=np.float64)
-                for added_N in added_NK.T
-            ]
-            ends.append(len(sums_KE))
-        return _Sums(
-            measured=measured,
-            columns=[slice(start, end) for start, end in itertools.pairwise(ends)],
-            start_C=np.searchsorted(cell_E, np.arange(len(cells.group_PC[0]) + 1)),
-            subject_E=subject_E,
-            sums_KE=np.stack(sums_KE) if sums_KE else np.empty((0, len(key_E))),
-        )
-
-    def weighted(self, weight_RS: Array) -> Array:
-        """Return the sums of each cell under weightings, (C, K, R)."""
-        weight_RE = np.take(weight_RS, self.subject_E, axis=1)
-        shape = (len(self.start_C) - 1, len(self.sums_KE), len(weight_RS))
-        sums_CKR = np.empty(shape)
-        for sums_KR, (start, end) in zip(
-            sums_CKR, itertools.pairwise(self.start_C.tolist()), strict=True
-        ):
-            np.matmul(self.sums_KE[:, start:end], weight_RE[:, start:end].T, out=sums_KR)
-        return sums_CKR
-
-
-def _of_groups(
-    sums_CKR: Array, group_C: NDArray[np.intp], grouping: Grouping, sums: _Sums
-) -> dict[Measure, tuple[Array, Array, Array]]:
-    """Return each measure in the group, in the rest and in everyone, each (G, R)."""
-    groups, cells = len(grouping.labels_G), len(group_C)
-    gather = sparse.csr_array((np.ones(cells), (group_C, np.arange(cells))), shape=(groups, cells))
-    sums_GKR = (gather @ sums_CKR.reshape(cells, -1)).reshape(groups, *sums_CKR.shape[1:])
-    all_GKR = np.broadcast_to(sums_GKR.sum(axis=0, keepdims=True), sums_GKR.shape)
-    values = {}
-    for measure, columns in zip(sums.measured, sums.columns, strict=True):
-        combine = measure.metric.definition.combine
-        value_GR, rest_GR, overall_GR = (
-            combine(*part_GKR[:, columns].swapaxes(0, 1))
-            for part_GKR in (sums_GKR, all_GKR - sums_GKR, all_GKR)
-        )
-        values[measure] = (value_GR, rest_GR, overall_GR)
-    return values
+    Parameters
+    ----------
+    group
+        Whose statistic it is; None of one over all groups.
+    """
+    first, *others = draws.blocks(replicate_R)
+    found = percentile_interval(first, confidence=confidence)
+    for block_R, wider in zip(others, draws.confidences(confidence, group), strict=True):
+        other = None if wider is None else percentile_interval(block_R, confidence=wider)
+        if found is not None and other is not None:
+            found = Interval(low=min(found.low, other.low), high=max(found.high, other.high))
+    return found
 
 
 def _overall_auroc(

@@ -16,8 +16,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.stats import norm
+from scipy.stats import norm, t
 
+from audits.measure.clustered.alike import Wider, limited, widened
+from audits.measure.clustered.clusters import Clusters
 from audits.measure.disparity import Direction
 from audits.measure.groups import Grouping
 from audits.measure.people import Moments, RowSums, people_of_groups
@@ -72,12 +74,15 @@ class Losses:
     share_G, rest_G, error_G
         Missing in the group and in the rest, and the standard error of their difference; NaN where
         nobody had an outcome due, or too few for it.
+    freedom_G
+        Degrees of freedom of that error; infinite unless people are clustered.
     """
 
     people_G: Array
     share_G: Array
     rest_G: Array
     error_G: Array
+    freedom_G: Array
 
     @property
     def difference_G(self) -> Array:
@@ -91,12 +96,17 @@ class Losses:
 
     def high_G(self, confidence: float) -> Array:
         """Return the one-sided upper bound of the difference."""
-        return np.asarray(self.difference_G + norm.ppf(confidence) * self.error_G)
+        return np.asarray(self.difference_G + self._quantile_G(confidence) * self.error_G)
 
     def certain_excess_G(self, confidence: float) -> Array:
         """Return the one-sided lower bound of the difference; never negative."""
-        low_G = self.difference_G - norm.ppf(confidence) * self.error_G
+        low_G = self.difference_G - self._quantile_G(confidence) * self.error_G
         return np.asarray(np.clip(np.nan_to_num(low_G), 0, None))
+
+    def _quantile_G(self, confidence: float) -> Array:
+        is_finite_G = np.isfinite(self.freedom_G)
+        of_t_G = t.ppf(confidence, np.where(is_finite_G, self.freedom_G, 1.0))
+        return np.asarray(np.where(is_finite_G, of_t_G, norm.ppf(confidence)), dtype=np.float64)
 
 
 def losses(rows: pd.DataFrame, grouping: Grouping, lost_N: Array) -> Losses:
@@ -113,20 +123,29 @@ def losses(rows: pd.DataFrame, grouping: Grouping, lost_N: Array) -> Losses:
     """
     _, subject_N = np.unique(rows[SUBJECT].to_numpy(), return_inverse=True)
     due_N = is_due(rows).astype(np.float64)
-    sums = RowSums(subject_N=subject_N, numerator_N=lost_N * due_N, denominator_N=due_N)
+    sums = RowSums(
+        subject_N=subject_N, numerator_N=lost_N * due_N, denominator_N=due_N,
+        clusters=Clusters.of(rows, subject_N),
+    )  # fmt: skip
     people = people_of_groups(sums, grouping)
-    return of_moments(people.inside, people.rest)
+    return of_moments(people.inside, people.rest, people.of_difference)
 
 
-def of_moments(inside: Moments, rest: Moments) -> Losses:
-    """Return how much groups lost, from the mean and spread over their people."""
+def of_moments(inside: Moments, rest: Moments, wider: Wider | None = None) -> Losses:
+    """Return how much groups lost, from the mean and spread over their people.
+
+    Parameters
+    ----------
+    wider
+        Of the difference, where people are clustered.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
-        error_G = np.sqrt(
-            inside.variance_G / inside.effective_G + rest.variance_G / rest.effective_G
-        )
+        variance_G = inside.variance_G / inside.effective_G + rest.variance_G / rest.effective_G
+        error_G = np.sqrt(widened(variance_G, wider))
     return Losses(
-        people_G=inside.people_G, share_G=inside.mean_G, rest_G=rest.mean_G, error_G=error_G
-    )
+        people_G=inside.people_G, share_G=inside.mean_G, rest_G=rest.mean_G, error_G=error_G,
+        freedom_G=limited(np.full(len(error_G), np.inf), wider),
+    )  # fmt: skip
 
 
 def is_due(rows: pd.DataFrame) -> NDArray[np.bool_]:

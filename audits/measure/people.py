@@ -9,12 +9,15 @@ Letters: N rows, E entries (a person in a group), S people, G groups.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from audits.measure.clustered.alike import Alike, Independent, Wider, alike
+from audits.measure.clustered.clusters import Clusters
+from audits.measure.clustered.sums import Members
 from audits.measure.groups import Grouping
 from audits.measure.metric_definitions import MetricThresholds, ratio
 from audits.measure.metrics import Measure, Metric, addends, counted_column
@@ -56,12 +59,25 @@ class PeopleOfGroups:
         Variance of people about the mean of their own group, over all groups of the grouping.
     rows_each_G
         Rows that count, per person of the group.
+    alike
+        How alike people of a cluster are; None where the task declares no clusters.
     """
 
     inside: Moments
     rest: Moments
     pooled_G: Array
     rows_each_G: Array
+    alike: Alike | None = None
+
+    @property
+    def of_value(self) -> Wider | None:
+        """How uncertain clusters leave a group's mean; None where there are none."""
+        return None if self.alike is None else self.alike.value
+
+    @property
+    def of_difference(self) -> Wider | None:
+        """How uncertain clusters leave its difference from the rest."""
+        return None if self.alike is None else self.alike.difference
 
 
 def has_person_means(metric: Metric) -> bool:
@@ -79,11 +95,14 @@ class RowSums:
         Number of each row's person, from 0.
     numerator_N, denominator_N
         The metric is the sum of the one over the sum of the other.
+    clusters
+        Of the people; None where the task declares none.
     """
 
     subject_N: NDArray[np.intp]
     numerator_N: Array
     denominator_N: Array
+    clusters: Clusters | None = None
 
     @staticmethod
     def of(table: pd.DataFrame, measure: Measure, thresholds: MetricThresholds) -> RowSums:
@@ -91,16 +110,13 @@ class RowSums:
         added_NK = addends(table, measure, thresholds)
         _, subject_N = np.unique(table[SUBJECT].to_numpy(), return_inverse=True)
         return RowSums(
-            subject_N=subject_N, numerator_N=added_NK[:, 0], denominator_N=added_NK[:, 1]
-        )
+            subject_N=subject_N, numerator_N=added_NK[:, 0], denominator_N=added_NK[:, 1],
+            clusters=Clusters.of(table, subject_N),
+        )  # fmt: skip
 
     def less(self, other: RowSums) -> RowSums:
         """Return this metric minus another of the same rows, such as a comparator's."""
-        return RowSums(
-            subject_N=self.subject_N,
-            numerator_N=self.numerator_N - other.numerator_N,
-            denominator_N=self.denominator_N,
-        )
+        return replace(self, numerator_N=self.numerator_N - other.numerator_N)
 
 
 def people_of_groups(rows: RowSums, grouping: Grouping) -> PeopleOfGroups:
@@ -115,7 +131,8 @@ def people_of_groups(rows: RowSums, grouping: Grouping) -> PeopleOfGroups:
     numerator_E = _summed(entry_N, rows.numerator_N[counted_N], len(key_E))
     denominator_E = _summed(entry_N, rows.denominator_N[counted_N], len(key_E))
     total_E = total_S[subject_E]
-    inside_4G = _sums(numerator_E / denominator_E, denominator_E / total_E, group_E, groups)
+    value_E, weight_E = numerator_E / denominator_E, denominator_E / total_E
+    inside_4G = _sums(value_E, weight_E, group_E, groups)
     # The rest: everyone, without the people of the group, with what those have elsewhere.
     left_E = total_E - denominator_E
     left_E = np.where(left_E > 1e-9 * total_E, left_E, 0.0)
@@ -131,16 +148,40 @@ def people_of_groups(rows: RowSums, grouping: Grouping) -> PeopleOfGroups:
     )
     rows_G = np.bincount(grouping.group_N[counted_N], minlength=groups)
     inside = _moments(inside_4G, np.bincount(group_E, minlength=groups))
-    return PeopleOfGroups(
+    rest_people_G = (
+        known_S.sum()
+        - np.bincount(group_E, minlength=groups)
+        + np.bincount(group_E[away_E], minlength=groups)
+    )
+    found = PeopleOfGroups(
         inside=inside,
-        rest=_moments(
-            rest_4G,
-            known_S.sum()
-            - np.bincount(group_E, minlength=groups)
-            + np.bincount(group_E[away_E], minlength=groups),
-        ),
+        rest=_moments(rest_4G, rest_people_G),
         pooled_G=np.full(groups, pooled_variance(inside)),
         rows_each_G=ratio(rows_G.astype(np.float64), inside_4G[0]),
+    )
+    if rows.clusters is None:
+        return found
+    members = Members(
+        groups=groups, group_E=group_E, subject_E=subject_E, weight_E=weight_E, value_E=value_E,
+        away_E=left_E / total_E, elsewhere_E=elsewhere_E, value_S=mean_S, counted_S=known_S,
+    )  # fmt: skip
+    return replace(found, alike=alike(members, rows.clusters, _independent(found)))
+
+
+def variance_of_mean(moments: Moments, pooled_G: Array) -> Array:
+    """Return the variance of each group's mean: its people's or the pooled one, the larger."""
+    effective_G = np.where(moments.effective_G > 0, moments.effective_G, np.nan)
+    return np.asarray(np.fmax(moments.variance_G, pooled_G) / effective_G)
+
+
+def _independent(found: PeopleOfGroups) -> Independent:
+    variance_G = variance_of_mean(found.inside, found.pooled_G)
+    return Independent(
+        mean_G=found.inside.mean_G,
+        rest_G=found.rest.mean_G,
+        variance_G=variance_G,
+        difference_G=variance_G + variance_of_mean(found.rest, found.pooled_G),
+        spread=float(found.pooled_G[0]),
     )
 
 

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from contracts.predictions import (
+    CANDIDATE,
     CHANCE,
+    CLUSTER,
     DAYS_SINCE_ONSET,
     GROUP,
     HORIZON,
@@ -41,6 +43,7 @@ def contract_violations(table: pd.DataFrame) -> list[str]:
         *_bad_values(table),
         *_bad_milestones(table),
         *_bad_groups(table),
+        *_bad_clusters(table),
         *_different_outcomes(table),
     ]
 
@@ -120,6 +123,17 @@ def _bad_groups(table: pd.DataFrame) -> Iterator[str]:
             yield f'{name}: {missing} row(s) have no label; "not recorded" is a label'
         if not all(isinstance(label, str) and label.strip() for label in labels.unique()):
             yield f"{name}: a label is blank or not text"
+
+
+def _bad_clusters(table: pd.DataFrame) -> Iterator[str]:
+    """Nobody is in two clusters; the rows of comparators need none."""
+    candidate = table[table[MODEL] == CANDIDATE]
+    for column in (str(name) for name in table.columns if str(name).startswith(CLUSTER)):
+        labels = candidate.groupby(SUBJECT)[column]
+        if missing := int(candidate[column].isna().sum()):
+            yield f'{column}: {missing} row(s) have no label; "not recorded" is a label'
+        if several := int((labels.nunique() > 1).sum()):
+            yield f"{column}: {several} person(s) are in more than one"
 
 
 def _different_outcomes(table: pd.DataFrame) -> Iterator[str]:

@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from audits.measure.clustered.clusters import Clusters
 from audits.measure.groups import Grouping
 from audits.measure.losses import FEWEST_TRACED, in_draw
 from audits.measure.people import RowSums
 from audits.measure.prediction_table import KEY
 from contracts.predictions import (
+    CLUSTER,
     EARLY_ERROR,
     GROUP,
     STATUS,
@@ -212,9 +214,12 @@ def recovered(
     numerator_N[at] = value_K[: len(traced)] * sums.denominator_N[at]
     subjects = np.concatenate([table[SUBJECT].to_numpy(), follow_up[SUBJECT].to_numpy()[lost]])
     _, subject_N = np.unique(subjects, return_inverse=True)
+    names = [name for name in table.columns if str(name).startswith(CLUSTER)]
+    of_cluster = pd.concat([table[names], follow_up[names].iloc[lost]], ignore_index=True)
     return Recovered(
         sums=RowSums(
             subject_N=subject_N,
+            clusters=Clusters.of(of_cluster, subject_N),
             numerator_N=np.concatenate([numerator_N, value_K[len(traced) :]]),
             denominator_N=np.concatenate([sums.denominator_N, np.ones(len(lost))]),
         ),

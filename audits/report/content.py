@@ -7,16 +7,18 @@ table whose digest it carries.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from audits.changes.plan import ChangePlan
 from audits.disclosure.cells import Cell
+from audits.disclosure.earlier import EarlierReport
 from audits.disclosure.losses import ShownLosses, shown_losses
-from audits.disclosure.published import Pattern, Quantity, pattern_of
+from audits.disclosure.published import Pattern, pattern_of
+from audits.disclosure.quantities import Quantity
 from audits.disclosure.suppress import (
     suppress_in_performance,
     suppress_in_sensitivity,
@@ -30,6 +32,7 @@ from audits.judging.sensitivity import LabelSensitivity, label_sensitivity
 from audits.judging.validation import breaks_contract
 from audits.measure.groups import EVERYONE
 from audits.measure.metrics import Metric
+from audits.policies.clustered import ClusterEffect, cluster_effect
 from audits.policies.stricter import StricterLimit, stricter_limits
 from audits.report.further import refusals_today, without_counts
 from contracts.bundle import Judging
@@ -113,6 +116,11 @@ class Report(_Strict):
         What the stricter policy that rehabcast ships would have said; empty where it asks no more.
     plan
         The change plan of the model's line that was in force; None where there was none.
+    some_wait
+        Whether people who came since an earlier report are not counted yet, because they are fewer
+        than 11 and beside that report would show through.
+    clusters
+        What it changed that people are clustered; None where the task declares no clusters.
     """
 
     format: Literal["rehabcast-audit-report/1"] = "rehabcast-audit-report/1"
@@ -132,6 +140,20 @@ class Report(_Strict):
     lost_outcomes: tuple[ShownLosses, ...] = ()
     stricter: tuple[StricterLimit, ...] = ()
     plan: ChangePlan | None = None
+    some_wait: bool = False
+    clusters: ClusterEffect | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_there(
+        self, serialize: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        """Write a report as before there were clusters, and people who wait."""
+        record: dict[str, Any] = serialize(self)
+        if not self.some_wait:
+            record.pop("some_wait", None)
+        if self.clusters is None:
+            record.pop("clusters", None)
+        return record
 
 
 def compose(
@@ -146,6 +168,9 @@ def compose(
     questions: pd.DataFrame | None = None,
     follow_up: pd.DataFrame | None = None,
     plan: ChangePlan | None = None,
+    earlier: Sequence[EarlierReport] = (),
+    some_wait: bool = False,
+    external_numbers: bool = True,
 ) -> Report:
     """Put a report together; for a table that broke its contract it holds the verdict alone.
 
@@ -157,16 +182,24 @@ def compose(
         The follow-up table; None where there is none.
     plan
         The change plan by which the verdict was compared; None where none was in force.
+    earlier
+        Reports that readers may have beside this one.
+    some_wait
+        Whether the tables leave out people who came since one of them (`not_yet_counted`).
+    external_numbers
+        False where numbers of an external cohort could be compared with those of an earlier report.
     """
     table = rows_of(predictions, CANDIDATE) if MODEL in predictions.columns else pd.DataFrame()
     scored = len(table) > 0 and not breaks_contract(verdict.findings)
-    pattern = pattern_of(predictions, policy) if scored else Pattern(shown={}, groups={})
+    pattern = pattern_of(predictions, policy, earlier) if scored else Pattern(shown={}, groups={})
     at_landmarks = [m for m in Metric if questions is None or m is not Metric.REFUSAL_RATE]
     scale = (facts.target_low, facts.target_high)
     lost = (
         lost_outcomes(table, follow_up, policy, scale) if scored and follow_up is not None else ()
     )
-    published = suppress_in_verdict(without_counts(verdict), pattern, policy)
+    published = suppress_in_verdict(
+        without_counts(verdict, external_numbers=external_numbers), pattern, policy
+    )
     return Report(
         verdict=published,
         policy=policy,
@@ -197,6 +230,8 @@ def compose(
         ),
         stricter=stricter_limits(predictions, policy, published, follow_up) if scored else (),
         plan=plan,
+        some_wait=some_wait,
+        clusters=cluster_effect(predictions, policy, verdict, follow_up) if scored else None,
     )
 
 

@@ -18,6 +18,7 @@ from audits.disclosure.suppress import (
     external_may_be_shown,
     reason_only,
     suppress_in_external,
+    without_external,
 )
 from audits.judging.further.external import WHERE
 from audits.judging.performance import Performance, performance
@@ -49,16 +50,27 @@ def refusals_today(questions: pd.DataFrame, policy: Policy) -> tuple[Performance
     )
 
 
-def without_counts(verdict: Verdict) -> Verdict:
-    """Return a verdict without the numbers of groups that rest on further evidence."""
+def without_counts(verdict: Verdict, *, external_numbers: bool = True) -> Verdict:
+    """Return a verdict without the numbers of groups that rest on further evidence.
+
+    Parameters
+    ----------
+    external_numbers
+        False where even those of everyone of an external cohort must not be shown.
+    """
     found = verdict.external
-    findings = tuple(_without_counts(finding, found) for finding in verdict.findings)
+    known = found if external_numbers else None
+    findings = tuple(_without_counts(finding, known) for finding in verdict.findings)
     shown = None if found is None else suppress_in_external(found)
+    if shown is not None and not external_numbers:
+        shown = without_external(shown)
     return verdict.model_copy(update={"findings": findings, "external": shown})
 
 
 def known_people(found: ExternalValidation) -> str:
     """Say how many people an external validation counts, and how many it knows from training."""
+    if found.people is None and found.new is None and found.overlap is None:
+        return "people whose number is not shown"
     people = FEW if found.new is None else f"{found.new}"
     overlap = FEW if found.overlap is None else f"{found.overlap}"
     return f"{people} people, {overlap} more known from training"

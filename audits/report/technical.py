@@ -9,6 +9,7 @@ from audits.judging.units import ScoreUnit, in_unit, without_unit
 from audits.judging.validation import CHECK
 from audits.judging.wording import group_in_words, limit_in_words
 from audits.measure.metrics import Metric
+from audits.report.clusters import clusters_section
 from audits.report.content import Report, varied_axes
 from audits.report.document import (
     Block,
@@ -23,6 +24,7 @@ from audits.report.document import (
 from audits.report.further import known_people, losses_section
 from audits.report.standards import standards
 from audits.report.stricter import stricter_policy
+from contracts.groups import MINIMUM_SHOWN
 from contracts.verdict import Finding, Outcome, Verdict
 
 METHODS = (
@@ -78,6 +80,7 @@ def technical_edition(report: Report, figures: tuple[Figure, ...]) -> Document:
                 f" {policy.important_difference:g} {policy.score_unit.name}; decision threshold"
                 f" {policy.decision_threshold:g}."
             ),
+            *clusters_section(report),
             *figures,
             *_findings(report),
             *_performance(report),
@@ -121,9 +124,18 @@ def _identity(report: Report) -> Table:
         ("change plan, SHA-256", verdict.change.plan_digest if verdict.change else "none"),
         ("external cohort", _external(verdict)),
         ("comparators", ", ".join(report.comparators) or "none"),
-        ("people, forecasts", f"{report.people}, {report.forecasts}"),
+        ("people, forecasts", f"{report.people}, {report.forecasts}{_waiting(report)}"),
     )
     return Table(caption="Identity by digest", columns=("what", "value"), rows=rows, widths=(1, 3))
+
+
+def _waiting(report: Report) -> str:
+    if not report.some_wait:
+        return ""
+    return (
+        f"; without fewer than {MINIMUM_SHOWN} people who came since an earlier report: they are"
+        f" counted when there are {MINIMUM_SHOWN}"
+    )
 
 
 def _external(verdict: Verdict) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from audits.measure.groups import Grouping, by_attribute, everyone
-from audits.measure.intervals import Scores, bootstrap, percentile_interval
+from audits.measure.intervals import Scores, bootstrap, widest_interval
 from audits.measure.metric_definitions import MetricThresholds
 from audits.measure.metrics import Measure, Metric
 from contracts.predictions import CHANCE, GROUP, REACHED, SUBJECT, TRUTH
@@ -67,7 +67,9 @@ def _groupings(table: pd.DataFrame, axes: Mapping[str, np.ndarray | None]) -> It
 
 
 def _cell(scores: Scores, group: int, column: int) -> str:
-    interval = percentile_interval(scores.value_RGM[:, group, column], confidence=0.95)
+    interval = widest_interval(
+        scores.value_RGM[:, group, column], confidence=0.95, draws=scores.draws, group=group
+    )
     value = scores.value_GM[group, column]
     if interval is None or not np.isfinite(value):
         return "too few"

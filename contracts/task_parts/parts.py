@@ -102,6 +102,14 @@ class Sensitive(Strict):
     reason: Words
 
 
+class Cluster(Strict):
+    """What makes people alike beyond their groups, such as their hospital or assessor, and why."""
+
+    name: str
+    code: str
+    reason: Words
+
+
 class Inputs(Strict):
     """What a forecast may use."""
 

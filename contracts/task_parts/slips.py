@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from contracts.naming.names import canonical, comparable, flaw
-from contracts.task_parts.parts import Horizon, Inputs, Milestone, Sensitive, Target
+from contracts.task_parts.parts import Cluster, Horizon, Inputs, Milestone, Sensitive, Target
 
 AXIS_OF_ALL, BETWEEN_AXES = "everyone", " & "
 """Names that an audit uses itself: all people, and the pair of two attributes."""
@@ -37,6 +37,8 @@ class Parts(Protocol):
     def inputs(self) -> Inputs: ...  # noqa: D102
     @property
     def sensitive(self) -> tuple[Sensitive, ...]: ...  # noqa: D102
+    @property
+    def clusters(self) -> tuple[Cluster, ...]: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +235,13 @@ def _sensitive(task: Parts) -> Iterator[Slip]:
         )
 
 
+def _clusters(task: Parts) -> Iterator[Slip]:
+    yield from _names("clusters", [cluster.name for cluster in task.clusters])
+    for one, other in _same([cluster.code for cluster in task.clusters]):
+        found = f"it has the code of clusters {one}"
+        yield Slip(field=f"clusters {other}", found=found, advice="leave one of them out")
+
+
 def _inputs(task: Parts) -> Iterator[Slip]:
     inputs = task.inputs
     for code in _repeated((*inputs.assessments, *inputs.daily, *inputs.person)):
@@ -284,5 +293,6 @@ _CHECKS: tuple[tuple[tuple[str, ...], Callable[[Parts], Iterator[Slip]]], ...] =
     (("origins_days", "forecasts_until_day", "primary_horizon_weeks", "horizons"), _days),
     (("target", "milestones"), _milestones),
     (("sensitive",), _sensitive),
+    (("clusters",), _clusters),
     (("target", "inputs"), _inputs),
 )

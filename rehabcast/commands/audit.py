@@ -30,7 +30,13 @@ if TYPE_CHECKING:
 class AuditResult:
     """A recorded audit: verdict, report digest, its folder, and what could not be made of it.
 
-    `outside_plan` names, in words, what is outside of the change plan of the model's line.
+    Parameters
+    ----------
+    outside_plan
+        In words, what is outside of the change plan of the model's line.
+    not_compared
+        Versions whose earlier report could not be read: what it shows beside this one, nobody
+        looked at.
     """
 
     verdict: Verdict = field(metadata=INLINE)
@@ -38,6 +44,7 @@ class AuditResult:
     report_folder: Path
     not_made: tuple[NotMade, ...] = ()
     outside_plan: tuple[str, ...] = ()
+    not_compared: tuple[str, ...] = ()
 
 
 def audit(
@@ -127,7 +134,13 @@ def _say_plan(result: AuditResult) -> None:
 
 
 def _warn(result: AuditResult) -> None:
-    """Say which editions are missing and what to do; the verdict stands all the same."""
+    """Say which editions and comparisons are missing; the verdict stands all the same."""
+    if result.not_compared:
+        stderr_console.print(
+            f"Warning: earlier reports of {', '.join(result.not_compared)} could not be read, so"
+            " nobody looked whether this one shows a person beside them. Restore their runs and"
+            " audit again, or do not pass both on."
+        )
     for missing in result.not_made:
         stderr_console.print(f"Warning: {missing.edition} could not be made ({missing.found})")
     if result.not_made:
@@ -151,6 +164,7 @@ def run_audit(
     from audits.ledger.audit_entries import earlier_audits
     from audits.report.content import compose
     from rehabcast.auditing.champion_forecasts import champion_beside, champion_table, with_champion
+    from rehabcast.auditing.earlier_reports import earlier_reports, had_another_external
     from rehabcast.auditing.external_validation import open_external
     from rehabcast.auditing.planned_changes import (
         held_to_plan,
@@ -161,7 +175,6 @@ def run_audit(
     from rehabcast.auditing.reports import facts_of, publish_editions, sign_report
     from rehabcast.identity import actor_of, open_ledger
     from rehabcast.signed_artifacts import REPORT_FOLDER, open_bundle, open_predictions, policy_for
-    from training.registry.follow_up import fetch_follow_up
     from training.registry.model_versions import fetch, find
 
     settings = Settings()
@@ -171,12 +184,16 @@ def run_audit(
     actor = actor_of(settings, ledger)
     # Frozen before the forecasts are read: the chain shows which came first.
     ledger.freeze_policy(policy.version, policy.digest, actor=actor, now=datetime.now(UTC))
-    table = open_predictions(settings, version, bundle)
+    table, trail = open_predictions(settings, version, bundle), ledger.trail()
     predictions = _with_explanation_quality(settings, version, table.rows)
+    former = earlier_reports(settings, trail, predictions)
+    predictions = former.counted(predictions)
+    questions = None if table.questions.empty else former.counted(table.questions)
+    follow_up = former.follow_up(settings, version, bundle.manifest.follow_up_digest)
     planned = planned_line(
         settings, ledger, model_version, bundle, predictions, champion_predictions
     )
-    earlier = earlier_audits(ledger.trail(), model_version, bundle.digest)
+    earlier = earlier_audits(trail, model_version, bundle.digest)
     champion = champion_beside(ledger, model_version)
     if champion is None and champion_predictions is not None and not is_compared(planned):
         raise ContractError(
@@ -188,8 +205,6 @@ def run_audit(
     )
     if compared is not None:
         predictions = with_champion(predictions, compared.rows)
-    questions = None if table.questions.empty else table.questions
-    follow_up = fetch_follow_up(settings.store, version, bundle.manifest.follow_up_digest)
     elsewhere = None if external is None else open_external(settings, external, bundle)
     verdict = judge(
         predictions,
@@ -222,6 +237,10 @@ def run_audit(
         questions=questions,
         follow_up=follow_up,
         plan=None if planned is None else planned.plan,
+        earlier=former.reports,
+        some_wait=bool(former.waiting),
+        external_numbers=elsewhere is None
+        or not had_another_external(trail, bundle.digest, elsewhere.validation.predictions_digest),
     )
     digest = sign_report(settings, version, report)
     ledger.record_audit(report.verdict, digest, actor=actor, now=now, valid_until=until)
@@ -233,6 +252,7 @@ def run_audit(
         report_folder=fetch(settings.store, version, REPORT_FOLDER),
         not_made=not_made,
         outside_plan=outside_in_plan(planned, report.verdict),
+        not_compared=former.not_read,
     )
 
 

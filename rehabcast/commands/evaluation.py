@@ -177,7 +177,7 @@ def predictions_of(bundle: Bundle, cohort: Cohort, audited: PredictionTable) -> 
     from inference.bundle import forecast_batch
     from inference.out_of_distribution import is_out_of_distribution
     from inference.refusals import groups_in, refusals
-    from training.predictions import prediction_table, with_questions, with_refusals
+    from training.predictions import prediction_table, with_clusters, with_questions, with_refusals
 
     rows = audited.rows[audited.rows[MODEL] == CANDIDATE]
     labels = {name: rows[name] for name in rows if str(name).startswith(GROUP)}
@@ -193,13 +193,14 @@ def predictions_of(bundle: Bundle, cohort: Cohort, audited: PredictionTable) -> 
         "no_score_B": asked.no_score_B,
     }
     groups_B = asked.batch.groups_B
-    return with_questions(
+    table = with_questions(
         table,
         asked.batch,
         refusals(groups_B, task, known | groups_in(batch.groups_B), **of_asked) != "",
         refusals(groups_B, task, known, **of_asked),
         task,
     )
+    return with_clusters(table, cohort, task)
 
 
 def scores_table(evaluation: Evaluation) -> Group:

@@ -81,7 +81,8 @@ def run_mitigation(
 ) -> MitigationComparison:
     """Compare mitigations of a version, and write the comparison's pages to its run."""
     from audits.disclosure.cells import Cell
-    from audits.disclosure.published import pattern_of, quantity_of
+    from audits.disclosure.published import pattern_of
+    from audits.disclosure.quantities import quantity_of
     from audits.judging.mitigation import compare
     from audits.measure.groups import EVERYONE, by_attribute
     from contracts.errors import ContractError

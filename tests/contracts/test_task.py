@@ -71,3 +71,23 @@ def test_the_digest_of_a_task_changes_with_its_content(tmp_path: Path) -> None:
     original = read_task(ROOT / "tasks" / "stroke-upper-limb.toml")
     assert task_digest(original) == task_digest(original)
     assert task_digest(original) != task_digest(read_task(other))
+
+
+CLUSTERS = """
+[[clusters]]
+name = "hospital"
+code = "REHABCAST//SITE"
+reason = "people of one hospital share their assessors"
+"""
+
+
+def test_a_task_without_clusters_is_written_as_before_there_were_any(tmp_path: Path) -> None:
+    path = tmp_path / "task.toml"
+    path.write_text(GOOD, "utf-8")
+    plain = read_task(path)
+    assert "clusters" not in plain.model_dump(mode="json")
+    path.write_text(GOOD + CLUSTERS, "utf-8")
+    clustered = read_task(path)
+    assert [cluster.name for cluster in clustered.clusters] == ["hospital"]
+    assert task_digest(clustered) != task_digest(plain)
+    assert type(clustered).model_validate_json(clustered.model_dump_json()) == clustered

@@ -31,6 +31,7 @@ from audits.measure.people import PeopleOfGroups, RowSums, people_of_groups
 from audits.measure.prediction_table import KEY
 from audits.measure.reweighted import recovered
 from contracts.predictions import (
+    CLUSTER,
     DRAWN,
     EARLY_ERROR,
     GROUP,
@@ -171,7 +172,7 @@ def violations(rows: pd.DataFrame, candidate: pd.DataFrame) -> Iterator[str]:
     -------
     Nothing where the table is sound.
     """
-    groups = [str(name) for name in candidate.columns if str(name).startswith(GROUP)]
+    groups = [str(name) for name in candidate.columns if str(name).startswith((GROUP, CLUSTER))]
     absent = [
         name
         for name in (*KEY, STATUS, TRACING_CHANCE, DRAWN, EARLY_ERROR, *groups)

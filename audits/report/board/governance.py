@@ -17,6 +17,7 @@ from audits.report.board.how_judged import how_it_was_judged
 from audits.report.board.lost import lost_outcomes
 from audits.report.board.not_covered import not_covered
 from audits.report.board.rule_tables import what_every_rule_found
+from audits.report.clusters import clusters_section
 from audits.report.content import Report
 from audits.report.document import (
     Block,
@@ -100,6 +101,7 @@ def governance_edition(report: Report, figures: tuple[Figure, ...]) -> Document:
         blocks=(
             *_verdict(report),
             *not_covered(report),
+            *clusters_section(report),
             *groups(report),
             *what_every_rule_found(report),
             *lost_outcomes(report),

@@ -10,6 +10,7 @@ from audits.measure.groups import EVERYONE
 from audits.measure.metrics import Metric
 from audits.report.content import Report, over_all_horizons
 from audits.report.document import Block, Bullets, Heading
+from contracts.groups import MINIMUM_SHOWN
 from contracts.verdict import Finding, Outcome
 from contracts.vocabulary import NOT_RECORDED
 
@@ -27,6 +28,11 @@ def not_covered(report: Report) -> Iterable[Block]:
         items.append(
             f"Not every rule could be shown to hold for: {'; '.join(uncertain)}. Why is said beside"
             " each rule below."
+        )
+    if report.some_wait:
+        items.append(
+            f"Fewer than {MINIMUM_SHOWN} people who came since an earlier report. They are counted"
+            f" when there are {MINIMUM_SHOWN}: else two reports side by side would show them."
         )
     items += _unobserved_outcomes(report)
     items += _refused(report)

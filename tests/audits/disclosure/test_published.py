@@ -15,7 +15,8 @@ from scipy.stats import norm
 
 from audits.disclosure import published, suppress
 from audits.disclosure.cells import Cell, small
-from audits.disclosure.published import Counted, Quantity, pattern_of, quantity_of
+from audits.disclosure.published import pattern_of
+from audits.disclosure.quantities import Counted, Quantity, quantity_of
 from audits.judging.policy import Policy
 from audits.judging.rules import rows_of
 from audits.measure.disparity import ALL_GROUPS, Statistic

@@ -9,15 +9,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from audits.measure.bounds import (
-    Limit,
-    difference_bounds,
-    mean_bounds,
-    share_bounds,
-    share_difference_bounds,
-)
+from audits.measure.bounds import Limit, difference_bounds, mean_bounds
 from audits.measure.disparity import Direction
 from audits.measure.people import Moments, PeopleOfGroups, pooled_variance
+from audits.measure.shares import share_bounds, share_difference_bounds
 
 Array = NDArray[np.float64]
 LIMIT = 4.25

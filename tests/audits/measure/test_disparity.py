@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from audits.measure.clustered.draws import Draws
 from audits.measure.disparity import Direction, Estimate, Statistic, estimates, p_value, paired
 from audits.measure.groups import Grouping
 from audits.measure.intervals import Scores
 from audits.measure.metrics import Measure, Metric
 
 VALUES = [2.0, 5.0, 3.0]
+OF_PEOPLE = Draws(replicates=2, people_G=np.full(5, 9.0), clusters_KG=np.empty((0, 5)))
 
 
 def scores_of(metric: Metric, value_G: list[float], overall: float = 3.0) -> Scores:
@@ -35,6 +37,7 @@ def scores_of(metric: Metric, value_G: list[float], overall: float = 3.0) -> Sco
         measured=(Measure(metric=metric),),
         value_GM=value_GM, rest_GM=rest_GM, overall_GM=overall_GM,
         value_RGM=many["value"], rest_RGM=many["rest"], overall_RGM=many["overall"],
+        draws=OF_PEOPLE,
     )  # fmt: skip
 
 
@@ -100,7 +103,7 @@ def drawn(value: float, error: float) -> Estimate:
 def test_a_p_value_is_that_of_the_limit_and_on_its_right_side(
     value: float, direction: Direction
 ) -> None:
-    p = p_value(direction, 4.0, drawn(value, 1.0), is_ratio=False)
+    p = p_value(direction, 4.0, drawn(value, 1.0), OF_PEOPLE, is_ratio=False)
     assert p is not None
     good = {
         Direction.AT_MOST: value <= 4, Direction.AT_LEAST: value >= 4,
@@ -111,7 +114,7 @@ def test_a_p_value_is_that_of_the_limit_and_on_its_right_side(
 
 def test_p_values_without_spread_or_without_a_value() -> None:
     flat = Estimate(group=0, value=5.0, replicate_R=np.full(9, 5.0))
-    assert p_value(Direction.AT_MOST, 4.0, flat, is_ratio=False) == 0.0
-    assert p_value(Direction.AT_MOST, 6.0, flat, is_ratio=False) == 1.0
+    assert p_value(Direction.AT_MOST, 4.0, flat, OF_PEOPLE, is_ratio=False) == 0.0
+    assert p_value(Direction.AT_MOST, 6.0, flat, OF_PEOPLE, is_ratio=False) == 1.0
     none = Estimate(group=0, value=float("nan"), replicate_R=np.full(9, np.nan))
-    assert p_value(Direction.AT_MOST, 4.0, none, is_ratio=False) is None
+    assert p_value(Direction.AT_MOST, 4.0, none, OF_PEOPLE, is_ratio=False) is None

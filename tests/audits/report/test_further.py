@@ -16,7 +16,7 @@ from audits.report.board.not_covered import not_covered
 from audits.report.content import ModelFacts, Report, compose, over_all_horizons
 from audits.report.crosswalk import answers
 from audits.report.document import Bullets
-from audits.report.further import refusals_today
+from audits.report.further import external, known_people, refusals_today, without_counts
 from audits.report.technical import technical_edition
 from contracts.bundle import Judging
 from contracts.groups import MINIMUM_SHOWN
@@ -186,3 +186,19 @@ def test_people_held_out_of_training_or_not_known_do_not_count_as_external(
         a.item: a for a in answers(with_further.model_copy(update={"verdict": verdict}), HTI1)
     }
     assert "80 people, fewer than 11 more known from training" in answered["18"].text
+
+
+def test_a_second_external_table_of_a_bundle_is_reported_in_words(
+    table: pd.DataFrame, quick_policy: Policy, inputs: AuditInputs, further: FurtherEvidence
+) -> None:
+    verdict = judge(table, quick_policy, inputs, further)
+    first, second = (without_counts(verdict, external_numbers=n) for n in (True, False))
+    assert any(finding.value is not None for finding in external(first.findings))
+    found = external(second.findings)
+    assert [finding.outcome for finding in found] == [
+        finding.outcome for finding in external(first.findings)
+    ]
+    assert all(finding.value is None and finding.subjects is None for finding in found)
+    assert second.external is not None
+    assert {second.external.people, second.external.overlap, second.external.new} == {None}
+    assert known_people(second.external) == "people whose number is not shown"

@@ -48,6 +48,15 @@ def attribute(name: str, code: str = "REHABCAST//SEX", **more: Any) -> Callable[
     return add("sensitive", value={"name": name, "code": code, "reason": "because", **more})
 
 
+SITE, ASSESSOR = "REHABCAST//SITE", "REHABCAST//ASSESSOR"
+
+
+def clusters(*each: tuple[str, str]) -> Callable[[Content], None]:
+    return put(
+        "clusters", value=[{"name": name, "code": code, "reason": "because"} for name, code in each]
+    )
+
+
 def milestone(name: str, **rule: Any) -> Callable[[Content], None]:
     return add("milestones", value={"name": name, "source": "test", **rule})
 
@@ -71,6 +80,12 @@ SLIPS: dict[str, tuple[str, Callable[[Content], None]]] = {
         "sensitive 11, name", attribute("sex & age", "REHABCAST//STROKE_TYPE"),
     ),
     "a code twice": ("sensitive 11", attribute("gender")),
+    "clusters by a group": ("clusters 1, code", clusters(("sex", "REHABCAST//SEX"))),
+    "clusters by a number": ("clusters 1, code", clusters(("age", "REHABCAST//AGE"))),
+    "clusters by nothing known": ("clusters 1, code", clusters(("ward", "WARD"))),
+    "clusters without a name": ("clusters 1, name", clusters(("", SITE))),
+    "clusters of one name": ("clusters 2, name", clusters(("a", SITE), ("A", ASSESSOR))),
+    "clusters of one code": ("clusters 2", clusters(("a", SITE), ("b", SITE))),
     "code and bands twice": ("sensitive 11", attribute("years", "REHABCAST//AGE", bands=[55, 75])),
     "a number without bands": ("sensitive 2", lambda c: c["sensitive"][AGE].pop("bands")),
     "labels with bands": ("sensitive 1, bands", put("sensitive", SEX, "bands", value=[1.0])),

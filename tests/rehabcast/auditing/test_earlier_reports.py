@@ -1,0 +1,169 @@
+"""What an audit compares itself with, and whom it does not count because of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from audits.disclosure.published import pattern_of
+from audits.judging.judge import AuditInputs, judge
+from audits.judging.policy import load_policy
+from audits.report.content import ModelFacts, Report, compose
+from contracts.errors import EvidenceMissing
+from rehabcast.auditing import earlier_reports as module
+from rehabcast.auditing.earlier_reports import Earlier, earlier_reports, had_another_external
+
+POLICY = load_policy().model_copy(update={"replicates": 20, "required": (), "lost": None})
+FACTS = ModelFacts(
+    developer=None, contact=None, funding=None, family="f", condition="c", target="t",
+    target_low=0, target_high=66, horizon_weeks=(12,), milestones=(), inputs=(),
+    audited_attributes={}, cohort_name="made up", simulated=True, subjects=9, seed=0,
+    created="2026-11-27",
+)  # fmt: skip
+
+
+def people(count: int) -> pd.DataFrame:
+    """Return SIMULATED people, the first ones always the same."""
+    rng = np.random.default_rng(0)
+    truth_N, error_N = rng.uniform(0, 60, 200), rng.normal(0, 3, 200)
+    sex_N = rng.choice(["f", "m"], 200)
+    table = pd.DataFrame(
+        {
+            "model": "candidate", "subject_id": np.arange(200), "origin_day": 0,
+            "horizon_day": 84, "days_since_onset": rng.integers(5, 90, 200) * 1.0,
+            "fold": np.arange(200) % 5, "last_score": 10.0, "truth": truth_N, "group:sex": sex_N,
+        }
+    )  # fmt: skip
+    for q in range(5, 100, 5):
+        table[f"q{q:02}"] = truth_N + error_N + (q - 50) / 10
+    both = [table, *(table.assign(model=name) for name in ("last observation", "x"))]
+    kept = pd.concat(both, ignore_index=True)
+    return kept[kept["subject_id"] < count].reset_index(drop=True)
+
+
+def audited(name: str, table: pd.DataFrame, earlier: Earlier | None = None) -> Report:
+    inputs = AuditInputs(
+        model_version=name, bundle_digest=name, predictions_digest="a", data_digest="d",
+        code_digest="c", simulated=True,
+    )  # fmt: skip
+    counted = table if earlier is None else earlier.counted(table)
+    return compose(
+        counted, judge(counted, POLICY, inputs), POLICY, FACTS, made_at="now", valid_until="then",
+        earlier=() if earlier is None else earlier.reports,
+        some_wait=earlier is not None and bool(earlier.waiting),
+    )  # fmt: skip
+
+
+@dataclass
+class Store:
+    """Audited versions with their tables and last reports, as a ledger and a registry have them."""
+
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    reports: dict[str, Report] = field(default_factory=dict)
+
+    def audit(self, name: str, table: pd.DataFrame) -> Report:
+        self.reports[name] = audited(name, table, self.earlier(table))
+        self.tables[name] = table
+        return self.reports[name]
+
+    def earlier(self, table: pd.DataFrame) -> Earlier:
+        trail = [SimpleNamespace(kind="audit", about=name) for name in self.reports]
+        return earlier_reports(cast(Any, SimpleNamespace(store=None)), cast(Any, trail), table)
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Store:
+    made = Store()
+
+    def report_of(_: object, name: str) -> tuple[Report, str]:
+        if made.tables[name].empty:
+            raise EvidenceMissing(f"{name}: no report", "restore it")
+        return made.reports[name], "digest"
+
+    monkeypatch.setattr(module, "find", lambda _, name: name)
+    monkeypatch.setattr(module, "open_bundle", lambda _, name: name)
+    monkeypatch.setattr(module, "fetch_report", report_of)
+    monkeypatch.setattr(
+        module, "open_predictions", lambda _, name, __: SimpleNamespace(rows=made.tables[name])
+    )
+    return made
+
+
+def numbers(report: Report) -> list[Any]:
+    """Everything that is published of what is recorded of people, whatever the model."""
+    return [
+        (row.axis, row.group, row.horizon_day, row.subjects, row.value)
+        for row in report.performance
+        if row.metric == "days from onset to forecast"
+    ]
+
+
+def test_ten_who_came_wait_and_eleven_are_counted(store: Store) -> None:
+    first = store.audit("arm/1", people(60))
+    second = store.audit("arm/2", people(61))
+    assert (second.people, second.some_wait) == (60, True)
+    assert numbers(second) == numbers(first)
+    third = store.audit("arm/3", people(70))
+    # Ten more than were counted, though nine more than the table before.
+    assert (third.people, third.some_wait) == (60, True)
+    fourth = store.audit("arm/4", people(71))
+    assert (fourth.people, fourth.some_wait) == (71, False)
+    assert "some_wait" not in fourth.model_dump()
+    fifth = store.audit("other/1", people(72))
+    assert (fifth.people, fifth.some_wait) == (71, True)
+
+
+def test_the_same_people_audited_again_get_the_same_report(store: Store) -> None:
+    first = store.audit("arm/1", people(120))
+    again = store.audit("arm/1", people(120))
+    other = store.audit("arm/2", people(120))
+    for report in (again, other):
+        assert report.performance == first.performance
+        assert not report.some_wait
+
+
+def test_where_one_left_whatever_differs_by_few_has_no_number(store: Store) -> None:
+    whole = people(60)
+    first = store.audit("arm/1", whole)
+    second = store.audit("arm/2", whole[whole["subject_id"] != 7].reset_index(drop=True))
+    assert any(row[3] is not None for row in numbers(first))
+    everyone = [row for row in numbers(second) if row[0] == "everyone"]
+    assert everyone
+    assert all(row[3] is None and row[4] is None for row in everyone)
+    # It was judged all the same.
+    assert second.verdict.findings
+    assert second.people == 59
+
+
+def test_a_report_that_cannot_be_read_is_named(store: Store) -> None:
+    store.audit("arm/1", people(60))
+    store.tables["arm/1"] = pd.DataFrame()
+    found = store.earlier(people(61))
+    assert (found.reports, found.not_read, found.waiting) == ((), ("arm/1",), frozenset())
+
+
+def test_what_was_shown_is_what_the_pattern_shows(store: Store) -> None:
+    table = people(120)
+    store.audit("arm/1", table)
+    (found,) = store.earlier(table).reports
+    pattern = pattern_of(table, POLICY)
+    for quantity, cells in found.shown.items():
+        assert cells <= pattern.shown[quantity]
+    assert found.shown
+
+
+def test_another_external_table_of_a_bundle_gets_no_numbers() -> None:
+    def entry(bundle: str, table: str | None) -> Any:
+        external = None if table is None else {"predictions_digest": table}
+        details = {"bundle_digest": bundle, "external": external}
+        return SimpleNamespace(kind="audit", details=lambda: details)
+
+    trail = [entry("b", None), entry("b", "t"), entry("c", "u")]
+    assert not had_another_external(trail, "b", "t")
+    assert had_another_external(trail, "b", "u")
+    assert not had_another_external(trail, "d", "u")
