@@ -7,12 +7,13 @@ scheme and nothing else; who opens a connection asks for the text with `revealed
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import unquote, urlsplit
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 
@@ -93,6 +94,11 @@ class SecretUrl:
             ),
             serialization=core_schema.to_string_ser_schema(),
         )
+
+
+def sqlite_url(file: Path) -> str:
+    """Return the URL of an SQLite database, whatever characters the path of its file has."""
+    return URL.create("sqlite", database=str(file)).render_as_string(hide_password=False)
 
 
 def revealed(url: str | SecretUrl) -> str:
