@@ -29,7 +29,7 @@ def open_runtime() -> Runtime:
     settings = Settings()
     require_private_installation(settings)
     access = _access(settings)
-    store = Store(settings.store_url)
+    store = Store(settings.store_url, make=True)
     return Runtime(
         champion=ChampionInService(LedgerSource(settings)),
         store=store,

@@ -8,10 +8,12 @@ fields or, where it has one, by its own `as_record`.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -32,6 +34,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from audits.report.characters import visible
+from contracts.errors import ContractError
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
@@ -121,6 +124,26 @@ def _fields(result: Any) -> dict[str, Any]:
         else:
             record[field.name] = as_record(value)
     return record
+
+
+def require_place(file: Path) -> None:
+    """Refuse a file that could not be written, before there is anything to write.
+
+    Raises
+    ------
+    ContractError
+        It is a folder, there is none to put it into, or this user may not write there.
+    """
+    if file.is_dir():
+        raise ContractError(f"{file} is a folder", "name a file in it")
+    if not file.parent.is_dir():
+        raise ContractError(
+            f"there is no folder {file.parent} to write {file.name} to", "make it, or name another"
+        )
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise ContractError(
+            f"{file} cannot be written by this user", "name a file in another folder"
+        )
 
 
 @contextmanager

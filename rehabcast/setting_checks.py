@@ -121,9 +121,12 @@ def folder_or_none(value: Any) -> Path:
 def home(value: Any) -> Path:
     """Check the folder that everything is kept in, databases too."""
     path = folder_or_none(value)
-    # SQLite would read it as an address of its own, with options of it.
-    if str(path).startswith("file:"):
-        raise ValueError("begins with file:, so it would be no folder to SQLite")
+    # SQLite would read it as an address of its own, and MLflow would make another folder beside it.
+    if str(path).startswith("file:") or {"%", "?"} & set(str(path)):
+        raise ValueError(
+            "has a % or ? in its path or begins with file:, so databases cannot be kept"
+            " in it; rename the folder"
+        )
     return path
 
 

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 
@@ -98,7 +98,8 @@ class SecretUrl:
 
 def sqlite_url(file: Path) -> str:
     """Return the URL of an SQLite database, whatever characters the path of its file has."""
-    return URL.create("sqlite", database=str(file)).render_as_string(hide_password=False)
+    # Only what would be read otherwise is quoted: MLflow takes the address for a path as it is.
+    return "sqlite:///" + str(file).replace("%", "%25").replace("?", "%3F")
 
 
 def revealed(url: str | SecretUrl) -> str:

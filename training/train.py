@@ -118,7 +118,7 @@ def train(
         some horizon; or the model's name
         cannot be used (`training.registry.model_versions.check_model_name`).
     """
-    check_model_name(store.client(), model)
+    check_model_name(store.client(make=True), model)
     parts = training_parts(cohort, task, config)
     batch = parts.train
     declared = (cohort.splits.get(subject, meds.train_split) for subject in parts.fold_of)

@@ -69,21 +69,27 @@ from stores.secret_url import SecretUrl
 
 
 class Ledger:
-    """Opens the ledger at a database URL, and creates it where there is none.
+    """Opens the ledger at a database URL.
 
     Parameters
     ----------
     identities
         How it knows who acts: by people's keys, or, in a one-person trial, not at all.
+    make
+        Whether it is created where there is none.
 
     Raises
     ------
+    EvidenceMissing
+        There is none, and none is created.
     ServiceUnavailable
         It cannot be opened.
     """
 
-    def __init__(self, url: str | SecretUrl, identities: Identities = TRIAL) -> None:
-        self.engine, self.identities = open_database(url), identities
+    def __init__(
+        self, url: str | SecretUrl, identities: Identities = TRIAL, *, make: bool = True
+    ) -> None:
+        self.engine, self.identities = open_database(url, make=make), identities
 
     def close(self) -> None:
         """Close the connections to the database."""

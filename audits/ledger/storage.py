@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 
 from contracts.errors import ServiceUnavailable
 from contracts.verdict import Outcome
-from stores.database import cause_of, connect, reading, write
+from stores.database import Kept, cause_of, connect, open_kept, reading, write
 from stores.secret_url import SecretUrl
 
 MIGRATIONS = Path(__file__).parent.with_name("migrations")
@@ -80,16 +80,31 @@ outbox_table = sa.Table(
 """Changes of the champion not yet sent to the mirror, by the number of their entry."""
 
 
-def open_database(url: str | SecretUrl) -> sa.Engine:
+KEPT = Kept(
+    name="ledger",
+    setting="REHABCAST_LEDGER_URL",
+    tables=(trail_table.name,),
+    made_by="rehabcast audit NAME/N",
+)
+
+
+def open_database(url: str | SecretUrl, *, make: bool = True) -> sa.Engine:
     """Open the ledger's database, and bring its tables up to date.
+
+    Parameters
+    ----------
+    make
+        Whether a ledger that is not there is made.
 
     Raises
     ------
+    EvidenceMissing
+        There is none, and none is made.
     ServiceUnavailable
         It cannot be opened: no driver, no permission, no server, not a database, or written by an
         early development version or by a later rehabcast.
     """
-    engine = connect(url)
+    engine = connect(url, make=True) if make else open_kept(url, KEPT)
     try:
         if _revision(engine) != _newest():
             _bring_up_to_date(engine)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from contracts.errors import ContractError, IntegrityError
 from rehabcast.auditing.overlap import people_key_file
 from rehabcast.backups.contents import Part, databases, heads_of
@@ -25,16 +23,8 @@ from rehabcast.backups.manifest import (
 from rehabcast.settings import Settings
 from rehabcast.signed_artifacts import LOCAL_KEY
 from stores.copies import place_of, require_empty, restore_database
-from stores.database import connect, write
-
-ARTIFACT_PLACES = (
-    ("experiments", "artifact_location"),
-    ("runs", "artifact_uri"),
-    ("logged_models", "artifact_location"),
-    ("model_versions", "source"),
-    ("model_versions", "storage_location"),
-)
-"""Columns in which MLflow 3 keeps absolute places of artifacts: a restored home may be another."""
+from stores.database import connect
+from training.artifact_places import move_artifacts
 
 
 def restore_backup(settings: Settings, folder: Path) -> Manifest:
@@ -114,24 +104,11 @@ def _by_place(manifest: Manifest, urls: Mapping[Part, str]) -> dict[str, tuple[s
 
 
 def _move_artifacts(url: str, before: str, artifacts: Path) -> None:
-    after = str(artifacts.resolve())
-    if after == before:
+    after = artifacts.resolve()
+    if str(after) == before:
         return
     engine = connect(url)
     try:
-        inspector = sa.inspect(engine)
-        places = [place for place in ARTIFACT_PLACES if inspector.has_table(place[0])]
-
-        def action(connection: sa.Connection) -> None:
-            for table, name in places:
-                column: sa.ColumnClause[str] = sa.column(name)
-                moved = sa.literal(after) + sa.func.substr(column, len(before) + 1)
-                connection.execute(
-                    sa.update(sa.table(table, column))
-                    .where(sa.func.substr(column, 1, len(before) + 1).in_([before, before + "/"]))
-                    .values({name: moved})
-                )
-
-        write(engine, action)
+        move_artifacts(engine, Path(before), after)
     finally:
         engine.dispose()

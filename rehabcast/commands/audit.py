@@ -146,7 +146,7 @@ def run_audit(
     settings = Settings()
     version = find(settings.store, model_version)
     bundle = open_bundle(settings, version)
-    ledger, policy = open_ledger(settings), policy_for(settings, bundle, policy_file)
+    ledger, policy = open_ledger(settings, make=True), policy_for(settings, bundle, policy_file)
     actor = actor_of(settings, ledger)
     # Frozen before the forecasts are read: the chain shows which came first.
     ledger.freeze_policy(policy.version, policy.digest, actor=actor, now=datetime.now(UTC))

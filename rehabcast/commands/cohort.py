@@ -15,7 +15,7 @@ from contracts.errors import CohortInvalid, ContractError, Problem, ReasonCount,
 from rehabcast.commands import simulation
 from rehabcast.commands.engine import Engine, EngineOption, RayAddress
 from rehabcast.commands.training import TaskOption
-from rehabcast.output import IF_PRESENT, INLINE, AsJson, emit, stderr_console
+from rehabcast.output import IF_PRESENT, INLINE, AsJson, emit, require_place, stderr_console
 
 if TYPE_CHECKING:
     from contracts.cohort import Cohort
@@ -169,7 +169,7 @@ def trace(
     share: Annotated[
         float, typer.Option(min=0.01, max=1.0, help="Share of the lost to call.")
     ] = 0.3,
-    seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draw.")] = 0,
     output: Annotated[
         Path, typer.Option("--output", help="CSV file to write; must not exist yet.")
     ] = Path("calls.csv"),
@@ -184,6 +184,7 @@ def trace(
     from features.cohort.follow_up import draw_to_trace
     from training.task import read_task
 
+    require_place(output)
     if output.exists():
         raise ContractError(f"{output} exists already", "name a new file: a draw is made once")
     calls = draw_to_trace(read_cohort(folder), read_task(task), share, seed)

@@ -85,7 +85,7 @@ class FloorResult:
 def simulate(
     destination: Annotated[Path, typer.Argument(help="New cohort folder; must not exist yet.")],
     subjects: Annotated[int, typer.Option(min=1, help="How many subjects.")] = 600,
-    seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every random number.")] = 0,
     scenario: Annotated[
         Path | None,
         typer.Option(help="TOML file, see scenarios/; by default stroke, nothing planted."),
@@ -208,7 +208,7 @@ def floor(
         int | None,
         typer.Option(min=1, help="Only this many subjects, the first ones; by default all."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the Monte-Carlo draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the Monte-Carlo draws.")] = 0,
     workers: Workers = CORES,
     as_json: AsJson = False,
 ) -> None:

@@ -41,7 +41,7 @@ from serving.state.tables import (
     probe_table,
     used_token_table,
 )
-from stores.database import cause_of, connect, reading, write
+from stores.database import Kept, cause_of, connect, open_kept, reading, write
 from stores.secret_url import SecretUrl, revealed
 
 WAIT_SECONDS = 5
@@ -55,17 +55,33 @@ class NotOnRecord(ForecastRefused):
     """What a request names is not on record for its tenant, whoever else may have it."""
 
 
+KEPT = Kept(
+    name="service's record",
+    setting="REHABCAST_STORE_URL",
+    tables=(entry_table.name, EARLIER_TABLE),
+    made_by="rehabcast serve",
+)
+
+
 class Store:
-    """Opens the store at a database URL, and creates its tables where there are none.
+    """Opens the store at a database URL.
+
+    Parameters
+    ----------
+    make
+        Whether its tables are created where there are none.
 
     Raises
     ------
+    EvidenceMissing
+        There is none, and none is created.
     ServiceUnavailable
         It cannot be opened.
     """
 
-    def __init__(self, url: str | SecretUrl) -> None:
-        self.engine = connect(_with_timeouts(revealed(url)))
+    def __init__(self, url: str | SecretUrl, *, make: bool = True) -> None:
+        address = _with_timeouts(revealed(url))
+        self.engine = connect(address, make=True) if make else open_kept(address, KEPT)
         if self.engine.dialect.name == "sqlite":
             sa.event.listen(self.engine, "connect", _set_pragmas)
         self._probe = threading.Lock()

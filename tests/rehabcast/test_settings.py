@@ -32,7 +32,7 @@ TABLE: dict[str, tuple[str, Any, tuple[str, ...]]] = {
         (*(u for u in DATABASE if u != "http//x"), "http://", "https://", "ftp://x/y", "http://a b/",
          "http://h:99999", "http://h:0", "databricks"),
     ),
-    "home": ("somewhere", Path("somewhere"), ("FILE", "a\nb", "file:x", LONG)),
+    "home": ("somewhere", Path("somewhere"), ("FILE", "a\nb", "file:x", "a%20b", "/a?b/c", LONG)),
     "ledger_url": (
         "postgresql://u:p@h/d", SecretUrl("postgresql://u:p@h/d"), (*DATABASE, "http://x"),
     ),
@@ -125,7 +125,7 @@ IN_HOME = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("home", ["somewhere", "a b", "a%20b", "a#b", "a?b=c", "kürzel", "u:p@h"])
+@pytest.mark.parametrize("home", ["somewhere", "a b", "a#b", "a&b=c;d", "kürzel", "u:p@h"])
 def test_the_home_decides_where_everything_lies(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, home: str
 ) -> None:
