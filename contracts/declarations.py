@@ -11,6 +11,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from contracts.errors import ContractError
+from contracts.formats import require_known_form, without_form
 
 Declared = TypeVar("Declared")
 
@@ -18,7 +19,9 @@ LONGEST_VALUE = 60
 """Characters of a wrong value that a message repeats."""
 
 
-def read_declaration(path: Path, model: type[Declared], what: str, advice: str) -> Declared:
+def read_declaration(
+    path: Path, model: type[Declared], what: str, advice: str, kind: str | None = None
+) -> Declared:
     """Read a TOML file as what it declares.
 
     Parameters
@@ -29,6 +32,9 @@ def read_declaration(path: Path, model: type[Declared], what: str, advice: str) 
         What the file should be, with its article, for messages.
     advice
         What to do about a file that is something else.
+
+    kind
+        Of `contracts.formats`, where the file may say its form.
 
     Raises
     ------
@@ -44,6 +50,9 @@ def read_declaration(path: Path, model: type[Declared], what: str, advice: str) 
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ContractError(f"{path}: not {what}: {error}", advice) from error
+    if kind is not None:
+        require_known_form(content, kind, str(path), ContractError)
+        content = without_form(content)
     try:
         return TypeAdapter(model).validate_python(content)
     except ValidationError as error:

@@ -15,6 +15,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from contracts.errors import ServiceUnavailable
+from contracts.formats import OTHER_VERSION
 from contracts.verdict import Outcome
 from stores.database import Kept, cause_of, connect, open_kept, reading, write
 from stores.secret_url import SecretUrl
@@ -135,6 +136,15 @@ def _bring_up_to_date(engine: sa.Engine) -> None:
     def migrate(connection: sa.Connection) -> None:
         # Read again in the queue of writers: another may have created the tables meanwhile.
         revision = MigrationContext.configure(connection).get_current_revision()
+        known = {
+            script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()
+        }
+        if revision is not None and revision not in known:
+            raise ServiceUnavailable(
+                f"the ledger of REHABCAST_LEDGER_URL has the form {revision!r}, and this version of"
+                f" rehabcast reads up to {_newest()!r}",
+                OTHER_VERSION,
+            )
         if revision is None and sa.inspect(connection).has_table(trail_table.name):
             raise ServiceUnavailable(
                 "the ledger of REHABCAST_LEDGER_URL was written by a development version of"

@@ -26,6 +26,12 @@ from stores.copies import place_of, require_empty, restore_database
 from stores.database import connect
 from training.artifact_places import move_artifacts
 
+NEW_HOME = (
+    "set REHABCAST_HOME to a new, empty folder (and REHABCAST_LEDGER_URL, REHABCAST_STORE_URL and"
+    " REHABCAST_TRACKING_URI, where they are set, to new databases), and leave what is here as it is"
+)
+"""Moving a home away for a restore would take the ledger from under a service that runs."""
+
 
 def restore_backup(settings: Settings, folder: Path) -> Manifest:
     """Put a backup back into a home that has nothing yet, and verify both chains there.
@@ -44,12 +50,15 @@ def restore_backup(settings: Settings, folder: Path) -> Manifest:
     folders, keys = _folders(settings), _keys(settings)
     for target in folders.values():
         if target.is_dir() and any(target.iterdir()):
-            raise ContractError(f"{target} is not empty", "restore into a new, empty home")
+            raise ContractError(f"{target} is not empty", NEW_HOME)
     for name, key in keys.items():
         if (folder / name).is_file() and key.exists():
-            raise ContractError(f"{key} exists already", "restore into a new, empty home")
+            raise ContractError(f"{key} exists already", NEW_HOME)
     for url, _ in copies.values():
-        require_empty(url)
+        try:
+            require_empty(url)
+        except ContractError as error:
+            raise ContractError(error.reason, NEW_HOME) from None
     for url, name in copies.values():
         restore_database(folder / name, url)
     _put_back(folder, folders, keys)

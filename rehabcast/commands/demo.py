@@ -26,12 +26,12 @@ from rehabcast.commands.service.serve import (
     request_forecast,
     running_service,
 )
-from rehabcast.commands.training import parameters_of, run_training
+from rehabcast.commands.training import SHIPPED_TASKS, TaskOption, parameters_of, run_training
 from rehabcast.output import stderr_console, stdout_console
 from rehabcast.settings import Settings
 
 SUBJECTS, SEED = 600, 0
-TASK = Path("tasks/stroke-upper-limb.toml")
+TASK = SHIPPED_TASKS / "stroke-upper-limb.toml"
 
 
 def demo(
@@ -39,7 +39,7 @@ def demo(
         Path | None,
         typer.Option("--cohort", help="Your cohort folder; by default a SIMULATED cohort of 600."),
     ] = None,
-    task: Annotated[Path, typer.Option("--task", help="Task file (TOML).")] = TASK,
+    task: TaskOption = TASK,
 ) -> None:
     """Run every step once: validate, train, audit, promote, serve, and request one forecast."""
     from features.cohort import read_cohort

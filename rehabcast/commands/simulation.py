@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from rehabcast.commands.training import TaskOption
 from rehabcast.output import IF_PRESENT, INLINE, AsJson, emit, progress, stderr_console
 
 if TYPE_CHECKING:
@@ -201,9 +202,7 @@ def floor(
     cohort: Annotated[
         Path, typer.Argument(help="SIMULATED cohort folder, with its truth beside it.")
     ],
-    task: Annotated[
-        Path, typer.Option("--task", help="Task file (TOML): what is forecast, from what.")
-    ],
+    task: TaskOption,
     subjects: Annotated[
         int | None,
         typer.Option(min=1, help="Only this many subjects, the first ones; by default all."),

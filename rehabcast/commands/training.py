@@ -23,6 +23,18 @@ if TYPE_CHECKING:
 MOST_LINES = 20
 """Lines of a list of people that an error names."""
 
+SHIPPED_TASKS = Path(__file__).resolve().parents[2] / "tasks"
+"""Task files of the checkout: `tasks/NAME.toml` names one of them wherever a command is run."""
+
+
+def task_file(written: str) -> Path:
+    """Return the task file of a path; a shipped one where there is no such file."""
+    path = Path(written)
+    shipped = SHIPPED_TASKS / path.name
+    is_shipped = path.parent == Path("tasks") and not path.exists() and shipped.is_file()
+    return shipped if is_shipped else path
+
+
 ConfigOption = Annotated[
     Path | None, typer.Option(help="Training parameters (TOML), as `search` writes them.")
 ]
@@ -33,7 +45,8 @@ CohortOption = Annotated[
     ),
 ]
 TaskOption = Annotated[
-    Path, typer.Option("--task", help="Task file (TOML): what is forecast, from what.")
+    Path,
+    typer.Option("--task", parser=task_file, help="Task file (TOML): what is forecast, from what."),
 ]
 PretrainOption = Annotated[
     Path | None,

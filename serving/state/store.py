@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 
 from contracts.errors import ForecastRefused, ServiceUnavailable
+from contracts.formats import NEWEST, OTHER_VERSION
 from contracts.observation import Observation
 from serving.schemas import FeedbackRequest
 from serving.state.consent import consent_withdrawn, is_withdrawn
@@ -35,6 +36,7 @@ from serving.state.tables import (
     EARLIER_TABLE,
     NO_DAY,
     entry_table,
+    form_table,
     metadata,
     observation_table,
     of_person,
@@ -226,6 +228,16 @@ def _create_tables(connection: sa.Connection) -> None:
             "keep it as it is for the record, and set REHABCAST_STORE_URL to a new one",
         )
     metadata.create_all(connection)
+    newest = NEWEST["record"]
+    number = connection.execute(sa.select(form_table.c.number)).scalar()
+    if number is None:
+        connection.execute(sa.insert(form_table).values(number=newest))
+    elif number > newest:
+        raise ServiceUnavailable(
+            f"the service's store of REHABCAST_STORE_URL has form {number}, and this version of"
+            f" rehabcast reads {newest}",
+            OTHER_VERSION,
+        )
 
 
 def _write_probe(connection: sa.Connection) -> None:

@@ -169,3 +169,19 @@ def test_reading_makes_no_registry(tmp_path: Path, registry: str) -> None:
     with pytest.raises(EvidenceMissing, match=r"no registry of models in .*mlflow\.db"):
         find(store_in(tmp_path), "arm/1")
     assert digests(tmp_path) == before
+
+
+def test_an_experiment_that_was_deleted_in_mlflow_is_named_with_what_restores_it(
+    old: Path, tmp_path: Path
+) -> None:
+    store = store_in(shutil.copytree(old, tmp_path / "home"))
+    client = store.client()
+    experiment = client.get_experiment_by_name("rehabcast")
+    client.delete_experiment(experiment.experiment_id)
+    with pytest.raises(EvidenceMissing, match=r"restore it .*experiments restore") as refusal:
+        trained(store, tmp_path)
+    assert f"--experiment-id {experiment.experiment_id}`" in refusal.value.what_to_do
+    # What has been registered is served and audited all the same; the remedy is MLflow's own.
+    assert fetch(store, find(store, "arm/1"), "bundle").is_dir()
+    client.restore_experiment(experiment.experiment_id)
+    trained(store, tmp_path, "leg")
