@@ -27,7 +27,7 @@ def name_of(kind: str, number: int | None = None) -> str:
 def later_form(content: object, kind: str) -> str | None:
     """Return what a document says of its form where this version does not read it; else None."""
     said = content.get(KEY) if isinstance(content, Mapping) else None
-    if said is None or said in {name_of(kind, number + 1) for number in range(NEWEST[kind])}:
+    if said is None or said in [name_of(kind, number + 1) for number in range(NEWEST[kind])]:
         return None
     return str(said)
 

@@ -28,7 +28,7 @@ from training.artifact_places import move_artifacts
 
 NEW_HOME = (
     "set REHABCAST_HOME to a new, empty folder (and REHABCAST_LEDGER_URL, REHABCAST_STORE_URL and"
-    " REHABCAST_TRACKING_URI, where they are set, to new databases), and leave what is here as it is"
+    " REHABCAST_TRACKING_URI, where they are set, to new databases); leave what is here as it is"
 )
 """Moving a home away for a restore would take the ledger from under a service that runs."""
 

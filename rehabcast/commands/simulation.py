@@ -10,8 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from contracts.errors import ContractError
 from rehabcast.commands.training import TaskOption
-from rehabcast.output import IF_PRESENT, INLINE, AsJson, emit, progress, stderr_console
+from rehabcast.output import (
+    IF_PRESENT,
+    INLINE,
+    AsJson,
+    emit,
+    progress,
+    require_place,
+    stderr_console,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +33,7 @@ Workers = Annotated[
 ]
 CORES = len(os.sched_getaffinity(0))
 LONGEST_CELL = 60
+PICTURES = (".png", ".svg", ".pdf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,5 +277,11 @@ def draw(
     """Draw recovery and wearable channels of a few simulated subjects, truth beside record."""
     from features.simulate.picture import draw_subjects_of
 
+    if picture.suffix.lower() not in PICTURES:
+        raise ContractError(
+            f"{picture} is not the name of a picture that can be drawn",
+            f"let it end in {', '.join(PICTURES)}",
+        )
+    require_place(picture)
     draw_subjects_of(cohort, picture, subjects)
     stderr_console.print(f"Drew {subjects} SIMULATED subjects: {picture}")

@@ -53,6 +53,17 @@ cohort simulate out --scenario junk
 cohort simulate out --scenario folder
 cohort simulate out --scenario table.toml
 cohort simulate out --scenario nan.toml
+cohort simulate out --scenario negative.toml
+cohort draw empty x.png
+cohort floor empty --task {TASK}
+cohort trace empty --task {TASK}
+cohort export empty out
+features report empty
+features extract empty
+cohort floor nobody-known --task {TASK}
+search --cohort empty --task {TASK} --output x.toml
+benchmark --cohort empty --task {TASK}
+forecast --subject 1 --cohort empty
 cohort draw COHORT x.xyz
 cohort draw COHORT x
 cohort draw COHORT missing/x.png
@@ -194,7 +205,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "broken": "= =\n",
         "folds": "folds = 0\n",
         "shares": "held_out_share = -0.1\nvalidation_share = nan\n",
-        "nan": 'name = "x"\nattrition = nan\n',
+        "nan": "[wear]\ndropout = nan\n",
+        "negative": "[visits]\nlate_share = -0.1\n",
     }.items():
         (folder / f"{name}.toml").write_text(content)
     return folder

@@ -53,7 +53,7 @@ def test_what_is_left_of_a_file_is_refused_and_the_folder_to_remove_is_named(
 def test_training_that_diverges_says_so_and_what_to_lower(
     pairs: SequenceBatch, task: Task, tmp_path: Path
 ) -> None:
-    with pytest.raises(ContractError, match="training diverged.*lower learning_rate"):
+    with pytest.raises(ContractError, match=r"training diverged.*lower learning_rate"):
         fit(pairs, task, tmp_path, replace(QUICK, learning_rate=1e30))
 
 
