@@ -7,8 +7,17 @@ from pathlib import Path
 import pandas as pd
 
 from audits.ledger.ledger import Ledger
-from contracts.errors import EvidenceMissing
-from contracts.predictions import CANDIDATE, CHAMPION, HORIZON, MODEL, ORIGIN, SUBJECT
+from contracts.errors import ContractError, EvidenceMissing
+from contracts.predictions import (
+    CANDIDATE,
+    CHAMPION,
+    HORIZON,
+    MODEL,
+    ORIGIN,
+    REACHED,
+    SUBJECT,
+    TRUTH,
+)
 from rehabcast.settings import Settings
 from rehabcast.signed_artifacts import (
     PredictionTable,
@@ -39,9 +48,41 @@ def champion_table(settings: Settings, champion: str, file: Path | None) -> Pred
 
 
 def with_champion(predictions: pd.DataFrame, champion_rows: pd.DataFrame) -> pd.DataFrame:
-    """Append the champion's forecasts of the subjects and days that the candidate forecast."""
+    """Append the champion's forecasts of the subjects and days that the candidate forecast.
+
+    Raises
+    ------
+    ContractError
+        The two tables give one subject other outcomes: the same numbers are other people, as two
+        cohorts each have a subject 1.
+    """
     champion = champion_rows[champion_rows[MODEL] == CANDIDATE].assign(**{MODEL: CHAMPION})
     shared = [name for name in predictions.columns if name in champion.columns]
     keys = [SUBJECT, ORIGIN, HORIZON]
-    candidate = predictions.loc[predictions[MODEL] == CANDIDATE, keys]
-    return pd.concat([predictions, champion[shared].merge(candidate, on=keys)], ignore_index=True)
+    candidate = predictions.loc[predictions[MODEL] == CANDIDATE]
+    # Milestones are only compared where there is no score: a task may have moved one since.
+    reached = [name for name in shared if name.startswith(REACHED)]
+    outcomes = [TRUTH] if TRUTH in shared else reached
+    _require_same_outcomes(champion, candidate, keys, outcomes)
+    beside = champion[shared].merge(candidate[keys], on=keys)
+    return pd.concat([predictions, beside], ignore_index=True)
+
+
+def _require_same_outcomes(
+    champion: pd.DataFrame, candidate: pd.DataFrame, keys: list[str], outcomes: list[str]
+) -> None:
+    both = champion[[*keys, *outcomes]].merge(
+        candidate[[*keys, *outcomes]], on=keys, suffixes=("", " of the candidate")
+    )
+    differs = pd.Series(False, index=both.index)
+    for name in outcomes:
+        one, other = both[name], both[f"{name} of the candidate"]
+        differs |= (one != other) & ~(one.isna() & other.isna())
+    if differs.any():
+        people = both.loc[differs, SUBJECT].nunique()
+        raise ContractError(
+            f"the champion's prediction table has other outcomes for {people} of"
+            f" {both[SUBJECT].nunique()} subjects, so it is of another cohort",
+            "run `rehabcast evaluate` with the champion on the candidate's cohort, and give its"
+            " table with --champion-predictions",
+        )

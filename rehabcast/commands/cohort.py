@@ -189,9 +189,8 @@ def trace(
         raise ContractError(f"{output} exists already", "name a new file: a draw is made once")
     calls = draw_to_trace(read_cohort(folder), read_task(task), share, seed)
     if calls.empty:
-        raise ContractError(
-            "nobody is lost who was not in a draw already", "there is nobody to trace"
-        )
+        advice = "there is nobody to trace"
+        raise ContractError("nobody is lost who was not in a draw already", advice)
     calls.to_csv(output, index=False)
     result = TracingDraw(
         calls=output, lost=len(calls), drawn=int((calls["drawn"] == "yes").sum()),
