@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from contracts.errors import EvidenceMissing
+from contracts.errors import EvidenceMissing, ServiceUnavailable
 from stores.database import Kept, open_kept, sqlite_file
 from stores.private_files import make_private_folder
 from training.artifact_places import bring_along, local_folder
 
 EXPERIMENT = "rehabcast"
+OTHER_MLFLOW = "out-of-date database schema"
+"""What MLflow says of a database that another version of it wrote."""
 KEPT = Kept(
     name="registry of models",
     setting="REHABCAST_TRACKING_URI",
@@ -60,7 +63,16 @@ class Store:
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         if not self.is_server:
             self._open(make=make)
-        return MlflowClient(self.tracking_uri)
+        try:
+            return MlflowClient(self.tracking_uri)
+        except MlflowException as error:
+            if OTHER_MLFLOW not in str(error):
+                raise
+            raise ServiceUnavailable(
+                "the registry was written by another version of MLflow than is installed here",
+                "back it up, and bring it up to date with `mlflow db upgrade` and its address; or"
+                " use the version of rehabcast that wrote it",
+            ) from None
 
     @property
     def is_server(self) -> bool:
@@ -74,9 +86,10 @@ class Store:
         except EvidenceMissing:
             if not make:
                 raise
-            # MLflow makes the database, but no folder.
-            for folder in (self.artifacts, file.parent if (file := self._file) else self.artifacts):
-                make_private_folder(folder)
+            # MLflow makes the database, and its folder for everybody to read.
+            make_private_folder(self.artifacts)
+            if (file := self._file) is not None:
+                make_private_folder(file.parent)
             return
         try:
             if (file := self._file) is not None and file.is_relative_to(self._home):
@@ -115,7 +128,7 @@ class Store:
                 "restore it with MLflow's own program, its address in MLFLOW_TRACKING_URI:"
                 f" `mlflow experiments restore --experiment-id {number}`",
             )
-        if local_folder(experiment.artifact_location) not in {None, here}:
+        if self._is_of_another_home(local_folder(experiment.artifact_location)):
             raise EvidenceMissing(
                 f"the registry keeps artifacts in {experiment.artifact_location}, and this home is"
                 f" {here.parent}",
@@ -124,6 +137,12 @@ class Store:
                 " folder that it is a copy of",
             )
         return str(experiment.experiment_id)
+
+    def _is_of_another_home(self, folder: Path | None) -> bool:
+        """Tell whether runs would go into another home; a server's own choice is none."""
+        here = self.artifacts.resolve()
+        is_a_homes = not self.is_server or (folder is not None and folder.name == here.name)
+        return folder not in {None, here} and is_a_homes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from contracts.cohort import SUBJECTS_FILE, RuleCount
 from contracts.errors import CohortInvalid, ContractError, Problem, ReasonCount, as_lines
 from rehabcast.commands import simulation
+from rehabcast.commands.cohort_table import cohort_table
 from rehabcast.commands.engine import Engine, EngineOption, RayAddress
 from rehabcast.commands.training import TaskOption
 from rehabcast.output import IF_PRESENT, INLINE, AsJson, emit, require_place, stderr_console
@@ -255,7 +255,7 @@ def is_numbered(cohort: Cohort) -> bool:
 
 
 def _print(result: ValidCohort, *, as_json: bool) -> None:
-    emit(result, cohort_table(result), as_json=as_json)
+    emit(result, cohort_table(result.summary, result.rules), as_json=as_json)
     if as_json:
         return
     _print_problems("left out, or worth knowing", [*(result.dropped or ()), *result.notes])
@@ -283,18 +283,3 @@ def _print_problems(title: str, problems: Sequence[Problem]) -> None:
 
 def _say(text: str) -> None:
     stderr_console.print(text, highlight=False)
-
-
-def cohort_table(result: ValidCohort) -> Table:
-    """Return what is in a cohort as a table for people."""
-    summary = result.summary
-    label = "SIMULATED, no real person: " if summary.simulated else ""
-    table = Table("what", "how many", title=f"{label}{summary.name}")
-    table.add_row("subjects", str(summary.subjects))
-    for code in summary.codes:
-        unit = f" ({code.unit})" if code.unit else ""
-        table.add_row(f"{code.name}{unit}", str(code.events))
-    for rule in result.rules:
-        table.add_row(f"rule: {rule.rule}", f"{rule.rows} row(s)")
-    table.add_row("digest", summary.digest[:16])
-    return table

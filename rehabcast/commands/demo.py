@@ -17,7 +17,8 @@ from audits.ledger.records import Override
 from contracts.cohort import CODE, ENROLMENT, NUMBER, SUBJECT, TIME, Cohort
 from contracts.task import Task
 from rehabcast.commands.audit import run_audit, verdict_table
-from rehabcast.commands.cohort import cohort_table, valid_cohort
+from rehabcast.commands.cohort import valid_cohort
+from rehabcast.commands.cohort_table import cohort_table
 from rehabcast.commands.governance import run_approval, run_promotion
 from rehabcast.commands.service.serve import (
     forecast_request,
@@ -49,7 +50,8 @@ def demo(
     forecast_task = read_task(task)
     folder = cohort if cohort is not None else _simulated_cohort(settings.home / "demo")
     demo_cohort = read_cohort(folder)
-    stdout_console.print(cohort_table(valid_cohort(demo_cohort, folder)))
+    checked = valid_cohort(demo_cohort, folder)
+    stdout_console.print(cohort_table(checked.summary, checked.rules))
 
     trained = run_training(folder, task, forecast_task.name, parameters_of(None, SEED))
     version = trained.model_version

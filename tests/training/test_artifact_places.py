@@ -11,7 +11,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from contracts.errors import EvidenceMissing
+from contracts.errors import EvidenceMissing, ServiceUnavailable
 from stores.secret_url import sqlite_url
 from training.registry.model_versions import ModelVersion, fetch, find, register
 from training.tracking import Store, run
@@ -185,3 +185,30 @@ def test_an_experiment_that_was_deleted_in_mlflow_is_named_with_what_restores_it
     assert fetch(store, find(store, "arm/1"), "bundle").is_dir()
     client.restore_experiment(experiment.experiment_id)
     trained(store, tmp_path, "leg")
+
+
+def test_a_registry_of_another_mlflow_is_told_with_what_brings_it_up_to_date(
+    new: Path, tmp_path: Path
+) -> None:
+    store = store_in(shutil.copytree(new, tmp_path / "home"))
+    with closing(sqlite3.connect(tmp_path / "home" / "mlflow.db")) as database:
+        database.execute("UPDATE alembic_version SET version_num = 'another'")
+        database.commit()
+    with pytest.raises(ServiceUnavailable, match=r"another version of MLflow.*db upgrade"):
+        find(store, "arm/1")
+
+
+@pytest.mark.parametrize(
+    ("location", "is_another"),
+    [
+        (None, False), ("/old/artifacts", True), ("/srv/mlflow/1", False),
+        ("HERE", False), ("/old/artifacts/1", False),
+    ],
+)  # fmt: skip
+def test_where_an_mlflow_server_puts_artifacts_is_its_choice_but_not_another_home(
+    tmp_path: Path, location: str | None, is_another: bool
+) -> None:
+    store = Store(tracking_uri="http://mlflow.test", artifacts=tmp_path / "artifacts")
+    here = {"HERE": store.artifacts.resolve(), None: None}
+    folder = here[location] if location in here else Path(str(location))
+    assert store._is_of_another_home(folder) is is_another
