@@ -86,7 +86,7 @@ class Manifest(BaseModel):
     Parameters
     ----------
     format
-        Form of the bundle (`contracts.formats`).
+        Form of the bundle (`contracts.naming.formats`).
     files
         SHA-256 of every file of the bundle but this one, by name.
     family

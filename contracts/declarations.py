@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from contracts.errors import ContractError
-from contracts.formats import require_known_form, without_form
+from contracts.naming.formats import require_known_form, without_form
 
 Declared = TypeVar("Declared")
 
@@ -34,7 +34,7 @@ def read_declaration(
         What to do about a file that is something else.
 
     kind
-        Of `contracts.formats`, where the file may say its form.
+        Of `contracts.naming.formats`, where the file may say its form.
 
     Raises
     ------

@@ -84,10 +84,8 @@ class Problem:
         problem is not of one row.
     field
         Column, or code, that is wrong.
-    found
-        What was found, and what was expected.
-    advice
-        What to do about it; empty where nothing needs to be done.
+    found, advice
+        What was found, and what was expected; what to do, empty where nothing needs to be done.
     cause
         What problems of one cause share; empty where `found` says just that.
     count, places

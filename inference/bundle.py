@@ -21,7 +21,7 @@ from contracts import bundle as names
 from contracts.bundle import Manifest
 from contracts.declarations import mistakes
 from contracts.errors import IntegrityError
-from contracts.formats import require_known_form
+from contracts.naming.formats import require_known_form
 from contracts.sequences import Layout, SequenceBatch
 from contracts.task import Task
 from features.sequences import present_modalities

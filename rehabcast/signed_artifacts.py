@@ -21,7 +21,7 @@ from audits.report.content import Report
 from contracts.cohort import Cohort
 from contracts.digests import file_digest
 from contracts.errors import ContractError, EvidenceMissing, IntegrityError
-from contracts.formats import require_known_form
+from contracts.naming.formats import require_known_form
 from contracts.predictions import MODEL, forecasts_of, questions_of
 from inference.bundle import Bundle, load_bundle, verify_bundle
 from rehabcast.output import stderr_console

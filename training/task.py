@@ -13,8 +13,8 @@ from contracts.cohort import WEAR_TIME
 from contracts.declarations import mistakes
 from contracts.digests import record_digest
 from contracts.errors import Problem, TaskInvalid
-from contracts.formats import require_known_form, without_form
 from contracts.groups import bands_of
+from contracts.naming.formats import require_known_form, without_form
 from contracts.task import Sensitive, Task
 from contracts.task_parts.slips import Slip, SlipsFound, slips
 from contracts.vocabulary import Code, Kind, vocabulary

@@ -286,9 +286,8 @@ def load_policy(path: Path | None = None) -> Policy:
     Raises
     ------
     ContractError
-        The file is not TOML, or a key is unknown, missing, of a wrong type or impossible; or it
-        requires no attribute, so that a cohort which records none would pass without an audit of
-        any group. (Reports judged by such a policy of an earlier version can be read.)
+        The file is not TOML, or a key is unknown, missing, of a wrong type or impossible; or no
+        attribute is required. (Reports that were judged by such a policy can be read.)
     """
     file, advice = PACKAGED if path is None else path, CORRECT
     policy = read_declaration(file, Policy, "an audit policy", advice, kind="audit-policy")

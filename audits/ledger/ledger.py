@@ -69,21 +69,17 @@ from stores.secret_url import SecretUrl
 
 
 class Ledger:
-    """Opens the ledger at a database URL.
+    """Opens the ledger at a database URL; creates it where there is none, if it is to (`make`).
 
     Parameters
     ----------
     identities
         How it knows who acts: by people's keys, or, in a one-person trial, not at all.
-    make
-        Whether it is created where there is none.
 
     Raises
     ------
-    EvidenceMissing
-        There is none, and none is created.
-    ServiceUnavailable
-        It cannot be opened.
+    EvidenceMissing, ServiceUnavailable
+        There is none and none is created; or it cannot be opened.
     """
 
     def __init__(

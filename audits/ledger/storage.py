@@ -15,7 +15,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from contracts.errors import ServiceUnavailable
-from contracts.formats import OTHER_VERSION
+from contracts.naming.formats import OTHER_VERSION
 from contracts.verdict import Outcome
 from stores.database import Kept, cause_of, connect, open_kept, reading, write
 from stores.secret_url import SecretUrl

@@ -11,8 +11,8 @@ import typer
 
 from contracts.cohort import SUBJECTS_FILE, RuleCount
 from contracts.errors import CohortInvalid, ContractError, Problem, ReasonCount, as_lines
+from rehabcast.cohort_table import cohort_table
 from rehabcast.commands import simulation
-from rehabcast.commands.cohort_table import cohort_table
 from rehabcast.commands.engine import Engine, EngineOption, RayAddress
 from rehabcast.commands.training import TaskOption
 from rehabcast.output import IF_PRESENT, INLINE, AsJson, emit, require_place, stderr_console

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 
 from contracts.errors import ForecastRefused, ServiceUnavailable
-from contracts.formats import NEWEST, OTHER_VERSION
+from contracts.naming.formats import NEWEST, OTHER_VERSION
 from contracts.observation import Observation
 from serving.schemas import FeedbackRequest
 from serving.state.consent import consent_withdrawn, is_withdrawn

@@ -76,7 +76,7 @@ form_table = sa.Table(
     metadata,
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
 )
-"""Form of the store (`contracts.formats`), in one row."""
+"""Form of the store (`contracts.naming.formats`), in one row."""
 
 EARLIER_TABLE = "service_forecast"
 """A table of stores from before the record was one chain; they cannot be read any more."""

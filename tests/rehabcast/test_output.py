@@ -179,7 +179,7 @@ def test_without_a_terminal_work_says_in_lines_how_far_it_is(
     clock = iter([0.0, 4.0, 12.0, 13.0, 20.0])
     monkeypatch.setattr("rehabcast.output.time.monotonic", lambda: next(clock))
     monkeypatch.setattr(stderr_console, "_force_terminal", False)
-    monkeypatch.setattr(stderr_console, "file", StringIO())
+    monkeypatch.setattr(stderr_console, "_file", StringIO())
     with progress("Training", 4) as advance:
         for step in ("network", "network", "last observation", "bundle"):
             advance(step)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from audits.judging.policy import PACKAGED, load_policy
-from contracts.errors import ContractError, IntegrityError, TaskInvalid
-from contracts.formats import KEY, NEWEST, name_of, require_known_form
+from audits.ledger.ledger import Ledger
+from contracts.errors import ContractError, IntegrityError, ServiceUnavailable, TaskInvalid
+from contracts.naming.formats import KEY, NEWEST, name_of, require_known_form
 from inference.bundle import verify_bundle
+from serving.state.store import Store
 from tests.conftest import ROOT
 from training.task import read_task, task_digest
 
@@ -69,3 +73,26 @@ def test_a_bundle_of_a_later_form_is_not_called_damaged(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text('{"format": "rehabcast-bundle/2", "more": 1}')
     with pytest.raises(IntegrityError, match=f"rehabcast-bundle/2.*{ADVICE}"):
         verify_bundle(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("opened", "statement"),
+    [
+        (Ledger, "UPDATE alembic_version SET version_num = '9999'"),
+        (Store, "UPDATE service_form SET number = 9999"),
+    ],
+    ids=["ledger", "record"],
+)
+def test_a_database_of_a_later_version_is_refused_and_left_as_it_is(
+    tmp_path: Path, opened: type[Ledger | Store], statement: str
+) -> None:
+    file = tmp_path / "kept.db"
+    opened(f"sqlite:///{file}").close()
+    with closing(sqlite3.connect(file)) as database:
+        database.execute(statement)
+        database.commit()
+    before = file.read_bytes()
+    for make in (True, False):
+        with pytest.raises(ServiceUnavailable, match=f"9999.*{ADVICE}"):
+            opened(f"sqlite:///{file}", make=make)
+    assert file.read_bytes() == before

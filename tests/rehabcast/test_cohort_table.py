@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from io import StringIO
+
 import pandas as pd
 
 from contracts.cohort import Cohort, Provenance, RuleCount
 from contracts.vocabulary import vocabulary
 from features.cohort.summary import summarise
-from rehabcast.commands.cohort_table import UNITS, cohort_table
+from rehabcast.cohort_table import UNITS, cohort_table
 from rehabcast.output import console_for
 
 
@@ -20,10 +22,11 @@ def test_a_cohort_is_told_in_words_with_how_many_people_each_is_of(events: pd.Da
     provenance = Provenance(name="made up", source="test", simulated=True)
     cohort = Cohort(events=events, provenance=provenance, digest="0" * 64)
     rules = [RuleCount(rule="dates moved", rows=1234), *[RuleCount(rule="x", rows=0)] * 9]
-    console = console_for(width=150, record=True, quiet=True)
+    console = console_for(width=150, file=StringIO())
     console.print(cohort_table(summarise(cohort), rules))
     lines = [
-        " ".join(line.replace("\u2502", " ").split()) for line in console.export_text().splitlines()
+        " ".join(line.replace("\u2502", " ").split())
+        for line in console.file.getvalue().splitlines()
     ]
     scores = int((events["code"] == "REHABCAST//FUGL_MEYER_UE").sum())
     assert any("SIMULATED" in line for line in lines)
