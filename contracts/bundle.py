@@ -35,6 +35,8 @@ coalitions.onnx
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
 
 from contracts.groups import GroupName
@@ -83,6 +85,8 @@ class Manifest(BaseModel):
 
     Parameters
     ----------
+    format
+        Form of the bundle (`contracts.naming.formats`).
     files
         SHA-256 of every file of the bundle but this one, by name.
     family
@@ -112,6 +116,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    format: Literal["rehabcast-bundle/1"] = "rehabcast-bundle/1"
     files: dict[str, str]
     family: str
     modalities: tuple[str, ...]

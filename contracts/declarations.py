@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from contracts.errors import ContractError
+from contracts.naming.formats import require_known_form, without_form
 
-Declared = TypeVar("Declared", bound=BaseModel)
+Declared = TypeVar("Declared")
 
 LONGEST_VALUE = 60
 """Characters of a wrong value that a message repeats."""
 
 
-def read_declaration(path: Path, model: type[Declared], what: str, advice: str) -> Declared:
+def read_declaration(
+    path: Path, model: type[Declared], what: str, advice: str, kind: str | None = None
+) -> Declared:
     """Read a TOML file as what it declares.
 
     Parameters
     ----------
+    model
+        A model or dataclass of pydantic's.
     what
         What the file should be, with its article, for messages.
     advice
         What to do about a file that is something else.
+
+    kind
+        Of `contracts.naming.formats`, where the file may say its form.
 
     Raises
     ------
@@ -41,14 +50,17 @@ def read_declaration(path: Path, model: type[Declared], what: str, advice: str) 
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ContractError(f"{path}: not {what}: {error}", advice) from error
+    if kind is not None:
+        require_known_form(content, kind, str(path), ContractError)
+        content = without_form(content)
     try:
-        return model.model_validate(content)
+        return TypeAdapter(model).validate_python(content)
     except ValidationError as error:
         faults = "; ".join(mistakes(error, model))
         raise ContractError(f"{path}: not {what}: {faults}", advice) from error
 
 
-def mistakes(error: ValidationError, model: type[BaseModel]) -> list[str]:
+def mistakes(error: ValidationError, model: type[Any]) -> list[str]:
     """Return each mistake as a sentence: which key, what was found, what to write."""
     faults: list[dict[str, Any]] = [dict(fault) for fault in error.errors(include_url=False)]
     places: list[tuple[int | str, ...]] = [tuple(fault["loc"]) for fault in faults]
@@ -64,12 +76,12 @@ def _is_within(place: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bo
     return len(place) > len(outer) and place[: len(outer)] == outer
 
 
-def _sentence(fault: dict[str, Any], model: type[BaseModel]) -> str:
+def _sentence(fault: dict[str, Any], model: type[Any]) -> str:
     where = tuple(fault["loc"])
     key, kind = _path(where), fault["type"]
     if kind == "missing":
         return f"{key} is missing"
-    if kind == "extra_forbidden":
+    if kind in {"extra_forbidden", "unexpected_keyword_argument"}:
         known = ", ".join(_keys_at(model, where[:-1]))
         return f"{key} is not a key here" + (f": use one of {known}" if known else "")
     if kind in {"value_error", "assertion_error"}:
@@ -95,8 +107,10 @@ def _path(where: Sequence[int | str]) -> str:
     return ", ".join(words)
 
 
-def _keys_at(model: type[BaseModel], where: Sequence[int | str]) -> list[str]:
+def _keys_at(model: type[Any], where: Sequence[int | str]) -> list[str]:
     """Return the keys of the model at this place, none where it has no model."""
+    if is_dataclass(model):
+        return [] if where else sorted(field.name for field in fields(model))
     at: type[BaseModel] | None = model
     for part in where:
         if isinstance(part, int) or at is None:

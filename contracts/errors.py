@@ -9,7 +9,8 @@ RehabcastError                 exit code 1
 ├── PromotionRefused           5   the gate said no
 ├── IntegrityError             6   bytes are not what was signed off: bundle, report, ledger
 ├── ForecastRefused            7   no forecast can be given honestly for this subject
-└── ServiceUnavailable         8   the service did not start or does not answer
+├── ServiceUnavailable         8   the service did not start or does not answer
+└── Interrupted              130   a person stopped it (Ctrl-C); what was finished is kept
 """
 
 from __future__ import annotations
@@ -83,10 +84,8 @@ class Problem:
         problem is not of one row.
     field
         Column, or code, that is wrong.
-    found
-        What was found, and what was expected.
-    advice
-        What to do about it; empty where nothing needs to be done.
+    found, advice
+        What was found, and what was expected; what to do, empty where nothing needs to be done.
     cause
         What problems of one cause share; empty where `found` says just that.
     count, places
@@ -293,3 +292,9 @@ class ServiceUnavailable(RehabcastError):
     """The forecast service did not start, or does not answer."""
 
     exit_code = 8
+
+
+class Interrupted(RehabcastError):
+    """A person stopped the command; what it had finished is kept."""
+
+    exit_code = 130

@@ -21,6 +21,7 @@ from contracts import bundle as names
 from contracts.bundle import Manifest
 from contracts.declarations import mistakes
 from contracts.errors import IntegrityError
+from contracts.naming.formats import require_known_form
 from contracts.sequences import Layout, SequenceBatch
 from contracts.task import Task
 from features.sequences import present_modalities
@@ -200,6 +201,7 @@ def _verified(folder: Path) -> tuple[Manifest, dict[str, bytes], str]:
     file = folder / names.MANIFEST_FILE
     try:
         written = file.read_bytes()
+        require_known_form(written, "bundle", str(file), IntegrityError)
         manifest = Manifest.model_validate_json(written)
     except (OSError, ValidationError) as error:
         raise IntegrityError(

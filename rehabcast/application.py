@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from contracts.errors import EvidenceMissing
-from rehabcast.installation import require_private_installation
+from rehabcast.installation import access_of, require_private_installation
 from rehabcast.ledger_source import LedgerSource
 from rehabcast.redaction import cleaner, install
 from rehabcast.settings import Settings, secrets_in_environment
-from serving.access.authentication import Access, read_access
 from serving.http.runtime import Runtime
 from serving.http.service import build_service
 from serving.state.champion import ChampionInService
@@ -28,8 +26,8 @@ def open_runtime() -> Runtime:
     """
     settings = Settings()
     require_private_installation(settings)
-    access = _access(settings)
-    store = Store(settings.store_url)
+    access = access_of(settings, settings.development_token)
+    store = Store(settings.store_url, make=True)
     return Runtime(
         champion=ChampionInService(LedgerSource(settings)),
         store=store,
@@ -40,20 +38,6 @@ def open_runtime() -> Runtime:
         declared_address=settings.public_address or "",
         origins=settings.cors_origins,
     )
-
-
-def _access(settings: Settings) -> Access:
-    token = settings.development_token
-    development = None if token is None else token.get_secret_value()
-    if settings.access is not None:
-        return read_access(settings.access, development)
-    if development is None:
-        raise EvidenceMissing(
-            "no client may use this service",
-            "set REHABCAST_ACCESS to a file of trusted issuers and clients (docs/operations.md), or"
-            " try it with `rehabcast serve --development`",
-        )
-    return Access(development_token=development)
 
 
 keep_private()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from sqlalchemy.exc import ArgumentError
 from audits.ledger.identity import TRIAL, Identities
 from audits.ledger.ledger import Ledger
 from audits.ledger.people import People, read_people, read_person_key, same_person
+from audits.ledger.trail import Entry
 from contracts.errors import ContractError, EvidenceMissing
 from rehabcast.output import stderr_console
 from rehabcast.settings import Settings
@@ -74,22 +76,39 @@ def identities_of(settings: Settings) -> Identities:
     return Identities(people=people, own_key=read_person_key(settings.person_key, people))
 
 
-def open_ledger(settings: Settings, copy: str | None = None) -> Ledger:
+def open_ledger(settings: Settings, copy: str | None = None, *, make: bool = False) -> Ledger:
     """Open the ledger.
 
     Parameters
     ----------
     copy
         URL of a copy of it, as a backup tries one.
+    make
+        Whether it is made where there is none, as only an audit does.
 
     Raises
     ------
+    EvidenceMissing
+        There is none, and none is made.
     ServiceUnavailable
         As `audits.ledger.ledger.Ledger`.
     EvidenceMissing, ContractError
         As `identities_of`.
     """
-    return Ledger(settings.ledger_url if copy is None else copy, identities_of(settings))
+    url = settings.ledger_url if copy is None else copy
+    return Ledger(url, identities_of(settings), make=make)
+
+
+def read_trail(settings: Settings) -> list[Entry]:
+    """Return the ledger's trail, its chain verified but nobody's signature: that needs no keys.
+
+    Raises
+    ------
+    EvidenceMissing, IntegrityError
+        There is no ledger, or its chain is broken.
+    """
+    with closing(Ledger(settings.ledger_url, make=False)) as ledger:
+        return ledger.trail()
 
 
 def actor_of(settings: Settings, ledger: Ledger) -> str:

@@ -72,13 +72,8 @@ class LedgerSource:
     def __init__(self, settings: Settings) -> None:
         bound_registry_calls()
         self._settings = settings
-        try:
-            file = file_identity(settings.ledger_url)
-            self._ledger = open_ledger(settings)
-        except ServiceUnavailable:
-            # A first start: there is no ledger yet, and opening makes one without a champion.
-            self._ledger = open_ledger(settings)
-            file = file_identity(settings.ledger_url)
+        self._ledger = open_ledger(settings)
+        file = file_identity(settings.ledger_url)
         self._mirror: ServiceMirror | None = None
         trail = FollowedTrail(settings.model, people=self._ledger.identities.people)
         self._lock = threading.Lock()

@@ -12,12 +12,15 @@ import typer
 
 from contracts.errors import (
     CohortInvalid,
+    ContractError,
     Problem,
     RehabcastError,
     ServiceUnavailable,
     TaskInvalid,
 )
+from rehabcast.user_home import home_if_unknown
 
+os.environ.update(home_if_unknown())
 # No dependency may report to its makers from a hospital's network.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
@@ -102,12 +105,10 @@ def run() -> None:
     install(clean)
     try:
         app()
-    except RehabcastError as error:
-        _exit_with(error)
     except Exception as error:
-        library = type(error).__module__.partition(".")[0]
-        if library in STORES:
-            _exit_with(_store_failed(STORES[library], error))
+        refusal = _refusal(error)
+        if refusal is not None:
+            _exit_with(refusal)
         sys.stderr.write(clean_traceback(error, clean))
         sys.exit(1)
 
@@ -120,6 +121,21 @@ STORES = {
     "httpx": "a server",
 }
 """Libraries whose errors mean that what they talk to failed; their own words hold addresses."""
+
+
+def _refusal(error: Exception) -> RehabcastError | None:
+    """Return an error in words of ours; None for what can only be a fault of rehabcast."""
+    if isinstance(error, RehabcastError):
+        return error
+    library = type(error).__module__.partition(".")[0]
+    if library in STORES:
+        return _store_failed(STORES[library], error)
+    if isinstance(error, OSError) and error.filename is not None:
+        return ContractError(
+            f"{os.fsdecode(error.filename)} cannot be used ({error.strerror})",
+            "check the path, its permissions, and that its disk has space",
+        )
+    return None
 
 
 def _store_failed(what: str, error: Exception) -> ServiceUnavailable:

@@ -8,10 +8,13 @@ fields or, where it has one, by its own `as_record`.
 from __future__ import annotations
 
 import json
+import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -27,16 +30,26 @@ from rich.console import (
     RenderResult,
 )
 from rich.control import Control
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.segment import Segment
 from rich.text import Text
 
 from audits.report.characters import visible
+from contracts.errors import ContractError
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 INLINE = {"inline": True}
 """Metadata of a result's field whose own fields stand in the result's JSON object, not under it."""
+LINE_SECONDS = 10.0
+"""How often work says how far it is where there is no terminal."""
 IF_PRESENT = {"if_present": True}
 """Metadata of a result's field that the JSON object has only where it is not None."""
 
@@ -123,14 +136,63 @@ def _fields(result: Any) -> dict[str, Any]:
     return record
 
 
+def require_place(file: Path) -> None:
+    """Refuse a file that could not be written, before there is anything to write.
+
+    Raises
+    ------
+    ContractError
+        It is a folder, there is none to put it into, or this user may not write there.
+    """
+    if file.is_dir():
+        raise ContractError(f"{file} is a folder", "name a file in it")
+    if not file.parent.is_dir():
+        raise ContractError(
+            f"there is no folder {file.parent} to write {file.name} to", "make it, or name another"
+        )
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise ContractError(
+            f"{file} cannot be written by this user", "name a file in another folder"
+        )
+
+
+class _Lines:
+    """Says how far work is, in lines."""
+
+    def __init__(self, title: str, total: int) -> None:
+        self._title, self._total, self._done = title, total, 0
+        self._began = self._said = time.monotonic()
+        stderr_console.print(f"{title}: {total} steps")
+
+    def finished(self, step: str) -> None:
+        self._done += 1
+        now = time.monotonic()
+        if self._done < self._total and now - self._said < LINE_SECONDS:
+            return
+        self._said, passed = now, now - self._began
+        to_go = passed / self._done * (self._total - self._done)
+        stderr_console.print(
+            f"{self._title}: {self._done} of {self._total} ({step}) after {passed:.0f} s"
+            + (f", about {to_go:.0f} s to go" if self._done < self._total else "")
+        )
+
+
 @contextmanager
 def progress(title: str, total: int) -> Iterator[Callable[[str], None]]:
-    """Show a bar on standard error; call the yielded function with each finished step."""
+    """Show on standard error how far work is; call the yielded function with each finished step.
+
+    A bar on a terminal; in a file or a pipe a line every `LINE_SECONDS`.
+    """
+    if not stderr_console.is_terminal:
+        yield _Lines(title, total).finished
+        return
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TextColumn("to go:"),
+        TimeRemainingColumn(),
     )
     with Progress(*columns, console=stderr_console) as bar:
         task = bar.add_task(title, total=total)

@@ -96,7 +96,7 @@ def registry(value: Any) -> SecretUrl:
 
 def existing_file(value: Any) -> Path:
     """Check that a file is there."""
-    path = Path(value)
+    path = _path(value)
     if not path.is_file():
         raise ValueError("names a file that does not exist")
     return path
@@ -104,7 +104,7 @@ def existing_file(value: Any) -> Path:
 
 def existing_folder(value: Any) -> Path:
     """Check that a folder is there."""
-    path = Path(value)
+    path = _path(value)
     if not path.is_dir():
         raise ValueError("names a folder that does not exist")
     return path
@@ -112,9 +112,30 @@ def existing_folder(value: Any) -> Path:
 
 def folder_or_none(value: Any) -> Path:
     """Check that a path is a folder's, or that nothing is there yet."""
-    path = Path(value)
+    path = _path(value)
     if path.exists() and not path.is_dir():
         raise ValueError("names a file, not a folder")
+    return path
+
+
+def home(value: Any) -> Path:
+    """Check the folder that everything is kept in, databases too."""
+    path = folder_or_none(value)
+    # SQLite would read it as an address of its own, and MLflow would make another folder beside it.
+    if str(path).startswith("file:") or {"%", "?"} & set(str(path)):
+        raise ValueError(
+            "has a % or ? in its path or begins with file:, so databases cannot be kept"
+            " in it; rename the folder"
+        )
+    return path
+
+
+def _path(value: Any) -> Path:
+    path = Path(value)
+    try:
+        path.exists()
+    except (OSError, ValueError):
+        raise ValueError("is no path that this machine can have") from None
     return path
 
 

@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from contracts.errors import ContractError
 from rehabcast import setting_checks as checks
 from serving.access.addresses import Network
-from stores.secret_url import SecretUrl
+from stores.secret_url import SecretUrl, sqlite_url
 from training.tracking import Store
 
 PREFIX = "REHABCAST_"
@@ -36,12 +36,13 @@ class Settings(BaseSettings):
 
     Parameters
     ----------
-    tracking_uri
-        MLflow's store: SQLite by default, PostgreSQL or a server by URL.
     home
-        Folder of artifacts, checkpoints and the demo's cohort.
+        Folder of all that this installation keeps: ledger, record, registry, artifacts, keys,
+        forecasts that wait, checkpoints and the demo's cohort.
+    tracking_uri
+        MLflow's store, PostgreSQL or a server by URL; where unset, `mlflow.db` in this home.
     ledger_url
-        SQLAlchemy URL of the promotion ledger.
+        SQLAlchemy URL of the promotion ledger; where unset, `ledger.db` in this home.
     ledger_head
         Head of the ledger, written and signed by `rehabcast ledger head` and kept apart from it: a
         ledger without it is not served from.
@@ -61,7 +62,8 @@ class Settings(BaseSettings):
         Folder of public keys (PEM): a signature by any of them is accepted, so that old and new
         overlap when a key is replaced.
     store_url
-        SQLAlchemy URL of the service's own store: running records, forecast log, feedback.
+        SQLAlchemy URL of the service's own store: running records, forecast log, feedback; where
+        unset, `service.db` in this home.
     service_spool
         Folder on a local disk where a worker keeps forecasts until they are in its store; where
         unset, this home's own.
@@ -96,9 +98,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, hide_input_in_errors=True)
 
-    tracking_uri: Registry = SecretUrl("sqlite:///mlruns/mlflow.db")
-    home: Annotated[Path, BeforeValidator(checks.folder_or_none)] = Path("mlruns")
-    ledger_url: Database = SecretUrl("sqlite:///mlruns/ledger.db")
+    # Before all that lies in it by default.
+    home: Annotated[Path, BeforeValidator(checks.home)] = Path("mlruns")
+    tracking_uri: Registry = Field(default_factory=lambda given: _at_home(given, "mlflow.db"))
+    ledger_url: Database = Field(default_factory=lambda given: _at_home(given, "ledger.db"))
     ledger_head: Path | None = None
     host: Annotated[str, BeforeValidator(checks.host)] = "127.0.0.1"
     port: Annotated[int, BeforeValidator(checks.port)] = 3000
@@ -110,7 +113,7 @@ class Settings(BaseSettings):
     person_key: Path | None = None
     signing_key: File | None = None
     trusted_keys: Folder | None = None
-    store_url: Database = SecretUrl("sqlite:///mlruns/service.db")
+    store_url: Database = Field(default_factory=lambda given: _at_home(given, "service.db"))
     service_spool: Annotated[Path, BeforeValidator(checks.folder_or_none)] | None = None
     policy: File | None = None
     access: File | None = None
@@ -170,6 +173,11 @@ def secrets_in_environment() -> frozenset[str]:
         elif SecretStr.__name__ in kind:
             found.add(value)
     return frozenset(found)
+
+
+def _at_home(given: dict[str, Any], name: str) -> SecretUrl:
+    """Return the URL of a database in the home, whatever characters its path has."""
+    return SecretUrl(sqlite_url(given["home"] / name))
 
 
 def _this_user() -> str:

@@ -21,6 +21,7 @@ from audits.report.content import Report
 from contracts.cohort import Cohort
 from contracts.digests import file_digest
 from contracts.errors import ContractError, EvidenceMissing, IntegrityError
+from contracts.naming.formats import require_known_form
 from contracts.predictions import MODEL, forecasts_of, questions_of
 from inference.bundle import Bundle, load_bundle, verify_bundle
 from rehabcast.output import stderr_console
@@ -255,6 +256,7 @@ def fetch_report(settings: Settings, version: ModelVersion) -> tuple[Report, str
         There is no report.
     """
     path = _fetch_signed(settings, version, f"{REPORT_FOLDER}/{REPORT_FILE}")
+    require_known_form(path.read_bytes(), "audit-report", f"{version}: its report", IntegrityError)
     try:
         return Report.model_validate_json(path.read_bytes()), file_digest(path)
     except ValueError as error:

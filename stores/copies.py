@@ -22,6 +22,7 @@ from sqlalchemy.engine import URL, make_url
 from contracts.errors import ContractError, IntegrityError, ServiceUnavailable
 from stores.database import BUSY_SECONDS, cause_of
 from stores.postgresql import SERVICE, administer, run, server
+from stores.secret_url import sqlite_url
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 RETRY_SECONDS = 0.001
@@ -138,7 +139,7 @@ def scratch_database(copy: Path, url: str, folder: Path) -> Iterator[str]:
     """
     parsed = _parsed(url)
     if _kind(parsed) == SQLITE:
-        trial = f"sqlite:///{(folder / copy.name).resolve()}"
+        trial = sqlite_url((folder / copy.name).resolve())
         restore_database(copy, trial)
         yield trial
         return

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 
-from contracts.errors import ServiceUnavailable
+from contracts.errors import EvidenceMissing, ServiceUnavailable
 from stores.private_files import make_private_folder, require_private_database
 from stores.secret_url import SecretUrl, revealed
 
@@ -41,8 +43,84 @@ CAUSES = (
 """What a driver says, in lower case, and what we say: a driver's own words hold hosts and paths."""
 
 
-def connect(url: str | SecretUrl) -> sa.Engine:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What is kept in a database, as messages name it.
+
+    Parameters
+    ----------
+    name, setting
+        What it is, and the environment variable with its address.
+    tables
+        Tables of it, or of an earlier form: a database without any is another's, or empty.
+    made_by
+        Command that makes one.
+    """
+
+    name: str
+    setting: str
+    tables: tuple[str, ...]
+    made_by: str
+
+    def missing(self, url: str | SecretUrl) -> EvidenceMissing:
+        """Return the error that there is none at an address."""
+        file = sqlite_file(url)
+        place = f"the database of {self.setting}" if file is None else f"{file} ({Path.cwd()})"
+        if file is not None and file.is_absolute():
+            place = str(file)
+        return EvidenceMissing(
+            f"there is no {self.name} in {place}",
+            f"set REHABCAST_HOME to the home that has it ({self.setting} where it is elsewhere), or"
+            f" make one with `{self.made_by}`",
+        )
+
+
+def open_kept(url: str | SecretUrl, kept: Kept) -> sa.Engine:
+    """Connect to a database that must be there with what is kept in it; makes nothing.
+
+    Raises
+    ------
+    EvidenceMissing
+        There is none.
+    ServiceUnavailable, ReadableByOthers
+        As `connect`, or it cannot be read.
+    """
+    file = sqlite_file(url)
+    if file is not None and not file.exists():
+        raise kept.missing(url)
+    engine = connect(url)
+    try:
+        with reading(engine) as connection:
+            is_there = any(map(sa.inspect(connection).has_table, kept.tables))
+    except sa.exc.DBAPIError as error:
+        engine.dispose()
+        raise ServiceUnavailable(
+            f"the {kept.name} cannot be opened: {cause_of(error)}",
+            f"check {kept.setting}, the server and its permissions",
+        ) from None
+    if not is_there:
+        engine.dispose()
+        raise kept.missing(url)
+    return engine
+
+
+def sqlite_file(url: str | SecretUrl) -> Path | None:
+    """Return the file of an SQLite database; None for another address."""
+    try:
+        parsed = make_url(revealed(url))
+    except sa.exc.ArgumentError:
+        return None
+    is_file = parsed.get_backend_name() == "sqlite" and parsed.database
+    return Path(str(parsed.database)) if is_file else None
+
+
+def connect(url: str | SecretUrl, *, make: bool = False) -> sa.Engine:
     """Return an engine with the transactions that `reading` and `write` need; creates no tables.
+
+    Parameters
+    ----------
+    make
+        Whether an SQLite database that is not there is made.
 
     Raises
     ------
@@ -52,7 +130,7 @@ def connect(url: str | SecretUrl) -> sa.Engine:
         Others can read the SQLite database, or change its folder.
     """
     try:
-        return _engine(_with_driver(revealed(url)))
+        return _engine(_with_driver(revealed(url)), make=make)
     except (sa.exc.ArgumentError, ModuleNotFoundError, OSError) as error:
         raise ServiceUnavailable(
             f"the database cannot be opened ({cause_of(error)})",
@@ -107,24 +185,30 @@ def _with_driver(url: str) -> URL:
 _PLAIN = {"postgresql", "postgres"}
 
 
-def _engine(url: URL) -> sa.Engine:
+def _engine(url: URL, *, make: bool) -> sa.Engine:
     # An error names its statement, but never the values: they are patients'.
     if url.get_backend_name() != "sqlite":
         return sa.create_engine(url, hide_parameters=True)
-    if url.database:
-        _make_private(Path(url.database))
-    engine = sa.create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
+    if not url.database:
+        raise sa.exc.ArgumentError
+    file = Path(url.database).absolute()
+    if make:
+        make_private_folder(file.parent)
+    require_private_database(file)
+    if make:
+        # SQLite itself would obey the umask only.
+        with suppress(FileExistsError):
+            os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    # For writing, but never made: SQLite would make an empty database of a file that was moved.
+    address = f"{file.as_uri()}?mode=rw"
+
+    def opened() -> sqlite3.Connection:
+        return sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
+
+    engine = sa.create_engine(url, hide_parameters=True, creator=opened)
     sa.event.listen(engine, "connect", _disable_implicit_begin)
     sa.event.listen(engine, "begin", _begin)
     return engine
-
-
-def _make_private(database: Path) -> None:
-    """Check a database's file, or create it empty: SQLite itself would obey the umask only."""
-    make_private_folder(database.parent)
-    require_private_database(database)
-    with suppress(FileExistsError):
-        os.close(os.open(database, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _disable_implicit_begin(connection: Any, _: object) -> None:

@@ -7,6 +7,7 @@ scheme and nothing else; who opens a connection asks for the text with `revealed
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import unquote, urlsplit
 
@@ -93,6 +94,12 @@ class SecretUrl:
             ),
             serialization=core_schema.to_string_ser_schema(),
         )
+
+
+def sqlite_url(file: Path) -> str:
+    """Return the URL of an SQLite database, whatever characters the path of its file has."""
+    # Only what would be read otherwise is quoted: MLflow takes the address for a path as it is.
+    return "sqlite:///" + str(file).replace("%", "%25").replace("?", "%3F")
 
 
 def revealed(url: str | SecretUrl) -> str:

@@ -14,6 +14,7 @@ from contracts.declarations import mistakes
 from contracts.digests import record_digest
 from contracts.errors import Problem, TaskInvalid
 from contracts.groups import bands_of
+from contracts.naming.formats import require_known_form, without_form
 from contracts.task import Sensitive, Task
 from contracts.task_parts.slips import Slip, SlipsFound, slips
 from contracts.vocabulary import Code, Kind, vocabulary
@@ -36,6 +37,8 @@ def read_task(path: Path) -> Task:
         raise TaskInvalid(f"{path} cannot be read ({error.strerror})", "check the path") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TaskInvalid(f"{path} is not valid TOML: {error}", "correct the file") from error
+    require_known_form(content, "task", str(path), TaskInvalid)
+    content = without_form(content)
     try:
         task = Task.model_validate(content)
     except ValidationError as error:

@@ -14,7 +14,6 @@ import pandas as pd
 from contracts.bundle import PEOPLE_FILE
 from contracts.cohort import Cohort
 from contracts.digests import code_digest, file_digest, record_digest
-from contracts.errors import ContractError
 from contracts.groups import MINIMUM_SHOWN
 from contracts.predictions import CANDIDATE, FOLD, MODEL, REFUSED, SUBJECT
 from contracts.sequences import SequenceBatch
@@ -41,7 +40,13 @@ from training.fitting.crossfit import (
     fit_sequentially,
     networks_of,
 )
-from training.fitting.preparation import CohortNote, cohort_notes, require_outcomes, training_parts
+from training.fitting.preparation import (
+    CohortNote,
+    cohort_notes,
+    require_enough,
+    require_outcomes,
+    training_parts,
+)
 from training.fitting.pretrain import pretrain
 from training.follow_up import follow_up_table
 from training.models.bedside_rules import last_observation, proportional_recovery
@@ -71,8 +76,6 @@ COMPARATORS = {
     "proportional recovery": proportional_recovery,
     "boosted quantiles": boosted_quantiles,
 }
-MINIMUM_SUBJECTS = 20
-"""Fewer can't be split into folds. So few are enough to run all steps, but not to pass an audit."""
 FIGURES = ("calibration.png", "error-by-horizon.png", "pit.png", "reliability.png")
 
 
@@ -114,21 +117,15 @@ def train(
     Raises
     ------
     ContractError
-        Fewer than `MINIMUM_SUBJECTS` subjects have a past score and an outcome; nobody has one at
-        some horizon; or the model's name
-        cannot be used (`training.registry.model_versions.check_model_name`).
+        Too few subjects have a past score and an outcome, or nobody has one at some horizon
+        (`training.fitting.preparation`); or the model's name cannot be used
+        (`training.registry.model_versions.check_model_name`).
     """
-    check_model_name(store.client(), model)
+    check_model_name(store.client(make=True), model)
     parts = training_parts(cohort, task, config)
     batch = parts.train
     declared = (cohort.splits.get(subject, meds.train_split) for subject in parts.fold_of)
-    if (subjects := sum(split == meds.train_split for split in declared)) < MINIMUM_SUBJECTS:
-        raise ContractError(
-            f"{subjects} subjects to train on have a score at an origin and one at a horizon,"
-            f" but training needs at least {MINIMUM_SUBJECTS}",
-            "add subjects to the cohort, or check the task's target, origins and horizons, and the"
-            " splits that the cohort declares",
-        )
+    require_enough(sum(split == meds.train_split for split in declared))
     require_outcomes(batch, task)
     tell(cohort_notes(batch, task))
     key = {

@@ -14,6 +14,7 @@ from audits.measure.metric_definitions import Better, MetricThresholds, Unit
 from audits.measure.metrics import Metric
 from contracts.declarations import read_declaration
 from contracts.digests import record_digest
+from contracts.errors import ContractError
 from contracts.predictions import CHAMPION
 
 PACKAGED = Path(__file__).parent.with_name("policy.toml")
@@ -171,7 +172,7 @@ class Policy(_Strict):
     label_bias
         For the sensitivity analysis.
     required
-        Attributes that must be recorded; empty where a board requires none.
+        Attributes that must be recorded: one at least in a file (`load_policy`).
     scope
         When a model may pass for a part of the people.
     lost
@@ -276,17 +277,24 @@ class Policy(_Strict):
         )
 
 
+CORRECT = "correct the file; `rehabcast policy new FILE` writes one that is right"
+
+
 def load_policy(path: Path | None = None) -> Policy:
     """Read a policy; without a path, the one that rehabcast ships.
 
     Raises
     ------
     ContractError
-        The file is not TOML, or a key is unknown, missing, of a wrong type or impossible.
+        The file is not TOML, or a key is unknown, missing, of a wrong type or impossible; or no
+        attribute is required. (Reports that were judged by such a policy can be read.)
     """
-    return read_declaration(
-        PACKAGED if path is None else path,
-        Policy,
-        "an audit policy",
-        "correct the file; `rehabcast policy new FILE` writes one that is right",
-    )
+    file, advice = PACKAGED if path is None else path, CORRECT
+    policy = read_declaration(file, Policy, "an audit policy", advice, kind="audit-policy")
+    if not policy.required:
+        raise ContractError(
+            f"{file}: not an audit policy: required names no attribute, so a model for whose people"
+            " none is recorded would pass without any group being audited",
+            advice,
+        )
+    return policy

@@ -71,7 +71,7 @@ from stores.secret_url import SecretUrl
 
 
 class Ledger:
-    """Opens the ledger at a database URL, and creates it where there is none.
+    """Opens the ledger at a database URL; creates it where there is none, if it is to (`make`).
 
     Parameters
     ----------
@@ -80,12 +80,14 @@ class Ledger:
 
     Raises
     ------
-    ServiceUnavailable
-        It cannot be opened.
+    EvidenceMissing, ServiceUnavailable
+        There is none and none is created; or it cannot be opened.
     """
 
-    def __init__(self, url: str | SecretUrl, identities: Identities = TRIAL) -> None:
-        self.engine, self.identities = open_database(url), identities
+    def __init__(
+        self, url: str | SecretUrl, identities: Identities = TRIAL, *, make: bool = True
+    ) -> None:
+        self.engine, self.identities = open_database(url, make=make), identities
 
     def close(self) -> None:
         """Close the connections to the database."""

@@ -15,8 +15,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from contracts.errors import ServiceUnavailable
+from contracts.naming.formats import OTHER_VERSION
 from contracts.verdict import Outcome
-from stores.database import cause_of, connect, reading, write
+from stores.database import Kept, cause_of, connect, open_kept, reading, write
 from stores.secret_url import SecretUrl
 
 MIGRATIONS = Path(__file__).parent.with_name("migrations")
@@ -80,16 +81,31 @@ outbox_table = sa.Table(
 """Changes of the champion not yet sent to the mirror, by the number of their entry."""
 
 
-def open_database(url: str | SecretUrl) -> sa.Engine:
+KEPT = Kept(
+    name="ledger",
+    setting="REHABCAST_LEDGER_URL",
+    tables=(trail_table.name,),
+    made_by="rehabcast audit NAME/N",
+)
+
+
+def open_database(url: str | SecretUrl, *, make: bool = True) -> sa.Engine:
     """Open the ledger's database, and bring its tables up to date.
+
+    Parameters
+    ----------
+    make
+        Whether a ledger that is not there is made.
 
     Raises
     ------
+    EvidenceMissing
+        There is none, and none is made.
     ServiceUnavailable
         It cannot be opened: no driver, no permission, no server, not a database, or written by an
         early development version or by a later rehabcast.
     """
-    engine = connect(url)
+    engine = connect(url, make=True) if make else open_kept(url, KEPT)
     try:
         if _revision(engine) != _newest():
             _bring_up_to_date(engine)
@@ -120,6 +136,15 @@ def _bring_up_to_date(engine: sa.Engine) -> None:
     def migrate(connection: sa.Connection) -> None:
         # Read again in the queue of writers: another may have created the tables meanwhile.
         revision = MigrationContext.configure(connection).get_current_revision()
+        known = {
+            script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()
+        }
+        if revision is not None and revision not in known:
+            raise ServiceUnavailable(
+                f"the ledger of REHABCAST_LEDGER_URL has the form {revision!r}, and this version of"
+                f" rehabcast reads up to {_newest()!r}",
+                OTHER_VERSION,
+            )
         if revision is None and sa.inspect(connection).has_table(trail_table.name):
             raise ServiceUnavailable(
                 "the ledger of REHABCAST_LEDGER_URL was written by a development version of"

@@ -11,12 +11,13 @@ from contracts.vocabulary import Kind, vocabulary
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeCount:
-    """How many events of a cohort have a code of the vocabulary."""
+    """How many events of a cohort have a code of the vocabulary, and of how many people."""
 
     code: str
     name: str
     unit: str
     events: int
+    people: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,7 @@ def summarise(cohort: Cohort) -> CohortSummary:
     events = cohort.events
     subjects = int(events[SUBJECT].nunique())
     counts = events[CODE].value_counts()
+    people = events.groupby(CODE, observed=True)[SUBJECT].nunique()
     entries = vocabulary()
     facts = [code for code, entry in entries.items() if entry.kind is Kind.PERSON]
     return CohortSummary(
@@ -63,6 +65,7 @@ def summarise(cohort: Cohort) -> CohortSummary:
                 name=entries[code].name,
                 unit=entries[code].unit,
                 events=int(counts[code]),
+                people=int(people[code]),
             )
             for code in entries
             if counts.get(code, 0)

@@ -5,8 +5,9 @@ A scenario file names only what differs from the defaults of the parameter class
 
 from __future__ import annotations
 
+import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from contracts.declarations import mistakes
 from contracts.errors import ContractError
 from features.simulate.latent import Groups, Shift
 from features.simulate.people import People
@@ -135,9 +137,10 @@ def read_scenario(file: Path) -> Scenario:
     """
     try:
         return scenario_of(tomllib.loads(file.read_text("utf-8")), source=str(file))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
         raise ContractError(
-            f"{file}: cannot be read as a scenario ({error})", "check the path and the TOML syntax"
+            f"{file}: cannot be read as a scenario ({why})", "check the path and the TOML syntax"
         ) from error
 
 
@@ -146,14 +149,16 @@ def scenario_of(record: Mapping[str, Any], *, source: str) -> Scenario:
     try:
         scenario = TypeAdapter(Scenario).validate_python(record)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
-            for fault in error.errors()
-        )
+        faults = "; ".join(mistakes(error, Scenario))
         raise ContractError(
             f"{source}: not a scenario: {faults}",
             "correct these parameters; scenarios/ has examples",
         ) from error
+    if senseless := list(_senseless(scenario.as_record())):
+        raise ContractError(
+            f"{source}: not a scenario: {'; '.join(senseless)}",
+            "correct these parameters; scenarios/ has examples",
+        )
     disparity, mixes = scenario.disparity, scenario.people.mixes
     if disparity.label not in {
         *mixes.get(disparity.code, {}),
@@ -164,6 +169,29 @@ def scenario_of(record: Mapping[str, Any], *, source: str) -> Scenario:
             "use a code and a label of the simulated people",
         )
     return scenario
+
+
+SHARES = frozenset({"share", "late_share", "outage_chance", "dropout", "kept", "recorded", "mixes"})
+NOT_BELOW_0 = frozenset({"spread", "factor", "hours", "weeks", "width"})
+"""Last words of the names of such parameters."""
+
+
+def _senseless(record: Mapping[str, Any], place: str = "") -> Iterator[str]:
+    """Return each number that makes no sense: not finite, a share beyond 1, a spread below 0."""
+    for name, value in record.items():
+        at = f"{place}{name}"
+        if isinstance(value, Mapping):
+            yield from _senseless(value, f"{at}.")
+        elif isinstance(value, list | tuple):
+            yield from _senseless({f"{name} {n + 1}": one for n, one in enumerate(value)}, place)
+        elif isinstance(value, float | int) and not math.isfinite(value):
+            yield f"{at} is {value}, and no number"
+        elif isinstance(value, float | int):
+            words = [word.partition(" ")[0] for word in at.split(".")]
+            if SHARES.intersection(words) and not 0 <= value <= 1:
+                yield f"{at} is {value:g}, but a share is from 0 to 1"
+            elif value < 0 and words[-1].rpartition("_")[2] in NOT_BELOW_0:
+                yield f"{at} is {value:g}, but it cannot be below 0"
 
 
 _AID_LABELS = {"REHABCAST//WALKING_AID": ("none", "cane", "rollator", "wheelchair")}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from audits.ledger import storage
 from audits.ledger.records import LedgerState
 from audits.ledger.storage import champion_table
 from contracts.bundle import MANIFEST_FILE
@@ -16,9 +17,11 @@ from contracts.errors import IntegrityError
 from inference.bundle import verify_bundle
 from rehabcast.identity import open_ledger
 from rehabcast.settings import Settings
+from serving.state import store
 from serving.state.store import Store
 from serving.state.verification import RecordHead, require_whole, verify
 from stores.database import reading
+from training import tracking
 
 
 class Part(StrEnum):
@@ -31,6 +34,9 @@ class Part(StrEnum):
 
 OPTIONAL = (Part.STORE, Part.REGISTRY)
 """What a home may lack: who governs models keeps no patients, and MLflow may run elsewhere."""
+
+
+KEPT = {Part.STORE: store.KEPT, Part.LEDGER: storage.KEPT, Part.REGISTRY: tracking.KEPT}
 
 
 def databases(settings: Settings) -> dict[Part, str]:
@@ -54,8 +60,8 @@ def heads_of(settings: Settings, urls: Mapping[Part, str]) -> tuple[LedgerState,
         state = ledger.verify()
     if Part.STORE not in urls:
         return state, None
-    with closing(Store(urls[Part.STORE])) as store:
-        seen = verify(store)
+    with closing(Store(urls[Part.STORE], make=False)) as opened:
+        seen = verify(opened)
     require_whole(seen)
     return state, seen.head
 

@@ -20,7 +20,14 @@ from audits.ledger.records import LedgerState
 from contracts.digests import file_digest
 from contracts.errors import ContractError, EvidenceMissing
 from rehabcast.auditing.overlap import people_key_file
-from rehabcast.backups.contents import Part, databases, heads_of, require_bundles
+from rehabcast.backups.contents import (
+    KEPT,
+    OPTIONAL,
+    Part,
+    databases,
+    heads_of,
+    require_bundles,
+)
 from rehabcast.backups.manifest import (
     ARTIFACTS,
     HEADS,
@@ -42,6 +49,7 @@ from rehabcast.signed_artifacts import LOCAL_KEY, trusted_keys
 from rehabcast.signed_heads import write_head
 from serving.state.verification import RecordHead
 from stores.copies import copy_database, is_copyable, place_of, scratch_database
+from stores.database import open_kept
 
 
 def make_backup(
@@ -63,11 +71,7 @@ def make_backup(
         raise ContractError(f"{folder} exists already", "name a new folder for each backup")
     urls = {part: url for part, url in databases(settings).items() if part not in without}
     for part, url in urls.items():
-        if not is_copyable(url):
-            raise ContractError(
-                f"the {part} is behind a server that rehabcast cannot copy",
-                f"back it up where it runs, and say so: --without {part}",
-            )
+        _require_copyable(part, url)
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     unfinished = Path(mkdtemp(prefix=f".{folder.name}.", suffix=".unfinished", dir=folder.parent))
     try:
@@ -77,6 +81,21 @@ def make_backup(
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
     return manifest
+
+
+def _require_copyable(part: Part, url: str) -> None:
+    if not is_copyable(url):
+        raise ContractError(
+            f"the {part} is behind a server that rehabcast cannot copy",
+            f"back it up where it runs, and say so: --without {part}",
+        )
+    try:
+        open_kept(url, KEPT[part]).dispose()
+    except EvidenceMissing as error:
+        or_without = f"; a home without one is backed up with --without {part}"
+        raise EvidenceMissing(
+            error.reason, error.what_to_do + (or_without if part in OPTIONAL else "")
+        ) from None
 
 
 def _fill(

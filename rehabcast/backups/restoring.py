@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from contracts.errors import ContractError, IntegrityError
 from rehabcast.auditing.overlap import people_key_file
 from rehabcast.backups.contents import Part, databases, heads_of
@@ -25,16 +23,14 @@ from rehabcast.backups.manifest import (
 from rehabcast.settings import Settings
 from rehabcast.signed_artifacts import LOCAL_KEY
 from stores.copies import place_of, require_empty, restore_database
-from stores.database import connect, write
+from stores.database import connect
+from training.artifact_places import move_artifacts
 
-ARTIFACT_PLACES = (
-    ("experiments", "artifact_location"),
-    ("runs", "artifact_uri"),
-    ("logged_models", "artifact_location"),
-    ("model_versions", "source"),
-    ("model_versions", "storage_location"),
+NEW_HOME = (
+    "set REHABCAST_HOME to a new, empty folder (and REHABCAST_LEDGER_URL, REHABCAST_STORE_URL and"
+    " REHABCAST_TRACKING_URI, where they are set, to new databases); leave what is here as it is"
 )
-"""Columns in which MLflow 3 keeps absolute places of artifacts: a restored home may be another."""
+"""Moving a home away for a restore would take the ledger from under a service that runs."""
 
 
 def restore_backup(settings: Settings, folder: Path) -> Manifest:
@@ -54,12 +50,15 @@ def restore_backup(settings: Settings, folder: Path) -> Manifest:
     folders, keys = _folders(settings), _keys(settings)
     for target in folders.values():
         if target.is_dir() and any(target.iterdir()):
-            raise ContractError(f"{target} is not empty", "restore into a new, empty home")
+            raise ContractError(f"{target} is not empty", NEW_HOME)
     for name, key in keys.items():
         if (folder / name).is_file() and key.exists():
-            raise ContractError(f"{key} exists already", "restore into a new, empty home")
+            raise ContractError(f"{key} exists already", NEW_HOME)
     for url, _ in copies.values():
-        require_empty(url)
+        try:
+            require_empty(url)
+        except ContractError as error:
+            raise ContractError(error.reason, NEW_HOME) from None
     for url, name in copies.values():
         restore_database(folder / name, url)
     _put_back(folder, folders, keys)
@@ -114,24 +113,11 @@ def _by_place(manifest: Manifest, urls: Mapping[Part, str]) -> dict[str, tuple[s
 
 
 def _move_artifacts(url: str, before: str, artifacts: Path) -> None:
-    after = str(artifacts.resolve())
-    if after == before:
+    after = artifacts.resolve()
+    if str(after) == before:
         return
     engine = connect(url)
     try:
-        inspector = sa.inspect(engine)
-        places = [place for place in ARTIFACT_PLACES if inspector.has_table(place[0])]
-
-        def action(connection: sa.Connection) -> None:
-            for table, name in places:
-                column: sa.ColumnClause[str] = sa.column(name)
-                moved = sa.literal(after) + sa.func.substr(column, len(before) + 1)
-                connection.execute(
-                    sa.update(sa.table(table, column))
-                    .where(sa.func.substr(column, 1, len(before) + 1).in_([before, before + "/"]))
-                    .values({name: moved})
-                )
-
-        write(engine, action)
+        move_artifacts(engine, Path(before), after)
     finally:
         engine.dispose()

@@ -12,7 +12,6 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from contracts.errors import ContractError
 from contracts.verdict import Outcome, Verdict
 from rehabcast.commands.mitigation import run_mitigation
 from rehabcast.commands.training import ConfigOption, VersionArgument
@@ -163,7 +162,7 @@ def run_audit(
     from audits.judging.judge import AuditInputs, judge
     from audits.ledger.audit_entries import earlier_audits
     from audits.report.content import compose
-    from rehabcast.auditing.champion_forecasts import champion_beside, champion_table, with_champion
+    from rehabcast.auditing.champion_forecasts import beside_champion
     from rehabcast.auditing.earlier_reports import earlier_reports, had_another_external
     from rehabcast.auditing.external_validation import open_external
     from rehabcast.auditing.planned_changes import (
@@ -180,7 +179,7 @@ def run_audit(
     settings = Settings()
     version = find(settings.store, model_version)
     bundle = open_bundle(settings, version)
-    ledger, policy = open_ledger(settings), policy_for(settings, bundle, policy_file)
+    ledger, policy = open_ledger(settings, make=True), policy_for(settings, bundle, policy_file)
     actor = actor_of(settings, ledger)
     # Frozen before the forecasts are read: the chain shows which came first.
     ledger.freeze_policy(policy.version, policy.digest, actor=actor, now=datetime.now(UTC))
@@ -194,17 +193,10 @@ def run_audit(
         settings, ledger, model_version, bundle, predictions, champion_predictions
     )
     earlier = earlier_audits(trail, model_version, bundle.digest)
-    champion = champion_beside(ledger, model_version)
-    if champion is None and champion_predictions is not None and not is_compared(planned):
-        raise ContractError(
-            f"{model_version}: no other version is in service to compare with",
-            "leave --champion-predictions out",
-        )
-    compared = (
-        None if champion is None else champion_table(settings, champion, champion_predictions)
-    )
-    if compared is not None:
-        predictions = with_champion(predictions, compared.rows)
+    champion, champion_digest, predictions = beside_champion(
+        settings, ledger, model_version, predictions, champion_predictions,
+        other_use=is_compared(planned),
+    )  # fmt: skip
     elsewhere = None if external is None else open_external(settings, external, bundle)
     verdict = judge(
         predictions,
@@ -217,7 +209,7 @@ def run_audit(
             code_digest=bundle.manifest.code_digest,
             simulated=bundle.manifest.simulated,
             champion=champion,
-            champion_predictions_digest=None if compared is None else compared.digest,
+            champion_predictions_digest=champion_digest,
             follow_up_digest=bundle.manifest.follow_up_digest,
             earlier=earlier,
         ),

@@ -20,6 +20,7 @@ from rehabcast.commands.training import (
     CohortOption,
     ConfigOption,
     PretrainOption,
+    SeedOption,
     TaskOption,
     parameters_of,
     run_training,
@@ -86,7 +87,7 @@ def benchmark(
         ),
     ] = None,
     config: ConfigOption = None,
-    seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
+    seed: SeedOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Cross-validate every model family on the same folds, with paired intervals.

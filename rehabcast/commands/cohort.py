@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from contracts.cohort import SUBJECTS_FILE, RuleCount
 from contracts.errors import CohortInvalid, ContractError, Problem, ReasonCount, as_lines
+from rehabcast.cohort_table import cohort_table
 from rehabcast.commands import simulation
 from rehabcast.commands.engine import Engine, EngineOption, RayAddress
 from rehabcast.commands.training import TaskOption
-from rehabcast.output import IF_PRESENT, INLINE, AsJson, emit, stderr_console
+from rehabcast.output import IF_PRESENT, INLINE, AsJson, emit, require_place, stderr_console
 
 if TYPE_CHECKING:
     from contracts.cohort import Cohort
@@ -169,7 +169,7 @@ def trace(
     share: Annotated[
         float, typer.Option(min=0.01, max=1.0, help="Share of the lost to call.")
     ] = 0.3,
-    seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draw.")] = 0,
     output: Annotated[
         Path, typer.Option("--output", help="CSV file to write; must not exist yet.")
     ] = Path("calls.csv"),
@@ -184,13 +184,13 @@ def trace(
     from features.cohort.follow_up import draw_to_trace
     from training.task import read_task
 
+    require_place(output)
     if output.exists():
         raise ContractError(f"{output} exists already", "name a new file: a draw is made once")
     calls = draw_to_trace(read_cohort(folder), read_task(task), share, seed)
     if calls.empty:
-        raise ContractError(
-            "nobody is lost who was not in a draw already", "there is nobody to trace"
-        )
+        advice = "there is nobody to trace"
+        raise ContractError("nobody is lost who was not in a draw already", advice)
     calls.to_csv(output, index=False)
     result = TracingDraw(
         calls=output, lost=len(calls), drawn=int((calls["drawn"] == "yes").sum()),
@@ -255,7 +255,7 @@ def is_numbered(cohort: Cohort) -> bool:
 
 
 def _print(result: ValidCohort, *, as_json: bool) -> None:
-    emit(result, cohort_table(result), as_json=as_json)
+    emit(result, cohort_table(result.summary, result.rules), as_json=as_json)
     if as_json:
         return
     _print_problems("left out, or worth knowing", [*(result.dropped or ()), *result.notes])
@@ -283,18 +283,3 @@ def _print_problems(title: str, problems: Sequence[Problem]) -> None:
 
 def _say(text: str) -> None:
     stderr_console.print(text, highlight=False)
-
-
-def cohort_table(result: ValidCohort) -> Table:
-    """Return what is in a cohort as a table for people."""
-    summary = result.summary
-    label = "SIMULATED, no real person: " if summary.simulated else ""
-    table = Table("what", "how many", title=f"{label}{summary.name}")
-    table.add_row("subjects", str(summary.subjects))
-    for code in summary.codes:
-        unit = f" ({code.unit})" if code.unit else ""
-        table.add_row(f"{code.name}{unit}", str(code.events))
-    for rule in result.rules:
-        table.add_row(f"rule: {rule.rule}", f"{rule.rows} row(s)")
-    table.add_row("digest", summary.digest[:16])
-    return table

@@ -16,8 +16,9 @@ import typer
 from audits.ledger.records import Override
 from contracts.cohort import CODE, ENROLMENT, NUMBER, SUBJECT, TIME, Cohort
 from contracts.task import Task
+from rehabcast.cohort_table import cohort_table
 from rehabcast.commands.audit import run_audit, verdict_table
-from rehabcast.commands.cohort import cohort_table, valid_cohort
+from rehabcast.commands.cohort import valid_cohort
 from rehabcast.commands.governance import run_approval, run_promotion
 from rehabcast.commands.service.serve import (
     forecast_request,
@@ -26,12 +27,12 @@ from rehabcast.commands.service.serve import (
     request_forecast,
     running_service,
 )
-from rehabcast.commands.training import parameters_of, run_training
+from rehabcast.commands.training import SHIPPED_TASKS, TaskOption, parameters_of, run_training
 from rehabcast.output import stderr_console, stdout_console
 from rehabcast.settings import Settings
 
 SUBJECTS, SEED = 600, 0
-TASK = Path("tasks/stroke-upper-limb.toml")
+TASK = SHIPPED_TASKS / "stroke-upper-limb.toml"
 
 
 def demo(
@@ -39,7 +40,7 @@ def demo(
         Path | None,
         typer.Option("--cohort", help="Your cohort folder; by default a SIMULATED cohort of 600."),
     ] = None,
-    task: Annotated[Path, typer.Option("--task", help="Task file (TOML).")] = TASK,
+    task: TaskOption = TASK,
 ) -> None:
     """Run every step once: validate, train, audit, promote, serve, and request one forecast."""
     from features.cohort import read_cohort
@@ -49,7 +50,8 @@ def demo(
     forecast_task = read_task(task)
     folder = cohort if cohort is not None else _simulated_cohort(settings.home / "demo")
     demo_cohort = read_cohort(folder)
-    stdout_console.print(cohort_table(valid_cohort(demo_cohort, folder)))
+    checked = valid_cohort(demo_cohort, folder)
+    stdout_console.print(cohort_table(checked.summary, checked.rules))
 
     trained = run_training(folder, task, forecast_task.name, parameters_of(None, SEED))
     version = trained.model_version

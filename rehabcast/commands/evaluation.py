@@ -14,7 +14,7 @@ from rich.table import Table
 
 from contracts.predictions import Overlap, Validation
 from rehabcast.commands.training import CohortOption, VersionArgument
-from rehabcast.output import AsJson, emit
+from rehabcast.output import AsJson, emit, require_place
 from rehabcast.settings import Settings
 
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ def run_evaluation(model_version: str, folder: Path, output: Path) -> Evaluation
     from training.comparison.evaluate import refused_by_reason, scores_by_horizon
     from training.registry.model_versions import find
 
+    require_place(output)
     settings = Settings()
     version = find(settings.store, model_version)
     bundle = open_bundle(settings, version)

@@ -148,10 +148,10 @@ def signed_head(settings: Settings, output: Path) -> LedgerState:
 @app.command()
 def show(as_json: AsJson = False) -> None:
     """Print the whole trail: who did what, when, to which version, why and until when."""
-    from audits.ledger.ledger import Ledger
+    from rehabcast.identity import read_trail
 
     # Without people's keys: `ledger verify` verifies signatures, this shows whose they are.
-    trail = Trail(entries=tuple(map(_trail_entry, Ledger(Settings().ledger_url).trail())))
+    trail = Trail(entries=tuple(map(_trail_entry, read_trail(Settings()))))
     emit(trail, trail_table(trail, datetime.now(UTC)), as_json=as_json)
 
 

@@ -150,12 +150,12 @@ def list_people(as_json: AsJson = False) -> None:
 @app.command()
 def retire(name: NameArgument, as_json: AsJson = False) -> None:
     """End a person's keys at the ledger's last entry; what they signed before stays valid."""
-    from audits.ledger.ledger import Ledger
     from audits.ledger.people import LAST_ENTRY, PUBLIC_KEY, read_people
+    from rehabcast.identity import read_trail
 
     folder = _folder()
     person = _known(read_people(folder), name)
-    last = len(Ledger(Settings().ledger_url).trail())
+    last = len(read_trail(Settings()))
     path = next(p for p in folder.glob("*.pem") if _known(read_people(folder), p.stem) == person)
     blocks = [
         f"{LAST_ENTRY}: {ended or last}\n{pem}\n"

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from contracts.errors import ContractError
+from rehabcast.commands.training import task_file
 from rehabcast.output import AsJson, emit
 
 if TYPE_CHECKING:
@@ -25,7 +26,10 @@ PEOPLE = (30, 100, 200)
 
 PolicyFile = Annotated[Path, typer.Argument(help="TOML file of a policy.")]
 TaskOption = Annotated[
-    Path | None, typer.Option("--task", help="Task file whose models the policy is meant for.")
+    Path | None,
+    typer.Option(
+        "--task", parser=task_file, help="Task file whose models the policy is meant for."
+    ),
 ]
 
 

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from rehabcast.output import IF_PRESENT, INLINE, AsJson, emit, progress, stderr_console
+from contracts.errors import ContractError
+from rehabcast.commands.training import TaskOption
+from rehabcast.output import (
+    IF_PRESENT,
+    INLINE,
+    AsJson,
+    emit,
+    progress,
+    require_place,
+    stderr_console,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +33,7 @@ Workers = Annotated[
 ]
 CORES = len(os.sched_getaffinity(0))
 LONGEST_CELL = 60
+PICTURES = (".png", ".svg", ".pdf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +96,7 @@ class FloorResult:
 def simulate(
     destination: Annotated[Path, typer.Argument(help="New cohort folder; must not exist yet.")],
     subjects: Annotated[int, typer.Option(min=1, help="How many subjects.")] = 600,
-    seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every random number.")] = 0,
     scenario: Annotated[
         Path | None,
         typer.Option(help="TOML file, see scenarios/; by default stroke, nothing planted."),
@@ -201,14 +212,12 @@ def floor(
     cohort: Annotated[
         Path, typer.Argument(help="SIMULATED cohort folder, with its truth beside it.")
     ],
-    task: Annotated[
-        Path, typer.Option("--task", help="Task file (TOML): what is forecast, from what.")
-    ],
+    task: TaskOption,
     subjects: Annotated[
         int | None,
         typer.Option(min=1, help="Only this many subjects, the first ones; by default all."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the Monte-Carlo draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the Monte-Carlo draws.")] = 0,
     workers: Workers = CORES,
     as_json: AsJson = False,
 ) -> None:
@@ -268,5 +277,11 @@ def draw(
     """Draw recovery and wearable channels of a few simulated subjects, truth beside record."""
     from features.simulate.picture import draw_subjects_of
 
+    if picture.suffix.lower() not in PICTURES:
+        raise ContractError(
+            f"{picture} is not the name of a picture that can be drawn",
+            f"let it end in {', '.join(PICTURES)}",
+        )
+    require_place(picture)
     draw_subjects_of(cohort, picture, subjects)
     stderr_console.print(f"Drew {subjects} SIMULATED subjects: {picture}")

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contracts.cohort import SUBJECT
-from contracts.errors import ContractError
+from contracts.errors import ContractError, Interrupted
 from rehabcast.commands.engine import Engine, EngineOption, RayAddress
-from rehabcast.output import INLINE, AsJson, emit, progress, stderr_console
+from rehabcast.output import INLINE, AsJson, emit, progress, require_place, stderr_console
 from rehabcast.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,6 +22,18 @@ if TYPE_CHECKING:
 
 MOST_LINES = 20
 """Lines of a list of people that an error names."""
+
+SHIPPED_TASKS = Path(__file__).resolve().parents[2] / "tasks"
+"""Task files of the checkout: `tasks/NAME.toml` names one of them wherever a command is run."""
+
+
+def task_file(written: str) -> Path:
+    """Return the task file of a path; a shipped one where there is no such file."""
+    path = Path(written)
+    shipped = SHIPPED_TASKS / path.name
+    is_shipped = path.parent == Path("tasks") and not path.exists() and shipped.is_file()
+    return shipped if is_shipped else path
+
 
 ConfigOption = Annotated[
     Path | None, typer.Option(help="Training parameters (TOML), as `search` writes them.")
@@ -33,11 +45,20 @@ CohortOption = Annotated[
     ),
 ]
 TaskOption = Annotated[
-    Path, typer.Option("--task", help="Task file (TOML): what is forecast, from what.")
+    Path,
+    typer.Option("--task", parser=task_file, help="Task file (TOML): what is forecast, from what."),
 ]
 PretrainOption = Annotated[
     Path | None,
     typer.Option(help="Cohort to pre-train on, usually a large simulated one."),
+]
+SeedOption = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=4_000_000,
+        help="Seed of every random number; by default that of --config, or 0.",
+    ),
 ]
 VersionArgument = Annotated[
     str, typer.Argument(metavar="MODEL_VERSION", help="NAME/N, as `rehabcast train` prints it.")
@@ -96,20 +117,25 @@ def train(
     ] = None,
     engine: EngineOption = Engine.LOCAL,
     ray_address: RayAddress = None,
-    seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
+    seed: SeedOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Train on a cohort and register a candidate; to resume after an interruption, run it again."""
     if without is not None:
         require_without([cohort, *([] if pretrain_on is None else [pretrain_on])], without)
-    result = run_training(
-        cohort,
-        task,
-        model,
-        parameters_of(config, seed),
-        pretrain_on,
-        _cluster(ray_address) if engine is Engine.RAY else None,
-    )
+    try:
+        result = run_training(
+            cohort,
+            task,
+            model,
+            parameters_of(config, seed),
+            pretrain_on,
+            _cluster(ray_address) if engine is Engine.RAY else None,
+        )
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "training was stopped", "run the same command again to go on where it was"
+        ) from None
     emit(result, f"Registered candidate {result.model_version}.", as_json=as_json)
     if not as_json:
         stderr_console.print(f"Next: rehabcast audit {result.model_version}")
@@ -207,7 +233,7 @@ def search(
     config: ConfigOption = None,
     engine: EngineOption = Engine.LOCAL,
     ray_address: RayAddress = None,
-    seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
+    seed: SeedOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Search for the training parameters of lowest out-of-fold CRPS; for `train --config`."""
@@ -217,6 +243,7 @@ def search(
     from training.task import read_task
 
     parameters = parameters_of(config, seed)
+    require_place(output)
     notes: list[CohortNote] = []
 
     def announce(found: tuple[CohortNote, ...]) -> None:
@@ -245,8 +272,9 @@ def _cluster(address: str | None) -> RayCluster:
     return RayCluster(address=address)
 
 
-def parameters_of(config: Path | None, seed: int) -> TrainingConfig:
-    """Return the training parameters of a file, or the defaults, with a seed."""
+def parameters_of(config: Path | None, seed: int | None) -> TrainingConfig:
+    """Return the training parameters of a file, or the defaults; with another seed if given."""
     from training.fitting.config import TrainingConfig, read_config
 
-    return replace(TrainingConfig() if config is None else read_config(config), seed=seed)
+    parameters = TrainingConfig() if config is None else read_config(config)
+    return parameters if seed is None else replace(parameters, seed=seed)

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 
 from contracts.errors import ForecastRefused, ServiceUnavailable
+from contracts.naming.formats import NEWEST, OTHER_VERSION
 from contracts.observation import Observation
 from serving.schemas import FeedbackRequest
 from serving.state.consent import consent_withdrawn, is_withdrawn
@@ -36,13 +37,14 @@ from serving.state.tables import (
     EARLIER_TABLE,
     NO_DAY,
     entry_table,
+    form_table,
     metadata,
     observation_table,
     of_person,
     probe_table,
     used_token_table,
 )
-from stores.database import cause_of, connect, reading, write
+from stores.database import Kept, cause_of, connect, open_kept, reading, write
 from stores.secret_url import SecretUrl, revealed
 
 WAIT_SECONDS = 5
@@ -56,17 +58,33 @@ class NotOnRecord(ForecastRefused):
     """What a request names is not on record for its tenant, whoever else may have it."""
 
 
+KEPT = Kept(
+    name="service's record",
+    setting="REHABCAST_STORE_URL",
+    tables=(entry_table.name, EARLIER_TABLE),
+    made_by="rehabcast serve",
+)
+
+
 class Store:
-    """Opens the store at a database URL, and creates its tables where there are none.
+    """Opens the store at a database URL.
+
+    Parameters
+    ----------
+    make
+        Whether its tables are created where there are none.
 
     Raises
     ------
+    EvidenceMissing
+        There is none, and none is created.
     ServiceUnavailable
         It cannot be opened.
     """
 
-    def __init__(self, url: str | SecretUrl) -> None:
-        self.engine = connect(_with_timeouts(revealed(url)))
+    def __init__(self, url: str | SecretUrl, *, make: bool = True) -> None:
+        address = _with_timeouts(revealed(url))
+        self.engine = connect(address, make=True) if make else open_kept(address, KEPT)
         if self.engine.dialect.name == "sqlite":
             sa.event.listen(self.engine, "connect", _set_pragmas)
         self._probe = threading.Lock()
@@ -227,6 +245,16 @@ def _create_tables(connection: sa.Connection) -> None:
             "keep it as it is for the record, and set REHABCAST_STORE_URL to a new one",
         )
     metadata.create_all(connection)
+    newest = NEWEST["record"]
+    number = connection.execute(sa.select(form_table.c.number)).scalar()
+    if number is None:
+        connection.execute(sa.insert(form_table).values(number=newest))
+    elif number > newest:
+        raise ServiceUnavailable(
+            f"the service's store of REHABCAST_STORE_URL has form {number}, and this version of"
+            f" rehabcast reads {newest}",
+            OTHER_VERSION,
+        )
 
 
 def _write_probe(connection: sa.Connection) -> None:

@@ -71,6 +71,13 @@ probe_table = sa.Table(
     sa.Column("tries", sa.Integer, nullable=False),
 )
 
+form_table = sa.Table(
+    "service_form",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+)
+"""Form of the store (`contracts.naming.formats`), in one row."""
+
 EARLIER_TABLE = "service_forecast"
 """A table of stores from before the record was one chain; they cannot be read any more."""
 

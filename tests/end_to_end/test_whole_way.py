@@ -266,14 +266,16 @@ with running_service(_free_port(), Path("service.log"), "a-token-of-the-whole-wa
 
 def alias(user: Installation) -> str | None:
     store = Store(
-        tracking_uri=f"sqlite:///{user.folder / 'mlruns/mlflow.db'}", artifacts=user.folder
+        tracking_uri=f"sqlite:///{user.folder / 'mlruns/mlflow.db'}",
+        artifacts=user.folder / "mlruns/artifacts",
     )
     return ChampionAliases(store=store).version("arm")
 
 
 def move_by_hand(user: Installation, version: str | None) -> None:
     store = Store(
-        tracking_uri=f"sqlite:///{user.folder / 'mlruns/mlflow.db'}", artifacts=user.folder
+        tracking_uri=f"sqlite:///{user.folder / 'mlruns/mlflow.db'}",
+        artifacts=user.folder / "mlruns/artifacts",
     )
     ChampionAliases(store=store).set_version("arm", version)
 
@@ -411,7 +413,8 @@ def test_external_validation_writes_scores_and_a_table(user: Installation, versi
 
 def artifacts_of(user: Installation, version: str) -> Path:
     store = Store(
-        tracking_uri=f"sqlite:///{user.folder / 'mlruns/mlflow.db'}", artifacts=user.folder
+        tracking_uri=f"sqlite:///{user.folder / 'mlruns/mlflow.db'}",
+        artifacts=user.folder / "mlruns/artifacts",
     )
     run_id = find(store, version).run_id
     cards = (user.folder / "mlruns" / "artifacts").rglob(CARD_FILE)

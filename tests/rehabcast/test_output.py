@@ -171,3 +171,21 @@ def test_a_bracket_is_no_markup_even_where_a_terminal_has_colours() -> None:
     out = printed(console, lambda: console.print("[red]stop[/red] [link=http://x.test]go[/link]"))
     assert "[red]stop[/red] [link=http://x.test]go[/link]" in re.sub(r"\x1b\[[\d;]*m", "", out)
     assert "\x1b]8" not in out
+
+
+def test_without_a_terminal_work_says_in_lines_how_far_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, 4.0, 12.0, 13.0, 20.0])
+    monkeypatch.setattr("rehabcast.output.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr(stderr_console, "_force_terminal", False)
+    monkeypatch.setattr(stderr_console, "_file", StringIO())
+    with progress("Training", 4) as advance:
+        for step in ("network", "network", "last observation", "bundle"):
+            advance(step)
+    said = stderr_console.file.getvalue().splitlines()
+    assert said == [
+        "Training: 4 steps",
+        "Training: 2 of 4 (network) after 12 s, about 12 s to go",
+        "Training: 4 of 4 (bundle) after 20 s",
+    ]

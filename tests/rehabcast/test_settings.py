@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy.engine import make_url
 
 from contracts.errors import ContractError
 from rehabcast.settings import PREFIX, Settings, secrets_in_environment
@@ -20,7 +21,8 @@ DATABASE = (
     "sqlite://host/x.db", "http//x", "mysql://h/d", "postgresql+asyncpg://h/d", "://", "sqlite",
     "postgresql://h:port/d", "sqlite:///a\nb",
 )  # fmt: skip
-FILE = ("missing/file", "FOLDER", "a\x07b")
+LONG = "x" * 300
+FILE = ("missing/file", "FOLDER", "a\x07b", LONG)
 TOKENS = ("two words of a longer token", "ümlaut-in-a-token-of-20", "x" * 20_000, "new\nline" * 4)
 
 # setting: (a good value, what it becomes, absurd ones)
@@ -30,14 +32,14 @@ TABLE: dict[str, tuple[str, Any, tuple[str, ...]]] = {
         (*(u for u in DATABASE if u != "http//x"), "http://", "https://", "ftp://x/y", "http://a b/",
          "http://h:99999", "http://h:0", "databricks"),
     ),
-    "home": ("somewhere", Path("somewhere"), ("FILE", "a\nb")),
+    "home": ("somewhere", Path("somewhere"), ("FILE", "a\nb", "file:x", "a%20b", "/a?b/c", LONG)),
     "ledger_url": (
         "postgresql://u:p@h/d", SecretUrl("postgresql://u:p@h/d"), (*DATABASE, "http://x"),
     ),
     "ledger_head": ("head.json", Path("head.json"), ("a\nb",)),
-    "people": ("somewhere", Path("somewhere"), ("FILE", "a\nb")),
+    "people": ("somewhere", Path("somewhere"), ("FILE", "a\nb", LONG)),
     "person_key": ("mia.pem", Path("mia.pem"), ("a\nb",)),
-    "service_spool": ("somewhere", Path("somewhere"), ("FILE", "a\nb")),
+    "service_spool": ("somewhere", Path("somewhere"), ("FILE", "a\nb", LONG)),
     "host": (
         "0.0.0.0", "0.0.0.0",  # noqa: S104
         ("a host", "http://x", "host:80", "-x", "a..b", "256.1.1.1", "x" * 300, "1.2.3", "a/b"),
@@ -49,7 +51,7 @@ TABLE: dict[str, tuple[str, Any, tuple[str, ...]]] = {
     "model": ("arm", "arm", ("x" * 201, "a\nb")),
     "actor": ("A. Tester", "A. Tester", ("x" * 201, "a\x00b", "A\u200bB")),
     "signing_key": ("FILE", None, FILE),
-    "trusted_keys": ("FOLDER", None, ("missing", "FILE")),
+    "trusted_keys": ("FOLDER", None, ("missing", "FILE", LONG)),
     "store_url": ("sqlite:///x.db", SecretUrl("sqlite:///x.db"), (*DATABASE, "https://x/y")),
     "policy": ("FILE", None, FILE),
     "access": ("FILE", None, FILE),
@@ -128,6 +130,46 @@ def test_a_setting_unset_or_given(monkeypatch: pytest.MonkeyPatch, field: str) -
     value, expected, _ = TABLE[field]
     monkeypatch.setenv(PREFIX + field.upper(), given(value))
     assert getattr(Settings(), field) == (Path(given(value)) if expected is None else expected)
+
+
+IN_HOME = {
+    "tracking_uri": "mlflow.db", "ledger_url": "ledger.db", "store_url": "service.db",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("home", ["somewhere", "a b", "a#b", "a&b=c;d", "kürzel", "u:p@h"])
+def test_the_home_decides_where_everything_lies(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, home: str
+) -> None:
+    folder = tmp_path / home
+    monkeypatch.setenv("REHABCAST_HOME", str(folder))
+    settings = Settings()
+    for field, name in IN_HOME.items():
+        url = make_url(getattr(settings, field).get_secret_value())
+        assert (url.database, url.query) == (str(folder / name), {})
+        assert field not in settings.model_fields_set
+    assert settings.store.artifacts == folder / "artifacts"
+    assert (settings.spool, settings.checkpoints) == (
+        folder / "service-spool", folder / "checkpoints",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("field", IN_HOME)
+def test_a_database_set_by_itself_is_not_moved_by_the_home(
+    monkeypatch: pytest.MonkeyPatch, field: str
+) -> None:
+    monkeypatch.setenv("REHABCAST_HOME", "somewhere")
+    monkeypatch.setenv(PREFIX + field.upper(), "sqlite:///elsewhere.db")
+    settings = Settings()
+    for other, name in IN_HOME.items():
+        expected = "elsewhere.db" if other == field else f"somewhere/{name}"
+        assert getattr(settings, other) == SecretUrl(f"sqlite:///{expected}")
+
+
+def test_a_wrong_home_is_named_and_not_what_would_lie_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert "HOME" in refused(monkeypatch, "home", "a-file").reason
 
 
 @pytest.mark.parametrize("field", TABLE)

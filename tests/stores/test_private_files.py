@@ -50,7 +50,7 @@ def test_files_and_folders_are_private_whatever_the_umask(tmp_path: Path) -> Non
 
 def test_a_database_and_what_sqlite_keeps_beside_it_are_private(tmp_path: Path) -> None:
     database = tmp_path / "folder" / "x.db"
-    engine = connect(f"sqlite:///{database}")
+    engine = connect(f"sqlite:///{database}", make=True)
     raw = engine.raw_connection()
     raw.cursor().execute("PRAGMA journal_mode = WAL")
     raw.close()

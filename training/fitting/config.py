@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import AllowInfNan, ConfigDict, with_config
 
+from contracts.declarations import read_declaration
 from contracts.digests import record_digest
 from contracts.errors import ContractError
 from training.models.architectures import Architecture
 
 MINIMUM_FOLDS = 3
 
+LARGEST_SEED = 4_000_000
+"""Networks are seeded with a thousand times it and their number; a seed of torch has 32 bits."""
+
 Robustness = Literal["none", "group DRO", "reweighing"]
+Finite = Annotated[float, AllowInfNan(False)]
+Count = Annotated[int, Ge(1)]
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -59,20 +65,20 @@ class TrainingConfig:
     """
 
     architecture: Architecture = "hybrid"
-    hidden: int = 16
-    learning_rate: float = 1e-3
-    weight_decay: float = 1.0
-    mechanistic_pace: float = 10.0
-    batch_size: int = 64
-    max_epochs: int = 150
-    patience: int = 15
-    hidden_modality_share: float = 0.3
-    validation_share: float = 0.2
-    minimum_group: int = 100
+    hidden: Annotated[Count, Le(1024)] = 16
+    learning_rate: Annotated[Finite, Gt(0), Le(1)] = 1e-3
+    weight_decay: Annotated[Finite, Ge(0)] = 1.0
+    mechanistic_pace: Annotated[Finite, Gt(0)] = 10.0
+    batch_size: Count = 64
+    max_epochs: Count = 150
+    patience: Count = 15
+    hidden_modality_share: Annotated[Finite, Ge(0), Lt(1)] = 0.3
+    validation_share: Annotated[Finite, Gt(0), Lt(1)] = 0.2
+    minimum_group: Count = 100
     robustness: Robustness = "none"
     folds: int = 5
-    held_out_share: float = 0.1
-    seed: int = 0
+    held_out_share: Annotated[Finite, Ge(0), Lt(1)] = 0.1
+    seed: Annotated[int, Ge(0), Le(LARGEST_SEED)] = 0
 
     def __post_init__(self) -> None:
         """Check that a network without two folds has people to learn from.
@@ -106,13 +112,11 @@ def read_config(path: Path) -> TrainingConfig:
     Raises
     ------
     ContractError
-        Unreadable, not TOML, an unknown name or a wrong type.
+        Unreadable, not TOML, an unknown name, a wrong type or a value without sense: all of them.
     """
-    try:
-        return TypeAdapter(TrainingConfig).validate_python(tomllib.loads(path.read_text("utf-8")))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
-        raise ContractError(
-            f"{path} has no valid training parameters: {error}",
-            "correct the file; names and types are those of `TrainingConfig`"
-            " (training/fitting/config.py)",
-        ) from error
+    return read_declaration(
+        path,
+        TrainingConfig,
+        "a file of training parameters",
+        "correct the file; `rehabcast search` writes a complete one",
+    )

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import logging
 import math
+import signal
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from safetensors.torch import load_model, save_model
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
+from contracts.errors import ContractError, IntegrityError
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features.sequences import present_modalities
@@ -84,7 +87,8 @@ def fit_network(
     network = new_network(train.layout, task, config.architecture, config.hidden)
     finished = folder / FINISHED_FILE
     if finished.exists():
-        load_model(network, finished)
+        with _readable(finished):
+            load_model(network, finished)
         return network.eval()
     if start is not None:
         network.load_state_dict(start)
@@ -105,20 +109,54 @@ def fit_network(
     )
     best = BestEpoch(network)
     checkpoint = folder / f"{CHECKPOINT}.ckpt"
+    if checkpoint.exists():
+        with _readable(checkpoint):
+            torch.load(checkpoint, map_location="cpu", weights_only=False)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*log_every_n_steps.*|.*LeafSpec.*")
         warnings.filterwarnings("ignore", message=".*Checkpoint directory.*exists.*")
-        _trainer(config, folder, best).fit(
-            module,
-            _loader(learning, member_BG, config.batch_size, shuffle_seed=seed),
-            _loader(tuning, tuning_member_BG, PAIRS_AT_ONCE, shuffle_seed=None),
-            ckpt_path=str(checkpoint) if checkpoint.exists() else None,
-            weights_only=False,
+        try:
+            _trainer(config, folder, best).fit(
+                module,
+                _loader(learning, member_BG, config.batch_size, shuffle_seed=seed),
+                _loader(tuning, tuning_member_BG, PAIRS_AT_ONCE, shuffle_seed=None),
+                ckpt_path=str(checkpoint) if checkpoint.exists() else None,
+                weights_only=False,
+            )
+        except SystemExit:
+            # Lightning makes this of Ctrl-C, and takes the signal's handler away.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            raise KeyboardInterrupt from None
+    if not best.weights:
+        raise ContractError(
+            f"training diverged: no epoch of the network in {folder.name} has a finite loss",
+            f"lower learning_rate (it is {config.learning_rate:g}) in a file for --config, or check"
+            " the cohort's values with `rehabcast cohort validate`",
         )
     network.load_state_dict(best.weights)
     _store(network, finished)
     return network.cpu().eval()
+
+
+@contextmanager
+def _readable(file: Path) -> Iterator[None]:
+    """Say which folder must go where a file of an unfinished training is not whole.
+
+    Raises
+    ------
+    IntegrityError
+        The file cannot be read.
+    """
+    try:
+        yield
+    # Half a file may raise anything, as its reader is told what to build by the file itself.
+    except Exception as error:
+        raise IntegrityError(
+            f"{file} of an unfinished training cannot be read ({type(error).__name__})",
+            f"remove the folder {file.parent} and run the command again: only this network is"
+            " trained anew",
+        ) from error
 
 
 def forward(network: Network, batch: SequenceBatch) -> NDArray[np.float64]:

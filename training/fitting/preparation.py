@@ -27,6 +27,9 @@ from inference.milestones import reached
 from training.fitting.config import TrainingConfig
 from training.split import Parts, parts_of
 
+MINIMUM_SUBJECTS = 20
+"""Fewer can't be split into folds. So few are enough to run all steps, but not to pass an audit."""
+
 
 class Lack(StrEnum):
     """What a cohort does not have for a task."""
@@ -78,13 +81,14 @@ def training_parts(cohort: Cohort, task: Task, config: TrainingConfig) -> Parts:
 
 
 def require_outcomes(batch: SequenceBatch, task: Task) -> None:
-    """Make sure that every horizon has an outcome to learn from.
+    """Make sure that there are people enough, and at every horizon an outcome, to learn from.
 
     Raises
     ------
     ContractError
-        One has none: names all of them.
+        There are fewer than `MINIMUM_SUBJECTS`; or a horizon has none: names all of them.
     """
+    require_enough(_people(batch))
     if empty := [note for note in cohort_notes(batch, task) if note.lack is Lack.NO_OUTCOME]:
         weeks = ", ".join(note.name for note in empty)
         raise ContractError(
@@ -92,6 +96,23 @@ def require_outcomes(batch: SequenceBatch, task: Task) -> None:
             " forecasts for then would rest on nothing",
             "leave these horizons out of the task file, widen their window_days, or add people"
             " who were assessed then",
+        )
+
+
+def require_enough(people: int) -> None:
+    """Refuse too few people to train on.
+
+    Raises
+    ------
+    ContractError
+        They are fewer than `MINIMUM_SUBJECTS`.
+    """
+    if people < MINIMUM_SUBJECTS:
+        raise ContractError(
+            f"{people} subjects to train on have a score at an origin and one at a horizon,"
+            f" but training needs at least {MINIMUM_SUBJECTS}",
+            "add subjects to the cohort, or check the task's target, origins and horizons, and the"
+            " splits that the cohort declares",
         )
 
 

@@ -252,8 +252,8 @@ def withdrawn(tenant: Tenant, as_json: AsJson = False) -> None:
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[Store]:
-    """Open the service's store, and close it again."""
+    """Open the service's store, which the service makes, and close it again."""
     from serving.state.store import Store
 
-    with closing(Store(settings.store_url)) as store:
+    with closing(Store(settings.store_url, make=False)) as store:
         yield store

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import httpx
 import pandas as pd
 import typer
+from pydantic import SecretStr
 
 from contracts.cohort import (
     CODE,
@@ -28,7 +29,7 @@ from contracts.cohort import (
     Cohort,
 )
 from contracts.errors import ContractError, EvidenceMissing, ServiceUnavailable
-from rehabcast.installation import require_private_installation
+from rehabcast.installation import require_private_installation, require_servable
 from rehabcast.output import AsJson, emit, stderr_console
 from rehabcast.settings import Settings
 
@@ -52,20 +53,22 @@ def serve(
     options = {"host": host, "port": port}
     settings = Settings(**{name: value for name, value in options.items() if value is not None})
     require_private_installation(settings)
-    host = settings.host
-    given = settings.development_token
-    token = None if given is None else given.get_secret_value()
-    if development and token is None:
-        token = secrets.token_urlsafe(24)
-        stderr_console.print(f"For this machine only: export REHABCAST_TOKEN={token}")
+    host, token = settings.host, settings.development_token
+    is_new = development and token is None
+    if is_new:
+        token = SecretStr(secrets.token_urlsafe(24))
     if token is not None and not stands_for_loopback(host):
         raise ContractError(
             f"a development token is for loopback only, not for {host}",
             "set REHABCAST_ACCESS (docs/operations.md)",
         )
+    require_servable(settings, token)
+    written = None if token is None else token.get_secret_value()
+    if is_new:
+        stderr_console.print(f"For this machine only: export REHABCAST_TOKEN={written}")
     command = serve_command(host, settings.port)
     sys.stdout.flush()
-    environment = service_environment(token, address_of(host, settings.port))
+    environment = service_environment(written, address_of(host, settings.port))
     os.execve(command[0], command, environment)  # noqa: S606  (our own command)
 
 

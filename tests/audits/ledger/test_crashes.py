@@ -67,7 +67,7 @@ def approved(ledger: Ledger, verdict: Verdict) -> AuditRecord:
 def store(tmp_path: Path) -> Store:
     """A store with versions 1 and 2 of `arm`."""
     made = Store(tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}", artifacts=tmp_path)
-    client: MlflowClient = made.client()
+    client: MlflowClient = made.client(make=True)
     client.create_registered_model("arm")
     for _ in range(2):
         client.create_model_version("arm", str(tmp_path))

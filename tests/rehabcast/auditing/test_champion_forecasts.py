@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -27,6 +28,16 @@ def test_the_champion_stands_beside_the_candidate_for_the_same_forecasts_only() 
     added = both[both[MODEL] == CHAMPION]
     assert added[[SUBJECT, "q50"]].to_numpy().tolist() == [[2, 40.0]]
     assert len(both) == 3
+
+
+@pytest.mark.parametrize("outcome", ["truth", "reached:walks"])
+def test_a_table_of_other_people_with_the_same_numbers_is_refused(outcome: str) -> None:
+    candidate = forecasts(CANDIDATE, [1, 2, 3], 30.0).assign(**{outcome: [1.0, 0.0, np.nan]})
+    same = forecasts(CANDIDATE, [3, 1, 9], 40.0).assign(**{outcome: [np.nan, 1.0, 7.0]})
+    assert (with_champion(candidate, same)[MODEL] == CHAMPION).sum() == 2
+    other = same.assign(**{outcome: [0.0, 1.0, 7.0]})
+    with pytest.raises(ContractError, match="1 of 2 subjects, so it is of another cohort"):
+        with_champion(candidate, other)
 
 
 def test_two_tables_of_a_champion_have_two_digests(tmp_path: Path) -> None:

@@ -209,8 +209,8 @@ def test_a_folder_that_exists_is_refused(filled: Any, tmp_path: Path) -> None:
     ("setting", "value", "without", "why"),
     [
         ("TRACKING_URI", "http://mlflow:5000", (), "--without registry"),
-        ("STORE_URL", "sqlite:////nowhere/service.db", (), "no database"),
-        ("LEDGER_URL", "sqlite:////nowhere/ledger.db", (Part.STORE,), "no database"),
+        ("STORE_URL", "sqlite:////nowhere/service.db", (), "no service's record.*--without store"),
+        ("LEDGER_URL", "sqlite:////nowhere/ledger.db", (Part.STORE,), "there is no ledger in"),
     ],
 )
 def test_a_part_that_is_not_there_is_never_left_out_silently(

@@ -4,9 +4,16 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from audits.ledger.ledger import Ledger
+from rehabcast.commands.service import serve as module
 from tests.conftest import ROOT
+from tests.rehabcast.command_line import Said, run
 
 
 def serve(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -29,6 +36,7 @@ def test_without_a_champion_the_command_ends_and_says_so(tmp_path: Path) -> None
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
+    Ledger(f"sqlite:///{tmp_path / 'mlruns' / 'ledger.db'}").close()
     done = serve(
         tmp_path, "--development", REHABCAST_MODEL="nope", REHABCAST_WORKERS="3",
         REHABCAST_PORT=port,
@@ -37,3 +45,53 @@ def test_without_a_champion_the_command_ends_and_says_so(tmp_path: Path) -> None
     assert "nope" in done.stderr
     assert done.stderr.count("rehabcast: ") == 1
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Said]:
+    """Runs `serve`, which must end before it becomes another process."""
+    monkeypatch.chdir(tmp_path)
+
+    def no_process(*_: Any) -> None:
+        raise AssertionError("the service was started")
+
+    monkeypatch.setattr(module.os, "execve", no_process)
+
+    def refused(*words: str) -> Said:
+        said = run(capsys, monkeypatch, "serve", *words)
+        assert said.text.count("\n") == 1, said
+        return said
+
+    return refused
+
+
+def test_what_no_worker_could_start_with_ends_the_command_at_once(
+    tmp_path: Path, refused: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as used:
+        used.bind(("127.0.0.1", 0))
+        used.listen()
+        said = refused("--development", "--port", str(used.getsockname()[1]))
+        assert (said.code, "is in use" in said.text) == (8, True)
+        port = str(used.getsockname()[1])
+    monkeypatch.setenv("REHABCAST_PORT", port)
+    for words, code, why in (
+        ((), 4, "no client may use this service"),
+        (("--development",), 4, "there is no ledger in mlruns/ledger.db"),
+        (("--development", "--host", "0.0.0.0"), 3, "for loopback only"),  # noqa: S104
+    ):
+        said = refused(*words)
+        assert (said.code, why in said.text) == (code, True), said
+        assert list(tmp_path.iterdir()) == []
+    ledger = tmp_path / "mlruns" / "ledger.db"
+    Ledger(f"sqlite:///{ledger}").close()
+    said = refused("--development")
+    assert (said.code, "has no champion" in said.text) == (5, True), said
+    ledger.write_bytes(b"no database " * 1000)
+    said = refused("--development")
+    assert (said.code, "not an SQLite database" in said.text) == (8, True), said
+    (tmp_path / "access.toml").write_text("[[client]\n")
+    monkeypatch.setenv("REHABCAST_ACCESS", "access.toml")
+    assert refused().code == 3

@@ -1,74 +1,47 @@
-"""Nobody who has withdrawn consent is trained on, where the list of them is given."""
+"""What `train` makes of its options, and of Ctrl-C."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 
-from contracts.cohort import SUBJECT
-from contracts.errors import ContractError
-from features import cohort as cohorts
 from rehabcast.commands import training
+from rehabcast.commands.training import SHIPPED_TASKS, parameters_of, task_file
+from tests.rehabcast.command_line import run
 
 
-class Provenance:
-    name = "ours"
+def test_the_seed_of_a_file_counts_unless_another_is_given(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("seed = 7\nhidden = 4\n")
+    assert [parameters_of(file, seed).seed for seed in (None, 0, 3)] == [7, 0, 3]
+    assert [parameters_of(None, seed).seed for seed in (None, 5)] == [0, 5]
+    assert parameters_of(file, 3).hidden == 4
 
 
-class Cohort:
-    """Three people, two of whom the source names."""
-
-    provenance = Provenance()
-
-    def __init__(self) -> None:
-        self.events = pd.DataFrame({SUBJECT: [1, 1, 2, 3]})
-
-    def label(self, subject: int) -> str:
-        return {1: "P-1", 2: "P-2"}.get(subject, str(subject))
-
-
-@pytest.fixture(autouse=True)
-def read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cohorts, "read_cohort", lambda _: Cohort())
-
-
-def is_trained(monkeypatch: pytest.MonkeyPatch, without: Path, **more: Any) -> bool:
-    begun = []
-
-    def run_training(*_: Any) -> Any:
-        begun.append(1)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(training, "run_training", run_training)
-    with pytest.raises((ContractError, KeyboardInterrupt)):
-        training.train(Path("c"), Path("t"), "arm", without=without, **more)
-    return bool(begun)
-
-
-@pytest.mark.parametrize(
-    ("listed", "allowed"),
-    [("", True), ("P-9\n", True), ("P-9\nP-2\n", False), ("P-1", False), ("3\n", False),
-     ("  P-2  \r\n", False), ("1\n2\n", True)],
-)  # fmt: skip
-def test_a_cohort_with_somebody_of_the_list_is_not_trained_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: str, *, allowed: bool
-) -> None:
-    file = tmp_path / "withdrawn.txt"
-    file.write_text(listed)
-    assert is_trained(monkeypatch, file) is allowed
-    assert is_trained(monkeypatch, file, pretrain_on=Path("p")) is allowed
-    if not allowed:
-        with pytest.raises(ContractError, match="people who must not be in it") as refused:
-            training.require_without([Path("c")], file)
-        assert "P-" not in str(refused.value)
-
-
-def test_a_list_that_cannot_be_read_ends_the_training(
+def test_shipped_tasks_are_found_from_anywhere_but_a_file_that_is_there_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert not is_trained(monkeypatch, tmp_path / "missing.txt")
-    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
-    assert not is_trained(monkeypatch, tmp_path / "bytes")
+    monkeypatch.chdir(tmp_path)
+    assert task_file("tasks/mobility.toml") == SHIPPED_TASKS / "mobility.toml"
+    for other in ("mobility.toml", "tasks/unheard-of.toml", "mine/mobility.toml"):
+        assert task_file(other) == Path(other)
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "mobility.toml").touch()
+    assert task_file("tasks/mobility.toml") == Path("tasks/mobility.toml")
+
+
+def test_ctrl_c_ends_training_with_what_to_do_and_the_shells_exit_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(training, "run_training", stop)
+    said = run(
+        capsys, monkeypatch, "train", "--cohort", "x", "--task", "y", "--model", "arm"
+    )  # fmt: skip
+    assert (said.code, said.text.count("\n")) == (130, 1)
+    assert "run the same command again" in said.text

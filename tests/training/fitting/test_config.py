@@ -19,3 +19,36 @@ def test_parameters_survive_a_file_and_a_wrong_name_is_refused(tmp_path: Path) -
     (tmp_path / "unknown.toml").write_text("epochs = 3\n")
     with pytest.raises(ContractError, match="epochs"):
         read_config(tmp_path / "unknown.toml")
+
+
+@pytest.mark.parametrize(
+    ("written", "named"),
+    [
+        ("hiden = 3", "hiden is not a key here: use one of architecture"),
+        ("learning_rate = -1", "learning_rate is -1"),
+        ("learning_rate = nan", "learning_rate is nan"),
+        ("learning_rate = inf", "learning_rate is inf"),
+        ("validation_share = 0", "validation_share is 0"),
+        ("held_out_share = -0.1", "held_out_share is -0.1"),
+        ("hidden_modality_share = 1", "hidden_modality_share is 1"),
+        ("max_epochs = 0", "max_epochs is 0"),
+        ("batch_size = 1.5", "batch_size is 1.5"),
+        ("seed = -1", "seed is -1"),
+        ("folds = 0", "0 folds"),
+        ("= =", "not a file of training parameters"),
+    ],
+)
+def test_what_makes_no_sense_is_named_where_it_is_read(
+    tmp_path: Path, written: str, named: str
+) -> None:
+    (tmp_path / "wrong.toml").write_text(written)
+    with pytest.raises(ContractError) as refusal:
+        read_config(tmp_path / "wrong.toml")
+    assert named in str(refusal.value)
+    assert "pydantic" not in str(refusal.value)
+
+
+def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
+    (tmp_path / "wrong.toml").write_text("hiden = 3\nlearning_rate = 0\nseed = 1.5\n")
+    with pytest.raises(ContractError, match=r"learning_rate.*seed.*hiden"):
+        read_config(tmp_path / "wrong.toml")

@@ -1,0 +1,34 @@
+"""Runs the command line as a user does, in this process: everything from arguments to exit code."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+import pytest
+
+from rehabcast import main
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a command did: its exit code, and all that it wrote."""
+
+    code: int
+    text: str
+
+
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *words: str) -> Said:
+    """Run `rehabcast WORDS`."""
+    # Both are of the process, which is pytest's.
+    monkeypatch.setattr(main, "install", lambda _: None)
+    monkeypatch.setattr(main, "keep_private", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["rehabcast", *words])
+    capsys.readouterr()
+    code = 0
+    try:
+        main.run()
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 1
+    written = capsys.readouterr()
+    return Said(code, written.out + written.err)

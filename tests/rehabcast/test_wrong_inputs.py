@@ -1,0 +1,227 @@
+"""Whatever is typed, a command answers in a sentence with its exit code: never with a traceback."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from rehabcast.commands.training import SHIPPED_TASKS
+from tests.rehabcast.command_line import run
+
+TASK = str(SHIPPED_TASKS / "stroke-upper-limb.toml")
+NEEDED = f"--cohort COHORT --task {TASK}"
+TRAIN = f"train {NEEDED} --model arm"
+REASON = "--reason 'It was read and discussed.'"
+
+# Where COHORT stands, a sound cohort of three is meant; junk is binary, table.toml is another TOML.
+CASES = f"""
+cohort validate missing
+cohort validate junk
+cohort validate folder
+cohort validate nothing
+cohort validate ''
+cohort import auto missing out
+cohort import auto junk out
+cohort import auto folder out
+cohort import auto nothing out
+cohort import unheard-of COHORT out
+cohort import auto junk COHORT
+cohort import tables junk out
+cohort import tables table.toml out
+cohort import tables broken.toml out
+cohort import tables folder out
+cohort import auto table.toml out --map broken.toml
+cohort import auto table.toml out --map junk
+cohort import auto table.toml out --map folder
+cohort import stroke-specs folder out
+cohort import ist junk out
+cohort import depresjon folder out
+cohort import nhanes-wrist junk out
+cohort import auto table.toml junk/out
+cohort simulate COHORT --subjects 3
+cohort simulate out --subjects 0
+cohort simulate out --subjects -3
+cohort simulate out --subjects many
+cohort simulate out --subjects 3 --seed -1
+cohort simulate out --subjects 3 --workers 0
+cohort simulate junk/out --subjects 3
+cohort simulate out --scenario junk
+cohort simulate out --scenario folder
+cohort simulate out --scenario table.toml
+cohort simulate out --scenario nan.toml
+cohort simulate out --scenario negative.toml
+cohort draw empty x.png
+cohort floor empty --task {TASK}
+cohort trace empty --task {TASK}
+cohort export empty out
+features report empty
+features extract empty
+cohort floor nobody-known --task {TASK}
+search --cohort empty --task {TASK} --output x.toml
+benchmark --cohort empty --task {TASK}
+forecast --subject 1 --cohort empty
+cohort draw COHORT x.xyz
+cohort draw COHORT x
+cohort draw COHORT missing/x.png
+cohort draw COHORT folder
+cohort draw COHORT x.png --subjects 0
+cohort draw folder x.png
+cohort draw COHORT-truth x.png
+cohort floor COHORT --task junk
+cohort floor COHORT --task table.toml
+cohort floor folder --task {TASK}
+cohort floor COHORT --task {TASK} --subjects 0
+cohort floor COHORT --task {TASK} --seed -1
+cohort trace COHORT --task {TASK} --share nan
+cohort trace COHORT --task {TASK} --share -0.3
+cohort trace COHORT --task {TASK} --seed -1
+cohort trace COHORT --task {TASK} --output missing/x.csv
+cohort trace COHORT --task {TASK} --output folder
+cohort trace COHORT --task folder
+cohort export COHORT out --format xml
+cohort export COHORT COHORT
+cohort export COHORT junk/out
+cohort export folder out
+features extract folder
+features extract junk
+features report COHORT --output missing/x.html
+features report COHORT --output folder
+features report folder
+{TRAIN}
+{TRAIN} --config table.toml
+{TRAIN} --config broken.toml
+{TRAIN} --config junk
+{TRAIN} --config folder
+{TRAIN} --config missing
+{TRAIN} --config folds.toml
+{TRAIN} --config shares.toml
+{TRAIN} --seed -1
+{TRAIN} --seed 4294967296
+{TRAIN} --without missing
+{TRAIN} --without junk
+{TRAIN} --pretrain-on folder
+{TRAIN} --engine ray --ray-address nonsense://x
+train {NEEDED} --model ''
+train {NEEDED} --model a/b
+train --cohort COHORT --task broken.toml --model arm
+train --cohort COHORT --task folder --model arm
+train --cohort COHORT --task unheard-of --model arm
+train --cohort empty --task {TASK} --model arm
+train --cohort nobody-known --task {TASK} --model arm
+search {NEEDED} --output missing/x.toml
+search {NEEDED} --output folder
+search {NEEDED} --output x.toml --trials 0
+search {NEEDED} --output x.toml
+benchmark {NEEDED} --by hour
+benchmark {NEEDED} --folds 1
+benchmark {NEEDED} --repeats 0
+benchmark {NEEDED} --models oracle
+benchmark {NEEDED} --output junk
+benchmark {NEEDED}
+evaluate arm --cohort COHORT
+evaluate arm/1 --cohort COHORT
+evaluate arm/1 --cohort COHORT --output missing/x.parquet
+audit arm
+audit ''
+audit arm/1 --policy junk
+audit arm/1 --champion-predictions missing
+audit arm/1 --mitigate
+approve arm/1 --role nobody {REASON}
+approve arm --role governance {REASON}
+promote arm/1 --approver me
+promote arm/1 --until 2026-13-01
+rollback arm --to-epoch 0 {REASON}
+revoke '' {REASON}
+policy check junk
+policy check folder
+policy check broken.toml
+policy check table.toml
+policy check missing
+policy check nothing
+policy explain junk
+policy diff junk table.toml
+policy new junk
+policy new missing/x.toml
+policy new folder
+ledger verify --head junk
+ledger head missing/x.json
+ledger show extra
+record forget --days 0
+record consent P --tenant t perhaps
+backup folder
+backup x --without ledger
+restore folder
+restore junk
+restore missing
+forecast --subject 1 --cohort folder
+forecast --subject nobody --cohort COHORT
+forecast --subject 1 --cohort COHORT --url nonsense
+forecast --subject 1 --cohort COHORT --url http://127.0.0.1:9
+forecast --subject 1 --cohort COHORT --as-of-day soon
+forecast --subject 1 --cohort nobody-known --url http://127.0.0.1:9
+people add Mia --key mia.pem
+access init junk
+access list --access junk
+access list --access table.toml
+access token x --access missing
+demo --cohort folder
+demo --cohort COHORT --task missing
+demo --cohort empty
+"""
+
+WORDS_OF_LIBRARIES = (
+    "Traceback",
+    "pydantic",
+    "errors.html",
+    "ValidationError",
+    "DBAPI",
+    "KeyError",
+)
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a cohort and with things that are none."""
+    from features.simulate.scenario import Scenario
+    from features.simulate.write import write_simulated
+
+    folder = tmp_path_factory.mktemp("inputs")
+    write_simulated(folder / "COHORT", subjects=3, seed=0, scenario=Scenario())
+    for name in ("empty", "nobody-known"):
+        shutil.copytree(folder / "COHORT", folder / name)
+        for file in (folder / name / "data").glob("*.parquet"):
+            rows = pd.read_parquet(file)
+            kept = rows.iloc[:0] if name == "empty" else rows[rows["time"].notna()]
+            kept.to_parquet(file, index=False)
+    (folder / "junk").write_bytes(bytes(range(256)) * 40)
+    (folder / "nothing").touch()
+    (folder / "folder").mkdir()
+    for name, content in {
+        "table": 'title = "of something else"\n[part]\nnumber = 1\n',
+        "broken": "= =\n",
+        "folds": "folds = 0\n",
+        "shares": "held_out_share = -0.1\nvalidation_share = nan\n",
+        "nan": "[wear]\ndropout = nan\n",
+        "negative": "[visits]\nlate_share = -0.1\n",
+    }.items():
+        (folder / f"{name}.toml").write_text(content)
+    return folder
+
+
+def test_no_wrong_input_ends_in_a_traceback(
+    inputs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(inputs)
+    lines = CASES.strip().splitlines()
+    assert len(lines) > 100
+    wrong = []
+    for line in lines:
+        said = run(capsys, monkeypatch, *shlex.split(line))
+        named = [word for word in WORDS_OF_LIBRARIES if word in said.text]
+        if said.code in {0, 1} or named or not said.text.strip():
+            wrong.append(f"{line}: {said.code} {named} {said.text[-600:]}")
+    assert wrong == [], "\n\n".join(wrong)
