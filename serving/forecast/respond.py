@@ -23,12 +23,7 @@ from contracts.vocabulary import Kind, vocabulary
 from features.published_recovery import PROPORTIONAL
 from features.sequences import present_modalities
 from inference.bundle import Bundle, forecast_batch
-from inference.milestones import chances
-from inference.out_of_distribution import (
-    distance_p_values,
-    feature_names,
-    is_out_of_distribution,
-)
+from inference.milestones import assessed, reached_today
 from inference.record import record_batch
 from inference.refusals import unaudited_attribute
 from serving.faults import Fault
@@ -41,10 +36,12 @@ from serving.forecast.audit_status import (
     outside_scope,
     why_outside,
 )
+from serving.forecast.behind import Behind, milestone_sentence, people_behind, sentences
 from serving.forecast.dates import between_landmarks, date_of, not_used
 from serving.forecast.explain import game_of
 from serving.forecast.question import Question
 from serving.forecast.reasons import reasons
+from serving.forecast.unlike import refuse_unlike
 from serving.schemas import ForecastAnswer, HorizonForecast, RestsOn
 
 MAX_PROBLEMS = 5
@@ -76,8 +73,9 @@ def respond(
         groups = {str(name): str(batch.groups_B[name].iloc[0]) for name in batch.groups_B}
         _refuse_outside(served, groups)
         _refuse_unaudited(served, groups)
-        _refuse_out_of_distribution(served.bundle, batch)
-        return _forecast(question, served, batch, groups)
+        behind = people_behind(bundle, batch)
+        refuse_unlike(bundle, batch)
+        return _forecast(question, served, batch, groups, behind)
     except CohortInvalid as invalid:
         refusal = _refusal(invalid.problems[:MAX_PROBLEMS])
         return refused(question.subject, served, refusal, question.notes)
@@ -145,25 +143,17 @@ def _refuse_unaudited(served: ServedModel, groups: dict[str, str]) -> None:
         )
 
 
-def _refuse_out_of_distribution(bundle: Bundle, batch: SequenceBatch) -> None:
-    if not is_out_of_distribution(bundle.reference, batch)[0]:
-        return
-    _, (farthest,) = distance_p_values(bundle.reference, batch)
-    code = feature_names(bundle.layout)[farthest]
-    name = vocabulary()[code].name if code in vocabulary() else code
-    raise ForecastRefused(
-        f"the record is unlike those that the model was trained on, most of all in {name!r}",
-        "check units and dates; if they are right, decide without the forecast",
-    )
-
-
 def _forecast(
-    question: Question, served: ServedModel, batch: SequenceBatch, groups: dict[str, str]
+    question: Question,
+    served: ServedModel,
+    batch: SequenceBatch,
+    groups: dict[str, str],
+    behind: Behind,
 ) -> ForecastAnswer:
     bundle = served.bundle
     origin = int(batch.origin_day_B[0])
-    ahead = [h for h, horizon in enumerate(bundle.task.horizons) if horizon.day > origin]
-    explained = _explained(question, bundle, ahead)
+    given = np.flatnonzero(behind.given_H).tolist()
+    explained = _explained(question, bundle, given)
     # A game includes its forecast, so that the past is encoded only once.
     game = game_of(bundle, batch) if question.explain else None
     quantiles_1HQ = forecast_batch(bundle, batch) if game is None else game.quantiles_1HQ
@@ -173,7 +163,13 @@ def _forecast(
         origin_day=origin,
         as_of=date_of(question, origin),
         **_last_score(question, bundle, batch),
-        horizons=_horizons(question, bundle, batch, quantiles_1HQ, ahead),
+        horizons=(horizons := _horizons(question, bundle, batch, quantiles_1HQ, behind)),
+        similar_people=int(behind.similar_H[-1]),
+        milestones_reached=(reached := _reached(bundle, batch)),
+        in_words=[
+            *sentences(bundle, batch, behind, explained),
+            *_milestones_in_words(horizons[given.index(explained)], reached),
+        ],
         reasons=None if game is None else reasons(question, game, explained),
         rests_on=_rests_on(bundle, batch, question.observations),
         groups=group_coverage(served, groups),
@@ -197,6 +193,20 @@ def _last_score(question: Question, bundle: Bundle, batch: SequenceBatch) -> dic
     }
 
 
+def _reached(bundle: Bundle, batch: SequenceBatch) -> list[str]:
+    """Return the milestones that are reached already; an assumed score reaches none."""
+    if not assessed(batch, bundle.task)[0]:
+        return []
+    return list(reached_today(float(batch.last_score_B[0]), bundle.task))
+
+
+def _milestones_in_words(horizon: HorizonForecast, reached: list[str]) -> list[str]:
+    return [
+        milestone_sentence(name, chance, horizon.weeks, reached=name in reached)
+        for name, chance in horizon.milestones.items()
+    ]
+
+
 def _explained(question: Question, bundle: Bundle, ahead: list[int]) -> int:
     primary = bundle.task.primary_horizon_weeks
     weeks = primary if question.weeks is None else question.weeks
@@ -218,9 +228,9 @@ def _horizons(
     bundle: Bundle,
     batch: SequenceBatch,
     quantiles_1HQ: NDArray[np.float64],
-    ahead: list[int],
+    behind: Behind,
 ) -> list[HorizonForecast]:
-    chance = chances(quantiles_1HQ, batch.last_score_B, bundle.task)
+    chance = bundle.calibration.chances(quantiles_1HQ, batch, bundle.task)
     last = float(batch.last_score_B[0])
     return [
         HorizonForecast(
@@ -232,10 +242,11 @@ def _horizons(
             high_80=float(quantiles_1HQ[0, h, UPPER_80]),
             quantiles=dict(zip(QUANTILE_COLUMNS, quantiles_1HQ[0, h].tolist(), strict=True)),
             milestones={name: float(chance_1H[0, h]) for name, chance_1H in chance.items()},
+            similar_people=int(behind.similar_H[h]),
             last_observation=last,
             proportional_recovery=last + PROPORTIONAL * (bundle.task.target.best - last),
         )
-        for h in ahead
+        for h in np.flatnonzero(behind.given_H)
     ]
 
 
