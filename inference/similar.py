@@ -20,6 +20,7 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from contracts.forecast import MEDIAN, QUANTILE_LEVELS
 from contracts.groups import MINIMUM_SHOWN
@@ -219,24 +220,31 @@ def learn_people_seen(records: SequenceBatch, landmarks: SequenceBatch, task: Ta
 def widened(quantiles_BHQ: Array, similar_BH: NDArray[np.int32], low: float, high: float) -> Array:
     """Widen forecasts as far as so few similar people leave them uncertain; the median stays.
 
-    Of n people like this one and the next, whoever is next has the (n + 1)-th rank with chance
-    1 / (n + 1): a range that n of them made must be that of the level c (1 + 1/n) to hold the next
-    with chance c (split conformal prediction; Vovk 2005, Romano 2019). Beyond the outer levels the
-    distribution is uniform up to the end of the scale, as for milestones. With fewer than `FEWEST`
-    the range is that of `FEWEST`: such a forecast is not given.
+    Of n people like this one and the next, the next has each of the n + 1 ranks with the same
+    chance: a range that n of them made must be that of the level c (1 + 1/n) to hold the next
+    with chance c (split conformal prediction; Vovk 2005, Romano 2019). Between the outer levels
+    the distribution is as forecast, beyond them it has the tails of a normal one, and the level of
+    all is the whole scale. With fewer than `FEWEST` the range is that of `FEWEST`: such a forecast
+    is not given.
     """
-    ends = (*quantiles_BHQ.shape[:2], 1)
-    grid_BHG = np.concatenate([np.full(ends, low), quantiles_BHQ, np.full(ends, high)], axis=-1)
     factor_BH1 = 1 + 1 / np.maximum(similar_BH, FEWEST)[..., None]
     level_Q = np.array(QUANTILE_LEVELS)
     wider_BHQ = np.clip(0.5 + (level_Q - 0.5) * factor_BH1, 0, 1)
-    # The levels of the grid are equally far apart, ends included.
-    place_BHQ = wider_BHQ * (grid_BHG.shape[-1] - 1)
-    left_BHQ = np.minimum(place_BHQ.astype(np.int64), grid_BHG.shape[-1] - 2)
-    left, right = (np.take_along_axis(grid_BHG, left_BHQ + step, axis=-1) for step in (0, 1))
-    wide_BHQ = left + (place_BHQ - left_BHQ) * (right - left)
+    # The levels are equally far apart.
+    last = len(level_Q) - 1
+    place_BHQ = np.clip((wider_BHQ - level_Q[0]) / (level_Q[1] - level_Q[0]), 0, last)
+    left_BHQ = np.minimum(place_BHQ.astype(np.int64), last - 1)
+    left, right = (np.take_along_axis(quantiles_BHQ, left_BHQ + step, axis=-1) for step in (0, 1))
+    inside_BHQ = left + (place_BHQ - left_BHQ) * (right - left)
+    middle_BH1 = quantiles_BHQ[..., MEDIAN, None]
+    tail_BHQ = np.maximum(np.abs(ndtri(wider_BHQ)) / ndtri(level_Q[-1]), 1.0)
+    with np.errstate(invalid="ignore"):
+        wide_BHQ = middle_BH1 + (inside_BHQ - middle_BH1) * tail_BHQ
+    # Nothing is infinitely wide at an end of the scale where all quantiles are the same.
+    ends_Q = np.where(level_Q < level_Q[MEDIAN], low, high)
+    wide_BHQ = np.where(np.isfinite(tail_BHQ), wide_BHQ, ends_Q)
     wide_BHQ[..., MEDIAN] = quantiles_BHQ[..., MEDIAN]
-    return np.asarray(wide_BHQ)
+    return np.asarray(np.clip(wide_BHQ, low, high))
 
 
 def _outcomes(landmarks: SequenceBatch) -> NDArray[np.int32]:
@@ -267,7 +275,8 @@ def _alike_course(change_B: Array, target: Target) -> NDArray[np.bool_]:
     place_K = STEP_CHANGE * np.arange(-LARGEST_CHANGE, LARGEST_CHANGE + 1)
     unknown_B = np.isnan(change_B)
     own_B = np.clip(np.nan_to_num(log_change(change_B, target)), place_K[0], place_K[-1])
-    steady_K = np.abs(place_K) <= np.log(2.0)
+    # As far as the error of a score, and the place that this is nearest to.
+    steady_K = np.abs(place_K) <= np.log(2.0) + STEP_CHANGE / 2
     alike_BK = np.where(
         unknown_B[:, None], steady_K, np.abs(own_B[:, None] - place_K) <= ALIKE_CHANGE + 1e-9
     )

@@ -112,8 +112,8 @@ def _such_a_score(task: Task, at: Moments) -> tuple[str, str]:
 def _such_a_time(_: Task, at: Moments) -> tuple[str, str]:
     return (
         f"few were seen about {at.days_B[0]:.0f} days after the onset",
-        "check the date of the onset; if it is right, decide without the forecast, or assess and ask"
-        " again at a time at which more people were seen",
+        "check the date of the onset; if it is right, decide without the forecast, or ask again at a"
+        " time at which more people were seen",
     )
 
 
@@ -137,17 +137,23 @@ def _change(task: Task, at: Moments) -> str:
 def sentences(bundle: Bundle, batch: SequenceBatch, behind: Behind, horizon: int) -> list[str]:
     """Say who stands behind a forecast, by the horizon that is reported first.
 
-    Also which weeks are not forecast, and that the patient has become worse.
+    Also which weeks are not forecast.
     """
     said = [_similar(int(behind.similar_H[horizon]), bundle.task.horizons[horizon].weeks)]
     said += [f"{sentence}." for sentence in _not_forecast(bundle, batch, behind)]
-    if worsened(behind.at.change_B, bundle.task.target)[0]:
-        change = _change(bundle.task, behind.at)
-        said.append(
-            f"{change[0].upper()}{change[1:]}: more than a score errs by. Look for the cause before"
-            " using this forecast."
-        )
     return said
+
+
+def course_notes(bundle: Bundle, batch: SequenceBatch) -> list[str]:
+    """Say that the patient has become worse, whether there is a forecast or not."""
+    at = moments(batch, bundle.task)
+    if not worsened(at.change_B, bundle.task.target)[0]:
+        return []
+    change = _change(bundle.task, at)
+    return [
+        f"{change[0].upper()}{change[1:]}, which is more than a score errs by: look for the cause"
+        " first"
+    ]
 
 
 def _similar(people: int, weeks: int) -> str:

@@ -6,22 +6,20 @@ Letters: H horizons, Q quantile levels, M modalities, T days, C channels.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts.cohort import ENROLMENT, ONSET, WEAR_TIME
 from contracts.errors import CohortInvalid, ForecastRefused, Problem
 from contracts.forecast import LOWER_80, MEDIAN, UPPER_80
-from contracts.observation import Observation
 from contracts.predictions import QUANTILE_COLUMNS
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from contracts.vocabulary import Kind, vocabulary
+from contracts.vocabulary import vocabulary
 from features.published_recovery import PROPORTIONAL
-from features.sequences import present_modalities
 from inference.bundle import Bundle, forecast_batch
 from inference.milestones import assessed, reached_today
 from inference.record import record_batch
@@ -36,13 +34,20 @@ from serving.forecast.audit_status import (
     outside_scope,
     why_outside,
 )
-from serving.forecast.behind import Behind, milestone_sentence, people_behind, sentences
+from serving.forecast.behind import (
+    Behind,
+    course_notes,
+    milestone_sentence,
+    people_behind,
+    sentences,
+)
 from serving.forecast.dates import between_landmarks, date_of, not_used
 from serving.forecast.explain import game_of
 from serving.forecast.question import Question
 from serving.forecast.reasons import reasons
+from serving.forecast.rests_on import rests_on
 from serving.forecast.unlike import refuse_unlike
-from serving.schemas import ForecastAnswer, HorizonForecast, RestsOn
+from serving.schemas import ForecastAnswer, HorizonForecast
 
 MAX_PROBLEMS = 5
 """Problems of a record that a refusal names; more would hide the first ones."""
@@ -58,6 +63,7 @@ def respond(
     withdrawn
         Why the model may no longer be served; None while it may.
     """
+    notes = list(question.notes)
     try:
         refuse_withdrawn(withdrawn)
         if now >= served.audit_status.valid_until:
@@ -70,17 +76,18 @@ def respond(
             question.enrolment_day, question.observations, bundle.task, bundle.layout,
             question.as_of_day,
         )  # fmt: skip
+        notes += course_notes(bundle, batch)
         groups = {str(name): str(batch.groups_B[name].iloc[0]) for name in batch.groups_B}
         _refuse_outside(served, groups)
         _refuse_unaudited(served, groups)
         behind = people_behind(bundle, batch)
         refuse_unlike(bundle, batch)
-        return _forecast(question, served, batch, groups, behind)
+        return _forecast(replace(question, notes=notes), served, batch, groups, behind)
     except CohortInvalid as invalid:
         refusal = _refusal(invalid.problems[:MAX_PROBLEMS])
-        return refused(question.subject, served, refusal, question.notes)
+        return refused(question.subject, served, refusal, notes)
     except ForecastRefused as refusal:
-        return refused(question.subject, served, refusal, question.notes)
+        return refused(question.subject, served, refusal, notes)
 
 
 def refused(
@@ -171,7 +178,7 @@ def _forecast(
             *_milestones_in_words(horizons[given.index(explained)], reached),
         ],
         reasons=None if game is None else reasons(question, game, explained),
-        rests_on=_rests_on(bundle, batch, question.observations),
+        rests_on=rests_on(bundle, batch, question.observations),
         groups=group_coverage(served, groups),
         notes=[*question.notes, *not_used(question, bundle.task, origin)],
         **_about(served, between_landmarks(bundle.task, origin)),
@@ -248,40 +255,6 @@ def _horizons(
         )
         for h in np.flatnonzero(behind.given_H)
     ]
-
-
-def _rests_on(bundle: Bundle, batch: SequenceBatch, observations: Sequence[Observation]) -> RestsOn:
-    entries, layout = vocabulary(), bundle.layout
-    is_daily = np.array([entries[code].kind is Kind.DAILY for code in layout.channels_C])
-    observed_TC = batch.observed_BTC[0]
-    person = (covariate.code for covariate in layout.person_S)
-    sent = {observation.code for observation in observations}
-    ignored = sent - {*layout.channels_C, *person} - {ONSET, ENROLMENT}
-    present_M = present_modalities(batch, bundle.manifest.modalities)[0]
-    return RestsOn(
-        assessments=int(observed_TC[:, ~is_daily].sum()),
-        days_with_wearable=int(observed_TC[:, is_daily].any(axis=1).sum()),
-        median_wear_hours=_wear_hours(batch),
-        missing_modalities=[
-            name
-            for name, seen in zip(bundle.manifest.modalities, present_M, strict=True)
-            if not seen
-        ],
-        missing_channels=[
-            entries[code].name
-            for code, seen in zip(layout.channels_C, observed_TC.any(axis=0), strict=True)
-            if not seen
-        ],
-        ignored_codes=sorted(ignored),
-    )
-
-
-def _wear_hours(batch: SequenceBatch) -> float | None:
-    if WEAR_TIME not in batch.layout.channels_C:
-        return None
-    column = batch.layout.channels_C.index(WEAR_TIME)
-    seen_T = batch.observed_BTC[0, :, column]
-    return float(np.median(batch.values_BTC[0, seen_T, column])) if seen_T.any() else None
 
 
 def _instrument(task: Task) -> str:
