@@ -45,7 +45,7 @@ class Visits:
         the patient's course, the rest the error of each visit.
     moved_MH
         Added to the logit of each milestone's chance, so that as many reach it as was said
-        (calibration in the large).
+        (calibration in the large); a single column holds for all horizons.
     """
 
     correlation: float
@@ -54,8 +54,8 @@ class Visits:
 
 def usual_visits(task: Task) -> Visits:
     """Return what is taken where nothing was learned, as of a comparator."""
-    shape = (len(task.milestones), len(task.horizons))
-    return Visits(correlation=USUAL_CORRELATION, moved_MH=np.zeros(shape))
+    moved_MH = np.zeros((len(task.milestones), 1))
+    return Visits(correlation=USUAL_CORRELATION, moved_MH=moved_MH)
 
 
 def chances(

@@ -59,7 +59,7 @@ def learn_visits(quantiles_BHQ: Array, batch: SequenceBatch, task: Task) -> Visi
         _moved_H(stated[milestone.name], was[milestone.name], seen_BH)
         for milestone in task.milestones
     ]
-    return replace(unmoved, moved_MH=np.array(moved).reshape(unmoved.moved_MH.shape))
+    return replace(unmoved, moved_MH=np.array(moved).reshape(len(moved), seen_BH.shape[1]))
 
 
 def _moved_H(chance_BH: Array, reached_BH: Flags, seen_BH: Flags) -> list[float]:

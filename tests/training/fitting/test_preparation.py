@@ -85,7 +85,8 @@ def test_no_weight_depends_on_who_is_held_out_nor_a_calibration_on_who_is_for_tu
             changed
         )
         assert np.array_equal(
-            fitted[changed].calibration.offsets_HQ, fitted["nobody"].calibration.offsets_HQ
+            fitted[changed].calibration.offsets.offsets_HQ,
+            fitted["nobody"].calibration.offsets.offsets_HQ,
         )
 
 
