@@ -28,6 +28,7 @@ from inference.calibration import Calibration
 from inference.milestones import Visits
 from inference.offsets import Offsets
 from inference.out_of_distribution import ReferenceDistribution
+from inference.readings import covering_both, fell, steadied
 from inference.similar import PeopleSeen
 
 RESTORE = "restore the bundle from a backup; do not serve this one"
@@ -173,9 +174,23 @@ def coalition_medians(
 
 def forecast_batch(bundle: Bundle, batch: SequenceBatch) -> NDArray[np.float64]:
     """Forecast each pair of a batch: calibrated quantiles (B, H, Q)."""
+    return calibrated(bundle, _raw(bundle, batch), batch)
+
+
+def calibrated(
+    bundle: Bundle, raw_BHQ: NDArray[np.float64], batch: SequenceBatch
+) -> NDArray[np.float64]:
+    """Calibrate what the head says of a batch, (B, H, Q); a batch of one applies to many."""
+    task = bundle.task
+    if fell(batch, task).any():
+        steady_BHQ = _raw(bundle, steadied(batch, task))
+        raw_BHQ = covering_both(raw_BHQ, batch, task, steady_BHQ)
+    return bundle.calibration.quantiles(raw_BHQ, batch, task)
+
+
+def _raw(bundle: Bundle, batch: SequenceBatch) -> NDArray[np.float64]:
     present_BM = present_modalities(batch, bundle.manifest.modalities)
-    raw_BHQ = run_head(bundle, embed(bundle, batch), present_BM)
-    return bundle.calibration.quantiles(raw_BHQ, batch, bundle.task)
+    return run_head(bundle, embed(bundle, batch), present_BM)
 
 
 def _reference(tensors: Mapping[str, NDArray[np.float64]]) -> ReferenceDistribution:

@@ -108,8 +108,17 @@ class PeopleSeen:
         return np.asarray(self.outcomes_H >= LEAST_OUTCOMES)
 
     def similar(self, batch: SequenceBatch, task: Task) -> NDArray[np.int32]:
-        """Return how many people like each pair there are, rounded down, (B, H)."""
-        return self._at(*_places(moments(batch, task), task.target))
+        """Return how many people like each pair there are, rounded down, (B, H).
+
+        Of somebody whose score fell no more than if it had been steady: the forecast covers both
+        (`inference.readings`).
+        """
+        at = moments(batch, task)
+        days_B, score_B, course_B = _places(at, task.target)
+        similar_BH = self._at(days_B, score_B, course_B)
+        steady_BH = self._at(days_B, score_B, np.full(len(batch), LARGEST_CHANGE))
+        fell_B = worsened(at.change_B, task.target)
+        return np.where(fell_B[:, None], np.minimum(similar_BH, steady_BH), similar_BH)
 
     def given(self, similar_BH: NDArray[np.int32], batch: SequenceBatch) -> NDArray[np.bool_]:
         """Say which horizons of each pair are forecast, (B, H): ahead, and enough people behind.

@@ -112,8 +112,8 @@ def _such_a_score(task: Task, at: Moments) -> tuple[str, str]:
 def _such_a_time(_: Task, at: Moments) -> tuple[str, str]:
     return (
         f"few were seen about {at.days_B[0]:.0f} days after the onset",
-        "check the date of the onset; if it is right, decide without the forecast, or ask again when"
-        " more people were seen",
+        "check the date of the onset; if it is right, decide without the forecast, or ask again"
+        " when more people were seen",
     )
 
 

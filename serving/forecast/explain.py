@@ -25,7 +25,7 @@ from contracts.errors import ForecastRefused, IntegrityError
 from contracts.forecast import MEDIAN
 from contracts.sequences import SequenceBatch
 from features.sequences import present_modalities
-from inference.bundle import Bundle, coalition_medians, embed, run_head
+from inference.bundle import Bundle, calibrated, coalition_medians, embed, run_head
 from serving.forecast.shapley import coalitions, shapley_weights
 from serving.schemas import SCORE
 
@@ -97,7 +97,7 @@ def game_of(bundle: Bundle, batch: SequenceBatch, max_players: int = MAX_PLAYERS
         batch=batch,
         players=tuple(players),
         embeddings_3ME=embeddings_3ME,
-        quantiles_1HQ=bundle.calibration.quantiles(quantiles_1HQ, batch, bundle.task),
+        quantiles_1HQ=calibrated(bundle, quantiles_1HQ, batch),
     )
 
 
@@ -232,7 +232,7 @@ def _from_quantiles(game: Game, member_KP: Flags, output: str) -> NDArray[np.flo
     visible_KVM = _visible_views(game, member_KP)
     embeddings_KME = np.einsum("kvm,vme->kme", visible_KVM, game.embeddings_3ME)
     quantiles_KHQ = run_head(game.bundle, embeddings_KME, visible_KVM.sum(axis=1))
-    calibrated_KHQ = game.bundle.calibration.quantiles(quantiles_KHQ, game.batch, game.bundle.task)
+    calibrated_KHQ = calibrated(game.bundle, quantiles_KHQ, game.batch)
     return output_of(game, calibrated_KHQ, output)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from contracts.errors import ForecastRefused
 from contracts.sequences import SequenceBatch
 from features.sequences import present_modalities
-from inference.bundle import embed, run_head
+from inference.bundle import calibrated, embed, run_head
 from serving.forecast.explain import Game, Indices, columns_of, masked, output_of
 from serving.forecast.shapley import coalitions, shapley_weights
 from serving.schemas import SCORE
@@ -55,7 +55,7 @@ def explain_days(
             for view in views
         ]
     )
-    calibrated_KHQ = bundle.calibration.quantiles(quantiles_KHQ, batch, bundle.task)
+    calibrated_KHQ = calibrated(bundle, quantiles_KHQ, batch)
     value_K = output_of(game, calibrated_KHQ, output)[:, horizon]
     shapley_D = shapley_weights(len(blocks)) @ value_K
     return [

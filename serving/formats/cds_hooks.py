@@ -219,7 +219,7 @@ def _for_team(answer: ForecastAnswer) -> str:
     table = (
         "| week | most likely | 8 in 10 | if nothing changed | 70 % rule |\n|---|---|---|---|---|\n"
     )
-    parts = [start_sentence(answer), table + "\n".join(rows)]
+    parts = [start_sentence(answer), table + "\n".join(rows), *answer.in_words]
     if answer.reasons is not None:
         base = formatted_score(answer, answer.reasons.base, extra_decimals=1)
         contributions = [

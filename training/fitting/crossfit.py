@@ -23,6 +23,7 @@ from contracts.forecast import QUANTILE_LEVELS
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from inference.calibration import Calibration, learn_calibration
+from inference.readings import covering_both, steadied
 from training.fitting.config import TrainingConfig
 from training.fitting.network_fit import Weights, fit_network, forward
 from training.models import Fit, Predict
@@ -137,12 +138,15 @@ def crossfit(
     ]
     judging = Judging(folds=config.folds, members=len(fits), members_unseen=config.folds - 1)
     members = []
-    raw_BHQ = np.zeros((*batch.truth_BH.shape, len(QUANTILE_LEVELS)))
+    raw_BHQ, steady_BHQ = np.zeros((2, *batch.truth_BH.shape, len(QUANTILE_LEVELS)))
+    steady = steadied(batch, task)
     for folds, network in zip(without, fit_folds(fits), strict=True):
         members.append(network)
         unseen_B = np.isin(fold_B, folds)
         raw_BHQ[unseen_B] += forward(network, batch.take(unseen_B)) / judging.members_unseen
+        steady_BHQ[unseen_B] += forward(network, steady.take(unseen_B)) / judging.members_unseen
         advance()
+    raw_BHQ = covering_both(raw_BHQ, batch, task, steady_BHQ)
     records = batch if records is None else records
     out_of_fold_BHQ, out_of_fold_chances, given_BH = _out_of_fold(
         batch, records, raw_BHQ, fold_of, task
@@ -164,7 +168,11 @@ def networks_of(config: TrainingConfig) -> int:
 
 def ensemble_quantiles(batch: SequenceBatch, task: Task, fitted: CrossFit) -> NDArray[np.float64]:
     """Forecast new subjects with the mean of the members, calibrated, (B, H, Q)."""
-    mean_BHQ = np.mean([forward(member, batch) for member in fitted.members], axis=0)
+    mean_BHQ, steady_BHQ = (
+        np.mean([forward(member, pairs) for member in fitted.members], axis=0)
+        for pairs in (batch, steadied(batch, task))
+    )
+    mean_BHQ = covering_both(mean_BHQ, batch, task, steady_BHQ)
     return fitted.calibration.quantiles(mean_BHQ, batch, task)
 
 

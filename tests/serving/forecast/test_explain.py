@@ -91,12 +91,12 @@ def test_values_agree_with_shap_on_the_full_model(bundle: Bundle, batch: Sequenc
 
 
 def _median(bundle: Bundle, pair: SequenceBatch, *, time_known: bool) -> float:
-    from inference.bundle import embed, run_head
+    from inference.bundle import calibrated, embed, run_head
 
     present_1M = present_modalities(pair, bundle.manifest.modalities)
     present_1M[0, bundle.manifest.modalities.index("time since onset")] = time_known
     raw_1HQ = run_head(bundle, embed(bundle, pair), present_1M)
-    quantiles = bundle.calibration.quantiles(raw_1HQ, pair, bundle.task)
+    quantiles = calibrated(bundle, raw_1HQ, pair)
     return float(quantiles[0, 3, MEDIAN])
 
 
