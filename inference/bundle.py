@@ -213,6 +213,7 @@ def _calibration(tensors: Mapping[str, NDArray[Any]], manifest: Manifest) -> Cal
             first_place=int(tensors[names.PEOPLE_SEEN_FROM][0]),
             outcomes_H=tensors[names.OUTCOMES],
         ),
+        caution=float(tensors[names.CAUTION][0]),
         visits=Visits(
             correlation=float(tensors[names.VISIT_CORRELATION][0]),
             moved_MH=tensors[names.CHANCES_MOVED],

@@ -16,8 +16,9 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from inference.milestones import Visits, assessed, chances
 from inference.offsets import Offsets, calibrate, learn_offsets
-from inference.similar import PeopleSeen, learn_people_seen, widened
+from inference.similar import PeopleSeen, learn_people_seen, similar_others
 from inference.visits import learn_visits
+from inference.widening import learn_caution, widened
 
 Array = NDArray[np.float64]
 
@@ -32,18 +33,22 @@ class Calibration:
         What to add to the quantiles.
     seen
         Whom the model learned from, as counts.
+    caution
+        How much few of them widen a range (`inference.widening`).
     visits
         How the scores of several visits hang together.
     """
 
     offsets: Offsets
     seen: PeopleSeen
+    caution: float
     visits: Visits
 
     def quantiles(self, raw_BHQ: Array, batch: SequenceBatch, task: Task) -> Array:
         """Return the forecasts of a batch, (B, H, Q); a batch of one applies to many forecasts."""
         low, high = task.target.low, task.target.high
-        wide_BHQ = widened(raw_BHQ, self.seen.similar(batch, task)[:, :-1], low, high)
+        similar_BH = self.seen.similar(batch, task)[:, :-1]
+        wide_BHQ = widened(raw_BHQ, similar_BH, low, high, self.caution)
         return calibrate(wide_BHQ, self.offsets.of_groups(batch.groups_B), low, high)
 
     def chances(
@@ -87,9 +92,15 @@ def learn_calibration(
         The same people on all of their days (`features.newest.days_with_score`).
     """
     seen = learn_people_seen(records, batch, task)
-    similar_BH = seen.similar(batch, task)[:, :-1]
+    similar_BH = similar_others(records, batch, task)
     low, high = task.target.low, task.target.high
-    wide_BHQ = widened(raw_BHQ, similar_BH, low, high)
-    offsets = learn_offsets(batch.truth_BH, wide_BHQ, batch.groups_B)
+    # What is never given needs no range that holds, and would widen those of the others.
+    given_BH = seen.given(similar_BH, batch)
+    truth_BH = np.where(given_BH, batch.truth_BH, np.float32(np.nan))
+    caution = learn_caution(raw_BHQ, similar_BH[:, :-1], batch, truth_BH, task)
+    wide_BHQ = widened(raw_BHQ, similar_BH[:, :-1], low, high, caution)
+    offsets = learn_offsets(truth_BH, wide_BHQ, batch.groups_B)
     quantiles_BHQ = calibrate(wide_BHQ, offsets.of_groups(batch.groups_B), low, high)
-    return Calibration(offsets=offsets, seen=seen, visits=learn_visits(quantiles_BHQ, batch, task))
+    return Calibration(
+        offsets=offsets, seen=seen, caution=caution, visits=learn_visits(quantiles_BHQ, batch, task)
+    )

@@ -9,28 +9,26 @@ neighbourhoods, each rounded down to a multiple of `ROUNDED_TO`, so that fewer t
 nobody and one person more or less is not seen.
 
 Letters: B pairs, H horizons, D places of time since onset, S of the score, K of the course, N
-places, Q quantile levels. The last entry along H of a count is of people with an outcome at any
+places. The last entry along H of a count is of people with an outcome at any
 horizon.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
-from contracts.forecast import MEDIAN, QUANTILE_LEVELS
 from contracts.groups import MINIMUM_SHOWN
 from contracts.sequences import SequenceBatch
 from contracts.task import Target, Task
 
 FEWEST = 5
-"""Similar people without whom there is no forecast. A range that is to hold 8 in 10 must, learned
-from n people, be the one between the levels of 0.8 (1 + 1/n) (`widened`): with 4 it is the whole
-scale, with 5 the inner 96 %."""
+"""Similar people without whom there is no forecast. Learned from n people alone, a range that is to
+hold the next with a chance of 0.8 is that of the level 0.8 (1 + 1/n) (`inference.widening`): with 4
+it is the whole scale, with 5 the inner 96 %."""
 
 LEAST_OUTCOMES = MINIMUM_SHOWN
 """People with an outcome at a horizon without whom it is forecast for nobody. With 11 an audit that
@@ -188,7 +186,32 @@ def worsened(change_B: Array, target: Target) -> NDArray[np.bool_]:
 
 
 def learn_people_seen(records: SequenceBatch, landmarks: SequenceBatch, task: Task) -> PeopleSeen:
-    """Count the people of a training.
+    """Count the people of a training, rounded down.
+
+    Parameters are those of `count_people`.
+    """
+    seen = count_people(records, landmarks, task)
+    return replace(seen, count_DSKH=rounded_down(seen.count_DSKH))
+
+
+def similar_others(records: SequenceBatch, pairs: SequenceBatch, task: Task) -> NDArray[np.int32]:
+    """Return how many others like each of these people there are among them, (B, H).
+
+    They are counted themselves where their outcome is known. A new person is alike to as many.
+    """
+    similar_BH = count_people(records, pairs, task).similar(pairs, task)
+    known_BH = ~np.isnan(pairs.truth_BH)
+    own_BH = np.concatenate([known_BH, known_BH.any(axis=1, keepdims=True)], axis=1)
+    return rounded_down((similar_BH - own_BH).clip(min=0))
+
+
+def rounded_down(people: NDArray[np.integer]) -> NDArray[np.int32]:
+    """Round numbers of people down to a multiple of `ROUNDED_TO`."""
+    return (people // ROUNDED_TO * ROUNDED_TO).astype(np.int32)
+
+
+def count_people(records: SequenceBatch, landmarks: SequenceBatch, task: Task) -> PeopleSeen:
+    """Count the people of a training exactly: not to be kept.
 
     Parameters
     ----------
@@ -220,40 +243,10 @@ def learn_people_seen(records: SequenceBatch, landmarks: SequenceBatch, task: Ta
             )
             count_DSKH[d, s] = seen_PKH.sum(axis=0)
     return PeopleSeen(
-        count_DSKH=(count_DSKH // ROUNDED_TO * ROUNDED_TO).astype(np.int32),
+        count_DSKH=count_DSKH.astype(np.int32),
         first_place=first_place,
         outcomes_H=_outcomes(landmarks),
     )
-
-
-def widened(quantiles_BHQ: Array, similar_BH: NDArray[np.int32], low: float, high: float) -> Array:
-    """Widen forecasts as far as so few similar people leave them uncertain; the median stays.
-
-    Of n people like this one and the next, the next has each of the n + 1 ranks with the same
-    chance: a range that n of them made must be that of the level c (1 + 1/n) to hold the next
-    with chance c (split conformal prediction; Vovk 2005, Romano 2019). Between the outer levels
-    the distribution is as forecast, beyond them it has the tails of a normal one, and the level of
-    all is the whole scale. With fewer than `FEWEST` the range is that of `FEWEST`: such a forecast
-    is not given.
-    """
-    factor_BH1 = 1 + 1 / np.maximum(similar_BH, FEWEST)[..., None]
-    level_Q = np.array(QUANTILE_LEVELS)
-    wider_BHQ = np.clip(0.5 + (level_Q - 0.5) * factor_BH1, 0, 1)
-    # The levels are equally far apart.
-    last = len(level_Q) - 1
-    place_BHQ = np.clip((wider_BHQ - level_Q[0]) / (level_Q[1] - level_Q[0]), 0, last)
-    left_BHQ = np.minimum(place_BHQ.astype(np.int64), last - 1)
-    left, right = (np.take_along_axis(quantiles_BHQ, left_BHQ + step, axis=-1) for step in (0, 1))
-    inside_BHQ = left + (place_BHQ - left_BHQ) * (right - left)
-    middle_BH1 = quantiles_BHQ[..., MEDIAN, None]
-    tail_BHQ = np.maximum(np.abs(ndtri(wider_BHQ)) / ndtri(level_Q[-1]), 1.0)
-    with np.errstate(invalid="ignore"):
-        wide_BHQ = middle_BH1 + (inside_BHQ - middle_BH1) * tail_BHQ
-    # Nothing is infinitely wide at an end of the scale where all quantiles are the same.
-    ends_Q = np.where(level_Q < level_Q[MEDIAN], low, high)
-    wide_BHQ = np.where(np.isfinite(tail_BHQ), wide_BHQ, ends_Q)
-    wide_BHQ[..., MEDIAN] = quantiles_BHQ[..., MEDIAN]
-    return np.asarray(np.clip(wide_BHQ, low, high))
 
 
 def _outcomes(landmarks: SequenceBatch) -> NDArray[np.int32]:

@@ -27,8 +27,8 @@ from inference.similar import (
 )
 
 FEW = 20
-"""From this many similar people on the range is at most 5 % of its level wider, and nothing is said
-of it (`inference.similar.widened`)."""
+"""With fewer similar people it is said that the range is wider; from here on the level of an 80 %
+range is at most that of 84 % (`inference.widening`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta as beta_law
-from scipy.stats import binom, norm
+from scipy.stats import binom
 
-from contracts.forecast import LOWER_80, MEDIAN, QUANTILE_LEVELS, UPPER_80
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from inference.similar import (
@@ -23,11 +22,8 @@ from inference.similar import (
     learn_people_seen,
     log_change,
     moments,
-    widened,
     worsened,
 )
-
-QUANTILES = np.tile(30 + 5 * norm.ppf(QUANTILE_LEVELS), (1, 1, 1))
 
 
 def with_scores(
@@ -169,25 +165,3 @@ def test_the_minimum_of_outcomes_is_what_its_argument_says() -> None:
     assert lower(9, LEAST_OUTCOMES) > 0.5 > lower(8, LEAST_OUTCOMES - 1)
     assert binom.sf(8, 11, lower(9, 11)) == pytest.approx(0.05)
     assert round(0.8 * (1 + 1 / (FEWEST - 1)), 12) == 1
-
-
-@given(st.integers(0, 300), st.integers(0, 2**32 - 1))
-def test_fewer_people_alike_never_make_surer_and_the_median_stays(number: int, seed: int) -> None:
-    quantiles = np.sort(np.random.default_rng(seed).uniform(0, 66, (1, 1, 19)), axis=-1)
-    many = widened(quantiles, np.array([[number + 5]]), 0, 66)
-    few = widened(quantiles, np.array([[number]]), 0, 66)
-    assert (few[..., :MEDIAN] <= many[..., :MEDIAN] + 1e-9).all()
-    assert (few[..., MEDIAN:] >= many[..., MEDIAN:] - 1e-9).all()
-    assert (np.diff(few, axis=-1) >= -1e-9).all()
-    assert few.min() >= 0
-    assert few.max() <= 66
-    assert few[0, 0, MEDIAN] == quantiles[0, 0, MEDIAN]
-
-
-def test_a_range_learned_from_few_holds_the_next_as_often_as_it_says() -> None:
-    """Of a normal law, whose middle is known: the level that n people need to hold the next."""
-    for number in (5, 10, 20, 100):
-        wide = widened(QUANTILES, np.array([[number]]), -1e9, 1e9)[0, 0]
-        level = norm.cdf((wide[UPPER_80] - 30) / 5) - norm.cdf((wide[LOWER_80] - 30) / 5)
-        assert level == pytest.approx(0.8 * (1 + 1 / number), abs=0.006)
-    assert widened(QUANTILES, np.array([[4]]), 0, 66)[0, 0, 0] == 0

@@ -77,6 +77,7 @@ def write_bundle(
         names.GROUP_CALIBRATION: calibration.offsets.offsets_GHQ,
         names.PEOPLE_SEEN: calibration.seen.count_DSKH,
         names.PEOPLE_SEEN_FROM: np.array([calibration.seen.first_place]),
+        names.CAUTION: np.array([calibration.caution]),
         names.OUTCOMES: calibration.seen.outcomes_H,
         names.VISIT_CORRELATION: np.array([calibration.visits.correlation]),
         names.CHANCES_MOVED: calibration.visits.moved_MH,
