@@ -140,7 +140,7 @@ def sentences(bundle: Bundle, batch: SequenceBatch, behind: Behind, horizon: int
     Also which weeks are not forecast.
     """
     said = [_similar(int(behind.similar_H[horizon]), bundle.task.horizons[horizon].weeks)]
-    said += [f"{sentence}." for sentence in _not_forecast(bundle, batch, behind)]
+    said += [f"No forecast for {weeks}." for weeks in _not_forecast(bundle, batch, behind)]
     return said
 
 
@@ -170,7 +170,7 @@ def _similar(people: int, weeks: int) -> str:
 
 
 def _not_forecast(bundle: Bundle, batch: SequenceBatch, behind: Behind) -> list[str]:
-    """Say which weeks ahead are not forecast, and why; one sentence a reason, without its stop."""
+    """Say which weeks ahead are not forecast, and why, one a reason: "weeks 6, 52: nobody ..."."""
     seen, origin = bundle.calibration.seen, int(batch.origin_day_B[0])
     weeks: dict[str, list[str]] = {}
     for h, horizon in enumerate(bundle.task.horizons):
@@ -183,7 +183,7 @@ def _not_forecast(bundle: Bundle, batch: SequenceBatch, behind: Behind) -> list[
             )
             weeks.setdefault(why, []).append(str(horizon.weeks))
     return [
-        f"No forecast for week{'s' if len(which) > 1 else ''} {', '.join(which)}: {why}"
+        f"week{'s' if len(which) > 1 else ''} {', '.join(which)}: {why}"
         for why, which in weeks.items()
     ]
 
