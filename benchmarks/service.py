@@ -46,7 +46,7 @@ from training.task import read_task
 
 ROOT = Path(__file__).resolve().parent.parent
 TASK = ROOT / "tasks" / "stroke-upper-limb.toml"
-SUBJECTS, REPEATS, SECONDS = 60, 5, float(os.environ.get("REHABCAST_BENCH_SECONDS", "6"))
+SUBJECTS, REPEATS, SECONDS = 200, 5, float(os.environ.get("REHABCAST_BENCH_SECONDS", "6"))
 ARCHITECTURES: tuple[Architecture, ...] = ("hybrid", "GRU-D")
 OVERLOAD = 5
 """Requests per second, as a multiple of those answered to 64 connections."""

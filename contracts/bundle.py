@@ -7,7 +7,11 @@
 `coalitions.onnx`          embeddings and which parts each coalition knows -> medians
 `tensors.safetensors`      calibration offsets added to the quantiles: `calibration_HQ` for
                            everybody, `calibration_GHQ` on top for each group of the manifest;
-                           and `reference_*`, mean and spread of the training pairs (no row)
+                           `people_seen_*`, how many people alike were seen, in broad classes and
+                           rounded (`inference.similar`); `outcomes_H`, how many at each horizon;
+                           `visit_correlation_1` and `chances_moved_MH` of the milestones
+                           (`inference.milestones`); and `reference_*`, mean and spread of the
+                           training people on all their days (no row)
 `task.json`                the task, as `contracts.task.Task`
 `model-card.md`            for people
 `people.sealed`            who was trained on or held out, encrypted (`inference.people`); bundles
@@ -57,6 +61,9 @@ CALIBRATION = "calibration_HQ"
 GROUP_CALIBRATION = "calibration_GHQ"
 REFERENCE_MEAN, REFERENCE_COVARIANCE = "reference_mean_F", "reference_covariance_FF"
 REFERENCE_LIMIT = "reference_limit_1"
+PEOPLE_SEEN, PEOPLE_SEEN_FROM = "people_seen_DSKH", "people_seen_from_1"
+CAUTION = "people_seen_caution_1"
+OUTCOMES, VISIT_CORRELATION, CHANCES_MOVED = "outcomes_H", "visit_correlation_1", "chances_moved_MH"
 
 
 class Judging(BaseModel):

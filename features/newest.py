@@ -76,3 +76,38 @@ def _origins(timeline: Timeline, task: Task) -> list[int | None]:
         scored, measured = day_N[is_score_N[start:end]], day_N[is_measured_N[start:end]]
         origins.append(latest_origin(task, measured, scored))
     return origins
+
+
+def days_with_score(events: pd.DataFrame, task: Task, layout: Layout) -> SequenceBatch:
+    """Build the pairs of every subject on all days that a forecast can be made from anew.
+
+    These are the landmarks, the days with a score of the target up to the task's last day, and the
+    newest day; outcomes as far as they were observed, and only pairs that have a past score.
+
+    Returns
+    -------
+    Pairs by subject, then day.
+    """
+    if not events[SUBJECT].is_monotonic_increasing:
+        events = events.sort_values(SUBJECT, kind="stable")
+    parts = []
+    for block in blocks_of_subjects(events):
+        timeline = timeline_of(block)
+        scored = timeline.rows_of(task.target.code)
+        pairs = {
+            (int(day), int(person))
+            for day, person in zip(timeline.day_N[scored], timeline.person_N[scored], strict=True)
+            if min(task.origins_days) <= day <= task.last_origin_day
+        }
+        pairs |= {(day, p) for day in task.origins_days for p in range(len(timeline.subjects_P))}
+        newest = enumerate(_origins(timeline, task))
+        pairs |= {(day, person) for person, day in newest if day is not None}
+        people_of: dict[int, list[int]] = {}
+        for day, person in sorted(pairs):
+            people_of.setdefault(day, []).append(person)
+        for day, people in people_of.items():
+            of_day = block[block[SUBJECT].isin(timeline.subjects_P[people])]
+            parts.append(pairs_at((day,), of_day, task, layout))
+    batch = joined(parts)
+    batch = batch.take(~np.isnan(batch.last_score_B))
+    return batch.take(np.lexsort((batch.origin_day_B, batch.subject_B)))

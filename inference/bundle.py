@@ -9,10 +9,10 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
-import pandas as pd
 from numpy.typing import NDArray
 from pydantic import ValidationError
 from safetensors.numpy import load
@@ -25,8 +25,12 @@ from contracts.naming.formats import require_known_form
 from contracts.sequences import Layout, SequenceBatch
 from contracts.task import Task
 from features.sequences import present_modalities
-from inference.calibration import Calibration, calibrate
+from inference.calibration import Calibration
+from inference.milestones import Visits
+from inference.offsets import Offsets
 from inference.out_of_distribution import ReferenceDistribution
+from inference.readings import covering_both, fell, steadied
+from inference.similar import PeopleSeen
 
 RESTORE = "restore the bundle from a backup; do not serve this one"
 """What to do about files that are not what was sealed."""
@@ -43,9 +47,9 @@ class Bundle:
     task, layout
         What it forecasts, and the axes of its inputs.
     calibration
-        Offsets added to the quantiles, score points.
+        What turns the graphs' quantiles into a forecast.
     reference
-        Distribution of the training pairs' features.
+        Distribution of the features of the training people on all their days.
     encoder, head, coalitions
         ONNX Runtime sessions of the graphs (`contracts.bundle`).
     people
@@ -91,6 +95,12 @@ def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
             "restore the audited bundle, or audit and promote this one",
         )
     tensors = load(contents[names.TENSORS_FILE])
+    if names.PEOPLE_SEEN not in tensors:
+        raise IntegrityError(
+            f"{folder}: the bundle was made by an earlier version and does not tell how many people"
+            " stand behind its forecasts",
+            "train and audit again",
+        )
     return Bundle(
         manifest=manifest,
         digest=digest,
@@ -163,22 +173,25 @@ def coalition_medians(
     return np.asarray(medians_KH, dtype=np.float64)
 
 
-def calibrated(
-    bundle: Bundle, quantiles_BHQ: NDArray[np.float64], groups_B: pd.DataFrame
-) -> NDArray[np.float64]:
-    """Calibrate forecasts for the groups that each pair belongs to, (B, H, Q).
-
-    A single row of groups applies to many forecasts of the same pair.
-    """
-    target = bundle.task.target
-    offsets_BHQ = bundle.calibration.offsets(groups_B)
-    return calibrate(quantiles_BHQ, offsets_BHQ, target.low, target.high)
-
-
 def forecast_batch(bundle: Bundle, batch: SequenceBatch) -> NDArray[np.float64]:
     """Forecast each pair of a batch: calibrated quantiles (B, H, Q)."""
+    return calibrated(bundle, _raw(bundle, batch), batch)
+
+
+def calibrated(
+    bundle: Bundle, raw_BHQ: NDArray[np.float64], batch: SequenceBatch
+) -> NDArray[np.float64]:
+    """Calibrate what the head says of a batch, (B, H, Q); a batch of one applies to many."""
+    task = bundle.task
+    if fell(batch, task).any():
+        steady_BHQ = _raw(bundle, steadied(batch, task))
+        raw_BHQ = covering_both(raw_BHQ, batch, task, steady_BHQ)
+    return bundle.calibration.quantiles(raw_BHQ, batch, task)
+
+
+def _raw(bundle: Bundle, batch: SequenceBatch) -> NDArray[np.float64]:
     present_BM = present_modalities(batch, bundle.manifest.modalities)
-    return calibrated(bundle, run_head(bundle, embed(bundle, batch), present_BM), batch.groups_B)
+    return run_head(bundle, embed(bundle, batch), present_BM)
 
 
 def _reference(tensors: Mapping[str, NDArray[np.float64]]) -> ReferenceDistribution:
@@ -189,11 +202,23 @@ def _reference(tensors: Mapping[str, NDArray[np.float64]]) -> ReferenceDistribut
     )
 
 
-def _calibration(offsets: Mapping[str, NDArray[np.float64]], manifest: Manifest) -> Calibration:
+def _calibration(tensors: Mapping[str, NDArray[Any]], manifest: Manifest) -> Calibration:
     return Calibration(
-        offsets_HQ=offsets[names.CALIBRATION],
-        groups_G=manifest.calibration_groups,
-        offsets_GHQ=offsets[names.GROUP_CALIBRATION],
+        offsets=Offsets(
+            offsets_HQ=tensors[names.CALIBRATION],
+            groups_G=manifest.calibration_groups,
+            offsets_GHQ=tensors[names.GROUP_CALIBRATION],
+        ),
+        seen=PeopleSeen(
+            count_DSKH=tensors[names.PEOPLE_SEEN],
+            first_place=int(tensors[names.PEOPLE_SEEN_FROM][0]),
+            outcomes_H=tensors[names.OUTCOMES],
+        ),
+        caution=float(tensors[names.CAUTION][0]),
+        visits=Visits(
+            correlation=float(tensors[names.VISIT_CORRELATION][0]),
+            moved_MH=tensors[names.CHANCES_MOVED],
+        ),
     )
 
 

@@ -1,6 +1,8 @@
-"""Conformalised quantiles: offsets that make the intervals as wide as they claim, for each group.
+"""What turns the quantiles of a model's networks into forecasts that claim what they hold.
 
-Letters: B pairs, H horizons, G groups, L pairs of levels (a, 1 - a), Q quantile levels.
+First they are widened where few similar people were seen (`inference.similar`), then shifted by the
+offsets that give the intervals their coverage (`inference.offsets`); the chances of milestones
+follow from them (`inference.milestones`). Letters: B pairs, H horizons, Q quantile levels.
 """
 
 from __future__ import annotations
@@ -8,139 +10,97 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from contracts.forecast import MEDIAN, QUANTILE_LEVELS
-from contracts.groups import GroupName
-
-MINIMUM_OUTCOMES = 100
-"""Below this many outcomes a horizon shares the offsets of all horizons pooled."""
-
-MINIMUM_GROUP = 200
-"""From this many outcomes a group has offsets of its own: with 200, split-conformal coverage of
-90 % lies within 0.864 to 0.933 in 9 of 10 draws (exact Beta law)."""
-
-POOLING = 100
-"""A group of n outcomes moves n / (n + this) of the way from everybody's offsets to its own."""
-
-ROUNDS = 5
-"""Of the coordinate descent over groups; the offsets hardly move after three."""
+from contracts.sequences import SequenceBatch
+from contracts.task import Task
+from inference.milestones import Visits, assessed, chances
+from inference.offsets import Offsets, calibrate, learn_offsets
+from inference.similar import PeopleSeen, learn_people_seen, similar_others
+from inference.visits import learn_visits
+from inference.widening import learn_caution, widened
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """What to add to the quantiles of a forecast, score points; 0 at the median.
+    """What was learned from forecasts made without the subject.
 
     Parameters
     ----------
-    offsets_HQ
-        For everybody.
-    groups_G
-        Groups with offsets of their own.
-    offsets_GHQ
-        Added on top for each of them that a subject belongs to; 0 where a horizon has too few.
+    offsets
+        What to add to the quantiles.
+    seen
+        Whom the model learned from, as counts.
+    caution
+        How much few of them widen a range (`inference.widening`).
+    visits
+        How the scores of several visits hang together.
     """
 
-    offsets_HQ: Array
-    groups_G: tuple[GroupName, ...]
-    offsets_GHQ: Array
+    offsets: Offsets
+    seen: PeopleSeen
+    caution: float
+    visits: Visits
 
-    def offsets(self, groups_B: pd.DataFrame) -> Array:
-        """Return the offsets of each pair, (B, H, Q)."""
-        member_BG = memberships(groups_B, self.groups_G)
-        return self.offsets_HQ + np.tensordot(member_BG, self.offsets_GHQ, axes=1)
+    def quantiles(self, raw_BHQ: Array, batch: SequenceBatch, task: Task) -> Array:
+        """Return the forecasts of a batch, (B, H, Q); a batch of one applies to many forecasts."""
+        low, high = task.target.low, task.target.high
+        similar_BH = self.seen.similar(batch, task)[:, :-1]
+        wide_BHQ = widened(raw_BHQ, similar_BH, low, high, self.caution)
+        return calibrate(wide_BHQ, self.offsets.of_groups(batch.groups_B), low, high)
 
+    def chances(
+        self, quantiles_BHQ: Array, batch: SequenceBatch, task: Task, *, observed: bool = False
+    ) -> dict[str, Array]:
+        """Return the chances of the milestones, (B, H) by name; a batch of one applies to many.
 
-def memberships(groups_B: pd.DataFrame, groups_G: tuple[GroupName, ...]) -> Array:
-    """Tell which groups each pair belongs to, (B, G); without the attribute, to none of its."""
-    member_BG = np.zeros((len(groups_B), len(groups_G)))
-    for g, group in enumerate(groups_G):
-        if group.attribute in groups_B.columns:
-            member_BG[:, g] = groups_B[group.attribute].to_numpy() == group.label
-    return member_BG
+        Parameters
+        ----------
+        observed
+            Of the assessments whose outcome is known, to be compared with what came of them;
+            otherwise of all that are forecast.
+        """
+        counted_BH = (
+            ~np.isnan(batch.truth_BH)
+            if observed
+            else self.seen.given(self.seen.similar(batch, task), batch)
+        )
+        return chances(
+            quantiles_BHQ,
+            batch.last_score_B,
+            task,
+            self.visits,
+            counted_BH=counted_BH,
+            assessed_B=assessed(batch, task),
+        )
 
 
 def learn_calibration(
-    truth_BH: NDArray[np.float32], quantiles_BHQ: Array, groups_B: pd.DataFrame
+    raw_BHQ: Array, batch: SequenceBatch, records: SequenceBatch, task: Task
 ) -> Calibration:
-    """Learn the offsets from forecasts made without the subject.
+    """Learn from forecasts of people whom the networks had not seen.
 
-    For each pair of levels the score of a forecast is max(q_a - y, y - q_{1-a}), and the offset
-    for everybody its (1 - 2a)(1 + 1/n) quantile. Groups overlap (sex, age, wear), so theirs are
-    the additive terms of a quantile regression of the score on membership, found by coordinate
-    descent.
-
-    Source: Romano, Patterson and Candes 2019 (conformalised quantile regression); Gibbs, Cherian
-    and Candes 2023 (regression of the score on overlapping groups). We differ: horizons with few
-    outcomes share pooled offsets, and groups are shrunk toward everybody.
+    Parameters
+    ----------
+    raw_BHQ
+        Forecasts of the batch, each by networks without the subject.
+    batch
+        The pairs that were learned from.
+    records
+        The same people on all of their days (`features.newest.days_with_score`).
     """
-    observed_BH = ~np.isnan(truth_BH)
-    score_BHL = _scores(truth_BH, quantiles_BHQ)
-    everybody_L = _quantiles(score_BHL[observed_BH])
-    groups_G = tuple(
-        GroupName(attribute=str(name), label=label)
-        for name in groups_B.columns
-        for label in sorted(groups_B[name].unique())
-    )
-    member_BG = memberships(groups_B, groups_G) == 1
-    offset_HL = np.tile(everybody_L, (truth_BH.shape[1], 1))
-    offset_GHL = np.zeros((len(groups_G), *offset_HL.shape))
-    for h, seen_B in enumerate(observed_BH.T):
-        if seen_B.sum() >= MINIMUM_OUTCOMES:
-            offset_HL[h] = _quantiles(score_BHL[seen_B, h])
-            offset_GHL[:, h] = _of_groups(score_BHL[seen_B, h] - offset_HL[h], member_BG[seen_B])
-    own = (offset_GHL != 0).any(axis=(1, 2))
+    seen = learn_people_seen(records, batch, task)
+    similar_BH = similar_others(records, batch, task)
+    low, high = task.target.low, task.target.high
+    # What is never given needs no range that holds, and would widen those of the others.
+    given_BH = seen.given(similar_BH, batch)
+    truth_BH = np.where(given_BH, batch.truth_BH, np.float32(np.nan))
+    caution = learn_caution(raw_BHQ, similar_BH[:, :-1], batch, truth_BH, task)
+    wide_BHQ = widened(raw_BHQ, similar_BH[:, :-1], low, high, caution)
+    offsets = learn_offsets(truth_BH, wide_BHQ, batch.groups_B)
+    quantiles_BHQ = calibrate(wide_BHQ, offsets.of_groups(batch.groups_B), low, high)
     return Calibration(
-        offsets_HQ=_outward(offset_HL),
-        groups_G=tuple(group for group, kept in zip(groups_G, own, strict=True) if kept),
-        offsets_GHQ=_outward(offset_GHL[own]),
+        offsets=offsets, seen=seen, caution=caution, visits=learn_visits(quantiles_BHQ, batch, task)
     )
-
-
-def calibrate(quantiles_BHQ: Array, offsets: Array, low: float, high: float) -> Array:
-    """Add the offsets; keep the quantiles rising (outward from the median) and inside the scale."""
-    shifted = quantiles_BHQ + offsets
-    upper = np.maximum.accumulate(shifted[..., MEDIAN:], axis=-1)
-    lower = np.minimum.accumulate(shifted[..., MEDIAN::-1], axis=-1)[..., ::-1]
-    joined = np.concatenate([lower[..., :-1], upper], axis=-1)
-    return np.asarray(np.clip(joined, low, high), dtype=np.float64)
-
-
-def _scores(truth_BH: NDArray[np.float32], quantiles_BHQ: Array) -> Array:
-    lower_BHL = quantiles_BHQ[..., :MEDIAN] - truth_BH[..., None]
-    upper_BHL = truth_BH[..., None] - quantiles_BHQ[..., :MEDIAN:-1]
-    return np.maximum(lower_BHL, upper_BHL)
-
-
-def _quantiles(score_NL: Array) -> Array:
-    """Return the conformal quantile of each pair of levels, (L,); 0 without any outcome."""
-    if len(score_NL) == 0:
-        return np.zeros(MEDIAN)
-    share_L = (1 - 2 * np.array(QUANTILE_LEVELS[:MEDIAN])) * (1 + 1 / len(score_NL))
-    return np.array(
-        [
-            np.quantile(score_N, min(share, 1.0), method="higher")
-            for score_N, share in zip(score_NL.T, share_L, strict=True)
-        ]
-    )
-
-
-def _of_groups(left_NL: Array, member_NG: NDArray[np.bool_]) -> Array:
-    """Return what each group adds to the offsets, (G, L); 0 for groups that are too small."""
-    offset_GL = np.zeros((member_NG.shape[1], left_NL.shape[1]))
-    size_G = member_NG.sum(axis=0)
-    for _ in range(ROUNDS):
-        for g in np.flatnonzero(size_G >= MINIMUM_GROUP):
-            others_NL = left_NL - member_NG @ offset_GL + member_NG[:, [g]] * offset_GL[g]
-            shrunk = size_G[g] / (size_G[g] + POOLING)
-            offset_GL[g] = shrunk * _quantiles(others_NL[member_NG[:, g]])
-    return offset_GL
-
-
-def _outward(offset: Array) -> Array:
-    """Turn widenings of pairs of levels (..., L) into offsets of quantiles (..., Q)."""
-    middle = np.zeros((*offset.shape[:-1], 1))
-    return np.concatenate([-offset, middle, offset[..., ::-1]], axis=-1)

@@ -1,11 +1,15 @@
 """Which records are unlike all that the model was trained on: they get no forecast.
 
+A record is compared with those of the training people on all of their days, as it may be asked
+about on any of them: scores rise and wearable days add up, so that the newest day of most would be
+strange among records of the landmarks alone.
+
 Letters: B pairs, T days of the past, C channels, S person covariates, F features.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,21 +22,29 @@ SHRINKAGE = 0.3
 a few people."""
 
 REFUSED_SHARE = 0.005
-"""Share of the training pairs that would themselves be called out of distribution."""
+"""Share of people like those trained on who are called out of distribution."""
+
+FOLDS = 5
+"""In which the limit is found: each person's records are compared with other people's."""
+
+USUAL_SPREADS = 2.0
+"""Standard deviations around the mean within which a value is usual: 19 in 20 of a normal one."""
+
+TIME_SINCE_ONSET = "time since onset"
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceDistribution:
-    """Mean and covariance of the training pairs' features.
+    """Mean and covariance of the features of training records.
 
     Parameters
     ----------
     mean_F, covariance_FF
-        Of the features, each over the pairs that have it.
+        Of the features, each over the records that have it.
     limit
-        p-value of the distance below which a pair is out of distribution.
+        p-value of the distance below which a record is out of distribution.
     """
 
     mean_F: Array
@@ -40,16 +52,54 @@ class ReferenceDistribution:
     limit: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strangeness:
+    """What makes a record unlike those trained on.
+
+    Parameters
+    ----------
+    feature
+        Without which it would be nearest to them: a code, or `TIME_SINCE_ONSET`.
+    value, usual_low, usual_high
+        In the feature's unit.
+    beside
+        The feature that it fits least, where the value is usual by itself; otherwise empty.
+    """
+
+    feature: str
+    value: float
+    usual_low: float
+    usual_high: float
+    beside: str = ""
+
+
 def feature_names(layout: Layout) -> tuple[str, ...]:
     """Return the names of the features: channels, numbers of the person, time since onset."""
     covariates = layout.person_S
     numbers = tuple(covariate.code for covariate in covariates if covariate.label is None)
-    return (*layout.channels_C, *numbers, "time since onset")
+    return (*layout.channels_C, *numbers, TIME_SINCE_ONSET)
 
 
-def fit_reference(batch: SequenceBatch) -> ReferenceDistribution:
-    """Fit the reference distribution to training pairs."""
-    x_BF = _features(batch)
+def fit_reference(records: SequenceBatch) -> ReferenceDistribution:
+    """Fit the reference distribution to training records.
+
+    The limit is that which refuses `REFUSED_SHARE` of records of people whom it was not fitted to.
+    """
+    _, person_B = np.unique(records.subject_B, return_inverse=True)
+    fold_B = person_B % FOLDS
+    p_value_B = np.ones(len(records))
+    for fold in range(FOLDS):
+        own_B = fold_B == fold
+        if own_B.any() and not own_B.all():
+            others = _moments(records.take(~own_B))
+            p_value_B[own_B] = distance_p_values(others, records.take(own_B))[0]
+    limit = float(np.quantile(p_value_B, REFUSED_SHARE, method="lower"))
+    return replace(_moments(records), limit=limit)
+
+
+def _moments(records: SequenceBatch) -> ReferenceDistribution:
+    """Return mean and covariance, without a limit."""
+    x_BF = _features(records)
     known_BF = np.isfinite(x_BF)
     count_F = known_BF.sum(axis=0).clip(min=1)
     mean_F = np.where(known_BF, x_BF, 0).sum(axis=0) / count_F
@@ -63,39 +113,69 @@ def fit_reference(batch: SequenceBatch) -> ReferenceDistribution:
     np.fill_diagonal(correlation_FF, 1.0)
     finite_F = np.where(np.isfinite(spread_F), spread_F, 1e12)
     covariance_FF = correlation_FF * finite_F[:, None] * finite_F
-    unlimited = ReferenceDistribution(mean_F=mean_F, covariance_FF=covariance_FF, limit=0.0)
-    p_value_B, _ = distance_p_values(unlimited, batch)
-    limit = float(np.quantile(p_value_B, REFUSED_SHARE, method="lower"))
-    return ReferenceDistribution(mean_F=mean_F, covariance_FF=covariance_FF, limit=limit)
+    return ReferenceDistribution(mean_F=mean_F, covariance_FF=covariance_FF, limit=0.0)
 
 
 def distance_p_values(
     reference: ReferenceDistribution, batch: SequenceBatch
 ) -> tuple[Array, NDArray[np.int64]]:
-    """Return the p-value of each pair's distance from the mean, (B,), and its farthest feature.
+    """Return the p-value of each pair's distance from the mean, (B,), and its strangest feature.
 
     The distance is that of Mahalanobis (1936) over the features that the pair has; its square
     follows the chi-squared distribution with as many degrees of freedom where features are normal.
+    The strangest feature is that without which the distance would be least.
     """
     x_BF = _features(batch)
     p_value_B = np.ones(len(x_BF))
-    farthest_B = np.zeros(len(x_BF), dtype=np.int64)
+    strangest_B = np.zeros(len(x_BF), dtype=np.int64)
     for b, x_F in enumerate(x_BF):
         known = np.flatnonzero(np.isfinite(x_F))
-        away_K = x_F[known] - reference.mean_F[known]
-        covariance_KK = reference.covariance_FF[np.ix_(known, known)]
-        # Pairwise correlations need not be positive definite together: raise small eigenvalues.
-        spread_K = np.sqrt(np.diag(covariance_KK))
-        value_K, vector_KK = np.linalg.eigh(covariance_KK / spread_K[:, None] / spread_K)
-        rotated_K = vector_KK.T @ (away_K / spread_K)
-        squared_distance = float((rotated_K**2 / value_K.clip(min=0.05)).sum())
+        squared_distance, less_K = _distance(reference, x_F, known)
         p_value_B[b] = chi2.sf(squared_distance, len(known))
-        farthest_B[b] = known[np.abs(away_K / spread_K).argmax()]
-    return p_value_B, farthest_B
+        strangest_B[b] = known[less_K.argmax()]
+    return p_value_B, strangest_B
+
+
+def strangeness(reference: ReferenceDistribution, pair: SequenceBatch) -> Strangeness:
+    """Say what makes one pair unlike the reference."""
+    names, x_F = feature_names(pair.layout), _features(pair)[0]
+    known = np.flatnonzero(np.isfinite(x_F))
+    _, less_K = _distance(reference, x_F, known)
+    order = known[np.argsort(-less_K)]
+    first = int(order[0])
+    spread = USUAL_SPREADS * float(np.sqrt(reference.covariance_FF[first, first]))
+    low, high = reference.mean_F[first] - spread, reference.mean_F[first] + spread
+    usual = low <= x_F[first] <= high
+    in_unit = np.expm1 if names[first] == TIME_SINCE_ONSET else np.asarray
+    value, usual_low, usual_high = (float(in_unit(x)) for x in (x_F[first], low, high))
+    return Strangeness(
+        feature=names[first],
+        value=value,
+        usual_low=usual_low,
+        usual_high=usual_high,
+        beside=names[int(order[1])] if usual and len(order) > 1 else "",
+    )
+
+
+def _distance(
+    reference: ReferenceDistribution, x_F: Array, known: NDArray[np.intp]
+) -> tuple[float, Array]:
+    """Return the squared distance over known features, and by how much less without each, (K,)."""
+    covariance_KK = reference.covariance_FF[np.ix_(known, known)]
+    # Pairwise correlations need not be positive definite together: raise small eigenvalues.
+    spread_K = np.sqrt(np.diag(covariance_KK))
+    value_K, vector_KK = np.linalg.eigh(covariance_KK / spread_K[:, None] / spread_K)
+    precision_KK = (vector_KK / value_K.clip(min=0.05)) @ vector_KK.T
+    away_K = (x_F[known] - reference.mean_F[known]) / spread_K
+    pull_K = precision_KK @ away_K
+    return float(away_K @ pull_K), pull_K**2 / np.diag(precision_KK)
 
 
 def is_out_of_distribution_out_of_fold(
-    batch: SequenceBatch, fold_B: NDArray[np.int64]
+    batch: SequenceBatch,
+    fold_B: NDArray[np.int64],
+    records: SequenceBatch,
+    record_fold_B: NDArray[np.int64],
 ) -> NDArray[np.bool_]:
     """Say which pairs the service would refuse if the reference were fitted to the other folds.
 
@@ -104,7 +184,7 @@ def is_out_of_distribution_out_of_fold(
     outside_B = np.zeros(len(batch), dtype=np.bool_)
     for fold in np.unique(fold_B):
         in_fold_B = fold_B == fold
-        reference = fit_reference(batch.take(~in_fold_B))
+        reference = fit_reference(records.take(record_fold_B != fold))
         outside_B[in_fold_B] = is_out_of_distribution(reference, batch.take(in_fold_B))
     return outside_B
 

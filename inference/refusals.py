@@ -23,6 +23,7 @@ class Refusal(StrEnum):
     NOTHING_MEASURED = "nothing measured since enrolment"
     NO_SCORE = "no score in the days before"
     GROUP = "nobody of the group in the audit"
+    FEW_ALIKE = "too few people alike were trained on"
     UNLIKE = "unlike the people trained on"
 
 
@@ -57,6 +58,7 @@ def refusals(
     audited: Iterable[tuple[str, str]],
     unlike_B: NDArray[np.bool_],
     *,
+    few_alike_B: NDArray[np.bool_],
     nothing_measured_B: NDArray[np.bool_] | None = None,
     no_score_B: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.object_]:
@@ -68,6 +70,8 @@ def refusals(
         The groups of the audit; none where there was no audit.
     unlike_B
         Which pairs are out of distribution (`inference.out_of_distribution`).
+    few_alike_B
+        Which pairs have no horizon with enough people behind it (`inference.similar`).
     """
     nobody_B = np.zeros(len(groups_B), dtype=np.bool_)
     known = frozenset(audited)
@@ -79,6 +83,7 @@ def refusals(
         Refusal.NOTHING_MEASURED: nobody_B if nothing_measured_B is None else nothing_measured_B,
         Refusal.NO_SCORE: nobody_B if no_score_B is None else no_score_B,
         Refusal.GROUP: unaudited_B,
+        Refusal.FEW_ALIKE: few_alike_B,
         Refusal.UNLIKE: unlike_B,
     }
     reasons = [str(refusal) for refusal in conditions]

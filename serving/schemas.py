@@ -104,6 +104,9 @@ class HorizonForecast(Strict, frozen=True, kw_only=True):
     """A comparator: 0.70 of the deficit recovers (Prabhakaran 2008, Winters 2015)."""
     calendar_date: date | None = None
     """Where the date of onset is known."""
+    similar_people: int | None = None
+    """How many people like this one have an outcome at this horizon, rounded down to a multiple of
+    5; null in forecasts of earlier versions."""
 
 
 class Contribution(Strict, frozen=True, kw_only=True):
@@ -220,6 +223,14 @@ class ForecastAnswer(Strict, frozen=True, kw_only=True):
     reasons: Reasons | None = None
     rests_on: RestsOn | None = None
     groups: list[GroupCoverage] = field(default_factory=list)
+    similar_people: int | None = None
+    """How many people like this one, by score, time since onset and course, the model learned from,
+    rounded down to a multiple of 5: 5 means 5 to 9."""
+    milestones_reached: list[str] = field(default_factory=list)
+    """Milestones that the last score reaches already; their chance is 1 at every horizon."""
+    in_words: list[str] = field(default_factory=list)
+    """How many people stand behind the forecast, which weeks are not forecast and why, and how
+    likely each milestone is, in sentences to show beside it."""
     notes: list[str] = field(default_factory=list)
     """What was left out of the record that was sent, or decided about it."""
     model: ModelInfo

@@ -23,6 +23,7 @@ from sqlalchemy.engine import make_url
 from contracts.cohort import COLUMNS, ENROLMENT, NOMINAL_ONSET, ONSET
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
+from features.newest import days_with_score
 from features.sequences import training_sequences
 from inference.bundle import Bundle, load_bundle, verify_bundle
 from training.fitting.config import TrainingConfig
@@ -80,12 +81,11 @@ def made_up_events(subjects: int, seed: int) -> pd.DataFrame:
                         None,
                     )
                 )
-        if subject % 4 == 0:
-            # Few, and without a draw: every horizon of the task has an outcome.
-            for day in (42, 364):
-                when = enrolment + pd.Timedelta(days=day)
-                score = float(np.round(best - (best - first) * np.exp(-day / 30)))
-                rows.append((subject, when, "REHABCAST//FUGL_MEYER_UE", score, None))
+        # Without a draw: every horizon of the task has an outcome of people alike.
+        for day in (42, 364):
+            when = enrolment + pd.Timedelta(days=day)
+            score = float(np.round(best - (best - first) * np.exp(-day / 30)))
+            rows.append((subject, when, "REHABCAST//FUGL_MEYER_UE", score, None))
         for day in range(-2, 22):
             if generator.random() < 0.6:
                 when = enrolment + pd.Timedelta(days=day)
@@ -107,22 +107,34 @@ def batch(events: pd.DataFrame, task: Task) -> SequenceBatch:
 
 
 @pytest.fixture(scope="session")
-def fitted(batch: SequenceBatch, task: Task, tmp_path_factory: pytest.TempPathFactory) -> CrossFit:
+def records(events: pd.DataFrame, batch: SequenceBatch, task: Task) -> SequenceBatch:
+    return days_with_score(events, task, batch.layout)
+
+
+@pytest.fixture(scope="session")
+def fitted(
+    batch: SequenceBatch,
+    records: SequenceBatch,
+    task: Task,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> CrossFit:
     config = TrainingConfig(max_epochs=3, folds=3, hidden=4)
-    return crossfit(batch, task, config, folder=tmp_path_factory.mktemp("folds"))
+    folder = tmp_path_factory.mktemp("folds")
+    return crossfit(batch, task, config, folder=folder, records=records)
 
 
 @pytest.fixture(scope="session")
 def bundle_folder(
     request: pytest.FixtureRequest,
     batch: SequenceBatch,
+    records: SequenceBatch,
     task: Task,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     folder = tmp_path_factory.mktemp("bundle")
     if KEPT is not None and (KEPT / "bundle").is_dir():
         return shutil.copytree(KEPT / "bundle", folder, dirs_exist_ok=True)
-    write_bundle_of(request.getfixturevalue("fitted"), batch, task, folder)
+    write_bundle_of(request.getfixturevalue("fitted"), batch, task, folder, records)
     if KEPT is not None:
         # Two runs may make it at a time; the first is kept, and never seen half copied.
         whole = shutil.copytree(folder, KEPT / f"bundle-{os.getpid()}")
@@ -131,7 +143,13 @@ def bundle_folder(
     return folder
 
 
-def write_bundle_of(fitted: CrossFit, batch: SequenceBatch, task: Task, folder: Path) -> None:
+def write_bundle_of(
+    fitted: CrossFit,
+    batch: SequenceBatch,
+    task: Task,
+    folder: Path,
+    records: SequenceBatch | None = None,
+) -> None:
     """Write the bundle of a model of made-up people, as training does."""
     no_digests = dict.fromkeys(
         ("data_digest", "task_digest", "config_digest", "code_digest", "predictions_digest"), "d"
@@ -141,7 +159,9 @@ def write_bundle_of(fitted: CrossFit, batch: SequenceBatch, task: Task, folder: 
         subjects=len(set(batch.subject_B.tolist())), **no_digests,
     )  # fmt: skip
     members = Ensemble(fitted.members)
-    write_bundle(folder, members, fitted.calibration, batch, task, lineage, card="# Card\n")
+    write_bundle(
+        folder, members, fitted.calibration, batch, task, lineage, card="# Card\n", records=records
+    )
 
 
 @pytest.fixture(scope="session")

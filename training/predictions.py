@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -12,17 +14,35 @@ from contracts.groups import group_column
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from contracts.vocabulary import NOT_RECORDED
-from inference.milestones import chances, reached
+from inference.milestones import assessed, chances, reached
+from inference.refusals import Refusal
 
 THERAPY = "REHABCAST//THERAPY"
 """Daily, but noted by people and not by a device."""
 
 
 def prediction_table(
-    batch: SequenceBatch, quantiles_BHQ: NDArray[np.float64], task: Task, *, model: str
+    batch: SequenceBatch,
+    quantiles_BHQ: NDArray[np.float64],
+    task: Task,
+    *,
+    model: str,
+    stated: Mapping[str, NDArray[np.float64]] | None = None,
 ) -> pd.DataFrame:
-    """Return one row per pair and horizon with an observed outcome (`contracts.predictions`)."""
-    row, horizon = np.nonzero(~np.isnan(batch.truth_BH))
+    """Return one row per pair and horizon with an observed outcome (`contracts.predictions`).
+
+    Parameters
+    ----------
+    stated
+        Chances of the milestones by the assessments that took place, (B, H) by name; None: from the
+        quantiles, with the usual correlation between visits.
+    """
+    observed_BH, known_B = ~np.isnan(batch.truth_BH), assessed(batch, task)
+    if stated is None:
+        stated = chances(
+            quantiles_BHQ, batch.last_score_B, task, counted_BH=observed_BH, assessed_B=known_B
+        )
+    row, horizon = np.nonzero(observed_BH)
     last_N = batch.last_score_B[row].astype(np.float64)
     table = pd.DataFrame(
         {
@@ -36,9 +56,10 @@ def prediction_table(
         }
     )
     table[list(columns.QUANTILE_COLUMNS)] = quantiles_BHQ[row, horizon]
-    for name, chance_BH in chances(quantiles_BHQ, batch.last_score_B, task).items():
+    for name, chance_BH in stated.items():
         table[columns.CHANCE + name] = chance_BH[row, horizon]
-    for name, reached_BH in reached(batch.truth_BH, batch.last_score_B, task).items():
+    was = reached(batch.truth_BH, batch.last_score_B, task, assessed_B=known_B)
+    for name, reached_BH in was.items():
         table[columns.REACHED + name] = reached_BH[row, horizon]
     for name, column_B in _worn(batch, task).items():
         table[name] = column_B[row]
@@ -66,20 +87,30 @@ def with_refusals(
     batch: SequenceBatch,
     refused_B: NDArray[np.bool_],
     refusal_B: NDArray[np.object_],
+    given_BH: NDArray[np.bool_],
 ) -> pd.DataFrame:
     """Add to a table of the batch's forecasts which of them the service would refuse, and why.
 
     Refusals depend on subject and day only, so all models are compared on the same forecasts.
+
+    Parameters
+    ----------
+    given_BH
+        Which horizons have enough people behind them (`inference.similar`).
     """
+    horizons = given_BH.shape[1]
+    refusal_BH = np.repeat(refusal_B[:, None], horizons, axis=1)
+    few_BH = ~given_BH & (refusal_BH == "")
     pairs = pd.DataFrame(
         {
-            columns.SUBJECT: batch.subject_B,
-            columns.ORIGIN: batch.origin_day_B,
-            columns.REFUSED: refused_B,
-            columns.REFUSAL: refusal_B,
+            columns.SUBJECT: np.repeat(batch.subject_B, horizons),
+            columns.ORIGIN: np.repeat(batch.origin_day_B, horizons),
+            columns.HORIZON: np.tile(batch.layout.horizon_days_H, len(batch)),
+            columns.REFUSED: (refused_B[:, None] | ~given_BH).ravel(),
+            columns.REFUSAL: np.where(few_BH, str(Refusal.FEW_ALIKE), refusal_BH).ravel(),
         }
     )
-    keys = [columns.SUBJECT, columns.ORIGIN]
+    keys = [columns.SUBJECT, columns.ORIGIN, columns.HORIZON]
     return table.merge(pairs, on=keys, how="left", validate="many_to_one")
 
 

@@ -15,16 +15,17 @@ from contracts.bundle import PEOPLE_FILE
 from contracts.cohort import Cohort
 from contracts.digests import code_digest, file_digest, record_digest
 from contracts.groups import MINIMUM_SHOWN
-from contracts.predictions import CANDIDATE, FOLD, MODEL, REFUSED, SUBJECT
+from contracts.predictions import CANDIDATE, FOLD, HORIZON, MODEL, REFUSED, SUBJECT
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from features.newest import newest_day
+from features.newest import days_with_score, newest_day
 from inference.out_of_distribution import (
     fit_reference,
     is_out_of_distribution,
     is_out_of_distribution_out_of_fold,
 )
 from inference.refusals import groups_in, refusals
+from inference.similar import learn_people_seen
 from training.comparison.figures import (
     calibration_figure,
     error_figure,
@@ -44,7 +45,7 @@ from training.fitting.preparation import (
     CohortNote,
     cohort_notes,
     require_enough,
-    require_outcomes,
+    require_horizon,
     training_parts,
 )
 from training.fitting.pretrain import pretrain
@@ -117,7 +118,7 @@ def train(
     Raises
     ------
     ContractError
-        Too few subjects have a past score and an outcome, or nobody has one at some horizon
+        Too few subjects have a past score and an outcome, or too few at every horizon
         (`training.fitting.preparation`); or the model's name cannot be used
         (`training.registry.model_versions.check_model_name`).
     """
@@ -126,7 +127,7 @@ def train(
     batch = parts.train
     declared = (cohort.splits.get(subject, meds.train_split) for subject in parts.fold_of)
     require_enough(sum(split == meds.train_split for split in declared))
-    require_outcomes(batch, task)
+    require_horizon(batch, task)
     tell(cohort_notes(batch, task))
     key = {
         "data": cohort.digest,
@@ -147,19 +148,24 @@ def train(
                 pretrain_on, batch.layout, task, config, folder=unfinished / "pretraining"
             )
         )
+        people = cohort.events[cohort.events[SUBJECT].isin(batch.subject_B)]
+        records = days_with_score(people, task, batch.layout)
         fitted = crossfit(
             batch,
             task,
             config,
             folder=unfinished,
+            records=records,
             start=None if pretrained is None else pretrained.weights,
             tuning=parts.tuning,
             fit_folds=fit_folds,
             advance=lambda: advance("network"),
         )
-        table = _out_of_fold_table(batch, task, config, fitted, advance)
+        table = _out_of_fold_table(batch, records, task, config, fitted, advance)
         folder = Path(temporary)
-        asked = with_clusters(_with_questions(table, cohort, batch, task, config), cohort, task)
+        asked = with_clusters(
+            _with_questions(table, cohort, batch, records, task, config), cohort, task
+        )
         asked.to_parquet(folder / PREDICTIONS_FILE, index=False)
         followed = follow_up_table(cohort, task, config, parts, table)
         followed.to_parquet(folder / FOLLOW_UP_FILE, index=False)
@@ -187,7 +193,10 @@ def train(
             )
         ensemble = Ensemble(fitted.members)
         card = model_card(table, task, provenance)
-        write_bundle(bundle, ensemble, fitted.calibration, batch, task, provenance, card=card)
+        write_bundle(
+            bundle, ensemble, fitted.calibration, batch, task, provenance,
+            card=card, records=records,
+        )  # fmt: skip
         version = register(opened, bundle, name=model, tags=tags)
         advance("bundle")
     return version
@@ -200,28 +209,53 @@ def steps(config: TrainingConfig) -> int:
 
 def _out_of_fold_table(
     batch: SequenceBatch,
+    records: SequenceBatch,
     task: Task,
     config: TrainingConfig,
     fitted: CrossFit,
     advance: Callable[[str], None],
 ) -> pd.DataFrame:
-    tables = [prediction_table(batch, fitted.out_of_fold_BHQ, task, model=CANDIDATE)]
+    tables = [
+        prediction_table(
+            batch, fitted.out_of_fold_BHQ, task, model=CANDIDATE, stated=fitted.out_of_fold_chances
+        )
+    ]
     for name, fit in COMPARATORS.items():
         quantiles_BHQ = out_of_fold(fit, batch, task, config.folds, seed=config.seed)
         tables.append(prediction_table(batch, quantiles_BHQ, task, model=name))
         advance(name)
     table = pd.concat(tables, ignore_index=True)
     fold_of = fold_of_subjects(batch.subject_B, config.folds, 0.0, seed=config.seed)
-    refused_B = is_out_of_distribution_out_of_fold(batch, fold_of_rows(batch.subject_B, fold_of))
-    refusal_B = refusals(batch.groups_B, task, groups_in(batch.groups_B), refused_B)
-    table = with_refusals(table, batch, refused_B, refusal_B)
+    refused_B = is_out_of_distribution_out_of_fold(
+        batch,
+        fold_of_rows(batch.subject_B, fold_of),
+        records,
+        fold_of_rows(records.subject_B, fold_of),
+    )
+    given_BH = fitted.out_of_fold_given_BH
+    refusal_B = refusals(
+        batch.groups_B,
+        task,
+        groups_in(batch.groups_B),
+        refused_B,
+        few_alike_B=~given_BH.any(axis=1),
+    )
+    # Nothing is judged that nobody would ever be given.
+    table = table[table[HORIZON].isin(_served_days(fitted, task))]
+    table = with_refusals(table, batch, refused_B, refusal_B, given_BH)
     return table.assign(**{FOLD: table[SUBJECT].map(fold_of)})
+
+
+def _served_days(fitted: CrossFit, task: Task) -> list[int]:
+    served_H = fitted.calibration.seen.served_H
+    return [h.day for h, served in zip(task.horizons, served_H, strict=True) if served]
 
 
 def _with_questions(
     table: pd.DataFrame,
     cohort: Cohort,
     batch: SequenceBatch,
+    records: SequenceBatch,
     task: Task,
     config: TrainingConfig,
 ) -> pd.DataFrame:
@@ -232,18 +266,23 @@ def _with_questions(
     """
     asked = newest_day(cohort.events, task, batch.layout)
     fold_of = fold_of_subjects(batch.subject_B, config.folds, 0.0, seed=config.seed)
-    fold_B = fold_of_rows(batch.subject_B, fold_of)
+    fold_B = fold_of_rows(records.subject_B, fold_of)
+    pair_fold_B = fold_of_rows(batch.subject_B, fold_of)
     asked_fold_B = np.array([fold_of.get(int(s), HELD_OUT) for s in asked.batch.subject_B])
-    unlike_B = np.zeros(len(asked.batch), dtype=np.bool_)
+    unlike_B, few_alike_B = np.zeros((2, len(asked.batch)), dtype=np.bool_)
     for fold in np.unique(asked_fold_B):
-        reference = fit_reference(batch.take(fold_B != fold))
+        others = records.take(fold_B != fold)
         own_B = asked_fold_B == fold
-        unlike_B[own_B] = is_out_of_distribution(reference, asked.batch.take(own_B))
+        own = asked.batch.take(own_B)
+        unlike_B[own_B] = is_out_of_distribution(fit_reference(others), own)
+        seen = learn_people_seen(others, batch.take(pair_fold_B != fold), task)
+        few_alike_B[own_B] = ~seen.given(seen.similar(own, task), own).any(axis=1)
     refusal_B = refusals(
         asked.batch.groups_B,
         task,
         groups_in(batch.groups_B),
         unlike_B,
+        few_alike_B=few_alike_B,
         nothing_measured_B=asked.nothing_measured_B,
         no_score_B=asked.no_score_B,
     )

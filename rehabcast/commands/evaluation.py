@@ -184,11 +184,18 @@ def predictions_of(bundle: Bundle, cohort: Cohort, audited: PredictionTable) -> 
     labels = {name: rows[name] for name in rows if str(name).startswith(GROUP)}
     known = groups_in(rows[list(labels)].rename(columns=lambda name: str(name).removeprefix(GROUP)))
     task, batch = bundle.task, cohort_sequences(cohort.events, bundle.task, bundle.layout)
-    table = prediction_table(batch, forecast_batch(bundle, batch), task, model=CANDIDATE)
+    seen = bundle.calibration.seen
+    quantiles_BHQ = forecast_batch(bundle, batch)
+    stated = bundle.calibration.chances(quantiles_BHQ, batch, task, observed=True)
+    table = prediction_table(batch, quantiles_BHQ, task, model=CANDIDATE, stated=stated)
     unlike_B = is_out_of_distribution(bundle.reference, batch)
-    table = with_refusals(table, batch, unlike_B, refusals(batch.groups_B, task, known, unlike_B))
+    given_BH = seen.given(seen.similar(batch, task), batch)
+    refusal_B = refusals(batch.groups_B, task, known, unlike_B, few_alike_B=~given_BH.any(axis=1))
+    table = with_refusals(table, batch, unlike_B, refusal_B, given_BH)
     asked = newest_day(cohort.events, task, bundle.layout)
+    asked_given_BH = seen.given(seen.similar(asked.batch, task), asked.batch)
     of_asked = {
+        "few_alike_B": ~asked_given_BH.any(axis=1),
         "unlike_B": is_out_of_distribution(bundle.reference, asked.batch),
         "nothing_measured_B": asked.nothing_measured_B,
         "no_score_B": asked.no_score_B,

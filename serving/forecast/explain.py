@@ -26,7 +26,6 @@ from contracts.forecast import MEDIAN
 from contracts.sequences import SequenceBatch
 from features.sequences import present_modalities
 from inference.bundle import Bundle, calibrated, coalition_medians, embed, run_head
-from inference.milestones import chances
 from serving.forecast.shapley import coalitions, shapley_weights
 from serving.schemas import SCORE
 
@@ -98,7 +97,7 @@ def game_of(bundle: Bundle, batch: SequenceBatch, max_players: int = MAX_PLAYERS
         batch=batch,
         players=tuple(players),
         embeddings_3ME=embeddings_3ME,
-        quantiles_1HQ=calibrated(bundle, quantiles_1HQ, batch.groups_B),
+        quantiles_1HQ=calibrated(bundle, quantiles_1HQ, batch),
     )
 
 
@@ -233,16 +232,15 @@ def _from_quantiles(game: Game, member_KP: Flags, output: str) -> NDArray[np.flo
     visible_KVM = _visible_views(game, member_KP)
     embeddings_KME = np.einsum("kvm,vme->kme", visible_KVM, game.embeddings_3ME)
     quantiles_KHQ = run_head(game.bundle, embeddings_KME, visible_KVM.sum(axis=1))
-    return output_of(game, calibrated(game.bundle, quantiles_KHQ, game.batch.groups_B), output)
+    calibrated_KHQ = calibrated(game.bundle, quantiles_KHQ, game.batch)
+    return output_of(game, calibrated_KHQ, output)
 
 
 def output_of(game: Game, quantiles_KHQ: NDArray[np.float64], output: str) -> NDArray[np.float64]:
     """Return the explained number at each horizon, (K, H)."""
     if output == SCORE:
         return quantiles_KHQ[:, :, MEDIAN]
-    task = game.bundle.task
-    last_K = np.repeat(game.batch.last_score_B, len(quantiles_KHQ))
-    chance = chances(quantiles_KHQ, last_K, task)
+    chance = game.bundle.calibration.chances(quantiles_KHQ, game.batch, game.bundle.task)
     if output not in chance:
         offered = ", ".join([SCORE, *chance])
         raise ForecastRefused("that output is not forecast", f"set output to one of: {offered}")

@@ -55,7 +55,8 @@ def explain_days(
             for view in views
         ]
     )
-    value_K = output_of(game, calibrated(bundle, quantiles_KHQ, batch.groups_B), output)[:, horizon]
+    calibrated_KHQ = calibrated(bundle, quantiles_KHQ, batch)
+    value_K = output_of(game, calibrated_KHQ, output)[:, horizon]
     shapley_D = shapley_weights(len(blocks)) @ value_K
     return [
         (int(block[0]), int(block[-1]), float(value))

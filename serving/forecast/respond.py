@@ -6,29 +6,22 @@ Letters: H horizons, Q quantile levels, M modalities, T days, C channels.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts.cohort import ENROLMENT, ONSET, WEAR_TIME
 from contracts.errors import CohortInvalid, ForecastRefused, Problem
 from contracts.forecast import LOWER_80, MEDIAN, UPPER_80
-from contracts.observation import Observation
 from contracts.predictions import QUANTILE_COLUMNS
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from contracts.vocabulary import Kind, vocabulary
+from contracts.vocabulary import vocabulary
 from features.published_recovery import PROPORTIONAL
-from features.sequences import present_modalities
 from inference.bundle import Bundle, forecast_batch
-from inference.milestones import chances
-from inference.out_of_distribution import (
-    distance_p_values,
-    feature_names,
-    is_out_of_distribution,
-)
+from inference.milestones import assessed, reached_today
 from inference.record import record_batch
 from inference.refusals import unaudited_attribute
 from serving.faults import Fault
@@ -41,11 +34,20 @@ from serving.forecast.audit_status import (
     outside_scope,
     why_outside,
 )
+from serving.forecast.behind import (
+    Behind,
+    course_notes,
+    milestone_sentence,
+    people_behind,
+    sentences,
+)
 from serving.forecast.dates import between_landmarks, date_of, not_used
 from serving.forecast.explain import game_of
 from serving.forecast.question import Question
 from serving.forecast.reasons import reasons
-from serving.schemas import ForecastAnswer, HorizonForecast, RestsOn
+from serving.forecast.rests_on import rests_on
+from serving.forecast.unlike import refuse_unlike
+from serving.schemas import ForecastAnswer, HorizonForecast
 
 MAX_PROBLEMS = 5
 """Problems of a record that a refusal names; more would hide the first ones."""
@@ -61,6 +63,7 @@ def respond(
     withdrawn
         Why the model may no longer be served; None while it may.
     """
+    notes = list(question.notes)
     try:
         refuse_withdrawn(withdrawn)
         if now >= served.audit_status.valid_until:
@@ -73,16 +76,18 @@ def respond(
             question.enrolment_day, question.observations, bundle.task, bundle.layout,
             question.as_of_day,
         )  # fmt: skip
+        notes += course_notes(bundle, batch)
         groups = {str(name): str(batch.groups_B[name].iloc[0]) for name in batch.groups_B}
         _refuse_outside(served, groups)
         _refuse_unaudited(served, groups)
-        _refuse_out_of_distribution(served.bundle, batch)
-        return _forecast(question, served, batch, groups)
+        behind = people_behind(bundle, batch)
+        refuse_unlike(bundle, batch)
+        return _forecast(replace(question, notes=notes), served, batch, groups, behind)
     except CohortInvalid as invalid:
         refusal = _refusal(invalid.problems[:MAX_PROBLEMS])
-        return refused(question.subject, served, refusal, question.notes)
+        return refused(question.subject, served, refusal, notes)
     except ForecastRefused as refusal:
-        return refused(question.subject, served, refusal, question.notes)
+        return refused(question.subject, served, refusal, notes)
 
 
 def refused(
@@ -145,25 +150,17 @@ def _refuse_unaudited(served: ServedModel, groups: dict[str, str]) -> None:
         )
 
 
-def _refuse_out_of_distribution(bundle: Bundle, batch: SequenceBatch) -> None:
-    if not is_out_of_distribution(bundle.reference, batch)[0]:
-        return
-    _, (farthest,) = distance_p_values(bundle.reference, batch)
-    code = feature_names(bundle.layout)[farthest]
-    name = vocabulary()[code].name if code in vocabulary() else code
-    raise ForecastRefused(
-        f"the record is unlike those that the model was trained on, most of all in {name!r}",
-        "check units and dates; if they are right, decide without the forecast",
-    )
-
-
 def _forecast(
-    question: Question, served: ServedModel, batch: SequenceBatch, groups: dict[str, str]
+    question: Question,
+    served: ServedModel,
+    batch: SequenceBatch,
+    groups: dict[str, str],
+    behind: Behind,
 ) -> ForecastAnswer:
     bundle = served.bundle
     origin = int(batch.origin_day_B[0])
-    ahead = [h for h, horizon in enumerate(bundle.task.horizons) if horizon.day > origin]
-    explained = _explained(question, bundle, ahead)
+    given = np.flatnonzero(behind.given_H).tolist()
+    explained = _explained(question, bundle, given)
     # A game includes its forecast, so that the past is encoded only once.
     game = game_of(bundle, batch) if question.explain else None
     quantiles_1HQ = forecast_batch(bundle, batch) if game is None else game.quantiles_1HQ
@@ -173,9 +170,15 @@ def _forecast(
         origin_day=origin,
         as_of=date_of(question, origin),
         **_last_score(question, bundle, batch),
-        horizons=_horizons(question, bundle, batch, quantiles_1HQ, ahead),
+        horizons=(horizons := _horizons(question, bundle, batch, quantiles_1HQ, behind)),
+        similar_people=int(behind.similar_H[-1]),
+        milestones_reached=(reached := _reached(bundle, batch)),
+        in_words=[
+            *sentences(bundle, batch, behind, explained),
+            *_milestones_in_words(horizons[given.index(explained)], reached),
+        ],
         reasons=None if game is None else reasons(question, game, explained),
-        rests_on=_rests_on(bundle, batch, question.observations),
+        rests_on=rests_on(bundle, batch, question.observations),
         groups=group_coverage(served, groups),
         notes=[*question.notes, *not_used(question, bundle.task, origin)],
         **_about(served, between_landmarks(bundle.task, origin)),
@@ -195,6 +198,20 @@ def _last_score(question: Question, bundle: Bundle, batch: SequenceBatch) -> dic
         "last_score_day": day,
         "last_score_date": date_of(question, day),
     }
+
+
+def _reached(bundle: Bundle, batch: SequenceBatch) -> list[str]:
+    """Return the milestones that are reached already; an assumed score reaches none."""
+    if not assessed(batch, bundle.task)[0]:
+        return []
+    return list(reached_today(float(batch.last_score_B[0]), bundle.task))
+
+
+def _milestones_in_words(horizon: HorizonForecast, reached: list[str]) -> list[str]:
+    return [
+        milestone_sentence(name, chance, horizon.weeks, reached=name in reached)
+        for name, chance in horizon.milestones.items()
+    ]
 
 
 def _explained(question: Question, bundle: Bundle, ahead: list[int]) -> int:
@@ -218,9 +235,9 @@ def _horizons(
     bundle: Bundle,
     batch: SequenceBatch,
     quantiles_1HQ: NDArray[np.float64],
-    ahead: list[int],
+    behind: Behind,
 ) -> list[HorizonForecast]:
-    chance = chances(quantiles_1HQ, batch.last_score_B, bundle.task)
+    chance = bundle.calibration.chances(quantiles_1HQ, batch, bundle.task)
     last = float(batch.last_score_B[0])
     return [
         HorizonForecast(
@@ -232,45 +249,12 @@ def _horizons(
             high_80=float(quantiles_1HQ[0, h, UPPER_80]),
             quantiles=dict(zip(QUANTILE_COLUMNS, quantiles_1HQ[0, h].tolist(), strict=True)),
             milestones={name: float(chance_1H[0, h]) for name, chance_1H in chance.items()},
+            similar_people=int(behind.similar_H[h]),
             last_observation=last,
             proportional_recovery=last + PROPORTIONAL * (bundle.task.target.best - last),
         )
-        for h in ahead
+        for h in np.flatnonzero(behind.given_H)
     ]
-
-
-def _rests_on(bundle: Bundle, batch: SequenceBatch, observations: Sequence[Observation]) -> RestsOn:
-    entries, layout = vocabulary(), bundle.layout
-    is_daily = np.array([entries[code].kind is Kind.DAILY for code in layout.channels_C])
-    observed_TC = batch.observed_BTC[0]
-    person = (covariate.code for covariate in layout.person_S)
-    sent = {observation.code for observation in observations}
-    ignored = sent - {*layout.channels_C, *person} - {ONSET, ENROLMENT}
-    present_M = present_modalities(batch, bundle.manifest.modalities)[0]
-    return RestsOn(
-        assessments=int(observed_TC[:, ~is_daily].sum()),
-        days_with_wearable=int(observed_TC[:, is_daily].any(axis=1).sum()),
-        median_wear_hours=_wear_hours(batch),
-        missing_modalities=[
-            name
-            for name, seen in zip(bundle.manifest.modalities, present_M, strict=True)
-            if not seen
-        ],
-        missing_channels=[
-            entries[code].name
-            for code, seen in zip(layout.channels_C, observed_TC.any(axis=0), strict=True)
-            if not seen
-        ],
-        ignored_codes=sorted(ignored),
-    )
-
-
-def _wear_hours(batch: SequenceBatch) -> float | None:
-    if WEAR_TIME not in batch.layout.channels_C:
-        return None
-    column = batch.layout.channels_C.index(WEAR_TIME)
-    seen_T = batch.observed_BTC[0, :, column]
-    return float(np.median(batch.values_BTC[0, seen_T, column])) if seen_T.any() else None
 
 
 def _instrument(task: Task) -> str:

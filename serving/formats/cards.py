@@ -168,10 +168,15 @@ def _main_horizon(answer: ForecastAnswer) -> HorizonForecast:
 def _for_team(answer: ForecastAnswer) -> tuple[list[str], list[str], list[str]]:
     """Return what the team must read, what was left out of the record, and what it may read."""
     horizon = _main_horizon(answer)
-    chances = [f"{name}: {formatted_chance(chance)}" for name, chance in horizon.milestones.items()]
+    chances = [
+        f"{name}: reached" if name in answer.milestones_reached
+        else f"{name}: {formatted_chance(chance)}"
+        for name, chance in horizon.milestones.items()
+    ]  # fmt: skip
     must = [
         _start(answer),
         f"Chances: {'; '.join(chances)}." if chances else "",
+        _behind(horizon),
         _reasons(answer),
         _missing(answer),
         _simulated(answer),
@@ -185,6 +190,11 @@ def _for_team(answer: ForecastAnswer) -> tuple[list[str], list[str], list[str]]:
     ]
     scope = scope_sentence(answer.model).strip()
     return must, answer.notes, [*own, *([scope] if scope else []), *later]
+
+
+def _behind(horizon: HorizonForecast) -> str:
+    people = horizon.similar_people
+    return "" if people is None else f"From at least {people} similar people."
 
 
 def _start(answer: ForecastAnswer) -> str:

@@ -214,7 +214,14 @@ def _notes(answer: ForecastAnswer) -> list[str]:
     groups = [group.statement for group in answer.groups]
     return [
         text
-        for text in (answer.banner, *contributions, *groups, *answer.notes, *answer.limits)
+        for text in (
+            answer.banner,
+            *answer.in_words,
+            *contributions,
+            *groups,
+            *answer.notes,
+            *answer.limits,
+        )
         if text
     ]
 

@@ -32,7 +32,8 @@ def as_plain_text(answer: ForecastAnswer) -> RenderableType:
         parts.append(Text(f"No forecast for subject {answer.subject}: {answer.reason}", "bold"))
         parts.append(Text(f"What to do: {answer.what_to_do}"))
     else:
-        parts += [_horizons(answer), *_reasons(answer), *_rests_on(answer)]
+        parts += [_horizons(answer), *map(Text, answer.in_words)]
+        parts += [*_reasons(answer), *_rests_on(answer)]
     parts += [Text(f"About the record: {note}") for note in answer.notes]
     parts.append(Text(_model_and_audit(answer)))
     parts += [Text(f"- {limit}") for limit in answer.limits]
@@ -69,7 +70,10 @@ def _horizons(answer: ForecastAnswer) -> Table:
             formatted_score(answer, horizon.median),
             formatted_range(answer, horizon),
             _bar(horizon, answer),
-            *(f"{chance:.0%}" for chance in horizon.milestones.values()),
+            *(
+                "reached" if name in answer.milestones_reached else f"{chance:.0%}"
+                for name, chance in horizon.milestones.items()
+            ),
         )
     return table
 

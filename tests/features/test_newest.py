@@ -14,7 +14,7 @@ from contracts.cohort import CODE, ENROLMENT, ONSET, SUBJECT, TIME
 from contracts.errors import ForecastRefused
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from features.newest import newest_day
+from features.newest import days_with_score, newest_day
 from features.sequences import forecast_sequence, training_sequences
 
 
@@ -46,6 +46,26 @@ def test_every_person_is_on_the_day_and_for_the_reason_of_their_own_request(
             continue
         asked = forecast_sequence(own, task, layout, as_of=day)
         same_pair(asked, everybody.batch.take(np.array([b])))
+
+
+def test_everybody_is_on_each_day_with_a_score_on_the_landmarks_and_on_the_newest_day(
+    events: pd.DataFrame, task: Task
+) -> None:
+    layout = training_sequences(events, task).layout
+    some = events[events[SUBJECT] <= 10]
+    records = days_with_score(some.sample(frac=1, random_state=0), task, layout)
+    newest = newest_day(some, task, layout).batch
+    for subject, own in some.groupby(SUBJECT):
+        enrolled = own.loc[own[CODE] == ENROLMENT, TIME].iloc[0]
+        days = (own.loc[own[CODE] == task.target.code, TIME] - enrolled).dt.days
+        expected = {day for day in days if 0 <= day <= task.last_origin_day}
+        expected |= {*task.origins_days, *newest.origin_day_B[newest.subject_B == subject].tolist()}
+        rows = records.subject_B == subject
+        assert records.origin_day_B[rows].tolist() == sorted(expected)
+    for b in range(0, len(records), 7):
+        own = some[some[SUBJECT] == records.subject_B[b]].sort_values(TIME)
+        day = int(records.origin_day_B[b])
+        same_pair(forecast_sequence(own, task, layout, as_of=day), records.take(np.array([b])))
 
 
 def same_pair(one: SequenceBatch, other: SequenceBatch) -> None:

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
 
-from contracts.bundle import MANIFEST_FILE
+from contracts.bundle import MANIFEST_FILE, PEOPLE_SEEN, TENSORS_FILE, Manifest
+from contracts.digests import file_digest
 from contracts.errors import IntegrityError
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
@@ -64,6 +66,18 @@ def test_missing_extra_and_linked_files_are_refused(copy: Path) -> None:
     (copy / "task.json").symlink_to(copy.parent / "task.json")
     with pytest.raises(IntegrityError, match=r"link instead of a file: task\.json"):
         verify_bundle(copy)
+
+
+def test_a_bundle_that_does_not_tell_who_stands_behind_it_is_refused(copy: Path) -> None:
+    """Of an earlier version."""
+    file = copy / TENSORS_FILE
+    save_file({k: v for k, v in load_file(file).items() if k != PEOPLE_SEEN}, file)
+    manifest = Manifest.model_validate_json((copy / MANIFEST_FILE).read_text("utf-8"))
+    files = {**manifest.files, TENSORS_FILE: file_digest(file)}
+    written = manifest.model_copy(update={"files": files}).model_dump_json(indent=2)
+    (copy / MANIFEST_FILE).write_text(written, "utf-8")
+    with pytest.raises(IntegrityError, match="how many people stand behind its forecasts: train"):
+        load_bundle(copy, expected_digest=verify_bundle(copy))
 
 
 def test_a_folder_without_a_manifest_is_not_a_bundle(copy: Path) -> None:

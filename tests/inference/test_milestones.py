@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,7 +10,7 @@ from scipy.stats import norm
 
 from contracts.forecast import QUANTILE_LEVELS
 from contracts.task import Milestone, Task
-from inference.milestones import chances, reached
+from inference.milestones import chances, reached, reached_today, usual_visits
 
 
 def at(task: Task, threshold: float) -> Task:
@@ -16,6 +18,10 @@ def at(task: Task, threshold: float) -> Task:
     target = task.target.model_copy(update={"step": 0.0})
     milestone = Milestone(name="m", at_least=threshold, source="test")
     return task.model_copy(update={"target": target, "milestones": (milestone,)})
+
+
+LOW_B = np.array([0.0], dtype=np.float32)
+"""A last score that reaches nothing yet."""
 
 
 def lower_is_better(task: Task) -> Task:
@@ -115,7 +121,7 @@ def test_the_best_of_two_scores_has_the_chance_that_the_forecast_gives_it(task: 
     task = task.model_copy(update={"target": target, "milestones": (alive,)})
     # Eight levels of 19 lie near 0, the others near 1, none quite there.
     quantiles = np.where(np.arange(19) < 8, 0.02, 0.98)[None, None]
-    chance = chances(quantiles, np.array([1.0], dtype=np.float32), task)["m"][0, 0]
+    chance = chances(quantiles, LOW_B, task)["m"][0, 0]
     assert chance == pytest.approx(1 - 0.425, abs=0.001)
 
 
@@ -134,3 +140,59 @@ def test_a_score_in_hundredths_is_reached_in_single_precision(task: Task) -> Non
     truth_BH = np.array([[0.79, 0.80]], dtype=np.float32)
     was = reached(truth_BH, np.array([0.3], dtype=np.float32), task)["m"]
     np.testing.assert_array_equal(was, [[False, True]])
+
+
+@given(st.floats(21, 65), st.floats(0.0, 0.95), st.integers(2, 6))
+def test_several_visits_reach_it_as_often_as_their_scores_drawn_together(
+    task: Task, threshold: float, correlation: float, visits: int
+) -> None:
+    """The closed form is held against scores drawn from the same joint distribution."""
+    mean_H = np.linspace(25, 45, visits)
+    quantiles = (mean_H[:, None] + 8 * norm.ppf(QUANTILE_LEVELS))[None]
+    joint = replace(usual_visits(at(task, threshold)), correlation=correlation)
+    told = chances(quantiles, LOW_B, at(task, threshold), joint)["m"][0]
+    generator = np.random.default_rng(0)
+    shared, own = generator.normal(size=(20_000, 1)), generator.normal(size=(20_000, visits))
+    z = np.sqrt(correlation) * shared + np.sqrt(1 - correlation) * own
+    came = (np.maximum.accumulate(mean_H + 8 * z, axis=1) >= threshold).mean(axis=0)
+    # Between the outer levels; beyond them the forecast is uniform and the draws are not.
+    single = norm.cdf((threshold - mean_H) / 8)
+    if single.min() >= 0.05 and single.max() <= 0.95:
+        np.testing.assert_allclose(told, came, atol=0.02)
+
+
+def test_independent_visits_multiply_and_identical_ones_are_one(task: Task) -> None:
+    quantiles = np.tile(30 + 5 * norm.ppf(QUANTILE_LEVELS), (1, 3, 1))
+    joint = usual_visits(at(task, 30.0))
+    by = [
+        chances(quantiles, LOW_B, at(task, 30.0), replace(joint, correlation=c))["m"][0]
+        for c in (0.0, 1 - 1e-9)
+    ]
+    np.testing.assert_allclose(by[0], [0.5, 0.75, 0.875], atol=1e-6)
+    np.testing.assert_allclose(by[1], [0.5, 0.5, 0.5], atol=0.05)
+
+
+def test_an_assessment_that_is_not_counted_reaches_nothing(task: Task) -> None:
+    quantiles = np.tile(30 + 5 * norm.ppf(QUANTILE_LEVELS), (1, 3, 1))
+    counted_BH = np.array([[False, True, False]])
+    by = chances(quantiles, LOW_B, at(task, 30.0), counted_BH=counted_BH)["m"][0]
+    np.testing.assert_allclose(by, [0.0, 0.5, 0.5])
+
+
+@given(st.integers(0, 66), st.integers(0, 2**32 - 1))
+def test_what_is_reached_today_is_certain_and_a_gain_never_is(
+    task: Task, last: int, seed: int
+) -> None:
+    quantiles = np.sort(np.random.default_rng(seed).uniform(0, 66, (1, 6, 19)), axis=-1)
+    last_B = np.array([last], dtype=np.float32)
+    chance = chances(quantiles, last_B, task)
+    assert ("FM-UE 50 or more" in reached_today(float(last), task)) == (last >= 50)
+    assert "important gain" not in reached_today(float(last), task)
+    if last >= 50:
+        assert (chance["FM-UE 50 or more"] == 1).all()
+        none_BH = np.full((1, 6), np.nan, dtype=np.float32)
+        assert reached(none_BH, last_B, task)["FM-UE 50 or more"].all()
+    assumed = chances(quantiles, last_B, task, assessed_B=np.array([False]))
+    assert (assumed["FM-UE 50 or more"] <= 1).all()
+    if last > 61:
+        assert (chance["important gain"] == 0).all()

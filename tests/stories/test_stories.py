@@ -11,6 +11,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from contracts.cohort import SUBJECT
+from features.newest import days_with_score
 from features.sequences import training_sequences
 from features.simulate import simulate
 from features.sources.cohorts.stroke_specs import import_stroke_specs
@@ -113,8 +115,11 @@ def real_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained_on(events: pd.DataFrame, folder: Path) -> Path:
     task = read_task(ROOT / "tasks" / "stroke-upper-limb.toml")
     batch = training_sequences(events, task)
-    fitted = crossfit(batch, task, TrainingConfig(max_epochs=60), folder=folder / "folds")
-    write_bundle_of(fitted, batch, task, folder / "bundle")
+    events = events[events[SUBJECT].isin(batch.subject_B)]
+    records = days_with_score(events, task, batch.layout)
+    config = TrainingConfig(max_epochs=60)
+    fitted = crossfit(batch, task, config, folder=folder / "folds", records=records)
+    write_bundle_of(fitted, batch, task, folder / "bundle", records)
     return folder / "bundle"
 
 

@@ -22,7 +22,8 @@ from contracts.bundle import Judging
 from contracts.forecast import QUANTILE_LEVELS
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from inference.calibration import Calibration, calibrate, learn_calibration
+from inference.calibration import Calibration, learn_calibration
+from inference.readings import covering_both, steadied
 from training.fitting.config import TrainingConfig
 from training.fitting.network_fit import Weights, fit_network, forward
 from training.models import Fit, Predict
@@ -39,12 +40,16 @@ class CrossFit:
     members
         One network for each two folds, trained without both.
     calibration
-        Conformal offsets from all out-of-fold forecasts before calibration, for new subjects.
+        From all out-of-fold forecasts before calibration, for new subjects.
     out_of_fold_BHQ
         Calibrated forecasts of the training pairs, each the mean of the members that were trained
-        without the subject, with offsets from the outcomes of other folds. (Some members that
+        without the subject, calibrated on the outcomes of other folds. (Some members that
         forecast those outcomes were trained with the subject; as in cross-conformal prediction,
         Vovk 2015, this affects only the width.)
+    out_of_fold_chances
+        Their chances of the milestones by the assessments that took place, (B, H) by name.
+    out_of_fold_given_BH
+        Which of them have enough people of the other folds behind them.
     judging
         How many members made each of them.
     """
@@ -52,6 +57,8 @@ class CrossFit:
     members: tuple[Network, ...]
     calibration: Calibration
     out_of_fold_BHQ: NDArray[np.float64]
+    out_of_fold_chances: dict[str, NDArray[np.float64]]
+    out_of_fold_given_BH: NDArray[np.bool_]
     judging: Judging
 
 
@@ -95,6 +102,7 @@ def crossfit(
     config: TrainingConfig,
     *,
     folder: Path,
+    records: SequenceBatch | None = None,
     start: Weights | None = None,
     tuning: SequenceBatch | None = None,
     fit_folds: FitFolds = fit_sequentially,
@@ -104,6 +112,9 @@ def crossfit(
 
     Parameters
     ----------
+    records
+        The people of the batch on all of their days (`features.newest.days_with_score`), to count
+        who is alike; None: on those of the batch.
     tuning
         Pairs of people in no fold, by whom every network's fit is stopped early
         (`training.fitting.network_fit.fit_network`).
@@ -127,16 +138,25 @@ def crossfit(
     ]
     judging = Judging(folds=config.folds, members=len(fits), members_unseen=config.folds - 1)
     members = []
-    raw_BHQ = np.zeros((*batch.truth_BH.shape, len(QUANTILE_LEVELS)))
+    raw_BHQ, steady_BHQ = np.zeros((2, *batch.truth_BH.shape, len(QUANTILE_LEVELS)))
+    steady = steadied(batch, task)
     for folds, network in zip(without, fit_folds(fits), strict=True):
         members.append(network)
         unseen_B = np.isin(fold_B, folds)
         raw_BHQ[unseen_B] += forward(network, batch.take(unseen_B)) / judging.members_unseen
+        steady_BHQ[unseen_B] += forward(network, steady.take(unseen_B)) / judging.members_unseen
         advance()
+    raw_BHQ = covering_both(raw_BHQ, batch, task, steady_BHQ)
+    records = batch if records is None else records
+    out_of_fold_BHQ, out_of_fold_chances, given_BH = _out_of_fold(
+        batch, records, raw_BHQ, fold_of, task
+    )
     return CrossFit(
         members=tuple(members),
-        calibration=learn_calibration(batch.truth_BH, raw_BHQ, batch.groups_B),
-        out_of_fold_BHQ=_calibrated_out_of_fold(batch, raw_BHQ, fold_B, task),
+        calibration=learn_calibration(raw_BHQ, batch, records, task),
+        out_of_fold_BHQ=out_of_fold_BHQ,
+        out_of_fold_chances=out_of_fold_chances,
+        out_of_fold_given_BH=given_BH,
         judging=judging,
     )
 
@@ -148,9 +168,12 @@ def networks_of(config: TrainingConfig) -> int:
 
 def ensemble_quantiles(batch: SequenceBatch, task: Task, fitted: CrossFit) -> NDArray[np.float64]:
     """Forecast new subjects with the mean of the members, calibrated, (B, H, Q)."""
-    mean_BHQ = np.mean([forward(member, batch) for member in fitted.members], axis=0)
-    offsets_BHQ = fitted.calibration.offsets(batch.groups_B)
-    return calibrate(mean_BHQ, offsets_BHQ, task.target.low, task.target.high)
+    mean_BHQ, steady_BHQ = (
+        np.mean([forward(member, pairs) for member in fitted.members], axis=0)
+        for pairs in (batch, steadied(batch, task))
+    )
+    mean_BHQ = covering_both(mean_BHQ, batch, task, steady_BHQ)
+    return fitted.calibration.quantiles(mean_BHQ, batch, task)
 
 
 def network_family(config: TrainingConfig, start: Weights | None = None) -> Fit:
@@ -172,17 +195,32 @@ def _without(config: TrainingConfig) -> list[tuple[int, int]]:
     return list(combinations(range(config.folds), 2))
 
 
-def _calibrated_out_of_fold(
-    batch: SequenceBatch, raw_BHQ: NDArray[np.float64], fold_B: NDArray[np.int64], task: Task
-) -> NDArray[np.float64]:
+def _out_of_fold(
+    batch: SequenceBatch,
+    records: SequenceBatch,
+    raw_BHQ: NDArray[np.float64],
+    fold_of: dict[int, int],
+    task: Task,
+) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]], NDArray[np.bool_]]:
+    """Calibrate each fold, state its chances, and say what is given, by what the others tell."""
     calibrated_BHQ = np.empty_like(raw_BHQ)
+    given_BH = np.empty(batch.truth_BH.shape, dtype=np.bool_)
+    chances = {milestone.name: np.empty(batch.truth_BH.shape) for milestone in task.milestones}
+    fold_B = fold_of_rows(batch.subject_B, fold_of)
+    record_fold_B = fold_of_rows(records.subject_B, fold_of)
     for fold in np.unique(fold_B):
-        inside_B, outside_B = fold_B == fold, fold_B != fold
+        inside_B = fold_B == fold
+        own = batch.take(inside_B)
         calibration = learn_calibration(
-            batch.truth_BH[outside_B], raw_BHQ[outside_B], batch.groups_B[outside_B]
+            raw_BHQ[~inside_B],
+            batch.take(~inside_B),
+            records.take(record_fold_B != fold),
+            task,
         )
-        offsets_BHQ = calibration.offsets(batch.groups_B[inside_B])
-        calibrated_BHQ[inside_B] = calibrate(
-            raw_BHQ[inside_B], offsets_BHQ, task.target.low, task.target.high
-        )
-    return calibrated_BHQ
+        quantiles_BHQ = calibration.quantiles(raw_BHQ[inside_B], own, task)
+        calibrated_BHQ[inside_B] = quantiles_BHQ
+        given_BH[inside_B] = calibration.seen.given(calibration.seen.similar(own, task), own)
+        stated = calibration.chances(quantiles_BHQ, own, task, observed=True)
+        for name, chance_BH in stated.items():
+            chances[name][inside_B] = chance_BH
+    return calibrated_BHQ, chances, given_BH

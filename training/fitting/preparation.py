@@ -24,6 +24,7 @@ from contracts.task import Task
 from contracts.vocabulary import NOT_RECORDED
 from features.sequences import training_sequences
 from inference.milestones import reached
+from inference.similar import LEAST_OUTCOMES
 from training.fitting.config import TrainingConfig
 from training.split import Parts, parts_of
 
@@ -38,6 +39,7 @@ class Lack(StrEnum):
     ONE_GROUP = "everybody is in one group"
     EMPTY_BAND = "nobody is in this band"
     NO_OUTCOME = "no outcome"
+    FEW_OUTCOMES = "too few people with an outcome: no forecast"
     NO_FORECAST = "no forecast on this day has an outcome"
     ONE_ANSWER = "all or none reached it"
 
@@ -80,8 +82,25 @@ def training_parts(cohort: Cohort, task: Task, config: TrainingConfig) -> Parts:
     )
 
 
+def require_enough(people: int) -> None:
+    """Refuse too few people to train on.
+
+    Raises
+    ------
+    ContractError
+        They are fewer than `MINIMUM_SUBJECTS`.
+    """
+    if people < MINIMUM_SUBJECTS:
+        raise ContractError(
+            f"{people} subjects to train on have a score at an origin and one at a horizon,"
+            f" but training needs at least {MINIMUM_SUBJECTS}",
+            "add subjects to the cohort, or check the task's target, origins and horizons, and the"
+            " splits that the cohort declares",
+        )
+
+
 def require_outcomes(batch: SequenceBatch, task: Task) -> None:
-    """Make sure that there are people enough, and at every horizon an outcome, to learn from.
+    """Make sure that there are people enough, and at every horizon an outcome, to compare on.
 
     Raises
     ------
@@ -99,20 +118,21 @@ def require_outcomes(batch: SequenceBatch, task: Task) -> None:
         )
 
 
-def require_enough(people: int) -> None:
-    """Refuse too few people to train on.
+def require_horizon(batch: SequenceBatch, task: Task) -> None:
+    """Make sure that there is a horizon with enough people to forecast (`inference.similar`).
 
     Raises
     ------
     ContractError
-        They are fewer than `MINIMUM_SUBJECTS`.
+        There is none.
     """
-    if people < MINIMUM_SUBJECTS:
+    lacking = {Lack.NO_OUTCOME, Lack.FEW_OUTCOMES}
+    notes = [note for note in cohort_notes(batch, task) if note.lack in lacking]
+    if len(notes) == len(task.horizons):
         raise ContractError(
-            f"{people} subjects to train on have a score at an origin and one at a horizon,"
-            f" but training needs at least {MINIMUM_SUBJECTS}",
-            "add subjects to the cohort, or check the task's target, origins and horizons, and the"
-            " splits that the cohort declares",
+            f"at no horizon do {LEAST_OUTCOMES} people to train on have an outcome, so there would"
+            " be no forecast at any",
+            "add people who were assessed then, or change the horizons of the task file",
         )
 
 
@@ -158,12 +178,13 @@ def _days(batch: SequenceBatch, task: Task) -> Iterator[CohortNote]:
     everyone = _people(batch)
     observed_BH = ~np.isnan(batch.truth_BH)
     for h, horizon in enumerate(task.horizons):
-        if not observed_BH[:, h].any():
+        people = _people(batch, observed_BH[:, h])
+        if people < LEAST_OUTCOMES:
             yield CohortNote(
                 field="horizons",
                 name=f"week {horizon.weeks}",
-                lack=Lack.NO_OUTCOME,
-                people=0,
+                lack=Lack.FEW_OUTCOMES if people else Lack.NO_OUTCOME,
+                people=people,
                 of_people=everyone,
             )
     for day in sorted(set(task.origins_days) - set(batch.origin_day_B.tolist())):

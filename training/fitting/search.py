@@ -18,7 +18,7 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import crossfit
-from training.fitting.preparation import CohortNote, cohort_notes, require_outcomes, training_parts
+from training.fitting.preparation import CohortNote, cohort_notes, require_horizon, training_parts
 from training.predictions import prediction_table
 from training.scores import losses
 from training.tracking import Store, run
@@ -128,7 +128,7 @@ def search(
         Called before the first trial, with what the cohort cannot fill of the task.
     """
     parts = training_parts(cohort, task, replace(config, held_out_share=0.0))
-    require_outcomes(parts.train, task)
+    require_horizon(parts.train, task)
     tell(cohort_notes(parts.train, task))
     tags = {"cohort": cohort.provenance.name, "simulated": str(cohort.provenance.simulated)}
     values: list[float] = []

@@ -88,6 +88,12 @@ def train_variants(
                 tuning=parts.tuning,
                 advance=lambda name=name: advance(name),  # type: ignore[misc]
             )
-        table = prediction_table(batch, fitted.out_of_fold_BHQ, bundle.task, model=CANDIDATE)
+        table = prediction_table(
+            batch,
+            fitted.out_of_fold_BHQ,
+            bundle.task,
+            model=CANDIDATE,
+            stated=fitted.out_of_fold_chances,
+        )
         tables[name] = table.assign(**{FOLD: table[SUBJECT].map(fold_of)})
     return tables

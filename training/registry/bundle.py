@@ -50,15 +50,19 @@ def write_bundle(
     provenance: TrainingProvenance,
     *,
     card: str,
+    records: SequenceBatch | None = None,
 ) -> Manifest:
     """Write a bundle into an empty folder and check that its graphs agree with the network.
 
     Parameters
     ----------
     calibration
-        Offsets in score points, overall and by group.
+        As learned from the out-of-fold forecasts.
     sample
-        The training pairs: to trace and check with, and to say what is out of distribution.
+        The training pairs: to trace and check with.
+    records
+        The same people on all of their days, to say what is out of distribution; None: on those
+        of the sample.
 
     Raises
     ------
@@ -67,10 +71,16 @@ def write_bundle(
     """
     folder.mkdir(parents=True, exist_ok=True)
     export_graphs(folder, ensemble, sample)
-    reference = fit_reference(sample)
+    reference = fit_reference(sample if records is None else records)
     arrays = {
-        names.CALIBRATION: calibration.offsets_HQ,
-        names.GROUP_CALIBRATION: calibration.offsets_GHQ,
+        names.CALIBRATION: calibration.offsets.offsets_HQ,
+        names.GROUP_CALIBRATION: calibration.offsets.offsets_GHQ,
+        names.PEOPLE_SEEN: calibration.seen.count_DSKH,
+        names.PEOPLE_SEEN_FROM: np.array([calibration.seen.first_place]),
+        names.CAUTION: np.array([calibration.caution]),
+        names.OUTCOMES: calibration.seen.outcomes_H,
+        names.VISIT_CORRELATION: np.array([calibration.visits.correlation]),
+        names.CHANCES_MOVED: calibration.visits.moved_MH,
         names.REFERENCE_MEAN: reference.mean_F,
         names.REFERENCE_COVARIANCE: reference.covariance_FF,
         names.REFERENCE_LIMIT: np.array([reference.limit]),
@@ -78,7 +88,7 @@ def write_bundle(
     save_file(arrays, folder / names.TENSORS_FILE)
     (folder / names.TASK_FILE).write_text(task.model_dump_json(indent=2), "utf-8")
     (folder / names.CARD_FILE).write_text(card, "utf-8")
-    return write_manifest(folder, sample, provenance, calibration.groups_G)
+    return write_manifest(folder, sample, provenance, calibration.offsets.groups_G)
 
 
 def write_manifest(

@@ -88,6 +88,7 @@ def test_every_question_is_refused_for_the_reason_that_the_service_itself_gives(
         Refusal.NOTHING_MEASURED: "nothing was measured",
         Refusal.NO_SCORE: "no Fugl-Meyer",
         Refusal.GROUP: "nobody in the audit belonged",
+        Refusal.FEW_ALIKE: "fewer than 5",
         Refusal.UNLIKE: "unlike those",
     }
     questions = questions_of(table).set_index(SUBJECT)

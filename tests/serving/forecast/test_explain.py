@@ -95,7 +95,8 @@ def _median(bundle: Bundle, pair: SequenceBatch, *, time_known: bool) -> float:
 
     present_1M = present_modalities(pair, bundle.manifest.modalities)
     present_1M[0, bundle.manifest.modalities.index("time since onset")] = time_known
-    quantiles = calibrated(bundle, run_head(bundle, embed(bundle, pair), present_1M), pair.groups_B)
+    raw_1HQ = run_head(bundle, embed(bundle, pair), present_1M)
+    quantiles = calibrated(bundle, raw_1HQ, pair)
     return float(quantiles[0, 3, MEDIAN])
 
 

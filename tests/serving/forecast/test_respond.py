@@ -37,9 +37,13 @@ def answer(served: ServedModel, *observations: dict[str, Any], **changes: Any) -
 
 
 def without_limit(served: ServedModel) -> ServedModel:
-    """The same model, for which nothing is out of distribution."""
-    reference = replace(served.bundle.reference, limit=0.0)
-    return replace(served, bundle=replace(served.bundle, reference=reference))
+    """The same model, for which nothing is out of distribution and nobody without people alike."""
+    bundle = served.bundle
+    reference = replace(bundle.reference, limit=0.0)
+    count_DSKH = np.full((26, *bundle.calibration.seen.count_DSKH.shape[1:]), 1_000, np.int32)
+    seen = replace(bundle.calibration.seen, count_DSKH=count_DSKH, first_place=0)
+    calibration = replace(bundle.calibration, seen=seen)
+    return replace(served, bundle=replace(bundle, reference=reference, calibration=calibration))
 
 
 def test_one_score_is_enough_for_a_forecast_with_reasons(served: ServedModel) -> None:
@@ -182,7 +186,7 @@ def test_a_record_in_an_impossible_combination_is_out_of_distribution(served: Se
     assert refused.status == "no forecast"
     assert "unlike those that the model was trained on" in refused.reason
     assert "steps" in refused.reason
-    assert "check units" in refused.what_to_do
+    assert "check the device, its side and the unit" in refused.what_to_do
 
 
 def test_few_people_of_the_training_cohort_are_out_of_distribution(

@@ -22,7 +22,13 @@ from contracts.task import Task
 from features.cohort import read_cohort, write_cohort
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import crossfit
-from training.fitting.preparation import Lack, cohort_notes, require_outcomes, training_parts
+from training.fitting.preparation import (
+    Lack,
+    cohort_notes,
+    require_horizon,
+    require_outcomes,
+    training_parts,
+)
 from training.split import HELD_OUT, TUNING, parts_of
 
 QUICK = TrainingConfig(max_epochs=1, folds=3, hidden=4)
@@ -85,7 +91,8 @@ def test_no_weight_depends_on_who_is_held_out_nor_a_calibration_on_who_is_for_tu
             changed
         )
         assert np.array_equal(
-            fitted[changed].calibration.offsets_HQ, fitted["nobody"].calibration.offsets_HQ
+            fitted[changed].calibration.offsets.offsets_HQ,
+            fitted["nobody"].calibration.offsets.offsets_HQ,
         )
 
 
@@ -167,3 +174,25 @@ def test_horizons_without_any_outcome_are_refused_together(
     truth_BH[:, [0, 4]] = np.nan
     with pytest.raises(ContractError, match="an outcome at week 3, week 26"):
         require_outcomes(replace(batch, truth_BH=truth_BH), task)
+
+
+def test_few_people_at_a_horizon_are_told_and_training_needs_enough_at_one(
+    batch: SequenceBatch, task: Task, tmp_path: Path
+) -> None:
+    """The horizons without people are learned from nothing, and served to nobody."""
+    few = np.unique(batch.subject_B)[:10]
+    truth_BH = batch.truth_BH.copy()
+    truth_BH[:, 5] = np.nan
+    truth_BH[~np.isin(batch.subject_B, few), 0] = np.nan
+    lacking = replace(batch, truth_BH=truth_BH)
+    notes = {note.name: note for note in cohort_notes(lacking, task) if note.field == "horizons"}
+    assert (notes["week 52"].lack, notes["week 52"].people) == (Lack.NO_OUTCOME, 0)
+    assert notes["week 3"].lack is Lack.FEW_OUTCOMES
+    assert 0 < notes["week 3"].people <= 10
+    require_horizon(lacking, task)
+    fitted = crossfit(lacking, task, QUICK, folder=tmp_path)
+    assert fitted.calibration.seen.served_H.tolist() == [False, True, True, True, True, False]
+    assert not fitted.out_of_fold_given_BH[:, [0, 5]].any()
+    assert np.isfinite(fitted.out_of_fold_BHQ).all()
+    with pytest.raises(ContractError, match="at no horizon do 11 people"):
+        require_horizon(batch.take(np.isin(batch.subject_B, few)), task)

@@ -58,7 +58,7 @@ def test_the_manifest_lists_every_file_and_none_is_a_pickle(
     written = Manifest.model_validate_json((tmp_path / MANIFEST_FILE).read_text("utf-8"))
     assert written == manifest
     tensors = load_file(tmp_path / TENSORS_FILE)
-    assert tensors[CALIBRATION].shape == fitted.calibration.offsets_HQ.shape
+    assert tensors[CALIBRATION].shape == fitted.calibration.offsets.offsets_HQ.shape
     assert Task.model_validate(json.loads((tmp_path / "task.json").read_text("utf-8"))) == task
 
 

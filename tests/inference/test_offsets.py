@@ -9,12 +9,12 @@ from scipy.stats import norm
 
 from contracts.forecast import LOWER_80, MEDIAN, QUANTILE_LEVELS, UPPER_80
 from contracts.groups import GroupName
-from inference.calibration import (
+from inference.offsets import (
     MINIMUM_GROUP,
     MINIMUM_OUTCOMES,
-    Calibration,
+    Offsets,
     calibrate,
-    learn_calibration,
+    learn_offsets,
     memberships,
 )
 
@@ -25,9 +25,9 @@ def forecasts(pairs: int, horizons: int, spread: float) -> np.ndarray:
     return np.full((pairs, horizons, 1), 30.0) + spread * NORMAL_Q
 
 
-def learned(truth_BH: np.ndarray, spread: float, groups: pd.DataFrame | None = None) -> Calibration:
+def learned(truth_BH: np.ndarray, spread: float, groups: pd.DataFrame | None = None) -> Offsets:
     everybody = pd.DataFrame(index=range(len(truth_BH))) if groups is None else groups
-    return learn_calibration(truth_BH, forecasts(*truth_BH.shape, spread), everybody)
+    return learn_offsets(truth_BH, forecasts(*truth_BH.shape, spread), everybody)
 
 
 def held(truth_BH: np.ndarray, fixed_BHQ: np.ndarray) -> np.ndarray:
@@ -59,7 +59,7 @@ def test_every_group_gets_intervals_that_hold_and_not_only_everybody_together() 
     calibration = learned(truth_BH, 3.0, groups)
     raw_BHQ = forecasts(8_000, 1, 3.0)
     pooled = held(fresh_BH, calibrate(raw_BHQ, calibration.offsets_HQ, 0, 66))[:, 0]
-    own = held(fresh_BH, calibrate(raw_BHQ, calibration.offsets(fresh), 0, 66))[:, 0]
+    own = held(fresh_BH, calibrate(raw_BHQ, calibration.of_groups(fresh), 0, 66))[:, 0]
     worst = lambda inside: min(  # noqa: E731
         inside[(fresh[name] == label).to_numpy()].mean()
         for name in fresh
@@ -84,13 +84,13 @@ def test_a_group_that_nobody_met_in_calibration_is_no_error() -> None:
     truth_BH, groups = overlapping(1_000, seed=4)
     calibration = learned(truth_BH, 3.0, groups)
     stranger = pd.DataFrame({"wear": ["no wearable"]})
-    np.testing.assert_array_equal(calibration.offsets(stranger)[0], calibration.offsets_HQ)
+    np.testing.assert_array_equal(calibration.of_groups(stranger)[0], calibration.offsets_HQ)
     assert memberships(pd.DataFrame(index=[0]), calibration.groups_G).sum() == 0
 
 
 def test_the_median_is_never_moved() -> None:
     truth_BH, groups = overlapping(1_000, seed=5)
-    assert (learned(truth_BH, 5.0, groups).offsets(groups)[..., MEDIAN] == 0).all()
+    assert (learned(truth_BH, 5.0, groups).of_groups(groups)[..., MEDIAN] == 0).all()
 
 
 def test_a_horizon_with_few_outcomes_shares_the_pooled_offsets() -> None:

@@ -1,0 +1,59 @@
+"""Two readings of a score that fell, and a forecast that is no surer than either.
+
+Models of recovery learn from people who recover: to them a score that fell is an error of the
+assessment, and the lost points come back. It may as well be a new event, and today's score where
+the patient stands. Until somebody has found out, a forecast covers both: at each level it is as
+wide as the wider of the two. Its median stays that of the record as it is.
+
+Letters: B pairs, H horizons, Q quantile levels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.forecast import MEDIAN
+from contracts.sequences import SequenceBatch
+from contracts.task import Task
+from inference.similar import moments, worsened
+
+Array = NDArray[np.float64]
+
+
+def covering_both(
+    raw_BHQ: Array,
+    batch: SequenceBatch,
+    task: Task,
+    steady_BHQ: Array,
+) -> Array:
+    """Widen the forecasts of those whose score fell to what they would be at a steady score.
+
+    Parameters
+    ----------
+    raw_BHQ
+        Forecasts of the batch; a batch of one applies to many.
+    steady_BHQ
+        Those of the same pairs `steadied`.
+    """
+    lower_BHQ, upper_BHQ = np.minimum(raw_BHQ, steady_BHQ), np.maximum(raw_BHQ, steady_BHQ)
+    both_BHQ = np.where(np.arange(raw_BHQ.shape[-1]) < MEDIAN, lower_BHQ, upper_BHQ)
+    both_BHQ[..., MEDIAN] = raw_BHQ[..., MEDIAN]
+    return np.where(fell(batch, task)[:, None, None], both_BHQ, raw_BHQ)
+
+
+def fell(batch: SequenceBatch, task: Task) -> NDArray[np.bool_]:
+    """Say whose score fell by more than its error."""
+    return worsened(moments(batch, task).change_B, task.target)
+
+
+def steadied(batch: SequenceBatch, task: Task) -> SequenceBatch:
+    """Return the same pairs as if every score of the past had been the last one."""
+    channel = batch.layout.channels_C.index(task.target.code)
+    values_BTC = batch.values_BTC.copy()
+    values_BTC[:, :, channel] = np.where(
+        batch.observed_BTC[:, :, channel], batch.last_score_B[:, None], 0
+    )
+    return replace(batch, values_BTC=values_BTC)

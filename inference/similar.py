@@ -1,0 +1,285 @@
+"""How many people like this one a model learned from, and what follows where there are few.
+
+Alike are people with a similar score, at a similar time since onset, on a similar course (worse,
+as before, better). A model's forecast is only as good as what it saw of them: with few of them the
+range is widened, with fewer than `FEWEST` there is no forecast.
+
+A bundle leaves the hospital, so it holds no person's row: a coarse grid of counts within broad
+neighbourhoods, each rounded down to a multiple of `ROUNDED_TO`, so that fewer than that look like
+nobody and one person more or less is not seen.
+
+Letters: B pairs, H horizons, D places of time since onset, S of the score, K of the course, N
+places. The last entry along H of a count is of people with an outcome at any
+horizon.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.groups import MINIMUM_SHOWN
+from contracts.sequences import SequenceBatch
+from contracts.task import Target, Task
+
+FEWEST = 5
+"""Similar people without whom there is no forecast. Learned from n people alone, a range that is to
+hold the next with a chance of 0.8 is that of the level 0.8 (1 + 1/n) (`inference.widening`): with 4
+it is the whole scale, with 5 the inner 96 %."""
+
+LEAST_OUTCOMES = MINIMUM_SHOWN
+"""People with an outcome at a horizon without whom it is forecast for nobody. With 11 an audit that
+finds 9 inside the 80 % range shows, one-sided with 95 % certainty, that it holds more often than
+not (Clopper-Pearson: more than 0.53; of 10 people, 8: 0.49); and no number about fewer is ever
+shown, so nobody could see whether the forecast is right."""
+
+ROUNDED_TO = 5
+ALIKE_DAYS, ALIKE_SCORE, ALIKE_CHANGE = 0.7, 0.15, 0.7
+"""How far a person alike may be: in log days since onset (half to twice as many), in the share of
+the scale, and in `log_change`."""
+STEP_DAYS, STEP_SCORE, STEP_CHANGE = 0.35, 0.05, 0.35
+LARGEST_CHANGE = 9
+"""Places of the course on either side of no change: 23 important differences, then all is one."""
+UNKNOWN_COURSE = 2 * LARGEST_CHANGE + 1
+"""Place of a course of which there is only one score: everybody at that time with that score."""
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+
+class Rarity(StrEnum):
+    """In what a person is unlike all, or nearly all, whom a model learned from."""
+
+    TIME = "so long after the onset"
+    SCORE = "such a score at that time"
+    COURSE = "such a course"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moments:
+    """Where people stand on the day of a forecast.
+
+    Parameters
+    ----------
+    days_B
+        Since onset.
+    score_B
+        Last score, as share of the way from the worst to the best.
+    change_B
+        The largest loss (below 0) or gain of the last score against an earlier one of the past,
+        whichever is larger, in points of improvement; NaN where there is no earlier one.
+    reference_B
+        The score that it is measured against.
+    """
+
+    days_B: Array
+    score_B: Array
+    change_B: Array
+    reference_B: Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleSeen:
+    """Whom a model learned from, as counts.
+
+    Parameters
+    ----------
+    count_DSKH
+        People alike at each place, by horizon at which their outcome is known.
+    first_place
+        Place of the first entry along D.
+    outcomes_H
+        People with an outcome at each horizon from a landmark, exact from `LEAST_OUTCOMES` on, 1
+        for fewer, 0 for nobody.
+    """
+
+    count_DSKH: NDArray[np.int32]
+    first_place: int
+    outcomes_H: NDArray[np.int32]
+
+    @property
+    def served_H(self) -> NDArray[np.bool_]:
+        """At which horizons there are enough people to forecast for anybody."""
+        return np.asarray(self.outcomes_H >= LEAST_OUTCOMES)
+
+    def similar(self, batch: SequenceBatch, task: Task) -> NDArray[np.int32]:
+        """Return how many people like each pair there are, rounded down, (B, H).
+
+        Of somebody whose score fell no more than if it had been steady: the forecast covers both
+        (`inference.readings`).
+        """
+        at = moments(batch, task)
+        days_B, score_B, course_B = _places(at, task.target)
+        similar_BH = self._at(days_B, score_B, course_B)
+        steady_BH = self._at(days_B, score_B, np.full(len(batch), LARGEST_CHANGE))
+        fell_B = worsened(at.change_B, task.target)
+        return np.where(fell_B[:, None], np.minimum(similar_BH, steady_BH), similar_BH)
+
+    def given(self, similar_BH: NDArray[np.int32], batch: SequenceBatch) -> NDArray[np.bool_]:
+        """Say which horizons of each pair are forecast, (B, H): ahead, and enough people behind.
+
+        Parameters
+        ----------
+        similar_BH
+            As `similar` returns it.
+        """
+        ahead_BH = np.array(batch.layout.horizon_days_H) > batch.origin_day_B[:, None]
+        return np.asarray(ahead_BH & self.served_H & (similar_BH[:, :-1] >= FEWEST))
+
+    def rarity(self, batch: SequenceBatch, task: Task) -> Rarity:
+        """Say in what one pair is unlike those that were seen."""
+        days_1, score_1, _ = _places(moments(batch, task), task.target)
+        unknown_1 = np.array([UNKNOWN_COURSE])
+        if self._at(days_1, score_1, unknown_1)[0, -1] >= FEWEST:
+            return Rarity.COURSE
+        scores_N = np.arange(self.count_DSKH.shape[1])
+        everywhere = self._at(np.repeat(days_1, len(scores_N)), scores_N, unknown_1)
+        return Rarity.SCORE if everywhere[:, -1].max() >= FEWEST else Rarity.TIME
+
+    def _at(self, days_N: Indices, score_N: Indices, course_N: Indices) -> NDArray[np.int32]:
+        place_N = days_N - self.first_place
+        inside_N = (place_N >= 0) & (place_N < len(self.count_DSKH))
+        found_NH = self.count_DSKH[np.where(inside_N, place_N, 0), score_N, course_N]
+        return np.where(inside_N[:, None], found_NH, np.int32(0))
+
+
+def moments(batch: SequenceBatch, task: Task) -> Moments:
+    """Return where each pair stands."""
+    target, span = task.target, task.target.high - task.target.low
+    channel = batch.layout.channels_C.index(target.code)
+    seen_BT = batch.observed_BTC[:, :, channel]
+    good_BT = target.direction * batch.values_BTC[:, :, channel].astype(np.float64)
+    place_T = np.arange(seen_BT.shape[1])
+    newest_B = np.where(seen_BT, place_T, -1).max(axis=1)
+    earlier_BT = seen_BT & (place_T < newest_B[:, None])
+    last_B = target.direction * batch.last_score_B.astype(np.float64)
+    best_B = np.where(earlier_BT, good_BT, -np.inf).max(axis=1)
+    worst_B = np.where(earlier_BT, good_BT, np.inf).min(axis=1)
+    fell_B = best_B - last_B >= last_B - worst_B
+    known_B = earlier_BT.any(axis=1)
+    reference_B = np.where(known_B, np.where(fell_B, best_B, worst_B), np.nan)
+    return Moments(
+        days_B=batch.days_since_onset_BT[:, -1].astype(np.float64),
+        score_B=(last_B - target.direction * target.worst) / span,
+        change_B=last_B - reference_B,
+        reference_B=target.direction * reference_B,
+    )
+
+
+def log_change(change_B: Array, target: Target) -> Array:
+    """Return a change on a scale on which large ones are as far apart as they differ by a factor.
+
+    Its unit is the minimal important difference, which is about the error of a single score (5
+    points of the Fugl-Meyer: Wagner 2008): smaller changes are all near 0.
+    """
+    return np.asarray(
+        np.sign(change_B) * np.log1p(np.abs(change_B) / target.minimal_important_difference)
+    )
+
+
+def worsened(change_B: Array, target: Target) -> NDArray[np.bool_]:
+    """Say who lost more than the error of a score."""
+    return np.asarray(change_B < -target.minimal_important_difference)
+
+
+def learn_people_seen(records: SequenceBatch, landmarks: SequenceBatch, task: Task) -> PeopleSeen:
+    """Count the people of a training, rounded down.
+
+    Parameters are those of `count_people`.
+    """
+    seen = count_people(records, landmarks, task)
+    return replace(seen, count_DSKH=rounded_down(seen.count_DSKH))
+
+
+def similar_others(records: SequenceBatch, pairs: SequenceBatch, task: Task) -> NDArray[np.int32]:
+    """Return how many others like each of these people there are among them, (B, H).
+
+    They are counted themselves where their outcome is known. A new person is alike to as many.
+    """
+    similar_BH = count_people(records, pairs, task).similar(pairs, task)
+    known_BH = ~np.isnan(pairs.truth_BH)
+    own_BH = np.concatenate([known_BH, known_BH.any(axis=1, keepdims=True)], axis=1)
+    return rounded_down((similar_BH - own_BH).clip(min=0))
+
+
+def rounded_down(people: NDArray[np.integer]) -> NDArray[np.int32]:
+    """Round numbers of people down to a multiple of `ROUNDED_TO`."""
+    return (people // ROUNDED_TO * ROUNDED_TO).astype(np.int32)
+
+
+def count_people(records: SequenceBatch, landmarks: SequenceBatch, task: Task) -> PeopleSeen:
+    """Count the people of a training exactly: not to be kept.
+
+    Parameters
+    ----------
+    records
+        They on all of their days with a score, as far as their outcomes are known.
+    landmarks
+        The pairs that were learned from and calibrated on, and that the audit judges.
+    """
+    at = moments(records, task)
+    log_days_B = np.log1p(at.days_B.clip(min=0))
+    first_place = _place(log_days_B.min() - ALIKE_DAYS, STEP_DAYS) if len(records) else 0
+    last_place = _place(log_days_B.max() + ALIKE_DAYS, STEP_DAYS) if len(records) else 0
+    known_BH = ~np.isnan(records.truth_BH)
+    known_BH = np.concatenate([known_BH, known_BH.any(axis=1, keepdims=True)], axis=1)
+    days_D = STEP_DAYS * np.arange(first_place, last_place + 1)
+    score_S = np.arange(0, 1 + STEP_SCORE / 2, STEP_SCORE)
+    alike_BD = np.abs(log_days_B[:, None] - days_D) <= ALIKE_DAYS
+    alike_BS = np.abs(at.score_B[:, None] - score_S) <= ALIKE_SCORE + 1e-9
+    alike_BK = _alike_course(at.change_B, task.target)
+    _, person_B = np.unique(records.subject_B, return_inverse=True)
+    count_DSKH = np.zeros((len(days_D), len(score_S), alike_BK.shape[1], known_BH.shape[1]), int)
+    for d, alike_B in enumerate(alike_BD.T):
+        for s in range(len(score_S)):
+            rows = np.flatnonzero(alike_B & alike_BS[:, s])
+            # A person counts once, however many of the days are alike.
+            seen_PKH = np.zeros((person_B.max(initial=-1) + 1, *count_DSKH.shape[2:]), np.bool_)
+            np.logical_or.at(
+                seen_PKH, person_B[rows], alike_BK[rows, :, None] & known_BH[rows, None, :]
+            )
+            count_DSKH[d, s] = seen_PKH.sum(axis=0)
+    return PeopleSeen(
+        count_DSKH=count_DSKH.astype(np.int32),
+        first_place=first_place,
+        outcomes_H=_outcomes(landmarks),
+    )
+
+
+def _outcomes(landmarks: SequenceBatch) -> NDArray[np.int32]:
+    seen_BH = ~np.isnan(landmarks.truth_BH)
+    people_H = np.array([len(np.unique(landmarks.subject_B[seen_B])) for seen_B in seen_BH.T])
+    return np.where(people_H >= LEAST_OUTCOMES, people_H, people_H.clip(max=1)).astype(np.int32)
+
+
+def _place(value: float, step: float) -> int:
+    return int(np.round(value / step))
+
+
+def _places(at: Moments, target: Target) -> tuple[Indices, Indices, Indices]:
+    """Return the nearest places of the grid along D, S and K."""
+    days_B = np.round(np.log1p(at.days_B.clip(min=0)) / STEP_DAYS).astype(np.int64)
+    score_B = np.round(np.clip(at.score_B, 0, 1) / STEP_SCORE).astype(np.int64)
+    change_B = np.nan_to_num(log_change(at.change_B, target))
+    course_B = np.round(change_B / STEP_CHANGE).clip(-LARGEST_CHANGE, LARGEST_CHANGE)
+    course_B = np.where(np.isnan(at.change_B), UNKNOWN_COURSE, course_B + LARGEST_CHANGE)
+    return days_B, score_B, course_B.astype(np.int64)
+
+
+def _alike_course(change_B: Array, target: Target) -> NDArray[np.bool_]:
+    """Say whose course is like that of each place, (B, K).
+
+    Of somebody with one score nobody knows that the course differs from one without a change.
+    """
+    place_K = STEP_CHANGE * np.arange(-LARGEST_CHANGE, LARGEST_CHANGE + 1)
+    unknown_B = np.isnan(change_B)
+    own_B = np.clip(np.nan_to_num(log_change(change_B, target)), place_K[0], place_K[-1])
+    # As far as the error of a score, and the place that this is nearest to.
+    steady_K = np.abs(place_K) <= np.log(2.0) + STEP_CHANGE / 2
+    alike_BK = np.where(
+        unknown_B[:, None], steady_K, np.abs(own_B[:, None] - place_K) <= ALIKE_CHANGE + 1e-9
+    )
+    return np.concatenate([alike_BK, np.ones((len(change_B), 1), dtype=np.bool_)], axis=1)

@@ -1,0 +1,173 @@
+"""Who stands behind a forecast: on a served model, of patients whom its training does not hold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contracts.observation import Observation
+from inference.similar import PeopleSeen
+from serving.forecast.audit_status import ServedModel
+from serving.forecast.behind import chance_in_words
+from serving.forecast.question import Question
+from serving.forecast.respond import respond
+from serving.schemas import ForecastAnswer, HorizonForecast
+from tests.refusals import same_as_kept
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+SCORE = "REHABCAST//FUGL_MEYER_UE"
+
+
+def asked(served: ServedModel, *scores: tuple[int, float], enrolled: int = 10) -> ForecastAnswer:
+    """Ask of days since onset and scores."""
+    record = [Observation(code=SCORE, day_since_onset=day, value=value) for day, value in scores]
+    question = Question(subject="P", enrolment_day=enrolled, observations=record, explain=False)
+    return respond(question, served, now=NOW)
+
+
+def with_people(served: ServedModel, **changes: object) -> ServedModel:
+    """The same model, which has seen other people."""
+    bundle = served.bundle
+    reference = replace(bundle.reference, limit=0.0)
+    seen = replace(bundle.calibration.seen, **changes)  # type: ignore[arg-type]
+    calibration = replace(bundle.calibration, seen=seen)
+    return replace(served, bundle=replace(bundle, calibration=calibration, reference=reference))
+
+
+def everywhere(served: ServedModel, people: int) -> ServedModel:
+    """The same model, which has seen so many people like anybody."""
+    shape = served.bundle.calibration.seen.count_DSKH.shape
+    return with_people(
+        served, count_DSKH=np.full((26, *shape[1:]), people, np.int32), first_place=0
+    )
+
+
+def width(horizon: HorizonForecast) -> float:
+    return horizon.high_80 - horizon.low_80
+
+
+@pytest.mark.parametrize(("outcomes", "number"), [(0, "0 people"), (1, "fewer than 11 people")])
+def test_a_horizon_without_people_is_refused_for_everybody_and_the_others_are_served(
+    served: ServedModel, outcomes: int, number: str
+) -> None:
+    usual: PeopleSeen = served.bundle.calibration.seen
+    lacking = with_people(
+        served, outcomes_H=np.where(np.arange(6) == 5, outcomes, usual.outcomes_H)
+    )
+    for model in (served, lacking):
+        answer = asked(model, (10, 20))
+        weeks = [horizon.weeks for horizon in answer.horizons]
+        sentence = f"No forecast for week 52: {number} of the training data have an outcome there"
+        told = any(each.startswith(sentence) for each in answer.in_words)
+        assert (52 in weeks) != told
+        assert told == (model is lacking)
+        assert {3, 12, 26} <= set(weeks)
+
+
+def test_how_many_stand_behind_a_forecast_is_told(served: ServedModel) -> None:
+    for people, words in ((5, "5 to 9 people"), (10, "10 or more people"), (40, "40 or more")):
+        answer = asked(everywhere(served, people), (10, 20))
+        assert answer.similar_people == people
+        assert {horizon.similar_people for horizon in answer.horizons} == {people}
+        assert words in answer.in_words[0]
+        assert ("the range is wider" in answer.in_words[0]) == (people < 20)
+    nobody = asked(everywhere(served, 0), (10, 20))
+    assert nobody.status == "no forecast"
+    assert nobody.similar_people is None
+
+
+def test_what_is_rare_is_refused_with_its_reason_and_what_is_needed(served: ServedModel) -> None:
+    for scores in (
+        [(10, 60.0), (20, 45.0), (31, 20.0)],
+        [(10, 1.0), (20, 64.0)],
+        [(10, 66.0)],
+    ):
+        answer = asked(served, *scores)
+        assert answer.status == "no forecast"
+        same_as_kept([answer.reason, answer.what_to_do, *answer.notes])
+    late = asked(served, (3_000, 30.0), enrolled=3_000)
+    same_as_kept([late.reason, late.what_to_do])
+
+
+@settings(max_examples=25)
+@given(
+    first=st.integers(12, 66),
+    lost=st.integers(5, 60),
+    days=st.lists(st.integers(1, 30), min_size=1, max_size=3, unique=True),
+    people=st.sampled_from([None, 5, 15, 60]),
+)
+def test_whoever_becomes_worse_is_never_surer_than_at_a_steady_score(
+    served: ServedModel, first: int, lost: int, days: list[int], people: int | None
+) -> None:
+    """Nor likelier to gain; and hears that they became worse, with or without a forecast."""
+    last = max(first - lost, 0)
+    if first - last < 5:
+        return
+    model = served if people is None else everywhere(served, people)
+    steps = [0, *sorted(days)]
+    scores = np.round(np.linspace(first, last, len(steps))).tolist()
+    worse = asked(model, *((10 + day, score) for day, score in zip(steps, scores, strict=True)))
+    steady = asked(model, *((10 + day, last) for day in steps))
+    assert any("became worse" in note for note in worse.notes)
+    assert not any("became worse" in note for note in steady.notes)
+    if worse.status == "no forecast":
+        return
+    of_steady = {horizon.weeks: horizon for horizon in steady.horizons}
+    for horizon in worse.horizons:
+        other = of_steady[horizon.weeks]
+        assert width(horizon) >= width(other) - 1e-6
+        assert horizon.low_80 <= other.low_80 + 1e-6
+        assert (
+            horizon.milestones["important gain"]
+            <= max(other.milestones["important gain"], 0.5) + 1e-6
+        )
+
+
+@settings(max_examples=25)
+@given(score=st.integers(0, 66), day=st.integers(2, 200), people=st.integers(5, 200))
+def test_fewer_people_alike_never_make_a_forecast_surer(
+    served: ServedModel, score: int, day: int, people: int
+) -> None:
+    few, many = (
+        asked(everywhere(served, number), (day, score), enrolled=day)
+        for number in (people, people + 10)
+    )
+    for horizon, other in zip(few.horizons, many.horizons, strict=True):
+        assert width(horizon) >= width(other) - 1e-6
+        assert horizon.median == pytest.approx(other.median)
+        assert 0 <= horizon.low_80 <= horizon.median <= horizon.high_80 <= 66
+
+
+@settings(max_examples=20)
+@given(score=st.integers(0, 66))
+def test_a_milestone_reached_today_is_reached_and_nothing_less(
+    served: ServedModel, score: int
+) -> None:
+    answer = asked(everywhere(served, 60), (10, score))
+    reached = score >= 50
+    assert ("FM-UE 50 or more" in answer.milestones_reached) == reached
+    for horizon in answer.horizons:
+        assert (horizon.milestones["FM-UE 50 or more"] == 1) == reached
+        if score > 61:
+            assert horizon.milestones["important gain"] == 0
+    assert ("FM-UE 50 or more: reached already." in answer.in_words) == reached
+
+
+def test_a_chance_is_said_as_people() -> None:
+    assert chance_in_words(0.7) == "7 of 10 people like this one (70 %)"
+    assert chance_in_words(0.997) == "nearly all people like this one (99 %)"
+    assert chance_in_words(0.003) == "hardly any people like this one (1 %)"
+    assert chance_in_words(0) == "out of reach (0 %)"
+
+
+def test_the_numbers_are_in_what_the_api_says(served: ServedModel) -> None:
+    told = msgspec.json.decode(msgspec.json.encode(asked(everywhere(served, 15), (10, 55))))
+    assert told["similar_people"] == 15
+    assert told["milestones_reached"] == ["FM-UE 50 or more"]
+    assert told["horizons"][0]["similar_people"] == 15
