@@ -17,7 +17,18 @@ from serving.access.development import require_long
 from serving.access.keys import Keys
 
 SCOPES = frozenset(
-    {"forecast", "explain", "observe", "course", "feedback", "consent", "model", "cds", "metrics"}
+    {
+        "forecast",
+        "explain",
+        "observe",
+        "course",
+        "alerts",
+        "feedback",
+        "consent",
+        "model",
+        "cds",
+        "metrics",
+    }
 )
 
 DEVELOPMENT = "development"

@@ -21,7 +21,8 @@ from contracts.errors import ForecastRefused, ServiceUnavailable
 from contracts.observation import Observation
 from serving.schemas import FeedbackRequest
 from serving.state.consent import consent_withdrawn, is_withdrawn
-from serving.state.entries import append, forecast_of
+from serving.state.entries import append, entries, forecast_of
+from serving.state.replay import WATCHES, replayed
 from serving.state.running_record import (
     enrol,
     enrolment_day_of,
@@ -41,6 +42,8 @@ from serving.state.tables import (
     probe_table,
     used_token_table,
 )
+from serving.state.watch.days import note_values
+from serving.state.watch.tables import watch_table
 from stores.database import cause_of, connect, reading, write
 from stores.secret_url import SecretUrl, revealed
 
@@ -120,7 +123,10 @@ class Store:
             recorded = recorded_of(connection, tenant, subject)
             new = not_on_record(recorded, observations)
             if new or enrolled is not None:
-                append(connection, [received(tenant, subject, enrolled, new, actor, now)])
+                event = received(tenant, subject, enrolled, new, actor, now)
+                append(connection, [event])
+                days = [observation.day_since_onset for observation in new]
+                note_values(connection, tenant, subject, days, event.time)
             if new:
                 rows = [row_of(tenant, subject, observation) for observation in new]
                 connection.execute(sa.insert(observation_table), rows)
@@ -209,7 +215,18 @@ def _create_tables(connection: sa.Connection) -> None:
             " record was one chain, and cannot be read",
             "keep it as it is for the record, and set REHABCAST_STORE_URL to a new one",
         )
+    earlier = sa.inspect(connection)
+    unwatched = earlier.has_table(entry_table.name) and not earlier.has_table(watch_table.name)
     metadata.create_all(connection)
+    if unwatched:
+        _watch_all(connection)
+
+
+def _watch_all(connection: sa.Connection) -> None:
+    """Note the values that came before monitoring did."""
+    for (tenant, subject), (onset, entry) in replayed(entries(connection)).rows[WATCHES].items():
+        row = {"tenant": tenant, "subject": subject, "onset_by": onset, "newest_entry": entry}
+        connection.execute(sa.insert(watch_table).values(row))
 
 
 def _write_probe(connection: sa.Connection) -> None:

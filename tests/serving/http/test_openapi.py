@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
 
 from serving.http.openapi import API_VERSION, document
 
-PUBLISHED = ("1.4", "461e018d0cde19e34dd34d09edc21362406ff819ec34312e809824a8d4579e64")
+PUBLISHED = ("1.5", "9f6cfcd9b1bae9e37e5fed36bf82b6670f312b5d0b38555f1c69da506a7e64c9")
 """The API's version, and the digest of its paths and schemas. Change both together."""
 
 CHECKS = (
@@ -34,7 +34,8 @@ PATHS = sorted(
         "/v1/consent", "/v1/forecast", "/v1/forecasts", "/v1/explain", "/v1/observations", "/v1/feedback",
         "/v1/model", "/v1/subjects/{subject}/course", "/v1/fhir/forecast", "/cds-services",
         "/cds-services/recovery-forecast", "/cds-services/recovery-forecast/feedback",
-        "/readyz", "/auth/token",
+        "/readyz", "/auth/token", "/v1/alerts", "/v1/alerts/decisions",
+        "/v1/subjects/{subject}/alerts", "/v1/fhir/subjects/{subject}/alerts",
     }
 )  # fmt: skip
 

@@ -1,0 +1,68 @@
+"""Tables of monitoring.
+
+`service_watch` and `service_alert_decision` are what the record adds up to, and verified with it.
+The other two are a cache of what was last computed from it: each day and each new value renews it.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from serving.state.tables import metadata
+
+
+def _person() -> tuple[sa.Column[str], sa.Column[str]]:
+    return (
+        sa.Column("tenant", sa.String(250), primary_key=True),
+        sa.Column("subject", sa.String(250), primary_key=True),
+    )
+
+
+def _alert() -> tuple[sa.Column[str], sa.Column[str]]:
+    return (
+        sa.Column("kind", sa.String(20), primary_key=True),
+        sa.Column("code", sa.String(100), primary_key=True),
+    )
+
+
+watch_table = sa.Table(
+    "service_watch",
+    metadata,
+    *_person(),
+    # Date of the onset at the latest, or "": nobody sends a measurement of a day to come.
+    sa.Column("onset_by", sa.String(10), nullable=False),
+    sa.Column("newest_entry", sa.Integer, nullable=False),
+)
+decision_table = sa.Table(
+    "service_alert_decision",
+    metadata,
+    *_person(),
+    *_alert(),
+    sa.Column("decision", sa.String(20), nullable=False),
+    sa.Column("person", sa.String(100), nullable=False),
+    sa.Column("reason", sa.String(500), nullable=False),
+    sa.Column("until", sa.String(10), nullable=False),
+    sa.Column("day", sa.Integer, nullable=False),
+    sa.Column("urgency", sa.Integer, nullable=False),
+    sa.Column("time", sa.String(40), nullable=False),
+)
+look_table = sa.Table(
+    "service_alert_look",
+    metadata,
+    *_person(),
+    sa.Column("entry", sa.Integer, nullable=False),
+    sa.Column("date", sa.String(10), nullable=False),
+)
+alert_table = sa.Table(
+    "service_alert",
+    metadata,
+    *_person(),
+    *_alert(),
+    sa.Column("urgency", sa.Integer, nullable=False),
+    sa.Column("since_day", sa.Integer, nullable=False),
+    sa.Column("since_date", sa.String(10), nullable=False),
+    sa.Column("facts", sa.Text, nullable=False),
+    sa.Index("service_alert_of_tenant", "tenant", "urgency", "since_date"),
+)
+OF_A_PERSON = (watch_table, decision_table, look_table, alert_table)
+"""Tables that an erasure empties of a person."""
