@@ -1,8 +1,8 @@
-"""Benchmark: false alerts of people in whom nothing changed, and how soon planted changes are told.
+"""Benchmark: false alerts of people in whom nothing changed, and how soon changes are told.
 
-Everybody is SIMULATED. `--write` sets the limits of `serving/monitoring/limits.toml` by the declared
-rates, from other people than those who are counted here. Prints two tables and, as its last line,
-one JSON object. About five minutes on one idle core: `make bench NAME=monitoring`.
+Everybody is SIMULATED. `--write` sets the limits of `serving/monitoring/limits.toml` by the
+declared rates, from other people than those who are counted here. Prints two tables and, as its
+last line, one JSON object. About five minutes on one idle core: `make bench NAME=monitoring`.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ def set_limits() -> str:
     people = list(wearers(CALIBRATION_SEED, CALIBRATION_SHARDS))
     months = sum(len(person.days()) for person in people) / DAYS_A_MONTH
     lines = [
-        "# Written by `python benchmarks/monitoring.py --write`: limits that keep the declared rates",
-        f"# of false alarms among {len(people)} SIMULATED wearers in whom nothing was planted.",
+        "# Written by `python benchmarks/monitoring.py --write`: limits that keep the declared",
+        f"# rates of false alarms among {len(people)} SIMULATED wearers, nothing planted.",
         "",
         f"silent_days = {_silent_days(people, months)}",
     ]
@@ -150,7 +150,7 @@ def false_alerts(people: list[Person]) -> dict[str, Any]:
 
 
 def found(people: list[Person], name: str) -> dict[str, Any]:
-    """Count in how many people a planted change is told within a week, by us and by a fixed rule."""
+    """Count in how many a planted change is told within a week, by us and by a fixed rule."""
     target = repository_task(UPPER_LIMB).target
     plant, code = PLANTS[name]
     ours = fixed = count = 0

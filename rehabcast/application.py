@@ -14,6 +14,7 @@ from serving.state.champion import ChampionInService
 from serving.state.consent import Consents
 from serving.state.forecast_log import ForecastLog
 from serving.state.store import Store
+from serving.state.watch.webhook import Webhook, key_in
 from stores.private_files import keep_private
 
 
@@ -30,14 +31,28 @@ def open_runtime() -> Runtime:
     require_private_installation(settings)
     access = _access(settings)
     store = Store(settings.store_url)
+    champion = ChampionInService(LedgerSource(settings))
     return Runtime(
-        champion=ChampionInService(LedgerSource(settings)),
+        champion=champion,
         store=store,
         consents=Consents(store.engine),
         forecast_log=ForecastLog(store, settings.spool),
         access=access,
         proxies=settings.trusted_proxies,
+        webhook=_webhook(settings, store, champion),
     )
+
+
+def _webhook(settings: Settings, store: Store, champion: ChampionInService) -> Webhook | None:
+    address, key = settings.alert_webhook, settings.alert_webhook_key
+    if address is None and key is None:
+        return None
+    if address is None or key is None:
+        raise EvidenceMissing(
+            "of the address that is told of alerts and its key only one is set",
+            "set both REHABCAST_ALERT_WEBHOOK and REHABCAST_ALERT_WEBHOOK_KEY, or neither",
+        )
+    return Webhook(store, address.get_secret_value(), key_in(key), lambda: champion.current)
 
 
 def _access(settings: Settings) -> Access:

@@ -123,7 +123,8 @@ def _score_falls(person: Person, day: int) -> Person:
 
 PLANTS: dict[str, tuple[Plant, str]] = {
     "steps fall to 40 %": (
-        lambda person, day: _from(person, day, {STEPS.code: lambda v: np.round(0.4 * v)}), STEPS.code,
+        lambda person, day: _from(person, day, {STEPS.code: lambda v: np.round(0.4 * v)}),
+        STEPS.code,
     ),
     "use ratio falls by a third": (
         lambda person, day: _from(person, day, {USE_RATIO: lambda v: v * 2 / 3}), USE_RATIO,

@@ -23,6 +23,7 @@ from serving.state.champion import ChampionInService, Snapshot
 from serving.state.consent import Consents, ConsentWithdrawn
 from serving.state.forecast_log import ForecastEntry, ForecastLog
 from serving.state.store import NotOnRecord, Store
+from serving.state.watch.webhook import Webhook
 
 Records = dict[str, tuple[int, Sequence[Observation]] | ForecastRefused]
 """By subject: the day of enrolment and the observations on record, or that there are none."""
@@ -41,6 +42,8 @@ class Runtime:
         What is served, and where it is kept.
     access, proxies
         Who is trusted: issuers and clients, and proxies to say who is behind them.
+    webhook
+        Tells an address of new alerts; None where none was named.
     """
 
     champion: ChampionInService
@@ -49,9 +52,12 @@ class Runtime:
     forecast_log: ForecastLog
     access: Access
     proxies: Sequence[Network] = ()
+    webhook: Webhook | None = None
 
     def close(self) -> None:
         """Write the entries that are waiting, and stop the threads."""
+        if self.webhook is not None:
+            self.webhook.close()
         self.champion.close()
         self.consents.close()
         self.forecast_log.close()
@@ -60,6 +66,8 @@ class Runtime:
     def problems(self) -> list[Fault]:
         """Return what an operator should look at; empty when all is well."""
         faults = [self.champion.problem, self.forecast_log.problem, self.consents.problem]
+        if self.webhook is not None:
+            faults.append(self.webhook.problem)
         if self.forecast_log.lost:
             faults.append(
                 Fault(

@@ -22,8 +22,8 @@ class AlertRestsOn(Strict, frozen=True, kw_only=True):
     and medians of the last seven days and the seven before. Of a score the earlier and the newest
     one. Of a course the middle of the forecast and the score. Of silence the shares of days with
     data. `limit` is what was exceeded: standard errors of a change, points of a score, the end of a
-    range, days of silence. `false_alarms` is the declared rate among people in whom nothing changed: per
-    patient and month, of scores per score.
+    range, days of silence. `false_alarms` is the declared rate among people in whom nothing
+    changed: per patient and month, of scores per score.
     """
 
     before: float

@@ -47,10 +47,7 @@ def answer_alerts(call: Call) -> Reply:
     after = _after(call.query.get("cursor", ""))
     runtime, tenant, now = call.runtime, call.caller.tenant, datetime.now(UTC)
     snapshot = runtime.champion.current
-    left = look_at_waiting(
-        runtime.store, tenant, snapshot, now,
-        has_withdrawn=lambda whose, subject: _has_withdrawn(call, whose, subject),
-    )  # fmt: skip
+    left = look_at_waiting(runtime.store, tenant, snapshot, now)
     found = page(runtime.store.engine, tenant, now.date(), after, limit)
     better = snapshot.served.bundle.task.target.better
     rows = [

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from contracts.observation import Observation
 from serving.monitoring.alert import Alert, Kind, Urgency
 from serving.monitoring.series import WINDOW_DAYS
+from serving.state.consent import WITHDRAWN
 from serving.state.tables import consent_table, observation_table, of_person, subject_table
 from serving.state.watch.days import NO_DATE, day_on
 from serving.state.watch.decisions import ACKNOWLEDGED, MUTED
@@ -61,6 +62,8 @@ def waiting(
 ) -> tuple[list[tuple[str, str]], int]:
     """Return whom to look at next, newest values first, and how many there are in all.
 
+    Nobody looks at the record of a person who has withdrawn consent.
+
     Parameters
     ----------
     tenant
@@ -75,7 +78,9 @@ def waiting(
         look_table.c.date != today.isoformat(),
     )
     joined = watch_table.outerjoin(look_table, theirs)
-    where = [stale] if tenant is None else [stale, watch_table.c.tenant == tenant]
+    where = [stale, has_consent(watch_table)]
+    if tenant is not None:
+        where.append(watch_table.c.tenant == tenant)
     count = sa.select(sa.func.count()).select_from(joined).where(*where)
     query = (
         sa.select(watch_table.c.tenant, watch_table.c.subject)
@@ -168,22 +173,10 @@ def page(
     alert, decision = alert_table.c, decision_table.c
     place = (-alert.urgency, alert.since_date, alert.subject, alert.kind + ":" + alert.code)
     same = sa.and_(*(alert[name] == decision[name] for name in KEY))
-    hidden = sa.and_(
-        decision.subject.is_not(None),
-        alert.urgency <= decision.urgency,
-        sa.or_(
-            sa.and_(decision.decision == MUTED, decision.until > today.isoformat()),
-            sa.and_(decision.decision == ACKNOWLEDGED, alert.since_day <= decision.day),
-        ),
-    )
-    withdrawn = sa.exists().where(
-        consent_table.c.tenant == alert.tenant, consent_table.c.subject == alert.subject,
-        consent_table.c.state == "withdrawn",
-    )  # fmt: skip
     query = (
         sa.select(alert_table)
         .select_from(alert_table.outerjoin(decision_table, same))
-        .where(alert.tenant == tenant, sa.not_(sa.func.coalesce(hidden, sa.false())), ~withdrawn)
+        .where(alert.tenant == tenant, not_hidden(today), has_consent(alert_table))
         .order_by(*place)
         .limit(limit)
     )
@@ -192,6 +185,30 @@ def page(
         query = query.where(sa.tuple_(*place) > sa.tuple_(*(sa.literal(part) for part in before)))
     with reading(engine) as connection:
         return [(_place(row), alert_in(row.facts)) for row in connection.execute(query)]
+
+
+def has_consent(table: sa.Table) -> sa.ColumnElement[bool]:
+    """Return the condition that the person of a row has not withdrawn consent."""
+    consent = consent_table.c
+    return ~sa.exists().where(
+        consent.tenant == table.c.tenant,
+        consent.subject == table.c.subject,
+        consent.state == WITHDRAWN,
+    )
+
+
+def not_hidden(today: date) -> sa.ColumnElement[bool]:
+    """Return the condition that no decision hides an alert, where they are joined."""
+    alert, decision = alert_table.c, decision_table.c
+    hidden = sa.and_(
+        decision.subject.is_not(None),
+        alert.urgency <= decision.urgency,
+        sa.or_(
+            sa.and_(decision.decision == MUTED, decision.until > today.isoformat()),
+            sa.and_(decision.decision == ACKNOWLEDGED, alert.since_day <= decision.day),
+        ),
+    )
+    return sa.not_(sa.func.coalesce(hidden, sa.false()))
 
 
 KEY = ("tenant", "subject", "kind", "code")

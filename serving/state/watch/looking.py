@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 
 from contracts.errors import ForecastRefused
@@ -30,23 +29,14 @@ def look_at(store: Store, watched: Watched, snapshot: Snapshot, now: datetime) -
     return in_order([*found, *([] if left is None else [left])])
 
 
-def look_at_waiting(
-    store: Store,
-    tenant: str | None,
-    snapshot: Snapshot,
-    now: datetime,
-    *,
-    has_withdrawn: Callable[[str, str], bool],
-) -> int:
+def look_at_waiting(store: Store, tenant: str | None, snapshot: Snapshot, now: datetime) -> int:
     """Look at those who wait for it, at most `LOOKS` of them; return how many wait still."""
     people, count = waiting(store.engine, tenant, now.date(), LOOKS)
     looked: list[tuple[Watched, list[Alert]]] = []
     for whose, subject in people:
         watched = read_recent(store.engine, whose, subject, now.date())
         if watched is not None:
-            # A person who has withdrawn consent is not looked at, and counts as seen.
-            withdrawn = has_withdrawn(whose, subject)
-            looked.append((watched, [] if withdrawn else look_at(store, watched, snapshot, now)))
+            looked.append((watched, look_at(store, watched, snapshot, now)))
     keep(store.engine, looked, now.date())
     return count - len(looked)
 

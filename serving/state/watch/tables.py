@@ -1,7 +1,8 @@
 """Tables of monitoring.
 
 `service_watch` and `service_alert_decision` are what the record adds up to, and verified with it.
-The other two are a cache of what was last computed from it: each day and each new value renews it.
+The others are no record: what was last computed from it, which each day and each new value renews,
+and what was sent to the webhook.
 """
 
 from __future__ import annotations
@@ -64,5 +65,18 @@ alert_table = sa.Table(
     sa.Column("facts", sa.Text, nullable=False),
     sa.Index("service_alert_of_tenant", "tenant", "urgency", "since_date"),
 )
-OF_A_PERSON = (watch_table, decision_table, look_table, alert_table)
+sent_table = sa.Table(
+    "service_alert_sent",
+    metadata,
+    *_person(),
+    *_alert(),
+    sa.Column("id", sa.String(32), nullable=False),
+    # The day since onset on which it was first sent, and how urgent it was: what is new since?
+    sa.Column("day", sa.Integer, nullable=False),
+    sa.Column("urgency", sa.Integer, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    # Seconds since 1970 at which to try again; 0 once it has arrived.
+    sa.Column("due", sa.Integer, nullable=False),
+)
+OF_A_PERSON = (watch_table, decision_table, look_table, alert_table, sent_table)
 """Tables that an erasure empties of a person."""
