@@ -64,13 +64,14 @@ def set_limits() -> str:
         "",
         f"silent_days = {_silent_days(people, months)}",
     ]
-    for code, (alarming, log) in declared.PLACES.items():
+    for code, place in declared.PLACES.items():
         window_PNT = [_windows(person, code) for person in people]
-        if log:
+        if place.log:
             window_PNT = [on_scale(window_NT) for window_NT in window_PNT]
         scales = [day_scales(window_NT[-1:], weekly=code in CARE)[0] for window_NT in window_PNT]
         usual = float(np.median(np.concatenate(scales)[np.concatenate(scales) > 0]))
-        size = _limit([_sizes(w, code, alarming, usual) for w in window_PNT], months)
+        sizes = [_sizes(window_NT, code, usual) for window_NT in window_PNT]
+        size = _limit(sizes, months, place.false_alarms)
         lines += ["", "[[limit]]", f'code = "{code}"', f"size = {size:.2f}",
                   f"usual_scale = {usual:.4g}"]  # fmt: skip
     return "\n".join(lines) + "\n"
@@ -83,20 +84,20 @@ def _windows(person: Person, code: str) -> Array:
     return np.lib.stride_tricks.sliding_window_view(value, WINDOW_DAYS)
 
 
-def _sizes(window_NT: Array, code: str, alarming: str, usual: float) -> Array:
+def _sizes(window_NT: Array, code: str, usual: float) -> Array:
     """Return the statistic on each judged day in the direction that matters, (N,)."""
     count = len(window_NT)
-    sign = declared.SIGNS[alarming]  # type: ignore[index]
+    sign = declared.SIGNS[declared.PLACES[code].alarming]
     return largest_shifts(
         window_NT, np.full(count, usual), np.full(count, sign), weekly=code in CARE
     ).judged
 
 
-def _limit(sizes: list[Array], months: float) -> float:
+def _limit(sizes: list[Array], months: float, rate: float) -> float:
     """Return the smallest limit at which alerts begin no more often than declared."""
     for limit in np.arange(2.0, 20.0, 0.05):
         begun = sum(len(episodes(np.flatnonzero(size >= limit).tolist())) for size in sizes)
-        if begun / months <= declared.FALSE_ALARMS_A_MONTH:
+        if begun / months <= rate:
             return float(limit)
     raise AssertionError("no limit keeps the declared rate")
 
@@ -153,7 +154,7 @@ def found(people: list[Person], name: str) -> dict[str, Any]:
     """Count in how many a planted change is told within a week, by us and by a fixed rule."""
     target = repository_task(UPPER_LIMB).target
     plant, code = PLANTS[name]
-    ours = fixed = count = 0
+    ours = later = fixed = count = 0
     delays = []
     for number, person in enumerate(people):
         day = person.enrolment + 35 + number % 28
@@ -161,15 +162,17 @@ def found(people: list[Person], name: str) -> dict[str, Any]:
             continue
         count += 1
         changed = plant(person, day)
-        week = range(day, day + 7)
-        told = [d for d in week if any(a.code == code and a.since_day >= day - 3
+        week, fortnight = range(day, day + 7), range(day, day + 14)
+        told = [d for d in fortnight if any(a.code == code and a.since_day >= day - 3
                                        for a in changed.alerts(d, target))]  # fmt: skip
-        ours += bool(told)
+        ours += bool(told and told[0] in week)
+        later += bool(told)
         delays += [told[0] - day + 1] if told else []
         fixed += any(code in fixed_rule(changed.seen_on(d)) for d in week)
     return {
         "people": count,
         "found": ours / count,
+        "found_in_two": later / count,
         "fixed_rule": fixed / count,
         "median_days": float(np.median(delays)) if delays else None,
     }
@@ -198,10 +201,11 @@ def main() -> None:
     table.add_row("all, a patient and QUARTER", f"{false['a_quarter']:.2f}")
     table.add_row("fixed rule, a patient and QUARTER", f"{false['fixed_rule_a_quarter']:.2f}")
     stdout_console.print(table)
-    table = Table("planted", "people", "found within a week", "median day", "fixed rule",
-                  title="Planted changes, SIMULATED")  # fmt: skip
+    columns = "planted", "people", "found in a week", "in two", "median day", "fixed rule"
+    table = Table(*columns, title="Planted changes, SIMULATED")
     for name, row in plants.items():
-        table.add_row(name, str(row["people"]), f"{row['found']:.0%}", str(row["median_days"]),
+        table.add_row(name, str(row["people"]), f"{row['found']:.0%}",
+                      f"{row['found_in_two']:.0%}", str(row["median_days"]),
                       f"{row['fixed_rule']:.0%}")  # fmt: skip
     stdout_console.print(table)
     print(json.dumps({"false_alerts": false, "planted": plants}))

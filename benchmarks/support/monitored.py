@@ -114,10 +114,15 @@ def _no_data(person: Person, day: int) -> Person:
 
 
 def _score_falls(person: Person, day: int) -> Person:
-    """Take ten points off, and assess within three days, as somebody who looks ill would be."""
+    """Take ten points off, and assess within three days, as somebody who looks ill would be.
+
+    What is measured then differs from the last score by ten points and the noise of both.
+    """
     before = [score for at, score in person.scores if at < day]
     scores = [(at, score if at < day else max(0.0, score - 10)) for at, score in person.scores]
-    told = (day + 3, max(0.0, before[-1] - 10))
+    noise = FUGL_MEYER.noise(np.zeros(1))[0] * np.sqrt(2)
+    told_score = before[-1] - 10 + np.random.default_rng([day, *map(int, before)]).normal(0, noise)
+    told = (day + 3, max(0.0, float(np.round(told_score))))
     return replace(person, scores=sorted([*(s for s in scores if s[0] != day + 3), told]))
 
 
@@ -129,11 +134,11 @@ PLANTS: dict[str, tuple[Plant, str]] = {
     "use ratio falls by a third": (
         lambda person, day: _from(person, day, {USE_RATIO: lambda v: v * 2 / 3}), USE_RATIO,
     ),
-    "sleep falls by 2 hours": (
-        lambda person, day: _from(person, day, {SLEEP: lambda v: v - 2.0}), SLEEP,
+    "sleep falls by 2.5 hours": (
+        lambda person, day: _from(person, day, {SLEEP: lambda v: v - 2.5}), SLEEP,
     ),
-    "resting heart rises by 8": (
-        lambda person, day: _from(person, day, {HEART: lambda v: v + 8}), HEART,
+    "resting heart rises by 10": (
+        lambda person, day: _from(person, day, {HEART: lambda v: v + 10}), HEART,
     ),
     "wearable no longer worn": (_no_wear, WEAR_TIME),
     "no data any more": (_no_data, WEAR_TIME),

@@ -9,9 +9,9 @@ import numpy as np
 from contracts.cohort import WEAR_TIME
 from serving.monitoring.alert import Alert, Kind, Urgency
 from serving.monitoring.limits import (
-    FALSE_ALARMS_A_MONTH,
     SIGNS,
     SILENCES_A_MONTH,
+    Limit,
     limit_of,
     silent_days,
 )
@@ -43,15 +43,15 @@ def daily_alerts(series: Series) -> Iterator[Alert]:
 def _changes(series: Series, codes: list[str], value_NT: Array, *, weekly: bool) -> Iterator[Alert]:
     """Yield the alerts of codes, (N,), that have left the person's own level."""
     limits = [limit_of(code) for code in codes]
-    log_N1 = np.array([limit.log for limit in limits])[:, None]
+    log_N1 = np.array([limit.place.log for limit in limits])[:, None]
     found = largest_shifts(
         np.where(log_N1, on_scale(value_NT), value_NT),
         np.array([limit.usual_scale for limit in limits]),
-        np.array([SIGNS[limit.alarming] for limit in limits]),
+        np.array([SIGNS[limit.place.alarming] for limit in limits]),
         weekly=weekly,
     )
     for n in np.flatnonzero(found.judged >= [limit.size for limit in limits]):
-        yield _change(series, codes[n], value_NT[n], found, int(n), limits[n].size)
+        yield _change(series, codes[n], value_NT[n], found, int(n), limits[n])
 
 
 def judged(series: Series, code: str, worn_T: Array) -> Array:
@@ -70,7 +70,7 @@ def judged(series: Series, code: str, worn_T: Array) -> Array:
 
 
 def _change(
-    series: Series, code: str, value_T: Array, found: Shifts, n: int, limit: float
+    series: Series, code: str, value_T: Array, found: Shifts, n: int, limit: Limit
 ) -> Alert:
     length = int(found.length[n])
     kind = Kind.WEAR if code == WEAR_TIME else Kind.THERAPY if code in CARE else Kind.BIOMARKER
@@ -88,8 +88,8 @@ def _change(
         days_now=int(found.values_now[n]),
         week_before=_week(value_T[-14:-7]),
         week=_week(value_T[-7:]),
-        limit=limit,
-        false_alarms=FALSE_ALARMS_A_MONTH,
+        limit=limit.size,
+        false_alarms=limit.place.false_alarms,
     )
 
 

@@ -12,7 +12,7 @@ from serving.monitoring.alert import Alert, Kind, Urgency
 from serving.monitoring.limits import FALSE_ALARMS_A_SCORE
 from serving.monitoring.series import Series
 
-EARLIER_SCORES = 3
+EARLIER_SCORES = 2
 """Scores before the newest one that it is compared with: a loss in small steps is one as well."""
 
 STANDARD_ERRORS: Mapping[str, float] = {
@@ -29,7 +29,7 @@ def score_fall(series: Series, target: Target) -> Alert | None:
 
     A score without change differs from an earlier one by sqrt(2) standard errors of measurement.
     The chance that it seems to have worsened from any of the earlier ones is at most
-    `FALSE_ALARMS_A_SCORE` (Bonferroni); with one earlier score that is the minimal detectable
+    `FALSE_ALARMS_A_SCORE` (Bonferroni); with two earlier scores that is the minimal detectable
     change (95 %). Where no error was published, the minimal important difference stands in.
     """
     scores = series.scores.get(target.code, [])

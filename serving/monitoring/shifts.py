@@ -2,11 +2,11 @@
 
 The statistic is that of a change of the mean at an unknown day (likelihood ratio; Page 1955,
 Siegmund 1985): for each length of the recent stretch, the difference of the means in standard
-errors; the largest one counts. Robust: the scale is the median difference of successive values
-(von Neumann 1941), which neither a trend nor a change inflates, drawn towards the scale of other
-people, and values beyond four of it count as four. Successive days are alike, so the statistic is
-larger than the normal distribution has it: its limit comes from a declared rate of false alarms
-(`serving.monitoring.limits`), never from a table of that distribution.
+errors; the largest one counts. Robust: the scale is the mean difference of successive values
+(von Neumann 1941), cut off above, which neither a trend nor a change inflates, drawn towards the
+scale of other people, and values beyond four of it count as four. Successive days are alike, so the
+statistic is larger than the normal distribution has it: its limit comes from a declared rate of
+false alarms (`serving.monitoring.limits`), never from a table of that distribution.
 
 Letters: N series, T days of the window, oldest first; L lengths of the recent stretch.
 """
@@ -23,12 +23,18 @@ Array = NDArray[np.float64]
 LEAST_NOW, LEAST_BEFORE = 3, 10
 """Values that the recent stretch and the one before must have."""
 
-LENGTHS = np.arange(3, 29)
+LENGTHS = np.arange(3, 22)
 WEEKS = np.arange(7, 29, 7)
 """Days of the recent stretch: of values that come every day, and of those with a weekly plan."""
 
+BEFORE_DAYS = 28
+"""Days before the recent stretch that it is compared with."""
+
 PRIOR_VALUES = 10
 """How many differences the scale of other people counts as."""
+
+LARGEST_DIFFERENCES = 4.0
+"""Medians of the differences beyond which one counts no further: a change is no noise."""
 
 FARTHEST = 4.0
 """Scales from the middle beyond which a value counts no further."""
@@ -89,8 +95,12 @@ def day_scales(scaled_NT: Array, *, weekly: bool) -> tuple[Array, NDArray[np.int
         last_NT = np.maximum.accumulate(place_NT, axis=1)[:, :-1]
         earlier_NT = np.take_along_axis(scaled_NT, np.maximum(last_NT, 0), axis=1)
         difference_NT = np.where(last_NT >= 0, scaled_NT[:, 1:] - earlier_NT, np.nan)
-    scale_N = 1.4826 * medians(np.abs(difference_NT)) / np.sqrt(2)
-    return np.nan_to_num(scale_N), np.isfinite(difference_NT).sum(axis=1)
+    size_NT = np.abs(difference_NT)
+    count_N = np.isfinite(size_NT).sum(axis=1)
+    most_N1 = LARGEST_DIFFERENCES * medians(size_NT)[:, None]
+    total_N = np.nansum(np.minimum(size_NT, most_N1), axis=1)
+    # The mean difference of two values of a normal distribution is 2 / sqrt(pi) of its deviation.
+    return np.asarray(total_N / np.maximum(count_N, 1) * np.sqrt(np.pi) / 2), count_N
 
 
 def largest_shifts(
@@ -119,14 +129,16 @@ def largest_shifts(
     back_NT = np.where(seen_NT, distance_NT, 0.0)[:, ::-1]
     sum_NT, count_NT = np.cumsum(back_NT, axis=1), np.cumsum(seen_NT[:, ::-1], axis=1)
     length_L = WEEKS if weekly else LENGTHS
+    # A level that rises with recovery is compared with what it was lately.
+    until_L = np.minimum(length_L + BEFORE_DAYS, scaled_NT.shape[1]) - 1
     now_NL, sum_NL = count_NT[:, length_L - 1], sum_NT[:, length_L - 1]
-    before_NL = count_NT[:, -1:] - now_NL
+    before_NL, before_sum_NL = count_NT[:, until_L] - now_NL, sum_NT[:, until_L] - sum_NL
     enough_NL = (now_NL >= LEAST_NOW) & (before_NL >= LEAST_BEFORE) & (scale_N1 > 0)
     # A stretch begins on a day with a value: the same values would make a longer one as well.
     enough_NL &= seen_NT[:, ::-1][:, length_L - 1] | weekly
     now1_NL, before1_NL = np.maximum(now_NL, 1), np.maximum(before_NL, 1)
     error_NL = np.where(scale_N1 > 0, scale_N1, 1.0) * np.sqrt(1 / now1_NL + 1 / before1_NL)
-    size_NL = (sum_NL / now1_NL - (sum_NT[:, -1:] - sum_NL) / before1_NL) / error_NL
+    size_NL = (sum_NL / now1_NL - before_sum_NL / before1_NL) / error_NL
     sign_N1 = sign_N[:, None]
     judged_NL = np.where(sign_N1 == 0, np.abs(size_NL), sign_N1 * size_NL)
     judged_NL = np.where(enough_NL, judged_NL, -np.inf)

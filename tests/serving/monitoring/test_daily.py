@@ -108,5 +108,5 @@ def test_the_limits_are_of_codes_of_the_vocabulary_and_come_from_a_file_that_say
     assert len(tomllib.loads(text)["limit"]) == len(PLACES)
     strictest = max(limit.size for limit in limits().values())
     unknown = limit_of("REHABCAST//MOBILITY")
-    assert (unknown.size, unknown.alarming) == (strictest, "either")
+    assert (unknown.size, unknown.place.alarming) == (strictest, "either")
     assert np.isnan(unknown.usual_scale)

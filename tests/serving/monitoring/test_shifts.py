@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.monitoring.shifts import (
+    BEFORE_DAYS,
     LEAST_BEFORE,
     LEAST_NOW,
     PRIOR_VALUES,
@@ -18,6 +19,8 @@ from serving.monitoring.shifts import (
 )
 
 NAN = float("nan")
+OWN = (54 * 2 + 6) / 55 * np.sqrt(np.pi) / 2
+"""Scale of days that differ by 2, but for one by 6: within four of it, so nothing is cut off."""
 
 
 def shifts(value_T: np.ndarray, sign: int, usual: float = NAN, **how: bool):  # type: ignore[no-untyped-def]
@@ -32,21 +35,19 @@ def test_a_change_is_found_on_the_day_that_it_began_with_its_size_by_hand() -> N
     value_T = np.tile([9.0, 11.0], 28)
     value_T[-8:] = np.tile([5.0, 7.0], 4)
     found = shifts(value_T, -1)
-    # Days differ by 2: scale 1.4826 * 2 / sqrt(2); within four of it, so nothing is cut off.
-    scale = 1.4826 * 2 / np.sqrt(2)
     assert found.length[0] == 8
-    assert (found.values_now[0], found.values_before[0]) == (8, 48)
-    assert found.size[0] == pytest.approx(-4 / (scale * np.sqrt(1 / 8 + 1 / 48)))
+    assert (found.values_now[0], found.values_before[0]) == (8, BEFORE_DAYS)
+    assert found.size[0] == pytest.approx(-4 / (OWN * np.sqrt(1 / 8 + 1 / BEFORE_DAYS)))
     assert found.judged[0] == -found.size[0]
 
 
 def test_the_own_scale_is_drawn_towards_that_of_others_by_what_is_known() -> None:
     value_T = np.tile([9.0, 11.0], 28)
     value_T[-8:] = np.tile([5.0, 7.0], 4)
-    own, usual = 1.4826 * 2 / np.sqrt(2), 1.0
-    scale = np.sqrt((PRIOR_VALUES * usual**2 + 55 * own**2) / (PRIOR_VALUES + 55))
+    usual = 1.0
+    scale = np.sqrt((PRIOR_VALUES * usual**2 + 55 * OWN**2) / (PRIOR_VALUES + 55))
     found = shifts(value_T, -1, usual)
-    assert found.size[0] == pytest.approx(-4 / (scale * np.sqrt(1 / 8 + 1 / 48)), rel=1e-6)
+    assert found.size[0] == pytest.approx(-4 / (scale * np.sqrt(1 / 8 + 1 / BEFORE_DAYS)))
 
 
 @settings(max_examples=25)
