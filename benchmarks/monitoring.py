@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,11 +24,14 @@ from rich.table import Table
 
 import serving.monitoring as monitoring
 from contracts.cohort import WEAR_TIME
+from contracts.observation import Observation
 from rehabcast.output import stdout_console
 from serving.monitoring import limits as declared
 from serving.monitoring.daily import BEFORE_DAYS, MOST_DAYS, judged
 from serving.monitoring.series import CARE, WINDOW_DAYS
 from serving.monitoring.shifts import day_scales, largest_shifts, on_scale
+from serving.state.store import Store
+from serving.state.watch.looking import look_at_waiting
 from support.monitored import (
     DAYS_A_MONTH,
     DAYS_A_QUARTER,
@@ -187,6 +194,30 @@ def _followed(person: Person, code: str, day: int) -> bool:
     return bool((hours_D[day - 14 : day + 7] >= 10).mean() >= MOST_DAYS)
 
 
+def looks_a_second(people: list[Person]) -> float:
+    """Return how many records of six weeks a worker looks at in a second of processor time."""
+    count, now = 100, datetime.now(UTC)
+    task = repository_task(UPPER_LIMB)
+    # Without a model: how long a forecast takes is measured by `make bench NAME=service`.
+    served = SimpleNamespace(bundle=SimpleNamespace(task=task))
+    snapshot: Any = SimpleNamespace(served=served, withdrawn="not asked for a course")
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(f"sqlite:///{folder}/service.db")
+        for number, person in enumerate(people[:count]):
+            values = [
+                Observation(code=code, day_since_onset=int(day), value=float(value_D[day]))
+                for code, value_D in person.daily.items()
+                for day in np.flatnonzero(np.isfinite(value_D[:48]))
+            ]
+            store.add("ward", f"P-{number}", person.enrolment, values, actor="bench", now=now)
+        started = time.process_time()
+        while look_at_waiting(store, "ward", snapshot, now):
+            pass
+        seconds = time.process_time() - started
+        store.close()
+    return count / seconds
+
+
 def main() -> None:
     """Write the limits, or count what they do."""
     if "--write" in sys.argv:
@@ -208,7 +239,9 @@ def main() -> None:
                       f"{row['found_in_two']:.0%}", str(row["median_days"]),
                       f"{row['fixed_rule']:.0%}")  # fmt: skip
     stdout_console.print(table)
-    print(json.dumps({"false_alerts": false, "planted": plants}))
+    looks = looks_a_second(people)
+    stdout_console.print(f"records looked at in a second of processor time: {looks:.0f}")
+    print(json.dumps({"false_alerts": false, "planted": plants, "looks_a_second": looks}))
 
 
 if __name__ == "__main__":

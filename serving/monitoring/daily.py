@@ -15,7 +15,7 @@ from serving.monitoring.limits import (
     limit_of,
     silent_days,
 )
-from serving.monitoring.series import CARE, WINDOW_DAYS, Array, Series
+from serving.monitoring.series import ADHERENCE, CARE, THERAPY, WINDOW_DAYS, Array, Series
 from serving.monitoring.shifts import LEAST_NOW, Shifts, largest_shifts, on_scale
 
 BEFORE_DAYS = 14
@@ -33,6 +33,9 @@ def daily_alerts(series: Series) -> Iterator[Alert]:
     worn_T = series.worn()
     # Of wear silence says it already.
     codes = [code for code in sorted(series.daily) if code != WEAR_TIME or silence is None]
+    if ADHERENCE in codes:
+        # Whose plan is known has no less therapy than planned because the plan has ended.
+        codes = [code for code in codes if code != THERAPY]
     for weekly in (False, True):
         chosen = [code for code in codes if (code in CARE) == weekly]
         if chosen:

@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from serving.monitoring.series import CARE
+
 Alarming = Literal["fall", "rise", "either"]
 SIGNS: dict[Alarming, int] = {"fall": -1, "rise": 1, "either": 0}
 
@@ -62,6 +64,9 @@ PLACES: Mapping[str, Place] = {
     "REHABCAST//WEAR_TIME": Place("fall", False, PEOPLE),
     "REHABCAST//THERAPY": Place("fall", False, PEOPLE),
 }
+PLANNED = Place("fall", False, PEOPLE)
+"""Of the share of the planned therapy, which is not simulated."""
+
 UNKNOWN = Place("either", False, OTHERS)
 """Of a code that was not simulated: nobody knows yet which way is worse."""
 
@@ -108,7 +113,8 @@ def limit_of(code: str) -> Limit:
     if code in known:
         return known[code]
     strictest = max(limit.size for limit in known.values())
-    return Limit(place=UNKNOWN, size=strictest, usual_scale=float("nan"))
+    place = PLANNED if code in CARE else UNKNOWN
+    return Limit(place=place, size=strictest, usual_scale=float("nan"))
 
 
 def _file() -> dict[str, Any]:

@@ -21,7 +21,8 @@ WINDOW_DAYS = 56
 WORN_HOURS = 10.0
 """Hours of a day on which a wearable was worn long enough for its values to count."""
 
-CARE = frozenset({"REHABCAST//THERAPY", "REHABCAST//ADHERENCE"})
+THERAPY, ADHERENCE = "REHABCAST//THERAPY", "REHABCAST//ADHERENCE"
+CARE = frozenset({THERAPY, ADHERENCE})
 """Daily codes that come from people and not from a wearable."""
 
 Array = NDArray[np.float64]

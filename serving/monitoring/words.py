@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contracts.vocabulary import vocabulary
 from serving.monitoring.alert import Alert, Kind, Urgency
+from serving.monitoring.series import ADHERENCE
 
 URGENCIES = {
     Urgency.TODAY: "today",
@@ -68,7 +69,8 @@ def _changed(alert: Alert, name: str) -> str:
             f" {_number(alert.week_before)}."
         )
     if alert.kind is Kind.THERAPY:
-        text += " The end of a planned course of therapy looks the same."
+        planned = alert.code == ADHERENCE
+        text += "" if planned else " The end of a planned course of therapy looks the same."
     return text
 
 

@@ -95,6 +95,16 @@ def test_worn_less_and_less_therapy_are_told_apart() -> None:
     assert alerts({THERAPY: days(1, 56, 45, 45, 45, 45, 45, 0, 0)}, 56) == {}
 
 
+def test_of_a_plan_that_is_known_the_share_done_counts_and_not_the_minutes() -> None:
+    minutes = days(1, 42, 45, 45, 45, 45, 45, 0, 0) | days(43, 56, 0)
+    share = days(1, 56, 0.95, 1.0, 0.9, 1.05)
+    assert set(alerts({THERAPY: minutes}, 56)) == {"less therapy"}
+    assert alerts({THERAPY: minutes, "REHABCAST//ADHERENCE": share}, 56) == {}
+    less = days(1, 42, 0.95, 1.0, 0.9, 1.05) | days(43, 56, 0.3, 0.2, 0.25)
+    (alert,) = alerts({THERAPY: minutes, "REHABCAST//ADHERENCE": less}, 56).values()
+    assert (alert.kind, alert.code, alert.since_day) == (Kind.THERAPY, "REHABCAST//ADHERENCE", 43)
+
+
 def test_values_of_later_days_are_not_known_yet() -> None:
     values = {STEPS: WALKED | days(33, 44, 300)}
     assert alerts(values, 32) == {}
