@@ -30,8 +30,8 @@ from serving.monitoring import limits as declared
 from serving.monitoring.daily import BEFORE_DAYS, MOST_DAYS, judged
 from serving.monitoring.series import CARE, WINDOW_DAYS
 from serving.monitoring.shifts import day_scales, largest_shifts, on_scale
+from serving.state.alerting.looking import look_at_waiting
 from serving.state.store import Store
-from serving.state.watch.looking import look_at_waiting
 from support.monitored import (
     DAYS_A_MONTH,
     DAYS_A_QUARTER,

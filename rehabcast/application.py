@@ -10,11 +10,11 @@ from rehabcast.settings import Settings, secrets_in_environment
 from serving.access.authentication import Access, read_access
 from serving.http.runtime import Runtime
 from serving.http.service import build_service
+from serving.state.alerting.webhook import Webhook, key_in
 from serving.state.champion import ChampionInService
 from serving.state.consent import Consents
 from serving.state.forecast_log import ForecastLog
 from serving.state.store import Store
-from serving.state.watch.webhook import Webhook, key_in
 from stores.private_files import keep_private
 
 

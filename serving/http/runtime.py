@@ -19,11 +19,11 @@ from serving.forecast.question import Question, input_digest
 from serving.forecast.respond import refused, respond
 from serving.formats.fhir_record import FhirRecord, bundle_of, record_of
 from serving.schemas import ExplainRequest, ForecastAnswer, ForecastRequest, ForecastsRequest
+from serving.state.alerting.webhook import Webhook
 from serving.state.champion import ChampionInService, Snapshot
 from serving.state.consent import Consents, ConsentWithdrawn
 from serving.state.forecast_log import ForecastEntry, ForecastLog
 from serving.state.store import NotOnRecord, Store
-from serving.state.watch.webhook import Webhook
 
 Records = dict[str, tuple[int, Sequence[Observation]] | ForecastRefused]
 """By subject: the day of enrolment and the observations on record, or that there are none."""

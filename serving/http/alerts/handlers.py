@@ -23,11 +23,11 @@ from serving.monitoring.answers import (
     row_of,
 )
 from serving.schemas import Acknowledgement, SubjectId
+from serving.state.alerting.looking import look_at, look_at_waiting
 from serving.state.consent import ConsentWithdrawn
 from serving.state.store import NotOnRecord
 from serving.state.watch.caseload import Place, Watched, page, read_recent, since_date
 from serving.state.watch.decisions import MUTED, Decision, decide, decisions_of
-from serving.state.watch.looking import look_at, look_at_waiting
 
 PAGE, LARGEST_PAGE = 100, 500
 """Alerts of a page: where none is asked for, and at most."""

@@ -15,10 +15,10 @@ from fhir.resources.R4B.bundle import Bundle
 from serving.faults import Fault
 from serving.forecast.audit_status import ServedModel
 from serving.http.examples import EXAMPLES, SCORE
+from serving.state.alerting import looking
 from serving.state.champion import Snapshot
 from serving.state.consent import set_consent
 from serving.state.verification import verify
-from serving.state.watch import looking
 from tests.refusals import same_as_kept
 from tests.serving.http.test_on_record import Service
 

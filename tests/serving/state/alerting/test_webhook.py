@@ -19,13 +19,13 @@ import pytest
 from contracts.errors import ContractError
 from contracts.observation import Observation
 from serving.forecast.audit_status import ServedModel
+from serving.state.alerting import webhook as module
+from serving.state.alerting.webhook import SIGNATURE, TIMESTAMP, Webhook, key_in
 from serving.state.champion import Snapshot
 from serving.state.consent import set_consent
 from serving.state.store import Store
-from serving.state.watch import webhook as module
 from serving.state.watch.caseload import page
 from serving.state.watch.decisions import Decision, decide
-from serving.state.watch.webhook import SIGNATURE, TIMESTAMP, Webhook, key_in
 from tests.refusals import refuses
 
 KEY = b"k" * 32

@@ -23,11 +23,11 @@ import sqlalchemy as sa
 
 from contracts.errors import ContractError
 from serving.faults import Fault, place_of
+from serving.state.alerting.looking import look_at_waiting
 from serving.state.champion import Snapshot
 from serving.state.entries import new_id
 from serving.state.store import Store
 from serving.state.watch.caseload import KEY, has_consent, not_hidden
-from serving.state.watch.looking import look_at_waiting
 from serving.state.watch.tables import alert_table, decision_table, sent_table
 from stores.database import write
 from stores.private_files import require_private
