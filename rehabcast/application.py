@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contracts.errors import EvidenceMissing
 from rehabcast.installation import access_of, require_private_installation
 from rehabcast.ledger_source import LedgerSource
 from rehabcast.redaction import cleaner, install
 from rehabcast.settings import Settings, secrets_in_environment
 from serving.http.runtime import Runtime
 from serving.http.service import build_service
+from serving.state.alerting.webhook import Webhook, key_in
 from serving.state.champion import ChampionInService
 from serving.state.consent import Consents
 from serving.state.forecast_log import ForecastLog
@@ -28,8 +30,9 @@ def open_runtime() -> Runtime:
     require_private_installation(settings)
     access = access_of(settings, settings.development_token)
     store = Store(settings.store_url, make=True)
+    champion = ChampionInService(LedgerSource(settings))
     return Runtime(
-        champion=ChampionInService(LedgerSource(settings)),
+        champion=champion,
         store=store,
         consents=Consents(store.engine),
         forecast_log=ForecastLog(store, settings.spool),
@@ -37,7 +40,20 @@ def open_runtime() -> Runtime:
         proxies=settings.trusted_proxies,
         declared_address=settings.public_address or "",
         origins=settings.cors_origins,
+        webhook=_webhook(settings, store, champion),
     )
+
+
+def _webhook(settings: Settings, store: Store, champion: ChampionInService) -> Webhook | None:
+    address, key = settings.alert_webhook, settings.alert_webhook_key
+    if address is None and key is None:
+        return None
+    if address is None or key is None:
+        raise EvidenceMissing(
+            "of the address that is told of alerts and its key only one is set",
+            "set both REHABCAST_ALERT_WEBHOOK and REHABCAST_ALERT_WEBHOOK_KEY, or neither",
+        )
+    return Webhook(store, address.get_secret_value(), key_in(key), lambda: champion.current)
 
 
 keep_private()

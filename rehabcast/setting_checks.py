@@ -10,10 +10,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
+from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
 from serving.access.addresses import Network
 from serving.access.development import SHORTEST_TOKEN
+from serving.access.keys import is_allowed_address
 from stores.secret_url import SecretUrl
 
 MOST_WORKERS = 64
@@ -92,6 +94,17 @@ def registry(value: Any) -> SecretUrl:
     if not named or " " in text:
         raise ValueError("is not a server's URL")
     return SecretUrl(text)
+
+
+def webhook(value: Any) -> SecretStr:
+    """Check an address that is told of alerts: https, or http on this machine, without a password.
+
+    It is a secret: whoever knows some receivers' addresses may write to them.
+    """
+    text = value.get_secret_value() if isinstance(value, SecretStr) else _of_text(value)
+    if not text.startswith(("https://", "http://")) or not is_allowed_address(text) or " " in text:
+        raise ValueError("is neither an https address nor http on this machine, or has a password")
+    return SecretStr(text)
 
 
 def existing_file(value: Any) -> Path:

@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     development_token
         Bearer token accepted instead, for every route, on loopback only; `rehabcast serve
         --development` makes one.
+    alert_webhook, alert_webhook_key
+        Address that is told of new alerts, and the file of the key that it is told with; both, or
+        neither: then nobody is told.
     token
         Bearer token that `forecast` sends.
     trusted_proxies
@@ -118,6 +121,8 @@ class Settings(BaseSettings):
     policy: File | None = None
     access: File | None = None
     development_token: Annotated[SecretStr, BeforeValidator(checks.long_token)] | None = None
+    alert_webhook: Annotated[SecretStr, BeforeValidator(checks.webhook)] | None = None
+    alert_webhook_key: File | None = None
     token: Annotated[SecretStr, BeforeValidator(checks.token)] | None = None
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(checks.networks)] = ()
     public_address: Annotated[str, BeforeValidator(checks.public_address)] | None = None

@@ -19,8 +19,8 @@ from serving.access.keys import Keys
 
 SCOPES = frozenset(
     {
-        "forecast", "explain", "observe", "course", "feedback", "consent", "correct", "erase",
-        "model", "cds", "metrics",
+        "forecast", "explain", "observe", "course", "alerts", "feedback", "consent", "correct",
+        "erase", "model", "cds", "metrics",
     }
 )  # fmt: skip
 

@@ -13,6 +13,8 @@ from contracts.observation import Observation
 from serving.forecast.audit_status import ServedModel
 from serving.forecast.question import Question
 from serving.forecast.respond import respond
+from serving.monitoring.course import off_course
+from serving.monitoring.words import sentence
 from serving.schemas import Course, CoursePoint, ForecastAnswer
 
 ALERT_DAYS = 14
@@ -53,14 +55,16 @@ def course(question: Question, served: ServedModel, *, now: datetime, alert_days
     )
     points = [_point(answer, day, value) for day, value in scores]
     outside = days_outside(points)
-    alert = (
-        f"the score has been outside the range that holds for 8 in 10 patients for {outside} days:"
-        " look at the patient, not at the model"
-        if outside >= alert_days
-        else ""
-    )
+    left = off_course(
+        points, outside, enrolment_day=question.enrolment_day, target=task.target,
+        alert_days=alert_days,
+    )  # fmt: skip
     return Course(
-        subject=question.subject, forecast=answer, points=points, days_outside=outside, alert=alert
+        subject=question.subject,
+        forecast=answer,
+        points=points,
+        days_outside=outside,
+        alert="" if left is None else sentence(left, better=task.target.better),
     )
 
 

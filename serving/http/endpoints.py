@@ -9,8 +9,10 @@ from typing import Any, Literal
 from serving.amendments import CorrectionRequest, Erased, ErasureRequest
 from serving.formats.cds_hooks import SERVICE, HookFeedback, HookRequest
 from serving.http import handlers
+from serving.http.alerts import handlers as alerts
 from serving.http.calls import Call, Reply
 from serving.http.standards import about, fhir, hooks, smart
+from serving.monitoring.answers import AlertDecisionRequest, AlertsAnswer, SubjectAlerts
 from serving.schemas import (
     Acknowledgement,
     ConsentRequest,
@@ -99,6 +101,26 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="GET", path="/v1/subjects/{subject}/course", scope="course",
         handler=handlers.answer_course, response_type=Course, needs_store=True,
         summary="Compare observed scores with the forecast",
+    ),
+    Endpoint(
+        method="GET", path="/v1/alerts", scope="alerts", handler=alerts.answer_alerts,
+        response_type=AlertsAnswer, needs_store=True,
+        summary="List the alerts of all patients, the most urgent first",
+    ),
+    Endpoint(
+        method="POST", path="/v1/alerts/decisions", scope="alerts", handler=alerts.decide_alert,
+        request_type=AlertDecisionRequest, response_type=Acknowledgement, needs_store=True,
+        summary="Acknowledge an alert, mute it until a date, or show it again",
+    ),
+    Endpoint(
+        method="GET", path="/v1/subjects/{subject}/alerts", scope="alerts",
+        handler=alerts.answer_subject_alerts, response_type=SubjectAlerts, needs_store=True,
+        summary="List a subject's alerts, with what was decided about them",
+    ),
+    Endpoint(
+        method="GET", path="/v1/fhir/subjects/{subject}/alerts", scope="alerts",
+        handler=alerts.answer_flags, content_types=FHIR_TYPES, needs_store=True,
+        summary="List a subject's alerts as FHIR R4 Flags and Communications",
     ),
     Endpoint(
         method="POST", path="/v1/feedback", scope="feedback", handler=handlers.feedback,

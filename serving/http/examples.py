@@ -75,6 +75,13 @@ EXAMPLES: dict[str, Any] = {
     "/v1/forecasts": {"requests": [RECORD, {**RECORD, "subject": "P-2"}]},
     "/v1/explain": {**RECORD, "output": "FM-UE 50 or more", "explain_horizon_weeks": 26},
     "/v1/observations": RECORD,
+    "/v1/alerts/decisions": {
+        "subject": "P-1",
+        "alert": f"score fell:{SCORE}",
+        "decision": "acknowledged",
+        "by": "Dr Mia Moor",
+        "reason": "seen today: a fall, no fracture, assessed again on Monday",
+    },
     "/v1/feedback": {
         "forecast_id": "0" * 32,
         "outcome": "overridden",

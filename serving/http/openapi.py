@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from serving.formats.fhir_limits import MAX_BUNDLES, MAX_ELEMENTS, MAX_ENTRIES
+from serving.http.alerts.handlers import LARGEST_PAGE, PAGE
 from serving.http.decoding import MAX_NESTING, MAX_VALUES
 from serving.http.endpoints import ENDPOINTS, FHIR_JSON, FORM, JSON, Endpoint
 from serving.http.examples import examples_of
@@ -110,11 +111,21 @@ def _operation(
             "required": True,
             "content": _content(endpoint, of_type, example),
         }
-    if "{subject}" in endpoint.path:
-        operation["parameters"] = [_subject(), _alert_days()]
-    if endpoint.is_fhir:
-        operation["parameters"] = [_condition(), _as_of(day)]
+    if parameters := _parameters(endpoint, day):
+        operation["parameters"] = parameters
     return operation
+
+
+def _parameters(endpoint: Endpoint, day: date) -> list[dict[str, Any]]:
+    match endpoint.path:
+        case "/v1/subjects/{subject}/course":
+            return [_subject(), _alert_days()]
+        case "/v1/alerts":
+            return [_limit(), _cursor()]
+        case "/v1/fhir/forecast":
+            return [_condition(), _as_of(day)]
+        case path:
+            return [_subject()] if "{subject}" in path else []
 
 
 def _answered(endpoint: Endpoint, of_type: dict[str, Any]) -> dict[str, Any]:
@@ -142,6 +153,21 @@ def _subject() -> dict[str, Any]:
 def _alert_days() -> dict[str, Any]:
     schema = {"type": "integer", "minimum": 1, "maximum": 365}
     return {"name": "alert_days", "in": "query", "required": False, "schema": schema}
+
+
+def _limit() -> dict[str, Any]:
+    schema = {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE}
+    return {"name": "limit", "in": "query", "required": False, "schema": schema}
+
+
+def _cursor() -> dict[str, Any]:
+    return {
+        "name": "cursor",
+        "in": "query",
+        "required": False,
+        "description": "Of the page before; left out for the first page.",
+        "schema": {"type": "string", "maxLength": 1_200},
+    }
 
 
 def _condition() -> dict[str, Any]:

@@ -19,6 +19,7 @@ from serving.forecast.question import Question, input_digest
 from serving.forecast.respond import refused, respond
 from serving.formats.fhir_record import FhirRecord, bundle_of, record_of
 from serving.schemas import ExplainRequest, ForecastAnswer, ForecastRequest, ForecastsRequest
+from serving.state.alerting.webhook import Webhook
 from serving.state.champion import ChampionInService, Snapshot
 from serving.state.consent import Consents, ConsentWithdrawn
 from serving.state.forecast_log import ForecastEntry, ForecastLog
@@ -45,6 +46,8 @@ class Runtime:
         The service's address as a clinician's browser reaches it; empty for that of its callers.
     origins
         Pages of other origins that may send requests from a browser.
+    webhook
+        Tells an address of new alerts; None where none was named.
     """
 
     champion: ChampionInService
@@ -55,6 +58,7 @@ class Runtime:
     proxies: Sequence[Network] = ()
     declared_address: str = ""
     origins: Sequence[str] = ()
+    webhook: Webhook | None = None
 
     @property
     def public_address(self) -> str:
@@ -63,6 +67,8 @@ class Runtime:
 
     def close(self) -> None:
         """Write the entries that are waiting, and stop the threads."""
+        if self.webhook is not None:
+            self.webhook.close()
         self.champion.close()
         self.consents.close()
         self.forecast_log.close()
@@ -71,6 +77,8 @@ class Runtime:
     def problems(self) -> list[Fault]:
         """Return what an operator should look at; empty when all is well."""
         faults = [self.champion.problem, self.forecast_log.problem, self.consents.problem]
+        if self.webhook is not None:
+            faults.append(self.webhook.problem)
         if self.forecast_log.lost:
             faults.append(
                 Fault(

@@ -45,6 +45,8 @@ class Kind(StrEnum):
     RETENTION = "retention"
     ERASURE = "erasure"
     EXPORT = "export"
+    ALERT = "alert"
+    """A decision about an alert of monitoring."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from serving.state.tables import (
     of_person,
     subject_table,
 )
+from serving.state.watch.tables import OF_A_PERSON
 from stores.database import cause_of, write
 
 LOCK_SECONDS = 60
@@ -92,7 +93,7 @@ def erase(
         connection.execute(
             sa.update(entry_table).where(*theirs).values(subject=None, content=None, salt=None)
         )
-        for table in (subject_table, observation_table, consent_table):
+        for table in (subject_table, observation_table, consent_table, *OF_A_PERSON):
             connection.execute(sa.delete(table).where(*of_person(table, tenant, subject)))
         details = {"entries": ranges_of(numbers), "count": len(numbers), "reason": reason, **kept}
         append(connection, [_event(Kind.ERASURE, tenant, actor, now, details)])
@@ -160,7 +161,8 @@ def _overwrite_old_rows(engine: sa.Engine) -> None:
     # SQLite overwrites what is deleted (`secure_delete`); PostgreSQL keeps old rows until a vacuum.
     if engine.dialect.name != "postgresql":
         return
-    tables = [t.name for t in (entry_table, subject_table, observation_table, consent_table)]
+    of_people = (entry_table, subject_table, observation_table, consent_table, *OF_A_PERSON)
+    tables = [table.name for table in of_people]
     try:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             # The store's own limits are for requests; a large table takes minutes.

@@ -9,14 +9,20 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from serving.state.entries import Entry, Kind
+from serving.state.entries import Entry, Kind, entries
 from serving.state.tables import NO_DAY, consent_table, observation_table, subject_table
+from serving.state.watch.days import NO_DATE, onset_by
+from serving.state.watch.decisions import COLUMNS
+from serving.state.watch.tables import decision_table, watch_table
 
 ENROLMENTS, OBSERVATIONS, CONSENTS = "days of enrolment", "observations", "consents"
+WATCHES, DECISIONS = "dates of onset", "decisions about alerts"
 TABLES = {
     ENROLMENTS: (subject_table, ("tenant", "subject"), ("enrolment_day",)),
     OBSERVATIONS: (observation_table, ("tenant", "subject", "code", "day"), ("value", "label")),
     CONSENTS: (consent_table, ("tenant", "subject"), ("state",)),
+    WATCHES: (watch_table, ("tenant", "subject"), ("onset_by", "newest_entry")),
+    DECISIONS: (decision_table, ("tenant", "subject", "kind", "code"), COLUMNS),
 }
 """Each table with its key and its other columns."""
 
@@ -44,12 +50,24 @@ def replayed(stored: Iterable[Entry]) -> Tables:
                 _withdraw(tables, person, content)
             if entry.kind in {Kind.OBSERVATIONS, Kind.CORRECTION}:
                 _add_observations(tables, entry.sequence, person, content)
+                _note_values(tables, entry, person, content)
             elif entry.kind == Kind.CONSENT:
                 _put(tables, CONSENTS, person, (content["state"],), entry.sequence)
+            elif entry.kind == Kind.ALERT:
+                row = tuple(content[name] for name in COLUMNS)
+                key = (*person, content["kind"], content["code"])
+                _put(tables, DECISIONS, key, row, entry.sequence)
         except (ValueError, TypeError, KeyError, AttributeError):
             # Somebody wrote it anew: its digest does not fit, and `verification` says so.
             continue
     return tables
+
+
+def watch_all(connection: sa.Connection) -> None:
+    """Note the values that came before monitoring did."""
+    for (tenant, subject), (onset, entry) in replayed(entries(connection)).rows[WATCHES].items():
+        row = {"tenant": tenant, "subject": subject, "onset_by": onset, "newest_entry": entry}
+        connection.execute(sa.insert(watch_table).values(row))
 
 
 def stored_tables(connection: sa.Connection) -> Tables:
@@ -80,6 +98,13 @@ def _withdraw(tables: Tables, person: Key, content: Any) -> None:
     for observation in content.get("withdrawn", []):
         key, _ = observation_row(observation)
         tables.rows[OBSERVATIONS].pop((*person, *key), None)
+
+
+def _note_values(tables: Tables, entry: Entry, person: Key, content: Any) -> None:
+    known, _ = tables.rows[WATCHES].get(person, (NO_DATE, 0))
+    days = (observation.get("day_since_onset") for observation in content.get("observations", []))
+    row = (onset_by(known, days, entry.time), entry.sequence)
+    _put(tables, WATCHES, person, row, entry.sequence)
 
 
 def _put(tables: Tables, name: str, key: Key, row: Key, sequence: int) -> None:

@@ -23,6 +23,7 @@ from contracts.observation import Observation
 from serving.schemas import FeedbackRequest
 from serving.state.consent import consent_withdrawn, is_withdrawn
 from serving.state.entries import append, forecast_of
+from serving.state.replay import watch_all
 from serving.state.running_record import (
     enrol,
     enrolment_day_of,
@@ -44,6 +45,8 @@ from serving.state.tables import (
     probe_table,
     used_token_table,
 )
+from serving.state.watch.days import note_values
+from serving.state.watch.tables import watch_table
 from stores.database import Kept, cause_of, connect, open_kept, reading, write
 from stores.secret_url import SecretUrl, revealed
 
@@ -139,7 +142,10 @@ class Store:
             recorded = recorded_of(connection, tenant, subject)
             new = not_on_record(recorded, observations)
             if new or enrolled is not None:
-                append(connection, [received(tenant, subject, enrolled, new, actor, now)])
+                event = received(tenant, subject, enrolled, new, actor, now)
+                append(connection, [event])
+                days = [observation.day_since_onset for observation in new]
+                note_values(connection, tenant, subject, days, event.time)
             if new:
                 rows = [row_of(tenant, subject, observation) for observation in new]
                 connection.execute(sa.insert(observation_table), rows)
@@ -244,6 +250,8 @@ def _create_tables(connection: sa.Connection) -> None:
             " record was one chain, and cannot be read",
             "keep it as it is for the record, and set REHABCAST_STORE_URL to a new one",
         )
+    earlier = sa.inspect(connection)
+    unwatched = earlier.has_table(entry_table.name) and not earlier.has_table(watch_table.name)
     metadata.create_all(connection)
     newest = NEWEST["record"]
     number = connection.execute(sa.select(form_table.c.number)).scalar()
@@ -255,6 +263,8 @@ def _create_tables(connection: sa.Connection) -> None:
             f" rehabcast reads {newest}",
             OTHER_VERSION,
         )
+    if unwatched:
+        watch_all(connection)
 
 
 def _write_probe(connection: sa.Connection) -> None:

@@ -23,7 +23,8 @@ from stores.database import cause_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
-SECRETS = ("CANARYPASS", "CANARYQUERY", "CANARYTOKEN", "CANARY%2DDEV", "CANARY-DEV")
+SECRETS = ("CANARYPASS", "CANARYQUERY", "CANARYTOKEN", "CANARY%2DDEV", "CANARY-DEV",
+           "CANARYWEBHOOK")  # fmt: skip
 USER = "u:CANARYPASS@"
 QUERY = "password=CANARYQUERY"
 
@@ -128,6 +129,7 @@ def test_no_command_says_a_secret_however_it_fails(tmp_path: Path, chosen: tuple
             f"{PREFIX}TRACKING_URI": registry,
             f"{PREFIX}TOKEN": "CANARYTOKEN.CANARYTOKEN",
             f"{PREFIX}DEVELOPMENT_TOKEN": "CANARY-DEVELOPMENT-TOKEN",
+            f"{PREFIX}ALERT_WEBHOOK": "https://ward.test/CANARYWEBHOOK",
         }
         for state, (database, registry) in STATES.items()
     }
@@ -135,7 +137,7 @@ def test_no_command_says_a_secret_however_it_fails(tmp_path: Path, chosen: tuple
     blank = {**states["servers away"], f"{PREFIX}TOKEN": " CANARYTOKEN two"}
     states["blank token"] = blank
     assert {name for name in Settings.model_fields if "Secret" in str(Settings.model_fields[name])} == {
-        "ledger_url", "store_url", "tracking_uri", "token", "development_token",
+        "ledger_url", "store_url", "tracking_uri", "token", "development_token", "alert_webhook",
     }  # fmt: skip
     (tmp_path / "states.json").write_text(json.dumps(states))
     (tmp_path / "commands.json").write_text(json.dumps(COMMANDS))

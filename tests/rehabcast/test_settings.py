@@ -58,6 +58,12 @@ TABLE: dict[str, tuple[str, Any, tuple[str, ...]]] = {
     "development_token": (
         "abcdefghijklmnopqrst", SecretStr("abcdefghijklmnopqrst"), (*TOKENS, "x", "a" * 19),
     ),
+    "alert_webhook": (
+        "https://ward.test/in", SecretStr("https://ward.test/in"),
+        ("http://ward.test/in", "ftp://ward.test", "https://u:p@ward.test", "https://", "ward.test",
+         "https://a b/", "FILE"),
+    ),
+    "alert_webhook_key": ("FILE", None, FILE),
     "token": ("abc.def-g_h", SecretStr("abc.def-g_h"), TOKENS),
     "trusted_proxies": (
         "10.0.0.7, 2001:db8::/32", (ip_network("10.0.0.7"), ip_network("2001:db8::/32")),

@@ -46,6 +46,8 @@ ROUTES: dict[str, tuple[str, str, Any]] = {
     "among many": ("POST", "/v1/forecasts", {"requests": [INLINE, WITH_BUNDLE]}),
     "explain": ("POST", "/v1/explain", INLINE),
     "course": ("GET", f"/v1/subjects/{PATIENT}/course", None),
+    "alerts": ("GET", f"/v1/subjects/{PATIENT}/alerts", None),
+    "flags": ("GET", f"/v1/fhir/subjects/{PATIENT}/alerts", None),
     "observations": ("POST", "/v1/observations", INLINE),
     "fhir": ("POST", "/v1/fhir/forecast", BUNDLE),
     NO_FORECAST: ("POST", "/v1/fhir/forecast", NO_ONSET),

@@ -153,6 +153,13 @@ def test_the_documents_examples_run(server: Any, path: str) -> None:
         example = example.replace(str(UUID(int=0)), card["uuid"])
         now = datetime.now(UTC).isoformat()
         example = re.sub(r"20\d\d-\d\d-\d\dT09:00:00Z", now, example)
+    if path == "/v1/alerts/decisions":
+        # About an alert that there is.
+        score = {"code": "REHABCAST//FUGL_MEYER_UE"}
+        fall = [{**score, "day_since_onset": day, "value": v} for day, v in ((10, 44), (20, 22))]
+        sent = {"subject": "decided", "enrolment_day": 10, "observations": fall}
+        assert server.http.post("/v1/observations", json=sent).status_code == 200
+        example = example.replace("P-1", "decided")
     headers = {"Content-Type": "application/json"}
     given = document["paths"][path]["post"].get("parameters", [])
     query = {each["name"]: each["example"] for each in given if "example" in each}
@@ -213,7 +220,7 @@ def test_a_course_that_leaves_its_range_for_long_raises_an_alert(server: Any) ->
     assert answer["forecast"]["origin_day"] == 0
     assert [point["inside"] for point in answer["points"]] == [False, False, False]
     assert answer["days_outside"] == 21
-    assert "look at the patient" in answer["alert"]
+    assert "below the range" in answer["alert"]
     longer = server.http.get("/v1/subjects/falling/course", params={"alert_days": 30}).json()
     assert longer["alert"] == ""
     assert server.http.get("/v1/subjects/nobody/course").status_code == 404

@@ -1,0 +1,121 @@
+"""The declared rates of false alarms, and the limits that keep to them.
+
+`limits.toml` is written by `python benchmarks/monitoring.py --write` from a SIMULATED cohort in
+which nothing was planted; other simulated people measure what the limits keep to
+(docs/monitoring.md).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from serving.monitoring.series import CARE
+
+Alarming = Literal["fall", "rise", "either"]
+SIGNS: dict[Alarming, int] = {"fall": -1, "rise": 1, "either": 0}
+
+ASKED_FOR, OTHERS, PEOPLE = 0.045, 0.003, 0.006
+"""False alarms declared a patient and month, for each daily code: of those that a ward asks for
+first (steps, arm use, heart, sleep), of the others, and of wear and therapy, which depend on
+people. With scores and silence they add up to less than one alarm a patient and quarter."""
+
+SILENCES_A_MONTH = 0.02
+"""Declared for silence."""
+
+FALSE_ALARMS_A_SCORE = 0.05
+"""Declared for a fall of the score: of 20 scores of people who did not worsen, one tells a fall."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which change of a code matters, how its days differ, and its declared rate.
+
+    Parameters
+    ----------
+    alarming
+        Which direction matters.
+    log
+        Whether days differ alike on a logarithmic scale.
+    false_alarms
+        Declared: per patient and month.
+    """
+
+    alarming: Alarming
+    log: bool
+    false_alarms: float
+
+
+PLACES: Mapping[str, Place] = {
+    "LOINC//41950-7": Place("fall", True, ASKED_FOR),
+    "REHABCAST//ARM_USE_RATIO": Place("fall", True, ASKED_FOR),
+    "LOINC//40443-4": Place("either", False, ASKED_FOR),
+    "REHABCAST//SLEEP": Place("either", False, ASKED_FOR),
+    "REHABCAST//CADENCE": Place("fall", False, OTHERS),
+    "REHABCAST//GAIT_SPEED": Place("fall", True, OTHERS),
+    "REHABCAST//UPRIGHT_SHARE": Place("fall", True, OTHERS),
+    "REHABCAST//SHOULDER_ELEVATION": Place("fall", True, OTHERS),
+    "REHABCAST//CO_CONTRACTION": Place("rise", True, OTHERS),
+    "REHABCAST//RMSSD": Place("fall", True, OTHERS),
+    "REHABCAST//WEAR_TIME": Place("fall", False, PEOPLE),
+    "REHABCAST//THERAPY": Place("fall", False, PEOPLE),
+}
+PLANNED = Place("fall", False, PEOPLE)
+"""Of the share of the planned therapy, which is not simulated."""
+
+UNKNOWN = Place("either", False, OTHERS)
+"""Of a code that was not simulated: nobody knows yet which way is worse."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """When a change of a daily code is told.
+
+    Parameters
+    ----------
+    place
+        Which change is told, and how often falsely.
+    size
+        Limit of the statistic, standard errors.
+    usual_scale
+        Standard deviation of days of other people, on their scale; not a number where not known.
+    """
+
+    place: Place
+    size: float
+    usual_scale: float
+
+
+@cache
+def limits() -> dict[str, Limit]:
+    """Return the limits by code."""
+    return {
+        row["code"]: Limit(
+            place=PLACES[row["code"]], size=row["size"], usual_scale=row["usual_scale"]
+        )
+        for row in _file()["limit"]
+    }
+
+
+@cache
+def silent_days() -> int:
+    """Return after how many days without data silence is told."""
+    return int(_file()["silent_days"])
+
+
+def limit_of(code: str) -> Limit:
+    """Return the limit of a code; of one that was not simulated, the strictest of all."""
+    known = limits()
+    if code in known:
+        return known[code]
+    strictest = max(limit.size for limit in known.values())
+    place = PLANNED if code in CARE else UNKNOWN
+    return Limit(place=place, size=strictest, usual_scale=float("nan"))
+
+
+def _file() -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name("limits.toml").read_text("utf-8"))

@@ -1,0 +1,108 @@
+"""Alerts in words: what, which days, and what it rests on."""
+
+from __future__ import annotations
+
+from contracts.vocabulary import vocabulary
+from serving.monitoring.alert import Alert, Kind, Urgency
+from serving.monitoring.series import ADHERENCE
+
+URGENCIES = {
+    Urgency.TODAY: "today",
+    Urgency.THIS_WEEK: "this week",
+    Urgency.NEXT_VISIT: "next visit",
+}
+
+
+def sentence(alert: Alert, *, better: str = "higher") -> str:
+    """Return an alert in words; days are counted since onset.
+
+    Parameters
+    ----------
+    better
+        Whether higher or lower values of a score are better.
+    """
+    name = vocabulary()[alert.code].name
+    match alert.kind:
+        case Kind.SCORE_FELL:
+            change = "rose" if alert.rises else "fell"
+            return (
+                f"The score ({name}) {change} from {_number(alert.before)} to"
+                f" {_number(alert.now)}, measured on day {alert.since_day}: worse by"
+                f" {_number(abs(alert.now - alert.before))} points, where"
+                f" {_limit_of_score(alert)}. See the patient today."
+            )
+        case Kind.OFF_COURSE:
+            return _off_course(alert, name, better)
+        case Kind.SILENCE:
+            return (
+                f"No data have come from the wearable for {alert.days_now} days, since day"
+                f" {alert.since_day}; before, they came on {_share(alert)} days. It may be a flat"
+                " battery, or something has happened: ask."
+            )
+        case Kind.NOT_WORN:
+            return (
+                f"The wearable has not been worn for {alert.days_now} days, since day"
+                f" {alert.since_day}; before, it was worn on {_share(alert)} days. Ask why."
+            )
+        case _:
+            return _changed(alert, name)
+
+
+def _changed(alert: Alert, name: str) -> str:
+    change = "rose" if alert.rises else "fell"
+    unit = vocabulary()[alert.code].unit
+    shown = "" if unit in {"1", "/d"} else f" {unit}"
+    middle = "median" if alert.kind is Kind.BIOMARKER else "mean"
+    relative = f" ({100 * (alert.now / alert.before - 1):+.0f} %)" if alert.before > 0 else ""
+    text = (
+        (
+            f"The person's own {name} {change} from {_number(alert.before)} to"
+            f" {_number(alert.now)}{shown} a day{relative} since day {alert.since_day}:"
+            f" {middle} of {alert.days_now} days against {alert.days_before} before."
+        )
+        .replace("/d a day", "/d")
+        .replace("/min a day", "/min")
+    )
+    if alert.week is not None and alert.week_before is not None:
+        text += (
+            f" Last seven days {_number(alert.week)}, the seven before"
+            f" {_number(alert.week_before)}."
+        )
+    if alert.kind is Kind.THERAPY:
+        planned = alert.code == ADHERENCE
+        text += "" if planned else " The end of a planned course of therapy looks the same."
+    return text
+
+
+def _off_course(alert: Alert, name: str, better: str) -> str:
+    side = "above" if alert.rises else "below"
+    worse = alert.rises != (better == "higher")
+    days = alert.last_day - alert.since_day + 1
+    judged = (
+        "worse than expected: look for the cause in the patient, not in the model"
+        if worse
+        else "better than expected: the plan may ask too little"
+    )
+    return (
+        f"The score ({name}) has been {side} the range that holds for 8 in 10 patients for"
+        f" {days} days ({_number(alert.now)} on day {alert.last_day}, where the range"
+        f" {'ends' if alert.rises else 'begins'} at {_number(alert.limit)}), {judged}."
+    )
+
+
+def _limit_of_score(alert: Alert) -> str:
+    if alert.false_alarms is None:
+        return f"{_number(alert.limit)} points matter to a patient"
+    return f"the error of measurement explains {_number(alert.limit)}"
+
+
+def _share(alert: Alert) -> str:
+    return f"{alert.days_before} of {round(alert.days_before / alert.before)}"
+
+
+def _number(value: float) -> str:
+    """Return a number with about three digits that mean something."""
+    size = abs(value)
+    if size >= 100 or value == round(value):
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if size >= 10 else f"{value:.2f}"

@@ -1,0 +1,1 @@
+"""What looks at records for alerts, and tells an address of them."""

@@ -1,0 +1,62 @@
+"""Looks at records for alerts: their own, and whether the scores left the forecast's range."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from contracts.errors import ForecastRefused
+from serving.forecast.audit_status import ServedModel
+from serving.forecast.course import ALERT_DAYS, course
+from serving.forecast.question import Question
+from serving.monitoring.alert import Alert
+from serving.monitoring.course import off_course
+from serving.monitoring.watch import alerts_of, in_order
+from serving.state.champion import Snapshot
+from serving.state.store import NotOnRecord, Store
+from serving.state.watch.caseload import Watched, keep, read_recent, waiting
+
+LOOKS = 50
+"""Records that one request looks at, at most: half a second where nobody's course is compared."""
+
+
+def look_at(store: Store, watched: Watched, snapshot: Snapshot, now: datetime) -> list[Alert]:
+    """Return the alerts of a record, the most urgent first."""
+    if watched.today is None:
+        return []
+    task = snapshot.served.bundle.task
+    found = alerts_of(watched.observations, watched.today, task.target)
+    left = None if snapshot.withdrawn else _off_course(store, watched, snapshot.served, now)
+    return in_order([*found, *([] if left is None else [left])])
+
+
+def look_at_waiting(store: Store, tenant: str | None, snapshot: Snapshot, now: datetime) -> int:
+    """Look at those who wait for it, at most `LOOKS` of them; return how many wait still."""
+    people, count = waiting(store.engine, tenant, now.date(), LOOKS)
+    looked: list[tuple[Watched, list[Alert]]] = []
+    for whose, subject in people:
+        watched = read_recent(store.engine, whose, subject, now.date())
+        if watched is not None:
+            looked.append((watched, look_at(store, watched, snapshot, now)))
+    keep(store.engine, looked, now.date())
+    return count - len(looked)
+
+
+def _off_course(store: Store, watched: Watched, served: ServedModel, now: datetime) -> Alert | None:
+    """Return the alert of the course; the whole record is read only where there can be one."""
+    target = served.bundle.task.target
+    days = sorted(o.day_since_onset or 0 for o in watched.observations if o.code == target.code)
+    if len(days) < 2 or days[-1] - days[0] + 1 < ALERT_DAYS:
+        return None
+    try:
+        enrolment_day, observations = store.record(watched.tenant, watched.subject)
+        question = Question(
+            subject=watched.subject, enrolment_day=enrolment_day, observations=observations,
+            explain=False,
+        )  # fmt: skip
+        seen = course(question, served, now=now, alert_days=ALERT_DAYS)
+    except (ForecastRefused, NotOnRecord):
+        return None
+    return off_course(
+        seen.points, seen.days_outside, enrolment_day=enrolment_day, target=target,
+        alert_days=ALERT_DAYS,
+    )  # fmt: skip

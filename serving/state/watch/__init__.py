@@ -1,0 +1,1 @@
+"""What monitoring keeps: where each record stands in time, decisions on alerts, the caseload."""
