@@ -104,5 +104,10 @@ def _differences(before: VersionFacts, after: VersionFacts) -> Iterator[Change]:
 
 
 def _covers(scope: Scope | None, other: Scope | None) -> bool:
-    """Return whether everyone inside the other scope is inside this one; None is everyone."""
-    return scope is None or (other is not None and scope.covers(other))
+    """Return whether everyone inside the other scope is inside this one; None is everyone.
+
+    A pass for everyone of its audit counts as everyone too, as where a champion is followed.
+    """
+    if scope is None or other is None:
+        return scope is None or scope.is_everyone
+    return scope.covers(other)

@@ -100,9 +100,11 @@ def _met(found: PlanComparison, number: int) -> str:
     results = [result for result in found.criteria if result.criterion == number]
     if not results:
         return "NOT SHOWN: no comparison was made."
-    open_ones = [result for result in results if result.result is not Shown.MET]
-    if not open_ones:
+    if all(result.result is Shown.MET for result in results):
         return f"Met in all {len(results)} comparisons." if len(results) > 1 else "Met."
-    met = len(results) - len(open_ones)
-    lines = "; ".join(result_in_words(result) for result in open_ones)
-    return f"NOT MET in {len(open_ones)} of {len(results)} ({met} met): {lines}."
+    parts = []
+    for shown, words in ((Shown.NOT_MET, "NOT MET"), (Shown.NOT_SHOWN, "NOT SHOWN")):
+        if open_ones := [result for result in results if result.result is shown]:
+            lines = "; ".join(result_in_words(result) for result in open_ones)
+            parts.append(f"{words} in {len(open_ones)} of {len(results)}: {lines}.")
+    return " ".join(parts)

@@ -13,12 +13,17 @@ from audits.changes.wording import outside_in_words
 from contracts.changes.comparison import CriterionResult, PlanComparison, Shown
 from contracts.changes.difference import ChangeKind, differences
 from contracts.changes.facts import Aspect, VersionFacts
-from contracts.scope import Scope, ScopeAttribute
+from contracts.scope import OutsideGroup, Scope, ScopeAttribute
 
 BASE = load_plan(EXAMPLE)
 TEXTS = st.sets(st.sampled_from(["a", "b", "c"]), max_size=2).map(lambda s: tuple(sorted(s)))
 ONLY_WOMEN = Scope(
-    attributes=(ScopeAttribute(attribute="sex", inside=("female",)),), share_inside=0.5
+    attributes=(
+        ScopeAttribute(
+            attribute="sex", inside=("female",), outside=(OutsideGroup(label="male", rules=()),)
+        ),
+    ),
+    share_inside=0.5,
 )
 VERSIONS = st.builds(
     lambda facts, people, scope: VersionFacts(facts=facts, people=people, scope=scope),

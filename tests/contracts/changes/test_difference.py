@@ -140,7 +140,7 @@ def same(one: VersionFacts, other: VersionFacts) -> bool:
 
 def covers_alike(one: Scope | None, other: Scope | None) -> bool:
     if one is None or other is None:
-        return one is other
+        return all(scope is None or scope.is_everyone for scope in (one, other))
     return one.covers(other) and other.covers(one)
 
 
@@ -161,14 +161,20 @@ def test_fewer_people_and_scopes_are_told_from_more() -> None:
     def kinds(before: VersionFacts, after: VersionFacts) -> list[ChangeKind]:
         return [change.kind for change in differences(before, after)]
 
-    few = Scope(attributes=(ScopeAttribute(attribute="sex", inside=("f",)),), share_inside=1.0)
+    outside = (OutsideGroup(label="m", rules=()),)
+    few = Scope(
+        attributes=(ScopeAttribute(attribute="sex", inside=("f",), outside=outside),),
+        share_inside=0.5,
+    )
     both = Scope(attributes=(ScopeAttribute(attribute="sex", inside=("f", "m")),), share_inside=1.0)
     assert kinds(version(90), version(120)) == [ChangeKind.MORE_DATA]
     assert kinds(version(90), version(60)) == [ChangeKind.LESS_DATA]
     assert kinds(version(90, few), version(90, both)) == [ChangeKind.WIDER_SCOPE]
     assert kinds(version(90, both), version(90, few)) == [ChangeKind.NARROWER_SCOPE]
-    assert kinds(version(90, both), version(90)) == [ChangeKind.WIDER_SCOPE]
-    assert kinds(version(90), version(90, both)) == [ChangeKind.NARROWER_SCOPE]
+    assert kinds(version(90, few), version(90)) == [ChangeKind.WIDER_SCOPE]
+    assert kinds(version(90), version(90, few)) == [ChangeKind.NARROWER_SCOPE]
+    # From an override, which serves everyone, to a pass for everyone, and back.
+    assert kinds(version(90, both), version(90)) == kinds(version(90), version(90, both)) == []
 
 
 @pytest.mark.parametrize("kind", ChangeKind)

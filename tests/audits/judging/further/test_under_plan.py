@@ -164,8 +164,10 @@ def test_a_verdict_carries_plan_versions_and_scope(
     quick_policy: Policy,
     verdict_of: Callable[..., Verdict],
 ) -> None:
+    outside = (OutsideGroup(label="not recorded", rules=()),)
     scope = Scope(
-        attributes=(ScopeAttribute(attribute="sex", inside=("female", "male")),), share_inside=1.0
+        attributes=(ScopeAttribute(attribute="sex", inside=("female", "male"), outside=outside),),
+        share_inside=0.9,
     )
     verdict = verdict_of(Outcome.WITHIN_SCOPE, scope=scope)
     before = InService(
