@@ -12,6 +12,7 @@ import typer
 from rich.console import Group
 from rich.table import Table
 
+from contracts.errors import ContractError
 from contracts.predictions import Overlap, Validation
 from rehabcast.commands.training import CohortOption, VersionArgument
 from rehabcast.output import AsJson, emit, require_place
@@ -171,6 +172,11 @@ def predictions_of(bundle: Bundle, cohort: Cohort, audited: PredictionTable) -> 
     ----------
     audited
         The table that the version's audit reads: the service answers for its groups only.
+
+    Raises
+    ------
+    ContractError
+        Nobody can be forecast and compared with an outcome.
     """
     from contracts.predictions import CANDIDATE, GROUP, MODEL
     from features.newest import newest_day
@@ -180,10 +186,16 @@ def predictions_of(bundle: Bundle, cohort: Cohort, audited: PredictionTable) -> 
     from inference.refusals import groups_in, refusals
     from training.predictions import prediction_table, with_clusters, with_questions, with_refusals
 
+    task, batch = bundle.task, cohort_sequences(cohort.events, bundle.task, bundle.layout)
+    if len(batch) == 0:
+        raise ContractError(
+            f"nobody in cohort {cohort.provenance.name!r} has a score at a landmark and an outcome"
+            f" at a horizon of {task.name}, so there is no forecast to score",
+            "evaluate on a cohort that has the scores of this task, or import the missing ones",
+        )
     rows = audited.rows[audited.rows[MODEL] == CANDIDATE]
     labels = {name: rows[name] for name in rows if str(name).startswith(GROUP)}
     known = groups_in(rows[list(labels)].rename(columns=lambda name: str(name).removeprefix(GROUP)))
-    task, batch = bundle.task, cohort_sequences(cohort.events, bundle.task, bundle.layout)
     seen = bundle.calibration.seen
     quantiles_BHQ = forecast_batch(bundle, batch)
     stated = bundle.calibration.chances(quantiles_BHQ, batch, task, observed=True)

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, SUBJECT, TEXT, TIME, Cohort, Provenance
+from contracts.errors import ContractError
 from contracts.observation import Observation
 from contracts.predictions import (
     CANDIDATE,
@@ -168,3 +169,15 @@ def test_people_read_both_scores_and_how_many_would_be_refused_and_why(
         " ".join(text.split())
     )
     assert Refusal.GROUP in text
+
+
+@pytest.mark.parametrize("scores", [0, 1])
+def test_a_cohort_in_which_nothing_can_be_scored_is_refused(
+    bundle: Bundle, events: pd.DataFrame, audited: PredictionTable, task: Task, scores: int
+) -> None:
+    is_score = events[CODE] == task.target.code
+    first = events[is_score].groupby(SUBJECT).head(scores).index
+    kept = events[~is_score | events.index.isin(first)]
+    provenance = Provenance(name="unscored", source="test", simulated=True)
+    with pytest.raises(ContractError, match=r"nobody in cohort 'unscored'.*no forecast to score"):
+        predictions_of(bundle, Cohort(events=kept, provenance=provenance, digest="d"), audited)
