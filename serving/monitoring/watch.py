@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from contracts.observation import Observation
 from contracts.task import Target
-from serving.monitoring.alert import Alert
+from serving.monitoring.alert import Alert, Kind
 from serving.monitoring.daily import daily_alerts
 from serving.monitoring.scores import score_fall
 from serving.monitoring.series import series_of
@@ -27,6 +28,23 @@ def alerts_of(observations: Iterable[Observation], today: int, target: Target) -
     fall = score_fall(series, target)
     found = [*([] if fall is None else [fall]), *daily_alerts(series)]
     return in_order(found)
+
+
+LASTS = frozenset({Kind.BIOMARKER, Kind.WEAR, Kind.THERAPY})
+"""Alerts of a level that lasts: when it began is seen for three weeks only, and then forgotten."""
+
+
+def continuing(alerts: Iterable[Alert], before: Iterable[Alert]) -> list[Alert]:
+    """Return alerts with the first day that they had when they were looked at before.
+
+    A level that was left weeks ago is still the same alert, and nobody who has acknowledged it is
+    told of it again.
+    """
+    first = {alert.id: alert.since_day for alert in before if alert.kind in LASTS}
+    return [
+        replace(alert, since_day=min(alert.since_day, first.get(alert.id, alert.since_day)))
+        for alert in alerts
+    ]
 
 
 def in_order(alerts: Iterable[Alert]) -> list[Alert]:

@@ -26,7 +26,7 @@ from serving.schemas import Acknowledgement, SubjectId
 from serving.state.alerting.looking import look_at, look_at_waiting
 from serving.state.consent import ConsentWithdrawn
 from serving.state.store import NotOnRecord
-from serving.state.watch.caseload import Place, Watched, page, read_recent, since_date
+from serving.state.watch.caseload import Place, Watched, keep, page, read_recent, since_date
 from serving.state.watch.decisions import MUTED, Decision, decide, decisions_of
 
 PAGE, LARGEST_PAGE = 100, 500
@@ -130,7 +130,9 @@ def _alerts(call: Call, subject: str, now: datetime) -> tuple[Watched, list[Aler
         raise NotOnRecord(
             "nothing is on record for this subject", "send observations to /v1/observations first"
         )
-    return watched, look_at(runtime.store, watched, runtime.champion.current, now)
+    alerts = look_at(runtime.store, watched, runtime.champion.current, now)
+    keep(runtime.store.engine, [(watched, alerts)], now.date())
+    return watched, alerts
 
 
 def _has_withdrawn(call: Call, tenant: str, subject: str) -> bool:

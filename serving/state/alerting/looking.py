@@ -10,10 +10,10 @@ from serving.forecast.course import ALERT_DAYS, course
 from serving.forecast.question import Question
 from serving.monitoring.alert import Alert
 from serving.monitoring.course import off_course
-from serving.monitoring.watch import alerts_of, in_order
+from serving.monitoring.watch import alerts_of, continuing, in_order
 from serving.state.champion import Snapshot
 from serving.state.store import NotOnRecord, Store
-from serving.state.watch.caseload import Watched, keep, read_recent, waiting
+from serving.state.watch.caseload import Watched, keep, kept, read_recent, waiting
 
 LOOKS = 50
 """Records that one request looks at, at most: half a second where nobody's course is compared."""
@@ -26,7 +26,8 @@ def look_at(store: Store, watched: Watched, snapshot: Snapshot, now: datetime) -
     task = snapshot.served.bundle.task
     found = alerts_of(watched.observations, watched.today, task.target)
     left = None if snapshot.withdrawn else _off_course(store, watched, snapshot.served, now)
-    return in_order([*found, *([] if left is None else [left])])
+    before = kept(store.engine, watched, now.date())
+    return in_order(continuing([*found, *([] if left is None else [left])], before))
 
 
 def look_at_waiting(store: Store, tenant: str | None, snapshot: Snapshot, now: datetime) -> int:

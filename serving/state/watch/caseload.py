@@ -23,6 +23,9 @@ from serving.state.watch.decisions import ACKNOWLEDGED, MUTED
 from serving.state.watch.tables import alert_table, decision_table, look_table, watch_table
 from stores.database import reading, write
 
+REMEMBERED = timedelta(days=7)
+"""How long a look counts as the one before."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
@@ -146,6 +149,23 @@ def keep(engine: sa.Engine, looked: Sequence[tuple[Watched, Sequence[Alert]]], t
 
     if looked:
         write(engine, action)
+
+
+def kept(engine: sa.Engine, watched: Watched, today: date) -> list[Alert]:
+    """Return what was found at the last look, if it was in the last week."""
+    theirs = sa.and_(
+        look_table.c.tenant == alert_table.c.tenant, look_table.c.subject == alert_table.c.subject
+    )
+    query = (
+        sa.select(alert_table.c.facts)
+        .select_from(alert_table.join(look_table, theirs))
+        .where(
+            *of_person(alert_table, watched.tenant, watched.subject),
+            look_table.c.date >= (today - REMEMBERED).isoformat(),
+        )
+    )
+    with reading(engine) as connection:
+        return [alert_in(facts) for facts in connection.execute(query).scalars()]
 
 
 def _row(alert: Alert, onset: str) -> dict[str, object]:

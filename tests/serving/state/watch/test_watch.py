@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from contracts.observation import Observation
 from serving.monitoring.alert import Alert, Kind, Urgency
+from serving.state.alerting.webhook import take
 from serving.state.consent import ConsentWithdrawn, set_consent
 from serving.state.privacy import erase, export
 from serving.state.store import Store
@@ -97,6 +98,25 @@ def test_whose_record_has_new_values_or_a_new_day_waits_to_be_looked_at(own: Sto
 
 
 def test_a_page_is_in_order_and_each_alert_is_on_one_page(own: Store) -> None:
+    pages_in_order(own)
+
+
+def test_pages_and_what_is_sent_on_postgresql(store: Store) -> None:
+    pages_in_order(store)
+    decide(store.engine, "ward", "P", ALERT, DECISION, actor="ehr", now=NOW)
+    with store.engine.begin() as connection:
+        sent = take(connection, NOW)
+    # Of Q consent is withdrawn; of P the more urgent one is acknowledged.
+    assert [(message.subject, message.kind) for message in sent] == [
+        ("R", "score fell"), ("R", "biomarker changed"), ("P", "biomarker changed"),
+    ]  # fmt: skip
+    with store.engine.begin() as connection:
+        assert take(connection, NOW) == []
+    assert waiting(store.engine, "ward", TODAY, 1) == ([], 0)
+    assert verify(store).findings == ()
+
+
+def pages_in_order(own: Store) -> None:
     for number, subject in enumerate("PQR"):
         put(own, subject, 10 + number)
         watched = read_recent(own.engine, "ward", subject, TODAY)
