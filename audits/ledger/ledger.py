@@ -1,9 +1,8 @@
 """The ledger: which version is the champion, and the append-only trail of how it came to be.
 
 Each entry of the trail carries the hash of the one before, so that an edit, a loss in the middle
-or a changed order can be detected. A chain alone cannot reveal that its tail was cut, or that
-someone with write access rewrote everything after some entry: keep a signed `LedgerState`
-elsewhere (a mail, a second system) and pass it to `Ledger.verify` as the anchor.
+or a changed order can be detected. A chain alone cannot reveal that its tail was cut or rewritten:
+keep a signed `LedgerState` elsewhere (a second system) and pass it to `Ledger.verify` as anchor.
 
 SQLite by default, PostgreSQL by URL; triggers refuse changes of the trail in both.
 """
