@@ -32,7 +32,6 @@ NOT_YET = frozenset(
     {
         "nearly well",
         "a bracelet that is worn now and then", "the bracelets are swapped", "half a point",
-        "hip fracture", "the stroke was ruled out", "not assessed yet",
     }
 )  # fmt: skip
 """Stories that the service does not meet yet; each is to leave this list, and none to join it."""

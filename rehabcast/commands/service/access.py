@@ -180,10 +180,8 @@ def list_trusted(access: AccessPath = None, as_json: AsJson = False) -> None:
     path = _path(access)
     trusted = read_access(path)
     parties = [
-        TrustedParty(
-            kind="client", name=name, tenant=client.tenant, scopes=tuple(sorted(client.scopes))
-        )
-        for name, client in trusted.clients.items()
+        TrustedParty(kind="client", name=name, tenant=c.tenant, scopes=tuple(sorted(c.scopes)))
+        for name, c in trusted.clients.items()
     ] + [
         TrustedParty(
             kind="issuer",
@@ -193,13 +191,11 @@ def list_trusted(access: AccessPath = None, as_json: AsJson = False) -> None:
         )
         for name, issuer in trusted.issuers.items()
     ]
-    parties += [
-        TrustedParty(kind="CDS client", name=name, tenant=system.tenant, scopes=("cds",))
-        for name, system in trusted.cds_clients.items()
-    ]
+    for name, c in trusted.cds_clients.items():
+        parties.append(TrustedParty(kind="CDS client", name=name, tenant=c.tenant, scopes=("cds",)))
     lines = [f"{p.kind} {p.name}, tenant {p.tenant}: {' '.join(p.scopes)}" for p in parties]
-    result = TrustedParties(audience=trusted.audience, trusted=tuple(parties))
-    emit(result, "\n".join([f"audience {trusted.audience}", *lines]), as_json=as_json)
+    told = "\n".join([f"audience {trusted.audience}", *lines])
+    emit(TrustedParties(audience=trusted.audience, trusted=tuple(parties)), told, as_json=as_json)
 
 
 @app.command()

@@ -263,7 +263,10 @@ def test_a_backend_service_asks_over_http(server: Any, signers: Any) -> None:
 
 
 EVERY_SCOPE = sorted(SCOPES)
-OPEN = {"/auth/token", "/cds-services", "/readyz", "/livez", "/healthz", "/openapi.json"}
+OPEN = {
+    "/auth/token", "/cds-services", "/readyz", "/livez", "/healthz", "/openapi.json", "/about",
+    "/.well-known/smart-configuration",
+}  # fmt: skip
 
 
 def test_each_route_takes_its_own_scope_and_no_other(server: Any, signers: Any) -> None:
