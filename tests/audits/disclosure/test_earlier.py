@@ -55,7 +55,7 @@ def equations(
     return np.array(rows).reshape(-1, len(column_of)), values["subject_id"].to_numpy()
 
 
-def told(row_KP: NDArray[np.float64], person_P: NDArray[np.int64]) -> list[int]:
+def few_revealed(row_KP: NDArray[np.float64], person_P: NDArray[np.int64]) -> list[int]:
     """Return how many people are told of, where they are few: by differences and least squares."""
     few = []
     for one in range(len(row_KP)):
@@ -77,7 +77,7 @@ def test_one_person_more_is_told_by_two_reports_that_do_not_know_each_other(
     whole = cohort(table_of, 0, 61)
     tables = [people_in(whole, slice(60)), whole]
     patterns = [pattern_of(table, quickest_policy) for table in tables]
-    assert 1 in told(*equations(tables, patterns))
+    assert 1 in few_revealed(*equations(tables, patterns))
 
 
 @pytest.mark.parametrize(("came", "waiting"), [(0, 0), (1, 1), (10, 10), (11, 0), (30, 0)])
@@ -150,12 +150,12 @@ def tell_of_nobody(
     whole = cohort(table_of, seed, people + came)
     first = people_in(whole, slice(people))
     before = pattern_of(first, policy)
-    assert not told(*equations([first], [before]))
+    assert not few_revealed(*equations([first], [before]))
     later = second(whole, came, left, changed, seed)
     later = later[~later["subject_id"].isin(not_yet_counted(later, [first]))]
     later = later.reset_index(drop=True)
     after = pattern_of(later, policy, [as_earlier(first, before)])
-    assert not told(*equations([first, later], [before, after]))
+    assert not few_revealed(*equations([first, later], [before, after]))
     if not (left or changed) and came < MINIMUM_SHOWN:
         # The same people, so the same report.
         assert after.shown[Quantity()] == before.shown[Quantity()]
@@ -170,5 +170,5 @@ def test_a_third_report_knows_both_before(
     for table in tables:
         earlier = [as_earlier(t, p) for t, p in zip(tables, patterns, strict=False)]
         patterns.append(pattern_of(table, quickest_policy, earlier))
-    assert not told(*equations(tables, patterns))
+    assert not few_revealed(*equations(tables, patterns))
     assert all(pattern.shown[Quantity()] for pattern in patterns)
