@@ -11,7 +11,7 @@ CHANGED ?=
 AGAIN ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo serve test lint bench soak mutants sbom audit-dependencies licences clean
+.PHONY: help setup lock demo serve test lint bench soak stories mutants sbom audit-dependencies licences clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 20
@@ -57,6 +57,9 @@ bench: setup  ## Run the benchmarks (NAME=forecast for only one)
 
 soak: setup  ## Run the long tests: crashes, races, flipped bytes, gate mutants, the auditor itself
 	$(BIN)/python -m pytest -q -m soak
+
+stories: setup  ## Ask models of simulated and of real people about the patients of tests/stories
+	$(BIN)/python -m pytest -q -m "soak or not soak" tests/stories
 
 mutants: setup  ## Mutation testing of service and ledger (COUNT=400, SEED=0, CHANGED=origin/main, AGAIN=1)
 	$(BIN)/python benchmarks/mutants.py --count $(COUNT) --seed $(SEED) $(if $(CHANGED),--changed $(CHANGED)) $(if $(AGAIN),--again)

@@ -122,27 +122,26 @@ def bundle_folder(
     folder = tmp_path_factory.mktemp("bundle")
     if KEPT is not None and (KEPT / "bundle").is_dir():
         return shutil.copytree(KEPT / "bundle", folder, dirs_exist_ok=True)
-    fitted: CrossFit = request.getfixturevalue("fitted")
-    lineage = TrainingProvenance(
-        family="hybrid",
-        cohort_name="made up",
-        simulated=True,
-        data_digest="d",
-        task_digest="t",
-        config_digest="c",
-        code_digest="s",
-        predictions_digest="p",
-        seed=0,
-        subjects=60,
-    )
-    members = Ensemble(fitted.members)
-    write_bundle(folder, members, fitted.calibration, batch, task, lineage, card="# Card\n")
+    write_bundle_of(request.getfixturevalue("fitted"), batch, task, folder)
     if KEPT is not None:
         # Two runs may make it at a time; the first is kept, and never seen half copied.
         whole = shutil.copytree(folder, KEPT / f"bundle-{os.getpid()}")
         with suppress(OSError):
             whole.rename(KEPT / "bundle")
     return folder
+
+
+def write_bundle_of(fitted: CrossFit, batch: SequenceBatch, task: Task, folder: Path) -> None:
+    """Write the bundle of a model of made-up people, as training does."""
+    no_digests = dict.fromkeys(
+        ("data_digest", "task_digest", "config_digest", "code_digest", "predictions_digest"), "d"
+    )
+    lineage = TrainingProvenance(
+        family="hybrid", cohort_name="made up", simulated=True, seed=0,
+        subjects=len(set(batch.subject_B.tolist())), **no_digests,
+    )  # fmt: skip
+    members = Ensemble(fitted.members)
+    write_bundle(folder, members, fitted.calibration, batch, task, lineage, card="# Card\n")
 
 
 @pytest.fixture(scope="session")

@@ -153,7 +153,7 @@ def test_a_folder_can_be_seen_at_a_glance(folder: Path) -> None:
     assert len(list((ROOT / folder).glob("[!_]*.py"))) <= FULLEST_FOLDER
 
 
-UNMIRRORED = {Path("tests/end_to_end"), Path("tests/benchmarks")}
+UNMIRRORED = {Path("tests/end_to_end"), Path("tests/benchmarks"), Path("tests/stories")}
 
 
 def test_test_folders_mirror_the_packages() -> None:

@@ -7,8 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 
 from contracts.bundle import CARD_FILE, MANIFEST_FILE
 from contracts.digests import file_digest
+from tests.command_line import CommandLine
 from training.fitting.config import TrainingConfig
 from training.registry.model_versions import PREDICTIONS_FILE, ChampionAliases, find
 from training.tracking import Store
@@ -37,30 +38,34 @@ class Installation:
     """
 
     def __init__(
-        self, folder: Path, check_fields: Callable[[tuple[str, ...], dict[str, Any]], None]
+        self,
+        folder: Path,
+        command_line: CommandLine,
+        check_fields: Callable[[tuple[str, ...], dict[str, Any]], None],
     ) -> None:
-        self.folder, self.check_fields = folder, check_fields
+        self.folder, self.command_line, self.check_fields = folder, command_line, check_fields
         (folder / "mlruns").mkdir()
 
-    def run(
-        self, *words: str, actor: str = "tester", command: Sequence[str] = (str(COMMAND),)
-    ) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "REHABCAST_ACTOR": actor, "COLUMNS": "100"}
-        # Many threads on few busy cores wait for each other more than they compute.
-        environment["OMP_NUM_THREADS"] = "1"
-        # Every edition of a report names who made the model.
-        environment["REHABCAST_DEVELOPER"] = HOSPITAL
-        return subprocess.run(
-            [*command, *words],
-            capture_output=True,
-            text=True,
-            cwd=self.folder,
-            env=environment,
-            check=False,
-            timeout=900,
-            # The worst that an account can have: whatever the program makes must be private anyway.
-            umask=0,
+    def environment(self, actor: str = "tester") -> dict[str, str]:
+        # Many threads on few busy cores wait for each other more than they compute; and every
+        # edition of a report names who made the model.
+        return {
+            **os.environ, "REHABCAST_ACTOR": actor, "COLUMNS": "100", "OMP_NUM_THREADS": "1",
+            "REHABCAST_DEVELOPER": HOSPITAL,
+        }  # fmt: skip
+
+    def run(self, *words: str, actor: str = "tester") -> subprocess.CompletedProcess[str]:
+        # The worst umask that an account can have: what the program makes must be private anyway.
+        return self.command_line.run(
+            list(words), cwd=self.folder, env=self.environment(actor), umask=0
         )
+
+    def train(self, config: TrainingConfig) -> dict[str, Any]:
+        config.write(self.folder / "config.toml")
+        return self.record(
+            "train", "--cohort", "cohort", "--task", str(TASK), "--model", "arm",
+            "--config", "config.toml",
+        )  # fmt: skip
 
     def record(self, *words: str, code: int = 0, actor: str = "tester") -> dict[str, Any]:
         done = self.run(*words, "--json", actor=actor)
@@ -77,15 +82,16 @@ class Installation:
 def user(
     tmp_path_factory: pytest.TempPathFactory,
     check_fields: Callable[[tuple[str, ...], dict[str, Any]], None],
-) -> Installation:
-    return Installation(tmp_path_factory.mktemp("user"), check_fields)
+) -> Iterator[Installation]:
+    with closing(CommandLine()) as command_line:
+        yield Installation(tmp_path_factory.mktemp("user"), command_line, check_fields)
 
 
 @pytest.fixture(scope="module")
 def version(user: Installation) -> str:
     made = user.record("cohort", "simulate", "cohort", "--subjects", "90", "--seed", "3")
     assert made["simulated"] is True
-    trained = user.record("train", "--cohort", "cohort", "--task", str(TASK), "--model", "arm")
+    trained = user.train(TrainingConfig(max_epochs=12, folds=3))
     assert trained["simulated"] is True
     return str(trained["model_version"])
 
@@ -115,7 +121,11 @@ run()
 def test_a_verdict_is_recorded_and_approved_of_though_an_edition_cannot_be_made(
     user: Installation, version: str
 ) -> None:
-    done = user.run("audit", version, "--json", command=(sys.executable, "-c", NO_PDF))
+    done = subprocess.run(
+        [sys.executable, "-c", NO_PDF, "audit", version, "--json"],
+        capture_output=True, text=True, cwd=user.folder, env=user.environment(), check=False,
+        umask=0,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
     missing = {"governance.pdf", "technical.pdf", "model-card.pdf"}
@@ -288,11 +298,7 @@ def test_a_verdict_names_the_table_of_the_champion_it_was_compared_with(
 ) -> None:
     """Two tables, two verdicts; a first version has nothing to be compared with."""
     assert audited["champion_predictions_digest"] is None
-    quick = user.folder / "quick.toml"
-    TrainingConfig(max_epochs=1, folds=3, hidden=4).write(quick)
-    second = user.record(
-        "train", "--cohort", "cohort", "--task", str(TASK), "--model", "arm", "--config", str(quick)
-    )["model_version"]
+    second = user.train(TrainingConfig(max_epochs=1, folds=3, hidden=4))["model_version"]
     user.record("evaluate", version, "--cohort", "cohort", "--output", "one.parquet")
     one, other = user.folder / "one.parquet", user.folder / "other.parquet"
     table = pd.read_parquet(one)

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
+@pytest.mark.soak
 def test_ray_train_fits_the_same_weights_to_the_last_bit(
     batch: SequenceBatch, task: Task, tmp_path: Path
 ) -> None:
