@@ -100,15 +100,20 @@ class Shown:
     denominator_DN: Bools
 
 
-def beside(cells: Cells, rows: pd.DataFrame, shown: Sequence[Shown]) -> Cells:
+def beside(
+    cells: Cells, rows: pd.DataFrame, shown: Sequence[Shown], *, of_a_model: bool = False
+) -> Cells:
     """Return the cells of a report beside those that earlier reports have shown.
 
     Parameters
     ----------
     rows
         The rows that the cells are laid out on.
+    of_a_model
+        Whether reports share only the people: the numbers are errors of models, which differ for
+        everybody, so other values of the same person tell nothing.
     """
-    union = _Union.of(rows, shown)
+    union = _Union.of(rows, shown, of_a_model=of_a_model)
     times_2N = rows_each(union.unit_N, union.horizon_N)
 
     def sums(held: Index, day: int | None) -> tuple[bytes, bytes]:
@@ -201,14 +206,14 @@ class _Union:
     denominator_DN: Bools
 
     @staticmethod
-    def of(rows: pd.DataFrame, shown: Sequence[Shown]) -> _Union:
+    def of(rows: pd.DataFrame, shown: Sequence[Shown], *, of_a_model: bool) -> _Union:
         tables = [rows, *(each.rows for each in shown)]
         names = _recorded(tables)
         pool = _Pool()
         place_of: dict[tuple[int, int, int], int] = {}
         places, units, days, denominators = [], [], [], []
         for number, table in enumerate(tables):
-            unit_of = pool.add(table, names)
+            unit_of = pool.add(table, names, by_number=of_a_model)
             unit_M = table[SUBJECT].map(unit_of).to_numpy(dtype=np.intp)
             day_M = table[HORIZON].to_numpy(dtype=np.int64)
             keys = zip(unit_M.tolist(), table[ORIGIN].tolist(), day_M.tolist(), strict=True)
@@ -238,8 +243,16 @@ class _Pool:
     person_of_unit: list[int] = field(default_factory=list)
     person_of_subject: dict[int, int] = field(default_factory=dict)
 
-    def add(self, table: pd.DataFrame, names: Sequence[str]) -> dict[int, int]:
-        """Return the unit of each subject of one more table, each unit once."""
+    def add(
+        self, table: pd.DataFrame, names: Sequence[str], *, by_number: bool = False
+    ) -> dict[int, int]:
+        """Return the unit of each subject of one more table, each unit once.
+
+        Parameters
+        ----------
+        by_number
+            Whether somebody of the same number is the same, also with other values.
+        """
         taken: set[int] = set()
         unit_of: dict[int, int] = {}
         contents = _content(table, names)
@@ -254,6 +267,10 @@ class _Pool:
                         taken.add(unit)
                         break
         for subject, content in contents.items():
+            before = self.person_of_subject.get(subject) if by_number else None
+            if subject not in unit_of and before is not None and before not in taken:
+                unit_of[subject] = before
+                taken.add(before)
             if subject not in unit_of:
                 unit = len(self.person_of_unit)
                 unit_of[subject] = unit

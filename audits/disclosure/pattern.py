@@ -71,7 +71,7 @@ def hidden_sets(
         hidden_S = _least(cells, must_S, constraints)
         found = [leak.used for leak in leaks(cells, ~hidden_S)]
         if beside_earlier is not None:
-            found += _told_together(cells, beside_earlier, hidden_S)
+            found += _revealed_together(cells, beside_earlier, hidden_S)
         if not found:
             return hidden_S
         # One would do for this combination; ever more, lest the next round finds its neighbour.
@@ -79,7 +79,7 @@ def hidden_sets(
     return np.ones(cells.sets, dtype=np.bool_)
 
 
-def _told_together(cells: Cells, known: Cells, hidden_S: Bools) -> list[tuple[int, ...]]:
+def _revealed_together(cells: Cells, known: Cells, hidden_S: Bools) -> list[tuple[int, ...]]:
     """Return the sets of which any must be hidden, lest they tell of few beside earlier reports.
 
     What earlier reports tell by themselves, nobody can take back.

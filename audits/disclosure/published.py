@@ -112,9 +112,10 @@ def pattern_of(
     first = _may_show(given, frozenset(), known)
     hidden = frozenset(given.set_of) - first
     shown = {Quantity(): first}
-    decided: dict[tuple[Counted, str | None, bytes], frozenset[Cell]] = {}
+    decided: dict[tuple[Counted, str | None, str | None, bytes], frozenset[Cell]] = {}
     for quantity, counted_N in _counted(predictions, table, given_N, policy.rules):
-        rows = (quantity.counted, quantity.milestone, counted_N.tobytes())
+        own = quantity.comparator if earlier else None
+        rows = (quantity.counted, quantity.milestone, own, counted_N.tobytes())
         if rows not in decided:
             slices = axes.of_quantity(quantity, policy.rules)
             cells = _laid_out(table, groupings, counted_N, quantity, policy, slices)
@@ -172,16 +173,18 @@ def _beside(
     """Return a quantity's cells beside those that earlier reports have shown, if any did.
 
     Of all rows, refused ones too: whom a model refuses is its own, and reports share what is
-    recorded of people. Explanations and comparisons are of models altogether.
+    recorded of people. Explanations are of models altogether. A comparison tells the comparator's
+    errors, and those of a rule are the same in every report.
     """
-    if quantity.comparator is not None or quantity.counted is Counted.EXPLAINED:
+    if quantity.counted is Counted.EXPLAINED:
         return None
     shown = [each for report in earlier for each in shown_cells(report, quantity)]
     if not shown:
         return None
     person_N, day_N = table[SUBJECT].to_numpy(), table[HORIZON].to_numpy()
     denominator_DN = recorded_denominators(table, quantity)
-    return beside(cells_of(groupings, person_N, day_N, slices, denominator_DN), table, shown)
+    cells = cells_of(groupings, person_N, day_N, slices, denominator_DN)
+    return beside(cells, table, shown, of_a_model=quantity == Quantity())
 
 
 def _counted(

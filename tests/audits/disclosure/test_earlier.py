@@ -11,11 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from audits.disclosure.cells import Cell
 from audits.disclosure.earlier import EarlierReport, not_yet_counted
 from audits.disclosure.published import Pattern, pattern_of
-from audits.disclosure.quantities import Quantity
+from audits.disclosure.quantities import Counted, Quantity
 from audits.judging.policy import Policy
 from contracts.groups import MINIMUM_SHOWN
+
+RECORDED = Quantity(counted=Counted.REQUESTED)
+"""What is recorded of people, such as the days since onset: the same whatever the model."""
 
 GROUPS = {"sex": ("f", "m"), "site": ("a", "b", "c")}
 
@@ -33,7 +37,7 @@ def as_earlier(table: pd.DataFrame, pattern: Pattern) -> EarlierReport:
 
 
 def equations(
-    tables: list[pd.DataFrame], patterns: list[Pattern]
+    tables: list[pd.DataFrame], patterns: list[Pattern], quantity: Quantity = RECORDED
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return whom each shown mean is of, one column a person as recorded; and whose columns.
 
@@ -45,7 +49,7 @@ def equations(
     for table, pattern in zip(tables, patterns, strict=True):
         keys = list(table[["subject_id", "truth"]].itertuples(index=False, name=None))
         column_N = np.array([column_of[key] for key in keys])
-        for cell in pattern.shown[Quantity()]:
+        for cell in pattern.shown[quantity]:
             names = [f"group:{name}" for name in cell.axis.split(" & ") if name != "everyone"]
             label_N = [" & ".join(row) for row in table[names].astype(str).to_numpy()]
             inside_N = [not names or label == cell.group for label in label_N]
@@ -55,7 +59,7 @@ def equations(
     return np.array(rows).reshape(-1, len(column_of)), values["subject_id"].to_numpy()
 
 
-def told(row_KP: NDArray[np.float64], person_P: NDArray[np.int64]) -> list[int]:
+def few_revealed(row_KP: NDArray[np.float64], person_P: NDArray[np.int64]) -> list[int]:
     """Return how many people are told of, where they are few: by differences and least squares."""
     few = []
     for one in range(len(row_KP)):
@@ -77,7 +81,7 @@ def test_one_person_more_is_told_by_two_reports_that_do_not_know_each_other(
     whole = cohort(table_of, 0, 61)
     tables = [people_in(whole, slice(60)), whole]
     patterns = [pattern_of(table, quickest_policy) for table in tables]
-    assert 1 in told(*equations(tables, patterns))
+    assert 1 in few_revealed(*equations(tables, patterns))
 
 
 @pytest.mark.parametrize(("came", "waiting"), [(0, 0), (1, 1), (10, 10), (11, 0), (30, 0)])
@@ -150,15 +154,30 @@ def tell_of_nobody(
     whole = cohort(table_of, seed, people + came)
     first = people_in(whole, slice(people))
     before = pattern_of(first, policy)
-    assert not told(*equations([first], [before]))
+    assert not few_revealed(*equations([first], [before]))
     later = second(whole, came, left, changed, seed)
     later = later[~later["subject_id"].isin(not_yet_counted(later, [first]))]
     later = later.reset_index(drop=True)
     after = pattern_of(later, policy, [as_earlier(first, before)])
-    assert not told(*equations([first, later], [before, after]))
+    assert not few_revealed(*equations([first, later], [before, after]))
     if not (left or changed) and came < MINIMUM_SHOWN:
         # The same people, so the same report.
         assert after.shown[Quantity()] == before.shown[Quantity()]
+
+
+def test_a_value_that_was_corrected_hides_what_is_recorded_and_no_error(
+    table_of: Callable[..., pd.DataFrame], quickest_policy: Policy
+) -> None:
+    first = cohort(table_of, 4, 100)
+    before = pattern_of(first, quickest_policy)
+    later = first.assign(truth=first["truth"] + 0.5 * (first["subject_id"] == 7))
+    after = pattern_of(later, quickest_policy, [as_earlier(first, before)])
+    everyone = Cell(axis="everyone", group="everyone")
+    assert not after.shows(RECORDED, everyone)
+    rule = Quantity(comparator="last observation")
+    assert not after.shows(rule, everyone)
+    # The errors of a version trained again are other numbers for everybody.
+    assert after.shown[Quantity()] == before.shown[Quantity()]
 
 
 def test_a_third_report_knows_both_before(
@@ -170,5 +189,5 @@ def test_a_third_report_knows_both_before(
     for table in tables:
         earlier = [as_earlier(t, p) for t, p in zip(tables, patterns, strict=False)]
         patterns.append(pattern_of(table, quickest_policy, earlier))
-    assert not told(*equations(tables, patterns))
+    assert not few_revealed(*equations(tables, patterns))
     assert all(pattern.shown[Quantity()] for pattern in patterns)

@@ -61,7 +61,7 @@ def test_nor_in_any_of_a_thousand_cohorts(report_of: ReportOf, seed: int) -> Non
 def test_the_attacker_does_find_what_hiding_small_cells_alone_leaves_open(
     report_of: ReportOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(published, "hidden_sets", lambda cells, _: small(cells.people_SD))
+    monkeypatch.setattr(published, "hidden_sets", lambda cells, *_: small(cells.people_SD))
     table = cohort(6)
     found = attacked(report_of(table), table)
     assert len(found) > 5
@@ -101,7 +101,7 @@ def test_one_person_of_the_real_cohort_was_worked_out_and_is_not_now(
     inside = rows["group:hospital"] == "hospital 0"
     apart = rows[inside & (rows["group:aphasia"] != "no")]["subject_id"].nunique()
     assert 0 < apart < 11
-    monkeypatch.setattr(published, "hidden_sets", lambda cells, _: small(cells.people_SD))
+    monkeypatch.setattr(published, "hidden_sets", lambda cells, *_: small(cells.people_SD))
     assert len(attacked(report_of(table), table)) > 20
 
 

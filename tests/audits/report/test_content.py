@@ -24,7 +24,8 @@ def test_a_report_is_read_back_as_it_was_written(report: Report) -> None:
 
 def test_its_schema_tells_every_field(report: Report) -> None:
     schema = Report.model_json_schema()
-    assert set(schema["properties"]) == set(report.model_dump())
+    only_where_there_is_some = {"clusters", "some_wait"}
+    assert set(schema["properties"]) == set(report.model_dump()) | only_where_there_is_some
     assert schema["additionalProperties"] is False
 
 
