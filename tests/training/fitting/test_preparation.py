@@ -167,3 +167,18 @@ def test_horizons_without_any_outcome_are_refused_together(
     truth_BH[:, [0, 4]] = np.nan
     with pytest.raises(ContractError, match="an outcome at week 3, week 26"):
         require_outcomes(replace(batch, truth_BH=truth_BH), task)
+
+
+def test_a_cohort_without_the_score_of_the_task_is_refused(
+    events: pd.DataFrame, task: Task
+) -> None:
+    kept = events[events[CODE] != task.target.code]
+    cohort = Cohort(
+        events=kept,
+        provenance=Provenance(name="unscored", source="test", simulated=True),
+        digest="d",
+    )
+    with pytest.raises(
+        ContractError, match=f"nobody to train on has the score.*{task.target.code}"
+    ):
+        training_parts(cohort, task, TrainingConfig())
