@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, SUBJECT, TEXT, TIME
-from contracts.errors import ForecastRefused
+from contracts.errors import ContractError, ForecastRefused
 from contracts.sequences import Layout, PersonCovariate, SequenceBatch
 from contracts.task import Task
 from contracts.vocabulary import vocabulary
@@ -37,8 +37,18 @@ def training_sequences(
     Returns
     -------
     Pairs ordered by subject, then origin.
+
+    Raises
+    ------
+    ContractError
+        Nobody has the score that is to be forecast.
     """
     layout = _layout(events[~events[SUBJECT].isin(unseen or [])], task)
+    if task.target.code not in layout.channels_C:
+        raise ContractError(
+            f"nobody to train on has the score that {task.name} forecasts ({task.target.code})",
+            "import it with the cohort, or use the task of a score that the cohort has",
+        )
     return cohort_sequences(events, task, layout)
 
 

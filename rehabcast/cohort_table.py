@@ -16,7 +16,7 @@ UNITS = {
     "": "",
     "1": "",
     "%": "%",
-    "/d": "a day",
+    "/d": "",
     "/min": "a minute",
     "Hz": "Hz",
     "Hz/min": "Hz a minute",
@@ -33,14 +33,14 @@ UNITS = {
     "mm[Hg]": "mmHg",
     "ms": "ms",
     "uV": "\u00b5V",
-    "{count}": "counts",
+    "{count}": "",
     "{count}/d": "counts a day",
     "{count}/min": "counts a minute",
     "{log count}/d": "logarithm of counts a day",
     "{mims}/d": "MIMS units a day",
     "{score}": "points",
 }
-"""Units of the vocabulary (UCUM) in words."""
+"""Units of the vocabulary (UCUM) in words; none where the name of what is counted says it."""
 
 
 def cohort_table(summary: CohortSummary, rules: Sequence[RuleCount]) -> Table:

@@ -28,7 +28,7 @@ MAX_SUMMARY_LENGTH = 139
 MOST_WORDS = 79
 """Of summary and detail together."""
 
-TOLD_REASONS, TOLD_MISSING = 2, 2
+MOST_REASONS, MOST_MISSING = 2, 2
 SHORTEST_OVERRIDE = 8
 """Words: who allowed the model until when must stand there."""
 
@@ -222,23 +222,23 @@ def _near(day: date, other: date | None) -> str:
 def _reasons(answer: ForecastAnswer) -> str:
     if answer.reasons is None:
         return ""
-    told = [
+    reasons = [
         f"{reason_in_words(answer, each)} ({formatted_change(answer, each.points)})"
         for each in answer.reasons.contributions
         if each.observed
     ]
     # Beside a note on the record, or an override, there is no room for more than one.
-    told = told[: 1 if answer.notes or answer.model.override else TOLD_REASONS]
-    return f"Why: {', '.join(told)}." if told else ""
+    reasons = reasons[: 1 if answer.notes or answer.model.override else MOST_REASONS]
+    return f"Why: {', '.join(reasons)}." if reasons else ""
 
 
 def _missing(answer: ForecastAnswer) -> str:
     names = [] if answer.rests_on is None else answer.rests_on.missing_modalities
     if not names:
         return ""
-    rest = len(names) - TOLD_MISSING
+    rest = len(names) - MOST_MISSING
     more = f" and {rest} more" if rest > 0 else ""
-    return f"Missing: {', '.join(names[:TOLD_MISSING])}{more}."
+    return f"Missing: {', '.join(names[:MOST_MISSING])}{more}."
 
 
 def _first(notes: Sequence[str], most: int) -> str:

@@ -102,8 +102,8 @@ def onset_of(decided: Reconciled, task: Task, problems: Sequence[Problem]) -> pd
     condition = task.onset.condition
     doubts = [p for p in problems if p.field in DOUBTS or _lacks_conditions(p)]
     fields = {*DOUBTS, NO_DIAGNOSIS, OTHER_CONDITION, "subject"}
-    told = [*doubts, *(p for p in problems if p.field in fields and p not in doubts)]
-    reasons = found(told) or f"there is no Condition of {condition}"
+    named = [*doubts, *(p for p in problems if p.field in fields and p not in doubts)]
+    reasons = found(named) or f"there is no Condition of {condition}"
     refusal = ForecastRefused if doubts else ConditionAbsent
     raise refusal(
         f"the onset is not known: {reasons}",

@@ -112,6 +112,9 @@ train --cohort COHORT --task folder --model arm
 train --cohort COHORT --task unheard-of --model arm
 train --cohort empty --task {TASK} --model arm
 train --cohort nobody-known --task {TASK} --model arm
+train --cohort no-score --task {TASK} --model arm
+search --cohort no-score --task {TASK} --output x.toml
+benchmark --cohort no-score --task {TASK}
 search {NEEDED} --output missing/x.toml
 search {NEEDED} --output folder
 search {NEEDED} --output x.toml --trials 0
@@ -191,12 +194,15 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("inputs")
     write_simulated(folder / "COHORT", subjects=3, seed=0, scenario=Scenario())
-    for name in ("empty", "nobody-known"):
+    kept = {
+        "empty": lambda rows: rows.iloc[:0],
+        "nobody-known": lambda rows: rows[rows["time"].notna()],
+        "no-score": lambda rows: rows[rows["code"] != "REHABCAST//FUGL_MEYER_UE"],
+    }
+    for name, keep in kept.items():
         shutil.copytree(folder / "COHORT", folder / name)
         for file in (folder / name / "data").glob("*.parquet"):
-            rows = pd.read_parquet(file)
-            kept = rows.iloc[:0] if name == "empty" else rows[rows["time"].notna()]
-            kept.to_parquet(file, index=False)
+            keep(pd.read_parquet(file)).to_parquet(file, index=False)
     (folder / "junk").write_bytes(bytes(range(256)) * 40)
     (folder / "nothing").touch()
     (folder / "folder").mkdir()

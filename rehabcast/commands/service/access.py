@@ -194,8 +194,8 @@ def list_trusted(access: AccessPath = None, as_json: AsJson = False) -> None:
     for name, c in trusted.cds_clients.items():
         parties.append(TrustedParty(kind="CDS client", name=name, tenant=c.tenant, scopes=("cds",)))
     lines = [f"{p.kind} {p.name}, tenant {p.tenant}: {' '.join(p.scopes)}" for p in parties]
-    told = "\n".join([f"audience {trusted.audience}", *lines])
-    emit(TrustedParties(audience=trusted.audience, trusted=tuple(parties)), told, as_json=as_json)
+    text = "\n".join([f"audience {trusted.audience}", *lines])
+    emit(TrustedParties(audience=trusted.audience, trusted=tuple(parties)), text, as_json=as_json)
 
 
 @app.command()

@@ -32,11 +32,11 @@ def page(served: ServedModel, withdrawn: str) -> str:
         f"{scope_sentence(model)}",
         f"Report {model.report_digest}, bundle {model.bundle_digest}.",
     ]
-    told = "".join(f"<p>{escape(line)}</p>" for line in lines if line)
-    told += "".join(f"<li>{escape(limit)}</li>" for limit in limits(served))
+    page = "".join(f"<p>{escape(line)}</p>" for line in lines if line)
+    page += "".join(f"<li>{escape(limit)}</li>" for limit in limits(served))
     title = escape(f"rehabcast {model.model_version}")
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{STYLE}</style></head><body><h1>{title}</h1>{told}"
+        f"<style>{STYLE}</style></head><body><h1>{title}</h1>{page}"
         f"<pre>{escape(served.card)}</pre></body></html>"
     )

@@ -36,6 +36,6 @@ def hook_cards(call: Call) -> Reply:
 def hook_feedback(call: Call) -> Reply:
     """Store what became of the cards: of all of them, or of none."""
     hook: HookFeedback = call.body
-    told = outcomes(hook, datetime.now(UTC))
-    store_feedback(call, [each.feedback for each in told], [each.time for each in told])
+    decided = outcomes(hook, datetime.now(UTC))
+    store_feedback(call, [each.feedback for each in decided], [each.time for each in decided])
     return Reply(FEEDBACK_STORED)

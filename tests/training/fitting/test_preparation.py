@@ -196,3 +196,18 @@ def test_few_people_at_a_horizon_are_told_and_training_needs_enough_at_one(
     assert np.isfinite(fitted.out_of_fold_BHQ).all()
     with pytest.raises(ContractError, match="at no horizon do 11 people"):
         require_horizon(batch.take(np.isin(batch.subject_B, few)), task)
+
+
+def test_a_cohort_without_the_score_of_the_task_is_refused(
+    events: pd.DataFrame, task: Task
+) -> None:
+    kept = events[events[CODE] != task.target.code]
+    cohort = Cohort(
+        events=kept,
+        provenance=Provenance(name="unscored", source="test", simulated=True),
+        digest="d",
+    )
+    with pytest.raises(
+        ContractError, match=f"nobody to train on has the score.*{task.target.code}"
+    ):
+        training_parts(cohort, task, TrainingConfig())
