@@ -25,7 +25,7 @@ from inference.out_of_distribution import (
     is_out_of_distribution_out_of_fold,
 )
 from inference.refusals import groups_in, refusals
-from inference.similar import learn_people_seen
+from inference.similar import learn_people_seen, nobody_alike
 from training.comparison.figures import (
     calibration_figure,
     error_figure,
@@ -238,7 +238,7 @@ def _out_of_fold_table(
         task,
         groups_in(batch.groups_B),
         refused_B,
-        few_alike_B=~given_BH.any(axis=1),
+        few_alike_B=nobody_alike(given_BH),
     )
     # Nothing is judged that nobody would ever be given.
     table = table[table[HORIZON].isin(_served_days(fitted, task))]

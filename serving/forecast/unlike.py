@@ -28,7 +28,8 @@ def refuse_unlike(bundle: Bundle, batch: SequenceBatch) -> None:
         return
     found = strangeness(bundle.reference, batch)
     raise ForecastRefused(
-        f"the record is unlike those that the model was trained on, most of all in {_feature_in_words(found)}",
+        "the record is unlike those that the model was trained on, most of all in"
+        f" {_feature_in_words(found)}",
         _advice(found),
     )
 

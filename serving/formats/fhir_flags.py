@@ -42,7 +42,7 @@ def flags(subject: str, rows: Sequence[AlertRow], now: datetime) -> dict[str, An
 def _entries(subject: str, row: AlertRow) -> list[dict[str, Any]]:
     # The same alert is the same resource, each time that it is asked for.
     flag_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{KINDS}:{subject}:{row.alert}:{row.since_day}"))
-    communication_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{flag_id}:communication"))
+    message_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{flag_id}:communication"))
     patient = {"reference": f"Patient/{subject}"}
     # Only a course is compared with what a model forecast.
     meta = {"meta": {"security": [AI_LABEL]}} if row.kind == Kind.OFF_COURSE else {}
@@ -59,7 +59,7 @@ def _entries(subject: str, row: AlertRow) -> list[dict[str, Any]]:
     }
     communication = {
         "resourceType": "Communication",
-        "id": communication_id,
+        "id": message_id,
         **meta,
         "status": "preparation",
         "category": [_concept(f"{TERMS}/communication-category", "alert", "Alert")],
@@ -70,7 +70,7 @@ def _entries(subject: str, row: AlertRow) -> list[dict[str, Any]]:
     }
     return [
         {"fullUrl": f"urn:uuid:{flag_id}", "resource": flag},
-        {"fullUrl": f"urn:uuid:{communication_id}", "resource": communication},
+        {"fullUrl": f"urn:uuid:{message_id}", "resource": communication},
     ]
 
 

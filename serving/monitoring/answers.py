@@ -9,10 +9,8 @@ from msgspec import Meta
 
 from contracts.vocabulary import vocabulary
 from serving.monitoring.alert import Alert, Kind
-from serving.monitoring.words import URGENCIES, sentence
+from serving.monitoring.words import URGENCIES, UrgencyName, sentence
 from serving.schemas import Strict, SubjectId
-
-UrgencyName = Literal["today", "this week", "next visit"]
 
 
 class AlertRestsOn(Strict, frozen=True, kw_only=True):

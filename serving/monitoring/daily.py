@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from contracts.cohort import WEAR_TIME
 from serving.monitoring.alert import Alert, Kind, Urgency
@@ -57,7 +58,7 @@ def _changes(series: Series, codes: list[str], value_NT: Array, *, weekly: bool)
         yield _change(series, codes[n], value_NT[n], found, int(n), limits[n])
 
 
-def judged(series: Series, code: str, worn_T: Array) -> Array:
+def judged(series: Series, code: str, worn_T: NDArray[np.bool_]) -> Array:
     """Return the values of a code that are judged, (T,).
 
     Of a wearable those of days on which it was worn long enough. Of wear itself a day without any

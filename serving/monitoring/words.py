@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
 from contracts.vocabulary import vocabulary
 from serving.monitoring.alert import Alert, Kind, Urgency
 from serving.monitoring.series import ADHERENCE
 
-URGENCIES = {
+UrgencyName = Literal["today", "this week", "next visit"]
+URGENCIES: Mapping[Urgency, UrgencyName] = {
     Urgency.TODAY: "today",
     Urgency.THIS_WEEK: "this week",
     Urgency.NEXT_VISIT: "next visit",

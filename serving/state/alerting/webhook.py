@@ -186,8 +186,9 @@ def take(connection: sa.Connection, now: datetime) -> list[Message]:
         state = {"attempts": attempts + 1, "due": seconds + LEASE_SECONDS}
         if row.new:
             connection.execute(sa.delete(sent_table).where(*where))
-            today = row.since_day + (now.date() - date.fromisoformat(row.since_date)).days
-            values = {**key, **state, "id": identity, "day": today, "urgency": row.urgency}
+            since = (now.date() - date.fromisoformat(row.since_date)).days
+            day = row.since_day + max(since, 0)
+            values = {**key, **state, "id": identity, "day": day, "urgency": row.urgency}
             connection.execute(sa.insert(sent_table).values(values))
         else:
             connection.execute(sa.update(sent_table).where(*where).values(state))
