@@ -267,10 +267,10 @@ class _Pool:
                         taken.add(unit)
                         break
         for subject, content in contents.items():
-            before = self.person_of_subject.get(subject) if by_number else None
-            if subject not in unit_of and before is not None and before not in taken:
-                unit_of[subject] = before
-                taken.add(before)
+            same = self.person_of_subject.get(subject) if by_number else None
+            if subject not in unit_of and same is not None and same not in taken:
+                unit_of[subject] = same
+                taken.add(same)
             if subject not in unit_of:
                 unit = len(self.person_of_unit)
                 unit_of[subject] = unit
