@@ -88,7 +88,7 @@ EXAMPLES: dict[str, Any] = {
         "reason": "the arm was in a cast",
     },
     "/v1/corrections": {
-        "subject": "P-1",
+        "subject": "P-3",
         "corrections": [{"code": SCORE, "day_since_onset": 10, "value": 25}],
         "reason": "22 was the score of the other arm",
     },

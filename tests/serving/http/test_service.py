@@ -145,6 +145,8 @@ def test_the_documents_examples_run(server: Any, path: str) -> None:
     document = server.http.get("/openapi.json").json()
     (media, *_) = document["paths"][path]["post"]["requestBody"]["content"].values()
     example = json.dumps(media["examples"]["one"]["value"])
+    if "corrections" in path:
+        server.http.post("/v1/observations", json={**RECORD, "subject": "P-3"})
     if "feedback" in path:
         # Of a forecast that this caller was given.
         answer = server.http.post("/v1/forecast", json=RECORD).json()
