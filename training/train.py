@@ -239,7 +239,7 @@ def _out_of_fold_table(
         task,
         groups_in(batch.groups_B),
         refused_B,
-        few_alike_B=~given_BH.any(axis=1),
+        few_alike_B=np.asarray(~given_BH.any(axis=1)),
     )
     # Nothing is judged that nobody would ever be given.
     table = table[table[HORIZON].isin(_served_days(fitted, task))]

@@ -171,6 +171,8 @@ def predictions_of(bundle: Bundle, cohort: Cohort, audited: PredictionTable) -> 
     audited
         The table that the version's audit reads: the service answers for its groups only.
     """
+    import numpy as np
+
     from contracts.predictions import CANDIDATE, GROUP, MODEL
     from features.newest import newest_day
     from features.sequences import cohort_sequences
@@ -189,12 +191,14 @@ def predictions_of(bundle: Bundle, cohort: Cohort, audited: PredictionTable) -> 
     table = prediction_table(batch, quantiles_BHQ, task, model=CANDIDATE, stated=stated)
     unlike_B = is_out_of_distribution(bundle.reference, batch)
     given_BH = seen.given(seen.similar(batch, task), batch)
-    refusal_B = refusals(batch.groups_B, task, known, unlike_B, few_alike_B=~given_BH.any(axis=1))
+    refusal_B = refusals(
+        batch.groups_B, task, known, unlike_B, few_alike_B=np.asarray(~given_BH.any(axis=1))
+    )
     table = with_refusals(table, batch, unlike_B, refusal_B, given_BH)
     asked = newest_day(cohort.events, task, bundle.layout)
     asked_given_BH = seen.given(seen.similar(asked.batch, task), asked.batch)
     of_asked = {
-        "few_alike_B": ~asked_given_BH.any(axis=1),
+        "few_alike_B": np.asarray(~asked_given_BH.any(axis=1)),
         "unlike_B": is_out_of_distribution(bundle.reference, asked.batch),
         "nothing_measured_B": asked.nothing_measured_B,
         "no_score_B": asked.no_score_B,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from contracts import bundle as names
@@ -72,7 +74,7 @@ def write_bundle(
     folder.mkdir(parents=True, exist_ok=True)
     export_graphs(folder, ensemble, sample)
     reference = fit_reference(sample if records is None else records)
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         names.CALIBRATION: calibration.offsets.offsets_HQ,
         names.GROUP_CALIBRATION: calibration.offsets.offsets_GHQ,
         names.PEOPLE_SEEN: calibration.seen.count_DSKH,
