@@ -110,12 +110,12 @@ def _levels(quantiles_BHQ: Array, truth_BH: NDArray[np.float32], target: Target)
 
 def _moved(chance_N: Array, reached_N: Flags) -> float:
     """Return what must be added to the logits of chances so that as many reach it as they say."""
-    answers, told = len(chance_N), logit(chance_N)
+    answers, logit_N = len(chance_N), logit(chance_N)
     if answers < FEWEST_ANSWERS or reached_N.all() or not reached_N.any():
         return 0.0
 
     def excess(moved: float) -> float:
-        return float(expit(told + moved).sum() - reached_N.sum())
+        return float(expit(logit_N + moved).sum() - reached_N.sum())
 
     if excess(-MOST_MOVED) >= 0:
         return -MOST_MOVED

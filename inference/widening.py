@@ -93,7 +93,7 @@ def learn_caution(
     for caution in CAUTIONS:
         wide_BHQ = widened(raw_BHQ, similar_BH, low, high, caution)
         offsets = learn_offsets(truth_BH, wide_BHQ, batch.groups_B)
-        told_BHQ = calibrate(wide_BHQ, offsets.of_groups(batch.groups_B), low, high)
-        miss_NQ = truth_BH[known_BH][:, None] - told_BHQ[known_BH]
+        calibrated_BHQ = calibrate(wide_BHQ, offsets.of_groups(batch.groups_B), low, high)
+        miss_NQ = truth_BH[known_BH][:, None] - calibrated_BHQ[known_BH]
         losses.append(float(np.maximum(level_Q * miss_NQ, (level_Q - 1) * miss_NQ).mean()))
     return CAUTIONS[int(np.argmin(losses))]
