@@ -98,7 +98,7 @@ def test_a_family_that_beats_the_bayes_floor_stops_the_command(
     text = TASK.read_text("utf-8").replace("origins_days = [0, 21]", "origins_days = [0]")
     task.write_text(text, "utf-8")
     floored = CliRunner().invoke(
-        app, ["cohort", "floor", str(simulated), "--task", str(task), "--subjects", "8"]
+        app, ["cohort", "floor", str(simulated), "--task", str(task), "--subjects", "24"]
     )
     assert floored.exit_code == 0, floored.output
 
