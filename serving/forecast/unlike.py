@@ -28,12 +28,12 @@ def refuse_unlike(bundle: Bundle, batch: SequenceBatch) -> None:
         return
     found = strangeness(bundle.reference, batch)
     raise ForecastRefused(
-        f"the record is unlike those that the model was trained on, most of all in {_in_words(found)}",
+        f"the record is unlike those that the model was trained on, most of all in {_words(found)}",
         _advice(found),
     )
 
 
-def _in_words(found: Strangeness) -> str:
+def _words(found: Strangeness) -> str:
     name, unit = _name(found.feature), " days" if found.feature == TIME_SINCE_ONSET else ""
     if found.beside:
         return f"{name!r}, which at {found.value:.4g}{unit} does not fit {_name(found.beside)!r}"
