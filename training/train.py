@@ -15,23 +15,17 @@ from contracts.bundle import PEOPLE_FILE
 from contracts.cohort import Cohort
 from contracts.digests import code_digest, file_digest, record_digest
 from contracts.groups import MINIMUM_SHOWN
-from contracts.predictions import CANDIDATE, FOLD, HORIZON, MODEL, REFUSED, SUBJECT
+from contracts.predictions import CANDIDATE, MODEL, REFUSED, SUBJECT
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from features.newest import days_with_score, newest_day
-from inference.out_of_distribution import (
-    fit_reference,
-    is_out_of_distribution,
-    is_out_of_distribution_out_of_fold,
-)
-from inference.refusals import groups_in, refusals
-from inference.similar import learn_people_seen, nobody_alike
+from features.newest import days_with_score
 from training.comparison.figures import (
     calibration_figure,
     error_figure,
     pit_figure,
     reliability_figure,
 )
+from training.evidence import COMPARATORS, out_of_fold_table, questions_with
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import (
     CrossFit,
@@ -50,12 +44,9 @@ from training.fitting.preparation import (
 )
 from training.fitting.pretrain import pretrain
 from training.follow_up import follow_up_table
-from training.models.bedside_rules import last_observation, proportional_recovery
-from training.models.boosted import boosted_quantiles
 from training.models.layers.network import Ensemble
-from training.models.stack import out_of_fold
 from training.people_seen import sealed_people
-from training.predictions import prediction_table, with_clusters, with_questions, with_refusals
+from training.predictions import prediction_table, with_clusters
 from training.registry.bundle import TrainingProvenance, write_bundle
 from training.registry.model_card import model_card
 from training.registry.model_versions import (
@@ -68,15 +59,10 @@ from training.registry.model_versions import (
     write_model_file,
 )
 from training.scores import losses
-from training.split import HELD_OUT, Parts, fold_of_rows, fold_of_subjects, split_name
+from training.split import Parts, split_name
 from training.task import task_digest
 from training.tracking import Run, Store, run
 
-COMPARATORS = {
-    "last observation": last_observation,
-    "proportional recovery": proportional_recovery,
-    "boosted quantiles": boosted_quantiles,
-}
 FIGURES = ("calibration.png", "error-by-horizon.png", "pit.png", "reliability.png")
 
 
@@ -161,11 +147,10 @@ def train(
             fit_folds=fit_folds,
             advance=lambda: advance("network"),
         )
-        table = _out_of_fold_table(batch, records, task, config, fitted, advance)
+        table = out_of_fold_table(batch, records, task, config, fitted, advance)
         folder = Path(temporary)
-        asked = with_clusters(
-            _with_questions(table, cohort, batch, records, task, config), cohort, task
-        )
+        questions = questions_with(table, cohort, batch, records, task, config)
+        asked = with_clusters(questions, cohort, task)
         asked.to_parquet(folder / PREDICTIONS_FILE, index=False)
         followed = follow_up_table(cohort, task, config, parts, table)
         followed.to_parquet(folder / FOLLOW_UP_FILE, index=False)
@@ -205,88 +190,6 @@ def train(
 def steps(config: TrainingConfig) -> int:
     """Return how many steps `train` reports."""
     return networks_of(config) + len(COMPARATORS) + 1
-
-
-def _out_of_fold_table(
-    batch: SequenceBatch,
-    records: SequenceBatch,
-    task: Task,
-    config: TrainingConfig,
-    fitted: CrossFit,
-    advance: Callable[[str], None],
-) -> pd.DataFrame:
-    tables = [
-        prediction_table(
-            batch, fitted.out_of_fold_BHQ, task, model=CANDIDATE, stated=fitted.out_of_fold_chances
-        )
-    ]
-    for name, fit in COMPARATORS.items():
-        quantiles_BHQ = out_of_fold(fit, batch, task, config.folds, seed=config.seed)
-        tables.append(prediction_table(batch, quantiles_BHQ, task, model=name))
-        advance(name)
-    table = pd.concat(tables, ignore_index=True)
-    fold_of = fold_of_subjects(batch.subject_B, config.folds, 0.0, seed=config.seed)
-    refused_B = is_out_of_distribution_out_of_fold(
-        batch,
-        fold_of_rows(batch.subject_B, fold_of),
-        records,
-        fold_of_rows(records.subject_B, fold_of),
-    )
-    given_BH = fitted.out_of_fold_given_BH
-    refusal_B = refusals(
-        batch.groups_B,
-        task,
-        groups_in(batch.groups_B),
-        refused_B,
-        few_alike_B=nobody_alike(given_BH),
-    )
-    # Nothing is judged that nobody would ever be given.
-    table = table[table[HORIZON].isin(_served_days(fitted, task))]
-    table = with_refusals(table, batch, refused_B, refusal_B, given_BH)
-    return table.assign(**{FOLD: table[SUBJECT].map(fold_of)})
-
-
-def _served_days(fitted: CrossFit, task: Task) -> list[int]:
-    served_H = fitted.calibration.seen.served_H
-    return [h.day for h, served in zip(task.horizons, served_H, strict=True) if served]
-
-
-def _with_questions(
-    table: pd.DataFrame,
-    cohort: Cohort,
-    batch: SequenceBatch,
-    records: SequenceBatch,
-    task: Task,
-    config: TrainingConfig,
-) -> pd.DataFrame:
-    """Append whom of the whole cohort the service would refuse on the newest day with data.
-
-    As with forecasts, nobody's own record is in what it is compared with: people of a fold are
-    compared with the other folds, people in no fold with all of them.
-    """
-    asked = newest_day(cohort.events, task, batch.layout)
-    fold_of = fold_of_subjects(batch.subject_B, config.folds, 0.0, seed=config.seed)
-    fold_B = fold_of_rows(records.subject_B, fold_of)
-    pair_fold_B = fold_of_rows(batch.subject_B, fold_of)
-    asked_fold_B = np.array([fold_of.get(int(s), HELD_OUT) for s in asked.batch.subject_B])
-    unlike_B, few_alike_B = np.zeros((2, len(asked.batch)), dtype=np.bool_)
-    for fold in np.unique(asked_fold_B):
-        others = records.take(fold_B != fold)
-        own_B = asked_fold_B == fold
-        own = asked.batch.take(own_B)
-        unlike_B[own_B] = is_out_of_distribution(fit_reference(others), own)
-        seen = learn_people_seen(others, batch.take(pair_fold_B != fold), task)
-        few_alike_B[own_B] = ~seen.given(seen.similar(own, task), own).any(axis=1)
-    refusal_B = refusals(
-        asked.batch.groups_B,
-        task,
-        groups_in(batch.groups_B),
-        unlike_B,
-        few_alike_B=few_alike_B,
-        nothing_measured_B=asked.nothing_measured_B,
-        no_score_B=asked.no_score_B,
-    )
-    return with_questions(table, asked.batch, refusal_B != "", refusal_B, task)
 
 
 def _log_evidence(

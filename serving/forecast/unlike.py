@@ -28,13 +28,12 @@ def refuse_unlike(bundle: Bundle, batch: SequenceBatch) -> None:
         return
     found = strangeness(bundle.reference, batch)
     raise ForecastRefused(
-        "the record is unlike those that the model was trained on, most of all in"
-        f" {_feature_in_words(found)}",
+        f"the record is unlike those that the model was trained on, most of all in {_words(found)}",
         _advice(found),
     )
 
 
-def _feature_in_words(found: Strangeness) -> str:
+def _words(found: Strangeness) -> str:
     name, unit = _name(found.feature), " days" if found.feature == TIME_SINCE_ONSET else ""
     if found.beside:
         return f"{name!r}, which at {found.value:.4g}{unit} does not fit {_name(found.beside)!r}"
