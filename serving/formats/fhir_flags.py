@@ -45,9 +45,11 @@ def _entries(subject: str, row: AlertRow) -> list[dict[str, Any]]:
     message_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{flag_id}:communication"))
     patient = {"reference": f"Patient/{subject}"}
     # Only a course is compared with what a model forecast.
-    meta = {"meta": {"security": [AI_LABEL]}} if row.kind == Kind.OFF_COURSE else {}
-    since = {} if row.since_date is None else {"period": {"start": row.since_date.isoformat()}}
-    flag = {
+    meta: dict[str, Any] = {"meta": {"security": [AI_LABEL]}} if row.kind == Kind.OFF_COURSE else {}
+    since: dict[str, Any] = (
+        {} if row.since_date is None else {"period": {"start": row.since_date.isoformat()}}
+    )
+    flag: dict[str, Any] = {
         "resourceType": "Flag",
         "id": flag_id,
         **meta,
@@ -57,7 +59,7 @@ def _entries(subject: str, row: AlertRow) -> list[dict[str, Any]]:
         "subject": patient,
         **since,
     }
-    communication = {
+    communication: dict[str, Any] = {
         "resourceType": "Communication",
         "id": message_id,
         **meta,
