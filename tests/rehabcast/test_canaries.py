@@ -158,6 +158,7 @@ def test_no_command_says_a_secret_however_it_fails(tmp_path: Path, chosen: tuple
             "access init there",
             "ledger schema",
             "policy new x.toml",
+            "plan new y.toml --line arm",
         }, (
             state,
             command,

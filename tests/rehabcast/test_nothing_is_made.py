@@ -13,7 +13,7 @@ from tests.rehabcast.test_canaries import COMMANDS, NOT_RUN
 
 ROOT = Path(__file__).resolve().parents[2]
 
-WRITES = {"policy new x.toml", "access init there"}
+WRITES = {"policy new x.toml", "plan new y.toml --line arm", "access init there"}
 """They write the file that they are told to, and need nothing to be there."""
 
 NEEDS = {

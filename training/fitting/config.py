@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Le, Lt
-from pydantic import AllowInfNan, ConfigDict, with_config
+from pydantic import AllowInfNan, ConfigDict, Field, with_config
 
 from contracts.declarations import read_declaration
 from contracts.digests import record_digest
@@ -22,7 +21,7 @@ LARGEST_SEED = 4_000_000
 
 Robustness = Literal["none", "group DRO", "reweighing"]
 Finite = Annotated[float, AllowInfNan(False)]
-Count = Annotated[int, Ge(1)]
+Count = Annotated[int, Field(ge=1)]
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -65,20 +64,20 @@ class TrainingConfig:
     """
 
     architecture: Architecture = "hybrid"
-    hidden: Annotated[Count, Le(1024)] = 16
-    learning_rate: Annotated[Finite, Gt(0), Le(1)] = 1e-3
-    weight_decay: Annotated[Finite, Ge(0)] = 1.0
-    mechanistic_pace: Annotated[Finite, Gt(0)] = 10.0
+    hidden: Annotated[Count, Field(le=1024)] = 16
+    learning_rate: Annotated[Finite, Field(gt=0, le=1)] = 1e-3
+    weight_decay: Annotated[Finite, Field(ge=0)] = 1.0
+    mechanistic_pace: Annotated[Finite, Field(gt=0)] = 10.0
     batch_size: Count = 64
     max_epochs: Count = 150
     patience: Count = 15
-    hidden_modality_share: Annotated[Finite, Ge(0), Lt(1)] = 0.3
-    validation_share: Annotated[Finite, Gt(0), Lt(1)] = 0.2
+    hidden_modality_share: Annotated[Finite, Field(ge=0, lt=1)] = 0.3
+    validation_share: Annotated[Finite, Field(gt=0, lt=1)] = 0.2
     minimum_group: Count = 100
     robustness: Robustness = "none"
     folds: int = 5
-    held_out_share: Annotated[Finite, Ge(0), Lt(1)] = 0.1
-    seed: Annotated[int, Ge(0), Le(LARGEST_SEED)] = 0
+    held_out_share: Annotated[Finite, Field(ge=0, lt=1)] = 0.1
+    seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = 0
 
     def __post_init__(self) -> None:
         """Check that a network without two folds has people to learn from.
