@@ -169,6 +169,7 @@ def test_the_report_of_ten_people_shows_no_number_of_their_days(
     assert pictures < (tmp_path / "twelve.html").read_text("utf-8").count("data:image/svg+xml")
 
 
+@pytest.mark.soak
 @pytest.mark.filterwarnings("ignore")
 def test_two_nodes_give_the_same_bytes_also_when_one_dies_half_way(cohort: Path) -> None:
     cluster_utils = pytest.importorskip("ray.cluster_utils")
