@@ -82,6 +82,20 @@ def record_batch(
     return forecast_sequence(events, task, layout, as_of=as_of)
 
 
+def check_observations(observations: Sequence[Observation]) -> None:
+    """Make sure that observations may be put on record, whatever a model reads of them.
+
+    Raises
+    ------
+    CohortInvalid
+        One breaks the cohort contract: unknown code, impossible value, two values on one day.
+    """
+    doubtful = _doubtful(observations, _values(observations))
+    if doubtful:
+        _refuse(0, observations, sorted(doubtful[:MOST_CHECKED]))
+        record_events(0, observations)
+
+
 def record_events(enrolment_day: int, observations: Sequence[Observation]) -> pd.DataFrame:
     """Lay a record out as a cohort's events, on the nominal clock.
 

@@ -66,15 +66,16 @@ def _person_group(
 
 def wearable_codes(task: Task) -> tuple[str, ...]:
     """Return the daily inputs that a wearable measures, and not a therapist."""
-    return tuple(filter(_is_of_wearable, task.inputs.daily))
+    return tuple(filter(is_of_wearable, task.inputs.daily))
 
 
 def reads_wearable(layout: Layout) -> bool:
     """Return whether a model reads anything that a wearable measures."""
-    return any(map(_is_of_wearable, layout.channels_C))
+    return any(map(is_of_wearable, layout.channels_C))
 
 
-def _is_of_wearable(code: str) -> bool:
+def is_of_wearable(code: str) -> bool:
+    """Return whether a wearable measures a code, and not a therapist."""
     entry = vocabulary()[code]
     return entry.kind is Kind.DAILY and entry.modality != THERAPY
 

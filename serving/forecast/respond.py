@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from contracts.errors import CohortInvalid, ForecastRefused, Problem
 from contracts.forecast import LOWER_80, MEDIAN, UPPER_80
+from contracts.observation import Observation
 from contracts.predictions import QUANTILE_COLUMNS
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
@@ -22,7 +23,7 @@ from contracts.vocabulary import vocabulary
 from features.published_recovery import PROPORTIONAL
 from inference.bundle import Bundle, forecast_batch
 from inference.milestones import assessed, reached_today
-from inference.record import record_batch
+from inference.record import check_observations, record_batch
 from inference.refusals import unaudited_attribute
 from serving.faults import Fault
 from serving.forecast.audit_status import (
@@ -84,7 +85,7 @@ def respond(
         refuse_unlike(bundle, batch)
         return _forecast(replace(question, notes=notes), served, batch, groups, behind)
     except CohortInvalid as invalid:
-        refusal = _refusal(invalid.problems[:MAX_PROBLEMS])
+        refusal = _refusal(invalid.problems)
         return refused(question.subject, served, refusal, notes)
     except ForecastRefused as refusal:
         return refused(question.subject, served, refusal, notes)
@@ -118,8 +119,23 @@ def refuse_withdrawn(withdrawn: Fault | None) -> None:
         )
 
 
+def require_possible(observations: Sequence[Observation]) -> None:
+    """Refuse what no forecast would read: on record it would hide what alerts should say.
+
+    Raises
+    ------
+    ForecastRefused
+        An observation breaks the cohort contract: says which, and what to do.
+    """
+    try:
+        check_observations(observations)
+    except CohortInvalid as invalid:
+        raise _refusal(invalid.problems) from None
+
+
 def _refusal(problems: Sequence[Problem]) -> ForecastRefused:
-    """Combine what is wrong with a record: all findings, then what to do about each."""
+    """Combine what is wrong with a record: the first findings, then what to do about each."""
+    problems = problems[:MAX_PROBLEMS]
     found = [f"{problem.field}: {problem.found}" for problem in problems]
     advice = [f"{problem.field}: {problem.advice}" for problem in problems if problem.advice]
     # Two values with the same fault need the same advice only once.

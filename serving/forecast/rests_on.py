@@ -10,6 +10,7 @@ from contracts.cohort import ENROLMENT, ONSET, WEAR_TIME
 from contracts.observation import Observation
 from contracts.sequences import SequenceBatch
 from contracts.vocabulary import Kind, vocabulary
+from features.past.groups import is_of_wearable
 from features.sequences import present_modalities
 from inference.bundle import Bundle
 from serving.schemas import RestsOn
@@ -19,6 +20,7 @@ def rests_on(bundle: Bundle, batch: SequenceBatch, observations: Sequence[Observ
     """Say what of a record was used, what is missing and what was ignored."""
     entries, layout = vocabulary(), bundle.layout
     is_daily = np.array([entries[code].kind is Kind.DAILY for code in layout.channels_C])
+    is_worn = np.array([is_of_wearable(code) for code in layout.channels_C])
     observed_TC = batch.observed_BTC[0]
     person = (covariate.code for covariate in layout.person_S)
     sent = {observation.code for observation in observations}
@@ -26,7 +28,7 @@ def rests_on(bundle: Bundle, batch: SequenceBatch, observations: Sequence[Observ
     present_M = present_modalities(batch, bundle.manifest.modalities)[0]
     return RestsOn(
         assessments=int(observed_TC[:, ~is_daily].sum()),
-        days_with_wearable=int(observed_TC[:, is_daily].any(axis=1).sum()),
+        days_with_wearable=int(observed_TC[:, is_worn].any(axis=1).sum()),
         median_wear_hours=_wear_hours(batch),
         missing_modalities=[
             name

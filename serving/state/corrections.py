@@ -13,7 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from contracts.errors import ForecastRefused
+from contracts.observation import Observation
 from serving.amendments import Correction, CorrectionRequest
+from serving.forecast.respond import require_possible
 from serving.state.consent import consent_withdrawn, is_withdrawn
 from serving.state.entries import Event, Kind, append, new_id
 from serving.state.running_record import enrolment_day_of, recorded_of
@@ -52,6 +54,7 @@ def correct(
         recorded = recorded_of(connection, tenant, subject)
         before = list(_superseded(recorded, request.corrections))
         _require_change(request, enrolled)
+        require_possible([_observation(each) for each in request.corrections if not each.withdrawn])
         event = _event(tenant, request, before, enrolled, actor, now)
         append(connection, [event])
         days = [each.day_since_onset for each in request.corrections if not each.withdrawn]
@@ -149,6 +152,15 @@ def _event(
                 {"code": each.code, "day_since_onset": each.day_since_onset} for each in withdrawn
             ],
         },
+    )
+
+
+def _observation(correction: Correction) -> Observation:
+    return Observation(
+        code=correction.code,
+        day_since_onset=correction.day_since_onset,
+        value=correction.value,
+        label=correction.label,
     )
 
 

@@ -212,6 +212,38 @@ def test_the_running_record_is_what_the_next_forecast_rests_on(server: Any) -> N
     assert many["answers"][0]["status"] == "no forecast"
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"code": "REHABCAST//FUGL_MEYER_UE", "day_since_onset": 30, "value": 99},
+        {"code": "REHABCAST//FUGL_MEYER_UE", "day_since_onset": 30, "label": "good"},
+        {"code": "REHABCAST//SEX", "label": "martian"},
+        {"code": "XX//Y", "day_since_onset": 30, "value": 1},
+    ],
+)
+def test_what_no_forecast_would_read_is_not_put_on_record(
+    server: Any, wrong: dict[str, Any]
+) -> None:
+    """It would hide a fall that an alert tells of."""
+    subject = f"impossible-{abs(hash(str(wrong)))}"
+    score = {"code": "REHABCAST//FUGL_MEYER_UE"}
+    fall = [{**score, "day_since_onset": day, "value": v} for day, v in ((10, 40), (24, 10))]
+    sent = {"subject": subject, "enrolment_day": 10, "observations": fall}
+    assert server.http.post("/v1/observations", json=sent).status_code == 200
+    refused = server.http.post(
+        "/v1/observations", json={"subject": subject, "observations": [wrong]}
+    )
+    assert refused.status_code == 422, refused.text
+    assert wrong["code"] in refused.json()["reason"]
+    alerts = server.http.get(f"/v1/subjects/{subject}/alerts").json()["alerts"]
+    assert any(row["kind"] == "score fell" for row in alerts)
+    corrected = {
+        "subject": subject, "reason": "typed wrong",
+        "corrections": [{**score, "day_since_onset": 24, "value": 350}],
+    }  # fmt: skip
+    assert server.http.post("/v1/corrections", json=corrected).status_code == 422
+
+
 def test_a_course_that_leaves_its_range_for_long_raises_an_alert(server: Any) -> None:
     score = {"code": "REHABCAST//FUGL_MEYER_UE"}
     scores = [{**score, "day_since_onset": 10, "value": 22}]
