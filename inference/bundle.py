@@ -21,7 +21,7 @@ from contracts import bundle as names
 from contracts.bundle import Manifest
 from contracts.declarations import mistakes
 from contracts.errors import IntegrityError
-from contracts.naming.formats import require_known_form
+from contracts.naming.formats import name_of, require_known_form
 from contracts.sequences import Layout, SequenceBatch
 from contracts.task import Task
 from features.sequences import present_modalities
@@ -68,6 +68,21 @@ class Bundle:
     people: bytes | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleDescription:
+    """What a verified bundle of any form says of itself, as far as comparing versions needs it.
+
+    Parameters
+    ----------
+    manifest, digest, task
+        As of `Bundle`.
+    """
+
+    manifest: Manifest
+    digest: str
+    task: Task
+
+
 def verify_bundle(folder: Path) -> str:
     """Check every file of a bundle against its manifest; return the bundle's digest.
 
@@ -79,13 +94,27 @@ def verify_bundle(folder: Path) -> str:
     return _verified(folder)[2]
 
 
+def describe_bundle(folder: Path) -> BundleDescription:
+    """Read what a bundle says of itself, also one of an earlier form, from the verified bytes.
+
+    Raises
+    ------
+    IntegrityError
+        As `verify_bundle`, or its task makes no sense.
+    """
+    manifest, contents, digest = _verified(folder)
+    task = _task(folder, contents[names.TASK_FILE])
+    return BundleDescription(manifest=manifest, digest=digest, task=task)
+
+
 def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
     """Load a bundle from the same bytes that were verified.
 
     Raises
     ------
     IntegrityError
-        As `verify_bundle`, or the digest is not the expected one, or its task makes no sense.
+        As `verify_bundle`, or the digest is not the expected one, its task makes no sense, or it
+        is of an earlier form, which gives no forecast.
     """
     manifest, contents, digest = _verified(folder)
     if digest != expected_digest:
@@ -94,13 +123,13 @@ def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
             " promoted",
             "restore the audited bundle, or audit and promote this one",
         )
-    tensors = load(contents[names.TENSORS_FILE])
-    if names.PEOPLE_SEEN not in tensors:
+    if manifest.format != name_of("bundle"):
         raise IntegrityError(
             f"{folder}: the bundle was made by an earlier version and does not tell how many people"
             " stand behind its forecasts",
             "train and audit again",
         )
+    tensors = load(contents[names.TENSORS_FILE])
     return Bundle(
         manifest=manifest,
         digest=digest,

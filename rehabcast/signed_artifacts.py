@@ -23,7 +23,13 @@ from contracts.digests import file_digest
 from contracts.errors import ContractError, EvidenceMissing, IntegrityError
 from contracts.naming.formats import require_known_form
 from contracts.predictions import MODEL, forecasts_of, questions_of
-from inference.bundle import Bundle, load_bundle, verify_bundle
+from inference.bundle import (
+    Bundle,
+    BundleDescription,
+    describe_bundle,
+    load_bundle,
+    verify_bundle,
+)
 from rehabcast.output import stderr_console
 from rehabcast.settings import Settings
 from stores.private_files import require_private, require_unchanged_by_others
@@ -171,6 +177,17 @@ def open_bundle(settings: Settings, version: ModelVersion) -> Bundle:
     return load_bundle(folder, expected_digest=verify_bundle(folder))
 
 
+def open_description(settings: Settings, version: ModelVersion) -> BundleDescription:
+    """Read what a version's bundle says of itself, also one of an earlier form, verified.
+
+    Raises
+    ------
+    IntegrityError
+        As `fetch_bundle`, or a file does not fit its manifest.
+    """
+    return describe_bundle(fetch_bundle(settings, version))
+
+
 def open_downloaded_bundle(settings: Settings, folder: Path) -> Bundle:
     """Load a bundle that MLflow has put into a folder, its signature and every byte verified.
 
@@ -211,7 +228,9 @@ def read_predictions(file: Path) -> PredictionTable:
     return _prediction_table(file.name, content, hashlib.sha256(content).hexdigest())
 
 
-def open_predictions(settings: Settings, version: ModelVersion, bundle: Bundle) -> PredictionTable:
+def open_predictions(
+    settings: Settings, version: ModelVersion, bundle: Bundle | BundleDescription
+) -> PredictionTable:
     """Return a version's out-of-fold predictions, if they are those its signed bundle names.
 
     Raises

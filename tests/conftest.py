@@ -54,6 +54,7 @@ def task() -> Task:
 def made_up_events(subjects: int, seed: int) -> pd.DataFrame:
     """People whose score rises toward a ceiling that their first score and steps foretell."""
     generator = np.random.default_rng(seed)
+    by_itself = np.random.default_rng((seed, 1))
     rows: list[tuple[object, ...]] = []
     for subject in range(1, subjects + 1):
         onset, enrolment_day = NOMINAL_ONSET, int(generator.integers(3, 40))
@@ -81,11 +82,21 @@ def made_up_events(subjects: int, seed: int) -> pd.DataFrame:
                         None,
                     )
                 )
-        # Without a draw: every horizon of the task has an outcome of people alike.
-        for day in (42, 364):
+        # Every horizon of the task has outcomes of people alike; a third is lost before week 52.
+        for day, noise in zip((42, 364), by_itself.normal(0, 2, 2), strict=True):
+            if day == 364 and subject % 3 == 0:
+                continue
             when = enrolment + pd.Timedelta(days=day)
-            score = float(np.round(best - (best - first) * np.exp(-day / 30)))
-            rows.append((subject, when, "REHABCAST//FUGL_MEYER_UE", score, None))
+            score = best - (best - first) * np.exp(-day / 30) + noise
+            rows.append(
+                (
+                    subject,
+                    when,
+                    "REHABCAST//FUGL_MEYER_UE",
+                    float(np.clip(np.round(score), 0, 66)),
+                    None,
+                )
+            )
         for day in range(-2, 22):
             if generator.random() < 0.6:
                 when = enrolment + pd.Timedelta(days=day)

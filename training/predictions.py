@@ -91,7 +91,8 @@ def with_refusals(
 ) -> pd.DataFrame:
     """Add to a table of the batch's forecasts which of them the service would refuse, and why.
 
-    Refusals depend on subject and day only, so all models are compared on the same forecasts.
+    Refusals depend on subject, day and horizon only, so all models are compared on the same
+    forecasts.
 
     Parameters
     ----------

@@ -13,8 +13,12 @@ from typing import Any
 from contracts.errors import RehabcastError
 
 KEY = "format"
-NEWEST = {"task": 1, "audit-policy": 1, "bundle": 1, "audit-report": 1, "record": 1}
-"""Newest form of each kind of document that this version reads; it reads all before."""
+NEWEST = {"task": 1, "audit-policy": 1, "bundle": 2, "audit-report": 1, "record": 1}
+"""Newest form of each kind of document that this version reads; it reads all before.
+
+A bundle of form 1 does not tell how many people stand behind a forecast: what it was trained and
+judged on is read, but it gives no forecast.
+"""
 
 OTHER_VERSION = "use the version of rehabcast that wrote it, or a later one; it was left as it is"
 

@@ -21,7 +21,7 @@ from contracts.predictions import (
 from rehabcast.settings import Settings
 from rehabcast.signed_artifacts import (
     PredictionTable,
-    open_bundle,
+    open_description,
     open_predictions,
     read_predictions,
 )
@@ -44,7 +44,7 @@ def champion_table(settings: Settings, champion: str, file: Path | None) -> Pred
     if file is not None:
         return read_predictions(file)
     version = find(settings.store, champion)
-    return open_predictions(settings, version, open_bundle(settings, version))
+    return open_predictions(settings, version, open_description(settings, version))
 
 
 def beside_champion(

@@ -13,7 +13,7 @@ from audits.judging.rules import rows_of
 from audits.ledger.trail import AUDIT, Entry
 from contracts.errors import RehabcastError
 from contracts.predictions import CANDIDATE, SUBJECT
-from rehabcast.signed_artifacts import fetch_report, open_bundle, open_predictions
+from rehabcast.signed_artifacts import fetch_report, open_description, open_predictions
 from training.registry.follow_up import fetch_follow_up
 from training.registry.model_versions import ModelVersion, find
 
@@ -68,7 +68,7 @@ def earlier_reports(settings: Settings, trail: Sequence[Entry], rows: pd.DataFra
         try:
             version = find(settings.store, name)
             report, _ = fetch_report(settings, version)
-            bundle = open_bundle(settings, version)
+            bundle = open_description(settings, version)
             counted = rows_of(open_predictions(settings, version, bundle).rows, CANDIDATE)
         except RehabcastError:
             not_read.append(name)

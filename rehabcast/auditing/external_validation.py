@@ -31,7 +31,7 @@ from contracts.predictions import (
     questions_of,
 )
 from contracts.verdict import ExternalValidation
-from inference.bundle import Bundle
+from inference.bundle import Bundle, BundleDescription
 from rehabcast.settings import Settings
 from rehabcast.signed_artifacts import signing_key, trusted_keys
 
@@ -79,7 +79,9 @@ def write_signed(
     return validation.model_copy(update={"predictions_digest": digest})
 
 
-def open_external(settings: Settings, file: Path, bundle: Bundle) -> ExternalTable:
+def open_external(
+    settings: Settings, file: Path, bundle: Bundle | BundleDescription
+) -> ExternalTable:
     """Read a signed prediction table for the audit of a bundle.
 
     Raises
@@ -122,7 +124,7 @@ def open_external(settings: Settings, file: Path, bundle: Bundle) -> ExternalTab
     )
 
 
-def _check(name: str, validation: ExternalValidation, bundle: Bundle) -> None:
+def _check(name: str, validation: ExternalValidation, bundle: Bundle | BundleDescription) -> None:
     if validation.bundle_digest != bundle.digest:
         raise ContractError(
             f"{name}: the forecasts are of bundle {validation.bundle_digest[:12]}, and the audit is"

@@ -29,7 +29,7 @@ from inference.bundle import Bundle
 from rehabcast.auditing.champion_forecasts import champion_table, with_champion
 from rehabcast.auditing.external_validation import open_external
 from rehabcast.settings import Settings
-from rehabcast.signed_artifacts import open_bundle
+from rehabcast.signed_artifacts import open_description
 from training.registry.model_versions import find
 
 
@@ -134,7 +134,7 @@ def _before(
     champion_predictions: Path | None,
 ) -> InService:
     """Return what was last in service, also where it was revoked: a plan holds all the same."""
-    other = open_bundle(settings, find(settings.store, champion.model_version))
+    other = open_description(settings, find(settings.store, champion.model_version))
     forecasts = []
     # People of two cohorts may be numbered alike: these forecasts are of others.
     if other.manifest.cohort_name == bundle.manifest.cohort_name:

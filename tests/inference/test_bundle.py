@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -9,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from contracts.bundle import MANIFEST_FILE, PEOPLE_SEEN, TENSORS_FILE, Manifest
+from contracts.bundle import MANIFEST_FILE, PEOPLE_SEEN, TENSORS_FILE
 from contracts.digests import file_digest
 from contracts.errors import IntegrityError
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from inference.bundle import Bundle, forecast_batch, load_bundle, verify_bundle
+from inference.bundle import Bundle, describe_bundle, forecast_batch, load_bundle, verify_bundle
 from training.fitting.crossfit import CrossFit, ensemble_quantiles
 
 
@@ -68,16 +69,25 @@ def test_missing_extra_and_linked_files_are_refused(copy: Path) -> None:
         verify_bundle(copy)
 
 
-def test_a_bundle_that_does_not_tell_who_stands_behind_it_is_refused(copy: Path) -> None:
-    """Of an earlier version."""
+@pytest.mark.parametrize("said", [True, False])
+def test_a_bundle_of_the_first_form_is_described_but_gives_no_forecast(
+    copy: Path, bundle: Bundle, said: bool
+) -> None:
+    """It does not tell who stands behind a forecast; what is compared of a version is there."""
     file = copy / TENSORS_FILE
     save_file({k: v for k, v in load_file(file).items() if k != PEOPLE_SEEN}, file)
-    manifest = Manifest.model_validate_json((copy / MANIFEST_FILE).read_text("utf-8"))
-    files = {**manifest.files, TENSORS_FILE: file_digest(file)}
-    written = manifest.model_copy(update={"files": files}).model_dump_json(indent=2)
-    (copy / MANIFEST_FILE).write_text(written, "utf-8")
+    manifest = json.loads((copy / MANIFEST_FILE).read_bytes())
+    manifest["files"][TENSORS_FILE] = file_digest(file)
+    manifest["format"] = "rehabcast-bundle/1"
+    if not said:
+        del manifest["format"]
+    (copy / MANIFEST_FILE).write_text(json.dumps(manifest), "utf-8")
+    digest = verify_bundle(copy)
     with pytest.raises(IntegrityError, match="how many people stand behind its forecasts: train"):
-        load_bundle(copy, expected_digest=verify_bundle(copy))
+        load_bundle(copy, expected_digest=digest)
+    described = describe_bundle(copy)
+    assert (described.digest, described.task) == (digest, bundle.task)
+    assert described.manifest.predictions_digest == bundle.manifest.predictions_digest
 
 
 def test_a_folder_without_a_manifest_is_not_a_bundle(copy: Path) -> None:

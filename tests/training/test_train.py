@@ -233,6 +233,6 @@ def test_refused_forecasts_are_marked_for_every_model_alike(
 ) -> None:
     table = forecasts_of(pd.read_parquet(fetch(store, trained, PREDICTIONS_FILE)))
     assert table["refused"].dtype == bool
-    by_forecast = table.groupby(["subject_id", "origin_day"])["refused"].nunique()
+    by_forecast = table.groupby(["subject_id", "origin_day", "horizon_day"])["refused"].nunique()
     assert (by_forecast == 1).all()
     assert 0 <= table["refused"].mean() < 0.2

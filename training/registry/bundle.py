@@ -102,6 +102,7 @@ def write_manifest(
     """Write the manifest over everything in the folder."""
     layout = sample.layout
     manifest = Manifest(
+        format="rehabcast-bundle/2",
         files={
             str(path.relative_to(folder)): file_digest(path)
             for path in sorted(folder.rglob("*"))

@@ -201,14 +201,14 @@ def register(file: PlanFile, task: TaskOption = None, as_json: AsJson = False) -
 
 def _task_in_service(settings: Settings, ledger: Ledger, line: str) -> Task | None:
     """Return the task of a line's champion; None where it has none."""
-    from rehabcast.signed_artifacts import open_bundle
+    from rehabcast.signed_artifacts import open_description
     from training.registry.model_versions import find
 
     try:
         champion = ledger.champion(line)
     except EvidenceMissing:
         return None
-    return open_bundle(settings, find(settings.store, champion.model_version)).task
+    return open_description(settings, find(settings.store, champion.model_version)).task
 
 
 @app.command()

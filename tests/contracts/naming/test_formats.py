@@ -70,8 +70,8 @@ def test_a_policy_that_requires_no_attribute_is_refused_where_it_is_read(tmp_pat
 
 
 def test_a_bundle_of_a_later_form_is_not_called_damaged(tmp_path: Path) -> None:
-    (tmp_path / "manifest.json").write_text('{"format": "rehabcast-bundle/2", "more": 1}')
-    with pytest.raises(IntegrityError, match=f"rehabcast-bundle/2.*{ADVICE}"):
+    (tmp_path / "manifest.json").write_text('{"format": "rehabcast-bundle/9", "more": 1}')
+    with pytest.raises(IntegrityError, match=f"rehabcast-bundle/9.*{ADVICE}"):
         verify_bundle(tmp_path)
 
 

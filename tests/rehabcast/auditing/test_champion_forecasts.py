@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from contracts.bundle import MANIFEST_FILE
+from contracts.digests import file_digest
 from contracts.errors import ContractError
 from contracts.predictions import CANDIDATE, CHAMPION, HORIZON, MODEL, ORIGIN, SUBJECT
+from rehabcast import signed_artifacts
+from rehabcast.auditing import champion_forecasts
 from rehabcast.auditing.champion_forecasts import champion_table, with_champion
 from rehabcast.settings import Settings
 
@@ -46,6 +52,21 @@ def test_two_tables_of_a_champion_have_two_digests(tmp_path: Path) -> None:
         forecasts(CANDIDATE, [1], q50).to_parquet(tmp_path / "table.parquet", index=False)
         digests.add(champion_table(Settings(), "arm/1", tmp_path / "table.parquet").digest)
     assert len(digests) == 2
+
+
+def test_a_champion_whose_bundle_gives_no_forecast_any_more_is_compared_all_the_same(
+    bundle_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tmp_path / "predictions.parquet"
+    forecasts(CANDIDATE, [1, 2], 30.0).to_parquet(table, index=False)
+    folder = shutil.copytree(bundle_folder, tmp_path / "bundle")
+    manifest = json.loads((folder / MANIFEST_FILE).read_bytes())
+    manifest |= {"format": "rehabcast-bundle/1", "predictions_digest": file_digest(table)}
+    (folder / MANIFEST_FILE).write_text(json.dumps(manifest), "utf-8")
+    monkeypatch.setattr(champion_forecasts, "find", lambda _, name: name)
+    monkeypatch.setattr(signed_artifacts, "fetch_bundle", lambda *_: folder)
+    monkeypatch.setattr(signed_artifacts, "fetch", lambda *_: table)
+    assert champion_table(Settings(), "arm/1", None).rows[SUBJECT].tolist() == [1, 2]
 
 
 def test_a_file_that_is_not_a_prediction_table_is_refused_with_what_to_do(tmp_path: Path) -> None:

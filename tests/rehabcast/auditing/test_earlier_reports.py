@@ -86,7 +86,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Store:
         return made.reports[name], "digest"
 
     monkeypatch.setattr(module, "find", lambda _, name: name)
-    monkeypatch.setattr(module, "open_bundle", lambda _, name: name)
+    monkeypatch.setattr(module, "open_description", lambda _, name: name)
     monkeypatch.setattr(module, "fetch_report", report_of)
     monkeypatch.setattr(
         module, "open_predictions", lambda _, name, __: SimpleNamespace(rows=made.tables[name])
