@@ -30,6 +30,9 @@ FEW = 20
 """With fewer similar people it is said that the range is wider; from here on the level of an 80 %
 range is at most that of 84 % (`inference.widening`)."""
 
+SUREST = 99
+"""Per cent: no chance is said to be surer than this."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behind:
@@ -197,17 +200,18 @@ def milestone_sentence(name: str, chance: float, weeks: int, *, reached: bool) -
     """Say how likely a milestone is."""
     if reached:
         return f"{name}: reached already."
-    return f"{name} by week {weeks}: {chance_in_words(chance)}."
+    return f"{name} by week {weeks}, of people like this one: {chance_in_words(chance)}."
 
 
 def chance_in_words(chance: float) -> str:
-    """Say a chance as a number of people, as they are understood best (Gigerenzer 1995)."""
-    if chance <= 0:
-        return "out of reach (0 %)"
-    of_ten = round(10 * chance)
-    if chance >= 1:
-        return "certain (100 %)"
-    how_many = {0: "hardly any", 10: "nearly all"}.get(of_ten, f"{of_ten} of 10")
-    return f"{how_many} people like this one ({min(max(chance, 0.01), 0.99):.0%})".replace(
-        "%", " %"
-    )
+    """Say a chance as people of ten, as it is understood best (Gigerenzer 1995), and in per cent.
+
+    Never as sure: no forecast from some hundred people is. `7 of 10 (70 %)`.
+    """
+    tenths, percent = round(10 * chance), round(100 * chance)
+    if percent > SUREST:
+        return f"more than 9 of 10 (over {SUREST} %)"
+    if percent < 100 - SUREST:
+        return f"fewer than 1 of 10 (under {100 - SUREST} %)"
+    how_many = {0: "fewer than 1", 10: "more than 9"}.get(tenths, str(tenths))
+    return f"{how_many} of 10 ({percent} %)"

@@ -12,8 +12,8 @@ from typing import Any
 from uuid import UUID
 
 from serving.forecast.audit_status import LIMITS, SIMULATED_LIMIT
+from serving.forecast.behind import chance_in_words
 from serving.formats.formatting import (
-    formatted_chance,
     formatted_change,
     formatted_date,
     formatted_horizon,
@@ -38,6 +38,9 @@ SHORTEST_NOTE = 8
 SIMULATED = "SIMULATED: learned from no real people."
 NO_REASON = "No reason to withhold therapy."
 
+NO_FORECAST = "No forecast of recovery"
+REASON, WHAT_TO_DO = "**Reason:**", "**What to do:**"
+
 OVERRIDE_SYSTEM = "urn:rehabcast:override"
 OVERRIDE_REASONS = {
     "knows-better": "I know something that the record does not say",
@@ -61,7 +64,8 @@ NO_CARDS: Cards = {"cards": []}
 def cards(answer: ForecastAnswer, address: str) -> Cards:
     """Write an answer as cards: for the team, and for the patient and family.
 
-    A refusal is one card. Its summary may be cut, so the detail has the whole reason.
+    A refusal is one card. Its summary says so, and the detail why, and what to do: in as many words
+    as fit, the answer of the forecast's own route has all.
 
     Parameters
     ----------
@@ -146,9 +150,19 @@ def _card(
 
 
 def _refusal(answer: ForecastAnswer, address: str) -> dict[str, Any]:
-    must = [f"**Reason:** {answer.reason}", f"**What to do:** {answer.what_to_do}"]
-    summary = f"No forecast of recovery: {answer.reason}"
-    return _card(answer, address, summary, must, answer.notes, [], answer.forecast_id)
+    override = SHORTEST_OVERRIDE if answer.model.override else 0
+    room = MOST_WORDS - override - sum(len(t.split()) for t in (NO_FORECAST, REASON, WHAT_TO_DO))
+    # Of a long reason and a long advice each has half; what one does not need the other has.
+    for_advice = min(len(answer.what_to_do.split()), room // 2)
+    reason = _shortened(answer.reason, room - for_advice)
+    advice = _shortened(answer.what_to_do, room - len(reason.split()))
+    must = [f"{REASON} {reason}", f"{WHAT_TO_DO} {advice}"]
+    return _card(answer, address, NO_FORECAST, must, answer.notes, [], answer.forecast_id)
+
+
+def _shortened(text: str, most: int) -> str:
+    words = text.split()
+    return text if len(words) <= most else f"{' '.join(words[:most])}…"
 
 
 def _summary(answer: ForecastAnswer) -> str:
@@ -170,13 +184,12 @@ def _for_team(answer: ForecastAnswer) -> tuple[list[str], list[str], list[str]]:
     horizon = _main_horizon(answer)
     chances = [
         f"{name}: reached" if name in answer.milestones_reached
-        else f"{name}: {formatted_chance(chance)}"
+        else f"{name}: {chance_in_words(chance)}"
         for name, chance in horizon.milestones.items()
     ]  # fmt: skip
     must = [
         _start(answer),
         f"Chances: {'; '.join(chances)}." if chances else "",
-        _behind(horizon),
         _reasons(answer),
         _missing(answer),
         _simulated(answer),
@@ -189,12 +202,10 @@ def _for_team(answer: ForecastAnswer) -> tuple[list[str], list[str], list[str]]:
         if h.weeks > horizon.weeks
     ]
     scope = scope_sentence(answer.model).strip()
-    return must, answer.notes, [*own, *([scope] if scope else []), *later]
-
-
-def _behind(horizon: HorizonForecast) -> str:
     people = horizon.similar_people
-    return "" if people is None else f"From at least {people} similar people."
+    # A note on the record, or who overrode the gate, is more important.
+    behind = [] if people is None else [f"From at least {people} similar people."]
+    return must, answer.notes, [*behind, *own, *([scope] if scope else []), *later]
 
 
 def _start(answer: ForecastAnswer) -> str:
@@ -247,9 +258,7 @@ def _first(notes: Sequence[str], most: int) -> str:
     It is for the team: a family can't change it.
     """
     more = f" (and {len(notes) - 1} more)" if len(notes) > 1 else ""
-    words, room = f"Note: {notes[0]}".split(), most - len(more.split())
-    cut = " ".join(words[:room]) + ("…" if len(words) > room else "")
-    return cut + more
+    return _shortened(f"Note: {notes[0]}", most - len(more.split())) + more
 
 
 def _simulated(answer: ForecastAnswer) -> str:
@@ -268,8 +277,8 @@ def _override(answer: ForecastAnswer, most: int) -> str:
     words = (
         f"OVERRIDE until {until} by {override.approver} (audit: {answer.model.audit_outcome}), only"
         f" for {override.restricted_use}: {override.reason}"
-    ).split()
-    return f"**{' '.join(words[:most])}{'…' if len(words) > most else ''}**"
+    )
+    return f"**{_shortened(words, most)}**"
 
 
 def _for_family(answer: ForecastAnswer) -> str:

@@ -5,6 +5,7 @@ Nothing is sent: the Communication is in preparation, for whoever is to be told.
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,19 +18,24 @@ from serving.monitoring.answers import AlertRow
 KINDS = "urn:rehabcast:alert"
 """Code system of the kinds of alerts, our own: they are no diagnoses."""
 
+SUBJECTS = "urn:rehabcast:subject"
+"""System of the subjects' ids as requests have them, unique within a tenant."""
+
 TERMS = "http://terminology.hl7.org/CodeSystem"
 PRIORITIES = {"today": "urgent", "this week": "asap", "next visit": "routine"}
 
 
-def flags(subject: str, rows: Sequence[AlertRow], now: datetime) -> dict[str, Any]:
+def flags(tenant: str, subject: str, rows: Sequence[AlertRow], now: datetime) -> dict[str, Any]:
     """Write alerts as a Bundle of Flags and Communications.
 
     Parameters
     ----------
+    tenant
+        Whose record it is: two may have the same pseudonym for two people.
     subject
         The patient's id, or pseudonym, as the record has it.
     """
-    entries = [entry for row in rows for entry in _entries(subject, row)]
+    entries = [entry for row in rows for entry in _entries(tenant, subject, row)]
     bundle: dict[str, Any] = {
         "resourceType": "Bundle",
         "type": "collection",
@@ -39,11 +45,20 @@ def flags(subject: str, rows: Sequence[AlertRow], now: datetime) -> dict[str, An
     return {**bundle, "entry": entries} if entries else bundle
 
 
-def _entries(subject: str, row: AlertRow) -> list[dict[str, Any]]:
+def _entries(tenant: str, subject: str, row: AlertRow) -> list[dict[str, Any]]:
     # The same alert is the same resource, each time that it is asked for.
-    flag_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{KINDS}:{subject}:{row.alert}:{row.since_day}"))
+    named = json.dumps([KINDS, tenant, subject, row.alert, row.since_day])
+    flag_id = str(uuid.uuid5(uuid.NAMESPACE_URL, named))
     message_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{flag_id}:communication"))
-    patient = {"reference": f"Patient/{subject}"}
+    # No literal reference: a pseudonym is no id of a resource, and may have what no id may.
+    patient = {
+        "type": "Patient",
+        "identifier": {
+            "system": SUBJECTS,
+            "value": subject,
+            "assigner": {"display": tenant},
+        },
+    }
     # Only a course is compared with what a model forecast.
     meta: dict[str, Any] = {"meta": {"security": [AI_LABEL]}} if row.kind == Kind.OFF_COURSE else {}
     since = {} if row.since_date is None else {"period": {"start": row.since_date.isoformat()}}

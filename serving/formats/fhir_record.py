@@ -94,6 +94,7 @@ def record_of(
     patient: str = "",
     condition: str = "",
     names: Sequence[str] = (),
+    identified: Callable[[str], None] = lambda _: None,
 ) -> FhirRecord:
     """Read Bundles and resources of one patient as a record.
 
@@ -105,6 +106,9 @@ def record_of(
         Id of the Condition that the patient recovers from; empty for the task's rule.
     names
         What each document is called in what was left out of it; by default its number.
+    identified
+        Called with the patient's id as soon as it is known, before anything else about the patient
+        can refuse; what it raises comes first.
 
     Raises
     ------
@@ -115,6 +119,7 @@ def record_of(
     codes = task.onset or OnsetCodes(condition=task.condition)
     reading, contents = _read(documents, codes, names)
     label = only_patient(reading, patient)
+    identified(label)
     records = reading.records
     if condition:
         named = (records[CODE] == ONSET) & ("/" + records[RECORD_ID]).str.endswith(

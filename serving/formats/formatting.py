@@ -9,9 +9,6 @@ from serving.schemas import ForecastAnswer, HorizonForecast, ModelInfo
 WHOLE_POINTS = 20
 """Scales at least this long are shown in whole points; gait speed has 3 m/s."""
 
-SUREST = 99
-"""Per cent: no forecast from some hundred people is surer than this."""
-
 
 def formatted_score(answer: ForecastAnswer, score: float, *, extra_decimals: int = 0) -> str:
     """Return a score in whole points, or in hundredths on a scale of a few points."""
@@ -28,18 +25,6 @@ def formatted_range(answer: ForecastAnswer, horizon: HorizonForecast) -> str:
 def formatted_change(answer: ForecastAnswer, points: float) -> str:
     """Return a contribution with its sign and one more decimal than a score."""
     return f"{points:+.{_decimals(answer) + 1}f}"
-
-
-def formatted_chance(chance: float) -> str:
-    """Return a chance as people of ten and in per cent, never as sure: `7 of 10 (70 %)`."""
-    tenths, percent = round(10 * chance), round(100 * chance)
-    if percent > SUREST:
-        return f"more than 9 of 10 (over {SUREST} %)"
-    if percent < 100 - SUREST:
-        return f"fewer than 1 of 10 (under {100 - SUREST} %)"
-    if tenths == 10:
-        return f"more than 9 of 10 ({percent} %)"
-    return f"fewer than 1 of 10 ({percent} %)" if tenths == 0 else f"{tenths} of 10 ({percent} %)"
 
 
 def formatted_date(day: date) -> str:

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from functools import partial
 
 import msgspec
 
@@ -175,8 +176,10 @@ def question_of(
     onset = request.onset_date
     if request.bundle is not None:
         task = snapshot.served.bundle.task
-        record = record_of([bundle_of(request.bundle)], task, condition=request.condition)
-        runtime.consents.require(tenant, record.patient)
+        record = record_of(
+            [bundle_of(request.bundle)], task, condition=request.condition,
+            identified=partial(runtime.consents.require, tenant),
+        )  # fmt: skip
         if onset not in {None, record.onset}:
             raise ForecastRefused(
                 f"the bundle's date of onset is {record.onset}, and onset_date says {onset}",

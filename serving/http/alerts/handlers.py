@@ -69,7 +69,7 @@ def answer_flags(call: Call) -> Reply:
     """Return the alerts of a person that nobody has acknowledged or muted, as FHIR Flags."""
     watched, rows = _of_subject(call)
     shown = [row for row in rows if not row.hidden]
-    return Reply(flags(watched.subject, shown, datetime.now(UTC)))
+    return Reply(flags(call.caller.tenant, watched.subject, shown, datetime.now(UTC)))
 
 
 def decide_alert(call: Call) -> Reply:

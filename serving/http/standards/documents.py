@@ -67,13 +67,22 @@ def of_documents(
     """
     snapshot, now = call.runtime.champion.current, datetime.now(UTC)
     digest, may_be_named, record, refused_by = NOTHING_READ, True, None, None
+
+    def identified(of: str) -> None:
+        # Who has died or has no score is on record by name too, so that an erasure finds the entry.
+        nonlocal patient
+        patient = of
+        call.runtime.consents.require(call.caller.tenant, patient)
+
     try:
-        call.runtime.consents.require(call.caller.tenant, patient)
+        if patient:
+            identified(patient)
         task = snapshot.served.bundle.task
-        record = record_of(documents, task, patient=patient, condition=condition, names=names)
+        record = record_of(
+            documents, task, patient=patient, condition=condition, names=names,
+            identified=identified,
+        )  # fmt: skip
         record = replace(record, notes=(*notes, *record.notes))
-        patient = record.patient
-        call.runtime.consents.require(call.caller.tenant, patient)
         question = question_of_fhir("patient", record, as_of, now)
         digest = input_digest(question)
         answer = respond(question, snapshot.served, now=now, withdrawn=snapshot.withdrawn)

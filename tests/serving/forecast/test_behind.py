@@ -158,10 +158,15 @@ def test_a_milestone_reached_today_is_reached_and_nothing_less(
 
 
 def test_a_chance_is_said_as_people() -> None:
-    assert chance_in_words(0.7) == "7 of 10 people like this one (70 %)"
-    assert chance_in_words(0.997) == "nearly all people like this one (99 %)"
-    assert chance_in_words(0.003) == "hardly any people like this one (1 %)"
-    assert chance_in_words(0) == "out of reach (0 %)"
+    assert chance_in_words(0.7) == "7 of 10 (70 %)"
+    assert chance_in_words(0.97) == "more than 9 of 10 (97 %)"
+    assert chance_in_words(0.03) == "fewer than 1 of 10 (3 %)"
+
+
+@pytest.mark.parametrize("chance", [0.996, 1 - 1e-9, 1.0])
+def test_no_chance_is_said_as_sure(chance: float) -> None:
+    assert chance_in_words(chance) == "more than 9 of 10 (over 99 %)"
+    assert chance_in_words(1 - chance) == "fewer than 1 of 10 (under 1 %)"
 
 
 def test_the_numbers_are_in_what_the_api_says(served: ServedModel) -> None:

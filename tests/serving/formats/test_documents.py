@@ -205,11 +205,25 @@ def test_a_refusal_is_an_issue_that_says_what_to_do() -> None:
     }
 
 
-@pytest.mark.parametrize(("length", "cut"), [(139, False), (140, True)])
-def test_a_summary_is_cut_at_139_characters(served: ServedModel, length: int, cut: bool) -> None:
-    before = "No forecast of recovery: "
-    error = ForecastRefused("x" * (length - len(before)), "assess")
-    answer = msgspec.structs.replace(refused("P", served, error), forecast_id=ID)
-    (card,) = cards(answer, "https://here")["cards"]
-    assert len(card["summary"]) == 139
-    assert card["summary"].endswith("…") is cut
+@pytest.mark.parametrize("allowed_by_a_person", [False, True])
+@pytest.mark.parametrize(
+    ("reason", "advice"), [(3, 3), (70, 3), (71, 3), (72, 3), (3, 200), (200, 200), (36, 40)]
+)
+def test_a_refusals_card_is_short_and_says_each_thing_once(
+    served: ServedModel, reason: int, advice: int, allowed_by_a_person: bool
+) -> None:
+    why, what = (" ".join([word] * n) for word, n in (("why", reason), ("do", advice)))
+    model = overridden(served) if allowed_by_a_person else served
+    answer = refused("P", model, ForecastRefused(why, what), ["a note on the record " * 20])
+    (card,) = cards(msgspec.structs.replace(answer, forecast_id=ID), "https://here")["cards"]
+    words = f"{card['summary']} {card['detail']}".split()
+    assert len(words) < 80
+    assert "why" not in card["summary"]
+    shown = [words.count(word) + words.count(f"{word}…") for word in ("why", "do")]
+    # What fits is said in full; of two long texts neither takes the other's half.
+    assert all(n == given or n >= 30 for n, given in zip(shown, (reason, advice), strict=True))
+    assert card["detail"].count("…") >= sum(
+        n < g for n, g in zip(shown, (reason, advice), strict=True)
+    )
+    if allowed_by_a_person:
+        assert "OVERRIDE until" in card["detail"]

@@ -144,3 +144,26 @@ def test_a_whole_number_is_one_however_it_is_written(written: str) -> None:
     assert request.observations[0].value == 2.5
     with pytest.raises(RequestInvalid):
         decoded(ForecastRequest, body.replace(written, "10.5", 1).encode())
+
+
+BROKEN = [
+    b'"value": NaN', b'"value": Infinity', b'"value": -Infinity', b'"value": 1e999', b'"value": ',
+    b'"value": "\\ud800"', b'"value": "\\"', b'"value": 1e5.0', b'"value": ' + b"9" * 5_000,
+]  # fmt: skip
+"""What is no JSON, or too large to be a number, in the place of `"value": 2.5`."""
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_what_is_not_json_is_refused_beside_a_whole_number_with_decimals(broken: bytes) -> None:
+    """The body is read a second time for `10.0`, and that reading is as strict as the first one."""
+    body = b'{"subject": "P", "enrolment_day": 10.0, "observations": [{"code": "x", %s}]}'
+    with refuses(RequestInvalid):
+        decoded(ForecastRequest, body % broken)
+
+
+@given(st.text() | st.sampled_from(["1.0", '"1.0', "\\", '\\"2.0,', "-3.00]"]), st.integers(0, 40))
+def test_texts_and_other_numbers_stay_as_they_were_sent(text: str, day: int) -> None:
+    sent = {"code": "x", "label": text.replace("\0", ""), "value": 1.5}
+    body = json.dumps({"subject": "P", "enrolment_day": float(day), "bundle": sent})
+    request = decoded(ForecastRequest, body.encode())
+    assert (request.enrolment_day, request.bundle) == (day, sent)
