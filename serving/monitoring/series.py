@@ -86,6 +86,10 @@ def series_of(observations: Iterable[Observation], today: int) -> Series:
             continue
         if not np.isfinite(value):
             continue
+        low, high = entries[one.code].low, entries[one.code].high
+        if low is None or high is None or not low <= value <= high:
+            # A typing error is no change of the patient.
+            continue
         kind = entries[one.code].kind
         if kind is Kind.DAILY:
             daily.setdefault(one.code, np.full(WINDOW_DAYS, np.nan))[day - first] = value

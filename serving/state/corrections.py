@@ -18,10 +18,10 @@ from serving.amendments import Correction, CorrectionRequest
 from serving.forecast.respond import require_possible
 from serving.state.consent import consent_withdrawn, is_withdrawn
 from serving.state.entries import Event, Kind, append, new_id
+from serving.state.replay import note_anew, note_values
 from serving.state.running_record import enrolment_day_of, recorded_of
 from serving.state.store import NotOnRecord, Store
 from serving.state.tables import NO_DAY, observation_table, of_person, subject_table
-from serving.state.watch.days import note_values
 from stores.database import write
 
 Recorded = dict[tuple[str, int], tuple[float | None, str | None]]
@@ -58,7 +58,10 @@ def correct(
         event = _event(tenant, request, before, enrolled, actor, now)
         append(connection, [event])
         days = [each.day_since_onset for each in request.corrections if not each.withdrawn]
-        note_values(connection, tenant, subject, days, event.time)
+        if any(each.withdrawn for each in request.corrections):
+            note_anew(connection, tenant, subject)
+        else:
+            note_values(connection, tenant, subject, days, event.time)
         for correction in request.corrections:
             _apply(connection, tenant, subject, correction)
         if request.enrolment_day is not None:

@@ -18,13 +18,13 @@ from serving.state.consent import KEPT, is_withdrawn, mark_of_withdrawn
 from serving.state.entries import Event, Kind, append, new_id, ranges_of
 from serving.state.store import NotOnRecord, Store
 from serving.state.tables import (
+    OF_A_PERSON,
     consent_table,
     entry_table,
     observation_table,
     of_person,
     subject_table,
 )
-from serving.state.watch.tables import OF_A_PERSON
 from stores.database import cause_of, write
 
 LOCK_SECONDS = 60

@@ -23,6 +23,10 @@ CLOCKS = timedelta(minutes=5)
 """How far the clocks of a record system and of this service may be apart."""
 
 
+class NotOnRecord(ForecastRefused):
+    """What a request names is not on record for its tenant, whoever else may have it."""
+
+
 def enrolment_day_of(connection: sa.Connection, tenant: str, subject: str) -> int | None:
     """Return the day after onset on which a subject was enrolled; None for an unknown one."""
     query = sa.select(subject_table.c.enrolment_day).where(

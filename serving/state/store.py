@@ -17,13 +17,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 
-from contracts.errors import ForecastRefused, ServiceUnavailable
+from contracts.errors import ServiceUnavailable
 from contracts.naming.formats import NEWEST, OTHER_VERSION
 from contracts.observation import Observation
 from serving.schemas import FeedbackRequest
 from serving.state.consent import consent_withdrawn, is_withdrawn
 from serving.state.entries import append, forecast_of
-from serving.state.replay import watch_all
+from serving.state.replay import note_all, note_missing, note_values
+from serving.state.running_record import NotOnRecord as NotOnRecord
 from serving.state.running_record import (
     enrol,
     enrolment_day_of,
@@ -45,8 +46,6 @@ from serving.state.tables import (
     probe_table,
     used_token_table,
 )
-from serving.state.watch.days import note_values
-from serving.state.watch.tables import watch_table
 from stores.database import Kept, cause_of, connect, open_kept, reading, write
 from stores.secret_url import SecretUrl, revealed
 
@@ -55,10 +54,6 @@ WAIT_SECONDS = 5
 
 PROBE_SECONDS = 1.0
 """How often /readyz, which anybody may request, tries the store at most."""
-
-
-class NotOnRecord(ForecastRefused):
-    """What a request names is not on record for its tenant, whoever else may have it."""
 
 
 KEPT = Kept(
@@ -250,8 +245,6 @@ def _create_tables(connection: sa.Connection) -> None:
             " record was one chain, and cannot be read",
             "keep it as it is for the record, and set REHABCAST_STORE_URL to a new one",
         )
-    earlier = sa.inspect(connection)
-    unwatched = earlier.has_table(entry_table.name) and not earlier.has_table(watch_table.name)
     metadata.create_all(connection)
     newest = NEWEST["record"]
     number = connection.execute(sa.select(form_table.c.number)).scalar()
@@ -263,8 +256,15 @@ def _create_tables(connection: sa.Connection) -> None:
             f" rehabcast reads {newest}",
             OTHER_VERSION,
         )
-    if unwatched:
-        watch_all(connection)
+    elif number < newest:
+        connection.execute(sa.update(form_table).values(number=newest))
+    try:
+        with connection.begin_nested():
+            (note_missing if number == newest else note_all)(connection)
+    except sa.exc.OperationalError as error:
+        # Where somebody has put bytes that are no text, `verification` must be able to say so.
+        if "Could not decode" not in str(error.orig):
+            raise
 
 
 def _write_probe(connection: sa.Connection) -> None:

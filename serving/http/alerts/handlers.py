@@ -32,6 +32,9 @@ from serving.state.watch.decisions import MUTED, Decision, decide, decisions_of
 PAGE, LARGEST_PAGE = 100, 500
 """Alerts of a page: where none is asked for, and at most."""
 
+LOOK_SECONDS = 0.3
+"""How long a request for the caseload looks at records that wait for it, at most."""
+
 LONGEST_MUTE = timedelta(days=366)
 _Urgency = Annotated[int, Meta(ge=-9, le=0)]
 _Short = Annotated[str, Meta(max_length=250, pattern="^[^\\x00]*$")]
@@ -47,7 +50,7 @@ def answer_alerts(call: Call) -> Reply:
     after = _after(call.query.get("cursor", ""))
     runtime, tenant, now = call.runtime, call.caller.tenant, datetime.now(UTC)
     snapshot = runtime.champion.current
-    left = look_at_waiting(runtime.store, tenant, snapshot, now)
+    left = look_at_waiting(runtime.store, tenant, snapshot, now, LOOK_SECONDS)
     found = page(runtime.store.engine, tenant, now.date(), after, limit)
     better = snapshot.served.bundle.task.target.better
     rows = [

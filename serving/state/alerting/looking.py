@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from datetime import datetime
 
+import sqlalchemy as sa
+
 from contracts.errors import ForecastRefused
+from serving.faults import place_of
 from serving.forecast.audit_status import ServedModel
 from serving.forecast.course import ALERT_DAYS, course
 from serving.forecast.question import Question
@@ -16,7 +21,9 @@ from serving.state.store import NotOnRecord, Store
 from serving.state.watch.caseload import Watched, keep, kept, read_recent, waiting
 
 LOOKS = 50
-"""Records that one request looks at, at most: half a second where nobody's course is compared."""
+"""Records that are looked at in one go, at most."""
+
+log = logging.getLogger("rehabcast.alerts")
 
 
 def look_at(store: Store, watched: Watched, snapshot: Snapshot, now: datetime) -> list[Alert]:
@@ -30,16 +37,41 @@ def look_at(store: Store, watched: Watched, snapshot: Snapshot, now: datetime) -
     return in_order(continuing([*found, *([] if left is None else [left])], before))
 
 
-def look_at_waiting(store: Store, tenant: str | None, snapshot: Snapshot, now: datetime) -> int:
-    """Look at those who wait for it, at most `LOOKS` of them; return how many wait still."""
+def look_at_waiting(
+    store: Store, tenant: str | None, snapshot: Snapshot, now: datetime,
+    seconds: float = float("inf"),
+) -> int:  # fmt: skip
+    """Look at those who wait for it, at most `LOOKS` of them; return how many wait still.
+
+    Parameters
+    ----------
+    seconds
+        After which no further look begins: where the course is compared each is a forecast.
+    """
     people, count = waiting(store.engine, tenant, now.date(), LOOKS)
-    looked: list[tuple[Watched, list[Alert]]] = []
+    looked: list[tuple[Watched, list[Alert] | None]] = []
+    began = time.monotonic()
     for whose, subject in people:
+        if looked and time.monotonic() - began >= seconds:
+            break
         watched = read_recent(store.engine, whose, subject, now.date())
         if watched is not None:
-            looked.append((watched, look_at(store, watched, snapshot, now)))
+            looked.append((watched, _look_at_any(store, watched, snapshot, now)))
     keep(store.engine, looked, now.date())
     return count - len(looked)
+
+
+def _look_at_any(
+    store: Store, watched: Watched, snapshot: Snapshot, now: datetime
+) -> list[Alert] | None:
+    """Look at a record; None where that fails, which must keep nobody from the others."""
+    try:
+        return look_at(store, watched, snapshot, now)
+    except sa.exc.SQLAlchemyError:
+        raise
+    except Exception as error:
+        log.error("a record cannot be looked at for alerts: %s", place_of(error))
+        return None
 
 
 def _off_course(store: Store, watched: Watched, served: ServedModel, now: datetime) -> Alert | None:

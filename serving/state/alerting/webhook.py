@@ -27,8 +27,8 @@ from serving.state.alerting.looking import look_at_waiting
 from serving.state.champion import Snapshot
 from serving.state.entries import new_id
 from serving.state.store import Store
+from serving.state.tables import alert_table, decision_table, sent_table
 from serving.state.watch.caseload import KEY, has_consent, not_hidden
-from serving.state.watch.tables import alert_table, decision_table, sent_table
 from stores.database import write
 from stores.private_files import require_private
 
@@ -37,6 +37,9 @@ log = logging.getLogger("rehabcast.alerts")
 EVERY_SECONDS = 5.0
 SEND_SECONDS = 5.0
 LEASE_SECONDS = 60
+LOOK_SECONDS = 2.0
+"""How long a round looks at records, at most."""
+
 AT_ONCE = 5
 """Alerts that are taken in one go: all of them are tried within the lease."""
 
@@ -137,7 +140,7 @@ class Webhook:
 
     def once(self, now: datetime) -> int:
         """Look at those who wait for it, and send what is new or due; return how many arrived."""
-        look_at_waiting(self._store, None, self._snapshot(), now)
+        look_at_waiting(self._store, None, self._snapshot(), now, LOOK_SECONDS)
         arrived, failed = 0, ""
         for message in write(self._store.engine, lambda connection: take(connection, now)):
             if self._closing.is_set():
@@ -150,16 +153,21 @@ class Webhook:
 
     def _send(self, message: Message, now: datetime) -> str:
         """Send a message; return why it did not arrive, or nothing."""
-        body, timestamp = message.body(), str(int(now.timestamp()))
-        headers = {
-            "Content-Type": "application/json", TIMESTAMP: timestamp,
-            SIGNATURE: f"sha256={signature(self._key, timestamp, body)}",
-        }  # fmt: skip
+        timestamp = str(int(now.timestamp()))
         try:
+            body = message.body()
+            headers = {
+                "Content-Type": "application/json", TIMESTAMP: timestamp,
+                SIGNATURE: f"sha256={signature(self._key, timestamp, body)}",
+            }  # fmt: skip
             with httpx.Client(timeout=SEND_SECONDS, follow_redirects=False) as client:
                 answer = client.post(self._address, content=body, headers=headers)
         except httpx.HTTPError as error:
             # Its own words hold the address.
+            return type(error).__name__
+        except Exception as error:
+            # One message must not keep the others from being sent.
+            log.error("an alert cannot be sent: %s", place_of(error))
             return type(error).__name__
         return "" if answer.is_success else f"HTTP {answer.status_code}"
 

@@ -16,11 +16,20 @@ import sqlalchemy as sa
 from contracts.observation import Observation
 from serving.monitoring.alert import Alert, Kind, Urgency
 from serving.monitoring.series import WINDOW_DAYS
-from serving.state.consent import WITHDRAWN
-from serving.state.tables import consent_table, observation_table, of_person, subject_table
+from serving.state.consent import WITHDRAWN, is_withdrawn
+from serving.state.tables import (
+    alert_table,
+    consent_table,
+    decision_table,
+    entry_table,
+    look_table,
+    observation_table,
+    of_person,
+    subject_table,
+    watch_table,
+)
 from serving.state.watch.days import NO_DATE, day_on
 from serving.state.watch.decisions import ACKNOWLEDGED, MUTED
-from serving.state.watch.tables import alert_table, decision_table, look_table, watch_table
 from stores.database import reading, write
 
 REMEMBERED = timedelta(days=7)
@@ -65,7 +74,8 @@ def waiting(
 ) -> tuple[list[tuple[str, str]], int]:
     """Return whom to look at next, newest values first, and how many there are in all.
 
-    Nobody looks at the record of a person who has withdrawn consent.
+    Nobody looks at the record of a person who has withdrawn consent, or of one whose last value
+    came before the days that are read, where no alert is left that could end.
 
     Parameters
     ----------
@@ -80,8 +90,12 @@ def waiting(
         look_table.c.entry != watch_table.c.newest_entry,
         look_table.c.date != today.isoformat(),
     )
-    joined = watch_table.outerjoin(look_table, theirs)
-    where = [stale, has_consent(watch_table)]
+    newest = watch_table.c.newest_entry == entry_table.c.sequence
+    joined = watch_table.outerjoin(look_table, theirs).outerjoin(entry_table, newest)
+    first_day = (today - timedelta(days=WINDOW_DAYS)).isoformat()
+    # No value is later than the day on which it came (`serving.state.watch.days`).
+    open_still = sa.or_(entry_table.c.time >= first_day, _has_alert())
+    where = [stale, open_still, has_consent(watch_table)]
     if tenant is not None:
         where.append(watch_table.c.tenant == tenant)
     count = sa.select(sa.func.count()).select_from(joined).where(*where)
@@ -129,17 +143,21 @@ def read_recent(engine: sa.Engine, tenant: str, subject: str, date_today: date) 
     )  # fmt: skip
 
 
-def keep(engine: sa.Engine, looked: Sequence[tuple[Watched, Sequence[Alert]]], today: date) -> None:
-    """Keep what was found, in place of what was found before."""
+def keep(
+    engine: sa.Engine, looked: Sequence[tuple[Watched, Sequence[Alert] | None]], today: date
+) -> None:
+    """Keep what was found, in place of what was found before; None leaves what was found before."""
 
     def action(connection: sa.Connection) -> None:
         for watched, alerts in looked:
             theirs = {"tenant": watched.tenant, "subject": watched.subject}
             there = of_person(watch_table, watched.tenant, watched.subject)
-            for table in (alert_table, look_table):
+            for table in (look_table,) if alerts is None else (alert_table, look_table):
                 connection.execute(sa.delete(table).where(*of_person(table, **theirs)))
-            # Erased meanwhile: nothing is kept of the person.
+            # Erased or withdrawn meanwhile: nothing is kept of the person.
             if connection.execute(sa.select(watch_table.c.subject).where(*there)).first() is None:
+                continue
+            if is_withdrawn(connection, watched.tenant, watched.subject):
                 continue
             row = {"entry": watched.entry, "date": today.isoformat()}
             connection.execute(sa.insert(look_table).values(**theirs, **row))
@@ -215,6 +233,11 @@ def has_consent(table: sa.Table) -> sa.ColumnElement[bool]:
         consent.subject == table.c.subject,
         consent.state == WITHDRAWN,
     )
+
+
+def _has_alert() -> sa.ColumnElement[bool]:
+    alert, watch = alert_table.c, watch_table.c
+    return sa.exists().where(alert.tenant == watch.tenant, alert.subject == watch.subject)
 
 
 def not_hidden(today: date) -> sa.ColumnElement[bool]:

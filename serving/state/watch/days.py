@@ -2,19 +2,14 @@
 
 A record counts days since onset, and has no dates. But a value of day 30 that came on 1 March says
 that the onset was on 30 January at the latest. So today is at least so many days after it; with
-data that come as they are measured it is exactly that day.
+data that come as they are measured it is exactly that day. A value that a correction withdraws no
+longer counts (`serving.state.replay`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
-
-import sqlalchemy as sa
-
-from serving.state.entries import Kind
-from serving.state.tables import entry_table, of_person
-from serving.state.watch.tables import watch_table
 
 NO_DATE = ""
 """Where nothing with a day is on record yet."""
@@ -42,22 +37,3 @@ def onset_by(known: str, days: Iterable[int | None], received: str) -> str:
 def day_on(onset: str, today: date) -> int | None:
     """Return today as a day since onset, at the least; None where nothing is dated."""
     return None if onset == NO_DATE else (today - date.fromisoformat(onset)).days
-
-
-def note_values(
-    connection: sa.Connection, tenant: str, subject: str, days: Iterable[int | None], time: str
-) -> None:
-    """Note that values came, in the transaction that put them on record."""
-    theirs = of_person(watch_table, tenant, subject)
-    known = connection.execute(sa.select(watch_table.c.onset_by).where(*theirs)).scalar()
-    newest = connection.execute(
-        sa.select(sa.func.max(entry_table.c.sequence)).where(
-            *of_person(entry_table, tenant, subject),
-            entry_table.c.kind.in_([Kind.OBSERVATIONS.value, Kind.CORRECTION.value]),
-        )
-    ).scalar_one()
-    row = {"onset_by": onset_by(known or NO_DATE, days, time), "newest_entry": newest}
-    if known is None:
-        connection.execute(sa.insert(watch_table).values(tenant=tenant, subject=subject, **row))
-    else:
-        connection.execute(sa.update(watch_table).where(*theirs).values(row))

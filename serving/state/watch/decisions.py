@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from serving.monitoring.alert import Alert
 from serving.state.consent import consent_withdrawn, is_withdrawn
 from serving.state.entries import Event, Kind, append, new_id
-from serving.state.tables import of_person
-from serving.state.watch.tables import decision_table
+from serving.state.running_record import NotOnRecord, enrolment_day_of
+from serving.state.tables import DECISION_COLUMNS, decision_table, of_person
 from stores.database import reading, write
 
 ACKNOWLEDGED: Literal["acknowledged"] = "acknowledged"
@@ -60,9 +60,6 @@ class Decision:
         return self.decision == ACKNOWLEDGED and alert.since_day <= self.day
 
 
-COLUMNS = tuple(Decision.__dataclass_fields__)
-
-
 def decide(
     engine: sa.Engine, tenant: str, subject: str, alert: Alert, decision: Decision, *, actor: str,
     now: datetime,
@@ -73,13 +70,20 @@ def decide(
     ------
     ConsentWithdrawn
         The person has withdrawn consent.
+    NotOnRecord
+        Nothing is on record about them: they were erased since the alert was shown.
     """
 
     def action(connection: sa.Connection) -> None:
         if is_withdrawn(connection, tenant, subject):
             raise consent_withdrawn()
+        if enrolment_day_of(connection, tenant, subject) is None:
+            raise NotOnRecord(
+                "nothing is on record for this subject",
+                "send observations to /v1/observations first",
+            )
         key = {"kind": alert.kind.value, "code": alert.code}
-        row = {name: getattr(decision, name) for name in COLUMNS}
+        row = {name: getattr(decision, name) for name in DECISION_COLUMNS}
         event = Event(
             id=new_id(), time=now.isoformat(timespec="seconds"), kind=Kind.ALERT, tenant=tenant,
             actor=actor, subject=subject, details={"decision": decision.decision},
@@ -107,4 +111,4 @@ def decisions_of(engine: sa.Engine, tenant: str, subject: str) -> dict[str, Deci
 
 def decision_in(row: Any) -> Decision:
     """Return the decision in a row."""
-    return Decision(**{name: getattr(row, name) for name in COLUMNS})
+    return Decision(**{name: getattr(row, name) for name in DECISION_COLUMNS})

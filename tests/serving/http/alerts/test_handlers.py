@@ -16,6 +16,7 @@ from fhir.resources.R4B.bundle import Bundle
 from serving.faults import Fault
 from serving.forecast.audit_status import ServedModel
 from serving.formats.fhir_flags import flags
+from serving.http.alerts import handlers
 from serving.http.examples import EXAMPLES, SCORE
 from serving.monitoring.answers import SubjectAlerts
 from serving.state.alerting import looking
@@ -32,7 +33,11 @@ DECIDE = "/v1/alerts/decisions"
 
 
 @pytest.fixture
-def service(served: ServedModel, tmp_path: Path) -> Iterator[Service]:
+def service(
+    served: ServedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Service]:
+    # A busy machine must not change an answer.
+    monkeypatch.setattr(handlers, "LOOK_SECONDS", 60.0)
     with closing(Service(served, tmp_path)) as opened:
         yield opened
 
@@ -86,6 +91,15 @@ def test_pages_follow_each_other_and_one_request_looks_at_some_only(
         cursor = answer["cursor"]
     assert found == everybody["alerts"]
     assert len(found) == 5
+
+
+def test_one_request_looks_no_longer_than_its_time(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handlers, "LOOK_SECONDS", 0.0)
+    for number in range(3):
+        put(service, f"P{number}", FALLEN)
+    assert [service.ask("/v1/alerts").json()["waiting"] for _ in range(3)] == [2, 1, 0]
 
 
 REFUSED = {

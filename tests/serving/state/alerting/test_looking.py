@@ -8,7 +8,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from contracts.observation import Observation
+from serving.state.alerting import looking
 from serving.state.alerting.looking import look_at_waiting
 from serving.state.store import Store
 from serving.state.watch.caseload import page, read_recent
@@ -53,3 +56,51 @@ def test_who_has_acknowledged_a_lasting_change_is_told_again_only_of_another_one
     assert 96 <= shown[1] <= 101
     assert 32 <= since[shown[0]] <= 33
     assert 93 <= since[shown[1]] <= 95
+
+
+SCORE = TASK.target.code
+
+
+def put_fallen(store: Store, *subjects: str) -> None:
+    for subject in subjects:
+        values = [
+            Observation(code=SCORE, day_since_onset=d, value=v) for d, v in ((5, 44), (9, 22))
+        ]
+        store.add("ward", subject, 5, values, actor="dr", now=ONSET)
+
+
+def test_a_record_that_cannot_be_looked_at_keeps_nobody_from_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    look_at = looking.look_at
+
+    def fails_for_q(store: Any, watched: Any, *also: Any) -> Any:
+        if watched.subject == "Q":
+            raise RuntimeError("secret of Q")
+        return look_at(store, watched, *also)
+
+    with closing(Store(f"sqlite:///{tmp_path / 'own.db'}")) as store:
+        put_fallen(store, "P", "Q", "R")
+        assert look_at_waiting(store, None, NO_MODEL, ONSET) == 0
+        put_fallen(store, "S")
+        tomorrow = ONSET + timedelta(days=1)
+        monkeypatch.setattr(looking, "look_at", fails_for_q)
+        assert look_at_waiting(store, None, NO_MODEL, tomorrow) == 0
+        # What was found of Q before is still shown, and Q does not wait before all others for ever.
+        shown = {place.subject for place, _ in page(store.engine, "ward", tomorrow.date(), None, 9)}
+        assert shown == set("PQRS")
+        assert look_at_waiting(store, None, NO_MODEL, tomorrow) == 0
+    assert caplog.text.count("RuntimeError at test_looking.py") == 1
+    assert "secret" not in caplog.text
+
+
+def test_a_go_ends_when_its_time_is_spent_and_looks_at_one_at_least(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(1_000))
+    monkeypatch.setattr(looking.time, "monotonic", lambda: 0.2 * next(clock))
+    with closing(Store(f"sqlite:///{tmp_path / 'own.db'}")) as store:
+        put_fallen(store, "P", "Q", "R", "S", "T")
+        assert look_at_waiting(store, None, NO_MODEL, ONSET, 0.3) == 3
+        assert look_at_waiting(store, None, NO_MODEL, ONSET, 0.0) == 2
+        assert look_at_waiting(store, None, NO_MODEL, ONSET) == 0

@@ -201,3 +201,23 @@ def test_the_key_is_private_and_as_long_as_the_signature(tmp_path: Path) -> None
     file.write_bytes(b"a" * 31)
     with refuses(ContractError):
         key_in(file)
+
+
+def test_a_message_that_cannot_be_sent_at_all_keeps_none_from_being_sent(
+    own: Store, receiver: Receiver, webhook: Webhook, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    body = module.Message.body
+
+    def fails_for_p(message: module.Message) -> bytes:
+        if message.subject == "P":
+            raise RuntimeError("secret-path")
+        return body(message)
+
+    monkeypatch.setattr(module.Message, "body", fails_for_p)
+    put(own, "P", (20, 44), (34, 22))
+    put(own, "Q", (20, 44), (34, 22))
+    assert webhook.once(NOW) == 1
+    assert [sent["subject"] for sent in receiver.bodies] == ["Q"]
+    assert "(RuntimeError)" in str(webhook.problem)
+    assert "secret-path" not in caplog.text

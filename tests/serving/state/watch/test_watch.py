@@ -7,23 +7,28 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.observation import Observation
+from serving.amendments import Correction, CorrectionRequest
 from serving.monitoring.alert import Alert, Kind, Urgency
+from serving.monitoring.series import WINDOW_DAYS
 from serving.state.alerting.webhook import take
 from serving.state.consent import ConsentWithdrawn, set_consent
+from serving.state.corrections import correct
 from serving.state.privacy import erase, export
-from serving.state.store import Store
+from serving.state.store import NotOnRecord, Store
+from serving.state.tables import COMPUTED, OF_A_PERSON, watch_table
 from serving.state.verification import verify
 from serving.state.watch.caseload import Place, keep, page, read_recent, waiting
 from serving.state.watch.days import NO_DATE, day_on, onset_by
 from serving.state.watch.decisions import Decision, decide, decisions_of
-from serving.state.watch.tables import OF_A_PERSON, watch_table
 from tests.refusals import refuses
 
 NOW = datetime(2026, 3, 1, 23, tzinfo=UTC)
@@ -217,3 +222,156 @@ def test_a_store_from_before_monitoring_is_taken_over(tmp_path: Path) -> None:
         with store.engine.connect() as connection:
             assert connection.execute(sa.select(watch_table)).all() == expected
         assert verify(store).findings == ()
+
+
+def take_back(store: Store, subject: str, *days: int, now: datetime = NOW) -> None:
+    withdrawn = [Correction(code=SCORE, day_since_onset=day, withdrawn=True) for day in days]
+    request = CorrectionRequest(subject=subject, corrections=withdrawn, reason="mistyped")
+    correct(store, "ward", request, actor="dr", now=now)
+
+
+def today_of(store: Store, subject: str, today: date = TODAY) -> int | None:
+    watched = read_recent(store.engine, "ward", subject, today)
+    return None if watched is None else watched.today
+
+
+def test_a_day_that_was_mistyped_and_withdrawn_does_not_move_today(own: Store) -> None:
+    put(own, "P", 30, 300)
+    assert today_of(own, "P") == 300
+    take_back(own, "P", 300)
+    assert today_of(own, "P") == 30
+    put(own, "P", 31, now=NOW + timedelta(days=1))
+    assert today_of(own, "P", TODAY + timedelta(days=1)) == 31
+    take_back(own, "P", 30, 31, now=NOW + timedelta(days=1))
+    assert today_of(own, "P") is None
+    assert verify(own).findings == ()
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 20), st.integers(0, 300), st.booleans()), min_size=1, max_size=12
+    )
+)
+@settings(max_examples=25, deadline=None)
+def test_today_is_as_if_what_was_withdrawn_had_never_come(
+    steps: list[tuple[int, int, bool]],
+) -> None:
+    """Values come and are withdrawn in any order; what is kept is what the record adds up to."""
+    with TemporaryDirectory() as folder, closing(Store(f"sqlite:///{folder}/own.db")) as store:
+        in_force: dict[int, date] = {}
+        for after, day, withdraws in steps:
+            now = NOW + timedelta(days=after)
+            if withdraws and in_force:
+                gone = sorted(in_force)[day % len(in_force)]
+                take_back(store, "P", gone, now=now)
+                del in_force[gone]
+            elif day not in in_force:
+                put(store, "P", day, now=now)
+                in_force[day] = now.date() - timedelta(days=day)
+        expected = min(in_force.values(), default=None)
+        seen = read_recent(store.engine, "ward", "P", TODAY)
+        assert seen is not None
+        assert seen.onset_by == ("" if expected is None else expected.isoformat())
+        assert verify(store).findings == ()
+
+
+def watch_rows(store: Store) -> list[Any]:
+    with store.engine.connect() as connection:
+        return list(connection.execute(sa.select(watch_table).order_by("subject")).all())
+
+
+@pytest.mark.parametrize("opened_between", [True, False])
+def test_what_a_version_without_monitoring_added_is_taken_over(
+    tmp_path: Path, opened_between: bool
+) -> None:
+    """That version writes entries and observations, and no row of monitoring."""
+    url = f"sqlite:///{tmp_path / 'own.db'}"
+    with closing(Store(url)) as store:
+        put(store, "P", 10)
+        put(store, "Q", 10)
+        with store.engine.connect() as connection:
+            before = connection.execute(sa.select(watch_table)).all()
+        put(store, "P", 30)
+        put(store, "R", 12)
+        with store.engine.begin() as connection:
+            connection.execute(sa.delete(watch_table))
+            connection.execute(sa.insert(watch_table), [dict(row._mapping) for row in before])
+        assert len(verify(store).findings) == 2
+        if not opened_between:
+            for subject in "PR":
+                put(store, subject, 31)
+            assert verify(store).findings == ()
+            return
+    with closing(Store(url)) as store:
+        assert verify(store).findings == ()
+        assert [row[1] for row in watch_rows(store)] == ["P", "Q", "R"]
+
+
+@pytest.mark.parametrize("said", ["UPDATE service_form SET number = 1", "DELETE FROM service_form"])
+def test_a_store_of_the_first_form_is_brought_up_at_opening(tmp_path: Path, said: str) -> None:
+    url = f"sqlite:///{tmp_path / 'own.db'}"
+    with closing(Store(url)) as store:
+        put(store, "P", 30, 300)
+        wrong = watch_rows(store)
+        take_back(store, "P", 300)
+        right = watch_rows(store)
+        with store.engine.begin() as connection:
+            connection.exec_driver_sql(f"UPDATE service_watch SET onset_by = '{wrong[0][2]}'")
+            connection.exec_driver_sql(said)
+        assert verify(store).findings != ()
+    for _ in range(2):
+        with closing(Store(url)) as store:
+            assert watch_rows(store) == right
+            assert verify(store).findings == ()
+            with store.engine.connect() as connection:
+                assert connection.exec_driver_sql("SELECT number FROM service_form").all() == [(2,)]
+
+
+def test_a_decision_that_races_an_erasure_puts_nobody_back_on_record(own: Store) -> None:
+    put(own, "P", 40)
+    erase(own, "ward", "P", reason="asked", actor="op", now=NOW)
+    with refuses(NotOnRecord):
+        decide(own.engine, "ward", "P", ALERT, DECISION, actor="ehr", now=NOW)
+    assert "alert" not in verify(own).entries
+    assert decisions_of(own.engine, "ward", "P") == {}
+
+
+def test_a_withdrawal_of_consent_leaves_nothing_that_was_computed(own: Store) -> None:
+    for subject in "PQ":
+        put(own, subject, 40)
+        watched = read_recent(own.engine, "ward", subject, TODAY)
+        assert watched is not None
+        keep(own.engine, [(watched, [ALERT])], TODAY)
+    with own.engine.begin() as connection:
+        assert len(take(connection, NOW)) == 2
+    set_consent(own.engine, "ward", "P", "withdrawn", actor="dr", now=NOW)
+    # A look that had begun before ends after.
+    keep(own.engine, [(replace(watched, subject="P"), [ALERT])], TODAY)
+    with own.engine.connect() as connection:
+        for table in COMPUTED:
+            assert [row.subject for row in connection.execute(sa.select(table))] == ["Q"], (
+                table.name
+            )
+    set_consent(own.engine, "ward", "P", "given", actor="dr", now=NOW)
+    assert waiting(own.engine, "ward", TODAY, 9) == ([("ward", "P")], 1)
+
+
+def test_nobody_waits_for_ever_after_the_last_value(own: Store) -> None:
+    """After the days that are read a person is looked at once more if an alert is left."""
+    for subject in "PQ":
+        put(own, subject, 40)
+        watched = read_recent(own.engine, "ward", subject, TODAY)
+        assert watched is not None
+        keep(own.engine, [(watched, [ALERT] if subject == "Q" else [])], TODAY)
+    put(own, "R", 40)
+    within = TODAY + timedelta(days=WINDOW_DAYS - 1)
+    assert waiting(own.engine, "ward", within, 9)[1] == 3
+    later = TODAY + timedelta(days=WINDOW_DAYS + 1)
+    assert waiting(own.engine, "ward", later, 9) == ([("ward", "Q")], 1)
+    watched = read_recent(own.engine, "ward", "Q", later)
+    assert watched is not None
+    assert watched.observations == []
+    keep(own.engine, [(watched, [])], later)
+    assert waiting(own.engine, "ward", later + timedelta(days=1), 9) == ([], 0)
+    put(own, "P", 140, now=NOW + timedelta(days=100))
+    assert waiting(own.engine, "ward", TODAY + timedelta(days=100), 9) == ([("ward", "P")], 1)
