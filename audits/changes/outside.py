@@ -44,7 +44,7 @@ def outside_plan(plan: ChangePlan, compared: PlanComparison) -> tuple[Outside, .
     """
     if compared.before is None:
         return ()
-    changed = differences(compared.before, compared.after)
+    changed = differences(compared.before, compared.after, fewer_people=compared.fewer_people)
     if compared.returns:
         wider = tuple(change for change in changed if change.kind is ChangeKind.WIDER_SCOPE)
         return tuple(_changes(plan, compared, wider))

@@ -71,8 +71,8 @@ def result_in_words(result: CriterionResult) -> str:
     """Say of whom, and what was found."""
     day = "" if result.horizon_day is None else f", day {result.horizon_day}"
     who = EVERYONE if result.axis == EVERYONE else f"{result.axis}: {result.group}"
-    measure = result.measure.partition(": ")[2]
-    return f"{who}{day}{f', {measure}' if measure else ''}: {FOUND[result.result]}"
+    measure = f", {result.milestone}" if result.milestone else ""
+    return f"{who}{day}{measure}: {FOUND[result.result]}"
 
 
 def _amount(criterion: Criterion) -> str:

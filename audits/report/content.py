@@ -147,8 +147,12 @@ class Report(_Strict):
     def _without_what_is_not_there(
         self, serialize: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
-        """Write a report as before there were clusters, and people who wait."""
+        """Write a report as before there were clusters, people who wait, and change plans."""
         record: dict[str, Any] = serialize(self)
+        if self.plan is None:
+            record.pop("plan", None)
+        if self.verdict.change is None:
+            record.get("verdict", {}).pop("change", None)
         if not self.some_wait:
             record.pop("some_wait", None)
         if self.clusters is None:

@@ -26,8 +26,8 @@ class CriterionResult(BaseModel):
     ----------
     criterion
         Its place in the plan, from 0.
-    measure
-        The metric, with the milestone where it is of one.
+    measure, milestone
+        The metric, with the milestone where it is of one; and that milestone.
     axis, group
         Of whom.
     horizon_day
@@ -38,6 +38,7 @@ class CriterionResult(BaseModel):
 
     criterion: int
     measure: str
+    milestone: str | None = None
     axis: str
     group: str
     horizon_day: int | None = None
@@ -58,8 +59,13 @@ class PlanComparison(BaseModel):
     before, after
         What that version is, and this one; before is None where there was none. Of a bundle that
         returns, before is itself, served to whom it was served last.
+    fewer_people
+        Whether this one was trained on fewer people. How many is not told: the numbers of two
+        versions would tell how many came or wait.
     external_validation
         Whether an external cohort counts in the verdict.
+    other_outcomes
+        Whether forecasts are left out of the comparison because their outcome has changed since.
     criteria
         What was found by the plan's criteria.
     """
@@ -72,5 +78,7 @@ class PlanComparison(BaseModel):
     returns: bool = False
     before: VersionFacts | None = None
     after: VersionFacts
+    fewer_people: bool = False
+    other_outcomes: bool = False
     external_validation: bool = False
     criteria: tuple[CriterionResult, ...] = ()

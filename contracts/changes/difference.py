@@ -34,6 +34,8 @@ class ChangeKind(StrEnum):
     POPULATION = "another population"
     """Name of the task, condition, or the diagnoses whose onset counts."""
     AUDITED = "other audited attributes"
+    CLUSTERS = "other clusters of people"
+    """What people share beyond their groups, such as a hospital: bounds are narrower without."""
     CALIBRATED = "other calibrated groups"
     WIDER_SCOPE = "wider scope"
     NARROWER_SCOPE = "narrower scope"
@@ -66,6 +68,7 @@ _ONE_KIND: Mapping[Aspect, ChangeKind] = {
     Aspect.MILESTONES: ChangeKind.MILESTONES,
     Aspect.POPULATION: ChangeKind.POPULATION,
     Aspect.AUDITED: ChangeKind.AUDITED,
+    Aspect.CLUSTERS: ChangeKind.CLUSTERS,
     Aspect.CALIBRATED: ChangeKind.CALIBRATED,
 }
 _MORE_OR_FEWER: Mapping[Aspect, tuple[ChangeKind, ChangeKind]] = {
@@ -74,16 +77,24 @@ _MORE_OR_FEWER: Mapping[Aspect, tuple[ChangeKind, ChangeKind]] = {
 }
 
 
-def differences(before: VersionFacts, after: VersionFacts) -> tuple[Change, ...]:
-    """Return every difference between two versions."""
-    return tuple(_differences(before, after))
+def differences(
+    before: VersionFacts, after: VersionFacts, *, fewer_people: bool
+) -> tuple[Change, ...]:
+    """Return every difference between two versions.
+
+    Parameters
+    ----------
+    fewer_people
+        Whether the later one was trained on fewer people.
+    """
+    return tuple(_differences(before, after, fewer_people))
 
 
-def _differences(before: VersionFacts, after: VersionFacts) -> Iterator[Change]:
+def _differences(before: VersionFacts, after: VersionFacts, fewer_people: bool) -> Iterator[Change]:
     for aspect in Aspect:
         gone = tuple(sorted(before.of(aspect) - after.of(aspect)))
         new = tuple(sorted(after.of(aspect) - before.of(aspect)))
-        if not gone and not new:
+        if not gone and not new and not (aspect is Aspect.DATA and fewer_people):
             continue
         if aspect in _MORE_OR_FEWER:
             more, fewer = _MORE_OR_FEWER[aspect]
@@ -92,8 +103,7 @@ def _differences(before: VersionFacts, after: VersionFacts) -> Iterator[Change]:
             if gone:
                 yield Change(kind=fewer, gone=gone)
         elif aspect is Aspect.DATA:
-            less = after.people < before.people
-            kind = ChangeKind.LESS_DATA if less else ChangeKind.MORE_DATA
+            kind = ChangeKind.LESS_DATA if fewer_people else ChangeKind.MORE_DATA
             yield Change(kind=kind, gone=gone, new=new)
         else:
             yield Change(kind=_ONE_KIND[aspect], gone=gone, new=new)

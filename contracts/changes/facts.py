@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from contracts.bundle import Manifest
 from contracts.scope import Scope
-from contracts.task import Milestone, Sensitive, Target, Task
+from contracts.task import Cluster, Milestone, Sensitive, Target, Task
 
 
 class Aspect(StrEnum):
@@ -31,6 +31,7 @@ class Aspect(StrEnum):
     MILESTONES = "milestones"
     POPULATION = "population"
     AUDITED = "audited attributes"
+    CLUSTERS = "clusters"
     CALIBRATED = "calibrated groups"
 
 
@@ -41,8 +42,6 @@ class VersionFacts(BaseModel):
     ----------
     facts
         By aspect, sorted.
-    people
-        People trained on.
     scope
         For whom it is served; None for everyone.
     """
@@ -50,7 +49,6 @@ class VersionFacts(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     facts: dict[Aspect, tuple[str, ...]]
-    people: int
     scope: Scope | None = None
 
     def of(self, aspect: Aspect) -> frozenset[str]:
@@ -64,6 +62,8 @@ NO_CHANGE: dict[str, str] = {
     "predictions_digest": "every version has its own",
     "follow_up_digest": "every version has its own",
     "task_digest": "the task's own facts are compared",
+    "format": "it says how the bundle is written, not what the model is",
+    "subjects": "whether there are fewer is asked apart: two numbers would tell how many came",
 }
 """Fields of a manifest in which two trainings of one and the same kind differ, and why."""
 
@@ -80,7 +80,6 @@ def facts_of(manifest: Manifest, task: Task, scope: Scope | None) -> VersionFact
         facts={
             aspect: tuple(sorted(set(state(manifest, task)))) for aspect, state in _FACTS.items()
         },
-        people=manifest.subjects,
         scope=scope,
     )
 
@@ -94,7 +93,6 @@ def _cohort(manifest: Manifest, _: Task) -> Iterable[str]:
 
 def _data(manifest: Manifest, _: Task) -> Iterable[str]:
     yield f"data {manifest.data_digest}"
-    yield f"{manifest.subjects} people"
 
 
 def _architecture(manifest: Manifest, _: Task) -> Iterable[str]:
@@ -162,6 +160,11 @@ def _audited(_: Manifest, task: Task) -> Iterable[str]:
         yield ", ".join(_fields(attribute, Sensitive, without=("reason",)))
 
 
+def _clusters(_: Manifest, task: Task) -> Iterable[str]:
+    for cluster in task.clusters:
+        yield ", ".join(_fields(cluster, Cluster, without=("reason",)))
+
+
 def _calibrated(manifest: Manifest, _: Task) -> Iterable[str]:
     yield from map(str, manifest.calibration_groups)
 
@@ -186,5 +189,6 @@ _FACTS: Mapping[Aspect, Callable[[Manifest, Task], Iterable[str]]] = {
     Aspect.MILESTONES: _milestones,
     Aspect.POPULATION: _population,
     Aspect.AUDITED: _audited,
+    Aspect.CLUSTERS: _clusters,
     Aspect.CALIBRATED: _calibrated,
 }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from audits.ledger.ledger import Ledger
@@ -26,6 +28,30 @@ from rehabcast.signed_artifacts import (
     read_predictions,
 )
 from training.registry.model_versions import find
+
+KEYS = [SUBJECT, ORIGIN, HORIZON]
+OF_CANDIDATE = " of the candidate"
+
+LEAST_AGREEMENT = 0.5
+"""Cohen's kappa of the outcomes in two tables of the same people, at least: halfway from chance to
+always. Of other people with the same numbers it is about 0, however few values a score has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """A candidate's forecasts with those of the champion.
+
+    Parameters
+    ----------
+    rows
+        A prediction table with the rows of both.
+    other_outcomes
+        Subjects of whom at least one forecast has another outcome in the champion's table; such
+        forecasts of the champion are left out.
+    """
+
+    rows: pd.DataFrame
+    other_outcomes: frozenset[int] = frozenset()
 
 
 def champion_beside(ledger: Ledger, model_version: str) -> str | None:
@@ -55,10 +81,10 @@ def beside_champion(
     champion_predictions: Path | None,
     *,
     other_use: bool,
-) -> tuple[str | None, str | None, pd.DataFrame]:
+) -> tuple[str | None, str | None, Beside]:
     """Return the champion to compare with, its table's digest, and the forecasts of both.
 
-    Both are None where no other version is in service.
+    The first two are None where no other version is in service.
 
     Parameters
     ----------
@@ -79,47 +105,59 @@ def beside_champion(
                 f"{model_version}: no other version is in service to compare with",
                 "leave --champion-predictions out",
             )
-        return None, None, predictions
+        return None, None, Beside(rows=predictions)
     table = champion_table(settings, champion, champion_predictions)
     return champion, table.digest, with_champion(predictions, table.rows)
 
 
-def with_champion(predictions: pd.DataFrame, champion_rows: pd.DataFrame) -> pd.DataFrame:
+def with_champion(predictions: pd.DataFrame, champion_rows: pd.DataFrame) -> Beside:
     """Append the champion's forecasts of the subjects and days that the candidate forecast.
+
+    Forecasts of which the two tables have another outcome are left out: a later visit may have
+    come since, nearer to the horizon.
 
     Raises
     ------
     ContractError
-        The two tables give one subject other outcomes: the same numbers are other people, as two
-        cohorts each have a subject 1.
+        The two tables mostly give other outcomes: the same numbers are other people, as two cohorts
+        each have a subject 1.
     """
     champion = champion_rows[champion_rows[MODEL] == CANDIDATE].assign(**{MODEL: CHAMPION})
     shared = [name for name in predictions.columns if name in champion.columns]
-    keys = [SUBJECT, ORIGIN, HORIZON]
     candidate = predictions.loc[predictions[MODEL] == CANDIDATE]
     # Milestones are only compared where there is no score: a task may have moved one since.
     reached = [name for name in shared if name.startswith(REACHED)]
     outcomes = [TRUTH] if TRUTH in shared else reached
-    _require_same_outcomes(champion, candidate, keys, outcomes)
-    beside = champion[shared].merge(candidate[keys], on=keys)
-    return pd.concat([predictions, beside], ignore_index=True)
-
-
-def _require_same_outcomes(
-    champion: pd.DataFrame, candidate: pd.DataFrame, keys: list[str], outcomes: list[str]
-) -> None:
-    both = champion[[*keys, *outcomes]].merge(
-        candidate[[*keys, *outcomes]], on=keys, suffixes=("", " of the candidate")
+    both = champion[[*KEYS, *outcomes]].merge(
+        candidate[[*KEYS, *outcomes]], on=KEYS, suffixes=("", OF_CANDIDATE)
     )
-    differs = pd.Series(False, index=both.index)
-    for name in outcomes:
-        one, other = both[name], both[f"{name} of the candidate"]
-        differs |= (one != other) & ~(one.isna() & other.isna())
-    if differs.any():
-        people = both.loc[differs, SUBJECT].nunique()
+    differs = _differs(both, outcomes)
+    people = frozenset(map(int, both.loc[differs, SUBJECT]))
+    if differs.any() and _agreement(both, outcomes, differs) < LEAST_AGREEMENT:
         raise ContractError(
-            f"the champion's prediction table has other outcomes for {people} of"
+            f"the champion's prediction table has other outcomes for {len(people)} of"
             f" {both[SUBJECT].nunique()} subjects, so it is of another cohort",
             "run `rehabcast evaluate` with the champion on the candidate's cohort, and give its"
             " table with --champion-predictions",
         )
+    beside = champion[shared].merge(both.loc[~differs, KEYS], on=KEYS)
+    rows = pd.concat([predictions, beside], ignore_index=True)
+    return Beside(rows=rows, other_outcomes=people)
+
+
+def _differs(both: pd.DataFrame, outcomes: list[str]) -> pd.Series[bool]:
+    differs = pd.Series(False, index=both.index)
+    for name in outcomes:
+        one, other = both[name], both[f"{name}{OF_CANDIDATE}"]
+        differs |= (one != other) & ~(one.isna() & other.isna())
+    return differs
+
+
+def _agreement(both: pd.DataFrame, outcomes: list[str], differs: pd.Series[bool]) -> float:
+    """Return Cohen's kappa of two tables' outcomes: 1 where all agree, 0 as often as by chance."""
+    one, other = both[outcomes], both[[f"{name}{OF_CANDIDATE}" for name in outcomes]]
+    stacked = pd.concat([one, other.set_axis(outcomes, axis=1)], ignore_index=True)
+    code_2N = stacked.groupby(outcomes, dropna=False).ngroup().to_numpy()
+    counts_2K = [np.bincount(code, minlength=code_2N.max() + 1) for code in np.split(code_2N, 2)]
+    by_chance = float(counts_2K[0] @ counts_2K[1]) / len(both) ** 2
+    return (1 - float(differs.mean()) - by_chance) / (1 - by_chance)

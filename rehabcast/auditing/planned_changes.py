@@ -143,11 +143,15 @@ def _before(
         # Signed, and of people whom that version has not seen: nobody wrote it by hand.
         forecasts.append(open_external(settings, champion_predictions, other).forecasts)
     beside = [with_champion(predictions, rows) for rows in forecasts]
-    of_champion = [both[both[MODEL] == CHAMPION] for both in beside] or [predictions.iloc[:0]]
+    of_champion = [both.rows[both.rows[MODEL] == CHAMPION] for both in beside] or [
+        predictions.iloc[:0]
+    ]
     return InService(
         version=champion.model_version,
         bundle_digest=other.digest,
         facts=facts_of(other.manifest, other.task, served_scope(ledger.trail(), champion)),
+        other_outcomes=any(both.other_outcomes for both in beside),
+        had_more_people=other.manifest.subjects > bundle.manifest.subjects,
         forecasts=pd.concat(of_champion).drop_duplicates(KEY).reset_index(drop=True),
     )
 

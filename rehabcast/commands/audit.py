@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from contracts.groups import MINIMUM_SHOWN, is_few
 from contracts.verdict import Outcome, Verdict
 from rehabcast.commands.mitigation import run_mitigation
 from rehabcast.commands.training import ConfigOption, VersionArgument
@@ -36,6 +37,9 @@ class AuditResult:
     not_compared
         Versions whose earlier report could not be read: what it shows beside this one, nobody
         looked at.
+    other_outcomes
+        People of whom a forecast is left out of the comparison with the version in service, because
+        its outcome has changed; None where they are fewer than 11.
     """
 
     verdict: Verdict = field(metadata=INLINE)
@@ -44,6 +48,7 @@ class AuditResult:
     not_made: tuple[NotMade, ...] = ()
     outside_plan: tuple[str, ...] = ()
     not_compared: tuple[str, ...] = ()
+    other_outcomes: int | None = 0
 
 
 def audit(
@@ -134,6 +139,12 @@ def _say_plan(result: AuditResult) -> None:
 
 def _warn(result: AuditResult) -> None:
     """Say which editions and comparisons are missing; the verdict stands all the same."""
+    if result.other_outcomes != 0:
+        people = result.other_outcomes or f"fewer than {MINIMUM_SHOWN}"
+        stderr_console.print(
+            f"Note: {people} people have another outcome than in the table of the version in"
+            " service, such as of a later visit. These forecasts are not compared with it."
+        )
     if result.not_compared:
         stderr_console.print(
             f"Warning: earlier reports of {', '.join(result.not_compared)} could not be read, so"
@@ -193,10 +204,11 @@ def run_audit(
         settings, ledger, model_version, bundle, predictions, champion_predictions
     )
     earlier = earlier_audits(trail, model_version, bundle.digest)
-    champion, champion_digest, predictions = beside_champion(
+    champion, champion_digest, beside = beside_champion(
         settings, ledger, model_version, predictions, champion_predictions,
         other_use=is_compared(planned),
     )  # fmt: skip
+    predictions = beside.rows
     elsewhere = None if external is None else open_external(settings, external, bundle)
     verdict = judge(
         predictions,
@@ -235,6 +247,7 @@ def run_audit(
         or not had_another_external(trail, bundle.digest, elsewhere.validation.predictions_digest),
     )
     digest = sign_report(settings, version, report)
+    left_out = len(beside.other_outcomes)
     ledger.record_audit(report.verdict, digest, actor=actor, now=now, valid_until=until)
     # Only now: nothing that goes wrong with an edition may keep a verdict from the ledger.
     not_made = publish_editions(settings, version, report)
@@ -245,6 +258,7 @@ def run_audit(
         not_made=not_made,
         outside_plan=outside_in_plan(planned, report.verdict),
         not_compared=former.not_read,
+        other_outcomes=None if is_few(left_out) else left_out,
     )
 
 

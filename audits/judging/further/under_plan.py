@@ -20,10 +20,11 @@ from audits.measure.disparity import Direction, Scope, Statistic
 from audits.measure.groups import EVERYONE, by_attribute
 from audits.measure.looks import Earlier
 from audits.measure.metric_definitions import Better
+from audits.measure.metrics import available_measures
 from audits.measure.prediction_table import KEY
 from contracts.changes.comparison import CriterionResult, PlanComparison, Shown
 from contracts.changes.facts import VersionFacts
-from contracts.predictions import CANDIDATE, CHAMPION, GROUP, MODEL, REACHED, TRUTH
+from contracts.predictions import CANDIDATE, CHAMPION, CHANCE, GROUP, MODEL, REACHED, TRUTH
 from contracts.scope import Scope as Served
 from contracts.verdict import Finding, Outcome, Verdict
 
@@ -48,6 +49,10 @@ class InService:
         Whether the audited bundle was in service before and was not revoked since.
     facts
         What it is; of a bundle that returns, what that one was.
+    had_more_people
+        Whether it was trained on more people than the audited one.
+    other_outcomes
+        Whether forecasts are left out because their outcome is another one now.
     forecasts
         Its rows beside the candidate's, as `champion`; None of a bundle that returns.
     """
@@ -56,6 +61,8 @@ class InService:
     bundle_digest: str
     returns: bool = False
     facts: VersionFacts
+    had_more_people: bool = False
+    other_outcomes: bool = False
     forecasts: pd.DataFrame | None
 
 
@@ -97,6 +104,8 @@ def under_plan(
         "champion_bundle_digest": before.bundle_digest,
         "returns": before.returns,
         "before": before.facts,
+        "other_outcomes": before.other_outcomes,
+        "fewer_people": before.had_more_people,
         "external_validation": verdict.external is not None,
         "criteria": found,
     }
@@ -138,7 +147,7 @@ def criteria_results(
         earlier=earlier,
     )
     found = [
-        _result(number_of[finding.rule], finding)
+        _result(plan, number_of[finding.rule], finding, compared)
         for finding in applied.findings
         if finding.rule in number_of
     ]
@@ -155,26 +164,38 @@ def _inside(table: pd.DataFrame, scope: Served) -> pd.Series[bool]:
 
 
 def _both(candidate: pd.DataFrame, champion: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of forecasts that both made; none where their outcomes are not the same.
+    """Return the rows of forecasts that both made of the same outcome.
 
-    Two tables may number different people alike: then the outcomes differ.
+    A later visit may have given a row another score. Where the scores are the same and a milestone
+    is not, its threshold was moved: it is left out, and everything else is compared.
     """
-    outcomes = [
-        name
+    reached = [
+        str(name)
         for name in candidate.columns
-        if (name == TRUTH or str(name).startswith(REACHED)) and name in champion.columns
+        if str(name).startswith(REACHED) and name in champion.columns
     ]
-    shared = candidate[[*KEY, *outcomes]].merge(champion[[*KEY, *outcomes]], on=KEY)
-    same = all((shared[f"{name}_x"] == shared[f"{name}_y"]).all() for name in outcomes)
-    if shared.empty or not outcomes or not same:
-        return candidate.iloc[:0]
+    has_score = TRUTH in candidate.columns and TRUTH in champion.columns
+    outcomes = [TRUTH] if has_score else reached
+    columns = [*KEY, *dict.fromkeys([*outcomes, *reached])]
+    shared = candidate[columns].merge(champion[columns], on=KEY)
+    same = pd.Series(bool(outcomes), index=shared.index)
+    for name in outcomes:
+        same &= _is_same(shared, name)
+    shared = shared[same]
+    moved = [name for name in reached if not _is_same(shared, name).all()]
+    left_out = [*moved, *(CHANCE + name.removeprefix(REACHED) for name in moved)]
     return pd.concat(
         [
-            candidate.merge(shared[KEY], on=KEY),
-            champion.merge(shared[KEY], on=KEY).assign(**{MODEL: CHAMPION}),
+            candidate.merge(shared[list(KEY)], on=KEY),
+            champion.merge(shared[list(KEY)], on=KEY).assign(**{MODEL: CHAMPION}),
         ],
         ignore_index=True,
-    )
+    ).drop(columns=left_out, errors="ignore")
+
+
+def _is_same(shared: pd.DataFrame, name: str) -> pd.Series[bool]:
+    one, other = shared[f"{name}_x"], shared[f"{name}_y"]
+    return (one == other) | (one.isna() & other.isna())
 
 
 def _rules(number: int, criterion: Criterion, table: pd.DataFrame) -> Iterator[Rule]:
@@ -216,10 +237,15 @@ def _rule(number: int, criterion: Criterion, scope: Scope, axes: tuple[str, ...]
     )
 
 
-def _result(number: int, finding: Finding) -> CriterionResult:
+def _result(
+    plan: ChangePlan, number: int, finding: Finding, compared: pd.DataFrame
+) -> CriterionResult:
+    measures = available_measures(compared, plan.criteria[number].metric)
+    milestone_of = {measure.name: measure.milestone for measure in measures}
     return CriterionResult(
         criterion=number,
         measure=finding.metric,
+        milestone=milestone_of.get(finding.metric),
         axis=finding.axis,
         group=finding.group,
         horizon_day=finding.horizon_day,

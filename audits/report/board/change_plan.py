@@ -17,6 +17,12 @@ NO_PLAN = (
     " approved by two people, whatever changed."
 )
 
+LEFT_OUT = (
+    "Some people have another outcome now than when the version in service was trained, such as of"
+    " a later visit. Their forecasts of that outcome are left out of this comparison, and of no"
+    " other."
+)
+
 
 def change_plan(report: Report) -> Iterable[Block]:
     """Yield what is planned, what changed and whether each criterion is met."""
@@ -28,7 +34,7 @@ def change_plan(report: Report) -> Iterable[Block]:
     yield Paragraph(text=_sentence(plan, found))
     if found.before is None:
         return
-    changed = differences(found.before, found.after)
+    changed = differences(found.before, found.after, fewer_people=found.fewer_people)
     yield Table(
         caption=f"What changed since {found.champion}, and what the plan says of it",
         columns=("What changed", "In the plan", "How it is tested"),
@@ -38,6 +44,8 @@ def change_plan(report: Report) -> Iterable[Block]:
     )
     if found.returns:
         return
+    if found.other_outcomes:
+        yield Paragraph(text=LEFT_OUT)
     yield Table(
         caption=f"The plan's criteria against {found.champion}; groups outside of the scope are"
         " not compared",

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from audits.changes.plan import EXAMPLE, load_plan
 from audits.judging.judge import AuditInputs, judge
 from audits.judging.policy import Policy
 from audits.report.board.governance import governance_edition
 from audits.report.content import ModelFacts, Report, compose
 from audits.report.document import Table
+from contracts.changes.comparison import PlanComparison
+from contracts.changes.facts import VersionFacts
 from contracts.predictions import LAST_SCORE, QUANTILE_COLUMNS, TRUTH
 from contracts.verdict import Finding, Outcome, Verdict
 
@@ -22,9 +25,26 @@ def test_a_report_is_read_back_as_it_was_written(report: Report) -> None:
     assert Report.model_validate_json(report.model_dump_json()) == report
 
 
+def test_what_earlier_readers_do_not_know_is_written_only_where_there_is_some(
+    report: Report,
+) -> None:
+    """They refuse a report with a key that they do not know, also where it says null."""
+    record = json.loads(report.model_dump_json())
+    assert not {"plan", "clusters", "some_wait"} & set(record)
+    assert "change" not in record["verdict"]
+    plan = load_plan(EXAMPLE)
+    change = PlanComparison(plan_digest=plan.digest, after=VersionFacts(facts={}))
+    verdict = report.verdict.model_copy(update={"change": change})
+    planned = report.model_copy(update={"plan": plan, "verdict": verdict})
+    record = json.loads(planned.model_dump_json())
+    assert {"plan"} == {"plan", "clusters", "some_wait"} & set(record)
+    assert record["verdict"]["change"]["plan_digest"] == plan.digest
+    assert Report.model_validate_json(planned.model_dump_json()) == planned
+
+
 def test_its_schema_tells_every_field(report: Report) -> None:
     schema = Report.model_json_schema()
-    only_where_there_is_some = {"clusters", "some_wait"}
+    only_where_there_is_some = {"clusters", "plan", "some_wait"}
     assert set(schema["properties"]) == set(report.model_dump()) | only_where_there_is_some
     assert schema["additionalProperties"] is False
 

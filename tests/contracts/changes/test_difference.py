@@ -15,7 +15,7 @@ from contracts.changes.facts import NO_CHANGE, Aspect, VersionFacts, facts_of
 from contracts.groups import GroupName
 from contracts.scope import OutsideGroup, Scope, ScopeAttribute
 from contracts.sequences import PersonCovariate
-from contracts.task import Horizon, Inputs, Milestone, Sensitive, Target, Task
+from contracts.task import Cluster, Horizon, Inputs, Milestone, Sensitive, Target, Task
 
 MANIFEST = Manifest(
     files={}, family="hybrid", modalities=("gait", "person"), channels=("LOINC//41950-7",),
@@ -32,7 +32,7 @@ OTHER: dict[str, Any] = {
     "horizon_days": (7,), "calibration_groups": (GroupName(attribute="sex", label="x"),),
     "judging": Judging(folds=9, members=36, members_unseen=8), "pretrained_on": "another",
     "cohort_name": "another", "simulated": False, "data_digest": "9", "config_digest": "9",
-    "code_digest": "9", "seed": 9, "subjects": 59,
+    "code_digest": "9", "seed": 9,
 }  # fmt: skip
 """Another value of each field of a manifest that says what a version is."""
 
@@ -51,23 +51,32 @@ def test_every_field_of_a_manifest_is_compared_or_said_to_be_no_change(task: Tas
     assert set(Manifest.model_fields) == set(OTHER) | set(NO_CHANGE)
     manifest = MANIFEST
     before = facts_of(manifest, task, None)
-    assert differences(before, before) == ()
+    assert differences(before, before, fewer_people=False) == ()
     for name, value in OTHER.items():
         after = facts_of(changed(manifest, **{name: value}), task, None)
-        assert differences(before, after), name
+        assert differences(before, after, fewer_people=False), name
     for name in NO_CHANGE:
         after = facts_of(manifest.model_copy(update={name: "another"}), task, None)
-        assert differences(before, after) == (), name
+        assert differences(before, after, fewer_people=False) == (), name
 
 
-NOT_OF_THE_MODEL = {(Target, "source"), (Milestone, "source"), (Sensitive, "reason")}
+NOT_OF_THE_MODEL = {
+    (Target, "source"),
+    (Milestone, "source"),
+    (Sensitive, "reason"),
+    (Cluster, "reason"),
+}
 """What is only said about a part of a task."""
+
+
+HOSPITAL = Cluster(name="hospital", code="REHABCAST//SITE", reason="Assessors of one differ alike.")
 
 
 def parts_of(task: Task) -> list[tuple[str, BaseModel]]:
     return [
         ("target", task.target), ("inputs", task.inputs), ("horizons", task.horizons[0]),
         ("milestones", task.milestones[0]), ("sensitive", task.sensitive[0]),
+        ("clusters", task.clusters[0]),
     ]  # fmt: skip
 
 
@@ -81,19 +90,20 @@ def other_value(value: Any) -> Any:
 
 def test_every_field_of_a_task_is_compared(task: Task) -> None:
     manifest = MANIFEST
+    task = task.model_copy(update={"clusters": (HOSPITAL,)})
     before = facts_of(manifest, task, None)
     for name in Task.model_fields:
         value = getattr(task, name)
         if name == "onset":
             other: Any = None if value is not None else value
-        elif name in {"target", "inputs", "horizons", "milestones", "sensitive"}:
+        elif name in {"target", "inputs", "horizons", "milestones", "sensitive", "clusters"}:
             continue
         elif name == "forecasts_until_day":
             other = task.last_origin_day + 1
         else:
             other = (*value, 97) if isinstance(value, tuple) else other_value(value)
         after = facts_of(manifest, task.model_copy(update={name: other}), None)
-        assert differences(before, after) or other == value, name
+        assert differences(before, after, fewer_people=False) or other == value, name
     for name, part in parts_of(task):
         for field in type(part).model_fields:
             if (type(part), field) in NOT_OF_THE_MODEL:
@@ -102,9 +112,9 @@ def test_every_field_of_a_task_is_compared(task: Task) -> None:
             whole = getattr(task, name)
             new = (other, *whole[1:]) if isinstance(whole, tuple) else other
             after = facts_of(manifest, task.model_copy(update={name: new}), None)
-            assert differences(before, after), (name, field)
+            assert differences(before, after, fewer_people=False), (name, field)
     assert {type(part) for _, part in parts_of(task)} == {
-        Target, Inputs, Horizon, Milestone, Sensitive,
+        Target, Inputs, Horizon, Milestone, Sensitive, Cluster,
     }  # fmt: skip
 
 
@@ -128,8 +138,7 @@ SCOPES = st.none() | st.builds(
 @st.composite
 def versions(draw: st.DrawFn) -> VersionFacts:
     facts = {aspect: draw(TEXTS) for aspect in Aspect if draw(st.booleans())}
-    people = draw(st.integers(20, 30))
-    return VersionFacts(facts=facts, people=people, scope=draw(SCOPES))
+    return VersionFacts(facts=facts, scope=draw(SCOPES))
 
 
 def same(one: VersionFacts, other: VersionFacts) -> bool:
@@ -145,21 +154,24 @@ def covers_alike(one: Scope | None, other: Scope | None) -> bool:
 
 
 @settings(max_examples=40)
-@given(versions(), versions())
+@given(versions(), versions(), st.booleans())
 def test_two_versions_differ_in_no_kind_only_if_all_their_facts_are_the_same(
-    before: VersionFacts, after: VersionFacts
+    before: VersionFacts, after: VersionFacts, fewer: bool
 ) -> None:
-    assert (differences(before, after) == ()) is same(before, after)
-    kinds = [change.kind for change in differences(before, after)]
+    found = differences(before, after, fewer_people=fewer)
+    assert (found == ()) is (same(before, after) and not fewer)
+    kinds = [change.kind for change in found]
+    assert (ChangeKind.LESS_DATA in kinds) is fewer
     assert len(kinds) == len(set(kinds))
 
 
 def test_fewer_people_and_scopes_are_told_from_more() -> None:
-    def version(people: int, scope: Scope | None = None) -> VersionFacts:
-        return VersionFacts(facts={Aspect.DATA: (f"{people}",)}, people=people, scope=scope)
+    def version(people: int, scope: Scope | None = None) -> tuple[int, VersionFacts]:
+        return people, VersionFacts(facts={Aspect.DATA: (f"{people}",)}, scope=scope)
 
-    def kinds(before: VersionFacts, after: VersionFacts) -> list[ChangeKind]:
-        return [change.kind for change in differences(before, after)]
+    def kinds(one: tuple[int, VersionFacts], other: tuple[int, VersionFacts]) -> list[ChangeKind]:
+        (was, before), (now, after) = one, other
+        return [change.kind for change in differences(before, after, fewer_people=now < was)]
 
     outside = (OutsideGroup(label="m", rules=()),)
     few = Scope(

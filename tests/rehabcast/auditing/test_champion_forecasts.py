@@ -29,7 +29,7 @@ def forecasts(model: str, subjects: list[int], q50: float) -> pd.DataFrame:
 def test_the_champion_stands_beside_the_candidate_for_the_same_forecasts_only() -> None:
     candidate = forecasts(CANDIDATE, [1, 2], 30.0)
     champion = pd.concat([forecasts(CANDIDATE, [2, 3], 40.0), forecasts("comparator", [2], 1.0)])
-    both = with_champion(candidate, champion.assign(note="not in the candidate's table"))
+    both = with_champion(candidate, champion.assign(note="not in the candidate's table")).rows
     assert list(both.columns) == list(candidate.columns)
     added = both[both[MODEL] == CHAMPION]
     assert added[[SUBJECT, "q50"]].to_numpy().tolist() == [[2, 40.0]]
@@ -40,10 +40,38 @@ def test_the_champion_stands_beside_the_candidate_for_the_same_forecasts_only() 
 def test_a_table_of_other_people_with_the_same_numbers_is_refused(outcome: str) -> None:
     candidate = forecasts(CANDIDATE, [1, 2, 3], 30.0).assign(**{outcome: [1.0, 0.0, np.nan]})
     same = forecasts(CANDIDATE, [3, 1, 9], 40.0).assign(**{outcome: [np.nan, 1.0, 7.0]})
-    assert (with_champion(candidate, same)[MODEL] == CHAMPION).sum() == 2
+    assert (with_champion(candidate, same).rows[MODEL] == CHAMPION).sum() == 2
     other = same.assign(**{outcome: [0.0, 1.0, 7.0]})
     with pytest.raises(ContractError, match="1 of 2 subjects, so it is of another cohort"):
         with_champion(candidate, other)
+
+
+def test_outcomes_that_came_later_are_left_out_counted_and_not_refused() -> None:
+    rng = np.random.default_rng(0)
+    truth_N = rng.integers(0, 67, 60).astype(float)
+    candidate = forecasts(CANDIDATE, list(range(60)), 30.0).assign(truth=truth_N)
+    for changed in (0, 1, 12, 25):
+        before_N = truth_N.copy()
+        before_N[:changed] = np.where(before_N[:changed] > 30, np.nan, before_N[:changed] + 4)
+        champion = forecasts(CANDIDATE, list(range(60)), 40.0).assign(truth=before_N)
+        both = with_champion(candidate, champion)
+        added = both.rows[both.rows[MODEL] == CHAMPION]
+        assert both.other_outcomes == set(range(changed))
+        assert set(added[SUBJECT]) == set(range(changed, 60))
+
+
+@pytest.mark.parametrize("values", [2, 3, 7, 67])
+def test_other_people_with_the_same_numbers_are_told_however_few_values_a_score_has(
+    values: int,
+) -> None:
+    rng = np.random.default_rng(values)
+    for _ in range(20):
+        one_N, other_N = rng.integers(0, values, (2, 80)).astype(float)
+        candidate = forecasts(CANDIDATE, list(range(80)), 30.0).assign(truth=one_N)
+        with pytest.raises(ContractError, match="so it is of another cohort"):
+            with_champion(candidate, candidate.assign(truth=other_N))
+        few_N = np.where(np.arange(80) < 8, other_N, one_N)
+        assert len(with_champion(candidate, candidate.assign(truth=few_N)).other_outcomes) <= 8
 
 
 def test_two_tables_of_a_champion_have_two_digests(tmp_path: Path) -> None:

@@ -12,14 +12,17 @@ from audits.changes.outside import NotMet, outside_plan
 from audits.changes.plan import EXAMPLE, ChangePlan, load_plan
 from audits.judging.further.under_plan import InService, criteria_results, under_plan
 from audits.judging.policy import Policy
+from audits.measure.metrics import Metric
 from contracts.changes.comparison import Shown
 from contracts.changes.facts import Aspect, VersionFacts
 from contracts.predictions import (
     CANDIDATE,
     CHAMPION,
+    CHANCE,
     GROUP,
     MODEL,
     QUANTILE_COLUMNS,
+    REACHED,
     REFUSED,
     SUBJECT,
     TRUTH,
@@ -28,7 +31,7 @@ from contracts.scope import OutsideGroup, Scope, ScopeAttribute
 from contracts.verdict import Outcome, Verdict
 
 TableOf = Callable[..., pd.DataFrame]
-FACTS = VersionFacts(facts={aspect: ("1",) for aspect in Aspect}, people=400)
+FACTS = VersionFacts(facts={aspect: ("1",) for aspect in Aspect})
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +144,57 @@ def test_only_forecasts_that_both_made_of_the_same_outcomes_are_compared(
     refused = candidate.assign(**{REFUSED: candidate[f"{GROUP}sex"] == "female"})
     of = found(plan, refused, champion.assign(**{REFUSED: False}), quick_policy)
     assert of[1, "sex", "female"] is Shown.NOT_SHOWN
+
+
+def test_a_row_whose_outcome_changed_is_left_out_and_the_others_are_compared(
+    plan: ChangePlan, candidate: pd.DataFrame, quick_policy: Policy
+) -> None:
+    """A later visit, nearer to the horizon, gives a few another score."""
+    champion = champion_of(candidate)
+    revisited = candidate[SUBJECT] < 20
+    # What is left out does not decide: there the candidate would be far worse.
+    hit = worse(candidate, revisited, 40.0)
+    moved = champion.assign(**{TRUTH: champion[TRUTH] + 1.0 * revisited})
+    assert found(plan, hit, moved, quick_policy) == dict.fromkeys(ALL, Shown.MET)
+    unknown = candidate.assign(**{TRUTH: candidate[TRUTH].mask(candidate[SUBJECT] == 0)})
+    assert found(plan, candidate, champion_of(unknown), quick_policy) == dict.fromkeys(
+        ALL, Shown.MET
+    )
+
+
+@pytest.mark.parametrize("flags", [1, 200])
+def test_a_moved_milestone_is_left_out_of_its_own_criteria_alone(
+    plan: ChangePlan, candidate: pd.DataFrame, quick_policy: Policy, flags: int
+) -> None:
+    both = ("walks", "grips")
+    tables = {}
+    for model, table in (("candidate", candidate), ("champion", champion_of(candidate))):
+        flag_N = (table[TRUTH] > 30).astype(float)
+        tables[model] = table.assign(
+            **{f"{REACHED}{name}": flag_N for name in both},
+            **{f"{CHANCE}{name}": 0.1 + 0.8 * flag_N for name in both},
+        )
+    of_milestones = plan.criteria[0].model_copy(
+        update={"metric": Metric.BRIER_SCORE, "worse_by_at_most": 0.05}
+    )
+    longer = plan.model_copy(update={"criteria": (*plan.criteria, of_milestones)})
+
+    def measures(champion: pd.DataFrame) -> dict[tuple[str, str | None], set[Shown]]:
+        results = criteria_results(longer, tables["candidate"], champion, None, quick_policy, ())
+        named: dict[tuple[str, str | None], set[Shown]] = {}
+        for result in results:
+            named.setdefault((result.measure, result.milestone), set()).add(result.result)
+        return named
+
+    whole = measures(tables["champion"])
+    assert whole.keys() == {
+        ("mean absolute error", None), ("Brier score: walks", "walks"),
+        ("Brier score: grips", "grips"), ("Brier score: important gain", "important gain"),
+    }  # fmt: skip
+    before = tables["champion"]
+    other_N = before[f"{REACHED}walks"].mask(before[SUBJECT] < flags, 1 - before[f"{REACHED}walks"])
+    moved = measures(before.assign(**{f"{REACHED}walks": other_N}))
+    assert moved == {key: value for key, value in whole.items() if key[1] != "walks"}
 
 
 def test_an_attribute_with_everyone_in_one_group_is_judged_on_everyone(

@@ -18,23 +18,29 @@ def plan() -> ChangePlan:
 
 def facts(people: int = 90, **changed: Any) -> VersionFacts:
     """A version's facts; any aspect changed by its name."""
-    data = {"data": (f"data of {people}",), **changed}
+    data = {"data": (f"{people}",), **changed}
     return VersionFacts(
-        facts={aspect: data.get(aspect.name.lower(), (f"{aspect} 1",)) for aspect in Aspect},
-        people=people,
+        facts={aspect: data.get(aspect.name.lower(), (f"{aspect} 1",)) for aspect in Aspect}
     )
+
+
+def people_of(version: VersionFacts) -> int:
+    (people,) = version.of(Aspect.DATA)
+    return int(people)
 
 
 def compared(
     plan: ChangePlan, champion: str, bundle: str, after: VersionFacts, **changed: Any
 ) -> PlanComparison:
     """A comparison in which every criterion is met."""
+    before = changed.get("before", facts())
     fields: dict[str, Any] = {
         "plan_digest": plan.digest,
         "champion": champion,
         "champion_bundle_digest": bundle,
-        "before": facts(),
+        "before": before,
         "after": after,
+        "fewer_people": people_of(after) < people_of(before),
         "criteria": tuple(
             CriterionResult(
                 criterion=number, measure=criterion.metric, axis="sex", group="female",

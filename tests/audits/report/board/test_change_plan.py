@@ -27,9 +27,7 @@ def plan() -> ChangePlan:
 
 def facts(people: int, **changed: tuple[str, ...]) -> VersionFacts:
     data = {"data": (f"{people} people",), **changed}
-    return VersionFacts(
-        facts={aspect: data.get(aspect.name.lower(), ("1",)) for aspect in Aspect}, people=people
-    )
+    return VersionFacts(facts={aspect: data.get(aspect.name.lower(), ("1",)) for aspect in Aspect})
 
 
 def result(number: int, group: str, shown: Shown = Shown.MET) -> CriterionResult:
