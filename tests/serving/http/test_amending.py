@@ -15,7 +15,7 @@ from serving.state.verification import verify
 from tests.serving.http.standards.conftest import Application
 
 SCORE = "REHABCAST//FUGL_MEYER_UE"
-RECORD = {
+RECORD: dict[str, Any] = {
     "subject": "P-1",
     "enrolment_day": 10,
     "observations": [
