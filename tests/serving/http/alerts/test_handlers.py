@@ -24,7 +24,7 @@ from tests.refusals import same_as_kept
 from tests.serving.http.test_on_record import Service
 
 NOW = datetime.now(UTC)
-FALLEN = [(6, 39), (20, 44), (34, 22)]
+FALLEN: list[tuple[int, float]] = [(6, 39), (20, 44), (34, 22)]
 ID = f"score fell:{SCORE}"
 DECIDE = "/v1/alerts/decisions"
 
