@@ -136,7 +136,8 @@ def known_ids(connection: sa.Connection, ids: set[str]) -> set[str]:
 def entries(connection: sa.Connection) -> Iterator[Entry]:
     """Return the record from its start, as it is stored."""
     query = sa.select(entry_table).order_by(entry_table.c.sequence)
-    for row in connection.execution_options(yield_per=1000).execute(query):
+    # Of this statement only: what is executed after it may be no query.
+    for row in connection.execute(query, execution_options={"yield_per": 1000}):
         yield Entry(**row._mapping)
 
 

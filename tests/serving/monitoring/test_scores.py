@@ -104,6 +104,6 @@ def test_only_differences_count_and_a_scale_turned_round_is_the_same(
 )
 def test_a_score_that_cannot_be_is_no_score(wrong: float, day: int) -> None:
     """660 for 66: a typing error tells no fall, and hides none."""
-    right = {5: 39, 19: 44, 33: 22}
+    right: dict[int, float] = {5: 39, 19: 44, 33: 22}
     assert fall({5: 39, 19: 40, day: wrong}, today=34) is None
     assert fall(right | {day: wrong}, today=34) == fall(right, today=34) is not None

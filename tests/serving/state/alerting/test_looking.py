@@ -98,7 +98,9 @@ def test_a_go_ends_when_its_time_is_spent_and_looks_at_one_at_least(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter(range(1_000))
-    monkeypatch.setattr(looking.time, "monotonic", lambda: 0.2 * next(clock))
+    monkeypatch.setattr(
+        "serving.state.alerting.looking.time", SimpleNamespace(monotonic=lambda: 0.2 * next(clock))
+    )
     with closing(Store(f"sqlite:///{tmp_path / 'own.db'}")) as store:
         put_fallen(store, "P", "Q", "R", "S", "T")
         assert look_at_waiting(store, None, NO_MODEL, ONSET, 0.3) == 3

@@ -20,6 +20,7 @@ from contracts.errors import ContractError
 from contracts.observation import Observation
 from serving.forecast.audit_status import ServedModel
 from serving.state.alerting import webhook as module
+from serving.state.alerting.looking import look_at_waiting
 from serving.state.alerting.webhook import SIGNATURE, TIMESTAMP, Webhook, key_in
 from serving.state.champion import Snapshot
 from serving.state.consent import set_consent
@@ -112,7 +113,8 @@ def test_what_does_not_arrive_is_sent_again_later_each_time_with_the_same_id(
 ) -> None:
     put(own, "P", (20, 44), (34, 22))
     receiver.statuses = [500, 302, 404]
-    at, waits = NOW, []
+    waits: list[int] = []
+    at = NOW
     for _ in range(4):
         webhook.once(at)
         for seconds in range(1, 100):
@@ -147,7 +149,7 @@ def test_what_was_acknowledged_or_whose_consent_is_withdrawn_is_not_told(
 ) -> None:
     put(own, "P", (20, 44), (34, 22))
     put(own, "Q", (20, 44), (34, 22))
-    module.look_at_waiting(own, None, webhook._snapshot(), NOW)
+    look_at_waiting(own, None, webhook._snapshot(), NOW)
     ((_, alert), _) = page(own.engine, "ward", NOW.date(), None, 9)
     seen = Decision(decision="acknowledged", person="Dr", reason="seen", until="", day=34, urgency=3,
                     time=NOW.isoformat())  # fmt: skip
@@ -161,7 +163,7 @@ def test_two_workers_tell_it_once_and_a_worker_that_dies_leaves_it_to_the_other(
     own: Store, receiver: Receiver, webhook: Webhook
 ) -> None:
     put(own, "P", (20, 44), (34, 22))
-    module.look_at_waiting(own, None, webhook._snapshot(), NOW)
+    look_at_waiting(own, None, webhook._snapshot(), NOW)
     with own.engine.begin() as connection:
         assert len(module.take(connection, NOW)) == 1
     assert webhook.once(NOW) == 0
