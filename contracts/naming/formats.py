@@ -13,7 +13,9 @@ from typing import Any
 from contracts.errors import RehabcastError
 
 KEY = "format"
-NEWEST = {"task": 1, "audit-policy": 1, "bundle": 1, "audit-report": 1, "record": 1}
+NEWEST = {
+    "task": 1, "audit-policy": 1, "bundle": 1, "audit-report": 1, "record": 1, "change-plan": 1,
+}  # fmt: skip
 """Newest form of each kind of document that this version reads; it reads all before."""
 
 OTHER_VERSION = "use the version of rehabcast that wrote it, or a later one; it was left as it is"
