@@ -120,7 +120,7 @@ def test_a_plan_may_say_its_form_and_is_the_same_plan(tmp_path: Path) -> None:
     file.write_text(f'format = "rehabcast-change-plan/1"\n{text}', "utf-8")
     assert load_plan(file).digest == load_plan(EXAMPLE).digest
     file.write_text(f'format = "rehabcast-change-plan/2"\n{text}', "utf-8")
-    with pytest.raises(ContractError, match="rehabcast-change-plan/2.*or a later one"):
+    with pytest.raises(ContractError, match=r"rehabcast-change-plan/2.*or a later one"):
         load_plan(file)
 
 
