@@ -33,8 +33,8 @@ it is the whole scale, with 5 the inner 96 %."""
 LEAST_OUTCOMES = MINIMUM_SHOWN
 """People with an outcome at a horizon without whom it is forecast for nobody. With 11 an audit that
 finds 9 inside the 80 % range shows, one-sided with 95 % certainty, that it holds more often than
-not (Clopper-Pearson: more than 0.53; of 10 people, 8: 0.49); and no number about fewer is ever
-shown, so nobody could see whether the forecast is right."""
+not (Clopper-Pearson: more than 0.53; of 10 people, 8: 0.49); and an audit
+shows no number about fewer, so nobody could see whether the forecast is right."""
 
 ROUNDED_TO = 5
 ALIKE_DAYS, ALIKE_SCORE, ALIKE_CHANGE = 0.7, 0.15, 0.7

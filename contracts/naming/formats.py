@@ -13,7 +13,9 @@ from typing import Any
 from contracts.errors import RehabcastError
 
 KEY = "format"
-NEWEST = {"task": 1, "audit-policy": 1, "bundle": 2, "audit-report": 1, "record": 2}
+NEWEST = {
+    "task": 1, "audit-policy": 1, "bundle": 2, "audit-report": 1, "record": 2, "change-plan": 1,
+}  # fmt: skip
 """Newest form of each kind of document that this version reads; it reads all before.
 
 A bundle of form 1 does not tell how many people stand behind a forecast: what it was trained and

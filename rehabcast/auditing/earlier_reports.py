@@ -18,8 +18,9 @@ from training.registry.follow_up import fetch_follow_up
 from training.registry.model_versions import ModelVersion, find
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from audits.report.content import Report
     from rehabcast.settings import Settings
 
 
@@ -32,7 +33,8 @@ class Earlier:
     reports
         The last report of each version that was audited, in the order of first audits.
     not_read
-        Versions whose report or predictions could not be read, so that nobody compared them.
+        Versions whose report or predictions could not be read, or do not fit each other, so that
+        nobody compared them.
     waiting
         Fewer than 11 people who came since an earlier report of all the others.
     """
@@ -61,31 +63,76 @@ def earlier_reports(settings: Settings, trail: Sequence[Entry], rows: pd.DataFra
     rows
         The prediction table of the new one.
     """
-    reports: list[EarlierReport] = []
-    not_read = []
-    versions = dict.fromkeys(entry.about for entry in trail if entry.kind == AUDIT)
-    for name in versions:
-        try:
-            version = find(settings.store, name)
-            report, _ = fetch_report(settings, version)
-            bundle = open_description(settings, version)
-            counted = rows_of(open_predictions(settings, version, bundle).rows, CANDIDATE)
-        except RehabcastError:
-            not_read.append(name)
-            continue
-        if report.some_wait:
-            counted = _without(counted, _waiting(counted, reports))
-        shown = shown_by(report.verdict, report.performance, report.policy)
-        if report.people:
-            reports.append(EarlierReport(rows=counted, shown=shown))
+    audits = [entry.about for entry in trail if entry.kind == AUDIT]
+    published = {name: _published(settings, name) for name in dict.fromkeys(audits)}
+    reports = _as_counted(audits, {name: each for name, each in published.items() if each})
+    not_read = [
+        name
+        for name, each in published.items()
+        if each is None or (each.report.people and name not in reports)
+    ]
     return Earlier(
-        reports=tuple(reports),
+        reports=tuple(reports.values()),
         not_read=tuple(not_read),
-        waiting=_waiting(rows_of(rows, CANDIDATE), reports),
+        waiting=_waiting(rows_of(rows, CANDIDATE), reports.values()),
     )
 
 
-def _waiting(rows: pd.DataFrame, earlier: Sequence[EarlierReport]) -> frozenset[int]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Published:
+    """The last report of a version, and the candidate's rows of its prediction table."""
+
+    report: Report
+    rows: pd.DataFrame
+
+
+def _published(settings: Settings, name: str) -> _Published | None:
+    """Return a version's last report and forecasts; None where they cannot be read."""
+    try:
+        version = find(settings.store, name)
+        report, _ = fetch_report(settings, version)
+        bundle = open_description(settings, version)
+        rows = rows_of(open_predictions(settings, version, bundle).rows, CANDIDATE)
+    except RehabcastError:
+        return None
+    return _Published(report=report, rows=rows)
+
+
+def _as_counted(
+    audits: Sequence[str], published: Mapping[str, _Published]
+) -> dict[str, EarlierReport]:
+    """Return the last report of each version with the people that it counted.
+
+    Who waited at an audit follows from the reports that existed then, so the audits are gone
+    through in the ledger's order. A version audited again counts whom its last audit counted. One
+    whose report says another number of people than follows is left out: nobody knows whom it
+    counts.
+
+    Parameters
+    ----------
+    audits
+        The audited version of each audit, oldest first.
+    published
+        By version; without those that cannot be read.
+    """
+    counted: dict[str, EarlierReport] = {}
+    last = {name: place for place, name in enumerate(audits)}
+    for place, name in enumerate(audits):
+        if name not in published or not published[name].report.people:
+            continue
+        report, rows = published[name].report, published[name].rows
+        is_last = place == last[name]
+        if not is_last or report.some_wait:
+            rows = _without(rows, _waiting(rows, counted.values()))
+        if is_last and rows[SUBJECT].nunique() != report.people:
+            counted.pop(name, None)
+            continue
+        shown = shown_by(report.verdict, report.performance, report.policy)
+        counted[name] = EarlierReport(rows=rows, shown=shown)
+    return counted
+
+
+def _waiting(rows: pd.DataFrame, earlier: Iterable[EarlierReport]) -> frozenset[int]:
     return not_yet_counted(rows, [report.rows for report in earlier])
 
 

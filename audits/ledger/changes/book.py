@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import ValidationError
+
 from audits.changes.outside import Outside, outside_plan
 from audits.changes.plan import ChangePlan
 from audits.ledger.people import same_person
@@ -24,6 +26,13 @@ from audits.ledger.trail import (
 )
 from contracts.changes.comparison import PlanComparison
 from contracts.errors import IntegrityError
+from contracts.naming.formats import (
+    KEY,
+    OTHER_VERSION,
+    name_of,
+    require_known_form,
+    without_form,
+)
 from contracts.naming.names import comparable
 
 
@@ -158,7 +167,7 @@ class PlanBook:
 
     def _register(self, entry: Entry) -> None:
         details = entry.details()
-        plan = ChangePlan.model_validate(details["plan"])
+        plan = stored_plan(entry)
         _require(comparable(plan.line) == comparable(entry.about), entry, "is of another line")
         _require(plan.digest == details["digest"], entry, "has another content than its digest")
         self._line(plan.line).registered = PlanRecord(entry=entry, plan=plan)
@@ -189,6 +198,28 @@ class PlanBook:
 
     def _line(self, model: str) -> _Line:
         return self._lines.setdefault(comparable(model), _Line())
+
+
+def as_stored(plan: ChangePlan) -> dict[str, Any]:
+    """Return a plan as an entry keeps it; it says its form."""
+    return {KEY: name_of("change-plan"), **plan.model_dump(mode="json")}
+
+
+def stored_plan(entry: Entry) -> ChangePlan:
+    """Return the plan of an entry, as it stands: no check of authors that came later is asked.
+
+    Raises
+    ------
+    IntegrityError
+        It is of a form that a later version wrote, or no change plan.
+    """
+    content = entry.details()["plan"]
+    place = f"ledger: the change plan of entry {entry.sequence}"
+    require_known_form(content, "change-plan", place, IntegrityError)
+    try:
+        return ChangePlan.model_validate(without_form(content))
+    except ValidationError as error:
+        raise IntegrityError(f"{place} is none that this version reads", OTHER_VERSION) from error
 
 
 def _require(holds: bool, entry: Entry, what: str) -> None:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from audits.changes.outside import Outside
 from audits.changes.plan import ChangePlan
 from audits.changes.wording import outside_in_words
-from audits.ledger.changes.book import NotComparedWith, PlanBook, PlanRecord
+from audits.ledger.changes.book import NotComparedWith, PlanBook, PlanRecord, as_stored, stored_plan
 from audits.ledger.identity import Identities, check_signature, is_signed
 from audits.ledger.people import People, person_name, same_person
 from audits.ledger.records import AuditRecord, Role, require_reason
@@ -66,7 +66,7 @@ def register_plan(
         if last is not None and last.plan.digest == plan.digest:
             _require_reason_to_repeat(last, identities.people)
         for entry in entries(connection, (CHANGE_PLAN,)):
-            earlier = ChangePlan.model_validate(entry.details()["plan"])
+            earlier = stored_plan(entry)
             if comparable(earlier.line) != comparable(plan.line) or earlier.digest == plan.digest:
                 continue
             if earlier.version == plan.version:
@@ -75,7 +75,7 @@ def register_plan(
                     f" {plan.version} (entry {entry.sequence})",
                     "raise the version in the file",
                 )
-        details = {"digest": plan.digest, "plan": plan.model_dump(mode="json")}
+        details = {"digest": plan.digest, "plan": as_stored(plan)}
         entry = append(
             connection, kind=CHANGE_PLAN, about=plan.line, actor=actor, now=now, details=details,
             identify=identities.offered(actor),

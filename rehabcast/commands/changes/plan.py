@@ -110,7 +110,8 @@ def new(
     as_json: AsJson = False,
 ) -> None:
     """Write a plan with an example of each part to a file, to be changed."""
-    from audits.changes.plan import EXAMPLE, load_plan
+    from audits.changes.authored import load_plan
+    from audits.changes.plan import EXAMPLE
     from contracts.naming.model_version import model_name
 
     name = model_name(line)
@@ -134,7 +135,7 @@ def new(
 @app.command()
 def check(file: PlanFile, task: TaskOption = None, as_json: AsJson = False) -> None:
     """Name every mistake of a plan, what it allows, and what it refuses by not naming it."""
-    from audits.changes.plan import load_plan
+    from audits.changes.authored import load_plan
     from audits.changes.wording import criterion_in_words
     from contracts.changes.difference import ChangeKind
     from training.task import read_task
@@ -171,7 +172,7 @@ def _require_fit(file: Path, plan: ChangePlan, task: Task, what: str) -> None:
 @app.command()
 def register(file: PlanFile, task: TaskOption = None, as_json: AsJson = False) -> None:
     """Put a plan on record; it is in force once two different people have approved it."""
-    from audits.changes.plan import load_plan
+    from audits.changes.authored import load_plan
     from audits.ledger.changes.plans import register_plan
     from rehabcast.auditing.mirroring import bound_registry_calls
     from rehabcast.identity import actor_of, open_ledger, say_if_trial
@@ -219,7 +220,7 @@ def approve(
     as_json: AsJson = False,
 ) -> None:
     """Approve the plan that was registered last, after reading it; two different people must."""
-    from audits.changes.plan import load_plan
+    from audits.changes.authored import load_plan
     from audits.ledger.changes.plans import approve_plan
     from audits.ledger.records import Role
     from rehabcast.identity import actor_of, open_ledger, say_if_trial

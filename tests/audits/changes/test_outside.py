@@ -7,8 +7,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audits.changes.authored import load_plan
 from audits.changes.outside import NotMet, NotPlanned, NotValidated, outside_plan
-from audits.changes.plan import EXAMPLE, ChangePlan, Who, load_plan
+from audits.changes.plan import EXAMPLE, ChangePlan, Who
 from audits.changes.wording import outside_in_words
 from contracts.changes.comparison import CriterionResult, PlanComparison, Shown
 from contracts.changes.difference import ChangeKind, differences

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from audits.changes.plan import EXAMPLE, load_plan, misfits
+from audits.changes.authored import load_plan
+from audits.changes.plan import EXAMPLE, misfits
 from contracts.changes.difference import ChangeKind
 from contracts.errors import ContractError
 from contracts.task import Task
@@ -112,6 +113,15 @@ def test_the_example_fits_the_task_and_criteria_of_what_is_not_audited_do_not(ta
 def test_a_plan_is_known_by_its_content_and_not_by_its_layout(tmp_path: Path) -> None:
     other = write(tmp_path / "plan.toml", tomllib.loads(EXAMPLE.read_text("utf-8")))
     assert load_plan(other).digest == load_plan(EXAMPLE).digest
+
+
+def test_a_plan_may_say_its_form_and_is_the_same_plan(tmp_path: Path) -> None:
+    text, file = EXAMPLE.read_text("utf-8"), tmp_path / "plan.toml"
+    file.write_text(f'format = "rehabcast-change-plan/1"\n{text}', "utf-8")
+    assert load_plan(file).digest == load_plan(EXAMPLE).digest
+    file.write_text(f'format = "rehabcast-change-plan/2"\n{text}', "utf-8")
+    with pytest.raises(ContractError, match=r"rehabcast-change-plan/2.*or a later one"):
+        load_plan(file)
 
 
 def test_the_example_of_the_docs_is_the_one_that_is_written() -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from audits.changes.plan import EXAMPLE, load_plan
+from audits.changes.authored import load_plan
+from audits.changes.plan import EXAMPLE
 from audits.judging.judge import AuditInputs, judge
 from audits.judging.policy import Policy
 from audits.report.board.governance import governance_edition

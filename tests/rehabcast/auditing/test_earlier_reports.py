@@ -9,6 +9,8 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from audits.disclosure.published import pattern_of
 from audits.judging.judge import AuditInputs, judge
@@ -65,19 +67,25 @@ class Store:
 
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     reports: dict[str, Report] = field(default_factory=dict)
+    audits: list[str] = field(default_factory=list)
 
     def audit(self, name: str, table: pd.DataFrame) -> Report:
         self.reports[name] = audited(name, table, self.earlier(table))
+        self.audits.append(name)
         self.tables[name] = table
         return self.reports[name]
 
     def earlier(self, table: pd.DataFrame) -> Earlier:
-        trail = [SimpleNamespace(kind="audit", about=name) for name in self.reports]
+        trail = [SimpleNamespace(kind="audit", about=name) for name in self.audits]
         return earlier_reports(cast(Any, SimpleNamespace(store=None)), cast(Any, trail), table)
 
 
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Store:
+    return stored(monkeypatch)
+
+
+def stored(monkeypatch: pytest.MonkeyPatch) -> Store:
     made = Store()
 
     def report_of(_: object, name: str) -> tuple[Report, str]:
@@ -125,6 +133,45 @@ def test_the_same_people_audited_again_get_the_same_report(store: Store) -> None
     for report in (again, other):
         assert report.performance == first.performance
         assert not report.some_wait
+
+
+def counted_of(found: Earlier) -> list[int]:
+    return [report.rows["subject_id"].nunique() for report in found.reports]
+
+
+def test_a_version_audited_again_counts_whom_its_last_report_counts(store: Store) -> None:
+    """Who waits follows from the reports of then, and not from the versions' first audits."""
+    assert store.audit("arm/1", people(65)).people == 65
+    assert store.audit("arm/2", people(60)).people == 60
+    again = store.audit("arm/1", people(65))
+    assert (again.people, again.some_wait) == (60, True)
+    found = store.earlier(people(66))
+    assert (counted_of(found), found.not_read) == ([60, 60], ())
+    # Whoever waited then is still not counted: 65 beside the last reports would show five.
+    third = store.audit("arm/3", people(66))
+    assert (third.people, third.some_wait) == (60, True)
+    assert counted_of(store.earlier(people(66))) == [60, 60, 60]
+
+
+@pytest.mark.soak
+@settings(max_examples=6, deadline=None)
+@given(st.lists(st.integers(1, 3), min_size=2, max_size=5))
+def test_after_any_audits_everybody_counted_is_known(order: list[int]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        made, sizes = stored(patch), {1: 65, 2: 60, 3: 72}
+        for version in order:
+            made.audit(f"arm/{version}", people(sizes[version]))
+        found = made.earlier(people(75))
+        names = dict.fromkeys(made.audits)
+        assert counted_of(found) == [made.reports[name].people for name in names]
+        assert found.not_read == ()
+
+
+def test_a_report_of_another_number_of_people_than_follows_is_named(store: Store) -> None:
+    store.audit("arm/1", people(65))
+    store.reports["arm/1"] = store.reports["arm/1"].model_copy(update={"people": 61})
+    found = store.earlier(people(66))
+    assert (found.reports, found.not_read, found.waiting) == ((), ("arm/1",), frozenset())
 
 
 def test_where_one_left_whatever_differs_by_few_has_no_number(store: Store) -> None:

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from audits.changes.authored import load_plan
 from audits.changes.outside import NotMet, outside_plan
-from audits.changes.plan import EXAMPLE, ChangePlan, load_plan
+from audits.changes.plan import EXAMPLE, ChangePlan
 from audits.judging.further.under_plan import InService, criteria_results, under_plan
 from audits.judging.policy import Policy
 from audits.measure.metrics import Metric

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from audits.changes.plan import EXAMPLE, ChangePlan, load_plan
+from audits.changes.authored import load_plan
+from audits.changes.plan import EXAMPLE, ChangePlan
 from contracts.changes.comparison import CriterionResult, PlanComparison, Shown
 from contracts.changes.facts import Aspect, VersionFacts
 

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from audits.changes.plan import EXAMPLE, load_plan
+from audits.changes.authored import load_plan
+from audits.changes.plan import EXAMPLE
 from audits.ledger.changes.plans import approve_plan, register_plan
 from audits.ledger.gate import PresentedEvidence, promote, roll_back
 from audits.ledger.identity import TRIAL

@@ -27,6 +27,7 @@ from contracts.errors import (
     PromotionRefused,
     RehabcastError,
 )
+from contracts.naming.formats import NEWEST
 from contracts.verdict import Outcome, Verdict
 from tests.audits.ledger.changes.conftest import compared, facts
 from tests.refusals import refuses
@@ -248,6 +249,27 @@ def test_a_newer_plan_replaces_the_one_in_force_once_two_people_approved_it(
     again = second.model_copy(update={"plan_digest": newer.digest})
     promoted(ledger, verdict_of, 3, again)
     ledger.verify()
+
+
+def test_a_plan_that_a_later_check_of_authors_would_refuse_stays_readable(
+    ledger: Ledger, verdict_of: VerdictOf, plan: ChangePlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its author is asked for holds for files, and never for what is on record."""
+    criteria = tuple(c.model_copy(update={"confidence": 0.5}) for c in plan.criteria)
+    lax = plan.model_copy(update={"criteria": criteria, "impact_together": "short"})
+    in_force(ledger, lax)
+    promoted(ledger, verdict_of, 1)
+    ledger.verify()
+    now = read_book(ledger.engine).in_force("arm")
+    assert now is not None
+    assert now.plan == lax
+    assert now.entry.details()["plan"]["format"] == "rehabcast-change-plan/1"
+    monkeypatch.setitem(NEWEST, "change-plan", 2)
+    newer = plan.model_copy(update={"version": "2"})
+    register(ledger, newer)
+    monkeypatch.undo()
+    with refuses(IntegrityError, match="rehabcast-change-plan/2"):
+        ledger.verify()
 
 
 def test_a_rollback_is_free_and_a_revocation_opens_no_way_around_the_plan(

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from audits.changes.plan import EXAMPLE, ChangePlan, load_plan
+from audits.changes.authored import load_plan
+from audits.changes.plan import EXAMPLE, ChangePlan
 from audits.report.board.change_plan import NO_PLAN
 from audits.report.board.governance import governance_edition
 from audits.report.content import Report
