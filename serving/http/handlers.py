@@ -16,7 +16,7 @@ from serving.faults import Fault
 from serving.forecast.audit_status import banner, limits, model_info
 from serving.forecast.course import ALERT_DAYS, course
 from serving.forecast.question import Question
-from serving.forecast.respond import refuse_withdrawn, refused, require_possible
+from serving.forecast.respond import refuse_withdrawn, refused
 from serving.formats.fhir_limits import refuse_too_many
 from serving.http.calls import Call, Reply
 from serving.http.decoding import RequestInvalid, from_query
@@ -96,7 +96,6 @@ def _one_of_many(call: Call, snapshot: Snapshot, request: ForecastRequest) -> Fo
 def observe(call: Call) -> Reply:
     """Append to a running record."""
     request: ObservationsRequest = call.body
-    require_possible(request.observations)
     total = call.runtime.store.add(
         call.caller.tenant, request.subject, request.enrolment_day, request.observations,
         actor=call.caller.name, now=datetime.now(UTC),

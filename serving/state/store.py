@@ -20,6 +20,7 @@ from sqlalchemy.engine import URL, make_url
 from contracts.errors import ServiceUnavailable
 from contracts.naming.formats import NEWEST, OTHER_VERSION
 from contracts.observation import Observation
+from serving.forecast.respond import require_possible
 from serving.schemas import FeedbackRequest
 from serving.state.consent import consent_withdrawn, is_withdrawn
 from serving.state.entries import append, forecast_of
@@ -127,8 +128,10 @@ class Store:
         ------
         ForecastRefused
             The day of enrolment is missing the first time or differs, or another value is already
-            on record: nothing is overwritten. Or the person has withdrawn consent.
+            on record: nothing is overwritten. Or the person has withdrawn consent, or no forecast
+            would read a value.
         """
+        require_possible(observations)
 
         def action(connection: sa.Connection) -> int:
             if is_withdrawn(connection, tenant, subject):
