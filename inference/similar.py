@@ -285,3 +285,8 @@ def _alike_course(change_B: Array, target: Target) -> NDArray[np.bool_]:
         unknown_B[:, None], steady_K, np.abs(own_B[:, None] - place_K) <= ALIKE_CHANGE + 1e-9
     )
     return np.concatenate([alike_BK, np.ones((len(change_B), 1), dtype=np.bool_)], axis=1)
+
+
+def nobody_alike(given_BH: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return whose forecast has too few similar people at every horizon, (B,)."""
+    return np.asarray(~given_BH.any(axis=1))

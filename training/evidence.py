@@ -21,7 +21,7 @@ from inference.out_of_distribution import (
     is_out_of_distribution_out_of_fold,
 )
 from inference.refusals import groups_in, refusals
-from inference.similar import learn_people_seen
+from inference.similar import learn_people_seen, nobody_alike
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import CrossFit
 from training.models.bedside_rules import last_observation, proportional_recovery
@@ -69,7 +69,7 @@ def out_of_fold_table(
         task,
         groups_in(batch.groups_B),
         refused_B,
-        few_alike_B=np.asarray(~given_BH.any(axis=1)),
+        few_alike_B=nobody_alike(given_BH),
     )
     # Nothing is judged that nobody would ever be given.
     table = table[table[HORIZON].isin(_served_days(fitted, task))]
@@ -107,7 +107,7 @@ def questions_with(
         own = asked.batch.take(own_B)
         unlike_B[own_B] = is_out_of_distribution(fit_reference(others), own)
         seen = learn_people_seen(others, batch.take(pair_fold_B != fold), task)
-        few_alike_B[own_B] = ~seen.given(seen.similar(own, task), own).any(axis=1)
+        few_alike_B[own_B] = nobody_alike(seen.given(seen.similar(own, task), own))
     refusal_B = refusals(
         asked.batch.groups_B,
         task,

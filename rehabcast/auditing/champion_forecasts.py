@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 
 from audits.ledger.ledger import Ledger
+from audits.measure.prediction_table import KEY
 from contracts.errors import ContractError, EvidenceMissing
 from contracts.predictions import (
     CANDIDATE,
     CHAMPION,
-    HORIZON,
     MODEL,
-    ORIGIN,
     REACHED,
     SUBJECT,
     TRUTH,
@@ -29,7 +28,6 @@ from rehabcast.signed_artifacts import (
 )
 from training.registry.model_versions import find
 
-KEYS = [SUBJECT, ORIGIN, HORIZON]
 OF_CANDIDATE = " of the candidate"
 
 LEAST_AGREEMENT = 0.5
@@ -128,8 +126,8 @@ def with_champion(predictions: pd.DataFrame, champion_rows: pd.DataFrame) -> Bes
     # Milestones are only compared where there is no score: a task may have moved one since.
     reached = [name for name in shared if name.startswith(REACHED)]
     outcomes = [TRUTH] if TRUTH in shared else reached
-    both = champion[[*KEYS, *outcomes]].merge(
-        candidate[[*KEYS, *outcomes]], on=KEYS, suffixes=("", OF_CANDIDATE)
+    both = champion[[*KEY, *outcomes]].merge(
+        candidate[[*KEY, *outcomes]], on=KEY, suffixes=("", OF_CANDIDATE)
     )
     differs = _differs(both, outcomes)
     people = frozenset(map(int, both.loc[differs, SUBJECT]))
@@ -140,7 +138,7 @@ def with_champion(predictions: pd.DataFrame, champion_rows: pd.DataFrame) -> Bes
             "run `rehabcast evaluate` with the champion on the candidate's cohort, and give its"
             " table with --champion-predictions",
         )
-    beside = champion[shared].merge(both.loc[~differs, KEYS], on=KEYS)
+    beside = champion[shared].merge(both.loc[~differs, KEY], on=KEY)
     rows = pd.concat([predictions, beside], ignore_index=True)
     return Beside(rows=rows, other_outcomes=people)
 

@@ -178,14 +178,13 @@ def predictions_of(bundle: Bundle, cohort: Cohort, audited: PredictionTable) -> 
     ContractError
         Nobody can be forecast and compared with an outcome.
     """
-    import numpy as np
-
     from contracts.predictions import CANDIDATE, GROUP, MODEL
     from features.newest import newest_day
     from features.sequences import cohort_sequences
     from inference.bundle import forecast_batch
     from inference.out_of_distribution import is_out_of_distribution
     from inference.refusals import groups_in, refusals
+    from inference.similar import nobody_alike
     from training.predictions import prediction_table, with_clusters, with_questions, with_refusals
 
     task, batch = bundle.task, cohort_sequences(cohort.events, bundle.task, bundle.layout)
@@ -204,14 +203,12 @@ def predictions_of(bundle: Bundle, cohort: Cohort, audited: PredictionTable) -> 
     table = prediction_table(batch, quantiles_BHQ, task, model=CANDIDATE, stated=stated)
     unlike_B = is_out_of_distribution(bundle.reference, batch)
     given_BH = seen.given(seen.similar(batch, task), batch)
-    refusal_B = refusals(
-        batch.groups_B, task, known, unlike_B, few_alike_B=np.asarray(~given_BH.any(axis=1))
-    )
+    refusal_B = refusals(batch.groups_B, task, known, unlike_B, few_alike_B=nobody_alike(given_BH))
     table = with_refusals(table, batch, unlike_B, refusal_B, given_BH)
     asked = newest_day(cohort.events, task, bundle.layout)
     asked_given_BH = seen.given(seen.similar(asked.batch, task), asked.batch)
     of_asked = {
-        "few_alike_B": np.asarray(~asked_given_BH.any(axis=1)),
+        "few_alike_B": nobody_alike(asked_given_BH),
         "unlike_B": is_out_of_distribution(bundle.reference, asked.batch),
         "nothing_measured_B": asked.nothing_measured_B,
         "no_score_B": asked.no_score_B,
