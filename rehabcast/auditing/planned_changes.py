@@ -84,6 +84,7 @@ def outside_in_plan(planned: PlannedLine | None, verdict: Verdict) -> tuple[str,
 def planned_line(
     settings: Settings,
     ledger: Ledger,
+    trail: Sequence[Entry],
     model_version: str,
     bundle: Bundle,
     predictions: pd.DataFrame,
@@ -93,6 +94,8 @@ def planned_line(
 
     Parameters
     ----------
+    trail
+        The ledger's entries.
     predictions
         The version's prediction table.
     champion_predictions
@@ -115,19 +118,19 @@ def planned_line(
     except EvidenceMissing:
         return PlannedLine(plan=record.plan, after=after, before=None)
     if book.returns(model, bundle.digest):
-        scope = last_scope(ledger.trail(), model, bundle.digest)
+        scope = last_scope(trail, model, bundle.digest)
         before = InService(
             version=champion.model_version, bundle_digest=champion.bundle_digest, returns=True,
             facts=after.model_copy(update={"scope": scope}), forecasts=None,
         )  # fmt: skip
     else:
-        before = _before(settings, ledger, champion, bundle, predictions, champion_predictions)
+        before = _before(settings, trail, champion, bundle, predictions, champion_predictions)
     return PlannedLine(plan=record.plan, after=after, before=before)
 
 
 def _before(
     settings: Settings,
-    ledger: Ledger,
+    trail: Sequence[Entry],
     champion: Champion,
     bundle: Bundle,
     predictions: pd.DataFrame,
@@ -149,7 +152,7 @@ def _before(
     return InService(
         version=champion.model_version,
         bundle_digest=other.digest,
-        facts=facts_of(other.manifest, other.task, served_scope(ledger.trail(), champion)),
+        facts=facts_of(other.manifest, other.task, served_scope(trail, champion)),
         other_outcomes=any(both.other_outcomes for both in beside),
         had_more_people=other.manifest.subjects > bundle.manifest.subjects,
         forecasts=pd.concat(of_champion).drop_duplicates(KEY).reset_index(drop=True),

@@ -201,7 +201,7 @@ def run_audit(
     questions = None if table.questions.empty else former.counted(table.questions)
     follow_up = former.follow_up(settings, version, bundle.manifest.follow_up_digest)
     planned = planned_line(
-        settings, ledger, model_version, bundle, predictions, champion_predictions
+        settings, ledger, trail, model_version, bundle, predictions, champion_predictions
     )
     earlier = earlier_audits(trail, model_version, bundle.digest)
     champion, champion_digest, beside = beside_champion(
