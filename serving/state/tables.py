@@ -15,6 +15,14 @@ NO_DAY = -1
 
 metadata = sa.MetaData()
 
+
+def _person() -> tuple[sa.Column[str], sa.Column[str]]:
+    return (
+        sa.Column("tenant", sa.String(250), primary_key=True),
+        sa.Column("subject", sa.String(250), primary_key=True),
+    )
+
+
 entry_table = sa.Table(
     "service_entry",
     metadata,
@@ -39,15 +47,13 @@ entry_table = sa.Table(
 subject_table = sa.Table(
     "service_patient",
     metadata,
-    sa.Column("tenant", sa.String(250), primary_key=True),
-    sa.Column("subject", sa.String(250), primary_key=True),
+    *_person(),
     sa.Column("enrolment_day", sa.Integer, nullable=False),
 )
 observation_table = sa.Table(
     "service_measurement",
     metadata,
-    sa.Column("tenant", sa.String(250), primary_key=True),
-    sa.Column("subject", sa.String(250), primary_key=True),
+    *_person(),
     sa.Column("code", sa.String(100), primary_key=True),
     sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("value", sa.Float),
@@ -56,8 +62,7 @@ observation_table = sa.Table(
 consent_table = sa.Table(
     "service_consent",
     metadata,
-    sa.Column("tenant", sa.String(250), primary_key=True),
-    sa.Column("subject", sa.String(250), primary_key=True),
+    *_person(),
     sa.Column("state", sa.String(20), nullable=False),
 )
 used_token_table = sa.Table(
@@ -82,13 +87,6 @@ form_table = sa.Table(
 
 EARLIER_TABLE = "service_forecast"
 """A table of stores from before the record was one chain; they cannot be read any more."""
-
-
-def _person() -> tuple[sa.Column[str], sa.Column[str]]:
-    return (
-        sa.Column("tenant", sa.String(250), primary_key=True),
-        sa.Column("subject", sa.String(250), primary_key=True),
-    )
 
 
 def _alert() -> tuple[sa.Column[str], sa.Column[str]]:
