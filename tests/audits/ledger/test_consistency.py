@@ -19,9 +19,10 @@ from audits.ledger.gate import PresentedEvidence, promote, roll_back
 from audits.ledger.ledger import Ledger
 from audits.ledger.objections import objections
 from audits.ledger.records import Override, Role
-from audits.ledger.trail import Entry, _hash, verified
+from audits.ledger.trail import Entry, verified
 from contracts.errors import EvidenceMissing, IntegrityError
 from contracts.verdict import Outcome, Verdict
+from tests.audits.ledger.chains import Trail, chained
 from tests.refusals import refuses
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
@@ -31,7 +32,6 @@ WHY = "Read it, discussed it."
 DIGEST = "0" * 64
 
 VerdictOf = Callable[..., Verdict]
-Trail = list[Entry]
 
 (AUDIT_3, APPROVED_3, GOVERNED_3, PROMOTED_3, AUDIT_4, APPROVED_4, GOVERNED_4, PROMOTED_4,
  ROLLED_BACK, REVOKED, AUDIT_3_AGAIN, APPROVED_AGAIN, GOVERNED_AGAIN, PROMOTED_AGAIN) = range(14)  # fmt: skip
@@ -70,16 +70,6 @@ def honest(tmp_path_factory: pytest.TempPathFactory, verdict_of: VerdictOf) -> T
     stored = ledger.trail()
     ledger.close()
     return stored
-
-
-def chained(entries: Sequence[Entry]) -> Trail:
-    """Number and link entries again, as somebody with write access does; every hash fits."""
-    done: Trail = []
-    for number, entry in enumerate(entries, start=1):
-        previous = done[-1].hash if done else "0" * 64
-        linked = replace(entry, sequence=number, previous=previous)
-        done.append(replace(linked, hash=_hash(linked)))
-    return done
 
 
 def check(entries: Sequence[Entry]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,13 +18,13 @@ from audits.ledger.followed import FollowedTrail
 from audits.ledger.identity import TRIAL
 from audits.ledger.ledger import Ledger
 from audits.ledger.records import Role
-from audits.ledger.trail import Entry, _hash, verified
+from audits.ledger.trail import Entry, verified
 from contracts.errors import IntegrityError
 from contracts.verdict import Verdict
+from tests.audits.ledger.chains import Trail, chained
 from tests.audits.ledger.changes.test_plans import after_first, bundle_of, in_force, promoted
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
-Trail = list[Entry]
 
 PLAN, BY_MIA, BY_GUS, AUDIT_2, PROMOTED_2 = 4, 5, 6, 7, 10
 """Places of the entries, from 0, after the four of the first promotion."""
@@ -42,16 +42,6 @@ def honest(
     stored = ledger.trail()
     ledger.close()
     return stored
-
-
-def chained(entries: Sequence[Entry]) -> Trail:
-    """Number and link entries again; every hash fits."""
-    done: Trail = []
-    for number, entry in enumerate(entries, start=1):
-        previous = done[-1].hash if done else "0" * 64
-        linked = replace(entry, sequence=number, previous=previous)
-        done.append(replace(linked, hash=_hash(linked)))
-    return done
 
 
 def edited(entry: Entry, edit: Callable[[dict[str, Any]], None], **fields: str) -> Entry:
