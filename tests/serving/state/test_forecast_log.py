@@ -47,6 +47,10 @@ def test_two_workers_append_to_one_log(
     requests = 120
     with serve(tmp_path, bundle_folder, workers=2, store=postgres.url) as server:
         assert until_ready(server), server.log
+        # The first is ready while the other may still start.
+        deadline = time.monotonic() + 120
+        while server.log.count("a worker takes requests") < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
         ask = {**RECORD, "explain": False}
 
         def forecast(_: int) -> httpx.Response:
