@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from contracts.errors import ForecastRefused, ServiceUnavailable
 from contracts.observation import Observation
+from contracts.vocabulary import Kind, vocabulary
 from serving.schemas import FeedbackRequest
 from serving.state.consent import set_consent
 from serving.state.store import NotOnRecord, Store
@@ -109,3 +110,21 @@ def test_a_store_from_before_the_chain_is_refused_and_left_as_it_is(tmp_path: Pa
         Store(url)
     assert sa.inspect(engine).get_table_names() == ["service_forecast"]
     engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "code", sorted(code for code, entry in vocabulary().items() if entry.is_numeric)
+)
+def test_no_value_beyond_what_its_code_can_have_is_put_on_record(code: str, tmp_path: Path) -> None:
+    """Whoever stores it: on record it would hide what alerts should say."""
+    entry = vocabulary()[code]
+    assert entry.low is not None
+    assert entry.high is not None
+    day = None if entry.kind is Kind.PERSON else 12
+    with closing(Store(f"sqlite:///{tmp_path / 'service.db'}")) as store:
+        for value in (entry.low - 1, entry.high + 1):
+            wrong = Observation(code=code, day_since_onset=day, value=value)
+            with pytest.raises(ForecastRefused, match=code):
+                store.add("ward", "P", 10, [wrong], actor="dr", now=NOW)
+        right = Observation(code=code, day_since_onset=day, value=entry.high)
+        assert store.add("ward", "P", 10, [right], actor="dr", now=NOW) == 1
