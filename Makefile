@@ -2,6 +2,8 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+RUNTIME := .runtime
+WHEELS := build/wheels
 TORCH := $(shell sed -n 's/^ *"\(torch==.*\)",/\1/p' pyproject.toml)
 COHORT ?=
 NAME ?= *
@@ -11,7 +13,7 @@ CHANGED ?=
 AGAIN ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo serve test lint bench soak stories mutants sbom audit-dependencies licences clean
+.PHONY: help setup lock runtime offline demo serve test lint bench soak stories mutants sbom audit-dependencies licences clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 20
@@ -31,10 +33,27 @@ setup: $(VENV)/.ready  ## Create .venv with the locked requirements
 COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --no-allow-unsafe --strip-extras --unsafe-package torch \
     --no-emit-index-url --no-emit-find-links --no-header --pip-args '--only-binary :all:'
 
-# The second is for images: the same versions, without the tools of development and the extras.
-lock: $(VENV)/.ready  ## Update requirements.lock and deploy/requirements.lock from pyproject.toml
-	$(COMPILE) --extra dev --extra signals --extra scale --output-file requirements.lock pyproject.toml
-	$(COMPILE) --constraint requirements.lock --output-file deploy/requirements.lock pyproject.toml
+# The others are for images, in the same versions: of the service, and of whoever trains and audits.
+lock: $(VENV)/.ready  ## Update requirements.lock and the lock files of images (deploy/) from pyproject.toml
+	$(COMPILE) --extra full --extra dev --extra signals --extra scale --output-file requirements.lock pyproject.toml
+	$(COMPILE) --extra full --constraint requirements.lock --output-file deploy/requirements.lock pyproject.toml
+	$(COMPILE) --constraint requirements.lock --output-file deploy/runtime.lock pyproject.toml
+
+$(RUNTIME)/.ready: deploy/runtime.lock pyproject.toml
+	test -x $(RUNTIME)/bin/python || $(PYTHON) -m venv $(RUNTIME)
+	$(RUNTIME)/bin/python -m pip install --quiet --no-deps --require-hashes -r deploy/runtime.lock
+	$(RUNTIME)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	$(RUNTIME)/bin/python -m pip check
+	touch $@
+
+runtime: $(RUNTIME)/.ready  ## Create .runtime with what the service needs, and nothing that trains or audits
+
+# Everything that `make setup` installs, so that WHEELS copied to a machine without network is enough:
+# there, PIP_NO_INDEX=1 PIP_FIND_LINKS=WHEELS make setup
+offline: $(VENV)/.ready  ## Gather every locked wheel, and torch, in build/wheels, for a machine without network
+	mkdir -p $(WHEELS)
+	$(BIN)/python -m pip download --quiet --dest $(WHEELS) $(TORCH)
+	$(BIN)/python -m pip download --quiet --dest $(WHEELS) --no-deps --require-hashes -r requirements.lock
 
 demo: setup  ## Every step once: cohort, training, audit, promotion, one forecast (COHORT=PATH for your own)
 	$(BIN)/rehabcast demo $(if $(COHORT),--cohort $(COHORT))
@@ -65,15 +84,14 @@ mutants: setup  ## Mutation testing of service and ledger (COUNT=400, SEED=0, CH
 	$(BIN)/python benchmarks/mutants.py --count $(COUNT) --seed $(SEED) $(if $(CHANGED),--changed $(CHANGED)) $(if $(AGAIN),--again)
 
 # Under another name until it is whole: the list of an earlier run is no list of this one.
-sbom: setup  ## Write the bills of materials (CycloneDX) of .venv and of an image to build/
+sbom: setup  ## Write the bills of materials (CycloneDX) of .venv and of the service's image to build/
 	mkdir -p build
 	rm -f build/sbom.json build/sbom-image.json
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/cyclonedx-py environment $(BIN)/python \
 	    --pyproject pyproject.toml --output-reproducible --of JSON --output-file build/.sbom.json
 	mv build/.sbom.json build/sbom.json
-	test -s deploy/requirements.lock
-	(echo "$(TORCH)"; cat deploy/requirements.lock) | $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml \
-	    --output-reproducible --of JSON --output-file build/.sbom-image.json -
+	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml \
+	    --output-reproducible --of JSON --output-file build/.sbom-image.json deploy/runtime.lock
 	mv build/.sbom-image.json build/sbom-image.json
 
 audit-dependencies: setup  ## Look the packages of .venv up in advisories; fails where one was not looked up
@@ -83,4 +101,4 @@ licences: setup  ## Compare the licences of the packages of .venv with those all
 	$(BIN)/python deploy/licences.py
 
 clean:  ## Remove .venv and caches, but not mlruns/
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(RUNTIME) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
 from contracts.sequences import Layout, SequenceBatch
 
@@ -131,7 +131,7 @@ def distance_p_values(
     for b, x_F in enumerate(x_BF):
         known = np.flatnonzero(np.isfinite(x_F))
         squared_distance, less_K = _distance(reference, x_F, known)
-        p_value_B[b] = chi2.sf(squared_distance, len(known))
+        p_value_B[b] = chdtrc(len(known), squared_distance)
         strangest_B[b] = known[less_K.argmax()]
     return p_value_B, strangest_B
 

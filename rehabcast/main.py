@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import typer
 
+from contracts.digests import PACKAGES
 from contracts.errors import (
     CohortInvalid,
     ContractError,
@@ -127,6 +128,8 @@ def _refusal(error: Exception) -> RehabcastError | None:
     """Return an error in words of ours; None for what can only be a fault of rehabcast."""
     if isinstance(error, RehabcastError):
         return error
+    if isinstance(error, ModuleNotFoundError) and error.name is not None:
+        return _not_installed(error.name.partition(".")[0])
     library = type(error).__module__.partition(".")[0]
     if library in STORES:
         return _store_failed(STORES[library], error)
@@ -136,6 +139,17 @@ def _refusal(error: Exception) -> RehabcastError | None:
             "check the path, its permissions, and that its disk has space",
         )
     return None
+
+
+def _not_installed(library: str) -> RehabcastError | None:
+    """Return an error for a library of others that is not here, as where only the service is."""
+    if library in PACKAGES or library in sys.stdlib_module_names:
+        return None
+    return ContractError(
+        f"this needs {library}, which is not installed here",
+        "run it where everything is installed (`make setup`); where only the service is"
+        " (deploy/runtime.lock) nothing trains or audits",
+    )
 
 
 def _store_failed(what: str, error: Exception) -> ServiceUnavailable:

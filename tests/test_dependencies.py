@@ -73,7 +73,8 @@ SECTIONS = {
         for extra, requirements in PROJECT["optional-dependencies"].items()
     },
 }
-PRODUCT = SECTIONS["Always installed"] | SECTIONS["Extra `signals`"] | SECTIONS["Extra `scale`"]
+IMAGES = SECTIONS["Always installed"] | SECTIONS["Extra `full`"]
+PRODUCT = IMAGES | SECTIONS["Extra `signals`"] | SECTIONS["Extra `scale`"]
 DEVELOPMENT = SECTIONS["Extra `dev`"]
 
 
@@ -165,13 +166,21 @@ def pinned(lock: str) -> dict[str, str]:
 def test_the_lock_files_have_each_direct_dependency_by_hash() -> None:
     # The build of torch depends on the machine (Makefile).
     assert (PRODUCT | DEVELOPMENT) - set(pinned("requirements.lock")) == {"torch"}
-    assert SECTIONS["Always installed"] - set(pinned("deploy/requirements.lock")) == {"torch"}
+    assert IMAGES - set(pinned("deploy/requirements.lock")) == {"torch"}
+    assert SECTIONS["Always installed"] <= set(pinned("deploy/runtime.lock"))
 
 
 def test_an_image_has_the_same_versions_and_no_tool_of_development() -> None:
     all_pins, image = pinned("requirements.lock"), pinned("deploy/requirements.lock")
     assert image.items() <= all_pins.items()
-    extras = PRODUCT - SECTIONS["Always installed"]
     # What the product's own dependencies bring with them.
     brought = {"click", "psutil", "pyjwt", "pyyaml"}
-    assert set(image) & (extras | DEVELOPMENT) <= brought
+    assert set(image) & ((PRODUCT - IMAGES) | DEVELOPMENT) <= brought
+
+
+def test_the_image_of_the_service_has_nothing_that_trains_or_audits() -> None:
+    image, service = pinned("deploy/requirements.lock"), pinned("deploy/runtime.lock")
+    assert service.items() <= image.items()
+    trains = {"torch", "lightning", "ray", "numba"} | SECTIONS["Extra `full`"]
+    # BentoML and requests bring these.
+    assert set(service) & trains == {"charset-normalizer", "jinja2"}

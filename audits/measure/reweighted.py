@@ -15,8 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
 from audits.measure.clustered.clusters import Clusters
 from audits.measure.groups import Grouping
@@ -81,6 +79,10 @@ def chance_of_outcome(member_N: Flags, early_N: Array, observed_N: Flags) -> Arr
     varied_C = covariates_NC.std(axis=0) > 0
     if not varied_C.any():
         return np.full(len(observed_N), float(observed_N.mean()))
+    # The service reads verdicts with this package, and works nothing out: it has no scikit-learn.
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
     model = LogisticRegression(C=1e6, max_iter=1000)
     with warnings.catch_warnings():
         # Where a covariate decides alone, the coefficients grow without end; the floor bounds them.

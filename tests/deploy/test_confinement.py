@@ -164,7 +164,8 @@ def test_the_base_of_the_image_is_given_by_digest() -> None:
     assert in_python.search(f"python@sha256:{'0' * 64}")
     for wrong in ("", "python:3.11-slim", "@sha256:" + "0" * 64, f"python@sha256:{'0' * 63}"):
         assert not in_python.search(wrong)
-    assert "--no-deps --require-hashes -r deploy/requirements.lock" in image
+    assert '--no-deps --require-hashes -r "$LOCK"' in image
+    assert re.findall(r"^ARG LOCK=(\S+)$", image, re.MULTILINE) == ["deploy/runtime.lock"]
     assert not re.search(r"^(?:ENTRYPOINT|ADD)|\bapt|\bcurl", image, re.MULTILINE)
     bento = yaml.safe_load((DEPLOY.parent / "bentofile.yaml").read_text("utf-8"))
     assert bento["docker"] == {"dockerfile_template": "./deploy/Containerfile"}

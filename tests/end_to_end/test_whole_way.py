@@ -18,6 +18,7 @@ import pytest
 from contracts.bundle import CARD_FILE, MANIFEST_FILE
 from contracts.digests import file_digest
 from tests.command_line import CommandLine
+from tests.service_only import as_in_its_image
 from training.fitting.config import TrainingConfig
 from training.registry.model_versions import PREDICTIONS_FILE, ChampionAliases, find
 from training.tracking import Store
@@ -223,14 +224,18 @@ def test_the_whole_way_ends_in_an_explained_forecast(
     assert promoted["bundle_digest"] == audited["bundle_digest"]
     assert promoted["approved_by"] == {"ml-owner": "mia", "governance": "gus"}
     assert promoted["names_verified"] is False
-    # The service is started by the demo's own code, as a real process on loopback.
+    # The service is started by the demo's own code, as a real process on loopback, with no package
+    # but those of its image.
     program = f"""
-import json, sys
+import json, os, sys
 from pathlib import Path
 from rehabcast.commands.demo import _free_port
 from rehabcast.commands.service.serve import running_service
 import subprocess
+everything = os.environ.get("PYTHONPATH", "")
+os.environ["PYTHONPATH"] = {as_in_its_image(user.folder)!r} + os.pathsep + everything
 with running_service(_free_port(), Path("service.log"), "a-token-of-the-whole-way") as address:
+    os.environ["PYTHONPATH"] = everything
     for subject in ("1", "2"):
         subprocess.run([{str(COMMAND)!r}, "forecast", "--subject", subject, "--cohort", "cohort",
             "--as-of-day", "0", "--url", address, "--json"], check=True)

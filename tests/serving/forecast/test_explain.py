@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -160,5 +160,5 @@ def test_the_explanation_is_one_that_shap_can_plot(bundle: Bundle, batch: Sequen
     mpl.use("Agg")
     explanation = explain(game_of(bundle, split_pair(bundle, batch)), 3)
     assert any(name.endswith(", recent days") for name in explanation.feature_names)
-    shap.plots.waterfall(explanation, show=False)
+    shap.plots.waterfall(shap.Explanation(**asdict(explanation)), show=False)
     mpl.pyplot.close("all")
