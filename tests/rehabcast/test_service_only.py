@@ -12,7 +12,6 @@ import pytest
 
 from tests.service_only import as_in_its_image
 
-
 TASK = str(Path(__file__).resolve().parents[2] / "tasks" / "stroke-upper-limb.toml")
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import httpx
 import pandas as pd
@@ -48,6 +48,7 @@ def serve(
 ) -> None:
     """Serve the champion until stopped; refuses to start without a verified, audited champion."""
     from serving.server.listening import stands_for_loopback
+    from serving.server.run import serve as run_server
 
     # An option is checked like the setting that it takes the place of.
     options = {"host": host, "port": port}
@@ -66,24 +67,15 @@ def serve(
     written = None if token is None else token.get_secret_value()
     if is_new:
         stderr_console.print(f"For this machine only: export REHABCAST_TOKEN={written}")
-    command = serve_command(host, settings.port)
-    sys.stdout.flush()
-    environment = service_environment(written, address_of(host, settings.port))
-    os.execve(command[0], command, environment)  # noqa: S606  (our own command)
+    os.environ.update(service_environment(written, address_of(host, settings.port)))
+    # In this process: another would take seconds to import the same again.
+    raise typer.Exit(run_server(_application, host, settings.port))
 
 
-def serve_command(host: str, port: int) -> list[str]:
-    """Return the command line that serves the champion."""
-    return [
-        sys.executable,
-        "-m",
-        "serving.server",
-        "rehabcast.application:service",
-        "--host",
-        host,
-        "--port",
-        str(port),
-    ]
+def _application() -> Any:
+    from rehabcast.application import service
+
+    return service
 
 
 def address_of(host: str, port: int) -> str:
@@ -117,7 +109,16 @@ def running_service(port: int, log: Path, token: str) -> Iterator[str]:
     address = f"http://127.0.0.1:{port}"
     with log.open("w") as output:
         process = subprocess.Popen(  # noqa: S603  (our own command line)
-            serve_command("127.0.0.1", port),
+            [
+                sys.executable,
+                "-m",
+                "rehabcast",
+                "serve",
+                "--host",
+                "127.0.0.1",
+                "--port",
+                str(port),
+            ],
             stdout=output,
             stderr=subprocess.STDOUT,
             env=service_environment(token, address),

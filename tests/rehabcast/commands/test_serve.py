@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from audits.ledger.ledger import Ledger
-from rehabcast.commands.service import serve as module
+from serving.server import run as server
 from tests.conftest import ROOT
 from tests.rehabcast.command_line import Said, run
 
@@ -51,13 +51,13 @@ def test_without_a_champion_the_command_ends_and_says_so(tmp_path: Path) -> None
 def refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Said]:
-    """Runs `serve`, which must end before it becomes another process."""
+    """Runs `serve`, which must end before it serves."""
     monkeypatch.chdir(tmp_path)
 
-    def no_process(*_: Any) -> None:
+    def no_server(*_: Any) -> int:
         raise AssertionError("the service was started")
 
-    monkeypatch.setattr(module.os, "execve", no_process)
+    monkeypatch.setattr(server, "serve", no_server)
 
     def refused(*words: str) -> Said:
         said = run(capsys, monkeypatch, "serve", *words)
