@@ -20,8 +20,13 @@ PEOPLE, NEW_PEOPLE = 120, 12
 LAST_DAY = 24
 """Days after enrolment up to which the wearable's days are kept: the files stay small."""
 
-PERSON = {"age": "REHABCAST//AGE", "sex": "REHABCAST//SEX",
-          "affected arm": "REHABCAST//AFFECTED_ARM", "hospital": "REHABCAST//SITE", "ethnicity": "REHABCAST//ETHNICITY"}  # fmt: skip
+PERSON = {
+    "age": "REHABCAST//AGE",
+    "sex": "REHABCAST//SEX",
+    "affected arm": "REHABCAST//AFFECTED_ARM",
+    "hospital": "REHABCAST//SITE",
+    "ethnicity": "REHABCAST//ETHNICITY",
+}
 SCORES = {"FM-UE": "REHABCAST//FUGL_MEYER_UE", "Barthel": "REHABCAST//BARTHEL"}
 DAYS = {"wear h": "REHABCAST//WEAR_TIME", "steps": "LOINC//41950-7",
         "arm use ratio": "REHABCAST//ARM_USE_RATIO"}  # fmt: skip
