@@ -46,7 +46,6 @@ def test_a_source_is_whole_and_in_the_docs(name: str) -> None:
     assert source.citation in row
 
 
-@pytest.mark.soak
 def test_the_benchmark_of_the_readmes_table_says_it_too(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
