@@ -19,7 +19,7 @@ OUTSIDE = {
 }
 """Files beside docs/ that are pages of the site, by the name of the page."""
 
-CODE = re.compile(r"^( {4}.*|```.*?^```)$|`[^`\n]*`|\[[^\]\n]*\]\([^)\n]*\)", re.M | re.S)
+CODE = re.compile(r"^ {4}[^\n]*$|^```.*?^```$|`[^`\n]*`|\[[^\]\n]*\]\([^)\n]*\)", re.M | re.S)
 NAMED = re.compile(r"(?<![\w/.])(?:docs/)?((?:[a-z-]+/)?[\w-]+\.md)\b")
 
 

@@ -111,6 +111,8 @@ def test_every_page_is_in_the_navigation() -> None:
         ("audit.md", "CHANGELOG.md says", "[CHANGELOG.md](changelog.md) says"),
         ("audit.md", "`docs/tasks.md` and [docs/tasks.md](tasks.md)", None),
         ("audit.md", "    cat docs/tasks.md\n", None),
+        ("audit.md", "    cat\n\ndocs/ist.md\n", "    cat\n\n[docs/ist.md](ist.md)\n"),
+        ("audit.md", "```\nx\n```\ndocs/ist.md\n", "```\nx\n```\n[docs/ist.md](ist.md)\n"),
         ("audit.md", "```\ndocs/tasks.md\n```\n", None),
         ("audit.md", "tasks.md alone, other/docs/tasks.md", None),
         ("audit.md", "docs/none.md", "[docs/none.md](none.md)"),

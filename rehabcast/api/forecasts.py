@@ -134,8 +134,10 @@ def explain(
 
     Parameters
     ----------
-    subject, as_of_day
-        As for `forecast`.
+    subject
+        The person's identifier in the cohort's source.
+    as_of_day
+        Use only what was known on this day after enrolment; by default everything.
     weeks
         Which horizon; by default the task's primary one.
     output

@@ -34,8 +34,10 @@ def train(
 
     Parameters
     ----------
-    cohort, task
-        As `rehabcast.read_cohort` and `rehabcast.read_task` return them.
+    cohort
+        As `rehabcast.read_cohort` returns it.
+    task
+        As `rehabcast.read_task` returns it.
     model
         Name to register under; the result names the version, `NAME/N`.
     parameters
