@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from contracts.errors import EvidenceMissing, ForecastRefused, RehabcastError
 from features.cohort import read_cohort
 from inference.bundle import Bundle
 from inference.record import record_batch
+from rehabcast import ledger_source
 from rehabcast.api import models
 from rehabcast.api.forecasts import NOT_IN_SERVICE, NOT_ON_RECORD, Model
 from rehabcast.commands import evaluation, training
@@ -66,6 +68,8 @@ def test_the_names_are_pinned_and_documented() -> None:
         assert (getattr(rehabcast, name).__doc__ or "").strip(), name
     with pytest.raises(AttributeError, match="tarin"):
         _ = rehabcast.tarin
+    # A module of that name would take its place once it is imported.
+    assert NAMES & {path.stem for path in (ROOT / "rehabcast").iterdir()} == set()
 
 
 @pytest.mark.parametrize("name", sorted(name for name in NAMES if name[0].islower()))
@@ -202,6 +206,25 @@ def test_somebody_who_is_not_in_the_cohort_is_said(model: Model, people: Cohort)
 def test_every_forecast_says_how_it_was_made(model: Model, people: Cohort) -> None:
     for subject in ("P121", "P129"):
         assert NOT_ON_RECORD in rehabcast.forecast(model, people, subject, as_of_day=21).notes
+
+
+def test_the_champion_is_what_the_service_would_load_and_keeps_its_banner(
+    bundle: Bundle, people: Cohort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status = replace(without_audit(bundle, "arm/7").audit_status, approver="Mia", reason="a trial")
+    champion = replace(without_audit(bundle), audit_status=status)
+    monkeypatch.setattr(ledger_source, "load_champion", lambda: champion)
+    model = rehabcast.open_champion()
+    answer = rehabcast.forecast(model, people, "P129", as_of_day=21)
+    assert model.served is champion
+    assert "Allowed by Mia" in answer.banner
+    assert NOT_ON_RECORD in answer.notes
+    assert not [note for note in answer.notes if "not for anyone's care" in note]
+    late = replace(status, valid_until=datetime(2020, 1, 1, tzinfo=UTC))
+    expired = replace(model, served=replace(champion, audit_status=late))
+    assert "expired" in rehabcast.forecast(expired, people, "P129", as_of_day=21).reason
+    with pytest.raises(ForecastRefused, match="expired"):
+        rehabcast.explain(expired, people, "P129", as_of_day=21)
 
 
 class TestRegistered:
