@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from serving.amendments import CorrectionRequest, Erased, ErasureRequest
-from serving.formats.cds_hooks import SERVICE, HookFeedback, HookRequest
+from serving.formats.cds.hooks import SERVICE, HookFeedback, HookRequest
 from serving.http import handlers
 from serving.http.alerts import handlers as alerts
 from serving.http.calls import Call, Reply

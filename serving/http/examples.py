@@ -11,7 +11,7 @@ import re
 from datetime import date
 from typing import Any
 
-from serving.formats.cds_hooks import SERVICE
+from serving.formats.cds.hooks import SERVICE
 
 SCORE = "REHABCAST//FUGL_MEYER_UE"
 OBSERVATIONS: list[dict[str, Any]] = [

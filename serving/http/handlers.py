@@ -17,7 +17,7 @@ from serving.forecast.audit_status import banner, limits, model_info
 from serving.forecast.course import ALERT_DAYS, course
 from serving.forecast.question import Question
 from serving.forecast.respond import refuse_withdrawn, refused
-from serving.formats.fhir_limits import refuse_too_many
+from serving.formats.fhir.limits import refuse_too_many
 from serving.http.calls import Call, Reply
 from serving.http.decoding import RequestInvalid, from_query
 from serving.http.runtime import forecast

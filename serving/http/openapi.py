@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from serving.formats.fhir_limits import MAX_BUNDLES, MAX_ELEMENTS, MAX_ENTRIES
+from serving.formats.fhir.limits import MAX_BUNDLES, MAX_ELEMENTS, MAX_ENTRIES
 from serving.http.alerts.handlers import LARGEST_PAGE, PAGE
 from serving.http.decoding import MAX_NESTING, MAX_VALUES
 from serving.http.endpoints import ENDPOINTS, FHIR_JSON, FORM, JSON, Endpoint

@@ -9,8 +9,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from contracts.errors import ForecastRefused, IntegrityError, RehabcastError, ServiceUnavailable
 from serving.access.grants import TokenRequestRefused
 from serving.access.tokens import AccessDenied
-from serving.formats.fhir import operation_outcome
-from serving.formats.prefetch import PrefetchMissing
+from serving.formats.cds.prefetch import PrefetchMissing
+from serving.formats.fhir.assessment import operation_outcome
 from serving.http.decoding import RequestInvalid
 from serving.schemas import Refusal
 from serving.state.store import NotOnRecord

@@ -18,7 +18,7 @@ from serving.faults import Fault
 from serving.forecast.dates import day_asked
 from serving.forecast.question import Question, input_digest
 from serving.forecast.respond import refused, respond
-from serving.formats.fhir_record import FhirRecord, bundle_of, record_of
+from serving.formats.fhir.record import FhirRecord, bundle_of, record_of
 from serving.schemas import ExplainRequest, ForecastAnswer, ForecastRequest, ForecastsRequest
 from serving.state.alerting.webhook import Webhook
 from serving.state.champion import ChampionInService, Snapshot

@@ -16,7 +16,7 @@ from features.newest import days_with_score
 from features.sequences import training_sequences
 from features.simulate import simulate
 from features.sources.cohorts.stroke_specs import import_stroke_specs
-from serving.formats.cds_hooks import SERVICE
+from serving.formats.cds.hooks import SERVICE
 from tests.conftest import ROOT, write_bundle_of
 from tests.serving.conftest import Server
 from tests.stories.judging import Answer, faults

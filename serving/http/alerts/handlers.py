@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from serving.formats.fhir_flags import flags
+from serving.formats.fhir.flags import flags
 from serving.http.calls import Call, Reply
 from serving.http.decoding import RequestInvalid, from_query
 from serving.monitoring.alert import Alert

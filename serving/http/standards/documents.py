@@ -11,8 +11,8 @@ from contracts.errors import ForecastRefused
 from serving.forecast.audit_status import ServedModel
 from serving.forecast.question import input_digest
 from serving.forecast.respond import refused, respond
-from serving.formats.fhir_record import FhirRecord, record_of
-from serving.formats.right_patient import ConditionAbsent
+from serving.formats.fhir.record import FhirRecord, record_of
+from serving.formats.fhir.right_patient import ConditionAbsent
 from serving.http.calls import Call
 from serving.http.runtime import NOTHING_READ, logged, question_of_fhir
 from serving.schemas import ForecastAnswer

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 from contracts.errors import ForecastRefused
-from serving.formats.evidence import Evidence, References
-from serving.formats.fhir import Basis, operation_outcome, risk_assessment
-from serving.formats.fhir_record import bundle_of
+from serving.formats.fhir.assessment import Basis, operation_outcome, risk_assessment
+from serving.formats.fhir.evidence import Evidence, References
+from serving.formats.fhir.record import bundle_of
 from serving.http.calls import Call, Reply
 from serving.http.decoding import from_query
 from serving.http.handlers import reply_of

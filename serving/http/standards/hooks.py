@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from serving.formats.cards import NO_CARDS, cards
-from serving.formats.cds_discovery import prefetch_of, services_of
-from serving.formats.cds_hooks import HookFeedback, HookRequest, outcomes
-from serving.formats.prefetch import prefetched
-from serving.formats.right_patient import NotForThisPatient
+from serving.formats.cds.cards import NO_CARDS, cards
+from serving.formats.cds.discovery import prefetch_of, services_of
+from serving.formats.cds.hooks import HookFeedback, HookRequest, outcomes
+from serving.formats.cds.prefetch import prefetched
+from serving.formats.fhir.right_patient import NotForThisPatient
 from serving.http.calls import Call, Reply
 from serving.http.handlers import FEEDBACK_STORED, reply_of, store_feedback
 from serving.http.standards.documents import of_documents

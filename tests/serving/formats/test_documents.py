@@ -31,9 +31,9 @@ from serving.forecast.audit_status import (
     model_info,
 )
 from serving.forecast.respond import refused
-from serving.formats.cards import cards
-from serving.formats.evidence import Evidence, References
-from serving.formats.fhir import Basis, operation_outcome, risk_assessment
+from serving.formats.cds.cards import cards
+from serving.formats.fhir.assessment import Basis, operation_outcome, risk_assessment
+from serving.formats.fhir.evidence import Evidence, References
 from serving.formats.plain_text import as_plain_text
 from serving.schemas import Contribution, ForecastAnswer, HorizonForecast, Reasons, RestsOn
 

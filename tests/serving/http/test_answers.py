@@ -14,8 +14,8 @@ import pytest
 
 from serving.access.authentication import Access
 from serving.faults import Fault
-from serving.formats.cds_discovery import services_of
-from serving.formats.cds_hooks import SERVICE
+from serving.formats.cds.discovery import services_of
+from serving.formats.cds.hooks import SERVICE
 from serving.http import openapi
 from serving.http.admission import limits
 from serving.http.admission.limits import RateLimit, Room

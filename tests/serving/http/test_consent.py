@@ -16,7 +16,7 @@ import pytest
 
 from serving.access.authentication import Access
 from serving.forecast.audit_status import ServedModel
-from serving.formats.cds_hooks import SERVICE
+from serving.formats.cds.hooks import SERVICE
 from serving.http.examples import RECORD
 from serving.http.middleware import RequestMiddleware
 from serving.http.shutdown import Shutdown

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.formats.cds_hooks import HookFeedback
+from serving.formats.cds.hooks import HookFeedback
 from serving.http.decoding import MAX_NESTING, MAX_VALUES, RequestInvalid, decoded, measured
 from serving.schemas import FeedbackRequest, ForecastRequest
 from tests.refusals import refuses

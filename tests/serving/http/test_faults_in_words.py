@@ -22,8 +22,8 @@ from serving.access.tokens import AccessDenied
 from serving.faults import Fault
 from serving.forecast.audit_status import ServedModel
 from serving.forecast.respond import refused
+from serving.formats.cds.prefetch import PrefetchMissing
 from serving.formats.plain_text import as_plain_text
-from serving.formats.prefetch import PrefetchMissing
 from serving.http.calls import Reply
 from serving.http.decoding import RequestInvalid
 from serving.http.observability import RequestMetrics

@@ -19,8 +19,8 @@ from serving.access.authentication import Access
 from serving.faults import Fault
 from serving.forecast.audit_status import ServedModel
 from serving.forecast.question import Question, input_digest
-from serving.formats.cds_hooks import SERVICE
-from serving.formats.fhir_record import record_of
+from serving.formats.cds.hooks import SERVICE
+from serving.formats.fhir.record import record_of
 from serving.http import handlers
 from serving.http.examples import OBSERVATIONS, RECORD
 from serving.http.middleware import RequestMiddleware

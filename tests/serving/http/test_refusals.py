@@ -19,7 +19,7 @@ from serving.forecast import respond as respond_module
 from serving.forecast.audit_status import ServedModel
 from serving.forecast.question import Question
 from serving.forecast.respond import respond
-from serving.formats.cds_hooks import SERVICE
+from serving.formats.cds.hooks import SERVICE
 from serving.formats.plain_text import as_plain_text
 from serving.http.middleware import RequestMiddleware
 from serving.http.shutdown import Shutdown

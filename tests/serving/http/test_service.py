@@ -14,7 +14,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from serving.formats.cds_hooks import SERVICE
+from serving.formats.cds.hooks import SERVICE
 from serving.http.endpoints import ENDPOINTS, MIB
 from serving.http.examples import EXAMPLES, HOOK, RECORD
 from serving.state.entries import entries

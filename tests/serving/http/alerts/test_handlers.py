@@ -15,7 +15,7 @@ from fhir.resources.R4B.bundle import Bundle
 
 from serving.faults import Fault
 from serving.forecast.audit_status import ServedModel
-from serving.formats.fhir_flags import flags
+from serving.formats.fhir.flags import flags
 from serving.http.alerts import handlers
 from serving.http.examples import EXAMPLES, SCORE
 from serving.monitoring.answers import SubjectAlerts

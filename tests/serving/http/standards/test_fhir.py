@@ -13,7 +13,7 @@ from fhir.resources.R4B.provenance import Provenance
 from fhir.resources.R4B.riskassessment import RiskAssessment
 
 from contracts.task import Task
-from serving.formats.fhir_record import record_of
+from serving.formats.fhir.record import record_of
 from tests.serving.http.standards.shapes import condition, day, patient, score, searchset
 
 FHIR = "application/fhir+json"

@@ -13,7 +13,7 @@ from fhir.resources.R4B.riskassessment import RiskAssessment
 from serving.http.examples import PATIENT
 from tests.serving.dates import BUNDLE, CONDITION, OBSERVATION
 
-SAMPLES = Path(__file__).resolve().parents[4] / "shared" / "data" / "device_samples" / "fhir"
+SAMPLES = Path(__file__).resolve().parents[5] / "shared" / "data" / "device_samples" / "fhir"
 FHIR = {"Content-Type": "application/fhir+json"}
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from serving.formats.fhir_device import AI_LABEL
+from serving.formats.fhir.device import AI_LABEL
 from serving.monitoring.alert import Kind
 from serving.monitoring.answers import AlertRow
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from contracts.errors import ForecastRefused
-from serving.formats.cards import OVERRIDE_REASONS, OVERRIDE_SYSTEM, forecast_of_card
+from serving.formats.cds.cards import OVERRIDE_REASONS, OVERRIDE_SYSTEM, forecast_of_card
 from serving.schemas import FeedbackRequest
 
 SERVICE = "recovery-forecast"

@@ -9,13 +9,13 @@ import pytest
 
 from contracts.errors import ForecastRefused
 from contracts.task import Task
-from serving.formats.fhir_limits import (
+from serving.formats.fhir.limits import (
     MAX_BUNDLES,
     MAX_ELEMENTS,
     MAX_ENTRIES,
     refuse_too_many,
 )
-from serving.formats.fhir_record import record_of
+from serving.formats.fhir.record import record_of
 from serving.http.examples import BUNDLE, CONDITION, OBSERVATION, PATIENT
 from tests.refusals import refuses
 

@@ -19,9 +19,9 @@ from contracts.errors import CohortInvalid, ForecastRefused
 from contracts.task import Task
 from contracts.vocabulary import vocabulary
 from features.importing import import_source
-from serving.formats.cds_hooks import HookRequest
-from serving.formats.fhir_record import FhirRecord, bundle_of, record_of
-from serving.formats.prefetch import prefetched
+from serving.formats.cds.hooks import HookRequest
+from serving.formats.cds.prefetch import prefetched
+from serving.formats.fhir.record import FhirRecord, bundle_of, record_of
 from serving.http.examples import BUNDLE, CONDITION, HOOK, OBSERVATION, PATIENT
 from tests.refusals import refuses
 

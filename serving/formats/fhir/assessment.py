@@ -18,8 +18,8 @@ from contracts.errors import RehabcastError
 from contracts.task import Target
 from contracts.vocabulary import vocabulary
 from serving.forecast.audit_status import NOT_TO_WITHHOLD_THERAPY
-from serving.formats.evidence import References
-from serving.formats.fhir_device import device, labelled, model_card, provenance
+from serving.formats.fhir.device import device, labelled, model_card, provenance
+from serving.formats.fhir.evidence import References
 from serving.formats.formatting import (
     formatted_change,
     formatted_horizon,

@@ -12,8 +12,8 @@ from contracts.observation import Observation
 from serving.forecast.audit_status import ServedModel
 from serving.forecast.question import Question
 from serving.forecast.respond import refused, respond
-from serving.formats.cards import cards, family_card, forecast_of_card
-from serving.formats.cds_hooks import SERVICE
+from serving.formats.cds.cards import cards, family_card, forecast_of_card
+from serving.formats.cds.hooks import SERVICE
 from serving.http.examples import OBSERVATIONS
 from tests.serving.dates import HOOK
 

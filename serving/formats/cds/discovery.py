@@ -8,8 +8,8 @@ from typing import Any
 from contracts.task import Task
 from features.sources.records.fhir_therapy import THERAPIES, THERAPY
 from features.sources.records.fhir_values import ALSO, SYSTEMS
-from serving.formats.cds_hooks import SERVICE
-from serving.formats.icd10 import searched
+from serving.formats.cds.hooks import SERVICE
+from serving.formats.fhir.icd10 import searched
 
 MOST_CONDITIONS, MOST_OBSERVATIONS, MOST_PROCEDURES = 100, 1000, 200
 """How many resources are asked for: the newest. Where there are more, the answer says so."""

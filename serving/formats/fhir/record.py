@@ -29,9 +29,9 @@ from features.recording import SourceFile
 from features.sources.records.fhir import FhirReading, read_contents
 from features.sources.records.fhir_documents import Contents, contents_of
 from features.sources.records.fhir_statements import OF_NO_USE
-from serving.formats.evidence import Evidence, evidence_of
-from serving.formats.fhir_limits import MAX_ENTRIES, refuse_too_large
-from serving.formats.right_patient import (
+from serving.formats.fhir.evidence import Evidence, evidence_of
+from serving.formats.fhir.limits import MAX_ENTRIES, refuse_too_large
+from serving.formats.fhir.right_patient import (
     ConditionAbsent,
     no_score,
     only_patient,

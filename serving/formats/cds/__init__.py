@@ -1,0 +1,1 @@
+"""CDS Hooks: discovery, prefetch, cards, and what is said of them afterwards."""
