@@ -13,7 +13,8 @@ CHANGED ?=
 AGAIN ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock runtime offline demo serve test lint bench soak stories mutants sbom audit-dependencies licences clean
+.PHONY: help setup lock runtime offline demo serve test test-fast lint bench soak stories docs coverage mutants sbom \
+    audit-dependencies licences clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 20
@@ -79,6 +80,14 @@ soak: setup  ## Run the long tests: crashes, races, flipped bytes, gate mutants,
 
 stories: setup  ## Ask models of simulated and of real people about the patients of tests/stories
 	$(BIN)/python -m pytest -q -m "soak or not soak" tests/stories
+
+docs: setup  ## Build the pages of docs/ and the Python API into build/site; a broken link fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+# Service and command line run in processes of their own, which are not measured: their packages are left out.
+coverage: setup  ## Measure branch coverage of all below the service; fails below the floor in pyproject.toml
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=term:skip-covered \
+	    $(addprefix tests/,contracts stores features inference training audits)
 
 mutants: setup  ## Mutation testing of service and ledger (COUNT=400, SEED=0, CHANGED=origin/main, AGAIN=1)
 	$(BIN)/python benchmarks/mutants.py --count $(COUNT) --seed $(SEED) $(if $(CHANGED),--changed $(CHANGED)) $(if $(AGAIN),--again)

@@ -1,7 +1,8 @@
 """Benchmark: every family on the same folds, on a real and a simulated cohort.
 
 Prints tables per cohort and, as its last line, one JSON object with every figure. The real cohort
-is read from ../shared/data/stroke_specs if it exists.
+is read from the folder that is named, otherwise from ../shared/data/stroke_specs if that exists;
+where it is absent, its public source is said.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from pathlib import Path
 import pandas as pd
 
 from contracts.cohort import Provenance
+from contracts.errors import ContractError
 from features.cohort import write_cohort
 from features.simulate import simulate
-from features.sources.cohorts.stroke_specs import import_stroke_specs
+from features.sources.cohorts import stroke_specs
+from features.sources.cohorts.public_sources import require_there
 from rehabcast.commands.benchmark import BenchmarkResult, run_benchmark
 from rehabcast.commands.benchmark_tables import leaderboard, prices
 from rehabcast.output import as_record, stdout_console
@@ -42,10 +45,13 @@ def run(repeats: int, source: Callable[[], tuple[pd.DataFrame, Provenance]]) -> 
 def main() -> None:
     """Run the benchmark on each cohort that exists."""
     records = {}
-    if REAL.exists():
-        records["stroke-specs"] = run(5, lambda: import_stroke_specs(REAL))
+    real = Path(sys.argv[1]) if len(sys.argv) > 1 else REAL
+    try:
+        require_there(stroke_specs.NAME, real)
+    except ContractError as error:
+        sys.stderr.write(f"The real cohort was left out: {error}\n")
     else:
-        sys.stderr.write(f"{REAL} does not exist: the real cohort was left out\n")
+        records[stroke_specs.NAME] = run(5, lambda: stroke_specs.import_stroke_specs(real))
     records["simulated"] = run(
         SIMULATED_REPEATS, lambda: simulate(subjects=SIMULATED_SUBJECTS, seed=0)
     )

@@ -19,12 +19,9 @@ from contracts.errors import (
     ServiceUnavailable,
     TaskInvalid,
 )
-from rehabcast.user_home import home_if_unknown
+from rehabcast.user_home import library_environment
 
-os.environ.update(home_if_unknown())
-# No dependency may report to its makers from a hospital's network.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+os.environ.update(library_environment())
 
 from rehabcast.commands import (
     audit,

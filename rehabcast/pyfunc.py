@@ -22,6 +22,7 @@ from contracts.predictions import QUANTILE_COLUMNS
 from contracts.verdict import Outcome
 
 if TYPE_CHECKING:
+    from inference.bundle import Bundle
     from serving.forecast.audit_status import ServedModel
     from serving.schemas import ForecastAnswer
 
@@ -43,15 +44,19 @@ def _load_pyfunc(path: str) -> Forecaster:
     """
     from rehabcast.settings import Settings
     from rehabcast.signed_artifacts import open_downloaded_bundle
+
+    return Forecaster(without_audit(open_downloaded_bundle(Settings(), Path(path))))
+
+
+def without_audit(bundle: Bundle, model_version: str = "") -> ServedModel:
+    """Return a bundle to compare models by: no audit stands behind its forecasts."""
     from serving.forecast.audit_status import AuditStatus, ServedModel
 
-    bundle = open_downloaded_bundle(Settings(), Path(path))
-    # No audit stands behind these forecasts: they are for comparing models, and are not shown.
     status = AuditStatus(
-        model_version="", report_digest="", outcome=Outcome.INSUFFICIENT,
+        model_version=model_version, report_digest="", outcome=Outcome.INSUFFICIENT,
         valid_until=datetime.max.replace(tzinfo=UTC), approver=None, reason=None,
     )  # fmt: skip
-    return Forecaster(ServedModel(bundle=bundle, audit_status=status))
+    return ServedModel(bundle=bundle, audit_status=status)
 
 
 class Forecaster:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from contracts.errors import ContractError
@@ -29,6 +31,16 @@ class ReadableByOthers(ContractError):
 def keep_private() -> None:
     """Make every file and folder that this process creates from now on its owner's alone."""
     os.umask(UMASK)
+
+
+@contextmanager
+def made_private() -> Iterator[None]:
+    """Make what is created in the block its owner's alone, in a process that is not ours."""
+    before = os.umask(UMASK)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def write_private(path: Path, content: bytes | str) -> None:

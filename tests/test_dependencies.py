@@ -33,14 +33,24 @@ NEVER_IMPORTED = {
 TOOLS = {
     "cyclonedx-bom": "cyclonedx-py",
     "import-linter": "lint-imports",
+    "ipykernel": 'kernel_name="python3"',
+    "mkdocs": "mkdocs build",
+    "mkdocs-material": "name: material",
+    "mkdocstrings": "- mkdocstrings:",
     "mypy": "mypy",
     "pip-audit": "pip-audit",
     "pip-licenses": "pip-licenses",
     "pip-tools": "pip-compile",
+    "pre-commit": "pre-commit install",
+    "pytest-cov": "--cov ",
     "pytest-xdist": "-n auto",
     "ruff": "ruff check",
 }
-"""Dependencies of development that are run, and how Makefile or `deploy/` run them."""
+"""Dependencies of development that are run, and what runs them (`RUN_BY`)."""
+
+RUN_BY = (
+    "Makefile", "mkdocs.yml", "CONTRIBUTING.md", "tests/examples/test_example.py",
+)  # fmt: skip
 
 TYPES_ONLY = {"pandas-stubs", "types-openpyxl"}
 
@@ -149,7 +159,7 @@ def test_tests_and_benchmarks_import_what_is_declared_and_all_of_it() -> None:
 
 
 def test_a_tool_that_is_declared_is_run() -> None:
-    places = [ROOT / "Makefile", *sorted((ROOT / "deploy").glob("*.py"))]
+    places = [*(ROOT / name for name in RUN_BY), *sorted((ROOT / "deploy").glob("*.py"))]
     text = "\n".join(place.read_text("utf-8") for place in places)
     assert [name for name, program in TOOLS.items() if program not in text] == []
 

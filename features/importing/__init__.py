@@ -40,6 +40,7 @@ from features.sources.cohorts import (
     welltory,
 )
 from features.sources.cohorts.cohort_files import columns_of
+from features.sources.cohorts.public_sources import require_there
 from features.sources.column_map import is_column_map
 
 
@@ -130,6 +131,7 @@ def import_source(
             f"{chosen} is read by a single process and cannot be distributed",
             "leave --engine out",
         )
+    require_there(chosen, source)
     if read := TABULAR.get(chosen):
         events, provenance = read(source)
         labels = {number: str(number) for number in events[SUBJECT].unique().tolist()}

@@ -87,6 +87,14 @@ def evaluate(
 
 
 def run_evaluation(model_version: str, folder: Path, output: Path) -> Evaluation:
+    """Read a cohort, and validate a version on it (`evaluate_on`)."""
+    from features.cohort import read_cohort
+
+    require_place(output)
+    return evaluate_on(read_cohort(folder), model_version, output)
+
+
+def evaluate_on(cohort: Cohort, model_version: str, output: Path) -> Evaluation:
     """Forecast a cohort with a version's signed bundle; write and sign the table, return scores.
 
     Raises
@@ -96,7 +104,6 @@ def run_evaluation(model_version: str, folder: Path, output: Path) -> Evaluation
     """
     from contracts.cohort import SUBJECT, SUBJECT_LABEL
     from contracts.predictions import REFUSAL, forecasts_of, questions_of
-    from features.cohort import read_cohort
     from rehabcast.auditing.external_validation import with_relations, write_signed
     from rehabcast.auditing.overlap import overlap_of
     from rehabcast.signed_artifacts import open_bundle, open_predictions
@@ -107,7 +114,6 @@ def run_evaluation(model_version: str, folder: Path, output: Path) -> Evaluation
     settings = Settings()
     version = find(settings.store, model_version)
     bundle = open_bundle(settings, version)
-    cohort = read_cohort(folder)
     table = predictions_of(bundle, cohort, open_predictions(settings, version, bundle))
     subjects = table[SUBJECT].unique().tolist()
     relations, overlap = overlap_of(settings, bundle, cohort, subjects)

@@ -16,6 +16,8 @@ from rehabcast.output import INLINE, AsJson, emit, progress, require_place, stde
 from rehabcast.settings import Settings
 
 if TYPE_CHECKING:
+    from contracts.cohort import Cohort
+    from contracts.task import Task
     from training.fitting.config import TrainingConfig
     from training.fitting.preparation import CohortNote
     from training.fitting.ray_cluster import RayCluster
@@ -180,18 +182,36 @@ def run_training(
     pretrain_on: Path | None = None,
     cluster: RayCluster | None = None,
 ) -> TrainingResult:
-    """Train with a progress bar, register the candidate and sign its bundle."""
+    """Read a cohort and a task, and train (`train_candidate`)."""
     from features.cohort import read_cohort
+    from training.task import read_task
+
+    return train_candidate(
+        read_cohort(cohort),
+        read_task(task),
+        model,
+        parameters,
+        None if pretrain_on is None else read_cohort(pretrain_on),
+        cluster,
+    )
+
+
+def train_candidate(
+    cohort: Cohort,
+    task: Task,
+    model: str,
+    parameters: TrainingConfig,
+    pretrain_on: Cohort | None = None,
+    cluster: RayCluster | None = None,
+) -> TrainingResult:
+    """Train with a progress bar, register the candidate and sign its bundle."""
     from rehabcast.auditing.overlap import people_key
     from rehabcast.signed_artifacts import log_explanation_quality, sign_bundle
     from training.fitting.crossfit import fit_sequentially
-    from training.task import read_task
     from training.train import steps
     from training.train import train as train_model
 
     settings = Settings()
-    forecast_task = read_task(task)
-    training_cohort = read_cohort(cohort)
     notes: list[CohortNote] = []
 
     def announce(found: tuple[CohortNote, ...]) -> None:
@@ -200,25 +220,25 @@ def run_training(
 
     with progress("Training", steps(parameters)) as advance:
         version = train_model(
-            training_cohort,
-            forecast_task,
+            cohort,
+            task,
             parameters,
             model=model,
             store=settings.store,
             checkpoints=settings.checkpoints,
-            pretrain_on=None if pretrain_on is None else read_cohort(pretrain_on),
+            pretrain_on=pretrain_on,
             fit_folds=fit_sequentially if cluster is None else cluster.fit,
             advance=advance,
             people_key=people_key(settings, make=True),
             tell=announce,
         )
     sign_bundle(settings, version)
-    log_explanation_quality(settings, version, training_cohort, parameters.seed)
+    log_explanation_quality(settings, version, cohort, parameters.seed)
     return TrainingResult(
         model_version=str(version),
         run_id=version.run_id,
-        simulated=training_cohort.provenance.simulated,
-        data_digest=training_cohort.digest,
+        simulated=cohort.provenance.simulated,
+        data_digest=cohort.digest,
         cohort_notes=tuple(notes),
     )
 

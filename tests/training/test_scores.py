@@ -3,10 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import scoringrules
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy.stats import norm
 
+from audits.measure.metrics import Measure, Metric, MetricThresholds, addends
 from contracts import predictions as columns
-from contracts.forecast import QUANTILE_LEVELS
+from contracts.forecast import LOWER_80, QUANTILE_LEVELS, UPPER_80
 from training.scores import losses, paired_difference
 
 
@@ -42,3 +47,32 @@ def test_the_interval_of_a_difference_counts_subjects_and_not_rows() -> None:
     assert five_times.high - five_times.low == pytest.approx(once.high - once.low, rel=0.1)
     # Against the normal theory of a mean of 80.
     assert once.high - once.low == pytest.approx(2 * 1.96 * effect_S.std() / np.sqrt(80), rel=0.15)
+
+
+SCORE = st.floats(-1000, 1000, allow_subnormal=False)
+
+
+@given(
+    arrays(float, st.tuples(st.integers(1, 5), st.just(len(QUANTILE_LEVELS))), elements=SCORE),
+    st.data(),
+)
+def test_scores_are_those_of_the_library_whatever_the_forecast(
+    quantiles_NQ: np.ndarray, data: st.DataObject
+) -> None:
+    """docs/decisions/0013 says why the library judges ours and does not take its place."""
+    quantiles_NQ = np.sort(quantiles_NQ, axis=1)
+    truth_N = data.draw(arrays(float, len(quantiles_NQ), elements=SCORE))
+    predictions = pd.DataFrame(quantiles_NQ, columns=list(columns.QUANTILE_COLUMNS))
+    predictions[columns.TRUTH] = truth_N
+    theirs_N = scoringrules.crps_quantile(
+        truth_N, quantiles_NQ, np.array(QUANTILE_LEVELS), backend="numpy"
+    )
+    scored = losses(predictions)
+    close = {"rtol": 1e-12, "atol": 1e-12}
+    np.testing.assert_allclose(scored["crps"], theirs_N, **close)
+    sums_N2 = addends(predictions, Measure(metric=Metric.CRPS), MetricThresholds())
+    np.testing.assert_allclose(sums_N2[:, 0] / sums_N2[:, 1], theirs_N, **close)
+    interval_N = scoringrules.interval_score(
+        truth_N, quantiles_NQ[:, LOWER_80], quantiles_NQ[:, UPPER_80], 0.2, backend="numpy"
+    )
+    np.testing.assert_allclose(scored["interval_score"], np.atleast_1d(interval_N), **close)

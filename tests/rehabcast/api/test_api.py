@@ -1,0 +1,277 @@
+"""The public Python API: its names, what it costs to import, and that it says what the service says."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shap
+
+import rehabcast
+from contracts.cohort import Cohort
+from contracts.digests import PACKAGES
+from contracts.errors import EvidenceMissing, ForecastRefused, RehabcastError
+from features.cohort import read_cohort
+from inference.bundle import Bundle
+from inference.record import record_batch
+from rehabcast import ledger_source
+from rehabcast.api import models
+from rehabcast.api.forecasts import NOT_IN_SERVICE, NOT_ON_RECORD, Model
+from rehabcast.commands import evaluation, training
+from rehabcast.commands.service.serve import forecast_request
+from rehabcast.pyfunc import without_audit
+from rehabcast.settings import Settings
+from serving.forecast.explain import explain, game_of
+from stores.private_files import made_private
+from tests.conftest import ROOT
+from tests.rehabcast.test_pyfunc import registered
+
+MLFLOW = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore:.*Pydantic.*", "ignore::UserWarning"),
+]
+
+NAMES = {
+    "AuditResult", "Cohort", "Evaluation", "ForecastAnswer", "Model", "RehabcastError", "Task",
+    "TrainingConfig", "TrainingResult", "audit", "evaluate", "explain", "forecast", "import_cohort",
+    "open_champion", "open_version", "read_cohort", "read_task", "train",
+}  # fmt: skip
+"""A name that goes, or an argument that changes, breaks notebooks: CHANGELOG.md has to say so."""
+
+ARGUMENTS = {
+    "audit": "model_version, *, external, policy",
+    "evaluate": "model_version, cohort, *, output",
+    "explain": "model, cohort, subject, *, as_of_day, weeks, output",
+    "forecast": "model, cohort, subject, *, as_of_day",
+    "import_cohort": "source, destination, *, file_format, map_file, strict",
+    "open_champion": "",
+    "open_version": "model_version",
+    "read_cohort": "folder",
+    "read_task": "file",
+    "train": "cohort, task, *, model, parameters, pretrain_on",
+}
+
+
+def test_the_names_are_pinned_and_documented() -> None:
+    assert set(rehabcast.__all__) == NAMES
+    assert sorted(rehabcast.__all__) == rehabcast.__all__
+    assert set(dir(rehabcast)) >= NAMES
+    for name in NAMES:
+        assert (getattr(rehabcast, name).__doc__ or "").strip(), name
+    with pytest.raises(AttributeError, match="tarin"):
+        _ = rehabcast.tarin
+    # A module of that name would take its place once it is imported.
+    assert NAMES & {path.stem for path in (ROOT / "rehabcast").iterdir()} == set()
+
+
+@pytest.mark.parametrize("name", sorted(name for name in NAMES if name[0].islower()))
+def test_arguments_are_pinned_and_each_function_says_what_it_needs(name: str) -> None:
+    function = getattr(rehabcast, name)
+    parameters = list(inspect.signature(function).parameters.values())
+    named = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    first = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
+    assert ", ".join([*first, *(["*", *named] if named else [])]) == ARGUMENTS[name]
+    described = inspect.getdoc(function) or ""
+    if name != "open_champion":
+        assert "Parameters\n----------" in described
+    assert "Raises\n------" in described
+
+
+PROGRAM = """
+import sys, rehabcast
+print([name for name in ("numpy", "pandas", "torch", "mlflow", "typer", "shap") if name in sys.modules])
+import os
+rehabcast.train
+print(os.environ["MLFLOW_DISABLE_TELEMETRY"], [m for m in ("torch", "mlflow", "bentoml") if m in sys.modules])
+"""
+
+
+def test_importing_costs_nothing_until_a_name_is_used_and_nobody_is_reported_to() -> None:
+    environment = {name: value for name, value in os.environ.items() if "TELEMETRY" not in name}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PROGRAM],
+        env={**environment, "PYTHONPATH": str(ROOT)}, text=True, capture_output=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == ["[]", "true []"]
+
+
+def test_each_package_says_that_it_has_types() -> None:
+    for package in PACKAGES:
+        assert (ROOT / package / "py.typed").is_file(), package
+        assert f'{package} = ["py.typed"' in (ROOT / "pyproject.toml").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Cohort:
+    return rehabcast.import_cohort(
+        ROOT / "examples" / "new-patients" / "map.toml",
+        tmp_path_factory.mktemp("cohorts") / "people",
+        file_format="tables",
+        strict=True,
+    )
+
+
+@pytest.fixture
+def model(bundle: Bundle) -> Model:
+    return Model(served=without_audit(bundle, "arm/1"), notes=(NOT_ON_RECORD,))
+
+
+def test_a_cohort_is_read_as_the_command_reads_it(people: Cohort, tmp_path: Path) -> None:
+    folder = tmp_path / "again"
+    rehabcast.import_cohort(
+        ROOT / "examples" / "new-patients" / "map.toml", folder, file_format="tables"
+    )
+    again = rehabcast.read_cohort(str(folder))
+    assert again.digest == read_cohort(folder).digest == people.digest
+    assert again.provenance.simulated
+    assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_a_shipped_task_is_found_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert rehabcast.read_task("tasks/mobility.toml").name == "mobility"
+    with pytest.raises(RehabcastError):
+        rehabcast.read_task("mobility.toml")
+
+
+def test_an_explanation_is_that_of_the_service_and_adds_up(model: Model, people: Cohort) -> None:
+    answer = rehabcast.forecast(model, people, "P129", as_of_day=21)
+    assert answer.status == "forecast", answer.reason
+    request = forecast_request(people, "P129", as_of_day=21, weeks=None)
+    bundle = model.served.bundle
+    assert request.enrolment_day is not None
+    batch = record_batch(
+        request.enrolment_day, request.observations or [], bundle.task, bundle.layout
+    )
+    for h, weeks in [(h, horizon.weeks) for h, horizon in enumerate(bundle.task.horizons)]:
+        if weeks not in {horizon.weeks for horizon in answer.horizons}:
+            continue
+        found = rehabcast.explain(model, people, "P129", as_of_day=21, weeks=weeks)
+        assert isinstance(found, shap.Explanation)
+        own = explain(game_of(bundle, batch), h)
+        assert dict(zip(found.feature_names, found.values, strict=True)) == dict(
+            zip(own.feature_names, own.values, strict=True)
+        )
+        assert (np.diff(np.abs(found.values)) <= 0).all()
+        median = next(each.median for each in answer.horizons if each.weeks == weeks)
+        assert found.base_values + found.values.sum() == pytest.approx(median, abs=1e-4)
+
+
+def test_a_milestone_is_explained_in_parts_of_its_chance(model: Model, people: Cohort) -> None:
+    found = rehabcast.explain(model, people, "P129", as_of_day=21, output="important gain")
+    answer = rehabcast.forecast(model, people, "P129", as_of_day=21)
+    weeks = model.served.bundle.task.primary_horizon_weeks
+    horizon = next(each for each in answer.horizons if each.weeks == weeks)
+    total = found.base_values + found.values.sum()
+    assert total == pytest.approx(horizon.milestones["important gain"], abs=1e-4)
+
+
+REFUSED: dict[str, Callable[[Model, Cohort], object]] = {
+    "a horizon that is past": lambda model, people: rehabcast.explain(
+        model, people, "P129", as_of_day=21, weeks=3
+    ),
+    "an output that there is none of": lambda model, people: rehabcast.explain(
+        model, people, "P129", as_of_day=21, output="joy"
+    ),
+    "nothing to forecast from": lambda model, people: rehabcast.explain(
+        model, people, "P129", as_of_day=-1
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_where_there_is_no_forecast_there_is_no_explanation(
+    model: Model, people: Cohort, case: str
+) -> None:
+    with pytest.raises(ForecastRefused) as refusal:
+        REFUSED[case](model, people)
+    assert refusal.value.what_to_do
+
+
+def test_somebody_who_is_not_in_the_cohort_is_said(model: Model, people: Cohort) -> None:
+    with pytest.raises(EvidenceMissing, match="nobody"):
+        rehabcast.forecast(model, people, "nobody")
+
+
+def test_every_forecast_says_how_it_was_made(model: Model, people: Cohort) -> None:
+    for subject in ("P121", "P129"):
+        assert NOT_ON_RECORD in rehabcast.forecast(model, people, subject, as_of_day=21).notes
+
+
+def test_the_champion_is_what_the_service_would_load_and_keeps_its_banner(
+    bundle: Bundle, people: Cohort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status = replace(without_audit(bundle, "arm/7").audit_status, approver="Mia", reason="a trial")
+    champion = replace(without_audit(bundle), audit_status=status)
+    monkeypatch.setattr(ledger_source, "load_champion", lambda: champion)
+    model = rehabcast.open_champion()
+    answer = rehabcast.forecast(model, people, "P129", as_of_day=21)
+    assert model.served is champion
+    assert "Allowed by Mia" in answer.banner
+    assert NOT_ON_RECORD in answer.notes
+    assert not [note for note in answer.notes if "not for anyone's care" in note]
+    late = replace(status, valid_until=datetime(2020, 1, 1, tzinfo=UTC))
+    expired = replace(model, served=replace(champion, audit_status=late))
+    assert "expired" in rehabcast.forecast(expired, people, "P129", as_of_day=21).reason
+    with pytest.raises(ForecastRefused, match="expired"):
+        rehabcast.explain(expired, people, "P129", as_of_day=21)
+
+
+class TestRegistered:
+    pytestmark = MLFLOW
+
+    def test_a_version_is_opened_verified_and_says_that_nobody_let_it_into_service(
+        self, bundle_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, people: Cohort
+    ) -> None:
+        for name in [name for name in os.environ if name.startswith("REHABCAST_")]:
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("REHABCAST_HOME", str(tmp_path / "home"))
+        with made_private():
+            registered(Settings(), bundle_folder, tmp_path / "made" / "bundle")
+        model = rehabcast.open_version("arm/1")
+        answer = rehabcast.forecast(model, people, "P129", as_of_day=21)
+        assert NOT_IN_SERVICE.format("arm/1") in answer.notes
+        assert answer.model.model_version == "arm/1"
+        with pytest.raises(EvidenceMissing):
+            rehabcast.open_version("arm/2")
+        with pytest.raises(EvidenceMissing):
+            rehabcast.open_champion()
+        assert not (tmp_path / "home" / "ledger.db").exists()
+
+
+def test_training_and_validation_are_those_of_the_commands(
+    people: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[object, ...]] = []
+
+    def note(*given: object) -> None:
+        seen.append((*given, os.umask(0o077)))
+
+    monkeypatch.setattr(training, "train_candidate", note)
+    monkeypatch.setattr(evaluation, "evaluate_on", note)
+    task = rehabcast.read_task("tasks/mobility.toml")
+    before = os.umask(0o022)
+    try:
+        quick = replace(rehabcast.TrainingConfig(), folds=3)
+        models.train(people, task, model="arm")
+        models.train(people, task, model="arm", parameters=quick, pretrain_on=people)
+        models.evaluate("arm/1", people, output=str(tmp_path / "p.parquet"))
+        after = os.umask(0o022)
+    finally:
+        os.umask(before)
+    assert seen == [
+        (people, task, "arm", rehabcast.TrainingConfig(), None, 0o077),
+        (people, task, "arm", quick, people, 0o077),
+        (people, "arm/1", tmp_path / "p.parquet", 0o077),
+    ]
+    assert after == 0o022
