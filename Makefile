@@ -66,6 +66,10 @@ serve: setup  ## Serve the champion on 127.0.0.1:3000, with a development token
 test: setup  ## Run the tests, on up to four cores
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 
+# Without what starts servers, databases, clusters or browsers, trains or simulates much.
+test-fast: setup  ## Run the tests that take less than 90 s on two cores, at each save
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 2 --dist loadfile $$(sed 's/^/--ignore=/' tests/slow_modules.txt)
+
 lint: setup  ## Check style, types and import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -34,6 +34,12 @@ def test_a_package_of_ours_resolves_inside_the_checkout(package: str) -> None:
     assert Path(found.__file__).resolve().is_relative_to(ROOT)
 
 
+def test_what_make_test_fast_leaves_out_is_there() -> None:
+    listed = (ROOT / "tests" / "slow_modules.txt").read_text("utf-8").splitlines()
+    assert listed == sorted(set(listed))
+    assert [path for path in listed if not (ROOT / path).is_file()] == []
+
+
 @pytest.mark.parametrize("module", MODULES, ids=str)
 def test_a_module_fits_in_one_sitting(module: Path) -> None:
     assert len((ROOT / module).read_text("utf-8").splitlines()) <= LONGEST_MODULE
@@ -94,6 +100,9 @@ PLANTED = {
     ),
     "Contracts, stores and features stay free of frameworks": (
         "features/planted.py", "import torch",
+    ),
+    "A service needs nothing that trains, audits or plots": (
+        "inference/planted.py", "import shap",
     ),
     "Settings are read at the top only": ("serving/planted.py", "import typer"),
     "No circle: neither modules nor folders import each other in a ring": (
