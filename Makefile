@@ -34,9 +34,12 @@ setup: $(VENV)/.ready  ## Create .venv with the locked requirements
 COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --no-allow-unsafe --strip-extras --unsafe-package torch \
     --no-emit-index-url --no-emit-find-links --no-header --pip-args '--only-binary :all:'
 
+# pip-compile locks for the Python that runs it, and leaves the markers of pyproject.toml out.
 # The others are for images, in the same versions: of the service, and of whoever trains and audits.
 lock: $(VENV)/.ready  ## Update requirements.lock and the lock files of images (deploy/) from pyproject.toml
 	$(COMPILE) --extra full --extra dev --extra signals --extra scale --output-file requirements.lock pyproject.toml
+	sed -i.unmarked -E 's/^((agcounts|libcst|mutmut)==[^ ]+) /\1 ; python_version < "3.13" /' requirements.lock
+	rm requirements.lock.unmarked
 	$(COMPILE) --extra full --constraint requirements.lock --output-file deploy/requirements.lock pyproject.toml
 	$(COMPILE) --constraint requirements.lock --output-file deploy/runtime.lock pyproject.toml
 
