@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
@@ -21,6 +21,9 @@ PatientId = Annotated[
 
 SCORE = "score"
 """What is explained unless a milestone is named: the median, in score points."""
+
+CLOCKS = timedelta(minutes=5)
+"""How far the clocks of a record system and of this service may be apart."""
 
 
 class Strict(Struct, frozen=True, forbid_unknown_fields=True):

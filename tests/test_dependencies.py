@@ -168,7 +168,9 @@ def pinned(lock: str) -> dict[str, str]:
     """Return each package of a lock file, with its version and hashes."""
     text = (ROOT / lock).read_text("utf-8")
     found = re.findall(
-        r"^([A-Za-z0-9._-]+)(==\S+ (?:; \S+ < \S+ )?\\\n(?:    --hash=sha256:\S+(?: \\)?\n)+)", text, re.MULTILINE
+        r"^([A-Za-z0-9._-]+)(==\S+ (?:; \S+ < \S+ )?\\\n(?:    --hash=sha256:\S+(?: \\)?\n)+)",
+        text,
+        re.MULTILINE,
     )
     return {canonical(name): pin for name, pin in found}
 

@@ -100,7 +100,7 @@ EXAMPLES: dict[str, Any] = {
                 "card": "00000000-0000-0000-0000-000000000000",
                 "outcome": "overridden",
                 "overrideReason": {"reason": {"code": "knows-better"}},
-                "outcomeTimestamp": "2026-01-16T09:00:00Z",
+                "outcomeTimestamp": "2026-01-15T09:00:00Z",
             }
         ]
     },

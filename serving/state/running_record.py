@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -12,15 +12,12 @@ import sqlalchemy as sa
 
 from contracts.errors import ForecastRefused
 from contracts.observation import Observation
-from serving.schemas import FeedbackRequest
+from serving.schemas import CLOCKS, FeedbackRequest
 from serving.state.entries import Entry, Event, Kind, new_id
 from serving.state.tables import NO_DAY, observation_table, of_person, subject_table
 
 CARDS = "cds-hooks"
 """Route of forecasts that were given as cards."""
-
-CLOCKS = timedelta(minutes=5)
-"""How far the clocks of a record system and of this service may be apart."""
 
 
 class NotOnRecord(ForecastRefused):

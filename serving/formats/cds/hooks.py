@@ -14,12 +14,9 @@ from msgspec import Meta, Struct
 
 from contracts.errors import ForecastRefused
 from serving.formats.cds.cards import OVERRIDE_REASONS, OVERRIDE_SYSTEM, forecast_of_card
-from serving.schemas import FeedbackRequest
+from serving.schemas import CLOCKS, FeedbackRequest
 
 SERVICE = "recovery-forecast"
-
-CLOCKS = timedelta(minutes=5)
-"""How far a record system's clock may be ahead of this one's."""
 
 LONGEST_AGO = timedelta(days=365)
 """Feedback comes at once or in batches, and never years later."""

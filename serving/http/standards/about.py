@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
+from markdown_it import MarkdownIt
+
 from serving.forecast.audit_status import ServedModel, banner, limits, model_info
 from serving.formats.formatting import scope_sentence
 from serving.http.calls import Call, Reply
@@ -11,8 +13,11 @@ from serving.http.calls import Call, Reply
 HTML = "text/html; charset=utf-8"
 STYLE = (
     "body{max-width:46em;margin:2em auto;padding:0 1em;font:1em/1.5 sans-serif}"
-    "pre{white-space:pre-wrap}"
+    "table{border-collapse:collapse}td,th{border:1px solid #888;padding:.2em .5em;text-align:left}"
 )
+
+CARD = MarkdownIt("commonmark", {"html": False}).enable("table")
+"""Reads a model card: what looks like HTML in it is text."""
 
 
 def about(call: Call) -> Reply:
@@ -38,5 +43,5 @@ def page(served: ServedModel, withdrawn: str) -> str:
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f"<style>{STYLE}</style></head><body><h1>{title}</h1>{page}"
-        f"<pre>{escape(served.card)}</pre></body></html>"
+        f"{CARD.render(served.card)}</body></html>"
     )

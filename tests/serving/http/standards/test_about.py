@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from serving.forecast.audit_status import ServedModel
+from serving.http.standards.about import page
+
+CARD = """# Model card
+
+## Intended use
+
+Forecasts of **arm function**; see [the report](https://clinic.example/report).
+
+| group | error |
+| --- | --- |
+| women | 4.1 points |
+
+<script>alert(1)</script> [a trap](javascript:alert(1))
+"""
+
+
+def test_the_card_is_a_page_and_nothing_of_it_is_a_program(served: ServedModel) -> None:
+    """It was Markdown in a box: rows of bars and hash signs."""
+    shown = page(replace(served, card=CARD), "")
+    for part in (
+        "<h2>Intended use</h2>", "<strong>arm function</strong>", "<td>4.1 points</td>",
+        '<a href="https://clinic.example/report">the report</a>', "&lt;script&gt;",
+    ):  # fmt: skip
+        assert part in shown
+    assert "<script" not in shown
+    assert 'href="javascript' not in shown
+    assert "| --- |" not in shown
+
+
+def test_what_is_withdrawn_comes_first(served: ServedModel) -> None:
+    shown = page(served, "a <wrong> table")
+    assert shown.index("gives no forecasts: a &lt;wrong&gt; table") < shown.index("Audit:")
