@@ -166,3 +166,12 @@ def test_the_hooks_before_a_commit_run_what_ci_runs_and_nothing_from_elsewhere()
     assert {hook["language"] for hook in hooks} == {"system"}
     ci = re.findall(r"^make .*$", (ROOT / ".ci" / "run").read_text("utf-8"), re.M)
     assert [hook["entry"] for hook in hooks] == ci
+
+
+def test_branch_coverage_has_a_floor_and_measures_what_it_says() -> None:
+    coverage = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["coverage"]
+    assert coverage["run"]["branch"] is True
+    assert coverage["report"]["fail_under"] >= 92
+    recipe = (ROOT / "Makefile").read_text("utf-8").partition("\ncoverage:")[2].partition("\n\n")[0]
+    measured = re.findall(r"addprefix tests/,([a-z ]+)\)", recipe)
+    assert measured == [" ".join(coverage["run"]["source"])]

@@ -89,8 +89,11 @@ def evaluate(
 def run_evaluation(model_version: str, folder: Path, output: Path) -> Evaluation:
     """Read a cohort, and validate a version on it (`evaluate_on`)."""
     from features.cohort import read_cohort
+    from training.registry.model_versions import find
 
     require_place(output)
+    # That there is no such version is said before a large cohort is read.
+    find(Settings().store, model_version)
     return evaluate_on(read_cohort(folder), model_version, output)
 
 
