@@ -43,6 +43,7 @@ from serving.forecast.behind import (
     sentences,
 )
 from serving.forecast.dates import between_landmarks, date_of, not_used
+from serving.forecast.doubts import doubts
 from serving.forecast.explain import game_of
 from serving.forecast.question import Question
 from serving.forecast.reasons import reasons
@@ -78,6 +79,7 @@ def respond(
             question.as_of_day,
         )  # fmt: skip
         notes += course_notes(bundle, batch)
+        notes += doubts(question, bundle.task, int(batch.origin_day_B[0]))
         groups = {str(name): str(batch.groups_B[name].iloc[0]) for name in batch.groups_B}
         _refuse_outside(served, groups)
         _refuse_unaudited(served, groups)
