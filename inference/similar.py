@@ -5,8 +5,8 @@ as before, better). A model's forecast is only as good as what it saw of them: w
 range is widened, with fewer than `FEWEST` there is no forecast.
 
 A bundle leaves the hospital, so it holds no person's row: a coarse grid of counts within broad
-neighbourhoods, each rounded down to a multiple of `ROUNDED_TO`, so that fewer than that look like
-nobody and one person more or less is not seen.
+neighbourhoods, each rounded down (`rounded_down`), so that fewer than `FEWEST` look like nobody,
+fewer than `MINIMUM_SHOWN` all look alike, and one person more or less is hardly ever seen.
 
 Letters: B pairs, H horizons, D places of time since onset, S of the score, K of the course, N
 places. The last entry along H of a count is of people with an outcome at any
@@ -29,6 +29,10 @@ FEWEST = 5
 """Similar people without whom there is no forecast. Learned from n people alone, a range that is to
 hold the next with a chance of 0.8 is that of the level 0.8 (1 + 1/n) (`inference.widening`): with 4
 it is the whole scale, with 5 the inner 96 %."""
+
+SOME = FEWEST
+"""Stands for every number of people from `FEWEST` on that is too small to be told: a mark, and no
+count. The range is as wide as with the fewest of them."""
 
 LEAST_OUTCOMES = MINIMUM_SHOWN
 """People with an outcome at a horizon without whom it is forecast for nobody. With 11 an audit that
@@ -206,8 +210,19 @@ def similar_others(records: SequenceBatch, pairs: SequenceBatch, task: Task) -> 
 
 
 def rounded_down(people: NDArray[np.integer]) -> NDArray[np.int32]:
-    """Round numbers of people down to a multiple of `ROUNDED_TO`."""
-    return (people // ROUNDED_TO * ROUNDED_TO).astype(np.int32)
+    """Round numbers of people down to what may be known of them.
+
+    That is nobody, `SOME` (enough for a forecast, and fewer than may be told), `MINIMUM_SHOWN`, or
+    a multiple of `ROUNDED_TO`.
+    """
+    rounded = np.maximum(people // ROUNDED_TO * ROUNDED_TO, MINIMUM_SHOWN)
+    some = np.where(people >= FEWEST, SOME, 0)
+    return np.where(people >= MINIMUM_SHOWN, rounded, some).astype(np.int32)
+
+
+def told(people: int) -> int | None:
+    """Return a number of people as it may be told; None for fewer than `MINIMUM_SHOWN`."""
+    return people if people >= MINIMUM_SHOWN else None
 
 
 def count_people(records: SequenceBatch, landmarks: SequenceBatch, task: Task) -> PeopleSeen:

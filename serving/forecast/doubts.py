@@ -19,7 +19,7 @@ SCORE_UNIT = "{score}"
 
 ARM_SCORE, ARM_USE = "REHABCAST//FUGL_MEYER_UE", "REHABCAST//ARM_USE_RATIO"
 SEVERE_SCORE = 34
-"""Fugl-Meyer arm scores up to here are of a severe or severe to moderate paresis (Woytowicz 2017)."""
+"""Fugl-Meyer arm scores up to here: severe, or severe to moderate (Woytowicz 2017)."""
 
 BOTH_ALIKE = 1.0
 """Use ratio above which the affected arm does more than the other. Healthy adults: 0.95, standard

@@ -17,11 +17,13 @@ from inference.similar import (
     ALIKE_SCORE,
     FEWEST,
     LEAST_OUTCOMES,
-    ROUNDED_TO,
+    SOME,
     Rarity,
     learn_people_seen,
     log_change,
     moments,
+    rounded_down,
+    told,
     worsened,
 )
 
@@ -111,24 +113,36 @@ def test_people_count_where_they_are_alike_and_nowhere_else(
         assert (told == 0).all()
 
 
-def test_numbers_are_rounded_down_and_fewer_than_the_step_look_like_nobody(
+def test_nothing_that_leaves_the_hospital_counts_fewer_than_may_be_told(
     batch: SequenceBatch, task: Task
 ) -> None:
     one = with_scores(batch, task, 20.0)
+    marks = {0, SOME}
     for number in range(1, 23):
         seen = learn_people_seen(people(one, number), people(one, number), task)
-        assert seen.similar(one, task)[0, -1] == number // ROUNDED_TO * ROUNDED_TO
-        assert not ((seen.count_DSKH > 0) & (seen.count_DSKH < ROUNDED_TO)).any()
+        similar = int(seen.similar(one, task)[0, -1])
+        assert (similar > 0) == (number >= FEWEST)
+        assert told(similar) is None or 11 <= similar <= number
+        assert (told(similar) is None) == (number < 11)
+        assert set(np.unique(seen.count_DSKH[seen.count_DSKH < 11]).tolist()) <= marks
         assert (seen.outcomes_H == (number if number >= LEAST_OUTCOMES else 1)).all()
-    # One more person than a multiple of the step changes nothing that leaves the hospital.
-    ten, eleven = (learn_people_seen(people(one, n), people(one, 20), task) for n in (10, 11))
-    np.testing.assert_array_equal(ten.count_DSKH, eleven.count_DSKH)
+    # Among those that are too few to be told one more or less changes nothing.
+    five, ten = (learn_people_seen(people(one, n), people(one, 20), task) for n in (5, 10))
+    np.testing.assert_array_equal(five.count_DSKH, ten.count_DSKH)
+
+
+@given(number=st.integers(0, 10_000))
+def test_rounding_keeps_the_order_and_never_adds_a_person(number: int) -> None:
+    rounded = int(rounded_down(np.array([number]))[0])
+    assert rounded <= number
+    assert number - rounded <= 5
+    assert rounded <= int(rounded_down(np.array([number + 1]))[0])
 
 
 def test_a_person_counts_once_however_many_days_are_alike(batch: SequenceBatch, task: Task) -> None:
     one = with_scores(batch, task, 20.0)
     days = replace(people(one, 40), subject_B=np.repeat(np.arange(10), 4))
-    assert learn_people_seen(days, days, task).similar(one, task)[0, -1] == 10
+    assert learn_people_seen(days, days, task).similar(one, task)[0, -1] == SOME
 
 
 def test_a_horizon_is_forecast_where_enough_people_are_behind_it(

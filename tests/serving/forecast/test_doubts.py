@@ -15,9 +15,7 @@ from tests.serving.forecast.test_respond import SCORE, answer, without_limit
 
 ARM_SCORE, ARM_USE = "REHABCAST//FUGL_MEYER_UE", "REHABCAST//ARM_USE_RATIO"
 STEPPED = {
-    code: entry
-    for code, entry in vocabulary().items()
-    if entry.unit == SCORE_UNIT and entry.step
+    code: entry for code, entry in vocabulary().items() if entry.unit == SCORE_UNIT and entry.step
 }
 
 
