@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from inference.similar import moments, worsened
+from inference.moments import moments, worsened
 
 EARLY_DAYS = 7
 """Days since onset that are very early: most of the first assessments come later."""

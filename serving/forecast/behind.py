@@ -17,15 +17,8 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from contracts.vocabulary import vocabulary
 from inference.bundle import Bundle
-from inference.similar import (
-    FEWEST,
-    LEAST_OUTCOMES,
-    Moments,
-    Rarity,
-    moments,
-    told,
-    worsened,
-)
+from inference.moments import Moments, moments, worsened
+from inference.similar import FEWEST, LEAST_OUTCOMES, Rarity, told
 
 FEW = 20
 """With fewer similar people it is said that the range is wider; from here on the level of an 80 %

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from scipy.stats import binom
 
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
+from inference.moments import log_change, moments, worsened
 from inference.similar import (
     ALIKE_CHANGE,
     ALIKE_DAYS,
@@ -19,12 +21,10 @@ from inference.similar import (
     LEAST_OUTCOMES,
     SOME,
     Rarity,
+    given_by_others,
     learn_people_seen,
-    log_change,
-    moments,
     rounded_down,
     told,
-    worsened,
 )
 
 
@@ -179,3 +179,28 @@ def test_the_minimum_of_outcomes_is_what_its_argument_says() -> None:
     assert lower(9, LEAST_OUTCOMES) > 0.5 > lower(8, LEAST_OUTCOMES - 1)
     assert binom.sf(8, 11, lower(9, 11)) == pytest.approx(0.05)
     assert round(0.8 * (1 + 1 / (FEWEST - 1)), 12) == 1
+
+
+@pytest.mark.parametrize("number", [5, 6, 7, 12])
+def test_what_is_judged_is_what_a_service_would_give_that_had_seen_everybody_else(
+    batch: SequenceBatch, task: Task, number: int
+) -> None:
+    """Six alike in three folds have four others in two of them, and five others in all."""
+    alike = people(with_scores(batch, task, 20.0), number)
+    # Others without whom no horizon would be served, on another course.
+    rest = people(with_scores(batch, task, 60.0, 62.0, day=60.0), 30)
+    rest = replace(rest, subject_B=rest.subject_B + number)
+    both = joined(alike, rest)
+    given_BH = given_by_others(both, both, task)
+    assert (given_BH[:number] == (number > FEWEST)).all()
+    assert given_BH[number:].all()
+
+
+def joined(first: SequenceBatch, second: SequenceBatch) -> SequenceBatch:
+    arrays = {
+        field.name: np.concatenate([getattr(first, field.name), getattr(second, field.name)])
+        for field in fields(first)
+        if isinstance(getattr(first, field.name), np.ndarray)
+    }
+    groups_B = pd.concat([first.groups_B, second.groups_B], ignore_index=True)
+    return replace(first, groups_B=groups_B, **arrays)

@@ -50,8 +50,8 @@ def on_courses(findings: tuple[Finding, ...]) -> dict[str, Finding]:
     ("worse", "shift", "binding", "of_worse", "passes"),
     [
         (200, 0.0, True, Outcome.PASS, True),
-        (200, 6.0, True, Outcome.BLOCKED, False),
-        (200, 6.0, False, Outcome.BLOCKED, True),
+        (60, 6.0, True, Outcome.BLOCKED, False),
+        (60, 6.0, False, Outcome.BLOCKED, True),
         (6, 0.0, True, Outcome.INSUFFICIENT, False),
     ],
 )
