@@ -75,6 +75,7 @@ def test_a_policy_may_ask_that_ranges_hold_on_every_course(
     assert set(found) == {"became worse", "about as before"}
     assert found["became worse"].outcome is of_worse
     assert found["about as before"].outcome is Outcome.PASS
+    assert found["became worse"].reason.startswith("course: became worse (n = ")
     assert verdict.outcome.is_pass == passes
     assert not any("&" in f.axis and PATTERN in f.axis for f in verdict.findings)
     # A pattern is no group of people: nobody is held back by it.
