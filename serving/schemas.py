@@ -225,8 +225,7 @@ class ForecastAnswer(Strict, frozen=True, kw_only=True):
     rests_on: RestsOn | None = None
     groups: list[GroupCoverage] = field(default_factory=list)
     similar_people: int | None = None
-    """How many people like this one, by score, time since onset and course, the model learned from,
-    rounded down; null where they are fewer than 11."""
+    """People like this one whom the model learned from, rounded down; null if fewer than 11."""
     similar_people_in_words: str = ""
     """To be shown: "fewer than 11", "40 or more"; empty without a forecast."""
     milestones_reached: list[str] = field(default_factory=list)

@@ -160,10 +160,8 @@ class Policy(_Strict):
         Raised with every change.
     instrument
         Code of the score in whose points the limits are.
-    replicates, seed
-        Of the bootstrap.
-    valid_days
-        How long an audit is valid.
+    replicates, seed, valid_days
+        Of the bootstrap; how long an audit is valid.
     recovery_rule
         The published rule that every candidate must beat: a `model` of the prediction table.
     important_difference, decision_threshold

@@ -104,7 +104,7 @@ def _attribute(name: str, label_N: pd.Series[str]) -> Grouping:
     if label_N.isna().any():
         missing = int(label_N.isna().sum())
         raise ContractError(
-            f"{name}: {missing} row(s) have no label", f'label them "{NOT_RECORDED}"'
+            f"{label_N.name}: {missing} row(s) have no label", f'label them "{NOT_RECORDED}"'
         )
     labels_G, group_N = np.unique(label_N.to_numpy(dtype=str), return_inverse=True)
     rank = _ranks(label_N)
