@@ -69,7 +69,7 @@ def check_events(
     if report.events.empty:
         return problems
     codes, day_N = _Codes.of(report.events[CODE]), _days(report.events[TIME])
-    day = _day if since is None else partial(_day_since, since)
+    day: Told = _day if since is None else partial(_day_since, since)
     return [
         *problems,
         *_times(report, codes, day_N, day),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -197,7 +198,7 @@ def test_what_is_judged_is_what_a_service_would_give_that_had_seen_everybody_els
 
 
 def joined(first: SequenceBatch, second: SequenceBatch) -> SequenceBatch:
-    arrays = {
+    arrays: dict[str, Any] = {
         field.name: np.concatenate([getattr(first, field.name), getattr(second, field.name)])
         for field in fields(first)
         if isinstance(getattr(first, field.name), np.ndarray)

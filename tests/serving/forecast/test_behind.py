@@ -118,11 +118,11 @@ def test_no_answer_and_nothing_made_of_it_counts_fewer_than_eleven_people(
     told = json.loads(msgspec.json.encode(answer))
     for row in [told, *told["horizons"]]:
         assert row["similar_people"] is None or row["similar_people"] >= 11
-    console = Console(width=500, file=io.StringIO())
-    console.print(as_plain_text(answer))
+    text = io.StringIO()
+    Console(width=500, file=text).print(as_plain_text(answer))
     forms = [
         json.dumps(told),
-        console.file.getvalue(),
+        text.getvalue(),
         json.dumps(cards(answer, "")),
         json.dumps(answer.in_words),
     ]

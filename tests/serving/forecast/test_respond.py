@@ -415,11 +415,11 @@ def test_whoever_the_audit_would_have_held_back_is_told_so_under_an_override(
     assert given_.status == "forecast"
     is_told = sex == "female"
     assert given_.held_back == ["sex: female"] * is_told
-    console = Console(width=2_000, file=io.StringIO())
-    console.print(as_plain_text(given_))
+    shown = io.StringIO()
+    Console(width=2_000, file=shown).print(as_plain_text(given_))
     team = cards(given_, "")["cards"][0]["detail"]
     told = "audit has not shown for this subject's group (sex: female)"
-    for text in (given_.banner, console.file.getvalue()):  # type: ignore[attr-defined]
+    for text in (given_.banner, shown.getvalue()):
         assert (told in text) == is_told
         assert "OVERRIDE" in text
     assert ("NOT shown to be right for sex: female" in team) == is_told
