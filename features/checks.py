@@ -69,7 +69,7 @@ def check_events(
     if report.events.empty:
         return problems
     codes, day_N = _Codes.of(report.events[CODE]), _days(report.events[TIME])
-    day: Told = _day if since is None else partial(_day_since, since)
+    day: WriteDay = _day if since is None else partial(_day_since, since)
     return [
         *problems,
         *_times(report, codes, day_N, day),
@@ -109,7 +109,7 @@ def _day_since(onset: pd.Timestamp, time: pd.Timestamp) -> str:
     return f"day {(time - onset).days} after the onset"
 
 
-Told = Callable[[pd.Timestamp], str]
+WriteDay = Callable[[pd.Timestamp], str]
 """How a day is written in a message."""
 
 
@@ -173,13 +173,13 @@ def _with_known_code(report: EventReport) -> tuple[EventReport, list[Problem]]:
     return report.without(unknown_N), problems
 
 
-def _times(report: EventReport, codes: _Codes, day_N: Integers, told: Told) -> list[Problem]:
+def _times(report: EventReport, codes: _Codes, day_N: Integers, write: WriteDay) -> list[Problem]:
     fact_N, timed_N = codes.are(lambda entry: entry.kind is Kind.PERSON), day_N != NEVER
     return [
         *report.rows(
             fact_N & timed_N,
             None,
-            lambda row: f"a fact of the person has a time ({told(row[TIME])})",
+            lambda row: f"a fact of the person has a time ({write(row[TIME])})",
             "leave the time empty",
             "facts of a person with a time",
         ),
@@ -255,7 +255,7 @@ def _labels(report: EventReport, entry: Code) -> list[Problem]:
     )
 
 
-def _repeats(report: EventReport, codes: _Codes, day_N: Integers, told: Told) -> list[Problem]:
+def _repeats(report: EventReport, codes: _Codes, day_N: Integers, write: WriteDay) -> list[Problem]:
     # There is one onset and one enrolment, on whatever day; anything else may come once a day.
     day_N = np.where(codes.are(lambda entry: entry.code in {ONSET, ENROLMENT}), NEVER, day_N)
     subject_N = report.events[SUBJECT].to_numpy()
@@ -265,7 +265,7 @@ def _repeats(report: EventReport, codes: _Codes, day_N: Integers, told: Told) ->
 
     def found(row: Mapping[Any, Any]) -> str:
         dated = row[CODE] not in {ONSET, ENROLMENT} and not pd.isna(row[TIME])
-        on = f" on {told(row[TIME])}" if dated else ""
+        on = f" on {write(row[TIME])}" if dated else ""
         return f"subject {report.who(row)} already has one{on}"
 
     return report.rows(
@@ -273,7 +273,7 @@ def _repeats(report: EventReport, codes: _Codes, day_N: Integers, told: Told) ->
     )
 
 
-def _dates(report: EventReport, codes: _Codes, day_N: Integers, told: Told) -> list[Problem]:
+def _dates(report: EventReport, codes: _Codes, day_N: Integers, write: WriteDay) -> list[Problem]:
     person_N, first_P = number_groups(report.events[SUBJECT].to_numpy())
     everyone = replace(report, events=report.events.iloc[first_P])
     problems, first_day = [], {}
@@ -293,7 +293,7 @@ def _dates(report: EventReport, codes: _Codes, day_N: Integers, told: Told) -> l
     return problems + report.rows(
         (day_N != NEVER) & (onset_N != LATEST) & (day_N < onset_N),
         None,
-        lambda row: f"{told(row[TIME])} lies before the onset of subject {report.who(row)}",
+        lambda row: f"{write(row[TIME])} lies before the onset of subject {report.who(row)}",
         "check both dates",
         "dates before the onset",
     )

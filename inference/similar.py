@@ -169,7 +169,7 @@ def rounded_down(people: NDArray[np.integer]) -> NDArray[np.int32]:
     return np.where(people >= MINIMUM_SHOWN, rounded, some).astype(np.int32)
 
 
-def told(people: int) -> int | None:
+def shown_number(people: int) -> int | None:
     """Return a number of people as it may be told; None for fewer than `MINIMUM_SHOWN`."""
     return people if people >= MINIMUM_SHOWN else None
 

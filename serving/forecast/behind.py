@@ -18,7 +18,7 @@ from contracts.task import Task
 from contracts.vocabulary import vocabulary
 from inference.bundle import Bundle
 from inference.moments import Moments, moments, worsened
-from inference.similar import FEWEST, LEAST_OUTCOMES, Rarity, told
+from inference.similar import FEWEST, LEAST_OUTCOMES, Rarity, shown_number
 
 FEW = 20
 """With fewer similar people it is said that the range is wider; from here on the level of an 80 %
@@ -35,7 +35,7 @@ class Behind:
     Parameters
     ----------
     similar_H
-        People alike, rounded down: for the arithmetic, only `told` leaves the service.
+        People alike, rounded down: for the arithmetic, only `shown_number` leaves the service.
     given_H
         At which horizons there is a forecast.
     at
@@ -155,7 +155,7 @@ def course_notes(bundle: Bundle, batch: SequenceBatch) -> list[str]:
 
 def how_many(people: int) -> str:
     """Say how many people there are behind a forecast: no number under `MINIMUM_SHOWN` is told."""
-    number = told(people)
+    number = shown_number(people)
     return f"fewer than {MINIMUM_SHOWN}" if number is None else f"{number} or more"
 
 

@@ -28,7 +28,7 @@ deviation 0.06 (Bailey and Lang 2013)."""
 LEAST_DAYS = 3
 """Days of which the use ratio is judged; of fewer it may be a day's accident."""
 
-MOST_TOLD = 3
+MOST_SHOWN = 3
 
 
 def doubts(question: Question, task: Task, origin: int) -> list[str]:
@@ -51,7 +51,7 @@ def doubts(question: Question, task: Task, origin: int) -> list[str]:
 
 def _between_scores(observations: Iterable[Observation]) -> Iterator[str]:
     """Say which scores lie between two that the instrument can have."""
-    told = 0
+    found = 0
     for each in observations:
         entry, value = vocabulary()[each.code], each.value
         if entry.kind is not Kind.ASSESSMENT or entry.unit != SCORE_UNIT or not entry.step:
@@ -64,7 +64,7 @@ def _between_scores(observations: Iterable[Observation]) -> Iterator[str]:
             f" has only whole steps of {entry.step:g}, so ask whether it is a mean of two readings,"
             " an error or another scale; taken as sent"
         )
-        if (told := told + 1) == MOST_TOLD:
+        if (found := found + 1) == MOST_SHOWN:
             return
 
 

@@ -26,7 +26,7 @@ from inference.bundle import Bundle, forecast_batch
 from inference.milestones import assessed, reached_today
 from inference.record import check_observations, record_batch
 from inference.refusals import unaudited_attribute
-from inference.similar import told
+from inference.similar import shown_number
 from serving.faults import Fault
 from serving.forecast.audit_status import (
     ServedModel,
@@ -193,7 +193,7 @@ def _forecast(
         as_of=date_of(question, origin),
         **_last_score(question, bundle, batch),
         horizons=(horizons := _horizons(question, bundle, batch, quantiles_1HQ, behind)),
-        similar_people=told(int(behind.similar_H[-1])),
+        similar_people=shown_number(int(behind.similar_H[-1])),
         similar_people_in_words=how_many(int(behind.similar_H[-1])),
         milestones_reached=(reached := _reached(bundle, batch)),
         in_words=[
@@ -273,7 +273,7 @@ def _horizons(
             high_80=float(quantiles_1HQ[0, h, UPPER_80]),
             quantiles=dict(zip(QUANTILE_COLUMNS, quantiles_1HQ[0, h].tolist(), strict=True)),
             milestones={name: float(chance_1H[0, h]) for name, chance_1H in chance.items()},
-            similar_people=told(int(behind.similar_H[h])),
+            similar_people=shown_number(int(behind.similar_H[h])),
             similar_people_in_words=how_many(int(behind.similar_H[h])),
             last_observation=last,
             proportional_recovery=last + PROPORTIONAL * (bundle.task.target.best - last),

@@ -25,7 +25,7 @@ from inference.similar import (
     given_by_others,
     learn_people_seen,
     rounded_down,
-    told,
+    shown_number,
 )
 
 
@@ -123,8 +123,8 @@ def test_nothing_that_leaves_the_hospital_counts_fewer_than_may_be_told(
         seen = learn_people_seen(people(one, number), people(one, number), task)
         similar = int(seen.similar(one, task)[0, -1])
         assert (similar > 0) == (number >= FEWEST)
-        assert told(similar) is None or 11 <= similar <= number
-        assert (told(similar) is None) == (number < 11)
+        assert shown_number(similar) is None or 11 <= similar <= number
+        assert (shown_number(similar) is None) == (number < 11)
         assert set(np.unique(seen.count_DSKH[seen.count_DSKH < 11]).tolist()) <= marks
         assert (seen.outcomes_H == (number if number >= LEAST_OUTCOMES else 1)).all()
     # Among those that are too few to be told one more or less changes nothing.

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from contracts.observation import Observation
 from contracts.vocabulary import vocabulary
 from serving.forecast.audit_status import ServedModel
-from serving.forecast.doubts import MOST_TOLD, SCORE_UNIT, doubts
+from serving.forecast.doubts import MOST_SHOWN, SCORE_UNIT, doubts
 from serving.forecast.question import Question
 from tests.serving.forecast.test_respond import SCORE, answer, without_limit
 
@@ -48,7 +48,7 @@ def test_what_has_no_steps_or_is_not_read_is_not_told(served: ServedModel) -> No
     assert told(served, (ARM_SCORE, 200 - past, 31.5), day=200) == []
     assert told(served, (ARM_SCORE, 21, 31.5), day=20) == []
     many = [(ARM_SCORE, day, 20.5) for day in range(1, 20)]
-    assert len(told(served, *many)) == MOST_TOLD
+    assert len(told(served, *many)) == MOST_SHOWN
 
 
 @pytest.mark.parametrize(
