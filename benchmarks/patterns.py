@@ -32,7 +32,7 @@ from features.sources.cohorts.stroke_specs import import_stroke_specs
 from inference.milestones import assessed, chances, reached
 from inference.offsets import calibrate, learn_offsets
 from inference.out_of_distribution import fit_reference, is_out_of_distribution
-from inference.similar import moments, worsened
+from inference.patterns import patterns
 from support.repository import REAL_DATA, UPPER_LIMB, print_frame, repository_task
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import CrossFit, crossfit
@@ -42,7 +42,7 @@ from training.split import fold_of_rows, fold_of_subjects
 REAL = REAL_DATA / "stroke_specs"
 TASK = repository_task(UPPER_LIMB)
 SIMULATED_SUBJECTS = 300
-EARLY_DAYS, NEAR_END, SPARSE = 7, 0.1, 20
+SPARSE = 20
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -88,23 +88,14 @@ def forecast(events: pd.DataFrame, config: TrainingConfig) -> Forecasts:
     )
 
 
-def patterns(made: Forecasts) -> dict[str, Flags]:
-    """Return which outcomes belong to each pattern, (B, H) by name."""
-    at = moments(made.batch, TASK)
+def outcomes_by_pattern(made: Forecasts) -> dict[str, Flags]:
+    """Return which outcomes belong to each pattern, (B, H) by name: those of an audit's rules."""
     similar_BH = made.fitted.calibration.seen.similar(made.batch, TASK)[:, :-1]
     given_BH = made.fitted.out_of_fold_given_BH
-    change_B = at.change_B
-    noise = TASK.target.minimal_important_difference
-    by_person = {
-        "all": np.ones(len(made.batch), dtype=np.bool_),
-        "worse": worsened(change_B, TASK.target),
-        "as before": np.abs(change_B) <= noise,
-        "better": change_B > noise,
-        "one score": np.isnan(change_B),
-        f"before day {EARLY_DAYS}": at.days_B < EARLY_DAYS,
-        "floor": at.score_B <= NEAR_END,
-        "ceiling": at.score_B >= 1 - NEAR_END,
-    }
+    by_person = {"all": np.ones(len(made.batch), dtype=np.bool_)}
+    for name, label_B in patterns(made.batch, TASK).items():
+        for label in np.unique(label_B.astype(str)):
+            by_person[f"{name}: {label}"] = label_B == label
     by_outcome = {name: given_BH & rows_B[:, None] for name, rows_B in by_person.items()}
     by_outcome[f"under {SPARSE} people alike"] = given_BH & (similar_BH < SPARSE)
     by_outcome["refused: too few alike"] = ~given_BH
@@ -115,7 +106,7 @@ def coverage(made: Forecasts) -> Iterator[dict[str, object]]:
     """Yield a row for each pattern."""
     truth_BH = made.batch.truth_BH
     ways = {"before": made.before_BHQ, "now": made.fitted.out_of_fold_BHQ}
-    for name, pattern_BH in patterns(made).items():
+    for name, pattern_BH in outcomes_by_pattern(made).items():
         rows_BH = pattern_BH & ~np.isnan(truth_BH)
         people = len(np.unique(made.batch.subject_B[rows_BH.any(axis=1)]))
         row: dict[str, object] = {"pattern": name, "people": people, "outcomes": int(rows_BH.sum())}

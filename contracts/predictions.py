@@ -21,6 +21,10 @@ One row per model, subject, origin and horizon with an observed truth:
 Where the task declares what people are clustered by, `cluster:NAME` has the label of each person's
 cluster, the same in all rows of a person; "not recorded" is one cluster.
 
+`pattern:NAME` says what the person's course showed on the day of the forecast
+(`inference.patterns`): a rule of a policy may ask that ranges hold for each pattern. Tables of
+earlier versions have none.
+
 Optional columns; metrics that need one are reported as not available without it:
 
 ===========================  ====================================================================
@@ -79,6 +83,7 @@ MODEL, SUBJECT, ORIGIN, HORIZON = "model", "subject_id", "origin_day", "horizon_
 DAYS_SINCE_ONSET, LAST_SCORE, TRUTH = "days_since_onset", "last_score", "truth"
 QUANTILE_COLUMNS: tuple[str, ...] = tuple(f"q{round(100 * level):02d}" for level in QUANTILE_LEVELS)
 CHANCE, REACHED, GROUP, CLUSTER = "chance:", "reached:", "group:", "cluster:"
+PATTERN = "pattern:"
 
 FOLD, REFUSED, REFUSAL = "fold", "refused", "refusal"
 WEAR_HOURS, UNOBSERVED_SHARE = "wear_hours", "unobserved_share"

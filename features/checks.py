@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ def check_events(
     rows: pd.Series | None = None,
     labels: Mapping[int, str] | None = None,
     dates_shifted: bool = False,
+    since: pd.Timestamp | None = None,
 ) -> list[Problem]:
     """Return every violation of `contracts.cohort`, empty for a valid cohort.
 
@@ -55,6 +57,8 @@ def check_events(
         the rows are of one subject whom the reader knows.
     dates_shifted
         Whether the dates are declared as nobody's real ones.
+    since
+        The onset, where dates are laid out from days that were sent: they are told as such days.
     """
     if rows is None:
         rows = pd.Series(np.arange(len(events)) + HEADER_ROWS, index=events.index)
@@ -65,13 +69,14 @@ def check_events(
     if report.events.empty:
         return problems
     codes, day_N = _Codes.of(report.events[CODE]), _days(report.events[TIME])
+    day: WriteDay = _day if since is None else partial(_day_since, since)
     return [
         *problems,
-        *_times(report, codes, day_N),
+        *_times(report, codes, day_N, day),
         *_years(report, dates_shifted=dates_shifted),
         *_values(report, codes),
-        *_repeats(report, codes, day_N),
-        *_dates(report, codes, day_N),
+        *_repeats(report, codes, day_N, day),
+        *_dates(report, codes, day_N, day),
     ]
 
 
@@ -97,6 +102,15 @@ def is_impossible_date(
 def _day(time: pd.Timestamp) -> str:
     """Return a day in ISO 8601, of any year: damaged files have those that no calendar has."""
     return str(np.datetime_as_string(time.to_datetime64(), unit="D"))
+
+
+def _day_since(onset: pd.Timestamp, time: pd.Timestamp) -> str:
+    """Return a day as it was sent."""
+    return f"day {(time - onset).days} after the onset"
+
+
+WriteDay = Callable[[pd.Timestamp], str]
+"""How a day is written in a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,13 +173,13 @@ def _with_known_code(report: EventReport) -> tuple[EventReport, list[Problem]]:
     return report.without(unknown_N), problems
 
 
-def _times(report: EventReport, codes: _Codes, day_N: Integers) -> list[Problem]:
+def _times(report: EventReport, codes: _Codes, day_N: Integers, write: WriteDay) -> list[Problem]:
     fact_N, timed_N = codes.are(lambda entry: entry.kind is Kind.PERSON), day_N != NEVER
     return [
         *report.rows(
             fact_N & timed_N,
             None,
-            lambda row: f"a fact of the person has a time ({row[TIME]})",
+            lambda row: f"a fact of the person has a time ({write(row[TIME])})",
             "leave the time empty",
             "facts of a person with a time",
         ),
@@ -241,7 +255,7 @@ def _labels(report: EventReport, entry: Code) -> list[Problem]:
     )
 
 
-def _repeats(report: EventReport, codes: _Codes, day_N: Integers) -> list[Problem]:
+def _repeats(report: EventReport, codes: _Codes, day_N: Integers, write: WriteDay) -> list[Problem]:
     # There is one onset and one enrolment, on whatever day; anything else may come once a day.
     day_N = np.where(codes.are(lambda entry: entry.code in {ONSET, ENROLMENT}), NEVER, day_N)
     subject_N = report.events[SUBJECT].to_numpy()
@@ -251,7 +265,7 @@ def _repeats(report: EventReport, codes: _Codes, day_N: Integers) -> list[Proble
 
     def found(row: Mapping[Any, Any]) -> str:
         dated = row[CODE] not in {ONSET, ENROLMENT} and not pd.isna(row[TIME])
-        on = f" on {_day(row[TIME])}" if dated else ""
+        on = f" on {write(row[TIME])}" if dated else ""
         return f"subject {report.who(row)} already has one{on}"
 
     return report.rows(
@@ -259,7 +273,7 @@ def _repeats(report: EventReport, codes: _Codes, day_N: Integers) -> list[Proble
     )
 
 
-def _dates(report: EventReport, codes: _Codes, day_N: Integers) -> list[Problem]:
+def _dates(report: EventReport, codes: _Codes, day_N: Integers, write: WriteDay) -> list[Problem]:
     person_N, first_P = number_groups(report.events[SUBJECT].to_numpy())
     everyone = replace(report, events=report.events.iloc[first_P])
     problems, first_day = [], {}
@@ -279,7 +293,7 @@ def _dates(report: EventReport, codes: _Codes, day_N: Integers) -> list[Problem]
     return problems + report.rows(
         (day_N != NEVER) & (onset_N != LATEST) & (day_N < onset_N),
         None,
-        lambda row: f"{_day(row[TIME])} lies before the onset of subject {report.who(row)}",
+        lambda row: f"{write(row[TIME])} lies before the onset of subject {report.who(row)}",
         "check both dates",
         "dates before the onset",
     )

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from contracts.forecast import MEDIAN
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from inference.similar import moments, worsened
+from inference.moments import moments, worsened
 
 Array = NDArray[np.float64]
 

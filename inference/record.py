@@ -105,7 +105,7 @@ def record_events(enrolment_day: int, observations: Sequence[Observation]) -> pd
         An observation breaks the cohort contract.
     """
     events = _events(enrolment_day, observations)
-    if problems := check_events(events, file="request", dates_shifted=True):
+    if problems := check_events(events, file="request", dates_shifted=True, since=NOMINAL_ONSET):
         raise CohortInvalid(problems)
     return events
 
@@ -116,7 +116,9 @@ def _refuse(
     """Check some observations of a record, with the rows that they have in the whole of it."""
     events = _events(enrolment_day, [observations[n] for n in doubtful])
     rows = pd.Series([0, 1, *(n + FACTS_BEFORE for n in doubtful)]) + HEADER_ROWS
-    if problems := check_events(events, file="request", rows=rows, dates_shifted=True):
+    if problems := check_events(
+        events, file="request", rows=rows, dates_shifted=True, since=NOMINAL_ONSET
+    ):
         raise CohortInvalid(problems)
 
 

@@ -5,8 +5,8 @@ as before, better). A model's forecast is only as good as what it saw of them: w
 range is widened, with fewer than `FEWEST` there is no forecast.
 
 A bundle leaves the hospital, so it holds no person's row: a coarse grid of counts within broad
-neighbourhoods, each rounded down to a multiple of `ROUNDED_TO`, so that fewer than that look like
-nobody and one person more or less is not seen.
+neighbourhoods, each rounded down (`rounded_down`), so that fewer than `FEWEST` look like nobody,
+fewer than `MINIMUM_SHOWN` all look alike, and one person more or less is hardly ever seen.
 
 Letters: B pairs, H horizons, D places of time since onset, S of the score, K of the course, N
 places. The last entry along H of a count is of people with an outcome at any
@@ -24,11 +24,16 @@ from numpy.typing import NDArray
 from contracts.groups import MINIMUM_SHOWN
 from contracts.sequences import SequenceBatch
 from contracts.task import Target, Task
+from inference.moments import Moments, log_change, moments, worsened
 
 FEWEST = 5
 """Similar people without whom there is no forecast. Learned from n people alone, a range that is to
 hold the next with a chance of 0.8 is that of the level 0.8 (1 + 1/n) (`inference.widening`): with 4
 it is the whole scale, with 5 the inner 96 %."""
+
+SOME = FEWEST
+"""Stands for every number of people from `FEWEST` on that is too small to be told: a mark, and no
+count. The range is as wide as with the fewest of them."""
 
 LEAST_OUTCOMES = MINIMUM_SHOWN
 """People with an outcome at a horizon without whom it is forecast for nobody. With 11 an audit that
@@ -56,29 +61,6 @@ class Rarity(StrEnum):
     TIME = "so long after the onset"
     SCORE = "such a score at that time"
     COURSE = "such a course"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moments:
-    """Where people stand on the day of a forecast.
-
-    Parameters
-    ----------
-    days_B
-        Since onset.
-    score_B
-        Last score, as share of the way from the worst to the best.
-    change_B
-        The largest loss (below 0) or gain of the last score against an earlier one of the past,
-        whichever is larger, in points of improvement; NaN where there is no earlier one.
-    reference_B
-        The score that it is measured against.
-    """
-
-    days_B: Array
-    score_B: Array
-    change_B: Array
-    reference_B: Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,45 +128,6 @@ class PeopleSeen:
         return np.where(inside_N[:, None], found_NH, np.int32(0))
 
 
-def moments(batch: SequenceBatch, task: Task) -> Moments:
-    """Return where each pair stands."""
-    target, span = task.target, task.target.high - task.target.low
-    channel = batch.layout.channels_C.index(target.code)
-    seen_BT = batch.observed_BTC[:, :, channel]
-    good_BT = target.direction * batch.values_BTC[:, :, channel].astype(np.float64)
-    place_T = np.arange(seen_BT.shape[1])
-    newest_B = np.where(seen_BT, place_T, -1).max(axis=1)
-    earlier_BT = seen_BT & (place_T < newest_B[:, None])
-    last_B = target.direction * batch.last_score_B.astype(np.float64)
-    best_B = np.where(earlier_BT, good_BT, -np.inf).max(axis=1)
-    worst_B = np.where(earlier_BT, good_BT, np.inf).min(axis=1)
-    fell_B = best_B - last_B >= last_B - worst_B
-    known_B = earlier_BT.any(axis=1)
-    reference_B = np.where(known_B, np.where(fell_B, best_B, worst_B), np.nan)
-    return Moments(
-        days_B=batch.days_since_onset_BT[:, -1].astype(np.float64),
-        score_B=(last_B - target.direction * target.worst) / span,
-        change_B=last_B - reference_B,
-        reference_B=target.direction * reference_B,
-    )
-
-
-def log_change(change_B: Array, target: Target) -> Array:
-    """Return a change on a scale on which large ones are as far apart as they differ by a factor.
-
-    Its unit is the minimal important difference, which is about the error of a single score (5
-    points of the Fugl-Meyer: Wagner 2008): smaller changes are all near 0.
-    """
-    return np.asarray(
-        np.sign(change_B) * np.log1p(np.abs(change_B) / target.minimal_important_difference)
-    )
-
-
-def worsened(change_B: Array, target: Target) -> NDArray[np.bool_]:
-    """Say who lost more than the error of a score."""
-    return np.asarray(change_B < -target.minimal_important_difference)
-
-
 def learn_people_seen(records: SequenceBatch, landmarks: SequenceBatch, task: Task) -> PeopleSeen:
     """Count the people of a training, rounded down.
 
@@ -205,9 +148,30 @@ def similar_others(records: SequenceBatch, pairs: SequenceBatch, task: Task) -> 
     return rounded_down((similar_BH - own_BH).clip(min=0))
 
 
+def given_by_others(records: SequenceBatch, pairs: SequenceBatch, task: Task) -> NDArray[np.bool_]:
+    """Say which outcomes of these people a service would forecast that had seen all others, (B, H).
+
+    Not by the folds that a network was trained on: whoever is like few among two thirds of the
+    people, and like enough among all of them, is forecast in service, and must be judged.
+    """
+    seen = learn_people_seen(records, pairs, task)
+    return seen.given(similar_others(records, pairs, task), pairs)
+
+
 def rounded_down(people: NDArray[np.integer]) -> NDArray[np.int32]:
-    """Round numbers of people down to a multiple of `ROUNDED_TO`."""
-    return (people // ROUNDED_TO * ROUNDED_TO).astype(np.int32)
+    """Round numbers of people down to what may be known of them.
+
+    That is nobody, `SOME` (enough for a forecast, and fewer than may be told), `MINIMUM_SHOWN`, or
+    a multiple of `ROUNDED_TO`.
+    """
+    rounded = np.maximum(people // ROUNDED_TO * ROUNDED_TO, MINIMUM_SHOWN)
+    some = np.where(people >= FEWEST, SOME, 0)
+    return np.where(people >= MINIMUM_SHOWN, rounded, some).astype(np.int32)
+
+
+def shown_number(people: int) -> int | None:
+    """Return a number of people as it may be told; None for fewer than `MINIMUM_SHOWN`."""
+    return people if people >= MINIMUM_SHOWN else None
 
 
 def count_people(records: SequenceBatch, landmarks: SequenceBatch, task: Task) -> PeopleSeen:

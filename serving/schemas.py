@@ -102,14 +102,15 @@ class HorizonForecast(Strict, frozen=True, kw_only=True):
     quantiles: dict[str, float]
     milestones: dict[str, float]
     last_observation: float
-    """A comparator: the score stays as it was last observed."""
+    """A comparator: the score stays as it was."""
     proportional_recovery: float
     """A comparator: 0.70 of the deficit recovers (Prabhakaran 2008, Winters 2015)."""
     calendar_date: date | None = None
     """Where the date of onset is known."""
     similar_people: int | None = None
-    """How many people like this one have an outcome at this horizon, rounded down to a multiple of
-    5; null in forecasts of earlier versions."""
+    """People like this one with an outcome at this horizon, rounded down; null if fewer than 11."""
+    similar_people_in_words: str = ""
+    """To be shown: "fewer than 11", "40 or more"."""
 
 
 class Contribution(Strict, frozen=True, kw_only=True):
@@ -227,15 +228,17 @@ class ForecastAnswer(Strict, frozen=True, kw_only=True):
     rests_on: RestsOn | None = None
     groups: list[GroupCoverage] = field(default_factory=list)
     similar_people: int | None = None
-    """How many people like this one, by score, time since onset and course, the model learned from,
-    rounded down to a multiple of 5: 5 means 5 to 9."""
+    """People like this one whom the model learned from, rounded down; null if fewer than 11."""
+    similar_people_in_words: str = ""
+    """To be shown: "fewer than 11", "40 or more"; empty without a forecast."""
     milestones_reached: list[str] = field(default_factory=list)
-    """Milestones that the last score reaches already; their chance is 1 at every horizon."""
+    """By the last score already: their chance is 1 at every horizon."""
     in_words: list[str] = field(default_factory=list)
-    """How many people stand behind the forecast, which weeks are not forecast and why, and how
-    likely each milestone is, in sentences to show beside it."""
+    """To show beside it: people behind it, weeks not forecast and why, chances of milestones."""
     notes: list[str] = field(default_factory=list)
-    """What was left out of the record that was sent, or decided about it."""
+    """What of the record was left out, decided or odd."""
+    held_back: list[str] = field(default_factory=list)
+    """Under an override: this patient's groups that the audit would have held back."""
     model: ModelInfo
     banner: str = ""
     limits: list[str]
@@ -277,7 +280,7 @@ class Course(Strict, frozen=True, kw_only=True):
 
 
 class ModelCard(Strict, frozen=True, kw_only=True):
-    """Which model is in service, the audit that it rests on, and its model card."""
+    """Which model is in service, its audit and its card."""
 
     model: ModelInfo
     withdrawn: str

@@ -15,6 +15,7 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from contracts.vocabulary import NOT_RECORDED
 from inference.milestones import assessed, chances, reached
+from inference.patterns import patterns
 from inference.refusals import Refusal
 
 THERAPY = "REHABCAST//THERAPY"
@@ -63,6 +64,8 @@ def prediction_table(
         table[columns.REACHED + name] = reached_BH[row, horizon]
     for name, column_B in _worn(batch, task).items():
         table[name] = column_B[row]
+    for name, pattern_B in patterns(batch, task).items():
+        table[columns.PATTERN + name] = pattern_B[row]
     for attribute in task.sensitive:
         label_N = batch.groups_B[attribute.name].to_numpy(dtype=object)[row]
         table[columns.GROUP + attribute.name] = group_column(attribute, label_N)

@@ -23,7 +23,7 @@ from scipy import sparse
 
 from audits.disclosure.cells import Bools, Cell, Cells, rows_each
 from audits.disclosure.quantities import Quantity, ShownCells, recorded_denominators
-from audits.measure.groups import by_attribute, everyone, intersections
+from audits.measure.groups import by_attribute, by_pattern, everyone, intersections
 from contracts.groups import is_few
 from contracts.predictions import (
     DAYS_SINCE_ONSET,
@@ -172,7 +172,8 @@ def shown_cells(report: EarlierReport, quantity: Quantity) -> Iterator[Shown]:
     if quantity.milestone is not None and REACHED + quantity.milestone not in rows.columns:
         return
     attributes, day_N = by_attribute(rows), rows[HORIZON].to_numpy()
-    of_axis = {g.axis: g for g in [everyone(rows), *attributes, *intersections(attributes)]}
+    divided = [everyone(rows), *attributes, *by_pattern(rows), *intersections(attributes)]
+    of_axis = {grouping.axis: grouping for grouping in divided}
     member_of: dict[Cell, Bools] = {}
     for cell in shown:
         grouping = of_axis.get(cell.axis)

@@ -32,7 +32,15 @@ from audits.disclosure.quantities import (
 from audits.judging.policy import Policy, Rule
 from audits.judging.rules import rows_of
 from audits.measure.disparity import Scope
-from audits.measure.groups import EVERYONE, Grouping, by_attribute, everyone, intersections
+from audits.measure.groups import (
+    EVERYONE,
+    Grouping,
+    by_attribute,
+    by_pattern,
+    everyone,
+    intersections,
+    is_pattern,
+)
 from audits.measure.metrics import horizons, milestones
 from audits.measure.prediction_table import KEY, has_forecast
 from contracts.predictions import (
@@ -103,7 +111,7 @@ def pattern_of(
     """
     table = rows_of(predictions, CANDIDATE)
     attributes = by_attribute(table)
-    groupings = [everyone(table), *attributes, *intersections(attributes)]
+    groupings = [everyone(table), *attributes, *by_pattern(table), *intersections(attributes)]
     axes = _Axes.of_table(table, groupings)
     given_N = has_forecast(table).to_numpy(dtype=np.bool_)
     slices = axes.of_all(policy.rules)
@@ -216,14 +224,22 @@ class _Axes:
     everyone: tuple[str, ...]
     attributes: tuple[str, ...]
     pairs: tuple[str, ...]
+    patterns: tuple[str, ...]
     days: tuple[int, ...]
 
     @staticmethod
     def of_table(table: pd.DataFrame, groupings: Sequence[Grouping]) -> _Axes:
+        patterns = tuple(g.axis for g in groupings if is_pattern(g.axis))
         whole, attributes, pairs = (
-            tuple(g.axis for g in groupings if len(g.attributes) == count) for count in range(3)
+            tuple(
+                g.axis for g in groupings if len(g.attributes) == count and g.axis not in patterns
+            )
+            for count in range(3)
         )
-        return _Axes(everyone=whole, attributes=attributes, pairs=pairs, days=horizons(table))
+        return _Axes(
+            everyone=whole, attributes=attributes, pairs=pairs, patterns=patterns,
+            days=horizons(table),
+        )  # fmt: skip
 
     def of_all(self, rules: Iterable[Rule]) -> list[Slice]:
         """Return all cells that any quantity shows: what hides them hides them everywhere."""
@@ -241,9 +257,13 @@ class _Axes:
         return self._slices(own, each_day=each_day or any(rule.each_horizon for rule in own))
 
     def _slices(self, rules: Iterable[Rule], *, each_day: bool) -> list[Slice]:
-        of_pairs = [rule for rule in rules if rule.scope is Scope.PAIRS]
+        of_all = [(rule.scope, rule.each_horizon) for rule in rules]
         groups = (*self.everyone, *self.attributes)
-        whole = (None, (*groups, *(self.pairs if of_pairs else ())))
-        pairs_each_day = any(rule.each_horizon for rule in of_pairs)
-        at_day = (*groups, *(self.pairs if pairs_each_day else ()))
+        beside = {Scope.PAIRS: self.pairs, Scope.PATTERNS: self.patterns}
+        asked = {scope for scope, _ in of_all}
+        asked_each_day = {scope for scope, each_horizon in of_all if each_horizon}
+        whole = (None, (*groups, *(a for s, axes in beside.items() if s in asked for a in axes)))
+        at_day = (
+            *groups, *(a for s, axes in beside.items() if s in asked_each_day for a in axes),
+        )  # fmt: skip
         return [whole, *((day, at_day) for day in self.days if each_day)]

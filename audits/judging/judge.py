@@ -25,7 +25,7 @@ from audits.judging.scope import Candidates, candidates, within_scope
 from audits.judging.validation import breaks_contract, validate
 from audits.measure.disparity import Scope as RuleScope
 from audits.measure.fairlearn_check import check_against_metric_frame
-from audits.measure.groups import EVERYONE, by_attribute
+from audits.measure.groups import EVERYONE, by_attribute, is_pattern
 from audits.measure.looks import Earlier
 from audits.measure.prediction_table import KEY
 from contracts.predictions import CANDIDATE, GROUP, SUBJECT
@@ -157,8 +157,10 @@ def _judged(
     applied = replace(applied, findings=(*applied.findings, *of_groups))
     found = (*of_the_table, *applied.findings)
     outcome = gravest(found)
+    # A pattern is on nobody's record beforehand, so nobody can be held back because of one.
+    of_patterns = (finding for finding in applied.findings if is_pattern(finding.axis))
     if outcome is Outcome.BLOCKED or any(
-        f.binding and f.outcome is not Outcome.PASS for f in of_the_table
+        f.binding and f.outcome is not Outcome.PASS for f in (*of_the_table, *of_patterns)
     ):
         return _Judged(outcome=outcome, findings=found)
     served = candidates(table, applied)
@@ -183,7 +185,7 @@ def _within(
     inside = apply_rules(
         predictions.merge(keys, on=KEY), policy, champion=inputs.champion,
         missing=None if missing is None else missing.inside(served.scope),
-        scopes=(RuleScope.OVERALL, RuleScope.AXES), earlier=inputs.earlier,
+        scopes=(RuleScope.OVERALL, RuleScope.AXES, RuleScope.PATTERNS), earlier=inputs.earlier,
     ).findings  # fmt: skip
     outcome = within_scope(inside)
     if outcome is Outcome.PASS:

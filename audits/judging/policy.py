@@ -42,13 +42,12 @@ class Rule(_Strict):
     confidence
         Of the two-sided interval, and one minus the level of the Benjamini-Hochberg step.
     minimum_subjects, minimum_events
-        A group with fewer people, or fewer with or without the milestone, neither passes nor
-        blocks; it is at most suspected.
+        A group with fewer, or fewer with or without the milestone, is at most suspected.
     binding
         Whether the rule can hold back a pass.
     excludes_unless
-        For intersections: how certain it must be (one-sided) that one keeps the limit, for its
-        people to be inside the scope; 0.5 is the best guess. None where the rule is only reported.
+        For intersections: how certain (one-sided) one must be to keep the limit, for its people to
+        be inside the scope; 0.5 is the best guess. None where the rule is only reported.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -77,6 +76,8 @@ class Rule(_Strict):
             != (self.statistic is Statistic.AGAINST_COMPARATOR),
             "with everyone in one group there is no rest to differ from": overall
             and self.statistic not in {Statistic.VALUE, Statistic.AGAINST_COMPARATOR},
+            "a pattern is compared with no other": self.scope is Scope.PATTERNS
+            and self.statistic is not Statistic.VALUE,
             "axes belong to the scope of axes": self.axes is not None
             and self.scope is not Scope.AXES,
             "minimum_events belongs to metrics of milestones only": self.metric.of_milestone
@@ -159,10 +160,8 @@ class Policy(_Strict):
         Raised with every change.
     instrument
         Code of the score in whose points the limits are.
-    replicates, seed
-        Of the bootstrap.
-    valid_days
-        How long an audit is valid.
+    replicates, seed, valid_days
+        Of the bootstrap; how long an audit is valid.
     recovery_rule
         The published rule that every candidate must beat: a `model` of the prediction table.
     important_difference, decision_threshold

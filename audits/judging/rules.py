@@ -14,7 +14,7 @@ from audits.judging.lost.findings import loss_findings
 from audits.judging.lost.missing import Missing
 from audits.judging.policy import Policy, Rule
 from audits.measure.disparity import Scope, Statistic
-from audits.measure.groups import Grouping, by_attribute, everyone, intersections
+from audits.measure.groups import Grouping, by_attribute, by_pattern, everyone, intersections
 from audits.measure.looks import Earlier, confidence_at, look_at
 from audits.measure.metrics import available_measures
 from audits.measure.prediction_table import KEY
@@ -67,7 +67,7 @@ def apply_rules(
     missing
         The follow-up table, where the policy asks for it.
     scopes
-        Which rules: on everyone, on groups, on pairs.
+        Which rules: on everyone, on groups, on pairs, on patterns.
     earlier
         Whom the other bundles were shown to serve that were audited before under the model name.
     """
@@ -109,26 +109,31 @@ def _applied(
         Scope.OVERALL: [everyone(table)],
         Scope.AXES: [grouping for grouping in attributes if not grouping.is_constant],
         Scope.PAIRS: pairs,
+        Scope.PATTERNS: by_pattern(table) if Scope.PATTERNS in scopes else [],
     }
     without_evidence: list[Finding] = []
     evidence: list[Evidence] = []
     for scope in scopes:
         rules = [rule for rule in policy.rules if rule.scope is scope]
+        # Nobody knows on which course those were whose outcome was lost.
+        followed = None if scope is Scope.PATTERNS else missing
         alone = [rule for rule in rules if rule.statistic is not Statistic.AGAINST_COMPARATOR]
         if groupings_of[scope]:
             for rule in rules:
                 if rule.statistic is Statistic.AGAINST_COMPARATOR:
                     found = _compared(
-                        predictions, table, groupings_of[scope], rule, policy, champion, missing
+                        predictions, table, groupings_of[scope], rule, policy, champion, followed
                     )
                     evidence += found.evidence
                     without_evidence += found.findings
-            evidence += in_groups(table, groupings_of[scope], alone, policy, missing)
+            evidence += in_groups(table, groupings_of[scope], alone, policy, followed)
             without_evidence += [
                 not_judged(rule, NO_COLUMNS)
                 for rule in alone
                 if not available_measures(table, rule.metric)
             ]
+        elif scope is Scope.PATTERNS:
+            without_evidence += [not_judged(rule, NO_COLUMNS) for rule in rules]
     people = table[SUBJECT].nunique()
     without_evidence += [
         nothing_to_compare(grouping, people) for grouping in attributes if grouping.is_constant

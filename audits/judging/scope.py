@@ -22,10 +22,10 @@ from scipy.stats import norm
 from audits.judging.evidence import Evidence
 from audits.judging.rules import Applied
 from audits.measure.disparity import ALL_GROUPS
-from audits.measure.groups import EVERYONE, Grouping
+from audits.measure.groups import EVERYONE, Grouping, is_pattern
 from contracts.predictions import SUBJECT
 from contracts.scope import OutsideGroup, OutsidePair, Scope, ScopeAttribute
-from contracts.verdict import Finding, Outcome
+from contracts.verdict import Finding, Outcome, Verdict
 from contracts.vocabulary import NOT_RECORDED
 
 
@@ -110,6 +110,41 @@ def within_scope(inside: Iterable[Finding]) -> Outcome:
         return Outcome.REVIEW
     on_everyone = {f.outcome for f in binding if f.axis == EVERYONE}
     return Outcome.PASS if on_everyone <= {Outcome.PASS} else Outcome.INSUFFICIENT
+
+
+def held_back(verdict: Verdict) -> Scope:
+    """Return whom a verdict would hold back: groups of which a binding rule was not shown to hold.
+
+    Where it ended with a scope, that. Attributes of which no binding rule was judged are left out.
+    """
+    if verdict.scope is not None:
+        return verdict.scope
+    missing = _not_shown(verdict.findings)
+    labels: dict[str, list[str]] = defaultdict(list)
+    for finding in verdict.findings:
+        is_attribute = len(finding.attributes) == 1 and not is_pattern(finding.axis)
+        if finding.binding and is_attribute:
+            labels[finding.axis].append(finding.group)
+    attributes = []
+    for axis, of_axis in labels.items():
+        groups = [label for label in dict.fromkeys(of_axis) if label != ALL_GROUPS]
+        found = missing.get(axis, {})
+        rules_of = {
+            label: tuple(dict.fromkeys([*found.get(label, ()), *found.get(ALL_GROUPS, ())]))
+            for label in groups
+        }
+        attributes.append(
+            ScopeAttribute(
+                attribute=axis,
+                inside=tuple(label for label, rules in rules_of.items() if not rules),
+                outside=tuple(
+                    OutsideGroup(label=label, rules=rules)
+                    for label, rules in rules_of.items()
+                    if rules
+                ),
+            )
+        )
+    return Scope(attributes=tuple(attributes), share_inside=0.0)
 
 
 def _is_known(grouping: Grouping) -> bool:

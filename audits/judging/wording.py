@@ -10,6 +10,7 @@ from audits.judging.units import ScoreUnit, fixed, in_unit
 from audits.measure.disparity import Direction, Statistic
 from audits.measure.groups import EVERYONE
 from audits.measure.metric_definitions import Unit
+from contracts.predictions import PATTERN
 from contracts.scope import Scope
 from contracts.verdict import Outcome, Shortage
 
@@ -108,7 +109,7 @@ def group_in_words(axis: str, group: str) -> str:
     if axis == EVERYONE:
         return EVERYONE
     is_code = not any(map(str.isalpha, group))
-    return f"{axis}: {'code ' * is_code}{group}"
+    return f"{axis.removeprefix(PATTERN)}: {'code ' * is_code}{group}"
 
 
 def missing(rule: Rule, shortage: Shortage) -> str:

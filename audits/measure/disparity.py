@@ -34,6 +34,8 @@ class Scope(StrEnum):
     """Each group of each sensitive attribute."""
     PAIRS = "pairs"
     """Each intersection of the groups of two attributes."""
+    PATTERNS = "patterns"
+    """Each pattern of the course on the day of the forecast."""
 
 
 class Statistic(StrEnum):

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from contracts.errors import ContractError
-from contracts.predictions import GROUP
+from contracts.predictions import GROUP, PATTERN
 from contracts.vocabulary import NOT_RECORDED
 
 EVERYONE = "everyone"
@@ -71,6 +71,26 @@ def by_attribute(table: pd.DataFrame) -> list[Grouping]:
     return [_attribute(name.removeprefix(GROUP), table[name]) for name in names]
 
 
+def by_pattern(table: pd.DataFrame) -> list[Grouping]:
+    """Return one grouping per kind of pattern of the course (`contracts.predictions`).
+
+    Patterns are no attributes of people: they are compared with nobody, crossed with nothing, and
+    nobody is held back because of one. Their axes have a name that no attribute has.
+
+    Raises
+    ------
+    ContractError
+        A row has no label.
+    """
+    names = [str(name) for name in table.columns if str(name).startswith(PATTERN)]
+    return [_attribute(name, table[name]) for name in names]
+
+
+def is_pattern(axis: str) -> bool:
+    """Return whether an axis is a kind of pattern and not an attribute of people."""
+    return axis.startswith(PATTERN)
+
+
 def intersections(attributes: list[Grouping]) -> list[Grouping]:
     """Return the intersections of every two groupings, without empty groups.
 
@@ -84,7 +104,7 @@ def _attribute(name: str, label_N: pd.Series[str]) -> Grouping:
     if label_N.isna().any():
         missing = int(label_N.isna().sum())
         raise ContractError(
-            f"{GROUP}{name}: {missing} row(s) have no label", f'label them "{NOT_RECORDED}"'
+            f"{label_N.name}: {missing} row(s) have no label", f'label them "{NOT_RECORDED}"'
         )
     labels_G, group_N = np.unique(label_N.to_numpy(dtype=str), return_inverse=True)
     rank = _ranks(label_N)

@@ -17,6 +17,7 @@ from contracts.predictions import (
     LAST_SCORE,
     MODEL,
     ORIGIN,
+    PATTERN,
     QUANTILE_COLUMNS,
     REACHED,
     REFUSED,
@@ -44,6 +45,7 @@ def contract_violations(table: pd.DataFrame) -> list[str]:
         *_bad_milestones(table),
         *_bad_groups(table),
         *_bad_clusters(table),
+        *_bad_patterns(table),
         *_different_outcomes(table),
     ]
 
@@ -134,6 +136,14 @@ def _bad_clusters(table: pd.DataFrame) -> Iterator[str]:
             yield f'{column}: {missing} row(s) have no label; "not recorded" is a label'
         if several := int((labels.nunique() > 1).sum()):
             yield f"{column}: {several} person(s) are in more than one"
+
+
+def _bad_patterns(table: pd.DataFrame) -> Iterator[str]:
+    """A forecast without a pattern would drop out of all; comparators' rows need none."""
+    candidate = table[table[MODEL] == CANDIDATE]
+    for column in (str(name) for name in table.columns if str(name).startswith(PATTERN)):
+        if missing := int(candidate[column].isna().sum()):
+            yield f"{column}: {missing} row(s) have no label"
 
 
 def _different_outcomes(table: pd.DataFrame) -> Iterator[str]:

@@ -208,6 +208,7 @@ def _explained(rule: Rule, policy: Policy) -> RuleExplained:
         Scope.OVERALL: "everyone",
         Scope.AXES: "each group",
         Scope.PAIRS: "each intersection of two groups",
+        Scope.PATTERNS: "each pattern of the course",
     }[rule.scope]
     compared = rule.statistic if rule.comparator is None else f"compared with {rule.comparator}"
     attributes = "" if rule.axes is None else f" of {', '.join(rule.axes)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -56,6 +56,8 @@ class AuditStatus:
         In the audit, by attribute and group; empty where the audit did not report groups.
     scope
         For whom the model passed; None where it was overridden, or audited before scopes.
+    not_shown
+        Under an override: whom the audit would have held back; None where nobody overrode it.
     """
 
     model_version: str
@@ -68,6 +70,7 @@ class AuditStatus:
     names_verified: bool = True
     coverage: Mapping[tuple[str, str], Coverage] = field(default_factory=dict)
     scope: Scope | None = None
+    not_shown: Scope | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,22 +129,39 @@ def outside_scope(served: ServedModel, groups: Mapping[str, str]) -> tuple[Outsi
 
     How much somebody wore is no population: a wear band that the audit never saw is not outside.
     """
-    scope = served.audit_status.scope
+    return _outside(served, served.audit_status.scope, groups)
+
+
+def held_back(served: ServedModel, groups: Mapping[str, str]) -> tuple[Outside, ...]:
+    """Return why the audit would have held a subject back who is served under an override."""
+    return _outside(served, served.audit_status.not_shown, groups)
+
+
+def _outside(
+    served: ServedModel, scope: Scope | None, groups: Mapping[str, str]
+) -> tuple[Outside, ...]:
     if scope is None:
         return ()
     own = attributes_of_person(served.bundle.task)
     return tuple(each for each in scope.outside(groups) if each.rules or own & {*each.attributes})
 
 
-def banner(served: ServedModel) -> str:
-    """Return what must be shown above every forecast of an overridden model; empty otherwise."""
+def banner(served: ServedModel, beside: Sequence[Outside] = ()) -> str:
+    """Return what must be shown above every forecast of an overridden model; empty otherwise.
+
+    Parameters
+    ----------
+    beside
+        Why the audit would have held this subject back.
+    """
     override = model_info(served).override
     if override is None:
         return ""
+    own = "".join(f" This patient: {why_outside(each)}." for each in beside)
     return (
         f"OVERRIDE: the audit ended in {str(served.audit_status.outcome)!r}. Allowed by"
         f" {override.approver} until {override.until[:10]}: {override.reason}. Only for:"
-        f" {override.restricted_use}"
+        f" {override.restricted_use}{'.' if own else ''}{own}"
     )
 
 
@@ -155,12 +175,17 @@ def limits(served: ServedModel) -> list[str]:
     return [*own, *LIMITS]
 
 
-def why_outside(outside: Outside) -> str:
-    """Say which rule was not shown to hold for which group of a subject."""
-    names = " and ".join(
+def names_of(outside: Outside) -> str:
+    """Name the group, or the pair of groups, that somebody is held back for."""
+    return " and ".join(
         f"{attribute}: {label or NOT_RECORDED}"
         for attribute, label in zip(outside.attributes, outside.labels, strict=True)
     )
+
+
+def why_outside(outside: Outside) -> str:
+    """Say which rule was not shown to hold for which group of a subject."""
+    names = names_of(outside)
     if not outside.rules:
         return f"nobody in the audit belonged to this subject's group ({names})"
     rules = ", ".join(f"“{rule}”" for rule in outside.rules)

@@ -12,19 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.errors import ForecastRefused
+from contracts.groups import MINIMUM_SHOWN
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from contracts.vocabulary import vocabulary
 from inference.bundle import Bundle
-from inference.similar import (
-    FEWEST,
-    LEAST_OUTCOMES,
-    ROUNDED_TO,
-    Moments,
-    Rarity,
-    moments,
-    worsened,
-)
+from inference.moments import Moments, moments, worsened
+from inference.similar import FEWEST, LEAST_OUTCOMES, Rarity, shown_number
 
 FEW = 20
 """With fewer similar people it is said that the range is wider; from here on the level of an 80 %
@@ -41,7 +35,7 @@ class Behind:
     Parameters
     ----------
     similar_H
-        People alike, rounded down.
+        People alike, rounded down: for the arithmetic, only `shown_number` leaves the service.
     given_H
         At which horizons there is a forecast.
     at
@@ -159,16 +153,17 @@ def course_notes(bundle: Bundle, batch: SequenceBatch) -> list[str]:
     ]
 
 
+def how_many(people: int) -> str:
+    """Say how many people there are behind a forecast: no number under `MINIMUM_SHOWN` is told."""
+    number = shown_number(people)
+    return f"fewer than {MINIMUM_SHOWN}" if number is None else f"{number} or more"
+
+
 def _similar(people: int, weeks: int) -> str:
-    number = (
-        f"{people} or more"
-        if people >= 2 * ROUNDED_TO
-        else f"{people} to {people + ROUNDED_TO - 1}"
-    )
     few = "; because they are few, the range is wider" if people < FEW else ""
     return (
-        f"The forecast for week {weeks} rests on {number} people like this one (a similar score, a"
-        f" similar time since the onset, a similar course){few}."
+        f"The forecast for week {weeks} rests on {how_many(people)} people like this one (a similar"
+        f" score, a similar time since the onset, a similar course){few}."
     )
 
 

@@ -17,6 +17,7 @@ from contracts.errors import CohortInvalid, ForecastRefused, Problem
 from contracts.forecast import LOWER_80, MEDIAN, UPPER_80
 from contracts.observation import Observation
 from contracts.predictions import QUANTILE_COLUMNS
+from contracts.scope import Outside
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from contracts.vocabulary import vocabulary
@@ -25,24 +26,29 @@ from inference.bundle import Bundle, forecast_batch
 from inference.milestones import assessed, reached_today
 from inference.record import check_observations, record_batch
 from inference.refusals import unaudited_attribute
+from inference.similar import shown_number
 from serving.faults import Fault
 from serving.forecast.audit_status import (
     ServedModel,
     banner,
     group_coverage,
+    held_back,
     limits,
     model_info,
+    names_of,
     outside_scope,
     why_outside,
 )
 from serving.forecast.behind import (
     Behind,
     course_notes,
+    how_many,
     milestone_sentence,
     people_behind,
     sentences,
 )
 from serving.forecast.dates import between_landmarks, date_of, not_used
+from serving.forecast.doubts import doubts
 from serving.forecast.explain import game_of
 from serving.forecast.question import Question
 from serving.forecast.reasons import reasons
@@ -78,6 +84,7 @@ def respond(
             question.as_of_day,
         )  # fmt: skip
         notes += course_notes(bundle, batch)
+        notes += doubts(question, bundle.task, int(batch.origin_day_B[0]))
         groups = {str(name): str(batch.groups_B[name].iloc[0]) for name in batch.groups_B}
         _refuse_outside(served, groups)
         _refuse_unaudited(served, groups)
@@ -173,10 +180,9 @@ def _forecast(
     groups: dict[str, str],
     behind: Behind,
 ) -> ForecastAnswer:
-    bundle = served.bundle
-    origin = int(batch.origin_day_B[0])
+    bundle, origin = served.bundle, int(batch.origin_day_B[0])
     given = np.flatnonzero(behind.given_H).tolist()
-    explained = _explained(question, bundle, given)
+    explained, beside = _explained(question, bundle, given), held_back(served, groups)
     # A game includes its forecast, so that the past is encoded only once.
     game = game_of(bundle, batch) if question.explain else None
     quantiles_1HQ = forecast_batch(bundle, batch) if game is None else game.quantiles_1HQ
@@ -187,7 +193,8 @@ def _forecast(
         as_of=date_of(question, origin),
         **_last_score(question, bundle, batch),
         horizons=(horizons := _horizons(question, bundle, batch, quantiles_1HQ, behind)),
-        similar_people=int(behind.similar_H[-1]),
+        similar_people=shown_number(int(behind.similar_H[-1])),
+        similar_people_in_words=how_many(int(behind.similar_H[-1])),
         milestones_reached=(reached := _reached(bundle, batch)),
         in_words=[
             *sentences(bundle, batch, behind, explained),
@@ -197,7 +204,8 @@ def _forecast(
         rests_on=rests_on(bundle, batch, question.observations),
         groups=group_coverage(served, groups),
         notes=[*question.notes, *not_used(question, bundle.task, origin)],
-        **_about(served, between_landmarks(bundle.task, origin)),
+        held_back=[names_of(each) for each in beside],
+        **_about(served, between_landmarks(bundle.task, origin), beside),
     )
 
 
@@ -265,7 +273,8 @@ def _horizons(
             high_80=float(quantiles_1HQ[0, h, UPPER_80]),
             quantiles=dict(zip(QUANTILE_COLUMNS, quantiles_1HQ[0, h].tolist(), strict=True)),
             milestones={name: float(chance_1H[0, h]) for name, chance_1H in chance.items()},
-            similar_people=int(behind.similar_H[h]),
+            similar_people=shown_number(int(behind.similar_H[h])),
+            similar_people_in_words=how_many(int(behind.similar_H[h])),
             last_observation=last,
             proportional_recovery=last + PROPORTIONAL * (bundle.task.target.best - last),
         )
@@ -278,12 +287,14 @@ def _instrument(task: Task) -> str:
     return name if task.target.better == "higher" else f"{name}, lower is better"
 
 
-def _about(served: ServedModel, own_limits: Sequence[str] = ()) -> dict[str, Any]:
+def _about(
+    served: ServedModel, own_limits: Sequence[str] = (), beside: Sequence[Outside] = ()
+) -> dict[str, Any]:
     task = served.bundle.task
     return {
         "instrument": _instrument(task),
         "scale": (task.target.low, task.target.high),
         "model": model_info(served),
-        "banner": banner(served),
+        "banner": banner(served, beside),
         "limits": [*own_limits, *limits(served)],
     }

@@ -51,7 +51,7 @@ class Alert:
         Values that are compared, in the unit of the code: medians of days, or two scores. Of
         silence the shares of days with data. Of a course the middle of the forecast and the score.
     days_before, days_now
-        How many days or scores each rests on.
+        How many days or scores each rests on; none before where the plan is what was not kept.
     week_before, week
         Medians of the seven days before the last seven, and of the last seven; None where there are
         fewer than three values in either.

@@ -48,8 +48,7 @@ class AlertDecision(Strict, frozen=True, kw_only=True):
 class AlertRow(Strict, frozen=True, kw_only=True):
     """One alert: what, which days, what it rests on. It acts on nobody by itself.
 
-    `since_date` is the date of `since_day` or later than it by no day: the record counts days since
-    onset, and its dates are taken from when values came.
+    Days are counted since onset: the record has no dates, and none is guessed.
     """
 
     subject: str
@@ -61,7 +60,6 @@ class AlertRow(Strict, frozen=True, kw_only=True):
     says: str
     since_day: int
     last_day: int
-    since_date: date | None
     rests_on: AlertRestsOn
     decision: AlertDecision | None = None
     hidden: bool = False
@@ -103,7 +101,7 @@ class AlertDecisionRequest(Strict, frozen=True, kw_only=True):
 
 
 def row_of(
-    subject: str, alert: Alert, since_date: date | None, better: str,
+    subject: str, alert: Alert, better: str,
     decision: AlertDecision | None = None, *, hidden: bool = False,
 ) -> AlertRow:  # fmt: skip
     """Return an alert as the service answers with it."""
@@ -119,7 +117,6 @@ def row_of(
         says=sentence(alert, better=better),
         since_day=alert.since_day,
         last_day=alert.last_day,
-        since_date=since_date,
         rests_on=AlertRestsOn(
             before=alert.before,
             now=alert.now,

@@ -26,6 +26,11 @@ MOST_DAYS = 0.8
 """Share of those days with data that counts as most days."""
 
 
+PLAN_KEPT, PLAN_DAYS, LEAST_PLANNED = 0.5, 14, 10
+"""A plan is not kept where the share of it that took place was under half on each of so many days,
+at least so many of them known. A rule and no statistic: no rate of false alarms is claimed."""
+
+
 def daily_alerts(series: Series) -> Iterator[Alert]:
     """Yield the alerts of every daily code, silence first."""
     silence = silence_of(series)
@@ -41,7 +46,10 @@ def daily_alerts(series: Series) -> Iterator[Alert]:
         chosen = [code for code in codes if (code in CARE) == weekly]
         if chosen:
             value_NT = np.array([judged(series, code, worn_T) for code in chosen])
-            yield from _changes(series, chosen, value_NT, weekly=weekly)
+            found = list(_changes(series, chosen, value_NT, weekly=weekly))
+            yield from found
+            if weekly and not any(alert.code == ADHERENCE for alert in found):
+                yield from plan_not_kept(series)
 
 
 def _changes(series: Series, codes: list[str], value_NT: Array, *, weekly: bool) -> Iterator[Alert]:
@@ -94,6 +102,32 @@ def _change(
         week=_week(value_T[-7:]),
         limit=limit.size,
         false_alarms=limit.place.false_alarms,
+    )
+
+
+def plan_not_kept(series: Series) -> Iterator[Alert]:
+    """Yield the alert that a plan is not kept, however long: who never began has left no level."""
+    share_T = series.daily.get(ADHERENCE, np.empty(0))
+    recent_T = share_T[-PLAN_DAYS:]
+    if np.isfinite(recent_T).sum() < LEAST_PLANNED or np.nanmax(recent_T) >= PLAN_KEPT:
+        return
+    known = np.flatnonzero(np.isfinite(share_T))
+    kept = known[share_T[known] >= PLAN_KEPT]
+    below = known[known > (kept[-1] if len(kept) else -1)]
+    yield Alert(
+        kind=Kind.THERAPY,
+        code=ADHERENCE,
+        urgency=Urgency.NEXT_VISIT,
+        since_day=series.first_day + int(below[0]),
+        last_day=series.first_day + int(below[-1]),
+        rises=False,
+        before=1.0,
+        now=float(share_T[below].mean()),
+        days_before=0,
+        days_now=len(below),
+        week_before=_week(share_T[-14:-7]),
+        week=_week(share_T[-7:]),
+        limit=PLAN_KEPT,
     )
 
 

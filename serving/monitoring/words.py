@@ -48,6 +48,12 @@ def sentence(alert: Alert, *, better: str = "higher") -> str:
                 f"The wearable has not been worn for {alert.days_now} days, since day"
                 f" {alert.since_day}; before, it was worn on {_share(alert)} days. Ask why."
             )
+        case Kind.THERAPY if not alert.days_before:
+            return (
+                f"Of the planned therapy {100 * alert.now:.0f} % took place on {alert.days_now}"
+                f" days since day {alert.since_day}, on none of them {100 * alert.limit:.0f} % or"
+                " more: ask what stands in the way, or whether the plan still holds."
+            )
         case _:
             return _changed(alert, name)
 

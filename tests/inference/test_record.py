@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import re
 from dataclasses import fields, replace
 
 import numpy as np
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +14,7 @@ from contracts.sequences import Layout, SequenceBatch
 from contracts.task import Task
 from contracts.vocabulary import vocabulary
 from features.sequences import forecast_sequence
-from inference.record import MOST_CHECKED, record_batch, record_events
+from inference.record import MOST_CHECKED, check_observations, record_batch, record_events
 
 CODES = st.sampled_from(
     [
@@ -129,3 +131,14 @@ def test_the_short_way_gives_what_the_cohorts_own_way_gives(
         elif field.name != "layout":
             np.testing.assert_array_equal(ours, theirs, err_msg=field.name)
     np.testing.assert_array_equal(short.days_since_observed_BTC(), long.days_since_observed_BTC())
+
+
+@given(day=st.integers(-300, 3_000))
+def test_a_message_about_a_record_says_days_as_they_were_sent(day: int) -> None:
+    """Dates of the nominal clock are nobody's: a caller never sent one."""
+    one = Observation(code="REHABCAST//FUGL_MEYER_UE", day_since_onset=day, value=20.0)
+    with pytest.raises(CohortInvalid) as raised:
+        check_observations([one, one])
+    messages = " ".join(problem.found for problem in raised.value.problems)
+    assert f"day {day} after the onset" in messages
+    assert re.search(r"\d{4}-\d\d-\d\d", messages) is None

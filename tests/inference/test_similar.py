@@ -1,8 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,18 +13,19 @@ from scipy.stats import binom
 
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
+from inference.moments import log_change, moments, worsened
 from inference.similar import (
     ALIKE_CHANGE,
     ALIKE_DAYS,
     ALIKE_SCORE,
     FEWEST,
     LEAST_OUTCOMES,
-    ROUNDED_TO,
+    SOME,
     Rarity,
+    given_by_others,
     learn_people_seen,
-    log_change,
-    moments,
-    worsened,
+    rounded_down,
+    shown_number,
 )
 
 
@@ -111,24 +114,36 @@ def test_people_count_where_they_are_alike_and_nowhere_else(
         assert (told == 0).all()
 
 
-def test_numbers_are_rounded_down_and_fewer_than_the_step_look_like_nobody(
+def test_nothing_that_leaves_the_hospital_counts_fewer_than_may_be_told(
     batch: SequenceBatch, task: Task
 ) -> None:
     one = with_scores(batch, task, 20.0)
+    marks = {0, SOME}
     for number in range(1, 23):
         seen = learn_people_seen(people(one, number), people(one, number), task)
-        assert seen.similar(one, task)[0, -1] == number // ROUNDED_TO * ROUNDED_TO
-        assert not ((seen.count_DSKH > 0) & (seen.count_DSKH < ROUNDED_TO)).any()
+        similar = int(seen.similar(one, task)[0, -1])
+        assert (similar > 0) == (number >= FEWEST)
+        assert shown_number(similar) is None or 11 <= similar <= number
+        assert (shown_number(similar) is None) == (number < 11)
+        assert set(np.unique(seen.count_DSKH[seen.count_DSKH < 11]).tolist()) <= marks
         assert (seen.outcomes_H == (number if number >= LEAST_OUTCOMES else 1)).all()
-    # One more person than a multiple of the step changes nothing that leaves the hospital.
-    ten, eleven = (learn_people_seen(people(one, n), people(one, 20), task) for n in (10, 11))
-    np.testing.assert_array_equal(ten.count_DSKH, eleven.count_DSKH)
+    # Among those that are too few to be told one more or less changes nothing.
+    five, ten = (learn_people_seen(people(one, n), people(one, 20), task) for n in (5, 10))
+    np.testing.assert_array_equal(five.count_DSKH, ten.count_DSKH)
+
+
+@given(number=st.integers(0, 10_000))
+def test_rounding_keeps_the_order_and_never_adds_a_person(number: int) -> None:
+    rounded = int(rounded_down(np.array([number]))[0])
+    assert rounded <= number
+    assert number - rounded <= 5
+    assert rounded <= int(rounded_down(np.array([number + 1]))[0])
 
 
 def test_a_person_counts_once_however_many_days_are_alike(batch: SequenceBatch, task: Task) -> None:
     one = with_scores(batch, task, 20.0)
     days = replace(people(one, 40), subject_B=np.repeat(np.arange(10), 4))
-    assert learn_people_seen(days, days, task).similar(one, task)[0, -1] == 10
+    assert learn_people_seen(days, days, task).similar(one, task)[0, -1] == SOME
 
 
 def test_a_horizon_is_forecast_where_enough_people_are_behind_it(
@@ -165,3 +180,28 @@ def test_the_minimum_of_outcomes_is_what_its_argument_says() -> None:
     assert lower(9, LEAST_OUTCOMES) > 0.5 > lower(8, LEAST_OUTCOMES - 1)
     assert binom.sf(8, 11, lower(9, 11)) == pytest.approx(0.05)
     assert round(0.8 * (1 + 1 / (FEWEST - 1)), 12) == 1
+
+
+@pytest.mark.parametrize("number", [5, 6, 7, 12])
+def test_what_is_judged_is_what_a_service_would_give_that_had_seen_everybody_else(
+    batch: SequenceBatch, task: Task, number: int
+) -> None:
+    """Six alike in three folds have four others in two of them, and five others in all."""
+    alike = people(with_scores(batch, task, 20.0), number)
+    # Others without whom no horizon would be served, on another course.
+    rest = people(with_scores(batch, task, 60.0, 62.0, day=60.0), 30)
+    rest = replace(rest, subject_B=rest.subject_B + number)
+    both = joined(alike, rest)
+    given_BH = given_by_others(both, both, task)
+    assert (given_BH[:number] == (number > FEWEST)).all()
+    assert given_BH[number:].all()
+
+
+def joined(first: SequenceBatch, second: SequenceBatch) -> SequenceBatch:
+    arrays: dict[str, Any] = {
+        field.name: np.concatenate([getattr(first, field.name), getattr(second, field.name)])
+        for field in fields(first)
+        if isinstance(getattr(first, field.name), np.ndarray)
+    }
+    groups_B = pd.concat([first.groups_B, second.groups_B], ignore_index=True)
+    return replace(first, groups_B=groups_B, **arrays)

@@ -24,6 +24,7 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from inference.calibration import Calibration, learn_calibration
 from inference.readings import covering_both, steadied
+from inference.similar import given_by_others
 from training.fitting.config import TrainingConfig
 from training.fitting.network_fit import Weights, fit_network, forward
 from training.models import Fit, Predict
@@ -49,7 +50,7 @@ class CrossFit:
     out_of_fold_chances
         Their chances of the milestones by the assessments that took place, (B, H) by name.
     out_of_fold_given_BH
-        Which of them have enough people of the other folds behind them.
+        Which of them a service would give that had seen everybody else.
     judging
         How many members made each of them.
     """
@@ -148,15 +149,13 @@ def crossfit(
         advance()
     raw_BHQ = covering_both(raw_BHQ, batch, task, steady_BHQ)
     records = batch if records is None else records
-    out_of_fold_BHQ, out_of_fold_chances, given_BH = _out_of_fold(
-        batch, records, raw_BHQ, fold_of, task
-    )
+    out_of_fold_BHQ, out_of_fold_chances = _out_of_fold(batch, records, raw_BHQ, fold_of, task)
     return CrossFit(
         members=tuple(members),
         calibration=learn_calibration(raw_BHQ, batch, records, task),
         out_of_fold_BHQ=out_of_fold_BHQ,
         out_of_fold_chances=out_of_fold_chances,
-        out_of_fold_given_BH=given_BH,
+        out_of_fold_given_BH=given_by_others(records, batch, task),
         judging=judging,
     )
 
@@ -201,10 +200,9 @@ def _out_of_fold(
     raw_BHQ: NDArray[np.float64],
     fold_of: dict[int, int],
     task: Task,
-) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]], NDArray[np.bool_]]:
-    """Calibrate each fold, state its chances, and say what is given, by what the others tell."""
+) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+    """Calibrate each fold and state its chances, by what the others tell."""
     calibrated_BHQ = np.empty_like(raw_BHQ)
-    given_BH = np.empty(batch.truth_BH.shape, dtype=np.bool_)
     chances = {milestone.name: np.empty(batch.truth_BH.shape) for milestone in task.milestones}
     fold_B = fold_of_rows(batch.subject_B, fold_of)
     record_fold_B = fold_of_rows(records.subject_B, fold_of)
@@ -219,8 +217,7 @@ def _out_of_fold(
         )
         quantiles_BHQ = calibration.quantiles(raw_BHQ[inside_B], own, task)
         calibrated_BHQ[inside_B] = quantiles_BHQ
-        given_BH[inside_B] = calibration.seen.given(calibration.seen.similar(own, task), own)
         stated = calibration.chances(quantiles_BHQ, own, task, observed=True)
         for name, chance_BH in stated.items():
             chances[name][inside_B] = chance_BH
-    return calibrated_BHQ, chances, given_BH
+    return calibrated_BHQ, chances

@@ -202,9 +202,9 @@ def _for_team(answer: ForecastAnswer) -> tuple[list[str], list[str], list[str]]:
         if h.weeks > horizon.weeks
     ]
     scope = scope_sentence(answer.model).strip()
-    people = horizon.similar_people
+    people = horizon.similar_people_in_words
     # A note on the record, or who overrode the gate, is more important.
-    behind = [] if people is None else [f"From at least {people} similar people."]
+    behind = [f"From {people} similar people."] if people else []
     return must, answer.notes, [*behind, *own, *([scope] if scope else []), *later]
 
 
@@ -274,9 +274,11 @@ def _override(answer: ForecastAnswer, most: int) -> str:
     if override is None:
         return ""
     until = formatted_date(date.fromisoformat(override.until[:10]))
+    # That this very patient would have been held back is more important than who answers for it.
+    own = f", NOT shown to be right for {', '.join(answer.held_back)}:" if answer.held_back else ""
     words = (
-        f"OVERRIDE until {until} by {override.approver} (audit: {answer.model.audit_outcome}), only"
-        f" for {override.restricted_use}: {override.reason}"
+        f"OVERRIDE{own} until {until} by {override.approver} (audit: {answer.model.audit_outcome}),"
+        f" only for {override.restricted_use}: {override.reason}"
     )
     return f"**{_shortened(words, most)}**"
 

@@ -61,7 +61,6 @@ def _entries(tenant: str, subject: str, row: AlertRow) -> list[dict[str, Any]]:
     }
     # Only a course is compared with what a model forecast.
     meta: dict[str, Any] = {"meta": {"security": [AI_LABEL]}} if row.kind == Kind.OFF_COURSE else {}
-    since = {} if row.since_date is None else {"period": {"start": row.since_date.isoformat()}}
     flag: dict[str, Any] = {
         "resourceType": "Flag",
         "id": flag_id,
@@ -70,7 +69,6 @@ def _entries(tenant: str, subject: str, row: AlertRow) -> list[dict[str, Any]]:
         "category": [_concept(f"{TERMS}/flag-category", "clinical", "Clinical")],
         "code": {**_concept(KINDS, row.kind.replace(" ", "-"), row.kind), "text": row.says},
         "subject": patient,
-        **since,
     }
     communication = {
         "resourceType": "Communication",

@@ -26,7 +26,7 @@ from serving.schemas import Acknowledgement, SubjectId
 from serving.state.alerting.looking import look_at, look_at_waiting
 from serving.state.consent import ConsentWithdrawn
 from serving.state.store import NotOnRecord
-from serving.state.watch.caseload import Place, Watched, keep, page, read_recent, since_date
+from serving.state.watch.caseload import Place, Watched, keep, page, read_recent
 from serving.state.watch.decisions import MUTED, Decision, decide, decisions_of
 
 PAGE, LARGEST_PAGE = 100, 500
@@ -54,7 +54,7 @@ def answer_alerts(call: Call) -> Reply:
     found = page(runtime.store.engine, tenant, now.date(), after, limit)
     better = snapshot.served.bundle.task.target.better
     rows = [
-        row_of(place.subject, alert, _date(place.since_date), better)
+        row_of(place.subject, alert, better)
         for place, alert in found
         if not _has_withdrawn(call, tenant, place.subject)
     ]
@@ -120,8 +120,7 @@ def _of_subject(call: Call) -> tuple[Watched, list[AlertRow]]:
     for alert in alerts:
         decision = decisions.get(alert.id)
         hidden = decision is not None and decision.hides(alert, now.date())
-        date_known = _date(since_date(alert, watched.onset_by))
-        rows.append(row_of(subject, alert, date_known, better, _shown(decision), hidden=hidden))
+        rows.append(row_of(subject, alert, better, _shown(decision), hidden=hidden))
     return watched, rows
 
 

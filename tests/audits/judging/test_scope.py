@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from audits.judging.judge import AuditInputs, judge
 from audits.judging.policy import Policy, RequiredAttribute
+from audits.judging.scope import held_back
 from contracts.scope import Scope
 from contracts.verdict import Outcome, Verdict
 
@@ -223,3 +224,28 @@ def test_people_weigh_alike_however_many_forecasts_they_have(
     )
     assert found.value == pytest.approx(women - men)
     assert np.isfinite(found.value)
+
+
+@pytest.mark.parametrize("points", [0.0, 10.0])
+def test_whom_a_verdict_without_a_scope_would_hold_back_are_the_groups_with_a_rule_not_shown(
+    table_of: TableOf, binding_policy: Policy, inputs: AuditInputs, points: float
+) -> None:
+    """For an override: whoever answers for everyone must hear of whom nothing was shown."""
+    table = table_of(400, groups={"sex": ("f", "m")}, extra_error={("sex", "f"): points})
+    verdict = judge(table, binding_policy, inputs)
+    found = held_back(verdict.model_copy(update={"scope": None}))
+    (sex,) = found.attributes
+    in_doubt = {
+        f.group
+        for f in verdict.findings
+        if f.axis == "sex" and f.binding and f.outcome is not Outcome.PASS
+    }
+    assert {group.label for group in sex.outside} == in_doubt
+    assert {*sex.inside} == {"f", "m"} - in_doubt
+    assert ("f" in in_doubt) == (points > 0)
+    assert all(group.rules for group in sex.outside)
+    told = found.outside({"sex": "f"})
+    assert bool(told) == (points > 0)
+    # Where the audit ended with a scope, that one.
+    served = Scope(attributes=(), share_inside=1.0)
+    assert held_back(verdict.model_copy(update={"scope": served})) is served

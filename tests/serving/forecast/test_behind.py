@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -10,15 +13,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from contracts.observation import Observation
-from inference.similar import PeopleSeen
+from inference.similar import PeopleSeen, rounded_down
 from serving.forecast.audit_status import ServedModel
 from serving.forecast.behind import chance_in_words
 from serving.forecast.question import Question
 from serving.forecast.respond import respond
+from serving.formats.cds.cards import cards
+from serving.formats.fhir.assessment import risk_assessment
+from serving.formats.plain_text import as_plain_text
 from serving.schemas import ForecastAnswer, HorizonForecast
 from tests.refusals import same_as_kept
+from tests.serving.formats.test_documents import basis
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 SCORE = "REHABCAST//FUGL_MEYER_UE"
@@ -71,15 +79,61 @@ def test_a_horizon_without_people_is_refused_for_everybody_and_the_others_are_se
 
 
 def test_how_many_stand_behind_a_forecast_is_told(served: ServedModel) -> None:
-    for people, words in ((5, "5 to 9 people"), (10, "10 or more people"), (40, "40 or more")):
+    for people, words in ((5, "fewer than 11"), (11, "11 or more"), (40, "40 or more")):
         answer = asked(everywhere(served, people), (10, 20))
-        assert answer.similar_people == people
-        assert {horizon.similar_people for horizon in answer.horizons} == {people}
-        assert words in answer.in_words[0]
+        number = None if people < 11 else people
+        assert answer.similar_people == number
+        assert answer.similar_people_in_words == words
+        assert {horizon.similar_people for horizon in answer.horizons} == {number}
+        assert {horizon.similar_people_in_words for horizon in answer.horizons} == {words}
+        assert f"{words} people" in answer.in_words[0]
         assert ("the range is wider" in answer.in_words[0]) == (people < 20)
     nobody = asked(everywhere(served, 0), (10, 20))
     assert nobody.status == "no forecast"
-    assert nobody.similar_people is None
+    assert (nobody.similar_people, nobody.similar_people_in_words) == (None, "")
+
+
+COUNTED = re.compile(
+    r"\b([1-9]|10)\b(?: to \d+)?(?: or more)? (?:similar people|training people|people like)"
+)
+
+
+@settings(max_examples=25)
+@given(
+    people=st.integers(5, 30),
+    score=st.integers(0, 66),
+    day=st.integers(2, 60),
+    outcomes=st.integers(1, 30),
+)
+def test_no_answer_and_nothing_made_of_it_counts_fewer_than_eleven_people(
+    served: ServedModel, people: int, score: int, day: int, outcomes: int
+) -> None:
+    """JSON, text, CDS Hooks and FHIR; a refusal says how many are needed, which is no count."""
+    counts = np.array([people])
+    seen = served.bundle.calibration.seen
+    some_H = np.where(np.arange(len(seen.outcomes_H)) == 4, outcomes, seen.outcomes_H)
+    model = everywhere(served, int(rounded_down(counts)[0]))
+    model = with_people(model, outcomes_H=np.where((some_H > 0) & (some_H < 11), 1, some_H))
+    answer = replace_id(asked(model, (day, score), enrolled=day))
+    told = json.loads(msgspec.json.encode(answer))
+    for row in [told, *told["horizons"]]:
+        assert row["similar_people"] is None or row["similar_people"] >= 11
+    text = io.StringIO()
+    Console(width=500, file=text).print(as_plain_text(answer))
+    forms = [
+        json.dumps(told),
+        text.getvalue(),
+        json.dumps(cards(answer, "")),
+        json.dumps(answer.in_words),
+    ]
+    if answer.status == "forecast":
+        forms.append(json.dumps(risk_assessment(answer, basis(served), NOW)))
+    for form in forms:
+        assert COUNTED.search(form) is None, COUNTED.search(form)
+
+
+def replace_id(answer: ForecastAnswer) -> ForecastAnswer:
+    return msgspec.structs.replace(answer, forecast_id="ab" * 16)
 
 
 def test_what_is_rare_is_refused_with_its_reason_and_what_is_needed(served: ServedModel) -> None:
@@ -171,6 +225,6 @@ def test_no_chance_is_said_as_sure(chance: float) -> None:
 
 def test_the_numbers_are_in_what_the_api_says(served: ServedModel) -> None:
     told = msgspec.json.decode(msgspec.json.encode(asked(everywhere(served, 15), (10, 55))))
-    assert told["similar_people"] == 15
+    assert (told["similar_people"], told["similar_people_in_words"]) == (15, "15 or more")
     assert told["milestones_reached"] == ["FM-UE 50 or more"]
     assert told["horizons"][0]["similar_people"] == 15

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from contracts.observation import Observation
 from contracts.scope import OutsideGroup, OutsidePair, Scope, ScopeAttribute
@@ -19,6 +21,8 @@ from serving.faults import Fault
 from serving.forecast.audit_status import Coverage, ServedModel, group_coverage
 from serving.forecast.question import Question
 from serving.forecast.respond import respond
+from serving.formats.cds.cards import cards
+from serving.formats.plain_text import as_plain_text
 from serving.schemas import ForecastAnswer
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -392,3 +396,31 @@ def test_a_wear_band_that_the_audit_never_saw_refuses_nobody(served: ServedModel
     assert given_.status == "forecast", given_.reason
     (wear,) = (group for group in given_.groups if group.attribute == "wear band")
     assert wear.coverage is None
+
+
+@pytest.mark.parametrize("sex", ["female", "male"])
+def test_whoever_the_audit_would_have_held_back_is_told_so_under_an_override(
+    served: ServedModel, sex: str
+) -> None:
+    """In JSON, text and on the card, which a patient of another group's are without."""
+    outside = (OutsideGroup(label="female", rules=("honest intervals in every group",)),)
+    attribute = ScopeAttribute(attribute="sex", inside=("male",), outside=outside)
+    status = replace(
+        served.audit_status, outcome=Outcome.REVIEW, approver="Dr A", reason="pilot " * 40,
+        restricted_use="ward 3", not_shown=Scope(attributes=(attribute,), share_inside=0.5),
+    )  # fmt: skip
+    model = replace(without_limit(served), audit_status=status)
+    given_ = answer(model, SCORE, AGE, {"code": "REHABCAST//SEX", "label": sex})
+    given_ = msgspec.structs.replace(given_, forecast_id="ab" * 16)
+    assert given_.status == "forecast"
+    is_told = sex == "female"
+    assert given_.held_back == ["sex: female"] * is_told
+    shown = io.StringIO()
+    Console(width=2_000, file=shown).print(as_plain_text(given_))
+    team = cards(given_, "")["cards"][0]["detail"]
+    told = "audit has not shown for this subject's group (sex: female)"
+    for text in (given_.banner, shown.getvalue()):
+        assert (told in text) == is_told
+        assert "OVERRIDE" in text
+    assert ("NOT shown to be right for sex: female" in team) == is_told
+    assert "OVERRIDE" in team

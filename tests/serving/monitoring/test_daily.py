@@ -15,6 +15,7 @@ from serving.monitoring.alert import Alert, Kind
 from serving.monitoring.daily import daily_alerts
 from serving.monitoring.limits import PLACES, limit_of, limits, silent_days
 from serving.monitoring.series import series_of
+from serving.monitoring.words import sentence
 from tests.serving.monitoring.records import observed
 
 STEPS, WEAR, THERAPY = "LOINC//41950-7", "REHABCAST//WEAR_TIME", "REHABCAST//THERAPY"
@@ -103,6 +104,27 @@ def test_of_a_plan_that_is_known_the_share_done_counts_and_not_the_minutes() -> 
     less = days(1, 42, 0.95, 1.0, 0.9, 1.05) | days(43, 56, 0.3, 0.2, 0.25)
     (alert,) = alerts({THERAPY: minutes, "REHABCAST//ADHERENCE": less}, 56).values()
     assert (alert.kind, alert.code, alert.since_day) == (Kind.THERAPY, "REHABCAST//ADHERENCE", 43)
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [
+        (days(1, 56, 0.3, 0.2, 0.45), True),
+        (days(30, 56, 0.0), True),
+        (days(1, 20, 0.9) | days(21, 56, 0.3), True),
+        (days(1, 56, 0.3, 0.2, 0.55), False),
+        (days(50, 56, 0.1), False),
+        (days(1, 56, 0.9, 1.1), False),
+    ],
+)
+def test_a_plan_that_was_never_kept_is_told(share: dict[int, float], told: bool) -> None:
+    """Against the plan and not the person's own level, which does not exist where nobody began."""
+    found = alerts({"REHABCAST//ADHERENCE": share}, 56)
+    assert ("less therapy" in found) == told
+    if told and min(share.values()) == max(share.values()) == 0:
+        alert = found["less therapy"]
+        assert (alert.before, alert.now, alert.since_day, alert.days_before) == (1, 0, 30, 0)
+        assert "Of the planned therapy 0 % took place on 27 days since day 30" in sentence(alert)
 
 
 def test_values_of_later_days_are_not_known_yet() -> None:
