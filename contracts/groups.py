@@ -27,6 +27,14 @@ def is_few(people: int) -> bool:
     return 0 < people < MINIMUM_SHOWN
 
 
+def rounded_people(people: int) -> int | None:
+    """Return a number of people as it may be shown beside others: at least a ten; None for few.
+
+    Beside an exact number of the same people it would tell how many were left out.
+    """
+    return None if people < MINIMUM_SHOWN else max(MINIMUM_SHOWN, people // 10 * 10)
+
+
 NO_WEARABLE = "no wearable"
 """The group of those without a day of wearable data. Those whose wearable data come without a
 judgement of wear are not in it: of them it is not recorded how much they wore."""

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from contracts.changes.comparison import PlanComparison
 from contracts.scope import Scope
@@ -99,6 +106,10 @@ class Finding(BaseModel):
         of those who had and had not what the metric needs; None otherwise.
     value, low, high
         Estimate with its confidence bounds; None where nothing could be computed.
+    confidence
+        Of the bounds, where they need more than the rule's because earlier versions of the model
+        were audited; None where it is the rule's, or there are no bounds. Written only where there
+        is one: earlier readers refuse a key that they do not know.
     limit
         The policy's limit; None for a check of the table.
     p_value, adjusted_p
@@ -129,6 +140,7 @@ class Finding(BaseModel):
     value: float | None
     low: float | None
     high: float | None
+    confidence: float | None = None
     limit: float | None
     p_value: float | None = None
     adjusted_p: float | None = None
@@ -137,6 +149,13 @@ class Finding(BaseModel):
     reason: str
     evidence: EvidenceOf = "internal"
     shortage: Shortage | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_the_usual(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        record: dict[str, Any] = serialize(self)
+        if self.confidence is None:
+            record.pop("confidence", None)
+        return record
 
 
 class Verdict(BaseModel):

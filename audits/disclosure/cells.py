@@ -165,12 +165,15 @@ class Cells:
     def rest_SD(self) -> Counts:
         """People of everyone outside each set, by denominator; a person may be on both sides."""
         rest_SD = np.empty_like(self.people_SD)
+        whole, which_S = np.unique(self.everyone_S, return_inverse=True)
         for d in range(len(self.denominator_DN)):
             inside = self._by_person(self.row_SN, d)
             of_set = np.repeat(np.arange(self.sets), np.diff(inside.indptr))
-            whole = inside[self.everyone_S][of_set, inside.indices]
-            wholly = np.bincount(of_set[inside.data == whole], minlength=self.sets)
-            rest_SD[:, d] = self.people_SD[self.everyone_S, d] - wholly
+            # Everyone's rows by person, dense: a sparse look-up of each took half of an audit.
+            rows_WP = inside[whole].toarray()
+            is_wholly_inside = inside.data == rows_WP[which_S[of_set], inside.indices]
+            wholly_S = np.bincount(of_set[is_wholly_inside], minlength=self.sets)
+            rest_SD[:, d] = self.people_SD[self.everyone_S, d] - wholly_S
         return rest_SD
 
     def _by_person(self, row_KN: sparse.csr_array, denominator: int) -> sparse.csr_array:

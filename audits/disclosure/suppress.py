@@ -155,7 +155,7 @@ def _without_numbers(finding: Finding) -> Finding:
 
 def reason_only(finding: Finding, reason: str) -> Finding:
     """Return a finding without any number, and with a reason that has none."""
-    unknown = dict.fromkeys(("p_value", "adjusted_p", "shortage"))
+    unknown = dict.fromkeys(("confidence", "p_value", "adjusted_p", "shortage"))
     hidden = {**NO_NUMBERS, **unknown, "reason": reason}
     return finding.model_copy(update=hidden)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -73,10 +73,11 @@ def apply_rules(
     """
     applied = _applied(predictions, policy, champion, scopes, missing)
     looks = [look_at(earlier, finding.axis, finding.group) for finding in applied.findings]
-    findings_at = {1: applied.findings} | {
-        look: _applied(predictions, at_look(policy, look), champion, scopes, missing).findings
-        for look in sorted({*looks} - {1})
-    }
+    findings_at: dict[int, tuple[Finding, ...]] = {1: applied.findings}
+    for look in sorted({*looks} - {1}):
+        asked = at_look(policy, look)
+        found = _applied(predictions, asked, champion, scopes, missing).findings
+        findings_at[look] = _with_confidence(found, asked)
     return replace(
         applied,
         findings=tuple(
@@ -93,6 +94,15 @@ def at_look(policy: Policy, look: int) -> Policy:
         for rule in policy.rules
     )
     return policy.model_copy(update={"rules": tuple(rules)})
+
+
+def _with_confidence(found: Iterable[Finding], policy: Policy) -> tuple[Finding, ...]:
+    """Say with how much confidence the bounds of findings are."""
+    confidence_of = {rule.name: rule.confidence for rule in policy.rules}
+    return tuple(
+        f if f.low is None else f.model_copy(update={"confidence": confidence_of.get(f.rule)})
+        for f in found
+    )
 
 
 def _applied(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from audits.ledger.changes.plans import require_within_plan
 from audits.ledger.ledger import Ledger
 from audits.ledger.people import same_person
 from audits.ledger.records import (
@@ -18,6 +19,7 @@ from audits.ledger.trail import utc
 from contracts.errors import PromotionRefused
 from contracts.naming.model_version import split_version
 from contracts.verdict import Outcome, Verdict
+from stores.database import reading
 
 MAX_REASONS = 5
 """Findings named in a refusal; the report has all of them."""
@@ -88,8 +90,14 @@ def promote(
     if audit is None:
         raise PromotionRefused(f"{model_version} has no audit", _audit_again(model_version))
     moment = datetime.fromisoformat(utc(now))
+    refusal = mismatch(audit, presented)
+    if refusal is None and audit.outcome is not Outcome.BLOCKED:
+        # Before approvals and overrides are asked for: neither replaces a plan.
+        with reading(ledger.engine) as connection:
+            people = ledger.identities.people
+            require_within_plan(connection, audit, presented.report.change, people)
     refusal = (
-        mismatch(audit, presented)
+        refusal
         or audit_refusal(audit, now=moment, override=override)
         or missing_approval(audit, ledger.approvals(audit))
         or _revocation(ledger, audit)

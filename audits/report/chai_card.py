@@ -14,7 +14,7 @@ from audits.measure.metrics import Metric
 from audits.report.board.findings_in_words import beyond, names
 from audits.report.board.governance import LIMITS
 from audits.report.characters import visible
-from audits.report.content import Report
+from audits.report.content import Report, trained_on
 from audits.report.crosswalk import NOT_AVAILABLE
 from audits.report.model_card import summary
 from contracts.verdict import Outcome
@@ -88,7 +88,7 @@ def _card(report: Report) -> Tree:
                 "FoundationModels": "none",
                 "InputDataSource": ", ".join(facts.inputs),
                 "OutputAndInputDataTypes": "scores, daily device values; quantiles and chances",
-                "DevelopmentDataCharacterization": f"{facts.cohort_name}, {facts.subjects} people",
+                "DevelopmentDataCharacterization": f"{facts.cohort_name}, {trained_on(facts)}",
                 "BiasMitigationApproaches": "policy, gate, two approvals; see the audit report",
                 "OngoingMaintenance": f"audit valid until {report.valid_until[:10]}",
                 "Security": "no pickle; signed bundle and report; hash-chained ledger",

@@ -11,7 +11,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+)
 
 from audits.changes.plan import ChangePlan
 from audits.disclosure.cells import Cell
@@ -36,6 +42,7 @@ from audits.policies.clustered import ClusterEffect, cluster_effect
 from audits.policies.stricter import StricterLimit, stricter_limits
 from audits.report.further import refusals_today, without_counts
 from contracts.bundle import Judging
+from contracts.groups import MINIMUM_SHOWN, rounded_people
 from contracts.predictions import CANDIDATE, MODEL, SUBJECT
 from contracts.verdict import Verdict
 from contracts.vocabulary import vocabulary
@@ -59,7 +66,7 @@ class ModelFacts(_Strict):
     target_low, target_high
         Ends of the target's scale.
     cohort_name, simulated, subjects, seed, created
-        What it was trained on, and when.
+        What it was trained on, and when; people rounded down to a ten, None for fewer than 11.
     judging
         How the judged forecasts were made.
     audited_attributes
@@ -80,10 +87,15 @@ class ModelFacts(_Strict):
     audited_attributes: dict[str, str]
     cohort_name: str
     simulated: bool
-    subjects: int
+    subjects: int | None
     seed: int
     created: str
     judging: Judging | None = None
+
+    @field_validator("subjects")
+    @classmethod
+    def _rounded(cls, subjects: int | None) -> int | None:
+        return None if subjects is None else rounded_people(subjects)
 
 
 class Report(_Strict):
@@ -237,6 +249,13 @@ def compose(
         some_wait=some_wait,
         clusters=cluster_effect(predictions, policy, verdict, follow_up) if scored else None,
     )
+
+
+def trained_on(facts: ModelFacts) -> str:
+    """Return how many people a model was trained on, in words."""
+    if facts.subjects is None:
+        return f"fewer than {MINIMUM_SHOWN} people"
+    return f"at least {facts.subjects} people"
 
 
 def target_in_words(facts: ModelFacts) -> str:

@@ -13,7 +13,7 @@ from audits.changes.wording import criterion_in_words
 from audits.judging.validation import CHECK
 from audits.judging.wording import group_in_words
 from audits.measure.groups import EVERYONE
-from audits.report.content import Report
+from audits.report.content import Report, trained_on
 from audits.report.further import external, known_people
 
 _ITEMS: dict[str, dict[str, dict[str, str]]] = tomllib.loads(
@@ -139,7 +139,7 @@ def _values(report: Report) -> dict[str, Any]:
         "attributes": "; ".join(f"{k} ({v})" for k, v in facts.audited_attributes.items()),
         "cohort": facts.cohort_name + (" (SIMULATED)" if facts.simulated else ""),
         "people": report.people,
-        "subjects": facts.subjects,
+        "subjects": trained_on(facts),
         "comparators": ", ".join(report.comparators) or "none",
         "version": report.verdict.model_version,
         "created": facts.created,

@@ -6,7 +6,7 @@ from audits.judging.units import in_unit
 from audits.measure.groups import EVERYONE
 from audits.measure.metrics import Metric
 from audits.report.board.governance import LIMITS, PERMITS
-from audits.report.content import Report
+from audits.report.content import Report, trained_on
 from audits.report.crosswalk import answers
 from audits.report.document import Bullets, Document, Heading, Notice, Paragraph, Table
 
@@ -70,7 +70,7 @@ def summary(report: Report) -> str:
     return (
         f"Forecasts the {facts.target}, {facts.target_low:g} to {facts.target_high:g}, in"
         f" {facts.condition}, at {weeks} weeks after enrolment, with ranges, and the chance of:"
-        f" {', '.join(facts.milestones) or 'no milestone'}. Trained on {facts.subjects} people of"
+        f" {', '.join(facts.milestones) or 'no milestone'}. Trained on {trained_on(facts)} of"
         f" the cohort {facts.cohort_name!r}."
     )
 

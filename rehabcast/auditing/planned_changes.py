@@ -24,7 +24,7 @@ from contracts.errors import EvidenceMissing
 from contracts.naming.model_version import split_version
 from contracts.predictions import CHAMPION, MODEL
 from contracts.scope import Scope
-from contracts.verdict import Verdict
+from contracts.verdict import Outcome, Verdict
 from inference.bundle import Bundle
 from rehabcast.auditing.champion_forecasts import champion_table, with_champion
 from rehabcast.auditing.external_validation import open_external
@@ -79,6 +79,20 @@ def outside_in_plan(planned: PlannedLine | None, verdict: Verdict) -> tuple[str,
     if planned is None or verdict.change is None:
         return ()
     return tuple(map(outside_in_words, outside_plan(planned.plan, verdict.change)))
+
+
+def next_step(version: str, outcome: Outcome, outside_plan: Sequence[str]) -> str | None:
+    """Say what can lead into service; outside of the plan in force approvals can't."""
+    if outside_plan:
+        model, _ = split_version(version)
+        return (
+            "Next: train a version that keeps to the plan; or have two people approve another plan"
+            f" (rehabcast plan show {model}), then run: rehabcast audit {version}"
+        )
+    if outcome is Outcome.BLOCKED:
+        return None
+    step = f"rehabcast approve {version} --role ROLE --reason TEXT"
+    return f"Next, by two different people: {step}"
 
 
 def planned_line(

@@ -103,6 +103,8 @@ def audit(
         comparison = run_mitigation(model_version, attribute, variant or [], cohort, config, policy)
         emit(comparison, comparison.as_table(), as_json=as_json)
         return
+    from rehabcast.auditing.planned_changes import next_step
+
     result = run_audit(
         model_version,
         champion_predictions=champion_predictions,
@@ -115,9 +117,9 @@ def audit(
         stderr_console.print(f"Verdict: {result.verdict.outcome}. Reports: {result.report_folder}")
         _say_scope(result.verdict)
         _say_plan(result)
-        if result.verdict.outcome is not Outcome.BLOCKED:
-            step = f"rehabcast approve {model_version} --role ROLE --reason TEXT"
-            stderr_console.print(f"Next, by two different people: {step}")
+        step = next_step(model_version, result.verdict.outcome, result.outside_plan)
+        if step is not None:
+            stderr_console.print(escape(step))
 
 
 def _say_scope(verdict: Verdict) -> None:

@@ -27,6 +27,7 @@ NOT_IN_AUDIT = "too few people in the audit to say how often the range holds"
 NOT_SHOWN = (
     "how often the range holds is not shown, so that no person of the audit can be worked out"
 )
+NOBODY_RECORDED = "not recorded for anyone in the audit, which says nothing about it"
 SIMULATED_LIMIT = "SIMULATED training data: the people behind this model do not exist."
 
 
@@ -198,8 +199,15 @@ def group_coverage(served: ServedModel, groups: Mapping[str, str]) -> list[Group
 
 
 def _of_group(served: ServedModel, attribute: str, label: str) -> GroupCoverage:
-    audited = served.audit_status.coverage.get((attribute, label))
-    group = f"{attribute}, {label}"
+    coverage = served.audit_status.coverage
+    audited = coverage.get((attribute, label))
+    group = f"{attribute} {label}" if label == NOT_RECORDED else f"{attribute}, {label}"
+    if label == NOT_RECORDED and {name for axis, name in coverage if axis == attribute} == {label}:
+        # Of everyone: the number would be read as one of a group.
+        return GroupCoverage(
+            attribute=attribute, group=label, coverage=None, low=None, high=None, people=None,
+            statement=f"{attribute}: {NOBODY_RECORDED}",
+        )  # fmt: skip
     if audited is None or audited.value is None:
         return GroupCoverage(
             attribute=attribute,

@@ -23,6 +23,8 @@ JUDGED = {
     Outcome.BLOCKED: "Beyond the limit.",
 }
 COMPARED = {Statistic.DIFFERENCE, Statistic.AGAINST_COMPARATOR}
+USUAL = "95 %"
+"""Confidence of an interval beside which none is said."""
 
 
 def rule_of(policy: Policy, finding: Finding) -> Rule | None:
@@ -48,7 +50,7 @@ def found(finding: Finding, rule: Rule | None, unit: ScoreUnit) -> str:
         amount = f"{_amount(rule, unit, value)} {_side(rule, value)}"
     if low is None or high is None:
         return f"{amount}."
-    return f"{amount}, {_between(rule, unit, low, high)}."
+    return f"{amount}, {_between(rule, unit, low, high)}{_with(finding, rule)}."
 
 
 def judged(finding: Finding, rule: Rule | None) -> str:
@@ -135,6 +137,17 @@ def names(items: Iterable[str], most: int) -> str:
     return "; ".join(listed[:most]) + (f"; and {more} more" if more > 0 else "")
 
 
+def confidence_in_words(finding: Finding, rule: Rule) -> str:
+    """Return the confidence of a finding's interval."""
+    return f"{100 * (finding.confidence or rule.confidence):.4g} %"
+
+
+def _with(finding: Finding, rule: Rule) -> str:
+    """Say the confidence of an interval where it is not the usual one."""
+    confidence = confidence_in_words(finding, rule)
+    return "" if confidence == USUAL else f" (with {confidence} confidence)"
+
+
 def _side(rule: Rule, value: float) -> str:
     more, less = ("higher", "lower") if rule.metric is Metric.SIGNED_ERROR else ("more", "less")
     return more if value >= 0 else less
@@ -166,6 +179,10 @@ def _between(rule: Rule, unit: ScoreUnit, low: float, high: float) -> str:
 
 def _size(rule: Rule, unit: ScoreUnit, value: float) -> str:
     """Return the size of a difference without its unit, which the estimate beside it has."""
-    if rule.metric.definition.unit is Unit.POINTS:
+    counted = rule.metric.definition.unit
+    if counted is Unit.POINTS:
         return unit.size(value)
-    return fixed(abs(value) * (100 if rule.metric.definition.unit is Unit.SHARE else 1), 0)
+    if counted is Unit.SHARE:
+        return fixed(100 * abs(value), 0)
+    # Without a unit of its own: as many decimals as the estimate beside it.
+    return quantity(rule, unit, abs(value))

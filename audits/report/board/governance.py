@@ -11,7 +11,12 @@ from audits.judging.wording import group_in_words
 from audits.measure.disparity import Statistic
 from audits.measure.metrics import Metric
 from audits.report.board.change_plan import change_plan, outside_notice
-from audits.report.board.findings_in_words import HIDDEN, judged, rule_of
+from audits.report.board.findings_in_words import (
+    HIDDEN,
+    confidence_in_words,
+    judged,
+    rule_of,
+)
 from audits.report.board.group_table import groups
 from audits.report.board.how_judged import how_it_was_judged
 from audits.report.board.lost import lost_outcomes
@@ -56,7 +61,8 @@ GLOSSARY = (
     "Points: units of the outcome scale. An important difference is the smallest change that"
     " patients notice.",
     "80 % range: the range that should contain 8 in 10 outcomes.",
-    "Interval: where the true value lies with 95 % confidence, given the number of people.",
+    "Interval: where the true value lies with 95 % confidence, or with as much as stands beside it,"
+    " given the number of people.",
     f"{HIDDEN} It was judged all the same, but a number would be about fewer than"
     f" {MINIMUM_SHOWN} people, or let theirs be worked out.",
     "Event: a person who reached a milestone; where people with and without it are needed,"
@@ -66,6 +72,9 @@ GLOSSARY = (
     " error: forecast minus outcome on average; above 0 is promised too much. Coverage: the share"
     " of outcomes inside the 80 % range. False-negative rate: of those who reached a milestone, the"
     " share who were forecast not to.",
+    "Calibration in the large: the mean chance promised less the share that reached the milestone."
+    " 0.10 is 10 in 100 more promised than reached it; below 0, more reached it than were promised."
+    " Brier score: the squared difference between chance and outcome on average, 0 at best.",
     "Milestone: an outcome that matters to patients, such as gaining an important difference.",
     "Champion: the version in service. Comparator: a simpler forecast that the model is compared"
     " with.",
@@ -211,7 +220,8 @@ def _comparison(policy: Policy, finding: Finding, other: str) -> str:
     """Say in plain words how far off a forecast is compared with another one."""
     unit = policy.score_unit
     value, low, high = finding.value, finding.low, finding.high
-    if finding.metric != Metric.MEAN_ABSOLUTE_ERROR or value is None or low is None or high is None:
+    rule, is_error = rule_of(policy, finding), finding.metric == Metric.MEAN_ABSOLUTE_ERROR
+    if not is_error or rule is None or value is None or low is None or high is None:
         return finding.reason
     ends = (
         f"{unit.rounded(low)} less to {unit.rounded(high)} {'less' if high < 0 else 'more'}"
@@ -220,8 +230,9 @@ def _comparison(policy: Policy, finding: Finding, other: str) -> str:
     )
     return (
         f"{group_in_words(finding.axis, finding.group)} ({finding.subjects} people): off by"
-        f" {unit.rounded(value)} {'less' if value < 0 else 'more'} than {other} (95 % interval:"
-        f" {ends}). “{finding.rule}”: {judged(finding, rule_of(policy, finding))}"
+        f" {unit.rounded(value)} {'less' if value < 0 else 'more'} than {other}"
+        f" ({confidence_in_words(finding, rule)} interval: {ends}). “{finding.rule}”:"
+        f" {judged(finding, rule)}"
     )
 
 

@@ -61,7 +61,8 @@ def _looks(look: int) -> str:
     return (
         f"{versions} of this model had been audited before this one. Who tries often passes by"
         " chance at last, so where an earlier audit did not show that a group, or everyone, is"
-        " served well, a rule passes here only with more certainty than at the first audit."
+        " served well, a rule passes here only with more certainty than at the first audit: its"
+        " interval is then wider, and beside it stands with how much confidence."
     )
 
 

@@ -168,3 +168,21 @@ def test_an_answer_that_shows_a_small_cell_is_not_believed(
     made = cells({"sex": ["f"] * 30 + ["m"] * 4 + ["x"] * 30})
     assert made.sets == 4
     assert pattern(made)[made.set_of[Cell(axis="sex", group="m")]]
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_the_rest_of_a_set_is_whoever_is_not_wholly_in_it(
+    cells: CellsOf, data: st.DataObject
+) -> None:
+    rows = data.draw(st.integers(2, 40))
+    person = data.draw(st.lists(st.integers(0, 12), min_size=rows, max_size=rows))
+    day = data.draw(st.lists(st.sampled_from([7, 28]), min_size=rows, max_size=rows))
+    reached = data.draw(st.lists(st.booleans(), min_size=rows, max_size=rows))
+    sex = data.draw(st.lists(st.sampled_from("fm"), min_size=rows, max_size=rows))
+    laid = cells({"sex": sex}, person=person, day=day, reached=reached)
+    row_SN = laid.row_SN.toarray().astype(bool)
+    for number, whole in enumerate(laid.everyone_S):
+        for d, counted_N in enumerate(laid.denominator_DN):
+            outside_N = row_SN[whole] & ~row_SN[number] & counted_N
+            assert laid.rest_SD[number, d] == len(set(laid.person_N[outside_N].tolist()))

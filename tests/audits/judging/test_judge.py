@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from audits.judging.judge import AuditInputs, judge
 from audits.judging.policy import Policy
 from audits.measure.disparity import Scope
+from audits.measure.looks import confidence_at
 from contracts.scope import OutsideGroup, ScopeAttribute
 from contracts.scope import Scope as Served
 from contracts.verdict import GRAVITY, Finding, Outcome, Verdict
@@ -424,3 +425,12 @@ def test_only_a_group_that_earlier_versions_were_not_shown_to_serve_needs_more_c
     }
     assert width[3]["female"] == width[1]["female"]
     assert width[3]["male"] > 1.3 * width[1]["male"]
+    said = {
+        f.group: f.confidence
+        for f in later.findings
+        if f.rule == "no group forecast less accurately"
+    }
+    assert said["female"] is None
+    assert said["male"] == pytest.approx(confidence_at(3, 0.95))
+    assert '"confidence"' not in first.model_dump_json()
+    assert Verdict.model_validate_json(later.model_dump_json()) == later

@@ -5,13 +5,14 @@ import re
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from audits.changes.authored import load_plan
 from audits.changes.plan import EXAMPLE
 from audits.judging.judge import AuditInputs, judge
 from audits.judging.policy import Policy
 from audits.report.board.governance import governance_edition
-from audits.report.content import ModelFacts, Report, compose
+from audits.report.content import ModelFacts, Report, compose, trained_on
 from audits.report.document import Table
 from contracts.changes.comparison import PlanComparison
 from contracts.changes.facts import VersionFacts
@@ -125,3 +126,21 @@ def sentence_on_everyone(report: Report) -> str:
     """Return what the governance edition says was found over all."""
     groups = next(b for b in governance_edition(report, ()).blocks if isinstance(b, Table))
     return next(row[2] for row in groups.rows if row[0] == "everyone")
+
+
+@pytest.mark.parametrize(
+    ("people", "shown", "words"),
+    [
+        (3, None, "fewer than 11 people"),
+        (10, None, "fewer than 11 people"),
+        (11, 11, "at least 11 people"),
+        (149, 140, "at least 140 people"),
+        (150, 150, "at least 150 people"),
+    ],
+)
+def test_nobody_can_tell_from_those_trained_on_how_few_were_not_scored(
+    people: int, shown: int | None, words: str, facts: ModelFacts
+) -> None:
+    facts = ModelFacts.model_validate({**facts.model_dump(), "subjects": people})
+    assert (facts.subjects, trained_on(facts)) == (shown, words)
+    assert ModelFacts.model_validate(facts.model_dump()) == facts

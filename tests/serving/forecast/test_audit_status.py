@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from contracts.verdict import Outcome
-from serving.forecast.audit_status import NAMES_NOT_VERIFIED, AuditStatus, limits
+from contracts.vocabulary import NOT_RECORDED
+from serving.forecast.audit_status import (
+    NAMES_NOT_VERIFIED,
+    NOBODY_RECORDED,
+    AuditStatus,
+    Coverage,
+    group_coverage,
+    limits,
+)
 
 
 @pytest.mark.parametrize("verified", [True, False])
@@ -24,3 +32,19 @@ def test_a_forecast_of_a_one_person_trial_says_that_nobody_verified_the_names(
         audit_status=status, bundle=SimpleNamespace(manifest=SimpleNamespace(simulated=False))
     )
     assert (NAMES_NOT_VERIFIED in limits(served)) is not verified
+
+
+def test_what_nobody_in_the_audit_recorded_is_no_group_with_a_number() -> None:
+    held = Coverage(value=0.8, low=0.7, high=0.9, people=40)
+    status = AuditStatus(
+        model_version="arm/1", report_digest="r" * 64, outcome=Outcome.PASS,
+        valid_until=datetime.now(UTC), approver=None, reason=None,
+        coverage={
+            ("device", NOT_RECORDED): held, ("sex", NOT_RECORDED): held, ("sex", "female"): held,
+        },
+    )  # fmt: skip
+    served: Any = SimpleNamespace(audit_status=status)
+    device, sex = group_coverage(served, {"device": NOT_RECORDED, "sex": NOT_RECORDED})
+    assert device.statement == f"device: {NOBODY_RECORDED}"
+    assert (device.coverage, device.low, device.high, device.people) == (None,) * 4
+    assert sex.statement.startswith("sex not recorded: the 80 % range held in 80%")

@@ -201,6 +201,10 @@ def test_a_version_outside_of_the_plan_is_refused_with_each_reason_whoever_answe
     with pytest.raises(PromotionRefused) as overridden:
         promoted(ledger, verdict_of, 2, found, Outcome.REVIEW, ANN)
     assert str(overridden.value) == str(passed.value)
+    # Nobody is advised to override what no override lets through.
+    with pytest.raises(PromotionRefused) as in_doubt:
+        promoted(ledger, verdict_of, 2, found, Outcome.REVIEW)
+    assert str(in_doubt.value) == str(passed.value)
     assert ledger.champion("arm").version == "1"
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from audits.judging.policy import load_policy
 from audits.judging.units import POINTS
+from audits.measure.metrics import Metric
 from audits.report.board.findings_in_words import found, judged, people_in_words
 from audits.report.content import Report
 from contracts.verdict import Finding, Outcome, Shortage
@@ -90,3 +91,26 @@ def test_a_pair_is_said_with_both_attributes(report: Report) -> None:
     )  # fmt: skip
     assert people_in_words(known, pair) == "sex: male and affected side: code 1"
     assert people_in_words(report, pair) == "sex & affected side: male & 1"
+
+
+@pytest.mark.parametrize(
+    ("confidence", "words"),
+    [
+        (None, ""),
+        (0.95, ""),
+        (0.995, " (with 99.5 % confidence)"),
+        (0.9, " (with 90 % confidence)"),
+    ],
+)
+def test_an_interval_of_another_confidence_than_the_usual_says_so(
+    confidence: float | None, words: str
+) -> None:
+    item = finding(ACCURACY, (1.0, -2.0, 3.0)).model_copy(update={"confidence": confidence})
+    assert found(item, RULES[ACCURACY], POINTS).endswith(f"more{words}.")
+
+
+def test_a_difference_of_a_score_without_a_unit_keeps_its_decimals() -> None:
+    rule = RULES[ACCURACY].model_copy(update={"metric": Metric.BRIER_SCORE})
+    item = finding(ACCURACY, (-0.053, -0.056, -0.05))
+    words = "0.053 less, between 0.050 and 0.056 less."
+    assert found(item, rule, POINTS) == words
