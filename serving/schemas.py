@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 from contracts.observation import Day, Observation, Text
+from serving.profile import DomainProfile
 
 # Where text ends with a line end, $ alone stands before it.
 SubjectId = Annotated[
@@ -228,6 +229,8 @@ class ForecastAnswer(Strict, frozen=True, kw_only=True):
     rounded down to a multiple of 5: 5 means 5 to 9."""
     milestones_reached: list[str] = field(default_factory=list)
     """Milestones that the last score reaches already; their chance is 1 at every horizon."""
+    profile: list[DomainProfile] = field(default_factory=list)
+    """Every domain of functioning on the day of the forecast."""
     in_words: list[str] = field(default_factory=list)
     """How many people stand behind the forecast, which weeks are not forecast and why, and how
     likely each milestone is, in sentences to show beside it."""
