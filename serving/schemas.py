@@ -255,27 +255,6 @@ class Recorded(Strict, frozen=True, kw_only=True):
     on_record: int
 
 
-class CoursePoint(Strict, frozen=True, kw_only=True):
-    """An observed score beside the forecast that was made before it."""
-
-    day_after_enrolment: int
-    observed: float
-    low_80: float
-    median: float
-    high_80: float
-    inside: bool
-
-
-class Course(Strict, frozen=True, kw_only=True):
-    """Observed against forecast, and whether the course has left its range."""
-
-    subject: str
-    forecast: ForecastAnswer
-    points: list[CoursePoint]
-    days_outside: int
-    alert: str
-
-
 class ModelCard(Strict, frozen=True, kw_only=True):
     """Which model is in service, the audit that it rests on, and its model card."""
 
