@@ -43,7 +43,7 @@ class PeopleAtTime(BaseModel):
     lower, middle, upper
         Quartiles over people, in the code's unit.
     people
-        Rounded down.
+        Rounded down to a multiple of 5; 11 stands for 11 to 14.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -57,7 +57,7 @@ class PeopleAtTime(BaseModel):
     def _makes_sense(self) -> PeopleAtTime:
         if not self.lower <= self.middle <= self.upper:
             raise ValueError("quartiles do not rise")
-        if self.people < rounded_down(np.array(MINIMUM_SHOWN)):
+        if self.people < MINIMUM_SHOWN:
             raise ValueError("too few people")
         return self
 
@@ -168,7 +168,7 @@ def _quartiles(values: np.ndarray) -> PeopleAtTime | None:
     if len(values) < MINIMUM_SHOWN or values.min() == values.max():
         return None
     lower, middle, upper = (_rounded(value) for value in np.quantile(values, QUARTILES))
-    people = int(rounded_down(np.array(len(values))))
+    people = max(MINIMUM_SHOWN, int(rounded_down(np.array(len(values)))))
     return PeopleAtTime(lower=lower, middle=middle, upper=upper, people=people)
 
 

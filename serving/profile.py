@@ -31,7 +31,8 @@ class Earlier(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class AtThatTime(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Quartiles of the people whom the model learned from, at the same time since onset.
 
-    They are alike in that time only. `people` is rounded down to a multiple of 5.
+    They are alike in that time only. `people` is rounded down to a multiple of 5, and 11 stands for
+    11 to 14.
     """
 
     lower: float

@@ -41,7 +41,7 @@ AFFECT = msgspec.structs.replace(
 )  # fmt: skip
 SPEED = msgspec.structs.replace(
     STEPS, name="gait speed in daily life", unit="m/s", value=0.6249,
-    people=AtThatTime(lower=0.3, middle=0.45, upper=0.6, people=10),
+    people=AtThatTime(lower=0.3, middle=0.45, upper=0.6, people=11),
 )  # fmt: skip
 BY_DOMAIN = {"arm": [ARM], "walking": [STEPS, SPEED], "mood": [MOOD]}
 
@@ -76,7 +76,7 @@ def profile(measures: dict[str, list[ProfileMeasure]]) -> list[DomainProfile]:
             SPEED,
             "gait speed in daily life 0.62 m/s, in days 24 to 30 - before 1,000 in days 10 to 23 -"
             " above the middle half of people at that time (0.30 to 0.60, median 0.45, from at"
-            " least 10)",
+            " least 11)",
         ),
         (
             MOOD,
