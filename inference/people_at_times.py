@@ -15,6 +15,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from contracts.cohort import SUBJECT, WEAR_TIME
@@ -33,6 +34,8 @@ DIGITS = 2
 """Significant digits of a quartile."""
 
 QUARTILES = (0.25, 0.5, 0.75)
+
+Array = NDArray[np.float64]
 
 
 class PeopleAtTime(BaseModel):
@@ -132,7 +135,7 @@ def learn_people_at_times(events: pd.DataFrame) -> PeopleAtTimes:
     )
 
 
-def _person_values(timeline: Timeline) -> Iterator[tuple[tuple[str, int], np.ndarray]]:
+def _person_values(timeline: Timeline) -> Iterator[tuple[tuple[str, int], Array]]:
     """Yield one value for each person, by code and span."""
     measured = [
         code for code in timeline.codes
@@ -151,10 +154,10 @@ def _person_values(timeline: Timeline) -> Iterator[tuple[tuple[str, int], np.nda
     table = table[kept_N & ~_is_unworn(timeline)].dropna(subset="value")
     medians = table.groupby(["code", "span", "person"])["value"].median()
     for (code, span), values in medians.groupby(["code", "span"]):
-        yield (measured[code], int(span)), values.to_numpy()
+        yield (measured[code], int(span)), values.to_numpy(dtype=np.float64)
 
 
-def _is_unworn(timeline: Timeline) -> np.ndarray:
+def _is_unworn(timeline: Timeline) -> NDArray[np.bool_]:
     """Say of each event whether a wearable gave it on a day on which it was hardly worn, (N,)."""
     worn_codes = [code for code in timeline.codes if code in vocabulary() and is_of_wearable(code)]
     day_N = pd.MultiIndex.from_arrays([timeline.person_N, timeline.day_N])
@@ -163,7 +166,7 @@ def _is_unworn(timeline: Timeline) -> np.ndarray:
     return np.asarray((timeline.places_in(worn_codes) >= 0) & day_N.isin(hardly_worn))
 
 
-def _quartiles(values: np.ndarray) -> PeopleAtTime | None:
+def _quartiles(values: Array) -> PeopleAtTime | None:
     """Return rounded quartiles; None of few people, or where they would tell everybody's value."""
     if len(values) < MINIMUM_SHOWN or values.min() == values.max():
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -116,13 +117,16 @@ def test_a_bundle_without_the_file_does_not_know_and_a_wrong_file_is_refused() -
     content = json.loads(sound.model_dump_json())
     assert read_people_at_times(json.dumps(content).encode()) == sound
     entry = next(each for each in content["codes"][ARM] if each is not None)
-    for wrong in ({"people": 10}, {"lower": 60.0}, {"upper": None}, {"who": 1}):
+    faults: tuple[dict[str, Any], ...] = (
+        {"people": 10}, {"lower": 60.0}, {"upper": None}, {"who": 1},
+    )  # fmt: skip
+    for wrong in faults:
         kept = dict(entry)
         entry.update(wrong)
         with pytest.raises(IntegrityError, match=r"profile\.json"):
             read_people_at_times(json.dumps(content).encode())
         entry.clear()
         entry.update(kept)
-    for wrong in ({"spans": [0, 7]}, {"spans": content["spans"][::-1]}):
+    for spans in ({"spans": [0, 7]}, {"spans": content["spans"][::-1]}):
         with pytest.raises(IntegrityError, match="train again"):
-            read_people_at_times(json.dumps({**content, **wrong}).encode())
+            read_people_at_times(json.dumps({**content, **spans}).encode())
