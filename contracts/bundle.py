@@ -16,6 +16,9 @@
 `model-card.md`            for people
 `people.sealed`            who was trained on or held out, encrypted (`inference.people`); bundles
                            of earlier versions lack it, and whom they saw is then not known
+`profile.json`             quartiles of how people stood at each time since onset, rounded, of at
+                           least 11 people (`inference.people_at_times`); bundles of earlier
+                           versions lack it, and people at that time are then not known
 =========================  =====================================================================
 
 The ONNX graphs carry their own normalisation. With B subjects, T days, C channels, S person
@@ -54,6 +57,7 @@ TENSORS_FILE = "tensors.safetensors"
 TASK_FILE = "task.json"
 CARD_FILE = "model-card.md"
 PEOPLE_FILE = "people.sealed"
+PROFILE_FILE = "profile.json"
 REGISTRY_NOTE = "registered_model_meta"
 """File that MLflow's client writes into a bundle which it downloads, and into the registry's own
 where that is a local folder: which version it was. Nothing reads it, so it may be there or not."""

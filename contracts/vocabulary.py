@@ -29,6 +29,22 @@ class Kind(StrEnum):
     """A day's digital biomarker or dose, at most once a day."""
 
 
+class Domain(StrEnum):
+    """What of a person's functioning a measured code tells of."""
+
+    ARM = "arm"
+    WALKING = "walking"
+    BALANCE = "balance"
+    SELF_CARE = "self-care"
+    ACTIVITY = "activity"
+    HEART = "heart"
+    SLEEP = "sleep"
+    MOOD = "mood"
+    PARTICIPATION = "participation"
+    NONE = "none"
+    """No domain: a fact of the person, care, or more than one domain."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
     """One entry of the vocabulary.
@@ -41,6 +57,8 @@ class Code:
         In words, as shown to a clinician.
     kind, modality
         How it occurs, and the group in which it is encoded and explained.
+    domain
+        What of a person's functioning it tells of.
     unit
         UCUM unit of `numeric_value`; empty for labels and events.
     low, high
@@ -58,6 +76,7 @@ class Code:
     name: str
     kind: Kind
     modality: str
+    domain: Domain = Domain.NONE
     unit: str = ""
     low: float | None = None
     high: float | None = None
@@ -82,6 +101,7 @@ def vocabulary() -> dict[str, Code]:
             **{
                 **entry,
                 "kind": Kind(entry["kind"]),
+                "domain": Domain(entry["domain"]),
                 "labels": tuple(entry.get("labels", ())),
             }
         )

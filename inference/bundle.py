@@ -29,6 +29,7 @@ from inference.calibration import Calibration
 from inference.milestones import Visits
 from inference.offsets import Offsets
 from inference.out_of_distribution import ReferenceDistribution
+from inference.people_at_times import PeopleAtTimes, read_people_at_times
 from inference.readings import covering_both, fell, steadied
 from inference.similar import PeopleSeen
 
@@ -54,6 +55,8 @@ class Bundle:
         ONNX Runtime sessions of the graphs (`contracts.bundle`).
     people
         Whom it has seen, sealed (`inference.people`); None in bundles of earlier versions.
+    people_at_times
+        How they stood at each time since onset; None in bundles of earlier versions.
     """
 
     manifest: Manifest
@@ -66,6 +69,7 @@ class Bundle:
     head: onnxruntime.InferenceSession
     coalitions: onnxruntime.InferenceSession
     people: bytes | None = None
+    people_at_times: PeopleAtTimes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +150,7 @@ def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
         head=_session(contents[names.HEAD_FILE]),
         coalitions=_session(contents[names.COALITIONS_FILE]),
         people=contents.get(names.PEOPLE_FILE),
+        people_at_times=read_people_at_times(contents.get(names.PROFILE_FILE)),
     )
 
 

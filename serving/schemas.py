@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 from contracts.observation import Day, Observation, Text
+from serving.profile import DomainProfile
 
 # Where text ends with a line end, $ alone stands before it.
 SubjectId = Annotated[
@@ -233,6 +234,8 @@ class ForecastAnswer(Strict, frozen=True, kw_only=True):
     """To be shown: "fewer than 11", "40 or more"; empty without a forecast."""
     milestones_reached: list[str] = field(default_factory=list)
     """By the last score already: their chance is 1 at every horizon."""
+    profile: list[DomainProfile] = field(default_factory=list)
+    """Every domain of functioning on the day of the forecast."""
     in_words: list[str] = field(default_factory=list)
     """To show beside it: people behind it, weeks not forecast and why, chances of milestones."""
     notes: list[str] = field(default_factory=list)
@@ -256,27 +259,6 @@ class Recorded(Strict, frozen=True, kw_only=True):
     subject: str
     sent: int
     on_record: int
-
-
-class CoursePoint(Strict, frozen=True, kw_only=True):
-    """An observed score beside the forecast that was made before it."""
-
-    day_after_enrolment: int
-    observed: float
-    low_80: float
-    median: float
-    high_80: float
-    inside: bool
-
-
-class Course(Strict, frozen=True, kw_only=True):
-    """Observed against forecast, and whether the course has left its range."""
-
-    subject: str
-    forecast: ForecastAnswer
-    points: list[CoursePoint]
-    days_outside: int
-    alert: str
 
 
 class ModelCard(Strict, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ import meds
 import numpy as np
 import pandas as pd
 
-from contracts.bundle import PEOPLE_FILE
+from contracts.bundle import PEOPLE_FILE, PROFILE_FILE
 from contracts.cohort import Cohort
 from contracts.digests import code_digest, file_digest, record_digest
 from contracts.groups import MINIMUM_SHOWN
@@ -19,6 +19,7 @@ from contracts.predictions import CANDIDATE, MODEL, REFUSED, SUBJECT
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features.newest import days_with_score
+from inference.people_at_times import learn_people_at_times
 from training.comparison.figures import (
     calibration_figure,
     error_figure,
@@ -176,6 +177,8 @@ def train(
             (bundle / PEOPLE_FILE).write_bytes(
                 sealed_people(cohort, parts, pretrain_on, people_key)
             )
+        at_times = learn_people_at_times(people)
+        (bundle / PROFILE_FILE).write_text(at_times.model_dump_json(), "utf-8")
         ensemble = Ensemble(fitted.members)
         card = model_card(table, task, provenance)
         write_bundle(

@@ -10,12 +10,13 @@ import numpy as np
 
 from contracts.errors import ForecastRefused
 from contracts.observation import Observation
+from serving.course import Course, CoursePoint
 from serving.forecast.audit_status import ServedModel
 from serving.forecast.question import Question
 from serving.forecast.respond import respond
 from serving.monitoring.course import off_course
 from serving.monitoring.words import sentence
-from serving.schemas import Course, CoursePoint, ForecastAnswer
+from serving.schemas import ForecastAnswer
 
 ALERT_DAYS = 14
 """Days outside the 80 % range on one side after which somebody should look at the patient."""

@@ -50,6 +50,7 @@ from serving.forecast.behind import (
 from serving.forecast.dates import between_landmarks, date_of, not_used
 from serving.forecast.doubts import doubts
 from serving.forecast.explain import game_of
+from serving.forecast.profile import profile_of
 from serving.forecast.question import Question
 from serving.forecast.reasons import reasons
 from serving.forecast.rests_on import rests_on
@@ -202,6 +203,7 @@ def _forecast(
         ],
         reasons=None if game is None else reasons(question, game, explained),
         rests_on=rests_on(bundle, batch, question.observations),
+        profile=profile_of(bundle, batch, question.observations),
         groups=group_coverage(served, groups),
         notes=[*question.notes, *not_used(question, bundle.task, origin)],
         held_back=[names_of(each) for each in beside],

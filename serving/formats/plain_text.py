@@ -16,6 +16,7 @@ from serving.formats.formatting import (
     formatted_start,
     scope_sentence,
 )
+from serving.formats.profile_words import domain_in_words
 from serving.schemas import ForecastAnswer, HorizonForecast
 
 SIMULATED = (
@@ -33,7 +34,7 @@ def as_plain_text(answer: ForecastAnswer) -> RenderableType:
         parts.append(Text(f"What to do: {answer.what_to_do}"))
     else:
         parts += [_horizons(answer), *map(Text, answer.in_words)]
-        parts += [*_reasons(answer), *_rests_on(answer)]
+        parts += [*_reasons(answer), *_rests_on(answer), *_profile(answer)]
     parts += [Text(f"About the record: {note}") for note in answer.notes]
     parts.append(Text(_model_and_audit(answer)))
     parts += [Text(f"- {limit}") for limit in answer.limits]
@@ -123,6 +124,14 @@ def _rests_on(answer: ForecastAnswer) -> list[RenderableType]:
     if rests.missing_modalities:
         text += f" Not available: {', '.join(rests.missing_modalities)}."
     return [Text(text)]
+
+
+def _profile(answer: ForecastAnswer) -> list[RenderableType]:
+    if not answer.profile:
+        return []
+    title = f"Profile on day {answer.origin_day} after enrolment (half of people are in a range):"
+    lines = [f"  {domain_in_words(domain)}" for domain in answer.profile]
+    return [Text("\n".join([title, *lines]))]
 
 
 def _model_and_audit(answer: ForecastAnswer) -> str:

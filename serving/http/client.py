@@ -9,9 +9,9 @@ import httpx
 import msgspec
 
 from contracts.errors import RehabcastError
+from serving.course import Course
 from serving.schemas import (
     Acknowledgement,
-    Course,
     ExplainRequest,
     FeedbackRequest,
     ForecastAnswer,

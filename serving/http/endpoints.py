@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from serving.amendments import CorrectionRequest, Erased, ErasureRequest
+from serving.course import Course
 from serving.formats.cds.hooks import SERVICE, HookFeedback, HookRequest
 from serving.http import handlers
 from serving.http.alerts import handlers as alerts
@@ -16,7 +17,6 @@ from serving.monitoring.answers import AlertDecisionRequest, AlertsAnswer, Subje
 from serving.schemas import (
     Acknowledgement,
     ConsentRequest,
-    Course,
     ExplainRequest,
     FeedbackRequest,
     ForecastAnswer,

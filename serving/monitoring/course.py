@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from contracts.task import Target
+from serving.course import CoursePoint
 from serving.monitoring.alert import Alert, Kind, Urgency
-from serving.schemas import CoursePoint
 
 
 def off_course(

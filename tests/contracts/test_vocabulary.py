@@ -1,8 +1,13 @@
 from __future__ import annotations
 
-import meds
+import tomllib
+from pathlib import Path
 
-from contracts.vocabulary import Kind, vocabulary
+import meds
+import pytest
+
+import contracts.vocabulary
+from contracts.vocabulary import Domain, Kind, vocabulary
 
 
 def test_every_code_says_what_its_value_is() -> None:
@@ -22,3 +27,25 @@ def test_every_code_says_what_its_value_is() -> None:
 def test_codes_are_loinc_or_of_meds_or_marked_as_local() -> None:
     systems = {code.split("//")[0] for code in vocabulary()}
     assert systems == {"LOINC", "REHABCAST", meds.death_code}
+
+
+def test_every_code_says_its_domain_or_that_it_has_none() -> None:
+    entries = vocabulary().values()
+    measured = {entry.domain for entry in entries if entry.kind in {Kind.ASSESSMENT, Kind.DAILY}}
+    # No instrument of balance or participation is in the vocabulary yet.
+    assert set(Domain) - measured == {Domain.BALANCE, Domain.PARTICIPATION}
+    for entry in entries:
+        if entry.kind in {Kind.PERSON, Kind.EVENT}:
+            assert entry.domain is Domain.NONE
+
+
+@pytest.mark.parametrize("line", ["", 'domain = "legs"'], ids=["lacking", "unknown"])
+def test_a_code_without_a_domain_is_refused(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = Path(contracts.vocabulary.__file__).with_suffix(".toml").read_text("utf-8")
+    assert all("domain" in entry for entry in tomllib.loads(text)["code"])
+    (tmp_path / "vocabulary.toml").write_text(text.replace('domain = "sleep"', line), "utf-8")
+    monkeypatch.setattr(contracts.vocabulary, "__file__", str(tmp_path / "vocabulary.py"))
+    with pytest.raises((KeyError, ValueError), match=r"domain|legs"):
+        vocabulary.__wrapped__()

@@ -9,12 +9,13 @@ import pandas as pd
 import pytest
 
 from audits.judging.lost.missing import violations
-from contracts.bundle import MANIFEST_FILE, Judging, Manifest
+from contracts.bundle import MANIFEST_FILE, PROFILE_FILE, Judging, Manifest
 from contracts.cohort import Cohort, Provenance
 from contracts.digests import file_digest
 from contracts.errors import ContractError, EvidenceMissing, IntegrityError
 from contracts.predictions import ASKED, CANDIDATE, MODEL, forecasts_of, questions_of
 from contracts.task import Task
+from inference.people_at_times import learn_people_at_times, read_people_at_times
 from training.fitting.config import TrainingConfig
 from training.registry.follow_up import fetch_follow_up
 from training.registry.model_versions import (
@@ -78,6 +79,13 @@ def test_a_trained_version_can_be_found_with_its_provenance(
     assert manifest.simulated
     assert manifest.data_digest == cohort.digest
     assert manifest.predictions_digest == file_digest(fetch(store, version, PREDICTIONS_FILE))
+    at_times = read_people_at_times((bundle / PROFILE_FILE).read_bytes())
+    assert at_times is not None
+    # Of those who were held out, or tuned on, nothing is said.
+    names = pd.read_parquet(fetch(store, version, SPLITS_FILE)).query("split == 'train'")
+    learned_from = cohort.events[cohort.events["subject_id"].isin(names["subject_id"])]
+    assert at_times == learn_people_at_times(learned_from)
+    assert at_times.codes
     assert "SIMULATED" in (bundle / "model-card.md").read_text("utf-8")
     assert "MLmodel" in manifest.files
 

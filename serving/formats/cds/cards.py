@@ -21,7 +21,8 @@ from serving.formats.formatting import (
     formatted_score,
     scope_sentence,
 )
-from serving.formats.reason_words import reason_in_words, score_in_words
+from serving.formats.profile_words import profile_lines
+from serving.formats.reason_words import LOWER, reason_in_words, score_in_words
 from serving.schemas import ForecastAnswer, HorizonForecast
 
 MAX_SUMMARY_LENGTH = 139
@@ -104,15 +105,17 @@ def _card(
     summary: str,
     must: Iterable[str],
     notes: Sequence[str],
-    may: Iterable[str],
+    may: Iterable[Sequence[str]],
     card_id: str,
 ) -> dict[str, Any]:
     """Write a card of what must be said, and of the rest as far as it fits.
 
     Parameters
     ----------
-    must, may
+    must
         Lines in their order.
+    may
+        Lines in their order, each in as many words as fit: ways to say it, the longest first.
     notes
         What was left out of the record: the first stands between the two, cut if need be.
     """
@@ -126,10 +129,11 @@ def _card(
     if notes and left >= SHORTEST_NOTE:
         lines.append(_first(notes, left))
         left -= len(lines[-1].split())
-    for line in may:
-        if (words := len(line.split())) <= left:
+    for ways in may:
+        line = next((way for way in ways if len(way.split()) <= left), None)
+        if line is not None:
             lines.append(line)
-            left -= words
+            left -= len(line.split())
     about = f"{address}/about" if address else ""
     source = {"label": f"rehabcast {answer.model.model_version}", "topic": TOPIC}
     card: dict[str, Any] = {
@@ -179,7 +183,7 @@ def _main_horizon(answer: ForecastAnswer) -> HorizonForecast:
     return next((h for h in answer.horizons if h.weeks == weeks), answer.horizons[0])
 
 
-def _for_team(answer: ForecastAnswer) -> tuple[list[str], list[str], list[str]]:
+def _for_team(answer: ForecastAnswer) -> tuple[list[str], list[str], list[Sequence[str]]]:
     """Return what the team must read, what was left out of the record, and what it may read."""
     horizon = _main_horizon(answer)
     chances = [
@@ -205,7 +209,9 @@ def _for_team(answer: ForecastAnswer) -> tuple[list[str], list[str], list[str]]:
     people = horizon.similar_people_in_words
     # A note on the record, or who overrode the gate, is more important.
     behind = [f"From {people} similar people."] if people else []
-    return must, answer.notes, [*behind, *own, *([scope] if scope else []), *later]
+    profile = profile_lines(answer.profile, without=answer.instrument.removesuffix(LOWER))
+    limits = [*behind, *own, *([scope] if scope else [])]
+    return must, answer.notes, [*([each] for each in limits), profile, *([each] for each in later)]
 
 
 def _start(answer: ForecastAnswer) -> str:

@@ -11,12 +11,13 @@ import pytest
 
 from contracts.errors import ForecastRefused
 from contracts.observation import Observation
+from serving.course import Course, CoursePoint
 from serving.forecast import course as course_module
 from serving.forecast.audit_status import ServedModel
 from serving.forecast.course import course
 from serving.forecast.question import Question
 from serving.forecast.respond import refused
-from serving.schemas import Course, CoursePoint, ForecastAnswer, HorizonForecast
+from serving.schemas import ForecastAnswer, HorizonForecast
 from tests.refusals import refuses
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

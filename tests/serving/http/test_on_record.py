@@ -282,3 +282,21 @@ def test_feedback_on_several_cards_is_stored_for_all_or_for_none(
     assert [row for row in service.on_record() if row.kind == "feedback"] == []
     assert service.ask(f"/cds-services/{SERVICE}/feedback", sent).status_code == 200
     assert len([row for row in service.on_record() if row.kind == "feedback"]) == 3
+
+
+def test_a_forecast_over_http_has_a_profile_that_says_what_is_not_known(
+    service: Service,
+) -> None:
+    answer = service.ask("/v1/forecast", RECORD).json()
+    assert answer["status"] == "forecast"
+    domains = {domain["domain"]: domain for domain in answer["profile"]}
+    assert len(domains) == 9
+    (arm,) = domains["arm"]["measures"]
+    assert (arm["value"], arm["scale"]) == (22, {"low": 0, "high": 66, "better": "higher"})
+    # The bundle is one without people at that time, as those of earlier versions are.
+    assert domains["arm"]["not_known"] == ["own course", "people at that time"]
+    assert domains["walking"] == {
+        "domain": "walking",
+        "measures": [],
+        "not_known": ["now", "own course", "people at that time"],
+    }

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from contracts.task import Target
+from serving.course import CoursePoint
 from serving.monitoring.alert import Alert, Kind, Urgency
 from serving.monitoring.course import off_course
 from serving.monitoring.words import sentence
-from serving.schemas import CoursePoint
 from tests.conftest import ROOT
 from training.task import read_task
 
