@@ -10,8 +10,9 @@ Letters: N timed events.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -153,7 +154,8 @@ def _person_values(timeline: Timeline) -> Iterator[tuple[tuple[str, int], Array]
     kept_N = (table["code"] >= 0) & table["span"].between(0, len(SPANS) - 2)
     table = table[kept_N & ~_is_unworn(timeline)].dropna(subset="value")
     medians = table.groupby(["code", "span", "person"])["value"].median()
-    for (code, span), values in medians.groupby(["code", "span"]):
+    cells = cast("Iterable[tuple[tuple[int, int], pd.Series]]", medians.groupby(["code", "span"]))
+    for (code, span), values in cells:
         yield (measured[code], int(span)), values.to_numpy(dtype=np.float64)
 
 

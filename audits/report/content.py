@@ -21,6 +21,7 @@ from pydantic import (
 
 from audits.changes.plan import ChangePlan
 from audits.disclosure.cells import Cell
+from audits.disclosure.counts import forecasts_shown
 from audits.disclosure.earlier import EarlierReport
 from audits.disclosure.losses import ShownLosses, shown_losses
 from audits.disclosure.published import Pattern, pattern_of
@@ -223,7 +224,7 @@ def compose(
         made_at=made_at,
         valid_until=valid_until,
         people=table[SUBJECT].nunique() if scored else 0,
-        forecasts=len(table) if scored else 0,
+        forecasts=forecasts_shown(table) if scored else 0,
         comparators=tuple(str(name) for name in predictions[MODEL].unique() if name != CANDIDATE)
         if scored
         else (),

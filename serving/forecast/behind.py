@@ -5,7 +5,7 @@ Letters: H horizons; the last entry along H of a count is of people with an outc
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from contracts.vocabulary import vocabulary
 from inference.bundle import Bundle
 from inference.moments import Moments, moments, worsened
 from inference.similar import FEWEST, LEAST_OUTCOMES, Rarity, shown_number
+from serving.schemas import HorizonForecast
 
 FEW = 20
 """With fewer similar people it is said that the range is wider; from here on the level of an 80 %
@@ -189,6 +190,14 @@ def _not_forecast(bundle: Bundle, batch: SequenceBatch, behind: Behind) -> list[
 def _number(outcomes: int) -> str:
     """Write a number of people of whom fewer than `LEAST_OUTCOMES` are not told."""
     return f"fewer than {LEAST_OUTCOMES}" if outcomes else "0"
+
+
+def milestone_sentences(horizon: HorizonForecast, reached: Collection[str]) -> list[str]:
+    """Return a sentence for each milestone of a horizon."""
+    return [
+        milestone_sentence(name, chance, horizon.weeks, reached=name in reached)
+        for name, chance in horizon.milestones.items()
+    ]
 
 
 def milestone_sentence(name: str, chance: float, weeks: int, *, reached: bool) -> str:

@@ -43,7 +43,7 @@ from serving.forecast.behind import (
     Behind,
     course_notes,
     how_many,
-    milestone_sentence,
+    milestone_sentences,
     people_behind,
     sentences,
 )
@@ -199,7 +199,7 @@ def _forecast(
         milestones_reached=(reached := _reached(bundle, batch)),
         in_words=[
             *sentences(bundle, batch, behind, explained),
-            *_milestones_in_words(horizons[given.index(explained)], reached),
+            *milestone_sentences(horizons[given.index(explained)], reached),
         ],
         reasons=None if game is None else reasons(question, game, explained),
         rests_on=rests_on(bundle, batch, question.observations),
@@ -231,13 +231,6 @@ def _reached(bundle: Bundle, batch: SequenceBatch) -> list[str]:
     if not assessed(batch, bundle.task)[0]:
         return []
     return list(reached_today(float(batch.last_score_B[0]), bundle.task))
-
-
-def _milestones_in_words(horizon: HorizonForecast, reached: list[str]) -> list[str]:
-    return [
-        milestone_sentence(name, chance, horizon.weeks, reached=name in reached)
-        for name, chance in horizon.milestones.items()
-    ]
 
 
 def _explained(question: Question, bundle: Bundle, ahead: list[int]) -> int:
