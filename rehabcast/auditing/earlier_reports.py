@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from audits.disclosure.cells import Cell
 from audits.disclosure.earlier import EarlierReport, not_yet_counted
+from audits.disclosure.quantities import Quantity
 from audits.disclosure.suppress import shown_by
 from audits.judging.rules import rows_of
 from audits.ledger.trail import AUDIT, Entry
 from contracts.errors import RehabcastError
 from contracts.predictions import CANDIDATE, SUBJECT
+from rehabcast.auditing.reports import fetch_earlier_report
 from rehabcast.signed_artifacts import fetch_report, open_description, open_predictions
 from training.registry.follow_up import fetch_follow_up
 from training.registry.model_versions import ModelVersion, find
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from audits.report.content import Report
     from rehabcast.settings import Settings
@@ -31,7 +34,7 @@ class Earlier:
     Parameters
     ----------
     reports
-        The last report of each version that was audited, in the order of first audits.
+        Of every audit, in the order of the ledger; those that say nothing new are left out.
     not_read
         Versions whose report or predictions could not be read, or do not fit each other, so that
         nobody compared them.
@@ -63,73 +66,61 @@ def earlier_reports(settings: Settings, trail: Sequence[Entry], rows: pd.DataFra
     rows
         The prediction table of the new one.
     """
-    audits = [entry.about for entry in trail if entry.kind == AUDIT]
-    published = {name: _published(settings, name) for name in dict.fromkeys(audits)}
-    reports = _as_counted(audits, {name: each for name, each in published.items() if each})
-    not_read = [
-        name
-        for name, each in published.items()
-        if each is None or (each.report.people and name not in reports)
-    ]
+    audits = [entry for entry in trail if entry.kind == AUDIT]
+    last = {entry.about: place for place, entry in enumerate(audits)}
+    forecasts = {name: _forecasts(settings, name) for name in last}
+    reports: list[EarlierReport] = []
+    seen: set[tuple[str, int, ShownOf]] = set()
+    not_read: dict[str, None] = {}
+    for place, entry in enumerate(audits):
+        name = entry.about
+        known = forecasts[name]
+        report = None if known is None else _report(settings, entry, is_last=place == last[name])
+        if known is None or report is None:
+            not_read[name] = None
+            continue
+        if not report.people:
+            continue
+        # Who waited follows from the reports that existed then.
+        counted = _without(known, _waiting(known, reports)) if report.some_wait else known
+        if counted[SUBJECT].nunique() != report.people:
+            # Nobody knows whom it counts.
+            not_read[name] = None
+            continue
+        shown = shown_by(report.verdict, report.performance, report.policy)
+        says = (name, report.people, frozenset(shown.items()))
+        if says not in seen:
+            seen.add(says)
+            reports.append(EarlierReport(rows=counted, shown=shown))
     return Earlier(
-        reports=tuple(reports.values()),
+        reports=tuple(reports),
         not_read=tuple(not_read),
-        waiting=_waiting(rows_of(rows, CANDIDATE), reports.values()),
+        waiting=_waiting(rows_of(rows, CANDIDATE), reports),
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Published:
-    """The last report of a version, and the candidate's rows of its prediction table."""
-
-    report: Report
-    rows: pd.DataFrame
+ShownOf = frozenset[tuple[Quantity, frozenset[Cell]]]
 
 
-def _published(settings: Settings, name: str) -> _Published | None:
-    """Return a version's last report and forecasts; None where they cannot be read."""
+def _forecasts(settings: Settings, name: str) -> pd.DataFrame | None:
+    """Return the candidate's rows of a version's prediction table; None where unreadable."""
     try:
         version = find(settings.store, name)
-        report, _ = fetch_report(settings, version)
         bundle = open_description(settings, version)
-        rows = rows_of(open_predictions(settings, version, bundle).rows, CANDIDATE)
+        return rows_of(open_predictions(settings, version, bundle).rows, CANDIDATE)
     except RehabcastError:
         return None
-    return _Published(report=report, rows=rows)
 
 
-def _as_counted(
-    audits: Sequence[str], published: Mapping[str, _Published]
-) -> dict[str, EarlierReport]:
-    """Return the last report of each version with the people that it counted.
-
-    Who waited at an audit follows from the reports that existed then, so the audits are gone
-    through in the ledger's order. A version audited again counts whom its last audit counted. One
-    whose report says another number of people than follows is left out: nobody knows whom it
-    counts.
-
-    Parameters
-    ----------
-    audits
-        The audited version of each audit, oldest first.
-    published
-        By version; without those that cannot be read.
-    """
-    counted: dict[str, EarlierReport] = {}
-    last = {name: place for place, name in enumerate(audits)}
-    for place, name in enumerate(audits):
-        if name not in published or not published[name].report.people:
-            continue
-        report, rows = published[name].report, published[name].rows
-        is_last = place == last[name]
-        if not is_last or report.some_wait:
-            rows = _without(rows, _waiting(rows, counted.values()))
-        if is_last and rows[SUBJECT].nunique() != report.people:
-            counted.pop(name, None)
-            continue
-        shown = shown_by(report.verdict, report.performance, report.policy)
-        counted[name] = EarlierReport(rows=rows, shown=shown)
-    return counted
+def _report(settings: Settings, audit: Entry, *, is_last: bool) -> Report | None:
+    """Return the report of an audit; None where it cannot be read."""
+    try:
+        version = find(settings.store, audit.about)
+        if is_last:
+            return fetch_report(settings, version)[0]
+        return fetch_earlier_report(settings, version, audit.details()["report_digest"])
+    except RehabcastError:
+        return None
 
 
 def _waiting(rows: pd.DataFrame, earlier: Iterable[EarlierReport]) -> frozenset[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from audits.report.editions import NotMade
     from inference.bundle import Bundle
     from training.registry.model_versions import ModelVersion
+
+
+KEPT_FOLDER = "audit-reports"
+"""The reports of all audits of a version, by digest: a later one is written over the last."""
 
 
 def facts_of(settings: Settings, bundle: Bundle) -> ModelFacts:
@@ -52,9 +57,45 @@ def sign_report(settings: Settings, version: ModelVersion, report: Report) -> st
     with TemporaryDirectory() as temporary:
         file = write_report(report, Path(temporary))
         digest = file_digest(file)
+        # Readers keep every report, so later audits have to know them all.
+        kept = Path(temporary) / f"{digest}.json"
+        shutil.copyfile(file, kept)
+        settings.store.client().log_artifact(version.run_id, str(kept), KEPT_FOLDER)
         settings.store.client().log_artifact(version.run_id, str(file), REPORT_FOLDER)
         sign_into_run(settings, version, file, REPORT_FOLDER)
     return digest
+
+
+def fetch_earlier_report(settings: Settings, version: ModelVersion, digest: str) -> Report:
+    """Return the report of an earlier audit of a version, by the digest that the ledger has of it.
+
+    Raises
+    ------
+    IntegrityError
+        It has another digest, or is not a report.
+    EvidenceMissing
+        It was not kept.
+    """
+    from audits.report.content import Report
+    from contracts.digests import file_digest
+    from contracts.errors import IntegrityError
+    from contracts.naming.formats import require_known_form
+    from training.registry.model_versions import fetch
+
+    path = fetch(settings.store, version, f"{KEPT_FOLDER}/{digest}.json")
+    if file_digest(path) != digest:
+        raise IntegrityError(
+            f"{version}: {path.name} is not the report that the ledger has on record",
+            "restore the artifacts of its run",
+        )
+    require_known_form(path.read_bytes(), "audit-report", f"{version}: {path}", IntegrityError)
+    try:
+        return Report.model_validate_json(path.read_bytes())
+    except ValueError as error:
+        raise IntegrityError(
+            f"{version}: {path.name} cannot be read as an audit report ({error})",
+            "use the version of rehabcast that wrote it",
+        ) from error
 
 
 def publish_editions(

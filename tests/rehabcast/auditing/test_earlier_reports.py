@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -16,9 +18,13 @@ from audits.disclosure.published import pattern_of
 from audits.judging.judge import AuditInputs, judge
 from audits.judging.policy import load_policy
 from audits.report.content import ModelFacts, Report, compose
-from contracts.errors import EvidenceMissing
+from audits.report.editions import write_report
+from contracts.digests import file_digest
+from contracts.errors import EvidenceMissing, IntegrityError
 from rehabcast.auditing import earlier_reports as module
 from rehabcast.auditing.earlier_reports import Earlier, earlier_reports, had_another_external
+from rehabcast.auditing.reports import KEPT_FOLDER, fetch_earlier_report
+from training.registry import model_versions
 
 POLICY = load_policy().model_copy(update={"replicates": 20, "required": (), "lost": None})
 FACTS = ModelFacts(
@@ -63,20 +69,28 @@ def audited(name: str, table: pd.DataFrame, earlier: Earlier | None = None) -> R
 
 @dataclass
 class Store:
-    """Audited versions with their tables and last reports, as a ledger and a registry have them."""
+    """Audited versions with tables and reports, as a ledger and a registry have them."""
 
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     reports: dict[str, Report] = field(default_factory=dict)
     audits: list[str] = field(default_factory=list)
+    kept: dict[str, Report] = field(default_factory=dict)
+    """By digest, here the number of the audit."""
 
     def audit(self, name: str, table: pd.DataFrame) -> Report:
         self.reports[name] = audited(name, table, self.earlier(table))
+        self.kept[str(len(self.audits))] = self.reports[name]
         self.audits.append(name)
         self.tables[name] = table
         return self.reports[name]
 
     def earlier(self, table: pd.DataFrame) -> Earlier:
-        trail = [SimpleNamespace(kind="audit", about=name) for name in self.audits]
+        trail = [
+            SimpleNamespace(
+                kind="audit", about=name, details=partial(dict, report_digest=str(number))
+            )
+            for number, name in enumerate(self.audits)
+        ]
         return earlier_reports(cast(Any, SimpleNamespace(store=None)), cast(Any, trail), table)
 
 
@@ -93,12 +107,22 @@ def stored(monkeypatch: pytest.MonkeyPatch) -> Store:
             raise EvidenceMissing(f"{name}: no report", "restore it")
         return made.reports[name], "digest"
 
+    def kept(_: object, name: str, digest: str) -> Report:
+        if digest not in made.kept:
+            raise EvidenceMissing(f"{name}: no report {digest}", "restore it")
+        return made.kept[digest]
+
     monkeypatch.setattr(module, "find", lambda _, name: name)
     monkeypatch.setattr(module, "open_description", lambda _, name: name)
     monkeypatch.setattr(module, "fetch_report", report_of)
-    monkeypatch.setattr(
-        module, "open_predictions", lambda _, name, __: SimpleNamespace(rows=made.tables[name])
-    )
+    monkeypatch.setattr(module, "fetch_earlier_report", kept)
+
+    def predictions(_: object, name: str, __: object) -> SimpleNamespace:
+        if made.tables[name].empty:
+            raise EvidenceMissing(f"{name}: no predictions", "restore them")
+        return SimpleNamespace(rows=made.tables[name])
+
+    monkeypatch.setattr(module, "open_predictions", predictions)
     return made
 
 
@@ -139,18 +163,37 @@ def counted_of(found: Earlier) -> list[int]:
     return [report.rows["subject_id"].nunique() for report in found.reports]
 
 
-def test_a_version_audited_again_counts_whom_its_last_report_counts(store: Store) -> None:
-    """Who waits follows from the reports of then, and not from the versions' first audits."""
+def test_every_report_of_a_version_audited_again_is_known(store: Store) -> None:
+    """Whoever has the first one still has it; who waits follows from the reports of then."""
     assert store.audit("arm/1", people(65)).people == 65
     assert store.audit("arm/2", people(60)).people == 60
     again = store.audit("arm/1", people(65))
     assert (again.people, again.some_wait) == (60, True)
     found = store.earlier(people(66))
-    assert (counted_of(found), found.not_read) == ([60, 60], ())
+    assert (counted_of(found), found.not_read) == ([65, 60, 60], ())
     # Whoever waited then is still not counted: 65 beside the last reports would show five.
     third = store.audit("arm/3", people(66))
     assert (third.people, third.some_wait) == (60, True)
-    assert counted_of(store.earlier(people(66))) == [60, 60, 60]
+    assert counted_of(store.earlier(people(66))) == [65, 60, 60, 60]
+
+
+def test_what_an_earlier_report_of_the_same_version_showed_is_not_told_beside_it(
+    store: Store,
+) -> None:
+    """Of 65 people and, once the version was audited again, of 60: five would show."""
+    store.audit("arm/1", people(65))
+    store.audit("arm/2", people(60))
+    store.audit("arm/1", people(65))
+    everyone = [row for row in numbers(store.audit("arm/3", people(60))) if row[0] == "everyone"]
+    assert everyone
+    assert all(row[3] is None and row[4] is None for row in everyone)
+
+
+def test_an_earlier_report_that_was_not_kept_is_named(store: Store) -> None:
+    store.audit("arm/1", people(60))
+    store.audit("arm/1", people(60))
+    del store.kept["0"]
+    assert store.earlier(people(61)).not_read == ("arm/1",)
 
 
 @pytest.mark.soak
@@ -162,8 +205,7 @@ def test_after_any_audits_everybody_counted_is_known(order: list[int]) -> None:
         for version in order:
             made.audit(f"arm/{version}", people(sizes[version]))
         found = made.earlier(people(75))
-        names = dict.fromkeys(made.audits)
-        assert counted_of(found) == [made.reports[name].people for name in names]
+        assert {*counted_of(found)} == {report.people for report in made.kept.values()}
         assert found.not_read == ()
 
 
@@ -214,3 +256,23 @@ def test_another_external_table_of_a_bundle_gets_no_numbers() -> None:
     assert not had_another_external(trail, "b", "t")
     assert had_another_external(trail, "b", "u")
     assert not had_another_external(trail, "d", "u")
+
+
+def test_a_kept_report_is_read_by_its_digest_and_a_changed_one_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = audited("arm/1", people(60))
+    # A policy that is read has more replicates than these tests draw.
+    report = made.model_copy(update={"policy": load_policy()})
+    file = write_report(report, tmp_path)
+    digest = file_digest(file)
+    kept = tmp_path / KEPT_FOLDER / f"{digest}.json"
+    kept.parent.mkdir()
+    file.rename(kept)
+    monkeypatch.setattr(model_versions, "fetch", lambda _, __, path: tmp_path / path)
+    settings_of: Any = SimpleNamespace(store=None)
+    version: Any = "arm/1"
+    assert fetch_earlier_report(settings_of, version, digest) == report
+    kept.write_bytes(kept.read_bytes().replace(b"made up", b"changed"))
+    with pytest.raises(IntegrityError):
+        fetch_earlier_report(settings_of, version, digest)
