@@ -37,7 +37,7 @@ from rehabcast.commands import (
 )
 from rehabcast.commands.changes import plan
 from rehabcast.commands.demo import demo
-from rehabcast.commands.service import access, backup, record, serve
+from rehabcast.commands.service import access, backup, cds_clients, record, serve
 from rehabcast.output import IF_PRESENT, as_record, say_error
 from rehabcast.redaction import clean_traceback, cleaner, install
 from rehabcast.settings import secrets_in_environment
@@ -68,6 +68,7 @@ app.add_typer(people.app, name="people")
 app.add_typer(record.app, name="record")
 app.command()(backup.backup)
 app.command()(backup.restore)
+access.app.command()(cds_clients.add_cds_client)
 app.add_typer(access.app, name="access")
 app.command()(demo)
 

@@ -19,6 +19,7 @@ from serving.access.addresses import is_loopback
 from serving.access.cds_clients import cds_caller
 from serving.access.development import is_development_token
 from serving.access.self_signed import UseOnce, require_short_and_new
+from serving.access.smart_scopes import own_scopes
 from serving.access.tokens import (
     NEW_TOKEN_NEEDED,
     AccessDenied,
@@ -169,7 +170,8 @@ def _holder_of_own_token(access: Access, token: str, said: Unverified, seconds: 
     client = access.clients.get(claims["sub"])
     if client is None:
         raise AccessDenied("the token's client is no longer registered", NEW_TOKEN_NEEDED)
-    return Caller(client_name(claims["sub"]), scopes_of(claims) & client.scopes, client.tenant)
+    scopes = own_scopes(scopes_of(claims)) & client.scopes
+    return Caller(client_name(claims["sub"]), scopes, client.tenant)
 
 
 def _tenant(issuer: Issuer, claims: Mapping[str, Any]) -> str:

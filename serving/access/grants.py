@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 from joserfc import jwt
 
 from contracts.errors import RehabcastError
+from serving.access import smart_scopes
 from serving.access.authentication import ACCESS_TOKEN, OWN_KEY, assertion_claims
 from serving.access.self_signed import UseOnce
 from serving.access.tokens import AccessDenied, unverified
@@ -24,6 +25,7 @@ OWN_TOKEN_SECONDS = 300
 MAX_FIELDS = 20
 
 INVALID_CLIENT, INVALID_REQUEST = "invalid_client", "invalid_request"
+INVALID_SCOPE = "invalid_scope"
 
 
 class TokenRequestRefused(RehabcastError):
@@ -91,15 +93,8 @@ def grant(
             "use client_credentials, or get a token from the identity provider",
         )
     client = _authenticated_client(access, form, access.audience + path, now, use_once)
-    allowed = access.clients[client].scopes
-    scopes = frozenset(form.get("scope", "").split()) or allowed
-    if not scopes <= allowed:
-        raise TokenRequestRefused(
-            "invalid_scope",
-            "the client may not have all of these scopes",
-            "ask for scopes it is registered for",
-        )
-    issued, granted = int(now.timestamp()), " ".join(sorted(scopes))
+    scopes = _scopes(form, access.clients[client].scopes)
+    issued = int(now.timestamp())
     claims = {
         "iss": access.audience,
         "aud": access.audience,
@@ -108,15 +103,29 @@ def grant(
         "iat": issued,
         "exp": issued + OWN_TOKEN_SECONDS,
         "jti": secrets.token_urlsafe(16),
-        "scope": granted,
+        "scope": scopes,
     }
     header = {"alg": "ES384", "kid": OWN_KEY, "typ": ACCESS_TOKEN}
     return {
         "access_token": jwt.encode(header, claims, access.own_key, algorithms=["ES384"]),
         "token_type": "bearer",
         "expires_in": OWN_TOKEN_SECONDS,
-        "scope": granted,
+        "scope": scopes,
     }
+
+
+def _scopes(form: Mapping[str, str], registered: frozenset[str]) -> str:
+    """Return the scopes that are granted: all that the client may have where it names none."""
+    if "scope" not in form:
+        return " ".join(sorted(registered))
+    # RFC 6749, 3.3: only spaces stand between scopes.
+    asked = [scope for scope in form["scope"].split(" ") if scope]
+    if not asked:
+        raise TokenRequestRefused(INVALID_SCOPE, "the scope is blank", "name one, or leave it out")
+    try:
+        return " ".join(sorted(smart_scopes.granted(asked, registered)))
+    except smart_scopes.ScopeRefused as refusal:
+        raise TokenRequestRefused(INVALID_SCOPE, refusal.reason, refusal.what_to_do) from None
 
 
 def _authenticated_client(

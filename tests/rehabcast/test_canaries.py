@@ -70,6 +70,7 @@ COMMANDS = (
     "restore nowhere", "people add Mia --key mia.pem", "people list", "people retire Mia",
     "access init there", "access list", "access add-client x --scopes cds",
     "access add-issuer x --jwks https://x.test/", "access remove-client x", "access token x",
+    "access add-cds-client x --jwks https://x.test/",
 )  # fmt: skip
 
 NOT_RUN = {"demo", "serve"}

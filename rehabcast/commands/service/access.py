@@ -16,20 +16,24 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from contracts.errors import ContractError, EvidenceMissing, ServiceUnavailable
+from rehabcast.commands.service.access_files import (
+    AccessPath,
+    ChangedAccess,
+    access_path,
+    copy_public_keys,
+    source_of,
+)
 from rehabcast.output import AsJson, emit
-from rehabcast.settings import Settings
 from serving.access.access_file import (
     AccessFile,
     ClientEntry,
     IssuerEntry,
     check_access_file,
-    check_keys,
     read_access,
     read_access_file,
     written_as_toml,
 )
 from serving.access.grants import JWT_BEARER
-from serving.access.keys import usable_keys
 from stores.private_files import require_private, write_private
 
 app = typer.Typer(no_args_is_help=True, help="Who may use the service: keys, clients, issuers.")
@@ -37,23 +41,11 @@ app = typer.Typer(no_args_is_help=True, help="Who may use the service: keys, cli
 ACCESS_FILE, TOKEN_KEY = "access.toml", "token-key.pem"
 ASSERTION_SECONDS, WAIT_SECONDS = 60, 10.0
 
-AccessPath = Annotated[
-    Path | None,
-    typer.Option("--access", help="The access file; by default that of REHABCAST_ACCESS."),
-]
 ClientId = Annotated[str, typer.Argument(metavar="ID", help="The client's id.")]
 Jwks = Annotated[
     str | None,
     typer.Option(help="Its public keys: a JWKS file, or an https address. Without, a key is made."),
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangedAccess:
-    """An access file that was written, and the files of keys that were made with it."""
-
-    access: str
-    made: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,10 +102,10 @@ def add_client(
     as_json: AsJson = False,
 ) -> None:
     """Let a program use the service; makes its key pair unless it sent its public keys."""
-    path = _path(access)
+    path = access_path(access)
     written = read_access_file(path)
     private, public = path.parent / f"{client}.pem", path.parent / f"{client}.json"
-    source = _source(jwks, public)
+    source = source_of(jwks, public)
     entry = ClientEntry(id=client, jwks=source, scopes=scopes.split(), tenant=tenant)
     changed = msgspec.structs.replace(written, client=[*written.client, entry])
     check_access_file(path, changed)
@@ -121,7 +113,7 @@ def add_client(
     if jwks is None:
         made = _make_key_pair(client, private, public)
     elif "://" not in jwks:
-        made = _copy_public_keys(Path(jwks), public, path, changed)
+        made = copy_public_keys(Path(jwks), public, path, changed)
     write_private(path, written_as_toml(changed))
     handed_over = (
         f"; its private key is {private}: give it to the client only" if jwks is None else ""
@@ -144,19 +136,19 @@ def add_issuer(
     as_json: AsJson = False,
 ) -> None:
     """Trust the tokens of an identity provider."""
-    path = _path(access)
+    path = access_path(access)
     written = read_access_file(path)
     public = path.parent / f"issuer-{len(written.issuer) + 1}.json"
     entry = IssuerEntry(
         name=name,
-        jwks=_source(jwks, public),
+        jwks=source_of(jwks, public),
         tenant=tenant,
         tenant_claim=tenant_claim,
         tenants=tenants.split(),
     )
     changed = msgspec.structs.replace(written, issuer=[*written.issuer, entry])
     check_access_file(path, changed)
-    made = () if "://" in jwks else _copy_public_keys(Path(jwks), public, path, changed)
+    made = () if "://" in jwks else copy_public_keys(Path(jwks), public, path, changed)
     write_private(path, written_as_toml(changed))
     emit(ChangedAccess(access=str(path), made=made), f"Added {name}.", as_json=as_json)
 
@@ -164,12 +156,14 @@ def add_issuer(
 @app.command()
 def remove_client(client: ClientId, access: AccessPath = None, as_json: AsJson = False) -> None:
     """Let a program no longer use the service, from its next start on."""
-    path = _path(access)
+    path = access_path(access)
     written = read_access_file(path)
     rest = [entry for entry in written.client if entry.id != client]
-    if len(rest) == len(written.client):
+    systems = [entry for entry in written.cds_client if entry.issuer != client]
+    if (rest, systems) == (written.client, written.cds_client):
         raise EvidenceMissing(f"there is no client {client}", "see `rehabcast access list`")
-    write_private(path, written_as_toml(msgspec.structs.replace(written, client=rest)))
+    changed = msgspec.structs.replace(written, client=rest, cds_client=systems)
+    write_private(path, written_as_toml(changed))
     message = f"Removed {client}. Restart the service; its files of keys can be deleted."
     emit(ChangedAccess(access=str(path), made=()), message, as_json=as_json)
 
@@ -177,7 +171,7 @@ def remove_client(client: ClientId, access: AccessPath = None, as_json: AsJson =
 @app.command("list")
 def list_trusted(access: AccessPath = None, as_json: AsJson = False) -> None:
     """List who may use the service."""
-    path = _path(access)
+    path = access_path(access)
     trusted = read_access(path)
     parties = [
         TrustedParty(kind="client", name=name, tenant=c.tenant, scopes=tuple(sorted(c.scopes)))
@@ -211,7 +205,7 @@ def token(
     access: AccessPath = None,
 ) -> None:
     """Get a token as a client, and print it: it is valid for five minutes."""
-    path = _path(access)
+    path = access_path(access)
     audience = read_access_file(path).audience
     private = path.parent / f"{client}.pem" if key is None else key
     require_private(private)
@@ -263,38 +257,3 @@ def _make_key_pair(client: str, private: Path, public: Path) -> tuple[str, ...]:
     write_private(private, key.as_pem(private=True))
     write_private(public, json.dumps({"keys": [key.as_dict(private=False)]}))
     return str(private), str(public)
-
-
-def _copy_public_keys(
-    given: Path, public: Path, access: Path, changed: AccessFile
-) -> tuple[str, ...]:
-    try:
-        content = given.read_text("utf-8")
-        usable = usable_keys(json.loads(content))
-    except (OSError, ValueError) as error:
-        raise ContractError(
-            f"{given} cannot be read as a JWKS ({type(error).__name__})", "give a JWKS file"
-        ) from None
-    if not usable:
-        raise ContractError(
-            f"{given} has no public key that can be used",
-            "it needs a kid, and RSA of 2048 bits or more, or the curve P-256 or P-384",
-        )
-    if public.exists() and public.resolve() != given.resolve():
-        raise ContractError(f"{public} exists already", "move it away")
-    check_keys(access, changed, {public.name: content})
-    write_private(public, content)
-    return (str(public),)
-
-
-def _source(jwks: str | None, public: Path) -> str:
-    return jwks if jwks is not None and "://" in jwks else public.name
-
-
-def _path(access: Path | None) -> Path:
-    path = Settings().access if access is None else access
-    if path is None:
-        raise ContractError(
-            "no access file is named", "set REHABCAST_ACCESS, or give one by --access"
-        )
-    return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from serving.access.keys import CURVE_ALGORITHMS, RSA_ALGORITHMS
+from serving.access.smart_scopes import supported
 from serving.http.calls import Call, Reply
 from serving.http.refusals import RequestRefused
 
@@ -27,7 +28,7 @@ def smart_configuration(call: Call) -> Reply:
             "this service issues no tokens",
             "get one from the hospital's identity provider",
         )
-    granted = {scope for client in access.clients.values() for scope in client.scopes}
+    granted = {scope for client in access.clients.values() for scope in supported(client.scopes)}
     return Reply(
         {
             "token_endpoint": access.audience + TOKEN_PATH,
@@ -35,7 +36,11 @@ def smart_configuration(call: Call) -> Reply:
             "token_endpoint_auth_methods_supported": ["private_key_jwt"],
             "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
             "scopes_supported": sorted(granted),
-            "capabilities": ["client-confidential-asymmetric"],
+            "capabilities": [
+                "client-confidential-asymmetric",
+                "permission-v1",
+                "permission-v2",
+            ],
             # Required by the guide also where no code is ever issued.
             "code_challenge_methods_supported": ["S256"],
         }
