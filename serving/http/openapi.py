@@ -29,7 +29,7 @@ REFUSALS = {
     "503": "The store does not answer; Retry-After says when to try again",
 }
 
-API_VERSION = "2.0"
+API_VERSION = "2.1"
 """Changes whenever the paths or schemas do, which a test holds.
 
 The second number where earlier callers are still answered as they were, else the first.

@@ -23,7 +23,7 @@ from serving.http.openapi import API_VERSION, document
 WRITTEN = date(2026, 1, 16)
 """Day of the document that is kept: its examples are of the day on which it is asked for."""
 
-PUBLISHED = ("2.0", "dae222b114319e003c24cb477c766848f5bdca5cda019453202d5f0654e4d6ab")
+PUBLISHED = ("2.1", "b7e812df1f2941a1fdacfe6eebd6a78ce95b64b86259b2c8c4ab9b8b1d6e7b88")
 """The API's version, and the digest of its paths and schemas. Change both together."""
 
 CHECKS = (
@@ -40,6 +40,7 @@ PATHS = sorted(
         "/cds-services/recovery-forecast", "/cds-services/recovery-forecast/feedback",
         "/readyz", "/auth/token", "/about", "/v1/corrections", "/v1/erasures",
         "/.well-known/smart-configuration",
+        "/fhir/$evaluate", "/fhir/OperationDefinition/evaluate", "/fhir/metadata",
         "/v1/alerts", "/v1/alerts/decisions",
         "/v1/subjects/{subject}/alerts", "/v1/fhir/subjects/{subject}/alerts",
     }
