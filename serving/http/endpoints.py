@@ -12,7 +12,7 @@ from serving.formats.cds.hooks import SERVICE, HookFeedback, HookRequest
 from serving.http import handlers
 from serving.http.alerts import handlers as alerts
 from serving.http.calls import Call, Reply
-from serving.http.standards import about, fhir, hooks, smart
+from serving.http.standards import about, fhir, hooks, operation, smart
 from serving.monitoring.answers import AlertDecisionRequest, AlertsAnswer, SubjectAlerts
 from serving.schemas import (
     Acknowledgement,
@@ -151,6 +151,19 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="POST", path="/v1/fhir/forecast", scope="forecast", handler=fhir.fhir_forecast,
         request_type=dict[str, Any], content_types=FHIR_TYPES, max_bytes=8 * MIB,
         summary="Take a FHIR R4 Bundle, return a RiskAssessment with Device and Provenance",
+    ),
+    Endpoint(
+        method="POST", path=operation.OPERATION, scope="forecast", handler=operation.evaluate,
+        request_type=dict[str, Any], content_types=FHIR_TYPES, max_bytes=8 * MIB,
+        summary="Take FHIR R4 Parameters or a Bundle, return what /v1/fhir/forecast does",
+    ),
+    Endpoint(
+        method="GET", path=operation.DEFINITION, scope=None, handler=operation.definition,
+        content_types=FHIR_TYPES, summary="Describe the operation $evaluate",
+    ),
+    Endpoint(
+        method="GET", path=operation.METADATA, scope=None, handler=operation.metadata,
+        content_types=FHIR_TYPES, summary="Say what this service can do of FHIR",
     ),
     Endpoint(
         method="GET", path="/cds-services", scope=None, handler=hooks.discover,

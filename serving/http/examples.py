@@ -93,6 +93,14 @@ EXAMPLES: dict[str, Any] = {
         "reason": "22 was the score of the other arm",
     },
     "/v1/fhir/forecast": BUNDLE,
+    "/fhir/$evaluate": {
+        "resourceType": "Parameters",
+        "parameter": [
+            {"name": "bundle", "resource": BUNDLE},
+            {"name": "asOf", "valueDate": WRITTEN},
+            {"name": "condition", "valueString": "stroke"},
+        ],
+    },
     f"/cds-services/{SERVICE}": HOOK,
     f"/cds-services/{SERVICE}/feedback": {
         "feedback": [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 from contracts.errors import ForecastRefused
 from serving.formats.fhir.assessment import Basis, operation_outcome, risk_assessment
@@ -18,12 +19,23 @@ DATE = "a date, as 2026-03-31"
 
 def fhir_forecast(call: Call) -> Reply:
     """Give a RiskAssessment for a Bundle, or an OperationOutcome."""
-    bundle = bundle_of(call.body)
-    condition = call.query.get("condition", "")
-    asked = of_documents(
-        call, [bundle], route="fhir", condition=condition,
+    return forecast_of(
+        call, bundle_of(call.body), condition=call.query.get("condition", ""),
         as_of=from_query(call.query, "as_of", date, DATE),
     )  # fmt: skip
+
+
+def forecast_of(
+    call: Call, bundle: dict[str, Any], *, condition: str = "", as_of: date | None = None
+) -> Reply:
+    """Answer a Bundle.
+
+    Parameters
+    ----------
+    condition, as_of
+        Id of the Condition whose onset counts, and the day that is asked about (None: today).
+    """
+    asked = of_documents(call, [bundle], route="fhir", condition=condition, as_of=as_of)
     answer = asked.answer
     if answer.status == "no forecast":
         refusal = ForecastRefused(answer.reason, answer.what_to_do)

@@ -265,7 +265,7 @@ def test_a_backend_service_asks_over_http(server: Any, signers: Any) -> None:
 EVERY_SCOPE = sorted(SCOPES)
 OPEN = {
     "/auth/token", "/cds-services", "/readyz", "/livez", "/healthz", "/openapi.json", "/about",
-    "/.well-known/smart-configuration",
+    "/.well-known/smart-configuration", "/fhir/metadata", "/fhir/OperationDefinition/evaluate",
 }  # fmt: skip
 
 

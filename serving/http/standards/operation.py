@@ -1,0 +1,117 @@
+"""The forecast as an operation of FHIR R4, and the documents that say so."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from serving.formats.fhir.record import bundle_of
+from serving.http.calls import Call, Reply
+from serving.http.decoding import RequestInvalid
+from serving.http.standards.fhir import DATE, forecast_of
+
+BASE = "/fhir"
+OPERATION = f"{BASE}/$evaluate"
+DEFINITION = f"{BASE}/OperationDefinition/evaluate"
+METADATA = f"{BASE}/metadata"
+
+WRITTEN = "2026-11-28"
+"""When these documents were last changed."""
+
+VALUES = {"asOf": "valueDate", "condition": "valueString"}
+"""Parameters beside the Bundle, and the element of `Parameters` that holds each."""
+
+SEND_PARAMETERS = "send Parameters with one bundle, and at most one asOf and condition"
+
+
+def evaluate(call: Call) -> Reply:
+    """Give a forecast for Parameters that hold a Bundle, or for a Bundle alone."""
+    if call.body.get("resourceType") != "Parameters":
+        return forecast_of(call, bundle_of(call.body))
+    given = _given(call.body.get("parameter"))
+    try:
+        as_of = msgspec.convert(given.get("asOf"), date | None)
+    except msgspec.ValidationError:
+        raise RequestInvalid(f"asOf is not {DATE}") from None
+    bundle = given.get("bundle")
+    if not isinstance(bundle, dict):
+        raise RequestInvalid("the Parameters hold no Bundle", SEND_PARAMETERS)
+    return forecast_of(call, bundle_of(bundle), condition=given.get("condition", ""), as_of=as_of)
+
+
+def definition(call: Call) -> Reply:
+    """Describe the operation."""
+    return Reply(
+        {
+            "resourceType": "OperationDefinition",
+            "id": "evaluate",
+            "url": call.runtime.public_address + DEFINITION,
+            "name": "Evaluate",
+            "title": "Forecast a patient's functional recovery",
+            "status": "active",
+            "kind": "operation",
+            "date": WRITTEN,
+            "description": (
+                "Takes a Bundle of one patient, returns a Bundle with a RiskAssessment, or says in"
+                " an OperationOutcome why there is no forecast. Changes no resource; that it was"
+                " asked is put on record."
+            ),
+            "affectsState": False,
+            "code": "evaluate",
+            "system": True,
+            "type": False,
+            "instance": False,
+            "parameter": [
+                _parameter("bundle", "in", "Bundle", 1, "Patient, Conditions, Observations"),
+                _parameter("asOf", "in", "date", 0, "Day that the forecast is of; else today"),
+                _parameter("condition", "in", "string", 0, "Id of the Condition that counts"),
+                _parameter("return", "out", "Bundle", 1, "RiskAssessment, Device, Provenance"),
+            ],
+        }
+    )
+
+
+def metadata(call: Call) -> Reply:
+    """Describe what this service can do of FHIR: the operation, and no resources."""
+    address = call.runtime.public_address
+    return Reply(
+        {
+            "resourceType": "CapabilityStatement",
+            "status": "active",
+            "date": WRITTEN,
+            "kind": "instance",
+            "implementation": {
+                "description": "Forecasts of functional recovery",
+                "url": address + BASE,
+            },
+            "fhirVersion": "4.0.1",
+            "format": ["json"],
+            "rest": [
+                {
+                    "mode": "server",
+                    "operation": [{"name": "evaluate", "definition": address + DEFINITION}],
+                }
+            ],
+        }
+    )
+
+
+def _given(parameters: Any) -> dict[str, Any]:
+    """Return the values of `Parameters` by name."""
+    given: dict[str, Any] = {}
+    for each in parameters if isinstance(parameters, list) else ():
+        name = each.get("name") if isinstance(each, dict) else None
+        if not isinstance(name, str) or name not in {"bundle", *VALUES} or name in given:
+            raise RequestInvalid("a parameter is not known, or comes twice", SEND_PARAMETERS)
+        given[name] = each.get("resource" if name == "bundle" else VALUES[name])
+        if name in VALUES and not isinstance(given[name], str):
+            raise RequestInvalid(f"{name} has no {VALUES[name]}", SEND_PARAMETERS)
+    return given
+
+
+def _parameter(name: str, use: str, kind: str, least: int, said: str) -> dict[str, Any]:
+    return {
+        "name": name, "use": use, "min": least, "max": "1", "documentation": said, "type": kind,
+    }  # fmt: skip
