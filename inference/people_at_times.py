@@ -5,7 +5,7 @@ each of at least `MINIMUM_SHOWN` people who are not all alike, rounded to `DIGIT
 number of people rounded down as elsewhere (`inference.similar`). A person counts once in a span,
 with the median of his or her values, so that whoever is measured often weighs no more.
 
-Letters: N timed events.
+Letters: N timed events, M people within a code and a span.
 """
 
 from __future__ import annotations
@@ -152,9 +152,14 @@ def _person_values(timeline: Timeline) -> Iterator[tuple[tuple[str, int], Array]
     )
     kept_N = (table["code"] >= 0) & table["span"].between(0, len(SPANS) - 2)
     table = table[kept_N & ~_is_unworn(timeline)].dropna(subset="value")
-    medians = table.groupby(["code", "span", "person"])["value"].median()
-    for (code, span), values in medians.groupby(["code", "span"]):
-        yield (measured[code], int(span)), values.to_numpy(dtype=np.float64)
+    medians = table.groupby(["code", "span", "person"])["value"].median().reset_index()
+    # Sorted by code and span, so that a group is a run of rows.
+    group_M = (medians["code"] * len(SPANS) + medians["span"]).to_numpy(dtype=np.int64)
+    groups, starts = np.unique(group_M, return_index=True)
+    values_M = medians["value"].to_numpy(dtype=np.float64)
+    for group, values in zip(groups.tolist(), np.split(values_M, starts)[1:], strict=True):
+        code, span = divmod(group, len(SPANS))
+        yield (measured[code], span), values
 
 
 def _is_unworn(timeline: Timeline) -> NDArray[np.bool_]:
