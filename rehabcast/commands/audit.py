@@ -103,6 +103,7 @@ def audit(
         comparison = run_mitigation(model_version, attribute, variant or [], cohort, config, policy)
         emit(comparison, comparison.as_table(), as_json=as_json)
         return
+    from rehabcast.auditing.plan_conditions import plan_conditions
     from rehabcast.auditing.planned_changes import next_step
 
     result = run_audit(
@@ -120,6 +121,8 @@ def audit(
         step = next_step(model_version, result.verdict.outcome, result.outside_plan)
         if step is not None:
             stderr_console.print(escape(step))
+        if (conditions := plan_conditions(Settings(), model_version)) is not None:
+            stderr_console.print(escape(conditions))
 
 
 def _say_scope(verdict: Verdict) -> None:

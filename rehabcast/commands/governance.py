@@ -113,6 +113,7 @@ def promote(
 ) -> None:
     """Make a version the champion if its audit passed and two people approved; else exit 5."""
     from audits.ledger.records import Override
+    from rehabcast.auditing.plan_conditions import plan_conditions
 
     given = (approver, reason, until, restricted_use)
     if until is None and any(part is not None for part in given):
@@ -129,6 +130,8 @@ def promote(
     )
     result = run_promotion(model_version, override=override)
     emit(result, in_service(result), as_json=as_json)
+    if not as_json and (conditions := plan_conditions(Settings(), model_version)) is not None:
+        stderr_console.print(escape(conditions))
 
 
 def run_promotion(model_version: str, *, override: Override | None = None) -> PromotionResult:
