@@ -40,6 +40,7 @@ PATHS = sorted(
         "/cds-services/recovery-forecast", "/cds-services/recovery-forecast/feedback",
         "/readyz", "/auth/token", "/about", "/v1/corrections", "/v1/erasures",
         "/.well-known/smart-configuration",
+        "/fhir/$evaluate", "/fhir/OperationDefinition/evaluate", "/fhir/metadata",
         "/v1/alerts", "/v1/alerts/decisions",
         "/v1/subjects/{subject}/alerts", "/v1/fhir/subjects/{subject}/alerts",
     }
