@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from scipy.stats import false_discovery_control
+import scipy
 
 from audits.judging.decision import decide, suspicion
 from audits.judging.evidence import Evidence
@@ -40,7 +40,9 @@ def adjusted(evidence: Sequence[Evidence]) -> list[float | None]:
         ]
         if family:
             p_values = np.array([p_value for _, p_value in family], dtype=np.float64)
-            for (index, _), p_value in zip(family, false_discovery_control(p_values), strict=True):
+            for (index, _), p_value in zip(
+                family, scipy.stats.false_discovery_control(p_values), strict=True
+            ):
                 adjusted_ps[index] = float(p_value)
     return adjusted_ps
 

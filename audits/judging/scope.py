@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from audits.judging.evidence import Evidence
 from audits.judging.rules import Applied
@@ -196,7 +196,7 @@ def _is_doubtful(item: Evidence, certainty: float) -> bool:
     A number that cannot be computed is in doubt.
     """
     # The best guess needs no standard error.
-    margin = 0.0 if certainty == 0.5 else float(norm.ppf(certainty)) * item.error
+    margin = 0.0 if certainty == 0.5 else float(scipy.stats.norm.ppf(certainty)) * item.error
     if not math.isfinite(item.estimate + margin):
         return True
     excess = item.rule.direction.excess(item.estimate, item.rule.limit)

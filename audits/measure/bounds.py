@@ -13,8 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import t
 
 from audits.measure.clustered.alike import limited, widened
 from audits.measure.disparity import Direction
@@ -125,12 +125,13 @@ def t_bounds(estimate_G: Array, error_G: Array, freedom_G: Array, limit: Limit) 
     """Bound estimates by t; NaN without a degree of freedom."""
     known_G = (freedom_G >= 1) & np.isfinite(estimate_G) & np.isfinite(error_G)
     freedom_G = np.where(known_G, freedom_G, np.nan)
-    half_G = t.ppf(limit.level, freedom_G) * error_G
+    half_G = scipy.stats.t.ppf(limit.level, freedom_G) * error_G
     excess_G = limit.excess(estimate_G)
     with np.errstate(divide="ignore", invalid="ignore"):
         # Without any spread the estimate is all there is.
         score_G = np.where(error_G > 0, excess_G / error_G, np.where(excess_G > 0, np.inf, -np.inf))
     return Bounds(
         estimate_G=estimate_G, low_G=estimate_G - half_G, high_G=estimate_G + half_G,
-        p_G=t.sf(score_G, freedom_G), error_G=error_G, suspected_G=np.full_like(error_G, np.nan),
+        p_G=scipy.stats.t.sf(score_G, freedom_G), error_G=error_G,
+        suspected_G=np.full_like(error_G, np.nan),
     )  # fmt: skip

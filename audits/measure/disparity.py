@@ -13,8 +13,8 @@ from enum import StrEnum
 from typing import TypeVar
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from audits.measure.clustered.draws import Draws
 from audits.measure.intervals import Scores
@@ -168,7 +168,7 @@ def p_value(
     excess = direction.excess(value, limit)
     if error == 0:
         return 0.0 if excess > 0 else 1.0
-    return float(norm.sf(excess / error))
+    return float(scipy.stats.norm.sf(excess / error))
 
 
 def _over_groups(statistic: Statistic, better: Better, value_RG: Array, overall_R: Array) -> Array:

@@ -14,9 +14,9 @@ from typing import Annotated
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.stats import norm, t
 
 from audits.measure.clustered.alike import Wider, limited, widened
 from audits.measure.clustered.clusters import Clusters
@@ -105,8 +105,10 @@ class Losses:
 
     def _quantile_G(self, confidence: float) -> Array:
         is_finite_G = np.isfinite(self.freedom_G)
-        of_t_G = t.ppf(confidence, np.where(is_finite_G, self.freedom_G, 1.0))
-        return np.asarray(np.where(is_finite_G, of_t_G, norm.ppf(confidence)), dtype=np.float64)
+        of_t_G = scipy.stats.t.ppf(confidence, np.where(is_finite_G, self.freedom_G, 1.0))
+        return np.asarray(
+            np.where(is_finite_G, of_t_G, scipy.stats.norm.ppf(confidence)), dtype=np.float64
+        )
 
 
 def losses(rows: pd.DataFrame, grouping: Grouping, lost_N: Array) -> Losses:
@@ -207,7 +209,7 @@ def points_to_bear(excess_G: Array, spread_G: Array, at_least: float) -> Array:
     """
     cut_G = np.clip(excess_G, 0, 0.99)
     with np.errstate(divide="ignore", invalid="ignore"):
-        shift_G = norm.pdf(norm.isf(cut_G)) / (1 - cut_G)
+        shift_G = scipy.stats.norm.pdf(scipy.stats.norm.isf(cut_G)) / (1 - cut_G)
     worst_G = np.where(cut_G > 0, spread_G * shift_G, 0.0)
     return np.fmax(worst_G, excess_G * at_least)
 

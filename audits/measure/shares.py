@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from scipy.stats import beta, binom, norm, t
+import scipy
 
 from audits.measure.bounds import Array, Bounds, Limit, drawn, t_bounds
 from audits.measure.clustered.alike import Wider, limited, widened, worth
@@ -71,7 +71,7 @@ def share_difference_bounds(people: PeopleOfGroups, limit: Limit) -> Bounds:
         )
 
     estimate_G = inside.mean_G - rest.mean_G
-    low_G, high_G = ends(float(norm.ppf(limit.level)))
+    low_G, high_G = ends(float(scipy.stats.norm.ppf(limit.level)))
     # That people of a cluster are alike excuses nobody from suspicion.
     usual_G = _smoothed_error(people.inside, people.rest)
     return Bounds(
@@ -96,8 +96,8 @@ def _several_bounds(inside: Moments, limit: Limit, plain_G: Array, wider: Wider 
         times_G = np.nan_to_num(np.sqrt(widened(plain_G, wider) / plain_G), nan=1.0)
     low_error_G, high_error_G = (_error(moments) * times_G for moments in (low, high))
     freedom_G = limited(low.people_G - 1, wider)
-    low_G = low.mean_G - t.ppf(limit.level, freedom_G) * low_error_G
-    high_G = high.mean_G + t.ppf(limit.level, freedom_G) * high_error_G
+    low_G = low.mean_G - scipy.stats.t.ppf(limit.level, freedom_G) * low_error_G
+    high_G = high.mean_G + scipy.stats.t.ppf(limit.level, freedom_G) * high_error_G
     # The p-value is of the rule being kept, so it uses the person who speaks for it.
     kept, kept_error_G = (
         (high, high_error_G) if limit.direction is Direction.AT_LEAST else (low, low_error_G)
@@ -136,20 +136,22 @@ def _binomial_bounds(inside: Moments, limit: Limit, worth_G: Array) -> Bounds:
     fewest_G, most_G, worth_n_G = (each_G * worth_G for each_G in (all_fewest_G, all_most_G, n_G))
     tail = 1 - limit.level
     with np.errstate(invalid="ignore"):
-        low_G = np.where(fewest_G > 0, beta.ppf(tail, fewest_G, worth_n_G - fewest_G + 1), 0.0)
+        low_G = np.where(
+            fewest_G > 0, scipy.stats.beta.ppf(tail, fewest_G, worth_n_G - fewest_G + 1), 0.0
+        )
         high_G = np.where(
-            most_G < worth_n_G, beta.ppf(1 - tail, most_G + 1, worth_n_G - most_G), 1.0
+            most_G < worth_n_G, scipy.stats.beta.ppf(1 - tail, most_G + 1, worth_n_G - most_G), 1.0
         )
         of_all_G = (
-            binom.cdf(all_most_G, n_G, limit.value)
+            scipy.stats.binom.cdf(all_most_G, n_G, limit.value)
             if limit.direction is Direction.AT_LEAST
-            else binom.sf(all_fewest_G - 1, n_G, limit.value)
+            else scipy.stats.binom.sf(all_fewest_G - 1, n_G, limit.value)
         )
         # Between whole numbers the binomial distribution goes on as a beta.
         of_part_G = (
-            beta.sf(limit.value, most_G + 1, worth_n_G - most_G)
+            scipy.stats.beta.sf(limit.value, most_G + 1, worth_n_G - most_G)
             if limit.direction is Direction.AT_LEAST
-            else beta.cdf(limit.value, fewest_G, worth_n_G - fewest_G + 1)
+            else scipy.stats.beta.cdf(limit.value, fewest_G, worth_n_G - fewest_G + 1)
         )
         p_G = np.where(worth_G < 1, of_part_G, of_all_G)
     unknown_G = n_G < 1
@@ -185,5 +187,5 @@ def _p_by_inversion(
         # The interval grows with z: from beyond back to the limit, from within out to it.
         short_G = np.where(beyond_G, nearest_G > 0, farthest_G <= 0)
         least_z_G, most_z_G = np.where(short_G, z_G, least_z_G), np.where(short_G, most_z_G, z_G)
-    p_G = np.where(beyond_G, norm.sf(least_z_G), norm.cdf(least_z_G))
+    p_G = np.where(beyond_G, scipy.stats.norm.sf(least_z_G), scipy.stats.norm.cdf(least_z_G))
     return np.where(np.isfinite(estimate_G), p_G, np.nan)

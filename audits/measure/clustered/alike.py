@@ -17,8 +17,8 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import t
 
 from audits.measure.clustered.clusters import Clusters
 from audits.measure.clustered.sums import Members, Side, by_cluster, correlation
@@ -232,5 +232,8 @@ def worth(plain_G: Array, people_G: Array, wider: Wider | None, level: float) ->
     limited_G = np.clip(limited(freedom_G, wider), 1e-3, None)
     with np.errstate(divide="ignore", invalid="ignore"):
         of_variance_G = plain_G / widened(plain_G, wider)
-        worth_G = of_variance_G * (t.ppf(level, freedom_G) / t.ppf(level, limited_G)) ** 2
+        worth_G = (
+            of_variance_G
+            * (scipy.stats.t.ppf(level, freedom_G) / scipy.stats.t.ppf(level, limited_G)) ** 2
+        )
     return np.asarray(np.clip(np.nan_to_num(worth_G, nan=1.0), 0.0, 1.0))

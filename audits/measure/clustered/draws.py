@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import norm, t
 
 from audits.measure.clustered.clusters import Clusters
 from audits.measure.groups import Grouping
@@ -57,9 +57,11 @@ class Draws:
                 found.append(None)
                 continue
             ratio = _quantile(clusters, level) / _quantile(people, level)
-            z = float(norm.ppf(level)) * max(ratio, 1.0)
+            z = float(scipy.stats.norm.ppf(level)) * max(ratio, 1.0)
             # Equal numbers leave the confidence as it is, to the bit.
-            found.append(confidence if ratio <= 1 + 1e-9 else float(2 * norm.cdf(z) - 1))
+            found.append(
+                confidence if ratio <= 1 + 1e-9 else float(2 * scipy.stats.norm.cdf(z) - 1)
+            )
         return found
 
     def error(self, replicate_R: Array, group: int | None) -> float:
@@ -77,7 +79,7 @@ class Draws:
 
 def _quantile(units: float, level: float) -> float:
     units = max(units, 1.5)
-    return float(np.sqrt(units / (units - 1)) * t.ppf(level, units - 1))
+    return float(np.sqrt(units / (units - 1)) * scipy.stats.t.ppf(level, units - 1))
 
 
 def draws_of(
