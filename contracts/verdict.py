@@ -9,6 +9,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    SerializationInfo,
     SerializerFunctionWrapHandler,
     model_serializer,
     model_validator,
@@ -16,6 +17,9 @@ from pydantic import (
 
 from contracts.changes.comparison import PlanComparison
 from contracts.scope import Scope
+
+EVERY_FIELD = "every field"
+"""Context of a dump in which a finding has all of its fields, whether they are set or not."""
 
 
 class Outcome(StrEnum):
@@ -151,9 +155,12 @@ class Finding(BaseModel):
     shortage: Shortage | None = None
 
     @model_serializer(mode="wrap")
-    def _without_the_usual(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_the_usual(
+        self, serialize: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
         record: dict[str, Any] = serialize(self)
-        if self.confidence is None:
+        # Earlier verdicts keep their bytes; who asks for every field gets this one too.
+        if self.confidence is None and EVERY_FIELD not in (info.context or {}):
             record.pop("confidence", None)
         return record
 

@@ -43,6 +43,7 @@ from rich.text import Text
 
 from audits.report.characters import visible
 from contracts.errors import ContractError
+from contracts.verdict import EVERY_FIELD
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
@@ -111,7 +112,7 @@ def as_record(result: object) -> Any:
     if is_dataclass(result) and not isinstance(result, type):
         return as_record(own()) if (own := getattr(result, "as_record", None)) else _fields(result)
     if isinstance(result, BaseModel):
-        return result.model_dump(mode="json")
+        return result.model_dump(mode="json", context={EVERY_FIELD: True})
     if isinstance(result, msgspec.Struct):
         return msgspec.to_builtins(result)
     if isinstance(result, pd.DataFrame):

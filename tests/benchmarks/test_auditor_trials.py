@@ -30,7 +30,7 @@ def test_a_policy_is_carried_over_to_the_scale_of_a_task(quick_policy: Policy) -
     assert same == {rule.name: rule.limit for rule in quick_policy.rules if rule.binding}
 
 
-@pytest.mark.parametrize("name", ["F1", "F6"])
+@pytest.mark.parametrize("name", ["F1", pytest.param("F6", marks=pytest.mark.soak)])
 def test_a_planted_disparity_of_the_simulator_is_found(name: str, quick_policy: Policy) -> None:
     trial = EVERY[name]
     result = run_trial(trial, quick_policy, seeds=1, population=5000)

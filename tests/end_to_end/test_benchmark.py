@@ -76,6 +76,7 @@ def test_an_honest_benchmark_passes_every_alarm(simulated: Path, check_fields: C
     assert record["winner"] is None
 
 
+@pytest.mark.soak
 def test_who_pretrains_sees_that_network_beside_the_families_named(
     simulated: Path, tmp_path: Path
 ) -> None:
@@ -90,6 +91,7 @@ def test_who_pretrains_sees_that_network_beside_the_families_named(
     assert record["pretrained_on"].startswith("SIMULATED ")
 
 
+@pytest.mark.soak
 def test_a_family_that_beats_the_bayes_floor_stops_the_command(
     simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

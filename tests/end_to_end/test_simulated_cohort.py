@@ -59,6 +59,7 @@ def test_it_validates_like_any_cohort(cohort: Path, check_fields: Check) -> None
     assert checked["subjects"] == 40
 
 
+@pytest.mark.soak
 def test_the_floor_is_written_into_the_truth_folder(cohort: Path, check_fields: Check) -> None:
     task = str(ROOT / "tasks" / "stroke-upper-limb.toml")
     made = record_of("cohort", "floor", str(cohort), "--task", task, "--subjects", "6")

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import psutil
+import pytest
 
 from serving.http.examples import RECORD
 from serving.state.store import Store
@@ -93,6 +94,7 @@ def tokens_that_need_no_store_are_checked(server: Any, signers: Any) -> None:
         assert {one.result().status_code for one in waiting} == {503}
 
 
+@pytest.mark.soak
 def test_somebody_holds_the_stores_lock(
     serve: Any, until_ready: Any, signers: Any, bundle_folder: Path, tmp_path: Path
 ) -> None:

@@ -54,6 +54,7 @@ def test_every_real_cohort_is_recognised_by_its_content(shared: Path, tmp_path: 
         shutil.rmtree(copy)
 
 
+@pytest.mark.soak
 def test_the_wearable_cohorts_are_whole(imported: dict[str, Imported]) -> None:
     for name, done in imported.items():
         assert done.cohort.events[SUBJECT].nunique() == COHORTS[name][1], name

@@ -87,6 +87,7 @@ def test_one_worker_gives_the_same_numbers_as_two(
     pd.testing.assert_frame_equal(shared, floor.head(len(shared)))
 
 
+@pytest.mark.soak
 def test_a_planted_group_that_is_not_seen_is_averaged_over(landmarks: Task) -> None:
     """Label bias of a group whose label is hidden: its members are expected too high, by less."""
     planted = Scenario(

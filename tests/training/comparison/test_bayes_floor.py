@@ -49,6 +49,7 @@ def table_of(quantiles: np.ndarray, unseen: SequenceBatch, task: Task) -> pd.Dat
     return prediction_table(unseen, quantiles, task, model="x")
 
 
+@pytest.mark.soak
 def test_honest_models_stay_above_the_floor_and_the_better_one_is_nearer(
     batch: SequenceBatch, floor: pd.DataFrame, landmark: Task
 ) -> None:

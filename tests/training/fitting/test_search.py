@@ -15,6 +15,7 @@ from training.tracking import EXPERIMENT, Store
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 
+@pytest.mark.soak
 def test_a_search_logs_nested_trials_and_returns_the_best_of_them(
     events: pd.DataFrame, task: Task, tmp_path: Path
 ) -> None:
