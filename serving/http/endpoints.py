@@ -110,7 +110,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         method="POST", path="/v1/alerts/decisions", scope="alerts", handler=alerts.decide_alert,
         request_type=AlertDecisionRequest, response_type=Acknowledgement, needs_store=True,
-        summary="Acknowledge an alert, mute it until a date, or show it again",
+        summary="Acknowledge an alert of a subject on record, mute it until a date, or show it again",
     ),
     Endpoint(
         method="GET", path="/v1/subjects/{subject}/alerts", scope="alerts",
@@ -125,7 +125,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         method="POST", path="/v1/feedback", scope="feedback", handler=handlers.feedback,
         request_type=FeedbackRequest, response_type=Acknowledgement, needs_store=True,
-        summary="Send a clinician's feedback on a forecast",
+        summary="Send a clinician's feedback on a forecast that was given (forecast_id)",
     ),
     Endpoint(
         method="POST", path="/v1/consent", scope="consent", handler=handlers.consent,
@@ -135,7 +135,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         method="POST", path="/v1/corrections", scope="correct", handler=handlers.correct_record,
         request_type=CorrectionRequest, response_type=Recorded, needs_store=True,
-        summary="Correct a subject's running record; what was there stays on the chain",
+        summary="Correct what is on record of a subject; what was there stays on the chain",
     ),
     Endpoint(
         method="POST", path="/v1/erasures", scope="erase", handler=handlers.erase_person,
@@ -178,7 +178,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="POST", path=f"/cds-services/{SERVICE}/feedback", scope="cds",
         handler=hooks.hook_feedback, request_type=HookFeedback,
         response_type=Acknowledgement, needs_store=True,
-        summary="Send feedback on the cards",
+        summary="Send feedback on cards that were given (uuid)",
     ),
     Endpoint(
         method="POST", path="/auth/token", scope=None, handler=handlers.token, request_type=bytes,
