@@ -110,7 +110,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         method="POST", path="/v1/alerts/decisions", scope="alerts", handler=alerts.decide_alert,
         request_type=AlertDecisionRequest, response_type=Acknowledgement, needs_store=True,
-        summary="Acknowledge an alert of a subject on record, mute it until a date, or show it again",
+        summary="Acknowledge an alert of a subject on record, mute it, or show it again",
     ),
     Endpoint(
         method="GET", path="/v1/subjects/{subject}/alerts", scope="alerts",
