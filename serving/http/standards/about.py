@@ -38,7 +38,7 @@ def page(served: ServedModel, withdrawn: str) -> str:
         f"Report {model.report_digest}, bundle {model.bundle_digest}.",
     ]
     page = "".join(f"<p>{escape(line)}</p>" for line in lines if line)
-    page += "".join(f"<li>{escape(limit)}</li>" for limit in limits(served))
+    page += f"<ul>{''.join(f'<li>{escape(limit)}</li>' for limit in limits(served))}</ul>"
     title = escape(f"rehabcast {model.model_version}")
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
