@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from contracts import predictions as columns
+from contracts.groups import MINIMUM_SHOWN, is_few, rounded_people
 from contracts.predictions import CANDIDATE
 from contracts.task import Task
 from training.registry.bundle import TrainingProvenance
@@ -33,7 +34,7 @@ Not a diagnosis, not a treatment recommendation and, as shipped, not a medical d
 the judgement of a clinician who knows the patient. It must not be used to withhold therapy.
 
 ## What it was trained on
-Cohort "{provenance.cohort_name}", {provenance.subjects} subjects, data digest
+Cohort "{provenance.cohort_name}", {_people(provenance.subjects)}, data digest
 {provenance.data_digest}.
 It was trained on, and is audited with, forecasts made {origins} days after enrolment from the
 {task.inputs.past_days} days before. It can forecast on any day up to day {task.last_origin_day}.
@@ -60,13 +61,23 @@ configuration {provenance.config_digest[:12]}, task {provenance.task_digest[:12]
 def _performance(table: pd.DataFrame) -> str:
     scored = table.assign(**losses(table))
     lines = [
-        "| weeks | model | outcomes | mean absolute error | CRPS | 80 % coverage |",
+        "| weeks | model | people | mean absolute error | CRPS | 80 % coverage |",
         "|---|---|---|---|---|---|",
     ]
     for (day, model), rows in scored.groupby([columns.HORIZON, columns.MODEL]):
         name = "**this model**" if model == CANDIDATE else model
-        lines.append(
-            f"| {int(str(day)) // 7} | {name} | {len(rows)} | {rows['mae'].mean():.2f}"
-            f" | {rows['crps'].mean():.2f} | {rows['coverage_80'].mean():.0%} |"
+        people = rows[columns.SUBJECT].nunique()
+        figures = (
+            "| | |"
+            if is_few(people)
+            else f"{rows['mae'].mean():.2f} | {rows['crps'].mean():.2f}"
+            f" | {rows['coverage_80'].mean():.0%} |"
         )
+        lines.append(f"| {int(str(day)) // 7} | {name} | {_people(people)} | {figures}")
     return "\n".join(lines)
+
+
+def _people(number: int) -> str:
+    """Say a number of people as everybody may read it: the card is a public page."""
+    shown = rounded_people(number)
+    return f"fewer than {MINIMUM_SHOWN} people" if shown is None else f"at least {shown} people"
