@@ -158,8 +158,8 @@ def _refuse_outside(served: ServedModel, groups: dict[str, str]) -> None:
         return
     raise ForecastRefused(
         "; ".join(dict.fromkeys(map(why_outside, outside))),
-        "assess without the forecast; it can be given once an audit with more people like this one"
-        " shows that the rule is kept",
+        "assess without the forecast; it can be given once an audit shows that the rule is kept,"
+        " of more people like this one or of a model that is better for them",
     )
 
 

@@ -300,7 +300,7 @@ def test_those_outside_get_no_forecast_and_hear_which_group_and_rule(
     assert given_.status == "no forecast"
     assert reason in given_.reason
     assert not given_.horizons
-    assert "more people like this one" in given_.what_to_do
+    assert "of more people like this one or of a model that is better for them" in given_.what_to_do
     assert given_.model.scope is not None
 
 
