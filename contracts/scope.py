@@ -118,3 +118,32 @@ class Scope(_Strict):
         for pair in self.pairs:
             if tuple(groups.get(attribute) for attribute in pair.attributes) == pair.labels:
                 yield Outside(attributes=pair.attributes, labels=pair.labels, rules=pair.rules)
+
+
+class HeldBack(_Strict):
+    """Whom an audit has not shown that a model serves well: who is told so under an override.
+
+    Parameters
+    ----------
+    everyone
+        The rules not shown to hold for people in general.
+    groups
+        For whom every other rule was shown to hold. The patterns of a course are among its
+        attributes, under `contracts.predictions.PATTERN` and their name.
+    """
+
+    everyone: tuple[str, ...] = ()
+    groups: Scope
+
+    def outside(self, labels: Mapping[str, str]) -> tuple[Outside, ...]:
+        """Return why the audit would have held a person back; nothing where it would not.
+
+        Parameters
+        ----------
+        labels
+            The person's group by attribute, and pattern by its name.
+        """
+        of_everyone = (
+            [Outside(attributes=(), labels=(), rules=self.everyone)] if self.everyone else []
+        )
+        return (*of_everyone, *self.groups.outside(labels))

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from contracts.changes.comparison import PlanComparison
-from contracts.scope import Scope
+from contracts.scope import HeldBack, Scope
 
 EVERY_FIELD = "every field"
 """Context of a dump in which a finding has all of its fields, whether they are set or not."""
@@ -194,6 +194,9 @@ class Verdict(BaseModel):
         evidence.
     scope
         For whom it may be served; None unless it passed, for everyone or within a scope.
+    held_back
+        Whom it has not shown that the model serves well, whatever the outcome: who is served under
+        an override is told so. None where nobody was scored, and for audits from before that.
     findings
         Checks of the table first, then every rule on every group, then what rests on questions and
         on an external cohort.
@@ -224,8 +227,18 @@ class Verdict(BaseModel):
     look: Annotated[int, Field(ge=1)] = 1
     outcome: Outcome
     scope: Scope | None = None
+    held_back: HeldBack | None = None
     findings: tuple[Finding, ...]
     scope_findings: tuple[Finding, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_the_unknown(
+        self, serialize: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        record: dict[str, Any] = serialize(self)
+        if self.held_back is None and EVERY_FIELD not in (info.context or {}):
+            record.pop("held_back", None)
+        return record
 
     @model_validator(mode="after")
     def _scope_fits(self) -> Verdict:

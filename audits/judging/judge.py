@@ -112,6 +112,7 @@ def judge(
         look=1 + len(inputs.earlier),
         outcome=judged.outcome,
         scope=judged.scope,
+        held_back=judged.held_back,
         findings=judged.findings,
         scope_findings=judged.scope_findings,
     )
@@ -125,6 +126,7 @@ class _Judged:
     findings: tuple[Finding, ...]
     scope: Scope | None = None
     scope_findings: tuple[Finding, ...] = ()
+    held_back: HeldBack | None = None
 
 
 def _judged(
@@ -157,16 +159,17 @@ def _judged(
     applied = replace(applied, findings=(*applied.findings, *of_groups))
     found = (*of_the_table, *applied.findings)
     outcome = gravest(found)
-    # A pattern is on nobody's record beforehand, so nobody can be held back because of one.
+    served = candidates(table, applied)
     of_patterns = (finding for finding in applied.findings if is_pattern(finding.axis))
     if outcome is Outcome.BLOCKED or any(
         f.binding and f.outcome is not Outcome.PASS for f in (*of_the_table, *of_patterns)
     ):
-        return _Judged(outcome=outcome, findings=found)
-    served = candidates(table, applied)
-    if outcome is Outcome.PASS and served.scope.is_everyone:
-        return _Judged(outcome=outcome, findings=found, scope=served.scope)
-    return _within(predictions, served, policy, inputs, found, missing)
+        judged = _Judged(outcome=outcome, findings=found)
+    elif outcome is Outcome.PASS and served.scope.is_everyone:
+        judged = _Judged(outcome=outcome, findings=found, scope=served.scope)
+    else:
+        judged = _within(predictions, served, policy, inputs, found, missing)
+    return replace(judged, held_back=held_back(served.scope, found, judged.scope_findings))
 
 
 def _within(
@@ -178,9 +181,9 @@ def _within(
     missing: Missing | None,
 ) -> _Judged:
     """Judge once more among those who could be served."""
-    held_back = max(gravest(found), Outcome.INSUFFICIENT, key=GRAVITY.__getitem__)
+    without_scope = max(gravest(found), Outcome.INSUFFICIENT, key=GRAVITY.__getitem__)
     if served.scope.is_everyone or served.share < policy.scope.minimum_share:
-        return _Judged(outcome=held_back, findings=found)
+        return _Judged(outcome=without_scope, findings=found)
     keys = rows_of(predictions, CANDIDATE).loc[served.inside_N, KEY]
     inside = apply_rules(
         predictions.merge(keys, on=KEY), policy, champion=inputs.champion,
@@ -192,7 +195,7 @@ def _within(
         return _Judged(
             outcome=Outcome.WITHIN_SCOPE, findings=found, scope=served.scope, scope_findings=inside
         )
-    gravest_of_both = max(outcome, held_back, key=GRAVITY.__getitem__)
+    gravest_of_both = max(outcome, without_scope, key=GRAVITY.__getitem__)
     return _Judged(outcome=gravest_of_both, findings=found, scope_findings=inside)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,8 +24,8 @@ from audits.judging.rules import Applied
 from audits.measure.disparity import ALL_GROUPS
 from audits.measure.groups import EVERYONE, Grouping, is_pattern
 from contracts.predictions import SUBJECT
-from contracts.scope import OutsideGroup, OutsidePair, Scope, ScopeAttribute
-from contracts.verdict import Finding, Outcome, Verdict
+from contracts.scope import HeldBack, OutsideGroup, OutsidePair, Scope, ScopeAttribute
+from contracts.verdict import Finding, Outcome
 from contracts.vocabulary import NOT_RECORDED
 
 
@@ -103,48 +103,53 @@ def share_of_people(table: pd.DataFrame, inside_N: NDArray[np.bool_]) -> float:
 def within_scope(inside: Iterable[Finding]) -> Outcome:
     """Return what the rules say among those inside, judged once more; there is no third time.
 
-    Each rule on everyone inside must be shown to hold, and no rule on a group may be in doubt.
+    Each rule on everyone inside must be shown to hold, and so on each pattern of a course; no rule on
+    a group may be in doubt.
     """
     binding = [finding for finding in inside if finding.binding]
     if any(f.outcome in {Outcome.REVIEW, Outcome.BLOCKED} for f in binding):
         return Outcome.REVIEW
-    on_everyone = {f.outcome for f in binding if f.axis == EVERYONE}
+    on_everyone = {finding.outcome for finding in binding if is_for_everyone(finding)}
     return Outcome.PASS if on_everyone <= {Outcome.PASS} else Outcome.INSUFFICIENT
 
 
-def held_back(verdict: Verdict) -> Scope:
-    """Return whom a verdict would hold back: groups of which a binding rule was not shown to hold.
+def is_for_everyone(finding: Finding) -> bool:
+    """Return whether nobody can be held back in its stead, so that it must pass.
 
-    Where it ended with a scope, that. Attributes of which no binding rule was judged are left out.
+    A pattern of the course is on nobody's record beforehand.
     """
-    if verdict.scope is not None:
-        return verdict.scope
-    missing = _not_shown(verdict.findings)
+    return finding.axis == EVERYONE or is_pattern(finding.axis)
+
+
+def held_back(scope: Scope, findings: Sequence[Finding], inside: Iterable[Finding]) -> HeldBack:
+    """Return whom it was not shown of that a model serves them well.
+
+    Parameters
+    ----------
+    scope
+        Groups and pairs inside and outside, by `candidates`.
+    findings, inside
+        What was found on everyone, and once more on those in scope.
+    """
+    patterns = [
+        _of_labels(axis, labels, _not_shown((*findings, *inside)).get(axis, {}))
+        for axis, labels in _labels_of_patterns(findings).items()
+    ]
+    everyone = [
+        finding.rule
+        for finding in (*findings, *inside)
+        if finding.binding and finding.axis == EVERYONE and finding.outcome is not Outcome.PASS
+    ]
+    groups = scope.model_copy(update={"attributes": (*scope.attributes, *patterns)})
+    return HeldBack(everyone=tuple(dict.fromkeys(everyone)), groups=groups)
+
+
+def _labels_of_patterns(findings: Iterable[Finding]) -> dict[str, list[str]]:
     labels: dict[str, list[str]] = defaultdict(list)
-    for finding in verdict.findings:
-        is_attribute = len(finding.attributes) == 1 and not is_pattern(finding.axis)
-        if finding.binding and is_attribute:
+    for finding in findings:
+        if finding.binding and is_pattern(finding.axis) and finding.group not in labels[finding.axis]:
             labels[finding.axis].append(finding.group)
-    attributes = []
-    for axis, of_axis in labels.items():
-        groups = [label for label in dict.fromkeys(of_axis) if label != ALL_GROUPS]
-        found = missing.get(axis, {})
-        rules_of = {
-            label: tuple(dict.fromkeys([*found.get(label, ()), *found.get(ALL_GROUPS, ())]))
-            for label in groups
-        }
-        attributes.append(
-            ScopeAttribute(
-                attribute=axis,
-                inside=tuple(label for label, rules in rules_of.items() if not rules),
-                outside=tuple(
-                    OutsideGroup(label=label, rules=rules)
-                    for label, rules in rules_of.items()
-                    if rules
-                ),
-            )
-        )
-    return Scope(attributes=tuple(attributes), share_inside=0.0)
+    return labels
 
 
 def _is_known(grouping: Grouping) -> bool:
@@ -164,18 +169,23 @@ def _not_shown(findings: Iterable[Finding]) -> dict[str, dict[str, list[str]]]:
 
 
 def _attribute(grouping: Grouping, missing: dict[str, dict[str, list[str]]]) -> ScopeAttribute:
-    of_axis = missing.get(grouping.axis, {})
+    return _of_labels(grouping.axis, grouping.labels_G, missing.get(grouping.axis, {}))
+
+
+def _of_labels(
+    axis: str, labels: Sequence[str], of_axis: Mapping[str, Sequence[str]]
+) -> ScopeAttribute:
     # A group whose every outcome was lost is not in the table, and is outside all the same.
-    unseen = [label for label in of_axis if label not in {*grouping.labels_G, ALL_GROUPS}]
+    unseen = [label for label in of_axis if label not in {*labels, ALL_GROUPS}]
     outside = [
         OutsideGroup(label=label, rules=tuple(rules))
-        for label in (*grouping.labels_G, *unseen)
+        for label in (*labels, *unseen)
         if (rules := [*of_axis.get(label, ()), *of_axis.get(ALL_GROUPS, ())])
     ]
     names = {group.label for group in outside}
     return ScopeAttribute(
-        attribute=grouping.axis,
-        inside=tuple(label for label in grouping.labels_G if label not in names),
+        attribute=axis,
+        inside=tuple(label for label in labels if label not in names),
         outside=tuple(outside),
     )
 

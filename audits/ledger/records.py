@@ -171,7 +171,7 @@ class LedgerState:
 
 def audit_details(verdict: Verdict, report_digest: str, valid_until: datetime) -> dict[str, Any]:
     """Return what the trail keeps of an audit: all but the findings that pass or do not bind."""
-    fields = verdict.model_dump(mode="json", exclude={"findings", "scope_findings"})
+    fields = verdict.model_dump(mode="json", exclude={"findings", "scope_findings", "held_back"})
     held_back_by = [
         finding.reason
         for finding in verdict.findings
