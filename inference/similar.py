@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from contracts.groups import MINIMUM_SHOWN
@@ -156,6 +157,27 @@ def given_by_others(records: SequenceBatch, pairs: SequenceBatch, task: Task) ->
     """
     seen = learn_people_seen(records, pairs, task)
     return seen.given(similar_others(records, pairs, task), pairs)
+
+
+def given_if_unseen(
+    records: SequenceBatch, landmarks: SequenceBatch, asked: SequenceBatch, task: Task
+) -> NDArray[np.bool_]:
+    """Say which horizons of each pair a service would forecast without its person, (B, H).
+
+    Parameters
+    ----------
+    records, landmarks
+        The people of a training, as `count_people` takes them.
+    asked
+        Pairs of the same people or of others, on any day. Who is in the training counts one alike
+        less wherever their outcome is known.
+    """
+    similar_BH = count_people(records, landmarks, task).similar(asked, task)
+    known = pd.DataFrame(~np.isnan(records.truth_BH)).groupby(records.subject_B).any()
+    own_BH = np.zeros(similar_BH.shape, dtype=np.int32)
+    own_BH[:, :-1] = known.reindex(asked.subject_B, fill_value=False)
+    seen = learn_people_seen(records, landmarks, task)
+    return seen.given(rounded_down((similar_BH - own_BH).clip(min=0)), asked)
 
 
 def rounded_down(people: NDArray[np.integer]) -> NDArray[np.int32]:

@@ -21,7 +21,7 @@ from inference.out_of_distribution import (
     is_out_of_distribution_out_of_fold,
 )
 from inference.refusals import groups_in, refusals
-from inference.similar import learn_people_seen, nobody_alike
+from inference.similar import given_if_unseen, nobody_alike
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import CrossFit
 from training.models.bedside_rules import last_observation, proportional_recovery
@@ -72,12 +72,13 @@ def out_of_fold_table(
         few_alike_B=nobody_alike(given_BH),
     )
     # Nothing is judged that nobody would ever be given.
-    table = table[table[HORIZON].isin(_served_days(fitted, task))]
+    table = table[table[HORIZON].isin(served_days(fitted, task))]
     table = with_refusals(table, batch, refused_B, refusal_B, given_BH)
     return table.assign(**{FOLD: table[SUBJECT].map(fold_of)})
 
 
-def _served_days(fitted: CrossFit, task: Task) -> list[int]:
+def served_days(fitted: CrossFit, task: Task) -> list[int]:
+    """Return the days of the horizons that have enough people to forecast for anybody."""
     served_H = fitted.calibration.seen.served_H
     return [h.day for h, served in zip(task.horizons, served_H, strict=True) if served]
 
@@ -92,28 +93,25 @@ def questions_with(
 ) -> pd.DataFrame:
     """Append whom of the whole cohort the service would refuse on the newest day with data.
 
-    As with forecasts, nobody's own record is in what it is compared with: people of a fold are
-    compared with the other folds, people in no fold with all of them.
+    As with forecasts, nobody's own record is in what it is compared with. People alike are counted
+    among everybody else, as for a new patient of a ward; whether a record is unlike all is asked of
+    the other folds, and of people in no fold of all.
     """
     asked = newest_day(cohort.events, task, batch.layout)
     fold_of = fold_of_subjects(batch.subject_B, config.folds, 0.0, seed=config.seed)
     fold_B = fold_of_rows(records.subject_B, fold_of)
-    pair_fold_B = fold_of_rows(batch.subject_B, fold_of)
     asked_fold_B = np.array([fold_of.get(int(s), HELD_OUT) for s in asked.batch.subject_B])
-    unlike_B, few_alike_B = np.zeros((2, len(asked.batch)), dtype=np.bool_)
+    unlike_B = np.zeros(len(asked.batch), dtype=np.bool_)
     for fold in np.unique(asked_fold_B):
         others = records.take(fold_B != fold)
         own_B = asked_fold_B == fold
-        own = asked.batch.take(own_B)
-        unlike_B[own_B] = is_out_of_distribution(fit_reference(others), own)
-        seen = learn_people_seen(others, batch.take(pair_fold_B != fold), task)
-        few_alike_B[own_B] = nobody_alike(seen.given(seen.similar(own, task), own))
+        unlike_B[own_B] = is_out_of_distribution(fit_reference(others), asked.batch.take(own_B))
     refusal_B = refusals(
         asked.batch.groups_B,
         task,
         groups_in(batch.groups_B),
         unlike_B,
-        few_alike_B=few_alike_B,
+        few_alike_B=nobody_alike(given_if_unseen(records, batch, asked.batch, task)),
         nothing_measured_B=asked.nothing_measured_B,
         no_score_B=asked.no_score_B,
     )

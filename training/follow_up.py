@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import meds
 import numpy as np
 import pandas as pd
@@ -22,6 +24,7 @@ def follow_up_table(
     config: TrainingConfig,
     parts: Parts,
     predictions: pd.DataFrame,
+    days: Collection[int],
 ) -> pd.DataFrame:
     """Return what became of every outcome that was due (`contracts.predictions`).
 
@@ -35,6 +38,8 @@ def follow_up_table(
         Where the people with an outcome are.
     predictions
         The prediction table, for the early errors.
+    days
+        Of the horizons that are served: nothing is due where nobody is given a forecast.
     """
     layout = parts.train.layout
     batch = cohort_sequences(cohort.events, task, layout, outcomes=False)
@@ -53,7 +58,7 @@ def follow_up_table(
             or cohort.splits.get(subject, meds.train_split) == meds.train_split
         )
     }
-    kept = rows[rows[columns.SUBJECT].isin(judged)]
+    kept = rows[rows[columns.SUBJECT].isin(judged) & rows[columns.HORIZON].isin(days)]
     return with_clusters(_with_early_errors(kept, predictions), cohort, task)
 
 

@@ -26,7 +26,7 @@ from training.comparison.figures import (
     pit_figure,
     reliability_figure,
 )
-from training.evidence import COMPARATORS, out_of_fold_table, questions_with
+from training.evidence import COMPARATORS, out_of_fold_table, questions_with, served_days
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import (
     CrossFit,
@@ -153,7 +153,8 @@ def train(
         questions = questions_with(table, cohort, batch, records, task, config)
         asked = with_clusters(questions, cohort, task)
         asked.to_parquet(folder / PREDICTIONS_FILE, index=False)
-        followed = follow_up_table(cohort, task, config, parts, table)
+        days = served_days(fitted, task)
+        followed = follow_up_table(cohort, task, config, parts, table, days)
         followed.to_parquet(folder / FOLLOW_UP_FILE, index=False)
         provenance = TrainingProvenance(
             family=config.architecture,

@@ -158,7 +158,7 @@ def banner(served: ServedModel, beside: Sequence[Outside] = ()) -> str:
     override = model_info(served).override
     if override is None:
         return ""
-    own = "".join(f" This patient: {why_outside(each)}." for each in beside)
+    own = f" This patient: {'; '.join(why_outside(beside))}." if beside else ""
     return (
         f"OVERRIDE: the audit ended in {str(served.audit_status.outcome)!r}. Allowed by"
         f" {override.approver} until {override.until[:10]}: {override.reason}. Only for:"
@@ -184,13 +184,27 @@ def names_of(outside: Outside) -> str:
     )
 
 
-def why_outside(outside: Outside) -> str:
-    """Say which rule was not shown to hold for which group of a subject."""
-    names = names_of(outside)
-    if not outside.rules:
-        return f"nobody in the audit belonged to this subject's group ({names})"
-    rules = ", ".join(f"“{rule}”" for rule in outside.rules)
-    return f"the audit has not shown for this subject's group ({names}) that it keeps {rules}"
+def why_outside(outside: Sequence[Outside]) -> list[str]:
+    """Say which rules were not shown to hold for which groups of a subject, each rule once."""
+    unknown = [names_of(each) for each in outside if not each.rules]
+    groups_of: dict[str, list[str]] = {}
+    for each in outside:
+        for rule in each.rules:
+            groups_of.setdefault(rule, []).append(names_of(each))
+    rules_of: dict[tuple[str, ...], list[str]] = {}
+    for rule, groups in groups_of.items():
+        rules_of.setdefault(tuple(groups), []).append(f"“{rule}”")
+    said = [f"nobody in the audit belonged to {_groups_in_words(unknown)}"] if unknown else []
+    return said + [
+        f"the audit has not shown for {_groups_in_words(groups)} that"
+        f" {'it' if len(groups) == 1 else 'each'} keeps {', '.join(rules)}"
+        for groups, rules in rules_of.items()
+    ]
+
+
+def _groups_in_words(names: Sequence[str]) -> str:
+    who = "this subject's group" if len(names) == 1 else "these of this subject's groups"
+    return f"{who} ({'; '.join(names)})"
 
 
 def group_coverage(served: ServedModel, groups: Mapping[str, str]) -> list[GroupCoverage]:

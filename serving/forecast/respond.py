@@ -157,7 +157,7 @@ def _refuse_outside(served: ServedModel, groups: dict[str, str]) -> None:
     if not outside:
         return
     raise ForecastRefused(
-        "; ".join(dict.fromkeys(map(why_outside, outside))),
+        "; ".join(why_outside(outside)),
         "assess without the forecast; it can be given once an audit shows that the rule is kept,"
         " of more people like this one or of a model that is better for them",
     )

@@ -8,6 +8,9 @@ from serving.schemas import ForecastAnswer, HorizonForecast, ModelInfo
 
 WHOLE_POINTS = 20
 """Scales at least this long are shown in whole points; gait speed has 3 m/s."""
+MOST_NAMED = 6
+"""Of more groups without a forecast an answer gives the number: nobody reads the list at a bed."""
+PART_ONLY = "It passed for a part of the people only"
 
 
 def formatted_score(answer: ForecastAnswer, score: float, *, extra_decimals: int = 0) -> str:
@@ -61,16 +64,25 @@ def scope_sentence(model: ModelInfo) -> str:
     """Say that the model may not be used for everyone, where it may not; else nothing.
 
     Whoever reads a forecast is inside: the sentence keeps the answer from being taken as one for
-    the next patient.
+    the next patient. Of many groups it gives the number, and where they are listed.
     """
-    if model.scope is None or model.scope.everyone:
+    outside = groups_outside(model)
+    if not outside:
         return ""
-    groups = [
+    if len(outside) <= MOST_NAMED:
+        return f" {PART_ONLY}, and not for: {'; '.join(outside)}."
+    return f" {PART_ONLY}: {len(outside)} groups get no forecast; the page /about lists them."
+
+
+def groups_outside(model: ModelInfo) -> list[str]:
+    """Name every group, and every pair of groups, that the model did not pass for."""
+    if model.scope is None or model.scope.everyone:
+        return []
+    return [
         f"{attribute}: {label}"
         for attribute, labels in model.scope.outside.items()
         for label in labels
     ] + [" with ".join(pair) for pair in model.scope.pairs_outside]
-    return f" It passed for a part of the people only, and not for: {'; '.join(groups)}."
 
 
 def _decimals(answer: ForecastAnswer) -> int:

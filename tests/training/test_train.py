@@ -10,7 +10,7 @@ import pytest
 
 from audits.judging.lost.missing import violations
 from contracts.bundle import MANIFEST_FILE, PROFILE_FILE, Judging, Manifest
-from contracts.cohort import Cohort, Provenance
+from contracts.cohort import ENROLMENT, Cohort, Provenance
 from contracts.digests import file_digest
 from contracts.errors import ContractError, EvidenceMissing, IntegrityError
 from contracts.predictions import ASKED, CANDIDATE, MODEL, forecasts_of, questions_of
@@ -178,6 +178,21 @@ def test_the_follow_up_table_tells_of_every_forecast_and_of_people_without_an_ou
     early = observed[observed["early_error"].notna()]
     assert len(early)
     assert early["horizon_day"].min() > min(horizon.day for horizon in task.horizons)
+
+
+def test_nothing_is_due_at_a_horizon_that_nobody_is_given(
+    cohort: Cohort, task: Task, store: Store, tmp_path: Path
+) -> None:
+    """Ten people of a real cohort had an outcome at week 52: no audit of it could ever pass."""
+    events = cohort.events
+    enrolled = events[events["code"] == ENROLMENT].set_index("subject_id")["time"]
+    since = (events["time"] - events["subject_id"].map(enrolled)).dt.days
+    few = replace(cohort, events=events[~((since > 300) & (events["subject_id"] > 12))])
+    version = train(few, task, QUICK, model="few", store=store, checkpoints=tmp_path)
+    rows = pd.read_parquet(fetch(store, version, FOLLOW_UP_FILE))
+    table = pd.read_parquet(fetch(store, version, PREDICTIONS_FILE))
+    assert not list(violations(rows, table[table["model"] == CANDIDATE]))
+    assert set(rows["horizon_day"]) == {h.day for h in task.horizons} - {364}
 
 
 def test_the_same_inputs_give_the_same_numbers(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 
 from markdown_it import MarkdownIt
 
 from serving.forecast.audit_status import ServedModel, banner, limits, model_info
-from serving.formats.formatting import scope_sentence
+from serving.formats.formatting import PART_ONLY, groups_outside
 from serving.http.calls import Call, Reply
 
 HTML = "text/html; charset=utf-8"
@@ -33,15 +34,20 @@ def page(served: ServedModel, withdrawn: str) -> str:
     lines = [
         f"Withdrawn, gives no forecasts: {withdrawn}" if withdrawn else "",
         banner(served),
-        f"Audit: {model.audit_outcome}, valid until {model.valid_until[:10]}."
-        f"{scope_sentence(model)}",
+        f"Audit: {model.audit_outcome}, valid until {model.valid_until[:10]}.",
         f"Report {model.report_digest}, bundle {model.bundle_digest}.",
     ]
     page = "".join(f"<p>{escape(line)}</p>" for line in lines if line)
-    page += f"<ul>{''.join(f'<li>{escape(limit)}</li>' for limit in limits(served))}</ul>"
+    if outside := groups_outside(model):
+        page += f"<p>{PART_ONLY}, and not for:</p>{_list(outside)}"
+    page += _list(limits(served))
     title = escape(f"rehabcast {model.model_version}")
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f"<style>{STYLE}</style></head><body><h1>{title}</h1>{page}"
         f"{CARD.render(served.card)}</body></html>"
     )
+
+
+def _list(items: Iterable[str]) -> str:
+    return f"<ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>"

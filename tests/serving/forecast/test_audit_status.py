@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from contracts.scope import Outside
 from contracts.verdict import Outcome
 from contracts.vocabulary import NOT_RECORDED
 from serving.forecast.audit_status import (
@@ -17,6 +18,7 @@ from serving.forecast.audit_status import (
     Coverage,
     group_coverage,
     limits,
+    why_outside,
 )
 
 
@@ -48,3 +50,19 @@ def test_what_nobody_in_the_audit_recorded_is_no_group_with_a_number() -> None:
     assert device.statement == f"device: {NOBODY_RECORDED}"
     assert (device.coverage, device.low, device.high, device.people) == (None,) * 4
     assert sex.statement.startswith("sex not recorded: the 80 % range held in 80%")
+
+
+def test_each_rule_that_was_not_shown_to_hold_is_said_once_with_the_subjects_groups() -> None:
+    """A subject of several pairs heard the same sentence of each."""
+    error, coverage = "no group forecast less accurately", "honest intervals in every group"
+    own = [
+        Outside(attributes=("country",), labels=("Greece",), rules=(error, coverage)),
+        Outside(attributes=("country", "sex"), labels=("Greece", "male"), rules=(coverage,)),
+        Outside(attributes=("hospital",), labels=("",), rules=()),
+    ]
+    assert why_outside(own) == [
+        "nobody in the audit belonged to this subject's group (hospital: not recorded)",
+        f"the audit has not shown for this subject's group (country: Greece) that it keeps “{error}”",
+        "the audit has not shown for these of this subject's groups (country: Greece; country:"
+        f" Greece and sex: male) that each keeps “{coverage}”",
+    ]

@@ -424,3 +424,23 @@ def test_whoever_the_audit_would_have_held_back_is_told_so_under_an_override(
         assert "OVERRIDE" in text
     assert ("NOT shown to be right for sex: female" in team) == is_told
     assert "OVERRIDE" in team
+
+
+@pytest.mark.parametrize("pairs", [5, 6, 34])
+def test_of_many_groups_without_a_forecast_an_answer_gives_the_number(
+    served: ServedModel, pairs: int
+) -> None:
+    """Of a trial in 34 countries each answer named them all."""
+    outside = tuple(
+        OutsidePair(attributes=("hospital", "sex"), labels=(f"H{n}", "male"), rules=("a rule",))
+        for n in range(pairs)
+    )
+    given_ = answer(scoped(served, "A", pairs=outside), SCORE, site("C"))
+    assert "(hospital: C)" in given_.reason
+    shown = io.StringIO()
+    Console(width=2_000, file=shown).print(as_plain_text(given_))
+    is_named = "hospital: H4 with sex: male" in shown.getvalue()
+    number = f"{pairs + 1} groups get no forecast; the page /about lists them."
+    assert (is_named, number in shown.getvalue()) == (
+        (True, False) if pairs == 5 else (False, True)
+    )

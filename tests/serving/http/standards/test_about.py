@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from contracts.scope import OutsideGroup, OutsidePair, Scope, ScopeAttribute
 from serving.forecast.audit_status import ServedModel
 from serving.http.standards.about import page
 
@@ -35,3 +36,16 @@ def test_the_card_is_a_page_and_nothing_of_it_is_a_program(served: ServedModel) 
 def test_what_is_withdrawn_comes_first(served: ServedModel) -> None:
     shown = page(served, "a <wrong> table")
     assert shown.index("gives no forecasts: a &lt;wrong&gt; table") < shown.index("Audit:")
+
+
+def test_everyone_who_gets_no_forecast_is_listed(served: ServedModel) -> None:
+    """However many: answers give their number and refer to this page."""
+    labels = [f"country {n}" for n in range(34)]
+    groups = tuple(OutsideGroup(label=label, rules=("a rule",)) for label in labels)
+    countries = ScopeAttribute(attribute="country", inside=("Italy",), outside=groups)
+    pair = OutsidePair(attributes=("country", "sex"), labels=("Italy", "<b>"), rules=("a rule",))
+    scope = Scope(attributes=(countries,), pairs=(pair,), share_inside=0.5)
+    shown = page(replace(served, audit_status=replace(served.audit_status, scope=scope)), "")
+    assert all(f"<li>country: {label}</li>" in shown for label in labels)
+    assert "<li>country: Italy with sex: &lt;b&gt;</li>" in shown
+    assert "not for:" not in page(served, "")
