@@ -14,6 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from contracts.predictions import PATTERN
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from inference.moments import moments, worsened
@@ -47,6 +48,11 @@ def patterns(batch: SequenceBatch, task: Task) -> Mapping[str, NDArray[np.object
         "time since onset": _chosen({EARLY: at.days_B < EARLY_DAYS}, LATER),
         "place on the scale": _chosen(place, MIDDLE),
     }
+
+
+def pattern_labels(batch: SequenceBatch, task: Task) -> dict[str, str]:
+    """Return the patterns of the first pair, by the names of a prediction table's columns."""
+    return {PATTERN + name: str(label_B[0]) for name, label_B in patterns(batch, task).items()}
 
 
 def _chosen(conditions: Mapping[str, NDArray[np.bool_]], other: str) -> NDArray[np.object_]:

@@ -169,10 +169,12 @@ def _is_unworn(timeline: Timeline) -> NDArray[np.bool_]:
 
 
 def _quartiles(values: Array) -> PeopleAtTime | None:
-    """Return rounded quartiles; None of few people, or where they would tell everybody's value."""
-    if len(values) < MINIMUM_SHOWN or values.min() == values.max():
+    """Return rounded quartiles; None of few people, or where they would tell most people's value."""
+    if len(values) < MINIMUM_SHOWN:
         return None
     lower, middle, upper = (_rounded(value) for value in np.quantile(values, QUARTILES))
+    if lower == upper:
+        return None
     people = max(MINIMUM_SHOWN, int(rounded_down(np.array(len(values)))))
     return PeopleAtTime(lower=lower, middle=middle, upper=upper, people=people)
 

@@ -8,39 +8,10 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from contracts.cohort import RuleCount
+from contracts.naming.units import unit_in_words
 
 if TYPE_CHECKING:
     from features.cohort.summary import CohortSummary
-
-UNITS = {
-    "": "",
-    "1": "",
-    "%": "%",
-    "/d": "",
-    "/min": "a minute",
-    "Hz": "Hz",
-    "Hz/min": "Hz a minute",
-    "a": "years",
-    "deg": "degrees",
-    "h": "hours",
-    "h/d": "hours a day",
-    "kg/m2": "kg/m\u00b2",
-    "km/d": "km a day",
-    "m": "metres",
-    "m/s": "metres a second",
-    "m[g]": "milli-g",
-    "min/d": "minutes a day",
-    "mm[Hg]": "mmHg",
-    "ms": "ms",
-    "uV": "\u00b5V",
-    "{count}": "",
-    "{count}/d": "counts a day",
-    "{count}/min": "counts a minute",
-    "{log count}/d": "logarithm of counts a day",
-    "{mims}/d": "MIMS units a day",
-    "{score}": "points",
-}
-"""Units of the vocabulary (UCUM) in words; none where the name of what is counted says it."""
 
 
 def cohort_table(summary: CohortSummary, rules: Sequence[RuleCount]) -> Table:
@@ -51,7 +22,7 @@ def cohort_table(summary: CohortSummary, rules: Sequence[RuleCount]) -> Table:
         column.justify = "right"
     table.add_row("people", "", f"{summary.subjects:,}")
     for code in summary.codes:
-        unit = UNITS.get(code.unit, code.unit)
+        unit = unit_in_words(code.unit)
         name = f"{code.name}, {unit}" if unit else code.name
         table.add_row(name, f"{code.events:,}", f"{code.people:,}")
     changed = [rule for rule in rules if rule.rows]

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from audits.judging.scope import held_back
 from audits.ledger.followed import NOTHING_READ, FollowedTrail, VerifiedReading
 from audits.ledger.records import AuditRecord, Champion, LedgerState
 from audits.ledger.signing import SIGNATURE
@@ -254,7 +253,7 @@ def _served(settings: Settings, found: VerifiedReading, terms: Terms) -> ServedM
             names_verified=settings.people is not None,
             coverage=_coverage(report),
             scope=_scope(champion, found.by_report[champion.report_digest]),
-            not_shown=held_back(report.verdict) if champion.is_override else None,
+            not_shown=report.verdict.held_back if champion.is_override else None,
         ),
     )
 

@@ -19,7 +19,6 @@ import pandas as pd
 from contracts.errors import ContractError
 from contracts.observation import Observation
 from contracts.predictions import QUANTILE_COLUMNS
-from contracts.verdict import Outcome
 
 if TYPE_CHECKING:
     from inference.bundle import Bundle
@@ -53,7 +52,7 @@ def without_audit(bundle: Bundle, model_version: str = "") -> ServedModel:
     from serving.forecast.audit_status import AuditStatus, ServedModel
 
     status = AuditStatus(
-        model_version=model_version, report_digest="", outcome=Outcome.INSUFFICIENT,
+        model_version=model_version, report_digest="", outcome=None,
         valid_until=datetime.max.replace(tzinfo=UTC), approver=None, reason=None,
     )  # fmt: skip
     return ServedModel(bundle=bundle, audit_status=status)

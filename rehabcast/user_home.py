@@ -25,7 +25,6 @@ def home_if_unknown() -> dict[str, str]:
         Path.home()
     except RuntimeError:
         folder = mkdtemp(prefix="rehabcast-")
-        # Not run where this process becomes the service, which then keeps it.
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         return {"HOME": folder}
     return {}

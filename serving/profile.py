@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from contracts.vocabulary import Better
 
-Unknown = Literal["now", "own course", "people at that time"]
-"""What a domain may be held against, or that nothing of it is known now."""
+Unknown = Literal["any measure", "now", "own course", "people at that time"]
+"""What a domain may be held against, that nothing of it is known now, or that no code measures it."""
 
 
 class InstrumentScale(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

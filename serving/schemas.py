@@ -48,6 +48,12 @@ class ForecastRequest(Strict, frozen=True, kw_only=True):
     observations: Observations | None = None
     onset_date: date | None = None
     as_of: date | None = None
+    as_of_day: Annotated[
+        Day | None,
+        Meta(
+            description="Instead of `as_of`, in days since onset; for inline records without dates."
+        ),
+    ] = None
     bundle: dict[str, Any] | None = None
     condition: Annotated[
         str, Meta(max_length=200, description="Id of the bundle's Condition whose onset counts.")
@@ -214,6 +220,8 @@ class ForecastAnswer(Strict, frozen=True, kw_only=True):
     reason: str = ""
     what_to_do: str = ""
     instrument: str
+    instrument_code: str = ""
+    """In the vocabulary."""
     scale: Annotated[tuple[float, ...], Meta(min_length=2, max_length=2)]
     """The lowest and the highest score."""
     origin_day: int | None = None
@@ -241,7 +249,9 @@ class ForecastAnswer(Strict, frozen=True, kw_only=True):
     notes: list[str] = field(default_factory=list)
     """What of the record was left out, decided or odd."""
     held_back: list[str] = field(default_factory=list)
-    """Under an override: this patient's groups that the audit would have held back."""
+    """Under an override: groups and course of this patient that the audit would have held back.
+
+    What it has not shown for anyone is in `banner`."""
     model: ModelInfo
     banner: str = ""
     limits: list[str]

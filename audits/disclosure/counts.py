@@ -6,17 +6,13 @@ import pandas as pd
 
 from contracts.predictions import HORIZON, ORIGIN, SUBJECT
 
-STEP = 10
 
-
-def forecasts_shown(table: pd.DataFrame) -> int:
+def forecasts_shown(table: pd.DataFrame) -> int | None:
     """Return the number of forecasts as a report shows it, of the candidate's rows.
 
-    The number itself where every question has a forecast at each horizon; else to the ten below:
-    less the horizons that are shown, it would count the people of one that is not.
+    None where a question lacks a forecast at some horizon: less the horizons that are shown, even a
+    rounded number may count the people of one that is not.
     """
     questions = len(table[[SUBJECT, ORIGIN]].drop_duplicates())
     number = len(table)
-    if number == questions * table[HORIZON].nunique():
-        return number
-    return number - number % STEP
+    return number if number == questions * table[HORIZON].nunique() else None

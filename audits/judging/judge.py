@@ -21,15 +21,15 @@ from audits.judging.lost.findings import no_follow_up
 from audits.judging.lost.missing import Missing, violations
 from audits.judging.policy import Policy
 from audits.judging.rules import Applied, apply_rules, rows_of
-from audits.judging.scope import Candidates, candidates, within_scope
+from audits.judging.scope import Candidates, candidates, held_back, is_for_everyone, within_scope
 from audits.judging.validation import breaks_contract, validate
 from audits.measure.disparity import Scope as RuleScope
 from audits.measure.fairlearn_check import check_against_metric_frame
-from audits.measure.groups import EVERYONE, by_attribute, is_pattern
+from audits.measure.groups import EVERYONE, by_attribute
 from audits.measure.looks import Earlier
 from audits.measure.prediction_table import KEY
 from contracts.predictions import CANDIDATE, GROUP, SUBJECT
-from contracts.scope import Scope
+from contracts.scope import HeldBack, Scope
 from contracts.verdict import GRAVITY, Finding, Outcome, Verdict
 from contracts.vocabulary import NOT_RECORDED
 
@@ -160,9 +160,9 @@ def _judged(
     found = (*of_the_table, *applied.findings)
     outcome = gravest(found)
     served = candidates(table, applied)
-    of_patterns = (finding for finding in applied.findings if is_pattern(finding.axis))
+    for_everyone = (*of_the_table, *filter(is_for_everyone, applied.findings))
     if outcome is Outcome.BLOCKED or any(
-        f.binding and f.outcome is not Outcome.PASS for f in (*of_the_table, *of_patterns)
+        f.binding and f.outcome is not Outcome.PASS for f in for_everyone
     ):
         judged = _Judged(outcome=outcome, findings=found)
     elif outcome is Outcome.PASS and served.scope.is_everyone:

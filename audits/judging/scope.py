@@ -147,7 +147,11 @@ def held_back(scope: Scope, findings: Sequence[Finding], inside: Iterable[Findin
 def _labels_of_patterns(findings: Iterable[Finding]) -> dict[str, list[str]]:
     labels: dict[str, list[str]] = defaultdict(list)
     for finding in findings:
-        if finding.binding and is_pattern(finding.axis) and finding.group not in labels[finding.axis]:
+        if (
+            finding.binding
+            and is_pattern(finding.axis)
+            and finding.group not in labels[finding.axis]
+        ):
             labels[finding.axis].append(finding.group)
     return labels
 

@@ -143,7 +143,7 @@ class Report(_Strict):
     made_at: str
     valid_until: str
     people: int
-    forecasts: int
+    forecasts: int | None
     comparators: tuple[str, ...]
     performance: tuple[Performance, ...]
     unavailable: tuple[str, ...]

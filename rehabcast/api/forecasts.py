@@ -6,6 +6,7 @@ consent, keeps every forecast on record and follows the ledger while it runs.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -98,14 +99,18 @@ def open_version(model_version: str) -> Model:
 def forecast(
     model: Model, cohort: Cohort, subject: str, *, as_of_day: int | None = None
 ) -> ForecastAnswer:
-    """Forecast one person, with the same refusals and limits as the service.
+    """Forecast one person, with the service's refusals of records and its limits of use.
+
+    Whom the audit did not show the model to be right for is refused too where `model` is the
+    champion; behind another version stands no audit, and its `banner` says so.
 
     Parameters
     ----------
     subject
         The person's identifier in the cohort's source.
     as_of_day
-        Use only what was known on this day after enrolment; by default everything.
+        The day after enrolment that the forecast is of, from what was known then; by default the
+        newest day with a measurement.
 
     Returns
     -------
@@ -137,7 +142,7 @@ def explain(
     subject
         The person's identifier in the cohort's source.
     as_of_day
-        Use only what was known on this day after enrolment; by default everything.
+        The day after enrolment that the forecast is of, as of `forecast`.
     weeks
         Which horizon; by default the task's primary one.
     output
@@ -150,6 +155,12 @@ def explain(
         split into early and recent days where there are enough of them. `base_values` is the
         forecast for somebody of whom nothing is known; values and base add up to the forecast.
 
+    Warns
+    -----
+    UserWarning
+        What stands above the forecast itself: that people are SIMULATED, that nobody let the model
+        into service or somebody overrode its audit, and what was odd about the record.
+
     Raises
     ------
     ForecastRefused
@@ -159,6 +170,7 @@ def explain(
     """
     import shap
 
+    from serving.forecast.audit_status import SIMULATED_LIMIT
     from serving.forecast.explain import ALL_DAYS
 
     answer = _answer(model, cohort, subject, as_of_day, weeks, output)
@@ -166,6 +178,10 @@ def explain(
         raise ForecastRefused(answer.reason, answer.what_to_do)
     if answer.reasons is None:
         raise IntegrityError("the forecast came without its reasons", "report this to us")
+    simulated = [SIMULATED_LIMIT] if answer.model.simulated else []
+    warnings.warn(
+        " ".join([*filter(None, [answer.banner]), *simulated, *answer.notes]), stacklevel=2
+    )
     known = [each for each in answer.reasons.contributions if each.observed]
     return shap.Explanation(
         values=np.array([each.points for each in known]),
@@ -194,6 +210,7 @@ def _answer(
         subject=subject,
         enrolment_day=request.enrolment_day or 0,
         observations=request.observations or (),
+        as_of_day=request.as_of_day,
         weeks=weeks,
         output=output,
         notes=model.notes,

@@ -116,9 +116,12 @@ def _report(settings: Settings, audit: Entry, *, is_last: bool) -> Report | None
     """Return the report of an audit; None where it cannot be read."""
     try:
         version = find(settings.store, audit.about)
+        digest = audit.details()["report_digest"]
         if is_last:
-            return fetch_report(settings, version)[0]
-        return fetch_earlier_report(settings, version, audit.details()["report_digest"])
+            report, found = fetch_report(settings, version)
+            if found == digest:
+                return report
+        return fetch_earlier_report(settings, version, digest)
     except RehabcastError:
         return None
 

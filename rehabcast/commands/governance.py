@@ -130,7 +130,13 @@ def promote(
     )
     result = run_promotion(model_version, override=override)
     emit(result, in_service(result), as_json=as_json)
-    if not as_json and (conditions := plan_conditions(Settings(), model_version)) is not None:
+    if as_json:
+        return
+    try:
+        conditions = plan_conditions(Settings(), model_version)
+    except RehabcastError as error:
+        conditions = f"The promotion is done. The change plan could not be read again: {error}"
+    if conditions is not None:
         stderr_console.print(escape(conditions))
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from contracts.groups import attributes_of_person
-from contracts.scope import Outside, Scope
+from contracts.predictions import PATTERN
+from contracts.scope import HeldBack, Outside, Scope
 from contracts.verdict import Outcome
 from contracts.vocabulary import NOT_RECORDED
 from inference.bundle import Bundle
@@ -28,6 +29,9 @@ NOT_SHOWN = (
     "how often the range holds is not shown, so that no person of the audit can be worked out"
 )
 NOBODY_RECORDED = "not recorded for anyone in the audit, which says nothing about it"
+NOT_AUDITED = "not audited"
+NO_AUDIT = "NOT IN SERVICE: no audit stands behind this forecast. It is for nobody's care."
+NOT_RECORDED_WHOM = "Whom that audit would have held back is not recorded: a new audit says it."
 SIMULATED_LIMIT = "SIMULATED training data: the people behind this model do not exist."
 
 
@@ -48,7 +52,8 @@ class AuditStatus:
     Parameters
     ----------
     model_version, report_digest, outcome, valid_until
-        Version and audit, and until when the audit or its override is valid.
+        Version and audit, and until when the audit or its override is valid. Without an outcome
+        no audit stands behind the model: it is only looked at.
     approver, reason, restricted_use
         Who overrode the audit, why and for what use; None where nobody did.
     names_verified
@@ -58,12 +63,13 @@ class AuditStatus:
     scope
         For whom the model passed; None where it was overridden, or audited before scopes.
     not_shown
-        Under an override: whom the audit would have held back; None where nobody overrode it.
+        Under an override: whom the audit would have held back; None where nobody overrode it, or
+        the audit is from before that was recorded.
     """
 
     model_version: str
     report_digest: str
-    outcome: Outcome
+    outcome: Outcome | None
     valid_until: datetime
     approver: str | None
     reason: str | None
@@ -71,7 +77,7 @@ class AuditStatus:
     names_verified: bool = True
     coverage: Mapping[tuple[str, str], Coverage] = field(default_factory=dict)
     scope: Scope | None = None
-    not_shown: Scope | None = None
+    not_shown: HeldBack | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +107,7 @@ def model_info(served: ServedModel) -> ModelInfo:
         model_version=audit_status.model_version,
         bundle_digest=served.bundle.digest,
         report_digest=audit_status.report_digest,
-        audit_outcome=str(audit_status.outcome),
+        audit_outcome=str(audit_status.outcome or NOT_AUDITED),
         valid_until=until,
         simulated=manifest.simulated,
         cohort_name=manifest.cohort_name,
@@ -133,9 +139,16 @@ def outside_scope(served: ServedModel, groups: Mapping[str, str]) -> tuple[Outsi
     return _outside(served, served.audit_status.scope, groups)
 
 
-def held_back(served: ServedModel, groups: Mapping[str, str]) -> tuple[Outside, ...]:
-    """Return why the audit would have held a subject back who is served under an override."""
-    return _outside(served, served.audit_status.not_shown, groups)
+def held_back(served: ServedModel, labels: Mapping[str, str]) -> tuple[Outside, ...]:
+    """Return why the audit would have held a subject back who is served under an override.
+
+    Parameters
+    ----------
+    labels
+        The subject's group by attribute, and pattern by `PATTERN` and its name.
+    """
+    not_shown = served.audit_status.not_shown
+    return _outside(served, None if not_shown is None else not_shown.groups, labels)
 
 
 def _outside(
@@ -148,17 +161,26 @@ def _outside(
 
 
 def banner(served: ServedModel, beside: Sequence[Outside] = ()) -> str:
-    """Return what must be shown above every forecast of an overridden model; empty otherwise.
+    """Return what must be shown above every forecast of a model without a passed audit.
 
     Parameters
     ----------
     beside
         Why the audit would have held this subject back.
     """
+    if served.audit_status.outcome is None:
+        return NO_AUDIT
     override = model_info(served).override
     if override is None:
         return ""
-    own = f" This patient: {'; '.join(why_outside(beside))}." if beside else ""
+    not_shown = served.audit_status.not_shown
+    own = ""
+    if not_shown is None:
+        own = f" {NOT_RECORDED_WHOM}"
+    elif not_shown.everyone:
+        rules = ", ".join(f"“{rule}”" for rule in not_shown.everyone)
+        own = f" The audit has not shown for anyone that it keeps {rules}."
+    own += f" This patient: {'; '.join(why_outside(beside))}." if beside else ""
     return (
         f"OVERRIDE: the audit ended in {str(served.audit_status.outcome)!r}. Allowed by"
         f" {override.approver} until {override.until[:10]}: {override.reason}. Only for:"
@@ -179,7 +201,7 @@ def limits(served: ServedModel) -> list[str]:
 def names_of(outside: Outside) -> str:
     """Name the group, or the pair of groups, that somebody is held back for."""
     return " and ".join(
-        f"{attribute}: {label or NOT_RECORDED}"
+        f"{attribute.removeprefix(PATTERN)}: {label or NOT_RECORDED}"
         for attribute, label in zip(outside.attributes, outside.labels, strict=True)
     )
 

@@ -156,7 +156,8 @@ def _measure(
 def _domain(domain: Domain, measures: list[ProfileMeasure]) -> DomainProfile:
     not_known: list[Unknown] = []
     if not measures:
-        not_known.append("now")
+        is_measured = any(code.domain is domain for code in vocabulary().values())
+        not_known.append("now" if is_measured else "any measure")
     if all(measure.before is None for measure in measures):
         not_known.append("own course")
     if all(measure.people is None for measure in measures):

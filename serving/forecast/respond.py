@@ -24,6 +24,7 @@ from contracts.vocabulary import vocabulary
 from features.published_recovery import PROPORTIONAL
 from inference.bundle import Bundle, forecast_batch
 from inference.milestones import assessed, reached_today
+from inference.patterns import pattern_labels
 from inference.record import check_observations, record_batch
 from inference.refusals import unaudited_attribute
 from inference.similar import shown_number
@@ -84,8 +85,9 @@ def respond(
             question.enrolment_day, question.observations, bundle.task, bundle.layout,
             question.as_of_day,
         )  # fmt: skip
+        # Cards show the first one: that the record may be wrong before what was made of it.
+        notes = [*doubts(question, bundle.task, int(batch.origin_day_B[0])), *notes]
         notes += course_notes(bundle, batch)
-        notes += doubts(question, bundle.task, int(batch.origin_day_B[0]))
         groups = {str(name): str(batch.groups_B[name].iloc[0]) for name in batch.groups_B}
         _refuse_outside(served, groups)
         _refuse_unaudited(served, groups)
@@ -183,7 +185,8 @@ def _forecast(
 ) -> ForecastAnswer:
     bundle, origin = served.bundle, int(batch.origin_day_B[0])
     given = np.flatnonzero(behind.given_H).tolist()
-    explained, beside = _explained(question, bundle, given), held_back(served, groups)
+    explained = _explained(question, bundle, given)
+    beside = held_back(served, groups | pattern_labels(batch, bundle.task))
     # A game includes its forecast, so that the past is encoded only once.
     game = game_of(bundle, batch) if question.explain else None
     quantiles_1HQ = forecast_batch(bundle, batch) if game is None else game.quantiles_1HQ
@@ -288,6 +291,7 @@ def _about(
     task = served.bundle.task
     return {
         "instrument": _instrument(task),
+        "instrument_code": task.target.code,
         "scale": (task.target.low, task.target.high),
         "model": model_info(served),
         "banner": banner(served, beside),

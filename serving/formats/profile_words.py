@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from contracts.naming.units import unit_in_words
 from serving.profile import AtThatTime, DomainProfile, Earlier, ProfileMeasure
 
-PER_DAY = {"/d": " a day", "/min": " a minute", "h/d": " h a day", "min/d": " min a day"}
-"""UCUM units as people write them; others are written as they are."""
-
-WITHOUT_UNIT = {"1", "{score}"}
+NO_MEASURE = "no measure of it can be on record yet"
 
 
 def domain_in_words(domain: DomainProfile) -> str:
     """Return a domain as one line for a page."""
     if not domain.measures:
-        return f"{domain.domain}: not known (nothing measured lately)"
+        why = NO_MEASURE if "any measure" in domain.not_known else "nothing measured lately"
+        return f"{domain.domain}: not known ({why})"
     measures = "; ".join(_measure(measure) for measure in domain.measures)
     return f"{domain.domain}: {measures}"
 
@@ -26,10 +25,10 @@ def profile_lines(profile: Sequence[DomainProfile], *, without: str) -> list[str
     Parameters
     ----------
     without
-        Name of the instrument that the card is about already.
+        Code of the instrument that the card is about already.
     """
     first = [(each.domain, each.measures[0]) for each in profile if each.measures]
-    shown = [(domain, measure) for domain, measure in first if measure.name != without]
+    shown = [(domain, measure) for domain, measure in first if measure.code != without]
     missing = [each.domain for each in profile if "now" in each.not_known]
     not_known = f"not known: {', '.join(missing)}" if missing else ""
     lines = {
@@ -65,8 +64,7 @@ def _amount(measure: ProfileMeasure) -> str:
     """Return a value against its scale, or with its unit where it has none."""
     value, scale = _number(measure.value), measure.scale
     if scale is None:
-        unit = measure.unit
-        return value if unit in WITHOUT_UNIT else value + PER_DAY.get(unit, f" {unit}")
+        return f"{value} {unit_in_words(measure.unit)}".rstrip()
     ends = f"{scale.high:g}" if scale.low == 0 else f"{scale.low:g} to {scale.high:g}"
     lower = " (lower is better)" if scale.better == "lower" else ""
     return f"{value} of {ends}{lower}"

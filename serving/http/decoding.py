@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -147,6 +147,21 @@ def form_fields(form: bytes) -> dict[str, str]:
         raise RequestInvalid(
             f"the form or query has more than {MAX_FIELDS} fields", "send fewer fields"
         ) from None
+
+
+def refuse_unknown(query: Iterable[str], known: Collection[str]) -> None:
+    """Refuse a query with a parameter that would be ignored: its sender expects an effect.
+
+    Raises
+    ------
+    RequestInvalid
+        It has one; the message has only our own names.
+    """
+    if not set(query) <= set(known):
+        names = ", ".join(sorted(known)) or "none"
+        raise RequestInvalid(
+            "the query has a parameter that is not known here", f"known are: {names}"
+        )
 
 
 def from_query(query: Mapping[str, str], name: str, kind: type[T], called: str) -> T | None:

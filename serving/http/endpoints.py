@@ -55,6 +55,8 @@ class Endpoint:
         Content types that are taken, and the largest size of a body.
     needs_store
         Whether it can't be answered without the store.
+    query
+        Names of the parameters that it reads of the query; any other is refused.
     """
 
     method: Literal["GET", "POST"]
@@ -67,6 +69,7 @@ class Endpoint:
     content_types: frozenset[str] = frozenset({JSON})
     max_bytes: int = MIB
     needs_store: bool = False
+    query: tuple[str, ...] = ()
 
     @property
     def is_fhir(self) -> bool:
@@ -100,11 +103,12 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         method="GET", path="/v1/subjects/{subject}/course", scope="course",
         handler=handlers.answer_course, response_type=Course, needs_store=True,
+        query=("alert_days",),
         summary="Compare observed scores with the forecast",
     ),
     Endpoint(
         method="GET", path="/v1/alerts", scope="alerts", handler=alerts.answer_alerts,
-        response_type=AlertsAnswer, needs_store=True,
+        response_type=AlertsAnswer, needs_store=True, query=("limit", "cursor"),
         summary="List the alerts of all patients, the most urgent first",
     ),
     Endpoint(
@@ -150,11 +154,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         method="POST", path="/v1/fhir/forecast", scope="forecast", handler=fhir.fhir_forecast,
         request_type=dict[str, Any], content_types=FHIR_TYPES, max_bytes=8 * MIB,
+        query=("condition", "as_of"),
         summary="Take a FHIR R4 Bundle, return a RiskAssessment with Device and Provenance",
     ),
     Endpoint(
         method="POST", path=operation.OPERATION, scope="forecast", handler=operation.evaluate,
         request_type=dict[str, Any], content_types=FHIR_TYPES, max_bytes=8 * MIB,
+        query=("condition", "asOf"),
         summary="Take FHIR R4 Parameters or a Bundle, return what /v1/fhir/forecast does",
     ),
     Endpoint(

@@ -35,7 +35,7 @@ from serving.http.admission.routing import (
     TAKES_REQUESTS,
 )
 from serving.http.calls import Call, Reply
-from serving.http.decoding import decoded, form_fields
+from serving.http.decoding import decoded, form_fields, refuse_unknown
 from serving.http.endpoints import JSON, Endpoint
 from serving.http.handlers import readiness
 from serving.http.observability import RequestMetrics
@@ -57,6 +57,12 @@ log = logging.getLogger("rehabcast.http")
 T = TypeVar("T")
 
 ANONYMOUS = Caller("", frozenset())
+CONTENT_POLICY = b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+"""Pages have a style and text, and load nothing from anywhere."""
+
+FORMAT = ("_format", "_pretty")
+"""What FHIR clients may send with every request; answers are JSON all the same."""
+
 METRICS_TYPE = "text/plain; version=0.0.4"
 SHUTTING_DOWN = Fault("this worker is shutting down", "send requests to another one")
 
@@ -180,6 +186,8 @@ def _work(
         try:
             content: Any = body
             query = form_fields(scope["query_string"])
+            if endpoint.scope is not None:
+                refuse_unknown(query, {*endpoint.query, *(FORMAT if endpoint.is_fhir else ())})
             if endpoint.request_type not in {None, bytes}:
                 content = decoded(endpoint.request_type, body)
             call = Call(runtime, caller, content, parameters, query, scope["path"])
@@ -208,6 +216,7 @@ async def _send(send: Send, status: int, body: bytes, kind: str, extra: Headers)
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
+        (b"content-security-policy", CONTENT_POLICY),
         *extra,
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})

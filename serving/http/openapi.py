@@ -132,15 +132,12 @@ def _operation(
 
 
 def _parameters(endpoint: Endpoint, day: date) -> list[dict[str, Any]]:
-    match endpoint.path:
-        case "/v1/subjects/{subject}/course":
-            return [_subject(), _alert_days()]
-        case "/v1/alerts":
-            return [_limit(), _cursor()]
-        case "/v1/fhir/forecast":
-            return [_condition(), _as_of(day)]
-        case path:
-            return [_subject()] if "{subject}" in path else []
+    described = {
+        "alert_days": _alert_days(), "limit": _limit(), "cursor": _cursor(),
+        "condition": _condition(), "as_of": _as_of(day), "asOf": _as_of(day) | {"name": "asOf"},
+    }  # fmt: skip
+    in_path = [_subject()] if "{subject}" in endpoint.path else []
+    return [*in_path, *(described[name] for name in endpoint.query)]
 
 
 def _answered(endpoint: Endpoint, of_type: dict[str, Any]) -> dict[str, Any]:

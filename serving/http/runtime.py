@@ -174,6 +174,11 @@ def question_of(
             "the record is given twice", "send either observations or a bundle, not both"
         )
     onset = request.onset_date
+    if request.as_of_day is not None and (onset or request.as_of or not inline):
+        raise ForecastRefused(
+            "as_of_day is for observations that are sent without a date of onset",
+            "send as_of, a date, and leave out as_of_day",
+        )
     if request.bundle is not None:
         task = snapshot.served.bundle.task
         record = record_of(
@@ -194,7 +199,9 @@ def question_of(
             subject=request.subject,
             enrolment_day=enrolment_day,
             observations=observations,
-            as_of_day=day_asked(onset, request.as_of, observations, now),
+            as_of_day=request.as_of_day
+            if request.as_of_day is not None
+            else day_asked(onset, request.as_of, observations, now),
             onset=onset,
         )
     question = replace(question, explain=request.explain, weeks=request.explain_horizon_weeks)

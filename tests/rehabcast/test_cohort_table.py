@@ -7,9 +7,10 @@ from io import StringIO
 import pandas as pd
 
 from contracts.cohort import Cohort, Provenance, RuleCount
+from contracts.naming.units import UNITS
 from contracts.vocabulary import vocabulary
 from features.cohort.summary import summarise
-from rehabcast.cohort_table import UNITS, cohort_table
+from rehabcast.cohort_table import cohort_table
 from rehabcast.output import console_for
 
 

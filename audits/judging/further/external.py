@@ -115,7 +115,8 @@ def _applied(table: pd.DataFrame, policy: Policy, rules: Sequence[Rule]) -> tupl
         return ()
     rows = table if CANDIDATE in set(table[MODEL]) else table.assign(**{MODEL: CANDIDATE})
     of_rules = policy.model_copy(update={"rules": tuple(rules)})
-    return apply_rules(rows, of_rules, champion=None, scopes=(Scope.OVERALL, Scope.AXES)).findings
+    scopes = (Scope.OVERALL, Scope.AXES, Scope.PATTERNS)
+    return apply_rules(rows, of_rules, champion=None, scopes=scopes).findings
 
 
 def _on(evidence: EvidenceOf, findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -138,7 +138,7 @@ def add_issuer(
     """Trust the tokens of an identity provider."""
     path = access_path(access)
     written = read_access_file(path)
-    public = path.parent / f"issuer-{len(written.issuer) + 1}.json"
+    public = free_file(path, "issuer", written.issuer)
     entry = IssuerEntry(
         name=name,
         jwks=source_of(jwks, public),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +13,7 @@ import typer
 
 from contracts.errors import ContractError
 from rehabcast.settings import Settings
-from serving.access.access_file import AccessFile, check_keys
+from serving.access.access_file import AccessFile, CdsClientEntry, IssuerEntry, check_keys
 from serving.access.keys import usable_keys
 from stores.private_files import write_private
 
@@ -56,6 +58,13 @@ def copy_public_keys(
     check_keys(access, changed, {public.name: content})
     write_private(public, content)
     return (str(public),)
+
+
+def free_file(access: Path, stem: str, entries: Sequence[IssuerEntry | CdsClientEntry]) -> Path:
+    """Return where the next entry's keys can be copied to: its name is of no file and no entry."""
+    taken = {entry.jwks for entry in entries}
+    names = (access.parent / f"{stem}-{number}.json" for number in count(1))
+    return next(path for path in names if path.name not in taken and not path.exists())
 
 
 def source_of(jwks: str | None, public: Path) -> str:

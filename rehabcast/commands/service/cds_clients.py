@@ -13,6 +13,7 @@ from rehabcast.commands.service.access_files import (
     AccessPath,
     access_path,
     copy_public_keys,
+    free_file,
     source_of,
 )
 from rehabcast.output import AsJson, emit
@@ -68,7 +69,7 @@ def add_cds_client(
     """Let a record system call CDS Hooks; says what to enter there."""
     path = access_path(access)
     written = read_access_file(path)
-    public = path.parent / f"cds-client-{len(written.cds_client) + 1}.json"
+    public = free_file(path, "cds-client", written.cds_client)
     entry = CdsClientEntry(
         issuer=issuer, jwks=source_of(jwks, public), tenant=tenant, longest_seconds=longest_seconds
     )

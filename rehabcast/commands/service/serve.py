@@ -247,6 +247,7 @@ def forecast_request(
         subject=subject,
         enrolment_day=int(enrolment_day),
         observations=observations,
+        as_of_day=None if as_of_day is None else int(enrolment_day) + as_of_day,
         explain_horizon_weeks=weeks,
     )
 

@@ -7,6 +7,7 @@ rest is. What must be said comes first; what does not fit any more is left out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -22,7 +23,7 @@ from serving.formats.formatting import (
     scope_sentence,
 )
 from serving.formats.profile_words import profile_lines
-from serving.formats.reason_words import LOWER, reason_in_words, score_in_words
+from serving.formats.reason_words import reason_in_words, score_in_words
 from serving.schemas import ForecastAnswer, HorizonForecast
 
 MAX_SUMMARY_LENGTH = 139
@@ -30,13 +31,13 @@ MOST_WORDS = 79
 """Of summary and detail together."""
 
 MOST_REASONS, MOST_MISSING = 2, 2
-SHORTEST_OVERRIDE = 8
-"""Words: who allowed the model until when must stand there."""
+APPROVER_WORDS, USE_WORDS = 3, 5
+"""Words of who overrode the gate, and of the only use, that always stand there."""
 
 SHORTEST_NOTE = 8
 """Words: less of a note says nothing."""
 
-SIMULATED = "SIMULATED: learned from no real people."
+SIMULATED = "SIMULATED: no real people."
 NO_REASON = "No reason to withhold therapy."
 
 NO_FORECAST = "No forecast of recovery"
@@ -76,15 +77,19 @@ def cards(answer: ForecastAnswer, address: str) -> Cards:
     """
     if answer.status == "no forecast":
         return {"cards": [_refusal(answer, address)]}
-    team = _card(answer, address, _summary(answer), *_for_team(answer), answer.forecast_id)
+    team = _card(
+        answer, address, _summary(answer), *_for_team(answer), answer.forecast_id,
+        held_back=answer.held_back,
+    )  # fmt: skip
     family = _card(
         answer,
         address,
         "For patient and family: how recovery usually goes from here",
-        [_for_family(answer), _simulated(answer)],
+        [[_for_family(answer)], [_simulated(answer)]],
         [],
         [],
         family_card(answer.forecast_id),
+        held_back=[],
     )
     return {"cards": [team, family]}
 
@@ -103,29 +108,33 @@ def _card(
     answer: ForecastAnswer,
     address: str,
     summary: str,
-    must: Iterable[str],
+    must: Iterable[Sequence[str]],
     notes: Sequence[str],
     may: Iterable[Sequence[str]],
     card_id: str,
+    *,
+    held_back: Sequence[str],
 ) -> dict[str, Any]:
     """Write a card of what must be said, and of the rest as far as it fits.
 
     Parameters
     ----------
-    must
-        Lines in their order.
-    may
+    must, may
         Lines in their order, each in as many words as fit: ways to say it, the longest first.
     notes
         What was left out of the record: the first stands between the two, cut if need be.
+    held_back
+        What the audit would have held this patient back for, who is served under an override.
     """
     if len(summary) > MAX_SUMMARY_LENGTH:
         summary = summary[: MAX_SUMMARY_LENGTH - 1] + "…"
-    lines = [line for line in must if line]
-    left = MOST_WORDS - sum(len(text.split()) for text in (summary, *lines))
-    if override := _override(answer, max(left, SHORTEST_OVERRIDE)):
-        lines.insert(0, override)
-        left -= len(override.split())
+    override = _override(answer, held_back)
+    left = MOST_WORDS - _words(summary) - override.fewest
+    lines = _in_at_most(left, must)
+    left -= sum(map(_words, lines))
+    if override.text:
+        lines.insert(0, f"**{_shortened(override.text, override.fewest + max(left, 0))}**")
+        left -= _words(lines[0]) - override.fewest
     if notes and left >= SHORTEST_NOTE:
         lines.append(_first(notes, left))
         left -= len(lines[-1].split())
@@ -154,14 +163,31 @@ def _card(
 
 
 def _refusal(answer: ForecastAnswer, address: str) -> dict[str, Any]:
-    override = SHORTEST_OVERRIDE if answer.model.override else 0
-    room = MOST_WORDS - override - sum(len(t.split()) for t in (NO_FORECAST, REASON, WHAT_TO_DO))
+    override = _override(answer, [])
+    room = MOST_WORDS - override.fewest - sum(map(_words, (NO_FORECAST, REASON, WHAT_TO_DO)))
     # Of a long reason and a long advice each has half; what one does not need the other has.
     for_advice = min(len(answer.what_to_do.split()), room // 2)
     reason = _shortened(answer.reason, room - for_advice)
     advice = _shortened(answer.what_to_do, room - len(reason.split()))
-    must = [f"{REASON} {reason}", f"{WHAT_TO_DO} {advice}"]
-    return _card(answer, address, NO_FORECAST, must, answer.notes, [], answer.forecast_id)
+    must = [[f"{REASON} {reason}"], [f"{WHAT_TO_DO} {advice}"]]
+    return _card(
+        answer, address, NO_FORECAST, must, answer.notes, [], answer.forecast_id, held_back=[]
+    )
+
+
+def _words(text: str) -> int:
+    return len(text.split())
+
+
+def _in_at_most(most: int, lines: Iterable[Sequence[str]]) -> list[str]:
+    """Say every line, the last ones in fewer words where all do not fit in so many."""
+    ways = [list(line) for line in lines if line and line[0]]
+    while sum(_words(line[0]) for line in ways) > most:
+        line = next((line for line in reversed(ways) if len(line) > 1), None)
+        if line is None:
+            break
+        del line[0]
+    return [line[0] for line in ways]
 
 
 def _shortened(text: str, most: int) -> str:
@@ -183,7 +209,9 @@ def _main_horizon(answer: ForecastAnswer) -> HorizonForecast:
     return next((h for h in answer.horizons if h.weeks == weeks), answer.horizons[0])
 
 
-def _for_team(answer: ForecastAnswer) -> tuple[list[str], list[str], list[Sequence[str]]]:
+def _for_team(
+    answer: ForecastAnswer,
+) -> tuple[list[Sequence[str]], list[str], list[Sequence[str]]]:
     """Return what the team must read, what was left out of the record, and what it may read."""
     horizon = _main_horizon(answer)
     chances = [
@@ -192,12 +220,12 @@ def _for_team(answer: ForecastAnswer) -> tuple[list[str], list[str], list[Sequen
         for name, chance in horizon.milestones.items()
     ]  # fmt: skip
     must = [
-        _start(answer),
-        f"Chances: {'; '.join(chances)}." if chances else "",
+        [_start(answer)],
+        [f"Chances: {'; '.join(chances)}." if chances else ""],
         _reasons(answer),
         _missing(answer),
-        _simulated(answer),
-        NO_REASON,
+        [_simulated(answer)],
+        [NO_REASON],
     ]
     own = [limit for limit in answer.limits if limit not in {*LIMITS, SIMULATED_LIMIT}]
     later = [
@@ -209,7 +237,7 @@ def _for_team(answer: ForecastAnswer) -> tuple[list[str], list[str], list[Sequen
     people = horizon.similar_people_in_words
     # A note on the record, or who overrode the gate, is more important.
     behind = [f"From {people} similar people."] if people else []
-    profile = profile_lines(answer.profile, without=answer.instrument.removesuffix(LOWER))
+    profile = profile_lines(answer.profile, without=answer.instrument_code)
     limits = [*behind, *own, *([scope] if scope else [])]
     return must, answer.notes, [*([each] for each in limits), profile, *([each] for each in later)]
 
@@ -236,26 +264,30 @@ def _near(day: date, other: date | None) -> str:
     return f"on {day.day} {day:%B}" if is_same else f"on {formatted_date(day)}"
 
 
-def _reasons(answer: ForecastAnswer) -> str:
+def _reasons(answer: ForecastAnswer) -> list[str]:
     if answer.reasons is None:
-        return ""
+        return [""]
     reasons = [
         f"{reason_in_words(answer, each)} ({formatted_change(answer, each.points)})"
         for each in answer.reasons.contributions
         if each.observed
     ]
     # Beside a note on the record, or an override, there is no room for more than one.
-    reasons = reasons[: 1 if answer.notes or answer.model.override else MOST_REASONS]
-    return f"Why: {', '.join(reasons)}." if reasons else ""
+    most = 1 if answer.notes or answer.model.override else MOST_REASONS
+    ways = [f"Why: {', '.join(reasons[:number])}." for number in range(most, 0, -1)]
+    return ways if reasons else [""]
 
 
-def _missing(answer: ForecastAnswer) -> str:
+def _missing(answer: ForecastAnswer) -> list[str]:
     names = [] if answer.rests_on is None else answer.rests_on.missing_modalities
     if not names:
-        return ""
-    rest = len(names) - MOST_MISSING
-    more = f" and {rest} more" if rest > 0 else ""
-    return f"Missing: {', '.join(names[:MOST_MISSING])}{more}."
+        return [""]
+    ways = []
+    for most in range(min(MOST_MISSING, len(names)), 0, -1):
+        rest = len(names) - most
+        more = f" and {rest} more" if rest else ""
+        ways.append(f"Missing: {', '.join(names[:most])}{more}.")
+    return ways
 
 
 def _first(notes: Sequence[str], most: int) -> str:
@@ -271,22 +303,33 @@ def _simulated(answer: ForecastAnswer) -> str:
     return SIMULATED if answer.model.simulated else ""
 
 
-def _override(answer: ForecastAnswer, most: int) -> str:
-    """Say in one line who allowed a model without a passed audit, until when, for what, and why.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Override:
+    """The line of an override, and how many of its words must be said; the page has all of it."""
 
-    In so many words: the page that the card leads to has all of it.
+    text: str = ""
+    fewest: int = 0
+
+
+def _override(answer: ForecastAnswer, held_back: Sequence[str]) -> _Override:
+    """Say who allowed a model without a passed audit, until when, for what, and why.
+
+    First that this very patient would have been held back: who answers for it is less important.
     """
     override = answer.model.override
     if override is None:
-        return ""
+        return _Override()
     until = formatted_date(date.fromisoformat(override.until[:10]))
-    # That this very patient would have been held back is more important than who answers for it.
-    own = f", NOT shown to be right for {', '.join(answer.held_back)}:" if answer.held_back else ""
-    words = (
-        f"OVERRIDE{own} until {until} by {override.approver} (audit: {answer.model.audit_outcome}),"
-        f" only for {override.restricted_use}: {override.reason}"
+    more = f" and {len(held_back) - 1} more" if len(held_back) > 1 else ""
+    own = f", NOT shown to be right for {held_back[0]}{more}:" if held_back else ""
+    start = f"OVERRIDE{own} until {until} by"
+    approver = _shortened(override.approver, APPROVER_WORDS)
+    fewest = f"{start} {approver}, only: {_shortened(override.restricted_use, USE_WORDS)}"
+    whole = (
+        f"{start} {approver}, only: {override.restricted_use}; {override.reason}"
+        f" (audit: {answer.model.audit_outcome})"
     )
-    return f"**{_shortened(words, most)}**"
+    return _Override(text=whole, fewest=_words(fewest))
 
 
 def _for_family(answer: ForecastAnswer) -> str:

@@ -17,8 +17,8 @@ STYLE = (
     "table{border-collapse:collapse}td,th{border:1px solid #888;padding:.2em .5em;text-align:left}"
 )
 
-CARD = MarkdownIt("commonmark", {"html": False}).enable("table")
-"""Reads a model card: what looks like HTML in it is text."""
+CARD = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+"""Reads a model card: what looks like HTML in it is text, and pictures of elsewhere are links."""
 
 
 def about(call: Call) -> Reply:

@@ -9,7 +9,7 @@ import msgspec
 
 from serving.formats.fhir.record import bundle_of
 from serving.http.calls import Call, Reply
-from serving.http.decoding import RequestInvalid
+from serving.http.decoding import RequestInvalid, from_query
 from serving.http.standards.fhir import DATE, forecast_of
 
 BASE = "/fhir"
@@ -29,7 +29,13 @@ SEND_PARAMETERS = "send Parameters with one bundle, and at most one asOf and con
 def evaluate(call: Call) -> Reply:
     """Give a forecast for Parameters that hold a Bundle, or for a Bundle alone."""
     if call.body.get("resourceType") != "Parameters":
-        return forecast_of(call, bundle_of(call.body))
+        # R4 lets a single resource be the body, and the other parameters stand in the address.
+        return forecast_of(
+            call, bundle_of(call.body), condition=call.query.get("condition", ""),
+            as_of=from_query(call.query, "asOf", date, DATE),
+        )  # fmt: skip
+    if not call.query.keys().isdisjoint(VALUES):
+        raise RequestInvalid("parameters are sent in the body and in the address", SEND_PARAMETERS)
     given = _given(call.body.get("parameter"))
     try:
         as_of = msgspec.convert(given.get("asOf"), date | None)

@@ -1,0 +1,38 @@
+"""Units of the vocabulary as people write them."""
+
+from __future__ import annotations
+
+UNITS = {
+    "": "",
+    "1": "",
+    "%": "%",
+    "/d": "",
+    "/min": "a minute",
+    "Hz": "Hz",
+    "Hz/min": "Hz a minute",
+    "a": "years",
+    "deg": "degrees",
+    "h": "hours",
+    "h/d": "hours a day",
+    "kg/m2": "kg/m\u00b2",
+    "km/d": "km a day",
+    "m": "metres",
+    "m/s": "metres a second",
+    "m[g]": "milli-g",
+    "min/d": "minutes a day",
+    "mm[Hg]": "mmHg",
+    "ms": "ms",
+    "uV": "\u00b5V",
+    "{count}": "",
+    "{count}/d": "counts a day",
+    "{count}/min": "counts a minute",
+    "{log count}/d": "(logarithm of counts a day)",
+    "{mims}/d": "MIMS units a day",
+    "{score}": "points",
+}
+"""UCUM units in words; none where the name of what is counted says it."""
+
+
+def unit_in_words(unit: str) -> str:
+    """Return a UCUM unit as it stands behind a number; one that is not known as it is written."""
+    return UNITS.get(unit, unit)
