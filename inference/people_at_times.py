@@ -1,8 +1,8 @@
 """How people stood at each time since onset: what one patient's functional profile is held against.
 
-A bundle leaves the hospital, so it holds no person's value: quartiles within broad spans of time,
-each of at least `MINIMUM_SHOWN` people who are not all alike, rounded to `DIGITS` digits, with the
-number of people rounded down as elsewhere (`inference.similar`). A person counts once in a span,
+A bundle leaves the hospital, so it says of nobody whose value it holds: quartiles within broad spans
+of time, each of at least `MINIMUM_SHOWN` people of whom not half are alike, rounded to `DIGITS`
+digits, with the number of people rounded down as elsewhere (`inference.similar`). A person counts once in a span,
 with the median of his or her values, so that whoever is measured often weighs no more.
 
 Letters: N timed events.
@@ -169,7 +169,7 @@ def _is_unworn(timeline: Timeline) -> NDArray[np.bool_]:
 
 
 def _quartiles(values: Array) -> PeopleAtTime | None:
-    """Return rounded quartiles; None of few people, or where they would tell most people's value."""
+    """Return rounded quartiles; None of few people, or where half have the same value."""
     if len(values) < MINIMUM_SHOWN:
         return None
     lower, middle, upper = (_rounded(value) for value in np.quantile(values, QUARTILES))

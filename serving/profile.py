@@ -9,7 +9,7 @@ from msgspec import Struct
 from contracts.vocabulary import Better
 
 Unknown = Literal["any measure", "now", "own course", "people at that time"]
-"""What a domain may be held against, that nothing of it is known now, or that no code measures it."""
+"""What a domain may be held against; nothing of it is known now, or no code measures it."""
 
 
 class InstrumentScale(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -103,7 +103,7 @@ def share_of_people(table: pd.DataFrame, inside_N: NDArray[np.bool_]) -> float:
 def within_scope(inside: Iterable[Finding]) -> Outcome:
     """Return what the rules say among those inside, judged once more; there is no third time.
 
-    Each rule on everyone inside must be shown to hold, and so on each pattern of a course; no rule on
+    Each rule on everyone inside, and on each pattern of a course, must be shown to hold; no rule on
     a group may be in doubt.
     """
     binding = [finding for finding in inside if finding.binding]
@@ -147,13 +147,9 @@ def held_back(scope: Scope, findings: Sequence[Finding], inside: Iterable[Findin
 def _labels_of_patterns(findings: Iterable[Finding]) -> dict[str, list[str]]:
     labels: dict[str, list[str]] = defaultdict(list)
     for finding in findings:
-        if (
-            finding.binding
-            and is_pattern(finding.axis)
-            and finding.group not in labels[finding.axis]
-        ):
+        if finding.binding and is_pattern(finding.axis):
             labels[finding.axis].append(finding.group)
-    return labels
+    return {axis: list(dict.fromkeys(of_axis)) for axis, of_axis in labels.items()}
 
 
 def _is_known(grouping: Grouping) -> bool:

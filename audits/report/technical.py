@@ -124,9 +124,13 @@ def _identity(report: Report) -> Table:
         ("change plan, SHA-256", verdict.change.plan_digest if verdict.change else "none"),
         ("external cohort", _external(verdict)),
         ("comparators", ", ".join(report.comparators) or "none"),
-        ("people, forecasts", f"{report.people}, {report.forecasts}{_waiting(report)}"),
+        ("people, forecasts", f"{report.people}, {_forecasts(report)}{_waiting(report)}"),
     )
     return Table(caption="Identity by digest", columns=("what", "value"), rows=rows, widths=(1, 3))
+
+
+def _forecasts(report: Report) -> str:
+    return "not shown" if report.forecasts is None else str(report.forecasts)
 
 
 def _waiting(report: Report) -> str:

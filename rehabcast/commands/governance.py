@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from contracts.errors import ContractError, EvidenceMissing
+from contracts.errors import ContractError, EvidenceMissing, RehabcastError
 from contracts.naming.model_version import split_version
 from rehabcast.auditing.promotions import PromotionResult, in_service, promotion_result
 from rehabcast.commands.training import VersionArgument

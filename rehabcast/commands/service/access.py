@@ -21,6 +21,7 @@ from rehabcast.commands.service.access_files import (
     ChangedAccess,
     access_path,
     copy_public_keys,
+    free_file,
     source_of,
 )
 from rehabcast.output import AsJson, emit
@@ -164,7 +165,10 @@ def remove_client(client: ClientId, access: AccessPath = None, as_json: AsJson =
         raise EvidenceMissing(f"there is no client {client}", "see `rehabcast access list`")
     changed = msgspec.structs.replace(written, client=rest, cds_client=systems)
     write_private(path, written_as_toml(changed))
-    message = f"Removed {client}. Restart the service; its files of keys can be deleted."
+    removed = [e.jwks for e in (*written.client, *written.cds_client) if e not in (*rest, *systems)]
+    files = ", ".join(jwks for jwks in removed if "://" not in jwks)
+    of_keys = f" Its file of keys, {files}, can be deleted." if files else ""
+    message = f"Removed {client}. Restart the service.{of_keys}"
     emit(ChangedAccess(access=str(path), made=()), message, as_json=as_json)
 
 

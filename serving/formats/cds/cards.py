@@ -219,7 +219,7 @@ def _for_team(
         else f"{name}: {chance_in_words(chance)}"
         for name, chance in horizon.milestones.items()
     ]  # fmt: skip
-    must = [
+    must: list[Sequence[str]] = [
         [_start(answer)],
         [f"Chances: {'; '.join(chances)}." if chances else ""],
         _reasons(answer),
