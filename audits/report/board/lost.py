@@ -7,12 +7,10 @@ from collections.abc import Iterable
 from audits.disclosure.losses import ShownLosses
 from audits.judging.lost.findings import LOST, RULE, RULE_OF_ALL
 from audits.judging.wording import group_in_words
-from audits.report.board.findings_in_words import JUDGED
+from audits.report.board.findings_in_words import HIDDEN_COUNT, JUDGED
 from audits.report.content import Report
 from audits.report.document import Block, Heading, Paragraph, Table
 from contracts.verdict import Finding, Outcome
-
-HIDDEN = "hidden"
 
 
 def lost_outcomes(report: Report) -> Iterable[Block]:
@@ -46,9 +44,9 @@ def lost_outcomes(report: Report) -> Iterable[Block]:
 
 def _shares(row: ShownLosses | None) -> tuple[str, ...]:
     if row is None:
-        return (HIDDEN,) * 4
+        return (HIDDEN_COUNT,) * 4
     shares = (row.lost, row.withdrew, row.died, row.missed)
-    return tuple(HIDDEN if share is None else f"{100 * share:.0f}" for share in shares)
+    return tuple(HIDDEN_COUNT if share is None else f"{100 * share:.0f}" for share in shares)
 
 
 def _judgement(finding: Finding) -> str:
