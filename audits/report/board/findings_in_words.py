@@ -50,7 +50,7 @@ def found(finding: Finding, rule: Rule | None, unit: ScoreUnit) -> str:
     if rule.statistic not in COMPARED:
         amount = _amount(rule, unit, value)
     else:
-        amount = f"{_amount(rule, unit, value)} {_side(rule, value)}"
+        amount = f"{_amount(rule, unit, value)}{_side_unless_none(rule, unit, value)}"
     if low is None or high is None:
         return f"{amount}."
     return f"{amount}, {_between(rule, unit, low, high)}{_with(finding, rule)}."
@@ -164,6 +164,12 @@ def _apart(rule: Rule, unit: ScoreUnit, low: float, high: float) -> ScoreUnit:
 def _side(rule: Rule, value: float) -> str:
     more, less = ("higher", "lower") if rule.metric is Metric.SIGNED_ERROR else ("more", "less")
     return more if value >= 0 else less
+
+
+def _side_unless_none(rule: Rule, unit: ScoreUnit, value: float) -> str:
+    """Say on which side a difference is; of none, as it is said, there is no side."""
+    is_none = not float(_size(rule, unit, value).partition(" ")[0])
+    return "" if is_none else f" {_side(rule, value)}"
 
 
 def _amount(rule: Rule, unit: ScoreUnit, value: float) -> str:

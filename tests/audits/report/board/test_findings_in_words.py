@@ -50,6 +50,8 @@ def finding(
         (finding(LEANING, (-5.5, -10.4, -0.6)), "5.5 points lower, between 0.6 and 10.4 lower."),
         (finding(COVERED, (0.59, 0.3, 0.88)), "59 %, between 30 % and 88 %."),
         (finding(OVERLOOKED, (0.12, -0.09, 0.29)), "12 in 100 more, between 9 less and 29 more."),
+        (finding(ACCURACY, (0.02, -1.3, 1.8)), "0.0 points, between 1.3 less and 1.8 more."),
+        (finding(OVERLOOKED, (-0.004, -0.2, 0.3)), "0 in 100, between 20 less and 30 more."),
         (finding(ACCURACY, None, subjects=None), "No number is shown."),
         (finding(ACCURACY, None), "It cannot be computed from these people."),
         (finding(ACCURACY, None, subjects=0), "the reason"),
