@@ -51,7 +51,7 @@ def found(finding: Finding, rule: Rule | None, unit: ScoreUnit) -> str:
         amount = _amount(rule, unit, value)
     else:
         amount = f"{_amount(rule, unit, value)}{_side_unless_none(rule, unit, value)}"
-    if low is None or high is None:
+    if low is None or high is None or low == high:
         return f"{amount}."
     return f"{amount}, {_between(rule, unit, low, high)}{_with(finding, rule)}."
 

@@ -89,7 +89,8 @@ def _leaning(amount: Callable[[float], str], bias: float) -> str:
 def _ends(row: Performance, in_words: Callable[[float], str]) -> str:
     if row.low is None or row.high is None:
         return ""
-    return f" (between {in_words(row.low)} and {in_words(row.high)})"
+    low, high = in_words(row.low), in_words(row.high)
+    return "" if low == high else f" (between {low} and {high})"
 
 
 def _judgement(report: Report, axis: str, group: str) -> str:

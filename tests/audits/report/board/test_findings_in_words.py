@@ -52,6 +52,7 @@ def finding(
         (finding(OVERLOOKED, (0.12, -0.09, 0.29)), "12 in 100 more, between 9 less and 29 more."),
         (finding(ACCURACY, (0.02, -1.3, 1.8)), "0.0 points, between 1.3 less and 1.8 more."),
         (finding(OVERLOOKED, (-0.004, -0.2, 0.3)), "0 in 100, between 20 less and 30 more."),
+        (finding(COVERED, (1.0, 1.0, 1.0)), "100 %."),
         (finding(ACCURACY, None, subjects=None), "No number is shown."),
         (finding(ACCURACY, None), "It cannot be computed from these people."),
         (finding(ACCURACY, None, subjects=0), "the reason"),
