@@ -114,9 +114,9 @@ def not_recorded(required: RequiredAttribute) -> Finding:
         group=EVERYONE,
         limit=required.minimum_recorded,
         binding=True,
-        reason=f"{EVERYONE}: {required.attribute} is recorded of less than the"
-        f" {required.minimum_recorded:.0%} of people that this policy requires, so nobody can say"
-        " whom the model serves less well.",
+        reason=f"{EVERYONE}: {required.attribute} is recorded of fewer than"
+        f" {100 * required.minimum_recorded:.0f} in 100 people, which this policy requires, so"
+        " nobody can say whom the model serves less well.",
     )
 
 

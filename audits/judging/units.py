@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from audits.measure.metric_definitions import Unit
 from audits.measure.metrics import Metric
 from contracts.vocabulary import vocabulary
 
+MOST_MORE = 3
+"""Decimals beyond the usual that may be said: an interval that is narrower has no width."""
+RATIO_DECIMALS = 2
 SCORE = "{score}"
 """UCUM annotation of scores that have no unit but their points."""
 
@@ -23,11 +26,14 @@ class ScoreUnit:
         `points`, or the unit itself, such as `m/s`.
     decimals, rounded_decimals
         In tables and findings; and in plain sentences, to a tenth of what patients notice.
+    more
+        Decimals more than usual, of scores and of every other number that is said beside them.
     """
 
     name: str = "points"
     decimals: int = 2
     rounded_decimals: int = 1
+    more: int = 0
 
     def rounded(self, value: float) -> str:
         """Return the size of an amount of score, rounded for a plain sentence."""
@@ -35,7 +41,20 @@ class ScoreUnit:
 
     def size(self, value: float) -> str:
         """Return what `rounded` does, without the unit."""
-        return fixed(abs(value), self.rounded_decimals)
+        return fixed(abs(value), self.rounded_decimals + self.more)
+
+    def apart(self, low: float, high: float, decimals: int) -> ScoreUnit:
+        """Return this unit with as many decimals more as it takes to tell two ends apart.
+
+        Of many people an interval is narrow: "between 0.7 and 0.7" would say that it is certain.
+        """
+        more = range(MOST_MORE + 1) if low != high else (0,)
+        return replace(
+            self,
+            more=next(
+                (n for n in more if fixed(low, decimals + n) != fixed(high, decimals + n)), more[0]
+            ),
+        )
 
 
 POINTS = ScoreUnit()
@@ -69,12 +88,27 @@ def in_unit(metric: Metric, score: ScoreUnit, *values: float) -> str:
 
 def without_unit(metric: Metric, score: ScoreUnit, *values: float) -> str:
     """Return what `in_unit` does, without the unit: shares in per cent."""
-    unit = metric.definition.unit
-    factor = 100 if unit is Unit.SHARE else 1
-    decimals = {
+    return numbers(
+        score, decimals_of(metric, score), *(factor_of(metric) * value for value in values)
+    )
+
+
+def numbers(score: ScoreUnit, decimals: int, *values: float) -> str:
+    """Return one number, or the ends of a range told apart, with decimals at least as given."""
+    unit = score.apart(min(values), max(values), decimals) if len(values) > 1 else score
+    return " to ".join(fixed(value, decimals + unit.more) for value in values)
+
+
+def factor_of(metric: Metric) -> int:
+    """Return 100 for shares, which are said in per cent."""
+    return 100 if metric.definition.unit is Unit.SHARE else 1
+
+
+def decimals_of(metric: Metric, score: ScoreUnit) -> int:
+    """Return with how many decimals a metric is usually said, as `factor_of` has it."""
+    return {
         Unit.SHARE: 0, Unit.POINTS: score.decimals, Unit.NUMBER: 3, Unit.DAYS: 0, Unit.HOURS: 1,
-    }[unit]  # fmt: skip
-    return " to ".join(fixed(factor * value, decimals) for value in values)
+    }[metric.definition.unit]  # fmt: skip
 
 
 def fixed(value: float, decimals: int) -> str:

@@ -6,7 +6,7 @@ import math
 
 from audits.judging.evidence import Evidence, HeldBy
 from audits.judging.policy import Rule
-from audits.judging.units import ScoreUnit, fixed, in_unit
+from audits.judging.units import RATIO_DECIMALS, ScoreUnit, in_unit, numbers
 from audits.measure.disparity import Direction, Statistic
 from audits.measure.groups import EVERYONE
 from audits.measure.metric_definitions import Unit
@@ -71,9 +71,9 @@ def limit_in_words(rule: Rule, unit: ScoreUnit) -> str:
 def quantity(rule: Rule, unit: ScoreUnit, *values: float) -> str:
     """Return one or two numbers in the unit of a rule's statistic."""
     if rule.statistic.is_ratio:
-        return f"{' to '.join(fixed(value, 2) for value in values)} times"
+        return f"{numbers(unit, RATIO_DECIMALS, *values)} times"
     if rule.metric.definition.unit is Unit.SHARE and rule.statistic is not Statistic.VALUE:
-        return f"{' to '.join(fixed(100 * value, 0) for value in values)} percentage points"
+        return f"{numbers(unit, 0, *(100 * value for value in values))} percentage points"
     return in_unit(rule.metric, unit, *values)
 
 

@@ -19,8 +19,9 @@ def stricter_policy(report: Report) -> Iterable[Block]:
     yield Paragraph(
         text="The verdict is that of the board's policy alone. Beside it, the same forecasts were"
         " judged by the tighter limits of the stricter policy that comes with rehabcast"
-        " (`rehabcast policy new FILE --strict`). A group in the last column is too small to show"
-        " that it keeps the tighter limit. Only groups whose numbers this report shows are listed."
+        " (rehabcast policy new FILE --strict). What was found for those in the last column does"
+        " not break the tighter limit, but is not certain enough to show that it is kept. Only"
+        " groups whose numbers this report shows are listed."
     )
     rules = {rule.name: rule for rule in report.policy.rules}
     unit = report.policy.score_unit

@@ -183,7 +183,7 @@ def test_the_follow_up_table_tells_of_every_forecast_and_of_people_without_an_ou
 def test_nothing_is_due_at_a_horizon_that_nobody_is_given(
     cohort: Cohort, task: Task, store: Store, tmp_path: Path
 ) -> None:
-    """Ten people of a real cohort had an outcome at week 52: no audit of it could ever pass."""
+    """Few people of a real cohort had an outcome at week 52: no audit of it could ever pass."""
     events = cohort.events
     enrolled = events[events["code"] == ENROLMENT].set_index("subject_id")["time"]
     since = (events["time"] - events["subject_id"].map(enrolled)).dt.days

@@ -83,10 +83,11 @@ def _sentence(plan: ChangePlan, found: PlanComparison) -> str:
     if found.returns and not outside_plan(plan, found):
         return f"{begin} These very bytes were in service before, so nothing changes by them."
     outside = len(outside_plan(plan, found))
+    points = "point" if outside == 1 else "points"
     if outside == 0:
         return f"{begin} This version keeps to it."
     return (
-        f"{begin} This version is outside of it in {outside} point(s), marked below: it can't"
+        f"{begin} This version is outside of it in {outside} {points}, marked below: it can't"
         " replace the version in service, and no override changes that."
     )
 

@@ -7,7 +7,7 @@ from itertools import product
 
 from audits.judging.findings import COMPARISON
 from audits.judging.policy import Policy, Rule
-from audits.judging.units import ScoreUnit, fixed
+from audits.judging.units import RATIO_DECIMALS, ScoreUnit, decimals_of, factor_of, fixed
 from audits.judging.wording import group_in_words, missing, quantity
 from audits.measure.disparity import Direction, Statistic
 from audits.measure.metric_definitions import Unit
@@ -16,6 +16,7 @@ from audits.report.content import Report
 from contracts.verdict import Finding, Outcome
 
 HIDDEN = "No number is shown."
+HIDDEN_COUNT = "hidden"
 JUDGED = {
     Outcome.PASS: "Within the limit.",
     Outcome.INSUFFICIENT: "Not certain",
@@ -44,11 +45,13 @@ def found(finding: Finding, rule: Rule | None, unit: ScoreUnit) -> str:
     value, low, high = finding.value, finding.low, finding.high
     if value is None:
         return "It cannot be computed from these people."
+    if low is not None and high is not None:
+        unit = _apart(rule, unit, low, high)
     if rule.statistic not in COMPARED:
         amount = _amount(rule, unit, value)
     else:
-        amount = f"{_amount(rule, unit, value)} {_side(rule, value)}"
-    if low is None or high is None:
+        amount = f"{_amount(rule, unit, value)}{_side_unless_none(rule, unit, value)}"
+    if low is None or high is None or low == high:
         return f"{amount}."
     return f"{amount}, {_between(rule, unit, low, high)}{_with(finding, rule)}."
 
@@ -148,9 +151,25 @@ def _with(finding: Finding, rule: Rule) -> str:
     return "" if confidence == USUAL else f" (with {confidence} confidence)"
 
 
+def _apart(rule: Rule, unit: ScoreUnit, low: float, high: float) -> ScoreUnit:
+    """Return a unit in which both ends of an interval, and the estimate beside it, are said."""
+    if rule.statistic.is_ratio:
+        return unit.apart(low, high, RATIO_DECIMALS)
+    if rule.metric.definition.unit is Unit.POINTS:
+        return unit.apart(low, high, unit.rounded_decimals)
+    factor = factor_of(rule.metric)
+    return unit.apart(factor * low, factor * high, decimals_of(rule.metric, unit))
+
+
 def _side(rule: Rule, value: float) -> str:
     more, less = ("higher", "lower") if rule.metric is Metric.SIGNED_ERROR else ("more", "less")
     return more if value >= 0 else less
+
+
+def _side_unless_none(rule: Rule, unit: ScoreUnit, value: float) -> str:
+    """Say on which side a difference is; of none, as it is said, there is no side."""
+    is_none = not float(_size(rule, unit, value).partition(" ")[0])
+    return "" if is_none else f" {_side(rule, value)}"
 
 
 def _amount(rule: Rule, unit: ScoreUnit, value: float) -> str:
@@ -183,6 +202,6 @@ def _size(rule: Rule, unit: ScoreUnit, value: float) -> str:
     if counted is Unit.POINTS:
         return unit.size(value)
     if counted is Unit.SHARE:
-        return fixed(100 * abs(value), 0)
+        return fixed(100 * abs(value), unit.more)
     # Without a unit of its own: as many decimals as the estimate beside it.
     return quantity(rule, unit, abs(value))

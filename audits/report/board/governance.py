@@ -223,6 +223,7 @@ def _comparison(policy: Policy, finding: Finding, other: str) -> str:
     rule, is_error = rule_of(policy, finding), finding.metric == Metric.MEAN_ABSOLUTE_ERROR
     if not is_error or rule is None or value is None or low is None or high is None:
         return finding.reason
+    unit = unit.apart(low, high, unit.rounded_decimals)
     ends = (
         f"{unit.rounded(low)} less to {unit.rounded(high)} {'less' if high < 0 else 'more'}"
         if low < 0
@@ -256,10 +257,14 @@ def _waivers(report: Report) -> Iterable[Block]:
     )
     yield Bullets(
         items=tuple(
-            f"“{rule}”: {', '.join(f'{outcome} ({n})' for outcome, n in of_rule.items())}"
-            for rule, of_rule in count.items()
+            f"“{rule}”: {', '.join(f'{what} in {_findings(n)}' for what, n in found.items())}."
+            for rule, found in count.items()
         )
     )
+
+
+def _findings(number: int) -> str:
+    return "1 finding" if number == 1 else f"{number} findings"
 
 
 def _comparator(policy: Policy, finding: Finding) -> str | None:

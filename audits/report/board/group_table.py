@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable
 
 from audits.judging.performance import Performance
 from audits.judging.policy import Policy
+from audits.judging.units import ScoreUnit, fixed
 from audits.judging.validation import CHECK
 from audits.judging.wording import group_in_words
 from audits.measure.metrics import Metric
-from audits.report.board.findings_in_words import HIDDEN, beyond
+from audits.report.board.findings_in_words import HIDDEN, HIDDEN_COUNT, beyond
 from audits.report.content import Report, over_all_horizons, target_in_words
 from audits.report.document import Block, Heading, Table
 from contracts.verdict import GRAVITY, Outcome
@@ -41,7 +42,7 @@ def groups(report: Report) -> Iterable[Block]:
         rows=tuple(
             (
                 group_in_words(axis, group),
-                "hidden" if error.subjects is None else str(error.subjects),
+                HIDDEN_COUNT if error.subjects is None else str(error.subjects),
                 _sentence(report.policy, error, bias[axis, group], coverage[axis, group]),
                 _judgement(report, axis, group),
             )
@@ -58,18 +59,27 @@ def _by_group(report: Report, metric: Metric) -> dict[tuple[str, str], Performan
 def _sentence(policy: Policy, error: Performance, bias: Performance, coverage: Performance) -> str:
     if error.value is None or bias.value is None or coverage.value is None:
         return HIDDEN
-    unit = policy.score_unit
+    off = _unit(policy.score_unit, error, policy.score_unit.rounded_decimals)
+    unit = _unit(policy.score_unit, bias, policy.score_unit.rounded_decimals)
+    decimals = _unit(policy.score_unit, coverage, 0, factor=100).more
     lean = (
         "neither too high nor too low on average"
         if abs(bias.value) < NEUTRAL * policy.important_difference
         else f"{_leaning(unit.rounded, bias.value)} on average"
     )
-    ends = _ends(error, unit.size), _ends(bias, lambda end: _leaning(unit.size, end))
-    inside = _ends(coverage, lambda end: f"{100 * end:.0f}")
+    ends = _ends(error, off.size), _ends(bias, lambda end: _leaning(unit.size, end))
+    inside = _ends(coverage, lambda end: fixed(100 * end, decimals))
     return (
-        f"Off by {unit.rounded(error.value)}{ends[0]}; {lean}{ends[1]}. {100 * coverage.value:.0f}"
-        f" in 100 outcomes{inside} were inside the range that should contain 80."
+        f"Off by {off.rounded(error.value)}{ends[0]}; {lean}{ends[1]}."
+        f" {fixed(100 * coverage.value, decimals)} in 100 outcomes{inside} were inside the range"
+        " that should contain 80."
     )
+
+
+def _unit(unit: ScoreUnit, row: Performance, decimals: int, *, factor: int = 1) -> ScoreUnit:
+    if row.low is None or row.high is None:
+        return unit
+    return unit.apart(factor * row.low, factor * row.high, decimals)
 
 
 def _leaning(amount: Callable[[float], str], bias: float) -> str:
@@ -79,7 +89,8 @@ def _leaning(amount: Callable[[float], str], bias: float) -> str:
 def _ends(row: Performance, in_words: Callable[[float], str]) -> str:
     if row.low is None or row.high is None:
         return ""
-    return f" (between {in_words(row.low)} and {in_words(row.high)})"
+    low, high = in_words(row.low), in_words(row.high)
+    return "" if low == high else f" (between {low} and {high})"
 
 
 def _judgement(report: Report, axis: str, group: str) -> str:

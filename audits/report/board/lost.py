@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from audits.disclosure.losses import ShownLosses
 from audits.judging.lost.findings import LOST, RULE, RULE_OF_ALL
 from audits.judging.wording import group_in_words
-from audits.report.board.findings_in_words import JUDGED
+from audits.report.board.findings_in_words import HIDDEN_COUNT, JUDGED
 from audits.report.content import Report
 from audits.report.document import Block, Heading, Paragraph, Table
 from contracts.verdict import Finding, Outcome
 
-HIDDEN = "hidden"
+COLUMNS = ("Lost", "Withdrew", "Died", "Missed")
 
 
 def lost_outcomes(report: Report) -> Iterable[Block]:
@@ -29,26 +29,33 @@ def lost_outcomes(report: Report) -> Iterable[Block]:
         f" {100 * terms.maximum_difference:.0f} in 100 more than of everyone else. Who withdrew"
         " counts as lost; who died, or came back after a missed visit, does not."
     )
+    shares_of = [_shares(shown.get((f.axis, f.group))) for f in judged]
+    # A column of which no number may be shown says nothing.
+    kept = [name for name in COLUMNS if any(shares[name] is not None for shares in shares_of)]
     yield Table(
         caption=f"“{RULE_OF_ALL}”, “{RULE}”: of 100 outcomes that were due, to the nearest 5",
-        columns=("Group", "Lost", "Withdrew", "Died", "Missed", "Judgement"),
+        columns=("Group", *kept, "Judgement"),
         rows=tuple(
             (
                 group_in_words(f.axis, f.group),
-                *_shares(shown.get((f.axis, f.group))),
+                *(_in_100(shares[name]) for name in kept),
                 _judgement(f),
             )
-            for f in judged
+            for f, shares in zip(judged, shares_of, strict=True)
         ),
-        widths=(7, 2, 2, 2, 2, 8),
+        widths=(7, *(2 for _ in kept), 8),
     )
 
 
-def _shares(row: ShownLosses | None) -> tuple[str, ...]:
+def _shares(row: ShownLosses | None) -> dict[str, float | None]:
     if row is None:
-        return (HIDDEN,) * 4
+        return dict.fromkeys(COLUMNS)
     shares = (row.lost, row.withdrew, row.died, row.missed)
-    return tuple(HIDDEN if share is None else f"{100 * share:.0f}" for share in shares)
+    return dict(zip(COLUMNS, shares, strict=True))
+
+
+def _in_100(share: float | None) -> str:
+    return HIDDEN_COUNT if share is None else f"{100 * share:.0f}"
 
 
 def _judgement(finding: Finding) -> str:

@@ -69,7 +69,7 @@ def _unobserved_outcomes(report: Report) -> Iterable[str]:
         if row.axis == EVERYONE and row.value is not None and row.value > 0:
             yield (
                 f"{100 * row.value:.0f} in 100 of the outcomes that {report.people} people could"
-                " have had were not observed."
+                " have had were not observed: visits were missed, people lost, or it was too early."
             )
 
 

@@ -12,6 +12,7 @@ from audits.judging.wording import limit_in_words
 from audits.measure.groups import EVERYONE
 from audits.report.board.drawing import scale_of
 from audits.report.board.findings_in_words import (
+    HIDDEN_COUNT,
     all_within,
     beyond,
     compared_with,
@@ -38,7 +39,8 @@ def what_every_rule_found(report: Report) -> Iterable[Block]:
     yield Heading(level=1, text="What every binding rule found")
     yield Paragraph(
         text="In the drawings the dot is what was found, the line its interval, the dashed line the"
-        " limit. A line without an end mark goes on beyond the drawing."
+        " limit. A line without an end mark goes on beyond the drawing. Intervals here are those"
+        " that decide, and hold for few people too: they can be wider than in the table above."
         if binding
         else "No binding rule could be applied."
     )
@@ -73,7 +75,7 @@ def _of_rule(report: Report, findings: Sequence[Finding]) -> Table:
     rows = (
         (
             _who(report, finding),
-            "" if finding.subjects is None else str(finding.subjects),
+            HIDDEN_COUNT if finding.subjects is None else str(finding.subjects),
             found(finding, rule, policy.score_unit),
             "" if scale is None else scale.whisker(finding),
             judged(finding, rule),

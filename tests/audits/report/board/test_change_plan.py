@@ -95,7 +95,7 @@ def test_what_is_outside_stands_on_top_and_is_marked(
         "another architecture (was: 1; now: <b>gru</b>)", "NOT PLANNED",
         "NOT MET in 1 of 2: sex: female: worse than that",
         "NOT SHOWN in 1 of 1: sex: male: not shown", "NOT SHOWN: no comparison was made.",
-        "outside of it in 4 point(s)",
+        "outside of it in 4 points",
     ):  # fmt: skip
         assert words in read
     assert "&lt;b&gt;gru" in to_html(document, tmp_path)

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from audits.judging.policy import load_policy
 from audits.judging.units import POINTS
@@ -46,6 +50,9 @@ def finding(
         (finding(LEANING, (-5.5, -10.4, -0.6)), "5.5 points lower, between 0.6 and 10.4 lower."),
         (finding(COVERED, (0.59, 0.3, 0.88)), "59 %, between 30 % and 88 %."),
         (finding(OVERLOOKED, (0.12, -0.09, 0.29)), "12 in 100 more, between 9 less and 29 more."),
+        (finding(ACCURACY, (0.02, -1.3, 1.8)), "0.0 points, between 1.3 less and 1.8 more."),
+        (finding(OVERLOOKED, (-0.004, -0.2, 0.3)), "0 in 100, between 20 less and 30 more."),
+        (finding(COVERED, (1.0, 1.0, 1.0)), "100 %."),
         (finding(ACCURACY, None, subjects=None), "No number is shown."),
         (finding(ACCURACY, None), "It cannot be computed from these people."),
         (finding(ACCURACY, None, subjects=0), "the reason"),
@@ -114,3 +121,28 @@ def test_a_difference_of_a_score_without_a_unit_keeps_its_decimals() -> None:
     item = finding(ACCURACY, (-0.053, -0.056, -0.05))
     words = "0.053 less, between 0.050 and 0.056 less."
     assert found(item, rule, POINTS) == words
+
+
+@given(
+    st.sampled_from([ACCURACY, LEANING, COVERED, OVERLOOKED]),
+    st.floats(-0.95, 0.95).filter(lambda low: abs(low) > 0.01),
+    st.floats(0.002, 0.04),
+)
+@example(ACCURACY, 0.655, 0.03)
+def test_an_interval_has_two_ends_however_many_people_there_are(
+    name: str, low: float, width: float
+) -> None:
+    """Of 14,845 people a board read "between 0.7 and 0.7"."""
+    if name == COVERED:
+        low = abs(low)
+    item = finding(name, (low + width / 2, low, low + width))
+    words = found(item, RULES[name], POINTS).partition("between ")[2].rstrip(".")
+    near, far = (re.findall(r"[\d.]*\d", end) for end in words.split(" and "))
+    assert near != far or low < 0 < low + width
+
+
+def test_no_more_decimals_than_it_takes() -> None:
+    assert POINTS.apart(0.64, 0.685, 1).more == 0
+    assert POINTS.apart(0.66, 0.68, 1).more == 1
+    assert POINTS.apart(0.7, 0.7, 1).more == 0
+    assert POINTS.apart(0.7, 0.7 + 1e-9, 1).more == 0
