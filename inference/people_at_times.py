@@ -1,9 +1,10 @@
 """How people stood at each time since onset: what one patient's functional profile is held against.
 
-A bundle leaves the hospital, so it says of nobody whose value it holds: quartiles within broad spans
-of time, each of at least `MINIMUM_SHOWN` people of whom not half are alike, rounded to `DIGITS`
-digits, with the number of people rounded down as elsewhere (`inference.similar`). A person counts once in a span,
-with the median of his or her values, so that whoever is measured often weighs no more.
+A bundle leaves the hospital, so it says of nobody whose value it holds: quartiles within broad
+spans of time, each of at least `MINIMUM_SHOWN` people of whom not half are alike, rounded to
+`DIGITS` digits, with the number of people rounded down as elsewhere (`inference.similar`). A person
+counts once in a span, with the median of his or her values, so that whoever is measured often
+weighs no more.
 
 Letters: N timed events.
 """

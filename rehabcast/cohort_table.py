@@ -22,7 +22,8 @@ def cohort_table(summary: CohortSummary, rules: Sequence[RuleCount]) -> Table:
         column.justify = "right"
     table.add_row("people", "", f"{summary.subjects:,}")
     for code in summary.codes:
-        unit = unit_in_words(code.unit)
+        # The names of what is counted a day say so.
+        unit = "" if code.unit == "/d" else unit_in_words(code.unit)
         name = f"{code.name}, {unit}" if unit else code.name
         table.add_row(name, f"{code.events:,}", f"{code.people:,}")
     changed = [rule for rule in rules if rule.rows]

@@ -6,7 +6,7 @@ UNITS = {
     "": "",
     "1": "",
     "%": "%",
-    "/d": "",
+    "/d": "a day",
     "/min": "a minute",
     "Hz": "Hz",
     "Hz/min": "Hz a minute",

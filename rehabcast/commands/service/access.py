@@ -165,7 +165,8 @@ def remove_client(client: ClientId, access: AccessPath = None, as_json: AsJson =
         raise EvidenceMissing(f"there is no client {client}", "see `rehabcast access list`")
     changed = msgspec.structs.replace(written, client=rest, cds_client=systems)
     write_private(path, written_as_toml(changed))
-    removed = [e.jwks for e in (*written.client, *written.cds_client) if e not in (*rest, *systems)]
+    removed = [entry.jwks for entry in written.client if entry.id == client]
+    removed += [entry.jwks for entry in written.cds_client if entry.issuer == client]
     files = ", ".join(jwks for jwks in removed if "://" not in jwks)
     of_keys = f" Its file of keys, {files}, can be deleted." if files else ""
     message = f"Removed {client}. Restart the service.{of_keys}"

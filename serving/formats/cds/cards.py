@@ -7,13 +7,13 @@ rest is. What must be said comes first; what does not fit any more is left out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 from serving.forecast.audit_status import LIMITS, SIMULATED_LIMIT
 from serving.forecast.behind import chance_in_words
+from serving.formats.cds.fitting import in_at_most, override_line, shortened, words_of
 from serving.formats.formatting import (
     formatted_change,
     formatted_date,
@@ -31,9 +31,6 @@ MOST_WORDS = 79
 """Of summary and detail together."""
 
 MOST_REASONS, MOST_MISSING = 2, 2
-APPROVER_WORDS, USE_WORDS = 3, 5
-"""Words of who overrode the gate, and of the only use, that always stand there."""
-
 SHORTEST_NOTE = 8
 """Words: less of a note says nothing."""
 
@@ -128,13 +125,13 @@ def _card(
     """
     if len(summary) > MAX_SUMMARY_LENGTH:
         summary = summary[: MAX_SUMMARY_LENGTH - 1] + "…"
-    override = _override(answer, held_back)
-    left = MOST_WORDS - _words(summary) - override.fewest
-    lines = _in_at_most(left, must)
-    left -= sum(map(_words, lines))
+    override = override_line(answer, held_back)
+    left = MOST_WORDS - words_of(summary) - override.fewest
+    lines = in_at_most(left, must)
+    left -= sum(map(words_of, lines))
     if override.text:
-        lines.insert(0, f"**{_shortened(override.text, override.fewest + max(left, 0))}**")
-        left -= _words(lines[0]) - override.fewest
+        lines.insert(0, f"**{shortened(override.text, override.fewest + max(left, 0))}**")
+        left -= words_of(lines[0]) - override.fewest
     if notes and left >= SHORTEST_NOTE:
         lines.append(_first(notes, left))
         left -= len(lines[-1].split())
@@ -163,36 +160,16 @@ def _card(
 
 
 def _refusal(answer: ForecastAnswer, address: str) -> dict[str, Any]:
-    override = _override(answer, [])
-    room = MOST_WORDS - override.fewest - sum(map(_words, (NO_FORECAST, REASON, WHAT_TO_DO)))
+    override = override_line(answer, [])
+    room = MOST_WORDS - override.fewest - sum(map(words_of, (NO_FORECAST, REASON, WHAT_TO_DO)))
     # Of a long reason and a long advice each has half; what one does not need the other has.
     for_advice = min(len(answer.what_to_do.split()), room // 2)
-    reason = _shortened(answer.reason, room - for_advice)
-    advice = _shortened(answer.what_to_do, room - len(reason.split()))
+    reason = shortened(answer.reason, room - for_advice)
+    advice = shortened(answer.what_to_do, room - len(reason.split()))
     must = [[f"{REASON} {reason}"], [f"{WHAT_TO_DO} {advice}"]]
     return _card(
         answer, address, NO_FORECAST, must, answer.notes, [], answer.forecast_id, held_back=[]
     )
-
-
-def _words(text: str) -> int:
-    return len(text.split())
-
-
-def _in_at_most(most: int, lines: Iterable[Sequence[str]]) -> list[str]:
-    """Say every line, the last ones in fewer words where all do not fit in so many."""
-    ways = [list(line) for line in lines if line and line[0]]
-    while sum(_words(line[0]) for line in ways) > most:
-        line = next((line for line in reversed(ways) if len(line) > 1), None)
-        if line is None:
-            break
-        del line[0]
-    return [line[0] for line in ways]
-
-
-def _shortened(text: str, most: int) -> str:
-    words = text.split()
-    return text if len(words) <= most else f"{' '.join(words[:most])}…"
 
 
 def _summary(answer: ForecastAnswer) -> str:
@@ -296,40 +273,11 @@ def _first(notes: Sequence[str], most: int) -> str:
     It is for the team: a family can't change it.
     """
     more = f" (and {len(notes) - 1} more)" if len(notes) > 1 else ""
-    return _shortened(f"Note: {notes[0]}", most - len(more.split())) + more
+    return shortened(f"Note: {notes[0]}", most - len(more.split())) + more
 
 
 def _simulated(answer: ForecastAnswer) -> str:
     return SIMULATED if answer.model.simulated else ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Override:
-    """The line of an override, and how many of its words must be said; the page has all of it."""
-
-    text: str = ""
-    fewest: int = 0
-
-
-def _override(answer: ForecastAnswer, held_back: Sequence[str]) -> _Override:
-    """Say who allowed a model without a passed audit, until when, for what, and why.
-
-    First that this very patient would have been held back: who answers for it is less important.
-    """
-    override = answer.model.override
-    if override is None:
-        return _Override()
-    until = formatted_date(date.fromisoformat(override.until[:10]))
-    more = f" and {len(held_back) - 1} more" if len(held_back) > 1 else ""
-    own = f", NOT shown to be right for {held_back[0]}{more}:" if held_back else ""
-    start = f"OVERRIDE{own} until {until} by"
-    approver = _shortened(override.approver, APPROVER_WORDS)
-    fewest = f"{start} {approver}, only: {_shortened(override.restricted_use, USE_WORDS)}"
-    whole = (
-        f"{start} {approver}, only: {override.restricted_use}; {override.reason}"
-        f" (audit: {answer.model.audit_outcome})"
-    )
-    return _Override(text=whole, fewest=_words(fewest))
 
 
 def _for_family(answer: ForecastAnswer) -> str:

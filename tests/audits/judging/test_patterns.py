@@ -14,7 +14,6 @@ from audits.disclosure.published import pattern_of
 from audits.disclosure.quantities import Quantity
 from audits.judging.judge import AuditInputs, judge
 from audits.judging.policy import Policy, Rule
-from audits.judging.scope import held_back
 from audits.measure.disparity import Scope, Statistic
 from audits.measure.prediction_table import contract_violations
 from contracts.predictions import PATTERN, QUANTILE_COLUMNS, SUBJECT
@@ -78,8 +77,10 @@ def test_a_policy_may_ask_that_ranges_hold_on_every_course(
     assert found["became worse"].reason.startswith("course: became worse (n = ")
     assert verdict.outcome.is_pass == passes
     assert not any("&" in f.axis and PATTERN in f.axis for f in verdict.findings)
-    # A pattern is no group of people: nobody is held back by it.
-    assert COURSE not in {a.attribute for a in held_back(verdict).attributes}
+    # A pattern is on nobody's record beforehand; under an override whoever shows it is told.
+    assert verdict.held_back is not None
+    told = {o.labels for o in verdict.held_back.outside({COURSE: "became worse"})}
+    assert (("became worse",) in told) == (binding and of_worse is not Outcome.PASS)
     assert not on_courses(judge(table, policy, inputs).findings)
 
 

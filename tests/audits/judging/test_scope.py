@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from audits.judging.judge import AuditInputs, judge
 from audits.judging.policy import Policy, RequiredAttribute
-from audits.judging.scope import held_back
+from audits.judging.scope import within_scope
 from contracts.scope import Scope
-from contracts.verdict import Outcome, Verdict
+from contracts.verdict import Finding, Outcome, Verdict
 
 TableOf = Callable[..., pd.DataFrame]
 few = settings(
@@ -233,7 +233,8 @@ def test_whom_a_verdict_without_a_scope_would_hold_back_are_the_groups_with_a_ru
     """For an override: whoever answers for everyone must hear of whom nothing was shown."""
     table = table_of(400, groups={"sex": ("f", "m")}, extra_error={("sex", "f"): points})
     verdict = judge(table, binding_policy, inputs)
-    found = held_back(verdict.model_copy(update={"scope": None}))
+    assert verdict.held_back is not None
+    found = verdict.held_back.groups
     (sex,) = found.attributes
     in_doubt = {
         f.group
@@ -246,6 +247,41 @@ def test_whom_a_verdict_without_a_scope_would_hold_back_are_the_groups_with_a_ru
     assert all(group.rules for group in sex.outside)
     told = found.outside({"sex": "f"})
     assert bool(told) == (points > 0)
-    # Where the audit ended with a scope, that one.
-    served = Scope(attributes=(), share_inside=1.0)
-    assert held_back(verdict.model_copy(update={"scope": served})) is served
+    if verdict.scope is not None:
+        assert found == verdict.scope
+
+
+def test_under_an_override_a_pair_in_doubt_is_named_although_an_attribute_is_missing(
+    table_of: TableOf, binding_policy: Policy, inputs: AuditInputs
+) -> None:
+    """What nobody recorded keeps everybody out, and must not hide who would be out in any case."""
+    table = table_of(1_200, groups={"sex": ("f", "m"), "age": ("old", "young")}, horizons=(84,))
+    is_pair = (table["group:sex"] == "f") & (table["group:age"] == "old")
+    table = shifted(table, is_pair & (table["subject_id"] < 240), 4.5)
+    whole = judge(table, binding_policy, inputs)
+    required = (
+        RequiredAttribute(
+            attribute="ethnicity", minimum_recorded=0.9, reason="the hospital asks for it by law"
+        ),
+    )
+    lacking = judge(table, binding_policy.model_copy(update={"required": required}), inputs)
+    assert lacking.outcome is Outcome.INSUFFICIENT
+    assert whole.held_back is not None
+    assert lacking.held_back is not None
+    assert lacking.held_back.everyone
+    assert lacking.held_back.groups.pairs == whole.held_back.groups.pairs
+    person = {"sex": "f", "age": "old"}
+    alone = [o for o in whole.held_back.outside(person) if o.attributes]
+    assert alone
+    assert [o for o in lacking.held_back.outside(person) if o.attributes] == alone
+
+
+@pytest.mark.parametrize("outcome", [Outcome.INSUFFICIENT, Outcome.REVIEW])
+def test_a_pattern_in_doubt_among_those_inside_lets_nothing_pass(
+    outcome: Outcome, finding_of: Callable[..., Finding]
+) -> None:
+    """It passed over the whole table: five of its twelve people are inside, seven are not."""
+    passes = finding_of(axis="everyone", group="everyone")
+    pattern = finding_of(axis="pattern:course", group="became worse", outcome=outcome)
+    assert within_scope([passes, pattern]) is outcome
+    assert within_scope([passes, pattern.model_copy(update={"binding": False})]) is Outcome.PASS

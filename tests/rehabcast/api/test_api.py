@@ -19,6 +19,7 @@ import rehabcast
 from contracts.cohort import Cohort
 from contracts.digests import PACKAGES
 from contracts.errors import EvidenceMissing, ForecastRefused, RehabcastError
+from contracts.verdict import Outcome
 from features.cohort import read_cohort
 from inference.bundle import Bundle
 from inference.record import record_batch
@@ -151,12 +152,14 @@ def test_an_explanation_is_that_of_the_service_and_adds_up(model: Model, people:
     bundle = model.served.bundle
     assert request.enrolment_day is not None
     batch = record_batch(
-        request.enrolment_day, request.observations or [], bundle.task, bundle.layout
-    )
+        request.enrolment_day, request.observations or [], bundle.task, bundle.layout,
+        request.as_of_day,
+    )  # fmt: skip
     for h, weeks in [(h, horizon.weeks) for h, horizon in enumerate(bundle.task.horizons)]:
         if weeks not in {horizon.weeks for horizon in answer.horizons}:
             continue
-        found = rehabcast.explain(model, people, "P129", as_of_day=21, weeks=weeks)
+        with pytest.warns(UserWarning, match="NOT IN SERVICE: .* SIMULATED training data"):
+            found = rehabcast.explain(model, people, "P129", as_of_day=21, weeks=weeks)
         assert isinstance(found, shap.Explanation)
         own = explain(game_of(bundle, batch), h)
         assert dict(zip(found.feature_names, found.values, strict=True)) == dict(
@@ -168,7 +171,8 @@ def test_an_explanation_is_that_of_the_service_and_adds_up(model: Model, people:
 
 
 def test_a_milestone_is_explained_in_parts_of_its_chance(model: Model, people: Cohort) -> None:
-    found = rehabcast.explain(model, people, "P129", as_of_day=21, output="important gain")
+    with pytest.warns(UserWarning, match="NOT IN SERVICE"):
+        found = rehabcast.explain(model, people, "P129", as_of_day=21, output="important gain")
     answer = rehabcast.forecast(model, people, "P129", as_of_day=21)
     weeks = model.served.bundle.task.primary_horizon_weeks
     horizon = next(each for each in answer.horizons if each.weeks == weeks)
@@ -198,6 +202,15 @@ def test_where_there_is_no_forecast_there_is_no_explanation(
     assert refusal.value.what_to_do
 
 
+def test_a_forecast_is_of_the_day_that_is_asked_about(model: Model, people: Cohort) -> None:
+    """Not of the newest measurement before it, which a later day may find too old."""
+    answer = rehabcast.forecast(model, people, "P129", as_of_day=23)
+    assert answer.origin_day == 23 or answer.status == "no forecast"
+    assert answer.model.audit_outcome == "not audited"
+    late = rehabcast.forecast(model, people, "P129", as_of_day=5_000)
+    assert late.status == "no forecast"
+
+
 def test_somebody_who_is_not_in_the_cohort_is_said(model: Model, people: Cohort) -> None:
     with pytest.raises(EvidenceMissing, match="nobody"):
         rehabcast.forecast(model, people, "nobody")
@@ -211,7 +224,10 @@ def test_every_forecast_says_how_it_was_made(model: Model, people: Cohort) -> No
 def test_the_champion_is_what_the_service_would_load_and_keeps_its_banner(
     bundle: Bundle, people: Cohort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    status = replace(without_audit(bundle, "arm/7").audit_status, approver="Mia", reason="a trial")
+    status = replace(
+        without_audit(bundle, "arm/7").audit_status, outcome=Outcome.INSUFFICIENT, approver="Mia",
+        reason="a trial",
+    )  # fmt: skip
     champion = replace(without_audit(bundle), audit_status=status)
     monkeypatch.setattr(ledger_source, "load_champion", lambda: champion)
     model = rehabcast.open_champion()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from contracts.observation import Observation
-from contracts.scope import OutsideGroup, OutsidePair, Scope, ScopeAttribute
+from contracts.scope import HeldBack, OutsideGroup, OutsidePair, Scope, ScopeAttribute
 from contracts.sequences import SequenceBatch
 from contracts.verdict import Outcome
 from inference.out_of_distribution import distance_p_values
@@ -405,20 +405,29 @@ def test_whoever_the_audit_would_have_held_back_is_told_so_under_an_override(
     """In JSON, text and on the card, which a patient of another group's are without."""
     outside = (OutsideGroup(label="female", rules=("honest intervals in every group",)),)
     attribute = ScopeAttribute(attribute="sex", inside=("male",), outside=outside)
+    on_course = (OutsideGroup(label="one score only", rules=("ranges hold on every course",)),)
+    course = ScopeAttribute(attribute="pattern:course", inside=("improved",), outside=on_course)
     status = replace(
         served.audit_status, outcome=Outcome.REVIEW, approver="Dr A", reason="pilot " * 40,
-        restricted_use="ward 3", not_shown=Scope(attributes=(attribute,), share_inside=0.5),
+        restricted_use="ward 3",
+        not_shown=HeldBack(
+            everyone=("ethnicity is recorded",),
+            groups=Scope(attributes=(attribute, course), share_inside=0.5),
+        ),
     )  # fmt: skip
     model = replace(without_limit(served), audit_status=status)
     given_ = answer(model, SCORE, AGE, {"code": "REHABCAST//SEX", "label": sex})
     given_ = msgspec.structs.replace(given_, forecast_id="ab" * 16)
     assert given_.status == "forecast"
     is_told = sex == "female"
-    assert given_.held_back == ["sex: female"] * is_told
+    assert given_.held_back == ["sex: female"] * is_told + ["course: one score only"]
+    assert "not shown for anyone that it keeps “ethnicity is recorded”" in given_.banner
     shown = io.StringIO()
     Console(width=2_000, file=shown).print(as_plain_text(given_))
     team = cards(given_, "")["cards"][0]["detail"]
     told = "audit has not shown for this subject's group (sex: female)"
+    of_course = "audit has not shown for this subject's group (course: one score only)"
+    assert of_course in given_.banner
     for text in (given_.banner, shown.getvalue()):
         assert (told in text) == is_told
         assert "OVERRIDE" in text

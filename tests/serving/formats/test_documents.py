@@ -20,6 +20,7 @@ import pytest
 from rich.console import Console
 
 from contracts.errors import ForecastRefused
+from contracts.scope import HeldBack, Scope
 from contracts.verdict import Outcome
 from features.sources.records.fhir_documents import Entry
 from serving.forecast.audit_status import (
@@ -89,6 +90,7 @@ def overridden(served: ServedModel) -> ServedModel:
         restricted_use="ward 3",
         valid_until=datetime(2027, 3, 4, 5, 6, tzinfo=UTC),
         coverage=coverage,
+        not_shown=HeldBack(groups=Scope(attributes=(), share_inside=0.0)),
     )
     bundle = replace(served.bundle, digest="0f1e2d3c4b5a69788796a5b4c3d2e1f0" * 2)
     return replace(served, bundle=bundle, audit_status=status)

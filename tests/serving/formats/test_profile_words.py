@@ -74,7 +74,7 @@ def profile(measures: dict[str, list[ProfileMeasure]]) -> list[DomainProfile]:
         ),
         (
             SPEED,
-            "gait speed in daily life 0.62 m/s, in days 24 to 30 - before 1,000 in days 10 to 23 -"
+            "gait speed in daily life 0.62 metres a second, in days 24 to 30 - before 1,000 in days 10 to 23 -"
             " above the middle half of people at that time (0.30 to 0.60, median 0.45, from at"
             " least 11)",
         ),
@@ -108,7 +108,7 @@ def test_a_page_has_every_domain(served: ServedModel) -> None:
 
 def test_a_card_says_the_other_domains_in_words(served: ServedModel) -> None:
     answer = bare(overridden(served))
-    answer = msgspec.structs.replace(answer, instrument=ARM.name, profile=profile(BY_DOMAIN))
+    answer = msgspec.structs.replace(answer, instrument_code=ARM.code, profile=profile(BY_DOMAIN))
     detail = cards(answer, "")["cards"][0]["detail"]
     assert (
         "Profile: walking 3,012 a day (half then 1,800 to 4,400); mood 14 of 60 (lower is better);"
@@ -136,7 +136,7 @@ def test_a_card_stays_short_whatever_is_known(
     whole = profile(measures)
     card = cards(msgspec.structs.replace(answer, profile=whole), "")["cards"][0]
     assert len(f"{card['summary']} {card['detail']}".split()) <= MOST_WORDS
-    lengths = [len(line.split()) for line in profile_lines(whole, without=answer.instrument)]
+    lengths = [len(line.split()) for line in profile_lines(whole, without=answer.instrument_code)]
     assert lengths == sorted(lengths, reverse=True)
     if not override:
         # Where there is room at all, the profile is there.
