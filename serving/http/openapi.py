@@ -43,7 +43,7 @@ DESCRIPTION = (
     f" of FHIR {MAX_ENTRIES:,} entries, and {MAX_ELEMENTS:,} JSON objects within its Patients,"
     " Conditions, Observations and Procedures, resources and extensions counted three times (422"
     f" beyond); {MAX_BUNDLES} Bundles for many subjects (422 beyond). 180 days of 32 channels fit"
-    " as FHIR, and five years of every daily biomarker inline. No text may hold the character U+0000."
+    " as FHIR, and five years of every daily biomarker inline. No text may hold U+0000."
 )
 
 
