@@ -14,6 +14,7 @@ import numpy as np
 
 from contracts.cohort import Cohort
 from contracts.errors import ForecastRefused, IntegrityError
+from rehabcast.api.arguments import COHORT, DAY, MODEL, TEXT, VERSION, WEEKS, takes
 from serving.schemas import SCORE
 from stores.private_files import made_private
 
@@ -45,6 +46,7 @@ class Model:
     notes: tuple[str, ...]
 
 
+@takes()
 def open_champion() -> Model:
     """Open the model that the ledger lets into service, after every check of the service.
 
@@ -65,6 +67,7 @@ def open_champion() -> Model:
         return Model(served=load_champion(), notes=(NOT_ON_RECORD,))
 
 
+@takes(model_version=VERSION)
 def open_version(model_version: str) -> Model:
     """Open a registered version to compare models by; no audit stands behind its forecasts.
 
@@ -95,6 +98,7 @@ def open_version(model_version: str) -> Model:
     )
 
 
+@takes(model=MODEL, cohort=COHORT, subject=TEXT, as_of_day=DAY.or_none())
 def forecast(
     model: Model, cohort: Cohort, subject: str, *, as_of_day: int | None = None
 ) -> ForecastAnswer:
@@ -121,6 +125,14 @@ def forecast(
     return _answer(model, cohort, subject, as_of_day, None, SCORE)
 
 
+@takes(
+    model=MODEL,
+    cohort=COHORT,
+    subject=TEXT,
+    as_of_day=DAY.or_none(),
+    weeks=WEEKS.or_none(),
+    output=TEXT,
+)
 def explain(
     model: Model,
     cohort: Cohort,
