@@ -58,13 +58,6 @@ def _is_task(value: object) -> bool:
     return isinstance(value, Task)
 
 
-def _is_model(value: object) -> bool:
-    from rehabcast.api.forecasts import Model
-    from serving.forecast.audit_status import ServedModel
-
-    return isinstance(value, Model) and isinstance(value.served, ServedModel)
-
-
 def _are_parameters(value: object) -> bool:
     from training.fitting.config import TrainingConfig
 
@@ -83,7 +76,6 @@ WEEKS = Kind(f"a whole number of weeks, up to {LONGEST_WEEKS:,}", _whole(LONGEST
 VERSION = Kind("the name of a version, as text: 'arm/1'", TEXT.accepts)
 COHORT = Kind("a cohort, as rehabcast.read_cohort returns it", _is_cohort)
 TASK = Kind("a task, as rehabcast.read_task returns it", _is_task)
-MODEL = Kind("a model, as rehabcast.open_champion or open_version returns it", _is_model)
 PARAMETERS = Kind("a rehabcast.TrainingConfig", _are_parameters)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from contracts.cohort import Cohort
 from contracts.errors import ForecastRefused, IntegrityError
-from rehabcast.api.arguments import COHORT, DAY, MODEL, TEXT, VERSION, WEEKS, takes
+from rehabcast.api.arguments import COHORT, DAY, TEXT, VERSION, WEEKS, Kind, takes
 from serving.schemas import SCORE
 from stores.private_files import made_private
 
@@ -44,6 +44,15 @@ class Model:
 
     served: ServedModel
     notes: tuple[str, ...]
+
+
+def _is_model(value: object) -> bool:
+    from serving.forecast.audit_status import ServedModel
+
+    return isinstance(value, Model) and isinstance(value.served, ServedModel)
+
+
+MODEL = Kind("a model, as rehabcast.open_champion or open_version returns it", _is_model)
 
 
 @takes()
