@@ -43,8 +43,12 @@ lock: $(VENV)/.ready  ## Update requirements.lock and the lock files of images (
 	$(COMPILE) --extra full --constraint requirements.lock --output-file deploy/requirements.lock pyproject.toml
 	$(COMPILE) --constraint requirements.lock --output-file deploy/runtime.lock pyproject.toml
 
-$(RUNTIME)/.ready: deploy/runtime.lock pyproject.toml
+# What installs rehabcast itself is no requirement of the service: it is that of requirements.lock, since
+# Python's own (a new environment of 3.11) is too old, and 3.12 and later bring none.
+$(RUNTIME)/.ready: deploy/runtime.lock requirements.lock pyproject.toml
 	test -x $(RUNTIME)/bin/python || $(PYTHON) -m venv $(RUNTIME)
+	sed -n '/^setuptools==/,/^ *#/p' requirements.lock > $(RUNTIME)/setuptools.lock
+	$(RUNTIME)/bin/python -m pip install --quiet --no-deps --require-hashes -r $(RUNTIME)/setuptools.lock
 	$(RUNTIME)/bin/python -m pip install --quiet --no-deps --require-hashes -r deploy/runtime.lock
 	$(RUNTIME)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	$(RUNTIME)/bin/python -m pip check

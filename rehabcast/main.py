@@ -20,28 +20,30 @@ from contracts.errors import (
     TaskInvalid,
 )
 from rehabcast.user_home import library_environment
+from stores.collection import without_collection
 
 os.environ.update(library_environment())
 
-from rehabcast.commands import (
-    audit,
-    benchmark,
-    cohort,
-    evaluation,
-    features,
-    governance,
-    ledger,
-    people,
-    policy,
-    training,
-)
-from rehabcast.commands.changes import plan
-from rehabcast.commands.demo import demo
-from rehabcast.commands.service import access, backup, cds_clients, record, serve
-from rehabcast.output import IF_PRESENT, as_record, say_error
-from rehabcast.redaction import clean_traceback, cleaner, install
-from rehabcast.settings import secrets_in_environment
-from stores.private_files import keep_private
+with without_collection():
+    from rehabcast.commands import (
+        audit,
+        benchmark,
+        cohort,
+        evaluation,
+        features,
+        governance,
+        ledger,
+        people,
+        policy,
+        training,
+    )
+    from rehabcast.commands.changes import plan
+    from rehabcast.commands.demo import demo
+    from rehabcast.commands.service import access, backup, cds_clients, record, serve
+    from rehabcast.output import IF_PRESENT, as_record, say_error
+    from rehabcast.redaction import clean_traceback, cleaner, install
+    from rehabcast.settings import secrets_in_environment
+    from stores.private_files import keep_private
 
 app = typer.Typer(
     no_args_is_help=True,

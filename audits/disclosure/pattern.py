@@ -20,7 +20,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.optimize import Bounds, LinearConstraint, milp
 
 from audits.disclosure.attack import close_pairs, leaks
 from audits.disclosure.cells import Bools, Cells, Line, small
@@ -137,6 +136,9 @@ def _least(cells: Cells, must_S: Bools, constraints: list[_AtLeast]) -> Bools:
         shape=(len(constraints), cells.sets),
     )
     least = np.array([each.least for each in constraints])
+    # Here: whoever only reads reports, as the service does, starts 0.2 s sooner without.
+    from scipy.optimize import Bounds, LinearConstraint, milp
+
     solved = milp(
         _weights(cells),
         integrality=np.ones(cells.sets),

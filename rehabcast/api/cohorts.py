@@ -6,9 +6,11 @@ from pathlib import Path
 
 from contracts.cohort import Cohort
 from contracts.task import Task
+from rehabcast.api.arguments import PATH, SWITCH, TEXT, takes
 from stores.private_files import made_private
 
 
+@takes(folder=PATH)
 def read_cohort(folder: Path | str) -> Cohort:
     """Read and check a cohort folder, as `rehabcast cohort validate` does.
 
@@ -33,6 +35,7 @@ def read_cohort(folder: Path | str) -> Cohort:
     return read(Path(folder))
 
 
+@takes(source=PATH, destination=PATH, file_format=TEXT, map_file=PATH.or_none(), strict=SWITCH)
 def import_cohort(
     source: Path | str,
     destination: Path | str,
@@ -77,6 +80,7 @@ def import_cohort(
     return imported.cohort
 
 
+@takes(file=PATH)
 def read_task(file: Path | str) -> Task:
     """Read a task file: what is forecast, from what, and for whom it is audited.
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from contracts.cohort import Cohort
 from contracts.errors import ForecastRefused, IntegrityError
+from rehabcast.api.arguments import COHORT, DAY, TEXT, VERSION, WEEKS, Kind, takes
 from serving.schemas import SCORE
 from stores.private_files import made_private
 
@@ -46,6 +47,16 @@ class Model:
     notes: tuple[str, ...]
 
 
+def _is_model(value: object) -> bool:
+    from serving.forecast.audit_status import ServedModel
+
+    return isinstance(value, Model) and isinstance(value.served, ServedModel)
+
+
+MODEL = Kind("a model, as rehabcast.open_champion or open_version returns it", _is_model)
+
+
+@takes()
 def open_champion() -> Model:
     """Open the model that the ledger lets into service, after every check of the service.
 
@@ -66,6 +77,7 @@ def open_champion() -> Model:
         return Model(served=load_champion(), notes=(NOT_ON_RECORD,))
 
 
+@takes(model_version=VERSION)
 def open_version(model_version: str) -> Model:
     """Open a registered version to compare models by; no audit stands behind its forecasts.
 
@@ -96,6 +108,7 @@ def open_version(model_version: str) -> Model:
     )
 
 
+@takes(model=MODEL, cohort=COHORT, subject=TEXT, as_of_day=DAY.or_none())
 def forecast(
     model: Model, cohort: Cohort, subject: str, *, as_of_day: int | None = None
 ) -> ForecastAnswer:
@@ -126,6 +139,14 @@ def forecast(
     return _answer(model, cohort, subject, as_of_day, None, SCORE)
 
 
+@takes(
+    model=MODEL,
+    cohort=COHORT,
+    subject=TEXT,
+    as_of_day=DAY.or_none(),
+    weeks=WEEKS.or_none(),
+    output=TEXT,
+)
 def explain(
     model: Model,
     cohort: Cohort,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from contracts.cohort import Cohort
 from contracts.task import Task
+from rehabcast.api.arguments import COHORT, PARAMETERS, PATH, TASK, TEXT, VERSION, takes
 from stores.private_files import made_private
 
 if TYPE_CHECKING:
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
     from training.fitting.config import TrainingConfig
 
 
+@takes(
+    cohort=COHORT,
+    task=TASK,
+    model=TEXT,
+    parameters=PARAMETERS.or_none(),
+    pretrain_on=COHORT.or_none(),
+)
 def train(
     cohort: Cohort,
     task: Task,
@@ -62,6 +70,7 @@ def train(
         )
 
 
+@takes(model_version=VERSION, cohort=COHORT, output=PATH)
 def evaluate(
     model_version: str, cohort: Cohort, *, output: Path | str = "predictions.parquet"
 ) -> Evaluation:
@@ -97,6 +106,7 @@ def evaluate(
         return evaluate_on(cohort, model_version, Path(output))
 
 
+@takes(model_version=VERSION, external=PATH.or_none(), policy=PATH.or_none())
 def audit(
     model_version: str,
     *,

@@ -30,7 +30,7 @@ REFUSALS = {
     "503": "The store does not answer; Retry-After says when to try again",
 }
 
-API_VERSION = "3.0"
+API_VERSION = "3.1"
 """Changes whenever the paths or schemas do, which a test holds.
 
 The second number where earlier callers are still answered as they were, else the first.
@@ -42,8 +42,8 @@ DESCRIPTION = (
     f" {MAX_VALUES:,} JSON values, nested {MAX_NESTING} deep (400 beyond);"
     f" of FHIR {MAX_ENTRIES:,} entries, and {MAX_ELEMENTS:,} JSON objects within its Patients,"
     " Conditions, Observations and Procedures, resources and extensions counted three times (422"
-    f" beyond); {MAX_BUNDLES} Bundles for many subjects (422 beyond). 180 days of 32 channels fit,"
-    " inline and as FHIR. No text may hold the character U+0000."
+    f" beyond); {MAX_BUNDLES} Bundles for many subjects (422 beyond). 180 days of 32 channels fit"
+    " as FHIR, and five years of every daily biomarker inline. No text may hold U+0000."
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +14,7 @@ from serving.http.runtime import Runtime
 from serving.http.shutdown import Shutdown
 from serving.http.standards.cross_origin import CrossOrigin
 from serving.http.start import NOT_SERVED, StartedByOurServer
+from stores.collection import without_collection
 
 TIMEOUT_SECONDS = 30
 """Longest time for one answer."""
@@ -55,10 +55,9 @@ def build_service(open_runtime: Callable[[], Runtime], workers: int = 1) -> Any:
         def __init__(self) -> None:
             sys.setswitchinterval(SWITCH_SECONDS)
             pd.set_option("mode.string_storage", STRING_STORAGE)
-            opened.append(open_runtime())
             # What is loaded now is never freed: no later collection has to walk it, 0.2 s each.
-            gc.collect()
-            gc.freeze()
+            with without_collection():
+                opened.append(open_runtime())
 
         @bentoml.on_deployment
         @staticmethod

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_type_hints
 
-from pydantic import AllowInfNan, ConfigDict, Field, with_config
+from pydantic import AllowInfNan, ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict
 
-from contracts.declarations import read_declaration
+from contracts.declarations import mistakes, read_declaration
 from contracts.digests import record_digest
 from contracts.errors import ContractError
 from training.models.architectures import Architecture
@@ -21,7 +23,10 @@ LARGEST_SEED = 4_000_000
 
 Robustness = Literal["none", "group DRO", "reweighing"]
 Finite = Annotated[float, AllowInfNan(False)]
-Count = Annotated[int, Field(ge=1)]
+LARGEST = 1_000_000
+"""Of any count or factor: far beyond what makes sense, and every computation takes it."""
+
+Count = Annotated[int, Field(ge=1, le=LARGEST)]
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -66,8 +71,8 @@ class TrainingConfig:
     architecture: Architecture = "hybrid"
     hidden: Annotated[Count, Field(le=1024)] = 16
     learning_rate: Annotated[Finite, Field(gt=0, le=1)] = 1e-3
-    weight_decay: Annotated[Finite, Field(ge=0)] = 1.0
-    mechanistic_pace: Annotated[Finite, Field(gt=0)] = 10.0
+    weight_decay: Annotated[Finite, Field(ge=0, le=LARGEST)] = 1.0
+    mechanistic_pace: Annotated[Finite, Field(gt=0, le=LARGEST)] = 10.0
     batch_size: Count = 64
     max_epochs: Count = 150
     patience: Count = 15
@@ -75,18 +80,31 @@ class TrainingConfig:
     validation_share: Annotated[Finite, Field(gt=0, lt=1)] = 0.2
     minimum_group: Count = 100
     robustness: Robustness = "none"
-    folds: int = 5
+    folds: Annotated[int, Field(le=LARGEST)] = 5
     held_out_share: Annotated[Finite, Field(ge=0, lt=1)] = 0.1
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = 0
 
     def __post_init__(self) -> None:
-        """Check that a network without two folds has people to learn from.
+        """Check each parameter, and that a network without two folds has people to learn from.
 
         Raises
         ------
         ContractError
-            Fewer than 3 folds.
+            A parameter is of a wrong type or makes no sense, or there are fewer than 3 folds.
         """
+        for name, value in asdict(self).items():
+            if not isinstance(value, int | float | str):
+                raise ContractError(
+                    f"training parameters: {name} is of type {type(value).__name__}",
+                    "it must be a number or text of Python's own",
+                )
+        try:
+            _parameters().validate_python(asdict(self), strict=True)
+        except ValidationError as error:
+            raise ContractError(
+                f"training parameters: {'; '.join(mistakes(error, TrainingConfig))}",
+                "correct them; those that are not given keep their defaults",
+            ) from None
         if self.folds < MINIMUM_FOLDS:
             raise ContractError(
                 f"training parameters: {self.folds} folds, but each network is trained without two"
@@ -103,6 +121,13 @@ class TrainingConfig:
     def digest(self) -> str:
         """SHA-256 of the parameters."""
         return record_digest(asdict(self))
+
+
+@cache
+def _parameters() -> TypeAdapter[dict[str, object]]:
+    """Return what checks parameters that no file was read for."""
+    hints = get_type_hints(TrainingConfig, include_extras=True)
+    return TypeAdapter(TypedDict("Parameters", hints))  # type: ignore[operator]
 
 
 def read_config(path: Path) -> TrainingConfig:

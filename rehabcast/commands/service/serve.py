@@ -32,6 +32,7 @@ from contracts.errors import ContractError, EvidenceMissing, ServiceUnavailable
 from rehabcast.installation import require_private_installation, require_servable
 from rehabcast.output import AsJson, emit, stderr_console
 from rehabcast.settings import Settings
+from stores.collection import without_collection
 
 if TYPE_CHECKING:
     from serving.schemas import ForecastAnswer, ForecastRequest
@@ -73,7 +74,8 @@ def serve(
 
 
 def _application() -> Any:
-    from rehabcast.application import service
+    with without_collection():
+        from rehabcast.application import service
 
     return service
 

@@ -16,6 +16,7 @@ MIB = 2**20
 SECONDS = 1.0
 FHIR, HOOKS = "/v1/fhir/forecast", "/cds-services/recovery-forecast"
 DAILY = [code for code, entry in vocabulary().items() if entry.kind is Kind.DAILY]
+FIVE_YEARS = 5 * 365 + 2
 MOST = 6_600
 """Observations of six elements: as many as are read."""
 
@@ -126,12 +127,13 @@ RECORDS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "extensions": (FHIR, lambda: bundle({**PATIENT, "extension": [{"url": "a"}] * 19_000})),
     "contained": (FHIR, lambda: bundle(score(1, contained=[PATIENT] * 19_000))),
     "half a year inline": ("/v1/forecast", lambda: json.dumps(inline(*daily(180))).encode()),
-    "19,000 of one day": ("/v1/forecast", lambda: json.dumps(
-        inline(*[daily(1)[0]] * 19_000)).encode()),
-    "19,000 unknown codes": ("/v1/forecast", lambda: json.dumps(
-        inline(*({"code": f"x{n}"} for n in range(19_000)))).encode()),
-    "19,000 impossible values": ("/v1/forecast", lambda: json.dumps(
-        inline(*({**item, "value": -1e9} for item in daily(600)))).encode()),
+    "five years inline": ("/v1/forecast", lambda: json.dumps(inline(*daily(FIVE_YEARS))).encode()),
+    "79,000 of one day": ("/v1/forecast", lambda: json.dumps(
+        inline(*[daily(1)[0]] * 79_000)).encode()),
+    "79,000 unknown codes": ("/v1/forecast", lambda: json.dumps(
+        inline(*({"code": f"x{n}"} for n in range(79_000)))).encode()),
+    "71,000 impossible values": ("/v1/forecast", lambda: json.dumps(
+        inline(*({**item, "value": -1e9} for item in daily(FIVE_YEARS)))).encode()),
     "64 people": ("/v1/forecasts", lambda: subjects(RECORD)),
     "64 people, each with everything twice": ("/v1/forecasts", lambda: subjects(
         inline(*daily(18), *daily(18)))),
@@ -146,7 +148,7 @@ RECORDS: dict[str, tuple[str, Callable[[], bytes]]] = {
 IN_CI = {
     "8 MiB of {}", "as many {} as are decoded", "many names", "deep objects",
     "a system made to be searched", "one Observation again and again", "ids with two contents",
-    "a long reference",
+    "a long reference", "five years inline",
 }  # fmt: skip
 
 
@@ -163,3 +165,18 @@ def test_the_dearest_bodies_take_no_worker_for_longer_than_a_second(
     answer, seconds = ask(path, make())
     assert answer.status_code in {200, 400, 422}, answer.text[:300]
     assert seconds < SECONDS
+
+
+def test_five_years_of_every_daily_value_are_a_record_like_any_other(ask: Ask) -> None:
+    """Enrolled when they end: what is older than the model's window changes nothing."""
+    last = 10 + FIVE_YEARS - 1
+    facts = [{**item, "day_since_onset": last} for item in RECORD["observations"][:1]]
+    everything, recent = daily(FIVE_YEARS), daily(FIVE_YEARS)[-60 * len(DAILY) :]
+    told = []
+    for values in (everything, recent):
+        body = {**RECORD, "enrolment_day": last, "observations": [*facts, *values]}
+        answer, _ = ask("/v1/forecast", json.dumps(body).encode())
+        assert answer.status_code == 200, answer.text[:300]
+        found = answer.json()
+        told.append({name: found.get(name) for name in ("status", "reason", "horizons", "reasons")})
+    assert told[0] == told[1]
