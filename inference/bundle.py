@@ -142,8 +142,7 @@ def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
     learn_sealed(folder, codes := sealed_codes(folder, contents))
     tensors = load(contents[names.TENSORS_FILE])
     return Bundle(
-        manifest=manifest,
-        digest=digest,
+        manifest=manifest, digest=digest,
         task=_task(folder, contents[names.TASK_FILE]),
         layout=Layout(
             channels_C=manifest.channels, modality_C=manifest.channel_modalities,
@@ -151,8 +150,7 @@ def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
         ),
         calibration=_calibration(tensors, manifest),
         reference=_reference(tensors),
-        encoder=_session(contents[names.ENCODER_FILE]),
-        head=_session(contents[names.HEAD_FILE]),
+        encoder=_session(contents[names.ENCODER_FILE]), head=_session(contents[names.HEAD_FILE]),
         coalitions=_session(contents[names.COALITIONS_FILE]),
         people=contents.get(names.PEOPLE_FILE),
         people_at_times=read_people_at_times(contents.get(names.PROFILE_FILE)),

@@ -211,4 +211,4 @@ def _other_tokens(known: _Learned, additions: Additions) -> list[Problem]:
 def _shown(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(repr, value)) or "empty"
-    return f"{value:g}" if isinstance(value, float) else repr(str(value))
+    return f"{value:g}" if isinstance(value, int | float) else repr(str(value))
