@@ -363,7 +363,7 @@ def test_the_forecast_is_served_over_http_with_local_codes(
                                                          "value": 60}]}  # fmt: skip
     sent = [
         ["/v1/forecast", record], ["/v1/forecast", beyond], ["/v1/explain", record],
-        ["/v1/observations", record], ["/fhir/forecast", bundle(datetime.now(UTC))],
+        ["/v1/observations", record], ["/v1/fhir/forecast", bundle(datetime.now(UTC))],
         ["/cds-services", None], ["/v1/alerts", None],
     ]  # fmt: skip
     (hospital.folder / "requests.json").write_text(json.dumps(sent), "utf-8")
@@ -390,7 +390,7 @@ def test_the_forecast_is_served_over_http_with_local_codes(
     assert status == 200
     reasons = explained["reasons"]["contributions"]
     assert {each["modality"] for each in reasons} >= {"assessments", "gait"}, explained
-    ((status, answer),) = answers["/fhir/forecast"]
+    ((status, answer),) = answers["/v1/fhir/forecast"]
     assert status == 200, answer
     assert "Knee score of our clinic" in json.dumps(answer)
     assert "another unit" not in json.dumps(answer)
