@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from contracts.errors import Problem
-from contracts.vocabulary import added_among, learn, vocabulary
-from contracts.vocabulary.additions import as_toml, parse_additions
 from features.extract import ExtractionRunner, extract_batch
 from features.importing.subject_jobs import JobRunner, SubjectJob, run_job
 from features.ray_cluster import connected, import_ray
@@ -61,9 +59,7 @@ def collect_on_ray(address: str | None) -> JobRunner:
     ray = import_ray("data")
 
     def run(jobs: Sequence[SubjectJob]) -> None:
-        # Workers are other processes: they know what rehabcast ships, and no site or map.
-        added = as_toml(added_among(vocabulary(), "the map's vocabulary"))
-        rows = [{"job": job.as_json(), "codes": added} for job in jobs]
+        rows = [{"job": job.as_json()} for job in jobs]
         with connected(ray, address):
             _silence(ray.data)
             done = ray.data.from_items(rows, override_num_blocks=len(rows)).map(_collect_row)
@@ -75,8 +71,6 @@ def collect_on_ray(address: str | None) -> JobRunner:
 
 def _collect_row(row: dict[str, Any]) -> dict[str, Any]:
     """Collect one subject on a worker."""
-    if "[[code]]" in row["codes"]:
-        learn(parse_additions(row["codes"].encode(), "the map's vocabulary"))
     run_job(SubjectJob.from_json(row["job"]))
     return {"subjects": 1}
 
