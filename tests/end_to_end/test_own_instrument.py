@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from serving.formats.cds.hooks import SERVICE
 from tests.command_line import CommandLine
 from tests.service_only import as_in_its_image
 
@@ -264,6 +265,13 @@ def test_values_are_converted_where_ucum_says_how(hospital: Hospital, cohort: Pa
     assert weights.sum() == pytest.approx(0.45359237 * pounds.sum(), rel=1e-6)
 
 
+def test_another_cohort_with_the_instrument_is_scored(
+    hospital: Hospital, cohort: Path, version: str
+) -> None:
+    scored = hospital.record("evaluate", version, "--cohort", str(cohort), "--output", "t.parquet")
+    assert scored["model_version"] == version
+
+
 def test_the_audit_report_and_the_model_cards_list_the_codes(
     hospital: Hospital, audited: dict[str, Any]
 ) -> None:
@@ -338,9 +346,29 @@ def bundle(today: datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_the_forecast_is_served_over_http_with_local_codes(
-    hospital: Hospital, version: str, audited: dict[str, Any]
-) -> None:
+def hook(today: datetime) -> dict[str, Any]:
+    resources = [entry["resource"] for entry in bundle(today)["entry"]]
+
+    def of(kind: str) -> dict[str, Any]:
+        entries = [{"resource": each} for each in resources if each["resourceType"] == kind]
+        return {"resourceType": "Bundle", "type": "searchset", "entry": entries}
+
+    return {
+        "hook": "patient-view", "hookInstance": "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea",
+        "context": {"userId": "Practitioner/example", "patientId": "1"},
+        "prefetch": {
+            "patient": resources[0], "conditions": of("Condition"),
+            "observations": of("Observation"),
+        },
+    }  # fmt: skip
+
+
+Answers = dict[str, list[tuple[int, Any]]]
+
+
+@pytest.fixture(scope="module")
+def answers(hospital: Hospital, version: str, audited: dict[str, Any]) -> Answers:
+    """Promote the model, and ask its service, which is given no file of the hospital's codes."""
     for role, who in (("ml-owner", "mia"), ("governance", "gus")):
         hospital.run(
             "approve", version, "--role", role, "--reason", "Read and discussed.", actor=who
@@ -359,44 +387,63 @@ def test_the_forecast_is_served_over_http_with_local_codes(
         {"code": WEIGHT, "value": 75},
     ]
     record = {"subject": "P-1", "enrolment_day": 6, "observations": observations}
-    beyond = {**record, "observations": [*observations, {"code": KNEE, "day_since_onset": 10,
-                                                         "value": 60}]}  # fmt: skip
+    impossible = {"code": KNEE, "day_since_onset": 10, "value": 60}
+    beyond = {**record, "observations": [*observations, impossible]}
+    fallen = [{"code": KNEE, "day_since_onset": d, "value": v} for d, v in ((6, 30), (11, 14))]
+    today = datetime.now(UTC)
     sent = [
         ["/v1/forecast", record], ["/v1/forecast", beyond], ["/v1/explain", record],
-        ["/v1/observations", record], ["/v1/fhir/forecast", bundle(datetime.now(UTC))],
-        ["/cds-services", None], ["/v1/alerts", None],
+        ["/v1/observations", record], ["/v1/fhir/forecast", bundle(today)],
+        ["/v1/observations", {"subject": "P-2", "enrolment_day": 6, "observations": fallen}],
+        ["/v1/subjects/P-2/alerts", None], ["/v1/alerts", None],
+        ["/cds-services", None], [f"/cds-services/{SERVICE}", hook(today)],
     ]  # fmt: skip
     (hospital.folder / "requests.json").write_text(json.dumps(sent), "utf-8")
     done = subprocess.run(
         [sys.executable, "-c", SERVE, as_in_its_image(hospital.folder)],
         capture_output=True, text=True, cwd=hospital.folder, env=hospital.environment(),
-        check=False, timeout=240,
+        check=False, timeout=400,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    answers = json.loads(done.stdout)
-    (first_status, first), (beyond_status, refused) = answers["/v1/forecast"]
-    assert first_status == 200, first
+    answered: Answers = json.loads(done.stdout)
+    refused = answered["/v1/forecast"].pop()
+    assert "0 to 48 {score}" in json.dumps(refused), refused
+    assert {status for said in answered.values() for status, _ in said} == {200}, answered
+    return answered
+
+
+def test_the_forecast_is_served_over_http_with_local_codes(answers: Answers) -> None:
+    ((_, first),) = answers["/v1/forecast"]
     assert first["status"] == "forecast", first
     assert first["instrument"].startswith("Knee score of our clinic")
     assert [horizon["weeks"] for horizon in first["horizons"]] == [6, 12]
     walking = next(each for each in first["profile"] if each["domain"] == "walking")
     assert {each["code"] for each in walking["measures"]} == {KNEE, STAIRS}
     assert walking["measures"][0]["people"] is not None
-    assert beyond_status != 200 or refused["status"] == "no forecast"
-    assert "0 to 48 {score}" in json.dumps(refused)
-    ((status, put),) = answers["/v1/observations"]
-    assert status == 200, put
-    ((status, explained),) = answers["/v1/explain"]
-    assert status == 200
+    ((_, explained),) = answers["/v1/explain"]
     reasons = explained["reasons"]["contributions"]
     assert {each["modality"] for each in reasons} >= {"assessments", "gait"}, explained
-    ((status, answer),) = answers["/v1/fhir/forecast"]
-    assert status == 200, answer
+
+
+def test_fhir_is_answered_by_the_codes_of_the_record_system(answers: Answers) -> None:
+    ((_, answer),) = answers["/v1/fhir/forecast"]
     assert "Knee score of our clinic" in json.dumps(answer)
     assert "another unit" not in json.dumps(answer)
-    ((status, services),) = answers["/cds-services"]
-    prefetch = services["services"][0]["prefetch"]["observations"]
-    assert f"{SYSTEM}|KNEE-1" in prefetch
-    assert f"urn:rehabcast:vocabulary|{STAIRS}" in prefetch
-    assert SYSTEM in services["services"][0]["usageRequirements"]
-    assert answers["/v1/alerts"][0][0] == 200
+    assert "not in the vocabulary" not in json.dumps(answer)
+
+
+def test_a_hook_asks_for_the_local_codes_and_answers_with_a_card(answers: Answers) -> None:
+    ((_, services),) = answers["/cds-services"]
+    (service,) = services["services"]
+    assert f"{SYSTEM}|KNEE-1" in service["prefetch"]["observations"]
+    assert f"urn:rehabcast:vocabulary|{STAIRS}" in service["prefetch"]["observations"]
+    assert SYSTEM in service["usageRequirements"]
+    ((_, cards),) = answers[f"/cds-services/{SERVICE}"]
+    assert "Knee score of our clinic" in json.dumps(cards["cards"]), cards
+
+
+def test_an_alert_names_the_instrument(answers: Answers) -> None:
+    ((_, alerts),) = answers["/v1/subjects/P-2/alerts"]
+    fell = next(alert for alert in alerts["alerts"] if alert["kind"] == "score fell")
+    assert "The score (Knee score of our clinic) fell from 30 to 14" in fell["says"]
+    assert fell["rests_on"]["unit"] == "{score}"
