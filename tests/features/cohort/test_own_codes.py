@@ -23,7 +23,7 @@ PROVENANCE = Provenance(name="made up", source="test", simulated=True)
 OWN = "metadata/vocabulary.toml"
 KNEE = Code(
     code="OURS//KNEE", name="Knee score", kind=Kind.ASSESSMENT, modality="assessments",
-    domain=Domain.WALKING, unit="{score}", low=0.1, high=48.3, source="our manual",
+    domain=Domain.WALKING, unit="{score}", low=0.7, high=48.4, source="our manual",
 )  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def test_the_digest_holds_what_the_codes_mean(folder: Path) -> None:
     before = read_cohort(folder).digest
     forget()
     text = (folder / OWN).read_text("utf-8")
-    (folder / OWN).write_text(text.replace("48.3", "60.0"), "utf-8")
+    (folder / OWN).write_text(text.replace("48.4", "60.0"), "utf-8")
     assert read_cohort(folder).digest != before
 
 
@@ -92,11 +92,11 @@ def test_a_cohort_of_shipped_codes_is_as_before(events: pd.DataFrame, tmp_path: 
 
 def test_what_is_wrong_with_its_vocabulary_is_listed_and_forgotten(folder: Path) -> None:
     text = (folder / OWN).read_text("utf-8")
-    (folder / OWN).write_text(text.replace("0.1", "99").replace("{score}", "points"), "utf-8")
+    (folder / OWN).write_text(text.replace("0.7", "99").replace("{score}", "points"), "utf-8")
     with pytest.raises(CohortInvalid) as refusal:
         read_cohort(folder)
     assert len(refusal.value.problems) == 2
-    (folder / OWN).write_text(text.replace("48.3", "12.0"), "utf-8")
+    (folder / OWN).write_text(text.replace("48.4", "12.0"), "utf-8")
     data = folder / "data" / "0.parquet"
     whole = pd.read_parquet(data)
     whole.assign(numeric_value=whole["numeric_value"].astype("float32") + 99).to_parquet(data)
@@ -117,7 +117,7 @@ def test_another_meaning_than_another_cohorts_is_refused_with_both_files(
         read_cohort(other)
     (problem,) = refusal.value.problems
     assert problem.file == str(other / OWN)
-    assert f"its high is 60 here, and 48.3 in {folder / OWN}" in problem.found
+    assert f"its high is 60 here, and 48.4 in {folder / OWN}" in problem.found
     assert vocabulary()[KNEE.code] == KNEE
 
 
@@ -125,13 +125,15 @@ def test_the_ends_of_a_range_may_be_values_though_they_are_kept_in_32_bits(
     events: pd.DataFrame, tmp_path: Path
 ) -> None:
     learn(Additions("codes.toml", (KNEE,)))
+    assert KNEE.low is not None
+    assert KNEE.high is not None
+    assert float(np.float32(KNEE.low)) < KNEE.low
+    assert float(np.float32(KNEE.high)) > KNEE.high
     for end in (KNEE.low, KNEE.high):
-        assert end is not None
-        assert float(np.float32(end)) != end
         write_cohort(with_own(events, value=end), PROVENANCE, tmp_path / f"{end}")
         read_cohort(tmp_path / f"{end}")
-    with pytest.raises(CohortInvalid, match=r"impossible, expected 0\.1 to 48\.3"):
-        write_cohort(with_own(events, value=48.31), PROVENANCE, tmp_path / "beyond")
+    with pytest.raises(CohortInvalid, match=r"impossible, expected 0\.7 to 48\.4"):
+        write_cohort(with_own(events, value=48.41), PROVENANCE, tmp_path / "beyond")
 
 
 def test_its_events_are_replaced_and_its_vocabulary_stays(folder: Path) -> None:

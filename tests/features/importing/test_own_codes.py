@@ -108,6 +108,13 @@ def test_ranges_and_codes_for_missing_values_are_those_of_the_unit_that_is_writt
     assert "999" in said
 
 
+def test_what_is_impossible_as_a_number_may_be_possible_in_its_unit(tmp_path: Path) -> None:
+    # 999 is no weight in kg; 999 ounces are 28 kg, so it is kept and named.
+    done = imported(tmp_path, unit="[oz_av]")
+    assert numbers(done, "OURS//WEIGHT") == [pytest.approx(999 * 0.028349523125)]
+    assert "kept as a value" in "\n".join(map(str, done.dropped))
+
+
 @pytest.mark.parametrize(
     ("unit", "said"),
     [("m", "'m' (length) cannot be converted into 'kg' (mass)"), ("pounds", "is no unit of UCUM"),
