@@ -62,14 +62,16 @@ def test_every_field_of_a_manifest_is_compared_or_said_to_be_no_change(task: Tas
 
 
 def test_another_meaning_of_a_code_of_its_own_is_a_change_of_the_inputs(task: Task) -> None:
-    before, after, renamed = (
+    before, after, alike = (
         facts_of(changed(MANIFEST, files={"vocabulary.toml": digest, "task.json": "1"}), task, None)
         for digest in ("1", "2", "1")
     )
-    assert differences(before, renamed, fewer_people=False) == ()
-    assert [each.aspect for each in differences(before, after, fewer_people=False)] == [
-        Aspect.INPUTS
-    ]
+    assert differences(before, alike, fewer_people=False) == ()
+    # The old meaning goes, and a new one comes.
+    found = {each.kind: each for each in differences(before, after, fewer_people=False)}
+    assert set(found) == {ChangeKind.MORE_INPUTS, ChangeKind.FEWER_INPUTS}
+    assert found[ChangeKind.MORE_INPUTS].new == ("codes of its own 2",)
+    assert found[ChangeKind.FEWER_INPUTS].gone == ("codes of its own 1",)
 
 
 NOT_OF_THE_MODEL = {
