@@ -19,6 +19,8 @@
 `profile.json`             quartiles of how people stood at each time since onset, rounded, of at
                            least 11 people (`inference.people_at_times`); bundles of earlier
                            versions lack it, and people at that time are then not known
+`vocabulary.toml`          what those codes mean that rehabcast does not ship (`Additions`); only
+                           where the model was made with any
 =========================  =====================================================================
 
 The ONNX graphs carry their own normalisation. With B subjects, T days, C channels, S person
@@ -48,6 +50,7 @@ from pydantic import BaseModel, ConfigDict
 
 from contracts.groups import GroupName
 from contracts.sequences import PersonCovariate
+from contracts.vocabulary.additions import VOCABULARY_FILE
 
 MANIFEST_FILE = "manifest.json"
 ENCODER_FILE = "encoder.onnx"
@@ -58,6 +61,7 @@ TASK_FILE = "task.json"
 CARD_FILE = "model-card.md"
 PEOPLE_FILE = "people.sealed"
 PROFILE_FILE = "profile.json"
+CODES_FILE = VOCABULARY_FILE
 REGISTRY_NOTE = "registered_model_meta"
 """File that MLflow's client writes into a bundle which it downloads, and into the registry's own
 where that is a local folder: which version it was. Nothing reads it, so it may be there or not."""
@@ -127,7 +131,9 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    format: Literal["rehabcast-bundle/1", "rehabcast-bundle/2"] = "rehabcast-bundle/1"
+    format: Literal["rehabcast-bundle/1", "rehabcast-bundle/2", "rehabcast-bundle/3"] = (
+        "rehabcast-bundle/1"
+    )
     files: dict[str, str]
     family: str
     modalities: tuple[str, ...]

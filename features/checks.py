@@ -12,7 +12,7 @@ import pandas as pd
 
 from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, SUBJECT, TEXT, TIME
 from contracts.errors import Problem
-from contracts.vocabulary import Code, Kind, vocabulary
+from contracts.vocabulary import Code, Codes, Kind, vocabulary
 from features.event_report import ROW, EventReport, Mask
 from features.measurements.amounts import Integers, number_groups
 from features.measurements.plausible import is_outside
@@ -41,6 +41,7 @@ def check_events(
     labels: Mapping[int, str] | None = None,
     dates_shifted: bool = False,
     since: pd.Timestamp | None = None,
+    codes: Codes | None = None,
 ) -> list[Problem]:
     """Return every violation of `contracts.cohort`, empty for a valid cohort.
 
@@ -59,24 +60,26 @@ def check_events(
         Whether the dates are declared as nobody's real ones.
     since
         The onset, where dates are laid out from days that were sent: they are told as such days.
+    codes
+        What the codes mean that may be used; by default everything that this process knows.
     """
     if rows is None:
         rows = pd.Series(np.arange(len(events)) + HEADER_ROWS, index=events.index)
     located = events.assign(**{ROW: rows.to_numpy()}).reset_index(drop=True)
     report, problems = _with_subject(EventReport(file=file, labels=labels, events=located))
-    report, more = _with_known_code(report)
+    report, more = _with_known_code(report, vocabulary() if codes is None else codes)
     problems += more
     if report.events.empty:
         return problems
-    codes, day_N = _Codes.of(report.events[CODE]), _days(report.events[TIME])
+    kinds, day_N = _Codes.of(report.events[CODE]), _days(report.events[TIME])
     day: WriteDay = _day if since is None else partial(_day_since, since)
     return [
         *problems,
-        *_times(report, codes, day_N, day),
+        *_times(report, kinds, day_N, day),
         *_years(report, dates_shifted=dates_shifted),
-        *_values(report, codes),
-        *_repeats(report, codes, day_N, day),
-        *_dates(report, codes, day_N, day),
+        *_values(report, kinds),
+        *_repeats(report, kinds, day_N, day),
+        *_dates(report, kinds, day_N, day),
     ]
 
 
@@ -161,13 +164,13 @@ def _with_subject(report: EventReport) -> tuple[EventReport, list[Problem]]:
     return report, problems
 
 
-def _with_known_code(report: EventReport) -> tuple[EventReport, list[Problem]]:
-    unknown_N = ~report.events[CODE].isin(list(vocabulary())).to_numpy()
+def _with_known_code(report: EventReport, codes: Codes) -> tuple[EventReport, list[Problem]]:
+    unknown_N = ~report.events[CODE].isin(list(codes)).to_numpy()
     problems = report.rows(
         unknown_N,
         CODE,
         lambda row: f"{row[CODE]!r} is not in the vocabulary",
-        "map it to one of its codes, or leave it out",
+        "map it to one of its codes, define it (docs/vocabulary.md), or leave it out",
         "codes that are not in the vocabulary",
     )
     return report.without(unknown_N), problems
@@ -177,20 +180,15 @@ def _times(report: EventReport, codes: _Codes, day_N: Integers, write: WriteDay)
     fact_N, timed_N = codes.are(lambda entry: entry.kind is Kind.PERSON), day_N != NEVER
     return [
         *report.rows(
-            fact_N & timed_N,
-            None,
+            fact_N & timed_N, None,
             lambda row: f"a fact of the person has a time ({write(row[TIME])})",
-            "leave the time empty",
-            "facts of a person with a time",
+            "leave the time empty", "facts of a person with a time",
         ),
         *report.rows(
-            ~fact_N & ~timed_N,
-            None,
-            lambda _: "no time",
-            "say when it was measured",
-            "values without a time",
+            ~fact_N & ~timed_N, None, lambda _: "no time",
+            "say when it was measured", "values without a time",
         ),
-    ]
+    ]  # fmt: skip
 
 
 def _years(report: EventReport, *, dates_shifted: bool) -> list[Problem]:

@@ -24,6 +24,8 @@ from contracts.errors import IntegrityError
 from contracts.naming.formats import name_of, require_known_form
 from contracts.sequences import Layout, SequenceBatch
 from contracts.task import Task
+from contracts.vocabulary import NOTHING, Additions
+from contracts.vocabulary.sealed import learn_sealed, sealed_codes
 from features.sequences import present_modalities
 from inference.calibration import Calibration
 from inference.milestones import Visits
@@ -57,6 +59,8 @@ class Bundle:
         Whom it has seen, sealed (`inference.people`); None in bundles of earlier versions.
     people_at_times
         How they stood at each time since onset; None in bundles of earlier versions.
+    codes
+        What those of its codes mean that rehabcast does not ship.
     """
 
     manifest: Manifest
@@ -70,6 +74,7 @@ class Bundle:
     coalitions: onnxruntime.InferenceSession
     people: bytes | None = None
     people_at_times: PeopleAtTimes | None = None
+    codes: Additions = NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,8 +122,9 @@ def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
     Raises
     ------
     IntegrityError
-        As `verify_bundle`, or the digest is not the expected one, its task makes no sense, or it
-        is of an earlier form, which gives no forecast.
+        As `verify_bundle`, or the digest is not the expected one, its task makes no sense, it is
+        of an earlier form, which gives no forecast, or this process knows one of its codes with
+        another meaning.
     """
     manifest, contents, digest = _verified(folder)
     if digest != expected_digest:
@@ -127,31 +133,29 @@ def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
             " promoted",
             "restore the audited bundle, or audit and promote this one",
         )
-    if manifest.format != name_of("bundle"):
+    if manifest.format == name_of("bundle", 1):
         raise IntegrityError(
             f"{folder}: the bundle was made by an earlier version and does not tell how many people"
             " stand behind its forecasts",
             "train and audit again",
         )
+    learn_sealed(folder, codes := sealed_codes(folder, contents))
     tensors = load(contents[names.TENSORS_FILE])
     return Bundle(
-        manifest=manifest,
-        digest=digest,
+        manifest=manifest, digest=digest,
         task=_task(folder, contents[names.TASK_FILE]),
         layout=Layout(
-            channels_C=manifest.channels,
-            modality_C=manifest.channel_modalities,
-            person_S=manifest.person,
-            horizon_days_H=manifest.horizon_days,
+            channels_C=manifest.channels, modality_C=manifest.channel_modalities,
+            person_S=manifest.person, horizon_days_H=manifest.horizon_days,
         ),
         calibration=_calibration(tensors, manifest),
         reference=_reference(tensors),
-        encoder=_session(contents[names.ENCODER_FILE]),
-        head=_session(contents[names.HEAD_FILE]),
+        encoder=_session(contents[names.ENCODER_FILE]), head=_session(contents[names.HEAD_FILE]),
         coalitions=_session(contents[names.COALITIONS_FILE]),
         people=contents.get(names.PEOPLE_FILE),
         people_at_times=read_people_at_times(contents.get(names.PROFILE_FILE)),
-    )
+        codes=codes,
+    )  # fmt: skip
 
 
 def _task(folder: Path, text: bytes) -> Task:

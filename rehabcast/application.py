@@ -6,7 +6,7 @@ from contracts.errors import EvidenceMissing
 from rehabcast.installation import access_of, require_private_installation
 from rehabcast.ledger_source import LedgerSource
 from rehabcast.redaction import cleaner, install
-from rehabcast.settings import Settings, secrets_in_environment
+from rehabcast.settings import Settings, secrets_in_environment, use_site_vocabulary
 from serving.http.runtime import Runtime
 from serving.http.service import build_service
 from serving.state.alerting.webhook import Webhook, key_in
@@ -26,6 +26,7 @@ def open_runtime() -> Runtime:
         There is no champion that may be served, the store cannot be opened, or no client is
         trusted.
     """
+    use_site_vocabulary()
     settings = Settings()
     require_private_installation(settings)
     access = access_of(settings, settings.development_token)

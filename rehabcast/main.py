@@ -42,13 +42,14 @@ with without_collection():
     from rehabcast.commands.service import access, backup, cds_clients, record, serve
     from rehabcast.output import IF_PRESENT, as_record, say_error
     from rehabcast.redaction import clean_traceback, cleaner, install
-    from rehabcast.settings import secrets_in_environment
+    from rehabcast.settings import secrets_in_environment, use_site_vocabulary
     from stores.private_files import keep_private
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Forecasts of functional recovery that a clinician can question, behind a fairness audit.",
+    callback=use_site_vocabulary,
 )
 app.add_typer(cohort.app, name="cohort")
 app.add_typer(features.app, name="features")

@@ -41,9 +41,10 @@ def _load_pyfunc(path: str) -> Forecaster:
     EvidenceMissing
         Its run has no signature.
     """
-    from rehabcast.settings import Settings
+    from rehabcast.settings import Settings, use_site_vocabulary
     from rehabcast.signed_artifacts import open_downloaded_bundle
 
+    use_site_vocabulary()
     return Forecaster(without_audit(open_downloaded_bundle(Settings(), Path(path))))
 
 

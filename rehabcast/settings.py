@@ -11,6 +11,8 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contracts.errors import ContractError
+from contracts.vocabulary import learn
+from contracts.vocabulary.additions import read_additions
 from rehabcast import setting_checks as checks
 from serving.access.addresses import Network
 from stores.secret_url import SecretUrl, sqlite_url
@@ -28,7 +30,26 @@ Folder = Annotated[Path, BeforeValidator(checks.existing_folder)]
 Text = Annotated[str, BeforeValidator(checks.text)]
 
 
-class Settings(BaseSettings):
+class _Checked(BaseSettings):
+    """Settings of which none is blank, and no message repeats a value."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_blank(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Check every setting alike, before what it means is checked."""
+        for name, value in values.items():
+            if isinstance(value, str) and (fault := checks.blank(value)):
+                raise ValueError(f"{name}\0{fault}")
+        return values
+
+
+class _OfSite(_Checked):
+    vocabulary: File | None = None
+
+
+class Settings(_Checked):
     """Paths, addresses and names of this installation.
 
     A setting that is blank, padded with blanks or not what it must be is an error, as is a variable
@@ -70,6 +91,9 @@ class Settings(BaseSettings):
     policy
         TOML file of the board's audit policy, by which versions are audited and promoted alike;
         where unset, the one that rehabcast ships.
+    vocabulary
+        TOML file of the site's own codes (docs/vocabulary.md), known to every command and to the
+        service.
     access
         TOML file of the issuers and clients that the service trusts (docs/operations.md).
     development_token
@@ -99,8 +123,6 @@ class Settings(BaseSettings):
         A setting is wrong: names its variable, never its value.
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, hide_input_in_errors=True)
-
     # Before all that lies in it by default.
     home: Annotated[Path, BeforeValidator(checks.home)] = Path("mlruns")
     tracking_uri: Registry = Field(default_factory=lambda given: _at_home(given, "mlflow.db"))
@@ -119,6 +141,7 @@ class Settings(BaseSettings):
     store_url: Database = Field(default_factory=lambda given: _at_home(given, "service.db"))
     service_spool: Annotated[Path, BeforeValidator(checks.folder_or_none)] | None = None
     policy: File | None = None
+    vocabulary: File | None = None
     access: File | None = None
     development_token: Annotated[SecretStr, BeforeValidator(checks.long_token)] | None = None
     alert_webhook: Annotated[SecretStr, BeforeValidator(checks.webhook)] | None = None
@@ -140,15 +163,6 @@ class Settings(BaseSettings):
             # Not "from error": a chained traceback would show more than the message.
             raise ContractError(*_in_words(error)) from None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_blank(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Check every setting alike, before what it means is checked."""
-        for name, value in values.items():
-            if isinstance(value, str) and (fault := checks.blank(value)):
-                raise ValueError(f"{name}\0{fault}")
-        return values
-
     @property
     def store(self) -> Store:
         """MLflow's tracking and registry store."""
@@ -165,6 +179,24 @@ class Settings(BaseSettings):
     def checkpoints(self) -> Path:
         """Folder of checkpoints of unfinished training."""
         return self.home / "checkpoints"
+
+
+def use_site_vocabulary() -> None:
+    """Let this process know the site's own codes, where the setting names their file.
+
+    Of the settings it reads this one alone: commands that need no other work with any.
+
+    Raises
+    ------
+    ContractError, CohortInvalid
+        The setting is wrong, or the file: everything that is wrong with it.
+    """
+    try:
+        file = _OfSite().vocabulary
+    except ValidationError as error:
+        raise ContractError(*_in_words(error)) from None
+    if file is not None:
+        learn(read_additions(file, "the site's vocabulary (REHABCAST_VOCABULARY)"), of_site=True)
 
 
 def secrets_in_environment() -> frozenset[str]:

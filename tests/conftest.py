@@ -23,6 +23,7 @@ from sqlalchemy.engine import make_url
 from contracts.cohort import COLUMNS, ENROLMENT, NOMINAL_ONSET, ONSET
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
+from contracts.vocabulary import known
 from features.newest import days_with_score
 from features.sequences import training_sequences
 from inference.bundle import Bundle, load_bundle, verify_bundle
@@ -44,6 +45,12 @@ settings.load_profile("rehabcast")
 
 # As the command line does: what the program makes, it later refuses where others can read it.
 os.umask(0o077)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin each test with what rehabcast ships: a process only learns codes, and tests share one."""
+    monkeypatch.setattr(known, "_learned", known._Learned.nothing())
 
 
 @pytest.fixture(scope="session")

@@ -18,8 +18,9 @@ from contracts.groups import MINIMUM_SHOWN
 from contracts.predictions import CANDIDATE, MODEL, REFUSED, SUBJECT
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
+from contracts.vocabulary import Additions, added_among
 from features.newest import days_with_score
-from inference.people_at_times import learn_people_at_times
+from inference.people_at_times import PeopleAtTimes, learn_people_at_times
 from training.comparison.figures import (
     calibration_figure,
     error_figure,
@@ -181,10 +182,11 @@ def train(
         at_times = learn_people_at_times(people)
         (bundle / PROFILE_FILE).write_text(at_times.model_dump_json(), "utf-8")
         ensemble = Ensemble(fitted.members)
-        card = model_card(table, task, provenance)
+        codes = own_codes(task, at_times)
+        card = model_card(table, task, provenance, codes)
         write_bundle(
             bundle, ensemble, fitted.calibration, batch, task, provenance,
-            card=card, records=records,
+            card=card, records=records, codes=codes,
         )  # fmt: skip
         version = register(opened, bundle, name=model, tags=tags)
         advance("bundle")
@@ -194,6 +196,24 @@ def train(
 def steps(config: TrainingConfig) -> int:
     """Return how many steps `train` reports."""
     return networks_of(config) + len(COMPARATORS) + 1
+
+
+def own_codes(task: Task, at_times: PeopleAtTimes) -> Additions:
+    """Return what the codes mean that a bundle is about and rehabcast does not ship.
+
+    They are those of the task, and those whose quartiles the bundle holds, which are of enough
+    people to be told.
+    """
+    inputs = task.inputs
+    named = {
+        task.target.code, *inputs.assessments, *inputs.daily, *inputs.person,
+        *(attribute.code for attribute in task.sensitive),
+        *(cluster.code for cluster in task.clusters),
+    }  # fmt: skip
+    shown = {
+        code for code, spans in at_times.codes.items() if any(span is not None for span in spans)
+    }
+    return added_among(named | shown)
 
 
 def _log_evidence(

@@ -41,7 +41,7 @@ from audits.measure.groups import EVERYONE
 from audits.measure.metrics import Metric
 from audits.policies.clustered import ClusterEffect, cluster_effect
 from audits.policies.stricter import StricterLimit, stricter_limits
-from audits.report.further import refusals_today, without_counts
+from audits.report.further import OwnCode, refusals_today, without_counts
 from contracts.bundle import Judging
 from contracts.groups import MINIMUM_SHOWN, rounded_people
 from contracts.predictions import CANDIDATE, MODEL, SUBJECT
@@ -72,6 +72,8 @@ class ModelFacts(_Strict):
         How the judged forecasts were made.
     audited_attributes
         The attributes that the audit compares people by, each with its reason.
+    own_codes
+        What those codes of the bundle mean that rehabcast does not ship.
     """
 
     developer: str | None
@@ -92,6 +94,7 @@ class ModelFacts(_Strict):
     seed: int
     created: str
     judging: Judging | None = None
+    own_codes: tuple[OwnCode, ...] = ()
 
     @field_validator("subjects")
     @classmethod
@@ -160,7 +163,7 @@ class Report(_Strict):
     def _without_what_is_not_there(
         self, serialize: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
-        """Write a report as before there were clusters, people who wait, and change plans."""
+        """Write a report as before there were clusters, change plans and codes of its own."""
         record: dict[str, Any] = serialize(self)
         if self.plan is None:
             record.pop("plan", None)
@@ -170,6 +173,8 @@ class Report(_Strict):
             record.pop("some_wait", None)
         if self.clusters is None:
             record.pop("clusters", None)
+        if not self.facts.own_codes:
+            record.get("facts", {}).pop("own_codes", None)
         return record
 
 

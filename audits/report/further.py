@@ -1,8 +1,9 @@
-"""What a report shows of an external cohort, and of whom the service would refuse today.
+"""What a report shows of an external cohort, of whom the service would refuse, and of own codes.
 
-Both are about other people than the rest of the report, so their counts beside its counts could
-tell how many had no outcome, or were in both. Therefore no count of a group is shown: of refusals
-there is a share in whole per cent, and of an external cohort what was found for a group, in words.
+The first two are about other people than the rest of the report, so their counts beside its counts
+could tell how many had no outcome, or were in both. Therefore no count of a group is shown: of
+refusals there is a share in whole per cent, and of an external cohort what was found for a group,
+in words.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 import pandas as pd
+from pydantic import BaseModel, ConfigDict
 
 from audits.disclosure.losses import ShownLosses
 from audits.disclosure.suppress import (
@@ -31,8 +33,50 @@ from audits.report.document import Block, Heading, Paragraph, Table
 from contracts.groups import MINIMUM_SHOWN
 from contracts.predictions import CANDIDATE, MODEL
 from contracts.verdict import ExternalValidation, Finding, Verdict
+from contracts.vocabulary import Better
 
 FEW = f"fewer than {MINIMUM_SHOWN}"
+
+
+class OwnCode(BaseModel):
+    """What a code means that rehabcast does not ship: fields of `contracts.vocabulary.Code`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    code: str
+    name: str
+    unit: str
+    low: float | None
+    high: float | None
+    better: Better | None
+    labels: tuple[str, ...]
+    source: str
+
+    @property
+    def values(self) -> str:
+        """Range and unit, or labels, in words."""
+        if self.low is None or self.high is None:
+            return ", ".join(self.labels) or "any short label"
+        better = "" if self.better is None else f", {self.better} is better"
+        return f"{self.low:g} to {self.high:g} {self.unit}{better}"
+
+
+def own_codes_section(codes: tuple[OwnCode, ...]) -> Iterable[Block]:
+    """Yield the codes that rehabcast does not ship; nothing where there are none."""
+    if not codes:
+        return
+    yield Heading(level=1, text="Codes of its own")
+    yield Paragraph(
+        text="The hospital defined these; rehabcast does not ship them. Whether a range, a"
+        " direction or a source is right, nobody but the hospital has checked."
+    )
+    yield Table(
+        caption="What they mean",
+        columns=("code", "name", "values", "source"),
+        rows=tuple((each.code, each.name, each.values, each.source) for each in codes),
+        widths=(3, 3, 3, 3),
+        small=True,
+    )
 
 
 def refusals_today(questions: pd.DataFrame, policy: Policy) -> tuple[Performance, ...]:

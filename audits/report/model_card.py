@@ -9,6 +9,7 @@ from audits.report.board.governance import LIMITS, PERMITS
 from audits.report.content import Report, trained_on
 from audits.report.crosswalk import answers
 from audits.report.document import Bullets, Document, Heading, Notice, Paragraph, Table
+from audits.report.further import own_codes_section
 
 
 def card_document(report: Report) -> Document:
@@ -34,6 +35,7 @@ def card_document(report: Report) -> Document:
             ),
             Heading(level=1, text="What it does"),
             Paragraph(text=summary(report)),
+            *own_codes_section(facts.own_codes),
             Heading(level=1, text="What it is not"),
             Bullets(
                 items=(

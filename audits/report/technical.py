@@ -21,7 +21,7 @@ from audits.report.document import (
     Paragraph,
     Table,
 )
-from audits.report.further import known_people, losses_section
+from audits.report.further import known_people, losses_section, own_codes_section
 from audits.report.standards import standards
 from audits.report.stricter import stricter_policy
 from contracts.groups import MINIMUM_SHOWN
@@ -67,6 +67,7 @@ def technical_edition(report: Report, figures: tuple[Figure, ...]) -> Document:
             ),
             Heading(level=1, text="What was judged"),
             _identity(report),
+            *own_codes_section(report.facts.own_codes),
             Heading(level=1, text="Checks of the prediction table"),
             Bullets(
                 items=tuple(

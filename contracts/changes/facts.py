@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from contracts.bundle import Manifest
+from contracts.bundle import CODES_FILE, Manifest
 from contracts.scope import Scope
 from contracts.task import Cluster, Milestone, Sensitive, Target, Task
 
@@ -57,7 +57,7 @@ class VersionFacts(BaseModel):
 
 
 NO_CHANGE: dict[str, str] = {
-    "files": "every training writes other bytes",
+    "files": "every training writes other bytes; its own codes are compared among the inputs",
     "created": "every version has its own",
     "predictions_digest": "every version has its own",
     "follow_up_digest": "every version has its own",
@@ -122,6 +122,8 @@ def _inputs(manifest: Manifest, task: Task) -> Iterable[str]:
     )
     yield from (f"{covariate.name} of the person" for covariate in manifest.person)
     yield from (f"assessment {code}" for code in task.inputs.assessments)
+    if (digest := manifest.files.get(CODES_FILE)) is not None:
+        yield f"codes of its own {digest}"
     yield from (f"{code}, asked by day" for code in task.inputs.daily)
     yield from (f"{code}, asked of the person" for code in task.inputs.person)
 

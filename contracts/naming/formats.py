@@ -14,12 +14,14 @@ from contracts.errors import RehabcastError
 
 KEY = "format"
 NEWEST = {
-    "task": 1, "audit-policy": 1, "bundle": 2, "audit-report": 1, "record": 2, "change-plan": 1,
+    "task": 1, "audit-policy": 1, "bundle": 3, "audit-report": 1, "record": 2, "change-plan": 1,
+    "vocabulary": 1,
 }  # fmt: skip
 """Newest form of each kind of document that this version reads; it reads all before.
 
 A bundle of form 1 does not tell how many people stand behind a forecast: what it was trained and
-judged on is read, but it gives no forecast.
+judged on is read, but it gives no forecast. Form 3 is form 2 with codes that rehabcast does not
+ship, and is written only where there are any.
 """
 
 OTHER_VERSION = "use the version of rehabcast that wrote it, or a later one; it was left as it is"

@@ -22,9 +22,9 @@ from contracts.cohort import (
     Cohort,
     Provenance,
 )
-from contracts.digests import folder_digest
+from contracts.digests import file_digest, folder_digest, record_digest
 from contracts.errors import CohortInvalid, ContractError, Problem
-from contracts.vocabulary import vocabulary
+from contracts.vocabulary import Codes, codes_with, learning, vocabulary
 from features.checks import check_events
 from features.cohort.data_file import (
     EVENT_SCHEMA,
@@ -34,9 +34,11 @@ from features.cohort.data_file import (
 )
 from features.cohort.file_checks import check_file, in_two_files
 from features.cohort.metadata import (
+    OWN_CODES,
     check_labels,
     check_metadata,
     read_labels,
+    read_own_codes,
     read_provenance,
     write_metadata,
 )
@@ -128,9 +130,16 @@ def read_cohort(folder: Path) -> Cohort:
     Raises
     ------
     CohortInvalid
-        Unreadable or missing files, a wrong schema, a subject in two files or out of order, or
-        any broken promise of `contracts.cohort`.
+        Unreadable or missing files, a wrong schema, a subject in two files or out of order,
+        codes of its own that mean something else already, or any broken promise of
+        `contracts.cohort`.
     """
+    own = read_own_codes(folder)
+    with learning(own):
+        return _read(folder, codes_with(own))
+
+
+def _read(folder: Path, codes: Codes) -> Cohort:
     found = (folder / meds.data_subdirectory).rglob("*.parquet")
     files = sorted(file for file in found if not file.is_dir())
     if not files:
@@ -158,22 +167,28 @@ def read_cohort(folder: Path) -> Cohort:
         raise CohortInvalid(problems)
     for name, part in parts.items():
         problems += check_file(
-            part, file=name, labels=labels, dates_shifted=provenance.dates_shifted
+            part, file=name, labels=labels, dates_shifted=provenance.dates_shifted, codes=codes
         )
         problems += check_labels(labels, part)
     problems += in_two_files(parts, labels)
     if problems:
         raise CohortInvalid(problems)
     # Sorted file by file: sorting everything at once would hold it three times.
-    tables = [_in_order(_typed(parts.pop(name))) for name in list(parts)]
+    tables = [_in_order(_typed(parts.pop(name), codes)) for name in list(parts)]
     return Cohort(
         events=_in_order(pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]),
         provenance=provenance,
-        digest=folder_digest(folder / meds.data_subdirectory),
+        digest=_digest(folder),
         labels=labels,
         splits=splits,
         notes=tuple(notes),
     )
+
+
+def _digest(folder: Path) -> str:
+    """Return the digest of the data, and of what the cohort's own codes mean where it has any."""
+    data, own = folder_digest(folder / meds.data_subdirectory), folder / OWN_CODES
+    return record_digest({"data": data, "codes": file_digest(own)}) if own.is_file() else data
 
 
 def _no_event() -> Problem:
@@ -198,9 +213,11 @@ def replace_events(folder: Path, events: pd.DataFrame) -> Cohort:
         The events break the contract; nothing was changed.
     """
     provenance, labels = read_provenance(folder), read_labels(folder)
+    own = read_own_codes(folder)
     problems = check_labels(labels, events) + check_events(
-        events, file=folder.name, labels=labels, dates_shifted=provenance.dates_shifted
-    )
+        events, file=folder.name, labels=labels, dates_shifted=provenance.dates_shifted,
+        codes=codes_with(own),
+    )  # fmt: skip
     if problems:
         raise CohortInvalid(problems)
     fresh = folder.with_name(f".{folder.name}.{uuid4().hex}.fresh")
@@ -209,6 +226,8 @@ def replace_events(folder: Path, events: pd.DataFrame) -> Cohort:
             write_events(_table(events), draft / DATA_FILE)
         for part in (meds.code_metadata_filepath, DATA_FILE):
             (fresh / part).replace(folder / part)
+        if (fresh / OWN_CODES).exists() and not own.codes:
+            (fresh / OWN_CODES).replace(folder / OWN_CODES)
         for file in (folder / meds.data_subdirectory).rglob("*.parquet"):
             if file != folder / DATA_FILE:
                 file.unlink()
@@ -218,7 +237,7 @@ def replace_events(folder: Path, events: pd.DataFrame) -> Cohort:
 
 
 def _table(events: pd.DataFrame) -> pa.Table:
-    ordered = _in_order(_typed(events)).astype({CODE: object})
+    ordered = _in_order(_typed(events, vocabulary())).astype({CODE: object})
     return pa.table(
         [pa.array(ordered[field.name], field.type, from_pandas=True) for field in EVENT_SCHEMA],
         schema=EVENT_SCHEMA,
@@ -234,9 +253,9 @@ def _in_order(events: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _typed(events: pd.DataFrame) -> pd.DataFrame:
+def _typed(events: pd.DataFrame, known: Codes) -> pd.DataFrame:
     """Return sound events with the types of a cohort: codes are categories of the vocabulary."""
-    codes = pd.CategoricalDtype(sorted(vocabulary()))
+    codes = pd.CategoricalDtype(sorted(known))
     return events[list(COLUMNS)].astype({SUBJECT: "int64", CODE: codes, NUMBER: "float32"})
 
 

@@ -11,7 +11,8 @@ import pandas as pd
 
 from contracts.cohort import CODE, NUMBER, SUBJECT, SUBJECT_LABEL, TIME, Cohort
 from contracts.errors import ContractError
-from contracts.vocabulary import Kind, vocabulary
+from contracts.vocabulary import Additions, Kind, added_among, vocabulary
+from contracts.vocabulary.additions import VOCABULARY_FILE, as_toml
 from features.cohort.metadata import code_table
 
 
@@ -26,9 +27,10 @@ def export(cohort: Cohort, folder: Path, destination: Path, form: str) -> list[P
         New folder.
     form
         `meds`: data and metadata as MEDS has them, without minutes. `csv`: `events.csv` (all rows),
-        `codes.csv` (name, unit and range of each code) and `days.csv` (one row per subject and day,
-        one column per daily code, empty where not measured). Both tables name the subject as the
-        source does, beside its number.
+        `codes.csv` (name, unit and range of each code), `vocabulary.toml` (what its own codes mean,
+        where it has any) and `days.csv` (one row per subject and day, one column per daily code,
+        empty where not measured). The tables name the subject as the source does, beside its
+        number.
 
     Returns
     -------
@@ -70,6 +72,10 @@ def _csv(cohort: Cohort, destination: Path) -> None:
     labels = {number: cohort.label(number) for number in events[SUBJECT].unique()}
     events.insert(1, SUBJECT_LABEL, events[SUBJECT].map(labels))
     events.to_csv(destination / "events.csv", index=False, date_format="%Y-%m-%dT%H:%M:%S")
+    if own := added_among(events[CODE].unique()).codes:
+        (destination / VOCABULARY_FILE).write_text(
+            as_toml(Additions(VOCABULARY_FILE, own)), "utf-8"
+        )
     codes = code_table(events[CODE].unique()).to_pandas()
     codes.drop(columns="parent_codes").to_csv(destination / "codes.csv", index=False)
     words = vocabulary()

@@ -10,21 +10,24 @@ from numpy.typing import NDArray
 
 from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, SUBJECT, TEXT, TIME, label_of
 from contracts.errors import Problem
-from contracts.vocabulary import Kind, vocabulary
+from contracts.vocabulary import Codes, Kind, vocabulary
 from features.blocks import blocks_of_subjects
 from features.checks import HEADER_ROWS, bad_labels, check_events, is_impossible_date
 
 
 def check_file(
-    events: pd.DataFrame, *, file: str, labels: Mapping[int, str], dates_shifted: bool
-) -> list[Problem]:
+    events: pd.DataFrame, *, file: str, labels: Mapping[int, str], dates_shifted: bool,
+    codes: Codes | None = None,
+) -> list[Problem]:  # fmt: skip
     """Check one data file: the order of its rows, and the contract."""
     if events[SUBJECT].dtype != np.int64:
         # Rows without a subject: what lies in between can't be told apart by order.
-        return check_events(events, file=file, labels=labels, dates_shifted=dates_shifted)
+        return check_events(
+            events, file=file, labels=labels, dates_shifted=dates_shifted, codes=codes
+        )
     return [
         *out_of_order(events, file, labels),
-        *check_blocks(events, file=file, labels=labels, dates_shifted=dates_shifted),
+        *check_blocks(events, file=file, labels=labels, dates_shifted=dates_shifted, codes=codes),
     ]
 
 
@@ -34,34 +37,41 @@ def check_blocks(
     file: str,
     labels: Mapping[int, str] | None = None,
     dates_shifted: bool = False,
+    codes: Codes | None = None,
 ) -> list[Problem]:
     """Check events that are grouped by subject in blocks: no rule spans several subjects."""
     problems, above = [], HEADER_ROWS
     for block in blocks_of_subjects(events):
-        if is_sound(block, dates_shifted=dates_shifted):
+        if is_sound(block, dates_shifted=dates_shifted, codes=codes):
             above += len(block)
             continue
         rows = pd.Series(np.arange(len(block)) + above, index=block.index)
         problems += check_events(
-            block, file=file, rows=rows, labels=labels, dates_shifted=dates_shifted
+            block, file=file, rows=rows, labels=labels, dates_shifted=dates_shifted, codes=codes
         )
         above += len(block)
     return problems
 
 
-def is_sound(events: pd.DataFrame, *, dates_shifted: bool = False) -> bool:
+def is_sound(
+    events: pd.DataFrame,
+    *,
+    dates_shifted: bool = False,
+    codes: Codes | None = None,
+) -> bool:
     """Return quickly, without messages, whether `check_events` finds nothing, as it usually does.
 
     Parameters
     ----------
     events
         Grouped by subject. The answer is also False where the types need the full check.
-    dates_shifted
+    dates_shifted, codes
         As in `check_events`.
     """
     if not len(events) or events[SUBJECT].dtype != np.int64 or events[CODE].dtype != "category":
         return False
-    entries = [vocabulary().get(str(code)) for code in events[CODE].cat.categories]
+    known = vocabulary() if codes is None else codes
+    entries = [known.get(str(code)) for code in events[CODE].cat.categories]
     code_N = events[CODE].cat.codes.to_numpy().astype(np.int64)
     known_K = np.array([entry is not None for entry in entries])
     if (code_N < 0).any() or not known_K[code_N].all():
@@ -75,8 +85,7 @@ def is_sound(events: pd.DataFrame, *, dates_shifted: bool = False) -> bool:
     if any(wrong.any() for wrong in impossible):
         return False
     low_K, high_K = (
-        np.array([getattr(e, end) if e is not None and e.is_numeric else np.nan for e in entries])
-        for end in ("low", "high")
+        np.array([np.nan if e is None else e.kept_range[end] for e in entries]) for end in (0, 1)
     )
     number_N = events[NUMBER].to_numpy(dtype=np.float64)
     inside_N = (number_N >= low_K[code_N]) & (number_N <= high_K[code_N])
@@ -84,7 +93,7 @@ def is_sound(events: pd.DataFrame, *, dates_shifted: bool = False) -> bool:
         return False
     labelled = events[(fact_K & ~numeric_K)[code_N]]
     for code, rows in labelled.groupby(CODE, observed=True):
-        if bad_labels(rows[TEXT], vocabulary()[str(code)]).any():
+        if bad_labels(rows[TEXT], known[str(code)]).any():
             return False
     return _is_dated_once(events, code_N, timed_N)
 

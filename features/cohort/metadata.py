@@ -22,7 +22,8 @@ from contracts.cohort import (
     Provenance,
 )
 from contracts.errors import CohortInvalid, Problem
-from contracts.vocabulary import vocabulary
+from contracts.vocabulary import NOTHING, Additions, added_among, vocabulary
+from contracts.vocabulary.additions import VOCABULARY_FILE, as_toml, read_additions
 from features.cohort.stored import (
     FAULTS,
     damaged,
@@ -31,14 +32,19 @@ from features.cohort.stored import (
     read_stored,
 )
 
+OWN_CODES = f"metadata/{VOCABULARY_FILE}"
+"""What the cohort's codes mean that rehabcast does not ship."""
+
 SUBJECTS_SCHEMA = pa.schema([(SUBJECT, pa.int64()), (SUBJECT_LABEL, pa.string())])
 PROVENANCE_KEYS = frozenset(Provenance.__dataclass_fields__)
 
 
 def write_metadata(provenance: Provenance, labels: Mapping[int, str], draft: Path) -> None:
     """Write the metadata of a draft whose data files are there already."""
-    codes = code_table(_codes_in(draft))
-    pq.write_table(codes, draft / meds.code_metadata_filepath, write_page_checksum=True)
+    codes = _codes_in(draft)
+    if own := added_among(codes).codes:
+        (draft / OWN_CODES).write_text(as_toml(Additions(OWN_CODES, own)), "utf-8")
+    pq.write_table(code_table(codes), draft / meds.code_metadata_filepath, write_page_checksum=True)
     dataset = meds.DatasetMetadataSchema(
         dataset_name=provenance.name, etl_name="rehabcast", meds_version=meds.__version__
     )
@@ -70,6 +76,18 @@ def code_table(codes: Iterable[str]) -> pa.Table:
     )
     meds.CodeMetadataSchema.validate(table)
     return table
+
+
+def read_own_codes(folder: Path) -> Additions:
+    """Return what the cohort's own codes mean; nothing where it has none.
+
+    Raises
+    ------
+    CohortInvalid, ContractError
+        The file is no vocabulary, with everything that is wrong with it, or cannot be read.
+    """
+    file = folder / OWN_CODES
+    return read_additions(file) if _is_there(file) else NOTHING
 
 
 def _codes_in(draft: Path) -> set[str]:

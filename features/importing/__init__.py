@@ -21,6 +21,8 @@ from contracts.errors import (
     counts_by_reason,
     grouped,
 )
+from contracts.vocabulary import NOTHING, Additions, learning
+from contracts.vocabulary.additions import read_additions
 from features.cohort import IMPORT_REPORT, check_new, write_cohort
 from features.importing.assemble import assemble
 from features.importing.collect import collect, source_files
@@ -41,7 +43,7 @@ from features.sources.cohorts import (
 )
 from features.sources.cohorts.cohort_files import columns_of
 from features.sources.cohorts.public_sources import require_there
-from features.sources.column_map import is_column_map
+from features.sources.column_map import is_column_map, read_column_map
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +134,25 @@ def import_source(
             "leave --engine out",
         )
     require_there(chosen, source)
+    with learning(_declared_codes(chosen, source, map_file)):
+        return _imported(source, destination, chosen, map_file, runner, strict=strict)
+
+
+def _declared_codes(chosen: str, source: Path, map_file: Path | None) -> Additions:
+    """Return the codes that the source's map defines; nothing where it names no vocabulary."""
+    if chosen == tables.NAME:
+        named, folder = read_column_map(source).vocabulary, source.parent
+    elif map_file is not None and chosen not in {*TABULAR, *cohort_names()}:
+        named, folder = read_import_map(map_file).vocabulary, map_file.parent
+    else:
+        return NOTHING
+    return read_additions(folder / named) if named else NOTHING
+
+
+def _imported(
+    source: Path, destination: Path, chosen: str, map_file: Path | None, runner: JobRunner | None,
+    *, strict: bool,
+) -> Imported:  # fmt: skip
     if read := TABULAR.get(chosen):
         events, provenance = read(source)
         labels = {number: str(number) for number in events[SUBJECT].unique().tolist()}
@@ -167,13 +188,9 @@ def import_source(
             collected.add(result)
     try:
         imported = write_collected(
-            collected,
-            people,
-            import_map,
-            target,
-            name=source.resolve().name,
-            shared=distinct.shared,
-        )
+            collected, people, import_map, target,
+            name=source.resolve().name, shared=distinct.shared,
+        )  # fmt: skip
     except CohortInvalid:
         # Only an interrupted import leaves what it has collected, so that it can continue.
         shutil.rmtree(results, ignore_errors=True)

@@ -38,8 +38,8 @@ def source_files(
     base = source.parent if source.is_file() else source
     paths, notes = ([source], []) if source.is_file() else _files_below(source)
     own = {map_file.resolve()} if map_file else set()
-    if import_map.people:
-        own |= {(folder / import_map.people).resolve() for folder in (base, *_parent(map_file))}
+    for named in filter(None, (import_map.people, import_map.vocabulary)):
+        own |= {(folder / named).resolve() for folder in (base, *_parent(map_file))}
     files = []
     for path in paths:
         parts = path.relative_to(base).parts

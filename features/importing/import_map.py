@@ -84,7 +84,7 @@ class ImportMap(BaseModel):
     people
         CSV or Parquet with a column `subject` (the label in the files) and any of `onset`,
         `enrolment`, `height_m`, and facts of the vocabulary by the end of their code in small
-        letters: `age`, `sex`, `affected_arm`, `site`.
+        letters: `age`, `sex`, `affected_arm`, `site`; of a code of your own also the whole code.
     placement
         Where the device of a file was worn, by a pattern of its name: `"*_left*" = "left wrist"`.
     actigraph_counts
@@ -101,6 +101,8 @@ class ImportMap(BaseModel):
         The diagnoses whose onset counts.
     dates_shifted
         Whether all dates were shifted for anonymity, so that they may lie in any year.
+    vocabulary
+        File beside the map with codes that rehabcast does not ship (docs/vocabulary.md).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -117,6 +119,7 @@ class ImportMap(BaseModel):
     files: tuple[FileForm, ...] = ()
     onset: OnsetCodes = STROKE
     dates_shifted: bool = False
+    vocabulary: str = ""
 
     _known_zone = field_validator("time_zone")(known_zone)
 

@@ -160,8 +160,11 @@ def _check_columns(cells: pd.DataFrame, name: str) -> None:
 
 
 def _code(title: str) -> str | None:
-    code = f"REHABCAST//{title.upper()}"
-    entry = vocabulary().get(code)
+    shipped = f"REHABCAST//{title.upper()}"
+    ends = [code for code in vocabulary() if code.partition("//")[2].casefold() == title.casefold()]
+    code = next((code for code in (shipped, title) if code in vocabulary()), None)
+    code = ends[0] if code is None and len(ends) == 1 else code
+    entry = None if code is None else vocabulary()[code]
     known = entry is not None and (entry.kind is Kind.PERSON or code in {ONSET, ENROLMENT})
     return code if known else None
 

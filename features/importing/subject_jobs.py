@@ -1,7 +1,8 @@
 """One subject's files as a job for any machine; its result is kept on disk, complete or not at all.
 
 An import over many machines, or one that was interrupted, continues from what is kept here. A
-subject is collected anew when one of its files, the map, a height or the program's version changes.
+subject is collected anew when one of its files, the map, the meaning of a code, a height or the
+program's version changes.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from uuid import uuid4
 import pandas as pd
 
 from contracts.errors import Problem
+from contracts.vocabulary import added_among, learn, vocabulary
+from contracts.vocabulary.additions import as_toml, parse_additions
 from features.importing.collect import collect
 from features.importing.import_map import ImportMap
 from features.recording import BY_SUBJECT, Collected, SourceFile
@@ -47,20 +50,24 @@ class SubjectJob:
     folder: Path
 
     def as_json(self) -> str:
-        """Return it as text, for another machine."""
+        """Return it as text, for another machine; also what codes mean that are not shipped."""
+        added = added_among(vocabulary(), "the codes of the import")
         record = {
             "files": [[str(file.path), file.name, file.subject_label] for file in self.files],
             "import_map": self.import_map.model_dump(mode="json", exclude_unset=True),
             "heights": self.heights,
             "format_name": self.format_name,
             "folder": str(self.folder),
+            **({"codes": as_toml(added)} if added.codes else {}),
         }
         return json.dumps(record, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> SubjectJob:
-        """Return what `as_json` wrote."""
+        """Return what `as_json` wrote; this process then knows the codes of the import."""
         record = json.loads(text)
+        if (codes := record.get("codes")) is not None:
+            learn(parse_additions(codes.encode(), "the codes of the import"))
         import_map = ImportMap.model_validate(record["import_map"])
         return cls(
             files=tuple(

@@ -150,8 +150,7 @@ def is_outside(code: pd.Series, number: pd.Series) -> pd.Series:
     code_N, codes = pd.factorize(code)
     entries = [vocabulary().get(str(known)) for known in codes]
     low_K, high_K = (
-        np.array([np.nan if e is None or not e.is_numeric else getattr(e, end) for e in entries])
-        for end in ("low", "high")
+        np.array([np.nan if e is None else e.kept_range[end] for e in entries]) for end in (0, 1)
     )
     number_N = number.to_numpy(dtype=np.float64)
     inside_N = (number_N >= low_K[code_N]) & (number_N <= high_K[code_N])

@@ -24,7 +24,8 @@ class Column(BaseModel):
     column
         Its name in the table.
     code, unit
-        Vocabulary code, and the unit of the values, which must be the vocabulary's.
+        Vocabulary code, and the unit of the values (UCUM), which are converted into the
+        vocabulary's.
     labels
         What the table writes for each label of the vocabulary; unlisted values are problems.
     missing
@@ -108,6 +109,8 @@ class ColumnMap(Zoned):
         Whether no real person is in it.
     dates_shifted
         Whether all dates were shifted for anonymity, so that they may lie in any year.
+    vocabulary
+        File beside the map with codes that rehabcast does not ship (docs/vocabulary.md).
     tables
         The files. What the map declares of the form of tables holds for each that does not
         declare it itself.
@@ -117,6 +120,7 @@ class ColumnMap(Zoned):
     clock: Clock
     simulated: bool = False
     dates_shifted: bool = False
+    vocabulary: str = ""
     tables: Annotated[tuple[Table, ...], Field(min_length=1)]
 
     def form_of(self, table: Table, column: Column | None = None) -> Zoned:

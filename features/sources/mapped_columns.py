@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from contracts.cohort import CODE, NUMBER, ONSET, TEXT, TIME
 from contracts.errors import Problem
 from contracts.vocabulary import Code, Kind, vocabulary
+from contracts.vocabulary.units import NoConversion, UnitUnknown, conversion
 from features.measurements.records import AMOUNT, FILE, PLACE, SUBJECT_LABEL, Amount
 from features.sources import table_columns
 from features.sources.column_cells import ColumnCells, Values
@@ -52,7 +53,7 @@ class MappedColumn:
                 else table_columns.times(column, form.time_zone)
             )
         if self.entry.is_numeric:
-            return table_columns.numbers(column, self.entry)
+            return table_columns.numbers(column, self.entry, self.column.unit)
         return table_columns.labels(column, self.entry, self.column.labels)
 
     def records(
@@ -87,6 +88,20 @@ class MappedColumn:
         )
 
 
+def _other_unit(entry: Code, unit: str) -> str:
+    """Return why values in a unit can't become those of a code; empty where they can."""
+    kept = f"declared in {unit!r}, but {entry.code} is kept in {entry.unit!r}"
+    if unit == entry.unit:
+        return ""
+    if not unit or not entry.unit:
+        return kept
+    try:
+        conversion(unit, entry.unit)
+    except (NoConversion, UnitUnknown) as error:
+        return f"{kept}: {error}"
+    return ""
+
+
 def declared_wrong(table: Table, column: Column, declared: ColumnMap) -> list[Problem]:
     """Return what the vocabulary says against a declared column."""
     entry = vocabulary().get(column.code)
@@ -95,9 +110,8 @@ def declared_wrong(table: Table, column: Column, declared: ColumnMap) -> list[Pr
     measured = entry is not None and entry.kind in {Kind.ASSESSMENT, Kind.DAILY}
     if entry is None:
         found, advice = f"{column.code!r} is not in the vocabulary", "use one of its codes"
-    elif entry.unit != column.unit:
-        found = f"declared in {column.unit!r}, but {column.code} is kept in {entry.unit!r}"
-        advice = "convert the table first"
+    elif found := _other_unit(entry, column.unit):
+        advice = "name the unit that the table is in (UCUM), or convert the table first"
     elif unknown:
         found = f"{', '.join(map(repr, unknown))} is no label of {column.code}"
         advice = f"use {', '.join(known)}"

@@ -6,6 +6,8 @@ labels) refuses the table; a fault of a row leaves the row out. Both are named.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from contracts.cohort import NOMINAL_ONSET
 from contracts.errors import Problem
 from contracts.vocabulary import Code
+from contracts.vocabulary.units import Conversion, conversion
 from features.measurements.wall_clock import advice_on_times, read_times
 from features.sources.column_cells import CELL, ONE_CELL, ColumnCells, Values
 from features.tables.cells import as_text, is_any_of, text_series
@@ -35,16 +38,29 @@ MANY_OTHER_SIGNS = 0.1
 DATE_LIKE = r"^\d{1,4}[-./]\d{1,2}[-./]\d{1,4}"
 
 
-def numbers(column: ColumnCells, entry: Code) -> Values:
-    """Read the numbers of a code; those outside its range can't be used."""
+def numbers(column: ColumnCells, entry: Code, unit: str | None = None) -> Values:
+    """Read the numbers of a code in its unit; those outside its range can't be used.
+
+    Parameters
+    ----------
+    unit
+        The unit that they are written in; by default that of the code.
+    """
     low, high = entry.low or 0.0, entry.high or 0.0
     wanted = f"from {low:g} to {high:g} {entry.unit}".rstrip()
-    return any_numbers(column, low, high, wanted, entry)
+    if unit is None or unit == entry.unit:
+        return any_numbers(column, low, high, wanted, entry)
+    back = conversion(entry.unit, unit)
+    as_written = replace(entry, unit=unit, low=back(low), high=back(high))
+    return any_numbers(
+        column, low, high, f"in {unit} that is {wanted}", as_written, conversion(unit, entry.unit)
+    )
 
 
 def any_numbers(
-    column: ColumnCells, low: float, high: float, wanted: str, entry: Code | None = None
-) -> Values:
+    column: ColumnCells, low: float, high: float, wanted: str, entry: Code | None = None,
+    converted: Conversion | None = None,
+) -> Values:  # fmt: skip
     """Read numbers within a range.
 
     Parameters
@@ -52,7 +68,10 @@ def any_numbers(
     wanted
         What numbers are expected, in words.
     entry
-        The code whose values they are, if codes for a missing value are to be suspected.
+        The code whose values they are, as they are written, if codes for a missing value are to be
+        suspected.
+    converted
+        How they come into the unit of the range, where they are written in another.
     """
     read = read_numbers(column.cells, column.form)
     value_N, problems = (
@@ -64,6 +83,8 @@ def any_numbers(
         problems += column.undeclared(codes.left_out_N)
         problems += column.undeclared(codes.kept_N, kept=True)
         value_N = np.where(codes.left_out_N, np.nan, value_N)
+    if converted is not None:
+        value_N = converted(value_N)
     grouped_N = np.zeros(len(value_N), dtype=np.bool_)
     if entry is not None and entry.unit == COUNTED_UNIT:
         grouped_N = may_be_grouped(column.cells, column.form)

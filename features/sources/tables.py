@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -115,11 +116,16 @@ def collect_tables(column_map: Path) -> TableCohort:
             name=declared.name,
             source=f"tables by {column_map.name}: {', '.join(files)}",
             simulated=declared.simulated,
-            details=declared.model_dump(mode="json"),
+            details=_details(declared),
             rules=(rule,) if rule.rows else (),
         ),
         dates_shifted=declared.dates_shifted or declared.clock == DAYS,
     )
+
+
+def _details(declared: ColumnMap) -> dict[str, Any]:
+    """Return a map as a provenance keeps it; one without a vocabulary says nothing of it."""
+    return declared.model_dump(mode="json", exclude=None if declared.vocabulary else {"vocabulary"})
 
 
 def _read_table(folder: Path, table: Table, declared: ColumnMap, found: _Found) -> None:

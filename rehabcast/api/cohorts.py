@@ -31,7 +31,9 @@ def read_cohort(folder: Path | str) -> Cohort:
         The folder breaks the contract of a cohort: `problems` has every fault.
     """
     from features.cohort import read_cohort as read
+    from rehabcast.settings import use_site_vocabulary
 
+    use_site_vocabulary()
     return read(Path(folder))
 
 
@@ -68,7 +70,9 @@ def import_cohort(
         Nothing usable was found, or not all of it where `strict`; nothing was written.
     """
     from features.importing import import_source
+    from rehabcast.settings import use_site_vocabulary
 
+    use_site_vocabulary()
     with made_private():
         imported = import_source(
             Path(source),
@@ -95,6 +99,8 @@ def read_task(file: Path | str) -> Task:
         It is no task file: every mistake in it, or why it cannot be read.
     """
     from rehabcast.commands.training import task_file
+    from rehabcast.settings import use_site_vocabulary
     from training.task import read_task as read
 
+    use_site_vocabulary()
     return read(task_file(str(file)))

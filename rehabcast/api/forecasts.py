@@ -72,7 +72,9 @@ def open_champion() -> Model:
         The ledger's chain, a signature, a digest or the report is not what it must be.
     """
     from rehabcast.ledger_source import load_champion
+    from rehabcast.settings import use_site_vocabulary
 
+    use_site_vocabulary()
     with made_private():
         return Model(served=load_champion(), notes=(NOT_ON_RECORD,))
 
@@ -94,10 +96,11 @@ def open_version(model_version: str) -> Model:
         Its signature is missing or not valid, or a byte was changed.
     """
     from rehabcast.pyfunc import without_audit
-    from rehabcast.settings import Settings
+    from rehabcast.settings import Settings, use_site_vocabulary
     from rehabcast.signed_artifacts import open_bundle
     from training.registry.model_versions import find
 
+    use_site_vocabulary()
     settings = Settings()
     with made_private():
         version = find(settings.store, model_version)

@@ -23,7 +23,8 @@ KEPT_FOLDER = "audit-reports"
 def facts_of(settings: Settings, bundle: Bundle) -> ModelFacts:
     """Return what the report states about a model."""
     from audits.report.content import ModelFacts
-    from contracts.vocabulary import vocabulary
+    from audits.report.further import OwnCode
+    from contracts.vocabulary import Kind, vocabulary
 
     task, manifest = bundle.task, bundle.manifest
     return ModelFacts(
@@ -45,7 +46,15 @@ def facts_of(settings: Settings, bundle: Bundle) -> ModelFacts:
         seed=manifest.seed,
         created=manifest.created,
         judging=manifest.judging,
-    )
+        own_codes=tuple(
+            OwnCode(
+                code=entry.code, name=entry.name, unit=entry.unit, low=entry.low, high=entry.high,
+                better=entry.better if entry.kind is Kind.ASSESSMENT else None,
+                labels=entry.labels, source=entry.source,
+            )
+            for entry in bundle.codes.codes
+        ),
+    )  # fmt: skip
 
 
 def sign_report(settings: Settings, version: ModelVersion, report: Report) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from functools import cache
 from statistics import median
 
 from contracts.cohort import WEAR_TIME
@@ -63,14 +62,12 @@ def profile_of(
     return [_domain(domain, measures[domain]) for domain in DOMAINS]
 
 
-@cache
 def _codes(target: str) -> tuple[Code, ...]:
     """Return the codes of all domains: the target first, scores before daily values."""
     codes = [code for code in vocabulary().values() if code.domain is not Domain.NONE]
     return tuple(sorted(codes, key=lambda c: (c.code != target, c.kind is not Kind.ASSESSMENT)))
 
 
-@cache
 def _kinds() -> tuple[frozenset[str], frozenset[str]]:
     """Return the codes of scores, and those that a wearable measures."""
     entries = vocabulary().values()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from contracts.bundle import MANIFEST_FILE, PEOPLE_SEEN, TENSORS_FILE
+from contracts.bundle import CODES_FILE, MANIFEST_FILE, PEOPLE_SEEN, TENSORS_FILE
 from contracts.digests import file_digest
 from contracts.errors import IntegrityError
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
+from contracts.vocabulary import Additions, Code, Domain, Kind, learn, vocabulary
+from contracts.vocabulary.additions import as_toml
 from inference.bundle import Bundle, describe_bundle, forecast_batch, load_bundle, verify_bundle
 from training.fitting.crossfit import CrossFit, ensemble_quantiles
 
@@ -88,6 +91,50 @@ def test_a_bundle_of_the_first_form_is_described_but_gives_no_forecast(
     described = describe_bundle(copy)
     assert (described.digest, described.task) == (digest, bundle.task)
     assert described.manifest.predictions_digest == bundle.manifest.predictions_digest
+
+
+KNEE = Code(
+    code="OURS//KNEE", name="Knee score", kind=Kind.ASSESSMENT, modality="assessments",
+    domain=Domain.WALKING, unit="{score}", low=0.0, high=48.0, step=1.0, source="our manual",
+)  # fmt: skip
+
+
+def with_codes(copy: Path, *codes: Code) -> str:
+    """Seal codes into a bundle, and return its digest."""
+    (copy / CODES_FILE).write_text(as_toml(Additions("", codes)), "utf-8")
+    manifest = json.loads((copy / MANIFEST_FILE).read_bytes())
+    manifest["files"][CODES_FILE] = file_digest(copy / CODES_FILE)
+    manifest["format"] = "rehabcast-bundle/3"
+    (copy / MANIFEST_FILE).write_text(json.dumps(manifest), "utf-8")
+    return verify_bundle(copy)
+
+
+def test_a_bundle_tells_what_its_own_codes_mean(copy: Path, bundle: Bundle) -> None:
+    assert bundle.codes.codes == ()
+    digest = with_codes(copy, KNEE)
+    described = describe_bundle(copy)
+    assert KNEE.code not in vocabulary(), "what is only compared teaches nothing"
+    loaded = load_bundle(copy, expected_digest=digest)
+    assert loaded.codes.codes == (KNEE,)
+    assert vocabulary()[KNEE.code] == KNEE
+    assert described.digest == loaded.digest
+
+
+def test_a_bundle_whose_codes_mean_something_else_here_is_not_loaded(copy: Path) -> None:
+    learn(Additions("the site's vocabulary", (replace(KNEE, high=60.0),)), of_site=True)
+    digest = with_codes(copy, KNEE)
+    with pytest.raises(IntegrityError, match="its high is 48 here, and 60 in the site's vocab"):
+        load_bundle(copy, expected_digest=digest)
+    assert vocabulary()[KNEE.code].high == 60
+
+
+def test_a_changed_meaning_is_a_changed_bundle(copy: Path) -> None:
+    digest = with_codes(copy, KNEE)
+    text = (copy / CODES_FILE).read_text("utf-8")
+    (copy / CODES_FILE).write_text(text.replace("48.0", "60.0"), "utf-8")
+    with pytest.raises(IntegrityError, match="changed since the bundle was sealed"):
+        load_bundle(copy, expected_digest=digest)
+    assert KNEE.code not in vocabulary()
 
 
 def test_a_folder_without_a_manifest_is_not_a_bundle(copy: Path) -> None:

@@ -54,6 +54,7 @@ TABLE: dict[str, tuple[str, Any, tuple[str, ...]]] = {
     "trusted_keys": ("FOLDER", None, ("missing", "FILE", LONG)),
     "store_url": ("sqlite:///x.db", SecretUrl("sqlite:///x.db"), (*DATABASE, "https://x/y")),
     "policy": ("FILE", None, FILE),
+    "vocabulary": ("FILE", None, FILE),
     "access": ("FILE", None, FILE),
     "development_token": (
         "abcdefghijklmnopqrst", SecretStr("abcdefghijklmnopqrst"), (*TOKENS, "x", "a" * 19),

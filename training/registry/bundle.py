@@ -17,6 +17,8 @@ from contracts.digests import file_digest
 from contracts.groups import GroupName
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
+from contracts.vocabulary import NOTHING, Additions
+from contracts.vocabulary.additions import as_toml
 from inference.calibration import Calibration
 from inference.out_of_distribution import fit_reference
 from training.models.layers.input_columns import modalities_of
@@ -53,6 +55,7 @@ def write_bundle(
     *,
     card: str,
     records: SequenceBatch | None = None,
+    codes: Additions = NOTHING,
 ) -> Manifest:
     """Write a bundle into an empty folder and check that its graphs agree with the network.
 
@@ -65,6 +68,8 @@ def write_bundle(
     records
         The same people on all of their days, to say what is out of distribution; None: on those
         of the sample.
+    codes
+        What those codes mean that the model is about and rehabcast does not ship.
 
     Raises
     ------
@@ -90,6 +95,8 @@ def write_bundle(
     save_file(arrays, folder / names.TENSORS_FILE)
     (folder / names.TASK_FILE).write_text(task.model_dump_json(indent=2), "utf-8")
     (folder / names.CARD_FILE).write_text(card, "utf-8")
+    if codes.codes:
+        (folder / names.CODES_FILE).write_text(as_toml(codes), "utf-8")
     return write_manifest(folder, sample, provenance, calibration.offsets.groups_G)
 
 
@@ -101,13 +108,14 @@ def write_manifest(
 ) -> Manifest:
     """Write the manifest over everything in the folder."""
     layout = sample.layout
+    files = {
+        str(path.relative_to(folder)): file_digest(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != names.MANIFEST_FILE
+    }
     manifest = Manifest(
-        format="rehabcast-bundle/2",
-        files={
-            str(path.relative_to(folder)): file_digest(path)
-            for path in sorted(folder.rglob("*"))
-            if path.is_file() and path.name != names.MANIFEST_FILE
-        },
+        format="rehabcast-bundle/3" if names.CODES_FILE in files else "rehabcast-bundle/2",
+        files=files,
         family=provenance.family,
         modalities=modalities_of(layout),
         channels=layout.channels_C,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 
 from contracts import predictions as columns
 from contracts.groups import MINIMUM_SHOWN, is_few, rounded_people
 from contracts.predictions import CANDIDATE
 from contracts.task import Task
+from contracts.vocabulary import NOTHING, Additions, Code, Kind
 from training.registry.bundle import TrainingProvenance
 from training.scores import losses
 
@@ -17,7 +20,12 @@ SIMULATED = (
 )
 
 
-def model_card(table: pd.DataFrame, task: Task, provenance: TrainingProvenance) -> str:
+def model_card(
+    table: pd.DataFrame,
+    task: Task,
+    provenance: TrainingProvenance,
+    codes: Additions = NOTHING,
+) -> str:
     """Return the card in Markdown, with figures from the out-of-fold prediction table."""
     origins = ", ".join(str(day) for day in task.origins_days)
     pretrained_on = provenance.pretrained_on
@@ -41,7 +49,7 @@ It was trained on, and is audited with, forecasts made {origins} days after enro
 Neither the hospital nor the type of treatment is an input.
 {f"Its networks were pre-trained on: {pretrained_on}." if pretrained_on else ""}
 
-## Performance on subjects that the forecasting network was not trained on
+{_own_codes(codes)}## Performance on subjects that the forecasting network was not trained on
 {_performance(table)}
 
 Performance and bias by subgroup are in the audit report, which decides whether it may be served.
@@ -56,6 +64,32 @@ configuration {provenance.config_digest[:12]}, task {provenance.task_digest[:12]
 - It has learned associations, not causes: it can't say what another treatment would achieve.
 - Horizons with few outcomes share their interval widths with the others.
 """
+
+
+def _own_codes(codes: Additions) -> str:
+    """Return what codes mean that rehabcast does not ship; nothing where there are none."""
+    if not codes.codes:
+        return ""
+    rows = "\n".join(
+        f"| {entry.code} | {_cell(entry.name)} | {_values(entry)} | {_cell(entry.source)} |"
+        for entry in codes.codes
+    )
+    return (
+        "## Codes of its own\nThe hospital defined these; rehabcast does not ship them.\n\n"
+        f"| code | name | values | source |\n|---|---|---|---|\n{rows}\n\n"
+    )
+
+
+def _values(entry: Code) -> str:
+    if entry.low is not None and entry.high is not None:
+        better = f", {entry.better} is better" if entry.kind is Kind.ASSESSMENT else ""
+        return f"{entry.low:g} to {entry.high:g} {_cell(entry.unit)}{better}"
+    return _cell(", ".join(entry.labels) or "any short label")
+
+
+def _cell(text: str) -> str:
+    """Return text as it stands in a cell of a Markdown table."""
+    return re.sub(r"([\\`*_{}\[\]<>#|!~&])", r"\\\1", text)
 
 
 def _performance(table: pd.DataFrame) -> str:

@@ -7,23 +7,23 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from contracts.vocabulary import Code, Kind, vocabulary
+from contracts.vocabulary import Code, Kind, code_of_token
+from contracts.vocabulary.code import REHABCAST_SYSTEM, SYSTEM_OF
+from contracts.vocabulary.units import NoConversion, UnitUnknown, bare, conversion
 from features.measurements.records import Amount
 from features.sources.records.fhir_documents import ADDRESS
 from features.sources.records.fhir_statements import BY_PERIOD, LeftOut, Said, Statement
 from features.sources.records.json_shapes import mapping, mappings, number, text
 
-REHABCAST_SYSTEM = "urn:rehabcast:vocabulary"
-SYSTEMS = {"http://loinc.org": "LOINC", REHABCAST_SYSTEM: "REHABCAST"}
+SHOWN = frozenset(SYSTEM_OF.values())
+"""Systems whose codes are repeated in what was left out; a code of another may be anything."""
+
 UCUM = "http://unitsofmeasure.org"
 MEASURED = {"final", "amended", "corrected"}
 """FHIR R4, observation-status: the values that are complete and verified."""
 
-ALSO = {
-    ("http://loinc.org", "96761-2"): "REHABCAST//BARTHEL",
-}
-"""Codes of others for what the vocabulary has under its own code: LOINC's total of the Barthel
-index, which stands alone, or among the components of the panel 96762-0."""
+OF_EITHER_FORM = "http://loinc.org|96761-2"
+"""LOINC's total of the Barthel index, of whichever form."""
 
 SHORT_FORM = 20
 """Points of the short form of the Barthel index, which is sent under the same code as the form of
@@ -32,7 +32,6 @@ SHORT_FORM = 20
 COUNTS = frozenset({"score", "scores", "point", "points", "pts"})
 """Units in words, without a UCUM code, that say no more than that it is a score."""
 
-_ANNOTATION = re.compile(r"\{[^}]*\}")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 MOST_UNIT = 40
 _BOOLEANS = {True: "yes", False: "no"}
@@ -103,23 +102,21 @@ def _status(resource: dict[str, Any], field: str) -> LeftOut | None:
 
 def _code(concept: Any) -> Code | None:
     """Return the vocabulary's code of a concept; None where it has none, or several."""
-    found = {code for coding in _codings(concept) if (code := _own(coding)) in vocabulary()}
-    return vocabulary()[found.pop()] if len(found) == 1 else None
+    found = [code_of_token(token) for token in _tokens(concept)]
+    codes = {entry.code: entry for entry in found if entry is not None}
+    return next(iter(codes.values())) if len(codes) == 1 else None
 
 
-def _own(coding: dict[str, Any]) -> str:
-    """Return the vocabulary's code for a coding; empty where its system is another."""
-    system, code = text(coding.get("system")), text(coding.get("code"))
-    if also := ALSO.get((system, code)):
-        return also
-    return f"{SYSTEMS[system]}//{code}" if system in SYSTEMS else ""
+def _tokens(concept: Any) -> list[str]:
+    """Return a concept's codings as `system|code`."""
+    return [f"{text(c.get('system'))}|{text(c.get('code'))}" for c in _codings(concept)]
 
 
 def _is_of_either_form(part: dict[str, Any], value: Any) -> bool:
     """Return whether a total may be of the short or of the long form of its instrument."""
-    coded = {(text(c.get("system")), text(c.get("code"))) for c in _codings(part.get("code"))}
-    ours = any(system == REHABCAST_SYSTEM for system, _ in coded)
-    return bool(coded & ALSO.keys()) and not ours and not isinstance(value, str) and (
+    tokens = _tokens(part.get("code"))
+    ours = any(token.startswith(f"{REHABCAST_SYSTEM}|") for token in tokens)
+    return OF_EITHER_FORM in tokens and not ours and not isinstance(value, str) and (
         value <= SHORT_FORM
     )  # fmt: skip
 
@@ -129,7 +126,7 @@ def _codings(concept: Any) -> list[dict[str, Any]]:
 
 
 def _described(concept: Any) -> str:
-    codes = [text(c.get("code")) for c in _codings(concept) if text(c.get("system")) in SYSTEMS]
+    codes = [text(c.get("code")) for c in _codings(concept) if text(c.get("system")) in SHOWN]
     words = text(mapping(concept).get("text"))
     return (words or ", ".join(codes) or "(without a code of a known system)")[:80]
 
@@ -229,14 +226,20 @@ def _quantity(quantity: dict[str, Any], entry: Code) -> float | LeftOut | None:
     says_nothing = unit is None or (unit.lower() in COUNTS and not text(quantity.get("code")))
     if says_nothing and _is_dimensionless(entry.unit):
         return value
-    if unit is None or _bare(unit) != _bare(entry.unit):
-        return LeftOut(
-            field=entry.code,
-            found=f"Observation of {entry.name} in {unit!r}, expected {entry.unit!r}",
-            advice="export it in the expected unit (UCUM)",
-            cause="values in another unit",
-        )
-    return value
+    if unit is not None and bare(unit) == bare(entry.unit):
+        return value
+    # Of a unit in words nobody knows what it means: "m" may be minutes.
+    if (code := text(quantity.get("code"))) and text(quantity.get("system")) == UCUM:
+        try:
+            return conversion(code, entry.unit)(value)
+        except (NoConversion, UnitUnknown):
+            pass
+    return LeftOut(
+        field=entry.code,
+        found=f"Observation of {entry.name} in {unit!r}, expected {entry.unit!r}",
+        advice="export it in the expected unit, or in one that UCUM converts into it, as its code",
+        cause="values in another unit",
+    )
 
 
 def _finite(value: float, entry: Code) -> float | LeftOut | None:
@@ -253,14 +256,8 @@ def _unit(quantity: dict[str, Any]) -> str | None:
     return unit[:MOST_UNIT] or None
 
 
-def _bare(unit: str) -> str:
-    """Return a UCUM unit without its annotations, which have no meaning: `{steps}/d` is `/d`."""
-    bare = _ANNOTATION.sub("", unit)
-    return bare if bare else "1"
-
-
 def _is_dimensionless(unit: str) -> bool:
-    return _bare(unit) == "1"
+    return bare(unit) == "1"
 
 
 def _label(part: dict[str, Any], entry: Code) -> str | LeftOut | None:

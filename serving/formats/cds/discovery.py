@@ -6,18 +6,17 @@ from collections.abc import Iterable
 from typing import Any
 
 from contracts.task import Task
+from contracts.vocabulary import vocabulary
 from features.sources.records.fhir_therapy import THERAPIES, THERAPY
-from features.sources.records.fhir_values import ALSO, SYSTEMS
 from serving.formats.cds.hooks import SERVICE
 from serving.formats.fhir.icd10 import searched
+from serving.formats.fhir.right_patient import systems_in_words
 
 MOST_CONDITIONS, MOST_OBSERVATIONS, MOST_PROCEDURES = 100, 1000, 200
 """How many resources are asked for: the newest. Where there are more, the answer says so."""
 
 PANELS = {"REHABCAST//BARTHEL": ("http://loinc.org|96762-0",)}
 """Panels that hold the total of an instrument among their components."""
-
-_SYSTEM_OF = {ours: system for system, ours in SYSTEMS.items()}
 
 
 def services_of(task: Task) -> dict[str, Any]:
@@ -32,7 +31,7 @@ def services_of(task: Task) -> dict[str, Any]:
         ),
         "prefetch": prefetch_of(task),
         "usageRequirements": (
-            "Observations need codes of LOINC or urn:rehabcast:vocabulary, Conditions codes of"
+            f"Observations need codes of {systems_in_words()}, Conditions codes of"
             " SNOMED CT or ICD-10."
         ),
     }
@@ -73,7 +72,5 @@ def _diagnoses(task: Task) -> Iterable[str]:
 
 
 def _tokens(code: str) -> Iterable[str]:
-    system, _, own = code.partition("//")
-    yield f"{_SYSTEM_OF[system]}|{own}"
-    yield from (f"{also}|{theirs}" for (also, theirs), ours in ALSO.items() if ours == code)
+    yield from vocabulary()[code].tokens
     yield from PANELS.get(code, ())

@@ -37,6 +37,7 @@ from serving.formats.fhir.right_patient import (
     only_patient,
     onset_of,
     refuse_dead,
+    systems_in_words,
 )
 
 AGE = "REHABCAST//AGE"
@@ -165,7 +166,7 @@ def _read(
     if not reading.labels:
         raise ConditionAbsent(
             "the FHIR resources hold nothing that the model knows",
-            "send Observations with codes of LOINC or urn:rehabcast:vocabulary",
+            f"send Observations with codes of {systems_in_words()}",
         )
     return reading, contents
 

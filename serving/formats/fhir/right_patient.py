@@ -14,6 +14,7 @@ from contracts.cohort import CODE, ONSET, TIME
 from contracts.errors import ForecastRefused, Problem
 from contracts.task import Task
 from contracts.vocabulary import vocabulary
+from contracts.vocabulary.code import REHABCAST_SYSTEM, SYSTEM_OF
 from features.measurements.identity import on_one_server
 from features.measurements.reconcile import Reconciled
 from features.sources.records.fhir import FhirReading
@@ -148,5 +149,11 @@ def _lacks_conditions(problem: Problem) -> bool:
 
 
 def _coded(task: Task) -> str:
-    system, _, code = task.target.code.partition("//")
-    return f"http://loinc.org|{code}" if system == "LOINC" else f"urn:rehabcast:vocabulary|{code}"
+    return vocabulary()[task.target.code].tokens[0]
+
+
+def systems_in_words() -> str:
+    """Return the systems of codes that Observations may have."""
+    own = {token.partition("|")[0] for entry in vocabulary().values() for token in entry.tokens}
+    others = sorted(own - {*SYSTEM_OF.values()})
+    return ", ".join(["LOINC", *others]) + f" or {REHABCAST_SYSTEM}"

@@ -56,8 +56,22 @@ def test_every_field_of_a_manifest_is_compared_or_said_to_be_no_change(task: Tas
         after = facts_of(changed(manifest, **{name: value}), task, None)
         assert differences(before, after, fewer_people=False), name
     for name in NO_CHANGE:
-        after = facts_of(manifest.model_copy(update={name: "another"}), task, None)
+        other = {"task.json": "another"} if name == "files" else "another"
+        after = facts_of(manifest.model_copy(update={name: other}), task, None)
         assert differences(before, after, fewer_people=False) == (), name
+
+
+def test_another_meaning_of_a_code_of_its_own_is_a_change_of_the_inputs(task: Task) -> None:
+    before, after, alike = (
+        facts_of(changed(MANIFEST, files={"vocabulary.toml": digest, "task.json": "1"}), task, None)
+        for digest in ("1", "2", "1")
+    )
+    assert differences(before, alike, fewer_people=False) == ()
+    # The old meaning goes, and a new one comes.
+    found = {each.kind: each for each in differences(before, after, fewer_people=False)}
+    assert set(found) == {ChangeKind.MORE_INPUTS, ChangeKind.FEWER_INPUTS}
+    assert found[ChangeKind.MORE_INPUTS].new == ("codes of its own 2",)
+    assert found[ChangeKind.FEWER_INPUTS].gone == ("codes of its own 1",)
 
 
 NOT_OF_THE_MODEL = {

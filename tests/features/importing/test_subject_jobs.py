@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ import pandas as pd
 import pytest
 
 from contracts.errors import CohortInvalid, ContractError
+from contracts.vocabulary import Additions, Code, Domain, Kind, known, learn, vocabulary
 from features.cohort import read_cohort
 from features.importing import import_source, subject_jobs
+from features.importing.import_map import ImportMap
 from features.importing.subject_jobs import SubjectJob, run_job
 
 SUBJECTS = 12
@@ -49,6 +52,27 @@ def test_what_is_kept_gives_the_very_cohort_of_one_process(source: Path, tmp_pat
     assert content(tmp_path / "one" / "cohort") == content(tmp_path / "other" / "cohort")
     assert [p.file for p in one.unreadable] == [p.file for p in other.unreadable] == ["4/recording"]
     assert not list((tmp_path / "other").glob(".*")), "what was kept goes once the cohort is there"
+
+
+def test_a_job_takes_the_codes_of_the_import_along(tmp_path: Path) -> None:
+    """Another process knows only what is shipped; with another meaning all is collected anew."""
+    shipped_only = SubjectJob(
+        files=(), import_map=ImportMap(), heights={}, format_name="auto", folder=tmp_path
+    )
+    before = shipped_only.as_json()
+    knee = Code(
+        code="OURS//KNEE", name="Knee", kind=Kind.ASSESSMENT, modality="assessments",
+        domain=Domain.WALKING, unit="{score}", low=0.0, high=48.0, source="ours",
+    )  # fmt: skip
+    texts = []
+    for high in (48.0, 60.0):
+        known._learned = known._Learned.nothing()
+        learn(Additions("map", (replace(knee, high=high),)))
+        texts.append(shipped_only.as_json())
+    assert len({before, *texts}) == 3
+    known._learned = known._Learned.nothing()
+    SubjectJob.from_json(texts[1])
+    assert vocabulary()["OURS//KNEE"].high == 60
 
 
 def test_real_files_of_all_formats_survive_being_kept(samples: Path, tmp_path: Path) -> None:

@@ -185,7 +185,7 @@ def test_a_wrong_row_is_left_out_and_named_with_its_place(
     ("broken", "place", "message"),
     [
         ({"people": PEOPLE.replace("age", "years")}, ("people.csv", 1, "age"), "no column age"),
-        ({"toml": DAYS.replace('unit = "a"', 'unit = "mo"')}, ("people.csv", None, "age"), "'a'"),
+        ({"toml": DAYS.replace('unit = "a"', 'unit = "kg"')}, ("people.csv", None, "age"), "'a'"),
         ({"toml": DAYS.replace("//AGE", "//AGES")}, ("people.csv", None, "age"), "not in the vocab"),
         ({"toml": DAYS.replace('"female"', '"woman"')}, ("people.csv", None, "sex"), "'woman'"),
         ({"toml": DAYS.replace('when = "day"\n', "")}, ("scores.csv", None, "FM"), "`when`"),

@@ -1,12 +1,12 @@
-"""The vocabulary: every code that a cohort may hold, with unit, plausible range and modality."""
+"""One entry of the vocabulary: a code that a cohort may hold, and what its values are."""
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import dataclass
+import math
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from enum import StrEnum
-from functools import cache
-from pathlib import Path
 from typing import Literal
 
 Better = Literal["higher", "lower"]
@@ -14,6 +14,12 @@ Better = Literal["higher", "lower"]
 
 NOT_RECORDED = "not recorded"
 """The group of people whose value is missing: shown, counted and audited like any other."""
+
+REHABCAST_SYSTEM = "urn:rehabcast:vocabulary"
+"""FHIR's system of codes of ours, and of a hospital's own under the whole code."""
+
+SYSTEM_OF = {"LOINC": "http://loinc.org", "REHABCAST": REHABCAST_SYSTEM}
+"""FHIR's system by the first part of a code."""
 
 
 class Kind(StrEnum):
@@ -52,7 +58,8 @@ class Code:
     Parameters
     ----------
     code
-        As stored in a cohort: `LOINC//...` where a verified one exists, else `REHABCAST//...`.
+        As stored in a cohort: `LOINC//...` where a verified one exists, else `REHABCAST//...`, or a
+        hospital's own, such as `OURHOSPITAL//KNEE_SCORE`.
     name
         In words, as shown to a clinician.
     kind, modality
@@ -70,6 +77,8 @@ class Code:
         neighbouring scores; 0 where any number can be a score.
     source
         Where the code and its range come from.
+    fhir
+        Codes of a record system that mean the same, as `system|code`.
     """
 
     code: str
@@ -84,26 +93,34 @@ class Code:
     better: Better = "higher"
     step: float = 0.0
     source: str
+    fhir: tuple[str, ...] = ()
 
     @property
     def is_numeric(self) -> bool:
         """True where the value is a number in `unit`."""
         return self.low is not None
 
+    @property
+    def kept_range(self) -> tuple[float, float]:
+        """Ends of the range as a cohort keeps numbers, in 32 bits; not numbers for a label."""
+        if self.low is None or self.high is None:
+            return math.nan, math.nan
+        low, high = struct.unpack("2f", struct.pack("2f", self.low, self.high))
+        return min(self.low, low), max(self.high, high)
 
-@cache
-def vocabulary() -> dict[str, Code]:
-    """Return the vocabulary of `contracts/vocabulary.toml`, by code."""
-    text = Path(__file__).with_name("vocabulary.toml").read_text("utf-8")
-    entries = tomllib.loads(text)["code"]
-    return {
-        entry["code"]: Code(
-            **{
-                **entry,
-                "kind": Kind(entry["kind"]),
-                "domain": Domain(entry["domain"]),
-                "labels": tuple(entry.get("labels", ())),
-            }
-        )
-        for entry in entries
-    }
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """FHIR's `system|code` of this code: its own first, then those of record systems."""
+        system, _, own = self.code.partition("//")
+        if not own:
+            return self.fhir
+        if system in SYSTEM_OF:
+            return (f"{SYSTEM_OF[system]}|{own}", *self.fhir)
+        return (f"{REHABCAST_SYSTEM}|{self.code}", *self.fhir)
+
+    def differences(self, other: Code) -> Iterator[tuple[str, object, object]]:
+        """Yield each field in which two entries differ, with both values."""
+        for field in fields(self):
+            ours, theirs = getattr(self, field.name), getattr(other, field.name)
+            if ours != theirs:
+                yield field.name, ours, theirs

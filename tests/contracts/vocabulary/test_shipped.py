@@ -6,8 +6,8 @@ from pathlib import Path
 import meds
 import pytest
 
-import contracts.vocabulary
-from contracts.vocabulary import Domain, Kind, vocabulary
+from contracts.vocabulary import Domain, Kind, known, vocabulary
+from contracts.vocabulary.units import fault_of
 
 
 def test_every_code_says_what_its_value_is() -> None:
@@ -43,9 +43,14 @@ def test_every_code_says_its_domain_or_that_it_has_none() -> None:
 def test_a_code_without_a_domain_is_refused(
     line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = Path(contracts.vocabulary.__file__).with_suffix(".toml").read_text("utf-8")
+    text = Path(known.__file__).with_name("shipped.toml").read_text("utf-8")
     assert all("domain" in entry for entry in tomllib.loads(text)["code"])
-    (tmp_path / "vocabulary.toml").write_text(text.replace('domain = "sleep"', line), "utf-8")
-    monkeypatch.setattr(contracts.vocabulary, "__file__", str(tmp_path / "vocabulary.py"))
+    (tmp_path / "shipped.toml").write_text(text.replace('domain = "sleep"', line), "utf-8")
+    monkeypatch.setattr(known, "__file__", str(tmp_path / "known.py"))
     with pytest.raises((KeyError, ValueError), match=r"domain|legs"):
-        vocabulary.__wrapped__()
+        known.shipped.__wrapped__()
+
+
+def test_every_unit_is_of_ucum() -> None:
+    units = {entry.unit for entry in vocabulary().values() if entry.unit}
+    assert {unit: fault for unit in units if (fault := fault_of(unit))} == {}
