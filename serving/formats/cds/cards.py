@@ -13,6 +13,7 @@ from uuid import UUID
 
 from serving.forecast.audit_status import LIMITS, SIMULATED_LIMIT
 from serving.forecast.behind import chance_in_words
+from serving.formats.cds.override import SHORTEST_OVERRIDE, override_line
 from serving.formats.formatting import (
     formatted_change,
     formatted_date,
@@ -20,6 +21,7 @@ from serving.formats.formatting import (
     formatted_range,
     formatted_score,
     scope_sentence,
+    shortened,
 )
 from serving.formats.profile_words import profile_lines
 from serving.formats.reason_words import LOWER, reason_in_words, score_in_words
@@ -30,9 +32,6 @@ MOST_WORDS = 79
 """Of summary and detail together."""
 
 MOST_REASONS, MOST_MISSING = 2, 2
-SHORTEST_OVERRIDE = 8
-"""Words: who allowed the model until when must stand there."""
-
 SHORTEST_NOTE = 8
 """Words: less of a note says nothing."""
 
@@ -123,7 +122,7 @@ def _card(
         summary = summary[: MAX_SUMMARY_LENGTH - 1] + "…"
     lines = [line for line in must if line]
     left = MOST_WORDS - sum(len(text.split()) for text in (summary, *lines))
-    if override := _override(answer, max(left, SHORTEST_OVERRIDE)):
+    if override := override_line(answer, max(left, SHORTEST_OVERRIDE), address):
         lines.insert(0, override)
         left -= len(override.split())
     if notes and left >= SHORTEST_NOTE:
@@ -158,15 +157,10 @@ def _refusal(answer: ForecastAnswer, address: str) -> dict[str, Any]:
     room = MOST_WORDS - override - sum(len(t.split()) for t in (NO_FORECAST, REASON, WHAT_TO_DO))
     # Of a long reason and a long advice each has half; what one does not need the other has.
     for_advice = min(len(answer.what_to_do.split()), room // 2)
-    reason = _shortened(answer.reason, room - for_advice)
-    advice = _shortened(answer.what_to_do, room - len(reason.split()))
+    reason = shortened(answer.reason, room - for_advice)
+    advice = shortened(answer.what_to_do, room - len(reason.split()))
     must = [f"{REASON} {reason}", f"{WHAT_TO_DO} {advice}"]
     return _card(answer, address, NO_FORECAST, must, answer.notes, [], answer.forecast_id)
-
-
-def _shortened(text: str, most: int) -> str:
-    words = text.split()
-    return text if len(words) <= most else f"{' '.join(words[:most])}…"
 
 
 def _summary(answer: ForecastAnswer) -> str:
@@ -195,10 +189,14 @@ def _for_team(answer: ForecastAnswer) -> tuple[list[str], list[str], list[Sequen
         _start(answer),
         f"Chances: {'; '.join(chances)}." if chances else "",
         _reasons(answer),
-        _missing(answer),
+        "" if answer.model.override else _missing(answer),
         _simulated(answer),
         NO_REASON,
     ]
+    said = sum(len(text.split()) for text in (_summary(answer), *must))
+    if answer.model.override and said > MOST_WORDS - SHORTEST_OVERRIDE:
+        must.remove(_reasons(answer))
+    missing = [_missing(answer)] if answer.model.override and _missing(answer) else []
     own = [limit for limit in answer.limits if limit not in {*LIMITS, SIMULATED_LIMIT}]
     later = [
         f"Week {formatted_horizon(h)}: {formatted_range(answer, h)}."
@@ -210,7 +208,7 @@ def _for_team(answer: ForecastAnswer) -> tuple[list[str], list[str], list[Sequen
     # A note on the record, or who overrode the gate, is more important.
     behind = [f"From {people} similar people."] if people else []
     profile = profile_lines(answer.profile, without=answer.instrument.removesuffix(LOWER))
-    limits = [*behind, *own, *([scope] if scope else [])]
+    limits = [*missing, *behind, *own, *([scope] if scope else [])]
     return must, answer.notes, [*([each] for each in limits), profile, *([each] for each in later)]
 
 
@@ -264,37 +262,21 @@ def _first(notes: Sequence[str], most: int) -> str:
     It is for the team: a family can't change it.
     """
     more = f" (and {len(notes) - 1} more)" if len(notes) > 1 else ""
-    return _shortened(f"Note: {notes[0]}", most - len(more.split())) + more
+    return shortened(f"Note: {notes[0]}", most - len(more.split())) + more
 
 
 def _simulated(answer: ForecastAnswer) -> str:
     return SIMULATED if answer.model.simulated else ""
 
 
-def _override(answer: ForecastAnswer, most: int) -> str:
-    """Say in one line who allowed a model without a passed audit, until when, for what, and why.
-
-    In so many words: the page that the card leads to has all of it.
-    """
-    override = answer.model.override
-    if override is None:
-        return ""
-    until = formatted_date(date.fromisoformat(override.until[:10]))
-    # That this very patient would have been held back is more important than who answers for it.
-    own = f", NOT shown to be right for {', '.join(answer.held_back)}:" if answer.held_back else ""
-    words = (
-        f"OVERRIDE{own} until {until} by {override.approver} (audit: {answer.model.audit_outcome}),"
-        f" only for {override.restricted_use}: {override.reason}"
-    )
-    return f"**{_shortened(words, most)}**"
-
-
 def _for_family(answer: ForecastAnswer) -> str:
     horizon = _main_horizon(answer)
     day = horizon.calendar_date
     when = f"after {horizon.weeks} weeks" if day is None else f"by {formatted_date(day)}"
+    # An override needs the room.
+    about = "" if answer.model.override else ", one more, one less"
     return (
         f"Of ten people like this, about eight reach a score of {formatted_range(answer, horizon)}"
-        f" (of {answer.scale[1]:g}) {when}, one more, one less. Nobody can say which of the ten a"
+        f" (of {answer.scale[1]:g}) {when}{about}. Nobody can say which of the ten a"
         " person will be: it is neither a promise nor a limit, nor a reason for less therapy."
     )
