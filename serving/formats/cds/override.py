@@ -12,7 +12,7 @@ from datetime import date
 from serving.formats.formatting import formatted_date, shortened
 from serving.schemas import ForecastAnswer
 
-SHORTEST_OVERRIDE = 19
+SHORTEST_OVERRIDE = 18
 """Words that the line may need at least."""
 
 LEAST = (2, 1, 1)
@@ -21,7 +21,7 @@ LEAST = (2, 1, 1)
 LONGEST = 100
 """Characters of each of them: a text without spaces is one word."""
 
-MOST_HELD_BACK = 3
+MOST_HELD_BACK = 2
 """Words of whom the model was not shown to be right for."""
 
 

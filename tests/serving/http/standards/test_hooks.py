@@ -128,6 +128,7 @@ def test_a_key_that_is_needed_and_absent_is_412(application: Any, key: str) -> N
     answer = application.ask(HOOK, like_epic(held))
     assert answer.status_code == 412
     assert f"{key} (not sent)" in answer.json()["reason"]
+    assert "this service fetches nothing itself" in answer.json()["what_to_do"]
     assert application.ask(HOOK, {**like_epic(), "prefetch": {}}).status_code == 412
 
 
