@@ -38,8 +38,10 @@ head.onnx
 coalitions.onnx
     in `embeddings` float32 (V, M, D), V views of one pair's past, and `shown` float32 (K, V, M) of
     0 and 1, at most one view of a modality; all K agree on the modalities that have no parts
-    (time since onset, person, therapy: view 0 or none)
-    out `medians` float32 (K, H), the same as the middle of `quantiles`
+    (time since onset, therapy: view 0 or none); `horizon` int64 (1,), its index, which
+    bundles of earlier versions lack
+    out `medians` float32 (K, 1), the same as the middle of `quantiles` there; (K, H) of earlier
+    versions
 """
 
 from __future__ import annotations

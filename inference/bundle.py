@@ -200,15 +200,21 @@ def run_head(
 
 
 def coalition_medians(
-    bundle: Bundle, embeddings_VME: NDArray[np.float32], visible_KVM: NDArray[np.float32]
+    bundle: Bundle,
+    embeddings_VME: NDArray[np.float32],
+    visible_KVM: NDArray[np.float32],
+    horizon: int,
 ) -> NDArray[np.float64]:
-    """Forecast from what each of many coalitions of one pair knows: final medians (K, H).
+    """Forecast from what each of many coalitions of one pair knows: final medians (K,).
 
     The coalitions agree on the modalities that are not split (`contracts.bundle`).
     """
     feed = {"embeddings": embeddings_VME, "shown": visible_KVM}
-    (medians_KH,) = bundle.coalitions.run(None, feed)
-    return np.asarray(medians_KH, dtype=np.float64)
+    # Graphs of earlier versions return all horizons, for as many times the work.
+    if takes_horizon := any(node.name == "horizon" for node in bundle.coalitions.get_inputs()):
+        feed["horizon"] = np.array([horizon], dtype=np.int64)
+    (medians,) = bundle.coalitions.run(None, feed)
+    return np.asarray(medians[:, 0 if takes_horizon else horizon], dtype=np.float64)
 
 
 def forecast_batch(bundle: Bundle, batch: SequenceBatch) -> NDArray[np.float64]:

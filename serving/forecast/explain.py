@@ -37,13 +37,15 @@ RECENT_WINDOW_DAYS = 14
 MAX_PLAYERS = 12
 """Modalities are split into windows up to this many players: 4,096 coalitions."""
 
-COALITIONS_PER_PASS = 512
+COALITIONS_PER_PASS = 1024
 """Coalitions in one pass of a graph: more would only take more memory."""
 
 ALL_DAYS, EARLY_DAYS, RECENT_DAYS = "all days", "early days", "recent days"
 WINDOW_BITS = {EARLY_DAYS: 1, RECENT_DAYS: 2, ALL_DAYS: 3}
 UNSPLIT = frozenset({"time since onset", "person", "therapy"})
 """Not split: the first two have no days, and recent therapy acts on the whole course."""
+SHARED = UNSPLIT - {"person"}
+"""What all coalitions of a pass have or lack together: the curves' levels depend on it."""
 
 Flags = NDArray[np.bool_]
 Indices = NDArray[np.intp]
@@ -105,20 +107,22 @@ def forecast(game: Game, output: str) -> NDArray[np.float64]:
     return np.asarray(output_of(game, game.quantiles_1HQ, output)[0])
 
 
-def coalition_values(game: Game, member_KP: Flags, output: str) -> NDArray[np.float64]:
-    """Forecast one output from what each coalition knows, (K, H).
+def coalition_values(
+    game: Game, member_KP: Flags, horizon: int, output: str
+) -> NDArray[np.float64]:
+    """Forecast one output at one horizon from what each coalition knows, (K,).
 
     The median needs no other quantile and no calibration, so it has a graph of its own.
     """
     value_of = _coalition_medians if output == SCORE else partial(_from_quantiles, output=output)
     batches = _groups_of_coalitions(game, member_KP)
-    value_KH = np.empty((len(member_KP), len(game.bundle.manifest.horizon_days)))
+    value_K = np.empty(len(member_KP))
     # A graph runs on one thread and releases the interpreter lock: the cores share the batches.
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        values = pool.map(lambda rows: value_of(game, member_KP[rows]), batches)
-        for rows, value_RH in zip(batches, values, strict=True):
-            value_KH[rows] = value_RH
-    return value_KH
+        values = pool.map(lambda rows: value_of(game, member_KP[rows], horizon), batches)
+        for rows, value_R in zip(batches, values, strict=True):
+            value_K[rows] = value_R
+    return value_K
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -164,7 +168,7 @@ def explain(game: Game, horizon: int, output: str = SCORE) -> Explanation:
         Base and contributions miss the forecast by more than `MAX_GAP`.
     """
     players = len(game.players)
-    value_K = coalition_values(game, coalitions(players), output)[:, horizon]
+    value_K = coalition_values(game, coalitions(players), horizon, output)
     shapley_P = shapley_weights(players) @ value_K
     gap = abs(value_K[0] + shapley_P.sum() - forecast(game, output)[horizon])
     if not gap <= MAX_GAP:
@@ -219,10 +223,10 @@ def columns_of(batch: SequenceBatch, modality: str) -> Indices:
 
 
 def _groups_of_coalitions(game: Game, member_KP: Flags) -> list[Indices]:
-    """Group the coalitions by the unsplit modalities that they know, in passes of limited size."""
+    """Group the coalitions by what a pass shares, in passes of limited size."""
     names = game.bundle.manifest.modalities
-    unsplit = [p for p, player in enumerate(game.players) if names[player.modality] in UNSPLIT]
-    kind_K = member_KP[:, unsplit] @ (1 << np.arange(len(unsplit)))
+    shared = [p for p, player in enumerate(game.players) if names[player.modality] in SHARED]
+    kind_K = member_KP[:, shared] @ (1 << np.arange(len(shared)))
     groups = [np.flatnonzero(kind_K == kind) for kind in np.unique(kind_K)]
     return [
         rows
@@ -243,16 +247,17 @@ def _visible_views(game: Game, member_KP: Flags) -> NDArray[np.float32]:
     return np.asarray(visible_KVM, dtype=np.float32)
 
 
-def _coalition_medians(game: Game, member_KP: Flags) -> NDArray[np.float64]:
-    return coalition_medians(game.bundle, game.embeddings_3ME, _visible_views(game, member_KP))
+def _coalition_medians(game: Game, member_KP: Flags, horizon: int) -> NDArray[np.float64]:
+    views_KVM = _visible_views(game, member_KP)
+    return coalition_medians(game.bundle, game.embeddings_3ME, views_KVM, horizon)
 
 
-def _from_quantiles(game: Game, member_KP: Flags, output: str) -> NDArray[np.float64]:
+def _from_quantiles(game: Game, member_KP: Flags, horizon: int, output: str) -> NDArray[np.float64]:
     visible_KVM = _visible_views(game, member_KP)
     embeddings_KME = np.einsum("kvm,vme->kme", visible_KVM, game.embeddings_3ME)
     quantiles_KHQ = run_head(game.bundle, embeddings_KME, visible_KVM.sum(axis=1))
     calibrated_KHQ = calibrated(game.bundle, quantiles_KHQ, game.batch)
-    return output_of(game, calibrated_KHQ, output)
+    return output_of(game, calibrated_KHQ, output)[:, horizon]
 
 
 def output_of(game: Game, quantiles_KHQ: NDArray[np.float64], output: str) -> NDArray[np.float64]:

@@ -88,3 +88,9 @@ def groups_outside(model: ModelInfo) -> list[str]:
 def _decimals(answer: ForecastAnswer) -> int:
     low, high = answer.scale
     return 0 if high - low >= WHOLE_POINTS else 2
+
+
+def shortened(text: str, most: int, mark: str = "…") -> str:
+    """Return the first words of a text, and a mark where some are left out."""
+    words = text.split()
+    return text if len(words) <= most else f"{' '.join(words[:most])}{mark}"

@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 
 from contracts.errors import RehabcastError
+from serving.http.admission.unknown_fields import unknown_field
 
 T = TypeVar("T")
 
@@ -71,6 +72,8 @@ def decoded(kind: type[T], body: bytes) -> T:
         json.loads(body, object_pairs_hook=_refuse_repeated_names, parse_int=str, parse_float=str)
         return content
     except msgspec.ValidationError as error:
+        if found := unknown_field(kind, json.loads(body, parse_int=str, parse_float=str)):
+            raise RequestInvalid(found.reason, found.what_to_do) from None
         raise RequestInvalid(_without_values(str(error))) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise RequestInvalid("the body is not JSON") from None
@@ -188,8 +191,9 @@ def from_query(query: Mapping[str, str], name: str, kind: type[T], called: str) 
 def _without_values(message: str) -> str:
     """Leave out what the caller wrote from msgspec's message, which is shown and may be logged."""
     problem, _, where = message.partition(" - at ")
-    known = ("Expected", "Object missing required field")
-    if not problem.startswith(known):
-        problem = "Object contains a field or value that is not known"
+    if problem.startswith("Number out of range"):
+        problem = "Number out of range"
+    elif not problem.startswith(("Expected", "Object missing required field")):
+        problem = "Object contains a value that is not known"
     # A path has our field names and list positions; below a map it would have the caller's keys.
     return f"{problem}, at {where}" if where and "[...]" not in where else problem

@@ -69,6 +69,7 @@ def export_graphs(folder: Path, ensemble: Ensemble, sample: SequenceBatch) -> No
         {
             "embeddings": embeddings_BME[:1].expand(VIEWS, -1, -1),
             "shown": _grand_coalition(present_BM[:1]).expand(2, -1, -1),
+            "horizon": torch.tensor([0]),
         },
         folder / names.COALITIONS_FILE,
         {
@@ -132,7 +133,14 @@ def _check(folder: Path, ensemble: Ensemble, past: list[Tensor], present_BM: Ten
         ).numpy()
     views = np.repeat(embeddings[:1], VIEWS, axis=0)
     mask = _grand_coalition(present_BM[:1]).numpy()
-    (medians,) = coalitions.run(None, {"embeddings": views, "shown": mask})
+    asked = {"embeddings": views, "shown": mask}
+    medians = np.concatenate(
+        [
+            coalitions.run(None, {**asked, "horizon": np.array([h])})[0]
+            for h in range(expected.shape[1])
+        ],
+        axis=1,
+    )
     difference = max(
         float(np.abs(exported - expected).max()),
         float(np.abs(medians - expected[:1, :, MEDIAN]).max()),

@@ -13,7 +13,8 @@ from uuid import UUID
 
 from serving.forecast.audit_status import LIMITS, SIMULATED_LIMIT
 from serving.forecast.behind import chance_in_words
-from serving.formats.cds.fitting import in_at_most, override_line, shortened, words_of
+from serving.formats.cds.fitting import in_at_most, words_of
+from serving.formats.cds.override import override_line
 from serving.formats.formatting import (
     formatted_change,
     formatted_date,
@@ -21,6 +22,7 @@ from serving.formats.formatting import (
     formatted_range,
     formatted_score,
     scope_sentence,
+    shortened,
 )
 from serving.formats.profile_words import profile_lines
 from serving.formats.reason_words import reason_in_words, score_in_words
@@ -125,13 +127,13 @@ def _card(
     """
     if len(summary) > MAX_SUMMARY_LENGTH:
         summary = summary[: MAX_SUMMARY_LENGTH - 1] + "…"
-    override = override_line(answer, held_back)
-    left = MOST_WORDS - words_of(summary) - override.fewest
+    fewest = words_of(override_line(answer, 0, address, held_back))
+    left = MOST_WORDS - words_of(summary) - fewest
     lines = in_at_most(left, must)
     left -= sum(map(words_of, lines))
-    if override.text:
-        lines.insert(0, f"**{shortened(override.text, override.fewest + max(left, 0))}**")
-        left -= words_of(lines[0]) - override.fewest
+    if override := override_line(answer, fewest + max(left, 0), address, held_back):
+        lines.insert(0, override)
+        left -= words_of(override) - fewest
     if notes and left >= SHORTEST_NOTE:
         lines.append(_first(notes, left))
         left -= len(lines[-1].split())
@@ -160,8 +162,8 @@ def _card(
 
 
 def _refusal(answer: ForecastAnswer, address: str) -> dict[str, Any]:
-    override = override_line(answer, [])
-    room = MOST_WORDS - override.fewest - sum(map(words_of, (NO_FORECAST, REASON, WHAT_TO_DO)))
+    override = override_line(answer, 0, address)
+    room = MOST_WORDS - sum(map(words_of, (override, NO_FORECAST, REASON, WHAT_TO_DO)))
     # Of a long reason and a long advice each has half; what one does not need the other has.
     for_advice = min(len(answer.what_to_do.split()), room // 2)
     reason = shortened(answer.reason, room - for_advice)
@@ -198,7 +200,7 @@ def _for_team(
     ]  # fmt: skip
     must: list[Sequence[str]] = [
         [_start(answer)],
-        [f"Chances: {'; '.join(chances)}." if chances else ""],
+        [f"Chances: {'; '.join(chances[:n])}." for n in range(len(chances), 0, -1)],
         _reasons(answer),
         _missing(answer),
         [_simulated(answer)],
@@ -252,7 +254,7 @@ def _reasons(answer: ForecastAnswer) -> list[str]:
     # Beside a note on the record, or an override, there is no room for more than one.
     most = 1 if answer.notes or answer.model.override else MOST_REASONS
     ways = [f"Why: {', '.join(reasons[:number])}." for number in range(most, 0, -1)]
-    return ways if reasons else [""]
+    return [*ways, ""] if reasons else [""]
 
 
 def _missing(answer: ForecastAnswer) -> list[str]:
@@ -264,7 +266,7 @@ def _missing(answer: ForecastAnswer) -> list[str]:
         rest = len(names) - most
         more = f" and {rest} more" if rest else ""
         ways.append(f"Missing: {', '.join(names[:most])}{more}.")
-    return ways
+    return [*ways, ""]
 
 
 def _first(notes: Sequence[str], most: int) -> str:
@@ -286,6 +288,6 @@ def _for_family(answer: ForecastAnswer) -> str:
     when = f"after {horizon.weeks} weeks" if day is None else f"by {formatted_date(day)}"
     return (
         f"Of ten people like this, about eight reach a score of {formatted_range(answer, horizon)}"
-        f" (of {answer.scale[1]:g}) {when}, one more, one less. Nobody can say which of the ten a"
+        f" (of {answer.scale[1]:g}) {when}. Nobody can say which of the ten a"
         " person will be: it is neither a promise nor a limit, nor a reason for less therapy."
     )

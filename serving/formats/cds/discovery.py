@@ -32,7 +32,8 @@ def services_of(task: Task) -> dict[str, Any]:
         "prefetch": prefetch_of(task),
         "usageRequirements": (
             f"Observations need codes of {systems_in_words()}, Conditions codes of"
-            " SNOMED CT or ICD-10."
+            " SNOMED CT or ICD-10. Nothing is fetched: fhirServer and fhirAuthorization are unused,"
+            " so send each key of the prefetch, null where there are no such data."
         ),
     }
     return {"services": [service]}

@@ -71,7 +71,8 @@ def prefetched(prefetch: Mapping[str, Any] | None, asked: Collection[str]) -> Pr
         raise PrefetchMissing(
             f"the prefetch lacks {', '.join(missing)}",
             ("find out in the record system why the fetch failed, and " if failed else "")
-            + "send the prefetch that /cds-services asks for; null where there are no such data",
+            + "send the prefetch that /cds-services asks for (this service fetches nothing itself);"
+            " null where there are no such data",
         )
     found = {key: value for key, value in held.items() if _is_resource(value)}
     return Prefetched(

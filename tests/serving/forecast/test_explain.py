@@ -114,6 +114,17 @@ def test_contributions_add_up_to_the_forecast_for_score_and_milestones(
             assert 0 <= float(chance.base_values) + chance.values.sum() <= 1 + 1e-9
 
 
+def test_each_horizon_is_explained_by_itself(bundle: Bundle, batch: SequenceBatch) -> None:
+    pair = batch.take(np.array([0]))
+    game = game_of(bundle, pair)
+    medians_H = forecast_batch(bundle, pair)[0, :, MEDIAN]
+    assert len(set(medians_H)) == len(medians_H)
+    for horizon, median in enumerate(medians_H):
+        explanation = explain(game, horizon)
+        total = float(explanation.base_values) + explanation.values.sum()
+        assert total == pytest.approx(median, abs=1e-4)
+
+
 def test_no_more_players_than_asked_for(bundle: Bundle, batch: SequenceBatch) -> None:
     pair = split_pair(bundle, batch)
     present = int(present_modalities(pair, bundle.manifest.modalities).sum())

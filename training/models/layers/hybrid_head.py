@@ -123,8 +123,8 @@ class HybridHead(ModalityHead):
         sums = self._strata(weight_BP, level_BHP)
         return mixture_cdf(*components(*sums, shift_BH, spread_BH))
 
-    def medians(self, embeddings_VMD: Tensor, mask_KVM: Tensor) -> Tensor:
-        """Return the median of every coalition of one pair, (K, H), in score points.
+    def medians(self, embeddings_VMD: Tensor, mask_KVM: Tensor, horizon_1: Tensor) -> Tensor:
+        """Return the median of every coalition of one pair at one horizon, (K, 1), in score points.
 
         The curves' levels are computed once: they depend on the time since onset and the dose,
         which have no windows.
@@ -142,9 +142,10 @@ class HybridHead(ModalityHead):
         feature_MVR = self._residual_features(embeddings_VMD).transpose(0, 1)
         feature_KMR = (mask_KVM.permute(2, 0, 1) @ feature_MVR).transpose(0, 1)
         shift_KH, spread_KH = self._residual(feature_KMR, present_KM, origin_1)
-        sums = self._strata_of_one_pair(weight_KP, level_1HP[0])
-        median_KH = median(*components(*sums, shift_KH, spread_KH))
-        return self.worst + (self.best - self.worst) * median_KH
+        shift_K1, spread_K1 = (x.index_select(1, horizon_1) for x in (shift_KH, spread_KH))
+        sums = self._strata_of_one_pair(weight_KP, level_1HP[0].index_select(0, horizon_1))
+        median_K1 = median(*components(*sums, shift_K1, spread_K1))
+        return self.worst + (self.best - self.worst) * median_K1
 
     def _times(self, embeddings_BMD: Tensor, present_BM: Tensor) -> tuple[Tensor, Tensor]:
         """Return days since onset and the origin, (B,)."""
@@ -203,7 +204,7 @@ class HybridHead(ModalityHead):
         self, weight_KP: Tensor, level_HP: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return the same as `_strata` for many weights of one pair, by one matrix product."""
-        horizons, strata = len(level_HP), self.stratum_PS.shape[1]
+        horizons, strata = level_HP.shape[0], self.stratum_PS.shape[1]
         power_2HP = torch.stack([level_HP, level_HP**2])
         moment_PX = (power_2HP[..., None] * self.stratum_PS).permute(2, 0, 1, 3).flatten(1)
         sum_K2HS = (weight_KP @ moment_PX).reshape(-1, 2, horizons, strata)

@@ -38,8 +38,8 @@ class ModalityHead(nn.Module):
         """Return quantiles (B, H, Q) in score points."""
         raise NotImplementedError
 
-    def medians(self, embeddings_VMD: Tensor, mask_KVM: Tensor) -> Tensor:
-        """Return the median of every coalition of one pair, (K, H), in score points.
+    def medians(self, embeddings_VMD: Tensor, mask_KVM: Tensor, horizon_1: Tensor) -> Tensor:
+        """Return the median of every coalition of one pair at one horizon, (K, 1), in score points.
 
         Parameters
         ----------
@@ -48,10 +48,12 @@ class ModalityHead(nn.Module):
         mask_KVM
             1 for the view of each modality that a coalition contains, 0 for the others. All
             coalitions of a call contain the same modalities among those that have no windows.
+        horizon_1
+            Index of the horizon: the others would cost as much again, each.
         """
         embeddings_MKD = mask_KVM.permute(2, 0, 1) @ embeddings_VMD.transpose(0, 1)
         quantiles_KHQ: Tensor = self(embeddings_MKD.transpose(0, 1), mask_KVM.sum(dim=1))
-        return quantiles_KHQ[..., MEDIAN]
+        return quantiles_KHQ[..., MEDIAN].index_select(1, horizon_1)
 
     def losses(self, embeddings_BMD: Tensor, present_BM: Tensor, truth_BH: Tensor) -> Tensor:
         """Return the loss of each outcome (B, H) in score points; arbitrary where truth is NaN."""
@@ -105,11 +107,11 @@ class Ensemble(nn.Module):
         ]
         return torch.stack(quantiles).mean(dim=0)
 
-    def medians(self, embeddings_VME: Tensor, mask_KVM: Tensor) -> Tensor:
-        """Return the mean medians of every coalition of one pair, (K, H)."""
+    def medians(self, embeddings_VME: Tensor, mask_KVM: Tensor, horizon_1: Tensor) -> Tensor:
+        """Return the mean medians of every coalition of one pair at one horizon, (K, 1)."""
         parts = embeddings_VME.chunk(len(self.members), dim=-1)
         medians = [
-            member.head.medians(part, mask_KVM)
+            member.head.medians(part, mask_KVM, horizon_1)
             for member, part in zip(self._networks(), parts, strict=True)
         ]
         return torch.stack(medians).mean(dim=0)

@@ -128,6 +128,7 @@ def test_a_key_that_is_needed_and_absent_is_412(application: Any, key: str) -> N
     answer = application.ask(HOOK, like_epic(held))
     assert answer.status_code == 412
     assert f"{key} (not sent)" in answer.json()["reason"]
+    assert "this service fetches nothing itself" in answer.json()["what_to_do"]
     assert application.ask(HOOK, {**like_epic(), "prefetch": {}}).status_code == 412
 
 
@@ -231,7 +232,13 @@ def test_a_card_of_an_overridden_model_is_as_short_and_says_who(
     application.runtime.champion.current = Snapshot(replace(served, audit_status=status))
     for card in cards(application, prefetch()):
         assert words(card) < 80
-        assert "OVERRIDE until 1 January 2100 by Dr A (audit:" in card["detail"]
+        assert (
+            "OVERRIDE until 1 January 2100 by Dr A (audit: insufficient evidence)" in card["detail"]
+        )
+        assert "only for patients" in card["detail"]
+        assert ": a" in card["detail"]
+        # What is cut leads to what was cut.
+        assert card["detail"].count("[…](https://clinic.test/about)") == 2
         assert card["indicator"] == "warning"
     page = application.ask("/about", Authorization="").text
     assert status.reason.strip() in page
