@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 from inspect import cleandoc
 from typing import Any
@@ -30,7 +30,7 @@ REFUSALS = {
     "503": "The store does not answer; Retry-After says when to try again",
 }
 
-API_VERSION = "3.0"
+API_VERSION = "3.1"
 """Changes whenever the paths or schemas do, which a test holds.
 
 The second number where earlier callers are still answered as they were, else the first.
@@ -133,6 +133,8 @@ def _operation(
 
 def _parameters(endpoint: Endpoint, day: date) -> list[dict[str, Any]]:
     match endpoint.path:
+        case "/v1/subjects/{subject}/points":
+            return [_subject(), *_of_wearer(day)]
         case "/v1/subjects/{subject}/course":
             return [_subject(), _alert_days()]
         case "/v1/alerts":
@@ -163,6 +165,23 @@ def _content(endpoint: Endpoint, of_type: dict[str, Any], example: Any) -> dict[
 def _subject() -> dict[str, Any]:
     schema = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}
     return {"name": "subject", "in": "path", "required": True, "schema": schema, "example": "P-1"}
+
+
+def _of_wearer(day: date) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name, "in": "query", "required": False, "description": description,
+            "schema": schema, "example": example,
+        }
+        for name, description, schema, example in (
+            ("onset_date", "Needed with a person's first points.",
+             {"type": "string", "format": "date"}, (day - timedelta(days=11)).isoformat()),
+            ("enrolment_day", "Days after the onset; needed for a person who is not on record.",
+             {"type": "integer", "minimum": 0, "maximum": 40_000}, 10),
+            ("time_zone", "IANA zone of the wearer, for times that are written in UTC.",
+             {"type": "string", "maxLength": 64}, "Europe/Oslo"),
+        )
+    ]  # fmt: skip
 
 
 def _alert_days() -> dict[str, Any]:
