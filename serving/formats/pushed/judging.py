@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -25,6 +26,7 @@ from features.measurements.records import (
     RECORD_COLUMNS,
     RECORD_ID,
     SUBJECT_LABEL,
+    UPDATED,
     Amount,
 )
 from features.measurements.wall_clock import read_times
@@ -36,7 +38,10 @@ OFFSET = "write times with the wearer's offset, or name the wearer's time_zone w
 TO_OBSERVATIONS = "send scores and facts to /v1/observations: a gateway puts measurements on record"
 UTC = "the wearer's time zone is not known: its day would be one in UTC"
 NO_ZONE = "a time of day without a zone"
-A_DATE = len("2026-01-01")
+A_DATE = "2026-01-01"
+KEPT = tuple(name for name in RECORD_COLUMNS if name not in {SUBJECT_LABEL, FILE, PLACE})
+"""What of a record is kept: its place is that of one request only."""
+
 Fault = tuple[str, str, str]
 """What of a point is wrong, how, and what to do."""
 
@@ -46,9 +51,10 @@ def judged(read: Read, subject: str, zone: str, now: datetime) -> list[Point | P
     faults: dict[str, Fault] = {}
     for place, fault in _faults(read, subject, zone, now):
         faults.setdefault(place, fault)
-    withdrawn = (read.records[AMOUNT] == str(Amount.WITHDRAWN)).to_numpy()
-    usable_N = np.where(withdrawn, read.records[PLACE].isin(read.withdraw), True)
-    rows = {str(place): table for place, table in read.records[usable_N].groupby(PLACE, sort=False)}
+    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for record in read.records.to_dict("records"):
+        if record[AMOUNT] != Amount.WITHDRAWN or record[PLACE] in read.withdraw:
+            rows[record[PLACE]].append(_row(record))
     answers: list[Point | PointAnswer] = []
     for index, place in enumerate(read.places):
         if place in read.not_used:
@@ -58,7 +64,7 @@ def judged(read: Read, subject: str, zone: str, now: datetime) -> list[Point | P
         elif place not in rows:
             answers.append(_answer(index, "refused", _unknown(place in read.withdraw)))
         else:
-            answers.append(_point(index, rows[place], subject))
+            answers.append(_point(index, rows[place]))
     return answers
 
 
@@ -108,7 +114,9 @@ def _faulty_times(read: Read, zone: str, now: datetime) -> Iterator[tuple[str, F
             )
         elif late_N[n]:
             yield place, ("time", "it lies in the future", "check the clock of the device")
-        elif not np.isnat(times.time_N[n]) and np.isnat(times.offset_N[n]) and len(at) > A_DATE:
+        elif (
+            not np.isnat(times.time_N[n]) and np.isnat(times.offset_N[n]) and len(at) > len(A_DATE)
+        ):
             yield place, ("time", NO_ZONE, OFFSET)
 
 
@@ -132,29 +140,24 @@ def _answer(index: int, status: Any, fault: Fault) -> PointAnswer:
     )
 
 
-def _point(index: int, table: pd.DataFrame, subject: str) -> Point:
-    # The place is the point's own digest, the same in every request.
-    said = table.drop(columns=[FILE, PLACE]).assign(**{SUBJECT_LABEL: subject})
-    rows = sorted((_row(row) for row in said.to_dict("records")), key=_canonical)
-    times = pd.concat([said[TIME], said[END]]).dropna()
+def _point(index: int, rows: list[dict[str, Any]]) -> Point:
+    rows = sorted(rows, key=_canonical)
+    dates = sorted(row[name][: len(A_DATE)] for row in rows for name in (TIME, END) if name in row)
     identity = next((row[RECORD_ID] for row in rows if row[RECORD_ID]), "")
     return Point(
         index=index,
         digest=sha256(_canonical(rows).encode()).hexdigest(),
         statement=sha256(identity.encode()).hexdigest() if identity else "",
-        first_date="" if times.empty else f"{times.min():%Y-%m-%d}",
-        last_date="" if times.empty else f"{times.max():%Y-%m-%d}",
+        first_date=dates[0] if dates else "",
+        last_date=dates[-1] if dates else "",
         rows=rows,
     )
 
 
-def _row(row: dict[Any, Any]) -> dict[str, Any]:
-    """Return a record as JSON has it, without what is missing."""
-    return {
-        name: row[name].isoformat() if isinstance(row[name], pd.Timestamp) else row[name]
-        for name in RECORD_COLUMNS
-        if name in row and name not in {SUBJECT_LABEL} and not pd.isna(row[name])
-    }
+def _row(record: dict[Any, Any]) -> dict[str, Any]:
+    """Return what a record says, as JSON has it; not where it stood."""
+    row = {name: record[name] for name in KEPT if not pd.isna(record[name])}
+    return row | {name: row[name].isoformat() for name in (TIME, END, UPDATED) if name in row}
 
 
 def _canonical(content: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -32,6 +33,8 @@ MOST_KEPT = 100_000
 
 SAID = (TIME, END, CODE, NUMBER, TEXT, AMOUNT, SOURCE)
 """By these a point is known again that comes under another identifier."""
+
+POINT = "point "
 
 Values = dict[tuple[str, date], float]
 
@@ -153,7 +156,7 @@ def _kept(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> lis
 def records_of(kept: Iterable[Kept], subject: str) -> pd.DataFrame:
     """Return kept points as records; a point's place is its digest, the same in every request."""
     rows = [
-        {**row, SUBJECT_LABEL: subject, PLACE: f"point {each.digest}"}
+        {**row, SUBJECT_LABEL: subject, PLACE: f"{POINT}{each.digest}"}
         for each in kept
         for row in json.loads(each.rows)
     ]
@@ -181,29 +184,29 @@ def statuses(records: pd.DataFrame, points: Sequence[Point], new: set[str]) -> l
         Digests of the points that were not kept before.
     """
     counted, _ = newest_versions(records)
-    # Of what is there twice only one row stays, which stands for both.
     cells = records[list(SAID)].astype(object).where(records[list(SAID)].notna(), "")
-    said = pd.Series(list(cells.itertuples(index=False, name=None)), index=records.index)
-    counting = set(said[counted.index])
-    place = records[PLACE].str.removeprefix("point ")
-    before = ~place.isin(new)
-    known = set(said[before])
-    earlier = set(records.loc[before, RECORD_ID]) - {""}
-    withdraws = records[AMOUNT] == str(Amount.WITHDRAWN)
-    of_place = records.assign(said=said, withdraws=withdraws).groupby(place, sort=False)
+    said_N = list(cells.itertuples(index=False, name=None))
+    # Of what is there twice only one row stays, which stands for both.
+    counting = {said_N[n] for n in counted.index}
+    rows: dict[str, list[int]] = defaultdict(list)
+    for n, place in enumerate(records[PLACE]):
+        rows[place.removeprefix(POINT)].append(n)
+    before = [n for digest, found in rows.items() if digest not in new for n in found]
+    known = {said_N[n] for n in before}
+    identity_N, amount_N = records[RECORD_ID].tolist(), records[AMOUNT].tolist()
+    earlier = {identity_N[n] for n in before} - {""}
     found: dict[str, Status] = {}
-    for digest, rows in of_place:
-        if digest not in new:
-            found[str(digest)] = "already known"
-        elif rows["withdraws"].any():
-            found[str(digest)] = "corrected"
-        elif not set(rows["said"]) <= counting:
-            found[str(digest)] = "superseded"
-        elif set(rows["said"]) <= known:
-            found[str(digest)] = "already known"
+    for digest in new & set(rows):
+        said = {said_N[n] for n in rows[digest]}
+        is_version = any(identity_N[n] in earlier for n in rows[digest])
+        if any(amount_N[n] == Amount.WITHDRAWN for n in rows[digest]):
+            found[digest] = "corrected"
+        elif not said <= counting:
+            found[digest] = "superseded"
+        elif said <= known:
+            found[digest] = "already known"
         else:
-            is_version = rows[RECORD_ID].isin(earlier).any()
-            found[str(digest)] = "corrected" if is_version else "recorded"
+            found[digest] = "corrected" if is_version else "recorded"
     answered: list[Status] = []
     for point in points:
         # The same point twice in one request is recorded once.
