@@ -103,7 +103,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="POST", path="/v1/subjects/{subject}/points", scope="push",
         handler=pushed.push_points, request_type=dict[str, Any] | list[dict[str, Any]],
         response_type=PushedAnswer, content_types=FHIR_TYPES, needs_store=True,
-        summary="Put what a wearable measured on record, as it comes: Open mHealth, IEEE 1752.1, FHIR",
+        summary="Put what a wearable measured on record as it comes, and say what became of each point",
     ),
     Endpoint(
         method="GET", path="/v1/subjects/{subject}/course", scope="course",

@@ -23,7 +23,7 @@ from serving.http.openapi import API_VERSION, document
 WRITTEN = date(2026, 1, 16)
 """Day of the document that is kept: its examples are of the day on which it is asked for."""
 
-PUBLISHED = ("3.0", "2af6ce79ecacd7d79b8a74e2a2c761983f7832aa56bfddfa337af247d66d9e47")
+PUBLISHED = ("3.1", "5419c549a1b81262c8f209aabcb0a842c7f058f8cea3122ed90a18d32a5e55c3")
 """The API's version, and the digest of its paths and schemas. Change both together."""
 
 CHECKS = (
@@ -42,7 +42,7 @@ PATHS = sorted(
         "/.well-known/smart-configuration",
         "/fhir/$evaluate", "/fhir/OperationDefinition/evaluate", "/fhir/metadata",
         "/v1/alerts", "/v1/alerts/decisions",
-        "/v1/subjects/{subject}/alerts", "/v1/fhir/subjects/{subject}/alerts",
+        "/v1/subjects/{subject}/points", "/v1/subjects/{subject}/alerts", "/v1/fhir/subjects/{subject}/alerts",
     }
 )  # fmt: skip
 
