@@ -298,7 +298,7 @@ def imported(tmp_path: Path, points: list[Point]) -> dict[tuple[str, int], float
     plan = tmp_path / "map.toml"
     plan.write_text('people = "people.csv"\n', "utf-8")
     cohort: Cohort = import_source(source, tmp_path / "cohort", map_file=plan).cohort
-    events = cohort.events()
+    events = cohort.events
     daily = events[events[CODE].isin({STEPS, RATE, SLEEP})]
     assert ONSET in set(events[CODE])
     return {
