@@ -121,24 +121,26 @@ async def measured(client: httpx.AsyncClient) -> dict[str, float]:
 def main() -> None:
     """Run the benchmark."""
     pd.set_option("mode.string_storage", STRING_STORAGE)
-    with tempfile.TemporaryDirectory() as name:
-        with closing(Store(f"sqlite:///{Path(name) / 'service.db'}")) as store:
-            runtime: Any = SimpleNamespace(
-                proxies=(), store=store, problems=list,
-                consents=SimpleNamespace(require=lambda *_: None),
-                access=Access(audience="https://here", development_token=TOKEN),
-            )  # fmt: skip
-            app: Any = RequestMiddleware(None, lambda: runtime, Shutdown())  # type: ignore[arg-type]
+    with (
+        tempfile.TemporaryDirectory() as name,
+        closing(Store(f"sqlite:///{Path(name) / 'service.db'}")) as store,
+    ):
+        runtime: Any = SimpleNamespace(
+            proxies=(), store=store, problems=list,
+            consents=SimpleNamespace(require=lambda *_: None),
+            access=Access(audience="https://here", development_token=TOKEN),
+        )  # fmt: skip
+        app: Any = RequestMiddleware(None, lambda: runtime, Shutdown())  # type: ignore[arg-type]
 
-            async def run() -> dict[str, float]:
-                headers = {"Authorization": f"Bearer {TOKEN}"}
-                transport = httpx.ASGITransport(app)
-                async with httpx.AsyncClient(
-                    transport=transport, base_url="http://here", headers=headers, timeout=60
-                ) as client:
-                    return await measured(client)
+        async def run() -> dict[str, float]:
+            headers = {"Authorization": f"Bearer {TOKEN}"}
+            transport = httpx.ASGITransport(app)
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://here", headers=headers, timeout=60
+            ) as client:
+                return await measured(client)
 
-            figures = asyncio.run(run())
+        figures = asyncio.run(run())
     for name, figure in figures.items():
         print(f"{name} {figure:,.0f}")
     print(json.dumps(figures))

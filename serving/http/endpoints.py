@@ -103,7 +103,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="POST", path="/v1/subjects/{subject}/points", scope="push",
         handler=pushed.push_points, request_type=dict[str, Any] | list[dict[str, Any]],
         response_type=PushedAnswer, content_types=FHIR_TYPES, needs_store=True,
-        summary="Put what a wearable measured on record as it comes, and say what became of each point",
+        summary="Put points of a wearable on record as they come, and say what became of each",
     ),
     Endpoint(
         method="GET", path="/v1/subjects/{subject}/course", scope="course",
