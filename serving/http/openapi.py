@@ -14,6 +14,7 @@ from serving.http.alerts.handlers import LARGEST_PAGE, PAGE
 from serving.http.decoding import MAX_NESTING, MAX_VALUES
 from serving.http.endpoints import ENDPOINTS, FHIR_JSON, FORM, JSON, Endpoint
 from serving.http.examples import examples_of
+from serving.pushed import PushedAnswer
 from serving.schemas import Refusal
 
 REFUSALS = {
@@ -121,6 +122,10 @@ def _operation(
     }
     if endpoint.path == "/readyz":
         operation["responses"]["503"] = operation["responses"]["200"]
+    if endpoint.response_type is PushedAnswer:
+        # Where no point could be used it says so of each.
+        either = [of_type[str(Refusal)], of_type[str(PushedAnswer)]]
+        operation["responses"]["422"]["content"] = {JSON: {"schema": {"anyOf": either}}}
     if endpoint.request_type is not None:
         operation["requestBody"] = {
             "required": True,
