@@ -91,7 +91,7 @@ def day_values(records: pd.DataFrame) -> DayValues:
     records
         Dated records of assessments and daily values, each statement once.
     """
-    records, problems = _within_a_day(records)
+    records, problems = within_a_day(records)
     day = _days(records)
     quantity_N, first_Q = number_groups(
         *numbers_of(records, [SUBJECT_LABEL, CODE]), nanoseconds(day)
@@ -108,7 +108,8 @@ def day_values(records: pd.DataFrame) -> DayValues:
     return DayValues(values=values, problems=[*problems, *undecided, *open_totals])
 
 
-def _within_a_day(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
+def within_a_day(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
+    """Leave out what lasts for several days, or ends before it begins."""
     if not records[END].notna().any():
         return records, []
     lasts = records[END] - records[TIME]

@@ -38,7 +38,8 @@ class Meaning:
 _FORECAST = Meaning(needs=frozenset({"forecast"}), gives=frozenset({"forecast"}))
 _MEASURED = frozenset({"forecast", "course"})
 _READ = Meaning(needs=_MEASURED, gives=_MEASURED)
-_PUT_ON_RECORD = Meaning(needs=frozenset({"observe"}), gives=frozenset({"observe"}))
+_PUTS = frozenset({"observe", "push"})
+_PUT_ON_RECORD = Meaning(needs=_PUTS, gives=_PUTS)
 # A request for a forecast may hold these; alone they open no route.
 _SENT_ALONG = Meaning(needs=frozenset({"forecast"}), gives=frozenset())
 

@@ -12,8 +12,10 @@ from serving.formats.cds.hooks import SERVICE, HookFeedback, HookRequest
 from serving.http import handlers
 from serving.http.alerts import handlers as alerts
 from serving.http.calls import Call, Reply
+from serving.http.pushed import handlers as pushed
 from serving.http.standards import about, fhir, hooks, operation, smart
 from serving.monitoring.answers import AlertDecisionRequest, AlertsAnswer, SubjectAlerts
+from serving.pushed import PushedAnswer
 from serving.schemas import (
     Acknowledgement,
     ConsentRequest,
@@ -73,8 +75,8 @@ class Endpoint:
 
     @property
     def is_fhir(self) -> bool:
-        """Whether refusals are OperationOutcomes."""
-        return FHIR_JSON in self.content_types
+        """Whether answers are FHIR, and refusals OperationOutcomes."""
+        return FHIR_JSON in self.content_types and self.response_type == dict[str, Any]
 
 
 FHIR_TYPES = frozenset({JSON, FHIR_JSON})
@@ -99,6 +101,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="POST", path="/v1/observations", scope="observe", handler=handlers.observe,
         request_type=ObservationsRequest, response_type=Recorded, needs_store=True,
         summary="Append days or assessments to a subject's running record",
+    ),
+    Endpoint(
+        method="POST", path="/v1/subjects/{subject}/points", scope="push",
+        handler=pushed.push_points, request_type=dict[str, Any] | list[dict[str, Any]],
+        response_type=PushedAnswer, content_types=FHIR_TYPES, needs_store=True,
+        query=("onset_date", "enrolment_day", "time_zone"),
+        summary="Put points of a wearable on record as they come, and say what became of each",
     ),
     Endpoint(
         method="GET", path="/v1/subjects/{subject}/course", scope="course",

@@ -70,11 +70,31 @@ HOOK: dict[str, Any] = {
 }  # fmt: skip
 """As the specification's sandbox sends it (patient-view, SMART Health IT's test patient)."""
 
+STEPS: dict[str, Any] = {
+    "header": {
+        "uuid": "6c1a3b0e-7f60-4d52-a4a5-0d9f5a1c2b33",
+        "schema_id": {"namespace": "ieee", "name": "physical-activity", "version": "1.0"},
+        "source_creation_date_time": "2026-01-15T11:00:00Z",
+        "modality": "sensed",
+    },
+    "body": {
+        "activity_name": "walking",
+        "base_movement_quantity": {"value": 640, "unit": "steps"},
+        "effective_time_frame": {
+            "time_interval": {
+                "start_date_time": "2026-01-15T10:00:00+01:00",
+                "end_date_time": "2026-01-15T11:00:00+01:00",
+            }
+        },
+    },
+}
+
 EXAMPLES: dict[str, Any] = {
     "/v1/forecast": RECORD,
     "/v1/forecasts": {"requests": [RECORD, {**RECORD, "subject": "P-2"}]},
     "/v1/explain": {**RECORD, "output": "FM-UE 50 or more", "explain_horizon_weeks": 26},
     "/v1/observations": RECORD,
+    "/v1/subjects/{subject}/points": [STEPS],
     "/v1/alerts/decisions": {
         "subject": "P-1",
         "alert": f"score fell:{SCORE}",

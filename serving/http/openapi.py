@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 from inspect import cleandoc
 from typing import Any
@@ -14,6 +14,7 @@ from serving.http.alerts.handlers import LARGEST_PAGE, PAGE
 from serving.http.decoding import MAX_NESTING, MAX_VALUES
 from serving.http.endpoints import ENDPOINTS, FHIR_JSON, FORM, JSON, Endpoint
 from serving.http.examples import examples_of
+from serving.pushed import PushedAnswer
 from serving.schemas import Refusal
 
 REFUSALS = {
@@ -121,6 +122,10 @@ def _operation(
     }
     if endpoint.path == "/readyz":
         operation["responses"]["503"] = operation["responses"]["200"]
+    if endpoint.response_type is PushedAnswer:
+        # Where no point could be used it says so of each.
+        either = [of_type[str(Refusal)], of_type[str(PushedAnswer)]]
+        operation["responses"]["422"]["content"] = {JSON: {"schema": {"anyOf": either}}}
     if endpoint.request_type is not None:
         operation["requestBody"] = {
             "required": True,
@@ -136,6 +141,7 @@ def _parameters(endpoint: Endpoint, day: date) -> list[dict[str, Any]]:
         "alert_days": _alert_days(), "limit": _limit(), "cursor": _cursor(),
         "condition": _condition(), "as_of": _as_of(day), "asOf": _as_of(day) | {"name": "asOf"},
     }  # fmt: skip
+    described |= {parameter["name"]: parameter for parameter in _of_wearer(day)}
     in_path = [_subject()] if "{subject}" in endpoint.path else []
     return [*in_path, *(described[name] for name in endpoint.query)]
 
@@ -160,6 +166,23 @@ def _content(endpoint: Endpoint, of_type: dict[str, Any], example: Any) -> dict[
 def _subject() -> dict[str, Any]:
     schema = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}
     return {"name": "subject", "in": "path", "required": True, "schema": schema, "example": "P-1"}
+
+
+def _of_wearer(day: date) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name, "in": "query", "required": False, "description": description,
+            "schema": schema, "example": example,
+        }
+        for name, description, schema, example in (
+            ("onset_date", "Needed with a person's first points.",
+             {"type": "string", "format": "date"}, (day - timedelta(days=11)).isoformat()),
+            ("enrolment_day", "Days after the onset; needed for a person who is not on record.",
+             {"type": "integer", "minimum": 0, "maximum": 40_000}, 10),
+            ("time_zone", "IANA zone of the wearer, for times that are written in UTC.",
+             {"type": "string", "maxLength": 64}, "Europe/Oslo"),
+        )
+    ]  # fmt: skip
 
 
 def _alert_days() -> dict[str, Any]:

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from contracts.errors import ForecastRefused, IntegrityError
 from serving.faults import Fault, place_of
 from serving.state.entries import Event, Kind, append, keyed, new_id
-from serving.state.tables import COMPUTED, consent_table, entry_table, of_person
+from serving.state.tables import COMPUTED, PUSHED, consent_table, entry_table, of_person
 from stores.database import reading, write
 
 GIVEN: Literal["given"] = "given"
@@ -172,7 +172,7 @@ def set_consent(
                 .values(state=state)
             )
         if state == WITHDRAWN:
-            for table in COMPUTED:
+            for table in (*COMPUTED, *PUSHED):
                 connection.execute(sa.delete(table).where(*of_person(table, tenant, subject)))
 
     write(engine, action)

@@ -55,7 +55,7 @@ def correct(
         before = list(_superseded(recorded, request.corrections))
         _require_change(request, enrolled)
         require_possible([_observation(each) for each in request.corrections if not each.withdrawn])
-        event = _event(tenant, request, before, enrolled, actor, now)
+        event = correction_event(tenant, request, before, enrolled, actor, now)
         append(connection, [event])
         days = [each.day_since_onset for each in request.corrections if not each.withdrawn]
         if any(each.withdrawn for each in request.corrections):
@@ -63,7 +63,7 @@ def correct(
         else:
             note_values(connection, tenant, subject, days, event.time)
         for correction in request.corrections:
-            _apply(connection, tenant, subject, correction)
+            apply_correction(connection, tenant, subject, correction)
         if request.enrolment_day is not None:
             connection.execute(
                 sa.update(subject_table)
@@ -115,7 +115,10 @@ def _require_change(request: CorrectionRequest, enrolled: int) -> None:
             )
 
 
-def _apply(connection: sa.Connection, tenant: str, subject: str, correction: Correction) -> None:
+def apply_correction(
+    connection: sa.Connection, tenant: str, subject: str, correction: Correction
+) -> None:
+    """Put what is right in the place of what is on record."""
     where = (
         *of_person(observation_table, tenant, subject),
         observation_table.c.code == correction.code,
@@ -128,14 +131,15 @@ def _apply(connection: sa.Connection, tenant: str, subject: str, correction: Cor
     connection.execute(sa.update(observation_table).where(*where).values(**values))
 
 
-def _event(
+def correction_event(
     tenant: str,
     request: CorrectionRequest,
     before: Sequence[dict[str, Any]],
-    enrolled: int,
+    enrolled: int | None,
     actor: str,
     now: datetime,
 ) -> Event:
+    """Return the event that values on record were superseded."""
     withdrawn = [each for each in request.corrections if each.withdrawn]
     observations = [_content(each) for each in request.corrections if not each.withdrawn]
     return Event(

@@ -3,7 +3,8 @@
 `service_entry` is the record itself: chained, append-only. The others hold what it adds up to, so
 that a request need not read the whole record; `serving.state.verification` compares the two. Those
 of `COMPUTED` are no record: what monitoring last computed from it, which each day and each new
-value renews, and what was sent to the webhook.
+value renews, and what was sent to the webhook. Nor are those of `PUSHED`: the days that are
+computed from single points are on record.
 """
 
 from __future__ import annotations
@@ -151,10 +152,42 @@ sent_table = sa.Table(
     # Seconds since 1970 at which to try again; 0 once it has arrived.
     sa.Column("due", sa.Integer, nullable=False),
 )
+point_table = sa.Table(
+    "service_pushed_point",
+    metadata,
+    *_person(),
+    # Digest of what the point says; the statement is that of its identifier, or "".
+    sa.Column("point", sa.String(64), primary_key=True),
+    sa.Column("statement", sa.String(64), nullable=False),
+    sa.Column("first_date", sa.String(10), nullable=False),
+    sa.Column("last_date", sa.String(10), nullable=False, index=True),
+    sa.Column("rows", sa.Text, nullable=False),
+)
+"""What a gateway pushed in the last weeks: later points of a day are added to these."""
+
+pushed_day_table = sa.Table(
+    "service_pushed_day",
+    metadata,
+    *_person(),
+    sa.Column("code", sa.String(100), primary_key=True),
+    sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("value", sa.Float, nullable=False),
+)
+"""What pushed points came to when last put on record: they change no other value."""
+
+pushed_onset_table = sa.Table(
+    "service_pushed_onset",
+    metadata,
+    *_person(),
+    sa.Column("onset_date", sa.String(10), nullable=False),
+)
 COMPUTED = (look_table, alert_table, sent_table)
 """Tables of what was computed, which a withdrawal of consent empties of a person."""
 
-OF_A_PERSON = (watch_table, decision_table, *COMPUTED)
+PUSHED = (point_table, pushed_day_table, pushed_onset_table)
+"""Tables of what was pushed; a withdrawal of consent and an erasure empty them of a person."""
+
+OF_A_PERSON = (watch_table, decision_table, *COMPUTED, *PUSHED)
 """Tables that an erasure empties of a person."""
 
 

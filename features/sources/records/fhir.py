@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -91,7 +91,13 @@ def read_documents(file: SourceFile, given: Iterable[tuple[str, Any]]) -> FhirRe
 
 
 def read_contents(file: SourceFile, contents: Contents) -> FhirReading:
-    """Read the resources of FHIR documents that were taken apart."""
+    """Read the resources of FHIR documents that were taken apart, problems by their cause."""
+    reading = read_each(file, contents)
+    return replace(reading, dropped=grouped(reading.dropped))
+
+
+def read_each(file: SourceFile, contents: Contents) -> FhirReading:
+    """Read the resources of FHIR documents, with every problem of every resource."""
     patients = Patients(contents.entries)
     stated: list[tuple[Version, Statement]] = []
     left_out: list[tuple[str, LeftOut]] = list(contents.left_out)
@@ -106,7 +112,7 @@ def read_contents(file: SourceFile, contents: Contents) -> FhirReading:
         stated += [(version, statement) for statement in statements]
     table, problems = table_of(stated, file=file.name, zone=file.zone)
     dropped = [*(_problem(file, place, item) for place, item in left_out), *problems]
-    return FhirReading(records=table, dropped=grouped(dropped), labels=frozenset(labels - {""}))
+    return FhirReading(records=table, dropped=tuple(dropped), labels=frozenset(labels - {""}))
 
 
 def _resource(entry: Entry, patients: Patients, file: SourceFile) -> tuple[Version, list[Said]]:

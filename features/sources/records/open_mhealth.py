@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -93,10 +93,15 @@ class _Unusable(Exception):
 
 def read(file: SourceFile) -> Iterator[Reading]:
     """Yield a record for each data point."""
+    yield read_points(file, documents(file))
+
+
+def read_points(file: SourceFile, points: Iterable[tuple[str, Any]]) -> Reading:
+    """Read data points, each with its place."""
     rows: list[dict[str, Any]] = []
     dropped: list[Problem] = []
     skipped: Counter[str] = Counter()
-    for where, point in documents(file):
+    for where, point in points:
         bodies = point.get("body") if isinstance(point, dict) else None
         for n, body in enumerate(bodies if isinstance(bodies, list) else [bodies]):
             place = f"{where}, body {n}" if isinstance(bodies, list) else where
@@ -119,7 +124,7 @@ def read(file: SourceFile) -> Iterator[Reading]:
         problem(file, name, f"{count} data point(s) that no biomarker uses were left out")
         for name, count in sorted(skipped.items())
     ]
-    yield Reading(records=record_table(table.assign(file=file.name)), dropped=tuple(dropped))
+    return Reading(records=record_table(table.assign(file=file.name)), dropped=tuple(dropped))
 
 
 _COLUMNS = (SUBJECT_LABEL, CODE, NUMBER, AMOUNT, SOURCE, RECORD_ID, PLACE, "schema")

@@ -66,7 +66,7 @@ def test_what_is_not_granted_is_refused_even_beside_what_is(what: str) -> None:
         with refuses(Refused) as refusal:
             granted(asked, frozenset({"forecast"}))
     assert len(str(refusal.value)) < 300
-    assert own_scopes([REFUSED[what]]) <= {"observe"}
+    assert own_scopes([REFUSED[what]]) <= {"observe", "push"}
 
 
 SOME_SCOPES = st.frozensets(st.sampled_from(sorted(SCOPES)))
@@ -84,7 +84,7 @@ def test_no_scope_gives_what_its_client_is_not_registered_for(
         return
     # All that was granted would be granted again, and can be asked for by its name.
     assert granted(scopes, registered) == scopes
-    reads_and_records = {"forecast", "course", "observe"}
+    reads_and_records = {"forecast", "course", "observe", "push"}
     assert own_scopes(scopes) <= {*asked, *reads_and_records}
     assert all(scope in SCOPES or scope.startswith("system/") for scope in scopes)
 

@@ -42,7 +42,7 @@ PATHS = sorted(
         "/.well-known/smart-configuration",
         "/fhir/$evaluate", "/fhir/OperationDefinition/evaluate", "/fhir/metadata",
         "/v1/alerts", "/v1/alerts/decisions",
-        "/v1/subjects/{subject}/alerts", "/v1/fhir/subjects/{subject}/alerts",
+        "/v1/subjects/{subject}/points", "/v1/subjects/{subject}/alerts", "/v1/fhir/subjects/{subject}/alerts",
     }
 )  # fmt: skip
 

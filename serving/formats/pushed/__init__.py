@@ -1,0 +1,1 @@
+"""Points that a gateway pushes: read as an import reads them, and each judged by itself."""

@@ -1,0 +1,1 @@
+"""Pushed points become days of the running record."""
