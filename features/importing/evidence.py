@@ -42,15 +42,14 @@ def keep(collected: Collected, people: PeopleTable, folder: Path) -> None:
     (folder / INDEX).write_text(json.dumps(index, sort_keys=True), "utf-8")
 
 
-def _keep_part(
-    by_subject: Mapping[str, list[pd.DataFrame]], folder: Path, part: str
-) -> list[str]:
+def _keep_part(by_subject: Mapping[str, list[pd.DataFrame]], folder: Path, part: str) -> list[str]:
     """Write tables of the same columns into one file: empty columns would not be the same."""
     alike: dict[tuple[tuple[str, str], ...], list[pd.DataFrame]] = {}
     for subject, tables in by_subject.items():
         for number, table in enumerate(tables):
             columns = tuple((str(name), str(kind)) for name, kind in table.dtypes.items())
-            whose = table.reset_index(drop=True).assign(**{OWNER: subject, TABLE: number})
+            whose = table.reset_index(drop=True)
+            whose[OWNER], whose[TABLE] = subject, number
             alike.setdefault(columns, []).append(whose)
     names = []
     for number, tables in enumerate(alike.values()):
@@ -75,7 +74,7 @@ def restored(folder: Path, number: int) -> tuple[Collected, PeopleTable]:
             table = _named_apart(pd.read_parquet(folder / name), number)
             for (owner, place), own in table.groupby([OWNER, TABLE], sort=False):
                 own = own.drop(columns=[OWNER, TABLE]).reset_index(drop=True)
-                tables.append((int(place), str(owner), own))
+                tables.append((int(str(place)), str(owner), own))
         for _, owner, own in sorted(tables, key=lambda entry: entry[:2]):
             getattr(collected, part)[owner].append(own)
     stated = index["people"]
@@ -88,9 +87,7 @@ def restored(folder: Path, number: int) -> tuple[Collected, PeopleTable]:
     return collected, people
 
 
-def marked(
-    collected: Collected, people: PeopleTable, number: int
-) -> tuple[Collected, PeopleTable]:
+def marked(collected: Collected, people: PeopleTable, number: int) -> tuple[Collected, PeopleTable]:
     """Return what a new import collected, marked as its own."""
     tables = [table.assign(**{IMPORTED: number}) for table in collected.records]
     stated = people.records.assign(**{IMPORTED: number})
@@ -110,7 +107,9 @@ def joined_people(earlier: PeopleTable, later: PeopleTable) -> PeopleTable:
 
 def _marked(table: pd.DataFrame, number: int) -> pd.DataFrame:
     names = table[FILE].where(table[FILE] == "", table[FILE] + f" of import {number}")
-    return table.assign(**{IMPORTED: number, FILE: names.astype(str)})
+    own = table.copy(deep=False)
+    own[IMPORTED], own[FILE] = number, names.astype(str)
+    return own
 
 
 def _named_apart(table: pd.DataFrame, number: int) -> pd.DataFrame:

@@ -156,9 +156,7 @@ def write_gathered(gathered: Gathered, target: Target, earlier: Earlier | None =
             "read": collected.read,
             "dropped": [asdict(problem) for problem in dropped],
             "unreadable": [asdict(problem) for problem in unreadable],
-            "left_out": [
-                asdict(reason) for reason in counts_by_reason([*unreadable, *dropped])
-            ],
+            "left_out": [asdict(reason) for reason in counts_by_reason([*unreadable, *dropped])],
         }
         (draft / IMPORT_REPORT).parent.mkdir(parents=True, exist_ok=True)
         (draft / IMPORT_REPORT).write_text(json.dumps(report, indent=1), "utf-8")
@@ -176,9 +174,7 @@ def write_gathered(gathered: Gathered, target: Target, earlier: Earlier | None =
             target.destination,
             labels=labels,
             extra_files=draft,
-            finish=lambda made: write_chain(
-                made, everything.chain, entry, labels_digest(labels)
-            ),
+            finish=lambda made: write_chain(made, everything.chain, entry, labels_digest(labels)),
         )
     return Imported(
         cohort=cohort, read=read, dropped=dropped, unreadable=unreadable,
@@ -234,9 +230,7 @@ def _provenance(
     if earlier is not None:
         before = earlier.cohort.provenance
         own = replace(own, name=before.name, source=f"{before.source}; {own.source}")
-    return replace(
-        own, rules=(*own.rules, *rules), dates_shifted=gathered.import_map.dates_shifted
-    )
+    return replace(own, rules=(*own.rules, *rules), dates_shifted=gathered.import_map.dates_shifted)
 
 
 def _count(problems: Sequence[Problem]) -> int:

@@ -121,8 +121,10 @@ def latest_imports(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
     by_import = left[~last]
     problems = each(
         by_import,
-        lambda _: "a later import states another value and no source says which is newer; the later"
-        " one counts",
+        lambda _: (
+            "a later import states another value and no source says which is newer; the later"
+            " one counts"
+        ),
         "",
         "values replaced by those of a later import",
     )
@@ -148,10 +150,7 @@ def _things(records: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.bool_]
     source = records[SOURCE].where(sampled | (fact & (records[SOURCE] == DECLARED)), "")
     kind = amount.where(sampled, "")
     thing_N, _ = number_groups(
-        *(
-            pd.factorize(part)[0]
-            for part in (records[SUBJECT_LABEL], code, moment, source, kind)
-        )
+        *(pd.factorize(part)[0] for part in (records[SUBJECT_LABEL], code, moment, source, kind))
     )
     return thing_N, single | sampled | fact
 
@@ -161,5 +160,7 @@ def _first_ages(records: pd.DataFrame) -> pd.DataFrame:
     ages = records[(records[CODE] == AGE) & (records[AMOUNT] != str(Amount.UNUSABLE))]
     people = ages.groupby([SUBJECT_LABEL, ages[SOURCE] == DECLARED])
     own = ages.groupby([SUBJECT_LABEL, ages[SOURCE] == DECLARED, IMPORTED])
-    lower = (people[NUMBER].transform("min") < ages[NUMBER]) & (own[NUMBER].transform("nunique") == 1)
+    lower = (people[NUMBER].transform("min") < ages[NUMBER]) & (
+        own[NUMBER].transform("nunique") == 1
+    )
     return records.drop(index=ages.index[lower])

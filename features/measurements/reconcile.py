@@ -15,8 +15,8 @@ import pandas as pd
 from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, TEXT, TIME
 from contracts.errors import Problem
 from contracts.vocabulary import Kind, vocabulary
-from features.measurements.days import day_values
 from features.measurements.between_imports import contradictions, latest_imports
+from features.measurements.days import day_values
 from features.measurements.identity import without_server
 from features.measurements.people import (
     OnsetChoice,

@@ -113,8 +113,8 @@ def record_table(table: pd.DataFrame) -> pd.DataFrame:
     for name in (NUMBER, VERSION):
         number = full.get(name, float("nan"))
         full[name] = pd.Series(number, index=full.index).astype(float)
-    given = full.get(IMPORTED, 0)
-    full[IMPORTED] = pd.Series(given, index=full.index).astype("int64")
+    number = full[IMPORTED] if IMPORTED in full else pd.Series(0, index=full.index)
+    full[IMPORTED] = number.astype("int64")
     text = full[TEXT] if TEXT in full else pd.Series(None, index=full.index)
     full[TEXT] = text.astype(object).where(text.notna(), None)
     for name, default in _TEXT_DEFAULTS.items():

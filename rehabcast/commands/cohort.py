@@ -20,7 +20,7 @@ from rehabcast.output import IF_PRESENT, INLINE, AsJson, emit, require_place, st
 if TYPE_CHECKING:
     from contracts.cohort import Cohort
     from features.cohort.summary import CohortSummary
-    from features.importing import Imported
+    from features.importing import Changes, Imported
 
 app = typer.Typer(no_args_is_help=True, help="Import, simulate, validate and export cohorts.")
 MOST_PROBLEMS_PRINTED = CohortInvalid.SHOWN
@@ -70,6 +70,8 @@ class ValidCohort:
         None for a cohort that was only validated.
     left_out
         Of an import: how many things were left out, or must be looked at, by reason.
+    changes
+        Of an import into a cohort that was there: how many people and values it changed.
     """
 
     valid: bool = True
@@ -82,6 +84,7 @@ class ValidCohort:
     dropped: tuple[Problem, ...] | None = field(default=None, metadata=IF_PRESENT)
     unreadable: tuple[Problem, ...] | None = field(default=None, metadata=IF_PRESENT)
     left_out: tuple[ReasonCount, ...] | None = field(default=None, metadata=IF_PRESENT)
+    changes: Changes | None = field(default=None, metadata=IF_PRESENT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +131,19 @@ def import_(
             parser=named_path, help="File, folder of files, or folder with one folder per subject."
         ),
     ],
-    destination: Destination,
+    destination: Annotated[
+        Path | None,
+        typer.Argument(parser=named_path, help="New cohort folder; must not exist yet."),
+    ] = None,
+    into: Annotated[
+        Path | None,
+        typer.Option(
+            "--into",
+            metavar="COHORT",
+            parser=named_path,
+            help="Add to this cohort instead: new people, new days, corrected values.",
+        ),
+    ] = None,
     map_file: Annotated[
         Path | None,
         typer.Option("--map", help="TOML file with what the files do not say (docs/importing.md)."),
@@ -145,16 +160,25 @@ def import_(
 ) -> None:
     """Read a source and write a validated cohort; lists what was left out, and where it was.
 
+    With --into, next month's export is added to a cohort that is there: see docs/importing.md.
+
     Exits 0 only when something valid was imported, and with --strict only when all of it was.
     """
-    from features.importing import import_source
+    from features.importing import grow_cohort, import_source
     from features.ray_runners import collect_on_ray
 
     run = collect_on_ray(ray_address) if engine is Engine.RAY else None
-    imported = import_source(
-        source, destination, format_name=format_name, map_file=map_file, runner=run, strict=strict
+    places = [place for place in (destination, into) if place is not None]
+    if len(places) != 1:
+        raise ContractError(
+            "an import has one place: a new cohort folder, or --into with one that is there",
+            "name one of the two",
+        )
+    write = import_source if into is None else grow_cohort
+    imported = write(
+        source, places[0], format_name=format_name, map_file=map_file, runner=run, strict=strict
     )
-    _print(valid_cohort(imported.cohort, destination, imported), as_json=as_json)
+    _print(valid_cohort(imported.cohort, places[0], imported), as_json=as_json)
 
 
 app.command()(simulation.simulate)
@@ -226,10 +250,16 @@ def validate(
     folder: CohortFolder,
     as_json: AsJson = False,
 ) -> None:
-    """Check a cohort against its contract; list every problem with file, row and field."""
-    from features.cohort import read_cohort
+    """Check a cohort against its contract; list every problem with file, row and field.
 
-    _print(valid_cohort(read_cohort(folder), folder), as_json=as_json)
+    The chain of its imports is checked too: that data and kept sources are as they were written.
+    """
+    from features.cohort import read_cohort
+    from features.cohort.imports import check_chain
+
+    cohort = read_cohort(folder)
+    check_chain(folder, cohort.labels)
+    _print(valid_cohort(cohort, folder), as_json=as_json)
 
 
 def valid_cohort(cohort: Cohort, folder: Path, imported: Imported | None = None) -> ValidCohort:
@@ -246,6 +276,7 @@ def valid_cohort(cohort: Cohort, folder: Path, imported: Imported | None = None)
         dropped=None if imported is None else imported.dropped,
         unreadable=None if imported is None else imported.unreadable,
         left_out=None if imported is None else imported.left_out,
+        changes=None if imported is None else imported.changes,
     )
 
 
@@ -271,7 +302,19 @@ def _print(result: ValidCohort, *, as_json: bool) -> None:
             _say(f"  {reason.count:,}  {' '.join(reason.reason.split())}")
         if (rest := len(result.left_out) - MOST_PROBLEMS_PRINTED) > 0:
             _say(f"  ... and {rest} other reasons (metadata/import.json)")
+    if result.changes:
+        _say(_in_words(result.changes))
     _say(f"{result.cohort} is a valid cohort.")
+
+
+def _in_words(changes: Changes) -> str:
+    if changes.is_known:
+        return "This source was imported into it before: nothing was changed."
+    return (
+        f"Added: {changes.people:,} new person(s), {changes.new:,} new value(s);"
+        f" {changes.corrected:,} corrected and {changes.gone:,} gone"
+        " (imports/history.parquet has what they were)."
+    )
 
 
 def _print_problems(title: str, problems: Sequence[Problem]) -> None:
