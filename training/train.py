@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +26,7 @@ from training.comparison.figures import (
     pit_figure,
     reliability_figure,
 )
+from training.data_seen import SEEN_FILE, data_seen, seal_seen
 from training.evidence import COMPARATORS, out_of_fold_table, questions_with
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import (
@@ -77,6 +78,7 @@ def train(
     checkpoints: Path,
     pretrain_on: Cohort | None = None,
     people_key: bytes | None = None,
+    facts: Mapping[str, str] | None = None,
     fit_folds: FitFolds = fit_sequentially,
     advance: Callable[[str], None] = lambda _: None,
     tell: Callable[[tuple[CohortNote, ...]], None] = lambda _: None,
@@ -95,6 +97,8 @@ def train(
     people_key
         Seals into the bundle whom it has seen (`inference.people`); without one nobody can tell
         later whether a cohort is an external one.
+    facts
+        What else is put on record with the run, by name.
     fit_folds
         Fits the networks: in this process, or on a cluster (`training.fitting.ray_cluster`).
     advance
@@ -127,6 +131,7 @@ def train(
     tags = {"cohort": cohort.provenance.name, "simulated": str(cohort.provenance.simulated)}
     with run(store, name=f"train {model}", tags=tags) as opened, TemporaryDirectory() as temporary:
         opened.log_params({**asdict(config), **{f"{name}_digest": key[name] for name in key}})
+        opened.log_params(dict(facts or {}))
         unfinished = checkpoints / record_digest(key)[:16]
         pretrained = (
             None
@@ -174,6 +179,8 @@ def train(
         bundle = folder / "bundle"
         write_model_file(bundle, run_id=opened.run_id)
         if people_key is not None:
+            (folder / SEEN_FILE).write_bytes(seal_seen(data_seen(cohort, people_key), people_key))
+            opened.log_file(folder / SEEN_FILE)
             (bundle / PEOPLE_FILE).write_bytes(
                 sealed_people(cohort, parts, pretrain_on, people_key)
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +18,7 @@ from rehabcast.settings import Settings
 if TYPE_CHECKING:
     from contracts.cohort import Cohort
     from contracts.task import Task
+    from training.data_seen import DataChanges
     from training.fitting.config import TrainingConfig
     from training.fitting.preparation import CohortNote
     from training.fitting.ray_cluster import RayCluster
@@ -79,12 +80,15 @@ class TrainingResult:
         Whether its cohort is simulated, and the digest of the cohort's data.
     cohort_notes
         What the cohort cannot fill of the task.
+    data_changes
+        What changed since the data of the version in service.
     """
 
     model_version: str
     run_id: str
     simulated: bool
     data_digest: str
+    data_changes: DataChanges
     cohort_notes: tuple[CohortNote, ...] = ()
 
 
@@ -205,6 +209,7 @@ def train_candidate(
     cluster: RayCluster | None = None,
 ) -> TrainingResult:
     """Train with a progress bar, register the candidate and sign its bundle."""
+    from rehabcast.auditing.data_changes import since_champion
     from rehabcast.auditing.overlap import people_key
     from rehabcast.signed_artifacts import log_explanation_quality, sign_bundle
     from training.fitting.crossfit import fit_sequentially
@@ -218,6 +223,9 @@ def train_candidate(
         notes.extend(found)
         tell(found)
 
+    key = people_key(settings, make=True)
+    changes = since_champion(settings, model, cohort, key)
+    stderr_console.print(str(changes))
     with progress("Training", steps(parameters)) as advance:
         version = train_model(
             cohort,
@@ -229,7 +237,8 @@ def train_candidate(
             pretrain_on=pretrain_on,
             fit_folds=fit_sequentially if cluster is None else cluster.fit,
             advance=advance,
-            people_key=people_key(settings, make=True),
+            people_key=key,
+            facts={f"data_{name}": text for name, text in asdict(changes).items()},
             tell=announce,
         )
     sign_bundle(settings, version)
@@ -239,6 +248,7 @@ def train_candidate(
         run_id=version.run_id,
         simulated=cohort.provenance.simulated,
         data_digest=cohort.digest,
+        data_changes=changes,
         cohort_notes=tuple(notes),
     )
 
