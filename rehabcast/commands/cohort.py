@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contracts.cohort import SUBJECTS_FILE, RuleCount
-from contracts.errors import CohortInvalid, ContractError, Problem, ReasonCount, as_lines
-from rehabcast.cohort_table import cohort_table
+from contracts.errors import ContractError
+from rehabcast.cohort_table import print_cohort, say, valid_cohort
 from rehabcast.commands import simulation
 from rehabcast.commands.engine import Engine, EngineOption, RayAddress
 from rehabcast.commands.training import TaskOption
-from rehabcast.output import IF_PRESENT, INLINE, AsJson, emit, require_place, stderr_console
+from rehabcast.output import AsJson, emit, require_place
 
 if TYPE_CHECKING:
-    from contracts.cohort import Cohort
-    from features.cohort.summary import CohortSummary
-    from features.importing import Changes, Imported
+    pass
 
 app = typer.Typer(no_args_is_help=True, help="Import, simulate, validate and export cohorts.")
-MOST_PROBLEMS_PRINTED = CohortInvalid.SHOWN
 
 
 def named_path(written: str) -> Path:
@@ -46,45 +41,6 @@ Destination = Annotated[
 CohortFolder = Annotated[
     Path, typer.Argument(parser=named_path, help="Cohort folder (MEDS layout).")
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ValidCohort:
-    """A cohort that meets its contract.
-
-    Parameters
-    ----------
-    valid
-        Always True: a cohort that breaks its contract is an error.
-    cohort, summary
-        Its folder, and what is in it.
-    rules
-        Rules that the importer applied to the source, and how many rows each affected.
-    notes
-        What is worth knowing of the cohort's own files.
-    subjects_file
-        Where it stands whose number is whose; None where the source's own identifiers are the
-        numbers.
-    read, dropped, unreadable
-        Of an import: files that were read, what was left out of them, and files that gave nothing;
-        None for a cohort that was only validated.
-    left_out
-        Of an import: how many things were left out, or must be looked at, by reason.
-    changes
-        Of an import into a cohort that was there: how many people and values it changed.
-    """
-
-    valid: bool = True
-    cohort: Path
-    summary: CohortSummary = field(metadata=INLINE)
-    rules: tuple[RuleCount, ...]
-    notes: tuple[Problem, ...] = ()
-    subjects_file: Path | None = None
-    read: tuple[str, ...] | None = field(default=None, metadata=IF_PRESENT)
-    dropped: tuple[Problem, ...] | None = field(default=None, metadata=IF_PRESENT)
-    unreadable: tuple[Problem, ...] | None = field(default=None, metadata=IF_PRESENT)
-    left_out: tuple[ReasonCount, ...] | None = field(default=None, metadata=IF_PRESENT)
-    changes: Changes | None = field(default=None, metadata=IF_PRESENT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +134,7 @@ def import_(
     imported = write(
         source, places[0], format_name=format_name, map_file=map_file, runner=run, strict=strict
     )
-    _print(valid_cohort(imported.cohort, places[0], imported), as_json=as_json)
+    print_cohort(valid_cohort(imported.cohort, places[0], imported), as_json=as_json)
 
 
 app.command()(simulation.simulate)
@@ -222,7 +178,7 @@ def trace(
     )  # fmt: skip
     emit(result, f"{result.drawn} of {result.lost} lost people to call: {output}", as_json=as_json)
     if not as_json:
-        _say(
+        say(
             "Call those with yes under drawn. Fill in traced_on_day (the day that the outcome holds"
             " for, on the clock of your tables) for whoever is reached, and keep the other rows."
         )
@@ -259,70 +215,4 @@ def validate(
 
     cohort = read_cohort(folder)
     check_chain(folder, cohort.labels)
-    _print(valid_cohort(cohort, folder), as_json=as_json)
-
-
-def valid_cohort(cohort: Cohort, folder: Path, imported: Imported | None = None) -> ValidCohort:
-    """Return what is in a valid cohort, and what an import left out of it."""
-    from features.cohort.summary import summarise
-
-    return ValidCohort(
-        cohort=folder,
-        summary=summarise(cohort),
-        rules=tuple(cohort.provenance.rules),
-        notes=cohort.notes,
-        subjects_file=folder / SUBJECTS_FILE if is_numbered(cohort) else None,
-        read=None if imported is None else imported.read,
-        dropped=None if imported is None else imported.dropped,
-        unreadable=None if imported is None else imported.unreadable,
-        left_out=None if imported is None else imported.left_out,
-        changes=None if imported is None else imported.changes,
-    )
-
-
-def is_numbered(cohort: Cohort) -> bool:
-    """Tell whether a subject's number is another than the identifier that the source gives."""
-    return any(label != str(number) for number, label in cohort.labels.items())
-
-
-def _print(result: ValidCohort, *, as_json: bool) -> None:
-    emit(result, cohort_table(result.summary, result.rules), as_json=as_json)
-    if as_json:
-        return
-    _print_problems("left out, or worth knowing", [*(result.dropped or ()), *result.notes])
-    _print_problems("files not imported", result.unreadable or ())
-    if result.subjects_file:
-        _say(
-            f"{result.summary.subjects} subject(s) were numbered;"
-            f" {result.subjects_file} says whose number is whose."
-        )
-    if result.left_out:
-        _say(f"left out, or to be looked at, by reason ({sum(r.count for r in result.left_out)}):")
-        for reason in result.left_out[:MOST_PROBLEMS_PRINTED]:
-            _say(f"  {reason.count:,}  {' '.join(reason.reason.split())}")
-        if (rest := len(result.left_out) - MOST_PROBLEMS_PRINTED) > 0:
-            _say(f"  ... and {rest} other reasons (metadata/import.json)")
-    if result.changes:
-        _say(_in_words(result.changes))
-    _say(f"{result.cohort} is a valid cohort.")
-
-
-def _in_words(changes: Changes) -> str:
-    if changes.is_known:
-        return "This source was imported into it before: nothing was changed."
-    return (
-        f"Added: {changes.people:,} new person(s), {changes.new:,} new value(s);"
-        f" {changes.corrected:,} corrected and {changes.gone:,} gone"
-        " (imports/history.parquet has what they were)."
-    )
-
-
-def _print_problems(title: str, problems: Sequence[Problem]) -> None:
-    if problems:
-        _say(f"{title} ({sum(problem.count for problem in problems)}):")
-        for line in as_lines(problems, MOST_PROBLEMS_PRINTED, "metadata/import.json"):
-            _say(f"  {line}")
-
-
-def _say(text: str) -> None:
-    stderr_console.print(text, highlight=False)
+    print_cohort(valid_cohort(cohort, folder), as_json=as_json)

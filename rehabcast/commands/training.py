@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contracts.cohort import SUBJECT
-from contracts.errors import ContractError, Interrupted
+from contracts.errors import Interrupted
 from rehabcast.commands.engine import Engine, EngineOption, RayAddress
 from rehabcast.output import INLINE, AsJson, emit, progress, require_place, stderr_console
 from rehabcast.settings import Settings
@@ -22,9 +20,6 @@ if TYPE_CHECKING:
     from training.fitting.config import TrainingConfig
     from training.fitting.preparation import CohortNote
     from training.fitting.ray_cluster import RayCluster
-
-MOST_LINES = 20
-"""Lines of a list of people that an error names."""
 
 SHIPPED_TASKS = Path(__file__).resolve().parents[2] / "tasks"
 """Task files of the checkout: `tasks/NAME.toml` names one of them wherever a command is run."""
@@ -128,6 +123,8 @@ def train(
 ) -> None:
     """Train on a cohort and register a candidate; to resume after an interruption, run it again."""
     if without is not None:
+        from rehabcast.auditing.overlap import require_without
+
         require_without([cohort, *([] if pretrain_on is None else [pretrain_on])], without)
     try:
         result = run_training(
@@ -145,37 +142,6 @@ def train(
     emit(result, f"Registered candidate {result.model_version}.", as_json=as_json)
     if not as_json:
         stderr_console.print(f"Next: rehabcast audit {result.model_version}")
-
-
-def require_without(cohorts: Sequence[Path], file: Path) -> None:
-    """Check that nobody of a list, such as those who have withdrawn consent, is in a cohort.
-
-    Raises
-    ------
-    ContractError
-        Somebody is: says in which lines of the list, and names nobody; or it cannot be read.
-    """
-    from features.cohort import read_cohort
-
-    try:
-        written = file.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ContractError(
-            f"{file.name} cannot be read as a list of people ({type(error).__name__})",
-            "write one identifier a line, as `rehabcast record withdrawn` does",
-        ) from None
-    for folder in cohorts:
-        cohort = read_cohort(folder)
-        labels = {cohort.label(subject) for subject in cohort.events[SUBJECT].unique().tolist()}
-        found = [n for n, line in enumerate(written, start=1) if line.strip() in labels]
-        if found:
-            lines = ", ".join(map(str, found[:MOST_LINES]))
-            raise ContractError(
-                f"{len(found)} people who must not be in it are in cohort"
-                f" {cohort.provenance.name!r} (line {lines}"
-                f"{', ...' if len(found) > MOST_LINES else ''} of {file.name})",
-                "leave them out of its source, import it again, and train on that",
-            )
 
 
 def run_training(
