@@ -105,11 +105,17 @@ def latest_imports(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
     if records[IMPORTED].nunique() < 2:
         return records, []
     thing_N, has_one_N = _things(records)
+    import_N = records[IMPORTED].to_numpy()
+    first_T = np.full(len(thing_N), np.iinfo(np.int64).max)
+    last_T = np.zeros(len(thing_N), dtype=np.int64)
+    np.minimum.at(first_T, thing_N, import_N)
+    np.maximum.at(last_T, thing_N, import_N)
+    # Most is stated by one import alone: only the rest needs to be compared.
+    has_one_N &= (first_T < last_T)[thing_N]
     rows = records[has_one_N]
     thing = pd.Series(thing_N[has_one_N], index=rows.index)
     said = content(rows, [NUMBER, TEXT, AMOUNT])
-    several = rows[IMPORTED].groupby(thing).transform("nunique") > 1
-    several &= said.groupby(thing).transform("nunique") > 1
+    several = said.groupby(thing).transform("nunique") > 1
     rows, thing = rows[several], thing[several]
     if rows.empty:
         return _first_ages(records), []

@@ -85,7 +85,9 @@ def test_an_empty_path_is_not_the_current_folder(
 def test_a_source_within_its_destination_is_refused_before_anything_is_read(
     source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("features.importing.gather.source_files", lambda *_: pytest.fail("it was read"))
+    monkeypatch.setattr(
+        "features.importing.gather.source_files", lambda *_: pytest.fail("it was read")
+    )
     for destination in (source, source.parent):
         done = run("import", "auto", source, destination)
         assert isinstance(done.exception, ContractError)
