@@ -204,7 +204,7 @@ def train_candidate(
             fit_folds=fit_sequentially if cluster is None else cluster.fit,
             advance=advance,
             people_key=key,
-            facts={f"data_{name}": text for name, text in asdict(changes).items()},
+            facts={f"data_{name}": text for name, text in asdict(changes).items() if text},
             tell=announce,
         )
     sign_bundle(settings, version)
