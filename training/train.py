@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +27,7 @@ from training.comparison.figures import (
     pit_figure,
     reliability_figure,
 )
+from training.data_seen import SEEN_FILE, data_seen, seal_seen
 from training.evidence import COMPARATORS, out_of_fold_table, questions_with, served_days
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import (
@@ -78,6 +79,7 @@ def train(
     checkpoints: Path,
     pretrain_on: Cohort | None = None,
     people_key: bytes | None = None,
+    facts: Mapping[str, str] | None = None,
     fit_folds: FitFolds = fit_sequentially,
     advance: Callable[[str], None] = lambda _: None,
     tell: Callable[[tuple[CohortNote, ...]], None] = lambda _: None,
@@ -96,6 +98,8 @@ def train(
     people_key
         Seals into the bundle whom it has seen (`inference.people`); without one nobody can tell
         later whether a cohort is an external one.
+    facts
+        What else is put on record with the run, by name.
     fit_folds
         Fits the networks: in this process, or on a cluster (`training.fitting.ray_cluster`).
     advance
@@ -128,6 +132,7 @@ def train(
     tags = {"cohort": cohort.provenance.name, "simulated": str(cohort.provenance.simulated)}
     with run(store, name=f"train {model}", tags=tags) as opened, TemporaryDirectory() as temporary:
         opened.log_params({**asdict(config), **{f"{name}_digest": key[name] for name in key}})
+        opened.log_params(dict(facts or {}))
         unfinished = checkpoints / record_digest(key)[:16]
         pretrained = (
             None
@@ -151,11 +156,11 @@ def train(
         )
         table = out_of_fold_table(batch, records, task, config, fitted, advance)
         folder = Path(temporary)
-        questions = questions_with(table, cohort, batch, records, task, config)
-        asked = with_clusters(questions, cohort, task)
+        asked = with_clusters(
+            questions_with(table, cohort, batch, records, task, config), cohort, task
+        )
         asked.to_parquet(folder / PREDICTIONS_FILE, index=False)
-        days = served_days(fitted, task)
-        followed = follow_up_table(cohort, task, config, parts, table, days)
+        followed = follow_up_table(cohort, task, config, parts, table, served_days(fitted, task))
         followed.to_parquet(folder / FOLLOW_UP_FILE, index=False)
         provenance = TrainingProvenance(
             family=config.architecture,
@@ -179,6 +184,7 @@ def train(
             (bundle / PEOPLE_FILE).write_bytes(
                 sealed_people(cohort, parts, pretrain_on, people_key)
             )
+            _log_data_seen(opened, folder / SEEN_FILE, cohort, people_key)
         at_times = learn_people_at_times(people)
         (bundle / PROFILE_FILE).write_text(at_times.model_dump_json(), "utf-8")
         ensemble = Ensemble(fitted.members)
@@ -214,6 +220,11 @@ def own_codes(task: Task, at_times: PeopleAtTimes) -> Additions:
         code for code, spans in at_times.codes.items() if any(span is not None for span in spans)
     }
     return added_among(named | shown)
+
+
+def _log_data_seen(opened: Run, file: Path, cohort: Cohort, people_key: bytes) -> None:
+    file.write_bytes(seal_seen(data_seen(cohort, people_key), people_key))
+    opened.log_file(file)
 
 
 def _log_evidence(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -33,6 +33,7 @@ from features.cohort.data_file import (
     write_events,
 )
 from features.cohort.file_checks import check_file, in_two_files
+from features.cohort.imports import add_extraction
 from features.cohort.metadata import (
     OWN_CODES,
     check_labels,
@@ -57,6 +58,7 @@ def write_cohort(
     *,
     labels: Mapping[int, str] | None = None,
     extra_files: Path | None = None,
+    finish: Callable[[Path], None] | None = None,
 ) -> Cohort:
     """Check events and write them as a cohort folder, completely or not at all.
 
@@ -66,6 +68,8 @@ def write_cohort(
         The source's identifier of each subject; None where the numbers are the identifiers.
     extra_files
         Folder whose content is copied into the cohort folder: minutes, an import's report.
+    finish
+        Called with the draft once its data and extra files are there.
 
     Returns
     -------
@@ -88,7 +92,9 @@ def write_cohort(
     with new_cohort(folder, provenance, labels) as draft:
         write_events(_table(events), draft / DATA_FILE)
         if extra_files is not None:
-            shutil.copytree(extra_files, draft, dirs_exist_ok=True)
+            shutil.copytree(extra_files, draft, copy_function=_moved, dirs_exist_ok=True)
+        if finish is not None:
+            finish(draft)
     return read_cohort(folder)
 
 
@@ -233,7 +239,12 @@ def replace_events(folder: Path, events: pd.DataFrame) -> Cohort:
                 file.unlink()
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+    add_extraction(folder, labels)
     return read_cohort(folder)
+
+
+def _moved(source: str, destination: str) -> str:
+    return str(shutil.move(source, destination))
 
 
 def _table(events: pd.DataFrame) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from contracts.cohort import (
     TIME,
     RuleCounts,
 )
-from contracts.errors import Problem
+from contracts.errors import CohortInvalid, Problem
 from contracts.vocabulary import vocabulary
 from features.biomarkers import posture, sleep, therapy, wear
 from features.biomarkers.heart import reserves
@@ -44,20 +45,36 @@ NO_SINGLE_SIDE = ("both", "neither")
 
 
 def assemble(
-    collected: Collected, people: PeopleTable, import_map: ImportMap, draft: Path
+    collected: Collected,
+    people: PeopleTable,
+    import_map: ImportMap,
+    draft: Path,
+    known_ids: Mapping[str, int] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, int], RuleCounts]:
     """Write minutes into the draft folder and return all events.
+
+    Parameters
+    ----------
+    known_ids
+        Numbers of subjects that have one already, by label.
 
     Returns
     -------
     Events with `contracts.cohort.COLUMNS`, ids by label, and the rules applied. What breaks the
     vocabulary's ranges or lies before the onset is left out and stands in `collected.dropped`.
+
+    Raises
+    ------
+    CohortInvalid
+        Two imports contradict each other about who a person is.
     """
     rules = RuleCounts()
     reduce_beats(collected, dates_shifted=import_map.dates_shifted)
     matched, unmatched = matched_people(people, _recorded(collected))
     collected.dropped += [*people.problems, *unmatched]
     decided = reconcile([*collected.records, matched], dates_shifted=import_map.dates_shifted)
+    if decided.contradictions:
+        raise CohortInvalid(decided.contradictions)
     collected.dropped += decided.problems
     collected.dropped += [onset_problem(choice, "*") for choice in decided.onset_choices]
     known, nobodys = of_somebody(decided.values)
@@ -66,7 +83,7 @@ def assemble(
     recorded = collected.subjects()
     labels = {*recorded, *known[SUBJECT_LABEL].unique()} - {""}
     collected.dropped += similar_problems(labels)
-    ids = subject_numbers(labels)
+    ids = subject_numbers(labels, known_ids)
     arms = affected_wrists(known)
     collected.dropped += without_arm_use(known, collected)
     tables = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -24,16 +24,27 @@ _PLAIN = re.compile(r"0|[1-9]\d*", re.ASCII)
 _ON_SERVER = re.compile(r"https?://(?P<server>.+?)/Patient/(?P<id>[^/]+)")
 
 
-def subject_numbers(labels: Iterable[str]) -> dict[str, int]:
+def subject_numbers(
+    labels: Iterable[str], known: Mapping[str, int] | None = None
+) -> dict[str, int]:
     """Number subjects by their identifiers.
 
     Where every identifier is a whole number in its plain form (`7`, not `07`), it stays as it is;
     otherwise all are numbered from 1 in the order of their text.
+
+    Parameters
+    ----------
+    known
+        Numbers of those who have one already and keep it: others are numbered after them.
     """
-    unique = sorted(set(labels))
-    if all(_PLAIN.fullmatch(label) and len(label) <= LONGEST_NUMBER for label in unique):
-        return {label: int(label) for label in unique}
-    return {label: number for number, label in enumerate(unique, start=1)}
+    numbers = dict(known or {})
+    unique = sorted(set(labels) - set(numbers))
+    as_they_are = all(label == str(number) for label, number in numbers.items())
+    plain = all(_PLAIN.fullmatch(label) and len(label) <= LONGEST_NUMBER for label in unique)
+    if as_they_are and plain:
+        return numbers | {label: int(label) for label in unique}
+    first = max(numbers.values(), default=0) + 1
+    return numbers | {label: number for number, label in enumerate(unique, start=first)}
 
 
 def on_one_server(labels: Iterable[str]) -> dict[str, str]:
@@ -47,6 +58,11 @@ def on_one_server(labels: Iterable[str]) -> dict[str, str]:
     if len({match["server"] for match in found.values()}) != 1:
         return {}
     return {label: match["id"] for label, match in found.items()}
+
+
+def servers(labels: Iterable[str]) -> set[str]:
+    """Return the servers by whose addresses people are named; none where they are not."""
+    return {match["server"] for label in set(labels) if (match := _ON_SERVER.fullmatch(label))}
 
 
 def without_server(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:

@@ -15,6 +15,7 @@ import pandas as pd
 from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, TEXT, TIME
 from contracts.errors import Problem
 from contracts.vocabulary import Kind, vocabulary
+from features.measurements.between_imports import contradictions, latest_imports
 from features.measurements.days import day_values
 from features.measurements.identity import without_server
 from features.measurements.people import (
@@ -59,12 +60,15 @@ class Reconciled:
         People with several onsets, and which one counts.
     deaths
         Who has died, by subject label; NaT where the day isn't known.
+    contradictions
+        What two imports state differently of what a person has for life: they may be two people.
     """
 
     values: pd.DataFrame
     problems: tuple[Problem, ...]
     onset_choices: tuple[OnsetChoice, ...] = ()
     deaths: dict[str, pd.Timestamp] = field(default_factory=dict)
+    contradictions: tuple[Problem, ...] = ()
 
 
 def reconcile(tables: Sequence[pd.DataFrame], *, dates_shifted: bool = False) -> Reconciled:
@@ -89,6 +93,9 @@ def reconcile(tables: Sequence[pd.DataFrame], *, dates_shifted: bool = False) ->
     )
     everything, problems = without_server(everything)
     current, more = newest_versions(everything)
+    problems += more
+    contradictory = contradictions(current)
+    current, more = latest_imports(current)
     problems += more
     # Somebody whose date of death can't be right is dead all the same.
     died = deaths(current)
@@ -126,6 +133,7 @@ def reconcile(tables: Sequence[pd.DataFrame], *, dates_shifted: bool = False) ->
         problems=tuple(problems),
         onset_choices=tuple(choices),
         deaths=died,
+        contradictions=tuple(contradictory),
     )
 
 

@@ -22,6 +22,7 @@ SUBJECT_LABEL = cohort.SUBJECT_LABEL
 END, AMOUNT, SOURCE = "end", "amount", "source"
 RECORD_ID, VERSION, UPDATED = "record_id", "version", "updated"
 FILE, PLACE = "file", "place"
+IMPORTED = "imported"
 
 BIRTH_DATE = "birth date"
 """Code of a record that gives a birth date: it becomes the age at onset."""
@@ -56,7 +57,7 @@ class Amount(StrEnum):
 
 RECORD_COLUMNS = (
     SUBJECT_LABEL, TIME, END, CODE, NUMBER, TEXT, AMOUNT, SOURCE, RECORD_ID, VERSION, UPDATED,
-    FILE, PLACE,
+    FILE, PLACE, IMPORTED,
 )  # fmt: skip
 """Columns of a table of records.
 
@@ -77,6 +78,8 @@ version, updated
     Number of the statement's version, and the time of its last change; NaN and NaT where unknown.
 file, place
     The file's name, and the row as a spreadsheet counts it (a number) or the place in words.
+imported
+    Number of the import that brought it into a cohort; 0 where there is only one.
 """
 
 _TEXT_DEFAULTS = {AMOUNT: str(Amount.ONCE), SOURCE: "", RECORD_ID: "", FILE: "", PLACE: ""}
@@ -110,6 +113,8 @@ def record_table(table: pd.DataFrame) -> pd.DataFrame:
     for name in (NUMBER, VERSION):
         number = full.get(name, float("nan"))
         full[name] = pd.Series(number, index=full.index).astype(float)
+    number = full[IMPORTED] if IMPORTED in full else pd.Series(0, index=full.index)
+    full[IMPORTED] = number.astype("int64")
     text = full[TEXT] if TEXT in full else pd.Series(None, index=full.index)
     full[TEXT] = text.astype(object).where(text.notna(), None)
     for name, default in _TEXT_DEFAULTS.items():

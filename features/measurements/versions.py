@@ -15,6 +15,7 @@ from features.measurements.records import (
     AMOUNT,
     END,
     FILE,
+    IMPORTED,
     PLACE,
     RECORD_ID,
     SOURCE,
@@ -35,9 +36,10 @@ def newest_versions(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]
     """Return the records of the newest version of each statement, each once.
 
     Of the rows with one `record_id` those with the highest version count, whatever their order and
-    file; where the versions have no number, those that were changed last. Rows of the same version
-    that do not say the same leave it open which is right: they are left out and reported. So do
-    rows of which some have no number and some no time of change.
+    file; where the versions have no number, those that were changed last; where that is not known
+    either, those of the latest import. Rows of the same version and import that do not say the same
+    leave it open which is right: they are left out and reported. So do rows of which some have no
+    number and some no time of change.
 
     Parameters
     ----------
@@ -71,10 +73,10 @@ def newest_versions(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]
 
 
 def _newest(records: pd.DataFrame) -> NDArray[np.bool_]:
-    """Return which rows are of each statement's highest version, else of its last change."""
+    """Return which rows are of each statement's highest version, last change or import."""
     kept_N = np.ones(len(records), dtype=np.bool_)
     statement_N = pd.factorize(records[RECORD_ID])[0]
-    for name in (VERSION, UPDATED):
+    for name in (VERSION, UPDATED, IMPORTED):
         # A version without a number can't be compared with the others, nor a time with none.
         value = records[name].where(kept_N)
         groups = value.groupby(statement_N)

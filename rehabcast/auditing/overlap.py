@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from contracts.cohort import Cohort
+from contracts.cohort import SUBJECT, Cohort
 from contracts.errors import ContractError
 from contracts.predictions import Overlap, Relation
 from features.same_people import people_of, relations_of
@@ -16,6 +16,9 @@ from rehabcast.settings import Settings
 from stores.private_files import require_private, write_private
 
 KEY_FILE = "people.key"
+
+MOST_LINES = 20
+"""Lines of a list of people that an error names."""
 
 
 def people_key_file(settings: Settings) -> Path:
@@ -60,3 +63,34 @@ def overlap_of(
     if key is None or seen is None:
         return wanted, Overlap(known=False, people=len(wanted), not_known=len(wanted))
     return relations_of(seen, people_of(cohort, wanted, token_key(key), sample=False))
+
+
+def require_without(cohorts: Sequence[Path], file: Path) -> None:
+    """Check that nobody of a list, such as those who have withdrawn consent, is in a cohort.
+
+    Raises
+    ------
+    ContractError
+        Somebody is: says in which lines of the list, and names nobody; or it cannot be read.
+    """
+    from features.cohort import read_cohort
+
+    try:
+        written = file.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ContractError(
+            f"{file.name} cannot be read as a list of people ({type(error).__name__})",
+            "write one identifier a line, as `rehabcast record withdrawn` does",
+        ) from None
+    for folder in cohorts:
+        cohort = read_cohort(folder)
+        labels = {cohort.label(subject) for subject in cohort.events[SUBJECT].unique().tolist()}
+        found = [n for n, line in enumerate(written, start=1) if line.strip() in labels]
+        if found:
+            lines = ", ".join(map(str, found[:MOST_LINES]))
+            raise ContractError(
+                f"{len(found)} people who must not be in it are in cohort"
+                f" {cohort.provenance.name!r} (line {lines}"
+                f"{', ...' if len(found) > MOST_LINES else ''} of {file.name})",
+                "leave them out of its source, import it again, and train on that",
+            )

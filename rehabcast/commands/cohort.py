@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contracts.cohort import SUBJECTS_FILE, RuleCount
-from contracts.errors import CohortInvalid, ContractError, Problem, ReasonCount, as_lines
-from rehabcast.cohort_table import cohort_table
+from contracts.errors import ContractError
+from rehabcast.cohort_table import print_cohort, say, valid_cohort
 from rehabcast.commands import simulation
 from rehabcast.commands.engine import Engine, EngineOption, RayAddress
 from rehabcast.commands.training import TaskOption
-from rehabcast.output import IF_PRESENT, INLINE, AsJson, emit, require_place, stderr_console
+from rehabcast.output import AsJson, emit, require_place
 
 if TYPE_CHECKING:
-    from contracts.cohort import Cohort
-    from features.cohort.summary import CohortSummary
-    from features.importing import Imported
+    pass
 
 app = typer.Typer(no_args_is_help=True, help="Import, simulate, validate and export cohorts.")
-MOST_PROBLEMS_PRINTED = CohortInvalid.SHOWN
 
 
 def named_path(written: str) -> Path:
@@ -46,42 +41,6 @@ Destination = Annotated[
 CohortFolder = Annotated[
     Path, typer.Argument(parser=named_path, help="Cohort folder (MEDS layout).")
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ValidCohort:
-    """A cohort that meets its contract.
-
-    Parameters
-    ----------
-    valid
-        Always True: a cohort that breaks its contract is an error.
-    cohort, summary
-        Its folder, and what is in it.
-    rules
-        Rules that the importer applied to the source, and how many rows each affected.
-    notes
-        What is worth knowing of the cohort's own files.
-    subjects_file
-        Where it stands whose number is whose; None where the source's own identifiers are the
-        numbers.
-    read, dropped, unreadable
-        Of an import: files that were read, what was left out of them, and files that gave nothing;
-        None for a cohort that was only validated.
-    left_out
-        Of an import: how many things were left out, or must be looked at, by reason.
-    """
-
-    valid: bool = True
-    cohort: Path
-    summary: CohortSummary = field(metadata=INLINE)
-    rules: tuple[RuleCount, ...]
-    notes: tuple[Problem, ...] = ()
-    subjects_file: Path | None = None
-    read: tuple[str, ...] | None = field(default=None, metadata=IF_PRESENT)
-    dropped: tuple[Problem, ...] | None = field(default=None, metadata=IF_PRESENT)
-    unreadable: tuple[Problem, ...] | None = field(default=None, metadata=IF_PRESENT)
-    left_out: tuple[ReasonCount, ...] | None = field(default=None, metadata=IF_PRESENT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +87,19 @@ def import_(
             parser=named_path, help="File, folder of files, or folder with one folder per subject."
         ),
     ],
-    destination: Destination,
+    destination: Annotated[
+        Path | None,
+        typer.Argument(parser=named_path, help="New cohort folder; must not exist yet."),
+    ] = None,
+    into: Annotated[
+        Path | None,
+        typer.Option(
+            "--into",
+            metavar="COHORT",
+            parser=named_path,
+            help="Add to this cohort instead: new people, new days, corrected values.",
+        ),
+    ] = None,
     map_file: Annotated[
         Path | None,
         typer.Option("--map", help="TOML file with what the files do not say (docs/importing.md)."),
@@ -145,16 +116,25 @@ def import_(
 ) -> None:
     """Read a source and write a validated cohort; lists what was left out, and where it was.
 
+    With --into, next month's export is added to a cohort that is there: see docs/importing.md.
+
     Exits 0 only when something valid was imported, and with --strict only when all of it was.
     """
-    from features.importing import import_source
+    from features.importing import grow_cohort, import_source
     from features.ray_runners import collect_on_ray
 
     run = collect_on_ray(ray_address) if engine is Engine.RAY else None
-    imported = import_source(
-        source, destination, format_name=format_name, map_file=map_file, runner=run, strict=strict
+    places = [place for place in (destination, into) if place is not None]
+    if len(places) != 1:
+        raise ContractError(
+            "an import has one place: a new cohort folder, or --into with one that is there",
+            "name one of the two",
+        )
+    write = import_source if into is None else grow_cohort
+    imported = write(
+        source, places[0], format_name=format_name, map_file=map_file, runner=run, strict=strict
     )
-    _print(valid_cohort(imported.cohort, destination, imported), as_json=as_json)
+    print_cohort(valid_cohort(imported.cohort, places[0], imported), as_json=as_json)
 
 
 app.command()(simulation.simulate)
@@ -198,7 +178,7 @@ def trace(
     )  # fmt: skip
     emit(result, f"{result.drawn} of {result.lost} lost people to call: {output}", as_json=as_json)
     if not as_json:
-        _say(
+        say(
             "Call those with yes under drawn. Fill in traced_on_day (the day that the outcome holds"
             " for, on the clock of your tables) for whoever is reached, and keep the other rows."
         )
@@ -226,60 +206,13 @@ def validate(
     folder: CohortFolder,
     as_json: AsJson = False,
 ) -> None:
-    """Check a cohort against its contract; list every problem with file, row and field."""
+    """Check a cohort against its contract; list every problem with file, row and field.
+
+    The chain of its imports is checked too: that data and kept sources are as they were written.
+    """
     from features.cohort import read_cohort
+    from features.cohort.imports import check_chain
 
-    _print(valid_cohort(read_cohort(folder), folder), as_json=as_json)
-
-
-def valid_cohort(cohort: Cohort, folder: Path, imported: Imported | None = None) -> ValidCohort:
-    """Return what is in a valid cohort, and what an import left out of it."""
-    from features.cohort.summary import summarise
-
-    return ValidCohort(
-        cohort=folder,
-        summary=summarise(cohort),
-        rules=tuple(cohort.provenance.rules),
-        notes=cohort.notes,
-        subjects_file=folder / SUBJECTS_FILE if is_numbered(cohort) else None,
-        read=None if imported is None else imported.read,
-        dropped=None if imported is None else imported.dropped,
-        unreadable=None if imported is None else imported.unreadable,
-        left_out=None if imported is None else imported.left_out,
-    )
-
-
-def is_numbered(cohort: Cohort) -> bool:
-    """Tell whether a subject's number is another than the identifier that the source gives."""
-    return any(label != str(number) for number, label in cohort.labels.items())
-
-
-def _print(result: ValidCohort, *, as_json: bool) -> None:
-    emit(result, cohort_table(result.summary, result.rules), as_json=as_json)
-    if as_json:
-        return
-    _print_problems("left out, or worth knowing", [*(result.dropped or ()), *result.notes])
-    _print_problems("files not imported", result.unreadable or ())
-    if result.subjects_file:
-        _say(
-            f"{result.summary.subjects} subject(s) were numbered;"
-            f" {result.subjects_file} says whose number is whose."
-        )
-    if result.left_out:
-        _say(f"left out, or to be looked at, by reason ({sum(r.count for r in result.left_out)}):")
-        for reason in result.left_out[:MOST_PROBLEMS_PRINTED]:
-            _say(f"  {reason.count:,}  {' '.join(reason.reason.split())}")
-        if (rest := len(result.left_out) - MOST_PROBLEMS_PRINTED) > 0:
-            _say(f"  ... and {rest} other reasons (metadata/import.json)")
-    _say(f"{result.cohort} is a valid cohort.")
-
-
-def _print_problems(title: str, problems: Sequence[Problem]) -> None:
-    if problems:
-        _say(f"{title} ({sum(problem.count for problem in problems)}):")
-        for line in as_lines(problems, MOST_PROBLEMS_PRINTED, "metadata/import.json"):
-            _say(f"  {line}")
-
-
-def _say(text: str) -> None:
-    stderr_console.print(text, highlight=False)
+    cohort = read_cohort(folder)
+    check_chain(folder, cohort.labels)
+    print_cohort(valid_cohort(cohort, folder), as_json=as_json)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contracts.cohort import SUBJECT
-from contracts.errors import ContractError, Interrupted
+from contracts.errors import Interrupted
 from rehabcast.commands.engine import Engine, EngineOption, RayAddress
 from rehabcast.output import INLINE, AsJson, emit, progress, require_place, stderr_console
 from rehabcast.settings import Settings
@@ -18,12 +16,10 @@ from rehabcast.settings import Settings
 if TYPE_CHECKING:
     from contracts.cohort import Cohort
     from contracts.task import Task
+    from training.data_seen import DataChanges
     from training.fitting.config import TrainingConfig
     from training.fitting.preparation import CohortNote
     from training.fitting.ray_cluster import RayCluster
-
-MOST_LINES = 20
-"""Lines of a list of people that an error names."""
 
 SHIPPED_TASKS = Path(__file__).resolve().parents[2] / "tasks"
 """Task files of the checkout: `tasks/NAME.toml` names one of them wherever a command is run."""
@@ -79,12 +75,15 @@ class TrainingResult:
         Whether its cohort is simulated, and the digest of the cohort's data.
     cohort_notes
         What the cohort cannot fill of the task.
+    data_changes
+        What changed since the data of the version in service.
     """
 
     model_version: str
     run_id: str
     simulated: bool
     data_digest: str
+    data_changes: DataChanges
     cohort_notes: tuple[CohortNote, ...] = ()
 
 
@@ -124,6 +123,8 @@ def train(
 ) -> None:
     """Train on a cohort and register a candidate; to resume after an interruption, run it again."""
     if without is not None:
+        from rehabcast.auditing.overlap import require_without
+
         require_without([cohort, *([] if pretrain_on is None else [pretrain_on])], without)
     try:
         result = run_training(
@@ -141,37 +142,6 @@ def train(
     emit(result, f"Registered candidate {result.model_version}.", as_json=as_json)
     if not as_json:
         stderr_console.print(f"Next: rehabcast audit {result.model_version}")
-
-
-def require_without(cohorts: Sequence[Path], file: Path) -> None:
-    """Check that nobody of a list, such as those who have withdrawn consent, is in a cohort.
-
-    Raises
-    ------
-    ContractError
-        Somebody is: says in which lines of the list, and names nobody; or it cannot be read.
-    """
-    from features.cohort import read_cohort
-
-    try:
-        written = file.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ContractError(
-            f"{file.name} cannot be read as a list of people ({type(error).__name__})",
-            "write one identifier a line, as `rehabcast record withdrawn` does",
-        ) from None
-    for folder in cohorts:
-        cohort = read_cohort(folder)
-        labels = {cohort.label(subject) for subject in cohort.events[SUBJECT].unique().tolist()}
-        found = [n for n, line in enumerate(written, start=1) if line.strip() in labels]
-        if found:
-            lines = ", ".join(map(str, found[:MOST_LINES]))
-            raise ContractError(
-                f"{len(found)} people who must not be in it are in cohort"
-                f" {cohort.provenance.name!r} (line {lines}"
-                f"{', ...' if len(found) > MOST_LINES else ''} of {file.name})",
-                "leave them out of its source, import it again, and train on that",
-            )
 
 
 def run_training(
@@ -205,6 +175,7 @@ def train_candidate(
     cluster: RayCluster | None = None,
 ) -> TrainingResult:
     """Train with a progress bar, register the candidate and sign its bundle."""
+    from rehabcast.auditing.data_changes import since_champion
     from rehabcast.auditing.overlap import people_key
     from rehabcast.signed_artifacts import log_explanation_quality, sign_bundle
     from training.fitting.crossfit import fit_sequentially
@@ -218,6 +189,9 @@ def train_candidate(
         notes.extend(found)
         tell(found)
 
+    key = people_key(settings, make=True)
+    changes = since_champion(settings, model, cohort, key)
+    stderr_console.print(str(changes))
     with progress("Training", steps(parameters)) as advance:
         version = train_model(
             cohort,
@@ -229,7 +203,8 @@ def train_candidate(
             pretrain_on=pretrain_on,
             fit_folds=fit_sequentially if cluster is None else cluster.fit,
             advance=advance,
-            people_key=people_key(settings, make=True),
+            people_key=key,
+            facts={f"data_{name}": text for name, text in asdict(changes).items() if text},
             tell=announce,
         )
     sign_bundle(settings, version)
@@ -239,6 +214,7 @@ def train_candidate(
         run_id=version.run_id,
         simulated=cohort.provenance.simulated,
         data_digest=cohort.digest,
+        data_changes=changes,
         cohort_notes=tuple(notes),
     )
 

@@ -51,7 +51,7 @@ STATES = {
 # Every command with enough to get as far as its databases.
 COMMANDS = (
     "cohort simulate out --subjects 0", "cohort import auto nowhere out", "cohort validate nowhere",
-    "cohort import stroke-specs nowhere out",
+    "cohort import stroke-specs nowhere out", "cohort import auto nowhere --into out",
     "cohort draw nowhere x.png", "cohort floor nowhere", "ledger schema",
     "cohort trace nowhere --task task.toml",
     "cohort export nowhere out", "features extract nowhere", "features report nowhere",

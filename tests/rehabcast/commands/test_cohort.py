@@ -85,7 +85,9 @@ def test_an_empty_path_is_not_the_current_folder(
 def test_a_source_within_its_destination_is_refused_before_anything_is_read(
     source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("features.importing.source_files", lambda *_: pytest.fail("it was read"))
+    monkeypatch.setattr(
+        "features.importing.gather.source_files", lambda *_: pytest.fail("it was read")
+    )
     for destination in (source, source.parent):
         done = run("import", "auto", source, destination)
         assert isinstance(done.exception, ContractError)
@@ -104,6 +106,8 @@ def test_validate_names_the_subject_and_the_clock(source: Path, tmp_path: Path) 
     table = pq.read_table(file)
     utc = table.set_column(1, TIME, table[TIME].cast(pa.timestamp("us", "UTC")))
     pq.write_table(utc, file)
+    # As another program writes a cohort: ours know what their imports wrote.
+    (cohort / "metadata" / "imports.json").unlink()
     done = run("validate", cohort)
     assert done.exit_code == 0
     assert "days in UTC" in done.stderr
@@ -111,3 +115,38 @@ def test_validate_names_the_subject_and_the_clock(source: Path, tmp_path: Path) 
     done = run("validate", cohort)
     assert isinstance(done.exception, CohortInvalid)
     assert "(subject 01)" in str(done.exception)
+
+
+def test_next_months_export_is_added_and_said(tmp_path: Path) -> None:
+    for month, day in (("january", 7), ("february", 40)):
+        folder = tmp_path / month
+        folder.mkdir()
+        (folder / "map.toml").write_text(
+            'name = "clinic"\nclock = "days since onset"\n[[tables]]\nfile = "scores.csv"\n'
+            'subject = "patient"\nwhen = "day"\ncolumns = [{ column = "FM",'
+            ' code = "REHABCAST//FUGL_MEYER_UE", unit = "{score}" }]\n'
+        )
+        (folder / "scores.csv").write_text(f"patient,day,FM\np1,7,{30 + day}\np1,{day},30\n")
+    cohort = tmp_path / "cohort"
+    (tmp_path / "january" / "scores.csv").write_text("patient,day,FM\np1,7,30\n")
+    assert run("import", "auto", tmp_path / "january" / "map.toml", cohort).exit_code == 0
+    february = tmp_path / "february" / "map.toml"
+    (tmp_path / "february" / "scores.csv").write_text("patient,day,FM\np1,7,31\np2,40,30\n")
+    done = run("import", "auto", february, "--into", cohort)
+    assert done.exit_code == 0
+    # A score, an onset and an enrolment of the new person.
+    assert "1 new person(s), 3 new value(s); 1 corrected and 0 gone" in " ".join(
+        done.stderr.split()
+    )
+    again = json.loads(run("import", "auto", february, "--into", cohort, "--json").stdout)
+    assert again["changes"]["is_known"] is True
+    assert run("validate", cohort).exit_code == 0
+    (cohort / "imports" / "1" / "index.json").write_text("{}")
+    assert isinstance(run("validate", cohort).exception, CohortInvalid)
+
+
+def test_an_import_has_one_place(tmp_path: Path) -> None:
+    for places in ((), (tmp_path / "new", "--into", tmp_path / "cohort")):
+        refused = run("import", "auto", tmp_path, *places)
+        assert isinstance(refused.exception, ContractError)
+        assert "one place" in str(refused.exception)

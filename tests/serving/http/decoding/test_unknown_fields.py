@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.http.admission.unknown_fields import (
+from serving.http.decoding import RequestInvalid, decoded
+from serving.http.decoding.unknown_fields import (
     MOST_EDITS,
     MOST_SHOWN,
     SHORTEST_REPEATED,
     unknown_field,
 )
-from serving.http.decoding import RequestInvalid, decoded
 from serving.http.endpoints import ENDPOINTS
 from serving.schemas import ForecastRequest
 

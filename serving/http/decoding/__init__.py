@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from contracts.errors import RehabcastError
-from serving.http.admission.unknown_fields import unknown_field
+from serving.http.decoding.unknown_fields import unknown_field
 
 T = TypeVar("T")
 

@@ -1,0 +1,37 @@
+"""What changed in the data since those that the version in service was trained on."""
+
+from __future__ import annotations
+
+from contracts.cohort import Cohort
+from contracts.errors import EvidenceMissing, RehabcastError
+from rehabcast.identity import open_ledger
+from rehabcast.settings import Settings
+from training.data_seen import SEEN_FILE, DataChanges, changes_since, data_seen, unseal_seen
+from training.registry.model_versions import fetch, find
+
+
+def since_champion(
+    settings: Settings, model: str, cohort: Cohort, key: bytes | None
+) -> DataChanges:
+    """Return what changed since the data of a model's version in service.
+
+    Where there is none, or nothing of its data was kept, the reason is said instead.
+    """
+    try:
+        champion = open_ledger(settings).champion(model)
+    except EvidenceMissing:
+        return DataChanges(reason="no version of this model is in service")
+    except RehabcastError:
+        return DataChanges(reason="the ledger cannot be read")
+    since = champion.model_version
+    try:
+        version = find(settings.store, since)
+        sealed = fetch(settings.store, version, SEEN_FILE).read_bytes()
+    except EvidenceMissing:
+        return DataChanges(since=since, reason=f"the run of {since} did not keep what it was given")
+    except (RehabcastError, OSError):
+        return DataChanges(since=since, reason="the registry does not answer")
+    before = None if key is None else unseal_seen(sealed, key)
+    if key is None or before is None:
+        return DataChanges(since=since, reason=f"{since} was trained under another keys/people.key")
+    return changes_since(since, before, data_seen(cohort, key))
