@@ -31,6 +31,9 @@ def recorded(awd: Callable[..., None], file: Path, seed: int) -> None:
     awd(file, "", counts, serial=f"V{seed}")
 
 
+CHAIN = "metadata/imports.json"
+
+
 @pytest.fixture
 def source(tmp_path: Path, awd: Callable[..., None]) -> Path:
     """A folder with a folder for each subject; one of them holds a broken recording."""
@@ -41,9 +44,10 @@ def source(tmp_path: Path, awd: Callable[..., None]) -> Path:
 
 
 def content(cohort: Path) -> dict[str, bytes]:
-    return {
-        str(f.relative_to(cohort)): f.read_bytes() for f in sorted(cohort.rglob("*")) if f.is_file()
-    }
+    """Return a cohort's files, but for when it was imported and what it keeps of its sources."""
+    files = (f for f in sorted(cohort.rglob("*")) if f.is_file())
+    names = {str(f.relative_to(cohort)): f for f in files}
+    return {n: f.read_bytes() for n, f in names.items() if not n.startswith(("imports/", CHAIN))}
 
 
 def test_what_is_kept_gives_the_very_cohort_of_one_process(source: Path, tmp_path: Path) -> None:
