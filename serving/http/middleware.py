@@ -216,7 +216,7 @@ async def _send(send: Send, status: int, body: bytes, kind: str, extra: Headers)
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
-        (b"content-security-policy", CONTENT_POLICY),
+        *([(b"content-security-policy", CONTENT_POLICY)] if kind.startswith("text/html") else []),
         *extra,
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
