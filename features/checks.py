@@ -12,6 +12,7 @@ import pandas as pd
 
 from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, SUBJECT, TEXT, TIME
 from contracts.errors import Problem
+from contracts.naming.units import unit_in_words
 from contracts.vocabulary import Code, Codes, Kind, vocabulary
 from features.event_report import ROW, EventReport, Mask
 from features.measurements.amounts import Integers, number_groups
@@ -223,12 +224,12 @@ def _values(report: EventReport, codes: _Codes) -> list[Problem]:
 def _numbers(report: EventReport, entry: Code) -> list[Problem]:
     number_N = report.events[NUMBER].to_numpy(dtype=np.float64)
     missing_N = ~np.isfinite(number_N)
-    expected = f"{entry.low:g} to {entry.high:g} {entry.unit}"
+    expected = f"{entry.low:g} to {entry.high:g} {unit_in_words(entry.unit)}".rstrip()
     return [
         *report.rows(
             missing_N,
             None,
-            lambda row: f"value is {row[NUMBER]}, expected a number ({expected})",
+            lambda _: f"there is no number, expected {expected}",
             "leave the row out: a missing value has no row",
             "values that are no numbers",
         ),
@@ -264,7 +265,7 @@ def _repeats(report: EventReport, codes: _Codes, day_N: Integers, write: WriteDa
     def found(row: Mapping[Any, Any]) -> str:
         dated = row[CODE] not in {ONSET, ENROLMENT} and not pd.isna(row[TIME])
         on = f" on {write(row[TIME])}" if dated else ""
-        return f"subject {report.who(row)} already has one{on}"
+        return f"{report.who(row)} already has one{on}"
 
     return report.rows(
         again_N, None, found, "keep one", "second values of one subject, code and day"
@@ -283,7 +284,7 @@ def _dates(report: EventReport, codes: _Codes, day_N: Integers, write: WriteDay)
         problems += everyone.rows(
             day_P == LATEST,
             code,
-            lambda row, name=name: f"subject {report.who(row)} has no {name}",  # type: ignore[misc]
+            lambda row, name=name: f"{report.who(row)} has no {name}",  # type: ignore[misc]
             "add its date",
             f"subjects without {name}",
         )
@@ -291,7 +292,7 @@ def _dates(report: EventReport, codes: _Codes, day_N: Integers, write: WriteDay)
     return problems + report.rows(
         (day_N != NEVER) & (onset_N != LATEST) & (day_N < onset_N),
         None,
-        lambda row: f"{write(row[TIME])} lies before the onset of subject {report.who(row)}",
+        lambda row: f"{write(row[TIME])} lies before the onset of {report.who(row)}",
         "check both dates",
         "dates before the onset",
     )

@@ -41,7 +41,10 @@ class EventReport:
 
     def who(self, row: Mapping[Any, Any]) -> str:
         """Return whose an event is, as a problem names the person."""
-        return label_of(row[SUBJECT], self.labels or {})
+        if self.labels is None:
+            # Whoever asks knows; a number of ours would be read as another person's.
+            return "this person"
+        return f"subject {label_of(row[SUBJECT], self.labels)}"
 
     def without(self, wrong_N: Mask) -> EventReport:
         """Leave out events of which nothing else can be said."""
@@ -79,4 +82,4 @@ class EventReport:
 
     def _named(self, row: Mapping[Any, Any], found: str) -> str:
         named = self.labels is None or pd.isna(row[SUBJECT]) or "subject " in found
-        return found if named else f"{found} (subject {self.who(row)})"
+        return found if named else f"{found} ({self.who(row)})"

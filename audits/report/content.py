@@ -21,7 +21,7 @@ from pydantic import (
 
 from audits.changes.plan import ChangePlan
 from audits.disclosure.cells import Cell
-from audits.disclosure.counts import forecasts_shown
+from audits.disclosure.counts import forecasts_shown, people_shown
 from audits.disclosure.earlier import EarlierReport
 from audits.disclosure.losses import ShownLosses, shown_losses
 from audits.disclosure.published import Pattern, pattern_of
@@ -44,7 +44,7 @@ from audits.policies.stricter import StricterLimit, stricter_limits
 from audits.report.further import OwnCode, refusals_today, without_counts
 from contracts.bundle import Judging
 from contracts.groups import MINIMUM_SHOWN, rounded_people
-from contracts.predictions import CANDIDATE, MODEL, SUBJECT
+from contracts.predictions import CANDIDATE, MODEL
 from contracts.verdict import Verdict
 from contracts.vocabulary import vocabulary
 
@@ -228,7 +228,7 @@ def compose(
         facts=facts,
         made_at=made_at,
         valid_until=valid_until,
-        people=table[SUBJECT].nunique() if scored else 0,
+        people=people_shown(table) if scored else 0,
         forecasts=forecasts_shown(table) if scored else 0,
         comparators=tuple(str(name) for name in predictions[MODEL].unique() if name != CANDIDATE)
         if scored

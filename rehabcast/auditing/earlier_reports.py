@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from audits.disclosure.cells import Cell
+from audits.disclosure.counts import may_count
 from audits.disclosure.earlier import EarlierReport, not_yet_counted
 from audits.disclosure.quantities import Quantity
 from audits.disclosure.suppress import shown_by
@@ -83,7 +84,7 @@ def earlier_reports(settings: Settings, trail: Sequence[Entry], rows: pd.DataFra
             continue
         # Who waited follows from the reports that existed then.
         counted = _without(known, _waiting(known, reports)) if report.some_wait else known
-        if counted[SUBJECT].nunique() != report.people:
+        if not may_count(report.people, counted):
             # Nobody knows whom it counts.
             not_read[name] = None
             continue

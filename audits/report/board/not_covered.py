@@ -68,8 +68,8 @@ def _unobserved_outcomes(report: Report) -> Iterable[str]:
     for row in over_all_horizons(report, Metric.UNOBSERVED_OUTCOMES):
         if row.axis == EVERYONE and row.value is not None and row.value > 0:
             yield (
-                f"{100 * row.value:.0f} in 100 of the outcomes that {report.people} people could"
-                " have had were not observed: visits were missed, people lost, or it was too early."
+                f"{100 * row.value:.0f} in 100 of the outcomes that could have been observed were"
+                " not: visits were missed, people lost, or it was too early."
             )
 
 

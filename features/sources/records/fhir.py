@@ -27,6 +27,7 @@ from features.sources.records.fhir_conditions import condition, is_another, othe
 from features.sources.records.fhir_documents import Contents, Entry, contents_of, version_of
 from features.sources.records.fhir_people import death, patient
 from features.sources.records.fhir_references import Patients, patient_label
+from features.sources.records.fhir_sides import of_the_affected_arm
 from features.sources.records.fhir_statements import (
     LeftOut,
     Said,
@@ -110,6 +111,8 @@ def read_each(file: SourceFile, contents: Contents) -> FhirReading:
         if not statements and version.record_id:
             statements = [withdrawn(entry.kind)]
         stated += [(version, statement) for statement in statements]
+    stated, of_another_side = of_the_affected_arm(stated)
+    left_out += of_another_side
     table, problems = table_of(stated, file=file.name, zone=file.zone)
     dropped = [*(_problem(file, place, item) for place, item in left_out), *problems]
     return FhirReading(records=table, dropped=tuple(dropped), labels=frozenset(labels - {""}))

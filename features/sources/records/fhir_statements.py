@@ -75,6 +75,8 @@ class Statement:
         FHIR dateTimes; empty where there is none.
     amount
         An `Amount`, or `BY_PERIOD` or `MINUTES`.
+    side
+        Of the body that a score is of, as `fhir_sides.side_of` says it; empty where none is named.
     """
 
     code: str
@@ -84,6 +86,7 @@ class Statement:
     text: str | None = None
     amount: str = Amount.ONCE
     source: str = ""
+    side: str = ""
 
 
 Said = Statement | LeftOut

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from contracts.vocabulary import Code, Kind, code_of_token
@@ -12,6 +13,7 @@ from contracts.vocabulary.code import REHABCAST_SYSTEM, SYSTEM_OF
 from contracts.vocabulary.units import NoConversion, UnitUnknown, bare, conversion
 from features.measurements.records import Amount
 from features.sources.records.fhir_documents import ADDRESS
+from features.sources.records.fhir_sides import has_side, side_of
 from features.sources.records.fhir_statements import BY_PERIOD, LeftOut, Said, Statement
 from features.sources.records.json_shapes import mapping, mappings, number, text
 
@@ -58,7 +60,11 @@ def observation(resource: dict[str, Any]) -> Iterator[Said]:
         return
     source = _device(resource)
     for part, entry in coded:
-        yield from _value(part, entry, start, end, source, len(coded) > 1)
+        for said in _value(part, entry, start, end, source, len(coded) > 1):
+            if isinstance(said, Statement) and said.number is not None and has_side(entry):
+                yield replace(said, side=side_of(resource))
+            else:
+                yield said
 
 
 def _reason(

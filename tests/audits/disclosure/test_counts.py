@@ -6,8 +6,8 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audits.disclosure.counts import forecasts_shown
-from contracts.predictions import HORIZON, ORIGIN, SUBJECT
+from audits.disclosure.counts import forecasts_shown, may_count, people_shown
+from contracts.predictions import HORIZON, ORIGIN, SUBJECT, TRUTH
 
 
 @given(
@@ -26,3 +26,15 @@ def test_the_forecasts_less_those_of_shown_horizons_count_nobody_few(
     table = pd.DataFrame(rows, columns=[SUBJECT, ORIGIN, HORIZON])
     # The last horizon's cell is hidden where it leaves few over; all others are shown.
     assert forecasts_shown(table) == (len(table) if missing == 0 else None)
+
+
+@given(
+    observed=st.integers(min_value=11, max_value=60), lost=st.integers(min_value=0, max_value=30)
+)
+def test_the_people_less_those_with_an_outcome_are_nobody_few(observed: int, lost: int) -> None:
+    truths = [1.0] * observed + [None] * lost
+    table = pd.DataFrame({SUBJECT: range(observed + lost), TRUTH: truths}, dtype="float64")
+    left = people_shown(table) - observed
+    assert left == (0 if lost < 11 else lost)
+    assert may_count(people_shown(table), table)
+    assert may_count(observed + lost, table)

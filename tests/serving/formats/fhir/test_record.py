@@ -300,3 +300,39 @@ def test_a_record_is_the_same_however_pandas_keeps_texts(task: Task, storage: st
     expected = record_of([BUNDLE, later], task)
     with pd.option_context("mode.string_storage", storage):
         assert record_of([BUNDLE, later], task) == expected
+
+
+def arm(side: str) -> dict[str, Any]:
+    code = {"coding": [{"system": "urn:rehabcast:vocabulary", "code": "AFFECTED_ARM"}]}
+    kept = {name: OBSERVATION[name] for name in ("resourceType", "status", "subject")}
+    return {**kept, "id": "arm", "code": code, "valueString": side}
+
+
+SNOMED = "http://snomed.info/sct"
+SITES: dict[str, dict[str, Any]] = {
+    "left": {"coding": [{"system": SNOMED, "code": "368208006", "display": "Left upper arm"}]},
+    "right": {"text": "RIGHT arm"},
+    "unknown": {"coding": [{"system": SNOMED, "code": "368208006"}]},
+    "": {"text": "upper limb"},
+}
+
+
+@pytest.mark.parametrize("affected", ["left", "right", "both", "1", None])
+@pytest.mark.parametrize("side", SITES)
+def test_a_score_of_the_other_arm_is_not_one_of_the_affected_arm(
+    task: Task, side: str, affected: str | None
+) -> None:
+    """It was taken as one, without a word."""
+    known = [] if affected is None else [arm(affected)]
+    sided = {**OBSERVATION, "bodySite": SITES[side]}
+    counts = side == "" or affected in {side, "both"}
+    resources = [PATIENT, CONDITION, *known, sided]
+    if counts:
+        assert record_of([bundle(*resources)], task).enrolment_day == 10
+        return
+    with refuses(ForecastRefused, "no score"):
+        record_of([bundle(*resources)], task)
+    later = {**OBSERVATION, "id": "b", "effectiveDateTime": "2026-02-20"}
+    record = record_of([bundle(*resources, later)], task)
+    assert record.enrolment_day == 46
+    assert any("side" in note for note in record.notes)
