@@ -66,11 +66,13 @@ def of_the_affected_arm(
 
 
 def _left_out(item: Statement, arms: set[str]) -> LeftOut:
+    advice = ADVICE
     if item.side == UNKNOWN:
         found = "Observation whose bodySite is a code without words: its side is not known"
     elif len(arms) == 1 and arms <= SIDES:
         (arm,) = arms
         found = f"Observation of the {item.side} side, and the affected arm is the {arm} one"
+        advice = "send a score of the affected arm"
     else:
         found = f"Observation of the {item.side} side, and which arm is affected is not known"
-    return LeftOut(field=item.code, found=found, advice=ADVICE, cause="scores of another side")
+    return LeftOut(field=item.code, found=found, advice=advice, cause="scores of another side")
