@@ -89,6 +89,21 @@ def test_what_is_printed_names_every_address_that_tokens_are_for(file: Path) -> 
     assert read_access(file).cds_clients["https://ehr.test"].jku == "https://ehr.test/jwk"
 
 
+def test_a_system_can_be_added_after_another_was_removed(file: Path, tmp_path: Path) -> None:
+    """The name of its file of keys was that of an entry that is still there."""
+    for number in range(1, 4):
+        key = ECKey.generate_key("P-256", {"kid": f"k{number}"})
+        theirs = json.dumps({"keys": [key.as_dict(private=False)]})
+        (tmp_path / f"{number}.json").write_text(theirs)
+    add = [("add-cds-client", f"https://{n}.test", "--jwks", f"{n}.json") for n in range(1, 4)]
+    run(*add[0], *ACCESS)
+    run(*add[1], *ACCESS)
+    said = run("remove-client", "https://1.test", *ACCESS)
+    assert "cds-client-1.json, can be deleted" in said
+    run(*add[2], *ACCESS)
+    assert set(read_access(file).cds_clients) == {"https://2.test", "https://3.test"}
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -16,7 +16,7 @@ Forecasts of **arm function**; see [the report](https://clinic.example/report).
 | --- | --- |
 | women | 4.1 points |
 
-<script>alert(1)</script> [a trap](javascript:alert(1))
+![seen](https://elsewhere.example/p.png) <script>alert(1)</script> [a trap](javascript:alert(1))
 """
 
 
@@ -29,6 +29,7 @@ def test_the_card_is_a_page_and_nothing_of_it_is_a_program(served: ServedModel) 
     ):  # fmt: skip
         assert part in shown
     assert "<script" not in shown
+    assert "<img" not in shown
     assert 'href="javascript' not in shown
     assert "| --- |" not in shown
 

@@ -76,3 +76,23 @@ def test_the_service_describes_its_operation(application: Any) -> None:
     assert defined.json()["url"] == operation["definition"]
     names = {each["name"] for each in parameters()["parameter"]}
     assert names == {each["name"] for each in defined.json()["parameter"] if each["use"] == "in"}
+
+
+@pytest.mark.parametrize("path", [OPERATION, "/v1/fhir/forecast"])
+def test_a_day_in_the_address_is_the_day_of_the_forecast(application: Any, path: str) -> None:
+    """A resource may be the body, and the other parameters stand in the address: they were ignored."""
+    bundle = parameters()["parameter"][0]["resource"]
+    day = "asOf" if path == OPERATION else "as_of"
+    said = [
+        application.ask(f"{path}{query}", bundle, Content_Type=FHIR)
+        for query in ("", f"?{day}=2199-01-01", f"?{day}=soon", "?condition=another", "?as=1")
+    ]
+    assert [answer.status_code for answer in said] == [200, 422, 400, 422, 400]
+    assert "not known here" in said[-1].text
+    twice = application.ask(f"{OPERATION}?asOf=2026-01-16", parameters(), Content_Type=FHIR)
+    assert twice.status_code == 400
+
+
+def test_a_page_loads_nothing_from_elsewhere(application: Any) -> None:
+    policy = application.ask("/about", Authorization="").headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'")
