@@ -142,8 +142,7 @@ def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
     learn_sealed(folder, codes := sealed_codes(folder, contents))
     tensors = load(contents[names.TENSORS_FILE])
     return Bundle(
-        manifest=manifest, digest=digest,
-        task=_task(folder, contents[names.TASK_FILE]),
+        manifest=manifest, digest=digest, task=_task(folder, contents[names.TASK_FILE]),
         layout=Layout(
             channels_C=manifest.channels, modality_C=manifest.channel_modalities,
             person_S=manifest.person, horizon_days_H=manifest.horizon_days,
@@ -173,13 +172,10 @@ def _task(folder: Path, text: bytes) -> Task:
 def embed(bundle: Bundle, batch: SequenceBatch) -> NDArray[np.float32]:
     """Encode the past of each pair, (B, M, E)."""
     inputs = {
-        "values": batch.values_BTC,
-        "observed": batch.observed_BTC,
-        "days_since_onset": batch.days_since_onset_BT,
-        "origin_day": batch.origin_day_B,
-        "person": batch.person_BS,
-        "person_known": batch.person_known_BS,
-    }
+        "values": batch.values_BTC, "observed": batch.observed_BTC,
+        "days_since_onset": batch.days_since_onset_BT, "origin_day": batch.origin_day_B,
+        "person": batch.person_BS, "person_known": batch.person_known_BS,
+    }  # fmt: skip
     # A graph takes only the inputs that its model uses.
     used = {node.name for node in bundle.encoder.get_inputs()}
     feed = {name: array.astype(np.float32) for name, array in inputs.items() if name in used}
@@ -200,11 +196,9 @@ def run_head(
 
 
 def coalition_medians(
-    bundle: Bundle,
-    embeddings_VME: NDArray[np.float32],
-    visible_KVM: NDArray[np.float32],
+    bundle: Bundle, embeddings_VME: NDArray[np.float32], visible_KVM: NDArray[np.float32],
     horizon: int,
-) -> NDArray[np.float64]:
+) -> NDArray[np.float64]:  # fmt: skip
     """Forecast from what each of many coalitions of one pair knows: final medians (K,).
 
     The coalitions agree on the modalities that are not split (`contracts.bundle`).

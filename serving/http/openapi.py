@@ -139,7 +139,7 @@ def _operation(
 def _parameters(endpoint: Endpoint, day: date) -> list[dict[str, Any]]:
     described = {
         "alert_days": _alert_days(), "limit": _limit(), "cursor": _cursor(),
-        "condition": _condition(), "as_of": _as_of(day), "asOf": _as_of(day) | {"name": "asOf"},
+        "condition": _condition(), "as_of": _as_of(day), "asOf": _as_of_beside_a_bundle(day),
     }  # fmt: skip
     described |= {parameter["name"]: parameter for parameter in _of_wearer(day)}
     in_path = [_subject()] if "{subject}" in endpoint.path else []
@@ -213,6 +213,12 @@ def _condition() -> dict[str, Any]:
         "description": "Id of the Condition whose onset counts, where there are several.",
         "schema": {"type": "string", "maxLength": 200},
     }
+
+
+def _as_of_beside_a_bundle(day: date) -> dict[str, Any]:
+    """Return the parameter without an example: that of the body, Parameters, has its own `asOf`."""
+    described = _as_of(day) | {"name": "asOf"}
+    return {name: value for name, value in described.items() if name != "example"}
 
 
 def _as_of(day: date) -> dict[str, Any]:

@@ -6,10 +6,17 @@ import json
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
-from pydantic import AllowInfNan, ConfigDict, Field, TypeAdapter, ValidationError, with_config
-from typing_extensions import TypedDict
+from pydantic import (
+    AllowInfNan,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    create_model,
+    with_config,
+)
 
 from contracts.declarations import mistakes, read_declaration
 from contracts.digests import record_digest
@@ -99,7 +106,7 @@ class TrainingConfig:
                     "it must be a number or text of Python's own",
                 )
         try:
-            _parameters().validate_python(asdict(self), strict=True)
+            _parameters().model_validate(asdict(self), strict=True)
         except ValidationError as error:
             raise ContractError(
                 f"training parameters: {'; '.join(mistakes(error, TrainingConfig))}",
@@ -124,10 +131,11 @@ class TrainingConfig:
 
 
 @cache
-def _parameters() -> TypeAdapter[dict[str, object]]:
+def _parameters() -> type[BaseModel]:
     """Return what checks parameters that no file was read for."""
     hints = get_type_hints(TrainingConfig, include_extras=True)
-    return TypeAdapter(TypedDict("Parameters", hints))  # type: ignore[operator]
+    fields: dict[str, Any] = {name: (hint, ...) for name, hint in hints.items()}
+    return create_model("Parameters", __config__=ConfigDict(extra="forbid"), **fields)
 
 
 def read_config(path: Path) -> TrainingConfig:

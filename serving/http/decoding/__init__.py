@@ -72,11 +72,20 @@ def decoded(kind: type[T], body: bytes) -> T:
         json.loads(body, object_pairs_hook=_refuse_repeated_names, parse_int=str, parse_float=str)
         return content
     except msgspec.ValidationError as error:
-        if found := unknown_field(kind, json.loads(body, parse_int=str, parse_float=str)):
-            raise RequestInvalid(found.reason, found.what_to_do) from None
-        raise RequestInvalid(_without_values(str(error))) from None
+        raise _invalid(kind, body, error) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise RequestInvalid("the body is not JSON") from None
+
+
+def _invalid(kind: Any, body: bytes, error: msgspec.ValidationError) -> RequestInvalid:
+    """Say what is wrong with a body that is not of its route's type; it may not be JSON either."""
+    try:
+        sent = json.loads(body, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
+        return RequestInvalid("the body is not JSON")
+    if found := unknown_field(kind, sent):
+        return RequestInvalid(found.reason, found.what_to_do)
+    return RequestInvalid(_without_values(str(error)))
 
 
 def _content(kind: type[T], body: bytes) -> T:

@@ -84,7 +84,7 @@ def _first(kind: inspect.Type, value: Any, where: str) -> UnknownField | None:
             if kind.forbid_unknown_fields:
                 for position, name in enumerate(value, 1):
                     if name not in fields:
-                        return _told(name, position, where, tuple(fields))
+                        return _not_known(name, position, where, tuple(fields))
             parts = [
                 (fields[name], item, f"{where}.{name}")
                 for name, item in value.items()
@@ -96,7 +96,7 @@ def _first(kind: inspect.Type, value: Any, where: str) -> UnknownField | None:
     return next((found for part in parts if (found := _first(*part)) is not None), None)
 
 
-def _told(name: str, position: int, where: str, known: tuple[str, ...]) -> UnknownField:
+def _not_known(name: str, position: int, where: str, known: tuple[str, ...]) -> UnknownField:
     def edits(ours: str) -> int:
         return _edits(_plain(name), _plain(ours))
 

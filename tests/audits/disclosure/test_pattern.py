@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import scipy.optimize
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import OptimizeResult
@@ -147,11 +148,11 @@ def test_where_the_solver_gives_up_nothing_is_shown(
     cells: CellsOf, monkeypatch: pytest.MonkeyPatch, rounds: int
 ) -> None:
     """At once, or after a round whose pattern the attacker broke: no answer hides everything."""
-    solve = module.milp
+    solve = scipy.optimize.milp
     answers = iter([solve] * rounds)
     gave_up = OptimizeResult(x=None, status=1, message="Time limit reached.")
     monkeypatch.setattr(
-        module, "milp", lambda *a, **k: next(answers, lambda *_, **__: gave_up)(*a, **k)
+        scipy.optimize, "milp", lambda *a, **k: next(answers, lambda *_, **__: gave_up)(*a, **k)
     )
     if rounds:
         found = iter([[Leak(how="combination", people=1, used=(0,))]])
@@ -163,7 +164,7 @@ def test_an_answer_that_shows_a_small_cell_is_not_believed(
     cells: CellsOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nothing = OptimizeResult(x=np.zeros(4), status=0)
-    monkeypatch.setattr(module, "milp", lambda *_, **__: nothing)
+    monkeypatch.setattr(scipy.optimize, "milp", lambda *_, **__: nothing)
     monkeypatch.setattr(module, "leaks", lambda *_: [])
     made = cells({"sex": ["f"] * 30 + ["m"] * 4 + ["x"] * 30})
     assert made.sets == 4

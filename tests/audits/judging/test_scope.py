@@ -257,7 +257,10 @@ def test_under_an_override_a_pair_in_doubt_is_named_although_an_attribute_is_mis
     """What nobody recorded keeps everybody out, and must not hide who would be out in any case."""
     table = table_of(1_200, groups={"sex": ("f", "m"), "age": ("old", "young")}, horizons=(84,))
     is_pair = (table["group:sex"] == "f") & (table["group:age"] == "old")
-    table = shifted(table, is_pair & (table["subject_id"] < 240), 4.5)
+    sixty = sorted(table.loc[is_pair, "subject_id"].unique())[:60]
+    others = is_pair & ~table["subject_id"].isin(sixty)
+    table = table.assign(**{"group:age": table["group:age"].mask(others, "young")})
+    table = shifted(table, table["subject_id"].isin(sixty), 4.0)
     whole = judge(table, binding_policy, inputs)
     required = (
         RequiredAttribute(

@@ -61,7 +61,7 @@ def test_the_order_of_rows_does_not_change_the_digest(
 CORRUPTIONS = {
     "unknown code": (CODE, "NOBODY//KNOWS", CODE, "not in the vocabulary"),
     "impossible value": (NUMBER, 67.0, SCORE, "expected 0 to 66"),
-    "infinite value": (NUMBER, np.inf, SCORE, "expected a number"),
+    "infinite value": (NUMBER, np.inf, SCORE, "no number, expected"),
     "missing value": (NUMBER, np.nan, SCORE, "leave the row out: a missing value has no row"),
     "before onset": (TIME, pd.Timestamp("1999-12-30"), SCORE, "lies before the onset"),
     "no time": (TIME, pd.NaT, SCORE, "say when"),

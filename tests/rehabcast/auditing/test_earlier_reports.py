@@ -105,7 +105,8 @@ def stored(monkeypatch: pytest.MonkeyPatch) -> Store:
     def report_of(_: object, name: str) -> tuple[Report, str]:
         if made.tables[name].empty:
             raise EvidenceMissing(f"{name}: no report", "restore it")
-        return made.reports[name], "digest"
+        report = made.reports[name]
+        return report, next((d for d, known in made.kept.items() if known is report), "another")
 
     def kept(_: object, name: str, digest: str) -> Report:
         if digest not in made.kept:
@@ -211,9 +212,18 @@ def test_after_any_audits_everybody_counted_is_known(order: list[int]) -> None:
 
 def test_a_report_of_another_number_of_people_than_follows_is_named(store: Store) -> None:
     store.audit("arm/1", people(65))
-    store.reports["arm/1"] = store.reports["arm/1"].model_copy(update={"people": 61})
+    store.reports["arm/1"] = store.reports["arm/1"].model_copy(update={"people": 50})
+    store.kept["0"] = store.reports["arm/1"]
     found = store.earlier(people(66))
     assert (found.reports, found.not_read, found.waiting) == ((), ("arm/1",), frozenset())
+
+
+def test_a_report_in_the_run_that_is_not_the_ledgers_is_not_taken_for_it(store: Store) -> None:
+    """An audit that signed its report and was not recorded, or an older one that was restored."""
+    recorded = store.audit("arm/1", people(65))
+    store.reports["arm/1"] = recorded.model_copy(update={"people": 50})
+    found = store.earlier(people(66))
+    assert (counted_of(found), found.not_read) == ([65], ())
 
 
 def test_where_one_left_whatever_differs_by_few_has_no_number(store: Store) -> None:

@@ -164,7 +164,9 @@ def test_the_documents_examples_run(server: Any, path: str) -> None:
         example = example.replace("P-1", "decided")
     headers = {"Content-Type": "application/json"}
     given = document["paths"][path]["post"].get("parameters", [])
-    query = {each["name"]: each["example"] for each in given if "example" in each}
+    query = {e["name"]: e["example"] for e in given if "example" in e and e["in"] == "query"}
+    there = {e["name"]: e["example"] for e in given if "example" in e and e["in"] == "path"}
+    path = path.format(**there)
     response = server.http.post(path, content=example, headers=headers, params=query)
     assert response.status_code == 200, response.text
 

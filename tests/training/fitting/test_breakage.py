@@ -54,7 +54,7 @@ def test_training_that_diverges_says_so_and_what_to_lower(
     pairs: SequenceBatch, task: Task, tmp_path: Path
 ) -> None:
     with pytest.raises(ContractError, match=r"training diverged.*lower learning_rate"):
-        fit(pairs, task, tmp_path, replace(QUICK, learning_rate=1e30))
+        fit(pairs, task, tmp_path, replace(QUICK, learning_rate=1.0, mechanistic_pace=1e6))
 
 
 def test_a_person_who_stops_a_fit_is_not_told_of_a_failure(

@@ -232,9 +232,7 @@ def test_a_card_of_an_overridden_model_is_as_short_and_says_who(
     application.runtime.champion.current = Snapshot(replace(served, audit_status=status))
     for card in cards(application, prefetch()):
         assert words(card) < 80
-        assert (
-            "OVERRIDE until 1 January 2100 by Dr A (audit: insufficient evidence)" in card["detail"]
-        )
+        assert "OVERRIDE until 1 January 2100 by Dr A, only for" in card["detail"]
         assert "only for patients" in card["detail"]
         assert ": a" in card["detail"]
         # What is cut leads to what was cut.
