@@ -407,7 +407,7 @@ def answers(hospital: Hospital, version: str, audited: dict[str, Any]) -> Answer
     assert done.returncode == 0, done.stderr
     answered: Answers = json.loads(done.stdout)
     refused = answered["/v1/forecast"].pop()
-    assert "0 to 48 {score}" in json.dumps(refused), refused
+    assert "0 to 48 points" in json.dumps(refused), refused
     assert {status for said in answered.values() for status, _ in said} == {200}, answered
     return answered
 
