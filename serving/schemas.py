@@ -53,9 +53,7 @@ class ForecastRequest(Strict, frozen=True, kw_only=True):
     as_of: date | None = None
     as_of_day: Annotated[
         Day | None,
-        Meta(
-            description="Instead of `as_of`, in days since onset; for inline records without dates."
-        ),
+        Meta(description="As `as_of`, in days since onset; both must be the same day."),
     ] = None
     bundle: dict[str, Any] | None = None
     condition: Annotated[

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 import msgspec
@@ -174,11 +174,6 @@ def question_of(
             "the record is given twice", "send either observations or a bundle, not both"
         )
     onset = request.onset_date
-    if request.as_of_day is not None and (onset or request.as_of or not inline):
-        raise ForecastRefused(
-            "as_of_day is for observations that are sent without a date of onset",
-            "send as_of, a date, and leave out as_of_day",
-        )
     if request.bundle is not None:
         task = snapshot.served.bundle.task
         record = record_of(
@@ -190,7 +185,9 @@ def question_of(
                 f"the bundle's date of onset is {record.onset}, and onset_date says {onset}",
                 "leave out onset_date, or name another Condition of the bundle",
             )
-        question = question_of_fhir(request.subject, record, request.as_of, now)
+        question = question_of_fhir(
+            request.subject, record, _date_asked(request, record.onset), now
+        )
     else:
         enrolment_day, observations = (
             _inline(request) if inline else _on_record(records, request.subject)
@@ -199,15 +196,33 @@ def question_of(
             subject=request.subject,
             enrolment_day=enrolment_day,
             observations=observations,
-            as_of_day=request.as_of_day
-            if request.as_of_day is not None
-            else day_asked(onset, request.as_of, observations, now),
+            as_of_day=day_asked(onset, _date_asked(request, onset), observations, now),
             onset=onset,
         )
+    question = _of_day(question, request.as_of_day)
     question = replace(question, explain=request.explain, weeks=request.explain_horizon_weeks)
     if isinstance(request, ExplainRequest):
         return replace(question, explain=True, output=request.output, days_of=request.days_of)
     return question
+
+
+def _date_asked(request: ForecastRequest, onset: date | None) -> date | None:
+    """Return the date that is asked about, where there is one: it may be sent as a day only."""
+    if request.as_of is not None or request.as_of_day is None or onset is None:
+        return request.as_of
+    return onset + timedelta(days=request.as_of_day)
+
+
+def _of_day(question: Question, day: int | None) -> Question:
+    """Return the question of a day since onset, which must be that of the date if there is one."""
+    if day is None or day == question.as_of_day:
+        return question
+    if question.as_of_day is not None:
+        raise ForecastRefused(
+            f"as_of is day {question.as_of_day} after the onset, and as_of_day says {day}",
+            "send one of them, or correct the date of onset",
+        )
+    return replace(question, as_of_day=day)
 
 
 def _inline(request: ForecastRequest) -> tuple[int, Sequence[Observation]]:

@@ -96,3 +96,30 @@ def test_a_day_in_the_address_is_the_day_of_the_forecast(application: Any, path:
 def test_a_page_loads_nothing_from_elsewhere(application: Any) -> None:
     policy = application.ask("/about", Authorization="").headers["content-security-policy"]
     assert policy.startswith("default-src 'none'")
+
+
+RECORD: dict[str, Any] = {
+    "subject": "P-1", "enrolment_day": 10,
+    "observations": [{"code": "REHABCAST//FUGL_MEYER_UE", "day_since_onset": 10, "value": 22}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sent", "origin"),
+    [
+        ({}, 0),
+        ({"as_of_day": 14}, 4),
+        ({"as_of_day": 14, "onset_date": "2026-01-05"}, 4),
+        ({"as_of_day": 14, "onset_date": "2026-01-05", "as_of": "2026-01-19"}, 4),
+        ({"as_of_day": 15, "onset_date": "2026-01-05", "as_of": "2026-01-19"}, None),
+        ({"as_of_day": 14, "as_of": "2026-01-19"}, None),
+        ({"as_of_day": 30_000, "onset_date": "2026-01-05"}, None),
+    ],
+)
+def test_the_day_that_is_asked_about_may_be_sent_as_a_day_as_a_date_or_as_both(
+    application: Any, sent: dict[str, Any], origin: int | None
+) -> None:
+    answer = application.ask("/v1/forecast", RECORD | sent)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["status"] == ("no forecast" if origin is None else "forecast")
+    assert answer.json().get("origin_day") == origin
