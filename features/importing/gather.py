@@ -67,7 +67,11 @@ def gather_tables(source: Path) -> Gathered:
         import_map=import_map,
         name=found.provenance.name,
         file_format=tables.NAME,
-        digest=_digest({file.name: file for file in files} | {"map": source}),
+        digest=_digest(
+            {file.name: file for file in files}
+            | {"map": source}
+            | _vocabulary(declared.vocabulary, source.parent)
+        ),
         rules=Rules(
             identity=tuple(f"column {column}" for column in columns),
             clock=declared.clock,
@@ -128,6 +132,7 @@ def gather_recordings(
         files["the map"] = map_file
     if import_map.people:
         files["the people"] = people_folder / import_map.people
+    files |= _vocabulary(import_map.vocabulary, people_folder)
     return Gathered(
         collected=collected,
         people=people,
@@ -142,6 +147,11 @@ def gather_recordings(
         ),
         shared=distinct.shared,
     )
+
+
+def _vocabulary(named: str, folder: Path) -> dict[str, Path]:
+    """Return the file of codes that a map names: with others the same tables say something else."""
+    return {"the vocabulary": folder / named} if named else {}
 
 
 def _settings(import_map: ImportMap) -> dict[str, str]:

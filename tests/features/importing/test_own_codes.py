@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from contracts.cohort import CODE, NUMBER, TEXT
+from contracts.digests import folder_digest
 from contracts.errors import CohortInvalid
 from contracts.vocabulary import vocabulary
-from features.importing import Imported, import_source
+from features.importing import Imported, grow_cohort, import_source
 
 CODES = """
 [[code]]
@@ -182,3 +183,41 @@ def test_a_table_of_people_beside_recordings_may_have_own_facts(tmp_path: Path, 
     events = done.cohort.events
     assert list(events[events[CODE] == "OURS//KNEE_SIDE"][TEXT]) == ["left"]
     assert not [problem for problem in done.dropped if "codes.toml" in problem.file]
+
+
+MORE = """
+[[code]]
+code = "OURS//SHOULDER"
+name = "Shoulder score"
+kind = "assessment"
+modality = "assessments"
+domain = "arm"
+unit = "{score}"
+low = 0
+high = 48
+better = "higher"
+step = 1
+source = "our manual"
+"""
+
+
+def test_a_cohort_with_codes_of_its_own_grows_and_another_vocabulary_is_another_source(
+    tmp_path: Path,
+) -> None:
+    """The same tables under other codes were a source that was imported before: nothing was read."""
+    imported(tmp_path)
+    source, cohort = tmp_path / "source", tmp_path / "cohort"
+    again = grow_cohort(source / "map.toml", cohort)
+    assert again.changes is not None
+    assert again.changes.is_known
+    (source / "codes.toml").write_text(CODES + MORE, "utf-8")
+    more = grow_cohort(source / "map.toml", cohort)
+    assert more.changes is not None
+    assert not more.changes.is_known
+    assert numbers(more, "OURS//KNEE") == [12, 20, 30]
+    assert (more.changes.people, more.changes.new, more.changes.gone) == (0, 0, 0)
+    before = folder_digest(cohort)
+    (source / "codes.toml").write_text(CODES.replace("high = 48", "high = 60"), "utf-8")
+    with pytest.raises(CohortInvalid, match="60"):
+        grow_cohort(source / "map.toml", cohort)
+    assert folder_digest(cohort) == before
