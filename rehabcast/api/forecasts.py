@@ -182,8 +182,9 @@ def explain(
     Warns
     -----
     UserWarning
-        What stands above the forecast itself: that people are SIMULATED, that nobody let the model
-        into service or somebody overrode its audit, and what was odd about the record.
+        What stands above the forecast itself: that people are SIMULATED, and that nobody let the
+        model into service or somebody overrode its audit. What was odd about the record, `forecast`
+        says: a warning may be logged.
 
     Raises
     ------
@@ -194,7 +195,7 @@ def explain(
     """
     import shap
 
-    from serving.forecast.audit_status import SIMULATED_LIMIT
+    from serving.forecast.audit_status import SIMULATED_LIMIT, banner
     from serving.forecast.explain import ALL_DAYS
 
     answer = _answer(model, cohort, subject, as_of_day, weeks, output)
@@ -204,7 +205,7 @@ def explain(
         raise IntegrityError("the forecast came without its reasons", "report this to us")
     simulated = [SIMULATED_LIMIT] if answer.model.simulated else []
     warnings.warn(
-        " ".join([*filter(None, [answer.banner]), *simulated, *answer.notes]), stacklevel=2
+        " ".join([*filter(None, [banner(model.served)]), *simulated, *model.notes]), stacklevel=2
     )
     known = [each for each in answer.reasons.contributions if each.observed]
     return shap.Explanation(

@@ -16,7 +16,7 @@ import pytest
 import shap
 
 import rehabcast
-from contracts.cohort import Cohort
+from contracts.cohort import CODE, NUMBER, SUBJECT, Cohort
 from contracts.digests import PACKAGES
 from contracts.errors import EvidenceMissing, ForecastRefused, RehabcastError
 from contracts.verdict import Outcome
@@ -178,6 +178,24 @@ def test_a_milestone_is_explained_in_parts_of_its_chance(model: Model, people: C
     horizon = next(each for each in answer.horizons if each.weeks == weeks)
     total = found.base_values + found.values.sum()
     assert total == pytest.approx(horizon.milestones["important gain"], abs=1e-4)
+
+
+def test_a_warning_which_may_be_logged_says_nothing_of_the_record(
+    model: Model, people: Cohort
+) -> None:
+    events = people.events.copy()
+    is_score = (events[CODE] == model.served.bundle.task.target.code) & (
+        events[SUBJECT] == people.subject_of("P129")
+    )
+    events.loc[is_score, NUMBER] = 22.5
+    odd = replace(people, events=events)
+    answer = rehabcast.forecast(model, odd, "P129", as_of_day=21)
+    of_the_record = [note for note in answer.notes if note not in model.notes]
+    assert of_the_record
+    with pytest.warns(UserWarning, match="NOT IN SERVICE") as caught:
+        rehabcast.explain(model, odd, "P129", as_of_day=21)
+    said = " ".join(str(warning.message) for warning in caught)
+    assert not [note for note in of_the_record if note in said]
 
 
 REFUSED: dict[str, Callable[[Model, Cohort], object]] = {
