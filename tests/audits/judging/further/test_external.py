@@ -13,6 +13,7 @@ from audits.judging.judge import AuditInputs, judge
 from audits.judging.policy import Policy
 from contracts.predictions import ASKED, FOLD, MODEL, ORIGIN, REFUSAL, REFUSED, SUBJECT
 from contracts.verdict import ExternalValidation, Finding, Outcome, Verdict
+from tests.audits.judging.test_patterns import COURSE, with_courses, with_rule
 
 TableOf = Callable[..., pd.DataFrame]
 ELSEWHERE = ExternalValidation(
@@ -172,3 +173,19 @@ def test_people_without_an_outcome_count_among_those_asked(
     men = next(f for f in of(verdict, "questions") if f.group == "male")
     assert men.subjects == (asked["group:sex"] == "male").sum()
     assert men.outcome is Outcome.BLOCKED
+
+
+@pytest.mark.parametrize(("shift", "expected"), [(0.0, Outcome.PASS), (6.0, Outcome.BLOCKED)])
+def test_a_pattern_on_which_ranges_fail_elsewhere_blocks_here(
+    table_of: TableOf, own: pd.DataFrame, policy: Policy, inputs: AuditInputs,
+    shift: float, expected: Outcome,
+) -> None:  # fmt: skip
+    """Patterns of an external cohort were not judged at all, and nothing said so."""
+    coverage = [rule for rule in policy.rules if rule.metric == "coverage of the 80 % interval"]
+    asked = with_rule(policy.model_copy(update={"rules": tuple(coverage)}), binding=True)
+    elsewhere = with_courses(table_of(1_000, seed=5, horizons=(84,)), 60, shift)
+    verdict = judge(with_courses(own, 250), asked, inputs, external(elsewhere))
+    found = {f.group: f.outcome for f in of(verdict, "external") if f.axis == COURSE}
+    assert set(found) == {"became worse", "about as before"}
+    assert (found["became worse"] is Outcome.BLOCKED) == (expected is Outcome.BLOCKED)
+    assert (verdict.outcome is Outcome.BLOCKED) == (expected is Outcome.BLOCKED)
