@@ -155,10 +155,15 @@ def _apart(rule: Rule, unit: ScoreUnit, low: float, high: float) -> ScoreUnit:
     """Return a unit in which both ends of an interval, and the estimate beside it, are said."""
     if rule.statistic.is_ratio:
         return unit.apart(low, high, RATIO_DECIMALS)
-    if rule.metric.definition.unit is Unit.POINTS:
-        return unit.apart(low, high, unit.rounded_decimals)
     factor = factor_of(rule.metric)
-    return unit.apart(factor * low, factor * high, decimals_of(rule.metric, unit))
+    return unit.apart(factor * low, factor * high, _decimals(rule, unit))
+
+
+def _decimals(rule: Rule, unit: ScoreUnit) -> int:
+    """Return with how many decimals a board usually reads a metric."""
+    if rule.metric.definition.unit is Unit.POINTS:
+        return unit.rounded_decimals
+    return decimals_of(rule.metric, unit)
 
 
 def _side(rule: Rule, value: float) -> str:
@@ -168,8 +173,8 @@ def _side(rule: Rule, value: float) -> str:
 
 def _side_unless_none(rule: Rule, unit: ScoreUnit, value: float) -> str:
     """Say on which side a difference is; of none, as it is said, there is no side."""
-    is_none = not float(_size(rule, unit, value).partition(" ")[0])
-    return "" if is_none else f" {_side(rule, value)}"
+    rounded = round(factor_of(rule.metric) * value, _decimals(rule, unit) + unit.more)
+    return "" if rounded == 0 else f" {_side(rule, value)}"
 
 
 def _amount(rule: Rule, unit: ScoreUnit, value: float) -> str:
@@ -198,10 +203,7 @@ def _between(rule: Rule, unit: ScoreUnit, low: float, high: float) -> str:
 
 def _size(rule: Rule, unit: ScoreUnit, value: float) -> str:
     """Return the size of a difference without its unit, which the estimate beside it has."""
-    counted = rule.metric.definition.unit
-    if counted is Unit.POINTS:
-        return unit.size(value)
-    if counted is Unit.SHARE:
-        return fixed(100 * abs(value), unit.more)
+    if rule.metric.definition.unit in {Unit.POINTS, Unit.SHARE}:
+        return fixed(factor_of(rule.metric) * abs(value), _decimals(rule, unit) + unit.more)
     # Without a unit of its own: as many decimals as the estimate beside it.
     return quantity(rule, unit, abs(value))
