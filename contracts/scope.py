@@ -134,16 +134,3 @@ class HeldBack(_Strict):
 
     everyone: tuple[str, ...] = ()
     groups: Scope
-
-    def outside(self, labels: Mapping[str, str]) -> tuple[Outside, ...]:
-        """Return why the audit would have held a person back; nothing where it would not.
-
-        Parameters
-        ----------
-        labels
-            The person's group by attribute, and pattern by its name.
-        """
-        of_everyone = (
-            [Outside(attributes=(), labels=(), rules=self.everyone)] if self.everyone else []
-        )
-        return (*of_everyone, *self.groups.outside(labels))

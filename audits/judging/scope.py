@@ -131,13 +131,15 @@ def held_back(scope: Scope, findings: Sequence[Finding], inside: Iterable[Findin
     findings, inside
         What was found on everyone, and once more on those in scope.
     """
+    everything = (*findings, *inside)
+    missing = _not_shown(everything)
     patterns = [
-        _of_labels(axis, labels, _not_shown((*findings, *inside)).get(axis, {}))
+        _of_labels(axis, labels, missing.get(axis, {}))
         for axis, labels in _labels_of_patterns(findings).items()
     ]
     everyone = [
         finding.rule
-        for finding in (*findings, *inside)
+        for finding in everything
         if finding.binding and finding.axis == EVERYONE and finding.outcome is not Outcome.PASS
     ]
     groups = scope.model_copy(update={"attributes": (*scope.attributes, *patterns)})

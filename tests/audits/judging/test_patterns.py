@@ -79,7 +79,7 @@ def test_a_policy_may_ask_that_ranges_hold_on_every_course(
     assert not any("&" in f.axis and PATTERN in f.axis for f in verdict.findings)
     # A pattern is on nobody's record beforehand; under an override whoever shows it is told.
     assert verdict.held_back is not None
-    told = {o.labels for o in verdict.held_back.outside({COURSE: "became worse"})}
+    told = {o.labels for o in verdict.held_back.groups.outside({COURSE: "became worse"})}
     assert (("became worse",) in told) == (binding and of_worse is not Outcome.PASS)
     assert not on_courses(judge(table, policy, inputs).findings)
 
