@@ -35,6 +35,14 @@ def rounded_people(people: int) -> int | None:
     return None if people < MINIMUM_SHOWN else max(MINIMUM_SHOWN, people // 10 * 10)
 
 
+def people_in_words(people: int) -> str:
+    """Say a number of people, or of what is theirs, as `rounded_people` lets it be shown."""
+    shown = rounded_people(people)
+    if not people:
+        return "none"
+    return f"fewer than {MINIMUM_SHOWN}" if shown is None else f"at least {shown}"
+
+
 NO_WEARABLE = "no wearable"
 """The group of those without a day of wearable data. Those whose wearable data come without a
 judgement of wear are not in it: of them it is not recorded how much they wore."""

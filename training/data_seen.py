@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, SUBJECT, TEXT, TIME, Cohort
-from contracts.groups import MINIMUM_SHOWN, is_few, rounded_people
+from contracts.groups import MINIMUM_SHOWN, is_few, people_in_words
 from contracts.vocabulary import Kind, vocabulary
 from inference.people import NONCE_BYTES, token_key
 
@@ -116,9 +116,9 @@ def changes_since(since: str, before: Seen, now: Seen) -> DataChanges:
             changed.add(person)
     return DataChanges(
         since=since,
-        people_new=_of_people(len(now.keys() - before.keys())),
-        people_corrected=_of_people(len(changed)),
-        people_gone=_of_people(len(before.keys() - now.keys())),
+        people_new=people_in_words(len(now.keys() - before.keys())),
+        people_corrected=people_in_words(len(changed)),
+        people_gone=people_in_words(len(before.keys() - now.keys())),
         scores_new=_of_scores(new),
         scores_corrected=_of_scores(corrected),
         scores_gone=_of_scores(gone),
@@ -129,18 +129,11 @@ def _scores(names: set[str]) -> int:
     return sum(name.startswith(SCORE) for name in names)
 
 
-def _of_people(count: int) -> str:
-    shown = rounded_people(count)
-    if not count:
-        return "none"
-    return f"fewer than {MINIMUM_SHOWN}" if shown is None else f"at least {shown}"
-
-
 def _of_scores(by_person: dict[str, int]) -> str:
     people = sum(count > 0 for count in by_person.values())
     if is_few(people):
         return f"of fewer than {MINIMUM_SHOWN} people"
-    return _of_people(sum(by_person.values()))
+    return people_in_words(sum(by_person.values()))
 
 
 def _token(text: str, key: bytes) -> str:

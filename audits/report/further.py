@@ -34,6 +34,7 @@ from contracts.groups import MINIMUM_SHOWN
 from contracts.predictions import CANDIDATE, MODEL
 from contracts.verdict import ExternalValidation, Finding, Verdict
 from contracts.vocabulary import Better
+from contracts.vocabulary.code import values_in_words
 
 FEW = f"fewer than {MINIMUM_SHOWN}"
 
@@ -55,10 +56,7 @@ class OwnCode(BaseModel):
     @property
     def values(self) -> str:
         """Range and unit, or labels, in words."""
-        if self.low is None or self.high is None:
-            return ", ".join(self.labels) or "any short label"
-        better = "" if self.better is None else f", {self.better} is better"
-        return f"{self.low:g} to {self.high:g} {self.unit}{better}"
+        return values_in_words(self.low, self.high, self.unit, self.labels, self.better)
 
 
 def own_codes_section(codes: tuple[OwnCode, ...]) -> Iterable[Block]:

@@ -51,6 +51,15 @@ class Domain(StrEnum):
     """No domain: a fact of the person, care, or more than one domain."""
 
 
+def values_in_words(
+    low: float | None, high: float | None, unit: str, labels: tuple[str, ...], better: Better | None
+) -> str:
+    """Say which values a code may have: range, unit and better end, or labels."""
+    if low is None or high is None:
+        return ", ".join(labels) or "any short label"
+    return f"{low:g} to {high:g} {unit}{'' if better is None else f', {better} is better'}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
     """One entry of the vocabulary.

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 from contracts.cohort import SUBJECTS_FILE
 from contracts.digests import file_digest, folder_digest, record_digest
 from contracts.errors import CohortInvalid, Problem
-from contracts.groups import MINIMUM_SHOWN, rounded_people
+from contracts.groups import people_in_words
 from features.cohort.stored import FAULTS, damaged, read_object
 
 IMPORTS_FILE = "metadata/imports.json"
@@ -94,14 +94,6 @@ class Entry:
         return record_digest(asdict(self))
 
 
-def in_round_numbers(count: int) -> str:
-    """Return a count as it may be shown: nobody can tell from two of them who came."""
-    shown = rounded_people(count)
-    if not count:
-        return "none"
-    return f"fewer than {MINIMUM_SHOWN}" if shown is None else f"at least {shown}"
-
-
 def new_entry(
     chain: Sequence[Entry],
     *,
@@ -115,7 +107,7 @@ def new_entry(
     return Entry(
         number=1 + len(chain), at=_now(), what="import", source=source, file_format=file_format,
         source_digest=source_digest, reader=version("rehabcast"), rules=rules,
-        changed={name: in_round_numbers(count) for name, count in changed.items()},
+        changed={name: people_in_words(count) for name, count in changed.items()},
         kept="", data="", labels="", history="", previous=chain[-1].digest if chain else "",
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ from contracts.groups import MINIMUM_SHOWN, is_few, rounded_people
 from contracts.predictions import CANDIDATE
 from contracts.task import Task
 from contracts.vocabulary import NOTHING, Additions, Code, Kind
+from contracts.vocabulary.code import values_in_words
 from training.registry.bundle import TrainingProvenance
 from training.scores import losses
 
@@ -81,10 +82,8 @@ def _own_codes(codes: Additions) -> str:
 
 
 def _values(entry: Code) -> str:
-    if entry.low is not None and entry.high is not None:
-        better = f", {entry.better} is better" if entry.kind is Kind.ASSESSMENT else ""
-        return f"{entry.low:g} to {entry.high:g} {_cell(entry.unit)}{better}"
-    return _cell(", ".join(entry.labels) or "any short label")
+    better = entry.better if entry.kind is Kind.ASSESSMENT else None
+    return _cell(values_in_words(entry.low, entry.high, entry.unit, entry.labels, better))
 
 
 def _cell(text: str) -> str:
