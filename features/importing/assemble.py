@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from contracts.cohort import (
+    AFFECTED_ARM,
     CODE,
     COLUMNS,
     NUMBER,
@@ -37,7 +38,6 @@ from features.minutes import minute_files, write_minutes
 from features.plausibility import plausible_events
 from features.recording import Collected
 
-ARM = "REHABCAST//AFFECTED_ARM"
 DEVICE = "REHABCAST//DEVICE"
 WRISTS = {"left": "left wrist", "right": "right wrist"}
 NO_SINGLE_SIDE = ("both", "neither")
@@ -169,13 +169,13 @@ def affected_wrists(known: pd.DataFrame) -> dict[str, str]:
     Facts that contradict each other are not among the known ones; `1`, `2`, `both` and `neither`
     name no wrist.
     """
-    sides = known[(known[CODE] == ARM) & known[TEXT].isin(WRISTS)]
+    sides = known[(known[CODE] == AFFECTED_ARM) & known[TEXT].isin(WRISTS)]
     return {label: WRISTS[side] for label, side in sides[[SUBJECT_LABEL, TEXT]].to_numpy()}
 
 
 def without_arm_use(known: pd.DataFrame, collected: Collected) -> list[Problem]:
     """Return who wore a device at each wrist and gets no arm use, because no side is certain."""
-    sides = dict(known.loc[known[CODE] == ARM, [SUBJECT_LABEL, TEXT]].to_numpy())
+    sides = dict(known.loc[known[CODE] == AFFECTED_ARM, [SUBJECT_LABEL, TEXT]].to_numpy())
     problems = []
     for label, parts in sorted(collected.minutes.items()):
         worn_at = {place for part in parts for place in part["placement"].unique()}
@@ -188,7 +188,7 @@ def without_arm_use(known: pd.DataFrame, collected: Collected) -> list[Problem]:
             Problem(
                 file="*",
                 row=None,
-                field=ARM,
+                field=AFFECTED_ARM,
                 found=f"{label!r} wore a device at each wrist, but the affected arm is {stated}: no"
                 " arm use was computed",
                 advice="" if certain else "declare it as left or right in the people table",

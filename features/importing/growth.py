@@ -18,7 +18,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from contracts.cohort import CODE, NUMBER, SUBJECT, SUBJECT_LABEL, TEXT, TIME, Cohort
+from contracts.cohort import (
+    CODE,
+    ENROLMENT,
+    NUMBER,
+    ONSET,
+    SUBJECT,
+    SUBJECT_LABEL,
+    TEXT,
+    TIME,
+    Cohort,
+)
 from contracts.errors import CohortInvalid, ContractError, Problem
 from features.cohort import read_cohort
 from features.cohort.imports import (
@@ -39,6 +49,8 @@ from stores.folders import exchange, held
 
 OLD, NEW = " before", " after"
 GROWN = "grown"
+MOVING = (ONSET, ENROLMENT)
+"""Dates that are facts themselves, and may move to another day."""
 
 
 def grow(folder: Path, gather: Callable[[], Gathered], *, strict: bool = False) -> Imported:
@@ -226,8 +238,7 @@ def _beside(cohort: Cohort, events: pd.DataFrame, labels: dict[int, str]) -> pd.
                 {
                     SUBJECT_LABEL: table[SUBJECT].map(names).to_numpy(),
                     CODE: table[CODE].astype(str).to_numpy(),
-                    # A date that is a fact itself, such as the onset, may move to another day.
-                    "day": table[TIME].dt.normalize().where(table[CODE].map(_is_of_a_day)).array,
+                    "day": table[TIME].dt.normalize().mask(table[CODE].isin(MOVING)).array,
                     TIME: table[TIME].to_numpy(),
                     NUMBER: table[NUMBER].to_numpy(dtype="float32"),
                     TEXT: table[TEXT].to_numpy(),
@@ -236,10 +247,6 @@ def _beside(cohort: Cohort, events: pd.DataFrame, labels: dict[int, str]) -> pd.
         )
     keys = [SUBJECT_LABEL, CODE, "day"]
     return tables[0].merge(tables[1], "outer", keys, suffixes=(OLD, NEW), indicator=True)
-
-
-def _is_of_a_day(code: object) -> bool:
-    return code not in {"REHABCAST//ONSET", "REHABCAST//ENROLMENT"}
 
 
 def _is_same(beside: pd.DataFrame) -> pd.Series:

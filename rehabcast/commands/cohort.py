@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -14,9 +14,6 @@ from rehabcast.commands import simulation
 from rehabcast.commands.engine import Engine, EngineOption, RayAddress
 from rehabcast.commands.training import TaskOption
 from rehabcast.output import AsJson, emit, require_place
-
-if TYPE_CHECKING:
-    pass
 
 app = typer.Typer(no_args_is_help=True, help="Import, simulate, validate and export cohorts.")
 

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from contracts.cohort import AFFECTED_ARM
 from contracts.vocabulary import Code, Domain, Kind
 from features.measurements.records import Amount
 from features.sources.records.fhir_statements import LeftOut, Statement, Version
 from features.sources.records.json_shapes import mapping, mappings, text
 
-AFFECTED_ARM = "REHABCAST//AFFECTED_ARM"
 SIDES = frozenset({"left", "right"})
 OF_EITHER = "both"
 UNKNOWN = "unknown"

@@ -104,14 +104,7 @@ def _faulty_times(read: Read, zone: str, now: datetime) -> Iterator[tuple[str, F
     late_N = times.time_N - times.offset_N > latest
     for n, (place, at) in enumerate(read.times):
         if times.in_utc_N[n]:
-            yield (
-                place,
-                (
-                    "time",
-                    UTC,
-                    OFFSET,
-                ),
-            )
+            yield place, ("time", UTC, OFFSET)
         elif late_N[n]:
             yield place, ("time", "it lies in the future", "check the clock of the device")
         elif (

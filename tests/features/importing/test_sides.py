@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contracts.cohort import CODE, TEXT
+from contracts.cohort import AFFECTED_ARM, CODE, TEXT
 from features.importing import Imported, import_source
-from features.importing.assemble import ARM
 
 RATIO = "REHABCAST//ARM_USE_RATIO"
 
@@ -40,8 +39,8 @@ def test_a_known_side_gives_arm_use(imported: Callable[[str], Imported], side: s
     done = imported(f"subject,affected_arm\n01,{side}\n")
     events = done.cohort.events
     assert (events[CODE] == RATIO).any()
-    assert events.loc[events[CODE] == ARM, TEXT].tolist() == [side]
-    assert not [problem for problem in done.dropped if problem.field == ARM]
+    assert events.loc[events[CODE] == AFFECTED_ARM, TEXT].tolist() == [side]
+    assert not [problem for problem in done.dropped if problem.field == AFFECTED_ARM]
 
 
 @pytest.mark.parametrize(
@@ -58,6 +57,6 @@ def test_any_other_side_gives_none_and_that_is_said_once(
 ) -> None:
     done = imported(people)
     assert not (done.cohort.events[CODE] == RATIO).any()
-    (problem,) = [problem for problem in done.dropped if problem.field == ARM]
+    (problem,) = [problem for problem in done.dropped if problem.field == AFFECTED_ARM]
     assert "'01' wore a device at each wrist" in problem.found
     assert problem.needs_action == needs_action
