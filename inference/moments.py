@@ -31,12 +31,16 @@ class Moments:
         whichever is larger, in points of improvement; NaN where there is no earlier one.
     reference_B
         The score that it is measured against.
+    drop_B
+        The largest loss of any score of the past against an earlier one, at most 0, whether it was
+        made up since or not, in points of improvement; NaN where there is no earlier one.
     """
 
     days_B: Array
     score_B: Array
     change_B: Array
     reference_B: Array
+    drop_B: Array
 
 
 def moments(batch: SequenceBatch, task: Task) -> Moments:
@@ -53,12 +57,15 @@ def moments(batch: SequenceBatch, task: Task) -> Moments:
     worst_B = np.where(earlier_BT, good_BT, np.inf).min(axis=1)
     fell_B = best_B - last_B >= last_B - worst_B
     known_B = earlier_BT.any(axis=1)
+    best_so_far_BT = np.maximum.accumulate(np.where(seen_BT, good_BT, -np.inf), axis=1)
+    drop_BT = np.where(seen_BT, good_BT - best_so_far_BT, 0)
     reference_B = np.where(known_B, np.where(fell_B, best_B, worst_B), np.nan)
     return Moments(
         days_B=batch.days_since_onset_BT[:, -1].astype(np.float64),
         score_B=(last_B - target.direction * target.worst) / span,
         change_B=last_B - reference_B,
         reference_B=target.direction * reference_B,
+        drop_B=np.where(known_B, drop_BT.min(axis=1), np.nan),
     )
 
 

@@ -1,9 +1,11 @@
-"""Two readings of a score that fell, and a forecast that is no surer than either.
+"""Two readings of a course with a fall in it, and a forecast that is no surer than either.
 
 Models of recovery learn from people who recover: to them a score that fell is an error of the
 assessment, and the lost points come back. It may as well be a new event, and today's score where
-the patient stands. Until somebody has found out, a forecast covers both: at each level it is as
-wide as the wider of the two. Its median stays that of the record as it is.
+the patient stands. If the points have come back, what the low score tells is as open: a bad day
+says nothing of recovery, and to a model it is one score more that makes it surer. Until somebody
+has found out, a forecast covers both: at each level it is as wide as the wider of the two. Its
+median stays that of the record as it is.
 
 Letters: B pairs, H horizons, Q quantile levels.
 """
@@ -29,7 +31,7 @@ def covering_both(
     task: Task,
     steady_BHQ: Array,
 ) -> Array:
-    """Widen the forecasts of those whose score fell to what they would be at a steady score.
+    """Widen the forecasts of those whose score ever fell to what they would be at a steady score.
 
     Parameters
     ----------
@@ -45,8 +47,8 @@ def covering_both(
 
 
 def fell(batch: SequenceBatch, task: Task) -> NDArray[np.bool_]:
-    """Say whose score fell by more than its error."""
-    return worsened(moments(batch, task).change_B, task.target)
+    """Say whose score ever fell by more than its error, whether it has risen since or not."""
+    return worsened(moments(batch, task).drop_B, task.target)
 
 
 def steadied(batch: SequenceBatch, task: Task) -> SequenceBatch:

@@ -91,14 +91,15 @@ class PeopleSeen:
     def similar(self, batch: SequenceBatch, task: Task) -> NDArray[np.int32]:
         """Return how many people like each pair there are, rounded down, (B, H).
 
-        Of somebody whose score fell no more than if it had been steady: the forecast covers both
+        Of somebody whose score ever fell no more than if it had been steady: the forecast
+        covers both
         (`inference.readings`).
         """
         at = moments(batch, task)
         days_B, score_B, course_B = _places(at, task.target)
         similar_BH = self._at(days_B, score_B, course_B)
         steady_BH = self._at(days_B, score_B, np.full(len(batch), LARGEST_CHANGE))
-        fell_B = worsened(at.change_B, task.target)
+        fell_B = worsened(at.drop_B, task.target)
         return np.where(fell_B[:, None], np.minimum(similar_BH, steady_BH), similar_BH)
 
     def given(self, similar_BH: NDArray[np.int32], batch: SequenceBatch) -> NDArray[np.bool_]:

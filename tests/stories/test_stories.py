@@ -33,9 +33,6 @@ FEW_REAL_PEOPLE = frozenset(
 )
 """Stories of whom the real cohort holds fewer than five people alike: refused, and told why."""
 
-NOT_YET = {("simulated", "one bad day and back"): "a dip that passed makes the range 14 % narrower"}
-"""What does not hold yet, by cohort and story, and why; one that holds again fails, to be taken out."""
-
 USUAL = Facts(scores=[(10, 30)], age=65, sex="female")
 
 
@@ -127,6 +124,4 @@ def test_trained_models(
         assert answer.kind == "no forecast"
         assert "fewer than" in answer.reason
         return
-    if (reason := NOT_YET.get((cohort, story.name))) is not None:
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
     assert judged(story, started(bundle_folder)) == []
