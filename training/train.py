@@ -27,7 +27,7 @@ from training.comparison.figures import (
     pit_figure,
     reliability_figure,
 )
-from training.data_seen import SEEN_FILE, data_seen, seal_seen
+from training.data_seen import SEEN_FILE, Seen, seal_seen
 from training.evidence import COMPARATORS, out_of_fold_table, questions_with, served_days
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import (
@@ -79,6 +79,7 @@ def train(
     checkpoints: Path,
     pretrain_on: Cohort | None = None,
     people_key: bytes | None = None,
+    seen: Seen | None = None,
     facts: Mapping[str, str] | None = None,
     fit_folds: FitFolds = fit_sequentially,
     advance: Callable[[str], None] = lambda _: None,
@@ -98,6 +99,8 @@ def train(
     people_key
         Seals into the bundle whom it has seen (`inference.people`); without one nobody can tell
         later whether a cohort is an external one.
+    seen
+        The cohort's facts and scores under that key (`training.data_seen`), kept with the run.
     facts
         What else is put on record with the run, by name.
     fit_folds
@@ -184,7 +187,7 @@ def train(
             (bundle / PEOPLE_FILE).write_bytes(
                 sealed_people(cohort, parts, pretrain_on, people_key)
             )
-            _log_data_seen(opened, folder / SEEN_FILE, cohort, people_key)
+            _log_seen(opened, folder / SEEN_FILE, seen, people_key)
         at_times = learn_people_at_times(people)
         (bundle / PROFILE_FILE).write_text(at_times.model_dump_json(), "utf-8")
         ensemble = Ensemble(fitted.members)
@@ -222,9 +225,10 @@ def own_codes(task: Task, at_times: PeopleAtTimes) -> Additions:
     return added_among(named | shown)
 
 
-def _log_data_seen(opened: Run, file: Path, cohort: Cohort, people_key: bytes) -> None:
-    file.write_bytes(seal_seen(data_seen(cohort, people_key), people_key))
-    opened.log_file(file)
+def _log_seen(opened: Run, file: Path, seen: Seen | None, people_key: bytes) -> None:
+    if seen is not None:
+        file.write_bytes(seal_seen(seen, people_key))
+        opened.log_file(file)
 
 
 def _log_evidence(

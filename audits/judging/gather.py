@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from audits.judging.counts import Counts, group_counts
+from audits.judging.counts import CountedRows, Counts, events_of
 from audits.judging.evidence import Evidence, held_by
 from audits.judging.lost.missing import Missing
 from audits.judging.policy import Policy, Rule
@@ -49,6 +49,7 @@ def in_groups(
     analytic = [rule for rule in rules if _is_analytic(rule)]
     measured = dict.fromkeys(m for rule in analytic for m in measures(table, rule))
     sums = {measure: RowSums.of(table, measure, policy.thresholds) for measure in measured}
+    counted = events_of(table, measured, policy.thresholds)
     for grouping in groupings:
         people = {
             m: people_of_groups(sums[m], grouping)
@@ -56,7 +57,7 @@ def in_groups(
             else missing.people(table, sums[m], grouping, m)
             for m in measured
         }
-        counts = {m: _counts(table, grouping, m, policy, people[m]) for m in measured}
+        counts = {m: _counts(grouping, counted.get(m), people[m]) for m in measured}
         for rule in analytic:
             for measure in _applicable(table, rule, grouping):
                 yield from _analytic(
@@ -87,10 +88,11 @@ def against(
     for measure in measures(table, rule):
         sums = RowSums.of(table, measure, policy.thresholds)
         difference = sums.less(RowSums.of(other, measure, policy.thresholds))
+        counted = events_of(table, [measure], policy.thresholds).get(measure)
         for grouping in groupings:
             if rule.axes is None or grouping.axis in rule.axes:
                 people = people_of_groups(difference, grouping)
-                counts = _counts(table, grouping, measure, policy, people)
+                counts = _counts(grouping, counted, people)
                 yield from _analytic(rule, measure, grouping, people, counts, policy, missing)
 
 
@@ -136,22 +138,16 @@ Both = tuple[Sequence[Counts], Sequence[Counts]]
 """People and events of each group, and of its rest."""
 
 
-def _counts(
-    table: pd.DataFrame,
-    grouping: Grouping,
-    measure: Measure,
-    policy: Policy,
-    people: PeopleOfGroups,
-) -> Both:
+def _counts(grouping: Grouping, counted: CountedRows | None, people: PeopleOfGroups) -> Both:
     inside_G, rest_G = (m.people_G.astype(int).tolist() for m in (people.inside, people.rest))
-    if measure.milestone is None:
+    if counted is None:
         return (
             [Counts(subjects=n, events=None) for n in inside_G],
             [Counts(subjects=n, events=None) for n in rest_G],
         )
     # Whoever counts in the rest's denominator is an event of the rest.
     rest = [Counts(subjects=n, events=n) for n in rest_G]
-    return group_counts(table, grouping, measure, policy.thresholds), rest
+    return counted.by_group(grouping), rest
 
 
 def _analytic(
@@ -197,18 +193,19 @@ def _by_bootstrap(
     measured = tuple(dict.fromkeys(measure for found in of_rule.values() for measure in found))
     if not measured:
         return
+    counted = [CountedRows.of(table, measure, policy.thresholds) for measure in measured]
     for scores in _scores(table, groupings, measured, policy):
         grouping = scores.grouping
-        counted = {m: group_counts(table, grouping, m, policy.thresholds) for m in measured}
+        counts_of = [rows.by_group(grouping) for rows in counted]
         for rule in rules:
             if rule.axes is not None and grouping.axis not in rule.axes:
                 continue
             for measure in of_rule[rule.name]:
-                counts = counted[measure]
+                column = measured.index(measure)
+                counts = counts_of[column]
                 enough_G = np.array(
                     [c.subjects >= rule.minimum_subjects for c in counts], dtype=np.bool_
                 )
-                column = measured.index(measure)
                 for estimate in estimates(scores, column, rule.statistic, enough_G):
                     yield _bootstrapped(estimate, rule, measure, scores, counts, policy)
 
@@ -221,13 +218,14 @@ def _against_by_bootstrap(
     policy: Policy,
 ) -> Iterator[Evidence]:
     measured = measures(table, rule)
+    counted = [CountedRows.of(table, measure, policy.thresholds) for measure in measured]
     both = [_scores(rows, groupings, measured, policy) for rows in (table, other)]
     for candidate, comparator in zip(*both, strict=True):
         grouping = candidate.grouping
         if rule.axes is not None and grouping.axis not in rule.axes:
             continue
         for column, measure in enumerate(measured):
-            counts = group_counts(table, grouping, measure, policy.thresholds)
+            counts = counted[column].by_group(grouping)
             for estimate in paired(candidate, comparator, column):
                 yield _bootstrapped(estimate, rule, measure, candidate, counts, policy)
 

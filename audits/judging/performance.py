@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from audits.judging.counts import group_counts
+from audits.judging.counts import CountedRows
 from audits.judging.policy import Policy
 from audits.measure.groups import by_attribute, everyone
 from audits.measure.intervals import Scores, bootstrap, widest_interval
@@ -80,7 +80,8 @@ def performance(
         thresholds=policy.thresholds,
         ranks_rest=False,
     )
-    rows = (row for scores in results for row in _rows(table, scores, policy))
+    counted = [CountedRows.of(table, measure, policy.thresholds) for measure in measured]
+    rows = (row for scores in results for row in _rows(counted, scores))
     if len(days) > 1:
         return tuple(rows)
     return tuple(same for row in rows for same in _at_both(row, days[0]))
@@ -97,9 +98,9 @@ def unavailable(table: pd.DataFrame) -> tuple[str, ...]:
     return tuple(metric.value for metric in Metric if not available_measures(table, metric))
 
 
-def _rows(table: pd.DataFrame, scores: Scores, policy: Policy) -> Iterator[Performance]:
+def _rows(counted: Sequence[CountedRows], scores: Scores) -> Iterator[Performance]:
     for column, measure in enumerate(scores.measured):
-        counts = group_counts(table, scores.grouping, measure, policy.thresholds)
+        counts = counted[column].by_group(scores.grouping)
         for group, label in enumerate(scores.grouping.labels_G):
             value = float(scores.value_GM[group, column])
             interval = widest_interval(

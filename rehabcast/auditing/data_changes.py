@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from contracts.cohort import Cohort
 from contracts.errors import EvidenceMissing, RehabcastError
 from rehabcast.identity import open_ledger
 from rehabcast.settings import Settings
-from training.data_seen import SEEN_FILE, DataChanges, changes_since, data_seen, unseal_seen
+from training.data_seen import SEEN_FILE, DataChanges, Seen, changes_since, unseal_seen
 from training.registry.model_versions import fetch, find
 
 
 def since_champion(
-    settings: Settings, model: str, cohort: Cohort, key: bytes | None
+    settings: Settings, model: str, seen: Seen | None, key: bytes | None
 ) -> DataChanges:
-    """Return what changed since the data of a model's version in service.
+    """Return what changed from the data of a model's version in service to those now seen.
 
     Where there is none, or nothing of its data was kept, the reason is said instead.
     """
@@ -32,6 +31,6 @@ def since_champion(
     except (RehabcastError, OSError):
         return DataChanges(since=since, reason="the registry does not answer")
     before = None if key is None else unseal_seen(sealed, key)
-    if key is None or before is None:
+    if seen is None or before is None:
         return DataChanges(since=since, reason=f"{since} was trained under another keys/people.key")
-    return changes_since(since, before, data_seen(cohort, key))
+    return changes_since(since, before, seen)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from contracts.errors import ContractError
 from rehabcast.cohort_table import print_cohort, say, valid_cohort
@@ -14,6 +15,9 @@ from rehabcast.commands import simulation
 from rehabcast.commands.engine import Engine, EngineOption, RayAddress
 from rehabcast.commands.training import TaskOption
 from rehabcast.output import AsJson, emit, require_place
+
+if TYPE_CHECKING:
+    from features.importing.unused_map import UnusedMap
 
 app = typer.Typer(no_args_is_help=True, help="Import, simulate, validate and export cohorts.")
 
@@ -118,7 +122,9 @@ def import_(
     Exits 0 only when something valid was imported, and with --strict only when all of it was.
     """
     from features.importing import grow_cohort, import_source
+    from features.importing.unused_map import unused_map
     from features.ray_runners import collect_on_ray
+    from features.sources.formats import AUTO
 
     run = collect_on_ray(ray_address) if engine is Engine.RAY else None
     places = [place for place in (destination, into) if place is not None]
@@ -127,11 +133,22 @@ def import_(
             "an import has one place: a new cohort folder, or --into with one that is there",
             "name one of the two",
         )
+    if not as_json and format_name == AUTO and (found := unused_map(source, map_file)):
+        say(escape(map_in_words(found, source, "COHORT" if into is None else f"--into {into}")))
     write = import_source if into is None else grow_cohort
     imported = write(
         source, places[0], format_name=format_name, map_file=map_file, runner=run, strict=strict
     )
     print_cohort(valid_cohort(imported.cohort, places[0], imported), as_json=as_json)
+
+
+def map_in_words(found: UnusedMap, source: Path, place: str) -> str:
+    """Say that a map lies beside a source, and how to import into a place with it."""
+    if found.of_tables:
+        how = f"rehabcast cohort import tables {found.path} {place}"
+    else:
+        how = f"rehabcast cohort import auto {source} {place} --map {found.path}"
+    return f"{found.path} lies beside the source and is not used. To use it: {how}"
 
 
 app.command()(simulation.simulate)

@@ -178,6 +178,7 @@ def train_candidate(
     from rehabcast.auditing.data_changes import since_champion
     from rehabcast.auditing.overlap import people_key
     from rehabcast.signed_artifacts import log_explanation_quality, sign_bundle
+    from training.data_seen import data_seen
     from training.fitting.crossfit import fit_sequentially
     from training.train import steps
     from training.train import train as train_model
@@ -190,7 +191,8 @@ def train_candidate(
         tell(found)
 
     key = people_key(settings, make=True)
-    changes = since_champion(settings, model, cohort, key)
+    seen = None if key is None else data_seen(cohort, key)
+    changes = since_champion(settings, model, seen, key)
     stderr_console.print(str(changes))
     with progress("Training", steps(parameters)) as advance:
         version = train_model(
@@ -204,6 +206,7 @@ def train_candidate(
             fit_folds=fit_sequentially if cluster is None else cluster.fit,
             advance=advance,
             people_key=key,
+            seen=seen,
             facts={f"data_{name}": text for name, text in asdict(changes).items() if text},
             tell=announce,
         )

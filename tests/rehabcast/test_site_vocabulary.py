@@ -16,20 +16,8 @@ from contracts.vocabulary.known import NOTHING
 from features.cohort import write_cohort
 from rehabcast.settings import use_site_vocabulary
 from tests.rehabcast.command_line import run
+from tests.vocabularies import KNEE
 
-CODES = """
-[[code]]
-code = "OURS//KNEE"
-name = "Knee score"
-kind = "assessment"
-modality = "assessments"
-domain = "walking"
-unit = "{score}"
-low = 0
-high = 48
-better = "higher"
-source = "our manual"
-"""
 TASK = """
 name = "ours"
 condition = "recovery"
@@ -43,7 +31,7 @@ sensitive = []
 code = "OURS//KNEE"
 low = 0
 high = 48
-step = 0
+step = 1
 minimal_important_difference = 5
 source = "a test"
 
@@ -63,7 +51,7 @@ person = []
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "site.toml"
-    file.write_text(CODES, "utf-8")
+    file.write_text(KNEE, "utf-8")
     monkeypatch.setenv("REHABCAST_VOCABULARY", str(file))
     return file
 
@@ -72,7 +60,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def cohort(events: pd.DataFrame, tmp_path: Path) -> Path:
     """A cohort as another program wrote it: with the site's codes, and no word on what they mean."""
     small = events[events[SUBJECT] <= 4]
-    (tmp_path / "codes.toml").write_text(CODES, "utf-8")
+    (tmp_path / "codes.toml").write_text(KNEE, "utf-8")
     rows = small[small[CODE] == "REHABCAST//FUGL_MEYER_UE"].drop_duplicates(SUBJECT)
     use = pd.concat([small, rows.assign(**{CODE: "OURS//KNEE", NUMBER: 12.0})], ignore_index=True)
     use_site_vocabulary()
@@ -112,7 +100,7 @@ def test_without_the_setting_the_cohort_is_refused(
 def test_everything_wrong_with_the_file_is_one_list_without_its_path(
     site: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    site.write_text(CODES.replace("{score}", "points").replace("high = 48", "high = -1"), "utf-8")
+    site.write_text(KNEE.replace("{score}", "points").replace("high = 48", "high = -1"), "utf-8")
     said = run(capsys, monkeypatch, "cohort", "validate", "nowhere", "--json")
     assert said.code == 3
     problems = json.loads(said.text.splitlines()[0])["problems"]
@@ -150,7 +138,7 @@ def test_python_knows_them_as_well(cohort: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
-    [("high = 48", "the vocabulary has 0 to 48 for OURS//KNEE"), ("step = 0", "are 0 apart")],
+    [("high = 48", "the vocabulary has 0 to 48 for OURS//KNEE"), ("step = 1", "are 1 apart")],
 )
 @pytest.mark.usefixtures("site")
 def test_a_task_on_an_own_instrument_is_checked_against_it(

@@ -11,21 +11,11 @@ from contracts.digests import folder_digest
 from contracts.errors import CohortInvalid
 from contracts.vocabulary import vocabulary
 from features.importing import Imported, grow_cohort, import_source
+from tests.vocabularies import KNEE
 
-CODES = """
-[[code]]
-code = "OURS//KNEE"
-name = "Knee score"
-kind = "assessment"
-modality = "assessments"
-domain = "walking"
-unit = "{score}"
-low = 0
-high = 48
-better = "higher"
-step = 1
-source = "our manual"
-
+CODES = (
+    KNEE
+    + """
 [[code]]
 code = "OURS//WEIGHT"
 name = "weight"
@@ -44,6 +34,7 @@ modality = "person"
 labels = ["left", "right"]
 source = "ours"
 """
+)
 MAP = """
 name = "ours"
 clock = "days since onset"

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
-from contracts.cohort import COLUMNS, Cohort, Provenance
 from rehabcast.auditing.data_changes import since_champion
 from rehabcast.settings import Settings
 
@@ -17,12 +15,7 @@ def test_without_a_version_in_service_nothing_is_compared_or_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REHABCAST_HOME", str(tmp_path / "home"))
-    cohort = Cohort(
-        events=pd.DataFrame(columns=list(COLUMNS)),
-        provenance=Provenance(name="nobody", source="test", simulated=True),
-        digest="",
-    )
-    changes = since_champion(Settings(), "arm", cohort, os.urandom(32))
+    changes = since_champion(Settings(), "arm", {}, os.urandom(32))
     assert changes.reason == "no version of this model is in service"
     assert "is not known: no version" in str(changes)
     assert not (tmp_path / "home").exists()

@@ -2,14 +2,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from audits.changes.authored import load_plan
 from audits.changes.plan import EXAMPLE
+from audits.ledger.ledger import Ledger
 from audits.ledger.records import AuditRecord, Champion
 from contracts.verdict import Outcome
 from rehabcast.auditing.plan_conditions import conditions_in_words
+from rehabcast.auditing.promotions import PromotionResult, promotion_result
+from rehabcast.commands import governance
+from tests.rehabcast.auditing.test_mirroring import promote
 
 NOW = datetime(2026, 11, 28, 3, 0, tzinfo=UTC)
 CHAMPION = Champion(
@@ -49,3 +54,28 @@ def test_what_the_ledger_knows_is_said_and_every_condition_is_left_to_people(
     for condition in (*plan.retrain_when.conditions, *plan.rollback.conditions):
         assert condition in for_people
         assert condition not in facts
+
+
+def test_a_promotion_counts_though_its_plan_cannot_be_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The ledger is lost between the promotion and what is said of the plan."""
+    file = tmp_path / "ledger.db"
+    monkeypatch.setenv("REHABCAST_HOME", str(tmp_path))
+    ledger = Ledger(f"sqlite:///{file}")
+
+    def promoted_then_lost(*_: object, **__: object) -> PromotionResult:
+        promote(ledger, "arm/1")
+        result = promotion_result(ledger.champion("arm"), ledger, is_mirrored=True)
+        ledger.close()
+        file.write_bytes(b"garbage " * 1_000)
+        return result
+
+    monkeypatch.setattr(governance, "run_promotion", promoted_then_lost)
+    governance.promote("arm/1")
+    said = capsys.readouterr()
+    assert "arm/1" in said.out
+    assert "The promotion is done. The change plan could not be read again" in " ".join(
+        said.err.split()
+    )
+    assert "Traceback" not in said.out + said.err

@@ -150,3 +150,39 @@ def test_an_import_has_one_place(tmp_path: Path) -> None:
         refused = run("import", "auto", tmp_path, *places)
         assert isinstance(refused.exception, ContractError)
         assert "one place" in str(refused.exception)
+
+
+COLUMNS = """
+name = "clinic"
+clock = "days since onset"
+[[tables]]
+file = "scores.csv"
+subject = "patient"
+when = "day"
+columns = [{ column = "FM", code = "REHABCAST//FUGL_MEYER_UE", unit = "{score}" }]
+"""
+
+
+@pytest.mark.parametrize("place", [".", ".."])
+@pytest.mark.parametrize(
+    ("text", "how"),
+    [
+        (COLUMNS, "tables {map} COHORT"),
+        ("dates_shifted = true", "auto {source} COHORT --map {map}"),
+    ],
+)
+def test_a_map_that_lies_beside_the_source_is_told_of_and_not_used(
+    source: Path, tmp_path: Path, place: str, text: str, how: str
+) -> None:
+    unnamed = run("import", "auto", source, tmp_path / "before", "--json")
+    lies = (source / place).resolve() / "map.toml"
+    lies.write_text(text)
+    done = run("import", "auto", source, tmp_path / "after")
+    said = "".join(done.stderr.split())
+    command = f"rehabcast cohort import {how.format(map=lies, source=source)}"
+    assert "liesbesidethesourceandisnotused" in said
+    assert "".join(command.split()) in said
+    digest = json.loads(run("validate", tmp_path / "after", "--json").stdout)["digest"]
+    assert digest == json.loads(unnamed.stdout)["digest"]
+    named = run("import", "tables", lies, tmp_path / "tables")
+    assert "lies beside" not in named.stderr
