@@ -44,8 +44,8 @@ def _named(prior: Any) -> Any:
         return prior
     if prior not in shipped_priors():
         raise ValueError(
-            f"no prior {prior!r} is shipped: name one of {', '.join(shipped_priors())}, or a file of"
-            " your own beside the task file (NAME.toml), or leave it out to start flat"
+            f"no prior {prior!r} is shipped: name one of {', '.join(shipped_priors())}, or a file"
+            " of your own beside the task file (NAME.toml), or leave it out to start flat"
         )
     return shipped_prior(prior)
 

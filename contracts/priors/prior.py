@@ -94,9 +94,7 @@ class RecoveryPrior(Strict):
     def _is_a_population(self) -> Self:
         total = sum(group.share for group in self.groups)
         if abs(total - 1) > SHARES_OFF_BY:
-            raise ValueError(
-                f"the shares of the groups sum to {total:g}: write shares that sum to 1"
-            )
+            raise ValueError(f"the shares sum to {total:g}: write shares that sum to 1")
         if self.noise_points > self.scale_points:
             raise ValueError(
                 f"noise_points, {self.noise_points:g}, are more than the whole scale: write"
