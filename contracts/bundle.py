@@ -121,6 +121,9 @@ class Manifest(BaseModel):
         single networks were judged and their mean was served.
     pretrained_on
         Cohort that the networks learned from before this one; empty when none.
+    prior
+        Name of the recovery population that its networks started from; None of families without
+        one, and in bundles from before it was recorded (`contracts.priors.started_from`).
     cohort_name, simulated
         What it was trained on; True when no real person is in it.
     data_digest, task_digest, config_digest, code_digest, predictions_digest
@@ -146,6 +149,7 @@ class Manifest(BaseModel):
     calibration_groups: tuple[GroupName, ...] = ()
     judging: Judging | None = None
     pretrained_on: str = ""
+    prior: str | None = None
     cohort_name: str
     simulated: bool
     data_digest: str

@@ -11,9 +11,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from contracts.onset import OnsetCodes
+from contracts.priors import RecoveryPrior, shipped_prior, shipped_priors
 from contracts.task_parts.parts import (
     LONGEST_DAYS,
     Cluster,
@@ -29,6 +36,18 @@ from contracts.task_parts.parts import (
 from contracts.task_parts.slips import SlipsFound, slips
 
 __all__ = ["Cluster", "Horizon", "Inputs", "Milestone", "Sensitive", "Target", "Task"]
+
+
+def _named(prior: Any) -> Any:
+    """Return the shipped prior of a name; a prior that a task has itself, as it is."""
+    if not isinstance(prior, str):
+        return prior
+    if prior not in shipped_priors():
+        raise ValueError(
+            f"no prior {prior!r} is shipped: name one of {', '.join(shipped_priors())}, or a file"
+            " of your own beside the task file (NAME.toml), or leave it out to start flat"
+        )
+    return shipped_prior(prior)
 
 
 class Task(Strict):
@@ -58,6 +77,9 @@ class Task(Strict):
         where they are taken to be independent.
     onset
         The diagnoses whose onset counts. If unset, no diagnosis gives an onset.
+    prior
+        The recovery population that the hybrid starts from, by the name of a shipped one or whole.
+        If unset, it starts from all courses alike (`contracts.priors.FLAT`).
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
@@ -73,6 +95,7 @@ class Task(Strict):
     sensitive: tuple[Sensitive, ...]
     clusters: tuple[Cluster, ...] = ()
     onset: OnsetCodes | None = None
+    prior: Annotated[RecoveryPrior | None, BeforeValidator(_named)] = None
 
     @property
     def last_origin_day(self) -> int:
@@ -84,10 +107,12 @@ class Task(Strict):
     def _without_what_is_not_declared(
         self, serialize: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
-        """Write a task without clusters as before there were any: its digest stays."""
+        """Write a task without clusters or prior as before there were any: its digest stays."""
         record: dict[str, Any] = serialize(self)
         if not self.clusters:
             record.pop("clusters", None)
+        if self.prior is None:
+            record.pop("prior", None)
         return record
 
     @model_validator(mode="after")

@@ -1,25 +1,30 @@
-"""The published five groups of upper-limb recovery, in one place for simulator and models.
+"""The published five groups of upper-limb recovery, as numbers for the simulator.
 
-A Fugl-Meyer score of the upper extremity (0 to 66) runs from its start toward a ceiling,
-start + rate (66 - start)(1 - exp(-t / time)), in one of five groups: poor, two moderate, two good.
-Source of every number but `PROPORTIONAL`: van der Vliet 2020 (Ann Neurol 87:383), the authors'
-published code.
+They are those of `contracts/priors/stroke-upper-limb.toml`, which the models start from: a
+Fugl-Meyer score of the upper extremity (0 to 66) runs from its start toward a ceiling, start +
+rate (66 - start)(1 - exp(-t / time)), in one of five groups: poor, two moderate, two good. Source
+of every number but `PROPORTIONAL`: van der Vliet 2020 (Ann Neurol 87:383), the authors' published
+code.
 """
 
 from __future__ import annotations
 
-BEST_SCORE = 66.0
+from contracts.priors import shipped_prior
 
-SHARE = (0.2674, 0.1395, 0.1118, 0.1783, 0.3031)
+_PRIOR = shipped_prior("stroke-upper-limb")
+
+BEST_SCORE = _PRIOR.scale_points
+
+SHARE = tuple(group.share for group in _PRIOR.groups)
 """Share of patients in each group."""
-RATE = (0.0884, 0.4591, 0.8634, 0.8883, 0.9309)
+RATE = tuple(group.rate for group in _PRIOR.groups)
 """Share of the missing score that is regained."""
-TIME_WEEKS = (5.3114, 10.1417, 9.8122, 2.6722, 1.1822)
+TIME_WEEKS = tuple(group.time_weeks for group in _PRIOR.groups)
 """Time constant."""
-START_MEAN = (-3.1602, -2.0922, -2.7862, -1.3081, 0.0201)
-START_SPREAD = (0.510, 2.067, 2.678, 2.746, 2.374)
+START_MEAN = tuple(group.start_mean for group in _PRIOR.groups)
+START_SPREAD = tuple(group.start_spread for group in _PRIOR.groups)
 """Mean and SD of the logit of the initial score over 66."""
-NOISE = 3.855
+NOISE = _PRIOR.noise_points
 """SD of a single score around its course, points."""
 
 PROPORTIONAL = 0.70

@@ -15,6 +15,7 @@ from contracts.digests import record_digest
 from contracts.errors import Problem, TaskInvalid
 from contracts.groups import bands_of
 from contracts.naming.formats import require_known_form, without_form
+from contracts.priors import read_prior
 from contracts.task import Sensitive, Task
 from contracts.task_parts.slips import Slip, SlipsFound, slips
 from contracts.vocabulary import Code, Kind, vocabulary
@@ -38,7 +39,7 @@ def read_task(path: Path) -> Task:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TaskInvalid(f"{path} is not valid TOML: {error}", "correct the file") from error
     require_known_form(content, "task", str(path), TaskInvalid)
-    content = without_form(content)
+    content = with_own_prior(without_form(content), path.parent)
     try:
         task = Task.model_validate(content)
     except ValidationError as error:
@@ -46,6 +47,25 @@ def read_task(path: Path) -> Task:
     if found := vocabulary_slips(task):
         raise _invalid(path, [], found)
     return task
+
+
+def with_own_prior(content: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return a task's content with the prior file that it names beside it, read.
+
+    Raises
+    ------
+    ContractError
+        The file is not in the task's own folder, can't be read, or is no prior.
+    """
+    named = content.get("prior")
+    if not isinstance(named, str) or not named.endswith(".toml"):
+        return content
+    if Path(named).name != named:
+        raise TaskInvalid(
+            f"prior: {named!r} is not the name of a file beside the task file",
+            "put the prior's file into the folder of the task file, and write its name alone",
+        )
+    return {**content, "prior": read_prior(folder / named).model_dump()}
 
 
 def task_digest(task: Task) -> str:

@@ -16,6 +16,7 @@ from contracts.cohort import Cohort
 from contracts.digests import code_digest, file_digest, record_digest
 from contracts.groups import MINIMUM_SHOWN
 from contracts.predictions import CANDIDATE, MODEL, REFUSED, SUBJECT
+from contracts.priors import prior_of
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from contracts.vocabulary import Additions, added_among
@@ -132,7 +133,7 @@ def train(
         "splits": record_digest({str(subject): fold for subject, fold in parts.fold_of.items()}),
         "pretraining": "" if pretrain_on is None else pretrain_on.digest,
     }
-    tags = {"cohort": cohort.provenance.name, "simulated": str(cohort.provenance.simulated)}
+    tags = _tags(cohort, task, config)
     with run(store, name=f"train {model}", tags=tags) as opened, TemporaryDirectory() as temporary:
         opened.log_params({**asdict(config), **{f"{name}_digest": key[name] for name in key}})
         opened.log_params(dict(facts or {}))
@@ -179,6 +180,7 @@ def train(
             subjects=len(np.unique(batch.subject_B)),
             judging=fitted.judging,
             pretrained_on="" if pretrained is None else str(pretrained),
+            prior=tags.get("prior"),
         )
         _log_evidence(opened, folder, table, parts, task, fitted, provenance)
         bundle = folder / "bundle"
@@ -205,6 +207,16 @@ def train(
 def steps(config: TrainingConfig) -> int:
     """Return how many steps `train` reports."""
     return networks_of(config) + len(COMPARATORS) + 1
+
+
+def _tags(cohort: Cohort, task: Task, config: TrainingConfig) -> dict[str, str]:
+    """Return what a run, and the version that it registers, can be found by."""
+    prior = prior_of(config.architecture, task.prior)
+    return {
+        "cohort": cohort.provenance.name,
+        "simulated": str(cohort.provenance.simulated),
+        **({} if prior is None else {"prior": prior.name}),
+    }
 
 
 def own_codes(task: Task, at_times: PeopleAtTimes) -> Additions:

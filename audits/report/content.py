@@ -41,7 +41,7 @@ from audits.measure.groups import EVERYONE
 from audits.measure.metrics import Metric
 from audits.policies.clustered import ClusterEffect, cluster_effect
 from audits.policies.stricter import StricterLimit, stricter_limits
-from audits.report.further import OwnCode, refusals_today, without_counts
+from audits.report.further import OwnCode, StartsFrom, refusals_today, without_counts
 from contracts.bundle import Judging
 from contracts.groups import MINIMUM_SHOWN, rounded_people
 from contracts.predictions import CANDIDATE, MODEL
@@ -72,6 +72,8 @@ class ModelFacts(_Strict):
         How the judged forecasts were made.
     audited_attributes
         The attributes that the audit compares people by, each with its reason.
+    starts_from
+        The recovery population that its networks started from; None of families without one.
     own_codes
         What those codes of the bundle mean that rehabcast does not ship.
     """
@@ -94,6 +96,7 @@ class ModelFacts(_Strict):
     seed: int
     created: str
     judging: Judging | None = None
+    starts_from: StartsFrom | None = None
     own_codes: tuple[OwnCode, ...] = ()
 
     @field_validator("subjects")
@@ -163,7 +166,7 @@ class Report(_Strict):
     def _without_what_is_not_there(
         self, serialize: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
-        """Write a report as before there were clusters, change plans and codes of its own."""
+        """Write a report as before there were clusters, plans, own codes and priors."""
         record: dict[str, Any] = serialize(self)
         if self.plan is None:
             record.pop("plan", None)
@@ -175,6 +178,8 @@ class Report(_Strict):
             record.pop("clusters", None)
         if not self.facts.own_codes:
             record.get("facts", {}).pop("own_codes", None)
+        if self.facts.starts_from is None:
+            record.get("facts", {}).pop("starts_from", None)
         return record
 
 

@@ -59,6 +59,18 @@ class OwnCode(BaseModel):
         return values_in_words(self.low, self.high, self.unit, self.labels, self.better)
 
 
+class StartsFrom(BaseModel):
+    """A recovery population: its name, and where its numbers are from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    source: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.source}"
+
+
 def own_codes_section(codes: tuple[OwnCode, ...]) -> Iterable[Block]:
     """Yield the codes that rehabcast does not ship; nothing where there are none."""
     if not codes:

@@ -10,6 +10,7 @@ from audits.report.content import Report, trained_on
 from audits.report.crosswalk import answers
 from audits.report.document import Bullets, Document, Heading, Notice, Paragraph, Table
 from audits.report.further import own_codes_section
+from contracts.priors import start_in_words
 
 
 def card_document(report: Report) -> Document:
@@ -69,11 +70,13 @@ def summary(report: Report) -> str:
     """Say in a few sentences what the model does."""
     facts = report.facts
     weeks = ", ".join(str(week) for week in facts.horizon_weeks)
+    start = facts.starts_from
+    said = "" if start is None else f" {start_in_words(start.name, start.source)}"
     return (
         f"Forecasts the {facts.target}, {facts.target_low:g} to {facts.target_high:g}, in"
         f" {facts.condition}, at {weeks} weeks after enrolment, with ranges, and the chance of:"
         f" {', '.join(facts.milestones) or 'no milestone'}. Trained on {trained_on(facts)} of"
-        f" the cohort {facts.cohort_name!r}."
+        f" the cohort {facts.cohort_name!r}.{said}"
     )
 
 

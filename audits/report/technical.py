@@ -115,6 +115,7 @@ def _identity(report: Report) -> Table:
     rows = (
         ("model version", verdict.model_version),
         ("model family, seed, created", f"{facts.family}, {facts.seed}, {facts.created}"),
+        ("started from", str(facts.starts_from or "no recovery population")),
         ("bundle, SHA-256", verdict.bundle_digest),
         ("prediction table, SHA-256", verdict.predictions_digest),
         ("cohort data, SHA-256", verdict.data_digest),

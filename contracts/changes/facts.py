@@ -12,6 +12,8 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from contracts.bundle import CODES_FILE, Manifest
+from contracts.digests import record_digest
+from contracts.priors import BEFORE_PRIORS, shipped_prior, started_from
 from contracts.scope import Scope
 from contracts.task import Cluster, Milestone, Sensitive, Target, Task
 
@@ -63,6 +65,7 @@ NO_CHANGE: dict[str, str] = {
     "follow_up_digest": "every version has its own",
     "task_digest": "the task's own facts are compared",
     "format": "it says how the bundle is written, not what the model is",
+    "prior": "the population itself is compared, as the task has it",
     "subjects": "whether there are fewer is asked apart: two numbers would tell how many came",
 }
 """Fields of a manifest in which two trainings of one and the same kind differ, and why."""
@@ -99,7 +102,7 @@ def _architecture(manifest: Manifest, _: Task) -> Iterable[str]:
     yield manifest.family
 
 
-def _parameters(manifest: Manifest, _: Task) -> Iterable[str]:
+def _parameters(manifest: Manifest, task: Task) -> Iterable[str]:
     yield f"configuration {manifest.config_digest}"
     yield f"seed {manifest.seed}"
     if (judging := manifest.judging) is not None:
@@ -107,6 +110,10 @@ def _parameters(manifest: Manifest, _: Task) -> Iterable[str]:
             f"{judging.members} networks on {judging.folds} folds, judged by"
             f" {judging.members_unseen}"
         )
+    start = started_from(manifest.family, manifest.prior, task.prior)
+    # What every version started from before there was a choice is in no older record of facts.
+    if start is not None and start != shipped_prior(BEFORE_PRIORS):
+        yield f"recovery population {start.name} {record_digest(start.model_dump(mode='json'))}"
 
 
 def _software(manifest: Manifest, _: Task) -> Iterable[str]:

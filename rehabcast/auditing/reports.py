@@ -23,10 +23,12 @@ KEPT_FOLDER = "audit-reports"
 def facts_of(settings: Settings, bundle: Bundle) -> ModelFacts:
     """Return what the report states about a model."""
     from audits.report.content import ModelFacts
-    from audits.report.further import OwnCode
+    from audits.report.further import OwnCode, StartsFrom
+    from contracts.priors import started_from
     from contracts.vocabulary import Kind, vocabulary
 
     task, manifest = bundle.task, bundle.manifest
+    start = started_from(manifest.family, manifest.prior, task.prior)
     return ModelFacts(
         developer=settings.developer,
         contact=settings.contact,
@@ -46,6 +48,7 @@ def facts_of(settings: Settings, bundle: Bundle) -> ModelFacts:
         seed=manifest.seed,
         created=manifest.created,
         judging=manifest.judging,
+        starts_from=None if start is None else StartsFrom(name=start.name, source=start.source),
         own_codes=tuple(
             OwnCode(
                 code=entry.code, name=entry.name, unit=entry.unit, low=entry.low, high=entry.high,

@@ -175,7 +175,7 @@ def run_benchmark(
         if models is not None:
             # Whoever pre-trains a network wants to see it beside the families that they named.
             models = [*models, config.architecture + PRETRAINED]
-    competing = _chosen(families(config, pretrained), models)
+    competing = _chosen(families(config, task, pretrained), models)
     steps = number_of_fits(batch, task, by, repeats, folds) * len(competing)
     with progress("Benchmark", steps) as advance:
         result, scored = run(
@@ -245,8 +245,12 @@ def _floor(cohort: Path, task: Path) -> pd.DataFrame | None:
 
 def _chosen(available: Mapping[str, Fit], names: list[str] | None) -> dict[str, Fit]:
     if unknown := sorted(set(names or []) - set(available)):
+        lacks_prior = unknown[0] == "recovery groups"
         raise ContractError(
-            f"there is no model family {unknown[0]!r}", f"choose from {', '.join(available)}"
+            f"the task names no prior, so {unknown[0]!r} has no published groups to forecast with"
+            if lacks_prior
+            else f"there is no model family {unknown[0]!r}",
+            f"choose from {', '.join(available)}",
         )
     return {name: fit for name, fit in available.items() if names is None or name in names}
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contracts.errors import Interrupted
+from contracts.priors import prior_of, start_in_words
 from rehabcast.commands.engine import Engine, EngineOption, RayAddress
 from rehabcast.output import INLINE, AsJson, emit, progress, require_place, stderr_console
 from rehabcast.settings import Settings
@@ -73,6 +74,9 @@ class TrainingResult:
         `NAME/N`, and the MLflow run that trained it.
     simulated, data_digest
         Whether its cohort is simulated, and the digest of the cohort's data.
+    prior
+        Name of the recovery population that its networks started from, `flat` where the task names
+        none; null of families without one.
     cohort_notes
         What the cohort cannot fill of the task.
     data_changes
@@ -84,6 +88,7 @@ class TrainingResult:
     simulated: bool
     data_digest: str
     data_changes: DataChanges
+    prior: str | None
     cohort_notes: tuple[CohortNote, ...] = ()
 
 
@@ -194,6 +199,9 @@ def train_candidate(
     seen = None if key is None else data_seen(cohort, key)
     changes = since_champion(settings, model, seen, key)
     stderr_console.print(str(changes))
+    prior = prior_of(parameters.architecture, task.prior)
+    if prior is not None:
+        stderr_console.print(start_in_words(prior.name, prior.source))
     with progress("Training", steps(parameters)) as advance:
         version = train_model(
             cohort,
@@ -218,6 +226,7 @@ def train_candidate(
         simulated=cohort.provenance.simulated,
         data_digest=cohort.digest,
         data_changes=changes,
+        prior=None if prior is None else prior.name,
         cohort_notes=tuple(notes),
     )
 

@@ -49,10 +49,13 @@ LATE_FUSION: dict[str, Any] = {"learning_rate": 5e-3, "weight_decay": 1e-2}
 """Parameters with which the late-fusion networks do best; with the hybrid's they underfit."""
 
 
-def families(config: TrainingConfig, pretrained: Pretrained | None = None) -> dict[str, Fit]:
+def families(
+    config: TrainingConfig, task: Task, pretrained: Pretrained | None = None
+) -> dict[str, Fit]:
     """Return every family of the benchmark by name; the others are compared with the first.
 
-    The first is the architecture of the configuration, which `rehabcast train` would register.
+    The first is the architecture of the configuration, which `rehabcast train` would register. The
+    published groups compete where the task names a prior.
     """
     first: str = config.architecture
     names = sorted(get_args(Architecture), key=lambda name: name != first)
@@ -71,7 +74,7 @@ def families(config: TrainingConfig, pretrained: Pretrained | None = None) -> di
         "boosted quantiles": boosted_quantiles,
         "random forest": random_forest,
         "mixed effects": mixed_effects,
-        "recovery groups": recovery_groups,
+        **({} if task.prior is None else {"recovery groups": recovery_groups}),
         "proportional recovery": proportional_recovery,
         "last observation": last_observation,
     }

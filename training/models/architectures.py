@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
+from contracts.priors import FLAT
 from contracts.sequences import Layout
 from contracts.task import Task
 from training.models.hybrid_encoder import HybridEncoder
@@ -29,8 +30,10 @@ def new_network(layout: Layout, task: Task, architecture: Architecture, hidden: 
 
 def _hybrid(layout: Layout, task: Task, hidden: int) -> Network:
     inputs = input_columns(layout, task)
-    encoder = HybridEncoder(inputs, hidden)
-    return Network(encoder, HybridHead(inputs, encoder.curves, layout.horizon_days_H, hidden))
+    prior = FLAT if task.prior is None else task.prior
+    encoder = HybridEncoder(inputs, hidden, prior)
+    head = HybridHead(inputs, encoder.curves, layout.horizon_days_H, hidden, prior.noise_share)
+    return Network(encoder, head)
 
 
 def _fusion(core: SequenceCore, layout: Layout, task: Task, hidden: int) -> Network:

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from contracts.priors import RecoveryPrior
 from contracts.sequences import SequenceBatch
 from training.models.layers.emissions import Emissions, window_sums
 from training.models.layers.hybrid_head import ONSET, ORIGIN, REFERENCE_DOSE_MIN
@@ -35,7 +36,6 @@ from training.models.layers.modality_evidence import (
 from training.models.layers.network import ModalityEncoder
 from training.models.layers.normalisation import Normalisation
 from training.models.layers.recovery_curves import (
-    NOISE_SHARE,
     RecoveryCurves,
     lead,
     level,
@@ -58,11 +58,11 @@ class HybridEncoder(ModalityEncoder):
     target_M1: Tensor
     dose_M1: Tensor
 
-    def __init__(self, inputs: InputColumns, hidden: int) -> None:
+    def __init__(self, inputs: InputColumns, hidden: int, prior: RecoveryPrior) -> None:
         super().__init__()
         self.inputs = inputs
-        self.curves = RecoveryCurves(PER_GROUP)
-        self.log_noise = nn.Parameter(torch.tensor(NOISE_SHARE).log())
+        self.curves = RecoveryCurves(PER_GROUP, prior)
+        self.log_noise = nn.Parameter(torch.tensor(prior.noise_share).log())
         self.normalisation = Normalisation(inputs.channels, inputs.covariates)
         self.emissions = Emissions(emission_channels(inputs))
         self.register_buffer("weight_T", recency_weights(inputs.days))

@@ -43,6 +43,7 @@ class TrainingProvenance:
     judging: Judging | None = None
     pretrained_on: str = ""
     follow_up_digest: str | None = None
+    prior: str | None = None
 
 
 def write_bundle(
@@ -125,6 +126,7 @@ def write_manifest(
         calibration_groups=groups_G,
         judging=provenance.judging,
         pretrained_on=provenance.pretrained_on,
+        prior=provenance.prior,
         cohort_name=provenance.cohort_name,
         simulated=provenance.simulated,
         data_digest=provenance.data_digest,

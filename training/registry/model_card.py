@@ -9,6 +9,7 @@ import pandas as pd
 from contracts import predictions as columns
 from contracts.groups import MINIMUM_SHOWN, is_few, rounded_people
 from contracts.predictions import CANDIDATE
+from contracts.priors import prior_of, start_in_words
 from contracts.task import Task
 from contracts.vocabulary import NOTHING, Additions, Code, Kind
 from contracts.vocabulary.code import values_in_words
@@ -49,6 +50,7 @@ It was trained on, and is audited with, forecasts made {origins} days after enro
 {task.inputs.past_days} days before. It can forecast on any day up to day {task.last_origin_day}.
 Neither the hospital nor the type of treatment is an input.
 {f"Its networks were pre-trained on: {pretrained_on}." if pretrained_on else ""}
+{_start(task, provenance)}
 
 {_own_codes(codes)}## Performance on subjects that the forecasting network was not trained on
 {_performance(table)}
@@ -65,6 +67,12 @@ configuration {provenance.config_digest[:12]}, task {provenance.task_digest[:12]
 - It has learned associations, not causes: it can't say what another treatment would achieve.
 - Horizons with few outcomes share their interval widths with the others.
 """
+
+
+def _start(task: Task, provenance: TrainingProvenance) -> str:
+    """Say which recovery population it started from; nothing of a family without one."""
+    prior = prior_of(provenance.family, task.prior)
+    return "" if prior is None else start_in_words(prior.name, prior.source)
 
 
 def _own_codes(codes: Additions) -> str:

@@ -108,11 +108,16 @@ def test_by_site_each_site_is_forecast_by_the_others(batch: SequenceBatch, task:
         benchmark(one_site, task, {"spy": spy}, by="site")
 
 
-def test_the_benchmark_has_all_families() -> None:
-    assert list(families(TrainingConfig())) == [
+def test_the_benchmark_has_all_families(task: Task) -> None:
+    everything = [
         "hybrid", "GRU-D", "temporal convolution", "stack", "boosted quantiles", "random forest",
         "mixed effects", "recovery groups", "proportional recovery", "last observation",
     ]  # fmt: skip
+    assert list(families(TrainingConfig(), task)) == everything
+    # Groups that were published for the arm are no rival where the task names no prior.
+    without = task.model_copy(update={"prior": None})
+    everything.remove("recovery groups")
+    assert list(families(TrainingConfig(), without)) == everything
 
 
 def test_a_stack_gives_its_weight_to_the_best_family(batch: SequenceBatch, task: Task) -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from contracts.forecast import QUANTILE_LEVELS
+from contracts.priors import GROUPS
 from training.models.layers.bounded_distribution import (
     crps,
     median,
@@ -23,8 +24,6 @@ from training.models.layers.input_columns import InputColumns
 from training.models.layers.modality_evidence import RESIDUALS
 from training.models.layers.network import ModalityHead
 from training.models.layers.recovery_curves import (
-    GROUPS,
-    NOISE_SHARE,
     RecoveryCurves,
     level_at_horizons,
 )
@@ -50,7 +49,12 @@ class HybridHead(ModalityHead):
     stratum_PS: Tensor
 
     def __init__(
-        self, inputs: InputColumns, curves: RecoveryCurves, horizon_days: Sequence[int], hidden: int
+        self,
+        inputs: InputColumns,
+        curves: RecoveryCurves,
+        horizon_days: Sequence[int],
+        hidden: int,
+        noise_share: float,
     ) -> None:
         super().__init__()
         self.worst, self.best = inputs.worst, inputs.best
@@ -68,7 +72,7 @@ class HybridHead(ModalityHead):
         nn.init.zeros_(last.bias)
         self.residual = nn.Sequential(nn.Linear(width, hidden), nn.SiLU(), last)
         self.effect_G = nn.Parameter(torch.full((GROUPS,), -2.0))
-        self.log_noise_H = nn.Parameter(torch.full((horizons,), NOISE_SHARE).log())
+        self.log_noise_H = nn.Parameter(torch.full((horizons,), noise_share).log())
 
     def forward(self, embeddings_BMD: Tensor, present_BM: Tensor) -> Tensor:
         """Return quantiles (B, H, Q) in score points if the recent daily dose continues."""

@@ -11,8 +11,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from contracts.priors import GROUPS
 from training.models.layers.emissions import window_sums
-from training.models.layers.recovery_curves import GROUPS, RATE, START, TIME, level
+from training.models.layers.recovery_curves import RATE, START, TIME, level
 from training.models.layers.sequence_encoders import SUMMARIES_PER_CHANNEL
 
 RESIDUALS = 8

@@ -13,21 +13,10 @@ import torch
 from scipy.stats import norm, qmc
 from torch import Tensor, nn
 
-from features import published_recovery as published
+from contracts.priors import GROUPS, RecoveryPrior
 
 START, RATE, TIME = range(3)
 
-TIMES_DAYS = tuple(7 * weeks for weeks in published.TIME_WEEKS)
-NOISE_SHARE = published.NOISE / published.BEST_SCORE
-"""Published time constants in days, and SD of a score around its curve on the share of the scale;
-`features.published_recovery` has the other parameters."""
-
-RATE_SPREAD, TIME_SPREAD = 1.25, 0.8
-"""Initial SD, within a group, of the rate's logit and of the time constant's log. Without such
-spread the published predictor has smaller errors on its own model than on real patients (median 3.2
-against 4.8 points); with these values they are equal. Our own measurement."""
-
-GROUPS = len(published.SHARE)
 SMALLEST_PROBABILITY = 1e-12
 
 LARGEST_LATENT = 12.0
@@ -41,26 +30,30 @@ class RecoveryCurves(nn.Module):
     ----------
     per_group
         Number of curves in each group, a power of 2.
+    prior
+        The population that it is before anything is learned.
     """
 
     normal_P3: Tensor
     group_P: Tensor
 
-    def __init__(self, per_group: int) -> None:
+    def __init__(self, per_group: int, prior: RecoveryPrior) -> None:
         super().__init__()
         sobol = qmc.Sobol(3, rng=np.random.default_rng(0)).random(per_group)
         normal = torch.from_numpy(norm.ppf(sobol)).float()
         self.per_group = per_group
         self.register_buffer("normal_P3", normal.repeat(GROUPS, 1))
         self.register_buffer("group_P", torch.arange(GROUPS).repeat_interleave(per_group))
-        rate, time = torch.tensor(published.RATE), torch.tensor(TIMES_DAYS)
-        means = torch.stack(
-            [torch.tensor(published.START_MEAN), torch.logit(rate), time.log()], dim=1
+        groups = prior.groups
+        start = torch.tensor([group.start_mean for group in groups])
+        rate, time = torch.tensor([group.rate for group in groups]), torch.tensor(prior.times_days)
+        means = torch.stack([start, torch.logit(rate), time.log()], dim=1)
+        spreads = torch.tensor(
+            [[group.start_spread, prior.rate_spread, prior.time_spread] for group in groups]
         )
-        spreads = torch.tensor([[s, RATE_SPREAD, TIME_SPREAD] for s in published.START_SPREAD])
         self.mean_G3 = nn.Parameter(means)
         self.log_spread_G3 = nn.Parameter(spreads.log())
-        self.share_logit_G = nn.Parameter(torch.tensor(published.SHARE).log())
+        self.share_logit_G = nn.Parameter(torch.tensor([group.share for group in groups]).log())
 
     def latent(self) -> Tensor:
         """Return logit start, logit rate and log time constant in days of each curve, (P, 3)."""

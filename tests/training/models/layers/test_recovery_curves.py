@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 from scipy.stats import norm
 
+from contracts.priors import FLAT, shipped_prior
 from training.models.layers.recovery_curves import (
     RecoveryCurves,
     level,
@@ -65,10 +66,21 @@ def test_past_scores_weigh_curves_by_their_censored_normal_likelihood() -> None:
 
 
 def test_the_learned_population_starts_as_the_published_one() -> None:
-    curves = RecoveryCurves(256)
+    curves = RecoveryCurves(256, shipped_prior("stroke-upper-limb"))
     with torch.no_grad():
         weight_P = torch.softmax(curves.log_weight(), 0)
         score_P = 66 * level(curves.latent(), torch.tensor(7 * 26.0))
         mean = float((weight_P * score_P).sum())
     # van der Vliet 2020 implies a mean of 43.8 at week 26; the spread within groups changes it.
     assert mean == pytest.approx(43.8, abs=3)
+
+
+def test_a_flat_population_prefers_no_start_and_no_share_regained() -> None:
+    curves = RecoveryCurves(512, FLAT)
+    with torch.no_grad():
+        weight_P = torch.softmax(curves.log_weight(), 0).numpy()
+        start_P, rate_P = torch.sigmoid(curves.latent()[:, :2]).numpy().T
+    for share_P in (start_P, rate_P):
+        shares, _ = np.histogram(share_P, bins=5, range=(0, 1), weights=weight_P)
+        # The published groups of the arm have 0.4 and 0.02 of the starts in the outer fifths.
+        assert shares == pytest.approx([0.2] * 5, abs=0.05)
