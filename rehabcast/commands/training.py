@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from training.fitting.config import TrainingConfig
     from training.fitting.preparation import CohortNote
     from training.fitting.ray_cluster import RayCluster
+    from training.task_notes import TaskNote
 
 SHIPPED_TASKS = Path(__file__).resolve().parents[2] / "tasks"
 """Task files of the checkout: `tasks/NAME.toml` names one of them wherever a command is run."""
@@ -79,6 +80,8 @@ class TrainingResult:
         none; null of families without one.
     cohort_notes
         What the cohort cannot fill of the task.
+    task_notes
+        What the shipped facts of its instrument say of the task.
     data_changes
         What changed since the data of the version in service.
     """
@@ -90,14 +93,16 @@ class TrainingResult:
     data_changes: DataChanges
     prior: str | None
     cohort_notes: tuple[CohortNote, ...] = ()
+    task_notes: tuple[TaskNote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchResult:
-    """The best parameters, and what the cohort cannot fill of the task."""
+    """The best parameters, what the cohort cannot fill of the task, and what is known of that."""
 
     config: TrainingConfig = field(metadata=INLINE)
     cohort_notes: tuple[CohortNote, ...] = ()
+    task_notes: tuple[TaskNote, ...] = ()
 
 
 def tell(notes: tuple[CohortNote, ...]) -> None:
@@ -106,6 +111,18 @@ def tell(notes: tuple[CohortNote, ...]) -> None:
         stderr_console.print("The cohort does not have all that the task names:")
     for note in notes:
         stderr_console.print(f"  {note}")
+
+
+def tell_of_task(task: Task) -> tuple[TaskNote, ...]:
+    """Print what the shipped facts of its instrument say of a task, and return it."""
+    from training.task_notes import task_notes
+
+    notes = task_notes(task)
+    if notes:
+        stderr_console.print("About the task, which is used as it is:")
+    for note in notes:
+        stderr_console.print(f"  {note}", highlight=False)
+    return notes
 
 
 def train(
@@ -202,6 +219,7 @@ def train_candidate(
     prior = prior_of(parameters.architecture, task.prior)
     if prior is not None:
         stderr_console.print(start_in_words(prior.name, prior.source))
+    of_task = tell_of_task(task)
     with progress("Training", steps(parameters)) as advance:
         version = train_model(
             cohort,
@@ -228,6 +246,7 @@ def train_candidate(
         data_changes=changes,
         prior=None if prior is None else prior.name,
         cohort_notes=tuple(notes),
+        task_notes=of_task,
     )
 
 
@@ -258,10 +277,12 @@ def search(
         notes.extend(found)
         tell(found)
 
+    searched = read_task(task)
+    of_task = tell_of_task(searched)
     with progress("Search", trials) as advance:
         best = run_search(
             read_cohort(cohort),
-            read_task(task),
+            searched,
             parameters,
             trials=trials,
             store=Settings().store,
@@ -270,7 +291,7 @@ def search(
             tell=announce,
         )
     best.write(output)
-    result = SearchResult(config=best, cohort_notes=tuple(notes))
+    result = SearchResult(config=best, cohort_notes=tuple(notes), task_notes=of_task)
     emit(result, f"Best parameters: {output}", as_json=as_json)
 
 
