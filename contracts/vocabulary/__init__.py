@@ -1,7 +1,7 @@
 """The vocabulary: every code that a cohort may hold, with unit, plausible range and modality.
 
-`shipped.toml` has what rehabcast ships. A site, a cohort and a bundle may add codes of their own
-(`additions`), which this process then knows as well (`known`).
+`shipped.toml` and `instruments.toml` have what rehabcast ships. A site, a cohort and a bundle may
+add codes of their own (`additions`), which this process then knows as well (`known`).
 """
 
 from contracts.vocabulary.code import NOT_RECORDED, Better, Code, Domain, Kind

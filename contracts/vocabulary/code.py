@@ -51,6 +51,10 @@ class Domain(StrEnum):
     """No domain: a fact of the person, care, or more than one domain."""
 
 
+Confirm = Literal["range", "step", "direction"]
+"""What of an entry may be only recalled, and read nowhere."""
+
+
 def values_in_words(
     low: float | None, high: float | None, unit: str, labels: tuple[str, ...], better: Better | None
 ) -> str:
@@ -88,6 +92,8 @@ class Code:
         Where the code and its range come from.
     fhir
         Codes of a record system that mean the same, as `system|code`.
+    confirm
+        What of the entry was read nowhere and has to be confirmed.
     """
 
     code: str
@@ -103,11 +109,19 @@ class Code:
     step: float = 0.0
     source: str
     fhir: tuple[str, ...] = ()
+    confirm: tuple[Confirm, ...] = ()
 
     @property
     def is_numeric(self) -> bool:
         """True where the value is a number in `unit`."""
         return self.low is not None
+
+    @property
+    def to_confirm(self) -> str:
+        """What has to be confirmed, in words; empty where nothing has."""
+        *others, last = self.confirm or ("",)
+        named = f"{', '.join(others)} and {last}" if others else last
+        return f"{named} to be confirmed" if named else ""
 
     @property
     def kept_range(self) -> tuple[float, float]:

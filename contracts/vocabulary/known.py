@@ -23,6 +23,9 @@ from contracts.vocabulary.code import Code, Domain, Kind
 SHIPPED = "the vocabulary of rehabcast"
 """How messages call it."""
 
+INSTRUMENT = {"kind": "assessment", "modality": "assessments", "unit": "{score}"}
+"""What an entry of `instruments.toml` is unless it says otherwise."""
+
 Codes = Mapping[str, Code]
 
 
@@ -48,15 +51,20 @@ NOTHING = Additions()
 
 @cache
 def shipped() -> Codes:
-    """Return the codes of `shipped.toml`, by code."""
-    text = Path(__file__).with_name("shipped.toml").read_text("utf-8")
-    return MappingProxyType(
-        {entry["code"]: _shipped(entry) for entry in tomllib.loads(text)["code"]}
-    )
+    """Return the codes of `shipped.toml` and then those of `instruments.toml`, by code."""
+    general, instruments = map(_entries, ("shipped.toml", "instruments.toml"))
+    entries = [*general, *({**INSTRUMENT, **entry} for entry in instruments)]
+    return MappingProxyType({entry["code"]: _shipped(entry) for entry in entries})
+
+
+def _entries(file: str) -> list[dict[str, Any]]:
+    text = Path(__file__).with_name(file).read_text("utf-8")
+    entries: list[dict[str, Any]] = tomllib.loads(text)["code"]
+    return entries
 
 
 def _shipped(entry: dict[str, Any]) -> Code:
-    lists = {name: tuple(entry.get(name, ())) for name in ("labels", "fhir")}
+    lists = {name: tuple(entry.get(name, ())) for name in ("labels", "fhir", "confirm")}
     enums = {"kind": Kind(entry["kind"]), "domain": Domain(entry["domain"])}
     return Code(**{**entry, **lists, **enums})
 

@@ -1,4 +1,4 @@
-"""Sides: a score of the other arm is not one of the affected arm."""
+"""Sides: a score of the other arm is not one of the affected arm, nor one of the right the left's."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from contracts.cohort import AFFECTED_ARM
 from contracts.vocabulary import Code, Domain, Kind
+from contracts.vocabulary.instruments import instruments
 from features.measurements.records import Amount
 from features.sources.records.fhir_statements import LeftOut, Statement, Version
 from features.sources.records.json_shapes import mapping, mappings, text
@@ -38,8 +39,15 @@ def side_of(resource: dict[str, Any]) -> str:
 
 
 def has_side(entry: Code) -> bool:
-    """Return whether a code is a score of one arm, the affected one."""
-    return entry.kind is Kind.ASSESSMENT and entry.domain is Domain.ARM
+    """Return whether a code is a score of one side: of the affected arm, or the one it names."""
+    return entry.kind is Kind.ASSESSMENT and (
+        entry.domain is Domain.ARM or bool(_own_side(entry.code))
+    )
+
+
+def _own_side(code: str) -> str:
+    known = instruments().get(code)
+    return "" if known is None else known.side
 
 
 def of_the_affected_arm(
@@ -47,7 +55,8 @@ def of_the_affected_arm(
 ) -> tuple[list[tuple[Version, Statement]], list[tuple[str, LeftOut]]]:
     """Leave out scores whose side is not shown to be the affected one, and say which.
 
-    A score without a side is of the affected arm, as the instruments define it.
+    A score without a side is of the affected arm, as the instruments define it, or of the side that
+    its code names.
     """
     stated = list(stated)
     affected: dict[str, set[str]] = defaultdict(set)
@@ -56,7 +65,8 @@ def of_the_affected_arm(
             affected[version.label].add(item.text)
     kept, left_out = [], []
     for version, item in stated:
-        arms = affected[version.label]
+        own = _own_side(item.code)
+        arms = {own} if own else affected[version.label]
         if not item.side or OF_EITHER in arms or arms == {item.side}:
             kept.append((version, item))
             continue
@@ -69,6 +79,9 @@ def _left_out(item: Statement, arms: set[str]) -> LeftOut:
     advice = ADVICE
     if item.side == UNKNOWN:
         found = "Observation whose bodySite is a code without words: its side is not known"
+    elif own := _own_side(item.code):
+        found = f"Observation of the {item.side} side under a code of the {own} one"
+        advice = "send it under the code of its side"
     elif len(arms) == 1 and arms <= SIDES:
         (arm,) = arms
         found = f"Observation of the {item.side} side, and the affected arm is the {arm} one"

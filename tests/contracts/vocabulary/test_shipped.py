@@ -32,20 +32,22 @@ def test_codes_are_loinc_or_of_meds_or_marked_as_local() -> None:
 def test_every_code_says_its_domain_or_that_it_has_none() -> None:
     entries = vocabulary().values()
     measured = {entry.domain for entry in entries if entry.kind in {Kind.ASSESSMENT, Kind.DAILY}}
-    # No instrument of balance or participation is in the vocabulary yet.
-    assert set(Domain) - measured == {Domain.BALANCE, Domain.PARTICIPATION}
+    assert measured == set(Domain)
     for entry in entries:
         if entry.kind in {Kind.PERSON, Kind.EVENT}:
             assert entry.domain is Domain.NONE
 
 
+@pytest.mark.parametrize("file", ["shipped.toml", "instruments.toml"])
 @pytest.mark.parametrize("line", ["", 'domain = "legs"'], ids=["lacking", "unknown"])
 def test_a_code_without_a_domain_is_refused(
-    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    line: str, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = Path(known.__file__).with_name("shipped.toml").read_text("utf-8")
-    assert all("domain" in entry for entry in tomllib.loads(text)["code"])
-    (tmp_path / "shipped.toml").write_text(text.replace('domain = "sleep"', line), "utf-8")
+    for name in ("shipped.toml", "instruments.toml"):
+        text = Path(known.__file__).with_name(name).read_text("utf-8")
+        assert all("domain" in entry for entry in tomllib.loads(text)["code"])
+        changed = text.replace('domain = "mood"', line) if name == file else text
+        (tmp_path / name).write_text(changed, "utf-8")
     monkeypatch.setattr(known, "__file__", str(tmp_path / "known.py"))
     with pytest.raises((KeyError, ValueError), match=r"domain|legs"):
         known.shipped.__wrapped__()
