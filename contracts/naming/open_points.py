@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ OPEN = "?"
 CONFIRM = "confirm"
 """Key of an entry that was guessed; true until a person looked at it."""
 
-NAMES = ("file", "column", "code", "name")
+NAMES = ("file", "column")
 """Keys by which people know an entry."""
 
 
@@ -27,7 +28,7 @@ class OpenPoint:
     place
         Of the entry, as people count: `tables 2, columns 1`; empty for the file as a whole.
     entry
-        What the entry is of: file, column, code.
+        What the entry is of: file, column.
     key
         The key without an answer; empty where the entry is a guess.
     guessed
@@ -54,10 +55,15 @@ def open_points(content: Mapping[str, Any], literal: Collection[str] = ()) -> li
 def _points(
     at: Mapping[str, Any], place: tuple[str, ...], entry: tuple[str, ...], literal: frozenset[str]
 ) -> Iterator[OpenPoint]:
-    entry = (*entry, *(v for k in NAMES if isinstance(v := at.get(k), str) and v != OPEN and k != "name"))
     where = ", ".join(place)
+    if place:
+        entry = (*entry, *(str(at[key]) for key in NAMES if isinstance(at.get(key), str)))
     if at.get(CONFIRM) is True:
-        guessed = tuple((k, _written(v)) for k, v in at.items() if not isinstance(v, list) and k != CONFIRM)
+        guessed = tuple(
+            (key, _written(value))
+            for key, value in at.items()
+            if key not in {CONFIRM, *NAMES} and value != OPEN and not _has_entries(value)
+        )
         yield OpenPoint(place=where, entry=entry, guessed=guessed)
     for key, value in at.items():
         if key in literal:
@@ -72,8 +78,18 @@ def _points(
                     yield from _points(part, (*place, f"{key} {number}"), entry, literal)
 
 
+def _has_entries(value: object) -> bool:
+    """Return whether a value holds entries of its own, which are looked at apart."""
+    if isinstance(value, Mapping):
+        return not all(isinstance(part, str) for part in value.values())
+    return isinstance(value, list) and any(isinstance(part, Mapping) for part in value)
+
+
 def _written(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    """Return a value as it stands in the file."""
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{key} = {_written(part)}' for key, part in value.items())} }}"
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def as_problems(points: Collection[OpenPoint], file: str) -> list[Problem]:
@@ -83,16 +99,19 @@ def as_problems(points: Collection[OpenPoint], file: str) -> list[Problem]:
 
 def _problem(point: OpenPoint, file: str) -> Problem:
     what = ", ".join(map(repr, point.entry))
-    field = f"{point.place} ({what})" if point.place and what else point.place or "the file as a whole"
+    field = (
+        f"{point.place} ({what})" if point.place and what else point.place or "the file as a whole"
+    )
     if point.key:
         return Problem(
             file=file, row=None, field=field, found=f'{point.key} = "{OPEN}" has no answer yet',
             advice="write the answer; the comment above it says what there is",
         )  # fmt: skip
-    said = ", ".join(f"{key} = {value!r}" for key, value in point.guessed)
+    said = ", ".join(f"{key} = {value}" for key, value in point.guessed)
     return Problem(
-        file=file, row=None, field=field, found=f"it is a guess that nobody has confirmed ({said})",
-        advice=f"read the comment above it, correct what is wrong, and delete {CONFIRM} = true",
+        file=file, row=None, field=field,
+        found=f"nobody has confirmed this guess yet{f', {said}' if said else ''}",
+        advice=f"correct what is wrong (the reason stands above), and delete {CONFIRM} = true",
     )  # fmt: skip
 
 
@@ -104,4 +123,6 @@ def without_confirmations(content: Any) -> Any:
             for key, value in content.items()
             if not (key == CONFIRM and value is False)
         }
-    return [without_confirmations(part) for part in content] if isinstance(content, list) else content
+    return (
+        [without_confirmations(part) for part in content] if isinstance(content, list) else content
+    )

@@ -21,7 +21,7 @@ SINGLE_BYTE = ("cp1252", "cp1254", "cp1250", "mac_roman")
 """Encodings without a mark that hospitals' programs write in the languages of `words.toml`."""
 
 LETTERS_OF = {
-    "cp1252": "äöüßÄÖÜéèêàâçîïôûùëœæáíóúñÁÉÍÓÚÑ¿¡°²µ–’„“”€",
+    "cp1252": "äöüßÄÖÜéèêàâçîïôûùëœæáíóúñÁÉÍÓÚÑ¿¡°²µ\u2013\u2019\u201e\u201c\u201d€",
     "cp1254": "ğışĞİŞçöüÇÖÜâîû",
     "cp1250": "äöüßąęłńśźżčěřůšžőű",
     "mac_roman": "äöüßÄÖÜéèêàâçîïôûùáíóúñ",
@@ -176,7 +176,9 @@ def separator_of(text: str, name: str) -> Finding:
         stated = lines[0].strip('"')[4:5] or "\t"
         return Finding("separator", Standing.PROVED, (Option(stated, (Reason(Why.STATED),)),))
     ranked = sorted(
-        ((sign, *_evenness(text, sign)) for sign in SEPARATORS), key=lambda row: row[1:], reverse=True
+        ((sign, *_evenness(text, sign)) for sign in SEPARATORS),
+        key=lambda row: row[1:],
+        reverse=True,
     )
     fitting = [row for row in ranked if row[1] >= MOST_ROWS_ALIKE]
     if not fitting:
@@ -189,7 +191,7 @@ def separator_of(text: str, name: str) -> Finding:
             "delete what stands above the header, so that the first row has the columns' names, and"
             " give each row as many cells",
         )  # fmt: skip
-    (best, *_), others = fitting[0], fitting[1:]
+    others = fitting[1:]
     clear = not others or fitting[0][2] > others[0][2]
     options = tuple(Option(sign, (Reason(Why.EVEN_ROWS),)) for sign, *_ in fitting)
     if clear:

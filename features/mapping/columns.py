@@ -27,6 +27,7 @@ from features.mapping.names import (
     is_called,
     is_not_measured,
     label_meanings,
+    relatives,
     squeezed,
     unit_of,
 )
@@ -41,6 +42,8 @@ OTHER_UNITS = {
 
 ANNOTATION = "{"
 """A score or a count has no other unit."""
+
+A_DAY = "/d"
 
 ENOUGH_FIT = 0.95
 """Share of the cells that lie in a code's range where the column is of that code (local)."""
@@ -92,7 +95,9 @@ def fits(entry: Code, value_N: NDArray[np.float64]) -> list[Fit]:
             on_step_N = np.abs(steps_N - np.round(steps_N)) < 1e-3
         share = [float(mask.mean()) if len(mask) else 1.0 for mask in (inside_N, on_step_N)]
         # A converted value, such as of feet, lies between the steps of metres.
-        found.append(Fit(unit=unit, inside=share[0], on_step=share[1] if unit == entry.unit else 1.0))
+        found.append(
+            Fit(unit=unit, inside=share[0], on_step=share[1] if unit == entry.unit else 1.0)
+        )
     return found
 
 
@@ -116,8 +121,10 @@ class Judged:
         best = next((fit for fit in self.fits if fit.is_good), self.fits[0] if self.fits else None)
         reasons = (self.candidate.reason, *(() if best is None else (best.reason,)))
         low, high = (self.entry.low, self.entry.high)
-        scale = () if low is None or high is None else (Reason(Why.SCALE, (f"{low:g}", f"{high:g}")),)
-        return Option(self.candidate.code, (*reasons, *scale))
+        if low is None or high is None:
+            return Option(self.candidate.code, reasons)
+        scale = (f"{low:g}", f"{high:g}", self.entry.to_confirm)
+        return Option(self.candidate.code, (*reasons, Reason(Why.SCALE, scale)))
 
 
 def proposal_of(
@@ -140,6 +147,10 @@ def proposal_of(
     if reason := _kept_out(column):
         return ColumnProposal(column=column.name, seen=Seen(few=seen.few), left_out=reason)
     judged = [_judge(c, column, signs) for c in candidates(name or column.name)]
+    if not any(j.is_good for j in judged):
+        # Another form of the same instrument, such as a Barthel index of 20 points.
+        others = [c for j in judged for c in relatives(j.candidate)]
+        judged += [j for c in others if (j := _judge(c, column, signs)).is_good]
     judged.sort(key=lambda j: (-j.candidate.strength, not j.is_good))
     judged = [j for j in judged if j.right_kind]
     if not judged:
@@ -203,14 +214,17 @@ def _unit(judged: Judged, said: str) -> tuple[Finding, ...]:
     if not entry.is_numeric:
         return ()
     possible = [fit.unit for fit in judged.fits if fit.is_good]
+    if entry.unit.endswith(A_DAY) and f"{said}{A_DAY}" in {fit.unit for fit in judged.fits}:
+        # Of a daily value people write minutes and mean minutes a day.
+        said = f"{said}{A_DAY}"
     if said in {fit.unit for fit in judged.fits} or (said and _converts(said, entry.unit)):
         reason = Reason(Why.UNIT_IN_NAME)
         proved = not possible or said in possible or entry.unit not in possible
-        options = (Option(said, (reason,)),)
+        written = Option(said, (reason,))
         if proved:
-            return (Finding("unit", Standing.PROVED, options),)
+            return (Finding("unit", Standing.PROVED, (written,)),)
         others = tuple(Option(unit, (Reason(Why.UNIT_FITS),)) for unit in possible)
-        return (Finding("unit", Standing.ASKED, (*options, *others)),)
+        return (Finding("unit", Standing.ASKED, (written, *others)),)
     if entry.unit.startswith(ANNOTATION) or not OTHER_UNITS.get(entry.unit):
         only = Option(entry.unit, (Reason(Why.UNIT_OF_CODE),))
         return (Finding("unit", Standing.PROVED, (only,)),)

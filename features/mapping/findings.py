@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-OPEN = "?"
-"""Stands in a map for what nobody has answered yet."""
+from contracts.naming.open_points import OPEN
 
 
 class Standing(StrEnum):
@@ -132,6 +131,8 @@ class Seen:
         Whether fewer than 11 people have a value.
     unit
         As the column's name says it, of UCUM.
+    missing
+        Cells that stand for no value, as programs and people write it.
     """
 
     low: float | None = None
@@ -140,6 +141,7 @@ class Seen:
     labels: tuple[str, ...] = ()
     few: bool = False
     unit: str = ""
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -96,11 +96,12 @@ class ColumnLook:
             return Seen(labels=tuple(sorted(common & set(self.values))), few=few)
         value_N = self.number_cells(signs)
         whole = bool(len(value_N)) and bool((value_N % 1 == 0).all())
-        unit = unit_of(self.name)
+        seen = Seen(
+            few=few, whole=whole, unit=unit_of(self.name), missing=tuple(sorted(self.words))
+        )
         if few or not len(value_N):
-            return Seen(few=few, whole=whole, unit=unit)
-        low, high = float(value_N.min()), float(value_N.max())
-        return Seen(low=low, high=high, whole=whole, unit=unit)
+            return seen
+        return replace(seen, low=float(value_N.min()), high=float(value_N.max()))
 
     def missing_numbers(self, entry: Code, signs: str) -> list[str]:
         """Return cells such as 999 that can't be values of a code and look like a missing one."""
@@ -145,7 +146,7 @@ def look_at_table(path: Path, file: str) -> TableLook:
     else:
         how = look_at(path, file)
         separator = how.separator.options[0].value
-        form = TableForm(separator=separator)  # type: ignore[arg-type]
+        form = TableForm(separator=separator)
         cells = parse_text_table(how.text, file, form).cells
     columns = {
         str(name): ColumnLook(

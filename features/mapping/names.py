@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,14 @@ from features.mapping.findings import Reason, Why
 
 LANGUAGES = ("en", "de", "es", "fr", "tr", "ur")
 
-VISIT = re.compile(r"(?:t|v|visit|visite|m|w|wk|week|woche|monat|month|mois|hafta|ay|bl|zeit)?\d{1,2}")
+VISIT = re.compile(
+    r"(?:t|v|visit|visite|m|w|wk|week|woche|monat|month|mois|hafta|ay|bl|zeit)?\d{1,2}"
+)
 """Words at the end of a name that number a visit."""
 
 FILLERS = frozenset({
-    "total", "tot", "sum", "score", "scores", "summe", "gesamt", "punkte", "wert", "index", "points", "value",
-    "puntos", "puntuacion", "toplam", "puan", "skoru", "adm", "admission", "dc", "discharge", "bl",
+    "total", "tot", "sum", "score", "scores", "summe", "gesamt", "punkte", "wert", "index",
+    "points", "value", "puntos", "puntuacion", "toplam", "puan", "skoru", "adm", "admission", "dc", "discharge", "bl",
     "baseline", "pre", "post", "aufnahme", "entlassung", "ingreso", "alta", "entree", "sortie",
     "yatis", "taburcu", "followup", "fu",
 })  # fmt: skip
@@ -33,11 +35,11 @@ SHORTEST_PART = 4
 UNITS = {
     "m/s": "m/s", "meter/s": "m/s", "s": "s", "sec": "s", "sek": "s", "sekunden": "s",
     "seconds": "s", "sn": "s", "m": "m", "meter": "m", "metre": "m", "metres": "m", "ft": "[ft_i]",
-    "feet": "[ft_i]", "kg": "kg", "lb": "[lb_av]", "lbs": "[lb_av]", "cm": "cm", "km": "km", "h": "h",
-    "std": "h", "min": "min", "minuten": "min", "minutes": "min", "bpm": "/min", "/min": "/min",
-    "km/h": "km/h", "kmh": "km/h", "deg": "deg", "grad": "deg", "°": "deg", "years": "a",
-    "jahre": "a", "ans": "a", "yil": "a", "ml/kg/min": "mL/kg/min", "%": "%", "n": "N", "km/d": "km/d",
-    "h/d": "h/d", "min/d": "min/d",
+    "feet": "[ft_i]", "kg": "kg", "lb": "[lb_av]", "lbs": "[lb_av]", "cm": "cm", "km": "km",
+    "h": "h", "std": "h", "min": "min", "minuten": "min", "minutes": "min", "bpm": "/min",
+    "/min": "/min", "km/h": "km/h", "kmh": "km/h", "deg": "deg", "grad": "deg", "°": "deg", "years": "a",
+    "jahre": "a", "ans": "a", "yil": "a", "ml/kg/min": "mL/kg/min", "%": "%", "n": "N",
+    "km/d": "km/d", "h/d": "h/d", "min/d": "min/d",
 }  # fmt: skip
 """UCUM's unit of what stands in brackets, or at the end of a name."""
 
@@ -45,7 +47,13 @@ UNITS = {
 @lru_cache(maxsize=1 << 14)
 def normalised(text: str) -> str:
     """Return a name without case, accents and signs: `Größe (cm)` and `groesse_cm` are alike."""
-    text = text.casefold().replace("ß", "ss").replace("ı", "i").replace("'", " ").replace("’", " ")
+    text = (
+        text.casefold()
+        .replace("ß", "ss")
+        .replace("\u0131", "i")
+        .replace("'", " ")
+        .replace("\u2019", " ")
+    )
     plain = unicodedata.normalize("NFKD", text)
     plain = "".join(sign for sign in plain if not unicodedata.combining(sign))
     return " ".join(re.findall(r"[^\W_]+", plain))
@@ -85,7 +93,10 @@ def instruments() -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return each instrument's code with what it is called, shipped in this version or not."""
     text = Path(__file__).with_name("instruments.toml").read_text("utf-8")
     return tuple(
-        (row["code"], tuple(row["headers"]) + tuple(n for lang in LANGUAGES for n in row.get(lang, ())))
+        (
+            row["code"],
+            tuple(row["headers"]) + tuple(n for lang in LANGUAGES for n in row.get(lang, ())),
+        )
         for row in tomllib.loads(text)["instrument"]
     )
 
@@ -115,6 +126,17 @@ def candidates(header: str) -> tuple[Candidate, ...]:
     if not found:
         found = {c.code: c for c in _contained(plain) if c.code in known}
     return tuple(found.values())
+
+
+def relatives(candidate: Candidate) -> tuple[Candidate, ...]:
+    """Return other forms of an instrument, by code: BARTHEL_20 beside BARTHEL."""
+    stem = re.sub(r"_\d+$", "", candidate.code)
+    return tuple(
+        replace(candidate, code=code, strength=1)
+        for code in vocabulary()
+        if code != candidate.code
+        and (code == stem or re.fullmatch(rf"{re.escape(stem)}_\d+", code))
+    )
 
 
 def _by_code(header: str) -> str:

@@ -28,7 +28,7 @@ from features.sources import formats
 TABLE_NAMES = (".csv", ".tsv", ".txt", ".tab", ".parquet", ".csv.gz", ".tsv.gz")
 
 FEWEST_SHARED = 0.5
-"""Share of the identifiers of two tables that both have, where their columns are the same (local)."""
+"""Share of the identifiers of two tables that both have where they are the same people (local)."""
 
 
 def propose_map(sources: Sequence[Path], folder: Path) -> MapProposal:

@@ -10,20 +10,25 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.measurements.written_times import iso_times, strptime_form, times_in_form
 from features.measurements.written_times import as_text as as_dates
+from features.measurements.written_times import iso_times, strptime_form, times_in_form
 from features.tables.cells import written
 from features.tables.text_tables import TableForm, read_numbers
 
 FORMS = tuple(
     (decimal, thousands)
-    for decimal, groups in ((".", ("", ",", "'", " ", "\u202f")), (",", ("", ".", "'", " ", "\u202f")))
+    for decimal, groups in (
+        (".", ("", ",", "'", " ", "\u202f")),
+        (",", ("", ".", "'", " ", "\u202f")),
+    )
     for thousands in groups
 )
 """Decimal and thousands signs; of equals the first is the plainest."""
 
 NUMBER_LIKE = re.compile(r"[+-]?\d[\d.,'\u202f\xa0 ]*(?:[eE][+-]?\d+)?|[+-]?[.,]\d+")
-DATE_LIKE = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}(?:\D.*)?|\d{1,2}[- .][A-Za-z]{3}[- .]\d{2,4}.*")
+DATE_LIKE = re.compile(
+    r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}(?:\D.*)?|\d{1,2}[- .][A-Za-z]{3}[- .]\d{2,4}.*"
+)
 
 DATES = (
     "DD.MM.YYYY", "DD/MM/YYYY", "MM/DD/YYYY", "DD-MM-YYYY", "MM-DD-YYYY", "MM.DD.YYYY",
@@ -81,21 +86,22 @@ def number_forms(cells: Sequence[str]) -> ReadBy | None:
     series = pd.Series(like, dtype="str")
     read = {}
     for decimal, thousands in FORMS:
-        form = TableForm(decimal=decimal, thousands=thousands)  # type: ignore[arg-type]
+        form = TableForm(decimal=decimal, thousands=thousands)
         read[decimal + thousands] = ~np.isnan(read_numbers(series, form).value_N)
     return _best(read)
 
 
 def parsed(cells: Iterable[str], signs: str) -> NDArray[np.float64]:
     """Return the number of each cell by some signs; NaN where it is none."""
-    form = TableForm(decimal=signs[0], thousands=signs[1:])  # type: ignore[arg-type]
+    form = TableForm(decimal=signs[0], thousands=signs[1:])
     return read_numbers(pd.Series(list(cells), dtype="str"), form).value_N
 
 
 def numbers_of(cells: Iterable[str], signs: str) -> NDArray[np.float64]:
     """Return the numbers among cells, by some signs."""
     value_N = parsed(cells, signs)
-    return value_N[~np.isnan(value_N)]
+    found_N: NDArray[np.float64] = value_N[~np.isnan(value_N)]
+    return found_N
 
 
 def distinct_meanings(cells: Sequence[str], forms: Sequence[str]) -> list[str]:
@@ -140,7 +146,8 @@ def meanings_of_dates(cells: Sequence[str], forms: Sequence[str]) -> list[str]:
 
 def _same_signs(form: str, cell: str) -> bool:
     """Return whether a form's parts are separated as those of a cell are, to try few forms."""
-    return re.findall(r"[-./ ]", form)[0] == re.findall(r"[-./ ]", cell)[0]
+    first_signs = (next(sign for sign in text if sign in "-./ ") for text in (form, cell))
+    return len(set(first_signs)) == 1
 
 
 def _best(read: Mapping[str, NDArray[np.bool_]]) -> ReadBy:
@@ -157,4 +164,5 @@ def _best(read: Mapping[str, NDArray[np.bool_]]) -> ReadBy:
 
 def in_utc(cells: Sequence[str]) -> bool:
     """Return whether some times are in UTC, so that their day depends on where people live."""
-    return any(re.search(r"\d(?:[Zz]|[+-]00(?::?00)?)$", cell) for cell in cells)
+    utc = re.compile(r"\d(?:[Zz]|[+-]00(?::?00)?)$")
+    return any(utc.search(cell) is not None for cell in cells)

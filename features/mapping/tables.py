@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from contracts.cohort import ENROLMENT, ONSET
+from contracts.naming.open_points import OPEN
 from contracts.vocabulary import Kind, vocabulary
 from features.mapping.columns import proposal_of
 from features.mapping.findings import (
-    OPEN,
     ColumnProposal,
     Finding,
     LeftOut,
@@ -27,6 +29,8 @@ from features.mapping.names import candidates, is_called, unit_named
 from features.mapping.signs import in_utc
 
 DAYS, TIMES = "days since onset", "timestamps"
+
+ISO_DATE = "YYYY-MM-DD"
 
 MOST_NAMES = 200
 """Different cells of a column that names what a long table's rows hold."""
@@ -175,9 +179,7 @@ def table_proposals(look: TableLook, subject: Finding, clock: str) -> Iterator[T
         reason = Reason(Why.LONG_NAMES, (layout.names,))
         findings.append(Finding("names_in", layout.standing, (Option(layout.names, (reason,)),)))
         findings.append(Finding("values_in", layout.standing, (Option(layout.values, (reason,)),)))
-    events = [
-        _event(code, column, form, time_columns) for code, column in when.events.items()
-    ]
+    events = [_event(code, column, form, time_columns) for code, column in when.events.items()]
     unread = [
         ColumnProposal(column=c.name, seen=c.seen(people), left_out=LeftOut.DATES) for c in more
     ]
@@ -237,6 +239,9 @@ def _event(
     standing = Standing.PROVED if named.strength == 3 else Standing.GUESSED
     findings = [Finding("code", standing, (Option(code, (named.reason,)),))]
     form = date_finding(column, [other for other in others if other is not column])
+    if form is None and of_table is not None:
+        # What the table declares would be asked of this column too.
+        form = Finding("date_format", Standing.PROVED, (Option(ISO_DATE, (Reason(Why.ONLY_ONE),)),))
     if form is not None and (of_table is None or form.value != of_table.value):
         findings.append(form)
     words = [
@@ -252,13 +257,13 @@ def _names_of(
     """Yield what each name of a long table is."""
     names, values = look.columns[layout.names], look.columns[layout.values]
     for name in names.values:
-        rows_N = (names.cells == name).to_numpy()
+        rows_N = (names.cells == name).to_numpy(dtype=np.bool_)
         unit = _one_unit(look, layout, rows_N)
         proposal = proposal_of(values.among(rows_N, name), people[rows_N], signs, name, unit)
         yield replace(proposal, column=name)
 
 
-def _one_unit(look: TableLook, layout: Long, rows_N: pd.Series) -> str:
+def _one_unit(look: TableLook, layout: Long, rows_N: NDArray[np.bool_]) -> str:
     if not layout.units:
         return ""
     written = look.columns[layout.units].among(rows_N, layout.units).filled

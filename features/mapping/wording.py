@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
+from contracts.naming.open_points import OPEN
 from contracts.vocabulary import vocabulary
 from features.mapping.findings import (
-    OPEN,
     ColumnProposal,
     Finding,
     LeftOut,
@@ -69,14 +69,15 @@ _QUESTIONS = {
 }
 
 _NOTES = {
-    Note.KNOWN_EXPORT: "{file} is an export of its own ({facts}) and not in this map: import it with"
-    " `rehabcast cohort import auto`.",
-    Note.NO_SUBJECT: "{file} has no column that looks like the identifiers of patients, and is not in"
-    " this map. If it has one, add the table by hand (docs/importing.md).",
+    Note.KNOWN_EXPORT: "{file} is an export of its own ({facts}) and not in this map: import it"
+    " with `rehabcast cohort import auto`.",
+    Note.NO_SUBJECT: "{file} has no column that looks like the identifiers of patients, and is not"
+    " in this map. If it has one, add the table by hand (docs/importing.md).",
     Note.NOTHING_KNOWN: "No column is anything that rehabcast knows: name codes of your own"
     " (docs/vocabulary.md), or write the columns by hand (docs/importing.md).",
-    Note.NO_ONSET: "No column is called like the date of onset. Without one everybody's first recorded"
-    ' day stands for it: if there is one, write { column = "...", code = "REHABCAST//ONSET" }.',
+    Note.NO_ONSET: "No column is called like the date of onset. Without one everybody's first"
+    " recorded day stands for it: if there is one, write"
+    ' { column = "...", code = "REHABCAST//ONSET" }.',
     Note.NO_ENROLMENT: "No column is called like the date of enrolment or admission. Without one"
     " everybody's first recorded day stands for it: if there is one, write"
     ' { column = "...", code = "REHABCAST//ENROLMENT" }.',
@@ -99,7 +100,8 @@ def quoted(text: str) -> str:
 def reason_in_words(reason: Reason) -> str:
     """Return a reason as a part of a sentence."""
     if reason.why is Why.SCALE:
-        return f"its scale is {reason.facts[0]} to {reason.facts[1]}"
+        low, high, to_confirm = reason.facts
+        return f"its scale is {low} to {high}{f' ({to_confirm})' if to_confirm else ''}"
     facts = ", ".join(quoted(fact) for fact in reason.facts)
     if reason.why is Why.SHOWS and not facts:
         return "no word of the header shows it"
@@ -138,7 +140,11 @@ def comment(finding: Finding) -> str:
     reasons = "; ".join(map(reason_in_words, first.reasons))
     if finding.standing is Standing.CONFIRMED:
         return f"{finding.key}{about}: confirmed"
-    said = f"{value_in_words(finding.key, first.value)}: {reasons}" if finding.key == "code" else reasons
+    said = (
+        f"{value_in_words(finding.key, first.value)}: {reasons}"
+        if finding.key == "code"
+        else reasons
+    )
     if finding.standing is Standing.PROVED:
         return f"{finding.key}{about}: {said}"
     others = [option_in_words(finding.key, o) for o in finding.options[1 : MOST_OPTIONS + 1]]

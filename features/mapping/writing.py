@@ -6,8 +6,8 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from contracts.naming.open_points import OPEN
 from features.mapping.findings import (
-    OPEN,
     ColumnProposal,
     Finding,
     LeftOut,
@@ -89,15 +89,22 @@ def _table(table: TableProposal) -> Iterator[str]:
     yield "]"
     for column in table.columns:
         if own_code(column):
-            yield from _comment(f"{quoted(column.column)}: {left_out_in_words(column)}. To read it:")
-            yield f'#   {{ column = {quoted(column.column)}, code = "{own_code(column)}"{_unit(column)} }},'
+            yield from _comment(
+                f"{quoted(column.column)}: {left_out_in_words(column)}. To read it:"
+            )
+            own = f'column = {quoted(column.column)}, code = "{own_code(column)}"'
+            yield f"#   {{ {own}{_unit(column)} }},"
         elif column.left_out is not None:
             yield from _comment(f"left out: {quoted(column.column)}, {left_out_in_words(column)}")
 
 
 def _unit(column: ColumnProposal) -> str:
-    unit = column.seen.unit or SCORE
-    return f", unit = {quoted(unit)}" if column.left_out is LeftOut.NUMBER else ""
+    if column.left_out is not LeftOut.NUMBER:
+        return ""
+    missing = ", ".join(map(quoted, column.seen.missing))
+    return f", unit = {quoted(column.seen.unit or SCORE)}" + (
+        f", missing = [{missing}]" if missing else ""
+    )
 
 
 def _column(column: ColumnProposal) -> Iterator[str]:
@@ -135,8 +142,8 @@ def own_code(column: ColumnProposal) -> str:
 def _stubs(columns: list[tuple[ColumnProposal, bool]]) -> Iterator[str]:
     yield ""
     yield from _comment(
-        "Columns of no name that is known. To read one: write its entry into codes.toml beside this map,"
-        ' without the signs # and with an answer for each "?", name the file above'
+        "Columns of no name that is known. To read one: write its entry into codes.toml beside this"
+        ' map, without the signs # and with an answer for each "?", name the file above'
         ' (vocabulary = "codes.toml"), and write the column into its table. What the fields mean:'
         " docs/vocabulary.md."
     )
@@ -161,7 +168,7 @@ def _numeric_stub(column: ColumnProposal, is_fact: bool) -> Iterator[str]:
         yield from ('# kind = "person"', '# modality = "person"')
     else:
         yield '# kind = "assessment"  # or daily, for a day\'s value, without better and step'
-        yield '# modality = "assessments"  # of a daily value gait, heart, sleep, ... (docs/vocabulary.md)'
+        yield '# modality = "assessments"  # of a daily value gait, heart, ... (docs/vocabulary.md)'
         yield f"# domain = {quoted(OPEN)}  # arm, walking, balance, self-care, activity, heart, ..."
     yield f"# unit = {quoted(seen.unit or SCORE)}  # of UCUM"
     yield f"# low = {quoted(OPEN)}  # the possible range, without quotation marks{held}"

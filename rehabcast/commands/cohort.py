@@ -12,6 +12,7 @@ from contracts.errors import ContractError
 from rehabcast.cohort_table import print_cohort, say, valid_cohort
 from rehabcast.commands import simulation
 from rehabcast.commands.engine import Engine, EngineOption, RayAddress
+from rehabcast.commands.proposals import map as proposed_maps
 from rehabcast.commands.training import TaskOption
 from rehabcast.output import AsJson, emit, require_place
 
@@ -134,6 +135,7 @@ def import_(
     print_cohort(valid_cohort(imported.cohort, places[0], imported), as_json=as_json)
 
 
+app.command("map")(proposed_maps.map_)
 app.command()(simulation.simulate)
 app.command()(simulation.floor)
 app.command()(simulation.draw)
