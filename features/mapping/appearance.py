@@ -21,12 +21,15 @@ SINGLE_BYTE = ("cp1252", "cp1254", "cp1250", "mac_roman")
 """Encodings without a mark that hospitals' programs write in the languages of `words.toml`."""
 
 LETTERS_OF = {
-    "cp1252": "äöüßÄÖÜéèêàâçîïôûùëœæáíóúñÁÉÍÓÚÑ¿¡°²µ\u2013\u2019\u201e\u201c\u201d€",
+    "cp1252": "äöüßÄÖÜéèêàâçîïôûùëœæáíóúñÁÉÍÓÚÑ¿¡°²µ€",
     "cp1254": "ğışĞİŞçöüÇÖÜâîû",
     "cp1250": "äöüßąęłńśźżčěřůšžőű",
     "mac_roman": "äöüßÄÖÜéèêàâçîïôûùáíóúñ",
 }
 """Letters that a text in the languages of each encoding is likely to have."""
+
+OTHER_LANGUAGES = {"cp1250"}
+"""Of languages that `words.toml` does not have: only where their letters alone make sense."""
 
 MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 LOOKED_AT = 1 << 20
@@ -107,8 +110,10 @@ def _encoding(content: bytes, name: str) -> Finding | None:
         raise SourceUnreadable(
             name, "*", "is text in no encoding that is known here", "save it as CSV in UTF-8"
         )
+    # Separators are the same in all of these encodings.
+    separator = separator_of(content.decode("latin-1"), name).options[0].value
     options = tuple(
-        Option(encoding, (Reason(Why.SHOWS, tuple(odd_words(text))),))
+        Option(encoding, (Reason(Why.SHOWS, tuple(odd_words(text, separator))),))
         for encoding, text in ranked_encodings(content, possible)
     )
     return Finding("encoding", Standing.GUESSED, options[:2])
@@ -140,27 +145,25 @@ def ranked_encodings(content: bytes, possible: dict[str, str]) -> list[tuple[str
     guessed = charset_normalizer.from_bytes(content[:LOOKED_AT], cp_isolation=list(possible))
     order = [match.encoding for match in guessed]
 
-    def rank(encoding: str) -> tuple[float, int]:
+    def rank(encoding: str) -> tuple[float, bool, int]:
         odd = Counter(sign for sign in possible[encoding][:LOOKED_AT] if ord(sign) > 127)
         likely = sum(count for sign, count in odd.items() if sign in LETTERS_OF[encoding])
         place = order.index(encoding) if encoding in order else len(order)
-        return -likely / max(1, odd.total()), place
+        return -likely / max(1, odd.total()), encoding in OTHER_LANGUAGES, place
 
     ranked = sorted(possible, key=rank)
     best = rank(ranked[0])[0]
     return [(each, possible[each]) for each in ranked if rank(each)[0] <= best * LEAST_LIKELY]
 
 
-def odd_words(text: str) -> list[str]:
+def odd_words(text: str, separator: str) -> list[str]:
     """Return words of the header with letters that are not ASCII: they show an encoding.
 
     The rows below hold what is known of people, and are not shown.
     """
-    header = text.splitlines()[0]
-    for sign in SEPARATORS:
-        header = header.replace(sign, "\n")
-    words = [word.strip().strip('"') for word in header.splitlines()]
-    return [word for word in words if not word.isascii()][:3]
+    header = text.partition("\n")[0].strip()
+    words = next(csv.reader([header], delimiter=separator), [])
+    return [word.strip() for word in words if not word.isascii()][:3]
 
 
 def separator_of(text: str, name: str) -> Finding:

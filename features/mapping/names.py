@@ -23,9 +23,9 @@ VISIT = re.compile(
 
 FILLERS = frozenset({
     "total", "tot", "sum", "score", "scores", "summe", "gesamt", "punkte", "wert", "index",
-    "points", "value", "puntos", "puntuacion", "toplam", "puan", "skoru", "adm", "admission", "dc", "discharge", "bl",
-    "baseline", "pre", "post", "aufnahme", "entlassung", "ingreso", "alta", "entree", "sortie",
-    "yatis", "taburcu", "followup", "fu",
+    "points", "value", "puntos", "puntuacion", "toplam", "puan", "skoru", "adm", "admission",
+    "dc", "discharge", "bl", "baseline", "pre", "post", "aufnahme", "entlassung", "ingreso",
+    "alta", "entree", "sortie", "yatis", "taburcu", "followup", "fu",
 })  # fmt: skip
 """Words that a name has beside the instrument's."""
 
@@ -34,12 +34,12 @@ SHORTEST_PART = 4
 
 UNITS = {
     "m/s": "m/s", "meter/s": "m/s", "s": "s", "sec": "s", "sek": "s", "sekunden": "s",
-    "seconds": "s", "sn": "s", "m": "m", "meter": "m", "metre": "m", "metres": "m", "ft": "[ft_i]",
-    "feet": "[ft_i]", "kg": "kg", "lb": "[lb_av]", "lbs": "[lb_av]", "cm": "cm", "km": "km",
-    "h": "h", "std": "h", "min": "min", "minuten": "min", "minutes": "min", "bpm": "/min",
-    "/min": "/min", "km/h": "km/h", "kmh": "km/h", "deg": "deg", "grad": "deg", "°": "deg", "years": "a",
-    "jahre": "a", "ans": "a", "yil": "a", "ml/kg/min": "mL/kg/min", "%": "%", "n": "N",
-    "km/d": "km/d", "h/d": "h/d", "min/d": "min/d",
+    "seconds": "s", "sn": "s", "m": "m", "meter": "m", "metre": "m", "metres": "m", "ft":
+    "[ft_i]", "feet": "[ft_i]", "kg": "kg", "lb": "[lb_av]", "lbs": "[lb_av]", "cm": "cm", "km":
+    "km", "h": "h", "std": "h", "min": "min", "minuten": "min", "minutes": "min", "bpm": "/min",
+    "/min": "/min", "km/h": "km/h", "kmh": "km/h", "deg": "deg", "grad": "deg", "°": "deg",
+    "years": "a", "jahre": "a", "ans": "a", "yil": "a", "ml/kg/min": "mL/kg/min", "%": "%", "n":
+    "N", "km/d": "km/d", "h/d": "h/d", "min/d": "min/d",
 }  # fmt: skip
 """UCUM's unit of what stands in brackets, or at the end of a name."""
 
@@ -165,7 +165,7 @@ def _readings(header: str) -> list[tuple[int, Why, str]]:
     kept = [w for w in words if w not in FILLERS]
     while len(kept) > 1 and VISIT.fullmatch(kept[-1]):
         kept = kept[:-1]
-    readings = [(2, Why.NAME, "".join(words))]
+    readings = [(2, Why.NAME, "".join(words))] if words else []
     if kept and kept != words:
         readings.append((1, Why.NAME_PART, "".join(kept)))
     return readings
