@@ -242,13 +242,20 @@ def _event(
     if form is None and of_table is not None:
         # What the table declares would be asked of this column too.
         form = Finding("date_format", Standing.PROVED, (Option(ISO_DATE, (Reason(Why.ONLY_ONE),)),))
-    if form is not None and (of_table is None or form.value != of_table.value):
+    if form is not None and not _says_it_already(of_table, form):
         findings.append(form)
     words = [
         Finding("missing", Standing.PROVED, (Option(w, (Reason(Why.LOOKS_MISSING),)),), about=w)
         for w in sorted(column.words)
     ]
     return ColumnProposal(column=column.name, findings=(*findings, *words))
+
+
+def _says_it_already(of_table: Finding | None, form: Finding) -> bool:
+    """Return whether what is found of the table says all that is found of one of its columns."""
+    if of_table is None or form.value != of_table.value:
+        return False
+    return form.standing in {Standing.PROVED, of_table.standing}
 
 
 def _names_of(
