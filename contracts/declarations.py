@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from contracts.errors import ContractError
+from contracts.errors import CohortInvalid, ContractError
 from contracts.naming.formats import require_known_form, without_form
+from contracts.naming.open_points import as_problems, open_points, without_confirmations
 
 Declared = TypeVar("Declared")
 
@@ -20,8 +21,9 @@ LONGEST_VALUE = 60
 
 
 def read_declaration(
-    path: Path, model: type[Declared], what: str, advice: str, kind: str | None = None
-) -> Declared:
+    path: Path, model: type[Declared], what: str, advice: str, kind: str | None = None,
+    proposed: Collection[str] | None = None,
+) -> Declared:  # fmt: skip
     """Read a TOML file as what it declares.
 
     Parameters
@@ -35,9 +37,13 @@ def read_declaration(
 
     kind
         Of `contracts.naming.formats`, where the file may say its form.
+    proposed
+        Of a file that rehabcast may have proposed: the keys whose values may be a question mark.
 
     Raises
     ------
+    CohortInvalid
+        It was proposed, and not everything in it is decided: each open point.
     ContractError
         It can't be read, or breaks the contract: each key, what was found and what to write.
     """
@@ -53,6 +59,10 @@ def read_declaration(
     if kind is not None:
         require_known_form(content, kind, str(path), ContractError)
         content = without_form(content)
+    if proposed is not None:
+        if points := open_points(content, proposed):
+            raise CohortInvalid(as_problems(points, str(path)))
+        content = without_confirmations(content)
     try:
         return TypeAdapter(model).validate_python(content)
     except ValidationError as error:

@@ -39,6 +39,7 @@ with without_collection():
     )
     from rehabcast.commands.changes import plan
     from rehabcast.commands.demo import demo
+    from rehabcast.commands.proposals import task
     from rehabcast.commands.service import access, backup, cds_clients, record, serve
     from rehabcast.output import IF_PRESENT, as_record, say_error
     from rehabcast.redaction import clean_traceback, cleaner, install
@@ -53,6 +54,7 @@ app = typer.Typer(
 )
 app.add_typer(cohort.app, name="cohort")
 app.add_typer(features.app, name="features")
+app.add_typer(task.app, name="task")
 app.command()(training.train)
 app.command()(training.search)
 app.command()(benchmark.benchmark)

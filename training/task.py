@@ -16,6 +16,7 @@ from contracts.errors import Problem, TaskInvalid
 from contracts.groups import bands_of
 from contracts.naming.formats import require_known_form, without_form
 from contracts.priors import read_prior
+from contracts.naming.open_points import as_problems, open_points, without_confirmations
 from contracts.task import Sensitive, Task
 from contracts.task_parts.slips import Slip, SlipsFound, slips
 from contracts.vocabulary import Code, Kind, vocabulary
@@ -27,9 +28,10 @@ def read_task(path: Path) -> Task:
     Raises
     ------
     TaskInvalid
-        The file is unreadable or not TOML; or everything at once that is wrong with it: an unknown
-        or missing key, a wrong type, what makes no sense (`contracts.task_parts.slips`) and what
-        contradicts the vocabulary (`vocabulary_slips`).
+        The file is unreadable or not TOML; it was proposed and not everything in it is decided; or
+        everything at once that is wrong with it: an unknown or missing key, a wrong type, what
+        makes no sense (`contracts.task_parts.slips`) and what contradicts the vocabulary
+        (`vocabulary_slips`).
     """
     try:
         # Text editors may begin a file with a byte order mark, which TOML does not know.
@@ -39,7 +41,10 @@ def read_task(path: Path) -> Task:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TaskInvalid(f"{path} is not valid TOML: {error}", "correct the file") from error
     require_known_form(content, "task", str(path), TaskInvalid)
-    content = with_own_prior(without_form(content), path.parent)
+    content = without_form(content)
+    if open_ := as_problems(open_points(content), path.name):
+        raise _undecided(path, open_)
+    content = with_own_prior(without_confirmations(content), path.parent)
     try:
         task = Task.model_validate(content)
     except ValidationError as error:
@@ -71,6 +76,17 @@ def with_own_prior(content: dict[str, Any], folder: Path) -> dict[str, Any]:
 def task_digest(task: Task) -> str:
     """Return the SHA-256 of a task's canonical JSON."""
     return record_digest(task.model_dump(mode="json"))
+
+
+def _undecided(path: Path, problems: list[Problem]) -> TaskInvalid:
+    lines = [f"  {problem.field}: {problem.message}" for problem in problems]
+    return TaskInvalid(
+        "\n".join(
+            [f"{path} was proposed, and {len(lines)} point(s) of it are not decided", *lines]
+        ),
+        "decide them in the task file; docs/tasks.md says what the keys mean",
+        problems,
+    )
 
 
 def _invalid(path: Path, faults: list[str], found: tuple[Slip, ...]) -> TaskInvalid:

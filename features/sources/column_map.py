@@ -184,9 +184,12 @@ def read_column_map(path: Path) -> ColumnMap:
 
     Raises
     ------
+    CohortInvalid
+        `rehabcast cohort map` proposed it, and a person has not decided everything in it.
     ContractError
         It can't be read or breaks its contract.
     """
     return read_declaration(
-        path, ColumnMap, "a column map", "correct it as docs/importing.md describes"
-    )
+        path, ColumnMap, "a column map", "correct it as docs/importing.md describes",
+        proposed=("missing",),
+    )  # fmt: skip

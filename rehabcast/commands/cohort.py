@@ -13,6 +13,7 @@ from contracts.errors import ContractError
 from rehabcast.cohort_table import print_cohort, say, valid_cohort
 from rehabcast.commands import simulation
 from rehabcast.commands.engine import Engine, EngineOption, RayAddress
+from rehabcast.commands.proposals import map as proposed_maps
 from rehabcast.commands.training import TaskOption
 from rehabcast.output import AsJson, emit, require_place
 
@@ -151,6 +152,7 @@ def map_in_words(found: UnusedMap, source: Path, place: str) -> str:
     return f"{found.path} lies beside the source and is not used. To use it: {how}"
 
 
+app.command("map")(proposed_maps.map_)
 app.command()(simulation.simulate)
 app.command()(simulation.floor)
 app.command()(simulation.draw)

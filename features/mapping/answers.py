@@ -1,0 +1,62 @@
+"""A person's answers to what a proposal leaves open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from features.mapping.findings import Finding, MapProposal, Option, Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the source a question is about; column and file are empty where it is about all."""
+
+    file: str = ""
+    column: str = ""
+
+
+Ask = Callable[[Place, Finding], str | None]
+"""Returns the answer of a person, None where they leave the question open."""
+
+
+def answered(proposal: MapProposal, ask: Ask) -> MapProposal:
+    """Return a proposal with the answers of a person, who is asked everything that is open."""
+    whole = tuple(_asked(finding, Place(), ask) for finding in proposal.findings)
+    tables = []
+    for table in proposal.tables:
+        findings = tuple(_asked(found, Place(table.file), ask) for found in table.findings)
+        columns = tuple(
+            replace(
+                column,
+                findings=tuple(
+                    _asked(found, Place(table.file, column.column), ask)
+                    for found in column.findings
+                ),
+            )
+            for column in table.columns
+        )
+        tables.append(replace(table, findings=findings, columns=columns))
+    return replace(proposal, findings=whole, tables=tuple(tables))
+
+
+def _asked(finding: Finding, place: Place, ask: Ask) -> Finding:
+    if not finding.is_open or (answer := ask(place, finding)) is None:
+        return finding
+    chosen = next((option for option in finding.options if option.value == answer), Option(answer))
+    return replace(finding, standing=Standing.CONFIRMED, options=(chosen,))
+
+
+def open_findings(proposal: MapProposal) -> list[tuple[Place, Finding]]:
+    """Return everything that a person has to look at."""
+    return [
+        *((Place(), found) for found in proposal.findings if found.is_open),
+        *((Place(t.file), f) for t in proposal.tables for f in t.findings if f.is_open),
+        *(
+            (Place(t.file, c.column), f)
+            for t in proposal.tables
+            for c in t.columns
+            for f in c.findings
+            if f.is_open
+        ),
+    ]
