@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +15,7 @@ from features.importing.import_map import ImportMap, read_import_map
 from features.importing.people import PeopleTable, read_people
 from features.importing.subject_jobs import JobRunner, job_results, jobs_by_subject
 from features.recording import Collected, SourceFile
-from features.sources import tables
-from features.sources.column_map import read_column_map
+from features.sources.table_cohort import TableCohort, vocabulary_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,34 +47,20 @@ class Gathered:
     shared: Sequence[Sequence[SourceFile]] = ()
 
 
-def gather_tables(source: Path) -> Gathered:
-    """Read tables by their column map.
-
-    Raises
-    ------
-    ContractError
-        As `tables.collect_tables`.
-    """
-    found = tables.collect_tables(source)
-    declared = read_column_map(source)
-    files = [source.parent / table.file for table in declared.tables]
-    import_map = ImportMap(dates_shifted=found.dates_shifted)
-    columns = sorted({table.subject for table in declared.tables})
+def gather_tables(found: TableCohort, file_format: str) -> Gathered:
+    """Return what a source of tables holds."""
+    import_map = ImportMap(dates_shifted=found.dates_shifted, onset=found.onset)
     return Gathered(
         collected=found.collected,
         people=PeopleTable(),
         import_map=import_map,
         name=found.provenance.name,
-        file_format=tables.NAME,
-        digest=_digest(
-            {file.name: file for file in files}
-            | {"map": source}
-            | _vocabulary(declared.vocabulary, source.parent)
-        ),
+        file_format=file_format,
+        digest=_digest(found.files),
         rules=Rules(
-            identity=tuple(f"column {column}" for column in columns),
-            clock=declared.clock,
-            settings=_settings(import_map),
+            identity=found.identity,
+            clock=found.clock,
+            settings=_settings(import_map) | dict(found.settings),
         ),
         origin=found.provenance,
     )
@@ -132,7 +117,7 @@ def gather_recordings(
         files["the map"] = map_file
     if import_map.people:
         files["the people"] = people_folder / import_map.people
-    files |= _vocabulary(import_map.vocabulary, people_folder)
+    files |= vocabulary_file(import_map.vocabulary, people_folder)
     return Gathered(
         collected=collected,
         people=people,
@@ -149,11 +134,6 @@ def gather_recordings(
     )
 
 
-def _vocabulary(named: str, folder: Path) -> dict[str, Path]:
-    """Return the file of codes that a map names: with others the same tables say something else."""
-    return {"the vocabulary": folder / named} if named else {}
-
-
 def _settings(import_map: ImportMap) -> dict[str, str]:
     """Return what a map declares of the cohort as a whole, and not of single files."""
     plan = import_map.planned_therapy_min_a_week
@@ -164,7 +144,7 @@ def _settings(import_map: ImportMap) -> dict[str, str]:
     }
 
 
-def _digest(files: dict[str, Path]) -> str:
+def _digest(files: Mapping[str, Path]) -> str:
     """Return one digest for a source: the names and bytes of its files."""
     there = {name: file_digest(file) for name, file in files.items() if file.is_file()}
     return record_digest(there)

@@ -88,7 +88,7 @@ class MappedColumn:
         )
 
 
-def _other_unit(entry: Code, unit: str) -> str:
+def other_unit(entry: Code, unit: str) -> str:
     """Return why values in a unit can't become those of a code; empty where they can."""
     kept = f"declared in {unit!r}, but {entry.code} is kept in {entry.unit!r}"
     if unit == entry.unit:
@@ -110,7 +110,7 @@ def declared_wrong(table: Table, column: Column, declared: ColumnMap) -> list[Pr
     measured = entry is not None and entry.kind in {Kind.ASSESSMENT, Kind.DAILY}
     if entry is None:
         found, advice = f"{column.code!r} is not in the vocabulary", "use one of its codes"
-    elif found := _other_unit(entry, column.unit):
+    elif found := other_unit(entry, column.unit):
         advice = "name the unit that the table is in (UCUM), or convert the table first"
     elif unknown:
         found = f"{', '.join(map(repr, unknown))} is no label of {column.code}"

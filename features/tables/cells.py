@@ -22,6 +22,8 @@ def written(cell: object) -> str:
 
 def as_text(cells: pd.Series) -> pa.ChunkedArray:
     """Return cells as text, empty where there is none."""
+    if isinstance(cells.dtype, np.dtype) and cells.dtype.kind in "iu":
+        return pa.chunked_array([pc.cast(pa.array(cells.to_numpy()), pa.large_string())])
     if not isinstance(cells.dtype, pd.StringDtype):
         cells = pd.Series([written(cell) for cell in cells], index=cells.index, dtype="str")
     text = pa.array(cells, from_pandas=True)
