@@ -156,7 +156,7 @@ def write_omop(
     return plan
 
 
-TABLES_MAP = f"""
+TABLES_MAP = """
 name = "our hospital"
 clock = "timestamps"
 simulated = true
@@ -165,9 +165,9 @@ simulated = true
 file = "people.csv"
 subject = "id"
 columns = [
-    {{ column = "onset", code = "REHABCAST//ONSET" }},
-    {{ column = "admitted", code = "REHABCAST//ENROLMENT" }},
-    {{ column = "sex", code = "REHABCAST//SEX" }},
+    { column = "onset", code = "REHABCAST//ONSET" },
+    { column = "admitted", code = "REHABCAST//ENROLMENT" },
+    { column = "sex", code = "REHABCAST//SEX" },
 ]
 
 [[tables]]

@@ -38,7 +38,7 @@ from features.sources.cohorts import (
 from features.sources.cohorts.cohort_files import columns_of
 from features.sources.cohorts.public_sources import require_there
 from features.sources.column_map import is_column_map, read_column_map
-from features.sources.hospital import omop
+from features.sources.hospital import omop, redcap
 
 __all__ = ["Changes", "Imported", "format_names", "grow_cohort", "import_source"]
 
@@ -53,7 +53,7 @@ COHORTS = (depresjon, welltory, lifesnaps, nhanes_minutes)
 """Whole cohorts with a layout of their own; each has a NAME, matches its folder and collects it."""
 
 
-HOSPITAL = {module.NAME: module for module in (omop,)}
+HOSPITAL = {module.NAME: module for module in (omop, redcap)}
 """Exports of a hospital's own database: folders whose tables a map of their own describes."""
 
 

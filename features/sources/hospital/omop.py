@@ -13,16 +13,11 @@ from contracts.cohort import Provenance
 from contracts.errors import CohortInvalid, ContractError, SourceUnreadable
 from features.recording import Collected
 from features.sources.hospital.omop_concepts import read_concepts
-from features.sources.hospital.omop_events import (
-    Export,
-    add_enrolments,
-    add_onsets,
-    add_therapy,
-    add_values,
-)
+from features.sources.hospital.omop_dates import add_enrolments, add_onsets
 from features.sources.hospital.omop_map import OmopMap, read_omop_map
 from features.sources.hospital.omop_meanings import Meanings
 from features.sources.hospital.omop_people import add_deaths, read_people
+from features.sources.hospital.omop_rows import Export
 from features.sources.hospital.omop_tables import (
     REQUIRED,
     CdmTable,
@@ -31,6 +26,8 @@ from features.sources.hospital.omop_tables import (
     read_cdm_table,
 )
 from features.sources.hospital.omop_tables import matches as matches
+from features.sources.hospital.omop_therapy import add_therapy
+from features.sources.hospital.omop_values import add_values
 from features.sources.table_cohort import TableCohort, vocabulary_file
 from features.sources.table_rows import Found, people_records
 

@@ -34,9 +34,18 @@ class Names(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """Why rows mean nothing that a cohort keeps, as a problem has it; `found` empty for no word."""
+    """Why rows mean nothing that a cohort keeps, as a problem has it.
+
+    Parameters
+    ----------
+    found, advice, cause
+        As in `Problem`; nothing found where nothing is to be said.
+    about
+        The concept, so that each stays a line of its own in the report of an import.
+    """
 
     found: str
+    about: str = ""
     advice: str = ""
     cause: str = ""
 
@@ -95,18 +104,19 @@ class Meanings:
             codes = " and ".join(sorted({each.code for each in entries}))
             return Unknown(
                 found=f"{self.in_words(names)} is {codes} by several entries of the map, left out",
-                advice="keep one of the entries", cause="rows that the map gives two meanings",
+                advice="keep one of the entries",
+                cause="rows that the map gives two meanings", about=self.short(names),
             )  # fmt: skip
         entry = vocabulary().get(entries[0].code) if entries else self._known(names)
         if entry is None:
             found = f"{self.in_words(names)} is neither in the map nor in the vocabulary, left out"
-            return Unknown(found=found, cause=NOT_IN_MAP)
+            return Unknown(found=found, about=self.short(names), cause=NOT_IN_MAP)
         if has_side(entry) and names.qualifier not in NOT_MAPPED:
             return Unknown(
                 found=f"{self.in_words(names)} with the qualifier {names.qualifier}, which may be a"
                 " side: whether it is the affected one is not known, left out",
                 advice="export scores of the affected arm without a qualifier",
-                cause="scores of a side that is not known",
+                cause="scores of a side that is not known", about=self.short(names),
             )  # fmt: skip
         unit = self._unit(names, entry, entries[0].unit if entries else "")
         if isinstance(unit, Unknown):
@@ -122,6 +132,13 @@ class Meanings:
             entry=entry,
             either_form=not entries and OF_EITHER_FORM in tokens,
         )
+
+    def short(self, names: Names) -> str:
+        """Return the id of what a row names, or its source value."""
+        concept = names.source_concept if names.concept in NOT_MAPPED else names.concept
+        if concept not in NOT_MAPPED:
+            return concept
+        return names.source_value if _CODE.fullmatch(names.source_value) else "0"
 
     def in_words(self, names: Names) -> str:
         """Return what a row names, for a message."""
@@ -151,19 +168,22 @@ class Meanings:
             shown = names.unit_source if _CODE.fullmatch(names.unit_source) else names.unit
             return Unknown(
                 found=f"{words}, in the unit {shown!r}, whose UCUM code is not known; left out",
-                advice="declare it under [units] of the map", cause="units that are not known",
+                advice="declare it under [units] of the map",
+                cause="units that are not known", about=self.short(names),
             )  # fmt: skip
         if not unit and bare(entry.unit) == "1":
             return entry.unit
         if not unit:
             return Unknown(
                 found=f"{words}, without a unit; left out",
-                advice="declare `unit` for the concept in the map", cause="values without a unit",
+                advice="declare `unit` for the concept in the map",
+                cause="values without a unit", about=self.short(names),
             )  # fmt: skip
         if wrong := other_unit(entry, unit):
             return Unknown(
                 found=f"{words}, is {wrong}; left out",
-                advice="correct the unit in the export or the map", cause="values in another unit",
+                advice="correct the unit in the export or the map",
+                cause="values in another unit", about=self.short(names),
             )  # fmt: skip
         return unit
 

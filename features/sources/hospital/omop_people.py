@@ -20,7 +20,6 @@ from features.sources.hospital.omop_map import OmopMap
 from features.sources.hospital.omop_tables import CdmTable, column, moments
 from features.sources.records.fhir_people import joined_ethnicity
 from features.sources.table_rows import Found, add_rows
-from features.tables.cells import as_text
 from features.tables.text_tables import TextTable
 
 SEXES = {"8507": "male", "8532": "female"}
@@ -54,14 +53,11 @@ def read_people(persons: CdmTable, declared: OmopMap, concepts: Concepts, found:
     found.problems += persons.problems
     people: dict[str, str] = {}
     for rows in persons.files:
-        label = pd.Series(as_text(rows.cells[declared.person]).to_pandas().to_numpy(),
-                          index=rows.cells.index, dtype="str") if (
-            declared.person in rows.cells.columns) else None  # fmt: skip
-        if label is None:
-            found.faults += rows.check_columns([declared.person])
+        if lacking := rows.check_columns([declared.person]):
+            found.faults += lacking
             continue
+        own = column(rows, declared.person)
         person = column(rows, "person_id")
-        own = label.str.strip()
         people |= {p: who for p, who in zip(person, own, strict=True) if p and who}
         _add_facts(rows, own, declared, concepts, found)
         columns = declared.person_columns

@@ -49,6 +49,9 @@ AS_WRITTEN = ("person_source_value", "PERSON_SOURCE_VALUE")
 KEYS = {name: f"{name}_id" for name in REQUIRED if name != "death"}
 """Each table's primary key; of `death` the model has none but the person."""
 
+WHOLE = ("_id", "_of_birth")
+"""Endings of the columns that the model keeps as whole numbers."""
+
 _PART = r"(?:[._-]?(?:part)?[._-]?\d+)?"
 _ENDINGS = r"\.(?:csv|csv\.gz|tsv|tsv\.gz|txt|parquet)"
 
@@ -151,10 +154,17 @@ def read_cdm_table(folder: Path, table: str, form: Zoned) -> CdmTable:
 
 
 def column(rows: TextTable, name: str) -> pd.Series:
-    """Return a column as text without surrounding blanks; empty cells where it is not there."""
+    """Return a column as text without surrounding blanks; empty cells where it is not there.
+
+    The model's whole numbers are often written as decimal ones, as some programs do where cells of
+    a column are empty: 8507.0 is 8507.
+    """
     if name not in rows.cells.columns:
         return pd.Series("", index=rows.cells.index, dtype="str")
-    return text_series(rows.cells[name])
+    text = text_series(rows.cells[name])
+    if name.endswith(WHOLE) and text.str.contains(".", regex=False).any():
+        return text.str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
+    return text
 
 
 def chosen(rows: TextTable, rows_N: NDArray[np.bool_]) -> TextTable:
@@ -233,4 +243,4 @@ def ids_in(tables: Sequence[CdmTable]) -> Iterator[str]:
         for rows in table.files:
             for name in rows.cells.columns:
                 if name.endswith("concept_id"):
-                    yield from text_series(rows.cells[name].drop_duplicates()).tolist()
+                    yield from column(rows, name).unique().tolist()
