@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from contracts.cohort import Provenance
 from contracts.digests import file_digest, record_digest
+from contracts.errors import ContractError
+from contracts.vocabulary import vocabulary
 from features.cohort.imports import Rules
 from features.importing.collect import collect, source_files
 from features.importing.copies import distinct_files
@@ -15,6 +17,7 @@ from features.importing.import_map import ImportMap, read_import_map
 from features.importing.people import PeopleTable, read_people
 from features.importing.subject_jobs import JobRunner, job_results, jobs_by_subject
 from features.recording import Collected, SourceFile
+from features.sources.records.fhir_export import export_of, is_fhir
 from features.sources.table_cohort import TableCohort, vocabulary_file
 
 
@@ -104,10 +107,12 @@ def gather_recordings(
     collected = Collected(
         dropped=[*notes, *distinct.notes], unreadable=list(distinct.contradictory)
     )
+    _require_known(import_map)
     if runner is None:
-        for file in distinct.files:
+        for file in _of_one_export(distinct.files):
             collected.add(collect(file, import_map, people.heights, chosen))
     else:
+        _require_apart(distinct.files)
         jobs = jobs_by_subject(distinct.files, import_map, people.heights, chosen, results)
         runner(jobs)
         for result in job_results(jobs):
@@ -132,6 +137,39 @@ def gather_recordings(
         ),
         shared=distinct.shared,
     )
+
+
+def _bulk(files: Sequence[SourceFile]) -> list[SourceFile]:
+    """Return the FHIR files of a source itself, in nobody's folder: together they are an export."""
+    found = [file for file in files if "/" not in file.name and is_fhir(file)]
+    return found if len(found) > 1 else []
+
+
+def _of_one_export(files: Sequence[SourceFile]) -> list[SourceFile]:
+    """Give FHIR files that are one export what they say about each other."""
+    if not (bulk := _bulk(files)):
+        return list(files)
+    export = export_of(bulk)
+    return [replace(file, export=export) if file.name in export.after else file for file in files]
+
+
+def _require_apart(files: Sequence[SourceFile]) -> None:
+    if bulk := _bulk(files):
+        raise ContractError(
+            f"{bulk[0].name} and {len(bulk) - 1} other FHIR file(s) are one export, which a single"
+            " process reads",
+            "leave --engine out, or give each person a folder",
+        )
+
+
+def _require_known(import_map: ImportMap) -> None:
+    for each in import_map.codes:
+        if each.means not in vocabulary():
+            raise ContractError(
+                f"the map's [[codes]] call {each.code!r} {each.means!r}, which is not in the"
+                " vocabulary",
+                "use one of its codes, or define it in a vocabulary (docs/vocabulary.md)",
+            )
 
 
 def _settings(import_map: ImportMap) -> dict[str, str]:

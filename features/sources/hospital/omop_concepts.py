@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,7 +14,7 @@ import pyarrow.parquet as pq
 
 from contracts.errors import SourceUnreadable
 from features.sources.hospital.omop_tables import CONCEPT, files_of, header_of
-from features.tables.csv_rows import GZIP_MAGIC
+from features.tables.packed import UNPACKING, opened
 
 COLUMNS = ("concept_id", "concept_name", "vocabulary_id", "concept_code")
 SYSTEMS = {"LOINC": "http://loinc.org", "SNOMED": "http://snomed.info/sct"}
@@ -119,7 +117,7 @@ def _pieces(path: Path, name: str) -> Iterator[pa.Table]:
                 for batch in file.iter_batches():
                     yield _as_text(pa.Table.from_batches([batch]))
             return
-        with _opened(path) as stream:
+        with opened(path) as stream:
             # The vocabulary server writes tabs and no quotation marks: one within a name is text.
             quote = False if separator == "\t" else '"'
             for batch in pyarrow.csv.open_csv(
@@ -131,7 +129,7 @@ def _pieces(path: Path, name: str) -> Iterator[pa.Table]:
                 ),
             ):
                 yield _as_text(pa.Table.from_batches([batch]))
-    except (OSError, EOFError, ValueError, pa.ArrowException) as error:
+    except (*UNPACKING, ValueError, pa.ArrowException) as error:
         raise SourceUnreadable(
             name, "*", f"cannot be read ({str(error)[:200]})", "export the table again"
         ) from error
@@ -141,18 +139,6 @@ def _as_text(table: pa.Table) -> pa.Table:
     table = table.rename_columns([title.lower() for title in table.column_names])
     columns = [table[title].cast(TEXT) for title in COLUMNS]
     return pa.table(columns, list(COLUMNS))
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    with path.open("rb") as stream:
-        packed = stream.read(len(GZIP_MAGIC)) == GZIP_MAGIC
-        stream.seek(0)
-        if packed:
-            with gzip.open(stream) as unpacked:
-                yield unpacked  # type: ignore[misc]
-        else:
-            yield stream
 
 
 def icd10_or_snomed(row: ConceptRow) -> dict[str, str]:

@@ -6,9 +6,7 @@ file), in small or capital letters.
 
 from __future__ import annotations
 
-import gzip
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +23,8 @@ from features.sources.column_cells import CELL, ColumnCells, Values
 from features.sources.column_map import Zoned
 from features.sources.format import HEAD_BYTES, text_of
 from features.tables.cells import text_series
-from features.tables.csv_rows import GZIP_MAGIC, SEPARATORS
+from features.tables.csv_rows import SEPARATORS
+from features.tables.packed import UNPACKING, opened
 from features.tables.table_files import read_table
 from features.tables.text_tables import TextTable, refuse_repeated
 
@@ -98,12 +97,9 @@ def header_of(path: Path) -> tuple[list[str], str]:
         except (OSError, ValueError, pa.ArrowException):
             return [], ","
     try:
-        with path.open("rb") as stream:
+        with opened(path) as stream:
             head = stream.read(HEAD_BYTES)
-        if head.startswith(GZIP_MAGIC):
-            with gzip.open(path) as unpacked:
-                head = unpacked.read(HEAD_BYTES)
-    except (OSError, EOFError, zlib.error):
+    except UNPACKING:
         return [], ","
     line = text_of(head).split("\n", 1)[0]
     separator = max(SEPARATORS, key=line.count)

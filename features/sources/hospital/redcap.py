@@ -189,7 +189,7 @@ def _add_field(
 ) -> None:
     """Add what one field holds, in the rows in which it is filled in."""
     field = dictionary.fields[each.field]
-    kept_N = (text_series(rows.cells[field.name]) != "").to_numpy()
+    kept_N = (text_series(rows.cells[field.name]) != "").to_numpy(copy=True)
     if each.events:
         events = text_series(rows.cells[EVENT]) if EVENT in rows.cells else pd.Series(
             "", rows.cells.index, dtype="str")  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from features.sources.records.fhir_conditions import SNOMED
@@ -19,10 +20,20 @@ HELD = {"completed", "stopped"}
 _WITH_A_TIME = len("2024-03-05T09:00")
 
 
-def procedure(resource: dict[str, Any]) -> Iterator[Said]:
-    """Yield a session of therapy, completed or stopped: its period says how long it took."""
+def procedure(
+    resource: dict[str, Any], own: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Said]:
+    """Yield a session of therapy, completed or stopped: its period says how long it took.
+
+    Parameters
+    ----------
+    own
+        The vocabulary's code of a hospital's own `system|code`.
+    """
     codings = mappings(mapping(resource.get("code")).get("coding"))
-    if not any(c.get("system") == SNOMED and text(c.get("code")) in THERAPIES for c in codings):
+    tokens = {f"{text(c.get('system'))}|{text(c.get('code'))}" for c in codings}
+    known = {f"{SNOMED}|{code}" for code in THERAPIES}
+    if not tokens & known and not any(own.get(token) == THERAPY for token in tokens):
         yield LeftOut(
             field="Procedure.code", found="Procedure that is not a coded therapy", advice=""
         )
