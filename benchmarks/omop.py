@@ -48,7 +48,7 @@ columns = [
 
 
 def rows() -> pd.DataFrame:
-    """Return measurements: steps each day, a score each tenth, and one in five of something else."""
+    """Return measurements: steps and scores by day, and one in five of something else."""
     number = np.arange(ROWS)
     person, day = 1 + number // DAYS, number % DAYS
     concept = np.where(day % 5 == 4, OTHER, np.where(day % 10 == 0, FM, STEPS))

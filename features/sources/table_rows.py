@@ -23,7 +23,7 @@ from features.sources import table_columns
 from features.sources.column_cells import CELL, ColumnCells, Values
 from features.sources.column_map import Column, ColumnMap, Table
 from features.sources.mapped_columns import DAYS, MappedColumn, declared_wrong
-from features.tables.cells import as_text
+from features.tables.cells import as_text, by_row
 from features.tables.missing import NO_IDENTIFIER, sums_up
 from features.tables.text_tables import TableForm, TextTable
 
@@ -131,7 +131,7 @@ def _labels(rows: TextTable, table: Table, found: Found) -> tuple[pd.Series, NDA
             table.file, table.subject, "identifiers are decimal numbers and so large that some may"
             " have been rounded", "keep identifiers as text",
         )  # fmt: skip
-    written = pd.Series(as_text(cells).to_pandas().to_numpy(), index=cells.index, dtype="str")
+    written = by_row(as_text(cells), cells.index)
     label = written.str.strip()
     for row, exact in written.drop_duplicates().items():
         found.written[exact.strip()].setdefault(exact, f"{table.file} row {row}")

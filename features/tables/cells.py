@@ -33,8 +33,13 @@ def as_text(cells: pd.Series) -> pa.ChunkedArray:
 
 def text_series(cells: pd.Series) -> pd.Series:
     """Return cells as text without surrounding blanks, by row."""
-    text = pc.utf8_trim_whitespace(as_text(cells))
-    return pd.Series(text.to_pandas().to_numpy(), index=cells.index, dtype="str")
+    return by_row(pc.utf8_trim_whitespace(as_text(cells)), cells.index)
+
+
+def by_row(text: pa.ChunkedArray, rows: pd.Index) -> pd.Series:
+    """Return text by row, without copying it."""
+    series: pd.Series = text.to_pandas().astype("str")
+    return series.set_axis(rows)
 
 
 def is_any_of(text: pa.ChunkedArray, words: Collection[str]) -> NDArray[np.bool_]:

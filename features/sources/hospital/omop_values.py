@@ -108,9 +108,10 @@ def _numbers(part: _Part, found: Found) -> pd.Series:
     if VALUE not in rows.cells.columns:
         return pd.Series("", rows.cells.index, dtype="str")
     numbers = rows.cells[VALUE]
-    filled_N = (column(rows, VALUE) != "").to_numpy()
     operator = column(rows, "operator_concept_id")
-    bound_N = ~operator.isin([EQUAL, *NOT_MAPPED]).to_numpy() & filled_N
+    bound_N = ~operator.isin([EQUAL, *NOT_MAPPED]).to_numpy()
+    if bound_N.any():
+        bound_N &= (column(rows, VALUE) != "").to_numpy()
     cells = ColumnCells(file=rows.file, name="operator_concept_id", cells=operator, form=Zoned())
     found.problems += cells.problems(
         bound_N, f"a value with the operator {CELL} is a bound and no measurement, left out",
