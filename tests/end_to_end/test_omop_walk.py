@@ -34,7 +34,7 @@ TASK = f"""
 name = "arm-quick"
 condition = "upper-limb paresis after stroke"
 origins_days = [0]
-forecasts_until_day = 84
+forecasts_until_day = 60
 primary_horizon_weeks = 12
 early_days = 60
 
