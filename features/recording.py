@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import struct
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -169,6 +170,11 @@ class SourceFile:
         The diagnoses whose onset counts.
     dates_shifted
         Whether all dates were shifted for anonymity, so that they may lie in any year.
+    codes
+        The vocabulary's code of a hospital's own `system|code` of FHIR, as declared.
+    export
+        What the other files of one export say that this one needs
+        (`features.sources.records.fhir_export`); None for a file on its own.
     """
 
     path: Path
@@ -179,6 +185,8 @@ class SourceFile:
     form: TableForm = field(default_factory=TableForm)
     onset: OnsetCodes = STROKE
     dates_shifted: bool = False
+    codes: Mapping[str, str] = field(default_factory=dict)
+    export: Any = None
 
 
 BY_SUBJECT = ("minutes", "daily", "strides", "samples")

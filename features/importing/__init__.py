@@ -38,6 +38,7 @@ from features.sources.cohorts import (
 from features.sources.cohorts.cohort_files import columns_of
 from features.sources.cohorts.public_sources import require_there
 from features.sources.column_map import is_column_map, read_column_map
+from features.sources.hospital import omop, redcap
 
 __all__ = ["Changes", "Imported", "format_names", "grow_cohort", "import_source"]
 
@@ -52,6 +53,10 @@ COHORTS = (depresjon, welltory, lifesnaps, nhanes_minutes)
 """Whole cohorts with a layout of their own; each has a NAME, matches its folder and collects it."""
 
 
+HOSPITAL = {module.NAME: module for module in (omop, redcap)}
+"""Exports of a hospital's own database: folders whose tables a map of their own describes."""
+
+
 def cohort_names() -> dict[str, ModuleType]:
     """Return the modules of whole cohorts by their name on the command line."""
     return {module.NAME: module for module in COHORTS}
@@ -60,7 +65,7 @@ def cohort_names() -> dict[str, ModuleType]:
 def format_names() -> tuple[str, ...]:
     """Return every name that the command line accepts as FORMAT."""
     files = [known.name for known in formats.formats()]
-    return (formats.AUTO, tables.NAME, *TABULAR, *cohort_names(), *files)
+    return (formats.AUTO, tables.NAME, *HOSPITAL, *TABULAR, *cohort_names(), *files)
 
 
 def import_source(
@@ -116,6 +121,9 @@ def _declared_codes(chosen: str, source: Path, map_file: Path | None) -> Additio
     """Return the codes that the source's map defines; nothing where it names no vocabulary."""
     if chosen == tables.NAME:
         named, folder = read_column_map(source).vocabulary, source.parent
+    elif database := HOSPITAL.get(chosen):
+        named = str(database.vocabulary_of(map_file))
+        folder = source if map_file is None else map_file.parent
     elif map_file is not None and chosen not in {*TABULAR, *cohort_names()}:
         named, folder = read_import_map(map_file).vocabulary, map_file.parent
     else:
@@ -175,7 +183,7 @@ def _chosen(source: Path, format_name: str, runner: JobRunner | None) -> str:
             f"{format_name!r} is not a known format", f"use one of {', '.join(format_names())}"
         )
     chosen = _cohort_format(source) if format_name == formats.AUTO else format_name
-    if runner and chosen in {tables.NAME, *TABULAR, *cohort_names()}:
+    if runner and chosen in {tables.NAME, *HOSPITAL, *TABULAR, *cohort_names()}:
         raise ContractError(
             f"{chosen} is read by a single process and cannot be distributed",
             "leave --engine out",
@@ -187,7 +195,9 @@ def _gather(
     source: Path, chosen: str, map_file: Path | None, runner: JobRunner | None, results: Path
 ) -> Gathered:
     if chosen == tables.NAME:
-        return gather_tables(source)
+        return gather_tables(tables.collect_tables(source), chosen)
+    if database := HOSPITAL.get(chosen):
+        return gather_tables(database.collect(source, map_file), chosen)
     if module := cohort_names().get(chosen):
         collected: Collected = module.collect(source)
         nominal = getattr(module, "NOMINAL_DATES", False)
@@ -205,5 +215,7 @@ def _cohort_format(source: Path) -> str:
         return nhanes_wrist.NAME
     if ist.matches(source):
         return ist.NAME
+    if found := [name for name, module in HOSPITAL.items() if module.matches(source)]:
+        return str(found[0])
     matching = (name for name, module in cohort_names().items() if module.matches(source))
     return next(matching, formats.AUTO)

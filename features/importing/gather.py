@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from contracts.cohort import Provenance
 from contracts.digests import file_digest, record_digest
+from contracts.errors import ContractError
+from contracts.vocabulary import vocabulary
 from features.cohort.imports import Rules
 from features.importing.collect import collect, source_files
 from features.importing.copies import distinct_files
@@ -15,8 +17,8 @@ from features.importing.import_map import ImportMap, read_import_map
 from features.importing.people import PeopleTable, read_people
 from features.importing.subject_jobs import JobRunner, job_results, jobs_by_subject
 from features.recording import Collected, SourceFile
-from features.sources import tables
-from features.sources.column_map import read_column_map
+from features.sources.records.fhir_export import export_of, is_fhir
+from features.sources.table_cohort import TableCohort, vocabulary_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,34 +50,20 @@ class Gathered:
     shared: Sequence[Sequence[SourceFile]] = ()
 
 
-def gather_tables(source: Path) -> Gathered:
-    """Read tables by their column map.
-
-    Raises
-    ------
-    ContractError
-        As `tables.collect_tables`.
-    """
-    found = tables.collect_tables(source)
-    declared = read_column_map(source)
-    files = [source.parent / table.file for table in declared.tables]
-    import_map = ImportMap(dates_shifted=found.dates_shifted)
-    columns = sorted({table.subject for table in declared.tables})
+def gather_tables(found: TableCohort, file_format: str) -> Gathered:
+    """Return what a source of tables holds."""
+    import_map = ImportMap(dates_shifted=found.dates_shifted, onset=found.onset)
     return Gathered(
         collected=found.collected,
         people=PeopleTable(),
         import_map=import_map,
         name=found.provenance.name,
-        file_format=tables.NAME,
-        digest=_digest(
-            {file.name: file for file in files}
-            | {"map": source}
-            | _vocabulary(declared.vocabulary, source.parent)
-        ),
+        file_format=file_format,
+        digest=_digest(found.files),
         rules=Rules(
-            identity=tuple(f"column {column}" for column in columns),
-            clock=declared.clock,
-            settings=_settings(import_map),
+            identity=found.identity,
+            clock=found.clock,
+            settings=_settings(import_map) | dict(found.settings),
         ),
         origin=found.provenance,
     )
@@ -119,10 +107,12 @@ def gather_recordings(
     collected = Collected(
         dropped=[*notes, *distinct.notes], unreadable=list(distinct.contradictory)
     )
+    _require_known(import_map)
     if runner is None:
-        for file in distinct.files:
+        for file in _of_one_export(distinct.files):
             collected.add(collect(file, import_map, people.heights, chosen))
     else:
+        _require_apart(distinct.files)
         jobs = jobs_by_subject(distinct.files, import_map, people.heights, chosen, results)
         runner(jobs)
         for result in job_results(jobs):
@@ -132,7 +122,7 @@ def gather_recordings(
         files["the map"] = map_file
     if import_map.people:
         files["the people"] = people_folder / import_map.people
-    files |= _vocabulary(import_map.vocabulary, people_folder)
+    files |= vocabulary_file(import_map.vocabulary, people_folder)
     return Gathered(
         collected=collected,
         people=people,
@@ -149,9 +139,37 @@ def gather_recordings(
     )
 
 
-def _vocabulary(named: str, folder: Path) -> dict[str, Path]:
-    """Return the file of codes that a map names: with others the same tables say something else."""
-    return {"the vocabulary": folder / named} if named else {}
+def _bulk(files: Sequence[SourceFile]) -> list[SourceFile]:
+    """Return the FHIR files of a source itself, in nobody's folder: together they are an export."""
+    found = [file for file in files if "/" not in file.name and is_fhir(file)]
+    return found if len(found) > 1 else []
+
+
+def _of_one_export(files: Sequence[SourceFile]) -> list[SourceFile]:
+    """Give FHIR files that are one export what they say about each other."""
+    if not (bulk := _bulk(files)):
+        return list(files)
+    export = export_of(bulk)
+    return [replace(file, export=export) if file.name in export.after else file for file in files]
+
+
+def _require_apart(files: Sequence[SourceFile]) -> None:
+    if bulk := _bulk(files):
+        raise ContractError(
+            f"{bulk[0].name} and {len(bulk) - 1} other FHIR file(s) are one export, which a single"
+            " process reads",
+            "leave --engine out, or give each person a folder",
+        )
+
+
+def _require_known(import_map: ImportMap) -> None:
+    for each in import_map.codes:
+        if each.means not in vocabulary():
+            raise ContractError(
+                f"the map's [[codes]] call {each.code!r} {each.means!r}, which is not in the"
+                " vocabulary",
+                "use one of its codes, or define it in a vocabulary (docs/vocabulary.md)",
+            )
 
 
 def _settings(import_map: ImportMap) -> dict[str, str]:
@@ -164,7 +182,7 @@ def _settings(import_map: ImportMap) -> dict[str, str]:
     }
 
 
-def _digest(files: dict[str, Path]) -> str:
+def _digest(files: Mapping[str, Path]) -> str:
     """Return one digest for a source: the names and bytes of its files."""
     there = {name: file_digest(file) for name, file in files.items() if file.is_file()}
     return record_digest(there)

@@ -72,6 +72,24 @@ class FileForm(TableForm):
     _known_zone = field_validator("time_zone")(known_zone)
 
 
+class OwnCode(BaseModel):
+    """What a code of the hospital's own system is, in FHIR.
+
+    Parameters
+    ----------
+    system, code
+        As a coding has them.
+    means
+        A code of the vocabulary.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    system: Annotated[str, Field(min_length=1)]
+    code: Annotated[str, Field(min_length=1)]
+    means: Annotated[str, Field(min_length=1)]
+
+
 class ImportMap(BaseModel):
     """What an import knows beside its files.
 
@@ -103,6 +121,8 @@ class ImportMap(BaseModel):
         Whether all dates were shifted for anonymity, so that they may lie in any year.
     vocabulary
         File beside the map with codes that rehabcast does not ship (docs/vocabulary.md).
+    codes
+        The vocabulary's code of codes of the hospital's own in FHIR.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -120,6 +140,7 @@ class ImportMap(BaseModel):
     onset: OnsetCodes = STROKE
     dates_shifted: bool = False
     vocabulary: str = ""
+    codes: tuple[OwnCode, ...] = ()
 
     _known_zone = field_validator("time_zone")(known_zone)
 
@@ -177,6 +198,7 @@ class ImportMap(BaseModel):
             form=form or TableForm(),
             onset=self.onset,
             dates_shifted=self.dates_shifted,
+            codes={f"{each.system}|{each.code}": each.means for each in self.codes},
         )
 
     def signals_of(self, name: str) -> tuple[SignalColumns, ...]:

@@ -107,7 +107,7 @@ def _added_up(sessions: pd.DataFrame) -> pd.DataFrame:
     return table[list(sessions)]
 
 
-def _other_unit(entry: Code, unit: str) -> str:
+def other_unit(entry: Code, unit: str) -> str:
     """Return why values in a unit can't become those of a code; empty where they can."""
     kept = f"declared in {unit!r}, but {entry.code} is kept in {entry.unit!r}"
     if unit == entry.unit:
@@ -132,7 +132,7 @@ def declared_wrong(table: Table, column: Column, declared: ColumnMap) -> list[Pr
     elif column.sessions and not (entry.kind is Kind.DAILY and entry.unit.endswith(A_DAY)):
         found = f"{column.code} is no amount of a day, so its rows don't add up"
         advice = "leave out sessions = true"
-    elif found := _other_unit(_of_a_session(entry) if column.sessions else entry, column.unit):
+    elif found := other_unit(_of_a_session(entry) if column.sessions else entry, column.unit):
         advice = "name the unit that the table is in (UCUM), or convert the table first"
     elif unknown:
         found = f"{', '.join(map(repr, unknown))} is no label of {column.code}"

@@ -6,83 +6,20 @@ label is declared, and what is not declared is left out and counted.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-
-from contracts.cohort import (
-    CODE,
-    ENROLMENT,
-    NOMINAL_ONSET,
-    ONSET,
-    TIME,
-    Provenance,
-    RuleCount,
-)
-from contracts.errors import CohortInvalid, Problem, SourceUnreadable
-from features.measurements.records import AMOUNT, SUBJECT_LABEL, Amount, record_table
+from contracts.cohort import Provenance, RuleCount
+from contracts.errors import CohortInvalid, SourceUnreadable
 from features.recording import Collected
-from features.sources import table_columns
-from features.sources.column_cells import CELL, ColumnCells
-from features.sources.column_map import Column, ColumnMap, Table, read_column_map
-from features.sources.mapped_columns import DAYS, MappedColumn, declared_wrong
-from features.tables.cells import as_text
-from features.tables.missing import NO_IDENTIFIER, sums_up
+from features.sources.column_map import ColumnMap, read_column_map
+from features.sources.mapped_columns import DAYS
+from features.sources.table_cohort import TableCohort, vocabulary_file
+from features.sources.table_rows import Found, add_rows, people_records
 from features.tables.table_files import read_table
-from features.tables.text_tables import TableForm, TextTable
 
 NAME = "tables"
 """As named on the command line."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableCohort:
-    """What the tables of a column map hold.
-
-    Parameters
-    ----------
-    collected
-        Their records, and what was left out.
-    provenance
-        Where they come from.
-    dates_shifted
-        Whether their dates are not real ones.
-    """
-
-    collected: Collected
-    provenance: Provenance
-    dates_shifted: bool
-
-
-@dataclass(slots=True, kw_only=True)
-class _Found:
-    """What was found in the tables read so far.
-
-    Parameters
-    ----------
-    records
-        Tables with some of `RECORD_COLUMNS`.
-    problems, faults
-        What was left out; what refuses the import.
-    written
-        How each identifier is written, blanks around it included, and its first file and row.
-    unmapped
-        How many columns and names the map does not list.
-    listed
-        Who has a row in each table of one row a person.
-    """
-
-    records: list[pd.DataFrame] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    faults: list[Problem] = field(default_factory=list)
-    written: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
-    unmapped: int = 0
-    listed: dict[str, set[str]] = field(default_factory=dict)
 
 
 def collect_tables(column_map: Path) -> TableCohort:
@@ -96,10 +33,14 @@ def collect_tables(column_map: Path) -> TableCohort:
         Faults of whole tables or columns, each with file and field.
     """
     declared = read_column_map(column_map)
-    found = _Found()
+    found = Found()
     for table in declared.tables:
         try:
-            _read_table(column_map.parent, table, declared, found)
+            rows = read_table(
+                column_map.parent / table.file, table.file, declared.form_of(table),
+                as_written=[table.subject],
+            )  # fmt: skip
+            add_rows(rows, table, declared, found)
         except SourceUnreadable as error:
             found.faults.append(error.problem)
     if found.faults:
@@ -108,7 +49,7 @@ def collect_tables(column_map: Path) -> TableCohort:
     rule = RuleCount(rule="column or name not in the map: left out", rows=found.unmapped)
     return TableCohort(
         collected=Collected(
-            records=_people(found, nominal=declared.clock == DAYS),
+            records=people_records(found, nominal=declared.clock == DAYS),
             read=dict.fromkeys(files, NAME),
             dropped=list(dict.fromkeys(found.problems)),
         ),
@@ -120,157 +61,16 @@ def collect_tables(column_map: Path) -> TableCohort:
             rules=(rule,) if rule.rows else (),
         ),
         dates_shifted=declared.dates_shifted or declared.clock == DAYS,
+        files={
+            **{Path(table.file).name: column_map.parent / table.file for table in declared.tables},
+            "map": column_map,
+            **vocabulary_file(declared.vocabulary, column_map.parent),
+        },
+        identity=tuple(f"column {name}" for name in sorted({t.subject for t in declared.tables})),
+        clock=declared.clock,
     )
 
 
 def _details(declared: ColumnMap) -> dict[str, Any]:
     """Return a map as a provenance keeps it; one without a vocabulary says nothing of it."""
     return declared.model_dump(mode="json", exclude=None if declared.vocabulary else {"vocabulary"})
-
-
-def _read_table(folder: Path, table: Table, declared: ColumnMap, found: _Found) -> None:
-    form = declared.form_of(table)
-    rows = read_table(folder / table.file, table.file, form, as_written=[table.subject])
-    found.problems += rows.problems
-    wide = [] if table.names_in else [column.column for column in table.columns]
-    wanted = [table.subject, table.when, table.names_in, table.values_in, *wide]
-    faults = [
-        *rows.check_columns(wanted),
-        *(fault for column in table.columns for fault in declared_wrong(table, column, declared)),
-    ]
-    if faults:
-        found.faults += faults
-        return
-    found.unmapped += len(set(rows.cells.columns) - set(wanted))
-    label, nobody_N = _labels(rows, table, found)
-    if not table.when and not table.names_in:
-        found.listed.setdefault(table.file, set()).update(label)
-    when = None
-    if table.when:
-        cells = ColumnCells(
-            file=table.file, name=table.when, cells=rows.cells[table.when], form=form
-        )
-        when = table_columns.days(cells) if declared.clock == DAYS else (
-            table_columns.times(cells, form.time_zone)
-        )  # fmt: skip
-        found.faults += when.faults
-        found.problems += when.problems
-    names = rows.cells[table.names_in] if table.names_in else None
-    if names is not None:
-        found.unmapped += len(set(names.unique()) - {c.column for c in table.columns} - {""})
-    filled_N = np.zeros(len(rows.cells), dtype=np.bool_)
-    undated_N = filled_N.copy()
-    for column in table.columns:
-        chosen_N = np.ones(len(label), dtype=np.bool_)
-        if names is not None:
-            chosen_N = (names == column.column).to_numpy(dtype=np.bool_, na_value=False)
-            found.problems += _no_such_name(table, column, chosen_N)
-        part = MappedColumn(table=table, column=column, declared=declared, label=label[chosen_N])
-        values = part.read(rows.cells[table.values_in or column.column][chosen_N])
-        found.faults += values.faults
-        found.problems += values.problems
-        filled_N[chosen_N] |= values.good_N | values.bad_N
-        if when is not None and part.is_measured:
-            lost_N = (values.good_N | values.bad_N) & ~(when.good_N | when.bad_N)[chosen_N]
-            undated_N[chosen_N] |= lost_N
-        found.records.append(part.records(values, when, chosen_N))
-    found.problems += _rows_left_out(rows, table.subject, filled_N & nobody_N, "no subject")
-    found.problems += _rows_left_out(rows, table.when, undated_N, "no date")
-
-
-def _labels(rows: TextTable, table: Table, found: _Found) -> tuple[pd.Series, NDArray[np.bool_]]:
-    """Return the identifiers, empty for a row of nobody, and which cells hold none."""
-    cells = rows.cells[table.subject]
-    if getattr(cells.dtype, "kind", "O") == "f" and (cells.abs() >= 2**53).any():
-        raise SourceUnreadable(
-            table.file, table.subject, "identifiers are decimal numbers and so large that some may"
-            " have been rounded", "keep identifiers as text",
-        )  # fmt: skip
-    written = pd.Series(as_text(cells).to_pandas().to_numpy(), index=cells.index, dtype="str")
-    label = written.str.strip()
-    for row, exact in written.drop_duplicates().items():
-        found.written[exact.strip()].setdefault(exact, f"{table.file} row {row}")
-    summed = sums_up(label)
-    none = label.str.casefold().isin(NO_IDENTIFIER)
-    for wrong, words in ((summed, "sums up other rows"), (none, "is nobody's identifier")):
-        found.problems += _rows_left_out(rows, table.subject, wrong.to_numpy(), f"{CELL} {words}")
-    return label.mask(summed | none, ""), (label == "").to_numpy(dtype=np.bool_)
-
-
-def _rows_left_out(
-    rows: TextTable, name: str, wrong_N: NDArray[np.bool_], found: str
-) -> list[Problem]:
-    if not wrong_N.any():
-        return []
-    cells = ColumnCells(file=rows.file, name=name, cells=rows.cells[name], form=TableForm())
-    return cells.problems(
-        wrong_N, f"{found}, the row was left out", "fill in the cell, or remove the row",
-        f"rows left out: {found.removeprefix(CELL).strip()}",
-    )  # fmt: skip
-
-
-def _no_such_name(table: Table, column: Column, chosen_N: NDArray[np.bool_]) -> list[Problem]:
-    if chosen_N.any():
-        return []
-    found = f"no row of the table has the name {column.column!r}"
-    advice = "correct the map if the table should have it"
-    return [Problem(file=table.file, row=None, field=table.names_in, found=found, advice=advice)]
-
-
-def _people(found: _Found, *, nominal: bool) -> list[pd.DataFrame]:
-    """Return the records of everybody with something dated; the others are named."""
-    filled = [table for table in found.records if len(table)]
-    found.problems += _written_twice(found)
-    if not filled:
-        return []
-    records = record_table(pd.concat(filled, ignore_index=True))
-    usable = records[records[TIME].notna() & (records[AMOUNT] != str(Amount.UNUSABLE))]
-    measured = set(usable.loc[~usable[CODE].isin([ONSET, ENROLMENT]), SUBJECT_LABEL].unique())
-    dated = set(usable[SUBJECT_LABEL].unique())
-    unmeasured = dated - measured
-    people = [label for label in found.written if label]
-    found.problems += _named(
-        found, [label for label in people if label not in dated],
-        "no dated value in any table, left out", "add a date, or remove the person",
-    )  # fmt: skip
-    found.problems += _named(
-        found, [label for label in people if label in unmeasured],
-        "dates but no value that can be used", "",
-    )  # fmt: skip
-    for file, listed in found.listed.items():
-        found.problems += _named(
-            found, [label for label in people if label in dated and label not in listed],
-            f"values but no row in {file}", f"add their rows to {file}, or correct the identifiers",
-        )  # fmt: skip
-    kept = records[records[SUBJECT_LABEL].isin(dated)]
-    if not nominal:
-        return [kept]
-    # In days since onset, day 0 is everybody's onset.
-    onset = {SUBJECT_LABEL: sorted(dated), TIME: NOMINAL_ONSET, CODE: ONSET}
-    return [kept, record_table(pd.DataFrame(onset))]
-
-
-def _named(found: _Found, labels: list[str], words: str, advice: str) -> list[Problem]:
-    """Name people, each with the first place where they are."""
-    if not labels:
-        return []
-    names = [f"{label!r} ({next(iter(found.written[label].values()))})" for label in labels]
-    return [
-        Problem(
-            file="*", row=None, field="subject", count=1, advice=advice,
-            found=f"{len(labels)} person(s) with {words}: {', '.join(names)}",
-        )
-    ]  # fmt: skip
-
-
-def _written_twice(found: _Found) -> list[Problem]:
-    """Say which identifiers are written with and without blanks around them."""
-    return [
-        Problem(
-            file="*", row=None, field="subject",
-            found=f"{label!r} also stands with blanks around it ({', '.join(places.values())}) and"
-            " is taken as one person",
-        )
-        for label, places in found.written.items()
-        if label and len(places) > 1
-    ]  # fmt: skip

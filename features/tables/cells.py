@@ -22,6 +22,8 @@ def written(cell: object) -> str:
 
 def as_text(cells: pd.Series) -> pa.ChunkedArray:
     """Return cells as text, empty where there is none."""
+    if isinstance(cells.dtype, np.dtype) and cells.dtype.kind in "iu":
+        return pa.chunked_array([pc.cast(pa.array(cells.to_numpy()), pa.large_string())])
     if not isinstance(cells.dtype, pd.StringDtype):
         cells = pd.Series([written(cell) for cell in cells], index=cells.index, dtype="str")
     text = pa.array(cells, from_pandas=True)
@@ -31,8 +33,13 @@ def as_text(cells: pd.Series) -> pa.ChunkedArray:
 
 def text_series(cells: pd.Series) -> pd.Series:
     """Return cells as text without surrounding blanks, by row."""
-    text = pc.utf8_trim_whitespace(as_text(cells))
-    return pd.Series(text.to_pandas().to_numpy(), index=cells.index, dtype="str")
+    return by_row(pc.utf8_trim_whitespace(as_text(cells)), cells.index)
+
+
+def by_row(text: pa.ChunkedArray, rows: pd.Index) -> pd.Series:
+    """Return text by row, without copying it."""
+    series: pd.Series = text.to_pandas().astype("str")
+    return series.set_axis(rows)
 
 
 def is_any_of(text: pa.ChunkedArray, words: Collection[str]) -> NDArray[np.bool_]:

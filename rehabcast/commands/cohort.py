@@ -80,6 +80,7 @@ def import_(
         typer.Argument(
             metavar="FORMAT",
             help="auto (detected by content), stroke-specs, tables (SOURCE is the column map),"
+            " omop, redcap (SOURCE is the folder of the export),"
             " nhanes-wrist, ist, depresjon, welltory, lifesnaps, nhanes-minutes, or a file format.",
         ),
     ],

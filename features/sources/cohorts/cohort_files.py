@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +26,7 @@ from features.measurements.records import (
 from features.measurements.wall_clock import advice_on_times, read_times
 from features.recording import Collected
 from features.sources.format import HEAD_BYTES, column_names
-from features.tables.csv_rows import GZIP_MAGIC
+from features.tables.packed import UNPACKING, opened
 from features.tables.text_tables import read_numbers, read_text_table
 
 ADVICE = "download it again"
@@ -45,11 +43,9 @@ def columns_of(file: Path) -> set[str]:
     try:
         if file.suffix == ".parquet":
             return set(pq.read_schema(file).names)
-        with file.open("rb") as stream:
-            packed = stream.read(len(GZIP_MAGIC)) == GZIP_MAGIC
-        with gzip.open(file) if packed else file.open("rb") as stream:
+        with opened(file) as stream:
             return set(column_names(stream.read(HEAD_BYTES)))
-    except (OSError, ValueError, EOFError, zlib.error, pa.ArrowException):
+    except (*UNPACKING, ValueError, pa.ArrowException):
         return set()
 
 

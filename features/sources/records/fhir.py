@@ -9,7 +9,7 @@ earlier versions of the same resource with it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +24,13 @@ from contracts.errors import Problem, grouped
 from features.recording import LIBRARY_FAULTS, Reading, SourceFile
 from features.sources.format import Format
 from features.sources.records.fhir_conditions import condition, is_another, other_condition
-from features.sources.records.fhir_documents import Contents, Entry, contents_of, version_of
+from features.sources.records.fhir_documents import (
+    Contents,
+    Entry,
+    contents_of,
+    is_fhir_head,
+    version_of,
+)
 from features.sources.records.fhir_people import death, patient
 from features.sources.records.fhir_references import Patients, patient_label
 from features.sources.records.fhir_sides import of_the_affected_arm
@@ -76,7 +82,8 @@ class FhirReading:
 
 def read(file: SourceFile) -> Iterator[Reading]:
     """Yield every event and fact of the file."""
-    reading = read_documents(file, documents(file))
+    after = 0 if file.export is None else file.export.after[file.name]
+    reading = read_contents(file, contents_of(documents(file), file.name, after=after))
     yield Reading(records=reading.records, dropped=reading.dropped)
 
 
@@ -99,7 +106,8 @@ def read_contents(file: SourceFile, contents: Contents) -> FhirReading:
 
 def read_each(file: SourceFile, contents: Contents) -> FhirReading:
     """Read the resources of FHIR documents, with every problem of every resource."""
-    patients = Patients(contents.entries)
+    export = file.export
+    patients = Patients(contents.entries) if export is None else export.patients
     stated: list[tuple[Version, Statement]] = []
     left_out: list[tuple[str, LeftOut]] = list(contents.left_out)
     labels: set[str] = set()
@@ -111,7 +119,7 @@ def read_each(file: SourceFile, contents: Contents) -> FhirReading:
         if not statements and version.record_id:
             statements = [withdrawn(entry.kind)]
         stated += [(version, statement) for statement in statements]
-    stated, of_another_side = of_the_affected_arm(stated)
+    stated, of_another_side = of_the_affected_arm(stated, {} if export is None else export.arms)
     left_out += of_another_side
     table, problems = table_of(stated, file=file.name, zone=file.zone)
     dropped = [*(_problem(file, place, item) for place, item in left_out), *problems]
@@ -199,12 +207,11 @@ def _said(entry: Entry, file: SourceFile) -> Iterator[Said]:
     if entry.kind == "Condition":
         yield from condition(resource, file.onset)
         return
-    takers: dict[str, Callable[[dict[str, Any]], Iterator[Said]]] = {
-        "Patient": patient,
-        "Observation": observation,
-        "Procedure": procedure,
-    }
-    yield from takers[entry.kind](resource)
+    if entry.kind == "Patient":
+        yield from patient(resource)
+        return
+    takers = {"Observation": observation, "Procedure": procedure}
+    yield from takers[entry.kind](resource, file.codes)
 
 
 def _problem(file: SourceFile, place: str, item: LeftOut) -> Problem:
@@ -222,8 +229,6 @@ def _problem(file: SourceFile, place: str, item: LeftOut) -> Problem:
 FORMAT = Format(
     name="fhir",
     title="FHIR R4 document",
-    matches=lambda head: (
-        head.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] in {b"{", b"["} and b'"resourceType"' in head
-    ),
+    matches=is_fhir_head,
     read=read,
 )

@@ -18,6 +18,9 @@ ADDRESS = re.compile(
 )
 """FHIR R4, references: a resource's address, relative or absolute, perhaps of one version."""
 
+BUNDLES = 1_000_000_000
+"""More than a file can hold."""
+
 _ETAG = re.compile(r'(?:W/)?"?(\d{1,15})"?')
 _LONG_AGO, _NEVER = "1900-01-01T00:00:00Z", "2200-01-01T00:00:00Z"
 
@@ -95,7 +98,7 @@ class Contents:
 
 
 def contents_of(
-    documents: Iterable[tuple[str, Any]], name: str, *, most: float = math.inf
+    documents: Iterable[tuple[str, Any]], name: str, *, most: float = math.inf, after: int = 0
 ) -> Contents:
     """Take documents apart: Bundles, also within Bundles, and single resources.
 
@@ -105,13 +108,15 @@ def contents_of(
         Each with its place; the file's name.
     most
         How many entries they may have together.
+    after
+        The number of the last Bundle of other files: addresses hold within a Bundle.
 
     Raises
     ------
     SourceUnreadable
         A document is no FHIR resource, a Bundle's entries are no list, or there are too many.
     """
-    contents, bundles = Contents(most=most), iter(range(1, 1_000_000_000))
+    contents, bundles = Contents(most=most), iter(range(after + 1, after + BUNDLES))
     for place, document in documents:
         if not isinstance(document, dict) or "resourceType" not in document:
             raise SourceUnreadable(
@@ -122,6 +127,12 @@ def contents_of(
         else:
             contents.entries.append(Entry(place=place, resource=document))
     return contents
+
+
+def is_fhir_head(head: bytes) -> bool:
+    """Return whether a file that begins so is a FHIR document."""
+    begins = head.lstrip(b"\xef\xbb\xbf \r\n\t")[:1]
+    return begins in {b"{", b"["} and b'"resourceType"' in head
 
 
 def has_next_page(bundle: Any) -> bool:

@@ -55,11 +55,11 @@ def _groups(resource: dict[str, Any]) -> Iterator[Statement]:
     }
     if race := core.get("race"):
         yield Statement(code="REHABCAST//RACE", text=race)
-    if label := _ethnicity(core.get("race", ""), core.get("ethnicity", "")):
+    if label := joined_ethnicity(core.get("race", ""), core.get("ethnicity", "")):
         yield Statement(code="REHABCAST//ETHNICITY", text=label)
 
 
-def _ethnicity(race: str, ethnicity: str) -> str:
+def joined_ethnicity(race: str, ethnicity: str) -> str:
     """Join OMB race and ethnicity as the vocabulary does; empty where either is unknown."""
     if ethnicity == "Hispanic or Latino":
         return "Hispanic"

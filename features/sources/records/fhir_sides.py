@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from contracts.cohort import AFFECTED_ARM
@@ -52,14 +53,21 @@ def _own_side(code: str) -> str:
 
 def of_the_affected_arm(
     stated: Iterable[tuple[Version, Statement]],
+    elsewhere: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> tuple[list[tuple[Version, Statement]], list[tuple[str, LeftOut]]]:
     """Leave out scores whose side is not shown to be the affected one, and say which.
 
     A score without a side is of the affected arm, as the instruments define it, or of the side that
     its code names.
+
+    Parameters
+    ----------
+    elsewhere
+        Affected arms that other files of the same export state, by person.
     """
     stated = list(stated)
     affected: dict[str, set[str]] = defaultdict(set)
+    affected.update({label: set(arms) for label, arms in elsewhere.items()})
     for version, item in stated:
         if item.code == AFFECTED_ARM and item.text:
             affected[version.label].add(item.text)
@@ -70,7 +78,10 @@ def of_the_affected_arm(
         if not item.side or OF_EITHER in arms or arms == {item.side}:
             kept.append((version, item))
             continue
-        kept.append((version, replace(item, number=None, amount=Amount.UNUSABLE, side="")))
+        # A score that is known to be of the other arm corrects none of the affected one.
+        is_other = item.side in SIDES and len(arms) == 1 and arms <= SIDES
+        amount = Amount.WITHDRAWN if is_other else Amount.UNUSABLE
+        kept.append((version, replace(item, number=None, amount=amount, side="")))
         left_out.append((version.place, _left_out(item, arms)))
     return kept, left_out
 

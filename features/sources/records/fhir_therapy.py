@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from contracts.therapy import KINDS, THERAPY
@@ -31,14 +32,22 @@ HELD = {"completed", "stopped"}
 _WITH_A_TIME = len("2024-03-05T09:00")
 
 
-def procedure(resource: dict[str, Any]) -> Iterator[Said]:
+def procedure(
+    resource: dict[str, Any], own: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Said]:
     """Yield a session of therapy, completed or stopped: its period says how long it took.
 
     It counts as therapy, and as each kind that it is coded as.
+
+    Parameters
+    ----------
+    own
+        The vocabulary's code of a hospital's own `system|code`.
     """
     codings = mappings(mapping(resource.get("code")).get("coding"))
-    named = (SYSTEMS.get((text(c.get("system")), text(c.get("code")))) for c in codings)
-    kinds = [kind for kind in named if kind is not None]
+    named = [(text(coding.get("system")), text(coding.get("code"))) for coding in codings]
+    meant = (SYSTEMS.get(token, own.get("|".join(token), "")) for token in named)
+    kinds = [kind for kind in meant if kind in {THERAPY, *KINDS}]
     if not kinds:
         yield LeftOut(
             field="Procedure.code", found="Procedure that is not a coded therapy", advice=""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
-from contracts.vocabulary import Code, Kind, code_of_token
+from contracts.vocabulary import Code, Kind, code_of_token, vocabulary
 from contracts.vocabulary.code import REHABCAST_SYSTEM, SYSTEM_OF
 from contracts.vocabulary.units import NoConversion, UnitUnknown, bare, conversion
 from features.measurements.records import Amount
@@ -39,13 +40,18 @@ MOST_UNIT = 40
 _BOOLEANS = {True: "yes", False: "no"}
 
 
-def observation(resource: dict[str, Any]) -> Iterator[Said]:
-    """Yield an Observation's value and its components' values, of the vocabulary's codes."""
+def observation(
+    resource: dict[str, Any], own: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Said]:
+    """Yield an Observation's value and its components' values, of the vocabulary's codes.
+
+    `own` has the vocabulary's code of a hospital's own `system|code`, as the map declares it.
+    """
     components = mappings(resource.get("component"))
     coded = [
         (part, entry)
         for part in (resource, *components)
-        if (entry := _code(part.get("code"))) is not None
+        if (entry := code_of_concept(part.get("code"), own)) is not None
     ]
     if not coded:
         yield LeftOut(
@@ -106,9 +112,12 @@ def _status(resource: dict[str, Any], field: str) -> LeftOut | None:
     )  # fmt: skip
 
 
-def _code(concept: Any) -> Code | None:
+def code_of_concept(concept: Any, own: Mapping[str, str]) -> Code | None:
     """Return the vocabulary's code of a concept; None where it has none, or several."""
-    found = [code_of_token(token) for token in _tokens(concept)]
+    found = [
+        vocabulary().get(own[token]) if token in own else code_of_token(token)
+        for token in _tokens(concept)
+    ]
     codes = {entry.code: entry for entry in found if entry is not None}
     return next(iter(codes.values())) if len(codes) == 1 else None
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from io import TextIOWrapper
+from itertools import chain
 from typing import Any
 
 from contracts.errors import SourceUnreadable
 from features.recording import SourceFile
+from features.tables.packed import UNPACKING, opened
 
 
 def documents(file: SourceFile) -> Iterator[tuple[str, Any]]:
@@ -19,17 +22,21 @@ def documents(file: SourceFile) -> Iterator[tuple[str, Any]]:
         Not UTF-8, not JSON, or a line that is not JSON: a truncated file is not read in part.
     """
     try:
-        text = file.path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        # No other line end: a text within JSON may hold characters that end one (U+2028).
+        with opened(file.path) as raw, TextIOWrapper(raw, "utf-8-sig", newline="\n") as stream:
+            # A bulk export may be larger than the memory: its lines are read one by one.
+            lines = ((n, line) for n, line in enumerate(stream, start=1) if line.strip())
+            first, second = next(lines, None), next(lines, None)
+            if first and second and _stands_alone(first[1]):
+                for number, line in chain((first, second), lines):
+                    yield f"line {number}", _loaded(file, f"line {number}", line)
+                return
+            stream.seek(0)
+            text = stream.read()
+    except (*UNPACKING, UnicodeDecodeError) as error:
         raise SourceUnreadable(
             file.name, "*", f"not UTF-8 text ({error})", "save it as UTF-8"
         ) from error
-    # Not splitlines: a text within JSON may hold other characters that end a line (U+2028).
-    lines = [(n, line) for n, line in enumerate(text.split("\n"), start=1) if line.strip()]
-    if len(lines) > 1 and _stands_alone(lines[0][1]):
-        for number, line in lines:
-            yield f"line {number}", _loaded(file, f"line {number}", line)
-        return
     document = _loaded(file, "JSON", text)
     if isinstance(document, list):
         yield from ((f"[{number}]", item) for number, item in enumerate(document))

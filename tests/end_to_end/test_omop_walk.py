@@ -1,0 +1,180 @@
+"""docs/first-cohort/omop.md, walked: from an OMOP export of SIMULATED people to a served forecast.
+
+The page's own commands are run. Only the task under the name of the stroke task is a smaller one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.command_line import CommandLine
+from tests.end_to_end.test_own_instrument import SERVE, Hospital
+from tests.hospital_exports import FM, STEPS
+from tests.service_only import as_in_its_image
+from tests.simulated_omop import MAP, write_sample
+
+# MLflow uses what SQLAlchemy deprecates; rehabcast itself does not.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "first-cohort" / "omop.md").read_text("utf-8")
+COMMANDS = re.findall(r"^    rehabcast (.+)$", PAGE.partition("## 5.")[0], re.M)
+
+TASK = f"""
+name = "arm-quick"
+condition = "upper-limb paresis after stroke"
+origins_days = [0]
+forecasts_until_day = 60
+primary_horizon_weeks = 12
+early_days = 60
+
+[target]
+code = "{FM}"
+low = 0
+high = 66
+step = 1
+minimal_important_difference = 4.25
+source = "a smaller task for a test"
+
+[onset]
+condition = "stroke"
+icd10 = ["I63"]
+snomed = ["422504002"]
+
+[[horizons]]
+weeks = 12
+window_days = [77, 99]
+
+[[milestones]]
+name = "important gain"
+gain_at_least = 4.25
+source = "a smaller task for a test"
+
+[inputs]
+past_days = 28
+assessments = ["{FM}"]
+daily = ["{STEPS}", "REHABCAST//THERAPY"]
+person = ["REHABCAST//AGE", "REHABCAST//SEX"]
+
+[[sensitive]]
+name = "sex"
+code = "REHABCAST//SEX"
+reason = "as everywhere"
+"""
+
+
+def words_of(start: str) -> list[str]:
+    """Return the page's command that begins so, as words."""
+    (found,) = [command for command in COMMANDS if command.startswith(start)]
+    return shlex.split(found)
+
+
+@pytest.fixture(scope="module")
+def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
+    folder = tmp_path_factory.mktemp("omop")
+    write_sample(folder / "export", people=60)
+    (folder / "tasks").mkdir()
+    (folder / "tasks" / "stroke-upper-limb.toml").write_text(TASK, "utf-8")
+    (folder / "quick.toml").write_text("max_epochs = 4\nfolds = 3\n", "utf-8")
+    with closing(CommandLine()) as command_line:
+        yield Hospital(folder, command_line)
+
+
+@pytest.fixture(scope="module")
+def imported(hospital: Hospital) -> str:
+    return hospital.run(*words_of("cohort import auto export"))
+
+
+@pytest.fixture(scope="module")
+def trained(hospital: Hospital, imported: str) -> str:
+    assert imported
+    return hospital.run(*words_of("train"))
+
+
+@pytest.fixture(scope="module")
+def audited(hospital: Hospital, trained: str) -> str:
+    assert trained
+    return hospital.run(*words_of("audit"))
+
+
+@pytest.fixture(scope="module")
+def promoted(hospital: Hospital, audited: str) -> str:
+    assert audited
+    for role, who in (("ml-owner", "mia"), ("governance", "gus")):
+        hospital.run(*words_of(f"approve arm/1 --role {role}"), actor=who)
+    return hospital.run(*words_of("promote"))
+
+
+def test_the_page_shows_the_map_of_the_sample() -> None:
+    shown = re.sub(r" *#.*", "", PAGE.partition("```toml\n")[2].partition("```")[0])
+    assert shown.split() == re.sub(r"^#.*", "", MAP).split()
+
+
+def test_the_import_says_what_it_read_and_what_it_left_out(imported: str) -> None:
+    words = " ".join(imported.split())
+    assert "SIMULATED, no real person: our hospital, SIMULATED" in words
+    for what in ("Fugl-Meyer upper extremity", "steps in 24 hours", "therapy received", "sex"):
+        assert what in words
+    found = "neither in the map nor in the vocabulary, left out (40 of these"
+    assert found in words
+    assert "neither in the map nor in the vocabulary, left out (40 of these" in " ".join(
+        PAGE.split()
+    )
+
+
+def test_the_cohort_is_valid_and_the_report_lists_the_concepts(
+    hospital: Hospital, imported: str
+) -> None:
+    assert imported
+    assert "is a valid cohort" in hospital.run(*words_of("cohort validate"))
+    report = hospital.folder / "cohorts" / "ours" / "metadata" / "import.json"
+    dropped = json.loads(report.read_text("utf-8"))["dropped"]
+    assert [(each["count"], each["field"]) for each in dropped] == [
+        (40, "measurement_concept_id 2000000004")
+    ]
+
+
+def test_the_audit_has_too_little_evidence_and_says_so(trained: str, audited: str) -> None:
+    assert "Registered candidate arm/1" in trained
+    assert "Verdict: insufficient evidence" in audited
+
+
+def test_a_person_of_the_export_gets_a_forecast(hospital: Hospital, promoted: str) -> None:
+    assert promoted
+    answer = " ".join(hospital.run(*words_of("forecast")).split())
+    assert "MRN-0003" in answer
+    assert "SIMULATED" in answer
+
+
+def test_the_service_answers_with_the_model(hospital: Hospital, promoted: str) -> None:
+    assert promoted
+    observations: list[dict[str, Any]] = [
+        {"code": FM, "day_since_onset": 5, "value": 20},
+        {"code": STEPS, "day_since_onset": 6, "value": 2500},
+        {"code": "REHABCAST//AGE", "value": 68},
+        {"code": "REHABCAST//SEX", "label": "female"},
+    ]
+    record = {"subject": "P-1", "enrolment_day": 5, "observations": observations}
+    sent = json.dumps([["/v1/forecast", record]])
+    (hospital.folder / "requests.json").write_text(sent, "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", SERVE, as_in_its_image(hospital.folder)],
+        capture_output=True, text=True, cwd=hospital.folder, env=hospital.environment(),
+        check=False, timeout=400,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (((status, answer),),) = json.loads(done.stdout).values()
+    assert status == 200
+    assert answer["status"] == "forecast", answer
+    assert [each["weeks"] for each in answer["horizons"]] == [12]
+    assert "simulated" in json.dumps(answer).lower()
