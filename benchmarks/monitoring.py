@@ -211,7 +211,7 @@ def looks_a_second(people: list[Person]) -> float:
             ]
             store.add("ward", f"P-{number}", person.enrolment, values, actor="bench", now=now)
         started = time.process_time()
-        while look_at_waiting(store, "ward", snapshot, now):
+        while look_at_waiting(store, "ward", [snapshot], now):
             pass
         seconds = time.process_time() - started
         store.close()

@@ -62,6 +62,7 @@ from contracts.verdict import Outcome
 from serving.access.authentication import Access
 from inference.bundle import load_bundle
 from serving.state.champion import ChampionInService
+from serving.state.champions import Champions
 from serving.state.following import Terms, Verified
 from serving.http.runtime import Runtime
 from serving.state.consent import Consents
@@ -87,7 +88,7 @@ class FolderSource:
 
 def open_runtime():
     store = Store("sqlite:///" + {store!r})
-    return Runtime(champion=ChampionInService(FolderSource()), store=store,
+    return Runtime(champions=Champions({{"bench": ChampionInService(FolderSource())}}), store=store,
         forecast_log=ForecastLog(store, Path({store!r} + "-spool")),
         consents=Consents(store.engine), access=Access(development_token={token!r}))
 """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from contracts.errors import EvidenceMissing
 from rehabcast.installation import access_of, require_private_installation
 from rehabcast.ledger_source import LedgerSource
@@ -11,6 +13,7 @@ from serving.http.runtime import Runtime
 from serving.http.service import build_service
 from serving.state.alerting.webhook import Webhook, key_in
 from serving.state.champion import ChampionInService
+from serving.state.champions import Champions, champions_of
 from serving.state.consent import Consents
 from serving.state.forecast_log import ForecastLog
 from serving.state.store import Store
@@ -31,9 +34,9 @@ def open_runtime() -> Runtime:
     require_private_installation(settings)
     access = access_of(settings, settings.development_token)
     store = Store(settings.store_url, make=True)
-    champion = ChampionInService(LedgerSource(settings))
+    champions = _champions(settings)
     return Runtime(
-        champion=champion,
+        champions=champions,
         store=store,
         consents=Consents(store.engine),
         forecast_log=ForecastLog(store, settings.spool),
@@ -41,11 +44,24 @@ def open_runtime() -> Runtime:
         proxies=settings.trusted_proxies,
         declared_address=settings.public_address or "",
         origins=settings.cors_origins,
-        webhook=_webhook(settings, store, champion),
+        webhook=_webhook(settings, store, champions),
     )
 
 
-def _webhook(settings: Settings, store: Store, champion: ChampionInService) -> Webhook | None:
+def _champions(settings: Settings) -> Champions:
+    if len(settings.model) > 1:
+        return champions_of(
+            {model: partial(_of_several, settings, model) for model in settings.model}
+        )
+    model = next(iter(settings.model), None)
+    return Champions({model or "": ChampionInService(LedgerSource(settings, model))})
+
+
+def _of_several(settings: Settings, model: str) -> ChampionInService:
+    return ChampionInService(LedgerSource(settings, model), may_be_withdrawn=True)
+
+
+def _webhook(settings: Settings, store: Store, champions: Champions) -> Webhook | None:
     address, key = settings.alert_webhook, settings.alert_webhook_key
     if address is None and key is None:
         return None
@@ -54,7 +70,7 @@ def _webhook(settings: Settings, store: Store, champion: ChampionInService) -> W
             "of the address that is told of alerts and its key only one is set",
             "set both REHABCAST_ALERT_WEBHOOK and REHABCAST_ALERT_WEBHOOK_KEY, or neither",
         )
-    return Webhook(store, address.get_secret_value(), key_in(key), lambda: champion.current)
+    return Webhook(store, address.get_secret_value(), key_in(key), lambda: champions.current)
 
 
 keep_private()

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
+from audits.ledger.ledger import Ledger
 from contracts.errors import EvidenceMissing, PromotionRefused
 from rehabcast.identity import open_ledger
 from rehabcast.settings import Settings
@@ -55,17 +56,25 @@ def require_servable(settings: Settings, token: SecretStr | None) -> None:
     EvidenceMissing
         No client is trusted, or there is no ledger.
     PromotionRefused
-        The ledger has no champion.
+        The ledger has no champion, of none of the models.
     ServiceUnavailable, ContractError
         The port is in use, the ledger cannot be opened, or the access file is none.
     """
     access_of(settings, token)
     bind(settings.host, settings.port).close()
     with closing(open_ledger(settings)) as ledger:
-        try:
-            ledger.champion(settings.model)
-        except EvidenceMissing as error:
-            raise PromotionRefused(error.reason, error.what_to_do) from None
+        missing = [_missing(ledger, model) for model in settings.model or (None,)]
+    if None not in missing:
+        why = next(filter(None, missing))
+        raise PromotionRefused(why.reason, why.what_to_do)
+
+
+def _missing(ledger: Ledger, model: str | None) -> EvidenceMissing | None:
+    try:
+        ledger.champion(model)
+    except EvidenceMissing as error:
+        return error
+    return None
 
 
 def access_of(settings: Settings, token: SecretStr | None) -> Access:

@@ -17,7 +17,13 @@ from audits.ledger.signing import verify as verify_signature
 from audits.measure.metrics import Metric
 from audits.report.content import Report
 from contracts.bundle import CARD_FILE
-from contracts.errors import IntegrityError, PromotionRefused, RehabcastError, ServiceUnavailable
+from contracts.errors import (
+    ContractError,
+    IntegrityError,
+    PromotionRefused,
+    RehabcastError,
+    ServiceUnavailable,
+)
 from contracts.scope import Scope
 from inference.bundle import load_bundle
 from rehabcast.auditing.mirroring import ServiceMirror, bound_registry_calls
@@ -63,19 +69,24 @@ class _Kept:
 class LedgerSource:
     """The champion that the ledger names, and its files from the registry.
 
+    Parameters
+    ----------
+    model
+        Whose champion; None for the one changed last, of any model.
+
     Raises
     ------
     RehabcastError
         The ledger cannot be opened, or the signed head is not one.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, model: str | None = None) -> None:
         bound_registry_calls()
-        self._settings = settings
+        self._settings, self._model = settings, model
         self._ledger = open_ledger(settings)
         file = file_identity(settings.ledger_url)
         self._mirror: ServiceMirror | None = None
-        trail = FollowedTrail(settings.model, people=self._ledger.identities.people)
+        trail = FollowedTrail(model, people=self._ledger.identities.people)
         self._lock = threading.Lock()
         self._readings = 0
         self._kept = _Kept(file=file, trail=trail)
@@ -115,7 +126,7 @@ class LedgerSource:
         # Revocations as well as promotions; who has served nothing leaves it to others.
         if self._mirror is not None and len(found.hashes) != before:
             self._mirror.start()
-        return _verified(found, problem, self._settings.model)
+        return _verified(found, problem, self._model)
 
     def registry(self) -> Fault | None:
         """Return what would prevent a champion from being loaded; None where nothing does."""
@@ -185,8 +196,13 @@ class LedgerSource:
         return replace(kept, head=head, head_bytes=content)
 
 
-def load_champion() -> ServedModel:
+def load_champion(model: str | None = None) -> ServedModel:
     """Load the ledger's champion as the service does, with every check.
+
+    Parameters
+    ----------
+    model
+        Whose champion; by default that of the setting, which must name one model or none.
 
     Raises
     ------
@@ -194,7 +210,12 @@ def load_champion() -> ServedModel:
         There is no champion that may be served, or it cannot be loaded.
     """
     settings = Settings()
-    source = LedgerSource(settings)
+    if model is None and len(settings.model) > 1:
+        raise ContractError(
+            f"REHABCAST_MODEL names {len(settings.model)} models",
+            f"name one of them: {', '.join(settings.model)}",
+        )
+    source = LedgerSource(settings, model or next(iter(settings.model), None))
     state = begin(source.read(), datetime.now(UTC))
     if isinstance(state, Fault):
         raise PromotionRefused(state.reason, state.what_to_do)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
+from contracts.naming.names import comparable
 from serving.access.addresses import Network
 from serving.access.development import SHORTEST_TOKEN
 from serving.access.keys import is_allowed_address
@@ -220,6 +221,16 @@ def workers(value: Any) -> int:
 def name(value: Any) -> str:
     """Check a name, as the ledger keeps it."""
     return _of_text(value, LONGEST_NAME)
+
+
+def models(value: Any) -> tuple[str, ...]:
+    """Check names of models with commas between, each once."""
+    if isinstance(value, tuple):
+        return value
+    found = tuple(name(one.strip()) for one in _of_text(value).split(","))
+    if len({comparable(one) for one in found}) < len(found):
+        raise ValueError("names a model twice")
+    return found
 
 
 def text(value: Any) -> str:

@@ -70,7 +70,8 @@ class Settings(_Checked):
     host, port
         Where the service listens, and where `forecast` sends its request.
     model
-        Whose champion to serve; where unset, the model promoted last.
+        Whose champion to serve, or with commas between the names of several models, one a task;
+        where unset, the model promoted last.
     actor
         Name of the person who acts, as the ledger records it; believed in one-person trials only.
     people
@@ -130,7 +131,7 @@ class Settings(_Checked):
     ledger_head: Path | None = None
     host: Annotated[str, BeforeValidator(checks.host)] = "127.0.0.1"
     port: Annotated[int, BeforeValidator(checks.port)] = 3000
-    model: Annotated[str, BeforeValidator(checks.name)] | None = None
+    model: Annotated[tuple[str, ...], NoDecode, BeforeValidator(checks.models)] = ()
     actor: Annotated[str, BeforeValidator(checks.name)] = Field(
         default_factory=lambda: _this_user()
     )

@@ -20,6 +20,14 @@ PatientId = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}(?!\n)$", description="As in requests, or a FHIR id.")
 ]
 
+TaskName = Annotated[
+    str,
+    Meta(
+        max_length=100,
+        description="Name of the task; needed where several are served, and they are then listed.",
+    ),
+]
+
 SCORE = "score"
 """What is explained unless a milestone is named: the median, in score points."""
 
@@ -47,6 +55,7 @@ class ForecastRequest(Strict, frozen=True, kw_only=True):
     """
 
     subject: SubjectId
+    task: TaskName = ""
     enrolment_day: Day | None = None
     observations: Observations | None = None
     onset_date: date | None = None
@@ -210,6 +219,8 @@ class ModelInfo(Strict, frozen=True, kw_only=True):
     cohort_name: str
     override: Override | None
     scope: ScopeInfo | None = None
+    task: str = ""
+    """Name of the task: what is forecast, of whom."""
 
 
 class ForecastAnswer(Strict, frozen=True, kw_only=True):

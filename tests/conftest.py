@@ -183,6 +183,25 @@ def write_bundle_of(
 
 
 @pytest.fixture(scope="session")
+def walking_bundle_folder(events: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle of another task: the same people, whose scores are now speeds."""
+    task = read_task(ROOT / "tasks" / "stroke-gait-speed.toml")
+    of_arm = events["code"] == "REHABCAST//FUGL_MEYER_UE"
+    speeds = (events["numeric_value"] / 33).round(2)
+    walking = events.assign(
+        code=events["code"].where(~of_arm, task.target.code),
+        numeric_value=events["numeric_value"].where(~of_arm, speeds),
+    )
+    batch = training_sequences(walking, task)
+    records = days_with_score(walking, task, batch.layout)
+    folder = tmp_path_factory.mktemp("walking")
+    config = TrainingConfig(max_epochs=3, folds=3, hidden=4)
+    fitted = crossfit(batch, task, config, folder=folder / "folds", records=records)
+    write_bundle_of(fitted, batch, task, folder / "bundle", records)
+    return folder / "bundle"
+
+
+@pytest.fixture(scope="session")
 def bundle(bundle_folder: Path) -> Bundle:
     return load_bundle(bundle_folder, expected_digest=verify_bundle(bundle_folder))
 

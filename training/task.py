@@ -15,8 +15,8 @@ from contracts.digests import record_digest
 from contracts.errors import Problem, TaskInvalid
 from contracts.groups import bands_of
 from contracts.naming.formats import require_known_form, without_form
-from contracts.priors import read_prior
 from contracts.naming.open_points import as_problems, open_points, without_confirmations
+from contracts.priors import read_prior
 from contracts.task import Sensitive, Task
 from contracts.task_parts.slips import Slip, SlipsFound, slips
 from contracts.vocabulary import Code, Kind, vocabulary

@@ -116,6 +116,14 @@ def bare(unit: str) -> str:
     return ANNOTATION.sub("", unit) or "1"
 
 
+def is_count(unit: str) -> bool:
+    """Return whether a number says all without its unit: a score or a count, such as `{score}`.
+
+    Not `1`: of a share or a ratio nobody knows whether a number alone is one, or its per cent.
+    """
+    return bare(unit) == "1" and ANNOTATION.search(unit) is not None
+
+
 def fault_of(unit: str) -> str:
     """Return why a text is no unit of UCUM; empty where it is one."""
     try:

@@ -56,11 +56,16 @@ def _is_model(value: object) -> bool:
 MODEL = Kind("a model, as rehabcast.open_champion or open_version returns it", _is_model)
 
 
-@takes()
-def open_champion() -> Model:
+@takes(model=TEXT.or_none())
+def open_champion(*, model: str | None = None) -> Model:
     """Open the model that the ledger lets into service, after every check of the service.
 
     It is the champion at this moment: a later revocation is not noticed.
+
+    Parameters
+    ----------
+    model
+        Name of the registered model; needed where `REHABCAST_MODEL` names several.
 
     Raises
     ------
@@ -76,7 +81,7 @@ def open_champion() -> Model:
 
     use_site_vocabulary()
     with made_private():
-        return Model(served=load_champion(), notes=(NOT_ON_RECORD,))
+        return Model(served=load_champion(model), notes=(NOT_ON_RECORD,))
 
 
 @takes(model_version=VERSION)

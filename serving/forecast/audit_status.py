@@ -9,6 +9,7 @@ from datetime import datetime
 from contracts.groups import attributes_of_person
 from contracts.predictions import PATTERN
 from contracts.scope import HeldBack, Outside, Scope
+from contracts.task_parts.slips import AXIS_OF_ALL
 from contracts.verdict import Outcome
 from contracts.vocabulary import NOT_RECORDED
 from inference.bundle import Bundle
@@ -113,6 +114,7 @@ def model_info(served: ServedModel) -> ModelInfo:
         cohort_name=manifest.cohort_name,
         override=override,
         scope=None if audit_status.scope is None else scope_info(audit_status.scope),
+        task=served.bundle.task.name,
     )
 
 
@@ -227,6 +229,11 @@ def why_outside(outside: Sequence[Outside]) -> list[str]:
 def _groups_in_words(names: Sequence[str]) -> str:
     who = "this subject's group" if len(names) == 1 else "these of this subject's groups"
     return f"{who} ({'; '.join(names)})"
+
+
+def of_everyone(served: ServedModel) -> Coverage | None:
+    """Return how often the range held for all people of the audit; None where it does not say."""
+    return served.audit_status.coverage.get((AXIS_OF_ALL, AXIS_OF_ALL))
 
 
 def group_coverage(served: ServedModel, groups: Mapping[str, str]) -> list[GroupCoverage]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from serving.access.authentication import Caller
 from serving.http.runtime import Records, Runtime
+from serving.schemas import ForecastAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class Reply:
         Is sent as JSON, or as it is where it is bytes.
     content_type
         Of the answer; empty for what the route sends.
+    answered
+        Forecasts and refusals that it holds, in whatever form, to be counted by task.
     """
 
     content: Any
@@ -56,3 +59,4 @@ class Reply:
     model_version: str = ""
     forecast_id: str = ""
     content_type: str = ""
+    answered: Sequence[ForecastAnswer] = ()

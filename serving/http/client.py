@@ -91,17 +91,18 @@ class Client:
         """Append to a subject's running record."""
         return self._post("/v1/observations", request, Recorded)
 
-    def course(self, subject: str) -> Course:
-        """Compare observed scores with the forecast."""
-        return self._read(self._http.get(f"/v1/subjects/{subject}/course"), Course)
+    def course(self, subject: str, task: str = "") -> Course:
+        """Compare observed scores with the forecast of a task; of the only one where none is."""
+        path = f"/v1/subjects/{subject}/course"
+        return self._read(self._http.get(path, params=_of(task)), Course)
 
     def feedback(self, request: FeedbackRequest) -> Acknowledgement:
         """Send a clinician's feedback on a forecast."""
         return self._post("/v1/feedback", request, Acknowledgement)
 
-    def model(self) -> ModelCard:
-        """Return which model is in service."""
-        return self._read(self._http.get("/v1/model"), ModelCard)
+    def model(self, task: str = "") -> ModelCard:
+        """Return which model is in service, of a task where several are served."""
+        return self._read(self._http.get("/v1/model", params=_of(task)), ModelCard)
 
     def _post(self, path: str, request: Any, kind: type[T]) -> T:
         return self._read(self._http.post(path, content=msgspec.json.encode(request)), kind)
@@ -110,6 +111,10 @@ class Client:
         if answer.status_code != httpx.codes.OK:
             raise _not_answered(answer)
         return msgspec.json.decode(answer.content, type=kind)
+
+
+def _of(task: str) -> dict[str, str]:
+    return {"task": task} if task else {}
 
 
 def _not_answered(answer: httpx.Response) -> NotAnswered:

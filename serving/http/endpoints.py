@@ -112,12 +112,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         method="GET", path="/v1/subjects/{subject}/course", scope="course",
         handler=handlers.answer_course, response_type=Course, needs_store=True,
-        query=("alert_days",),
+        query=("alert_days", "task"),
         summary="Compare observed scores with the forecast",
     ),
     Endpoint(
         method="GET", path="/v1/alerts", scope="alerts", handler=alerts.answer_alerts,
-        response_type=AlertsAnswer, needs_store=True, query=("limit", "cursor"),
+        response_type=AlertsAnswer, needs_store=True,
+        query=("limit", "cursor", "task"),
         summary="List the alerts of all patients, the most urgent first",
     ),
     Endpoint(
@@ -157,19 +158,19 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint(
         method="GET", path="/v1/model", scope="model", handler=handlers.model_card,
-        response_type=ModelCard,
+        response_type=ModelCard, query=("task",),
         summary="Show the model's card, audit, digests and validity",
     ),
     Endpoint(
         method="POST", path="/v1/fhir/forecast", scope="forecast", handler=fhir.fhir_forecast,
         request_type=dict[str, Any], content_types=FHIR_TYPES, max_bytes=8 * MIB,
-        query=("condition", "as_of"),
+        query=("condition", "as_of", "task"),
         summary="Take a FHIR R4 Bundle, return a RiskAssessment with Device and Provenance",
     ),
     Endpoint(
         method="POST", path=operation.OPERATION, scope="forecast", handler=operation.evaluate,
         request_type=dict[str, Any], content_types=FHIR_TYPES, max_bytes=8 * MIB,
-        query=("condition", "asOf"),
+        query=("condition", "asOf", "task"),
         summary="Take FHIR R4 Parameters or a Bundle, return what /v1/fhir/forecast does",
     ),
     Endpoint(
@@ -196,6 +197,17 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         summary="Send feedback on cards that were given (uuid)",
     ),
     Endpoint(
+        method="POST", path=f"/cds-services/{SERVICE}-{{task}}", scope="cds",
+        handler=hooks.hook_cards_of_task, request_type=HookRequest, max_bytes=8 * MIB,
+        summary="Answer the patient-view hook for one of several tasks",
+    ),
+    Endpoint(
+        method="POST", path=f"/cds-services/{SERVICE}-{{task}}/feedback", scope="cds",
+        handler=hooks.hook_feedback_of_task, request_type=HookFeedback,
+        response_type=Acknowledgement, needs_store=True,
+        summary="Send feedback on cards of one of several tasks",
+    ),
+    Endpoint(
         method="POST", path="/auth/token", scope=None, handler=handlers.token, request_type=bytes,
         content_types=frozenset({FORM}), max_bytes=64 * 1024, needs_store=True,
         summary="Issue a token for a client's signed assertion (SMART Backend Services)",
@@ -207,6 +219,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint(
         method="GET", path="/about", scope=None, handler=about.about, response_type=bytes,
+        query=("task",),
         summary="Show the model in service, its audit and its limits as a page",
     ),
     Endpoint(

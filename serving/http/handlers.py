@@ -20,6 +20,7 @@ from serving.forecast.respond import refuse_withdrawn, refused
 from serving.formats.fhir.limits import refuse_too_many
 from serving.http.calls import Call, Reply
 from serving.http.decoding import RequestInvalid, from_query
+from serving.http.decoding.tasks import chosen
 from serving.http.runtime import forecast
 from serving.schemas import (
     Acknowledgement,
@@ -62,7 +63,7 @@ def answer_explain(call: Call) -> Reply:
 
 
 def _one_forecast(call: Call, route: str) -> Reply:
-    snapshot = call.runtime.champion.current
+    snapshot = chosen(call.runtime.champions, call.body.task)
     answer = forecast(
         call.runtime, snapshot, call.body, route=route, caller=call.caller, records=call.records
     )
@@ -71,16 +72,19 @@ def _one_forecast(call: Call, route: str) -> Reply:
 
 def reply_of(answer: ForecastAnswer, content: Any, status: int = 200) -> Reply:
     """Return the reply that carries an answer, in whatever form, for the log."""
-    return Reply(content, status, answer.model.model_version, answer.forecast_id)
+    version = answer.model.model_version
+    return Reply(content, status, version, answer.forecast_id, answered=(answer,))
 
 
 def answer_forecasts(call: Call) -> Reply:
-    """Forecast many subjects with one version of the model."""
-    snapshot = call.runtime.champion.current
+    """Forecast many subjects, those of one task with one version of its model."""
+    tasks = dict.fromkeys(request.task for request in call.body.requests)
+    snapshots = {task: chosen(call.runtime.champions, task) for task in tasks}
     refuse_too_many([r.bundle for r in call.body.requests if r.bundle is not None])
-    answers = [_one_of_many(call, snapshot, request) for request in call.body.requests]
+    answers = [_one_of_many(call, snapshots[one.task], one) for one in call.body.requests]
+    versions = dict.fromkeys(answer.model.model_version for answer in answers)
     content = ForecastsAnswer(answers=answers)
-    return Reply(content, model_version=answers[0].model.model_version)
+    return Reply(content, model_version=", ".join(versions), answered=answers)
 
 
 def _one_of_many(call: Call, snapshot: Snapshot, request: ForecastRequest) -> ForecastAnswer:
@@ -111,7 +115,7 @@ def answer_course(call: Call) -> Reply:
     except msgspec.ValidationError:
         raise RequestInvalid("the subject id is not valid") from None
     alert_days = from_query(call.query, "alert_days", int, "a whole number")
-    snapshot = call.runtime.champion.current
+    snapshot = chosen(call.runtime.champions, call.query.get("task", ""))
     refuse_withdrawn(snapshot.withdrawn)
     call.runtime.consents.require(call.caller.tenant, subject)
     enrolment_day, observations = call.runtime.store.record(call.caller.tenant, subject)
@@ -167,7 +171,7 @@ def store_feedback(
 
 def model_card(call: Call) -> Reply:
     """Show the model's card, audit and validity."""
-    snapshot = call.runtime.champion.current
+    snapshot = chosen(call.runtime.champions, call.query.get("task", ""))
     card = ModelCard(
         model=model_info(snapshot.served),
         withdrawn="" if snapshot.withdrawn is None else str(snapshot.withdrawn),

@@ -31,6 +31,7 @@ class RequestMetrics(Collector):
 
     def __init__(self) -> None:
         self._requests: Counter[tuple[str, str, str]] = Counter()
+        self._answers: Counter[tuple[str, str]] = Counter()
         self._in_bucket: dict[str, list[int]] = defaultdict(lambda: [0] * (len(BUCKETS) + 1))
         self._seconds: dict[str, float] = defaultdict(float)
         self._registry = CollectorRegistry()
@@ -47,6 +48,7 @@ class RequestMetrics(Collector):
         route_label = route or "none"
         verb = method if method in {"GET", "POST"} else "other"
         self._requests[verb, route_label, str(reply.status)] += 1
+        self._answers.update((answer.model.task, answer.status) for answer in reply.answered)
         self._in_bucket[route_label][bisect_left(BUCKETS, seconds)] += 1
         self._seconds[route_label] += seconds
         log.info(
@@ -74,6 +76,12 @@ class RequestMetrics(Collector):
         for labels, count in self._requests.items():
             requests.add_metric(list(labels), count)
         yield requests
+        answers = CounterMetricFamily(
+            "rehabcast_forecasts", "Forecasts and refusals by task", labels=["task", "status"]
+        )
+        for (task, status), count in self._answers.items():
+            answers.add_metric([task, status], count)
+        yield answers
         seconds = HistogramMetricFamily("rehabcast_seconds", "Time to answer", labels=["route"])
         bounds = [*map(str, BUCKETS), "+Inf"]
         for route, counts in self._in_bucket.items():

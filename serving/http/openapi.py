@@ -31,7 +31,7 @@ REFUSALS = {
     "503": "The store does not answer; Retry-After says when to try again",
 }
 
-API_VERSION = "3.1"
+API_VERSION = "3.2"
 """Changes whenever the paths or schemas do, which a test holds.
 
 The second number where earlier callers are still answered as they were, else the first.
@@ -139,10 +139,12 @@ def _operation(
 def _parameters(endpoint: Endpoint, day: date) -> list[dict[str, Any]]:
     described = {
         "alert_days": _alert_days(), "limit": _limit(), "cursor": _cursor(),
-        "condition": _condition(), "as_of": _as_of(day), "asOf": _as_of_beside_a_bundle(day),
+        "condition": _condition(), "task": _task(),
+        "as_of": _as_of(day), "asOf": _as_of_beside_a_bundle(day),
     }  # fmt: skip
     described |= {parameter["name"]: parameter for parameter in _of_wearer(day)}
     in_path = [_subject()] if "{subject}" in endpoint.path else []
+    in_path += [_task_called()] if "{task}" in endpoint.path else []
     return [*in_path, *(described[name] for name in endpoint.query)]
 
 
@@ -166,6 +168,21 @@ def _content(endpoint: Endpoint, of_type: dict[str, Any], example: Any) -> dict[
 def _subject() -> dict[str, Any]:
     schema = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}
     return {"name": "subject", "in": "path", "required": True, "schema": schema, "example": "P-1"}
+
+
+def _task_called() -> dict[str, Any]:
+    schema = {"type": "string", "pattern": "^[a-z0-9-]{1,100}$"}
+    return {"name": "task", "in": "path", "required": True, "schema": schema}
+
+
+def _task() -> dict[str, Any]:
+    return {
+        "name": "task",
+        "in": "query",
+        "required": False,
+        "description": "Name of the task, where several are served.",
+        "schema": {"type": "string", "maxLength": 100},
+    }
 
 
 def _of_wearer(day: date) -> list[dict[str, Any]]:

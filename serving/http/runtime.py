@@ -21,7 +21,8 @@ from serving.forecast.respond import refused, respond
 from serving.formats.fhir.record import FhirRecord, bundle_of, record_of
 from serving.schemas import ExplainRequest, ForecastAnswer, ForecastRequest, ForecastsRequest
 from serving.state.alerting.webhook import Webhook
-from serving.state.champion import ChampionInService, Snapshot
+from serving.state.champion import Snapshot
+from serving.state.champions import Champions
 from serving.state.consent import Consents, ConsentWithdrawn
 from serving.state.forecast_log import ForecastEntry, ForecastLog
 from serving.state.store import NotOnRecord, Store
@@ -39,7 +40,7 @@ class Runtime:
 
     Parameters
     ----------
-    champion, store, consents, forecast_log
+    champions, store, consents, forecast_log
         What is served, and where it is kept.
     access, proxies
         Who is trusted: issuers and clients, and proxies to say who is behind them.
@@ -51,7 +52,7 @@ class Runtime:
         Tells an address of new alerts; None where none was named.
     """
 
-    champion: ChampionInService
+    champions: Champions
     store: Store
     consents: Consents
     forecast_log: ForecastLog
@@ -70,14 +71,14 @@ class Runtime:
         """Write the entries that are waiting, and stop the threads."""
         if self.webhook is not None:
             self.webhook.close()
-        self.champion.close()
+        self.champions.close()
         self.consents.close()
         self.forecast_log.close()
         self.store.close()
 
     def problems(self) -> list[Fault]:
         """Return what an operator should look at; empty when all is well."""
-        faults = [self.champion.problem, self.forecast_log.problem, self.consents.problem]
+        faults = [*self.champions.problems(), self.forecast_log.problem, self.consents.problem]
         if self.webhook is not None:
             faults.append(self.webhook.problem)
         if self.forecast_log.lost:

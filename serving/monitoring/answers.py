@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from contracts.task import Target
 from contracts.vocabulary import vocabulary
 from serving.monitoring.alert import Alert, Kind
 from serving.monitoring.words import URGENCIES, UrgencyName, sentence
@@ -64,6 +66,8 @@ class AlertRow(Strict, frozen=True, kw_only=True):
     decision: AlertDecision | None = None
     hidden: bool = False
     """Whether it is left out of the caseload, because of the decision."""
+    task: str = ""
+    """The task whose score it is about; empty where no task in service has that score."""
 
 
 class AlertsAnswer(Strict, frozen=True, kw_only=True):
@@ -101,11 +105,18 @@ class AlertDecisionRequest(Strict, frozen=True, kw_only=True):
 
 
 def row_of(
-    subject: str, alert: Alert, better: str,
+    subject: str, alert: Alert, targets: Mapping[str, tuple[str, Target]],
     decision: AlertDecision | None = None, *, hidden: bool = False,
 ) -> AlertRow:  # fmt: skip
-    """Return an alert as the service answers with it."""
+    """Return an alert as the service answers with it.
+
+    Parameters
+    ----------
+    targets
+        Task and target by the code of what is forecast now.
+    """
     entry = vocabulary()[alert.code]
+    task, target = targets.get(alert.code, ("", None))
     silent = alert.kind in {Kind.SILENCE, Kind.NOT_WORN}
     return AlertRow(
         subject=subject,
@@ -114,7 +125,7 @@ def row_of(
         code=alert.code,
         name=entry.name,
         urgency=URGENCIES[alert.urgency],
-        says=sentence(alert, better=better),
+        says=sentence(alert, better=entry.better if target is None else target.better),
         since_day=alert.since_day,
         last_day=alert.last_day,
         rests_on=AlertRestsOn(
@@ -130,4 +141,5 @@ def row_of(
         ),
         decision=decision,
         hidden=hidden,
+        task=task,
     )

@@ -13,7 +13,9 @@ from serving.monitoring.scores import score_fall
 from serving.monitoring.series import series_of
 
 
-def alerts_of(observations: Iterable[Observation], today: int, target: Target) -> list[Alert]:
+def alerts_of(
+    observations: Iterable[Observation], today: int, targets: Iterable[Target]
+) -> list[Alert]:
     """Return what should be looked at, the most urgent first, then what has lasted longest.
 
     Parameters
@@ -23,11 +25,12 @@ def alerts_of(observations: Iterable[Observation], today: int, target: Target) -
         not read.
     today
         The day of the question, days since onset.
+    targets
+        Scores of which a fall is told.
     """
     series = series_of(observations, today)
-    fall = score_fall(series, target)
-    found = [*([] if fall is None else [fall]), *daily_alerts(series)]
-    return in_order(found)
+    falls = (score_fall(series, target) for target in targets)
+    return in_order([*filter(None, falls), *daily_alerts(series)])
 
 
 LASTS = frozenset({Kind.BIOMARKER, Kind.WEAR, Kind.THERAPY})

@@ -33,6 +33,7 @@ from serving.state.following import (
     Withdrawn,
     at,
     begin,
+    begin_withdrawn,
     follow,
     loaded,
 )
@@ -115,12 +116,28 @@ class Held:
     served: ServedModel
 
 
+def _first(reading: Verified, now: datetime, *, may_be_withdrawn: bool) -> State:
+    """Return the first state; where nothing may be served, only if that is allowed."""
+    state = begin(reading, now)
+    if not isinstance(state, Fault):
+        return state
+    withdrawn = begin_withdrawn(reading, state, now) if may_be_withdrawn else None
+    if withdrawn is None:
+        raise PromotionRefused(state.reason, state.what_to_do)
+    return withdrawn
+
+
 def _wall_clock() -> datetime:
     return datetime.now(UTC)
 
 
 class ChampionInService:
     """Loads the champion, and follows the ledger: a new one is loaded beside the old, then swapped.
+
+    Parameters
+    ----------
+    may_be_withdrawn
+        Whether it begins with a champion that may not be served, and says so, instead of refusing.
 
     Raises
     ------
@@ -133,6 +150,8 @@ class ChampionInService:
         source: ChampionSource,
         recheck_seconds: float = RECHECK_SECONDS,
         wall_clock: Callable[[], datetime] = _wall_clock,
+        *,
+        may_be_withdrawn: bool = False,
     ) -> None:
         self._source, self._seconds = source, recheck_seconds
         self._clock = Clock(wall_clock)
@@ -142,7 +161,7 @@ class ChampionInService:
         self._registry_fault: Fault | None = None
         self._registry_asked_at = float("-inf")
         self._unexpected: Fault | None = None
-        self._held = self._begin()
+        self._held = self._begin(may_be_withdrawn=may_be_withdrawn)
         self._verified_at = time.monotonic()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="champion", daemon=True)
@@ -185,15 +204,13 @@ class ChampionInService:
         self._load()
         self._ask_registry()
 
-    def _begin(self) -> Held:
+    def _begin(self, *, may_be_withdrawn: bool) -> Held:
         try:
             reading = self._source.read()
         except (SQLAlchemyError, OSError) as error:
             log.error("the ledger cannot be read: %s", place_of(error))
             raise ServiceUnavailable(LEDGER_AWAY.reason, LEDGER_AWAY.what_to_do) from None
-        state = begin(reading, self._clock.now())
-        if isinstance(state, Fault):
-            raise PromotionRefused(state.reason, state.what_to_do)
+        state = _first(reading, self._clock.now(), may_be_withdrawn=may_be_withdrawn)
         call = Call(partial(self._source.load, state.terms))
         try:
             if not call.wait(LOAD_SECONDS):

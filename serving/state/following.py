@@ -167,6 +167,18 @@ def begin(reading: Verified, now: datetime) -> Serving | Fault:
     return Serving(seen=seen, terms=terms, problem=reading.problem)
 
 
+def begin_withdrawn(reading: Verified, why: Fault, now: datetime) -> Withdrawn | None:
+    """Return the first state of a champion that may not serve now; None where there is no such.
+
+    A service of several tasks begins with it: it says why there is no forecast, and comes back by
+    itself.
+    """
+    seen = _seen(Seen(time=now), reading, now)
+    if reading.champion is None or isinstance(seen, Fault):
+        return None
+    return Withdrawn(seen=seen, terms=reading.champion, why=why, problem=why)
+
+
 def follow(state: State, reading: Reading, now: datetime) -> State:
     """Return the state after a reading of the ledger."""
     state = at(state, now)

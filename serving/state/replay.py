@@ -21,6 +21,7 @@ from serving.state.tables import (
     consent_table,
     decision_table,
     entry_table,
+    noted_table,
     observation_table,
     of_person,
     subject_table,
@@ -41,6 +42,9 @@ TABLES = {
 
 VALUES = (Kind.OBSERVATIONS.value, Kind.CORRECTION.value)
 """Kinds of entries that values come in."""
+
+WATCHED = 2
+"""Form of the record from which on monitoring is kept: of an earlier one all entries are read."""
 
 Key = tuple[Any, ...]
 
@@ -119,8 +123,14 @@ def note_anew(connection: sa.Connection, tenant: str, subject: str) -> None:
         _keep_watch(connection, tenant, subject, *row)
 
 
+def bring_up(connection: sa.Connection, form: int | None) -> None:
+    """Note what a store of some form lacks of what monitoring reads; None of one without a form."""
+    (note_missing if (form or 0) >= WATCHED else note_all)(connection)
+
+
 def note_all(connection: sa.Connection) -> None:
     """Note everybody anew: what is there is of a version that knew less."""
+    _noted_up_to_now(connection)
     found = replayed(entries(connection)).rows[WATCHES]
     connection.execute(sa.delete(watch_table))
     for (tenant, subject), (onset, entry) in found.items():
@@ -129,11 +139,14 @@ def note_all(connection: sa.Connection) -> None:
 
 
 def note_missing(connection: sa.Connection) -> None:
-    """Note whose newest values a version without monitoring has put on record."""
-    entry = entry_table.c
+    """Note whose newest values a version without monitoring has put on record.
+
+    It may have run beside this one; what was noted at the last opening needs no second look.
+    """
+    entry, since = entry_table.c, _noted_up_to_now(connection)
     newest = (
         sa.select(entry.tenant, entry.subject, sa.func.max(entry.sequence).label("sequence"))
-        .where(entry.kind.in_(VALUES), entry.subject.is_not(None))
+        .where(entry.sequence > since, entry.kind.in_(VALUES), entry.subject.is_not(None))
         .group_by(entry.tenant, entry.subject)
         .subquery()
     )
@@ -148,6 +161,21 @@ def note_missing(connection: sa.Connection) -> None:
     )
     for tenant, subject in connection.execute(query).all():
         note_anew(connection, tenant, subject)
+
+
+def _noted_up_to_now(connection: sa.Connection) -> int:
+    """Note that all entries until now are noted, in this transaction; return how far it was so."""
+    since = connection.execute(sa.select(noted_table.c.sequence)).scalar()
+    now = connection.execute(sa.select(sa.func.max(entry_table.c.sequence))).scalar() or 0
+    if not isinstance(now, int):
+        # SQLite takes any text: somebody wrote it, and `verification` says so.
+        return 0
+    if since is None:
+        connection.execute(sa.insert(noted_table).values(number=1, sequence=now))
+    elif since != now:
+        connection.execute(sa.update(noted_table).values(sequence=now))
+    # A table that was restored apart from the others is behind none of them.
+    return min(since, now) if isinstance(since, int) else 0
 
 
 def stored_tables(connection: sa.Connection) -> Tables:

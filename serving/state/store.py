@@ -24,7 +24,7 @@ from serving.forecast.respond import require_possible
 from serving.schemas import FeedbackRequest
 from serving.state.consent import consent_withdrawn, is_withdrawn
 from serving.state.entries import append, forecast_of
-from serving.state.replay import note_all, note_missing, note_values
+from serving.state.replay import bring_up, note_values
 from serving.state.running_record import NotOnRecord as NotOnRecord
 from serving.state.running_record import (
     enrol,
@@ -263,7 +263,7 @@ def _create_tables(connection: sa.Connection) -> None:
         connection.execute(sa.update(form_table).values(number=newest))
     try:
         with connection.begin_nested():
-            (note_missing if number == newest else note_all)(connection)
+            bring_up(connection, number)
     except sa.exc.OperationalError as error:
         # Where somebody has put bytes that are no text, `verification` must be able to say so.
         if "Could not decode" not in str(error.orig):

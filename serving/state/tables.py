@@ -181,6 +181,14 @@ pushed_onset_table = sa.Table(
     *_person(),
     sa.Column("onset_date", sa.String(10), nullable=False),
 )
+noted_table = sa.Table(
+    "service_noted",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("sequence", sa.Integer, nullable=False),
+)
+"""Up to which entry everybody's newest values were noted when the store was last opened."""
+
 COMPUTED = (look_table, alert_table, sent_table)
 """Tables of what was computed, which a withdrawal of consent empties of a person."""
 

@@ -7,19 +7,31 @@ the files that nothing reads back, such as pictures and pages. Its bundles are o
 
 from __future__ import annotations
 
+import json
+import lzma
 import sqlite3
 import tarfile
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from contracts.errors import IntegrityError
+from contracts.naming import formats
 from rehabcast.ledger_source import LedgerSource
 from rehabcast.settings import Settings
 from rehabcast.signed_artifacts import fetch_report, open_description
+from serving.formats.pushed.judging import judged
+from serving.formats.pushed.reading import read
+from serving.http.examples import STEPS
+from serving.pushed import Point
 from serving.state.following import Serving, begin
+from serving.state.pushed.record import Wearer, push
+from serving.state.store import Store
+from serving.state.tables import PUSHED, decision_table, form_table, watch_table
+from stores.database import reading
 from tests.rehabcast.command_line import run
 from training.registry.model_versions import find
 
@@ -69,3 +81,56 @@ def test_a_home_of_an_earlier_version_verifies_and_is_read_and_its_champion_is_t
     assert "restore" not in str(refusal.value)
     with closing(sqlite3.connect(home / "mlflow.db")) as registry:
         assert [line for line in registry.iterdump() if OLD_PLACE in line] == []
+
+
+def test_a_record_of_the_form_before_is_brought_up_and_erased_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Form 2 had monitoring and no pushed points (SIMULATED people, made by that version)."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    database = home / "service.db"
+    database.write_bytes(lzma.decompress((FOLDER / "record-form-2.db.xz").read_bytes()))
+    database.chmod(0o600)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REHABCAST_HOME", str(home))
+    # Whoever only reads it brings it up as well: there is one way to open a store.
+    said = run(capsys, monkeypatch, "record", "verify")
+    assert (said.code, "all as they were written" in said.text) == (0, True), said
+    with closing(Store(f"sqlite:///{database}")) as store:
+        with reading(store.engine) as connection:
+            assert connection.execute(sa.select(form_table.c.number)).scalar_one() == 3
+            watched = connection.execute(sa.select(watch_table.c.subject)).scalars().all()
+            assert sorted(watched) == ["SIM-1", "SIM-2", "SIM-3"]
+            assert len(connection.execute(sa.select(decision_table)).all()) == 1
+        assert len(store.record("ward", "SIM-1")[1]) == 31
+        onset = date(2026, 10, 8)
+        now = datetime(2026, 11, 10, 12, tzinfo=UTC)
+        sent = json.loads(json.dumps([STEPS]).replace("2026-01-15", "2026-11-09"))
+        (point,) = judged(read(sent, "SIM-1", ""), "SIM-1", "", now)
+        assert isinstance(point, Point)
+        wearer = Wearer(tenant="ward", subject="SIM-1", onset_date=onset, enrolment_day=5)
+        push(store, wearer, [point], actor="client:gateway", now=now)
+        with reading(store.engine) as connection:
+            # What was on record of that day before stays.
+            assert [len(connection.execute(sa.select(table)).all()) for table in PUSHED] == [
+                1,
+                0,
+                1,
+            ]
+    erased = run(
+        capsys, monkeypatch, "record", "erase", "SIM-1", "--tenant", "ward", "--reason", "asked"
+    )
+    assert erased.code == 0, erased
+    assert b"SIM-1" not in database.read_bytes()
+    said = run(capsys, monkeypatch, "record", "verify")
+    assert (said.code, "all as they were written" in said.text) == (0, True), said
+    # A version that reads form 2 at most would not have known the points, and so refuses.
+    monkeypatch.setitem(formats.NEWEST, "record", 2)
+    before = database.read_bytes()
+    said = run(capsys, monkeypatch, "record", "verify")
+    assert (said.code, "has form 3, and this version of rehabcast reads 2" in said.text) == (
+        8,
+        True,
+    )
+    assert database.read_bytes() == before

@@ -123,7 +123,6 @@ class Following(RuleBasedStateMachine):
             ledger_url=f"sqlite:///{self.file}",
             ledger_head=self.folder / "head.json",
             home=self.folder,
-            model=self.model,
         )
         self.writer = Ledger(self.settings.ledger_url)
         self.writer.close()
@@ -370,7 +369,7 @@ class Following(RuleBasedStateMachine):
             self.service = None
         self.latest = self.wall
         try:
-            source = Source(self.settings)
+            source = Source(self.settings, self.model)
             source.registry_of_test = self.registry
             source.read()
             self.service = ChampionInService(source, 3600, wall_clock=lambda: self.wall)

@@ -48,7 +48,7 @@ TABLE: dict[str, tuple[str, Any, tuple[str, ...]]] = {
         "8080", 8080,
         ("0", "70000", "65536", "-1", "3e3", "3000.0", "0x10", "abc", "+80", "1_000", "٣٠٠٠", "080"),
     ),
-    "model": ("arm", "arm", ("x" * 201, "a\nb")),
+    "model": ("arm, leg", ("arm", "leg"), ("x" * 201, "a\nb", "arm,", "arm, ARM", ",")),
     "actor": ("A. Tester", "A. Tester", ("x" * 201, "a\x00b", "A\u200bB")),
     "signing_key": ("FILE", None, FILE),
     "trusted_keys": ("FOLDER", None, ("missing", "FILE", LONG)),
@@ -89,7 +89,7 @@ TABLE: dict[str, tuple[str, Any, tuple[str, ...]]] = {
 
 DEFAULTS = {
     "home": Path("mlruns"), "host": "127.0.0.1", "port": 3000, "workers": 1, "trusted_proxies": (),
-    "cors_origins": (),
+    "cors_origins": (), "model": (),
     "tracking_uri": SecretUrl("sqlite:///mlruns/mlflow.db"),
     "ledger_url": SecretUrl("sqlite:///mlruns/ledger.db"),
     "store_url": SecretUrl("sqlite:///mlruns/service.db"),

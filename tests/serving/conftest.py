@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from contracts.verdict import Outcome
-from inference.bundle import Bundle, verify_bundle
+from inference.bundle import Bundle, load_bundle, verify_bundle
 from serving.forecast.audit_status import AuditStatus, ServedModel
 from serving.state.store import Store
 
@@ -43,6 +43,15 @@ def served(bundle: Bundle) -> ServedModel:
     return ServedModel(bundle=bundle, audit_status=audit_status)
 
 
+@pytest.fixture(scope="session")
+def served_walking(walking_bundle_folder: Path, served: ServedModel) -> ServedModel:
+    digest = verify_bundle(walking_bundle_folder)
+    return ServedModel(
+        bundle=load_bundle(walking_bundle_folder, expected_digest=digest),
+        audit_status=replace(served.audit_status, model_version="walking/1"),
+    )
+
+
 # What a test's server runs: the champion is the folder that `champion.txt` names.
 APPLICATION = """
 from datetime import UTC, datetime
@@ -52,6 +61,7 @@ from contracts.verdict import Outcome
 from serving.access.authentication import Access, read_access
 from inference.bundle import load_bundle, verify_bundle
 from serving.state.champion import ChampionInService
+from serving.state.champions import Champions
 from serving.state.following import Terms, Verified
 from serving.http.runtime import Runtime
 from serving.state.consent import Consents
@@ -90,7 +100,7 @@ def open_runtime():
     store = Store({store!r})
     access = read_access(FOLDER / "access.toml", {token!r})
     champion = ChampionInService(FolderSource(), recheck_seconds=0.05)
-    return Runtime(champion=champion, store=store, forecast_log=ForecastLog(store, FOLDER / "spool"), access=access,
+    return Runtime(champions=Champions({{"arm": champion}}), store=store, forecast_log=ForecastLog(store, FOLDER / "spool"), access=access,
         consents=Consents(store.engine))
 
 service = build_service(open_runtime, workers={workers})

@@ -11,7 +11,7 @@ from typing import Any
 
 from contracts.vocabulary import Code, Kind, code_of_token, vocabulary
 from contracts.vocabulary.code import REHABCAST_SYSTEM, SYSTEM_OF
-from contracts.vocabulary.units import NoConversion, UnitUnknown, bare, conversion
+from contracts.vocabulary.units import NoConversion, UnitUnknown, bare, conversion, is_count
 from features.measurements.records import Amount
 from features.sources.records.fhir_documents import ADDRESS
 from features.sources.records.fhir_sides import has_side, side_of
@@ -217,12 +217,17 @@ def _number(part: dict[str, Any], entry: Code) -> float | LeftOut | None:
         return None if other is None else LeftOut(field=entry.code, found=found)
     if not _NUMBER.fullmatch(text(written).strip()):
         return LeftOut(field=entry.code, found="Observation whose text is no plain number")
-    if not _is_dimensionless(entry.unit):
-        return LeftOut(
-            field=entry.code, found=f"Observation without a unit, expected {entry.unit!r}",
-            advice="give it as a valueQuantity with its unit",
-        )  # fmt: skip
+    if not is_count(entry.unit):
+        return _without_unit(entry)
     return _finite(number(text(written)), entry)
+
+
+def _without_unit(entry: Code) -> LeftOut:
+    return LeftOut(
+        field=entry.code,
+        found=f"Observation of {entry.name} without a unit, expected {entry.unit!r}",
+        advice="give it as a valueQuantity with its unit",
+    )
 
 
 def _quantity(quantity: dict[str, Any], entry: Code) -> float | LeftOut | None:
@@ -239,8 +244,8 @@ def _quantity(quantity: dict[str, Any], entry: Code) -> float | LeftOut | None:
         return _finite(value, entry)
     unit = _unit(quantity)
     says_nothing = unit is None or (unit.lower() in COUNTS and not text(quantity.get("code")))
-    if says_nothing and _is_dimensionless(entry.unit):
-        return value
+    if says_nothing:
+        return value if is_count(entry.unit) else _without_unit(entry)
     if unit is not None and bare(unit) == bare(entry.unit):
         return value
     # Of a unit in words nobody knows what it means: "m" may be minutes.
@@ -269,10 +274,6 @@ def _unit(quantity: dict[str, Any]) -> str | None:
     is_ucum = text(quantity.get("system")) in {UCUM, ""}
     unit = (text(quantity.get("code")) if is_ucum else "") or text(quantity.get("unit"))
     return unit[:MOST_UNIT] or None
-
-
-def _is_dimensionless(unit: str) -> bool:
-    return bare(unit) == "1"
 
 
 def _label(part: dict[str, Any], entry: Code) -> str | LeftOut | None:

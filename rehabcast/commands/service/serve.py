@@ -160,6 +160,7 @@ def forecast(
         typer.Option(help="Use only what was known on this day after enrolment; by default all."),
     ] = None,
     weeks: Annotated[int | None, typer.Option(help="Which horizon to explain.")] = None,
+    task: Annotated[str, typer.Option(help="Which task, where the service has several.")] = "",
     url: Annotated[str | None, typer.Option(help="Address of the service.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -167,7 +168,9 @@ def forecast(
     from features.cohort import read_cohort
 
     settings = Settings()
-    request = forecast_request(read_cohort(cohort), subject, as_of_day=as_of_day, weeks=weeks)
+    request = forecast_request(
+        read_cohort(cohort), subject, as_of_day=as_of_day, weeks=weeks, task=task
+    )
     address = url or f"http://{settings.host}:{settings.port}"
     token = None if settings.token is None else settings.token.get_secret_value()
     print_forecast(request_forecast(address, request, token), as_json=as_json)
@@ -202,7 +205,7 @@ def request_forecast(address: str, request: ForecastRequest, token: str | None) 
 
 
 def forecast_request(
-    cohort: Cohort, subject: str, *, as_of_day: int | None, weeks: int | None
+    cohort: Cohort, subject: str, *, as_of_day: int | None, weeks: int | None, task: str = ""
 ) -> ForecastRequest:
     """Return one subject's record as a request to the service.
 
@@ -247,6 +250,7 @@ def forecast_request(
     ]
     return ForecastRequest(
         subject=subject,
+        task=task,
         enrolment_day=int(enrolment_day),
         observations=observations,
         as_of_day=None if as_of_day is None else int(enrolment_day) + as_of_day,

@@ -62,7 +62,7 @@ Cards = dict[str, list[dict[str, Any]]]
 NO_CARDS: Cards = {"cards": []}
 
 
-def cards(answer: ForecastAnswer, address: str) -> Cards:
+def cards(answer: ForecastAnswer, about: str) -> Cards:
     """Write an answer as cards: for the team, and for the patient and family.
 
     A refusal is one card. Its summary says so, and the detail why, and what to do: in as many words
@@ -70,19 +70,19 @@ def cards(answer: ForecastAnswer, address: str) -> Cards:
 
     Parameters
     ----------
-    address
-        Of this service as a clinician's browser reaches it; empty where none is declared, and then
-        a card has no links.
+    about
+        Address of the page about the model, for a clinician's browser; empty where there is none,
+        and then a card has no links.
     """
     if answer.status == "no forecast":
-        return {"cards": [_refusal(answer, address)]}
+        return {"cards": [_refusal(answer, about)]}
     team = _card(
-        answer, address, _summary(answer), *_for_team(answer), answer.forecast_id,
+        answer, about, _summary(answer), *_for_team(answer), answer.forecast_id,
         held_back=answer.held_back,
     )  # fmt: skip
     family = _card(
         answer,
-        address,
+        about,
         "For patient and family: how recovery usually goes from here",
         [[_for_family(answer)], [_simulated(answer)]],
         [],
@@ -105,7 +105,7 @@ def forecast_of_card(card: str) -> str:
 
 def _card(
     answer: ForecastAnswer,
-    address: str,
+    about: str,
     summary: str,
     must: Iterable[Sequence[str]],
     notes: Sequence[str],
@@ -127,11 +127,11 @@ def _card(
     """
     if len(summary) > MAX_SUMMARY_LENGTH:
         summary = summary[: MAX_SUMMARY_LENGTH - 1] + "…"
-    fewest = words_of(override_line(answer, 0, address, held_back))
+    fewest = words_of(override_line(answer, 0, about, held_back))
     left = MOST_WORDS - words_of(summary) - fewest
     lines = in_at_most(left, must)
     left -= sum(map(words_of, lines))
-    if override := override_line(answer, fewest + max(left, 0), address, held_back):
+    if override := override_line(answer, fewest + max(left, 0), about, held_back):
         lines.insert(0, override)
         left -= words_of(override) - fewest
     if notes and left >= SHORTEST_NOTE:
@@ -142,7 +142,6 @@ def _card(
         if line is not None:
             lines.append(line)
             left -= len(line.split())
-    about = f"{address}/about" if address else ""
     source = {"label": f"rehabcast {answer.model.model_version}", "topic": TOPIC}
     card: dict[str, Any] = {
         "uuid": str(UUID(hex=card_id)),
@@ -161,8 +160,8 @@ def _card(
     return card
 
 
-def _refusal(answer: ForecastAnswer, address: str) -> dict[str, Any]:
-    override = override_line(answer, 0, address)
+def _refusal(answer: ForecastAnswer, about: str) -> dict[str, Any]:
+    override = override_line(answer, 0, about)
     room = MOST_WORDS - sum(map(words_of, (override, NO_FORECAST, REASON, WHAT_TO_DO)))
     # Of a long reason and a long advice each has half; what one does not need the other has.
     for_advice = min(len(answer.what_to_do.split()), room // 2)
@@ -170,7 +169,7 @@ def _refusal(answer: ForecastAnswer, address: str) -> dict[str, Any]:
     advice = shortened(answer.what_to_do, room - len(reason.split()))
     must = [[f"{REASON} {reason}"], [f"{WHAT_TO_DO} {advice}"]]
     return _card(
-        answer, address, NO_FORECAST, must, answer.notes, [], answer.forecast_id, held_back=[]
+        answer, about, NO_FORECAST, must, answer.notes, [], answer.forecast_id, held_back=[]
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from contracts.task import Task
@@ -19,16 +19,31 @@ MOST_CONDITIONS, MOST_OBSERVATIONS, MOST_PROCEDURES = 100, 1000, 200
 SESSIONS = frozenset({THERAPY, *KINDS})
 """What is asked for as Procedures: sessions, whose periods say how long they took."""
 
+TITLE = "Forecast of functional recovery"
+
 PANELS = {"REHABCAST//BARTHEL": ("http://loinc.org|96762-0",)}
 """Panels that hold the total of an instrument among their components."""
 
 
-def services_of(task: Task) -> dict[str, Any]:
-    """Return what `/cds-services` answers for the task of the model in service."""
-    service = {
+def services_of(tasks: Sequence[Task]) -> dict[str, Any]:
+    """Return what `/cds-services` answers: one service for each task of a model in service."""
+    if len(tasks) == 1:
+        return {"services": [_service(tasks[0], SERVICE, TITLE)]}
+    return {
+        "services": [
+            _service(
+                task, f"{SERVICE}-{task.name}", f"{TITLE}: {vocabulary()[task.target.code].name}"
+            )
+            for task in tasks
+        ]
+    }
+
+
+def _service(task: Task, service_id: str, title: str) -> dict[str, Any]:
+    return {
         "hook": "patient-view",
-        "id": SERVICE,
-        "title": "Forecast of functional recovery",
+        "id": service_id,
+        "title": title,
         "description": (
             f"Where the score of a patient with {task.condition} will probably be in the next weeks"
             " and months, with a range and reasons. Decision support, not a diagnosis."
@@ -40,7 +55,6 @@ def services_of(task: Task) -> dict[str, Any]:
             " so send each key of the prefetch, null where there are no such data."
         ),
     }
-    return {"services": [service]}
 
 
 def prefetch_of(task: Task) -> dict[str, str]:

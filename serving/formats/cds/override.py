@@ -24,14 +24,14 @@ LONGEST = 100
 
 
 def override_line(
-    answer: ForecastAnswer, most: int, address: str, held_back: Sequence[str] = ()
+    answer: ForecastAnswer, most: int, about: str, held_back: Sequence[str] = ()
 ) -> str:
     """Return the line in about so many words, or in as few as it can be; empty without an override.
 
     Parameters
     ----------
-    address
-        Of this service as a clinician's browser reaches it; empty where none is declared.
+    about
+        Address of the page about the model, for a clinician's browser; empty where there is none.
     held_back
         What the audit would have held this patient back for: the first, and how many more.
     """
@@ -39,7 +39,7 @@ def override_line(
     if override is None:
         return ""
     until = formatted_date(date.fromisoformat(override.until[:10]))
-    mark = f"[…]({address}/about)" if address else "…"
+    mark = f"[…]({about})" if about else "…"
     # That this very patient would have been held back is more important than who answers for it.
     more = f" and {len(held_back) - 1} more" if len(held_back) > 1 else ""
     first = shortened(held_back[0], MOST_HELD_BACK, mark) if held_back else ""

@@ -13,6 +13,7 @@ from msgspec import Meta
 from serving.formats.fhir.flags import flags
 from serving.http.calls import Call, Reply
 from serving.http.decoding import RequestInvalid, from_query
+from serving.http.decoding.tasks import chosen
 from serving.monitoring.alert import Alert
 from serving.monitoring.answers import (
     AlertDecision,
@@ -24,6 +25,7 @@ from serving.monitoring.answers import (
 )
 from serving.schemas import Acknowledgement, SubjectId
 from serving.state.alerting.looking import look_at, look_at_waiting
+from serving.state.champions import targets_of
 from serving.state.consent import ConsentWithdrawn
 from serving.state.store import NotOnRecord
 from serving.state.watch.caseload import Place, Watched, keep, page, read_recent
@@ -49,12 +51,14 @@ def answer_alerts(call: Call) -> Reply:
         raise RequestInvalid(f"limit is not a whole number from 1 to {LARGEST_PAGE}")
     after = _after(call.query.get("cursor", ""))
     runtime, tenant, now = call.runtime, call.caller.tenant, datetime.now(UTC)
-    snapshot = runtime.champion.current
-    left = look_at_waiting(runtime.store, tenant, snapshot, now, LOOK_SECONDS)
-    found = page(runtime.store.engine, tenant, now.date(), after, limit)
-    better = snapshot.served.bundle.task.target.better
+    snapshots = runtime.champions.current
+    task = call.query.get("task", "")
+    code = chosen(runtime.champions, task).served.bundle.task.target.code if task else None
+    left = look_at_waiting(runtime.store, tenant, snapshots, now, LOOK_SECONDS)
+    found = page(runtime.store.engine, tenant, now.date(), after, limit, code)
+    targets = targets_of(snapshots)
     rows = [
-        row_of(place.subject, alert, better)
+        row_of(place.subject, alert, targets)
         for place, alert in found
         if not _has_withdrawn(call, tenant, place.subject)
     ]
@@ -115,12 +119,12 @@ def _of_subject(call: Call) -> tuple[Watched, list[AlertRow]]:
     now = datetime.now(UTC)
     watched, alerts = _alerts(call, subject, now)
     decisions = decisions_of(call.runtime.store.engine, call.caller.tenant, subject)
-    better = call.runtime.champion.current.served.bundle.task.target.better
+    targets = targets_of(call.runtime.champions.current)
     rows = []
     for alert in alerts:
         decision = decisions.get(alert.id)
         hidden = decision is not None and decision.hides(alert, now.date())
-        rows.append(row_of(subject, alert, better, _shown(decision), hidden=hidden))
+        rows.append(row_of(subject, alert, targets, _shown(decision), hidden=hidden))
     return watched, rows
 
 
@@ -132,7 +136,7 @@ def _alerts(call: Call, subject: str, now: datetime) -> tuple[Watched, list[Aler
         raise NotOnRecord(
             "nothing is on record for this subject", "send observations to /v1/observations first"
         )
-    alerts = look_at(runtime.store, watched, runtime.champion.current, now)
+    alerts = look_at(runtime.store, watched, runtime.champions.current, now)
     keep(runtime.store.engine, [(watched, alerts)], now.date())
     return watched, alerts
 

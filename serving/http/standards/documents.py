@@ -14,6 +14,7 @@ from serving.forecast.respond import refused, respond
 from serving.formats.fhir.record import FhirRecord, record_of
 from serving.formats.fhir.right_patient import ConditionAbsent
 from serving.http.calls import Call
+from serving.http.decoding.tasks import chosen
 from serving.http.runtime import NOTHING_READ, logged, question_of_fhir
 from serving.schemas import ForecastAnswer
 from serving.state.consent import ConsentWithdrawn
@@ -50,6 +51,7 @@ def of_documents(
     documents: Sequence[Any],
     *,
     route: str,
+    task: str = "",
     patient: str = "",
     condition: str = "",
     as_of: date | None = None,
@@ -60,12 +62,14 @@ def of_documents(
 
     Parameters
     ----------
+    task
+        Which forecast is asked for; empty where one task is served.
     patient, condition, names
         As of `record_of`.
     notes
         What else must be known of the record.
     """
-    snapshot, now = call.runtime.champion.current, datetime.now(UTC)
+    snapshot, now = chosen(call.runtime.champions, task), datetime.now(UTC)
     digest, may_be_named, record, refused_by = NOTHING_READ, True, None, None
 
     def identified(of: str) -> None:
@@ -77,10 +81,9 @@ def of_documents(
     try:
         if patient:
             identified(patient)
-        task = snapshot.served.bundle.task
         record = record_of(
-            documents, task, patient=patient, condition=condition, names=names,
-            identified=identified,
+            documents, snapshot.served.bundle.task, patient=patient, condition=condition,
+            names=names, identified=identified,
         )  # fmt: skip
         record = replace(record, notes=(*notes, *record.notes))
         question = question_of_fhir("patient", record, as_of, now)

@@ -21,12 +21,17 @@ def fhir_forecast(call: Call) -> Reply:
     """Give a RiskAssessment for a Bundle, or an OperationOutcome."""
     return forecast_of(
         call, bundle_of(call.body), condition=call.query.get("condition", ""),
-        as_of=from_query(call.query, "as_of", date, DATE),
+        as_of=from_query(call.query, "as_of", date, DATE), task=call.query.get("task", ""),
     )  # fmt: skip
 
 
 def forecast_of(
-    call: Call, bundle: dict[str, Any], *, condition: str = "", as_of: date | None = None
+    call: Call,
+    bundle: dict[str, Any],
+    *,
+    condition: str = "",
+    as_of: date | None = None,
+    task: str = "",
 ) -> Reply:
     """Answer a Bundle.
 
@@ -34,8 +39,10 @@ def forecast_of(
     ----------
     condition, as_of
         Id of the Condition whose onset counts, and the day that is asked about (None: today).
+    task
+        As of `of_documents`.
     """
-    asked = of_documents(call, [bundle], route="fhir", condition=condition, as_of=as_of)
+    asked = of_documents(call, [bundle], route="fhir", task=task, condition=condition, as_of=as_of)
     answer = asked.answer
     if answer.status == "no forecast":
         refusal = ForecastRefused(answer.reason, answer.what_to_do)

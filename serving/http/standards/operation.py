@@ -20,10 +20,10 @@ METADATA = f"{BASE}/metadata"
 WRITTEN = "2026-11-28"
 """When these documents were last changed."""
 
-VALUES = {"asOf": "valueDate", "condition": "valueString"}
+VALUES = {"asOf": "valueDate", "condition": "valueString", "task": "valueString"}
 """Parameters beside the Bundle, and the element of `Parameters` that holds each."""
 
-SEND_PARAMETERS = "send Parameters with one bundle, and at most one asOf and condition"
+SEND_PARAMETERS = "send Parameters with one bundle, and at most one asOf, condition and task"
 
 
 def evaluate(call: Call) -> Reply:
@@ -32,7 +32,7 @@ def evaluate(call: Call) -> Reply:
         # R4 lets a single resource be the body, and the other parameters stand in the address.
         return forecast_of(
             call, bundle_of(call.body), condition=call.query.get("condition", ""),
-            as_of=from_query(call.query, "asOf", date, DATE),
+            as_of=from_query(call.query, "asOf", date, DATE), task=call.query.get("task", ""),
         )  # fmt: skip
     if not call.query.keys().isdisjoint(VALUES):
         raise RequestInvalid("parameters are sent in the body and in the address", SEND_PARAMETERS)
@@ -44,7 +44,10 @@ def evaluate(call: Call) -> Reply:
     bundle = given.get("bundle")
     if not isinstance(bundle, dict):
         raise RequestInvalid("the Parameters hold no Bundle", SEND_PARAMETERS)
-    return forecast_of(call, bundle_of(bundle), condition=given.get("condition", ""), as_of=as_of)
+    return forecast_of(
+        call, bundle_of(bundle), condition=given.get("condition", ""), as_of=as_of,
+        task=given.get("task", ""),
+    )  # fmt: skip
 
 
 def definition(call: Call) -> Reply:
@@ -73,6 +76,7 @@ def definition(call: Call) -> Reply:
                 _parameter("bundle", "in", "Bundle", 1, "Patient, Conditions, Observations"),
                 _parameter("asOf", "in", "date", 0, "Day that the forecast is of; else today"),
                 _parameter("condition", "in", "string", 0, "Id of the Condition that counts"),
+                _parameter("task", "in", "string", 0, "Name of the task, where several are served"),
                 _parameter("return", "out", "Bundle", 1, "RiskAssessment, Device, Provenance"),
             ],
         }

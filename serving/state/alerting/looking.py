@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ from serving.monitoring.alert import Alert
 from serving.monitoring.course import off_course
 from serving.monitoring.watch import alerts_of, continuing, in_order
 from serving.state.champion import Snapshot
+from serving.state.champions import targets_of
 from serving.state.store import NotOnRecord, Store
 from serving.state.watch.caseload import Watched, keep, kept, read_recent, waiting
 
@@ -26,19 +28,30 @@ LOOKS = 50
 log = logging.getLogger("rehabcast.alerts")
 
 
-def look_at(store: Store, watched: Watched, snapshot: Snapshot, now: datetime) -> list[Alert]:
-    """Return the alerts of a record, the most urgent first."""
+def look_at(
+    store: Store, watched: Watched, snapshots: Sequence[Snapshot], now: datetime
+) -> list[Alert]:
+    """Return the alerts of a record, the most urgent first: a person's, of every task at once.
+
+    What a withdrawn model forecast is compared with nothing; falls of its score are told.
+    """
     if watched.today is None:
         return []
-    task = snapshot.served.bundle.task
-    found = alerts_of(watched.observations, watched.today, task.target)
-    left = None if snapshot.withdrawn else _off_course(store, watched, snapshot.served, now)
+    targets = [target for _, target in targets_of(snapshots).values()]
+    found = alerts_of(watched.observations, watched.today, targets)
+    courses = [
+        _off_course(store, watched, snapshot.served, now)
+        for snapshot in snapshots
+        if not snapshot.withdrawn
+    ]
     before = kept(store.engine, watched, now.date())
-    return in_order(continuing([*found, *([] if left is None else [left])], before))
+    # By what names it: a champion of a moment ago may have had another one's instrument.
+    one_of_each = {alert.id: alert for alert in (*found, *filter(None, courses))}
+    return in_order(continuing(one_of_each.values(), before))
 
 
 def look_at_waiting(
-    store: Store, tenant: str | None, snapshot: Snapshot, now: datetime,
+    store: Store, tenant: str | None, snapshots: Sequence[Snapshot], now: datetime,
     seconds: float = float("inf"),
 ) -> int:  # fmt: skip
     """Look at those who wait for it, at most `LOOKS` of them; return how many wait still.
@@ -56,17 +69,17 @@ def look_at_waiting(
             break
         watched = read_recent(store.engine, whose, subject, now.date())
         if watched is not None:
-            looked.append((watched, _look_at_any(store, watched, snapshot, now)))
+            looked.append((watched, _look_at_any(store, watched, snapshots, now)))
     keep(store.engine, looked, now.date())
     return count - len(looked)
 
 
 def _look_at_any(
-    store: Store, watched: Watched, snapshot: Snapshot, now: datetime
+    store: Store, watched: Watched, snapshots: Sequence[Snapshot], now: datetime
 ) -> list[Alert] | None:
     """Look at a record; None where that fails, which must keep nobody from the others."""
     try:
-        return look_at(store, watched, snapshot, now)
+        return look_at(store, watched, snapshots, now)
     except sa.exc.SQLAlchemyError:
         raise
     except Exception as error:

@@ -13,7 +13,7 @@ import hmac
 import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -101,15 +101,15 @@ class Webhook:
     ----------
     address, key
         Where to, and what messages are signed with.
-    snapshot
-        Returns the champion of the moment.
+    snapshots
+        Returns the champions of the moment, one a task.
     """
 
     def __init__(
-        self, store: Store, address: str, key: bytes, snapshot: Callable[[], Snapshot],
+        self, store: Store, address: str, key: bytes, snapshots: Callable[[], Sequence[Snapshot]],
         seconds: float = EVERY_SECONDS,
     ) -> None:  # fmt: skip
-        self._store, self._address, self._key, self._snapshot = store, address, key, snapshot
+        self._store, self._address, self._key, self._snapshots = store, address, key, snapshots
         self._seconds, self._failed = seconds, ""
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="alerts", daemon=True)
@@ -140,7 +140,7 @@ class Webhook:
 
     def once(self, now: datetime) -> int:
         """Look at those who wait for it, and send what is new or due; return how many arrived."""
-        look_at_waiting(self._store, None, self._snapshot(), now, LOOK_SECONDS)
+        look_at_waiting(self._store, None, self._snapshots(), now, LOOK_SECONDS)
         arrived, failed = 0, ""
         for message in write(self._store.engine, lambda connection: take(connection, now)):
             if self._closing.is_set():

@@ -202,11 +202,17 @@ def since_date(alert: Alert, onset: str) -> str:
 
 
 def page(
-    engine: sa.Engine, tenant: str, today: date, after: Place | None, limit: int
-) -> list[tuple[Place, Alert]]:
+    engine: sa.Engine, tenant: str, today: date, after: Place | None, limit: int,
+    code: str | None = None,
+) -> list[tuple[Place, Alert]]:  # fmt: skip
     """Return the alerts of a tenant that nobody has acknowledged or muted, in their order.
 
     Those of people who have withdrawn consent are left out.
+
+    Parameters
+    ----------
+    code
+        What they are about; None for all.
     """
     alert, decision = alert_table.c, decision_table.c
     place = (-alert.urgency, alert.since_date, alert.subject, alert.kind + ":" + alert.code)
@@ -218,6 +224,8 @@ def page(
         .order_by(*place)
         .limit(limit)
     )
+    if code is not None:
+        query = query.where(alert.code == code)
     if after is not None:
         before = after.less_urgent, after.since_date, after.subject, after.id
         query = query.where(sa.tuple_(*place) > sa.tuple_(*(sa.literal(part) for part in before)))

@@ -53,7 +53,7 @@ ARGUMENTS = {
     "explain": "model, cohort, subject, *, as_of_day, weeks, output",
     "forecast": "model, cohort, subject, *, as_of_day",
     "import_cohort": "source, destination, *, file_format, map_file, strict",
-    "open_champion": "",
+    "open_champion": "*, model",
     "open_version": "model_version",
     "read_cohort": "folder",
     "read_task": "file",
@@ -81,8 +81,7 @@ def test_arguments_are_pinned_and_each_function_says_what_it_needs(name: str) ->
     first = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
     assert ", ".join([*first, *(["*", *named] if named else [])]) == ARGUMENTS[name]
     described = inspect.getdoc(function) or ""
-    if name != "open_champion":
-        assert "Parameters\n----------" in described
+    assert "Parameters\n----------" in described
     assert "Raises\n------" in described
 
 
@@ -247,7 +246,7 @@ def test_the_champion_is_what_the_service_would_load_and_keeps_its_banner(
         reason="a trial",
     )  # fmt: skip
     champion = replace(without_audit(bundle), audit_status=status)
-    monkeypatch.setattr(ledger_source, "load_champion", lambda: champion)
+    monkeypatch.setattr(ledger_source, "load_champion", lambda _: champion)
     model = rehabcast.open_champion()
     answer = rehabcast.forecast(model, people, "P129", as_of_day=21)
     assert model.served is champion

@@ -183,7 +183,7 @@ def same_as_kept(documents: dict[str, str], folder: Path) -> None:
 @pytest.mark.parametrize("make", [forecast, bare, refusal], ids=lambda make: make.__name__)
 def test_cards_and_text_read_as_they_did(make: Any, served: ServedModel, tmp_path: Path) -> None:
     answer, name = make(overridden(served)), make.__name__
-    shown = cards(answer, "https://rehabcast.test")
+    shown = cards(answer, "https://rehabcast.test/about")
     same_as_kept({f"{name}.txt": text_of(answer), f"{name}-cards.json": json_of(shown)}, tmp_path)
 
 
@@ -217,7 +217,7 @@ def test_a_refusals_card_is_short_and_says_each_thing_once(
     why, what = (" ".join([word] * n) for word, n in (("why", reason), ("do", advice)))
     model = overridden(served) if allowed_by_a_person else served
     answer = refused("P", model, ForecastRefused(why, what), ["a note on the record " * 20])
-    (card,) = cards(msgspec.structs.replace(answer, forecast_id=ID), "https://here")["cards"]
+    (card,) = cards(msgspec.structs.replace(answer, forecast_id=ID), "https://here/about")["cards"]
     words = f"{card['summary']} {card['detail']}".split()
     assert len(words) < 80
     assert "why" not in card["summary"]

@@ -18,6 +18,7 @@ from serving.access.authentication import Access
 from serving.forecast.audit_status import ServedModel
 from serving.http.middleware import RequestMiddleware
 from serving.http.shutdown import Shutdown
+from serving.state.champions import Champions
 from serving.state.store import Store
 
 TOKEN = "a token of the tests"  # noqa: S105
@@ -35,7 +36,9 @@ def ask(served: ServedModel, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         runtime = SimpleNamespace(
             proxies=(),
             public_address="https://here",
-            champion=SimpleNamespace(current=SimpleNamespace(served=served, withdrawn=None)),
+            champions=Champions(
+                {"arm": SimpleNamespace(current=SimpleNamespace(served=served, withdrawn=None))}
+            ),
             store=store,
             consents=SimpleNamespace(require=lambda *_: None, set=lambda *_, **__: None),
             forecast_log=SimpleNamespace(add=lambda _: None, settle=lambda _: True),

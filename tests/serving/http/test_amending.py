@@ -28,7 +28,7 @@ RECORD: dict[str, Any] = {
 
 @pytest.fixture
 def application(served: ServedModel, tmp_path: Path) -> Iterator[Application]:
-    with closing(Application(served, tmp_path)) as opened:
+    with closing(Application(tmp_path, served)) as opened:
         assert opened.ask("/v1/observations", RECORD).status_code == 200
         yield opened
 

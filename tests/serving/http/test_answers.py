@@ -66,8 +66,8 @@ class Service:
             proxies=(),
             access=Access(audience="https://here", development_token=TOKEN),
             store=SimpleNamespace(use_once=None),
-            champion=SimpleNamespace(
-                current=SimpleNamespace(served=SimpleNamespace(bundle=SimpleNamespace(task=TASK)))
+            champions=SimpleNamespace(
+                current=[SimpleNamespace(served=SimpleNamespace(bundle=SimpleNamespace(task=TASK)))]
             ),
             problems=lambda: self.faults,
         )
@@ -158,7 +158,7 @@ def test_a_refusal_has_its_status_its_headers_and_its_words(service: Service, wh
 
 def test_what_needs_no_token_is_answered_without_one(service: Service) -> None:
     answer = service.ask("GET", "/cds-services", token=None)
-    assert told(answer) == {"status": 200, "headers": {}, "body": services_of(TASK)}
+    assert told(answer) == {"status": 200, "headers": {}, "body": services_of([TASK])}
     answer = service.ask("GET", "/openapi.json", token=None)
     assert told(answer)["body"]["info"]["title"] == "rehabcast"
     assert service.ask("GET", "/livez", token=None).text == "alive"

@@ -20,6 +20,7 @@ from serving.formats.cds.hooks import SERVICE
 from serving.http.examples import RECORD
 from serving.http.middleware import RequestMiddleware
 from serving.http.shutdown import Shutdown
+from serving.state.champions import Champions
 from serving.state.consent import Consents
 from serving.state.forecast_log import ForecastLog
 from serving.state.privacy import erase
@@ -65,7 +66,9 @@ def service(served: ServedModel, tmp_path: Path) -> Iterator[tuple[Store, Foreca
         runtime = SimpleNamespace(
             proxies=(),
             public_address="https://here",
-            champion=SimpleNamespace(current=SimpleNamespace(served=served, withdrawn=None)),
+            champions=Champions(
+                {"arm": SimpleNamespace(current=SimpleNamespace(served=served, withdrawn=None))}
+            ),
             store=store,
             consents=Consents(store.engine, seconds=600),
             forecast_log=log,

@@ -71,7 +71,7 @@ def test_an_error_has_its_status_and_words(what: str) -> None:
 def test_readiness_names_every_fault(served: ServedModel) -> None:
     def runtime(lost: int, writable: bool, *faults: Fault | None) -> Runtime:
         parts: Any = {
-            "champion": SimpleNamespace(problem=faults[0]),
+            "champions": SimpleNamespace(problems=lambda: [*filter(None, [faults[0]])]),
             "forecast_log": SimpleNamespace(problem=faults[1], lost=lost),
             "consents": SimpleNamespace(problem=faults[2]),
             "store": SimpleNamespace(takes_writes=lambda: writable),

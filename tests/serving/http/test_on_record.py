@@ -27,6 +27,7 @@ from serving.http.middleware import RequestMiddleware
 from serving.http.shutdown import Shutdown
 from serving.state import store
 from serving.state.champion import Snapshot
+from serving.state.champions import Champions
 from serving.state.consent import Consents
 from serving.state.forecast_log import ForecastLog
 from serving.state.store import Store
@@ -51,7 +52,7 @@ class Service:
         self.consents = Consents(self.store.engine, seconds=600)
         runtime: Any = SimpleNamespace(
             proxies=(), public_address="https://here",
-            champion=self.champion, store=self.store, consents=self.consents, forecast_log=self.log,
+            champions=Champions({"arm": self.champion}), store=self.store, consents=self.consents, forecast_log=self.log,
             access=Access(audience="https://here", development_token=TOKEN),
         )  # fmt: skip
         self.app: Any = RequestMiddleware(None, lambda: runtime, Shutdown())  # type: ignore[arg-type]

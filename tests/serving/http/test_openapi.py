@@ -23,7 +23,7 @@ from serving.http.openapi import API_VERSION, document
 WRITTEN = date(2026, 1, 16)
 """Day of the document that is kept: its examples are of the day on which it is asked for."""
 
-PUBLISHED = ("3.1", "0aec273124b2d3b7adbcbd73eb7947f81c06ada832e7eea32216a83c8fd399d4")
+PUBLISHED = ("3.2", "4a19af3f11da2a8d5aea28ccf162fb988fe6c5e142bbda217d9d3219066ac76c")
 """The API's version, and the digest of its paths and schemas. Change both together."""
 
 CHECKS = (
@@ -38,6 +38,7 @@ PATHS = sorted(
         "/v1/consent", "/v1/forecast", "/v1/forecasts", "/v1/explain", "/v1/observations", "/v1/feedback",
         "/v1/model", "/v1/subjects/{subject}/course", "/v1/fhir/forecast", "/cds-services",
         "/cds-services/recovery-forecast", "/cds-services/recovery-forecast/feedback",
+        "/cds-services/recovery-forecast-{task}", "/cds-services/recovery-forecast-{task}/feedback",
         "/readyz", "/auth/token", "/about", "/v1/corrections", "/v1/erasures",
         "/.well-known/smart-configuration",
         "/fhir/$evaluate", "/fhir/OperationDefinition/evaluate", "/fhir/metadata",

@@ -26,6 +26,7 @@ from serving.http.shutdown import Shutdown
 from serving.http.standards import documents
 from serving.schemas import ForecastAnswer
 from serving.state.champion import Snapshot
+from serving.state.champions import Champions
 from tests.serving.dates import BUNDLE, HOOK
 
 TOKEN = "a-token-of-this-test"  # noqa: S105
@@ -48,7 +49,7 @@ def send(served: ServedModel, error: Exception, method: str, path: str, body: An
     runtime: Any = SimpleNamespace(
         proxies=(),
         public_address="https://here",
-        champion=SimpleNamespace(current=Snapshot(served)),
+        champions=Champions({"arm": SimpleNamespace(current=Snapshot(served))}),
         store=SimpleNamespace(record=refuse, use_once=None),
         consents=SimpleNamespace(require=lambda *_: None),
         forecast_log=SimpleNamespace(add=lambda _: None),

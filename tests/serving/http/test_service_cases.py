@@ -20,6 +20,7 @@ from serving.access.authentication import Access
 from serving.forecast.audit_status import ServedModel
 from serving.http.middleware import RequestMiddleware
 from serving.http.shutdown import Shutdown
+from serving.state.champions import Champions
 from tests.conftest import ROOT
 from tests.serving.dates import as_of_today
 
@@ -37,7 +38,9 @@ def in_this_process(served: ServedModel) -> Send:
     runtime = SimpleNamespace(
         proxies=(),
         public_address="https://here",
-        champion=SimpleNamespace(current=SimpleNamespace(served=served, withdrawn=None)),
+        champions=Champions(
+            {"arm": SimpleNamespace(current=SimpleNamespace(served=served, withdrawn=None))}
+        ),
         store=SimpleNamespace(record=None, use_once=None),
         consents=SimpleNamespace(require=lambda *_: None),
         forecast_log=SimpleNamespace(add=lambda _: None),

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from contracts.vocabulary import Kind, vocabulary
 
 SCORE, STEPS, HEART = "REHABCAST//FUGL_MEYER_UE", "LOINC//41950-7", "LOINC//40443-4"
 THERAPY = "REHABCAST//THERAPY"
@@ -69,6 +74,38 @@ def test_what_is_no_number_is_left_out_with_what_it_may_have_corrected(
     got = decide([score(None, **value), score(40, id="o2")])
     assert got.of(SCORE) == []
     assert "Observation" in got.said
+
+
+NUMERIC = sorted(
+    code for code, entry in vocabulary().items() if entry.is_numeric and entry.kind != Kind.PERSON
+)
+WITHOUT_A_UNIT: tuple[Callable[[int], dict[str, Any]], ...] = (
+    lambda value: {"valueQuantity": {"value": value}},
+    lambda value: {"valueQuantity": {"value": value, "unit": "points"}},
+    lambda value: {"valueInteger": value},
+    lambda value: {"valueString": str(value)},
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    code=st.sampled_from(NUMERIC), value=st.integers(0, 120), form=st.sampled_from(WITHOUT_A_UNIT)
+)
+def test_a_number_without_a_unit_is_a_score_and_never_a_measurement_or_a_share(
+    decide: Any, score: Any, code: str, value: int, form: Any
+) -> None:
+    """R4 lets a quantity have no unit: of 0.4 nobody knows whether it is a share or its per cent."""
+    entry = vocabulary()[code]
+    assume(entry.low is not None and entry.high is not None and entry.low <= value <= entry.high)
+    assume(code != "REHABCAST//BARTHEL")  # Which of its two forms is another question.
+    system, _, own = entry.tokens[0].partition("|")
+    coding = {"coding": [{"system": system, "code": own}]}
+    got = decide([score(None, code=coding, **form(value))])
+    if entry.unit == "{score}":
+        assert [number for _, number in got.of(code)] == [value]
+    else:
+        assert got.of(code) == []
+        assert "without a unit" in got.said
 
 
 def test_a_number_without_a_unit_is_no_count_of_a_day(decide: Any, steps: Any) -> None:

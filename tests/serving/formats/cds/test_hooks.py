@@ -31,7 +31,7 @@ def answer(served: ServedModel) -> Any:
 
 
 def test_there_is_a_card_for_the_team_and_one_for_the_family(served: ServedModel) -> None:
-    team, family = cards(answer(served), "https://here")["cards"]
+    team, family = cards(answer(served), "https://here/about")["cards"]
     for card in (team, family):
         assert len(card["summary"]) < 140
         assert card["indicator"] in {"info", "warning", "critical"}
@@ -46,7 +46,7 @@ def test_there_is_a_card_for_the_team_and_one_for_the_family(served: ServedModel
 def test_a_refusal_is_one_card_that_says_what_to_do(served: ServedModel) -> None:
     refusal = ForecastRefused("x" * 300, "assess")
     answer = msgspec.structs.replace(refused("P", served, refusal), forecast_id=ID)
-    (card,) = cards(answer, "https://here")["cards"]
+    (card,) = cards(answer, "https://here/about")["cards"]
     assert len(card["summary"]) < 140
     assert "x" * 300 in card["detail"]
     assert "assess" in card["detail"]

@@ -44,8 +44,8 @@ def test_no_part_of_an_override_is_lost_silently(served: ServedModel) -> None:
     @given(st.tuples(TEXT, TEXT, TEXT), st.lists(TEXT, max_size=3), st.integers(0, 80))
     def check(texts: tuple[str, str, str], held: list[str], most: int) -> None:
         answer = overridden(plain, texts, held)
-        line = override_line(answer, most, "https://clinic.test", held)
-        fewest = override_line(answer, 0, "https://clinic.test", held)
+        line = override_line(answer, most, "https://clinic.test/about", held)
+        fewest = override_line(answer, 0, "https://clinic.test/about", held)
         assert len(line.split()) <= max(most, len(fewest.split()))
         assert "until 1 January 2100 by" in line
         for text in texts:
@@ -53,7 +53,7 @@ def test_no_part_of_an_override_is_lost_silently(served: ServedModel) -> None:
             is_cut = f"{text[: min(LONGEST, len(text.split()[0]))]}" in line and "[…](" in line
             assert text in line or is_cut
         assert not held or " ".join(held[0].split()[:MOST_HELD_BACK]) in line
-        for card in cards(answer, "https://clinic.test")["cards"]:
+        for card in cards(answer, "https://clinic.test/about")["cards"]:
             assert len(f"{card['summary']} {card['detail']}".split()) <= MOST_WORDS
             assert all(text.split()[0][:LONGEST] in card["detail"] for text in texts)
 

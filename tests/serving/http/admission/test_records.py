@@ -18,6 +18,7 @@ from serving.http.admission import records
 from serving.http.examples import RECORD
 from serving.http.middleware import RequestMiddleware
 from serving.http.shutdown import Shutdown
+from serving.state.champions import Champions
 from serving.state.store import NotOnRecord
 
 TOKEN = "a token of the tests"  # noqa: S105
@@ -53,7 +54,9 @@ def app(served: ServedModel, store: HangingStore) -> Any:
     runtime = SimpleNamespace(
         proxies=(),
         public_address="https://here",
-        champion=SimpleNamespace(current=SimpleNamespace(served=served, withdrawn=None)),
+        champions=Champions(
+            {"arm": SimpleNamespace(current=SimpleNamespace(served=served, withdrawn=None))}
+        ),
         store=store,
         consents=SimpleNamespace(require=lambda *_: None),
         forecast_log=SimpleNamespace(add=lambda _: None),

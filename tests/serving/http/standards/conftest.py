@@ -19,6 +19,7 @@ from serving.http.middleware import RequestMiddleware
 from serving.http.shutdown import Shutdown
 from serving.http.standards.cross_origin import CrossOrigin
 from serving.state.champion import Snapshot
+from serving.state.champions import Champions
 from serving.state.consent import Consents
 from serving.state.forecast_log import ForecastLog
 from serving.state.store import Store
@@ -29,13 +30,15 @@ TOKEN = "a-token-of-the-tests"  # noqa: S105
 class Application:
     """What a client can send requests to."""
 
-    def __init__(self, served: ServedModel, folder: Path) -> None:
+    def __init__(self, folder: Path, *served: ServedModel) -> None:
         self.store = Store(f"sqlite:///{folder / 'service.db'}")
         self.log = ForecastLog(self.store, folder / "spool")
         self.consents = Consents(self.store.engine, seconds=600)
+        self.champions: list[Any] = [SimpleNamespace(current=Snapshot(each)) for each in served]
+        self.champion = self.champions[0]
         self.runtime: Any = SimpleNamespace(
             proxies=(),
-            champion=SimpleNamespace(current=Snapshot(served)),
+            champions=Champions(dict(zip(("arm", "walking"), self.champions, strict=False))),
             store=self.store,
             consents=self.consents,
             forecast_log=self.log,
@@ -78,5 +81,5 @@ class Application:
 
 @pytest.fixture
 def application(served: ServedModel, tmp_path: Path) -> Iterator[Application]:
-    with closing(Application(served, tmp_path)) as opened:
+    with closing(Application(tmp_path, served)) as opened:
         yield opened

@@ -229,7 +229,7 @@ def test_a_card_of_an_overridden_model_is_as_short_and_says_who(
         served.audit_status, outcome=Outcome.INSUFFICIENT, approver="Dr A", reason="a pilot " * 30,
         restricted_use="patients of ward 3 who " * 20,
     )  # fmt: skip
-    application.runtime.champion.current = Snapshot(replace(served, audit_status=status))
+    application.champion.current = Snapshot(replace(served, audit_status=status))
     for card in cards(application, prefetch()):
         assert words(card) < 80
         assert "OVERRIDE until 1 January 2100 by Dr A, only for" in card["detail"]

@@ -22,9 +22,9 @@ from training.task import read_task
 ONSET = datetime(2026, 1, 1, 12, tzinfo=UTC)
 STEPS = "LOINC//41950-7"
 TASK = read_task(ROOT / "tasks" / "stroke-upper-limb.toml")
-NO_MODEL: Any = SimpleNamespace(
-    served=SimpleNamespace(bundle=SimpleNamespace(task=TASK)), withdrawn="revoked"
-)
+NO_MODEL: Any = [
+    SimpleNamespace(served=SimpleNamespace(bundle=SimpleNamespace(task=TASK)), withdrawn="revoked")
+]
 
 
 def steps(day: int) -> float:

@@ -80,8 +80,8 @@ def own(tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def webhook(own: Store, receiver: Receiver, served: ServedModel) -> Iterator[Webhook]:
     """One that waits to be told to look."""
-    snapshot = Snapshot(served)
-    with closing(Webhook(own, receiver.address, KEY, lambda: snapshot, seconds=600)) as opened:
+    snapshots = [Snapshot(served)]
+    with closing(Webhook(own, receiver.address, KEY, lambda: snapshots, seconds=600)) as opened:
         yield opened
 
 
@@ -149,7 +149,7 @@ def test_what_was_acknowledged_or_whose_consent_is_withdrawn_is_not_told(
 ) -> None:
     put(own, "P", (20, 44), (34, 22))
     put(own, "Q", (20, 44), (34, 22))
-    look_at_waiting(own, None, webhook._snapshot(), NOW)
+    look_at_waiting(own, None, webhook._snapshots(), NOW)
     ((_, alert), _) = page(own.engine, "ward", NOW.date(), None, 9)
     seen = Decision(decision="acknowledged", person="Dr", reason="seen", until="", day=34, urgency=3,
                     time=NOW.isoformat())  # fmt: skip
@@ -163,7 +163,7 @@ def test_two_workers_tell_it_once_and_a_worker_that_dies_leaves_it_to_the_other(
     own: Store, receiver: Receiver, webhook: Webhook
 ) -> None:
     put(own, "P", (20, 44), (34, 22))
-    look_at_waiting(own, None, webhook._snapshot(), NOW)
+    look_at_waiting(own, None, webhook._snapshots(), NOW)
     with own.engine.begin() as connection:
         assert len(module.take(connection, NOW)) == 1
     assert webhook.once(NOW) == 0
