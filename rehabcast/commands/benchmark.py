@@ -151,13 +151,13 @@ def run_benchmark(
     from training.comparison.bayes_floor import floor_predictions
     from training.comparison.benchmark import benchmark as run
     from training.comparison.benchmark import families, number_of_fits
-    from training.comparison.leaks import check_no_lookahead
     from training.comparison.model_selection import (
         PRETRAINED,
         better_but_not_servable,
         select_candidate,
     )
     from training.fitting.config import TrainingConfig
+    from training.fitting.leaks import check_no_lookahead
     from training.fitting.preparation import cohort_notes, require_outcomes, training_parts
     from training.fitting.pretrain import pretrain
 
