@@ -73,7 +73,7 @@ def adjusted(change_B: np.ndarray, base_B: np.ndarray) -> np.ndarray:
     """Return what a regression on the score at the start leaves of a change."""
     known_B = ~np.isnan(change_B)
     slope, level = np.polyfit(base_B[known_B], change_B[known_B], 1)
-    return change_B - slope * base_B - level
+    return np.asarray(change_B - slope * base_B - level)
 
 
 def rows(name: str, batch: SequenceBatch) -> Iterator[dict[str, object]]:

@@ -199,7 +199,8 @@ def run_benchmark(
         better_but_not_servable=better_but_not_servable(result.standings),
         benchmark=result,
     )
-    return BenchmarkResult(record=record, run_id=_log(record, scored, output), cohort_notes=notes)
+    run_id = _log(record, cohort, scored, output)
+    return BenchmarkResult(record=record, run_id=run_id, cohort_notes=notes)
 
 
 def _register(
@@ -251,15 +252,20 @@ def _chosen(available: Mapping[str, Fit], names: list[str] | None) -> dict[str, 
     return {name: fit for name, fit in available.items() if names is None or name in names}
 
 
-def _log(record: BenchmarkRecord, scored: pd.DataFrame, output: Path | None) -> str:
+def _log(record: BenchmarkRecord, cohort: Cohort, scored: pd.DataFrame, output: Path | None) -> str:
     """Write leaderboard and figures to a run, and to a folder if one is given; return the run."""
     from training.comparison.figures import calibration_figure, leaderboard_figure
     from training.tracking import run
 
     rows = record.benchmark.rows
     title = f"{'SIMULATED ' if record.simulated else ''}{record.cohort}"
-    tags = {"cohort": record.cohort, "simulated": str(record.simulated)}
+    tags = {
+        "task": record.task,
+        "cohort": record.cohort,
+        "simulated": str(record.simulated),
+    }
     with run(Settings().store, name=f"benchmark {record.task}", tags=tags) as opened:
+        opened.log_cohort(cohort, "benchmark")
         with TemporaryDirectory() as temporary:
             folder = Path(temporary) if output is None else output
             folder.mkdir(parents=True, exist_ok=True)

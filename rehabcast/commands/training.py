@@ -16,6 +16,7 @@ from rehabcast.settings import Settings
 if TYPE_CHECKING:
     from contracts.cohort import Cohort
     from contracts.task import Task
+    from training.comparators import Better
     from training.data_seen import DataChanges
     from training.fitting.config import TrainingConfig
     from training.fitting.preparation import CohortNote
@@ -77,6 +78,8 @@ class TrainingResult:
         What the cohort cannot fill of the task.
     data_changes
         What changed since the data of the version in service.
+    better_comparators
+        Comparators that did better out of fold than the candidate.
     """
 
     model_version: str
@@ -84,6 +87,7 @@ class TrainingResult:
     simulated: bool
     data_digest: str
     data_changes: DataChanges
+    better_comparators: tuple[Better, ...] = ()
     cohort_notes: tuple[CohortNote, ...] = ()
 
 
@@ -184,6 +188,7 @@ def train_candidate(
 
     settings = Settings()
     notes: list[CohortNote] = []
+    better: list[Better] = []
 
     def announce(found: tuple[CohortNote, ...]) -> None:
         notes.extend(found)
@@ -206,7 +211,10 @@ def train_candidate(
             people_key=key,
             facts={f"data_{name}": text for name, text in asdict(changes).items() if text},
             tell=announce,
+            tell_better=better.extend,
         )
+    for one in better:
+        stderr_console.print(f"Worse than a comparator: {one}.")
     sign_bundle(settings, version)
     log_explanation_quality(settings, version, cohort, parameters.seed)
     return TrainingResult(
@@ -215,6 +223,7 @@ def train_candidate(
         simulated=cohort.provenance.simulated,
         data_digest=cohort.digest,
         data_changes=changes,
+        better_comparators=tuple(better),
         cohort_notes=tuple(notes),
     )
 
