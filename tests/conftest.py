@@ -61,13 +61,15 @@ def task() -> Task:
 def made_up_events(subjects: int, seed: int) -> pd.DataFrame:
     """People whose score rises toward a ceiling that their first score and steps foretell."""
     generator = np.random.default_rng(seed)
-    by_itself = np.random.default_rng((seed, 1))
+    by_itself, of_steps = (np.random.default_rng((seed, stream)) for stream in (1, 2))
     rows: list[tuple[object, ...]] = []
     for subject in range(1, subjects + 1):
         onset, enrolment_day = NOMINAL_ONSET, int(generator.integers(3, 40))
         enrolment = onset + pd.Timedelta(days=enrolment_day)
         first = float(generator.integers(2, 50))
         best = min(66.0, first + float(generator.uniform(0, 30)))
+        # No input from before an outcome foretells it so well that it would be taken for a leak.
+        daily_steps = max(0.0, 100 * (best + float(of_steps.normal(0, 10))))
         rows += [
             (subject, onset, ONSET, np.nan, None),
             (subject, enrolment, ENROLMENT, np.nan, None),
@@ -107,7 +109,7 @@ def made_up_events(subjects: int, seed: int) -> pd.DataFrame:
         for day in range(-2, 22):
             if generator.random() < 0.6:
                 when = enrolment + pd.Timedelta(days=day)
-                rows.append((subject, when, "LOINC//41950-7", 100 * best, None))
+                rows.append((subject, when, "LOINC//41950-7", daily_steps, None))
                 rows.append(
                     (subject, when, "REHABCAST//WEAR_TIME", float(generator.uniform(4, 24)), None)
                 )

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric
 from mlflow.exceptions import MlflowException
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+from mlflow.utils.mlflow_tags import (
+    MLFLOW_DATASET_CONTEXT,
+    MLFLOW_GIT_COMMIT,
+    MLFLOW_PARENT_RUN_ID,
+)
 
+from contracts.cohort import Cohort
 from contracts.errors import EvidenceMissing, ServiceUnavailable
 from stores.database import Kept, open_kept, sqlite_file
 from stores.private_files import make_private_folder
 from training.artifact_places import bring_along, local_folder
+from training.checkout import commit_of_checkout
 
 EXPERIMENT = "rehabcast"
 OTHER_MLFLOW = "out-of-date database schema"
 """What MLflow says of a database that another version of it wrote."""
+INPUTS = "inputs_digest"
+"""Tag of a run: what all of its results follow from."""
+LONGEST_DIGEST, BATCH = 36, 1000
+"""MLflow's limits: characters of a dataset's digest, metrics in one request."""
 KEPT = Kept(
     name="registry of models",
     setting="REHABCAST_TRACKING_URI",
@@ -162,6 +176,35 @@ class Run:
         for name, value in metrics.items():
             self.client.log_metric(self.run_id, name, value)
 
+    def log_curve(self, curve: Sequence[Mapping[str, float]], of: str) -> None:
+        """Log the finite numbers of each epoch, as the steps of one metric each."""
+        metrics = [
+            Metric(f"{name}/{of}", value, 0, epoch)
+            for epoch, values in enumerate(curve)
+            for name, value in values.items()
+            if math.isfinite(value)
+        ]
+        for first in range(0, len(metrics), BATCH):
+            self.client.log_batch(self.run_id, metrics[first : first + BATCH])
+
+    def log_cohort(self, cohort: Cohort, context: str) -> None:
+        """Log a cohort as a dataset of MLflow: name, digest and source, and no row of it.
+
+        Parameters
+        ----------
+        context
+            What it was used for, such as `training`.
+        """
+        made_from = cohort.provenance
+        dataset = Dataset(
+            name=made_from.name,
+            digest=cohort.digest[:LONGEST_DIGEST],
+            source_type="simulated" if made_from.simulated else "cohort",
+            source=json.dumps({"made_from": made_from.source, "digest": cohort.digest}),
+        )
+        tag = InputTag(MLFLOW_DATASET_CONTEXT, context)
+        self.client.log_inputs(self.run_id, [DatasetInput(dataset, [tag])])
+
     def log_file(self, path: Path, folder: str | None = None) -> None:
         """Log one file."""
         self.client.log_artifact(self.run_id, str(path), folder)
@@ -169,26 +212,60 @@ class Run:
 
 @contextmanager
 def run(
-    store: Store, *, name: str, tags: Mapping[str, str], parent: Run | None = None
+    store: Store,
+    *,
+    name: str,
+    tags: Mapping[str, str],
+    parent: Run | None = None,
+    inputs_digest: str | None = None,
 ) -> Iterator[Run]:
     """Open a run; it ends as FINISHED, as FAILED on an error, or as KILLED on Ctrl-C.
+
+    Its use of processor and memory is logged with it, and the commit of the code where that is a
+    checkout.
 
     Parameters
     ----------
     parent
         The run that this one is nested under.
+    inputs_digest
+        Of everything that the results follow from. A run that was broken off with the same inputs
+        goes on, so that one training is one run however often it was stopped.
     """
     client = store.client(make=True)
     experiment_id = store.experiment_id(client)
-    nested = {} if parent is None else {MLFLOW_PARENT_RUN_ID: parent.run_id}
-    started = client.create_run(experiment_id, run_name=name, tags={**tags, **nested})
-    run_id = started.info.run_id
+    tags = dict(tags)
+    if (commit := commit_of_checkout()) is not None:
+        tags[MLFLOW_GIT_COMMIT] = commit
+    if parent is not None:
+        tags[MLFLOW_PARENT_RUN_ID] = parent.run_id
+    if inputs_digest is not None:
+        tags[INPUTS] = inputs_digest
+    run_id = _broken_off(client, experiment_id, inputs_digest)
+    if run_id is None:
+        run_id = client.create_run(experiment_id, run_name=name, tags=tags).info.run_id
+    else:
+        client.update_run(run_id, status="RUNNING")
+        for tag, text in tags.items():
+            client.set_tag(run_id, tag, text)
+    use = SystemMetricsMonitor(run_id, resume_logging=True, tracking_uri=store.tracking_uri)
+    use.start()
+    status = "FAILED"
     try:
         yield Run(client=client, run_id=run_id)
+        status = "FINISHED"
     except KeyboardInterrupt:
-        client.set_terminated(run_id, "KILLED")
+        status = "KILLED"
         raise
-    except BaseException:
-        client.set_terminated(run_id, "FAILED")
-        raise
-    client.set_terminated(run_id, "FINISHED")
+    finally:
+        use.finish()
+        client.set_terminated(run_id, status)
+
+
+def _broken_off(client: MlflowClient, experiment_id: str, inputs_digest: str | None) -> str | None:
+    """Return the last run with the same inputs that did not come to its end, if there is one."""
+    if inputs_digest is None:
+        return None
+    same = f"tags.{INPUTS} = '{inputs_digest}' and attributes.status != 'FINISHED'"
+    found = client.search_runs([experiment_id], same, max_results=1)
+    return found[0].info.run_id if found else None

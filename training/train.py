@@ -14,20 +14,14 @@ import pandas as pd
 from contracts.bundle import PEOPLE_FILE, PROFILE_FILE
 from contracts.cohort import Cohort
 from contracts.digests import code_digest, file_digest, record_digest
-from contracts.groups import MINIMUM_SHOWN
-from contracts.predictions import CANDIDATE, MODEL, REFUSED, SUBJECT
+from contracts.predictions import SUBJECT
 from contracts.priors import prior_of
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from contracts.vocabulary import Additions, added_among
 from features.newest import days_with_score
 from inference.people_at_times import PeopleAtTimes, learn_people_at_times
-from training.comparison.figures import (
-    calibration_figure,
-    error_figure,
-    pit_figure,
-    reliability_figure,
-)
+from training.comparators import Better, better_comparators
 from training.data_seen import SEEN_FILE, Seen, seal_seen
 from training.evidence import COMPARATORS, out_of_fold_table, questions_with, served_days
 from training.fitting.config import TrainingConfig
@@ -35,7 +29,6 @@ from training.fitting.crossfit import (
     CrossFit,
     FitFolds,
     crossfit,
-    ensemble_quantiles,
     fit_sequentially,
     networks_of,
 )
@@ -48,26 +41,23 @@ from training.fitting.preparation import (
 )
 from training.fitting.pretrain import pretrain
 from training.follow_up import follow_up_table
+from training.logged_evidence import log_evidence
 from training.models.layers.network import Ensemble
 from training.people_seen import sealed_people
-from training.predictions import prediction_table, with_clusters
+from training.predictions import with_clusters
 from training.registry.bundle import TrainingProvenance, write_bundle
-from training.registry.model_card import model_card
+from training.registry.model_card import model_card, version_description
 from training.registry.model_versions import (
     FOLLOW_UP_FILE,
     PREDICTIONS_FILE,
-    SPLITS_FILE,
     ModelVersion,
     check_model_name,
     register,
     write_model_file,
 )
-from training.scores import losses
-from training.split import Parts, split_name
+from training.split import Parts
 from training.task import task_digest
 from training.tracking import Run, Store, run
-
-FIGURES = ("calibration.png", "error-by-horizon.png", "pit.png", "reliability.png")
 
 
 def train(
@@ -85,6 +75,7 @@ def train(
     fit_folds: FitFolds = fit_sequentially,
     advance: Callable[[str], None] = lambda _: None,
     tell: Callable[[tuple[CohortNote, ...]], None] = lambda _: None,
+    tell_better: Callable[[tuple[Better, ...]], None] = lambda _: None,
 ) -> ModelVersion:
     """Train, score out of fold beside the comparators, and register a candidate.
 
@@ -110,6 +101,8 @@ def train(
         Called with a short message after each finished step, `steps(config)` times in all.
     tell
         Called before anything is fitted, with what the cohort cannot fill of the task.
+    tell_better
+        Called at the end with the comparators that did better than the candidate.
 
     Raises
     ------
@@ -119,11 +112,8 @@ def train(
         (`training.registry.model_versions.check_model_name`).
     """
     check_model_name(store.client(make=True), model)
-    parts = training_parts(cohort, task, config)
+    parts = _enough(training_parts(cohort, task, config), cohort, task)
     batch = parts.train
-    declared = (cohort.splits.get(subject, meds.train_split) for subject in parts.fold_of)
-    require_enough(sum(split == meds.train_split for split in declared))
-    require_horizon(batch, task)
     tell(cohort_notes(batch, task))
     key = {
         "data": cohort.digest,
@@ -134,17 +124,21 @@ def train(
         "pretraining": "" if pretrain_on is None else pretrain_on.digest,
     }
     tags = _tags(cohort, task, config)
-    with run(store, name=f"train {model}", tags=tags) as opened, TemporaryDirectory() as temporary:
-        opened.log_params({**asdict(config), **{f"{name}_digest": key[name] for name in key}})
-        opened.log_params(dict(facts or {}))
+    inputs = record_digest({**key, "model": model})
+    with (
+        run(store, name=f"train {model}", tags=tags, inputs_digest=inputs) as opened,
+        TemporaryDirectory() as temporary,
+    ):
+        opened.log_cohort(cohort, "training")
+        digests = {f"{name}_digest": digest for name, digest in key.items()}
+        opened.log_params({**asdict(config), **digests, **(facts or {})})
         unfinished = checkpoints / record_digest(key)[:16]
-        pretrained = (
-            None
-            if pretrain_on is None
-            else pretrain(
+        pretrained = None
+        if pretrain_on is not None:
+            opened.log_cohort(pretrain_on, "pre-training")
+            pretrained = pretrain(
                 pretrain_on, batch.layout, task, config, folder=unfinished / "pretraining"
             )
-        )
         people = cohort.events[cohort.events[SUBJECT].isin(batch.subject_B)]
         records = days_with_score(people, task, batch.layout)
         fitted = crossfit(
@@ -160,10 +154,8 @@ def train(
         )
         table = out_of_fold_table(batch, records, task, config, fitted, advance)
         folder = Path(temporary)
-        asked = with_clusters(
-            questions_with(table, cohort, batch, records, task, config), cohort, task
-        )
-        asked.to_parquet(folder / PREDICTIONS_FILE, index=False)
+        asked = questions_with(table, cohort, batch, records, task, config)
+        with_clusters(asked, cohort, task).to_parquet(folder / PREDICTIONS_FILE, index=False)
         followed = follow_up_table(cohort, task, config, parts, table, served_days(fitted, task))
         followed.to_parquet(folder / FOLLOW_UP_FILE, index=False)
         provenance = TrainingProvenance(
@@ -182,7 +174,7 @@ def train(
             pretrained_on="" if pretrained is None else str(pretrained),
             prior=tags.get("prior"),
         )
-        _log_evidence(opened, folder, table, parts, task, fitted, provenance)
+        log_evidence(opened, folder, table, parts, task, fitted, provenance)
         bundle = folder / "bundle"
         write_model_file(bundle, run_id=opened.run_id)
         if people_key is not None:
@@ -190,18 +182,53 @@ def train(
                 sealed_people(cohort, parts, pretrain_on, people_key)
             )
             _log_seen(opened, folder / SEEN_FILE, seen, people_key)
-        at_times = learn_people_at_times(people)
-        (bundle / PROFILE_FILE).write_text(at_times.model_dump_json(), "utf-8")
-        ensemble = Ensemble(fitted.members)
-        codes = own_codes(task, at_times)
-        card = model_card(table, task, provenance, codes)
-        write_bundle(
-            bundle, ensemble, fitted.calibration, batch, task, provenance,
-            card=card, records=records, codes=codes,
-        )  # fmt: skip
-        version = register(opened, bundle, name=model, tags=tags)
+        _write_bundle(bundle, fitted, batch, records, people, table, task, provenance)
+        better = better_comparators(table)
+        tell_better(better)
+        version = register(
+            opened,
+            bundle,
+            name=model,
+            tags={**tags, **({"better_comparator": better[0].model} if better else {})},
+            description=version_description(task, provenance, better),
+        )
         advance("bundle")
     return version
+
+
+def _enough(parts: Parts, cohort: Cohort, task: Task) -> Parts:
+    """Return the parts if there are people and outcomes enough in them to train on."""
+    declared = (cohort.splits.get(subject, meds.train_split) for subject in parts.fold_of)
+    require_enough(sum(split == meds.train_split for split in declared))
+    require_horizon(parts.train, task)
+    return parts
+
+
+def _write_bundle(
+    folder: Path,
+    fitted: CrossFit,
+    batch: SequenceBatch,
+    records: SequenceBatch,
+    people: pd.DataFrame,
+    table: pd.DataFrame,
+    task: Task,
+    provenance: TrainingProvenance,
+) -> None:
+    """Write what is served, with its card and what the codes mean that it is about."""
+    at_times = learn_people_at_times(people)
+    (folder / PROFILE_FILE).write_text(at_times.model_dump_json(), "utf-8")
+    codes = own_codes(task, at_times)
+    write_bundle(
+        folder,
+        Ensemble(fitted.members),
+        fitted.calibration,
+        batch,
+        task,
+        provenance,
+        card=model_card(table, task, provenance, codes),
+        records=records,
+        codes=codes,
+    )
 
 
 def steps(config: TrainingConfig) -> int:
@@ -213,6 +240,7 @@ def _tags(cohort: Cohort, task: Task, config: TrainingConfig) -> dict[str, str]:
     """Return what a run, and the version that it registers, can be found by."""
     prior = prior_of(config.architecture, task.prior)
     return {
+        "task": task.name,
         "cohort": cohort.provenance.name,
         "simulated": str(cohort.provenance.simulated),
         **({} if prior is None else {"prior": prior.name}),
@@ -241,48 +269,3 @@ def _log_seen(opened: Run, file: Path, seen: Seen | None, people_key: bytes) -> 
     if seen is not None:
         file.write_bytes(seal_seen(seen, people_key))
         opened.log_file(file)
-
-
-def _log_evidence(
-    opened: Run,
-    folder: Path,
-    table: pd.DataFrame,
-    parts: Parts,
-    task: Task,
-    fitted: CrossFit,
-    provenance: TrainingProvenance,
-) -> None:
-    names = [split_name(fold) for fold in parts.fold_of.values()]
-    splits = pd.DataFrame({"subject_id": list(parts.fold_of), "split": names})
-    splits = splits.sort_values("subject_id")
-    splits.to_parquet(folder / SPLITS_FILE, index=False)
-    title = "SIMULATED cohort" if provenance.simulated else provenance.cohort_name
-    # The report counts no refused forecast: with them, its errors would tell those of the refused.
-    given = table[~table[REFUSED].astype("bool")]
-    calibration_figure(table, folder / "calibration.png", title=title)
-    error_figure(given, folder / "error-by-horizon.png", title=title)
-    candidate = table[table[MODEL] == CANDIDATE]
-    pit_figure(candidate, folder / "pit.png", title=title)
-    reliability_figure(candidate, folder / "reliability.png", title=title)
-    for name in (PREDICTIONS_FILE, FOLLOW_UP_FILE, SPLITS_FILE, *FIGURES):
-        opened.log_file(folder / name)
-    if given[SUBJECT].nunique() >= MINIMUM_SHOWN:
-        opened.log_metrics(_metrics(given))
-    if len(np.unique(parts.held_out.subject_B)) >= MINIMUM_SHOWN:
-        opened.log_metrics(_held_out_metrics(parts.held_out, task, fitted))
-
-
-def _metrics(table: pd.DataFrame) -> dict[str, float]:
-    scored = table.assign(**losses(table))
-    means = scored.groupby(MODEL)[["mae", "crps", "coverage_80", "width_80"]].mean()
-    return {
-        f"out_of_fold/{str(model).replace(' ', '_')}/{name}": float(value)
-        for model, row in means.iterrows()
-        for name, value in row.items()
-    }
-
-
-def _held_out_metrics(held_out: SequenceBatch, task: Task, fitted: CrossFit) -> dict[str, float]:
-    quantiles_BHQ = ensemble_quantiles(held_out, task, fitted)
-    scored = losses(prediction_table(held_out, quantiles_BHQ, task, model=CANDIDATE))
-    return {f"held_out/{name}": float(value) for name, value in scored.mean().items()}

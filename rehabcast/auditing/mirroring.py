@@ -11,17 +11,20 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from audits.judging.wording import scope_in_words
 from audits.ledger.ledger import Ledger
 from audits.ledger.mirror import Drift, find_drift, mirror_aliases
+from audits.ledger.records import Champion
 from contracts.errors import ServiceUnavailable
+from contracts.verdict import Verdict
 from rehabcast.output import stderr_console
 from rehabcast.settings import Settings
 from serving.faults import place_of
-from training.registry.model_versions import ChampionAliases
+from training.registry.model_versions import ChampionAliases, ModelVersion
 
 BOUNDS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
@@ -59,7 +62,7 @@ def show_champions(settings: Settings, ledger: Ledger) -> tuple[Drift, ...]:
     return tuple(_soon(lambda: _mirrored(settings, ledger)))
 
 
-def try_to_show_champions(settings: Settings, ledger: Ledger) -> bool:
+def try_to_show_champion(settings: Settings, ledger: Ledger, champion: Champion) -> bool:
     """Mirror a change that is on record; say where MLflow does not show it yet.
 
     Returns
@@ -77,6 +80,8 @@ def try_to_show_champions(settings: Settings, ledger: Ledger) -> bool:
         return False
     for drift in drifts:
         stderr_console.print(f"Drift: {drift}. Corrected, and recorded in the ledger.")
+    tags = {"champion_epoch": str(champion.epoch)}
+    try_to_tag(settings, champion.model, champion.version, tags)
     return True
 
 
@@ -87,6 +92,29 @@ def drifted_aliases(settings: Settings, ledger: Ledger) -> tuple[Drift, ...] | N
     except ServiceUnavailable as error:
         stderr_console.print(f"MLflow's aliases were not compared with the ledger: {error.reason}")
         return None
+
+
+def try_to_tag(settings: Settings, name: str, version: str, tags: Mapping[str, str]) -> None:
+    """Show in MLflow what the ledger has on record of a version; say so where MLflow fails."""
+
+    def tag() -> None:
+        client = settings.store.client()
+        for tag, text in tags.items():
+            client.set_model_version_tag(name, version, tag, text)
+
+    try:
+        _soon(tag)
+    except ServiceUnavailable as error:
+        stderr_console.print(
+            f"It is on record in the ledger, but MLflow's tags do not show it: {error.reason}"
+        )
+
+
+def show_verdict(settings: Settings, version: ModelVersion, verdict: Verdict) -> None:
+    """Show a verdict and its scope in MLflow's tags; without a scope nobody is served."""
+    scope = "Nobody." if verdict.scope is None else " ".join(scope_in_words(verdict.scope))
+    tags = {"audit": str(verdict.outcome), "audit_scope": scope}
+    try_to_tag(settings, version.name, version.version, tags)
 
 
 class ServiceMirror:

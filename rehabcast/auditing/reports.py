@@ -115,10 +115,14 @@ def fetch_earlier_report(settings: Settings, version: ModelVersion, digest: str)
 def publish_editions(
     settings: Settings, version: ModelVersion, report: Report
 ) -> tuple[NotMade, ...]:
-    """Write all editions of a report to the version's run; return those that are missing there."""
+    """Write all editions of a report to the version's run; return those that are missing there.
+
+    MLflow's tags of the version then show the verdict.
+    """
     from mlflow.exceptions import MlflowException
 
     from audits.report.editions import NotMade, write_editions
+    from rehabcast.auditing.mirroring import show_verdict
     from rehabcast.signed_artifacts import REPORT_FOLDER
 
     with TemporaryDirectory() as temporary:
@@ -130,4 +134,5 @@ def publish_editions(
             except (MlflowException, OSError) as error:
                 found = f"{type(error).__name__}: it could not be stored with the run"
                 not_made.append(NotMade(edition=path.name, found=found))
+    show_verdict(settings, version, report.verdict)
     return tuple(not_made)

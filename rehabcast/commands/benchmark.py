@@ -155,13 +155,13 @@ def run_benchmark(
     from training.comparison.bayes_floor import floor_predictions
     from training.comparison.benchmark import benchmark as run
     from training.comparison.benchmark import families, number_of_fits
-    from training.comparison.leaks import check_no_lookahead
     from training.comparison.model_selection import (
         PRETRAINED,
         better_but_not_servable,
         select_candidate,
     )
     from training.fitting.config import TrainingConfig
+    from training.fitting.leaks import check_no_lookahead
     from training.fitting.preparation import cohort_notes, require_outcomes, training_parts
     from training.fitting.pretrain import pretrain
 
@@ -204,12 +204,8 @@ def run_benchmark(
         better_but_not_servable=better_but_not_servable(result.standings),
         benchmark=result,
     )
-    return BenchmarkResult(
-        record=record,
-        run_id=_log(record, scored, output),
-        cohort_notes=notes,
-        task_notes=of_task,
-    )
+    run_id = _log(record, cohort, scored, output)
+    return BenchmarkResult(record=record, run_id=run_id, cohort_notes=notes, task_notes=of_task)
 
 
 def _register(
@@ -265,15 +261,20 @@ def _chosen(available: Mapping[str, Fit], names: list[str] | None) -> dict[str, 
     return {name: fit for name, fit in available.items() if names is None or name in names}
 
 
-def _log(record: BenchmarkRecord, scored: pd.DataFrame, output: Path | None) -> str:
+def _log(record: BenchmarkRecord, cohort: Cohort, scored: pd.DataFrame, output: Path | None) -> str:
     """Write leaderboard and figures to a run, and to a folder if one is given; return the run."""
     from training.comparison.figures import calibration_figure, leaderboard_figure
     from training.tracking import run
 
     rows = record.benchmark.rows
     title = f"{'SIMULATED ' if record.simulated else ''}{record.cohort}"
-    tags = {"cohort": record.cohort, "simulated": str(record.simulated)}
+    tags = {
+        "task": record.task,
+        "cohort": record.cohort,
+        "simulated": str(record.simulated),
+    }
     with run(Settings().store, name=f"benchmark {record.task}", tags=tags) as opened:
+        opened.log_cohort(cohort, "benchmark")
         with TemporaryDirectory() as temporary:
             folder = Path(temporary) if output is None else output
             folder.mkdir(parents=True, exist_ok=True)

@@ -145,7 +145,7 @@ def run_promotion(model_version: str, *, override: Override | None = None) -> Pr
     from audits.ledger.gate import PresentedEvidence
     from audits.ledger.gate import promote as pass_gate
     from contracts.errors import PromotionRefused
-    from rehabcast.auditing.mirroring import bound_registry_calls, try_to_show_champions
+    from rehabcast.auditing.mirroring import bound_registry_calls, try_to_show_champion
     from rehabcast.identity import actor_of, open_ledger, say_if_trial
     from rehabcast.signed_artifacts import fetch_report, open_bundle, policy_for
     from training.registry.model_versions import find
@@ -173,21 +173,21 @@ def run_promotion(model_version: str, *, override: Override | None = None) -> Pr
         now=datetime.now(UTC),
         override=override,
     )
-    is_mirrored = try_to_show_champions(settings, ledger)
+    is_mirrored = try_to_show_champion(settings, ledger, champion)
     say_if_trial(ledger)
     return promotion_result(champion, ledger, is_mirrored=is_mirrored)
 
 
 def revoke(model: ModelArgument, reason: Reason, as_json: AsJson = False) -> None:
     """Take a model's champion out of service at once; running services stop answering."""
-    from rehabcast.auditing.mirroring import try_to_show_champions
+    from rehabcast.auditing.mirroring import try_to_show_champion
     from rehabcast.identity import actor_of, open_ledger
 
     settings = Settings()
     ledger = open_ledger(settings)
     actor = actor_of(settings, ledger)
     champion = ledger.revoke(model, actor=actor, reason=reason, now=datetime.now(UTC))
-    is_mirrored = try_to_show_champions(settings, ledger)
+    is_mirrored = try_to_show_champion(settings, ledger, champion)
     message = f"{champion.model_version} is revoked."
     result = promotion_result(champion, ledger, is_mirrored=is_mirrored)
     emit(result, escape(message), as_json=as_json)
@@ -205,14 +205,14 @@ def rollback(
 ) -> None:
     """Make the champion of an earlier epoch the champion again, if its audit is still valid."""
     from audits.ledger.gate import roll_back
-    from rehabcast.auditing.mirroring import try_to_show_champions
+    from rehabcast.auditing.mirroring import try_to_show_champion
     from rehabcast.identity import actor_of, open_ledger, say_if_trial
 
     settings = Settings()
     ledger = open_ledger(settings)
     actor = actor_of(settings, ledger)
     champion = roll_back(ledger, model, to_epoch, actor=actor, reason=reason, now=datetime.now(UTC))
-    is_mirrored = try_to_show_champions(settings, ledger)
+    is_mirrored = try_to_show_champion(settings, ledger, champion)
     say_if_trial(ledger)
     message = f"{champion.model_version} is the champion again (epoch {champion.epoch})."
     result = promotion_result(champion, ledger, is_mirrored=is_mirrored)

@@ -17,6 +17,7 @@ from rehabcast.settings import Settings
 if TYPE_CHECKING:
     from contracts.cohort import Cohort
     from contracts.task import Task
+    from training.comparators import Better
     from training.data_seen import DataChanges
     from training.fitting.config import TrainingConfig
     from training.fitting.preparation import CohortNote
@@ -84,6 +85,8 @@ class TrainingResult:
         What the shipped facts of its instrument say of the task.
     data_changes
         What changed since the data of the version in service.
+    better_comparators
+        Comparators that did better out of fold than the candidate.
     """
 
     model_version: str
@@ -92,6 +95,7 @@ class TrainingResult:
     data_digest: str
     data_changes: DataChanges
     prior: str | None
+    better_comparators: tuple[Better, ...] = ()
     cohort_notes: tuple[CohortNote, ...] = ()
     task_notes: tuple[TaskNote, ...] = ()
 
@@ -207,6 +211,7 @@ def train_candidate(
 
     settings = Settings()
     notes: list[CohortNote] = []
+    better: list[Better] = []
 
     def announce(found: tuple[CohortNote, ...]) -> None:
         notes.extend(found)
@@ -235,7 +240,10 @@ def train_candidate(
             seen=seen,
             facts={f"data_{name}": text for name, text in asdict(changes).items() if text},
             tell=announce,
+            tell_better=better.extend,
         )
+    for one in better:
+        stderr_console.print(f"Worse than a comparator: {one}.")
     sign_bundle(settings, version)
     log_explanation_quality(settings, version, cohort, parameters.seed)
     return TrainingResult(
@@ -245,6 +253,7 @@ def train_candidate(
         data_digest=cohort.digest,
         data_changes=changes,
         prior=None if prior is None else prior.name,
+        better_comparators=tuple(better),
         cohort_notes=tuple(notes),
         task_notes=of_task,
     )

@@ -155,8 +155,11 @@ def test_normalising_outside_the_fold_stops_the_command(
         bench(simulated)
 
 
-def test_an_input_that_is_the_change_stops_the_command(simulated: Path, tmp_path: Path) -> None:
-    """A step count on the day of enrolment that somebody derived from the score at week 12."""
+@pytest.mark.parametrize("command", ["train", "benchmark"])
+def test_an_input_that_knows_the_outcome_stops_the_command(
+    simulated: Path, tmp_path: Path, command: str
+) -> None:
+    """Step counts on the day of enrolment: the score at week 12 with the error of an assessment."""
     from features.cohort import read_cohort
     from features.sequences import training_sequences
     from training.task import read_task
@@ -164,29 +167,28 @@ def test_an_input_that_is_the_change_stops_the_command(simulated: Path, tmp_path
     events = read_cohort(simulated).events
     batch = training_sequences(events, read_task(TASK))
     first = batch.take(batch.origin_day_B == 0)
-    change = dict(
-        zip(
-            first.subject_B.tolist(),
-            (first.truth_BH[:, 3] - first.last_score_B).tolist(),
-            strict=True,
-        )
+    error_B = np.random.default_rng(0).normal(scale=2.46, size=len(first))
+    score = dict(
+        zip(first.subject_B.tolist(), (first.truth_BH[:, 3] + error_B).tolist(), strict=True)
     )
     onset_day = events[events["code"] == "REHABCAST//ENROLMENT"].set_index("subject_id")["time"]
     kept = events[events["code"] != STEPS]
     derived = pd.DataFrame(
         {
-            "subject_id": list(change),
-            "time": [onset_day[subject] for subject in change],
+            "subject_id": list(score),
+            "time": [onset_day[subject] for subject in score],
             "code": STEPS,
-            "numeric_value": [1_000.0 + 10 * x for x in change.values()],
+            "numeric_value": [1_000.0 + 10 * x for x in score.values()],
             "text_value": None,
         }
     ).dropna(subset=["numeric_value"])
     leaking = tmp_path / "leaking"
     provenance = Provenance(name="leaking", source="test", simulated=True)
     write_cohort(pd.concat([kept, derived], ignore_index=True), provenance, leaking)
-    with pytest.raises(IntegrityError, match=f"{STEPS}, at day 0 determines the change to day 84"):
-        bench(leaking, "--models", "last observation")
+    more = {"train": ["--model", "leaking"], "benchmark": ["--models", "last observation"]}
+    words = [command, "--cohort", str(leaking), "--task", str(TASK), *more[command]]
+    with pytest.raises(IntegrityError, match=f"{STEPS}, at day 0 agrees with the change to day 84"):
+        CliRunner().invoke(app, words, catch_exceptions=False)
 
 
 def test_the_winner_is_registered_with_the_leaderboard_it_won(

@@ -271,6 +271,21 @@ with running_service(_free_port(), Path("service.log"), "a-token-of-the-whole-wa
     assert "80 % range" in readable
 
 
+def test_mlflow_shows_what_the_ledger_has_on_record(
+    user: Installation, version: str, audited: dict[str, Any]
+) -> None:
+    store = Store(
+        tracking_uri=f"sqlite:///{user.folder / 'mlruns/mlflow.db'}",
+        artifacts=user.folder / "mlruns/artifacts",
+    )
+    name, _, number = version.partition("/")
+    shown = store.client().get_model_version(name, number)
+    assert shown.tags["audit"] == audited["outcome"]
+    assert shown.tags["audit_scope"] == "Nobody."
+    assert int(shown.tags["champion_epoch"]) >= 1
+    assert "SIMULATED" in shown.description
+
+
 def alias(user: Installation) -> str | None:
     store = Store(
         tracking_uri=f"sqlite:///{user.folder / 'mlruns/mlflow.db'}",

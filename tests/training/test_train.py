@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from mlflow.entities import Run
 
 from audits.judging.lost.missing import violations
 from contracts.bundle import MANIFEST_FILE, PROFILE_FILE, Judging, Manifest
@@ -28,7 +30,7 @@ from training.registry.model_versions import (
     fetch,
     find,
 )
-from training.tracking import Store, run
+from training.tracking import INPUTS, Store, run
 from training.train import COMPARATORS, steps, train
 
 QUICK = TrainingConfig(max_epochs=2, folds=3, hidden=4)
@@ -109,6 +111,57 @@ def test_the_run_holds_parameters_metrics_figures_and_digests(
     assert logged.data.metrics["out_of_fold/candidate/mae"] == pytest.approx(error)
     files = {entry.path for entry in store.client().list_artifacts(trained.run_id)}
     assert {"calibration.png", "error-by-horizon.png", "predictions.parquet"} <= files
+
+
+def test_mlflow_shows_an_engineer_what_was_trained_on_and_how_it_went(
+    trained: ModelVersion, store: Store, cohort: Cohort, task: Task
+) -> None:
+    client = store.client()
+    logged = client.get_run(trained.run_id)
+    assert {"task", "cohort", "simulated", INPUTS} <= set(logged.data.tags)
+    (used,) = logged.inputs.dataset_inputs
+    assert (used.dataset.name, used.dataset.digest) == ("made up", cohort.digest[:36])
+    assert cohort.digest in used.dataset.source
+    assert {tag.value for tag in used.tags} == {"training"}
+    for name in ("training_loss/without-0-1", "validation_loss/without-0-1"):
+        shown = client.get_metric_history(trained.run_id, name)
+        # With fewer than 11 people to stop by, their loss would be about one of them.
+        assert [one.step for one in shown] == ([] if name.startswith("validation") else [0, 1])
+        assert all(one.value > 0 for one in shown)
+    version = client.get_model_version(trained.name, trained.version)
+    assert "SIMULATED" in version.description
+    assert task.name in version.description
+    assert "reaches nobody before its audit" in version.description
+
+
+def test_a_training_that_was_broken_off_goes_on_as_the_same_run(
+    cohort: Cohort, task: Task, store: Store, tmp_path: Path
+) -> None:
+    def stop(_: str) -> None:
+        raise KeyboardInterrupt
+
+    def asked(advance: Callable[[str], None]) -> ModelVersion:
+        return train(
+            cohort, task, QUICK, model="stopped", store=store, checkpoints=tmp_path, advance=advance
+        )
+
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            asked(stop)
+    (killed,) = runs_of("stopped", store)
+    assert killed.info.status == "KILLED"
+    version = asked(lambda _: None)
+    (ended,) = runs_of("stopped", store)
+    assert (ended.info.run_id, ended.info.status) == (version.run_id, "FINISHED")
+    # One that came to its end is another run.
+    assert asked(lambda _: None).run_id != version.run_id
+    assert len(runs_of("stopped", store)) == 2
+
+
+def runs_of(model: str, store: Store) -> list[Run]:
+    client = store.client()
+    found = client.search_runs([store.experiment_id(client)], f"run_name = 'train {model}'")
+    return list(found)
 
 
 def test_held_out_subjects_are_in_no_prediction(trained: ModelVersion, store: Store) -> None:

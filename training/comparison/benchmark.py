@@ -23,10 +23,10 @@ from training.comparison.leaderboard import (
     leaderboard_rows,
     milestone_rows,
 )
-from training.comparison.leaks import check_batch_independence, check_folds, check_target_leakage
 from training.comparison.model_selection import PRETRAINED, RankedFamily, rank_families
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import network_family
+from training.fitting.leaks import check_batch_independence, check_folds
 from training.fitting.pretrain import Pretrained
 from training.models import Fit, Predict
 from training.models.architectures import Architecture, new_network
@@ -151,9 +151,9 @@ def benchmark(
     Raises
     ------
     IntegrityError
-        A leak (`training.comparison.leaks`), or a family that beats the floor.
+        A leak (`training.fitting.leaks`), or a family that beats the floor. Inputs that know the
+        outcome are refused before, where the pairs are made (`training.fitting.preparation`).
     """
-    check_target_leakage(batch)
     parts: list[pd.DataFrame] = []
     seconds = dict.fromkeys(families_by_name, 0.0)
     last: dict[str, tuple[Predict, SequenceBatch]] = {}

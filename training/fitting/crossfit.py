@@ -9,7 +9,7 @@ levels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -26,7 +26,7 @@ from inference.calibration import Calibration, learn_calibration
 from inference.readings import covering_both, steadied
 from inference.similar import given_by_others
 from training.fitting.config import TrainingConfig
-from training.fitting.network_fit import Weights, fit_network, forward
+from training.fitting.network_fit import Weights, fit_network, forward, learning_curve
 from training.models import Fit, Predict
 from training.models.layers.network import Network
 from training.split import fold_of_rows, fold_of_subjects
@@ -53,6 +53,8 @@ class CrossFit:
         Which of them a service would give that had seen everybody else.
     judging
         How many members made each of them.
+    curves
+        The losses of each epoch (`training.fitting.network_fit.learning_curve`), by member.
     """
 
     members: tuple[Network, ...]
@@ -61,6 +63,7 @@ class CrossFit:
     out_of_fold_chances: dict[str, NDArray[np.float64]]
     out_of_fold_given_BH: NDArray[np.bool_]
     judging: Judging
+    curves: Mapping[str, list[dict[str, float]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +160,7 @@ def crossfit(
         out_of_fold_chances=out_of_fold_chances,
         out_of_fold_given_BH=given_by_others(records, batch, task),
         judging=judging,
+        curves={fit.folder.name: learning_curve(fit.folder) for fit in fits},
     )
 
 

@@ -20,7 +20,7 @@ from training.models.losses import mean_of_pairs
 DRO_STEP_SIZE = 0.05
 """Step size of the group weights in Group DRO."""
 
-VALIDATION_LOSS = "validation_loss"
+VALIDATION_LOSS, TRAINING_LOSS = "validation_loss", "training_loss"
 
 
 class NetworkModule(LightningModule):
@@ -50,9 +50,24 @@ class NetworkModule(LightningModule):
         self.register_buffer("dro_G", torch.ones(groups) / max(groups, 1))
         self._loss_G = torch.zeros(groups + 1)
         self._pairs_G = torch.zeros(groups + 1)
+        self._training_losses: list[Tensor] = []
+
+    @property
+    def training_loss(self) -> float:
+        """Mean of the batches' losses in the last epoch, as they were minimised."""
+        return float(torch.stack(self._training_losses).mean())
+
+    def on_train_epoch_start(self) -> None:
+        """Forget the losses of the previous epoch."""
+        self._training_losses.clear()
 
     def training_step(self, batch: list[Tensor], index: int) -> Tensor:
-        """Return the loss of one batch with some modalities hidden."""
+        """Return the loss of one batch with some modalities hidden, and note it."""
+        loss = self._batch_loss(batch, index)
+        self._training_losses.append(loss.detach())
+        return loss
+
+    def _batch_loss(self, batch: list[Tensor], index: int) -> Tensor:
         *past, present_BM, truth_BH, member_BG = batch
         mask_BM = self.random_modality_mask(present_BM, index)
         loss_B, seen_B = self.pair_losses(past, present_BM * mask_BM, truth_BH)
@@ -136,16 +151,19 @@ class NetworkModule(LightningModule):
 
 
 class BestEpoch(Callback):
-    """Keeps the weights of the best epoch inside the checkpoint, so that both are one file."""
+    """Keeps the best epoch's weights and the learning curve in the checkpoint: all are one file."""
 
     def __init__(self, network: Network) -> None:
         self.network = network
         self.lowest = float("inf")
         self.weights: dict[str, Tensor] = {}
+        self.curve: list[dict[str, float]] = []
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Copy the weights if this epoch is better than all previous ones."""
+        """Note the losses, and copy the weights if this epoch is better than all previous ones."""
         loss = float(trainer.callback_metrics[VALIDATION_LOSS])
+        learned = float(getattr(pl_module, TRAINING_LOSS))
+        self.curve.append({TRAINING_LOSS: learned, VALIDATION_LOSS: loss})
         if loss < self.lowest:
             self.lowest = loss
             self.weights = {
@@ -155,11 +173,12 @@ class BestEpoch(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state that is stored in a checkpoint."""
-        return {"lowest": self.lowest, "weights": self.weights}
+        return {"lowest": self.lowest, "weights": self.weights, "curve": self.curve}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Restore the state from a checkpoint."""
         self.lowest, self.weights = state_dict["lowest"], state_dict["weights"]
+        self.curve = state_dict["curve"]
 
 
 def reweighing_weights(member_BG: Tensor) -> Tensor:

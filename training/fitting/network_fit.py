@@ -5,6 +5,7 @@ Letters: B pairs, M modalities, H horizons, G groups, Q quantile levels.
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import signal
@@ -23,17 +24,23 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
 from contracts.errors import ContractError, IntegrityError
+from contracts.groups import MINIMUM_SHOWN
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features.sequences import present_modalities
 from training.fitting.config import TrainingConfig
-from training.fitting.lightning_module import VALIDATION_LOSS, BestEpoch, NetworkModule
+from training.fitting.lightning_module import (
+    TRAINING_LOSS,
+    VALIDATION_LOSS,
+    BestEpoch,
+    NetworkModule,
+)
 from training.models.architectures import new_network
 from training.models.layers.input_columns import modalities_of
 from training.models.layers.network import Network
 from training.split import validation_subjects
 
-FINISHED_FILE = "best.safetensors"
+FINISHED_FILE, CURVE_FILE = "best.safetensors", "learning-curve.json"
 CHECKPOINT = "last"
 PAIRS_AT_ONCE = 1024
 
@@ -135,8 +142,26 @@ def fit_network(
             " the cohort's values with `rehabcast cohort validate`",
         )
     network.load_state_dict(best.weights)
+    # Before the weights: where they are, the fit is finished.
+    (folder / CURVE_FILE).write_text(json.dumps(_shown(best.curve, tuning)), "utf-8")
     _store(network, finished)
     return network.cpu().eval()
+
+
+def learning_curve(folder: Path) -> list[dict[str, float]]:
+    """Return the losses of each epoch of a finished fit, by name; none where they were not kept."""
+    file = folder / CURVE_FILE
+    if not file.exists():
+        return []
+    curve: list[dict[str, float]] = json.loads(file.read_text("utf-8"))
+    return curve
+
+
+def _shown(curve: list[dict[str, float]], tuning: SequenceBatch) -> list[dict[str, float]]:
+    """Return a curve as it may be told: losses of fewer people could be about one of them."""
+    if len(np.unique(tuning.subject_B)) >= MINIMUM_SHOWN:
+        return curve
+    return [{TRAINING_LOSS: epoch[TRAINING_LOSS]} for epoch in curve]
 
 
 @contextmanager

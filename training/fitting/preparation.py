@@ -26,6 +26,7 @@ from features.sequences import training_sequences
 from inference.milestones import reached
 from inference.similar import LEAST_OUTCOMES
 from training.fitting.config import TrainingConfig
+from training.fitting.leaks import check_target_leakage
 from training.split import Parts, parts_of
 
 MINIMUM_SUBJECTS = 20
@@ -71,15 +72,25 @@ class CohortNote:
 
 
 def training_parts(cohort: Cohort, task: Task, config: TrainingConfig) -> Parts:
-    """Return a cohort's pairs as training uses them, its declared splits respected."""
+    """Return a cohort's pairs as training uses them, its declared splits respected.
+
+    Whoever trains, searches or compares asks here, so here a leak is refused.
+
+    Raises
+    ------
+    IntegrityError
+        An input knows the outcome (`training.fitting.leaks`).
+    """
     unseen = [s for s, split in cohort.splits.items() if split == meds.held_out_split]
-    return parts_of(
+    parts = parts_of(
         training_sequences(cohort.events, task, unseen=unseen),
         cohort.splits,
         folds=config.folds,
         held_out_share=config.held_out_share,
         seed=config.seed,
     )
+    check_target_leakage(parts.train)
+    return parts
 
 
 def require_enough(people: int) -> None:

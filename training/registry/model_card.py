@@ -13,6 +13,7 @@ from contracts.priors import prior_of, start_in_words
 from contracts.task import Task
 from contracts.vocabulary import NOTHING, Additions, Code, Kind, vocabulary
 from contracts.vocabulary.code import values_in_words
+from training.comparators import Better
 from training.registry.bundle import TrainingProvenance
 from training.scores import losses
 
@@ -20,6 +21,21 @@ SIMULATED = (
     "**SIMULATED DATA. This model was trained on people who do not exist. It shows how rehabcast"
     " works and must not be used for anyone's care.**\n\n"
 )
+
+
+def version_description(
+    task: Task, provenance: TrainingProvenance, better: tuple[Better, ...]
+) -> str:
+    """Return what MLflow shows of a version: what it is, from whom, and that nobody audited it."""
+    label = "**SIMULATED people: not for anyone's care.** " if provenance.simulated else ""
+    rivals = "".join(f" **{one}.**" for one in better)
+    return (
+        f"{label}Forecasts {vocabulary()[task.target.code].name} at"
+        f" {', '.join(str(h.weeks) for h in task.horizons)} weeks (task {task.name}), by the family"
+        f" {provenance.family}, trained on {_people(provenance.subjects)} of the cohort"
+        f" {provenance.cohort_name}.{rivals} A candidate: it reaches nobody before its audit, which"
+        " the ledger records (`rehabcast audit`). The card and the report are in its run."
+    )
 
 
 def model_card(

@@ -108,7 +108,9 @@ def check_model_name(client: MlflowClient, name: str) -> None:
             return
 
 
-def register(run: Run, folder: Path, *, name: str, tags: dict[str, str]) -> ModelVersion:
+def register(
+    run: Run, folder: Path, *, name: str, tags: dict[str, str], description: str = ""
+) -> ModelVersion:
     """Log a bundle to the run and register it as the next version of a model.
 
     Raises
@@ -125,7 +127,7 @@ def register(run: Run, folder: Path, *, name: str, tags: dict[str, str]) -> Mode
             raise
     artifacts = run.client.get_run(run.run_id).info.artifact_uri
     registered = run.client.create_model_version(
-        name, f"{artifacts}/{BUNDLE_FOLDER}", run.run_id, tags=tags
+        name, f"{artifacts}/{BUNDLE_FOLDER}", run.run_id, tags=tags, description=description
     )
     return ModelVersion(name=name, version=str(registered.version), run_id=run.run_id, tags=tags)
 
