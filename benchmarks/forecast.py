@@ -21,8 +21,8 @@ from features.cohort import write_cohort
 from features.simulate import simulate
 from features.sources.cohorts import stroke_specs
 from features.sources.cohorts.public_sources import require_there
-from rehabcast.commands.benchmark import BenchmarkResult, run_benchmark
-from rehabcast.commands.benchmark_tables import leaderboard, prices
+from rehabcast.commands.learning.benchmark import BenchmarkResult, run_benchmark
+from rehabcast.commands.learning.benchmark_tables import leaderboard, prices
 from rehabcast.output import as_record, stdout_console
 from support.repository import REAL_DATA, UPPER_LIMB, repository_task
 

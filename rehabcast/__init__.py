@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rehabcast.api.models import audit, evaluate, train
     from rehabcast.commands.audit import AuditResult
     from rehabcast.commands.evaluation import Evaluation
-    from rehabcast.commands.training import TrainingResult
+    from rehabcast.commands.learning.training import TrainingResult
     from serving.schemas import ForecastAnswer
     from training.fitting.config import TrainingConfig
 
@@ -61,7 +61,7 @@ _PLACES = {
     "rehabcast.api.models": ("audit", "evaluate", "train"),
     "rehabcast.commands.audit": ("AuditResult",),
     "rehabcast.commands.evaluation": ("Evaluation",),
-    "rehabcast.commands.training": ("TrainingResult",),
+    "rehabcast.commands.learning.training": ("TrainingResult",),
     "serving.schemas": ("ForecastAnswer",),
     "training.fitting.config": ("TrainingConfig",),
 }

@@ -27,7 +27,6 @@ os.environ.update(library_environment())
 with without_collection():
     from rehabcast.commands import (
         audit,
-        benchmark,
         cohort,
         evaluation,
         features,
@@ -35,10 +34,10 @@ with without_collection():
         ledger,
         people,
         policy,
-        training,
     )
     from rehabcast.commands.changes import plan
     from rehabcast.commands.demo import demo
+    from rehabcast.commands.learning import benchmark, search, training
     from rehabcast.commands.proposals import task
     from rehabcast.commands.service import access, backup, cds_clients, record, serve
     from rehabcast.output import IF_PRESENT, as_record, say_error
@@ -56,7 +55,7 @@ app.add_typer(cohort.app, name="cohort")
 app.add_typer(features.app, name="features")
 app.add_typer(task.app, name="task")
 app.command()(training.train)
-app.command()(training.search)
+app.command()(search.search)
 app.command()(benchmark.benchmark)
 app.command()(evaluation.evaluate)
 app.command()(audit.audit)

@@ -98,7 +98,7 @@ def read_task(file: Path | str) -> Task:
     TaskInvalid, ContractError
         It is no task file: every mistake in it, or why it cannot be read.
     """
-    from rehabcast.commands.training import task_file
+    from rehabcast.commands.learning.training import task_file
     from rehabcast.settings import use_site_vocabulary
     from training.task import read_task as read
 

@@ -17,7 +17,7 @@ from stores.private_files import made_private
 if TYPE_CHECKING:
     from rehabcast.commands.audit import AuditResult
     from rehabcast.commands.evaluation import Evaluation
-    from rehabcast.commands.training import TrainingResult
+    from rehabcast.commands.learning.training import TrainingResult
     from training.fitting.config import TrainingConfig
 
 
@@ -58,7 +58,7 @@ def train(
     ContractError
         Too few people have a score and a later outcome, or the name cannot be used.
     """
-    from rehabcast.commands.training import parameters_of, train_candidate
+    from rehabcast.commands.learning.training import parameters_of, train_candidate
 
     with made_private():
         return train_candidate(

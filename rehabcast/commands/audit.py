@@ -14,8 +14,8 @@ from rich.table import Table
 
 from contracts.groups import MINIMUM_SHOWN, is_few
 from contracts.verdict import Outcome, Verdict
-from rehabcast.commands.mitigation import run_mitigation
-from rehabcast.commands.training import ConfigOption, VersionArgument
+from rehabcast.commands.learning.mitigation import run_mitigation
+from rehabcast.commands.learning.training import ConfigOption, VersionArgument
 from rehabcast.output import INLINE, AsJson, emit, stderr_console
 from rehabcast.settings import Settings
 

@@ -12,9 +12,9 @@ from rich.markup import escape
 from contracts.errors import ContractError
 from rehabcast.cohort_table import print_cohort, say, valid_cohort
 from rehabcast.commands import simulation
-from rehabcast.commands.engine import Engine, EngineOption, RayAddress
+from rehabcast.commands.learning.engine import Engine, EngineOption, RayAddress
+from rehabcast.commands.learning.training import TaskOption
 from rehabcast.commands.proposals import map as proposed_maps
-from rehabcast.commands.training import TaskOption
 from rehabcast.output import AsJson, emit, require_place
 
 if TYPE_CHECKING:

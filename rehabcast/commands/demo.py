@@ -20,6 +20,12 @@ from contracts.task import Task
 from rehabcast.cohort_table import cohort_table, valid_cohort
 from rehabcast.commands.audit import run_audit, verdict_table
 from rehabcast.commands.governance import run_approval, run_promotion
+from rehabcast.commands.learning.training import (
+    SHIPPED_TASKS,
+    TaskOption,
+    parameters_of,
+    run_training,
+)
 from rehabcast.commands.service.serve import (
     forecast_request,
     print_forecast,
@@ -27,7 +33,6 @@ from rehabcast.commands.service.serve import (
     request_forecast,
     running_service,
 )
-from rehabcast.commands.training import SHIPPED_TASKS, TaskOption, parameters_of, run_training
 from rehabcast.output import stderr_console, stdout_console
 from rehabcast.settings import Settings
 

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from contracts.errors import ContractError
 from contracts.predictions import Overlap, Validation
-from rehabcast.commands.training import CohortOption, VersionArgument
+from rehabcast.commands.learning.training import CohortOption, VersionArgument
 from rehabcast.output import AsJson, emit, require_place
 from rehabcast.settings import Settings
 

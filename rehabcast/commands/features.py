@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from contracts.errors import CohortInvalid, Problem, as_lines
-from rehabcast.commands.engine import Engine, EngineOption, RayAddress
+from rehabcast.commands.learning.engine import Engine, EngineOption, RayAddress
 from rehabcast.output import AsJson, emit, stderr_console
 
 app = typer.Typer(no_args_is_help=True, help="Extract daily biomarkers, and report on them.")

@@ -13,7 +13,7 @@ from rich.markup import escape
 from contracts.errors import ContractError, EvidenceMissing, RehabcastError
 from contracts.naming.model_version import split_version
 from rehabcast.auditing.promotions import PromotionResult, in_service, promotion_result
-from rehabcast.commands.training import VersionArgument
+from rehabcast.commands.learning.training import VersionArgument
 from rehabcast.output import INLINE, AsJson, emit, stderr_console
 from rehabcast.settings import Settings
 

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from contracts.errors import ContractError
-from rehabcast.commands.training import task_file
+from rehabcast.commands.learning.training import task_file
 from rehabcast.output import AsJson, emit
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from contracts.errors import ContractError
-from rehabcast.commands.training import TaskOption
+from rehabcast.commands.learning.training import TaskOption
 from rehabcast.output import (
     IF_PRESENT,
     INLINE,

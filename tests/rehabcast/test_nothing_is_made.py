@@ -43,7 +43,7 @@ MAKERS = {
     "serving/state/store.py",
     "training/tracking.py",  # the registry, by the first run
     "training/train.py",  # which checks its name before
-    "rehabcast/commands/training.py",  # the key that seals whom a model has seen
+    "rehabcast/commands/learning/training.py",  # the key that seals whom a model has seen
 }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from rehabcast.commands.training import SHIPPED_TASKS
+from rehabcast.commands.learning.training import SHIPPED_TASKS
 from tests.rehabcast.command_line import run
 
 TASK = str(SHIPPED_TASKS / "stroke-upper-limb.toml")

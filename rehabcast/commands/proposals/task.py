@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contracts.errors import ContractError
-from rehabcast.commands.training import task_file
+from rehabcast.commands.learning.training import task_file
 from rehabcast.output import AsJson, emit, require_place
 
 if TYPE_CHECKING:

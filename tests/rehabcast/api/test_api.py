@@ -26,7 +26,8 @@ from inference.record import record_batch
 from rehabcast import ledger_source
 from rehabcast.api import models
 from rehabcast.api.forecasts import NOT_IN_SERVICE, NOT_ON_RECORD, Model
-from rehabcast.commands import evaluation, training
+from rehabcast.commands import evaluation
+from rehabcast.commands.learning import training
 from rehabcast.commands.service.serve import forecast_request
 from rehabcast.pyfunc import without_audit
 from rehabcast.settings import Settings

@@ -17,7 +17,7 @@ from features.cohort.data_file import write_events
 from inference.bundle import Bundle
 from rehabcast.auditing.overlap import overlap_of
 from rehabcast.commands.evaluation import Evaluation, in_words, run_evaluation
-from rehabcast.commands.training import run_training
+from rehabcast.commands.learning.training import run_training
 from rehabcast.settings import Settings
 from tests.conftest import made_up_events
 from training.fitting.config import TrainingConfig

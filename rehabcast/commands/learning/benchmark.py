@@ -15,8 +15,13 @@ from rich.console import Group
 from contracts.cohort import Cohort
 from contracts.errors import ContractError
 from contracts.task import Task
-from rehabcast.commands.benchmark_tables import BenchmarkRecord, leaderboard, prices, standings
-from rehabcast.commands.training import (
+from rehabcast.commands.learning.benchmark_tables import (
+    BenchmarkRecord,
+    leaderboard,
+    prices,
+    standings,
+)
+from rehabcast.commands.learning.training import (
     CohortOption,
     ConfigOption,
     PretrainOption,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,8 +10,8 @@ import typer
 
 from contracts.errors import Interrupted
 from contracts.priors import prior_of, start_in_words
-from rehabcast.commands.engine import Engine, EngineOption, RayAddress
-from rehabcast.output import INLINE, AsJson, emit, progress, require_place, stderr_console
+from rehabcast.commands.learning.engine import Engine, EngineOption, RayAddress
+from rehabcast.output import AsJson, emit, progress, stderr_console
 from rehabcast.settings import Settings
 
 if TYPE_CHECKING:
@@ -100,15 +100,6 @@ class TrainingResult:
     task_notes: tuple[TaskNote, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchResult:
-    """The best parameters, what the cohort cannot fill of the task, and what is known of that."""
-
-    config: TrainingConfig = field(metadata=INLINE)
-    cohort_notes: tuple[CohortNote, ...] = ()
-    task_notes: tuple[TaskNote, ...] = ()
-
-
 def tell(notes: tuple[CohortNote, ...]) -> None:
     """Print what a cohort cannot fill of its task, before anything is fitted."""
     if notes:
@@ -159,7 +150,7 @@ def train(
             model,
             parameters_of(config, seed),
             pretrain_on,
-            _cluster(ray_address) if engine is Engine.RAY else None,
+            cluster_at(ray_address) if engine is Engine.RAY else None,
         )
     except KeyboardInterrupt:
         raise Interrupted(
@@ -259,52 +250,8 @@ def train_candidate(
     )
 
 
-def search(
-    cohort: CohortOption,
-    task: TaskOption,
-    output: Annotated[
-        Path, typer.Option("--output", help="Where to write the best parameters (TOML).")
-    ],
-    trials: Annotated[int, typer.Option(min=1, help="How many settings to try.")] = 20,
-    config: ConfigOption = None,
-    engine: EngineOption = Engine.LOCAL,
-    ray_address: RayAddress = None,
-    seed: SeedOption = None,
-    as_json: AsJson = False,
-) -> None:
-    """Search for the training parameters of lowest out-of-fold CRPS; for `train --config`."""
-    from features.cohort import read_cohort
-    from training.fitting.search import search as run_search
-    from training.fitting.search import search_sequentially
-    from training.task import read_task
-
-    parameters = parameters_of(config, seed)
-    require_place(output)
-    notes: list[CohortNote] = []
-
-    def announce(found: tuple[CohortNote, ...]) -> None:
-        notes.extend(found)
-        tell(found)
-
-    searched = read_task(task)
-    of_task = tell_of_task(searched)
-    with progress("Search", trials) as advance:
-        best = run_search(
-            read_cohort(cohort),
-            searched,
-            parameters,
-            trials=trials,
-            store=Settings().store,
-            strategy=_cluster(ray_address).search if engine is Engine.RAY else search_sequentially,
-            advance=advance,
-            tell=announce,
-        )
-    best.write(output)
-    result = SearchResult(config=best, cohort_notes=tuple(notes), task_notes=of_task)
-    emit(result, f"Best parameters: {output}", as_json=as_json)
-
-
-def _cluster(address: str | None) -> RayCluster:
+def cluster_at(address: str | None) -> RayCluster:
+    """Return the Ray cluster at an address; None starts one on this machine."""
     from training.fitting.ray_cluster import RayCluster
 
     return RayCluster(address=address)

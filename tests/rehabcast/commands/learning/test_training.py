@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from rehabcast.commands import training
-from rehabcast.commands.training import SHIPPED_TASKS, parameters_of, task_file
+from rehabcast.commands.learning import training
+from rehabcast.commands.learning.training import SHIPPED_TASKS, parameters_of, task_file
 from tests.rehabcast.command_line import run
 
 

@@ -152,7 +152,7 @@ def _publish(
 
 def _trained(bundle: Bundle, cohort: Path, config: Path | None) -> dict[str, pd.DataFrame]:
     from features.cohort import read_cohort
-    from rehabcast.commands.training import parameters_of
+    from rehabcast.commands.learning.training import parameters_of
     from training.fitting.variants import configurations, train_variants
 
     parameters = parameters_of(config, bundle.manifest.seed)

@@ -1,0 +1,1 @@
+"""Commands that learn: training, search, mitigation, and the benchmark of all families."""
