@@ -2,7 +2,7 @@
 
 For each cohort the largest correlation of its own inputs with the change; then an input is planted
 that is the outcome with an error, and one that agrees with the change as much as an honest input is
-believed to (`training.fitting.leaks.MOST_FORETOLD`). The comparison is the limit of 0.995 that was
+believed to (`training.fitting.leaks.LARGEST_BELIEVED`). The comparison is the limit of 0.995 that was
 used before. Prints a table and, as its last line, one JSON object.
 """
 
@@ -21,7 +21,7 @@ from features.sequences import training_sequences
 from features.simulate import simulate
 from features.sources.cohorts.stroke_specs import import_stroke_specs
 from support.repository import REAL_DATA, UPPER_LIMB, repository_task
-from training.fitting.leaks import MOST_FORETOLD, check_target_leakage, foretold_changes
+from training.fitting.leaks import LARGEST_BELIEVED, check_target_leakage, agreements
 
 REAL = REAL_DATA / "stroke_specs"
 PLANTINGS = 100
@@ -66,7 +66,7 @@ def refused(batch: SequenceBatch) -> bool:
 
 def refused_before(batch: SequenceBatch) -> bool:
     """Say whether the fixed limit would."""
-    return any(one.correlation > BEFORE for one in foretold_changes(batch))
+    return any(one.correlation > BEFORE for one in agreements(batch))
 
 
 def adjusted(change_B: np.ndarray, base_B: np.ndarray) -> np.ndarray:
@@ -83,7 +83,7 @@ def rows(name: str, batch: SequenceBatch) -> Iterator[dict[str, object]]:
     truth_B = batch.truth_BH[:, h].astype(np.float64)
     left_B = adjusted(truth_B - batch.last_score_B, batch.last_score_B.astype(np.float64))
     spread = float(np.nanstd(left_B))
-    honest = max(foretold_changes(batch), key=lambda one: one.correlation)
+    honest = max(agreements(batch), key=lambda one: one.correlation)
     common = {"cohort": name, "people": int((~np.isnan(truth_B)).sum()), "change_sd": spread}
     yield {
         **common,
@@ -93,8 +93,8 @@ def rows(name: str, batch: SequenceBatch) -> Iterator[dict[str, object]]:
     }
     inputs = {f"the outcome, error {points:g} points": (truth_B, points) for points in NOISE_POINTS}
     # The error at which an input agrees with the change as closely as an honest one may.
-    limit = spread * np.sqrt(1 / MOST_FORETOLD**2 - 1)
-    inputs[f"an input at the limit of {MOST_FORETOLD:g}"] = (left_B, limit)
+    limit = spread * np.sqrt(1 / LARGEST_BELIEVED**2 - 1)
+    inputs[f"an input at the limit of {LARGEST_BELIEVED:g}"] = (left_B, limit)
     for what, (signal_B, points) in inputs.items():
         batches = [
             planted(batch, signal_B + generator.normal(scale=points, size=len(batch)))

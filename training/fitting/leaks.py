@@ -24,7 +24,7 @@ from training.models.tabular_features import tabular_features
 TOLERANCE = 1e-3
 """Score points by which a forecast may differ between batches because of rounding."""
 
-MOST_FORETOLD = 0.8
+LARGEST_BELIEVED = 0.8
 """Largest correlation with the change that an input from before it is believed to have in truth: it
 explains 64 % of what the score at the start leaves open. Those of the cohorts here have at most
 0.72, the real stroke cohort's among 46 people (`make bench NAME=leaks`)."""
@@ -101,7 +101,7 @@ def check_batch_independence(predict: Predict, unseen: SequenceBatch, *, model: 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ForetoldChange:
+class Agreement:
     """How closely one input at one origin agrees with the change to one horizon.
 
     Parameters
@@ -125,7 +125,7 @@ def check_target_leakage(batch: SequenceBatch) -> None:
 
     Change and input are first adjusted for the score at the origin by a linear regression, because
     the score and its change correlate strongly even in pure noise (mathematical coupling; Hope
-    2019). An input is refused if its correlation is beyond what one of `MOST_FORETOLD` reaches by
+    2019). An input is refused if its correlation is beyond what one of `LARGEST_BELIEVED` reaches by
     chance in so many people (Fisher 1915), for all inputs, origins and horizons together
     (Bonferroni). So the outcome itself is found, and the outcome with the error of another
     assessment, as soon as people's changes differ by more than that error
@@ -136,14 +136,14 @@ def check_target_leakage(batch: SequenceBatch) -> None:
     IntegrityError
         Names the input that foretells most.
     """
-    found = list(foretold_changes(batch))
+    found = list(agreements(batch))
     if not found:
         return
     tail = norm.isf(FALSE_ALARM / len(found))
     beyond = [
         one
         for one in found
-        if np.arctanh(one.correlation) > np.arctanh(MOST_FORETOLD) + tail / np.sqrt(one.people - 4)
+        if np.arctanh(one.correlation) > np.arctanh(LARGEST_BELIEVED) + tail / np.sqrt(one.people - 4)
     ]
     if beyond:
         worst = max(beyond, key=lambda one: one.correlation)
@@ -155,21 +155,21 @@ def check_target_leakage(batch: SequenceBatch) -> None:
         )
 
 
-def foretold_changes(batch: SequenceBatch) -> Iterator[ForetoldChange]:
+def agreements(batch: SequenceBatch) -> Iterator[Agreement]:
     """Compare each input with each change, where at least `MINIMUM_ROWS` people have both."""
     for origin in np.unique(batch.origin_day_B):
         # One origin at a time: an input may contain the change from one origin only.
-        yield from _foretold_from(batch.take(batch.origin_day_B == origin), int(origin))
+        yield from _agreements_from(batch.take(batch.origin_day_B == origin), int(origin))
 
 
-def _foretold_from(batch: SequenceBatch, origin: int) -> Iterator[ForetoldChange]:
+def _agreements_from(batch: SequenceBatch, origin: int) -> Iterator[Agreement]:
     features_BF = tabular_features(batch)
     base_B = batch.last_score_B.astype(np.float64)
     for h, day in enumerate(batch.layout.horizon_days_H):
         change_B = batch.truth_BH[:, h] - base_B
         correlation_F, people_F = adjusted_correlations(features_BF, change_B, base_B)
         for f in np.flatnonzero((people_F >= MINIMUM_ROWS) & ~np.isnan(correlation_F)):
-            yield ForetoldChange(
+            yield Agreement(
                 feature=int(f),
                 name=_name(batch, int(f)),
                 origin=origin,

@@ -13,7 +13,8 @@ from features.sources.hospital.omop_meanings import Meanings, Names, Unknown
 from features.sources.hospital.omop_rows import Export, groups_of, list_unknown
 from features.sources.hospital.omop_tables import CdmTable, chosen, column, moments
 from features.sources.records.fhir_conditions import SNOMED
-from features.sources.records.fhir_therapy import THERAPIES, THERAPY
+from contracts.therapy import THERAPY
+from features.sources.records.fhir_therapy import THERAPIES
 from features.tables.text_tables import TextTable
 
 

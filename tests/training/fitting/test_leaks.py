@@ -15,7 +15,7 @@ from contracts.task import Task
 from features.sequences import training_sequences
 from training.fitting.leaks import (
     FALSE_ALARM,
-    MOST_FORETOLD,
+    LARGEST_BELIEVED,
     adjusted_correlations,
     check_batch_independence,
     check_folds,
@@ -97,7 +97,7 @@ def test_what_an_honest_input_may_foretell_is_seldom_refused(
             values_BTC=np.zeros_like(many.values_BTC),
             observed_BTC=np.zeros_like(many.observed_BTC),
         )
-        steps_B = MOST_FORETOLD * change_B + np.sqrt(1 - MOST_FORETOLD**2) * noise_B + base_B
+        steps_B = LARGEST_BELIEVED * change_B + np.sqrt(1 - LARGEST_BELIEVED**2) * noise_B + base_B
         try:
             check_target_leakage(with_steps(honest, steps_B))
         except IntegrityError:
