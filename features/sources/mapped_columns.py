@@ -115,8 +115,12 @@ def declared_wrong(table: Table, column: Column, declared: ColumnMap) -> list[Pr
     elif unknown:
         found = f"{', '.join(map(repr, unknown))} is no label of {column.code}"
         advice = f"use {', '.join(known)}"
-    elif measured and not table.when:
-        found, advice = f"{column.code} is of a day", "name the column of its date as `when`"
+    elif measured and not table.when and column.day is None:
+        found = f"{column.code} is of a day"
+        advice = (
+            "name the column of its date as `when`; where the column is a visit itself, write its"
+            " day: `day = 84`"
+        )
     elif column.code == ONSET and declared.clock == DAYS:
         found = "the clock is days since onset, so the onset is day 0 of everybody"
         advice = 'leave the column out of the map, or declare clock = "timestamps"'

@@ -158,15 +158,20 @@ def run_benchmark(
         select_candidate,
     )
     from training.fitting.config import TrainingConfig
-    from training.fitting.preparation import cohort_notes, require_outcomes, training_parts
+    from training.fitting.preparation import cohort_notes, comparable, training_parts
     from training.fitting.pretrain import pretrain
 
     config = TrainingConfig() if config is None else config
     # No model is chosen by people whom the dataset holds out, nor trained on those for tuning.
-    batch = training_parts(cohort, task, replace(config, held_out_share=0.0)).train
-    require_outcomes(batch, task)
+    everybody = replace(config, held_out_share=0.0)
+    batch = training_parts(cohort, task, everybody).train
+    compared = comparable(batch, task)
     notes = cohort_notes(batch, task)
     tell(notes)
+    if compared is not task:
+        weeks = ", ".join(str(horizon.weeks) for horizon in compared.horizons)
+        stderr_console.print(f"Compared is where there are outcomes: at week(s) {weeks}.")
+        task, batch = compared, training_parts(cohort, compared, everybody).train
     check_no_lookahead(cohort.events, task, batch)
     pretrained: Pretrained | None = None
     if pretrain_on is not None:

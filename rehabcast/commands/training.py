@@ -200,6 +200,11 @@ def train_candidate(
     prior = prior_of(parameters.architecture, task.prior)
     if prior is not None:
         stderr_console.print(start_in_words(prior.name, prior.source))
+    if task.confirm:
+        stderr_console.print(
+            f"To be confirmed by your clinicians, because nobody read it at a source:"
+            f" {', '.join(task.confirm)} of the task {task.name}."
+        )
     with progress("Training", steps(parameters)) as advance:
         version = train_model(
             cohort,
