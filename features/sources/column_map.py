@@ -94,7 +94,7 @@ class Table(Zoned):
     file: Name
     subject: Name
     when: str = ""
-    visits: dict[str, Day] = {}
+    visits: dict[str, Day] = Field(default_factory=dict)
     names_in: str = ""
     values_in: str = ""
     columns: Annotated[tuple[Column, ...], Field(min_length=1)]

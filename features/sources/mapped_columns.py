@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from contracts.cohort import CODE, NUMBER, ONSET, TEXT, TIME
 from contracts.errors import Problem
 from contracts.vocabulary import Code, Kind, vocabulary
+from contracts.vocabulary.instruments import instruments
 from contracts.vocabulary.units import NoConversion, UnitUnknown, conversion
 from features.measurements.records import AMOUNT, FILE, PLACE, SUBJECT_LABEL, Amount
 from features.sources import table_columns
@@ -112,6 +113,8 @@ def declared_wrong(table: Table, column: Column, declared: ColumnMap) -> list[Pr
         found, advice = f"{column.code!r} is not in the vocabulary", "use one of its codes"
     elif found := _other_unit(entry, column.unit):
         advice = "name the unit that the table is in (UCUM), or convert the table first"
+        if (known_of := instruments().get(column.code)) is not None and known_of.note:
+            advice += f" (of this instrument: {known_of.note})"
     elif unknown:
         found = f"{', '.join(map(repr, unknown))} is no label of {column.code}"
         advice = f"use {', '.join(known)}"

@@ -124,8 +124,13 @@ def collect_tables(column_map: Path) -> TableCohort:
 
 
 def _details(declared: ColumnMap) -> dict[str, Any]:
-    """Return a map as a provenance keeps it; one without a vocabulary says nothing of it."""
-    return declared.model_dump(mode="json", exclude=None if declared.vocabulary else {"vocabulary"})
+    """Return a map as a provenance keeps it; what it does not declare is not told there."""
+    kept: dict[str, Any] = declared.model_dump(mode="json")
+    for part in (kept, *kept["tables"], *(c for table in kept["tables"] for c in table["columns"])):
+        for name in ("vocabulary", "visits", "day"):
+            if name in part and part[name] in ("", {}, None):
+                del part[name]
+    return kept
 
 
 def _read_table(folder: Path, table: Table, declared: ColumnMap, found: _Found) -> None:
