@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from contracts.declarations import read_declaration
 from features.measurements.wall_clock import known_zone
@@ -38,6 +46,9 @@ class Column(BaseModel):
     day
         The day of all of its values, where the column itself is a visit (`walk_6_months`): days
         since onset.
+    sessions
+        Whether each row is one of several of a day, such as sessions of therapy: their values, in
+        the code's unit without the day (`min`), add up to the day's.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
@@ -49,6 +60,19 @@ class Column(BaseModel):
     missing: tuple[str, ...] | None = None
     date_format: str = ""
     day: Day | None = None
+    sessions: bool = False
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_declared(
+        self, serialize: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        """Write a column as before there were sessions and days of visits: provenances stay."""
+        record: dict[str, Any] = serialize(self)
+        if not self.sessions:
+            record.pop("sessions", None)
+        if self.day is None:
+            record.pop("day", None)
+        return record
 
     @field_validator("date_format")
     @classmethod

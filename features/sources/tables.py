@@ -126,10 +126,9 @@ def collect_tables(column_map: Path) -> TableCohort:
 def _details(declared: ColumnMap) -> dict[str, Any]:
     """Return a map as a provenance keeps it; what it does not declare is not told there."""
     kept: dict[str, Any] = declared.model_dump(mode="json")
-    for part in (kept, *kept["tables"], *(c for table in kept["tables"] for c in table["columns"])):
-        for name in ("vocabulary", "visits", "day"):
-            if name in part and part[name] in ("", {}, None):
-                del part[name]
+    for part, name in ((kept, "vocabulary"), *((table, "visits") for table in kept["tables"])):
+        if not part[name]:
+            del part[name]
     return kept
 
 

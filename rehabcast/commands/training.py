@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contracts.errors import Interrupted
-from contracts.priors import prior_of, start_in_words
 from rehabcast.commands.engine import Engine, EngineOption, RayAddress
 from rehabcast.output import INLINE, AsJson, emit, progress, require_place, stderr_console
 from rehabcast.settings import Settings
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from training.fitting.config import TrainingConfig
     from training.fitting.preparation import CohortNote
     from training.fitting.ray_cluster import RayCluster
+    from training.task_notes import TaskNote
 
 SHIPPED_TASKS = Path(__file__).resolve().parents[2] / "tasks"
 """Task files of the checkout: `tasks/NAME.toml` names one of them wherever a command is run."""
@@ -74,11 +74,10 @@ class TrainingResult:
         `NAME/N`, and the MLflow run that trained it.
     simulated, data_digest
         Whether its cohort is simulated, and the digest of the cohort's data.
-    prior
-        Name of the recovery population that its networks started from, `flat` where the task names
-        none; null of families without one.
     cohort_notes
         What the cohort cannot fill of the task.
+    task_notes
+        What is worth knowing of the task: its instrument, its prior, what is to be confirmed.
     data_changes
         What changed since the data of the version in service.
     """
@@ -88,16 +87,17 @@ class TrainingResult:
     simulated: bool
     data_digest: str
     data_changes: DataChanges
-    prior: str | None
     cohort_notes: tuple[CohortNote, ...] = ()
+    task_notes: tuple[TaskNote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchResult:
-    """The best parameters, and what the cohort cannot fill of the task."""
+    """The best parameters, what the cohort cannot fill of the task, and what is known of that."""
 
     config: TrainingConfig = field(metadata=INLINE)
     cohort_notes: tuple[CohortNote, ...] = ()
+    task_notes: tuple[TaskNote, ...] = ()
 
 
 def tell(notes: tuple[CohortNote, ...]) -> None:
@@ -106,6 +106,18 @@ def tell(notes: tuple[CohortNote, ...]) -> None:
         stderr_console.print("The cohort does not have all that the task names:")
     for note in notes:
         stderr_console.print(f"  {note}")
+
+
+def tell_of_task(task: Task) -> tuple[TaskNote, ...]:
+    """Print what the shipped facts of its instrument say of a task, and return it."""
+    from training.task_notes import task_notes
+
+    notes = task_notes(task)
+    if notes:
+        stderr_console.print("About the task, which is used as it is:")
+    for note in notes:
+        stderr_console.print(f"  {note}", highlight=False)
+    return notes
 
 
 def train(
@@ -197,14 +209,7 @@ def train_candidate(
     key = people_key(settings, make=True)
     changes = since_champion(settings, model, cohort, key)
     stderr_console.print(str(changes))
-    prior = prior_of(parameters.architecture, task.prior)
-    if prior is not None:
-        stderr_console.print(start_in_words(prior.name, prior.source))
-    if task.confirm:
-        stderr_console.print(
-            f"To be confirmed by your clinicians, because nobody read it at a source:"
-            f" {', '.join(task.confirm)} of the task {task.name}."
-        )
+    of_task = tell_of_task(task)
     with progress("Training", steps(parameters)) as advance:
         version = train_model(
             cohort,
@@ -228,8 +233,8 @@ def train_candidate(
         simulated=cohort.provenance.simulated,
         data_digest=cohort.digest,
         data_changes=changes,
-        prior=None if prior is None else prior.name,
         cohort_notes=tuple(notes),
+        task_notes=of_task,
     )
 
 
@@ -260,10 +265,12 @@ def search(
         notes.extend(found)
         tell(found)
 
+    searched = read_task(task)
+    of_task = tell_of_task(searched)
     with progress("Search", trials) as advance:
         best = run_search(
             read_cohort(cohort),
-            read_task(task),
+            searched,
             parameters,
             trials=trials,
             store=Settings().store,
@@ -272,7 +279,7 @@ def search(
             tell=announce,
         )
     best.write(output)
-    result = SearchResult(config=best, cohort_notes=tuple(notes))
+    result = SearchResult(config=best, cohort_notes=tuple(notes), task_notes=of_task)
     emit(result, f"Best parameters: {output}", as_json=as_json)
 
 

@@ -68,7 +68,9 @@ def test_all_46_features_and_5_instruments_are_in_the_cohort(clinic: Clinic) -> 
 
 def test_eighteen_people_are_trained_on_and_what_they_lack_is_said(trained: dict[str, Any]) -> None:
     assert trained["model_version"] == "hip/1"
-    assert trained["prior"] == "flat"
+    notes = {note["field"]: note["found"] for note in trained["task_notes"]}
+    assert "a hybrid starts flat" in notes["prior"]
+    assert "to be confirmed" in notes["horizons"]
     lacking = {(note["name"], note["lack"]) for note in trained["cohort_notes"]}
     assert ("week 17", "no outcome") in lacking
     assert ("ethnicity", "nobody recorded it") in lacking
@@ -80,7 +82,7 @@ def test_their_model_card_says_where_it_started_and_no_number_of_few(
     (card,) = clinic.folder.rglob("bundle/model-card.md")
     text = card.read_text("utf-8")
     assert trained["run_id"] in str(card)
-    assert "It started flat" in text
+    assert "Training starts flat" in text
     assert "at least 11 people" in text
     assert "16 people" not in text
 
@@ -150,9 +152,7 @@ def test_an_audit_of_so_few_does_not_pass(clinic: Clinic, trained: dict[str, Any
     assert found["outcome"] not in {"pass", "pass within scope"}
 
 
-def test_ten_people_are_refused_with_how_many_are_needed(
-    clinic: Clinic, tmp_path: Path
-) -> None:
+def test_ten_people_are_refused_with_how_many_are_needed(clinic: Clinic, tmp_path: Path) -> None:
     write_hip_clinic(tmp_path, people=10)
     clinic.record("cohort", "import", "tables", str(tmp_path / "map.toml"), "ten")
     said = clinic.record(

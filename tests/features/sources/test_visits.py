@@ -107,7 +107,10 @@ def test_both_ways_of_writing_a_follow_up_are_the_same_cohort(
     ("toml", "says"),
     [
         (NAMED.replace('when = "visit"\n', ""), "visits has no column"),
-        (WIDE.replace('subject = "id"', 'subject = "id"\nwhen = "date"'), "walk_0, walk_6m has a day"),
+        (
+            WIDE.replace('subject = "id"', 'subject = "id"\nwhen = "date"'),
+            "walk_0, walk_6m has a day",
+        ),
         (WIDE.replace("day = 182", "day = -3"), "day is -3"),
         (NAMED.replace("182", '"half a year"'), "half a year"),
     ],
