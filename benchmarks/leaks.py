@@ -21,7 +21,7 @@ from features.sequences import training_sequences
 from features.simulate import simulate
 from features.sources.cohorts.stroke_specs import import_stroke_specs
 from support.repository import REAL_DATA, UPPER_LIMB, repository_task
-from training.fitting.leaks import LARGEST_BELIEVED, check_target_leakage, agreements
+from training.fitting.leaks import LARGEST_BELIEVED, agreements, check_target_leakage
 
 REAL = REAL_DATA / "stroke_specs"
 PLANTINGS = 100

@@ -25,7 +25,7 @@ from features.simulate import simulate
 from features.simulate.scenario import read_scenario
 from rehabcast.output import stdout_console
 from support.repository import ROOT, UPPER_LIMB, repository_task
-from training.comparison.leaderboard import MINIMUM_SUBJECTS
+from training.comparison.bayes_floor import MINIMUM_SUBJECTS
 from training.fitting.config import Robustness, TrainingConfig
 from training.fitting.network_fit import fit_network, forward
 from training.predictions import prediction_table

@@ -31,3 +31,19 @@ class Forecast:
     horizon_days_H: tuple[int, ...]
     quantiles_HQ: NDArray[np.float64]
     milestones: dict[str, NDArray[np.float64]]
+
+
+def rounding_allowed(points: float, largest: float) -> float:
+    """Return by how many points two computations of one score may differ by rounding alone.
+
+    Networks compute in single precision, seven digits of a number: what is nothing on a scale of
+    66 points is below the last digit of a walk of 600 m.
+
+    Parameters
+    ----------
+    points
+        What is allowed on a scale of 100 points, or a shorter one.
+    largest
+        The largest score.
+    """
+    return points * max(1.0, abs(largest) / 100)

@@ -30,6 +30,7 @@ from contracts.task_parts.parts import (
     Sensitive,
     Strict,
     Target,
+    ToConfirm,
     Whole,
     Words,
 )
@@ -77,6 +78,10 @@ class Task(Strict):
         where they are taken to be independent.
     onset
         The diagnoses whose onset counts. If unset, no diagnosis gives an onset.
+    horizons_source
+        Where the horizons are from.
+    confirm
+        What of the task nobody read at a source, for a hospital's clinicians to confirm.
     prior
         The recovery population that the hybrid starts from, by the name of a shipped one or whole.
         If unset, it starts from all courses alike (`contracts.priors.FLAT`).
@@ -95,6 +100,8 @@ class Task(Strict):
     sensitive: tuple[Sensitive, ...]
     clusters: tuple[Cluster, ...] = ()
     onset: OnsetCodes | None = None
+    horizons_source: Words | None = None
+    confirm: tuple[ToConfirm, ...] = ()
     prior: Annotated[RecoveryPrior | None, BeforeValidator(_named)] = None
 
     @property
@@ -107,12 +114,11 @@ class Task(Strict):
     def _without_what_is_not_declared(
         self, serialize: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
-        """Write a task without clusters or prior as before there were any: its digest stays."""
+        """Write a task as before there was what it does not declare: its digest stays."""
         record: dict[str, Any] = serialize(self)
-        if not self.clusters:
-            record.pop("clusters", None)
-        if self.prior is None:
-            record.pop("prior", None)
+        for name in ("clusters", "prior", "horizons_source", "confirm"):
+            if not getattr(self, name):
+                record.pop(name, None)
         return record
 
     @model_validator(mode="after")

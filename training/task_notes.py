@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from contracts.priors import FLAT, start_in_words
 from contracts.task import Task
 from contracts.vocabulary import vocabulary
 from contracts.vocabulary.changes import (
@@ -30,7 +31,8 @@ def task_notes(task: Task) -> tuple[TaskNote, ...]:
     """Return what the shipped facts of the target's instrument say of a task.
 
     What of its scale is only recalled; differences and gains below the error of measuring one
-    person; important differences that were published, where the task has another one.
+    person; important differences that were published, where the task has another one. And where a
+    hybrid starts, and what of the task itself nobody read at a source.
     """
     return tuple(_notes(task))
 
@@ -59,6 +61,12 @@ def _notes(task: Task) -> Iterator[TaskNote]:
                 field=f"milestones {number} ({milestone.name})",
                 found=f"a gain of {amount_in_words(target.code, gain)} is {noise}",
             )
+    prior = task.prior or FLAT
+    yield TaskNote(
+        field="prior", found=f"a hybrid starts {start_in_words(prior.name, prior.source)}"
+    )
+    for part in task.confirm:
+        yield TaskNote(field=part, found="read at no source, to be confirmed by your clinicians")
 
 
 def _other_differences(task: Task) -> str:

@@ -71,7 +71,7 @@ def summary(report: Report) -> str:
     facts = report.facts
     weeks = ", ".join(str(week) for week in facts.horizon_weeks)
     start = facts.starts_from
-    said = "" if start is None else f" {start_in_words(start.name, start.source)}"
+    said = "" if start is None else f" Training starts {start_in_words(start.name, start.source)}."
     return (
         f"Forecasts the {facts.target}, {facts.target_low:g} to {facts.target_high:g}, in"
         f" {facts.condition}, at {weeks} weeks after enrolment, with ranges, and the chance of:"

@@ -185,10 +185,10 @@ def started_from(
 
 
 def start_in_words(name: str, source: str) -> str:
-    """Say where a network starts, as a sentence."""
+    """Say where a network starts: what follows *it starts*."""
     if name == FLAT.name:
         return (
-            "It started flat: the task names no recovery population (prior), so before training"
-            " every course was as likely as any other."
+            "flat: the task names no recovery population (prior), so before training every course"
+            " is as likely as any other"
         )
-    return f"It started from the recovery population {name!r} ({source})."
+    return f"from the recovery population {name!r} ({source})"

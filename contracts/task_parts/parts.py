@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,6 +11,9 @@ from contracts.vocabulary import Better
 Whole = Annotated[int, Field(strict=True)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Words = Annotated[str, Field(min_length=1, pattern=r"\S")]
+
+ToConfirm = Literal["target", "horizons", "milestones", "sensitive"]
+"""Parts of a task whose figures or reasons may be recalled and not read."""
 
 LONGEST_DAYS = 3_660
 """Ten years: a longer past, or an onset counted as recent for longer, is a slip (local)."""

@@ -18,10 +18,12 @@ from pydantic import (
 
 from contracts.declarations import read_declaration
 from features.measurements.wall_clock import known_zone
+from features.sources.table_columns import LONGEST_DAYS
 from features.tables.text_tables import TableForm, known_form
 
 Clock = Literal["days since onset", "timestamps"]
 Name = Annotated[str, Field(min_length=1)]
+Day = Annotated[int, Field(ge=0, le=LONGEST_DAYS)]
 
 
 class Column(BaseModel):
@@ -41,6 +43,9 @@ class Column(BaseModel):
         even empty, no other cell is suspected to stand for one.
     date_format
         Form of this column's dates, instead of the table's.
+    day
+        The day of all of its values, where the column itself is a visit (`walk_6_months`): days
+        since onset.
     sessions
         Whether each row is one of several of a day, such as sessions of therapy: their values, in
         the code's unit without the day (`min`), add up to the day's.
@@ -54,16 +59,19 @@ class Column(BaseModel):
     labels: dict[str, str] = {}
     missing: tuple[str, ...] | None = None
     date_format: str = ""
+    day: Day | None = None
     sessions: bool = False
 
     @model_serializer(mode="wrap")
     def _without_what_is_not_declared(
         self, serialize: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
-        """Write a column without sessions as before there were any: provenances stay."""
+        """Write a column as before there were sessions and days of visits: provenances stay."""
         record: dict[str, Any] = serialize(self)
         if not self.sessions:
             record.pop("sessions", None)
+        if self.day is None:
+            record.pop("day", None)
         return record
 
     @field_validator("date_format")
@@ -98,6 +106,9 @@ class Table(Zoned):
         Its name beside the map, and the column with the subjects' identifiers.
     when
         The column that dates a row, on the map's clock; empty for facts of the person.
+    visits
+        What that column writes for each visit, where it names visits instead of days, and the day
+        of each: days since onset.
     names_in, values_in
         Of a long table: the columns with the names and with the values.
     columns
@@ -107,6 +118,7 @@ class Table(Zoned):
     file: Name
     subject: Name
     when: str = ""
+    visits: dict[str, Day] = Field(default_factory=dict)
     names_in: str = ""
     values_in: str = ""
     columns: Annotated[tuple[Column, ...], Field(min_length=1)]
@@ -115,7 +127,19 @@ class Table(Zoned):
     def _long_or_wide(self) -> Table:
         if bool(self.names_in) != bool(self.values_in):
             raise ValueError("only one of names_in and values_in is given: give both, or neither")
+        if self.visits and not self.when:
+            raise ValueError("visits has no column: name the one with the visits as `when`")
+        if self.when and (twice := [c.column for c in self.columns if c.day is not None]):
+            raise ValueError(
+                f"{', '.join(twice)} has a day, and the table has dates (when): give one of them"
+            )
         return self
+
+    @property
+    def has_people(self) -> bool:
+        """Whether each row is a person, and not what was measured of one at a visit."""
+        dated = self.when or self.names_in
+        return not dated and any(column.day is None for column in self.columns)
 
 
 class ColumnMap(Zoned):
@@ -144,6 +168,19 @@ class ColumnMap(Zoned):
     dates_shifted: bool = False
     vocabulary: str = ""
     tables: Annotated[tuple[Table, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _one_clock(self) -> ColumnMap:
+        counted = any(
+            table.visits or any(column.day is not None for column in table.columns)
+            for table in self.tables
+        )
+        if counted and self.clock != "days since onset":
+            raise ValueError(
+                "visits and the day of a column are days since onset, and the clock is"
+                f' {self.clock}: write clock = "days since onset", or give dates (when)'
+            )
+        return self
 
     def form_of(self, table: Table, column: Column | None = None) -> Zoned:
         """Return how a table, or one of its columns, is written."""

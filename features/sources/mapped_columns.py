@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from contracts.cohort import CODE, NUMBER, ONSET, TEXT, TIME
 from contracts.errors import Problem
 from contracts.vocabulary import Code, Kind, vocabulary
+from contracts.vocabulary.instruments import instruments
 from contracts.vocabulary.units import NoConversion, UnitUnknown, conversion
 from features.measurements.records import AMOUNT, FILE, PLACE, SUBJECT_LABEL, Amount
 from features.sources import table_columns
@@ -134,11 +135,17 @@ def declared_wrong(table: Table, column: Column, declared: ColumnMap) -> list[Pr
         advice = "leave out sessions = true"
     elif found := other_unit(_of_a_session(entry) if column.sessions else entry, column.unit):
         advice = "name the unit that the table is in (UCUM), or convert the table first"
+        if (known_of := instruments().get(column.code)) is not None and known_of.note:
+            advice += f" (of this instrument: {known_of.note})"
     elif unknown:
         found = f"{', '.join(map(repr, unknown))} is no label of {column.code}"
         advice = f"use {', '.join(known)}"
-    elif measured and not table.when:
-        found, advice = f"{column.code} is of a day", "name the column of its date as `when`"
+    elif measured and not table.when and column.day is None:
+        found = f"{column.code} is of a day"
+        advice = (
+            "name the column of its date as `when`; where the column is a visit itself, write its"
+            " day: `day = 84`"
+        )
     elif column.code == ONSET and declared.clock == DAYS:
         found = "the clock is days since onset, so the onset is day 0 of everybody"
         advice = 'leave the column out of the map, or declare clock = "timestamps"'

@@ -6,6 +6,7 @@ labels) refuses the table; a fault of a row leaves the row out. Both are named.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -224,12 +225,45 @@ def days(column: ColumnCells) -> Values:
         whole_N & ~good_N, f"day {CELL} lies before the onset, left out",
         "check the day", "days before the onset",
     )  # fmt: skip
-    day_N = np.where(good_N, value_N, 0).astype("timedelta64[D]")
-    time_N = np.where(good_N, np.datetime64(NOMINAL_ONSET, "us") + day_N, np.datetime64("NaT"))
+    time_N = on_days(np.where(good_N, value_N, 0), good_N)
+    return Values(value_N=time_N, good_N=good_N, bad_N=bad_N, problems=problems, faults=faults)
+
+
+def visits(column: ColumnCells, declared: Mapping[str, int]) -> Values:
+    """Read the names of visits as dates after the nominal onset.
+
+    Parameters
+    ----------
+    declared
+        The day of each visit, by what the table writes.
+    """
+    text = text_series(column.cells)
+    empty_N = (text == "").to_numpy(dtype=np.bool_) | is_any_of(as_text(text), column.form.missing)
+    good_N = text.isin(declared).to_numpy(dtype=np.bool_)
+    bad_N = ~good_N & ~empty_N
+    wanted = f"one of the visits {', '.join(declared)} is expected"
+    advice = "add the visit and its day to `visits` in the map, or correct the cell"
+    faults = column.fault(bad_N, int((~empty_N).sum()), f"{CELL} where {wanted}", advice)
+    problems = column.problems(
+        bad_N, f"{CELL} where {wanted}, left out", advice, "visits that are not known"
+    )
+    day_N = text.map(declared).where(good_N, 0).to_numpy(dtype=np.int64)
     return Values(
-        value_N=time_N.astype("datetime64[us]"), good_N=good_N, bad_N=bad_N, problems=problems,
+        value_N=on_days(day_N, good_N), good_N=good_N, bad_N=bad_N, problems=problems,
         faults=faults,
     )  # fmt: skip
+
+
+def all_on(day: int, rows: int) -> Values:
+    """Return one day for all rows of a column that is a visit itself."""
+    good_N = np.ones(rows, dtype=np.bool_)
+    return Values(value_N=on_days(np.full(rows, day), good_N), good_N=good_N, bad_N=~good_N)
+
+
+def on_days(day_N: NDArray[np.number], good_N: NDArray[np.bool_]) -> NDArray[np.datetime64]:
+    """Return days since onset as dates after the nominal onset; NaT where they can't be used."""
+    after_N = np.datetime64(NOMINAL_ONSET, "us") + day_N.astype("timedelta64[D]")
+    return np.where(good_N, after_N, np.datetime64("NaT")).astype("datetime64[us]")
 
 
 def _without_missing(column: ColumnCells) -> tuple[pd.Series, list[Problem], NDArray[np.bool_]]:

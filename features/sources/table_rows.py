@@ -85,10 +85,10 @@ def add_rows(
         return
     found.unmapped += len(set(rows.cells.columns) - set(wanted))
     label, nobody_N = _labels(rows, table, found)
-    if not table.when and not table.names_in:
+    if table.has_people:
         found.listed.setdefault(table.file, set()).update(label)
-    if table.when and when is None:
-        when = _when(rows, table, declared)
+    if when is None:
+        when = _dates(rows, table, declared)
     if when is not None:
         found.faults += when.faults
         found.problems += when.problems
@@ -107,17 +107,23 @@ def add_rows(
         found.faults += values.faults
         found.problems += values.problems
         filled_N[chosen_N] |= values.good_N | values.bad_N
+        dates = when if column.day is None else table_columns.all_on(column.day, len(label))
         if when is not None and part.is_measured:
             lost_N = (values.good_N | values.bad_N) & ~(when.good_N | when.bad_N)[chosen_N]
             undated_N[chosen_N] |= lost_N
-        found.records.append(part.records(values, when, chosen_N))
+        found.records.append(part.records(values, dates, chosen_N))
     found.problems += _rows_left_out(rows, table.subject, filled_N & nobody_N, "no subject")
     found.problems += _rows_left_out(rows, table.when, undated_N, "no date")
 
 
-def _when(rows: TextTable, table: Table, declared: ColumnMap) -> Values:
+def _dates(rows: TextTable, table: Table, declared: ColumnMap) -> Values | None:
+    """Return the day or time of each row; None where the table dates no rows."""
+    if not table.when:
+        return None
     form = declared.form_of(table)
     cells = ColumnCells(file=table.file, name=table.when, cells=rows.cells[table.when], form=form)
+    if table.visits:
+        return table_columns.visits(cells, table.visits)
     if declared.clock == DAYS:
         return table_columns.days(cells)
     return table_columns.times(cells, form.time_zone)

@@ -72,5 +72,9 @@ def collect_tables(column_map: Path) -> TableCohort:
 
 
 def _details(declared: ColumnMap) -> dict[str, Any]:
-    """Return a map as a provenance keeps it; one without a vocabulary says nothing of it."""
-    return declared.model_dump(mode="json", exclude=None if declared.vocabulary else {"vocabulary"})
+    """Return a map as a provenance keeps it; what it does not declare is not told there."""
+    kept: dict[str, Any] = declared.model_dump(mode="json")
+    for part, name in ((kept, "vocabulary"), *((table, "visits") for table in kept["tables"])):
+        if not part[name]:
+            del part[name]
+    return kept

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.errors import ForecastRefused, IntegrityError
-from contracts.forecast import MEDIAN
+from contracts.forecast import MEDIAN, rounding_allowed
 from contracts.sequences import SequenceBatch
 from features.sequences import present_modalities
 from inference.bundle import Bundle, calibrated, coalition_medians, embed, run_head
@@ -29,7 +29,8 @@ from serving.forecast.shapley import coalitions, shapley_weights
 from serving.schemas import SCORE
 
 MAX_GAP = 1e-4
-"""Points by which base and contributions may miss the forecast; beyond that it is refused."""
+"""Points by which base and contributions may miss the forecast, on a scale of up to 100 (on longer
+ones `contracts.forecast.rounding_allowed`); beyond that it is refused."""
 
 RECENT_WINDOW_DAYS = 14
 """Days up to the origin that form the recent window; the rest of the past is the early one."""
@@ -171,7 +172,8 @@ def explain(game: Game, horizon: int, output: str = SCORE) -> Explanation:
     value_K = coalition_values(game, coalitions(players), horizon, output)
     shapley_P = shapley_weights(players) @ value_K
     gap = abs(value_K[0] + shapley_P.sum() - forecast(game, output)[horizon])
-    if not gap <= MAX_GAP:
+    target = game.bundle.task.target
+    if not gap <= rounding_allowed(MAX_GAP, max(abs(target.low), abs(target.high))):
         raise IntegrityError(
             f"the explanation misses the forecast by {gap:.2g} points, so it is not given",
             "ask without reasons (explain: false), and report this model version to its developers",

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from contracts.cohort import CODE, NUMBER, Cohort
+from contracts.errors import TaskInvalid
 from contracts.forecast import LOWER_80, MEDIAN, UPPER_80
 from contracts.observation import Observation
 from contracts.task import Task
@@ -20,11 +21,16 @@ from features.newest import days_with_score
 from features.sequences import training_sequences
 from inference.bundle import forecast_batch, load_bundle, verify_bundle
 from inference.record import record_batch
+from rehabcast.auditing.reports import facts_of
 from rehabcast.cohort_table import cohort_table
 from rehabcast.output import console_for
+from rehabcast.settings import Settings
 from tests.conftest import write_bundle_of
+from tests.training.registry.test_bundle import PROVENANCE
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import crossfit
+from training.predictions import prediction_table
+from training.registry.model_card import model_card
 from training.task import read_task
 from training.task_notes import task_notes
 
@@ -159,6 +165,27 @@ def test_the_cohort_is_shown_with_names_and_what_is_to_be_confirmed(cohort: Coho
     assert "NIH Stroke Scale, points (range and step to be confirmed)" in said
 
 
+def test_a_value_outside_a_range_that_is_only_recalled_is_told_so(tmp_path: Path) -> None:
+    source = write_source(tmp_path, people=2)
+    scores = pd.read_csv(tmp_path / "scores.csv")
+    scores["tug_ms"] = [900_000, *scores["tug_ms"][1:]]
+    scores["bbs"] = [scores["bbs"][0], 57, *scores["bbs"][2:]]
+    scores.to_csv(tmp_path / "scores.csv", index=False)
+    said = "\n".join(map(str, import_source(source, tmp_path / "cohort").dropped))
+    assert "from 0 to 300 s (to be confirmed) is expected" in said
+    assert "from 0 to 56 {score} is expected" in said
+
+
+def test_a_scale_that_is_not_the_shipped_one_is_told_what_to_confirm(source: Path) -> None:
+    wrong = source.with_name("wrong.toml")
+    text = source.with_name("task.toml").read_text("utf-8")
+    wrong.write_text(text.replace("high = 300", "high = 120").replace("step = 0.1", "step = 1"))
+    with pytest.raises(TaskInvalid) as refusal:
+        read_task(wrong)
+    assert "0 to 300 for REHABCAST//TUG (to be confirmed)" in str(refusal.value)
+    assert "scores of REHABCAST//TUG are 0.1 apart (to be confirmed)" in str(refusal.value)
+
+
 def test_items_are_not_added_and_therapy_is_counted_once(cohort: Cohort) -> None:
     values = cohort.events.groupby(CODE, observed=True)[NUMBER]
     assert not {"REHABCAST//FIM_TOTAL", "REHABCAST//FIM_MOTOR"} & set(values.groups)
@@ -193,6 +220,13 @@ def test_a_time_is_forecast_from_the_instruments(
                             (THERAPY, 75.0), (PHYSIO, 60.0))
     ]  # fmt: skip
     asked = record_batch(3, record, bundle.task, bundle.layout)
+    card = model_card(prediction_table(batch, fitted.out_of_fold_BHQ, task, model="candidate"),
+                      task, PROVENANCE)  # fmt: skip
+    assert "lower is better; range, step and direction to be confirmed" in " ".join(card.split())
+    facts = facts_of(Settings(), bundle)
+    assert facts.target == (
+        "Timed Up and Go (lower is better; range, step and direction to be confirmed)"
+    )
     (quantiles_HQ,) = forecast_batch(bundle, asked)
     low, middle, high = (quantiles_HQ[0, place] for place in (LOWER_80, MEDIAN, UPPER_80))
     assert 0 <= low < middle < high <= 300

@@ -11,11 +11,14 @@ from contracts import predictions as columns
 from contracts.errors import ContractError, IntegrityError
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from training.comparison.leaderboard import FLOOR, MINIMUM_SUBJECTS
+from training.comparison.leaderboard import FLOOR
 from training.predictions import prediction_table
 from training.scores import losses
 
 KEYS = [columns.SUBJECT, columns.ORIGIN, columns.HORIZON]
+
+MINIMUM_SUBJECTS = 20
+"""With fewer, a standard error is too uncertain to accuse a model of a leak."""
 
 TOLERATED_STANDARD_ERRORS = 3.0
 """How far a model may be below the floor by chance; beyond that it has seen the outcome."""

@@ -23,7 +23,7 @@ BASELINE = "last observation"
 
 REPEAT = "repeat"
 WHEN = [columns.ORIGIN, columns.HORIZON]
-MINIMUM_SUBJECTS = 20
+MINIMUM_SUBJECTS = MINIMUM_SHOWN
 """A horizon or population with fewer subjects is left out of the table."""
 
 MINIMUM_EVENTS = MINIMUM_SHOWN

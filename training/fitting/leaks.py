@@ -143,7 +143,8 @@ def check_target_leakage(batch: SequenceBatch) -> None:
     beyond = [
         one
         for one in found
-        if np.arctanh(one.correlation) > np.arctanh(LARGEST_BELIEVED) + tail / np.sqrt(one.people - 4)
+        if np.arctanh(one.correlation)
+        > np.arctanh(LARGEST_BELIEVED) + tail / np.sqrt(one.people - 4)
     ]
     if beyond:
         worst = max(beyond, key=lambda one: one.correlation)

@@ -29,8 +29,9 @@ from training.fitting.config import TrainingConfig
 from training.fitting.leaks import check_target_leakage
 from training.split import Parts, parts_of
 
-MINIMUM_SUBJECTS = 20
-"""Fewer can't be split into folds. So few are enough to run all steps, but not to pass an audit."""
+MINIMUM_SUBJECTS = LEAST_OUTCOMES
+"""Fewer give no forecast at any horizon. So few are enough to run all steps, but not to learn from
+wearable days, nor to pass an audit; their ranges are as wide as so few allow."""
 
 
 class Lack(StrEnum):
@@ -110,23 +111,25 @@ def require_enough(people: int) -> None:
         )
 
 
-def require_outcomes(batch: SequenceBatch, task: Task) -> None:
-    """Make sure that there are people enough, and at every horizon an outcome, to compare on.
+def comparable(batch: SequenceBatch, task: Task) -> Task:
+    """Return a task with only those horizons at which families can be compared: who is forecast.
+
+    The primary horizon becomes the nearest of them where it is none.
 
     Raises
     ------
     ContractError
-        There are fewer than `MINIMUM_SUBJECTS`; or a horizon has none: names all of them.
+        There are fewer than `MINIMUM_SUBJECTS`, or too few with an outcome at every horizon.
     """
     require_enough(_people(batch))
-    if empty := [note for note in cohort_notes(batch, task) if note.lack is Lack.NO_OUTCOME]:
-        weeks = ", ".join(note.name for note in empty)
-        raise ContractError(
-            f"nobody of {empty[0].of_people} people to train on has an outcome at {weeks}, so"
-            " forecasts for then would rest on nothing",
-            "leave these horizons out of the task file, widen their window_days, or add people"
-            " who were assessed then",
-        )
+    require_horizon(batch, task)
+    lacking = {Lack.NO_OUTCOME, Lack.FEW_OUTCOMES}
+    left_out = {note.name for note in _days(batch, task) if note.lack in lacking}
+    kept = tuple(horizon for horizon in task.horizons if f"week {horizon.weeks}" not in left_out)
+    if len(kept) == len(task.horizons):
+        return task
+    primary = min(kept, key=lambda horizon: abs(horizon.weeks - task.primary_horizon_weeks))
+    return task.model_copy(update={"horizons": kept, "primary_horizon_weeks": primary.weeks})
 
 
 def require_horizon(batch: SequenceBatch, task: Task) -> None:

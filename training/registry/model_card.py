@@ -88,7 +88,7 @@ configuration {provenance.config_digest[:12]}, task {provenance.task_digest[:12]
 def _start(task: Task, provenance: TrainingProvenance) -> str:
     """Say which recovery population it started from; nothing of a family without one."""
     prior = prior_of(provenance.family, task.prior)
-    return "" if prior is None else start_in_words(prior.name, prior.source)
+    return "" if prior is None else f"Training starts {start_in_words(prior.name, prior.source)}."
 
 
 def _to_confirm(task: Task) -> str:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from contracts import bundle as names
 from contracts.errors import IntegrityError
-from contracts.forecast import MEDIAN
+from contracts.forecast import MEDIAN, rounding_allowed
 from contracts.sequences import SequenceBatch
 from training.fitting.network_fit import tensors
 from training.models.layers.network import Ensemble
@@ -145,9 +145,10 @@ def _check(folder: Path, ensemble: Ensemble, past: list[Tensor], present_BM: Ten
         float(np.abs(exported - expected).max()),
         float(np.abs(medians - expected[:1, :, MEDIAN]).max()),
     )
-    if not difference <= TOLERANCE:
+    allowed = rounding_allowed(TOLERANCE, float(np.abs(expected).max()))
+    if not difference <= allowed:
         raise IntegrityError(
             f"the exported graphs differ from the network by {difference:.2g} score points (at"
-            f" most {TOLERANCE:g} are accepted), so the model was not registered",
+            f" most {allowed:g} are accepted), so the model was not registered",
             "check that torch and onnxruntime are the pinned versions (requirements.lock)",
         )

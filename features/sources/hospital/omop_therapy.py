@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from contracts.cohort import CODE, NUMBER, TIME
+from contracts.therapy import THERAPY
 from features.measurements.records import AMOUNT, END, FILE, PLACE, SUBJECT_LABEL, Amount
 from features.sources.column_cells import ColumnCells
 from features.sources.column_map import Zoned
@@ -13,7 +14,6 @@ from features.sources.hospital.omop_meanings import Meanings, Names, Unknown
 from features.sources.hospital.omop_rows import Export, groups_of, list_unknown
 from features.sources.hospital.omop_tables import CdmTable, chosen, column, moments
 from features.sources.records.fhir_conditions import SNOMED
-from contracts.therapy import THERAPY
 from features.sources.records.fhir_therapy import THERAPIES
 from features.tables.text_tables import TextTable
 

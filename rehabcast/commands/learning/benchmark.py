@@ -167,16 +167,21 @@ def run_benchmark(
     )
     from training.fitting.config import TrainingConfig
     from training.fitting.leaks import check_no_lookahead
-    from training.fitting.preparation import cohort_notes, require_outcomes, training_parts
+    from training.fitting.preparation import cohort_notes, comparable, training_parts
     from training.fitting.pretrain import pretrain
 
     config = TrainingConfig() if config is None else config
     # No model is chosen by people whom the dataset holds out, nor trained on those for tuning.
-    batch = training_parts(cohort, task, replace(config, held_out_share=0.0)).train
-    require_outcomes(batch, task)
+    everybody = replace(config, held_out_share=0.0)
+    batch = training_parts(cohort, task, everybody).train
+    compared = comparable(batch, task)
     notes = cohort_notes(batch, task)
     tell(notes)
     of_task = tell_of_task(task)
+    if compared is not task:
+        weeks = ", ".join(str(horizon.weeks) for horizon in compared.horizons)
+        stderr_console.print(f"Compared is where there are outcomes: at week(s) {weeks}.")
+        task, batch = compared, training_parts(cohort, compared, everybody).train
     check_no_lookahead(cohort.events, task, batch)
     pretrained: Pretrained | None = None
     if pretrain_on is not None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contracts.errors import Interrupted
-from contracts.priors import prior_of, start_in_words
 from rehabcast.commands.learning.engine import Engine, EngineOption, RayAddress
 from rehabcast.output import AsJson, emit, progress, stderr_console
 from rehabcast.settings import Settings
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from training.fitting.ray_cluster import RayCluster
     from training.task_notes import TaskNote
 
-SHIPPED_TASKS = Path(__file__).resolve().parents[2] / "tasks"
+SHIPPED_TASKS = Path(__file__).resolve().parents[3] / "tasks"
 """Task files of the checkout: `tasks/NAME.toml` names one of them wherever a command is run."""
 
 
@@ -76,13 +75,10 @@ class TrainingResult:
         `NAME/N`, and the MLflow run that trained it.
     simulated, data_digest
         Whether its cohort is simulated, and the digest of the cohort's data.
-    prior
-        Name of the recovery population that its networks started from, `flat` where the task names
-        none; null of families without one.
     cohort_notes
         What the cohort cannot fill of the task.
     task_notes
-        What the shipped facts of its instrument say of the task.
+        What is worth knowing of the task: its instrument, its prior, what is to be confirmed.
     data_changes
         What changed since the data of the version in service.
     better_comparators
@@ -94,7 +90,6 @@ class TrainingResult:
     simulated: bool
     data_digest: str
     data_changes: DataChanges
-    prior: str | None
     better_comparators: tuple[Better, ...] = ()
     cohort_notes: tuple[CohortNote, ...] = ()
     task_notes: tuple[TaskNote, ...] = ()
@@ -212,9 +207,6 @@ def train_candidate(
     seen = None if key is None else data_seen(cohort, key)
     changes = since_champion(settings, model, seen, key)
     stderr_console.print(str(changes))
-    prior = prior_of(parameters.architecture, task.prior)
-    if prior is not None:
-        stderr_console.print(start_in_words(prior.name, prior.source))
     of_task = tell_of_task(task)
     with progress("Training", steps(parameters)) as advance:
         version = train_model(
@@ -243,7 +235,6 @@ def train_candidate(
         simulated=cohort.provenance.simulated,
         data_digest=cohort.digest,
         data_changes=changes,
-        prior=None if prior is None else prior.name,
         better_comparators=tuple(better),
         cohort_notes=tuple(notes),
         task_notes=of_task,

@@ -141,7 +141,7 @@ def test_where_a_network_started_is_known_of_every_version() -> None:
     assert started_from("hybrid", None, None) == shipped_prior(BEFORE_PRIORS)
     assert started_from("hybrid", "flat", None) is FLAT
     assert started_from("temporal convolution", None, None) is None
-    assert "started flat" in start_in_words(FLAT.name, FLAT.source)
+    assert "flat: the task names no" in start_in_words(FLAT.name, FLAT.source)
     assert "van der Vliet 2020" in start_in_words(stroke.name, stroke.source)
 
 

@@ -25,8 +25,8 @@ from training.fitting.crossfit import crossfit
 from training.fitting.preparation import (
     Lack,
     cohort_notes,
+    comparable,
     require_horizon,
-    require_outcomes,
     training_parts,
 )
 from training.split import HELD_OUT, TUNING, parts_of
@@ -166,14 +166,17 @@ def test_what_a_cohort_lacks_is_told_with_numbers(batch: SequenceBatch, task: Ta
     assert any(n.lack is Lack.ONE_ANSWER for n in cohort_notes(perfect, task))
 
 
-def test_horizons_without_any_outcome_are_refused_together(
-    batch: SequenceBatch, task: Task
-) -> None:
-    require_outcomes(batch, task)
+def test_families_are_compared_where_there_are_outcomes(batch: SequenceBatch, task: Task) -> None:
+    assert comparable(batch, task) is task
     truth_BH = batch.truth_BH.copy()
-    truth_BH[:, [0, 4]] = np.nan
-    with pytest.raises(ContractError, match="an outcome at week 3, week 26"):
-        require_outcomes(replace(batch, truth_BH=truth_BH), task)
+    truth_BH[:, [0, 3]] = np.nan
+    truth_BH[~np.isin(batch.subject_B, np.unique(batch.subject_B)[:10]), 4] = np.nan
+    compared = comparable(replace(batch, truth_BH=truth_BH), task)
+    assert [horizon.weeks for horizon in compared.horizons] == [5, 6, 52]
+    # Week 12 has none: the nearest one left is asked for in its place.
+    assert (task.primary_horizon_weeks, compared.primary_horizon_weeks) == (12, 6)
+    with pytest.raises(ContractError, match="at no horizon"):
+        comparable(replace(batch, truth_BH=np.full_like(truth_BH, np.nan)), task)
 
 
 def test_few_people_at_a_horizon_are_told_and_training_needs_enough_at_one(
