@@ -28,7 +28,10 @@ def test_every_answer_and_every_confirmation_that_is_missing_is_named_with_its_p
     said = [(problem.field, problem.found) for problem in problems]
     assert said == [
         ("the file as a whole", 'clock = "?" has no answer yet'),
-        ("tables 1 ('a.csv')", 'nobody has confirmed this guess yet, missing = ["?"], separator = ";"'),
+        (
+            "tables 1 ('a.csv')",
+            'nobody has confirmed this guess yet, missing = ["?"], separator = ";"',
+        ),
         ("tables 1, columns 1 ('a.csv', 'FM')", "nobody has confirmed this guess yet"),
         ("tables 1, columns 1 ('a.csv', 'FM')", 'code = "?" has no answer yet'),
         ("tables 1, columns 2, labels ('a.csv', 'sex')", '1 = "?" has no answer yet'),

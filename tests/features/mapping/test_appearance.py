@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.errors import SourceUnreadable
 from features.mapping.appearance import look_at, separator_of
 from features.mapping.findings import Standing
 from tests.refusals import refuses
-from contracts.errors import SourceUnreadable
 
 WORDS = {
     "cp1252": ["Größe", "Übung; täglich", "gêné, très", "señor", "Müller"],

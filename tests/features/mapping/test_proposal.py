@@ -213,7 +213,9 @@ def test_an_export_that_is_known_is_left_to_auto(tmp_path: Path) -> None:
     fitabase = "Id,ActivityDate,TotalSteps,TotalDistance,TrackerDistance,LoggedActivitiesDistance,"
     fitabase += "VeryActiveDistance,ModeratelyActiveDistance,LightActiveDistance,"
     fitabase += "SedentaryActiveDistance,VeryActiveMinutes,FairlyActiveMinutes,"
-    fitabase += "LightlyActiveMinutes,SedentaryMinutes,Calories\n1,4/12/2016,1,1,1,0,1,1,1,0,1,1,1,1,1\n"
+    fitabase += (
+        "LightlyActiveMinutes,SedentaryMinutes,Calories\n1,4/12/2016,1,1,1,0,1,1,1,0,1,1,1,1,1\n"
+    )
     (tmp_path / "dailyActivity_merged.csv").write_text(fitabase)
     proposal = propose_map([tmp_path], tmp_path)
     assert [n.facts for n in proposal.notes if n.note is Note.KNOWN_EXPORT] == [("fitbit",)]
