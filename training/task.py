@@ -159,7 +159,8 @@ def _unknown(field: str, code: str) -> Slip:
     return Slip(
         field=field,
         found=f"{code!r} is not in the vocabulary",
-        advice="correct the code, or leave it out of the task",
+        advice="correct the code, or leave it out of the task; a code of your own is known with the"
+        " cohort that has it (--cohort), or by REHABCAST_VOCABULARY",
     )
 
 

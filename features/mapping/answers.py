@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from features.mapping.findings import Finding, MapProposal, Option, Standing
+from features.mapping.findings import (
+    ColumnProposal,
+    Finding,
+    LeftOut,
+    MapProposal,
+    Option,
+    Standing,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +22,9 @@ class Place:
     file: str = ""
     column: str = ""
 
+
+LEAVE_OUT = "\0leave out"
+"""Answer to what a column is: nothing that is wanted. No code and no column is written so."""
 
 Ask = Callable[[Place, Finding], str | None]
 """Returns the answer of a person, None where they leave the question open."""
@@ -26,18 +36,19 @@ def answered(proposal: MapProposal, ask: Ask) -> MapProposal:
     tables = []
     for table in proposal.tables:
         findings = tuple(_asked(found, Place(table.file), ask) for found in table.findings)
-        columns = tuple(
-            replace(
-                column,
-                findings=tuple(
-                    _asked(found, Place(table.file, column.column), ask)
-                    for found in column.findings
-                ),
-            )
-            for column in table.columns
-        )
+        columns = tuple(_column(table.file, column, ask) for column in table.columns)
         tables.append(replace(table, findings=findings, columns=columns))
     return replace(proposal, findings=whole, tables=tuple(tables))
+
+
+def _column(file: str, column: ColumnProposal, ask: Ask) -> ColumnProposal:
+    findings = []
+    for finding in column.findings:
+        answer = _asked(finding, Place(file, column.column), ask)
+        if answer.value == LEAVE_OUT:
+            return replace(column, findings=(), left_out=LeftOut.OTHER)
+        findings.append(answer)
+    return replace(column, findings=tuple(findings))
 
 
 def _asked(finding: Finding, place: Place, ask: Ask) -> Finding:

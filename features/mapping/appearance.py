@@ -5,39 +5,16 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import unicodedata
 import zlib
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-
-import charset_normalizer
 
 from contracts.errors import SourceUnreadable
 from features.mapping.findings import Finding, Option, Reason, Standing, Why
 from features.tables.csv_rows import GZIP_MAGIC, NO_TEXT, SEPARATORS
-
-SINGLE_BYTE = ("cp1252", "cp1254", "cp1250", "mac_roman")
-"""Encodings without a mark that hospitals' programs write in the languages of `words.toml`."""
-
-LETTERS_OF = {
-    "cp1252": "äöüßÄÖÜéèêàâçîïôûùëœæáíóúñÁÉÍÓÚÑ¿¡°²µ€",
-    "cp1254": "ğışĞİŞçöüÇÖÜâîû",
-    "cp1250": "äöüßąęłńśźżčěřůšžőű",
-    "mac_roman": "äöüßÄÖÜéèêàâçîïôûùáíóúñ",
-}
-"""Letters that a text in the languages of each encoding is likely to have."""
-
-OTHER_LANGUAGES = {"cp1250"}
-"""Of languages that `words.toml` does not have: only where their letters alone make sense."""
+from features.tables.encodings import LOOKED_AT, likely_encodings
 
 MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-LOOKED_AT = 1 << 20
-"""Bytes, from the beginning, by which an encoding is told."""
-
-LEAST_LIKELY = 0.5
-"""An encoding with fewer likely letters than this share of the likeliest one's is not named."""
-
 ROWS_LOOKED_AT = 2_000
 MOST_ROWS_ALIKE = 0.9
 """Share of rows that have as many cells as the header where a sign separates cells (local)."""
@@ -105,8 +82,8 @@ def _encoding(content: bytes, name: str) -> Finding | None:
         pass
     else:
         return None
-    possible = _possible_encodings(content)
-    if not possible:
+    likely = likely_encodings(content)
+    if not likely:
         raise SourceUnreadable(
             name, "*", "is text in no encoding that is known here", "save it as CSV in UTF-8"
         )
@@ -114,46 +91,9 @@ def _encoding(content: bytes, name: str) -> Finding | None:
     separator = separator_of(content.decode("latin-1"), name).options[0].value
     options = tuple(
         Option(encoding, (Reason(Why.SHOWS, tuple(odd_words(text, separator))),))
-        for encoding, text in ranked_encodings(content, possible)
+        for encoding, text in likely
     )
     return Finding("encoding", Standing.GUESSED, options[:2])
-
-
-def _possible_encodings(content: bytes) -> dict[str, str]:
-    """Return the encodings that all bytes are possible in, one for each text that they give."""
-    possible: dict[str, str] = {}
-    for encoding in SINGLE_BYTE:
-        try:
-            text = content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        signs = set(text[:LOOKED_AT]) - set("\r\n\t")
-        if text not in possible.values() and not any(
-            unicodedata.category(sign) == "Cc" for sign in signs
-        ):
-            possible[encoding] = text
-    return possible
-
-
-def ranked_encodings(content: bytes, possible: dict[str, str]) -> list[tuple[str, str]]:
-    """Return encodings with the text that they give, the likeliest first.
-
-    How many of the letters that are not ASCII are letters of the languages decides, and
-    charset-normalizer between equals. It alone is wrong for half of short tables
-    (docs/dependencies.md).
-    """
-    guessed = charset_normalizer.from_bytes(content[:LOOKED_AT], cp_isolation=list(possible))
-    order = [match.encoding for match in guessed]
-
-    def rank(encoding: str) -> tuple[float, bool, int]:
-        odd = Counter(sign for sign in possible[encoding][:LOOKED_AT] if ord(sign) > 127)
-        likely = sum(count for sign, count in odd.items() if sign in LETTERS_OF[encoding])
-        place = order.index(encoding) if encoding in order else len(order)
-        return -likely / max(1, odd.total()), encoding in OTHER_LANGUAGES, place
-
-    ranked = sorted(possible, key=rank)
-    best = rank(ranked[0])[0]
-    return [(each, possible[each]) for each in ranked if rank(each)[0] <= best * LEAST_LIKELY]
 
 
 def odd_words(text: str, separator: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import StrEnum, auto
 
 from contracts.naming.open_points import OPEN
 
@@ -24,34 +24,60 @@ class Standing(StrEnum):
 class Why(StrEnum):
     """Why something was found; what stands beside it is in `Reason.facts`."""
 
-    STATED = "the file states it"
-    EVEN_ROWS = "every row has as many cells as the header"
-    ONE_COLUMN = "the table has one column"
-    SHOWS = "words of the header in this encoding"
-    READS_ALL = "it reads every cell"
-    ONLY_ONE = "nothing else reads every cell"
-    BOTH_READ = "other forms read every cell as well"
-    OTHER_COLUMN = "another column of the table proves it"
-    CONTRADICTED = "some cells need one form and some another"
-    NAME = "the column's name is one of this"
-    NAME_PART = "the column's name holds one of this"
-    FHIR_CODE = "the column's name is its code"
-    IN_RANGE = "all values lie in its range"
-    OUT_OF_RANGE = "values lie outside its range"
-    OFF_STEP = "values lie between its steps"
-    SCALE = "its scale"
-    UNIT_IN_NAME = "the column's name says the unit"
-    UNIT_OF_CODE = "the unit that the code is kept in"
-    UNIT_FITS = "in this unit the values lie in the range"
-    SHARED = "its values are the same as in the other tables"
-    ONLY_DATES = "the table has no other column of dates"
-    DATES_THERE = "the tables have dates"
-    DAYS_THERE = "the tables have days"
-    LABEL_WORD = "the word for it"
-    LOOKS_MISSING = "it looks like a missing value"
-    NO_NUMBER = "it is no number"
-    IN_UTC = "times in UTC"
-    LONG_NAMES = "its cells name what is measured"
+    STATED = auto()
+    """The file states it."""
+    EVEN_ROWS = auto()
+    """Every row has as many cells as the header."""
+    ONE_COLUMN = auto()
+    """The table has one column."""
+    SHOWS = auto()
+    """Words of the header in this encoding."""
+    ONLY_ONE = auto()
+    """Nothing else reads every cell."""
+    BOTH_READ = auto()
+    """Other forms read every cell as well."""
+    OTHER_COLUMN = auto()
+    """Another column of the table proves it."""
+    CONTRADICTED = auto()
+    """Some cells need one form and some another."""
+    NAME = auto()
+    """The column's name is one of this."""
+    NAME_PART = auto()
+    """The column's name holds one of this."""
+    FHIR_CODE = auto()
+    """The column's name is its code."""
+    IN_RANGE = auto()
+    """All values lie in its range."""
+    OUT_OF_RANGE = auto()
+    """Values lie outside its range."""
+    OFF_STEP = auto()
+    """Values lie between its steps."""
+    SCALE = auto()
+    """Its scale."""
+    UNIT_IN_NAME = auto()
+    """The column's name says the unit."""
+    UNIT_OF_CODE = auto()
+    """The unit that the code is kept in."""
+    UNIT_FITS = auto()
+    """In this unit the values lie in the range."""
+    SHARED = auto()
+    """Its values are the same as in the other tables."""
+    ONLY_DATES = auto()
+    """The table has no other column of dates."""
+    DATES_THERE = auto()
+    """The tables have dates."""
+    DAYS_THERE = auto()
+    """The tables have days."""
+    LABEL_WORD = auto()
+    """The word for it."""
+    LOOKS_MISSING = auto()
+    """It looks like a missing value."""
+    NO_NUMBER = auto()
+    """It is no number."""
+    IN_UTC = auto()
+    """Times in UTC."""
+    LONG_NAMES = auto()
+    """Its cells name what is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +139,7 @@ class LeftOut(StrEnum):
     LABELS = "labels"
     DATES = "dates"
     OTHER = "other"
+    """A person said so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,7 +88,7 @@ _LEFT_OUT = {
     LeftOut.FREE_TEXT: "free text",
     LeftOut.EMPTY: "empty",
     LeftOut.DATES: "dates of nothing that is known; another date of rows, or an event?",
-    LeftOut.OTHER: "nothing that is known",
+    LeftOut.OTHER: "as was answered",
 }
 
 

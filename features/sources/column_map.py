@@ -227,6 +227,7 @@ def read_column_map(path: Path) -> ColumnMap:
         It can't be read or breaks its contract.
     """
     return read_declaration(
-        path, ColumnMap, "a column map", "correct it as docs/importing.md describes",
+        path, ColumnMap, "a column map",
+        "correct it as docs/importing.md describes; `rehabcast cohort map` proposes one",
         proposed=("missing",),
     )  # fmt: skip

@@ -70,9 +70,9 @@ class UnsupportedFormat:
 
 
 OWN_TABLE = (
-    "name them in a map (docs/importing.md): a column map for values of days or visits, imported"
-    " with `cohort import tables map.toml`, or [[signals]] in the map of this import (--map) for"
-    " raw signals"
+    "name them in a map (docs/importing.md): a column map for values of days or visits, which"
+    " `rehabcast cohort map` proposes and `cohort import tables map.toml` reads, or [[signals]] in"
+    " the map of this import (--map) for raw signals"
 )
 MOST_COLUMNS = 12
 AS_TABLE = "export it as CSV and import that as a table"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
@@ -122,6 +123,16 @@ def other_unit(entry: Code, unit: str) -> str:
     return ""
 
 
+def _codes_like(column: Column) -> str:
+    """Return what to write instead of a code that is not known."""
+    like = get_close_matches(column.code, vocabulary(), n=3)
+    use = f"use {' or '.join(like)}" if like else "use one of its codes"
+    return (
+        f"{use}; or define it in a file of your own, and name that in the map: vocabulary ="
+        ' "codes.toml" (docs/vocabulary.md)'
+    )
+
+
 def declared_wrong(table: Table, column: Column, declared: ColumnMap) -> list[Problem]:
     """Return what the vocabulary says against a declared column."""
     entry = vocabulary().get(column.code)
@@ -129,10 +140,13 @@ def declared_wrong(table: Table, column: Column, declared: ColumnMap) -> list[Pr
     unknown = sorted(set(column.labels.values()) - set(known)) if known else []
     measured = entry is not None and entry.kind in {Kind.ASSESSMENT, Kind.DAILY}
     if entry is None:
-        found, advice = f"{column.code!r} is not in the vocabulary", "use one of its codes"
+        found, advice = f"{column.code!r} is not in the vocabulary", _codes_like(column)
     elif column.sessions and not (entry.kind is Kind.DAILY and entry.unit.endswith(A_DAY)):
         found = f"{column.code} is no amount of a day, so its rows don't add up"
         advice = "leave out sessions = true"
+    elif measured and not column.unit:
+        found = f"it declares no unit, and {column.code} is kept in {entry.unit!r}"
+        advice = f'write unit = "{entry.unit}", or the unit that the table is in (UCUM)'
     elif found := other_unit(_of_a_session(entry) if column.sessions else entry, column.unit):
         advice = "name the unit that the table is in (UCUM), or convert the table first"
         if (known_of := instruments().get(column.code)) is not None and known_of.note:

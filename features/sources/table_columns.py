@@ -6,6 +6,7 @@ labels) refuses the table; a fault of a row leaves the row out. Both are named.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -148,7 +149,10 @@ def labels(column: ColumnCells, entry: Code, declared: dict[str, str]) -> Values
     undeclared_N = like_N & ~good_N & ~missing_N & ~empty_N
     bad_N = ~good_N & ~empty_N & ~missing_N & ~undeclared_N
     wanted = f"one of {', '.join(declared or entry.labels)} is expected"
-    advice = "correct the cell, or declare the label in the map"
+    first = json.dumps(str(text[bad_N].iloc[0]), ensure_ascii=False) if bad_N.any() else ""
+    stands_for = f", with one of {', '.join(entry.labels)}" if entry.labels else ""
+    example = f'labels = {{ {first} = "..." }}{stands_for}'
+    advice = f"correct the cell, or declare in the map what it stands for: {example}"
     if not column.has_labels:
         advice = f"write it as one of {', '.join(entry.labels)}, in small letters"
     present = int((good_N | bad_N).sum())
@@ -165,7 +169,7 @@ def labels(column: ColumnCells, entry: Code, declared: dict[str, str]) -> Values
         ],
         faults=column.fault(
             bad_N, present, f"{CELL} where {wanted}",
-            'declare what the table writes for each label, such as labels = { F = "female" }',
+            f"declare in the map what each label of the table stands for: {example}",
         ),
     )  # fmt: skip
 

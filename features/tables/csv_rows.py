@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import charset_normalizer
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -19,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from contracts.errors import Problem, SourceUnreadable
+from features.tables.encodings import likely_encodings
 from features.tables.quotation_marks import OPEN_QUOTE, Quoted, refuse_lost_rows
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
@@ -92,12 +92,12 @@ def read_text(path: Path, name: str, encoding: str = "") -> str:
     try:
         text = content.decode(encoding)
     except (UnicodeError, LookupError) as error:
-        likely = ["cp1252", "cp1250", "latin-1", "utf-16", "mac_roman"]
-        best = charset_normalizer.from_bytes(content[: 1 << 20], cp_isolation=likely).best()
-        guess = "" if best is None else f"; it may be {best.encoding}"
+        likely = [name for name, _ in likely_encodings(content)]
+        guess = f"; it may be {' or '.join(likely)}" if likely else ""
+        declare = likely[0] if likely else "latin-1"
         raise SourceUnreadable(
             name, "*", f"is not text in {encoding}{guess}",
-            'save it as UTF-8, or declare its encoding in the map, such as encoding = "latin-1"',
+            f'save it as UTF-8, or declare encoding = "{declare}" in the map if that is right',
         ) from error  # fmt: skip
     if "\0" in text[: 1 << 16]:
         raise SourceUnreadable(name, "*", "is not text", "export it as CSV in UTF-8")

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -18,7 +15,7 @@ import pytest
 
 from serving.formats.cds.hooks import SERVICE
 from tests.command_line import CommandLine
-from tests.service_only import as_in_its_image
+from tests.end_to_end.hospital import Answers, Hospital, ask_service
 
 # MLflow uses what SQLAlchemy deprecates; rehabcast itself does not.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -185,29 +182,6 @@ def write_source(folder: Path, people: int = 70) -> None:
     (folder / "quick.toml").write_text("max_epochs = 4\nfolds = 3\n", "utf-8")
 
 
-class Hospital:
-    def __init__(self, folder: Path, command_line: CommandLine) -> None:
-        self.folder, self.command_line = folder, command_line
-
-    def environment(self, actor: str = "tester") -> dict[str, str]:
-        return {**os.environ, "REHABCAST_ACTOR": actor, "COLUMNS": "100", "OMP_NUM_THREADS": "1"}
-
-    def run(self, *words: str, actor: str = "tester", code: int = 0) -> str:
-        done = self.command_line.run(
-            list(words), cwd=self.folder, env=self.environment(actor), umask=0o077
-        )
-        assert done.returncode == code, done.stderr
-        return done.stdout + done.stderr
-
-    def record(self, *words: str, actor: str = "tester", code: int = 0) -> dict[str, Any]:
-        done = self.command_line.run(
-            [*words, "--json"], cwd=self.folder, env=self.environment(actor), umask=0o077
-        )
-        assert done.returncode == code, done.stderr
-        record: dict[str, Any] = json.loads(done.stdout)
-        return record
-
-
 @pytest.fixture(scope="module")
 def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
     folder = tmp_path_factory.mktemp("hospital")
@@ -294,27 +268,6 @@ def test_the_audit_report_and_the_model_cards_list_the_codes(
     ]
 
 
-SERVE = """
-import json, os, subprocess, sys
-from pathlib import Path
-import httpx
-from rehabcast.commands.demo import _free_port
-from rehabcast.commands.service.serve import running_service
-
-everything = os.environ.get("PYTHONPATH", "")
-os.environ["PYTHONPATH"] = sys.argv[1] + os.pathsep + everything
-with running_service(_free_port(), Path("service.log"), "a-token-of-our-hospital") as address:
-    sent = json.loads(Path("requests.json").read_text("utf-8"))
-    headers = {"Authorization": "Bearer a-token-of-our-hospital"}
-    with httpx.Client(base_url=address, headers=headers, timeout=60) as client:
-        answers = {}
-        for place, body in sent:
-            said = client.request("GET" if body is None else "POST", place, json=body)
-            answers.setdefault(place, []).append([said.status_code, said.json()])
-print(json.dumps(answers))
-"""
-
-
 def bundle(today: datetime) -> dict[str, Any]:
     def coded(code: str, days: int, value: float, unit: str, system: str) -> dict[str, Any]:
         return {
@@ -363,9 +316,6 @@ def hook(today: datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
-Answers = dict[str, list[tuple[int, Any]]]
-
-
 @pytest.fixture(scope="module")
 def answers(hospital: Hospital, version: str, audited: dict[str, Any]) -> Answers:
     """Promote the model, and ask its service, which is given no file of the hospital's codes."""
@@ -398,14 +348,7 @@ def answers(hospital: Hospital, version: str, audited: dict[str, Any]) -> Answer
         ["/v1/subjects/P-2/alerts", None], ["/v1/alerts", None],
         ["/cds-services", None], [f"/cds-services/{SERVICE}", hook(today)],
     ]  # fmt: skip
-    (hospital.folder / "requests.json").write_text(json.dumps(sent), "utf-8")
-    done = subprocess.run(
-        [sys.executable, "-c", SERVE, as_in_its_image(hospital.folder)],
-        capture_output=True, text=True, cwd=hospital.folder, env=hospital.environment(),
-        check=False, timeout=400,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    answered: Answers = json.loads(done.stdout)
+    answered = ask_service(hospital, sent)
     refused = answered["/v1/forecast"].pop()
     assert "0 to 48 points" in json.dumps(refused), refused
     assert {status for said in answered.values() for status, _ in said} == {200}, answered

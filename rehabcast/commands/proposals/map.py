@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from features.mapping.answers import Place
     from features.mapping.findings import Finding, MapProposal
 
-LEAVE, NOT_THAT = "", "-"
+LEAVE, NOT_THAT, OUT = "", "-", "x"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +99,7 @@ def _summary(written: MapWritten) -> str:
 def _ask(place: Place, finding: Finding) -> str | None:
     """Ask one question on the terminal; None where it is left open."""
     from contracts.naming.open_points import OPEN
+    from features.mapping.answers import LEAVE_OUT
     from features.mapping.findings import Standing
     from features.mapping.wording import option_in_words, question
 
@@ -111,9 +112,13 @@ def _ask(place: Place, finding: Finding) -> str | None:
     hint = "number, or another answer; Enter for 1, - to leave it open" if likely else (
         "number, or an answer; Enter to leave it open"
     )  # fmt: skip
+    if finding.key == "code":
+        hint = f"{hint}; {OUT} to leave the column out"
     said = str(typer.prompt(hint, default=LEAVE, show_default=False, err=True)).strip()
     if said == NOT_THAT or (said == LEAVE and not likely):
         return None
+    if said == OUT and finding.key == "code":
+        return LEAVE_OUT
     if said == LEAVE:
         return options[0].value
     if said.isdigit() and 1 <= int(said) <= len(options):

@@ -28,13 +28,13 @@ class TaskWritten:
         The file that was written.
     open_points
         How many guesses and questions a person has to decide before it is used.
-    facts
+    found
         What of the cohort it was made from.
     """
 
     path: Path
     open_points: int
-    facts: TaskFacts
+    found: TaskFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,13 +85,13 @@ def new(
     with output.open("x", encoding="utf-8") as stream:
         stream.write(text)
     count = len(open_points(tomllib.loads(text)))
-    written = TaskWritten(path=output, open_points=count, facts=facts)
+    written = TaskWritten(path=output, open_points=count, found=facts)
     emit(
         written,
         f"{output}: forecasts {facts.target.name} at"
         f" {', '.join(str(window.weeks) for window in facts.windows)} weeks.\n"
         f"{count} guess(es) and question(s) are open: read the task and decide them. Then:"
-        f" rehabcast task check {output}",
+        f" rehabcast task check {output} --cohort {folder}",
         as_json=as_json,
     )
 
@@ -99,12 +99,19 @@ def new(
 @app.command()
 def check(
     file: Annotated[Path, typer.Argument(parser=task_file, help="Task file (TOML).")],
+    cohort: Annotated[
+        Path | None, typer.Option("--cohort", help="Cohort whose own codes the task may name.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a task file: everything that is open in it, and everything that makes no sense."""
     from contracts.vocabulary import vocabulary
+    from features.cohort import read_cohort
     from training.task import read_task, task_digest
 
+    if cohort is not None:
+        # Whoever reads a cohort knows its codes.
+        read_cohort(cohort)
     task = read_task(file)
     checked = TaskChecked(
         name=task.name, condition=task.condition, target=task.target.code,

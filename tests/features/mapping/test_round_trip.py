@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contracts.cohort import CODE, SUBJECT
-from contracts.errors import CohortInvalid
+from contracts.errors import CohortInvalid, ContractError
 from features.importing import import_source
 from features.mapping.answers import Place, answered, open_findings
 from features.mapping.findings import Finding
@@ -154,16 +155,22 @@ def test_no_name_and_no_cell_breaks_the_map(
         columns=["id", *names][: min(len(names) + 1, len(cells) + 2)],
     )
     (tmp_path / "a.csv").write_text(frame.to_csv(index=False), "utf-8", newline="")
-    try:
-        proposal = propose_map([tmp_path / "a.csv"], tmp_path)
-    except CohortInvalid as refused:
-        assert all(problem.advice for problem in refused.problems)
+    refused = refusal_of(lambda: propose_map([tmp_path / "a.csv"], tmp_path))
+    if refused:
+        assert ": " in refused
         return
+    proposal = propose_map([tmp_path / "a.csv"], tmp_path)
     (tmp_path / "map.toml").write_text(map_text(proposal), "utf-8")
+    refused = refusal_of(lambda: read_column_map(tmp_path / "map.toml"))
+    # What is open is said; a table of nothing known has no columns, which the map's own check says.
+    said = ("", "has no answer yet", "nobody has confirmed", "columns is empty", "tables is empty")
+    assert any(words in refused if words else not refused for words in said), refused
+
+
+def refusal_of(act: Callable[[], object]) -> str:
+    """Return in which words something is refused; empty where it is not."""
     try:
-        read_column_map(tmp_path / "map.toml")
-    except CohortInvalid as refused:
-        assert "has no answer yet" in str(refused) or "nobody has confirmed" in str(refused)
-    except Exception as error:
-        # A table of nothing known has no columns, which the map's own check says.
-        assert "columns is empty" in str(error) or "tables is empty" in str(error), error
+        act()
+    except ContractError as refused:
+        return str(refused)
+    return ""
