@@ -80,8 +80,8 @@ def files_of(folder: Path, table: str) -> list[Path]:
     found = [path for path in folder.iterdir() if path.is_file() and own.fullmatch(path.name)]
     for inner in folder.iterdir():
         if inner.is_dir() and inner.name.lower() in {table, f"{table}.parquet"}:
-            ending = re.compile(f"[^._].*{_ENDINGS}", re.IGNORECASE)
-            found += [p for p in inner.iterdir() if p.is_file() and ending.fullmatch(p.name)]
+            suffix = re.compile(f"[^._].*{_ENDINGS}", re.IGNORECASE)
+            found += [p for p in inner.iterdir() if p.is_file() and suffix.fullmatch(p.name)]
     return sorted(found)
 
 

@@ -493,6 +493,26 @@ def test_the_same_people_as_tables_and_as_fhir_give_the_same_events(
         }
 
 
+HOSTILE = ("", "NaN", "1e309", "-1", "0x10", "1,5", "9" * 400, "2024-13-45", "=1+1", "\u202e7",
+           "../../x", '"', "null", "8507.5", "1970-01-01T00:00:00Z")  # fmt: skip
+
+
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_any_cell_is_read_or_named_and_never_an_accident(data: st.DataObject) -> None:
+    tables = omop_tables(PEOPLE, VALUES)
+    name = data.draw(st.sampled_from([name for name, rows in tables.items() if rows]))
+    row = data.draw(st.sampled_from(tables[name]))
+    row[data.draw(st.sampled_from(list(row)))] = data.draw(st.sampled_from(HOSTILE))
+    with tempfile.TemporaryDirectory() as temporary:
+        home = Path(temporary)
+        plan = write_omop(home / "export", tables)
+        try:
+            import_source(home / "export", home / "cohort", map_file=plan)
+        except ContractError:
+            assert not (home / "cohort").exists()
+
+
 def test_next_months_export_adds_and_the_same_one_changes_nothing(tmp_path: Path) -> None:
     plan = write_omop(tmp_path / "a", omop_tables(PEOPLE[:1], VALUES[:1]))
     other = tmp_path / "b"

@@ -331,6 +331,27 @@ def test_order_and_split_of_rows_decide_nothing(seed: int, cut: int) -> None:
         assert held(import_source(home / "b", home / "cb", map_file=plan)) == whole
 
 
+HOSTILE = ("NaN", "1e309", "-1", "9" * 400, "2024-13-45", "=1+1", "\u202e7", "|", '"', "___", "1 ")
+
+
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_any_cell_is_read_or_named_and_never_an_accident(data: st.DataObject) -> None:
+    rows, fields = [dict(row) for row in ROWS], [list(entry) for entry in FIELDS]
+    word = data.draw(st.sampled_from(HOSTILE))
+    if data.draw(st.booleans()):
+        rows[data.draw(st.integers(0, len(rows) - 1))][data.draw(st.sampled_from(COLUMNS))] = word
+    else:
+        fields[data.draw(st.integers(0, len(fields) - 1))][data.draw(st.integers(0, 8))] = word
+    with tempfile.TemporaryDirectory() as temporary:
+        home = Path(temporary)
+        plan = write_project(home / "project", rows, fields=[tuple(entry) for entry in fields])
+        try:
+            import_source(home / "project", home / "cohort", map_file=plan)
+        except ContractError:
+            assert not (home / "cohort").exists()
+
+
 def test_next_months_export_adds_and_the_same_one_changes_nothing(tmp_path: Path) -> None:
     plan = write_project(tmp_path / "a", ROWS[:2])
     write_project(tmp_path / "b", ROWS)
