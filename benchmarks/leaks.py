@@ -2,8 +2,8 @@
 
 For each cohort the largest correlation of its own inputs with the change; then an input is planted
 that is the outcome with an error, and one that agrees with the change as much as an honest input is
-believed to (`training.fitting.leaks.LARGEST_BELIEVED`). The comparison is the limit of 0.995 that was
-used before. Prints a table and, as its last line, one JSON object.
+believed to (`training.fitting.leaks.LARGEST_BELIEVED`). The comparison is the limit of 0.995 that
+was used before. Prints a table and, as its last line, one JSON object.
 """
 
 from __future__ import annotations

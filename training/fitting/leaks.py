@@ -125,8 +125,8 @@ def check_target_leakage(batch: SequenceBatch) -> None:
 
     Change and input are first adjusted for the score at the origin by a linear regression, because
     the score and its change correlate strongly even in pure noise (mathematical coupling; Hope
-    2019). An input is refused if its correlation is beyond what one of `LARGEST_BELIEVED` reaches by
-    chance in so many people (Fisher 1915), for all inputs, origins and horizons together
+    2019). An input is refused if its correlation is beyond what one of `LARGEST_BELIEVED` reaches
+    by chance in so many people (Fisher 1915), for all inputs, origins and horizons together
     (Bonferroni). So the outcome itself is found, and the outcome with the error of another
     assessment, as soon as people's changes differ by more than that error
     (docs/benchmarks.md, Leaks).

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from rich.console import Group
 from contracts.cohort import Cohort
 from contracts.errors import ContractError
 from contracts.task import Task
+from rehabcast.commands.learning.benchmark_log import log_benchmark
 from rehabcast.commands.learning.benchmark_tables import (
     BenchmarkRecord,
     leaderboard,
@@ -36,7 +36,6 @@ from rehabcast.output import (
     IF_PRESENT,
     INLINE,
     AsJson,
-    as_record,
     emit,
     progress,
     stderr_console,
@@ -52,8 +51,6 @@ if TYPE_CHECKING:
     from training.fitting.pretrain import Pretrained
     from training.models import Fit
     from training.task_notes import TaskNote
-
-LEADERBOARD_FILES = ("leaderboard.json", "leaderboard.png", "calibration.png")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +211,7 @@ def run_benchmark(
         better_but_not_servable=better_but_not_servable(result.standings),
         benchmark=result,
     )
-    run_id = _log(record, cohort, scored, output)
+    run_id = log_benchmark(record, cohort, scored, output)
     return BenchmarkResult(record=record, run_id=run_id, cohort_notes=notes, task_notes=of_task)
 
 
@@ -269,36 +266,3 @@ def _chosen(available: Mapping[str, Fit], names: list[str] | None) -> dict[str, 
             f"choose from {', '.join(available)}",
         )
     return {name: fit for name, fit in available.items() if names is None or name in names}
-
-
-def _log(record: BenchmarkRecord, cohort: Cohort, scored: pd.DataFrame, output: Path | None) -> str:
-    """Write leaderboard and figures to a run, and to a folder if one is given; return the run."""
-    from training.comparison.figures import calibration_figure, leaderboard_figure
-    from training.tracking import run
-
-    rows = record.benchmark.rows
-    title = f"{'SIMULATED ' if record.simulated else ''}{record.cohort}"
-    tags = {
-        "task": record.task,
-        "cohort": record.cohort,
-        "simulated": str(record.simulated),
-    }
-    with run(Settings().store, name=f"benchmark {record.task}", tags=tags) as opened:
-        opened.log_cohort(cohort, "benchmark")
-        with TemporaryDirectory() as temporary:
-            folder = Path(temporary) if output is None else output
-            folder.mkdir(parents=True, exist_ok=True)
-            text = json.dumps(as_record(record), indent=1)
-            (folder / "leaderboard.json").write_text(text, "utf-8")
-            leaderboard_figure(rows, folder / "leaderboard.png", title=title)
-            calibration_figure(scored, folder / "calibration.png", title=title)
-            for name in LEADERBOARD_FILES:
-                opened.log_file(folder / name)
-        opened.log_metrics(
-            {
-                f"day_{row.origin_day}/week_{row.weeks}/{row.population}/crps": row.crps
-                for row in rows
-                if row.model == rows[0].model
-            }
-        )
-    return opened.run_id
