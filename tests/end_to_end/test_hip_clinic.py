@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -88,10 +90,11 @@ def test_their_model_card_says_where_it_started_and_no_number_of_few(
 
 
 FORECAST = """
-import json, rehabcast
+import dataclasses, json, rehabcast
 cohort, model = rehabcast.read_cohort("cohort"), rehabcast.open_version("hip/1")
-answers = [rehabcast.forecast(model, cohort, f"HF{n:02d}", as_of_day=d) for n in range(1, 19) for d in (0, 14)]
-print(json.dumps([answer.model_dump(mode="json") for answer in answers]))
+asked = [(f"HF{n:02d}", day) for n in range(1, 19) for day in (0, 14)]
+answers = [rehabcast.forecast(model, cohort, who, as_of_day=day) for who, day in asked]
+print(json.dumps([dataclasses.asdict(answer) for answer in answers], default=str))
 """
 
 
@@ -116,9 +119,6 @@ def test_a_forecast_is_given_with_a_wide_range_or_refused_with_what_is_needed(
 
 
 def subprocess_python(folder: Path, program: str) -> list[dict[str, Any]]:
-    import subprocess
-    import sys
-
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, cwd=folder, check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
