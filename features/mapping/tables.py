@@ -27,6 +27,7 @@ from features.mapping.forms import date_finding, number_signs
 from features.mapping.looks import ColumnLook, TableLook
 from features.mapping.names import candidates, is_called, unit_named
 from features.mapping.signs import in_utc
+from features.mapping.visits import asked_where_several
 
 DAYS, TIMES = "days since onset", "timestamps"
 
@@ -154,11 +155,11 @@ def table_proposals(look: TableLook, subject: Finding, clock: str) -> Iterator[T
     )
     people = whose.cells
     if layout is None:
-        columns = [
+        columns = asked_where_several(
             proposal_of(column, people, signs)
             for name, column in look.columns.items()
             if name not in aside
-        ]
+        )
     else:
         columns = list(_names_of(look, layout, people, signs))
     repeated = len(whose.filled) < int((whose.cells != "").sum())
