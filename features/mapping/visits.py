@@ -28,7 +28,7 @@ def by_visit(look: TableLook, subject: str) -> Iterator[TableLook]:
     Visits are told apart only where each has a date of its own: columns of dates that are called
     alike but for the visit.
     """
-    dates = defaultdict(dict[str, str])
+    dates: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for column in look.columns.values():
         stem, visit = visit_of(column.name)
         if column.dates is not None and visit and not is_called(column.name, "identifying"):
