@@ -54,6 +54,8 @@ class Why(StrEnum):
     """Values lie between its steps."""
     SCALE = auto()
     """Its scale."""
+    SEVERAL = auto()
+    """Other columns of the same date seem to be the same."""
     UNIT_IN_NAME = auto()
     """The column's name says the unit."""
     UNIT_OF_CODE = auto()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
-from features.mapping.findings import Finding, Option, Reason, Standing, Why
+from features.mapping.findings import ColumnProposal, Finding, Option, Reason, Standing, Why
 from features.mapping.looks import ColumnLook
 from features.mapping.signs import ISO, ReadBy, distinct_meanings, meanings_of_dates
 
@@ -15,34 +16,71 @@ ENOUGH_READ = 0.95
 """Share of a column's dates that one form must read; the others are slips (local)."""
 
 
-def number_signs(columns: Iterable[ColumnLook]) -> tuple[str, tuple[Finding, ...]]:
-    """Return the decimal and thousands signs of a table, and what has to be declared of them.
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """How the numbers of a table are written.
 
-    The signs are those by which the columns are looked at further, even where they are asked.
+    Parameters
+    ----------
+    possible
+        Decimal and thousands signs, the plainest first; several where they mean different numbers.
+    findings
+        What has to be declared of them.
     """
+
+    possible: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+def number_signs(columns: Iterable[ColumnLook]) -> Signs:
+    """Return the decimal and thousands signs of a table."""
     looks = [column for column in columns if column.numbers is not None and column.numbers.forms]
     numbers = [cell for column in looks for cell in column.values]
     forms = _common([column.numbers.forms for column in looks if column.numbers is not None])
     if not looks:
-        return PLAIN, ()
+        return Signs((PLAIN,))
     torn = [c for c in looks if c.numbers and c.numbers.others and c.numbers.share < ENOUGH_READ]
     if torn:
         reason = Reason(Why.CONTRADICTED, tuple(column.name for column in torn))
-        return PLAIN, (
-            Finding("decimal", Standing.ASKED, tuple(Option(sign, (reason,)) for sign in ".,")),
-        )
+        asked = tuple(Option(sign, (reason,)) for sign in ".,")
+        return Signs((PLAIN,), (Finding("decimal", Standing.ASKED, asked),))
     if not forms:
-        return PLAIN, (Finding("decimal", Standing.ASKED, _each(looks)),)
+        return Signs((PLAIN,), (Finding("decimal", Standing.ASKED, _each(looks)),))
     different = distinct_meanings(numbers, forms)
     if different == [PLAIN]:
-        return PLAIN, ()
+        return Signs((PLAIN,))
     if len(different) == 1:
-        return different[0], _signs(different[0], Standing.PROVED, Reason(Why.ONLY_ONE))
-    decimals = tuple(dict.fromkeys(signs[0] for signs in different))
-    if len(decimals) == 1:
-        return different[0], _signs(different[0], Standing.GUESSED, Reason(Why.BOTH_READ))
-    asked = tuple(Option(sign, (Reason(Why.BOTH_READ),)) for sign in decimals)
-    return different[0], (Finding("decimal", Standing.ASKED, asked),)
+        found = _signs(different[0], Standing.PROVED, Reason(Why.ONLY_ONE))
+        return Signs((different[0],), found)
+    return Signs(tuple(different))
+
+
+def likeliest(
+    signs: Signs, read_as: Callable[[str], list[ColumnProposal]]
+) -> tuple[list[ColumnProposal], tuple[Finding, ...]]:
+    """Return what the columns are, and what has to be declared of their numbers.
+
+    Where several signs read all numbers, the ones under which most columns lie in the range of
+    what they are called stand first; they are asked all the same.
+    """
+    if len(signs.possible) == 1:
+        return read_as(signs.possible[0]), signs.findings
+    read = {each: read_as(each) for each in signs.possible}
+    ranked = sorted(read, key=lambda each: sum(map(_has_no_range, read[each])))
+    options = tuple(Option(each, (Reason(Why.BOTH_READ),)) for each in ranked)
+    decimals = tuple({o.value[0]: Option(o.value[0], o.reasons) for o in options}.values())
+    if len(decimals) > 1:
+        return read[ranked[0]], (Finding("decimal", Standing.ASKED, decimals),)
+    thousands = tuple(Option(o.value[1:], o.reasons) for o in options)
+    return read[ranked[0]], (
+        *(_signs(ranked[0][0], Standing.PROVED, Reason(Why.ONLY_ONE))),
+        Finding("thousands", Standing.ASKED, thousands),
+    )
+
+
+def _has_no_range(column: ColumnProposal) -> bool:
+    code = column.finding("code")
+    return code is not None and code.standing is Standing.ASKED
 
 
 def _signs(signs: str, standing: Standing, reason: Reason) -> tuple[Finding, ...]:

@@ -22,6 +22,7 @@ from features.mapping.findings import (
 from features.mapping.looks import ColumnLook, TableLook, look_at_table
 from features.mapping.names import is_called
 from features.mapping.tables import DAYS, TIMES, is_day, table_proposals
+from features.mapping.visits import by_visit
 from features.recording import SourceFile
 from features.sources import formats
 
@@ -74,7 +75,8 @@ def propose_map(sources: Sequence[Path], folder: Path) -> MapProposal:
         if subject is None:
             notes.append(SourceNote(note=Note.NO_SUBJECT, file=look.file))
             continue
-        tables += table_proposals(look, subject, clock.options[0].value)
+        for part in by_visit(look, subject.options[0].value):
+            tables += table_proposals(part, subject, clock.options[0].value)
     return MapProposal(
         name=_name(sources), findings=(clock,), tables=tuple(tables),
         notes=(*notes, *_lacking(tables, clock.options[0].value)),

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
+from dataclasses import dataclass
 
 from contracts.cohort import ENROLMENT, ONSET
 from contracts.naming.open_points import OPEN
@@ -23,62 +19,16 @@ from features.mapping.findings import (
     TableProposal,
     Why,
 )
-from features.mapping.forms import date_finding, number_signs
+from features.mapping.forms import date_finding, likeliest, number_signs
+from features.mapping.long_tables import long_form, names_of
 from features.mapping.looks import ColumnLook, TableLook
-from features.mapping.names import candidates, is_called, unit_named
+from features.mapping.names import candidates, is_called
 from features.mapping.signs import in_utc
+from features.mapping.visits import asked_where_several
 
 DAYS, TIMES = "days since onset", "timestamps"
 
 ISO_DATE = "YYYY-MM-DD"
-
-MOST_NAMES = 200
-"""Different cells of a column that names what a long table's rows hold."""
-
-NAMES_KNOWN = 0.3
-"""Share of these cells that must be known where the column is not called so (local)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Long:
-    """The columns of a long table: names, values, and units where there are."""
-
-    names: str
-    values: str
-    units: str = ""
-    standing: Standing = Standing.GUESSED
-    known: int = 0
-
-
-def long_form(look: TableLook, subject: str) -> Long | None:
-    """Return how a long table is laid out; None for a wide one."""
-    rest = [c for name, c in look.columns.items() if name != subject]
-    texts = [c for c in rest if c.numbers is None and c.dates is None]
-    ranked = sorted(
-        ((_known_share(c), is_called(c.name, "name_column"), c) for c in texts),
-        key=lambda row: row[:2], reverse=True,
-    )  # fmt: skip
-    if not ranked or not ranked[0][0]:
-        return None
-    share, called, names = ranked[0]
-    numbers = [c for c in rest if c.numbers is not None and c.dates is None]
-    called_so = [c for c in rest if is_called(c.name, "value_column")]
-    values = called_so if len(called_so) == 1 else numbers
-    if len(values) != 1 or not (called or called_so or share >= NAMES_KNOWN):
-        return None
-    units = next((c.name for c in texts if is_called(c.name, "unit_column")), "")
-    sure = called and bool(called_so)
-    return Long(
-        names=names.name, values=values[0].name, units=units,
-        standing=Standing.PROVED if sure else Standing.GUESSED,
-        known=sum(bool(candidates(cell)) for cell in names.values),
-    )  # fmt: skip
-
-
-def _known_share(column: ColumnLook) -> float:
-    if not 0 < len(column.values) <= MOST_NAMES:
-        return 0.0
-    return sum(bool(candidates(cell)) for cell in column.values) / len(column.values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,51 +99,49 @@ def table_proposals(look: TableLook, subject: Finding, clock: str) -> Iterator[T
     aside = {whose.name, *(c.name for c in (*when.rows, *when.events.values()))}
     if layout is not None:
         aside |= {layout.names, layout.units}
-    signs, signs_found = number_signs(
-        c for n, c in look.columns.items() if n not in aside and not is_called(n, "identifying")
-    )
-    people = whose.cells
-    if layout is None:
-        columns = [
-            proposal_of(column, people, signs)
-            for name, column in look.columns.items()
-            if name not in aside
-        ]
-    else:
-        columns = list(_names_of(look, layout, people, signs))
+    rest = {name: column for name, column in look.columns.items() if name not in aside}
+    signs = number_signs(c for n, c in rest.items() if not is_called(n, "identifying"))
+
+    def read_as(written: str) -> list[ColumnProposal]:
+        if layout is not None:
+            return list(names_of(look, layout, whose.cells, written))
+        return asked_where_several(proposal_of(c, whose.cells, written) for c in rest.values())
+
+    columns, signs_found = likeliest(signs, read_as)
     repeated = len(whose.filled) < int((whose.cells != "").sum())
-    measured = any(_is_measured(column) for column in columns)
-    row_date, more = _when(when, repeated, measured)
-    findings = [*_written(look), *signs_found]
+    row_date, more = _when(when, repeated, any(map(_is_measured, columns)))
     time_columns = [*when.rows[:1], *when.events.values()]
     form = next((form for c in time_columns if (form := date_finding(c, time_columns))), None)
-    if form is not None:
-        findings.append(form)
-    if any(in_utc(column.values) for column in time_columns):
-        reason = Reason(Why.IN_UTC)
-        findings.append(Finding("time_zone", Standing.ASKED, (Option(OPEN, (reason,)),)))
-    findings.append(subject)
-    if row_date is not None:
-        findings.append(row_date)
-    if layout is not None:
-        reason = Reason(Why.LONG_NAMES, (layout.names,))
-        findings.append(Finding("names_in", layout.standing, (Option(layout.names, (reason,)),)))
-        findings.append(Finding("values_in", layout.standing, (Option(layout.values, (reason,)),)))
+    whole = [*_written(look), *signs_found, *([] if form is None else [form]), *_zone(time_columns)]
     events = [_event(code, column, form, time_columns) for code, column in when.events.items()]
     unread = [
-        ColumnProposal(column=c.name, seen=c.seen(people), left_out=LeftOut.DATES) for c in more
+        ColumnProposal(column=c.name, seen=c.seen(whose.cells), left_out=LeftOut.DATES)
+        for c in more
     ]
+    dates = [] if row_date is None else [row_date]
     if layout is None:
         yield TableProposal(
-            file=look.file, findings=tuple(findings), columns=(*events, *columns, *unread),
-            of_people=not repeated and not when.rows,
+            file=look.file, findings=(*whole, subject, *dates),
+            columns=(*events, *columns, *unread), of_people=not repeated and not when.rows,
         )  # fmt: skip
         return
-    yield TableProposal(file=look.file, findings=tuple(findings), columns=(*columns, *unread))
-    if events:
-        # A long table's own columns are no names in it: its events are read from it once more.
-        kept = tuple(f for f in findings if f.key not in {"names_in", "values_in", "when"})
-        yield TableProposal(file=look.file, findings=kept, columns=tuple(events))
+    yield TableProposal(
+        file=look.file,
+        findings=(*whole, subject, *dates, *layout.findings),
+        columns=(*columns, *unread),
+    )
+    # The other columns of a long table are no names in it: they are read from it once more.
+    others = [proposal_of(c, whose.cells, ".") for n, c in rest.items() if n != layout.values]
+    if events or others:
+        yield TableProposal(
+            file=look.file, findings=(*whole, subject, *dates), columns=(*events, *others)
+        )
+
+
+def _zone(columns: list[ColumnLook]) -> list[Finding]:
+    if not any(in_utc(column.values) for column in columns):
+        return []
+    return [Finding("time_zone", Standing.ASKED, (Option(OPEN, (Reason(Why.IN_UTC),)),))]
 
 
 def _is_measured(column: ColumnProposal) -> bool:
@@ -256,25 +204,6 @@ def _says_it_already(of_table: Finding | None, form: Finding) -> bool:
     if of_table is None or form.value != of_table.value:
         return False
     return form.standing in {Standing.PROVED, of_table.standing}
-
-
-def _names_of(
-    look: TableLook, layout: Long, people: pd.Series, signs: str
-) -> Iterator[ColumnProposal]:
-    """Yield what each name of a long table is."""
-    names, values = look.columns[layout.names], look.columns[layout.values]
-    for name in names.values:
-        rows_N = (names.cells == name).to_numpy(dtype=np.bool_)
-        unit = _one_unit(look, layout, rows_N)
-        proposal = proposal_of(values.among(rows_N, name), people[rows_N], signs, name, unit)
-        yield replace(proposal, column=name)
-
-
-def _one_unit(look: TableLook, layout: Long, rows_N: NDArray[np.bool_]) -> str:
-    if not layout.units:
-        return ""
-    written = look.columns[layout.units].among(rows_N, layout.units).filled
-    return unit_named(written[0]) if len(written) == 1 else ""
 
 
 def _written(look: TableLook) -> list[Finding]:

@@ -36,6 +36,8 @@ _REASONS = {
     Why.IN_RANGE: "the values lie in its range",
     Why.OUT_OF_RANGE: "values lie outside its range",
     Why.OFF_STEP: "values lie between its steps",
+    Why.SEVERAL: "{facts} seem to be it too: of several visits, name the table once for each with"
+    " its own `when`; of two sides or forms, each has its own code",
     Why.UNIT_IN_NAME: "the file says so",
     Why.UNIT_OF_CODE: "the values are possible in it",
     Why.UNIT_FITS: "the values are possible in it too",

@@ -90,6 +90,34 @@ def test_a_sign_that_may_stand_before_decimals_or_between_thousands_is_asked(
     assert decimal_of(propose, "1", "4.512", "2", "3.001") == (Standing.ASKED, "?")
 
 
+def test_the_likelier_meaning_of_a_sign_stands_first_by_the_range_of_what_it_measures(
+    propose: Propose,
+) -> None:
+    text = "id;Datum;Gehgeschwindigkeit\n" + "".join(
+        f"P{n};2025-04-10;1,{105 + n}\n" for n in range(12)
+    )
+    proposal = propose(scores=text)
+    found = table_of(proposal, "scores").finding("decimal")
+    assert found is not None
+    assert (found.standing, [o.value for o in found.options]) == (Standing.ASKED, [",", "."])
+    code = column_of(proposal, "Gehgeschwindigkeit").finding("code")
+    assert code is not None
+    assert code.standing is Standing.GUESSED
+
+
+def test_facts_in_a_long_table_are_read_beside_its_names(propose: Propose) -> None:
+    text = "id;date;test;value;Geschlecht;Hausarzt\n" + "".join(
+        f"P{n};2025-04-10;{name};{20 + n};w;Dr. Secret{n}\n"
+        for n in range(30)
+        for name in ("FMA-UE", "Berg")
+    )
+    proposal = propose(scores=text)
+    assert [c.column for c in proposal.tables[0].columns] == ["FMA-UE", "Berg"]
+    assert proposal.tables[1].finding("names_in") is None
+    assert column_of(proposal, "Geschlecht").finding("code") is not None
+    assert column_of(proposal, "Hausarzt").left_out is LeftOut.FREE_TEXT
+
+
 def test_columns_with_different_signs_are_asked_and_named(propose: Propose) -> None:
     text = "id;Datum;Gehgeschwindigkeit;Schlaf\nP1;2025-04-10;1,25;7.5\nP2;2025-04-11;1,5;6.25\n"
     proposal = propose(scores=text)
