@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from contracts.cohort import Provenance
-from contracts.errors import CohortInvalid, ContractError, SourceUnreadable
+from contracts.errors import CohortInvalid, ContractError, Problem, SourceUnreadable
 from features.recording import Collected
 from features.sources.hospital.omop_concepts import read_concepts
 from features.sources.hospital.omop_dates import add_enrolments, add_onsets
@@ -30,6 +30,9 @@ from features.sources.hospital.omop_therapy import add_therapy
 from features.sources.hospital.omop_values import add_values
 from features.sources.table_cohort import TableCohort, vocabulary_file
 from features.sources.table_rows import Found, people_records
+
+MOST_SHOWN = 40
+"""Files that a message names."""
 
 NAME = "omop"
 """As named on the command line."""
@@ -61,7 +64,10 @@ def collect(folder: Path, map_file: Path | None) -> TableCohort:
         tables = {name: read_cdm_table(folder, name, declared) for name in REQUIRED}
         concepts, vocabulary_files = read_concepts(folder, set(ids_in(list(tables.values()))))
         people = read_people(tables["person"], declared, concepts, found)
-        export = Export(meanings=Meanings(declared, concepts), people=people, found=found)
+        meanings = Meanings(declared, concepts)
+        if map_file is not None:
+            found.faults += meanings.faults(map_file.name)
+        export = Export(meanings=meanings, people=people, found=found)
         for name in ("measurement", "observation"):
             add_values(tables[name], export)
         add_onsets(tables["condition_occurrence"], export)
@@ -85,6 +91,7 @@ def _cohort(
     found: Found,
 ) -> TableCohort:
     read = [rows.file for table in tables.values() for rows in table.files]
+    found.problems += _not_read(folder, {*read, *vocabulary_files})
     files = {name: folder / name for name in (*read, *vocabulary_files)}
     beside = folder
     if map_file is not None:
@@ -110,3 +117,15 @@ def _cohort(
         onset=onset.codes,
         settings={f"onset {name}": str(sorted(ids)) for name, ids in own.items() if ids},
     )
+
+
+def _not_read(folder: Path, read: set[str]) -> list[Problem]:
+    """Name what else lies in the folder, such as tables of drugs: nothing of it is used."""
+    inside = {name.partition("/")[0] for name in read}
+    others = [p.name for p in folder.iterdir() if p.name not in inside and p.name[0] != "."]
+    if not others:
+        return []
+    shown = ", ".join(sorted(others)[:MOST_SHOWN])
+    more = f" and {len(others) - MOST_SHOWN} more" if len(others) > MOST_SHOWN else ""
+    found = f"not read, as nothing in them is used: {shown}{more}"
+    return [Problem(file="*", row=None, field="*", found=found)]

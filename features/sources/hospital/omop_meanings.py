@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from contracts.errors import Problem
 from contracts.vocabulary import Code, code_of_token, vocabulary
-from contracts.vocabulary.units import bare
+from contracts.vocabulary.units import bare, fault_of
 from features.sources.column_map import Column
 from features.sources.hospital.omop_concepts import NOT_MAPPED, UCUM, Concepts
 from features.sources.hospital.omop_map import Concept, OmopMap
@@ -80,6 +81,27 @@ class Meanings:
     def __post_init__(self) -> None:
         entries = {str(each.concept or each.source_value): each for each in self.declared.concepts}
         object.__setattr__(self, "_entries", entries)
+
+    def faults(self, file: str) -> list[Problem]:
+        """Return what the vocabulary and UCUM say against the map."""
+        faults = [
+            _fault(file, f"units {written}", f"{unit!r} is no unit of UCUM: {why}", "correct it")
+            for written, unit in self.declared.units.items() if (why := fault_of(unit))
+        ]  # fmt: skip
+        for name, each in self._entries.items():
+            entry = vocabulary().get(each.code)
+            strange = sorted(set(each.labels.values()) - set(entry.labels)) if entry else []
+            if entry is None:
+                found, advice = f"{each.code!r} is not in the vocabulary", "use one of its codes"
+            elif each.unit and (wrong := other_unit(entry, each.unit)):
+                found, advice = wrong, "name the unit that the values are in (UCUM)"
+            elif entry.labels and strange:
+                found = f"{', '.join(map(repr, strange))} is no label of {each.code}"
+                advice = f"use {', '.join(entry.labels)}"
+            else:
+                continue
+            faults.append(_fault(file, f"concepts {name}", found, advice))
+        return faults
 
     def declared_for(self, names: Names) -> list[Concept]:
         """Return the map's entries for a row, which should give it one meaning."""
@@ -203,3 +225,7 @@ class Meanings:
         if bare(written) == bare(entry.unit):
             return entry.unit
         return entry.unit if written.lower() in COUNTS and bare(entry.unit) == "1" else None
+
+
+def _fault(file: str, name: str, found: str, advice: str) -> Problem:
+    return Problem(file=file, row=None, field=name, found=found, advice=advice)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from contracts.vocabulary import Kind
 from features.sources.column_cells import CELL, ColumnCells
-from features.sources.column_map import Table, Zoned
+from features.sources.column_map import Column, Table, Zoned
 from features.sources.hospital.omop_concepts import NOT_MAPPED
 from features.sources.hospital.omop_meanings import Meaning, Names, Unknown
 from features.sources.hospital.omop_rows import Export, groups_of, list_unknown
@@ -35,7 +36,7 @@ def add_values(table: CdmTable, export: Export) -> None:
                  f"{table.name}_source_value", "unit_concept_id", "unit_source_value",
                  "qualifier_concept_id"]  # fmt: skip
         group_N, said_G = groups_of(rows, names)
-        meaning_G = [export.meanings.of(Names(*said)) for said in said_G]
+        meaning_G = _apart([export.meanings.of(Names(*said)) for said in said_G])
         unknown_G = [each if isinstance(each, Unknown) else None for each in meaning_G]
         list_unknown(rows, names[0], group_N, unknown_G, export.found)
         is_whose_N = (label != "").to_numpy()
@@ -69,6 +70,26 @@ class _Part:
         """Return which rows have a property of their meaning."""
         flag_G = [isinstance(m, Meaning) and bool(getattr(m, name)) for m in self.meaning_G]
         return np.array(flag_G, dtype=np.bool_)[self.group_N]
+
+
+def _apart(meanings: Sequence[Meaning | Unknown]) -> list[Meaning | Unknown]:
+    """Give meanings that differ columns of different names, as their rows are found by these.
+
+    Two concepts may be called alike, such as two texts that are not shown.
+    """
+    known: dict[str, Column] = {}
+    named: list[Meaning | Unknown] = []
+    for each in meanings:
+        if isinstance(each, Meaning):
+            for number in count(1):
+                title = each.column.column + (f" ({number})" if number > 1 else "")
+                own = each.column.model_copy(update={"column": title})
+                if known.setdefault(title, own) == own:
+                    break
+            named.append(replace(each, column=own))
+        else:
+            named.append(each)
+    return named
 
 
 def _kind(meaning: Meaning | Unknown) -> str:

@@ -348,6 +348,42 @@ def test_a_score_with_a_qualifier_may_be_of_the_other_side(
     assert said(done, "which may be a side").advice
 
 
+def test_two_texts_that_are_not_shown_are_two_instruments(
+    imported: Callable[..., Imported],
+) -> None:
+    entry = '[[concepts]]\nsource_value = "{}"\ncode = "{}"\nunit = "{}"\n'
+    toml = OMOP_MAP + entry.format("a score that is written in words", FM, "{score}")
+    toml += entry.format("a distance that is written in words", WALK, "m")
+
+    def change(tables: Tables) -> None:
+        for text, number in (("a score", 33), ("a distance", 44)):
+            measured(
+                tables, measurement_concept_id=0, measurement_date="2024-03-20",
+                measurement_source_value=f"{text} that is written in words",
+                value_as_number=number,
+            )  # fmt: skip
+
+    done = imported(change, toml)
+    assert of(done, FM) == [20, 33, 40]
+    assert sorted(of(done, WALK)) == [44, 250]
+
+
+@pytest.mark.parametrize(
+    ("toml", "words"),
+    [
+        ('[[concepts]]\nconcept = 5\ncode = "REHABCAST//NOTHING"\n', "not in the vocabulary"),
+        (f'[[concepts]]\nconcept = 5\ncode = "{WALK}"\nunit = "kg"\n', "kept in 'm'"),
+        ('[[concepts]]\nconcept = 5\ncode = "REHABCAST//SEX"\nlabels = { a = "b" }\n', "no label"),
+        ('[units]\nx = "paces"\n', "no unit of UCUM"),
+    ],
+)
+def test_a_map_that_the_vocabulary_contradicts_is_refused(
+    imported: Callable[..., Imported], toml: str, words: str
+) -> None:
+    with pytest.raises(CohortInvalid, match=words):
+        imported(toml=OMOP_MAP + toml)
+
+
 def test_two_entries_of_the_map_give_no_meaning(imported: Callable[..., Imported]) -> None:
     toml = OMOP_MAP + f'[[concepts]]\nsource_value = "x"\ncode = "{WALK}"\nunit = "m"\n'
     done = imported(toml=toml)
@@ -528,6 +564,14 @@ def test_next_months_export_adds_and_the_same_one_changes_nothing(tmp_path: Path
     assert again.changes.is_known
     report = json.loads((tmp_path / "cohort" / "metadata" / "import.json").read_text("utf-8"))
     assert set(report["read"].values()) == {"omop"}
+
+
+def test_other_tables_are_named(tmp_path: Path) -> None:
+    plan = write_omop(tmp_path / "export", omop_tables(PEOPLE, VALUES))
+    (tmp_path / "export" / "drug_exposure.csv").write_text("drug_exposure_id\n1\n", "utf-8")
+    done = import_source(tmp_path / "export", tmp_path / "cohort", map_file=plan)
+    assert "drug_exposure.csv" in said(done, "nothing in them is used").found
+    assert not said(done, "nothing in them is used").advice
 
 
 def test_people_known_by_another_column_are_not_added(tmp_path: Path) -> None:
