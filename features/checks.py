@@ -31,6 +31,9 @@ NEVER, LATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 FIRST_YEAR, LAST_YEAR = (pd.Timestamp(f"{year}-01-01").as_unit("us") for year in (1678, 2262))
 """What nanoseconds can hold."""
 
+UNKNOWN_CODES = "codes that are not in the vocabulary"
+"""What problems of such codes share."""
+
 SHIFTED = "declare that all dates were shifted for anonymity (dates_shifted)"
 
 
@@ -172,7 +175,7 @@ def _with_known_code(report: EventReport, codes: Codes) -> tuple[EventReport, li
         CODE,
         lambda row: f"{row[CODE]!r} is not in the vocabulary",
         "map it to one of its codes, define it (docs/vocabulary.md), or leave it out",
-        "codes that are not in the vocabulary",
+        UNKNOWN_CODES,
     )
     return report.without(unknown_N), problems
 

@@ -28,7 +28,7 @@ from contracts.cohort import (
     TEXT,
     TIME,
 )
-from contracts.errors import CohortInvalid
+from contracts.errors import CohortInvalid, Problem
 from contracts.groups import NO_WEARABLE, Bands, bands_of
 from contracts.observation import Observation
 from contracts.sequences import Layout, SequenceBatch
@@ -120,6 +120,12 @@ def _refuse(
         events, file="request", rows=rows, dates_shifted=True, since=NOMINAL_ONSET
     ):
         raise CohortInvalid(problems)
+
+
+def place_of(problem: Problem) -> int | None:
+    """Return which observation of a record a problem is about, from 0; None where it is of none."""
+    place = -1 if problem.row is None else problem.row - HEADER_ROWS - FACTS_BEFORE
+    return place if place >= 0 else None
 
 
 def _events(enrolment_day: int, observations: Sequence[Observation]) -> pd.DataFrame:

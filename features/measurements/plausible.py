@@ -37,11 +37,14 @@ NEVER_ZERO = frozenset(
 """Codes whose range begins at 0, but of which a device states 0 where it measured nothing: nobody
 in bed for eight hours slept for none of them, and no heart beats like a clock."""
 
+IMPOSSIBLE_DATES = {when: f"dates {when}" for when in ("before 1990", "in the future")}
+"""What problems of such dates share."""
+
 SHIFTED = "declare dates_shifted = true if all dates were shifted for anonymity"
 
 
 def plausible_dates(
-    records: pd.DataFrame, *, dates_shifted: bool = False
+    records: pd.DataFrame, *, dates_shifted: bool = False, if_shifted: str = SHIFTED
 ) -> tuple[pd.DataFrame, list[Problem]]:
     """Leave out records before 1990, after tomorrow, or after the person's death.
 
@@ -49,6 +52,8 @@ def plausible_dates(
     ----------
     dates_shifted
         Whether the source declares that all dates were shifted: then only death is compared.
+    if_shifted
+        What to do where they were: by default to declare it, which a request cannot.
     """
     time = records[TIME]
     problems: list[Problem] = []
@@ -61,8 +66,8 @@ def plausible_dates(
             problems += each(
                 records[out],
                 lambda row, when=when: f"{row[TIME]:%Y-%m-%d} lies {when}",  # type: ignore[misc]
-                f"correct the date, or {SHIFTED}",
-                f"dates {when}",
+                f"correct the date, or {if_shifted}",
+                IMPOSSIBLE_DATES[when],
             )
         wrong = early | late
     death = records[(records[CODE] == DEATH) & ~wrong]

@@ -28,6 +28,7 @@ from features.measurements.people import (
     without_other_ages,
 )
 from features.measurements.plausible import (
+    SHIFTED,
     from_onset_on,
     is_outside,
     plausible_dates,
@@ -72,7 +73,9 @@ class Reconciled:
     contradictions: tuple[Problem, ...] = ()
 
 
-def reconcile(tables: Sequence[pd.DataFrame], *, dates_shifted: bool = False) -> Reconciled:
+def reconcile(
+    tables: Sequence[pd.DataFrame], *, dates_shifted: bool = False, if_shifted: str = SHIFTED
+) -> Reconciled:
     """Decide over all records at once, in any order of files and rows.
 
     Parameters
@@ -81,6 +84,8 @@ def reconcile(tables: Sequence[pd.DataFrame], *, dates_shifted: bool = False) ->
         Tables with `RECORD_COLUMNS`, of any number of files.
     dates_shifted
         Whether the sources declare that all dates were shifted for anonymity.
+    if_shifted
+        As of `plausible_dates`.
     """
     filled = [table for table in tables if len(table)]
     if not filled:
@@ -100,7 +105,7 @@ def reconcile(tables: Sequence[pd.DataFrame], *, dates_shifted: bool = False) ->
     problems += more
     # Somebody whose date of death can't be right is dead all the same.
     died = deaths(current)
-    current, more = plausible_dates(current, dates_shifted=dates_shifted)
+    current, more = plausible_dates(current, dates_shifted=dates_shifted, if_shifted=if_shifted)
     problems += more
     current, more = plausible_values(current)
     problems += more

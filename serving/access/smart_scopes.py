@@ -35,17 +35,18 @@ class Meaning:
     gives: frozenset[str]
 
 
-_FORECAST = Meaning(needs=frozenset({"forecast"}), gives=frozenset({"forecast"}))
-_MEASURED = frozenset({"forecast", "course"})
-_READ = Meaning(needs=_MEASURED, gives=_MEASURED)
+# A course shows measured scores beside the forecast: whoever may see it sees a forecast.
+_TOLD = frozenset({"forecast", "course"})
+_FORECAST = Meaning(needs=_TOLD, gives=_TOLD)
 _PUTS = frozenset({"observe", "push"})
 _PUT_ON_RECORD = Meaning(needs=_PUTS, gives=_PUTS)
-# A request for a forecast may hold these; alone they open no route.
-_SENT_ALONG = Meaning(needs=frozenset({"forecast"}), gives=frozenset())
+# A request for a forecast may hold these; alone they open no route: who may read what was measured
+# may not for that reason read what a model makes of it.
+_SENT_ALONG = Meaning(needs=_TOLD, gives=frozenset())
 
 MEANINGS: Mapping[str, Mapping[str, Meaning]] = {
     "Condition": {"r": _SENT_ALONG, "s": _SENT_ALONG},
-    "Observation": {"c": _PUT_ON_RECORD, "r": _READ, "s": _READ},
+    "Observation": {"c": _PUT_ON_RECORD, "r": _SENT_ALONG, "s": _SENT_ALONG},
     "Patient": {"r": _SENT_ALONG, "s": _SENT_ALONG},
     "Procedure": {"r": _SENT_ALONG, "s": _SENT_ALONG},
     "RiskAssessment": {"r": _FORECAST, "s": _FORECAST},

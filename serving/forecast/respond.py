@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts.errors import CohortInvalid, ForecastRefused, Problem
+from contracts.errors import CohortInvalid, ForecastRefused
 from contracts.forecast import LOWER_80, MEDIAN, UPPER_80
-from contracts.observation import Observation
 from contracts.predictions import QUANTILE_COLUMNS
 from contracts.scope import Outside
 from contracts.sequences import SequenceBatch
@@ -25,7 +24,7 @@ from features.published_recovery import PROPORTIONAL
 from inference.bundle import Bundle, forecast_batch
 from inference.milestones import assessed, reached_today
 from inference.patterns import pattern_labels
-from inference.record import check_observations, record_batch
+from inference.record import record_batch
 from inference.refusals import unaudited_attribute
 from inference.similar import shown_number
 from serving.faults import Fault
@@ -56,10 +55,8 @@ from serving.forecast.question import Question
 from serving.forecast.reasons import reasons
 from serving.forecast.rests_on import rests_on
 from serving.forecast.unlike import refuse_unlike
+from serving.possible import refusal_of_record
 from serving.schemas import ForecastAnswer, HorizonForecast
-
-MAX_PROBLEMS = 5
-"""Problems of a record that a refusal names; more would hide the first ones."""
 
 
 def respond(
@@ -95,7 +92,7 @@ def respond(
         refuse_unlike(bundle, batch)
         return _forecast(replace(question, notes=notes), served, batch, groups, behind)
     except CohortInvalid as invalid:
-        refusal = _refusal(invalid.problems)
+        refusal = refusal_of_record(invalid.problems, question.observations)
         return refused(question.subject, served, refusal, notes)
     except ForecastRefused as refusal:
         return refused(question.subject, served, refusal, notes)
@@ -127,30 +124,6 @@ def refuse_withdrawn(withdrawn: Fault | None) -> None:
         raise ForecastRefused(
             f"the model was withdrawn ({withdrawn.reason})", "ask those responsible for the model"
         )
-
-
-def require_possible(observations: Sequence[Observation]) -> None:
-    """Refuse what no forecast would read: on record it would hide what alerts should say.
-
-    Raises
-    ------
-    ForecastRefused
-        An observation breaks the cohort contract: says which, and what to do.
-    """
-    try:
-        check_observations(observations)
-    except CohortInvalid as invalid:
-        raise _refusal(invalid.problems) from None
-
-
-def _refusal(problems: Sequence[Problem]) -> ForecastRefused:
-    """Combine what is wrong with a record: the first findings, then what to do about each."""
-    problems = problems[:MAX_PROBLEMS]
-    found = [f"{problem.field}: {problem.found}" for problem in problems]
-    advice = [f"{problem.field}: {problem.advice}" for problem in problems if problem.advice]
-    # Two values with the same fault need the same advice only once.
-    advice = list(dict.fromkeys(advice)) or ["correct the record at its source and send it again"]
-    return ForecastRefused("; ".join(found), "; ".join(advice))
 
 
 def _refuse_outside(served: ServedModel, groups: dict[str, str]) -> None:

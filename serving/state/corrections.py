@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from contracts.errors import ForecastRefused
 from contracts.observation import Observation
 from serving.amendments import Correction, CorrectionRequest
-from serving.forecast.respond import require_possible
+from serving.possible import require_possible
 from serving.state.consent import consent_withdrawn, is_withdrawn
 from serving.state.entries import Event, Kind, append, new_id
 from serving.state.replay import note_anew, note_values

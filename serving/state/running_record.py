@@ -59,6 +59,10 @@ def enrol(
     return None
 
 
+MOST_NAMED = 3
+"""Values on record that a refusal names: the rest of them have the same cause."""
+
+
 def not_on_record(
     recorded: dict[tuple[str, int], tuple[float | None, str | None]],
     observations: Sequence[Observation],
@@ -70,7 +74,7 @@ def not_on_record(
     ForecastRefused
         Another value is on record for the same code and day.
     """
-    new = []
+    new, others = [], []
     for observation in observations:
         key = (observation.code, day_of(observation))
         content = (observation.value, observation.label)
@@ -78,12 +82,21 @@ def not_on_record(
             recorded[key] = content
             new.append(observation)
         elif recorded[key] != content:
-            raise ForecastRefused(
-                "another value is already on record for the same code and day, so nothing was"
-                " added",
-                "correct the record at its source",
-            )
+            others.append(key)
+    if others:
+        more = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
+        named = ", ".join(_in_words(*key) for key in others[:MOST_NAMED])
+        raise ForecastRefused(
+            f"another value is already on record of {named}{more}, so nothing was added",
+            "if the value on record is wrong, send the right one to /v1/corrections; else correct"
+            " the record at its source",
+        )
     return new
+
+
+def _in_words(code: str, day: int) -> str:
+    """Name a value by its code, which is one of the vocabulary, and its day; never by itself."""
+    return code if day == NO_DAY else f"{code} on day {day} since onset"
 
 
 def day_of(observation: Observation) -> int:

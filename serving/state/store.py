@@ -20,7 +20,7 @@ from sqlalchemy.engine import URL, make_url
 from contracts.errors import ServiceUnavailable
 from contracts.naming.formats import NEWEST, OTHER_VERSION
 from contracts.observation import Observation
-from serving.forecast.respond import require_possible
+from serving.possible import require_possible
 from serving.schemas import FeedbackRequest
 from serving.state.consent import consent_withdrawn, is_withdrawn
 from serving.state.entries import append, forecast_of

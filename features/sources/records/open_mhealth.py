@@ -93,18 +93,34 @@ class _Unusable(Exception):
 
 def read(file: SourceFile) -> Iterator[Reading]:
     """Yield a record for each data point."""
-    yield read_points(file, documents(file))
+    reading, _ = read_points(file, documents(file))
+    yield reading
 
 
-def read_points(file: SourceFile, points: Iterable[tuple[str, Any]]) -> Reading:
-    """Read data points, each with its place."""
+def read_points(
+    file: SourceFile, points: Iterable[tuple[str, Any]]
+) -> tuple[Reading, Mapping[str, tuple[str, int]]]:
+    """Read data points, each with its place.
+
+    Returns
+    -------
+    Reading
+        All records stand at the place of their point.
+    Mapping
+        By the place of a problem that is of one of several bodies: the place of the point, and
+        which body, from 0.
+    """
+    parts: dict[str, tuple[str, int]] = {}
     rows: list[dict[str, Any]] = []
     dropped: list[Problem] = []
     skipped: Counter[str] = Counter()
     for where, point in points:
         bodies = point.get("body") if isinstance(point, dict) else None
         for n, body in enumerate(bodies if isinstance(bodies, list) else [bodies]):
-            place = f"{where}, body {n}" if isinstance(bodies, list) else where
+            place = where
+            if isinstance(bodies, list):
+                place = f"{where}, body {n}"
+                parts[place] = (where, n)
             # A series is one statement: all its parts stand in one place.
             row: dict[str, Any] = {PLACE: where, AMOUNT: Amount.UNUSABLE, NUMBER: math.nan}
             try:
@@ -124,7 +140,8 @@ def read_points(file: SourceFile, points: Iterable[tuple[str, Any]]) -> Reading:
         problem(file, name, f"{count} data point(s) that no biomarker uses were left out")
         for name, count in sorted(skipped.items())
     ]
-    return Reading(records=record_table(table.assign(file=file.name)), dropped=tuple(dropped))
+    records = record_table(table.assign(file=file.name))
+    return Reading(records=records, dropped=tuple(dropped)), parts
 
 
 _COLUMNS = (SUBJECT_LABEL, CODE, NUMBER, AMOUNT, SOURCE, RECORD_ID, PLACE, "schema")

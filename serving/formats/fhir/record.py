@@ -32,6 +32,7 @@ from features.sources.records.fhir_statements import OF_NO_USE
 from serving.formats.fhir.evidence import Evidence, evidence_of
 from serving.formats.fhir.limits import MAX_ENTRIES, refuse_too_large
 from serving.formats.fhir.right_patient import (
+    IF_SHIFTED,
     ConditionAbsent,
     no_score,
     only_patient,
@@ -132,7 +133,7 @@ def record_of(
                 f"name a confirmed Condition of {codes.condition} with onsetDateTime",
             )
         records = records.assign(**{SOURCE: records[SOURCE].mask(named, DECLARED)})
-    decided = reconcile([records])
+    decided = reconcile([records], if_shifted=IF_SHIFTED)
     refuse_dead(decided)
     problems = [*reading.dropped, *decided.problems]
     onset = onset_of(decided, task, problems)

@@ -16,6 +16,7 @@ from contracts.task import Task
 from contracts.vocabulary import vocabulary
 from contracts.vocabulary.code import REHABCAST_SYSTEM, SYSTEM_OF
 from features.measurements.identity import on_one_server
+from features.measurements.plausible import IMPOSSIBLE_DATES
 from features.measurements.reconcile import Reconciled
 from features.sources.records.fhir import FhirReading
 from features.sources.records.fhir_conditions import NO_DIAGNOSIS, OTHER_CONDITION, SNOMED
@@ -27,6 +28,10 @@ MAX_REASONS = 5
 """Reasons that a refusal names; more would hide the first ones."""
 
 UNKNOWN_CODE = "Observation.code"
+
+IF_SHIFTED = (
+    "if all dates were shifted for anonymity, send days since onset to /v1/forecast instead"
+)
 """Field of Observations whose code the vocabulary does not have."""
 
 DOUBTS = frozenset({ONSET, "Condition"})
@@ -109,9 +114,12 @@ def onset_of(decided: Reconciled, task: Task, problems: Sequence[Problem]) -> pd
     named = [*doubts, *(p for p in problems if p.field in fields and p not in doubts)]
     reasons = found(named) or f"there is no Condition of {condition}"
     refusal = ForecastRefused if doubts else ConditionAbsent
+    # A date that cannot be is sent already: what to do is to correct it.
+    dates = dict.fromkeys(p.advice for p in named if p.cause in IMPOSSIBLE_DATES.values())
     raise refusal(
         f"the onset is not known: {reasons}",
-        f"send the confirmed Condition of {condition} with onsetDateTime, coded in SNOMED CT or"
+        "; ".join(dates)
+        or f"send the confirmed Condition of {condition} with onsetDateTime, coded in SNOMED CT or"
         " ICD-10",
     )
 

@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -38,6 +39,7 @@ OFFSET = "write times with the wearer's offset, or name the wearer's time_zone w
 TO_OBSERVATIONS = "send scores and facts to /v1/observations: a gateway puts measurements on record"
 UTC = "the wearer's time zone is not known: its day would be one in UTC"
 NO_ZONE = "a time of day without a zone"
+IF_SHIFTED = "push the true times: a record of shifted ones is no running record"
 A_DATE = "2026-01-01"
 KEPT = tuple(name for name in RECORD_COLUMNS if name not in {SUBJECT_LABEL, FILE, PLACE})
 """What of a record is kept: its place is that of one request only."""
@@ -89,7 +91,8 @@ def _faults(read: Read, subject: str, zone: str, now: datetime) -> Iterator[tupl
     for place in dated.loc[dated[TIME] < today - timedelta(days=KEPT_DAYS), PLACE]:
         found = f"it is older than {KEPT_DAYS} days, and the points of its day are not kept"
         yield place, ("time", found, "send the value of the whole day to /v1/observations")
-    for check in (plausible_dates, plausible_values, within_a_day):
+    dates = partial(plausible_dates, if_shifted=IF_SHIFTED)
+    for check in (dates, plausible_values, within_a_day):
         left, problems = check(dated)
         for problem in problems:
             yield problem.places[0], _fault(problem)

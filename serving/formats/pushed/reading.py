@@ -6,9 +6,9 @@ nobody knows the wearer's zone, refuses the point here: there is nobody who read
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,11 +79,11 @@ def _data_points(file: SourceFile, documents: list[dict[str, Any]]) -> Read:
     placed = [(f"[{n}]", each) for n, each in enumerate(documents)]
     bodies = [(place, body) for place, each in placed for body in _bodies(each)]
     _require_some(len(documents), len(bodies))
-    reading = open_mhealth.read_points(file, placed)
+    reading, parts = open_mhealth.read_points(file, placed)
     return Read(
         places=[place for place, _ in placed],
         records=record_table(pd.DataFrame() if reading.records is None else reading.records),
-        problems=[_of_point(problem) for problem in reading.dropped if problem.places],
+        problems=[_of_point(problem, parts) for problem in reading.dropped if problem.places],
         times=[(place, at) for place, body in bodies for at in _times_of_body(body)],
     )
 
@@ -93,14 +93,12 @@ def _bodies(point: dict[str, Any]) -> list[Any]:
     return body if isinstance(body, list) else [body]
 
 
-def _of_point(problem: Problem) -> Problem:
+def _of_point(problem: Problem, parts: Mapping[str, tuple[str, int]]) -> Problem:
     """Return a problem with the place of its point, also where it is of one of several bodies."""
-    place, _, body = problem.places[0].partition(", ")
-    where = f"{body}, {problem.field}" if body else problem.field
-    return Problem(
-        file=problem.file, row=None, field=where, found=problem.found, advice=problem.advice,
-        places=(place,),
-    )  # fmt: skip
+    if problem.places[0] not in parts:
+        return problem
+    place, body = parts[problem.places[0]]
+    return replace(problem, field=f"body {body}, {problem.field}", places=(place,))
 
 
 def _times_of_body(body: Any) -> Iterator[str]:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from contracts.errors import ForecastRefused
 from contracts.observation import Observation
 from serving.amendments import Correction, CorrectionRequest
-from serving.forecast.respond import require_possible
+from serving.possible import require_possible
 from serving.pushed import Point, StatedDay, Status
 from serving.state.consent import consent_withdrawn, is_withdrawn
 from serving.state.corrections import apply_correction, correction_event

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.access.smart_scopes import MEANINGS, granted, own_scopes, supported
+from serving.access.smart_scopes import (
+    LETTERS_OF_VERSION_1,
+    MEANINGS,
+    PATTERN,
+    granted,
+    own_scopes,
+    supported,
+)
 from serving.access.smart_scopes import ScopeRefused as Refused
 from serving.access.trust import SCOPES
 from tests.refusals import refuses
@@ -14,14 +21,17 @@ from tests.refusals import refuses
 # Asked by a client that is registered for `forecast`; what it is granted, and what that opens.
 GRANTED: dict[str, tuple[str, str]] = {
     "forecast": ("forecast", "forecast"),
-    "system/Observation.r": ("system/Observation.r", "forecast"),
-    "system/Observation.rs": ("system/Observation.rs", "forecast"),
-    "system/Observation.read": ("system/Observation.read", "forecast"),
-    "system/Observation.*": ("system/Observation.rs", "forecast"),
-    "system/Observation.cruds": ("system/Observation.rs", "forecast"),
+    "system/Observation.r": ("system/Observation.r", ""),
+    "system/Observation.rs": ("system/Observation.rs", ""),
+    "system/Observation.read": ("system/Observation.read", ""),
+    "system/Observation.*": ("system/Observation.rs", ""),
+    "system/Observation.cruds": ("system/Observation.rs", ""),
+    "system/RiskAssessment.rs system/Observation.rs": (
+        "system/Observation.rs system/RiskAssessment.rs", "forecast",
+    ),
     "system/Patient.r": ("system/Patient.r", ""),
     "system/Patient.r system/Observation.r": (
-        "system/Observation.r system/Patient.r", "forecast",
+        "system/Observation.r system/Patient.r", "",
     ),
     "system/RiskAssessment.s": ("system/RiskAssessment.s", "forecast"),
     "system/*.r": (
@@ -87,6 +97,20 @@ def test_no_scope_gives_what_its_client_is_not_registered_for(
     reads_and_records = {"forecast", "course", "observe", "push"}
     assert own_scopes(scopes) <= {*asked, *reads_and_records}
     assert all(scope in SCOPES or scope.startswith("system/") for scope in scopes)
+
+
+@given(asked=st.lists(ASKED, max_size=6))
+def test_no_scope_but_that_of_a_forecast_opens_one(asked: list[str]) -> None:
+    """A client that might read Observations could read forecasts, and courses that show them."""
+    opens = own_scopes(asked)
+    said = [PATTERN.fullmatch(scope) for scope in asked]
+    of_forecast = any(
+        found is not None
+        and found[2] == "RiskAssessment"
+        and set(LETTERS_OF_VERSION_1.get(found[3], found[3])) & set("rs")
+        for found in said
+    )
+    assert bool(opens & {"forecast", "course", "explain"}) == of_forecast
 
 
 @given(registered=SOME_SCOPES)

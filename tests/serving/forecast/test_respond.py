@@ -120,7 +120,7 @@ def test_a_forecast_starts_on_any_day_and_says_which_the_audit_assessed(
         ([STEPS, {**STEPS, "day_since_onset": 12}], "no Fugl-Meyer", "assess the patient"),
         ([{**SCORE, "value": 67.0}], "impossible", "check the entry"),
         ([{**SCORE, "value": None}], "no number, expected", "missing value"),
-        ([{**SCORE, "code": "X//Y"}], "not in the vocabulary", "map it"),
+        ([{**SCORE, "code": "X//Y"}], "not in the vocabulary", "send a code of the vocabulary"),
         ([SCORE, SCORE], "already has one", "keep one"),
         ([SCORE, {"code": "REHABCAST//SEX", "label": "F"}], "female, male", "no row"),
         ([SCORE, {**AGE, "day_since_onset": 3}], "has a time", "leave the time empty"),

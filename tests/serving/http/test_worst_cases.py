@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
 from contracts.vocabulary import Kind, vocabulary
-from serving.http.examples import CONDITION, OBSERVATION, PATIENT, RECORD
+from serving.http.examples import CONDITION, OBSERVATION, PATIENT, RECORD, STEPS
 
 MIB = 2**20
 SECONDS = 1.0
@@ -63,6 +64,34 @@ def subjects(record: dict[str, Any]) -> bytes:
 
 def period(n: int) -> dict[str, Any]:
     return {"start": "2026-01-16T00:00:00Z", "end": f"2026-01-17T11:{n % 60:02}:00Z"}
+
+
+NEWEST = datetime.now(UTC).date() - timedelta(days=2)
+ENROLLED = (NEWEST - timedelta(days=25)).isoformat()
+PUSHED = f"/v1/subjects/P-8/points?onset_date={ENROLLED}&enrolment_day=10&time_zone=Europe/Oslo"
+
+
+def walked(n: int, steps: int = 640) -> dict[str, Any]:
+    """A point of its own minute: some hundred on each of the last days."""
+    day, minute = NEWEST - timedelta(days=n % 9), n // 9 % 720
+    start = f"{day}T{8 + minute // 60 % 12:02}:{minute % 60:02}:00+01:00"
+    text = json.dumps(STEPS).replace("2026-01-15T10:00:00+01:00", start)
+    end = start.replace(":00+", ":30+")
+    point: dict[str, Any] = json.loads(text.replace("2026-01-15T11:00:00+01:00", end))
+    point["header"] |= {"uuid": f"u{n}", "source_creation_date_time": end}
+    point["body"]["base_movement_quantity"]["value"] = steps + n % 7
+    return point
+
+
+def stepped(n: int) -> dict[str, Any]:
+    at = walked(n)["body"]["effective_time_frame"]["time_interval"]
+    return {
+        "resourceType": "Observation", "id": f"s{n}", "status": "final",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "41950-7"}]},
+        "subject": {"reference": "Patient/P-8"},
+        "effectivePeriod": {"start": at["start_date_time"], "end": at["end_date_time"]},
+        "valueQuantity": {"value": 600 + n, "code": "/d", "system": "http://unitsofmeasure.org"},
+    }  # fmt: skip
 
 
 BYTES: dict[str, tuple[str, Callable[[], bytes]]] = {
@@ -141,6 +170,24 @@ RECORDS: dict[str, tuple[str, Callable[[], bytes]]] = {
         {"subject": "P", "bundle": json.loads(bundle())})),
     "as many Bundles as are taken": ("/v1/forecasts", lambda: json.dumps({"requests": [
         {"subject": "P", "bundle": json.loads(bundle())}] * 12}).encode()),
+    "1,000 points": (PUSHED, lambda: json.dumps([walked(n) for n in range(1_000)]).encode()),
+    "one point of a day again and again": (
+        PUSHED, lambda: json.dumps([walked(n % 60, steps=n) for n in range(1_000)]).encode()),
+    "1,000 bodies of one point": (
+        PUSHED, lambda: json.dumps({**walked(0), "body": [
+            walked(n)["body"] for n in range(1_000)]}).encode()),
+    "1,000 Observations pushed": (
+        PUSHED, lambda: json.dumps([stepped(n) for n in range(1_000)]).encode()),
+    "a Bundle of 1,000 Observations pushed": (
+        PUSHED, lambda: json.dumps({"resourceType": "Bundle", "type": "collection", "entry": [
+            {"resource": stepped(n)} for n in range(1_000)]}).encode()),
+    "1,000 points of unknown schemas": (
+        PUSHED, lambda: json.dumps([{"header": {"uuid": f"u{n}", "schema_id": {
+            "namespace": "x", "name": f"s{n}", "version": "1.0"}}, "body": {}}
+            for n in range(1_000)]).encode()),
+    "more points than are taken": (
+        PUSHED, lambda: json.dumps([{"header": {}}] * 40_000).encode()[:MIB]),
+    "a MiB of {} pushed": (PUSHED, lambda: b"[" + b"{}," * 340_000 + b"{}]"),
     "a MiB on record": ("/v1/observations", lambda: json.dumps(
         {**RECORD, "subject": "P-9", "observations": daily(300)}).encode()[:MIB]),
 }  # fmt: skip
@@ -148,7 +195,7 @@ RECORDS: dict[str, tuple[str, Callable[[], bytes]]] = {
 IN_CI = {
     "8 MiB of {}", "as many {} as are decoded", "many names", "deep objects",
     "a system made to be searched", "one Observation again and again", "ids with two contents",
-    "a long reference", "five years inline",
+    "a long reference", "five years inline", "1,000 bodies of one point",
 }  # fmt: skip
 
 

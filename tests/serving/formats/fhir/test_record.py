@@ -336,3 +336,24 @@ def test_a_score_of_the_other_arm_is_not_one_of_the_affected_arm(
     record = record_of([bundle(*resources, later)], task)
     assert record.enrolment_day == 46
     assert any("side" in note for note in record.notes)
+
+
+@given(
+    year=st.sampled_from([1900, 1989, 2100, 2150]),
+    of=st.sampled_from(["everything", "the score", "the condition"]),
+)
+def test_a_date_that_cannot_be_has_an_advice_that_a_caller_can_follow(
+    task: Task, year: int, of: str
+) -> None:
+    """It was to declare something in the map of an import, or to send what had been sent."""
+    sent = json.loads(json.dumps(BUNDLE))
+    for entry in sent["entry"]:
+        kind = entry["resource"]["resourceType"]
+        if of == "everything" or (kind == "Observation") == (of == "the score"):
+            shifted = json.dumps(entry["resource"]).replace("2026-", f"{year}-")
+            entry["resource"] = json.loads(shifted)
+    with pytest.raises(ForecastRefused) as refusal:
+        record_of([sent], task)
+    assert refusal.value.what_to_do.startswith("correct the date")
+    assert "days since onset" in refusal.value.what_to_do
+    assert "dates_shifted" not in str(refusal.value)

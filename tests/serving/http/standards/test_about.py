@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from contracts.scope import OutsideGroup, OutsidePair, Scope, ScopeAttribute
-from serving.forecast.audit_status import ServedModel
+from serving.forecast.audit_status import Coverage, ServedModel
 from serving.http.standards.about import page
 
 CARD = """# Model card
@@ -50,3 +50,21 @@ def test_everyone_who_gets_no_forecast_is_listed(served: ServedModel) -> None:
     assert all(f"<li>country: {label}</li>" in shown for label in labels)
     assert "<li>country: Italy with sex: &lt;b&gt;</li>" in shown
     assert "not for:" not in page(served, "")
+
+
+def test_a_clinician_reads_what_it_is_first_in_words(served: ServedModel) -> None:
+    """It began with digests: what it forecasts, of whom and how often it was right stood nowhere."""
+    held = Coverage(value=0.79, low=0.71, high=0.86, people=120)
+    status = replace(served.audit_status, coverage={("everyone", "everyone"): held})
+    shown = page(replace(served, audit_status=status), "")
+    words, _, audit = shown.partition("<h2>Audit</h2>")
+    for said in (
+        "Fugl-Meyer upper extremity (0 to 66, higher is better)", "3, 5, 6, 12, 26, 52 weeks after",
+        "people who do not exist: a SIMULATED cohort",
+        "it held for 79 of 100 (from 71 to 86 of 100", "gives no forecast, says why",
+        "it kept every rule of the policy, for everyone", "You know the patient",
+    ):  # fmt: skip
+        assert said in words, said
+    assert served.bundle.digest not in words
+    assert served.bundle.digest in audit
+    assert "how often it did is in the audit" in page(served, "")

@@ -44,11 +44,14 @@ def test_a_backend_service_finds_out_where_and_how_it_gets_a_token(
 # What a client of `forecast` and `cds` asks for, what it gets, and the routes that this opens.
 SMART: dict[str, tuple[str, dict[str, int]]] = {
     "system/Patient.r system/Observation.r": (
-        "system/Observation.r system/Patient.r", {"/v1/forecast": 200, "/v1/observations": 403},
+        "system/Observation.r system/Patient.r", {"/v1/forecast": 403, "/v1/observations": 403},
     ),
     "system/Patient.r": ("system/Patient.r", {"/v1/forecast": 403}),
     "system/Observation.cruds cds": (
-        "cds system/Observation.rs", {"/v1/forecast": 200, "/v1/observations": 403},
+        "cds system/Observation.rs", {"/v1/forecast": 403, "/v1/observations": 403},
+    ),
+    "system/RiskAssessment.rs": (
+        "system/RiskAssessment.rs", {"/v1/forecast": 200, "/v1/observations": 403},
     ),
 }  # fmt: skip
 
