@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 from contracts.observation import Day, Observation, Text
+from serving.model_info import GroupCoverage, ModelInfo
 from serving.profile import DomainProfile
 
 # Where text ends with a line end, $ alone stands before it.
@@ -170,57 +171,6 @@ class RestsOn(Strict, frozen=True, kw_only=True):
     missing_modalities: list[str]
     missing_channels: list[str]
     ignored_codes: list[str]
-
-
-class GroupCoverage(Strict, frozen=True, kw_only=True):
-    """How often the 80 % range held, out of sample, for a group that the subject belongs to."""
-
-    attribute: str
-    group: str
-    coverage: float | None
-    low: float | None
-    high: float | None
-    people: int | None
-    statement: str
-
-
-class Override(Strict, frozen=True, kw_only=True):
-    """Who allowed the model without a passed audit, why, until when and for which use."""
-
-    approver: str
-    reason: str
-    until: str
-    restricted_use: str
-
-
-class ScopeInfo(Strict, frozen=True, kw_only=True):
-    """For whom the model passed its audit; nobody else gets a forecast.
-
-    `everyone` is true where nobody of the audit is outside. `inside` and `outside` list groups by
-    attribute; a group in neither list is outside, because nobody in the audit belonged to it.
-    `pairs_outside` lists people of two groups at once.
-    """
-
-    everyone: bool
-    inside: dict[str, list[str]]
-    outside: dict[str, list[str]]
-    pairs_outside: list[list[str]]
-
-
-class ModelInfo(Strict, frozen=True, kw_only=True):
-    """Which model answered, and the audit that it rests on."""
-
-    model_version: str
-    bundle_digest: str
-    report_digest: str
-    audit_outcome: str
-    valid_until: str
-    simulated: bool
-    cohort_name: str
-    override: Override | None
-    scope: ScopeInfo | None = None
-    task: str = ""
-    """Name of the task: what is forecast, of whom."""
 
 
 class ForecastAnswer(Strict, frozen=True, kw_only=True):

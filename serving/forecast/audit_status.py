@@ -13,7 +13,7 @@ from contracts.task_parts.slips import AXIS_OF_ALL
 from contracts.verdict import Outcome
 from contracts.vocabulary import NOT_RECORDED
 from inference.bundle import Bundle
-from serving.schemas import GroupCoverage, ModelInfo, Override, ScopeInfo
+from serving.model_info import GroupCoverage, ModelInfo, Override, ScopeInfo
 
 NOT_TO_WITHHOLD_THERAPY = "It must not be used to withhold therapy."
 LIMITS = (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from serving.schemas import ForecastAnswer, HorizonForecast, ModelInfo
+from serving.model_info import ModelInfo
+from serving.schemas import ForecastAnswer, HorizonForecast
 
 WHOLE_POINTS = 20
 """Scales at least this long are shown in whole points; gait speed has 3 m/s."""

@@ -10,7 +10,8 @@ from serving.forecast.question import Question
 from serving.forecast.respond import respond
 from serving.formats.cds.cards import MOST_WORDS, cards
 from serving.formats.cds.override import LONGEST, MOST_HELD_BACK, override_line
-from serving.schemas import ForecastAnswer, Override
+from serving.model_info import Override
+from serving.schemas import ForecastAnswer
 from tests.serving.formats.test_plain_text import NOW
 
 WORD = st.text("abcdefgh", min_size=1, max_size=2 * LONGEST)
