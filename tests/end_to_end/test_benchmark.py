@@ -189,6 +189,7 @@ def test_an_input_that_is_the_change_stops_the_command(simulated: Path, tmp_path
         bench(leaking, "--models", "last observation")
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_the_winner_is_registered_with_the_leaderboard_it_won(
     simulated: Path, home: Path, tmp_path: Path, check_fields: Check
 ) -> None:
