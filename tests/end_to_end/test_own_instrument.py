@@ -6,8 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -209,11 +207,10 @@ class Hospital:
 
 
 @pytest.fixture(scope="module")
-def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
+def hospital(tmp_path_factory: pytest.TempPathFactory, command_line: CommandLine) -> Hospital:
     folder = tmp_path_factory.mktemp("hospital")
     write_source(folder)
-    with closing(CommandLine()) as command_line:
-        yield Hospital(folder, command_line)
+    return Hospital(folder, command_line)
 
 
 @pytest.fixture(scope="module")
