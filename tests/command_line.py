@@ -34,6 +34,7 @@ for line in sys.stdin:
         sys.argv = ["rehabcast", *asked["words"]]
         code = 0
         try:
+            exec(asked["before"])
             run()
         except SystemExit as ended:
             code = ended.code or 0
@@ -59,8 +60,9 @@ class CommandLine:
         )  # fmt: skip
 
     def run(
-        self, words: list[str], cwd: Path, env: Mapping[str, str], umask: int
+        self, words: list[str], cwd: Path, env: Mapping[str, str], umask: int, before: str = ""
     ) -> subprocess.CompletedProcess[str]:
+        """Run one command; `before` is what its process does first, as what a test plants."""
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None
@@ -68,7 +70,7 @@ class CommandLine:
             out, err = Path(name) / "out", Path(name) / "err"
             asked = {
                 "words": words, "cwd": str(cwd), "env": dict(env), "umask": umask,
-                "out": str(out), "err": str(err),
+                "out": str(out), "err": str(err), "before": before,
             }  # fmt: skip
             print(json.dumps(asked), file=process.stdin, flush=True)
             code = int(process.stdout.readline())

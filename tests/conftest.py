@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from features.sequences import training_sequences
 from inference.bundle import Bundle, load_bundle, verify_bundle
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import CrossFit, crossfit
+from training.models import boosted
 from training.models.layers.network import Ensemble
 from training.registry.bundle import TrainingProvenance, write_bundle
 from training.task import read_task
@@ -129,6 +130,14 @@ def batch(events: pd.DataFrame, task: Task) -> SequenceBatch:
 @pytest.fixture(scope="session")
 def records(events: pd.DataFrame, batch: SequenceBatch, task: Task) -> SequenceBatch:
     return days_with_score(events, task, batch.layout)
+
+
+@pytest.fixture(scope="module")
+def few_trees() -> Iterator[None]:
+    """A small boosted comparator, for tests of a training that are not about how good it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(boosted, "TREES", 5)
+        yield
 
 
 @pytest.fixture(scope="session")

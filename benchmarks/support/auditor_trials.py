@@ -120,7 +120,8 @@ class TrialResult:
     trial, rates
         Which, and how often it detected what was planted.
     gap, gap_as_shipped
-        The planted gap in the population, as tried and as in the scenario's file; None without.
+        The planted gap in the population, as tried and as in the scenario's file; None without, or
+        where it was not asked for.
     """
 
     trial: Trial
@@ -135,6 +136,7 @@ def run_trial(
     *,
     seeds: int,
     population: int = POPULATION,
+    as_shipped: bool = True,
     advance: Callable[[], None] = lambda: None,
 ) -> TrialResult:
     """Audit a trial's forecasts once per seed, each time of other people."""
@@ -155,12 +157,12 @@ def run_trial(
     rates = evaluate(case, seeds=seeds, advance=advance)
     if trial.metric is None:
         return TrialResult(trial=trial, rates=rates, gap=None, gap_as_shipped=None)
-    as_shipped = _true_values(trial, policy, population, as_shipped=True)
+    shipped = _true_values(trial, policy, population, as_shipped=True) if as_shipped else None
     return TrialResult(
         trial=trial,
         rates=rates,
         gap=_planted_gap(trial, true_values),
-        gap_as_shipped=_planted_gap(trial, as_shipped),
+        gap_as_shipped=None if shipped is None else _planted_gap(trial, shipped),
     )
 
 

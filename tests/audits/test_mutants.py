@@ -55,7 +55,7 @@ MUTANTS = (
            "    labels_G, group_N = np.unique(label_N.to_numpy(dtype=str), return_inverse=True)",
            "    label_N = label_N.replace('not recorded', 'male')\n"
            "    labels_G, group_N = np.unique(label_N.to_numpy(dtype=str), return_inverse=True)",
-           "judging/test_judge.py"),
+           "judging/test_judge.py::test_a_small_group_is_insufficient_evidence_and_never_dropped"),
     Mutant("skipped group: too small a one passes", "audits/judging/findings.py",
            "too_small = evidence.shortage is not None", "too_small = False", "judging/test_findings.py"),
     Mutant("skipped group: without a value it is left out", "audits/measure/disparity.py",
@@ -65,7 +65,8 @@ MUTANTS = (
            "    undefined_R = undefined_R",
            "measure/test_disparity.py"),
     Mutant("dropped horizon: each is judged as all", "audits/judging/gather.py",
-           "horizons(table) if rule.each_horizon else (None,)", "(None,)", "judging/test_judge.py"),
+           "horizons(table) if rule.each_horizon else (None,)", "(None,)",
+           "judging/test_judge.py::test_a_gap_at_one_horizon_is_found_there"),
     Mutant("dropped horizon: the last", "audits/measure/metrics.py",
            "for day in np.unique(table[HORIZON].to_numpy()))",
            "for day in np.unique(table[HORIZON].to_numpy())[:-1])", "measure/test_metrics.py"),

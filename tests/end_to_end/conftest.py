@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.command_line import CommandLine
 
 PINNED = Path(__file__).with_name("json_fields.json")
 """By command, the path of every field; a list's objects count as one (`standings.crps`)."""
@@ -70,3 +73,10 @@ def check_fields(
         assert observed == {path for path in pinned if path.rpartition(".")[0] in objects}
 
     return check
+
+
+@pytest.fixture(scope="session")
+def command_line() -> Iterator[CommandLine]:
+    """Give the tests of one worker one process that has imported the program."""
+    with closing(CommandLine()) as started:
+        yield started

@@ -8,8 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -53,16 +51,15 @@ class Clinic:
 
 
 @pytest.fixture(scope="module")
-def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
+def clinic(tmp_path_factory: pytest.TempPathFactory, command_line: CommandLine) -> Clinic:
     folder = tmp_path_factory.mktemp("apaco")
     for name in FILES:
         shutil.copyfile(SOURCE / name, folder / name)
     (folder / "map.toml").write_text(page_map(), "utf-8")
     (folder / "quick.toml").write_text("max_epochs = 2\nfolds = 3\n", "utf-8")
-    with closing(CommandLine()) as command_line:
-        made = Clinic(folder, command_line)
-        made.record("cohort", "import", "tables", "map.toml", "cohort", "--strict")
-        yield made
+    made = Clinic(folder, command_line)
+    made.record("cohort", "import", "tables", "map.toml", "cohort", "--strict")
+    return made
 
 
 @pytest.fixture(scope="module")

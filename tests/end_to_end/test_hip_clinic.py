@@ -9,8 +9,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +36,7 @@ class Clinic:
 
 
 @pytest.fixture(scope="module")
-def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
+def clinic(tmp_path_factory: pytest.TempPathFactory, command_line: CommandLine) -> Clinic:
     folder = tmp_path_factory.mktemp("clinic")
     write_hip_clinic(folder)
     (folder / "quick.toml").write_text(QUICK, "utf-8")
@@ -46,10 +44,9 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
     task = (ROOT / "tasks" / "hip-fracture.toml").read_text("utf-8")
     own = "".join(f'    "GAITSENSE//{name.upper()}",\n' for name in OF_THE_MAKER)
     (folder / "task.toml").write_text(task.replace("daily = [\n", f"daily = [\n{own}"), "utf-8")
-    with closing(CommandLine()) as command_line:
-        made = Clinic(folder, command_line)
-        made.record("cohort", "import", "tables", "map.toml", "cohort")
-        yield made
+    made = Clinic(folder, command_line)
+    made.record("cohort", "import", "tables", "map.toml", "cohort")
+    return made
 
 
 @pytest.fixture(scope="module")

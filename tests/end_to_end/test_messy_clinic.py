@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +68,10 @@ def with_own_code(proposed: str, code: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
+def clinic(tmp_path_factory: pytest.TempPathFactory, command_line: CommandLine) -> Hospital:
     folder = tmp_path_factory.mktemp("clinic")
     write_clinic(folder, people=PEOPLE)
-    with closing(CommandLine()) as command_line:
-        yield Hospital(folder, command_line)
+    return Hospital(folder, command_line)
 
 
 @pytest.fixture(scope="module")

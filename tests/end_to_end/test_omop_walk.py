@@ -10,8 +10,6 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -95,14 +93,13 @@ def words_of(start: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
+def hospital(tmp_path_factory: pytest.TempPathFactory, command_line: CommandLine) -> Hospital:
     folder = tmp_path_factory.mktemp("omop")
     write_sample(folder / "export", people=60)
     (folder / "tasks").mkdir()
     (folder / "tasks" / "stroke-upper-limb.toml").write_text(TASK, "utf-8")
     (folder / "quick.toml").write_text("max_epochs = 4\nfolds = 3\n", "utf-8")
-    with closing(CommandLine()) as command_line:
-        yield Hospital(folder, command_line)
+    return Hospital(folder, command_line)
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -183,11 +181,10 @@ def write_source(folder: Path, people: int = 70) -> None:
 
 
 @pytest.fixture(scope="module")
-def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
+def hospital(tmp_path_factory: pytest.TempPathFactory, command_line: CommandLine) -> Hospital:
     folder = tmp_path_factory.mktemp("hospital")
     write_source(folder)
-    with closing(CommandLine()) as command_line:
-        yield Hospital(folder, command_line)
+    return Hospital(folder, command_line)
 
 
 @pytest.fixture(scope="module")

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
-RUN = (sys.executable, "-c", "from rehabcast.main import run; run()")
+from tests.command_line import CommandLine
+
+Rehabcast = Callable[..., tuple[int, dict[str, Any]]]
 
 
-def rehabcast(*arguments: str | Path) -> tuple[int, dict[str, Any]]:
-    done = subprocess.run(
-        [*RUN, *map(str, arguments), "--json"], capture_output=True, text=True, check=False
-    )
-    return done.returncode, json.loads(done.stdout)
+@pytest.fixture
+def rehabcast(command_line: CommandLine, tmp_path: Path) -> Rehabcast:
+    def run(*arguments: str | Path) -> tuple[int, dict[str, Any]]:
+        words = [*map(str, arguments), "--json"]
+        done = command_line.run(words, cwd=tmp_path, env=os.environ, umask=0o077)
+        return done.returncode, json.loads(done.stdout)
+
+    return run
 
 
 def test_recordings_become_days_a_report_and_tables(
-    tmp_path: Path, check_fields: Callable[[tuple[str, ...], dict[str, Any]], None]
+    tmp_path: Path,
+    rehabcast: Rehabcast,
+    check_fields: Callable[[tuple[str, ...], dict[str, Any]], None],
 ) -> None:
     source, cohort = tmp_path / "source", tmp_path / "cohort"
     source.mkdir()
@@ -56,7 +63,9 @@ def test_recordings_become_days_a_report_and_tables(
     }
 
 
-def test_a_source_with_nothing_valid_ends_with_its_own_exit_code(tmp_path: Path) -> None:
+def test_a_source_with_nothing_valid_ends_with_its_own_exit_code(
+    tmp_path: Path, rehabcast: Rehabcast
+) -> None:
     (tmp_path / "bad").write_bytes(b"\x01" * 200)
     code, error = rehabcast("cohort", "import", "auto", tmp_path / "bad", tmp_path / "cohort")
     assert code == 3

@@ -36,7 +36,10 @@ from training.train import COMPARATORS, steps, train
 QUICK = TrainingConfig(max_epochs=2, folds=3, hidden=4)
 
 # MLflow itself uses deprecated interfaces.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
+    pytest.mark.usefixtures("few_trees"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +56,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 @pytest.fixture(scope="module")
 def trained(
-    cohort: Cohort, task: Task, store: Store, tmp_path_factory: pytest.TempPathFactory
+    cohort: Cohort,
+    task: Task,
+    store: Store,
+    tmp_path_factory: pytest.TempPathFactory,
+    few_trees: None,
 ) -> ModelVersion:
     seen: list[str] = []
     version = train(

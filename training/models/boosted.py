@@ -16,6 +16,9 @@ from contracts.task import Task
 from training.models import Predict
 from training.models.tabular_features import tabular_features
 
+TREES = 100
+"""Of each level's ensemble."""
+
 MANY_ROWS = 50_000
 """From here on more threads than one help. Below, each of thousands of small steps would wait for
 the slowest thread: on busy cores 150 people took a quarter of an hour instead of 20 s."""
@@ -36,7 +39,7 @@ def boosted_quantiles(train: SequenceBatch, task: Task, *, seed: int) -> Predict
             HistGradientBoostingRegressor(
                 loss="quantile",
                 quantile=level,
-                max_iter=100,
+                max_iter=TREES,
                 learning_rate=0.05,
                 max_leaf_nodes=8,
                 min_samples_leaf=15,

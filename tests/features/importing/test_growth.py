@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
+import shutil
 import tempfile
 import time
 from collections.abc import Sequence
@@ -34,6 +31,7 @@ from tests.features.importing.test_import_properties import (
     halves,
     imported,
 )
+from tests.forked import Forked
 
 MAP = """
 name = "clinic"
@@ -312,25 +310,34 @@ def test_the_chain_names_each_source_and_an_old_entry_cannot_be_changed(tmp_path
         read_chain(folder)
 
 
+GROW = """
+from pathlib import Path
+from features.importing import grow_cohort
+
+def work(source, cohort):
+    grow_cohort(Path(source), Path(cohort))
+"""
+
+
 def test_killed_at_any_moment_the_old_or_the_new_cohort_is_there_whole(tmp_path: Path) -> None:
-    folder = tmp_path / "cohort"
+    folder, second = tmp_path / "cohort", tmp_path / "february" / "map.toml"
     old = import_source(export(tmp_path / "january", [("a", 7, 30, 10)]), folder).cohort.digest
-    second = export(tmp_path / "february", [(f"p{n}", 40, 31, 10) for n in range(300)])
-    command = (
-        "import sys; from pathlib import Path; from features.importing import grow_cohort;"
-        " print('go', flush=True); grow_cohort(Path(sys.argv[1]), Path(sys.argv[2]))"
-    )
-    seen = set()
-    for wait in (0.0, 0.3, 0.8, 1.5, 3.0):
-        arguments = [sys.executable, "-c", command, str(second), str(folder)]
-        with subprocess.Popen(arguments, stdout=subprocess.PIPE) as started:
-            assert started.stdout is not None
-            started.stdout.readline()
-            time.sleep(wait)
-            os.kill(started.pid, signal.SIGKILL)
-        cohort = read_cohort(folder)
-        check_chain(folder, cohort.labels, to_grow=True)
-        seen.add(cohort.digest)
+    shutil.copytree(folder, tmp_path / "uninterrupted")
+    export(second.parent, [(f"p{n}", 40, 31, 10) for n in range(300)])
+    seen, killed = set(), 0
+    with Forked(GROW) as runs:
+        runs.start(second, tmp_path / "uninterrupted")
+        begun = time.monotonic()
+        assert runs.ended() == 0
+        whole_s = time.monotonic() - begun
+        for share in (0.0, 0.2, 0.4, 0.6, 0.8):
+            pid = runs.start(second, folder)
+            time.sleep(share * whole_s)
+            killed += runs.killed(pid)
+            cohort = read_cohort(folder)
+            check_chain(folder, cohort.labels, to_grow=True)
+            seen.add(cohort.digest)
+    assert killed >= 1, "it was done before it could be killed"
     done = grow_cohort(second, folder)
     assert seen <= {old, done.cohort.digest}
     assert [path.name for path in tmp_path.glob(".*")] == []

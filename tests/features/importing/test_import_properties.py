@@ -6,6 +6,7 @@ import gzip
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,12 @@ def imported(form: Format, files: Mapping[str, bytes]) -> Facts:
     }
 
 
+@cache
+def whole(form: Format, seed: int) -> Facts:
+    """Return what one file of each person gives; of the seeds that several tests draw, once."""
+    return imported(form, as_files(form, [entries_of(form, seed)]))
+
+
 def as_files(
     form: Format, parts: Sequence[Sequence[Entry]], prefix: str = "part"
 ) -> dict[str, bytes]:
@@ -89,7 +96,7 @@ def test_the_order_of_entries_decides_nothing(form: Format, seed: int, order: ob
     mixed = list(entries)
     if not form.has_order:
         order.shuffle(mixed)  # type: ignore[attr-defined]
-    assert imported(form, as_files(form, [mixed])) == imported(form, as_files(form, [entries]))
+    assert imported(form, as_files(form, [mixed])) == whole(form, seed)
 
 
 @every_format
@@ -97,11 +104,10 @@ def test_the_order_of_entries_decides_nothing(form: Format, seed: int, order: ob
 @given(seed=SEEDS, at=st.floats(0.1, 0.9))
 def test_a_source_that_is_split_over_files_is_the_same(form: Format, seed: int, at: float) -> None:
     entries = entries_of(form, seed)
-    whole = imported(form, as_files(form, [entries]))
     parts = halves(entries, at)
-    assert imported(form, as_files(form, parts)) == whole
+    assert imported(form, as_files(form, parts)) == whole(form, seed)
     # The same parts under names that sort the other way round.
-    assert imported(form, as_files(form, parts[::-1], prefix="other")) == whole
+    assert imported(form, as_files(form, parts[::-1], prefix="other")) == whole(form, seed)
 
 
 @every_format
@@ -110,12 +116,13 @@ def test_a_source_that_is_split_over_files_is_the_same(form: Format, seed: int, 
 def test_a_source_given_twice_counts_once(form: Format, seed: int, at: float) -> None:
     entries = entries_of(form, seed)
     files = as_files(form, [entries])
-    whole = imported(form, files)
-    assert imported(form, files | as_files(form, [entries], prefix="a copy of ")) == whole
-    # An export of an earlier day beside the one that holds it.
-    earlier = halves(entries, at)[0]
-    assert imported(form, files | as_files(form, [earlier], prefix="earlier")) == whole
-    assert imported(form, files | as_files(form, [earlier], prefix="zz earlier")) == whole
+    copies = as_files(form, [entries], prefix="a copy of ")
+    assert imported(form, files | copies) == whole(form, seed)
+    # Exports of an earlier day beside the one that holds it, which is read before or after.
+    earlier = [halves(entries, at)[0]]
+    before, after = (as_files(form, earlier, prefix=name) for name in ("earlier", "zz earlier"))
+    assert imported(form, files | before) == whole(form, seed)
+    assert imported(form, files | after) == whole(form, seed)
 
 
 @every_format
@@ -125,7 +132,7 @@ def test_what_is_recorded_some_days_later_is_some_days_later(
     form: Format, seed: int, days: int
 ) -> None:
     entries = entries_of(form, seed)
-    early = imported(form, as_files(form, [entries]))
+    early = whole(form, seed)
     late = imported(form, as_files(form, [[entry.shifted(days) for entry in entries]]))
 
     def moved(time: object) -> str:
@@ -141,9 +148,7 @@ def test_another_patient_changes_nobody(form: Format, seed: int) -> None:
     entries = entries_of(form, seed)
     other = entries_of(form, seed + 1, people=("007",))
     with_other = imported(form, as_files(form, [entries, other]))
-    assert {row for row in with_other if row[0] != "007"} == imported(
-        form, as_files(form, [entries])
-    )
+    assert {row for row in with_other if row[0] != "007"} == whole(form, seed)
     assert any(row[0] == "007" for row in with_other)
 
 

@@ -66,8 +66,9 @@ def test_nothing_known_of_walking_leaves_its_prior(score_record: Callable[..., R
     assert found.weight @ walk == pytest.approx(expected, abs=4 * error)
 
 
+@pytest.mark.parametrize("people", [60, pytest.param(120, marks=pytest.mark.soak)])
 def test_true_numbers_fall_anywhere_in_their_posteriors(
-    seen: SequenceBatch, seen_records: list[Record]
+    seen: SequenceBatch, seen_records: list[Record], people: int
 ) -> None:
     """Simulation-based calibration (Talts 2018): ranks of the truth are uniform.
 
@@ -75,14 +76,14 @@ def test_true_numbers_fall_anywhere_in_their_posteriors(
     """
     truth = draw_subjects(0, 1, Scenario()).latent
     generator = np.random.default_rng(3)
-    chosen = np.flatnonzero(seen.origin_day_B == 14)[:120]
+    chosen = np.flatnonzero(seen.origin_day_B == 14)[:people]
     rank = np.empty((len(chosen), len(LATENT)))
     effective = np.empty(len(chosen))
     for k, row in enumerate(chosen):
         found = posterior(seen_records[row], Scenario(), generator)
         rank[k] = found.weight @ (found.latent < truth[seen.subject_B[row] - 1])
         effective[k] = found.effective
-    assert len(chosen) == 120
+    assert len(chosen) == people
     assert np.median(effective) > 500
     for number, name in enumerate(LATENT):
         counts = np.histogram(rank[:, number], bins=6, range=(0, 1))[0]

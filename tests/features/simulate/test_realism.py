@@ -30,7 +30,7 @@ def samples(scenario: Scenario, subjects: int, seed: int = 0) -> Iterator[Sample
         yield sample(draw_subjects(shard, seed, scenario), shard, SHARD)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.soak) for n in (1, 2, 3))])
 def test_the_simulated_cohort_shows_what_is_reported_of_real_patients(seed: int) -> None:
     gates = realism_gates(samples(Scenario(), GATE_SUBJECTS, seed))
     assert len(gates) == 14
