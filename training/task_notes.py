@@ -47,7 +47,7 @@ def _notes(task: Task) -> Iterator[TaskNote]:
     if noise := noise_in_words(target.code, difference):
         yield TaskNote(
             field="target, minimal_important_difference",
-            found=f"{amount_in_words(target.code, difference)} are {noise}",
+            found=f"a difference of {amount_in_words(target.code, difference)} is {noise}",
         )
     if published := _other_differences(task):
         yield TaskNote(

@@ -89,7 +89,15 @@ def standard_error(code: str) -> float | None:
 
 def amount_in_words(code: str, amount: float) -> str:
     """Return an amount of a code with its unit, such as `6 points`."""
-    return f"{amount:g} {unit_in_words(vocabulary()[code].unit)}".rstrip()
+    return f"{amount:g} {unit_of(code, amount)}".rstrip()
+
+
+def unit_of(code: str, amount: float) -> str:
+    """Return the unit of an amount in words: `points`, of one `point`."""
+    unit = unit_in_words(vocabulary()[code].unit)
+    word, blank, rest = unit.partition(" ")
+    is_one = abs(amount) == 1 and len(word) > len("ms") and word.endswith("s")
+    return f"{word.removesuffix('s')}{blank}{rest}" if is_one else unit
 
 
 def noise_in_words(code: str, change: float, before: float | None = None) -> str:
@@ -117,7 +125,7 @@ def noise_in_words(code: str, change: float, before: float | None = None) -> str
 def size_in_words(code: str, figure: Figure) -> str:
     """Return a figure with its unit: `6 points`, `6.5 to 12.5 points`, `20 % of the score`."""
     until = "" if figure.to is None else f" to {figure.to:g}"
-    unit = unit_in_words(vocabulary()[code].unit)
+    unit = unit_of(code, figure.value if figure.to is None else figure.to)
     return f"{figure.value:g}{until} {'% of the score' if figure.percent else unit}".rstrip()
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from contracts.naming.units import unit_in_words
 from contracts.therapy import ADHERENCE
 from contracts.vocabulary import vocabulary
-from contracts.vocabulary.changes import noise_in_words
+from contracts.vocabulary.changes import noise_in_words, unit_of
 from serving.monitoring.alert import Alert, Kind, Urgency
 
 UrgencyName = Literal["today", "this week", "next visit"]
@@ -35,7 +34,7 @@ def sentence(alert: Alert, *, better: str = "higher") -> str:
             return (
                 f"The score ({name}) {change} from {_number(alert.before)} to"
                 f" {_number(alert.now)}, measured on day {alert.since_day}: worse by"
-                f" {_number(lost)}{_unit(alert)}, where {_limit_of_score(alert)}."
+                f" {_number(lost)}{_unit(alert, lost)}, where {_limit_of_score(alert)}."
                 f"{_noise(alert, lost)} See the patient today."
             )
         case Kind.OFF_COURSE:
@@ -105,13 +104,14 @@ def _off_course(alert: Alert, name: str, better: str) -> str:
 
 def _limit_of_score(alert: Alert) -> str:
     if alert.false_alarms is None:
-        return f"{_number(alert.limit)}{_unit(alert)} matter to a patient"
+        matter = "matters" if alert.limit == 1 else "matter"
+        return f"{_number(alert.limit)}{_unit(alert, alert.limit)} {matter} to a patient"
     return f"the error of measurement explains {_number(alert.limit)}"
 
 
-def _unit(alert: Alert) -> str:
+def _unit(alert: Alert, amount: float) -> str:
     """Return the unit of a score as it stands behind a number."""
-    unit = unit_in_words(vocabulary()[alert.code].unit)
+    unit = unit_of(alert.code, amount)
     return f" {unit}" if unit else ""
 
 

@@ -198,7 +198,7 @@ def test_items_are_not_added_and_therapy_is_counted_once(cohort: Cohort) -> None
 def test_the_task_says_what_is_known_of_its_instrument(task: Task) -> None:
     said = "\n".join(map(str, task_notes(task)))
     assert "Timed Up and Go: range, step and direction to be confirmed" in said
-    assert "a gain of 1 seconds is less than the 1.1 seconds" in said
+    assert "a gain of 1 second is less than the 1.1 seconds" in said
     assert "knee osteoarthritis" in said
 
 

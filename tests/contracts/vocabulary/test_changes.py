@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from contracts.vocabulary import shipped
 from contracts.vocabulary.changes import (
+    amount_in_words,
     difference_in_words,
     least_change,
     noise_in_words,
@@ -83,6 +84,18 @@ def test_a_standard_error_is_the_published_one_or_follows_from_a_sure_change(
     code: str, error: float | None
 ) -> None:
     assert standard_error(code) == (None if error is None else pytest.approx(error))
+
+
+@pytest.mark.parametrize(
+    ("code", "amount", "said"),
+    [
+        (FUGL, 1, "1 point"), (FUGL, 2, "2 points"), (WALK, 1, "1 metre a second"),
+        (PEGS, 1, "1 second"), (PEGS, 0.5, "0.5 seconds"), ("REHABCAST//RMSSD", 1, "1 ms"),
+        ("REHABCAST//CHAIR_STAND_30S", 1, "1"), ("REHABCAST//GRIP_STRENGTH", 1, "1 kgf"),
+    ],
+)  # fmt: skip
+def test_an_amount_is_told_in_its_unit(code: str, amount: float, said: str) -> None:
+    assert amount_in_words(code, amount) == said
 
 
 def test_a_difference_is_told_with_whom_when_and_by_what() -> None:
