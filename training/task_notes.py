@@ -15,7 +15,6 @@ from contracts.vocabulary.changes import (
 )
 from contracts.vocabulary.instruments import instruments
 
-
 TO_CONFIRM = "read at no source, to be confirmed by your clinicians"
 
 

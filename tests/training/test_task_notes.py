@@ -13,9 +13,7 @@ from training.task_notes import TO_CONFIRM, task_notes
 def of_the_instrument(task: Task) -> list[str]:
     """Say what is noted of scale, differences and gains."""
     return [
-        str(note)
-        for note in task_notes(task)
-        if note.field != "prior" and note.found != TO_CONFIRM
+        str(note) for note in task_notes(task) if note.field != "prior" and note.found != TO_CONFIRM
     ]
 
 
