@@ -15,6 +15,8 @@ from contracts.vocabulary.changes import (
 )
 from contracts.vocabulary.instruments import instruments
 
+TO_CONFIRM = "read at no source, to be confirmed by your clinicians"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskNote:
@@ -66,7 +68,7 @@ def _notes(task: Task) -> Iterator[TaskNote]:
         field="prior", found=f"a hybrid starts {start_in_words(prior.name, prior.source)}"
     )
     for part in task.confirm:
-        yield TaskNote(field=part, found="read at no source, to be confirmed by your clinicians")
+        yield TaskNote(field=part, found=TO_CONFIRM)
 
 
 def _other_differences(task: Task) -> str:

@@ -41,7 +41,8 @@ def _section(file: Path) -> Iterable[str]:
     yield f"## `tasks/{file.name}`: {task.condition}"
     yield f"- **Forecast**: {entry.name}, {scale}, {target.better} is better{confirm}. Important difference"
     yield f"  {difference} ({target.source})."
-    yield f"- **Weeks after enrolment**: {_listed(h.weeks for h in task.horizons)}; forecasts from day"
+    weeks = _listed(h.weeks for h in task.horizons)
+    yield f"- **Weeks after enrolment**: {weeks} ({task.horizons_source}); forecasts from day"
     yield f"  {min(task.origins_days)} to day {task.last_origin_day}."
     yield (
         "- **Milestones**: "

@@ -1,26 +1,19 @@
-"""The shipped tasks: sound, each figure with its source, and as docs/tasks.md shows them.
-
-`KEEP_TEXTS=1 pytest FILE` writes the table of docs/tasks.md anew.
-"""
+"""The shipped tasks: sound, and each figure with its source."""
 
 from __future__ import annotations
 
 import csv
-import os
 import re
 from pathlib import Path
 
 import pytest
 
-from contracts.task import Milestone, Task
-from contracts.vocabulary import vocabulary
+from contracts.task import Task
 from contracts.vocabulary.instruments import instruments
 from tests.conftest import ROOT
 from training.task import read_task
 
 FILES = sorted((ROOT / "tasks").glob("*.toml"))
-PAGE = ROOT / "docs" / "tasks.md"
-BEGIN, END = "<!-- shipped tasks: made from the files -->", "<!-- end of the shipped tasks -->"
 CONDITIONS = ROOT.parent / "shared" / "research" / "conditions.csv"
 
 EXPECTED = {
@@ -33,55 +26,6 @@ EXPECTED = {
 
 def tasks() -> list[Task]:
     return [read_task(path) for path in FILES]
-
-
-def rule_in_words(milestone: Milestone) -> str:
-    if milestone.gain_at_least is not None:
-        return f"gain of {milestone.gain_at_least:g}"
-    if milestone.at_least is not None:
-        return f"{milestone.at_least:g} or more"
-    return f"{milestone.at_most:g} or less"
-
-
-def table() -> str:
-    """Return the tables of docs/tasks.md."""
-    rows = [
-        "| task | forecasts | weeks | important difference | milestones | a hybrid starts | to be confirmed |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for task in tasks():
-        target, entry = task.target, vocabulary()[task.target.code]
-        weeks = ", ".join(str(horizon.weeks) for horizon in task.horizons)
-        confirm = [*task.confirm, *(f"the instrument's {what}" for what in entry.confirm)]
-        milestones = "; ".join(
-            f"{each.name}: {rule_in_words(each)} ({each.source})" for each in task.milestones
-        )
-        cells = (
-            f"`{task.name}`: {task.condition}",
-            f"{entry.name}, {target.low:g} to {target.high:g}, {target.better} is better",
-            f"{weeks} ({task.horizons_source})",
-            f"{target.minimal_important_difference:g} ({target.source})",
-            milestones,
-            "flat" if task.prior is None else f"`{task.prior.name}` ({task.prior.source})",
-            ", ".join(confirm) or "nothing",
-        )
-        rows.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
-    rows += ["", "| task | audited by | because |", "|---|---|---|"]
-    for task in tasks():
-        for each in task.sensitive:
-            bands = f" ({', '.join(f'{edge:g}' for edge in each.bands)})" if each.bands else ""
-            rows.append(f"| `{task.name}` | {each.name}{bands} | {each.reason} |")
-    return "\n".join(rows)
-
-
-def test_the_page_has_the_tasks_as_they_are() -> None:
-    text = PAGE.read_text("utf-8")
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    whole = f"{before}{BEGIN}\n{table()}\n{END}{after}"
-    if "KEEP_TEXTS" in os.environ:
-        PAGE.write_text(whole, "utf-8")
-    assert text == whole or "KEEP_TEXTS" in os.environ
 
 
 def test_every_condition_has_a_task_named_as_its_file() -> None:

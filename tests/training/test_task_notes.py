@@ -7,11 +7,18 @@ import pytest
 from contracts.task import Task
 from tests.conftest import ROOT
 from training.task import read_task
-from training.task_notes import task_notes
+from training.task_notes import TO_CONFIRM, task_notes
+
+
+def of_the_instrument(task: Task) -> list[str]:
+    """Say what is noted of scale, differences and gains."""
+    return [
+        str(note) for note in task_notes(task) if note.field != "prior" and note.found != TO_CONFIRM
+    ]
 
 
 def noted(name: str) -> str:
-    return "\n".join(map(str, task_notes(read_task(ROOT / "tasks" / f"{name}.toml"))))
+    return "\n".join(of_the_instrument(read_task(ROOT / "tasks" / f"{name}.toml")))
 
 
 def test_a_gain_below_the_error_of_measurement_is_named() -> None:
@@ -41,4 +48,14 @@ def test_a_gain_that_is_no_error_is_not_named(task: Task, gain: float) -> None:
         for m in task.milestones
     ]
     changed = task.model_copy(update={"target": target, "milestones": tuple(milestones)})
-    assert task_notes(changed) == ()
+    assert of_the_instrument(changed) == []
+
+
+def test_where_a_hybrid_starts_and_what_is_to_be_confirmed_is_said(task: Task) -> None:
+    said = {note.field: note.found for note in task_notes(task)}
+    assert "from the recovery population 'stroke-upper-limb' (van der Vliet 2020" in said["prior"]
+    assert said["milestones"] == TO_CONFIRM
+    bare = task.model_copy(update={"prior": None, "confirm": ()})
+    said = {note.field: note.found for note in task_notes(bare)}
+    assert said["prior"].startswith("a hybrid starts flat")
+    assert TO_CONFIRM not in said.values()
