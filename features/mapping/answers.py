@@ -24,7 +24,10 @@ class Place:
 
 
 LEAVE_OUT = "\0leave out"
-"""Answer to what a column is: nothing that is wanted. No code and no column is written so."""
+"""Answer that a column is left out, that a cell is a value, or that a label stands for no value.
+
+No code, cell or column is written so.
+"""
 
 Ask = Callable[[Place, Finding], str | None]
 """Returns the answer of a person, None where they leave the question open."""
@@ -45,9 +48,13 @@ def _column(file: str, column: ColumnProposal, ask: Ask) -> ColumnProposal:
     findings = []
     for finding in column.findings:
         answer = _asked(finding, Place(file, column.column), ask)
-        if answer.value == LEAVE_OUT:
+        if answer.value != LEAVE_OUT:
+            findings.append(answer)
+        elif finding.key == "code":
             return replace(column, findings=(), left_out=LeftOut.OTHER)
-        findings.append(answer)
+        elif finding.key == "labels":
+            no_value = (Option(finding.about),)
+            findings.append(Finding("missing", Standing.CONFIRMED, no_value, about=finding.about))
     return replace(column, findings=tuple(findings))
 
 

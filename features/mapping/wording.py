@@ -138,7 +138,9 @@ def comment(finding: Finding) -> str:
         listed = "; ".join(option_in_words(finding.key, o) for o in known[:MOST_OPTIONS])
         more = "; or another" if len(known) > MOST_OPTIONS else ""
         reasons = "; ".join(map(reason_in_words, first.reasons)) if not known else ""
-        return f"asked: {question(finding)} {listed}{more}{reasons}".rstrip()
+        missing = "; where it stands for a missing value, write it under missing instead"
+        rest = missing if finding.key == "labels" else ""
+        return f"asked: {question(finding)} {listed}{more}{reasons}".rstrip() + rest
     reasons = "; ".join(map(reason_in_words, first.reasons))
     if finding.standing is Standing.CONFIRMED:
         return f"{finding.key}{about}: confirmed"

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from features.mapping.findings import Finding, MapProposal
 
 LEAVE, NOT_THAT, OUT = "", "-", "x"
+OUT_MEANS = {
+    "code": "to leave the column out",
+    "missing": "where it is a value",
+    "labels": "where it stands for a missing value",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,12 +117,12 @@ def _ask(place: Place, finding: Finding) -> str | None:
     hint = "number, or another answer; Enter for 1, - to leave it open" if likely else (
         "number, or an answer; Enter to leave it open"
     )  # fmt: skip
-    if finding.key == "code":
-        hint = f"{hint}; {OUT} to leave the column out"
+    if finding.key in OUT_MEANS:
+        hint = f"{hint}; {OUT} {OUT_MEANS[finding.key]}"
     said = str(typer.prompt(hint, default=LEAVE, show_default=False, err=True)).strip()
     if said == NOT_THAT or (said == LEAVE and not likely):
         return None
-    if said == OUT and finding.key == "code":
+    if said == OUT and finding.key in OUT_MEANS:
         return LEAVE_OUT
     if said == LEAVE:
         return options[0].value
