@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +55,14 @@ class Installation:
             "REHABCAST_DEVELOPER": HOSPITAL,
         }  # fmt: skip
 
-    def run(self, *words: str, actor: str = "tester") -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *words: str, actor: str = "tester", before: str = "", **settings: str
+    ) -> subprocess.CompletedProcess[str]:
         # The worst umask that an account can have: what the program makes must be private anyway.
         return self.command_line.run(
-            list(words), cwd=self.folder, env=self.environment(actor), umask=0
-        )
+            list(words), cwd=self.folder, env=self.environment(actor) | settings, umask=0,
+            before=before,
+        )  # fmt: skip
 
     def train(self, config: TrainingConfig) -> dict[str, Any]:
         config.write(self.folder / "config.toml")
@@ -82,10 +85,10 @@ class Installation:
 @pytest.fixture(scope="module")
 def user(
     tmp_path_factory: pytest.TempPathFactory,
+    command_line: CommandLine,
     check_fields: Callable[[tuple[str, ...], dict[str, Any]], None],
-) -> Iterator[Installation]:
-    with closing(CommandLine()) as command_line:
-        yield Installation(tmp_path_factory.mktemp("user"), command_line, check_fields)
+) -> Installation:
+    return Installation(tmp_path_factory.mktemp("user"), command_line, check_fields)
 
 
 @pytest.fixture(scope="module")
@@ -111,24 +114,18 @@ def test_a_version_without_an_audit_is_refused(user: Installation, version: str)
 
 NO_PDF = """
 from audits.report import editions
-from rehabcast.main import run
 
 def fails(*_, **__):
     raise RuntimeError("no glyph for [/bold]")
 
 editions.to_pdf = fails
-run()
 """
 
 
 def test_a_verdict_is_recorded_and_approved_of_though_an_edition_cannot_be_made(
     user: Installation, version: str
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", NO_PDF, "audit", version, "--json"],
-        capture_output=True, text=True, cwd=user.folder, env=user.environment(), check=False,
-        umask=0,
-    )  # fmt: skip
+    done = user.run("audit", version, "--json", before=NO_PDF)
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
     missing = {"governance.pdf", "technical.pdf", "model-card.pdf"}
@@ -217,6 +214,44 @@ def test_two_different_people_must_approve(
     assert approval["identity"] == "not verified"
 
 
+FORECAST = ("forecast", "--cohort", "cohort", "--subject")
+SERVICE = """
+import os, sys
+from pathlib import Path
+from rehabcast.commands.demo import _free_port
+from rehabcast.commands.service.serve import running_service
+
+os.environ["PYTHONPATH"] = sys.argv[1] + os.pathsep + os.environ.get("PYTHONPATH", "")
+with running_service(_free_port(), Path("service.log"), "a-token-of-the-whole-way") as address:
+    print(address, flush=True)
+    sys.stdin.readline()
+"""
+
+
+@contextmanager
+def service(user: Installation) -> Iterator[dict[str, str]]:
+    """Start the service by the demo's own code, with no package but those of its image.
+
+    It is a real process on loopback; yields the settings of who asks it.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVICE, as_in_its_image(user.folder)], cwd=user.folder, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        address = process.stdout.readline().strip()
+        assert address, process.stderr.read()
+        host, port = address.removeprefix("http://").split(":")
+        yield {
+            "REHABCAST_TOKEN": "a-token-of-the-whole-way", "REHABCAST_HOST": host,
+            "REHABCAST_PORT": port,
+        }  # fmt: skip
+        process.stdin.close()
+        assert process.wait(timeout=60) == 0, process.stderr.read()
+
+
 def test_the_whole_way_ends_in_an_explained_forecast(
     user: Installation, version: str, audited: dict[str, Any]
 ) -> None:
@@ -224,35 +259,12 @@ def test_the_whole_way_ends_in_an_explained_forecast(
     assert promoted["bundle_digest"] == audited["bundle_digest"]
     assert promoted["approved_by"] == {"ml-owner": "mia", "governance": "gus"}
     assert promoted["names_verified"] is False
-    # The service is started by the demo's own code, as a real process on loopback, with no package
-    # but those of its image.
-    program = f"""
-import json, os, sys
-from pathlib import Path
-from rehabcast.commands.demo import _free_port
-from rehabcast.commands.service.serve import running_service
-import subprocess
-everything = os.environ.get("PYTHONPATH", "")
-os.environ["PYTHONPATH"] = {as_in_its_image(user.folder)!r} + os.pathsep + everything
-with running_service(_free_port(), Path("service.log"), "a-token-of-the-whole-way") as address:
-    os.environ["PYTHONPATH"] = everything
-    for subject in ("1", "2"):
-        subprocess.run([{str(COMMAND)!r}, "forecast", "--subject", subject, "--cohort", "cohort",
-            "--as-of-day", "0", "--url", address, "--json"], check=True)
-    subprocess.run([{str(COMMAND)!r}, "forecast", "--subject", "1", "--cohort", "cohort",
-        "--as-of-day", "21", "--url", address], check=True)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        cwd=user.folder,
-        env={**os.environ, "COLUMNS": "100", "REHABCAST_TOKEN": "a-token-of-the-whole-way"},
-        check=False,
-        timeout=200,
-    )
-    assert done.returncode == 0, done.stderr
-    first, second, readable = done.stdout.split("\n", 2)
+    with service(user) as asked:
+        first, second = (
+            user.run(*FORECAST, subject, "--as-of-day", "0", "--json", **asked).stdout
+            for subject in ("1", "2")
+        )
+        readable = user.run(*FORECAST, "1", "--as-of-day", "21", **asked).stdout
     for line in (first, second):
         answer = json.loads(line)
         user.check_fields(("forecast",), answer)

@@ -31,7 +31,7 @@ from contracts.cohort import (
 from contracts.errors import ContractError, EvidenceMissing, ServiceUnavailable
 from rehabcast.installation import require_private_installation, require_servable
 from rehabcast.output import AsJson, emit, stderr_console
-from rehabcast.settings import Settings
+from rehabcast.settings import PREFIX, Settings
 from stores.collection import without_collection
 
 if TYPE_CHECKING:
@@ -193,11 +193,18 @@ def request_forecast(address: str, request: ForecastRequest, token: str | None) 
     NotAnswered
         The service refused the request; it says why, and what to do.
     """
-    from serving.http.client import Client
+    from serving.http.client import Client, NotAnswered
 
     try:
         with Client(address, token) as client:
             return client.forecast(request)
+    except NotAnswered as refused:
+        if token is not None or refused.status != httpx.codes.UNAUTHORIZED:
+            raise
+        raise NotAnswered(
+            refused.reason, f"set {PREFIX}TOKEN to a token of the service", status=refused.status,
+            retry_after=refused.retry_after,
+        ) from None  # fmt: skip
     except httpx.TransportError as error:
         raise ServiceUnavailable(
             f"no service answers at {address}", "start it with `rehabcast serve`"

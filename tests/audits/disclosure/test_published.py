@@ -45,9 +45,9 @@ def attacked(report: Report, table: pd.DataFrame) -> list[Any]:
     return [each for each in found if each.people < 11]
 
 
-@pytest.mark.parametrize("seed", [6, 9])
-def test_no_cell_of_fewer_than_eleven_is_worked_out(report_of: ReportOf, seed: int) -> None:
-    table = cohort(seed)
+def test_no_cell_of_fewer_than_eleven_is_worked_out(report_of: ReportOf) -> None:
+    """Of the cohort that the attacker of a later test does work some out of."""
+    table = cohort(6)
     assert attacked(report_of(table), table) == []
 
 

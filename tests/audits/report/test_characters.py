@@ -70,11 +70,13 @@ def renamed(report: Report, name: str) -> Report:
     return report.model_copy(update={"facts": facts, "performance": rows})
 
 
-@pytest.mark.parametrize("script", NAMES)
+EACH = [pytest.param(name, marks=pytest.mark.soak, id=script) for script, name in NAMES.items()]
+
+
+@pytest.mark.parametrize("name", [pytest.param(" ".join(NAMES.values()), id="all at once"), *EACH])
 def test_every_edition_is_made_whatever_script_names_are_in(
-    report: Report, tmp_path: Path, script: str
+    report: Report, tmp_path: Path, name: str
 ) -> None:
-    name = NAMES[script]
     assert write_editions(renamed(report, name), tmp_path) == ()
     for page in ("governance", "technical", "model-card"):
         assert visible(name) in unescaped((tmp_path / f"{page}.html").read_text("utf-8"))

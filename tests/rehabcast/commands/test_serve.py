@@ -4,13 +4,20 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from audits.ledger.ledger import Ledger
+from rehabcast.commands.service.serve import request_forecast
+from serving.http.client import NotAnswered
+from serving.http.examples import RECORD
+from serving.schemas import ForecastRequest, Refusal
 from serving.server import run as server
 from tests.conftest import ROOT
 from tests.rehabcast.command_line import Said, run
@@ -95,3 +102,38 @@ def test_what_no_worker_could_start_with_ends_the_command_at_once(
     (tmp_path / "access.toml").write_text("[[client]\n")
     monkeypatch.setenv("REHABCAST_ACCESS", "access.toml")
     assert refused().code == 3
+
+
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    """Address of a server that takes nobody's token, and says so as the service does."""
+
+    class Refusing(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            said = msgspec.json.encode(
+                Refusal(error="Unauthorized", reason="no", what_to_do="sign in")
+            )
+            self.send_response(401)
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as listening:
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.server_port}"
+        listening.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("token", "advice"),
+    [(None, "set REHABCAST_TOKEN to a token of the service"), ("another-token", "sign in")],
+)
+def test_who_has_no_token_is_told_which_setting_it_is(
+    refusing: str, token: str | None, advice: str
+) -> None:
+    with pytest.raises(NotAnswered) as refusal:
+        request_forecast(refusing, msgspec.convert(RECORD, ForecastRequest), token)
+    assert (refusal.value.what_to_do, refusal.value.status) == (advice, 401)
