@@ -32,8 +32,6 @@ FIRST_YEAR, LAST_YEAR = (pd.Timestamp(f"{year}-01-01").as_unit("us") for year in
 """What nanoseconds can hold."""
 
 UNKNOWN_CODES = "codes that are not in the vocabulary"
-"""What problems of such codes share."""
-
 SHIFTED = "declare that all dates were shifted for anonymity (dates_shifted)"
 
 
