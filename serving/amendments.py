@@ -1,8 +1,8 @@
-"""Requests that amend what is on record: corrections, and the erasure of a person."""
+"""Requests that amend what is on record: corrections, the erasure of a person, consent."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
@@ -53,3 +53,10 @@ class Erased(Strict, frozen=True, kw_only=True):
     """How many entries were about the person; backups and copies elsewhere still have them."""
 
     entries: int
+
+
+class ConsentRequest(Strict, frozen=True, kw_only=True):
+    """What a person has decided about forecasts; the last decision counts."""
+
+    subject: PatientId
+    consent: Literal["given", "withdrawn"]

@@ -102,13 +102,6 @@ class FeedbackRequest(Strict, frozen=True, kw_only=True):
     reason: Annotated[str, Meta(max_length=500)] = ""
 
 
-class ConsentRequest(Strict, frozen=True, kw_only=True):
-    """What a person has decided about forecasts; the last decision counts."""
-
-    subject: PatientId
-    consent: Literal["given", "withdrawn"]
-
-
 class HorizonForecast(Strict, frozen=True, kw_only=True):
     """The forecast at one horizon: never a number without its range."""
 

@@ -36,13 +36,13 @@ class Meaning:
 
 
 # A course shows measured scores beside the forecast: whoever may see it sees a forecast.
-_READS = frozenset({"forecast", "course"})
-_FORECAST = Meaning(needs=_READS, gives=_READS)
+_FORECASTS = frozenset({"forecast", "course"})
+_FORECAST = Meaning(needs=_FORECASTS, gives=_FORECASTS)
 _PUTS = frozenset({"observe", "push"})
 _PUT_ON_RECORD = Meaning(needs=_PUTS, gives=_PUTS)
 # A request for a forecast may hold these; alone they open no route: who may read what was measured
 # may not for that reason read what a model makes of it.
-_SENT_ALONG = Meaning(needs=_READS, gives=frozenset())
+_SENT_ALONG = Meaning(needs=_FORECASTS, gives=frozenset())
 
 MEANINGS: Mapping[str, Mapping[str, Meaning]] = {
     "Condition": {"r": _SENT_ALONG, "s": _SENT_ALONG},

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from serving.amendments import CorrectionRequest, Erased, ErasureRequest
+from serving.amendments import ConsentRequest, CorrectionRequest, Erased, ErasureRequest
 from serving.course import Course
 from serving.formats.cds.hooks import SERVICE, HookFeedback, HookRequest
 from serving.http import handlers
@@ -18,7 +18,6 @@ from serving.monitoring.answers import AlertDecisionRequest, AlertsAnswer, Subje
 from serving.pushed import PushedAnswer
 from serving.schemas import (
     Acknowledgement,
-    ConsentRequest,
     ExplainRequest,
     FeedbackRequest,
     ForecastAnswer,

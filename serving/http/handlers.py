@@ -11,7 +11,7 @@ import msgspec
 
 from contracts.errors import ServiceUnavailable
 from serving.access.grants import grant, token_form
-from serving.amendments import CorrectionRequest, Erased, ErasureRequest
+from serving.amendments import ConsentRequest, CorrectionRequest, Erased, ErasureRequest
 from serving.faults import Fault
 from serving.forecast.audit_status import banner, limits, model_info
 from serving.forecast.course import ALERT_DAYS, course
@@ -24,7 +24,6 @@ from serving.http.decoding.tasks import chosen
 from serving.http.runtime import forecast
 from serving.schemas import (
     Acknowledgement,
-    ConsentRequest,
     FeedbackRequest,
     ForecastAnswer,
     ForecastRequest,
