@@ -225,6 +225,7 @@ def _numbers(report: EventReport, entry: Code) -> list[Problem]:
     number_N = report.events[NUMBER].to_numpy(dtype=np.float64)
     missing_N = ~np.isfinite(number_N)
     expected = f"{entry.low:g} to {entry.high:g} {unit_in_words(entry.unit)}".rstrip()
+    expected += entry.doubt("range")
     return [
         *report.rows(
             missing_N,

@@ -33,6 +33,7 @@ def cohort_table(summary: CohortSummary, rules: Sequence[RuleCount]) -> Table:
         # The names of what is counted a day say so.
         unit = "" if code.unit == "/d" else unit_in_words(code.unit)
         name = f"{code.name}, {unit}" if unit else code.name
+        name += f" ({code.to_confirm})" if code.to_confirm else ""
         table.add_row(name, f"{code.events:,}", f"{code.people:,}")
     changed = [rule for rule in rules if rule.rows]
     for rule in changed:

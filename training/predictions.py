@@ -14,12 +14,10 @@ from contracts.groups import group_column
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from contracts.vocabulary import NOT_RECORDED
+from features.past.groups import wearable_codes
 from inference.milestones import assessed, chances, reached
 from inference.patterns import patterns
 from inference.refusals import Refusal
-
-THERAPY = "REHABCAST//THERAPY"
-"""Daily, but noted by people and not by a device."""
 
 
 def prediction_table(
@@ -149,7 +147,7 @@ def with_questions(
 def _worn(batch: SequenceBatch, task: Task) -> dict[str, NDArray[np.float64]]:
     """Return how each pair's past was worn: what an audit needs to see who is measured less."""
     layout = batch.layout
-    devices = set(task.inputs.daily) - {THERAPY}
+    devices = set(wearable_codes(task))
     of_device_C = np.array([code in devices for code in layout.channels_C], dtype=np.bool_)
     if not of_device_C.any():
         return {}

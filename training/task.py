@@ -156,19 +156,21 @@ def _target(task: Task) -> Iterator[Slip]:
         yield Slip(
             field="target",
             found=f"the range is {target.low:g} to {target.high:g}, but the vocabulary has"
-            f" {known.low:g} to {known.high:g} for {known.code}",
+            f" {known.low:g} to {known.high:g} for {known.code}{known.doubt('range')}",
             advice=f"write low = {known.low:g} and high = {known.high:g}",
         )
     if target.better != known.better:
         yield Slip(
             field="target, better",
-            found=f"it is {target.better!r}, but of {known.code} a {known.better} score is better",
+            found=f"it is {target.better!r}, but of {known.code} a {known.better} score is better"
+            f"{known.doubt('direction')}",
             advice=f"write better = {known.better!r}",
         )
     if target.step != known.step:
         yield Slip(
             field="target, step",
-            found=f"it is {target.step:g}, but scores of {known.code} are {known.step:g} apart",
+            found=f"it is {target.step:g}, but scores of {known.code} are {known.step:g} apart"
+            f"{known.doubt('step')}",
             advice=f"write step = {known.step:g}",
         )
 

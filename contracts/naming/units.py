@@ -16,7 +16,7 @@ UNITS = {
     "h/d": "hours a day",
     "kg/m2": "kg/m\u00b2",
     "kg": "kg",
-    "kgf": "kilograms-force",
+    "kgf": "kgf",
     "km/d": "km a day",
     "m": "metres",
     "mL/kg/min": "mL/kg a minute",

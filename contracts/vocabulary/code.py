@@ -123,6 +123,10 @@ class Code:
         named = f"{', '.join(others)} and {last}" if others else last
         return f"{named} to be confirmed" if named else ""
 
+    def doubt(self, part: Confirm) -> str:
+        """Return what stands behind a part in messages: nothing where it was read."""
+        return " (to be confirmed)" if part in self.confirm else ""
+
     @property
     def kept_range(self) -> tuple[float, float]:
         """Ends of the range as a cohort keeps numbers, in 32 bits; not numbers for a label."""

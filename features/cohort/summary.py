@@ -11,11 +11,15 @@ from contracts.vocabulary import Kind, vocabulary
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeCount:
-    """How many events of a cohort have a code of the vocabulary, and of how many people."""
+    """How many events of a cohort have a code of the vocabulary, and of how many people.
+
+    `to_confirm` says what of the code's scale was read nowhere.
+    """
 
     code: str
     name: str
     unit: str
+    to_confirm: str
     events: int
     people: int
 
@@ -64,6 +68,7 @@ def summarise(cohort: Cohort) -> CohortSummary:
                 code=code,
                 name=entries[code].name,
                 unit=entries[code].unit,
+                to_confirm=entries[code].to_confirm,
                 events=int(counts[code]),
                 people=int(people[code]),
             )

@@ -12,10 +12,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from contracts.cohort import CODE, NUMBER, TEXT, TIME
+from contracts.errors import Problem
+from contracts.therapy import DISCIPLINES, KINDS, THERAPY
+from contracts.vocabulary import vocabulary
+from features.measurements.records import SUBJECT_LABEL
+
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 HOUR_NS = 3_600_000_000_000
+
+TOLERANCE_MIN = 0.5
+"""Minutes by which rounded parts may be more than the whole."""
 
 
 def number_groups(*columns: Integers) -> tuple[Integers, Integers]:
@@ -168,3 +177,55 @@ def largest(group_N: Integers, value_N: Floats, groups: int) -> Floats:
     largest_G = np.full(groups, -np.inf)
     np.maximum.at(largest_G, group_N, value_N)
     return np.where(np.isneginf(largest_G), np.nan, largest_G)
+
+
+def with_therapy(values: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
+    """Add the day's therapy where a day has disciplines of it and no total.
+
+    It is the sum of the disciplines: a session is of one. How therapy was given (in a group, with a
+    robot) adds nothing, since the same minutes are of some discipline. A total that was stated or
+    counted from sessions stands as it is; one that is less than one of its kinds contradicts
+    itself, and both are left out.
+
+    Parameters
+    ----------
+    values
+        One value a person, code and day, with columns subject_label, time, code, number.
+    """
+    is_kind = values[CODE].isin(KINDS)
+    if not is_kind.any():
+        return values, []
+    day = values[TIME].dt.normalize()
+    place = pd.MultiIndex.from_arrays([values[SUBJECT_LABEL], day])
+    is_total = values[CODE] == THERAPY
+    minutes = pd.Series(values[NUMBER].to_numpy(), index=place)
+    total = minutes[is_total.to_numpy()]
+    in_all = pd.Series(total.reindex(place).to_numpy(), index=values.index)
+    wrong = is_kind & (values[NUMBER] > in_all + TOLERANCE_MIN)
+    at_odds = place.isin(place[wrong])
+    kept = values[~((is_total | wrong) & at_odds)]
+    open_ = values[values[CODE].isin(DISCIPLINES) & in_all.isna()]
+    sums = (
+        open_.assign(**{TIME: open_[TIME].dt.normalize()})
+        .groupby([SUBJECT_LABEL, TIME], as_index=False)[NUMBER]
+        .sum()
+        .assign(**{CODE: THERAPY, TEXT: None})
+    )
+    return pd.concat([kept, sums], ignore_index=True)[list(values)], [
+        Problem(
+            file="*",
+            row=None,
+            field=code,
+            found=f"{vocabulary()[code].name} of {number:g} min on {time:%Y-%m-%d}, more than all"
+            f" therapy of that day ({whole:g} min)",
+            advice="correct the minutes in the source",
+            cause="therapy of one kind that is more than all of it",
+        )
+        for code, number, time, whole in zip(
+            values[CODE][wrong],
+            values[NUMBER][wrong],
+            values[TIME][wrong],
+            in_all[wrong],
+            strict=True,
+        )
+    ]

@@ -211,7 +211,7 @@ def _impossible(row: Mapping[Any, Any], unit: str) -> str:
     entry = vocabulary()[row[CODE]]
     return (
         f"value {row[NUMBER]:g} is impossible, expected {entry.low:g} to {entry.high:g} {unit}"
-    ).strip()
+    ).strip() + entry.doubt("range")
 
 
 def each(

@@ -15,6 +15,7 @@ import pandas as pd
 from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, TEXT, TIME
 from contracts.errors import Problem
 from contracts.vocabulary import Kind, vocabulary
+from features.measurements.amounts import with_therapy
 from features.measurements.between_imports import contradictions, latest_imports
 from features.measurements.days import day_values
 from features.measurements.identity import without_server
@@ -112,6 +113,8 @@ def reconcile(tables: Sequence[pd.DataFrame], *, dates_shifted: bool = False) ->
     by_day = day_values(measured)
     problems += by_day.problems
     by_day_values, more = _possible_days(by_day.values)
+    problems += more
+    by_day_values, more = with_therapy(by_day_values)
     problems += more
     enrolled = person[person[CODE] == ENROLMENT]
     onset, choices = onsets(current[code == ONSET], enrolled, _last_scores(by_day_values))

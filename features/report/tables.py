@@ -178,7 +178,7 @@ def channels(days: pd.DataFrame) -> list[dict[str, Any]]:
                 "low": float(low),
                 "middle": float(middle),
                 "high": float(high),
-                "range": f"{entry.low:g} to {entry.high:g}",
+                "range": f"{entry.low:g} to {entry.high:g}{entry.doubt('range')}",
                 "share": len(part) / all_days,
             }
         )

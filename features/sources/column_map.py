@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from contracts.declarations import read_declaration
 from features.measurements.wall_clock import known_zone
@@ -33,6 +41,9 @@ class Column(BaseModel):
         even empty, no other cell is suspected to stand for one.
     date_format
         Form of this column's dates, instead of the table's.
+    sessions
+        Whether each row is one of several of a day, such as sessions of therapy: their values, in
+        the code's unit without the day (`min`), add up to the day's.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
@@ -43,6 +54,17 @@ class Column(BaseModel):
     labels: dict[str, str] = {}
     missing: tuple[str, ...] | None = None
     date_format: str = ""
+    sessions: bool = False
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_declared(
+        self, serialize: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        """Write a column without sessions as before there were any: provenances stay."""
+        record: dict[str, Any] = serialize(self)
+        if not self.sessions:
+            record.pop("sessions", None)
+        return record
 
     @field_validator("date_format")
     @classmethod

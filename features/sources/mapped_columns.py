@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 import numpy as np
@@ -19,6 +19,9 @@ from features.sources.column_cells import ColumnCells, Values
 from features.sources.column_map import Column, ColumnMap, Table
 
 DAYS = "days since onset"
+
+A_DAY = "/d"
+"""End of the unit of what adds up to a day's value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +57,8 @@ class MappedColumn:
                 else table_columns.times(column, form.time_zone)
             )
         if self.entry.is_numeric:
-            return table_columns.numbers(column, self.entry, self.column.unit)
+            entry = _of_a_session(self.entry) if self.column.sessions else self.entry
+            return table_columns.numbers(column, entry, self.column.unit)
         return table_columns.labels(column, self.entry, self.column.labels)
 
     def records(
@@ -75,7 +79,7 @@ class MappedColumn:
             time_N = time_N.astype("datetime64[D]").astype("datetime64[us]")
         numeric, text = self.entry.is_numeric, not self.entry.is_numeric and not is_event
         amount = np.where(values.bad_N, str(Amount.UNUSABLE), str(Amount.ONCE))
-        return pd.DataFrame(
+        table = pd.DataFrame(
             {
                 SUBJECT_LABEL: self.label[kept_N].to_numpy(),
                 TIME: time_N[kept_N],
@@ -87,6 +91,21 @@ class MappedColumn:
                 PLACE: self.label.index[kept_N].astype(str),
             }
         )
+        return _added_up(table) if self.column.sessions else table
+
+
+def _of_a_session(entry: Code) -> Code:
+    """Return an entry with the unit of a part of the day: `min` of `min/d`."""
+    return replace(entry, unit=entry.unit.removesuffix(A_DAY) or "1")
+
+
+def _added_up(sessions: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a person and day; with a session that can't be used the day's sum can't be."""
+    days = sessions.groupby([SUBJECT_LABEL, TIME], sort=False)
+    lacking = (sessions[AMOUNT] == str(Amount.UNUSABLE)).groupby(days.ngroup()).any()
+    table = days.first().assign(**{NUMBER: days[NUMBER].sum()}).reset_index()
+    table.loc[lacking.to_numpy(), AMOUNT] = str(Amount.UNUSABLE)
+    return table[list(sessions)]
 
 
 def _other_unit(entry: Code, unit: str) -> str:
@@ -124,7 +143,10 @@ def declared_wrong(table: Table, column: Column, declared: ColumnMap) -> list[Pr
     elif measured and not column.unit:
         found = f"it declares no unit, and {column.code} is kept in {entry.unit!r}"
         advice = f'write unit = "{entry.unit}", or the unit that the table is in (UCUM)'
-    elif found := _other_unit(entry, column.unit):
+    elif column.sessions and not (entry.kind is Kind.DAILY and entry.unit.endswith(A_DAY)):
+        found = f"{column.code} is no amount of a day, so its rows don't add up"
+        advice = "leave out sessions = true"
+    elif found := _other_unit(_of_a_session(entry) if column.sessions else entry, column.unit):
         advice = "name the unit that the table is in (UCUM), or convert the table first"
     elif unknown:
         found = f"{', '.join(map(repr, unknown))} is no label of {column.code}"

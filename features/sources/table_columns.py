@@ -48,7 +48,7 @@ def numbers(column: ColumnCells, entry: Code, unit: str | None = None) -> Values
         The unit that they are written in; by default that of the code.
     """
     low, high = entry.low or 0.0, entry.high or 0.0
-    wanted = f"from {low:g} to {high:g} {entry.unit}".rstrip()
+    wanted = f"from {low:g} to {high:g} {entry.unit}".rstrip() + entry.doubt("range")
     if unit is None or unit == entry.unit:
         return any_numbers(column, low, high, wanted, entry)
     back = conversion(entry.unit, unit)

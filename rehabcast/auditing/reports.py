@@ -27,13 +27,15 @@ def facts_of(settings: Settings, bundle: Bundle) -> ModelFacts:
     from contracts.vocabulary import Kind, vocabulary
 
     task, manifest = bundle.task, bundle.manifest
+    entry = vocabulary()[task.target.code]
+    confirm = f"; {entry.to_confirm}" if entry.to_confirm else ""
     return ModelFacts(
         developer=settings.developer,
         contact=settings.contact,
         funding=settings.funding,
         family=manifest.family,
         condition=task.condition,
-        target=f"{vocabulary()[task.target.code].name} ({task.target.better} is better)",
+        target=f"{entry.name} ({task.target.better} is better{confirm})",
         target_low=task.target.low,
         target_high=task.target.high,
         horizon_weeks=tuple(horizon.weeks for horizon in task.horizons),
@@ -48,11 +50,11 @@ def facts_of(settings: Settings, bundle: Bundle) -> ModelFacts:
         judging=manifest.judging,
         own_codes=tuple(
             OwnCode(
-                code=entry.code, name=entry.name, unit=entry.unit, low=entry.low, high=entry.high,
-                better=entry.better if entry.kind is Kind.ASSESSMENT else None,
-                labels=entry.labels, source=entry.source,
+                code=own.code, name=own.name, unit=own.unit, low=own.low, high=own.high,
+                better=own.better if own.kind is Kind.ASSESSMENT else None,
+                labels=own.labels, source=own.source,
             )
-            for entry in bundle.codes.codes
+            for own in bundle.codes.codes
         ),
     )  # fmt: skip
 

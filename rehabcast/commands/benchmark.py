@@ -25,6 +25,7 @@ from rehabcast.commands.training import (
     parameters_of,
     run_training,
     tell,
+    tell_of_task,
 )
 from rehabcast.output import (
     IF_PRESENT,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from training.fitting.preparation import CohortNote
     from training.fitting.pretrain import Pretrained
     from training.models import Fit
+    from training.task_notes import TaskNote
 
 LEADERBOARD_FILES = ("leaderboard.json", "leaderboard.png", "calibration.png")
 
@@ -53,12 +55,14 @@ LEADERBOARD_FILES = ("leaderboard.json", "leaderboard.png", "calibration.png")
 class BenchmarkResult:
     """A benchmark with the run that keeps it, and the version that was registered, if any was.
 
-    `cohort_notes` is what the cohort cannot fill of the task.
+    `cohort_notes` is what the cohort cannot fill of the task, `task_notes` what the shipped facts
+    of its instrument say of it.
     """
 
     record: BenchmarkRecord = field(metadata=INLINE)
     run_id: str
     cohort_notes: tuple[CohortNote, ...] = ()
+    task_notes: tuple[TaskNote, ...] = ()
     registered: str | None = field(default=None, metadata=IF_PRESENT)
 
 
@@ -167,6 +171,7 @@ def run_benchmark(
     require_outcomes(batch, task)
     notes = cohort_notes(batch, task)
     tell(notes)
+    of_task = tell_of_task(task)
     check_no_lookahead(cohort.events, task, batch)
     pretrained: Pretrained | None = None
     if pretrain_on is not None:
@@ -199,7 +204,12 @@ def run_benchmark(
         better_but_not_servable=better_but_not_servable(result.standings),
         benchmark=result,
     )
-    return BenchmarkResult(record=record, run_id=_log(record, scored, output), cohort_notes=notes)
+    return BenchmarkResult(
+        record=record,
+        run_id=_log(record, scored, output),
+        cohort_notes=notes,
+        task_notes=of_task,
+    )
 
 
 def _register(

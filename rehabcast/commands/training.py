@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from training.fitting.config import TrainingConfig
     from training.fitting.preparation import CohortNote
     from training.fitting.ray_cluster import RayCluster
+    from training.task_notes import TaskNote
 
 SHIPPED_TASKS = Path(__file__).resolve().parents[2] / "tasks"
 """Task files of the checkout: `tasks/NAME.toml` names one of them wherever a command is run."""
@@ -75,6 +76,8 @@ class TrainingResult:
         Whether its cohort is simulated, and the digest of the cohort's data.
     cohort_notes
         What the cohort cannot fill of the task.
+    task_notes
+        What the shipped facts of its instrument say of the task.
     data_changes
         What changed since the data of the version in service.
     """
@@ -85,14 +88,16 @@ class TrainingResult:
     data_digest: str
     data_changes: DataChanges
     cohort_notes: tuple[CohortNote, ...] = ()
+    task_notes: tuple[TaskNote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchResult:
-    """The best parameters, and what the cohort cannot fill of the task."""
+    """The best parameters, what the cohort cannot fill of the task, and what is known of that."""
 
     config: TrainingConfig = field(metadata=INLINE)
     cohort_notes: tuple[CohortNote, ...] = ()
+    task_notes: tuple[TaskNote, ...] = ()
 
 
 def tell(notes: tuple[CohortNote, ...]) -> None:
@@ -101,6 +106,18 @@ def tell(notes: tuple[CohortNote, ...]) -> None:
         stderr_console.print("The cohort does not have all that the task names:")
     for note in notes:
         stderr_console.print(f"  {note}")
+
+
+def tell_of_task(task: Task) -> tuple[TaskNote, ...]:
+    """Print what the shipped facts of its instrument say of a task, and return it."""
+    from training.task_notes import task_notes
+
+    notes = task_notes(task)
+    if notes:
+        stderr_console.print("About the task, which is used as it is:")
+    for note in notes:
+        stderr_console.print(f"  {note}", highlight=False)
+    return notes
 
 
 def train(
@@ -192,6 +209,7 @@ def train_candidate(
     key = people_key(settings, make=True)
     changes = since_champion(settings, model, cohort, key)
     stderr_console.print(str(changes))
+    of_task = tell_of_task(task)
     with progress("Training", steps(parameters)) as advance:
         version = train_model(
             cohort,
@@ -216,6 +234,7 @@ def train_candidate(
         data_digest=cohort.digest,
         data_changes=changes,
         cohort_notes=tuple(notes),
+        task_notes=of_task,
     )
 
 
@@ -246,10 +265,12 @@ def search(
         notes.extend(found)
         tell(found)
 
+    searched = read_task(task)
+    of_task = tell_of_task(searched)
     with progress("Search", trials) as advance:
         best = run_search(
             read_cohort(cohort),
-            read_task(task),
+            searched,
             parameters,
             trials=trials,
             store=Settings().store,
@@ -258,7 +279,7 @@ def search(
             tell=announce,
         )
     best.write(output)
-    result = SearchResult(config=best, cohort_notes=tuple(notes))
+    result = SearchResult(config=best, cohort_notes=tuple(notes), task_notes=of_task)
     emit(result, f"Best parameters: {output}", as_json=as_json)
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from contracts.groups import attributes_of_person
 from contracts.predictions import PATTERN
 from contracts.scope import HeldBack, Outside, Scope
+from contracts.task import Task
 from contracts.verdict import Outcome
 from contracts.vocabulary import NOT_RECORDED
+from contracts.vocabulary.changes import amount_in_words, noise_in_words
 from inference.bundle import Bundle
 from serving.schemas import GroupCoverage, ModelInfo, Override, ScopeInfo
 
@@ -195,7 +197,16 @@ def limits(served: ServedModel) -> list[str]:
         own.append(SIMULATED_LIMIT)
     if not served.audit_status.names_verified:
         own.append(NAMES_NOT_VERIFIED)
-    return [*own, *LIMITS]
+    return [*own, *LIMITS, *_small_gains(served.bundle.task)]
+
+
+def _small_gains(task: Task) -> Iterator[str]:
+    """Yield the milestones that the error of measuring one person can reach by itself."""
+    for milestone in task.milestones:
+        gain = milestone.gain_at_least
+        if gain is not None and (noise := noise_in_words(task.target.code, gain)):
+            amount = amount_in_words(task.target.code, gain)
+            yield f"The milestone “{milestone.name}”, a gain of {amount}, is {noise}."
 
 
 def names_of(outside: Outside) -> str:

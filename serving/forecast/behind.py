@@ -16,6 +16,7 @@ from contracts.groups import MINIMUM_SHOWN
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from contracts.vocabulary import vocabulary
+from contracts.vocabulary.changes import amount_in_words, least_change, noise_in_words
 from inference.bundle import Bundle
 from inference.moments import Moments, moments, worsened
 from inference.similar import FEWEST, LEAST_OUTCOMES, Rarity, shown_number
@@ -126,8 +127,9 @@ def _change(task: Task, at: Moments) -> str:
     reference, change = float(at.reference_B[0]), float(at.change_B[0])
     last = reference + task.target.direction * change
     how = "became worse" if change < 0 else "improved"
+    code = task.target.code
     return (
-        f"the {vocabulary()[task.target.code].name} {how} by {abs(change):g} points, from"
+        f"the {vocabulary()[code].name} {how} by {amount_in_words(code, abs(change))}, from"
         f" {reference:g} to {last:g}, within {task.inputs.past_days} days"
     )
 
@@ -147,11 +149,16 @@ def course_notes(bundle: Bundle, batch: SequenceBatch) -> list[str]:
     at = moments(batch, bundle.task)
     if not worsened(at.change_B, bundle.task.target)[0]:
         return []
-    change = _change(bundle.task, at)
-    return [
-        f"{change[0].upper()}{change[1:]}, which is more than a score errs by: look for the cause"
-        " first"
-    ]
+    change, code = _change(bundle.task, at), bundle.task.target.code
+    lost, reference = float(at.change_B[0]), float(at.reference_B[0])
+    noise = noise_in_words(code, lost, reference)
+    judged = noise or (
+        "which is more than a score errs by"
+        if least_change(code, reference)
+        else "which matters to a patient"
+    )
+    then = "score again, and look for the cause" if noise else "look for the cause first"
+    return [f"{change[0].upper()}{change[1:]}, {judged}: {then}"]
 
 
 def how_many(people: int) -> str:

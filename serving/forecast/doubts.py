@@ -61,8 +61,8 @@ def _between_scores(observations: Iterable[Observation]) -> Iterator[str]:
             continue
         yield (
             f"{entry.name} {value:g} on day {each.day_since_onset} after the onset: the instrument"
-            f" has only whole steps of {entry.step:g}, so ask whether it is a mean of two readings,"
-            " an error or another scale; taken as sent"
+            f" has only whole steps of {entry.step:g}{entry.doubt('step')}, so ask whether it is a"
+            " mean of two readings, an error or another scale; taken as sent"
         )
         if (found := found + 1) == MOST_SHOWN:
             return

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.cohort import WEAR_TIME
+from contracts.therapy import ADHERENCE, THERAPY
 from serving.monitoring.alert import Alert, Kind, Urgency
 from serving.monitoring.limits import (
     SIGNS,
@@ -16,7 +17,7 @@ from serving.monitoring.limits import (
     limit_of,
     silent_days,
 )
-from serving.monitoring.series import ADHERENCE, CARE, THERAPY, WINDOW_DAYS, Array, Series
+from serving.monitoring.series import CARE, WINDOW_DAYS, Array, Series
 from serving.monitoring.shifts import LEAST_NOW, Shifts, largest_shifts, on_scale
 
 BEFORE_DAYS = 14

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from scipy.special import ndtri
 
 from contracts.task import Target
+from contracts.vocabulary.changes import standard_error
 from serving.monitoring.alert import Alert, Kind, Urgency
 from serving.monitoring.limits import FALSE_ALARMS_A_SCORE
 from serving.monitoring.series import Series
 
 EARLIER_SCORES = 2
 """Scores before the newest one that it is compared with: a loss in small steps is one as well."""
-
-STANDARD_ERRORS: Mapping[str, float] = {
-    # Neurorehabil Neural Repair 2023 (doi 10.1177/15459683231186985).
-    "REHABCAST//FUGL_MEYER_UE": 2.46,
-    # Hsieh 2007: 1.45 of 20.
-    "REHABCAST//BARTHEL": 7.25,
-}
-"""Standard errors of measurement in points, where a published one was read."""
 
 
 def score_fall(series: Series, target: Target) -> Alert | None:
@@ -54,13 +45,13 @@ def score_fall(series: Series, target: Target) -> Alert | None:
         days_before=len(earlier),
         days_now=1,
         limit=limit,
-        false_alarms=FALSE_ALARMS_A_SCORE if target.code in STANDARD_ERRORS else None,
+        false_alarms=FALSE_ALARMS_A_SCORE if standard_error(target.code) is not None else None,
     )
 
 
 def limit_of_fall(target: Target, compared: int) -> float:
     """Return how many points a score must have worsened, compared with so many earlier ones."""
-    error = STANDARD_ERRORS.get(target.code)
+    error = standard_error(target.code)
     if error is None:
         return target.minimal_important_difference
     return float(-ndtri(FALSE_ALARMS_A_SCORE / compared) * np.sqrt(2) * error)

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from contracts.cohort import WEAR_TIME
 from contracts.observation import Observation
+from contracts.therapy import ADHERENCE, THERAPY
 from contracts.vocabulary import Kind, vocabulary
+from features.past.groups import is_of_wearable
 
 WINDOW_DAYS = 56
 """Days that are read: a change of at most four weeks, and at least as long before it."""
@@ -21,9 +23,8 @@ WINDOW_DAYS = 56
 WORN_HOURS = 10.0
 """Hours of a day on which a wearable was worn long enough for its values to count."""
 
-THERAPY, ADHERENCE = "REHABCAST//THERAPY", "REHABCAST//ADHERENCE"
 CARE = frozenset({THERAPY, ADHERENCE})
-"""Daily codes that come from people and not from a wearable."""
+"""Daily codes of care that are watched: of therapy the whole, or each kind would say it again."""
 
 Array = NDArray[np.float64]
 
@@ -91,7 +92,7 @@ def series_of(observations: Iterable[Observation], today: int) -> Series:
             # A typing error is no change of the patient.
             continue
         kind = entries[one.code].kind
-        if kind is Kind.DAILY:
+        if kind is Kind.DAILY and (one.code in CARE or is_of_wearable(one.code)):
             daily.setdefault(one.code, np.full(WINDOW_DAYS, np.nan))[day - first] = value
         elif kind is Kind.ASSESSMENT:
             scores.setdefault(one.code, []).append((day, value))

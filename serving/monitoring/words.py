@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from contracts.therapy import ADHERENCE
 from contracts.vocabulary import vocabulary
+from contracts.vocabulary.changes import noise_in_words, unit_of
 from serving.monitoring.alert import Alert, Kind, Urgency
-from serving.monitoring.series import ADHERENCE
 
 UrgencyName = Literal["today", "this week", "next visit"]
 URGENCIES: Mapping[Urgency, UrgencyName] = {
@@ -29,11 +30,12 @@ def sentence(alert: Alert, *, better: str = "higher") -> str:
     match alert.kind:
         case Kind.SCORE_FELL:
             change = "rose" if alert.rises else "fell"
+            lost = abs(alert.now - alert.before)
             return (
                 f"The score ({name}) {change} from {_number(alert.before)} to"
                 f" {_number(alert.now)}, measured on day {alert.since_day}: worse by"
-                f" {_number(abs(alert.now - alert.before))} points, where"
-                f" {_limit_of_score(alert)}. See the patient today."
+                f" {_number(lost)}{_unit(alert, lost)}, where {_limit_of_score(alert)}."
+                f"{_noise(alert, lost)} See the patient today."
             )
         case Kind.OFF_COURSE:
             return _off_course(alert, name, better)
@@ -102,8 +104,21 @@ def _off_course(alert: Alert, name: str, better: str) -> str:
 
 def _limit_of_score(alert: Alert) -> str:
     if alert.false_alarms is None:
-        return f"{_number(alert.limit)} points matter to a patient"
+        matter = "matters" if alert.limit == 1 else "matter"
+        return f"{_number(alert.limit)}{_unit(alert, alert.limit)} {matter} to a patient"
     return f"the error of measurement explains {_number(alert.limit)}"
+
+
+def _unit(alert: Alert, amount: float) -> str:
+    """Return the unit of a score as it stands behind a number."""
+    unit = unit_of(alert.code, amount)
+    return f" {unit}" if unit else ""
+
+
+def _noise(alert: Alert, lost: float) -> str:
+    """Say that a loss is partly noise, where its limit is none of the error of measurement."""
+    noise = noise_in_words(alert.code, lost, alert.before) if alert.false_alarms is None else ""
+    return f" It is {noise}." if noise else ""
 
 
 def _share(alert: Alert) -> str:

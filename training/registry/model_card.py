@@ -10,7 +10,7 @@ from contracts import predictions as columns
 from contracts.groups import MINIMUM_SHOWN, is_few, rounded_people
 from contracts.predictions import CANDIDATE
 from contracts.task import Task
-from contracts.vocabulary import NOTHING, Additions, Code, Kind
+from contracts.vocabulary import NOTHING, Additions, Code, Kind, vocabulary
 from contracts.vocabulary.code import values_in_words
 from training.registry.bundle import TrainingProvenance
 from training.scores import losses
@@ -34,7 +34,7 @@ def model_card(
 
 {SIMULATED if provenance.simulated else ""}## What it does
 Forecasts the {task.condition} score ({task.target.code}, {task.target.low:g} to
-{task.target.high:g}, {task.target.better} is better) at
+{task.target.high:g}, {task.target.better} is better{_to_confirm(task)}) at
 {", ".join(str(h.weeks) for h in task.horizons)} weeks after enrolment, with 19 quantiles, and the
 chance of: {", ".join(m.name for m in task.milestones)}.
 
@@ -65,6 +65,11 @@ configuration {provenance.config_digest[:12]}, task {provenance.task_digest[:12]
 - It has learned associations, not causes: it can't say what another treatment would achieve.
 - Horizons with few outcomes share their interval widths with the others.
 """
+
+
+def _to_confirm(task: Task) -> str:
+    entry = vocabulary().get(task.target.code)
+    return f"; {entry.to_confirm}" if entry is not None and entry.to_confirm else ""
 
 
 def _own_codes(codes: Additions) -> str:

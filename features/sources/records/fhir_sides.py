@@ -1,4 +1,4 @@
-"""Sides: a score of the other arm is not one of the affected arm, nor one of the right the left's."""
+"""Sides: a score of the other arm is not one of the affected arm, nor one of the right of left."""
 
 from __future__ import annotations
 

@@ -6,14 +6,18 @@ from collections.abc import Iterable
 from typing import Any
 
 from contracts.task import Task
+from contracts.therapy import KINDS, THERAPY
 from contracts.vocabulary import vocabulary
-from features.sources.records.fhir_therapy import THERAPIES, THERAPY
+from features.sources.records.fhir_therapy import SYSTEMS
 from serving.formats.cds.hooks import SERVICE
 from serving.formats.fhir.icd10 import searched
 from serving.formats.fhir.right_patient import systems_in_words
 
 MOST_CONDITIONS, MOST_OBSERVATIONS, MOST_PROCEDURES = 100, 1000, 200
 """How many resources are asked for: the newest. Where there are more, the answer says so."""
+
+SESSIONS = frozenset({THERAPY, *KINDS})
+"""What is asked for as Procedures: sessions, whose periods say how long they took."""
 
 PANELS = {"REHABCAST//BARTHEL": ("http://loinc.org|96762-0",)}
 """Panels that hold the total of an instrument among their components."""
@@ -48,12 +52,17 @@ def prefetch_of(task: Task) -> dict[str, str]:
         "conditions": _search("Condition", _diagnoses(task), "recorded-date", MOST_CONDITIONS),
         "observations": _search(
             "Observation",
-            (token for code in measured if code != THERAPY for token in _tokens(code)),
+            (token for code in measured if code not in SESSIONS for token in _tokens(code)),
             "date", MOST_OBSERVATIONS,
         ),
     }  # fmt: skip
-    if THERAPY in inputs.daily:
-        codes = (f"http://snomed.info/sct|{code}" for code in sorted(THERAPIES))
+    if read := SESSIONS.intersection(inputs.daily):
+        # A session of any kind is therapy.
+        codes = (
+            f"{system}|{code}"
+            for (system, code), kind in SYSTEMS.items()
+            if THERAPY in read or kind in read
+        )
         templates["procedures"] = _search("Procedure", codes, "date", MOST_PROCEDURES)
     return templates
 

@@ -18,7 +18,10 @@ from contracts.vocabulary.code import REHABCAST_SYSTEM, SYSTEM_OF
 from features.measurements.identity import on_one_server
 from features.measurements.reconcile import Reconciled
 from features.sources.records.fhir import FhirReading
-from features.sources.records.fhir_conditions import NO_DIAGNOSIS, OTHER_CONDITION
+from features.sources.records.fhir_conditions import NO_DIAGNOSIS, OTHER_CONDITION, SNOMED
+
+NAMES = {SNOMED: "SNOMED CT"}
+"""Systems of codes as people call them."""
 
 MAX_REASONS = 5
 """Reasons that a refusal names; more would hide the first ones."""
@@ -156,4 +159,7 @@ def systems_in_words() -> str:
     """Return the systems of codes that Observations may have."""
     own = {token.partition("|")[0] for entry in vocabulary().values() for token in entry.tokens}
     others = sorted(own - {*SYSTEM_OF.values()})
-    return ", ".join(["LOINC", *others]) + f" or {REHABCAST_SYSTEM}"
+    return (
+        ", ".join(["LOINC", *(NAMES.get(system, system) for system in others)])
+        + f" or {REHABCAST_SYSTEM}"
+    )

@@ -149,6 +149,21 @@ def test_what_is_rare_is_refused_with_its_reason_and_what_is_needed(served: Serv
     same_as_kept([late.reason, late.what_to_do])
 
 
+def test_a_gain_within_the_error_of_measurement_is_a_limit_of_use(served: ServedModel) -> None:
+    (said,) = [limit for limit in asked(served, (10, 40.0)).limits if "milestone" in limit]
+    assert "“important gain”, a gain of 4.25 points, is less than the 6.82 points" in said
+
+
+@pytest.mark.parametrize(("lost", "is_noise"), [(5, True), (6, True), (7, False), (12, False)])
+def test_a_loss_within_the_error_of_measurement_is_not_said_to_be_more(
+    served: ServedModel, lost: int, is_noise: bool
+) -> None:
+    (note,) = [n for n in asked(served, (10, 40.0), (20, 40.0 - lost)).notes if "worse" in n]
+    assert ("more than a score errs by" in note) != is_noise
+    assert ("partly noise: score again" in note) == is_noise
+    assert ("6.82 points" in note) == is_noise
+
+
 @settings(max_examples=25)
 @given(
     first=st.integers(12, 66),

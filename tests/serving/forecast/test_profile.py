@@ -79,10 +79,7 @@ def test_what_is_not_known_is_said(bundle: Bundle) -> None:
     assert found["arm"].measures[0].people is None
     for domain in set(ALL) - {"arm"}:
         assert found[domain].measures == []
-        # Nothing tells of balance and participation yet: "lately" would be no reason.
-        is_measured = any(code.domain == domain for code in vocabulary().values())
-        assert found[domain].not_known[0] == ("now" if is_measured else "any measure")
-        assert found[domain].not_known[1:] == ["own course", "people at that time"]
+        assert found[domain].not_known == ["now", "own course", "people at that time"]
 
 
 def test_a_daily_value_is_of_the_last_week_against_the_three_weeks_before(bundle: Bundle) -> None:

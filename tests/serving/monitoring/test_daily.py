@@ -75,6 +75,18 @@ def test_silence_begins_on_the_day_that_its_rate_allows() -> None:
     assert set(alerts(values, 20 + silent_days())) == {"no data"}
 
 
+def test_a_kind_of_therapy_is_no_wearable_and_is_not_watched_beside_the_whole() -> None:
+    physio = "REHABCAST//THERAPY_PHYSIO"
+    # The wearable is as silent as without it.
+    worn = {STEPS: days(6, 20, 3900, 4200)}
+    silent = alerts(worn | {physio: days(6, 34, 45)}, 34)
+    assert silent == alerts(worn, 34)
+    assert set(silent) == {"no data"}
+    fewer = days(1, 28, 45) | days(29, 56, 5)
+    assert alerts({physio: fewer}, 56) == {}
+    assert set(alerts({THERAPY: fewer, physio: fewer}, 56)) == {"less therapy"}
+
+
 def test_where_data_never_came_daily_nothing_is_silent() -> None:
     assert alerts({STEPS: {day: 4000.0 for day in range(2, 30, 3)}}, 44) == {}
     assert alerts({STEPS: days(18, 20, 4000)}, 44) == {}

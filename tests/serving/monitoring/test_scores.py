@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from serving.monitoring.alert import Alert, Kind, Urgency
 from serving.monitoring.limits import FALSE_ALARMS_A_SCORE
-from serving.monitoring.scores import STANDARD_ERRORS, limit_of_fall, score_fall
+from serving.monitoring.scores import limit_of_fall, score_fall
 from serving.monitoring.series import series_of
 from tests.conftest import ROOT
 from tests.serving.monitoring.records import observed
@@ -55,7 +55,7 @@ def test_what_counts_as_a_fall(scores: dict[int, float], told: bool) -> None:
 def test_the_limit_with_two_earlier_scores_is_the_minimal_detectable_change() -> None:
     """MDC 95 = 1.96 sqrt(2) SEM: 6.82 points, as published with the error."""
     assert FALSE_ALARMS_A_SCORE == 0.05
-    expected = 1.959964 * math.sqrt(2) * STANDARD_ERRORS[SCORE]
+    expected = 1.959964 * math.sqrt(2) * 2.46
     assert limit_of_fall(TARGET, 2) == pytest.approx(expected, abs=1e-4)
     assert limit_of_fall(TARGET, 2) == pytest.approx(6.82, abs=0.005)
     assert limit_of_fall(TARGET, 1) == pytest.approx(1.644854 * math.sqrt(2) * 2.46, abs=1e-4)

@@ -30,6 +30,18 @@ SAID = {
     "fell": (ALERT,
              "The score (Fugl-Meyer upper extremity) fell from 44 to 22, measured on day 34: worse by 22"
              " points, where the error of measurement explains 7.80. See the patient today."),
+    "within the error of measurement": (
+        replace(ALERT, code="REHABCAST//BOX_AND_BLOCK", before=30, now=25, limit=5, false_alarms=None),
+        "The score (Box and Block Test) fell from 30 to 25, measured on day 34: worse by 5 counts a"
+        " minute, where 5 counts a minute matter to a patient. It is less than the 5.5 counts a minute"
+        " by which two scores of one person may differ without any change (stroke, affected hand;"
+        " n = 62; Chen 2009 (doi 10.1177/1545968308331146)), so that it is partly noise. See the"
+        " patient today."),
+    "in metres": (
+        replace(ALERT, code="REHABCAST//SIX_MINUTE_WALK", before=300, now=240, limit=50,
+                false_alarms=None),
+        "The score (six-minute walk distance) fell from 300 to 240, measured on day 34: worse by 60"
+        " metres, where 50 metres matter to a patient. See the patient today."),
     "steps": (STEPS,
               "The person's own steps in 24 hours fell from 4,900 to 310 a day (-94 %) since day 33:"
               " median of 12 days against 28 before. Last seven days 310, the seven before 4,800."),

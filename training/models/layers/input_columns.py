@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 from contracts.sequences import Layout
 from contracts.task import Task
+from contracts.therapy import THERAPY
 from features.sequences import TIME_SINCE_ONSET
-
-THERAPY = "REHABCAST//THERAPY"
-"""Channel of the therapy dose: minutes per day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

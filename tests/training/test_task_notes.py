@@ -1,0 +1,44 @@
+"""What the shipped facts of an instrument say of a task that is sound."""
+
+from __future__ import annotations
+
+import pytest
+
+from contracts.task import Task
+from tests.conftest import ROOT
+from training.task import read_task
+from training.task_notes import task_notes
+
+
+def noted(name: str) -> str:
+    return "\n".join(map(str, task_notes(read_task(ROOT / "tasks" / f"{name}.toml"))))
+
+
+def test_a_gain_below_the_error_of_measurement_is_named() -> None:
+    said = noted("stroke-upper-limb")
+    assert "(important gain): a gain of 4.25 points is less than the 6.82 points" in said
+    assert "published are 9 points" in said
+    assert "to be confirmed" not in said
+
+
+def test_what_is_recalled_of_a_scale_is_named() -> None:
+    said = noted("stroke-gait-speed")
+    assert "comfortable gait speed over 10 m: range and step to be confirmed" in said
+    # 0.16 m/s is one of the published differences, and the error depends on the person's speed.
+    assert "published" not in said
+    assert "less than" not in said
+
+
+def test_of_an_instrument_without_figures_nothing_is_said() -> None:
+    assert noted("depression") == ""
+
+
+@pytest.mark.parametrize("gain", [6.82, 10.0])
+def test_a_gain_that_is_no_error_is_not_named(task: Task, gain: float) -> None:
+    target = task.target.model_copy(update={"minimal_important_difference": 9.0})
+    milestones = [
+        m.model_copy(update={"gain_at_least": gain}) if m.gain_at_least else m
+        for m in task.milestones
+    ]
+    changed = task.model_copy(update={"target": target, "milestones": tuple(milestones)})
+    assert task_notes(changed) == ()
