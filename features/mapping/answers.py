@@ -63,18 +63,3 @@ def _asked(finding: Finding, place: Place, ask: Ask) -> Finding:
         return finding
     chosen = next((option for option in finding.options if option.value == answer), Option(answer))
     return replace(finding, standing=Standing.CONFIRMED, options=(chosen,))
-
-
-def open_findings(proposal: MapProposal) -> list[tuple[Place, Finding]]:
-    """Return everything that a person has to look at."""
-    return [
-        *((Place(), found) for found in proposal.findings if found.is_open),
-        *((Place(t.file), f) for t in proposal.tables for f in t.findings if f.is_open),
-        *(
-            (Place(t.file, c.column), f)
-            for t in proposal.tables
-            for c in t.columns
-            for f in c.findings
-            if f.is_open
-        ),
-    ]

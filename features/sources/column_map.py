@@ -196,6 +196,9 @@ class ColumnMap(Zoned):
         return Zoned(**given)
 
 
+LITERAL = ("missing",)
+"""Keys whose values may be a question mark: what stands for a missing value in a table."""
+
 LARGEST_MAP = 1 << 20
 """Bytes; a larger file is data."""
 
@@ -229,5 +232,5 @@ def read_column_map(path: Path) -> ColumnMap:
     return read_declaration(
         path, ColumnMap, "a column map",
         "correct it as docs/importing.md describes; `rehabcast cohort map` proposes one",
-        proposed=("missing",),
+        proposed=LITERAL,
     )  # fmt: skip

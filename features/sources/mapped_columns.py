@@ -141,12 +141,12 @@ def declared_wrong(table: Table, column: Column, declared: ColumnMap) -> list[Pr
     measured = entry is not None and entry.kind in {Kind.ASSESSMENT, Kind.DAILY}
     if entry is None:
         found, advice = f"{column.code!r} is not in the vocabulary", _codes_like(column)
-    elif column.sessions and not (entry.kind is Kind.DAILY and entry.unit.endswith(A_DAY)):
-        found = f"{column.code} is no amount of a day, so its rows don't add up"
-        advice = "leave out sessions = true"
     elif measured and not column.unit:
         found = f"it declares no unit, and {column.code} is kept in {entry.unit!r}"
         advice = f'write unit = "{entry.unit}", or the unit that the table is in (UCUM)'
+    elif column.sessions and not (entry.kind is Kind.DAILY and entry.unit.endswith(A_DAY)):
+        found = f"{column.code} is no amount of a day, so its rows don't add up"
+        advice = "leave out sessions = true"
     elif found := other_unit(_of_a_session(entry) if column.sessions else entry, column.unit):
         advice = "name the unit that the table is in (UCUM), or convert the table first"
         if (known_of := instruments().get(column.code)) is not None and known_of.note:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -66,9 +67,11 @@ def map_(
     tell is "?". `cohort import` refuses the map until all of that is decided. No patient's value is
     written or shown: ranges, and labels, that fewer than 11 people have are left out.
     """
-    from features.mapping.answers import answered, open_findings
+    from contracts.naming.open_points import open_points
+    from features.mapping.answers import answered
     from features.mapping.proposal import propose_map
     from features.mapping.writing import map_text
+    from features.sources.column_map import LITERAL
 
     require_place(output)
     if output.exists():
@@ -79,9 +82,11 @@ def map_(
     on_terminal = sys.stdin.isatty() and sys.stderr.isatty()
     if on_terminal if ask is None else ask:
         proposal = answered(proposal, _ask)
+    text = map_text(proposal, output.name)
     with output.open("x", encoding="utf-8") as stream:
-        stream.write(map_text(proposal, output.name))
-    written = MapWritten(map=output, open_points=len(open_findings(proposal)), proposal=proposal)
+        stream.write(text)
+    count = len(open_points(tomllib.loads(text), LITERAL))
+    written = MapWritten(map=output, open_points=count, proposal=proposal)
     emit(written, _summary(written), as_json=as_json)
 
 
@@ -93,7 +98,8 @@ def _summary(written: MapWritten) -> str:
     out = sum(column.left_out is not None for table in tables for column in table.columns)
     what = f"{written.map}: {read} columns or names are known, {out} are left out."
     todo = (
-        f"{written.open_points} guess(es) and question(s) are open: read the map and decide them."
+        f"{written.open_points} point(s) are open, guesses or questions: read the map and decide"
+        " them."
         if written.open_points
         else "Nothing is open."
     )

@@ -90,7 +90,7 @@ def new(
         written,
         f"{output}: forecasts {facts.target.name} at"
         f" {', '.join(str(window.weeks) for window in facts.windows)} weeks.\n"
-        f"{count} guess(es) and question(s) are open: read the task and decide them. Then:"
+        f"{count} point(s) are open, guesses or questions: read the task and decide them. Then:"
         f" rehabcast task check {output} --cohort {folder}",
         as_json=as_json,
     )

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
-from contracts.naming.open_points import OPEN
-from features.mapping.answers import LEAVE_OUT, Place, answered, open_findings
+import tomllib
+
+from contracts.naming.open_points import OPEN, open_points
+from features.mapping.answers import LEAVE_OUT, Place, answered
 from features.mapping.findings import Finding, LeftOut
 from features.mapping.writing import map_text
 from tests.features.mapping.conftest import Propose, column_of
@@ -29,7 +31,8 @@ def test_a_label_may_stand_for_nothing_a_word_for_a_value_and_a_column_may_stay_
     assert 'labels = { "w" = "female" }, missing = ["x"]' in text
     assert "nicht testbar" not in text
     assert column_of(proposal, "BBS").left_out is LeftOut.OTHER
-    assert [finding.key for _, finding in open_findings(proposal)] == ["unit"]
+    (point,) = open_points(tomllib.loads(text))
+    assert point.entry == ("people.csv", "Alter")
 
 
 def test_nothing_changes_where_nobody_answers(propose: Propose) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 
 from contracts.cohort import CODE, SUBJECT
 from contracts.errors import CohortInvalid, ContractError
+from contracts.naming.open_points import open_points
 from features.importing import import_source
-from features.mapping.answers import Place, answered, open_findings
+from features.mapping.answers import Place, answered
 from features.mapping.findings import Finding
 from features.mapping.proposal import propose_map
 from features.mapping.writing import map_text
@@ -66,8 +68,9 @@ def confirm(place: Place, finding: Finding) -> str:
 
 def events_of(folder: Path, cohort: Path) -> pd.DataFrame:
     proposal = answered(propose_map([folder], folder), confirm)
-    assert open_findings(proposal) == []
-    (folder / "map.toml").write_text(map_text(proposal), "utf-8")
+    text = map_text(proposal)
+    assert open_points(tomllib.loads(text)) == []
+    (folder / "map.toml").write_text(text, "utf-8")
     events = import_source(folder / "map.toml", cohort).cohort.events
     return events.sort_values([SUBJECT, CODE, "time"]).reset_index(drop=True)
 

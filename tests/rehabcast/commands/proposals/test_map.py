@@ -38,7 +38,7 @@ def run(*arguments: str | Path, said: str = "") -> Any:
 def test_without_a_terminal_the_map_holds_the_questions_and_import_lists_them(clinic: Path) -> None:
     done = run("map", clinic, "--output", clinic / "map.toml")
     assert done.exit_code == 0, done.exception
-    assert "guess(es) and question(s) are open" in done.stdout
+    assert "are open, guesses or questions" in done.stdout
     assert "Meier" not in done.stdout + (clinic / "map.toml").read_text("utf-8")
     refused = run("import", "auto", clinic / "map.toml", clinic / "cohort")
     assert isinstance(refused.exception, CohortInvalid)
@@ -69,7 +69,7 @@ def test_an_answer_may_be_a_number_a_word_or_left_open(clinic: Path) -> None:
     assert '{ column = "Aufnahme", code = "MEDS_DEATH" }' in text
     assert text.count("confirm = true }") == 1
     assert '# left out: "Barthel", as was answered' in text
-    assert "1 guess(es) and question(s) are open" in done.stdout
+    assert "1 point(s) are open" in done.stdout
 
 
 def test_json_has_the_findings_with_their_reasons_and_no_patient(clinic: Path) -> None:
