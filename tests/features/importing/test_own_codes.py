@@ -95,7 +95,9 @@ def test_ranges_and_codes_for_missing_values_are_those_of_the_unit_that_is_writt
         pytest.approx(250), pytest.approx(300), pytest.approx(999, abs=1e-3),
     ]  # fmt: skip
     said = "\n".join(map(str, done.dropped))
-    assert "'9.99' where a number in km that is from 0 to 1000 m (to be confirmed) is expected" in said
+    assert (
+        "'9.99' where a number in km that is from 0 to 1000 m (to be confirmed) is expected" in said
+    )
     assert "'49' where a number" in said
     assert "999" in said
 
