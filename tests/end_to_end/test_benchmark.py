@@ -209,7 +209,7 @@ def test_the_winner_is_registered_with_the_leaderboard_it_won(
     store = Store(tracking_uri=f"sqlite:///{home}/mlflow.db", artifacts=home / "home" / "artifacts")
     version = find(store, "arm/1")
     attached = fetch(store, version, f"{BENCHMARK_FOLDER}/leaderboard.json")
-    beside = {"run_id", "registered", "cohort_notes"}
+    beside = {"run_id", "registered", "cohort_notes", "task_notes"}
     kept = {name: value for name, value in record.items() if name not in beside}
     assert json.loads(attached.read_text("utf-8")) == kept
     run = store.client().get_run(version.run_id).data

@@ -177,7 +177,7 @@ def write_source(folder: Path, people: int = 70) -> None:
     (folder / "codes.toml").write_text(VOCABULARY, "utf-8")
     (folder / "map.toml").write_text(MAP, "utf-8")
     (folder / "task.toml").write_text(TASK, "utf-8")
-    (folder / "quick.toml").write_text("max_epochs = 4\nfolds = 3\n", "utf-8")
+    (folder / "quick.toml").write_text("max_epochs = 40\nfolds = 3\n", "utf-8")
 
 
 @pytest.fixture(scope="module")

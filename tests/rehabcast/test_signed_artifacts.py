@@ -43,4 +43,8 @@ def test_a_bundle_is_loaded_by_the_signed_loader_or_from_the_folder_that_it_veri
 
 
 def test_only_the_signed_loader_reads_the_predictions_of_a_registered_version() -> None:
-    assert modules_that_name("PREDICTIONS_FILE") == {*REGISTRY, "training/train.py"}
+    assert modules_that_name("PREDICTIONS_FILE") == {
+        *REGISTRY,
+        "training/train.py",
+        "training/logged_evidence.py",
+    }

@@ -78,4 +78,4 @@ def test_training_lowers_the_loss_on_unseen_subjects(
         quantiles = torch.from_numpy(forward(network, batch.take(unseen)))
         loss_BH = pinball(truth, quantiles, level_Q)
         losses.append(float(loss_BH[~torch.isnan(truth)].mean()))
-    assert losses[1] < 0.8 * losses[0]
+    assert losses[1] < 0.9 * losses[0]

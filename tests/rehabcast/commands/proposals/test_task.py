@@ -9,7 +9,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 from contracts.errors import ContractError, TaskInvalid
-from rehabcast.commands.training import SHIPPED_TASKS
+from rehabcast.commands.learning.training import SHIPPED_TASKS
 from rehabcast.main import app
 from tests.training.proposals.test_cohort_facts import cohort_of, decided
 
