@@ -72,11 +72,12 @@ def test_the_outcome_with_the_error_of_an_assessment_is_refused(
 ) -> None:
     for seed in range(20):
         noise_B = np.random.default_rng(seed).normal(scale=error, size=len(batch))
+        leaking = with_steps(batch, batch.truth_BH[:, 3] + noise_B)
+        first = leaking.take(batch.origin_day_B == 0)
         with pytest.raises(
             IntegrityError, match=f"{STEPS}, at day 0 agrees with the change to day 84"
         ):
-            leaking = with_steps(batch, batch.truth_BH[:, 3] + noise_B)
-            check_target_leakage(leaking.take(batch.origin_day_B == 0))
+            check_target_leakage(first)
 
 
 @pytest.mark.parametrize("people", [40, 150, 600])
