@@ -40,8 +40,8 @@ class Strict(Struct, frozen=True, forbid_unknown_fields=True):
     """Base of immutable types that take only the fields they name."""
 
 
-MAX_OBSERVATIONS = 100_000
-"""Of one record: five years of each daily biomarker are 96,831, and take half a second."""
+MAX_OBSERVATIONS = 80_000
+"""Of one record: five years of each daily biomarker are 71,253, and take a third of a second."""
 
 Observations = Annotated[list[Observation], Meta(min_length=1, max_length=MAX_OBSERVATIONS)]
 

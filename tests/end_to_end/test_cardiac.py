@@ -21,10 +21,13 @@ SOURCE = ROOT.parent / "shared" / "data" / "apaco_cardiac_rehab"
 PAGE = ROOT / "docs" / "first-cohort" / "cardiac.md"
 FILES = ("INCLUSION.csv", "VISIT_6M.csv", "VISIT_12M.csv")
 
-pytestmark = pytest.mark.skipif(
-    not all((SOURCE / name).is_file() for name in FILES),
-    reason="the APA&Co files are not beside the repository (../shared/data/apaco_cardiac_rehab)",
-)
+pytestmark = [
+    pytest.mark.soak,
+    pytest.mark.skipif(
+        not all((SOURCE / name).is_file() for name in FILES),
+        reason="the APA&Co files are not beside the repository (../shared/data/apaco_cardiac_rehab)",
+    ),
+]
 
 
 def page_map() -> str:
@@ -104,7 +107,9 @@ def test_a_version_is_let_into_service_only_by_two_people_and_an_override(
 ) -> None:
     clinic.record("audit", version)
     for role, who in (("ml-owner", "mia"), ("governance", "gus")):
-        clinic.record("approve", version, "--role", role, "--reason", "Read.", actor=who)
+        clinic.record(
+            "approve", version, "--role", role, "--reason", "Read and discussed.", actor=who
+        )
     promoted = clinic.record(
         "promote", version, "--approver", "A. Tester", "--reason", "only a test",
         "--until", "2999-01-01", "--restricted-use", "this test only",

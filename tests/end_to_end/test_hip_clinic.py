@@ -21,6 +21,8 @@ from tests.end_to_end.hip_clinic import OF_THE_MAKER, write_hip_clinic
 
 QUICK = "max_epochs = 2\nfolds = 3\n"
 
+pytestmark = pytest.mark.soak
+
 
 class Clinic:
     def __init__(self, folder: Path, command_line: CommandLine) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from contracts.scope import Outside
+from contracts.task import Task
 from contracts.verdict import Outcome
 from contracts.vocabulary import NOT_RECORDED
 from serving.forecast.audit_status import (
@@ -24,14 +25,15 @@ from serving.forecast.audit_status import (
 
 @pytest.mark.parametrize("verified", [True, False])
 def test_a_forecast_of_a_one_person_trial_says_that_nobody_verified_the_names(
-    *, verified: bool
+    *, verified: bool, task: Task
 ) -> None:
     status = AuditStatus(
         model_version="arm/1", report_digest="r" * 64, outcome=Outcome.PASS,
         valid_until=datetime.now(UTC), approver=None, reason=None, names_verified=verified,
     )  # fmt: skip
     served: Any = SimpleNamespace(
-        audit_status=status, bundle=SimpleNamespace(manifest=SimpleNamespace(simulated=False))
+        audit_status=status,
+        bundle=SimpleNamespace(manifest=SimpleNamespace(simulated=False), task=task),
     )
     assert (NAMES_NOT_VERIFIED in limits(served)) is not verified
 
