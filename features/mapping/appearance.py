@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.errors import SourceUnreadable
 from features.mapping.findings import Finding, Option, Reason, Standing, Why
-from features.tables.csv_rows import GZIP_MAGIC, NO_TEXT, SEPARATORS
+from features.tables.csv_rows import BYTE_ORDER_MARKS, SEPARATORS, unpacked_text
 from features.tables.encodings import LOOKED_AT, likely_encodings
 
-MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 ROWS_LOOKED_AT = 2_000
 MOST_ROWS_ALIKE = 0.9
 """Share of rows that have as many cells as the header where a sign separates cells (local)."""
@@ -45,9 +42,9 @@ def look_at(path: Path, name: str) -> WrittenFile:
     SourceUnreadable
         It can't be opened, is no text, or has rows above its header.
     """
-    content = _content(path, name)
+    content = unpacked_text(path, name)
     encoding = _encoding(content, name)
-    spelled = next((e for mark, e in MARKS.items() if content.startswith(mark)), "utf-8")
+    spelled = next((e for mark, e in BYTE_ORDER_MARKS.items() if content.startswith(mark)), "utf-8")
     text = content.decode(spelled if encoding is None else encoding.options[0].value)
     if "\0" in text[:LOOKED_AT]:
         raise SourceUnreadable(name, "*", "is not text", "export it as CSV in UTF-8")
@@ -56,25 +53,9 @@ def look_at(path: Path, name: str) -> WrittenFile:
     return WrittenFile(text=text, encoding=encoding, separator=separator_of(text, name))
 
 
-def _content(path: Path, name: str) -> bytes:
-    try:
-        content = path.read_bytes()
-        if content.startswith(GZIP_MAGIC):
-            content = gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise SourceUnreadable(
-            name, "*", f"cannot be opened ({reason})", "check path and permissions"
-        ) from error
-    for mark, (found, advice) in NO_TEXT.items():
-        if content.startswith(mark):
-            raise SourceUnreadable(name, "*", f"is {found}, whatever its name says", advice)
-    return content
-
-
 def _encoding(content: bytes, name: str) -> Finding | None:
     """Return the encoding that has to be declared; None where the bytes are UTF-8 or marked."""
-    if content.startswith(tuple(MARKS)):
+    if content.startswith(tuple(BYTE_ORDER_MARKS)):
         return None
     try:
         content.decode("utf-8")

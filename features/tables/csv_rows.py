@@ -22,7 +22,7 @@ from features.tables.encodings import likely_encodings
 from features.tables.quotation_marks import OPEN_QUOTE, Quoted, refuse_lost_rows
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
-_BYTE_ORDER_MARKS = {
+BYTE_ORDER_MARKS = {
     b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16",
 }  # fmt: skip
 GZIP_MAGIC = b"\x1f\x8b"
@@ -60,6 +60,29 @@ class Rows:
     problems: list[Problem] = field(default_factory=list)
 
 
+def unpacked_text(path: Path, name: str) -> bytes:
+    """Read the bytes of a file of text, packed with gzip or not.
+
+    Raises
+    ------
+    SourceUnreadable
+        It can't be opened or unpacked, or is a workbook, another archive or Parquet.
+    """
+    try:
+        content = path.read_bytes()
+        if content.startswith(GZIP_MAGIC):
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SourceUnreadable(
+            name, "*", f"cannot be opened ({reason})", "check path and permissions"
+        ) from error
+    for mark, (found, advice) in NO_TEXT.items():
+        if content.startswith(mark):
+            raise SourceUnreadable(name, "*", f"is {found}, whatever its name says", advice)
+    return content
+
+
 def read_text(path: Path, name: str, encoding: str = "") -> str:
     """Read and decode a file of text, packed with gzip or not.
 
@@ -75,19 +98,8 @@ def read_text(path: Path, name: str, encoding: str = "") -> str:
     SourceUnreadable
         It can't be opened, unpacked or decoded.
     """
-    try:
-        content = path.read_bytes()
-        if content.startswith(GZIP_MAGIC):
-            content = gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise SourceUnreadable(
-            name, "*", f"cannot be opened ({reason})", "check path and permissions"
-        ) from error
-    for mark, (found, advice) in NO_TEXT.items():
-        if content.startswith(mark):
-            raise SourceUnreadable(name, "*", f"is {found}, whatever its name says", advice)
-    marked = next((e for mark, e in _BYTE_ORDER_MARKS.items() if content.startswith(mark)), "")
+    content = unpacked_text(path, name)
+    marked = next((e for mark, e in BYTE_ORDER_MARKS.items() if content.startswith(mark)), "")
     encoding = marked or encoding or "utf-8"
     try:
         text = content.decode(encoding)
