@@ -7,11 +7,11 @@ counted and listed by concept.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from contracts.cohort import Provenance
 from contracts.errors import CohortInvalid, ContractError, Problem, SourceUnreadable
-from features.recording import Collected
+from features.sources.hospital.assembled import assembled
 from features.sources.hospital.omop_concepts import read_concepts
 from features.sources.hospital.omop_dates import add_enrolments, add_onsets
 from features.sources.hospital.omop_map import OmopMap, read_omop_map
@@ -28,8 +28,8 @@ from features.sources.hospital.omop_tables import (
 from features.sources.hospital.omop_tables import matches as matches
 from features.sources.hospital.omop_therapy import add_therapy
 from features.sources.hospital.omop_values import add_values
-from features.sources.table_cohort import TableCohort, vocabulary_file
-from features.sources.table_rows import Found, people_records
+from features.sources.table_cohort import TableCohort
+from features.sources.table_rows import Found
 
 MOST_SHOWN = 40
 """Files that a message names."""
@@ -92,31 +92,21 @@ def _cohort(
 ) -> TableCohort:
     read = [rows.file for table in tables.values() for rows in table.files]
     found.problems += _not_read(folder, {*read, *vocabulary_files})
-    files = {name: folder / name for name in (*read, *vocabulary_files)}
-    beside = folder
-    if map_file is not None:
-        files["map"], beside = map_file, map_file.parent
     onset = declared.onset
     own = {"concepts": onset.concepts, "excluded_status": onset.excluded_status}
-    return TableCohort(
-        collected=Collected(
-            records=people_records(found, nominal=False),
-            read=dict.fromkeys(read, NAME),
-            dropped=list(dict.fromkeys(found.problems)),
-        ),
-        provenance=Provenance(
-            name=declared.name or folder.resolve().name,
-            source=f"OMOP CDM tables: {', '.join(read)}",
-            simulated=declared.simulated,
-            details=declared.model_dump(mode="json", exclude_defaults=True),
-        ),
-        dates_shifted=declared.dates_shifted,
-        files=files | vocabulary_file(declared.vocabulary, beside),
-        identity=(f"OMOP {declared.person}",),
-        clock="timestamps",
-        onset=onset.codes,
-        settings={f"onset {name}": str(sorted(ids)) for name, ids in own.items() if ids},
+    whole = assembled(
+        folder,
+        map_file,
+        declared,
+        found,
+        reader=NAME,
+        source=f"OMOP CDM tables: {', '.join(read)}",
+        read=read,
+        also=vocabulary_files,
+        identity=f"OMOP {declared.person}",
     )
+    settings = {f"onset {name}": str(sorted(ids)) for name, ids in own.items() if ids}
+    return replace(whole, onset=onset.codes, settings=settings)
 
 
 def _not_read(folder: Path, read: set[str]) -> list[Problem]:

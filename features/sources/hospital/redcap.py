@@ -11,12 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from contracts.cohort import Provenance
 from contracts.errors import CohortInvalid, ContractError, Problem, SourceUnreadable
 from contracts.vocabulary import vocabulary
-from features.recording import Collected
 from features.sources.cohorts.cohort_files import columns_of
 from features.sources.column_map import Column, Table
+from features.sources.hospital.assembled import assembled
 from features.sources.hospital.redcap_dictionary import (
     Dictionary,
     ProjectField,
@@ -32,8 +31,8 @@ from features.sources.hospital.redcap_rows import (
     with_names,
     without_extremes,
 )
-from features.sources.table_cohort import TableCohort, vocabulary_file
-from features.sources.table_rows import Found, add_rows, people_records
+from features.sources.table_cohort import TableCohort
+from features.sources.table_rows import Found, add_rows
 from features.tables.cells import text_series
 from features.tables.table_files import read_table
 from features.tables.text_tables import TableForm, TextTable
@@ -89,26 +88,16 @@ def collect(folder: Path, map_file: Path | None) -> TableCohort:
         raise CohortInvalid([error.problem]) from error
     if found.faults:
         raise CohortInvalid(list(dict.fromkeys(found.faults)))
-    files = {name: folder / name for name in (*read, dictionary.file)}
-    beside = folder
-    if map_file is not None:
-        files["map"], beside = map_file, map_file.parent
-    return TableCohort(
-        collected=Collected(
-            records=people_records(found, nominal=False),
-            read=dict.fromkeys(read, NAME),
-            dropped=list(dict.fromkeys(found.problems)),
-        ),
-        provenance=Provenance(
-            name=declared.name or folder.resolve().name,
-            source=f"REDCap project: {', '.join(read)}",
-            simulated=declared.simulated,
-            details=declared.model_dump(mode="json", exclude_defaults=True),
-        ),
-        dates_shifted=declared.dates_shifted,
-        files=files | vocabulary_file(declared.vocabulary, beside),
-        identity=(f"REDCap {declared.subject or dictionary.record}",),
-        clock="timestamps",
+    return assembled(
+        folder,
+        map_file,
+        declared,
+        found,
+        reader=NAME,
+        source=f"REDCap project: {', '.join(read)}",
+        read=read,
+        also=[dictionary.file],
+        identity=f"REDCap {declared.subject or dictionary.record}",
     )
 
 
