@@ -14,7 +14,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +35,6 @@ from inference.patterns import patterns
 from support.repository import REAL_DATA, UPPER_LIMB, print_frame, repository_task
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import CrossFit, crossfit
-from training.fitting.network_fit import forward
 from training.split import fold_of_rows, fold_of_subjects
 
 REAL = REAL_DATA / "stroke_specs"
@@ -68,11 +66,7 @@ def forecast(events: pd.DataFrame, config: TrainingConfig) -> Forecasts:
     with tempfile.TemporaryDirectory() as folder:
         fitted = crossfit(batch, TASK, config, folder=Path(folder), records=records)
     fold_B = fold_of_rows(batch.subject_B, fold_of)
-    raw_BHQ = np.zeros((*batch.truth_BH.shape, len(QUANTILE_LEVELS)))
-    pairs = combinations(range(config.folds), 2)
-    for network, folds in zip(fitted.members, pairs, strict=True):
-        unseen_B = np.isin(fold_B, folds)
-        raw_BHQ[unseen_B] += forward(network, batch.take(unseen_B)) / (config.folds - 1)
+    raw_BHQ = fitted.uncalibrated_BHQ
     before_BHQ = np.empty_like(raw_BHQ)
     for fold in range(config.folds):
         own_B = fold_B == fold

@@ -165,7 +165,7 @@ def make_bundle(architecture: Architecture, batch: SequenceBatch, folder: Path) 
         family=architecture, cohort_name="SIMULATED", simulated=True, seed=0, subjects=SUBJECTS,
         **no_digests,
     )  # fmt: skip
-    members = Ensemble(fitted.members)
+    members = Ensemble(fitted.served)
     write_bundle(folder / "bundle", members, fitted.calibration, batch, task, lineage, card="-")
     return folder / "bundle"
 

@@ -126,7 +126,7 @@ def forecast_ms(batch: SequenceBatch, task: Task) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as temporary:
         fitted = crossfit(batch, task, quick, folder=Path(temporary) / "folds")
         folder = Path(temporary) / "bundle"
-        ensemble = Ensemble(fitted.members)
+        ensemble = Ensemble(fitted.served)
         write_bundle(folder, ensemble, fitted.calibration, batch, task, PROVENANCE, card="")
         bundle = load_bundle(folder, expected_digest=verify_bundle(folder))
     one, many = batch.take(np.array([0])), batch.take(np.resize(np.arange(len(batch)), 1_000))

@@ -76,6 +76,11 @@ CAUTION = "people_seen_caution_1"
 OUTCOMES, VISIT_CORRELATION, CHANCES_MOVED = "outcomes_H", "visit_correlation_1", "chances_moved_MH"
 
 
+Joined = Literal["weights", "forecasts"]
+WEIGHTS: Joined = "weights"
+FORECASTS: Joined = "forecasts"
+
+
 class Judging(BaseModel):
     """How the forecasts were made that an audit judges a bundle by.
 
@@ -84,10 +89,13 @@ class Judging(BaseModel):
     folds
         Folds by subject.
     members
-        Networks in the bundle; the service gives the mean of all of them.
+        Networks that were trained; the service gives what all of them are together.
     members_unseen
-        Those of them that were trained without a subject of the cohort: the audit judges the mean
-        of these.
+        Those of them that were trained without a subject of the cohort: the audit judges what these
+        are together.
+    joined
+        By what they are one: the mean of their weights, one network in the bundle, or that of their
+        forecasts, as in bundles from before there was a choice.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -95,6 +103,7 @@ class Judging(BaseModel):
     folds: int
     members: int
     members_unseen: int
+    joined: Joined = FORECASTS
 
 
 class Manifest(BaseModel):

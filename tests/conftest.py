@@ -187,7 +187,7 @@ def write_bundle_of(
         family="hybrid", cohort_name="made up", simulated=True, seed=0,
         subjects=len(set(batch.subject_B.tolist())), **no_digests,
     )  # fmt: skip
-    members = Ensemble(fitted.members)
+    members = Ensemble(fitted.served)
     write_bundle(
         folder, members, fitted.calibration, batch, task, lineage, card="# Card\n", records=records
     )

@@ -17,6 +17,23 @@ from contracts.forecast import LOWER_80, MEDIAN, QUANTILE_LEVELS, UPPER_80
 REPLICATES = 1_000
 
 
+def mean_crps(truth: NDArray[np.floating], quantiles: NDArray[np.float64]) -> float:
+    """Return the mean CRPS of the known outcomes, in score points (see `losses`).
+
+    Parameters
+    ----------
+    truth, quantiles
+        Outcomes of any shape, NaN where unknown, and their quantiles along a further last axis.
+    """
+    return float(np.nanmean(_crps(truth, quantiles)))
+
+
+def _crps(truth: NDArray[np.floating], quantiles: NDArray[np.float64]) -> NDArray[np.float64]:
+    level_Q = np.array(QUANTILE_LEVELS)
+    miss = truth[..., None] - quantiles
+    return np.asarray(2 * np.maximum(level_Q * miss, (level_Q - 1) * miss).mean(axis=-1))
+
+
 def losses(table: pd.DataFrame) -> pd.DataFrame:
     """Return each row's scores: absolute error, CRPS, interval score, widths and coverage.
 
@@ -27,16 +44,13 @@ def losses(table: pd.DataFrame) -> pd.DataFrame:
     """
     quantiles_NQ = table[list(columns.QUANTILE_COLUMNS)].to_numpy()
     truth_N = table[columns.TRUTH].to_numpy()
-    level_Q = np.array(QUANTILE_LEVELS)
-    miss_NQ = truth_N[:, None] - quantiles_NQ
-    pinball_NQ = np.maximum(level_Q * miss_NQ, (level_Q - 1) * miss_NQ)
     low_N, high_N = quantiles_NQ[:, LOWER_80], quantiles_NQ[:, UPPER_80]
     missed_N = np.maximum(low_N - truth_N, 0) + np.maximum(truth_N - high_N, 0)
     inside_90_N = (truth_N >= quantiles_NQ[:, 0]) & (truth_N <= quantiles_NQ[:, -1])
     return pd.DataFrame(
         {
-            "mae": np.abs(miss_NQ[:, MEDIAN]),
-            "crps": 2 * pinball_NQ.mean(axis=1),
+            "mae": np.abs(truth_N - quantiles_NQ[:, MEDIAN]),
+            "crps": _crps(truth_N, quantiles_NQ),
             "coverage_80": ((truth_N >= low_N) & (truth_N <= high_N)).astype(np.float64),
             "width_80": high_N - low_N,
             "interval_score": high_N - low_N + 2 / 0.2 * missed_N,

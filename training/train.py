@@ -220,7 +220,7 @@ def _write_bundle(
     codes = own_codes(task, at_times)
     write_bundle(
         folder,
-        Ensemble(fitted.members),
+        Ensemble(fitted.served),
         fitted.calibration,
         batch,
         task,

@@ -24,6 +24,7 @@ from audits.report.document import (
 from audits.report.further import known_people, losses_section, own_codes_section
 from audits.report.standards import standards
 from audits.report.stricter import stricter_policy
+from contracts.bundle import WEIGHTS
 from contracts.groups import MINIMUM_SHOWN
 from contracts.verdict import Finding, Outcome, Verdict
 
@@ -102,6 +103,13 @@ def _judged(report: Report) -> str:
         return (
             "Forecasts are out of fold: each person was forecast by a network not trained on them."
             " The bundle does not record more."
+        )
+    if judging.joined == WEIGHTS:
+        return (
+            "The model is one network with the mean weights of"
+            f" {judging.members}, one trained without each two of {judging.folds} folds by person."
+            f" Judged is, for each person, the network made in the same way of the"
+            f" {judging.members_unseen} that were trained without them."
         )
     return (
         f"The model has {judging.members} networks, one trained without each two of {judging.folds}"

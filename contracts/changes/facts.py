@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from contracts.bundle import CODES_FILE, Manifest
+from contracts.bundle import CODES_FILE, WEIGHTS, Manifest
 from contracts.digests import record_digest
 from contracts.priors import BEFORE_PRIORS, shipped_prior, started_from
 from contracts.scope import Scope
@@ -108,7 +108,7 @@ def _parameters(manifest: Manifest, task: Task) -> Iterable[str]:
     if (judging := manifest.judging) is not None:
         yield (
             f"{judging.members} networks on {judging.folds} folds, judged by"
-            f" {judging.members_unseen}"
+            f" {judging.members_unseen}{', joined by weights' if judging.joined == WEIGHTS else ''}"
         )
     start = started_from(manifest.family, manifest.prior, task.prior)
     # What every version started from before there was a choice is in no older record of facts.

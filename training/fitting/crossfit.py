@@ -1,10 +1,10 @@
 """Cross-fitting in pairs of folds: each subject is judged by served networks that never saw them.
 
-One network is trained without each two folds. Together they are the registered model. Without
-fold i are the networks of all pairs with i in them: their mean is what the subjects of fold i are
-judged by, so an audit judges a mean of served networks, as the service gives one, and not single
-networks, which are less accurate. Letters: B pairs of subject and origin, H horizons, Q quantile
-levels.
+One network is trained without each two folds. Joined (`training.fitting.joining`) they are the
+registered model. Without fold i are the networks of all pairs with i in them: joined in the same
+way, they are what the subjects of fold i are judged by, so an audit judges what the service gives,
+and not single networks, which are less accurate. Letters: B pairs of subject and origin, H
+horizons, Q quantile levels.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from contracts.forecast import QUANTILE_LEVELS
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from inference.calibration import Calibration, learn_calibration
-from inference.readings import covering_both, steadied
 from inference.similar import given_by_others
 from training.fitting.config import TrainingConfig
-from training.fitting.network_fit import Weights, fit_network, forward, learning_curve
+from training.fitting.joining import best_joined, join, raw_quantiles
+from training.fitting.network_fit import Weights, fit_network, initial_weights, learning_curve
 from training.models import Fit, Predict
 from training.models.layers.network import Network
 from training.split import fold_of_rows, fold_of_subjects
@@ -38,28 +38,32 @@ class CrossFit:
 
     Parameters
     ----------
-    members
-        One network for each two folds, trained without both.
+    served
+        The networks whose mean forecast is served: those of each two folds, trained without both,
+        or one with the mean of their weights.
     calibration
         From all out-of-fold forecasts before calibration, for new subjects.
     out_of_fold_BHQ
-        Calibrated forecasts of the training pairs, each the mean of the members that were trained
-        without the subject, calibrated on the outcomes of other folds. (Some members that
+        Calibrated forecasts of the training pairs, each by the joined networks that were trained
+        without the subject, calibrated on the outcomes of other folds. (Some networks that
         forecast those outcomes were trained with the subject; as in cross-conformal prediction,
         Vovk 2015, this affects only the width.)
+    uncalibrated_BHQ
+        The same before calibration.
     out_of_fold_chances
         Their chances of the milestones by the assessments that took place, (B, H) by name.
     out_of_fold_given_BH
         Which of them a service would give that had seen everybody else.
     judging
-        How many members made each of them.
+        How many networks made each of them, and how they were joined.
     curves
-        The losses of each epoch (`training.fitting.network_fit.learning_curve`), by member.
+        The losses of each epoch (`training.fitting.network_fit.learning_curve`), by network.
     """
 
-    members: tuple[Network, ...]
+    served: tuple[Network, ...]
     calibration: Calibration
     out_of_fold_BHQ: NDArray[np.float64]
+    uncalibrated_BHQ: NDArray[np.float64]
     out_of_fold_chances: dict[str, NDArray[np.float64]]
     out_of_fold_given_BH: NDArray[np.bool_]
     judging: Judging
@@ -128,6 +132,8 @@ def crossfit(
     fold_of = fold_of_subjects(batch.subject_B, config.folds, 0.0, seed=config.seed)
     fold_B = fold_of_rows(batch.subject_B, fold_of)
     without = _without(config)
+    # The same beginning for all: only then does the mean of their weights mean something.
+    start = initial_weights(batch.layout, task, config) if start is None else start
     fits = [
         FoldFit(
             train=batch.take(~np.isin(fold_B, folds)),
@@ -140,26 +146,30 @@ def crossfit(
         )
         for number, folds in enumerate(without)
     ]
-    judging = Judging(folds=config.folds, members=len(fits), members_unseen=config.folds - 1)
     members = []
-    raw_BHQ, steady_BHQ = np.zeros((2, *batch.truth_BH.shape, len(QUANTILE_LEVELS)))
-    steady = steadied(batch, task)
-    for folds, network in zip(without, fit_folds(fits), strict=True):
+    for network in fit_folds(fits):
         members.append(network)
-        unseen_B = np.isin(fold_B, folds)
-        raw_BHQ[unseen_B] += forward(network, batch.take(unseen_B)) / judging.members_unseen
-        steady_BHQ[unseen_B] += forward(network, steady.take(unseen_B)) / judging.members_unseen
         advance()
-    raw_BHQ = covering_both(raw_BHQ, batch, task, steady_BHQ)
+    unseen = {
+        fold: [m for m, folds in zip(members, without, strict=True) if fold in folds]
+        for fold in range(config.folds)
+    }
+    joined, raw_BHQ = best_joined(unseen, fold_B, batch, task)
     records = batch if records is None else records
     out_of_fold_BHQ, out_of_fold_chances = _out_of_fold(batch, records, raw_BHQ, fold_of, task)
     return CrossFit(
-        members=tuple(members),
+        served=join(members, joined),
         calibration=learn_calibration(raw_BHQ, batch, records, task),
         out_of_fold_BHQ=out_of_fold_BHQ,
+        uncalibrated_BHQ=raw_BHQ,
         out_of_fold_chances=out_of_fold_chances,
         out_of_fold_given_BH=given_by_others(records, batch, task),
-        judging=judging,
+        judging=Judging(
+            folds=config.folds,
+            members=len(members),
+            members_unseen=config.folds - 1,
+            joined=joined,
+        ),
         curves={fit.folder.name: learning_curve(fit.folder) for fit in fits},
     )
 
@@ -170,13 +180,8 @@ def networks_of(config: TrainingConfig) -> int:
 
 
 def ensemble_quantiles(batch: SequenceBatch, task: Task, fitted: CrossFit) -> NDArray[np.float64]:
-    """Forecast new subjects with the mean of the members, calibrated, (B, H, Q)."""
-    mean_BHQ, steady_BHQ = (
-        np.mean([forward(member, pairs) for member in fitted.members], axis=0)
-        for pairs in (batch, steadied(batch, task))
-    )
-    mean_BHQ = covering_both(mean_BHQ, batch, task, steady_BHQ)
-    return fitted.calibration.quantiles(mean_BHQ, batch, task)
+    """Forecast new subjects with what is served, calibrated, (B, H, Q)."""
+    return fitted.calibration.quantiles(raw_quantiles(fitted.served, batch, task), batch, task)
 
 
 def network_family(config: TrainingConfig, start: Weights | None = None) -> Fit:
@@ -194,7 +199,7 @@ def network_family(config: TrainingConfig, start: Weights | None = None) -> Fit:
 
 
 def _without(config: TrainingConfig) -> list[tuple[int, int]]:
-    """Return which folds each network is trained without, in the order of the members."""
+    """Return which folds each network is trained without, in their order."""
     return list(combinations(range(config.folds), 2))
 
 

@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader, Sampler, TensorDataset
 
 from contracts.errors import ContractError, IntegrityError
 from contracts.groups import MINIMUM_SHOWN
-from contracts.sequences import SequenceBatch
+from contracts.sequences import Layout, SequenceBatch
 from contracts.task import Task
 from features.sequences import present_modalities
 from training.fitting.config import TrainingConfig
@@ -60,6 +60,12 @@ def tensors(batch: SequenceBatch) -> tuple[Tensor, ...]:
         batch.truth_BH,
     )
     return tuple(torch.from_numpy(np.ascontiguousarray(array, np.float32)) for array in arrays)
+
+
+def initial_weights(layout: Layout, task: Task, config: TrainingConfig) -> Weights:
+    """Return the weights of a network before it has learned anything, a function of the seed."""
+    seed_everything(config.seed, verbose=False)
+    return new_network(layout, task, config.architecture, config.hidden).state_dict()
 
 
 def fit_network(

@@ -34,7 +34,7 @@ def trained(task: Task, tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundl
         family="hybrid", cohort_name="SIMULATED", simulated=True, seed=0, subjects=SUBJECTS,
         **digests,
     )  # fmt: skip
-    members = Ensemble(fitted.members)
+    members = Ensemble(fitted.served)
     write_bundle(folder / "bundle", members, fitted.calibration, batch, task, lineage, card="-")
     bundle_folder = folder / "bundle"
     digest = verify_bundle(bundle_folder)

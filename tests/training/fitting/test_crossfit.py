@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -7,22 +8,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from contracts.bundle import FORECASTS, WEIGHTS, Joined, Judging
 from contracts.errors import ContractError
 from contracts.forecast import MEDIAN
 from contracts.predictions import CHANCE, GROUP, QUANTILE_COLUMNS, REACHED, TRUTH
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from inference.calibration import learn_calibration
+from training.fitting import joining
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import (
     CrossFit,
+    FoldFit,
     crossfit,
     ensemble_quantiles,
+    fit_sequentially,
     network_family,
     networks_of,
 )
+from training.fitting.joining import averaged
 from training.fitting.network_fit import forward
 from training.models.bedside_rules import last_observation
+from training.models.layers.network import Network
 from training.models.stack import out_of_fold
 from training.predictions import prediction_table
 from training.split import fold_of_rows, fold_of_subjects
@@ -54,50 +61,57 @@ def test_every_subject_is_forecast_by_a_network_that_was_trained_without_them(
     assert not np.array_equal(again.out_of_fold_BHQ[~same_fold], fitted.out_of_fold_BHQ[~same_fold])
 
 
+@pytest.mark.parametrize("joined", [WEIGHTS, FORECASTS])
 @pytest.mark.parametrize("folds", [3, 4])
-def test_what_is_judged_are_the_served_networks_that_never_saw_the_person(
-    batch: SequenceBatch, task: Task, tmp_path: Path, folds: int
+def test_what_is_judged_is_joined_like_what_is_served_from_those_who_never_saw_the_person(
+    batch: SequenceBatch,
+    task: Task,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    folds: int,
+    joined: Joined,
 ) -> None:
-    """Every network judged is served, every one served is judged, and each forecast is a mean."""
+    """Every network judged is in what is served, and every one in what is served is judged."""
+    monkeypatch.setattr(joining, "ACCEPTED_LOSS", np.inf if joined == WEIGHTS else -1)
     config = replace(QUICK, folds=folds)
-    seen: list[int] = []
-    result = crossfit(batch, task, config, folder=tmp_path, advance=lambda: seen.append(1))
-    assert len(result.members) == len(seen) == networks_of(config) == folds * (folds - 1) // 2
+    fits: list[Network] = []
+
+    def fit_folds(asked: Sequence[FoldFit]) -> Iterator[Network]:
+        fits.extend(fit_sequentially(asked))
+        return iter(fits)
+
+    result = crossfit(batch, task, config, folder=tmp_path, fit_folds=fit_folds)
+    assert len(fits) == networks_of(config) == folds * (folds - 1) // 2
+    assert result.judging == Judging(
+        folds=folds, members=len(fits), members_unseen=folds - 1, joined=joined
+    )
+    assert len(result.served) == (1 if joined == WEIGHTS else len(fits))
     fold_of = fold_of_subjects(batch.subject_B, folds, 0.0, seed=QUICK.seed)
     fold_B = fold_of_rows(batch.subject_B, fold_of)
     pairs = list(combinations(range(folds), 2))
     for fold in range(folds):
         own = batch.take(fold_B == fold)
-        unseen = [forward(m, own) for m, pair in zip(result.members, pairs, strict=True)
-                  if fold in pair]  # fmt: skip
-        assert len(unseen) == result.judging.members_unseen == folds - 1
+        unseen = [m for m, pair in zip(fits, pairs, strict=True) if fold in pair]
+        parts = [averaged(unseen)] if joined == WEIGHTS else unseen
         np.testing.assert_allclose(
             result.out_of_fold_BHQ[fold_B == fold][..., MEDIAN],
-            np.mean(unseen, axis=0)[..., MEDIAN],
+            np.mean([forward(network, own) for network in parts], axis=0)[..., MEDIAN],
             atol=1e-5,
         )
-    assert result.judging.members == len(result.members)
-    assert result.judging.folds == folds
+    served = [averaged(fits)] if joined == WEIGHTS else fits
+    np.testing.assert_allclose(
+        ensemble_quantiles(batch, task, result)[..., MEDIAN],
+        np.mean([forward(network, batch) for network in served], axis=0)[..., MEDIAN],
+        atol=1e-5,
+    )
 
 
-def test_the_calibration_served_is_that_of_the_ensembles_judged(
+def test_the_calibration_served_is_that_of_what_was_judged(
     batch: SequenceBatch, task: Task, fitted: CrossFit
 ) -> None:
     """Offsets of single networks, which scatter more, would make the served intervals too wide."""
-    fold_of = fold_of_subjects(batch.subject_B, QUICK.folds, 0.0, seed=QUICK.seed)
-    fold_B = fold_of_rows(batch.subject_B, fold_of)
-    all_BHQ = [forward(member, batch) for member in fitted.members]
-    pairs = list(combinations(range(QUICK.folds), 2))
-    mean_BHQ = np.stack(
-        [
-            np.mean([all_BHQ[n][b] for n, pair in enumerate(pairs) if fold in pair], axis=0)
-            for b, fold in enumerate(fold_B)
-        ]
-    )
-    expected = learn_calibration(mean_BHQ, batch, batch, task).offsets
-    np.testing.assert_allclose(
-        fitted.calibration.offsets.offsets_HQ, expected.offsets_HQ, atol=1e-5
-    )
+    expected = learn_calibration(fitted.uncalibrated_BHQ, batch, batch, task).offsets
+    np.testing.assert_array_equal(fitted.calibration.offsets.offsets_HQ, expected.offsets_HQ)
 
 
 def test_two_folds_leave_nobody_to_train_on() -> None:

@@ -33,7 +33,7 @@ def test_ray_train_fits_the_same_weights_to_the_last_bit(
     pytest.importorskip("ray")
     local = crossfit(batch, task, QUICK, folder=tmp_path / "local")
     on_ray = crossfit(batch, task, QUICK, folder=tmp_path / "ray", fit_folds=RayCluster().fit)
-    for local_member, ray_member in zip(local.members, on_ray.members, strict=True):
+    for local_member, ray_member in zip(local.served, on_ray.served, strict=True):
         weights = ray_member.state_dict()
         assert weights
         for name, value in local_member.state_dict().items():

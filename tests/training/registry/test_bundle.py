@@ -48,7 +48,7 @@ def bundled(
 def test_the_manifest_lists_every_file_and_none_is_a_pickle(
     fitted: CrossFit, batch: SequenceBatch, task: Task, tmp_path: Path
 ) -> None:
-    manifest = bundled(tmp_path, fitted, batch, task, Ensemble(fitted.members))
+    manifest = bundled(tmp_path, fitted, batch, task, Ensemble(fitted.served))
     files = {p.name for p in tmp_path.iterdir()} - {MANIFEST_FILE}
     assert set(manifest.files) == files
     for name, digest in manifest.files.items():
@@ -66,7 +66,7 @@ def test_the_same_members_give_the_same_graph_bytes(
     fitted: CrossFit, batch: SequenceBatch, task: Task, tmp_path: Path
 ) -> None:
     first, again = (
-        bundled(tmp_path / name, fitted, batch, task, Ensemble(fitted.members))
+        bundled(tmp_path / name, fitted, batch, task, Ensemble(fitted.served))
         for name in ("first", "again")
     )
     assert first.files == again.files
@@ -83,5 +83,5 @@ def test_a_graph_that_disagrees_with_the_network_is_not_registered(
             return super().join(embeddings_BME, present_BM) + drift
 
     with pytest.raises(IntegrityError, match=r"differ from the network by 0\.01"):
-        bundled(tmp_path, fitted, batch, task, Drifting(fitted.members))
+        bundled(tmp_path, fitted, batch, task, Drifting(fitted.served))
     assert not (tmp_path / MANIFEST_FILE).exists()

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from contracts.bundle import FORECASTS, WEIGHTS, Joined
+from contracts.sequences import SequenceBatch
+from contracts.task import Task
+from training.fitting import joining
+from training.fitting.config import TrainingConfig
+from training.fitting.joining import averaged, best_joined, join, raw_quantiles
+from training.fitting.network_fit import fit_network, forward, initial_weights
+from training.models.layers.network import Network
+from training.scores import mean_crps
+
+QUICK = TrainingConfig(max_epochs=2, folds=3, hidden=4)
+
+
+@pytest.fixture(scope="module")
+def members(
+    batch: SequenceBatch, task: Task, tmp_path_factory: pytest.TempPathFactory
+) -> list[Network]:
+    start = initial_weights(batch.layout, task, QUICK)
+    return [
+        fit_network(batch, task, QUICK, seed=seed, folder=tmp_path_factory.mktemp("fit"),
+            start=start)
+        for seed in (1, 2)
+    ]  # fmt: skip
+
+
+def test_the_mean_of_a_network_and_itself_is_that_network(
+    batch: SequenceBatch, members: list[Network]
+) -> None:
+    one = averaged([members[0], deepcopy(members[0])])
+    np.testing.assert_array_equal(forward(one, batch), forward(members[0], batch))
+
+
+def test_every_weight_is_the_mean_and_the_members_stay_as_they_are(members: list[Network]) -> None:
+    before = [deepcopy(member.state_dict()) for member in members]
+    mean = averaged(members).state_dict()
+    for name, first in before[0].items():
+        second = before[1][name]
+        if first.is_floating_point():
+            torch.testing.assert_close(mean[name], (first + second) / 2)
+        else:
+            assert torch.equal(first, second), name
+            assert torch.equal(mean[name], first), name
+        for member, state in zip(members, before, strict=True):
+            assert torch.equal(member.state_dict()[name], state[name])
+
+
+@pytest.mark.parametrize(("accepted", "joined"), [(np.inf, WEIGHTS), (-1.0, FORECASTS)])
+def test_the_weights_are_averaged_as_long_as_the_measured_loss_is_small(
+    batch: SequenceBatch,
+    task: Task,
+    members: list[Network],
+    monkeypatch: pytest.MonkeyPatch,
+    accepted: float,
+    joined: Joined,
+) -> None:
+    fold_B = batch.subject_B % 2
+    unseen = {0: members, 1: members[::-1]}
+    losses = {
+        way: mean_crps(batch.truth_BH, raw_quantiles(join(members, way), batch, task))
+        for way in (WEIGHTS, FORECASTS)
+    }
+    measured = losses[WEIGHTS] / losses[FORECASTS] - 1
+    for limit, expected in ((measured + 1e-4, WEIGHTS), (measured - 1e-4, FORECASTS)):
+        monkeypatch.setattr(joining, "ACCEPTED_LOSS", limit)
+        assert best_joined(unseen, fold_B, batch, task)[0] == expected
+    monkeypatch.setattr(joining, "ACCEPTED_LOSS", accepted)
+    chosen, raw_BHQ = best_joined(unseen, fold_B, batch, task)
+    assert chosen == joined
+    np.testing.assert_allclose(
+        raw_BHQ, raw_quantiles(join(members, joined), batch, task), atol=1e-4
+    )
+
+
+def test_networks_that_started_apart_are_not_made_one(
+    batch: SequenceBatch, task: Task, tmp_path: Path
+) -> None:
+    """The rule can fail: weights of other beginnings have no common meaning."""
+    config = TrainingConfig(max_epochs=12, folds=3, hidden=4, architecture="GRU-D")
+    apart = [
+        fit_network(batch, task, config, seed=seed, folder=tmp_path / str(seed)) for seed in (1, 2)
+    ]
+    fold_B = np.zeros(len(batch), dtype=np.int_)
+    assert best_joined({0: apart}, fold_B, batch, task)[0] == FORECASTS
