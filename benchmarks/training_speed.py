@@ -28,7 +28,7 @@ from support.repository import UPPER_LIMB, repository_task
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import crossfit
 from training.fitting.lightning_module import NetworkModule
-from training.fitting.network_fit import EpochBatches, memberships, tensors
+from training.fitting.pairs import EpochBatches, memberships, tensors
 from training.models.architectures import new_network
 from training.models.late_fusion import LateFusionEncoder, LateFusionHead
 from training.models.layers.input_columns import input_columns

@@ -29,6 +29,7 @@ LARGEST_SEED = 4_000_000
 """Networks are seeded with a thousand times it and their number; a seed of torch has 32 bits."""
 
 Robustness = Literal["none", "group DRO", "reweighing"]
+Stopping = Literal["rule", "watched"]
 Finite = Annotated[float, AllowInfNan(False)]
 LARGEST = 1_000_000
 """Of any count or factor: far beyond what makes sense, and every computation takes it."""
@@ -52,16 +53,22 @@ class TrainingConfig:
     mechanistic_pace
         How many times larger the learning rate is for the parameters of the hybrid that have a
         clinical meaning (curves, emission models, noise); they are few, and are not decayed.
+    stopping
+        How the length of training is decided. By `rule` (`training.fitting.schedule`): the number
+        of people decides, all of them are learned from and no epoch is chosen; networks without a
+        recovery population to start from, and all of a cohort that declares people for tuning, are
+        watched nevertheless. `watched`: a share of the people decides, by their loss.
     max_epochs, patience
-        Longest training, and epochs without a better validation loss before it stops.
+        Longest training, and, where it is watched, epochs without a better validation loss before
+        it stops.
     hidden_modality_share
         Probability that some modalities of a training pair, chosen at random, are hidden, so that
         the network learns to handle absent modalities and Shapley coalitions are in distribution.
     validation_share
-        Share of the training subjects that early stopping monitors.
+        Share of the training subjects that are watched, and not learned from.
     minimum_group
-        Smallest number of validation pairs with which a group's own loss counts in the choice of
-        the best epoch: the highest loss among such groups and all subjects together decides.
+        Smallest number of watched pairs with which a group's own loss counts in the choice of the
+        best epoch: the highest loss among such groups and all subjects together decides.
     robustness
         Method for small or badly forecast groups: none, Group DRO or reweighing. None by default:
         published comparisons find that neither helps (Pfohl 2022); in ours the worst group was 2 %
@@ -81,6 +88,7 @@ class TrainingConfig:
     weight_decay: Annotated[Finite, Field(ge=0, le=LARGEST)] = 1.0
     mechanistic_pace: Annotated[Finite, Field(gt=0, le=LARGEST)] = 10.0
     batch_size: Count = 64
+    stopping: Stopping = "rule"
     max_epochs: Count = 150
     patience: Count = 15
     hidden_modality_share: Annotated[Finite, Field(ge=0, lt=1)] = 0.3

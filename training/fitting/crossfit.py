@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.bundle import Judging
-from contracts.forecast import QUANTILE_LEVELS
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from inference.calibration import Calibration, learn_calibration

@@ -1,10 +1,11 @@
-"""The Lightning module of a network: its loss, its groups and the choice of the best epoch.
+"""The Lightning module of a network: its loss, its groups and which epoch is kept.
 
 Letters: B pairs, M modalities, H horizons, G groups, Q quantile levels.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -150,8 +151,11 @@ class NetworkModule(LightningModule):
         return (kept_BM | ~affected_B1).to(present_BM)
 
 
-class BestEpoch(Callback):
-    """Keeps the best epoch's weights and the learning curve in the checkpoint: all are one file."""
+class KeptEpoch(Callback):
+    """Keeps an epoch's weights and the learning curve in the checkpoint: all are one file.
+
+    The epoch is the best of those who are watched; where nobody is, the last.
+    """
 
     def __init__(self, network: Network) -> None:
         self.network = network
@@ -159,13 +163,17 @@ class BestEpoch(Callback):
         self.weights: dict[str, Tensor] = {}
         self.curve: list[dict[str, float]] = []
 
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note the losses, and copy the weights if this epoch is better than all previous ones."""
-        loss = float(trainer.callback_metrics[VALIDATION_LOSS])
-        learned = float(getattr(pl_module, TRAINING_LOSS))
-        self.curve.append({TRAINING_LOSS: learned, VALIDATION_LOSS: loss})
-        if loss < self.lowest:
-            self.lowest = loss
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note the losses, and copy the weights if this is the last epoch, or the best watched."""
+        losses = {TRAINING_LOSS: float(getattr(pl_module, TRAINING_LOSS))}
+        watched = trainer.callback_metrics.get(VALIDATION_LOSS)
+        if watched is not None:
+            losses[VALIDATION_LOSS] = float(watched)
+        self.curve.append(losses)
+        if not math.isfinite(sum(losses.values())):
+            return
+        if watched is None or losses[VALIDATION_LOSS] < self.lowest:
+            self.lowest = losses.get(VALIDATION_LOSS, self.lowest)
             self.weights = {
                 name: value.detach().cpu().clone()
                 for name, value in self.network.state_dict().items()

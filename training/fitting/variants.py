@@ -25,11 +25,14 @@ NO_GROUP = 2**31
 
 
 def configurations(config: TrainingConfig) -> dict[str, TrainingConfig]:
-    """Return the training parameters of each variant; nothing else differs between them."""
+    """Return the training parameters of each variant; nothing else differs between them.
+
+    Only where people are watched is there a choice of a checkpoint for groups to be aware of.
+    """
     plain = replace(config, minimum_group=NO_GROUP, robustness="none")
     return {
         PLAIN: plain,
-        CHECKPOINT: replace(config, robustness="none"),
+        CHECKPOINT: replace(config, stopping="watched", robustness="none"),
         REWEIGHING: replace(plain, robustness="reweighing"),
         DRO: replace(plain, robustness="group DRO"),
     }

@@ -22,7 +22,7 @@ from contracts import bundle as names
 from contracts.errors import IntegrityError
 from contracts.forecast import MEDIAN, rounding_allowed
 from contracts.sequences import SequenceBatch
-from training.fitting.network_fit import tensors
+from training.fitting.pairs import tensors
 from training.models.layers.network import Ensemble
 
 TOLERANCE = 1e-2

@@ -63,6 +63,6 @@ def test_a_person_who_stops_a_fit_is_not_told_of_a_failure(
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(network_fit.BestEpoch, "on_validation_end", stop)
+    monkeypatch.setattr(network_fit.KeptEpoch, "on_train_epoch_end", stop)
     with pytest.raises(KeyboardInterrupt):
         fit(pairs, task, tmp_path)

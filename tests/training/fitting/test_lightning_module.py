@@ -11,7 +11,8 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from training.fitting.config import Robustness, TrainingConfig
 from training.fitting.lightning_module import VALIDATION_LOSS, NetworkModule, reweighing_weights
-from training.fitting.network_fit import fit_network, memberships, tensors
+from training.fitting.network_fit import fit_network
+from training.fitting.pairs import memberships, tensors
 from training.models.architectures import new_network
 
 QUICK = TrainingConfig(max_epochs=2, patience=2, hidden=4)

@@ -9,7 +9,8 @@ import torch
 
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from training.fitting.network_fit import forward, tensors
+from training.fitting.network_fit import forward
+from training.fitting.pairs import tensors
 from training.models.architectures import Architecture, new_network
 from training.models.layers.emissions import window_sums
 from training.models.layers.hybrid_head import HybridHead

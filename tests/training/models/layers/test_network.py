@@ -11,7 +11,8 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features.sequences import training_sequences
 from training.fitting.config import TrainingConfig
-from training.fitting.network_fit import forward, tensors
+from training.fitting.network_fit import forward
+from training.fitting.pairs import tensors
 from training.models.architectures import Architecture, new_network
 from training.models.layers.input_columns import modalities_of
 from training.models.layers.network import Network
