@@ -15,6 +15,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 
 from training.fitting.config import TrainingConfig
+from training.fitting.schedule import EQUAL, Shares
 from training.models.layers.network import Network
 from training.models.losses import mean_of_pairs
 
@@ -36,18 +37,28 @@ class NetworkModule(LightningModule):
         Length of the scale, by which losses are divided.
     groups
         Number of groups, G.
+    shares
+        Of the learning rate, where parameters without a clinical meaning are to move more slowly.
     """
 
     dro_G: Tensor
 
     def __init__(
-        self, network: Network, config: TrainingConfig, *, seed: int, span: float, groups: int
+        self,
+        network: Network,
+        config: TrainingConfig,
+        *,
+        seed: int,
+        span: float,
+        groups: int,
+        shares: Shares = EQUAL,
     ) -> None:
         super().__init__()
         self.network = network
         self.config = config
         self.seed = seed
         self.span = span
+        self.shares = shares
         self.register_buffer("dro_G", torch.ones(groups) / max(groups, 1))
         self._loss_G = torch.zeros(groups + 1)
         self._pairs_G = torch.zeros(groups + 1)
@@ -103,21 +114,27 @@ class NetworkModule(LightningModule):
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Return AdamW; mechanistic parameters have a higher learning rate and no weight decay.
 
+        The others have shares of the rate (`training.fitting.schedule.shares_of_rate`).
+
         The rates fall linearly to 0, so that the last steps average over batches; this is worth
         0.03 of the skill toward the Bayes floor (docs/decisions/0005).
         """
         mechanistic = self.network.mechanistic_parameters()
-        known = {id(parameter) for parameter in mechanistic}
-        free = [parameter for parameter in self.parameters() if id(parameter) not in known]
-        rate = self.config.learning_rate
+        person = self.network.encoder.person_parameters()
+        named = {id(parameter) for parameter in (*mechanistic, *person)}
+        learned = [parameter for parameter in self.parameters() if id(parameter) not in named]
+        rate, decay = self.config.learning_rate, self.config.weight_decay
         groups: list[dict[str, Any]] = [
-            {"params": free, "lr": rate, "weight_decay": self.config.weight_decay}
+            {"params": learned, "lr": rate * self.shares.learned, "weight_decay": decay},
+            {"params": person, "lr": rate * self.shares.person, "weight_decay": decay},
+            {
+                "params": mechanistic,
+                "lr": rate * self.config.mechanistic_pace,
+                "weight_decay": 0.0,
+            },
         ]
-        if mechanistic:
-            faster = rate * self.config.mechanistic_pace
-            groups.append({"params": mechanistic, "lr": faster, "weight_decay": 0.0})
         # Fused: a hundred small tensors are updated in one call.
-        optimizer = torch.optim.AdamW(groups, fused=True)
+        optimizer = torch.optim.AdamW([g for g in groups if g["params"]], fused=True)
         epochs = self.config.max_epochs
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 1 - epoch / epochs)
         return {"optimizer": optimizer, "lr_scheduler": scheduler}

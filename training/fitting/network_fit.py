@@ -34,7 +34,7 @@ from training.fitting.lightning_module import (
     NetworkModule,
 )
 from training.fitting.pairs import loader, memberships, tensors
-from training.fitting.schedule import epochs_by_rule
+from training.fitting.schedule import epochs_by_rule, shares_of_rate
 from training.models.architectures import new_network
 from training.models.layers.network import Network
 from training.split import validation_subjects
@@ -90,9 +90,8 @@ def fit_network(
         return network.eval()
     if start is not None:
         network.load_state_dict(start)
-    epochs = None
-    if tuning is None:
-        epochs = epochs_by_rule(len(np.unique(train.subject_B)), task, config)
+    people = len(np.unique(train.subject_B))
+    epochs = epochs_by_rule(people, task, config) if tuning is None else None
     if epochs is None:
         learning, watched = _watched(train, config, tuning, seed=seed)
     else:
@@ -107,6 +106,7 @@ def fit_network(
         seed=seed,
         span=task.target.high - task.target.low,
         groups=member_BG.shape[1],
+        shares=shares_of_rate(people, task, config),
     )
     kept = KeptEpoch(network)
     checkpoint = _unfinished(folder)

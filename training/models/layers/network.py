@@ -30,6 +30,10 @@ class ModalityEncoder(nn.Module):
         """Return the parameters that have a clinical meaning; none in a plain network."""
         return []
 
+    def person_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters that read nothing but covariates of the person."""
+        return []
+
 
 class ModalityHead(nn.Module):
     """Base of the heads, which return quantiles and the loss that they are trained with."""
