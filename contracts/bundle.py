@@ -145,9 +145,9 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    format: Literal["rehabcast-bundle/1", "rehabcast-bundle/2", "rehabcast-bundle/3"] = (
-        "rehabcast-bundle/1"
-    )
+    format: Literal[
+        "rehabcast-bundle/1", "rehabcast-bundle/2", "rehabcast-bundle/3", "rehabcast-bundle/4"
+    ] = "rehabcast-bundle/1"
     files: dict[str, str]
     family: str
     modalities: tuple[str, ...]

@@ -104,7 +104,6 @@ def with_codes(copy: Path, *codes: Code) -> str:
     (copy / CODES_FILE).write_text(as_toml(Additions("", codes)), "utf-8")
     manifest = json.loads((copy / MANIFEST_FILE).read_bytes())
     manifest["files"][CODES_FILE] = file_digest(copy / CODES_FILE)
-    manifest["format"] = "rehabcast-bundle/3"
     (copy / MANIFEST_FILE).write_text(json.dumps(manifest), "utf-8")
     return verify_bundle(copy)
 

@@ -212,7 +212,9 @@ def test_the_manifest_says_how_the_judged_forecasts_were_made(
 ) -> None:
     bundle = fetch(store, trained, BUNDLE_FOLDER)
     manifest = Manifest.model_validate_json((bundle / MANIFEST_FILE).read_text("utf-8"))
-    assert manifest.judging == Judging(folds=3, members=3, members_unseen=2)
+    judging = manifest.judging
+    assert judging is not None
+    assert judging == Judging(folds=3, members=3, members_unseen=2, joined=judging.joined)
 
 
 def test_the_follow_up_table_tells_of_every_forecast_and_of_people_without_an_outcome(

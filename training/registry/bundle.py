@@ -15,6 +15,7 @@ from contracts import bundle as names
 from contracts.bundle import Judging, Manifest
 from contracts.digests import file_digest
 from contracts.groups import GroupName
+from contracts.naming.formats import name_of
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from contracts.vocabulary import NOTHING, Additions
@@ -115,7 +116,7 @@ def write_manifest(
         if path.is_file() and path.name != names.MANIFEST_FILE
     }
     manifest = Manifest(
-        format="rehabcast-bundle/3" if names.CODES_FILE in files else "rehabcast-bundle/2",
+        format=name_of("bundle"),
         files=files,
         family=provenance.family,
         modalities=modalities_of(layout),
