@@ -72,9 +72,11 @@ demo: setup  ## Every step once: cohort, training, audit, promotion, one forecas
 serve: setup  ## Serve the champion on 127.0.0.1:3000, with a development token
 	$(BIN)/rehabcast serve --development
 
-# A file's tests stay together, so that what they share is made once. The slowest are named: a run that became long says why.
+# A file's tests stay together, so that what they share is made once. Files keep their order, the slow ones first
+# (tests/conftest.py): by number of tests, as is usual, files of a few long ones would come last. The slowest tests are
+# named: a run that became long says why.
 test: setup  ## Run the tests, on up to four cores
-	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --durations=15
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations=15
 
 # Without what starts servers, databases, clusters or browsers, trains or simulates much.
 test-fast: setup  ## Run the tests that take less than 90 s on two cores, at each save

@@ -14,11 +14,19 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+FEW_TREES = """
+from training.models import boosted
+boosted.TREES = 5
+"""
+"""What a process does before a training that is not about how good its comparators are."""
+
 IMPORTED_ONCE = """
 import atexit, json, os, sys
 os.environ["OMP_NUM_THREADS"] = "1"
-from rehabcast.main import run
-import lightning, torch
+from stores.collection import without_collection
+with without_collection():
+    from rehabcast.main import run
+    import lightning, torch
 answers = os.fdopen(os.dup(1), "w")
 for line in sys.stdin:
     asked = json.loads(line)

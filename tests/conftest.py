@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import shutil
@@ -9,9 +10,9 @@ import subprocess
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -26,13 +27,13 @@ from contracts.task import Task
 from contracts.vocabulary import known
 from features.newest import days_with_score
 from features.sequences import training_sequences
-from inference.bundle import Bundle, load_bundle, verify_bundle
-from training.fitting.config import TrainingConfig
-from training.fitting.crossfit import CrossFit, crossfit
-from training.models import boosted
-from training.models.layers.network import Ensemble
-from training.registry.bundle import TrainingProvenance, write_bundle
 from training.task import read_task
+
+# Each process of a run reads this file first, also the one that only hands out the tests: what takes
+# seconds to import is imported where it is needed.
+if TYPE_CHECKING:
+    from inference.bundle import Bundle
+    from training.fitting.crossfit import CrossFit
 
 ROOT = Path(__file__).resolve().parents[1]
 STARTS = 6
@@ -43,6 +44,23 @@ KEPT = Path(os.environ["KEPT_FOR_TESTS"]) if "KEPT_FOR_TESTS" in os.environ else
 # so that a change passes or fails by itself; a laptop draws new ones.
 settings.register_profile("rehabcast", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("rehabcast")
+
+# What is imported and collected is no garbage, but half a million objects and more: each time that the
+# collector walks all of them takes half a second.
+gc.disable()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take long, so that no process is left alone with one at the end."""
+    slow = set((ROOT / "tests" / "slow_modules.txt").read_text("utf-8").split())
+    items.sort(key=lambda item: item.nodeid.partition("::")[0] not in slow)
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
 
 # As the command line does: what the program makes, it later refuses where others can read it.
 os.umask(0o077)
@@ -136,7 +154,7 @@ def records(events: pd.DataFrame, batch: SequenceBatch, task: Task) -> SequenceB
 def few_trees() -> Iterator[None]:
     """A small boosted comparator, for tests of a training that are not about how good it is."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(boosted, "TREES", 5)
+        patch.setattr("training.models.boosted.TREES", 5)
         yield
 
 
@@ -147,6 +165,9 @@ def fitted(
     task: Task,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> CrossFit:
+    from training.fitting.config import TrainingConfig
+    from training.fitting.crossfit import crossfit
+
     config = TrainingConfig(max_epochs=3, folds=3, hidden=4)
     folder = tmp_path_factory.mktemp("folds")
     return crossfit(batch, task, config, folder=folder, records=records)
@@ -180,6 +201,9 @@ def write_bundle_of(
     records: SequenceBatch | None = None,
 ) -> None:
     """Write the bundle of a model of made-up people, as training does."""
+    from training.models.layers.network import Ensemble
+    from training.registry.bundle import TrainingProvenance, write_bundle
+
     no_digests = dict.fromkeys(
         ("data_digest", "task_digest", "config_digest", "code_digest", "predictions_digest"), "d"
     )
@@ -196,6 +220,9 @@ def write_bundle_of(
 @pytest.fixture(scope="session")
 def walking_bundle_folder(events: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundle of another task: the same people, whose scores are now speeds."""
+    from training.fitting.config import TrainingConfig
+    from training.fitting.crossfit import crossfit
+
     task = read_task(ROOT / "tasks" / "stroke-gait-speed.toml")
     of_arm = events["code"] == "REHABCAST//FUGL_MEYER_UE"
     speeds = (events["numeric_value"] / 33).round(2)
@@ -214,6 +241,8 @@ def walking_bundle_folder(events: pd.DataFrame, tmp_path_factory: pytest.TempPat
 
 @pytest.fixture(scope="session")
 def bundle(bundle_folder: Path) -> Bundle:
+    from inference.bundle import load_bundle, verify_bundle
+
     return load_bundle(bundle_folder, expected_digest=verify_bundle(bundle_folder))
 
 
@@ -271,3 +300,27 @@ def start_postgresql() -> Callable[[], Any]:
             return started()
 
     return start
+
+
+@pytest.fixture(scope="session")
+def new_database(
+    start_postgresql: Callable[[], Any],
+) -> Iterator[Callable[[], AbstractContextManager[str]]]:
+    """Makes an empty database, and its address, on a real PostgreSQL server that no test stops."""
+    server = start_postgresql()
+
+    @contextmanager
+    def made() -> Iterator[str]:
+        database = KeptServer(server.get_uri())
+        yield database.get_uri()
+        database.cleanup()
+
+    yield made
+    server.cleanup()
+
+
+@pytest.fixture
+def own_database(new_database: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
+    """Address of an empty PostgreSQL database of this test alone."""
+    with new_database() as url:
+        yield url

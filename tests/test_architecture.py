@@ -8,10 +8,13 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from contracts.digests import PACKAGES
+from tests.conftest import pytest_collection_modifyitems
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted(
@@ -40,6 +43,14 @@ def test_what_make_test_fast_leaves_out_is_there() -> None:
     assert [path for path in listed if not (ROOT / path).is_file()] == []
 
 
+def test_what_takes_long_is_begun_with() -> None:
+    quick, slow = "tests/test_architecture.py", "tests/end_to_end/test_whole_way.py"
+    named = [f"{file}::{test}" for file in (quick, slow) for test in ("one", "two")]
+    items: list[Any] = [SimpleNamespace(nodeid=name) for name in named]
+    pytest_collection_modifyitems(items)
+    assert [item.nodeid for item in items] == [*named[2:], *named[:2]]
+
+
 @pytest.mark.parametrize("module", MODULES, ids=str)
 def test_a_module_fits_in_one_sitting(module: Path) -> None:
     assert len((ROOT / module).read_text("utf-8").splitlines()) <= LONGEST_MODULE
@@ -54,15 +65,22 @@ def test_the_service_writes_no_error_in_its_own_words(module: Path) -> None:
     assert OWN_WORDS.findall((ROOT / module).read_text("utf-8")) == []
 
 
-def test_serving_and_features_load_without_the_training_frameworks() -> None:
-    program = (
-        "import sys, inference.bundle, serving.forecast.explain, serving.forecast.respond;"
-        "print([m for m in ('torch', 'lightning', 'mlflow') if m in sys.modules])"
-    )
+def loaded(modules: str, *heavy: str) -> list[str]:
+    """Return which of the heavy modules a process has that imported only those."""
+    program = f"import sys, {modules}; print(*(set({heavy!r}) & set(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True
     )
-    assert done.stdout.strip() == "[]"
+    return done.stdout.split()
+
+
+def test_serving_and_features_load_without_the_training_frameworks() -> None:
+    modules = "inference.bundle, serving.forecast.explain, serving.forecast.respond"
+    assert loaded(modules, "torch", "lightning", "mlflow") == []
+
+
+def test_what_each_process_of_the_tests_reads_first_is_light() -> None:
+    assert loaded("tests.conftest", "torch", "mlflow", "sklearn", "onnxruntime") == []
 
 
 def test_nothing_served_is_unpickled() -> None:

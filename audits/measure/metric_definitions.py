@@ -72,17 +72,19 @@ class MetricThresholds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """The rows that count; `used` collects the columns that were read."""
+    """The rows of a table that count; `used` keeps the columns that were read."""
 
     table: pd.DataFrame
+    counted_N: NDArray[np.bool_]
     milestone: str | None
     thresholds: MetricThresholds
-    used: set[str] = field(default_factory=set)
+    used: dict[str, Array] = field(default_factory=dict)
 
     def column(self, name: str) -> Array:
         """Return a column as numbers, (N,)."""
-        self.used.add(name)
-        return self.table[name].to_numpy(dtype=np.float64)
+        if name not in self.used:
+            self.used[name] = self.table[name].to_numpy(dtype=np.float64)[self.counted_N]
+        return self.used[name]
 
     @property
     def error_N(self) -> Array:
@@ -107,7 +109,7 @@ class Rows:
     @property
     def one_N(self) -> Array:
         """One for each row."""
-        return np.ones(len(self.table))
+        return np.ones(np.count_nonzero(self.counted_N))
 
 
 def ratio(numerator: Array, denominator: Array) -> Array:
@@ -134,7 +136,7 @@ def _line(rows: Rows) -> tuple[Array, ...]:
 
 def _crps(rows: Rows) -> tuple[Array, ...]:
     # Twice the mean pinball loss over evenly spaced levels (Laio and Tamea 2007).
-    total_N = np.zeros(len(rows.table))
+    total_N = np.zeros_like(rows.one_N)
     for name, level in zip(QUANTILE_COLUMNS, QUANTILE_LEVELS, strict=True):
         miss_N = rows.column(TRUTH) - rows.column(name)
         total_N += np.maximum(level * miss_N, (level - 1) * miss_N)
@@ -161,7 +163,7 @@ def _net_benefit(rows: Rows) -> tuple[Array, ...]:
 
 def _unobserved_outcomes(rows: Rows) -> tuple[Array, ...]:
     # One pair of subject and origin could have one outcome per later horizon of the table.
-    table = rows.table
+    table = rows.table[rows.counted_N]
     days_H = np.unique(table[HORIZON].to_numpy())
     is_first_N = (~table.duplicated([SUBJECT, ORIGIN])).to_numpy(dtype=np.float64)
     possible_N = is_first_N * (len(days_H) - np.searchsorted(days_H, rows.column(ORIGIN), "right"))
@@ -207,10 +209,8 @@ def _score(
     unit: Unit, better: Better, addends: Callable[[Rows], tuple[Array, ...]],
     combine: Callable[..., Array] = ratio,
 ) -> Definition:  # fmt: skip
-    return Definition(
-        unit=unit, better=better, denominator=FORECASTS, addends=addends, combine=combine,
-        needs=SCORE,
-    )  # fmt: skip
+    return Definition(unit=unit, better=better, denominator=FORECASTS, addends=addends,
+                      combine=combine, needs=SCORE)  # fmt: skip
 
 
 def _milestone(
@@ -233,7 +233,7 @@ def _mean(column: str, unit: Unit, better: Better, denominator: str) -> Definiti
 def _explained(column: str) -> Definition:
     def addends(rows: Rows) -> tuple[Array, ...]:
         # Not through `rows.column`: only a sample is explained, the other rows are NaN.
-        value_N = rows.table[column].to_numpy(dtype=np.float64)
+        value_N = rows.table[column].to_numpy(dtype=np.float64)[rows.counted_N]
         explained_N = ~np.isnan(value_N)
         return np.where(explained_N, value_N, 0.0), explained_N.astype(np.float64)
 

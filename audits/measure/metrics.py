@@ -118,12 +118,13 @@ def addends(
         counted_N &= table[HORIZON].to_numpy() == measure.horizon_day
     if definition.of_forecasts and REFUSED in table.columns:
         counted_N &= ~table[REFUSED].to_numpy(dtype=np.bool_)
-    # A copy of a million rows for each measure would be most of the memory of an audit.
-    kept = table if counted_N.all() else table[counted_N]
-    rows = Rows(table=kept, milestone=measure.milestone, thresholds=thresholds)
+    # Of what is read alone: copies of all columns would be most of an audit's memory.
+    rows = Rows(
+        table=table, counted_N=counted_N, milestone=measure.milestone, thresholds=thresholds
+    )
     columns = definition.addends(rows)
-    for name in rows.used:
-        _require_finite(name, rows.column(name))
+    for name, values_N in rows.used.items():
+        _require_finite(name, values_N)
     addends_NK = np.zeros((len(table), len(columns)))
     addends_NK[counted_N] = np.stack(columns, axis=1)
     return addends_NK

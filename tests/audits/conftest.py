@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -202,11 +203,10 @@ def verdict_of() -> Callable[..., Verdict]:
 
 
 @pytest.fixture(scope="session")
-def postgresql(start_postgresql: Callable[[], Any]) -> Iterator[str]:
-    """URL of a real PostgreSQL server's first database."""
-    server = start_postgresql()
-    yield server.get_uri()
-    server.cleanup()
+def postgresql(new_database: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
+    """URL of a database of a real PostgreSQL server."""
+    with new_database() as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -23,17 +23,20 @@ class Hospital:
     def environment(self, actor: str = "tester") -> dict[str, str]:
         return {**os.environ, "REHABCAST_ACTOR": actor, "COLUMNS": "100", "OMP_NUM_THREADS": "1"}
 
-    def run(self, *words: str, actor: str = "tester", code: int = 0) -> str:
+    def run(self, *words: str, actor: str = "tester", code: int = 0, before: str = "") -> str:
         done = self.command_line.run(
-            list(words), cwd=self.folder, env=self.environment(actor), umask=0o077
+            list(words), cwd=self.folder, env=self.environment(actor), umask=0o077, before=before
         )
         assert done.returncode == code, done.stderr
         return done.stdout + done.stderr
 
-    def record(self, *words: str, actor: str = "tester", code: int = 0) -> dict[str, Any]:
+    def record(
+        self, *words: str, actor: str = "tester", code: int = 0, before: str = ""
+    ) -> dict[str, Any]:
         done = self.command_line.run(
-            [*words, "--json"], cwd=self.folder, env=self.environment(actor), umask=0o077
-        )
+            [*words, "--json"], cwd=self.folder, env=self.environment(actor), umask=0o077,
+            before=before,
+        )  # fmt: skip
         assert done.returncode == code, done.stderr
         record: dict[str, Any] = json.loads(done.stdout)
         return record

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tests.command_line import CommandLine
+from tests.command_line import FEW_TREES, CommandLine
 from tests.end_to_end.hospital import Hospital, ask_service
 from tests.end_to_end.messy_clinic import WORN_DAYS, write_clinic
 
@@ -139,8 +139,9 @@ def test_every_value_arrives_in_its_unit_and_on_its_day(clinic: Hospital, cohort
 def test_the_forecast_is_served(clinic: Hospital, task: str) -> None:
     (clinic.folder / "quick.toml").write_text("max_epochs = 3\nfolds = 3\n", "utf-8")
     version = clinic.record(
-        "train", "--cohort", "cohort", "--task", task, "--model", "hand", "--config", "quick.toml"
-    )["model_version"]
+        "train", "--cohort", "cohort", "--task", task, "--model", "hand", "--config", "quick.toml",
+        before=FEW_TREES,
+    )["model_version"]  # fmt: skip
     clinic.record("audit", version)
     for role, who in (("ml-owner", "mia"), ("governance", "gus")):
         clinic.run("approve", version, "--role", role, "--reason", "Read and discussed.", actor=who)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import CommandLine
+from tests.command_line import FEW_TREES, CommandLine
 from tests.end_to_end.test_own_instrument import Hospital
 from tests.hospital_exports import FM, STEPS
 from tests.service_only import as_in_its_image
@@ -110,7 +110,7 @@ def imported(hospital: Hospital) -> str:
 @pytest.fixture(scope="module")
 def trained(hospital: Hospital, imported: str) -> str:
     assert imported
-    return hospital.run(*words_of("train"))
+    return hospital.run(*words_of("train"), before=FEW_TREES)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from serving.formats.cds.hooks import SERVICE
-from tests.command_line import CommandLine
+from tests.command_line import FEW_TREES, CommandLine
 from tests.end_to_end.hospital import Answers, Hospital, ask_service
 
 # MLflow uses what SQLAlchemy deprecates; rehabcast itself does not.
@@ -198,7 +198,7 @@ def version(hospital: Hospital, cohort: Path) -> str:
     assert cohort.exists()
     trained = hospital.record(
         "train", "--cohort", "cohort", "--task", "task.toml", "--model", "knee",
-        "--config", "quick.toml",
+        "--config", "quick.toml", before=FEW_TREES,
     )  # fmt: skip
     return str(trained["model_version"])
 

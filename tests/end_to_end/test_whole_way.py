@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 
 from contracts.bundle import CARD_FILE, MANIFEST_FILE
 from contracts.digests import file_digest
-from tests.command_line import CommandLine
+from tests.command_line import FEW_TREES, CommandLine
 from tests.service_only import as_in_its_image
 from training.fitting.config import TrainingConfig
 from training.registry.model_versions import PREDICTIONS_FILE, ChampionAliases, find
@@ -68,11 +69,13 @@ class Installation:
         config.write(self.folder / "config.toml")
         return self.record(
             "train", "--cohort", "cohort", "--task", str(TASK), "--model", "arm",
-            "--config", "config.toml",
+            "--config", "config.toml", before=FEW_TREES,
         )  # fmt: skip
 
-    def record(self, *words: str, code: int = 0, actor: str = "tester") -> dict[str, Any]:
-        done = self.run(*words, "--json", actor=actor)
+    def record(
+        self, *words: str, code: int = 0, actor: str = "tester", before: str = ""
+    ) -> dict[str, Any]:
+        done = self.run(*words, "--json", actor=actor, before=before)
         assert done.returncode == code, done.stderr
         record: dict[str, Any] = json.loads(done.stdout)
         if code == 0:
@@ -110,34 +113,6 @@ def test_a_version_without_an_audit_is_refused(user: Installation, version: str)
     other = user.record("promote", version, code=4)
     assert "there is no ledger" in other["message"]
     assert not (user.folder / "mlruns" / "ledger.db").exists()
-
-
-NO_PDF = """
-from audits.report import editions
-
-def fails(*_, **__):
-    raise RuntimeError("no glyph for [/bold]")
-
-editions.to_pdf = fails
-"""
-
-
-def test_a_verdict_is_recorded_and_approved_of_though_an_edition_cannot_be_made(
-    user: Installation, version: str
-) -> None:
-    done = user.run("audit", version, "--json", before=NO_PDF)
-    assert done.returncode == 0, done.stderr
-    record = json.loads(done.stdout)
-    missing = {"governance.pdf", "technical.pdf", "model-card.pdf"}
-    assert {item["edition"] for item in record["not_made"]} == missing
-    assert "Warning: technical.pdf could not be made (RuntimeError: no glyph for [/bold])" in (
-        done.stderr
-    )
-    assert {path.name for path in Path(record["report_folder"]).iterdir()} >= {
-        "report.json", "report.json.sig", "governance.html", "chai-model-card.xml",
-    }  # fmt: skip
-    shown = user.record("ledger", "show")
-    assert record["report_digest"] in json.dumps(shown)
 
 
 def test_an_audit_is_bound_to_the_bundle_and_can_be_read(
@@ -329,27 +304,66 @@ def test_the_alias_mirrors_the_ledger_and_a_move_by_hand_is_reported_and_correct
     assert kinds.count("drift") == 1
 
 
-def test_a_verdict_names_the_table_of_the_champion_it_was_compared_with(
-    user: Installation, version: str, audited: dict[str, Any]
-) -> None:
-    """Two tables, two verdicts; a first version has nothing to be compared with."""
-    assert audited["champion_predictions_digest"] is None
+NO_PDF = """
+from audits.report import editions
+
+def fails(*_, **__):
+    raise RuntimeError("no glyph for [/bold]")
+
+editions.to_pdf = fails
+"""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A later version's audit beside a table of the champion's forecasts; no PDF can be made."""
+
+    table: Path
+    verdict: dict[str, Any]
+    said: str
+
+
+@pytest.fixture(scope="module")
+def compared(user: Installation, version: str, audited: dict[str, Any]) -> Compared:
     second = user.train(TrainingConfig(max_epochs=1, folds=3, hidden=4))["model_version"]
-    user.record("evaluate", version, "--cohort", "cohort", "--output", "one.parquet")
-    one, other = user.folder / "one.parquet", user.folder / "other.parquet"
-    table = pd.read_parquet(one)
-    table.assign(q50=table["q50"] + 0.25).to_parquet(other, index=False)
-    verdicts = [
-        user.record("audit", second, "--champion-predictions", str(file)) for file in (one, other)
-    ]
-    digests = [verdict["champion_predictions_digest"] for verdict in verdicts]
-    assert digests == [file_digest(one), file_digest(other)]
-    assert digests[0] != digests[1]
-    assert {verdict["champion"] for verdict in verdicts} == {version}
-    technical = Path(verdicts[1]["report_folder"], "technical.html").read_text("utf-8")
-    assert digests[1] in technical
+    given = user.folder / "given.parquet"
+    user.record("evaluate", version, "--cohort", "cohort", "--output", str(given))
+    words = ("audit", second, "--champion-predictions", str(given))
+    done = user.run(*words, "--json", before=NO_PDF)
+    assert done.returncode == 0, done.stderr
+    verdict = json.loads(done.stdout)
+    user.check_fields(words, verdict)
+    return Compared(table=given, verdict=verdict, said=done.stderr)
 
 
+def test_a_verdict_names_the_table_of_the_champion_it_was_compared_with(
+    version: str, audited: dict[str, Any], compared: Compared
+) -> None:
+    """Here one that is given, below that of its own training; a first has none."""
+    assert audited["champion_predictions_digest"] is None
+    digest = file_digest(compared.table)
+    assert compared.verdict["champion_predictions_digest"] == digest
+    assert compared.verdict["champion"] == version
+    technical = Path(compared.verdict["report_folder"], "technical.html").read_text("utf-8")
+    assert digest in technical
+
+
+def test_a_verdict_is_recorded_though_an_edition_cannot_be_made(
+    user: Installation, compared: Compared
+) -> None:
+    missing = {"governance.pdf", "technical.pdf", "model-card.pdf"}
+    assert {item["edition"] for item in compared.verdict["not_made"]} == missing
+    assert "Warning: technical.pdf could not be made (RuntimeError: no glyph for [/bold])" in (
+        compared.said
+    )
+    assert {path.name for path in Path(compared.verdict["report_folder"]).iterdir()} >= {
+        "report.json", "report.json.sig", "governance.html", "chai-model-card.xml",
+    }  # fmt: skip
+    shown = user.record("ledger", "show")
+    assert compared.verdict["report_digest"] in json.dumps(shown)
+
+
+@pytest.mark.usefixtures("compared")
 def test_a_later_version_is_held_to_the_plan_that_two_people_approved(
     user: Installation, version: str
 ) -> None:
@@ -368,6 +382,8 @@ def test_a_later_version_is_held_to_the_plan_that_two_people_approved(
     assert "in force already" in again["reason"]
 
     audited = user.record("audit", "arm/2")
+    own = file_digest(artifacts_of(user, version) / PREDICTIONS_FILE)
+    assert audited["champion_predictions_digest"] == own
     change = audited["change"]
     assert (change["plan_digest"], change["champion"]) == (checked["digest"], version)
     assert {result["criterion"] for result in change["criteria"]} == {0, 1, 2}

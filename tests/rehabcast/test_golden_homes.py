@@ -1,8 +1,9 @@
 """Homes that earlier versions left behind, each opened where it never was: all of it still counts.
 
 Each archive in `golden_homes/` is a home as a version of rehabcast made it (SIMULATED people), less
-the files that nothing reads back, such as pictures and pages. Its bundles are of form 1
-(`contracts.naming.formats`): they are compared with later versions, and give no forecast.
+the files that nothing reads back, such as pictures and pages (`golden_home` makes one of this
+version). Bundles of form 1 are compared with later versions, and give no forecast
+(`contracts.naming.formats`); those of later forms give theirs as they did.
 """
 
 from __future__ import annotations
@@ -20,9 +21,13 @@ import sqlalchemy as sa
 
 from contracts.errors import IntegrityError
 from contracts.naming import formats
+from contracts.naming.formats import KEY, NEWEST, name_of
+from contracts.observation import Observation
 from rehabcast.ledger_source import LedgerSource
 from rehabcast.settings import Settings
 from rehabcast.signed_artifacts import fetch_report, open_description
+from serving.forecast.question import Question
+from serving.forecast.respond import respond
 from serving.formats.pushed.judging import judged
 from serving.formats.pushed.reading import read
 from serving.http.examples import STEPS
@@ -41,16 +46,48 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 FOLDER = Path(__file__).with_name("golden_homes")
 HOMES = sorted(FOLDER.glob("*.tar.xz"))
 OLD_PLACE = "/srv/rehabcast"
+LATER = datetime(2026, 12, 1, tzinfo=UTC)
+"""While their audits are valid."""
+
+
+def question(*observations: tuple[str, int | None, float]) -> Question:
+    return Question(
+        subject="SIMULATED", enrolment_day=6,
+        observations=[
+            Observation(code=code, day_since_onset=day, value=value)
+            for code, day, value in observations
+        ],
+    )  # fmt: skip
+
+
+KNEE = "OURHOSPITAL//KNEE_SCORE"
+ARM = "REHABCAST//FUGL_MEYER_UE"
+QUESTIONS = {
+    2: question((ARM, 6, 20.0), ("REHABCAST//AGE", None, 70.0)),
+    3: question((KNEE, 6, 14.0), (KNEE, 12, 18.0), ("REHABCAST//AGE", None, 68.0)),
+}
+"""By form: one of the codes that rehabcast ships, one of a hospital's own."""
+
 REFUSED = "does not tell how many people stand behind its forecasts: train and audit again$"
 
 
-def test_there_is_a_golden_home() -> None:
-    assert HOMES
+def test_there_is_a_golden_home_of_every_form_of_a_bundle() -> None:
+    assert {form_of(archive) for archive in HOMES} == set(range(1, NEWEST["bundle"] + 1))
     assert sum(file.stat().st_size for file in HOMES) < 500_000 * len(HOMES)
 
 
+def form_of(archive: Path) -> int:
+    """Return the form of its bundles, as the manifests say; one that says nothing is of form 1."""
+    with tarfile.open(archive) as opened:
+        (name,) = (name for name in opened.getnames() if name.endswith("/manifest.json"))
+        manifest = opened.extractfile(name)
+        assert manifest is not None
+        said = json.load(manifest).get(KEY, name_of("bundle", 1))
+    return int(said.rpartition("/")[2])
+
+
 @pytest.mark.parametrize("archive", HOMES, ids=lambda path: path.name)
-def test_a_home_of_an_earlier_version_verifies_and_is_read_and_its_champion_is_trained_again(
+def test_a_home_of_an_earlier_version_verifies_and_its_champion_forecasts_or_is_trained_again(
     archive: Path, tmp_path: Path,
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -73,12 +110,16 @@ def test_a_home_of_an_earlier_version_verifies_and_is_read_and_its_champion_is_t
     described = open_description(settings, version)
     assert report.verdict.bundle_digest == described.digest
     source = LedgerSource(settings)
-    # While its audit was valid.
-    state = begin(source.read(), datetime(2026, 12, 1, tzinfo=UTC))
+    state = begin(source.read(), LATER)
     assert isinstance(state, Serving), state
-    with pytest.raises(IntegrityError, match=REFUSED) as refusal:
-        source.load(state.terms)
-    assert "restore" not in str(refusal.value)
+    if form_of(archive) == 1:
+        with pytest.raises(IntegrityError, match=REFUSED) as refusal:
+            source.load(state.terms)
+        assert "restore" not in str(refusal.value)
+    else:
+        given = respond(QUESTIONS[form_of(archive)], source.load(state.terms), now=LATER)
+        assert given.status == "forecast", given
+        assert all(h.low_80 <= h.median <= h.high_80 for h in given.horizons)
     with closing(sqlite3.connect(home / "mlflow.db")) as registry:
         assert [line for line in registry.iterdump() if OLD_PLACE in line] == []
 

@@ -266,8 +266,8 @@ def postgres(start_postgresql: Callable[[], Any]) -> Iterator[Postgres]:
 
 
 @pytest.fixture
-def store(postgres: Postgres) -> Iterator[Store]:
-    with closing(Store(postgres.url)) as opened:
+def store(own_database: str) -> Iterator[Store]:
+    with closing(Store(own_database)) as opened:
         yield opened
 
 

@@ -141,8 +141,8 @@ def test_mlflow_shows_an_engineer_what_was_trained_on_and_how_it_went(
     assert "reaches nobody before its audit" in version.description
 
 
-def test_a_training_that_was_broken_off_goes_on_as_the_same_run(
-    cohort: Cohort, task: Task, store: Store, tmp_path: Path
+def test_a_training_that_was_broken_off_goes_on_as_the_same_run_and_to_the_same_numbers(
+    trained: ModelVersion, cohort: Cohort, task: Task, store: Store, tmp_path: Path
 ) -> None:
     def stop(_: str) -> None:
         raise KeyboardInterrupt
@@ -161,8 +161,13 @@ def test_a_training_that_was_broken_off_goes_on_as_the_same_run(
     (ended,) = runs_of("stopped", store)
     assert (ended.info.run_id, ended.info.status) == (version.run_id, "FINISHED")
     # One that came to its end is another run.
-    assert asked(lambda _: None).run_id != version.run_id
+    again = asked(lambda _: None)
+    assert again.run_id != version.run_id
     assert len(runs_of("stopped", store)) == 2
+    numbers = {
+        file_digest(fetch(store, each, PREDICTIONS_FILE)) for each in (trained, version, again)
+    }
+    assert len(numbers) == 1
 
 
 def runs_of(model: str, store: Store) -> list[Run]:
@@ -255,15 +260,6 @@ def test_nothing_is_due_at_a_horizon_that_nobody_is_given(
     table = pd.read_parquet(fetch(store, version, PREDICTIONS_FILE))
     assert not list(violations(rows, table[table["model"] == CANDIDATE]))
     assert set(rows["horizon_day"]) == {h.day for h in task.horizons} - {364}
-
-
-def test_the_same_inputs_give_the_same_numbers(
-    trained: ModelVersion, cohort: Cohort, task: Task, store: Store, tmp_path: Path
-) -> None:
-    again = train(cohort, task, QUICK, model="again", store=store, checkpoints=tmp_path)
-    assert file_digest(fetch(store, again, PREDICTIONS_FILE)) == file_digest(
-        fetch(store, trained, PREDICTIONS_FILE)
-    )
 
 
 def test_too_few_subjects_are_refused_before_a_run_is_opened(

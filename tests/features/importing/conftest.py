@@ -1,10 +1,29 @@
 from __future__ import annotations
 
+import os
+import random
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+RUN = 0 if "CI" in os.environ else secrets.randbits(31)
+"""CI draws the same examples each time, as for hypothesis; a laptop draws new ones."""
+
+EXAMPLES = [0, *(pytest.param(number, marks=pytest.mark.soak) for number in range(1, 10))]
+
+
+@pytest.fixture(params=EXAMPLES)
+def draw(request: pytest.FixtureRequest) -> random.Random:
+    """Draw an example of a property whose examples take a while; many are for the soak.
+
+    All properties begin with the same draw, so that what they compare with is made once.
+    """
+    seed = f"{RUN} {request.param}"
+    print("drawn from", seed)  # noqa: T201  (shown where the test fails)
+    return random.Random(seed)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -12,19 +13,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 
 from contracts.cohort import CODE, NUMBER, SUBJECT, TEXT, TIME
 from features.importing import import_source
 from tests.features.importing.documents import FORMATS, Entry, Format
 
-FEW = settings(
-    max_examples=2, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow]
-)
-"""An import of each example takes a while, and a smaller example would say no more."""
-
-SEEDS = st.integers(0, 2**31)
 every_format = pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
 
 Facts = set[tuple[object, ...]]
@@ -89,50 +82,42 @@ def halves(entries: list[Entry], at: float) -> list[list[Entry]]:
 
 
 @every_format
-@FEW
-@given(seed=SEEDS, order=st.randoms(use_true_random=False))
-def test_the_order_of_entries_decides_nothing(form: Format, seed: int, order: object) -> None:
-    entries = entries_of(form, seed)
+def test_the_order_of_entries_decides_nothing(form: Format, draw: random.Random) -> None:
+    entries = entries_of(form, seed := draw.getrandbits(31))
     mixed = list(entries)
     if not form.has_order:
-        order.shuffle(mixed)  # type: ignore[attr-defined]
+        draw.shuffle(mixed)
     assert imported(form, as_files(form, [mixed])) == whole(form, seed)
 
 
 @every_format
-@FEW
-@given(seed=SEEDS, at=st.floats(0.1, 0.9))
-def test_a_source_that_is_split_over_files_is_the_same(form: Format, seed: int, at: float) -> None:
-    entries = entries_of(form, seed)
-    parts = halves(entries, at)
+def test_a_source_that_is_split_over_files_is_the_same(form: Format, draw: random.Random) -> None:
+    entries = entries_of(form, seed := draw.getrandbits(31))
+    parts = halves(entries, draw.uniform(0.1, 0.9))
     assert imported(form, as_files(form, parts)) == whole(form, seed)
     # The same parts under names that sort the other way round.
     assert imported(form, as_files(form, parts[::-1], prefix="other")) == whole(form, seed)
 
 
 @every_format
-@FEW
-@given(seed=SEEDS, at=st.floats(0.1, 0.9))
-def test_a_source_given_twice_counts_once(form: Format, seed: int, at: float) -> None:
-    entries = entries_of(form, seed)
+def test_a_source_given_twice_counts_once(form: Format, draw: random.Random) -> None:
+    entries = entries_of(form, seed := draw.getrandbits(31))
     files = as_files(form, [entries])
     copies = as_files(form, [entries], prefix="a copy of ")
     assert imported(form, files | copies) == whole(form, seed)
     # Exports of an earlier day beside the one that holds it, which is read before or after.
-    earlier = [halves(entries, at)[0]]
+    earlier = [halves(entries, draw.uniform(0.1, 0.9))[0]]
     before, after = (as_files(form, earlier, prefix=name) for name in ("earlier", "zz earlier"))
     assert imported(form, files | before) == whole(form, seed)
     assert imported(form, files | after) == whole(form, seed)
 
 
 @every_format
-@FEW
-@given(seed=SEEDS, days=st.integers(1, 200))
 def test_what_is_recorded_some_days_later_is_some_days_later(
-    form: Format, seed: int, days: int
+    form: Format, draw: random.Random
 ) -> None:
-    entries = entries_of(form, seed)
-    early = whole(form, seed)
+    entries = entries_of(form, seed := draw.getrandbits(31))
+    early, days = whole(form, seed), draw.randint(1, 200)
     late = imported(form, as_files(form, [[entry.shifted(days) for entry in entries]]))
 
     def moved(time: object) -> str:
@@ -142,10 +127,8 @@ def test_what_is_recorded_some_days_later_is_some_days_later(
 
 
 @every_format
-@FEW
-@given(seed=SEEDS)
-def test_another_patient_changes_nobody(form: Format, seed: int) -> None:
-    entries = entries_of(form, seed)
+def test_another_patient_changes_nobody(form: Format, draw: random.Random) -> None:
+    entries = entries_of(form, seed := draw.getrandbits(31))
     other = entries_of(form, seed + 1, people=("007",))
     with_other = imported(form, as_files(form, [entries, other]))
     assert {row for row in with_other if row[0] != "007"} == whole(form, seed)

@@ -42,10 +42,10 @@ def entry(number: int, *, days_ago: int = 0) -> ForecastEntry:
 
 
 def test_two_workers_append_to_one_log(
-    serve: Any, until_ready: Any, bundle_folder: Path, tmp_path: Path, postgres: Any
+    serve: Any, until_ready: Any, bundle_folder: Path, tmp_path: Path, own_database: str
 ) -> None:
     requests = 120
-    with serve(tmp_path, bundle_folder, workers=2, store=postgres.url) as server:
+    with serve(tmp_path, bundle_folder, workers=2, store=own_database) as server:
         assert until_ready(server), server.log
         # The first is ready while the other may still start.
         deadline = time.monotonic() + 120
@@ -63,7 +63,7 @@ def test_two_workers_append_to_one_log(
         assert {answer.status_code for answer in answers} == {200}
         workers = server.log.count("a worker takes requests")
     assert workers == 2
-    with closing(Store(postgres.url)) as store:
+    with closing(Store(own_database)) as store:
         assert verify_chain(store) == requests
         with store.engine.connect() as connection:
             kept = set(connection.execute(sa.select(entry_table.c.id)).scalars())
