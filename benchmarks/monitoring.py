@@ -1,5 +1,6 @@
 """Benchmark: false alerts of people in whom nothing changed, and how soon changes are told.
 
+Beside them stands what a test finds that knows everything of a patient but the day of the change.
 Everybody is SIMULATED. `--write` sets the limits of `serving/monitoring/limits.toml` by the
 declared rates, from other people than those who are counted here. Prints two tables and, as its
 last line, one JSON object. About five minutes on one idle core: `make bench NAME=monitoring`.
@@ -29,9 +30,10 @@ from rehabcast.output import stdout_console
 from serving.monitoring import limits as declared
 from serving.monitoring.daily import BEFORE_DAYS, MOST_DAYS, judged
 from serving.monitoring.series import CARE, WINDOW_DAYS
-from serving.monitoring.shifts import day_scales, largest_shifts, on_scale
+from serving.monitoring.shifts import Course, day_scales, largest_shifts, on_scale
 from serving.state.alerting.looking import look_at_waiting
 from serving.state.store import Store
+from support.ideal_watch import CHANGES, QUIET_DAYS, found_at_best, watched
 from support.monitored import (
     DAYS_A_MONTH,
     DAYS_A_QUARTER,
@@ -44,8 +46,9 @@ from support.repository import UPPER_LIMB, repository_task
 
 CALIBRATION_SEED, TEST_SEED = 101, 202
 CALIBRATION_SHARDS, TEST_SHARDS = 6, 2
-QUIET_DAYS = 7
-"""An alert that comes back within a week is the same alert."""
+IDEAL_DRAWS = 20
+LEAST_DAYS = 28
+"""Days with a value that a slope is estimated from."""
 
 LIMITS = Path(monitoring.__path__[0]) / "limits.toml"
 Array = NDArray[np.float64]
@@ -75,13 +78,55 @@ def set_limits() -> str:
         window_PNT = [_windows(person, code) for person in people]
         if place.log:
             window_PNT = [on_scale(window_NT) for window_NT in window_PNT]
-        scales = [day_scales(window_NT[-1:], weekly=code in CARE)[0] for window_NT in window_PNT]
-        usual = float(np.median(np.concatenate(scales)[np.concatenate(scales) > 0]))
-        sizes = [_sizes(window_NT, code, usual) for window_NT in window_PNT]
+        # What people and plans decide neither carries over nor drifts as a body does.
+        of_body = code not in CARE and code != WEAR_TIME
+        carried = carried_over(window_PNT) if of_body else 0.0
+        scales = np.concatenate([
+            day_scales(window_NT[-1:], np.array([carried]), weekly=code in CARE)[0]
+            for window_NT in window_PNT
+        ])  # fmt: skip
+        usual = float(np.median(scales[scales > 0]))
+        newest_PT = np.array([window_NT[-1] for window_NT in window_PNT])
+        drift = drift_of(newest_PT, scales, carried) if of_body else 0.0
+        sizes = [_sizes(window_NT, code, usual, carried, drift) for window_NT in window_PNT]
         size = _limit(sizes, months, place.false_alarms)
         lines += ["", "[[limit]]", f'code = "{code}"', f"size = {size:.2f}",
-                  f"usual_scale = {usual:.4g}"]  # fmt: skip
+                  f"usual_scale = {usual:.4g}", f"carried = {carried:.2f}",
+                  f"drift = {drift:.4f}"]  # fmt: skip
     return "\n".join(lines) + "\n"
+
+
+def carried_over(window_PNT: list[Array]) -> float:
+    """Return the correlation of a day with the next, whatever the level of each person.
+
+    Values two days apart differ by 1 + the correlation as much (squared) as those one day apart,
+    where it fades with each day alike.
+    """
+    squares = [0.0, 0.0]
+    for window_NT in window_PNT:
+        # The last window has the newest days, the first one those before.
+        for value_T in (window_NT[0], window_NT[-1]):
+            whole_T = np.isfinite(value_T[2:] + value_T[1:-1] + value_T[:-2])
+            squares[0] += float(np.square(value_T[2:] - value_T[1:-1])[whole_T].sum())
+            squares[1] += float(np.square(value_T[2:] - value_T[:-2])[whole_T].sum())
+    return round(float(np.clip(squares[1] / squares[0] - 1, 0.0, 0.9)), 2)
+
+
+def drift_of(window_PT: Array, scale_P: Array, carried: float) -> float:
+    """Return how much people's slopes differ beyond what days alone make of them.
+
+    Of the square of each slope of a straight line what noise alone gives is taken off.
+    """
+    squares = []
+    for value_T, scale in zip(window_PT, scale_P, strict=True):
+        day_N = np.flatnonzero(np.isfinite(value_T))
+        if len(day_N) < LEAST_DAYS or scale <= 0:
+            continue
+        line_N = np.linalg.pinv(np.stack([np.ones(len(day_N)), day_N], axis=1))[1]
+        noise_NN = carried ** np.abs(np.subtract.outer(day_N, day_N)).astype(float)
+        slope = line_N @ value_T[day_N] / scale
+        squares.append(slope**2 - line_N @ noise_NN @ line_N)
+    return round(float(np.sqrt(max(np.mean(squares), 0.0))), 4)
 
 
 def _windows(person: Person, code: str) -> Array:
@@ -91,13 +136,15 @@ def _windows(person: Person, code: str) -> Array:
     return np.lib.stride_tricks.sliding_window_view(value, WINDOW_DAYS)
 
 
-def _sizes(window_NT: Array, code: str, usual: float) -> Array:
+def _sizes(window_NT: Array, code: str, usual: float, carried: float, drift: float) -> Array:
     """Return the statistic on each judged day in the direction that matters, (N,)."""
     count = len(window_NT)
     sign = declared.SIGNS[declared.PLACES[code].alarming]
     return largest_shifts(
-        window_NT, np.full(count, usual), np.full(count, sign), weekly=code in CARE
-    ).judged
+        window_NT, np.full(count, usual),
+        Course(carried_N=np.full(count, carried), drift_N=np.full(count, drift)),
+        np.full(count, sign), weekly=code in CARE,
+    ).judged  # fmt: skip
 
 
 def _limit(sizes: list[Array], months: float, rate: float) -> float:
@@ -157,6 +204,22 @@ def false_alerts(people: list[Person]) -> dict[str, Any]:
     }
 
 
+def planted_day(person: Person, number: int) -> int:
+    """Return the day on which a change is planted in the so many-th person."""
+    return person.enrolment + 35 + number % 28
+
+
+def at_best(people: list[Person], code: str) -> dict[str, float]:
+    """Return how often a test finds a change that knows all but its day, at the same rate."""
+    days = [planted_day(person, number) for number, person in enumerate(people)]
+    followed = [_followed(person, code, day) for person, day in zip(people, days, strict=True)]
+    rate = declared.PLACES[code].false_alarms
+    week, fortnight = found_at_best(
+        code, watched(people, days), np.array(followed), rate, seed=TEST_SEED, draws=IDEAL_DRAWS
+    )
+    return {"at_best": week, "at_best_in_two": fortnight}
+
+
 def found(people: list[Person], name: str) -> dict[str, Any]:
     """Count in how many a planted change is told within a week, by us and by a fixed rule."""
     target = repository_task(UPPER_LIMB).target
@@ -164,7 +227,7 @@ def found(people: list[Person], name: str) -> dict[str, Any]:
     ours = later = fixed = count = 0
     delays = []
     for number, person in enumerate(people):
-        day = person.enrolment + 35 + number % 28
+        day = planted_day(person, number)
         if not _followed(person, code, day):
             continue
         count += 1
@@ -182,6 +245,7 @@ def found(people: list[Person], name: str) -> dict[str, Any]:
         "found_in_two": later / count,
         "fixed_rule": fixed / count,
         "median_days": float(np.median(delays)) if delays else None,
+        **(at_best(people, code) if code in CHANGES else {}),
     }
 
 
@@ -232,12 +296,15 @@ def main() -> None:
     table.add_row("all, a patient and QUARTER", f"{false['a_quarter']:.2f}")
     table.add_row("fixed rule, a patient and QUARTER", f"{false['fixed_rule_a_quarter']:.2f}")
     stdout_console.print(table)
-    columns = "planted", "people", "found in a week", "in two", "median day", "fixed rule"
+    columns = (
+        "planted", "people", "found in a week", "in two", "median day", "fixed rule", "at best",
+    )  # fmt: skip
     table = Table(*columns, title="Planted changes, SIMULATED")
     for name, row in plants.items():
         table.add_row(name, str(row["people"]), f"{row['found']:.0%}",
                       f"{row['found_in_two']:.0%}", str(row["median_days"]),
-                      f"{row['fixed_rule']:.0%}")  # fmt: skip
+                      f"{row['fixed_rule']:.0%}",
+                      f"{row['at_best']:.0%}" if "at_best" in row else "")  # fmt: skip
     stdout_console.print(table)
     looks = looks_a_second(people)
     stdout_console.print(f"records looked at in a second of processor time: {looks:.0f}")

@@ -37,6 +37,7 @@ from contracts.vocabulary import NOT_RECORDED, Kind, vocabulary
 from features.checks import HEADER_ROWS, check_events
 from features.past.day import forecast_day, no_score
 from features.past.groups import WORN_DAY_HOURS, reads_wearable, wearable_codes
+from features.past.therapy import with_therapy
 from features.sequences import (
     forecast_sequence,
     learnt_labels,
@@ -76,9 +77,10 @@ def record_batch(
     values = _values(observations)
     doubtful = _doubtful(observations, values)
     if not doubtful:
-        return _batch(enrolment_day, values, task, layout, as_of)
+        return _batch(enrolment_day, _values(with_therapy(observations)), task, layout, as_of)
     _refuse(enrolment_day, observations, sorted(doubtful[:MOST_CHECKED]))
-    events = record_events(enrolment_day, observations)
+    record_events(enrolment_day, observations)
+    events = record_events(enrolment_day, with_therapy(observations))
     return forecast_sequence(events, task, layout, as_of=as_of)
 
 

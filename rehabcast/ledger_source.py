@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from audits.judging.scope import in_doubt
 from audits.ledger.followed import NOTHING_READ, FollowedTrail, VerifiedReading
 from audits.ledger.records import AuditRecord, Champion, LedgerState
 from audits.ledger.signing import SIGNATURE
@@ -275,6 +276,7 @@ def _served(settings: Settings, found: VerifiedReading, terms: Terms) -> ServedM
             coverage=_coverage(report),
             scope=_scope(champion, found.by_report[champion.report_digest]),
             not_shown=report.verdict.held_back if champion.is_override else None,
+            in_doubt=in_doubt(report.policy, report.verdict.findings),
         ),
     )
 

@@ -80,7 +80,7 @@ def finding(evidence: Evidence, adjusted_p: float | None) -> Finding:
         limit=rule.limit,
         p_value=evidence.p_value,
         adjusted_p=adjusted_p,
-        binding=rule.binding,
+        binding=rule.binding and (rule.must_be_shown or outcome is not Outcome.INSUFFICIENT),
         outcome=outcome,
         reason=sentence(evidence, outcome),
         shortage=evidence.shortage,
@@ -96,7 +96,7 @@ def not_judged(rule: Rule, why: str) -> Finding:
         axis=EVERYONE,
         group=EVERYONE,
         limit=rule.limit,
-        binding=rule.binding,
+        binding=rule.binding and rule.must_be_shown,
         reason=f"{EVERYONE}: {why}, so {rule.metric} cannot be judged.",
     )
 

@@ -43,8 +43,9 @@ class Rule(_Strict):
         Of the two-sided interval, and one minus the level of the Benjamini-Hochberg step.
     minimum_subjects, minimum_events
         A group with fewer, or fewer with or without the milestone, is at most suspected.
-    binding
-        Whether the rule can hold back a pass.
+    binding, must_be_shown
+        Whether the rule can hold back a pass; and if the second is false, only where it is broken,
+        certainly or by the estimate. Too little evidence is then told, and holds nothing back.
     excludes_unless
         For intersections: how certain (one-sided) one must be to keep the limit, for its people to
         be inside the scope; 0.5 is the best guess. None where the rule is only reported.
@@ -63,6 +64,8 @@ class Rule(_Strict):
     minimum_subjects: Annotated[int, Field(ge=2)]
     minimum_events: Annotated[int, Field(ge=1)] | None = None
     binding: bool
+    # Not written where it is true: so policies from before it keep their digests.
+    must_be_shown: Annotated[bool, Field(exclude_if=bool)] = True
     excludes_unless: Annotated[float, Field(ge=0.5, lt=1)] | None = None
     rationale: Annotated[str, Field(min_length=20)]
 
@@ -78,6 +81,8 @@ class Rule(_Strict):
             and self.statistic not in {Statistic.VALUE, Statistic.AGAINST_COMPARATOR},
             "a pattern is compared with no other": self.scope is Scope.PATTERNS
             and self.statistic is not Statistic.VALUE,
+            "only binding rules on patterns need not be shown": not self.must_be_shown
+            and (self.scope is not Scope.PATTERNS or not self.binding),
             "axes belong to the scope of axes": self.axes is not None
             and self.scope is not Scope.AXES,
             "minimum_events belongs to metrics of milestones only": self.metric.of_milestone
@@ -170,15 +175,11 @@ class Policy(_Strict):
         Score points: a smaller mean error than the instrument's own is a sign of a leak.
     label_bias
         For the sensitivity analysis.
-    required
-        Attributes that must be recorded: one at least in a file (`load_policy`).
-    scope
-        When a model may pass for a part of the people.
-    lost
-        How many outcomes may be lost; None where a board does not ask, and then whoever vanishes
-        is not missed.
-    rules
-        The requirements.
+    required, scope
+        Attributes that must be recorded, one at least in a file (`load_policy`); when a model may
+        pass for a part of the people.
+    lost, rules
+        How many outcomes may be lost (None: whoever vanishes is not missed); the requirements.
     """
 
     version: Annotated[str, Field(min_length=1)]

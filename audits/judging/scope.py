@@ -20,6 +20,7 @@ import scipy
 from numpy.typing import NDArray
 
 from audits.judging.evidence import Evidence
+from audits.judging.policy import Policy
 from audits.judging.rules import Applied
 from audits.measure.disparity import ALL_GROUPS
 from audits.measure.groups import EVERYONE, Grouping, is_pattern
@@ -146,10 +147,25 @@ def held_back(scope: Scope, findings: Sequence[Finding], inside: Iterable[Findin
     return HeldBack(everyone=tuple(dict.fromkeys(everyone)), groups=groups)
 
 
+def in_doubt(policy: Policy, findings: Iterable[Finding]) -> frozenset[tuple[str, str]]:
+    """Return the patterns, axis and label, for which too little evidence holds nothing back."""
+    may_be_open = {rule.name for rule in policy.rules if not rule.must_be_shown}
+    return frozenset(
+        (finding.axis, finding.group)
+        for finding in findings
+        if finding.rule in may_be_open
+        and finding.outcome is Outcome.INSUFFICIENT
+        and is_pattern(finding.axis)
+    )
+
+
 def _labels_of_patterns(findings: Iterable[Finding]) -> dict[str, list[str]]:
+    found = [finding for finding in findings if is_pattern(finding.axis)]
+    asked = {finding.axis for finding in found if finding.binding}
     labels: dict[str, list[str]] = defaultdict(list)
-    for finding in findings:
-        if finding.binding and is_pattern(finding.axis):
+    for finding in found:
+        # Also one for which too little evidence holds nothing back.
+        if finding.axis in asked:
             labels[finding.axis].append(finding.group)
     return {axis: list(dict.fromkeys(of_axis)) for axis, of_axis in labels.items()}
 

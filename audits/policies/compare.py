@@ -76,8 +76,12 @@ def _gone(rule: Rule) -> Change:
 def _new(rule: Rule) -> Change:
     return Change(
         requirement=rule.name, kind=Kind.NEW, weakens=False,
-        what="it binds" if rule.binding else "it is reported only",
+        what=_binds(rule) if rule.binding else "it is reported only",
     )  # fmt: skip
+
+
+def _binds(rule: Rule) -> str:
+    return "it binds" if rule.must_be_shown else "it binds where it is broken or suspected to be"
 
 
 ASKED = ("scope", "each_horizon", "metric", "statistic", "comparator", "direction")
@@ -90,6 +94,8 @@ def _of_rule(old: Rule, new: Rule, first: Policy, second: Policy) -> Iterator[Ch
             requirement=new.name, kind=Kind.STRICTER if new.binding else Kind.LOOSER,
             what="it binds now" if new.binding else "it no longer binds", weakens=old.binding,
         )  # fmt: skip
+    elif old.must_be_shown != new.must_be_shown:
+        yield _ranked(new.name, new.must_be_shown, f"{_binds(old)}, now {_binds(new)}")
     if [getattr(old, part) for part in ASKED] != [getattr(new, part) for part in ASKED]:
         yield Change(
             requirement=new.name, kind=Kind.OTHER, weakens=old.binding,

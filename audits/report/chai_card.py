@@ -122,10 +122,10 @@ def _card(report: Report) -> Tree:
 
 
 def _biases_beside(report: Report) -> str:
-    """Say what is known of biases where every binding rule was shown to hold."""
+    """Say what is known of biases where nothing holds the model back."""
     rules = names((f.rule for f in beyond(report)), most=10)
     others = f"; beyond the limit of rules that do not bind: {rules}" if rules else ""
-    return f"every binding rule was shown to hold{others}; no audit can detect biased labels"
+    return f"every rule that must be shown to hold was{others}; no audit can detect biased labels"
 
 
 def _metric(report: Report, goal: str, metric: Metric) -> Tree:

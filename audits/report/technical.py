@@ -171,7 +171,7 @@ def _findings(report: Report) -> Iterable[Block]:
     yield _finding_table("Rules that bind", [f for f in scored if f.binding])
     rules = dict.fromkeys(f.rule for f in reported)
     yield Table(
-        caption=f"Rules that are reported only: {len(reported)} findings, by outcome",
+        caption=f"Findings that hold nothing back: {len(reported)}, by outcome",
         columns=("rule", *(str(outcome) for outcome in Outcome)),
         rows=tuple(
             (rule, *(str(sum((f.rule, f.outcome) == (rule, o) for f in reported)) for o in Outcome))
@@ -295,7 +295,7 @@ def _rules(report: Report) -> Table:
                 f"{limit_in_words(rule, report.policy.score_unit)}, {100 * rule.confidence:g} %",
                 f"at least {rule.minimum_subjects} people"
                 + (f", {rule.minimum_events} events" if rule.minimum_events else ""),
-                "yes" if rule.binding else "no",
+                "no" if not rule.binding else "yes" if rule.must_be_shown else "if suspected",
                 rule.rationale,
             )
             for rule in report.policy.rules

@@ -6,6 +6,7 @@ are whole nanoseconds on the wall clock.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from contracts.cohort import CODE, NUMBER, TEXT, TIME
 from contracts.errors import Problem
-from contracts.therapy import DISCIPLINES, KINDS, THERAPY
+from contracts.therapy import KINDS, THERAPY, day_of_therapy
 from contracts.vocabulary import vocabulary
 from features.measurements.records import SUBJECT_LABEL
 
@@ -22,9 +23,6 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 HOUR_NS = 3_600_000_000_000
-
-TOLERANCE_MIN = 0.5
-"""Minutes by which rounded parts may be more than the whole."""
 
 
 def number_groups(*columns: Integers) -> tuple[Integers, Integers]:
@@ -182,50 +180,47 @@ def largest(group_N: Integers, value_N: Floats, groups: int) -> Floats:
 def with_therapy(values: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
     """Add the day's therapy where a day has disciplines of it and no total.
 
-    It is the sum of the disciplines: a session is of one. How therapy was given (in a group, with a
-    robot) adds nothing, since the same minutes are of some discipline. A total that was stated or
-    counted from sessions stands as it is; one that is less than one of its kinds contradicts
-    itself, and both are left out.
+    What is at odds with a total (`contracts.therapy.day_of_therapy`) is left out with it.
 
     Parameters
     ----------
     values
         One value a person, code and day, with columns subject_label, time, code, number.
     """
-    is_kind = values[CODE].isin(KINDS)
-    if not is_kind.any():
+    if not values[CODE].isin(KINDS).any():
         return values, []
-    day = values[TIME].dt.normalize()
-    place = pd.MultiIndex.from_arrays([values[SUBJECT_LABEL], day])
-    is_total = values[CODE] == THERAPY
-    minutes = pd.Series(values[NUMBER].to_numpy(), index=place)
-    total = minutes[is_total.to_numpy()]
-    in_all = pd.Series(total.reindex(place).to_numpy(), index=values.index)
-    wrong = is_kind & (values[NUMBER] > in_all + TOLERANCE_MIN)
-    at_odds = place.isin(place[wrong])
-    kept = values[~((is_total | wrong) & at_odds)]
-    open_ = values[values[CODE].isin(DISCIPLINES) & in_all.isna()]
-    sums = (
-        open_.assign(**{TIME: open_[TIME].dt.normalize()})
-        .groupby([SUBJECT_LABEL, TIME], as_index=False)[NUMBER]
-        .sum()
-        .assign(**{CODE: THERAPY, TEXT: None})
-    )
-    return pd.concat([kept, sums], ignore_index=True)[list(values)], [
+    of_therapy = values[values[CODE].isin((THERAPY, *KINDS))]
+    place_N = list(zip(of_therapy[SUBJECT_LABEL], of_therapy[TIME].dt.normalize(), strict=True))
+    minutes: dict[tuple[str, pd.Timestamp], dict[str, float]] = defaultdict(dict)
+    for place, code, number in zip(place_N, of_therapy[CODE], of_therapy[NUMBER], strict=True):
+        minutes[place][code] = number
+    found = {place: day_of_therapy(of_day) for place, of_day in minutes.items()}
+    sums = pd.DataFrame(
+        [
+            {SUBJECT_LABEL: label, TIME: day, CODE: THERAPY, NUMBER: of_day.added_up, TEXT: None}
+            for (label, day), of_day in found.items()
+            if of_day.added_up is not None
+        ],
+        columns=[SUBJECT_LABEL, TIME, CODE, NUMBER, TEXT],
+    ).astype({TIME: values[TIME].dtype})
+    wrong = [
+        index
+        for index, place, code in zip(of_therapy.index, place_N, of_therapy[CODE], strict=True)
+        if (at_odds := found[place].at_odds) and (code == THERAPY or code in at_odds)
+    ]
+    kept = values.drop(index=wrong)
+    together = pd.concat([kept, sums], ignore_index=True) if len(sums) else kept
+    return together[list(values)], [
         Problem(
             file="*",
             row=None,
             field=code,
-            found=f"{vocabulary()[code].name} of {number:g} min on {time:%Y-%m-%d}, more than all"
-            f" therapy of that day ({whole:g} min)",
+            found=f"{vocabulary()[code].name} of {minutes[place][code]:g} min on"
+            f" {place[1]:%Y-%m-%d}, more than all therapy of that day"
+            f" ({minutes[place][THERAPY]:g} min)",
             advice="correct the minutes in the source",
             cause="therapy of one kind that is more than all of it",
         )
-        for code, number, time, whole in zip(
-            values[CODE][wrong],
-            values[NUMBER][wrong],
-            values[TIME][wrong],
-            in_all[wrong],
-            strict=True,
-        )
+        for place, of_day in found.items()
+        for code in sorted(of_day.at_odds)
     ]

@@ -68,6 +68,7 @@ class RuleExplained:
 
     rule: str
     binding: bool
+    must_be_shown: bool
     asks: str
     rationale: str
     can_show: dict[int, str]
@@ -196,6 +197,7 @@ def explain(
     )  # fmt: skip
     for rule in explained.rules:
         binds = "binding" if rule.binding else "reported only"
+        binds += "" if rule.must_be_shown else " where it is broken or suspected to be"
         table.add_row(f"{rule.rule} ({binds})", rule.asks, *rule.can_show.values(), rule.rationale)
     emit(explained, table, as_json=as_json)
 
@@ -216,6 +218,7 @@ def _explained(rule: Rule, policy: Policy) -> RuleExplained:
     return RuleExplained(
         rule=rule.name,
         binding=rule.binding,
+        must_be_shown=rule.must_be_shown,
         asks=f"{who}{attributes}: {rule.metric}, {compared},"
         f" {limit_in_words(rule, policy.score_unit)}{when}",
         rationale=rule.rationale,

@@ -68,6 +68,9 @@ class AuditStatus:
     not_shown
         Under an override: whom the audit would have held back; None where nobody overrode it, or
         the audit is from before that was recorded.
+    in_doubt
+        Patterns of a course for which it was not shown, either way, whether ranges hold: by name
+        of the column and label.
     """
 
     model_version: str
@@ -81,6 +84,7 @@ class AuditStatus:
     coverage: Mapping[tuple[str, str], Coverage] = field(default_factory=dict)
     scope: Scope | None = None
     not_shown: HeldBack | None = None
+    in_doubt: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ Letters: H horizons; the last entry along H of a count is of people with an outc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from contracts.errors import ForecastRefused
 from contracts.groups import MINIMUM_SHOWN
+from contracts.predictions import PATTERN
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from contracts.vocabulary import vocabulary
@@ -20,6 +21,7 @@ from contracts.vocabulary.changes import amount_in_words, least_change, noise_in
 from inference.bundle import Bundle
 from inference.moments import Moments, moments, worsened
 from inference.similar import FEWEST, LEAST_OUTCOMES, Rarity, shown_number
+from serving.forecast.audit_status import ServedModel
 from serving.schemas import HorizonForecast
 
 FEW = 20
@@ -159,6 +161,20 @@ def course_notes(bundle: Bundle, batch: SequenceBatch) -> list[str]:
     )
     then = "score again, and look for the cause" if noise else "look for the cause first"
     return [f"{change[0].upper()}{change[1:]}, {judged}: {then}"]
+
+
+def doubted(served: ServedModel, labels: Mapping[str, str]) -> list[str]:
+    """Say for which patterns of a subject the audit leaves open whether ranges hold.
+
+    Parameters
+    ----------
+    labels
+        The subject's pattern by `PATTERN` and its name.
+    """
+    found = [(a, b) for a, b in labels.items() if (a, b) in served.audit_status.in_doubt]
+    named = "; ".join(f"{axis.removeprefix(PATTERN)}: {label}" for axis, label in found)
+    words = f"The audit leaves open how often the 80 % range holds for such people ({named})."
+    return [words] if found else []
 
 
 def how_many(people: int) -> str:

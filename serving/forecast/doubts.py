@@ -5,13 +5,14 @@ What is impossible is refused where a record is read (`inference.record`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from contracts.observation import Observation
 from contracts.task import Task
 from contracts.vocabulary import Kind, vocabulary
+from features.past.therapy import days_of_therapy, is_possible
 from serving.forecast.question import Question
 
 SCORE_UNIT = "{score}"
@@ -46,7 +47,7 @@ def doubts(question: Question, task: Task, origin: int) -> list[str]:
         if each.day_since_onset is not None
         and asked - task.inputs.past_days < each.day_since_onset <= asked
     ]
-    return [*_between_scores(recent), *_swapped_bracelets(recent)]
+    return [*_between_scores(recent), *_swapped_bracelets(recent), *_therapy(recent)]
 
 
 def _between_scores(observations: Iterable[Observation]) -> Iterator[str]:
@@ -83,3 +84,24 @@ def _swapped_bracelets(observations: Iterable[Observation]) -> Iterator[str]:
             f" {vocabulary()[ARM_SCORE].name} score of {newest:g}: by it the affected arm does more"
             " than the other; check whether the sensors are on the wrong sides"
         )
+
+
+def _therapy(observations: Iterable[Observation]) -> Iterator[str]:
+    """Say of which days therapy was left out, because it contradicts itself or no day has it."""
+    found = days_of_therapy(observations)
+    if at_odds := [day for day, of_day in found.items() if of_day.at_odds]:
+        yield (
+            f"therapy of one kind is longer than all therapy of {_days(at_odds)}: neither was"
+            " used; check the minutes"
+        )
+    if too_long := [day for day, one in found.items() if not is_possible(one.added_up or 0.0)]:
+        yield (
+            f"the disciplines of therapy of {_days(too_long)} add up to more than a day can have:"
+            " they were not added up; check the minutes"
+        )
+
+
+def _days(days: Sequence[int]) -> str:
+    more = len(days) - MOST_SHOWN
+    named = ", ".join(str(day) for day in sorted(days)[:MOST_SHOWN])
+    return f"day {named}{f' and {more} more' if more > 0 else ''} after the onset"

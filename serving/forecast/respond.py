@@ -42,6 +42,7 @@ from serving.forecast.audit_status import (
 from serving.forecast.behind import (
     Behind,
     course_notes,
+    doubted,
     how_many,
     milestone_sentences,
     people_behind,
@@ -159,7 +160,8 @@ def _forecast(
     bundle, origin = served.bundle, int(batch.origin_day_B[0])
     given = np.flatnonzero(behind.given_H).tolist()
     explained = _explained(question, bundle, given)
-    beside = held_back(served, groups | pattern_labels(batch, bundle.task))
+    shown = pattern_labels(batch, bundle.task)
+    beside = held_back(served, groups | shown)
     # A game includes its forecast, so that the past is encoded only once.
     game = game_of(bundle, batch) if question.explain else None
     quantiles_1HQ = forecast_batch(bundle, batch) if game is None else game.quantiles_1HQ
@@ -183,7 +185,9 @@ def _forecast(
         groups=group_coverage(served, groups),
         notes=[*question.notes, *not_used(question, bundle.task, origin)],
         held_back=[names_of(each) for each in beside],
-        **_about(served, between_landmarks(bundle.task, origin), beside),
+        **_about(
+            served, [*between_landmarks(bundle.task, origin), *doubted(served, shown)], beside
+        ),
     )
 
 

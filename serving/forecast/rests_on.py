@@ -9,6 +9,7 @@ import numpy as np
 from contracts.cohort import ENROLMENT, ONSET, WEAR_TIME
 from contracts.observation import Observation
 from contracts.sequences import SequenceBatch
+from contracts.therapy import DISCIPLINES, THERAPY
 from contracts.vocabulary import Kind, vocabulary
 from features.past.groups import is_of_wearable
 from features.sequences import present_modalities
@@ -24,6 +25,9 @@ def rests_on(bundle: Bundle, batch: SequenceBatch, observations: Sequence[Observ
     observed_TC = batch.observed_BTC[0]
     person = (covariate.code for covariate in layout.person_S)
     sent = {observation.code for observation in observations}
+    if THERAPY not in sent and THERAPY in layout.channels_C:
+        # They were read as parts of the day's therapy.
+        sent -= {*DISCIPLINES}
     ignored = sent - {*layout.channels_C, *person} - {ONSET, ENROLMENT}
     present_M = present_modalities(batch, bundle.manifest.modalities)[0]
     return RestsOn(

@@ -18,7 +18,7 @@ from serving.monitoring.limits import (
     silent_days,
 )
 from serving.monitoring.series import CARE, WINDOW_DAYS, Array, Series
-from serving.monitoring.shifts import LEAST_NOW, Shifts, largest_shifts, on_scale
+from serving.monitoring.shifts import LEAST_NOW, Course, Shifts, largest_shifts, on_scale
 
 BEFORE_DAYS = 14
 """Days before a silence on which data must have come."""
@@ -60,6 +60,10 @@ def _changes(series: Series, codes: list[str], value_NT: Array, *, weekly: bool)
     found = largest_shifts(
         np.where(log_N1, on_scale(value_NT), value_NT),
         np.array([limit.usual_scale for limit in limits]),
+        Course(
+            carried_N=np.array([limit.carried for limit in limits]),
+            drift_N=np.array([limit.drift for limit in limits]),
+        ),
         np.array([SIGNS[limit.place.alarming] for limit in limits]),
         weekly=weekly,
     )

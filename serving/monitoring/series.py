@@ -16,6 +16,7 @@ from contracts.observation import Observation
 from contracts.therapy import ADHERENCE, THERAPY
 from contracts.vocabulary import Kind, vocabulary
 from features.past.groups import is_of_wearable
+from features.past.therapy import with_therapy
 
 WINDOW_DAYS = 56
 """Days that are read: a change of at most four weeks, and at least as long before it."""
@@ -81,7 +82,7 @@ def series_of(observations: Iterable[Observation], today: int) -> Series:
     first = today - WINDOW_DAYS + 1
     daily: dict[str, Array] = {}
     scores: dict[str, list[tuple[int, float]]] = {}
-    for one in observations:
+    for one in with_therapy(list(observations)):
         day, value = one.day_since_onset, one.value
         if day is None or value is None or not first <= day <= today or one.code not in entries:
             continue

@@ -33,6 +33,12 @@ def rule_of(policy: Policy, finding: Finding) -> Rule | None:
     return next((rule for rule in policy.rules if rule.name == finding.rule), None)
 
 
+def is_of_binding_rule(policy: Policy, finding: Finding) -> bool:
+    """Return whether a finding binds, or would if there were enough evidence."""
+    rule = rule_of(policy, finding)
+    return finding.binding or (rule is not None and rule.binding and not rule.must_be_shown)
+
+
 def found(finding: Finding, rule: Rule | None, unit: ScoreUnit) -> str:
     """Say what was found, with its interval; the whole reason where no rule says how.
 

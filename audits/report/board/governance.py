@@ -40,11 +40,12 @@ from contracts.predictions import CHAMPION
 from contracts.verdict import Finding, Outcome
 
 PERMITS = {
-    Outcome.PASS: "Every binding rule was shown to hold. The model may be put into service once an"
-    " ML owner and a governance member, two different people, have approved it.",
-    Outcome.WITHIN_SCOPE: "Every binding rule was shown to hold for the people described below, and"
-    " for them only. The model may be put into service once an ML owner and a governance member,"
-    " two different people, have approved it. Everybody else gets no forecast, and is told why.",
+    Outcome.PASS: "Every rule that must be shown to hold was. The model may be put into service"
+    " once an ML owner and a governance member, two different people, have approved it.",
+    Outcome.WITHIN_SCOPE: "Every rule that must be shown to hold was, for the people described"
+    " below and for them only. The model may be put into service once an ML owner and a governance"
+    " member, two different people, have approved it. Everybody else gets no forecast, and is told"
+    " why.",
     Outcome.INSUFFICIENT: "There is too little evidence to show that every binding rule holds. The"
     " model may not be put into service on this audit alone. A named person can take responsibility"
     " for it, for a limited time and a stated use; every forecast then says so.",
@@ -56,8 +57,8 @@ PERMITS = {
     " service, and nobody can override this.",
 }
 GLOSSARY = (
-    "Binding rule: one that must be shown to hold before the model may be put into service. Other"
-    " rules are only reported.",
+    "Binding rule: one that must be shown to hold before the model may be put into service, or,"
+    " where it says so, must not be suspected of being broken. Other rules are only reported.",
     "Points: units of the outcome scale. An important difference is the smallest change that"
     " patients notice.",
     "80 % range: the range that should contain 8 in 10 outcomes.",

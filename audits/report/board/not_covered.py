@@ -8,6 +8,7 @@ from audits.judging.findings import COMPARISON
 from audits.judging.wording import group_in_words
 from audits.measure.groups import EVERYONE
 from audits.measure.metrics import Metric
+from audits.report.board.findings_in_words import is_of_binding_rule
 from audits.report.content import Report, over_all_horizons
 from audits.report.document import Block, Bullets, Heading
 from contracts.groups import MINIMUM_SHOWN
@@ -22,7 +23,9 @@ def not_covered(report: Report) -> Iterable[Block]:
     uncertain = dict.fromkeys(
         group_in_words(f.axis, f.group)
         for f in findings
-        if f.binding and f.outcome is not Outcome.PASS and f.axis != EVERYONE
+        if is_of_binding_rule(report.policy, f)
+        and f.outcome is not Outcome.PASS
+        and f.axis != EVERYONE
     )
     if uncertain:
         items.append(

@@ -17,6 +17,7 @@ from audits.report.board.findings_in_words import (
     beyond,
     compared_with,
     found,
+    is_of_binding_rule,
     judged,
     names,
     people_in_words,
@@ -28,11 +29,13 @@ from contracts.verdict import Finding, Outcome
 
 DRAWN = "Drawing"
 MOST_NAMED = 6
+UNLESS_SUSPECTED = "Too little evidence for it holds nothing back"
 
 
 def what_every_rule_found(report: Report) -> Iterable[Block]:
     """Yield a table for each binding rule, and what is beyond the limit of another rule."""
-    binding = [f for f in report.verdict.findings if f.binding and f.metric != CHECK]
+    asked = (f for f in report.verdict.findings if is_of_binding_rule(report.policy, f))
+    binding = [f for f in asked if f.metric != CHECK]
     on_groups = [f for f in binding if f.axis != EVERYONE and f.metric != LOST]
     # Of other people than those of this cohort there are no numbers, so only what failed is told.
     shown = [f for f in on_groups if f.evidence == "internal" or f.outcome is not Outcome.PASS]
@@ -71,6 +74,8 @@ def _of_rule(report: Report, findings: Sequence[Finding]) -> Table:
     rule = rule_of(policy, first)
     where = f"{WHERE[first.evidence]}: " if first.evidence != "internal" else ""
     caption = f"{where}“{first.rule}”: {first.metric}{_limit(policy, rule)}"
+    if rule is not None and not rule.must_be_shown:
+        caption += ". " + UNLESS_SUSPECTED
     scale = None if rule is None else scale_of(rule, findings)
     rows = (
         (
@@ -125,8 +130,8 @@ def _not_binding(report: Report) -> Iterable[Block]:
             others.setdefault(finding.rule, []).append(finding)
     if others:
         yield Paragraph(
-            text="Beyond the limit of rules that do not bind. They hold nothing back, but somebody"
-            " may be served less well:"
+            text="Beyond the limit of rules that do not bind. They hold nothing"
+            " back, but somebody may be served less well:"
         )
         yield Bullets(
             items=tuple(

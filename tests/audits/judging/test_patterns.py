@@ -14,6 +14,7 @@ from audits.disclosure.published import pattern_of
 from audits.disclosure.quantities import Quantity
 from audits.judging.judge import AuditInputs, judge
 from audits.judging.policy import Policy, Rule
+from audits.judging.scope import in_doubt
 from audits.measure.disparity import Scope, Statistic
 from audits.measure.prediction_table import contract_violations
 from contracts.predictions import PATTERN, QUANTILE_COLUMNS, SUBJECT
@@ -24,11 +25,17 @@ COURSE = f"{PATTERN}course"
 RULE = "honest intervals on every course"
 
 
-def with_rule(policy: Policy, *, binding: bool) -> Policy:
-    (of_groups,) = (r for r in policy.rules if r.name == "honest intervals in every group")
-    asked = {"name": RULE, "scope": Scope.PATTERNS, "axes": None, "binding": binding}
-    rule = Rule.model_validate({**of_groups.model_dump(), **asked})
-    return policy.model_copy(update={"rules": (*policy.rules, rule)})
+def with_rule(policy: Policy, *, binding: bool, must_be_shown: bool = True) -> Policy:
+    """The policy with its rule on patterns, as a board may change it."""
+    (shipped,) = (rule for rule in policy.rules if rule.scope is Scope.PATTERNS)
+    asked = {"binding": binding, "must_be_shown": must_be_shown}
+    rule = Rule.model_validate({**shipped.model_dump(), **asked})
+    return without_rule(policy).model_copy(update={"rules": (*without_rule(policy).rules, rule)})
+
+
+def without_rule(policy: Policy) -> Policy:
+    kept = tuple(rule for rule in policy.rules if rule.scope is not Scope.PATTERNS)
+    return policy.model_copy(update={"rules": kept})
 
 
 def with_courses(table: pd.DataFrame, worse: int, shift: float = 0.0) -> pd.DataFrame:
@@ -46,12 +53,17 @@ def on_courses(findings: tuple[Finding, ...]) -> dict[str, Finding]:
 
 
 @pytest.mark.parametrize(
-    ("worse", "shift", "binding", "of_worse", "passes"),
+    ("worse", "shift", "binding", "must_be_shown", "of_worse", "passes"),
     [
-        (200, 0.0, True, Outcome.PASS, True),
-        (60, 6.0, True, Outcome.BLOCKED, False),
-        (60, 6.0, False, Outcome.BLOCKED, True),
-        (6, 0.0, True, Outcome.INSUFFICIENT, False),
+        (200, 0.0, True, True, Outcome.PASS, True),
+        (60, 6.0, True, True, Outcome.BLOCKED, False),
+        (60, 6.0, False, True, Outcome.BLOCKED, True),
+        (6, 0.0, True, True, Outcome.INSUFFICIENT, False),
+        (200, 0.0, True, False, Outcome.PASS, True),
+        (60, 6.0, True, False, Outcome.BLOCKED, False),
+        (14, 3.5, True, True, Outcome.REVIEW, False),
+        (14, 3.5, True, False, Outcome.REVIEW, False),
+        (6, 0.0, True, False, Outcome.INSUFFICIENT, True),
     ],
 )
 def test_a_policy_may_ask_that_ranges_hold_on_every_course(
@@ -61,6 +73,7 @@ def test_a_policy_may_ask_that_ranges_hold_on_every_course(
     worse: int,
     shift: float,
     binding: bool,
+    must_be_shown: bool,
     of_worse: Outcome,
     passes: bool,
 ) -> None:
@@ -69,7 +82,7 @@ def test_a_policy_may_ask_that_ranges_hold_on_every_course(
     coverage = (r for r in quick_policy.rules if r.metric == "coverage of the 80 % interval")
     kept = [r for r in quick_policy.rules if r.comparator is not None]
     policy = quick_policy.model_copy(update={"rules": (*kept, *coverage), "lost": None})
-    verdict = judge(table, with_rule(policy, binding=binding), inputs)
+    verdict = judge(table, with_rule(policy, binding=binding, must_be_shown=must_be_shown), inputs)
     found = on_courses(verdict.findings)
     assert set(found) == {"became worse", "about as before"}
     assert found["became worse"].outcome is of_worse
@@ -80,18 +93,25 @@ def test_a_policy_may_ask_that_ranges_hold_on_every_course(
     # A pattern is on nobody's record beforehand; under an override whoever shows it is told.
     assert verdict.held_back is not None
     told = {o.labels for o in verdict.held_back.groups.outside({COURSE: "became worse"})}
-    assert (("became worse",) in told) == (binding and of_worse is not Outcome.PASS)
-    assert not on_courses(judge(table, policy, inputs).findings)
+    left_open = not must_be_shown and of_worse is Outcome.INSUFFICIENT
+    holds_back = binding and of_worse is not Outcome.PASS and not left_open
+    assert (("became worse",) in told) == holds_back
+    assert found["became worse"].binding == (binding and not left_open)
+    # What holds nothing back is told, also to whoever shows it.
+    asked = with_rule(policy, binding=binding, must_be_shown=must_be_shown)
+    told_open = {(COURSE, "became worse")} if left_open else set()
+    assert in_doubt(asked, verdict.findings) == told_open
+    assert not on_courses(judge(table, without_rule(policy), inputs).findings)
 
 
 def test_a_table_without_patterns_is_told_where_a_policy_asks_for_them(
     table_of: TableOf, quick_policy: Policy, inputs: AuditInputs
 ) -> None:
-    policy = with_rule(quick_policy.model_copy(update={"lost": None}), binding=True)
-    verdict = judge(table_of(200), policy, inputs)
-    (found,) = (f for f in verdict.findings if f.rule == RULE)
-    assert found.outcome is Outcome.INSUFFICIENT
-    assert not verdict.outcome.is_pass
+    policy = quick_policy.model_copy(update={"lost": None})
+    for must_be_shown in (True, False):
+        asked = with_rule(policy, binding=True, must_be_shown=must_be_shown)
+        (found,) = (f for f in judge(table_of(200), asked, inputs).findings if f.rule == RULE)
+        assert (found.outcome, found.binding) == (Outcome.INSUFFICIENT, must_be_shown)
 
 
 @pytest.mark.parametrize("worse", [1, 6, 10, 11, 40])
@@ -105,7 +125,7 @@ def test_a_pattern_of_few_people_is_hidden_and_so_is_what_would_tell_it(
     assert told == [worse >= 11] * 2
     assert not any(c.axis == COURSE and c.horizon_day for c in shown.shown[Quantity()])
     # Not asked for, not shown.
-    unasked = pattern_of(table, quick_policy)
+    unasked = pattern_of(table, without_rule(quick_policy))
     assert not any(unasked.shows(Quantity(), cell) for cell in cells)
 
 

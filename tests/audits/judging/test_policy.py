@@ -43,7 +43,9 @@ def test_the_shipped_policy_binds_on_single_attributes_and_reports_pairs() -> No
     policy = load_policy()
     assert not any(rule.binding for rule in policy.rules if rule.scope is Scope.PAIRS)
     binding = [rule for rule in policy.rules if rule.binding]
-    assert {rule.scope for rule in binding} == {Scope.OVERALL, Scope.AXES}
+    assert {rule.scope for rule in binding} == {Scope.OVERALL, Scope.AXES, Scope.PATTERNS}
+    # Nobody can be held back in the stead of a pattern, so too few people of one would hold back all.
+    assert {r.scope for r in binding if not r.must_be_shown} == {Scope.PATTERNS}
     assert {rule.comparator for rule in binding} >= {"proportional recovery", "champion"}
 
 
@@ -62,6 +64,20 @@ def test_a_change_of_what_it_says_changes_the_digest_and_layout_does_not(tmp_pat
     assert load_policy(other).digest != load_policy().digest
 
 
+def test_a_policy_from_before_a_rule_could_do_without_proof_keeps_its_digest() -> None:
+    rule = Rule.model_validate(RULE)
+    assert "must_be_shown" not in rule.model_dump(mode="json")
+    assert Rule.model_validate(rule.model_dump()) == rule
+    on_patterns = {
+        **RULE, "scope": "patterns", "statistic": "value", "must_be_shown": False
+    }  # fmt: skip
+    without = Rule.model_validate(on_patterns)
+    assert Rule.model_validate(without.model_dump(mode="json")) == without
+    assert not without.must_be_shown
+    with pytest.raises(ValidationError, match="on patterns need not be shown"):
+        Rule.model_validate({**on_patterns, "binding": False})
+
+
 @pytest.mark.parametrize("lost", sorted(RULE))
 def test_a_rule_without_one_of_its_parts_is_refused(lost: str) -> None:
     with pytest.raises(ValidationError, match=lost):
@@ -73,6 +89,7 @@ def test_a_rule_without_one_of_its_parts_is_refused(lost: str) -> None:
     [
         ({"severity": 1}, "Extra inputs"),
         ({"direction": "below"}, "direction"),
+        ({"must_be_shown": False}, "on patterns need not be shown"),
         ({"limit": float("nan")}, "finite"),
         ({"limit": float("inf")}, "finite"),
         ({"direction": "within", "limit": 0}, "above 0"),

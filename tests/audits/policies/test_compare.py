@@ -38,6 +38,7 @@ def test_a_policy_asks_no_more_and_no_less_than_itself() -> None:
         (ERROR, {"name": "renamed"}, Kind.GONE),
         (ERROR, {"comparator": "x"}, Kind.OTHER),
         ("error ratio of the groups", {"binding": True}, Kind.STRICTER),
+        ("honest intervals on every course", {"must_be_shown": True}, Kind.STRICTER),
     ],
 )
 def test_each_kind_of_change_is_told_and_so_is_its_reverse(

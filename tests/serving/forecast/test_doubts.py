@@ -69,6 +69,27 @@ def test_bracelets_that_contradict_the_arm_are_told(
     assert [("wrong sides" in each) for each in sentences] == [True] * odd
 
 
+PHYSIO, SPEECH = "REHABCAST//THERAPY_PHYSIO", "REHABCAST//THERAPY_SPEECH"
+THERAPY = "REHABCAST//THERAPY"
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        ([(PHYSIO, 12, 50.0), (THERAPY, 12, 20.0), (PHYSIO, 13, 30.0)], "of day 12 after"),
+        ([(PHYSIO, d, 50.0) for d in range(11, 17)] + [(THERAPY, d, 9.0) for d in range(11, 17)],
+         "of day 11, 12, 13 and 3 more after"),
+        ([(PHYSIO, 12, 500.0), (SPEECH, 12, 400.0)], "add up to more than a day can have"),
+        ([(PHYSIO, 12, 50.0), (THERAPY, 12, 50.3), (SPEECH, 13, 400.0)], None),
+    ],
+)  # fmt: skip
+def test_therapy_that_contradicts_itself_is_told(
+    served: ServedModel, record: list[tuple[str, int, float]], said: str | None
+) -> None:
+    sentences = told(served, *record)
+    assert [said in each for each in sentences if said] == [True] * (said is not None)
+
+
 def test_answers_hold_it_with_and_without_a_forecast(served: ServedModel) -> None:
     for model in (served, without_limit(served)):
         given_ = answer(model, {**SCORE, "value": 31.5})

@@ -435,6 +435,28 @@ def test_whoever_the_audit_would_have_held_back_is_told_so_under_an_override(
     assert "OVERRIDE" in team
 
 
+def test_a_pattern_of_which_the_audit_leaves_open_how_ranges_hold_is_told_to_those_who_show_it(
+    served: ServedModel,
+) -> None:
+    asked = {
+        label: answer(
+            without_limit(
+                replace(
+                    served,
+                    audit_status=replace(
+                        served.audit_status, in_doubt=frozenset({("pattern:course", label)})
+                    ),
+                )
+            ),
+            SCORE,
+        )
+        for label in ("one score only", "became worse")
+    }
+    told = "leaves open how often the 80 % range holds for such people (course: one score only)"
+    assert [told in each for each in asked["one score only"].limits].count(True) == 1
+    assert not any("leaves open" in each for each in asked["became worse"].limits)
+
+
 @pytest.mark.parametrize("pairs", [5, 6, 34])
 def test_of_many_groups_without_a_forecast_an_answer_gives_the_number(
     served: ServedModel, pairs: int

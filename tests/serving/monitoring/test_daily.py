@@ -83,8 +83,11 @@ def test_a_kind_of_therapy_is_no_wearable_and_is_not_watched_beside_the_whole() 
     assert silent == alerts(worn, 34)
     assert set(silent) == {"no data"}
     fewer = days(1, 28, 45) | days(29, 56, 5)
-    assert alerts({physio: fewer}, 56) == {}
-    assert set(alerts({THERAPY: fewer, physio: fewer}, 56)) == {"less therapy"}
+    whole = alerts({THERAPY: fewer}, 56)
+    assert set(whole) == {"less therapy"}
+    # A day's disciplines are its therapy where nobody states that; how it was given is no more.
+    assert whole == alerts({physio: fewer}, 56) == alerts({THERAPY: fewer, physio: fewer}, 56)
+    assert alerts({"REHABCAST//THERAPY_ROBOT": fewer}, 56) == {}
 
 
 def test_where_data_never_came_daily_nothing_is_silent() -> None:

@@ -26,6 +26,7 @@ from contracts.verdict import GRAVITY, Finding, Outcome, Shortage, Verdict
 POLICY = load_policy()
 GROUPS = (("sex", "female"), ("sex", "male"), ("hospital", "0"), ("hospital", "not recorded"))
 EVERYONE = ("everyone", "everyone")
+MAY_BE_OPEN = {rule.name for rule in POLICY.rules if not rule.must_be_shown}
 RULE_OUTCOMES = [o for o in Outcome if o is not Outcome.WITHIN_SCOPE]
 NUMBERS = st.floats(-12, 12, allow_nan=False)
 INSIDE = {
@@ -68,7 +69,8 @@ def finding(draw: st.DrawFn, rule: Rule, axis: str, group: str, outcomes: list[O
         attributes=() if axis == "everyone" else (axis,), group=group,
         horizon_day=84 if rule.each_horizon else None, subjects=subjects, events=None,
         value=value if is_shown else None, low=low if is_shown and has_interval else None,
-        high=high if is_shown and has_interval else None, limit=rule.limit, binding=rule.binding,
+        high=high if is_shown and has_interval else None, limit=rule.limit,
+        binding=rule.binding and (rule.must_be_shown or outcome is not Outcome.INSUFFICIENT),
         outcome=outcome, shortage=shortage if subjects is not None else None,
         reason=f"{group_in_words(axis, group)}: {rule.metric}: {outcome}.",
     )  # fmt: skip
@@ -148,7 +150,7 @@ def test_every_failure_is_told_nobody_is_reassured_and_words_carry_what_is_drawn
 
 def every_failure_is_told_with_its_group(report: Report, made: list[Table]) -> None:
     for f in report.verdict.findings:
-        if f.binding and f.outcome is not Outcome.PASS:
+        if (f.binding or f.rule in MAY_BE_OPEN) and f.outcome is not Outcome.PASS:
             who = group_in_words(f.axis, f.group)
             rows = [
                 row
