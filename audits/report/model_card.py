@@ -10,6 +10,7 @@ from audits.report.content import Report, trained_on
 from audits.report.crosswalk import answers
 from audits.report.document import Bullets, Document, Heading, Notice, Paragraph, Table
 from audits.report.further import own_codes_section
+from contracts.bundle import WEIGHTS
 from contracts.priors import start_in_words
 
 
@@ -94,4 +95,26 @@ def key_figures(report: Report) -> tuple[tuple[str, str, str, str], ...]:
         )
         for row in report.performance
         if row.axis == EVERYONE and row.horizon_day is None and row.value is not None
+    )
+
+
+def judged(report: Report) -> str:
+    """Say how the judged forecasts were made, and how they differ from those that are served."""
+    judging = report.facts.judging
+    if judging is None:
+        return (
+            "Forecasts are out of fold: each person was forecast by a network not trained on them."
+            " The bundle does not record more."
+        )
+    if judging.joined == WEIGHTS:
+        return (
+            "The model is one network with the mean weights of"
+            f" {judging.members}, one trained without each two of {judging.folds} folds by person."
+            f" Judged is, for each person, the network made in the same way of the"
+            f" {judging.members_unseen} that were trained without them."
+        )
+    return (
+        f"The model has {judging.members} networks, one trained without each two of {judging.folds}"
+        f" folds by person. Judged is, for each person, the mean of the {judging.members_unseen}"
+        f" that were trained without them; served is the mean of all {judging.members}."
     )

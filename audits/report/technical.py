@@ -22,9 +22,9 @@ from audits.report.document import (
     Table,
 )
 from audits.report.further import known_people, losses_section, own_codes_section
+from audits.report.model_card import judged
 from audits.report.standards import standards
 from audits.report.stricter import stricter_policy
-from contracts.bundle import WEIGHTS
 from contracts.groups import MINIMUM_SHOWN
 from contracts.verdict import Finding, Outcome, Verdict
 
@@ -76,7 +76,7 @@ def technical_edition(report: Report, figures: tuple[Figure, ...]) -> Document:
                 )
             ),
             Heading(level=1, text="Methods"),
-            Bullets(items=(_judged(report), *METHODS)),
+            Bullets(items=(judged(report), *METHODS)),
             Paragraph(
                 text=f"{policy.replicates} replicates, seed {policy.seed}; important difference"
                 f" {policy.important_difference:g} {policy.score_unit.name}; decision threshold"
@@ -93,28 +93,6 @@ def technical_edition(report: Report, figures: tuple[Figure, ...]) -> Document:
             _rules(report),
             *standards(report),
         ),
-    )
-
-
-def _judged(report: Report) -> str:
-    """Say how the judged forecasts were made, and how they differ from those that are served."""
-    judging = report.facts.judging
-    if judging is None:
-        return (
-            "Forecasts are out of fold: each person was forecast by a network not trained on them."
-            " The bundle does not record more."
-        )
-    if judging.joined == WEIGHTS:
-        return (
-            "The model is one network with the mean weights of"
-            f" {judging.members}, one trained without each two of {judging.folds} folds by person."
-            f" Judged is, for each person, the network made in the same way of the"
-            f" {judging.members_unseen} that were trained without them."
-        )
-    return (
-        f"The model has {judging.members} networks, one trained without each two of {judging.folds}"
-        f" folds by person. Judged is, for each person, the mean of the {judging.members_unseen}"
-        f" that were trained without them; served is the mean of all {judging.members}."
     )
 
 
