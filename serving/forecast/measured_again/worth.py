@@ -110,7 +110,7 @@ def possible_scores(
         scores_Q = np.array([np.interp(days, ahead, level) for level in quantiles.T])
     if target.step:
         scores_Q = target.low + np.round((scores_Q - target.low) / target.step) * target.step
-    return np.clip(scores_Q, target.low, target.high)
+    return np.asarray(np.clip(scores_Q, target.low, target.high))
 
 
 def measured_later(

@@ -57,7 +57,7 @@ def _with(widths: Bandwidths, train: SequenceBatch, task: Task, *, seed: int) ->
         change_RQ = np.concatenate([_changes(rows, features_NF, change_N) for rows in blocks])
         change_BHQ = change_RQ.reshape(*batch.truth_BH.shape, -1)
         score_BHQ = batch.last_score_B[:, None, None] + change_BHQ
-        return np.clip(score_BHQ, task.target.low, task.target.high)
+        return np.asarray(np.clip(score_BHQ, task.target.low, task.target.high))
 
     return predict
 

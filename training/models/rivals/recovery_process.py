@@ -90,7 +90,8 @@ def recovery_process(train: SequenceBatch, task: Task, *, seed: int) -> Predict:
         past = past_scores(batch, channels)
         time_RW, channel_RW, value_RW = _arrays(past, len(batch), codes, task)
         ahead_BH = np.array(batch.layout.horizon_days_H) - batch.origin_day_B[:, None]
-        later_BH = torch.from_numpy(_time(batch.days_since_onset_BT[:, -1:] + ahead_BH))
+        today_B1 = batch.days_since_onset_BT[:, -1:].astype(np.float64)
+        later_BH = torch.from_numpy(_time(today_B1 + ahead_BH))
         mean_BH, variance_BH = posterior(process, time_RW, channel_RW, value_RW, later_BH)
         spread_BH = (variance_BH + process.noise_C[0]).sqrt()
         logit_BHQ = mean_BH[..., None] + spread_BH[..., None] * torch.from_numpy(
@@ -99,7 +100,7 @@ def recovery_process(train: SequenceBatch, task: Task, *, seed: int) -> Predict:
         share_BHQ = (expit(logit_BHQ.numpy()) - INSIDE) / (1 - 2 * INSIDE)
         target = task.target
         points = target.low + (target.high - target.low) * share_BHQ
-        return np.clip(points, target.low, target.high)
+        return np.asarray(np.clip(points, target.low, target.high))
 
     return predict
 
@@ -143,7 +144,7 @@ def _instruments(train: SequenceBatch, task: Task) -> list[int]:
 
 
 def _time(days: Array) -> Array:
-    return np.log1p(np.maximum(days, 0).astype(np.float64))
+    return np.asarray(np.log1p(np.maximum(days, 0)))
 
 
 def _arrays(
@@ -231,7 +232,7 @@ def _fit(time_RW: Tensor, channel_RW: Tensor, value_RW: Tensor, instruments: int
     for _ in range(STEPS):
         optimiser.zero_grad()
         loss = -log_marginal(process(), time_RW, channel_RW, value_RW) / seen_RW.sum()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     with torch.no_grad():
         found = process()
@@ -245,5 +246,6 @@ def log_marginal(process: Process, time_RW: Tensor, channel_RW: Tensor, value_RW
     mean_RW = _mean(process, time_RW, channel_RW)
     off_RW = torch.where(seen_RW, value_RW.nan_to_num() - mean_RW, 0.0)
     half_RW1 = torch.linalg.solve_triangular(factor_RWW, off_RW[..., None], upper=False)
-    log_root = factor_RWW.diagonal(dim1=1, dim2=2).log().sum()
-    return -0.5 * (half_RW1**2).sum() - log_root
+    log_root: Tensor = factor_RWW.diagonal(dim1=1, dim2=2).log().sum()
+    squares: Tensor = (half_RW1**2).sum()
+    return -0.5 * squares - log_root

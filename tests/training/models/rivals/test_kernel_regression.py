@@ -28,7 +28,11 @@ def test_a_change_that_scores_foretell_is_found_and_its_spread(
     assert np.median(width_B[last_B < 13]) == pytest.approx(2 * 1.28 * 2, rel=0.5)
 
 
-def test_far_from_everybody_the_nearest_are_asked(batch: SequenceBatch, task: Task) -> None:
+def test_far_from_everybody_the_nearest_are_asked(
+    batch: SequenceBatch, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So far that every weight by itself would be 0."""
+    monkeypatch.setattr(module, "BANDWIDTHS", ((0.05, 0.1),))
     later = replace(batch, days_since_onset_BT=batch.days_since_onset_BT + np.float32(1e6))
     quantiles_BHQ = kernel_regression(batch, task, seed=0)(later)
     assert np.isfinite(quantiles_BHQ).all()

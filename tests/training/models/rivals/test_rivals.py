@@ -19,6 +19,7 @@ from training.models.rivals.kernel_regression import kernel_regression
 from training.models.rivals.recovery_process import recovery_process
 from training.models.rivals.tuning import pinball
 
+BARTHEL = "REHABCAST//BARTHEL"
 RIVALS = {"kernel": kernel_regression, "process": recovery_process, "Bayesian": bayesian_recovery}
 
 
@@ -34,10 +35,29 @@ def quick() -> Iterator[None]:
         yield
 
 
+def with_a_second_instrument(batch: SequenceBatch, task: Task) -> SequenceBatch:
+    """The same people, two of three of whom have a Barthel index that goes with their score."""
+    target = batch.layout.channels_C.index(task.target.code)
+    has_BT1 = (batch.observed_BTC[:, :, target] & (batch.subject_B % 3 > 0)[:, None])[..., None]
+    score_BT1 = np.where(has_BT1, 10 + batch.values_BTC[:, :, [target]], 0).astype(np.float32)
+    layout = replace(
+        batch.layout,
+        channels_C=(*batch.layout.channels_C, BARTHEL),
+        modality_C=(*batch.layout.modality_C, batch.layout.modality_C[target]),
+    )
+    return replace(
+        batch,
+        layout=layout,
+        values_BTC=np.concatenate([batch.values_BTC, score_BT1], axis=2),
+        observed_BTC=np.concatenate([batch.observed_BTC, has_BT1], axis=2),
+    )
+
+
 @pytest.fixture(scope="module")
-def halves(batch: SequenceBatch) -> tuple[SequenceBatch, SequenceBatch]:
-    unseen = batch.subject_B % 4 == 0
-    return batch.take(~unseen), batch.take(unseen)
+def halves(batch: SequenceBatch, task: Task) -> tuple[SequenceBatch, SequenceBatch]:
+    both = with_a_second_instrument(batch, task)
+    unseen = both.subject_B % 4 == 0
+    return both.take(~unseen), both.take(unseen)
 
 
 @pytest.mark.parametrize("fit", RIVALS.values(), ids=RIVALS)
@@ -89,6 +109,23 @@ def test_a_patient_without_the_other_instruments_is_forecast_as_if_there_were_no
     ))  # fmt: skip
     assert np.isfinite(mixed_BHQ).all()
     np.testing.assert_allclose(mixed_BHQ[0], predict(bare)[0], atol=1e-6)
+
+
+def test_the_process_reads_the_other_instruments_of_those_who_have_them(
+    halves: tuple[SequenceBatch, SequenceBatch], task: Task
+) -> None:
+    train, unseen = halves
+    predict = recovery_process(train, task, seed=2)
+    second = train.layout.channels_C.index(BARTHEL)
+    without = replace(
+        unseen,
+        observed_BTC=unseen.observed_BTC & (np.arange(unseen.observed_BTC.shape[2]) != second),
+    )
+    has_B = unseen.observed_BTC[:, :, second].any(axis=1)
+    moved_B = np.abs(predict(unseen) - predict(without)).max(axis=(1, 2))
+    assert 0 < has_B.sum() < len(has_B)
+    assert (moved_B[has_B] > 0.01).all()
+    np.testing.assert_allclose(moved_B[~has_B], 0, atol=1e-9)
 
 
 @pytest.mark.parametrize("fit", RIVALS.values(), ids=RIVALS)
