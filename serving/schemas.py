@@ -71,6 +71,9 @@ class ForecastRequest(Strict, frozen=True, kw_only=True):
     ] = ""
     explain: bool = True
     explain_horizon_weeks: Annotated[int, Meta(ge=1, le=1_000)] | None = None
+    next_measurement: Annotated[
+        bool, Meta(description="Also say what measuring again would be worth; it takes longer.")
+    ] = False
 
 
 class ForecastsRequest(Strict, frozen=True, kw_only=True):
@@ -166,6 +169,21 @@ class RestsOn(Strict, frozen=True, kw_only=True):
     ignored_codes: list[str]
 
 
+class NextMeasurement(Strict, frozen=True, kw_only=True):
+    """What one more score would be worth: the width of the 80 % range with it, on average.
+
+    If it is measured in `days` days and nothing else is; for the same day of the calendar.
+    """
+
+    days: int
+    horizon_weeks: int
+    width_80: float | None = None
+    """Of the range now, score points; null where it is not known what a score would be worth."""
+    expected_width_80: float | None = None
+    narrower_by: float | None = None
+    why_not_known: str = ""
+
+
 class ForecastAnswer(Strict, frozen=True, kw_only=True):
     """A forecast with its reasons, or why there is none and what to do."""
 
@@ -189,6 +207,8 @@ class ForecastAnswer(Strict, frozen=True, kw_only=True):
     last_score_date: date | None = None
     horizons: list[HorizonForecast] = field(default_factory=list)
     reasons: Reasons | None = None
+    next_measurement: NextMeasurement | None = None
+    """Null unless it is asked for."""
     rests_on: RestsOn | None = None
     groups: list[GroupCoverage] = field(default_factory=list)
     similar_people: int | None = None

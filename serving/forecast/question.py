@@ -29,6 +29,8 @@ class Question:
     explain, weeks, output, days_of
         Whether to explain; which horizon (None: the task's primary one), which output, and the
         days of which modality.
+    next_measurement
+        Whether to say what measuring again would be worth.
     notes
         What must be known of the record to read the answer.
     """
@@ -42,6 +44,7 @@ class Question:
     weeks: int | None = None
     output: str = SCORE
     days_of: str | None = None
+    next_measurement: bool = False
     notes: Sequence[str] = ()
 
 
@@ -55,6 +58,8 @@ def input_digest(question: Question) -> str:
     asked = (
         question.enrolment_day, question.as_of_day, question.explain, question.weeks,
         question.output, question.days_of,
+        # What nobody asks leaves the digest as it was before it could be asked.
+        *(["next measurement"] if question.next_measurement else []),
     )  # fmt: skip
     content = b"\n".join([msgspec.json.encode(asked), *observations])
     return hashlib.sha256(content).hexdigest()

@@ -51,6 +51,7 @@ from serving.forecast.behind import (
 from serving.forecast.dates import between_landmarks, date_of, not_used
 from serving.forecast.doubts import doubts
 from serving.forecast.explain import game_of
+from serving.forecast.measured_again.facts import in_words, next_measurement
 from serving.forecast.profile import profile_of
 from serving.forecast.question import Question
 from serving.forecast.reasons import reasons
@@ -165,6 +166,12 @@ def _forecast(
     # A game includes its forecast, so that the past is encoded only once.
     game = game_of(bundle, batch) if question.explain else None
     quantiles_1HQ = forecast_batch(bundle, batch) if game is None else game.quantiles_1HQ
+    again = (
+        next_measurement(bundle, batch, quantiles_1HQ, explained)
+        if question.next_measurement
+        else None
+    )
+    target = bundle.task.target
     return ForecastAnswer(
         status="forecast",
         subject=question.subject,
@@ -178,7 +185,9 @@ def _forecast(
         in_words=[
             *sentences(bundle, batch, behind, explained),
             *milestone_sentences(horizons[given.index(explained)], reached),
+            *([] if again is None else [in_words(again, target.code, target.step)]),
         ],
+        next_measurement=again,
         reasons=None if game is None else reasons(question, game, explained),
         rests_on=rests_on(bundle, batch, question.observations),
         profile=profile_of(bundle, batch, question.observations),

@@ -200,8 +200,10 @@ def question_of(
             as_of_day=day_asked(onset, _date_asked(request, onset), observations, now),
             onset=onset,
         )
-    question = _of_day(question, request.as_of_day)
-    question = replace(question, explain=request.explain, weeks=request.explain_horizon_weeks)
+    question = replace(
+        _of_day(question, request.as_of_day), explain=request.explain,
+        weeks=request.explain_horizon_weeks, next_measurement=request.next_measurement,
+    )  # fmt: skip
     if isinstance(request, ExplainRequest):
         return replace(question, explain=True, output=request.output, days_of=request.days_of)
     return question

@@ -35,6 +35,9 @@ from training.models.boosted import boosted_quantiles
 from training.models.forest import random_forest
 from training.models.mixed_effects import mixed_effects
 from training.models.recovery_groups import recovery_groups
+from training.models.rivals.bayesian_recovery import bayesian_recovery
+from training.models.rivals.kernel_regression import kernel_regression
+from training.models.rivals.recovery_process import recovery_process
 from training.models.stack import stack
 from training.predictions import prediction_table
 from training.scores import with_losses
@@ -74,6 +77,9 @@ def families(
         "boosted quantiles": boosted_quantiles,
         "random forest": random_forest,
         "mixed effects": mixed_effects,
+        "kernel regression": kernel_regression,
+        "Gaussian process": recovery_process,
+        "Bayesian recovery": bayesian_recovery,
         **({} if task.prior is None else {"recovery groups": recovery_groups}),
         "proportional recovery": proportional_recovery,
         "last observation": last_observation,

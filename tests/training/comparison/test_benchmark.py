@@ -111,7 +111,8 @@ def test_by_site_each_site_is_forecast_by_the_others(batch: SequenceBatch, task:
 def test_the_benchmark_has_all_families(task: Task) -> None:
     everything = [
         "hybrid", "GRU-D", "temporal convolution", "stack", "boosted quantiles", "random forest",
-        "mixed effects", "recovery groups", "proportional recovery", "last observation",
+        "mixed effects", "kernel regression", "Gaussian process", "Bayesian recovery",
+        "recovery groups", "proportional recovery", "last observation",
     ]  # fmt: skip
     assert list(families(TrainingConfig(), task)) == everything
     # Groups that were published for the arm are no rival where the task names no prior.

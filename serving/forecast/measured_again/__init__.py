@@ -1,0 +1,1 @@
+"""What one more score of a patient would be worth: how much narrower the range would be."""

@@ -1,0 +1,63 @@
+"""What one more score would be worth to a patient's forecast, as facts and in words."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.sequences import SequenceBatch
+from contracts.vocabulary.changes import amount_in_words
+from inference.bundle import Bundle
+from serving.forecast.measured_again.worth import DAYS, Unknown, worth_measuring
+from serving.schemas import NextMeasurement
+
+WHY = {
+    Unknown.NO_LATER_FORECAST: "this model gives no forecast so late",
+    Unknown.HORIZON_PASSED: "week {weeks} will be past, or that very day",
+    Unknown.TOO_FEW_PEOPLE: "too few people like this one were seen so late",
+}
+
+
+def next_measurement(
+    bundle: Bundle, batch: SequenceBatch, quantiles_1HQ: NDArray[np.float64], horizon: int
+) -> NextMeasurement:
+    """Return what one more score in `DAYS` days would be worth at a horizon."""
+    weeks = bundle.task.horizons[horizon].weeks
+    worth = worth_measuring(bundle, batch, quantiles_1HQ[0], horizon)
+    if isinstance(worth, Unknown):
+        why = WHY[worth].format(weeks=weeks)
+        return NextMeasurement(days=DAYS, horizon_weeks=weeks, why_not_known=why)
+    return NextMeasurement(
+        days=DAYS,
+        horizon_weeks=weeks,
+        width_80=worth.now,
+        expected_width_80=worth.expected,
+        narrower_by=worth.now - worth.expected,
+    )
+
+
+def in_words(fact: NextMeasurement, code: str, step: float) -> str:
+    """Say what a measurement would be worth, rounded to what the instrument tells apart.
+
+    Parameters
+    ----------
+    step
+        Distance between neighbouring scores; 0 where any number can be one.
+    """
+    now, then, less = fact.width_80, fact.expected_width_80, fact.narrower_by
+    if now is None or then is None or less is None:
+        days, why = fact.days, fact.why_not_known
+        return f"Nobody can say what measuring again in {days} days would tell: {why}."
+    start = f"Measured again in {fact.days} days, the 80 % range for week {fact.horizon_weeks}"
+    now, then, less = (_rounded(points, step) for points in (now, then, less))
+    if less <= 0:
+        return f"{start} would be no narrower on average ({now:g} wide now)."
+    return (
+        f"{start} would be about {amount_in_words(code, less)} narrower on average"
+        f" ({then:g} wide instead of {now:g})."
+    )
+
+
+def _rounded(points: float, step: float) -> float:
+    """Round to whole steps, or to two digits where there are none."""
+    return round(points / step) * step if step else float(f"{points:.2g}")

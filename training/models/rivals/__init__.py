@@ -1,0 +1,1 @@
+"""Rivals from statistics: kernel regression, Gaussian process, hierarchical Bayesian recovery."""
