@@ -105,7 +105,9 @@ def population(people: int = POPULATION) -> pd.DataFrame:
         table = table[table[MODEL] == CANDIDATE]
         scores = table.groupby(SUBJECT)[LAST_SCORE].first()
         # A score before the first is none.
-        change = None if first is None else table[SUBJECT].map(scores - first).to_numpy(float)
+        change: Array | None = None
+        if first is not None:
+            change = table[SUBJECT].map(scores - first).to_numpy(float)
         parts.append(table.assign(**_labels(table, change)))
         first = scores if first is None else first
     return recalibrated(pd.concat(parts, ignore_index=True), None)

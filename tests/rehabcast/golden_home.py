@@ -57,7 +57,7 @@ def _fill(command_line: CommandLine, *, own_codes: bool) -> None:
         run("cohort", "import", "auto", "map.toml", "cohort")
     else:
         run("cohort", "simulate", "cohort", "--subjects", "90", "--seed", "3")
-    (PLACE / "quick.toml").write_text("max_epochs = 12\nfolds = 3\nhidden = 8\n", "utf-8")
+    (PLACE / "quick.toml").write_text("folds = 3\nhidden = 8\n", "utf-8")
     task = "task.toml" if own_codes else str(TASK)
     run("train", "--cohort", "cohort", "--task", task, "--model", "arm", "--config", "quick.toml")
     run("audit", "arm/1")

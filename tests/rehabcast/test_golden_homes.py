@@ -64,9 +64,10 @@ KNEE = "OURHOSPITAL//KNEE_SCORE"
 ARM = "REHABCAST//FUGL_MEYER_UE"
 QUESTIONS = {
     2: question((ARM, 6, 20.0), ("REHABCAST//AGE", None, 70.0)),
-    3: question((KNEE, 6, 14.0), (KNEE, 12, 18.0), ("REHABCAST//AGE", None, 68.0)),
+    3: (own := question((KNEE, 6, 14.0), (KNEE, 12, 18.0), ("REHABCAST//AGE", None, 68.0))),
+    4: own,
 }
-"""By form: one of the codes that rehabcast ships, one of a hospital's own."""
+"""By form: one of the codes that rehabcast ships, two of a hospital's own."""
 
 REFUSED = "does not tell how many people stand behind its forecasts: train and audit again$"
 
