@@ -105,10 +105,10 @@ def population(people: int = POPULATION) -> pd.DataFrame:
         table = table[table[MODEL] == CANDIDATE]
         scores = table.groupby(SUBJECT)[LAST_SCORE].first()
         # A score before the first is none.
-        change: Array | None = None
+        change_N: Array | None = None
         if first is not None:
-            change = table[SUBJECT].map(scores - first).to_numpy(float)
-        parts.append(table.assign(**_labels(table, change)))
+            change_N = table[SUBJECT].map(scores - first).to_numpy(float)
+        parts.append(table.assign(**_labels(table, change_N)))
         first = scores if first is None else first
     return recalibrated(pd.concat(parts, ignore_index=True), None)
 
