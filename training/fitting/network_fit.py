@@ -106,6 +106,8 @@ def fit_network(
     else:
         learning = train
     network.encoder.learn(learning)
+    if start is None:
+        network.learn_start(learning)
     member_BG, tuning_member_BG = memberships(learning, tuning), memberships(tuning, learning)
     module = NetworkModule(
         network,
