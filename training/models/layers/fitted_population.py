@@ -66,7 +66,7 @@ def fit_population(
                 for parameter, start in zip(fitted, before, strict=True)
             )
             loss = PULL * pulled - torch.logsumexp(evidence_BP + weight_P, dim=-1).sum()
-            (loss / len(chosen)).backward()
+            (loss / len(chosen)).backward()  # type: ignore[no-untyped-call]
             adam.step()
     for parameter in fitted:
         parameter.grad = None
