@@ -3,8 +3,7 @@
 They are those of `contracts/priors/stroke-upper-limb.toml`, which the models start from: a
 Fugl-Meyer score of the upper extremity (0 to 66) runs from its start toward a ceiling, start +
 rate (66 - start)(1 - exp(-t / time)), in one of five groups: poor, two moderate, two good. Source
-of every number but `PROPORTIONAL`: van der Vliet 2020 (Ann Neurol 87:383), the authors' published
-code.
+of every number: van der Vliet 2020 (Ann Neurol 87:383), the authors' published code.
 """
 
 from __future__ import annotations
@@ -26,10 +25,3 @@ START_SPREAD = tuple(group.start_spread for group in _PRIOR.groups)
 """Mean and SD of the logit of the initial score over 66."""
 NOISE = _PRIOR.noise_points
 """SD of a single score around its course, points."""
-
-PROPORTIONAL = 0.70
-"""Share of the missing points that comes back by the rule of thumb of the stroke ward.
-
-Source: Prabhakaran 2008 (Neurorehabil Neural Repair 22:64), Winters 2015 (29:614), of the upper
-limb's Fugl-Meyer from the first days to three and six months. It has no time course and leaves out
-patients who fail to recover: a reference line beside a forecast, not a second forecast."""

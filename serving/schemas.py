@@ -117,8 +117,10 @@ class HorizonForecast(Strict, frozen=True, kw_only=True):
     milestones: dict[str, float]
     last_observation: float
     """A comparator: the score stays as it was."""
-    proportional_recovery: float
-    """A comparator: 0.70 of the deficit recovers (Prabhakaran 2008, Winters 2015)."""
+    proportional_recovery: float | None
+    """A comparator: the published share of the deficit recovers; null where nobody published one.
+
+    Of the Fugl-Meyer of the arm 0.70 (Prabhakaran 2008, Winters 2015)."""
     calendar_date: date | None = None
     """Where the date of onset is known."""
     similar_people: int | None = None

@@ -14,12 +14,6 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-FEW_TREES = """
-from training.models import boosted
-boosted.TREES = 5
-"""
-"""What a process does before a training that is not about how good its comparators are."""
-
 IMPORTED_ONCE = """
 import atexit, json, os, sys
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -55,6 +49,9 @@ for line in sys.stdin:
     _, status = os.waitpid(child, 0)
     print(os.waitstatus_to_exitcode(status), file=answers, flush=True)
 """
+
+FEW_TREES = "from training.models import boosted; boosted.TREES = 5"
+"""To be done before a training that is not about how good its comparators are."""
 
 
 class CommandLine:

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from contracts.therapy import DISCIPLINES
+
 FM, STEPS, WALK = "REHABCAST//FUGL_MEYER_UE", "LOINC//41950-7", "REHABCAST//SIX_MINUTE_WALK"
 UNITS = {FM: "{score}", STEPS: "/d", WALK: "m"}
 
@@ -38,6 +40,20 @@ class Value(NamedTuple):
     value: float
 
 
+class Session(NamedTuple):
+    """A session of therapy: when it began, its minutes, a discipline and up to two ways."""
+
+    label: str
+    at: str
+    minutes: int
+    kinds: tuple[str, ...]
+
+    @property
+    def end(self) -> str:
+        """When it ended."""
+        return f"{datetime.fromisoformat(self.at) + pd.Timedelta(minutes=self.minutes)}"
+
+
 SEXES = {"male": 8507, "female": 8532}
 CONCEPTS = [
     (2_000_000_001, "Fugl-Meyer, our code", "OurHospital", "FMA"),
@@ -52,11 +68,24 @@ CONCEPTS = [
     (2_000_000_022, "per day", "UCUM", "/d"),
     (2_000_000_030, "Physical therapy procedure", "SNOMED", "91251008"),
     (2_000_000_031, "Appendectomy", "SNOMED", "80146002"),
+    (2_000_000_032, "Occupational therapy", "SNOMED", "84478008"),
+    (2_000_000_033, "Speech and language therapy", "SNOMED", "311555007"),
+    (2_000_000_034, "Art therapy, our code", "OurHospital", "ART"),
+    (2_000_000_035, "In the group, our code", "OurHospital", "GRP"),
+    (2_000_000_036, "With the robot, our code", "OurHospital", "ROB"),
     (2_000_000_040, "Inpatient rehabilitation", "Visit", "IR"),
 ]
 OMOP_IDS = {FM: 2_000_000_001, STEPS: 2_000_000_002, WALK: 2_000_000_003}
 OMOP_UNITS = {FM: 0, STEPS: 2_000_000_022, WALK: 2_000_000_020}
 STROKE, REHABILITATION = 2_000_000_010, 2_000_000_040
+
+PHYSIO, OCCUPATIONAL, SPEECH, OTHER = DISCIPLINES
+GROUP, ROBOT = "REHABCAST//THERAPY_GROUP", "REHABCAST//THERAPY_ROBOT"
+SESSION_IDS = {
+    PHYSIO: 2_000_000_030, OCCUPATIONAL: 2_000_000_032, SPEECH: 2_000_000_033,
+    OTHER: 2_000_000_034, GROUP: 2_000_000_035, ROBOT: 2_000_000_036,
+}  # fmt: skip
+SNOMED_OF = {PHYSIO: "91251008", OCCUPATIONAL: "84478008", SPEECH: "311555007"}
 
 OMOP_MAP = f"""
 name = "our hospital"
@@ -73,10 +102,21 @@ concept = {OMOP_IDS[WALK]}
 code = "{WALK}"
 """
 
+THERAPY_MAP = "".join(
+    f'[[concepts]]\nconcept = {SESSION_IDS[code]}\ncode = "{code}"\n'
+    for code in (OTHER, GROUP, ROBOT)
+) + "".join(
+    f'[[concepts]]\nsource_value = "{code.rpartition("_")[2]}"\ncode = "{code}"\n'
+    for code in (GROUP, ROBOT)
+)
+"""What the hospital's own codes of sessions mean: to be added to `OMOP_MAP`."""
+
 Rows = list[dict[str, Any]]
 
 
-def omop_tables(people: Sequence[Person], values: Sequence[Value]) -> dict[str, Rows]:
+def omop_tables(
+    people: Sequence[Person], values: Sequence[Value], sessions: Sequence[Session] = ()
+) -> dict[str, Rows]:
     """Return the tables of the model; what a table of the model needs and nobody uses is left out."""
     numbers = {person.label: n for n, person in enumerate(people, start=1)}
     tables: dict[str, Rows] = {name: [] for name in (
@@ -118,6 +158,16 @@ def omop_tables(people: Sequence[Person], values: Sequence[Value]) -> dict[str, 
             "value_as_number": value.value, "value_as_concept_id": 0,
             "unit_concept_id": OMOP_UNITS[value.code], "measurement_source_value": "x",
             "measurement_source_concept_id": 0, "unit_source_value": None,
+        })  # fmt: skip
+    for n, session in enumerate(sessions, start=1):
+        first, second, third = (*session.kinds, "", "")[:3]
+        tables["procedure_occurrence"].append({
+            "procedure_occurrence_id": n, "person_id": numbers[session.label],
+            "procedure_concept_id": SESSION_IDS[first], "procedure_date": session.at[:10],
+            "procedure_datetime": session.at, "procedure_end_date": session.end[:10],
+            "procedure_end_datetime": session.end, "procedure_type_concept_id": 32817,
+            "procedure_source_concept_id": SESSION_IDS.get(second, 0),
+            "procedure_source_value": third.rpartition("_")[2],
         })  # fmt: skip
     return tables
 
@@ -180,8 +230,13 @@ columns = [
 """
 
 
-def write_tables(folder: Path, people: Sequence[Person], values: Sequence[Value]) -> Path:
-    """Write the same as two plain tables, and return their map."""
+def write_tables(
+    folder: Path,
+    people: Sequence[Person],
+    values: Sequence[Value],
+    sessions: Sequence[Session] = (),
+) -> Path:
+    """Write the same as plain tables, and return their map."""
     folder.mkdir(parents=True)
     pd.DataFrame(people)[["label", "onset", "admitted", "sex"]].rename(
         columns={"label": "id"}
@@ -193,13 +248,40 @@ def write_tables(folder: Path, people: Sequence[Person], values: Sequence[Value]
         f'    {{ column = "{code}", code = "{code}", unit = "{UNITS[code]}" }},\n'
         for code in sorted({value.code for value in values})
     )
-    (folder / "map.toml").write_text(f"{TABLES_MAP}{lines}]\n", "utf-8")
+    declared = f"{TABLES_MAP}{lines}]\n"
+    if sessions:
+        declared += _write_sessions(folder, sessions)
+    (folder / "map.toml").write_text(declared, "utf-8")
     return folder / "map.toml"
 
 
-def fhir_resources(people: Sequence[Person], values: Sequence[Value]) -> dict[str, Rows]:
+def _write_sessions(folder: Path, sessions: Sequence[Session]) -> str:
+    """Write a row a session and kind, in hours, and return the table's part of the map."""
+    rows = [
+        (each.label, each.at[:10], kind, each.minutes / 60)
+        for each in sessions
+        for kind in each.kinds
+    ]
+    pd.DataFrame(rows, columns=["id", "day", "kind", "hours"]).to_csv(
+        folder / "sessions.csv", index=False
+    )
+    columns = "".join(
+        f'    {{ column = "{code}", code = "{code}", unit = "h", sessions = true }},\n'
+        for code in sorted({kind for each in sessions for kind in each.kinds})
+    )
+    return (
+        '\n[[tables]]\nfile = "sessions.csv"\nsubject = "id"\nwhen = "day"\n'
+        f'names_in = "kind"\nvalues_in = "hours"\ncolumns = [\n{columns}]\n'
+    )
+
+
+def fhir_resources(
+    people: Sequence[Person], values: Sequence[Value], sessions: Sequence[Session] = ()
+) -> dict[str, Rows]:
     """Return the same as resources by type, as a bulk export has them."""
-    resources: dict[str, Rows] = {"Patient": [], "Condition": [], "Observation": []}
+    resources: dict[str, Rows] = {
+        "Patient": [], "Condition": [], "Observation": [], "Procedure": [],
+    }  # fmt: skip
     for person in people:
         resources["Patient"].append({
             "resourceType": "Patient", "id": person.label, "gender": person.sex,
@@ -225,6 +307,21 @@ def fhir_resources(people: Sequence[Person], values: Sequence[Value]) -> dict[st
             "valueQuantity": {
                 "value": value.value, "system": "http://unitsofmeasure.org",
                 "code": UNITS[value.code],
+            },
+        })  # fmt: skip
+    for n, session in enumerate(sessions):
+        resources["Procedure"].append({
+            "resourceType": "Procedure", "id": f"s-{n}", "status": "completed",
+            "subject": {"reference": f"Patient/{session.label}"},
+            "code": {"coding": [
+                {"system": "http://snomed.info/sct", "code": SNOMED_OF[kind]}
+                if kind in SNOMED_OF
+                else {"system": "urn:rehabcast:vocabulary", "code": kind.partition("//")[2]}
+                for kind in session.kinds
+            ]},
+            "performedPeriod": {
+                "start": session.at.replace(" ", "T") + "+01:00",
+                "end": session.end.replace(" ", "T") + "+01:00",
             },
         })  # fmt: skip
     return resources

@@ -13,8 +13,12 @@ from contracts.vocabulary.changes import (
     difference_in_words,
     noise_in_words,
 )
-from contracts.vocabulary.instruments import instruments
+from contracts.vocabulary.instruments import instruments, published_recovery_rule
 
+NO_RULE = (
+    'no recovery rule was published that we know of: "proportional recovery" is a share of what is'
+    " missing, fitted to the people trained on"
+)
 TO_CONFIRM = "read at no source, to be confirmed by your clinicians"
 
 
@@ -33,8 +37,9 @@ def task_notes(task: Task) -> tuple[TaskNote, ...]:
     """Return what the shipped facts of the target's instrument say of a task.
 
     What of its scale is only recalled; differences and gains below the error of measuring one
-    person; important differences that were published, where the task has another one. And where a
-    hybrid starts, and what of the task itself nobody read at a source.
+    person; important differences that were published, where the task has another one; that no
+    recovery rule was published. And where a hybrid starts, and what of the task itself nobody read
+    at a source.
     """
     return tuple(_notes(task))
 
@@ -63,6 +68,8 @@ def _notes(task: Task) -> Iterator[TaskNote]:
                 field=f"milestones {number} ({milestone.name})",
                 found=f"a gain of {amount_in_words(target.code, gain)} is {noise}",
             )
+    if published_recovery_rule(target.code) is None:
+        yield TaskNote(field="comparators", found=f"of the {entry.name} {NO_RULE}")
     prior = task.prior or FLAT
     yield TaskNote(
         field="prior", found=f"a hybrid starts {start_in_words(prior.name, prior.source)}"

@@ -168,7 +168,7 @@ class Policy(_Strict):
     replicates, seed, valid_days
         Of the bootstrap; how long an audit is valid.
     recovery_rule
-        The published rule that every candidate must beat: a `model` of the prediction table.
+        The bedside rule that every candidate must beat: a `model` of the prediction table.
     important_difference, decision_threshold
         Score points that patients notice; the chance from which a milestone counts as forecast.
     least_error

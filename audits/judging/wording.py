@@ -146,3 +146,14 @@ def _result(evidence: Evidence) -> str:
     side = "above" if estimate >= 0 else "below"
     other = "everyone else's" if rule.comparator is None else f"that of {rule.comparator}"
     return f"{name} {quantity(rule, unit, abs(estimate))} {side} {other}"
+
+
+def recovery_rule_in_words(comparator: str, published: bool) -> tuple[str, ...]:
+    """Say that a bedside rule is nobody's finding; nothing where one was published."""
+    if published:
+        return ()
+    return (
+        "Of this instrument nobody published a recovery rule that we know of."
+        f" “{comparator}” is here a share of what is missing, fitted to the people trained on:"
+        " where a rule speaks of the published one, this is what the model has to beat.",
+    )

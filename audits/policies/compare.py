@@ -168,7 +168,7 @@ def _terms(first: Policy, second: Policy) -> Iterator[Change]:
     for name, old, new in (
         ("important difference", first.important_difference, second.important_difference),
         ("decision threshold", first.decision_threshold, second.decision_threshold),
-        ("published recovery rule", first.recovery_rule, second.recovery_rule),
+        ("recovery rule", first.recovery_rule, second.recovery_rule),
     ):
         if old != new:
             what = f"{old}, now {new}"

@@ -76,6 +76,9 @@ class ModelFacts(_Strict):
         The recovery population that its networks started from; None of families without one.
     own_codes
         What those codes of the bundle mean that rehabcast does not ship.
+    recovery_rule_published
+        Whether a recovery rule was published of the target; else the comparator of that name is
+        only fitted to the people trained on.
     """
 
     developer: str | None
@@ -98,6 +101,7 @@ class ModelFacts(_Strict):
     judging: Judging | None = None
     starts_from: StartsFrom | None = None
     own_codes: tuple[OwnCode, ...] = ()
+    recovery_rule_published: bool = True
 
     @field_validator("subjects")
     @classmethod
@@ -180,6 +184,8 @@ class Report(_Strict):
             record.get("facts", {}).pop("own_codes", None)
         if self.facts.starts_from is None:
             record.get("facts", {}).pop("starts_from", None)
+        if self.facts.recovery_rule_published:
+            record.get("facts", {}).pop("recovery_rule_published", None)
         return record
 
 

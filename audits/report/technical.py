@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from audits.judging.performance import Performance
 from audits.judging.units import ScoreUnit, in_unit, without_unit
 from audits.judging.validation import CHECK
-from audits.judging.wording import group_in_words, limit_in_words
+from audits.judging.wording import group_in_words, limit_in_words, recovery_rule_in_words
 from audits.measure.metrics import Metric
 from audits.report.clusters import clusters_section
 from audits.report.content import Report, varied_axes
@@ -98,6 +98,7 @@ def technical_edition(report: Report, figures: tuple[Figure, ...]) -> Document:
 
 def _identity(report: Report) -> Table:
     verdict, facts = report.verdict, report.facts
+    rule = recovery_rule_in_words(report.policy.recovery_rule, facts.recovery_rule_published)
     rows = (
         ("model version", verdict.model_version),
         ("model family, seed, created", f"{facts.family}, {facts.seed}, {facts.created}"),
@@ -112,6 +113,7 @@ def _identity(report: Report) -> Table:
         ("change plan, SHA-256", verdict.change.plan_digest if verdict.change else "none"),
         ("external cohort", _external(verdict)),
         ("comparators", ", ".join(report.comparators) or "none"),
+        *(("recovery rule", said) for said in rule),
         ("people, forecasts", f"{report.people}, {_forecasts(report)}{_waiting(report)}"),
     )
     return Table(caption="Identity by digest", columns=("what", "value"), rows=rows, widths=(1, 3))

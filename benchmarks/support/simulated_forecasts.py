@@ -31,7 +31,8 @@ from contracts.predictions import (
     TRUTH,
 )
 from contracts.vocabulary import NOT_RECORDED
-from features.published_recovery import BEST_SCORE, PROPORTIONAL
+from contracts.vocabulary.instruments import published_recovery_rule
+from features.published_recovery import BEST_SCORE
 from features.simulate.channels import CHANNELS, STEPS
 from features.simulate.people import AGE, AID, ETHNICITY, INCOME, SEX, SITE
 from features.simulate.scales import FUGL_MEYER
@@ -206,10 +207,12 @@ def _forecasts(
     fold_N = people[FOLD].to_numpy()
     last_N = people[LAST_SCORE].to_numpy(float)
     x_NF = np.column_stack([np.ones(len(feature_NF)), feature_NF])
+    rule = published_recovery_rule("REHABCAST//FUGL_MEYER_UE")
+    share = 0.0 if rule is None else rule.share
     medians = {
         CANDIDATE: _least_squares(x_NF, truth_N, fold_N),
         "last observation": last_N,
-        "proportional recovery": last_N + PROPORTIONAL * (task.high - last_N),
+        "proportional recovery": last_N + share * (task.high - last_N),
     }
     return {
         name: np.clip(_with_spread(median_N, truth_N, fold_N), 0, task.high)

@@ -125,7 +125,9 @@ FLAT = RecoveryPrior(
     ),
 )
 """Where a hybrid starts of whose condition no population is known. A logit with an SD of 1.7 is
-nearly evenly spread over the scale; the time constants are of 2 weeks to half a year."""
+nearly evenly spread over the scale; the time constants are of 2 weeks to half a year. From there it
+is fitted to the people trained on, before the weights are learned
+(`training.models.layers.fitted_population`)."""
 
 ADVICE = "correct the file; contracts/priors/stroke-upper-limb.toml is a complete one"
 
@@ -188,7 +190,7 @@ def start_in_words(name: str, source: str) -> str:
     """Say where a network starts: what follows *it starts*."""
     if name == FLAT.name:
         return (
-            "flat: the task names no recovery population (prior), so before training every course"
-            " is as likely as any other"
+            "flat: the task names no recovery population (prior), so one is fitted to the people"
+            " trained on, from one in which every course is as likely as any other"
         )
     return f"from the recovery population {name!r} ({source})"

@@ -87,6 +87,24 @@ class MeasurementError(Figure):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryRule:
+    """A rule of the bedside: the score comes to last + share * (best - last).
+
+    Parameters
+    ----------
+    share
+        Share of the missing points that comes back.
+    population, source, standing
+        Of whom it was published, where, and how sure that is.
+    """
+
+    share: float
+    population: str
+    source: str
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CodedAs:
     """The instrument's code in a terminology, and where that was read."""
 
@@ -114,6 +132,8 @@ class Instrument:
         Floor, ceiling and traps; whose it is. Recalled where they do not say that they were read.
     coded, differences, errors
         Codes of terminologies, important differences and measurement errors.
+    recovery_rule
+        The rule that was published of its recovery; None where nobody published one.
     """
 
     code: str
@@ -125,6 +145,7 @@ class Instrument:
     coded: tuple[CodedAs, ...] = ()
     differences: tuple[ImportantDifference, ...] = ()
     errors: tuple[MeasurementError, ...] = ()
+    recovery_rule: RecoveryRule | None = None
 
 
 @cache
@@ -136,10 +157,20 @@ def instruments() -> Mapping[str, Instrument]:
     )
 
 
+def published_recovery_rule(code: str) -> RecoveryRule | None:
+    """Return the recovery rule that was published of an instrument; None where none is known.
+
+    A rule of another instrument says nothing of this one: it is never carried over.
+    """
+    known = instruments().get(code)
+    return None if known is None else known.recovery_rule
+
+
 def _instrument(entry: dict[str, Any]) -> Instrument:
     parts = {
         "coded": tuple(CodedAs(**row) for row in entry.get("coded", ())),
         "differences": tuple(ImportantDifference(**row) for row in entry.get("differences", ())),
         "errors": tuple(MeasurementError(**row) for row in entry.get("errors", ())),
     }
-    return Instrument(**{**entry, **parts})
+    rule = entry.get("recovery_rule")
+    return Instrument(**{**entry, **parts, "recovery_rule": rule and RecoveryRule(**rule)})

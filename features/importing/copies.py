@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
 
-from contracts.errors import Problem
+from contracts.errors import Problem, SourceUnreadable
 from features.importing.import_map import ImportMap
 from features.recording import SourceFile
-from features.tables.csv_rows import GZIP_MAGIC
+from features.tables.packed import UNPACKING, opened, size_of_content
 
 HEAD_BYTES = 65_536
-_GZIP_SIZES = 2**32
-"""A packed file ends with the size of its content, modulo this number (RFC 1952)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,37 +164,25 @@ def _alike(
     for file in files:
         try:
             by_key[key(file.path)].append(file)
-        except (OSError, EOFError, zlib.error):
+        except (*UNPACKING, SourceUnreadable):
             continue  # What can't be read is reported when it is collected.
     return [same for same in by_key.values() if len(same) > 1]
 
 
 def _size(path: Path) -> int:
-    """Return the size of the content, which a packed file has in its last bytes."""
-    size = path.stat().st_size
-    if not size:
+    if not path.stat().st_size:
         raise EOFError
-    with path.open("rb") as stream:
-        if stream.read(2) == GZIP_MAGIC and size > 18:
-            stream.seek(-4, 2)
-            size = int.from_bytes(stream.read(4), "little")
-    return size % _GZIP_SIZES
-
-
-def _content(path: Path) -> IO[bytes]:
-    with path.open("rb") as stream:
-        packed = stream.read(2) == GZIP_MAGIC
-    return cast(IO[bytes], gzip.open(path)) if packed else path.open("rb")
+    return size_of_content(path)
 
 
 def _head(path: Path) -> bytes:
-    with _content(path) as stream:
+    with opened(path, path.name) as stream:
         return stream.read(HEAD_BYTES)
 
 
 def _digest(path: Path) -> bytes:
     digest = hashlib.sha256()
-    with _content(path) as stream:
+    with opened(path, path.name) as stream:
         while block := stream.read(1_048_576):
             digest.update(block)
     return digest.digest()

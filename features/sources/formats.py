@@ -7,10 +7,8 @@ raises one `SourceUnreadable`: then nothing of the file may be used.
 
 from __future__ import annotations
 
-import gzip
 import shutil
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -33,12 +31,19 @@ from features.sources.devices import (
 )
 from features.sources.format import HEAD_BYTES, Format, column_names, text_of
 from features.sources.records import fhir, open_mhealth
-from features.tables.csv_rows import GZIP_MAGIC
+from features.tables.packed import (
+    GZIP_MAGIC,
+    MOST_BYTES,
+    OTHER_PACKINGS,
+    UNPACKING,
+    ZIP_MAGIC,
+    opened,
+    opened_archive,
+)
 
 AUTO = "auto"
 """Instead of a format's name: recognise each file by its content."""
 
-ZIP_MAGIC = b"PK\x03\x04"
 PHONE_FOLDER = b"apple_health_export/"
 """Folder in the zip that a phone writes its health export to."""
 
@@ -239,19 +244,19 @@ def _head(file: SourceFile) -> bytes:
 def _unpacked(file: SourceFile) -> Iterator[SourceFile]:
     """Yield the file itself, or its unpacked content (gzip, a phone's export.zip)."""
     head = _head(file)
-    if head.startswith(GZIP_MAGIC):
-        packed = _gzip
-    elif head.startswith(ZIP_MAGIC) and PHONE_FOLDER in head[:200]:
-        packed = _phone_export
-    else:
+    is_plain = not head.startswith((GZIP_MAGIC, ZIP_MAGIC, *OTHER_PACKINGS))
+    if is_plain or (head.startswith(ZIP_MAGIC) and PHONE_FOLDER not in head[:200]):
         yield file
         return
+    packed = _phone_export if head.startswith(ZIP_MAGIC) else opened
     with TemporaryDirectory() as folder:
         plain = Path(folder) / (file.path.stem or "unpacked")
+        # Others need the disk too.
+        most = min(MOST_BYTES, shutil.disk_usage(folder).free // 2)
         try:
-            with packed(file.path) as stream, plain.open("wb") as target:
+            with packed(file.path, file.name, most=most) as stream, plain.open("wb") as target:
                 shutil.copyfileobj(stream, target, 1 << 20)
-        except (OSError, EOFError, LookupError, zlib.error, zipfile.BadZipFile) as error:
+        except (*UNPACKING, LookupError, zipfile.BadZipFile) as error:
             raise SourceUnreadable(
                 file.name, "archive", f"cannot be unpacked ({error})", "copy or pack it again"
             ) from error
@@ -259,22 +264,16 @@ def _unpacked(file: SourceFile) -> Iterator[SourceFile]:
 
 
 @contextmanager
-def _gzip(path: Path) -> Iterator[IO[bytes]]:
-    with gzip.open(path, "rb") as stream:
-        yield stream  # type: ignore[misc]
-
-
-@contextmanager
-def _phone_export(path: Path) -> Iterator[IO[bytes]]:
-    with zipfile.ZipFile(path) as archive:
+def _phone_export(path: Path, name: str, *, most: int) -> Iterator[IO[bytes]]:
+    with opened_archive(path, name, most=most) as found:
         # The phone names the file in its own language, so that only its content tells it.
         exports = []
-        for member in archive.infolist():
+        for member in found.infolist():
             if member.filename.lower().endswith(".xml"):
-                with archive.open(member) as stream:
+                with found.open(member) as stream:
                     if apple_health.FORMAT.matches(stream.read(HEAD_BYTES)):
                         exports.append(member)
         if len(exports) != 1:
             raise LookupError(f"{len(exports)} health exports in it, where one is expected")
-        with archive.open(exports[0]) as stream:
+        with found.open(exports[0]) as stream:
             yield stream

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import re
-import zlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,16 +17,16 @@ import pyarrow.csv
 
 from contracts.errors import Problem, SourceUnreadable
 from features.tables.encodings import likely_encodings
+from features.tables.packed import MOST_IN_MEMORY, UNPACKING, ZIP_MAGIC, opened
 from features.tables.quotation_marks import OPEN_QUOTE, Quoted, refuse_lost_rows
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 BYTE_ORDER_MARKS = {
     b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16",
 }  # fmt: skip
-GZIP_MAGIC = b"\x1f\x8b"
 _SAVE = "open it in a spreadsheet program and save the sheet as CSV in UTF-8"
 NO_TEXT = {
-    b"PK\x03\x04": ("a workbook of a spreadsheet program, or another zip archive", _SAVE),
+    ZIP_MAGIC: ("a workbook of a spreadsheet program, or another zip archive", _SAVE),
     b"\xd0\xcf\x11\xe0": ("a workbook of an older spreadsheet program", _SAVE),
     b"PAR1": ("a Parquet file", "give its name the ending .parquet"),
 }
@@ -66,13 +64,13 @@ def unpacked_text(path: Path, name: str) -> bytes:
     Raises
     ------
     SourceUnreadable
-        It can't be opened or unpacked, or is a workbook, another archive or Parquet.
+        It can't be opened or unpacked, unpacks to more than may be, or is a workbook, another
+        archive or Parquet.
     """
     try:
-        content = path.read_bytes()
-        if content.startswith(GZIP_MAGIC):
-            content = gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
+        with opened(path, name, most=MOST_IN_MEMORY) as stream:
+            content = stream.read()
+    except UNPACKING as error:
         reason = getattr(error, "strerror", None) or error
         raise SourceUnreadable(
             name, "*", f"cannot be opened ({reason})", "check path and permissions"

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contracts.errors import SourceUnreadable
+from features.tables.packed import refuse_swollen_parquet
 from features.tables.text_tables import (
     TableForm,
     TextTable,
@@ -31,6 +32,7 @@ def read_table(
     if path.suffix != ".parquet":
         return read_text_table(path, name, form, as_written=as_written)
     try:
+        refuse_swollen_parquet(path, name)
         table = pq.read_table(path)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise SourceUnreadable(

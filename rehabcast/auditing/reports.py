@@ -26,6 +26,7 @@ def facts_of(settings: Settings, bundle: Bundle) -> ModelFacts:
     from audits.report.further import OwnCode, StartsFrom
     from contracts.priors import started_from
     from contracts.vocabulary import Kind, vocabulary
+    from contracts.vocabulary.instruments import published_recovery_rule
 
     task, manifest = bundle.task, bundle.manifest
     start = started_from(manifest.family, manifest.prior, task.prior)
@@ -59,6 +60,7 @@ def facts_of(settings: Settings, bundle: Bundle) -> ModelFacts:
             )
             for own in bundle.codes.codes
         ),
+        recovery_rule_published=published_recovery_rule(task.target.code) is not None,
     )  # fmt: skip
 
 

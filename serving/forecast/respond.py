@@ -20,7 +20,7 @@ from contracts.scope import Outside
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from contracts.vocabulary import vocabulary
-from features.published_recovery import PROPORTIONAL
+from contracts.vocabulary.instruments import published_recovery_rule
 from inference.bundle import Bundle, forecast_batch
 from inference.milestones import assessed, reached_today
 from inference.patterns import pattern_labels
@@ -247,6 +247,7 @@ def _horizons(
 ) -> list[HorizonForecast]:
     chance = bundle.calibration.chances(quantiles_1HQ, batch, bundle.task)
     last = float(batch.last_score_B[0])
+    rule = published_recovery_rule(bundle.task.target.code)
     return [
         HorizonForecast(
             weeks=bundle.task.horizons[h].weeks,
@@ -260,7 +261,9 @@ def _horizons(
             similar_people=shown_number(int(behind.similar_H[h])),
             similar_people_in_words=how_many(int(behind.similar_H[h])),
             last_observation=last,
-            proportional_recovery=last + PROPORTIONAL * (bundle.task.target.best - last),
+            proportional_recovery=(
+                None if rule is None else last + rule.share * (bundle.task.target.best - last)
+            ),
         )
         for h in np.flatnonzero(behind.given_H)
     ]

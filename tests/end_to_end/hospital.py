@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.command_line import CommandLine
+from tests.command_line import FEW_TREES, CommandLine
 from tests.service_only import as_in_its_image
 
 Answers = dict[str, list[tuple[int, Any]]]
@@ -17,29 +17,37 @@ Answers = dict[str, list[tuple[int, Any]]]
 
 
 class Hospital:
-    def __init__(self, folder: Path, command_line: CommandLine) -> None:
-        self.folder, self.command_line = folder, command_line
+    """Works in one folder.
+
+    Parameters
+    ----------
+    few_trees
+        Whether the boosted comparator of its trainings is a small one.
+    """
+
+    def __init__(self, folder: Path, command_line: CommandLine, *, few_trees: bool = False) -> None:
+        self.folder, self.command_line, self.few_trees = folder, command_line, few_trees
 
     def environment(self, actor: str = "tester") -> dict[str, str]:
         return {**os.environ, "REHABCAST_ACTOR": actor, "COLUMNS": "100", "OMP_NUM_THREADS": "1"}
 
-    def run(self, *words: str, actor: str = "tester", code: int = 0, before: str = "") -> str:
-        done = self.command_line.run(
-            list(words), cwd=self.folder, env=self.environment(actor), umask=0o077, before=before
-        )
-        assert done.returncode == code, done.stderr
+    def run(self, *words: str, actor: str = "tester", code: int = 0) -> str:
+        done = self.done(*words, actor=actor, code=code)
         return done.stdout + done.stderr
 
-    def record(
-        self, *words: str, actor: str = "tester", code: int = 0, before: str = ""
-    ) -> dict[str, Any]:
-        done = self.command_line.run(
-            [*words, "--json"], cwd=self.folder, env=self.environment(actor), umask=0o077,
-            before=before,
-        )  # fmt: skip
-        assert done.returncode == code, done.stderr
+    def record(self, *words: str, actor: str = "tester", code: int = 0) -> dict[str, Any]:
+        done = self.done(*words, "--json", actor=actor, code=code)
         record: dict[str, Any] = json.loads(done.stdout)
         return record
+
+    def done(self, *words: str, actor: str, code: int) -> subprocess.CompletedProcess[str]:
+        few = self.few_trees and words[0] in {"train", "benchmark"}
+        done = self.command_line.run(
+            list(words), cwd=self.folder, env=self.environment(actor), umask=0o077,
+            before=FEW_TREES if few else "",
+        )  # fmt: skip
+        assert done.returncode == code, done.stderr
+        return done
 
 
 SERVE = """

@@ -1,6 +1,7 @@
 """A very small clinic, through commands alone: 18 SIMULATED people, mostly a maker's own features.
 
-What so few allow is given with wide ranges, and what they don't is refused with what is needed.
+What so few allow is given with wide ranges, and what they don't is refused with what is needed. Always run is a task that reads
+few of the maker's features; `make soak` takes all of them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pytest
@@ -18,41 +19,51 @@ import pytest
 from tests.command_line import CommandLine
 from tests.conftest import ROOT
 from tests.end_to_end.hip_clinic import OF_THE_MAKER, write_hip_clinic
+from tests.end_to_end.hospital import Hospital
 
-QUICK = "max_epochs = 2\nfolds = 3\n"
-
-pytestmark = pytest.mark.soak
+QUICK = "max_epochs = {epochs}\nfolds = 3\n"
 
 
-class Clinic:
-    def __init__(self, folder: Path, command_line: CommandLine) -> None:
-        self.folder, self.command_line = folder, command_line
+class Walk(NamedTuple):
+    """For how many epochs the networks learn, of how many of the maker's features."""
 
-    def record(self, *words: str, code: int = 0) -> Any:
-        done = self.command_line.run(
-            [*words, "--json"], cwd=self.folder, umask=0o077,
-            env={**os.environ, "REHABCAST_ACTOR": "tester", "OMP_NUM_THREADS": "1"},
-        )  # fmt: skip
-        assert done.returncode == code, done.stderr
-        return json.loads(done.stdout) if code == 0 else done.stderr
+    epochs: int
+    features: int
+
+
+SMALL, WHOLE = Walk(epochs=1, features=4), Walk(epochs=2, features=len(OF_THE_MAKER))
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(SMALL, id="small"),
+        pytest.param(WHOLE, id="all features", marks=pytest.mark.soak),
+    ],
+)
+def walk(request: pytest.FixtureRequest) -> Walk:
+    chosen: Walk = request.param
+    return chosen
 
 
 @pytest.fixture(scope="module")
-def clinic(tmp_path_factory: pytest.TempPathFactory, command_line: CommandLine) -> Clinic:
+def clinic(
+    tmp_path_factory: pytest.TempPathFactory, command_line: CommandLine, walk: Walk
+) -> Hospital:
     folder = tmp_path_factory.mktemp("clinic")
     write_hip_clinic(folder)
-    (folder / "quick.toml").write_text(QUICK, "utf-8")
+    (folder / "quick.toml").write_text(QUICK.format(epochs=walk.epochs), "utf-8")
     # The shipped task reads six of the 46 features; the clinic adds those of its own device.
     task = (ROOT / "tasks" / "hip-fracture.toml").read_text("utf-8")
-    own = "".join(f'    "GAITSENSE//{name.upper()}",\n' for name in OF_THE_MAKER)
+    own = "".join(f'    "GAITSENSE//{name.upper()}",\n' for name in OF_THE_MAKER[: walk.features])
     (folder / "task.toml").write_text(task.replace("daily = [\n", f"daily = [\n{own}"), "utf-8")
-    made = Clinic(folder, command_line)
+    made = Hospital(folder, command_line, few_trees=walk == SMALL)
     made.record("cohort", "import", "tables", "map.toml", "cohort")
     return made
 
 
 @pytest.fixture(scope="module")
-def trained(clinic: Clinic) -> dict[str, Any]:
+def trained(clinic: Hospital) -> dict[str, Any]:
     found: dict[str, Any] = clinic.record(
         "train", "--cohort", "cohort", "--task", "task.toml", "--model", "hip",
         "--config", "quick.toml",
@@ -60,7 +71,7 @@ def trained(clinic: Clinic) -> dict[str, Any]:
     return found
 
 
-def test_all_46_features_and_5_instruments_are_in_the_cohort(clinic: Clinic) -> None:
+def test_all_46_features_and_5_instruments_are_in_the_cohort(clinic: Hospital) -> None:
     files = (clinic.folder / "cohort" / "data").rglob("*.parquet")
     codes = pd.concat(map(pd.read_parquet, files))["code"].unique()
     assert sum(code.startswith("GAITSENSE//") for code in codes) == len(OF_THE_MAKER) == 40
@@ -78,7 +89,7 @@ def test_eighteen_people_are_trained_on_and_what_they_lack_is_said(trained: dict
 
 
 def test_their_model_card_says_where_it_started_and_no_number_of_few(
-    clinic: Clinic, trained: dict[str, Any]
+    clinic: Hospital, trained: dict[str, Any]
 ) -> None:
     (card,) = clinic.folder.rglob("bundle/model-card.md")
     text = card.read_text("utf-8")
@@ -98,7 +109,7 @@ print(msgspec.json.encode(answers).decode())
 
 
 def test_a_forecast_is_given_with_a_wide_range_or_refused_with_what_is_needed(
-    clinic: Clinic, trained: dict[str, Any]
+    clinic: Hospital, trained: dict[str, Any]
 ) -> None:
     assert trained["model_version"] == "hip/1"
     done = subprocess_python(clinic.folder, FORECAST)
@@ -128,7 +139,7 @@ def subprocess_python(folder: Path, program: str) -> list[dict[str, Any]]:
     return answers
 
 
-def test_eighteen_people_are_benchmarked_where_they_were_assessed(clinic: Clinic) -> None:
+def test_eighteen_people_are_benchmarked_where_they_were_assessed(clinic: Hospital) -> None:
     found = clinic.record(
         "benchmark", "--cohort", "cohort", "--task", "task.toml", "--repeats", "1", "--folds", "3",
         "--models", "boosted quantiles", "--models", "mixed effects",
@@ -139,24 +150,22 @@ def test_eighteen_people_are_benchmarked_where_they_were_assessed(clinic: Clinic
     assert all(row["subjects"] >= 11 for row in found["rows"])
 
 
-def test_groups_of_another_condition_do_not_compete(clinic: Clinic) -> None:
-    said = clinic.record(
+def test_groups_of_another_condition_do_not_compete(clinic: Hospital) -> None:
+    said = clinic.run(
         "benchmark", "--cohort", "cohort", "--task", "task.toml", "--models", "recovery groups",
         code=3,
     )  # fmt: skip
     assert "the task names no prior" in said
 
 
-def test_an_audit_of_so_few_does_not_pass(clinic: Clinic, trained: dict[str, Any]) -> None:
+def test_an_audit_of_so_few_does_not_pass(clinic: Hospital, trained: dict[str, Any]) -> None:
     found = clinic.record("audit", trained["model_version"])
     assert found["outcome"] not in {"pass", "pass within scope"}
 
 
-def test_ten_people_are_refused_with_how_many_are_needed(clinic: Clinic, tmp_path: Path) -> None:
+def test_ten_people_are_refused_with_how_many_are_needed(clinic: Hospital, tmp_path: Path) -> None:
     write_hip_clinic(tmp_path, people=10)
     clinic.record("cohort", "import", "tables", str(tmp_path / "map.toml"), "ten")
-    said = clinic.record(
-        "train", "--cohort", "ten", "--task", "task.toml", "--model", "ten", code=3
-    )
+    said = clinic.run("train", "--cohort", "ten", "--task", "task.toml", "--model", "ten", code=3)
     assert "needs at least 11" in said
     assert "add subjects to the cohort" in said

@@ -1,6 +1,7 @@
 """docs/first-cohort/omop.md, walked: from an OMOP export of SIMULATED people to a served forecast.
 
-The page's own commands are run. Only the task under the name of the stroke task is a smaller one.
+The page's own commands are run. Only the task under the name of the stroke task is a smaller one; and where it is always run,
+the networks learn for one epoch.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from tests.command_line import FEW_TREES, CommandLine
-from tests.end_to_end.test_own_instrument import Hospital
+from tests.command_line import CommandLine
+from tests.end_to_end.hospital import Hospital
 from tests.hospital_exports import FM, STEPS
 from tests.service_only import as_in_its_image
 from tests.simulated_omop import MAP, write_sample
@@ -92,14 +94,39 @@ def words_of(start: str) -> list[str]:
     return shlex.split(found)
 
 
+class Walk(NamedTuple):
+    """How many people (SIMULATED), and for how many epochs the networks learn."""
+
+    people: int
+    epochs: int
+
+
+SMALL, ON_THE_PAGE = Walk(people=60, epochs=1), Walk(people=60, epochs=4)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(SMALL, id="small"),
+        pytest.param(ON_THE_PAGE, id="on the page", marks=pytest.mark.soak),
+    ],
+)
+def walk(request: pytest.FixtureRequest) -> Walk:
+    chosen: Walk = request.param
+    return chosen
+
+
 @pytest.fixture(scope="module")
-def hospital(tmp_path_factory: pytest.TempPathFactory, command_line: CommandLine) -> Hospital:
+def hospital(
+    tmp_path_factory: pytest.TempPathFactory, command_line: CommandLine, walk: Walk
+) -> Hospital:
     folder = tmp_path_factory.mktemp("omop")
-    write_sample(folder / "export", people=60)
+    write_sample(folder / "export", people=walk.people)
     (folder / "tasks").mkdir()
     (folder / "tasks" / "stroke-upper-limb.toml").write_text(TASK, "utf-8")
-    (folder / "quick.toml").write_text("max_epochs = 4\nfolds = 3\n", "utf-8")
-    return Hospital(folder, command_line)
+    config = f"max_epochs = {walk.epochs}\nfolds = 3\n"
+    (folder / "quick.toml").write_text(config, "utf-8")
+    return Hospital(folder, command_line, few_trees=walk == SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +137,7 @@ def imported(hospital: Hospital) -> str:
 @pytest.fixture(scope="module")
 def trained(hospital: Hospital, imported: str) -> str:
     assert imported
-    return hospital.run(*words_of("train"), before=FEW_TREES)
+    return hospital.run(*words_of("train"))
 
 
 @pytest.fixture(scope="module")

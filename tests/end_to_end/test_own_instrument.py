@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from serving.formats.cds.hooks import SERVICE
-from tests.command_line import FEW_TREES, CommandLine
+from tests.command_line import CommandLine
 from tests.end_to_end.hospital import Answers, Hospital, ask_service
 
 # MLflow uses what SQLAlchemy deprecates; rehabcast itself does not.
@@ -184,7 +184,7 @@ def write_source(folder: Path, people: int = 70) -> None:
 def hospital(tmp_path_factory: pytest.TempPathFactory, command_line: CommandLine) -> Hospital:
     folder = tmp_path_factory.mktemp("hospital")
     write_source(folder)
-    return Hospital(folder, command_line)
+    return Hospital(folder, command_line, few_trees=True)
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +198,7 @@ def version(hospital: Hospital, cohort: Path) -> str:
     assert cohort.exists()
     trained = hospital.record(
         "train", "--cohort", "cohort", "--task", "task.toml", "--model", "knee",
-        "--config", "quick.toml", before=FEW_TREES,
+        "--config", "quick.toml",
     )  # fmt: skip
     return str(trained["model_version"])
 

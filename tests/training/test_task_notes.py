@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from contracts.task import Task
@@ -13,7 +15,9 @@ from training.task_notes import TO_CONFIRM, task_notes
 def of_the_instrument(task: Task) -> list[str]:
     """Say what is noted of scale, differences and gains."""
     return [
-        str(note) for note in task_notes(task) if note.field != "prior" and note.found != TO_CONFIRM
+        str(note)
+        for note in task_notes(task)
+        if note.field not in {"prior", "comparators"} and note.found != TO_CONFIRM
     ]
 
 
@@ -38,6 +42,17 @@ def test_what_is_recalled_of_a_scale_is_named() -> None:
 
 def test_of_an_instrument_without_figures_nothing_is_said() -> None:
     assert noted("depression") == ""
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tasks").glob("*.toml")), ids=lambda p: p.stem)
+def test_only_of_the_arm_after_stroke_a_recovery_rule_is_called_published(path: Path) -> None:
+    said = [note.found for note in task_notes(read_task(path)) if note.field == "comparators"]
+    if path.stem == "stroke-upper-limb":
+        assert said == []
+    else:
+        (found,) = said
+        assert "no recovery rule was published" in found
+        assert "fitted to the people trained on" in found
 
 
 @pytest.mark.parametrize("gain", [6.82, 10.0])

@@ -25,7 +25,7 @@ from inference.calibration import Calibration, learn_calibration
 from inference.similar import given_by_others
 from training.fitting.config import TrainingConfig
 from training.fitting.joining import best_joined, join, raw_quantiles
-from training.fitting.network_fit import Weights, fit_network, initial_weights, learning_curve
+from training.fitting.network_fit import Weights, fit_network, learning_curve
 from training.models import Fit, Predict
 from training.models.layers.network import Network
 from training.split import fold_of_rows, fold_of_subjects
@@ -131,8 +131,6 @@ def crossfit(
     fold_of = fold_of_subjects(batch.subject_B, config.folds, 0.0, seed=config.seed)
     fold_B = fold_of_rows(batch.subject_B, fold_of)
     without = _without(config)
-    # The same beginning for all: only then does the mean of their weights mean something.
-    start = initial_weights(batch.layout, task, config) if start is None else start
     fits = [
         FoldFit(
             train=batch.take(~np.isin(fold_B, folds)),

@@ -15,7 +15,6 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 
 from training.fitting.config import TrainingConfig
-from training.fitting.schedule import EQUAL, Shares
 from training.models.layers.network import Network
 from training.models.losses import mean_of_pairs
 
@@ -37,8 +36,9 @@ class NetworkModule(LightningModule):
         Length of the scale, by which losses are divided.
     groups
         Number of groups, G.
-    shares
-        Of the learning rate, where parameters without a clinical meaning are to move more slowly.
+    person_share
+        Share of the learning rate for what reads covariates of the person
+        (`training.fitting.schedule`).
     """
 
     dro_G: Tensor
@@ -51,14 +51,14 @@ class NetworkModule(LightningModule):
         seed: int,
         span: float,
         groups: int,
-        shares: Shares = EQUAL,
+        person_share: float = 1.0,
     ) -> None:
         super().__init__()
         self.network = network
         self.config = config
         self.seed = seed
         self.span = span
-        self.shares = shares
+        self.person_share = person_share
         self.register_buffer("dro_G", torch.ones(groups) / max(groups, 1))
         self._loss_G = torch.zeros(groups + 1)
         self._pairs_G = torch.zeros(groups + 1)
@@ -114,7 +114,7 @@ class NetworkModule(LightningModule):
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Return AdamW; mechanistic parameters have a higher learning rate and no weight decay.
 
-        The others have shares of the rate (`training.fitting.schedule.shares_of_rate`).
+        What reads covariates of the person has a share of the rate.
 
         The rates fall linearly to 0, so that the last steps average over batches; this is worth
         0.03 of the skill toward the Bayes floor (docs/decisions/0005).
@@ -125,8 +125,8 @@ class NetworkModule(LightningModule):
         learned = [parameter for parameter in self.parameters() if id(parameter) not in named]
         rate, decay = self.config.learning_rate, self.config.weight_decay
         groups: list[dict[str, Any]] = [
-            {"params": learned, "lr": rate * self.shares.learned, "weight_decay": decay},
-            {"params": person, "lr": rate * self.shares.person, "weight_decay": decay},
+            {"params": learned, "lr": rate, "weight_decay": decay},
+            {"params": person, "lr": rate * self.person_share, "weight_decay": decay},
             {
                 "params": mechanistic,
                 "lr": rate * self.config.mechanistic_pace,

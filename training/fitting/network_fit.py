@@ -24,7 +24,7 @@ from torch import Tensor
 
 from contracts.errors import ContractError, IntegrityError
 from contracts.groups import MINIMUM_SHOWN
-from contracts.sequences import Layout, SequenceBatch
+from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from training.fitting.config import TrainingConfig
 from training.fitting.lightning_module import (
@@ -34,7 +34,7 @@ from training.fitting.lightning_module import (
     NetworkModule,
 )
 from training.fitting.pairs import loader, memberships, tensors
-from training.fitting.schedule import epochs_by_rule, shares_of_rate
+from training.fitting.schedule import epochs_by_rule, person_share
 from training.models.architectures import new_network
 from training.models.layers.network import Network
 from training.split import validation_subjects
@@ -44,12 +44,6 @@ CHECKPOINT = "last"
 PAIRS_AT_ONCE = 1024
 
 Weights = Mapping[str, Tensor]
-
-
-def initial_weights(layout: Layout, task: Task, config: TrainingConfig) -> Weights:
-    """Return the weights of a network before it has learned anything, a function of the seed."""
-    seed_everything(config.seed, verbose=False)
-    return new_network(layout, task, config.architecture, config.hidden).state_dict()
 
 
 def fit_network(
@@ -73,7 +67,8 @@ def fit_network(
     folder
         Folder for checkpoints; the caller names it after everything that the result depends on.
     start
-        Weights of a network of the same layout to start from, instead of random ones.
+        Weights of a network of the same layout to start from, instead of those of the parameters'
+        seed.
     tuning
         Pairs that decide when to stop, and whose best epoch's weights are kept. None: the rule
         decides (`training.fitting.schedule`), or, where there is none, a share of the training
@@ -81,8 +76,7 @@ def fit_network(
     """
     # One thread: faster for networks this small, and sums are the same on any machine.
     torch.set_num_threads(1)
-    seed_everything(seed, verbose=False)
-    network = new_network(train.layout, task, config.architecture, config.hidden)
+    network = _untrained(train, task, config, seed=seed)
     finished = folder / FINISHED_FILE
     if finished.exists():
         with _readable(finished):
@@ -98,15 +92,16 @@ def fit_network(
         learning, watched = train, None
         config = replace(config, max_epochs=epochs)
     network.encoder.learn(learning)
-    others = () if watched is None else (watched,)
-    member_BG = memberships(learning, *others)
+    if start is None:
+        network.learn_start(learning)
+    member_BG = memberships(learning, *(() if watched is None else (watched,)))
     module = NetworkModule(
         network,
         config,
         seed=seed,
         span=task.target.high - task.target.low,
         groups=member_BG.shape[1],
-        shares=shares_of_rate(people, task, config),
+        person_share=person_share(people, task, config),
     )
     kept = KeptEpoch(network)
     checkpoint = _unfinished(folder)
@@ -144,6 +139,15 @@ def fit_network(
     (folder / CURVE_FILE).write_text(json.dumps(_shown(kept.curve, watched)), "utf-8")
     _store(network, finished)
     return network.cpu().eval()
+
+
+def _untrained(train: SequenceBatch, task: Task, config: TrainingConfig, *, seed: int) -> Network:
+    # The same beginning for all networks of a training: only then has a mean of their weights a
+    # meaning (`training.fitting.joining`).
+    seed_everything(config.seed, verbose=False)
+    network = new_network(train.layout, task, config.architecture, config.hidden)
+    seed_everything(seed, verbose=False)
+    return network
 
 
 def _unfinished(folder: Path) -> str | None:

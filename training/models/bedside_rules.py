@@ -1,5 +1,8 @@
 """Bedside rules: last observation and proportional recovery, with empirical intervals.
 
+Proportional recovery was published of the arm after stroke. Of another condition the same form,
+fitted to its own people, is a simple rule that a model has to beat, and nobody's finding.
+
 Letters: B pairs, H horizons, Q quantile levels, N training rows.
 """
 

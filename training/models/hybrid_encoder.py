@@ -19,9 +19,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from contracts.priors import RecoveryPrior
+from contracts.priors import FLAT, RecoveryPrior
 from contracts.sequences import SequenceBatch
 from training.models.layers.emissions import Emissions, window_sums
+from training.models.layers.fitted_population import fit_population, outcome_scores
 from training.models.layers.hybrid_head import ONSET, ORIGIN, REFERENCE_DOSE_MIN
 from training.models.layers.input_columns import InputColumns
 from training.models.layers.modality_evidence import (
@@ -61,6 +62,7 @@ class HybridEncoder(ModalityEncoder):
     def __init__(self, inputs: InputColumns, hidden: int, prior: RecoveryPrior) -> None:
         super().__init__()
         self.inputs = inputs
+        self.starts_flat = prior == FLAT
         self.curves = RecoveryCurves(PER_GROUP, prior)
         self.log_noise = nn.Parameter(torch.tensor(prior.noise_share).log())
         self.normalisation = Normalisation(inputs.channels, inputs.covariates)
@@ -149,6 +151,22 @@ class HybridEncoder(ModalityEncoder):
             x_BTC.numpy().astype(np.float64), train, self.inputs.worst, self.inputs.best
         )
 
+    def learn_start(self, train: SequenceBatch) -> Tensor | None:
+        """Fit a population that nobody published to the training pairs; return the log noise.
+
+        A published one stays as it is until the weights are learned: None.
+        """
+        if not self.starts_flat:
+            return None
+        past = self._target_scores(
+            torch.from_numpy(train.values_BTC).float(),
+            torch.from_numpy(train.observed_BTC).float(),
+            torch.from_numpy(train.days_since_onset_BT).float(),
+        )
+        outcomes = outcome_scores(train, self.inputs.worst, self.inputs.best)
+        fit_population(self.curves, self.log_noise, past, outcomes)
+        return self.log_noise.detach()
+
     def _context(
         self, values_BTC: Tensor, observed_BTC: Tensor, days_BT: Tensor, origin_day_B: Tensor
     ) -> Tensor:
@@ -167,6 +185,14 @@ class HybridEncoder(ModalityEncoder):
     def _target_evidence(
         self, latent_P3: Tensor, values_BTC: Tensor, observed_BTC: Tensor, days_BT: Tensor
     ) -> Tensor:
+        return score_log_likelihood(
+            latent_P3, *self._target_scores(values_BTC, observed_BTC, days_BT), self.log_noise
+        )
+
+    def _target_scores(
+        self, values_BTC: Tensor, observed_BTC: Tensor, days_BT: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return mean score on the share of the scale, number and days since onset, (B, W)."""
         target = slice(self.inputs.target, self.inputs.target + 1)
         seen_BT1 = observed_BTC[:, :, target]
         share_BT1 = (values_BTC[:, :, target] - self.inputs.worst) / (
@@ -176,9 +202,7 @@ class HybridEncoder(ModalityEncoder):
         score_BT3 = torch.cat([seen_BT1, share_BT1 * seen_BT1, day_BT1 * seen_BT1], dim=-1)
         count_BW, share_BW, day_BW = window_sums(score_BT3, WEEK_DAYS).unbind(dim=-1)
         divisor_BW = count_BW.clamp(min=1)
-        return score_log_likelihood(
-            latent_P3, share_BW / divisor_BW, count_BW, day_BW / divisor_BW, self.log_noise
-        )
+        return share_BW / divisor_BW, count_BW, day_BW / divisor_BW
 
 
 def time_features(context_BF: Tensor) -> Tensor:

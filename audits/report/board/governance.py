@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from audits.judging.policy import Policy
 from audits.judging.validation import CHECK
-from audits.judging.wording import group_in_words
+from audits.judging.wording import group_in_words, recovery_rule_in_words
 from audits.measure.disparity import Statistic
 from audits.measure.metrics import Metric
 from audits.report.board.change_plan import change_plan, outside_notice
@@ -205,6 +205,9 @@ def _changes(report: Report) -> Iterable[Block]:
         )
         or ("No comparison could be made.",)
     )
+    facts = report.facts
+    for said in recovery_rule_in_words(report.policy.recovery_rule, facts.recovery_rule_published):
+        yield Paragraph(text=said)
     since = f" (champion: {verdict.champion})" if verdict.champion else ""
     yield Paragraph(text=f"Change since the version in service{since}:")
     yield Bullets(

@@ -26,7 +26,7 @@ from features.measurements.records import (
 from features.measurements.wall_clock import advice_on_times, read_times
 from features.recording import Collected
 from features.sources.format import HEAD_BYTES, column_names
-from features.tables.packed import UNPACKING, opened
+from features.tables.packed import UNPACKING, opened, refuse_swollen_parquet
 from features.tables.text_tables import read_numbers, read_text_table
 
 ADVICE = "download it again"
@@ -43,9 +43,9 @@ def columns_of(file: Path) -> set[str]:
     try:
         if file.suffix == ".parquet":
             return set(pq.read_schema(file).names)
-        with opened(file) as stream:
+        with opened(file, file.name) as stream:
             return set(column_names(stream.read(HEAD_BYTES)))
-    except (*UNPACKING, ValueError, pa.ArrowException):
+    except (*UNPACKING, ValueError, pa.ArrowException, SourceUnreadable):
         return set()
 
 
@@ -55,9 +55,10 @@ def read_parquet(file: Path) -> pd.DataFrame:
     Raises
     ------
     SourceUnreadable
-        It is not a Parquet file.
+        It is not a Parquet file, or one that unpacks to more than may be.
     """
     try:
+        refuse_swollen_parquet(file, file.name)
         return pd.read_parquet(file)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise SourceUnreadable(file.name, "*", f"cannot be read ({error})", ADVICE) from error

@@ -36,9 +36,13 @@ from features.recording import (
     wrap_library_errors,
 )
 from features.sources.format import Format
+from features.tables.packed import opened_archive
 
 DOWNLOAD = "download the device again"
 SEPARATOR = 0x1E
+MOST_INFO = 1 << 20
+"""Bytes of what describes a recording: some lines."""
+
 PIECE_S = 86_400
 TICKS_A_SECOND, EPOCH_TICKS = 10_000_000, 621_355_968_000_000_000
 """.NET ticks of 100 ns since year 1, and where 1970 lies on them."""
@@ -94,7 +98,7 @@ class _Samples:
 def read(file: SourceFile) -> Iterator[Reading]:
     """Yield acceleration, a day at a time."""
     try:
-        with zipfile.ZipFile(file.path) as archive:
+        with opened_archive(file.path, file.name) as archive:
             yield from _read(file, archive)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise SourceUnreadable(
@@ -134,6 +138,8 @@ def _info(file: SourceFile, archive: zipfile.ZipFile) -> Info:
             f"has no {', '.join(sorted(missing))}, only {', '.join(sorted(names))}",
             "check that it is a GT3X file of the second kind (2013 and later)",
         )
+    if archive.getinfo("info.txt").file_size > MOST_INFO:
+        raise SourceUnreadable(file.name, "info.txt", "is no list of some lines", DOWNLOAD)
     with wrap_library_errors(file, "info.txt"):
         info = Info.read_zip(archive)
     if not (0 < info.sample_rate <= 1000 and info.acceleration_scale > 0):
@@ -149,7 +155,8 @@ def _info(file: SourceFile, archive: zipfile.ZipFile) -> Info:
 
 def _subject_name(archive: zipfile.ZipFile) -> str:
     """Return the subject's name as it is written: the library leaves out one with a colon."""
-    lines = archive.read("info.txt").decode("utf-8-sig").splitlines()
+    with archive.open("info.txt") as stream:
+        lines = stream.read(MOST_INFO).decode("utf-8-sig").splitlines()
     named = (line.partition(":") for line in lines)
     return next((value.strip() for name, _, value in named if name == "Subject Name"), "")
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from contracts.errors import SourceUnreadable
 from features.sources.hospital.omop_tables import CONCEPT, files_of, header_of
-from features.tables.packed import UNPACKING, opened
+from features.tables.packed import UNPACKING, opened, refuse_swollen_parquet
 
 COLUMNS = ("concept_id", "concept_name", "vocabulary_id", "concept_code")
 SYSTEMS = {"LOINC": "http://loinc.org", "SNOMED": "http://snomed.info/sct"}
@@ -113,11 +113,12 @@ def _pieces(path: Path, name: str) -> Iterator[pa.Table]:
         )
     try:
         if path.suffix == ".parquet":
+            refuse_swollen_parquet(path, name)
             with pq.ParquetFile(path) as file:
                 for batch in file.iter_batches():
                     yield _as_text(pa.Table.from_batches([batch]))
             return
-        with opened(path) as stream:
+        with opened(path, name) as stream:
             # The vocabulary server writes tabs and no quotation marks: one within a name is text.
             quote = False if separator == "\t" else '"'
             for batch in pyarrow.csv.open_csv(

@@ -25,7 +25,7 @@ class Concept(BaseModel):
     source_value
         Instead of an id: the code of the hospital's own system, as `..._source_value` has it.
     code
-        Of the vocabulary; `REHABCAST//THERAPY` for procedures.
+        Of the vocabulary; for procedures `REHABCAST//THERAPY` or one of its kinds.
     unit
         UCUM unit of rows that have none of their own.
     labels

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from contracts.errors import CohortInvalid, Problem
+from contracts.errors import CohortInvalid, Problem, SourceUnreadable
 from features.sources import table_columns
 from features.sources.column_cells import CELL, ColumnCells, Values
 from features.sources.column_map import Zoned
@@ -97,9 +97,9 @@ def header_of(path: Path) -> tuple[list[str], str]:
         except (OSError, ValueError, pa.ArrowException):
             return [], ","
     try:
-        with opened(path) as stream:
+        with opened(path, path.name) as stream:
             head = stream.read(HEAD_BYTES)
-    except UNPACKING:
+    except (*UNPACKING, SourceUnreadable):
         return [], ","
     line = text_of(head).split("\n", 1)[0]
     separator = max(SEPARATORS, key=line.count)

@@ -86,7 +86,7 @@ def _states_a_side(entry: Entry, file: SourceFile) -> bool:
 def is_fhir(file: SourceFile) -> bool:
     """Return whether a file, packed or not, is a FHIR document by its beginning."""
     try:
-        with opened(file.path) as stream:
+        with opened(file.path, file.name) as stream:
             return is_fhir_head(stream.read(HEAD_BYTES))
-    except UNPACKING:
+    except (*UNPACKING, SourceUnreadable):
         return False

@@ -6,25 +6,10 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from contracts.therapy import KINDS, THERAPY
-from contracts.vocabulary.code import REHABCAST_SYSTEM
-from features.sources.records.fhir_conditions import SNOMED
+from contracts.therapy import THERAPY
 from features.sources.records.fhir_statements import MINUTES, LeftOut, Said, Statement
 from features.sources.records.json_shapes import mapping, mappings, text
-
-THERAPIES = {
-    "52052004": THERAPY,
-    "91251008": "REHABCAST//THERAPY_PHYSIO",
-    "84478008": "REHABCAST//THERAPY_OCCUPATIONAL",
-    "311555007": "REHABCAST//THERAPY_SPEECH",
-}
-"""SNOMED CT: rehabilitation therapy, physical, occupational, speech and language therapy."""
-
-SYSTEMS = {
-    **{(SNOMED, code): kind for code, kind in THERAPIES.items()},
-    **{(REHABCAST_SYSTEM, kind.partition("//")[2]): kind for kind in (THERAPY, *KINDS)},
-}
-"""The kind of therapy by system and code. No code of SNOMED CT was verified for the others."""
+from features.sources.therapy_sessions import KINDS_BY_TOKEN, WITHOUT_DURATION, counted_as
 
 HELD = {"completed", "stopped"}
 """FHIR R4, event-status: of what was stopped the part before counts."""
@@ -37,17 +22,14 @@ def procedure(
 ) -> Iterator[Said]:
     """Yield a session of therapy, completed or stopped: its period says how long it took.
 
-    It counts as therapy, and as each kind that it is coded as.
-
     Parameters
     ----------
     own
         The vocabulary's code of a hospital's own `system|code`.
     """
     codings = mappings(mapping(resource.get("code")).get("coding"))
-    named = [(text(coding.get("system")), text(coding.get("code"))) for coding in codings]
-    meant = (SYSTEMS.get(token, own.get("|".join(token), "")) for token in named)
-    kinds = [kind for kind in meant if kind in {THERAPY, *KINDS}]
+    tokens = [f"{text(coding.get('system'))}|{text(coding.get('code'))}" for coding in codings]
+    kinds = counted_as(KINDS_BY_TOKEN.get(token, own.get(token, "")) for token in tokens)
     if not kinds:
         yield LeftOut(
             field="Procedure.code", found="Procedure that is not a coded therapy", advice=""
@@ -67,10 +49,10 @@ def procedure(
     if min(len(start), len(end)) < _WITH_A_TIME:
         yield LeftOut(
             field=THERAPY,
-            found="therapy without the times of its start and end: how long it took is not known",
+            found=WITHOUT_DURATION,
             advice="give performedPeriod with both times",
             cause="therapy without a duration",
         )
         return
-    for kind in dict.fromkeys((THERAPY, *kinds)):
+    for kind in kinds:
         yield Statement(code=kind, start=start, end=end, amount=MINUTES)

@@ -19,11 +19,15 @@ def documents(file: SourceFile) -> Iterator[tuple[str, Any]]:
     Raises
     ------
     SourceUnreadable
-        Not UTF-8, not JSON, or a line that is not JSON: a truncated file is not read in part.
+        Unpacks to more than may be, not UTF-8, not JSON, or a line that is not JSON: a truncated
+        file is not read in part.
     """
     try:
         # No other line end: a text within JSON may hold characters that end one (U+2028).
-        with opened(file.path) as raw, TextIOWrapper(raw, "utf-8-sig", newline="\n") as stream:
+        with (
+            opened(file.path, file.name) as raw,
+            TextIOWrapper(raw, "utf-8-sig", newline="\n") as stream,
+        ):
             # A bulk export may be larger than the memory: its lines are read one by one.
             lines = ((n, line) for n, line in enumerate(stream, start=1) if line.strip())
             first, second = next(lines, None), next(lines, None)

@@ -8,7 +8,7 @@ from typing import Any
 from contracts.task import Task
 from contracts.therapy import KINDS, THERAPY
 from contracts.vocabulary import vocabulary
-from features.sources.records.fhir_therapy import SYSTEMS
+from features.sources.therapy_sessions import KINDS_BY_TOKEN
 from serving.formats.cds.hooks import SERVICE
 from serving.formats.fhir.icd10 import searched
 from serving.formats.fhir.right_patient import systems_in_words
@@ -72,11 +72,7 @@ def prefetch_of(task: Task) -> dict[str, str]:
     }  # fmt: skip
     if read := SESSIONS.intersection(inputs.daily):
         # A session of any kind is therapy.
-        codes = (
-            f"{system}|{code}"
-            for (system, code), kind in SYSTEMS.items()
-            if THERAPY in read or kind in read
-        )
+        codes = (token for token, kind in KINDS_BY_TOKEN.items() if THERAPY in read or kind in read)
         templates["procedures"] = _search("Procedure", codes, "date", MOST_PROCEDURES)
     return templates
 

@@ -14,6 +14,7 @@ from audits.judging.policy import Policy
 from audits.report.board.governance import governance_edition
 from audits.report.content import ModelFacts, Report, compose, trained_on
 from audits.report.document import Table
+from audits.report.technical import technical_edition
 from contracts.changes.comparison import PlanComparison
 from contracts.changes.facts import VersionFacts
 from contracts.predictions import LAST_SCORE, QUANTILE_COLUMNS, TRUTH
@@ -33,6 +34,7 @@ def test_what_earlier_readers_do_not_know_is_written_only_where_there_is_some(
     """They refuse a report with a key that they do not know, also where it says null."""
     record = json.loads(report.model_dump_json())
     assert not {"plan", "clusters", "some_wait"} & set(record)
+    assert "recovery_rule_published" not in record["facts"]
     assert "change" not in record["verdict"]
     plan = load_plan(EXAMPLE)
     change = PlanComparison(plan_digest=plan.digest, after=VersionFacts(facts={}))
@@ -42,6 +44,20 @@ def test_what_earlier_readers_do_not_know_is_written_only_where_there_is_some(
     assert {"plan"} == {"plan", "clusters", "some_wait"} & set(record)
     assert record["verdict"]["change"]["plan_digest"] == plan.digest
     assert Report.model_validate_json(planned.model_dump_json()) == planned
+
+
+def test_a_bedside_rule_is_called_published_only_where_it_was(report: Report) -> None:
+    facts = report.facts.model_copy(update={"recovery_rule_published": False})
+    other = report.model_copy(update={"facts": facts})
+    assert Report.model_validate_json(other.model_dump_json()) == other
+    said = {
+        which: [str(made(each, ()).blocks) for made in (governance_edition, technical_edition)]
+        for which, each in (("published", report), ("fitted", other))
+    }
+    for published, fitted in zip(said["published"], said["fitted"], strict=True):
+        assert "nobody published a recovery rule" not in published
+        assert "nobody published a recovery rule" in fitted
+        assert f"“{report.policy.recovery_rule}” is here a share of what is missing" in fitted
 
 
 def test_its_schema_tells_every_field(report: Report) -> None:

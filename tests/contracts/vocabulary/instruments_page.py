@@ -96,8 +96,16 @@ def _row(entry: Code, known: Instrument | None) -> tuple[str, ...]:
         _name(entry, known), _values(entry),
         _listed(_noted(difference_in_words(entry.code, d), d.standing) for d in known.differences),
         _listed(_noted(_error(entry, e), e.standing) for e in known.errors),
-        known.note, known.licence, read_by,
+        _listed(part for part in (known.note, _rule(known)) if part), known.licence, read_by,
     )  # fmt: skip
+
+
+def _rule(known: Instrument) -> str:
+    rule = known.recovery_rule
+    if rule is None:
+        return ""
+    said = f"recovery rule: {rule.share:.0%} of the missing points come back ({rule.population})"
+    return f"{_noted(said, rule.standing)}, {rule.source}"
 
 
 def _name(entry: Code, known: Instrument | None) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from contracts.vocabulary import Domain, Kind, shipped
 from contracts.vocabulary.checks import Entry, faults_of
-from contracts.vocabulary.instruments import Figure, instruments
+from contracts.vocabulary.instruments import Figure, instruments, published_recovery_rule
 
 ROOT = Path(__file__).resolve().parents[3]
 NOTED = ROOT.parent / "shared" / "research"
@@ -54,6 +54,16 @@ def noted() -> list[dict[str, str]]:
 def test_every_instrument_that_is_asked_for_is_shipped() -> None:
     assert [name for name in ISSUE.split() if f"REHABCAST//{name}" not in shipped()] == []
     assert instruments().keys() <= shipped().keys()
+
+
+def test_a_recovery_rule_is_of_one_instrument_with_its_source() -> None:
+    rule = published_recovery_rule("REHABCAST//FUGL_MEYER_UE")
+    assert rule is not None
+    assert rule.share == 0.70
+    assert "Prabhakaran 2008" in rule.source
+    others = {code for code in shipped() if published_recovery_rule(code) is not None}
+    assert others == {"REHABCAST//FUGL_MEYER_UE"}
+    assert published_recovery_rule("OURHOSPITAL//SCORE") is None
 
 
 def test_scales_are_as_they_were_noted(noted: list[dict[str, str]]) -> None:

@@ -254,6 +254,17 @@ def test_the_comparator_stands_beside_each_horizon(served: ServedModel) -> None:
     assert {horizon.last_observation for horizon in answer(served, SCORE).horizons} == {20.0}
 
 
+def test_a_recovery_rule_stands_beside_the_instrument_alone_that_it_was_published_of(
+    served: ServedModel, served_walking: ServedModel
+) -> None:
+    arm = answer(served, SCORE).horizons
+    assert {horizon.proportional_recovery for horizon in arm} == {20 + 0.7 * (66 - 20)}
+    speed = {**SCORE, "code": served_walking.bundle.task.target.code, "value": 0.6}
+    walking = answer(served_walking, speed).horizons
+    assert walking
+    assert {horizon.proportional_recovery for horizon in walking} == {None}
+
+
 def scoped(served: ServedModel, *inside: str, pairs: tuple[OutsidePair, ...] = ()) -> ServedModel:
     """The same model, passed for some hospitals and both sexes, whoever they are."""
     anyone = ("female", "male", "not recorded")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from contracts.task import Task
 from training.fitting import joining
 from training.fitting.config import TrainingConfig
 from training.fitting.joining import averaged, best_joined, join, raw_quantiles
-from training.fitting.network_fit import fit_network, forward, initial_weights
+from training.fitting.network_fit import fit_network, forward
 from training.models.layers.network import Network
 from training.scores import mean_crps
 
@@ -24,12 +25,10 @@ QUICK = TrainingConfig(max_epochs=2, folds=3, hidden=4)
 def members(
     batch: SequenceBatch, task: Task, tmp_path_factory: pytest.TempPathFactory
 ) -> list[Network]:
-    start = initial_weights(batch.layout, task, QUICK)
     return [
-        fit_network(batch, task, QUICK, seed=seed, folder=tmp_path_factory.mktemp("fit"),
-            start=start)
+        fit_network(batch, task, QUICK, seed=seed, folder=tmp_path_factory.mktemp("fit"))
         for seed in (1, 2)
-    ]  # fmt: skip
+    ]
 
 
 def test_the_mean_of_a_network_and_itself_is_that_network(
@@ -86,7 +85,8 @@ def test_networks_that_started_apart_are_not_made_one(
     """The rule can fail: weights of other beginnings have no common meaning."""
     config = TrainingConfig(max_epochs=12, folds=3, hidden=4, architecture="GRU-D")
     apart = [
-        fit_network(batch, task, config, seed=seed, folder=tmp_path / str(seed)) for seed in (1, 2)
+        fit_network(batch, task, replace(config, seed=seed), seed=seed, folder=tmp_path / str(seed))
+        for seed in (1, 2)
     ]
     fold_B = np.zeros(len(batch), dtype=np.int_)
     assert best_joined({0: apart}, fold_B, batch, task)[0] == FORECASTS

@@ -14,12 +14,10 @@ from training.fitting.config import TrainingConfig
 from training.fitting.lightning_module import TRAINING_LOSS, VALIDATION_LOSS, NetworkModule
 from training.fitting.network_fit import fit_network, learning_curve
 from training.fitting.schedule import (
-    EQUAL,
     FROM_FLAT,
     FROM_PUBLISHED,
-    Shares,
     epochs_by_rule,
-    shares_of_rate,
+    person_share,
 )
 from training.models.architectures import new_network
 
@@ -60,34 +58,27 @@ def test_no_rule_where_people_are_watched_or_nothing_is_known_of_recovery(
 
 
 @given(people=PEOPLE, more=PEOPLE)
-def test_fewer_people_move_less_and_what_reads_the_person_least(
+def test_covariates_of_fewer_people_are_learned_from_more_slowly(
     people: int, more: int, task: Task
 ) -> None:
-    fewer, many = (shares_of_rate(n, task, TrainingConfig()) for n in (people, people + more))
-    for shares in (fewer, many):
-        assert 0 < shares.person < shares.learned < 1
-    assert fewer.person < many.person
-    assert fewer.learned < many.learned
+    fewer, many = (person_share(n, task, TrainingConfig()) for n in (people, people + more))
+    assert 0 < fewer < many < 1
 
 
 def test_networks_without_a_recovery_population_learn_at_the_full_rate(task: Task) -> None:
-    assert shares_of_rate(10, task, TrainingConfig(architecture="GRU-D")) == EQUAL
+    assert person_share(10, task, TrainingConfig(architecture="GRU-D")) == 1
 
 
-def test_the_shares_are_those_of_the_parameters_they_are_about(
-    batch: SequenceBatch, task: Task
-) -> None:
+def test_only_what_reads_the_person_is_slower(batch: SequenceBatch, task: Task) -> None:
     config = TrainingConfig(hidden=4)
     network = new_network(batch.layout, task, "hybrid", 4)
-    module = NetworkModule(
-        network, config, seed=0, span=66.0, groups=0, shares=Shares(learned=0.5, person=0.25)
-    )
+    module = NetworkModule(network, config, seed=0, span=66.0, groups=0, person_share=0.25)
     rate_of = {
         id(parameter): group["initial_lr"]
         for group in module.configure_optimizers()["optimizer"].param_groups
         for parameter in group["params"]
     }
-    expected = dict.fromkeys(map(id, network.parameters()), 0.5 * config.learning_rate)
+    expected = dict.fromkeys(map(id, network.parameters()), config.learning_rate)
     for parameter in network.encoder.person_parameters():
         expected[id(parameter)] = 0.25 * config.learning_rate
     for parameter in network.mechanistic_parameters():

@@ -83,6 +83,11 @@ class HybridHead(ModalityHead):
         """Return the dose's effect, the default time since onset, and the noise per horizon."""
         return [self.effect_G, self.absent_onset, self.log_noise_H]
 
+    def start_from(self, log_noise: Tensor) -> None:
+        """Take the noise of a fitted population as that of every outcome."""
+        with torch.no_grad():
+            self.log_noise_H.copy_(log_noise.expand_as(self.log_noise_H))
+
     def losses(self, embeddings_BMD: Tensor, present_BM: Tensor, truth_BH: Tensor) -> Tensor:
         """Return the CRPS of each outcome, (B, H), in score points."""
         dose_BH = self._recent_dose(embeddings_BMD, present_BM)

@@ -26,6 +26,10 @@ class ModalityEncoder(nn.Module):
         """Set what is estimated from the training pairs directly, not by gradient descent."""
         self.normalisation.learn(train)
 
+    def learn_start(self, train: SequenceBatch) -> Tensor | None:
+        """Set where the weights start from by the training pairs, and return the log noise."""
+        return None
+
     def mechanistic_parameters(self) -> list[nn.Parameter]:
         """Return the parameters that have a clinical meaning; none in a plain network."""
         return []
@@ -59,6 +63,9 @@ class ModalityHead(nn.Module):
         quantiles_KHQ: Tensor = self(embeddings_MKD.transpose(0, 1), mask_KVM.sum(dim=1))
         return quantiles_KHQ[..., MEDIAN].index_select(1, horizon_1)
 
+    def start_from(self, log_noise: Tensor) -> None:
+        """Take over what the encoder's start says of the noise; nothing in a plain network."""
+
     def losses(self, embeddings_BMD: Tensor, present_BM: Tensor, truth_BH: Tensor) -> Tensor:
         """Return the loss of each outcome (B, H) in score points; arbitrary where truth is NaN."""
         raise NotImplementedError
@@ -80,6 +87,12 @@ class Network(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.head = head
+
+    def learn_start(self, train: SequenceBatch) -> None:
+        """Set where the weights start from, where nobody published that."""
+        log_noise = self.encoder.learn_start(train)
+        if log_noise is not None:
+            self.head.start_from(log_noise)
 
     def mechanistic_parameters(self) -> list[nn.Parameter]:
         """Return the parameters that have a clinical meaning, each once."""

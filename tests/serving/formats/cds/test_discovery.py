@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from contracts.task import Task
 from contracts.therapy import KINDS, THERAPY
 from contracts.vocabulary import Kind, shipped
-from features.sources.records.fhir_therapy import SYSTEMS
+from features.sources.therapy_sessions import KINDS_BY_TOKEN
 from serving.formats.cds.discovery import PANELS, prefetch_of
 
 DAILY, SCORES = (
@@ -44,8 +44,6 @@ def test_each_code_that_is_asked_for_is_one_that_the_model_reads(
     assert ("procedures" in templates) == bool(kinds)
     if kinds:
         wanted = {
-            f"{system}|{code}"
-            for (system, code), kind in SYSTEMS.items()
-            if kind in kinds or THERAPY in kinds
+            token for token, kind in KINDS_BY_TOKEN.items() if kind in kinds or THERAPY in kinds
         }
         assert asked(templates, "procedures") == wanted
