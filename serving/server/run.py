@@ -55,4 +55,6 @@ def _configure_logging() -> None:
     # Both print a traceback for a start that fails, where the worker says it in words, and one a
     # line for each malformed request, which fills a disk.
     logging.getLogger("bentoml").setLevel(logging.CRITICAL)
+    # It names the registry's host at each attempt; what could not be had is said in our words.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)

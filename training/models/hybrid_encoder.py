@@ -40,6 +40,7 @@ from training.models.layers.recovery_curves import (
     RecoveryCurves,
     lead,
     level,
+    precision,
     score_log_likelihood,
 )
 from training.models.layers.sequence_encoders import (
@@ -98,7 +99,8 @@ class HybridEncoder(ModalityEncoder):
         tilts, residuals = zip(*outputs, strict=True)
         tilt_BMJ, residual_BMR = torch.stack(tilts, dim=1), torch.stack(residuals, dim=1)
         days_BW = self.emissions.window_days(days_since_onset_BT)
-        target_BP = self._target_evidence(latent_P3, values_BTC, observed_BTC, days_since_onset_BT)
+        precise_P3 = latent_P3.to(precision(self))
+        target_BP = self._target_evidence(precise_P3, values_BTC, observed_BTC, days_since_onset_BT)
         evidence_BMP = (
             tilt_log_evidence(
                 tilt_BMJ,
@@ -108,13 +110,13 @@ class HybridEncoder(ModalityEncoder):
             + self.emissions(
                 x_BTC,
                 observed_BTC,
-                level(latent_P3, days_BW[..., None]),
-                lead(latent_P3, days_BW[..., None]),
+                level(precise_P3, days_BW[..., None]),
+                lead(precise_P3, days_BW[..., None]),
             )
             + self.target_M1 * target_BP[:, None]
         )
         # Only differences between curves count; near 0 they are exact in single precision.
-        centred_BMP = evidence_BMP - evidence_BMP.amax(dim=-1, keepdim=True)
+        centred_BMP = (evidence_BMP - evidence_BMP.amax(dim=-1, keepdim=True)).float()
         # The dose acts on the rate alone, so the therapy is left out of the residual.
         allowed_BMR = residual_BMR * (1 - self.dose_M1)
         context_BMF = context_BF[:, None].expand(-1, self.inputs.modalities, -1)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from contracts.sequences import SequenceBatch
+from training.models.layers.recovery_curves import precision
 
 WINDOW_DAYS = 3
 """Days whose mean counts as one measurement, at their middle."""
@@ -60,7 +61,8 @@ class Emissions(nn.Module):
     ) -> Tensor:
         """Return the log likelihood of each modality's days given each curve, (B, M, P).
 
-        It leaves out terms that are the same for every curve.
+        It leaves out terms that are the same for every curve. Squares of hundreds of
+        thousands are subtracted here, of which a unit decides: see `recovery_curves.precision`.
 
         Parameters
         ----------
@@ -69,15 +71,16 @@ class Emissions(nn.Module):
         level_BWP, lead_BWP
             `recovery_curves.level` and `recovery_curves.lead` in the middle of each window.
         """
-        sums_BWC = window_sums(torch.cat([seen_BTC, x_BTC], dim=-1), WINDOW_DAYS)
+        digits = precision(self)
+        sums_BWC = window_sums(torch.cat([seen_BTC, x_BTC], dim=-1).to(digits), WINDOW_DAYS)
         count_BCW, sum_BCW = sums_BWC.transpose(1, 2).chunk(2, dim=1)
         mean_BCW = sum_BCW / count_BCW.clamp(min=1)
-        precision_BCW = count_BCW * torch.exp(-2 * self.log_daily_noise_C)[:, None]
-        residual_BCW = precision_BCW * (mean_BCW - self.intercept_C[:, None])
+        precision_BCW = count_BCW * torch.exp(-2 * self.log_daily_noise_C.to(digits))[:, None]
+        residual_BCW = precision_BCW * (mean_BCW - self.intercept_C.to(digits)[:, None])
         slope_C1, curvature_C1, lead_C1 = (
-            self.slope_C[:, None],
-            self.curvature_C[:, None],
-            self.lead_C[:, None],
+            self.slope_C.to(digits)[:, None],
+            self.curvature_C.to(digits)[:, None],
+            self.lead_C.to(digits)[:, None],
         )
         centred_BWP, square_BWP = 2 * level_BWP - 1, (2 * level_BWP - 1) ** 2
         line_BVP = torch.cat([centred_BWP, square_BWP, lead_BWP], dim=1)
@@ -95,7 +98,7 @@ class Emissions(nn.Module):
         # The random intercept of SD s integrated out, f = slope L + curvature L^2 + lead D of a
         # channel: -1/2 [sum p (r - f)^2 - (sum p (r - f))^2 / (sum p + 1 / s^2)]. All but the
         # square of sum p f is a polynomial in L and D, whose coefficients add up over channels.
-        person_precision_C1 = torch.exp(-2 * self.log_person_spread_C)[:, None]
+        person_precision_C1 = torch.exp(-2 * self.log_person_spread_C.to(digits))[:, None]
         pooled_BC1 = 1 / (precision_BCW.sum(dim=-1, keepdim=True) + person_precision_C1)
         adjusted_BCW = residual_BCW - precision_BCW * (
             residual_BCW.sum(dim=-1, keepdim=True) * pooled_BC1
@@ -117,9 +120,9 @@ class Emissions(nn.Module):
             [part_C1 * precision_BCW for part_C1 in (slope_C1, curvature_C1, lead_C1)], dim=-1
         )
         total_BCP = (pooled_BC1.sqrt() * line_BCV) @ line_BVP
-        squares_BMP = (self.channel_MC @ coefficient_BCX) @ power_BXP
+        squares_BMP = (self.channel_MC.to(digits) @ coefficient_BCX) @ power_BXP
         # Expanded, because a product of 2-D and 3-D tensors would copy the largest tensor here.
-        channel_BMC = self.channel_MC.expand(total_BCP.shape[0], -1, -1)
+        channel_BMC = self.channel_MC.to(digits).expand(total_BCP.shape[0], -1, -1)
         own_BMP = -0.5 * (squares_BMP - torch.bmm(channel_BMC, total_BCP**2))
         return own_BMP + self._shared_intercept(
             precision_BCW, residual_BCW, pooled_BC1 * person_precision_C1, line_BCV, line_BVP
@@ -143,11 +146,17 @@ class Emissions(nn.Module):
         unexplained_BC1
             Share of a channel's summed residual that its own intercept leaves unexplained.
         """
-        weight_BC1 = self.loading_C[:, None] * unexplained_BC1
-        residual_BM1 = self.channel_MC @ (weight_BC1 * residual_BCW.sum(dim=-1, keepdim=True))
-        line_BMV = self.channel_MC @ (weight_BC1 * line_BCV)
-        known_BC1 = self.loading_C[:, None] * weight_BC1 * precision_BCW.sum(dim=-1, keepdim=True)
-        precision_BM1 = 1 + self.channel_MC @ known_BC1
+        weight_BC1 = self.loading_C.to(line_BCV.dtype)[:, None] * unexplained_BC1
+        residual_BM1 = self.channel_MC.to(line_BCV.dtype) @ (
+            weight_BC1 * residual_BCW.sum(dim=-1, keepdim=True)
+        )
+        line_BMV = self.channel_MC.to(line_BCV.dtype) @ (weight_BC1 * line_BCV)
+        known_BC1 = (
+            self.loading_C.to(line_BCV.dtype)[:, None]
+            * weight_BC1
+            * precision_BCW.sum(dim=-1, keepdim=True)
+        )
+        precision_BM1 = 1 + self.channel_MC.to(line_BCV.dtype) @ known_BC1
         return 0.5 * (residual_BM1 - line_BMV @ line_BVP) ** 2 / precision_BM1
 
     def learn(

@@ -26,6 +26,7 @@ from training.models.layers.network import ModalityHead
 from training.models.layers.recovery_curves import (
     RecoveryCurves,
     level_at_horizons,
+    precision,
 )
 
 CONTEXT = 3
@@ -120,9 +121,9 @@ class HybridHead(ModalityHead):
         """Return the distribution function on the grid of the scale, (B, H, K + 1)."""
         evidence_BMP = embeddings_BMD[..., : len(self.stratum_PS)]
         # A product of matrices, so that many coalitions of one pair share its embeddings.
-        evidence_BP = (present_BM[:, None] @ evidence_BMP).squeeze(1)
-        log_weight_BP = evidence_BP + self.curves.log_weight()
-        weight_BP = torch.softmax(log_weight_BP, dim=-1)
+        digits = precision(self)
+        evidence_BP = (present_BM[:, None].to(digits) @ evidence_BMP.to(digits)).squeeze(1)
+        weight_BP = self._weights(evidence_BP)
         onset_B, origin_B = self._times(embeddings_BMD, present_BM)
         feature_BMR = self._residual_features(embeddings_BMD) * present_BM[..., None]
         shift_BH, spread_BH = self._residual(feature_BMR, present_BM, origin_B)
@@ -147,7 +148,8 @@ class HybridHead(ModalityHead):
             self.curves.latent(), onset_1, self.curves.expand_groups(ahead_1HG)
         )
         evidence_JP = embeddings_VMD[..., : len(self.stratum_PS)].flatten(0, 1)
-        weight_KP = torch.softmax(mask_KJ @ evidence_JP + self.curves.log_weight(), dim=-1)
+        digits = precision(self)
+        weight_KP = self._weights(mask_KJ.to(digits) @ evidence_JP.to(digits))
         feature_MVR = self._residual_features(embeddings_VMD).transpose(0, 1)
         feature_KMR = (mask_KVM.permute(2, 0, 1) @ feature_MVR).transpose(0, 1)
         shift_KH, spread_KH = self._residual(feature_KMR, present_KM, origin_1)
@@ -155,6 +157,11 @@ class HybridHead(ModalityHead):
         sums = self._strata_of_one_pair(weight_KP, level_1HP[0].index_select(0, horizon_1))
         median_K1 = median(*components(*sums, shift_K1, spread_K1))
         return self.worst + (self.best - self.worst) * median_K1
+
+    def _weights(self, evidence_BP: Tensor) -> Tensor:
+        """Return each curve's weight, (B, P), from the sum of the evidence for it."""
+        log_weight_BP = evidence_BP + self.curves.log_weight()
+        return torch.softmax((log_weight_BP - log_weight_BP.amax(dim=-1, keepdim=True)).float(), -1)
 
     def _times(self, embeddings_BMD: Tensor, present_BM: Tensor) -> tuple[Tensor, Tensor]:
         """Return days since onset and the origin, (B,)."""
@@ -203,10 +210,13 @@ class HybridHead(ModalityHead):
 
     def _strata(self, weight_BP: Tensor, level_BHP: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the sums over the curves of each stratum that `components` needs."""
+        digits = precision(self)
+        weight_BP, level_BHP = weight_BP.to(digits), level_BHP.to(digits)
+        stratum_PS = self.stratum_PS.to(digits)
         return (
-            weight_BP @ self.stratum_PS,
-            (weight_BP[:, None] * level_BHP) @ self.stratum_PS,
-            (weight_BP[:, None] * level_BHP**2) @ self.stratum_PS,
+            weight_BP @ stratum_PS,
+            (weight_BP[:, None] * level_BHP) @ stratum_PS,
+            (weight_BP[:, None] * level_BHP**2) @ stratum_PS,
         )
 
     def _strata_of_one_pair(
@@ -214,10 +224,13 @@ class HybridHead(ModalityHead):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return the same as `_strata` for many weights of one pair, by one matrix product."""
         horizons, strata = level_HP.shape[0], self.stratum_PS.shape[1]
+        digits = precision(self)
+        weight_KP, level_HP = weight_KP.to(digits), level_HP.to(digits)
+        stratum_PS = self.stratum_PS.to(digits)
         power_2HP = torch.stack([level_HP, level_HP**2])
-        moment_PX = (power_2HP[..., None] * self.stratum_PS).permute(2, 0, 1, 3).flatten(1)
+        moment_PX = (power_2HP[..., None] * stratum_PS).permute(2, 0, 1, 3).flatten(1)
         sum_K2HS = (weight_KP @ moment_PX).reshape(-1, 2, horizons, strata)
-        return weight_KP @ self.stratum_PS, sum_K2HS[:, 0], sum_K2HS[:, 1]
+        return weight_KP @ stratum_PS, sum_K2HS[:, 0], sum_K2HS[:, 1]
 
 
 def components(
@@ -234,9 +247,10 @@ def components(
     """
     safe_B1S = (weight_BS + 1e-9)[:, None]
     mean_BHS = first_BHS / safe_B1S
+    # A small difference of two large numbers, in the precision of the sums.
     variance_BHS = (second_BHS / safe_B1S - mean_BHS**2).clamp(min=0)
     return (
-        weight_BS[:, None].expand_as(mean_BHS),
-        mean_BHS + shift_BH[..., None],
-        (variance_BHS + spread_BH[..., None] ** 2).sqrt(),
+        weight_BS[:, None].expand_as(mean_BHS).float(),
+        (mean_BHS + shift_BH[..., None]).float(),
+        (variance_BHS + spread_BH[..., None] ** 2).sqrt().float(),
     )
