@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import time
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -142,6 +143,9 @@ def test_forecasts_that_no_disk_takes_are_kept_in_memory_and_then_lost(
             assert not log.settle(0.3)
             store_problem = str(log.problem)
         assert log.settle(20)
+        deadline = time.monotonic() + 20
+        while log.problem is not None and time.monotonic() < deadline:
+            time.sleep(0.01)
         # All that was kept is on record: nothing is left to look at.
         same_as_kept([store_problem, str(log.problem)])
         log.close()
