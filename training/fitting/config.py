@@ -29,7 +29,7 @@ LARGEST_SEED = 4_000_000
 """Networks are seeded with a thousand times it and their number; a seed of torch has 32 bits."""
 
 Robustness = Literal["none", "group DRO", "reweighing"]
-Stopping = Literal["rule", "watched"]
+Stopping = Literal["fixed length", "early stopping"]
 Finite = Annotated[float, AllowInfNan(False)]
 LARGEST = 1_000_000
 """Of any count or factor: far beyond what makes sense, and every computation takes it."""
@@ -54,10 +54,11 @@ class TrainingConfig:
         How many times larger the learning rate is for the parameters of the hybrid that have a
         clinical meaning (curves, emission models, noise); they are few, and are not decayed.
     stopping
-        How the length of training is decided. By `rule` (`training.fitting.schedule`): the number
-        of people decides, all of them are learned from and no epoch is chosen; networks without a
-        recovery population to start from, and all of a cohort that declares people for tuning, are
-        watched nevertheless. `watched`: a share of the people decides, by their loss.
+        How the length of training is decided. `fixed length` (`training.fitting.schedule`): the
+        number of people decides, all of them are learned from and no epoch is chosen; networks
+        without a recovery population to start from, and all of a cohort that declares people for
+        tuning, stop early nevertheless. `early stopping`: a share of the people decides, by their
+        loss.
     max_epochs, patience
         Longest training, and, where it is watched, epochs without a better validation loss before
         it stops.
@@ -88,7 +89,7 @@ class TrainingConfig:
     weight_decay: Annotated[Finite, Field(ge=0, le=LARGEST)] = 1.0
     mechanistic_pace: Annotated[Finite, Field(gt=0, le=LARGEST)] = 10.0
     batch_size: Count = 64
-    stopping: Stopping = "rule"
+    stopping: Stopping = "fixed length"
     max_epochs: Count = 150
     patience: Count = 15
     hidden_modality_share: Annotated[Finite, Field(ge=0, lt=1)] = 0.3

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from contracts.bundle import FORECASTS, WEIGHTS, Joined
+from contracts.forecast import QUANTILE_LEVELS
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from inference.readings import covering_both, steadied
@@ -74,13 +75,10 @@ def best_joined(
     """
     raw = {}
     for joined in (WEIGHTS, FORECASTS):
-        raw_BHQ = np.empty(0)
+        raw_BHQ = np.empty((*batch.truth_BH.shape, len(QUANTILE_LEVELS)))
         for fold, members in unseen.items():
             own_B = fold_B == fold
-            own_BHQ = raw_quantiles(join(members, joined), batch.take(own_B), task)
-            if not raw_BHQ.size:
-                raw_BHQ = np.zeros((len(batch), *own_BHQ.shape[1:]))
-            raw_BHQ[own_B] = own_BHQ
+            raw_BHQ[own_B] = raw_quantiles(join(members, joined), batch.take(own_B), task)
         raw[joined] = raw_BHQ
     one, mean = (mean_crps(batch.truth_BH, raw[joined]) for joined in (WEIGHTS, FORECASTS))
     chosen: Joined = WEIGHTS if one <= (1 + ACCEPTED_LOSS) * mean else FORECASTS

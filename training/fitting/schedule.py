@@ -29,7 +29,7 @@ def epochs_by_rule(people: int, task: Task, config: TrainingConfig) -> int | Non
     `max_epochs` of the parameters bounds it.
     """
     start = prior_of(config.architecture, task.prior)
-    if config.stopping == "watched" or start is None:
+    if config.stopping == "early stopping" or start is None:
         return None
     least = FROM_FLAT if start == FLAT else FROM_PUBLISHED
     return min(config.max_epochs, max(least, round(PER_ROOT_OF_PEOPLE * math.sqrt(people))))

@@ -32,7 +32,7 @@ def configurations(config: TrainingConfig) -> dict[str, TrainingConfig]:
     plain = replace(config, minimum_group=NO_GROUP, robustness="none")
     return {
         PLAIN: plain,
-        CHECKPOINT: replace(config, stopping="watched", robustness="none"),
+        CHECKPOINT: replace(config, stopping="early stopping", robustness="none"),
         REWEIGHING: replace(plain, robustness="reweighing"),
         DRO: replace(plain, robustness="group DRO"),
     }

@@ -49,7 +49,7 @@ def test_a_flat_start_learns_at_least_as_long_and_none_longer_than_allowed(
 
 
 @pytest.mark.parametrize(
-    "config", [TrainingConfig(stopping="watched"), TrainingConfig(architecture="GRU-D")]
+    "config", [TrainingConfig(stopping="early stopping"), TrainingConfig(architecture="GRU-D")]
 )
 def test_no_rule_where_people_are_watched_or_nothing_is_known_of_recovery(
     config: TrainingConfig, task: Task
@@ -97,7 +97,7 @@ def test_a_rule_learns_from_everybody_for_its_epochs_and_watches_nobody(
     curve = learning_curve(tmp_path / "rule")
     assert len(curve) == epochs
     assert all(set(epoch) == {TRAINING_LOSS} for epoch in curve)
-    watched = replace(config, stopping="watched", max_epochs=2)
+    watched = replace(config, stopping="early stopping", max_epochs=2)
     fit_network(batch, task, watched, seed=1, folder=tmp_path / "watched")
     assert all(VALIDATION_LOSS in epoch for epoch in learning_curve(tmp_path / "watched"))
 
