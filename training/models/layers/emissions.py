@@ -146,17 +146,13 @@ class Emissions(nn.Module):
         unexplained_BC1
             Share of a channel's summed residual that its own intercept leaves unexplained.
         """
-        weight_BC1 = self.loading_C.to(line_BCV.dtype)[:, None] * unexplained_BC1
-        residual_BM1 = self.channel_MC.to(line_BCV.dtype) @ (
-            weight_BC1 * residual_BCW.sum(dim=-1, keepdim=True)
-        )
-        line_BMV = self.channel_MC.to(line_BCV.dtype) @ (weight_BC1 * line_BCV)
-        known_BC1 = (
-            self.loading_C.to(line_BCV.dtype)[:, None]
-            * weight_BC1
-            * precision_BCW.sum(dim=-1, keepdim=True)
-        )
-        precision_BM1 = 1 + self.channel_MC.to(line_BCV.dtype) @ known_BC1
+        loading_C1 = self.loading_C.to(line_BCV.dtype)[:, None]
+        channel_MC = self.channel_MC.to(line_BCV.dtype)
+        weight_BC1 = loading_C1 * unexplained_BC1
+        residual_BM1 = channel_MC @ (weight_BC1 * residual_BCW.sum(dim=-1, keepdim=True))
+        line_BMV = channel_MC @ (weight_BC1 * line_BCV)
+        known_BC1 = loading_C1 * weight_BC1 * precision_BCW.sum(dim=-1, keepdim=True)
+        precision_BM1 = 1 + channel_MC @ known_BC1
         return 0.5 * (residual_BM1 - line_BMV @ line_BVP) ** 2 / precision_BM1
 
     def learn(

@@ -161,7 +161,8 @@ class HybridHead(ModalityHead):
     def _weights(self, evidence_BP: Tensor) -> Tensor:
         """Return each curve's weight, (B, P), from the sum of the evidence for it."""
         log_weight_BP = evidence_BP + self.curves.log_weight()
-        return torch.softmax((log_weight_BP - log_weight_BP.amax(dim=-1, keepdim=True)).float(), -1)
+        centred_BP = (log_weight_BP - log_weight_BP.amax(dim=-1, keepdim=True)).float()
+        return torch.softmax(centred_BP, dim=-1).to(log_weight_BP.dtype)
 
     def _times(self, embeddings_BMD: Tensor, present_BM: Tensor) -> tuple[Tensor, Tensor]:
         """Return days since onset and the origin, (B,)."""
@@ -210,9 +211,7 @@ class HybridHead(ModalityHead):
 
     def _strata(self, weight_BP: Tensor, level_BHP: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the sums over the curves of each stratum that `components` needs."""
-        digits = precision(self)
-        weight_BP, level_BHP = weight_BP.to(digits), level_BHP.to(digits)
-        stratum_PS = self.stratum_PS.to(digits)
+        level_BHP, stratum_PS = (x.to(weight_BP.dtype) for x in (level_BHP, self.stratum_PS))
         return (
             weight_BP @ stratum_PS,
             (weight_BP[:, None] * level_BHP) @ stratum_PS,
@@ -224,9 +223,7 @@ class HybridHead(ModalityHead):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return the same as `_strata` for many weights of one pair, by one matrix product."""
         horizons, strata = level_HP.shape[0], self.stratum_PS.shape[1]
-        digits = precision(self)
-        weight_KP, level_HP = weight_KP.to(digits), level_HP.to(digits)
-        stratum_PS = self.stratum_PS.to(digits)
+        level_HP, stratum_PS = (x.to(weight_KP.dtype) for x in (level_HP, self.stratum_PS))
         power_2HP = torch.stack([level_HP, level_HP**2])
         moment_PX = (power_2HP[..., None] * stratum_PS).permute(2, 0, 1, 3).flatten(1)
         sum_K2HS = (weight_KP @ moment_PX).reshape(-1, 2, horizons, strata)
