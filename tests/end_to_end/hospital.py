@@ -9,11 +9,23 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.command_line import FEW_TREES, CommandLine
 from tests.service_only import as_in_its_image
 
 Answers = dict[str, list[tuple[int, Any]]]
 """Status and document of each answer, by place."""
+
+
+def small_and_whole(
+    small: object, whole: object, called: str, *marks: pytest.MarkDecorator
+) -> list[Any]:
+    """Return the forms of a walk as a fixture's parameters: the whole one only in the soak."""
+    return [
+        pytest.param(small, id="small"),
+        pytest.param(whole, id=called, marks=[pytest.mark.soak, *marks]),
+    ]
 
 
 class Hospital:

@@ -17,7 +17,7 @@ import pytest
 
 from tests.command_line import CommandLine
 from tests.conftest import ROOT
-from tests.end_to_end.hospital import Hospital
+from tests.end_to_end.hospital import Hospital, small_and_whole
 
 SOURCE = ROOT.parent / "shared" / "data" / "apaco_cardiac_rehab"
 PAGE = ROOT / "docs" / "first-cohort" / "cardiac.md"
@@ -72,13 +72,7 @@ def write_simulated(folder: Path, people: int) -> None:
         frame.to_csv(folder / name, sep=";", index=False)
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param(SMALL, id="small"),
-        pytest.param(REAL, id="real", marks=[pytest.mark.soak, NOT_THERE]),
-    ],
-)
+@pytest.fixture(scope="module", params=small_and_whole(SMALL, REAL, "real", NOT_THERE))
 def walk(request: pytest.FixtureRequest) -> Walk:
     chosen: Walk = request.param
     return chosen

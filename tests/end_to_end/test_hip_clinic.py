@@ -19,7 +19,7 @@ import pytest
 from tests.command_line import CommandLine
 from tests.conftest import ROOT
 from tests.end_to_end.hip_clinic import OF_THE_MAKER, write_hip_clinic
-from tests.end_to_end.hospital import Hospital
+from tests.end_to_end.hospital import Hospital, small_and_whole
 
 QUICK = "max_epochs = {epochs}\nfolds = 3\n"
 
@@ -34,13 +34,7 @@ class Walk(NamedTuple):
 SMALL, WHOLE = Walk(epochs=1, features=4), Walk(epochs=2, features=len(OF_THE_MAKER))
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param(SMALL, id="small"),
-        pytest.param(WHOLE, id="all features", marks=pytest.mark.soak),
-    ],
-)
+@pytest.fixture(scope="module", params=small_and_whole(SMALL, WHOLE, "all features"))
 def walk(request: pytest.FixtureRequest) -> Walk:
     chosen: Walk = request.param
     return chosen

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from tests.command_line import CommandLine
-from tests.end_to_end.hospital import Hospital, ask_service
+from tests.end_to_end.hospital import Hospital, ask_service, small_and_whole
 from tests.end_to_end.messy_clinic import WORN_DAYS, write_clinic
 
 # MLflow uses what SQLAlchemy deprecates; rehabcast itself does not.
@@ -77,13 +77,7 @@ def with_own_code(proposed: str, code: str) -> str:
     return text.replace('# vocabulary = "codes.toml"', 'vocabulary = "codes.toml"')
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param(SMALL, id="small"),
-        pytest.param(ON_THE_PAGE, id="on the page", marks=pytest.mark.soak),
-    ],
-)
+@pytest.fixture(scope="module", params=small_and_whole(SMALL, ON_THE_PAGE, "on the page"))
 def walk(request: pytest.FixtureRequest) -> Walk:
     chosen: Walk = request.param
     return chosen

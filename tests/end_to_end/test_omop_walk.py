@@ -17,7 +17,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.command_line import CommandLine
-from tests.end_to_end.hospital import Hospital
+from tests.end_to_end.hospital import Hospital, small_and_whole
 from tests.hospital_exports import FM, STEPS
 from tests.service_only import as_in_its_image
 from tests.simulated_omop import MAP, write_sample
@@ -104,13 +104,7 @@ class Walk(NamedTuple):
 SMALL, ON_THE_PAGE = Walk(people=60, epochs=1), Walk(people=60, epochs=4)
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param(SMALL, id="small"),
-        pytest.param(ON_THE_PAGE, id="on the page", marks=pytest.mark.soak),
-    ],
-)
+@pytest.fixture(scope="module", params=small_and_whole(SMALL, ON_THE_PAGE, "on the page"))
 def walk(request: pytest.FixtureRequest) -> Walk:
     chosen: Walk = request.param
     return chosen
