@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 from pathlib import Path
@@ -40,3 +41,30 @@ def test_what_fails_fails_it_and_the_rest_is_run_and_shown(tmp_path: Path, faili
 
 def test_nothing_is_run_where_nothing_could_be_installed(tmp_path: Path) -> None:
     assert run(tmp_path, failing="setup") == (2, ["made setup"])
+
+
+CLOCKS = {"time", "time_ns", "now", "today", "utcnow", "monotonic"}
+
+
+def clocks(source: str) -> list[int]:
+    """Lines of what tests are parametrized with, or given by default, that ask what time it is."""
+    functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
+    given = [
+        part
+        for function in functions
+        for part in [*function.decorator_list, *function.args.defaults, *function.args.kw_defaults]
+        if part is not None
+    ]
+    calls = [node for part in given for node in ast.walk(part) if isinstance(node, ast.Call)]
+    return [
+        call.lineno
+        for call in calls
+        if isinstance(call.func, ast.Attribute) and call.func.attr in CLOCKS
+    ]
+
+
+def test_no_test_is_given_a_moment_that_was_read_long_before_it_runs() -> None:
+    written = '@pytest.mark.parametrize("end", [time.time() + 900])\ndef test(end): pass'
+    assert clocks(written) == [1]
+    read = {path: clocks(path.read_text("utf-8")) for path in (ROOT / "tests").rglob("*.py")}
+    assert {str(path): lines for path, lines in read.items() if lines} == {}

@@ -46,7 +46,10 @@ def trusting(application: Any, signers: Any, tmp_path: Path) -> Any:
 
 
 def signed(signers: Any, *, epic: bool = False, jku: str = JKU, **claims: Any) -> dict[str, str]:
-    """Sign a token as the sandbox does, whose `sub` is no caller, or as Epic does."""
+    """Sign a token as the sandbox does, whose `sub` is no caller, or as Epic does.
+
+    Claims that are moments (`iat`, `exp`) are given in seconds from now.
+    """
     now = int(time.time())
     usual = {
         "iss": SANDBOX, "sub": "48163c5e-88b5-4cb3-92d3-23b800caa927", "aud": f"{HERE}{HOOK}",
@@ -54,7 +57,9 @@ def signed(signers: Any, *, epic: bool = False, jku: str = JKU, **claims: Any) -
     }  # fmt: skip
     if epic:
         usual |= {"iss": EPIC, "nbf": now, "exp": now + 900}
-    content = {name: value for name, value in {**usual, **claims}.items() if value is not None}
+    moments = {name: now + claims[name] for name in ("iat", "exp") if name in claims}
+    content = {**usual, **claims, **moments}
+    content = {name: value for name, value in content.items() if value is not None}
     key, algorithm = (signers.rsa, "RS384") if epic else (signers.ec, "ES256")
     headers = {"kid": "k"} if epic else {"kid": "k", "jku": jku}
     return {"Authorization": f"Bearer {jwt.encode(content, key, algorithm, headers=headers)}"}
@@ -86,8 +91,8 @@ def test_a_registered_system_gets_cards(
         {"aud": HERE},
         {"aud": f"{HERE}{HOOK}/feedback"},
         {"aud": f"{HERE}/cds-services"},
-        {"exp": int(time.time()) + 901},
-        {"exp": int(time.time()) - 100, "iat": int(time.time()) - 300},
+        {"exp": 901},
+        {"exp": -100, "iat": -300},
         {"jti": None},
         {"iss": EPIC},
         {"iss": "https://nobody.test"},
