@@ -104,9 +104,14 @@ class SensitivityCurve:
     upper_L: Array
 
     def reaches(self, value: float) -> float | None:
-        """Return the least drawn strength whose range holds a value; None where none does."""
-        holds_L = (self.lower_L <= value) & (value <= self.upper_L)
-        return float(self.strength_L[holds_L.argmax()]) if holds_L.any() else None
+        """Return the strength at which the range first holds a value; None where it never does."""
+        if self.lower_L[0] <= value <= self.upper_L[0]:
+            return float(self.strength_L[0])
+        if value < self.lower_L[0]:
+            end_L, at = -self.lower_L, -value
+        else:
+            end_L, at = self.upper_L, value
+        return float(np.interp(at, end_L, self.strength_L)) if at <= end_L[-1] else None
 
 
 def sensitivity_curve(
@@ -132,7 +137,8 @@ def sensitivity_curve(
     Raises
     ------
     ValueError
-        If one of the arms is empty, a propensity is not between 0 and 1 or a strength below 1.
+        If one of the arms is empty, a propensity is not between 0 and 1, or strengths do not rise
+        from 1 or more.
     """
     strengths = np.array(STRENGTHS if strength_L is None else strength_L, dtype=np.float64)
     treated_N = np.asarray(treated_N, dtype=bool)
@@ -140,8 +146,8 @@ def sensitivity_curve(
         raise ValueError("a sensitivity curve needs treated and untreated people")
     if not ((propensity_N > 0) & (propensity_N < 1)).all():
         raise ValueError("a propensity lies between 0 and 1")
-    if (strengths < 1).any():
-        raise ValueError("the strength of a confounder is a factor of at least 1")
+    if strengths[0] < 1 or (np.diff(strengths) <= 0).any():
+        raise ValueError("strengths of a confounder are factors of at least 1, in rising order")
     one = _extreme_means(outcome_N[treated_N], propensity_N[treated_N], strengths)
     none = _extreme_means(outcome_N[~treated_N], 1 - propensity_N[~treated_N], strengths)
     return SensitivityCurve(strengths, one[0] - none[1], one[1] - none[0])

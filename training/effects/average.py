@@ -79,7 +79,7 @@ def by_cluster(part_N: Array, cluster_N: NDArray[np.int64]) -> tuple[Array, Arra
     size_C = np.bincount(index_N).astype(np.float64)
     if len(size_C) < 2:
         raise ValueError("an interval needs at least two independent clusters")
-    sum_C: Array = np.bincount(index_N, weights=part_N)
+    sum_C = np.asarray(np.bincount(index_N, weights=part_N), dtype=np.float64)
     return sum_C, size_C
 
 
