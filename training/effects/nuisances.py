@@ -13,8 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression, RidgeCV
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from inference.twin.sensitivity import effective_sample_size
 
@@ -72,6 +70,7 @@ def cross_fit(
         If there are fewer clusters than folds, or without a fold an arm is empty.
     """
     binary = bool(np.isin(outcome_N, (0, 1)).all())
+    covariates_NF = scaled(covariates_NF)
     propensity_N, untreated_N, treated_outcome_N = (np.empty(len(outcome_N)) for _ in range(3))
     for held_N, rest_N in _divided(cluster_N, count, seed):
         chance = _fitted_chance(covariates_NF[rest_N], treated_N[rest_N])
@@ -94,10 +93,11 @@ def action_chances(
     seed: int = 0,
 ) -> Array:
     """Return out-of-fold chances of each action, (N, A); 0 for one that nobody else had."""
+    covariates_NF = scaled(covariates_NF)
     chance_NA = np.zeros((len(action_N), actions))
     for held_N, rest_N in _divided(cluster_N, count, seed):
         model = _fitted_chance(covariates_NF[rest_N], action_N[rest_N])
-        chance_NA[np.ix_(held_N, model[-1].classes_)] = model.predict_proba(covariates_NF[held_N])
+        chance_NA[np.ix_(held_N, model.classes_)] = model.predict_proba(covariates_NF[held_N])
     return chance_NA
 
 
@@ -134,6 +134,18 @@ def overlap(chance_NA: Array, action_N: NDArray[np.int64]) -> tuple[Overlap, ...
     return tuple(found)
 
 
+def scaled(covariates_NF: Array) -> Array:
+    """Return covariates in standard deviations from their mean; a yes or no stays 0 or 1.
+
+    A level that one in thousands has would be a hundred deviations away from all others, and the
+    penalty of a regression would not hold it.
+    """
+    yes_no_F = np.isin(covariates_NF, (0, 1)).all(axis=0)
+    sd_F = covariates_NF.std(axis=0)
+    centre_F = np.where(yes_no_F, 0, covariates_NF.mean(axis=0))
+    return np.asarray((covariates_NF - centre_F) / np.where(yes_no_F | (sd_F == 0), 1, sd_F))
+
+
 def _divided(
     cluster_N: NDArray[np.int64], count: int, seed: int
 ) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
@@ -143,18 +155,17 @@ def _divided(
         yield fold_N == fold, fold_N != fold
 
 
-def _fitted_chance(covariates_NF: Array, action_N: NDArray[np.generic]) -> Pipeline:
+def _fitted_chance(covariates_NF: Array, action_N: NDArray[np.generic]) -> LogisticRegression:
     if len(np.unique(action_N)) < 2:
         raise ValueError("without one fold everybody had the same treatment: nothing to compare")
-    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1_000))
-    return model.fit(covariates_NF, action_N)
+    return LogisticRegression(max_iter=1_000).fit(covariates_NF, action_N)
 
 
 def _expected(own_NF: Array, outcome_N: Array, asked_NF: Array, binary: bool) -> Array:
     if binary and len(np.unique(outcome_N)) == 1:
         return np.full(len(asked_NF), outcome_N[0])
     if binary:
-        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1_000))
+        model = LogisticRegression(max_iter=1_000)
         return np.asarray(model.fit(own_NF, outcome_N).predict_proba(asked_NF)[:, 1])
-    ridge = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-2, 3, 11)))
+    ridge = RidgeCV(np.logspace(-2, 3, 11))
     return np.asarray(ridge.fit(own_NF, outcome_N).predict(asked_NF))

@@ -46,6 +46,17 @@ def test_chances_and_expectations_find_a_known_law() -> None:
     assert np.abs(found.untreated_N - 2 * x[:, 0]).mean() < 0.1
 
 
+def test_whom_a_rare_level_sets_apart_is_not_certain_to_be_treated() -> None:
+    """Ten of thousands, all of whom were treated: their next has no chance of almost 1."""
+    rng = np.random.default_rng(4)
+    rare = (np.arange(6_000) < 10).astype(float)
+    treated = (rng.random(6_000) < 0.5) | (rare > 0)
+    covariates = np.stack([rare, rng.normal(size=6_000)], axis=1)
+    found = cross_fit(covariates, treated, rng.normal(size=6_000), np.arange(6_000))
+    assert 0.5 < found.propensity_N[:10].min()
+    assert found.propensity_N.max() < 0.95
+
+
 def test_an_action_that_only_some_could_have_is_counted_as_rare() -> None:
     rng = np.random.default_rng(2)
     x = rng.normal(size=(3_000, 1))
