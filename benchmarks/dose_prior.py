@@ -190,7 +190,7 @@ def main() -> None:
     error = float(apart.std() * len(apart) ** 0.5)
     print(json.dumps({
         "contrasts": len(with_dose), "held": int(with_dose["held"].sum()),
-        "coverage not rejected": p_of_too_few(with_dose["held"].sum(), len(with_dose)) > 0.05,
+        "coverage not rejected": p_of_too_few(int(with_dose["held"].sum()), len(with_dose)) > 0.05,
         "CRPS with dose less that without": round(float(apart.sum()) / len(with_dose), 5),
         "standard error": round(error / len(with_dose), 5),
         "no worse beyond its standard error": bool(apart.sum() <= error),

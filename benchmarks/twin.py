@@ -1,7 +1,7 @@
 """Benchmark: counterfactual forecasts of simulated tumours, beside the best that can be known.
 
-`make bench NAME=twin` takes 20 minutes on one core; `python benchmarks/twin.py --quick` (a sixth of
-the test patients, and a network that learns for less long) 3. All models forecast
+`make bench NAME=twin` takes 6 minutes on one idle core; `python benchmarks/twin.py --quick` (a
+third of the test patients, and a network that learns for less long) 2. All models forecast
 the same SIMULATED patients. NRMSE is in percent of the deadly volume. Published rows are of other
 patients and compare only with what follows the released rule. The last line is JSON.
 """
@@ -62,7 +62,7 @@ class Size:
     crn_epochs: int
 
 
-FULL, QUICK = Size(10_000, 400, 3, 3_000, 60), Size(2_000, 200, 1, 500, 8)
+FULL, QUICK = Size(10_000, 300, 2, 2_000, 40), Size(2_000, 200, 1, 500, 8)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ their own days. Letters: P patients, T days, F rates (3), S draws, O options, H 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,10 +37,13 @@ from support.tumour import (
 from support.tumour_tests import Asked
 
 Single = NDArray[np.float32]
-Real = TypeVar("Real", Array, Single)
+Reals = NDArray[np.floating[Any]]
+"""Of either precision, which is kept."""
 
-DRAWS = 48
-BAYES_DRAWS = 96
+DRAWS, MORE_DRAWS = 24, 96
+"""For an expected volume, and for a distribution."""
+BAYES_FACTOR = 2
+"""The reference has more of them: its own are not in pairs around the mean."""
 ROUNDS = 60
 """Of EM."""
 TINY = 1e-9
@@ -56,11 +59,10 @@ class Mechanism:
     kept: float = KEPT
     """How much of yesterday's chemotherapy is left today."""
 
-    def growth(self, volume: Real) -> Real:
+    def growth(self, volume: Reals) -> Reals:
         """Return what the rate of growth is multiplied by."""
         share = np.maximum(volume, volume.dtype.type(TINY)) / volume.dtype.type(CAPACITY)
-        growth: Real = 1 - share if self.logistic else -np.log(share)
-        return growth
+        return np.asarray(1 - share if self.logistic else -np.log(share))
 
     def doses(self, action_PT: Actions) -> Array:
         """Return the chemotherapy in the body on each day."""
@@ -183,14 +185,14 @@ class LearnedTwin:
             )  # fmt: skip
         return mean_PF, covariance_PFF
 
-    def rates(self, day: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    def rates(self, day: int, rng: np.random.Generator, draws: int) -> tuple[Array, Array]:
         """Return draws in pairs around the mean, so that their mean is exact, and even weights."""
         mean_PF, covariance_PFF = self.known(day)
         root_PFF = np.linalg.cholesky(covariance_PFF + 1e-18 * np.eye(3))
-        drawn_PSF = rng.normal(size=(len(mean_PF), DRAWS // 2, 3))
+        drawn_PSF = rng.normal(size=(len(mean_PF), draws // 2, 3))
         half_PSF = np.einsum("pfg,psg->psf", root_PFF, drawn_PSF)
         both_PSF = np.concatenate([half_PSF, -half_PSF], axis=1)
-        return mean_PF[:, None] + both_PSF, np.full(both_PSF.shape[:2], 1 / DRAWS)
+        return mean_PF[:, None] + both_PSF, np.full(both_PSF.shape[:2], 1 / draws)
 
 
 def true_priors() -> dict[int, Prior]:
@@ -221,13 +223,13 @@ class BayesTwin(LearnedTwin):
         super().__init__(RIGHT, Learned(true_priors(), NOISE))
         self.name = "Bayes reference"
 
-    def rates(self, day: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    def rates(self, day: int, rng: np.random.Generator, draws: int) -> tuple[Array, Array]:
         """Return draws of the rates above their least values, and their weights."""
         mean_PF, covariance_PFF = self.known(day)
         least_P1 = RESPONDS * ALPHA * (self.type_P == 1)[:, None]
-        people = len(mean_PF)
-        strata_PS = rng.permuted(np.tile(np.arange(BAYES_DRAWS), (people, 1)), axis=1)
-        share_PS = (strata_PS + rng.random(strata_PS.shape)) / BAYES_DRAWS
+        people, number = len(mean_PF), BAYES_FACTOR * draws
+        strata_PS = rng.permuted(np.tile(np.arange(number), (people, 1)), axis=1)
+        share_PS = (strata_PS + rng.random(strata_PS.shape)) / number
         sd_P1 = np.sqrt(covariance_PFF[:, 2, 2, None])
         alpha_PS, _ = _above(mean_PF[:, 2, None], sd_P1, least_P1, share_PS)
         slope_PF = covariance_PFF[:, :2, 2] / covariance_PFF[:, 2, 2, None]
@@ -302,7 +304,7 @@ def forecast(
     varied
         Whether days vary, as a distribution needs; without, draws differ by their rates only.
     """
-    rate_PSF, weight_PS = twin.rates(day, rng)
+    rate_PSF, weight_PS = twin.rates(day, rng, MORE_DRAWS if varied else DRAWS)
     volume_PSOH = rolled_out(
         twin.mechanism, rate_PSF, asked.courses.volume_PT[:, day], twin.dose_before(day),
         asked.action_PTOH[:, day], twin.noise if varied else 0.0, rng,
