@@ -45,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cohorts", type=int, default=40)
     cohorts = parser.parse_args().cohorts
-    rows = []
+    rows: list[dict[str, object]] = []
     for truth in TRUTHS:
         for confounding in CONFOUNDING:
             scenario = with_therapy(Scenario(), truth, confounding)

@@ -102,7 +102,7 @@ def action_chances(
 
 
 @dataclass(frozen=True)
-class Overlap:
+class Support:
     """How well one action is supported by who had it."""
 
     people: int
@@ -118,14 +118,14 @@ class Overlap:
         return self.comparable >= FEWEST
 
 
-def overlap(chance_NA: Array, action_N: NDArray[np.int64]) -> tuple[Overlap, ...]:
+def support(chance_NA: Array, action_N: NDArray[np.int64]) -> tuple[Support, ...]:
     """Describe the support of each action, in order, after leaving out whom it was too rare for."""
     found = []
     for action, chance_N in enumerate(chance_NA.T):
         had_N = action_N == action
         usable_N = had_N & (chance_N >= LEAST_CHANCE)
         found.append(
-            Overlap(
+            Support(
                 people=int(had_N.sum()),
                 comparable=effective_sample_size(1 / chance_N[usable_N]),
                 rare=float((chance_N < LEAST_CHANCE).mean()),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.effects.nuisances import FEWEST, action_chances, cross_fit, folds, overlap
+from training.effects.nuisances import FEWEST, action_chances, cross_fit, folds, support
 
 
 def test_a_cluster_is_never_divided_and_folds_are_as_large_as_each_other() -> None:
@@ -63,11 +63,11 @@ def test_an_action_that_only_some_could_have_is_counted_as_rare() -> None:
     action = np.where(rng.random(3_000) < 0.5, 0, np.where(x[:, 0] > 1.3, 2, 1))
     chances = action_chances(x, action, np.arange(3_000), 4)
     np.testing.assert_allclose(chances.sum(axis=1), 1)
-    always, _, some, never = overlap(chances, action)
+    always, _, some, never = support(chances, action)
     assert always.supported
     assert always.rare < 0.02
     assert some.rare > 0.5
     assert never.people == never.comparable == 0
     assert not never.supported
-    few = overlap(np.full((FEWEST - 1, 1), 0.5), np.zeros(FEWEST - 1, dtype=np.int64))
+    few = support(np.full((FEWEST - 1, 1), 0.5), np.zeros(FEWEST - 1, dtype=np.int64))
     assert not few[0].supported
