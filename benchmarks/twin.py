@@ -19,6 +19,7 @@ import torch
 
 from support.repository import print_frame
 from support.tumour import Array, draw_patients, training_courses
+from support.tumour_bayes import BayesTwin
 from support.tumour_crn import train
 from support.tumour_scores import (
     Distribution,
@@ -28,7 +29,7 @@ from support.tumour_scores import (
     twin_forecasts,
 )
 from support.tumour_tests import STEPS, Asked, Question, Rule, asked
-from support.tumour_twins import LOGISTIC, NO_HALF_LIFE, RIGHT, BayesTwin, LearnedTwin, learn
+from support.tumour_twins import LOGISTIC, NO_HALF_LIFE, RIGHT, LearnedTwin, learn
 
 GAMMAS = (0, 1, 2, 3, 4)
 CRN_GAMMAS = (0, 4)

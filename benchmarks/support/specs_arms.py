@@ -55,7 +55,7 @@ def regressed(change_N: Array, arm_N: NDArray[np.bool_], first_N: Array | None) 
     if first_N is not None:
         columns.append(first_N - first_N.mean())
     design = np.stack(columns, axis=1)
-    inverse = np.linalg.inv(design.T @ design)
+    inverse = np.linalg.pinv(design.T @ design)
     found = inverse @ design.T @ change_N
     leverage_N = np.einsum("np,pq,nq->n", design, inverse, design)
     weighed = design * ((change_N - design @ found) / (1 - leverage_N))[:, None]

@@ -33,7 +33,7 @@ def test_confounding_by_severity_is_seen_and_adjusted_for() -> None:
     assert all(a.truth == 0 == a.pehe_of_none for a in found)
     naive = np.mean([a.naive for a in found])
     adjusted = np.mean([a.adjusted.value for a in found])
-    error = np.mean([a.adjusted.standard_error for a in found]) / 2
+    error = np.mean([a.adjusted.standard_error for a in found]) / 2**0.5
     assert abs(naive) > 2
     assert abs(adjusted) < 3 * error
     assert {a.held for a in found} <= {True, False}

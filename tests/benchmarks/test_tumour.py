@@ -19,6 +19,7 @@ from support.tumour import (
     next_volume,
     training_courses,
 )
+from support.tumour_bayes import BayesTwin, true_priors
 from support.tumour_crn import Recurrent, train
 from support.tumour_scores import half_spread, nrmse, twin_forecasts, wasserstein
 from support.tumour_tests import STEPS, Question, Rule, asked
@@ -26,12 +27,10 @@ from support.tumour_twins import (
     LOGISTIC,
     NO_HALF_LIFE,
     RIGHT,
-    BayesTwin,
     LearnedTwin,
     evidence,
     learn,
     posterior,
-    true_priors,
 )
 
 ONE = Patients(*(np.array([x]) for x in (0.001, 0.03, 0.05)), np.array([2]), np.array([100.0]))
