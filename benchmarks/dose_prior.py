@@ -170,7 +170,11 @@ def main() -> None:
         return
     table = read_table(REAL)
     found = slopes(table)
-    print_frame("Slope per 10 hours beside another kind of therapy, each outcome alone", found)
+    numbers = found.select_dtypes("float").columns
+    shown = found.assign(
+        **{n: found[n].map(lambda x: f"{x:.3f}" if x == x else "") for n in numbers}
+    )
+    print_frame("Slope per 10 hours beside another kind of therapy, each outcome alone", shown)
     print_prior(found)
     groups = {outcome.name: trials_of(table, outcome) for outcome in OUTCOMES}
     frames = [

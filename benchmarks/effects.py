@@ -45,6 +45,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cohorts", type=int, default=40)
     cohorts = parser.parse_args().cohorts
+    if cohorts < 1:
+        parser.error("nothing can be measured without a cohort: --cohorts 1")
     rows: list[dict[str, object]] = []
     for truth in TRUTHS:
         for confounding in CONFOUNDING:

@@ -69,6 +69,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=40)
     seeds = parser.parse_args().seeds
+    if seeds < 2:
+        parser.error("the error of a mean needs at least two samples: --seeds 2")
     if not REAL.is_dir():
         print(f"{REAL} is not here: nothing was measured")
         return

@@ -52,12 +52,15 @@ def e_value(effect: float, standard_error: float, outcome_sd: float, level: floa
     Raises
     ------
     ValueError
-        If a number is not finite, the standard error is negative or the deviation not positive.
+        If a number is not finite, the standard error is negative, the deviation not positive or
+        the level not between 0 and 1.
     """
     if not all(map(math.isfinite, (effect, standard_error, outcome_sd))):
         raise ValueError("an E-value needs a finite effect, standard error and deviation")
-    if standard_error < 0 or outcome_sd <= 0:
-        raise ValueError("an E-value needs a standard error >= 0 and a deviation > 0")
+    if standard_error < 0 or outcome_sd <= 0 or not 0 < level < 1:
+        raise ValueError(
+            "an E-value needs a standard error >= 0, a deviation > 0, a level in (0, 1)"
+        )
     nearest = abs(effect) - float(ndtri((1 + level) / 2)) * standard_error
     return EValue(
         _strength(abs(effect) / outcome_sd),
@@ -137,15 +140,15 @@ def sensitivity_curve(
     Raises
     ------
     ValueError
-        If one of the arms is empty, a propensity is not between 0 and 1, or strengths do not rise
-        from 1 or more.
+        If one of the arms is empty, an outcome is not finite, a propensity is not between 0 and 1,
+        or strengths do not rise from 1 or more.
     """
     strengths = np.array(STRENGTHS if strength_L is None else strength_L, dtype=np.float64)
     treated_N = np.asarray(treated_N, dtype=bool)
     if treated_N.all() or not treated_N.any():
         raise ValueError("a sensitivity curve needs treated and untreated people")
-    if not ((propensity_N > 0) & (propensity_N < 1)).all():
-        raise ValueError("a propensity lies between 0 and 1")
+    if not ((propensity_N > 0) & (propensity_N < 1) & np.isfinite(outcome_N)).all():
+        raise ValueError("outcomes are finite and a propensity lies between 0 and 1")
     if strengths[0] < 1 or (np.diff(strengths) <= 0).any():
         raise ValueError("strengths of a confounder are factors of at least 1, in rising order")
     one = _extreme_means(outcome_N[treated_N], propensity_N[treated_N], strengths)

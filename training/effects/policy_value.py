@@ -77,8 +77,13 @@ def policy_value(
     Raises
     ------
     ValueError
-        If an action was taken that had no chance, or there are fewer than two clusters.
+        If an action was taken that had no chance, a policy's chances do not add up to 1, an outcome
+        is not finite or there are fewer than two clusters.
     """
+    if not (np.allclose(policy_NA.sum(axis=1), 1) and (policy_NA >= 0).all()):
+        raise ValueError("the chances that a policy gives to its actions have to add up to 1")
+    if not np.isfinite(outcome_N).all():
+        raise ValueError("an outcome is missing: leave the decision out and say so")
     row_N = np.arange(len(outcome_N))
     taken_N = behaviour_NA[row_N, action_N]
     if (taken_N <= 0).any():

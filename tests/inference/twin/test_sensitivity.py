@@ -40,6 +40,17 @@ def test_an_e_value_of_no_numbers_is_refused(numbers: tuple[float, float, float]
         e_value(*numbers)
 
 
+@pytest.mark.parametrize("level", [0, 1, 1.5, -0.9])
+def test_an_interval_of_no_level_is_refused(level: float) -> None:
+    with pytest.raises(ValueError, match="level"):
+        e_value(1, 1, 12, level=level)
+
+
+def test_an_outcome_that_is_missing_makes_no_curve() -> None:
+    with pytest.raises(ValueError, match="finite"):
+        sensitivity_curve(np.array([1.0, np.nan]), np.array([True, False]), np.full(2, 0.5))
+
+
 @given(st.floats(0.01, 60), st.floats(0.5, 30))
 def test_a_confounder_of_the_e_value_explains_exactly_the_effect(effect: float, sd: float) -> None:
     strength = e_value(effect, 0, sd).estimate

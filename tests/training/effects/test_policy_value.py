@@ -89,3 +89,19 @@ def test_what_was_taken_without_a_chance_is_refused() -> None:
 def test_parts_that_are_all_alike_leave_nothing_uncertain() -> None:
     found = bootstrap_t(np.full(5, 2.0), np.arange(5), 0.9, seed=0)
     assert (found.value, found.lower, found.upper) == (2, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "policy", "named"),
+    [([1.0, 2], [0.5, 0.6], "add up"), ([1.0, 2], [1.5, -0.5], "add up"),
+     ([1.0, np.nan], [0.5, 0.5], "missing")],
+)  # fmt: skip
+def test_a_policy_or_an_outcome_that_is_none_is_refused(
+    outcome: list[float], policy: list[float], named: str
+) -> None:
+    even = np.full((2, 2), 0.5)
+    with pytest.raises(ValueError, match=named):
+        policy_value(
+            np.array(outcome), np.array([0, 1]), even, np.tile(policy, (2, 1)), even,
+            np.arange(2), widest=1,
+        )  # fmt: skip
