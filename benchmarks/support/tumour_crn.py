@@ -66,7 +66,6 @@ class Crn:
     decoder: Recurrent
     mean: float
     sd: float
-    name: str = "CRN, re-implemented"
 
     def represented(self, patients: Patients, courses: Courses) -> Tensor:
         """Return the encoder's representation of each day, (P, T, units)."""
