@@ -80,6 +80,8 @@ class Row:
     last: float
     wasserstein: float
     crps: float
+    noise: float
+    """By which it believes that a day's growth varies; the simulator's is 0.01."""
 
 
 class Models:
@@ -104,7 +106,7 @@ class Models:
             rng = np.random.default_rng([1, seed])
             scores = nrmse(twin_forecasts(twin, test, rng), test.truth_PTOH)
             whole = twin_distribution(twin, test, rng) if spread else None
-            yield _row(gamma, rule, test.question, twin.name, scores, whole)
+            yield _row(gamma, rule, test.question, twin.name, scores, whole, twin.noise)
         if self.crn is not None:
             found = self.crn.forecasts(test)
             rng = np.random.default_rng([1, seed])
@@ -115,12 +117,12 @@ class Models:
 
 def _row(
     gamma: int, rule: Rule, question: Question, name: str, score_H: Array,
-    whole: Distribution | None,
+    whole: Distribution | None, noise: float = np.nan,
 ) -> Row:  # fmt: skip
     """Return one line; one step has no second, and only sliding plans have distributions."""
     second = float(score_H[1]) if len(score_H) > 1 else np.nan
     far, crps = (whole.wasserstein, whole.crps) if whole else (np.nan, np.nan)
-    return Row(gamma, rule, question, name, score_H[0], second, score_H[-1], far, crps)
+    return Row(gamma, rule, question, name, score_H[0], second, score_H[-1], far, crps, noise)
 
 
 def measured(size: Size, gammas: tuple[int, ...]) -> pd.DataFrame:
@@ -152,6 +154,8 @@ def print_tables(found: pd.DataFrame) -> None:
     means = shown.groupby(["rule", "gamma", "model"], sort=False)[["wasserstein", "crps"]].mean()
     shown = means.map("{:.4f}".format).reset_index()
     print_frame(f"SIMULATED; distributions, sliding, tau {STEPS}", shown)
+    noise = found.groupby(["model", "gamma"], sort=False)["noise"].first().unstack("gamma")
+    print_frame("Noise of a day as learned", noise.map("{:.4f}".format).reset_index())
 
 
 def judged(found: pd.DataFrame) -> dict[str, object]:
