@@ -15,6 +15,7 @@ from features.simulate.scales import FUGL_MEYER
 from features.simulate.scenario import Scenario
 from features.simulate.subjects import Subjects, draw_subjects
 from features.simulate.therapy import PLAN_DAYS, PLANS, USUAL
+from inference.twin.sensitivity import sensitivity_curve
 from training.effects.average import Estimate, average_effect
 from training.effects.nuisances import cross_fit
 
@@ -77,6 +78,8 @@ class Answer:
     """Of giving everybody the mean effect as found."""
     pehe_of_none: float
     """Of saying that nobody gains."""
+    hidden: float
+    """Odds of a hidden confounder from which the range holds the truth; infinite above 3."""
 
     @property
     def held(self) -> bool:
@@ -98,11 +101,15 @@ def answer(cohort: Cohort, seed: int) -> Answer:
     def missed(effect: Array | float) -> float:
         return float(np.sqrt(np.mean((effect - cohort.effect_N) ** 2)))
 
+    curve = sensitivity_curve(cohort.score_N, cohort.asked_N, fitted.propensity_N)
+    truth = float(cohort.effect_N.mean())
+    reached = curve.reaches(truth)
     return Answer(
-        float(cohort.effect_N.mean()),
+        truth,
         float(cohort.score_N[cohort.asked_N].mean() - cohort.score_N[~cohort.asked_N].mean()),
         found,
         missed(fitted.treated_N - fitted.untreated_N), missed(found.value), missed(0.0),
+        np.inf if reached is None else reached,
     )  # fmt: skip
 
 

@@ -38,6 +38,7 @@ def test_confounding_by_severity_is_seen_and_adjusted_for() -> None:
     assert abs(adjusted) < 3 * error
     assert {a.held for a in found} <= {True, False}
     assert all(a.held != a.claims_sign for a in found)
+    assert all(a.hidden >= 1 for a in found)
 
 
 def test_a_difference_is_that_of_means_and_of_what_they_began_with() -> None:

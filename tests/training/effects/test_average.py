@@ -43,10 +43,10 @@ def test_either_model_may_be_wrong_but_not_both() -> None:
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
-    """SIMULATED: 200 samples of 400 confounded people, with fitted models."""
+    """SIMULATED: 100 samples of 400 confounded people, with fitted models."""
     rng = np.random.default_rng(5)
     held, naive = [], []
-    for _ in range(200):
+    for _ in range(100):
         x = rng.normal(size=(400, 1))
         treated = rng.random(400) < 1 / (1 + np.exp(-x[:, 0]))
         outcome = 2 * x[:, 0] + treated + rng.normal(size=400)
