@@ -50,6 +50,12 @@ settings.load_profile("rehabcast")
 gc.disable()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one process more than there are cores: tests wait for servers a fifth of their time."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take long, so that no process is left alone with one at the end."""
     slow = set((ROOT / "tests" / "slow_modules.txt").read_text("utf-8").split())
