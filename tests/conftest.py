@@ -28,6 +28,7 @@ from contracts.task import Task
 from contracts.vocabulary import known
 from features.newest import days_with_score
 from features.sequences import training_sequences
+from stores.cores import usable_cores
 from training.task import read_task
 
 # Each process of a run reads this file first, also the one that only hands out the tests: what takes
@@ -54,7 +55,7 @@ gc.disable()
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Return one process more than there are cores: tests wait for servers a fifth of their time."""
-    return len(os.sched_getaffinity(0)) + 1
+    return usable_cores() + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -66,6 +66,12 @@ def test_the_service_writes_no_error_in_its_own_words() -> None:
     assert [str(module) for module in serving if OWN_WORDS.search(TEXTS[module])] == []
 
 
+def test_what_only_linux_has_is_asked_for_in_one_place() -> None:
+    """A forecast with reasons asked for the cores, which macOS does not tell."""
+    linux = re.compile(r"\bos\.(?:sched_|memfd_|eventfd|splice|pidfd_)|\bprctl\b|[\"']/proc/")
+    assert [str(m) for m in MODULES if linux.search(TEXTS[m])] == ["stores/cores.py"]
+
+
 def loaded(modules: str, *heavy: str) -> list[str]:
     """Return which of the heavy modules a process has that imported only those."""
     program = f"import sys, {modules}; print(*(set({heavy!r}) & set(sys.modules)))"

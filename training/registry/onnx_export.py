@@ -139,7 +139,7 @@ def _check(folder: Path, ensemble: Ensemble, past: list[Tensor], present_BM: Ten
         return embeddings, head.run(None, asked)[0], expected
 
     half = max(1, len(present_BM) // 2)
-    some = torch.arange(half + (half == TRACED)).split(CHECKED_AT_ONCE)
+    some = torch.split(torch.arange(half + (half == TRACED)), CHECKED_AT_ONCE)
     embeddings, exported, expected = (
         np.concatenate(parts) for parts in zip(*map(forecasts, some), strict=True)
     )
