@@ -128,8 +128,7 @@ class HybridHead(ModalityHead):
         feature_BMR = self._residual_features(embeddings_BMD) * present_BM[..., None]
         shift_BH, spread_BH = self._residual(feature_BMR, present_BM, origin_B)
         ahead_BHG = self._effective_days(origin_B, dose_BH)
-        latent_P3 = self.curves.latent()
-        level_BHP = level_at_horizons(latent_P3, onset_B, self.curves.expand_groups(ahead_BHG))
+        level_BHP = self._levels(onset_B, ahead_BHG)
         sums = self._strata(weight_BP, level_BHP)
         return mixture_cdf(*components(*sums, shift_BH, spread_BH))
 
@@ -144,9 +143,7 @@ class HybridHead(ModalityHead):
         onset_1, origin_1 = self._times(embeddings_VMD[first], present_KM[first])
         dose_1H = self._recent_dose(embeddings_VMD[first], present_KM[first])
         ahead_1HG = self._effective_days(origin_1, dose_1H)
-        level_1HP = level_at_horizons(
-            self.curves.latent(), onset_1, self.curves.expand_groups(ahead_1HG)
-        )
+        level_1HP = self._levels(onset_1, ahead_1HG)
         evidence_JP = embeddings_VMD[..., : len(self.stratum_PS)].flatten(0, 1)
         digits = precision(self)
         weight_KP = self._weights(mask_KJ.to(digits) @ evidence_JP.to(digits))
@@ -208,6 +205,12 @@ class HybridHead(ModalityHead):
         reference = 1 - torch.exp(torch.tensor(-REFERENCE_DOSE_MIN / SATURATION_MIN))
         factor_BHG = (1 + effect_G * saturated_BH1) / (1 + effect_G * reference)
         return (length_BH[..., None] * factor_BHG).cumsum(dim=1)
+
+    def _levels(self, onset_B: Tensor, ahead_BHG: Tensor) -> Tensor:
+        """Return each curve's level at the horizons, (B, H, P)."""
+        ahead_BHP = self.curves.expand_groups(ahead_BHG)
+        level_BHP = level_at_horizons(self.curves.latent(), onset_B, ahead_BHP)
+        return self.curves.after_enrolment(level_BHP, self.horizon_days_H[:, None])
 
     def _strata(self, weight_BP: Tensor, level_BHP: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the sums over the curves of each stratum that `components` needs."""
