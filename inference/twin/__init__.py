@@ -1,1 +1,1 @@
-"""The course of one patient under another plan of therapy: mechanism, plans, support, answers."""
+"""The recovery twin: the course under another plan, and how far an answer can be trusted."""
