@@ -13,13 +13,22 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from onnxruntime import InferenceSession
 from scipy.special import expit, ndtri
 
 from contracts import bundle as names
 from contracts.doses import DoseResponse
 from contracts.priors import GROUPS
-from inference.twin.mechanism import Array, Doses, Gains, gained_before, gains_at, raised
-from inference.twin.plans import as_now, doses_of, minutes_a_day
+from inference.twin.mechanism import (
+    DAYS_A_WEEK,
+    Array,
+    Doses,
+    Gains,
+    gained_before,
+    gains_at,
+    raised,
+)
+from inference.twin.plans import as_now, doses_of
 
 DRAWS = 512
 PRIMES = (2, 3, 5, 7, 11, 13, 17)
@@ -93,7 +102,7 @@ class Person:
         reference = _saturation(REFERENCE_DOSE_MIN)
         for h, hours_N, length_N in doses.stretches(self.days_H):
             days_NH[:, h] += length_N
-            sped_NH[:, h] += length_N * _saturation(minutes_a_day(hours_N))
+            sped_NH[:, h] += length_N * _saturation(hours_N * 60 / DAYS_A_WEEK)
         # The pace is linear in the saturated dose, so that two sums over the days are enough.
         days_NH1, sped_NH1 = (
             np.cumsum(x, axis=1)[..., None].astype(self.now_I.dtype) for x in (days_NH, sped_NH)
@@ -104,8 +113,8 @@ class Person:
         return np.clip(level_NHI + self.shift_HI, 0, 1)
 
 
-def _saturation(minutes: Array | float) -> Array:
-    return np.asarray(1 - np.exp(-np.asarray(minutes) / SATURATION_MIN))
+def _saturation(minutes: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    return np.asarray(1 - np.exp(-np.asarray(minutes, dtype=np.float64) / SATURATION_MIN))
 
 
 def person_of(
@@ -143,7 +152,11 @@ def person_of(
     group_I = own_I * GROUPS // curves["weight"].shape[-1]
     latent_I3 = curves["latent"][member_I, own_I].astype(np.float64)
     onset_I = curves["onset"][member_I, 0].astype(np.float64)
-    begin_I, rate_I, pace_I = expit(latent_I3[:, 0]), expit(latent_I3[:, 1]), np.exp(latent_I3[:, 2])
+    begin_I, rate_I, pace_I = (
+        expit(latent_I3[:, 0]),
+        expit(latent_I3[:, 1]),
+        np.exp(latent_I3[:, 2]),
+    )
     capacity_I = begin_I + rate_I * (1 - begin_I)
     now_I = capacity_I - (capacity_I - begin_I) * np.exp(-onset_I / pace_I)
     normal_XI = ndtri(uniform_XI[1:])
@@ -151,14 +164,14 @@ def person_of(
     least, most = days_treated
     start_I = gained_before(gains, hours, least + uniform_XI[6] * (most - least))
     shift_HI, spread_HI = (
-        _between(curves[name][:, 0], horizons_H, days_H)[:, member_I] for name in ("shift", "spread")
+        _between(curves[name][:, 0], horizons_H, days_H)[:, member_I]
+        for name in ("shift", "spread")
     )
-    cast = kind
     return Person(
-        hours=hours, now_I=now_I.astype(cast), capacity_I=capacity_I.astype(cast),
-        pace_I=pace_I.astype(cast), effect_I=curves["effect"][member_I, own_I].astype(cast),
-        shift_HI=shift_HI.astype(cast), spread_HI=spread_HI.astype(cast),
-        noise_I=normal_XI[4].astype(cast), gains=_cast(gains, cast), start_I=start_I.astype(cast),
+        hours=hours, now_I=now_I.astype(kind), capacity_I=capacity_I.astype(kind),
+        pace_I=pace_I.astype(kind), effect_I=curves["effect"][member_I, own_I].astype(kind),
+        shift_HI=shift_HI.astype(kind), spread_HI=spread_HI.astype(kind),
+        noise_I=normal_XI[4].astype(kind), gains=_cast(gains, kind), start_I=start_I.astype(kind),
         days_H=days_H,
     )  # fmt: skip
 
@@ -187,7 +200,7 @@ def _drawn_curves(weight_JP: NDArray[np.float32], uniform_I: Array) -> NDArray[n
     """Return the curve of each draw, flat over members, as often as its weight says."""
     cumulated = np.cumsum(weight_JP.astype(np.float64).ravel())
     places = np.searchsorted(cumulated, uniform_I * cumulated[-1], side="right")
-    return np.minimum(places, weight_JP.size - 1)
+    return np.asarray(np.minimum(places, weight_JP.size - 1))
 
 
 def _between(x_JH: NDArray[np.float32], at_H: Array, days_H: Array) -> Array:
@@ -213,7 +226,7 @@ def halton(count: int) -> NDArray[np.float64]:
 
 
 def run_curves(
-    graph: Session, embeddings_BME: NDArray[np.float32], present_BM: NDArray[np.float32]
+    graph: InferenceSession, embeddings_BME: NDArray[np.float32], present_BM: NDArray[np.float32]
 ) -> dict[str, NDArray[np.float32]]:
     """Return what a pair's forecast consists of, by name (`contracts.bundle`)."""
     outputs = (*names.CURVES_OF_PAIRS, *names.CURVES_OF_ALL)

@@ -13,7 +13,7 @@ import numpy as np
 
 from contracts.errors import ForecastRefused
 from contracts.therapy import DISCIPLINES, THERAPY, WAYS
-from inference.twin.mechanism import DAYS_A_WEEK, Doses
+from inference.twin.mechanism import Doses
 
 MOST_HOURS = 60.0
 """Hours a week of which nobody has had more: 90 in 3 weeks (Ward 2019) are 30."""
@@ -153,8 +153,3 @@ def _merged(plan: Plan) -> list[tuple[float, float]]:
             parts.pop()
         parts.append((part.total, end))
     return parts
-
-
-def minutes_a_day(hours: float) -> float:
-    """Return hours a week as minutes a day."""
-    return hours * 60 / DAYS_A_WEEK

@@ -61,6 +61,13 @@ def answer_explain(call: Call) -> Reply:
     return _one_forecast(call, "explain")
 
 
+def answer_what_if(call: Call) -> Reply:
+    """Forecast one subject under other plans of therapy."""
+    if not call.body.plans and call.body.search is None:
+        raise RequestInvalid("name plans, or the limits of a search")
+    return _one_forecast(call, "whatif")
+
+
 def _one_forecast(call: Call, route: str) -> Reply:
     snapshot = chosen(call.runtime.champions, call.body.task)
     answer = forecast(

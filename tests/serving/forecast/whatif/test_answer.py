@@ -1,0 +1,242 @@
+"""What is said of other plans, and above all when nothing is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from msgspec import UNSET
+
+from contracts.observation import Observation
+from contracts.therapy import THERAPY
+from inference.twin.support import EDGES_H, DosesSeen
+from serving.forecast.audit_status import ServedModel
+from serving.forecast.question import Question, input_digest
+from serving.forecast.respond import respond
+from serving.schemas import ForecastAnswer
+from serving.whatif import ASSOCIATIONAL, STANDING, PlanAsked, PlanSearch, WhatIf
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+SCORE = {"code": "REHABCAST//FUGL_MEYER_UE", "day_since_onset": 30, "value": 30.0}
+MINUTES = 30.0
+THERAPIES = [
+    {"code": THERAPY, "day_since_onset": day, "value": MINUTES} for day in range(15, 31)
+]
+
+
+def plan(name: str, *parts: tuple[float, int | None], kind: str = "therapy") -> PlanAsked:
+    said = [{"hours_a_week": {kind: hours}, "days": days} for hours, days in parts]
+    return msgspec.convert({"name": name, "parts": said}, PlanAsked)
+
+
+MORE, NONE = plan("more", (9.0, 28), (3.5, None)), plan("none", (0.0, None))
+
+
+@pytest.fixture
+def seen_all(treated: ServedModel) -> ServedModel:
+    """The same model, that has seen hundreds of people alike with every dose."""
+    return with_doses(treated, 100)
+
+
+def with_doses(served: ServedModel, people: int, **bins: int) -> ServedModel:
+    bundle = served.bundle
+    assert bundle.doses is not None
+    seen = bundle.calibration.seen
+    count_DSKH = np.full((26, *seen.count_DSKH.shape[1:]), 1_000, np.int32)
+    count_KDSE = np.full((1, 26, count_DSKH.shape[1], len(EDGES_H) + 2), people, np.int32)
+    count_KDSE[..., -1] = 500
+    for at, count in bins.items():
+        count_KDSE[..., int(at.removeprefix("bin"))] = count
+    doses = DosesSeen(count_KDSE=count_KDSE, first_place=0, codes_K=(THERAPY,))
+    calibration = replace(
+        bundle.calibration, seen=replace(seen, count_DSKH=count_DSKH, first_place=0)
+    )
+    easy = replace(bundle.reference, limit=0.0)
+    return replace(
+        served, bundle=replace(bundle, doses=doses, calibration=calibration, reference=easy)
+    )
+
+
+def asked(
+    served: ServedModel,
+    *plans: PlanAsked,
+    record: list[dict[str, Any]] | None = None,
+    search: PlanSearch | None = None,
+) -> ForecastAnswer:
+    observations = msgspec.convert(record or [SCORE, *THERAPIES], list[Observation])
+    question = Question(
+        subject="P-1", enrolment_day=10, observations=observations, explain=False, plans=plans,
+        search=search,
+    )  # fmt: skip
+    return respond(question, served, now=NOW)
+
+
+def what_if(served: ServedModel, *plans: PlanAsked, **more: Any) -> WhatIf:
+    answer = asked(served, *plans, **more)
+    assert answer.status == "forecast", answer.reason
+    assert isinstance(answer.what_if, WhatIf)
+    return answer.what_if
+
+
+def test_a_forecast_without_a_plan_is_what_it_was_to_the_byte(seen_all: ServedModel) -> None:
+    answer = asked(seen_all)
+    assert answer.what_if is UNSET
+    assert b"what_if" not in msgspec.json.encode(answer)
+    beside = asked(seen_all, MORE)
+    assert msgspec.structs.replace(beside, what_if=UNSET) == answer
+
+
+def test_therapy_as_now_is_the_forecast_bit_for_bit(seen_all: ServedModel) -> None:
+    answer = asked(seen_all, plan("same", (3.5, 14), (3.5, None)), MORE)
+    assert isinstance(answer.what_if, WhatIf)
+    now, same, more = answer.what_if.plans
+    forecast = [horizon.quantiles for horizon in answer.horizons]
+    assert [horizon.quantiles for horizon in now.horizons] == forecast
+    assert [horizon.quantiles for horizon in same.horizons] == forecast
+    assert [horizon.milestones for horizon in same.horizons] == [
+        horizon.milestones for horizon in answer.horizons
+    ]
+    assert {h.difference.mean for h in (*now.horizons, *same.horizons)} == {0.0}
+    assert more.horizons[-1].quantiles != forecast[-1]
+
+
+def test_more_is_better_and_none_is_worse_with_ranges_that_say_so(seen_all: ServedModel) -> None:
+    answer = what_if(seen_all, MORE, NONE)
+    assert answer.status == "answer"
+    assert answer.hours_a_week_now == pytest.approx(3.5)
+    _, more, none = answer.plans
+    for horizon in more.horizons:
+        found = horizon.difference
+        assert 0 < found.low_90 < found.low_80 < found.mean < found.high_80 < found.high_90
+    assert all(horizon.difference.high_90 < 0 for horizon in none.horizons)
+    (between,) = (each for each in answer.comparisons if each.other == "more")
+    assert (between.plan, between.weeks) == ("none", 12)
+    assert between.difference.mean < none.horizons[3].difference.mean
+    assert between.e_value > between.e_value_limit >= 1
+    assert [each.strength for each in between.hidden] == [1.25, 1.5, 2.0, 3.0]
+    assert answer.prior is not None
+    assert 0 < answer.prior.low_80 < answer.prior.median < answer.prior.high_80 < 5
+
+
+def test_every_answer_says_of_what_kind_it_is(seen_all: ServedModel) -> None:
+    refused = what_if(seen_all, plan("no end", (5.0, 7)))
+    for answer in (what_if(seen_all, MORE), refused):
+        assert answer.standing == list(STANDING)
+    assert ASSOCIATIONAL in " ".join(what_if(seen_all, MORE).in_words)
+
+
+def test_a_milestone_is_reached_sooner_and_more_surely_with_more(seen_all: ServedModel) -> None:
+    _, more, none = what_if(seen_all, MORE, NONE).plans
+    for sooner, later in zip(more.times, none.times, strict=True):
+        assert sooner.share >= later.share
+        if later.median is not None:
+            assert sooner.median is not None
+            assert sooner.median <= later.median
+
+
+@pytest.mark.parametrize(
+    ("counts", "supported"),
+    [({"bin4": 30}, True), ({"bin4": 25}, False), ({"bin4": 20}, False)],
+)
+def test_a_dose_that_too_few_such_people_had_is_refused_and_others_are_listed(
+    treated: ServedModel, counts: dict[str, int], supported: bool
+) -> None:
+    answer = what_if(with_doses(treated, 100, **counts), MORE, NONE)
+    now, more, none = answer.plans
+    assert (now.supported, more.supported, none.supported) == (True, supported, True)
+    assert bool(more.horizons) is supported
+    assert bool(more.times) is supported
+    if not supported:
+        assert "fewer than 30, or less than 5 %, had about 9 hours a week" in more.why_not
+        assert more.why_not in " ".join(answer.in_words)
+        assert (7.5, 10.0) not in {(d.low_hours, d.high_hours) for d in answer.doses_seen}
+        assert "therapy from 2.5 to less than 5 hours a week" in " ".join(answer.in_words)
+
+
+def test_a_share_below_one_in_twenty_is_refused_however_many_people(treated: ServedModel) -> None:
+    model = with_doses(treated, 100, bin4=45, bin9=1_000)
+    _, more = what_if(model, MORE).plans
+    assert not more.supported
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("dose of now", "which is the therapy of the last two weeks"),
+        ("no therapy on record", "the therapy of the last two weeks is not on record"),
+        ("an earlier bundle", "made by an earlier version"),
+        ("no end", "does not say what follows its last part"),
+        ("unknown kind", "'massage' is no kind of therapy"),
+        ("too many hours", "61 hours a week"),
+        ("part of more than all", "5 hours a week of 'robot' are more than the 3 of all therapy"),
+        ("two of a name", "two plans are called 'more'"),
+        ("called as now", "two plans are called 'as now'"),
+        ("only a way", "it does not say how much therapy there is in all"),
+    ],
+)
+def test_what_cannot_be_said_is_refused_with_its_reason_and_the_forecast_stands(
+    seen_all: ServedModel, change: str, reason: str
+) -> None:
+    model, plans, record = seen_all, [MORE], None
+    if change == "dose of now":
+        model = with_doses(seen_all, 100, bin2=25)
+    elif change == "no therapy on record":
+        record = [SCORE]
+    elif change == "an earlier bundle":
+        model = replace(model, bundle=replace(model.bundle, curves=None, doses=None))
+    else:
+        plans = {
+            "no end": [plan("no end", (5.0, 7))],
+            "unknown kind": [plan("m", (5.0, None), kind="massage")],
+            "too many hours": [plan("much", (61.0, None))],
+            "part of more than all": [
+                msgspec.convert(
+                    {"name": "r", "parts": [{"hours_a_week": {"therapy": 3.0, "robot": 5.0}}]},
+                    PlanAsked,
+                )
+            ],
+            "two of a name": [MORE, MORE],
+            "called as now": [plan("as now", (5.0, None))],
+            "only a way": [plan("r", (5.0, None), kind="robot")],
+        }[change]
+    answer = asked(model, *plans, record=record)
+    assert answer.status == "forecast"
+    assert isinstance(answer.what_if, WhatIf)
+    assert answer.what_if.status == "no answer"
+    assert reason in answer.what_if.reason
+    assert answer.what_if.what_to_do
+    assert not answer.what_if.plans
+
+
+def test_a_kind_that_the_model_does_not_read_is_not_supported(seen_all: ServedModel) -> None:
+    both = msgspec.convert(
+        {"name": "robot", "parts": [{"hours_a_week": {"therapy": 3.0, "robot": 2.0}}]}, PlanAsked
+    )
+    _, robot = what_if(seen_all, both).plans
+    assert "does not read how much therapy is of the kind 'robot'" in robot.why_not
+
+
+def test_plans_are_found_within_limits_and_none_beats_another(seen_all: ServedModel) -> None:
+    search = PlanSearch(most_hours_a_week=9.0, then_hours_a_week=2.0, most_weeks=8)
+    answer = what_if(seen_all, search=search)
+    assert len(answer.found) > 3
+    for less, more in zip(answer.found, answer.found[1:], strict=False):
+        assert less.minutes_a_week < more.minutes_a_week
+        assert less.difference.mean < more.difference.mean
+    assert {plan.then_hours_a_week for plan in answer.found} == {2.0}
+    assert max(plan.hours_a_week for plan in answer.found) <= 9
+    assert max(plan.weeks for plan in answer.found) <= 8
+    few = with_doses(seen_all, 100, bin3=0, bin4=0)
+    assert all(plan.hours_a_week < 5 for plan in what_if(few, search=search).found)
+
+
+def test_who_asks_what_if_asks_another_question() -> None:
+    question = Question(subject="P-1", enrolment_day=10, observations=[])
+    assert input_digest(question) != input_digest(replace(question, plans=[MORE]))
+    assert input_digest(replace(question, plans=[NONE])) != input_digest(
+        replace(question, plans=[MORE])
+    )
