@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 from contracts.observation import Day, Observation, Text
 from serving.model_info import GroupCoverage, ModelInfo
 from serving.profile import DomainProfile
-from serving.whatif import PlanAsked, PlanSearch, WhatIf
+from serving.whatif import LastWeeks, PlanAsked, PlanSearch, WhatIf
 
 # Where text ends with a line end, $ alone stands before it.
 SubjectId = Annotated[
@@ -93,11 +93,13 @@ class ExplainRequest(ForecastRequest, frozen=True, kw_only=True):
 class WhatIfRequest(ForecastRequest, frozen=True, kw_only=True):
     """As for a forecast, and the plans of therapy that are asked about, each by its own name.
 
-    Without a plan, `search` must say within which limits to look for some.
+    Without a plan, `search` says within which limits to look for some, or `last_weeks` asks for
+    next week's dose by declared rules.
     """
 
     plans: Annotated[list[PlanAsked], Meta(max_length=8)] = field(default_factory=list)
     search: PlanSearch | None = None
+    last_weeks: LastWeeks | None = None
 
 
 class ObservationsRequest(Strict, frozen=True, kw_only=True):

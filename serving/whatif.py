@@ -13,6 +13,7 @@ STANDING = (ASSOCIATIONAL, PRIOR)
 
 PlanName = Annotated[str, Meta(min_length=1, max_length=60)]
 Kind = Annotated[str, Meta(max_length=40)]
+Rating = Annotated[float, Meta(ge=0, le=10)]
 
 
 class Strict(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -42,6 +43,41 @@ class PlanSearch(Strict, frozen=True, kw_only=True):
     most_hours_a_week: Annotated[float, Meta(gt=0, le=60)]
     then_hours_a_week: Annotated[float, Meta(ge=0, le=60)]
     most_weeks: Annotated[int, Meta(ge=1, le=52)] = 12
+
+
+class LastWeeks(Strict, frozen=True, kw_only=True):
+    """How the last two weeks of therapy went; what is not known is left out."""
+
+    adherence: (
+        Annotated[
+            list[Annotated[float, Meta(ge=0, le=1)]],
+            Meta(max_length=2, description="Of each of the two weeks, done of what was planned."),
+        ]
+        | None
+    ) = None
+    borg: (
+        Annotated[
+            list[Annotated[float, Meta(ge=6, le=20)]],
+            Meta(max_length=50, description="Rating of exertion of each session, 6 to 20."),
+        ]
+        | None
+    ) = None
+    pain_worst: Rating | None = None
+    pain_rise: Rating | None = None
+    pain_next_morning: bool | None = None
+    fatigue_worst: Rating | None = None
+    danger_signs: (
+        Annotated[list[Literal["new neurological signs", "fall", "chest pain"]], Meta(max_length=3)]
+        | None
+    ) = None
+
+
+class PlansFile(Strict, frozen=True, kw_only=True):
+    """What a file for `rehabcast whatif` holds."""
+
+    plans: Annotated[list[PlanAsked], Meta(max_length=8)] = field(default_factory=list)
+    search: PlanSearch | None = None
+    last_weeks: LastWeeks | None = None
 
 
 class LevelDifference(Strict, frozen=True, kw_only=True):
@@ -144,6 +180,26 @@ class PriorSlope(Strict, frozen=True, kw_only=True):
     source: str
 
 
+class NextWeek(Strict, frozen=True, kw_only=True):
+    """What declared rules say of next week's dose, or why they say nothing."""
+
+    status: Literal["advice", "no advice"]
+    reason: str = ""
+    what_to_do: str = ""
+    action: Literal["progress", "hold", "regress", "stop and call", ""] = ""
+    hours_a_week_now: float | None = None
+    hours_a_week: float | None = None
+    """Null where therapy is to stop until somebody has looked."""
+    rule: str = ""
+    standing: Literal["trial", "convention", ""] = ""
+    """Whether a trial used the limit that decided."""
+    source: str = ""
+    because: dict[str, float] = field(default_factory=dict)
+    held_by_support: bool = False
+    """More was allowed by the rules, but too few people alike had such a dose."""
+    in_words: list[str] = field(default_factory=list)
+
+
 class WhatIf(Strict, frozen=True, kw_only=True):
     """What other plans would change, or why nothing is said and what to do."""
 
@@ -163,4 +219,5 @@ class WhatIf(Strict, frozen=True, kw_only=True):
     """Where plans were looked for: by rising minutes, none of them the best for everybody."""
     doses_seen: list[DoseSeen] = field(default_factory=list)
     prior: PriorSlope | None = None
+    next_week: NextWeek | None = None
     in_words: list[str] = field(default_factory=list)

@@ -129,7 +129,16 @@ def twin_of(
         days_H=days_H,
         kind=kind,
     )
+    return Twin(person=person, response=response, doses=alike_doses(bundle, batch))
+
+
+def alike_doses(bundle: Bundle, batch: SequenceBatch) -> dict[str, tuple[Seen, ...]]:
+    """Return how many people like one pair had each dose, by kind of therapy.
+
+    Nothing of bundles of earlier versions, and of models that read no therapy.
+    """
+    if bundle.doses is None:
+        return {}
     names = {code: name for name, code in KIND_OF.items()}
     alike = bundle.doses.alike(batch, bundle.task)
-    doses = {names[code]: seen_doses(count_E) for code, count_E in alike.items()}
-    return Twin(person=person, response=response, doses=doses)
+    return {names[code]: seen_doses(count_E) for code, count_E in alike.items()}

@@ -11,7 +11,7 @@ import msgspec
 
 from contracts.observation import Observation
 from serving.schemas import SCORE, ExplainRequest, ForecastRequest, WhatIfRequest
-from serving.whatif import PlanAsked, PlanSearch
+from serving.whatif import LastWeeks, PlanAsked, PlanSearch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +32,9 @@ class Question:
         days of which modality.
     next_measurement
         Whether to say what measuring again would be worth.
-    plans, search
-        Plans of therapy that are asked about, and limits within which to look for others.
+    plans, search, last_weeks
+        Plans of therapy that are asked about, limits within which to look for others, and how the
+        last weeks went, where next week's dose is asked for.
     notes
         What must be known of the record to read the answer.
     """
@@ -50,12 +51,13 @@ class Question:
     next_measurement: bool = False
     plans: Sequence[PlanAsked] = ()
     search: PlanSearch | None = None
+    last_weeks: LastWeeks | None = None
     notes: Sequence[str] = ()
 
     @property
     def asks_what_if(self) -> bool:
         """Whether other plans of therapy are asked about."""
-        return bool(self.plans) or self.search is not None
+        return bool(self.plans) or self.search is not None or self.last_weeks is not None
 
 
 def with_what_is_asked(question: Question, request: ForecastRequest) -> Question:
@@ -63,7 +65,9 @@ def with_what_is_asked(question: Question, request: ForecastRequest) -> Question
     if isinstance(request, ExplainRequest):
         return replace(question, explain=True, output=request.output, days_of=request.days_of)
     if isinstance(request, WhatIfRequest):
-        return replace(question, plans=request.plans, search=request.search)
+        return replace(
+            question, plans=request.plans, search=request.search, last_weeks=request.last_weeks
+        )
     return question
 
 
@@ -79,7 +83,7 @@ def input_digest(question: Question) -> str:
         question.output, question.days_of,
         # What nobody asks leaves the digest as it was before it could be asked.
         *(["next measurement"] if question.next_measurement else []),
-        *([question.plans, question.search] if question.asks_what_if else []),
+        *([question.plans, question.search, question.last_weeks] if question.asks_what_if else []),
     )  # fmt: skip
     content = b"\n".join([msgspec.json.encode(asked), *observations])
     return hashlib.sha256(content).hexdigest()

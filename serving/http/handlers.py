@@ -32,6 +32,7 @@ from serving.schemas import (
     ObservationsRequest,
     Recorded,
     SubjectId,
+    WhatIfRequest,
 )
 from serving.state.champion import Snapshot
 from serving.state.corrections import correct
@@ -63,8 +64,9 @@ def answer_explain(call: Call) -> Reply:
 
 def answer_what_if(call: Call) -> Reply:
     """Forecast one subject under other plans of therapy."""
-    if not call.body.plans and call.body.search is None:
-        raise RequestInvalid("name plans, or the limits of a search")
+    request: WhatIfRequest = call.body
+    if not request.plans and request.search is None and request.last_weeks is None:
+        raise RequestInvalid("nothing is asked: no plans, no search and no last_weeks")
     return _one_forecast(call, "whatif")
 
 

@@ -19,25 +19,22 @@ from contracts.predictions import QUANTILE_COLUMNS
 from contracts.sequences import SequenceBatch
 from inference.bundle import Bundle
 from inference.milestones import needed_share
-from inference.similar import shown_number
 from inference.twin.asked import Twin, twin_of
 from inference.twin.compare import Array, course, difference, points, reaching
 from inference.twin.mechanism import DAYS_A_WEEK
 from inference.twin.plans import Part, Plan, check_plan, doses_of
 from inference.twin.sensitivity import e_value, hidden_shift
-from inference.twin.support import supported
 from serving.forecast.question import Question
-from serving.forecast.whatif.facts import level_difference
+from serving.forecast.whatif.facts import doses_seen, level_difference, prior_slope
+from serving.forecast.whatif.next_week import next_week
 from serving.forecast.whatif.search import found_plans
 from serving.forecast.whatif.words import sentences, why_not
 from serving.whatif import (
-    DoseSeen,
     HiddenShift,
     PlanAnswer,
     PlanAsked,
     PlanComparison,
     PlanHorizon,
-    PriorSlope,
     TimeToMilestone,
     WhatIf,
 )
@@ -89,12 +86,21 @@ def what_if(
     """
     if not question.asks_what_if:
         return UNSET
+    then = next_week(question.last_weeks, bundle, batch)
+    if not question.plans and question.search is None:
+        return WhatIf(status="answer", next_week=then)
     try:
         plans = [_plan(each) for each in question.plans]
         _check(plans)
-        return _answer(question, plans, bundle, batch, quantiles_1HQ, explained, given)
+        found = _answer(question, plans, bundle, batch, quantiles_1HQ, explained, given)
+        return replace(found, next_week=then)
     except ForecastRefused as refusal:
-        return WhatIf(status="no answer", reason=refusal.reason, what_to_do=refusal.what_to_do)
+        return WhatIf(
+            status="no answer",
+            reason=refusal.reason,
+            what_to_do=refusal.what_to_do,
+            next_week=then,
+        )
 
 
 def _plan(asked: PlanAsked) -> Plan:
@@ -148,8 +154,8 @@ def _answer(
         plans=answers,
         comparisons=comparisons,
         found=found,
-        doses_seen=_doses_seen(twin),
-        prior=_prior(twin, bundle),
+        doses_seen=doses_seen(twin),
+        prior=prior_slope(twin, task.target),
     )
     return replace(answer, in_words=sentences(answer))
 
@@ -270,23 +276,3 @@ def _hidden(spread: float) -> list[HiddenShift]:
         HiddenShift(strength=strength, points=moved)
         for strength, moved in zip(STRENGTHS, shifts, strict=True)
     ]
-
-
-def _doses_seen(twin: Twin) -> list[DoseSeen]:
-    return [
-        DoseSeen(
-            kind=kind, low_hours=dose.low, high_hours=dose.high,
-            people=shown_number(dose.people) or 0, share=round(dose.share, 2),
-        )
-        for kind, doses in twin.doses.items()
-        for dose in supported(doses)
-    ]  # fmt: skip
-
-
-def _prior(twin: Twin, bundle: Bundle) -> PriorSlope:
-    """Return what 10 hours add at this level, as far as they go with their number."""
-    person, target = twin.person, bundle.task.target
-    per_hour_I = person.gains.first_slope_I() * DAYS_A_WEEK / person.gains.half_dose_I
-    steep_I = person.now_I * (1 - person.now_I) * abs(target.best - target.worst)
-    low, median, high = np.quantile(10 * per_hour_I * steep_I, (0.1, 0.5, 0.9)).tolist()
-    return PriorSlope(median=median, low_80=low, high_80=high, source=twin.response.source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 from msgspec import UNSET
+from rich.console import Console
 
 from contracts.observation import Observation
 from contracts.therapy import THERAPY
@@ -17,15 +19,22 @@ from inference.twin.support import EDGES_H, DosesSeen
 from serving.forecast.audit_status import ServedModel
 from serving.forecast.question import Question, input_digest
 from serving.forecast.respond import respond
+from serving.formats.plain_text import as_plain_text
 from serving.schemas import ForecastAnswer
-from serving.whatif import ASSOCIATIONAL, STANDING, PlanAsked, PlanSearch, WhatIf
+from serving.whatif import (
+    ASSOCIATIONAL,
+    STANDING,
+    LastWeeks,
+    NextWeek,
+    PlanAsked,
+    PlanSearch,
+    WhatIf,
+)
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 SCORE = {"code": "REHABCAST//FUGL_MEYER_UE", "day_since_onset": 30, "value": 30.0}
 MINUTES = 30.0
-THERAPIES = [
-    {"code": THERAPY, "day_since_onset": day, "value": MINUTES} for day in range(15, 31)
-]
+THERAPIES = [{"code": THERAPY, "day_since_onset": day, "value": MINUTES} for day in range(15, 31)]
 
 
 def plan(name: str, *parts: tuple[float, int | None], kind: str = "therapy") -> PlanAsked:
@@ -240,3 +249,73 @@ def test_who_asks_what_if_asks_another_question() -> None:
     assert input_digest(replace(question, plans=[NONE])) != input_digest(
         replace(question, plans=[MORE])
     )
+
+
+WELL: dict[str, Any] = {
+    "adherence": [0.9, 0.9], "borg": [12.0], "pain_worst": 1.0, "pain_rise": 0.0,
+    "pain_next_morning": False, "fatigue_worst": 2.0, "danger_signs": [],
+}  # fmt: skip
+
+
+def week(served: ServedModel, record: Any = None, **change: Any) -> NextWeek:
+    observations = msgspec.convert(record or [SCORE, *THERAPIES], list[Observation])
+    question = Question(
+        subject="P-1", enrolment_day=10, observations=observations, explain=False,
+        last_weeks=msgspec.convert(WELL | change, LastWeeks),
+    )  # fmt: skip
+    answer = respond(question, served, now=NOW).what_if
+    assert isinstance(answer, WhatIf)
+    assert isinstance(answer.next_week, NextWeek)
+    return answer.next_week
+
+
+def test_next_week_has_its_rule_its_source_and_whether_a_trial_used_it(
+    seen_all: ServedModel,
+) -> None:
+    found = week(seen_all)
+    assert (found.action, found.standing) == ("progress", "trial")
+    assert found.hours_a_week == pytest.approx(1.1 * 3.5)
+    assert "Milot 2019" in found.source
+    assert found.source in " ".join(found.in_words)
+    assert week(seen_all, pain_worst=6.0).standing == "convention"
+    assert week(seen_all, danger_signs=["fall"]).hours_a_week is None
+
+
+def test_no_step_goes_where_too_few_such_people_were(seen_all: ServedModel) -> None:
+    most = [each | {"value": 42.0} for each in THERAPIES]
+    assert week(seen_all, [SCORE, *most]).action == "progress"
+    held = week(with_doses(seen_all, 100, bin3=25), [SCORE, *most])
+    assert (held.action, held.held_by_support) == ("hold", True)
+    assert held.hours_a_week == held.hours_a_week_now == pytest.approx(4.9)
+    earlier = replace(seen_all, bundle=replace(seen_all.bundle, doses=None))
+    assert week(earlier).held_by_support
+
+
+@pytest.mark.parametrize(
+    ("change", "record", "reason"),
+    [
+        ({"adherence": None}, None, "adherence of both weeks"),
+        ({"fatigue_worst": None}, None, "worst fatigue"),
+        ({}, [SCORE], "the therapy of the last two weeks is not on record"),
+    ],
+)
+def test_next_week_is_refused_where_evidence_is_short(
+    seen_all: ServedModel, change: dict[str, Any], record: Any, reason: str
+) -> None:
+    found = week(seen_all, record, **change)
+    assert found.status == "no advice"
+    assert reason in found.reason
+    assert found.what_to_do
+    assert found.action == ""
+
+
+def test_an_answer_is_printed_with_what_it_is_and_what_is_not_said(treated: ServedModel) -> None:
+    model = with_doses(treated, 100, bin5=0)
+    search = PlanSearch(most_hours_a_week=9.0, then_hours_a_week=2.0, most_weeks=4)
+    much = plan("much", (12.0, None))
+    text = io.StringIO()
+    Console(file=text, width=150).print(as_plain_text(asked(model, MORE, much, search=search)))
+    said = " ".join(text.getvalue().split())
+    for words in (ASSOCIATIONAL, "from a prior of trials", "not said", "Nothing is said of 'much'",
+                  "no other beats", "80 % range"):  # fmt: skip
+        assert words in said

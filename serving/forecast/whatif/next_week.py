@@ -1,0 +1,76 @@
+"""What the declared rules say of next week's dose of one patient."""
+
+from __future__ import annotations
+
+import numpy as np
+from msgspec.structs import asdict
+
+from contracts.doses.next_week import shipped_dose_rules
+from contracts.errors import ForecastRefused
+from contracts.sequences import SequenceBatch
+from contracts.therapy import THERAPY
+from inference.bundle import Bundle
+from inference.twin.asked import alike_doses
+from inference.twin.next_week import Decision, decide, facts_of
+from inference.twin.plans import ALL
+from inference.twin.support import bin_of, recent_hours
+from serving.whatif import LastWeeks, NextWeek
+
+FOR_WHOM = (
+    "Rules for a clinician to accept, change or reject, not advice to the patient; send what was"
+    " decided as feedback on this answer."
+)
+
+
+def next_week(asked: LastWeeks | None, bundle: Bundle, batch: SequenceBatch) -> NextWeek | None:
+    """Apply the rules to the last two weeks, or say why they say nothing; None if nobody asks."""
+    if asked is None:
+        return None
+    try:
+        hours = _hours_now(bundle, batch)
+        decision = decide(shipped_dose_rules(), facts_of(**asdict(asked)), hours)
+    except ForecastRefused as refusal:
+        return NextWeek(status="no advice", reason=refusal.reason, what_to_do=refusal.what_to_do)
+    return _answer(decision, hours, held=_is_beyond(decision, bundle, batch))
+
+
+def _hours_now(bundle: Bundle, batch: SequenceBatch) -> float:
+    channels = bundle.layout.channels_C
+    hours = (
+        float(recent_hours(batch, channels.index(THERAPY))[0]) if THERAPY in channels else np.nan
+    )
+    if not np.isfinite(hours):
+        raise ForecastRefused(
+            "next week's dose is not advised: the therapy of the last two weeks is not on record",
+            "record the minutes of therapy of each day, 0 where there was none",
+        )
+    return hours
+
+
+def _is_beyond(decision: Decision, bundle: Bundle, batch: SequenceBatch) -> bool:
+    """Say whether more therapy would be a dose that too few people alike had."""
+    if decision.action != "progress" or decision.hours is None:
+        return False
+    doses = alike_doses(bundle, batch).get(ALL, ())
+    return not doses or not doses[bin_of(decision.hours)].is_enough
+
+
+def _answer(decision: Decision, hours: float, *, held: bool) -> NextWeek:
+    rule = decision.rule
+    action, then = ("hold", hours) if held else (decision.action, decision.hours)
+    because = ", ".join(f"{fact.replace('_', ' ')} {v:g}" for fact, v in decision.because.items())
+    said = [f"Rule {rule.name!r} ({rule.standing}): {because}. Source: {rule.source}."]
+    if held:
+        said.append("Not more: too few people like this one had such a dose.")
+    return NextWeek(
+        status="advice",
+        action=action,
+        hours_a_week_now=hours,
+        hours_a_week=then,
+        rule=rule.name,
+        standing=rule.standing,
+        source=rule.source,
+        because={str(fact): value for fact, value in decision.because.items()},
+        held_by_support=held,
+        in_words=[*said, FOR_WHOM],
+    )
