@@ -8,7 +8,8 @@ from msgspec import Meta, Struct, field
 
 ASSOCIATIONAL = "associational unless randomised"
 PRIOR = "the effect of dose is from a prior of trials, not learned from these people"
-STANDING = (ASSOCIATIONAL, PRIOR)
+PACE = "the pace under a dose (by_pace) was fitted to these people, whose doses nobody randomised"
+STANDING = (ASSOCIATIONAL, PRIOR, PACE)
 """What every answer says of itself, as a field and in its words."""
 
 PlanName = Annotated[str, Meta(min_length=1, max_length=60)]
@@ -136,6 +137,8 @@ class PlanComparison(Strict, frozen=True, kw_only=True):
     other: str
     weeks: int
     difference: LevelDifference
+    by_pace: float
+    """Points of the mean that are a changed pace alone: the part that the network learned."""
     e_value: float
     """How strongly somebody unmeasured would have to be associated with plan and score to explain
     the difference away, if it had been seen in people (VanderWeele and Ding 2017)."""

@@ -88,15 +88,15 @@ class Person:
         for first in range(0, len(doses), CHUNK):
             some = doses.take(slice(first, first + CHUNK))
             gain_NHI = gains_at(self.gains, self.start_I, some, self.days_H) - usual_1HI
-            parts.append(raised(self._recovered(some), gain_NHI))
+            parts.append(raised(self.by_pace(some), gain_NHI))
         return np.concatenate(parts)
 
     def scores(self, levels_NHI: Array) -> Array:
         """Return a score at each level, with the noise that all plans share, (N, H, I)."""
         return np.clip(levels_NHI + self.spread_HI * self.noise_I, 0, 1)
 
-    def _recovered(self, doses: Doses) -> Array:
-        """Return the level without any gain by therapy, (N, H, I)."""
+    def by_pace(self, doses: Doses) -> Array:
+        """Return the level where a dose changes nothing but the pace, (N, H, I)."""
         days_NH = np.zeros((len(doses), len(self.days_H)))
         sped_NH = np.zeros_like(days_NH)
         reference = _saturation(REFERENCE_DOSE_MIN)

@@ -250,6 +250,7 @@ def _comparisons(asked: _Asked, bundle: Bundle, at: int) -> list[PlanComparison]
     """Compare every two plans at one horizon, the later one against the earlier."""
     target, h = bundle.task.target, asked.at_H[at]
     spread = float(points(asked.scores_NHI[0, h], target).std())
+    pace_NI = asked.twin.person.by_pace(doses_of(asked.plans))[:, h]
     compared = []
     for n, plan in enumerate(asked.plans):
         for m, other in enumerate(asked.plans[:n]):
@@ -262,6 +263,7 @@ def _comparisons(asked: _Asked, bundle: Bundle, at: int) -> list[PlanComparison]
                     other=other.name,
                     weeks=bundle.task.horizons[asked.given[at]].weeks,
                     difference=level_difference(one_I, other_I, target),
+                    by_pace=difference(pace_NI[n], pace_NI[m], target).mean,
                     e_value=strength.estimate,
                     e_value_limit=strength.limit,
                     hidden=_hidden(spread),

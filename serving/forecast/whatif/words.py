@@ -9,8 +9,9 @@ from inference.twin.support import LEAST_PEOPLE, LEAST_SHARE
 from serving.whatif import ASSOCIATIONAL, DoseSeen, PlanComparison, WhatIf
 
 OF_WHAT_KIND = (
-    "These numbers are a simulation. How much therapy adds is taken from trials of other people and"
-    f" was not learned from these people; it is {ASSOCIATIONAL}, and no promise for this patient."
+    "These numbers are a simulation, and no promise for this patient. The effect of dose is from a"
+    " prior of trials, not learned from these people; the pace under a dose was fitted to these"
+    f" people, whose doses nobody randomised. All of it is {ASSOCIATIONAL}."
 )
 NOT_TOLD = (
     "Trials do not tell kinds of therapy apart: an hour counts the same of whatever kind. A hard"

@@ -125,6 +125,7 @@ def test_more_is_better_and_none_is_worse_with_ranges_that_say_so(seen_all: Serv
     (between,) = (each for each in answer.comparisons if each.other == "more")
     assert (between.plan, between.weeks) == ("none", 12)
     assert between.difference.mean < none.horizons[3].difference.mean
+    assert between.difference.mean < between.by_pace < 0, "a slower pace is a part of the loss"
     assert between.e_value > between.e_value_limit >= 1
     assert [each.strength for each in between.hidden] == [1.25, 1.5, 2.0, 3.0]
     assert answer.prior is not None
