@@ -19,7 +19,6 @@ from contracts.predictions import QUANTILE_COLUMNS
 from contracts.sequences import SequenceBatch
 from inference.bundle import Bundle
 from inference.milestones import needed_share
-from inference.twin.asked import Twin, twin_of
 from inference.twin.compare import Array, course, difference, points, reaching
 from inference.twin.mechanism import DAYS_A_WEEK
 from inference.twin.plans import Part, Plan, check_plan, doses_of
@@ -28,6 +27,7 @@ from serving.forecast.question import Question
 from serving.forecast.whatif.facts import doses_seen, level_difference, prior_slope
 from serving.forecast.whatif.next_week import next_week
 from serving.forecast.whatif.search import found_plans
+from serving.forecast.whatif.twin import Twin, twin_of
 from serving.forecast.whatif.words import sentences, why_not
 from serving.whatif import (
     HiddenShift,

@@ -8,10 +8,10 @@ import numpy as np
 
 from contracts.task import Target
 from inference.similar import shown_number
-from inference.twin.asked import Twin
 from inference.twin.compare import Array, difference
 from inference.twin.mechanism import DAYS_A_WEEK
 from inference.twin.support import supported
+from serving.forecast.whatif.twin import Twin
 from serving.whatif import DoseSeen, LevelDifference, PriorSlope
 
 

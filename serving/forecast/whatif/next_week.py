@@ -10,10 +10,10 @@ from contracts.errors import ForecastRefused
 from contracts.sequences import SequenceBatch
 from contracts.therapy import THERAPY
 from inference.bundle import Bundle
-from inference.twin.asked import alike_doses
 from inference.twin.next_week import Decision, decide, facts_of
 from inference.twin.plans import ALL
 from inference.twin.support import bin_of, recent_hours
+from serving.forecast.whatif.twin import alike_doses
 from serving.whatif import LastWeeks, NextWeek
 
 FOR_WHOM = (

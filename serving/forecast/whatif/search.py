@@ -8,11 +8,11 @@ import numpy as np
 
 from contracts.sequences import SequenceBatch
 from inference.bundle import Bundle
-from inference.twin.asked import Twin, twin_of
 from inference.twin.compare import undominated
 from inference.twin.mechanism import DAYS_A_WEEK
 from inference.twin.plans import ALL, Part, Plan, doses_of
 from serving.forecast.whatif.facts import level_difference
+from serving.forecast.whatif.twin import Twin, twin_of
 from serving.whatif import FoundPlan, PlanSearch
 
 STEP_HOURS = 0.5

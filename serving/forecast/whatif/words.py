@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from inference.twin.asked import Unsupported
 from inference.twin.support import LEAST_PEOPLE, LEAST_SHARE
+from serving.forecast.whatif.twin import Unsupported
 from serving.whatif import ASSOCIATIONAL, DoseSeen, PlanComparison, WhatIf
 
 OF_WHAT_KIND = (
@@ -13,7 +13,7 @@ OF_WHAT_KIND = (
     " prior of trials, not learned from these people; the pace under a dose was fitted to these"
     f" people, whose doses nobody randomised. All of it is {ASSOCIATIONAL}."
 )
-NOT_TOLD = (
+WITHOUT_KIND = (
     "Trials do not tell kinds of therapy apart: an hour counts the same of whatever kind. A hard"
     " limit, pain or fatigue is not in it."
 )
@@ -21,7 +21,7 @@ NOT_TOLD = (
 
 def sentences(answer: WhatIf) -> list[str]:
     """Return what is to be shown beside the numbers."""
-    said = [OF_WHAT_KIND, NOT_TOLD]
+    said = [OF_WHAT_KIND, WITHOUT_KIND]
     said += [_compared(each) for each in answer.comparisons if each.other == answer.plans[0].name]
     said += [
         f"Nothing is said of {plan.name!r}: {plan.why_not}." for plan in answer.plans[1:]

@@ -13,12 +13,19 @@ import pytest
 from msgspec import UNSET
 from rich.console import Console
 
+from contracts.forecast import QUANTILE_LEVELS
 from contracts.observation import Observation
 from contracts.therapy import THERAPY
+from features.sequences import present_modalities
+from inference.bundle import embed, run_head
+from inference.record import record_batch
+from inference.twin.compare import points
+from inference.twin.plans import doses_of
 from inference.twin.support import EDGES_H, DosesSeen
 from serving.forecast.audit_status import ServedModel
 from serving.forecast.question import Question, input_digest
 from serving.forecast.respond import respond
+from serving.forecast.whatif.twin import twin_of
 from serving.formats.plain_text import as_plain_text
 from serving.schemas import ForecastAnswer
 from serving.whatif import (
@@ -320,3 +327,26 @@ def test_an_answer_is_printed_with_what_it_is_and_what_is_not_said(treated: Serv
     for words in (ASSOCIATIONAL, "from a prior of trials", "not said", "Nothing is said of 'much'",
                   "no other beats", "80 % range"):  # fmt: skip
         assert words in said
+
+
+def test_the_draws_are_those_of_the_forecast(treated: ServedModel) -> None:
+    """A course is the forecast, moved: were the draws of somebody else, nothing would show it."""
+    bundle = treated.bundle
+    observations = msgspec.convert([SCORE, *THERAPIES], list[Observation])
+    for dose in (10.0, 50.0, 200.0):
+        record = [
+            msgspec.structs.replace(each, value=dose) if each.code == THERAPY else each
+            for each in observations
+        ]
+        batch = record_batch(10, record, bundle.task, bundle.layout)
+        present_BM = present_modalities(batch, bundle.manifest.modalities)
+        raw_HQ = run_head(bundle, embed(bundle, batch), present_BM)[0]
+        ahead = np.array(bundle.layout.horizon_days_H) - int(batch.origin_day_B[0])
+        at = np.flatnonzero(ahead > 0)
+        twin = twin_of(bundle, batch, ahead[at].astype(float))
+        levels_NHI = twin.person.levels(doses_of([twin.now]))
+        drawn_HI = points(twin.person.scores(levels_NHI)[0], bundle.task.target)
+        drawn_HQ = np.quantile(drawn_HI, QUANTILE_LEVELS, axis=-1).T
+        # 512 draws, and strata of curves that the network sums up by mean and variance.
+        assert np.abs(drawn_HQ - raw_HQ[at])[:, 1:-1].max() < 2.5
+        assert np.abs(drawn_HQ - raw_HQ[at]).mean() < 0.6
