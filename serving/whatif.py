@@ -107,7 +107,7 @@ class PlanHorizon(Strict, frozen=True, kw_only=True):
 
 
 class TimeToMilestone(Strict, frozen=True, kw_only=True):
-    """Days until the level, without the error of a score, reaches a milestone."""
+    """Days until the level reaches a milestone, to the week; none of one that is reached today."""
 
     milestone: str
     share: float

@@ -18,7 +18,7 @@ from contracts.forecast import LOWER_80, MEDIAN, UPPER_80
 from contracts.predictions import QUANTILE_COLUMNS
 from contracts.sequences import SequenceBatch
 from inference.bundle import Bundle
-from inference.milestones import needed_share
+from inference.milestones import needed_share, reached_today
 from inference.twin.compare import Array, course, difference, points, reaching
 from inference.twin.mechanism import DAYS_A_WEEK
 from inference.twin.plans import Part, Plan, check_plan, doses_of
@@ -233,8 +233,11 @@ def _times(
     if plan not in asked.plans:
         return []
     n, task, last = asked.plans.index(plan), bundle.task, float(batch.last_score_B[0])
+    reached = reached_today(last, task)
     times = []
     for milestone in task.milestones:
+        if milestone.name in reached:
+            continue
         needed = needed_share(milestone, last, task.target)
         found = reaching(asked.levels_NHI[n], needed, asked.twin.person.days_H)
         times.append(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from msgspec.structs import asdict
 
-from contracts.doses.next_week import shipped_dose_rules
+from contracts.doses.next_week import DoseRules, shipped_dose_rules
 from contracts.errors import ForecastRefused
 from contracts.sequences import SequenceBatch
 from contracts.therapy import THERAPY
@@ -26,12 +26,13 @@ def next_week(asked: LastWeeks | None, bundle: Bundle, batch: SequenceBatch) -> 
     """Apply the rules to the last two weeks, or say why they say nothing; None if nobody asks."""
     if asked is None:
         return None
+    rules = shipped_dose_rules()
     try:
         hours = _hours_now(bundle, batch)
-        decision = decide(shipped_dose_rules(), facts_of(**asdict(asked)), hours)
+        decision = decide(rules, facts_of(**asdict(asked)), hours)
     except ForecastRefused as refusal:
         return NextWeek(status="no advice", reason=refusal.reason, what_to_do=refusal.what_to_do)
-    return _answer(decision, hours, held=_is_beyond(decision, bundle, batch))
+    return _answer(decision, rules, hours, held=_is_beyond(decision, bundle, batch))
 
 
 def _hours_now(bundle: Bundle, batch: SequenceBatch) -> float:
@@ -55,11 +56,13 @@ def _is_beyond(decision: Decision, bundle: Bundle, batch: SequenceBatch) -> bool
     return not doses or not doses[bin_of(decision.hours)].is_enough
 
 
-def _answer(decision: Decision, hours: float, *, held: bool) -> NextWeek:
+def _answer(decision: Decision, rules: DoseRules, hours: float, *, held: bool) -> NextWeek:
     rule = decision.rule
     action, then = ("hold", hours) if held else (decision.action, decision.hours)
     because = ", ".join(f"{fact.replace('_', ' ')} {v:g}" for fact, v in decision.because.items())
     said = [f"Rule {rule.name!r} ({rule.standing}): {because}. Source: {rule.source}."]
+    if action in {"progress", "regress"}:
+        said.append(f"A step is {100 * rules.step_part:g} % of the hours: {rules.step_source}.")
     if held:
         said.append("Not more: too few people like this one had such a dose.")
     return NextWeek(
