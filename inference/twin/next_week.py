@@ -32,14 +32,11 @@ class Decision:
         What to do, and the rule that decided.
     because
         The facts that met its conditions, with their values.
-    hours
-        Hours a week that follow; None where therapy is to stop until somebody has looked.
     """
 
     action: Action
     rule: Rule
     because: Mapping[Fact, float]
-    hours: float | None
 
 
 def facts_of(
@@ -74,13 +71,8 @@ def facts_of(
     return {fact: float(value) for fact, value in known.items() if value is not None}
 
 
-def decide(rules: DoseRules, facts: Mapping[Fact, float], hours: float) -> Decision:
+def decide(rules: DoseRules, facts: Mapping[Fact, float]) -> Decision:
     """Apply the rules to what is known.
-
-    Parameters
-    ----------
-    hours
-        Hours of therapy a week now.
 
     Raises
     ------
@@ -101,8 +93,7 @@ def decide(rules: DoseRules, facts: Mapping[Fact, float], hours: float) -> Decis
             if condition.fact in facts and condition.holds(facts[condition.fact])
         }
         if because:
-            hours_then = after(rule.action, rules, hours)
-            return Decision(action=rule.action, rule=rule, because=because, hours=hours_then)
+            return Decision(action=rule.action, rule=rule, because=because)
     raise ForecastRefused(
         "next week's dose is not advised: no rule speaks of these two weeks",
         "decide without it, or complete the rules",
@@ -110,6 +101,6 @@ def decide(rules: DoseRules, facts: Mapping[Fact, float], hours: float) -> Decis
 
 
 def after(action: Action, rules: DoseRules, hours: float) -> float | None:
-    """Return the hours a week that an action leads to."""
+    """Return the hours a week that an action leads to; None where therapy is to stop."""
     factor = {"progress": 1 + rules.step_part, "hold": 1.0, "regress": 1 - rules.step_part}
     return None if action == "stop and call" else hours * factor[action]

@@ -10,7 +10,7 @@ from contracts.errors import ForecastRefused
 from contracts.sequences import SequenceBatch
 from contracts.therapy import THERAPY
 from inference.bundle import Bundle
-from inference.twin.next_week import Decision, decide, facts_of
+from inference.twin.next_week import Decision, after, decide, facts_of
 from inference.twin.plans import ALL
 from inference.twin.support import bin_of, recent_hours
 from serving.forecast.whatif.twin import alike_doses
@@ -28,37 +28,44 @@ def next_week(asked: LastWeeks | None, bundle: Bundle, batch: SequenceBatch) -> 
         return None
     rules = shipped_dose_rules()
     try:
+        decision = decide(rules, facts_of(**asdict(asked)))
         hours = _hours_now(bundle, batch)
-        decision = decide(rules, facts_of(**asdict(asked)), hours)
+        # Danger is acted on whatever is not on record.
+        if hours is None and decision.action != "stop and call":
+            raise ForecastRefused(
+                "next week's dose is not advised: the therapy of the last two weeks is not on"
+                " record",
+                "record the minutes of therapy of each day, 0 where there was none",
+            )
     except ForecastRefused as refusal:
         return NextWeek(status="no advice", reason=refusal.reason, what_to_do=refusal.what_to_do)
-    return _answer(decision, rules, hours, held=_is_beyond(decision, bundle, batch))
+    then = None if hours is None else after(decision.action, rules, hours)
+    return _answer(decision, rules, hours, then, held=_is_beyond(decision, then, bundle, batch))
 
 
-def _hours_now(bundle: Bundle, batch: SequenceBatch) -> float:
+def _hours_now(bundle: Bundle, batch: SequenceBatch) -> float | None:
     channels = bundle.layout.channels_C
-    hours = (
-        float(recent_hours(batch, channels.index(THERAPY))[0]) if THERAPY in channels else np.nan
-    )
-    if not np.isfinite(hours):
-        raise ForecastRefused(
-            "next week's dose is not advised: the therapy of the last two weeks is not on record",
-            "record the minutes of therapy of each day, 0 where there was none",
-        )
-    return hours
+    if THERAPY not in channels:
+        return None
+    hours = float(recent_hours(batch, channels.index(THERAPY))[0])
+    return hours if np.isfinite(hours) else None
 
 
-def _is_beyond(decision: Decision, bundle: Bundle, batch: SequenceBatch) -> bool:
+def _is_beyond(
+    decision: Decision, then: float | None, bundle: Bundle, batch: SequenceBatch
+) -> bool:
     """Say whether more therapy would be a dose that too few people alike had."""
-    if decision.action != "progress" or decision.hours is None:
+    if decision.action != "progress" or then is None:
         return False
     doses = alike_doses(bundle, batch).get(ALL, ())
-    return not doses or not doses[bin_of(decision.hours)].is_enough
+    return not doses or not doses[bin_of(then)].is_enough
 
 
-def _answer(decision: Decision, rules: DoseRules, hours: float, *, held: bool) -> NextWeek:
+def _answer(
+    decision: Decision, rules: DoseRules, hours: float | None, then: float | None, *, held: bool
+) -> NextWeek:
     rule = decision.rule
-    action, then = ("hold", hours) if held else (decision.action, decision.hours)
+    action, then = ("hold", hours) if held else (decision.action, then)
     because = ", ".join(f"{fact.replace('_', ' ')} {v:g}" for fact, v in decision.because.items())
     said = [f"Rule {rule.name!r} ({rule.standing}): {because}. Source: {rule.source}."]
     if action in {"progress", "regress"}:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from contracts.doses.next_week import DoseRules, shipped_dose_rules
 from contracts.errors import ForecastRefused
-from inference.twin.next_week import decide, facts_of
+from inference.twin.next_week import after, decide, facts_of
 
 WELL: dict[str, Any] = {
     "adherence": [0.9, 0.85], "borg": [11, 12, 12], "pain_worst": 2, "pain_rise": 1,
@@ -39,9 +39,10 @@ ORDER = ["stop and call", "regress", "hold", "progress"]
 def test_the_rules_decide_as_they_say(
     change: dict[str, Any], action: str, hours: float | None
 ) -> None:
-    found = decide(shipped_dose_rules(), facts_of(**(WELL | change)), 5.0)
+    found = decide(shipped_dose_rules(), facts_of(**(WELL | change)))
     assert found.action == action
-    assert found.hours == (None if hours is None else pytest.approx(hours))
+    then = after(found.action, shipped_dose_rules(), 5.0)
+    assert then == (None if hours is None else pytest.approx(hours))
     assert found.because
     assert found.rule.source
 
@@ -50,15 +51,15 @@ def test_the_rules_decide_as_they_say(
 def test_without_a_fact_there_is_no_step_but_danger_still_stops(missing: str) -> None:
     short = {name: value for name, value in WELL.items() if name != missing}
     with pytest.raises(ForecastRefused, match="not known of the last two weeks"):
-        decide(shipped_dose_rules(), facts_of(**short), 5.0)
+        decide(shipped_dose_rules(), facts_of(**short))
     if missing != "danger_signs":
         short |= {"danger_signs": ["chest pain"]}
-        assert decide(shipped_dose_rules(), facts_of(**short), 5.0).action == "stop and call"
+        assert decide(shipped_dose_rules(), facts_of(**short)).action == "stop and call"
 
 
 def test_one_week_of_adherence_is_none() -> None:
     with pytest.raises(ForecastRefused, match="adherence of both weeks"):
-        decide(shipped_dose_rules(), facts_of(**(WELL | {"adherence": [1.0]})), 5.0)
+        decide(shipped_dose_rules(), facts_of(**(WELL | {"adherence": [1.0]})))
 
 
 WORSE = st.fixed_dictionaries(
@@ -87,7 +88,7 @@ def test_two_worse_weeks_never_lead_to_more(
         "fatigue_worst": weeks["fatigue_worst"] + tired,
     }  # fmt: skip
     rules = shipped_dose_rules()
-    before, then = (decide(rules, facts_of(**each), 5.0) for each in (weeks, worse))
+    before, then = (decide(rules, facts_of(**each)) for each in (weeks, worse))
     assert ORDER.index(then.action) <= ORDER.index(before.action)
 
 

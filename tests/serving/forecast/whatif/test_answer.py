@@ -287,6 +287,8 @@ def test_next_week_has_its_rule_its_source_and_whether_a_trial_used_it(
     assert found.source in " ".join(found.in_words)
     assert week(seen_all, pain_worst=6.0).standing == "convention"
     assert week(seen_all, danger_signs=["fall"]).hours_a_week is None
+    unknown = week(seen_all, [SCORE], danger_signs=["fall"], adherence=None)
+    assert unknown.action == "stop and call", "whatever else is not known"
 
 
 def test_no_step_goes_where_too_few_such_people_were(seen_all: ServedModel) -> None:
