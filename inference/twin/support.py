@@ -33,7 +33,7 @@ EDGES_H = (0.25, 2.5, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0)
 
 LEAST_SHARE = 0.05
 """Share of the people alike who must have had such a dose: below it, what is said of them rests on
-the model's form alone (the limit that trials of overlap use; Petersen 2012)."""
+the model's form alone. A convention."""
 
 LEAST_PEOPLE = 30
 """People alike with such a dose, without whom nothing is said."""
