@@ -6,6 +6,7 @@ from itertools import product
 
 import numpy as np
 
+from contracts.errors import ForecastRefused
 from contracts.sequences import SequenceBatch
 from inference.bundle import Bundle
 from inference.twin.compare import undominated
@@ -27,9 +28,20 @@ def found_plans(
 
     Gain is the mean difference of the level to therapy as now. It is a set and no order: what
     minutes are worth to a patient is not known here.
+
+    Raises
+    ------
+    ForecastRefused
+        The limits contradict each other.
     """
     if search is None:
         return []
+    if search.then_hours_a_week > search.most_hours_a_week:
+        raise ForecastRefused(
+            f"then_hours_a_week, {search.then_hours_a_week:g}, is more than most_hours_a_week,"
+            f" {search.most_hours_a_week:g}, lets",
+            "correct the limits of the search",
+        )
     plans = [plan for plan in _within(search, days) if not twin.unsupported(plan)]
     if not plans:
         return []

@@ -36,14 +36,14 @@ def _compared(each: PlanComparison) -> str:
     found = each.difference
     chance = found.chance_important
     return (
-        f"At week {each.weeks} the level under {each.plan!r} is {_points(found.mean)} those under"
+        f"At week {each.weeks} the level under {each.plan!r} is {_points(found.mean)} than under"
         f" {each.other!r} (80 % range {found.low_80:+.1f} to {found.high_80:+.1f}); that it is"
         f" better by an important difference has a chance of {_percent(chance)}."
     )
 
 
 def _points(mean: float) -> str:
-    return f"{abs(mean):.1f} points {'above' if mean >= 0 else 'below'}"
+    return f"{abs(mean):.1f} points {'better' if mean >= 0 else 'worse'}"
 
 
 def _percent(chance: float) -> str:
