@@ -45,6 +45,7 @@ SATURATION_MIN = 90.0
 class HybridHead(ModalityHead):
     """Adds up the evidence, extends the curves to the horizons, and returns quantiles."""
 
+    has_curves = True
     level_Q: Tensor
     horizon_days_H: Tensor
     stratum_PS: Tensor
@@ -154,6 +155,24 @@ class HybridHead(ModalityHead):
         sums = self._strata_of_one_pair(weight_KP, level_1HP[0].index_select(0, horizon_1))
         median_K1 = median(*components(*sums, shift_K1, spread_K1))
         return self.worst + (self.best - self.worst) * median_K1
+
+    def curves_of(self, embeddings_BMD: Tensor, present_BM: Tensor) -> tuple[Tensor, ...]:
+        """Return what a forecast consists of, to be put together under another plan of therapy.
+
+        Returns
+        -------
+        Weight of each curve (B, P), days since onset (B,), the shift of the level and the spread of
+        a score (B, H); and of everybody: logit start, logit rate and log time constant of each
+        curve (P, 3), the part by which as much therapy as can be given speeds its group up (P,).
+        """
+        digits = precision(self)
+        evidence_BMP = embeddings_BMD[..., : len(self.stratum_PS)].to(digits)
+        weight_BP = self._weights((present_BM[:, None].to(digits) @ evidence_BMP).squeeze(1))
+        onset_B, origin_B = self._times(embeddings_BMD, present_BM)
+        feature_BMR = self._residual_features(embeddings_BMD) * present_BM[..., None]
+        shift_BH, spread_BH = self._residual(feature_BMR, present_BM, origin_B)
+        effect_P = self.curves.expand_groups(nn.functional.softplus(self.effect_G))
+        return weight_BP.float(), onset_B, shift_BH, spread_BH, self.curves.latent(), effect_P
 
     def _weights(self, evidence_BP: Tensor) -> Tensor:
         """Return each curve's weight, (B, P), from the sum of the evidence for it."""
