@@ -32,6 +32,7 @@ HORIZON = 84.0
 PLANS, REPEATS = 1_000, 9
 LIMIT_MS, TIMES = 50.0, 25.0
 MEMBERS, CURVES = 1, 320
+LATENT_SD = (1.0, 1.0, 1.0, 0.3, 0.0)
 
 
 def patient(kind: type[np.floating]) -> Person:
@@ -45,11 +46,14 @@ def patient(kind: type[np.floating]) -> Person:
         "onset": np.full((MEMBERS, 1), 30, np.float32),
         "shift": np.zeros((MEMBERS, 1, 1), np.float32),
         "spread": np.full((MEMBERS, 1, 1), 0.06, np.float32),
-        "latent": rng.normal([-0.5, 0.5, 3.5], 1, (MEMBERS, CURVES, 3)).astype(np.float32),
+        "latent": rng.normal([-0.5, 0.5, 3.5, 0.2, 2.6], LATENT_SD, (MEMBERS, CURVES, 5)).astype(
+            np.float32
+        ),
         "effect": np.full((MEMBERS, CURVES), 0.13, np.float32),
     }
     return person_of(
-        curves, response, hours=4.0, days_treated=(14.0, 30.0), horizons_H=np.array([HORIZON]),
+        curves, response, hours=4.0, days_treated=(14.0, 30.0), enrolled=14.0,
+        horizons_H=np.array([HORIZON]),
         days_H=np.array([HORIZON]), kind=kind,
     )  # fmt: skip
 
@@ -90,7 +94,7 @@ def stepped(person: Person, doses: Doses) -> NDArray[np.float64]:
             level = step(level, lambda x, a=pace: a * (person.capacity_I - x))
         ends.append((gain, level))
     (gain, level), (usual_gain, _) = ends
-    level = np.clip(level + person.shift_HI[0], 0, 1)
+    level = np.clip(raised(level, person.enrolled_HI[0]) + person.shift_HI[0], 0, 1)
     return np.asarray(raised(level, gain - usual_gain))
 
 

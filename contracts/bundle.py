@@ -50,10 +50,10 @@ coalitions.onnx
 curves.onnx
     in `embeddings` float32 (B, M, D) and `present` float32 (B, M) of 0 and 1
     out, for N members and P curves each, of each pair `weight` (N, B, P), `onset` (N, B) days,
-    `shift` and `spread` (N, B, H) on the share of the scale; of all `latent` (N, P, 3), logit
-    start, logit rate and log time constant in days, and `effect` (N, P), the part by which as much
-    therapy as can be given speeds recovery up. Curves of the groups follow each other, as many of
-    each
+    `shift` and `spread` (N, B, H) on the share of the scale; of all `latent` (N, P, 5), logit
+    start, logit rate, log time constant in days, gain after enrolment in logits and the log of its
+    time constant, and `effect` (N, P), the part by which as much therapy as can be given speeds
+    recovery up. Curves of the groups follow each other, as many of each
 """
 
 from __future__ import annotations

@@ -52,7 +52,9 @@ class Person:
         Hours of therapy a week of the last days: what goes on under no plan.
     now_I, capacity_I, pace_I
         Level today, level that recovery runs toward, on the share of the scale, and its time
-        constant in days.
+        constant in days, without what is gained after enrolment.
+    enrolled_HI
+        What is gained after enrolment by each day ahead, in logits, whatever the plan.
     effect_I
         By which part as much therapy as can be given speeds recovery up.
     shift_HI, spread_HI
@@ -69,6 +71,7 @@ class Person:
     now_I: Array
     capacity_I: Array
     pace_I: Array
+    enrolled_HI: Array
     effect_I: Array
     shift_HI: Array
     spread_HI: Array
@@ -110,7 +113,7 @@ class Person:
         pace_I = self.pace_I * (1 + self.effect_I * self.now_I.dtype.type(reference))
         remaining_NHI = np.exp(-(days_NH1 + self.effect_I * sped_NH1) / pace_I)
         level_NHI = self.capacity_I - (self.capacity_I - self.now_I) * remaining_NHI
-        return np.clip(level_NHI + self.shift_HI, 0, 1)
+        return np.clip(raised(level_NHI, self.enrolled_HI) + self.shift_HI, 0, 1)
 
 
 def _saturation(minutes: NDArray[np.float64] | float) -> NDArray[np.float64]:
@@ -123,6 +126,7 @@ def person_of(
     *,
     hours: float,
     days_treated: tuple[float, float],
+    enrolled: float,
     horizons_H: NDArray[np.float64],
     days_H: NDArray[np.float64],
     kind: type[np.floating] = np.float64,
@@ -138,6 +142,8 @@ def person_of(
     days_treated
         For how long therapy went on like that, at least and at most: what is not on record is not
         known, and all of it is as likely.
+    enrolled
+        Days since enrolment.
     horizons_H
         Days ahead at which the network was trained, rising, some below 0; between them what it adds
         to a level is interpolated.
@@ -150,15 +156,17 @@ def person_of(
     curve_I = _drawn_curves(curves["weight"][:, 0], uniform_XI[0])
     member_I, own_I = np.divmod(curve_I, curves["weight"].shape[-1])
     group_I = own_I * GROUPS // curves["weight"].shape[-1]
-    latent_I3 = curves["latent"][member_I, own_I].astype(np.float64)
+    latent_I5 = curves["latent"][member_I, own_I].astype(np.float64)
     onset_I = curves["onset"][member_I, 0].astype(np.float64)
     begin_I, rate_I, pace_I = (
-        expit(latent_I3[:, 0]),
-        expit(latent_I3[:, 1]),
-        np.exp(latent_I3[:, 2]),
+        expit(latent_I5[:, 0]),
+        expit(latent_I5[:, 1]),
+        np.exp(latent_I5[:, 2]),
     )
     capacity_I = begin_I + rate_I * (1 - begin_I)
     now_I = capacity_I - (capacity_I - begin_I) * np.exp(-onset_I / pace_I)
+    since_H1 = np.maximum(enrolled + days_H, 0)[:, None]
+    enrolled_HI = latent_I5[:, 3] * (1 - np.exp(-since_H1 / np.exp(latent_I5[:, 4])))
     normal_XI = ndtri(uniform_XI[1:])
     gains = _gains(response, group_I, normal_XI, float(np.mean(onset_I)))
     least, most = days_treated
@@ -169,7 +177,8 @@ def person_of(
     )
     return Person(
         hours=hours, now_I=now_I.astype(kind), capacity_I=capacity_I.astype(kind),
-        pace_I=pace_I.astype(kind), effect_I=curves["effect"][member_I, own_I].astype(kind),
+        pace_I=pace_I.astype(kind), enrolled_HI=enrolled_HI.astype(kind),
+        effect_I=curves["effect"][member_I, own_I].astype(kind),
         shift_HI=shift_HI.astype(kind), spread_HI=spread_HI.astype(kind),
         noise_I=normal_XI[4].astype(kind), gains=_cast(gains, kind), start_I=start_I.astype(kind),
         days_H=days_H,

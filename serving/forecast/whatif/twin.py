@@ -125,6 +125,7 @@ def twin_of(
         response,
         hours=hours,
         days_treated=(min(known_days, since_onset), max(since_onset, 0.0)),
+        enrolled=float(origin),
         horizons_H=np.array(bundle.layout.horizon_days_H, dtype=np.float64) - origin,
         days_H=days_H,
         kind=kind,

@@ -162,8 +162,9 @@ class HybridHead(ModalityHead):
         Returns
         -------
         Weight of each curve (B, P), days since onset (B,), the shift of the level and the spread of
-        a score (B, H); and of everybody: logit start, logit rate and log time constant of each
-        curve (P, 3), the part by which as much therapy as can be given speeds its group up (P,).
+        a score (B, H); and of everybody: logit start, logit rate, log time constant, gain after
+        enrolment and the log of its time constant of each curve (P, 5), the part by which as much
+        therapy as can be given speeds its group up (P,).
         """
         digits = precision(self)
         evidence_BMP = embeddings_BMD[..., : len(self.stratum_PS)].to(digits)
@@ -172,7 +173,10 @@ class HybridHead(ModalityHead):
         feature_BMR = self._residual_features(embeddings_BMD) * present_BM[..., None]
         shift_BH, spread_BH = self._residual(feature_BMR, present_BM, origin_B)
         effect_P = self.curves.expand_groups(nn.functional.softplus(self.effect_G))
-        return weight_BP.float(), onset_B, shift_BH, spread_BH, self.curves.latent(), effect_P
+        gain_P = self.curves.gain()
+        gain_P2 = torch.stack([gain_P, self.curves.log_gain_days.expand_as(gain_P)], dim=1)
+        latent_P5 = torch.cat([self.curves.latent(), gain_P2], dim=1)
+        return weight_BP.float(), onset_B, shift_BH, spread_BH, latent_P5, effect_P
 
     def _weights(self, evidence_BP: Tensor) -> Tensor:
         """Return each curve's weight, (B, P), from the sum of the evidence for it."""

@@ -70,6 +70,11 @@ class RecoveryCurves(nn.Module):
         latent_P3 = drawn_GN3.flatten(0, 1)
         return latent_P3.clamp(-LARGEST_LATENT, LARGEST_LATENT)
 
+    def gain(self) -> Tensor:
+        """Return what each curve gains in all after enrolment, (P,), in logits."""
+        spread_P = self.log_gain_spread.exp() * self.normal_P4[:, GAIN]
+        return self.expand_groups(self.gain_G) + spread_P
+
     def after_enrolment(self, level: Tensor, days: Tensor) -> Tensor:
         """Return levels with what is gained in `days` after enrolment, on the share of the scale.
 
@@ -78,11 +83,8 @@ class RecoveryCurves(nn.Module):
         level, days
             Levels of the curves, (..., P), and days since enrolment, (..., 1).
         """
-        gain_P = (
-            self.expand_groups(self.gain_G) + self.log_gain_spread.exp() * self.normal_P4[:, GAIN]
-        )
         complete = 1 - torch.exp(-days.clamp(min=0) / self.log_gain_days.exp())
-        odds = torch.exp((gain_P * complete).to(level.dtype))
+        odds = torch.exp((self.gain() * complete).to(level.dtype))
         return level * odds / (1 - level + level * odds)
 
     def gain_parameters(self) -> list[nn.Parameter]:
