@@ -223,7 +223,7 @@ def _keys(
         if summed.key not in among or not set(scopes) & set(summed.scopes):
             continue
         new = [name for name in summed.sets if name not in kept]
-        asked = [(name, None) for name in new]
+        asked: list[tuple[str, str | None]] = [(name, None) for name in new]
         for n, name in enumerate(new):
             asked += [(a, b) for other in (*kept, *new[:n]) for a, b in
                       ((name, other), (other, name))]  # fmt: skip
@@ -275,7 +275,7 @@ def _pair(
     first, second = (of_attribute[name] for name in names)
     nobody = NONE * len(where)
     members: list[list[str]] = [[] for _ in range(len(first.labels_G) * len(second.labels_G))]
-    group_of = {}
+    group_of: dict[tuple[str, ...], int] = {}
     for (a,), g in first.group_of.items():
         for (b,), h in second.group_of.items():
             group_of[a, b] = g * len(second.labels_G) + h

@@ -8,10 +8,10 @@ which this site's masks are made. From the offers of all sites follows what is s
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import numpy as np
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -158,6 +158,7 @@ def in_base64(masked_K: Masked) -> str:
     return base64.b64encode(masked_K.astype("<u8").tobytes()).decode()
 
 
+Kind = TypeVar("Kind", bound="Offer | MaskedSums")
 File = TypeVar("File", bound="Offer | MaskedSums", covariant=True)
 
 
@@ -168,6 +169,11 @@ class Signed(Generic[File]):
     content: File
     digest: str
     key: str
+
+
+def of_kind(files: Iterable[Signed[Any]], kind: type[Kind]) -> list[Signed[Kind]]:
+    """Return the files that are offers, or those that are sums."""
+    return [each for each in files if isinstance(each.content, kind)]
 
 
 def read_signed(path: Path, keys: Sequence[Path]) -> Signed[Offer | MaskedSums]:

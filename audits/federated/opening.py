@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -59,11 +59,13 @@ def open_round(offers: Sequence[Signed[Offer]]) -> Round:
         raise ContractError("a round needs the offers of at least two sites", "give them all")
     offers = sorted(offers, key=lambda each: each.content.site)
     first = offers[0].content
-    for what, value_of in {
-        "round": lambda o: o.round, "model": lambda o: o.bundle_digest,
+    alike: dict[str, Callable[[Offer], object]] = {
+        "round": lambda o: o.round,
+        "model": lambda o: o.bundle_digest,
         "policy": lambda o: o.policy_digest,
         "kind of people (SIMULATED or real)": lambda o: o.simulated,
-    }.items():  # fmt: skip
+    }
+    for what, value_of in alike.items():
         for other in offers[1:]:
             if value_of(other.content) != value_of(first):
                 raise ContractError(
@@ -85,7 +87,7 @@ def open_round(offers: Sequence[Signed[Offer]]) -> Round:
     return Round(offers=tuple(offers), joint=joint)
 
 
-def _require_different(files: Sequence[Signed[Offer]] | Sequence[Signed[MaskedSums]]) -> None:
+def _require_different(files: Sequence[Signed[Offer | MaskedSums]]) -> None:
     """Refuse a site twice, and a key under two names: nobody may be several sites."""
     for one, other in itertools.pairwise(files):
         if one.content.site == other.content.site:

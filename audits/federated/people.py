@@ -81,7 +81,7 @@ class Summed(BaseModel):
     def measure(self) -> Measure:
         """What is measured; it has a metric."""
         return Measure(
-            metric=Metric(self.metric), milestone=self.milestone, horizon_day=self.horizon_day
+            metric=Metric(str(self.metric)), milestone=self.milestone, horizon_day=self.horizon_day
         )
 
     def is_asked_by(self, rule: Rule) -> bool:
@@ -259,8 +259,10 @@ def _counted(
 ) -> Counted:  # fmt: skip
     index_N = np.searchsorted(subjects_S, rows[SUBJECT].to_numpy())
     size = len(subjects_S)
-    total_S = np.bincount(index_N, denominator_N, size)
-    value_S = np.nan_to_num(ratio(np.bincount(index_N, numerator_N, size), total_S))
+    total_S = np.bincount(index_N, denominator_N, size).astype(np.float64)
+    value_S = np.nan_to_num(
+        ratio(np.bincount(index_N, numerator_N, size).astype(np.float64), total_S)
+    )
     if (np.abs(value_S) > LARGEST).any():
         raise ContractError(
             f"{summed.key}: a person's value is beyond {LARGEST:.0f}, so sums would not be exact",

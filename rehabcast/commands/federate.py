@@ -199,7 +199,7 @@ def join(
 
 
 def _joined(settings: Settings, files: list[Path]) -> JointVerdict:
-    from audits.federated.files import MaskedSums, Offer
+    from audits.federated.files import MaskedSums, Offer, of_kind
     from audits.federated.joint import judge_sums, people_of
     from audits.federated.masks import unmasked
     from audits.federated.opening import open_round, require_as_many, sums_by_site
@@ -211,8 +211,8 @@ def _joined(settings: Settings, files: list[Path]) -> JointVerdict:
     from training.registry.model_versions import find
 
     signed = _read(settings, files)
-    opened = open_round([each for each in signed if isinstance(each.content, Offer)])
-    sums = [each for each in signed if isinstance(each.content, MaskedSums)]
+    opened = open_round(of_kind(signed, Offer))
+    sums = of_kind(signed, MaskedSums)
     total_K = unmasked(sums_by_site(opened, sums))
     first, now = opened.first, datetime.now(UTC)
     bundle = open_bundle(settings, find(settings.store, first.model_version))
@@ -246,13 +246,13 @@ def _joined(settings: Settings, files: list[Path]) -> JointVerdict:
 
 
 def _open_offers(settings: Settings, files: list[Path]) -> Round:
-    from audits.federated.files import Offer
+    from audits.federated.files import Offer, of_kind
     from audits.federated.opening import open_round
 
-    signed = _read(settings, files)
-    if any(not isinstance(each.content, Offer) for each in signed):
+    offers = of_kind(_read(settings, files), Offer)
+    if len(offers) < len(files):
         raise ContractError("a file given as an offer has sums", "give each site's offer")
-    return open_round(signed)
+    return open_round(offers)
 
 
 def _read(settings: Settings, files: list[Path]) -> list[Signed[Offer | MaskedSums]]:
