@@ -121,7 +121,9 @@ def _of_new_people(
             "give a cohort that it was not trained on, where the key is that its people were sealed"
             " with (keys/people.key)",
         )
-    everything = pd.concat([forecasts, *_bedside_rules(bundle, cohort)], ignore_index=True)
+    # Whom the service would refuse is said with the candidate's forecasts, and holds for all.
+    others = (_with_columns(rule, forecasts) for rule in _bedside_rules(bundle, cohort))
+    everything = pd.concat([forecasts, *others], ignore_index=True)
     everything = everything[everything[SUBJECT].isin(new)]
     served = due[HORIZON].isin(forecasts[HORIZON].unique()) & due[SUBJECT].isin(new)
     return _SiteTables(
@@ -129,6 +131,14 @@ def _of_new_people(
         follow_up=due[served].reset_index(drop=True),
         simulated=cohort.provenance.simulated,
     )
+
+
+def _with_columns(rule: pd.DataFrame, forecasts: pd.DataFrame) -> pd.DataFrame:
+    """Return a rule's rows that have a counterpart, with all columns of the forecasts."""
+    from audits.measure.prediction_table import KEY
+
+    lacking = [name for name in forecasts.columns if name not in rule.columns]
+    return rule.merge(forecasts[[*KEY, *lacking]], on=KEY, validate="one_to_one")
 
 
 def _bedside_rules(bundle: Bundle, cohort: Cohort) -> list[pd.DataFrame]:
