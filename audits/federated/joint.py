@@ -17,7 +17,13 @@ from audits.federated.people import DUE, LOST, LOST_OR_MISSED, Array, Summed, as
 from audits.federated.sums import GroupSums, Ints, read_sums
 from audits.judging.counts import OF_A_DENOMINATOR, Counts
 from audits.judging.evidence import Evidence
-from audits.judging.findings import findings, no_champion, not_judged, not_recorded
+from audits.judging.findings import (
+    findings,
+    no_champion,
+    not_judged,
+    not_recorded,
+    nothing_to_compare,
+)
 from audits.judging.gather import analytic_evidence
 from audits.judging.lost.findings import loss_finding, no_follow_up
 from audits.judging.lost.missing import Excess, Missing, excess_of
@@ -101,7 +107,8 @@ def judge_sums(total_K: Ints, joint: Joint, policy: Policy) -> tuple[Finding, ..
             evidence += (each for each in found if isinstance(each, Evidence))
             without += (each for each in found if isinstance(each, Finding))
     return (
-        *findings(evidence), *without, *_put_together(joint), *_required(totals, joint, policy),
+        *findings(evidence), *without, *_put_together(joint),
+        *_nothing_to_compare(joint, people_of(total_K, joint)), *_required(totals, joint, policy),
         *_lost(totals, joint, policy.lost),
     )  # fmt: skip
 
@@ -147,7 +154,8 @@ def _of_rule(
         for axis in _axes(rule, joint.layout):
             sums = totals.get((axis.attributes, summed.key))
             if sums is None:
-                yield not_judged(rule, f"{axis.name or EVERYONE}: {TOO_FEW}")
+                of = f"{axis.name}: {summed.key}" if axis.name else summed.key
+                yield not_judged(rule, f"{of}: {TOO_FEW}")
                 continue
             people = _people(sums, totals[(), summed.key])
             yield from analytic_evidence(
@@ -169,9 +177,30 @@ def _axes(rule: Rule, layout: Layout) -> list[Axis]:
 
 
 def _without_axis(joint: Joint) -> list[str]:
-    """Return the attributes whose groups could not be told apart."""
+    """Return the attributes that have groups, which could not be told apart."""
+    return [
+        name
+        for name, labels in _labels(joint).items()
+        if joint.layout.axis((name,)) is None and len(labels) > 1
+    ]
+
+
+def _labels(joint: Joint) -> dict[str, list[str]]:
+    """Return the labels of every attribute at any site."""
     names = sorted({name for site in joint.said for name in site.attributes})
-    return [name for name in names if joint.layout.axis((name,)) is None]
+    return {
+        name: sorted({label for site in joint.said for label in site.codes.get(name, {})})
+        for name in names
+    }
+
+
+def _nothing_to_compare(joint: Joint, people: int) -> Iterator[Finding]:
+    for name, labels in _labels(joint).items():
+        if len(labels) == 1:
+            only = Grouping(
+                axis=name, attributes=(name,), labels_G=tuple(labels), group_N=np.array([], np.intp)
+            )
+            yield nothing_to_compare(only, people)
 
 
 def _grouping(axis: Axis) -> Grouping:
@@ -243,9 +272,9 @@ def _lost(totals: Totals, joint: Joint, terms: LossTerms | None) -> Iterator[Fin
             continue
         sums = totals.get((axis.attributes, LOST))
         if sums is None:
-            of = axis.name or EVERYONE
+            of = f"{axis.name}: " if axis.name else ""
             yield no_follow_up(
-                f"{of}: some site has no table of the outcomes that were due, or {TOO_FEW}",
+                f"{of}some site has no table of the outcomes that were due, or {TOO_FEW}",
                 "Give each site's follow-up table, or audit at each site",
             )
             continue
