@@ -6,16 +6,16 @@ put together, numbers that would tell of few people, rules on replicates. Letter
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from audits.federated.agreement import Axis, Layout, SiteSets
-from audits.federated.people import DUE, LOST, LOST_OR_MISSED, Array, Summed, asked_rules
+from audits.federated.moments import counts_of, grouping_of, losses_of, people_of_sums
+from audits.federated.people import DUE, LOST, LOST_OR_MISSED, Summed, asked_rules
 from audits.federated.sums import GroupSums, Ints, read_sums
-from audits.judging.counts import OF_A_DENOMINATOR, Counts
 from audits.judging.evidence import Evidence
 from audits.judging.findings import (
     findings,
@@ -30,9 +30,7 @@ from audits.judging.lost.missing import Excess, Missing, excess_of
 from audits.judging.policy import Policy, Rule
 from audits.measure.disparity import Scope
 from audits.measure.groups import EVERYONE, Grouping
-from audits.measure.losses import Losses, LossTerms, of_moments
-from audits.measure.metric_definitions import ratio
-from audits.measure.people import Moments, PeopleOfGroups, moments_of, pooled_variance
+from audits.measure.losses import LossTerms
 from contracts.errors import IntegrityError
 from contracts.predictions import CHAMPION
 from contracts.verdict import Finding, Outcome
@@ -157,9 +155,9 @@ def _of_rule(
                 of = f"{axis.name}: {summed.key}" if axis.name else summed.key
                 yield not_judged(rule, f"{of}: {TOO_FEW}")
                 continue
-            people = _people(sums, totals[(), summed.key])
+            people = people_of_sums(sums, totals[(), summed.key])
             yield from analytic_evidence(
-                rule, summed.measure, _grouping(axis), people, _counts(summed, sums, people),
+                rule, summed.measure, grouping_of(axis), people, counts_of(summed, sums, people),
                 policy, missing,
             )  # fmt: skip
     for name in _without_axis(joint) if rule.scope is Scope.AXES else ():
@@ -203,50 +201,6 @@ def _nothing_to_compare(joint: Joint, people: int) -> Iterator[Finding]:
             yield nothing_to_compare(only, people)
 
 
-def _grouping(axis: Axis) -> Grouping:
-    return Grouping(
-        axis=axis.name or EVERYONE, attributes=axis.attributes,
-        labels_G=axis.labels_G if axis.attributes else (EVERYONE,), group_N=np.array([], np.intp),
-    )  # fmt: skip
-
-
-def _moments(people_G: Array, value_G: Array, square_G: Array) -> Moments:
-    # Every person is in one group, and weighs one.
-    return moments_of(np.stack([people_G, people_G, value_G, square_G]), people_G.astype(np.intp))
-
-
-def _people(sums: GroupSums, whole: GroupSums) -> PeopleOfGroups:
-    inside = _moments(sums.people_G, sums.value_G, sums.square_G)
-    rest = _moments(
-        whole.people_G - sums.people_G, whole.value_G - sums.value_G, whole.square_G - sums.square_G
-    )
-    return PeopleOfGroups(
-        inside=inside, rest=rest, pooled_G=np.full(len(sums.people_G), pooled_variance(inside)),
-        rows_each_G=ratio(sums.rows_G, sums.people_G),
-    )  # fmt: skip
-
-
-def _counts(
-    summed: Summed, sums: GroupSums, people: PeopleOfGroups
-) -> tuple[Sequence[Counts], Sequence[Counts]]:
-    inside_G, rest_G = (m.people_G.astype(int).tolist() for m in (people.inside, people.rest))
-    if summed.milestone is None:
-        return tuple([Counts(subjects=n, events=None) for n in each] for each in (inside_G, rest_G))  # type: ignore[return-value]
-    events_G = inside_G
-    if summed.metric not in OF_A_DENOMINATOR and sums.sides:
-        events_G = np.minimum(*sums.sides).astype(int).tolist()
-    return (
-        [Counts(subjects=n, events=e) for n, e in zip(inside_G, events_G, strict=True)],
-        # Whoever counts in the rest's denominator is an event of the rest.
-        [Counts(subjects=n, events=n) for n in rest_G],
-    )
-
-
-def _losses(sums: GroupSums, whole: GroupSums) -> Losses:
-    people = _people(sums, whole)
-    return of_moments(people.inside, people.rest)
-
-
 def _missing(totals: Totals, layout: Layout, terms: LossTerms | None) -> Missing | None:
     """Return by how much groups lost more; traced people stand for nobody in sums."""
     if terms is None:
@@ -255,7 +209,7 @@ def _missing(totals: Totals, layout: Layout, terms: LossTerms | None) -> Missing
     for axis in layout.axes:
         if axis.attributes and {LOST, LOST_OR_MISSED} <= set(axis.keys):
             lost, either = (
-                _losses(totals[axis.attributes, key], totals[(), key])
+                losses_of(totals[axis.attributes, key], totals[(), key])
                 for key in (LOST, LOST_OR_MISSED)
             )
             certain = len(axis.attributes) > 1
@@ -278,8 +232,8 @@ def _lost(totals: Totals, joint: Joint, terms: LossTerms | None) -> Iterator[Fin
                 "Give each site's follow-up table, or audit at each site",
             )
             continue
-        lost = _losses(sums, totals[(), LOST])
-        grouping = _grouping(axis)
+        lost = losses_of(sums, totals[(), LOST])
+        grouping = grouping_of(axis)
         for group, label in enumerate(grouping.labels_G):
             if lost.people_G[group] > 0:
                 yield loss_finding(grouping, label, group, lost, None, terms)

@@ -44,7 +44,7 @@ class Files:
         sign(path, Path(f"{path}{SIGNATURE}"), self.folder / f"private-{signer}.pem")
         return path
 
-    def offer(self, site: str, signer: str = "", **changed: Any) -> Path:
+    def offer(self, site: str, /, signer: str = "", **changed: Any) -> Path:
         said = said_by(self.people[site])
         offer = Offer(
             site=site, round="one", model_version="arm/1", bundle_digest="b" * 64,
@@ -55,7 +55,7 @@ class Files:
         content = offer.model_dump(mode="json") | changed
         return self.write(f"offer-{site}", content, signer or site)
 
-    def sums(self, site: str, signer: str = "", **changed: Any) -> Path:
+    def sums(self, site: str, /, signer: str = "", **changed: Any) -> Path:
         opened = self.opened()
         masked_K = masked(
             sums_of(self.people[site], opened.joint.layout), site, self.private[site],
