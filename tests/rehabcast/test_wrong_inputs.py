@@ -200,6 +200,16 @@ plan register table.toml
 plan approve missing.toml --role ml-owner {REASON}
 plan approve table.toml --role boss {REASON}
 plan show nobody
+federate offer arm/1 --site '' --round r
+federate offer nobody --site s --round r --cohort junk
+federate export arm/1 --site s --offer junk
+federate export arm/1 --site s --offer missing.toml
+federate join missing
+federate join junk table.toml
+whatif missing.toml --subject 1 --cohort COHORT
+whatif junk --subject 1 --cohort COHORT
+whatif table.toml --subject 1 --cohort COHORT
+whatif table.toml --subject 1 --cohort junk
 serve --port 99999
 serve --host 0.0.0.0 --development
 serve
