@@ -140,8 +140,10 @@ def promote(
         stderr_console.print(escape(conditions))
 
 
-def run_promotion(model_version: str, *, override: Override | None = None) -> PromotionResult:
-    """Promote through the gate, then update MLflow's alias."""
+def run_promotion(
+    model_version: str, *, override: Override | None = None, actor: str | None = None
+) -> PromotionResult:
+    """Promote through the gate, then update MLflow's alias; by default, as who acts here."""
     from audits.ledger.gate import PresentedEvidence
     from audits.ledger.gate import promote as pass_gate
     from contracts.errors import PromotionRefused
@@ -169,7 +171,7 @@ def run_promotion(model_version: str, *, override: Override | None = None) -> Pr
             report_digest=report_digest,
             policy_digest=policy_for(settings, bundle).digest,
         ),
-        actor=actor_of(settings, ledger),
+        actor=actor_of(settings, ledger) if actor is None else actor,
         now=datetime.now(UTC),
         override=override,
     )
@@ -180,21 +182,25 @@ def run_promotion(model_version: str, *, override: Override | None = None) -> Pr
 
 def revoke(model: ModelArgument, reason: Reason, as_json: AsJson = False) -> None:
     """Take a model's champion out of service at once; running services stop answering."""
+    result = run_revocation(model, reason=reason)
+    emit(result, escape(f"{result.model_version} is revoked."), as_json=as_json)
+    if not as_json:
+        stderr_console.print(
+            f"Next: rehabcast rollback {model} --to-epoch N, or promote another version"
+        )
+
+
+def run_revocation(model: str, *, reason: str, actor: str | None = None) -> PromotionResult:
+    """Take a model's champion out of service; by default, as who acts here."""
     from rehabcast.auditing.mirroring import try_to_show_champion
     from rehabcast.identity import actor_of, open_ledger
 
     settings = Settings()
     ledger = open_ledger(settings)
-    actor = actor_of(settings, ledger)
+    actor = actor_of(settings, ledger) if actor is None else actor
     champion = ledger.revoke(model, actor=actor, reason=reason, now=datetime.now(UTC))
     is_mirrored = try_to_show_champion(settings, ledger, champion)
-    message = f"{champion.model_version} is revoked."
-    result = promotion_result(champion, ledger, is_mirrored=is_mirrored)
-    emit(result, escape(message), as_json=as_json)
-    if not as_json:
-        stderr_console.print(
-            f"Next: rehabcast rollback {model} --to-epoch N, or promote another version"
-        )
+    return promotion_result(champion, ledger, is_mirrored=is_mirrored)
 
 
 def rollback(
@@ -204,16 +210,23 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Make the champion of an earlier epoch the champion again, if its audit is still valid."""
+    result = run_rollback(model, to_epoch, reason=reason)
+    message = f"{result.model_version} is the champion again (epoch {result.epoch})."
+    emit(result, escape(message), as_json=as_json)
+
+
+def run_rollback(
+    model: str, to_epoch: int, *, reason: str, actor: str | None = None
+) -> PromotionResult:
+    """Bring an earlier champion back through the gate; by default, as who acts here."""
     from audits.ledger.gate import roll_back
     from rehabcast.auditing.mirroring import try_to_show_champion
     from rehabcast.identity import actor_of, open_ledger, say_if_trial
 
     settings = Settings()
     ledger = open_ledger(settings)
-    actor = actor_of(settings, ledger)
+    actor = actor_of(settings, ledger) if actor is None else actor
     champion = roll_back(ledger, model, to_epoch, actor=actor, reason=reason, now=datetime.now(UTC))
     is_mirrored = try_to_show_champion(settings, ledger, champion)
     say_if_trial(ledger)
-    message = f"{champion.model_version} is the champion again (epoch {champion.epoch})."
-    result = promotion_result(champion, ledger, is_mirrored=is_mirrored)
-    emit(result, escape(message), as_json=as_json)
+    return promotion_result(champion, ledger, is_mirrored=is_mirrored)

@@ -16,7 +16,7 @@ from serving.state.people.sessions import LONGEST
 from serving.state.store import Store
 
 TOKEN = "token"  # noqa: S105  (the name of a field)
-LARGEST = 64 * 1024
+LARGEST, MOST_FIELDS = 64 * 1024, 100
 FOREIGN = RequestRefused(
     403, "the form was sent from another site", "open the page here and send it again"
 )

@@ -171,7 +171,7 @@ class Pages:
         kinds = [value.partition(b";")[0].strip() for value in header_values(scope, b"content-type")]
         if kinds != [FORM]:
             raise RequestRefused(415, "this is not a form of a page", "open the page and send it")
-        form = form_fields(body)
+        form = form_fields(body, forms.MOST_FIELDS)
         if page.roles and visit.session is not None:
             _require_role(page, visit)
         fields = page.fields_for(visit)

@@ -10,6 +10,7 @@ from typing import Any
 from contracts.errors import ForecastRefused
 from contracts.observation import Observation
 from contracts.vocabulary import Kind
+from serving.forecast.behind import milestone_sentences
 from serving.formats.formatting import formatted_change, formatted_score
 from serving.http import handlers
 from serving.http.alerts.handlers import answer_subject_alerts
@@ -51,7 +52,7 @@ def patient(visit: Visit) -> Answer:
     series = _series(record, enrolment)
     facts: dict[str, Any] = {
         "subject": subject, "answer": answer, "enrolment": enrolment,
-        "scores": _scores(record, target, enrolment), "alerts": watched.alerts,
+        "scores": scores_of(record, target, enrolment), "alerts": watched.alerts,
         "today": watched.day,
         "others": _other_scores(record, target, enrolment),
         "series": [_drawn(each) for each in (series if everything else series[:MOST_SERIES])],
@@ -81,7 +82,7 @@ def family_sheet(visit: Visit) -> Answer:
         horizon = _explained(answer)
         facts |= {
             "horizon": horizon,
-            "chances": _chances(horizon, answer, visit),
+            "chances": chances_of(horizon, answer, visit),
             "score": lambda value: formatted_score(answer, value),
         }
     return Answer(template="family.html", facts=facts, reply=reply)
@@ -119,13 +120,19 @@ def _forecast_facts(
     horizon = _explained(answer)
     return {
         "chart": fan(answer, scores), "horizon": horizon,
-        "chances": _chances(horizon, answer, visit),
+        "chances": chances_of(horizon, answer, visit),
         "all_chances": [
-            (each, _chances(each, answer, visit)) for each in answer.horizons
+            (each, chances_of(each, answer, visit)) for each in answer.horizons
         ],
-        "reasons": _reasons(answer, visit),
+        "reasons": reasons_of(answer, visit), "said": _said(answer),
         "change": lambda points: formatted_change(answer, points),
     }  # fmt: skip
+
+
+def forecast_weeks(snapshot: Snapshot, day: int) -> int:
+    """Return the week of the task's horizons that is nearest to a day after enrolment."""
+    weeks = [horizon.weeks for horizon in snapshot.served.bundle.task.horizons]
+    return min(weeks, key=lambda each: abs(each * WEEK - day))
 
 
 def _explained(answer: ForecastAnswer) -> HorizonForecast:
@@ -134,33 +141,48 @@ def _explained(answer: ForecastAnswer) -> HorizonForecast:
     return next((h for h in answer.horizons if h.weeks == weeks), answer.horizons[-1])
 
 
-def _chances(horizon: HorizonForecast, answer: ForecastAnswer, visit: Visit) -> list[Any]:
+def chances_of(horizon: HorizonForecast, answer: ForecastAnswer, visit: Visit) -> list[Any]:
+    """Return each milestone with its chance at a horizon; None where it is reached already."""
     return [
         (name, None if name in answer.milestones_reached else chance(value, visit.say))
         for name, value in horizon.milestones.items()
     ]
 
 
-def _reasons(answer: ForecastAnswer, visit: Visit) -> list[dict[str, Any]]:
+def reasons_of(answer: ForecastAnswer, visit: Visit) -> list[dict[str, Any]]:
+    """Return the steps from what is forecast of nobody known to the forecast, largest first."""
     reasons = answer.reasons
     if reasons is None:
         return []
-    shown = sorted(
-        (each for each in reasons.contributions if each.observed),
-        key=lambda each: -abs(each.points),
-    )
-    # What was not observed adds nothing, but for rounding: the bars end at the forecast.
-    bars = waterfall(reasons, [each.points for each in shown])
+    named, rest = [], 0.0
+    for each in sorted(reasons.contributions, key=lambda each: -abs(each.points)):
+        if each.observed and float(formatted_change(answer, each.points)) != 0:
+            named.append((reason_name(each.modality, each.window, visit.say), each.points))
+        else:
+            rest += each.points
+    if rest and len(named) < len(reasons.contributions):
+        named.append((visit.say("everything else"), rest))
+    bars = waterfall(reasons, [points for _, points in named])
     return [
-        {
-            "name": reason_name(each.modality, each.window, visit.say),
-            "points": formatted_change(answer, each.points), "bar": bar,
-        }
-        for each, bar in zip(shown, bars, strict=True)
-    ]  # fmt: skip
+        {"name": name, "points": formatted_change(answer, points).replace("-0.0", "0.0"), "bar": bar}
+        for (name, points), bar in zip(named, bars, strict=True)
+    ]
 
 
-def _scores(record: Sequence[Observation], code: str, enrolment: int) -> list[tuple[int, float]]:
+def _said(answer: ForecastAnswer) -> list[str]:
+    """Return what the answer says in words, without the chances: the page shows those itself."""
+    chances = {
+        sentence
+        for horizon in answer.horizons
+        for sentence in milestone_sentences(horizon, answer.milestones_reached)
+    }
+    return [line for line in answer.in_words if line not in chances]
+
+
+def scores_of(
+    record: Sequence[Observation], code: str, enrolment: int
+) -> list[tuple[int, float]]:
+    """Return days after enrolment and values of a code, by day."""
     return sorted(
         (observation.day_since_onset - enrolment, observation.value)
         for observation in record
@@ -174,7 +196,7 @@ def _other_scores(
     record: Sequence[Observation], target: str, enrolment: int
 ) -> list[tuple[str, list[tuple[int, float]]]]:
     codes = {o.code for o in record if o.code != target and is_kind(o.code, Kind.ASSESSMENT)}
-    return [(code_name(code), _scores(record, code, enrolment)) for code in sorted(codes)]
+    return [(code_name(code), scores_of(record, code, enrolment)) for code in sorted(codes)]
 
 
 def _series(

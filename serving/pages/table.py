@@ -7,6 +7,7 @@ from serving.pages import recording, sign_in
 from serving.pages.caseload import caseload
 from serving.pages.page import HOME, Page
 from serving.pages.patient import family_sheet, patient
+from serving.pages.practice import case, practice
 
 CLINICIANS = frozenset({Role.CLINICIAN})
 PATIENTS = f"{HOME}/patients"
@@ -19,6 +20,11 @@ PAGES: tuple[Page, ...] = (
     Page(
         method="POST", path=f"{HOME}/new-patient/add", answer=recording.add_patient,
         roles=CLINICIANS, fields=recording.patient_fields,
+    ),
+    Page(method="GET", path=f"{HOME}/practice", answer=practice, roles=CLINICIANS),
+    Page(
+        method="GET", path=f"{HOME}/practice/{{number}}", answer=case, roles=CLINICIANS,
+        forecasts=True,
     ),
     Page(method="GET", path=ONE, answer=patient, roles=CLINICIANS, forecasts=True),
     Page(
