@@ -160,11 +160,11 @@ def reasons_of(answer: ForecastAnswer, visit: Visit) -> list[dict[str, Any]]:
             named.append((reason_name(each.modality, each.window, visit.say), each.points))
         else:
             rest += each.points
-    if rest and len(named) < len(reasons.contributions):
+    if float(formatted_change(answer, rest)) != 0:
         named.append((visit.say("everything else"), rest))
     bars = waterfall(reasons, [points for _, points in named])
     return [
-        {"name": name, "points": formatted_change(answer, points).replace("-0.0", "0.0"), "bar": bar}
+        {"name": name, "points": formatted_change(answer, points), "bar": bar}
         for (name, points), bar in zip(named, bars, strict=True)
     ]
 

@@ -62,12 +62,14 @@ def correction_fields(visit: Visit) -> list[Field]:
     scores = [
         (
             f"{o.code} {o.day_since_onset}",
-            f"{code_name(o.code)}, {visit.say('week')} {((o.day_since_onset or 0) - enrolment) / 7:.1f}:"
-            f" {number(o.value)}",
+            visit.say(
+                "%(name)s, day %(day)s after the start: %(score)s",
+                name=code_name(o.code), day=o.day_since_onset - enrolment, score=number(o.value),
+            ),
         )
         for o in reversed(record)
         if o.value is not None and o.day_since_onset is not None and _is_score(o.code)
-    ]
+    ]  # fmt: skip
     return [
         Field(name="which", label=later("Score that is wrong"), kind="choice", choices=scores),
         Field(
