@@ -19,6 +19,7 @@ from typing import Any
 from starlette.routing import compile_path
 from starlette.types import Receive, Scope
 
+from contracts.errors import RehabcastError
 from serving.access.addresses import is_loopback
 from serving.access.development import is_forwarded
 from serving.faults import place_of
@@ -62,6 +63,9 @@ FOREVER: Headers = ((b"cache-control", b"public, max-age=31536000, immutable"),)
 SMALLEST_COMPRESSED = 1_000
 PER_SECOND, BURST = 20, 100
 """Pages that one address may open: a ward behind one address, clicking."""
+
+SAID = (*EXPECTED_ERRORS, RehabcastError)
+"""Errors whose words are for people."""
 
 FORM = b"application/x-www-form-urlencoded"
 
@@ -148,12 +152,8 @@ class Pages:
                 cookies=cookies, here=_is_here(scope), now=now,
             )  # fmt: skip
             answer = self._answer(page, visit, scope, body)
-        except EXPECTED_ERRORS as error:
-            refusal = refusal_of(error)
-            answer = Answer(
-                template="message.html", facts={"refusal": refusal}, status=refusal.status
-            )
-        except RequestRefused as refusal:
+        except SAID as error:
+            refusal = _refusal(error)
             answer = Answer(
                 template="message.html", facts={"refusal": refusal}, status=refusal.status
             )
@@ -187,8 +187,8 @@ class Pages:
         try:
             forms.check(values, fields)
             return page.answer(_with_form(visit, values))
-        except EXPECTED_ERRORS as error:
-            refusal = refusal_of(error)
+        except SAID as error:
+            refusal = _refusal(error)
             return again(status=refusal.status, refusal=refusal)
 
     def _render(self, template: str, say: Say, held: str, facts: Mapping[str, Any]) -> str:
@@ -207,8 +207,10 @@ def _again(
     refusal: RequestRefused | None = None,
 ) -> Answer:  # fmt: skip
     """Show a form once more with what was typed, and why it was not taken."""
+    fields = page.fields_for(visit)
+    secret = {each.name for each in fields if each.kind == "password"}
     facts = {
-        "fields": page.fields_for(visit), "values": values, "refusal": refusal, "stale": stale,
+        "fields": fields, "values": {n: "" if n in secret else v for n, v in values.items()}, "refusal": refusal, "stale": stale,
         "action": visit.path, "back": _page_before(visit),
     }  # fmt: skip
     return Answer(template="again.html", facts=facts, status=status)
@@ -246,6 +248,15 @@ def _sent(scope: Scope, answer: Answer, html: str) -> tuple[Reply, Headers]:
         answered=() if log_of is None else log_of.answered,
     )  # fmt: skip
     return reply, tuple(headers)
+
+
+def _refusal(error: Exception) -> RequestRefused:
+    """Return why a page cannot be shown, from an error that has words of ours."""
+    if isinstance(error, RequestRefused):
+        return error
+    if isinstance(error, EXPECTED_ERRORS) or not isinstance(error, RehabcastError):
+        return refusal_of(error)
+    return RequestRefused(422, error.reason, error.what_to_do)
 
 
 def _unexpected(error: Exception) -> RequestRefused:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from serving.access.development import is_development_token
 from serving.access.oidc import Begun, address_to_sign_in, person_of
@@ -16,6 +16,7 @@ from serving.pages.page import HOME, Answer, Field, Page, Visit, go
 from serving.pages.rendering import LANGUAGES, later
 from serving.state.people import sessions
 
+OWN_PAGE = re.compile(rf"{HOME}(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*")
 DONE = f"{HOME}/sign-in/done"
 BEGUN_SECONDS = 600
 EVERY_ROLE = frozenset(Role)
@@ -156,10 +157,8 @@ def _end(visit: Visit) -> None:
 
 def _own_page(address: str) -> str:
     """Return a page of ours to go back to; nothing for an address of anybody else."""
-    from urllib.parse import unquote
-
     address = unquote(address)
-    return address if re.fullmatch(rf"{HOME}(/[A-Za-z0-9_.-]+)*", address) else ""
+    return address if OWN_PAGE.fullmatch(address) else ""
 
 
 PAGES = (

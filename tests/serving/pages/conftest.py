@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
@@ -105,7 +105,6 @@ class Browser:
 
     http: httpx.Client
     runtime: Runtime
-    texts: dict[str, str] = field(default_factory=dict)
 
     def open(self, path: str, status: int = 200, **headers: str) -> str:
         answer = self.http.get(path, headers=headers)
@@ -149,11 +148,16 @@ class Browser:
 
 
 @pytest.fixture
-def browser(runtime: Runtime) -> Iterator[Browser]:
+def pages() -> Pages:
+    return Pages(PAGES)
+
+
+@pytest.fixture
+def browser(runtime: Runtime, pages: Pages) -> Iterator[Browser]:
     async def nothing(*_: object) -> None:
         raise AssertionError("nothing else answers")
 
-    application = RequestMiddleware(nothing, lambda: runtime, Shutdown(), Pages(PAGES))
+    application = RequestMiddleware(nothing, lambda: runtime, Shutdown(), pages)
     with (
         start_blocking_portal() as portal,
         httpx.Client(
@@ -172,5 +176,3 @@ def a_course() -> list[tuple[str, int | None, float]]:
         *((STEPS, day, 2000.0 + 50 * day) for day in days),
     ]  # fmt: skip
 
-
-Write = Callable[[str], None]
