@@ -6,8 +6,8 @@ from functools import partial
 
 from contracts.errors import EvidenceMissing
 from rehabcast.installation import access_of, require_private_installation
-from rehabcast.pages.table import ALL_PAGES, TEMPLATES
 from rehabcast.ledger_source import LedgerSource
+from rehabcast.pages.table import ALL_PAGES, TEMPLATES
 from rehabcast.redaction import cleaner, install
 from rehabcast.settings import Settings, secrets_in_environment, use_site_vocabulary
 from serving.http.runtime import Runtime

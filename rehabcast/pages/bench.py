@@ -17,7 +17,7 @@ from rehabcast.settings import Settings
 from serving.pages.page import Answer, Visit
 
 MOST_VERSIONS, MOST_BENCHMARKS = 20, 5
-CANDIDATE = "out_of_fold/candidate/"
+MEASURES = ("mae", "crps", "coverage_80", "width_80")
 DIGESTS = ("data_digest", "task_digest", "config_digest", "code_digest", "splits_digest")
 LEADERBOARD = "leaderboard.json"
 AWAY = ServiceUnavailable("the registry does not answer", "try again later, or tell the operator")
@@ -55,7 +55,7 @@ def _version(client: Any, registered: Any) -> dict[str, Any]:
         "simulated": run.data.tags.get("simulated") == "True",
         "family": params.get("architecture", ""), "seed": params.get("seed", ""),
         "rows": [
-            (name, {m: metrics.get(f"out_of_fold/{name}/{m}") for m in ("mae", "crps", "coverage_80", "width_80")})
+            (name, {each: metrics.get(f"out_of_fold/{name}/{each}") for each in MEASURES})
             for name in models
         ],
         "digests": [(name, params[name]) for name in DIGESTS if params.get(name)],

@@ -144,9 +144,7 @@ def override(visit: Visit) -> Answer:
 def revoke(visit: Visit) -> Answer:
     """Take the champion out of service: it needs no key, because in doubt it must be easy."""
     _require_champion(visit)
-    run_revocation(
-        visit.parameters["model"], reason=visit.form["reason"], actor=_name_of(visit)
-    )
+    run_revocation(visit.parameters["model"], reason=visit.form["reason"], actor=_name_of(visit))
     return _back(visit, "revoked")
 
 
@@ -155,7 +153,9 @@ def rollback(visit: Visit) -> Answer:
     _require_trial()
     said = visit.form["epoch"]
     if not said.isdigit() or not int(said):
-        raise RequestInvalid("the number of the change is not a whole number", "write 1, for example")
+        raise RequestInvalid(
+            "the number of the change is not a whole number", "write 1, for example"
+        )
     run_rollback(
         visit.parameters["model"], int(said), reason=visit.form["reason"], actor=_name_of(visit)
     )

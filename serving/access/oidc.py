@@ -154,14 +154,13 @@ def _exchanged(sign_in: SignIn, code: str, begun: Begun, redirect: str) -> str:
     }  # fmt: skip
     address = _endpoint(sign_in.issuer, "token_endpoint")
     local = urlsplit(address).scheme == "http"
-    secret = sign_in.client_secret
+    basic = httpx.BasicAuth(sign_in.client_id, sign_in.client_secret)
     try:
         with httpx.Client(
-            timeout=FETCH_SECONDS, follow_redirects=False, trust_env=not local
-        ) as client:
-            reply = client.post(
-                address, data=form, auth=(sign_in.client_id, secret) if secret else None
-            )
+            timeout=FETCH_SECONDS, follow_redirects=False, trust_env=not local,
+            auth=basic if sign_in.client_secret else None,
+        ) as client:  # fmt: skip
+            reply = client.post(address, data=form)
         if reply.status_code == httpx.codes.BAD_REQUEST:
             raise AccessDenied("the identity provider does not know this sign-in", AGAIN)
         if reply.status_code != httpx.codes.OK or len(reply.content) > MAX_BYTES:

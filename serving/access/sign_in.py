@@ -58,7 +58,8 @@ class SignIn:
     def roles_of(self, claims: Mapping[str, Any]) -> frozenset[Role]:
         """Return the roles of the person whom an ID token is about."""
         said = claims.get(self.roles_claim)
-        theirs = {said} if isinstance(said, str) else set(said) if _is_texts(said) else set()
+        listed = said if isinstance(said, list) else [said]
+        theirs = {each for each in listed if isinstance(each, str)}
         return frozenset(role for role, groups in self.groups.items() if groups & theirs)
 
 
@@ -84,7 +85,3 @@ def sign_in_of(entry: SignInEntry, folder: Path) -> SignIn:
 def scopes_of_roles(roles: frozenset[str]) -> frozenset[str]:
     """Return the scopes of somebody with some roles."""
     return frozenset().union(*(SCOPES_OF[Role(role)] for role in roles))
-
-
-def _is_texts(said: object) -> bool:
-    return isinstance(said, list) and all(isinstance(each, str) for each in said)

@@ -75,7 +75,7 @@ class PagesForPeople(Protocol):
     async def reply(
         self, scope: Scope, receive: Receive, runtime: Runtime
     ) -> tuple[str, str, Reply, Headers]:
-        """Return the route and the caller for the log, the answer, and its headers; never raises."""
+        """Return route and caller for the log, the answer and its headers; never raises."""
 
 
 class RequestMiddleware:
@@ -115,8 +115,8 @@ class RequestMiddleware:
         if scope["path"] not in {routing.METRICS, *PROBES}:
             self._shutdown.note_request()
         if self._pages is not None and self._pages.takes(scope["path"]):
-            route, name, reply, headers = await self._pages.reply(scope, receive, self._runtime())
-            await self._answer(scope, send, started, route, name, reply, headers)
+            said = await self._pages.reply(scope, receive, self._runtime())
+            await self._answer(scope, send, started, *said)
             return
         endpoint: Endpoint | None = None
         caller, kind = ANONYMOUS, JSON

@@ -44,6 +44,4 @@ def _address(path: Path) -> str:
 
 def _read(path: Path) -> Asset:
     content = path.read_bytes()
-    return Asset(
-        content=content, compressed=gzip.compress(content, 9), content_type=_type(path)
-    )
+    return Asset(content=content, compressed=gzip.compress(content, 9), content_type=_type(path))

@@ -29,7 +29,7 @@ from serving.http.admission.identity import address_of, peer_of
 from serving.http.admission.pool import Pool
 from serving.http.admission.routing import header_values
 from serving.http.calls import Reply
-from serving.http.decoding import RequestInvalid, form_fields
+from serving.http.decoding import form_fields
 from serving.http.refusals import (
     EXPECTED_ERRORS,
     Headers,
@@ -168,7 +168,9 @@ class Pages:
             _require_role(page, visit)
             return page.answer(visit)
         forms.require_own_site(scope["headers"])
-        kinds = [value.partition(b";")[0].strip() for value in header_values(scope, b"content-type")]
+        kinds = [
+            value.partition(b";")[0].strip() for value in header_values(scope, b"content-type")
+        ]
         if kinds != [FORM]:
             raise RequestRefused(415, "this is not a form of a page", "open the page and send it")
         form = form_fields(body, forms.MOST_FIELDS)
@@ -210,7 +212,8 @@ def _again(
     fields = page.fields_for(visit)
     secret = {each.name for each in fields if each.kind == "password"}
     facts = {
-        "fields": fields, "values": {n: "" if n in secret else v for n, v in values.items()}, "refusal": refusal, "stale": stale,
+        "fields": fields, "refusal": refusal, "stale": stale,
+        "values": {name: "" if name in secret else value for name, value in values.items()},
         "action": visit.path, "back": _page_before(visit),
     }  # fmt: skip
     return Answer(template="again.html", facts=facts, status=status)

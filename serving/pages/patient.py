@@ -179,9 +179,7 @@ def _said(answer: ForecastAnswer) -> list[str]:
     return [line for line in answer.in_words if line not in chances]
 
 
-def scores_of(
-    record: Sequence[Observation], code: str, enrolment: int
-) -> list[tuple[int, float]]:
+def scores_of(record: Sequence[Observation], code: str, enrolment: int) -> list[tuple[int, float]]:
     """Return days after enrolment and values of a code, by day."""
     return sorted(
         (observation.day_since_onset - enrolment, observation.value)
@@ -230,4 +228,3 @@ def _drawn(series: tuple[str, list[tuple[int, float]]]) -> dict[str, Any]:
         "first": values[0][0], "last": values[-1][0], "middle": number(median(last)),
         "weeks": [(week, len(found), number(median(found))) for week, found in weeks.items()],
     }  # fmt: skip
-

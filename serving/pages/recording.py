@@ -5,7 +5,6 @@ Each form is decoded into the request of the service's own route, which judges i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 
 import msgspec
@@ -219,7 +218,8 @@ def add_patient(visit: Visit) -> Answer:
         ) from None
     if _is_known(visit, form["subject"]):
         raise RequestInvalid(
-            "a patient of this pseudonym is on record", "open them from the caseload, or choose another"
+            "a patient of this pseudonym is on record",
+            "open them from the caseload, or choose another",
         )
     handlers.observe(visit.call(request))
     return go(f"{HOME}/patients/{form['subject']}?done=recorded")
@@ -289,5 +289,3 @@ def _date(text: str, what: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise RequestInvalid(f"{what} is not a date", "write it as 2026-01-31") from None
-
-

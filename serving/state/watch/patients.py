@@ -102,9 +102,7 @@ def patients(
         sa.select(*columns)
         .select_from(joined)
         .where(*where)
-        .order_by(
-            sa.func.coalesce(urgency.c.urgency, 0).desc(), watch.newest_entry, person.subject
-        )
+        .order_by(sa.func.coalesce(urgency.c.urgency, 0).desc(), watch.newest_entry, person.subject)
         .limit(limit)
         .offset(offset)
     )

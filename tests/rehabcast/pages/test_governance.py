@@ -78,9 +78,7 @@ def test_two_approvers_at_once_are_both_in_the_ledger(browser: Browser) -> None:
     def approve(one: tuple[str, str, str]) -> int:
         role, token, cookie = one
         form = {"role": role, "reason": WHY}
-        answer = browser.send(
-            f"{VERSION}/approve", form, token=token, follow=False, cookie=cookie
-        )
+        answer = browser.send(f"{VERSION}/approve", form, token=token, follow=False, cookie=cookie)
         return int(answer.status_code)
 
     with ThreadPoolExecutor(2) as threads:

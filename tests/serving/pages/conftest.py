@@ -175,4 +175,3 @@ def a_course() -> list[tuple[str, int | None, float]]:
         (ARM, 6, 18.0), (ARM, 20, 25.0), (ARM, 34, 31.0), ("REHABCAST//AGE", None, 70.0),
         *((STEPS, day, 2000.0 + 50 * day) for day in days),
     ]  # fmt: skip
-

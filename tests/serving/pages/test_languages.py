@@ -67,7 +67,7 @@ def test_a_catalogue_that_lacks_a_word_shows_it_in_english() -> None:
 
 
 def test_a_page_says_that_no_native_clinician_has_reviewed_its_words(browser: Browser) -> None:
-    assert UNREVIEWED == set(OTHERS)
+    assert set(OTHERS) == UNREVIEWED
     browser.http.get("/pages/language/ur?back=/pages/sign-in")
     page = browser.open("/pages/sign-in")
     assert '<html lang="ur" dir="rtl"' in page

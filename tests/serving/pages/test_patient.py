@@ -41,7 +41,9 @@ def test_every_number_of_the_forecast_is_text_and_is_that_of_the_route(
         ).scalar_one()
     answer = json.loads(json.loads(logged)["output"])
     for horizon in answer["horizons"]:
-        assert f"{horizon['median']:.0f} {horizon['low_80']:.0f}–{horizon['high_80']:.0f}" in page
+        assert (
+            f"{horizon['median']:.0f} {horizon['low_80']:.0f}\u2013{horizon['high_80']:.0f}" in page
+        )
     assert "8 of 10 people like this one are between" in page
     assert "reach it" in page
     assert "do not" in page

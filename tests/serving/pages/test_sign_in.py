@@ -57,9 +57,7 @@ class Provider:
         challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
         if form["code"] != "a-code" or challenge != self.asked["code_challenge"]:
             return None
-        token = jwt.encode(
-            self.claims, self.signers.rsa, algorithm="RS256", headers={"kid": "rsa"}
-        )
+        token = jwt.encode(self.claims, self.signers.rsa, algorithm="RS256", headers={"kid": "rsa"})
         return {"id_token": token, "access_token": "unused", "token_type": "Bearer"}
 
 
@@ -105,7 +103,9 @@ def provider(signers: Signers, write_access: Any, tmp_path: Path) -> Iterator[Pr
 
 
 @pytest.fixture
-def with_provider(runtime: Runtime, provider: Provider, tmp_path: Path, browser: Browser) -> Browser:
+def with_provider(
+    runtime: Runtime, provider: Provider, tmp_path: Path, browser: Browser
+) -> Browser:
     folder = tmp_path / "access"
     folder.mkdir(mode=0o700)
     path = folder / "access.toml"
