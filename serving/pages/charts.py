@@ -14,7 +14,7 @@ from serving.schemas import ForecastAnswer, Reasons
 WIDTH, HEIGHT = 720, 320
 LEFT, RIGHT, TOP, BOTTOM = 44, 16, 14, 40
 DAYS_PER_WEEK = 7
-MOST_TICKS = 7
+MOST_TICKS, CLOSEST_TICKS = 7, 0.7
 
 Point = tuple[float, float]
 
@@ -224,6 +224,6 @@ def _round_steps(low: float, high: float) -> list[float]:
     step = next(
         s for s in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 25, 50, 100, 200, 500, 1e9) if span / s <= 7
     )
-    count = int(span // step)
-    values = [round(low + i * step, 6) for i in range(count + 1)]
-    return [*values[: -1 if high - values[-1] < step / 2 and high != values[-1] else None], high]
+    steps = [round(low + i * step, 6) for i in range(int(span // step) + 1)]
+    # Labels that would touch the one at the end of the scale are left out.
+    return [*(value for value in steps if high - value > CLOSEST_TICKS * step), high]

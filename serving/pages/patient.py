@@ -16,7 +16,7 @@ from serving.http import handlers
 from serving.http.alerts.handlers import answer_subject_alerts
 from serving.http.calls import Reply
 from serving.http.decoding import from_query
-from serving.monitoring.answers import SubjectAlerts
+from serving.monitoring.answers import AlertRow, SubjectAlerts, row_of
 from serving.pages.charts import daily, fan, waterfall
 from serving.pages.page import Answer, Visit
 from serving.pages.recording import alert_fields, correction_fields, feedback_fields, score_fields
@@ -24,6 +24,8 @@ from serving.pages.rendering import later
 from serving.pages.words import chance, code_name, is_kind, number, reason_name, unit_of
 from serving.schemas import ForecastAnswer, ForecastRequest, HorizonForecast
 from serving.state.champion import Snapshot
+from serving.state.champions import targets_of
+from serving.state.watch.patients import found_today
 
 WEEK = 7
 DONE = {
@@ -47,19 +49,20 @@ def patient(visit: Visit) -> Answer:
     reply = _forecast(visit, snapshot, week, worth, (enrolment, record))
     answer: ForecastAnswer = reply.content
     target = snapshot.served.bundle.task.target.code
-    watched: SubjectAlerts = answer_subject_alerts(visit.call()).content
+    today, alerts = _alerts(visit)
     everything = "all" in visit.query
     series = _series(record, enrolment)
     facts: dict[str, Any] = {
         "subject": subject, "answer": answer, "enrolment": enrolment,
-        "scores": scores_of(record, target, enrolment), "alerts": watched.alerts,
-        "today": watched.day,
+        "scores": scores_of(record, target, enrolment), "alerts": alerts,
+        "today": today,
         "others": _other_scores(record, target, enrolment),
         "series": [_drawn(each) for each in (series if everything else series[:MOST_SERIES])],
         "more_series": 0 if everything else max(0, len(series) - MOST_SERIES),
         "tasks": [s.served.bundle.task.name for s in visit.runtime.champions.current],
         "task": snapshot.served.bundle.task.name, "worth": worth,
-        "score_fields": score_fields(visit), "correction_fields": correction_fields(visit),
+        "score_fields": score_fields(visit),
+        "correction_fields": correction_fields(visit, (enrolment, record)),
         "feedback_fields": feedback_fields(visit), "alert_fields": alert_fields(visit),
         "done": DONE.get(visit.query.get("done", ""), ""),
         "number": number, "score": lambda value: formatted_score(answer, value),
@@ -228,3 +231,14 @@ def _drawn(series: tuple[str, list[tuple[int, float]]]) -> dict[str, Any]:
         "first": values[0][0], "last": values[-1][0], "middle": number(median(last)),
         "weeks": [(week, len(found), number(median(found))) for week, found in weeks.items()],
     }  # fmt: skip
+
+
+def _alerts(visit: Visit) -> tuple[int | None, list[AlertRow]]:
+    """Return today and the open alerts: as the caseload found them today, or by the route."""
+    store, tenant = visit.runtime.store, visit.caller.tenant
+    found = found_today(store.engine, tenant, visit.subject, visit.now.date())
+    if found is None:
+        content: SubjectAlerts = answer_subject_alerts(visit.call()).content
+        return content.day, [row for row in content.alerts if not row.hidden]
+    targets = targets_of(visit.runtime.champions.current)
+    return found[0], [row_of(visit.subject, alert, targets) for alert in found[1]]

@@ -5,6 +5,7 @@ Each form is decoded into the request of the service's own route, which judges i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 import msgspec
@@ -55,9 +56,11 @@ def record_score(visit: Visit) -> Answer:
     return _back(visit, "recorded")
 
 
-def correction_fields(visit: Visit) -> list[Field]:
-    """Return the fields that correct a score on record."""
-    enrolment, record = visit.runtime.store.record(visit.caller.tenant, visit.subject)
+def correction_fields(
+    visit: Visit, on_record: tuple[int, Sequence[Observation]] | None = None
+) -> list[Field]:
+    """Return the fields that correct a score on record, where it was read already or not."""
+    enrolment, record = on_record or visit.runtime.store.record(visit.caller.tenant, visit.subject)
     scores = [
         (
             f"{o.code} {o.day_since_onset}",
@@ -254,13 +257,6 @@ def _facts(visit: Visit) -> list[Code]:
 def _is_score(code: str) -> bool:
     entry = vocabulary().get(code)
     return entry is not None and entry.kind is Kind.ASSESSMENT
-
-
-def _today(visit: Visit) -> int | None:
-    watched = read_recent(
-        visit.runtime.store.engine, visit.caller.tenant, visit.subject, visit.now.date()
-    )
-    return None if watched is None else watched.today
 
 
 def _back(visit: Visit, done: str) -> Answer:

@@ -277,6 +277,6 @@ def forecast_request(
 
 def print_next_steps() -> None:
     """Print what can be done after a demonstration."""
-    stderr_console.print("Serve it again:      make serve")
+    stderr_console.print("Serve it again:      make serve (it prints the address of the pages)")
     stderr_console.print("See runs and models: .venv/bin/mlflow ui --backend-store-uri", end=" ")
     stderr_console.print(Settings().tracking_uri.without_credentials())

@@ -15,7 +15,9 @@ from serving.state.tables import (
     alert_table,
     decision_table,
     entry_table,
+    look_table,
     observation_table,
+    of_person,
     subject_table,
     watch_table,
 )
@@ -53,6 +55,39 @@ class PatientRow:
     scores: dict[str, list[tuple[int, float]]]
 
 
+def found_today(
+    engine: sa.Engine, tenant: str, subject: str, today: date
+) -> tuple[int | None, list[Alert]] | None:
+    """Return a person's day and open alerts as found today; None where a look is still due."""
+    look, watch = look_table.c, watch_table.c
+    theirs = sa.and_(look.tenant == watch.tenant, look.subject == watch.subject)
+    looked = (
+        sa.select(watch.onset_by)
+        .select_from(watch_table.join(look_table, theirs))
+        .where(
+            *of_person(watch_table, tenant, subject), look.entry == watch.newest_entry,
+            look.date == today.isoformat(),
+        )
+    )  # fmt: skip
+    alerts = _open_alerts(tenant, today).where(alert_table.c.subject == subject)
+    with reading(engine) as connection:
+        onset = connection.execute(looked).scalar_one_or_none()
+        if onset is None:
+            return None
+        rows = connection.execute(alerts.order_by(alert_table.c.urgency.desc())).all()
+    return day_on(onset, today), [alert_in(row.facts) for row in rows]
+
+
+def _open_alerts(tenant: str, today: date) -> sa.Select[tuple[object, ...]]:
+    alert, decision = alert_table.c, decision_table.c
+    same = sa.and_(*(alert[name] == decision[name] for name in KEY))
+    return (
+        sa.select(alert_table)
+        .select_from(alert_table.outerjoin(decision_table, same))
+        .where(alert.tenant == tenant, not_hidden(today))
+    )
+
+
 def patients(
     engine: sa.Engine, tenant: str, today: date, *, codes: Collection[str], shown: Shown = "all",
     named: str = "", offset: int = 0, limit: int,
@@ -70,13 +105,7 @@ def patients(
         Which patients: of all, those with alerts, or of silence only; and those whose identifier
         has this in it.
     """
-    alert, decision = alert_table.c, decision_table.c
-    same = sa.and_(*(alert[name] == decision[name] for name in KEY))
-    open_alerts = (
-        sa.select(alert_table)
-        .select_from(alert_table.outerjoin(decision_table, same))
-        .where(alert.tenant == tenant, not_hidden(today))
-    )
+    alert, open_alerts = alert_table.c, _open_alerts(tenant, today)
     if shown == "silent":
         open_alerts = open_alerts.where(alert.kind.in_(SILENT))
     alerts = open_alerts.subquery()
