@@ -16,6 +16,7 @@ from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from starlette.routing import compile_path
 from starlette.types import Receive, Scope
 
@@ -40,7 +41,7 @@ from serving.http.refusals import (
 from serving.http.runtime import Runtime
 from serving.pages import assets, forms
 from serving.pages.browser import LANGUAGE, languages_of, session_cookie
-from serving.pages.page import HOME, Answer, Page, Visit, go
+from serving.pages.page import HOME, Answer, Field, Page, Visit, go
 from serving.pages.rendering import FOLDER, Say, environment
 from serving.state.people import sessions
 
@@ -64,8 +65,8 @@ SMALLEST_COMPRESSED = 1_000
 PER_SECOND, BURST = 20, 100
 """Pages that one address may open: a ward behind one address, clicking."""
 
-SAID = (*EXPECTED_ERRORS, RehabcastError)
-"""Errors whose words are for people."""
+SAID = (*EXPECTED_ERRORS, RehabcastError, msgspec.ValidationError)
+"""Errors that a page says in words for people (`_refusal`)."""
 
 FORM = b"application/x-www-form-urlencoded"
 
@@ -176,11 +177,12 @@ class Pages:
         form = form_fields(body, forms.MOST_FIELDS)
         if page.roles and visit.session is not None:
             _require_role(page, visit)
+        if page.roles and visit.session is None:
+            fields = forms.as_sent(form)
+            return _again(visit, fields, forms.typed(form, fields), status=401)
         fields = page.fields_for(visit)
         values = forms.typed(form, fields)
-        again = partial(_again, page, visit, values)
-        if page.roles and visit.session is None:
-            return again(status=401)
+        again = partial(_again, visit, fields, values)
         token = form.get(forms.TOKEN, "")
         if page.roles and not forms.is_of(token, visit.held, visit.path):
             return again(status=409, stale=True)
@@ -188,7 +190,7 @@ class Pages:
             return Answer(template="sent_before.html", facts={"back": _page_before(visit)})
         try:
             forms.check(values, fields)
-            return page.answer(_with_form(visit, values))
+            return page.answer(replace(visit, form=values))
         except SAID as error:
             refusal = _refusal(error)
             return again(status=refusal.status, refusal=refusal)
@@ -205,11 +207,10 @@ class Pages:
 
 
 def _again(
-    page: Page, visit: Visit, values: Mapping[str, str], *, status: int, stale: bool = False,
-    refusal: RequestRefused | None = None,
+    visit: Visit, fields: Sequence[Field], values: Mapping[str, str], *, status: int,
+    stale: bool = False, refusal: RequestRefused | None = None,
 ) -> Answer:  # fmt: skip
     """Show a form once more with what was typed, and why it was not taken."""
-    fields = page.fields_for(visit)
     secret = {each.name for each in fields if each.kind == "password"}
     facts = {
         "fields": fields, "refusal": refusal, "stale": stale,
@@ -222,10 +223,6 @@ def _again(
 def _page_before(visit: Visit) -> str:
     """Return the page that a form is on: forms are sent to a path below it."""
     return visit.path.rpartition("/")[0] or HOME
-
-
-def _with_form(visit: Visit, values: Mapping[str, str]) -> Visit:
-    return replace(visit, form=values)
 
 
 def _require_role(page: Page, visit: Visit) -> None:
@@ -257,6 +254,10 @@ def _refusal(error: Exception) -> RequestRefused:
     """Return why a page cannot be shown, from an error that has words of ours."""
     if isinstance(error, RequestRefused):
         return error
+    if isinstance(error, msgspec.ValidationError):
+        return RequestRefused(
+            400, "the form has a value that cannot be", "open the page and fill it in again"
+        )
     if isinstance(error, EXPECTED_ERRORS) or not isinstance(error, RehabcastError):
         return refusal_of(error)
     return RequestRefused(422, error.reason, error.what_to_do)

@@ -125,19 +125,28 @@ def test_a_double_click_counts_once(clinician: Browser, runtime: Runtime) -> Non
 
 
 def test_an_expired_session_keeps_what_was_typed(clinician: Browser) -> None:
-    token = clinician.token(clinician.open(P), f"{P}/score")
+    path = f"{P}/correction"
+    token = clinician.token(clinician.open(P), path)
     clinician.http.cookies.clear()
-    form = {"code": ARM, "value": "33", "day": "50"}
-    kept = clinician.send(f"{P}/score", form, token=token)
+    form = {"which": f"{ARM} 34", "what": "changed", "value": "33", "reason": "mistyped"}
+    kept = clinician.send(path, form, token=token)
     assert kept.status_code == 401
     assert "What you typed is still here" in kept.text
     assert 'value="33"' in kept.text
+    assert "Fugl-Meyer" not in kept.text
     clinician.sign_in("clinician")
-    stale = clinician.send(f"{P}/score", form, token=clinician.token(kept.text, f"{P}/score"))
+    stale = clinician.send(path, form, token=clinician.token(kept.text, path))
     assert stale.status_code == 409
     assert 'value="33"' in stale.text
-    done = clinician.send(f"{P}/score", form, token=clinician.token(stale.text, f"{P}/score"))
-    assert "The score is on record" in done.text
+    done = clinician.send(path, form, token=clinician.token(stale.text, path))
+    assert "The correction is on record" in done.text
+
+
+def test_a_form_that_no_page_has_is_refused(clinician: Browser) -> None:
+    form = {"forecast": "not an id", "outcome": "accepted", "reason": ""}
+    assert clinician.send(f"{P}/feedback", form).status_code == 400
+    form["forecast"] = "0" * 32
+    assert clinician.send(f"{P}/feedback", form).status_code == 404
 
 
 def test_a_session_ends_by_itself(clinician: Browser, runtime: Runtime) -> None:
