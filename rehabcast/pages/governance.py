@@ -17,7 +17,7 @@ from audits.ledger.ledger import Ledger
 from audits.ledger.records import Champion, Override, Role
 from audits.ledger.trail import CHAMPION_CHANGES, Entry
 from contracts.errors import ContractError, EvidenceMissing, IntegrityError, RehabcastError
-from rehabcast.commands.governance import (
+from rehabcast.auditing.decisions import (
     run_approval,
     run_promotion,
     run_revocation,

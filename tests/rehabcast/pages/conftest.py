@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rehabcast.commands import governance
+from rehabcast.auditing import decisions
 from rehabcast.pages.table import ALL_PAGES, TEMPLATES
 from serving.pages.mounted import Pages
 from tests.serving.pages.conftest import GOLDEN
@@ -30,5 +30,5 @@ def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pages:
     with tarfile.open(GOLDEN) as opened:
         opened.extractall(tmp_path, filter="data")
     monkeypatch.setenv("REHABCAST_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(governance, "datetime", WhileItsAuditIsValid)
+    monkeypatch.setattr(decisions, "datetime", WhileItsAuditIsValid)
     return Pages(ALL_PAGES, [TEMPLATES])
