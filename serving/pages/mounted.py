@@ -178,8 +178,8 @@ class Pages:
         if page.roles and visit.session is not None:
             _require_role(page, visit)
         if page.roles and visit.session is None:
-            fields = forms.as_sent(form)
-            return _again(visit, fields, forms.typed(form, fields), status=401)
+            sent = forms.as_sent(form)
+            return _again(visit, sent, forms.typed(form, sent), status=401)
         fields = page.fields_for(visit)
         values = forms.typed(form, fields)
         again = partial(_again, visit, fields, values)
