@@ -34,7 +34,8 @@ START_SECONDS = 120
 MOST_TABS = 90
 VERSION = "/pages/governance/arm/1"
 PAGES = (
-    "/pages/patients", "/pages/patients/P-1", "/pages/patients/P-1/family", "/pages/new-patient",
+    "/pages/patients", "/pages/patients/P-1", "/pages/patients/P-2",
+    "/pages/patients/P-1/family", "/pages/new-patient",
     "/pages/practice/3?guess=30", "/pages/governance", VERSION, "/pages/bench", "/pages/operation",
 )  # fmt: skip
 
@@ -47,14 +48,16 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home = folder / "home"
     home.chmod(0o700)
     days = [day for day in range(6, 66) if not 30 <= day < 40]
-    values = [(ARM, 6, 18.0), (ARM, 20, 25.0), (ARM, 34, 31.0), (ARM, 48, 12.0)]
+    values = [(ARM, 6, 18.0), (ARM, 20, 25.0), (ARM, 34, 31.0)]
     values += [(STEPS, day, 2000.0 + 50 * day) for day in days]
     with closing(Store(f"sqlite:///{home / 'service.db'}")) as store:
-        store.add(
-            DEVELOPMENT, "P-1", 6,
-            [Observation(code=c, day_since_onset=d, value=v) for c, d, v in values],
-            actor="tests", now=datetime.now(UTC),
-        )  # fmt: skip
+        for subject, last in (("P-1", 34.0), ("P-2", 12.0)):
+            of_this = [*values, (ARM, 48, last)]
+            store.add(
+                DEVELOPMENT, subject, 6,
+                [Observation(code=c, day_since_onset=d, value=v) for c, d, v in of_this],
+                actor="tests", now=datetime.now(UTC),
+            )  # fmt: skip
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -122,6 +125,12 @@ def test_a_clinicians_errand_by_keyboard(browser: Browser, address: str) -> None
     page = browser.new_page()
     sign_in(page, address, "Ann Other")
     assert "Score became worse" in page.inner_text("main")
+    tab_to(page, 'a[href$="/patients/P-2"]')
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/patients/P-2")
+    assert "No forecast" in page.inner_text("main")
+    assert "look for what the patient lost the points to" in page.inner_text("main")
+    page.go_back()
     tab_to(page, 'a[href$="/patients/P-1"]')
     page.keyboard.press("Enter")
     page.wait_for_url("**/patients/P-1")

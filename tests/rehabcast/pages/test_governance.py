@@ -141,6 +141,9 @@ def test_where_people_sign_with_keys_a_page_shows_the_command(
 
 def test_an_edited_ledger_is_said_to_be_edited(browser: Browser, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "home" / "ledger.db")) as connection:
+        triggers = connection.execute("select name from sqlite_master where type = 'trigger'")
+        for (name,) in triggers.fetchall():
+            connection.execute(f'drop trigger "{name}"')
         connection.execute(f"update {trail_table.name} set actor = 'another' where sequence = 2")
         connection.commit()
     browser.sign_in("governance")
