@@ -6,11 +6,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import sqlalchemy as sa
 from typer.main import get_command
@@ -20,6 +18,7 @@ from rehabcast.main import app
 from rehabcast.settings import PREFIX, Settings
 from serving.state.store import Store
 from stores.database import cause_of
+from tests.rehabcast.command_line import words_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -96,14 +95,6 @@ for state, environment in json.load(open("states.json")).items():
         print(state, command, code, time.monotonic(), flush=True)
 json.dump(done, open("done.json", "w"))
 """
-
-
-def words_of(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    parts = getattr(command, "commands", None)
-    if parts is None:
-        yield words
-    for name, part in (parts or {}).items():
-        yield from words_of(part, (*words, name))
 
 
 def test_the_list_has_every_command() -> None:
