@@ -69,14 +69,13 @@ def serve(
     written = None if token is None else token.get_secret_value()
     if is_new:
         stderr_console.print(f"For this machine only: export REHABCAST_TOKEN={written}")
-    if written is not None:
         stderr_console.print(f"Pages: {pages_address(settings, written)}", soft_wrap=True)
     os.environ.update(service_environment(written, address_of(host, settings.port)))
     # In this process: another would take seconds to import the same again.
     raise typer.Exit(run_server(_application, host, settings.port))
 
 
-def pages_address(settings: Settings, token: str) -> str:
+def pages_address(settings: Settings, token: str | None) -> str:
     """Return the address at which a browser on this machine begins a trial of the pages."""
     return f"{address_of(settings.host, settings.port)}/pages/sign-in?token={token}"
 
