@@ -21,7 +21,7 @@ from serving.access.sign_in import SignIn
 SCOPES = frozenset(
     {
         "forecast", "explain", "observe", "course", "alerts", "feedback", "consent", "correct",
-        "erase", "model", "cds", "metrics", "push",
+        "erase", "model", "cds", "metrics", "push", "whatif",
     }
 )  # fmt: skip
 

@@ -39,10 +39,11 @@ VIEWS = 3
 
 Axes = dict[str, dict[int, str]]
 Array = NDArray[np.float32]
+Outputs = Tensor | tuple[Tensor, ...]
 
 
 def export_graphs(folder: Path, ensemble: Ensemble, sample: SequenceBatch) -> None:
-    """Write encoder, head and coalitions (`contracts.bundle`) into a folder.
+    """Write encoder, head, coalitions and the hybrid's curves (`contracts.bundle`) into a folder.
 
     Parameters
     ----------
@@ -84,6 +85,17 @@ def export_graphs(folder: Path, ensemble: Ensemble, sample: SequenceBatch) -> No
             "medians": {0: "coalitions"},
         },
     )
+    if ensemble.has_curves:
+        _export(
+            _Method(ensemble, ensemble.curves_of),
+            {"embeddings": embeddings_BME, "present": present_BM[:TRACED]},
+            folder / names.CURVES_FILE,
+            {
+                **{name: {0: "pairs"} for name in ("embeddings", "present")},
+                **{name: {1: "pairs"} for name in names.CURVES_OF_PAIRS},
+                **{name: {} for name in names.CURVES_OF_ALL},
+            },
+        )
     _check(folder, ensemble, past, present_BM)
 
 
@@ -96,12 +108,12 @@ def _grand_coalition(present_BM: Tensor) -> Tensor:
 class _Method(nn.Module):
     """One method of the ensemble as a module, which the exporter needs."""
 
-    def __init__(self, ensemble: Ensemble, method: Callable[..., Tensor]) -> None:
+    def __init__(self, ensemble: Ensemble, method: Callable[..., Outputs]) -> None:
         super().__init__()
         self.ensemble = ensemble
         self.method = method
 
-    def forward(self, *inputs: Tensor) -> Tensor:
+    def forward(self, *inputs: Tensor) -> Outputs:
         return self.method(*inputs)
 
 
@@ -156,6 +168,7 @@ def _check(folder: Path, ensemble: Ensemble, past: list[Tensor], present_BM: Ten
     difference = max(
         float(np.abs(exported - expected).max()),
         float(np.abs(medians - expected[:1, :, MEDIAN]).max()),
+        _curves_off_by(folder, ensemble, embeddings, present_BM[: len(embeddings)]),
     )
     allowed = rounding_allowed(TOLERANCE, float(np.abs(expected).max()))
     if not difference <= allowed:
@@ -164,3 +177,20 @@ def _check(folder: Path, ensemble: Ensemble, past: list[Tensor], present_BM: Ten
             f" most {allowed:g} are accepted), so the model was not registered",
             "check that torch and onnxruntime are the pinned versions (requirements.lock)",
         )
+
+
+def _curves_off_by(
+    folder: Path, ensemble: Ensemble, embeddings_BME: Array, present_BM: Tensor
+) -> float:
+    """Return by how much the curves' graph differs from the network, 0 where there is none."""
+    if not ensemble.has_curves:
+        return 0.0
+    graph = onnxruntime.InferenceSession(
+        folder / names.CURVES_FILE, providers=["CPUExecutionProvider"]
+    )
+    found = graph.run(None, {"embeddings": embeddings_BME, "present": present_BM.numpy()})
+    with torch.inference_mode():
+        expected = ensemble.curves_of(torch.from_numpy(embeddings_BME), present_BM)
+    return max(
+        float(np.abs(one - other.numpy()).max()) for one, other in zip(found, expected, strict=True)
+    )

@@ -32,7 +32,7 @@ def test_graphs_agree_with_the_network_however_sharp_the_evidence_is(
         encoder.emissions.log_daily_noise_C += sharper
         encoder.emissions.log_person_spread_C += sharper
     export_graphs(tmp_path, Ensemble([network]), batch)
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 @pytest.mark.parametrize("pairs", [1, 2 * TRACED, None])
