@@ -160,8 +160,6 @@ class Page:
         Of its form, where it takes one.
     forecasts
         Whether it computes a forecast.
-    scope
-        Of the service's routes that it uses: the caller must have it.
     """
 
     method: Literal["GET", "POST"]

@@ -80,7 +80,7 @@ def family_sheet(visit: Visit) -> Answer:
     snapshot = _snapshot_for(visit, record)
     reply = _forecast(visit, snapshot, None, False, (enrolment, record))
     answer: ForecastAnswer = reply.content
-    facts: dict[str, Any] = {"subject": subject, "answer": answer, "name": ""}
+    facts: dict[str, Any] = {"subject": subject, "answer": answer}
     if answer.status == "forecast":
         horizon = _explained(answer)
         facts |= {
