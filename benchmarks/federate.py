@@ -60,6 +60,14 @@ def main() -> None:
     judged = time.perf_counter()
     whole_K = sums_of(SitePeople.of(table, None, policy), layout)
     same = bool((unmasked(files) == whole_K).all() and judge_sums(whole_K, joint, policy) == found)
+    codes = max(len(str(each.codes)) for each in said)
+    print(f"SIMULATED: {arguments.sites} sites of {arguments.people} people, {len(whole_K)} sums")
+    print(f"offers of all sites      {offered - begin:8.1f} s, largest about {codes / 1e6:.2f} MB")
+    largest = max(len(in_base64(each)) for each in files.values())
+    print(f"sums of all sites        {exported - offered:8.1f} s, largest {largest / 1e6:.2f} MB")
+    print(f"joint judgement          {judged - exported:8.1f} s")
+    print(f"the three together       {judged - begin:8.1f} s", flush=True)
+    print(f"sums and findings as of all people in one place, bit for bit: {same}", flush=True)
     one = time.perf_counter()
     # The baseline: the audit that a site makes of its own table, here of all rows in one place.
     own = apply_rules(table, policy, champion=None).findings
@@ -73,15 +81,7 @@ def main() -> None:
         and f.value is not None
     ]
     apart = max(abs(f.value - g.value) for f, g in pairs if f.value and g.value)
-    codes = max(len(str(each.codes)) for each in said)
-    print(f"SIMULATED: {arguments.sites} sites of {arguments.people} people, {len(whole_K)} sums")
-    print(f"offers of all sites      {offered - begin:8.1f} s, largest about {codes / 1e6:.2f} MB")
-    largest = max(len(in_base64(each)) for each in files.values())
-    print(f"sums of all sites        {exported - offered:8.1f} s, largest {largest / 1e6:.2f} MB")
-    print(f"joint judgement          {judged - exported:8.1f} s")
-    print(f"the three together       {judged - begin:8.1f} s")
     print(f"all rows in one place    {end - one:8.1f} s, own audit, bootstrap included")
-    print(f"sums and findings as of all people in one place, bit for bit: {same}")
     outcomes = np.mean([f.outcome is g.outcome for f, g in pairs])
     print(f"{len(pairs)} findings beside the own audit: {100 * outcomes:.0f} % with the same"
           f" outcome, values at most {apart:.1e} apart")  # fmt: skip

@@ -35,6 +35,7 @@ KEYED_BY_DATA = {
     "because",
     "can_show",
     "facts",
+    "files",
     "inside",
     "milestones",
     "not_recorded",
@@ -42,6 +43,7 @@ KEYED_BY_DATA = {
     "payload",
     "plan",
     "quantiles",
+    "sites",
 }
 """Objects whose names are data, not fields."""
 KEYED_BY_MODEL = {"prices"}

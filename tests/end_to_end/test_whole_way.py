@@ -513,15 +513,15 @@ def change_and_reseal(run: Path) -> None:
 
 
 def test_three_hospitals_judge_a_version_together_and_no_row_leaves_any(
-    user: Installation, version: str
+    user: Installation, version: str, tmp_path: Path
 ) -> None:
     """One of them is tiny, one has no ethnicity on record; each joins by itself."""
     for name, people, seed in (("west", "60", "5"), ("tiny", "10", "7")):
         user.record("cohort", "simulate", name, "--subjects", people, "--seed", seed)
     events = pd.read_parquet(data := user.folder / "west" / "data" / "000000.parquet")
     events[events["code"] != "REHABCAST//ETHNICITY"].to_parquet(data, index=False)
-    sites = {"north": hospital_of(user, "north", "mlruns")}
-    sites |= {name: hospital_of(user, name, f"{name}-home") for name in ("west", "tiny")}
+    sites = {"north": hospital_of(user, "north", user.folder / "mlruns", tmp_path)}
+    sites |= {name: hospital_of(user, name, tmp_path / name, tmp_path) for name in ("west", "tiny")}
 
     def run(site: str, *words: str, code: int = 0) -> dict[str, Any]:
         # Only where the version was trained its own forecasts are judged.
@@ -554,16 +554,17 @@ def test_three_hospitals_judge_a_version_together_and_no_row_leaves_any(
     assert "no sums of tiny" in run("west", "join", *files[:-1], code=3)["reason"]
 
 
-def hospital_of(user: Installation, name: str, home: str) -> dict[str, str]:
+def hospital_of(user: Installation, name: str, home: Path, folder: Path) -> dict[str, str]:
     """Return the settings of a hospital that reads the registry of the first one."""
-    keys, trusted = user.folder / home / "keys", user.folder / "all-trusted"
-    make_key(keys / "federated.pem", trusted / f"{name}.pem")
+    key, trusted = folder / "private" / f"{name}.pem", folder / "trusted"
+    make_key(key, trusted / f"{name}.pem")
     for known in (user.folder / "mlruns" / "keys" / "trusted").glob("*.pem"):
         shutil.copy(known, trusted)
-    if home != "mlruns":
-        shutil.copy(user.folder / "mlruns" / "keys" / "people.key", keys)
+    if not home.exists():
+        (home / "keys").mkdir(parents=True)
+        shutil.copy(user.folder / "mlruns" / "keys" / "people.key", home / "keys")
     return {
-        "REHABCAST_HOME": str(user.folder / home), "REHABCAST_SIGNING_KEY": f"{keys}/federated.pem",
+        "REHABCAST_HOME": str(home), "REHABCAST_SIGNING_KEY": str(key),
         "REHABCAST_TRUSTED_KEYS": str(trusted),
         "REHABCAST_TRACKING_URI": f"sqlite:///{user.folder / 'mlruns' / 'mlflow.db'}",
     }  # fmt: skip
