@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from audits.judging.scope import in_doubt
+from audits.ledger.evidence.restrictions import restricted_scope
 from audits.ledger.followed import NOTHING_READ, FollowedTrail, VerifiedReading
 from audits.ledger.records import AuditRecord, Champion, LedgerState
 from audits.ledger.signing import SIGNATURE
@@ -274,7 +275,10 @@ def _served(settings: Settings, found: VerifiedReading, terms: Terms) -> ServedM
             restricted_use=champion.restricted_use,
             names_verified=settings.people is not None,
             coverage=_coverage(report),
-            scope=_scope(champion, found.by_report[champion.report_digest]),
+            scope=restricted_scope(
+                _scope(champion, found.by_report[champion.report_digest]),
+                found.restricted.get(champion.sequence, ()),
+            ),
             not_shown=report.verdict.held_back if champion.is_override else None,
             in_doubt=in_doubt(report.policy, report.verdict.findings),
         ),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from audits.ledger.changes.plans import check_plans
+from audits.ledger.evidence.restrictions import check_restriction
 from audits.ledger.identity import check_identities
 from audits.ledger.people import People, same_person
 from audits.ledger.records import LedgerState, Role
@@ -14,11 +15,13 @@ from audits.ledger.trail import (
     APPROVAL,
     AUDIT,
     CHAMPION_CHANGES,
+    ENDS,
     PROMOTION,
     RESTORE,
-    REVOCATION,
+    RESTRICTION,
     ROLLBACK,
     UNDERSTOOD,
+    WITHDRAWALS,
     Entry,
 )
 from contracts.errors import IntegrityError
@@ -79,6 +82,7 @@ def check_promotions(stored: Iterable[Entry]) -> None:
     epochs: dict[str, int] = {}
     approvals: dict[tuple[str, int, str], set[str]] = {}
     promoted: dict[str, list[dict[str, Any]]] = {}
+    champions: dict[str, dict[str, Any]] = {}
     for entry in stored:
         if entry.kind not in UNDERSTOOD:
             raise IntegrityError(
@@ -101,8 +105,12 @@ def check_promotions(stored: Iterable[Entry]) -> None:
             )
         elif entry.kind == ROLLBACK:
             _check_rollback(entry, promoted.get(details["champion"]["model"], []), revoked)
-        elif entry.kind == REVOCATION:
+        elif entry.kind in WITHDRAWALS:
             revoked[entry.about] = entry.sequence
+        if entry.kind == RESTRICTION:
+            check_restriction(entry, champions.get(details["champion"]["model"]))
+        if entry.kind in CHAMPION_CHANGES:
+            champions[details["champion"]["model"]] = details["champion"]
 
 
 def _check_epoch(entry: Entry, epochs: dict[str, int]) -> None:
@@ -110,7 +118,7 @@ def _check_epoch(entry: Entry, epochs: dict[str, int]) -> None:
     if (
         f"{champion['model']}/{champion['version']}" != entry.about
         or champion["epoch"] != epochs.get(champion["model"], 0) + 1
-        or (champion["revoked"] is None) is (entry.kind == REVOCATION)
+        or (champion["revoked"] is None) is (entry.kind in ENDS)
     ):
         raise IntegrityError(
             f"ledger: entry {entry.sequence} does not follow from the champion before", RESTORE

@@ -56,6 +56,7 @@ from audits.ledger.trail import (
     PROMOTION,
     REVOCATION,
     ROLLBACK,
+    WITHDRAWALS,
     Entry,
     entries,
     latest,
@@ -240,10 +241,10 @@ class Ledger:
         return write(self.engine, action)
 
     def revoked_since(self, model_version: str, sequence: int) -> bool:
-        """Return whether a version was revoked after an entry of the trail."""
+        """Return whether a version was revoked, suspended or restricted after an entry."""
         with reading(self.engine) as connection:
-            entry = latest(connection, kind=REVOCATION, about=model_version)
-        return entry is not None and entry.sequence > sequence
+            found = [latest(connection, kind=kind, about=model_version) for kind in WITHDRAWALS]
+        return any(entry is not None and entry.sequence > sequence for entry in found)
 
     def champion(self, model: str | None = None) -> Champion:
         """Return a model's champion, revoked or not; without a model, the one changed last.

@@ -21,7 +21,7 @@ from audits.ledger.trail import (
     CHANGE_PLAN,
     PLAN_APPROVAL,
     RESTORE,
-    REVOCATION,
+    ENDS,
     Entry,
 )
 from contracts.changes.comparison import PlanComparison
@@ -160,7 +160,7 @@ class PlanBook:
             champion = entry.details()["champion"]
             line = self._line(champion["model"])
             line.champion = champion
-            if entry.kind == REVOCATION:
+            if entry.kind in ENDS:
                 line.served.discard(champion["bundle_digest"])
             else:
                 line.served.add(champion["bundle_digest"])

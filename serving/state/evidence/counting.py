@@ -28,6 +28,7 @@ from serving.state.evidence.reading import (
 )
 from serving.state.store import Store
 from serving.state.tables import (
+    entry_table,
     evidence_begun_table,
     evidence_table,
     followed_table,
@@ -251,3 +252,10 @@ def _close_next(
         sa.insert(evidence_table).values(model_version=version, week=week, sums=text)
     )
     return True
+
+
+def head_of(store: Store) -> str:
+    """Return the hash of the record's last entry; empty where it has none."""
+    query = sa.select(entry_table.c.hash).order_by(entry_table.c.sequence.desc()).limit(1)
+    with reading(store.engine) as connection:
+        return connection.execute(query).scalar_one_or_none() or ""
