@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from audits.ledger.changes.plans import check_plans
-from audits.ledger.evidence.restrictions import check_restriction
+from audits.ledger.evidence.restrictions import check_restrictions
 from audits.ledger.identity import check_identities
 from audits.ledger.people import People, same_person
 from audits.ledger.records import LedgerState, Role
@@ -18,7 +18,6 @@ from audits.ledger.trail import (
     ENDS,
     PROMOTION,
     RESTORE,
-    RESTRICTION,
     ROLLBACK,
     UNDERSTOOD,
     WITHDRAWALS,
@@ -49,8 +48,9 @@ def check_entries(stored: Sequence[Entry], people: People | None) -> None:
     ------
     IntegrityError
         As `audits.ledger.identity.check_identities`, `check_promotions`,
-        `audits.ledger.terms.check_terms` and `audits.ledger.changes.plans.check_plans`; or an entry
-        has a right hash, but is none that rehabcast writes.
+        `audits.ledger.terms.check_terms`, `audits.ledger.changes.plans.check_plans` and
+        `audits.ledger.evidence.restrictions.check_restrictions`; or an entry has a right hash, but
+        is none that rehabcast writes.
     EvidenceMissing
         Entries are signed, and no keys of people were given.
     """
@@ -59,6 +59,7 @@ def check_entries(stored: Sequence[Entry], people: People | None) -> None:
         check_promotions(stored)
         check_terms(stored)
         check_plans(stored)
+        check_restrictions(stored)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise IntegrityError(
             f"ledger: an entry cannot be read ({type(error).__name__})", RESTORE
@@ -82,7 +83,6 @@ def check_promotions(stored: Iterable[Entry]) -> None:
     epochs: dict[str, int] = {}
     approvals: dict[tuple[str, int, str], set[str]] = {}
     promoted: dict[str, list[dict[str, Any]]] = {}
-    champions: dict[str, dict[str, Any]] = {}
     for entry in stored:
         if entry.kind not in UNDERSTOOD:
             raise IntegrityError(
@@ -107,10 +107,6 @@ def check_promotions(stored: Iterable[Entry]) -> None:
             _check_rollback(entry, promoted.get(details["champion"]["model"], []), revoked)
         elif entry.kind in WITHDRAWALS:
             revoked[entry.about] = entry.sequence
-        if entry.kind == RESTRICTION:
-            check_restriction(entry, champions.get(details["champion"]["model"]))
-        if entry.kind in CHAMPION_CHANGES:
-            champions[details["champion"]["model"]] = details["champion"]
 
 
 def _check_epoch(entry: Entry, epochs: dict[str, int]) -> None:

@@ -214,7 +214,8 @@ def _revocation(ledger: Ledger, audit: AuditRecord) -> Refusal | None:
     if not ledger.revoked_since(audit.model_version, audit.sequence):
         return None
     return Refusal(
-        reason="it was revoked, suspended or restricted after its audit", what_to_do=_audit_again(audit.model_version)
+        reason="it was revoked, suspended or restricted after its audit",
+        what_to_do=_audit_again(audit.model_version),
     )
 
 
@@ -249,7 +250,8 @@ def _rollback_refusal(ledger: Ledger, earlier: Champion, *, now: datetime) -> Re
         )
     if ledger.revoked_since(earlier.model_version, earlier.sequence):
         return Refusal(
-            reason="it was revoked, suspended or restricted since", what_to_do="audit, approve and promote it again"
+            reason="it was revoked, suspended or restricted since",
+            what_to_do="audit, approve and promote it again",
         )
     return None
 

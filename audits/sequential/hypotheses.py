@@ -86,8 +86,7 @@ def is_followed(rule: Rule) -> bool:
         and rule.comparator != CHAMPION
         and has_person_means(rule.metric)
         and rule.metric.definition.unit in {Unit.POINTS, Unit.SHARE}
-        and rule.statistic
-        in {Statistic.VALUE, Statistic.DIFFERENCE, Statistic.AGAINST_COMPARATOR}
+        and rule.statistic in {Statistic.VALUE, Statistic.DIFFERENCE, Statistic.AGAINST_COMPARATOR}
     )
 
 

@@ -78,7 +78,7 @@ def load_plan(path: Path | None = None) -> MonitoringPlan:
     ContractError
         The file is not TOML, or a key is unknown, missing, of a wrong type or impossible.
     """
+    file, advice = PACKAGED if path is None else path, "correct the file (docs/evidence.md)"
     return read_declaration(
-        PACKAGED if path is None else path, MonitoringPlan, "a monitoring plan",
-        "correct the file; audits/sequential/plan.toml is one that is right", kind="monitoring-plan",
-    )  # fmt: skip
+        file, MonitoringPlan, "a monitoring plan", advice, kind="monitoring-plan"
+    )

@@ -1,9 +1,9 @@
 """Where the tests of a version stand, and what follows from it.
 
-The mean of all e-values is itself one: it reaches 1/alpha with a chance of at most alpha while every
-rule is kept, whatever the dependence between tests (e-values may be averaged; Vovk and Wang 2021,
-arXiv:1912.06116). One test whose share of that mean alone reaches 1/alpha names its rule and group
-(e-Bonferroni; both hold for the largest value ever seen, unlike e-Benjamini-Hochberg:
+The mean of all e-values is itself one: it reaches 1/alpha with a chance of at most alpha while
+every rule is kept, whatever the dependence between tests (e-values may be averaged; Vovk and Wang
+2021, arXiv:1912.06116). One test whose share of that mean alone reaches 1/alpha names its rule and
+group (e-Bonferroni; both hold for the largest value ever seen, unlike e-Benjamini-Hochberg:
 arXiv:2501.19360).
 
 Letters: W weeks, T hypotheses, K bets.
@@ -170,9 +170,7 @@ def decide(
         Whether there is a scope to narrow: under an override somebody answers for everyone.
     """
     open_tests = [
-        each
-        for each in now.tests
-        if (each.hypothesis.axis, each.hypothesis.group) not in out
+        each for each in now.tests if (each.hypothesis.axis, each.hypothesis.group) not in out
     ]
     named = [t for t in open_tests if not t.hypothesis.warns_only and t.reaches(plan.alpha)]
     groups: dict[tuple[str, str], list[str]] = {}

@@ -69,7 +69,12 @@ def with_relations(table: pd.DataFrame, relations: Mapping[int, Relation]) -> pd
 
 
 def write_signed(
-    settings: Settings, table: pd.DataFrame, bundle: Bundle, people: PeopleOf, output: Path, made: str
+    settings: Settings,
+    table: pd.DataFrame,
+    bundle: Bundle,
+    people: PeopleOf,
+    output: Path,
+    made: str,
 ) -> ExternalValidation:
     """Write a prediction table of a cohort and sign it.
 

@@ -133,7 +133,7 @@ def run(
         store, followed, now.date(), lambda tables: sums_of(tables, version.policy, version.tested)
     )
     champion = version.champion
-    before = () if champion is None else restricted_now(ledger, champion)
+    before = () if champion is None else restricted_now(ledger.engine, champion)
     out = frozenset((each.attribute, each.label) for each in before)
     stand = standings_of(store, followed, version, out)
     decision = decide(stand, version.plan, out, may_restrict=version.scope is not None)
@@ -147,9 +147,15 @@ def run(
     if act and serving and champion is not None and decision.act in {Act.RESTRICT, Act.SUSPEND}:
         evidence = evidence_of(store, version, decision, stand, said)
         if decision.act is Act.RESTRICT:
-            restrict(ledger, champion, new, evidence=evidence, actor=actor, now=now)
+            restrict(
+                ledger.engine, champion, new, evidence=evidence, actor=actor, now=now,
+                identities=ledger.identities,
+            )  # fmt: skip
         else:
-            suspend(ledger, champion, why=said, evidence=evidence, actor=actor, now=now)
+            suspend(
+                ledger.engine, champion, why=said, evidence=evidence, actor=actor, now=now,
+                identities=ledger.identities,
+            )  # fmt: skip
         done = True
     return MonitoringRun(
         model_version=version.model_version,

@@ -171,7 +171,7 @@ def test_a_record_of_the_form_before_is_brought_up_and_erased_whole(
     monkeypatch.setitem(formats.NEWEST, "record", 2)
     before = database.read_bytes()
     said = run(capsys, monkeypatch, "record", "verify")
-    assert (said.code, "has form 3, and this version of rehabcast reads 2" in said.text) == (
+    assert (said.code, "has form 4, and this version of rehabcast reads 2" in said.text) == (
         8,
         True,
     )

@@ -19,9 +19,9 @@ from audits.ledger.records import Role
 from audits.ledger.trail import (
     CHAMPION_CHANGES,
     CHANGE_PLAN,
+    ENDS,
     PLAN_APPROVAL,
     RESTORE,
-    ENDS,
     Entry,
 )
 from contracts.changes.comparison import PlanComparison

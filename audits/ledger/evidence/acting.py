@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from audits.ledger.evidence.restrictions import Restricted, restrictions
-from audits.ledger.ledger import Ledger
+from audits.ledger.identity import TRIAL, Identities
 from audits.ledger.promotions import current_champion, replace_champion
 from audits.ledger.records import Champion
 from audits.ledger.trail import CHAMPION_CHANGES, RESTRICTION, SUSPENSION, entries
@@ -23,18 +23,21 @@ from stores.database import reading, write
 
 
 def suspend(
-    ledger: Ledger,
+    engine: sa.Engine,
     seen: Champion,
     *,
     why: str,
     evidence: Mapping[str, Any],
     actor: str,
     now: datetime,
+    identities: Identities = TRIAL,
 ) -> Champion:
     """Take a champion out of service because of its outcomes.
 
     Parameters
     ----------
+    engine
+        Of the ledger's database.
     seen
         The champion that the evidence is about.
     evidence
@@ -51,20 +54,21 @@ def suspend(
         champion = replace(serving, epoch=serving.epoch + 1, revoked=why)
         return replace_champion(
             connection, champion, kind=SUSPENSION, actor=actor, now=now,
-            details={"evidence": dict(evidence)}, identify=ledger.identities.offered(actor),
+            details={"evidence": dict(evidence)}, identify=identities.offered(actor),
         )  # fmt: skip
 
-    return write(ledger.engine, action)
+    return write(engine, action)
 
 
 def restrict(
-    ledger: Ledger,
+    engine: sa.Engine,
     seen: Champion,
     groups: Sequence[Restricted],
     *,
     evidence: Mapping[str, Any],
     actor: str,
     now: datetime,
+    identities: Identities = TRIAL,
 ) -> Champion:
     """Take groups out of the scope of a champion because of their outcomes.
 
@@ -82,15 +86,15 @@ def restrict(
         }
         return replace_champion(
             connection, replace(serving, epoch=serving.epoch + 1), kind=RESTRICTION, actor=actor,
-            now=now, details=details, identify=ledger.identities.offered(actor),
+            now=now, details=details, identify=identities.offered(actor),
         )  # fmt: skip
 
-    return write(ledger.engine, action)
+    return write(engine, action)
 
 
-def restricted_now(ledger: Ledger, champion: Champion) -> tuple[Restricted, ...]:
+def restricted_now(engine: sa.Engine, champion: Champion) -> tuple[Restricted, ...]:
     """Return the groups that outcomes have taken out of a champion's scope."""
-    with reading(ledger.engine) as connection:
+    with reading(engine) as connection:
         return restrictions(entries(connection, CHAMPION_CHANGES)).get(champion.sequence, ())
 
 

@@ -10,7 +10,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from audits.ledger.trail import ENDS, PROMOTION, RESTORE, RESTRICTION, ROLLBACK, Entry
+from audits.ledger.trail import (
+    CHAMPION_CHANGES,
+    ENDS,
+    PROMOTION,
+    RESTORE,
+    RESTRICTION,
+    ROLLBACK,
+    Entry,
+)
 from contracts.errors import IntegrityError
 from contracts.scope import OutsideGroup, Scope
 
@@ -76,17 +84,26 @@ def restricted_scope(scope: Scope | None, groups: Sequence[Restricted]) -> Scope
     return scope.model_copy(update={"attributes": tuple(attributes)})
 
 
-def check_restriction(entry: Entry, before: Mapping[str, Any] | None) -> None:
-    """Check that a restriction changes nothing but whom the champion before is served to.
+def check_restrictions(stored: Iterable[Entry]) -> None:
+    """Check that each restriction changes nothing but whom the champion before is served to.
 
     Raises
     ------
     IntegrityError
         There was no champion, it was withdrawn, or something else was changed.
     """
-    champion = entry.details()["champion"]
+    champions: dict[str, Mapping[str, Any]] = {}
+    for entry in stored:
+        if entry.kind in CHAMPION_CHANGES:
+            champion = entry.details()["champion"]
+            if entry.kind == RESTRICTION:
+                _check(entry, champion, champions.get(champion["model"], {}))
+            champions[champion["model"]] = champion
+
+
+def _check(entry: Entry, champion: Mapping[str, Any], before: Mapping[str, Any]) -> None:
     kept = {name: value for name, value in champion.items() if name not in MAY_CHANGE}
-    was = {name: value for name, value in (before or {}).items() if name not in MAY_CHANGE}
+    was = {name: value for name, value in before.items() if name not in MAY_CHANGE}
     if kept != was or champion["revoked"] is not None or not restricted_in(entry):
         raise IntegrityError(
             f"ledger: the restriction of entry {entry.sequence} is of no version in service, or"

@@ -1,4 +1,4 @@
-"""`rehabcast monitor`: whether a version in service still keeps its rules, by outcomes that came."""
+"""`rehabcast monitor`: whether a version in service still keeps its rules, by its outcomes."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -81,8 +82,8 @@ def take_in(store: Store, followed: Followed) -> int:
         length = length_of(connection)
     added = position = 0
     while position < length:
-        start = position
-        position, more = write(store.engine, lambda c: _take_some(c, followed, start, length))
+        some = partial(_take_some, followed=followed, start=position, length=length)
+        position, more = write(store.engine, some)
         added += more
     return added
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
-
 from typing import TypeVar
 
 import msgspec
@@ -83,7 +82,9 @@ def forecasts_of(
     for row in connection.execute(query, execution_options={"yield_per": 1000}):
         answer = _answer.decode(_content.decode(row.content).output)
         if answer.horizons and answer.origin_day is not None:
-            yield _given(row.tenant, row.subject, row.time, answer, answer.origin_day, model_version)
+            yield _given(
+                row.tenant, row.subject, row.time, answer, answer.origin_day, model_version
+            )
 
 
 def length_of(connection: sa.Connection) -> int:

@@ -17,8 +17,8 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from inference.bundle import Bundle, forecast_batch
 from rehabcast.auditing.external_validation import (
-    PeopleOf,
     METADATA,
+    PeopleOf,
     open_external,
     with_relations,
     write_signed,
@@ -63,7 +63,9 @@ def related(
 def written(
     settings: Settings, table: pd.DataFrame, bundle: Bundle, elsewhere: Cohort, tmp_path: Path
 ) -> Path:
-    write_signed(settings, table, bundle, PeopleOf.cohort(elsewhere), tmp_path / "table.parquet", MADE)
+    write_signed(
+        settings, table, bundle, PeopleOf.cohort(elsewhere), tmp_path / "table.parquet", MADE
+    )
     return tmp_path / "table.parquet"
 
 
@@ -132,7 +134,12 @@ def test_only_people_known_to_be_new_count_and_those_trained_on_are_counted(
 ) -> None:  # fmt: skip
     some = frozenset({1, 2, 3, 4})
     write_signed(
-        settings, related(table, some, of), bundle, PeopleOf.cohort(elsewhere), tmp_path / "some.parquet", MADE
+        settings,
+        related(table, some, of),
+        bundle,
+        PeopleOf.cohort(elsewhere),
+        tmp_path / "some.parquet",
+        MADE,
     )
     opened = open_external(settings, tmp_path / "some.parquet", bundle)
     validation = opened.validation

@@ -67,7 +67,12 @@ def test_a_restriction_narrows_the_scope_at_once_and_a_running_service_sees_it(
     before = trail.read(ledger.engine)
     assert before.restricted == {}
     narrowed = restrict(
-        ledger, champion, [MEN], evidence=EVIDENCE, actor="monitor", now=NOW + timedelta(hours=1)
+        ledger.engine,
+        champion,
+        [MEN],
+        evidence=EVIDENCE,
+        actor="monitor",
+        now=NOW + timedelta(hours=1),
     )
     ledger.verify()
     seen = trail.read(ledger.engine)
@@ -83,7 +88,7 @@ def test_a_restriction_narrows_the_scope_at_once_and_a_running_service_sees_it(
         "honest intervals in every group, by the outcomes since it came into service",
     )
     assert scope.outside({"sex": "f"}) == ()
-    assert restricted_now(ledger, narrowed) == (MEN,)
+    assert restricted_now(ledger.engine, narrowed) == (MEN,)
     # A process that starts now reads the same.
     assert FollowedTrail("arm", people=None).read(ledger.engine).restricted == seen.restricted
 
@@ -93,7 +98,7 @@ def test_a_suspended_version_is_served_by_nobody_and_comes_back_only_through_the
 ) -> None:
     champion = in_service(ledger, verdict, "1", hour=0)
     gone = suspend(
-        ledger, champion, why="a broken rule", evidence=EVIDENCE, actor="monitor",
+        ledger.engine, champion, why="a broken rule", evidence=EVIDENCE, actor="monitor",
         now=NOW + timedelta(hours=1),
     )  # fmt: skip
     ledger.verify()
@@ -103,11 +108,9 @@ def test_a_suspended_version_is_served_by_nobody_and_comes_back_only_through_the
     with pytest.raises(PromotionRefused, match="suspended"):
         promoted(ledger, verdict, "1", hour=2)
     with pytest.raises(PromotionRefused, match="suspended"):
-        roll_back(
-            ledger, "arm", 1, actor="ana", reason="it was fine", now=NOW + timedelta(hours=2)
-        )
+        roll_back(ledger, "arm", 1, actor="ana", reason="it was fine", now=NOW + timedelta(hours=2))
     with pytest.raises(EvidenceMissing):
-        suspend(ledger, gone, why="again", evidence={}, actor="monitor", now=NOW)
+        suspend(ledger.engine, gone, why="again", evidence={}, actor="monitor", now=NOW)
     again = in_service(ledger, verdict, "2", hour=3)
     ledger.verify()
     seen = FollowedTrail("arm", people=None).read(ledger.engine)
@@ -120,23 +123,28 @@ def test_a_restriction_ends_with_a_new_audit_and_not_with_a_rollback(
 ) -> None:
     champion = in_service(ledger, verdict, "1", hour=0)
     restrict(
-        ledger, champion, [MEN], evidence=EVIDENCE, actor="monitor", now=NOW + timedelta(hours=1)
+        ledger.engine,
+        champion,
+        [MEN],
+        evidence=EVIDENCE,
+        actor="monitor",
+        now=NOW + timedelta(hours=1),
     )
     with pytest.raises(PromotionRefused, match="restricted"):
-        roll_back(
-            ledger, "arm", 1, actor="ana", reason="it was fine", now=NOW + timedelta(hours=2)
-        )
+        roll_back(ledger, "arm", 1, actor="ana", reason="it was fine", now=NOW + timedelta(hours=2))
     again = in_service(ledger, verdict, "2", hour=3)
     ledger.verify()
-    assert restricted_now(ledger, again) == ()
+    assert restricted_now(ledger.engine, again) == ()
 
 
 def test_whoever_comes_second_changes_nothing(ledger: Ledger, verdict: Verdict) -> None:
     champion = in_service(ledger, verdict, "1", hour=0)
-    restrict(ledger, champion, [MEN], evidence=EVIDENCE, actor="a", now=NOW + timedelta(hours=1))
+    restrict(
+        ledger.engine, champion, [MEN], evidence=EVIDENCE, actor="a", now=NOW + timedelta(hours=1)
+    )
     length = len(ledger.trail())
     with pytest.raises(PromotionRefused, match="came first"):
-        suspend(ledger, champion, why="late", evidence={}, actor="b", now=NOW)
+        suspend(ledger.engine, champion, why="late", evidence={}, actor="b", now=NOW)
     assert len(ledger.trail()) == length
 
 
