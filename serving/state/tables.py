@@ -196,6 +196,8 @@ followed_table = sa.Table(
     *_person(),
     # Week in which the person's outcome counts, in whole weeks of the proleptic calendar.
     sa.Column("week", sa.Integer, nullable=False, index=True),
+    sa.Column("given_on", sa.String(10), nullable=False),
+    # Empty once the outcome was counted.
     sa.Column("forecast", sa.Text, nullable=False),
 )
 """Whose outcome is awaited, and the forecast that it counts for: one a person and version."""

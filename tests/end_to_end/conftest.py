@@ -15,7 +15,9 @@ from tests.command_line import CommandLine
 PINNED = Path(__file__).with_name("json_fields.json")
 """By command, the path of every field; a list's objects count as one (`standings.crps`)."""
 
-GROUPS = {"access", "cohort", "features", "ledger", "people", "plan", "policy", "record", "task"}
+GROUPS = {
+    "access", "cohort", "features", "ledger", "monitor", "people", "plan", "policy", "record", "task",
+}  # fmt: skip
 VARIANTS = {"--report", "--register", "--mitigate"}
 """Options that change which fields there are."""
 

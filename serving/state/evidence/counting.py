@@ -190,6 +190,7 @@ def _awaited(
             "subject": forecast.subject,
             # Whoever comes on record late counts in the next week that is not closed.
             "week": max(week, closed_week + 1),
+            "given_on": forecast.given_on.isoformat(),
             "forecast": msgspec.json.encode(replace(forecast, horizons=kept)).decode(),
         }
 
@@ -248,6 +249,12 @@ def _close_next(
     )
     due = [(each, [h]) for each in given if (h := followed_horizon(each, followed.task))]
     sums = sums_of(monitoring_tables(due, known, followed.task))
+    # Nothing of it is needed any more, but that the person was counted.
+    connection.execute(
+        sa.update(followed_table)
+        .where(columns.model_version == version, columns.week == week)
+        .values(forecast="")
+    )
     text = json.dumps(sums, sort_keys=True, separators=(",", ":"))
     connection.execute(
         sa.insert(evidence_table).values(model_version=version, week=week, sums=text)

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from contracts.errors import ContractError
 from contracts.observation import Observation
@@ -31,8 +32,10 @@ from serving.state.evidence.counting import (
     week_of,
 )
 from serving.state.forecast_log import ForecastEntry, append
-from serving.state.privacy import erase
+from serving.state.privacy import erase, forget
 from serving.state.store import Store
+from serving.state.tables import followed_table
+from stores.database import reading
 
 BEGAN = date(2026, 1, 3)
 VERSION = "arm/1"
@@ -164,6 +167,21 @@ def test_looks_are_free_daily_or_once_and_late_values_change_nothing_that_was_co
             close_weeks(store, followed(task), BEGAN + timedelta(days=1000), sums)
             assert counted(store, VERSION) == found[-1]
     assert found[0] == found[1]
+
+
+def test_what_is_forgotten_before_its_outcome_is_due_counts_no_more(
+    store: Store, task: Task
+) -> None:
+    people(store, task)
+    take_in(store, followed(task))
+    before = datetime(2026, 1, 8, tzinfo=UTC)
+    assert forget(store, before, actor="dr", now=datetime.now(UTC)) == 10
+    close_weeks(store, followed(task), BEGAN + timedelta(days=500), sums)
+    _, weeks = counted(store, VERSION)
+    assert [of["due"] for _, of in weeks] == [2, 5]
+    with reading(store.engine) as connection:
+        kept = connection.execute(sa.select(followed_table.c.forecast)).scalars().all()
+    assert set(kept) == {""}
 
 
 def test_other_terms_are_refused_and_another_version_is_followed_beside(
