@@ -57,6 +57,7 @@ from audits.ledger.trail import (
     REVOCATION,
     ROLLBACK,
     WITHDRAWALS,
+    WITHDRAWN,
     Entry,
     entries,
     latest,
@@ -240,11 +241,11 @@ class Ledger:
 
         return write(self.engine, action)
 
-    def revoked_since(self, model_version: str, sequence: int) -> bool:
-        """Return whether a version was revoked, suspended or restricted after an entry."""
+    def withdrawn_since(self, model_version: str, sequence: int) -> str | None:
+        """Return how a version was withdrawn after an entry: revoked, suspended or restricted."""
         with reading(self.engine) as connection:
-            found = [latest(connection, kind=kind, about=model_version) for kind in WITHDRAWALS]
-        return any(entry is not None and entry.sequence > sequence for entry in found)
+            found = ((latest(connection, kind=k, about=model_version), k) for k in WITHDRAWALS)
+            return next((WITHDRAWN[k] for e, k in found if e and e.sequence > sequence), None)
 
     def champion(self, model: str | None = None) -> Champion:
         """Return a model's champion, revoked or not; without a model, the one changed last.

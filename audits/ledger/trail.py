@@ -28,6 +28,8 @@ ENDS = (REVOCATION, SUSPENSION)
 """Kinds after which nothing is served."""
 WITHDRAWALS = (*ENDS, RESTRICTION)
 """Kinds after which a version needs a new audit before it is promoted or rolled back to."""
+WITHDRAWN = {REVOCATION: "revoked", SUSPENSION: "suspended", RESTRICTION: "restricted"}
+"""How each is said of a version."""
 UNDERSTOOD = frozenset(
     {AUDIT, APPROVAL, DRIFT, POLICY, CHANGE_PLAN, PLAN_APPROVAL, *CHAMPION_CHANGES}
 )

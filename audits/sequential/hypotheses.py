@@ -9,6 +9,7 @@ from audits.judging.policy import Policy, Rule
 from audits.measure.disparity import Direction, Scope, Statistic
 from audits.measure.groups import EVERYONE
 from audits.measure.metric_definitions import Unit
+from audits.measure.metrics import Metric
 from audits.measure.people import has_person_means
 from contracts.predictions import CHAMPION
 from contracts.vocabulary import NOT_RECORDED
@@ -77,6 +78,13 @@ def hypotheses(
     return (*_of_rules(policy, groups, milestones, points), *_of_losses(policy, groups))
 
 
+def ends_of(metric: Metric) -> tuple[float, float] | None:
+    """Return the lowest and highest number of one person by a metric; None where there are none."""
+    if metric.definition.unit is Unit.SHARE or metric is Metric.BRIER_SCORE:
+        return 0.0, 1.0
+    return (-1.0, 1.0) if metric is Metric.CALIBRATION_IN_THE_LARGE else None
+
+
 def is_followed(rule: Rule) -> bool:
     """Return whether a binding rule can be tested on what is on record in service."""
     return (
@@ -85,7 +93,7 @@ def is_followed(rule: Rule) -> bool:
         and rule.scope in {Scope.OVERALL, Scope.AXES}
         and rule.comparator != CHAMPION
         and has_person_means(rule.metric)
-        and rule.metric.definition.unit in {Unit.POINTS, Unit.SHARE}
+        and (rule.metric.definition.unit is Unit.POINTS or ends_of(rule.metric) is not None)
         and rule.statistic in {Statistic.VALUE, Statistic.DIFFERENCE, Statistic.AGAINST_COMPARATOR}
     )
 
@@ -115,15 +123,15 @@ def _sides(
         Direction.AT_LEAST: [(-1, rule.limit)],
         Direction.WITHIN: [(1, rule.limit), (-1, -rule.limit)],
     }[rule.direction]
-    is_share = rule.metric.definition.unit is Unit.SHARE
-    lowest = 0.0 if rule.statistic is Statistic.VALUE else -1.0
+    ends = ends_of(rule.metric)
+    if ends is not None and rule.statistic is not Statistic.VALUE:
+        ends = ends[0] - ends[1], ends[1] - ends[0]
     for sign, limit in sides:
-        # The number that speaks most for the rule: its best share, or a difference of 1.
-        best = lowest if sign > 0 else 1.0
-        bound = abs(sign * (best - limit)) if is_share else points
+        # Bounded by the number that speaks most for the rule.
+        bound = points if ends is None else sign * (limit - ends[0 if sign > 0 else 1])
         yield Hypothesis(
             rule=rule.name, axis=axis, group=label, sign=sign, limit=limit, milestone=milestone,
-            bound=bound, is_clipped=not is_share,
+            bound=bound, is_clipped=ends is None,
         )  # fmt: skip
 
 
