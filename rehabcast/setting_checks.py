@@ -277,6 +277,6 @@ def version(value: Any) -> str:
     """Check a model version, `NAME/N`."""
     try:
         name_of, number = split_version(_of_text(value))
-    except ContractError as error:
-        raise ValueError(f"is no model version ({error.reason})") from None
+    except ContractError:
+        raise ValueError("is no model version, such as arm/2") from None
     return f"{name_of}/{number}"

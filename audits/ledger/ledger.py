@@ -111,13 +111,7 @@ class Ledger:
         now: datetime,
         valid_until: datetime,
     ) -> AuditRecord:
-        """Append an audit to the trail; at the gate it replaces earlier ones of the version.
-
-        Raises
-        ------
-        ContractError
-            As `audit_entries.append_audit`.
-        """
+        """Append an audit, which at the gate replaces earlier ones: `audit_entries.append_audit`."""
         return write(
             self.engine,
             partial(append_audit, verdict=verdict, report_digest=report_digest, actor=actor,
