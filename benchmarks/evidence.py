@@ -28,8 +28,8 @@ from support.deployments import (
     means,
     simulated,
     warns_of_losses,
-    yearly,
 )
+from support.yearly_audits import yearly
 
 DEPLOYMENTS = int(sys.argv[1]) if sys.argv[1:] and sys.argv[1].isdigit() else 200
 DRAWN = 20

@@ -111,7 +111,7 @@ class Ledger:
         now: datetime,
         valid_until: datetime,
     ) -> AuditRecord:
-        """Append an audit, which at the gate replaces earlier ones: `audit_entries.append_audit`."""
+        """Append an audit, which replaces earlier ones at the gate (`append_audit`)."""
         return write(
             self.engine,
             partial(append_audit, verdict=verdict, report_digest=report_digest, actor=actor,

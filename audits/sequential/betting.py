@@ -74,7 +74,7 @@ def growth(payoff_N: Array, bound: float) -> Array:
     bound
         Above 0.
     """
-    return np.log1p(np.multiply.outer(payoff_N / bound, BETS_K)).sum(axis=0)
+    return np.asarray(np.log1p(np.multiply.outer(payoff_N / bound, BETS_K)).sum(axis=0))
 
 
 def e_process(growth_WTK: Array, starts: Starts) -> Array:

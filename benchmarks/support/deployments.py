@@ -146,7 +146,8 @@ def _policy() -> Policy:
     return load_policy()
 
 
-def _rule(each: Hypothesis) -> Rule:
+def rule_of(each: Hypothesis) -> Rule:
+    """Return the rule that a hypothesis is about."""
     return next(rule for rule in _policy().rules if rule.name == each.rule)
 
 
@@ -154,7 +155,7 @@ def numbers_of(people: People, each: Hypothesis) -> tuple[Array, NDArray[np.bool
     """Return the number that a rule is about, and of whom there is one."""
     if each.rule == LOSSES:
         return (~people.observed_N).astype(np.float64), np.ones(len(people.cell_N), dtype=np.bool_)
-    rule = _rule(each)
+    rule = rule_of(each)
     value_N = people.value_N[rule.metric]
     if rule.statistic is Statistic.AGAINST_COMPARATOR:
         value_N = value_N - people.value_N[str(rule.comparator)]
@@ -169,7 +170,7 @@ def growth_of(people: People, each: Hypothesis) -> Array:
         cell_P, number_P = people.cell_N[counts_N], value_N[counts_N]
     else:
         group_N = people.label_N[each.axis] == each.group
-        if each.rule != LOSSES and _rule(each).statistic is Statistic.VALUE:
+        if each.rule != LOSSES and rule_of(each).statistic is Statistic.VALUE:
             chosen_N = counts_N & group_N
             cell_P, number_P = people.cell_N[chosen_N], value_N[chosen_N]
         else:
@@ -223,7 +224,7 @@ def means(people: People, *starts: Starts) -> list[Array]:
 
 def acts(people: People, *starts: Starts) -> list[NDArray[np.float64]]:
     """Return the week in which each deployment is restricted or suspended; NaN where never."""
-    return [_first(mean >= 1 / load_plan().alpha) for mean in means(people, *starts)]
+    return [first_week(mean >= 1 / load_plan().alpha) for mean in means(people, *starts)]
 
 
 def warns_of_losses(people: People) -> NDArray[np.float64]:
@@ -232,61 +233,11 @@ def warns_of_losses(people: People) -> NDArray[np.float64]:
     largest = np.zeros((WEEKS, people.deployments))
     for each in followed:
         largest = np.maximum(largest, e_process(growth_of(people, each), plan.starts))
-    return _first(largest / len(followed) >= 1 / plan.warn_alpha)
+    return first_week(largest / len(followed) >= 1 / plan.warn_alpha)
 
 
-def yearly(people: People, alpha: float = 0.05) -> NDArray[np.float64]:
-    """Return the week in which an audit of fixed samples, once a year, first finds a broken rule.
-
-    A one-sided t-test of every rule and group, on all outcomes so far and on those of the year; all
-    tests of all years share the same chance of error (Bonferroni).
-    """
-    followed = followed_of()
-    looks = WEEKS // YEAR
-    level = alpha / (2 * looks * len(followed))
-    found_YD = np.zeros((looks, people.deployments), dtype=np.bool_)
-    for each in followed:
-        sums = _sums(people, each)
-        for year in range(looks):
-            end = (year + 1) * YEAR - LATE_WEEKS
-            for begin in {0, max(0, end - YEAR)}:
-                p_D = _p_value([of_DW[:, begin:end].sum(axis=1) for of_DW in sums], each)
-                found_YD[year] |= p_D < level
-    week_D = _first(found_YD)
-    return (week_D + 1) * YEAR
-
-
-def _sums(people: People, each: Hypothesis) -> list[Array]:
-    """Return count, sum and sum of squares of the group and of the rest by week, (D, W) each."""
-    value_N, counts_N = numbers_of(people, each)
-    in_N = (
-        np.ones(len(value_N), dtype=np.bool_)
-        if each.axis == EVERYONE
-        else people.label_N[each.axis] == each.group
-    )
-    sums = []
-    for side in (counts_N & in_N, counts_N & ~in_N):
-        for power in (0, 1, 2):
-            of_C = np.bincount(
-                people.cell_N[side], value_N[side] ** power, people.deployments * WEEKS
-            )
-            sums.append(of_C.reshape(people.deployments, WEEKS))
-    return sums
-
-
-def _p_value(sums: list[Array], each: Hypothesis) -> Array:
-    rule = _rule(each)
-    n, x, xx, m, y, yy = sums
-    with np.errstate(all="ignore"):
-        number, variance = x / n, (xx - x * x / n) / (n - 1) / n
-        if rule.statistic is Statistic.DIFFERENCE:
-            number = number - y / m
-            variance = variance + (yy - y * y / m) / (m - 1) / m
-        t = each.sign * (number - each.limit) / np.sqrt(variance)
-        return np.where(n >= 8, scipy.stats.t.sf(t, np.maximum(n - 1, 1)), 1.0)
-
-
-def _first(is_so_WD: NDArray[np.bool_]) -> NDArray[np.float64]:
+def first_week(is_so_WD: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the first week in which something is so, (D,); NaN where it never is."""
     return np.where(is_so_WD.any(axis=0), is_so_WD.argmax(axis=0).astype(np.float64), np.nan)
 
 

@@ -16,11 +16,11 @@ from support.deployments import (
     LATE_WEEKS,
     LIMIT,
     Setting,
-    _rule,
     acts,
     followed_of,
     growth_of,
     numbers_of,
+    rule_of,
     simulated,
 )
 
@@ -34,7 +34,7 @@ def test_growth_is_that_of_the_product(number: int) -> None:
     for deployment, week in ((0, 3), (1, 17)):
         here_N = (people.cell_N == deployment * 260 + week) & counts_N
         labels = {GROUP + name: label_N[here_N] for name, label_N in people.label_N.items()}
-        is_compared = each.axis != EVERYONE and _rule(each).statistic is Statistic.DIFFERENCE
+        is_compared = each.axis != EVERYONE and rule_of(each).statistic is Statistic.DIFFERENCE
         payoff_P = payoffs(each, pd.DataFrame(labels), value_N[here_N], is_compared=is_compared)
         expected = growth(payoff_P, each.bound)
         assert grown_WDK[week + LATE_WEEKS, deployment] == pytest.approx(expected)
