@@ -163,12 +163,13 @@ def _numbers(
     numerator_N, denominator_N = addends(rows, measure, policy.thresholds).T
     counted_N = denominator_N > 0
     number_N = numerator_N[counted_N] / denominator_N[counted_N]
-    return rows[counted_N].reset_index(drop=True).assign(**{_NUMBER: number_N})
+    kept: pd.DataFrame = rows[counted_N].reset_index(drop=True)
+    return kept.assign(**{_NUMBER: number_N})
 
 
 def _losses(follow_up: pd.DataFrame) -> tuple[pd.DataFrame, Array]:
     alive = follow_up[follow_up[STATUS] != OutcomeStatus.DIED].reset_index(drop=True)
-    return alive, alive[STATUS].isin(LOST).to_numpy(dtype=np.float64)
+    return alive, np.asarray(alive[STATUS].isin(LOST), dtype=np.float64)
 
 
 def _due_of(follow_up: pd.DataFrame) -> dict[str, dict[str, int]]:

@@ -14,11 +14,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
 from audits.measure.groups import EVERYONE
-from audits.sequential.betting import BETS_K, Array, e_process
+from audits.sequential.betting import BETS_K, e_process
 from audits.sequential.hypotheses import Hypothesis
 from audits.sequential.plan import MonitoringPlan
 
@@ -201,7 +202,7 @@ def share(now: Standings, axis: str, group: str) -> float:
     return now.due_of.get(axis, {}).get(group, 0) / max(1, now.due)
 
 
-def _mapping(value: object) -> Mapping[str, Array]:
+def _mapping(value: object) -> Mapping[str, Any]:
     assert isinstance(value, Mapping)  # noqa: S101  (as `WeekOfOutcomes` is kept)
     return value
 

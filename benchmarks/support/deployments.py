@@ -187,7 +187,7 @@ def growth_of(people: People, each: Hypothesis) -> Array:
     growth_DWK = growth_CK.reshape(people.deployments, WEEKS, len(BETS_K))
     late_DWK = np.zeros_like(growth_DWK)
     late_DWK[:, LATE_WEEKS:] = growth_DWK[:, :-LATE_WEEKS]
-    return late_DWK.transpose(1, 0, 2)
+    return np.asarray(late_DWK.transpose(1, 0, 2), dtype=np.float64)
 
 
 def _piles(

@@ -60,7 +60,7 @@ def _sums(people: People, each: Hypothesis) -> list[Array]:
             of_C = np.bincount(
                 people.cell_N[side], value_N[side] ** power, people.deployments * WEEKS
             )
-            sums.append(of_C.reshape(people.deployments, WEEKS))
+            sums.append(np.asarray(of_C.reshape(people.deployments, WEEKS), dtype=np.float64))
     return sums
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -76,14 +77,13 @@ def monitoring_tables(
                 truth_BH[b, place[horizon.day]] = outcome.score
     row_N, horizon_N = np.nonzero(status_BH != None)  # noqa: E711  (elementwise)
     keys = _keys(due, row_N, horizon_N, task)
-    follow_up = keys.assign(
-        **{
-            columns.STATUS: status_BH[row_N, horizon_N],
-            columns.TRACING_CHANCE: np.nan,
-            columns.DRAWN: False,
-            columns.EARLY_ERROR: np.nan,
-        }
-    )
+    became: dict[str, Any] = {
+        columns.STATUS: status_BH[row_N, horizon_N],
+        columns.TRACING_CHANCE: np.nan,
+        columns.DRAWN: False,
+        columns.EARLY_ERROR: np.nan,
+    }
+    follow_up = keys.assign(**became)
     observed_N = ~np.isnan(truth_BH[row_N, horizon_N])
     seen = keys[observed_N].reset_index(drop=True)
     return MonitoringTables(
@@ -192,13 +192,12 @@ def _comparator(
     reached_by_point: Mapping[str, NDArray[np.bool_]],
 ) -> pd.DataFrame:
     point_N = point_BH[row_N, horizon_N].astype(np.float64)
-    return rows.assign(
+    own: dict[str, Any] = {
+        columns.MODEL: name,
+        **dict.fromkeys(columns.QUANTILE_COLUMNS, point_N),
         **{
-            columns.MODEL: name,
-            **dict.fromkeys(columns.QUANTILE_COLUMNS, point_N),
-            **{
-                columns.CHANCE + milestone: by_BH[row_N, horizon_N].astype(np.float64)
-                for milestone, by_BH in reached_by_point.items()
-            },
-        }
-    )
+            columns.CHANCE + milestone: by_BH[row_N, horizon_N].astype(np.float64)
+            for milestone, by_BH in reached_by_point.items()
+        },
+    }
+    return rows.assign(**own)
