@@ -38,19 +38,24 @@ def run(
         Path | None,
         typer.Option(help="Also write the signed monitoring table (Parquet), for `audit`."),
     ] = None,
+    metrics: Annotated[
+        Path | None,
+        typer.Option(help="Also write the numbers for Prometheus (text format)."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Count the outcomes that are due, look at the tests, and restrict or suspend if need be."""
     from rehabcast.auditing.mirroring import try_to_show_champion
     from rehabcast.commands.service.record import opened
+    from rehabcast.evidence.metrics import write_metrics
     from rehabcast.evidence.running import run as run_monitoring
     from rehabcast.evidence.table import write_table
     from rehabcast.evidence.watched import watched
     from rehabcast.identity import actor_of, open_ledger
 
     settings = Settings()
-    if output is not None:
-        require_place(output)
+    for file in filter(None, (output, metrics)):
+        require_place(file)
     now = datetime.now(UTC)
     with closing(open_ledger(settings)) as ledger, opened(settings) as store:
         version = watched(settings, ledger, name)
@@ -61,6 +66,8 @@ def run(
             write_table(settings, store, version, output, now)
         if result.done and version.champion is not None:
             try_to_show_champion(settings, ledger, ledger.champion(version.champion.model))
+    if metrics is not None:
+        write_metrics(result, metrics, now)
     emit(result, _readable(result), as_json=as_json)
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 
 from audits.ledger.trail import SUSPENSION
 from contracts.observation import Observation
@@ -27,6 +28,7 @@ from tests.serving.state.evidence.test_counting import forecast
 # MLflow uses what others deprecate; nothing of ours does.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
+ROOT = Path(__file__).parents[3]
 HOME = Path(__file__).parents[1] / "golden_homes" / "2026-11-form-2.tar.xz"
 FIELDS = Path(__file__).parents[2] / "end_to_end" / "json_fields.json"
 FIRST = date(2026, 1, 5)
@@ -113,7 +115,19 @@ def test_a_model_that_is_right_is_left_alone_and_its_table_is_one_that_an_audit_
     home: Path, task: Task, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     serve(task, error=2.0)
-    found = monitored(capsys, monkeypatch, "arm", "--output", "table.parquet")
+    found = monitored(
+        capsys, monkeypatch, "arm", "--output", "table.parquet", "--metrics", "arm.prom"
+    )
+    lines = (home.parent / "arm.prom").read_text("utf-8").splitlines()
+    numbers = dict(line.split() for line in lines if not line.startswith("#"))
+    of = 'model_version="arm/1"'
+    assert numbers[f"rehabcast_evidence_act{{{of}}}"] == "0"
+    assert float(numbers[f"rehabcast_evidence_mean_e_value{{{of}}}"]) == found["mean_e"]
+    rules = yaml.safe_load((ROOT / "deploy" / "prometheus" / "evidence.yaml").read_text("utf-8"))
+    asked = " ".join(rule["expr"] for rule in rules["groups"][0]["rules"])
+    assert {word for word in asked.split() if word.startswith("rehabcast_")} <= {
+        name.partition("{")[0] for name in numbers
+    }
     assert (found["act"], found["done"]) == ("none", False)
     assert (home.parent / "table.parquet.sig").exists()
     from audits.judging.validation import breaks_contract, validate
