@@ -15,6 +15,7 @@ from audits.ledger.ledger import Ledger
 from audits.measure.groups import EVERYONE
 from audits.sequential.hypotheses import Hypothesis, not_followed
 from audits.sequential.payoffs import week_of_outcomes
+from audits.sequential.plan import MonitoringPlan
 from audits.sequential.state import Act, Decision, Standing, Standings, decide, standings
 from contracts.digests import record_digest
 from contracts.groups import people_in_words
@@ -38,7 +39,7 @@ class ShownTest:
     e_value, largest
         How much wealth bets against it have made of 1: now, and at most.
     needed
-        The e-value at which this test alone restricts or suspends.
+        The e-value at which this test alone restricts or suspends; of lost outcomes, warns.
     """
 
     rule: str
@@ -174,10 +175,7 @@ def run(
         done=done,
         restricted=(*before, *new) if done else before,
         said=said,
-        foremost=tuple(
-            shown(each, version.plan.alpha)
-            for each in sorted(stand.tests, key=lambda t: -t.weight * t.largest)[:LARGEST_SHOWN]
-        ),
+        foremost=foremost(stand, version.plan),
         not_tested=not_followed(version.policy),
     )
 
@@ -190,9 +188,18 @@ def standings_of(
     return standings(first, weeks, version.tested, version.plan, out)
 
 
-def shown(test: Standing, alpha: float) -> ShownTest:
+def foremost(stand: Standings, plan: MonitoringPlan) -> tuple[ShownTest, ...]:
+    """Return the tests that speak most against a rule, for what each needs to act or warn."""
+    tests = sorted(
+        (shown(each, plan) for each in stand.tests), key=lambda t: t.largest / t.needed
+    )  # fmt: skip
+    return tuple(reversed(tests[-LARGEST_SHOWN:]))
+
+
+def shown(test: Standing, plan: MonitoringPlan) -> ShownTest:
     """Return a test as results show it."""
     each = test.hypothesis
+    alpha = plan.warn_alpha if each.warns_only else plan.alpha
     return ShownTest(
         rule=each.rule, attribute=each.axis, group=each.group, milestone=each.milestone,
         side="too high" if each.sign > 0 else "too low", e_value=test.e_value,
@@ -215,7 +222,7 @@ def evidence_of(
         "people_observed": people_in_words(stand.observed),
         "mean_e": stand.mean,
         "largest_mean_e": stand.largest_mean,
-        "tests": [asdict(shown(each, version.plan.alpha)) for each in decision.because],
+        "tests": [asdict(shown(each, version.plan)) for each in decision.because],
         # Of every number that was kept: who recomputes them gets the same.
         "sums_digest": record_digest({"weeks": json.loads(json.dumps(weeks))}),
     }

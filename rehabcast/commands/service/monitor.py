@@ -74,8 +74,8 @@ def run(
 def _readable(result: MonitoringRun) -> Group:
     state = "in service" if result.in_service else "not in service"
     lines = [
-        f"{result.model_version} ({state}), week {result.weeks}: outcomes due of"
-        f" {result.people_due} people, on record of {result.people_observed}.",
+        f"{result.model_version} ({state}), week {result.weeks}. People whose outcome was due:"
+        f" {result.people_due}; of whom it came: {result.people_observed}.",
         f"{result.tests} tests, mean e-value {result.mean_e:,.2f} (at most"
         f" {result.largest_mean_e:,.2f}); a warning from {result.warns_at:g}, out of service from"
         f" {result.suspends_at:g}.",
@@ -84,7 +84,7 @@ def _readable(result: MonitoringRun) -> Group:
     lines += [f"No longer for {each.attribute}: {each.label}." for each in result.restricted]
     if result.not_tested:
         lines.append(f"Not tested in service: {', '.join(result.not_tested)}.")
-    table = Table("rule", "for", "side", "e-value", "largest", "acts alone at")
+    table = Table("rule", "for", "side", "e-value", "largest", "acts or warns at")
     for test in result.foremost:
         rule = test.rule if test.milestone is None else f"{test.rule} ({test.milestone})"
         who = f"{test.attribute}: {test.group}" if test.attribute != test.group else test.group
