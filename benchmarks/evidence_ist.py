@@ -25,7 +25,7 @@ from audits.judging.policy import load_policy
 from audits.sequential.hypotheses import hypotheses, not_followed
 from audits.sequential.payoffs import week_of_outcomes
 from audits.sequential.plan import load_plan
-from audits.sequential.state import Act, decide, standings
+from audits.sequential.state import Act, decide, share, standings
 from contracts.predictions import (
     CANDIDATE,
     CHANCE,
@@ -105,10 +105,13 @@ def with_harm(served: pd.DataFrame) -> pd.DataFrame:
 
 
 def replay(served: pd.DataFrame) -> dict[str, object]:
-    """Replay month by month; a group that is restricted is out of scope from then on."""
+    """Replay month by month; a group that is restricted is out of scope from then on.
+
+    However few are left: the shipped plan suspends where a restriction leaves under half.
+    """
     columns = [name for name in served if str(name).startswith(GROUP)]
     groups = {c.removeprefix(GROUP): tuple(sorted(served[c].unique())) for c in columns}
-    plan = load_plan().model_copy(update={"restart_weeks": 3})
+    plan = load_plan().model_copy(update={"restart_weeks": 3, "minimum_share": 0.01})
     tested = hypotheses(POLICY, groups, (MILESTONE,), plan.range)
     months: list[tuple[int, dict[str, object]]] = []
     acts: list[str] = []
@@ -124,7 +127,11 @@ def replay(served: pd.DataFrame) -> dict[str, object]:
                 f" {'too high' if t.hypothesis.sign > 0 else 'too low'} ({t.largest:,.0f})"
                 for t in decision.because
             )
-            acts.append(f"{TRAINED_BEFORE + year}-{number + 1:02d} {decision.act}: {named}")
+            left = 1 - sum(share(stand, *group) for group in out)
+            acts.append(
+                f"{TRAINED_BEFORE + year}-{number + 1:02d} {decision.act} ({left:.0%} were left):"
+                f" {named}"
+            )
             out |= {(axis, group) for axis, group, _ in decision.restricted}
             if decision.act is Act.SUSPEND:
                 break
