@@ -184,7 +184,7 @@ def standings_of(
     store: Store, followed: Followed, version: Watched, out: frozenset[tuple[str, str]]
 ) -> Standings:
     """Return where the tests of a version stand, from what was counted."""
-    first, weeks = counted(store, followed.model_version)
+    first, weeks = counted(store, followed.service)
     return standings(first, weeks, version.tested, version.plan, out)
 
 
@@ -211,7 +211,7 @@ def evidence_of(
     store: Store, version: Watched, decision: Decision, stand: Standings, said: str
 ) -> dict[str, Any]:
     """Return what an entry of the ledger keeps of the evidence; nothing about a person."""
-    _, weeks = counted(store, version.model_version)
+    _, weeks = counted(store, version.followed.service)
     return {
         "said": said,
         "plan": version.plan.digest,

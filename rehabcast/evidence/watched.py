@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from audits.judging.policy import Policy
 from audits.ledger.ledger import Ledger
 from audits.ledger.records import Champion
+from audits.ledger.trail import utc
 from audits.sequential.hypotheses import Hypothesis, hypotheses
 from audits.sequential.plan import MonitoringPlan, load_plan
 from contracts.digests import record_digest
@@ -62,6 +63,7 @@ class Watched:
                 }
             ),
             grace_days=self.plan.grace_days,
+            since="" if self.champion is None else utc(self.champion.promoted_at),
         )
 
 

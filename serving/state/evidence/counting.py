@@ -57,12 +57,21 @@ class Followed:
         Digest of everything that was fixed beforehand: plan, policy, groups.
     grace_days
         How long an outcome has to come after its window is over.
+    since
+        When it was promoted, UTC in ISO 8601: who promotes a version anew begins a new account.
+        Empty for a shadow, all of whose forecasts count.
     """
 
     model_version: str
     task: Task
     terms: str
     grace_days: int
+    since: str = ""
+
+    @property
+    def service(self) -> str:
+        """What its evidence is kept under."""
+        return f"{self.model_version} since {self.since}" if self.since else self.model_version
 
 
 def week_of(day: date) -> int:
@@ -104,17 +113,17 @@ def close_weeks(
     return closed
 
 
-def counted(store: Store, model_version: str) -> tuple[int, list[tuple[int, Sums]]]:
-    """Return the first week of a version, and the sums of each week that had somebody, in order."""
+def counted(store: Store, service: str) -> tuple[int, list[tuple[int, Sums]]]:
+    """Return the first week of a service, and the sums of each week that had somebody, in order."""
     with reading(store.engine) as connection:
         begun = connection.execute(
             sa.select(evidence_begun_table.c.first_week).where(
-                evidence_begun_table.c.model_version == model_version
+                evidence_begun_table.c.service == service
             )
         ).scalar_one_or_none()
         rows = connection.execute(
             sa.select(evidence_table.c.week, evidence_table.c.sums)
-            .where(evidence_table.c.model_version == model_version)
+            .where(evidence_table.c.service == service)
             .order_by(evidence_table.c.week)
         ).all()
     return begun or 0, [(week, json.loads(sums)) for week, sums in rows]
@@ -147,20 +156,20 @@ def _take_some(
 ) -> tuple[int, int]:
     """Take in some entries after one; return up to which, and of how many new people."""
     version = followed.model_version
-    of_version = evidence_begun_table.c.model_version == version
+    of_version = evidence_begun_table.c.service == followed.service
     begun = connection.execute(sa.select(evidence_begun_table).where(of_version)).one_or_none()
     if begun is not None and begun.terms != followed.terms:
         raise ContractError(
             f"{version} was followed by another monitoring plan, policy or set of groups until now",
-            "use those again; another plan is for the next version that is promoted",
+            "use those again; another plan is for the next version that comes into service",
         )
     after = start if begun is None else max(start, begun.sequence)
     upto = min(length, after + ENTRIES_AT_ONCE)
-    given = list(forecasts_of(connection, version, after=after, upto=upto))
+    given = list(forecasts_of(connection, version, after=after, upto=upto, since=followed.since))
     if not given and begun is None:
         return upto, 0
     closed = week_of(given[0].given_on) - 1 if begun is None else begun.closed_week
-    new = _not_followed_yet(connection, version, list(_awaited(given, followed, closed)))
+    new = _not_followed_yet(connection, followed.service, list(_awaited(given, followed, closed)))
     if new:
         connection.execute(sa.insert(followed_table), new)
     if begun is not None:
@@ -168,7 +177,7 @@ def _take_some(
     else:
         connection.execute(
             sa.insert(evidence_begun_table).values(
-                model_version=version, terms=followed.terms, first_week=closed + 1,
+                service=followed.service, terms=followed.terms, first_week=closed + 1,
                 closed_week=closed, sequence=upto,
             )
         )  # fmt: skip
@@ -185,7 +194,7 @@ def _awaited(
         week = week_of(due_on(forecast, horizon, followed.grace_days))
         kept = [each for each in forecast.horizons if each.day == horizon.day]
         yield {
-            "model_version": followed.model_version,
+            "service": followed.service,
             "tenant": forecast.tenant,
             "subject": forecast.subject,
             # Whoever comes on record late counts in the next week that is not closed.
@@ -196,7 +205,7 @@ def _awaited(
 
 
 def _not_followed_yet(
-    connection: sa.Connection, version: str, rows: Sequence[dict[str, Any]]
+    connection: sa.Connection, service: str, rows: Sequence[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Return the first row of each person who is not followed yet."""
     first: dict[tuple[str, str], dict[str, Any]] = {}
@@ -206,7 +215,7 @@ def _not_followed_yet(
     for some in at_once(list(first)):
         known = connection.execute(
             sa.select(columns.tenant, columns.subject).where(
-                columns.model_version == version,
+                columns.service == service,
                 columns.subject.in_([subject for _, subject in some]),
             )
         )
@@ -222,8 +231,8 @@ def _close_next(
     sums_of: Callable[[MonitoringTables], Sums],
 ) -> bool:
     """Count the next week that somebody is in and that is over; return whether there was one."""
-    version, columns = followed.model_version, followed_table.c
-    begun = evidence_begun_table.c.model_version == version
+    service, columns = followed.service, followed_table.c
+    begun = evidence_begun_table.c.service == service
     closed = connection.execute(
         sa.select(evidence_begun_table.c.closed_week).where(begun)
     ).scalar_one_or_none()
@@ -231,7 +240,7 @@ def _close_next(
         return False
     week = connection.execute(
         sa.select(sa.func.min(columns.week)).where(
-            columns.model_version == version, columns.week > closed, columns.week < this_week
+            columns.service == service, columns.week > closed, columns.week < this_week
         )
     ).scalar()
     last = this_week - 1 if week is None else week
@@ -241,7 +250,7 @@ def _close_next(
     if week is None:
         return False
     rows = connection.execute(
-        sa.select(columns.forecast).where(columns.model_version == version, columns.week == week)
+        sa.select(columns.forecast).where(columns.service == service, columns.week == week)
     ).scalars()
     given = [_given.decode(text) for text in rows]
     known = known_outcomes(
@@ -252,13 +261,11 @@ def _close_next(
     # Nothing of it is needed any more, but that the person was counted.
     connection.execute(
         sa.update(followed_table)
-        .where(columns.model_version == version, columns.week == week)
+        .where(columns.service == service, columns.week == week)
         .values(forecast="")
     )
     text = json.dumps(sums, sort_keys=True, separators=(",", ":"))
-    connection.execute(
-        sa.insert(evidence_table).values(model_version=version, week=week, sums=text)
-    )
+    connection.execute(sa.insert(evidence_table).values(service=service, week=week, sums=text))
     return True
 
 

@@ -59,11 +59,12 @@ _answer = msgspec.json.Decoder(_Answer)
 
 
 def forecasts_of(
-    connection: sa.Connection, model_version: str, *, after: int = 0, upto: int
+    connection: sa.Connection, model_version: str, *, after: int = 0, upto: int, since: str = ""
 ) -> Iterator[GivenForecast]:
     """Yield the forecasts that a version gave, in the order of the record's entries (after, upto].
 
-    Of people on record by name, and not refused. What was erased or is past its retention is gone.
+    Of people on record by name, not refused, and not before a time (UTC, ISO 8601). What was
+    erased or is past its retention is gone.
     """
     entry = entry_table.c
     named = canonical({"model_version": model_version})[1:-1]
@@ -73,6 +74,7 @@ def forecasts_of(
             entry.kind == Kind.FORECAST.value,
             entry.sequence > after,
             entry.sequence <= upto,
+            entry.time >= since,
             entry.subject.is_not(None),
             entry.content.is_not(None),
             entry.details.contains(named, autoescape=True),

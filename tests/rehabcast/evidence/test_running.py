@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tarfile
 from contextlib import closing
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ import yaml
 from audits.ledger.trail import SUSPENSION
 from contracts.observation import Observation
 from contracts.task import Task
+from rehabcast.commands.service import monitor
 from rehabcast.identity import open_ledger
 from rehabcast.ledger_source import LedgerSource
 from rehabcast.settings import Settings
@@ -31,7 +32,16 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 ROOT = Path(__file__).parents[3]
 HOME = Path(__file__).parents[1] / "golden_homes" / "2026-11-form-2.tar.xz"
 FIELDS = Path(__file__).parents[2] / "end_to_end" / "json_fields.json"
-FIRST = date(2026, 1, 5)
+FIRST, NOW = date(2026, 12, 7), datetime(2028, 1, 10, tzinfo=UTC)
+"""After the promotion; and when all outcomes are due."""
+
+
+class Later(datetime):
+    """The clock of the command."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        return NOW
 
 
 @pytest.fixture
@@ -42,6 +52,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("REHABCAST_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("REHABCAST_ACTOR", "the monitor")
+    monkeypatch.setattr(monitor, "datetime", Later)
     return tmp_path / "home"
 
 

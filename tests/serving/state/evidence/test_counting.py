@@ -10,6 +10,7 @@ import sys
 import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,19 @@ def test_looks_are_free_daily_or_once_and_late_values_change_nothing_that_was_co
             close_weeks(store, followed(task), BEGAN + timedelta(days=1000), sums)
             assert counted(store, VERSION) == found[-1]
     assert found[0] == found[1]
+
+
+def test_a_promotion_begins_a_new_account(store: Store, task: Task) -> None:
+    people(store, task)
+    take_in(store, followed(task))
+    again = replace(followed(task, "u" * 64), since="2026-01-10T00:00:00+00:00")
+    assert take_in(store, again) == 5
+    late = BEGAN + timedelta(days=500)
+    assert (
+        close_weeks(store, again, late, sums) == close_weeks(store, followed(task), late, sums) - 1
+    )
+    assert [of["due"] for _, of in counted(store, again.service)[1]] == [5]
+    assert [of["due"] for _, of in counted(store, VERSION)[1]] == [7, 5]
 
 
 def test_what_is_forgotten_before_its_outcome_is_due_counts_no_more(
