@@ -75,7 +75,7 @@ serve: setup  ## Serve the champion on 127.0.0.1:3000, with a development token
 # A file's tests stay together, so that what they share is made once. Files keep their order, the slow ones first
 # (tests/conftest.py): by number of tests, as is usual, files of a few long ones would come last. The slowest tests are
 # named: a run that became long says why.
-test: setup  ## Run the tests, on up to four cores
+test: setup  ## Run the tests, in up to four processes
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations=15
 
 # Without what starts servers, databases, clusters or browsers, trains or simulates much.

@@ -5,10 +5,15 @@
 `encoder.onnx`             past and person -> embeddings, one per modality (late fusion)
 `head.onnx`                embeddings and which modalities are present -> quantiles
 `coalitions.onnx`          embeddings and which parts each coalition knows -> medians
+`curves.onnx`              embeddings and which modalities are present -> the curves of recovery
+                           that a forecast consists of, to ask about other plans of therapy
+                           (`inference.twin`); only of the hybrid, and not of earlier versions
 `tensors.safetensors`      calibration offsets added to the quantiles: `calibration_HQ` for
                            everybody, `calibration_GHQ` on top for each group of the manifest;
                            `people_seen_*`, how many people alike were seen, in broad classes and
-                           rounded (`inference.similar`); `outcomes_H`, how many at each horizon;
+                           rounded (`inference.similar`); `doses_seen_*`, how many of them had so
+                           much therapy (`inference.twin.support`); `outcomes_H`, how many at each
+                           horizon;
                            `visit_correlation_1` and `chances_moved_MH` of the milestones
                            (`inference.milestones`); and `reference_*`, mean and spread of the
                            training people on all their days (no row)
@@ -42,6 +47,13 @@ coalitions.onnx
     bundles of earlier versions lack
     out `medians` float32 (K, 1), the same as the middle of `quantiles` there; (K, H) of earlier
     versions
+curves.onnx
+    in `embeddings` float32 (B, M, D) and `present` float32 (B, M) of 0 and 1
+    out, for N members and P curves each, of each pair `weight` (N, B, P), `onset` (N, B) days,
+    `shift` and `spread` (N, B, H) on the share of the scale; of all `latent` (N, P, 5), logit
+    start, logit rate, log time constant in days, gain after enrolment in logits and the log of its
+    time constant, and `effect` (N, P), the part by which as much therapy as can be given speeds
+    recovery up. Curves of the groups follow each other, as many of each
 """
 
 from __future__ import annotations
@@ -58,6 +70,9 @@ MANIFEST_FILE = "manifest.json"
 ENCODER_FILE = "encoder.onnx"
 HEAD_FILE = "head.onnx"
 COALITIONS_FILE = "coalitions.onnx"
+CURVES_FILE = "curves.onnx"
+CURVES_OF_PAIRS = ("weight", "onset", "shift", "spread")
+CURVES_OF_ALL = ("latent", "effect")
 TENSORS_FILE = "tensors.safetensors"
 TASK_FILE = "task.json"
 CARD_FILE = "model-card.md"
@@ -73,6 +88,7 @@ REFERENCE_MEAN, REFERENCE_COVARIANCE = "reference_mean_F", "reference_covariance
 REFERENCE_LIMIT = "reference_limit_1"
 PEOPLE_SEEN, PEOPLE_SEEN_FROM = "people_seen_DSKH", "people_seen_from_1"
 CAUTION = "people_seen_caution_1"
+DOSES_SEEN, DOSES_SEEN_FROM = "doses_seen_KDSB", "doses_seen_from_1"
 OUTCOMES, VISIT_CORRELATION, CHANCES_MOVED = "outcomes_H", "visit_correlation_1", "chances_moved_MH"
 
 
@@ -146,8 +162,9 @@ class Manifest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: Literal[
-        "rehabcast-bundle/1", "rehabcast-bundle/2", "rehabcast-bundle/3", "rehabcast-bundle/4"
-    ] = "rehabcast-bundle/1"
+        "rehabcast-bundle/1", "rehabcast-bundle/2", "rehabcast-bundle/3", "rehabcast-bundle/4",
+        "rehabcast-bundle/5",
+    ] = "rehabcast-bundle/1"  # fmt: skip
     files: dict[str, str]
     family: str
     modalities: tuple[str, ...]

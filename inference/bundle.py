@@ -30,10 +30,11 @@ from features.sequences import present_modalities
 from inference.calibration import Calibration
 from inference.milestones import Visits
 from inference.offsets import Offsets
-from inference.out_of_distribution import ReferenceDistribution
+from inference.out_of_distribution import ReferenceDistribution, read_reference
 from inference.people_at_times import PeopleAtTimes, read_people_at_times
 from inference.readings import covering_both, fell, steadied
 from inference.similar import PeopleSeen
+from inference.twin.support import DosesSeen, read_doses_seen
 
 RESTORE = "restore the bundle from a backup; do not serve this one"
 """What to do about files that are not what was sealed."""
@@ -61,6 +62,9 @@ class Bundle:
         How they stood at each time since onset; None in bundles of earlier versions.
     codes
         What those of its codes mean that rehabcast does not ship.
+    curves, doses
+        The graph of the curves that a forecast consists of, and which doses of therapy people had;
+        None in bundles of earlier versions and of other families.
     """
 
     manifest: Manifest
@@ -75,6 +79,8 @@ class Bundle:
     people: bytes | None = None
     people_at_times: PeopleAtTimes | None = None
     codes: Additions = NOTHING
+    curves: onnxruntime.InferenceSession | None = None
+    doses: DosesSeen | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,12 +154,14 @@ def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
             person_S=manifest.person, horizon_days_H=manifest.horizon_days,
         ),
         calibration=_calibration(tensors, manifest),
-        reference=_reference(tensors),
+        reference=read_reference(tensors),
         encoder=_session(contents[names.ENCODER_FILE]), head=_session(contents[names.HEAD_FILE]),
         coalitions=_session(contents[names.COALITIONS_FILE]),
         people=contents.get(names.PEOPLE_FILE),
         people_at_times=read_people_at_times(contents.get(names.PROFILE_FILE)),
         codes=codes,
+        curves=None if (graph := contents.get(names.CURVES_FILE)) is None else _session(graph),
+        doses=read_doses_seen(tensors, manifest.channels),
     )  # fmt: skip
 
 
@@ -230,14 +238,6 @@ def calibrated(
 def _raw(bundle: Bundle, batch: SequenceBatch) -> NDArray[np.float64]:
     present_BM = present_modalities(batch, bundle.manifest.modalities)
     return run_head(bundle, embed(bundle, batch), present_BM)
-
-
-def _reference(tensors: Mapping[str, NDArray[np.float64]]) -> ReferenceDistribution:
-    return ReferenceDistribution(
-        mean_F=tensors[names.REFERENCE_MEAN],
-        covariance_FF=tensors[names.REFERENCE_COVARIANCE],
-        limit=float(tensors[names.REFERENCE_LIMIT][0]),
-    )
 
 
 def _calibration(tensors: Mapping[str, NDArray[Any]], manifest: Manifest) -> Calibration:

@@ -129,6 +129,13 @@ def reached_today(last_score: float, task: Task) -> tuple[str, ...]:
     return tuple(m.name for m in task.milestones if _today(m, last_B, task.target, None)[0])
 
 
+def needed_share(milestone: Milestone, last_score: float, target: Target) -> float:
+    """Return the share of the scale from which a milestone counts as reached."""
+    last_B = np.array([last_score], dtype=np.float32)
+    least = float(_between_scores(_needed(milestone, last_B, target), target)[0])
+    return (least - target.direction * target.worst) / (target.high - target.low)
+
+
 def assessed(batch: SequenceBatch, task: Task) -> Flags:
     """Say whose last score was observed and not assumed."""
     channel = batch.layout.channels_C.index(task.target.code)

@@ -9,12 +9,14 @@ Letters: B pairs, T days of the past, C channels, S person covariates, F feature
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc
 
+from contracts import bundle as names
 from contracts.sequences import Layout, SequenceBatch
 
 SHRINKAGE = 0.3
@@ -71,6 +73,15 @@ class Strangeness:
     usual_low: float
     usual_high: float
     beside: str = ""
+
+
+def read_reference(tensors: Mapping[str, Array]) -> ReferenceDistribution:
+    """Return what a bundle keeps of the training records."""
+    return ReferenceDistribution(
+        mean_F=tensors[names.REFERENCE_MEAN],
+        covariance_FF=tensors[names.REFERENCE_COVARIANCE],
+        limit=float(tensors[names.REFERENCE_LIMIT][0]),
+    )
 
 
 def feature_names(layout: Layout) -> tuple[str, ...]:

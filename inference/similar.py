@@ -15,6 +15,7 @@ horizon.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -208,32 +209,50 @@ def count_people(records: SequenceBatch, landmarks: SequenceBatch, task: Task) -
         The pairs that were learned from and calibrated on, and that the audit judges.
     """
     at = moments(records, task)
-    log_days_B = np.log1p(at.days_B.clip(min=0))
-    first_place = _place(log_days_B.min() - ALIKE_DAYS, STEP_DAYS) if len(records) else 0
-    last_place = _place(log_days_B.max() + ALIKE_DAYS, STEP_DAYS) if len(records) else 0
     known_BH = ~np.isnan(records.truth_BH)
     known_BH = np.concatenate([known_BH, known_BH.any(axis=1, keepdims=True)], axis=1)
+    alike_BK = _alike_course(at.change_B, task.target)
+    count_DSX, first_place = people_alike(
+        records.subject_B, at, lambda rows: alike_BK[rows, :, None] & known_BH[rows, None, :]
+    )
+    return PeopleSeen(
+        count_DSKH=count_DSX.reshape(*count_DSX.shape[:2], alike_BK.shape[1], known_BH.shape[1]),
+        first_place=first_place,
+        outcomes_H=_outcomes(landmarks),
+    )
+
+
+def people_alike(
+    subject_B: NDArray[np.int64], at: Moments, flags: Callable[[Indices], NDArray[np.bool_]]
+) -> tuple[NDArray[np.int32], int]:
+    """Count exactly how many people alike at each place have each flag, (D, S, X).
+
+    A person counts once, however many of the days are alike. `flags` are those of some rows, on any
+    number of axes, flat along X. Also returns the place of the first entry along D.
+    """
+    log_days_B = np.log1p(at.days_B.clip(min=0))
+    first_place = _place(log_days_B.min() - ALIKE_DAYS, STEP_DAYS) if len(subject_B) else 0
+    last_place = _place(log_days_B.max() + ALIKE_DAYS, STEP_DAYS) if len(subject_B) else 0
     days_D = STEP_DAYS * np.arange(first_place, last_place + 1)
     score_S = np.arange(0, 1 + STEP_SCORE / 2, STEP_SCORE)
     alike_BD = np.abs(log_days_B[:, None] - days_D) <= ALIKE_DAYS
     alike_BS = np.abs(at.score_B[:, None] - score_S) <= ALIKE_SCORE + 1e-9
-    alike_BK = _alike_course(at.change_B, task.target)
-    _, person_B = np.unique(records.subject_B, return_inverse=True)
-    count_DSKH = np.zeros((len(days_D), len(score_S), alike_BK.shape[1], known_BH.shape[1]), int)
+    _, person_B = np.unique(subject_B, return_inverse=True)
+    width = int(np.prod(flags(np.zeros(0, np.int64)).shape[1:]))
+    count_DSX = np.zeros((len(days_D), len(score_S), width), np.int32)
     for d, alike_B in enumerate(alike_BD.T):
         for s in range(len(score_S)):
             rows = np.flatnonzero(alike_B & alike_BS[:, s])
-            # A person counts once, however many of the days are alike.
-            seen_PKH = np.zeros((person_B.max(initial=-1) + 1, *count_DSKH.shape[2:]), np.bool_)
-            np.logical_or.at(
-                seen_PKH, person_B[rows], alike_BK[rows, :, None] & known_BH[rows, None, :]
-            )
-            count_DSKH[d, s] = seen_PKH.sum(axis=0)
-    return PeopleSeen(
-        count_DSKH=count_DSKH.astype(np.int32),
-        first_place=first_place,
-        outcomes_H=_outcomes(landmarks),
-    )
+            seen_PX = np.zeros((person_B.max(initial=-1) + 1, width), np.bool_)
+            np.logical_or.at(seen_PX, person_B[rows], flags(rows).reshape(len(rows), width))
+            count_DSX[d, s] = seen_PX.sum(axis=0)
+    return count_DSX, first_place
+
+
+def place_of(at: Moments, target: Target) -> tuple[int, int]:
+    """Return where on the grid of D and S the first pair stands."""
+    days_B, score_B, _ = _places(at, target)
+    return int(days_B[0]), int(score_B[0])
 
 
 def _outcomes(landmarks: SequenceBatch) -> NDArray[np.int32]:

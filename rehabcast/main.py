@@ -39,7 +39,15 @@ with without_collection():
     from rehabcast.commands.demo import demo
     from rehabcast.commands.learning import benchmark, search, training
     from rehabcast.commands.proposals import task
-    from rehabcast.commands.service import access, backup, cds_clients, monitor, record, serve
+    from rehabcast.commands.service import (
+        access,
+        backup,
+        cds_clients,
+        monitor,
+        record,
+        serve,
+        what_if,
+    )
     from rehabcast.output import IF_PRESENT, as_record, say_error
     from rehabcast.redaction import clean_traceback, cleaner, install
     from rehabcast.settings import secrets_in_environment, use_site_vocabulary
@@ -67,6 +75,7 @@ app.command()(governance.revoke)
 app.command()(governance.rollback)
 app.command()(serve.serve)
 app.command()(serve.forecast)
+app.command()(what_if.whatif)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(people.app, name="people")
 app.add_typer(record.app, name="record")

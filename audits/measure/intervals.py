@@ -115,8 +115,8 @@ def bootstrap(
     _, subject_N = np.unique(table[SUBJECT].to_numpy(), return_inverse=True)
     cells = Cells.of(subject_N, groupings)
     clusters = Clusters.of(table, subject_N)
-    summed = [m for m in measured if m.metric is not Metric.AUROC]
-    sums = CellSums.of(table, summed, cells, thresholds)
+    summed_M = [m for m, measure in enumerate(measured) if measure.metric is not Metric.AUROC]
+    sums = CellSums.of(table, [measured[m] for m in summed_M], cells, thresholds)
     auroc_rows = {m: auroc_inputs(table, m) for m in measured if m.metric is Metric.AUROC}
     auroc_weights = {m: person_weights(table, m, thresholds) for m in auroc_rows}
     ways = [
@@ -144,7 +144,8 @@ def bootstrap(
             weights = {m: weight_N[:, None] * weight_NR for m, weight_N in auroc_weights.items()}
             overall = {m: _overall_auroc(*auroc_rows[m], weights[m]) for m in auroc_rows}
             for grouping, group_C, out in zip(groupings, cells.group_PC, results, strict=True):
-                values = of_groups(sums_CKR, group_C, grouping, sums_of_way)
+                values_3MGR = of_groups(sums_CKR, group_C, grouping, sums_of_way)
+                out[:, rows, :, summed_M] = values_3MGR.transpose(0, 3, 2, 1)
                 for column, measure in enumerate(measured):
                     if measure in auroc_rows:
                         inputs = (
@@ -154,9 +155,7 @@ def bootstrap(
                             overall[measure],
                         )
                         triple = _group_aurocs(*inputs, ranks_rest)
-                    else:
-                        triple = values[measure]
-                    out[:, rows, :, column] = np.stack(triple).swapaxes(1, 2)
+                        out[:, rows, :, column] = np.stack(triple).swapaxes(1, 2)
     return [
         Scores(
             grouping=grouping, measured=measured,

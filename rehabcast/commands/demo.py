@@ -105,7 +105,7 @@ def demo(
     )
     token = secrets.token_urlsafe(24)
     with running_service(_free_port(), settings.home / "demo-service.log", token) as address:
-        answer = request_forecast(address, request, token)
+        answer = request_forecast(address, token, request)
     print_forecast(answer, as_json=False)
     stdout_console.print(_later_scores(demo_cohort, subject, forecast_task))
     print_next_steps()

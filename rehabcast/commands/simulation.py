@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,6 +20,7 @@ from rehabcast.output import (
     require_place,
     stderr_console,
 )
+from stores.cores import usable_cores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Workers = Annotated[
     int, typer.Option(min=1, help="How many processes; the result does not depend on it.")
 ]
-CORES = len(os.sched_getaffinity(0))
+CORES = usable_cores()
 LONGEST_CELL = 60
 PICTURES = (".png", ".svg", ".pdf")
 

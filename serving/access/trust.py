@@ -20,7 +20,7 @@ from serving.access.keys import Keys
 SCOPES = frozenset(
     {
         "forecast", "explain", "observe", "course", "alerts", "feedback", "consent", "correct",
-        "erase", "model", "cds", "metrics", "push",
+        "erase", "model", "cds", "metrics", "push", "whatif",
     }
 )  # fmt: skip
 

@@ -12,7 +12,6 @@ background data set of other people is needed.
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -27,6 +26,7 @@ from features.sequences import present_modalities
 from inference.bundle import Bundle, calibrated, coalition_medians, embed, run_head
 from serving.forecast.shapley import coalitions, shapley_weights
 from serving.schemas import SCORE
+from stores.cores import usable_cores
 
 MAX_GAP = 1e-4
 """Points by which base and contributions may miss the forecast, on a scale of up to 100 (on longer
@@ -119,7 +119,7 @@ def coalition_values(
     batches = _groups_of_coalitions(game, member_KP)
     value_K = np.empty(len(member_KP))
     # A graph runs on one thread and releases the interpreter lock: the cores share the batches.
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         values = pool.map(lambda rows: value_of(game, member_KP[rows], horizon), batches)
         for rows, value_R in zip(batches, values, strict=True):
             value_K[rows] = value_R

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import msgspec
 
 from contracts.observation import Observation
-from serving.schemas import SCORE
+from serving.schemas import SCORE, ExplainRequest, ForecastRequest, WhatIfRequest
+from serving.whatif import LastWeeks, PlanAsked, PlanSearch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,9 @@ class Question:
         days of which modality.
     next_measurement
         Whether to say what measuring again would be worth.
+    plans, search, last_weeks
+        Plans of therapy that are asked about, limits within which to look for others, and how the
+        last weeks went, where next week's dose is asked for.
     notes
         What must be known of the record to read the answer.
     """
@@ -45,7 +49,26 @@ class Question:
     output: str = SCORE
     days_of: str | None = None
     next_measurement: bool = False
+    plans: Sequence[PlanAsked] = ()
+    search: PlanSearch | None = None
+    last_weeks: LastWeeks | None = None
     notes: Sequence[str] = ()
+
+    @property
+    def asks_what_if(self) -> bool:
+        """Whether other plans of therapy are asked about."""
+        return bool(self.plans) or self.search is not None or self.last_weeks is not None
+
+
+def with_what_is_asked(question: Question, request: ForecastRequest) -> Question:
+    """Return a question with what requests of some routes ask beside the forecast."""
+    if isinstance(request, ExplainRequest):
+        return replace(question, explain=True, output=request.output, days_of=request.days_of)
+    if isinstance(request, WhatIfRequest):
+        return replace(
+            question, plans=request.plans, search=request.search, last_weeks=request.last_weeks
+        )
+    return question
 
 
 def input_digest(question: Question) -> str:
@@ -60,6 +83,7 @@ def input_digest(question: Question) -> str:
         question.output, question.days_of,
         # What nobody asks leaves the digest as it was before it could be asked.
         *(["next measurement"] if question.next_measurement else []),
+        *([question.plans, question.search, question.last_weeks] if question.asks_what_if else []),
     )  # fmt: skip
     content = b"\n".join([msgspec.json.encode(asked), *observations])
     return hashlib.sha256(content).hexdigest()

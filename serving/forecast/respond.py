@@ -57,6 +57,7 @@ from serving.forecast.question import Question
 from serving.forecast.reasons import reasons
 from serving.forecast.rests_on import rests_on
 from serving.forecast.unlike import refuse_unlike
+from serving.forecast.whatif.answer import what_if
 from serving.possible import refusal_of_record
 from serving.schemas import ForecastAnswer, HorizonForecast
 
@@ -188,6 +189,7 @@ def _forecast(
             *([] if again is None else [in_words(again, target.code, target.step)]),
         ],
         next_measurement=again,
+        what_if=what_if(question, bundle, batch, quantiles_1HQ, explained, given),
         reasons=None if game is None else reasons(question, game, explained),
         rests_on=rests_on(bundle, batch, question.observations),
         profile=profile_of(bundle, batch, question.observations),

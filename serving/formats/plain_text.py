@@ -17,6 +17,7 @@ from serving.formats.formatting import (
     scope_sentence,
 )
 from serving.formats.profile_words import domain_in_words
+from serving.formats.whatif_text import what_if_in_text
 from serving.schemas import ForecastAnswer, HorizonForecast
 
 SIMULATED = (
@@ -34,6 +35,7 @@ def as_plain_text(answer: ForecastAnswer) -> RenderableType:
         parts.append(Text(f"What to do: {answer.what_to_do}"))
     else:
         parts += [_horizons(answer), *map(Text, answer.in_words)]
+        parts += what_if_in_text(answer)
         parts += [*_reasons(answer), *_rests_on(answer), *_profile(answer)]
     parts += [Text(f"About the record: {note}") for note in answer.notes]
     parts.append(Text(_model_and_audit(answer)))

@@ -22,6 +22,7 @@ from serving.schemas import (
     ObservationsRequest,
     Recorded,
     Refusal,
+    WhatIfRequest,
 )
 
 T = TypeVar("T")
@@ -86,6 +87,10 @@ class Client:
     def explain(self, request: ExplainRequest) -> ForecastAnswer:
         """Explain one output at one horizon."""
         return self._post("/v1/explain", request, ForecastAnswer)
+
+    def what_if(self, request: WhatIfRequest) -> ForecastAnswer:
+        """Forecast one subject under other plans of therapy."""
+        return self._post("/v1/whatif", request, ForecastAnswer)
 
     def observe(self, request: ObservationsRequest) -> Recorded:
         """Append to a subject's running record."""

@@ -27,6 +27,7 @@ from serving.schemas import (
     ModelCard,
     ObservationsRequest,
     Recorded,
+    WhatIfRequest,
 )
 
 JSON = "application/json"
@@ -95,6 +96,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="POST", path="/v1/explain", scope="explain", handler=handlers.answer_explain,
         request_type=ExplainRequest, response_type=ForecastAnswer, max_bytes=8 * MIB,
         summary="Explain one output at one horizon, and on request which days mattered",
+    ),
+    Endpoint(
+        method="POST", path="/v1/whatif", scope="whatif", handler=handlers.answer_what_if,
+        request_type=WhatIfRequest, response_type=ForecastAnswer, max_bytes=8 * MIB,
+        summary="Forecast one subject under other plans of therapy, or say why not",
     ),
     Endpoint(
         method="POST", path="/v1/observations", scope="observe", handler=handlers.observe,

@@ -93,6 +93,19 @@ EXAMPLES: dict[str, Any] = {
     "/v1/forecast": RECORD,
     "/v1/forecasts": {"requests": [RECORD, {**RECORD, "subject": "P-2"}]},
     "/v1/explain": {**RECORD, "output": "FM-UE 50 or more", "explain_horizon_weeks": 26},
+    "/v1/whatif": {
+        **RECORD,
+        "plans": [
+            {
+                "name": "four weeks of more",
+                "parts": [
+                    {"hours_a_week": {"therapy": 7}, "days": 28},
+                    {"hours_a_week": {"therapy": 3}},
+                ],
+            },
+        ],
+        "last_weeks": {"adherence": [0.9, 0.85], "danger_signs": []},
+    },
     "/v1/observations": RECORD,
     "/v1/subjects/{subject}/points": [STEPS],
     "/v1/alerts/decisions": {

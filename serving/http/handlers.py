@@ -32,6 +32,7 @@ from serving.schemas import (
     ObservationsRequest,
     Recorded,
     SubjectId,
+    WhatIfRequest,
 )
 from serving.state.champion import Snapshot
 from serving.state.corrections import correct
@@ -60,6 +61,14 @@ def answer_forecast(call: Call) -> Reply:
 def answer_explain(call: Call) -> Reply:
     """Explain one output at one horizon."""
     return _one_forecast(call, "explain")
+
+
+def answer_what_if(call: Call) -> Reply:
+    """Forecast one subject under other plans of therapy."""
+    request: WhatIfRequest = call.body
+    if not request.plans and request.search is None and request.last_weeks is None:
+        raise RequestInvalid("nothing is asked: no plans, no search and no last_weeks")
+    return _one_forecast(call, "whatif")
 
 
 def _one_forecast(call: Call, route: str) -> Reply:

@@ -16,10 +16,10 @@ from serving.access.addresses import Network
 from serving.access.authentication import Access, Caller
 from serving.faults import Fault
 from serving.forecast.dates import day_asked
-from serving.forecast.question import Question, input_digest
+from serving.forecast.question import Question, input_digest, with_what_is_asked
 from serving.forecast.respond import refused, respond
 from serving.formats.fhir.record import FhirRecord, bundle_of, record_of
-from serving.schemas import ExplainRequest, ForecastAnswer, ForecastRequest
+from serving.schemas import ForecastAnswer, ForecastRequest
 from serving.state.alerting.webhook import Webhook
 from serving.state.champion import Snapshot
 from serving.state.champions import Champions
@@ -193,9 +193,7 @@ def question_of(
         _of_day(question, request.as_of_day), explain=request.explain,
         weeks=request.explain_horizon_weeks, next_measurement=request.next_measurement,
     )  # fmt: skip
-    if isinstance(request, ExplainRequest):
-        return replace(question, explain=True, output=request.output, days_of=request.days_of)
-    return question
+    return with_what_is_asked(question, request)
 
 
 def _date_asked(request: ForecastRequest, onset: date | None) -> date | None:

@@ -23,6 +23,7 @@ VARIANTS = {"--report", "--register", "--mitigate"}
 
 KEYED_BY_DATA = {
     "approved_by",
+    "because",
     "can_show",
     "facts",
     "inside",

@@ -190,6 +190,15 @@ def test_two_different_people_must_approve(
 
 
 FORECAST = ("forecast", "--cohort", "cohort", "--subject")
+PLANS = """
+[[plans]]
+name = "four weeks of more"
+parts = [{ hours_a_week = { therapy = 7 }, days = 28 }, { hours_a_week = { therapy = 3 } }]
+
+[last_weeks]
+danger_signs = ["fall"]
+"""
+WHAT_IF = ("whatif", "plans.toml", "--cohort", "cohort", "--subject")
 SERVICE = """
 import os, sys
 from pathlib import Path
@@ -240,6 +249,9 @@ def test_the_whole_way_ends_in_an_explained_forecast(
             for subject in ("1", "2")
         )
         readable = user.run(*FORECAST, "1", "--as-of-day", "21", **asked).stdout
+        (user.folder / "plans.toml").write_text(PLANS, "utf-8")
+        under_plans = user.run(*WHAT_IF, "1", "--as-of-day", "21", "--json", **asked).stdout
+        planned = user.run(*WHAT_IF, "1", "--as-of-day", "21", **asked).stdout
     for line in (first, second):
         answer = json.loads(line)
         user.check_fields(("forecast",), answer)
@@ -256,6 +268,10 @@ def test_the_whole_way_ends_in_an_explained_forecast(
     assert "SIMULATED" in readable
     assert "OVERRIDE" in readable
     assert "80 % range" in readable
+    user.check_fields(("whatif",), what_if := json.loads(under_plans))
+    assert what_if["what_if"]["next_week"]["action"] == "stop and call"
+    assert "associational unless randomised" in planned
+    assert "Next week: stop and call" in planned
 
 
 def test_mlflow_shows_what_the_ledger_has_on_record(

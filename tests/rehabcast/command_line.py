@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+import click
 import pytest
 
 from rehabcast import main
@@ -32,3 +34,12 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *wo
         code = stop.code if isinstance(stop.code, int) else 1
     written = capsys.readouterr()
     return Said(code, written.out + written.err)
+
+
+def words_of(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the words that name each command."""
+    parts = getattr(command, "commands", None)
+    if parts is None:
+        yield words
+    for name, part in (parts or {}).items():
+        yield from words_of(part, (*words, name))

@@ -6,11 +6,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import sqlalchemy as sa
 from typer.main import get_command
@@ -20,6 +18,7 @@ from rehabcast.main import app
 from rehabcast.settings import PREFIX, Settings
 from serving.state.store import Store
 from stores.database import cause_of
+from tests.rehabcast.command_line import words_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -64,7 +63,8 @@ COMMANDS = (
     "plan register y.toml", "plan approve y.toml --role governance --reason r", "plan show arm",
     "approve arm/1 --role governance --reason r", "promote arm/1",
     "revoke arm --reason r", "rollback arm --to-epoch 1 --reason r",
-    "forecast --subject 1 --cohort nowhere", "ledger status", "ledger verify", "ledger show",
+    "forecast --subject 1 --cohort nowhere", "whatif nowhere.toml --subject 1 --cohort nowhere",
+    "ledger status", "ledger verify", "ledger show",
     "ledger head x.json", "ledger mirror", "record verify", "record forget --days 1",
     "record head y.json", "record erase P --tenant t --reason r", "record export P --tenant t e.json",
     "monitor run arm", "record consent P --tenant t withdrawn", "record withdrawn --tenant t", "backup there/copy",
@@ -96,14 +96,6 @@ for state, environment in json.load(open("states.json")).items():
         print(state, command, code, time.monotonic(), flush=True)
 json.dump(done, open("done.json", "w"))
 """
-
-
-def words_of(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    parts = getattr(command, "commands", None)
-    if parts is None:
-        yield words
-    for name, part in (parts or {}).items():
-        yield from words_of(part, (*words, name))
 
 
 def test_the_list_has_every_command() -> None:

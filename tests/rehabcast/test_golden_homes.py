@@ -13,6 +13,7 @@ import lzma
 import sqlite3
 import tarfile
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -36,6 +37,7 @@ from serving.state.following import Serving, begin
 from serving.state.pushed.record import Wearer, push
 from serving.state.store import Store
 from serving.state.tables import PUSHED, decision_table, form_table, watch_table
+from serving.whatif import PlanAsked, PlanPart, WhatIf
 from stores.database import reading
 from tests.rehabcast.command_line import run
 from training.registry.model_versions import find
@@ -63,11 +65,14 @@ def question(*observations: tuple[str, int | None, float]) -> Question:
 KNEE = "OURHOSPITAL//KNEE_SCORE"
 ARM = "REHABCAST//FUGL_MEYER_UE"
 QUESTIONS = {
-    2: question((ARM, 6, 20.0), ("REHABCAST//AGE", None, 70.0)),
+    2: (arm := question((ARM, 6, 20.0), ("REHABCAST//AGE", None, 70.0))),
     3: (own := question((KNEE, 6, 14.0), (KNEE, 12, 18.0), ("REHABCAST//AGE", None, 68.0))),
     4: own,
+    5: arm,
 }
-"""By form: one of the codes that rehabcast ships, two of a hospital's own."""
+"""By form: two of the codes that rehabcast ships, two of a hospital's own."""
+
+PLAN = PlanAsked(name="none", parts=[PlanPart(hours_a_week={"therapy": 0.0})])
 
 REFUSED = "does not tell how many people stand behind its forecasts: train and audit again$"
 
@@ -121,6 +126,12 @@ def test_a_home_of_an_earlier_version_verifies_and_its_champion_forecasts_or_is_
         given = respond(QUESTIONS[form_of(archive)], source.load(state.terms), now=LATER)
         assert given.status == "forecast", given
         assert all(h.low_80 <= h.median <= h.high_80 for h in given.horizons)
+        asked = replace(QUESTIONS[form_of(archive)], plans=[PLAN])
+        what_if = respond(asked, source.load(state.terms), now=LATER).what_if
+        assert isinstance(what_if, WhatIf)
+        assert what_if.status == "no answer"
+        keeps_curves = form_of(archive) >= 5
+        assert ("not on record" if keeps_curves else "by an earlier version") in what_if.reason
     with closing(sqlite3.connect(home / "mlflow.db")) as registry:
         assert [line for line in registry.iterdump() if OLD_PLACE in line] == []
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from typer.main import get_command
 
 from rehabcast.commands.learning.training import SHIPPED_TASKS
-from tests.rehabcast.command_line import run
+from rehabcast.main import app
+from tests.rehabcast.command_line import run, words_of
 
 TASK = str(SHIPPED_TASKS / "stroke-upper-limb.toml")
 NEEDED = f"--cohort COHORT --task {TASK}"
@@ -174,6 +176,48 @@ access token x --access missing
 demo --cohort folder
 demo --cohort COHORT --task missing
 demo --cohort empty
+cohort map missing --output out.toml
+cohort map junk --output out.toml
+cohort map folder --output out.toml
+cohort map COHORT --output junk/out.toml
+task new missing --output out.toml
+task new junk --output out.toml
+task new COHORT --output junk/out.toml
+task new COHORT --output out.toml --target nonsense
+task check missing.toml
+task check junk
+task check broken.toml
+task check table.toml
+task check {TASK} --cohort junk
+plan new junk/out.toml --line arm
+plan new out.toml --line ''
+plan check missing.toml
+plan check junk
+plan check broken.toml
+plan check table.toml
+plan register missing.toml
+plan register table.toml
+plan approve missing.toml --role ml-owner {REASON}
+plan approve table.toml --role boss {REASON}
+plan show nobody
+serve --port 99999
+serve --host 0.0.0.0 --development
+serve
+ledger mirror
+ledger schema more
+people list more
+people retire nobody
+record verify --head missing.json
+record verify --head junk
+record head junk/out.json
+record erase nobody --tenant '' {REASON}
+record export nobody --tenant ward junk/out.json
+record withdrawn --tenant ''
+access add-client '' --scopes forecast
+access add-client x --scopes everything
+access add-issuer x --jwks nowhere
+access remove-client nobody
+access add-cds-client x --jwks nowhere
 """
 
 WORDS_OF_LIBRARIES = (
@@ -216,6 +260,14 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }.items():
         (folder / f"{name}.toml").write_text(content)
     return folder
+
+
+def test_every_command_is_given_wrong_inputs() -> None:
+    known = {" ".join(words) for words in words_of(get_command(app))}
+    given = {
+        name for name in known for line in CASES.splitlines() if f"{line} ".startswith(f"{name} ")
+    }
+    assert known - given == set()
 
 
 def test_no_wrong_input_ends_in_a_traceback(

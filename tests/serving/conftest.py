@@ -19,15 +19,21 @@ from typing import Any
 
 import httpx
 import jwt
+import pandas as pd
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
+from contracts.task import Task
+from contracts.therapy import THERAPY
 from contracts.verdict import Outcome
+from features.newest import days_with_score
+from features.sequences import training_sequences
 from inference.bundle import Bundle, load_bundle, verify_bundle
 from serving.forecast.audit_status import AuditStatus, ServedModel
 from serving.state.store import Store
+from tests.conftest import write_bundle_of
 
 
 @pytest.fixture(scope="session")
@@ -52,12 +58,47 @@ def served_walking(walking_bundle_folder: Path, served: ServedModel) -> ServedMo
     )
 
 
+def with_minutes(events: pd.DataFrame) -> pd.DataFrame:
+    """Give everybody half an hour to an hour of therapy on the days with steps."""
+    steps = events[events["code"] == "LOINC//41950-7"]
+    minutes = 30.0 + 30 * (steps["subject_id"].to_numpy() % 2)
+    return pd.concat([events, steps.assign(code=THERAPY, numeric_value=minutes)])
+
+
+@pytest.fixture(scope="session")
+def treated_folder(
+    events: pd.DataFrame, task: Task, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The bundle of a model that reads therapy, and has seen that of 60 people."""
+    from training.fitting.config import TrainingConfig
+    from training.fitting.crossfit import crossfit
+
+    people = with_minutes(events)
+    batch = training_sequences(people, task)
+    records = days_with_score(people, task, batch.layout)
+    folder: Path = tmp_path_factory.mktemp("treated")
+    config = TrainingConfig(max_epochs=2, folds=3, hidden=4)
+    fitted = crossfit(batch, task, config, folder=folder / "folds", records=records)
+    write_bundle_of(fitted, batch, task, folder / "bundle", records)
+    return folder / "bundle"
+
+
+@pytest.fixture(scope="session")
+def treated(treated_folder: Path, served: ServedModel) -> ServedModel:
+    digest = verify_bundle(treated_folder)
+    return replace(served, bundle=load_bundle(treated_folder, expected_digest=digest))
+
+
 # What a test's server runs: the champion is the folder that `champion.txt` names.
 APPLICATION = """
 from datetime import UTC, datetime
 from pathlib import Path
 from contracts.errors import ServiceUnavailable
+from contracts.task import Task
+from contracts.therapy import THERAPY
 from contracts.verdict import Outcome
+from features.newest import days_with_score
+from features.sequences import training_sequences
 from serving.access.authentication import Access, read_access
 from inference.bundle import load_bundle, verify_bundle
 from serving.state.champion import ChampionInService
@@ -69,6 +110,7 @@ from serving.state.forecast_log import ForecastLog
 from serving.http.service import build_service
 from serving.forecast.audit_status import ServedModel, AuditStatus
 from serving.state.store import Store
+from tests.conftest import write_bundle_of
 
 FOLDER = Path({folder!r})
 

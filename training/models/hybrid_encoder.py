@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from contracts.priors import FLAT, RecoveryPrior
 from contracts.sequences import SequenceBatch
 from training.models.layers.emissions import Emissions, window_sums
-from training.models.layers.fitted_population import fit_population, outcome_scores
+from training.models.layers.fitted_population import Scores, fit_population, outcome_scores
 from training.models.layers.hybrid_head import ONSET, ORIGIN, REFERENCE_DOSE_MIN
 from training.models.layers.input_columns import InputColumns
 from training.models.layers.modality_evidence import (
@@ -99,8 +99,11 @@ class HybridEncoder(ModalityEncoder):
         tilts, residuals = zip(*outputs, strict=True)
         tilt_BMJ, residual_BMR = torch.stack(tilts, dim=1), torch.stack(residuals, dim=1)
         days_BW = self.emissions.window_days(days_since_onset_BT)
+        enrolled_BW1 = _since_enrolment(days_BW, days_since_onset_BT, origin_day_B)[..., None]
         precise_P3 = latent_P3.to(precision(self))
-        target_BP = self._target_evidence(precise_P3, values_BTC, observed_BTC, days_since_onset_BT)
+        target_BP = self._target_evidence(
+            precise_P3, values_BTC, observed_BTC, days_since_onset_BT, origin_day_B
+        )
         evidence_BMP = (
             tilt_log_evidence(
                 tilt_BMJ,
@@ -110,7 +113,7 @@ class HybridEncoder(ModalityEncoder):
             + self.emissions(
                 x_BTC,
                 observed_BTC,
-                level(precise_P3, days_BW[..., None]),
+                self.curves.after_enrolment(level(precise_P3, days_BW[..., None]), enrolled_BW1),
                 lead(precise_P3, days_BW[..., None]),
             )
             + self.target_M1 * target_BP[:, None]
@@ -154,20 +157,23 @@ class HybridEncoder(ModalityEncoder):
         )
 
     def learn_start(self, train: SequenceBatch) -> Tensor | None:
-        """Fit a population that nobody published to the training pairs; return the log noise.
+        """Fit to the training pairs what nobody published of them; return the log noise.
 
-        A published one stays as it is until the weights are learned: None.
+        That is what is gained after enrolment, and without a published population all of it. A
+        published one stays as it is until the weights are learned, and so does the noise: None.
         """
-        if not self.starts_flat:
-            return None
-        past = self._target_scores(
+        days_BT = torch.from_numpy(train.days_since_onset_BT).float()
+        origin_B = torch.from_numpy(train.origin_day_B).float()
+        share_BW, count_BW, day_BW = self._target_scores(
             torch.from_numpy(train.values_BTC).float(),
             torch.from_numpy(train.observed_BTC).float(),
-            torch.from_numpy(train.days_since_onset_BT).float(),
+            days_BT,
         )
+        enrolled_BW = _since_enrolment(day_BW, days_BT, origin_B)
         outcomes = outcome_scores(train, self.inputs.worst, self.inputs.best)
-        fit_population(self.curves, self.log_noise, past, outcomes)
-        return self.log_noise.detach()
+        past = Scores(share=share_BW, count=count_BW, onset=day_BW, enrolled=enrolled_BW)
+        fit_population(self.curves, self.log_noise, past, outcomes, whole=self.starts_flat)
+        return self.log_noise.detach() if self.starts_flat else None
 
     def _context(
         self, values_BTC: Tensor, observed_BTC: Tensor, days_BT: Tensor, origin_day_B: Tensor
@@ -185,11 +191,17 @@ class HybridEncoder(ModalityEncoder):
         return torch.stack([onset_B, origin_day_B, dose_B], dim=-1)
 
     def _target_evidence(
-        self, latent_P3: Tensor, values_BTC: Tensor, observed_BTC: Tensor, days_BT: Tensor
+        self,
+        latent_P3: Tensor,
+        values_BTC: Tensor,
+        observed_BTC: Tensor,
+        days_BT: Tensor,
+        origin_day_B: Tensor,
     ) -> Tensor:
-        return score_log_likelihood(
-            latent_P3, *self._target_scores(values_BTC, observed_BTC, days_BT), self.log_noise
-        )
+        share_BW, count_BW, day_BW = self._target_scores(values_BTC, observed_BTC, days_BT)
+        enrolled_BW1 = _since_enrolment(day_BW, days_BT, origin_day_B)[..., None]
+        level_BWP = self.curves.after_enrolment(level(latent_P3, day_BW[..., None]), enrolled_BW1)
+        return score_log_likelihood(level_BWP, share_BW, count_BW, self.log_noise)
 
     def _target_scores(
         self, values_BTC: Tensor, observed_BTC: Tensor, days_BT: Tensor
@@ -205,6 +217,11 @@ class HybridEncoder(ModalityEncoder):
         count_BW, share_BW, day_BW = window_sums(score_BT3, WEEK_DAYS).unbind(dim=-1)
         divisor_BW = count_BW.clamp(min=1)
         return share_BW / divisor_BW, count_BW, day_BW / divisor_BW
+
+
+def _since_enrolment(days_BW: Tensor, days_BT: Tensor, origin_day_B: Tensor) -> Tensor:
+    """Return days since enrolment of what lies on days since onset, (B, W); before it, negative."""
+    return days_BW - days_BT[:, -1:].clamp(min=0) + origin_day_B[:, None]
 
 
 def time_features(context_BF: Tensor) -> Tensor:

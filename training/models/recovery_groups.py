@@ -94,7 +94,9 @@ def _forecast(
     seen_BT = torch.from_numpy(batch.observed_BTC[:, :, target]).float()
     days_BT = torch.from_numpy(batch.days_since_onset_BT).float().clamp(min=0)
     log_noise = torch.tensor(noise_share).log()
-    likelihood_BP = score_log_likelihood(latent_P3, share_BT * seen_BT, seen_BT, days_BT, log_noise)
+    likelihood_BP = score_log_likelihood(
+        level(latent_P3, days_BT[..., None]), share_BT * seen_BT, seen_BT, log_noise
+    )
     weight_BP = torch.softmax(likelihood_BP + log_weight_P, dim=-1)
     ahead_BH = horizon_H - torch.from_numpy(batch.origin_day_B).float()[:, None]
     level_BHP = level(latent_P3, (days_BT[:, -1:] + ahead_BH)[..., None])

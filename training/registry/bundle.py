@@ -22,6 +22,7 @@ from contracts.vocabulary import NOTHING, Additions
 from contracts.vocabulary.additions import as_toml
 from inference.calibration import Calibration
 from inference.out_of_distribution import fit_reference
+from inference.twin.support import learn_doses_seen
 from training.models.layers.input_columns import modalities_of
 from training.models.layers.network import Ensemble
 from training.registry.onnx_export import export_graphs
@@ -94,6 +95,9 @@ def write_bundle(
         names.REFERENCE_COVARIANCE: reference.covariance_FF,
         names.REFERENCE_LIMIT: np.array([reference.limit]),
     }
+    if (doses := learn_doses_seen(sample if records is None else records, task)) is not None:
+        arrays[names.DOSES_SEEN] = doses.count_KDSE
+        arrays[names.DOSES_SEEN_FROM] = np.array([doses.first_place])
     save_file(arrays, folder / names.TENSORS_FILE)
     (folder / names.TASK_FILE).write_text(task.model_dump_json(indent=2), "utf-8")
     (folder / names.CARD_FILE).write_text(card, "utf-8")

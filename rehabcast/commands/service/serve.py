@@ -178,11 +178,9 @@ def forecast(
     request = forecast_request(
         read_cohort(cohort), subject, as_of_day=as_of_day, weeks=weeks, task=task
     )
-    address = url or f"http://{settings.host}:{settings.port}"
-    token = None if settings.token is None else settings.token.get_secret_value()
     # A person reads this one: what measuring again would tell is worth its milliseconds.
     request = msgspec.structs.replace(request, next_measurement=True)
-    print_forecast(request_forecast(address, request, token), as_json=as_json)
+    print_forecast(request_forecast(*service_of(settings, url), request), as_json=as_json)
 
 
 def print_forecast(answer: ForecastAnswer, *, as_json: bool) -> None:
@@ -192,8 +190,14 @@ def print_forecast(answer: ForecastAnswer, *, as_json: bool) -> None:
     emit(answer, as_plain_text(answer), as_json=as_json)
 
 
-def request_forecast(address: str, request: ForecastRequest, token: str | None) -> ForecastAnswer:
-    """Send a request to the service.
+def service_of(settings: Settings, url: str | None) -> tuple[str, str | None]:
+    """Return the address of the service and the token that it is asked with."""
+    token = None if settings.token is None else settings.token.get_secret_value()
+    return url or f"http://{settings.host}:{settings.port}", token
+
+
+def request_forecast(address: str, token: str | None, request: ForecastRequest) -> ForecastAnswer:
+    """Send a request to the service: of a forecast, or of one under other plans.
 
     Raises
     ------
@@ -203,9 +207,12 @@ def request_forecast(address: str, request: ForecastRequest, token: str | None) 
         The service refused the request; it says why, and what to do.
     """
     from serving.http.client import Client, NotAnswered
+    from serving.schemas import WhatIfRequest
 
     try:
         with Client(address, token) as client:
+            if isinstance(request, WhatIfRequest):
+                return client.what_if(request)
             return client.forecast(request)
     except NotAnswered as refused:
         if token is not None or refused.status != httpx.codes.UNAUTHORIZED:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 
 from contracts.vocabulary import vocabulary
 from contracts.vocabulary.nearest import nearest_codes
@@ -27,10 +27,12 @@ def test_ways_in_which_people_write_a_code(written: str, code: str) -> None:
     assert nearest_codes(written)[0] == code
 
 
+@example(code="REHABCAST//GG0170A", place=-1, other="0")
 @given(code=st.sampled_from(CODES), place=st.integers(0, 60), other=st.characters(codec="ascii"))
 def test_one_wrong_character_of_a_code_is_forgiven(code: str, place: int, other: str) -> None:
     place %= len(code)
-    assert code in nearest_codes(code[:place] + other + code[place + 1 :], most=9)
+    # The 19 items of GG0170 differ in their last letter, so that a wrong one is as near to all.
+    assert code in nearest_codes(code[:place] + other + code[place + 1 :], most=20)
 
 
 @given(written=st.text(max_size=300))

@@ -135,5 +135,5 @@ def test_who_has_no_token_is_told_which_setting_it_is(
     refusing: str, token: str | None, advice: str
 ) -> None:
     with pytest.raises(NotAnswered) as refusal:
-        request_forecast(refusing, msgspec.convert(RECORD, ForecastRequest), token)
+        request_forecast(refusing, token, msgspec.convert(RECORD, ForecastRequest))
     assert (refusal.value.what_to_do, refusal.value.status) == (advice, 401)

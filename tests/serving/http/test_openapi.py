@@ -23,7 +23,7 @@ from serving.http.openapi import API_VERSION, document
 WRITTEN = date(2026, 1, 16)
 """Day of the document that is kept: its examples are of the day on which it is asked for."""
 
-PUBLISHED = ("3.3", "5d1cadefeadd289a7602e48528ea0acbe6ed956a04762291cdbbc1d1866e39de")
+PUBLISHED = ("3.4", "29fb8a44875cb2c3f58c279ee8a63a7c4970c0d5ea2cfb219387a2d8905386ed")
 """The API's version, and the digest of its paths and schemas. Change both together."""
 
 CHECKS = (
@@ -35,7 +35,7 @@ CHECKS = (
 
 PATHS = sorted(
     {
-        "/v1/consent", "/v1/forecast", "/v1/forecasts", "/v1/explain", "/v1/observations", "/v1/feedback",
+        "/v1/consent", "/v1/forecast", "/v1/forecasts", "/v1/explain", "/v1/whatif", "/v1/observations", "/v1/feedback",
         "/v1/model", "/v1/subjects/{subject}/course", "/v1/fhir/forecast", "/cds-services",
         "/cds-services/recovery-forecast", "/cds-services/recovery-forecast/feedback",
         "/cds-services/recovery-forecast-{task}", "/cds-services/recovery-forecast-{task}/feedback",

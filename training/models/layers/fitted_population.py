@@ -1,21 +1,24 @@
-"""A population of recovery curves that nobody published, fitted to the people trained on.
+"""What nobody published of a population of recovery curves, fitted to the people trained on.
 
 Empirical Bayes (Robbins 1956): the population under which their scores, past ones and outcomes, are
-most likely together, starting from one in which every course is as likely as any other. Without
-it a network would have to unlearn, by some tens of small batches, that people regain half of what
-they miss.
+most likely together. Of a published one that is what is gained after enrolment, from none; of one
+in which every course is as likely as any other, all of it. Without it a network would have to
+unlearn, by some tens of small batches, that people regain half of what they miss.
 
 Letters: B pairs, W windows of past days and horizons, H horizons, P curves.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from contracts.sequences import SequenceBatch
-from training.models.layers.recovery_curves import RecoveryCurves, score_log_likelihood
+from training.models.layers.recovery_curves import RecoveryCurves, level, score_log_likelihood
 
 STEPS = 150
 PACE = 0.05
@@ -29,53 +32,92 @@ MOST_PAIRS = 512
 """Some hundred people tell five groups; more would only take longer."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """Scores of people, (B, W) each.
+
+    Parameters
+    ----------
+    share, count
+        Mean score on the share of the scale, and number of scores, 0 for none.
+    onset, enrolled
+        Days since onset and since enrolment.
+    """
+
+    share: Tensor
+    count: Tensor
+    onset: Tensor
+    enrolled: Tensor
+
+    def of(self, pairs: NDArray[np.int64], seen_W: Tensor) -> Scores:
+        """Return those of some pairs in some columns."""
+        return Scores(
+            **{
+                name: getattr(self, name)[torch.from_numpy(pairs)][:, seen_W]
+                for name in self.__slots__
+            }
+        )
+
+
 def fit_population(
-    curves: RecoveryCurves, log_noise: nn.Parameter, past: tuple[Tensor, Tensor, Tensor],
-    outcomes: tuple[Tensor, Tensor, Tensor],
-) -> None:  # fmt: skip
-    """Set groups, shares and noise so that the scores of people are as likely as they can be.
+    curves: RecoveryCurves, log_noise: nn.Parameter, past: Scores, outcomes: Scores, *, whole: bool
+) -> None:
+    """Set the gain after enrolment so that the scores of people are as likely as they can be.
 
     Parameters
     ----------
     curves, log_noise
         What is fitted, from where it stands.
     past, outcomes
-        Mean score on the share of the scale, number of scores and days since onset, (B, W) and
-        (B, H) each, as in `score_log_likelihood`.
+        Scores before each origin and after it.
+    whole
+        Groups, shares and noise are fitted before it, as if nothing were gained. Both at once
+        would share among themselves what clocks of onset and of enrolment explain alike.
     """
-    chosen = torch.from_numpy(_spread_out(len(past[0])))
-    share_BW, count_BW, days_BW = (
-        torch.cat([a, b], dim=1)[chosen] for a, b in zip(past, outcomes, strict=True)
+    both = Scores(
+        **{
+            name: torch.cat([getattr(past, name), getattr(outcomes, name)], dim=1)
+            for name in Scores.__slots__
+        }
     )
-    seen_W = count_BW.sum(dim=0) > 0
+    chosen = _spread_out(len(both.share))
+    seen_W = both.count[chosen].sum(dim=0) > 0
     if not seen_W.any():
         return
-    fitted = [curves.mean_G3, curves.log_spread_G3, curves.share_logit_G, log_noise]
+    scores = both.of(chosen, seen_W)
+    if whole:
+        groups = [curves.mean_G3, curves.log_spread_G3, curves.share_logit_G, log_noise]
+        _ascend(groups, curves, log_noise, scores)
+    _ascend(curves.gain_parameters(), curves, log_noise, scores)
+
+
+def _ascend(
+    fitted: list[nn.Parameter], curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scores
+) -> None:
+    """Move some parameters to where the scores are most likely."""
     before = [parameter.detach().clone() for parameter in fitted]
     adam = torch.optim.Adam(fitted, lr=PACE)
     with torch.enable_grad():
         for _ in range(STEPS):
             adam.zero_grad()
-            evidence_BP = score_log_likelihood(
-                curves.latent(), share_BW[:, seen_W], count_BW[:, seen_W], days_BW[:, seen_W],
-                log_noise,
-            )  # fmt: skip
+            level_BWP = curves.after_enrolment(
+                level(curves.latent(), scores.onset[..., None]), scores.enrolled[..., None]
+            )
+            evidence_BP = score_log_likelihood(level_BWP, scores.share, scores.count, log_noise)
             weight_P = torch.log_softmax(curves.log_weight(), dim=-1)
             pulled = sum(
                 ((parameter - start) ** 2).sum()
                 for parameter, start in zip(fitted, before, strict=True)
             )
             loss = PULL * pulled - torch.logsumexp(evidence_BP + weight_P, dim=-1).sum()
-            (loss / len(chosen)).backward()  # type: ignore[no-untyped-call]
+            (loss / len(scores.share)).backward()  # type: ignore[no-untyped-call]
             adam.step()
-    for parameter in fitted:
+    for parameter in [*curves.parameters(), log_noise]:
         parameter.grad = None
 
 
-def outcome_scores(
-    train: SequenceBatch, worst: float, best: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return share of the scale, 1 where known and days since onset of outcomes, (B, H) each."""
+def outcome_scores(train: SequenceBatch, worst: float, best: float) -> Scores:
+    """Return the outcomes of pairs, (B, H)."""
     truth_BH = torch.from_numpy(train.truth_BH).float()
     known_BH = (~torch.isnan(truth_BH)).float()
     share_BH = torch.nan_to_num((truth_BH - worst) / (best - worst)) * known_BH
@@ -83,7 +125,12 @@ def outcome_scores(
     origin_B = torch.from_numpy(train.origin_day_B).float()
     onset_B = torch.from_numpy(train.days_since_onset_BT[:, -1]).float().clamp(min=0)
     ahead_BH = (horizon_H - origin_B[:, None]).clamp(min=0)
-    return share_BH, known_BH, (onset_B[:, None] + ahead_BH) * known_BH
+    return Scores(
+        share=share_BH,
+        count=known_BH,
+        onset=(onset_B[:, None] + ahead_BH) * known_BH,
+        enrolled=horizon_H.expand_as(share_BH),
+    )
 
 
 def _spread_out(pairs: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -45,6 +45,7 @@ SATURATION_MIN = 90.0
 class HybridHead(ModalityHead):
     """Adds up the evidence, extends the curves to the horizons, and returns quantiles."""
 
+    has_curves = True
     level_Q: Tensor
     horizon_days_H: Tensor
     stratum_PS: Tensor
@@ -128,8 +129,7 @@ class HybridHead(ModalityHead):
         feature_BMR = self._residual_features(embeddings_BMD) * present_BM[..., None]
         shift_BH, spread_BH = self._residual(feature_BMR, present_BM, origin_B)
         ahead_BHG = self._effective_days(origin_B, dose_BH)
-        latent_P3 = self.curves.latent()
-        level_BHP = level_at_horizons(latent_P3, onset_B, self.curves.expand_groups(ahead_BHG))
+        level_BHP = self._levels(onset_B, ahead_BHG)
         sums = self._strata(weight_BP, level_BHP)
         return mixture_cdf(*components(*sums, shift_BH, spread_BH))
 
@@ -144,9 +144,7 @@ class HybridHead(ModalityHead):
         onset_1, origin_1 = self._times(embeddings_VMD[first], present_KM[first])
         dose_1H = self._recent_dose(embeddings_VMD[first], present_KM[first])
         ahead_1HG = self._effective_days(origin_1, dose_1H)
-        level_1HP = level_at_horizons(
-            self.curves.latent(), onset_1, self.curves.expand_groups(ahead_1HG)
-        )
+        level_1HP = self._levels(onset_1, ahead_1HG)
         evidence_JP = embeddings_VMD[..., : len(self.stratum_PS)].flatten(0, 1)
         digits = precision(self)
         weight_KP = self._weights(mask_KJ.to(digits) @ evidence_JP.to(digits))
@@ -157,6 +155,28 @@ class HybridHead(ModalityHead):
         sums = self._strata_of_one_pair(weight_KP, level_1HP[0].index_select(0, horizon_1))
         median_K1 = median(*components(*sums, shift_K1, spread_K1))
         return self.worst + (self.best - self.worst) * median_K1
+
+    def curves_of(self, embeddings_BMD: Tensor, present_BM: Tensor) -> tuple[Tensor, ...]:
+        """Return what a forecast consists of, to be put together under another plan of therapy.
+
+        Returns
+        -------
+        Weight of each curve (B, P), days since onset (B,), the shift of the level and the spread of
+        a score (B, H); and of everybody: logit start, logit rate, log time constant, gain after
+        enrolment and the log of its time constant of each curve (P, 5), the part by which as much
+        therapy as can be given speeds its group up (P,).
+        """
+        digits = precision(self)
+        evidence_BMP = embeddings_BMD[..., : len(self.stratum_PS)].to(digits)
+        weight_BP = self._weights((present_BM[:, None].to(digits) @ evidence_BMP).squeeze(1))
+        onset_B, origin_B = self._times(embeddings_BMD, present_BM)
+        feature_BMR = self._residual_features(embeddings_BMD) * present_BM[..., None]
+        shift_BH, spread_BH = self._residual(feature_BMR, present_BM, origin_B)
+        effect_P = self.curves.expand_groups(nn.functional.softplus(self.effect_G))
+        gain_P = self.curves.gain()
+        gain_P2 = torch.stack([gain_P, self.curves.log_gain_days.expand_as(gain_P)], dim=1)
+        latent_P5 = torch.cat([self.curves.latent(), gain_P2], dim=1)
+        return weight_BP.float(), onset_B, shift_BH, spread_BH, latent_P5, effect_P
 
     def _weights(self, evidence_BP: Tensor) -> Tensor:
         """Return each curve's weight, (B, P), from the sum of the evidence for it."""
@@ -208,6 +228,12 @@ class HybridHead(ModalityHead):
         reference = 1 - torch.exp(torch.tensor(-REFERENCE_DOSE_MIN / SATURATION_MIN))
         factor_BHG = (1 + effect_G * saturated_BH1) / (1 + effect_G * reference)
         return (length_BH[..., None] * factor_BHG).cumsum(dim=1)
+
+    def _levels(self, onset_B: Tensor, ahead_BHG: Tensor) -> Tensor:
+        """Return each curve's level at the horizons, (B, H, P)."""
+        ahead_BHP = self.curves.expand_groups(ahead_BHG)
+        level_BHP = level_at_horizons(self.curves.latent(), onset_B, ahead_BHP)
+        return self.curves.after_enrolment(level_BHP, self.horizon_days_H[:, None])
 
     def _strata(self, weight_BP: Tensor, level_BHP: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the sums over the curves of each stratum that `components` needs."""

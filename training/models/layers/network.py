@@ -42,6 +42,9 @@ class ModalityEncoder(nn.Module):
 class ModalityHead(nn.Module):
     """Base of the heads, which return quantiles and the loss that they are trained with."""
 
+    has_curves = False
+    """Whether its forecast consists of curves of recovery, and can be made for another plan."""
+
     def forward(self, embeddings_BMD: Tensor, present_BM: Tensor) -> Tensor:
         """Return quantiles (B, H, Q) in score points."""
         raise NotImplementedError
@@ -62,6 +65,10 @@ class ModalityHead(nn.Module):
         embeddings_MKD = mask_KVM.permute(2, 0, 1) @ embeddings_VMD.transpose(0, 1)
         quantiles_KHQ: Tensor = self(embeddings_MKD.transpose(0, 1), mask_KVM.sum(dim=1))
         return quantiles_KHQ[..., MEDIAN].index_select(1, horizon_1)
+
+    def curves_of(self, embeddings_BMD: Tensor, present_BM: Tensor) -> tuple[Tensor, ...]:
+        """Return what a forecast of the hybrid consists of (`contracts.bundle`)."""
+        raise NotImplementedError
 
     def start_from(self, log_noise: Tensor) -> None:
         """Take over what the encoder's start says of the noise; nothing in a plain network."""
@@ -132,6 +139,20 @@ class Ensemble(nn.Module):
             for member, part in zip(self._networks(), parts, strict=True)
         ]
         return torch.stack(medians).mean(dim=0)
+
+    @property
+    def has_curves(self) -> bool:
+        """Whether all members' forecasts consist of curves of recovery."""
+        return all(member.head.has_curves for member in self._networks())
+
+    def curves_of(self, embeddings_BME: Tensor, present_BM: Tensor) -> tuple[Tensor, ...]:
+        """Return what each member's forecast consists of, members along the first axis."""
+        parts = embeddings_BME.chunk(len(self.members), dim=-1)
+        found = [
+            member.head.curves_of(part, present_BM)
+            for member, part in zip(self._networks(), parts, strict=True)
+        ]
+        return tuple(torch.stack(each) for each in zip(*found, strict=True))
 
     def _networks(self) -> list[Network]:
         return [cast(Network, member) for member in self.members]

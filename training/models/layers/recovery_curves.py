@@ -1,7 +1,9 @@
 """Recovery curves in closed form, and the likelihood of observed scores given a curve.
 
 A curve is a level on the share of the scale, 0 to 1. From its start at onset it moves toward a
-capacity, start + rate (1 - start), with a time constant. Each curve belongs to one of five groups.
+capacity, start + rate (1 - start), with a time constant. Whoever is enrolled begins therapy and
+learns the assessment, years after onset too: from enrolment on the level gains an amount in logits,
+with a time constant of its own. Each curve belongs to one of five groups.
 
 Letters: B pairs, G groups, P curves, W windows of past days, H horizons.
 """
@@ -15,9 +17,12 @@ from torch import Tensor, nn
 
 from contracts.priors import GROUPS, RecoveryPrior
 
-START, RATE, TIME = range(3)
+START, RATE, TIME, GAIN = range(4)
 
 SMALLEST_PROBABILITY = 1e-12
+
+GAIN_SPREAD, GAIN_DAYS = 0.3, 14.0
+"""SD of curves in logits gained after enrolment, and their time constant, before learning."""
 
 LARGEST_LATENT = 12.0
 """Beyond it a logit is an end of the scale, and a time constant is 0 or 400 years."""
@@ -34,15 +39,15 @@ class RecoveryCurves(nn.Module):
         The population that it is before anything is learned.
     """
 
-    normal_P3: Tensor
+    normal_P4: Tensor
     group_P: Tensor
 
     def __init__(self, per_group: int, prior: RecoveryPrior) -> None:
         super().__init__()
-        sobol = qmc.Sobol(3, rng=np.random.default_rng(0)).random(per_group)
+        sobol = qmc.Sobol(4, rng=np.random.default_rng(0)).random(per_group)
         normal = torch.from_numpy(norm.ppf(sobol)).float()
         self.per_group = per_group
-        self.register_buffer("normal_P3", normal.repeat(GROUPS, 1))
+        self.register_buffer("normal_P4", normal.repeat(GROUPS, 1))
         self.register_buffer("group_P", torch.arange(GROUPS).repeat_interleave(per_group))
         groups = prior.groups
         start = torch.tensor([group.start_mean for group in groups])
@@ -54,13 +59,37 @@ class RecoveryCurves(nn.Module):
         self.mean_G3 = nn.Parameter(means)
         self.log_spread_G3 = nn.Parameter(spreads.log())
         self.share_logit_G = nn.Parameter(torch.tensor([group.share for group in groups]).log())
+        self.gain_G = nn.Parameter(torch.zeros(GROUPS))
+        self.log_gain_spread = nn.Parameter(torch.tensor(GAIN_SPREAD).log())
+        self.log_gain_days = nn.Parameter(torch.tensor(GAIN_DAYS).log())
 
     def latent(self) -> Tensor:
         """Return logit start, logit rate and log time constant in days of each curve, (P, 3)."""
-        normal_GN3 = self.normal_P3.reshape(GROUPS, self.per_group, 3)
+        normal_GN3 = self.normal_P4[:, :3].reshape(GROUPS, self.per_group, 3)
         drawn_GN3 = self.mean_G3[:, None] + self.log_spread_G3.exp()[:, None] * normal_GN3
         latent_P3 = drawn_GN3.flatten(0, 1)
         return latent_P3.clamp(-LARGEST_LATENT, LARGEST_LATENT)
+
+    def gain(self) -> Tensor:
+        """Return what each curve gains in all after enrolment, (P,), in logits."""
+        spread_P = self.log_gain_spread.exp() * self.normal_P4[:, GAIN]
+        return self.expand_groups(self.gain_G) + spread_P
+
+    def after_enrolment(self, level: Tensor, days: Tensor) -> Tensor:
+        """Return levels with what is gained in `days` after enrolment, on the share of the scale.
+
+        Parameters
+        ----------
+        level, days
+            Levels of the curves, (..., P), and days since enrolment, (..., 1).
+        """
+        complete = 1 - torch.exp(-days.clamp(min=0) / self.log_gain_days.exp())
+        odds = torch.exp((self.gain() * complete).to(level.dtype))
+        return level * odds / (1 - level + level * odds)
+
+    def gain_parameters(self) -> list[nn.Parameter]:
+        """Return what says how much is gained after enrolment, and how fast."""
+        return [self.gain_G, self.log_gain_spread, self.log_gain_days]
 
     def log_weight(self) -> Tensor:
         """Return the log of each curve's share of the population, up to a constant, (P,)."""
@@ -77,7 +106,7 @@ class RecoveryCurves(nn.Module):
         curves are similar enough to be summarised by a mean and a variance; four strata per group
         forecast no better on the real stroke cohort.
         """
-        half_P = (self.normal_P3[:, RATE] > 0).long()
+        half_P = (self.normal_P4[:, RATE] > 0).long()
         return nn.functional.one_hot(2 * self.group_P + half_P, 2 * GROUPS).float()
 
 
@@ -130,7 +159,7 @@ def level_at_horizons(latent_P3: Tensor, onset_B: Tensor, ahead_BHP: Tensor) -> 
 
 
 def score_log_likelihood(
-    latent_P3: Tensor, share_BW: Tensor, count_BW: Tensor, days_BW: Tensor, log_noise: Tensor
+    level_BWP: Tensor, share_BW: Tensor, count_BW: Tensor, log_noise: Tensor
 ) -> Tensor:
     """Return the log likelihood of the past scores given each curve, (B, P).
 
@@ -138,16 +167,16 @@ def score_log_likelihood(
 
     Parameters
     ----------
-    share_BW, count_BW, days_BW
-        Mean score on the share of the scale, number of scores (0 for an empty window), and days
-        since onset, per window.
+    level_BWP
+        Level of each curve on the days of the scores.
+    share_BW, count_BW
+        Mean score on the share of the scale, and number of scores (0 for an empty window).
     log_noise
         Log SD of one score around its curve.
     """
-    mean_BWP = level(latent_P3, days_BW[:, :, None])
     seen_BW1 = count_BW.clamp(max=1)[:, :, None]
     spread_BW1 = log_noise.exp() / count_BW.clamp(min=1).sqrt()[:, :, None]
-    z_BWP = (share_BW[:, :, None] - mean_BWP) / spread_BW1
+    z_BWP = (share_BW[:, :, None] - level_BWP) / spread_BW1
     inside_BWP = -0.5 * z_BWP**2 - spread_BW1.log()
     at_low_BW1 = (share_BW <= 0).float()[:, :, None]
     at_high_BW1 = (share_BW >= 1).float()[:, :, None]

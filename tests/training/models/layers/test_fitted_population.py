@@ -1,4 +1,4 @@
-"""A population that nobody published: fitted to people, it is where they are, and no other one is touched."""
+"""What nobody published of a population: fitted to people it is what they show, and no more is touched."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from contracts.priors import FLAT, shipped_prior
+from contracts.priors import FLAT, RecoveryPrior, shipped_prior
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from training.models.architectures import new_network
-from training.models.layers.fitted_population import fit_population
+from training.models.layers.fitted_population import Scores, fit_population
 from training.models.layers.recovery_curves import RecoveryCurves, level, score_log_likelihood
 
 PEOPLE = 80
@@ -30,48 +30,72 @@ def one_thread() -> Iterator[None]:
 DAY_W = torch.tensor([10.0, 90.0, 360.0])
 
 
-def planted(regained: float, noise: float) -> tuple[Tensor, Tensor, Tensor]:
+def on_days(share_BW: Tensor, onset_W: Tensor, enrolled_W: Tensor) -> Scores:
+    return Scores(
+        share=share_BW,
+        count=torch.ones_like(share_BW),
+        onset=onset_W.expand_as(share_BW),
+        enrolled=enrolled_W.expand_as(share_BW),
+    )
+
+
+def planted(regained: float, noise: float) -> Scores:
     """Scores of SIMULATED people who regain such a share of what they miss, within two months."""
     torch.manual_seed(3)
     start_B1 = torch.rand(PEOPLE, 1) * 0.5 + 0.2
     level_BW = start_B1 + regained * (1 - start_B1) * (1 - torch.exp(-DAY_W / 60))
     share_BW = (level_BW + noise * torch.randn_like(level_BW)).clamp(0.01, 0.99)
-    return share_BW, torch.ones_like(share_BW), DAY_W.expand_as(share_BW)
+    return on_days(share_BW, DAY_W, DAY_W - DAY_W[0])
 
 
-def fresh() -> tuple[RecoveryCurves, nn.Parameter]:
-    return RecoveryCurves(64, FLAT), nn.Parameter(torch.tensor(FLAT.noise_share).log())
+def long_after(gain: float) -> Scores:
+    """Scores of SIMULATED people years after onset who gain so many logits in weeks of therapy."""
+    torch.manual_seed(4)
+    enrolled_W = torch.tensor([0.0, 21.0, 84.0])
+    before_B1 = torch.randn(PEOPLE, 1)
+    level_BW = torch.sigmoid(before_B1 + gain * (1 - torch.exp(-enrolled_W / 14)))
+    share_BW = (level_BW + 0.03 * torch.randn_like(level_BW)).clamp(0.01, 0.99)
+    return on_days(share_BW, 1_000 + enrolled_W, enrolled_W)
 
 
-def evidence(curves: RecoveryCurves, log_noise: Tensor, scores: tuple[Tensor, ...]) -> float:
-    share_BW, count_BW, days_BW = scores
-    each_BP = score_log_likelihood(curves.latent(), share_BW, count_BW, days_BW, log_noise)
+def fresh(prior: RecoveryPrior = FLAT) -> tuple[RecoveryCurves, nn.Parameter]:
+    return RecoveryCurves(64, prior), nn.Parameter(torch.tensor(prior.noise_share).log())
+
+
+def levels(curves: RecoveryCurves, scores: Scores) -> Tensor:
+    own_BWP = level(curves.latent(), scores.onset[..., None])
+    return curves.after_enrolment(own_BWP, scores.enrolled[..., None])
+
+
+def evidence(curves: RecoveryCurves, log_noise: Tensor, scores: Scores) -> float:
+    each_BP = score_log_likelihood(levels(curves, scores), scores.share, scores.count, log_noise)
     weight_P = torch.log_softmax(curves.log_weight(), dim=-1)
     return float(torch.logsumexp(each_BP + weight_P, dim=-1).mean().detach())
 
 
-def halves(scores: tuple[Tensor, Tensor, Tensor], odd: int) -> tuple[Tensor, Tensor, Tensor]:
-    share_BW, count_BW, days_BW = (each[odd::2] for each in scores)
-    return share_BW, count_BW, days_BW
+def part(scores: Scores, *, people: slice = slice(None), columns: slice = slice(None)) -> Scores:
+    return Scores(**{name: getattr(scores, name)[people, columns] for name in Scores.__slots__})
 
 
-def fit(scores: tuple[Tensor, Tensor, Tensor]) -> tuple[RecoveryCurves, nn.Parameter]:
-    curves, log_noise = fresh()
-    past = scores[0][:, :1], scores[1][:, :1], scores[2][:, :1]
-    later = scores[0][:, 1:], scores[1][:, 1:], scores[2][:, 1:]
-    fit_population(curves, log_noise, past, later)
+FIRST, LATER, ODD, EVEN = slice(0, 1), slice(1, None), slice(1, None, 2), slice(0, None, 2)
+
+
+def fit(scores: Scores, *, published: bool = False) -> tuple[RecoveryCurves, nn.Parameter]:
+    prior = shipped_prior("stroke-upper-limb") if published else FLAT
+    curves, log_noise = fresh(prior)
+    past, later = part(scores, columns=FIRST), part(scores, columns=LATER)
+    fit_population(curves, log_noise, past, later, whole=not published)
     return curves, log_noise
 
 
-def error(curves: RecoveryCurves, log_noise: Tensor, scores: tuple[Tensor, ...]) -> float:
+def error(curves: RecoveryCurves, log_noise: Tensor, scores: Scores) -> float:
     """Return how far the last score is from what the first one lets expect, on average."""
-    share_BW, count_BW, days_BW = scores
-    first_BP = score_log_likelihood(
-        curves.latent(), share_BW[:, :1], count_BW[:, :1], days_BW[:, :1], log_noise
-    )
+    first = part(scores, columns=FIRST)
+    first_BP = score_log_likelihood(levels(curves, first), first.share, first.count, log_noise)
     weight_BP = torch.softmax(first_BP + curves.log_weight(), dim=-1)
-    expected_B = weight_BP @ level(curves.latent(), DAY_W[-1:])
-    return float((expected_B - share_BW[:, -1]).abs().mean().detach())
+    last_BP = levels(curves, part(scores, columns=slice(-1, None)))[:, 0]
+    expected_B = (weight_BP * last_BP).sum(dim=-1)
+    return float((expected_B - scores.share[:, -1]).abs().mean().detach())
 
 
 @pytest.mark.parametrize("noise", [0.02, 0.1])
@@ -80,7 +104,7 @@ def test_of_others_from_the_same_clinic_it_expects_what_they_regain(
     regained: float, noise: float
 ) -> None:
     scores = planted(regained, noise)
-    fitted, others = fit(halves(scores, 0)), halves(scores, 1)
+    fitted, others = fit(part(scores, people=EVEN)), part(scores, people=ODD)
     assert evidence(*fitted, others) > evidence(*fresh(), others)
     assert error(*fitted, others) < 0.6 * error(*fresh(), others)
 
@@ -92,22 +116,38 @@ def test_the_noise_of_exact_scores_is_less_than_that_of_scattered_ones() -> None
 
 def test_without_any_score_nothing_changes() -> None:
     curves, log_noise = fresh()
-    nothing = torch.zeros(5, 2)
-    fit_population(curves, log_noise, (nothing, nothing, nothing), (nothing, nothing, nothing))
+    nothing = Scores(**dict.fromkeys(Scores.__slots__, torch.zeros(5, 2)))
+    fit_population(curves, log_noise, nothing, nothing, whole=True)
     before, noise = fresh()
     assert all(map(torch.equal, curves.parameters(), before.parameters()))
     assert torch.equal(log_noise, noise)
 
 
+@pytest.mark.parametrize("gain", [-0.4, 0.0, 0.6])
+def test_what_is_gained_after_enrolment_is_found_long_after_onset(gain: float) -> None:
+    scores = long_after(gain)
+    curves, log_noise = fit(part(scores, people=EVEN), published=True)
+    weight_P = torch.softmax(curves.log_weight(), dim=-1)
+    found = float((weight_P * curves.expand_groups(curves.gain_G)).sum().detach())
+    assert found == pytest.approx(gain, abs=0.15)
+    others, before = part(scores, people=ODD), fresh(shipped_prior("stroke-upper-limb"))
+    if gain:
+        assert error(curves, log_noise, others) < 0.8 * error(*before, others)
+
+
+GAIN = {f"encoder.curves.{name}" for name in ("gain_G", "log_gain_spread", "log_gain_days")}
+
+
 def test_a_published_population_is_where_it_was_published(batch: SequenceBatch, task: Task) -> None:
-    """Weights, and so forecasts, of a task with a prior are the same to the last bit."""
+    """All that was published stays to the last bit; what is gained after enrolment was not."""
     assert task.prior == shipped_prior("stroke-upper-limb")
     network = new_network(batch.layout, task, "hybrid", hidden=8)
     network.encoder.learn(batch)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     network.learn_start(batch)
     after = network.state_dict()
-    assert all(torch.equal(before[name], after[name]) for name in before)
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert {name.replace("head.", "encoder.") for name in changed} == GAIN
 
 
 def test_a_flat_start_is_fitted_and_the_noise_of_outcomes_with_it(

@@ -55,14 +55,31 @@ def test_past_scores_weigh_curves_by_their_censored_normal_likelihood() -> None:
         + norm.logsf(1.0, mean_WP[2], noise)
     )
     likelihood_P = score_log_likelihood(
-        curves,
-        *(torch.tensor(x[None], dtype=torch.float32) for x in (share, count, days)),
+        torch.from_numpy(mean_WP)[None],
+        *(torch.tensor(x[None], dtype=torch.float32) for x in (share, count)),
         torch.tensor(noise).log(),
     ).numpy()[0]
     # Up to a constant, which does not change the softmax.
     np.testing.assert_allclose(
         likelihood_P - likelihood_P[0], expected_P - expected_P[0], atol=1e-2
     )
+
+
+@given(st.floats(-2, 2), st.floats(1, 90), st.floats(0, 400), st.floats(0.001, 0.999))
+def test_the_gain_after_enrolment_is_an_amount_of_logits_that_saturates(
+    gain: float, days: float, since: float, level: float
+) -> None:
+    curves = RecoveryCurves(4, FLAT)
+    with torch.no_grad():
+        curves.gain_G.fill_(gain)
+        curves.log_gain_spread.fill_(-30)
+        curves.log_gain_days.fill_(np.log(days))
+        level_P = torch.full((20,), level, dtype=torch.float64)
+        gained_P = curves.after_enrolment(level_P, torch.tensor([since]))
+        before_P = curves.after_enrolment(level_P, torch.tensor([-since]))
+    expected = np.log(level / (1 - level)) + gain * (1 - np.exp(-since / days))
+    assert torch.logit(gained_P).numpy() == pytest.approx(expected, abs=1e-4)
+    assert torch.allclose(before_P, level_P)
 
 
 def test_the_learned_population_starts_as_the_published_one() -> None:

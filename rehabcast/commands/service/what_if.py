@@ -1,0 +1,82 @@
+"""`rehabcast whatif`: one subject's forecast under other plans of therapy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from contracts.errors import ContractError
+from rehabcast.commands.service.serve import (
+    forecast_request,
+    print_forecast,
+    request_forecast,
+    service_of,
+)
+from rehabcast.output import AsJson
+from rehabcast.settings import Settings
+
+if TYPE_CHECKING:
+    from serving.whatif import PlansFile
+
+ADVICE = "correct the file; docs/twin.md has a complete one"
+
+
+def whatif(
+    plans: Annotated[Path, typer.Argument(help="TOML file with plans, a search or last_weeks.")],
+    subject: Annotated[
+        str,
+        typer.Option(
+            "--subject", help="Identifier of the subject as its source has it (subject_label)."
+        ),
+    ],
+    cohort: Annotated[Path, typer.Option("--cohort", help="Cohort folder with the record.")],
+    as_of_day: Annotated[
+        int | None,
+        typer.Option(help="Use only what was known on this day after enrolment; by default all."),
+    ] = None,
+    weeks: Annotated[int | None, typer.Option(help="Which horizon to compare at.")] = None,
+    task: Annotated[str, typer.Option(help="Which task, where the service has several.")] = "",
+    url: Annotated[str | None, typer.Option(help="Address of the service.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask the running service what other plans of therapy would change for one subject.
+
+    The effect of dose is from a prior of trials, not learned from these people: associational
+    unless randomised.
+    """
+    from features.cohort import read_cohort
+    from serving.schemas import WhatIfRequest
+
+    asked = read_plans(plans)
+    record = forecast_request(
+        read_cohort(cohort), subject, as_of_day=as_of_day, weeks=weeks, task=task
+    )
+    request = WhatIfRequest(
+        **(msgspec.structs.asdict(record) | msgspec.structs.asdict(asked) | {"explain": False})
+    )
+    answer = request_forecast(*service_of(Settings(), url), request)
+    print_forecast(answer, as_json=as_json)
+
+
+def read_plans(path: Path) -> PlansFile:
+    """Read a file of plans.
+
+    Raises
+    ------
+    ContractError
+        It can't be read, is not TOML, holds what it must not, or asks nothing.
+    """
+    from serving.whatif import PlansFile
+
+    try:
+        asked = msgspec.toml.decode(path.read_bytes(), type=PlansFile)
+    except OSError as error:
+        raise ContractError(f"{path}: cannot be read ({error.strerror})", "check it") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ContractError(f"{path}: not a file of plans: {error}", ADVICE) from error
+    if not asked.plans and asked.search is None and asked.last_weeks is None:
+        raise ContractError(f"{path}: asks nothing: no plans, no search, no last_weeks", ADVICE)
+    return asked

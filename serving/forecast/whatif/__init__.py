@@ -1,0 +1,1 @@
+"""What another plan of therapy would change for one patient."""

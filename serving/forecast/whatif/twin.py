@@ -1,0 +1,145 @@
+"""One pair of a bundle as a person in draws, and which plans of theirs may be asked about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.doses import DoseResponse, shipped_dose_response
+from contracts.errors import ForecastRefused
+from contracts.sequences import SequenceBatch
+from contracts.therapy import THERAPY
+from contracts.vocabulary import vocabulary
+from features.sequences import present_modalities
+from inference.bundle import Bundle, embed
+from inference.twin.person import Person, person_of, run_curves
+from inference.twin.plans import ALL, KIND_OF, Plan, as_now
+from inference.twin.support import Seen, bin_of, recent_hours, seen_doses
+
+WITHOUT = "decide without it; the forecast itself stands"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsupported:
+    """A dose of a plan that too few people alike had.
+
+    Parameters
+    ----------
+    kind
+        Kind of therapy (`inference.twin.plans.KIND_OF`).
+    hours
+        Hours a week that the plan has of it.
+    read
+        Whether the model reads that kind at all.
+    """
+
+    kind: str
+    hours: float
+    read: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Twin:
+    """A patient of whom may be asked what another plan would change.
+
+    Parameters
+    ----------
+    person
+        In draws, on the days that are asked about.
+    response
+        How therapy acts on the score.
+    doses
+        How many people alike had each dose, by kind of therapy that the model reads.
+    """
+
+    person: Person
+    response: DoseResponse
+    doses: dict[str, tuple[Seen, ...]]
+
+    @property
+    def now(self) -> Plan:
+        """The plan that therapy goes on as it was."""
+        return as_now(self.person.hours)
+
+    def unsupported(self, plan: Plan) -> tuple[Unsupported, ...]:
+        """Return the doses of a plan that too few people alike had, each once."""
+        found: dict[tuple[str, float], Unsupported] = {}
+        for part in plan.parts:
+            for kind, hours in {ALL: part.total, **part.hours}.items():
+                read = kind in self.doses
+                if not read or not self.doses[kind][bin_of(hours)].is_enough:
+                    found[kind, hours] = Unsupported(kind=kind, hours=hours, read=read)
+        return tuple(found.values())
+
+
+def twin_of(
+    bundle: Bundle,
+    batch: SequenceBatch,
+    days_H: NDArray[np.float64],
+    kind: type[np.floating] = np.float64,
+) -> Twin:
+    """Return the twin of one pair.
+
+    Parameters
+    ----------
+    days_H
+        Days ahead that are asked about, rising.
+    kind
+        As of `inference.twin.person.person_of`.
+
+    Raises
+    ------
+    ForecastRefused
+        The bundle keeps no curves, nobody published how therapy acts on the score, or the therapy
+        of the last days is not on record.
+    """
+    name = vocabulary()[bundle.task.target.code].name
+    if bundle.curves is None or bundle.doses is None or THERAPY not in bundle.doses.codes_K:
+        raise ForecastRefused(
+            "this model cannot say what another plan would change: it was made by an earlier"
+            " version, is of another family than the hybrid, or reads no therapy",
+            f"{WITHOUT}, or train a hybrid whose task reads therapy",
+        )
+    if (response := shipped_dose_response(bundle.task.target.code)) is None:
+        raise ForecastRefused(
+            f"no trials were collected that tell how therapy acts on {name}", WITHOUT
+        )
+    channel = bundle.layout.channels_C.index(THERAPY)
+    hours = float(recent_hours(batch, channel)[0])
+    if not np.isfinite(hours):
+        raise ForecastRefused(
+            "the therapy of the last two weeks is not on record, so it is not known what another"
+            " plan would change",
+            "record the minutes of therapy of each day, 0 where there was none",
+        )
+    present_BM = present_modalities(batch, bundle.manifest.modalities)
+    curves = run_curves(bundle.curves, embed(bundle, batch), present_BM)
+    seen_T = np.flatnonzero(batch.observed_BTC[0, :, channel])
+    known_days = float(batch.observed_BTC.shape[1] - int(seen_T[0]))
+    since_onset = float(batch.days_since_onset_BT[0, -1])
+    origin = int(batch.origin_day_B[0])
+    person = person_of(
+        curves,
+        response,
+        hours=hours,
+        days_treated=(min(known_days, since_onset), max(since_onset, 0.0)),
+        enrolled=float(origin),
+        horizons_H=np.array(bundle.layout.horizon_days_H, dtype=np.float64) - origin,
+        days_H=days_H,
+        kind=kind,
+    )
+    return Twin(person=person, response=response, doses=alike_doses(bundle, batch))
+
+
+def alike_doses(bundle: Bundle, batch: SequenceBatch) -> dict[str, tuple[Seen, ...]]:
+    """Return how many people like one pair had each dose, by kind of therapy.
+
+    Nothing of bundles of earlier versions, and of models that read no therapy.
+    """
+    if bundle.doses is None:
+        return {}
+    names = {code: name for name, code in KIND_OF.items()}
+    alike = bundle.doses.alike(batch, bundle.task)
+    return {names[code]: seen_doses(count_E) for code, count_E in alike.items()}

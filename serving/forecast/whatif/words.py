@@ -1,0 +1,79 @@
+"""What another plan would change, in sentences: each says of what kind its numbers are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from inference.twin.support import LEAST_PEOPLE, LEAST_SHARE
+from serving.forecast.whatif.twin import Unsupported
+from serving.whatif import ASSOCIATIONAL, DoseSeen, PlanComparison, WhatIf
+
+OF_WHAT_KIND = (
+    "These numbers are a simulation, and no promise for this patient. The effect of dose is from a"
+    " prior of trials, not learned from these people; the pace under a dose was fitted to these"
+    f" people, whose doses nobody randomised. All of it is {ASSOCIATIONAL}."
+)
+WITHOUT_KIND = (
+    "Trials do not tell kinds of therapy apart: an hour counts the same of whatever kind. A hard"
+    " limit, pain or fatigue is not in it."
+)
+
+
+def sentences(answer: WhatIf) -> list[str]:
+    """Return what is to be shown beside the numbers."""
+    said = [OF_WHAT_KIND, WITHOUT_KIND]
+    said += [_compared(each) for each in answer.comparisons if each.other == answer.plans[0].name]
+    said += [
+        f"Nothing is said of {plan.name!r}: {plan.why_not}." for plan in answer.plans[1:]
+        if not plan.supported
+    ]  # fmt: skip
+    if any(not plan.supported for plan in answer.plans):
+        said.append(f"May be asked about: {doses_in_words(answer.doses_seen)}.")
+    return said
+
+
+def _compared(each: PlanComparison) -> str:
+    found = each.difference
+    chance = found.chance_important
+    return (
+        f"At week {each.weeks} the level under {each.plan!r} is {_points(found.mean)} than under"
+        f" {each.other!r} (80 % range {found.low_80:+.1f} to {found.high_80:+.1f}); that it is"
+        f" better by an important difference has a chance of {_percent(chance)}."
+    )
+
+
+def _points(mean: float) -> str:
+    return f"{abs(mean):.1f} points {'better' if mean >= 0 else 'worse'}"
+
+
+def _percent(chance: float) -> str:
+    if chance < 0.01:
+        return "less than 1 %"
+    return "more than 99 %" if chance > 0.99 else f"{chance:.0%}".replace("%", " %")
+
+
+def why_not(lacking: Sequence[Unsupported]) -> str:
+    """Say which doses of a plan too few people had; empty where none is lacking."""
+    return "; ".join(map(_why_not, lacking))
+
+
+def _why_not(each: Unsupported) -> str:
+    if not each.read:
+        return f"this model does not read how much therapy is of the kind {each.kind!r}"
+    return (
+        f"of the people like this one whom the model learned from fewer than {LEAST_PEOPLE}, or"
+        f" less than {100 * LEAST_SHARE:g} %, had about {each.hours:.3g} hours a week of"
+        f" {each.kind!r}"
+    )
+
+
+def doses_in_words(doses: Sequence[DoseSeen]) -> str:
+    """Return the doses that enough people like this one had."""
+    if not doses:
+        return "no dose, as too few such people are known"
+    return ", ".join(
+        f"{dose.kind} {dose.low_hours:g} hours a week and more"
+        if dose.high_hours is None
+        else f"{dose.kind} from {dose.low_hours:g} to less than {dose.high_hours:g} hours a week"
+        for dose in doses
+    )
