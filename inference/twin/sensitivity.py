@@ -52,12 +52,15 @@ def e_value(effect: float, standard_error: float, outcome_sd: float, level: floa
     Raises
     ------
     ValueError
-        If a number is not finite, the standard error is negative or the deviation not positive.
+        If a number is not finite, the standard error is negative, the deviation not positive or
+        the level not between 0 and 1.
     """
     if not all(map(math.isfinite, (effect, standard_error, outcome_sd))):
         raise ValueError("an E-value needs a finite effect, standard error and deviation")
-    if standard_error < 0 or outcome_sd <= 0:
-        raise ValueError("an E-value needs a standard error >= 0 and a deviation > 0")
+    if standard_error < 0 or outcome_sd <= 0 or not 0 < level < 1:
+        raise ValueError(
+            "an E-value needs a standard error >= 0, a deviation > 0, a level in (0, 1)"
+        )
     nearest = abs(effect) - float(ndtri((1 + level) / 2)) * standard_error
     return EValue(
         _strength(abs(effect) / outcome_sd),
@@ -104,9 +107,14 @@ class SensitivityCurve:
     upper_L: Array
 
     def reaches(self, value: float) -> float | None:
-        """Return the least drawn strength whose range holds a value; None where none does."""
-        holds_L = (self.lower_L <= value) & (value <= self.upper_L)
-        return float(self.strength_L[holds_L.argmax()]) if holds_L.any() else None
+        """Return the strength at which the range first holds a value; None where it never does."""
+        if self.lower_L[0] <= value <= self.upper_L[0]:
+            return float(self.strength_L[0])
+        if value < self.lower_L[0]:
+            end_L, at = -self.lower_L, -value
+        else:
+            end_L, at = self.upper_L, value
+        return float(np.interp(at, end_L, self.strength_L)) if at <= end_L[-1] else None
 
 
 def sensitivity_curve(
@@ -132,16 +140,17 @@ def sensitivity_curve(
     Raises
     ------
     ValueError
-        If one of the arms is empty, a propensity is not between 0 and 1 or a strength below 1.
+        If one of the arms is empty, an outcome is not finite, a propensity is not between 0 and 1,
+        or strengths do not rise from 1 or more.
     """
     strengths = np.array(STRENGTHS if strength_L is None else strength_L, dtype=np.float64)
     treated_N = np.asarray(treated_N, dtype=bool)
     if treated_N.all() or not treated_N.any():
         raise ValueError("a sensitivity curve needs treated and untreated people")
-    if not ((propensity_N > 0) & (propensity_N < 1)).all():
-        raise ValueError("a propensity lies between 0 and 1")
-    if (strengths < 1).any():
-        raise ValueError("the strength of a confounder is a factor of at least 1")
+    if not ((propensity_N > 0) & (propensity_N < 1) & np.isfinite(outcome_N)).all():
+        raise ValueError("outcomes are finite and a propensity lies between 0 and 1")
+    if strengths[0] < 1 or (np.diff(strengths) <= 0).any():
+        raise ValueError("strengths of a confounder are factors of at least 1, in rising order")
     one = _extreme_means(outcome_N[treated_N], propensity_N[treated_N], strengths)
     none = _extreme_means(outcome_N[~treated_N], 1 - propensity_N[~treated_N], strengths)
     return SensitivityCurve(strengths, one[0] - none[1], one[1] - none[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from msgspec.structs import asdict
 
-from contracts.doses.next_week import DoseRules, shipped_dose_rules
+from contracts.doses.next_week import Action, DoseRules, shipped_dose_rules
 from contracts.errors import ForecastRefused
 from contracts.sequences import SequenceBatch
 from contracts.therapy import THERAPY
@@ -65,7 +65,7 @@ def _answer(
     decision: Decision, rules: DoseRules, hours: float | None, then: float | None, *, held: bool
 ) -> NextWeek:
     rule = decision.rule
-    action, then = ("hold", hours) if held else (decision.action, then)
+    action: Action = "hold" if held else decision.action
     because = ", ".join(f"{fact.replace('_', ' ')} {v:g}" for fact, v in decision.because.items())
     said = [f"Rule {rule.name!r} ({rule.standing}): {because}. Source: {rule.source}."]
     if action in {"progress", "regress"}:
@@ -76,7 +76,7 @@ def _answer(
         status="advice",
         action=action,
         hours_a_week_now=hours,
-        hours_a_week=then,
+        hours_a_week=hours if held else then,
         rule=rule.name,
         standing=rule.standing,
         source=rule.source,

@@ -38,8 +38,8 @@ def found_plans(
         return []
     if search.then_hours_a_week > search.most_hours_a_week:
         raise ForecastRefused(
-            f"then_hours_a_week, {search.then_hours_a_week:g}, is more than most_hours_a_week,"
-            f" {search.most_hours_a_week:g}, lets",
+            f"then_hours_a_week is {search.then_hours_a_week:g}, more than the"
+            f" {search.most_hours_a_week:g} of most_hours_a_week",
             "correct the limits of the search",
         )
     plans = [plan for plan in _within(search, days) if not twin.unsupported(plan)]

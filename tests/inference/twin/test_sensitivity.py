@@ -40,6 +40,17 @@ def test_an_e_value_of_no_numbers_is_refused(numbers: tuple[float, float, float]
         e_value(*numbers)
 
 
+@pytest.mark.parametrize("level", [0, 1, 1.5, -0.9])
+def test_an_interval_of_no_level_is_refused(level: float) -> None:
+    with pytest.raises(ValueError, match="level"):
+        e_value(1, 1, 12, level=level)
+
+
+def test_an_outcome_that_is_missing_makes_no_curve() -> None:
+    with pytest.raises(ValueError, match="finite"):
+        sensitivity_curve(np.array([1.0, np.nan]), np.array([True, False]), np.full(2, 0.5))
+
+
 @given(st.floats(0.01, 60), st.floats(0.5, 30))
 def test_a_confounder_of_the_e_value_explains_exactly_the_effect(effect: float, sd: float) -> None:
     strength = e_value(effect, 0, sd).estimate
@@ -62,9 +73,10 @@ def test_bounds_are_those_by_hand() -> None:
     curve = sensitivity_curve(outcome, treated, np.full(4, 0.5), np.array([1.0, 2]))
     np.testing.assert_allclose(curve.lower_L, [1, 1 - 2 / 3])
     np.testing.assert_allclose(curve.upper_L, [1, 2 - 1 / 3])
-    assert curve.reaches(1.5) == 2
-    assert curve.reaches(1.0) == 1
-    assert curve.reaches(0.0) is None
+    assert curve.reaches(1.0) == pytest.approx(1)
+    assert curve.reaches(2 - 1 / 3) == pytest.approx(2)
+    assert curve.reaches(1 - 1 / 3) == pytest.approx(1.5)
+    assert curve.reaches(0.0) is curve.reaches(2.0) is None
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(1, 4))
@@ -105,13 +117,15 @@ def test_bounds_hold_the_truth_once_the_confounder_is_as_strong_as_it_is() -> No
         ([True, True], 0.5, 1, "untreated"),
         ([True, False], 1.0, 1, "between 0 and 1"),
         ([True, False], 0.5, 0.5, "at least 1"),
+        ([True, False], 0.5, 3, "rising"),
     ],
 )
 def test_a_curve_of_impossible_numbers_is_refused(
     treated: list[bool], chance: float, strength: float, named: str
 ) -> None:
+    strengths = np.array([strength, 2])
     with pytest.raises(ValueError, match=named):
-        sensitivity_curve(np.ones(2), np.array(treated), np.full(2, chance), np.array([strength]))
+        sensitivity_curve(np.ones(2), np.array(treated), np.full(2, chance), strengths)
 
 
 def test_unequal_weights_count_for_fewer_people() -> None:

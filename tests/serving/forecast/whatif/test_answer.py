@@ -248,7 +248,7 @@ def test_plans_are_found_within_limits_and_none_beats_another(seen_all: ServedMo
     assert max(plan.hours_a_week for plan in answer.found) <= 9
     assert max(plan.weeks for plan in answer.found) <= 8
     beyond = PlanSearch(most_hours_a_week=2.0, then_hours_a_week=9.0)
-    assert "is more than most_hours_a_week" in what_if(seen_all, search=beyond).reason
+    assert "more than the 2 of most_hours_a_week" in what_if(seen_all, search=beyond).reason
     few = with_doses(seen_all, 100, bin3=0, bin4=0)
     assert all(plan.hours_a_week < 5 for plan in what_if(few, search=search).found)
 
