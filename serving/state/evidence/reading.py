@@ -11,6 +11,7 @@ import msgspec
 import sqlalchemy as sa
 
 from contracts.cohort import DEATH, TRACED, WITHDRAWAL
+from contracts.errors import IntegrityError
 from contracts.task import Task
 from inference.matching.given import GivenForecast, GivenHorizon, KnownOutcomes
 from serving.state.consent import WITHDRAWN
@@ -65,11 +66,16 @@ def forecasts_of(
 
     Of people on record by name, not refused, and not before a time (UTC, ISO 8601). What was
     erased or is past its retention is gone.
+
+    Raises
+    ------
+    IntegrityError
+        One is not what a service writes.
     """
     entry = entry_table.c
     named = canonical({"model_version": model_version})[1:-1]
     query = (
-        sa.select(entry.time, entry.tenant, entry.subject, entry.content)
+        sa.select(entry.sequence, entry.time, entry.tenant, entry.subject, entry.content)
         .where(
             entry.kind == Kind.FORECAST.value,
             entry.sequence > after,
@@ -82,7 +88,13 @@ def forecasts_of(
         .order_by(entry.sequence)
     )
     for row in connection.execute(query, execution_options={"yield_per": 1000}):
-        answer = _answer.decode(_content.decode(row.content).output)
+        try:
+            answer = _answer.decode(_content.decode(row.content).output)
+        except msgspec.DecodeError as error:
+            raise IntegrityError(
+                f"the forecast of the record's entry {row.sequence} cannot be read",
+                "run `rehabcast record verify`",
+            ) from error
         if answer.horizons and answer.origin_day is not None:
             yield _given(
                 row.tenant, row.subject, row.time, answer, answer.origin_day, model_version

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from audits.ledger.signing import make_key
 from audits.ledger.trail import SUSPENSION
 from contracts.observation import Observation
 from contracts.task import Task
@@ -53,6 +54,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("REHABCAST_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("REHABCAST_ACTOR", "the monitor")
     monkeypatch.setattr(monitor, "datetime", Later)
+    # The home's own key is not in the archive.
+    own = tmp_path / "own.pem"
+    make_key(own, tmp_path / "home" / "keys" / "trusted" / own.name)
+    monkeypatch.setenv("REHABCAST_SIGNING_KEY", str(own))
     return tmp_path / "home"
 
 
