@@ -106,7 +106,11 @@ class Shadow:
                 log.error("the shadow failed: %s", place_of(error))
 
     def _forecast(self, asked: Asked) -> None:
-        question = replace(asked.question, explain=False, next_measurement=False)
+        # The forecast alone: nobody reads its reasons, or what is asked beside it.
+        question = replace(
+            asked.question, explain=False, next_measurement=False, plans=(), search=None,
+            last_weeks=None,
+        )  # fmt: skip
         answer = respond(question, self._served, now=asked.now)
         number = f"{secrets.randbits(128) & ~1:032x}"
         # By the name that the record knows, which documents do not repeat in the question.
