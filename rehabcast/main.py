@@ -30,6 +30,7 @@ with without_collection():
         cohort,
         evaluation,
         features,
+        federate,
         governance,
         ledger,
         people,
@@ -67,6 +68,7 @@ app.command()(search.search)
 app.command()(benchmark.benchmark)
 app.command()(evaluation.evaluate)
 app.command()(audit.audit)
+app.add_typer(federate.app, name="federate")
 app.add_typer(policy.app, name="policy")
 app.add_typer(plan.app, name="plan")
 app.command()(governance.approve)

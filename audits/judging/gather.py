@@ -46,7 +46,7 @@ def in_groups(
     """Return the evidence for rules that compare a group with nobody or with everyone else."""
     if not groupings:
         return
-    analytic = [rule for rule in rules if _is_analytic(rule)]
+    analytic = [rule for rule in rules if is_analytic(rule)]
     measured = dict.fromkeys(m for rule in analytic for m in measures(table, rule))
     sums = {measure: RowSums.of(table, measure, policy.thresholds) for measure in measured}
     counted = events_of(table, measured, policy.thresholds)
@@ -60,7 +60,7 @@ def in_groups(
         counts = {m: _counts(grouping, counted.get(m), people[m]) for m in measured}
         for rule in analytic:
             for measure in _applicable(table, rule, grouping):
-                yield from _analytic(
+                yield from analytic_evidence(
                     rule, measure, grouping, people[measure], counts[measure], policy, missing
                 )
     yield from _by_bootstrap(table, groupings, [r for r in rules if r not in analytic], policy)
@@ -81,8 +81,8 @@ def against(
     other
         The comparator's rows, in the order of the candidate's.
     """
-    table, other = _forecast_by_both(table, other)
-    if not _is_analytic(rule):
+    table, other = forecast_by_both(table, other)
+    if not is_analytic(rule):
         yield from _against_by_bootstrap(table, other, groupings, rule, policy)
         return
     for measure in measures(table, rule):
@@ -93,7 +93,9 @@ def against(
             if rule.axes is None or grouping.axis in rule.axes:
                 people = people_of_groups(difference, grouping)
                 counts = _counts(grouping, counted, people)
-                yield from _analytic(rule, measure, grouping, people, counts, policy, missing)
+                yield from analytic_evidence(
+                    rule, measure, grouping, people, counts, policy, missing
+                )
 
 
 def measures(table: pd.DataFrame, rule: Rule) -> tuple[Measure, ...]:
@@ -108,7 +110,8 @@ def _applicable(table: pd.DataFrame, rule: Rule, grouping: Grouping) -> tuple[Me
     return measures(table, rule)
 
 
-def _is_analytic(rule: Rule) -> bool:
+def is_analytic(rule: Rule) -> bool:
+    """Return whether a rule is decided by bounds of people's means, without a bootstrap."""
     of_people = {Statistic.VALUE, Statistic.DIFFERENCE, Statistic.AGAINST_COMPARATOR}
     two_sided_share = (
         rule.metric.definition.unit is Unit.SHARE
@@ -150,7 +153,7 @@ def _counts(grouping: Grouping, counted: CountedRows | None, people: PeopleOfGro
     return counted.by_group(grouping), rest
 
 
-def _analytic(
+def analytic_evidence(
     rule: Rule,
     measure: Measure,
     grouping: Grouping,
@@ -159,6 +162,7 @@ def _analytic(
     policy: Policy,
     missing: Missing | None,
 ) -> Iterator[Evidence]:
+    """Return the evidence of a rule in each group of a grouping; only its names are read."""
     bounds = bounds_of(rule, people)
     to_bear_G = (
         np.zeros(len(grouping.labels_G))
@@ -285,9 +289,7 @@ def _total(counts: Sequence[Counts]) -> Counts:
     )
 
 
-def _forecast_by_both(
-    table: pd.DataFrame, other: pd.DataFrame
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def forecast_by_both(table: pd.DataFrame, other: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Leave out what either model refused: else one that refuses hard cases would look better."""
     if REFUSED not in table.columns and REFUSED not in other.columns:
         return table, other

@@ -184,13 +184,13 @@ def _compared(
 ) -> _Compared:
     if rule.comparator == CHAMPION and champion is None:
         return _Compared(findings=(no_champion(rule),))
-    other, why = _counterpart(predictions, table, rule)
+    other, why = counterpart(predictions, table, rule)
     if other is None:
         return _Compared(findings=(not_judged(rule, why),))
     return _Compared(evidence=tuple(against(table, other, groupings, rule, policy, missing)))
 
 
-def _counterpart(
+def counterpart(
     predictions: pd.DataFrame, table: pd.DataFrame, rule: Rule
 ) -> tuple[pd.DataFrame | None, str]:
     """Return the comparator's rows in the candidate's order, or why there are none."""

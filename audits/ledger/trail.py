@@ -19,6 +19,7 @@ from contracts.naming.model_version import version_key
 AUDIT, APPROVAL, DRIFT, POLICY = "audit", "approval", "drift", "policy"
 PROMOTION, ROLLBACK, REVOCATION = "promotion", "rollback", "revocation"
 CHANGE_PLAN, PLAN_APPROVAL = "change plan", "plan approval"
+FEDERATED_EXPORT, FEDERATED_AUDIT = "federated export", "federated audit"
 RESTRICTION, SUSPENSION, EXTENSION = "restriction", "suspension", "extension"
 """Kinds of entries by which outcomes that came later change for whom a version is served; nothing
 extends a scope yet but a new audit."""
@@ -31,8 +32,9 @@ WITHDRAWALS = (*ENDS, RESTRICTION)
 WITHDRAWN = {REVOCATION: "revoked", SUSPENSION: "suspended", RESTRICTION: "restricted"}
 """How each is said of a version."""
 UNDERSTOOD = frozenset(
-    {AUDIT, APPROVAL, DRIFT, POLICY, CHANGE_PLAN, PLAN_APPROVAL, *CHAMPION_CHANGES}
-)
+    {AUDIT, APPROVAL, DRIFT, POLICY, CHANGE_PLAN, PLAN_APPROVAL, FEDERATED_EXPORT,
+     FEDERATED_AUDIT, *CHAMPION_CHANGES}
+)  # fmt: skip
 """Kinds that this release can act on. A ledger with any other is not served from: what it withdraws
 would be served on."""
 GENESIS_HASH = "0" * 64

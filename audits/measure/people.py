@@ -147,7 +147,7 @@ def people_of_groups(rows: RowSums, grouping: Grouping) -> PeopleOfGroups:
         elsewhere_E[away_E], left_E[away_E] / total_E[away_E], group_E[away_E], groups
     )
     rows_G = np.bincount(grouping.group_N[counted_N], minlength=groups)
-    inside = _moments(inside_4G, np.bincount(group_E, minlength=groups))
+    inside = moments_of(inside_4G, np.bincount(group_E, minlength=groups))
     rest_people_G = (
         known_S.sum()
         - np.bincount(group_E, minlength=groups)
@@ -155,7 +155,7 @@ def people_of_groups(rows: RowSums, grouping: Grouping) -> PeopleOfGroups:
     )
     found = PeopleOfGroups(
         inside=inside,
-        rest=_moments(rest_4G, rest_people_G),
+        rest=moments_of(rest_4G, rest_people_G),
         pooled_G=np.full(groups, pooled_variance(inside)),
         rows_each_G=ratio(rows_G.astype(np.float64), inside_4G[0]),
     )
@@ -220,7 +220,14 @@ def _sums(value_E: Array, weight_E: Array, group_E: NDArray[np.intp], groups: in
     return np.stack([_summed(group_E, term, groups) for term in terms])
 
 
-def _moments(sums_4G: Array, people_G: NDArray[np.intp]) -> Moments:
+def moments_of(sums_4G: Array, people_G: NDArray[np.intp]) -> Moments:
+    """Return mean and spread of groups from their people's sums.
+
+    Parameters
+    ----------
+    sums_4G
+        Weights, their squares, and the values and squared values by weight.
+    """
     weight_G, squared_G, value_G, square_G = sums_4G
     weight_G = np.where(people_G > 0, weight_G, 0.0)
     mean_G = ratio(value_G, weight_G)

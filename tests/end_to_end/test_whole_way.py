@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from audits.ledger.signing import make_key
 from contracts.bundle import CARD_FILE, MANIFEST_FILE
 from contracts.digests import file_digest
 from tests.command_line import FEW_TREES, CommandLine
@@ -509,6 +510,63 @@ def change_and_reseal(run: Path) -> None:
     before = file_digest(card)
     card.write_text(card.read_text("utf-8") + " ", "utf-8")
     manifest.write_text(manifest.read_text("utf-8").replace(before, file_digest(card)), "utf-8")
+
+
+def test_three_hospitals_judge_a_version_together_and_no_row_leaves_any(
+    user: Installation, version: str
+) -> None:
+    """One of them is tiny, one has no ethnicity on record; each joins by itself."""
+    for name, people, seed in (("west", "60", "5"), ("tiny", "10", "7")):
+        user.record("cohort", "simulate", name, "--subjects", people, "--seed", seed)
+    events = pd.read_parquet(data := user.folder / "west" / "data" / "000000.parquet")
+    events[events["code"] != "REHABCAST//ETHNICITY"].to_parquet(data, index=False)
+    sites = {"north": hospital_of(user, "north", "mlruns")}
+    sites |= {name: hospital_of(user, name, f"{name}-home") for name in ("west", "tiny")}
+
+    def run(site: str, *words: str, code: int = 0) -> dict[str, Any]:
+        # Only where the version was trained its own forecasts are judged.
+        own = [] if site == "north" or words[0] == "join" else ["--cohort", site]
+        done = user.run("federate", *words, *own, "--json", **sites[site])
+        assert done.returncode == code, done.stderr
+        record: dict[str, Any] = json.loads(done.stdout)
+        if code == 0:
+            user.check_fields(("federate", words[0]), record)
+        return record
+
+    for site in sites:
+        run(site, "offer", version, "--site", site, "--round", "one")
+    offers = [word for site in sites for word in ("--offer", f"{site}.offer.json")]
+    for site in sites:
+        run(site, "export", version, "--site", site, *offers)
+    files = [f"{site}.{kind}.json" for site in sites for kind in ("offer", "sums")]
+    verdicts = [run(site, "join", *files) for site in sites]
+    assert verdicts[0] == verdicts[1] == verdicts[2]
+    assert verdicts[0]["sites"]["tiny"] is None
+    assert verdicts[0]["outcome"] != "pass"
+    found = verdicts[0]["findings"]
+    assert any(f["axis"] == "sex" and f["value"] is not None for f in found)
+    # Of whom it is not recorded is told, and that the policy requires it.
+    assert any(f["rule"] == "ethnicity is recorded" for f in found)
+    assert not [f for f in found if f["subjects"] and f["subjects"] < 11]
+    assert "judged before" in run("north", "join", *files, code=3)["reason"]
+    again = ("export", version, "--site", "north", *offers, "--output", "again.json")
+    assert "exported" in run("north", *again, code=4)["reason"]
+    assert "no sums of tiny" in run("west", "join", *files[:-1], code=3)["reason"]
+
+
+def hospital_of(user: Installation, name: str, home: str) -> dict[str, str]:
+    """Return the settings of a hospital that reads the registry of the first one."""
+    keys, trusted = user.folder / home / "keys", user.folder / "all-trusted"
+    make_key(keys / "federated.pem", trusted / f"{name}.pem")
+    for known in (user.folder / "mlruns" / "keys" / "trusted").glob("*.pem"):
+        shutil.copy(known, trusted)
+    if home != "mlruns":
+        shutil.copy(user.folder / "mlruns" / "keys" / "people.key", keys)
+    return {
+        "REHABCAST_HOME": str(user.folder / home), "REHABCAST_SIGNING_KEY": f"{keys}/federated.pem",
+        "REHABCAST_TRUSTED_KEYS": str(trusted),
+        "REHABCAST_TRACKING_URI": f"sqlite:///{user.folder / 'mlruns' / 'mlflow.db'}",
+    }  # fmt: skip
 
 
 def change_a_forecast(run: Path) -> None:

@@ -44,7 +44,7 @@ def _of_grouping(
     for group, label in enumerate(grouping.labels_G):
         if lost.people_G[group] > 0:
             judged.add(label)
-            yield _finding(grouping, label, group, lost, events[group], missing.terms)
+            yield loss_finding(grouping, label, group, lost, events[group], missing.terms)
     for label in forecast:
         if label not in judged:
             yield _not_due(grouping, label, missing.terms)
@@ -84,9 +84,16 @@ def _people_by_loss(missing: Missing, grouping: Grouping) -> list[int]:
     return counts
 
 
-def _finding(
-    grouping: Grouping, label: str, group: int, lost: Losses, events: int, terms: LossTerms
+def loss_finding(
+    grouping: Grouping, label: str, group: int, lost: Losses, events: int | None, terms: LossTerms
 ) -> Finding:
+    """Return the binding finding on what a group lost.
+
+    Parameters
+    ----------
+    events
+        People with a lost outcome or those without, whichever are fewer; None where not counted.
+    """
     compared = grouping.axis != EVERYONE
     share = float(lost.share_G[group])
     difference = float(lost.difference_G[group]) if compared else 0.0

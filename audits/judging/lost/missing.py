@@ -5,7 +5,7 @@ Letters: G groups.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -209,16 +209,30 @@ def _excess(rows: pd.DataFrame, grouping: Grouping, terms: LossTerms, *, certain
     missed_N = missed_rows(rows)
     after_N = lost_after_tracing(rows, grouping, terms.minimum_tracing_chance)
     as_lost, after_tracing = (
-        dict(
-            zip(
-                grouping.labels_G,
-                np.fmax(
-                    losses(rows, grouping, lost_N + missed_N).certain_excess_G(terms.confidence),
-                    0.0 if certain else losses(rows, grouping, lost_N).excess_G,
-                ).tolist(),
-                strict=True,
-            )
+        excess_of(
+            grouping.labels_G, losses(rows, grouping, lost_N),
+            losses(rows, grouping, lost_N + missed_N), terms, certain=certain,
         )
         for lost_N in (lost_rows(rows), after_N)
-    )
+    )  # fmt: skip
     return Excess(as_lost=as_lost, after_tracing=after_tracing)
+
+
+def excess_of(
+    labels_G: Sequence[str],
+    lost: Losses,
+    lost_or_missed: Losses,
+    terms: LossTerms,
+    *,
+    certain: bool,
+) -> dict[str, float]:
+    """Return by label what each group lost beyond others, or certainly lost or missed beyond them.
+
+    Parameters
+    ----------
+    certain
+        Whether only what is certain counts.
+    """
+    certain_G = lost_or_missed.certain_excess_G(terms.confidence)
+    excess_G = np.fmax(certain_G, 0.0 if certain else lost.excess_G)
+    return dict(zip(labels_G, excess_G.tolist(), strict=True))
