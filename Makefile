@@ -13,7 +13,7 @@ CHANGED ?=
 AGAIN ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock runtime offline demo serve test test-fast lint bench soak stories docs coverage mutants sbom \
+.PHONY: help setup lock runtime offline demo serve test test-fast lint bench screenshots soak stories docs coverage mutants sbom \
     audit-dependencies licences clean
 
 help:  ## List the targets
@@ -90,6 +90,9 @@ lint: setup  ## Check style, types and import contracts
 
 bench: setup  ## Run the benchmarks (NAME=forecast for only one)
 	set -e; for script in benchmarks/$(NAME).py; do $(BIN)/python $$script; done
+
+screenshots: setup  ## Write every page of the service, in each language and in print, to build/screenshots
+	$(BIN)/python benchmarks/pages.py --screenshots build/screenshots
 
 soak: setup  ## Run the long tests: crashes, races, flipped bytes, gate mutants, the auditor itself
 	$(BIN)/python -m pytest -q -m soak

@@ -31,8 +31,9 @@ def on_files(files: Files, config: MkDocsConfig, **_: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, files: Files, **_: Any) -> str:
-    """Make a link of each page that the text names as docs/NAME.md: mkdocs then checks it."""
+    """Make a link of each page that the text names as docs/NAME.md, and find its pictures."""
     here = posixpath.dirname(page.file.src_uri) or "."
+    markdown = markdown.replace("](docs/images/", f"]({posixpath.relpath('images', here)}/")
 
     def linked(match: re.Match[str]) -> str:
         name = match.group(1)

@@ -7,12 +7,14 @@ from functools import partial
 from contracts.errors import EvidenceMissing
 from rehabcast.installation import access_of, require_private_installation
 from rehabcast.ledger_source import LedgerSource
+from rehabcast.pages.table import ALL_PAGES, TEMPLATES
 from rehabcast.pyfunc import without_audit
 from rehabcast.redaction import cleaner, install
 from rehabcast.settings import Settings, secrets_in_environment, use_site_vocabulary
 from rehabcast.signed_artifacts import open_bundle
 from serving.http.runtime import Runtime
 from serving.http.service import build_service
+from serving.pages.mounted import Pages
 from serving.state.alerting.webhook import Webhook, key_in
 from serving.state.champion import ChampionInService
 from serving.state.champions import Champions, champions_of
@@ -88,4 +90,4 @@ def _webhook(settings: Settings, store: Store, champions: Champions) -> Webhook 
 
 keep_private()
 install(cleaner(secrets_in_environment()))
-service = build_service(open_runtime, Settings().workers)
+service = build_service(open_runtime, Settings().workers, Pages(ALL_PAGES, [TEMPLATES]))

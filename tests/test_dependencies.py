@@ -198,5 +198,5 @@ def test_the_image_of_the_service_has_nothing_that_trains_or_audits() -> None:
     image, service = pinned("deploy/requirements.lock"), pinned("deploy/runtime.lock")
     assert service.items() <= image.items()
     trains = {"torch", "lightning", "ray", "numba"} | SECTIONS["Extra `full`"]
-    # BentoML and requests bring these.
-    assert set(service) & trains == {"charset-normalizer", "jinja2"}
+    # Requests brings it.
+    assert set(service) & trains == {"charset-normalizer"}

@@ -17,9 +17,9 @@ import typer
 from audits.ledger.records import Override
 from contracts.cohort import CODE, ENROLMENT, NUMBER, SUBJECT, TIME, Cohort
 from contracts.task import Task
+from rehabcast.auditing.decisions import run_approval, run_promotion
 from rehabcast.cohort_table import cohort_table, valid_cohort
 from rehabcast.commands.audit import run_audit, verdict_table
-from rehabcast.commands.governance import run_approval, run_promotion
 from rehabcast.commands.learning.training import (
     SHIPPED_TASKS,
     TaskOption,

@@ -26,6 +26,15 @@ import msgspec
 # jwks = "https://ehr.hospital.example/jwks.json"
 # tenant = "north"
 # longest_seconds = 900                # of its tokens; by default 300
+# [sign_in]                            # people sign in to the pages
+# issuer = "https://login.hospital.example"   # one of the issuers
+# client_id = "rehabcast"
+# client_secret = "pages.secret"       # a file; left out for a public client
+# roles_claim = "groups"
+# clinician = ["physiotherapy"]        # which of the claim's groups have which role
+# ml_owner = ["data-science"]
+# governance = ["ai-board"]
+# operator = ["it"]
 
 
 class ClientEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,6 +65,19 @@ class CdsClientEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     longest_seconds: Annotated[int, msgspec.Meta(ge=1, le=3600)] = 300
 
 
+class SignInEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The `[sign_in]` as written."""
+
+    issuer: str
+    client_id: str
+    client_secret: str | None = None
+    roles_claim: str
+    clinician: list[str] = []
+    ml_owner: list[str] = []
+    governance: list[str] = []
+    operator: list[str] = []
+
+
 class AccessFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The file as written."""
 
@@ -64,6 +86,7 @@ class AccessFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     client: list[ClientEntry] = []
     issuer: list[IssuerEntry] = []
     cds_client: list[CdsClientEntry] = []
+    sign_in: SignInEntry | None = None
 
 
 def written_as_toml(access: AccessFile) -> str:
@@ -77,6 +100,8 @@ def written_as_toml(access: AccessFile) -> str:
     for cds_client in access.cds_client:
         own = ("issuer", "jwks", "tenant", "longest_seconds")
         lines += ["", "[[cds_client]]", *_toml_lines(cds_client, own)]
+    if access.sign_in is not None:
+        lines += ["", "[sign_in]", *_toml_lines(access.sign_in, SignInEntry.__struct_fields__)]
     return "\n".join([*lines, ""])
 
 

@@ -20,10 +20,12 @@ from serving.access.access_entries import (
     CdsClientEntry,
     ClientEntry,
     IssuerEntry,
+    SignInEntry,
     written_as_toml,
 )
 from serving.access.keys import Keys, algorithms_of, is_allowed_address, require_source
 from serving.access.shared_keys import require_own_keys
+from serving.access.sign_in import sign_in_of
 from serving.access.trust import DEVELOPMENT, SCOPES, Access, CdsClient, Client, Issuer
 from stores.private_files import require_private
 
@@ -72,6 +74,7 @@ def read_access(path: Path, development_token: str | None = None) -> Access:
         issuers={issuer.name: _issuer(issuer, path.parent) for issuer in written.issuer},
         cds_clients={each.issuer: _cds_client(each, path.parent) for each in written.cds_client},
         own_key=None if written.token_key is None else _own_key(path.parent / written.token_key),
+        sign_in=None if written.sign_in is None else sign_in_of(written.sign_in, path.parent),
         development_token=development_token,
     )
 
@@ -176,6 +179,8 @@ def _faults(written: AccessFile) -> Iterable[str]:
         yield from _issuer_name_faults(system.issuer)
         yield from _address_faults(f"CDS client {_shown(system.issuer)}", system.jwks)
         yield from _tenant_faults([system.tenant])
+    if written.sign_in is not None:
+        yield from _sign_in_faults(written.sign_in, [issuer.name for issuer in written.issuer])
     yield from _collisions(written)
 
 
@@ -220,6 +225,17 @@ def _issuer_faults(issuer: IssuerEntry) -> Iterable[str]:
         yield f"the issuer {name!r} has tenants, but no tenant_claim"
     yield from _address_faults(f"issuer {_shown(name)}", issuer.jwks)
     yield from _tenant_faults([issuer.tenant, *issuer.tenants])
+
+
+def _sign_in_faults(entry: SignInEntry, issuers: Iterable[str]) -> Iterable[str]:
+    if entry.issuer not in issuers:
+        yield f"sign_in names the issuer {_shown(entry.issuer)}, which is none of its issuers"
+    if not is_allowed_address(entry.issuer):
+        yield "the issuer of sign_in is neither an https address nor http on this machine"
+    if not entry.client_id.strip() or not entry.roles_claim.strip():
+        yield "sign_in has a blank client_id or roles_claim"
+    if not any((entry.clinician, entry.ml_owner, entry.governance, entry.operator)):
+        yield "sign_in gives nobody a role: list groups under clinician, for example"
 
 
 def _address_faults(entry: str, jwks: str) -> Iterable[str]:

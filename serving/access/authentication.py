@@ -88,7 +88,7 @@ def authenticate(
     if (issuer := access.issuers.get(said.issuer)) is not None:
         claims = verified_claims(token, issuer.keys, said, [access.audience], seconds)
         name = user_name(said.issuer, claims["sub"])
-        return Caller(name, scopes_of(claims), _tenant(issuer, claims))
+        return Caller(name, scopes_of(claims), tenant_of(issuer, claims))
     raise AccessDenied("the token is not from a trusted issuer", NEW_TOKEN_NEEDED)
 
 
@@ -174,7 +174,14 @@ def _holder_of_own_token(access: Access, token: str, said: Unverified, seconds: 
     return Caller(client_name(claims["sub"]), scopes, client.tenant)
 
 
-def _tenant(issuer: Issuer, claims: Mapping[str, Any]) -> str:
+def tenant_of(issuer: Issuer, claims: Mapping[str, Any]) -> str:
+    """Return whose patients a person of an identity provider may see.
+
+    Raises
+    ------
+    AccessDenied
+        The token's claim names none of the tenants that it may name.
+    """
     if issuer.tenant is not None:
         return issuer.tenant
     tenant = claims.get(issuer.claim)

@@ -93,7 +93,7 @@ class Keys:
     def _read(self) -> None:
         self._tried_at = self._clock()
         try:
-            keys = usable_keys(json.loads(_content(self.source)))
+            keys = usable_keys(json.loads(content_of(self.source)))
         except (OSError, ValueError, RecursionError, httpx.HTTPError, ReadableByOthers) as error:
             log.error("a JWKS cannot be read: %s", type(error).__name__)
             return
@@ -187,7 +187,16 @@ def _key(jwk: dict[str, Any]) -> Key | None:
     return key
 
 
-def _content(source: str) -> bytes:
+def content_of(source: str) -> bytes:
+    """Return what stands in a file or at an address, up to `MAX_BYTES`, within `FETCH_SECONDS`.
+
+    Raises
+    ------
+    OSError, ValueError, httpx.HTTPError
+        It cannot be read, is larger, or came too slowly.
+    ReadableByOthers
+        Others may change the file.
+    """
     if "://" not in source:
         path = Path(source)
         require_unchanged_by_others(path)

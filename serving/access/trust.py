@@ -16,6 +16,7 @@ from joserfc.jwk import ECKey
 from contracts.digests import record_digest
 from serving.access.development import require_long
 from serving.access.keys import Keys
+from serving.access.sign_in import SignIn
 
 SCOPES = frozenset(
     {
@@ -99,6 +100,8 @@ class Access:
         By the name that their tokens have as issuer.
     own_key
         Signs the tokens of the token endpoint; None where the service issues no tokens.
+    sign_in
+        Where people sign in to the pages; None where nobody can.
     development_token
         Accepted from loopback, with all scopes; None unless somebody asked for it.
 
@@ -113,6 +116,7 @@ class Access:
     clients: Mapping[str, Client] = field(default_factory=dict)
     cds_clients: Mapping[str, CdsClient] = field(default_factory=dict)
     own_key: ECKey | None = None
+    sign_in: SignIn | None = None
     development_token: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

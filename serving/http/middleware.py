@@ -15,9 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol
 
-import anyio
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -26,6 +25,7 @@ from serving.faults import Fault, place_of
 from serving.http.admission import limits, routing
 from serving.http.admission.bodies import body_of
 from serving.http.admission.identity import Tokens, address_of
+from serving.http.admission.pool import Pool
 from serving.http.admission.records import StoredRecords, people_on_record
 from serving.http.admission.routing import (
     LIVE,
@@ -54,9 +54,8 @@ from serving.http.shutdown import Shutdown
 
 log = logging.getLogger("rehabcast.http")
 
-T = TypeVar("T")
-
 ANONYMOUS = Caller("", frozenset())
+POLICY = b"content-security-policy"
 CONTENT_POLICY = b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 """Pages have a style and text, and load nothing from anywhere."""
 
@@ -67,11 +66,27 @@ METRICS_TYPE = "text/plain; version=0.0.4"
 SHUTTING_DOWN = Fault("this worker is shutting down", "send requests to another one")
 
 
+class PagesForPeople(Protocol):
+    """Routes that people open in a browser, signed in with a cookie and not with a token."""
+
+    def takes(self, path: str) -> bool:
+        """Say whether a path is one of theirs."""
+
+    async def reply(
+        self, scope: Scope, receive: Receive, runtime: Runtime
+    ) -> tuple[str, str, Reply, Headers]:
+        """Return route and caller for the log, the answer and its headers; never raises."""
+
+
 class RequestMiddleware:
     """ASGI middleware that answers the service's routes and lets nothing else through."""
 
-    def __init__(self, app: ASGIApp, runtime: Callable[[], Runtime], shutdown: Shutdown) -> None:
+    def __init__(
+        self, app: ASGIApp, runtime: Callable[[], Runtime], shutdown: Shutdown,
+        pages: PagesForPeople | None = None,
+    ) -> None:  # fmt: skip
         self.app, self._runtime, self._shutdown = app, runtime, shutdown
+        self._pages = pages
         self._metrics = RequestMetrics()
         self._readiness = Readiness(lambda: runtime().problems())
         self._tokens = Tokens()
@@ -80,11 +95,11 @@ class RequestMiddleware:
         self._bodies = limits.Room(
             limits.MAX_BODIES, limits.MAX_BODIES_OF_ONE, "too many large bodies at once"
         )
-        self._forecasts = _Pool(
+        self._forecasts = Pool(
             limits.MAX_REQUESTS, limits.MAX_REQUESTS_OF_ONE, limits.MAX_FORECASTS
         )
         self._records = StoredRecords()
-        self._store_calls = _Pool(
+        self._store_calls = Pool(
             limits.MAX_STORE_REQUESTS, limits.MAX_STORE_REQUESTS_OF_ONE, limits.MAX_STORE_CALLS
         )
 
@@ -99,6 +114,10 @@ class RequestMiddleware:
         started = time.perf_counter()
         if scope["path"] not in {routing.METRICS, *PROBES}:
             self._shutdown.note_request()
+        if self._pages is not None and self._pages.takes(scope["path"]):
+            said = await self._pages.reply(scope, receive, self._runtime())
+            await self._answer(scope, send, started, *said)
+            return
         endpoint: Endpoint | None = None
         caller, kind = ANONYMOUS, JSON
         headers: Headers = ()
@@ -114,14 +133,22 @@ class RequestMiddleware:
             is_fhir = endpoint is not None and endpoint.is_fhir
             reply = Reply(refusal_body(refusal, is_fhir=is_fhir), refusal.status)
             headers = refusal.headers
+        reply = replace(reply, content_type=reply.content_type or kind)
+        route = endpoint.path if endpoint is not None else ""
+        await self._answer(scope, send, started, route, caller.name, reply, headers)
+
+    async def _answer(
+        self, scope: Scope, send: Send, started: float, route: str, caller: str, reply: Reply,
+        headers: Headers,
+    ) -> None:  # fmt: skip
+        """Send an answer, and log it."""
         if self._shutdown.begun:
             headers = (*headers, (b"connection", b"close"))
         content = reply.content
         body = content if isinstance(content, bytes) else msgspec.json.encode(content)
-        await _send(send, reply.status, body, reply.content_type or kind, headers)
-        route = endpoint.path if endpoint is not None else ""
+        await _send(send, reply.status, body, reply.content_type, headers)
         seconds = time.perf_counter() - started
-        self._metrics.record(scope["method"], route, reply, caller.name, seconds)
+        self._metrics.record(scope["method"], route, reply, caller, seconds)
 
     async def _reply(
         self,
@@ -163,19 +190,6 @@ class RequestMiddleware:
             return caller, reply
 
 
-class _Pool:
-    """Threads, and slots for those who wait for one."""
-
-    def __init__(self, slots: int, slots_of_one: int, threads: int) -> None:
-        self._slots = limits.Room(slots, slots_of_one, "too many requests at once")
-        self._threads = anyio.CapacityLimiter(threads)
-
-    async def run(self, work: Callable[[], T], caller: str) -> T:
-        """Run a caller's work as soon as a thread is free, if a slot is."""
-        with self._slots.taken(caller):
-            return await anyio.to_thread.run_sync(work, limiter=self._threads)
-
-
 def _work(
     endpoint: Endpoint, runtime: Runtime, caller: Caller, body: bytes,
     parameters: Mapping[str, str], scope: Scope,
@@ -214,10 +228,13 @@ async def _send(send: Send, status: int, body: bytes, kind: str, extra: Headers)
     headers = [
         (b"content-type", kind.encode()),
         (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
-        *([(b"content-security-policy", CONTENT_POLICY)] if kind.startswith("text/html") else []),
         *extra,
     ]
+    said = {name for name, _ in extra}
+    if b"cache-control" not in said:
+        headers.append((b"cache-control", b"no-store"))
+    if kind.startswith("text/html") and POLICY not in said:
+        headers.append((POLICY, CONTENT_POLICY))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

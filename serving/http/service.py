@@ -9,7 +9,7 @@ from typing import Any
 import bentoml
 import pandas as pd
 
-from serving.http.middleware import RequestMiddleware
+from serving.http.middleware import PagesForPeople, RequestMiddleware
 from serving.http.runtime import Runtime
 from serving.http.shutdown import Shutdown
 from serving.http.standards.cross_origin import CrossOrigin
@@ -28,7 +28,9 @@ STRING_STORAGE = "python"
 document each step costs more than it saves, a third of the whole."""
 
 
-def build_service(open_runtime: Callable[[], Runtime], workers: int = 1) -> Any:
+def build_service(
+    open_runtime: Callable[[], Runtime], workers: int = 1, pages: PagesForPeople | None = None
+) -> Any:
     """Return the BentoML service.
 
     Parameters
@@ -36,6 +38,8 @@ def build_service(open_runtime: Callable[[], Runtime], workers: int = 1) -> Any:
     open_runtime
         Loads and verifies the champion and opens the store; if it raises, the worker ends and
         never becomes ready.
+    pages
+        What people open in a browser; None where there are only routes for programs.
     """
     opened: list[Runtime] = []
     shutdown = Shutdown()
@@ -78,5 +82,7 @@ def build_service(open_runtime: Callable[[], Runtime], workers: int = 1) -> Any:
     service: Any = ForecastService
     service.add_asgi_middleware(StartedByOurServer)
     service.add_asgi_middleware(CrossOrigin, origins=lambda: opened[-1].origins)
-    service.add_asgi_middleware(RequestMiddleware, runtime=lambda: opened[-1], shutdown=shutdown)
+    service.add_asgi_middleware(
+        RequestMiddleware, runtime=lambda: opened[-1], shutdown=shutdown, pages=pages
+    )
     return service

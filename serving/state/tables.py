@@ -72,6 +72,21 @@ used_token_table = sa.Table(
     sa.Column("token", sa.String(64), primary_key=True),
     sa.Column("expires", sa.Integer, nullable=False),
 )
+session_table = sa.Table(
+    "service_session",
+    metadata,
+    # Digest of what the browser's cookie holds: who reads the table can open no page.
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("name", sa.String(250), nullable=False),
+    sa.Column("person", sa.String(100), nullable=False),
+    sa.Column("tenant", sa.String(250), nullable=False),
+    sa.Column("roles", sa.String(200), nullable=False),
+    # Seconds since 1970.
+    sa.Column("begun", sa.Integer, nullable=False),
+    sa.Column("seen", sa.Integer, nullable=False),
+)
+"""Who is signed in to the pages: nothing of a patient, and no record."""
+
 probe_table = sa.Table(
     "service_probe",
     metadata,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-
-from benchmarks.whatif import patient, plans, stepped
+from whatif import patient, plans, stepped
 
 
 def test_the_closed_form_and_the_solver_agree_in_both_precisions() -> None:

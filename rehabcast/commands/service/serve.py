@@ -73,11 +73,17 @@ def serve(
     written = None if token is None else token.get_secret_value()
     if is_new:
         stderr_console.print(f"For this machine only: export REHABCAST_TOKEN={written}")
+        stderr_console.print(f"Pages: {pages_address(settings, written)}", soft_wrap=True)
     os.environ.update(service_environment(written, address_of(host, settings.port)))
     if settings.shadow is not None:
         os.environ[f"{PREFIX}SHADOW"] = settings.shadow
     # In this process: another would take seconds to import the same again.
     raise typer.Exit(run_server(_application, host, settings.port))
+
+
+def pages_address(settings: Settings, token: str | None) -> str:
+    """Return the address at which a browser on this machine begins a trial of the pages."""
+    return f"{address_of(settings.host, settings.port)}/pages/sign-in?token={token}"
 
 
 def _application() -> Any:
@@ -283,6 +289,6 @@ def forecast_request(
 
 def print_next_steps() -> None:
     """Print what can be done after a demonstration."""
-    stderr_console.print("Serve it again:      make serve")
+    stderr_console.print("Serve it again:      make serve (it prints the address of the pages)")
     stderr_console.print("See runs and models: .venv/bin/mlflow ui --backend-store-uri", end=" ")
     stderr_console.print(Settings().tracking_uri.without_credentials())

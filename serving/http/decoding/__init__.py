@@ -145,19 +145,19 @@ def _refuse_repeated_names(pairs: list[tuple[str, Any]]) -> None:
         raise RequestInvalid("an object names a field twice", "send each field once")
 
 
-def form_fields(form: bytes) -> dict[str, str]:
+def form_fields(form: bytes, most: int = MAX_FIELDS) -> dict[str, str]:
     """Read a form, or the query of an address.
 
     Raises
     ------
     RequestInvalid
-        It has more than `MAX_FIELDS` fields.
+        It has more than `most` fields.
     """
     try:
-        return dict(parse_qsl(form.decode("ascii", "replace"), max_num_fields=MAX_FIELDS))
+        return dict(parse_qsl(form.decode("ascii", "replace"), max_num_fields=most))
     except ValueError:
         raise RequestInvalid(
-            f"the form or query has more than {MAX_FIELDS} fields", "send fewer fields"
+            f"the form or query has more than {most} fields", "send fewer fields"
         ) from None
 
 

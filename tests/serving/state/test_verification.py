@@ -27,9 +27,10 @@ from tests.refusals import same_as_kept
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 HARMLESS = {
     "service_used_token", "service_probe", "service_alert", "service_alert_look", "service_alert_sent",
+    "service_session",
 }  # fmt: skip
 """Tables that are not a record: tokens are only ever refused more, the probe is a counter, alerts
-are computed anew from the record each day."""
+are computed anew from the record each day, sessions end by themselves."""
 
 
 def forecast(number: int, subject: str, tenant: str = "ward") -> ForecastEntry:

@@ -1,0 +1,1 @@
+"""Pages that join ledger, registry and service: the governance room and the bench."""

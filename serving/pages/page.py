@@ -1,0 +1,179 @@
+"""One page: its route, who may open it, what its form takes; a visit to it, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from serving.access.sign_in import Role, scopes_of_roles
+from serving.access.trust import Caller
+from serving.http.calls import Call, Reply
+from serving.http.decoding import RequestInvalid
+from serving.http.runtime import Records, Runtime
+from serving.pages.rendering import Say
+from serving.schemas import SubjectId
+from serving.state.people.sessions import Session
+
+HOME = "/pages"
+Kind = Literal["text", "long", "number", "date", "choice", "hidden", "password"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One field of a form.
+
+    Parameters
+    ----------
+    name, label, kind
+        Name in the form, and what people read; a hidden one has no label.
+    help
+        What to write, where the label does not say it.
+    choices
+        Value and words of each choice.
+    optional
+        Whether it may be empty.
+    longest
+        Characters that are taken.
+    """
+
+    name: str
+    label: str = ""
+    kind: Kind = "text"
+    help: str = ""
+    choices: Sequence[tuple[str, str]] = ()
+    optional: bool = False
+    longest: int = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a page answers with: a template and its facts, or another page to go to.
+
+    Parameters
+    ----------
+    template, facts, status
+        Is shown.
+    location
+        Where the browser goes instead.
+    cookies
+        `Set-Cookie` fields.
+    reply
+        The answer of the service's route that it was made from, for the log.
+    """
+
+    template: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    status: int = 200
+    location: str = ""
+    cookies: Sequence[str] = ()
+    reply: Reply | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """One request for a page.
+
+    Parameters
+    ----------
+    runtime, session
+        What it is answered with, and who is signed in; None on pages for everybody.
+    held
+        What the browser holds of its session.
+    say
+        Words in the reader's language.
+    path, parameters, query, form
+        Of the request; of a form only the page's own fields.
+    cookies
+        Cookies of the browser.
+    here
+        Whether it comes from this machine, with no proxy between.
+    """
+
+    runtime: Runtime
+    session: Session | None
+    held: str
+    say: Say
+    path: str
+    parameters: Mapping[str, str]
+    query: Mapping[str, str]
+    form: Mapping[str, str]
+    cookies: Mapping[str, str]
+    here: bool
+    now: datetime
+
+    @property
+    def person(self) -> Session:
+        """Who is signed in: a page with a role has somebody."""
+        if self.session is None:
+            raise RequestInvalid("nobody is signed in", "sign in")
+        return self.session
+
+    @property
+    def caller(self) -> Caller:
+        """Who is signed in, as a caller of the service's routes."""
+        who = self.person
+        return Caller(who.name, scopes_of_roles(who.roles), who.tenant)
+
+    @property
+    def subject(self) -> str:
+        """The patient in the path.
+
+        Raises
+        ------
+        RequestInvalid
+            It cannot be a patient's.
+        """
+        try:
+            return msgspec.convert(self.parameters["subject"], SubjectId)
+        except msgspec.ValidationError:
+            raise RequestInvalid(
+                "the patient's identifier is not valid", "open the patient from the caseload"
+            ) from None
+
+    def call(
+        self, body: Any = None, *, query: Mapping[str, str] | None = None,
+        records: Records | None = None,
+    ) -> Call:  # fmt: skip
+        """Return this visit as a call of one of the service's routes."""
+        return Call(
+            self.runtime, self.caller, body, self.parameters, query or {}, self.path, records or {}
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page, or what a form does.
+
+    Parameters
+    ----------
+    method, path
+        `{name}` in the path takes one segment.
+    roles
+        Who may open it: anybody with one of them; empty for everybody.
+    answer
+        Answers a visit.
+    fields
+        Of its form, where it takes one.
+    forecasts
+        Whether it computes a forecast.
+    """
+
+    method: Literal["GET", "POST"]
+    path: str
+    answer: Callable[[Visit], Answer]
+    roles: frozenset[Role] = frozenset()
+    fields: Callable[[Visit], Sequence[Field]] | Sequence[Field] = ()
+    forecasts: bool = False
+
+    def fields_for(self, visit: Visit) -> Sequence[Field]:
+        """Return the fields of its form on a visit."""
+        return self.fields(visit) if callable(self.fields) else self.fields
+
+
+def go(location: str, *cookies: str) -> Answer:
+    """Send the browser to another page."""
+    return Answer(status=303, location=location, cookies=cookies)

@@ -1,0 +1,244 @@
+"""One patient: course, forecast, chances, reasons, what it rests on; and the sheet for a family."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from statistics import median
+from typing import Any
+
+from contracts.errors import ForecastRefused
+from contracts.observation import Observation
+from contracts.vocabulary import Kind
+from serving.forecast.behind import milestone_sentences
+from serving.formats.formatting import formatted_change, formatted_score
+from serving.http import handlers
+from serving.http.alerts.handlers import answer_subject_alerts
+from serving.http.calls import Reply
+from serving.http.decoding import from_query
+from serving.monitoring.answers import AlertRow, SubjectAlerts, row_of
+from serving.pages.charts import daily, fan, waterfall
+from serving.pages.page import Answer, Visit
+from serving.pages.recording import alert_fields, correction_fields, feedback_fields, score_fields
+from serving.pages.rendering import later
+from serving.pages.words import chance, code_name, is_kind, number, reason_name, unit_of
+from serving.schemas import ForecastAnswer, ForecastRequest, HorizonForecast
+from serving.state.champion import Snapshot
+from serving.state.champions import targets_of
+from serving.state.watch.patients import found_today
+
+WEEK = 7
+DONE = {
+    "recorded": later("The score is on record."),
+    "corrected": later("The correction is on record; what was there stays on the chain."),
+    "feedback": later("Thank you. Your answer is on record with the version of the model."),
+    "decided": later("Your decision about the alert is on record."),
+}
+MOST_SERIES = 3
+"""Daily values that are drawn at first: those with most days."""
+
+
+def patient(visit: Visit) -> Answer:
+    """Show a patient."""
+    subject = visit.subject
+    visit.runtime.consents.require(visit.caller.tenant, subject)
+    enrolment, record = visit.runtime.store.record(visit.caller.tenant, subject)
+    snapshot = _snapshot_for(visit, record)
+    week = from_query(visit.query, "week", int, "a whole number of weeks")
+    worth = "worth" in visit.query
+    reply = _forecast(visit, snapshot, week, worth, (enrolment, record))
+    answer: ForecastAnswer = reply.content
+    target = snapshot.served.bundle.task.target.code
+    today, alerts = _alerts(visit)
+    everything = "all" in visit.query
+    series = _series(record, enrolment)
+    facts: dict[str, Any] = {
+        "subject": subject, "answer": answer, "enrolment": enrolment,
+        "scores": scores_of(record, target, enrolment), "alerts": alerts,
+        "today": today,
+        "others": _other_scores(record, target, enrolment),
+        "series": [_drawn(each) for each in (series if everything else series[:MOST_SERIES])],
+        "more_series": 0 if everything else max(0, len(series) - MOST_SERIES),
+        "tasks": [s.served.bundle.task.name for s in visit.runtime.champions.current],
+        "task": snapshot.served.bundle.task.name, "worth": worth,
+        "score_fields": score_fields(visit),
+        "correction_fields": correction_fields(visit, (enrolment, record)),
+        "feedback_fields": feedback_fields(visit), "alert_fields": alert_fields(visit),
+        "done": DONE.get(visit.query.get("done", ""), ""),
+        "number": number, "score": lambda value: formatted_score(answer, value),
+    }  # fmt: skip
+    if answer.status == "forecast":
+        facts |= _forecast_facts(answer, facts["scores"], visit)
+    return Answer(template="patient.html", facts=facts, reply=reply)
+
+
+def family_sheet(visit: Visit) -> Answer:
+    """Show a patient's forecast in plain words, for one printed page."""
+    subject = visit.subject
+    visit.runtime.consents.require(visit.caller.tenant, subject)
+    enrolment, record = visit.runtime.store.record(visit.caller.tenant, subject)
+    snapshot = _snapshot_for(visit, record)
+    reply = _forecast(visit, snapshot, None, False, (enrolment, record))
+    answer: ForecastAnswer = reply.content
+    facts: dict[str, Any] = {"subject": subject, "answer": answer}
+    if answer.status == "forecast":
+        horizon = _explained(answer)
+        facts |= {
+            "horizon": horizon,
+            "chances": chances_of(horizon, answer, visit),
+            "score": lambda value: formatted_score(answer, value),
+        }
+    return Answer(template="family.html", facts=facts, reply=reply)
+
+
+def _snapshot_for(visit: Visit, record: Sequence[Observation]) -> Snapshot:
+    """Return the model of the task that is asked for, or of the first with a score on record."""
+    current = visit.runtime.champions.current
+    asked = visit.query.get("task", "")
+    codes = {observation.code for observation in record}
+    for snapshot in current:
+        task = snapshot.served.bundle.task
+        if task.name == asked or (not asked and task.target.code in codes):
+            return snapshot
+    if asked or not current:
+        raise ForecastRefused("this task is not in service now", "open the patient without it")
+    return current[0]
+
+
+def _forecast(
+    visit: Visit, snapshot: Snapshot, week: int | None, worth: bool,
+    record: tuple[int, Sequence[Observation]],
+) -> Reply:  # fmt: skip
+    """Ask the service's own route, which puts the forecast on record."""
+    request = ForecastRequest(
+        subject=visit.subject, task=snapshot.served.bundle.task.name, explain_horizon_weeks=week,
+        next_measurement=worth,
+    )  # fmt: skip
+    return handlers.answer_forecast(visit.call(request, records={visit.subject: record}))
+
+
+def _forecast_facts(
+    answer: ForecastAnswer, scores: Sequence[tuple[int, float]], visit: Visit
+) -> dict[str, Any]:
+    horizon = _explained(answer)
+    return {
+        "chart": fan(answer, scores), "horizon": horizon,
+        "chances": chances_of(horizon, answer, visit),
+        "all_chances": [
+            (each, chances_of(each, answer, visit)) for each in answer.horizons
+        ],
+        "reasons": reasons_of(answer, visit), "said": _said(answer),
+        "change": lambda points: formatted_change(answer, points),
+    }  # fmt: skip
+
+
+def forecast_weeks(snapshot: Snapshot, day: int) -> int:
+    """Return the week of the task's horizons that is nearest to a day after enrolment."""
+    weeks = [horizon.weeks for horizon in snapshot.served.bundle.task.horizons]
+    return min(weeks, key=lambda each: abs(each * WEEK - day))
+
+
+def _explained(answer: ForecastAnswer) -> HorizonForecast:
+    """Return the horizon that the reasons are of, or else the last one."""
+    weeks = answer.reasons.horizon_weeks if answer.reasons is not None else None
+    return next((h for h in answer.horizons if h.weeks == weeks), answer.horizons[-1])
+
+
+def chances_of(horizon: HorizonForecast, answer: ForecastAnswer, visit: Visit) -> list[Any]:
+    """Return each milestone with its chance at a horizon; None where it is reached already."""
+    return [
+        (name, None if name in answer.milestones_reached else chance(value, visit.say))
+        for name, value in horizon.milestones.items()
+    ]
+
+
+def reasons_of(answer: ForecastAnswer, visit: Visit) -> list[dict[str, Any]]:
+    """Return the steps from what is forecast of nobody known to the forecast, largest first."""
+    reasons = answer.reasons
+    if reasons is None:
+        return []
+    named, rest = [], 0.0
+    for each in sorted(reasons.contributions, key=lambda each: -abs(each.points)):
+        if each.observed and float(formatted_change(answer, each.points)) != 0:
+            named.append((reason_name(each.modality, each.window, visit.say), each.points))
+        else:
+            rest += each.points
+    if float(formatted_change(answer, rest)) != 0:
+        named.append((visit.say("everything else"), rest))
+    bars = waterfall(reasons, [points for _, points in named])
+    return [
+        {"name": name, "points": formatted_change(answer, points), "bar": bar}
+        for (name, points), bar in zip(named, bars, strict=True)
+    ]
+
+
+def _said(answer: ForecastAnswer) -> list[str]:
+    """Return what the answer says in words, without the chances: the page shows those itself."""
+    chances = {
+        sentence
+        for horizon in answer.horizons
+        for sentence in milestone_sentences(horizon, answer.milestones_reached)
+    }
+    return [line for line in answer.in_words if line not in chances]
+
+
+def scores_of(record: Sequence[Observation], code: str, enrolment: int) -> list[tuple[int, float]]:
+    """Return days after enrolment and values of a code, by day."""
+    return sorted(
+        (observation.day_since_onset - enrolment, observation.value)
+        for observation in record
+        if observation.code == code
+        and observation.day_since_onset is not None
+        and observation.value is not None
+    )
+
+
+def _other_scores(
+    record: Sequence[Observation], target: str, enrolment: int
+) -> list[tuple[str, list[tuple[int, float]]]]:
+    codes = {o.code for o in record if o.code != target and is_kind(o.code, Kind.ASSESSMENT)}
+    return [(code_name(code), scores_of(record, code, enrolment)) for code in sorted(codes)]
+
+
+def _series(
+    record: Sequence[Observation], enrolment: int
+) -> list[tuple[str, list[tuple[int, float]]]]:
+    """Return the daily values by code, those with most days first."""
+    values: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    for observation in record:
+        if (
+            observation.day_since_onset is not None
+            and observation.value is not None
+            and is_kind(observation.code, Kind.DAILY)
+        ):
+            day = observation.day_since_onset - enrolment
+            values[observation.code].append((day, observation.value))
+    return sorted(
+        ((code, sorted(days)) for code, days in values.items()), key=lambda each: -len(each[1])
+    )
+
+
+def _drawn(series: tuple[str, list[tuple[int, float]]]) -> dict[str, Any]:
+    """Return a daily series as a chart, and by week as a table."""
+    code, values = series
+    weeks: dict[int, list[float]] = defaultdict(list)
+    for day, value in values:
+        weeks[day // WEEK].append(value)
+    last = [value for day, value in values if day > values[-1][0] - WEEK]
+    return {
+        "name": code_name(code), "unit": unit_of(code), "chart": daily(values),
+        "days": len(values), "span": values[-1][0] - values[0][0] + 1,
+        "first": values[0][0], "last": values[-1][0], "middle": number(median(last)),
+        "weeks": [(week, len(found), number(median(found))) for week, found in weeks.items()],
+    }  # fmt: skip
+
+
+def _alerts(visit: Visit) -> tuple[int | None, list[AlertRow]]:
+    """Return today and the open alerts: as the caseload found them today, or by the route."""
+    store, tenant = visit.runtime.store, visit.caller.tenant
+    found = found_today(store.engine, tenant, visit.subject, visit.now.date())
+    if found is None:
+        content: SubjectAlerts = answer_subject_alerts(visit.call()).content
+        return content.day, [row for row in content.alerts if not row.hidden]
+    targets = targets_of(visit.runtime.champions.current)
+    return found[0], [row_of(visit.subject, alert, targets) for alert in found[1]]

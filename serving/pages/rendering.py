@@ -1,0 +1,78 @@
+"""Templates and languages. What is not a sentence of ours stands on a page as it is, in English."""
+
+from __future__ import annotations
+
+import gettext
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from babel.dates import format_date
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+LANGUAGES: Mapping[str, tuple[str, str]] = {"en": ("English", "ltr"), "ur": ("اردو", "rtl")}
+"""Of each language its own name, and the direction that it is written in."""
+
+UNREVIEWED = frozenset({"ur"})
+"""Languages whose words no native clinician has reviewed."""
+
+FOLDER = Path(__file__).parent
+LOCALE = FOLDER / "locale"
+
+
+def later(message: str) -> str:
+    """Mark a message that is translated where it is shown."""
+    return message
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Words in a language: called with a message in English, and what stands in its places."""
+
+    language: str
+
+    def __call__(self, message: str, **values: Any) -> str:
+        """Return a message in the language."""
+        text = translations(self.language).gettext(message) if message else ""
+        return text % values if values else text
+
+    @property
+    def direction(self) -> str:
+        """Direction that the language is written in."""
+        return LANGUAGES[self.language][1]
+
+    def date(self, day: Any) -> str:
+        """Return a date as people write it."""
+        return format_date(day, "d MMMM yyyy", locale=self.language)
+
+
+@cache
+def translations(language: str) -> gettext.NullTranslations:
+    """Return the catalogue of a language; English is what stands in the source."""
+    path = LOCALE / language / "LC_MESSAGES" / "pages.po"
+    if not path.is_file():
+        return gettext.NullTranslations()
+    compiled = io.BytesIO()
+    with path.open("rb") as file:
+        write_mo(compiled, read_po(file, locale=language))
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
+
+
+@cache
+def environment(folders: Sequence[Path], language: str) -> Environment:
+    """Return the templates of some folders, which write in a language."""
+    made = Environment(
+        loader=FileSystemLoader(list(folders)), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.i18n"],
+    )  # fmt: skip
+    install: Callable[..., None] = made.install_gettext_translations  # type: ignore[attr-defined]
+    install(translations(language), newstyle=True)
+    made.globals["languages"] = LANGUAGES
+    made.globals["unreviewed"] = language in UNREVIEWED
+    return made
