@@ -126,6 +126,7 @@ def main() -> None:
         closing(Store(f"sqlite:///{Path(name) / 'service.db'}")) as store,
     ):
         runtime: Any = SimpleNamespace(
+            shadow=None,
             proxies=(), store=store, problems=list,
             consents=SimpleNamespace(require=lambda *_: None),
             access=Access(audience="https://here", development_token=TOKEN),

@@ -8,8 +8,10 @@ from contracts.errors import EvidenceMissing
 from rehabcast.installation import access_of, require_private_installation
 from rehabcast.ledger_source import LedgerSource
 from rehabcast.pages.table import ALL_PAGES, TEMPLATES
+from rehabcast.pyfunc import without_audit
 from rehabcast.redaction import cleaner, install
 from rehabcast.settings import Settings, secrets_in_environment, use_site_vocabulary
+from rehabcast.signed_artifacts import open_bundle
 from serving.http.runtime import Runtime
 from serving.http.service import build_service
 from serving.pages.mounted import Pages
@@ -17,9 +19,11 @@ from serving.state.alerting.webhook import Webhook, key_in
 from serving.state.champion import ChampionInService
 from serving.state.champions import Champions, champions_of
 from serving.state.consent import Consents
+from serving.state.evidence.shadow import Shadow
 from serving.state.forecast_log import ForecastLog
 from serving.state.store import Store
 from stores.private_files import keep_private
+from training.registry.model_versions import find
 
 
 def open_runtime() -> Runtime:
@@ -37,11 +41,13 @@ def open_runtime() -> Runtime:
     access = access_of(settings, settings.development_token)
     store = Store(settings.store_url, make=True)
     champions = _champions(settings)
+    forecast_log = ForecastLog(store, settings.spool)
     return Runtime(
         champions=champions,
         store=store,
         consents=Consents(store.engine),
-        forecast_log=ForecastLog(store, settings.spool),
+        forecast_log=forecast_log,
+        shadow=_shadow(settings, forecast_log),
         access=access,
         proxies=settings.trusted_proxies,
         declared_address=settings.public_address or "",
@@ -61,6 +67,13 @@ def _champions(settings: Settings) -> Champions:
 
 def _of_several(settings: Settings, model: str) -> ChampionInService:
     return ChampionInService(LedgerSource(settings, model), may_be_withdrawn=True)
+
+
+def _shadow(settings: Settings, forecast_log: ForecastLog) -> Shadow | None:
+    if settings.shadow is None:
+        return None
+    version = find(settings.store, settings.shadow)
+    return Shadow(without_audit(open_bundle(settings, version), settings.shadow), forecast_log)
 
 
 def _webhook(settings: Settings, store: Store, champions: Champions) -> Webhook | None:

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from audits.judging.scope import in_doubt
+from audits.ledger.evidence.restrictions import restricted_scope
 from audits.ledger.followed import NOTHING_READ, FollowedTrail, VerifiedReading
-from audits.ledger.records import AuditRecord, Champion, LedgerState
+from audits.ledger.records import Champion, LedgerState
 from audits.ledger.signing import SIGNATURE
 from audits.ledger.signing import verify as verify_signature
 from audits.measure.metrics import Metric
@@ -274,19 +275,17 @@ def _served(settings: Settings, found: VerifiedReading, terms: Terms) -> ServedM
             restricted_use=champion.restricted_use,
             names_verified=settings.people is not None,
             coverage=_coverage(report),
-            scope=_scope(champion, found.by_report[champion.report_digest]),
+            scope=_scope(champion, found),
             not_shown=report.verdict.held_back if champion.is_override else None,
             in_doubt=in_doubt(report.policy, report.verdict.findings),
         ),
     )
 
 
-def _scope(champion: Champion, audit: AuditRecord) -> Scope | None:
-    """Return for whom a champion may be served; None where somebody answers for everyone.
-
-    It is that of the audit which two people approved, whatever a later one says.
-    """
-    return None if champion.is_override else audit.scope
+def _scope(champion: Champion, found: VerifiedReading) -> Scope | None:
+    """Return whom a champion may serve: as approved, less restrictions; None for everyone."""
+    audited = None if champion.is_override else found.by_report[champion.report_digest].scope
+    return restricted_scope(audited, found.restricted.get(champion.sequence, ()))
 
 
 def _coverage(report: Report) -> dict[tuple[str, str], Coverage]:

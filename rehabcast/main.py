@@ -40,7 +40,15 @@ with without_collection():
     from rehabcast.commands.demo import demo
     from rehabcast.commands.learning import benchmark, search, training
     from rehabcast.commands.proposals import task
-    from rehabcast.commands.service import access, backup, cds_clients, record, serve, what_if
+    from rehabcast.commands.service import (
+        access,
+        backup,
+        cds_clients,
+        monitor,
+        record,
+        serve,
+        what_if,
+    )
     from rehabcast.output import IF_PRESENT, as_record, say_error
     from rehabcast.redaction import clean_traceback, cleaner, install
     from rehabcast.settings import secrets_in_environment, use_site_vocabulary
@@ -73,6 +81,7 @@ app.command()(what_if.whatif)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(people.app, name="people")
 app.add_typer(record.app, name="record")
+app.add_typer(monitor.app, name="monitor")
 app.command()(backup.backup)
 app.command()(backup.restore)
 access.app.command()(cds_clients.add_cds_client)

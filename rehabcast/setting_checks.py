@@ -13,6 +13,8 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
+from contracts.errors import ContractError
+from contracts.naming.model_version import split_version
 from contracts.naming.names import comparable
 from serving.access.addresses import Network
 from serving.access.development import SHORTEST_TOKEN
@@ -269,3 +271,12 @@ def _whole_number(value: Any, most: int) -> int:
     if not re.fullmatch(r"[1-9][0-9]{0,6}", written, re.ASCII) or int(written) > most:
         raise ValueError(f"is not a whole number from 1 to {most}")
     return int(written)
+
+
+def version(value: Any) -> str:
+    """Check a model version, `NAME/N`."""
+    try:
+        name_of, number = split_version(_of_text(value))
+    except ContractError:
+        raise ValueError("is no model version, such as arm/2") from None
+    return f"{name_of}/{number}"

@@ -92,6 +92,11 @@ class Settings(_Checked):
     policy
         TOML file of the board's audit policy, by which versions are audited and promoted alike;
         where unset, the one that rehabcast ships.
+    monitoring_plan
+        TOML file of the plan by which versions are followed in service; where unset, the one that
+        rehabcast ships (docs/evidence.md).
+    shadow
+        `NAME/N` of a version that forecasts silently beside the champion, shown to nobody.
     vocabulary
         TOML file of the site's own codes (docs/vocabulary.md), known to every command and to the
         service.
@@ -142,6 +147,8 @@ class Settings(_Checked):
     store_url: Database = Field(default_factory=lambda given: _at_home(given, "service.db"))
     service_spool: Annotated[Path, BeforeValidator(checks.folder_or_none)] | None = None
     policy: File | None = None
+    monitoring_plan: File | None = None
+    shadow: Annotated[str, BeforeValidator(checks.version)] | None = None
     vocabulary: File | None = None
     access: File | None = None
     development_token: Annotated[SecretStr, BeforeValidator(checks.long_token)] | None = None

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from audits.ledger.changes.plans import check_plans
+from audits.ledger.evidence.restrictions import check_restrictions
 from audits.ledger.identity import check_identities
 from audits.ledger.people import People, same_person
 from audits.ledger.records import LedgerState, Role
@@ -14,11 +15,12 @@ from audits.ledger.trail import (
     APPROVAL,
     AUDIT,
     CHAMPION_CHANGES,
+    ENDS,
     PROMOTION,
     RESTORE,
-    REVOCATION,
     ROLLBACK,
     UNDERSTOOD,
+    WITHDRAWALS,
     Entry,
 )
 from contracts.errors import IntegrityError
@@ -46,8 +48,9 @@ def check_entries(stored: Sequence[Entry], people: People | None) -> None:
     ------
     IntegrityError
         As `audits.ledger.identity.check_identities`, `check_promotions`,
-        `audits.ledger.terms.check_terms` and `audits.ledger.changes.plans.check_plans`; or an entry
-        has a right hash, but is none that rehabcast writes.
+        `audits.ledger.terms.check_terms`, `audits.ledger.changes.plans.check_plans` and
+        `audits.ledger.evidence.restrictions.check_restrictions`; or an entry has a right hash, but
+        is none that rehabcast writes.
     EvidenceMissing
         Entries are signed, and no keys of people were given.
     """
@@ -56,6 +59,7 @@ def check_entries(stored: Sequence[Entry], people: People | None) -> None:
         check_promotions(stored)
         check_terms(stored)
         check_plans(stored)
+        check_restrictions(stored)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise IntegrityError(
             f"ledger: an entry cannot be read ({type(error).__name__})", RESTORE
@@ -101,7 +105,7 @@ def check_promotions(stored: Iterable[Entry]) -> None:
             )
         elif entry.kind == ROLLBACK:
             _check_rollback(entry, promoted.get(details["champion"]["model"], []), revoked)
-        elif entry.kind == REVOCATION:
+        elif entry.kind in WITHDRAWALS:
             revoked[entry.about] = entry.sequence
 
 
@@ -110,7 +114,7 @@ def _check_epoch(entry: Entry, epochs: dict[str, int]) -> None:
     if (
         f"{champion['model']}/{champion['version']}" != entry.about
         or champion["epoch"] != epochs.get(champion["model"], 0) + 1
-        or (champion["revoked"] is None) is (entry.kind == REVOCATION)
+        or (champion["revoked"] is None) is (entry.kind in ENDS)
     ):
         raise IntegrityError(
             f"ledger: entry {entry.sequence} does not follow from the champion before", RESTORE

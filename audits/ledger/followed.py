@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from audits.ledger.consistency import (
     check_entries,
     recorded_champions,
 )
+from audits.ledger.evidence.restrictions import Restricted, restrictions
 from audits.ledger.objections import Objection, objections
 from audits.ledger.people import People
 from audits.ledger.records import AuditRecord, Champion, LedgerState, audit_of, champion_of
@@ -57,6 +58,8 @@ class VerifiedReading:
         The last audit of each version.
     by_report
         All audits, by the digest of their report: what a promotion rests on.
+    restricted
+        Groups that outcomes have taken out of scope, by the number of the champion's entry.
     """
 
     hashes: Sequence[str]
@@ -66,6 +69,7 @@ class VerifiedReading:
     changes: Mapping[int, Champion]
     last_audits: Mapping[str, AuditRecord]
     by_report: Mapping[str, AuditRecord]
+    restricted: Mapping[int, tuple[Restricted, ...]] = field(default_factory=dict)
 
     @property
     def epochs(self) -> dict[str, int]:
@@ -220,4 +224,5 @@ def _reading_of(stored: Sequence[Entry], model: str | None) -> VerifiedReading:
         changes=changes,
         last_audits={audit.model_version: audit for audit in audits},
         by_report={audit.report_digest: audit for audit in audits},
+        restricted=restrictions(stored),
     )

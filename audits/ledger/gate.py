@@ -211,10 +211,12 @@ def missing_approval(audit: AuditRecord, approvals: list[Approval]) -> Refusal |
 
 
 def _revocation(ledger: Ledger, audit: AuditRecord) -> Refusal | None:
-    if not ledger.revoked_since(audit.model_version, audit.sequence):
+    how = ledger.withdrawn_since(audit.model_version, audit.sequence)
+    if how is None:
         return None
     return Refusal(
-        reason="it was revoked after its audit", what_to_do=_audit_again(audit.model_version)
+        reason=f"it was {how} after its audit",
+        what_to_do=_audit_again(audit.model_version),
     )
 
 
@@ -247,9 +249,10 @@ def _rollback_refusal(ledger: Ledger, earlier: Champion, *, now: datetime) -> Re
             reason=f"its audit or override was valid until {earlier.valid_until.isoformat()}",
             what_to_do=f"{_audit_again(earlier.model_version)}, then approve and promote it again",
         )
-    if ledger.revoked_since(earlier.model_version, earlier.sequence):
+    if (how := ledger.withdrawn_since(earlier.model_version, earlier.sequence)) is not None:
         return Refusal(
-            reason="it was revoked since", what_to_do="audit, approve and promote it again"
+            reason=f"it was {how} since",
+            what_to_do="audit, approve and promote it again",
         )
     return None
 

@@ -25,12 +25,13 @@ from audits.ledger.people import People, PersonKey, fingerprint, person_key, sam
 from audits.ledger.trail import (
     APPROVAL,
     CHAMPION_CHANGES,
+    ENDS,
     IDENTITY,
     NOT_VERIFIED,
     PLAN_APPROVAL,
     PROMOTION,
     RESTORE,
-    REVOCATION,
+    RESTRICTION,
     ROLLBACK,
     Entry,
 )
@@ -175,10 +176,11 @@ def check_identities(stored: Sequence[Entry], people: People | None) -> None:
                 " entries before it are",
                 RESTORE,
             )
-        if entry.kind in CHAMPION_CHANGES:
+        # What narrows a service rests on the signatures of the change before.
+        if entry.kind in CHAMPION_CHANGES and entry.kind != RESTRICTION:
             changes[entry.details()["champion"]["model"]] = entry
     for model, entry in changes.items():
-        if entry.kind != REVOCATION and not is_signed(entry):
+        if entry.kind not in ENDS and not is_signed(entry):
             raise IntegrityError(
                 f"ledger: nobody signed the {entry.kind} by which {model!r} is in service (entry"
                 f" {entry.sequence})",

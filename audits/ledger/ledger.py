@@ -56,6 +56,8 @@ from audits.ledger.trail import (
     PROMOTION,
     REVOCATION,
     ROLLBACK,
+    WITHDRAWALS,
+    WITHDRAWN,
     Entry,
     entries,
     latest,
@@ -109,13 +111,7 @@ class Ledger:
         now: datetime,
         valid_until: datetime,
     ) -> AuditRecord:
-        """Append an audit to the trail; at the gate it replaces earlier ones of the version.
-
-        Raises
-        ------
-        ContractError
-            As `audit_entries.append_audit`.
-        """
+        """Append an audit, which replaces earlier ones at the gate (`append_audit`)."""
         return write(
             self.engine,
             partial(append_audit, verdict=verdict, report_digest=report_digest, actor=actor,
@@ -239,11 +235,11 @@ class Ledger:
 
         return write(self.engine, action)
 
-    def revoked_since(self, model_version: str, sequence: int) -> bool:
-        """Return whether a version was revoked after an entry of the trail."""
+    def withdrawn_since(self, model_version: str, sequence: int) -> str | None:
+        """Return how a version was withdrawn after an entry: revoked, suspended or restricted."""
         with reading(self.engine) as connection:
-            entry = latest(connection, kind=REVOCATION, about=model_version)
-        return entry is not None and entry.sequence > sequence
+            found = ((latest(connection, kind=k, about=model_version), k) for k in WITHDRAWALS)
+            return next((WITHDRAWN[k] for e, k in found if e and e.sequence > sequence), None)
 
     def champion(self, model: str | None = None) -> Champion:
         """Return a model's champion, revoked or not; without a model, the one changed last.

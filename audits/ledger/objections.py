@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from audits.ledger.records import scope_of
-from audits.ledger.trail import AUDIT, CHAMPION_CHANGES, PROMOTION, REVOCATION, Entry
+from audits.ledger.trail import AUDIT, CHAMPION_CHANGES, ENDS, PROMOTION, REVOCATION, Entry
 from contracts.naming.model_version import version_key
 from contracts.verdict import Outcome
 
@@ -46,7 +46,7 @@ def objections(stored: Sequence[Entry], model: str | None = None) -> dict[int, O
     # By version, whatever its spelling: an older ledger may have `arm/01` beside `arm/1`.
     last_audits = {version_key(entry.about): entry for entry in stored if entry.kind == AUDIT}
     by_report = {e.details()["report_digest"]: e for e in stored if e.kind == AUDIT}
-    revoked = {version_key(entry.about): entry for entry in stored if entry.kind == REVOCATION}
+    revoked = {version_key(entry.about): entry for entry in stored if entry.kind in ENDS}
     found: dict[int, Objection] = {}
     for position, entry in enumerate(changes):
         objection = (
@@ -68,7 +68,8 @@ def _revocation(change: Entry, revocation: Entry | None) -> Objection | None:
         return None
     why = revocation.details()["champion"]["revoked"]
     return Objection(
-        reason=f"{change.about} was revoked ({why})",
+        reason=f"{change.about} was"
+        f" {'revoked' if revocation.kind == REVOCATION else 'suspended'} ({why})",
         what_to_do="roll back or promote another version",
     )
 

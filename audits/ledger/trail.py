@@ -20,10 +20,17 @@ AUDIT, APPROVAL, DRIFT, POLICY = "audit", "approval", "drift", "policy"
 PROMOTION, ROLLBACK, REVOCATION = "promotion", "rollback", "revocation"
 CHANGE_PLAN, PLAN_APPROVAL = "change plan", "plan approval"
 FEDERATED_EXPORT, FEDERATED_AUDIT = "federated export", "federated audit"
-CHAMPION_CHANGES = (PROMOTION, ROLLBACK, REVOCATION)
-"""Kinds of entries that change the champion, or leave none."""
 RESTRICTION, SUSPENSION, EXTENSION = "restriction", "suspension", "extension"
-"""Kinds of entries that will change for whom a version is served as outcomes arrive."""
+"""Kinds of entries by which outcomes that came later change for whom a version is served; nothing
+extends a scope yet but a new audit."""
+CHAMPION_CHANGES = (PROMOTION, ROLLBACK, REVOCATION, RESTRICTION, SUSPENSION)
+"""Kinds of entries that change the champion, or leave none."""
+ENDS = (REVOCATION, SUSPENSION)
+"""Kinds after which nothing is served."""
+WITHDRAWALS = (*ENDS, RESTRICTION)
+"""Kinds after which a version needs a new audit before it is promoted or rolled back to."""
+WITHDRAWN = {REVOCATION: "revoked", SUSPENSION: "suspended", RESTRICTION: "restricted"}
+"""How each is said of a version."""
 UNDERSTOOD = frozenset(
     {AUDIT, APPROVAL, DRIFT, POLICY, CHANGE_PLAN, PLAN_APPROVAL, FEDERATED_EXPORT,
      FEDERATED_AUDIT, *CHAMPION_CHANGES}

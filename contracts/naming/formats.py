@@ -14,8 +14,8 @@ from contracts.errors import RehabcastError
 
 KEY = "format"
 NEWEST = {
-    "task": 1, "audit-policy": 1, "bundle": 5, "audit-report": 1, "record": 3, "change-plan": 1,
-    "vocabulary": 1, "prior": 1, "federated-offer": 1, "federated-sums": 1,
+    "task": 1, "audit-policy": 1, "bundle": 5, "audit-report": 1, "record": 4, "change-plan": 1,
+    "vocabulary": 1, "prior": 1, "federated-offer": 1, "federated-sums": 1, "monitoring-plan": 1,
 }  # fmt: skip
 """Newest form of each kind of document that this version reads; it reads all before.
 
@@ -24,7 +24,8 @@ judged on is read, but it gives no forecast. Form 3 is form 2 with codes that re
 ship, and is written only where there are any; form 4 is either with how its networks were joined;
 form 5 may have curves of recovery and counts of doses, without which nothing is said of other
 plans. A record of form 2 has what monitoring reads, one of form 3 also the points that were
-pushed: a version that did not know them would not erase them.
+pushed, one of form 4 the forecasts whose outcome is awaited: a version that did not know them would
+not erase them.
 """
 
 OTHER_VERSION = "use the version of rehabcast that wrote it, or a later one; it was left as it is"

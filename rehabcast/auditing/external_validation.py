@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -39,13 +40,41 @@ METADATA = b"rehabcast.auditing.external_validation"
 MAKE_AGAIN = "make it with `rehabcast evaluate`, and keep its signature beside it"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleOf:
+    """Whose forecasts a table holds: a cohort's, or those of a service's record.
+
+    Parameters
+    ----------
+    name, digest
+        What it is called, and the digest of its data.
+    simulated
+        Whether its people are.
+    """
+
+    name: str
+    digest: str
+    simulated: bool
+
+    @classmethod
+    def cohort(cls, cohort: Cohort) -> PeopleOf:
+        """Return the people of a cohort."""
+        provenance = cohort.provenance
+        return cls(name=provenance.name, digest=cohort.digest, simulated=provenance.simulated)
+
+
 def with_relations(table: pd.DataFrame, relations: Mapping[int, Relation]) -> pd.DataFrame:
     """Return a prediction table that says what each person is to the model."""
     return table.assign(**{RELATION: table[SUBJECT].map(relations).astype(str)})
 
 
 def write_signed(
-    settings: Settings, table: pd.DataFrame, bundle: Bundle, cohort: Cohort, output: Path, made: str
+    settings: Settings,
+    table: pd.DataFrame,
+    bundle: Bundle,
+    people: PeopleOf,
+    output: Path,
+    made: str,
 ) -> ExternalValidation:
     """Write a prediction table of a cohort and sign it.
 
@@ -53,21 +82,23 @@ def write_signed(
     ----------
     table
         With what each person is to the model (`with_relations`).
+    people
+        Whose forecasts these are.
     made
         When its forecasts were made, UTC in ISO 8601.
     """
-    people = forecasts_of(table).drop_duplicates(SUBJECT)[RELATION]
+    relations = forecasts_of(table).drop_duplicates(SUBJECT)[RELATION]
     validation = ExternalValidation(
         predictions_digest="",
         bundle_digest=bundle.digest,
-        cohort_name=cohort.provenance.name,
-        data_digest=cohort.digest,
-        simulated=cohort.provenance.simulated,
+        cohort_name=people.name,
+        data_digest=people.digest,
+        simulated=people.simulated,
         made_at=made,
         made_by=settings.actor,
-        people=len(people),
-        overlap=int((people == Relation.TRAINED_ON).sum()),
-        new=int((people == Relation.NEW).sum()),
+        people=len(relations),
+        overlap=int((relations == Relation.TRAINED_ON).sum()),
+        new=int((relations == Relation.NEW).sum()),
     )
     content = pa.Table.from_pandas(table, preserve_index=False)
     own = {METADATA: validation.model_dump_json().encode("utf-8")}

@@ -107,7 +107,7 @@ def evaluate_on(cohort: Cohort, model_version: str, output: Path) -> Evaluation:
     """
     from contracts.cohort import SUBJECT, SUBJECT_LABEL
     from contracts.predictions import REFUSAL, forecasts_of, questions_of
-    from rehabcast.auditing.external_validation import with_relations, write_signed
+    from rehabcast.auditing.external_validation import PeopleOf, with_relations, write_signed
     from rehabcast.auditing.overlap import overlap_of
     from rehabcast.signed_artifacts import open_bundle, open_predictions
     from training.comparison.evaluate import refused_by_reason, scores_by_horizon
@@ -123,7 +123,7 @@ def evaluate_on(cohort: Cohort, model_version: str, output: Path) -> Evaluation:
     label = table[SUBJECT].map({n: cohort.label(n) for n in subjects})
     table = with_relations(table.assign(**{SUBJECT_LABEL: label}), relations)
     made = datetime.now(UTC).isoformat(timespec="seconds")
-    write_signed(settings, table, bundle, cohort, output, made)
+    write_signed(settings, table, bundle, PeopleOf.cohort(cohort), output, made)
     questions, scored = questions_of(table), _scored(forecasts_of(table), overlap)
     return Evaluation(
         model_version=model_version,

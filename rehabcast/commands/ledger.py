@@ -187,9 +187,10 @@ def _details(entry: TrailEntry, now: datetime) -> Iterator[str]:
     """Say what an entry records, a line each."""
     from audits.judging.wording import scope_in_words
     from audits.ledger.records import scope_of
+    from audits.ledger.trail import CHAMPION_CHANGES
 
     payload = entry.payload
-    if entry.kind in {"promotion", "rollback", "revocation"}:
+    if entry.kind in CHAMPION_CHANGES:
         yield from _champion_details(payload["champion"], payload, entry.kind, now)
     elif entry.kind == "audit":
         yield f"outcome: {payload['outcome']}"
@@ -219,7 +220,12 @@ def _champion_details(
     yield f"epoch {champion['epoch']}{back}"
     if "why" in payload:
         yield f"reason: {payload['why']}"
-    if kind == "revocation":
+    for group in payload.get("restricted", ()):
+        rules = ", ".join(group["rules"])
+        yield f"no longer for {group['attribute']}: {group['label']} (broken: {rules})"
+    if (evidence := payload.get("evidence")) is not None:
+        yield f"evidence: {evidence['said']}"
+    if champion["revoked"] is not None:
         yield f"reason: {champion['revoked']}"
         return
     yield f"audit: {champion['outcome']}, report {champion['report_digest'][:12]}"

@@ -36,6 +36,7 @@ from serving.schemas import (
 )
 from serving.state.champion import Snapshot
 from serving.state.corrections import correct
+from serving.state.evidence.shadow import LONGEST_WAIT_SECONDS
 from serving.state.privacy import erase
 from serving.state.store import NotOnRecord
 
@@ -215,6 +216,9 @@ def erase_person(call: Call) -> Reply:
     """Erase a person from the record."""
     request: ErasureRequest = call.body
     runtime, tenant = call.runtime, call.caller.tenant
+    if runtime.shadow is not None:
+        # Any worker's shadow may still have a question about the person.
+        time.sleep(LONGEST_WAIT_SECONDS)
     settled = runtime.forecast_log.settle(SETTLE_SECONDS)
     if not settled or runtime.forecast_log.waiting_about(tenant, request.subject):
         raise ServiceUnavailable(

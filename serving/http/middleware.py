@@ -26,7 +26,7 @@ from serving.http.admission import limits, routing
 from serving.http.admission.bodies import body_of
 from serving.http.admission.identity import Tokens, address_of
 from serving.http.admission.pool import Pool
-from serving.http.admission.records import StoredRecords
+from serving.http.admission.records import StoredRecords, people_on_record
 from serving.http.admission.routing import (
     LIVE,
     OPENAPI,
@@ -49,7 +49,7 @@ from serving.http.refusals import (
     refusal_body,
     refusal_of,
 )
-from serving.http.runtime import Runtime, people_on_record
+from serving.http.runtime import Runtime
 from serving.http.shutdown import Shutdown
 
 log = logging.getLogger("rehabcast.http")

@@ -19,11 +19,12 @@ from serving.forecast.dates import day_asked
 from serving.forecast.question import Question, input_digest, with_what_is_asked
 from serving.forecast.respond import refused, respond
 from serving.formats.fhir.record import FhirRecord, bundle_of, record_of
-from serving.schemas import ForecastAnswer, ForecastRequest, ForecastsRequest
+from serving.schemas import ForecastAnswer, ForecastRequest
 from serving.state.alerting.webhook import Webhook
 from serving.state.champion import Snapshot
 from serving.state.champions import Champions
 from serving.state.consent import Consents, ConsentWithdrawn
+from serving.state.evidence.shadow import Asked, Shadow
 from serving.state.forecast_log import ForecastEntry, ForecastLog
 from serving.state.store import NotOnRecord, Store
 
@@ -50,6 +51,8 @@ class Runtime:
         Pages of other origins that may send requests from a browser.
     webhook
         Tells an address of new alerts; None where none was named.
+    shadow
+        Forecasts beside the champion, shown to nobody; None where no version does.
     """
 
     champions: Champions
@@ -61,6 +64,7 @@ class Runtime:
     declared_address: str = ""
     origins: Sequence[str] = ()
     webhook: Webhook | None = None
+    shadow: Shadow | None = None
 
     @property
     def public_address(self) -> str:
@@ -71,6 +75,8 @@ class Runtime:
         """Write the entries that are waiting, and stop the threads."""
         if self.webhook is not None:
             self.webhook.close()
+        if self.shadow is not None:
+            self.shadow.close()
         self.champions.close()
         self.consents.close()
         self.forecast_log.close()
@@ -79,8 +85,7 @@ class Runtime:
     def problems(self) -> list[Fault]:
         """Return what an operator should look at; empty when all is well."""
         faults = [*self.champions.problems(), self.forecast_log.problem, self.consents.problem]
-        if self.webhook is not None:
-            faults.append(self.webhook.problem)
+        faults += [part.problem for part in (self.webhook, self.shadow) if part is not None]
         if self.forecast_log.lost:
             faults.append(
                 Fault(
@@ -96,23 +101,6 @@ class Runtime:
                 )
             )
         return [fault for fault in faults if fault is not None]
-
-
-def people_on_record(body: object) -> list[str]:
-    """Return the people whom a request names without their record: it must be read first."""
-    requests = body.requests if isinstance(body, ForecastsRequest) else [body]
-    return list(
-        dict.fromkeys(
-            request.subject
-            for request in requests
-            if isinstance(request, ForecastRequest) and not _has_record(request)
-        )
-    )
-
-
-def _has_record(request: ForecastRequest) -> bool:
-    given = (request.observations, request.enrolment_day, request.bundle)
-    return any(part is not None for part in given)
 
 
 def forecast(
@@ -137,7 +125,7 @@ def forecast(
         It names a subject of whom the caller's tenant has no record.
     """
     now = datetime.now(UTC)
-    digest, subject = NOTHING_READ, request.subject or None
+    question, digest, subject = None, NOTHING_READ, request.subject or None
     try:
         runtime.consents.require(caller.tenant, request.subject)
         question = question_of(runtime, snapshot, request, caller.tenant, records, now)
@@ -150,8 +138,9 @@ def forecast(
         if isinstance(refusal, ConsentWithdrawn):
             subject = None
     return logged(
-        runtime, answer, route=route, caller=caller, subject=subject, digest=digest, now=now
-    )
+        runtime, answer, route=route, caller=caller, subject=subject, digest=digest, now=now,
+        question=question,
+    )  # fmt: skip
 
 
 def question_of(
@@ -267,8 +256,9 @@ def logged(
     subject: str | None,
     digest: str,
     now: datetime,
+    question: Question | None = None,
 ) -> ForecastAnswer:
-    """Give an answer its id, and add it to the forecast log.
+    """Give an answer its id, add it to the forecast log, and let the shadow forecast too.
 
     Parameters
     ----------
@@ -276,6 +266,8 @@ def logged(
         The person; None where none could be made out, or must not be put on record.
     digest
         Of what the model read (`serving.forecast.question.input_digest`).
+    question
+        What was asked; None where no record could be read.
     """
     # Even, so that the second card of a forecast can have the number after it.
     forecast_id = f"{secrets.randbits(128) & ~1:032x}"
@@ -295,4 +287,10 @@ def logged(
             output=msgspec.json.encode(on_record).decode(),
         )
     )
+    if runtime.shadow is not None and question is not None and subject is not None:
+        asked = Asked(
+            question=question, task=answer.model.task, subject=subject, tenant=caller.tenant,
+            actor=caller.name, now=now,
+        )  # fmt: skip
+        runtime.shadow.ask(asked)
     return answer

@@ -21,6 +21,7 @@ from serving.state.tables import (
     OF_A_PERSON,
     consent_table,
     entry_table,
+    followed_table,
     observation_table,
     of_person,
     subject_table,
@@ -51,6 +52,11 @@ def forget(store: Store, before: datetime, *, actor: str, now: datetime) -> int:
         if not numbers:
             return 0
         connection.execute(sa.update(entry_table).where(*old).values(content=None))
+        # What is kept of an answer until its outcome comes goes with it.
+        awaited = followed_table.c
+        connection.execute(
+            sa.delete(followed_table).where(awaited.given_on < limit[:10], awaited.forecast != "")
+        )
         details = {
             "rule": "answers of forecasts before a time", "before": limit,
             "entries": ranges_of(numbers), "count": len(numbers),

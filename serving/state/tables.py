@@ -204,13 +204,50 @@ noted_table = sa.Table(
 )
 """Up to which entry everybody's newest values were noted when the store was last opened."""
 
+followed_table = sa.Table(
+    "service_followed",
+    metadata,
+    sa.Column("service", sa.String(250), primary_key=True),
+    *_person(),
+    # Week in which the person's outcome counts, in whole weeks of the proleptic calendar.
+    sa.Column("week", sa.Integer, nullable=False, index=True),
+    sa.Column("given_on", sa.String(10), nullable=False),
+    # Empty once the outcome was counted.
+    sa.Column("forecast", sa.Text, nullable=False),
+)
+"""Whose outcome is awaited, and the forecast that it counts for: one a person and service.
+
+A service is a version, and where it is the champion since when (`Followed`)."""
+
+evidence_table = sa.Table(
+    "service_evidence",
+    metadata,
+    sa.Column("service", sa.String(250), primary_key=True),
+    sa.Column("week", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("sums", sa.Text, nullable=False),
+)
+"""What each closed week added to the tests of a service; nothing of a single person's outcome
+but in a week in which one person alone counted, and never shown."""
+
+evidence_begun_table = sa.Table(
+    "service_evidence_begun",
+    metadata,
+    sa.Column("service", sa.String(250), primary_key=True),
+    sa.Column("terms", sa.String(64), nullable=False),
+    sa.Column("first_week", sa.Integer, nullable=False),
+    # Up to which week outcomes were counted, and up to which entry forecasts were read.
+    sa.Column("closed_week", sa.Integer, nullable=False),
+    sa.Column("sequence", sa.Integer, nullable=False),
+)
+"""By which terms a service is followed, from when, and how far its forecasts were read."""
+
 COMPUTED = (look_table, alert_table, sent_table)
 """Tables of what was computed, which a withdrawal of consent empties of a person."""
 
 PUSHED = (point_table, pushed_day_table, pushed_onset_table)
 """Tables of what was pushed; a withdrawal of consent and an erasure empty them of a person."""
 
-OF_A_PERSON = (watch_table, decision_table, *COMPUTED, *PUSHED)
+OF_A_PERSON = (watch_table, decision_table, followed_table, *COMPUTED, *PUSHED)
 """Tables that an erasure empties of a person."""
 
 

@@ -16,17 +16,9 @@ PINNED = Path(__file__).with_name("json_fields.json")
 """By command, the path of every field; a list's objects count as one (`standings.crps`)."""
 
 GROUPS = {
-    "access",
-    "cohort",
-    "features",
-    "federate",
-    "ledger",
-    "people",
-    "plan",
-    "policy",
-    "record",
-    "task",
-}
+    "access", "cohort", "features", "federate", "ledger", "monitor", "people", "plan", "policy",
+    "record", "task",
+}  # fmt: skip
 VARIANTS = {"--report", "--register", "--mitigate"}
 """Options that change which fields there are."""
 

@@ -152,7 +152,7 @@ def test_a_record_of_the_form_before_is_brought_up_and_erased_whole(
     assert (said.code, "all as they were written" in said.text) == (0, True), said
     with closing(Store(f"sqlite:///{database}")) as store:
         with reading(store.engine) as connection:
-            assert connection.execute(sa.select(form_table.c.number)).scalar_one() == 3
+            assert connection.execute(sa.select(form_table.c.number)).scalar_one() == 4
             watched = connection.execute(sa.select(watch_table.c.subject)).scalars().all()
             assert sorted(watched) == ["SIM-1", "SIM-2", "SIM-3"]
             assert len(connection.execute(sa.select(decision_table)).all()) == 1
@@ -182,7 +182,7 @@ def test_a_record_of_the_form_before_is_brought_up_and_erased_whole(
     monkeypatch.setitem(formats.NEWEST, "record", 2)
     before = database.read_bytes()
     said = run(capsys, monkeypatch, "record", "verify")
-    assert (said.code, "has form 3, and this version of rehabcast reads 2" in said.text) == (
+    assert (said.code, "has form 4, and this version of rehabcast reads 2" in said.text) == (
         8,
         True,
     )

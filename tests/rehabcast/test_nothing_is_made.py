@@ -20,7 +20,7 @@ NEEDS = {
     "ledger": (
         "approve arm/1 --role governance --reason r", "revoke arm --reason r",
         "rollback arm --to-epoch 1 --reason r", "ledger verify", "ledger show", "ledger head x.json",
-        "ledger mirror", "backup there/copy --without store",
+        "ledger mirror", "backup there/copy --without store", "monitor run arm",
     ),
     "service's record": (
         "record verify", "record forget --days 1", "record head y.json",

@@ -54,6 +54,8 @@ TABLE: dict[str, tuple[str, Any, tuple[str, ...]]] = {
     "trusted_keys": ("FOLDER", None, ("missing", "FILE", LONG)),
     "store_url": ("sqlite:///x.db", SecretUrl("sqlite:///x.db"), (*DATABASE, "https://x/y")),
     "policy": ("FILE", None, FILE),
+    "monitoring_plan": ("FILE", None, FILE),
+    "shadow": ("arm/2", "arm/2", ("arm", "arm/", "/2", "arm/02", "arm/x", "a@b/2", "x" * 300)),
     "vocabulary": ("FILE", None, FILE),
     "access": ("FILE", None, FILE),
     "development_token": (

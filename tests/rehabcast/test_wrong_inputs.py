@@ -214,6 +214,11 @@ serve --port 99999
 serve --host 0.0.0.0 --development
 serve
 ledger mirror
+monitor run nobody
+monitor run arm/01
+monitor run arm --output junk/out.parquet
+monitor run arm --metrics missing/arm.prom
+serve --shadow arm
 ledger schema more
 people list more
 people retire nobody

@@ -19,9 +19,9 @@ from audits.ledger.records import Role
 from audits.ledger.trail import (
     CHAMPION_CHANGES,
     CHANGE_PLAN,
+    ENDS,
     PLAN_APPROVAL,
     RESTORE,
-    REVOCATION,
     Entry,
 )
 from contracts.changes.comparison import PlanComparison
@@ -160,7 +160,7 @@ class PlanBook:
             champion = entry.details()["champion"]
             line = self._line(champion["model"])
             line.champion = champion
-            if entry.kind == REVOCATION:
+            if entry.kind in ENDS:
                 line.served.discard(champion["bundle_digest"])
             else:
                 line.served.add(champion["bundle_digest"])

@@ -47,13 +47,17 @@ def serve(
     development: Annotated[
         bool, typer.Option("--development", help="Accept a token generated now, on loopback only.")
     ] = False,
+    shadow: Annotated[
+        str | None,
+        typer.Option(help="Version (NAME/N) that forecasts silently beside: shown to nobody."),
+    ] = None,
 ) -> None:
     """Serve the champion until stopped; refuses to start without a verified, audited champion."""
     from serving.server.listening import stands_for_loopback
     from serving.server.run import serve as run_server
 
     # An option is checked like the setting that it takes the place of.
-    options = {"host": host, "port": port}
+    options = {"host": host, "port": port, "shadow": shadow}
     settings = Settings(**{name: value for name, value in options.items() if value is not None})
     require_private_installation(settings)
     host, token = settings.host, settings.development_token
@@ -71,6 +75,8 @@ def serve(
         stderr_console.print(f"For this machine only: export REHABCAST_TOKEN={written}")
         stderr_console.print(f"Pages: {pages_address(settings, written)}", soft_wrap=True)
     os.environ.update(service_environment(written, address_of(host, settings.port)))
+    if settings.shadow is not None:
+        os.environ[f"{PREFIX}SHADOW"] = settings.shadow
     # In this process: another would take seconds to import the same again.
     raise typer.Exit(run_server(_application, host, settings.port))
 

@@ -12,6 +12,7 @@ from contracts.errors import ForecastRefused, ServiceUnavailable
 from serving.http.admission import limits
 from serving.http.refusals import EXPECTED_ERRORS, refusal_of, unavailable
 from serving.http.runtime import Records, Runtime
+from serving.schemas import ForecastRequest, ForecastsRequest
 from serving.state.consent import ConsentWithdrawn
 
 MAX_RECORDS = 4
@@ -19,6 +20,23 @@ MAX_RECORDS = 4
 
 RECORD_SECONDS = 6.0
 """Longest time for the records of a request: more than a statement of the store may take."""
+
+
+def people_on_record(body: object) -> list[str]:
+    """Return the people whom a request names without their record: it must be read first."""
+    requests = body.requests if isinstance(body, ForecastsRequest) else [body]
+    return list(
+        dict.fromkeys(
+            request.subject
+            for request in requests
+            if isinstance(request, ForecastRequest) and not _has_record(request)
+        )
+    )
+
+
+def _has_record(request: ForecastRequest) -> bool:
+    given = (request.observations, request.enrolment_day, request.bundle)
+    return any(part is not None for part in given)
 
 
 class StoredRecords:

@@ -70,7 +70,7 @@ def of_documents(
         What else must be known of the record.
     """
     snapshot, now = chosen(call.runtime.champions, task), datetime.now(UTC)
-    digest, may_be_named, record, refused_by = NOTHING_READ, True, None, None
+    digest, may_be_named, record, refused_by, question = NOTHING_READ, True, None, None, None
 
     def identified(of: str) -> None:
         # Who has died or has no score is on record by name too, so that an erasure finds the entry.
@@ -96,7 +96,7 @@ def of_documents(
     subject = (patient[:MAX_SUBJECT] or None) if may_be_named else None
     answer = logged(
         call.runtime, answer, route=route, caller=call.caller, subject=subject, digest=digest,
-        now=now,
+        now=now, question=question,
     )  # fmt: skip
     return Asked(
         answer=answer, served=snapshot.served, patient=patient, record=record, refusal=refused_by

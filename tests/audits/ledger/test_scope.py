@@ -125,7 +125,7 @@ def test_a_later_audit_objects_where_it_passed_for_fewer_people_than_are_served(
     assert (champion.sequence in found) is objects
 
 
-@pytest.mark.parametrize("kind", ["restriction", "suspension", "extension", "something later"])
+@pytest.mark.parametrize("kind", ["extension", "something later"])
 def test_a_ledger_with_entries_of_a_later_release_is_not_served_from(
     ledger: Ledger, ledger_url: str, verdict_of: VerdictOf, kind: str
 ) -> None:

@@ -18,6 +18,7 @@ from contracts.task import Task
 from inference.bundle import Bundle, forecast_batch
 from rehabcast.auditing.external_validation import (
     METADATA,
+    PeopleOf,
     open_external,
     with_relations,
     write_signed,
@@ -62,7 +63,9 @@ def related(
 def written(
     settings: Settings, table: pd.DataFrame, bundle: Bundle, elsewhere: Cohort, tmp_path: Path
 ) -> Path:
-    write_signed(settings, table, bundle, elsewhere, tmp_path / "table.parquet", MADE)
+    write_signed(
+        settings, table, bundle, PeopleOf.cohort(elsewhere), tmp_path / "table.parquet", MADE
+    )
     return tmp_path / "table.parquet"
 
 
@@ -131,7 +134,12 @@ def test_only_people_known_to_be_new_count_and_those_trained_on_are_counted(
 ) -> None:  # fmt: skip
     some = frozenset({1, 2, 3, 4})
     write_signed(
-        settings, related(table, some, of), bundle, elsewhere, tmp_path / "some.parquet", MADE
+        settings,
+        related(table, some, of),
+        bundle,
+        PeopleOf.cohort(elsewhere),
+        tmp_path / "some.parquet",
+        MADE,
     )
     opened = open_external(settings, tmp_path / "some.parquet", bundle)
     validation = opened.validation
@@ -147,7 +155,7 @@ def test_a_cohort_of_which_nobody_is_known_to_be_new_is_no_external_validation(
     of: Relation,
 ) -> None:  # fmt: skip
     rows = related(table, frozenset(range(1, 13)), of)
-    write_signed(settings, rows, bundle, elsewhere, tmp_path / "own.parquet", MADE)
+    write_signed(settings, rows, bundle, PeopleOf.cohort(elsewhere), tmp_path / "own.parquet", MADE)
     with pytest.raises(ContractError, match="nobody is known to be new to the model"):
         open_external(settings, tmp_path / "own.parquet", bundle)
 

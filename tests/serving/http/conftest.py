@@ -34,6 +34,7 @@ def ask(served: ServedModel, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     folder: Path = tmp_path_factory.mktemp("fuzz")
     with closing(Store(f"sqlite:///{folder / 'service.db'}")) as store:
         runtime = SimpleNamespace(
+            shadow=None,
             proxies=(),
             public_address="https://here",
             champions=Champions(

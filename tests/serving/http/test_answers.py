@@ -63,6 +63,7 @@ class Service:
     def __init__(self) -> None:
         self.beyond, self.shutdown, self.faults = Beyond(), Shutdown(), list[Fault]()
         self.runtime: Any = SimpleNamespace(
+            shadow=None,
             proxies=(),
             access=Access(audience="https://here", development_token=TOKEN),
             store=SimpleNamespace(use_once=None),

@@ -64,6 +64,7 @@ def service(served: ServedModel, tmp_path: Path) -> Iterator[tuple[Store, Foreca
     with closing(Store(f"sqlite:///{tmp_path / 'service.db'}")) as store:
         log = ForecastLog(store, tmp_path / "spool")
         runtime = SimpleNamespace(
+            shadow=None,
             proxies=(),
             public_address="https://here",
             champions=Champions(

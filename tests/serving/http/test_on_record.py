@@ -51,6 +51,7 @@ class Service:
         self.champion = SimpleNamespace(current=Snapshot(served))
         self.consents = Consents(self.store.engine, seconds=600)
         runtime: Any = SimpleNamespace(
+            shadow=None,
             proxies=(), public_address="https://here",
             champions=Champions({"arm": self.champion}), store=self.store, consents=self.consents, forecast_log=self.log,
             access=Access(audience="https://here", development_token=TOKEN),

@@ -47,6 +47,7 @@ def send(served: ServedModel, error: Exception, method: str, path: str, body: An
         raise error
 
     runtime: Any = SimpleNamespace(
+        shadow=None,
         proxies=(),
         public_address="https://here",
         champions=Champions({"arm": SimpleNamespace(current=Snapshot(served))}),

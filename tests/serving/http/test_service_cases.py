@@ -36,6 +36,7 @@ Send = Callable[[dict[str, Any], Any], httpx.Response]
 
 def in_this_process(served: ServedModel) -> Send:
     runtime = SimpleNamespace(
+        shadow=None,
         proxies=(),
         public_address="https://here",
         champions=Champions(

@@ -52,6 +52,7 @@ def store() -> HangingStore:
 @pytest.fixture
 def app(served: ServedModel, store: HangingStore) -> Any:
     runtime = SimpleNamespace(
+        shadow=None,
         proxies=(),
         public_address="https://here",
         champions=Champions(

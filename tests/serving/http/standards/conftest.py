@@ -37,6 +37,7 @@ class Application:
         self.champions: list[Any] = [SimpleNamespace(current=Snapshot(each)) for each in served]
         self.champion = self.champions[0]
         self.runtime: Any = SimpleNamespace(
+            shadow=None,
             proxies=(),
             champions=Champions(dict(zip(("arm", "walking"), self.champions, strict=False))),
             store=self.store,

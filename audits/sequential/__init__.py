@@ -1,0 +1,1 @@
+"""Tests that may be looked at every week: whether a model in service still keeps its policy."""

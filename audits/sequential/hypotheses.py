@@ -1,0 +1,147 @@
+"""What is tested of a version in service: each binding rule, each group in scope, each side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from audits.judging.policy import Policy, Rule
+from audits.measure.disparity import Direction, Scope, Statistic
+from audits.measure.groups import EVERYONE
+from audits.measure.metric_definitions import Unit
+from audits.measure.metrics import Metric
+from audits.measure.people import has_person_means
+from contracts.predictions import CHAMPION
+from contracts.vocabulary import NOT_RECORDED
+
+LOSSES = "outcomes lost"
+"""Name of what is tested of the policy's terms on losses; it warns, and holds nobody back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hypothesis:
+    """That a rule is kept, on one side, for one group; what is bet against.
+
+    Parameters
+    ----------
+    rule
+        Name of the rule.
+    axis, group
+        Of whom; `EVERYONE` twice for a rule on everyone.
+    sign
+        1 where the number may be at most the limit, -1 where it may be at least that.
+    limit
+        In the unit of the metric; of a rule that stays within a limit, its own end.
+    milestone
+        Which one, of a metric of milestones.
+    bound
+        No payoff is below minus this.
+    is_clipped
+        Whether payoffs are clipped at the bound: they are in score points.
+    warns_only
+        Whether it can restrict or suspend.
+    """
+
+    rule: str
+    axis: str
+    group: str
+    sign: int
+    limit: float
+    bound: float
+    is_clipped: bool
+    milestone: str | None = None
+    warns_only: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its one name, by which its sums are kept."""
+        side = "at most" if self.sign > 0 else "at least"
+        said = [self.rule, self.milestone or "", self.axis, self.group, side]
+        return " | ".join(said)
+
+
+def hypotheses(
+    policy: Policy,
+    groups: Mapping[str, Sequence[str]],
+    milestones: Sequence[str],
+    points: float,
+) -> tuple[Hypothesis, ...]:
+    """Return what is tested; all of it is fixed before the first outcome counts.
+
+    Parameters
+    ----------
+    groups
+        The labels of those who are served, by attribute.
+    points
+        How far beyond the limit a difference in score points counts.
+    """
+    return (*_of_rules(policy, groups, milestones, points), *_of_losses(policy, groups))
+
+
+def ends_of(metric: Metric) -> tuple[float, float] | None:
+    """Return the lowest and highest number of one person by a metric; None where there are none."""
+    if metric.definition.unit is Unit.SHARE or metric is Metric.BRIER_SCORE:
+        return 0.0, 1.0
+    return (-1.0, 1.0) if metric is Metric.CALIBRATION_IN_THE_LARGE else None
+
+
+def is_followed(rule: Rule) -> bool:
+    """Return whether a binding rule can be tested on what is on record in service."""
+    return (
+        rule.binding
+        and not rule.each_horizon
+        and rule.scope in {Scope.OVERALL, Scope.AXES}
+        and rule.comparator != CHAMPION
+        and has_person_means(rule.metric)
+        and (rule.metric.definition.unit is Unit.POINTS or ends_of(rule.metric) is not None)
+        and rule.statistic in {Statistic.VALUE, Statistic.DIFFERENCE, Statistic.AGAINST_COMPARATOR}
+    )
+
+
+def not_followed(policy: Policy) -> tuple[str, ...]:
+    """Return the names of the binding rules that are not tested in service."""
+    return tuple(rule.name for rule in policy.rules if rule.binding and not is_followed(rule))
+
+
+def _of_rules(
+    policy: Policy, groups: Mapping[str, Sequence[str]], milestones: Sequence[str], points: float
+) -> Iterator[Hypothesis]:
+    for rule in filter(is_followed, policy.rules):
+        everyone = rule.scope is Scope.OVERALL
+        for axis, labels in {EVERYONE: [EVERYONE]}.items() if everyone else groups.items():
+            if axis in (rule.axes or (axis,)) and [*labels] != [NOT_RECORDED]:
+                for label in labels:
+                    for milestone in milestones if rule.metric.of_milestone else (None,):
+                        yield from _sides(rule, axis, label, milestone, points)
+
+
+def _sides(
+    rule: Rule, axis: str, label: str, milestone: str | None, points: float
+) -> Iterator[Hypothesis]:
+    sides = {
+        Direction.AT_MOST: [(1, rule.limit)],
+        Direction.AT_LEAST: [(-1, rule.limit)],
+        Direction.WITHIN: [(1, rule.limit), (-1, -rule.limit)],
+    }[rule.direction]
+    ends = ends_of(rule.metric)
+    if ends is not None and rule.statistic is not Statistic.VALUE:
+        ends = ends[0] - ends[1], ends[1] - ends[0]
+    for sign, limit in sides:
+        # Bounded by the number that speaks most for the rule.
+        bound = points if ends is None else sign * (limit - ends[0 if sign > 0 else 1])
+        yield Hypothesis(
+            rule=rule.name, axis=axis, group=label, sign=sign, limit=limit, milestone=milestone,
+            bound=bound, is_clipped=ends is None,
+        )  # fmt: skip
+
+
+def _of_losses(policy: Policy, groups: Mapping[str, Sequence[str]]) -> Iterator[Hypothesis]:
+    if policy.lost is None:
+        return
+    limit = policy.lost.maximum_difference
+    for axis, labels in groups.items():
+        for label in labels if len(labels) > 1 else ():
+            yield Hypothesis(
+                rule=LOSSES, axis=axis, group=label, sign=1, limit=limit, bound=1 + limit,
+                is_clipped=False, warns_only=True,
+            )  # fmt: skip

@@ -1,0 +1,118 @@
+"""Benchmark: how long forecasts on record take to be followed, all at once and one more day.
+
+A record of SIMULATED forecasts, four to a person over five years, in an SQLite file of its own.
+`make bench NAME=evidence_load` takes some minutes, most of them to write the record, and 3 GB of
+disk; a number after the script's name is the number of forecasts. The last line is a JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from audits.judging.policy import load_policy
+from audits.sequential.hypotheses import hypotheses
+from audits.sequential.plan import load_plan
+from contracts.predictions import QUANTILE_COLUMNS
+from contracts.task import Task
+from rehabcast.evidence.running import sums_of
+from serving.state.evidence.counting import Followed, close_weeks, take_in
+from serving.state.forecast_log import ForecastEntry, append
+from serving.state.store import Store
+from serving.state.tables import observation_table, subject_table
+from stores.database import write
+from support.repository import UPPER_LIMB, repository_task
+
+COUNT = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+A_PERSON, DAYS, PART = 4, 5 * 365, 5_000
+BEGAN = date(2020, 1, 1)
+GROUPS = {"sex": ("female", "male"), "age band": ("under 65", "65 and over")}
+
+
+def entry(task: Task, number: int) -> ForecastEntry:
+    """Return one forecast; those of a person are a day apart."""
+    person, again = divmod(number, A_PERSON)
+    day = BEGAN + timedelta(days=person * DAYS * A_PERSON // COUNT)
+    horizons = [
+        {
+            "weeks": horizon.weeks, "day_after_enrolment": horizon.day,
+            "quantiles": {name: 30.0 + n for n, name in enumerate(QUANTILE_COLUMNS)},
+            "milestones": {milestone.name: 0.5 for milestone in task.milestones},
+            "last_observation": 20.0, "proportional_recovery": 40.0,
+        }
+        for horizon in task.horizons
+    ]  # fmt: skip
+    groups = [
+        {"attribute": name, "group": labels[person % 2]} for name, labels in GROUPS.items()
+    ]  # fmt: skip
+    output = {
+        "status": "forecast", "origin_day": again, "as_of": str(day + timedelta(days=again)),
+        "last_score": 20.0, "horizons": horizons, "groups": groups,
+    }  # fmt: skip
+    time_of = datetime(day.year, day.month, day.day, 9, tzinfo=UTC) + timedelta(days=again)
+    return ForecastEntry(
+        id=f"{number:032x}", time=time_of.isoformat(), route="forecast", actor="dr", tenant="ward",
+        subject=f"SIMULATED-{person}", model_version="arm/1", bundle_digest="b" * 64,
+        input_digest="i" * 64, output=json.dumps(output),
+    )  # fmt: skip
+
+
+def fill(store: Store, task: Task, numbers: range) -> None:
+    """Put forecasts on record, and the outcome of nine in ten people."""
+    primary = next(h for h in task.horizons if h.weeks == task.primary_horizon_weeks)
+    append(store, [entry(task, number) for number in numbers])
+    people = range(numbers.start // A_PERSON, numbers.stop // A_PERSON)
+    rows = [{"tenant": "ward", "subject": f"SIMULATED-{p}", "enrolment_day": 5} for p in people]
+    scores = [
+        {"tenant": "ward", "subject": f"SIMULATED-{p}", "code": task.target.code,
+         "day": 5 + primary.day, "value": 34.0 + p % 11, "label": None}
+        for p in people if p % 10
+    ]  # fmt: skip
+
+    def action(connection: sa.Connection) -> None:
+        connection.execute(sa.insert(subject_table), rows)
+        connection.execute(sa.insert(observation_table), scores)
+
+    write(store.engine, action)
+
+
+def main() -> None:
+    """Write a record, and follow it."""
+    task, policy, plan = repository_task(UPPER_LIMB), load_policy(), load_plan()
+    tested = hypotheses(policy, GROUPS, tuple(m.name for m in task.milestones), 14.875)
+    followed = Followed(
+        model_version="arm/1", task=task, terms="t" * 64, grace_days=plan.grace_days
+    )
+
+    def update(store: Store, now: date) -> tuple[float, int, int]:
+        began = time.monotonic()
+        people = take_in(store, followed)
+        weeks = close_weeks(store, followed, now, lambda tables: sums_of(tables, policy, tested))
+        return time.monotonic() - began, people, weeks
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        closing(Store(f"sqlite:///{Path(folder) / 'service.db'}", make=True)) as store,
+    ):
+        for start in range(0, COUNT, PART):
+            fill(store, task, range(start, min(COUNT, start + PART)))
+        later = BEGAN + timedelta(days=DAYS + 365)
+        whole, people, weeks = update(store, later)
+        print(f"{COUNT:,} forecasts of {people:,} people, {weeks} weeks: {whole:.1f} s")
+        day = max(A_PERSON, COUNT // DAYS // A_PERSON * A_PERSON)
+        fill(store, task, range(COUNT, COUNT + day))
+        one, _, _ = update(store, later + timedelta(days=1))
+        print(f"one more day, {day} forecasts: {one:.2f} s")
+    result = {"forecasts": COUNT, "people": people, "weeks": weeks, "all_s": whole, "day_s": one}
+    print(json.dumps({"benchmark": "evidence_load", **result}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Forecasts that were given, matched with the outcomes that came later."""

@@ -1,0 +1,95 @@
+"""`rehabcast monitor`: whether a version in service still keeps its rules, by its outcomes."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Group
+from rich.table import Table
+
+from rehabcast.output import AsJson, emit, require_place
+from rehabcast.settings import Settings
+
+if TYPE_CHECKING:
+    from rehabcast.evidence.running import MonitoringRun
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Evidence over time: forecasts on record, compared with the outcomes that came later.",
+)
+
+Name = Annotated[
+    str, typer.Argument(help="Model, for its champion; or NAME/N, such as of a shadow.")
+]
+
+
+@app.command()
+def run(
+    name: Name,
+    act: Annotated[
+        bool,
+        typer.Option(help="Restrict or suspend the champion where the evidence asks for it."),
+    ] = True,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Also write the signed monitoring table (Parquet), for `audit`."),
+    ] = None,
+    metrics: Annotated[
+        Path | None,
+        typer.Option(help="Also write the numbers for Prometheus (text format)."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count the outcomes that are due, look at the tests, and restrict or suspend if need be."""
+    from rehabcast.auditing.mirroring import try_to_show_champion
+    from rehabcast.commands.service.record import opened
+    from rehabcast.evidence.metrics import write_metrics
+    from rehabcast.evidence.running import run as run_monitoring
+    from rehabcast.evidence.table import write_table
+    from rehabcast.evidence.watched import watched
+    from rehabcast.identity import actor_of, open_ledger
+
+    settings = Settings()
+    for file in filter(None, (output, metrics)):
+        require_place(file)
+    now = datetime.now(UTC)
+    with closing(open_ledger(settings)) as ledger, opened(settings) as store:
+        version = watched(settings, ledger, name)
+        result = run_monitoring(
+            store, ledger, version, act=act, actor=actor_of(settings, ledger), now=now
+        )
+        if output is not None:
+            write_table(settings, store, version, output, now)
+        if result.done and version.champion is not None:
+            try_to_show_champion(settings, ledger, ledger.champion(version.champion.model))
+    if metrics is not None:
+        write_metrics(result, metrics, now)
+    emit(result, _readable(result), as_json=as_json)
+
+
+def _readable(result: MonitoringRun) -> Group:
+    state = "in service" if result.in_service else "not in service"
+    lines = [
+        f"{result.model_version} ({state}), week {result.weeks}. People whose outcome was due:"
+        f" {result.people_due}; of whom it came: {result.people_observed}.",
+        f"{result.tests} tests, mean e-value {result.mean_e:,.2f} (at most"
+        f" {result.largest_mean_e:,.2f}); a warning from {result.warns_at:g}, out of service from"
+        f" {result.suspends_at:g}.",
+        f"{result.act}: {result.said}" + (" - done, see the ledger." if result.done else "."),
+    ]
+    lines += [f"No longer for {each.attribute}: {each.label}." for each in result.restricted]
+    if result.not_tested:
+        lines.append(f"Not tested in service: {', '.join(result.not_tested)}.")
+    table = Table("rule", "for", "side", "e-value", "largest", "acts or warns at")
+    for test in result.foremost:
+        rule = test.rule if test.milestone is None else f"{test.rule} ({test.milestone})"
+        who = f"{test.attribute}: {test.group}" if test.attribute != test.group else test.group
+        table.add_row(
+            rule, who, test.side, f"{test.e_value:,.2f}", f"{test.largest:,.2f}",
+            f"{test.needed:,.0f}",
+        )  # fmt: skip
+    return Group("\n".join(lines), table)

@@ -1,0 +1,1 @@
+"""Puts together record, matching, tests and ledger: evidence over time."""

@@ -1,0 +1,49 @@
+"""Where the tests of a version stand, in the text format of Prometheus.
+
+For the textfile collector of node_exporter: a run of monitoring is over before anybody could ask
+it. No group is named: an e-value of few people tells of them.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from audits.sequential.state import Act
+from rehabcast.evidence.running import MonitoringRun
+
+LEVELS = {str(act): number for number, act in enumerate(Act)}
+"""0 for nothing, 1 for a warning, 2 for a restriction, 3 for a suspension."""
+
+
+def as_metrics(result: MonitoringRun, now: datetime) -> str:
+    """Return a run's numbers."""
+    return "".join(f"{line}\n" for line in _lines(result, now))
+
+
+def write_metrics(result: MonitoringRun, file: Path, now: datetime) -> None:
+    """Write a run's numbers, whole or not at all: a collector may read at any moment."""
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    with os.fdopen(handle, "w", encoding="utf-8") as written:
+        written.write(as_metrics(result, now))
+    # The collector is another user; nothing in it is about a person.
+    Path(name).chmod(0o644)
+    Path(name).replace(file)
+
+
+def _lines(result: MonitoringRun, now: datetime) -> Iterator[str]:
+    version = result.model_version.replace("\\", "\\\\").replace('"', '\\"')
+    numbers = {
+        "mean_e_value": ("Mean e-value of all tests that can act.", result.mean_e),
+        "largest_mean_e_value": ("The largest it has been.", result.largest_mean_e),
+        "act": ("0 none, 1 warning, 2 restriction, 3 suspension.", LEVELS[result.act]),
+        "in_service": ("1 while the version is in service.", int(result.in_service)),
+        "run_timestamp_seconds": ("When monitoring ran last.", int(now.timestamp())),
+    }
+    for name, (about, number) in numbers.items():
+        yield f"# HELP rehabcast_evidence_{name} {about}"
+        yield f"# TYPE rehabcast_evidence_{name} gauge"
+        yield f'rehabcast_evidence_{name}{{model_version="{version}"}} {number!r}'

@@ -1,0 +1,253 @@
+"""One run of monitoring: outcomes are counted, tests looked at, and what follows is done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from audits.judging.policy import Policy
+from audits.ledger.evidence.acting import restrict, restricted_now, suspend
+from audits.ledger.evidence.restrictions import Restricted
+from audits.ledger.ledger import Ledger
+from audits.measure.groups import EVERYONE
+from audits.sequential.hypotheses import Hypothesis, not_followed
+from audits.sequential.payoffs import week_of_outcomes
+from audits.sequential.plan import MonitoringPlan
+from audits.sequential.state import Act, Decision, Standing, Standings, decide, standings
+from contracts.digests import record_digest
+from contracts.groups import people_in_words
+from inference.matching.tables import MonitoringTables
+from rehabcast.evidence.watched import Watched
+from serving.state.evidence.counting import Followed, close_weeks, counted, take_in
+from serving.state.store import Store
+
+LARGEST_SHOWN = 5
+"""Tests that a result names, those that speak most against a rule first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownTest:
+    """One test as it stands.
+
+    Parameters
+    ----------
+    rule, attribute, group, side, milestone
+        What is tested: that the rule is kept for the group, on one side of its limit.
+    e_value, largest
+        How much wealth bets against it have made of 1: now, and at most.
+    needed
+        The e-value at which this test alone restricts or suspends; of lost outcomes, warns.
+    """
+
+    rule: str
+    attribute: str
+    group: str
+    side: str
+    milestone: str | None
+    e_value: float
+    largest: float
+    needed: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitoringRun:
+    """What a run has found and done.
+
+    Parameters
+    ----------
+    model_version, in_service
+        The version, and whether it is the champion and not withdrawn.
+    awaited, weeks_closed
+        People newly awaited, and weeks counted now.
+    weeks
+        Weeks since the version's first one.
+    people_due, people_observed
+        People whose outcome was due, and of whom it came; rounded, in words.
+    tests, mean_e, largest_mean_e
+        How many tests there are, and the mean of their e-values: now and at most.
+    suspends_at, warns_at
+        The mean at which the version is suspended, and at which there is a warning.
+    act, done
+        What follows (`none`, `warn`, `restrict` or `suspend`), and whether it was done.
+    restricted
+        Groups that outcomes have taken out of scope, until now and by this run.
+    said
+        What follows, in words.
+    foremost
+        The tests that speak most against a rule.
+    not_tested
+        Binding rules that cannot be tested on what is on record in service.
+    """
+
+    model_version: str
+    in_service: bool
+    awaited: int
+    weeks_closed: int
+    weeks: int
+    people_due: str
+    people_observed: str
+    tests: int
+    mean_e: float
+    largest_mean_e: float
+    suspends_at: float
+    warns_at: float
+    act: str
+    done: bool
+    restricted: tuple[Restricted, ...]
+    said: str
+    foremost: tuple[ShownTest, ...]
+    not_tested: tuple[str, ...]
+
+
+def sums_of(
+    tables: MonitoringTables, policy: Policy, tested: tuple[Hypothesis, ...]
+) -> Mapping[str, Any]:
+    """Return what a week's people add to the tests, as it is kept."""
+    return asdict(week_of_outcomes(tables.predictions, tables.follow_up, policy, tested))
+
+
+def run(
+    store: Store, ledger: Ledger, version: Watched, *, act: bool, actor: str, now: datetime
+) -> MonitoringRun:
+    """Count the outcomes that are due, look at the tests, and do what follows.
+
+    Whatever follows is decided from what is kept: a run that was cut off is completed by the next.
+
+    Parameters
+    ----------
+    act
+        Whether the ledger is changed where the evidence asks for it.
+
+    Raises
+    ------
+    ContractError
+        The version was followed by other terms until now.
+    PromotionRefused
+        Another change of the champion came first: run it again.
+    """
+    followed = version.followed
+    awaited = take_in(store, followed)
+    closed = close_weeks(
+        store, followed, now.date(), lambda tables: sums_of(tables, version.policy, version.tested)
+    )
+    champion = version.champion
+    before = () if champion is None else restricted_now(ledger.engine, champion)
+    out = frozenset((each.attribute, each.label) for each in before)
+    stand = standings_of(store, followed, version, out)
+    decision = decide(stand, version.plan, out, may_restrict=version.scope is not None)
+    serving = champion is not None and champion.revoked is None
+    said = in_words(version, decision, stand)
+    new = tuple(
+        Restricted(attribute=axis, label=group, rules=rules)
+        for axis, group, rules in decision.restricted
+    )
+    done = False
+    if act and serving and champion is not None and decision.act in {Act.RESTRICT, Act.SUSPEND}:
+        evidence = evidence_of(store, version, decision, stand, said)
+        if decision.act is Act.RESTRICT:
+            restrict(
+                ledger.engine, champion, new, evidence=evidence, actor=actor, now=now,
+                identities=ledger.identities,
+            )  # fmt: skip
+        else:
+            suspend(
+                ledger.engine, champion, why=said, evidence=evidence, actor=actor, now=now,
+                identities=ledger.identities,
+            )  # fmt: skip
+        done = True
+    return MonitoringRun(
+        model_version=version.model_version,
+        in_service=serving and not (done and decision.act is Act.SUSPEND),
+        awaited=awaited,
+        weeks_closed=closed,
+        weeks=stand.weeks,
+        people_due=people_in_words(stand.due),
+        people_observed=people_in_words(stand.observed),
+        tests=len(stand.tests),
+        mean_e=stand.mean,
+        largest_mean_e=stand.largest_mean,
+        suspends_at=1 / version.plan.alpha,
+        warns_at=1 / version.plan.warn_alpha,
+        act=str(decision.act),
+        done=done,
+        restricted=(*before, *new) if done else before,
+        said=said,
+        foremost=foremost(stand, version.plan),
+        not_tested=not_followed(version.policy),
+    )
+
+
+def standings_of(
+    store: Store, followed: Followed, version: Watched, out: frozenset[tuple[str, str]]
+) -> Standings:
+    """Return where the tests of a version stand, from what was counted."""
+    first, weeks = counted(store, followed.service)
+    return standings(first, weeks, version.tested, version.plan, out)
+
+
+def foremost(stand: Standings, plan: MonitoringPlan) -> tuple[ShownTest, ...]:
+    """Return the tests that speak most against a rule, for what each needs to act or warn."""
+    tests = sorted(
+        (shown(each, plan) for each in stand.tests), key=lambda t: t.largest / t.needed
+    )  # fmt: skip
+    return tuple(reversed(tests[-LARGEST_SHOWN:]))
+
+
+def shown(test: Standing, plan: MonitoringPlan) -> ShownTest:
+    """Return a test as results show it."""
+    each = test.hypothesis
+    alpha = plan.warn_alpha if each.warns_only else plan.alpha
+    return ShownTest(
+        rule=each.rule, attribute=each.axis, group=each.group, milestone=each.milestone,
+        side="too high" if each.sign > 0 else "too low", e_value=test.e_value,
+        largest=test.largest, needed=1 / (alpha * test.weight),
+    )  # fmt: skip
+
+
+def evidence_of(
+    store: Store, version: Watched, decision: Decision, stand: Standings, said: str
+) -> dict[str, Any]:
+    """Return what an entry of the ledger keeps of the evidence; nothing about a person."""
+    _, weeks = counted(store, version.followed.service)
+    return {
+        "said": said,
+        "plan": version.plan.digest,
+        "policy": version.policy.digest,
+        "terms": version.followed.terms,
+        "weeks": stand.weeks,
+        "people_due": people_in_words(stand.due),
+        "people_observed": people_in_words(stand.observed),
+        "mean_e": stand.mean,
+        "largest_mean_e": stand.largest_mean,
+        "tests": [asdict(shown(each, version.plan)) for each in decision.because],
+        # Of every number that was kept: who recomputes them gets the same.
+        "sums_digest": record_digest({"weeks": json.loads(json.dumps(weeks))}),
+    }
+
+
+def in_words(version: Watched, decision: Decision, stand: Standings) -> str:
+    """Say what follows."""
+    named = list(
+        dict.fromkeys(
+            f"“{each.hypothesis.rule}”"
+            + (
+                ""
+                if each.hypothesis.axis == EVERYONE
+                else f" for {each.hypothesis.axis}: {each.hypothesis.group}"
+            )
+            + f" (e-value {each.largest:,.0f})"
+            for each in decision.because
+        )
+    )
+    rules = "; ".join(named)
+    together = f"all tests together (mean e-value {stand.largest_mean:,.1f})"
+    if decision.act is Act.SUSPEND:
+        return f"outcomes show a broken rule: {rules or together}"
+    if decision.act is Act.RESTRICT:
+        return f"outcomes show a broken rule for some of the people: {rules}"
+    if decision.act is Act.WARN:
+        return f"outcomes begin to speak against a rule: {rules or together}"
+    return "outcomes speak against no rule"

@@ -1,0 +1,1 @@
+"""What the service's record holds of forecasts and their outcomes, and what was counted of it."""

@@ -1,0 +1,175 @@
+"""`rehabcast monitor run` on a home: outcomes come, the champion is suspended, its service ends."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from pathlib import Path
+
+import pytest
+import yaml
+
+from audits.ledger.signing import make_key
+from audits.ledger.trail import SUSPENSION
+from contracts.observation import Observation
+from contracts.task import Task
+from rehabcast.commands.service import monitor
+from rehabcast.identity import open_ledger
+from rehabcast.ledger_source import LedgerSource
+from rehabcast.settings import Settings
+from serving.faults import Fault
+from serving.state.evidence.shadow import SHADOW
+from serving.state.following import begin
+from serving.state.forecast_log import append
+from serving.state.store import Store
+from tests.rehabcast.command_line import run
+from tests.serving.state.evidence.test_counting import forecast
+
+# MLflow uses what others deprecate; nothing of ours does.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+ROOT = Path(__file__).parents[3]
+HOME = Path(__file__).parents[1] / "golden_homes" / "2026-11-form-2.tar.xz"
+FIELDS = Path(__file__).parents[2] / "end_to_end" / "json_fields.json"
+FIRST, NOW = date(2026, 12, 7), datetime(2028, 1, 10, tzinfo=UTC)
+"""After the promotion; and when all outcomes are due."""
+
+
+class Later(datetime):
+    """The clock of the command."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        return NOW
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with a champion of SIMULATED people, served under an override."""
+    with tarfile.open(HOME) as opened:
+        opened.extractall(tmp_path, filter="data")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REHABCAST_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("REHABCAST_ACTOR", "the monitor")
+    monkeypatch.setattr(monitor, "datetime", Later)
+    # The home's own key is not in the archive.
+    own = tmp_path / "own.pem"
+    make_key(own, tmp_path / "home" / "keys" / "trusted" / own.name)
+    monkeypatch.setenv("REHABCAST_SIGNING_KEY", str(own))
+    return tmp_path / "home"
+
+
+def serve(task: Task, error: float, *, people: int = 120, route: str = "forecast") -> None:
+    """Forecast five SIMULATED people a week; their outcome is off by some points, up and down."""
+    primary = next(h for h in task.horizons if h.weeks == task.primary_horizon_weeks)
+    with closing(Store(Settings().store_url)) as store:
+        append(
+            store,
+            [
+                forecast(
+                    task,
+                    1000 + n,
+                    f"{'P' * (1 + n % 2)}-{n}",
+                    FIRST + timedelta(days=n),
+                    route=route,
+                )
+                for n in range(people)
+            ],
+        )
+        for n in range(people):
+            score = 30.0 + error * (1 if n % 4 < 2 else -1)
+            store.add(
+                "ward", f"{'P' * (1 + n % 2)}-{n}", 5,
+                [Observation(
+                    code=task.target.code, day_since_onset=5 + primary.day, value=score
+                )],
+                actor="dr", now=datetime(2026, 6, 1, tzinfo=UTC),
+            )  # fmt: skip
+
+
+def monitored(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *words: str
+) -> dict[str, object]:
+    said = run(capsys, monkeypatch, "monitor", "run", *words, "--json")
+    assert said.code == 0, said.text
+    record = dict(json.loads(next(x for x in said.text.splitlines() if x.startswith("{"))))
+    pinned = json.loads(FIELDS.read_text("utf-8"))["monitor run"]
+    assert list(record) == [path for path in pinned if "." not in path]
+    return record
+
+
+def test_a_model_that_turns_out_wrong_is_suspended_and_no_service_starts_with_it(
+    home: Path, task: Task, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(task, error=20.0)
+    shown = monitored(capsys, monkeypatch, "arm", "--no-act")
+    assert (shown["act"], shown["done"], shown["in_service"]) == ("suspend", False, True)
+    assert (shown["awaited"], shown["people_due"]) == (120, "at least 120")
+    done = monitored(capsys, monkeypatch, "arm")
+    assert (done["act"], done["done"], done["in_service"]) == ("suspend", True, False)
+    assert done["largest_mean_e"] == shown["largest_mean_e"]
+    with closing(open_ledger(Settings())) as ledger:
+        ledger.verify()
+        entry = ledger.trail()[-1]
+    assert (entry.kind, entry.actor) == (SUSPENSION, "the monitor")
+    evidence = entry.details()["evidence"]
+    assert evidence["mean_e"] == done["mean_e"]
+    assert len(evidence["sums_digest"]) == 64
+    state = begin(LedgerSource(Settings(), "arm").read(), datetime.now(UTC))
+    assert isinstance(state, Fault)
+    assert "was suspended" in state.reason
+    text = run(capsys, monkeypatch, "ledger", "show").text
+    assert "suspension" in text
+    assert "outcomes show a broken rule" in text
+    # It is decided once.
+    assert monitored(capsys, monkeypatch, "arm")["done"] is False
+
+
+def test_a_model_that_is_right_is_left_alone_and_its_table_is_one_that_an_audit_takes(
+    home: Path, task: Task, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(task, error=2.0)
+    found = monitored(
+        capsys, monkeypatch, "arm", "--output", "table.parquet", "--metrics", "arm.prom"
+    )
+    lines = (home.parent / "arm.prom").read_text("utf-8").splitlines()
+    numbers = dict(line.split() for line in lines if not line.startswith("#"))
+    of = 'model_version="arm/1"'
+    assert numbers[f"rehabcast_evidence_act{{{of}}}"] == "0"
+    assert float(numbers[f"rehabcast_evidence_mean_e_value{{{of}}}"]) == found["mean_e"]
+    rules = yaml.safe_load((ROOT / "deploy" / "prometheus" / "evidence.yaml").read_text("utf-8"))
+    asked = " ".join(rule["expr"] for rule in rules["groups"][0]["rules"])
+    assert {word for word in asked.split() if word.startswith("rehabcast_")} <= {
+        name.partition("{")[0] for name in numbers
+    }
+    assert (found["act"], found["done"]) == ("none", False)
+    assert (home.parent / "table.parquet.sig").exists()
+    from audits.judging.validation import breaks_contract, validate
+    from rehabcast.auditing.external_validation import open_external
+    from rehabcast.signed_artifacts import open_bundle
+    from training.registry.model_versions import find
+
+    bundle = open_bundle(Settings(), find(Settings().store, "arm/1"))
+    external = open_external(Settings(), home.parent / "table.parquet", bundle)
+    assert external.validation.new == 120
+    assert not breaks_contract(validate(external.forecasts, least_error=0.0))
+
+
+def test_forecasts_of_a_shadow_count_too(
+    home: Path, task: Task, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(task, error=2.0, people=12, route=SHADOW)
+    assert monitored(capsys, monkeypatch, "arm")["awaited"] == 12
+
+
+def test_what_is_missing_is_said_in_a_sentence(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = run(capsys, monkeypatch, "monitor", "run", "leg")
+    assert (said.code, said.text.count("\n")) == (4, 1)
+    assert "no champion of 'leg'" in said.text
+    said = run(capsys, monkeypatch, "monitor", "run", "arm", "--output", "table.parquet")
+    assert (said.code, said.text.count("\n")) == (4, 1)
+    assert "no outcome of a forecast on record" in said.text
