@@ -108,6 +108,9 @@ class ObservationsRequest(Strict, frozen=True, kw_only=True):
     subject: SubjectId
     enrolment_day: Day | None = None
     observations: Observations
+    today: Day | None = None
+    """The day on which this is sent, where its values may be of earlier days; without it, they are
+    taken to come as they are measured. No value is of a later day."""
 
 
 class FeedbackRequest(Strict, frozen=True, kw_only=True):

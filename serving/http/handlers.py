@@ -111,7 +111,7 @@ def observe(call: Call) -> Reply:
     request: ObservationsRequest = call.body
     total = call.runtime.store.add(
         call.caller.tenant, request.subject, request.enrolment_day, request.observations,
-        actor=call.caller.name, now=datetime.now(UTC),
+        today=request.today, actor=call.caller.name, now=datetime.now(UTC),
     )  # fmt: skip
     sent = len(request.observations)
     return Reply(Recorded(subject=request.subject, sent=sent, on_record=total))

@@ -46,10 +46,10 @@ def patient(visit: Visit) -> Answer:
     snapshot = _snapshot_for(visit, record)
     week = from_query(visit.query, "week", int, "a whole number of weeks")
     worth = "worth" in visit.query
-    reply = _forecast(visit, snapshot, week, worth, (enrolment, record))
+    today, alerts = _alerts(visit)
+    reply = _forecast(visit, snapshot, week, worth, (enrolment, record), today)
     answer: ForecastAnswer = reply.content
     target = snapshot.served.bundle.task.target.code
-    today, alerts = _alerts(visit)
     everything = "all" in visit.query
     series = _series(record, enrolment)
     facts: dict[str, Any] = {
@@ -78,7 +78,8 @@ def family_sheet(visit: Visit) -> Answer:
     visit.runtime.consents.require(visit.caller.tenant, subject)
     enrolment, record = visit.runtime.store.record(visit.caller.tenant, subject)
     snapshot = _snapshot_for(visit, record)
-    reply = _forecast(visit, snapshot, None, False, (enrolment, record))
+    today, _ = _alerts(visit)
+    reply = _forecast(visit, snapshot, None, False, (enrolment, record), today)
     answer: ForecastAnswer = reply.content
     facts: dict[str, Any] = {"subject": subject, "answer": answer}
     if answer.status == "forecast":
@@ -107,12 +108,12 @@ def _snapshot_for(visit: Visit, record: Sequence[Observation]) -> Snapshot:
 
 def _forecast(
     visit: Visit, snapshot: Snapshot, week: int | None, worth: bool,
-    record: tuple[int, Sequence[Observation]],
+    record: tuple[int, Sequence[Observation]], today: int | None,
 ) -> Reply:  # fmt: skip
-    """Ask the service's own route, which puts the forecast on record."""
+    """Ask the service's own route for a forecast of today, which puts it on record."""
     request = ForecastRequest(
         subject=visit.subject, task=snapshot.served.bundle.task.name, explain_horizon_weeks=week,
-        next_measurement=worth,
+        next_measurement=worth, as_of_day=today,
     )  # fmt: skip
     return handlers.answer_forecast(visit.call(request, records={visit.subject: record}))
 

@@ -22,7 +22,7 @@ from serving.monitoring.answers import AlertDecisionRequest
 from serving.pages.page import HOME, Answer, Field, Visit, go
 from serving.pages.rendering import later
 from serving.pages.words import DECISIONS, OUTCOMES, code_name, number
-from serving.schemas import FeedbackRequest, ObservationsRequest
+from serving.schemas import FeedbackRequest, ObservationsRequest, SubjectId
 from serving.state.watch.caseload import read_recent
 
 WITHDRAWN, CHANGED = "withdrawn", "changed"
@@ -210,14 +210,21 @@ def add_patient(visit: Visit) -> Answer:
                 Observation(code=entry.code, value=value, label=None if value is not None else said)
             )
     try:
+        subject = msgspec.convert(form["subject"], SubjectId)
+    except msgspec.ValidationError:
+        raise RequestInvalid(
+            "the pseudonym is not one", "use up to 64 letters, digits, - and _"
+        ) from None
+    try:
         request = msgspec.convert(
-            {"subject": form["subject"], "enrolment_day": enrolled,
-             "observations": msgspec.to_builtins(observations)},
+            {"subject": subject, "enrolment_day": enrolled,
+             "observations": msgspec.to_builtins(observations),
+             "today": (visit.now.date() - onset).days},
             ObservationsRequest,
         )  # fmt: skip
     except msgspec.ValidationError:
         raise RequestInvalid(
-            "the pseudonym is not one", "use up to 64 letters, digits, - and _"
+            "the onset is longer ago than a record can hold", "correct the date of onset"
         ) from None
     if _is_known(visit, form["subject"]):
         raise RequestInvalid(

@@ -29,6 +29,9 @@ from serving.state.tables import (
 )
 from serving.state.watch.days import NO_DATE, onset_by
 
+TODAY = "today"
+"""Stands beside the days of values: on which day an entry came, where its sender said it."""
+
 ENROLMENTS, OBSERVATIONS, CONSENTS = "days of enrolment", "observations", "consents"
 WATCHES, DECISIONS = "dates of onset", "decisions about alerts"
 TABLES = {
@@ -215,6 +218,9 @@ def _note_values(tables: Tables, entry: Entry, person: Key, content: Any) -> Non
     if content.get("withdrawn"):
         # A value that never was tells nothing of the onset, whatever its day.
         known = min(filter(None, onsets.values()), default=NO_DATE)
+    if content.get("today") is not None:
+        onsets[(TODAY,)] = onset_by(onsets.get((TODAY,), NO_DATE), [content["today"]], entry.time)
+        known = onset_by(known, [content["today"]], entry.time)
     for observation in content.get("observations", []):
         key, _ = observation_row(observation)
         day = observation.get("day_since_onset")

@@ -133,8 +133,9 @@ def received(
     observations: Sequence[Observation],
     actor: str,
     now: datetime,
+    today: int | None = None,
 ) -> Event:
-    """Return the event that new observations came in."""
+    """Return the event that new observations came in, on a day since onset where that is known."""
     return Event(
         id=new_id(),
         time=now.isoformat(timespec="seconds"),
@@ -146,8 +147,27 @@ def received(
         content={
             "enrolment_day": enrolment_day,
             "observations": msgspec.to_builtins(observations),
+            **({} if today is None else {"today": today}),
         },
     )
+
+
+def require_past(observations: Sequence[Observation], today: int | None) -> None:
+    """Refuse values of a day that has not come yet.
+
+    Raises
+    ------
+    ForecastRefused
+        A value is of a later day than today.
+    """
+    latest = max(
+        (o.day_since_onset for o in observations if o.day_since_onset is not None), default=0
+    )
+    if today is not None and latest > today:
+        raise ForecastRefused(
+            f"a value is of day {latest} after the onset, and today is day {today}",
+            "correct the day of the value, or today",
+        )
 
 
 def is_card(forecast: Entry) -> bool:

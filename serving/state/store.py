@@ -34,6 +34,7 @@ from serving.state.running_record import (
     not_on_record,
     received,
     recorded_of,
+    require_past,
     row_of,
 )
 from serving.state.tables import (
@@ -119,19 +120,26 @@ class Store:
         enrolment_day: int | None,
         observations: Sequence[Observation],
         *,
+        today: int | None = None,
         actor: str,
         now: datetime,
     ) -> int:
         """Append to a subject's running record; return how many observations it has now.
 
+        Parameters
+        ----------
+        today
+            Day since onset on which this comes, where it is known: values may be of earlier days.
+
         Raises
         ------
         ForecastRefused
             The day of enrolment is missing the first time or differs, or another value is already
-            on record: nothing is overwritten. Or the person has withdrawn consent, or no forecast
-            would read a value.
+            on record: nothing is overwritten. Or the person has withdrawn consent, no forecast
+            would read a value, or its day has not come yet.
         """
         require_possible(observations)
+        require_past(observations, today)
 
         def action(connection: sa.Connection) -> int:
             if is_withdrawn(connection, tenant, subject):
@@ -140,9 +148,9 @@ class Store:
             recorded = recorded_of(connection, tenant, subject)
             new = not_on_record(recorded, observations)
             if new or enrolled is not None:
-                event = received(tenant, subject, enrolled, new, actor, now)
+                event = received(tenant, subject, enrolled, new, actor, now, today)
                 append(connection, [event])
-                days = [observation.day_since_onset for observation in new]
+                days = [today, *(observation.day_since_onset for observation in new)]
                 note_values(connection, tenant, subject, days, event.time)
             if new:
                 rows = [row_of(tenant, subject, observation) for observation in new]

@@ -203,8 +203,30 @@ def test_a_new_patient_is_put_on_record_by_dates(browser: Browser, runtime: Runt
     assert "is on record" in browser.send(path, form, on="/pages/new-patient").text
     later = {**form, "subject": "NEW-2", "scored": str(today + timedelta(days=1))}
     assert "has not come yet" in browser.send(path, later, on="/pages/new-patient").text
+    ancient = {**form, "subject": "NEW-2", "onset": "0001-01-01"}
+    assert "longer ago" in browser.send(path, ancient, on="/pages/new-patient").text
     named = browser.send(path, {**form, "subject": "Jane Doe"}, on="/pages/new-patient")
     assert "pseudonym is not one" in named.text
+
+
+def test_a_forecast_on_a_page_is_of_today_however_late_a_score_is_recorded(
+    browser: Browser,
+) -> None:
+    browser.sign_in("clinician")
+    today = datetime.now(UTC).date()
+    pages = {}
+    for days in (30, 400):
+        onset = today - timedelta(days=days)
+        form = {
+            "subject": f"P-{days}", "onset": str(onset), "enrolled": str(onset + timedelta(days=9)),
+            "code": ARM, "value": "20", "scored": str(onset + timedelta(days=10)), "fact-0": "70",
+        }  # fmt: skip
+        browser.send("/pages/new-patient/add", form, on="/pages/new-patient")
+        pages[days] = browser.open(f"/pages/patients/P-{days}")
+        assert f'value="{days}"' in pages[days], "the day of a score is filled in as today"
+    assert "8 of 10 people like this one" in pages[30]
+    assert "8 of 10 people like this one" not in pages[400]
+    assert "No forecast" in pages[400]
 
 
 def test_an_alert_is_told_decided_about_and_gone(browser: Browser, a_course: Any) -> None:

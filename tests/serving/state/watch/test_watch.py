@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contracts.errors import ForecastRefused
 from contracts.naming.formats import NEWEST
 from contracts.observation import Observation
 from serving.amendments import Correction, CorrectionRequest
@@ -84,6 +85,28 @@ def test_a_record_is_read_as_of_today_and_only_its_last_weeks(own: Store) -> Non
     assert (watched.today, watched.enrolment_day) == (75, 5)
     assert [o.day_since_onset for o in watched.observations] == [30]
     assert read_recent(own.engine, "clinic", "P", TODAY) is None
+
+
+@pytest.mark.parametrize("late", [0, 1, 40])
+def test_who_says_which_day_it_is_dates_a_record_whose_values_are_older(
+    own: Store, late: int
+) -> None:
+    score = [Observation(code=SCORE, day_since_onset=10, value=20.0)]
+    own.add("ward", "P", 5, score, today=10 + late, actor="dr", now=NOW)
+    watched = read_recent(own.engine, "ward", "P", TODAY)
+    assert watched is not None
+    assert watched.today == 10 + late
+    take_back(own, "P", 10)
+    assert verify(own).findings == ()
+    watched = read_recent(own.engine, "ward", "P", TODAY)
+    assert watched is not None
+    assert watched.today == 10 + late, "a value that never was does not move today"
+
+
+def test_a_value_of_a_day_to_come_is_refused(own: Store) -> None:
+    score = [Observation(code=SCORE, day_since_onset=11, value=20.0)]
+    with refuses(ForecastRefused):
+        own.add("ward", "P", 5, score, today=10, actor="dr", now=NOW)
 
 
 def test_whose_record_has_new_values_or_a_new_day_waits_to_be_looked_at(own: Store) -> None:
